@@ -1,0 +1,95 @@
+"""The values that travel from source to screen. Immutable: they cross threads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from detector.detections import Candidates
+
+ImageBGR = npt.NDArray[np.uint8]
+"""UInt8[H, W, 3]."""
+
+ImageBGRA = npt.NDArray[np.uint8]
+"""UInt8[H, W, 4], byte order of QImage.Format_RGB32 on little-endian machines; alpha 255."""
+
+SourceKind = Literal["camera", "video", "stream", "image", "folder"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One upright picture.
+
+    Attributes:
+        image_bgr: UInt8[H, W, 3], read-only, contiguous.
+        image_bgra: The same picture ready to paint; made on the capture thread.
+        index: Running number in the source, from 0.
+        pts_s: Presentation time in seconds from the source's start, exact; None for a live camera.
+        captured_ns: ``time.monotonic_ns()`` when the picture left the device or decoder.
+        name: File name, for images of a folder.
+    """
+
+    image_bgr: ImageBGR
+    image_bgra: ImageBGRA
+    index: int
+    pts_s: Fraction | None
+    captured_ns: int
+    name: str = ""
+
+    @property
+    def width(self) -> int:
+        return int(self.image_bgr.shape[1])
+
+    @property
+    def height(self) -> int:
+        return int(self.image_bgr.shape[0])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrameResult:
+    """A frame and what was found in it; the two never part, so boxes always lie on the picture they belong to.
+
+    Attributes:
+        frame: The picture.
+        candidates: What the network left; None while no model was ready for this frame.
+        labels: Class names that the candidates' ids index.
+        model: Name of the model that ran; "" with no candidates.
+        detect_ms: Time in the detector for this frame, milliseconds.
+        detected_ns: ``time.monotonic_ns()`` when the result was ready.
+    """
+
+    frame: Frame
+    candidates: Candidates | None
+    labels: tuple[str, ...] = ()
+    model: str = ""
+    detect_ms: float = 0.0
+    detected_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """What a source turned out to be once open.
+
+    Attributes:
+        kind: What it is.
+        name: For people: camera name, file name, URL without its password.
+        width: Pixels, upright.
+        height: Pixels, upright.
+        fps: Nominal frames per second; None when unknown (never guessed).
+        duration_s: Length of a file; None for a live source.
+        frame_count: Frames or images; None when unknown.
+        seekable: Whether pause, seek and step apply.
+    """
+
+    kind: SourceKind
+    name: str
+    width: int
+    height: int
+    fps: Fraction | None = None
+    duration_s: Fraction | None = None
+    frame_count: int | None = None
+    seekable: bool = False

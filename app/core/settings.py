@@ -1,0 +1,162 @@
+"""Settings: frozen dataclasses whose fields carry their own label, help, unit and limits.
+
+The window's panel and the command line's help are made from these fields, so a setting is described once. Only the
+GUI thread (or the CLI) writes; everyone else is handed a snapshot. Loading never fails: a broken file is set aside, a
+broken value is replaced by its default, and both are reported.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Choices = tuple[tuple[str, str], ...]
+"""(stored value, shown text) pairs."""
+
+
+@dataclass(frozen=True, slots=True)
+class SettingInfo:
+    """How a setting is shown and checked.
+
+    Attributes:
+        label: Short name.
+        help: One sentence: what it does.
+        unit: "px", "%", "fps"...; empty for none.
+        minimum: Smallest allowed number.
+        maximum: Largest allowed number.
+        step: Slider or spin-box step.
+        choices: Allowed texts; filled at run time where empty and ``dynamic`` is set.
+        dynamic: "models", "devices", "classes", "resolutions": choices come from the running program.
+        applies: "now" (repaint), "detect" (next frame), "reopen" (source or model opens again).
+        hidden: Kept, but not in the panel.
+    """
+
+    label: str
+    help: str
+    unit: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    step: float | None = None
+    choices: Choices = ()
+    dynamic: str = ""
+    applies: Literal["now", "detect", "reopen"] = "now"
+    hidden: bool = False
+
+
+def setting(default: Any, label: str, help: str, **limits: Any) -> Any:
+    """A dataclass field with its ``SettingInfo`` under metadata["setting"]."""
+    return field(default=default, metadata={"setting": SettingInfo(label, help, **limits)})
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """Which model runs, and where."""
+
+    name: str = setting("demo", "Model", "The detector to run.", dynamic="models", applies="reopen")
+    device: str = setting("auto", "Device", "Where it runs.", dynamic="devices", applies="reopen")
+    precision: str = setting(
+        "auto",
+        "Precision",
+        "Number format of the network; auto picks one whose results agree with fp32.",
+        choices=(("auto", "auto"), ("fp32", "fp32"), ("bf16", "bf16"), ("fp16", "fp16"), ("int8", "int8")),
+        applies="reopen",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DetectionSettings:
+    """What of the network's output is shown."""
+
+    threshold: float = setting(
+        0.5, "Threshold", "Show objects with at least this score.", minimum=0.0, maximum=1.0, step=0.01
+    )
+    iou: float = setting(
+        0.45,
+        "Overlap (NMS IoU)",
+        "Of two boxes of one class that overlap more than this, show the better one.",
+        minimum=0.0,
+        maximum=1.0,
+        step=0.01,
+    )
+    classes: tuple[str, ...] = setting((), "Classes", "Show these classes; none chosen shows all.", dynamic="classes")
+    max_detections: int = setting(
+        200, "At most", "Show at most this many objects, the best.", minimum=1, maximum=1000, step=1
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class OverlaySettings:
+    """How boxes look, in the window and in exported files."""
+
+    line_width: float = setting(
+        2.0, "Line width", "Thickness of a box's outline.", unit="px", minimum=1.0, maximum=12.0, step=0.5
+    )
+    label_size: float = setting(
+        14.0, "Label size", "Height of label text.", unit="px", minimum=8.0, maximum=48.0, step=1.0
+    )
+    show_labels: bool = setting(True, "Labels", "Write the class beside each box.")
+    show_scores: bool = setting(True, "Scores", "Write the score beside each label.")
+    fill: float = setting(0.0, "Fill", "Tint the inside of each box.", unit="%", minimum=0.0, maximum=60.0, step=5.0)
+    palette: str = setting(
+        "vivid",
+        "Colours",
+        "Colour of each class.",
+        choices=(("vivid", "Vivid"), ("colour-blind", "Colour-blind safe"), ("single", "One colour")),
+    )
+    show_badge: bool = setting(True, "FPS badge", "Show speed and latency on the picture.")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSettings:
+    """What is looked at."""
+
+    last: str = setting("", "Last source", "Opened again on start.", hidden=True)
+    recent: tuple[str, ...] = setting((), "Recent sources", "The ten last ones.", hidden=True)
+    resolution: str = setting(
+        "auto",
+        "Camera resolution",
+        "Asked of the camera; it may choose another.",
+        choices=(
+            ("auto", "auto"),
+            ("640x480", "640 x 480"),
+            ("1280x720", "1280 x 720"),
+            ("1920x1080", "1920 x 1080"),
+        ),
+        applies="reopen",
+    )
+    fps: int = setting(
+        0,
+        "Camera rate",
+        "Asked of the camera; 0 leaves it alone.",
+        unit="fps",
+        minimum=0,
+        maximum=240,
+        step=1,
+        applies="reopen",
+    )
+    loop: bool = setting(False, "Loop", "Start a video again when it ends.", applies="detect")
+
+
+@dataclass(frozen=True, slots=True)
+class WindowSettings:
+    """The window itself."""
+
+    theme: str = setting(
+        "system",
+        "Appearance",
+        "Light or dark.",
+        choices=(("system", "As the system"), ("light", "Light"), ("dark", "Dark")),
+    )
+    show_panel: bool = setting(True, "Settings panel", "Show the panel.", hidden=True)
+    geometry: str = setting("", "Geometry", "Place and size of the window.", hidden=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that is remembered."""
+
+    model: ModelSettings = field(default_factory=ModelSettings)
+    detection: DetectionSettings = field(default_factory=DetectionSettings)
+    overlay: OverlaySettings = field(default_factory=OverlaySettings)
+    source: SourceSettings = field(default_factory=SourceSettings)
+    window: WindowSettings = field(default_factory=WindowSettings)

@@ -1,0 +1,116 @@
+"""The numbers of the SSD recipe, and nowhere else: default-box geometry for SSD300/SSD512 x VOC/COCO, SSDLite, UltraFace.
+
+Pure data, no torch. A level is described the way the original Caffe ``PriorBox`` layer is: one or more ``min_size``,
+an optional ``max_size`` for each, and aspect ratios. Source: SSD paper, arXiv 1512.02325, section 2.2 with footnotes
+3 and 5, and the sizes of the published ``examples/ssd`` scripts, which differ from the paper's equation 4.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+Clamp = Literal["none", "size", "all"]
+"""What a checkpoint's authors clamped to [0, 1] in centre form: nothing (Caffe, mmdetection), width and height only
+(torchvision), or all four numbers (amdegroot, lufficc, NVIDIA, UltraFace). A property of the weights, not a taste."""
+
+
+@dataclass(frozen=True, slots=True)
+class SSDConfig:
+    """Geometry of the default boxes.
+
+    Attributes:
+        image_size: Network input as (height, width), pixels.
+        grids: (rows, columns) of each source feature map.
+        steps: (y, x) distance in input pixels between neighbouring cells, per level.
+        min_sizes: Box sizes per level, pixels; each yields a square box, then the boxes below.
+        max_sizes: Per level either empty or one per ``min_size``: adds a square of side sqrt(min * max).
+        aspect_ratios: Per level; ratio r adds a box of w = s * sqrt(r), h = s / sqrt(r), then its transpose.
+        clamp: See ``Clamp``.
+        variances: Scale of the encoded offsets (cx, cy, w, h).
+    """
+
+    image_size: tuple[int, int]
+    grids: tuple[tuple[int, int], ...]
+    steps: tuple[tuple[float, float], ...]
+    min_sizes: tuple[tuple[float, ...], ...]
+    max_sizes: tuple[tuple[float, ...], ...]
+    aspect_ratios: tuple[tuple[float, ...], ...]
+    clamp: Clamp = "none"
+    variances: tuple[float, float, float, float] = (0.1, 0.1, 0.2, 0.2)
+
+    def __post_init__(self) -> None:
+        levels = len(self.grids)
+        parts = (self.steps, self.min_sizes, self.max_sizes, self.aspect_ratios)
+        if levels == 0 or any(len(part) != levels for part in parts):
+            raise ValueError("every level needs a grid, a step, min sizes, max sizes and aspect ratios")
+
+    @property
+    def boxes_per_cell(self) -> tuple[int, ...]:
+        """Default boxes in one cell of each level, e.g. (4, 6, 6, 6, 4, 4) for SSD300."""
+        return tuple(
+            len(mins) * (1 + 2 * len(ratios)) + len(maxs)
+            for mins, maxs, ratios in zip(self.min_sizes, self.max_sizes, self.aspect_ratios, strict=True)
+        )
+
+    @property
+    def num_boxes(self) -> int:
+        """Total default boxes: 8732 for SSD300, 24564 for SSD512."""
+        return sum(rows * columns * n for (rows, columns), n in zip(self.grids, self.boxes_per_cell, strict=True))
+
+
+def _square(values: tuple[float, ...]) -> tuple[tuple[float, float], ...]:
+    return tuple((value, value) for value in values)
+
+
+def _ssd(side: int, grids: tuple[int, ...], steps: tuple[float, ...], sizes: tuple[float, ...]) -> SSDConfig:
+    """A classic SSD: ``sizes`` has one entry more than there are levels, each level's max is the next one's min."""
+    few: tuple[float, ...] = (2.0,)
+    many: tuple[float, ...] = (2.0, 3.0)
+    return SSDConfig(
+        image_size=(side, side),
+        grids=tuple((g, g) for g in grids),
+        steps=_square(steps),
+        min_sizes=tuple((s,) for s in sizes[:-1]),
+        max_sizes=tuple((s,) for s in sizes[1:]),
+        aspect_ratios=(few, *(many,) * (len(grids) - 3), few, few),
+    )
+
+
+_GRIDS_300, _STEPS_300 = (38, 19, 10, 5, 3, 1), (8.0, 16.0, 32.0, 64.0, 100.0, 300.0)
+_GRIDS_512, _STEPS_512 = (64, 32, 16, 8, 4, 2, 1), (8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0)
+
+SSD300_VOC = _ssd(300, _GRIDS_300, _STEPS_300, (30.0, 60.0, 111.0, 162.0, 213.0, 264.0, 315.0))
+SSD300_COCO = _ssd(300, _GRIDS_300, _STEPS_300, (21.0, 45.0, 99.0, 153.0, 207.0, 261.0, 315.0))
+# Caffe's PriorBox truncates its sizes to integers, so these are what the published SSD512 weights were trained with.
+SSD512_VOC = _ssd(512, _GRIDS_512, _STEPS_512, (35.0, 76.0, 153.0, 230.0, 307.0, 384.0, 460.0, 537.0))
+SSD512_COCO = _ssd(512, _GRIDS_512, _STEPS_512, (20.0, 51.0, 133.0, 215.0, 296.0, 378.0, 460.0, 542.0))
+
+# torchvision's ssd300_vgg16 uses the COCO sizes and clamps width and height.
+SSD300_TORCHVISION = replace(SSD300_COCO, clamp="size")
+
+_SSDLITE_GRIDS = (20, 10, 5, 3, 2, 1)
+SSDLITE320 = SSDConfig(
+    image_size=(320, 320),
+    grids=tuple((g, g) for g in _SSDLITE_GRIDS),
+    steps=_square(tuple(320.0 / g for g in _SSDLITE_GRIDS)),
+    min_sizes=((64.0,), (112.0,), (160.0,), (208.0,), (256.0,), (304.0,)),
+    max_sizes=((112.0,), (160.0,), (208.0,), (256.0,), (304.0,), (320.0,)),
+    aspect_ratios=((2.0, 3.0),) * 6,
+    clamp="size",
+)
+
+
+def ultraface_config(height: int = 240, width: int = 320) -> SSDConfig:
+    """Square face boxes of UltraFace (slim and RFB) for an input of ``height`` x ``width`` pixels."""
+    strides = (8, 16, 32, 64)
+    grids = tuple((-(-height // s), -(-width // s)) for s in strides)
+    return SSDConfig(
+        image_size=(height, width),
+        grids=grids,
+        steps=tuple((height / rows, width / columns) for rows, columns in grids),
+        min_sizes=((10.0, 16.0, 24.0), (32.0, 48.0), (64.0, 96.0), (128.0, 192.0, 256.0)),
+        max_sizes=((), (), (), ()),
+        aspect_ratios=((), (), (), ()),
+        clamp="all",
+    )

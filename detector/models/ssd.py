@@ -1,0 +1,120 @@
+"""SSD300 and SSD512: VGG-16, extra feature layers, and a box predictor on each. Paper section 2.1 and figure 2."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from detector.models.vgg import VGG16, ConvReLU, scaled
+
+# (1x1 channels, 3x3 channels, kernel, stride, padding) of conv8 .. conv11/12.
+_EXTRAS: dict[int, tuple[tuple[int, int, int, int, int], ...]] = {
+    300: ((256, 512, 3, 2, 1), (128, 256, 3, 2, 1), (128, 256, 3, 1, 0), (128, 256, 3, 1, 0)),
+    512: (
+        (256, 512, 3, 2, 1),
+        (128, 256, 3, 2, 1),
+        (128, 256, 3, 2, 1),
+        (128, 256, 3, 2, 1),
+        (128, 256, 4, 1, 1),
+    ),
+}
+
+
+class L2Norm(nn.Module):
+    """Scale each location's feature vector to a learned length per channel (ParseNet; paper section 3.1).
+
+    Computed in float32 whatever the input: the sum of squares of 512 activations overflows float16.
+    """
+
+    def __init__(self, channels: int, initial_scale: float = 20.0) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.full((channels,), initial_scale))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Float[B, C, H, W] -> Float[B, C, H, W]."""
+        wide = features.float()
+        norm = wide.pow(2).sum(dim=1, keepdim=True).sqrt().clamp_min(1e-12)
+        return (wide / norm * self.scale.float()[None, :, None, None]).to(features.dtype)
+
+
+class SSD(nn.Module):
+    """SSD on VGG-16.
+
+    Args:
+        size: Input side, 300 or 512.
+        num_classes: Outputs per box, background (index 0) included.
+        boxes_per_cell: Default boxes per cell of each source map, as ``SSDConfig.boxes_per_cell``.
+        width: Channel multiplier of base and extras.
+        batch_norm: See ``ConvReLU``.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        num_classes: int,
+        boxes_per_cell: tuple[int, ...],
+        *,
+        width: float = 1.0,
+        batch_norm: bool = False,
+    ) -> None:
+        super().__init__()
+        self.num_classes = num_classes
+        self.backbone = VGG16(width, batch_norm=batch_norm)
+        self.l2norm = L2Norm(self.backbone.conv4_channels)
+        self.extras = nn.ModuleDict()
+        previous = self.backbone.fc_channels
+        sources = [self.backbone.conv4_channels, previous]
+        for number, (squeeze, out, kernel, stride, padding) in enumerate(_EXTRAS[size], start=8):
+            middle, previous_out = scaled(squeeze, width), scaled(out, width)
+            self.extras[f"conv{number}_1"] = ConvReLU(previous, middle, 1, batch_norm=batch_norm)
+            # No statistics over a 1x1 or 3x3 map: normalising there makes small batches unstable.
+            self.extras[f"conv{number}_2"] = ConvReLU(
+                middle, previous_out, kernel, stride=stride, padding=padding, batch_norm=batch_norm and padding > 0
+            )
+            previous = previous_out
+            sources.append(previous)
+        self.loc = nn.ModuleList(
+            nn.Conv2d(c, 4 * a, 3, padding=1) for c, a in zip(sources, boxes_per_cell, strict=True)
+        )
+        self.conf = nn.ModuleList(
+            nn.Conv2d(c, num_classes * a, 3, padding=1) for c, a in zip(sources, boxes_per_cell, strict=True)
+        )
+        self._initialise()
+
+    def _initialise(self) -> None:
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.xavier_uniform_(module.weight)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Predict offsets and class logits for every default box.
+
+        Args:
+            images: Float[B, 3, size, size], normalised as the weights expect.
+
+        Returns:
+            locs Float[B, P, 4] (encoded, see ``BoxCoder``) and logits Float[B, P, num_classes].
+        """
+        conv4_3, x = self.backbone(images)
+        sources = [self.l2norm(conv4_3), x]
+        for number in range(8, 8 + len(self.extras) // 2):
+            x = self.extras[f"conv{number}_2"](self.extras[f"conv{number}_1"](x))
+            sources.append(x)
+        locs = [_flatten(cast(Tensor, head(s)), 4) for head, s in zip(self.loc, sources, strict=True)]
+        logits = [_flatten(cast(Tensor, head(s)), self.num_classes) for head, s in zip(self.conf, sources, strict=True)]
+        return torch.cat(locs, dim=1), torch.cat(logits, dim=1)
+
+    def fold_batch_norm(self) -> None:
+        """Merge every batch normalisation into its convolution, leaving the published parameters only."""
+        for module in self.modules():
+            if isinstance(module, ConvReLU):
+                module.fold()
+
+
+def _flatten(prediction: Tensor, values: int) -> Tensor:
+    """Float[B, A * values, H, W] -> Float[B, H * W * A, values], boxes in (row, column, shape) order."""
+    return prediction.permute(0, 2, 3, 1).reshape(prediction.shape[0], -1, values)

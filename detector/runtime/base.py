@@ -1,0 +1,61 @@
+"""The one interface of every engine. An engine is used by the thread that opened it, and by no other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from detector.detections import Candidates, DetectionFilter, Detections
+from detector.spec import ModelSpec
+
+ImageBGR = npt.NDArray[np.uint8]
+"""UInt8[H, W, 3], blue green red."""
+
+Precision = Literal["auto", "fp32", "bf16", "fp16", "int8"]
+PRECISIONS: tuple[Precision, ...] = ("auto", "fp32", "bf16", "fp16", "int8")
+
+
+class Detector(Protocol):
+    """A model on a device, ready to run.
+
+    Attributes:
+        spec: The model.
+        engine: "torch_cuda", "torch_cpu" or "openvino".
+        device: Where it runs, e.g. "cuda:0 (NVIDIA H100)" or "cpu".
+        precision: What it computes in, after "auto" was resolved.
+        notes: Things the user should know, e.g. why a GPU was not used; empty when all is as asked.
+    """
+
+    spec: ModelSpec
+    engine: str
+    device: str
+    precision: str
+    notes: tuple[str, ...]
+
+    def candidates_batch(self, frames: Sequence[ImageBGR], iou_threshold: float | None = None) -> list[Candidates]:
+        """Run the network and NMS once over ``frames`` (any sizes) and keep everything above the model's floor.
+
+        Args:
+            frames: Each UInt8[H, W, 3] BGR.
+            iou_threshold: NMS limit for ``Candidates.kept``; None for the model's own.
+        """
+        ...
+
+    def detect(self, frame: ImageBGR, wanted: DetectionFilter | None = None) -> Detections:
+        """Objects in one frame; without ``wanted``, by the model's own evaluation rule."""
+        ...
+
+    def detect_batch(self, frames: Sequence[ImageBGR], wanted: DetectionFilter | None = None) -> list[Detections]:
+        """Objects in each frame."""
+        ...
+
+    def close(self) -> None:
+        """Free the network and its memory; idempotent. Using the detector afterwards raises ``DetectorError``."""
+        ...
+
+    def __enter__(self) -> Detector: ...
+
+    def __exit__(self, *exc_info: Any) -> None: ...

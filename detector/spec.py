@@ -1,0 +1,105 @@
+"""What a model is, as data: architecture, labels, input convention, default boxes, provenance. No torch.
+
+A spec travels inside our ``.safetensors`` files as JSON, so it is read from untrusted files: ``from_json`` checks
+every field and raises ``DetectorError`` with one clear line.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from detector.config import SSDConfig
+
+Architecture = Literal["ssd-vgg16", "ssdlite320-mobilenetv3", "ultraface-rfb", "ultraface-slim", "openvino-ir"]
+ARCHITECTURES: tuple[Architecture, ...] = (
+    "ssd-vgg16",
+    "ssdlite320-mobilenetv3",
+    "ultraface-rfb",
+    "ultraface-slim",
+    "openvino-ir",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class InputSpec:
+    """How a frame becomes the network's input: warp to size (bilinear, no letterbox), then (x - mean) / std.
+
+    Attributes:
+        height: Network input height, pixels.
+        width: Network input width, pixels.
+        channels: Channel order the weights were trained with; frames are BGR.
+        mean: Subtracted per channel, in ``channels`` order, on the 0..255 scale.
+        std: Divided by per channel, on the 0..255 scale.
+    """
+
+    height: int
+    width: int
+    channels: Literal["rgb", "bgr"] = "rgb"
+    mean: tuple[float, float, float] = (123.0, 117.0, 104.0)
+    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class PostprocessSpec:
+    """How raw outputs become candidates; the rule the checkpoint was evaluated with.
+
+    Attributes:
+        score_floor: Candidates score more than this.
+        iou_threshold: Default NMS limit.
+        top_k: Per class, at most this many of the best enter NMS.
+        max_detections: Kept per image after NMS.
+        clip: Clip boxes to the image before NMS (torchvision); Caffe does not.
+        max_log_size: Upper bound of the decoded dw, dh; None for none. torchvision: log(1000 / 16).
+    """
+
+    score_floor: float = 0.01
+    iou_threshold: float = 0.45
+    top_k: int = 400
+    max_detections: int = 200
+    clip: bool = False
+    max_log_size: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsFile:
+    """Where published weights come from. ``sha256`` may be a prefix where only that was published."""
+
+    url: str
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """One model of the shelf.
+
+    Attributes:
+        name: Unique, as typed on the command line.
+        architecture: Which network the weights belong to.
+        labels: Class names, background excluded; ``Detections.class_ids`` index them.
+        input: Input convention.
+        config: Default boxes; None for a network that carries its own (OpenVINO IR).
+        postprocess: Candidate rule.
+        width: Channel multiplier of a VGG network.
+        title: A line for people.
+        demo: True for weights that only know drawn shapes; shown wherever the model is.
+        licence: Licence of the weights.
+        provenance: Where the weights come from: file, hash, recipe.
+        accuracy: Measured scores by name, e.g. {"AP50 on drawn scenes": 0.93}.
+        weights: Published file, where there is one.
+    """
+
+    name: str
+    architecture: Architecture
+    labels: tuple[str, ...]
+    input: InputSpec
+    config: SSDConfig | None = None
+    postprocess: PostprocessSpec = field(default_factory=PostprocessSpec)
+    width: float = 1.0
+    title: str = ""
+    demo: bool = False
+    licence: str = ""
+    provenance: str = ""
+    accuracy: dict[str, float] = field(default_factory=dict)
+    weights: WeightsFile | None = None
