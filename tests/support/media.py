@@ -1,0 +1,147 @@
+"""Small generated media whose frames carry their own number in their pixels, so a test can tell which one it sees.
+
+A coded picture is a 5 x 5 chessboard: the corners say which way is up (white top left, black elsewhere), the other 21
+squares are the bits of the frame's index. The code survives JPEG, H.264 and scaling, and a picture that is turned or
+mirrored is told apart from an upright one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+_GRID = 5
+_BITS = [(row, col) for row in range(_GRID) for col in range(_GRID) if row not in (0, 4) or col not in (0, 4)]
+_WHITE, _BLACK = 235, 16
+_TIME_BASE = Fraction(1, 90_000)
+_AUDIO_RATE = 48_000
+
+ImageBGR = npt.NDArray[np.uint8]
+
+
+def coded_image(index: int, size: tuple[int, int] = (160, 120)) -> ImageBGR:
+    """UInt8[H, W, 3] that shows ``index`` (0 to 2**21 - 1); ``size`` is (width, height)."""
+    if not 0 <= index < 1 << len(_BITS):
+        raise ValueError(f"index {index} needs more than {len(_BITS)} bits")
+    board = np.full((_GRID, _GRID), _BLACK, np.uint8)
+    board[0, 0] = _WHITE
+    for bit, cell in enumerate(_BITS):
+        if index >> bit & 1:
+            board[cell] = _WHITE
+    width, height = size
+    rows = np.arange(height) * _GRID // height
+    cols = np.arange(width) * _GRID // width
+    return np.ascontiguousarray(np.repeat(board[np.ix_(rows, cols)][..., None], 3, axis=2))
+
+
+def read_frame_index(image_bgr: ImageBGR) -> int:
+    """The index shown by an upright coded picture of any size.
+
+    Raises:
+        ValueError: The picture is turned, mirrored, or no coded picture.
+    """
+    height, width = image_bgr.shape[:2]
+
+    def is_white(row: int, col: int) -> bool:
+        top, bottom = row * height // _GRID, (row + 1) * height // _GRID
+        left, right = col * width // _GRID, (col + 1) * width // _GRID
+        dy, dx = (bottom - top) // 4, (right - left) // 4
+        return bool(image_bgr[top + dy : bottom - dy, left + dx : right - dx].mean() > 126)
+
+    corners = [is_white(row, col) for row in (0, 4) for col in (0, 4)]
+    if corners != [True, False, False, False]:
+        raise ValueError(f"not an upright coded picture: corners {corners}")
+    return sum(1 << bit for bit, cell in enumerate(_BITS) if is_white(*cell))
+
+
+def make_video(
+    path: Path,
+    frames: int = 30,
+    size: tuple[int, int] = (160, 120),
+    fps: Fraction = Fraction(30),
+    pts: Sequence[Fraction] | None = None,
+    audio: bool = False,
+    rotation: int = 0,
+    codec: str = "libx264",
+    gop: int = 12,
+    faststart: bool = False,
+) -> Path:
+    """Write a coded video; frame i shows index i.
+
+    Args:
+        path: Where; the extension chooses the container (.mp4, .mov, .mkv, .avi).
+        frames: How many.
+        size: (width, height) of the upright picture, even numbers for H.264.
+        fps: Constant rate, unless ``pts`` is given.
+        pts: Presentation time of each frame in seconds, for a variable rate; multiples of 1/90000.
+        audio: Add a mono AAC tone of the same length.
+        rotation: 0, 90, 180 or 270: degrees clockwise a player turns the stored picture (.mp4 and .mov).
+        codec: FFmpeg's encoder name; "ffv1" in .mkv takes any size, even 1 x 1.
+        gop: Frames between keyframes.
+        faststart: Index in front (.mp4), so that a truncated copy still opens.
+    """
+    times = [Fraction(i) / fps for i in range(frames)] if pts is None else list(pts)
+    options = {"movflags": "+faststart"} if faststart else {}
+    with av.open(str(path), "w", options=options) as container:
+        stream = container.add_stream(codec, rate=fps)
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height = size if rotation % 180 == 0 else (size[1], size[0])
+        stream.pix_fmt = "bgr0" if codec == "ffv1" else "yuv420p"
+        stream.time_base = stream.codec_context.time_base = _TIME_BASE
+        stream.codec_context.gop_size = gop
+        if codec == "libx264":
+            stream.options = {"preset": "veryfast", "crf": "18"}
+        if rotation:
+            stream.set_display_rotation(-rotation)
+        tone = container.add_stream("aac", rate=_AUDIO_RATE, layout="mono") if audio else None
+        for index, time in enumerate(times):
+            stored = np.ascontiguousarray(np.rot90(coded_image(index, size), rotation // 90))
+            picture = av.VideoFrame.from_ndarray(stored, format="bgr24")
+            picture.pts = int(time / _TIME_BASE)
+            picture.time_base = _TIME_BASE
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode(None))
+        if tone is not None:
+            _add_tone(container, tone, times[-1] + 1 / fps)
+    return path
+
+
+def make_audio(path: Path, seconds: Fraction = Fraction(1)) -> Path:
+    """A file with a tone and no picture (.m4a, .mp4, .mkv)."""
+    with av.open(str(path), "w") as container:
+        _add_tone(container, container.add_stream("aac", rate=_AUDIO_RATE, layout="mono"), seconds)
+    return path
+
+
+def truncate(path: Path, copy: Path, keep: float = 0.5) -> Path:
+    """The first part of ``path``, as an interrupted download leaves it."""
+    content = path.read_bytes()
+    copy.write_bytes(content[: int(len(content) * keep)])
+    return copy
+
+
+def damage(path: Path, copy: Path, start: float, end: float) -> Path:
+    """``path`` with the bytes between two fractions of its length overwritten."""
+    content = bytearray(path.read_bytes())
+    first, last = int(len(content) * start), int(len(content) * end)
+    content[first:last] = b"\xa5" * (last - first)
+    copy.write_bytes(content)
+    return copy
+
+
+def _add_tone(
+    container: av.container.OutputContainer, stream: av.AudioStream | av.VideoStream, seconds: Fraction
+) -> None:
+    assert isinstance(stream, av.AudioStream)
+    wave = np.sin(np.arange(int(seconds * _AUDIO_RATE)) * (2 * np.pi * 440 / _AUDIO_RATE)).astype(np.float32)
+    for start in range(0, len(wave), 1024):
+        sound = av.AudioFrame.from_ndarray(wave[None, start : start + 1024] * 0.2, format="fltp", layout="mono")
+        sound.sample_rate = _AUDIO_RATE
+        sound.pts, sound.time_base = start, Fraction(1, _AUDIO_RATE)
+        container.mux(stream.encode(sound))
+    container.mux(stream.encode(None))
