@@ -1,0 +1,19 @@
+PYTHON ?= python3
+ARGS ?=
+
+.PHONY: run test check env
+
+run: ## open the window (ARGS="--camera 0"); without a display, annotate the sample clip
+	@$(PYTHON) tools/bootstrap.py run $(ARGS)
+
+test: ## the whole suite, offscreen and on a virtual screen
+	@$(PYTHON) tools/bootstrap.py test $(ARGS)
+
+env: ## the development environment only
+	@$(PYTHON) tools/bootstrap.py env
+
+check: env ## lint, types, import rules
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports

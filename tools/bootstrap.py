@@ -1,0 +1,194 @@
+"""What stands behind `make run` and `make test`: an environment, the system libraries Qt needs, then the command.
+
+Standard library only; runs on the system's own Python, before anything is installed.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+VENV = Path(os.environ.get("SSD_VIEWER_VENV", ROOT / ".venv"))
+BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
+PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
+OLDEST = (3, 11)
+
+# Shared object -> Debian package. The first group is needed by any window, the second by X11.
+LIBRARIES = {
+    "libGL.so.1": "libgl1",
+    "libEGL.so.1": "libegl1",
+    "libxkbcommon.so.0": "libxkbcommon0",
+    "libdbus-1.so.3": "libdbus-1-3",
+    "libfontconfig.so.1": "libfontconfig1",
+    "libglib-2.0.so.0": "libglib2.0-0",
+    "libxcb-cursor.so.0": "libxcb-cursor0",
+    "libxcb-icccm.so.4": "libxcb-icccm4",
+    "libxcb-keysyms.so.1": "libxcb-keysyms1",
+    "libxcb-shape.so.0": "libxcb-shape0",
+    "libxkbcommon-x11.so.0": "libxkbcommon-x11-0",
+}
+TEST_PROGRAMS = {"xvfb-run": ("xvfb", "xauth"), "ffprobe": ("ffmpeg",)}
+
+
+def say(text: str) -> None:
+    print(f"[ssd-viewer] {text}", flush=True)
+
+
+def fail(text: str) -> None:
+    print(f"[ssd-viewer] {text}", file=sys.stderr, flush=True)
+    raise SystemExit(1)
+
+
+def missing_packages(for_tests: bool) -> list[str]:
+    """Debian packages for the libraries, fonts and (for tests) programs that are not here."""
+    packages = []
+    for library, package in LIBRARIES.items():
+        try:
+            ctypes.CDLL(library)
+        except OSError:
+            packages.append(package)
+    fonts = [Path("/usr/share/fonts"), Path("/usr/local/share/fonts"), Path.home() / ".fonts"]
+    if not any(next(folder.rglob("*.[ot]tf"), None) for folder in fonts if folder.is_dir()):
+        packages.append("fonts-dejavu-core")
+    if for_tests:
+        for program, wanted in TEST_PROGRAMS.items():
+            if shutil.which(program) is None:
+                packages.extend(wanted)
+    return packages
+
+
+def apt_command() -> list[str] | None:
+    """How apt-get can be run here without asking anybody; None where it cannot."""
+    if shutil.which("apt-get") is None:
+        return None
+    if os.geteuid() == 0:
+        return ["apt-get"]
+    if (
+        shutil.which("sudo")
+        and subprocess.run(["sudo", "-n", "true"], capture_output=True, check=False).returncode == 0
+    ):
+        return ["sudo", "-n", "apt-get"]
+    return None
+
+
+def install_packages(packages: list[str]) -> bool:
+    """Install Debian packages where that is possible without a password."""
+    apt = apt_command()
+    if apt is None:
+        return False
+    say(f"installing system packages: {' '.join(packages)}")
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    commands = ([*apt, "update", "-qq"], [*apt, "install", "-y", "-qq", "--no-install-recommends", *packages])
+    return all(
+        subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False).returncode == 0
+        for command in commands
+    )
+
+
+def check_system(for_tests: bool) -> None:
+    """Make sure that Qt can open a window, or say in one line what is missing."""
+    if not sys.platform.startswith("linux"):
+        return
+    packages = missing_packages(for_tests)
+    if packages and not install_packages(packages):
+        fail(f"the system lacks libraries; type:  sudo apt-get install -y {' '.join(packages)}")
+
+
+def create_environment() -> None:
+    """Create the virtual environment, installing Debian's venv module first where it is split off."""
+    if (
+        PYTHON.exists()
+        and subprocess.run([PYTHON, "-m", "pip", "-V"], capture_output=True, check=False).returncode == 0
+    ):
+        return
+    say(f"creating an environment in {VENV}")
+    create = [sys.executable, "-m", "venv", "--clear", str(VENV)]
+    if subprocess.run(create, capture_output=True, check=False).returncode == 0:
+        return
+    package = f"python{sys.version_info[0]}.{sys.version_info[1]}-venv"
+    if not install_packages([package]) or subprocess.run(create, check=False).returncode != 0:
+        fail(f"Python's venv module is missing; type:  sudo apt-get install -y {package}")
+
+
+def install(extra: str) -> None:
+    """Install the project with the tested versions, once per state of its requirements."""
+    requirements = [ROOT / "pyproject.toml", ROOT / "constraints.txt"]
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in requirements) + extra.encode()).hexdigest()
+    stamp = VENV / f"installed{extra}.sha256"
+    if stamp.exists() and stamp.read_text() == digest:
+        return
+    say("installing (about 5 GB with PyTorch's CUDA build; a few minutes, once)")
+    target = f"{ROOT}{extra}"
+    command = [
+        PYTHON,
+        "-m",
+        "pip",
+        "install",
+        "-q",
+        "--disable-pip-version-check",
+        "-c",
+        str(requirements[1]),
+        "-e",
+        target,
+    ]
+    if subprocess.run(command, check=False).returncode != 0:
+        fail("installing failed; the lines above say why. Run the command again once that is mended.")
+    stamp.write_text(digest)
+
+
+def has_display() -> bool:
+    """Whether a window can be shown."""
+    return not sys.platform.startswith("linux") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def run(arguments: list[str]) -> int:
+    """Open the window; with no display and nothing else asked for, annotate the sample clip instead."""
+    if arguments or has_display():
+        return subprocess.run([PYTHON, "-m", "app", *arguments], check=False).returncode
+    result = ROOT / "out" / "demo.annotated.mp4"
+    result.parent.mkdir(exist_ok=True)
+    say("no display here: annotating the sample clip instead of opening the window")
+    command = [PYTHON, "-m", "app", "annotate", ROOT / "assets" / "demo.mp4", "-o", result]
+    command += ["--data", result.with_suffix(".jsonl")]
+    code = subprocess.run(command, check=False).returncode
+    if code == 0:
+        say(f"done: {result} and, one line a frame, {result.with_suffix('.jsonl').name} beside it")
+    return code
+
+
+def test(arguments: list[str]) -> int:
+    """The suite without a screen, then the tests that need an X screen on a virtual one."""
+    offscreen = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
+    pytest = [PYTHON, "-m", "pytest"]
+    code = subprocess.run([*pytest, "-m", "not xvfb", *arguments], cwd=ROOT, env=offscreen, check=False).returncode
+    if arguments or not sys.platform.startswith("linux"):
+        return code
+    on_screen = {**os.environ, "QT_QPA_PLATFORM": "xcb"}
+    xvfb = ["xvfb-run", "-a", "-s", "-screen 0 1600x1000x24", *pytest, "-m", "xvfb"]
+    second = subprocess.run(xvfb, cwd=ROOT, env=on_screen, check=False).returncode
+    return code or second
+
+
+def main() -> int:
+    """`bootstrap.py run|test|env [ARG ...]`."""
+    if sys.version_info < OLDEST:
+        have, need = sys.version.split()[0], f"{OLDEST[0]}.{OLDEST[1]}"
+        fail(f"Python {need} or newer is needed, this is {have}; name another:  make run PYTHON=python3.12")
+    action, arguments = sys.argv[1], sys.argv[2:]
+    testing = action != "run"
+    check_system(for_tests=testing)
+    create_environment()
+    install("[dev]" if testing else "")
+    if action == "env":
+        return 0
+    return test(arguments) if testing else run(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
