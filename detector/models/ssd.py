@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import torch
 from torch import Tensor, nn
 
+from detector.models.heads import predict
 from detector.models.vgg import VGG16, ConvReLU, scaled
 
 # (1x1 channels, 3x3 channels, kernel, stride, padding) of conv8 .. conv11/12.
@@ -35,7 +34,7 @@ class L2Norm(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Float[B, C, H, W] -> Float[B, C, H, W]."""
         wide = features.float()
-        norm = wide.pow(2).sum(dim=1, keepdim=True).sqrt().clamp_min(1e-12)
+        norm = wide.pow(2).sum(dim=1, keepdim=True).clamp_min(1e-24).sqrt()  # not sqrt first: NaN gradient at 0
         return (wide / norm * self.scale.float()[None, :, None, None]).to(features.dtype)
 
 
@@ -104,17 +103,10 @@ class SSD(nn.Module):
         for number in range(8, 8 + len(self.extras) // 2):
             x = self.extras[f"conv{number}_2"](self.extras[f"conv{number}_1"](x))
             sources.append(x)
-        locs = [_flatten(cast(Tensor, head(s)), 4) for head, s in zip(self.loc, sources, strict=True)]
-        logits = [_flatten(cast(Tensor, head(s)), self.num_classes) for head, s in zip(self.conf, sources, strict=True)]
-        return torch.cat(locs, dim=1), torch.cat(logits, dim=1)
+        return predict(self.loc, self.conf, sources, self.num_classes)
 
     def fold_batch_norm(self) -> None:
         """Merge every batch normalisation into its convolution, leaving the published parameters only."""
         for module in self.modules():
             if isinstance(module, ConvReLU):
                 module.fold()
-
-
-def _flatten(prediction: Tensor, values: int) -> Tensor:
-    """Float[B, A * values, H, W] -> Float[B, H * W * A, values], boxes in (row, column, shape) order."""
-    return prediction.permute(0, 2, 3, 1).reshape(prediction.shape[0], -1, values)

@@ -45,7 +45,9 @@ class ConvReLU(nn.Conv2d):
         """Merge the batch normalisation (running statistics) into weight and bias; exact in evaluation mode."""
         if self.bn is None:
             return
-        assert self.bias is not None and self.bn.running_var is not None and self.bn.running_mean is not None
+        assert self.bias is not None
+        assert self.bn.running_mean is not None
+        assert self.bn.running_var is not None
         factor = self.bn.weight / torch.sqrt(self.bn.running_var + self.bn.eps)
         self.weight.mul_(factor[:, None, None, None])
         self.bias.copy_((self.bias - self.bn.running_mean) * factor + self.bn.bias)
