@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.core.palette import RGB, class_colour, text_colour
+from app.core.records.table import label_of
 from app.core.settings import OverlaySettings
 from detector.detections import Detections
 
@@ -124,7 +125,7 @@ def layout(
     left, top = view.offset
     picture = (left, top, left + frame_size[0] * view.scale, top + frame_size[1] * view.scale)
     visible = picture if view.viewport is None else _intersection(picture, view.viewport)
-    names = [labels[i] if 0 <= i < len(labels) else str(i) for i in detections.class_ids.tolist()]
+    names = [label_of(labels, class_id) for class_id in detections.class_ids.tolist()]
     rects = detections.boxes_xyxy * view.scale + np.array((left, top, left, top))  # [N, 4] float64
     rects = np.minimum(np.maximum(rects, picture[:2] * 2), picture[2:] * 2)
     texts = [label_text(name, score, look) for name, score in zip(names, detections.scores.tolist(), strict=True)]

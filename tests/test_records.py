@@ -1,0 +1,152 @@
+"""Data files: exactly the promised shape, complete or absent."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.core.errors import AppError
+from app.core.part_file import PartFile, explain, write_whole
+from app.core.records.jsonl import JsonLines
+from app.core.records.open import format_of, open_records
+from app.core.records.table import FrameRecord, RecordWriter, plain
+from detector.detections import Detections
+
+LABELS = ("car", 'say "cheese", 汽车')
+TWO = Detections(
+    np.array([[1.5, 2.25, 30.125, 40.1], [0, 0, 5, 5]], np.float32),
+    np.array([0.87, 0.5], np.float32),
+    np.array([1, 0], np.int32),
+)
+
+
+def write_three(writer: RecordWriter) -> None:
+    writer.write(FrameRecord(0, Fraction(0), TWO, LABELS))
+    writer.write(FrameRecord(1, Fraction(1001, 30000), Detections.empty(), LABELS))
+    writer.write(FrameRecord(2, Fraction(2002, 30000), TWO, LABELS, tracks=(7, None)))
+
+
+def test_json_lines(tmp_path: Path) -> None:
+    writer = open_records(tmp_path / "out.jsonl")
+    write_three(writer)
+    assert not (tmp_path / "out.jsonl").exists()
+    writer.finish()
+    lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text("utf-8").splitlines()]
+    assert lines[0] == {
+        "frame": 0,
+        "time": 0.0,
+        "detections": [
+            {"label": LABELS[1], "class_id": 1, "score": 0.87, "box": [1.5, 2.25, 30.125, 40.1], "track": None},
+            {"label": "car", "class_id": 0, "score": 0.5, "box": [0.0, 0.0, 5.0, 5.0], "track": None},
+        ],
+    }
+    assert lines[1] == {"frame": 1, "time": 1001 / 30000, "detections": []}
+    assert [d["track"] for d in lines[2]["detections"]] == [7, None]
+
+
+def test_csv(tmp_path: Path) -> None:
+    writer = open_records(tmp_path / "out.csv")
+    write_three(writer)
+    writer.finish()
+    with (tmp_path / "out.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    assert rows[0] == ["frame", "time", "label", "score", "x1", "y1", "x2", "y2", "track"]
+    assert rows[1] == ["0", "0.0", LABELS[1], "0.87", "1.5", "2.25", "30.125", "40.1", ""]
+    assert [row[0] for row in rows[1:]] == ["0", "0", "2", "2"]
+    assert [row[-1] for row in rows[3:]] == ["7", ""]
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.csv"])
+def test_a_discarded_file_leaves_nothing_and_an_old_one_stays(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("old")
+    writer = open_records(tmp_path / name)
+    write_three(writer)
+    writer.discard()
+    writer.discard()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == "old"
+
+
+def test_formats_by_name_and_by_wish() -> None:
+    assert format_of(Path("a.b.CSV")) == "csv"
+    assert format_of(Path(".jsonl")) == "jsonl"
+    assert format_of(Path("out.txt"), "csv") == "csv"
+    with pytest.raises(AppError, match=r"'xlsx'.*\.jsonl, \.csv"):
+        format_of(Path("out.xlsx"))
+
+
+def test_plain_numbers_read_back_as_the_same_float32() -> None:
+    values = np.random.default_rng(1).random(200).astype(np.float32) * np.float32(1000)
+    assert [np.float32(plain(value)) for value in values] == list(values)
+    assert plain(np.float32(0.87)) == 0.87
+
+
+def test_two_writers_never_share_a_file(tmp_path: Path) -> None:
+    with PartFile(tmp_path / "a.mp4"), pytest.raises(AppError, match=r"a\.mp4 is being written by another program"):
+        PartFile(tmp_path / "a.mp4")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_part_left_by_a_crash_is_taken_over(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4.part").write_bytes(b"x" * 1000)
+    with PartFile(tmp_path / "a.mp4") as part:
+        part.file.write(b"new")
+        part.commit()
+    assert (tmp_path / "a.mp4").read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("kind", ["symlink", "hardlink"])
+def test_a_part_name_that_leads_to_another_file_is_not_written_through(tmp_path: Path, kind: str) -> None:
+    precious = tmp_path / "input.mp4"
+    precious.write_bytes(b"precious")
+    part = tmp_path / "a.mp4.part"
+    if kind == "symlink":
+        part.symlink_to(precious)
+    else:
+        part.hardlink_to(precious)
+    write_whole(tmp_path / "a.mp4", b"new")
+    assert precious.read_bytes() == b"precious"
+    assert (tmp_path / "a.mp4").read_bytes() == b"new"
+
+
+def test_a_missing_folder_is_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(AppError, match="does not exist"):
+        open_records(tmp_path / "gone" / "out.csv")
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (errno.ENOSPC, "disk is full"),
+        (errno.EROFS, "no permission"),
+        (errno.EACCES, "no permission"),
+        (errno.EISDIR, "in its way"),
+        (errno.ENAMETOOLONG, "too long"),
+        (errno.EFBIG, "too large"),
+        (errno.EIO, "Input/output error"),
+    ],
+)
+def test_every_way_a_disk_refuses_has_its_line(code: int, said: str) -> None:
+    error = explain(OSError(code, "Input/output error"), Path("/videos/a.mp4"))
+    assert said in str(error)
+    assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize("fails_at", ["write", "finish"])
+def test_a_full_disk_ends_the_file_with_its_line(tmp_path: Path, fails_at: str) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full on this system")
+    writer = JsonLines(tmp_path / "out.jsonl")
+    writer._part.file.close()
+    writer._part.file = open("/dev/full", "wb", buffering=0 if fails_at == "write" else -1)  # noqa: PTH123, SIM115 - handed over
+    write_three(writer) if fails_at == "finish" else None
+    with pytest.raises(AppError, match="disk is full"):
+        writer.finish() if fails_at == "finish" else write_three(writer)
+    writer.discard()
+    assert list(tmp_path.iterdir()) == []
