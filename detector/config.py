@@ -1,4 +1,4 @@
-"""The numbers of the SSD recipe, and nowhere else: default-box geometry for SSD300/SSD512 x VOC/COCO, SSDLite, UltraFace.
+"""The numbers of the SSD recipe, and nowhere else: default boxes of SSD300/SSD512 x VOC/COCO, SSDLite, UltraFace.
 
 Pure data, no torch. A level is described the way the original Caffe ``PriorBox`` layer is: one or more ``min_size``,
 an optional ``max_size`` for each, and aspect ratios. Source: SSD paper, arXiv 1512.02325, section 2.2 with footnotes
@@ -88,6 +88,18 @@ SSD512_COCO = _ssd(512, _GRIDS_512, _STEPS_512, (20.0, 51.0, 133.0, 215.0, 296.0
 
 # torchvision's ssd300_vgg16 uses the COCO sizes and clamps width and height.
 SSD300_TORCHVISION = replace(SSD300_COCO, clamp="size")
+
+
+def _fractional(base: SSDConfig, sizes: tuple[float, ...]) -> SSDConfig:
+    return replace(
+        base, min_sizes=tuple((s,) for s in sizes[:-1]), max_sizes=tuple((s,) for s in sizes[1:]), clamp="all"
+    )
+
+
+# lufficc's weights: all four numbers clamped, and SSD512's sizes not truncated (537.65 is theirs, not a slip of ours).
+SSD300_VOC_CLAMPED = replace(SSD300_VOC, clamp="all")
+SSD512_VOC_FRACTIONAL = _fractional(SSD512_VOC, (35.84, 76.8, 153.6, 230.4, 307.2, 384.0, 460.8, 537.65))
+SSD512_COCO_FRACTIONAL = _fractional(SSD512_COCO, (20.48, 51.2, 133.12, 215.04, 296.96, 378.88, 460.8, 542.72))
 
 _SSDLITE_GRIDS = (20, 10, 5, 3, 2, 1)
 SSDLITE320 = SSDConfig(

@@ -1,7 +1,6 @@
 """What a model is, as data: architecture, labels, input convention, default boxes, provenance. No torch.
 
-A spec travels inside our ``.safetensors`` files as JSON, so it is read from untrusted files: ``from_json`` checks
-every field and raises ``DetectorError`` with one clear line.
+A spec travels inside our ``.safetensors`` files as JSON; ``detector.spec_json`` reads and writes it.
 """
 
 from __future__ import annotations
@@ -63,7 +62,13 @@ class PostprocessSpec:
 
 @dataclass(frozen=True, slots=True)
 class WeightsFile:
-    """Where published weights come from. ``sha256`` may be a prefix where only that was published."""
+    """Where published weights come from.
+
+    Attributes:
+        url: Their address.
+        sha256: Of the file; a prefix where only that was published, "" where nothing was.
+        size_bytes: Of the file, as exactly as it was published; 0 where it was not.
+    """
 
     url: str
     sha256: str

@@ -1,0 +1,126 @@
+"""Opening a PyTorch checkpoint somebody else wrote, without running anything inside it.
+
+Only plain tensors are accepted (``weights_only=True``); everything that can be wrong with a downloaded file gets its
+own line. Needs torch.
+"""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from detector.errors import DetectorError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+MAX_FILE_BYTES = 2**30
+MAX_TENSORS = 20_000
+
+_WRAPPERS = ("model", "state_dict", "ema_state_dict")
+_PREFIXES = ("module.1.", "module.", "_orig_mod.")
+_AGAIN = "Fetch the file again."
+
+
+def read_checkpoint(path: Path) -> dict[str, Tensor]:
+    """The tensors of a PyTorch file, unwrapped, without the prefixes of parallel training or compilation.
+
+    Raises:
+        DetectorError: Not a PyTorch file, cut off, too big, or it holds code or anything but tensors.
+    """
+    _check_start(path)
+    content = _load(path)
+    state = _tensors(_unwrap(content), path)
+    for prefix in _PREFIXES:
+        if state and all(name.startswith(prefix) for name in state):
+            state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
+    return state
+
+
+def _check_start(path: Path) -> None:
+    """Recognise by its first bytes what is no checkpoint at all, and bound what will be read."""
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            start = file.read(512)
+    except OSError as error:
+        raise DetectorError(f"Cannot read {path}: {error.strerror or error}.") from error
+    if size > MAX_FILE_BYTES:
+        raise DetectorError(f"{path.name} is {size >> 20} MiB; weights may have {MAX_FILE_BYTES >> 20} MiB.")
+    text = start.lstrip().lower()
+    if not start:
+        raise DetectorError(f"{path.name} is empty.", _AGAIN)
+    if text.startswith((b"<!doctype", b"<html", b"<head", b"<?xml")):
+        raise DetectorError(f"{path.name} is a web page, not weights.", "Save the file the page links to instead.")
+    if text.startswith(b"version https://git-lfs"):
+        raise DetectorError(
+            f"{path.name} is a Git LFS pointer, not the weights.", "Run 'git lfs pull', or download it."
+        )
+    if start.startswith(b"PK\x03\x04"):
+        _check_zip(path)
+    elif not start.startswith(b"\x80"):
+        raise DetectorError(f"{path.name} is not a PyTorch weights file.")
+
+
+def _check_zip(path: Path) -> None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(entry.file_size for entry in archive.infolist())
+            has_pickle = any(entry.filename.endswith("data.pkl") for entry in archive.infolist())
+    except (zipfile.BadZipFile, OSError) as error:
+        raise DetectorError(f"{path.name} is cut off or damaged.", _AGAIN) from error
+    if not has_pickle:
+        raise DetectorError(f"{path.name} is a zip archive, not a PyTorch weights file.")
+    if unpacked > MAX_FILE_BYTES:
+        raise DetectorError(
+            f"{path.name} unpacks to {unpacked >> 20} MiB; weights may have {MAX_FILE_BYTES >> 20} MiB."
+        )
+
+
+def _load(path: Path) -> Any:
+    import torch
+
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        # torch words a refusal of code as "Unsupported global/class/operand"; a damaged stream reads differently.
+        if "Unsupported" in str(error) or "GLOBAL" in str(error):
+            raise DetectorError(
+                f"{path.name} contains program code, not only weights; it was not opened.",
+                "Ask its author for a plain state dict or a .safetensors file.",
+            ) from error
+        _damaged(path, error)
+    except Exception as error:  # whatever a damaged stream makes the reader trip over
+        _damaged(path, error)
+
+
+def _damaged(path: Path, error: Exception) -> NoReturn:
+    raise DetectorError(f"{path.name} is cut off or damaged.", _AGAIN) from error
+
+
+def _unwrap(content: Any) -> Any:
+    """Training code keeps the tensors beside the optimizer's; take the best known key."""
+    for key in _WRAPPERS:
+        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
+            return content[key]
+    return content
+
+
+def _tensors(content: Any, path: Path) -> dict[str, Tensor]:
+    import torch
+
+    if not isinstance(content, Mapping) or not content or len(content) > MAX_TENSORS:
+        raise DetectorError(f"{path.name} is a PyTorch file, but not a network's weights.")
+    state: dict[str, Tensor] = {}
+    total = 0
+    for name, tensor in content.items():
+        if not isinstance(name, str) or not isinstance(tensor, torch.Tensor) or tensor.layout != torch.strided:
+            raise DetectorError(f"{path.name} is a PyTorch file, but not a network's weights.")
+        total += tensor.numel() * tensor.element_size()  # what its shape claims, also where a view repeats its storage
+        if tensor.is_quantized or tensor.is_complex() or total > MAX_FILE_BYTES:
+            raise DetectorError(f"{path.name}: tensor {name[:60]!r} is not a plain weight.")
+        state[name] = tensor
+    return state

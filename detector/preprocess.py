@@ -1,0 +1,114 @@
+"""A frame to a network's input: warp to size, channel order, normalise. Two ways that agree to one grey level.
+
+``InputBuilder`` (numpy, OpenCV) serves the CPU engines; ``TorchInputBuilder`` uploads the frame's bytes once and does
+the rest on the device. Both are used by the one thread that owns the detector, and both hand out buffers they use
+again, valid until the next call. Neither letterboxes nor smooths before shrinking: the weights were trained without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from detector.spec import InputSpec
+
+if TYPE_CHECKING:
+    import torch
+
+ImageBGR = npt.NDArray[np.uint8]
+
+
+def check_frame(frame: ImageBGR) -> None:
+    """Raise ``ValueError`` unless ``frame`` is UInt8[H, W, 3] with at least one pixel."""
+    if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3 or frame.size == 0:
+        raise ValueError(f"a frame is UInt8[H, W, 3], not {frame.dtype}{list(frame.shape)}")
+
+
+class InputBuilder:
+    """Frames to a Float32[B, 3, H, W] array on the host.
+
+    Args:
+        spec: The network's input convention.
+    """
+
+    def __init__(self, spec: InputSpec) -> None:
+        self._spec = spec
+        self._mean = np.asarray(spec.mean, np.float32)[:, None, None]
+        self._scale = 1.0 / np.asarray(spec.std, np.float32)[:, None, None]
+        self._batch = np.empty((0, 3, spec.height, spec.width), np.float32)
+
+    def __call__(self, frames: Sequence[ImageBGR]) -> npt.NDArray[np.float32]:
+        """Float32[len(frames), 3, H, W]; overwritten by the next call."""
+        if len(self._batch) < len(frames):
+            self._batch = np.empty((len(frames), *self._batch.shape[1:]), np.float32)
+        batch = self._batch[: len(frames)]
+        size = (self._spec.width, self._spec.height)
+        for row, frame in zip(batch, frames, strict=True):
+            check_frame(frame)
+            small = cv2.resize(frame, size, interpolation=cv2.INTER_LINEAR)
+            planes = small.transpose(2, 0, 1)  # [3, H, W]
+            np.subtract(planes[::-1] if self._spec.channels == "rgb" else planes, self._mean, out=row)
+            row *= self._scale
+        return batch
+
+
+class TorchInputBuilder:
+    """Frames to a tensor on ``device``, channels last.
+
+    The bytes go through one pinned buffer per frame size, so the upload overlaps with the host's next steps; the
+    buffer is free again once the caller has synchronised, which copying the results back does.
+
+    Args:
+        spec: The network's input convention.
+        device: Where the network runs.
+        dtype: What the network computes in.
+    """
+
+    def __init__(self, spec: InputSpec, device: torch.device, dtype: torch.dtype) -> None:
+        import torch
+
+        self._spec, self._device, self._dtype = spec, device, dtype
+        self._mean = torch.tensor(spec.mean, device=device)[None, :, None, None]
+        self._scale = 1.0 / torch.tensor(spec.std, device=device)[None, :, None, None]
+        self._staging: torch.Tensor | None = None
+
+    def __call__(self, frames: Sequence[ImageBGR]) -> torch.Tensor:
+        """Float[len(frames), 3, H, W] on the device."""
+        import torch
+
+        for frame in frames:
+            check_frame(frame)
+        if all(frame.shape == frames[0].shape for frame in frames):
+            resized = self._resize(self._upload(frames))
+        else:  # a folder of images: the staging buffer must not be refilled while it still uploads
+            resized = torch.cat([self._resize(self._upload([frame], shared=False)) for frame in frames])
+        if self._spec.channels == "rgb":
+            resized = resized.flip(1)
+        normalised = (resized - self._mean) * self._scale
+        return normalised.to(dtype=self._dtype, memory_format=torch.channels_last)
+
+    def _upload(self, frames: Sequence[ImageBGR], *, shared: bool = True) -> torch.Tensor:
+        """UInt8[B, H, W, 3] on the device."""
+        import torch
+
+        shape = (len(frames), *frames[0].shape)
+        staging = self._staging
+        if staging is None or not shared or tuple(staging.shape) != shape:
+            staging = torch.empty(shape, dtype=torch.uint8, pin_memory=self._device.type == "cuda")
+            if shared:
+                self._staging = staging
+        for row, frame in zip(staging.numpy(), frames, strict=True):
+            np.copyto(row, frame)
+        return staging.to(self._device, non_blocking=True)
+
+    def _resize(self, images: torch.Tensor) -> torch.Tensor:
+        """UInt8[B, h, w, 3] -> Float32[B, 3, H, W], 0..255."""
+        from torch.nn import functional
+
+        size = (self._spec.height, self._spec.width)
+        planes = images.permute(0, 3, 1, 2).float()  # [B, 3, h, w], channels last in memory
+        return functional.interpolate(planes, size=size, mode="bilinear", align_corners=False, antialias=False)

@@ -1,0 +1,77 @@
+"""What every engine has in common: checks, batching, filtering and closing. An engine adds how frames are run.
+
+Used by the thread that opened it. Frames come in on the host, ``Candidates`` go out.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from detector.detections import Candidates, DetectionFilter, Detections
+from detector.errors import DetectorError
+from detector.runtime.base import ImageBGR
+from detector.spec import ModelSpec
+
+
+class Engine(ABC):
+    """Base of the engines; see ``detector.runtime.base.Detector`` for the interface.
+
+    Args:
+        spec: The model.
+        engine: Short id of the engine.
+        device: Where it runs, for people.
+        precision: What it computes in.
+        notes: What is not as asked.
+    """
+
+    def __init__(self, spec: ModelSpec, engine: str, device: str, precision: str, notes: Sequence[str] = ()) -> None:
+        self.spec = spec
+        self.engine = engine
+        self.device = device
+        self.precision = precision
+        self.notes = tuple(notes)
+        self._closed = False
+
+    @abstractmethod
+    def _run(self, frames: Sequence[ImageBGR], iou_threshold: float) -> list[Candidates]:
+        """Candidates of one or more frames."""
+
+    @abstractmethod
+    def _release(self) -> None:
+        """Drop the network and everything it holds."""
+
+    def candidates_batch(self, frames: Sequence[ImageBGR], iou_threshold: float | None = None) -> list[Candidates]:
+        """See ``Detector.candidates_batch``."""
+        if self._closed:
+            raise DetectorError(f"The detector of {self.spec.name} was closed already.")
+        if not frames:
+            return []
+        return self._run(frames, self.spec.postprocess.iou_threshold if iou_threshold is None else iou_threshold)
+
+    def detect_batch(self, frames: Sequence[ImageBGR], wanted: DetectionFilter | None = None) -> list[Detections]:
+        """See ``Detector.detect_batch``."""
+        if wanted is None:
+            rule = self.spec.postprocess
+            wanted = DetectionFilter(rule.score_floor, rule.iou_threshold, None, rule.max_detections)
+        return [found.detections(wanted) for found in self.candidates_batch(frames, wanted.iou_threshold)]
+
+    def detect(self, frame: ImageBGR, wanted: DetectionFilter | None = None) -> Detections:
+        """See ``Detector.detect``."""
+        return self.detect_batch([frame], wanted)[0]
+
+    def close(self) -> None:
+        """See ``Detector.close``."""
+        if not self._closed:
+            self._closed = True
+            self._release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

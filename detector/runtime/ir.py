@@ -1,0 +1,102 @@
+"""SSDs in OpenVINO IR with their own DetectionOutput: boxes come out of the graph decoded and suppressed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from detector.detections import Candidates
+from detector.errors import DetectorError
+from detector.nms import batched_nms
+from detector.preprocess import InputBuilder
+from detector.runtime.base import ImageBGR
+from detector.runtime.engine import Engine
+from detector.runtime.openvino_runtime import compile_for_latency, load_openvino
+from detector.shelf import IR_XML, ShelfEntry
+from detector.spec import ModelSpec
+
+
+class IrDetector(Engine):
+    """See ``Detector``.
+
+    Args:
+        entry: The model: an IR folder of the shelf, or an ``.xml`` with its ``.bin`` beside it.
+        precision: "fp32" or "bf16".
+        notes: Passed on.
+
+    Raises:
+        DetectorError: OpenVINO is missing or cannot load the model.
+    """
+
+    def __init__(self, entry: ShelfEntry, precision: str, notes: Sequence[str] = ()) -> None:
+        super().__init__(entry.spec, "openvino", "cpu", precision, notes)
+        if entry.path is None:
+            raise DetectorError(f"The files of {entry.name} are not on this computer.")
+        openvino = load_openvino()
+        core, path = openvino.Core(), entry.path
+        model = _read(core, path / IR_XML if path.is_dir() else path)
+        try:
+            compiled = compile_for_latency(core, model, precision)
+        except RuntimeError as error:
+            raise DetectorError(f"OpenVINO cannot compile {entry.name}; the model may be damaged.") from error
+        self._request = compiled.create_infer_request()
+        self._inputs = InputBuilder(entry.spec.input)
+
+    def _run(self, frames: Sequence[ImageBGR], iou_threshold: float) -> list[Candidates]:
+        results = []
+        for frame in frames:
+            outputs = self._request.infer({0: self._inputs([frame])}, share_inputs=True)
+            height, width = frame.shape[:2]
+            results.append(read_detection_output(outputs[0], self.spec, (height, width), iou_threshold))
+        return results
+
+    def _release(self) -> None:
+        del self._request
+
+
+def read_detection_output(
+    rows: npt.NDArray[np.float32], spec: ModelSpec, size: tuple[int, int], iou_threshold: float
+) -> Candidates:
+    """Turn the graph's table into candidates.
+
+    Args:
+        rows: Float32[1, 1, N, 7]: image, class with background 0, score, then x1, y1, x2, y2 as fractions; a
+            negative image number ends the list.
+        spec: The model.
+        size: (height, width) of the frame, pixels.
+        iou_threshold: For ``Candidates.kept``; the graph's own suppression has already happened.
+    """
+    table = rows.reshape(-1, 7)
+    ended = np.flatnonzero(table[:, 0] < 0)
+    table = table[: ended[0]] if len(ended) else table
+    labels = table[:, 1].astype(np.int32) - 1
+    usable = (labels >= 0) & (labels < len(spec.labels)) & (table[:, 2] > spec.postprocess.score_floor)
+    usable &= np.isfinite(table).all(axis=1)
+    table, labels = table[usable], labels[usable]
+    order = np.argsort(-table[:, 2], kind="stable")
+    height, width = size
+    boxes = table[order, 3:] * np.array([width, height, width, height], np.float32)
+    kept = batched_nms(boxes, labels[order], iou_threshold)
+    return Candidates(boxes, table[order, 2], labels[order], kept, iou_threshold)
+
+
+def check_model(xml_path: Path) -> None:
+    """Let OpenVINO read the model, without compiling it.
+
+    Raises:
+        DetectorError: It cannot.
+    """
+    _read(load_openvino().Core(), xml_path)
+
+
+def _read(core: Any, xml_path: Path) -> Any:
+    try:
+        return core.read_model(str(xml_path))
+    except RuntimeError as error:
+        raise DetectorError(
+            f"OpenVINO cannot read {xml_path.name}; the model is damaged.", "Fetch it again."
+        ) from error

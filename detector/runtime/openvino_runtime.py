@@ -1,0 +1,64 @@
+"""The one door to the ``openvino`` package: it must be imported through ``load_openvino`` and nowhere else.
+
+On import and on every conversion OpenVINO reports usage to its maker unless the user has opted out in a file in their
+home folder; the ``openvino_telemetry`` package does the sending. OpenVINO falls back to a silent stub where that
+package is not installed, so it is declared absent before OpenVINO is first imported. Nothing is sent, no file is made.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import sys
+import warnings
+from typing import Any
+
+from detector.errors import DetectorError
+
+_TELEMETRY = "openvino_telemetry"
+_log = logging.getLogger(__name__)
+
+
+def is_installed() -> bool:
+    """Whether OpenVINO could be imported; imports nothing."""
+    return importlib.util.find_spec("openvino") is not None
+
+
+def load_openvino() -> Any:
+    """The ``openvino`` module, unable to report anything.
+
+    Raises:
+        DetectorError: It is not installed or does not load.
+    """
+    if "openvino" not in sys.modules:
+        # None in sys.modules is Python's own way to say "not installed".
+        sys.modules[_TELEMETRY] = None  # type: ignore[assignment]  # documented, but not in the stubs
+    elif sys.modules.get(_TELEMETRY) is not None:
+        raise DetectorError("OpenVINO was imported with its usage reports on, which this program does not allow.")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # deprecations inside the package are not ours to fix
+            import openvino
+    except ImportError as error:
+        _log.info("openvino does not load: %s", error)
+        raise DetectorError(
+            "OpenVINO is not installed or does not load.", "Reinstall it: pip install openvino"
+        ) from error
+    return openvino
+
+
+def cpu_capabilities(core: Any) -> frozenset[str]:
+    """What the CPU computes natively, e.g. {"FP32", "BF16", "INT8"}."""
+    return frozenset(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
+
+
+def compile_for_latency(core: Any, model: Any, precision: str) -> Any:
+    """Compile ``model`` for one frame at a time on the CPU.
+
+    Args:
+        core: ``openvino.Core``.
+        model: ``openvino.Model``.
+        precision: "fp32" or "bf16"; said explicitly, for OpenVINO takes bf16 by itself where the CPU has it.
+    """
+    hint = {"fp32": "f32", "bf16": "bf16"}[precision]
+    return core.compile_model(model, "CPU", {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": hint})

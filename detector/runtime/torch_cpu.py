@@ -1,0 +1,64 @@
+"""SSD by torch on the CPU: OpenCV resize, network in float32 or bfloat16, post-processing in numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from detector.default_boxes import default_boxes
+from detector.detections import Candidates
+from detector.postprocess import postprocess
+from detector.preprocess import InputBuilder
+from detector.runtime.base import ImageBGR
+from detector.runtime.engine import Engine
+from detector.runtime.network import load_network
+from detector.shelf import ShelfEntry
+
+
+def has_native_bf16() -> bool:
+    """Whether this CPU multiplies bfloat16 itself; emulated, it is several times slower than float32."""
+    checks = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+    return any(check() for check in checks if check is not None)
+
+
+class TorchCpuDetector(Engine):
+    """See ``Detector``.
+
+    Args:
+        entry: The model, with weights.
+        precision: "fp32" or "bf16".
+        notes: Passed on.
+    """
+
+    def __init__(self, entry: ShelfEntry, precision: str, notes: Sequence[str] = ()) -> None:
+        super().__init__(entry.spec, "torch_cpu", "cpu", precision, notes)
+        assert entry.spec.config is not None  # load_network refuses specs without
+        self._dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+        self._network = load_network(entry).to(self._dtype).to(memory_format=torch.channels_last)
+        self._inputs = InputBuilder(entry.spec.input)
+        self._defaults = default_boxes(entry.spec.config)
+        self._variances = entry.spec.config.variances
+
+    def _run(self, frames: Sequence[ImageBGR], iou_threshold: float) -> list[Candidates]:
+        images = torch.from_numpy(self._inputs(frames)).to(dtype=self._dtype, memory_format=torch.channels_last)
+        with torch.inference_mode():
+            locs, logits = self._network(images)
+        return postprocess(
+            _host(locs),
+            _host(logits),
+            self._defaults,
+            self.spec.postprocess,
+            [frame.shape[:2] for frame in frames],
+            iou_threshold,
+            self._variances,
+        )
+
+    def _release(self) -> None:
+        del self._network
+
+
+def _host(tensor: torch.Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    array: np.ndarray[tuple[int, ...], np.dtype[np.float32]] = tensor.float().numpy()
+    return array

@@ -1,0 +1,240 @@
+"""The shelf of models: the ones in the box, the ones the user put there, and the known ones still to be fetched.
+
+A model is one file ``NAME.safetensors``, or for OpenVINO IR a folder ``NAME`` with ``model.xml``, ``model.bin`` and
+``spec.json``. Names come from the files; one broken file never hides the others. No torch but in ``import_file``.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from detector.errors import DetectorError
+from detector.registry import MODELS
+from detector.spec import ModelSpec
+from detector.spec_json import MAX_JSON_CHARS, spec_from_json
+from detector.weights import load_spec
+
+IR_SPEC, IR_XML, IR_BIN = "spec.json", "model.xml", "model.bin"
+MODEL_SUFFIX = ".safetensors"
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.IGNORECASE)
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # devices on Windows
+_IMPORTABLE = ("ultraface-rfb", "ultraface-slim")
+
+
+@dataclass(frozen=True, slots=True)
+class ShelfEntry:
+    """A model that can be chosen by name.
+
+    Attributes:
+        name: As typed.
+        spec: What it is.
+        path: Its ``.safetensors`` file or IR folder; None for a known model whose weights are not here.
+        bundled: Came with the program; cannot be removed.
+    """
+
+    name: str
+    spec: ModelSpec
+    path: Path | None
+    bundled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenModel:
+    """A file on the shelf that cannot be used.
+
+    Attributes:
+        name: As it would be typed; it can be removed.
+        path: The file or folder.
+        reason: One line.
+        bundled: As for ``ShelfEntry``.
+    """
+
+    name: str
+    path: Path
+    reason: str
+    bundled: bool
+
+
+def bundled_dir() -> Path:
+    """The models that came with the program, in a checkout as in a packaged executable."""
+    packed = getattr(sys, "_MEIPASS", None)
+    return Path(packed if packed else Path(__file__).resolve().parents[1]) / "weights"
+
+
+class Shelf:
+    """Models in two folders, looked at afresh on every call.
+
+    Args:
+        user_dir: The user's models; created when first written to.
+        bundled_dir: Models that came with the program; never written to.
+    """
+
+    def __init__(self, user_dir: Path, bundled_dir: Path) -> None:
+        self.user_dir = user_dir
+        self.bundled_dir = bundled_dir
+
+    def list(self) -> list[ShelfEntry]:
+        """Everything usable or fetchable, by name: bundled first, then the user's, then known ones without weights."""
+        entries = {e.name: e for e in self._scan() if isinstance(e, ShelfEntry)}
+        missing = [ShelfEntry(name, spec, None, False) for name, spec in MODELS.items() if name not in entries]
+        here = sorted(entries.values(), key=lambda e: (not e.bundled, e.name))
+        return here + sorted(missing, key=lambda e: e.name)
+
+    def broken(self) -> tuple[BrokenModel, ...]:
+        """What lies on the shelf but cannot be used, and why."""
+        return tuple(e for e in self._scan() if isinstance(e, BrokenModel))
+
+    def find(self, name_or_file: str | Path) -> ShelfEntry:
+        """The model of that name on the shelf, else the model file of that path.
+
+        Raises:
+            DetectorError: Neither; the weights are not here (says how to get them); or the file is broken.
+        """
+        name = str(name_or_file)
+        for found in self._scan():
+            if found.name == name:
+                if isinstance(found, BrokenModel):
+                    raise DetectorError(
+                        f"Model {name} cannot be used: {found.reason}", "Remove it and import it again."
+                    )
+                return found
+        if name in MODELS:
+            raise DetectorError(f"The weights of {name} are not on this computer.", how_to_get(MODELS[name]))
+        path = Path(name_or_file)
+        if path.exists():
+            return open_file(path)
+        if path.suffix or len(path.parts) > 1:
+            raise DetectorError(f"There is no model file {name}.")
+        raise DetectorError(f"There is no model {name}.", f"Known: {', '.join(e.name for e in self.list())}.")
+
+    def import_file(self, path: Path, name: str, labels: Sequence[str] | None = None) -> ShelfEntry:
+        """Put the model in ``path`` on the shelf as ``name``.
+
+        Args:
+            path: ``.safetensors`` of ours, UltraFace ``.pth``, or OpenVINO IR ``.xml`` with its ``.bin``.
+            name: New; letters, digits, dot, dash, underscore.
+            labels: Class names, where the file does not carry its own.
+
+        Raises:
+            DetectorError: The name is taken or unfit, or the file cannot be used; the shelf is then as before.
+        """
+        from detector.importers import import_model
+
+        check_name(name)
+        if any(found.name.lower() == name.lower() for found in self._scan()):
+            raise DetectorError(f"There is a model {name} already.", "Choose another name, or remove that one first.")
+        target = import_model(path, name, self.user_dir, labels)
+        return ShelfEntry(name, _read_spec(target), target, False)
+
+    def remove(self, name: str) -> None:
+        """Delete the user's model ``name``.
+
+        Raises:
+            DetectorError: No such model, it is bundled, or it cannot be deleted.
+        """
+        found = next((e for e in self._scan() if e.name == name), None)
+        if found is None or found.path is None:
+            raise DetectorError(f"There is no model {name} to remove.")
+        if found.bundled:
+            raise DetectorError(f"Model {name} came with the program and cannot be removed.")
+        try:
+            if found.path.is_dir() and not found.path.is_symlink():
+                shutil.rmtree(found.path)
+            else:
+                found.path.unlink()
+        except OSError as error:
+            raise DetectorError(f"Cannot remove {found.path}: {error.strerror or error}.") from error
+
+    def _scan(self) -> Iterator[ShelfEntry | BrokenModel]:
+        """Everything in both folders; a user's file never shadows a bundled one of its name."""
+        seen: set[str] = set()
+        for folder, bundled in ((self.bundled_dir, True), (self.user_dir, False)):
+            for path in _model_paths(folder):
+                name = path.name.removesuffix(MODEL_SUFFIX)
+                if name in seen:
+                    continue
+                seen.add(name)
+                try:
+                    spec = replace(_read_spec(path), name=name)
+                except DetectorError as error:
+                    yield BrokenModel(name, path, error.message, bundled)
+                else:
+                    yield ShelfEntry(name, spec, path, bundled)
+
+
+def open_file(path: Path) -> ShelfEntry:
+    """A model file of ours, or an IR model, without putting it on the shelf.
+
+    Raises:
+        DetectorError: It is neither, or broken.
+    """
+    path = path.absolute()
+    if path.suffix.lower() == ".xml":
+        from detector.importers.openvino_ir import describe_ir
+
+        return ShelfEntry(path.stem, describe_ir(path), path, False)
+    if (path.is_dir() and (path / IR_SPEC).is_file()) or path.suffix.lower() == MODEL_SUFFIX:
+        name = path.name.removesuffix(MODEL_SUFFIX)
+        return ShelfEntry(name, replace(_read_spec(path), name=name), path, False)
+    raise DetectorError(
+        f"{path.name} is not a model file that can be opened directly.",
+        f"Import it first: ssd-viewer models import {path.name} --name NAME",
+    )
+
+
+def how_to_get(spec: ModelSpec) -> str:
+    """One line: where the weights are published and what to type once they are here."""
+    if spec.weights is None:
+        return f"Import a file: ssd-viewer models import FILE --name {spec.name}"
+    line = f"They are published at {spec.weights.url}"
+    if spec.architecture in _IMPORTABLE:
+        return f"{line} ; then: ssd-viewer models import FILE --name {spec.name}"
+    return f"{line} in a layout this version cannot import yet; a .safetensors file of ours can be imported."
+
+
+def check_name(name: str) -> None:
+    """Raise ``DetectorError`` unless ``name`` is fit to be a file name everywhere."""
+    if not _NAME.fullmatch(name) or _RESERVED.fullmatch(name) or name.endswith((".", MODEL_SUFFIX, ".part")):
+        raise DetectorError(
+            f"{name[:70]!r} cannot be a model's name.",
+            "Use 1 to 64 letters, digits, dots, dashes and underscores, starting with a letter or digit.",
+        )
+
+
+def _model_paths(folder: Path) -> list[Path]:
+    try:
+        paths = sorted(folder.iterdir())
+    except OSError:
+        return []  # not there yet, or not ours to read: the rest of the shelf still works
+    return [
+        p
+        for p in paths
+        if not p.name.startswith(".")
+        and ((p.suffix == MODEL_SUFFIX and p.is_file()) or (p.is_dir() and (p / IR_SPEC).is_file()))
+    ]
+
+
+def _read_spec(path: Path) -> ModelSpec:
+    if not path.is_dir():
+        return load_spec(path)
+    for part in (IR_XML, IR_BIN):
+        if not (path / part).is_file():
+            raise DetectorError(f"{path.name}: {part} is missing.", "Remove it and import it again.")
+    try:
+        with (path / IR_SPEC).open(encoding="utf-8") as file:
+            text = file.read(MAX_JSON_CHARS + 1)
+    except (OSError, UnicodeDecodeError) as error:
+        raise DetectorError(f"{path.name}: its description cannot be read.") from error
+    try:
+        spec = spec_from_json(text)
+    except DetectorError as error:
+        raise DetectorError(f"{path.name}: {error.message}", error.hint) from error
+    if spec.architecture != "openvino-ir":
+        raise DetectorError(f"{path.name}: its description is of another kind of model.")
+    return spec
