@@ -81,7 +81,7 @@ def make_video(
         pts: Presentation time of each frame in seconds, for a variable rate; multiples of 1/90000.
         audio: Add a mono AAC tone of the same length.
         rotation: 0, 90, 180 or 270: degrees clockwise a player turns the stored picture (.mp4 and .mov).
-        codec: FFmpeg's encoder name; "ffv1" in .mkv takes any size, even 1 x 1.
+        codec: FFmpeg's encoder name; "ffv1" in .mkv takes any size, even 1 x 1; "mpeg4" in .avi has a constant rate.
         gop: Frames between keyframes.
         faststart: Index in front (.mp4), so that a truncated copy still opens.
     """
@@ -92,7 +92,8 @@ def make_video(
         assert isinstance(stream, av.VideoStream)
         stream.width, stream.height = size if rotation % 180 == 0 else (size[1], size[0])
         stream.pix_fmt = "bgr0" if codec == "ffv1" else "yuv420p"
-        stream.time_base = stream.codec_context.time_base = _TIME_BASE
+        base = 1 / fps if codec == "mpeg4" else _TIME_BASE  # MPEG-4 part 2 and AVI count frames
+        stream.time_base = stream.codec_context.time_base = base
         stream.codec_context.gop_size = gop
         if codec == "libx264":
             stream.options = {"preset": "veryfast", "crf": "18"}
@@ -102,8 +103,7 @@ def make_video(
         for index, time in enumerate(times):
             stored = np.ascontiguousarray(np.rot90(coded_image(index, size), rotation // 90))
             picture = av.VideoFrame.from_ndarray(stored, format="bgr24")
-            picture.pts = int(time / _TIME_BASE)
-            picture.time_base = _TIME_BASE
+            picture.pts, picture.time_base = int(time / base), base
             container.mux(stream.encode(picture))
         container.mux(stream.encode(None))
         if tone is not None:

@@ -1,0 +1,135 @@
+"""What every source of pictures offers, and the making of frames. A source is used by the one thread that opened it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Protocol, runtime_checkable
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+
+import numpy as np
+
+from app.core.errors import AppError
+from app.core.frames import Frame, ImageBGR, ImageBGRA, SourceInfo
+from app.core.settings import SourceSettings
+
+URL_SCHEMES = ("http://", "https://", "rtsp://", "rtsps://")
+CAMERA = "camera:"
+
+_SECRET = re.compile(r"pass|pwd|token|key|secret|auth|sig|user|login", re.IGNORECASE)
+
+
+class SourceLostError(AppError):
+    """A camera or stream that was open gives nothing any more; opening it again may help."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceOptions:
+    """What to ask of a source.
+
+    Attributes:
+        resolution: (width, height) asked of a camera; None leaves it alone.
+        fps: Rate asked of a camera; 0 leaves it alone.
+        loop: Start a file again when it ends.
+        open_timeout_s: A camera or stream must be open within this.
+        first_frame_s: ... and give its first picture within this.
+        stall_s: A running camera or stream that gives nothing for this long counts as lost.
+        folder_fps: Images of a folder shown per second.
+    """
+
+    resolution: tuple[int, int] | None = None
+    fps: int = 0
+    loop: bool = False
+    open_timeout_s: float = 20.0
+    first_frame_s: float = 6.0
+    stall_s: float = 4.0
+    folder_fps: Fraction = Fraction(2)
+
+    @classmethod
+    def from_settings(cls, settings: SourceSettings) -> SourceOptions:
+        """The part of the settings that concerns sources."""
+        size = re.fullmatch(r"(\d{1,5})x(\d{1,5})", settings.resolution)
+        return cls(resolution=(int(size[1]), int(size[2])) if size else None, fps=settings.fps, loop=settings.loop)
+
+
+class Source(Protocol):
+    """Pictures, one after the other.
+
+    Attributes:
+        info: What the source turned out to be.
+        reopen_uri: What to open again after a loss: the same device even where its number has moved.
+    """
+
+    info: SourceInfo
+    reopen_uri: str
+
+    def read(self) -> Frame | None:
+        """The next picture; None at the end of a file.
+
+        Raises:
+            SourceLostError: A camera or stream went away.
+        """
+        ...
+
+    def take_notes(self) -> tuple[str, ...]:
+        """What the user should know since the last call, e.g. an image that could not be read; one line each."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the device or file; idempotent."""
+        ...
+
+
+@runtime_checkable
+class SeekableSource(Source, Protocol):
+    """A file: every picture has a ``pts_s`` and can be asked for."""
+
+    def seek(self, pts_s: Fraction) -> None:
+        """Make ``read`` continue with the picture shown at ``pts_s``: the last one not later than that."""
+        ...
+
+    def seek_before(self, pts_s: Fraction) -> None:
+        """Make ``read`` continue with the last picture earlier than ``pts_s`` (the first one, if there is none)."""
+        ...
+
+
+def frame_from_bgra(image: ImageBGRA, index: int, pts_s: Fraction | None, captured_ns: int, name: str = "") -> Frame:
+    """A frame from UInt8[H, W, 4], which it takes over; the BGR picture is made here."""
+    import cv2
+
+    bgra = np.ascontiguousarray(image)
+    bgr: ImageBGR = cv2.cvtColor(bgra, cv2.COLOR_BGRA2BGR)  # type: ignore[assignment] # cv2's stubs forget the dtype
+    return _frozen(bgr, bgra, index, pts_s, captured_ns, name)
+
+
+def frame_from_bgr(image: ImageBGR, index: int, pts_s: Fraction | None, captured_ns: int, name: str = "") -> Frame:
+    """A frame from UInt8[H, W, 3], which it takes over; the BGRA picture is made here."""
+    import cv2
+
+    bgr = np.ascontiguousarray(image)
+    bgra: ImageBGRA = cv2.cvtColor(bgr, cv2.COLOR_BGR2BGRA)  # type: ignore[assignment] # cv2's stubs forget the dtype
+    return _frozen(bgr, bgra, index, pts_s, captured_ns, name)
+
+
+def _frozen(bgr: ImageBGR, bgra: ImageBGRA, index: int, pts_s: Fraction | None, captured_ns: int, name: str) -> Frame:
+    bgr.flags.writeable = False
+    bgra.flags.writeable = False
+    return Frame(bgr, bgra, index, pts_s, captured_ns, name)
+
+
+def redact(uri: str) -> str:
+    """``uri`` fit for a title or a log: user names, passwords and tokens of a URL replaced by ``***``."""
+    if not uri.lower().startswith(URL_SCHEMES):
+        return uri
+    try:
+        parts = urlsplit(uri)
+        host = parts.netloc.rpartition("@")[2]
+        query = parse_qsl(parts.query, keep_blank_values=True)
+    except ValueError:
+        return uri.partition("://")[0] + "://***"
+    netloc = f"***@{host}" if "@" in parts.netloc else host
+    hidden = urlencode(
+        [(key, "***" if _SECRET.search(key) else value) for key, value in query], quote_via=quote, safe="*/"
+    )
+    return urlunsplit((parts.scheme, netloc, parts.path, hidden, ""))

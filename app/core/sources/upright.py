@@ -1,0 +1,52 @@
+"""Turning and mirroring stored pictures upright by the container's display matrix. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Image = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Orientation:
+    """One of the eight ways a stored picture can lie: exchange x and y first, then mirror.
+
+    Attributes:
+        transposed: Rows become columns.
+        mirror_x: Left and right change places (after the exchange).
+        mirror_y: Top and bottom change places (after the exchange).
+    """
+
+    transposed: bool = False
+    mirror_x: bool = False
+    mirror_y: bool = False
+
+    @classmethod
+    def from_display_matrix(cls, matrix: Sequence[int] | npt.NDArray[np.int32]) -> Orientation:
+        """From the nine 16.16 numbers (a b u, c d v, x y w) of ISO 14496-12: x' = a x + c y, y' = b x + d y.
+
+        A matrix that is no multiple of 90 degrees is taken for the nearest one.
+        """
+        a, b, c, d = (int(matrix[i]) for i in (0, 1, 3, 4))
+        if abs(b) + abs(c) > abs(a) + abs(d):
+            return cls(transposed=True, mirror_x=c < 0, mirror_y=b < 0)
+        return cls(mirror_x=a < 0, mirror_y=d < 0)
+
+    def size(self, width: int, height: int) -> tuple[int, int]:
+        """(width, height) of the upright picture."""
+        return (height, width) if self.transposed else (width, height)
+
+    def apply(self, image: Image) -> Image:
+        """The upright picture; ``image`` itself where nothing is to be done."""
+        import cv2
+
+        if self.transposed:
+            image = cv2.transpose(image)  # type: ignore[assignment] # cv2's stubs forget the dtype
+        if self.mirror_x or self.mirror_y:
+            code = -1 if self.mirror_x and self.mirror_y else 1 if self.mirror_x else 0
+            image = cv2.flip(image, code)  # type: ignore[assignment] # cv2's stubs forget the dtype
+        return image
