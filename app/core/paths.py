@@ -1,0 +1,39 @@
+"""Where things of the user's live: settings, models, caches, logs, finished files. Pure; creates nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import platformdirs
+
+APP = "ssd-viewer"
+
+
+def settings_file() -> Path:
+    """The settings, one JSON file."""
+    return platformdirs.user_config_path(APP, appauthor=False, roaming=True) / "settings.json"
+
+
+def models_dir() -> Path:
+    """Imported and downloaded weights."""
+    return platformdirs.user_data_path(APP, appauthor=False) / "models"
+
+
+def cache_dir() -> Path:
+    """What can be made again: compiled networks, thumbnails."""
+    return platformdirs.user_cache_path(APP, appauthor=False)
+
+
+def log_file() -> Path:
+    """The log of the window."""
+    return platformdirs.user_log_path(APP, appauthor=False) / "ssd-viewer.log"
+
+
+def pictures_dir() -> Path:
+    """Snapshots."""
+    return platformdirs.user_pictures_path() / APP
+
+
+def videos_dir() -> Path:
+    """Annotated videos, where no place was named."""
+    return platformdirs.user_videos_path() / APP
