@@ -91,7 +91,7 @@ class VideoReader:
         if container.format.name == "tty":  # FFmpeg paints any text file as terminal art
             container.close()
             raise AppError(f"{self.name} is a text file.", "Choose a video.")
-        stream = _main_video(container)
+        stream = main_video(container)
         if stream is None:
             kind = "audio only" if container.streams.audio else "no video stream"
             container.close()
@@ -274,7 +274,7 @@ def _check_file(path: Path) -> None:
         raise AppError(f"{path.name} is empty.")
 
 
-def _main_video(container: av.container.InputContainer) -> av.VideoStream | None:
+def main_video(container: av.container.InputContainer) -> av.VideoStream | None:
     """FFmpeg's choice among the video streams; a cover picture is none."""
     videos = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
     best = container.streams.best("video")
