@@ -91,7 +91,8 @@ def write_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]], metadata: M
     """
     from safetensors.numpy import save
 
-    content = save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, dict(metadata))
+    # Not ascontiguousarray: it makes a scalar a vector.
+    content = save({name: np.require(array, requirements="C") for name, array in arrays.items()}, dict(metadata))
     with atomic_file(path) as file:
         file.write(content)
 
