@@ -1,0 +1,118 @@
+"""What an export is asked to do, how far it is, and what it did. Immutable values; they cross threads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from app.core.errors import AppError
+from app.core.settings import DetectionSettings, ModelSettings, OverlaySettings
+
+
+class ExportCancelledError(AppError):
+    """The user stopped the export; nothing was left under the final names."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """A file of detections to write.
+
+    Attributes:
+        path: Where.
+        format: "jsonl" or "csv".
+    """
+
+    path: Path
+    format: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExportRequest:
+    """One video to annotate, with a snapshot of all settings.
+
+    Attributes:
+        source: The video; only ever read.
+        output: The annotated MP4; None for data files alone. An existing file is replaced when the export is done.
+        data: Data files to write.
+        model: Which detector, where.
+        detection: Threshold, overlap, classes.
+        overlay: How boxes look.
+    """
+
+    source: Path
+    output: Path | None
+    data: tuple[DataFile, ...] = ()
+    model: ModelSettings = field(default_factory=ModelSettings)
+    detection: DetectionSettings = field(default_factory=DetectionSettings)
+    overlay: OverlaySettings = field(default_factory=OverlaySettings)
+
+
+@dataclass(frozen=True, slots=True)
+class ExportProgress:
+    """How far an export is.
+
+    Attributes:
+        stage: "opening" (model and file), "running", "finishing" (the files get their names).
+        frames_done: Frames written.
+        frames_total: Frames in all, as the file says; None when it does not.
+        frames_per_s: Mean rate since the first frame; 0 before.
+        eta_s: Seconds to go; None when unknown.
+    """
+
+    stage: Literal["opening", "running", "finishing"]
+    frames_done: int = 0
+    frames_total: int | None = None
+    frames_per_s: float = 0.0
+    eta_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExportReport:
+    """What an export did.
+
+    Attributes:
+        source: The video.
+        output: The annotated file, if any.
+        data: Data files.
+        model: Name of the model.
+        device: Where it ran.
+        precision: What it computed in.
+        frames: Frames written.
+        detections: Objects found, over all frames.
+        counts: Objects by class name.
+        seconds: From start to finished files.
+        encoder: FFmpeg's name of the video encoder; "" without a video.
+        damaged_packets: Pieces of the source that could not be decoded.
+        notes: What the user should know, one line each; empty when the copy is complete and as asked.
+    """
+
+    source: Path
+    output: Path | None
+    data: tuple[Path, ...]
+    model: str
+    device: str
+    precision: str
+    frames: int
+    detections: int
+    counts: dict[str, int]
+    seconds: float
+    encoder: str
+    damaged_packets: int
+    notes: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for ``--json``."""
+        return {
+            "path": str(self.source),
+            "output": None if self.output is None else str(self.output),
+            "data": [str(path) for path in self.data],
+            "frames": self.frames,
+            "detections": self.detections,
+            "counts": self.counts,
+            "seconds": round(self.seconds, 3),
+            "frames_per_s": round(self.frames / self.seconds, 2) if self.seconds > 0 else 0.0,
+            "encoder": self.encoder,
+            "damaged_packets": self.damaged_packets,
+            "notes": list(self.notes),
+        }

@@ -1,0 +1,99 @@
+"""What the copy must keep of a video stream beyond its pictures: clock, pixel shape, colour tags. Read-only look."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import av
+
+from app.core.sources.video import main_video
+
+_MAX_TICKS_PER_S = 10_000_000
+_FREE_CLOCK = 0x0200  # AVFMT_TS_DISCONT
+_UNSPECIFIED = 2  # of primaries, transfer and matrix in ISO 23091-2
+_RGB_MATRIX = 0
+_BT709 = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ColourTags:
+    """Numbers of ISO 23091-2 (FFmpeg's AVCOL_*), as the source carries them; 2 is unspecified.
+
+    Attributes:
+        primaries: Which red, green and blue.
+        transfer: Brightness curve.
+        matrix: How RGB became YUV.
+        full_range: Levels 0..255 rather than 16..235; None when the source does not say.
+    """
+
+    primaries: int = _UNSPECIFIED
+    transfer: int = _UNSPECIFIED
+    matrix: int = _UNSPECIFIED
+    full_range: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StreamFacts:
+    """One video stream.
+
+    Attributes:
+        time_base: Seconds per tick of its clock.
+        origin_s: Container time that becomes 0 in the copy: 0, except where the container's clock starts anywhere
+            (MPEG-TS) or the picture starts before 0.
+        end_s: Container time when the last picture ends, as the file says; None when it does not.
+        rate: Mean frames per second; None when unknown.
+        sample_aspect: Width of a stored pixel over its height.
+        stored_size: (width, height) before any turning.
+        colour: Tags to carry.
+    """
+
+    time_base: Fraction
+    origin_s: Fraction
+    end_s: Fraction | None
+    rate: Fraction | None
+    sample_aspect: Fraction
+    stored_size: tuple[int, int]
+    colour: ColourTags
+
+
+def stream_facts(container: av.container.InputContainer) -> StreamFacts:
+    """Facts of the stream ``VideoReader`` reads; the container stays where it is.
+
+    Raises:
+        ValueError: There is no video stream.
+    """
+    stream = main_video(container)
+    if stream is None or stream.time_base is None:
+        raise ValueError("no video stream")
+    context = stream.codec_context
+    start_s = Fraction(0) if stream.start_time is None else stream.start_time * stream.time_base
+    origin_s = min(start_s, Fraction(0))
+    if container.format.flags & _FREE_CLOCK:
+        origin_s = Fraction(container.start_time or 0, av.time_base)
+    end_s = None if not stream.duration else start_s + stream.duration * stream.time_base
+    return StreamFacts(
+        time_base=_clock(stream.time_base),
+        origin_s=origin_s,
+        end_s=end_s,
+        rate=stream.average_rate or stream.guessed_rate or None,
+        sample_aspect=stream.sample_aspect_ratio or Fraction(1),
+        stored_size=(context.width, context.height),
+        colour=_colour(context),
+    )
+
+
+def _clock(time_base: Fraction) -> Fraction:
+    """A clock of whole ticks a second in which every time of ``time_base`` is exact, as far as MP4 can count."""
+    ticks = time_base.denominator
+    return Fraction(1, ticks if ticks <= _MAX_TICKS_PER_S else 1_000_000)
+
+
+def _colour(context: av.VideoCodecContext) -> ColourTags:
+    if context.colorspace == _RGB_MATRIX and not (context.pix_fmt or "").startswith("yuv"):
+        # RGB has no matrix to carry; the copy is YUV and says which.
+        return ColourTags(context.color_primaries, context.color_trc, _BT709, full_range=False)
+    known = {1: False, 2: True}.get(context.color_range)
+    if known is None and (context.pix_fmt or "").startswith("yuvj"):
+        known = True
+    return ColourTags(context.color_primaries, context.color_trc, context.colorspace, known)

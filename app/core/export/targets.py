@@ -1,0 +1,83 @@
+"""Names of the files an export makes, and the promise that the source is never one of them. Pure but for looking."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from app.core.errors import AppError
+from app.core.export.request import ExportRequest
+
+VIDEO_SUFFIXES = (".mp4", ".m4v")
+
+
+def default_output(source: Path, folder: Path | None = None) -> Path:
+    """``NAME.annotated.mp4`` beside the source or in ``folder``; numbered where that name is taken."""
+    return free_name((folder or source.parent) / f"{source.stem}.annotated.mp4")
+
+
+def free_name(path: Path) -> Path:
+    """``path``, or ``NAME (2).EXT``, ``NAME (3).EXT``... where it exists."""
+    candidate, number = path, 2
+    while candidate.exists() or candidate.is_symlink():
+        candidate = path.with_name(f"{path.stem} ({number}){path.suffix}")
+        number += 1
+    return candidate
+
+
+def check_targets(request: ExportRequest) -> None:
+    """Refuse what would harm the source or another file of the same export.
+
+    Raises:
+        AppError: Nothing to write, a target is the source (also by another name of it), is named twice, is a folder,
+            or is no MP4.
+    """
+    if request.output is None and not request.data:
+        raise AppError("There is nothing to write.", "Ask for the video, for a data file, or for both.")
+    if request.output is not None and request.output.suffix.lower() not in VIDEO_SUFFIXES:
+        raise AppError(f"{request.output.name}: annotated videos are MP4 files.", "Choose a name that ends in .mp4.")
+    targets = [*([request.output] if request.output else []), *(data.path for data in request.data)]
+    check_apart(targets, [request.source])
+
+
+def check_apart(targets: Iterable[Path], sources: Iterable[Path]) -> None:
+    """Refuse a target that is a source, under any of its names, or that is named twice.
+
+    Raises:
+        AppError: As said.
+    """
+    kept = list(sources)
+    seen: set[Path] = set()
+    for target in targets:
+        for source in kept:
+            if same_file(target, source):
+                raise AppError(f"{target} is the file to be read; it is never overwritten.", "Choose another name.")
+        where = target.parent.resolve() / target.name
+        if where in seen:
+            raise AppError(f"{target.name} is named twice as a file to write.", "Give each its own name.")
+        seen.add(where)
+        if target.is_dir():
+            raise AppError(f"{target} is a folder.", "Name a file in it.")
+
+
+def same_file(first: Path, second: Path) -> bool:
+    """Whether both names lead to one file: equal, or a symbolic or hard link."""
+    try:
+        return first.samefile(second)
+    except OSError:  # one of them does not exist
+        return first.parent.resolve() / first.name == second.parent.resolve() / second.name
+
+
+def make_folders(targets: Iterable[Path]) -> None:
+    """Create the folders of ``targets``.
+
+    Raises:
+        AppError: It cannot be created.
+    """
+    for folder in {target.parent for target in targets}:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise AppError(
+                f"The folder {folder} cannot be created: {error.strerror}.", "Choose another folder with -o."
+            ) from error
