@@ -43,7 +43,7 @@ class Plan:
         height: Pixels, even.
         time_base: Seconds per tick.
         rate: Nominal frames per second.
-        sample_aspect: Pixel width over height, upright.
+        sample_aspect: Pixel width over height, upright; None when unknown.
         colour: Tags.
     """
 
@@ -52,7 +52,7 @@ class Plan:
     height: int
     time_base: Fraction
     rate: Fraction
-    sample_aspect: Fraction
+    sample_aspect: Fraction | None
     colour: ColourTags
 
     def apply(self, context: av.VideoCodecContext) -> None:
@@ -61,7 +61,8 @@ class Plan:
         context.pix_fmt = "yuv420p"
         context.time_base = self.time_base
         context.framerate = self.rate
-        context.sample_aspect_ratio = self.sample_aspect
+        if self.sample_aspect is not None:
+            context.sample_aspect_ratio = self.sample_aspect
         context.color_primaries, context.color_trc = self.colour.primaries, self.colour.transfer
         context.colorspace = self.colour.matrix
         if self.colour.full_range is not None:
@@ -80,16 +81,16 @@ def plan_encoder(width: int, height: int, facts: StreamFacts) -> Plan:
     """
     if min(width, height) < 2:
         raise AppError(f"The picture is {width} x {height} pixels, too small for a video.", "Choose another file.")
-    # MPEG-4 part 2 cannot count finer than 65535 ticks a second.
     turned = (width > height) != (facts.stored_size[0] > facts.stored_size[1])
     for name in ENCODERS:
         plan = Plan(
             name=name,
             width=width + width % 2,
             height=height + height % 2,
+            # MPEG-4 part 2 cannot count finer than 65535 ticks a second.
             time_base=facts.time_base if name != "mpeg4" else max(facts.time_base, Fraction(1, 60_000)),
             rate=facts.rate or Fraction(25),
-            sample_aspect=1 / facts.sample_aspect if turned else facts.sample_aspect,
+            sample_aspect=1 / facts.sample_aspect if turned and facts.sample_aspect else facts.sample_aspect,
             colour=facts.colour,
         )
         if _opens(plan):
@@ -101,8 +102,8 @@ def plan_encoder(width: int, height: int, facts: StreamFacts) -> Plan:
 
 def encoder_opens(name: str) -> bool:
     """Whether this computer can use the encoder."""
-    facts = StreamFacts(Fraction(1, 30), Fraction(0), None, None, Fraction(1), (320, 240), ColourTags())
-    return _opens(Plan(name, 320, 240, facts.time_base, Fraction(30), Fraction(1), facts.colour))
+    facts = StreamFacts(Fraction(1, 30), Fraction(0), None, None, None, (320, 240), ColourTags())
+    return _opens(Plan(name, 320, 240, facts.time_base, Fraction(30), None, facts.colour))
 
 
 def _opens(plan: Plan) -> bool:
@@ -120,16 +121,11 @@ def _opens(plan: Plan) -> bool:
 def to_video_frame(image: ImageBGR, plan: Plan) -> av.VideoFrame:
     """UInt8[H, W, 3] BGR as the encoder wants it: even size (last row or column repeated), its matrix and range."""
     height, width = image.shape[:2]
-    if (height, width) != (plan.height, plan.width):
-        if (
-            abs(plan.height - height) <= 1
-            and abs(plan.width - width) <= 1
-            and height <= plan.height
-            and width <= plan.width
-        ):
-            image = _bordered(image, plan.height - height, plan.width - width)
-        else:  # the stream changed its size midway
-            image = np.asarray(cv2.resize(image, (plan.width, plan.height), interpolation=cv2.INTER_AREA), np.uint8)
+    bottom, right = plan.height - height, plan.width - width
+    if 0 <= bottom <= 1 and 0 <= right <= 1:
+        image = _bordered(image, bottom, right) if bottom or right else image
+    else:  # the stream changed its size midway
+        image = np.asarray(cv2.resize(image, (plan.width, plan.height), interpolation=cv2.INTER_AREA), np.uint8)
     frame = av.VideoFrame.from_ndarray(image, format="bgr24")
     return frame.reformat(
         format="yuv420p",

@@ -80,6 +80,7 @@ class ExportJob:
         self._model = ("", "", "")  # name, device, precision
         self._notes: list[str] = []
         self._damaged = 0
+        self._promised: int | None = None
         self._finished = False
 
     def run(self) -> ExportReport:
@@ -93,7 +94,8 @@ class ExportJob:
         started = time.monotonic()
         check_targets(self.request)
         facts = look_at(self.request)
-        make_folders(target for target in self._targets())
+        self._promised = facts.frame_count
+        make_folders(self._targets())
         self._raise_failure()
         waiting = max(2, min(_WAITING_MOST, _WAITING_BYTES // facts.picture_bytes))
         pictures, found = Channel[Picture](waiting), Channel[_Found](waiting)
@@ -184,7 +186,8 @@ class ExportJob:
     def _report(self, seconds: float) -> ExportReport:
         assert self._outputs is not None
         model, device, precision = self._model
-        damaged = f"{self._damaged} damaged pieces of the video were skipped." if self._damaged else ""
+        frames, promised = self._meter.frames, self._promised
+        short = f"Of {promised} frames {frames} could be decoded." if promised is not None and frames < promised else ""
         return ExportReport(
             source=self.request.source,
             output=self.request.output,
@@ -192,13 +195,13 @@ class ExportJob:
             model=model,
             device=device,
             precision=precision,
-            frames=self._meter.frames,
+            frames=frames,
             detections=self._outputs.counts.total(),
             counts=dict(self._outputs.counts.most_common()),
             seconds=seconds,
             encoder=self._outputs.encoder,
             damaged_packets=self._damaged,
-            notes=tuple(note for note in (*self._notes, damaged, *self._outputs.notes) if note),
+            notes=tuple(note for note in (*self._notes, short, *self._outputs.notes) if note),
         )
 
 

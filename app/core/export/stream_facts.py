@@ -43,18 +43,20 @@ class StreamFacts:
             (MPEG-TS) or the picture starts before 0.
         end_s: Container time when the last picture ends, as the file says; None when it does not.
         rate: Mean frames per second; None when unknown.
-        sample_aspect: Width of a stored pixel over its height.
+        sample_aspect: Width of a stored pixel over its height; None when unknown.
         stored_size: (width, height) before any turning.
         colour: Tags to carry.
+        language: Of the stream, three letters; "" when not given.
     """
 
     time_base: Fraction
     origin_s: Fraction
     end_s: Fraction | None
     rate: Fraction | None
-    sample_aspect: Fraction
+    sample_aspect: Fraction | None
     stored_size: tuple[int, int]
     colour: ColourTags
+    language: str = ""
 
 
 def stream_facts(container: av.container.InputContainer) -> StreamFacts:
@@ -77,9 +79,10 @@ def stream_facts(container: av.container.InputContainer) -> StreamFacts:
         origin_s=origin_s,
         end_s=end_s,
         rate=stream.average_rate or stream.guessed_rate or None,
-        sample_aspect=stream.sample_aspect_ratio or Fraction(1),
+        sample_aspect=stream.sample_aspect_ratio or None,
         stored_size=(context.width, context.height),
         colour=_colour(context),
+        language=stream.metadata.get("language", ""),
     )
 
 

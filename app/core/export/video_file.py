@@ -6,7 +6,6 @@ Opened with the first picture, because only then the size is known, and an MP4 m
 from __future__ import annotations
 
 import contextlib
-import logging
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -25,7 +24,7 @@ from app.core.settings import OverlaySettings
 from app.core.sources.video import Picture
 from detector.detections import Detections
 
-log = logging.getLogger(__name__)
+_KEPT = ("title", "artist", "comment", "date", "creation_time", "location", "copyright")
 
 
 class VideoFile:
@@ -136,9 +135,9 @@ class VideoFile:
         stream.time_base = plan.time_base
         self._stream = stream
         self._sound = SoundTracks(self._source, self._copy, facts.origin_s)
-        for key, value in self._source.metadata.items():
-            if key in ("title", "artist", "comment", "date", "creation_time", "location", "copyright"):
-                self._copy.metadata[key] = value
+        if facts.language:
+            stream.metadata["language"] = facts.language
+        self._copy.metadata.update({key: self._source.metadata[key] for key in _KEPT if key in self._source.metadata})
         left_out = len(self._source.streams.subtitles)
         if left_out:
             self._notes.append(f"{left_out} subtitle track{'s' if left_out > 1 else ''} left out.")
