@@ -1,0 +1,56 @@
+"""What is in a video file, for people: size, rate, length, tracks. Reads the file; for a worker, not the GUI thread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+
+from app.core.errors import AppError
+from app.core.frames import SourceInfo
+from app.core.sources.video import VideoReader
+
+
+@dataclass(frozen=True, slots=True)
+class MediaFacts:
+    """One file.
+
+    Attributes:
+        info: Upright size, rate, duration, frames.
+        codec: FFmpeg's name of the video codec.
+        audio: Audio tracks, e.g. ("aac, stereo",).
+        subtitles: Number of subtitle tracks.
+        size_bytes: Of the file.
+    """
+
+    info: SourceInfo
+    codec: str
+    audio: tuple[str, ...]
+    subtitles: int
+    size_bytes: int
+
+
+def media_facts(path: Path) -> MediaFacts:
+    """Look into ``path``.
+
+    Raises:
+        AppError: Not there, not a video, or damaged beyond the first picture.
+    """
+    reader = VideoReader(path)
+    try:
+        info = reader.info
+    finally:
+        reader.close()
+    try:
+        with av.open(str(path)) as container:
+            video = container.streams.best("video")
+            codec = video.codec_context.name if isinstance(video, av.VideoStream) else ""
+            audio = tuple(
+                f"{stream.codec_context.name}, {stream.codec_context.layout.name}" for stream in container.streams.audio
+            )
+            subtitles = len(container.streams.subtitles)
+        size = path.stat().st_size
+    except (av.FFmpegError, OSError) as error:
+        raise AppError(f"{path.name} cannot be read: {error.strerror or error}.") from error
+    return MediaFacts(info, codec, audio, subtitles, size)

@@ -1,0 +1,85 @@
+"""Every command of the window in one table: words, keys, icon. Menus, buttons and the help sheet are made from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import QObject
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QWidget
+
+from app.ui.icons import icon
+from app.ui.theme import Colours
+
+
+@dataclass(frozen=True, slots=True)
+class ActionSpec:
+    """One command.
+
+    Attributes:
+        name: ``Commands`` does it in ``do_<name>``.
+        text: In menus and on the help sheet.
+        keys: Shortcuts in Qt's portable spelling; the first is the one shown.
+        group: Heading on the help sheet.
+        icon: Name of the icon, or "".
+        checkable: A switch.
+    """
+
+    name: str
+    text: str
+    keys: tuple[str, ...]
+    group: str
+    icon: str = ""
+    checkable: bool = False
+
+
+ACTIONS: tuple[ActionSpec, ...] = (
+    ActionSpec("open_file", "Open video or images…", ("Ctrl+O",), "Source", "film"),
+    ActionSpec("open_folder", "Open folder of images…", ("Ctrl+Shift+O",), "Source", "folder"),
+    ActionSpec("open_address", "Open stream address…", ("Ctrl+U",), "Source", "globe"),
+    ActionSpec("cameras", "Choose a camera or source", ("C",), "Source", "camera"),
+    ActionSpec("sample", "Play the sample clip", (), "Source", "shapes"),
+    ActionSpec("close_source", "Close the source", ("Ctrl+W",), "Source", "close"),
+    ActionSpec("play", "Play or pause", ("Space",), "Playback"),
+    ActionSpec("step_back", "Back one frame", ("Left",), "Playback"),
+    ActionSpec("step_forward", "Forward one frame", ("Right",), "Playback"),
+    ActionSpec("jump_back", "Back five seconds", ("Shift+Left",), "Playback"),
+    ActionSpec("jump_forward", "Forward five seconds", ("Shift+Right",), "Playback"),
+    ActionSpec("rewind", "To the start", ("Home",), "Playback"),
+    ActionSpec("loop", "Loop on or off", ("L",), "Playback"),
+    ActionSpec("lower", "Lower the threshold", ("[", "-"), "Detection"),
+    ActionSpec("higher", "Raise the threshold", ("]", "+", "="), "Detection"),
+    ActionSpec("labels", "Labels on or off", ("T",), "Detection"),
+    ActionSpec("import_model", "Add a model file…", ("Ctrl+I",), "Detection", "model"),
+    ActionSpec("snapshot", "Save a snapshot", ("S",), "Output", "snapshot"),
+    ActionSpec("export", "Export annotated video…", ("Ctrl+E",), "Output", "export"),
+    ActionSpec("panel", "Settings panel", ("P",), "Window", "sliders", checkable=True),
+    ActionSpec("fullscreen", "Full screen", ("F11", "F"), "Window", "fullscreen"),
+    ActionSpec("escape", "Leave full screen, dismiss the message", ("Esc",), "Window"),
+    ActionSpec("help", "Keyboard shortcuts", ("F1", "?"), "Window", "help"),
+    ActionSpec("about", "About and licences", (), "Window", "info"),
+    ActionSpec("quit", "Quit", ("Ctrl+Q",), "Window"),
+)
+
+
+def make_actions(owner: QWidget, commands: QObject) -> dict[str, QAction]:
+    """One QAction for each command, attached to ``owner`` and calling ``do_<name>`` of ``commands``."""
+    made: dict[str, QAction] = {}
+    for spec in ACTIONS:
+        action = QAction(spec.text, owner)
+        action.setShortcuts([QKeySequence(key) for key in spec.keys])
+        action.setCheckable(spec.checkable)
+        action.setAutoRepeat(spec.group in ("Playback", "Detection") and spec.name not in ("play", "loop"))
+        keys = f" ({spec.keys[0]})" if spec.keys else ""
+        action.setToolTip(spec.text.removesuffix("…") + keys)
+        action.triggered.connect(getattr(commands, f"do_{spec.name}"))
+        owner.addAction(action)
+        made[spec.name] = action
+    return made
+
+
+def dress_actions(actions: dict[str, QAction], colours: Colours) -> None:
+    """Give the icons the theme's colours."""
+    for spec in ACTIONS:
+        if spec.icon:
+            actions[spec.name].setIcon(icon(spec.icon, colours.text, colours.muted))

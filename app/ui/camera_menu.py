@@ -1,0 +1,122 @@
+"""The menu of things to look at: cameras by name, files, addresses, recent sources. GUI thread.
+
+Cameras are listed on a worker each time the menu opens, because asking some drivers takes seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QMenu, QWidget
+
+from app.ui.background import Background
+from app.ui.icons import icon
+from app.ui.start_page import source_icon, source_words
+from app.ui.theme import Theme
+
+if TYPE_CHECKING:
+    from app.core.sources.cameras import CameraInfo
+
+ListCameras = Callable[[], "Sequence[CameraInfo]"]
+_RECENT_SHOWN = 8
+
+
+def list_cameras_now() -> Sequence[CameraInfo]:
+    """The cameras of this computer; slow, for a worker."""
+    from app.core.sources.cameras import list_cameras
+
+    return list_cameras()
+
+
+class CameraMenu(QMenu):
+    """Emits the chosen source's uri."""
+
+    chosen = Signal(str)
+
+    def __init__(
+        self,
+        theme: Theme,
+        background: Background,
+        actions: dict[str, QAction],
+        list_cameras: ListCameras = list_cameras_now,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__("Source", parent)
+        self._theme = theme
+        self._background = background
+        self._list_cameras = list_cameras
+        self._asking = False
+        self._recent: tuple[str, ...] = ()
+        self._first = self.addSeparator()  # cameras stand before it
+        for name in ("open_file", "open_folder", "open_address"):
+            self.addAction(actions[name])
+        if actions["sample"].isVisible():
+            self.addAction(actions["sample"])
+        self._recent_menu = self.addMenu("Recent")
+        self.addSeparator()
+        self.addAction(actions["close_source"])
+        self._shown: list[QAction] = []
+        self._placeholder("Looking for cameras…")
+        self.aboutToShow.connect(self.refresh)
+        self.triggered.connect(self._triggered)
+
+    def set_recent(self, uris: tuple[str, ...]) -> None:
+        """The remembered sources, newest first."""
+        self._recent = uris
+
+    def refresh(self) -> None:
+        """Ask again which cameras there are; the menu fills when the answer comes."""
+        self._fill_recent()
+        if not self._asking:
+            self._asking = True
+            self._background.run("list-cameras", self._list_cameras, self._listed, self._failed)
+
+    def _listed(self, cameras: Sequence[CameraInfo]) -> None:
+        self._asking = False
+        if not cameras:
+            self._placeholder("No camera found")
+            return
+        self._remove_shown()
+        for camera in cameras:
+            self._add(camera.uri, camera.name, "camera")
+
+    def _failed(self, message: str, _hint: str) -> None:
+        self._asking = False
+        self._placeholder(message)
+
+    def _placeholder(self, words: str) -> None:
+        self._remove_shown()
+        action = self._add("", words, "camera")
+        action.setEnabled(False)
+
+    def _add(self, uri: str, words: str, picture: str) -> QAction:
+        colours = self._theme.colours
+        action = QAction(icon(picture, colours.text, colours.muted), words.replace("&", "&&"), self)
+        action.setData(uri)
+        self.insertAction(self._first, action)
+        self._shown.append(action)
+        return action
+
+    def _remove_shown(self) -> None:
+        for action in self._shown:
+            self.removeAction(action)
+            action.deleteLater()
+        self._shown = []
+
+    def _fill_recent(self) -> None:
+        colours = self._theme.colours
+        self._recent_menu.clear()
+        self._recent_menu.menuAction().setVisible(bool(self._recent))
+        for uri in self._recent[:_RECENT_SHOWN]:
+            name, place = source_words(uri)
+            action = self._recent_menu.addAction(icon(source_icon(uri), colours.text), name.replace("&", "&&"))
+            action.setToolTip(place)
+            action.setData(uri)
+
+    def _triggered(self, action: QAction) -> None:
+        uri = action.data()
+        if isinstance(uri, str) and uri:
+            self.chosen.emit(uri)

@@ -1,0 +1,259 @@
+"""The only owner of the live session: tells it what to do, pulls what it has. GUI thread.
+
+Session → bridge → here: at most one pending wake-up, then the newest result is taken from the slot. Settings → here:
+what concerns the network or the source is passed on; thresholds, classes and colours are not, the view applies them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Protocol
+
+from PySide6.QtCore import QObject, Signal
+
+from app.core.channels import LatestSlot
+from app.core.frames import FrameResult, SourceInfo
+from app.core.live.events import (
+    DetectorTrouble,
+    Ended,
+    LiveEvent,
+    LiveState,
+    ModelFailed,
+    ModelLoading,
+    ModelReady,
+    SourceNote,
+    SourceOpened,
+    SourceTrouble,
+    StateChanged,
+)
+from app.core.settings import DetectionSettings, ModelSettings
+from app.core.sources.base import SourceOptions
+from app.core.stats import LiveStats
+from app.ui.bridge import Bridge
+from app.ui.settings_model import SettingsModel
+
+_REOPENING = ("resolution", "fps")
+
+
+class Session(Protocol):
+    """What is used of ``app.core.live.LiveSession``."""
+
+    @property
+    def results(self) -> LatestSlot[FrameResult]: ...
+    @property
+    def state(self) -> LiveState: ...
+
+    def start(
+        self, uri: str, options: SourceOptions, model: ModelSettings, detection: DetectionSettings, /
+    ) -> None: ...
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
+    def seek(self, pts_s: Fraction, /) -> None: ...
+    def step(self, pictures: int, /) -> None: ...
+    def set_loop(self, loop: bool, /) -> None: ...
+    def set_iou(self, iou: float, /) -> None: ...
+    def switch_model(self, model: ModelSettings, /) -> None: ...
+    def stop(self, deadline_s: float = ..., /) -> bool: ...
+    def stats(self) -> LiveStats: ...
+    def mark_painted(self, result: FrameResult, /) -> None: ...
+
+
+MakeSession = Callable[[Callable[[], None], Callable[[LiveEvent], None]], Session]
+
+
+class LiveController(QObject):
+    """Drives one session at a time."""
+
+    frame = Signal(object)
+    """FrameResult to show."""
+    opening = Signal(str)
+    opened = Signal(object)
+    """SourceInfo."""
+    closed = Signal()
+    paused = Signal(bool)
+    model_loading = Signal(str)
+    model_ready = Signal(object)
+    """ModelReady."""
+    trouble = Signal(str, str, str, str)
+    """kind ("error" or "warning"), topic, message, hint."""
+    solved = Signal(str)
+    """Topic."""
+
+    def __init__(
+        self,
+        settings: SettingsModel,
+        make_session: MakeSession,
+        stop_later: Callable[[Callable[[], None]], None],
+    ) -> None:
+        super().__init__()
+        self._settings = settings
+        self._make_session = make_session
+        self._stop_later = stop_later
+        self._session: Session | None = None
+        self._bridge: Bridge | None = None
+        self._failed = False
+        self.info: SourceInfo | None = None
+        self.uri = ""
+        self.loading = ""
+        """Name of the model being loaded."""
+        self.model: ModelReady | None = None
+        settings.changed.connect(self._setting_changed)
+
+    # Commands
+
+    def open(self, uri: str) -> None:
+        """Look at ``uri`` instead of what is looked at now."""
+        self.info = None
+        self.uri = uri
+        self._failed = False
+        if self._session is None:
+            bridge = Bridge(self._pull, self._on_event)
+            self._bridge = bridge
+            self._session = self._make_session(bridge.results_ready, bridge.event)
+        self.opening.emit(uri)
+        settings = self._settings.current
+        self._session.start(uri, SourceOptions.from_settings(settings.source), settings.model, settings.detection)
+
+    def close_source(self) -> None:
+        """Stop looking; the session ends on a worker."""
+        session, bridge = self._session, self._bridge
+        self._session = self._bridge = None
+        self._forget()
+        if bridge is not None:
+            bridge.close()
+        if session is not None:
+            self._stop_later(lambda: _stop(session))
+        self.closed.emit()
+
+    def toggle_pause(self) -> None:
+        """Pause or go on; after a failure, try again."""
+        session = self._session
+        if session is None:
+            return
+        if session.state is LiveState.FAILED:
+            self.open(self.uri)
+        elif session.state is LiveState.PAUSED:
+            session.resume()
+        elif session.state is LiveState.RUNNING:
+            session.pause()
+
+    def step(self, pictures: int) -> None:
+        """Pause, and go by single pictures."""
+        if self._session is not None and self._seekable:
+            if self._session.state is LiveState.RUNNING:
+                self._session.pause()
+            self._session.step(pictures)
+
+    def seek(self, seconds: float) -> None:
+        """Go to a time in the file."""
+        if self._session is not None and self._seekable:
+            self._session.seek(Fraction(max(0.0, seconds)).limit_denominator(100_000))
+
+    def jump(self, seconds: float) -> None:
+        """Go forward, or back, by a time."""
+        shown = self.shown_s
+        if self.info is not None and self.info.duration_s is not None:
+            self.seek(min(shown + seconds, max(0.0, float(self.info.duration_s) - 0.05)))
+        else:
+            self.seek(shown + seconds)
+
+    def painted(self, result: FrameResult) -> None:
+        """A result is on the screen; counts frame age and screen rate."""
+        if self._session is not None:
+            self._session.mark_painted(result)
+
+    def stats(self) -> LiveStats | None:
+        """Figures of the last seconds; None without a source."""
+        return None if self._session is None or self.info is None else self._session.stats()
+
+    def shutdown(self, deadline_s: float) -> bool:
+        """Stop for good, waiting at most ``deadline_s``; False when a thread was left behind."""
+        session, bridge = self._session, self._bridge
+        self._session = self._bridge = None
+        if bridge is not None:
+            bridge.close()
+        return session.stop(deadline_s) if session is not None else True
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the source stands still."""
+        return self._session is not None and self._session.state is LiveState.PAUSED
+
+    shown_s = 0.0
+    """Time of the picture last shown, seconds."""
+
+    @property
+    def _seekable(self) -> bool:
+        return self.info is not None and self.info.seekable
+
+    # From the session
+
+    def _pull(self) -> None:
+        if self._session is None:
+            return
+        result = self._session.results.take(0)
+        if result is not None:
+            self.shown_s = float(result.frame.pts_s or 0)
+            self.frame.emit(result)
+
+    def _on_event(self, event: LiveEvent) -> None:
+        match event:
+            case StateChanged(state):
+                self._state_changed(state)
+            case SourceOpened(info):
+                self.info = info
+                self.solved.emit("source")
+                self._settings.remember_source(self.uri)
+                self.opened.emit(info)
+            case SourceTrouble(message, hint, retrying):
+                self.trouble.emit("warning" if retrying else "error", "source", message, hint)
+            case SourceNote(message):
+                self.trouble.emit("warning", "note", message, "")
+            case ModelLoading(name):
+                self.loading = name
+                self.model_loading.emit(name)
+            case ModelReady():
+                self.loading, self.model = "", event
+                self.model_ready.emit(event)
+            case ModelFailed(message, hint, kept):
+                self._model_failed(message, hint, kept)
+            case DetectorTrouble(message, hint):
+                self.trouble.emit("warning", "detector", message, hint)
+            case Ended():
+                self.paused.emit(True)
+
+    def _state_changed(self, state: LiveState) -> None:
+        self._failed = state is LiveState.FAILED
+        self.paused.emit(state in (LiveState.PAUSED, LiveState.FAILED))
+
+    def _model_failed(self, message: str, hint: str, kept: str) -> None:
+        self.loading = ""
+        goes_on = f"{kept} goes on running." if kept else ""
+        if kept and self.model is not None:
+            self.model_ready.emit(self.model)
+        self.trouble.emit("error", "model", message, f"{hint} {goes_on}".strip())
+
+    # From the settings
+
+    def _setting_changed(self, section: str, name: str) -> None:
+        session, settings = self._session, self._settings.current
+        if session is None:
+            return
+        if section == "model":
+            session.switch_model(settings.model)
+        elif (section, name) == ("detection", "iou"):
+            session.set_iou(settings.detection.iou)
+        elif (section, name) == ("source", "loop"):
+            session.set_loop(settings.source.loop)
+        elif section == "source" and name in _REOPENING and self.uri.startswith("camera:"):
+            self.open(self.uri)
+
+    def _forget(self) -> None:
+        self.info, self.model = None, None
+        self.uri = self.loading = ""
+        self.shown_s = 0.0
+
+
+def _stop(session: Session) -> None:
+    session.stop(3.0)

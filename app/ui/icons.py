@@ -1,0 +1,55 @@
+"""Our own line icons, drawn in the colour asked for. GUI thread; rendered once per name, colour and size.
+
+``QIcon.fromTheme`` finds nothing on bare systems, so every icon is one of the SVG files in ``assets/icons``.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from PySide6.QtCore import QByteArray, QRectF, QSize, Qt
+from PySide6.QtGui import QIcon, QPainter, QPixmap
+from PySide6.QtSvg import QSvgRenderer
+
+from app.ui.assets import asset
+
+_SCALES = (1, 2, 3)
+
+
+@lru_cache(maxsize=64)
+def _source(name: str) -> str:
+    return asset("icons", f"{name}.svg").read_text(encoding="utf-8")
+
+
+def draw_icon(painter: QPainter, name: str, colour: str, rect: QRectF) -> None:
+    """Paint the icon ``name`` into ``rect``."""
+    QSvgRenderer(QByteArray(_source(name).replace("#000000", colour).encode())).render(painter, rect)
+
+
+@lru_cache(maxsize=512)
+def pixmap(name: str, colour: str, size: int, scale: float = 1.0) -> QPixmap:
+    """The icon as a square picture of ``size`` logical pixels."""
+    side = max(1, round(size * scale))
+    picture = QPixmap(QSize(side, side))
+    picture.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(picture)
+    draw_icon(painter, name, colour, QRectF(0, 0, side, side))
+    painter.end()
+    picture.setDevicePixelRatio(scale)
+    return picture
+
+
+@lru_cache(maxsize=256)
+def icon(name: str, colour: str, disabled: str = "", size: int = 20) -> QIcon:
+    """The icon for a button or menu, in ordinary and disabled colours."""
+    made = QIcon()
+    for scale in _SCALES:
+        made.addPixmap(pixmap(name, colour, size, scale), QIcon.Mode.Normal)
+        if disabled:
+            made.addPixmap(pixmap(name, disabled, size, scale), QIcon.Mode.Disabled)
+    return made
+
+
+def app_icon() -> QIcon:
+    """The program's icon."""
+    return QIcon(str(asset("icon.svg")))

@@ -1,0 +1,26 @@
+"""Which keys a focused control keeps for itself, although the window has a shortcut for them."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QAbstractButton, QAbstractItemView, QAbstractSlider, QComboBox, QWidget
+
+_MOVES = frozenset((Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Home))
+_PRESS = frozenset((Qt.Key.Key_Space,))
+
+
+def keeps_key(focused: QWidget | None, event: QEvent) -> bool:
+    """Whether ``focused`` should get the key: a slider moves by arrows, a button is pressed by Space."""
+    if focused is None or not isinstance(event, QKeyEvent):
+        return False
+    if event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier:
+        return False
+    key = Qt.Key(event.key())
+    if isinstance(focused, QAbstractSlider):
+        return key in _MOVES
+    if isinstance(focused, QAbstractItemView | QComboBox):
+        return key in _MOVES | _PRESS or bool(event.text().strip())  # letters search in lists
+    if isinstance(focused, QAbstractButton):
+        return key in _PRESS
+    return False

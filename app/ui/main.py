@@ -1,0 +1,111 @@
+"""Starts the window: settings, theme, widgets, then everything slow. GUI thread.
+
+The window is on screen before torch, OpenCV or PyAV are imported; those load on the session's threads.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication
+
+from app.core.live.events import LiveEvent
+from app.core.paths import models_dir, settings_file
+from app.core.settings import Settings
+from app.core.settings_store import load_settings, save_settings
+from app.ui.background import Background
+from app.ui.controller import LiveController, Session
+from app.ui.export_runner import ExportRunner
+from app.ui.icons import app_icon
+from app.ui.main_window import MainWindow
+from app.ui.model_shelf import ModelShelf
+from app.ui.settings_model import SettingsModel
+from app.ui.theme import Theme
+from detector.shelf import Shelf, bundled_dir
+
+_log = logging.getLogger(__name__)
+
+
+def make_session(on_results_ready: Callable[[], None], on_event: Callable[[LiveEvent], None]) -> Session:
+    """The real live session."""
+    from app.core.live import LiveSession
+
+    return LiveSession(on_results_ready, on_event)
+
+
+def open_shelf() -> Shelf:
+    """The user's models and those that came with the program."""
+    return Shelf(models_dir(), bundled_dir())
+
+
+def build_window(application: QApplication, settings: Settings, path: Path | None) -> MainWindow:
+    """Put the window together; ``path`` is where settings are kept, None for nowhere."""
+    background = Background()
+
+    def save(changed: Settings) -> None:
+        if path is not None:
+            save_settings(path, changed)
+
+    model = SettingsModel(settings, save, background)
+    theme = Theme(application, settings.window.theme)
+
+    def stop_later(stop: Callable[[], None]) -> None:
+        background.run("stop-session", stop, _nothing)
+
+    controller = LiveController(model, make_session, stop_later)
+    shelf = ModelShelf(open_shelf, background)
+    return MainWindow(theme, model, background, controller, shelf, ExportRunner(background))
+
+
+def run(source: str | None = None, overrides: Mapping[str, Mapping[str, Any]] | None = None) -> int:
+    """Open the window and stay until it is closed.
+
+    Args:
+        source: What to look at; None for the last source, or the start page.
+        overrides: Settings by section and name, for this run and later ones.
+
+    Returns:
+        The exit code.
+    """
+    application = QApplication.instance() or QApplication(sys.argv[:1])
+    assert isinstance(application, QApplication)
+    application.setApplicationName("ssd-viewer")
+    application.setDesktopFileName("ssd-viewer")
+    application.setWindowIcon(app_icon())
+    settings, problems = load_settings(settings_file())
+    window = build_window(application, settings, settings_file())
+    for section, values in (overrides or {}).items():
+        for name, value in values.items():
+            window.settings.set(section, name, value)
+    window.show()
+    starter = _Starter(window, source, problems)
+    QTimer.singleShot(0, window, starter.begin)
+    return application.exec()
+
+
+class _Starter:
+    """What follows once the window is on screen."""
+
+    def __init__(self, window: MainWindow, source: str | None, problems: list[str]) -> None:
+        self._window = window
+        self._source = source
+        self._problems = problems
+
+    def begin(self) -> None:
+        """Fill the lists, open the source."""
+        window = self._window
+        window.shelf.refresh_models()
+        source = self._source or window.settings.current.source.last
+        if source:
+            window.open_source(source)
+        if self._problems:
+            window.stage.banner.tell("warning", self._problems[0], " ".join(self._problems[1:3]))
+
+
+def _nothing(_result: None) -> None:
+    pass

@@ -1,0 +1,318 @@
+"""The window: puts the parts in their places and connects them. GUI thread; all work is done elsewhere."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from PySide6.QtCore import QByteArray, QEvent, QTimer
+from PySide6.QtGui import QCloseEvent, QColor, QResizeEvent
+from PySide6.QtWidgets import QMainWindow, QVBoxLayout, QWidget
+
+from app.core.frames import FrameResult, SourceInfo
+from app.core.live.events import ModelReady
+from app.core.settings import Choices
+from app.core.sources.open import kind_of
+from app.ui.actions import dress_actions, make_actions
+from app.ui.background import Background
+from app.ui.camera_menu import CameraMenu, ListCameras, list_cameras_now
+from app.ui.commands import Commands, sample_clip
+from app.ui.controller import LiveController
+from app.ui.drop_target import DropTarget
+from app.ui.export_dialog import ExportDialog
+from app.ui.export_runner import ExportRunner
+from app.ui.figures import badge, cells, source_words
+from app.ui.icons import app_icon
+from app.ui.key_guard import keeps_key
+from app.ui.model_shelf import ModelShelf
+from app.ui.settings_model import SettingsModel
+from app.ui.settings_panel import SettingsPanel
+from app.ui.split import Split
+from app.ui.stage import Stage
+from app.ui.status_bar import StatusBar
+from app.ui.theme import Theme
+from app.ui.top_bar import TopBar
+
+_log = logging.getLogger(__name__)
+_FIGURES_EVERY_MS = 250
+_TITLE = "ssd-viewer"
+_STOP_S = 3.0
+
+
+class MainWindow(QMainWindow):
+    """Everything on screen."""
+
+    def __init__(
+        self,
+        theme: Theme,
+        settings: SettingsModel,
+        background: Background,
+        controller: LiveController,
+        shelf: ModelShelf,
+        exports: ExportRunner,
+        list_cameras: ListCameras = list_cameras_now,
+    ) -> None:
+        super().__init__()
+        self.theme, self.settings, self.background = theme, settings, background
+        self.controller, self.shelf, self.exports = controller, shelf, exports
+        self._models: Choices = ()
+        self._export: ExportDialog | None = None
+        self.setWindowTitle(_TITLE)
+        self.setWindowIcon(app_icon())
+        self.setMinimumSize(360, 300)
+        self._commands = Commands(self)
+        self.actions_by_name = make_actions(self, self._commands)
+        self.actions_by_name["sample"].setVisible(sample_clip().exists())
+        self.camera_menu = CameraMenu(theme, background, self.actions_by_name, list_cameras, self)
+        self.top_bar = TopBar(theme, self.actions_by_name, self.camera_menu)
+        self.stage = Stage(theme, sample_clip().exists())
+        self.panel = SettingsPanel(settings)
+        self.split = Split(self.stage, self.panel)
+        self.status = StatusBar(theme)
+        self._build()
+        self.drops = DropTarget(self)
+        self._connect()
+        self._timer = QTimer(self)
+        self._timer.setInterval(_FIGURES_EVERY_MS)
+        self._timer.timeout.connect(self._show_figures)
+        self._dress()
+        self._take_settings()
+
+    # Opening and closing
+
+    def open_source(self, uri: str) -> None:
+        """Look at ``uri``."""
+        self.stage.banner.solved("source")
+        self.controller.open(uri)
+
+    def import_model(self, path: Path) -> None:
+        """Put a model file on the shelf, then offer to use it."""
+        self.stage.banner.tell("info", f"Checking {path.name}…", topic="import")
+        self.shelf.import_file(path)
+
+    def current_video(self) -> Path | None:
+        """The video file on the stage, if it is one."""
+        uri = self.controller.uri
+        return Path(uri) if uri and self.controller.info and self.controller.info.kind == "video" else None
+
+    def last_folder(self) -> str:
+        """Where a file dialog starts."""
+        for uri in self.settings.current.source.recent:
+            if kind_of(uri) in ("video", "image", "folder"):
+                return str(Path(uri).parent)
+        return str(Path.home())
+
+    def show_export(self, source: Path | None) -> None:
+        """Open the export dialog, or bring it back while an export runs."""
+        if self._export is not None and (self._export.isVisible() or self.exports.running):
+            self._export.show()
+            self._export.raise_()
+            if source is not None and not self.exports.running:
+                self._export.form.set_source(source)
+            return
+        if self._export is not None:
+            self._export.deleteLater()
+        self._export = ExportDialog(
+            source, self.settings.current, self._models, self.theme, self.background, self.exports, parent=self
+        )
+        self._export.show()
+
+    @property
+    def export_dialog(self) -> ExportDialog | None:
+        """The dialog last opened."""
+        return self._export
+
+    # Looks
+
+    def toggle_panel(self) -> None:
+        """Show or hide the settings."""
+        show = not self.split.panel_open
+        self.split.open_panel(show)
+        if not self.split.is_narrow:
+            self.settings.set("window", "show_panel", show)
+        self._show_panel_state()
+
+    def set_fullscreen(self, full: bool) -> None:
+        """The picture alone, or the window."""
+        for widget in (self.top_bar, self.status):
+            widget.setVisible(not full)
+        self.split.set_wanted(not full and self.settings.current.window.show_panel)
+        if full:
+            self.split.open_panel(False)
+            self.showFullScreen()
+        else:
+            self.showNormal()
+        self._show_panel_state()
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.ShortcutOverride and keeps_key(self.focusWidget(), event):
+            event.accept()
+            return True
+        return super().event(event)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.drops.follow()
+        self._show_panel_state()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self._timer.stop()
+        geometry = bytes(self.saveGeometry().toBase64().data()).decode("ascii")
+        self.hide()
+        self.settings.set("window", "geometry", geometry)
+        self.exports.close()
+        self.controller.shutdown(_STOP_S)
+        self.background.close(_STOP_S if self.exports.running else 0.5)
+        try:
+            self.settings.flush()
+        except Exception as error:  # a full disk must not keep the window from closing
+            _log.warning("settings not saved: %s", error)
+        event.accept()
+
+    # Inside
+
+    def _build(self) -> None:
+        whole = QWidget()
+        box = QVBoxLayout(whole)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.setSpacing(0)
+        box.addWidget(self.top_bar)
+        box.addWidget(self.split, 1)
+        box.addWidget(self.status)
+        self.setCentralWidget(whole)
+        window = self.settings.current.window
+        self.split.set_wanted(window.show_panel)
+        self.resize(1240, 780)
+        if window.geometry:
+            self.restoreGeometry(QByteArray.fromBase64(window.geometry.encode("ascii", "ignore")))
+
+    def _connect(self) -> None:
+        controller, stage = self.controller, self.stage
+        stage.view.on_painted = controller.painted
+        controller.frame.connect(self._show_frame)
+        controller.opening.connect(self._source_opening)
+        controller.opened.connect(self._source_opened)
+        controller.closed.connect(self._source_closed)
+        controller.paused.connect(stage.playback.set_paused)
+        controller.model_loading.connect(self._model_loading)
+        controller.model_ready.connect(self._model_ready)
+        controller.trouble.connect(self._trouble)
+        controller.solved.connect(stage.banner.solved)
+        stage.playback.play_toggled.connect(controller.toggle_pause)
+        stage.playback.step.connect(controller.step)
+        stage.playback.seek.connect(controller.seek)
+        stage.playback.loop_toggled.connect(self._loop_toggled)
+        stage.start.open_camera.connect(self._commands.do_cameras)
+        stage.start.open_file.connect(self._commands.do_open_file)
+        stage.start.open_sample.connect(self._commands.do_sample)
+        stage.start.open_recent.connect(self.open_source)
+        self.camera_menu.chosen.connect(self.open_source)
+        self.shelf.models.connect(self._models_listed)
+        self.shelf.devices.connect(self._devices_listed)
+        self.shelf.imported.connect(self._model_imported)
+        self.shelf.import_failed.connect(self._import_failed)
+        self.settings.changed.connect(self._setting_changed)
+        self.theme.changed.connect(self._dress)
+
+    def _show_frame(self, result: FrameResult) -> None:
+        self.stage.view.show_result(result)
+        if result.frame.pts_s is not None:
+            self.stage.playback.set_position(result.frame.pts_s)
+
+    def _source_opening(self, uri: str) -> None:
+        self.stage.show_picture()
+        self.stage.view.clear()
+        self.stage.view.set_badge("", "Opening…")
+        self.status.clear()
+        self._timer.start()
+
+    def _source_opened(self, info: SourceInfo) -> None:
+        self.setWindowTitle(f"{info.name} — {_TITLE}")
+        self.stage.playback.set_source(info)
+        self.stage.playback.set_loop(self.settings.current.source.loop)
+        self.status.set_cell("source", source_words(info), info.name)
+        self._show_figures()
+
+    def _source_closed(self) -> None:
+        self._timer.stop()
+        self.setWindowTitle(_TITLE)
+        self.stage.show_start()
+        self.status.clear()
+
+    def _model_loading(self, name: str) -> None:
+        self.stage.view.set_demo(False)
+        self.status.set_cell("model", f"Loading {name}…")
+        self._show_figures()
+
+    def _model_ready(self, model: ModelReady) -> None:
+        self.stage.view.set_demo(model.spec.demo)
+        words = f"{model.spec.name}{' (demo)' if model.spec.demo else ''} on {model.device}, {model.precision}"
+        self.status.set_cell("model", words, "\n".join((model.spec.title or words, *model.notes)))
+        self.panel.set_classes(model.spec.labels)
+        self.stage.banner.solved("model")
+        if model.notes:
+            self.stage.banner.tell("info", model.notes[0], " ".join(model.notes[1:]), topic="model")
+        self._show_figures()
+
+    def _trouble(self, kind: str, topic: str, message: str, hint: str) -> None:
+        self.stage.banner.tell("error" if kind == "error" else "warning", message, hint, topic=topic)
+
+    def _show_figures(self) -> None:
+        stats, info = self.controller.stats(), self.controller.info
+        note = f"Loading {self.controller.loading}…" if self.controller.loading else ""
+        if info is None:
+            note = "Opening…"
+        if stats is None:
+            self.stage.view.set_badge("", note)
+            return
+        paused = self.controller.is_paused
+        self.stage.view.set_badge("Paused" if paused else badge(stats), note)
+        for name, words in cells(stats, info is None or info.kind in ("camera", "stream")).items():
+            self.status.set_cell(name, words)
+
+    def _loop_toggled(self, on: bool) -> None:
+        self.settings.set("source", "loop", on)
+
+    def _models_listed(self, choices: Choices) -> None:
+        self._models = choices
+        self.panel.set_choices("models", choices)
+
+    def _devices_listed(self, choices: Choices) -> None:
+        self.panel.set_choices("devices", choices)
+
+    def _model_imported(self, name: str) -> None:
+        def use() -> None:
+            self.settings.set("model", "name", name)
+
+        self.stage.banner.solved("import")
+        self.stage.banner.tell("success", f"{name} is on the shelf.", topic="import", action=("Use it now", use))
+
+    def _import_failed(self, message: str, hint: str) -> None:
+        self.stage.banner.tell("error", message, hint, topic="import")
+
+    def _setting_changed(self, section: str, name: str) -> None:
+        if section in ("detection", "overlay"):
+            self._apply_look()
+        elif (section, name) == ("window", "theme"):
+            self.theme.choose(self.settings.current.window.theme)
+        elif section == "source":
+            self._take_settings()
+
+    def _take_settings(self) -> None:
+        settings = self.settings.current
+        self._apply_look()
+        self.stage.playback.set_loop(settings.source.loop)
+        self.stage.start.set_recent(settings.source.recent)
+        self.camera_menu.set_recent(settings.source.recent)
+
+    def _apply_look(self) -> None:
+        settings = self.settings.current
+        self.stage.view.set_look(settings.detection, settings.overlay)
+
+    def _show_panel_state(self) -> None:
+        self.actions_by_name["panel"].setChecked(self.split.panel_open)
+
+    def _dress(self) -> None:
+        dress_actions(self.actions_by_name, self.theme.colours)
+        self.stage.view.canvas = QColor(self.theme.colours.canvas)
+        self.stage.view.update()

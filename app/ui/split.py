@@ -1,0 +1,64 @@
+"""Picture and panel: side by side where there is room, the panel laid over the picture where there is not."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QWidget
+
+_LEAST_STAGE = 420  # pixels the picture keeps before the panel goes on top of it
+
+
+class Split(QWidget):
+    """Places ``stage`` and ``panel``. In a narrow window the panel starts closed."""
+
+    def __init__(self, stage: QWidget, panel: QWidget) -> None:
+        super().__init__()
+        self._stage, self._panel = stage, panel
+        self._wanted = True
+        self._over = False
+        self._narrow = False
+        for widget in (stage, panel):
+            widget.setParent(self)
+        panel.raise_()
+
+    @property
+    def panel_open(self) -> bool:
+        """Whether the panel is on screen."""
+        return self._over if self._narrow else self._wanted
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether the panel lies over the picture."""
+        return self._narrow
+
+    def open_panel(self, show: bool) -> None:
+        """Show or hide the panel."""
+        if self._narrow:
+            self._over = show
+        else:
+            self._wanted = show
+        self._place()
+
+    def set_wanted(self, show: bool) -> None:
+        """Whether the panel is shown when there is room."""
+        self._wanted = show
+        self._place()
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(320, 180)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        narrow = self.width() < self._panel.width() + _LEAST_STAGE
+        if narrow and not self._narrow:
+            self._over = False
+        self._narrow = narrow
+        self._place()
+
+    def _place(self) -> None:
+        width = self._panel.width()
+        shown = self.panel_open
+        beside = width if shown and not self._narrow else 0
+        self._stage.setGeometry(0, 0, max(0, self.width() - beside), self.height())
+        self._panel.setGeometry(self.width() - width, 0, width, self.height())
+        self._panel.setVisible(shown)

@@ -1,0 +1,89 @@
+"""One quiet line of figures: what is looked at, what looks, how fast, how fresh. GUI thread; told by the controller.
+
+Where the window is too narrow the less important cells disappear; no figure is ever cut in half.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy
+
+from app.ui.theme import Theme
+
+_CELLS: tuple[tuple[str, str], ...] = (
+    ("source", "What is looked at"),
+    ("model", "The detector, and where it runs"),
+    ("camera", "Pictures a second that the source delivers"),
+    ("detector", "Pictures a second that the detector finishes"),
+    ("screen", "Pictures a second that are painted"),
+    ("age", "Age of the picture on screen: from the device to the paint, median and 95th percentile"),
+    ("drops", "Pictures left out because a newer one was there"),
+)
+_LEAVE_FIRST = ("screen", "drops", "camera", "detector", "source", "age", "model")
+_GAP = 18
+
+
+class StatusBar(QFrame):
+    """Cells by name; each may be empty."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self.setObjectName("bottomBar")
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self._cells: dict[str, QLabel] = {}
+        self._row = QHBoxLayout(self)
+        self._row.setContentsMargins(14, 4, 14, 4)
+        self._row.setSpacing(_GAP)
+        for name, help_text in _CELLS:
+            label = QLabel()
+            label.setObjectName("muted")
+            label.setTextFormat(Qt.TextFormat.PlainText)
+            label.setToolTip(help_text)
+            label.hide()
+            self._cells[name] = label
+            self._row.addWidget(label)
+            if name == "model":
+                self._row.addStretch(1)
+        theme.changed.connect(self._arrange)
+
+    def set_cell(self, name: str, words: str, tip: str = "") -> None:
+        """Fill one cell; "" hides it."""
+        cell = self._cells[name]
+        if cell.text() != words:
+            cell.setText(words)
+            self._arrange()
+        if tip:
+            cell.setToolTip(tip)
+
+    def clear(self) -> None:
+        """Empty every cell."""
+        for cell in self._cells.values():
+            cell.setText("")
+        self._arrange()
+
+    def shown(self) -> dict[str, str]:
+        """The words on screen, by cell."""
+        return {name: cell.text() for name, cell in self._cells.items() if not cell.isHidden()}
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(0, self.fontMetrics().height() + 10)
+
+    def sizeHint(self) -> QSize:
+        return self.minimumSizeHint()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._arrange()
+
+    def _arrange(self) -> None:
+        wanted = {name for name, cell in self._cells.items() if cell.text()}
+        room = self.width() - 2 * 14
+        for name in _LEAVE_FIRST:
+            needed = sum(self._cells[n].sizeHint().width() for n in wanted) + _GAP * max(0, len(wanted) - 1)
+            if needed <= room:
+                break
+            if len(wanted) > 1:
+                wanted.discard(name)
+        for name, cell in self._cells.items():
+            cell.setVisible(name in wanted)

@@ -1,0 +1,248 @@
+"""Light and dark: colours, palette and style sheet. GUI thread.
+
+Fusion with a palette of our own, because the platform's style ignores colour-scheme requests on several systems; the
+style sheet only rounds what Fusion leaves square. Every widget takes its colours from the ``Colours`` in force.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from string import Template
+
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtGui import QColor, QPalette
+from PySide6.QtWidgets import QApplication
+
+from app.ui.assets import asset
+
+
+@dataclass(frozen=True, slots=True)
+class Colours:
+    """One appearance; each value is ``#rrggbb``.
+
+    Attributes:
+        window: Behind everything.
+        surface: Panels, bars, cards.
+        raised: Buttons and fields.
+        hover: A raised thing under the mouse.
+        border: Hairlines.
+        text: Words.
+        muted: Words of second rank; still 4.5:1 on ``surface``.
+        accent: What to press, what is chosen.
+        accent_hover: The same under the mouse.
+        on_accent: Words on the accent.
+        danger: Failures.
+        warning: Troubles that pass.
+        success: Things done.
+        canvas: Around the picture.
+    """
+
+    window: str
+    surface: str
+    raised: str
+    hover: str
+    border: str
+    text: str
+    muted: str
+    accent: str
+    accent_hover: str
+    on_accent: str
+    danger: str
+    warning: str
+    success: str
+    canvas: str
+
+
+DARK = Colours(
+    window="#13161b",
+    surface="#1a1e25",
+    raised="#272d37",
+    hover="#333b47",
+    border="#2f3642",
+    text="#e8ebf0",
+    muted="#9ba5b4",
+    accent="#3f7fee",
+    accent_hover="#5590f5",
+    on_accent="#ffffff",
+    danger="#f47c7c",
+    warning="#f0b44c",
+    success="#4cc38a",
+    canvas="#0b0d10",
+)
+LIGHT = Colours(
+    window="#f2f4f7",
+    surface="#ffffff",
+    raised="#edf0f4",
+    hover="#e0e5ec",
+    border="#d5dbe3",
+    text="#1a2029",
+    muted="#596473",
+    accent="#2563eb",
+    accent_hover="#1d55d0",
+    on_accent="#ffffff",
+    danger="#c03030",
+    warning="#8f5f00",
+    success="#1c7d4a",
+    canvas="#14171b",
+)
+
+_SHEET = Template("""
+QMainWindow, QDialog { background: $window; }
+QToolTip { background: $surface; color: $text; border: 1px solid $border; padding: 4px 6px; }
+QFrame#bar, QFrame#panel, QWidget#panelBody { background: $surface; }
+QFrame#topBar { background: $surface; border: 0; border-bottom: 1px solid $border; }
+QFrame#bottomBar { background: $surface; border: 0; border-top: 1px solid $border; }
+QFrame#panel { border: 0; border-left: 1px solid $border; }
+QLabel#muted { color: $muted; }
+QLabel#title { font-size: 22px; font-weight: 600; }
+QLabel#heading { font-size: 15px; font-weight: 600; }
+QLabel#section { font-weight: 600; color: $text; }
+QLabel#key { background: $raised; border: 1px solid $border; border-radius: 5px; padding: 2px 7px; font-weight: 600; }
+QLabel#demo { background: $warning; color: $window; border-radius: 5px; padding: 2px 7px; font-weight: 600; }
+
+QPushButton, QToolButton { background: $raised; color: $text; border: 1px solid $border; border-radius: 7px;
+  padding: 6px 12px; }
+QPushButton:hover, QToolButton:hover { background: $hover; }
+QPushButton:pressed, QToolButton:pressed { background: $border; }
+QPushButton:disabled, QToolButton:disabled { color: $muted; background: $surface; }
+QPushButton:focus, QToolButton:focus { border: 1px solid $accent; }
+QPushButton#primary { background: $accent; color: $on_accent; border: 1px solid $accent; font-weight: 600; }
+QPushButton#primary:hover { background: $accent_hover; border-color: $accent_hover; }
+QPushButton#primary:disabled { background: $raised; color: $muted; border-color: $border; }
+QPushButton#link { background: transparent; border: 1px solid transparent; color: $accent; padding: 2px 4px; }
+QPushButton#link:hover { text-decoration: underline; }
+QPushButton#link:focus { border: 1px solid $accent; }
+QToolButton#flat { background: transparent; border: 1px solid transparent; padding: 5px; }
+QToolButton#flat:hover { background: $raised; }
+QToolButton#flat:checked { background: $raised; border-color: $border; }
+QToolButton#flat:focus { border: 1px solid $accent; }
+QToolButton#flat:disabled { background: transparent; }
+QToolButton::menu-indicator { image: none; width: 0; }
+QPushButton#card { text-align: left; border-radius: 12px; background: $surface; padding: 0; }
+QPushButton#card:hover { background: $raised; border-color: $accent; }
+
+QLineEdit, QComboBox, QAbstractSpinBox { background: $raised; color: $text; border: 1px solid $border;
+  border-radius: 6px; padding: 4px 8px; selection-background-color: $accent; selection-color: $on_accent; }
+QLineEdit:focus, QComboBox:focus, QAbstractSpinBox:focus { border: 1px solid $accent; }
+QComboBox::drop-down { border: 0; width: 22px; }
+QComboBox::down-arrow { image: url("$chevron"); width: 14px; height: 14px; }
+QComboBox QAbstractItemView { background: $surface; color: $text; border: 1px solid $border; padding: 4px;
+  selection-background-color: $accent; selection-color: $on_accent; outline: 0; }
+QComboBox:disabled, QLineEdit:disabled { color: $muted; }
+
+QCheckBox { spacing: 8px; }
+QCheckBox::indicator, QListView::indicator { width: 16px; height: 16px; border-radius: 4px; border: 1px solid $muted;
+  background: $raised; }
+QCheckBox::indicator:hover { border-color: $accent; }
+QCheckBox::indicator:focus { border-color: $accent; }
+QCheckBox::indicator:checked, QListView::indicator:checked { background: $accent; border-color: $accent;
+  image: url("$check"); }
+
+QSlider { min-height: 20px; }
+QSlider::groove:horizontal { height: 4px; border-radius: 2px; background: $border; }
+QSlider::sub-page:horizontal { height: 4px; border-radius: 2px; background: $accent; }
+QSlider::handle:horizontal { width: 14px; height: 14px; margin: -5px 0; border-radius: 7px; background: $accent; }
+QSlider::handle:horizontal:hover { background: $accent_hover; }
+QSlider::handle:horizontal:focus { border: 2px solid $text; width: 10px; height: 10px; }
+QSlider::sub-page:horizontal:disabled, QSlider::handle:horizontal:disabled { background: $muted; }
+
+QProgressBar { background: $raised; border: 0; border-radius: 5px; min-height: 10px; max-height: 10px; }
+QProgressBar::chunk { background: $accent; border-radius: 5px; }
+
+QListWidget { background: $raised; border: 1px solid $border; border-radius: 7px; padding: 3px; outline: 0; }
+QListWidget::item { border-radius: 5px; padding: 3px 4px; color: $text; }
+QListWidget::item:hover, QListWidget::item:selected { background: $hover; color: $text; }
+
+QMenu { background: $surface; color: $text; border: 1px solid $border; border-radius: 8px; padding: 5px; }
+QMenu::item { padding: 6px 26px 6px 10px; border-radius: 5px; }
+QMenu::item:selected { background: $accent; color: $on_accent; }
+QMenu::item:disabled { color: $muted; background: transparent; }
+QMenu::icon { padding-left: 8px; }
+QMenu::separator { height: 1px; background: $border; margin: 5px 6px; }
+
+QScrollArea { border: 0; background: transparent; }
+QScrollBar:vertical { width: 10px; background: transparent; margin: 2px; }
+QScrollBar::handle:vertical { background: $border; border-radius: 3px; min-height: 28px; }
+QScrollBar::handle:vertical:hover { background: $muted; }
+QScrollBar:horizontal { height: 10px; background: transparent; margin: 2px; }
+QScrollBar::handle:horizontal { background: $border; border-radius: 3px; min-width: 28px; }
+QScrollBar::add-line, QScrollBar::sub-line { width: 0; height: 0; }
+QScrollBar::add-page, QScrollBar::sub-page { background: transparent; }
+QTextBrowser { background: $surface; color: $text; border: 1px solid $border; border-radius: 7px; padding: 6px; }
+""")
+
+
+def style_sheet(colours: Colours) -> str:
+    """The sheet in these colours."""
+    files = {
+        "chevron": asset("icons", "chevron-down-muted.svg").as_posix(),
+        "check": asset("icons", "check-white.svg").as_posix(),
+    }
+    return _SHEET.substitute(asdict(colours), **files)
+
+
+def make_palette(colours: Colours) -> QPalette:
+    """The palette in these colours, for what the sheet does not reach."""
+    palette = QPalette()
+    role = QPalette.ColorRole
+    for which, colour in (
+        (role.Window, colours.window),
+        (role.WindowText, colours.text),
+        (role.Base, colours.surface),
+        (role.AlternateBase, colours.raised),
+        (role.Text, colours.text),
+        (role.Button, colours.raised),
+        (role.ButtonText, colours.text),
+        (role.BrightText, colours.danger),
+        (role.ToolTipBase, colours.surface),
+        (role.ToolTipText, colours.text),
+        (role.PlaceholderText, colours.muted),
+        (role.Highlight, colours.accent),
+        (role.HighlightedText, colours.on_accent),
+        (role.Link, colours.accent),
+        (role.Mid, colours.border),
+        (role.Dark, colours.border),
+        (role.Light, colours.raised),
+    ):
+        palette.setColor(which, QColor(colour))
+    for which in (role.WindowText, role.Text, role.ButtonText):
+        palette.setColor(QPalette.ColorGroup.Disabled, which, QColor(colours.muted))
+    return palette
+
+
+class Theme(QObject):
+    """The appearance in force; follows the system while the choice is "system"."""
+
+    changed = Signal()
+
+    def __init__(self, application: QApplication, choice: str = "system") -> None:
+        super().__init__()
+        self._application = application
+        self._choice = choice
+        self.colours = DARK
+        application.setStyle("Fusion")
+        application.styleHints().colorSchemeChanged.connect(self._system_changed)
+        self._apply()
+
+    @property
+    def is_dark(self) -> bool:
+        """Whether the dark colours are shown."""
+        return self.colours is DARK
+
+    def choose(self, choice: str) -> None:
+        """Switch to "light", "dark" or "system"."""
+        if choice != self._choice:
+            self._choice = choice
+            self._apply()
+
+    def _system_changed(self, _scheme: Qt.ColorScheme) -> None:
+        if self._choice == "system":
+            self._apply()
+
+    def _apply(self) -> None:
+        system_is_light = self._application.styleHints().colorScheme() == Qt.ColorScheme.Light
+        light = self._choice == "light" or (self._choice == "system" and system_is_light)
+        self.colours = LIGHT if light else DARK
+        self._application.setPalette(make_palette(self.colours))
+        self._application.setStyleSheet(style_sheet(self.colours))
+        self.changed.emit()

@@ -1,0 +1,61 @@
+"""The bar above the picture: what to look at on the left, what to do with it on the right. GUI thread."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QToolButton
+
+from app.ui.icons import icon
+from app.ui.theme import Theme
+
+
+class TopBar(QFrame):
+    """Buttons for the commonest actions and two menus."""
+
+    def __init__(self, theme: Theme, actions: dict[str, QAction], sources: QMenu) -> None:
+        super().__init__()
+        self.setObjectName("topBar")
+        self._theme = theme
+        self.source = QToolButton()
+        self.source.setText("Source")
+        self.source.setToolTip("Choose a camera, file or stream (C)")
+        self.source.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.source.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.source.setMenu(sources)
+        self.more = QToolButton()
+        self.more.setObjectName("flat")
+        self.more.setToolTip("Menu")
+        self.more.setAccessibleName("Menu")
+        self.more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.more.setMenu(self._menu(actions))
+        row = QHBoxLayout(self)
+        row.setContentsMargins(10, 6, 10, 6)
+        row.setSpacing(4)
+        row.addWidget(self.source)
+        row.addStretch(1)
+        for name in ("snapshot", "export", "fullscreen", "panel"):
+            button = QToolButton()
+            button.setObjectName("flat")
+            button.setDefaultAction(actions[name])
+            button.setAccessibleName(actions[name].text())
+            row.addWidget(button)
+        row.addWidget(self.more)
+        for button in self.findChildren(QToolButton):
+            button.setIconSize(QSize(20, 20))
+        theme.changed.connect(self._dress)
+        self._dress()
+
+    def _menu(self, actions: dict[str, QAction]) -> QMenu:
+        menu = QMenu(self)
+        for name in ("snapshot", "export", "import_model", "", "panel", "fullscreen", "", "help", "about", "", "quit"):
+            if name:
+                menu.addAction(actions[name])
+            else:
+                menu.addSeparator()
+        return menu
+
+    def _dress(self) -> None:
+        colours = self._theme.colours
+        self.source.setIcon(icon("camera", colours.text, colours.muted))
+        self.more.setIcon(icon("menu", colours.text, colours.muted))
