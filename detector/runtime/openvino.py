@@ -82,8 +82,10 @@ def convert_network(openvino: Any, entry: ShelfEntry) -> Any:
     shape = input_shape(entry.spec.input)
     try:
         with warnings.catch_warnings(), torch.inference_mode():
-            warnings.simplefilter("ignore")  # torch calls its own tracer deprecated; OpenVINO uses it
-            return openvino.convert_model(network, example_input=torch.zeros(shape), input=[shape], share_weights=False)
+            warnings.simplefilter("ignore")  # torch calls its own tracer deprecated; OpenVINO builds on it
+            # Traced here: left to OpenVINO, torch would run the network three times more to check its own trace.
+            traced = torch.jit.trace(network, torch.zeros(shape), check_trace=False)
+            return openvino.convert_model(traced, input=[shape], share_weights=False)
     except (RuntimeError, ValueError) as error:
         raise DetectorError(f"OpenVINO cannot convert {entry.name}: {_line(error)}.") from error
 

@@ -1,0 +1,233 @@
+"""Foreign checkpoints: recognised, converted, and never able to run anything."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import zipfile
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import detector.importers.read as read_module
+import detector.importers.ultraface as ultraface_module
+from detector.errors import DetectorError
+from detector.importers import import_model
+from detector.importers.detect import detect_layout
+from detector.importers.read import read_checkpoint
+from detector.weights import load_spec, load_state
+from tests.support.tiny_models import random_spec, random_state, save_checkpoint
+
+RAN: list[str] = []
+
+
+class Trap:
+    """A pickle that runs code when it is opened."""
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return RAN.append, ("opened",)
+
+
+def t(*shape: int) -> torch.Tensor:
+    return torch.zeros(shape)
+
+
+LAYOUTS: list[tuple[dict[str, torch.Tensor], str]] = [
+    ({"backbone.scale_weight": t(512)}, "torchvision-ssd300"),
+    ({"backbone.features.0.13.0.weight": t(1)}, "torchvision-ssdlite320"),
+    ({"feature_extractor.feature_extractor.0.weight": t(1)}, "nvidia-ssd300"),
+    ({"neck.extra_layers.0.0.conv.weight": t(1)}, "mmdetection"),
+    ({"bbox_head.cls_convs.0.weight": t(1), "backbone.extra.0.weight": t(1)}, "mmdetection-old"),
+    ({"box_head.predictor.cls_headers.0.weight": t(1)}, "lufficc"),
+    ({"vgg.0.weight": t(1), "loc.0.weight": t(1)}, "amdegroot"),
+    ({"0.weight": t(1), "33.weight": t(1)}, "vgg16-reducedfc"),
+    ({"classification_headers.0.weight": t(1), "base_net.7.branch0.0.conv.weight": t(1)}, "ultraface-rfb"),
+    ({"classification_headers.0.weight": t(1), "regression_headers.3.weight": t(12, 256, 3, 3)}, "ultraface-slim"),
+    ({"classification_headers.0.weight": t(1), "source_layer_add_ons.0.running_mean": t(1)}, "qfgaohao-vgg16"),
+    ({"classification_headers.0.weight": t(1), "base_net.0.0.weight": t(32, 3, 3, 3)}, "qfgaohao-mobilenet"),
+]
+
+
+@pytest.mark.parametrize(("state", "name"), LAYOUTS)
+def test_each_layout_is_recognised_by_its_keys(state: dict[str, torch.Tensor], name: str) -> None:
+    assert detect_layout(state).name == name
+
+
+@pytest.mark.parametrize("rfb", [True, False])
+def test_our_networks_are_recognised(rfb: bool) -> None:
+    architecture = "ultraface-rfb" if rfb else "ultraface-slim"
+    assert detect_layout(random_state(random_spec(architecture))).name == architecture
+
+
+def test_an_unknown_layout_is_named_by_its_keys() -> None:
+    with pytest.raises(DetectorError, match="tensors like a, b, c"):
+        detect_layout(dict.fromkeys("abcd", t(1)))
+
+
+def test_a_recognised_layout_that_cannot_be_imported_says_so(tmp_path: Path) -> None:
+    torch.save({"state_dict": {"backbone.scale_weight": t(512)}}, tmp_path / "tv.pth")
+    with pytest.raises(DetectorError) as caught:
+        import_model(tmp_path / "tv.pth", "x", tmp_path / "out")
+    assert caught.value.message == (
+        "tv.pth is a model of torchvision ssd300_vgg16, a layout this version cannot import."
+    )
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("wrap", "prefix"), [("", ""), ("model", "module."), ("state_dict", "_orig_mod."),
+                                              ("ema_state_dict", "module.1.")])  # fmt: skip
+def test_wrappers_and_prefixes_are_taken_off(tmp_path: Path, wrap: str, prefix: str) -> None:
+    state = save_checkpoint(tmp_path / "x.pth", wrap=wrap, prefix=prefix)
+    read = read_checkpoint(tmp_path / "x.pth")
+    assert read.keys() == state.keys()
+    assert all(torch.equal(read[name], state[name]) for name in state)
+
+
+def test_the_old_torch_format_is_read(tmp_path: Path) -> None:
+    state = random_state(random_spec("ultraface-rfb"))
+    torch.save(OrderedDict(state), tmp_path / "x.pth", _use_new_zipfile_serialization=False)
+    target = import_model(tmp_path / "x.pth", "faces", tmp_path / "out")
+    spec = load_spec(target)
+    assert spec.architecture == "ultraface-rfb"
+    assert spec.accuracy == {}  # measured on the published weights, which these are not
+    assert hashlib.sha256((tmp_path / "x.pth").read_bytes()).hexdigest() in spec.provenance
+    assert load_state(target, spec).keys() == state.keys()
+
+
+def test_the_published_large_files_are_told_by_their_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_checkpoint(tmp_path / "x.pth")
+    digest = hashlib.sha256((tmp_path / "x.pth").read_bytes()).hexdigest()
+    monkeypatch.setattr(ultraface_module, "_PUBLISHED_640", (digest[:8],))
+    spec = load_spec(import_model(tmp_path / "x.pth", "faces", tmp_path / "out"))
+    assert (spec.input.height, spec.input.width) == (480, 640)
+    assert spec.config is not None
+    assert spec.config.num_boxes == 17640
+    assert "640 x 480" in spec.title
+
+
+def _code_zip(path: Path) -> None:
+    torch.save({"w": t(1), "trap": Trap()}, path)
+
+
+def _code_old(path: Path) -> None:
+    torch.save({"w": t(1), "trap": Trap()}, path, _use_new_zipfile_serialization=False)
+
+
+def _code_plain(path: Path) -> None:
+    path.write_bytes(pickle.dumps(Trap()))
+
+
+@pytest.mark.parametrize("write", [_code_zip, _code_old, _code_plain])
+def test_program_code_is_never_run(tmp_path: Path, write: Callable[[Path], None]) -> None:
+    write(tmp_path / "evil.pth")
+    RAN.clear()
+    with pytest.raises(DetectorError, match=r"evil\.pth"):
+        read_checkpoint(tmp_path / "evil.pth")
+    assert RAN == []
+
+
+def test_program_code_is_called_that(tmp_path: Path) -> None:
+    for write in (_code_zip, _code_old):
+        write(tmp_path / "evil.pth")
+        with pytest.raises(DetectorError, match="contains program code, not only weights"):
+            read_checkpoint(tmp_path / "evil.pth")
+
+
+@pytest.mark.parametrize("fraction", [0.02, 0.3, 0.9, 0.999])
+@pytest.mark.parametrize("old", [True, False])
+def test_a_cut_file_is_called_that(tmp_path: Path, fraction: float, old: bool) -> None:
+    path = tmp_path / "x.pth"
+    torch.save(random_state(random_spec()), path, _use_new_zipfile_serialization=not old)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * fraction)])
+    with pytest.raises(DetectorError, match="cut off or damaged"):
+        read_checkpoint(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty"),
+        (b"\n <!DOCTYPE html><html>404", "is a web page"),
+        (b"<HTML>", "is a web page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid", "Git LFS pointer"),
+        (b"hello", "not a PyTorch weights file"),
+        (b"\x80\x04hello", "cut off or damaged"),
+        (b"PK\x03\x04hello", "cut off or damaged"),
+    ],
+)
+def test_what_is_no_checkpoint_is_named(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "x.pth").write_bytes(content)
+    with pytest.raises(DetectorError, match=message):
+        import_model(tmp_path / "x.pth", "x", tmp_path / "out")
+
+
+def test_another_zip_is_no_checkpoint(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "x.pth", "w") as archive:
+        archive.writestr("readme.txt", "hello")
+    with pytest.raises(DetectorError, match="is a zip archive"):
+        read_checkpoint(tmp_path / "x.pth")
+
+
+def test_a_file_that_unpacks_to_too_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_checkpoint(tmp_path / "x.pth")
+    monkeypatch.setattr(read_module, "MAX_FILE_BYTES", 2**20)
+    with pytest.raises(DetectorError, match="weights may have 1 MiB"):
+        read_checkpoint(tmp_path / "x.pth")
+    with zipfile.ZipFile(tmp_path / "bomb.pth", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x/data.pkl", bytes(2**22))
+    with pytest.raises(DetectorError, match="unpacks to 4 MiB"):
+        read_checkpoint(tmp_path / "bomb.pth")
+
+
+@pytest.mark.filterwarnings("ignore:Validating sparse tensor")
+@pytest.mark.parametrize(
+    "content",
+    [t(3), [t(3)], {}, {"a": 1}, {"a": {"b": t(1)}}, {1: t(1)}, {"epoch": 3, "model": {}}, {"a": t(2).to_sparse()}],
+)
+def test_what_is_no_state_dict_is_refused(tmp_path: Path, content: object) -> None:
+    torch.save(content, tmp_path / "x.pth")
+    with pytest.raises(DetectorError, match="not a network's weights"):
+        read_checkpoint(tmp_path / "x.pth")
+
+
+def test_a_tensor_that_claims_more_than_it_stores_is_refused(tmp_path: Path) -> None:
+    torch.save({"a": torch.zeros(1).expand(2**40)}, tmp_path / "x.pth")
+    with pytest.raises(DetectorError, match="not a plain weight"):
+        read_checkpoint(tmp_path / "x.pth")
+
+
+def test_missing_and_misshapen_tensors_are_listed(tmp_path: Path) -> None:
+    state = random_state(random_spec())
+    del state["extras.0.0.bias"]
+    state["base_net.0.0.weight"] = t(8, 3, 3, 3)
+    torch.save(state, tmp_path / "x.pth")
+    with pytest.raises(DetectorError) as caught:
+        import_model(tmp_path / "x.pth", "x", tmp_path / "out")
+    assert "extras.0.0.bias [64] is missing" in caught.value.message
+    assert "base_net.0.0.weight is [8, 3, 3, 3] instead of [16, 3, 3, 3]" in caught.value.message
+    assert not (tmp_path / "out").exists()
+
+
+def test_another_number_of_classes_is_refused(tmp_path: Path) -> None:
+    state = random_state(random_spec())
+    state["classification_headers.3.weight"] = t(9, 256, 3, 3)
+    torch.save(state, tmp_path / "x.pth")
+    with pytest.raises(DetectorError, match="9 class outputs"):
+        import_model(tmp_path / "x.pth", "x", tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["x.onnx", "x.caffemodel", "x"])
+def test_other_kinds_of_file_are_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(DetectorError, match="no kind of model file known here"):
+        import_model(tmp_path / name, "x", tmp_path / "out")
+
+
+def test_an_absent_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DetectorError, match="There is no file"):
+        import_model(tmp_path / "absent.pth", "x", tmp_path / "out")

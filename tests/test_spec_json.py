@@ -1,0 +1,156 @@
+"""A model's description: written and read back unchanged, and nothing wrong gets past the reader."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from detector.errors import DetectorError
+from detector.registry import MODELS
+from detector.spec import InputSpec, ModelSpec
+from detector.spec_json import MAX_JSON_CHARS, spec_from_json, spec_to_json
+
+SPEC = MODELS["ssd300-vgg16-coco"]
+
+
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_every_known_model_survives_the_round_trip(name: str) -> None:
+    assert spec_from_json(spec_to_json(MODELS[name])) == MODELS[name]
+
+
+def test_a_spec_without_options_survives() -> None:
+    spec = ModelSpec("x", "openvino-ir", ("a b", "ü"), InputSpec(32, 48, "bgr"), accuracy={"AP": 0.5})
+    assert spec_from_json(spec_to_json(spec)) == spec
+
+
+def test_the_known_models_are_those_of_the_command_line() -> None:
+    assert set(MODELS) == {
+        "ssd300-vgg16-coco",
+        "ssd512-vgg16-coco",
+        "ssd300-vgg16-voc",
+        "ssd512-vgg16-voc",
+        "ssdlite320-mobilenetv3-coco",
+        "ultraface-rfb-320",
+        "ultraface-slim-320",
+    }
+    boxes = {name: spec.config.num_boxes for name, spec in MODELS.items() if spec.config}
+    assert boxes == {
+        "ssd300-vgg16-coco": 8732,
+        "ssd512-vgg16-coco": 24564,
+        "ssd300-vgg16-voc": 8732,
+        "ssd512-vgg16-voc": 24564,
+        "ssdlite320-mobilenetv3-coco": 3234,
+        "ultraface-rfb-320": 4420,
+        "ultraface-slim-320": 4420,
+    }
+    labels = {name: len(spec.labels) for name, spec in MODELS.items()}
+    assert labels["ssd512-vgg16-coco"] == labels["ssdlite320-mobilenetv3-coco"] == 80
+    assert labels["ssd300-vgg16-voc"] == 20
+
+
+def _set(*path: str | int, value: Any) -> Callable[[Any], None]:
+    def change(content: Any) -> None:
+        for step in path[:-1]:
+            content = content[step]
+        content[path[-1]] = value
+
+    return change
+
+
+FAULTS: list[tuple[Callable[[Any], None], str]] = [
+    (lambda c: c.pop("labels"), "labels is missing"),
+    (_set("surprise", value=1), "surprise is unknown"),
+    (_set("input", "surprise", value=1), "input.surprise is unknown"),
+    (_set("input", "height", value=0), "input.height must be a whole number from 8"),
+    (_set("input", "height", value=300.0), "input.height must be a whole number"),
+    (_set("input", "height", value=True), "input.height must be a whole number"),
+    (_set("input", "height", value=299), "config.image_size differs"),
+    (_set("input", "std", value=[1, 0, 1]), "input.std must be a number"),
+    (_set("input", "mean", value=[1, 2]), "input.mean must be a list of 3"),
+    (_set("input", "channels", value="gray"), "input.channels must be one of rgb, bgr"),
+    (_set("input", value=[]), "input must be an object"),
+    (_set("architecture", value="yolo"), "architecture must be one of"),
+    (_set("labels", value=[]), "labels must be at least one"),
+    (_set("labels", value=["a", "a"]), "each used once"),
+    (_set("labels", value=["a", " "]), "labels[1] must be 1 to 200"),
+    (_set("labels", value=["a\x1b[31m"]), "control characters"),
+    (_set("labels", value=[f"c{i}" for i in range(2001)]), "labels must be a list of at most 2000"),
+    (_set("config", value=None), "config is missing"),
+    (_set("config", "grids", value=[[1024, 1024]] * 6), "default boxes"),
+    (_set("config", "grids", value=[[38, 38]]), "one entry for every level"),
+    (_set("config", "grids", value=[[38]] * 6), "pairs of numbers"),
+    (_set("config", "steps", 0, value=[0, 8]), "config.steps must be a number"),
+    (_set("config", "max_sizes", 0, value=[60, 70]), "config.max_sizes must have"),
+    (_set("config", "min_sizes", 0, value=[]), "config.max_sizes must have"),
+    (_set("config", "image_size", value=[8, 8]), "config.image_size differs"),
+    (_set("config", "clamp", value="some"), "config.clamp must be one of"),
+    (_set("postprocess", "score_floor", value=1.5), "postprocess.score_floor"),
+    (_set("postprocess", "top_k", value=0), "postprocess.top_k"),
+    (_set("postprocess", "max_detections", value=10**9), "postprocess.max_detections"),
+    (_set("postprocess", "clip", value=1), "postprocess.clip must be true or false"),
+    (_set("width", value="wide"), "width must be a number"),
+    (_set("name", value=7), "name must be text"),
+    (_set("name", value=""), "name must be 1 to 100"),
+    (_set("accuracy", value={"AP": "good"}), "accuracy must be a number"),
+    (_set("weights", "size_bytes", value=-1), "weights.size_bytes"),
+    (_set("format", value=2), "has format 2"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), FAULTS)
+def test_each_fault_gets_its_own_line(change: Callable[[Any], None], message: str) -> None:
+    content = json.loads(spec_to_json(SPEC))
+    change(content)
+    with pytest.raises(DetectorError) as caught:
+        spec_from_json(json.dumps(content))
+    assert message in caught.value.message
+    assert "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "null",
+        "[" * 100_000,
+        '{"format": NaN}',
+        '{"format": 1, "format": 1}',
+        '{"format": ' + "9" * 5000 + "}",
+        " " * (MAX_JSON_CHARS + 1),
+    ],
+)
+def test_what_is_no_description_is_refused(text: str) -> None:
+    with pytest.raises(DetectorError):
+        spec_from_json(text)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=4),
+    max_leaves=6,
+)
+
+
+@given(JSON, st.data())
+def test_any_value_anywhere_is_read_or_refused(value: Any, data: st.DataObject) -> None:
+    content = copy.deepcopy(json.loads(spec_to_json(SPEC)))
+    place = content
+    while True:
+        keys = list(place) if isinstance(place, dict) else list(range(len(place)))
+        key = data.draw(st.sampled_from(keys))
+        if not isinstance(place[key], dict | list) or not place[key] or data.draw(st.booleans()):
+            break
+        place = place[key]
+    place[key] = value
+    try:
+        spec = spec_from_json(json.dumps(content))
+    except DetectorError:
+        return
+    assert spec_from_json(spec_to_json(spec)) == spec
