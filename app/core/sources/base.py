@@ -16,6 +16,9 @@ from app.core.settings import SourceSettings
 
 URL_SCHEMES = ("http://", "https://", "rtsp://", "rtsps://")
 CAMERA = "camera:"
+IMAGE_SUFFIXES = frozenset(
+    (".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".dib", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".jp2", ".avif")
+)
 
 _SECRET = re.compile(r"pass|pwd|token|key|secret|auth|sig|user|login", re.IGNORECASE)
 

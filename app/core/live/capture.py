@@ -1,0 +1,253 @@
+"""Keeps one source going: opens it, watches it, opens it again after a loss.
+
+Two threads. ``ssdv-capture`` opens, reads and closes the source, and may be stuck in a driver at any time.
+``ssdv-source`` watches it by the clock, gives it up when it is silent for too long, and starts the next attempt; so a
+camera that never returns from ``read()`` costs one abandoned thread and nothing else.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from typing import Protocol
+
+from app.core.errors import AppError, ExplainedError
+from app.core.frames import Frame, SourceInfo
+from app.core.live.player import Player
+from app.core.live.transport import Transport
+from app.core.sources.base import SeekableSource, Source, SourceLostError, SourceOptions
+from app.core.sources.open import shown_name
+from app.core.workers import Worker, join_all
+
+log = logging.getLogger(__name__)
+
+SourceFactory = Callable[[str, SourceOptions], Source]
+
+BACK_OFF_S = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+_PREVIOUS_S = 3.0  # the source before may hold the same camera: wait this long for it to let go
+
+
+class CaptureListener(Protocol):
+    """Told what happens, on the two threads. ``frame`` is called for every picture and returns at once."""
+
+    def frame(self, frame: Frame) -> None: ...
+    def opened(self, info: SourceInfo) -> None: ...
+    def lost(self, message: str, hint: str) -> None: ...
+    def note(self, message: str) -> None: ...
+    def ended(self) -> None: ...
+    def failed(self, message: str, hint: str) -> None: ...
+
+
+class _Attempt:
+    """One opening of the source and all its reading, on its own thread, until an error or until it is given up."""
+
+    def __init__(
+        self, uri: str, options: SourceOptions, stage: CaptureStage, transport: Transport, first_index: int
+    ) -> None:
+        self._uri = uri
+        self._options = options
+        self._stage = stage
+        self._transport = transport
+        self._changed = threading.Condition()
+        self._finished = False
+        self.error: BaseException | None = None
+        self.info: SourceInfo | None = None
+        self.reopen_uri = uri
+        self.paced = False
+        self.next_index = first_index
+        self.last_ns = time.monotonic_ns()
+        self.worker = Worker("capture", self._run, self._fail)
+
+    def wait(self, quiet_s: Callable[[], float | None]) -> bool:
+        """Until the attempt has finished (True) or gave no sign for ``quiet_s()`` seconds (False)."""
+        with self._changed:
+            while not self._finished:
+                limit_s = quiet_s()
+                left_s = None if limit_s is None else limit_s - (time.monotonic_ns() - self.last_ns) / 1e9
+                if left_s is not None and left_s <= 0:
+                    return False
+                self._changed.wait(left_s)
+            return True
+
+    def give_up(self) -> None:
+        """Stop, without waiting."""
+        self.worker.stop()
+        self._finish()
+
+    def _run(self, stop: threading.Event) -> None:
+        source = self._stage.source_factory(self._uri, self._options)
+        try:
+            if not stop.is_set():
+                self._read(source, stop)
+        finally:
+            source.close()
+            log.debug("%s closed", source.info.name)
+        self._finish()
+
+    def _read(self, source: Source, stop: threading.Event) -> None:
+        self.reopen_uri = source.reopen_uri
+        self.paced = isinstance(source, SeekableSource)
+        with self._changed:
+            self.last_ns, self.info = time.monotonic_ns(), source.info
+            self._changed.notify_all()  # other deadlines apply now
+        listener = self._stage.listener
+        listener.opened(source.info)
+        self._pass_notes(source)
+
+        def deliver(frame: Frame) -> None:
+            self.last_ns = frame.captured_ns
+            if not stop.is_set():
+                listener.frame(frame)
+                self._pass_notes(source)
+
+        if isinstance(source, SeekableSource):
+            Player(source, self._transport, deliver, listener.ended).play(stop)
+            return
+        while not stop.is_set():
+            frame = source.read()
+            if frame is None:  # a single image: it stays
+                self.paced = True
+                stop.wait()
+                return
+            live = source.info.kind in ("camera", "stream")
+            if live:
+                frame = replace(frame, index=self.next_index)  # goes on counting after a reconnect
+                self.next_index += 1
+            if live and self._transport.paused:
+                self.last_ns = frame.captured_ns  # read on, so that the next one shown is fresh
+                continue
+            deliver(frame)
+
+    def _pass_notes(self, source: Source) -> None:
+        for note in source.take_notes():
+            self._stage.listener.note(note)
+
+    def _fail(self, error: BaseException) -> None:
+        self.error = error
+        self._finish()
+
+    def _finish(self) -> None:
+        with self._changed:
+            self._finished = True
+            self._changed.notify_all()
+
+
+class CaptureStage:
+    """A source from start to stop.
+
+    Args:
+        uri: What to open.
+        options: What to ask of it, and its deadlines.
+        listener: Told what happens.
+        source_factory: Opens it.
+        previous: The stage this one replaces; it is waited for, since it may hold the same device.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        options: SourceOptions,
+        listener: CaptureListener,
+        source_factory: SourceFactory,
+        previous: CaptureStage | None = None,
+    ) -> None:
+        self.listener = listener
+        self.source_factory = source_factory
+        self.transport = Transport(options.loop)
+        self._uri = uri
+        self._options = options
+        self._previous = previous
+        self._attempt: _Attempt | None = None
+        self._lock = threading.Lock()
+        self._worker = Worker("source", self._watch, self._broken)
+
+    def start(self) -> None:
+        """Begin; what happens is told to the listener."""
+        self._worker.start()
+
+    def stop(self) -> None:
+        """Ask everything to end; returns at once."""
+        self._worker.stop()
+        with self._lock:
+            if self._attempt is not None:
+                self._attempt.give_up()
+        self.transport.close()
+
+    @property
+    def workers(self) -> tuple[Worker, ...]:
+        """The threads, in the order to join them."""
+        with self._lock:
+            return (self._worker, *([self._attempt.worker] if self._attempt is not None else []))
+
+    def _watch(self, stop: threading.Event) -> None:
+        if self._previous is not None:
+            join_all(self._previous.workers, _PREVIOUS_S)
+            self._previous = None
+        uri, index, failures, was_open = self._uri, 0, 0, False
+        while not stop.is_set():
+            attempt = self._begin(uri, index, stop)
+            if attempt is None:
+                return
+            error = self._follow(attempt)
+            if stop.is_set() or error is None:
+                return
+            live = attempt.info is not None and not attempt.paced
+            was_open = was_open or live
+            if not was_open or (attempt.info is not None and attempt.paced):
+                self.listener.failed(error.message, error.hint)
+                return
+            if live:
+                self.listener.lost(error.message, error.hint)
+                failures = 0
+            uri, index = attempt.reopen_uri, attempt.next_index
+            stop.wait(BACK_OFF_S[min(failures, len(BACK_OFF_S) - 1)])
+            failures += 1
+
+    def _begin(self, uri: str, first_index: int, stop: threading.Event) -> _Attempt | None:
+        attempt = _Attempt(uri, self._options, self, self.transport, first_index)
+        with self._lock:
+            if stop.is_set():
+                return None
+            self._attempt = attempt
+            attempt.worker.start()
+        return attempt
+
+    def _follow(self, attempt: _Attempt) -> ExplainedError | None:
+        """Until the attempt is over; why, in plain words, or None when it was told to stop."""
+
+        def quiet_s() -> float | None:
+            if attempt.info is None:
+                return self._options.open_timeout_s
+            return None if attempt.paced else self._options.stall_s
+
+        if attempt.wait(quiet_s):
+            return _explain(attempt.error, self._uri)
+        attempt.give_up()
+        log.info("%s is silent: given up", shown_name(self._uri))
+        name = attempt.info.name if attempt.info is not None else shown_name(self._uri)
+        if attempt.info is None:
+            return AppError(
+                f"{name} does not answer; another program may be using it.", "Check it and choose it again."
+            )
+        return SourceLostError(f"{name} stopped giving pictures.", "Was it unplugged? It is looked for again.")
+
+    def _broken(self, error: BaseException) -> None:
+        log.error("the watch over a source failed", exc_info=error)
+        self.listener.failed("The source failed because of a fault in this program.", "See the log file.")
+
+
+def _explain(error: BaseException | None, uri: str) -> ExplainedError | None:
+    if error is None or isinstance(error, ExplainedError):
+        return error
+    log.error("reading %s failed", shown_name(uri), exc_info=error)
+    kind = "The memory ran out" if isinstance(error, MemoryError) else f"{type(error).__name__}"
+    return AppError(f"{shown_name(uri)} cannot be read: {kind}.", "See the log file.")
+
+
+def seconds(pts_s: Fraction | float) -> Fraction:
+    """Any number of seconds as the exact time that files are addressed by."""
+    return pts_s if isinstance(pts_s, Fraction) else Fraction(pts_s).limit_denominator(1_000_000)

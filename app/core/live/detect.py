@@ -1,0 +1,208 @@
+"""Runs the detector on the newest picture. Everything here happens on ``ssdv-detect``, which opens, uses and closes the
+detector (torch loads on it too); only ``switch``, ``set_iou`` and ``stop`` are called from elsewhere.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import cast
+
+import numpy as np
+
+from app.core.errors import ExplainedError
+from app.core.frames import Frame, FrameResult
+from app.core.live.events import DetectorTrouble, LiveEvent, ModelFailed, ModelLoading, ModelReady
+from app.core.live.route import Route
+from app.core.settings import ModelSettings
+from app.core.stats import StatsRecorder
+from app.core.workers import Worker
+from detector.runtime.base import Detector, Precision
+
+log = logging.getLogger(__name__)
+
+DetectorFactory = Callable[[ModelSettings], Detector]
+
+MOST_FAILURES = 3
+"""Failures in a row after which a detector is switched off."""
+
+
+def open_model(model: ModelSettings) -> Detector:
+    """The model of that name on the shelf, or in that file."""
+    from app.core import paths
+    from detector.runtime.open import open_detector
+    from detector.shelf import Shelf, bundled_dir
+
+    shelf = Shelf(paths.models_dir(), bundled_dir())
+    return open_detector(model.name, model.device, cast(Precision, model.precision), shelf)
+
+
+class DetectStage:
+    """The detector's thread.
+
+    Args:
+        route: Where pictures come from and results go.
+        stats: Told each run.
+        emit: Told what happens.
+        factory: Opens a model.
+        model: The first one.
+        iou: NMS limit for ``Candidates.kept``.
+    """
+
+    def __init__(
+        self,
+        route: Route,
+        stats: StatsRecorder,
+        emit: Callable[[LiveEvent], None],
+        factory: DetectorFactory,
+        model: ModelSettings,
+        iou: float,
+    ) -> None:
+        self._route = route
+        self._stats = stats
+        self._emit = emit
+        self._factory = factory
+        self._iou = iou
+        self._lock = threading.Lock()
+        self._request: ModelSettings | None = model
+        self._detector: Detector | None = None
+        self._failures = 0
+        self.wanted = model
+        self.worker = Worker("detect", self._run, self._broken)
+
+    def switch(self, model: ModelSettings) -> None:
+        """Open another model as soon as the present picture is done; of several requests the last counts."""
+        with self._lock:
+            self.wanted = self._request = model
+        self._route.frames.nudge()
+
+    def set_iou(self, iou: float) -> None:
+        """From the next picture on."""
+        self._iou = iou
+
+    def stop(self) -> None:
+        """End after the present picture; the route is closed by its owner."""
+        self.worker.stop()
+        self._route.frames.nudge()
+
+    def _run(self, stop: threading.Event) -> None:
+        try:
+            while not stop.is_set():
+                with self._lock:
+                    request, self._request = self._request, None
+                if request is not None:
+                    self._change(request, stop)
+                    continue
+                item = self._route.frames.take()
+                if item is not None:
+                    self._detect(*item)
+                elif self._route.frames.closed:
+                    return
+        finally:
+            self._close()
+
+    # -- models -----------------------------------------------------------------------------------------------------
+
+    def _change(self, model: ModelSettings, stop: threading.Event) -> None:
+        """Open the new model while the old one is kept; swap when the new one has run once."""
+        self._route.detector_away()
+        self._emit(ModelLoading(model.name))
+        begun = time.monotonic()
+        try:
+            detector = self._open(model)
+        except Exception as error:  # whatever a model file or driver throws must not end the picture
+            self._emit(self._failure(model, error))
+            if self._detector is not None:
+                self._route.detector_ready()
+            return
+        self._close()
+        self._detector, self._failures = detector, 0
+        took_s = time.monotonic() - begun
+        self._emit(
+            ModelReady(
+                detector.spec, detector.engine, detector.device, detector.precision, tuple(detector.notes), took_s
+            )
+        )
+        if not stop.is_set():
+            self._route.detector_ready()
+
+    def _open(self, model: ModelSettings) -> Detector:
+        detector = self._factory(model)
+        try:
+            last = self._route.last
+            # Kernels are chosen and memory is reserved for the size that will come.
+            image = last.image_bgr if last is not None else np.zeros((480, 640, 3), np.uint8)
+            detector.candidates_batch([image], self._iou)
+        except BaseException:
+            detector.close()
+            raise
+        return detector
+
+    def _failure(self, model: ModelSettings, error: Exception) -> ModelFailed:
+        kept = self._detector.spec.name if self._detector is not None else ""
+        if isinstance(error, ExplainedError):
+            return ModelFailed(error.message, error.hint, kept)
+        log.error("model %s cannot be opened", model.name, exc_info=error)
+        return ModelFailed(
+            f"The model {model.name} cannot be opened: {_one_line(error)}.", "Choose another model or device.", kept
+        )
+
+    def _close(self) -> None:
+        detector, self._detector = self._detector, None
+        if detector is not None:
+            detector.close()
+
+    # -- pictures ---------------------------------------------------------------------------------------------------
+
+    def _detect(self, epoch: int, frame: Frame) -> None:
+        detector = self._detector
+        if detector is None:
+            self._route.finish(epoch, FrameResult(frame, None))
+            return
+        begun_ns = time.monotonic_ns()
+        try:
+            candidates = detector.candidates_batch([frame.image_bgr], self._iou)[0]
+        except Exception as error:  # an engine may fail in any way; the picture goes on
+            self._route.finish(epoch, FrameResult(frame, None))
+            self._failed_run(detector, error)
+            return
+        self._failures = 0
+        now_ns = time.monotonic_ns()
+        detect_ms = (now_ns - begun_ns) / 1e6
+        self._stats.detected(now_ns, detect_ms)
+        spec = detector.spec
+        self._route.finish(epoch, FrameResult(frame, candidates, spec.labels, spec.name, detect_ms, now_ns))
+
+    def _failed_run(self, detector: Detector, error: Exception) -> None:
+        self._failures += 1
+        if isinstance(error, ExplainedError):
+            message, hint = error.message, error.hint
+        else:
+            message, hint = f"The model {detector.spec.name} failed: {_one_line(error)}.", "See the log file."
+            if self._failures == 1:
+                log.error("the detector failed", exc_info=error)
+        if self._failures < MOST_FAILURES:
+            if self._failures == 1:
+                self._emit(DetectorTrouble(message, hint))
+            return
+        self._route.detector_away()
+        self._close()
+        self._emit(
+            ModelFailed(
+                f"{message} It is switched off after {MOST_FAILURES} failures in a row.",
+                "Choose another model or device.",
+                "",
+            )
+        )
+
+    def _broken(self, error: BaseException) -> None:
+        log.error("the detector's thread failed", exc_info=error)
+        self._route.detector_away()
+        self._emit(ModelFailed("The detector failed because of a fault in this program.", "See the log file.", ""))
+
+
+def _one_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return (lines[0][:200] if lines else type(error).__name__).rstrip(".")

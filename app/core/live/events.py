@@ -1,0 +1,136 @@
+"""What a live session tells its owner. Immutable; made on worker threads, handled wherever the owner likes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from app.core.frames import SourceInfo
+from detector.spec import ModelSpec
+
+
+class LiveState(Enum):
+    """Where a session stands."""
+
+    IDLE = "idle"
+    STARTING = "starting"
+    RUNNING = "running"
+    PAUSED = "paused"
+    STOPPING = "stopping"
+    FAILED = "failed"
+
+
+ALLOWED: dict[LiveState, frozenset[LiveState]] = {
+    LiveState.IDLE: frozenset({LiveState.STARTING}),
+    LiveState.STARTING: frozenset({LiveState.RUNNING, LiveState.PAUSED, LiveState.FAILED, LiveState.STOPPING}),
+    LiveState.RUNNING: frozenset({LiveState.PAUSED, LiveState.FAILED, LiveState.STOPPING, LiveState.STARTING}),
+    LiveState.PAUSED: frozenset({LiveState.RUNNING, LiveState.FAILED, LiveState.STOPPING, LiveState.STARTING}),
+    LiveState.FAILED: frozenset({LiveState.STARTING, LiveState.STOPPING}),
+    LiveState.STOPPING: frozenset({LiveState.IDLE}),
+}
+"""Which state may follow which. STARTING follows RUNNING, PAUSED and FAILED when another source is opened."""
+
+
+@dataclass(frozen=True, slots=True)
+class StateChanged:
+    """The session is in another state now."""
+
+    state: LiveState
+
+
+@dataclass(frozen=True, slots=True)
+class SourceOpened:
+    """The source is open; also after a reconnect, when size and rate may be new."""
+
+    info: SourceInfo
+
+
+@dataclass(frozen=True, slots=True)
+class SourceTrouble:
+    """The source failed, or was lost and is being looked for.
+
+    Attributes:
+        message: What happened, one line.
+        hint: What to do, one line; may be empty.
+        retrying: It is tried again by itself; otherwise the state is FAILED.
+    """
+
+    message: str
+    hint: str
+    retrying: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SourceNote:
+    """Something in the source was left out or is other than asked; it goes on."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A file has been played to its end; its last picture stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLoading:
+    """A model is being opened; meanwhile pictures come without boxes."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReady:
+    """A model runs from now on.
+
+    Attributes:
+        spec: The model.
+        engine: As ``Detector.engine``.
+        device: As ``Detector.device``.
+        precision: As ``Detector.precision``.
+        notes: As ``Detector.notes``.
+        seconds: Time to open it and run it once.
+    """
+
+    spec: ModelSpec
+    engine: str
+    device: str
+    precision: str
+    notes: tuple[str, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFailed:
+    """A model could not be opened, or was switched off because it kept failing.
+
+    Attributes:
+        message: What happened, one line.
+        hint: What to do, one line; may be empty.
+        kept: Name of the model that goes on running; "" for none.
+    """
+
+    message: str
+    hint: str
+    kept: str
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorTrouble:
+    """The model failed on a picture; that one is shown without boxes and the next is tried."""
+
+    message: str
+    hint: str
+
+
+LiveEvent = (
+    StateChanged
+    | SourceOpened
+    | SourceTrouble
+    | SourceNote
+    | Ended
+    | ModelLoading
+    | ModelReady
+    | ModelFailed
+    | DetectorTrouble
+)

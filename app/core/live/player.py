@@ -1,0 +1,128 @@
+"""Plays a file: each picture at its time, and whatever the transport asks. Runs on ``ssdv-capture``."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+
+from app.core.frames import Frame
+from app.core.live.transport import Order, Pacer, Transport
+from app.core.sources.base import SeekableSource
+
+_DEFAULT_PERIOD_S = Fraction(1, 25)
+
+
+class Player:
+    """Playback of one source.
+
+    Args:
+        source: Opened on this thread.
+        transport: What the user asks.
+        deliver: Takes each picture at its time.
+        on_ended: Called at the end, with playback paused.
+    """
+
+    def __init__(
+        self,
+        source: SeekableSource,
+        transport: Transport,
+        deliver: Callable[[Frame], None],
+        on_ended: Callable[[], None],
+    ) -> None:
+        self._source = source
+        self._transport = transport
+        self._deliver = deliver
+        self._on_ended = on_ended
+        self._pacer = Pacer()
+        self._ahead: Frame | None = None  # read, but not shown yet
+        self._position_s = Fraction(0)
+        self._at_end = False
+        self._played = False
+        fps = source.info.fps
+        self._period_ns = int((1 / fps if fps else _DEFAULT_PERIOD_S) * 1_000_000_000)
+
+    def play(self, stop: threading.Event) -> None:
+        """Until ``stop``. The first picture is shown even when paused."""
+        self._show(self._source.read())
+        while not stop.is_set():
+            order = self._transport.take_order()
+            if order is not None:
+                self._obey(order)
+            elif self._transport.paused:
+                self._pacer.restart()
+                self._transport.wait_order()
+            elif self._at_end:
+                self._go_to(Fraction(0))
+            else:
+                self._play_on()
+
+    def _play_on(self) -> None:
+        frame = self._read()
+        if frame is None:
+            self._end()
+            return
+        due_ns = self._pacer.due_ns(frame.pts_s or Fraction(0), time.monotonic_ns())
+        if self._transport.wait_turn(due_ns):
+            self._show(frame)
+        else:
+            self._ahead = frame
+
+    def _end(self) -> None:
+        if self._transport.loop and self._played:
+            self._played = False  # a file that gives nothing any more must not be begun for ever
+            self._pacer.restart(self._period_ns)  # nor one of a single picture be shown as fast as it can be read
+            self._source.seek(Fraction(0))
+            return
+        self._at_end = True
+        self._transport.set_paused(True)
+        self._on_ended()
+
+    def _obey(self, order: Order) -> None:
+        if order.seek is not None:
+            self._go_to(order.seek)
+        elif order.steps > 0:
+            self._forward(order.steps)
+        else:
+            self._back(-order.steps)
+        self._pacer.restart()
+
+    def _go_to(self, pts_s: Fraction) -> None:
+        self._ahead = None
+        self._source.seek(pts_s)
+        self._pacer.restart()
+        self._show(self._source.read())
+
+    def _forward(self, steps: int) -> None:
+        frame: Frame | None = None
+        for _ in range(steps):
+            following = self._read()
+            if following is None:
+                break
+            frame = following
+        self._show(frame)
+
+    def _back(self, steps: int) -> None:
+        self._ahead = None
+        frame: Frame | None = None
+        for _ in range(steps):
+            self._source.seek_before(self._position_s)
+            frame = self._source.read()
+            if frame is None or frame.pts_s is None:
+                break
+            self._position_s = frame.pts_s
+        self._show(frame)
+
+    def _read(self) -> Frame | None:
+        frame, self._ahead = self._ahead, None
+        return frame or self._source.read()
+
+    def _show(self, frame: Frame | None) -> None:
+        if frame is None:
+            return
+        self._at_end, self._played = False, True
+        self._position_s = frame.pts_s or Fraction(0)
+        # Its age counts from the moment it is due, not from when it was decoded ahead.
+        self._deliver(replace(frame, captured_ns=time.monotonic_ns()))

@@ -1,0 +1,104 @@
+"""Where a captured picture goes: to the detector, or straight to the window while no model is ready.
+
+The capture thread delivers, the detect thread finishes and switches, the GUI thread takes from ``results``. One lock
+makes each of these whole, so pictures reach the window in order and none of a source that was replaced.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from app.core.channels import LatestSlot
+from app.core.frames import Frame, FrameResult
+
+
+class Route:
+    """The two slots of the live path and the switch between them.
+
+    Args:
+        on_results_ready: Called, on a worker thread, when ``results`` was empty and is not any more.
+
+    Attributes:
+        frames: (epoch, picture) for the detector.
+        results: Pictures with their candidates, for the window.
+    """
+
+    def __init__(self, on_results_ready: Callable[[], None]) -> None:
+        self.frames: LatestSlot[tuple[int, Frame]] = LatestSlot()
+        self.results: LatestSlot[FrameResult] = LatestSlot()
+        self._on_results_ready = on_results_ready
+        self._lock = threading.Lock()
+        self._epoch = 0
+        self._ready = False
+        self._last: Frame | None = None
+
+    def begin(self) -> int:
+        """Another source begins: forget the pictures of the one before. Returns the number to deliver under."""
+        with self._lock:
+            self._epoch += 1
+            self._last = None
+            self.frames.take(0)
+            self.results.take(0)
+            return self._epoch
+
+    def deliver(self, epoch: int, frame: Frame) -> bool:
+        """A picture from the source; False when that source is no longer wanted."""
+        with self._lock:
+            if epoch != self._epoch:
+                return False
+            self._last = frame
+            if self._ready:
+                self.frames.put((epoch, frame))
+                wake = False
+            else:
+                wake = self.results.put(FrameResult(frame, None))
+        if wake:
+            self._on_results_ready()
+        return True
+
+    def finish(self, epoch: int, result: FrameResult) -> None:
+        """A picture that went through the detector."""
+        with self._lock:
+            wake = epoch == self._epoch and self.results.put(result)
+        if wake:
+            self._on_results_ready()
+
+    def detector_ready(self) -> None:
+        """From now on pictures go through the detector; the present one (a paused picture, an image) does so again."""
+        with self._lock:
+            self._ready = True
+            if self._last is not None:
+                self.frames.put((self._epoch, self._last))
+
+    def detector_away(self) -> None:
+        """From now on pictures go straight to the window, beginning with one that waits for the detector."""
+        with self._lock:
+            self._ready = False
+            waiting = self.frames.take(0)
+            wake = waiting is not None and self.results.put(FrameResult(waiting[1], None))
+        if wake:
+            self._on_results_ready()
+
+    @property
+    def epoch(self) -> int:
+        """The number that pictures of the present source are delivered under."""
+        return self._epoch
+
+    @property
+    def last(self) -> Frame | None:
+        """The newest picture of the source."""
+        return self._last
+
+    @property
+    def drops(self) -> int:
+        """Pictures that gave way to newer ones."""
+        return self.frames.dropped + self.results.dropped
+
+    def close(self) -> None:
+        """Refuse everything from now on and wake whoever waits."""
+        with self._lock:
+            self._epoch += 1
+            self._last = None
+            self.frames.close()
+            self.results.close()

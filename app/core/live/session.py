@@ -1,0 +1,271 @@
+"""The live picture as a whole: one source, one detector, their states. Owned and called by one thread, the GUI's.
+
+Composes capture stage, route and detect stage; the pictures flow past it:
+source -> ``ssdv-capture`` -> route.frames -> ``ssdv-detect`` -> route.results -> whoever takes from ``results``.
+The callbacks are called on worker threads (and on the caller's, for what a call brings about); they must return at
+once and not wait for another thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from fractions import Fraction
+
+from app.core.channels import LatestSlot
+from app.core.frames import Frame, FrameResult, SourceInfo
+from app.core.live.capture import CaptureStage, SourceFactory, seconds
+from app.core.live.detect import DetectorFactory, DetectStage, open_model
+from app.core.live.events import (
+    ALLOWED,
+    Ended,
+    LiveEvent,
+    LiveState,
+    SourceNote,
+    SourceOpened,
+    SourceTrouble,
+    StateChanged,
+)
+from app.core.live.route import Route
+from app.core.settings import DetectionSettings, ModelSettings
+from app.core.sources.base import SourceOptions
+from app.core.sources.open import open_source
+from app.core.stats import LiveStats, StatsRecorder
+from app.core.workers import join_all
+
+log = logging.getLogger(__name__)
+
+
+class LiveSession:
+    """Looks at one source after the other.
+
+    Args:
+        on_results_ready: ``results`` was empty and is not any more: come and take.
+        on_event: Told of states, sources and models, in order.
+        detector_factory: Opens a model, on the detect thread.
+        source_factory: Opens a source, on the capture thread.
+    """
+
+    def __init__(
+        self,
+        on_results_ready: Callable[[], None],
+        on_event: Callable[[LiveEvent], None],
+        *,
+        detector_factory: DetectorFactory = open_model,
+        source_factory: SourceFactory = open_source,
+    ) -> None:
+        self._on_results_ready = on_results_ready
+        self._on_event = on_event
+        self._detector_factory = detector_factory
+        self._source_factory = source_factory
+        # Held while events are told, so that they come in order; reentrant, since a callback may call back.
+        self._lock = threading.RLock()
+        self._state = LiveState.IDLE
+        self._stats = StatsRecorder()
+        self._route = Route(on_results_ready)
+        self._capture: CaptureStage | None = None
+        self._detect: DetectStage | None = None
+        self._info: SourceInfo | None = None
+        self._painted: tuple[int, int, int] | None = None
+        self._drops_before = 0
+
+    # -- what is going on -------------------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> LiveState:
+        return self._state
+
+    @property
+    def info(self) -> SourceInfo | None:
+        """The open source; None while there is none."""
+        return self._info
+
+    @property
+    def results(self) -> LatestSlot[FrameResult]:
+        """The newest picture with what was found in it. Ask anew after each ``start``."""
+        return self._route.results
+
+    @property
+    def position_s(self) -> Fraction | None:
+        """Time of the newest picture of a file; None for a live source."""
+        frame = self._route.last
+        return frame.pts_s if frame is not None else None
+
+    def stats(self) -> LiveStats:
+        """Speeds, ages and drops of this source."""
+        return self._stats.snapshot(time.monotonic_ns(), self._route.drops - self._drops_before)
+
+    def mark_painted(self, result: FrameResult) -> None:
+        """``result`` is on the screen; painting it again (a resize, a slider) does not count."""
+        which = (result.frame.index, result.frame.captured_ns, result.detected_ns)
+        if which != self._painted:
+            self._painted = which
+            self._stats.painted(time.monotonic_ns(), result.frame.captured_ns)
+
+    # -- source -----------------------------------------------------------------------------------------------------
+
+    def start(self, uri: str, options: SourceOptions, model: ModelSettings, detection: DetectionSettings) -> None:
+        """Look at ``uri``; in place of the present source, if there is one (the model then stays loaded).
+
+        Returns at once. What comes of it is told by events.
+        """
+        with self._lock:
+            if self._detect is None:
+                self._route = Route(self._on_results_ready)
+                self._detect = self._new_detect_stage(model, detection.iou)
+                self._detect.worker.start()
+            else:
+                self.set_iou(detection.iou)
+                self.switch_model(model)
+            previous = self._capture
+            if previous is not None:
+                previous.stop()
+            self._info = None
+            listener = _Listener(self, self._route, self._stats)
+            self._stats.clear()
+            self._drops_before = self._route.drops
+            self._capture = CaptureStage(uri, options, listener, self._source_factory, previous)
+            self._set_state(LiveState.STARTING)
+            self._capture.start()
+
+    def stop(self, deadline_s: float = 3.0) -> bool:
+        """End everything, waiting up to ``deadline_s`` (0: not at all); True when all threads have ended.
+
+        A thread that is stuck in a driver is left behind; it ends when the driver lets it.
+        """
+        with self._lock:
+            capture, detect = self._capture, self._detect
+            if capture is None or detect is None:
+                return True
+            self._set_state(LiveState.STOPPING)
+            capture.stop()
+            detect.stop()
+            self._route.close()
+            self._capture = self._detect = self._info = None
+            workers = (*capture.workers, detect.worker)
+        if deadline_s > 0:
+            join_all(workers, deadline_s)
+        with self._lock:
+            self._set_state(LiveState.IDLE)
+        return not any(worker.alive for worker in workers)
+
+    def pause(self) -> None:
+        """Keep the present picture. A camera or stream is read on, so that ``resume`` shows what is now."""
+        with self._lock:
+            if self._capture is not None and self._state in (LiveState.RUNNING, LiveState.STARTING):
+                self._capture.transport.set_paused(True)
+                if self._state is LiveState.RUNNING:
+                    self._set_state(LiveState.PAUSED)
+
+    def resume(self) -> None:
+        """Go on; after the end of a file, from its start."""
+        with self._lock:
+            if self._capture is not None and self._state in (LiveState.PAUSED, LiveState.STARTING):
+                self._capture.transport.set_paused(False)
+                if self._state is LiveState.PAUSED:
+                    self._set_state(LiveState.RUNNING)
+
+    def seek(self, pts_s: Fraction | float) -> None:
+        """Show the picture at that time, paused or playing on from there."""
+        with self._lock:
+            if self._capture is not None and (self._info is None or self._info.seekable):
+                self._capture.transport.seek(seconds(pts_s))
+
+    def step(self, pictures: int) -> None:
+        """Pause, and show the picture that many after (negative: before) the present one."""
+        with self._lock:
+            self.pause()
+            if self._capture is not None and self._info is not None and self._info.seekable:
+                self._capture.transport.step(pictures)
+
+    def set_loop(self, loop: bool) -> None:
+        """Whether a file begins again at its end."""
+        with self._lock:
+            if self._capture is not None:
+                self._capture.transport.set_loop(loop)
+
+    # -- detector ---------------------------------------------------------------------------------------------------
+
+    def set_iou(self, iou: float) -> None:
+        """NMS limit of the pictures to come; the present one is filtered by its candidates."""
+        with self._lock:
+            if self._detect is not None:
+                self._detect.set_iou(iou)
+
+    def switch_model(self, model: ModelSettings) -> None:
+        """Change to another model; the picture goes on meanwhile, and the old one is kept until the new one runs."""
+        with self._lock:
+            if self._detect is not None and model != self._detect.wanted:
+                self._detect.switch(model)
+
+    # -- from the stages --------------------------------------------------------------------------------------------
+
+    def _source_opened(self, info: SourceInfo) -> None:
+        self._info = info
+        self._tell(SourceOpened(info))
+        if self._state is LiveState.STARTING and self._capture is not None:
+            self._set_state(LiveState.PAUSED if self._capture.transport.paused else LiveState.RUNNING)
+
+    def _set_state(self, state: LiveState) -> None:
+        if state is self._state:
+            return
+        if state not in ALLOWED[self._state]:
+            raise RuntimeError(f"{self._state.name} cannot become {state.name}")
+        self._state = state
+        self._tell(StateChanged(state))
+
+    def _tell(self, event: LiveEvent) -> None:
+        with self._lock:
+            self._on_event(event)
+
+    def _new_detect_stage(self, model: ModelSettings, iou: float) -> DetectStage:
+        def tell(event: LiveEvent) -> None:
+            with self._lock:
+                if self._detect is stage:  # one that was left behind has nothing to say any more
+                    self._tell(event)
+
+        stage = DetectStage(self._route, self._stats, tell, self._detector_factory, model, iou)
+        return stage
+
+
+class _Listener:
+    """What one capture stage says, passed on as long as it is the session's present one."""
+
+    def __init__(self, session: LiveSession, route: Route, stats: StatsRecorder) -> None:
+        self._session = session
+        self._route = route
+        self._stats = stats
+        self._epoch = route.begin()
+
+    def frame(self, frame: Frame) -> None:
+        if self._route.deliver(self._epoch, frame):
+            self._stats.captured(frame.captured_ns)
+
+    def opened(self, info: SourceInfo) -> None:
+        with self._session._lock:
+            if self._present():
+                self._session._source_opened(info)
+
+    def lost(self, message: str, hint: str) -> None:
+        self._say(SourceTrouble(message, hint, retrying=True))
+
+    def note(self, message: str) -> None:
+        self._say(SourceNote(message))
+
+    def ended(self) -> None:
+        self._say(Ended(), LiveState.PAUSED)
+
+    def failed(self, message: str, hint: str) -> None:
+        self._say(SourceTrouble(message, hint, retrying=False), LiveState.FAILED)
+
+    def _present(self) -> bool:
+        return self._route.epoch == self._epoch
+
+    def _say(self, event: LiveEvent, state: LiveState | None = None) -> None:
+        with self._session._lock:
+            if self._present():
+                self._session._tell(event)
+                if state is not None:
+                    self._session._set_state(state)

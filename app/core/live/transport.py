@@ -1,0 +1,125 @@
+"""What the user asks of a file's playback, and the clock it is played by.
+
+``Transport`` is written by any thread and followed by the capture thread, which sleeps in ``wait`` between pictures.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from fractions import Fraction
+
+_LATE_NS = 100_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One thing to do before playing on: go to ``seek``, or ``steps`` pictures forward (negative: back)."""
+
+    seek: Fraction | None = None
+    steps: int = 0
+
+
+class Transport:
+    """Pause, seek, step, loop. Requests made faster than they can be met are merged: the last seek wins."""
+
+    def __init__(self, loop: bool = False, paused: bool = False) -> None:
+        self._changed = threading.Condition()
+        self._paused = paused
+        self._loop = loop
+        self._seek: Fraction | None = None
+        self._steps = 0
+        self._closed = False
+
+    @property
+    def paused(self) -> bool:
+        return self._paused
+
+    @property
+    def loop(self) -> bool:
+        return self._loop
+
+    def set_paused(self, paused: bool) -> None:
+        """Stop at the present picture, or play on."""
+        with self._changed:
+            self._paused = paused
+            self._changed.notify_all()
+
+    def set_loop(self, loop: bool) -> None:
+        """Whether a file begins again at its end."""
+        with self._changed:
+            self._loop = loop
+
+    def seek(self, pts_s: Fraction) -> None:
+        """Show the picture at ``pts_s`` next."""
+        with self._changed:
+            self._seek, self._steps = pts_s, 0
+            self._changed.notify_all()
+
+    def step(self, pictures: int) -> None:
+        """Show the picture that many after (before) the present one."""
+        with self._changed:
+            self._steps += pictures
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Wake the capture thread for good."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def take_order(self) -> Order | None:
+        """What is to be done now, seek before steps; None for nothing."""
+        with self._changed:
+            if self._seek is not None:
+                order, self._seek = Order(seek=self._seek), None
+                return order
+            if self._steps:
+                order, self._steps = Order(steps=self._steps), 0
+                return order
+            return None
+
+    def wait_turn(self, due_ns: int) -> bool:
+        """Wait until ``due_ns``; False when there is an order, a pause or the end to see to first."""
+        with self._changed:
+            left_s = max(0, due_ns - time.monotonic_ns()) / 1e9
+            return not self._changed.wait_for(lambda: self._interrupted or self._paused, left_s)
+
+    def wait_order(self) -> None:
+        """Wait, paused, for an order, for playing on or for the end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._interrupted or not self._paused)
+
+    @property
+    def _interrupted(self) -> bool:
+        return self._closed or self._seek is not None or self._steps != 0
+
+
+class Pacer:
+    """When each picture of a file is due, by the monotonic clock.
+
+    A reader that falls behind by more than 0.1 s does not race to catch up: the clock starts anew from there.
+    """
+
+    def __init__(self) -> None:
+        self._origin: tuple[int, Fraction] | None = None
+        self._not_before_ns = 0
+        self.resyncs = 0
+
+    def restart(self, pause_ns: int = 0) -> None:
+        """The next picture sets the clock; it is due ``pause_ns`` after the last one (0: at once)."""
+        self._origin = None
+        self._not_before_ns = self._not_before_ns + pause_ns if pause_ns else 0
+
+    def due_ns(self, pts_s: Fraction, now_ns: int) -> int:
+        """The moment to show the picture at ``pts_s``."""
+        if self._origin is None:
+            self._origin = (max(now_ns, self._not_before_ns), pts_s)
+        due_ns = self._origin[0] + int((pts_s - self._origin[1]) * 1_000_000_000)
+        if now_ns - due_ns > _LATE_NS:
+            self._origin = (now_ns, pts_s)
+            self.resyncs += 1
+            due_ns = now_ns
+        self._not_before_ns = due_ns
+        return due_ns

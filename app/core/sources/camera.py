@@ -1,0 +1,140 @@
+"""A camera through OpenCV. Opened, read and closed on ``ssdv-capture``; any call may block for as long as the driver
+likes, so whoever waits for it does so with a deadline (``app.core.live.capture``).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from fractions import Fraction
+from pathlib import Path
+
+from app.core.errors import AppError
+from app.core.frames import Frame, SourceInfo
+from app.core.sources.base import SourceLostError, SourceOptions, frame_from_bgr
+from app.core.sources.cameras import CameraInfo, find_camera, list_cameras
+from app.core.workers import Deadline
+
+# Read by OpenCV when it is loaded or opens a device: MSMF's hardware transforms make opening take a minute, and the
+# V4L2 reader should give up on a dead device long before its 10 s.
+os.environ.setdefault("OPENCV_VIDEOIO_MSMF_ENABLE_HW_TRANSFORMS", "0")
+os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "3")
+os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
+
+import cv2
+
+log = logging.getLogger(__name__)
+
+_MISSES = 3  # reads in a row without a picture, after which the camera is gone; an unplugged one fails at once
+
+
+class CameraSource:
+    """Pictures of a camera.
+
+    Args:
+        wanted: Number, name or stable id.
+        options: Resolution and rate to ask for; the camera may choose others.
+
+    Raises:
+        AppError: No such camera, no permission, in use.
+    """
+
+    def __init__(self, wanted: str, options: SourceOptions) -> None:
+        camera = find_camera(wanted, list_cameras())
+        self.reopen_uri = camera.uri
+        self._name = camera.name
+        self._capture = _open(camera, options)
+        self._notes: list[str] = []
+        self._patience_s = options.first_frame_s
+        self._index = 0
+        self._first: Frame | None = None
+        self._first = self._grab()
+        self._patience_s = options.stall_s
+        rate = self._capture.get(cv2.CAP_PROP_FPS)
+        fps = Fraction(rate).limit_denominator(1001) if 1.0 <= rate <= 1000.0 else None
+        self.info = SourceInfo("camera", camera.name, self._first.width, self._first.height, fps)
+        asked = options.resolution
+        if asked is not None and asked != (self.info.width, self.info.height):
+            self._notes.append(
+                f"{camera.name} gives {self.info.width} x {self.info.height} instead of {asked[0]} x {asked[1]}."
+            )
+
+    def read(self) -> Frame:
+        """The next picture; waits for it.
+
+        Raises:
+            SourceLostError: Unplugged, or the driver gave up.
+        """
+        first, self._first = self._first, None
+        return first or self._grab()
+
+    def take_notes(self) -> tuple[str, ...]:
+        """What the camera gives instead of what was asked."""
+        notes, self._notes = tuple(self._notes), []
+        return notes
+
+    def close(self) -> None:
+        """Release the device."""
+        self._capture.release()
+
+    def _grab(self) -> Frame:
+        give_up = Deadline(self._patience_s)
+        for _ in range(_MISSES):
+            good, image = self._capture.read()
+            captured_ns = time.monotonic_ns()
+            if good and image is not None and image.size:
+                index, self._index = self._index, self._index + 1
+                return frame_from_bgr(image, index, None, captured_ns)  # type: ignore[arg-type] # CONVERT_RGB is on
+            if give_up.left_s == 0:
+                break
+        if self._index == 0:
+            self._capture.release()
+            raise AppError(
+                f"{self._name} gives no pictures; another program may be using it.", "Close that program and try again."
+            )
+        raise SourceLostError(f"{self._name} stopped giving pictures.", "Was it unplugged? It is looked for again.")
+
+
+def _open(camera: CameraInfo, options: SourceOptions) -> cv2.VideoCapture:
+    _check_device(camera)
+    backends = [camera.backend, cv2.CAP_DSHOW] if sys.platform == "win32" else [camera.backend]
+    for backend in backends:
+        capture = cv2.VideoCapture(camera.index, backend)
+        if capture.isOpened():
+            _ask(capture, backend, options)
+            return capture
+        capture.release()
+    if sys.platform == "darwin":
+        raise AppError(f"{camera.name} cannot be opened.", "Allow camera access in System Settings, Privacy.")
+    raise AppError(
+        f"{camera.name} cannot be opened; another program may be using it.", "Close that program and try again."
+    )
+
+
+def _check_device(camera: CameraInfo) -> None:
+    if sys.platform != "linux":
+        return
+    device = Path(f"/dev/video{camera.index}")
+    if not device.exists():
+        others = ", ".join(f"{other.index} ({other.name})" for other in list_cameras())
+        raise AppError(
+            f"There is no camera {camera.index}.", f"There are: {others}." if others else "No camera is connected."
+        )
+    if not os.access(device, os.R_OK | os.W_OK):
+        raise AppError(
+            f"No permission to use camera {camera.index} ({camera.name}).", "Add yourself to the group 'video'."
+        )
+
+
+def _ask(capture: cv2.VideoCapture, backend: int, options: SourceOptions) -> None:
+    """Ask for what is wanted. Uncompressed video caps most cameras at a few pictures a second, so MJPG comes first."""
+    wants_something = options.resolution is not None or options.fps > 0
+    if backend in (cv2.CAP_V4L2, cv2.CAP_DSHOW) or (backend == cv2.CAP_MSMF and wants_something):
+        capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
+    if options.resolution is not None:
+        capture.set(cv2.CAP_PROP_FRAME_WIDTH, options.resolution[0])
+        capture.set(cv2.CAP_PROP_FRAME_HEIGHT, options.resolution[1])
+    if options.fps > 0:
+        capture.set(cv2.CAP_PROP_FPS, options.fps)

@@ -1,0 +1,135 @@
+"""Live network streams (http, rtsp) through PyAV: newest picture first, deadlines on opening and on silence.
+
+Used on ``ssdv-capture``. A lost stream is closed and opened anew from scratch by ``app.core.live.capture``.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from fractions import Fraction
+from typing import cast
+from urllib.parse import urlsplit
+
+import av
+import av.logging
+
+from app.core.errors import AppError
+from app.core.frames import Frame, SourceInfo
+from app.core.sources.base import SourceLostError, SourceOptions, frame_from_bgra, redact
+from app.core.sources.upright import Image
+
+av.logging.set_level(av.logging.PANIC)  # also: FFmpeg's own messages would show the URL's password
+
+log = logging.getLogger(__name__)
+
+# Show what arrives: no reordering buffer, and no long look ahead to find out what the stream is.
+_COMMON = {"fflags": "nobuffer", "flags": "low_delay", "analyzeduration": "2000000"}
+
+
+class RecordedError(Exception):
+    """The URL leads to a recorded video, which is to be played at its pace."""
+
+
+class StreamSource:
+    """Pictures of a stream as they arrive.
+
+    Args:
+        url: ``http(s)://`` or ``rtsp(s)://``; a password in it is never shown.
+        options: Deadlines.
+
+    Raises:
+        AppError: Nobody answers in time, access denied, no video in it.
+        RecordedError: It has an end: open it as a video.
+    """
+
+    def __init__(self, url: str, options: SourceOptions) -> None:
+        self.reopen_uri = url
+        self._name = redact(url)
+        self._container = self._open(url, options)
+        try:
+            self._begin()
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, url: str, options: SourceOptions) -> av.container.InputContainer:
+        extra = {"rtsp_transport": "tcp"} if urlsplit(url).scheme.lower().startswith("rtsp") else {}
+        try:
+            return av.open(
+                url,
+                options=_COMMON | extra,
+                metadata_errors="replace",
+                timeout=(options.open_timeout_s, options.stall_s),
+            )
+        except (av.FFmpegError, OSError, ValueError) as error:
+            raise AppError(f"{self._name} cannot be opened: {_reason(error)}.", _advice(error)) from None
+
+    def _begin(self) -> None:
+        if self._container.duration:
+            raise RecordedError
+        if not self._container.streams.video:
+            raise AppError(f"{self._name} carries no video.")
+        self._stream = self._container.streams.video[0]
+        self._stream.thread_type = "SLICE"  # frame threads would hold back a picture each
+        self._packets = self._container.demux(self._stream)
+        self._decoded: deque[av.VideoFrame] = deque()
+        self._index = 0
+        self._first: Frame | None = None
+        try:
+            self._first = self._next()
+        except SourceLostError as error:
+            raise AppError(f"{self._name} gives no pictures.", "It answers, but sends no video in time.") from error
+        rate = self._stream.average_rate
+        self.info = SourceInfo(
+            "stream", self._name, self._first.width, self._first.height, Fraction(rate) if rate else None
+        )
+
+    def read(self) -> Frame:
+        """The next picture; waits for it.
+
+        Raises:
+            SourceLostError: It ended, broke, or was silent for too long.
+        """
+        first, self._first = self._first, None
+        return first or self._next()
+
+    def take_notes(self) -> tuple[str, ...]:
+        """Nothing to say."""
+        return ()
+
+    def close(self) -> None:
+        """Hang up."""
+        self._container.close()
+
+    def _next(self) -> Frame:
+        while not self._decoded:
+            try:
+                packet = next(self._packets)
+            except StopIteration:
+                raise SourceLostError(f"{self._name} ended.", "It is tried again.") from None
+            except (av.FFmpegError, OSError) as error:
+                raise SourceLostError(f"{self._name} was lost: {_reason(error)}.", "It is tried again.") from None
+            try:
+                self._decoded.extend(packet.decode())
+            except av.FFmpegError:
+                log.debug("a damaged packet was skipped")
+        raw = self._decoded.popleft()
+        captured_ns = time.monotonic_ns()
+        index, self._index = self._index, self._index + 1
+        return frame_from_bgra(cast(Image, raw.to_ndarray(format="bgra")), index, None, captured_ns)
+
+
+def _reason(error: Exception) -> str:
+    """FFmpeg's words for it, without the URL that its messages repeat."""
+    if isinstance(error, av.error.ExitError | TimeoutError):
+        return "no answer in time"
+    text = getattr(error, "strerror", None)
+    return (text or "it cannot be understood").rstrip(".")
+
+
+def _advice(error: Exception) -> str:
+    if isinstance(error, av.error.HTTPUnauthorizedError | av.error.HTTPForbiddenError):
+        return "Put user and password into the address: http://user:password@host/..."
+    return "Check the address, and that this computer can reach it."
