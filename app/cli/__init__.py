@@ -1,0 +1,141 @@
+"""The command line. Parses, runs one command, turns failures into one line and an exit code. Main thread.
+
+Nothing heavy is imported before a command needs it: ``--help`` answers at once, the window opens before torch.
+Exit codes: 0 done, 1 the work failed, 2 wrong usage, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from app.cli.console import Console, UsageError, ensure_streams
+from detector.errors import ExplainedError
+
+DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
+
+_OVERVIEW = """\
+Watch a camera or a video through an SSD detector, live, and export what it saw.
+
+  ssd-viewer [SOURCE] [--camera N|NAME]   the window: video, image, folder of images, http(s):// or rtsp:// stream
+  ssd-viewer detect IMAGE...              images to detections, and annotated copies
+  ssd-viewer annotate VIDEO...            video to annotated video and data
+  ssd-viewer cameras                      names and stable ids of the cameras
+  ssd-viewer models [list|info|import|remove]
+                                          the model shelf
+  ssd-viewer self-test                    what works on this computer
+
+`ssd-viewer COMMAND --help` explains a command."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Reports wrong usage in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message[:1].upper()}{message[1:]}.", f"See {self.prog} --help.")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        argv: Arguments after the program's name; None for those of the process.
+
+    Returns:
+        The exit code.
+    """
+    ensure_streams()
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    console = Console()
+    try:
+        return _run(arguments, console)
+    except UsageError as error:
+        console.error(str(error))
+        return WRONG_USAGE
+    except ExplainedError as error:
+        console.error(str(error))
+        return FAILED
+    except KeyboardInterrupt:
+        console.error("Interrupted.")
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of a pipe went away, e.g. `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except SystemExit as stop:  # argparse: --help and --version
+        return stop.code if isinstance(stop.code, int) else FAILED
+
+
+def _run(arguments: list[str], console: Console) -> int:
+    if arguments[:1] == ["--self-test"]:
+        arguments[0] = "self-test"
+    name = arguments[0] if arguments else ""
+    if name in COMMANDS:
+        parser = Parser(prog=f"ssd-viewer {name}", allow_abbrev=False)
+        run = COMMANDS[name](parser)
+        options = parser.parse_args(arguments[1:])
+    else:
+        parser = Parser(
+            prog="ssd-viewer",
+            description=_OVERVIEW,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            usage="ssd-viewer [SOURCE] [options]  |  ssd-viewer COMMAND ...",
+            allow_abbrev=False,
+        )
+        run = _window(parser)
+        options = parser.parse_args(arguments)
+    console.configure(quiet=getattr(options, "quiet", False), json_target=getattr(options, "json", None))
+    return run(options, console)
+
+
+Run = Callable[[argparse.Namespace, Console], int]
+
+
+def _window(parser: argparse.ArgumentParser) -> Run:
+    from app import __version__
+    from app.cli import window
+
+    parser.add_argument("--version", action="version", version=f"ssd-viewer {__version__}")
+    return window.prepare(parser)
+
+
+def _annotate(parser: argparse.ArgumentParser) -> Run:
+    from app.cli import annotate
+
+    return annotate.prepare(parser)
+
+
+def _cameras(parser: argparse.ArgumentParser) -> Run:
+    from app.cli import cameras
+
+    return cameras.prepare(parser)
+
+
+def _detect(parser: argparse.ArgumentParser) -> Run:
+    from app.cli import detect
+
+    return detect.prepare(parser)
+
+
+def _models(parser: argparse.ArgumentParser) -> Run:
+    from app.cli import models
+
+    return models.prepare(parser)
+
+
+def _self_test(parser: argparse.ArgumentParser) -> Run:
+    from app.cli import self_test
+
+    return self_test.prepare(parser)
+
+
+# Each adds its options to a parser and returns what runs; plain imports, so that PyInstaller finds them.
+COMMANDS: dict[str, Callable[[argparse.ArgumentParser], Run]] = {
+    "annotate": _annotate,
+    "cameras": _cameras,
+    "detect": _detect,
+    "models": _models,
+    "self-test": _self_test,
+}

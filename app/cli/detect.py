@@ -1,0 +1,122 @@
+"""``ssd-viewer detect``: images to detections, and annotated copies. Main thread; one image at a time in memory."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from app.cli.console import Console
+from app.cli.options import add_detection_flags, add_result_flags, detection_settings, find_model, open_for
+from app.core.errors import AppError
+
+if TYPE_CHECKING:
+    from app.core.frames import ImageBGR
+    from app.core.overlay_array import ArrayPainter
+    from detector.detections import Detections
+
+_JPEG_QUALITY = 95
+
+
+def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Console], int]:
+    """Add the options; return what runs."""
+    parser.description = "Find objects in images. A folder stands for the images in it."
+    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="write annotated copies there")
+    add_detection_flags(parser)
+    add_result_flags(parser)
+    return run
+
+
+def run(options: argparse.Namespace, console: Console) -> int:
+    """Detect in each image; one that cannot be read is reported, and the rest goes on."""
+    model, detection = detection_settings(options)
+    entry = find_model(model, detection)
+    images = _expand(options.images)
+    console.check_json_apart(images)
+
+    from app.core.overlay_array import ArrayPainter
+    from app.core.records.table import as_dicts
+    from app.core.sources.images import read_image
+    from app.core.wanted import wanted_filter
+
+    copies = _Copies(options.output, images, ArrayPainter()) if options.output is not None else None
+    results: list[dict[str, Any]] = []
+    failures = 0
+    with open_for(entry, model, console) as detector:
+        labels = detector.spec.labels
+        wanted = wanted_filter(detection, labels)
+        for path in images:
+            try:
+                image = read_image(path)
+                found = detector.detect(image, wanted)
+                if copies is not None:
+                    copies.write(path, image, found, labels)
+            except AppError as error:
+                console.error(str(error))
+                failures += 1
+                continue
+            height, width = image.shape[:2]
+            results.append({"path": str(path), "width": width, "height": height, "detections": as_dicts(found, labels)})
+            _tell(console, results[-1])
+        console.give({"model": detector.spec.name, "device": detector.device, "images": results})
+    return 1 if failures else 0
+
+
+def _expand(paths: list[Path]) -> list[Path]:
+    from app.core.sources.images import list_images
+
+    return [image for path in paths for image in (list_images(path) if path.is_dir() else [path])]
+
+
+def _tell(console: Console, result: dict[str, Any]) -> None:
+    count = len(result["detections"])
+    console.say(f"{result['path']}: {count} object{'' if count == 1 else 's'}")
+    for found in result["detections"]:
+        edges = " ".join(f"{edge:.1f}" for edge in found["box"])
+        console.say(f"  {found['label']} {found['score']:.4f}  {edges}")
+
+
+class _Copies:
+    """Annotated copies in one folder: ``NAME.annotated.EXT``, replaced on a new run, never the input itself."""
+
+    def __init__(self, folder: Path, inputs: list[Path], painter: ArrayPainter) -> None:
+        from app.core.export.targets import make_folders
+
+        self._folder = folder
+        self._inputs = inputs
+        self._painter = painter
+        self._used: set[str] = set()
+        make_folders([folder / "x"])
+
+    def write(self, source: Path, image: ImageBGR, found: Detections, labels: tuple[str, ...]) -> None:
+        """Paint ``image`` (in place) and write it.
+
+        Raises:
+            AppError: It cannot be written.
+        """
+        import cv2
+
+        from app.core.export.targets import check_apart
+        from app.core.part_file import write_whole
+        from app.core.settings import OverlaySettings
+
+        target = self._name(source)
+        check_apart([target], self._inputs)
+        self._painter.annotate(image, found, labels, OverlaySettings())
+        flags = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY] if target.suffix.lower() in (".jpg", ".jpeg") else []
+        done, data = cv2.imencode(target.suffix, image, flags)
+        if not done:
+            raise AppError(f"{target.name} could not be encoded.")
+        write_whole(target, data.tobytes())
+
+    def _name(self, source: Path) -> Path:
+        """Kind of the source where it is JPEG or PNG, else PNG; numbered where two sources share a name."""
+        suffix = source.suffix if source.suffix.lower() in (".jpg", ".jpeg", ".png") else ".png"
+        name, number = f"{source.stem}.annotated{suffix}", 2
+        while name.lower() in self._used:
+            name = f"{source.stem}.annotated ({number}){suffix}"
+            number += 1
+        self._used.add(name.lower())
+        return self._folder / name

@@ -1,0 +1,131 @@
+"""Flags that several commands share, and the settings they make. Defaults come from ``app.core.settings``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from app.cli.console import Console, UsageError
+from app.core.errors import AppError
+from app.core.settings import DetectionSettings, ModelSettings
+
+if TYPE_CHECKING:
+    from detector.shelf import Shelf, ShelfEntry
+
+PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8")
+
+
+def fraction(what: str) -> Callable[[str], float]:
+    """A parser of numbers from 0 to 1 that names itself when it refuses."""
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = -1.0
+        if not 0.0 <= value <= 1.0:  # refuses NaN, too
+            raise argparse.ArgumentTypeError(f"{what} must be a number from 0 to 1, not {text!r}")
+        return value
+
+    return parse
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Comma-separated class names."""
+    found = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not found:
+        raise argparse.ArgumentTypeError("no class is named")
+    return found
+
+
+def add_detection_flags(parser: argparse.ArgumentParser) -> None:
+    """``--model --device --precision --threshold --iou --classes``; those not given are None."""
+    model, found = ModelSettings(), DetectionSettings()
+    parser.add_argument("--model", metavar="NAME|FILE", help=f"the detector (default: {model.name})")
+    parser.add_argument("--device", metavar="auto|cpu|cuda[:N]|mps", help="where it runs (default: auto)")
+    parser.add_argument("--precision", choices=PRECISIONS, help="number format of the network (default: auto)")
+    parser.add_argument(
+        "--threshold", type=fraction("the threshold"), metavar="0..1", help=f"least score (default: {found.threshold})"
+    )
+    parser.add_argument(
+        "--iou",
+        type=fraction("the IoU limit"),
+        metavar="0..1",
+        help=f"of boxes of one class that overlap more, the best is kept (default: {found.iou})",
+    )
+    parser.add_argument("--classes", type=names, metavar="NAME[,NAME]", help="only these classes (default: all)")
+
+
+def add_result_flags(parser: argparse.ArgumentParser, below: bool = False) -> None:
+    """``--quiet --json``; ``below`` another parser that has them, whose values must not be reset."""
+    unset = argparse.SUPPRESS
+    parser.add_argument(
+        "--quiet", action="store_true", default=unset if below else False, help="say nothing but errors"
+    )
+    parser.add_argument(
+        "--json", metavar="FILE|-", default=unset if below else None, help="the result for programs; - is stdout"
+    )
+
+
+def overrides(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """The flags that were given, as settings by section and name."""
+    sections = {
+        "model": {"name": options.model, "device": options.device, "precision": options.precision},
+        "detection": {"threshold": options.threshold, "iou": options.iou, "classes": options.classes},
+    }
+    given = {
+        section: {name: value for name, value in values.items() if value is not None}
+        for section, values in sections.items()
+    }
+    return {section: values for section, values in given.items() if values}
+
+
+def detection_settings(options: argparse.Namespace) -> tuple[ModelSettings, DetectionSettings]:
+    """Model and detection settings: the flags given, the rest by default."""
+    given = overrides(options)
+    return ModelSettings(**given.get("model", {})), DetectionSettings(**given.get("detection", {}))
+
+
+def open_shelf() -> Shelf:
+    """The user's models and those that came with the program."""
+    from app.core.paths import models_dir
+    from detector.shelf import Shelf, bundled_dir
+
+    return Shelf(models_dir(), bundled_dir())
+
+
+def find_model(model: ModelSettings, detection: DetectionSettings) -> ShelfEntry:
+    """The model asked for; its classes are checked.
+
+    Raises:
+        UsageError: There is no such model, device or class.
+        DetectorError: The model is known but its weights are not here, or they are broken.
+    """
+    import re
+
+    from app.core.wanted import check_classes
+
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,2})?", model.device):
+        raise UsageError(f"There is no device {model.device!r}.", "Use auto, cpu, cuda, cuda:N or mps.")
+    shelf = open_shelf()
+    known = {entry.name for entry in shelf.list()} | {broken.name for broken in shelf.broken()}
+    if model.name not in known and not Path(model.name).exists():
+        raise UsageError(f"There is no model {model.name!r}.", f"Known: {', '.join(sorted(known))}.")
+    entry = shelf.find(model.name)
+    try:
+        check_classes(detection.classes, entry.spec.labels, entry.name)
+    except AppError as error:
+        raise UsageError(error.message, error.hint) from error
+    return entry
+
+
+def open_for(entry: ShelfEntry, model: ModelSettings, console: Console) -> Any:
+    """The detector, on the calling thread; what the user should know of it is noted."""
+    from detector.runtime.open import open_detector
+
+    detector = open_detector(entry, model.device, model.precision)
+    for line in detector.notes:
+        console.note(line)
+    return detector
