@@ -85,9 +85,9 @@ def _import(options: argparse.Namespace, console: Console) -> int:
     labels = None if options.labels is None else read_labels(options.labels)
     entry = open_shelf().import_file(options.file, options.name, labels)
     console.give(_summary(entry))
-    console.say(
-        f"Imported {entry.name}: {entry.spec.title or entry.spec.architecture}, {len(entry.spec.labels)} classes."
-    )
+    spec = entry.spec
+    classes = f"{len(spec.labels)} classes" if len(spec.labels) > 1 else f"one class, {spec.labels[0]}"
+    console.say(f"Imported {entry.name}: {spec.title or spec.architecture}, {classes}.")
     return 0
 
 

@@ -120,7 +120,7 @@ def _cameras() -> Iterator[Check]:
     yield Check("cameras", None, ", ".join(f"{c.index} {c.name}" for c in cameras) or "none connected")
 
 
-# -- the picture in the box ---------------------------------------------------------------------------------------------
+# -- the picture in the box ----------------------------------------------------------------------------------------
 
 
 def _golden() -> Iterator[Check]:
