@@ -41,6 +41,7 @@ class MjpegServer:
         self._ending = threading.Event()
         self._open: set[socket.socket] = set()
         self._index = 0
+        self._sent = threading.Condition()
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._http.daemon_threads = True
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
@@ -53,6 +54,18 @@ class MjpegServer:
     @property
     def url(self) -> str:
         return f"http://{self.address}/camera"
+
+    def wait_sent(self, more: int, patience_s: float = 20.0) -> int:
+        """Until that many more pictures have left; the number of the last one."""
+        with self._sent:
+            goal = self._index + more
+            assert self._sent.wait_for(lambda: self._index > goal, patience_s)
+            return self._index - 1
+
+    def sent_between(self, index: int, moment_ns: int) -> int:
+        """How many pictures after ``index`` had left by that moment."""
+        with self._sent:
+            return sum(number > index and sent < moment_ns for number, sent in self.sent_ns.items())
 
     def stall(self) -> None:
         """Keep the connections, send nothing more."""
@@ -84,7 +97,7 @@ class MjpegServer:
 
     def _handler(server) -> type[BaseHTTPRequestHandler]:  # noqa: N805 - "self" is the handler's
         class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:  # noqa: N802 - the name is http.server's
+            def do_GET(self) -> None:
                 server.authorization = self.headers.get("Authorization", server.authorization)
                 if server._refusing:
                     self.send_error(503)
@@ -112,7 +125,9 @@ class MjpegServer:
             good, jpeg = cv2.imencode(".jpg", coded_image(index, self.size))
             assert good
             head = f"--{_BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
-            self.sent_ns[index] = time.monotonic_ns()
+            with self._sent:
+                self.sent_ns[index] = time.monotonic_ns()
+                self._sent.notify_all()
             handler.wfile.write(head.encode() + jpeg.tobytes() + b"\r\n")
 
 

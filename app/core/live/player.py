@@ -81,13 +81,13 @@ class Player:
         self._on_ended()
 
     def _obey(self, order: Order) -> None:
+        self._pacer.restart()
         if order.seek is not None:
             self._go_to(order.seek)
         elif order.steps > 0:
             self._forward(order.steps)
         else:
             self._back(-order.steps)
-        self._pacer.restart()
 
     def _go_to(self, pts_s: Fraction) -> None:
         self._ahead = None
@@ -125,4 +125,6 @@ class Player:
         self._at_end, self._played = False, True
         self._position_s = frame.pts_s or Fraction(0)
         # Its age counts from the moment it is due, not from when it was decoded ahead.
-        self._deliver(replace(frame, captured_ns=time.monotonic_ns()))
+        now_ns = time.monotonic_ns()
+        self._pacer.shown(self._position_s, now_ns)
+        self._deliver(replace(frame, captured_ns=now_ns))

@@ -104,22 +104,28 @@ class Pacer:
 
     def __init__(self) -> None:
         self._origin: tuple[int, Fraction] | None = None
-        self._not_before_ns = 0
+        self._last_ns = 0
+        self._earliest_ns = 0
         self.resyncs = 0
 
-    def restart(self, pause_ns: int = 0) -> None:
-        """The next picture sets the clock; it is due ``pause_ns`` after the last one (0: at once)."""
+    def restart(self, gap_ns: int = 0) -> None:
+        """Let the next picture set the clock; it is due at once, or ``gap_ns`` after the last one shown."""
         self._origin = None
-        self._not_before_ns = self._not_before_ns + pause_ns if pause_ns else 0
+        self._earliest_ns = self._last_ns + gap_ns if gap_ns else 0
+
+    def shown(self, pts_s: Fraction, now_ns: int) -> None:
+        """A picture was shown; it sets the clock where none is set."""
+        self._last_ns = now_ns
+        if self._origin is None:
+            self._origin = (now_ns, pts_s)
 
     def due_ns(self, pts_s: Fraction, now_ns: int) -> int:
         """The moment to show the picture at ``pts_s``."""
         if self._origin is None:
-            self._origin = (max(now_ns, self._not_before_ns), pts_s)
+            self._origin = (max(now_ns, self._earliest_ns), pts_s)
         due_ns = self._origin[0] + int((pts_s - self._origin[1]) * 1_000_000_000)
         if now_ns - due_ns > _LATE_NS:
             self._origin = (now_ns, pts_s)
             self.resyncs += 1
             due_ns = now_ns
-        self._not_before_ns = due_ns
         return due_ns

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol, runtime_checkable
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlencode
 
 import numpy as np
 
@@ -122,17 +122,15 @@ def _frozen(bgr: ImageBGR, bgra: ImageBGRA, index: int, pts_s: Fraction | None, 
 
 
 def redact(uri: str) -> str:
-    """``uri`` fit for a title or a log: user names, passwords and tokens of a URL replaced by ``***``."""
+    """``uri`` fit for a title or a log: user names, passwords and tokens of a URL replaced by ``***``.
+
+    People type passwords with / ? # and @ in them unescaped, so all before the last @ counts as secret.
+    """
     if not uri.lower().startswith(URL_SCHEMES):
         return uri
-    try:
-        parts = urlsplit(uri)
-        host = parts.netloc.rpartition("@")[2]
-        query = parse_qsl(parts.query, keep_blank_values=True)
-    except ValueError:
-        return uri.partition("://")[0] + "://***"
-    netloc = f"***@{host}" if "@" in parts.netloc else host
-    hidden = urlencode(
-        [(key, "***" if _SECRET.search(key) else value) for key, value in query], quote_via=quote, safe="*/"
-    )
-    return urlunsplit((parts.scheme, netloc, parts.path, hidden, ""))
+    scheme, _, rest = uri.partition("://")
+    secret, _, address = rest.rpartition("@")
+    place, _, query = address.partition("#")[0].partition("?")
+    pairs = [(key, "***" if _SECRET.search(key) else value) for key, value in parse_qsl(query, keep_blank_values=True)]
+    shown = f"?{urlencode(pairs, quote_via=quote, safe='*/')}" if pairs else ""
+    return f"{scheme}://{'***@' if secret else ''}{place}{shown}"
