@@ -69,7 +69,9 @@ def _overlapping(
 def _pairs(groups: npt.NDArray[np.integer[Any]]) -> Iterator[tuple[Indices, Indices]]:
     """All index pairs (i < j) inside equal runs of the sorted ``groups``, about ``_CHUNK`` at a time."""
     count = len(groups)
-    starts = np.flatnonzero(np.r_[True, groups[1:] != groups[:-1]]) if count else np.empty(0, np.intp)
+    if not count:
+        return
+    starts = np.flatnonzero(np.r_[True, groups[1:] != groups[:-1]])
     ends = np.repeat(np.r_[starts[1:], count], np.diff(np.r_[starts, count]))
     followers = ends - np.arange(count) - 1  # members of the group after i
     before = np.r_[0, np.cumsum(followers)]  # pairs whose better box comes before i
