@@ -58,7 +58,7 @@ class ModelSettings:
         "auto",
         "Precision",
         "Number format of the network; auto picks one whose results agree with fp32.",
-        choices=(("auto", "auto"), ("fp32", "fp32"), ("bf16", "bf16"), ("fp16", "fp16"), ("int8", "int8")),
+        choices=(("auto", "auto"), ("fp32", "fp32"), ("bf16", "bf16"), ("fp16", "fp16")),
         applies="reopen",
     )
 
@@ -80,7 +80,7 @@ class DetectionSettings:
     )
     classes: tuple[str, ...] = setting((), "Classes", "Show these classes; none chosen shows all.", dynamic="classes")
     max_detections: int = setting(
-        200, "At most", "Show at most this many objects, the best.", minimum=1, maximum=1000, step=1
+        200, "Objects at most", "Show at most this many objects, the best.", minimum=1, maximum=1000, step=1
     )
 
 

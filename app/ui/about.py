@@ -8,10 +8,10 @@ from platform import python_version
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QDialog,
-    QDialogButtonBox,
     QGridLayout,
     QHBoxLayout,
     QLabel,
+    QPushButton,
     QScrollArea,
     QVBoxLayout,
     QWidget,
@@ -89,8 +89,8 @@ class AboutDialog(QDialog):
         head.addLayout(words, 1)
         heading = QLabel("Made with")
         heading.setObjectName("heading")
-        close = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
-        close.rejected.connect(self.reject)
+        close = QPushButton("Close")
+        close.clicked.connect(self.reject)
         body = QWidget()
         inside = QVBoxLayout(body)
         inside.setContentsMargins(24, 22, 24, 12)
@@ -107,6 +107,7 @@ class AboutDialog(QDialog):
         box.addWidget(scroll, 1)
         foot = QHBoxLayout()
         foot.setContentsMargins(24, 4, 24, 16)
+        foot.addStretch(1)
         foot.addWidget(close)
         box.addLayout(foot)
         room = self.screen().availableSize()

@@ -65,7 +65,7 @@ class Bridge:
         self._on_event = on_event
         self._events: deque[LiveEvent] = deque()
         self.results = Wake(on_results)
-        self.events = Wake(self._drain)
+        self.events = Wake(self.drain)
 
     def results_ready(self) -> None:
         """For ``LiveSession(on_results_ready=...)``; any thread."""
@@ -81,6 +81,7 @@ class Bridge:
         self.results.close()
         self.events.close()
 
-    def _drain(self) -> None:
+    def drain(self) -> None:
+        """Handle the events that have come so far (GUI thread)."""
         while self._events:
             self._on_event(self._events.popleft())

@@ -13,7 +13,6 @@ from app.core.settings import SettingInfo
 from app.ui.editors import Editor
 
 _SEARCH_FROM = 8  # classes; fewer need no search field
-_ROW = 27
 _ROWS_SHOWN = 7
 
 
@@ -79,7 +78,8 @@ class ClassFilter(Editor):
         self.list.setVisible(bool(labels))
         self.hint.setVisible(not labels)
         self.search.setVisible(len(labels) >= _SEARCH_FROM)
-        self.list.setFixedHeight(min(max(len(labels), 1), _ROWS_SHOWN) * _ROW + 10)
+        row = max(20, self.list.sizeHintForRow(0))
+        self.list.setFixedHeight(min(max(len(labels), 1), _ROWS_SHOWN) * row + 2 * self.list.frameWidth() + 8)
         self.show_value(self._chosen)
         self._filter_rows(self.search.text())
 

@@ -76,7 +76,7 @@ class LiveController(QObject):
     model_ready = Signal(object)
     """ModelReady."""
     trouble = Signal(str, str, str, str)
-    """kind ("error" or "warning"), topic, message, hint."""
+    """kind ("error", "warning" or "info"), topic, message, hint."""
     solved = Signal(str)
     """Topic."""
 
@@ -84,15 +84,12 @@ class LiveController(QObject):
         self,
         settings: SettingsModel,
         make_session: MakeSession,
-        stop_later: Callable[[Callable[[], None]], None],
     ) -> None:
         super().__init__()
         self._settings = settings
         self._make_session = make_session
-        self._stop_later = stop_later
         self._session: Session | None = None
         self._bridge: Bridge | None = None
-        self._failed = False
         self.info: SourceInfo | None = None
         self.uri = ""
         self.loading = ""
@@ -104,9 +101,11 @@ class LiveController(QObject):
 
     def open(self, uri: str) -> None:
         """Look at ``uri`` instead of what is looked at now."""
+        if self._bridge is not None:
+            self._bridge.drain()  # what was said of the source before
         self.info = None
         self.uri = uri
-        self._failed = False
+        self.shown_s = 0.0
         if self._session is None:
             bridge = Bridge(self._pull, self._on_event)
             self._bridge = bridge
@@ -116,14 +115,14 @@ class LiveController(QObject):
         self._session.start(uri, SourceOptions.from_settings(settings.source), settings.model, settings.detection)
 
     def close_source(self) -> None:
-        """Stop looking; the session ends on a worker."""
+        """Stop looking. The session's threads end by themselves; nothing here waits for them."""
         session, bridge = self._session, self._bridge
         self._session = self._bridge = None
         self._forget()
         if bridge is not None:
             bridge.close()
         if session is not None:
-            self._stop_later(lambda: _stop(session))
+            session.stop(0.0)
         self.closed.emit()
 
     def toggle_pause(self) -> None:
@@ -180,6 +179,11 @@ class LiveController(QObject):
         """Whether the source stands still."""
         return self._session is not None and self._session.state is LiveState.PAUSED
 
+    @property
+    def is_opening(self) -> bool:
+        """Whether a source was asked for and has neither come nor failed."""
+        return self._session is not None and self._session.state is LiveState.STARTING
+
     shown_s = 0.0
     """Time of the picture last shown, seconds."""
 
@@ -209,7 +213,7 @@ class LiveController(QObject):
             case SourceTrouble(message, hint, retrying):
                 self.trouble.emit("warning" if retrying else "error", "source", message, hint)
             case SourceNote(message):
-                self.trouble.emit("warning", "note", message, "")
+                self.trouble.emit("info", "note", message, "")
             case ModelLoading(name):
                 self.loading = name
                 self.model_loading.emit(name)
@@ -224,7 +228,6 @@ class LiveController(QObject):
                 self.paused.emit(True)
 
     def _state_changed(self, state: LiveState) -> None:
-        self._failed = state is LiveState.FAILED
         self.paused.emit(state in (LiveState.PAUSED, LiveState.FAILED))
 
     def _model_failed(self, message: str, hint: str, kept: str) -> None:
@@ -253,7 +256,3 @@ class LiveController(QObject):
         self.info, self.model = None, None
         self.uri = self.loading = ""
         self.shown_s = 0.0
-
-
-def _stop(session: Session) -> None:
-    session.stop(3.0)

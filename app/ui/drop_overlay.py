@@ -87,7 +87,7 @@ class DropOverlay(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         veil = QColor(colours.window)
-        veil.setAlpha(235)
+        veil.setAlpha(246)
         painter.fillRect(self.rect(), veil)
         for index, (zone, rect) in enumerate(zip(self._zones, self.rects(), strict=True)):
             active = index == self._active

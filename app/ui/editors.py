@@ -10,7 +10,6 @@ from typing import Any
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtWidgets import (
-    QAbstractSpinBox,
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
@@ -76,13 +75,12 @@ class NumberEditor(Editor):
         self.spin.setDecimals(0 if self._step >= 1 else 2 if self._step < 0.1 else 1)
         self.spin.setRange(info.minimum, info.maximum)
         self.spin.setSingleStep(self._step)
-        self.spin.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
         self.spin.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.spin.setKeyboardTracking(False)
         if info.unit:
             self.spin.setSuffix(f" {info.unit}")
         widest = self.spin.fontMetrics().horizontalAdvance(self.spin.textFromValue(info.maximum) + self.spin.suffix())
-        self.spin.setFixedWidth(max(64, widest + 26))
+        self.spin.setFixedWidth(max(60, widest + 22))
         title = QLabel(info.label)
         title.setBuddy(self.spin)
         head = QHBoxLayout()

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from PySide6.QtCore import QUrl
 from PySide6.QtGui import QCloseEvent, QDesktopServices
-from PySide6.QtWidgets import QDialog, QMessageBox, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QStackedWidget, QVBoxLayout, QWidget
 
 from app.core.export.request import ExportProgress, ExportReport
 from app.core.settings import Choices, Settings
+from app.ui.ask import confirmed
 from app.ui.background import Background
 from app.ui.export_form import ExportForm
 from app.ui.export_progress import ExportProgressPage
@@ -80,14 +81,13 @@ class ExportDialog(QDialog):
     def reject(self) -> None:
         """Close; while an export runs, ask first."""
         if self._runner.running:
-            answer = QMessageBox.question(
+            if not confirmed(
                 self,
                 "Stop the export?",
-                "The export is still running. Stop it? Nothing unfinished is left behind.",
-                QMessageBox.StandardButton.Yes | QMessageBox.StandardButton.No,
-                QMessageBox.StandardButton.No,
-            )
-            if answer != QMessageBox.StandardButton.Yes:
+                "It is still running. Nothing unfinished is left behind.",
+                yes="Stop it",
+                no="Go on",
+            ):
                 return
             self._runner.cancel()
         super().reject()
@@ -124,14 +124,13 @@ class ExportDialog(QDialog):
 
     def _may_replace(self, taken: list[Path]) -> bool:
         names = ", ".join(path.name for path in taken)
-        answer = QMessageBox.question(
+        return confirmed(
             self,
-            "Replace?",
-            f"{names} exists already. Replace it once the export is done?",
-            QMessageBox.StandardButton.Yes | QMessageBox.StandardButton.No,
-            QMessageBox.StandardButton.No,
+            "Replace what is there?",
+            f"{names} exists already. It stays until the export is done, and is replaced then.",
+            yes="Replace",
+            no="Choose another name",
         )
-        return answer == QMessageBox.StandardButton.Yes
 
     def _progressed(self, progress: ExportProgress) -> None:
         self.page.show_progress(progress)

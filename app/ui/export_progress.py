@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QV
 from app.core.export.request import ExportProgress, ExportReport, ExportRequest
 from app.ui.figures import rate
 from app.ui.icons import pixmap
-from app.ui.media_words import waiting
+from app.ui.media_words import span, waiting
 from app.ui.theme import Theme
 
 _STEPS = 1000
@@ -90,7 +90,7 @@ class ExportProgressPage(QWidget):
         self._show("success", f"Done: {', '.join(files)}", running=False)
         found = sorted(report.counts.items(), key=lambda pair: -pair[1])[:6]
         lines = [
-            f"{report.frames} frames in {waiting(report.seconds)}, {report.detections} objects"
+            f"{report.frames} frames in {span(report.seconds)}, {report.detections} objects"
             + (f": {', '.join(f'{count} {name}' for name, count in found)}." if found else "."),
             f"Model {report.model} on {report.device}, {report.precision}.",
             *report.notes,

@@ -14,9 +14,11 @@ from typing import Any
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
+from app.core.live.detect import open_model
 from app.core.live.events import LiveEvent
 from app.core.paths import models_dir, settings_file
-from app.core.settings import Settings
+from app.core.preload import preload_torch
+from app.core.settings import ModelSettings, Settings
 from app.core.settings_store import load_settings, save_settings
 from app.ui.background import Background
 from app.ui.controller import LiveController, Session
@@ -26,6 +28,7 @@ from app.ui.main_window import MainWindow
 from app.ui.model_shelf import ModelShelf
 from app.ui.settings_model import SettingsModel
 from app.ui.theme import Theme
+from detector.runtime.base import Detector
 from detector.shelf import Shelf, bundled_dir
 
 _log = logging.getLogger(__name__)
@@ -35,7 +38,14 @@ def make_session(on_results_ready: Callable[[], None], on_event: Callable[[LiveE
     """The real live session."""
     from app.core.live import LiveSession
 
-    return LiveSession(on_results_ready, on_event)
+    return LiveSession(on_results_ready, on_event, detector_factory=_open_model)
+
+
+def _open_model(model: ModelSettings) -> Detector:
+    """Opens a model (detect thread); torch's libraries first, without stopping the window."""
+    if open_shelf().find(model.name).spec.architecture != "openvino-ir":
+        preload_torch()
+    return open_model(model)
 
 
 def open_shelf() -> Shelf:
@@ -53,11 +63,7 @@ def build_window(application: QApplication, settings: Settings, path: Path | Non
 
     model = SettingsModel(settings, save, background)
     theme = Theme(application, settings.window.theme)
-
-    def stop_later(stop: Callable[[], None]) -> None:
-        background.run("stop-session", stop, _nothing)
-
-    controller = LiveController(model, make_session, stop_later)
+    controller = LiveController(model, make_session)
     shelf = ModelShelf(open_shelf, background)
     return MainWindow(theme, model, background, controller, shelf, ExportRunner(background))
 
@@ -105,7 +111,3 @@ class _Starter:
             window.open_source(source)
         if self._problems:
             window.stage.banner.tell("warning", self._problems[0], " ".join(self._problems[1:3]))
-
-
-def _nothing(_result: None) -> None:
-    pass

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QEvent, QTimer
+from PySide6.QtCore import QByteArray, QEvent, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QColor, QResizeEvent
 from PySide6.QtWidgets import QMainWindow, QVBoxLayout, QWidget
 
@@ -15,6 +15,7 @@ from app.core.settings import Choices
 from app.core.sources.open import kind_of
 from app.ui.actions import dress_actions, make_actions
 from app.ui.background import Background
+from app.ui.banner import Kind
 from app.ui.camera_menu import CameraMenu, ListCameras, list_cameras_now
 from app.ui.commands import Commands, sample_clip
 from app.ui.controller import LiveController
@@ -36,6 +37,7 @@ from app.ui.top_bar import TopBar
 _log = logging.getLogger(__name__)
 _FIGURES_EVERY_MS = 250
 _TITLE = "ssd-viewer"
+_IDLE = "Ready. F1 shows the keyboard shortcuts."
 _STOP_S = 3.0
 
 
@@ -67,6 +69,7 @@ class MainWindow(QMainWindow):
         self.top_bar = TopBar(theme, self.actions_by_name, self.camera_menu)
         self.stage = Stage(theme, sample_clip().exists())
         self.panel = SettingsPanel(settings)
+        self.panel.set_choices("devices", (("auto", "auto"), ("cpu", "CPU")))
         self.split = Split(self.stage, self.panel)
         self.status = StatusBar(theme)
         self._build()
@@ -77,6 +80,8 @@ class MainWindow(QMainWindow):
         self._timer.timeout.connect(self._show_figures)
         self._dress()
         self._take_settings()
+        self._show_panel_state()
+        self.status.set_cell("source", _IDLE)
 
     # Opening and closing
 
@@ -130,19 +135,18 @@ class MainWindow(QMainWindow):
         self.split.open_panel(show)
         if not self.split.is_narrow:
             self.settings.set("window", "show_panel", show)
-        self._show_panel_state()
 
     def set_fullscreen(self, full: bool) -> None:
         """The picture alone, or the window."""
         for widget in (self.top_bar, self.status):
             widget.setVisible(not full)
+        self.stage.set_fullscreen(full)
         self.split.set_wanted(not full and self.settings.current.window.show_panel)
         if full:
             self.split.open_panel(False)
             self.showFullScreen()
         else:
             self.showNormal()
-        self._show_panel_state()
 
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.ShortcutOverride and keeps_key(self.focusWidget(), event):
@@ -153,7 +157,6 @@ class MainWindow(QMainWindow):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self.drops.follow()
-        self._show_panel_state()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self._timer.stop()
@@ -196,12 +199,14 @@ class MainWindow(QMainWindow):
         controller.paused.connect(stage.playback.set_paused)
         controller.model_loading.connect(self._model_loading)
         controller.model_ready.connect(self._model_ready)
+        controller.model_ready.connect(self._ask_devices, Qt.ConnectionType.SingleShotConnection)
         controller.trouble.connect(self._trouble)
         controller.solved.connect(stage.banner.solved)
         stage.playback.play_toggled.connect(controller.toggle_pause)
         stage.playback.step.connect(controller.step)
         stage.playback.seek.connect(controller.seek)
         stage.playback.loop_toggled.connect(self._loop_toggled)
+        self.panel.add_model.connect(self._commands.do_import_model)
         stage.start.open_camera.connect(self._commands.do_cameras)
         stage.start.open_file.connect(self._commands.do_open_file)
         stage.start.open_sample.connect(self._commands.do_sample)
@@ -211,6 +216,7 @@ class MainWindow(QMainWindow):
         self.shelf.devices.connect(self._devices_listed)
         self.shelf.imported.connect(self._model_imported)
         self.shelf.import_failed.connect(self._import_failed)
+        self.split.changed.connect(self._show_panel_state)
         self.settings.changed.connect(self._setting_changed)
         self.theme.changed.connect(self._dress)
 
@@ -238,6 +244,7 @@ class MainWindow(QMainWindow):
         self.setWindowTitle(_TITLE)
         self.stage.show_start()
         self.status.clear()
+        self.status.set_cell("source", _IDLE)
 
     def _model_loading(self, name: str) -> None:
         self.stage.view.set_demo(False)
@@ -246,7 +253,7 @@ class MainWindow(QMainWindow):
 
     def _model_ready(self, model: ModelReady) -> None:
         self.stage.view.set_demo(model.spec.demo)
-        words = f"{model.spec.name}{' (demo)' if model.spec.demo else ''} on {model.device}, {model.precision}"
+        words = "  ·  ".join((model.spec.name, model.device, model.precision))
         self.status.set_cell("model", words, "\n".join((model.spec.title or words, *model.notes)))
         self.panel.set_classes(model.spec.labels)
         self.stage.banner.solved("model")
@@ -254,14 +261,25 @@ class MainWindow(QMainWindow):
             self.stage.banner.tell("info", model.notes[0], " ".join(model.notes[1:]), topic="model")
         self._show_figures()
 
+    def _ask_devices(self) -> None:
+        """Once a model runs: by then the library that knows the devices is loaded anyway."""
+        self.shelf.refresh_devices()
+
     def _trouble(self, kind: str, topic: str, message: str, hint: str) -> None:
-        self.stage.banner.tell("error" if kind == "error" else "warning", message, hint, topic=topic)
+        shown: Kind = "error" if kind == "error" else "warning" if kind == "warning" else "info"
+        again = ("Try again", self._try_again) if (kind, topic) == ("error", "source") else None
+        self.stage.banner.tell(shown, message, hint, topic=topic, action=again)
+        if again and self.stage.view.result is None:
+            self.stage.show_start()
+
+    def _try_again(self) -> None:
+        self.open_source(self.controller.uri)
 
     def _show_figures(self) -> None:
         stats, info = self.controller.stats(), self.controller.info
         note = f"Loading {self.controller.loading}…" if self.controller.loading else ""
         if info is None:
-            note = "Opening…"
+            note = "Opening…" if self.controller.is_opening else ""
         if stats is None:
             self.stage.view.set_badge("", note)
             return

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
+from app.core.preload import preload_torch
 from app.core.settings import Choices
 from app.ui.background import Background
 from app.ui.figures import shorten
@@ -36,6 +37,7 @@ def list_devices_now() -> Choices:
     """Devices for the panel; slow, for a worker: it may load torch."""
     from detector.runtime.open import available_devices
 
+    preload_torch()
     return tuple(available_devices())
 
 
@@ -82,6 +84,8 @@ class ModelShelf(QObject):
         """Check a model file and put it on the shelf; ``imported`` or ``import_failed`` follows."""
 
         def work() -> str:
+            if path.suffix.lower() != ".xml":
+                preload_torch()
             shelf = self._shelf()
             taken = {entry.name for entry in shelf.list()} | {entry.name for entry in shelf.broken()}
             return shelf.import_file(path, free_name(path, taken)).name

@@ -64,6 +64,8 @@ class PlaybackBar(QFrame):
         self._theme = theme
         self._duration = 0.0
         self._live = True
+        self.wanted = False
+        """Whether there is something to play."""
         self._paused = False
         self.play = self._button("Pause (Space)", checkable=False)
         self.back = self._button("Back one frame (Left)", checkable=False)
@@ -112,7 +114,13 @@ class PlaybackBar(QFrame):
             widget.setVisible(info.seekable and not one)
         self.loop.setVisible(info.seekable and not one)
         self.set_position(Fraction(0))
-        self.setVisible(not one)
+        self.wanted = not one
+        self.setVisible(self.wanted)
+
+    def forget_source(self) -> None:
+        """There is nothing to play."""
+        self.wanted = False
+        self.hide()
 
     def set_position(self, position_s: Fraction | float | None) -> None:
         """Show where the picture on screen lies; silent, and left alone while the user drags."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from app.core.settings import Choices, SettingInfo
@@ -26,6 +26,9 @@ WIDTH = 304
 
 class SettingsPanel(QFrame):
     """All visible settings, each with the editor its type asks for."""
+
+    add_model = Signal()
+    """The user wants to put a model file on the shelf."""
 
     def __init__(self, model: SettingsModel) -> None:
         super().__init__()
@@ -96,6 +99,11 @@ class SettingsPanel(QFrame):
         editor.setProperty("key", f"{section}.{name}")
         editor.edited.connect(self._edited)
         self._box.addWidget(editor)
+        if info.dynamic == "models":
+            add = QPushButton("Add a model file…")
+            add.setObjectName("link")
+            add.clicked.connect(self.add_model)
+            self._box.addWidget(add, 0, Qt.AlignmentFlag.AlignLeft)
 
     def _edited(self, value: object) -> None:
         sender = self.sender()

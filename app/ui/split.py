@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize
+from PySide6.QtCore import QSize, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QWidget
 
@@ -11,6 +11,9 @@ _LEAST_STAGE = 420  # pixels the picture keeps before the panel goes on top of i
 
 class Split(QWidget):
     """Places ``stage`` and ``panel``. In a narrow window the panel starts closed."""
+
+    changed = Signal()
+    """The panel came or went."""
 
     def __init__(self, stage: QWidget, panel: QWidget) -> None:
         super().__init__()
@@ -61,4 +64,6 @@ class Split(QWidget):
         beside = width if shown and not self._narrow else 0
         self._stage.setGeometry(0, 0, max(0, self.width() - beside), self.height())
         self._panel.setGeometry(self.width() - width, 0, width, self.height())
-        self._panel.setVisible(shown)
+        if shown != self._panel.isVisibleTo(self):
+            self._panel.setVisible(shown)
+            self.changed.emit()

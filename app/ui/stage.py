@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from app.ui.banner import Banner
@@ -10,6 +11,8 @@ from app.ui.playback_bar import PlaybackBar
 from app.ui.start_page import StartPage
 from app.ui.theme import Theme
 from app.ui.video_view import VideoView
+
+_REST_MS = 2500
 
 
 class Stage(QWidget):
@@ -24,12 +27,56 @@ class Stage(QWidget):
         self._stack = QStackedWidget()
         self._stack.addWidget(self.start)
         self._stack.addWidget(self.view)
-        box = QVBoxLayout(self)
-        box.setContentsMargins(0, 0, 0, 0)
-        box.setSpacing(0)
-        box.addWidget(self.banner)
-        box.addWidget(self._stack, 1)
-        box.addWidget(self.playback)
+        self._full = False
+        self._box = QVBoxLayout(self)
+        self._box.setContentsMargins(0, 0, 0, 0)
+        self._box.setSpacing(0)
+        self._box.addWidget(self.banner)
+        self._box.addWidget(self._stack, 1)
+        self._box.addWidget(self.playback)
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(_REST_MS)
+        self._rest.timeout.connect(self._mouse_rested)
+        self.view.installEventFilter(self)
+
+    def set_fullscreen(self, full: bool) -> None:
+        """On a full screen the playback bar lies over the picture, and only while the mouse moves."""
+        self._full = full
+        self.view.setMouseTracking(full)
+        if full:
+            self._box.removeWidget(self.playback)
+            self._mouse_rested()
+        else:
+            self._rest.stop()
+            self.view.unsetCursor()
+            self._box.addWidget(self.playback)
+            self.playback.setVisible(self.playback.wanted)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if self._full and event.type() == QEvent.Type.MouseMove:
+            self.view.unsetCursor()
+            self.playback.setVisible(self.playback.wanted)
+            self._place_over()
+            self._rest.start()
+        return False
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if self._full:
+            self._place_over()
+
+    def _mouse_rested(self) -> None:
+        if self.playback.underMouse():
+            self._rest.start()
+            return
+        self.playback.hide()
+        self.view.setCursor(Qt.CursorShape.BlankCursor)
+
+    def _place_over(self) -> None:
+        height = self.playback.sizeHint().height()
+        self.playback.setGeometry(0, self.height() - height, self.width(), height)
+        self.playback.raise_()
 
     @property
     def shows_picture(self) -> bool:
@@ -46,5 +93,5 @@ class Stage(QWidget):
         self.view.clear()
         self.view.set_badge("")
         self.view.set_demo(False)
-        self.playback.hide()
+        self.playback.forget_source()
         self._stack.setCurrentWidget(self.start)

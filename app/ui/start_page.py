@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import QPixmap, QResizeEvent
 from PySide6.QtWidgets import (
     QBoxLayout,
     QHBoxLayout,
@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.core.sources.open import kind_of, shown_name
-from app.ui.icons import app_icon, icon, pixmap
+from app.ui.icons import app_icon, pixmap
 from app.ui.theme import Theme
 
 _WIDE = 640  # from here on the cards stand side by side
@@ -28,7 +28,7 @@ _RECENT_SHOWN = 5
 def source_words(uri: str) -> tuple[str, str]:
     """Name and place of a remembered source, for people; no password."""
     kind = kind_of(uri)
-    return shown_name(uri), str(Path(uri).parent) if kind in ("video", "image", "folder") else kind
+    return shown_name(uri), str(Path(uri).parent) if kind in ("video", "image", "folder") else ""
 
 
 def source_icon(uri: str) -> str:
@@ -143,7 +143,7 @@ class StartPage(QScrollArea):
     def _add_words(self) -> None:
         picture = QLabel()
         picture.setPixmap(app_icon().pixmap(56, 56))
-        title = QLabel("What shall it look at?")
+        title = QLabel("What shall we look at?")
         title.setObjectName("title")
         title.setWordWrap(True)
         line = QLabel("Open a camera or a video, or drop a file anywhere in this window.")
@@ -163,15 +163,14 @@ class StartPage(QScrollArea):
             return
         heading = QLabel("Recent")
         heading.setObjectName("section")
-        heading.setContentsMargins(4, 0, 0, 4)
+        heading.setContentsMargins(10, 0, 0, 4)
         self._recent_box.addWidget(heading)
         for uri in self._recent[:_RECENT_SHOWN]:
             self._recent_box.addWidget(self._recent_row(uri))
 
     def _recent_row(self, uri: str) -> QWidget:
         name, place = source_words(uri)
-        button = RecentRow(name, place)
-        button.setIcon(icon(source_icon(uri), self._theme.colours.muted, size=18))
+        button = RecentRow(name, place, pixmap(source_icon(uri), self._theme.colours.muted, 18, 2.0))
         button.setProperty("uri", uri)
         button.clicked.connect(self._recent_clicked)
         return button
@@ -183,18 +182,35 @@ class StartPage(QScrollArea):
 
 
 class RecentRow(QPushButton):
-    """A remembered source; long names are shortened in the middle, the whole is in the tooltip."""
+    """A remembered source; what is too long is shortened in the middle, the whole is in the tooltip."""
 
-    def __init__(self, name: str, place: str) -> None:
+    def __init__(self, name: str, place: str, picture: QPixmap) -> None:
         super().__init__()
-        self.setObjectName("link")
-        self.setStyleSheet("text-align: left;")
-        self._words = f"{name}   —   {place}" if place else name
-        self.setToolTip(f"{place}/{name}" if place.startswith("/") else self._words)
+        self.setObjectName("row")
+        self._name, self._place = name, place
+        self.setToolTip(f"{name}\n{place}" if place else name)
         self.setAccessibleName(f"Open {name}")
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self._icon, self._title, self._where = QLabel(), QLabel(), QLabel()
+        self._icon.setPixmap(picture)
+        self._where.setObjectName("muted")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(10, 6, 10, 6)
+        row.setSpacing(10)
+        for label in (self._icon, self._title, self._where):
+            label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+            row.addWidget(label)
+        row.addStretch(1)
+        self._row = row
+
+    def sizeHint(self) -> QSize:
+        return QSize(120, max(18, self.fontMetrics().height()) + 14)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        room = self.width() - 40
-        self.setText(self.fontMetrics().elidedText(self._words, Qt.TextElideMode.ElideMiddle, room).replace("&", "&&"))
+        metrics, middle = self.fontMetrics(), Qt.TextElideMode.ElideMiddle
+        room = self.width() - 60
+        title = metrics.elidedText(self._name, middle, room)
+        self._title.setText(title)
+        left = room - metrics.horizontalAdvance(title)
+        self._where.setText(metrics.elidedText(self._place, middle, left) if left > 60 else "")

@@ -118,12 +118,20 @@ QToolButton#flat:checked { background: $raised; border-color: $border; }
 QToolButton#flat:focus { border: 1px solid $accent; }
 QToolButton#flat:disabled { background: transparent; }
 QToolButton::menu-indicator { image: none; width: 0; }
+QToolButton#menu { padding: 6px 30px 6px 10px; }
+QToolButton#menu::menu-indicator { image: url("$chevron"); width: 14px; height: 14px; subcontrol-origin: padding;
+  subcontrol-position: right center; right: 9px; }
+QPushButton#row { text-align: left; background: transparent; border: 1px solid transparent; padding: 0; }
+QPushButton#row:hover { background: $raised; }
+QPushButton#row:focus { border: 1px solid $accent; }
 QPushButton#card { text-align: left; border-radius: 12px; background: $surface; padding: 0; }
 QPushButton#card:hover { background: $raised; border-color: $accent; }
 
 QLineEdit, QComboBox, QAbstractSpinBox { background: $raised; color: $text; border: 1px solid $border;
   border-radius: 6px; padding: 4px 8px; selection-background-color: $accent; selection-color: $on_accent; }
 QLineEdit:focus, QComboBox:focus, QAbstractSpinBox:focus { border: 1px solid $accent; }
+QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { width: 0; height: 0; border: 0; }
+QAbstractSpinBox QLineEdit { border: 0; padding: 0 8px; background: transparent; }
 QComboBox::drop-down { border: 0; width: 22px; }
 QComboBox::down-arrow { image: url("$chevron"); width: 14px; height: 14px; }
 QComboBox QAbstractItemView { background: $surface; color: $text; border: 1px solid $border; padding: 4px;

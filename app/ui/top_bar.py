@@ -18,7 +18,9 @@ class TopBar(QFrame):
         self.setObjectName("topBar")
         self._theme = theme
         self.source = QToolButton()
-        self.source.setText("Source")
+        self.source.setObjectName("menu")
+        self.source.setText(" Source")
+        self.source.setAccessibleName("Source")
         self.source.setToolTip("Choose a camera, file or stream (C)")
         self.source.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.source.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)

@@ -23,6 +23,8 @@ from detector.detections import Detections
 _BADGE = "#f4f6f8"
 _DEMO = "#ffc857"
 DEMO_WORDS = "Demo model: knows drawn shapes only"
+_DEMO_SHORT = "Demo: drawn shapes only"
+_NARROW = 420  # pixels of picture, below which the short words are used
 
 
 def as_qimage(image_bgra: ImageBGRA) -> QImage:
@@ -185,15 +187,18 @@ class VideoView(QWidget):
                 painter.fillRect(rect, self.canvas)
 
     def _badge_area(self) -> QRect:
-        return QRect(0, 0, self.width(), min(self.height(), 120))
+        top = round(self.picture_rect().y())
+        return QRect(0, top, self.width(), 120)
 
     def _paint_badge(self, painter: QPainter) -> None:
         chips: list[tuple[str, str]] = []
         if self._badge and self._overlay.show_badge and self._result is not None:
             chips.append((self._badge, _BADGE))
         if self._demo and self._result is not None:
-            chips.append((DEMO_WORDS, _DEMO))
+            chips.append((DEMO_WORDS if self.picture_rect().width() >= _NARROW else _DEMO_SHORT, _DEMO))
         if self._note:
             chips.append((self._note, _BADGE))
         if chips:
-            paint_chips(painter, QPointF(12, 12), chips, self.width() - 24)
+            picture = self.picture_rect()
+            corner = QPointF(picture.x() + 12, picture.y() + 12)
+            paint_chips(painter, corner, chips, self.width() - picture.x() - 24)

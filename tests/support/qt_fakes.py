@@ -182,7 +182,7 @@ class Desk:
         self.background = Background()
         self.settings = SettingsModel(settings or Settings(), self.saved.append, self.background)
         self.theme = Theme(application, (settings or Settings()).window.theme)
-        self.controller = LiveController(self.settings, self._make_session, self._stop_later)
+        self.controller = LiveController(self.settings, self._make_session)
         shelf = ModelShelf(
             lambda: Shelf(tmp_path / "models", tmp_path / "bundled"), self.background, lambda: self.devices
         )
@@ -210,9 +210,6 @@ class Desk:
     def _make_session(self, ready: Callable[[], None], event: Callable[[LiveEvent], None]) -> FakeSession:
         self.sessions.append(FakeSession(ready, event))
         return self.sessions[-1]
-
-    def _stop_later(self, stop: Callable[[], None]) -> None:
-        self.background.run("stop-session", stop, lambda _: None)
 
     def _make_job(self, request: ExportRequest, progress: Callable[[ExportProgress], None]) -> FakeJob:
         self.jobs.append(FakeJob(request, progress))
