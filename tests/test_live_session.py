@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 import threading
 import weakref
 from fractions import Fraction
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import cv2
@@ -273,6 +277,40 @@ def test_user_and_password_are_sent_but_never_shown() -> None:
         assert server.connections == 1
 
 
+class _Files(SimpleHTTPRequestHandler):
+    def log_message(self, *args: object) -> None:
+        """Quiet."""
+
+
+def test_a_recorded_video_on_a_web_server_is_played_at_its_pace_and_can_be_sought(tmp_path: Path) -> None:
+    make_video(tmp_path / "clip.mp4", frames=30, faststart=True)
+    with (
+        ThreadingHTTPServer(("127.0.0.1", 0), partial(_Files, directory=str(tmp_path))) as server,
+        LiveProbe() as probe,
+    ):
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        probe.start(f"http://127.0.0.1:{server.server_address[1]}/clip.mp4")
+        info = probe.wait_event(SourceOpened).info
+        assert (info.kind, info.seekable, info.frame_count) == ("video", True, 30)
+        probe.wait_event(Ended)
+        probe.session.seek(Fraction(12, 30))
+        probe.result_where(lambda result: shown(result) == 12)
+        probe.session.stop(PATIENCE)
+        server.shutdown()
+        thread.join()
+
+
+def test_the_session_is_light_to_import() -> None:
+    """The window must be up before OpenCV, PyAV or torch are loaded."""
+    heavy = "cv2 av torch openvino cv2_enumerate_cameras PySide6"
+    code = (
+        f"import sys, app.core.live, app.core.settings_store; print([m for m in '{heavy}'.split() if m in sys.modules])"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"
+
+
 # -- models -----------------------------------------------------------------------------------------------------------
 
 
@@ -308,6 +346,9 @@ def test_a_model_that_cannot_be_opened_leaves_the_old_one_running(video: Path) -
         assert (failed.message, failed.kept) == ("No model 'absent'.", "first")
         assert probe.detected().model == "first"
         assert not models.made[0].closed
+        del models.errors["absent"]
+        probe.session.switch_model(ModelSettings(name="absent"))
+        probe.result_where(lambda result: result.model == "absent")
 
 
 @pytest.mark.expects_log

@@ -69,7 +69,7 @@ class DetectStage:
         self._request: ModelSettings | None = model
         self._detector: Detector | None = None
         self._failures = 0
-        self.wanted = model
+        self.wanted: ModelSettings | None = model
         self.worker = Worker("detect", self._run, self._broken)
 
     def switch(self, model: ModelSettings) -> None:
@@ -113,6 +113,7 @@ class DetectStage:
         try:
             detector = self._open(model)
         except Exception as error:  # whatever a model file or driver throws must not end the picture
+            self._forget(model)
             self._emit(self._failure(model, error))
             if self._detector is not None:
                 self._route.detector_ready()
@@ -148,6 +149,12 @@ class DetectStage:
         return ModelFailed(
             f"The model {model.name} cannot be opened: {_one_line(error)}.", "Choose another model or device.", kept
         )
+
+    def _forget(self, model: ModelSettings | None) -> None:
+        """Let the same model be asked for again: it failed."""
+        with self._lock:
+            if self.wanted == model and self._request is None:
+                self.wanted = None
 
     def _close(self) -> None:
         detector, self._detector = self._detector, None
@@ -189,6 +196,7 @@ class DetectStage:
             return
         self._route.detector_away()
         self._close()
+        self._forget(self.wanted)
         self._emit(
             ModelFailed(
                 f"{message} It is switched off after {MOST_FAILURES} failures in a row.",

@@ -28,6 +28,8 @@ av.logging.set_level(av.logging.PANIC)  # FFmpeg writes hundreds of lines on dam
 
 log = logging.getLogger(__name__)
 
+_NETWORK_S = 20.0  # without an answer for this long, a file on the network counts as at its end
+
 # A seek that lands too late (bad index) is tried again from further back, at last from the start.
 _SEEK_MARGINS_S = (Fraction(0), Fraction(2), Fraction(15))
 
@@ -82,7 +84,7 @@ class VideoReader:
         if "://" not in url:
             _check_file(Path(url))
         try:
-            container = av.open(url, metadata_errors="replace")
+            container = av.open(url, metadata_errors="replace", timeout=_NETWORK_S if "://" in url else None)
         except (av.FFmpegError, OSError, ValueError) as error:
             log.info("%s: %s", self.name, type(error).__name__)
             raise AppError(
