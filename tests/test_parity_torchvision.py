@@ -1,0 +1,166 @@
+"""Given the same weights, our SSD300 and SSDLite320 find what torchvision's find, by both post-processings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from detector import postprocess_torch
+from detector.default_boxes import default_boxes
+from detector.detections import Candidates, DetectionFilter, Detections
+from detector.postprocess import postprocess
+from detector.spec import ModelSpec
+from tests.support.shared_data import shared
+from tests.support.torchvision_twins import SSD300_SPEC, SSDLITE_SPEC, as_floats, ssd300_twins, ssdlite_twins
+
+BOX_PX, SCORE = 0.01, 1e-5
+
+
+@dataclass(frozen=True)
+class Twins:
+    theirs: Any
+    ours: nn.Module
+    spec: ModelSpec
+
+
+@pytest.fixture(scope="module", params=["ssd300", "ssdlite320"])
+def twins(request: pytest.FixtureRequest) -> Twins:
+    if request.param == "ssd300":
+        return Twins(*ssd300_twins(seed=0), SSD300_SPEC)
+    return Twins(*ssdlite_twins(seed=0), SSDLITE_SPEC)
+
+
+@pytest.fixture
+def no_gradients() -> Iterator[None]:
+    with torch.inference_mode():
+        yield
+
+
+def drawn_image() -> Tensor:
+    """UInt8[3, 240, 333]: soft gradients, hard edges and grain, as in a photo."""
+    generator = np.random.default_rng(7)
+    soft = cv2.resize(generator.uniform(0, 255, (9, 12, 3)), (333, 240), interpolation=cv2.INTER_CUBIC)
+    for _ in range(20):
+        x, y = (int(v) for v in generator.integers(0, 300, 2))
+        w, h = (int(v) for v in generator.integers(8, 120, 2))
+        cv2.rectangle(soft, (x, y), (x + w, y + h), [float(v) for v in generator.uniform(0, 255, 3)], -1)
+    grainy = np.clip(soft + generator.normal(0, 6, soft.shape), 0, 255).astype(np.uint8)
+    return torch.from_numpy(grainy).permute(2, 0, 1)
+
+
+def photo(name: str) -> Tensor:
+    """UInt8[3, H, W] RGB."""
+    bgr = cv2.imread(str(shared(f"coco-val2017-32/val2017/{name}.jpg")))
+    assert bgr is not None
+    return torch.from_numpy(bgr[..., ::-1].copy()).permute(2, 0, 1)
+
+
+def network_input(image: Tensor, spec: ModelSpec) -> Tensor:
+    """Float[1, 3, S, S]: normalised, then resized as ``F.interpolate`` does by default, in torchvision's order."""
+    mean = torch.tensor(spec.input.mean)[:, None, None] / 255
+    std = torch.tensor(spec.input.std)[:, None, None] / 255
+    normal = ((as_floats(image) - mean) / std)[None]
+    return interpolate(normal, size=(spec.input.height, spec.input.width), mode="bilinear", align_corners=False)
+
+
+def by_numpy(locs: Tensor, logits: Tensor, spec: ModelSpec, size: tuple[int, int]) -> Candidates:
+    assert spec.config is not None
+    return postprocess(locs.numpy(), logits.numpy(), default_boxes(spec.config), spec.postprocess, [size])[0]
+
+
+def by_torch(locs: Tensor, logits: Tensor, spec: ModelSpec, size: tuple[int, int]) -> Candidates:
+    assert spec.config is not None
+    defaults, sizes = torch.from_numpy(default_boxes(spec.config)), torch.tensor([size], dtype=torch.float32)
+    return postprocess_torch.postprocess(locs, logits, defaults, spec.postprocess, sizes).candidates()[0]
+
+
+def assert_same(ours: Detections, theirs: dict[str, Tensor]) -> None:
+    """Each of theirs is one of ours: same class, box and score; and at its place, except among equal scores."""
+    boxes, scores, labels = (theirs[key].numpy() for key in ("boxes", "scores", "labels"))
+    assert len(ours) == len(scores)
+    assert np.abs(ours.scores - scores).max(initial=0) <= SCORE
+    same = (
+        (ours.class_ids[:, None] + 1 == labels[None])
+        & (np.abs(ours.boxes_xyxy[:, None] - boxes[None]).max(axis=-1) <= BOX_PX)
+        & (np.abs(ours.scores[:, None] - scores[None]) <= SCORE)
+    )
+    free = np.ones(len(scores), dtype=bool)
+    for row in same:
+        partners = np.flatnonzero(row & free)
+        assert len(partners), "one of ours is none of theirs, or out of order by more than a tie"
+        free[partners[0]] = False
+
+
+def theirs_at(model: Any, image: Tensor, thresholds: tuple[float, ...]) -> list[dict[str, Tensor]]:
+    """torchvision's detections at each threshold; its backbone, which knows no threshold, runs once."""
+    forward, features, results = model.backbone.forward, [], []
+
+    def once(images: Tensor) -> Any:
+        if not features:
+            features.append(forward(images))
+        return features[0]
+
+    model.backbone.forward = once
+    for threshold in thresholds:
+        model.score_thresh = threshold
+        results.append(model([as_floats(image)])[0])
+    model.backbone.forward = forward
+    return results
+
+
+def compare(twins: Twins, image: Tensor, thresholds: tuple[float, ...]) -> list[int]:
+    """Compare at each score threshold; returns how many candidates passed each."""
+    size = (image.shape[1], image.shape[2])
+    locs, logits = twins.ours(network_input(image, twins.spec))
+    passed = []
+    for threshold, theirs in zip(thresholds, theirs_at(twins.theirs, image, thresholds), strict=True):
+        rule = replace(twins.spec.postprocess, score_floor=threshold)
+        spec = replace(twins.spec, postprocess=rule)
+        wanted = DetectionFilter(0.0, rule.iou_threshold, None, rule.max_detections)
+        for way in (by_numpy, by_torch):
+            candidates = way(locs, logits, spec, size)
+            assert_same(candidates.detections(wanted), theirs)
+        passed.append(len(by_numpy(locs, logits, spec, size)))
+    return passed
+
+
+@contextmanager
+def more_background(twins: Twins, by: float) -> Iterator[None]:
+    """More background in both networks: as few candidates as trained weights leave."""
+    theirs = [m[-1] if isinstance(m, nn.Sequential) else m for m in twins.theirs.head.classification_head.module_list]
+    ours = [m[-1] if isinstance(m, nn.Sequential) else m for m in cast(nn.ModuleList, twins.ours.get_submodule("conf"))]
+    biases = [cast(Tensor, m.bias) for m in (*theirs, *ours)]
+    for bias in biases:
+        bias.data[::91] += by
+    yield
+    for bias in biases:
+        bias.data[::91] -= by
+
+
+@pytest.mark.usefixtures("no_gradients")
+class TestSameDetections:
+    def test_on_a_drawn_image_with_thousands_of_candidates(self, twins: Twins) -> None:
+        many, fewer = compare(twins, drawn_image(), (0.01, 0.5))
+        assert many > 10_000
+        assert fewer > 200
+
+    def test_on_a_photo_with_thousands_of_candidates(self, twins: Twins) -> None:
+        many, fewer = compare(twins, photo("000000005001"), (0.01, 0.5))
+        assert many > 10_000
+        assert fewer > 200
+
+    @pytest.mark.parametrize("name", ["drawn", "000000047112", "000000199681"])
+    def test_with_as_many_candidates_as_trained_weights_leave(self, twins: Twins, name: str) -> None:
+        image = drawn_image() if name == "drawn" else photo(name)
+        with more_background(twins, 21.0):
+            at_floor, at_half = compare(twins, image, (0.01, 0.5))
+        assert 10 < at_half < 200 < at_floor < 1500
