@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import threading
 from fractions import Fraction
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import cv2
@@ -195,6 +197,32 @@ def test_shown_names() -> None:
 def test_unknown_scheme() -> None:
     with pytest.raises(AppError, match="ftp:// is not understood"):
         open_source("ftp://host/a.mp4")
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"), [(401, "Unauthorized"), (403, "Forbidden"), (404, "Not Found"), (200, "cannot be opened")]
+)
+def test_addresses_that_lead_nowhere_say_why_without_the_password(answer: int, says: str) -> None:
+    class Refuse(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(answer)
+            self.send_header("Content-Length", "6")
+            self.end_headers()
+            self.wfile.write(b"<html>")
+
+        def log_message(self, *args: object) -> None:
+            """Quiet."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refuse) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        with pytest.raises(AppError, match=says) as caught:
+            open_source(f"http://admin:hunter2@127.0.0.1:{server.server_address[1]}/camera")
+        server.shutdown()
+        thread.join()
+    assert "hunter2" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert ("password" in caught.value.hint) == (answer in (401, 403))
 
 
 def test_options_from_settings() -> None:
