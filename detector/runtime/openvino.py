@@ -84,7 +84,8 @@ def convert_network(openvino: Any, entry: ShelfEntry) -> Any:
         with warnings.catch_warnings(), torch.inference_mode():
             warnings.simplefilter("ignore")  # torch calls its own tracer deprecated; OpenVINO builds on it
             # Traced here: left to OpenVINO, torch would run the network three times more to check its own trace.
-            traced = torch.jit.trace(network, torch.zeros(shape), check_trace=False)
+            trace: Any = torch.jit.trace  # carries no types
+            traced = trace(network, torch.zeros(shape), check_trace=False)
             return openvino.convert_model(traced, input=[shape], share_weights=False)
     except (RuntimeError, ValueError) as error:
         raise DetectorError(f"OpenVINO cannot convert {entry.name}: {_line(error)}.") from error

@@ -40,7 +40,7 @@ class TorchDeviceDetector(Engine):
     """
 
     def __init__(self, entry: ShelfEntry, device: torch.device, precision: str, notes: Sequence[str] = ()) -> None:
-        super().__init__(entry.spec, f"torch_{device.type}", device_name(device), precision, notes)
+        super().__init__(entry.spec, f"torch_{device.type}", _shown(device), precision, notes)
         assert entry.spec.config is not None  # load_network refuses specs without
         network = load_network(entry)
         self._place = device
@@ -52,7 +52,7 @@ class TorchDeviceDetector(Engine):
             self._variances = entry.spec.config.variances
             # The first run loads kernels and picks algorithms; better now than on the first picture.
             self._run([np.zeros((entry.spec.input.height, entry.spec.input.width, 3), np.uint8)], 0.5)
-        except RuntimeError as error:
+        except (RuntimeError, AssertionError) as error:  # the latter from a PyTorch built without CUDA
             raise DetectorError(f"{self.device} cannot run {entry.name}: {first_line(error)}.") from error
 
     def _run(self, frames: Sequence[ImageBGR], iou_threshold: float) -> list[Candidates]:
@@ -99,11 +99,12 @@ def _empty_cache(device: torch.device) -> None:
         torch.mps.empty_cache()
 
 
-def device_name(device: torch.device) -> str:
+def _shown(device: torch.device) -> str:
     """For people, e.g. "cuda:0 (NVIDIA H100)"."""
-    if device.type != "cuda":
+    try:
+        return f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else str(device)
+    except (RuntimeError, AssertionError):  # told properly when the network is put there
         return str(device)
-    return f"{device} ({torch.cuda.get_device_name(device)})"
 
 
 def why_not_cuda(index: int) -> str:
