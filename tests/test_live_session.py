@@ -6,6 +6,7 @@ import gc
 import subprocess
 import sys
 import threading
+import time
 import weakref
 from fractions import Fraction
 from functools import partial
@@ -16,7 +17,7 @@ import cv2
 import pytest
 
 from app.core.errors import AppError
-from app.core.frames import Frame, FrameResult
+from app.core.frames import Frame, FrameResult, SourceInfo
 from app.core.live import (
     DetectorTrouble,
     Ended,
@@ -31,7 +32,7 @@ from app.core.live import (
 )
 from app.core.live import capture as capture_module
 from app.core.settings import DetectionSettings, ModelSettings
-from app.core.sources.base import Source, SourceOptions
+from app.core.sources.base import Source, SourceOptions, frame_from_bgr
 from app.core.sources.open import open_source
 from detector.errors import DetectorError
 from tests.support.fake_detector import FakeModels, busy_ms
@@ -435,6 +436,45 @@ def test_a_source_that_fails_can_be_followed_by_another(video: Path, tmp_path: P
         LiveState.STOPPING,
         LiveState.IDLE,
     ]
+
+
+def test_a_camera_is_let_go_before_it_is_opened_again() -> None:
+    """Also by another session: a device belongs to the process."""
+    held: list[str] = []
+    most = 0
+
+    class Camera:
+        def __init__(self) -> None:
+            nonlocal most
+            held.append("camera")
+            most = max(most, len(held))
+            self.reopen_uri = "camera:0"
+            self.info = SourceInfo("camera", "Webcam", 160, 120)
+            self.count = 0
+
+        def read(self) -> Frame:
+            threading.Event().wait(0.02)
+            self.count += 1
+            return frame_from_bgr(coded_image(self.count), self.count, None, time.monotonic_ns())
+
+        def take_notes(self) -> tuple[str, ...]:
+            return ()
+
+        def close(self) -> None:
+            threading.Event().wait(0.1)
+            held.remove("camera")
+
+    def open_camera(uri: str, options: SourceOptions) -> Source:
+        return Camera()
+
+    with LiveProbe(source_factory=open_camera) as first, LiveProbe(source_factory=open_camera) as second:
+        for _ in range(3):
+            first.start("camera:0")
+            first.detected()
+        first.session.stop(0)
+        second.start("camera:0")
+        second.detected()
+    assert (most, held) == (1, [])
 
 
 @pytest.mark.expects_log

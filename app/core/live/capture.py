@@ -20,7 +20,7 @@ from app.core.frames import Frame, SourceInfo
 from app.core.live.player import Player
 from app.core.live.transport import Transport
 from app.core.sources.base import SeekableSource, Source, SourceLostError, SourceOptions
-from app.core.sources.open import shown_name
+from app.core.sources.open import kind_of, shown_name
 from app.core.workers import Worker, join_all
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,12 @@ log = logging.getLogger(__name__)
 SourceFactory = Callable[[str, SourceOptions], Source]
 
 BACK_OFF_S = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
-_PREVIOUS_S = 3.0  # the source before may hold the same camera: wait this long for it to let go
+_LET_GO_S = 3.0
+
+# Cameras told to stop that may still hold their device. A device belongs to the whole process, whichever session
+# opened it, so the next camera waits for these to let go; one that is stuck is waited for once.
+_leaving: list[CaptureStage] = []
+_leaving_lock = threading.Lock()
 
 
 class CaptureListener(Protocol):
@@ -144,7 +149,6 @@ class CaptureStage:
         options: What to ask of it, and its deadlines.
         listener: Told what happens.
         source_factory: Opens it.
-        previous: The stage this one replaces; it is waited for, since it may hold the same device.
     """
 
     def __init__(
@@ -153,14 +157,12 @@ class CaptureStage:
         options: SourceOptions,
         listener: CaptureListener,
         source_factory: SourceFactory,
-        previous: CaptureStage | None = None,
     ) -> None:
         self.listener = listener
         self.source_factory = source_factory
         self.transport = Transport(options.loop)
         self._uri = uri
         self._options = options
-        self._previous = previous
         self._attempt: _Attempt | None = None
         self._lock = threading.Lock()
         self._worker = Worker("source", self._watch, self._broken)
@@ -172,6 +174,9 @@ class CaptureStage:
     def stop(self) -> None:
         """Ask everything to end; returns at once."""
         self._worker.stop()
+        if kind_of(self._uri) == "camera":
+            with _leaving_lock:
+                _leaving.append(self)
         with self._lock:
             if self._attempt is not None:
                 self._attempt.give_up()
@@ -184,9 +189,8 @@ class CaptureStage:
             return (self._worker, *([self._attempt.worker] if self._attempt is not None else []))
 
     def _watch(self, stop: threading.Event) -> None:
-        if self._previous is not None:
-            join_all(self._previous.workers, _PREVIOUS_S)
-            self._previous = None
+        if kind_of(self._uri) == "camera":
+            _wait_for_devices()
         uri, index, failures, was_open = self._uri, 0, 0, False
         while not stop.is_set():
             attempt = self._begin(uri, index, stop)
@@ -238,6 +242,12 @@ class CaptureStage:
     def _broken(self, error: BaseException) -> None:
         log.error("the watch over a source failed", exc_info=error)
         self.listener.failed("The source failed because of a fault in this program.", "See the log file.")
+
+
+def _wait_for_devices() -> None:
+    with _leaving_lock:
+        before, _leaving[:] = list(_leaving), []
+    join_all([worker for stage in before for worker in stage.workers], _LET_GO_S)
 
 
 def _explain(error: BaseException | None, uri: str) -> ExplainedError | None:

@@ -33,7 +33,7 @@ from app.core.settings import DetectionSettings, ModelSettings
 from app.core.sources.base import SourceOptions
 from app.core.sources.open import open_source
 from app.core.stats import LiveStats, StatsRecorder
-from app.core.workers import join_all
+from app.core.workers import Worker, join_all
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +66,7 @@ class LiveSession:
         self._stats = StatsRecorder()
         self._route = Route(on_results_ready)
         self._capture: CaptureStage | None = None
+        self._retired: list[Worker] = []  # threads of sources that were replaced, as long as they run
         self._detect: DetectStage | None = None
         self._info: SourceInfo | None = None
         self._painted: tuple[int, int, int] | None = None
@@ -119,14 +120,14 @@ class LiveSession:
             else:
                 self.set_iou(detection.iou)
                 self.switch_model(model)
-            previous = self._capture
-            if previous is not None:
-                previous.stop()
+            if self._capture is not None:
+                self._capture.stop()
+                self._retired = [worker for worker in (*self._retired, *self._capture.workers) if worker.alive]
             self._info = None
             listener = _Listener(self, self._route, self._stats)
             self._stats.clear()
             self._drops_before = self._route.drops
-            self._capture = CaptureStage(uri, options, listener, self._source_factory, previous)
+            self._capture = CaptureStage(uri, options, listener, self._source_factory)
             self._set_state(LiveState.STARTING)
             self._capture.start()
 
@@ -144,7 +145,8 @@ class LiveSession:
             detect.stop()
             self._route.close()
             self._capture = self._detect = self._info = None
-            workers = (*capture.workers, detect.worker)
+            workers = (*self._retired, *capture.workers, detect.worker)
+            self._retired = []
         if deadline_s > 0:
             join_all(workers, deadline_s)
         with self._lock:
