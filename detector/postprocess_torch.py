@@ -73,7 +73,7 @@ def postprocess(
         capacity: At most this many candidates per image.
     """
     limit = spec.iou_threshold if iou_threshold is None else iou_threshold
-    decoded = _decode(locs, defaults, variances, spec.max_log_size)
+    decoded = decode(locs, defaults, variances, spec.max_log_size)
     extent = sizes.flip(1).repeat(1, 2)[:, None]  # [B, 1, 4] as w, h, w, h
     half = decoded[..., 2:] * 0.5
     boxes = torch.cat((decoded[..., :2] - half, decoded[..., :2] + half), dim=-1) * extent
@@ -128,7 +128,7 @@ def _blocks(boxes_xyxy: Tensor, groups: Tensor, limit: float) -> Tensor:
     return result
 
 
-def _decode(
+def decode(
     locs: Tensor, defaults: Tensor, variances: tuple[float, float, float, float], max_log_size: float | None
 ) -> Tensor:
     """``BoxCoder.decode`` for Float[B, P, 4] -> Float32[B, P, 4]."""
