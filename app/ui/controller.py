@@ -89,7 +89,8 @@ class LiveController(QObject):
         self._settings = settings
         self._make_session = make_session
         self._session: Session | None = None
-        self._bridge: Bridge | None = None
+        self.bridge: Bridge | None = None
+        """Carries the session's calls; None without a session."""
         self.info: SourceInfo | None = None
         self.uri = ""
         self.loading = ""
@@ -101,14 +102,14 @@ class LiveController(QObject):
 
     def open(self, uri: str) -> None:
         """Look at ``uri`` instead of what is looked at now."""
-        if self._bridge is not None:
-            self._bridge.drain()  # what was said of the source before
+        if self.bridge is not None:
+            self.bridge.drain()  # what was said of the source before
         self.info = None
         self.uri = uri
         self.shown_s = 0.0
         if self._session is None:
             bridge = Bridge(self._pull, self._on_event)
-            self._bridge = bridge
+            self.bridge = bridge
             self._session = self._make_session(bridge.results_ready, bridge.event)
         self.opening.emit(uri)
         settings = self._settings.current
@@ -116,8 +117,8 @@ class LiveController(QObject):
 
     def close_source(self) -> None:
         """Stop looking. The session's threads end by themselves; nothing here waits for them."""
-        session, bridge = self._session, self._bridge
-        self._session = self._bridge = None
+        session, bridge = self._session, self.bridge
+        self._session = self.bridge = None
         self._forget()
         if bridge is not None:
             bridge.close()
@@ -168,8 +169,8 @@ class LiveController(QObject):
 
     def shutdown(self, deadline_s: float) -> bool:
         """Stop for good, waiting at most ``deadline_s``; False when a thread was left behind."""
-        session, bridge = self._session, self._bridge
-        self._session = self._bridge = None
+        session, bridge = self._session, self.bridge
+        self._session = self.bridge = None
         if bridge is not None:
             bridge.close()
         return session.stop(deadline_s) if session is not None else True

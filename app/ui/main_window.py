@@ -14,6 +14,7 @@ from app.core.live.events import ModelReady
 from app.core.settings import Choices
 from app.core.sources.open import kind_of
 from app.ui.actions import dress_actions, make_actions
+from app.ui.ask import confirmed
 from app.ui.background import Background
 from app.ui.banner import Kind
 from app.ui.camera_menu import CameraMenu, ListCameras, list_cameras_now
@@ -159,6 +160,15 @@ class MainWindow(QMainWindow):
         self.drops.follow()
 
     def closeEvent(self, event: QCloseEvent) -> None:
+        if self.exports.running and not confirmed(
+            self,
+            "Stop the export and quit?",
+            "An export is still running. Nothing unfinished is left behind.",
+            yes="Stop it and quit",
+            no="Go on",
+        ):
+            event.ignore()
+            return
         self._timer.stop()
         geometry = bytes(self.saveGeometry().toBase64().data()).decode("ascii")
         self.hide()

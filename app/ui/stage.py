@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QObject, Qt, QTimer
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
@@ -38,7 +38,7 @@ class Stage(QWidget):
         self._rest.setSingleShot(True)
         self._rest.setInterval(_REST_MS)
         self._rest.timeout.connect(self._mouse_rested)
-        self.view.installEventFilter(self)
+        self.view.mouse_moved.connect(self._mouse_moved)
 
     def set_fullscreen(self, full: bool) -> None:
         """On a full screen the playback bar lies over the picture, and only while the mouse moves."""
@@ -53,18 +53,17 @@ class Stage(QWidget):
             self._box.addWidget(self.playback)
             self.playback.setVisible(self.playback.wanted)
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if self._full and event.type() == QEvent.Type.MouseMove:
-            self.view.unsetCursor()
-            self.playback.setVisible(self.playback.wanted)
-            self._place_over()
-            self._rest.start()
-        return False
-
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         if self._full:
             self._place_over()
+
+    def _mouse_moved(self) -> None:
+        if self._full:
+            self.view.unsetCursor()
+            self.playback.setVisible(self.playback.wanted)
+            self._place_over()
+            self._rest.start()
 
     def _mouse_rested(self) -> None:
         if self.playback.underMouse():

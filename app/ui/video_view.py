@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.core.frames import FrameResult, ImageBGRA
@@ -35,6 +35,8 @@ def as_qimage(image_bgra: ImageBGRA) -> QImage:
 
 class VideoView(QWidget):
     """Shows one frame with its boxes, letterboxed."""
+
+    mouse_moved = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -99,6 +101,11 @@ class VideoView(QWidget):
             self.update()
 
     @property
+    def is_demo(self) -> bool:
+        """Whether the picture says that the model is a demo."""
+        return self._demo
+
+    @property
     def result(self) -> FrameResult | None:
         """What is on screen."""
         return self._result
@@ -144,6 +151,10 @@ class VideoView(QWidget):
 
     def sizeHint(self) -> QSize:
         return QSize(960, 540)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        self.mouse_moved.emit()
+        super().mouseMoveEvent(event)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         self._marks = None

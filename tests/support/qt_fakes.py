@@ -168,12 +168,17 @@ class FakeJob:
         self.go.set()
 
 
+def application() -> QApplication:
+    """The one that pytest-qt made."""
+    found = QApplication.instance()
+    assert isinstance(found, QApplication)
+    return found
+
+
 class Desk:
     """A window with everything around it faked."""
 
     def __init__(self, qtbot: QtBot, tmp_path: Path, settings: Settings | None = None) -> None:
-        application = QApplication.instance()
-        assert isinstance(application, QApplication)
         self.qtbot = qtbot
         self.sessions: list[FakeSession] = []
         self.jobs: list[FakeJob] = []
@@ -181,7 +186,7 @@ class Desk:
         self.devices: Choices = (("cpu", "CPU"),)
         self.background = Background()
         self.settings = SettingsModel(settings or Settings(), self.saved.append, self.background)
-        self.theme = Theme(application, (settings or Settings()).window.theme)
+        self.theme = Theme(application(), (settings or Settings()).window.theme)
         self.controller = LiveController(self.settings, self._make_session)
         shelf = ModelShelf(
             lambda: Shelf(tmp_path / "models", tmp_path / "bundled"), self.background, lambda: self.devices
@@ -227,6 +232,7 @@ def desk(qtbot: QtBot, tmp_path: Path, settings: Settings | None = None) -> Iter
     finally:
         for job in made.jobs:
             job.cancel()
+        qtbot.waitUntil(lambda: not made.exports.running)
         made.window.close()
         made.background.close(5.0)
         made.window.deleteLater()

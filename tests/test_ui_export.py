@@ -1,0 +1,213 @@
+"""The export dialog: what the video is, what will be written, progress, cancel, result."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from app.core.errors import AppError
+from app.core.export.request import DataFile
+from app.core.settings import DetectionSettings, ModelSettings, Settings
+from app.ui.background import Background
+from app.ui.export_dialog import ExportDialog, look_into
+from app.ui.export_runner import ExportRunner
+from app.ui.media_words import size, span, waiting
+from app.ui.theme import Theme
+from tests.support.media import make_video
+from tests.support.qt_fakes import FakeJob, application
+
+
+class Booth:
+    """A dialog over a job that the test steers."""
+
+    def __init__(self, folder: Path, source: Path) -> None:
+        self.jobs: list[FakeJob] = []
+        self.facts = "1280 wide"
+        self.refusal: AppError | None = None
+        self.background = Background()
+        self.runner = ExportRunner(self.background, self._make)
+        chosen = Settings(model=ModelSettings(name="faces"), detection=DetectionSettings(threshold=0.4))
+        self.dialog = ExportDialog(
+            source,
+            chosen,
+            (("demo", "demo"), ("faces", "faces")),
+            Theme(application(), "dark"),
+            self.background,
+            self.runner,
+            self._look,
+        )
+
+    def _make(self, request, progress):  # type: ignore[no-untyped-def] # as MakeJob
+        self.jobs.append(FakeJob(request, progress))
+        return self.jobs[-1]
+
+    def _look(self, _path: Path) -> str:
+        if self.refusal is not None:
+            raise self.refusal
+        return self.facts
+
+    def press_export(self, qtbot: QtBot) -> FakeJob:
+        qtbot.waitUntil(self.dialog.form.start.isEnabled)
+        self.dialog.form.start.click()
+        qtbot.waitUntil(lambda: bool(self.jobs) and self.jobs[-1].started.is_set())
+        return self.jobs[-1]
+
+
+@pytest.fixture
+def booth(qtbot: QtBot, tmp_path: Path) -> Iterator[Booth]:
+    source = tmp_path / "street.mp4"
+    source.write_bytes(b"film")
+    made = Booth(tmp_path, source)
+    made.dialog.show()
+    yield made
+    for job in made.jobs:
+        job.cancel()
+    qtbot.waitUntil(lambda: not made.runner.running)
+    made.dialog.close()
+    assert made.background.close(5.0)
+    made.dialog.deleteLater()
+
+
+def test_form_shows_what_it_is_and_proposes_where_to(booth: Booth, qtbot: QtBot, tmp_path: Path) -> None:
+    form = booth.dialog.form
+    qtbot.waitUntil(lambda: form.facts.text() == "1280 wide")
+    assert form.output.path == tmp_path / "street.annotated.mp4"
+    assert form.model.combo.currentData() == "faces"
+    assert form.threshold.spin.value() == 0.4
+
+
+def test_request_carries_what_was_chosen(booth: Booth, tmp_path: Path) -> None:
+    form = booth.dialog.form
+    form.data["csv"].setChecked(True)
+    form.model.show_value("demo")
+    form.threshold.show_value(0.75)
+    request = form.request()
+    assert request is not None
+    assert request.output == tmp_path / "street.annotated.mp4"
+    assert request.data == (DataFile(tmp_path / "street.annotated.csv", "csv"),)
+    assert (request.model.name, request.detection.threshold) == ("demo", 0.75)
+    form.want_video.setChecked(False)
+    only_data = form.request()
+    assert only_data is not None
+    assert only_data.output is None
+
+
+def test_nothing_to_write_cannot_be_started(booth: Booth, qtbot: QtBot) -> None:
+    form = booth.dialog.form
+    qtbot.waitUntil(form.start.isEnabled)
+    form.want_video.setChecked(False)
+    assert not form.start.isEnabled()
+    assert form.trouble.isVisible()
+    form.data["jsonl"].setChecked(True)
+    assert form.start.isEnabled()
+
+
+def test_source_is_never_a_target(booth: Booth, qtbot: QtBot, tmp_path: Path) -> None:
+    form = booth.dialog.form
+    form.output.line.setText(str(tmp_path / "street.mp4"))
+    qtbot.waitUntil(form.start.isEnabled)
+    form.start.click()
+    assert "never overwritten" in form.trouble.text()
+    assert booth.jobs == []
+
+
+def test_file_that_is_no_video_says_so(booth: Booth, qtbot: QtBot, tmp_path: Path) -> None:
+    booth.refusal = AppError("notes.txt is not a video.", "Choose another file.")
+    form = booth.dialog.form
+    form.set_source(tmp_path / "notes.txt")
+    qtbot.waitUntil(lambda: "not a video" in form.facts.text())
+    assert not form.start.isEnabled()
+
+
+def test_own_output_name_is_kept_when_the_source_changes(booth: Booth, tmp_path: Path) -> None:
+    form = booth.dialog.form
+    form.set_source(tmp_path / "other.mp4")
+    assert form.output.path == tmp_path / "other.annotated.mp4"
+    form.output.line.setText(str(tmp_path / "mine.mp4"))
+    form.set_source(tmp_path / "third.mp4")
+    assert form.output.path == tmp_path / "mine.mp4"
+
+
+def test_progress_then_report(booth: Booth, qtbot: QtBot) -> None:
+    job = booth.press_export(qtbot)
+    page = booth.dialog.page
+    qtbot.waitUntil(lambda: "50 of 200 frames" in page.line.text())
+    assert page.bar.value() / page.bar.maximum() == 0.25
+    assert "5 s left" in page.line.text()
+    job.go.set()
+    qtbot.waitUntil(page.open_folder.isVisible)
+    assert "street.annotated.mp4" in page.title.text()
+    assert "300 car" in page.line.text()
+    assert "subtitle track was left out" in page.line.text()
+    assert not page.cancel.isVisible()
+
+
+def test_cancel(booth: Booth, qtbot: QtBot) -> None:
+    job = booth.press_export(qtbot)
+    booth.dialog.page.cancel.click()
+    assert job.cancelled
+    qtbot.waitUntil(booth.dialog.page.again.isVisible)
+    assert "cancelled" in booth.dialog.page.title.text()
+    booth.dialog.page.again.click()
+    assert booth.dialog.form.isVisible()
+
+
+def test_failure_says_what_to_do(booth: Booth, qtbot: QtBot) -> None:
+    job = booth.press_export(qtbot)
+    job.error = AppError("The disk is full.", "Free some space.")
+    job.go.set()
+    page = booth.dialog.page
+    qtbot.waitUntil(page.again.isVisible)
+    assert (page.title.text(), page.line.text()) == ("The disk is full.", "Free some space.")
+
+
+def test_existing_file_is_asked_about(
+    booth: Booth, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form = booth.dialog.form
+    form.output.line.setText(str(tmp_path / "old.mp4"))
+    (tmp_path / "old.mp4").write_bytes(b"old")
+    qtbot.waitUntil(form.start.isEnabled)
+    answers = iter((False, True))
+    monkeypatch.setattr("app.ui.export_dialog.confirmed", lambda *_a, **_k: next(answers))
+    form.start.click()
+    assert booth.jobs == []
+    booth.press_export(qtbot)
+    assert len(booth.jobs) == 1
+
+
+def test_closing_while_running_asks_and_cancels(booth: Booth, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = booth.press_export(qtbot)
+    answers = iter((False, True))
+    monkeypatch.setattr("app.ui.export_dialog.confirmed", lambda *_a, **_k: next(answers))
+    booth.dialog.close()
+    assert booth.dialog.isVisible()
+    assert not job.cancelled
+    booth.dialog.close()
+    assert not booth.dialog.isVisible()
+    assert job.cancelled
+
+
+def test_looking_into_a_real_video(tmp_path: Path) -> None:
+    path = tmp_path / "clip.mp4"
+    make_video(path)
+    words = look_into(path)
+    assert words.startswith("160 × 120")  # noqa: RUF001 - the sign the window shows
+    (tmp_path / "no.mp4").write_bytes(b"no video")
+    with pytest.raises(AppError):
+        look_into(tmp_path / "no.mp4")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(2, "a few seconds"), (42, "40 s"), (170, "3 min"), (7800, "2 h 10 min")]
+)
+def test_waits_in_words(seconds: float, words: str) -> None:
+    assert waiting(seconds) == words
+
+
+def test_sizes_and_spans_in_words() -> None:
+    assert [size(count) for count in (12, 2_800_000, 160_000_000_000)] == ["12 B", "2.8 MB", "160 GB"]
+    assert [span(s) for s in (7, 725, 3723)] == ["0:07", "12:05", "1:02:03"]
