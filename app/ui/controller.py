@@ -88,7 +88,8 @@ class LiveController(QObject):
         super().__init__()
         self._settings = settings
         self._make_session = make_session
-        self._session: Session | None = None
+        self.session: Session | None = None
+        """The running session, if any; nobody else keeps it."""
         self.bridge: Bridge | None = None
         """Carries the session's calls; None without a session."""
         self.info: SourceInfo | None = None
@@ -107,18 +108,18 @@ class LiveController(QObject):
         self.info = None
         self.uri = uri
         self.shown_s = 0.0
-        if self._session is None:
+        if self.session is None:
             bridge = Bridge(self._pull, self._on_event)
             self.bridge = bridge
-            self._session = self._make_session(bridge.results_ready, bridge.event)
+            self.session = self._make_session(bridge.results_ready, bridge.event)
         self.opening.emit(uri)
         settings = self._settings.current
-        self._session.start(uri, SourceOptions.from_settings(settings.source), settings.model, settings.detection)
+        self.session.start(uri, SourceOptions.from_settings(settings.source), settings.model, settings.detection)
 
     def close_source(self) -> None:
         """Stop looking. The session's threads end by themselves; nothing here waits for them."""
-        session, bridge = self._session, self.bridge
-        self._session = self.bridge = None
+        session, bridge = self.session, self.bridge
+        self.session = self.bridge = None
         self._forget()
         if bridge is not None:
             bridge.close()
@@ -128,7 +129,7 @@ class LiveController(QObject):
 
     def toggle_pause(self) -> None:
         """Pause or go on; after a failure, try again."""
-        session = self._session
+        session = self.session
         if session is None:
             return
         if session.state is LiveState.FAILED:
@@ -140,15 +141,15 @@ class LiveController(QObject):
 
     def step(self, pictures: int) -> None:
         """Pause, and go by single pictures."""
-        if self._session is not None and self._seekable:
-            if self._session.state is LiveState.RUNNING:
-                self._session.pause()
-            self._session.step(pictures)
+        if self.session is not None and self._seekable:
+            if self.session.state is LiveState.RUNNING:
+                self.session.pause()
+            self.session.step(pictures)
 
     def seek(self, seconds: float) -> None:
         """Go to a time in the file."""
-        if self._session is not None and self._seekable:
-            self._session.seek(Fraction(max(0.0, seconds)).limit_denominator(100_000))
+        if self.session is not None and self._seekable:
+            self.session.seek(Fraction(max(0.0, seconds)).limit_denominator(100_000))
 
     def jump(self, seconds: float) -> None:
         """Go forward, or back, by a time."""
@@ -160,17 +161,17 @@ class LiveController(QObject):
 
     def painted(self, result: FrameResult) -> None:
         """A result is on the screen; counts frame age and screen rate."""
-        if self._session is not None:
-            self._session.mark_painted(result)
+        if self.session is not None:
+            self.session.mark_painted(result)
 
     def stats(self) -> LiveStats | None:
         """Figures of the last seconds; None without a source."""
-        return None if self._session is None or self.info is None else self._session.stats()
+        return None if self.session is None or self.info is None else self.session.stats()
 
     def shutdown(self, deadline_s: float) -> bool:
         """Stop for good, waiting at most ``deadline_s``; False when a thread was left behind."""
-        session, bridge = self._session, self.bridge
-        self._session = self.bridge = None
+        session, bridge = self.session, self.bridge
+        self.session = self.bridge = None
         if bridge is not None:
             bridge.close()
         return session.stop(deadline_s) if session is not None else True
@@ -178,12 +179,12 @@ class LiveController(QObject):
     @property
     def is_paused(self) -> bool:
         """Whether the source stands still."""
-        return self._session is not None and self._session.state is LiveState.PAUSED
+        return self.session is not None and self.session.state is LiveState.PAUSED
 
     @property
     def is_opening(self) -> bool:
         """Whether a source was asked for and has neither come nor failed."""
-        return self._session is not None and self._session.state is LiveState.STARTING
+        return self.session is not None and self.session.state is LiveState.STARTING
 
     shown_s = 0.0
     """Time of the picture last shown, seconds."""
@@ -195,9 +196,9 @@ class LiveController(QObject):
     # From the session
 
     def _pull(self) -> None:
-        if self._session is None:
+        if self.session is None:
             return
-        result = self._session.results.take(0)
+        result = self.session.results.take(0)
         if result is not None:
             self.shown_s = float(result.frame.pts_s or 0)
             self.frame.emit(result)
@@ -241,7 +242,7 @@ class LiveController(QObject):
     # From the settings
 
     def _setting_changed(self, section: str, name: str) -> None:
-        session, settings = self._session, self._settings.current
+        session, settings = self.session, self._settings.current
         if session is None:
             return
         if section == "model":

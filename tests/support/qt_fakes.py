@@ -22,7 +22,7 @@ from app.core.settings import Choices, DetectionSettings, ModelSettings, Setting
 from app.core.sources.base import SourceOptions
 from app.core.stats import LiveStats
 from app.ui.background import Background
-from app.ui.controller import LiveController
+from app.ui.controller import LiveController, MakeSession
 from app.ui.export_runner import ExportRunner
 from app.ui.main_window import MainWindow
 from app.ui.model_shelf import ModelShelf
@@ -178,7 +178,9 @@ def application() -> QApplication:
 class Desk:
     """A window with everything around it faked."""
 
-    def __init__(self, qtbot: QtBot, tmp_path: Path, settings: Settings | None = None) -> None:
+    def __init__(
+        self, qtbot: QtBot, tmp_path: Path, settings: Settings | None = None, make_session: MakeSession | None = None
+    ) -> None:
         self.qtbot = qtbot
         self.sessions: list[FakeSession] = []
         self.jobs: list[FakeJob] = []
@@ -187,7 +189,7 @@ class Desk:
         self.background = Background()
         self.settings = SettingsModel(settings or Settings(), self.saved.append, self.background)
         self.theme = Theme(application(), (settings or Settings()).window.theme)
-        self.controller = LiveController(self.settings, self._make_session)
+        self.controller = LiveController(self.settings, make_session or self._make_session)
         shelf = ModelShelf(
             lambda: Shelf(tmp_path / "models", tmp_path / "bundled"), self.background, lambda: self.devices
         )
@@ -222,9 +224,11 @@ class Desk:
 
 
 @contextmanager
-def desk(qtbot: QtBot, tmp_path: Path, settings: Settings | None = None) -> Iterator[Desk]:
-    """A shown window, closed at the end."""
-    made = Desk(qtbot, tmp_path, settings)
+def desk(
+    qtbot: QtBot, tmp_path: Path, settings: Settings | None = None, make_session: MakeSession | None = None
+) -> Iterator[Desk]:
+    """A shown window, closed at the end; over fake sessions unless ``make_session`` says otherwise."""
+    made = Desk(qtbot, tmp_path, settings, make_session)
     made.window.show()
     qtbot.waitExposed(made.window)
     try:
