@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.cli.console import Console, UsageError
+from app.cli.interrupt import cancel_on_interrupt
 from app.cli.options import add_detection_flags, add_result_flags, detection_settings, find_model
 from app.core.errors import AppError, ExplainedError
 
@@ -123,23 +124,29 @@ def _output(asked: str | None, video: Path, default: Callable[..., Path]) -> Pat
 
 def _export(request: ExportRequest, console: Console) -> ExportReport:
     from app.core.export.job import ExportJob
+    from app.core.export.request import ExportCancelledError
 
-    if not console.shows_progress:
-        return ExportJob(request).run()
-    with _Bar(request.source.name) as bar:
-        return ExportJob(request, bar.show).run()
+    with _Bar(request.source.name, console.shows_progress) as bar:
+        job = ExportJob(request, bar.show)
+        with cancel_on_interrupt(job.cancel):
+            try:
+                return job.run()
+            except ExportCancelledError:
+                raise KeyboardInterrupt from None
 
 
 class _Bar:
     """A progress bar on stderr; fed from the export's writing thread only."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, shown: bool) -> None:
         from tqdm import tqdm
 
-        self._bar = tqdm(desc=name, unit="frame", file=sys.stderr, dynamic_ncols=True, leave=False)
+        self._bar = tqdm(desc=name, unit="frame", file=sys.stderr, dynamic_ncols=True, leave=False, disable=not shown)
 
     def show(self, progress: ExportProgress) -> None:
         """Take over the newest state."""
+        if self._bar.disable:
+            return
         self._bar.total = progress.frames_total
         self._bar.update(progress.frames_done - self._bar.n)
 

@@ -26,7 +26,7 @@ from app.core.export.targets import check_targets, make_folders
 from app.core.settings import ModelSettings
 from app.core.sources.video import Picture, VideoReader
 from app.core.wanted import wanted_filter
-from app.core.workers import Worker
+from app.core.workers import Worker, join_all
 from detector.detections import Detections
 from detector.runtime.base import Detector
 
@@ -37,6 +37,7 @@ OpenDetector = Callable[[ModelSettings], Detector]
 _BATCH_ON_GPU = 8  # CPU engines run a batch one by one anyway
 _WAITING_BYTES = 128 * 2**20  # of pictures, in each channel
 _WAITING_MOST = 16
+_STOP_S = 30.0
 
 
 def open_from_shelf(model: ModelSettings) -> Detector:
@@ -72,7 +73,7 @@ class ExportJob:
         self.request = request
         self._meter = ProgressMeter(on_progress)
         self._open_detector = open_detector
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may cancel while this very thread holds it
         self._failure: BaseException | None = None
         self._pictures: Channel[Picture] | None = None
         self._found: Channel[_Found] | None = None
@@ -112,7 +113,8 @@ class ExportJob:
             _wait(workers)
         except BaseException as error:  # Ctrl-C
             self._fail(error)
-            _wait(workers)
+            join_all(workers, _STOP_S)
+            raise
         if not self._finished:  # a cancel that came after the end changes nothing
             self._raise_failure()
         return self._report(time.monotonic() - started)

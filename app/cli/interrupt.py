@@ -1,0 +1,37 @@
+"""Ctrl-C during work that runs on other threads: the first press cancels in good order, an impatient third one ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+_PATIENCE = 3
+
+
+@contextlib.contextmanager
+def cancel_on_interrupt(cancel: Callable[[], None]) -> Iterator[None]:
+    """While inside, SIGINT calls ``cancel`` instead of raising in the middle of whatever runs.
+
+    An exception out of a wait would leave threads inside native code behind, which then crash or hang the exit.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are the main thread's
+        return
+    presses = 0
+
+    def pressed(_signal: int, _frame: FrameType | None) -> None:
+        nonlocal presses
+        presses += 1
+        if presses >= _PATIENCE:
+            os._exit(130)
+        cancel()
+
+    before = signal.signal(signal.SIGINT, pressed)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
