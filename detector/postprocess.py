@@ -66,14 +66,8 @@ def postprocess(
     chosen = _best_per_group(group, scores, spec.top_k)
     chosen = chosen[_best_first(image[chosen], scores[chosen])]
     row, image = row[chosen], image[chosen]
-
-    coder = BoxCoder(variances, spec.max_log_size)
-    decoded = coder.decode(locs.reshape(-1, 4)[row], defaults[row % boxes])
-    extent = np.asarray(sizes, np.float32).reshape(-1, 2)[image][:, [1, 0, 1, 0]]
-    with np.errstate(invalid="ignore", over="ignore"):
-        xyxy = cxcywh_to_xyxy(decoded) * extent
-    if spec.clip:
-        xyxy = np.clip(xyxy, 0, extent)
+    decoded = BoxCoder(variances, spec.max_log_size).decode(locs.reshape(-1, 4)[row], defaults[row % boxes])
+    xyxy = _pixels(decoded, np.asarray(sizes, np.float32).reshape(-1, 2)[image], spec.clip)
     sane = np.isfinite(xyxy).all(axis=1)  # an overflowed box is no box
     if not sane.all():
         xyxy, chosen, image = xyxy[sane], chosen[sane], image[sane]
@@ -138,6 +132,14 @@ def _best_per_group(group: Indices, scores: Floats, top_k: int) -> Indices:
     lengths = np.diff(np.r_[starts, len(order)])
     rank = np.arange(len(order)) - np.repeat(starts, lengths)
     return order[rank < top_k]
+
+
+def _pixels(boxes_cxcywh: Floats, sizes: Floats, clip: bool) -> Floats:
+    """Fractions of images of ``sizes`` Float32[N, 2] (height, width) to corners in their pixels, clipped or not."""
+    extent = sizes[:, [1, 0, 1, 0]]
+    with np.errstate(invalid="ignore", over="ignore"):
+        boxes_xyxy = cxcywh_to_xyxy(boxes_cxcywh) * extent
+    return np.clip(boxes_xyxy, 0, extent) if clip else boxes_xyxy
 
 
 def _split(
