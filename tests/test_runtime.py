@@ -86,6 +86,24 @@ def test_every_engine_gives_the_same_candidates(engine: Detector, entry: ShelfEn
     assert_agree(found, wanted, pixels=0.01, score=1e-4, floor=entry.spec.postprocess.score_floor)
 
 
+# Random weights in a network this deep amplify rounding: torch's own float32 is 0.004 from its float64 there.
+@pytest.mark.parametrize(
+    ("architecture", "pixels", "score"), [("ssd-vgg16", 0.01, 1e-4), ("ssdlite320-mobilenetv3", 2.0, 0.02)]
+)
+def test_the_engines_agree_on_the_other_networks(
+    tmp_path: Path, architecture: str, pixels: float, score: float
+) -> None:
+    save_random(tmp_path / "x.safetensors", random_spec(architecture))
+    entry = open_file(tmp_path / "x.safetensors")
+    frame = picture(entry.spec.input.height, entry.spec.input.width)
+    found = []
+    for opener in ENGINES.values():
+        with opener(entry) as detector:
+            found += detector.candidates_batch([frame])
+    for other in found[1:]:
+        assert_agree(other, found[0], pixels=pixels, score=score, floor=entry.spec.postprocess.score_floor)
+
+
 def test_a_batch_equals_its_frames_one_by_one(engine: Detector) -> None:
     frames = [picture(seed=1), picture(100, 77, 2), picture(seed=3)]
     wanted = DetectionFilter(0.4, 0.3)
@@ -160,7 +178,7 @@ def test_half_precision_on_the_device_path_stays_close(entry: ShelfEntry, precis
     frame = picture()
     with TorchCpuDetector(entry, "fp32") as exact, TorchDeviceDetector(entry, CPU, precision) as half:
         (wanted,), (found,) = exact.candidates_batch([frame]), half.candidates_batch([frame])
-    assert_agree(found, wanted, pixels=4.0, score=0.06, floor=entry.spec.postprocess.score_floor)
+    assert_agree(found, wanted, pixels=4.0, score=0.05, floor=entry.spec.postprocess.score_floor)
 
 
 @pytest.mark.skipif(not has_native_bf16(), reason="this CPU has no bfloat16 of its own")
@@ -169,7 +187,7 @@ def test_bf16_on_the_cpu_stays_close(entry: ShelfEntry, kind: Callable[[ShelfEnt
     frame = picture()
     with TorchCpuDetector(entry, "fp32") as exact, kind(entry, "bf16") as half:
         (wanted,), (found,) = exact.candidates_batch([frame]), half.candidates_batch([frame])
-    assert_agree(found, wanted, pixels=4.0, score=0.06, floor=entry.spec.postprocess.score_floor)
+    assert_agree(found, wanted, pixels=4.0, score=0.05, floor=entry.spec.postprocess.score_floor)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")

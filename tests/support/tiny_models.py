@@ -15,25 +15,44 @@ from detector.runtime.openvino_runtime import load_openvino
 from detector.spec import ModelSpec
 from detector.weights import save_model
 
+_LOC, _CONF = ("loc", "regression_headers"), ("conf", "classification_headers")
+
 
 def random_spec(architecture: str = "ultraface-slim", name: str = "random") -> ModelSpec:
     """A small spec with a rule that keeps random weights from flooding the tests."""
-    spec = MODELS[f"{architecture}-320"]
-    rule = replace(spec.postprocess, top_k=300, max_detections=300, score_floor=0.3)
-    return replace(spec, name=name, postprocess=rule, weights=None, accuracy={})
+    spec = next(spec for spec in MODELS.values() if spec.architecture == architecture)
+    rule = replace(spec.postprocess, top_k=1000, max_detections=1000, score_floor=0.3)
+    width = 0.125 if architecture == "ssd-vgg16" else 1.0
+    return replace(spec, name=name, labels=spec.labels[:2], postprocess=rule, width=width, weights=None, accuracy={})
 
 
 def random_state(spec: ModelSpec, seed: int = 0) -> dict[str, Tensor]:
-    """Weights that find something in any picture, but not everywhere."""
+    """Weights that follow the picture through every layer and leave sane boxes and scores of every size."""
     torch.manual_seed(seed)
     network = build_network(spec)
     state = network.state_dict()
     for name, tensor in state.items():
-        if tensor.dim() == 4:  # keep the picture alive through all layers, which the default start does not
+        if tensor.dim() == 4:
             torch.nn.init.kaiming_normal_(tensor, nonlinearity="relu")
         if name.endswith("running_var"):
             tensor.uniform_(0.5, 1.5)
+    with torch.no_grad():
+        grey = 255 * torch.rand(1, 3, spec.input.height, spec.input.width)
+        locs, logits = network((grey - spec.input.mean[0]) / spec.input.std[0])
+    for heads, predictions, spread in ((_LOC, locs, 1.0), (_CONF, logits, 2.0)):
+        for name in _last_weights(state, heads):
+            state[name].mul_(spread / predictions.std())
     return state
+
+
+def _last_weights(state: dict[str, Tensor], heads: tuple[str, ...]) -> list[str]:
+    """The final convolution of each predictor under the names ``heads``."""
+    last: dict[str, str] = {}
+    for name, tensor in state.items():
+        head, level = name.split(".")[:2]
+        if head in heads and tensor.dim() == 4:
+            last[level] = name
+    return list(last.values())
 
 
 def save_random(path: Path, spec: ModelSpec | None = None, seed: int = 0) -> ModelSpec:
