@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ import cv2_enumerate_cameras
 import numpy as np
 import pytest
 
+from app.cli import main
 from app.core.errors import AppError
 from app.core.frames import Frame
 from app.core.sources import camera as camera_module
@@ -93,7 +95,7 @@ def capture(
         made: list[FakeCapture] = []  # noqa: RUF012 - fresh for each test
 
     devices(Listed(0, "Webcam", "/dev/video0", 0x046D, 0x0825))
-    monkeypatch.setattr(camera_module.cv2, "VideoCapture", Capture)
+    monkeypatch.setattr(cv2, "VideoCapture", Capture)
     monkeypatch.setattr(camera_module, "_check_device", lambda camera: None)
     yield Capture
     assert all(made.released for made in Capture.made)
@@ -106,6 +108,44 @@ def test_cameras_have_names_and_stable_ids(devices: Callable[..., None]) -> None
         (2, "Desk", "1234:abcd"),
         (4, "Camera 4", "4"),
     ]
+
+
+def test_formats_are_asked_for_only_on_request(devices: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def formats_of(path: str) -> tuple[str, ...]:
+        asked.append(path)
+        return ("640x480: MJPG 30 fps",)
+
+    monkeypatch.setattr(cameras_module, "formats_of", formats_of)
+    devices(Listed(0, "Webcam", "/dev/video0"), Listed(4, "Odd"))
+    assert [camera.formats for camera in list_cameras()] == [(), ()]
+    assert asked == []
+    assert [camera.formats for camera in list_cameras(ask_formats=True)] == [("640x480: MJPG 30 fps",), ()]
+    assert asked == ["/dev/video0"]
+
+
+def test_the_command_line_tells_formats_or_that_they_are_unknown(
+    devices: Callable[..., None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cameras_module, "formats_of", lambda path: ("1280x720: MJPG 30 fps", "640x480: YUYV 30 fps"))
+    devices(Listed(0, "Webcam", "/dev/video0", 0x046D, 0x0825), Listed(4, "Odd"))
+    assert main(["cameras"]) == 0
+    assert [line.strip() for line in capsys.readouterr().out.splitlines()][1:] == [
+        "0  Webcam  046d:0825",
+        "1280x720: MJPG 30 fps",
+        "640x480: YUYV 30 fps",
+        "4  Odd     Odd",
+        "formats unknown until the camera runs",
+    ]
+    assert main(["cameras", "--json", "-"]) == 0
+    first = json.loads(capsys.readouterr().out)["cameras"][0]
+    assert first == {
+        "index": 0,
+        "name": "Webcam",
+        "stable_id": "046d:0825",
+        "formats": ["1280x720: MJPG 30 fps", "640x480: YUYV 30 fps"],
+    }
 
 
 def test_two_of_one_model_are_told_apart(devices: Callable[..., None]) -> None:

@@ -1,4 +1,4 @@
-"""``ssd-viewer cameras``: which there are, without opening any."""
+"""``ssd-viewer cameras``: which there are, without starting any."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.cli.options import add_result_flags
 
 def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Console], int]:
     """Add the options; return what runs."""
-    parser.description = "Names, stable ids and formats of the cameras. No camera is opened."
+    parser.description = "Names, stable ids and formats of the cameras. No camera is started."
     add_result_flags(parser)
     return run
 
@@ -20,7 +20,7 @@ def run(_options: argparse.Namespace, console: Console) -> int:
     """List them."""
     from app.core.sources.cameras import list_cameras
 
-    cameras = list_cameras()
+    cameras = list_cameras(ask_formats=True)
     console.give(
         {
             "cameras": [
@@ -32,8 +32,10 @@ def run(_options: argparse.Namespace, console: Console) -> int:
     if not cameras:
         console.say("No camera is connected.")
         return 0
-    rows = [("N", "NAME", "STABLE ID", "FORMATS")]
-    rows += [(str(c.index), c.name, c.stable_id, ", ".join(c.formats) or "-") for c in cameras]
-    for line in table(rows):
+    lines = table([("N", "NAME", "STABLE ID"), *((str(c.index), c.name, c.stable_id) for c in cameras)])
+    console.say(lines[0])
+    for camera, line in zip(cameras, lines[1:], strict=True):
         console.say(line)
+        for offered in camera.formats or ("formats unknown until the camera runs",):
+            console.say(f"     {offered}")
     return 0

@@ -1,6 +1,6 @@
-"""Which cameras there are, without opening any: asking the system is quick, opening blocks and lights their lamps.
+"""Which cameras there are, without starting any: asking the system is quick, starting blocks and lights their lamps.
 
-Safe to call from any thread; on Windows it may take some hundred milliseconds, so not from the GUI's.
+Safe to call from any thread; it may take some hundred milliseconds, so not from the GUI's.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from app.core.errors import AppError
 from app.core.sources.base import CAMERA
+from app.core.sources.v4l2 import formats_of
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,8 @@ class CameraInfo:
         name: For people.
         stable_id: The same after a reboot or when plugged in again, as far as the system allows.
         backend: OpenCV's number of the interface (``cv2.CAP_V4L2``...).
-        formats: Sizes and rates, where the system tells them without opening the camera.
+        formats: Sizes with their pixel formats and rates, a line each, largest first; empty unless asked for, and where
+            the system tells them only to a program that starts the camera.
     """
 
     index: int
@@ -42,8 +44,12 @@ class CameraInfo:
         return CAMERA + self.stable_id
 
 
-def list_cameras() -> list[CameraInfo]:
-    """Cameras in the system's order; empty where there is none or the system cannot say."""
+def list_cameras(ask_formats: bool = False) -> list[CameraInfo]:
+    """Cameras in the system's order; empty where there is none or the system cannot say.
+
+    Args:
+        ask_formats: Fill in ``formats``; on Linux only.
+    """
     import cv2_enumerate_cameras
 
     backend = _backend()
@@ -59,7 +65,8 @@ def list_cameras() -> list[CameraInfo]:
         if stable_id in taken:  # two of one model, told apart by their place only
             stable_id = f"{stable_id}#{camera.index}"
         taken.add(stable_id)
-        cameras.append(CameraInfo(camera.index, camera.name or f"Camera {camera.index}", stable_id, backend))
+        formats = formats_of(camera.path) if ask_formats and camera.path else ()
+        cameras.append(CameraInfo(camera.index, camera.name or f"Camera {camera.index}", stable_id, backend, formats))
     return cameras
 
 
