@@ -100,9 +100,11 @@ def assert_same(ours: Detections, theirs: dict[str, Tensor]) -> None:
         free[partners[0]] = False
 
 
-def theirs_at(model: Any, image: Tensor, thresholds: tuple[float, ...]) -> list[dict[str, Tensor]]:
+def theirs_at(twins: Twins, image: Tensor, thresholds: tuple[float, ...]) -> list[dict[str, Tensor]]:
     """torchvision's detections at each threshold; its backbone, which knows no threshold, runs once."""
-    forward, features, results = model.backbone.forward, [], []
+    model, features, results = twins.theirs, [], []
+    model.detections_per_img = twins.spec.postprocess.max_detections
+    forward = model.backbone.forward
 
     def once(images: Tensor) -> Any:
         if not features:
@@ -122,7 +124,7 @@ def compare(twins: Twins, image: Tensor, thresholds: tuple[float, ...]) -> list[
     size = (image.shape[1], image.shape[2])
     locs, logits = twins.ours(network_input(image, twins.spec))
     passed = []
-    for threshold, theirs in zip(thresholds, theirs_at(twins.theirs, image, thresholds), strict=True):
+    for threshold, theirs in zip(thresholds, theirs_at(twins, image, thresholds), strict=True):
         rule = replace(twins.spec.postprocess, score_floor=threshold)
         spec = replace(twins.spec, postprocess=rule)
         wanted = DetectionFilter(0.0, rule.iou_threshold, None, rule.max_detections)
@@ -134,16 +136,16 @@ def compare(twins: Twins, image: Tensor, thresholds: tuple[float, ...]) -> list[
 
 
 @contextmanager
-def more_background(twins: Twins, by: float) -> Iterator[None]:
-    """More background in both networks: as few candidates as trained weights leave."""
+def more_of(twins: Twins, class_id: int, by: float) -> Iterator[None]:
+    """Both networks see more of one class everywhere; of 0, the background, for as few candidates as trained ones."""
     theirs = [m[-1] if isinstance(m, nn.Sequential) else m for m in twins.theirs.head.classification_head.module_list]
     ours = [m[-1] if isinstance(m, nn.Sequential) else m for m in cast(nn.ModuleList, twins.ours.get_submodule("conf"))]
     biases = [cast(Tensor, m.bias) for m in (*theirs, *ours)]
     for bias in biases:
-        bias.data[::91] += by
+        bias.data[class_id::91] += by
     yield
     for bias in biases:
-        bias.data[::91] -= by
+        bias.data[class_id::91] -= by
 
 
 @pytest.mark.usefixtures("no_gradients")
@@ -161,6 +163,14 @@ class TestSameDetections:
     @pytest.mark.parametrize("name", ["drawn", "000000047112", "000000199681"])
     def test_with_as_many_candidates_as_trained_weights_leave(self, twins: Twins, name: str) -> None:
         image = drawn_image() if name == "drawn" else photo(name)
-        with more_background(twins, 21.0):
+        with more_of(twins, 0, 21.0):
             at_floor, at_half = compare(twins, image, (0.01, 0.5))
         assert 10 < at_half < 200 < at_floor < 1500
+
+    def test_where_one_class_passes_more_than_its_share(self, twins: Twins) -> None:
+        """The best of each class by number, not of all: a crowd of one may not crowd out the others, nor grow."""
+        everything = replace(twins.spec, postprocess=replace(twins.spec.postprocess, max_detections=2000))
+        with more_of(twins, 17, 10.0), more_of(twins, 0, 14.0):
+            compare(replace(twins, spec=everything), drawn_image(), (0.1,))
+            _locs, logits = twins.ours(network_input(drawn_image(), twins.spec))
+        assert int((logits.softmax(-1)[..., 17] > 0.1).sum()) > 2 * twins.spec.postprocess.top_k
