@@ -85,7 +85,7 @@ def test_panel_from_top_to_bottom(table: Desk) -> None:
     table.open(VIDEO)
     table.qtbot.waitUntil(lambda: table.controller.model is not None)
     _resize(table, (900, 600))
-    bar = table.window.panel.scroll.verticalScrollBar()
+    bar = table.window.panel.scroll_area.verticalScrollBar()
     for value in range(0, bar.maximum() + bar.pageStep(), bar.pageStep()):
         bar.setValue(value)
         assert _faults(table.window) == []

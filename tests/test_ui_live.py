@@ -162,10 +162,12 @@ def test_broken_model_leaves_the_old_one_and_says_why(table: Desk, models: FakeM
         table.settings.set("model", "name", "broken")
         table.qtbot.waitUntil(banner.isVisible)
         assert banner.words[0] == "broken is cut short."
+        assert table.settings.current.model.name == "fake", "the panel shows what really runs"
         index = view.result.frame.index if view.result else 0
         table.qtbot.waitUntil(
             lambda: view.result is not None and view.result.model == "fake" and view.result.frame.index > index
         )
+    assert len(models.made) == 1, "the old one was not opened again"
 
 
 @pytest.mark.parametrize("name", ["missing.mp4", "text.mp4", "no-such-folder"])

@@ -492,3 +492,19 @@ def test_quitting_during_an_export_asks_first(table: Desk, tmp_path: Path, monke
     assert table.window.close()
     assert table.jobs[0].cancelled
     table.exports.running = False  # its end is not delivered to a closed window
+
+
+def test_stuck_call_does_not_keep_the_process_alive(repository: Path) -> None:
+    import subprocess
+
+    code = (
+        "import threading; from PySide6.QtCore import QTimer; from PySide6.QtWidgets import QApplication;"
+        "app = QApplication([]);"
+        "from app.core.settings import Settings; from app.ui.main import build_window;"
+        "window = build_window(app, Settings(), None); window.show();"
+        "window.background.run('stuck', threading.Event().wait, print);"
+        "QTimer.singleShot(100, window, window.close);"
+        "raise SystemExit(app.exec())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=repository, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr

@@ -28,6 +28,11 @@ def preload_torch() -> None:
     with _lock:
         if ending is None or "torch" in sys.modules:
             return
+        # These are loaded by the capture thread at the same time; while ours holds the system loader, theirs would
+        # wait for it with the interpreter's lock in hand.
+        import av  # noqa: F401
+        import cv2  # noqa: F401
+
         found = importlib.util.find_spec("torch")
         if found is None or found.origin is None:
             return

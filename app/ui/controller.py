@@ -7,6 +7,7 @@ what concerns the network or the source is passed on; thresholds, classes and co
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from fractions import Fraction
 from typing import Protocol
 
@@ -75,6 +76,8 @@ class LiveController(QObject):
     model_loading = Signal(str)
     model_ready = Signal(object)
     """ModelReady."""
+    model_lost = Signal()
+    """No model runs."""
     trouble = Signal(str, str, str, str)
     """kind ("error", "warning" or "info"), topic, message, hint."""
     solved = Signal(str)
@@ -97,6 +100,9 @@ class LiveController(QObject):
         self.loading = ""
         """Name of the model being loaded."""
         self.model: ModelReady | None = None
+        self._asked: ModelSettings | None = None
+        self._good: ModelSettings | None = None
+        self._reverting = False
         settings.changed.connect(self._setting_changed)
 
     # Commands
@@ -217,10 +223,10 @@ class LiveController(QObject):
             case SourceNote(message):
                 self.trouble.emit("info", "note", message, "")
             case ModelLoading(name):
-                self.loading = name
+                self.loading, self._asked = name, self._settings.current.model
                 self.model_loading.emit(name)
             case ModelReady():
-                self.loading, self.model = "", event
+                self.loading, self.model, self._good = "", event, self._asked
                 self.model_ready.emit(event)
             case ModelFailed(message, hint, kept):
                 self._model_failed(message, hint, kept)
@@ -236,8 +242,20 @@ class LiveController(QObject):
         self.loading = ""
         goes_on = f"{kept} goes on running." if kept else ""
         if kept and self.model is not None:
+            if self._good is not None:
+                self._show_model(self._good)
             self.model_ready.emit(self.model)
+        else:
+            self.model = None
+            self.model_lost.emit()
         self.trouble.emit("error", "model", message, f"{hint} {goes_on}".strip())
+
+    def _show_model(self, model: ModelSettings) -> None:
+        """The settings say again what really runs."""
+        self._reverting = True
+        for field in fields(model):
+            self._settings.set("model", field.name, getattr(model, field.name))
+        self._reverting = False
 
     # From the settings
 
@@ -245,7 +263,7 @@ class LiveController(QObject):
         session, settings = self.session, self._settings.current
         if session is None:
             return
-        if section == "model":
+        if section == "model" and not self._reverting:
             session.switch_model(settings.model)
         elif (section, name) == ("detection", "iou"):
             session.set_iou(settings.detection.iou)

@@ -5,28 +5,25 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QEvent, Qt, QTimer
+from PySide6.QtCore import QByteArray, QEvent, Qt
 from PySide6.QtGui import QCloseEvent, QColor, QResizeEvent
 from PySide6.QtWidgets import QMainWindow, QVBoxLayout, QWidget
 
-from app.core.frames import FrameResult, SourceInfo
-from app.core.live.events import ModelReady
 from app.core.settings import Choices
 from app.core.sources.open import kind_of
 from app.ui.actions import dress_actions, make_actions
 from app.ui.ask import confirmed
 from app.ui.background import Background
-from app.ui.banner import Kind
 from app.ui.camera_menu import CameraMenu, ListCameras, list_cameras_now
 from app.ui.commands import Commands, sample_clip
 from app.ui.controller import LiveController
 from app.ui.drop_target import DropTarget
 from app.ui.export_dialog import ExportDialog
 from app.ui.export_runner import ExportRunner
-from app.ui.figures import badge, cells, source_words
 from app.ui.icons import app_icon
 from app.ui.key_guard import keeps_key
 from app.ui.model_shelf import ModelShelf
+from app.ui.presenter import Presenter
 from app.ui.settings_model import SettingsModel
 from app.ui.settings_panel import SettingsPanel
 from app.ui.split import Split
@@ -36,9 +33,7 @@ from app.ui.theme import Theme
 from app.ui.top_bar import TopBar
 
 _log = logging.getLogger(__name__)
-_FIGURES_EVERY_MS = 250
 _TITLE = "ssd-viewer"
-_IDLE = "Ready. F1 shows the keyboard shortcuts."
 _STOP_S = 3.0
 
 
@@ -75,14 +70,11 @@ class MainWindow(QMainWindow):
         self.status = StatusBar(theme)
         self._build()
         self.drops = DropTarget(self)
+        self.presenter = Presenter(controller, self.stage, self.panel, self.status, shelf, self._try_again)
         self._connect()
-        self._timer = QTimer(self)
-        self._timer.setInterval(_FIGURES_EVERY_MS)
-        self._timer.timeout.connect(self._show_figures)
         self._dress()
         self._take_settings()
         self._show_panel_state()
-        self.status.set_cell("source", _IDLE)
 
     # Opening and closing
 
@@ -143,11 +135,12 @@ class MainWindow(QMainWindow):
             widget.setVisible(not full)
         self.stage.set_fullscreen(full)
         self.split.set_wanted(not full and self.settings.current.window.show_panel)
+        state = Qt.WindowState.WindowFullScreen
         if full:
             self.split.open_panel(False)
-            self.showFullScreen()
+            self.setWindowState(self.windowState() | state)
         else:
-            self.showNormal()
+            self.setWindowState(self.windowState() & ~state)  # a maximised window is maximised again
 
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.ShortcutOverride and keeps_key(self.focusWidget(), event):
@@ -169,7 +162,7 @@ class MainWindow(QMainWindow):
         ):
             event.ignore()
             return
-        self._timer.stop()
+        self.presenter.stop()
         geometry = bytes(self.saveGeometry().toBase64().data()).decode("ascii")
         self.hide()
         self.settings.set("window", "geometry", geometry)
@@ -201,17 +194,7 @@ class MainWindow(QMainWindow):
 
     def _connect(self) -> None:
         controller, stage = self.controller, self.stage
-        stage.view.on_painted = controller.painted
-        controller.frame.connect(self._show_frame)
-        controller.opening.connect(self._source_opening)
-        controller.opened.connect(self._source_opened)
-        controller.closed.connect(self._source_closed)
-        controller.paused.connect(stage.playback.set_paused)
-        controller.model_loading.connect(self._model_loading)
-        controller.model_ready.connect(self._model_ready)
-        controller.model_ready.connect(self._ask_devices, Qt.ConnectionType.SingleShotConnection)
-        controller.trouble.connect(self._trouble)
-        controller.solved.connect(stage.banner.solved)
+        self.presenter.title.connect(self._show_title)
         stage.playback.play_toggled.connect(controller.toggle_pause)
         stage.playback.step.connect(controller.step)
         stage.playback.seek.connect(controller.seek)
@@ -230,73 +213,12 @@ class MainWindow(QMainWindow):
         self.settings.changed.connect(self._setting_changed)
         self.theme.changed.connect(self._dress)
 
-    def _show_frame(self, result: FrameResult) -> None:
-        self.stage.view.show_result(result)
-        if result.frame.pts_s is not None:
-            self.stage.playback.set_position(result.frame.pts_s)
-
-    def _source_opening(self, uri: str) -> None:
-        self.stage.show_picture()
-        self.stage.view.clear()
-        self.stage.view.set_badge("", "Opening…")
-        self.status.clear()
-        self._timer.start()
-
-    def _source_opened(self, info: SourceInfo) -> None:
-        self.setWindowTitle(f"{info.name} — {_TITLE}")
-        self.stage.playback.set_source(info)
+    def _show_title(self, source: str) -> None:
+        self.setWindowTitle(f"{source} — {_TITLE}" if source else _TITLE)
         self.stage.playback.set_loop(self.settings.current.source.loop)
-        self.status.set_cell("source", source_words(info), info.name)
-        self._show_figures()
-
-    def _source_closed(self) -> None:
-        self._timer.stop()
-        self.setWindowTitle(_TITLE)
-        self.stage.show_start()
-        self.status.clear()
-        self.status.set_cell("source", _IDLE)
-
-    def _model_loading(self, name: str) -> None:
-        self.stage.view.set_demo(False)
-        self.status.set_cell("model", f"Loading {name}…")
-        self._show_figures()
-
-    def _model_ready(self, model: ModelReady) -> None:
-        self.stage.view.set_demo(model.spec.demo)
-        words = "  ·  ".join((model.spec.name, model.device, model.precision))
-        self.status.set_cell("model", words, "\n".join((model.spec.title or words, *model.notes)))
-        self.panel.set_classes(model.spec.labels)
-        self.stage.banner.solved("model")
-        if model.notes:
-            self.stage.banner.tell("info", model.notes[0], " ".join(model.notes[1:]), topic="model")
-        self._show_figures()
-
-    def _ask_devices(self) -> None:
-        """Once a model runs: by then the library that knows the devices is loaded anyway."""
-        self.shelf.refresh_devices()
-
-    def _trouble(self, kind: str, topic: str, message: str, hint: str) -> None:
-        shown: Kind = "error" if kind == "error" else "warning" if kind == "warning" else "info"
-        again = ("Try again", self._try_again) if (kind, topic) == ("error", "source") else None
-        self.stage.banner.tell(shown, message, hint, topic=topic, action=again)
-        if again and self.stage.view.result is None:
-            self.stage.show_start()
 
     def _try_again(self) -> None:
         self.open_source(self.controller.uri)
-
-    def _show_figures(self) -> None:
-        stats, info = self.controller.stats(), self.controller.info
-        note = f"Loading {self.controller.loading}…" if self.controller.loading else ""
-        if info is None:
-            note = "Opening…" if self.controller.is_opening else ""
-        if stats is None:
-            self.stage.view.set_badge("", note)
-            return
-        paused = self.controller.is_paused
-        self.stage.view.set_badge("Paused" if paused else badge(stats), note)
-        for name, words in cells(stats, info is None or info.kind in ("camera", "stream")).items():
-            self.status.set_cell(name, words)
 
     def _loop_toggled(self, on: bool) -> None:
         self.settings.set("source", "loop", on)

@@ -17,7 +17,7 @@ from pytestqt.qtbot import QtBot
 from app.core.channels import LatestSlot
 from app.core.export.request import ExportCancelledError, ExportProgress, ExportReport, ExportRequest
 from app.core.frames import Frame, FrameResult, SourceInfo
-from app.core.live.events import LiveEvent, LiveState, ModelReady, SourceOpened, StateChanged
+from app.core.live.events import LiveEvent, LiveState, ModelLoading, ModelReady, SourceOpened, StateChanged
 from app.core.settings import Choices, DetectionSettings, ModelSettings, Settings
 from app.core.sources.base import SourceOptions
 from app.core.stats import LiveStats
@@ -87,6 +87,7 @@ class FakeSession:
         """The source turned out to be ``info``."""
         self.on_event(SourceOpened(info))
         if model:
+            self.on_event(ModelLoading("demo"))
             self.on_event(ModelReady(SPEC, "torch_cpu", "cpu", "fp32", (), 0.1))
         self.enter(LiveState.RUNNING)
 

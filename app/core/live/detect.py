@@ -68,6 +68,7 @@ class DetectStage:
         self._lock = threading.Lock()
         self._request: ModelSettings | None = model
         self._detector: Detector | None = None
+        self._running: ModelSettings | None = None
         self._failures = 0
         self.wanted: ModelSettings | None = model
         self.worker = Worker("detect", self._run, self._broken)
@@ -119,7 +120,7 @@ class DetectStage:
                 self._route.detector_ready()
             return
         self._close()
-        self._detector, self._failures = detector, 0
+        self._detector, self._running, self._failures = detector, model, 0
         took_s = time.monotonic() - begun
         self._emit(
             ModelReady(
@@ -151,13 +152,13 @@ class DetectStage:
         )
 
     def _forget(self, model: ModelSettings | None) -> None:
-        """Let the same model be asked for again: it failed."""
+        """Let the same model be asked for again: it failed. The one that goes on need not be opened again."""
         with self._lock:
             if self.wanted == model and self._request is None:
-                self.wanted = None
+                self.wanted = self._running
 
     def _close(self) -> None:
-        detector, self._detector = self._detector, None
+        detector, self._detector, self._running = self._detector, None, None
         if detector is not None:
             detector.close()
 

@@ -1,0 +1,139 @@
+"""Shows on the widgets what the live session says: pictures, sources, models, troubles, figures. GUI thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
+
+from app.core.frames import FrameResult, SourceInfo
+from app.core.live.events import ModelReady
+from app.ui.banner import Kind
+from app.ui.controller import LiveController
+from app.ui.figures import badge, cells, source_words
+from app.ui.model_shelf import ModelShelf
+from app.ui.settings_panel import SettingsPanel
+from app.ui.stage import Stage
+from app.ui.status_bar import StatusBar
+
+_FIGURES_EVERY_MS = 250
+_IDLE = "Ready. F1 shows the keyboard shortcuts."
+_NO_MODEL = "No detector"
+
+
+class Presenter(QObject):
+    """From the controller's signals to stage, panel and status bar.
+
+    Args:
+        controller: Speaks.
+        stage: Picture, banner, playback bar.
+        panel: Gets the running model's classes.
+        status: Gets the figures.
+        shelf: Asked for the devices once a model runs; by then the library that knows them is loaded anyway.
+        retry: Opens the present source again.
+    """
+
+    title = Signal(str)
+    """Name of the source; "" for none."""
+
+    def __init__(
+        self,
+        controller: LiveController,
+        stage: Stage,
+        panel: SettingsPanel,
+        status: StatusBar,
+        shelf: ModelShelf,
+        retry: Callable[[], None],
+    ) -> None:
+        super().__init__()
+        self._controller, self._stage, self._panel, self._status = controller, stage, panel, status
+        self._retry = retry
+        self._timer = QTimer(self)
+        self._timer.setInterval(_FIGURES_EVERY_MS)
+        self._timer.timeout.connect(self._show_figures)
+        stage.view.on_painted = controller.painted
+        controller.frame.connect(self._show_frame)
+        controller.opening.connect(self._source_opening)
+        controller.opened.connect(self._source_opened)
+        controller.closed.connect(self._nothing_to_show)
+        controller.paused.connect(stage.playback.set_paused)
+        controller.model_loading.connect(self._model_loading)
+        controller.model_ready.connect(self._model_ready)
+        controller.model_ready.connect(shelf.refresh_devices, Qt.ConnectionType.SingleShotConnection)
+        controller.model_lost.connect(self._model_lost)
+        controller.trouble.connect(self._trouble)
+        controller.solved.connect(stage.banner.solved)
+        status.set_cell("source", _IDLE)
+
+    def stop(self) -> None:
+        """The window closes."""
+        self._timer.stop()
+
+    def _show_frame(self, result: FrameResult) -> None:
+        self._stage.view.show_result(result)
+        if result.frame.pts_s is not None:
+            self._stage.playback.set_position(result.frame.pts_s)
+
+    def _source_opening(self, _uri: str) -> None:
+        self._stage.show_picture()
+        self._stage.view.clear()
+        self._clear_figures("")
+        self._show_figures()
+        self._timer.start()
+
+    def _source_opened(self, info: SourceInfo) -> None:
+        self.title.emit(info.name)
+        self._stage.playback.set_source(info)
+        self._status.set_cell("source", source_words(info), info.name)
+        self._show_figures()
+
+    def _nothing_to_show(self) -> None:
+        self._timer.stop()
+        self.title.emit("")
+        self._stage.show_start()
+        self._clear_figures(_IDLE)
+        self._status.set_cell("model", "")
+
+    def _clear_figures(self, source: str) -> None:
+        for name in ("camera", "detector", "screen", "age", "drops"):
+            self._status.set_cell(name, "")
+        self._status.set_cell("source", source)
+
+    def _model_loading(self, name: str) -> None:
+        self._stage.view.set_demo(False)
+        self._status.set_cell("model", f"Loading {name}…")
+        self._show_figures()
+
+    def _model_ready(self, model: ModelReady) -> None:
+        self._stage.view.set_demo(model.spec.demo)
+        words = "  ·  ".join((model.spec.name, model.device, model.precision))
+        self._status.set_cell("model", words, "\n".join((model.spec.title or words, *model.notes)))
+        self._panel.set_classes(model.spec.labels)
+        self._stage.banner.solved("model")
+        if model.notes:
+            self._stage.banner.tell("info", model.notes[0], " ".join(model.notes[1:]), topic="model")
+        self._show_figures()
+
+    def _model_lost(self) -> None:
+        self._stage.view.set_demo(False)
+        self._status.set_cell("model", _NO_MODEL, "Choose a model in the settings.")
+        self._show_figures()
+
+    def _trouble(self, kind: str, topic: str, message: str, hint: str) -> None:
+        shown: Kind = "error" if kind == "error" else "warning" if kind == "warning" else "info"
+        failed = (kind, topic) == ("error", "source")
+        action = ("Try again", self._retry) if failed else None
+        self._stage.banner.tell(shown, message, hint, topic=topic, action=action)
+        if failed and self._stage.view.result is None:
+            self._nothing_to_show()
+
+    def _show_figures(self) -> None:
+        controller, view = self._controller, self._stage.view
+        stats, info = controller.stats(), controller.info
+        if info is None or stats is None:
+            view.set_badge("", "Opening…" if controller.is_opening else "")
+            return
+        note = f"Loading {controller.loading}…" if controller.loading else ""
+        view.set_badge("Paused" if controller.is_paused else badge(stats), note)
+        for name, words in cells(stats, info.kind in ("camera", "stream")).items():
+            self._status.set_cell(name, words)
