@@ -13,14 +13,11 @@ from typing import cast
 from urllib.parse import urlsplit
 
 import av
-import av.logging
 
 from app.core.errors import AppError
 from app.core.frames import Frame, SourceInfo
 from app.core.sources.base import SourceLostError, SourceOptions, frame_from_bgra, redact
 from app.core.sources.upright import Image
-
-av.logging.set_level(av.logging.PANIC)  # also: FFmpeg's own messages would show the URL's password
 
 log = logging.getLogger(__name__)
 

@@ -1,6 +1,10 @@
 """Video files through PyAV: upright pictures with exact times, frame-accurate seeking, damage skipped and counted.
 
 Used by one thread: ``ssdv-capture`` in the window, ``ssdv-export-read`` in an export.
+
+PyAV's log level is left alone: by default it swallows what FFmpeg says. Setting any level routes FFmpeg's messages
+through Python, where a decoder thread that has something to say waits for the interpreter lock while the thread that
+holds the lock, closing the decoder, waits for that thread: the program hangs.
 """
 
 from __future__ import annotations
@@ -15,7 +19,6 @@ from pathlib import Path
 from typing import cast
 
 import av
-import av.logging
 import numpy as np
 from av.sidedata.sidedata import Type as SideDataType
 
@@ -23,8 +26,6 @@ from app.core.errors import AppError
 from app.core.frames import Frame, ImageBGR, SourceInfo
 from app.core.sources.base import frame_from_bgra, redact
 from app.core.sources.upright import Image, Orientation
-
-av.logging.set_level(av.logging.PANIC)  # FFmpeg writes hundreds of lines on damaged media straight to fd 2
 
 log = logging.getLogger(__name__)
 
