@@ -18,6 +18,7 @@ import pytest
 import torch
 
 import detector.runtime.open as open_module
+import detector.runtime.openvino as openvino_engine
 from detector.detections import Candidates, DetectionFilter
 from detector.errors import DetectorError
 from detector.runtime import openvino_runtime, torch_cuda
@@ -171,6 +172,21 @@ def test_a_closed_detector_frees_its_network(name: str, entry: ShelfEntry, monke
     assert len(networks) == rounds
     assert [ref() for ref in networks] == [None] * rounds
     assert [ref() for ref in weights] == [None] * rounds
+
+
+def test_converting_leaves_no_types_behind(entry: ShelfEntry, monkeypatch: pytest.MonkeyPatch) -> None:
+    def left() -> Any:
+        units: Any = torch.jit._state._python_cu
+        return units.get_class("__torch__.detector.models.ultraface.UltraFace")
+
+    forget = openvino_engine._forget_traces
+    forget(torch)
+    OpenVinoDetector(entry, "fp32").close()
+    assert left() is None
+    monkeypatch.setattr(openvino_engine, "_forget_traces", lambda _torch: None)
+    OpenVinoDetector(entry, "fp32").close()
+    assert left() is not None  # what would stay, and grow, without
+    forget(torch)
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
