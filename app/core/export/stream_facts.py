@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -46,6 +48,7 @@ class StreamFacts:
         sample_aspect: Width of a stored pixel over its height; None when unknown.
         stored_size: (width, height) before any turning.
         colour: Tags to carry.
+        common_clock: Ticks a second in which the times of this stream and of the sound are whole.
         language: Of the stream, three letters; "" when not given.
     """
 
@@ -56,6 +59,7 @@ class StreamFacts:
     sample_aspect: Fraction | None
     stored_size: tuple[int, int]
     colour: ColourTags
+    common_clock: int = 1000
     language: str = ""
 
 
@@ -72,7 +76,7 @@ def stream_facts(container: av.container.InputContainer) -> StreamFacts:
     start_s = Fraction(0) if stream.start_time is None else stream.start_time * stream.time_base
     origin_s = min(start_s, Fraction(0))
     if container.format.flags & _FREE_CLOCK:
-        origin_s = Fraction(container.start_time or 0, av.time_base)
+        origin_s = min([start_s, *map(_start_of, container.streams.audio)])
     end_s = None if not stream.duration else start_s + stream.duration * stream.time_base
     return StreamFacts(
         time_base=_clock(stream.time_base),
@@ -82,14 +86,28 @@ def stream_facts(container: av.container.InputContainer) -> StreamFacts:
         sample_aspect=stream.sample_aspect_ratio or None,
         stored_size=(context.width, context.height),
         colour=_colour(context),
+        common_clock=_common_clock(stream.time_base, [sound.rate for sound in container.streams.audio]),
         language=stream.metadata.get("language", ""),
     )
+
+
+def _start_of(stream: av.VideoStream | av.AudioStream) -> Fraction:
+    """When a stream begins, exact (the container's own start is rounded to microseconds); unknown is never first."""
+    if stream.start_time is None or stream.time_base is None:
+        return Fraction(10**9)
+    return stream.start_time * stream.time_base
 
 
 def _clock(time_base: Fraction) -> Fraction:
     """A clock of whole ticks a second in which every time of ``time_base`` is exact, as far as MP4 can count."""
     ticks = time_base.denominator
     return Fraction(1, ticks if ticks <= _MAX_TICKS_PER_S else 1_000_000)
+
+
+def _common_clock(time_base: Fraction, sound_rates: Sequence[int]) -> int:
+    ticks = _clock(time_base).denominator
+    whole = math.lcm(ticks, *(rate for rate in sound_rates if rate > 0))
+    return whole if whole <= _MAX_TICKS_PER_S else max(ticks, 1000)
 
 
 def _colour(context: av.VideoCodecContext) -> ColourTags:

@@ -53,13 +53,18 @@ class VideoFile:
         self._part = PartFile(target)
         try:
             self._source = av.open(str(source), metadata_errors="replace")
-            self._copy = av.open(self._part.file, "w", format="mp4")
+            self._facts = stream_facts(self._source)
+            # MP4 states when each track starts in ticks of a clock of its own, by default milliseconds: too coarse.
+            clock = {"movie_timescale": str(self._facts.common_clock)}
+            self._copy = av.open(self._part.file, "w", format="mp4", container_options=clock)
         except BaseException:
             self._part.discard()
             raise
         self._stream: av.VideoStream | None = None
         self._durations: dict[int, int] = {}
         self._last: tuple[int, int] | None = None  # pts, ticks since the one before
+        self._first: tuple[int, int] | None = None  # pts and dts of the first packet
+        self._end = 0
         self._frames = 0
         self._moved_stamps = 0
         self._resized = 0
@@ -98,7 +103,9 @@ class VideoFile:
         try:
             with self._explained():
                 self._set_last_duration()
-                self._mux(self._stream.encode(None))
+                left = self._stream.encode(None)
+                self._close_duration(left)
+                self._mux(left)
                 self._sound.advance(None)
                 self._copy.close()
         except BaseException:
@@ -118,7 +125,7 @@ class VideoFile:
     # -- opening ----------------------------------------------------------------------------------------------------
 
     def _begin(self, image: ImageBGR) -> None:
-        facts = self._facts = stream_facts(self._source)
+        facts = self._facts
         height, width = image.shape[:2]
         plan = self._plan = plan_encoder(width, height, facts)
         self.encoder = plan.name
@@ -171,10 +178,31 @@ class VideoFile:
         plan, facts = self._plan, self._facts
         ticks = step or round(1 / plan.rate / plan.time_base)
         if facts.end_s is not None and self._frames == self._frame_count:
-            ticks = round((facts.end_s - facts.origin_s) / plan.time_base) - pts
+            promised = round((facts.end_s - facts.origin_s) / plan.time_base) - pts
+            ticks = promised if promised > 0 else ticks
         self._durations[pts] = max(1, ticks)
+        self._end = pts + self._durations[pts]
+
+    def _close_duration(self, left: list[av.Packet[Any]]) -> None:
+        """Make the decoding times span what the presentation times span: MP4 states both, and players take the less.
+
+        They differ where B-frames change the order and the rate varies; the packet decoded last makes up for it.
+        """
+        if not left or left[-1].pts is None or left[-1].dts is None:
+            return
+        self._note_first(left)
+        assert self._first is not None  # the last has its times, so has the first
+        pts, dts = self._first
+        ticks = (self._end - pts) - (left[-1].dts - dts)
+        if ticks > 0:
+            self._durations[left[-1].pts] = ticks
+
+    def _note_first(self, packets: list[av.Packet[Any]]) -> None:
+        if self._first is None and packets and packets[0].pts is not None and packets[0].dts is not None:
+            self._first = packets[0].pts, packets[0].dts
 
     def _mux(self, packets: list[av.Packet[Any]]) -> None:
+        self._note_first(packets)
         for packet in packets:
             if packet.pts is not None:
                 # The encoder passes times but no durations, and MP4 takes the last one's from the packet.
