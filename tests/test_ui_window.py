@@ -87,13 +87,34 @@ def test_camera_has_no_seek_bar_but_pauses(table: Desk) -> None:
         ("jump_forward", [("seek", Fraction(5))]),
         ("jump_back", [("seek", Fraction(0))]),
         ("rewind", [("seek", Fraction(0))]),
-        ("loop", [("set_loop", True)]),
     ],
 )
 def test_playback_actions(table: Desk, action: str, expected: list[tuple[object, ...]]) -> None:
     session = table.open(VIDEO)
     table.window.actions_by_name[action].trigger()
     assert session.calls[1:] == expected
+
+
+def test_loop_is_told_and_remembered(table: Desk) -> None:
+    session = table.open(VIDEO)
+    table.window.actions_by_name["loop"].trigger()
+    assert session.calls[-1] == ("set_loop", True)
+    assert table.settings.current.source.loop
+    assert table.window.stage.playback.loop.isChecked()
+    table.window.stage.playback.loop.click()
+    assert session.calls[-1] == ("set_loop", False)
+
+
+def test_sample_loops_without_changing_the_settings(table: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.ui.commands.sample_clip", lambda: Path(__file__))
+    table.window.actions_by_name["sample"].trigger()
+    table.session.open_as(VIDEO)
+    table.qtbot.waitUntil(lambda: table.controller.info is VIDEO)
+    assert table.session.calls[0][2].loop  # type: ignore[attr-defined] # SourceOptions
+    assert table.window.stage.playback.loop.isChecked()
+    assert table.settings.current.source == SourceSettings()
+    table.window.actions_by_name["loop"].trigger()
+    assert table.session.calls[-1] == ("set_loop", False)
 
 
 def test_space_pauses_and_goes_on(table: Desk) -> None:
@@ -203,6 +224,18 @@ def test_demo_is_labelled_and_another_model_is_not(table: Desk) -> None:
     assert table.window.status.shown()["model"] == "faces  ·  cpu  ·  bf16"
 
 
+def test_demo_stays_labelled_after_a_source_that_failed(table: Desk) -> None:
+    session = table.open(VIDEO)
+    view = table.window.stage.view
+    table.qtbot.waitUntil(lambda: view.is_demo)
+    table.window.open_source("/films/none.mp4")
+    session.on_event(SourceTrouble("none.mp4: no such file.", "", retrying=False))
+    table.qtbot.waitUntil(table.window.stage.start.isVisible)
+    table.window.open_source("/films/street.mp4")
+    assert view.is_demo, "the model is still loaded, so it is not announced again"
+    assert table.window.status.shown()["model"].startswith("demo")
+
+
 def test_notes_of_the_engine_are_shown(table: Desk) -> None:
     session = table.open(VIDEO)
     note = "No GPU was found; the CPU is used."
@@ -228,6 +261,7 @@ def test_closing_the_source(table: Desk) -> None:
     session = table.open(VIDEO)
     table.window.actions_by_name["close_source"].trigger()
     assert session.names()[-1] == "stop"
+    assert table.settings.current.source.last == "", "it is not opened again at the next start"
     assert table.window.stage.start.isVisible()
     assert not table.window.stage.playback.isVisible()
     again = table.open(VIDEO)

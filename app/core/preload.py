@@ -15,11 +15,27 @@ import sys
 import threading
 from pathlib import Path
 
+from app.core.settings import ModelSettings
+from detector.errors import DetectorError
+
 log = logging.getLogger(__name__)
 
 _ENDING = {"linux": ".so", "darwin": ".dylib"}
 _LIBRARIES = ("libtorch_cpu", "libtorch", "libtorch_python")
 _lock = threading.Lock()
+
+
+def preload_for(model: ModelSettings) -> None:
+    """As ``preload_torch``, where the model needs torch. What is wrong with the model its opening will say."""
+    from app.core.paths import models_dir
+    from detector.shelf import Shelf, bundled_dir
+
+    try:
+        needed = Shelf(models_dir(), bundled_dir()).find(model.name).spec.architecture != "openvino-ir"
+    except DetectorError:
+        return
+    if needed:
+        preload_torch()
 
 
 def preload_torch() -> None:

@@ -74,8 +74,7 @@ class Commands(QObject):
     def do_sample(self) -> None:
         if sample_clip().exists():
             self._window.settings.set("model", "name", "demo")
-            self._window.settings.set("source", "loop", True)
-            self._window.open_source(str(sample_clip()))
+            self._window.controller.open(str(sample_clip()), sample=True)
 
     def do_close_source(self) -> None:
         self._window.controller.close_source()
@@ -101,8 +100,7 @@ class Commands(QObject):
         self._window.controller.seek(0.0)
 
     def do_loop(self) -> None:
-        settings = self._window.settings
-        settings.set("source", "loop", not settings.current.source.loop)
+        self._window.set_loop(not self._window.controller.looping)
 
     # Detection
 

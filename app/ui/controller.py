@@ -7,7 +7,7 @@ what concerns the network or the source is passed on; thresholds, classes and co
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from fractions import Fraction
 from typing import Protocol
 
@@ -97,6 +97,9 @@ class LiveController(QObject):
         """Carries the session's calls; None without a session."""
         self.info: SourceInfo | None = None
         self.uri = ""
+        self._sample = False
+        self.looping = False
+        """Whether a file starts again at its end."""
         self.loading = ""
         """Name of the model being loaded."""
         self.model: ModelReady | None = None
@@ -107,12 +110,12 @@ class LiveController(QObject):
 
     # Commands
 
-    def open(self, uri: str) -> None:
-        """Look at ``uri`` instead of what is looked at now."""
+    def open(self, uri: str, sample: bool = False) -> None:
+        """Look at ``uri`` instead of what is looked at now; the sample loops, and is not remembered."""
         if self.bridge is not None:
             self.bridge.drain()  # what was said of the source before
         self.info = None
-        self.uri = uri
+        self.uri, self._sample = uri, sample
         self.shown_s = 0.0
         if self.session is None:
             bridge = Bridge(self._pull, self._on_event)
@@ -120,10 +123,13 @@ class LiveController(QObject):
             self.session = self._make_session(bridge.results_ready, bridge.event)
         self.opening.emit(uri)
         settings = self._settings.current
-        self.session.start(uri, SourceOptions.from_settings(settings.source), settings.model, settings.detection)
+        self.looping = sample or settings.source.loop
+        options = replace(SourceOptions.from_settings(settings.source), loop=self.looping)
+        self.session.start(uri, options, settings.model, settings.detection)
 
     def close_source(self) -> None:
-        """Stop looking. The session's threads end by themselves; nothing here waits for them."""
+        """Stop looking, also at the next start. The session's threads end by themselves; nothing waits for them."""
+        self._settings.set("source", "last", "")
         session, bridge = self.session, self.bridge
         self.session = self.bridge = None
         self._forget()
@@ -164,6 +170,12 @@ class LiveController(QObject):
             self.seek(min(shown + seconds, max(0.0, float(self.info.duration_s) - 0.05)))
         else:
             self.seek(shown + seconds)
+
+    def set_loop(self, loop: bool) -> None:
+        """Whether the file starts again at its end."""
+        self.looping = loop
+        if self.session is not None:
+            self.session.set_loop(loop)
 
     def painted(self, result: FrameResult) -> None:
         """A result is on the screen; counts frame age and screen rate."""
@@ -216,7 +228,8 @@ class LiveController(QObject):
             case SourceOpened(info):
                 self.info = info
                 self.solved.emit("source")
-                self._settings.remember_source(self.uri)
+                if not self._sample:
+                    self._settings.remember_source(self.uri)
                 self.opened.emit(info)
             case SourceTrouble(message, hint, retrying):
                 self.trouble.emit("warning" if retrying else "error", "source", message, hint)
@@ -268,7 +281,7 @@ class LiveController(QObject):
         elif (section, name) == ("detection", "iou"):
             session.set_iou(settings.detection.iou)
         elif (section, name) == ("source", "loop"):
-            session.set_loop(settings.source.loop)
+            self.set_loop(settings.source.loop)
         elif section == "source" and name in _REOPENING and self.uri.startswith("camera:"):
             self.open(self.uri)
 

@@ -12,6 +12,7 @@ from typing import Protocol
 from PySide6.QtCore import QObject, Signal
 
 from app.core.export.request import ExportCancelledError, ExportProgress, ExportReport, ExportRequest
+from app.core.preload import preload_for
 from app.ui.background import Background
 from app.ui.bridge import Wake
 
@@ -31,6 +32,7 @@ def make_job(request: ExportRequest, on_progress: Callable[[ExportProgress], Non
     """The real job; loads PyAV, so called on the worker."""
     from app.core.export.job import ExportJob
 
+    preload_for(request.model)
     return ExportJob(request, on_progress)
 
 

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QApplication
 from app.core.live.detect import open_model
 from app.core.live.events import LiveEvent
 from app.core.paths import models_dir, settings_file
-from app.core.preload import preload_torch
+from app.core.preload import preload_for
 from app.core.settings import ModelSettings, Settings
 from app.core.settings_store import load_settings, save_settings
 from app.ui.background import Background
@@ -43,8 +43,7 @@ def make_session(on_results_ready: Callable[[], None], on_event: Callable[[LiveE
 
 def _open_model(model: ModelSettings) -> Detector:
     """Opens a model (detect thread); torch's libraries first, without stopping the window."""
-    if open_shelf().find(model.name).spec.architecture != "openvino-ir":
-        preload_torch()
+    preload_for(model)
     return open_model(model)
 
 

@@ -120,6 +120,12 @@ class MainWindow(QMainWindow):
         """The dialog last opened."""
         return self._export
 
+    def set_loop(self, loop: bool) -> None:
+        """Whether files start again at their end; remembered."""
+        self.controller.set_loop(loop)
+        self.settings.set("source", "loop", loop)
+        self.stage.playback.set_loop(loop)
+
     # Looks
 
     def toggle_panel(self) -> None:
@@ -198,7 +204,7 @@ class MainWindow(QMainWindow):
         stage.playback.play_toggled.connect(controller.toggle_pause)
         stage.playback.step.connect(controller.step)
         stage.playback.seek.connect(controller.seek)
-        stage.playback.loop_toggled.connect(self._loop_toggled)
+        stage.playback.loop_toggled.connect(self.set_loop)
         self.panel.add_model.connect(self._commands.do_import_model)
         stage.start.open_camera.connect(self._commands.do_cameras)
         stage.start.open_file.connect(self._commands.do_open_file)
@@ -215,13 +221,10 @@ class MainWindow(QMainWindow):
 
     def _show_title(self, source: str) -> None:
         self.setWindowTitle(f"{source} — {_TITLE}" if source else _TITLE)
-        self.stage.playback.set_loop(self.settings.current.source.loop)
+        self.stage.playback.set_loop(self.controller.looping)
 
     def _try_again(self) -> None:
         self.open_source(self.controller.uri)
-
-    def _loop_toggled(self, on: bool) -> None:
-        self.settings.set("source", "loop", on)
 
     def _models_listed(self, choices: Choices) -> None:
         self._models = choices
@@ -251,7 +254,7 @@ class MainWindow(QMainWindow):
     def _take_settings(self) -> None:
         settings = self.settings.current
         self._apply_look()
-        self.stage.playback.set_loop(settings.source.loop)
+        self.stage.playback.set_loop(self.controller.looping)
         self.stage.start.set_recent(settings.source.recent)
         self.camera_menu.set_recent(settings.source.recent)
 

@@ -78,6 +78,8 @@ class Presenter(QObject):
         self._stage.show_picture()
         self._stage.view.clear()
         self._clear_figures("")
+        if self._controller.model is not None:
+            self._show_model(self._controller.model)
         self._show_figures()
         self._timer.start()
 
@@ -104,10 +106,13 @@ class Presenter(QObject):
         self._status.set_cell("model", f"Loading {name}…")
         self._show_figures()
 
-    def _model_ready(self, model: ModelReady) -> None:
+    def _show_model(self, model: ModelReady) -> None:
         self._stage.view.set_demo(model.spec.demo)
         words = "  ·  ".join((model.spec.name, model.device, model.precision))
         self._status.set_cell("model", words, "\n".join((model.spec.title or words, *model.notes)))
+
+    def _model_ready(self, model: ModelReady) -> None:
+        self._show_model(model)
         self._panel.set_classes(model.spec.labels)
         self._stage.banner.solved("model")
         if model.notes:
