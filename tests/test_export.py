@@ -19,10 +19,10 @@ from app.core.export.job import ExportJob
 from app.core.export.request import DataFile, ExportProgress, ExportReport, ExportRequest
 from app.core.palette import SINGLE
 from app.core.settings import DetectionSettings, OverlaySettings
-from tests.support.fake_detector import FakeDetector, open_fake
 from tests.support.media import ImageBGR, coded_image, damage, make_video, read_frame_index, truncate
 from tests.support.probe import pictures, probe
 from tests.support.shared_data import shared
+from tests.support.steady_detector import FakeDetector, open_fake
 
 NTSC = Fraction(30000, 1001)
 BARE = DetectionSettings(threshold=1.0)  # paints nothing, so that coded pictures can be read back

@@ -1,7 +1,12 @@
-"""A detector without a network: the same boxes in every picture, so that tests of everything around it are quick."""
+"""A detector without a network: finds one box whose class id is the index coded in the picture's pixels.
+
+So a test can tell whether boxes and picture belong together. Its pace is set by the test: a gate to wait at, or a time
+per picture that stands for the work of a network.
+"""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,44 +16,46 @@ from app.core.settings import ModelSettings
 from detector.detections import Candidates, DetectionFilter, Detections
 from detector.runtime.base import ImageBGR
 from detector.spec import InputSpec, ModelSpec
-
-LABELS = ("car", "person", "dog")
-SPEC = ModelSpec("fake", "ssd-vgg16", LABELS, InputSpec(300, 300), title="Always the same three boxes")
-# Fractions of the picture, score, class; the last overlaps the first and is of its class.
-BOXES = ((0.2, 0.2, 0.8, 0.8, 0.9, 0), (0.1, 0.6, 0.3, 0.9, 0.6, 1), (0.21, 0.21, 0.8, 0.8, 0.55, 0))
-
-
-def boxes_in(image: ImageBGR) -> Candidates:
-    """``BOXES`` in pixels of ``image``."""
-    height, width = image.shape[:2]
-    scale = np.array([width, height, width, height], np.float32)
-    rows = np.array([box[:4] for box in BOXES], np.float32) * scale
-    return Candidates(rows, np.array([b[4] for b in BOXES], np.float32), np.array([b[5] for b in BOXES], np.int32))
+from tests.support.media import read_frame_index
 
 
 class FakeDetector:
-    """Finds ``BOXES``.
+    """Implements ``Detector``.
 
     Args:
-        on_batch: Called with each batch before it is answered; may raise.
-        engine: Decides the size of batches.
+        name: Of its model.
+        work: Called for every picture, with its number of pictures so far; may wait or raise.
     """
 
-    def __init__(self, on_batch: Callable[[Sequence[ImageBGR]], None] | None = None, engine: str = "openvino") -> None:
-        self.spec = SPEC
-        self.engine = engine
-        self.device = "cpu"
-        self.precision = "fp32"
-        self.notes: tuple[str, ...] = ()
-        self.batches: list[int] = []
+    engine = "fake"
+    device = "cpu"
+    precision = "fp32"
+    notes: tuple[str, ...] = ()
+
+    def __init__(self, name: str = "fake", work: Callable[[int], None] = lambda count: None) -> None:
+        self.spec = ModelSpec(name, "ssd-vgg16", ("thing",), InputSpec(300, 300))
+        self.work = work
+        self.count = 0
         self.closed = False
-        self._on_batch = on_batch
+        self.seen: list[int] = []
+        self.threads: set[int] = {threading.get_ident()}
 
     def candidates_batch(self, frames: Sequence[ImageBGR], iou_threshold: float | None = None) -> list[Candidates]:
-        self.batches.append(len(frames))
-        if self._on_batch is not None:
-            self._on_batch(frames)
-        return [boxes_in(frame) for frame in frames]
+        self.threads.add(threading.get_ident())
+        assert not self.closed
+        self.work(self.count)
+        self.count += 1
+        return [self._look(image) for image in frames]
+
+    def _look(self, image: ImageBGR) -> Candidates:
+        try:
+            index = read_frame_index(image)
+        except ValueError:  # the grey picture of a warm-up
+            return Candidates.empty()
+        self.seen.append(index)
+        height, width = image.shape[:2]
+        box = np.array([[0, 0, width, height]], np.float32)
+        return Candidates(box, np.array([0.9], np.float32), np.array([index], np.int32))
 
     def detect(self, frame: ImageBGR, wanted: DetectionFilter | None = None) -> Detections:
         return self.detect_batch([frame], wanted)[0]
@@ -57,6 +64,7 @@ class FakeDetector:
         return [found.detections(wanted or DetectionFilter()) for found in self.candidates_batch(frames)]
 
     def close(self) -> None:
+        self.threads.add(threading.get_ident())
         self.closed = True
 
     def __enter__(self) -> FakeDetector:
@@ -66,6 +74,36 @@ class FakeDetector:
         self.close()
 
 
-def open_fake(_model: ModelSettings) -> FakeDetector:
-    """For ``ExportJob(open_detector=...)``."""
-    return FakeDetector()
+class FakeModels:
+    """A ``detector_factory`` that remembers what it made.
+
+    Args:
+        work: For every detector.
+        errors: What opening a model of that name raises.
+    """
+
+    def __init__(
+        self, work: Callable[[int], None] = lambda count: None, errors: dict[str, Exception] | None = None
+    ) -> None:
+        self.work = work
+        self.errors = errors or {}
+        self.made: list[FakeDetector] = []
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def __call__(self, model: ModelSettings) -> FakeDetector:
+        self.gate.wait(20)
+        if model.name in self.errors:
+            raise self.errors[model.name]
+        self.made.append(FakeDetector(model.name, self.work))
+        return self.made[-1]
+
+
+def busy_ms(milliseconds: float) -> Callable[[int], None]:
+    """Work that takes that long, as a network on another device does."""
+    pause = threading.Event()
+
+    def work(count: int) -> None:
+        pause.wait(milliseconds / 1000)
+
+    return work
