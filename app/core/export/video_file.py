@@ -8,13 +8,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import av
 
 from app.core.errors import AppError
 from app.core.export.audio import SoundTracks
+from app.core.export.clock import CopyClock
 from app.core.export.encoder import ENCODERS, Plan, plan_encoder, to_video_frame
 from app.core.export.stream_facts import stream_facts
 from app.core.frames import ImageBGR
@@ -61,20 +62,16 @@ class VideoFile:
             self._part.discard()
             raise
         self._stream: av.VideoStream | None = None
-        self._durations: dict[int, int] = {}
-        self._last: tuple[int, int] | None = None  # pts, ticks since the one before
-        self._first: tuple[int, int] | None = None  # pts and dts of the first packet
-        self._end = 0
         self._frames = 0
-        self._moved_stamps = 0
         self._resized = 0
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What differs from a perfect copy."""
-        moved = f"{self._moved_stamps} time stamps ran backwards and were moved." if self._moved_stamps else ""
+        moved = self._clock.moved if self._stream is not None else 0
+        stamps = f"{moved} time stamps ran backwards and were moved." if moved else ""
         resized = f"The picture changes its size; {self._resized} frames were scaled." if self._resized else ""
-        return (*self._notes, *(note for note in (moved, resized) if note))
+        return (*self._notes, *(note for note in (stamps, resized) if note))
 
     def write(self, picture: Picture, detections: Detections, labels: Sequence[str]) -> None:
         """Paint the boxes into ``picture`` (its array is changed) and append it.
@@ -102,10 +99,10 @@ class VideoFile:
             raise AppError("There was no picture to write.")
         try:
             with self._explained():
-                self._set_last_duration()
-                left = self._stream.encode(None)
-                self._close_duration(left)
-                self._mux(left)
+                complete = self._frames == self._frame_count
+                self._clock.end(self._facts.end_s if complete else None)
+                for packet in chain(self._clock.pass_on(self._stream.encode(None)), self._clock.last()):
+                    self._copy.mux(packet)
                 self._sound.advance(None)
                 self._copy.close()
         except BaseException:
@@ -141,6 +138,7 @@ class VideoFile:
         plan.apply(stream.codec_context)
         stream.time_base = plan.time_base
         self._stream = stream
+        self._clock = CopyClock(plan.time_base, facts.origin_s, round(1 / plan.rate / plan.time_base))
         self._sound = SoundTracks(self._source, self._copy, facts.origin_s)
         if facts.language:
             stream.metadata["language"] = facts.language
@@ -151,62 +149,15 @@ class VideoFile:
         with self._explained():
             self._copy.start_encoding()
 
-    # -- pictures and their clock -----------------------------------------------------------------------------------
-
     def _encode(self, image: ImageBGR, pts_s: Fraction) -> None:
         assert self._stream is not None
         plan: Plan = self._plan
         height, width = image.shape[:2]
         self._resized += (height + height % 2, width + width % 2) != (plan.height, plan.width)
         frame = to_video_frame(image, plan)
-        pts = round((self._start_s + pts_s - self._facts.origin_s) / plan.time_base)
-        if self._last is not None:
-            if pts <= self._last[0]:
-                pts = self._last[0] + 1
-                self._moved_stamps += 1
-            self._durations[self._last[0]] = pts - self._last[0]
-        self._last = (pts, 0 if self._last is None else pts - self._last[0])
-        frame.pts, frame.time_base = pts, plan.time_base
+        frame.pts, frame.time_base = self._clock.stamp(self._start_s + pts_s), plan.time_base
         self._frames += 1
-        self._mux(self._stream.encode(frame))
-
-    def _set_last_duration(self) -> None:
-        """The last picture stays as long as the source says; as long as the one before it, where it does not say."""
-        if self._last is None:
-            return
-        pts, step = self._last
-        plan, facts = self._plan, self._facts
-        ticks = step or round(1 / plan.rate / plan.time_base)
-        if facts.end_s is not None and self._frames == self._frame_count:
-            promised = round((facts.end_s - facts.origin_s) / plan.time_base) - pts
-            ticks = promised if promised > 0 else ticks
-        self._durations[pts] = max(1, ticks)
-        self._end = pts + self._durations[pts]
-
-    def _close_duration(self, left: list[av.Packet[Any]]) -> None:
-        """Make the decoding times span what the presentation times span: MP4 states both, and players take the less.
-
-        They differ where B-frames change the order and the rate varies; the packet decoded last makes up for it.
-        """
-        if not left or left[-1].pts is None or left[-1].dts is None:
-            return
-        self._note_first(left)
-        assert self._first is not None  # the last has its times, so has the first
-        pts, dts = self._first
-        ticks = (self._end - pts) - (left[-1].dts - dts)
-        if ticks > 0:
-            self._durations[left[-1].pts] = ticks
-
-    def _note_first(self, packets: list[av.Packet[Any]]) -> None:
-        if self._first is None and packets and packets[0].pts is not None and packets[0].dts is not None:
-            self._first = packets[0].pts, packets[0].dts
-
-    def _mux(self, packets: list[av.Packet[Any]]) -> None:
-        self._note_first(packets)
-        for packet in packets:
-            if packet.pts is not None:
-                # The encoder passes times but no durations, and MP4 takes the last one's from the packet.
-                packet.duration = self._durations.pop(packet.pts, 0)
+        for packet in self._clock.pass_on(self._stream.encode(frame)):
             self._copy.mux(packet)
 
     @contextlib.contextmanager
