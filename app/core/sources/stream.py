@@ -5,12 +5,13 @@ Used on ``ssdv-capture``. A lost stream is closed and opened anew from scratch b
 
 from __future__ import annotations
 
+import errno
 import logging
+import re
 import time
 from collections import deque
 from fractions import Fraction
 from typing import cast
-from urllib.parse import urlsplit
 
 import av
 
@@ -23,6 +24,8 @@ log = logging.getLogger(__name__)
 
 # Show what arrives: no reordering buffer, and no long look ahead to find out what the stream is.
 _COMMON = {"fflags": "nobuffer", "flags": "low_delay", "analyzeduration": "2000000"}
+
+_ESCAPED = str.maketrans({"/": "%2F", "?": "%3F", "#": "%23", "@": "%40"})
 
 
 class RecordedError(Exception):
@@ -52,16 +55,18 @@ class StreamSource:
             raise
 
     def _open(self, url: str, options: SourceOptions) -> av.container.InputContainer:
-        extra = {"rtsp_transport": "tcp"} if urlsplit(url).scheme.lower().startswith("rtsp") else {}
+        address = as_understood(url)
+        # TCP loses nothing; UDP for the cameras that know only that.
+        extra = {"rtsp_flags": "prefer_tcp"} if address.startswith("rtsp") else {}
         try:
             return av.open(
-                url,
+                address,
                 options=_COMMON | extra,
                 metadata_errors="replace",
                 timeout=(options.open_timeout_s, options.stall_s),
             )
         except (av.FFmpegError, OSError, ValueError) as error:
-            raise AppError(f"{self._name} cannot be opened: {_reason(error)}.", _advice(error)) from None
+            raise AppError(f"{self._name} cannot be opened: {_reason(error)}.", _advice(error, address)) from None
 
     def _begin(self) -> None:
         if self._container.duration:
@@ -122,11 +127,31 @@ def _reason(error: Exception) -> str:
     """FFmpeg's words for it, without the URL that its messages repeat."""
     if isinstance(error, av.error.ExitError | TimeoutError):
         return "no answer in time"
+    if getattr(error, "errno", None) == errno.EIO:  # FFmpeg's word for a name that nobody knows, among others
+        return "it cannot be reached"
     text = getattr(error, "strerror", None)
     return (text or "it cannot be understood").rstrip(".")
 
 
-def _advice(error: Exception) -> str:
+def _advice(error: Exception, address: str) -> str:
     if isinstance(error, av.error.HTTPUnauthorizedError | av.error.HTTPForbiddenError):
-        return "Put user and password into the address: http://user:password@host/..."
+        scheme, _, rest = address.partition("://")
+        if "@" in re.split("[/?#]", rest)[0]:
+            return "Check user and password in the address."
+        return f"Put user and password into the address: {scheme}://user:password@host/..."
     return "Check the address, and that this computer can reach it."
+
+
+def as_understood(url: str) -> str:
+    """``url`` as FFmpeg understands it: small letters in the scheme, and no bare / ? # @ in the password.
+
+    People paste passwords as they are. "user:half/half@host" is told from "host:554/path@2x" by the port, which is a
+    number.
+    """
+    scheme, _, rest = url.partition("://")
+    place = re.split("[/?#]", rest)[0]
+    port = place.rpartition(":")[2] if ":" in place else ""
+    if "@" not in place and "@" in rest and port and not port.isdigit() and not place.startswith("["):
+        secret, _, address = rest.rpartition("@")
+        rest = f"{secret.translate(_ESCAPED)}@{address}"
+    return f"{scheme.lower()}://{rest}"

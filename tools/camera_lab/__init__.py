@@ -1,0 +1,1 @@
+"""A real camera on a computer that has none; see ``run.py``."""
