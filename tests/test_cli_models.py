@@ -1,0 +1,157 @@
+"""`models`, `cameras` and `self-test`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import pytest
+
+from detector.errors import DetectorError
+from tests.support.command_line import Capture, check_one_line, install_fake_model, run, write_photos
+from tests.support.media import coded_image
+from tests.support.shared_data import shared
+from tests.support.steady_detector import FakeDetector
+
+
+@pytest.fixture
+def fake_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model "fake" on the shelf; whatever is opened is it."""
+    install_fake_model(monkeypatch)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> list[Path]:
+    """Two readable images and, between them, a broken one."""
+    return write_photos(tmp_path / "photos")
+
+
+def test_models_are_listed_explained_imported_and_removed(capsys: Capture) -> None:
+    file = shared("weights/ultraface/version-slim-320.pth")
+    assert run(capsys, "models", "import", file, "--name", "faces", "--quiet") == (0, "", "")
+    code, out, _ = run(capsys, "models", "--json", "-", "list")
+    listed = {model["name"]: model for model in json.loads(out)["models"]}
+    assert code == 0
+    assert listed["faces"]["status"] == "imported"
+    assert listed["faces"]["size_bytes"] > 1_000_000
+    assert listed["ssd300-vgg16-coco"]["status"] == "weights not here"
+    code, out, _ = run(capsys, "models", "info", "faces")
+    assert code == 0
+    assert "labels: face" in out
+    code, _, err = run(capsys, "models", "import", file, "--name", "faces")
+    assert code == 1
+    check_one_line(err, "already")
+    assert run(capsys, "models", "remove", "faces")[0] == 0
+    code, _, err = run(capsys, "models", "remove", "faces")
+    assert code == 1
+    check_one_line(err, "no model faces")
+
+
+def test_a_known_model_without_weights_says_how_to_get_them(capsys: Capture, photos: list[Path]) -> None:
+    code, _, err = run(capsys, "detect", photos[0], "--model", "ssd300-vgg16-coco")
+    assert code == 1
+    check_one_line(err, "not on this computer")
+    code, out, _ = run(capsys, "models", "info", "ultraface-slim-320")
+    assert code == 0
+    assert "how to get" in out
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [(b"not a model", "x.pth"), (b"", "x.safetensors"), (b"<html>", "x.xml"), (b"\x80\x04.", "x.pth")],
+)
+def test_a_file_that_is_no_model_is_refused_in_one_line(
+    capsys: Capture, tmp_path: Path, content: bytes, name: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    code, _, err = run(capsys, "models", "import", tmp_path / name, "--name", "mine")
+    assert code == 1
+    check_one_line(err)
+
+
+def test_cameras(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    from app.core.sources import cameras
+
+    found = [cameras.CameraInfo(0, "Front Cam", "usb-front", 200, ("1280x720 30 fps",))]
+    monkeypatch.setattr(cameras, "list_cameras", lambda **_: found)
+    code, out, _ = run(capsys, "cameras")
+    assert code == 0
+    assert [line.split("  ") for line in out.splitlines()[1:2]] == [["0", "Front Cam", "usb-front"]]
+    assert out.splitlines()[2].strip() == "1280x720 30 fps"
+    _, out, _ = run(capsys, "cameras", "--json", "-")
+    assert json.loads(out)["cameras"] == [
+        {"index": 0, "name": "Front Cam", "stable_id": "usb-front", "formats": ["1280x720 30 fps"]}
+    ]
+    found.clear()
+    assert run(capsys, "cameras") == (0, "No camera is connected.\n", "")
+
+
+@pytest.fixture
+def golden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """A golden picture with the objects given, for engines that are fakes."""
+    from app.cli import self_test
+
+    def make(expected: list[dict[str, object]], found: bool = True) -> None:
+        picture, facts = tmp_path / "selftest.png", tmp_path / "selftest.json"
+        picture.write_bytes(cv2.imencode(".png", coded_image(3, (200, 100)))[1].tobytes())
+        facts.write_text(json.dumps({"model": "fake", "expected": expected}))
+        monkeypatch.setattr(self_test, "bundled_path", lambda *parts: tmp_path / parts[-1])
+
+        def refuse() -> FakeDetector:
+            raise DetectorError("This engine is broken.")
+
+        monkeypatch.setattr(self_test, "_engines", lambda _: [("cpu", FakeDetector if found else refuse)])
+
+    return make
+
+
+EXPECTED = [{"label": "car", "box": [42, 20, 160, 78]}, {"label": "person", "box": [20, 60, 60, 90]}]
+
+
+def test_self_test_passes_where_everything_works(
+    capsys: Capture, fake_model: None, golden: Callable[..., None]
+) -> None:
+    golden(EXPECTED)
+    code, out, err = run(capsys, "--self-test")
+    assert (code, err) == (0, "")
+    assert "[ ok ] golden picture, cpu: 2 of 2 objects found; cpu, fp32" in out
+    assert "libx264" in out
+
+
+@pytest.mark.parametrize(
+    ("expected", "found", "said"),
+    [
+        ([{"label": "dog", "box": [42, 20, 160, 78]}], True, "0 of 1 objects found, 2 more"),
+        ([*EXPECTED, {"label": "car", "box": [0, 0, 30, 30]}], True, "2 of 3 objects found"),
+        (EXPECTED[:1], True, "1 of 1 objects found, 1 more"),
+        (EXPECTED, False, "This engine is broken."),
+    ],
+)
+def test_self_test_fails_where_the_picture_is_read_wrongly(
+    capsys: Capture,
+    fake_model: None,
+    golden: Callable[..., None],
+    expected: list[dict[str, object]],
+    found: bool,
+    said: str,
+) -> None:
+    golden(expected, found)
+    code, out, err = run(capsys, "self-test", "--json", "-")
+    assert code == 1
+    check_one_line(err, "Does not work here: golden picture, cpu")
+    result = json.loads(out)
+    assert result["ok"] is False
+    assert any(check["detail"].startswith(said) for check in result["checks"])
+
+
+def test_self_test_says_when_the_picture_is_missing(
+    capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from app.cli import self_test
+
+    monkeypatch.setattr(self_test, "bundled_path", lambda *parts: tmp_path / "nothing")
+    code, out, _ = run(capsys, "self-test")
+    assert code == 1
+    assert "[FAIL] golden picture: not in this installation" in out
