@@ -22,7 +22,7 @@ from tests.support.qt_checks import cut_texts, outside, overlaps, settle
 from tests.support.qt_fakes import VIDEO, Desk, application, desk, make_candidates, make_frame, make_result
 
 _RECENT = ("/home/maria/Videos/holiday in the mountains/a rather long name of a film.mp4", "camera:0")
-_SIZES = ((1240, 780), (900, 600), (640, 420), (480, 360))
+_SIZES = ((1240, 780), (1000, 700), (900, 600), (640, 420), (480, 360))
 
 pytestmark = pytest.mark.xvfb
 
@@ -121,7 +121,7 @@ def test_drop_zones_lie_beside_each_other(table: Desk) -> None:
 def test_the_same_on_a_dense_screen(repository: Path, factor: str) -> None:
     if "QT_SCALE_FACTOR" in os.environ:
         pytest.skip("this is the inner run")
-    chosen = f"{Path(__file__)}::test_playing[dark-size1]", f"{Path(__file__)}::test_start_page[light-size3]"
+    chosen = f"{Path(__file__)}::test_playing[dark-size2]", f"{Path(__file__)}::test_start_page[light-size1]"
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *chosen],
         cwd=repository,

@@ -21,8 +21,12 @@ from app.core.sources.open import kind_of, shown_name
 from app.ui.icons import app_icon, pixmap
 from app.ui.theme import Theme
 
-_WIDE = 640  # from here on the cards stand side by side
+_WIDE = 700  # from here on the cards stand side by side
 _RECENT_SHOWN = 5
+_COLUMN = 780  # widest, pixels
+_MARGIN = 24
+_GAP = 12
+_CARD_LEAST = 62
 
 
 def source_words(uri: str) -> tuple[str, str]:
@@ -67,15 +71,12 @@ class Card(QPushButton):
         theme.changed.connect(self._dress)
         self._dress()
 
-    def sizeHint(self) -> QSize:
-        width = max(self.width(), 200)
-        return QSize(200, self._row.heightForWidth(width) if self._row.hasHeightForWidth() else 76)
+    def needed_height(self, width: int) -> int:
+        """Height at which every word is seen, pixels."""
+        return max(_CARD_LEAST, self._row.heightForWidth(width))
 
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        wanted = self._row.heightForWidth(self.width())
-        if wanted != self.minimumHeight():
-            self.setMinimumHeight(wanted)
+    def sizeHint(self) -> QSize:
+        return QSize(200, max(_CARD_LEAST, self.minimumHeight()))
 
     def _dress(self) -> None:
         self._picture.setPixmap(pixmap(self._picture_name, self._theme.colours.accent, 28, 2.0))
@@ -104,9 +105,9 @@ class StartPage(QScrollArea):
         self.sample.clicked.connect(self.open_sample)
         body = QWidget()
         outer = QHBoxLayout(body)
-        outer.setContentsMargins(24, 20, 24, 20)
+        outer.setContentsMargins(_MARGIN, 20, _MARGIN, 20)
         column = QWidget()
-        column.setMaximumWidth(780)
+        column.setMaximumWidth(_COLUMN)
         outer.addStretch(1)
         outer.addWidget(column, 100)
         outer.addStretch(1)
@@ -116,7 +117,7 @@ class StartPage(QScrollArea):
         self._box.addStretch(2)
         self._add_words()
         self._cards = QBoxLayout(QBoxLayout.Direction.LeftToRight)
-        self._cards.setSpacing(12)
+        self._cards.setSpacing(_GAP)
         for card in (self.camera, self.file, self.sample):
             self._cards.addWidget(card, 1)
         self._box.addSpacing(10)
@@ -137,8 +138,16 @@ class StartPage(QScrollArea):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        wide = self.viewport().width() >= _WIDE
+        room = self.viewport().width()
+        wide = room >= _WIDE
         self._cards.setDirection(QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom)
+        cards = [card for card in (self.camera, self.file, self.sample) if not card.isHidden()]
+        width = min(room - 2 * _MARGIN, _COLUMN)
+        if wide:
+            width = (width - (len(cards) - 1) * _GAP) // len(cards)
+        height = max(card.needed_height(width) for card in cards)
+        for card in cards:
+            card.setFixedHeight(height)
 
     def _add_words(self) -> None:
         picture = QLabel()
