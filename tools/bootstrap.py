@@ -125,7 +125,7 @@ def install(extra: str) -> None:
         return
     say("installing (about 5 GB with PyTorch's CUDA build; a few minutes, once)")
     target = f"{ROOT}{extra}"
-    command = [
+    command: list[str | Path] = [
         PYTHON,
         "-m",
         "pip",
@@ -154,7 +154,7 @@ def run(arguments: list[str]) -> int:
     result = ROOT / "out" / "demo.annotated.mp4"
     result.parent.mkdir(exist_ok=True)
     say("no display here: annotating the sample clip instead of opening the window")
-    command = [PYTHON, "-m", "app", "annotate", ROOT / "assets" / "demo.mp4", "-o", result]
+    command: list[str | Path] = [PYTHON, "-m", "app", "annotate", ROOT / "assets" / "demo.mp4", "-o", result]
     command += ["--data", result.with_suffix(".jsonl")]
     code = subprocess.run(command, check=False).returncode
     if code == 0:
@@ -165,12 +165,12 @@ def run(arguments: list[str]) -> int:
 def test(arguments: list[str]) -> int:
     """The suite without a screen, then the tests that need an X screen on a virtual one."""
     offscreen = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
-    pytest = [PYTHON, "-m", "pytest"]
+    pytest: list[str | Path] = [PYTHON, "-m", "pytest"]
     code = subprocess.run([*pytest, "-m", "not xvfb", *arguments], cwd=ROOT, env=offscreen, check=False).returncode
     if arguments or not sys.platform.startswith("linux"):
         return code
     on_screen = {**os.environ, "QT_QPA_PLATFORM": "xcb"}
-    xvfb = ["xvfb-run", "-a", "-s", "-screen 0 1600x1000x24", *pytest, "-m", "xvfb"]
+    xvfb: list[str | Path] = ["xvfb-run", "-a", "-s", "-screen 0 1600x1000x24", *pytest, "-m", "xvfb"]
     second = subprocess.run(xvfb, cwd=ROOT, env=on_screen, check=False).returncode
     return code or second
 
