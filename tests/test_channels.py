@@ -40,6 +40,24 @@ def test_slot_against_a_model(actions: list[str]) -> None:
         assert puts == takes + drops + (waiting is not None)
 
 
+def test_only_the_reader_uses_up_a_nudge() -> None:
+    slot: LatestSlot[int] = LatestSlot()
+    slot.nudge()
+    assert slot.withdraw() is None
+    slot.put(1)
+    assert slot.withdraw() == 1
+    assert (slot.put_count, slot.take_count, slot.dropped) == (1, 1, 0)
+    reader = Worker("test-read", lambda stop: assert_none(slot.take()), fail_on_error)
+    reader.start()
+    ended = reader.join(PATIENCE)
+    slot.close()  # lets a reader go that was not woken
+    assert ended
+
+
+def assert_none(value: object) -> None:
+    assert value is None
+
+
 def test_slot_between_threads_goes_forward_and_counts_everything() -> None:
     slot: LatestSlot[int] = LatestSlot()
     last, seen = 20_000, []

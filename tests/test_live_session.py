@@ -388,6 +388,18 @@ def test_a_failing_detector_is_switched_off_after_three_pictures_and_another_can
     assert len(probe.of(DetectorTrouble)) == 1
 
 
+def test_another_source_with_another_model_after_one_that_failed(tmp_path: Path) -> None:
+    image = write_image(tmp_path / "one.png", 1000)
+    with LiveProbe(FakeModels(errors={"absent": DetectorError("No model 'absent'.")})) as probe:
+        for number in range(1, 6):
+            probe.start(str(image), model="absent")
+            probe.wait_event(ModelFailed, number)
+            # No picture goes to the detector now: only the request itself can wake its thread.
+            probe.start(str(image), model=f"model {number}")
+            probe.result_where(lambda result, n=number: result.model == f"model {n}")  # type: ignore[misc] # bound now
+            probe.session.stop(PATIENCE)
+
+
 def test_fifty_switches_leave_one_detector(video: Path) -> None:
     models = FakeModels()
     with LiveProbe(models) as probe:

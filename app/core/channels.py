@@ -62,11 +62,19 @@ class LatestSlot(Generic[T]):
         with self._changed:
             self._changed.wait_for(lambda: self._full or self._closed or self._nudged, timeout)
             self._nudged = False
-            if not self._full:
-                return None
-            item, self._item, self._full = self._item, None, False
-            self._takes += 1
-            return item
+            return self._taken()
+
+    def withdraw(self) -> T | None:
+        """The value that waits, taken out of the reader's hands by somebody else; never waits, uses up no nudge."""
+        with self._changed:
+            return self._taken()
+
+    def _taken(self) -> T | None:
+        if not self._full:
+            return None
+        item, self._item, self._full = self._item, None, False
+        self._takes += 1
+        return item
 
     def nudge(self) -> None:
         """Make the reader's present or next ``take`` return at once, with None if there is no value."""

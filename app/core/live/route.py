@@ -38,8 +38,8 @@ class Route:
         with self._lock:
             self._epoch += 1
             self._last = None
-            self.frames.take(0)
-            self.results.take(0)
+            self.frames.withdraw()
+            self.results.withdraw()
             return self._epoch
 
     def deliver(self, epoch: int, frame: Frame) -> bool:
@@ -75,7 +75,7 @@ class Route:
         """From now on pictures go straight to the window, beginning with one that waits for the detector."""
         with self._lock:
             self._ready = False
-            waiting = self.frames.take(0)
+            waiting = self.frames.withdraw()
             wake = waiting is not None and self.results.put(FrameResult(waiting[1], None))
         if wake:
             self._on_results_ready()
