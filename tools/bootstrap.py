@@ -116,12 +116,17 @@ def create_environment() -> None:
         fail(f"Python's venv module is missing; type:  sudo apt-get install -y {package}")
 
 
+def stamp(extra: str) -> Path:
+    """The file that says what ``extra`` was installed from."""
+    return VENV / f"installed{extra}.sha256"
+
+
 def install(extra: str) -> None:
     """Install the project with the tested versions, once per state of its requirements."""
     requirements = [ROOT / "pyproject.toml", ROOT / "constraints.txt"]
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in requirements) + extra.encode()).hexdigest()
-    stamp = VENV / f"installed{extra}.sha256"
-    if stamp.exists() and stamp.read_text() == digest:
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in requirements)).hexdigest()
+    enough = {extra, "[dev]"}  # the development set includes the plain one
+    if any(path.exists() and path.read_text() == digest for path in map(stamp, enough)):
         return
     say("installing (about 5 GB with PyTorch's CUDA build; a few minutes, once)")
     target = f"{ROOT}{extra}"
@@ -139,7 +144,7 @@ def install(extra: str) -> None:
     ]
     if subprocess.run(command, check=False).returncode != 0:
         fail("installing failed; the lines above say why. Run the command again once that is mended.")
-    stamp.write_text(digest)
+    stamp(extra).write_text(digest)
 
 
 def has_display() -> bool:
