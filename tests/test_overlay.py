@@ -107,7 +107,7 @@ def test_sizes_follow_the_pixel_density_and_files_the_picture() -> None:
     (mark,) = layout(found((10, 10, 90, 90)), LABELS, (200, 200), View(unit=2.0), LOOK, measure)
     assert (mark.line_width, mark.text_size) == (4.0, 28.0)
     assert View.of_file(3840, 2160).unit == 3.0
-    assert View.of_file(320, 240).unit == 0.75
+    assert View.of_file(320, 240).unit == 0.85
 
 
 @pytest.mark.parametrize(

@@ -168,4 +168,4 @@ def _tell(console: Console, report: ExportReport) -> None:
         if path is not None:
             console.say(f"  {path}" + (f" ({report.encoder})" if path == report.output else ""))
     for note in report.notes:
-        console.note(note)
+        console.note(note if note.startswith(report.source.name) else f"{report.source.name}: {note}")

@@ -50,7 +50,7 @@ class View:
     @staticmethod
     def of_file(width: int, height: int) -> View:
         """A picture painted at its own size: lines and labels grow with it, so a 4K file reads as a 720p one."""
-        return View(unit=max(min(width, height) / 720.0, 0.75))
+        return View(unit=max(min(width, height) / 720.0, 0.85))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ BLACK: RGB = (0, 0, 0)
 WHITE: RGB = (255, 255, 255)
 
 # Chosen among some thousand so that the commonest class names lie well apart on the hue circle.
-_SALT = (50).to_bytes(2, "big")
+_SALT = (61556).to_bytes(2, "big")
 _LIGHTNESS = (0.46, 0.55, 0.66)
 _SATURATION = 0.92
 
