@@ -22,8 +22,9 @@ from app.core.sources.upright import Image
 
 log = logging.getLogger(__name__)
 
-# Show what arrives: no reordering buffer, and no long look ahead to find out what the stream is.
-_COMMON = {"fflags": "nobuffer", "flags": "low_delay", "analyzeduration": "2000000"}
+# No long look ahead to find out what the stream is; its rate is taken from what it says about itself. Not "nobuffer":
+# that throws away what was looked at, the key picture with it, and the next may be ten seconds away.
+_COMMON = {"analyzeduration": "2000000", "fpsprobesize": "0"}
 
 _ESCAPED = str.maketrans({"/": "%2F", "?": "%3F", "#": "%23", "@": "%40"})
 
