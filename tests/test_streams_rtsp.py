@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -59,6 +61,12 @@ def test_passwords_are_used_and_not_shown() -> None:
         assert refused(f"rtsp://admin:hu/nt@{place}").hint == "Check user and password in the address."
         lost = refused(f"rtsp://admin:hu%2Fnt%23er%402@{place.replace('live', 'garden')}")
         assert "404 Not Found" in lost.message
+
+
+@pytest.mark.parametrize("scheme", ["rtsp", "http"])
+def test_who_accepts_and_says_nothing_is_given_up(scheme: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute, pytest.raises(AppError, match="no answer in time"):
+        open_source(f"{scheme}://127.0.0.1:{mute.getsockname()[1]}/live", SourceOptions(open_timeout_s=0.3))
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from app.core.errors import AppError
 from app.core.frames import Frame, SourceInfo
 from app.core.sources.base import SourceLostError, SourceOptions, frame_from_bgra, redact
 from app.core.sources.upright import Image
+from app.core.workers import Deadline
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 # that throws away what was looked at, the key picture with it, and the next may be ten seconds away.
 _COMMON = {"analyzeduration": "2000000", "fpsprobesize": "0"}
 
+_SILENT = "no answer in time"
 _ESCAPED = str.maketrans({"/": "%2F", "?": "%3F", "#": "%23", "@": "%40"})
 
 
@@ -58,6 +60,7 @@ class StreamSource:
     def _open(self, url: str, options: SourceOptions) -> av.container.InputContainer:
         address = as_understood(url)
         # TCP loses nothing; UDP for the cameras that know only that.
+        give_up = Deadline(options.open_timeout_s)
         extra = {"rtsp_flags": "prefer_tcp"} if address.startswith("rtsp") else {}
         try:
             return av.open(
@@ -67,7 +70,9 @@ class StreamSource:
                 timeout=(options.open_timeout_s, options.stall_s),
             )
         except (av.FFmpegError, OSError, ValueError) as error:
-            raise AppError(f"{self._name} cannot be opened: {_reason(error)}.", _advice(error, address)) from None
+            # Cut short by the deadline, an RTSP handshake is reported as bad data.
+            reason = _reason(error) if give_up.left_s > 0 else _SILENT
+            raise AppError(f"{self._name} cannot be opened: {reason}.", _advice(error, address)) from None
 
     def _begin(self) -> None:
         if self._container.duration:
@@ -127,7 +132,7 @@ class StreamSource:
 def _reason(error: Exception) -> str:
     """FFmpeg's words for it, without the URL that its messages repeat."""
     if isinstance(error, av.error.ExitError | TimeoutError):
-        return "no answer in time"
+        return _SILENT
     if getattr(error, "errno", None) == errno.EIO:  # FFmpeg's word for a name that nobody knows, among others
         return "it cannot be reached"
     text = getattr(error, "strerror", None)
