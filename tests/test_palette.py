@@ -7,10 +7,19 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core.palette import BLACK, COLOUR_BLIND, SINGLE, WHITE, class_colour, contrast, text_colour
+from app.core.palette import (
+    BLACK,
+    COLOUR_BLIND,
+    SINGLE,
+    WHITE,
+    class_colour,
+    contrast,
+    model_colours,
+    text_colour,
+)
 
 PALETTES = ("vivid", "colour-blind", "single")
 DRAWN = ("circle", "square", "triangle", "star", "heart", "ring", "cross", "arrow")
@@ -58,3 +67,20 @@ def test_palettes_are_what_they_are_called() -> None:
     assert {class_colour(name, "single") for name in COMMON} == {SINGLE}
     assert {class_colour(name, "colour-blind") for name in COMMON} <= set(COLOUR_BLIND)
     assert class_colour("car", "no such palette") == class_colour("car", "vivid")
+
+
+@given(st.lists(st.text(min_size=1), min_size=1, max_size=24, unique=True).map(tuple))
+@settings(deadline=None, max_examples=60)
+def test_classes_of_one_model_are_told_apart(labels: tuple[str, ...]) -> None:
+    colours = model_colours(labels)
+    hues = sorted(colorsys.rgb_to_hls(*(part / 255 for part in colours[name]))[0] for name in labels)
+    gaps = [second - first for first, second in zip(hues, [*hues[1:], hues[0] + 1], strict=True)]
+    assert min(gaps) > 0.2 / len(labels)
+    assert len(set(model_colours(labels[: len(COLOUR_BLIND)], "colour-blind").values())) == min(
+        len(labels), len(COLOUR_BLIND)
+    )
+
+
+def test_a_long_list_of_classes_keeps_the_colours_of_their_names() -> None:
+    labels = tuple(f"class {number}" for number in range(80))
+    assert model_colours(labels) == {name: class_colour(name) for name in labels}

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from app.core.palette import RGB, class_colour, text_colour
+from app.core.palette import RGB, class_colour, model_colours, text_colour
 from app.core.records.table import label_of
 from app.core.settings import OverlaySettings
 from detector.detections import Detections
@@ -132,11 +132,12 @@ def layout(
     placer = _LabelPlacer(visible, look.label_size * view.unit, measure)
     placed = placer.place_all(rects, texts, look.line_width * view.unit)
     fill = min(max(look.fill, 0.0), 100.0) / 100.0
+    colours = model_colours(tuple(labels), look.palette)
     marks: list[BoxMark] = []
     for (x1, y1, x2, y2), name, (text, label_rect) in zip(rects.tolist(), names, placed, strict=True):
         if x2 <= x1 or y2 <= y1:
             continue
-        colour = class_colour(name, look.palette)
+        colour = colours.get(name) or class_colour(name, look.palette)
         mark = BoxMark(
             rect=(x1, y1, x2, y2),
             text=text,

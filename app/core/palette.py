@@ -1,4 +1,6 @@
-"""The colour of each class: a pure function of its name, so that no list, model or order of arrival ever changes it.
+"""The colour of each class: from its name, and apart from the other classes of its model where there are few.
+
+Nothing but the model's list of labels enters, so a class keeps its colour through a run, a file and the next start.
 
 Used by ``app.core.overlay``, thus by the window and by exported files alike. Any thread.
 """
@@ -35,6 +37,8 @@ COLOUR_BLIND: tuple[RGB, ...] = (
 )
 SINGLE: RGB = (64, 224, 96)
 
+_MOST_APART = 24  # hues that can still be told apart
+
 
 def _digest(name: str) -> bytes:
     return blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8, salt=_SALT).digest()
@@ -53,8 +57,51 @@ def class_colour(name: str, palette: str = "vivid") -> RGB:
     digest = _digest(name)
     if palette == "colour-blind":
         return COLOUR_BLIND[int.from_bytes(digest[:4], "big") % len(COLOUR_BLIND)]
-    hue = int.from_bytes(digest[:4], "big") / 2**32
-    red, green, blue = colorsys.hls_to_rgb(hue, _LIGHTNESS[digest[4] % len(_LIGHTNESS)], _SATURATION)
+    return _vivid(_hue(name), digest[4])
+
+
+@lru_cache(maxsize=64)
+def model_colours(labels: tuple[str, ...], palette: str = "vivid") -> dict[str, RGB]:
+    """Colours of a model's classes, kept apart from each other as far as their number allows.
+
+    Each class has the colour of its name unless an earlier one of the list is too near; then it moves to the widest
+    gap that is left. With more classes than can be told apart, names alone decide.
+    """
+    if palette == "colour-blind":
+        return _unlike_where_possible(labels)
+    if palette == "single" or len(labels) > _MOST_APART:
+        return {name: class_colour(name, palette) for name in labels}
+    colours: dict[str, RGB] = {}
+    taken: list[float] = []
+    for name in labels:
+        hue = _hue(name)
+        if _gap(hue, taken) < 0.5 / len(labels):
+            hue = max((slot / 72 for slot in range(72)), key=lambda other: _gap(other, taken))
+        taken.append(hue)
+        colours.setdefault(name, _vivid(hue, _digest(name)[4]))
+    return colours
+
+
+def _unlike_where_possible(labels: tuple[str, ...]) -> dict[str, RGB]:
+    colours: dict[str, RGB] = {}
+    for name in labels:
+        own = class_colour(name, "colour-blind")
+        free = [colour for colour in COLOUR_BLIND if colour not in colours.values()]
+        colours.setdefault(name, own if own in free or not free else free[0])
+    return colours
+
+
+def _hue(name: str) -> float:
+    return int.from_bytes(_digest(name)[:4], "big") / 2**32
+
+
+def _gap(hue: float, others: list[float]) -> float:
+    """Distance on the hue circle (0..0.5) to the nearest of ``others``."""
+    return min((min(abs(hue - other), 1 - abs(hue - other)) for other in others), default=1.0)
+
+
+def _vivid(hue: float, shade: int) -> RGB:
+    red, green, blue = colorsys.hls_to_rgb(hue, _LIGHTNESS[shade % len(_LIGHTNESS)], _SATURATION)
     return round(red * 255), round(green * 255), round(blue * 255)
 
 

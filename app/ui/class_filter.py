@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QListWidget, QListWidgetItem, QPushButton, QVBoxLayout
 
-from app.core.palette import class_colour
+from app.core.palette import RGB, model_colours
 from app.core.settings import SettingInfo
 from app.ui.editors import Editor
 
@@ -16,14 +16,14 @@ _SEARCH_FROM = 8  # classes; fewer need no search field
 _ROWS_SHOWN = 7
 
 
-def swatch(name: str, palette: str) -> QIcon:
-    """A dot in the colour of the class."""
+def swatch(colour: RGB) -> QIcon:
+    """A dot in the colour of a class."""
     picture = QPixmap(24, 24)
     picture.fill(Qt.GlobalColor.transparent)
     painter = QPainter(picture)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(QColor(*class_colour(name, palette)))
+    painter.setBrush(QColor(*colour))
     painter.drawEllipse(4, 4, 16, 16)
     painter.end()
     return QIcon(picture)
@@ -70,8 +70,9 @@ class ClassFilter(Editor):
         self._labels, self._palette = labels, palette
         self.list.blockSignals(True)
         self.list.clear()
+        colours = model_colours(labels, palette)
         for label in labels:
-            item = QListWidgetItem(swatch(label, palette), label)
+            item = QListWidgetItem(swatch(colours[label]), label)
             item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsSelectable)
             self.list.addItem(item)
         self.list.blockSignals(False)
