@@ -157,7 +157,7 @@ def _entry(name: str, value: Any, path: Path) -> TensorEntry:
         dtype, shape, (begin, end) = value["dtype"], value["shape"], value["data_offsets"]
     except (TypeError, KeyError, ValueError):
         _broken(path, f"the entry of tensor {name[:60]!r} is damaged")
-    if dtype not in _ITEM_BYTES:
+    if not isinstance(dtype, str) or dtype not in _ITEM_BYTES:
         _broken(path, f"tensor {name[:60]!r} has the unknown type {str(dtype)[:20]!r}")
     whole = isinstance(shape, list) and len(shape) <= 8 and all(type(n) is int and n >= 0 for n in (*shape, begin, end))
     if not whole or end - begin != math.prod(shape) * _ITEM_BYTES[dtype]:

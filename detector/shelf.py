@@ -107,7 +107,7 @@ class Shelf:
         if name in MODELS:
             raise DetectorError(f"The weights of {name} are not on this computer.", how_to_get(MODELS[name]))
         path = Path(name_or_file)
-        if path.exists():
+        if name and _exists(path):
             return open_file(path)
         if path.suffix or len(path.parts) > 1:
             raise DetectorError(f"There is no model file {name}.")
@@ -168,6 +168,13 @@ class Shelf:
                     yield ShelfEntry(name, spec, path, bundled)
 
 
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:  # a name that is too long, a folder that may not be looked into
+        raise DetectorError(f"Cannot read {str(path)[:200]}: {error.strerror or error}.") from error
+
+
 def open_file(path: Path) -> ShelfEntry:
     """A model file of ours, or an IR model, without putting it on the shelf.
 
@@ -182,6 +189,8 @@ def open_file(path: Path) -> ShelfEntry:
     if (path.is_dir() and (path / IR_SPEC).is_file()) or path.suffix.lower() == MODEL_SUFFIX:
         name = path.name.removesuffix(MODEL_SUFFIX)
         return ShelfEntry(name, replace(_read_spec(path), name=name), path, False)
+    if path.is_dir():
+        raise DetectorError(f"{path.name} is a folder, not a model.")
     raise DetectorError(
         f"{path.name} is not a model file that can be opened directly.",
         f"Import it first: ssd-viewer models import {path.name} --name NAME",

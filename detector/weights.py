@@ -69,7 +69,7 @@ def load_state(path: Path, spec: ModelSpec) -> dict[str, Tensor]:
 
 
 def load_strict(network: nn.Module, state: Mapping[str, Tensor], what: str) -> None:
-    """Put ``state`` into ``network``; every tensor must be there, with its shape, and none besides.
+    """Put ``state`` into ``network``; every tensor must be there, with its shape and kind, and none besides.
 
     Args:
         network: Takes the tensors over as they are, if everything fits; may be on the meta device.
@@ -77,7 +77,7 @@ def load_strict(network: nn.Module, state: Mapping[str, Tensor], what: str) -> N
         what: The file or model, for the message.
 
     Raises:
-        DetectorError: Names the first ten tensors that are missing, extra or of another shape.
+        DetectorError: Names the first ten tensors that are missing, extra, of another shape or no floats.
     """
     wanted = network.state_dict()
     faults = [f"{key} {_shape(wanted[key])} is missing" for key in wanted if key not in state]
@@ -86,6 +86,11 @@ def load_strict(network: nn.Module, state: Mapping[str, Tensor], what: str) -> N
         f"{key} is {_shape(state[key])} instead of {_shape(wanted[key])}"
         for key in wanted
         if key in state and state[key].shape != wanted[key].shape
+    ]
+    faults += [
+        f"{key} holds {str(state[key].dtype).removeprefix('torch.')} instead of floating point numbers"
+        for key in wanted
+        if key in state and wanted[key].is_floating_point() and not state[key].is_floating_point()
     ]
     if faults:
         more = f"; and {len(faults) - _SHOWN_KEYS} more" if len(faults) > _SHOWN_KEYS else ""

@@ -201,6 +201,22 @@ def test_a_tensor_that_claims_more_than_it_stores_is_refused(tmp_path: Path) -> 
         read_checkpoint(tmp_path / "x.pth")
 
 
+def test_a_tensor_without_data_is_refused(tmp_path: Path) -> None:
+    torch.save({"a": torch.zeros(1, device="meta")}, tmp_path / "x.pth")
+    with pytest.raises(DetectorError, match="not a plain weight"):
+        read_checkpoint(tmp_path / "x.pth")
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+def test_weights_of_any_float_type_are_imported(tmp_path: Path, dtype: torch.dtype) -> None:
+    state = random_state(random_spec())
+    torch.save({name: t.to(dtype) if t.is_floating_point() else t for name, t in state.items()}, tmp_path / "x.pth")
+    target = import_model(tmp_path / "x.pth", "x", tmp_path / "out")
+    imported = load_state(target, load_spec(target))
+    for name, tensor in state.items():
+        torch.testing.assert_close(imported[name], tensor.to(dtype).to(tensor.dtype), rtol=0, atol=0)
+
+
 def test_missing_and_misshapen_tensors_are_listed(tmp_path: Path) -> None:
     state = random_state(random_spec())
     del state["extras.0.0.bias"]

@@ -127,8 +127,13 @@ def test_unknown_names_and_files_are_told_apart(shelf: Shelf, tmp_path: Path) ->
     (tmp_path / "x.pth").write_bytes(b"x")
     with pytest.raises(DetectorError, match=r"models import x\.pth --name"):
         shelf.find(tmp_path / "x.pth")
-    with pytest.raises(DetectorError):
+    with pytest.raises(DetectorError, match="is a folder, not a model"):
         shelf.find(tmp_path)
+    with pytest.raises(DetectorError, match="There is no model"):
+        shelf.find("")
+    for call in (shelf.find, lambda name: shelf.import_file(Path(name), "x")):
+        with pytest.raises(DetectorError, match="Cannot read yolo"):
+            call("yolo" * 100)  # longer than a file's name may be
 
 
 def _cut(path: Path) -> None:

@@ -87,6 +87,14 @@ def test_the_network_takes_exactly_its_own_tensors() -> None:
     )
 
 
+def test_whole_numbers_are_no_weights() -> None:
+    spec = random_spec()
+    state = random_state(spec)
+    state["extras.0.0.bias"] = state["extras.0.0.bias"].to(torch.int32)
+    with pytest.raises(DetectorError, match=r"extras\.0\.0\.bias holds int32 instead of floating point"):
+        load_strict(build_network(spec), state, "it")
+
+
 def test_a_flood_of_faults_is_cut_after_ten() -> None:
     spec = random_spec()
     with pytest.raises(DetectorError) as caught:
@@ -147,7 +155,7 @@ def _file(path: Path, header: Any, data: bytes = b"", *, length: int | None = No
     return path
 
 
-def _entry(dtype: str, shape: Any, begin: Any, end: Any) -> dict[str, Any]:
+def _entry(dtype: Any, shape: Any, begin: Any, end: Any) -> dict[str, Any]:
     return {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
 
 
@@ -163,6 +171,7 @@ HEADERS: list[tuple[Any, bytes, str]] = [
     ({"a": _entry("F32", "x", 0, 4)}, b"1234", "size of tensor"),
     ({"a": _entry("F32", [1], "0", 4)}, b"1234", "size of tensor"),
     ({"a": _entry("F8", [1], 0, 1)}, b"1", "unknown type"),
+    ({"a": _entry([], [1], 0, 4)}, b"1234", "unknown type"),
     ({"a": {}}, b"", "entry of tensor 'a' is damaged"),
     ({"a": None}, b"", "damaged"),
     ([], b"", "header is damaged"),

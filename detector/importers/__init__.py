@@ -38,8 +38,11 @@ def import_model(path: Path, name: str, folder: Path, labels: Sequence[str] | No
         DetectorError: The file cannot be used, or the folder not written to.
     """
     suffix = path.suffix.lower()
-    if not path.is_file():
-        raise DetectorError(f"There is no file {path}.")
+    try:
+        if not path.is_file():
+            raise DetectorError(f"There is no file {path}.")
+    except OSError as error:  # a name that is too long, a folder that may not be looked into
+        raise DetectorError(f"Cannot read {str(path)[:200]}: {error.strerror or error}.") from error
     if suffix == ".xml":
         return _import_ir(path, name, folder, labels)
     if suffix == ".bin" and path.with_suffix(".xml").is_file():

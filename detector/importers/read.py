@@ -26,7 +26,7 @@ _AGAIN = "Fetch the file again."
 
 
 def read_checkpoint(path: Path) -> dict[str, Tensor]:
-    """The tensors of a PyTorch file, unwrapped, without the prefixes of parallel training or compilation.
+    """The tensors of a PyTorch file, floats as float32, unwrapped and without prefixes of training or compilation.
 
     Raises:
         DetectorError: Not a PyTorch file, cut off, too big, or it holds code or anything but tensors.
@@ -120,7 +120,7 @@ def _tensors(content: Any, path: Path) -> dict[str, Tensor]:
         if not isinstance(name, str) or not isinstance(tensor, torch.Tensor) or tensor.layout != torch.strided:
             raise DetectorError(f"{path.name} is a PyTorch file, but not a network's weights.")
         total += tensor.numel() * tensor.element_size()  # what its shape claims, also where a view repeats its storage
-        if tensor.is_quantized or tensor.is_complex() or total > MAX_FILE_BYTES:
+        if tensor.is_quantized or tensor.is_meta or tensor.is_complex() or total > MAX_FILE_BYTES:
             raise DetectorError(f"{path.name}: tensor {name[:60]!r} is not a plain weight.")
-        state[name] = tensor
+        state[name] = tensor.float() if tensor.is_floating_point() else tensor
     return state
