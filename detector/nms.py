@@ -33,7 +33,8 @@ def batched_nms(
     """
     count = len(boxes_xyxy)
     order = np.argsort(groups, kind="stable")  # by group, best first inside
-    better, worse = _overlapping(boxes_xyxy[order], groups[order], float32_limit(iou_threshold))
+    with np.errstate(over="ignore", invalid="ignore"):  # boxes past all measure: infinite areas, whose IoU is NaN
+        better, worse = _overlapping(boxes_xyxy[order], groups[order], float32_limit(iou_threshold))
     kept = np.ones(count, dtype=np.bool_)
     while len(better):
         settled = np.ones(count, dtype=np.bool_)

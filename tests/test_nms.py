@@ -133,6 +133,12 @@ def test_thirty_six_thousand_boxes_fit_in_little_memory() -> None:
     assert peak_bytes < 64 * 2**20
 
 
+def test_boxes_past_all_measure_suppress_nothing() -> None:
+    boxes = np.array([[-3e38, -3e38, 3e38, 3e38], [-3e38, -3e38, 3e38, 3e38], [0, 0, 1e30, 1e30]], np.float32)
+    groups = np.zeros(3, np.int64)
+    assert batched_nms(boxes, groups, 0.5).tolist() == by_torch(boxes, groups, 0.5).tolist() == [True] * 3
+
+
 def test_nothing_and_one() -> None:
     none = np.empty((0, 4), np.float32)
     assert batched_nms(none, np.empty(0, np.int64), 0.5).shape == (0,)
