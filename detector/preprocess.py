@@ -1,8 +1,8 @@
 """A frame to a network's input: warp to size, channel order, normalise. Two ways that agree to one grey level.
 
 ``InputBuilder`` (numpy, OpenCV) serves the CPU engines; ``TorchInputBuilder`` uploads the frame's bytes once and does
-the rest on the device. Both are used by the one thread that owns the detector, and both hand out buffers they use
-again, valid until the next call. Neither letterboxes nor smooths before shrinking: the weights were trained without.
+the rest on the device. Both are used by the one thread that owns the detector and keep a buffer from call to call.
+Neither letterboxes nor smooths before shrinking: the weights were trained without.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ ImageBGR = npt.NDArray[np.uint8]
 
 def check_frame(frame: ImageBGR) -> None:
     """Raise ``ValueError`` unless ``frame`` is UInt8[H, W, 3] with at least one pixel."""
+    if not isinstance(frame, np.ndarray):
+        raise ValueError(f"a frame is UInt8[H, W, 3], not {type(frame).__name__}")
     if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3 or frame.size == 0:
         raise ValueError(f"a frame is UInt8[H, W, 3], not {frame.dtype}{list(frame.shape)}")
 
@@ -59,8 +61,8 @@ class InputBuilder:
 class TorchInputBuilder:
     """Frames to a tensor on ``device``, channels last.
 
-    The bytes go through one pinned buffer per frame size, so the upload overlaps with the host's next steps; the
-    buffer is free again once the caller has synchronised, which copying the results back does.
+    The bytes go through a pinned buffer, made anew when the frames' size changes, so the upload overlaps with the
+    host's next steps. It is free again once the caller has synchronised, which copying the results back does.
 
     Args:
         spec: The network's input convention.
@@ -103,7 +105,7 @@ class TorchInputBuilder:
                 self._staging = staging
         for row, frame in zip(staging.numpy(), frames, strict=True):
             np.copyto(row, frame)
-        return staging.to(self._device, non_blocking=True)
+        return staging.to(self._device, non_blocking=self._device.type == "cuda")
 
     def _resize(self, images: torch.Tensor) -> torch.Tensor:
         """UInt8[B, h, w, 3] -> Float32[B, 3, H, W], 0..255."""

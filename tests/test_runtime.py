@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -227,6 +228,29 @@ def test_out_of_memory_is_explained(entry: ShelfEntry) -> None:
         assert "--device cpu" in caught.value.hint
 
 
+def test_closing_works_on_a_gpu_that_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "empty_cache", _fail("CUDA error: an illegal memory access was encountered"))
+    torch_cuda._empty_cache(torch.device("cuda", 0))  # raises nothing
+
+
+def test_a_device_that_fails_while_opening_is_given_everything_back(
+    entry: ShelfEntry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released: list[list[str]] = []
+    original = TorchDeviceDetector._release
+
+    def release(detector: TorchDeviceDetector) -> None:
+        original(detector)
+        released.append([name for name, value in vars(detector).items() if isinstance(value, torch.nn.Module)])
+
+    monkeypatch.setattr(TorchDeviceDetector, "_release", release)
+    for error in (torch.OutOfMemoryError("full"), RuntimeError("no kernel image")):
+        monkeypatch.setattr(torch_cuda, "postprocess", mock.Mock(side_effect=error))
+        with pytest.raises(DetectorError):
+            TorchDeviceDetector(entry, CPU, "fp32")
+    assert released == [[], []]
+
+
 @pytest.mark.parametrize(
     ("capability", "architectures", "covered"),
     [
@@ -335,6 +359,16 @@ def test_mps_is_labelled_or_replaced(entry: ShelfEntry, monkeypatch: pytest.Monk
     monkeypatch.setattr(torch_cuda, "TorchDeviceDetector", lambda *asked: SimpleNamespace(asked=asked))
     found: Any = open_module._open_mps(entry, "auto", [])
     assert found.asked == (entry, torch.device("mps"), "fp16", ["Apple GPUs are untested."])
+
+
+def test_a_cpu_that_openvino_cannot_use_is_torchs(entry: ShelfEntry, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Core:
+        get_property = staticmethod(_fail("Device with CPU name is not registered"))
+
+    monkeypatch.setattr(openvino_runtime.load_openvino(), "Core", Core)
+    with open_module.open_detector(entry, "cpu") as detector:
+        assert detector.engine == "torch_cpu"
+        assert detector.notes == ("OpenVINO is not used: OpenVINO cannot use this CPU. Running by torch.",)
 
 
 def test_without_openvino_torch_serves(entry: ShelfEntry, monkeypatch: pytest.MonkeyPatch) -> None:

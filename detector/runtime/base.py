@@ -23,7 +23,7 @@ class Detector(Protocol):
 
     Attributes:
         spec: The model.
-        engine: "torch_cuda", "torch_cpu" or "openvino".
+        engine: "torch_cuda", "torch_mps", "torch_cpu" or "openvino".
         device: Where it runs, e.g. "cuda:0 (NVIDIA H100)" or "cpu".
         precision: What it computes in, after "auto" was resolved.
         notes: Things the user should know, e.g. why a GPU was not used; empty when all is as asked.

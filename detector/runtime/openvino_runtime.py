@@ -48,8 +48,16 @@ def load_openvino() -> Any:
 
 
 def cpu_capabilities(core: Any) -> frozenset[str]:
-    """What the CPU computes natively, e.g. {"FP32", "BF16", "INT8"}."""
-    return frozenset(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
+    """What the CPU computes natively, e.g. {"FP32", "BF16", "INT8"}.
+
+    Raises:
+        DetectorError: OpenVINO has no part for this CPU.
+    """
+    try:
+        return frozenset(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
+    except RuntimeError as error:
+        _log.info("openvino cannot use the CPU: %s", error)
+        raise DetectorError("OpenVINO cannot use this CPU.", "Reinstall it: pip install openvino") from error
 
 
 def compile_for_latency(core: Any, model: Any, precision: str) -> Any:

@@ -42,17 +42,24 @@ class TorchDeviceDetector(Engine):
     def __init__(self, entry: ShelfEntry, device: torch.device, precision: str, notes: Sequence[str] = ()) -> None:
         super().__init__(entry.spec, f"torch_{device.type}", _shown(device), precision, notes)
         assert entry.spec.config is not None  # load_network refuses specs without
-        network = load_network(entry)
         self._place = device
         self._sizes: tuple[tuple[int, int], ...] = ()
+        if device.type == "cuda" and precision == "fp32":
+            # By default cuDNN rounds to 10 bits ("TF32") on newer GPUs; who asks for float32 gets float32.
+            torch.backends.cudnn.allow_tf32 = False
+        self._network = load_network(entry)
         try:
-            self._network = network.to(device=device, dtype=_DTYPES[precision]).to(memory_format=torch.channels_last)
+            self._network.to(device=device, dtype=_DTYPES[precision]).to(memory_format=torch.channels_last)
             self._inputs = TorchInputBuilder(entry.spec.input, device, _DTYPES[precision])
             self._defaults = torch.from_numpy(default_boxes(entry.spec.config)).to(device)
             self._variances = entry.spec.config.variances
             # The first run loads kernels and picks algorithms; better now than on the first picture.
             self._run([np.zeros((entry.spec.input.height, entry.spec.input.width, 3), np.uint8)], 0.5)
+        except DetectorError:
+            self.close()
+            raise
         except (RuntimeError, AssertionError) as error:  # the latter from a PyTorch built without CUDA
+            self.close()
             raise DetectorError(f"{self.device} cannot run {entry.name}: {first_line(error)}.") from error
 
     def _run(self, frames: Sequence[ImageBGR], iou_threshold: float) -> list[Candidates]:
@@ -86,17 +93,26 @@ class TorchDeviceDetector(Engine):
         return self._sizes_tensor
 
     def _release(self) -> None:
-        del self._network, self._inputs, self._defaults
-        self._sizes_tensor = torch.empty(0)
+        for held in ("_network", "_inputs", "_defaults", "_sizes_tensor"):
+            self.__dict__.pop(held, None)  # some are missing where opening failed half way
         _empty_cache(self._place)
 
 
 def _empty_cache(device: torch.device) -> None:
-    """Give freed memory back to the other programs on the device."""
-    if device.type == "cuda":
-        torch.cuda.empty_cache()
-    elif device.type == "mps":
-        torch.mps.empty_cache()
+    """Give freed memory back to the other programs on the device, and page-locked memory back to the system.
+
+    Never raises: after a fault every call to a GPU fails until the program ends, and closing must work even then.
+    """
+    try:
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
+            empty_host_cache = getattr(torch.accelerator, "empty_host_cache", None)  # not in torch 2.8
+            if empty_host_cache is not None:
+                empty_host_cache()
+        elif device.type == "mps":
+            torch.mps.empty_cache()
+    except (RuntimeError, AssertionError) as error:  # as in ``why_not_cuda``
+        _log.info("memory of %s is not given back: %s", device, first_line(error))
 
 
 def _shown(device: torch.device) -> str:
