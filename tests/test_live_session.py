@@ -35,7 +35,7 @@ from app.core.settings import DetectionSettings, ModelSettings
 from app.core.sources.base import Source, SourceOptions, frame_from_bgr
 from app.core.sources.open import open_source
 from detector.errors import DetectorError
-from tests.support.fake_detector import FakeModels, busy_ms
+from tests.support.fake_detector import FakeDetector, FakeModels, busy_ms
 from tests.support.live_probe import PATIENCE, LiveProbe, count_live_images
 from tests.support.media import coded_image, make_video, read_frame_index
 from tests.support.mjpeg_server import MjpegServer
@@ -386,6 +386,23 @@ def test_a_failing_detector_is_switched_off_after_three_pictures_and_another_can
         probe.session.switch_model(ModelSettings(name="second"))
         assert probe.detected().model == "second"
     assert len(probe.of(DetectorTrouble)) == 1
+
+
+@pytest.mark.expects_log
+def test_a_detector_that_cannot_even_be_closed_gives_way_to_the_next(
+    video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    models = FakeModels(lambda count: fail() if count >= 5 else None)
+    monkeypatch.setattr(FakeDetector, "close", fail)
+    with LiveProbe(models) as probe:
+        probe.start(str(video), SourceOptions(loop=True))
+        assert "switched off" in probe.wait_event(ModelFailed).message
+        models.work = lambda count: None
+        probe.session.switch_model(ModelSettings(name="second"))
+        assert probe.detected().model == "second"
 
 
 def test_another_source_with_another_model_after_one_that_failed(tmp_path: Path) -> None:

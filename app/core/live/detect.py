@@ -159,8 +159,12 @@ class DetectStage:
 
     def _close(self) -> None:
         detector, self._detector, self._running = self._detector, None, None
-        if detector is not None:
+        if detector is None:
+            return
+        try:
             detector.close()
+        except Exception as error:  # the next model needs this thread
+            log.error("model %s cannot be closed", detector.spec.name, exc_info=error)
 
     # -- pictures ---------------------------------------------------------------------------------------------------
 
