@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import gc
 import os
 import subprocess
@@ -249,6 +250,30 @@ def test_a_device_that_fails_while_opening_is_given_everything_back(
         with pytest.raises(DetectorError):
             TorchDeviceDetector(entry, CPU, "fp32")
     assert released == [[], []]
+
+
+def test_a_gpu_that_fails_is_explained(entry: ShelfEntry, monkeypatch: pytest.MonkeyPatch) -> None:
+    with TorchDeviceDetector(entry, CPU, "fp32") as detector:
+        fault = torch.AcceleratorError("CUDA error: unspecified launch failure\nCUDA kernel errors might be late")
+        monkeypatch.setattr(torch_cuda, "postprocess", mock.Mock(side_effect=fault))
+        with pytest.raises(DetectorError, match=r"^cpu failed: CUDA error: unspecified launch failure\. Start"):
+            detector.detect(picture())
+
+
+@pytest.mark.parametrize("error", [ImportError("No module named 'torch'"), OSError("libcublasLt.so.13: not found")])
+def test_a_torch_that_does_not_load_is_explained(
+    entry: ShelfEntry, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    original = builtins.__import__
+
+    def importing(name: str, *rest: Any) -> Any:
+        if name == "torch":
+            raise error
+        return original(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", importing)
+    with pytest.raises(DetectorError, match="PyTorch is not installed or does not load"):
+        open_module.open_detector(entry)
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import logging
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from detector.errors import DetectorError
+from detector.runtime import openvino_runtime
 from detector.runtime.base import PRECISIONS, Detector, Precision
+from detector.runtime.nvidia_driver import has_nvidia_gpu
+from detector.runtime.torch_package import load_torch
 from detector.shelf import Shelf, ShelfEntry, bundled_dir, how_to_get
 
 if TYPE_CHECKING:
@@ -26,6 +30,7 @@ def open_detector(
     device: str = "auto",
     precision: str = "auto",
     shelf: Shelf | None = None,
+    cache_dir: Path | None = None,
 ) -> Detector:
     """Open a model, ready to run.
 
@@ -37,6 +42,8 @@ def open_detector(
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
         precision: One of ``PRECISIONS``; "auto" is float16 on a GPU and float32 on the CPU.
         shelf: Where names are looked up; None for the models that came with the program.
+        cache_dir: Where networks converted for OpenVINO are kept, so that opening them again needs no torch; None
+            for nowhere.
 
     Raises:
         DetectorError: No such model, device or precision, or the model cannot be used.
@@ -49,14 +56,19 @@ def open_detector(
         model = (shelf or Shelf(folder, folder)).find(model)  # the same folder twice is listed once
     if model.path is None:
         raise DetectorError(f"The weights of {model.name} are not on this computer.", how_to_get(model.spec))
-    detector = _open(model, device, asked)
+    detector = _open(model, device, asked, cache_dir)
     _log.info("%s on %s by %s, %s", model.name, detector.device, detector.engine, detector.precision)
     return detector
 
 
 def available_devices() -> list[tuple[str, str]]:
-    """Devices that can be asked for as (id, shown name), the CPU first. Imports torch; never raises."""
+    """Devices that can be asked for as (id, shown name), the CPU first; never raises.
+
+    Imports torch only where there may be more than the CPU.
+    """
     devices = [("cpu", "CPU")]
+    if not may_have_gpu():
+        return devices
     try:
         import torch
 
@@ -70,6 +82,19 @@ def available_devices() -> list[tuple[str, str]]:
     return devices
 
 
+def may_have_gpu() -> bool:
+    """Whether it is worth asking torch for a GPU; loads nothing."""
+    return sys.platform == "darwin" or has_nvidia_gpu()
+
+
+def needs_torch(entry: ShelfEntry, device: str) -> bool:
+    """Whether opening ``entry`` with a cache for converted networks imports torch into this process."""
+    if entry.spec.architecture == "openvino-ir":
+        return False
+    gpu = device == "mps" or device.startswith("cuda") or (device == "auto" and has_nvidia_gpu())
+    return gpu or not openvino_runtime.is_installed()
+
+
 def _checked_precision(precision: str) -> Precision:
     for known in PRECISIONS:
         if precision == known:
@@ -79,19 +104,20 @@ def _checked_precision(precision: str) -> Precision:
     raise DetectorError(f"There is no precision {precision!r}.", f"Use one of {', '.join(PRECISIONS)}.")
 
 
-def _open(entry: ShelfEntry, device: str, precision: Precision) -> Detector:
+def _open(entry: ShelfEntry, device: str, precision: Precision, cache_dir: Path | None) -> Detector:
     notes: list[str] = []
     if entry.spec.architecture == "openvino-ir":
         if device not in ("auto", "cpu"):
             notes.append(f"This model runs by OpenVINO, on the CPU; {device} is not used.")
         return _open_ir(entry, precision, notes)
+    found = None
     if device == "mps":
+        load_torch()
         found = _open_mps(entry, precision, notes)
-    elif device != "cpu":
+    elif device.startswith("cuda") or (device == "auto" and has_nvidia_gpu()):
+        load_torch()
         found = _open_cuda(entry, device, precision, notes)
-    else:
-        found = None
-    return found or _open_cpu(entry, precision, notes)
+    return found or _open_cpu(entry, precision, notes, cache_dir)
 
 
 def _open_cuda(entry: ShelfEntry, device: str, precision: Precision, notes: list[str]) -> Detector | None:
@@ -143,27 +169,26 @@ def _open_mps(entry: ShelfEntry, precision: Precision, notes: list[str]) -> Dete
     return None
 
 
-def _open_cpu(entry: ShelfEntry, precision: Precision, notes: list[str]) -> Detector:
-    from detector.runtime import openvino_runtime
-    from detector.runtime.torch_cpu import TorchCpuDetector, has_native_bf16
-
+def _open_cpu(entry: ShelfEntry, precision: Precision, notes: list[str], cache_dir: Path | None) -> Detector:
     if openvino_runtime.is_installed():
         from detector.runtime.openvino import OpenVinoDetector
 
         try:
             capabilities = openvino_runtime.cpu_capabilities(openvino_runtime.load_openvino().Core())
             chosen, remarks = _cpu_precision(precision, "BF16" in capabilities)
-            return OpenVinoDetector(entry, chosen, [*notes, *remarks])
+            return OpenVinoDetector(entry, chosen, [*notes, *remarks], cache_dir)
         except DetectorError as error:
             # Damaged weights fail again below, with their own message.
             _log.info("openvino is not used for %s: %s", entry.name, error)
             notes.append(f"OpenVINO is not used: {error.message.rstrip('.')}. Running by torch.")
+    load_torch()
+    from detector.runtime.torch_cpu import TorchCpuDetector, has_native_bf16
+
     chosen, remarks = _cpu_precision(precision, has_native_bf16())
     return TorchCpuDetector(entry, chosen, [*notes, *remarks])
 
 
 def _open_ir(entry: ShelfEntry, precision: Precision, notes: list[str]) -> Detector:
-    from detector.runtime import openvino_runtime
     from detector.runtime.ir import IrDetector
 
     capabilities = openvino_runtime.cpu_capabilities(openvino_runtime.load_openvino().Core())

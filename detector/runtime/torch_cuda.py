@@ -83,6 +83,11 @@ class TorchDeviceDetector(Engine):
                 f"{self.device} has too little free memory for {self.spec.name}.",
                 "Close other programs that use it, choose a smaller model, or run on the CPU (--device cpu).",
             ) from error
+        except torch.AcceleratorError as error:  # the driver gave the device up: it stays so until the program ends
+            raise DetectorError(
+                f"{self.device} failed: {first_line(error)}.",
+                "Start the program again, or run on the CPU (--device cpu).",
+            ) from error
 
     def _sizes_of(self, frames: Sequence[ImageBGR]) -> torch.Tensor:
         """Float32[B, 2] on the device; the frames of one source all have one size, so it is uploaded once."""
