@@ -19,8 +19,8 @@ from app.core.errors import AppError, ExplainedError
 from app.core.frames import Frame, SourceInfo
 from app.core.live.player import Player
 from app.core.live.transport import Transport
-from app.core.sources.base import SeekableSource, Source, SourceLostError, SourceOptions
-from app.core.sources.open import kind_of, shown_name
+from app.core.sources.base import CAMERA, SeekableSource, Source, SourceLostError, SourceOptions
+from app.core.sources.open import shown_name
 from app.core.workers import Worker, join_all
 
 log = logging.getLogger(__name__)
@@ -174,7 +174,7 @@ class CaptureStage:
     def stop(self) -> None:
         """Ask everything to end; returns at once."""
         self._worker.stop()
-        if kind_of(self._uri) == "camera":
+        if self._uri.startswith(CAMERA):
             with _leaving_lock:
                 _leaving.append(self)
         with self._lock:
@@ -189,7 +189,7 @@ class CaptureStage:
             return (self._worker, *([self._attempt.worker] if self._attempt is not None else []))
 
     def _watch(self, stop: threading.Event) -> None:
-        if kind_of(self._uri) == "camera":
+        if self._uri.startswith(CAMERA):
             _wait_for_devices()
         uri, index, failures, was_open = self._uri, 0, 0, False
         while not stop.is_set():
