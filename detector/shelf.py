@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 import shutil
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from detector.bundled import bundled_path
 from detector.errors import DetectorError
 from detector.registry import MODELS
 from detector.spec import ModelSpec
@@ -62,9 +62,8 @@ class BrokenModel:
 
 
 def bundled_dir() -> Path:
-    """The models that came with the program, in a checkout as in a packaged executable."""
-    packed = getattr(sys, "_MEIPASS", None)
-    return Path(packed if packed else Path(__file__).resolve().parents[1]) / "weights"
+    """The models that came with the program."""
+    return bundled_path("weights")
 
 
 class Shelf:

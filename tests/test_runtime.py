@@ -185,6 +185,7 @@ def test_converting_leaves_no_types_behind(entry: ShelfEntry, monkeypatch: pytes
     forget(torch)
     OpenVinoDetector(entry, "fp32").close()
     assert left() is None
+    assert not torch.jit._recursive.concrete_type_store.methods_compiled
     monkeypatch.setattr(openvino_engine, "_forget_traces", lambda _torch: None)
     OpenVinoDetector(entry, "fp32").close()
     assert left() is not None  # what would stay, and grow, without
@@ -301,6 +302,7 @@ class _Cuda:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._patch = monkeypatch
+        monkeypatch.setattr(open_module, "has_nvidia_gpu", lambda: True)
         self.set("is_available", lambda: True)
         self.set("device_count", lambda: 1)
         self.set("get_device_name", lambda _device: "Pretend GPU")

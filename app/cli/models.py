@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.cli.console import Console, table
-from app.cli.options import add_result_flags, open_shelf
+from app.cli.options import add_result_flags
+from app.core.models import user_shelf
 
 if TYPE_CHECKING:
     from detector.shelf import ShelfEntry
@@ -39,7 +40,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
 
 
 def _list(_options: argparse.Namespace, console: Console) -> int:
-    shelf = open_shelf()
+    shelf = user_shelf()
     entries, broken = shelf.list(), shelf.broken()
     models = [_summary(entry) for entry in entries]
     models += [{"name": b.name, "title": b.reason, "status": "broken", "size_bytes": None} for b in broken]
@@ -55,7 +56,7 @@ def _info(options: argparse.Namespace, console: Console) -> int:
     from detector.registry import MODELS
     from detector.shelf import ShelfEntry, how_to_get
 
-    shelf = open_shelf()
+    shelf = user_shelf()
     entry = next((e for e in shelf.list() if e.name == options.model), None) or shelf.find(options.model)
     assert isinstance(entry, ShelfEntry)
     spec = entry.spec
@@ -83,7 +84,7 @@ def _import(options: argparse.Namespace, console: Console) -> int:
     from detector.importers import read_labels
 
     labels = None if options.labels is None else read_labels(options.labels)
-    entry = open_shelf().import_file(options.file, options.name, labels)
+    entry = user_shelf().import_file(options.file, options.name, labels)
     console.give(_summary(entry))
     spec = entry.spec
     classes = f"{len(spec.labels)} classes" if len(spec.labels) > 1 else f"one class, {spec.labels[0]}"
@@ -92,7 +93,7 @@ def _import(options: argparse.Namespace, console: Console) -> int:
 
 
 def _remove(options: argparse.Namespace, console: Console) -> int:
-    open_shelf().remove(options.model)
+    user_shelf().remove(options.model)
     console.give({"removed": options.model})
     console.say(f"Removed {options.model}.")
     return 0

@@ -12,7 +12,7 @@ from app.core.errors import AppError
 from app.core.settings import DetectionSettings, ModelSettings
 
 if TYPE_CHECKING:
-    from detector.shelf import Shelf, ShelfEntry
+    from detector.shelf import ShelfEntry
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8")
 
@@ -88,14 +88,6 @@ def detection_settings(options: argparse.Namespace) -> tuple[ModelSettings, Dete
     return ModelSettings(**given.get("model", {})), DetectionSettings(**given.get("detection", {}))
 
 
-def open_shelf() -> Shelf:
-    """The user's models and those that came with the program."""
-    from app.core.paths import models_dir
-    from detector.shelf import Shelf, bundled_dir
-
-    return Shelf(models_dir(), bundled_dir())
-
-
 def find_model(model: ModelSettings, detection: DetectionSettings) -> ShelfEntry:
     """The model asked for; its classes are checked.
 
@@ -105,11 +97,12 @@ def find_model(model: ModelSettings, detection: DetectionSettings) -> ShelfEntry
     """
     import re
 
+    from app.core.models import user_shelf
     from app.core.wanted import check_classes
 
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,2})?", model.device):
         raise UsageError(f"There is no device {model.device!r}.", "Use auto, cpu, cuda, cuda:N or mps.")
-    shelf = open_shelf()
+    shelf = user_shelf()
     known = {entry.name for entry in shelf.list()} | {broken.name for broken in shelf.broken()}
     if model.name not in known and not Path(model.name).exists():
         raise UsageError(f"There is no model {model.name!r}.", f"Known: {', '.join(sorted(known))}.")
@@ -123,9 +116,9 @@ def find_model(model: ModelSettings, detection: DetectionSettings) -> ShelfEntry
 
 def open_for(entry: ShelfEntry, model: ModelSettings, console: Console) -> Any:
     """The detector, on the calling thread; what the user should know of it is noted."""
-    from detector.runtime.open import open_detector
+    from app.core.models import open_entry
 
-    detector = open_detector(entry, model.device, model.precision)
+    detector = open_entry(entry, model.device, model.precision)
     for line in detector.notes:
         console.note(line)
     return detector

@@ -12,8 +12,9 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from app.cli.console import Console, one_line
-from app.cli.options import add_result_flags, open_shelf
-from app.core.bundled import bundled_path
+from app.cli.options import add_result_flags
+from app.core.models import open_entry, user_shelf
+from detector.bundled import bundled_path
 from detector.errors import ExplainedError
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ def _golden() -> Iterator[Check]:
 
     golden = json.loads(facts.read_text("utf-8"))
     image = read_image(picture)
-    entry = open_shelf().find(golden["model"])
+    entry = user_shelf().find(golden["model"])
     for name, opened in _engines(entry):
         try:
             with opened() as detector:
@@ -145,14 +146,14 @@ def _golden() -> Iterator[Check]:
 
 def _engines(entry: ShelfEntry) -> Iterator[tuple[str, Callable[[], Detector]]]:
     """Every engine this computer can run, by name."""
-    from detector.runtime.open import available_devices, open_detector
+    from detector.runtime.open import available_devices
     from detector.runtime.torch_cpu import TorchCpuDetector
 
-    yield "cpu", lambda: open_detector(entry, "cpu")
+    yield "cpu", lambda: open_entry(entry, "cpu")
     yield "torch on cpu", lambda: TorchCpuDetector(entry, "fp32", [])
     for device, _ in available_devices():
         if device != "cpu":
-            yield device, lambda device=device: open_detector(entry, device)  # type: ignore[misc]  # bound per round
+            yield device, lambda device=device: open_entry(entry, device)  # type: ignore[misc]  # bound per round
 
 
 def _compare(found: Detections, labels: tuple[str, ...], expected: list[dict[str, Any]]) -> tuple[bool, str]:

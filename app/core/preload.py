@@ -15,6 +15,7 @@ import sys
 import threading
 from pathlib import Path
 
+from app.core.models import user_shelf
 from app.core.settings import ModelSettings
 from detector.errors import DetectorError
 
@@ -27,11 +28,10 @@ _lock = threading.Lock()
 
 def preload_for(model: ModelSettings) -> None:
     """As ``preload_torch``, where the model needs torch. What is wrong with the model its opening will say."""
-    from app.core.paths import models_dir
-    from detector.shelf import Shelf, bundled_dir
+    from detector.runtime.open import needs_torch
 
     try:
-        needed = Shelf(models_dir(), bundled_dir()).find(model.name).spec.architecture != "openvino-ir"
+        needed = needs_torch(user_shelf().find(model.name), model.device)
     except DetectorError:
         return
     if needed:

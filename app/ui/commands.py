@@ -12,9 +12,9 @@ from PySide6.QtWidgets import QFileDialog, QInputDialog, QLineEdit
 from app.core.frames import FrameResult
 from app.core.settings import OverlaySettings
 from app.ui.about import AboutDialog
-from app.ui.assets import asset
 from app.ui.drops import IMAGES, VIDEOS, WEIGHTS
 from app.ui.help_sheet import HelpSheet
+from detector.bundled import bundled_path
 from detector.detections import Detections
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _THRESHOLD_STEP = 0.05
 
 def sample_clip() -> Path:
     """The drawn clip that came with the program; may be absent."""
-    return asset("demo.mp4")
+    return bundled_path("assets", "demo.mp4")
 
 
 def _patterns(endings: tuple[str, ...]) -> str:

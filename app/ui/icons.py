@@ -11,14 +11,14 @@ from PySide6.QtCore import QByteArray, QRectF, QSize, Qt
 from PySide6.QtGui import QIcon, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 
-from app.ui.assets import asset
+from detector.bundled import bundled_path
 
 _SCALES = (1, 2, 3)
 
 
 @lru_cache(maxsize=64)
 def _source(name: str) -> str:
-    return asset("icons", f"{name}.svg").read_text(encoding="utf-8")
+    return bundled_path("assets", "icons", f"{name}.svg").read_text(encoding="utf-8")
 
 
 def draw_icon(painter: QPainter, name: str, colour: str, rect: QRectF) -> None:
@@ -52,4 +52,4 @@ def icon(name: str, colour: str, disabled: str = "", size: int = 20) -> QIcon:
 
 def app_icon() -> QIcon:
     """The program's icon."""
-    return QIcon(str(asset("icon.svg")))
+    return QIcon(str(bundled_path("assets", "icon.svg")))

@@ -14,9 +14,9 @@ from typing import Any
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
-from app.core.live.detect import open_model
 from app.core.live.events import LiveEvent
-from app.core.paths import models_dir, settings_file
+from app.core.models import open_model, user_shelf
+from app.core.paths import settings_file
 from app.core.preload import preload_for
 from app.core.settings import ModelSettings, Settings
 from app.core.settings_store import load_settings, save_settings
@@ -29,7 +29,6 @@ from app.ui.model_shelf import ModelShelf
 from app.ui.settings_model import SettingsModel
 from app.ui.theme import Theme
 from detector.runtime.base import Detector
-from detector.shelf import Shelf, bundled_dir
 
 _log = logging.getLogger(__name__)
 
@@ -47,11 +46,6 @@ def _open_model(model: ModelSettings) -> Detector:
     return open_model(model)
 
 
-def open_shelf() -> Shelf:
-    """The user's models and those that came with the program."""
-    return Shelf(models_dir(), bundled_dir())
-
-
 def build_window(application: QApplication, settings: Settings, path: Path | None) -> MainWindow:
     """Put the window together; ``path`` is where settings are kept, None for nowhere."""
     background = Background()
@@ -63,7 +57,7 @@ def build_window(application: QApplication, settings: Settings, path: Path | Non
     model = SettingsModel(settings, save, background)
     theme = Theme(application, settings.window.theme)
     controller = LiveController(model, make_session)
-    shelf = ModelShelf(open_shelf, background)
+    shelf = ModelShelf(user_shelf, background)
     return MainWindow(theme, model, background, controller, shelf, ExportRunner(background))
 
 

@@ -13,7 +13,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QApplication
 
-from app.ui.assets import asset
+from detector.bundled import bundled_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +183,8 @@ QTextBrowser { background: $surface; color: $text; border: 1px solid $border; bo
 def style_sheet(colours: Colours) -> str:
     """The sheet in these colours."""
     files = {
-        "chevron": asset("icons", "chevron-down-muted.svg").as_posix(),
-        "check": asset("icons", "check-white.svg").as_posix(),
+        "chevron": bundled_path("assets", "icons", "chevron-down-muted.svg").as_posix(),
+        "check": bundled_path("assets", "icons", "check-white.svg").as_posix(),
     }
     return _SHEET.substitute(asdict(colours), **files)
 

@@ -1,4 +1,4 @@
-"""SSD by OpenVINO on the CPU: our torch network converted once at opening, then torch has no part in it.
+"""SSD by OpenVINO on the CPU: our torch network converted once, then torch has no part in it.
 
 OpenCV resize, compiled network, post-processing in numpy; frames of a batch run one after the other, which on a CPU
 costs nothing against a true batch and keeps the compiled shape fixed.
@@ -6,8 +6,10 @@ costs nothing against a true batch and keeps the compiled shape fixed.
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from detector.default_boxes import default_boxes
@@ -16,10 +18,15 @@ from detector.errors import DetectorError
 from detector.postprocess import postprocess
 from detector.preprocess import InputBuilder
 from detector.runtime.base import ImageBGR
+from detector.runtime.converted import read_converted
 from detector.runtime.engine import Engine
 from detector.runtime.openvino_runtime import compile_for_latency, load_openvino
+from detector.runtime.torch_package import load_torch
 from detector.shelf import ShelfEntry
 from detector.spec import InputSpec
+
+# Tracing uses tables that the whole process shares, and they are emptied after it: one at a time (window and export).
+_tracing = threading.Lock()
 
 
 class OpenVinoDetector(Engine):
@@ -29,16 +36,19 @@ class OpenVinoDetector(Engine):
         entry: The model, with weights.
         precision: "fp32" or "bf16".
         notes: Passed on.
+        cache_dir: Where converted networks are kept and other processes convert them; None converts here, every time.
 
     Raises:
         DetectorError: OpenVINO is missing or cannot convert or compile the network.
     """
 
-    def __init__(self, entry: ShelfEntry, precision: str, notes: Sequence[str] = ()) -> None:
+    def __init__(
+        self, entry: ShelfEntry, precision: str, notes: Sequence[str] = (), cache_dir: Path | None = None
+    ) -> None:
         super().__init__(entry.spec, "openvino", "cpu", precision, notes)
         assert entry.spec.config is not None  # load_network refuses specs without
         openvino = load_openvino()
-        model = convert_network(openvino, entry)
+        model = read_converted(openvino, entry, cache_dir) if cache_dir else convert_network(openvino, entry)
         try:
             compiled = compile_for_latency(openvino.Core(), model, precision)
         except RuntimeError as error:
@@ -74,33 +84,38 @@ def convert_network(openvino: Any, entry: ShelfEntry) -> Any:
     Raises:
         DetectorError: The weights are damaged, or OpenVINO cannot convert the network.
     """
+    load_torch()
     import torch
 
     from detector.runtime.network import load_network
 
     network = load_network(entry)
     shape = input_shape(entry.spec.input)
-    try:
-        with warnings.catch_warnings(), torch.inference_mode():
-            warnings.simplefilter("ignore")  # torch calls its own tracer deprecated; OpenVINO builds on it
+    with _tracing, warnings.catch_warnings(), torch.inference_mode():
+        warnings.simplefilter("ignore")  # torch calls its own tracer deprecated; OpenVINO builds on it
+        try:
             # Traced here: left to OpenVINO, torch would run the network three times more to check its own trace.
             trace: Any = torch.jit.trace  # carries no types
             traced = trace(network, torch.zeros(shape), check_trace=False)
             return openvino.convert_model(traced, input=[shape], share_weights=False)
-    except (RuntimeError, ValueError) as error:
-        raise DetectorError(f"OpenVINO cannot convert {entry.name}: {_line(error)}.") from error
-    finally:
-        _forget_traces(torch)
+        except (RuntimeError, ValueError) as error:
+            raise DetectorError(f"OpenVINO cannot convert {entry.name}: {_line(error)}.") from error
+        finally:
+            _forget_traces(torch)
 
 
 def _forget_traces(torch: Any) -> None:
-    """Drop the types torch keeps for ever of every module it traced: megabytes each time a model is opened.
+    """Drop the types and methods torch keeps for ever of every module it traced: megabytes for each model opened.
 
-    Nothing else here uses TorchScript. Where a later torch has no such function, opening a model costs that memory.
+    Nothing else here uses TorchScript. Where a later torch has no such things, opening a model costs that memory.
     """
     forget = getattr(torch._C, "_jit_clear_class_registry", None)
     if forget is not None:
         forget()
+    store = getattr(torch.jit._recursive, "concrete_type_store", None)
+    if store is not None:
+        store.type_store.clear()
+        store.methods_compiled.clear()
 
 
 def input_shape(spec: InputSpec) -> tuple[int, int, int, int]:

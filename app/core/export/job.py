@@ -17,12 +17,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.core import paths
 from app.core.channels import Channel
 from app.core.export.outputs import Outputs, SourceFacts
 from app.core.export.progress import ProgressMeter
 from app.core.export.request import ExportCancelledError, ExportProgress, ExportReport, ExportRequest
 from app.core.export.targets import check_targets, make_folders
+from app.core.models import open_model
 from app.core.settings import ModelSettings
 from app.core.sources.video import Picture, VideoReader
 from app.core.wanted import wanted_filter
@@ -38,14 +38,6 @@ _BATCH_ON_GPU = 8  # CPU engines run a batch one by one anyway
 _WAITING_BYTES = 128 * 2**20  # of pictures, in each channel
 _WAITING_MOST = 16
 _STOP_S = 30.0
-
-
-def open_from_shelf(model: ModelSettings) -> Detector:
-    """The detector those settings name; called on the thread that will use it."""
-    from detector.runtime.open import open_detector
-    from detector.shelf import Shelf, bundled_dir
-
-    return open_detector(model.name, model.device, model.precision, Shelf(paths.models_dir(), bundled_dir()))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +60,7 @@ class ExportJob:
         self,
         request: ExportRequest,
         on_progress: Callable[[ExportProgress], None] | None = None,
-        open_detector: OpenDetector = open_from_shelf,
+        open_detector: OpenDetector = open_model,
     ) -> None:
         self.request = request
         self._meter = ProgressMeter(on_progress)

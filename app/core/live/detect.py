@@ -8,7 +8,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import cast
 
 import numpy as np
 
@@ -19,7 +18,7 @@ from app.core.live.route import Route
 from app.core.settings import ModelSettings
 from app.core.stats import StatsRecorder
 from app.core.workers import Worker
-from detector.runtime.base import Detector, Precision
+from detector.runtime.base import Detector
 
 log = logging.getLogger(__name__)
 
@@ -27,16 +26,6 @@ DetectorFactory = Callable[[ModelSettings], Detector]
 
 MOST_FAILURES = 3
 """Failures in a row after which a detector is switched off."""
-
-
-def open_model(model: ModelSettings) -> Detector:
-    """The model of that name on the shelf, or in that file."""
-    from app.core import paths
-    from detector.runtime.open import open_detector
-    from detector.shelf import Shelf, bundled_dir
-
-    shelf = Shelf(paths.models_dir(), bundled_dir())
-    return open_detector(model.name, model.device, cast(Precision, model.precision), shelf)
 
 
 class DetectStage:

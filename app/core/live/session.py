@@ -17,7 +17,7 @@ from fractions import Fraction
 from app.core.channels import LatestSlot
 from app.core.frames import Frame, FrameResult, SourceInfo
 from app.core.live.capture import CaptureStage, SourceFactory, seconds
-from app.core.live.detect import DetectorFactory, DetectStage, open_model
+from app.core.live.detect import DetectorFactory, DetectStage
 from app.core.live.events import (
     ALLOWED,
     Ended,
@@ -29,6 +29,7 @@ from app.core.live.events import (
     StateChanged,
 )
 from app.core.live.route import Route
+from app.core.models import open_model
 from app.core.settings import DetectionSettings, ModelSettings
 from app.core.sources.base import SourceOptions
 from app.core.sources.open import open_source

@@ -1,0 +1,97 @@
+"""Converted networks kept on disk, so that torch is needed once per model and never in this process.
+
+Converting takes seconds, half a gigabyte and the interpreter's lock; a window would stand still. So another process
+does it, and what it leaves in the cache is read by OpenVINO alone from then on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import multiprocessing
+import tempfile
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from detector.errors import DetectorError
+from detector.shelf import ShelfEntry
+
+_FORMAT = 1
+"""Raised when a network of ours changes what it computes from the same weights."""
+
+_GRAPH, _WEIGHTS = "network.xml", "network.bin"
+_log = logging.getLogger(__name__)
+
+
+def read_converted(openvino: Any, entry: ShelfEntry, cache_dir: Path) -> Any:
+    """The network of ``entry`` as an ``openvino.Model``, converted now or earlier.
+
+    Args:
+        openvino: The module.
+        entry: The model, with weights.
+        cache_dir: Where converted networks are kept; what is damaged there is made again.
+
+    Raises:
+        DetectorError: The weights are damaged, the network cannot be converted, or the cache cannot be written.
+    """
+    assert entry.path is not None  # open_detector refuses entries without weights
+    folder = cache_dir / _key(openvino, entry.path)
+    graph, weights = folder / _GRAPH, folder / _WEIGHTS
+    if graph.is_file() and weights.is_file():
+        try:
+            return openvino.Core().read_model(str(graph), str(weights))
+        except RuntimeError as error:
+            _log.info("%s is damaged and made again: %s", folder.name, error)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder) as work:
+            _convert_elsewhere(entry, Path(work))
+            for name in (_WEIGHTS, _GRAPH):  # the graph last: it is what is looked for first
+                (Path(work) / name).replace(folder / name)
+    except OSError as error:
+        raise DetectorError(f"The converted model cannot be kept in {cache_dir}: {error.strerror or error}.") from error
+    return openvino.Core().read_model(str(graph), str(weights))
+
+
+def _key(openvino: Any, path: Path) -> str:
+    """A folder name for this file's content under this converter."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    version = "".join(c if c.isalnum() else "-" for c in str(openvino.__version__).partition("+")[0])
+    return f"{digest[:24]}-{_FORMAT}-openvino-{version}"
+
+
+def _convert_elsewhere(entry: ShelfEntry, folder: Path) -> None:
+    # Spawned, not forked: the window's threads and locks must not be copied.
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_convert, args=(entry, folder, sender), name="ssdv-convert", daemon=True)
+    process.start()
+    sender.close()  # the child's end is then the only one, so its death ends the wait
+    try:
+        failure = receiver.recv()
+    except EOFError:
+        failure = (f"Converting {entry.name} ended before its time.", "Close other programs to free memory.")
+    finally:
+        receiver.close()
+        process.join()
+    if failure is not None:
+        raise DetectorError(*failure)
+
+
+def _convert(entry: ShelfEntry, folder: Path, sender: Connection) -> None:
+    """The other process: convert, save in full float32, answer None or (message, hint)."""
+    from detector.runtime.openvino import convert_network
+    from detector.runtime.openvino_runtime import load_openvino
+
+    try:
+        openvino = load_openvino()
+        model = convert_network(openvino, entry)
+        openvino.save_model(model, str(folder / _GRAPH), compress_to_fp16=False)
+    except DetectorError as error:
+        sender.send((error.message, error.hint))
+    except (RuntimeError, OSError) as error:
+        sender.send((f"OpenVINO cannot save the converted {entry.name}: {error}", "Check the free disk space."))
+    else:
+        sender.send(None)
