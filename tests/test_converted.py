@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import subprocess
 import sys
+import threading
+from dataclasses import replace
+from multiprocessing.connection import Connection
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -67,6 +72,40 @@ def test_opening_from_the_cache_loads_no_torch(entry: ShelfEntry, cache: Path, r
     command = [sys.executable, "-c", _OPEN, str(entry.path), str(cache)]
     done = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "False\n"), done.stderr
+
+
+def _slow(_entry: ShelfEntry, folder: Path, _sender: Connection) -> None:
+    threading.Event().wait(20)
+    (folder / "late").touch()
+
+
+def test_an_interrupt_ends_the_other_process(
+    entry: ShelfEntry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(converted, "_convert", _slow)
+    monkeypatch.setattr(Connection, "recv", mock.Mock(side_effect=KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        converted._convert_elsewhere(entry, tmp_path)
+    assert multiprocessing.active_children() == []
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signal masks")
+def test_ctrl_c_is_left_to_the_parent() -> None:
+    show = "import signal; print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))"
+
+    def blocked() -> str:
+        return subprocess.run([sys.executable, "-c", show], capture_output=True, text=True, check=True).stdout.strip()
+
+    with converted._interrupts_kept_off():
+        assert blocked() == "True"
+    assert blocked() == "False"
+
+
+def test_a_model_that_cannot_be_read_any_more_says_so(entry: ShelfEntry, tmp_path: Path) -> None:
+    gone = replace(entry, path=tmp_path / "gone.safetensors")
+    with pytest.raises(DetectorError, match=r"Cannot read .*gone\.safetensors: No such file"):
+        OpenVinoDetector(gone, "fp32", cache_dir=tmp_path)
 
 
 def test_a_damaged_copy_is_made_again(entry: ShelfEntry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

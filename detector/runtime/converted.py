@@ -6,10 +6,15 @@ does it, and what it leaves in the cache is read by OpenVINO alone from then on.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import multiprocessing
+import signal
+import sys
 import tempfile
+from collections.abc import Iterator
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -55,9 +60,16 @@ def read_converted(openvino: Any, entry: ShelfEntry, cache_dir: Path) -> Any:
 
 
 def _key(openvino: Any, path: Path) -> str:
-    """A folder name for this file's content under this converter."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    """A folder name for this file's content under this converter.
+
+    Raises:
+        DetectorError: The file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DetectorError(f"Cannot read {path}: {error.strerror or error}.") from error
     version = "".join(c if c.isalnum() else "-" for c in str(openvino.__version__).partition("+")[0])
     return f"{digest[:24]}-{_FORMAT}-openvino-{version}"
 
@@ -67,17 +79,38 @@ def _convert_elsewhere(entry: ShelfEntry, folder: Path) -> None:
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_convert, args=(entry, folder, sender), name="ssdv-convert", daemon=True)
-    process.start()
+    with _interrupts_kept_off():
+        process.start()
     sender.close()  # the child's end is then the only one, so its death ends the wait
     try:
         failure = receiver.recv()
     except EOFError:
         failure = (f"Converting {entry.name} ended before its time.", "Close other programs to free memory.")
+    except BaseException:
+        process.kill()
+        raise
     finally:
         receiver.close()
         process.join()
     if failure is not None:
         raise DetectorError(*failure)
+
+
+@contextlib.contextmanager
+def _interrupts_kept_off() -> Iterator[None]:
+    """Ctrl-C goes to every process on the terminal; one started in here leaves it to its parent, which ends it.
+
+    It would answer with a traceback otherwise, even before any code of ours runs in it.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    resource_tracker.ensure_running()  # now, because starting it undoes the blocking
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited by what this thread starts
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _convert(entry: ShelfEntry, folder: Path, sender: Connection) -> None:
