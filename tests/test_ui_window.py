@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from fractions import Fraction
 from pathlib import Path
 
@@ -32,7 +33,10 @@ def _drop(table: Desk, paths: list[Path], where: QPoint) -> None:
     mime = QMimeData()
     mime.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
     kinds = (Qt.DropAction.CopyAction, mime, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
-    QApplication.sendEvent(table.window, QDragEnterEvent(where, *kinds))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # from Qt 6.12 on; 6.11 has no other way to make one
+        entering = QDragEnterEvent(where, *kinds)
+    QApplication.sendEvent(table.window, entering)
     assert table.window.drops.overlay.isVisible() == bool(paths)
     QApplication.sendEvent(table.window, QDropEvent(QPointF(where), *kinds))
     assert not table.window.drops.overlay.isVisible()
