@@ -174,7 +174,7 @@ def _text(value: Any, where: str, longest: int, *, empty: bool = True) -> str:
         _fault(where, f"must be text, not {_shown(value)}")
     if len(value) > longest or not (value.strip() or empty):
         _fault(where, f"must be {'0' if empty else '1'} to {longest} characters long, not {len(value)}")
-    if any(ord(c) < 32 and c not in "\n\t" for c in value) or any(0xD800 <= ord(c) <= 0xDFFF for c in value):
+    if any(ord(c) < 32 for c in value) or any(0xD800 <= ord(c) <= 0xDFFF for c in value):
         _fault(where, "contains control characters")
     return value
 

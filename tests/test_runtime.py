@@ -20,10 +20,9 @@ import pytest
 import torch
 
 import detector.runtime.open as open_module
-import detector.runtime.openvino as openvino_engine
 from detector.detections import Candidates, DetectionFilter
 from detector.errors import DetectorError
-from detector.runtime import openvino_runtime, torch_cuda
+from detector.runtime import conversion, openvino_runtime, torch_cuda
 from detector.runtime.base import Detector, ImageBGR
 from detector.runtime.openvino import OpenVinoDetector
 from detector.runtime.torch_cpu import TorchCpuDetector, has_native_bf16
@@ -181,12 +180,12 @@ def test_converting_leaves_no_types_behind(entry: ShelfEntry, monkeypatch: pytes
         units: Any = torch.jit._state._python_cu
         return units.get_class("__torch__.detector.models.ultraface.UltraFace")
 
-    forget = openvino_engine._forget_traces
+    forget = conversion._forget_traces
     forget(torch)
     OpenVinoDetector(entry, "fp32").close()
     assert left() is None
     assert not torch.jit._recursive.concrete_type_store.methods_compiled
-    monkeypatch.setattr(openvino_engine, "_forget_traces", lambda _torch: None)
+    monkeypatch.setattr(conversion, "_forget_traces", lambda _torch: None)
     OpenVinoDetector(entry, "fp32").close()
     assert left() is not None  # what would stay, and grow, without
     forget(torch)

@@ -155,6 +155,6 @@ def test_failed_save_leaves_the_old_file_and_no_scraps(tmp_path: Path, monkeypat
 
 def test_places_are_named_after_the_program() -> None:
     places = [paths.settings_file(), paths.models_dir(), paths.cache_dir(), paths.log_file()]
-    places += [paths.pictures_dir(), paths.videos_dir()]
+    places += [paths.pictures_dir()]
     assert all("ssd-viewer" in place.parts for place in places)
     assert len(set(places)) == len(places)

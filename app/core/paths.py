@@ -32,8 +32,3 @@ def log_file() -> Path:
 def pictures_dir() -> Path:
     """Snapshots."""
     return platformdirs.user_pictures_path() / APP
-
-
-def videos_dir() -> Path:
-    """Annotated videos, where no place was named."""
-    return platformdirs.user_videos_path() / APP

@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import logging
 import multiprocessing
+import shutil
 import signal
 import sys
 import tempfile
@@ -20,11 +21,13 @@ from pathlib import Path
 from typing import Any
 
 from detector.errors import DetectorError
+from detector.runtime.conversion import convert_network
 from detector.shelf import ShelfEntry
 
 _FORMAT = 1
 """Raised when a network of ours changes what it computes from the same weights."""
 
+_MOST_BYTES = 2**30
 _GRAPH, _WEIGHTS = "network.xml", "network.bin"
 _log = logging.getLogger(__name__)
 
@@ -38,25 +41,39 @@ def read_converted(openvino: Any, entry: ShelfEntry, cache_dir: Path) -> Any:
         cache_dir: Where converted networks are kept; what is damaged there is made again.
 
     Raises:
-        DetectorError: The weights are damaged, the network cannot be converted, or the cache cannot be written.
+        DetectorError: The weights are damaged, or the network cannot be converted.
     """
     assert entry.path is not None  # open_detector refuses entries without weights
     folder = cache_dir / _key(openvino, entry.path)
     graph, weights = folder / _GRAPH, folder / _WEIGHTS
     if graph.is_file() and weights.is_file():
         try:
+            folder.touch()  # in use: the last to be thrown away
             return openvino.Core().read_model(str(graph), str(weights))
-        except RuntimeError as error:
+        except (RuntimeError, OSError) as error:
             _log.info("%s is damaged and made again: %s", folder.name, error)
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        _make_room(cache_dir, folder)
         with tempfile.TemporaryDirectory(dir=folder) as work:
             _convert_elsewhere(entry, Path(work))
             for name in (_WEIGHTS, _GRAPH):  # the graph last: it is what is looked for first
                 (Path(work) / name).replace(folder / name)
     except OSError as error:
-        raise DetectorError(f"The converted model cannot be kept in {cache_dir}: {error.strerror or error}.") from error
+        _log.info("converted networks cannot be kept in %s: %s", cache_dir, error)
+        return convert_network(openvino, entry)
     return openvino.Core().read_model(str(graph), str(weights))
+
+
+def _make_room(cache_dir: Path, kept: Path) -> None:
+    """Throw away the networks that were not used for longest, and what an interrupted conversion left."""
+    others = [folder for folder in cache_dir.iterdir() if folder.is_dir() and folder != kept]
+    others.sort(key=lambda folder: folder.stat().st_mtime, reverse=True)
+    used = 0
+    for folder in others:
+        used += sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+        if used > _MOST_BYTES or not (folder / _GRAPH).is_file():
+            shutil.rmtree(folder, ignore_errors=True)  # in use elsewhere on Windows: it goes the next time
 
 
 def _key(openvino: Any, path: Path) -> str:
@@ -115,7 +132,6 @@ def _interrupts_kept_off() -> Iterator[None]:
 
 def _convert(entry: ShelfEntry, folder: Path, sender: Connection) -> None:
     """The other process: convert, save in full float32, answer None or (message, hint)."""
-    from detector.runtime.openvino import convert_network
     from detector.runtime.openvino_runtime import load_openvino
 
     try:

@@ -70,3 +70,9 @@ def compile_for_latency(core: Any, model: Any, precision: str) -> Any:
     """
     hint = {"fp32": "f32", "bf16": "bf16"}[precision]
     return core.compile_model(model, "CPU", {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": hint})
+
+
+def last_line(error: Exception) -> str:
+    """What one of OpenVINO's many-line messages comes to."""
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[-1].strip()[:200] if lines else type(error).__name__

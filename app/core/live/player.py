@@ -50,7 +50,7 @@ class Player:
         while not stop.is_set():
             order = self._transport.take_order()
             if order is not None:
-                self._obey(order)
+                self._obey(order, stop)
             elif self._transport.paused:
                 self._pacer.restart()
                 self._transport.wait_order()
@@ -80,14 +80,14 @@ class Player:
         self._transport.set_paused(True)
         self._on_ended()
 
-    def _obey(self, order: Order) -> None:
+    def _obey(self, order: Order, stop: threading.Event) -> None:
         self._pacer.restart()
         if order.seek is not None:
             self._go_to(order.seek)
         elif order.steps > 0:
-            self._forward(order.steps)
+            self._forward(order.steps, stop)
         else:
-            self._back(-order.steps)
+            self._back(-order.steps, stop)
 
     def _go_to(self, pts_s: Fraction) -> None:
         self._ahead = None
@@ -95,19 +95,21 @@ class Player:
         self._pacer.restart()
         self._show(self._source.read())
 
-    def _forward(self, steps: int) -> None:
+    def _forward(self, steps: int, stop: threading.Event) -> None:
         frame: Frame | None = None
         for _ in range(steps):
-            following = self._read()
+            following = None if stop.is_set() else self._read()
             if following is None:
                 break
             frame = following
         self._show(frame)
 
-    def _back(self, steps: int) -> None:
+    def _back(self, steps: int, stop: threading.Event) -> None:
         self._ahead = None
         frame: Frame | None = None
         for _ in range(steps):
+            if stop.is_set():
+                break
             self._source.seek_before(self._position_s)
             frame = self._source.read()
             if frame is None or frame.pts_s is None:

@@ -16,14 +16,12 @@ def kind_of(uri: str) -> SourceKind:
     if uri.lower().startswith(URL_SCHEMES):
         return "stream"
     path = Path(uri)
-    if path.is_dir():
-        return "folder"
+    try:
+        if path.is_dir():
+            return "folder"
+    except OSError:  # an overlong name, a folder that may not be looked into: opening it will say so
+        pass
     return "image" if path.suffix.lower() in IMAGE_SUFFIXES else "video"
-
-
-def is_live(uri: str) -> bool:
-    """Whether it goes on whether or not we look: cameras and streams."""
-    return kind_of(uri) in ("camera", "stream")
 
 
 def shown_name(uri: str) -> str:
@@ -48,7 +46,7 @@ def open_source(uri: str, options: SourceOptions | None = None) -> Source:
         return CameraSource(uri[len(CAMERA) :], options)
     if kind == "stream":
         return _open_url(uri, options)
-    if "://" in uri and not Path(uri).exists():
+    if "://" in uri:
         raise AppError(f"{uri.partition('://')[0]}:// is not understood.", "Use http://, https:// or rtsp://.")
     if kind == "video":
         from app.core.sources.video import VideoReader

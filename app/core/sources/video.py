@@ -264,13 +264,13 @@ class VideoReader:
 
 
 def _check_file(path: Path) -> None:
-    if not path.exists():
-        raise AppError(f"{path.name}: no such file.", f"Looked for {path}.")
-    if not path.is_file():
-        raise AppError(f"{path.name} is not a file.")
     try:
+        if path.exists() and not path.is_file():
+            raise AppError(f"{path.name} is not a file.")
         with path.open("rb") as file:
             empty = not file.read(1)
+    except FileNotFoundError as error:
+        raise AppError(f"{path.name}: no such file.", f"Looked for {path}.") from error
     except OSError as error:
         raise AppError(f"{path.name} cannot be read: {error.strerror}.", "Check its permissions.") from error
     if empty:
