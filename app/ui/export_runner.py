@@ -85,6 +85,7 @@ class ExportRunner(QObject):
         self._wake.close()
         if self.running:
             self.cancel()
+            self.running = False  # nobody will be told when it ends
 
     def _report(self, progress: ExportProgress) -> None:
         self._latest = progress

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QEvent, Qt
@@ -34,7 +35,7 @@ from app.ui.top_bar import TopBar
 
 _log = logging.getLogger(__name__)
 _TITLE = "ssd-viewer"
-_STOP_S = 3.0
+_STOP_S = 2.5
 
 
 class MainWindow(QMainWindow):
@@ -172,9 +173,9 @@ class MainWindow(QMainWindow):
         geometry = bytes(self.saveGeometry().toBase64().data()).decode("ascii")
         self.hide()
         self.settings.set("window", "geometry", geometry)
-        self.exports.close()
-        self.controller.shutdown(_STOP_S)
-        self.background.close(_STOP_S if self.exports.running else 0.5)
+        if self._export is not None:
+            self._export.hide()  # otherwise Qt closes it as the last window, and it asks once more
+        self._stop_all()
         try:
             self.settings.flush()
         except Exception as error:  # a full disk must not keep the window from closing
@@ -182,6 +183,14 @@ class MainWindow(QMainWindow):
         event.accept()
 
     # Inside
+
+    def _stop_all(self) -> None:
+        """Everything that runs, within one deadline."""
+        end = time.monotonic() + _STOP_S
+        exporting = self.exports.running
+        self.exports.close()
+        self.controller.shutdown(_STOP_S)
+        self.background.close(max(0.0, end - time.monotonic()) if exporting else 0.5)
 
     def _build(self) -> None:
         whole = QWidget()
