@@ -41,10 +41,13 @@ class ExportProgressPage(QWidget):
         head.addWidget(self._picture)
         head.addWidget(self.title, 1)
         buttons = QHBoxLayout()
+        # Cancel lies far from where "Export" was: the second half of a double click must not stop what the first began.
+        buttons.addWidget(self.cancel)
         buttons.addStretch(1)
+        for button in (self.again, self.close_button, self.open_folder):
+            buttons.addWidget(button)
         for button in (self.cancel, self.again, self.close_button, self.open_folder):
             button.setAutoDefault(False)
-            buttons.addWidget(button)
         box = QVBoxLayout(self)
         box.setContentsMargins(24, 22, 24, 20)
         box.setSpacing(14)
@@ -57,6 +60,7 @@ class ExportProgressPage(QWidget):
     def begin(self, request: ExportRequest) -> None:
         """An export starts."""
         self._show("film", f"Annotating {request.source.name}", running=True)
+        self.setFocus()  # not on Cancel, where a second Enter would press it
         self.bar.setRange(0, 0)
         self.line.setText("Loading the model…")
 
