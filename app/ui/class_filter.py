@@ -37,6 +37,7 @@ class ClassFilter(Editor):
         self._chosen: tuple[str, ...] = ()
         self._labels: tuple[str, ...] = ()
         self._palette = "vivid"
+        self._changed = False
         self._title = QLabel(info.label)
         self._all = QPushButton("Show all")
         self._all.setObjectName("link")
@@ -49,6 +50,8 @@ class ClassFilter(Editor):
         self.list.setUniformItemSizes(True)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.itemChanged.connect(self._item_changed)
+        self.list.itemPressed.connect(self._item_pressed)
+        self.list.itemClicked.connect(self._item_clicked)
         self.hint = QLabel("Known once a model is loaded.")
         self.hint.setObjectName("muted")
         self.hint.setWordWrap(True)
@@ -79,6 +82,8 @@ class ClassFilter(Editor):
         self.list.setVisible(bool(labels))
         self.hint.setVisible(not labels)
         self.search.setVisible(len(labels) >= _SEARCH_FROM)
+        if len(labels) < _SEARCH_FROM:
+            self.search.clear()  # words nobody sees would hide classes
         row = max(20, self.list.sizeHintForRow(0))
         self.list.setFixedHeight(min(max(len(labels), 1), _ROWS_SHOWN) * row + 2 * self.list.frameWidth() + 8)
         self.show_value(self._chosen)
@@ -107,10 +112,21 @@ class ClassFilter(Editor):
             item.setHidden(words.casefold() not in item.text().casefold())
 
     def _item_changed(self, _item: QListWidgetItem) -> None:
+        self._changed = True
         rows = (self.list.item(row) for row in range(self.list.count()))
         ticked = tuple(item.text() for item in rows if item.checkState() == Qt.CheckState.Checked)
         self.show_value(ticked)
         self.edited.emit(ticked)
+
+    def _item_pressed(self, _item: QListWidgetItem) -> None:
+        self._changed = False  # Qt does not tell of presses on the box itself
+
+    def _item_clicked(self, item: QListWidgetItem) -> None:
+        """A click beside the box ticks it as well; one on the box has done so by itself."""
+        if not self._changed:
+            ticked = item.checkState() == Qt.CheckState.Checked
+            item.setCheckState(Qt.CheckState.Unchecked if ticked else Qt.CheckState.Checked)
+        self._changed = False
 
     def _show_all(self) -> None:
         self.search.clear()
