@@ -120,6 +120,30 @@ def test_class_search_hides_rows_but_keeps_choices(panel: SettingsPanel, model: 
     assert model.current.detection.classes == ()
 
 
+def test_words_of_a_search_do_not_outlive_the_search_field(panel: SettingsPanel) -> None:
+    editor = panel.editors["detection", "classes"]
+    assert isinstance(editor, ClassFilter)
+    panel.set_classes(tuple(f"class {index}" for index in range(80)))
+    editor.search.setText("class 7")
+    panel.set_classes(("person", "vehicle"))
+    assert not any(editor.list.item(row).isHidden() for row in range(2))
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_a_click_on_a_class_ticks_it_once(
+    panel: SettingsPanel, model: SettingsModel, qtbot: QtBot, beside: bool
+) -> None:
+    panel.set_classes(("person", "vehicle"))
+    panel.show()
+    editor = panel.editors["detection", "classes"]
+    assert isinstance(editor, ClassFilter)
+    row = editor.list.visualItemRect(editor.list.item(1))
+    where = QPoint(row.left() + (90 if beside else 14), row.center().y())
+    for chosen in (("vehicle",), ()):
+        qtbot.mouseClick(editor.list.viewport(), Qt.MouseButton.LeftButton, pos=where)
+        assert model.current.detection.classes == chosen
+
+
 def test_unknown_stored_choice_stays(qtbot: QtBot) -> None:
     editor = make_editor(SettingInfo("Model", "Which.", dynamic="models"), "gone")
     qtbot.addWidget(editor)
@@ -176,6 +200,3 @@ def test_remembered_sources_are_newest_first_without_repeats(model: SettingsMode
     recent = model.current.source.recent
     assert recent[:3] == ("/5", "/11", "/10")
     assert len(recent) == len(set(recent)) == 10
-    model.forget_source("/5")
-    assert model.current.source.last == ""
-    assert "/5" not in model.current.source.recent

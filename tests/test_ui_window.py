@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.core.errors import AppError
-from app.core.live.events import Ended, LiveState, ModelFailed, ModelLoading, ModelReady, SourceTrouble
+from app.core.live.events import Ended, LiveState, ModelFailed, ModelLoading, ModelReady, SourceNote, SourceTrouble
 from app.core.settings import DetectionSettings, Settings, SourceSettings, WindowSettings
 from app.ui.actions import ACTIONS
 from app.ui.drops import classify
@@ -137,6 +137,22 @@ def test_keys_belong_to_the_control_in_focus(table: Desk) -> None:
     table.qtbot.keyClick(slider, Qt.Key.Key_Right)
     assert table.settings.current.detection.threshold == pytest.approx(0.51)
     assert session.names() == ["start"]
+
+
+def test_letters_stay_shortcuts_after_a_model_was_chosen(table: Desk) -> None:
+    table.open(VIDEO)
+    combo = table.window.panel.editors["model", "name"].combo  # type: ignore[attr-defined] # a ChoiceEditor
+    combo.setFocus()
+    before = table.settings.current.overlay.show_labels
+    table.qtbot.keyClick(combo, Qt.Key.Key_T)
+    assert table.settings.current.overlay.show_labels != before
+
+
+def test_a_note_on_one_source_does_not_stay_for_the_next(table: Desk) -> None:
+    table.open(VIDEO).on_event(SourceNote("Damaged parts are skipped."))
+    table.qtbot.waitUntil(table.window.stage.banner.isVisible)
+    table.window.open_source("/films/other.mp4")
+    assert not table.window.stage.banner.isVisible()
 
 
 def test_seek_slider_seeks_where_it_is_clicked(table: Desk) -> None:
@@ -521,6 +537,7 @@ def test_run_opens_and_closes(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> 
 def test_quitting_during_an_export_asks_first(table: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from app.core.export.request import ExportRequest
 
+    table.window.show_export(None)
     table.exports.start(ExportRequest(tmp_path / "a.mp4", tmp_path / "b.mp4"))
     table.qtbot.waitUntil(lambda: bool(table.jobs) and table.jobs[0].started.is_set())
     answers = iter((False, True))
@@ -529,7 +546,9 @@ def test_quitting_during_an_export_asks_first(table: Desk, tmp_path: Path, monke
     assert table.window.isVisible()
     assert table.window.close()
     assert table.jobs[0].cancelled
-    table.exports.running = False  # its end is not delivered to a closed window
+    assert table.window.export_dialog is not None
+    assert not table.window.export_dialog.isVisible()  # else Qt closes it as the last window: it asks, and never ends
+    assert not table.exports.running
 
 
 def test_stuck_call_does_not_keep_the_process_alive(repository: Path) -> None:

@@ -20,7 +20,7 @@ def keeps_key(focused: QWidget | None, event: QEvent) -> bool:
     if isinstance(focused, QAbstractSlider):
         return key in _MOVES
     if isinstance(focused, QAbstractItemView | QComboBox):
-        return key in _MOVES | _PRESS or bool(event.text().strip())  # letters search in lists
+        return key in _MOVES | _PRESS  # not letters: S is a snapshot, whatever was chosen last
     if isinstance(focused, QAbstractButton):
         return key in _PRESS
     return False

@@ -75,6 +75,7 @@ class Presenter(QObject):
             self._stage.playback.set_position(result.frame.pts_s)
 
     def _source_opening(self, _uri: str) -> None:
+        self._stage.banner.solved("note")  # it was about the source before
         self._stage.show_picture()
         self._stage.view.clear()
         self._clear_figures("")

@@ -89,12 +89,6 @@ class SettingsModel(QObject):
         self.set("source", "recent", (uri, *others)[:_RECENT])
         self.set("source", "last", uri)
 
-    def forget_source(self, uri: str) -> None:
-        """Take ``uri`` off the recent sources."""
-        self.set("source", "recent", tuple(known for known in self._settings.source.recent if known != uri))
-        if self._settings.source.last == uri:
-            self.set("source", "last", "")
-
     def flush(self) -> None:
         """Write now, if anything changed since the last time."""
         self._timer.stop()
