@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from app.core import part_file
 from app.core.errors import AppError
 from app.core.export import video_file
 from app.core.export.clock import CopyClock
@@ -279,3 +280,22 @@ def test_settings_become_a_filter_as_in_the_window() -> None:
         AppError, match=r"demo knows no class 'perso'\. Did you mean person\? It knows: car, person, dog"
     ):
         check_classes(("dog", "perso"), labels, "demo")
+
+
+def test_a_part_that_got_its_name_meanwhile_is_not_written_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "copy.mp4"
+    first = PartFile(target)
+    first.file.write(b"whole")
+    lock = part_file._lock
+
+    def finishes_first(descriptor: int) -> None:
+        monkeypatch.setattr(part_file, "_lock", lock)
+        first.commit()  # after the second program opened the part, and before it has the lock
+        lock(descriptor)
+
+    monkeypatch.setattr(part_file, "_lock", finishes_first)
+    with PartFile(target):
+        assert target.read_bytes() == b"whole"
+    assert target.read_bytes() == b"whole"

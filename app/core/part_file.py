@@ -46,8 +46,10 @@ class PartFile:
         try:
             self.file.flush()
             os.fsync(self.file.fileno())
-            self.file.close()
+            if sys.platform == "win32":  # there an open file cannot be renamed
+                self.file.close()
             self.path.replace(self.target)
+            self.file.close()  # lets go of the lock, when nobody can take this file for a part any more
         except OSError as error:
             self.discard()
             raise explain(error, self.target) from error
@@ -96,7 +98,7 @@ def explain(error: OSError, path: Path) -> AppError:
     if error.errno == errno.ENOENT:
         return AppError(f"The folder {folder} does not exist (any more).", "Create it, or choose another.")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return AppError(f"{path} cannot be written: no permission.", "Choose another folder with -o.")
+        return AppError(f"{path} cannot be written: no permission.", "Choose another folder.")
     if error.errno in (errno.EISDIR, errno.ENOTDIR):
         return AppError(f"{path} cannot be written: a folder or file is in its way.", "Choose another name.")
     if error.errno == errno.ENAMETOOLONG:
@@ -108,16 +110,27 @@ def _open_locked(path: Path) -> int:
     """A descriptor of ``path``, empty and locked; a part left by a crash is taken over."""
     if path.is_symlink() or (path.is_file() and path.stat().st_nlink > 1):
         path.unlink()  # somebody else's file lies behind this name: never write through it
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+        try:
+            _lock(descriptor)
+        except OSError as error:
+            os.close(descriptor)
+            raise AppError(
+                f"{path.name.removesuffix(SUFFIX)} is being written by another program.",
+                "Wait, or choose another name.",
+            ) from error
+        if _is_named(descriptor, path):
+            os.ftruncate(descriptor, 0)
+            return descriptor
+        os.close(descriptor)  # between the two calls its writer finished: it is a whole file now, under its own name
+
+
+def _is_named(descriptor: int, path: Path) -> bool:
     try:
-        _lock(descriptor)
-    except OSError as error:
-        os.close(descriptor)
-        raise AppError(
-            f"{path.name.removesuffix(SUFFIX)} is being written by another program.", "Wait, or choose another name."
-        ) from error
-    os.ftruncate(descriptor, 0)
-    return descriptor
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 if sys.platform == "win32":

@@ -95,9 +95,7 @@ def plan_encoder(width: int, height: int, facts: StreamFacts) -> Plan:
         )
         if _opens(plan):
             return plan
-    raise AppError(
-        f"No video encoder opens for {width} x {height} pixels.", "Write data files alone (--no-video) instead."
-    )
+    raise AppError(f"No video encoder opens for {width} x {height} pixels.", "Write data files alone instead.")
 
 
 def encoder_opens(name: str) -> bool:

@@ -79,5 +79,5 @@ def make_folders(targets: Iterable[Path]) -> None:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise AppError(
-                f"The folder {folder} cannot be created: {error.strerror}.", "Choose another folder with -o."
+                f"The folder {folder} cannot be created: {error.strerror}.", "Choose another folder."
             ) from error
