@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
-import sys
 
-from app.cli import main
+from app.cli import program
 
 if __name__ == "__main__":
     multiprocessing.freeze_support()  # must come first in a packaged program that may start processes
-    sys.exit(main())
+    program()

@@ -89,6 +89,27 @@ def test_a_window_without_a_display_is_one_line(capsys: Capture, monkeypatch: py
     check_one_line(err, "no display")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="X displays")
+def test_a_display_that_does_not_answer_is_one_line(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DISPLAY", ":9876")
+    code, _, err = run(capsys)
+    assert code == 1
+    check_one_line(err)  # of the display, or of a library of Qt that is not here
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("arguments", [["models"], ["models", "--json", "-"]])
+def test_output_that_cannot_be_written_is_one_line(repository: Path, arguments: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "app", *arguments], cwd=repository, stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 1
+    check_one_line(done.stderr, "No space left")
+
+
 def test_the_window_gets_source_and_settings(capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from app.ui import main as window
 

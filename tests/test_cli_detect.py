@@ -46,6 +46,16 @@ def test_detect_gives_exactly_the_promised_json(capsys: Capture, fake_model: Non
     }
 
 
+def test_an_empty_folder_does_not_keep_the_rest_from_being_done(
+    capsys: Capture, fake_model: None, photos: list[Path], tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    code, out, err = run(capsys, "detect", tmp_path / "empty", photos[0], "--model", "fake")
+    assert code == 1
+    check_one_line(err, "The folder empty holds no images")
+    assert "a.png: 2 objects" in out
+
+
 def test_detect_reports_what_it_cannot_read_and_does_the_rest(
     capsys: Capture, fake_model: None, photos: list[Path], tmp_path: Path
 ) -> None:

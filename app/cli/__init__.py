@@ -7,6 +7,7 @@ Exit codes: 0 done, 1 the work failed, 2 wrong usage, 130 interrupted.
 from __future__ import annotations
 
 import argparse
+import atexit
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -38,6 +39,27 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(f"{message[:1].upper()}{message[1:]}.", f"See {self.prog} --help.")
 
 
+def program() -> NoReturn:
+    """The whole process: runs ``main``, and ends.
+
+    Taking OpenVINO and torch down library by library costs a second or two that nobody gains from, and a thread left
+    behind in a driver may crash meanwhile. So the process ends as soon as everything registered for its end has run.
+    """
+    code = [FAILED]
+    atexit.register(lambda: _end(code[0]))  # first to be registered, so last to be called
+    code[0] = main()
+    sys.exit(code[0])
+
+
+def _end(code: int) -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:  # a full disk, a reader that went away
+            code = code or FAILED
+    os._exit(code)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line.
 
@@ -51,7 +73,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     console = Console()
     try:
-        return _run(arguments, console)
+        code = _run(arguments, console)
+        sys.stdout.flush()  # what cannot be written fails here, where it is told
+        return code
     except UsageError as error:
         console.error(str(error))
         return WRONG_USAGE
@@ -63,6 +87,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:  # the reader of a pipe went away, e.g. `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except OSError as error:  # the commands explain those of their files; what is left is the output itself
+        where = f"{error.filename} cannot be used" if error.filename else "The result cannot be written"
+        console.error(f"{where}: {error.strerror or error}.")
         return FAILED
     except SystemExit as stop:  # argparse: --help and --version
         return stop.code if isinstance(stop.code, int) else FAILED

@@ -33,7 +33,14 @@ def run(options: argparse.Namespace, console: Console) -> int:
     """Detect in each image; one that cannot be read is reported, and the rest goes on."""
     model, detection = detection_settings(options)
     entry = find_model(model, detection)
-    images = _expand(options.images)
+    failures = 0
+    images: list[Path] = []
+    for path in options.images:
+        try:
+            images += _expand(path)
+        except AppError as error:
+            console.error(str(error))
+            failures += 1
     console.check_json_apart(images)
 
     from app.core.overlay_array import ArrayPainter
@@ -43,7 +50,6 @@ def run(options: argparse.Namespace, console: Console) -> int:
 
     copies = _Copies(options.output, images, ArrayPainter()) if options.output is not None else None
     results: list[dict[str, Any]] = []
-    failures = 0
     with open_for(entry, model, console) as detector:
         labels = detector.spec.labels
         wanted = wanted_filter(detection, labels)
@@ -64,10 +70,10 @@ def run(options: argparse.Namespace, console: Console) -> int:
     return 1 if failures else 0
 
 
-def _expand(paths: list[Path]) -> list[Path]:
+def _expand(path: Path) -> list[Path]:
     from app.core.sources.images import list_images
 
-    return [image for path in paths for image in (list_images(path) if path.is_dir() else [path])]
+    return list_images(path) if path.is_dir() else [path]
 
 
 def _tell(console: Console, result: dict[str, Any]) -> None:

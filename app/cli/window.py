@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ctypes
 import os
 import sys
 from collections.abc import Callable
@@ -48,7 +49,29 @@ def _source(options: argparse.Namespace) -> str | None:
 
 
 def _check_display() -> None:
-    """Without a display Qt ends the process by abort(); say it before."""
-    wanted = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
-    if sys.platform.startswith("linux") and not any(os.environ.get(name) for name in wanted):
-        raise AppError("There is no display to open a window on.", "Use ssd-viewer annotate or detect instead.")
+    """Without a display, or without a library it loads late, Qt ends the process by abort(); say it before."""
+    if not sys.platform.startswith("linux"):
+        return
+    instead = "Use ssd-viewer annotate or detect instead."
+    platform = os.environ.get("QT_QPA_PLATFORM", "")
+    if not platform and not any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")):
+        raise AppError("There is no display to open a window on.", instead)
+    if platform not in ("", "xcb") or os.environ.get("WAYLAND_DISPLAY"):
+        return
+    for name, package in (("libxcb.so.1", "libxcb1"), ("libxcb-cursor.so.0", "libxcb-cursor0")):
+        try:
+            ctypes.CDLL(name)
+        except OSError as error:
+            raise AppError(f"The window cannot open: {name} is missing.", f"Install {package}.") from error
+    if not _x_server_answers():
+        display = os.environ.get("DISPLAY", "")
+        raise AppError(f"The display {display!r} does not answer.", f"Set DISPLAY to one that does. {instead}")
+
+
+def _x_server_answers() -> bool:
+    xcb = ctypes.CDLL("libxcb.so.1")
+    xcb.xcb_connect.restype = ctypes.c_void_p
+    connection = ctypes.c_void_p(xcb.xcb_connect(None, None))  # never NULL; DISPLAY says which
+    works: bool = xcb.xcb_connection_has_error(connection) == 0
+    xcb.xcb_disconnect(connection)
+    return works
