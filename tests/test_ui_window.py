@@ -534,6 +534,22 @@ def test_run_opens_and_closes(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> 
     assert settings.detection == DetectionSettings(threshold=0.25)
 
 
+def test_ctrl_c_ends_an_idle_window(qtbot: QtBot) -> None:
+    import os
+    import signal
+    import threading
+
+    from PySide6.QtCore import QTimer
+
+    # From another thread: the GUI thread waits in Qt then, where Python's handlers do not run by themselves.
+    strike = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+    QTimer.singleShot(0, QApplication.instance(), strike.start)
+    QTimer.singleShot(20_000, QApplication.instance(), QApplication.quit)
+    assert run() == 130
+    strike.join()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 def test_quitting_during_an_export_asks_first(table: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from app.core.export.request import ExportRequest
 

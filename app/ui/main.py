@@ -24,6 +24,7 @@ from app.ui.background import Background
 from app.ui.controller import LiveController, Session
 from app.ui.export_runner import ExportRunner
 from app.ui.icons import app_icon
+from app.ui.interrupts import closing_on_interrupt
 from app.ui.main_window import MainWindow
 from app.ui.model_shelf import ModelShelf
 from app.ui.settings_model import SettingsModel
@@ -69,7 +70,7 @@ def run(source: str | None = None, overrides: Mapping[str, Mapping[str, Any]] | 
         overrides: Settings by section and name, for this run and later ones.
 
     Returns:
-        The exit code.
+        The exit code; 128 and the signal's number when one ended it.
     """
     application = QApplication.instance() or QApplication(sys.argv[:1])
     assert isinstance(application, QApplication)
@@ -84,7 +85,8 @@ def run(source: str | None = None, overrides: Mapping[str, Mapping[str, Any]] | 
     window.show()
     starter = _Starter(window, source, problems)
     QTimer.singleShot(0, window, starter.begin)
-    return application.exec()
+    with closing_on_interrupt(window.close_now, window):
+        return application.exec()
 
 
 class _Starter:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QEvent, Qt
 from PySide6.QtGui import QCloseEvent, QColor, QResizeEvent
-from PySide6.QtWidgets import QMainWindow, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QMainWindow, QVBoxLayout, QWidget
 
 from app.core.settings import Choices
 from app.core.sources.open import kind_of
@@ -56,6 +56,7 @@ class MainWindow(QMainWindow):
         self.controller, self.shelf, self.exports = controller, shelf, exports
         self._models: Choices = ()
         self._export: ExportDialog | None = None
+        self._asks = True
         self.setWindowTitle(_TITLE)
         self.setWindowIcon(app_icon())
         self.setMinimumSize(360, 300)
@@ -159,13 +160,23 @@ class MainWindow(QMainWindow):
         super().resizeEvent(event)
         self.drops.follow()
 
+    def close_now(self, signal_number: int) -> None:
+        """Close without a question, whatever dialog is open: the system or the terminal wants the program to end."""
+        self._asks = False
+        self.close()
+        QApplication.exit(128 + signal_number)
+
     def closeEvent(self, event: QCloseEvent) -> None:
-        if self.exports.running and not confirmed(
-            self,
-            "Stop the export and quit?",
-            "An export is still running. Nothing unfinished is left behind.",
-            yes="Stop it and quit",
-            no="Go on",
+        if (
+            self._asks
+            and self.exports.running
+            and not confirmed(
+                self,
+                "Stop the export and quit?",
+                "An export is still running. Nothing unfinished is left behind.",
+                yes="Stop it and quit",
+                no="Go on",
+            )
         ):
             event.ignore()
             return
