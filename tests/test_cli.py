@@ -125,6 +125,29 @@ def test_the_window_gets_source_and_settings(capsys: Capture, monkeypatch: pytes
     ]
 
 
+def test_a_model_of_no_use_is_not_handed_to_the_window(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The window would keep it for later runs."""
+    from app.ui import main as window
+
+    monkeypatch.setattr(window, "run", lambda *_: pytest.fail("the window opened"))
+    code, _, err = run(capsys, "--model", "nothing-like-it")
+    assert code == 2
+    check_one_line(err, "Known: ")
+
+
+def test_a_model_file_is_kept_by_its_whole_path(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, repository: Path
+) -> None:
+    from app.ui import main as window
+
+    calls: list[object] = []
+    monkeypatch.setattr(window, "run", lambda _source, overrides: calls.append(overrides) or 0)
+    (tmp_path / "mine.safetensors").write_bytes((repository / "weights" / "demo.safetensors").read_bytes())
+    monkeypatch.chdir(tmp_path)
+    assert run(capsys, "--model", "mine.safetensors")[0] == 0
+    assert calls == [{"model": {"name": str(tmp_path / "mine.safetensors")}}]
+
+
 def test_a_program_without_streams_still_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Started by an icon on Windows, Python has no stdout and no stderr."""
     monkeypatch.setattr(sys, "stdout", None)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from app.cli.console import Console, UsageError
-from app.cli.options import add_detection_flags, overrides
+from app.cli.options import add_detection_flags, detection_settings, find_model, overrides
 from app.core.errors import AppError
 
 
@@ -25,6 +25,7 @@ def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Co
 def run(options: argparse.Namespace, _console: Console) -> int:
     """Open the window and stay until it is closed."""
     source = _source(options)
+    _check_model(options)
     _check_display()
     try:
         from app.ui.main import run as open_window
@@ -46,6 +47,19 @@ def _source(options: argparse.Namespace) -> str | None:
     if not Path(source).exists():
         raise AppError(f"{source}: no such file, folder or command.", "See ssd-viewer --help.")
     return str(Path(source).resolve())
+
+
+def _check_model(options: argparse.Namespace) -> None:
+    """What is given here is kept for later runs: refuse what does not exist, and name a file wherever one starts from.
+
+    Raises:
+        UsageError: There is no such model, or it has no such class.
+        DetectorError: Its weights are not here, or broken.
+    """
+    if options.model is None:
+        return
+    if find_model(*detection_settings(options)).name != options.model:
+        options.model = str(Path(options.model).resolve())
 
 
 def _check_display() -> None:
