@@ -102,3 +102,12 @@ def test_a_result_that_cannot_be_written_is_one_line(
     code, _, err = run(capsys, "detect", photos[0], "--model", "fake", "--json", tmp_path / "gone" / "x.json")
     assert code == 1
     check_one_line(err, "does not exist")
+
+
+def test_a_demo_says_that_it_is_one(capsys: Capture, tmp_path: Path) -> None:
+    picture = tmp_path / "grey.png"
+    cv2.imwrite(str(picture), np.full((32, 32, 3), 128, np.uint8))
+    code, _, err = run(capsys, "detect", picture)
+    assert code == 0
+    check_one_line(err, "drawn shapes only", "--model")
+    assert run(capsys, "detect", picture, "--quiet") == (0, "", "")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.cli.console import Console, UsageError
 from app.cli.interrupt import cancel_on_interrupt
-from app.cli.options import add_detection_flags, add_result_flags, detection_settings, find_model
+from app.cli.options import add_detection_flags, add_result_flags, detection_settings, find_model, say_if_demo
 from app.core.errors import AppError, ExplainedError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     """Annotate each video; one that fails is reported, and the rest goes on."""
     _check(options)
     model, detection = detection_settings(options)
-    find_model(model, detection)
+    say_if_demo(find_model(model, detection), console)
     console.check_json_apart(options.videos)
     reports: list[dict[str, Any]] = []
     last: ExportReport | None = None
@@ -52,7 +52,8 @@ def run(options: argparse.Namespace, console: Console) -> int:
         try:
             last = _export(_request(options, video, model, detection), console)
         except ExplainedError as error:
-            console.error(str(error) if len(options.videos) == 1 else f"{video.name}: {error}")
+            named = len(options.videos) == 1 or video.name in error.message
+            console.error(str(error) if named else f"{video.name}: {error}")
             reports.append({"path": str(video), "error": error.message})
         else:
             reports.append(last.as_dict())

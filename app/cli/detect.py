@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.cli.console import Console
-from app.cli.options import add_detection_flags, add_result_flags, detection_settings, find_model, open_for
+from app.cli.options import add_detection_flags, add_result_flags, detection_settings, find_model, open_for, say_if_demo
 from app.core.errors import AppError
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     """Detect in each image; one that cannot be read is reported, and the rest goes on."""
     model, detection = detection_settings(options)
     entry = find_model(model, detection)
+    say_if_demo(entry, console)
     failures = 0
     images: list[Path] = []
     for path in options.images:

@@ -114,6 +114,12 @@ def find_model(model: ModelSettings, detection: DetectionSettings) -> ShelfEntry
     return entry
 
 
+def say_if_demo(entry: ShelfEntry, console: Console) -> None:
+    """The model in the box finds hearts on photos of people; whoever did not choose it should know why."""
+    if entry.spec.demo:
+        console.note(f"{entry.name} is a demo: it knows drawn shapes only. Choose another model with --model.")
+
+
 def open_for(entry: ShelfEntry, model: ModelSettings, console: Console) -> Any:
     """The detector, on the calling thread; what the user should know of it is noted."""
     from app.core.models import open_entry
