@@ -22,6 +22,7 @@ from typing import Any
 
 from detector.errors import DetectorError
 from detector.runtime.conversion import convert_network
+from detector.runtime.openvino_runtime import last_line, load_openvino
 from detector.shelf import ShelfEntry
 
 _FORMAT = 1
@@ -62,7 +63,10 @@ def read_converted(openvino: Any, entry: ShelfEntry, cache_dir: Path) -> Any:
     except OSError as error:
         _log.info("converted networks cannot be kept in %s: %s", cache_dir, error)
         return convert_network(openvino, entry)
-    return openvino.Core().read_model(str(graph), str(weights))
+    try:
+        return openvino.Core().read_model(str(graph), str(weights))
+    except RuntimeError as error:
+        raise DetectorError(f"OpenVINO cannot read what it converted: {last_line(error)}") from error
 
 
 def _make_room(cache_dir: Path, kept: Path) -> None:
@@ -132,8 +136,6 @@ def _interrupts_kept_off() -> Iterator[None]:
 
 def _convert(entry: ShelfEntry, folder: Path, sender: Connection) -> None:
     """The other process: convert, save in full float32, answer None or (message, hint)."""
-    from detector.runtime.openvino_runtime import load_openvino
-
     try:
         openvino = load_openvino()
         model = convert_network(openvino, entry)
