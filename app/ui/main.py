@@ -15,8 +15,9 @@ from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
 from app.core.live.events import LiveEvent
+from app.core.logs import start_log, stop_log
 from app.core.models import open_model, user_shelf
-from app.core.paths import settings_file
+from app.core.paths import log_file, settings_file
 from app.core.preload import preload_for
 from app.core.settings import ModelSettings, Settings
 from app.core.settings_store import load_settings, save_settings
@@ -77,6 +78,7 @@ def run(source: str | None = None, overrides: Mapping[str, Mapping[str, Any]] | 
     application.setApplicationName("ssd-viewer")
     application.setDesktopFileName("ssd-viewer")
     application.setWindowIcon(app_icon())
+    log = start_log(log_file())
     settings, problems = load_settings(settings_file())
     window = build_window(application, settings, settings_file())
     for section, values in (overrides or {}).items():
@@ -85,8 +87,11 @@ def run(source: str | None = None, overrides: Mapping[str, Mapping[str, Any]] | 
     window.show()
     starter = _Starter(window, source, problems)
     QTimer.singleShot(0, window, starter.begin)
-    with closing_on_interrupt(window.close_now, window):
-        return application.exec()
+    try:
+        with closing_on_interrupt(window.close_now, window):
+            return application.exec()
+    finally:
+        stop_log(log)
 
 
 class _Starter:

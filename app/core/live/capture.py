@@ -19,6 +19,7 @@ from app.core.errors import AppError, ExplainedError
 from app.core.frames import Frame, SourceInfo
 from app.core.live.player import Player
 from app.core.live.transport import Transport
+from app.core.logs import log_hint
 from app.core.sources.base import CAMERA, SeekableSource, Source, SourceLostError, SourceOptions
 from app.core.sources.open import shown_name
 from app.core.workers import Worker, join_all
@@ -241,7 +242,7 @@ class CaptureStage:
 
     def _broken(self, error: BaseException) -> None:
         log.error("the watch over a source failed", exc_info=error)
-        self.listener.failed("The source failed because of a fault in this program.", "See the log file.")
+        self.listener.failed("The source failed because of a fault in this program.", log_hint())
 
 
 def _wait_for_devices() -> None:
@@ -255,7 +256,7 @@ def _explain(error: BaseException | None, uri: str) -> ExplainedError | None:
         return error
     log.error("reading %s failed", shown_name(uri), exc_info=error)
     kind = "The memory ran out" if isinstance(error, MemoryError) else f"{type(error).__name__}"
-    return AppError(f"{shown_name(uri)} cannot be read: {kind}.", "See the log file.")
+    return AppError(f"{shown_name(uri)} cannot be read: {kind}.", log_hint())
 
 
 def seconds(pts_s: Fraction | float) -> Fraction:

@@ -15,6 +15,7 @@ from app.core.errors import ExplainedError
 from app.core.frames import Frame, FrameResult
 from app.core.live.events import DetectorTrouble, LiveEvent, ModelFailed, ModelLoading, ModelReady
 from app.core.live.route import Route
+from app.core.logs import log_hint
 from app.core.settings import ModelSettings
 from app.core.stats import StatsRecorder
 from app.core.workers import Worker
@@ -181,7 +182,7 @@ class DetectStage:
         if isinstance(error, ExplainedError):
             message, hint = error.message, error.hint
         else:
-            message, hint = f"The model {detector.spec.name} failed: {_one_line(error)}.", "See the log file."
+            message, hint = f"The model {detector.spec.name} failed: {_one_line(error)}.", log_hint()
             if self._failures == 1:
                 log.error("the detector failed", exc_info=error)
         if self._failures < MOST_FAILURES:
@@ -202,7 +203,7 @@ class DetectStage:
     def _broken(self, error: BaseException) -> None:
         log.error("the detector's thread failed", exc_info=error)
         self._route.detector_away()
-        self._emit(ModelFailed("The detector failed because of a fault in this program.", "See the log file.", ""))
+        self._emit(ModelFailed("The detector failed because of a fault in this program.", log_hint(), ""))
 
 
 def _one_line(error: Exception) -> str:

@@ -1,0 +1,44 @@
+"""The log of the window: two small files that take turns, on this computer only. Set up once, before any thread."""
+
+from __future__ import annotations
+
+import logging
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+from app.core.paths import log_file
+
+_LOUD = ("app", "detector")
+_BYTES = 1_000_000
+
+
+def start_log(path: Path) -> logging.Handler | None:
+    """Write what the program notes to ``path``; where that cannot be written, the program runs without.
+
+    Returns:
+        The handler, or None without one.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handler = RotatingFileHandler(path, maxBytes=_BYTES, backupCount=1, encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(threadName)s %(name)s: %(message)s"))
+    for name in _LOUD:
+        logger = logging.getLogger(name)
+        logger.setLevel(logging.INFO)
+        logger.addHandler(handler)
+    return handler
+
+
+def stop_log(handler: logging.Handler | None) -> None:
+    """Undo ``start_log``."""
+    if handler is not None:
+        for name in _LOUD:
+            logging.getLogger(name).removeHandler(handler)
+        handler.close()
+
+
+def log_hint() -> str:
+    """Where to look after a fault of the program."""
+    return f"The cause is in the log: {log_file()}"

@@ -1,0 +1,32 @@
+"""The log file: written where it can be, never in the way."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from app.core.logs import start_log, stop_log
+
+
+@pytest.mark.expects_log
+def test_faults_leave_their_traceback_in_the_file(tmp_path: Path) -> None:
+    handler = start_log(tmp_path / "deep" / "ssd-viewer.log")
+    try:
+        raise ValueError("the cause")
+    except ValueError:
+        logging.getLogger("app.core.live").exception("it broke")
+    stop_log(handler)
+    logging.getLogger("app.core.live").warning("after the end")
+    text = (tmp_path / "deep" / "ssd-viewer.log").read_text()
+    assert "it broke" in text
+    assert "ValueError: the cause" in text
+    assert "after the end" not in text
+
+
+def test_a_place_that_cannot_be_written_is_no_obstacle(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    handler = start_log(tmp_path / "file" / "ssd-viewer.log")
+    assert handler is None
+    stop_log(handler)
