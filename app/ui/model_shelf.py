@@ -34,10 +34,11 @@ def free_name(path: Path, taken: set[str]) -> str:
 
 
 def list_devices_now() -> Choices:
-    """Devices for the panel; slow, for a worker: it may load torch."""
-    from detector.runtime.open import available_devices
+    """Devices for the panel; slow, for a worker: it loads torch where there may be a GPU."""
+    from detector.runtime.open import available_devices, may_have_gpu
 
-    preload_torch()
+    if may_have_gpu():
+        preload_torch()
     return tuple(available_devices())
 
 
