@@ -95,13 +95,15 @@ def find_model(model: ModelSettings, detection: DetectionSettings) -> ShelfEntry
         UsageError: There is no such model, device or class.
         DetectorError: The model is known but its weights are not here, or they are broken.
     """
-    import re
-
     from app.core.models import user_shelf
     from app.core.wanted import check_classes
+    from detector.errors import DetectorError
+    from detector.runtime.open import check_device
 
-    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,2})?", model.device):
-        raise UsageError(f"There is no device {model.device!r}.", "Use auto, cpu, cuda, cuda:N or mps.")
+    try:
+        check_device(model.device)
+    except DetectorError as error:
+        raise UsageError(error.message, error.hint) from error
     shelf = user_shelf()
     known = {entry.name for entry in shelf.list()} | {broken.name for broken in shelf.broken()}
     if model.name not in known and not Path(model.name).exists():

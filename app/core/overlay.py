@@ -130,7 +130,8 @@ def layout(
     rects = np.minimum(np.maximum(rects, picture[:2] * 2), picture[2:] * 2)
     texts = [label_text(name, score, look) for name, score in zip(names, detections.scores.tolist(), strict=True)]
     placer = _LabelPlacer(visible, look.label_size * view.unit, measure)
-    placed = placer.place_all(rects, texts, look.line_width * view.unit)
+    line_width = look.line_width * view.unit
+    placed = placer.place_all(rects, texts, line_width)
     fill = min(max(look.fill, 0.0), 100.0) / 100.0
     colours = model_colours(tuple(labels), look.palette)
     marks: list[BoxMark] = []
@@ -138,18 +139,9 @@ def layout(
         if x2 <= x1 or y2 <= y1:
             continue
         colour = colours.get(name) or class_colour(name, look.palette)
-        mark = BoxMark(
-            rect=(x1, y1, x2, y2),
-            text=text,
-            label_rect=label_rect,
-            text_size=placer.text_size,
-            padding=placer.padding,
-            colour=colour,
-            text_colour=text_colour(colour),
-            line_width=look.line_width * view.unit,
-            fill=fill,
-        )
-        marks.append(mark)
+        rect = (x1, y1, x2, y2)
+        size, padding = placer.text_size, placer.padding
+        marks.append(BoxMark(rect, text, label_rect, size, padding, colour, text_colour(colour), line_width, fill))
     return tuple(reversed(marks))
 
 

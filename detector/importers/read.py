@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from detector.errors import DetectorError
+from detector.safetensors_file import MAX_FILE_BYTES, MAX_TENSORS
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-MAX_FILE_BYTES = 2**30
-MAX_TENSORS = 20_000
 
 _WRAPPERS = ("model", "state_dict", "ema_state_dict")
 _PREFIXES = ("module.1.", "module.", "_orig_mod.")

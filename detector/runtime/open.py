@@ -48,8 +48,7 @@ def open_detector(
     Raises:
         DetectorError: No such model, device or precision, or the model cannot be used.
     """
-    if not _DEVICE.fullmatch(device):
-        raise DetectorError(f"There is no device {device!r}.", "Use auto, cpu, cuda, cuda:N or mps.")
+    check_device(device)
     asked = _checked_precision(precision)
     if not isinstance(model, ShelfEntry):
         folder = bundled_dir()
@@ -80,6 +79,12 @@ def available_devices() -> list[tuple[str, str]]:
     except Exception as error:  # a broken driver must not take the settings panel down
         _log.info("devices could not be listed: %s", error)
     return devices
+
+
+def check_device(device: str) -> None:
+    """Raise ``DetectorError`` unless ``device`` is written as one can be; whether it is there is another matter."""
+    if not _DEVICE.fullmatch(device):
+        raise DetectorError(f"There is no device {device!r}.", "Use auto, cpu, cuda, cuda:N or mps.")
 
 
 def may_have_gpu() -> bool:
