@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import shiboken6
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
@@ -91,6 +92,8 @@ def run(source: str | None = None, overrides: Mapping[str, Mapping[str, Any]] | 
         with closing_on_interrupt(window.close_now, window):
             return application.exec()
     finally:
+        # Now, whole and on this thread: left to Python's collector, its parts may go on a worker's, during a paint.
+        shiboken6.delete(window)
         stop_log(log)
 
 
