@@ -544,9 +544,15 @@ def test_ctrl_c_ends_an_idle_window(qtbot: QtBot) -> None:
     # From another thread: the GUI thread waits in Qt then, where Python's handlers do not run by themselves.
     strike = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
     QTimer.singleShot(0, QApplication.instance(), strike.start)
-    QTimer.singleShot(20_000, QApplication.instance(), QApplication.quit)
+    patience = QTimer()
+    patience.timeout.connect(QApplication.quit)
+    patience.start(20_000)
     assert run() == 130
+    patience.stop()
     strike.join()
+    # A request to quit that comes after the loop has ended would end every later test's waits; a new loop takes it.
+    QTimer.singleShot(0, QApplication.instance(), QApplication.quit)
+    QApplication.exec()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
