@@ -1,0 +1,64 @@
+"""What every importer takes and gives. One importer, one layout: its key names and its conventions, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from detector.spec import ModelSpec
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Priors = Literal["voc", "coco"]
+Channels = Literal["rgb", "bgr"]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """The file being imported.
+
+    Attributes:
+        name: Its file name, for messages.
+        sha256: Of the whole file, hex; tells published files apart.
+    """
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """What the user says about a file instead of what it, or its layout's habit, says; None leaves it to the importer.
+
+    Attributes:
+        layout: Name of a layout, instead of the recognised one.
+        priors: Which published sizes of the default boxes.
+        channels: Channel order the weights were trained with.
+        labels: Class names, background left out.
+    """
+
+    layout: str | None = None
+    priors: Priors | None = None
+    channels: Channels | None = None
+    labels: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """A model in our terms, ready to be saved.
+
+    Attributes:
+        spec: Its description; the caller names it.
+        tensors: Under the names of our network, shapes as it expects them.
+        notes: One line each, for people: what was recognised, what was assumed and which option says otherwise.
+    """
+
+    spec: ModelSpec
+    tensors: dict[str, Tensor]
+    notes: tuple[str, ...] = ()
+
+
+Importer = Callable[[Mapping[str, "Tensor"], SourceFile, Overrides], Imported]
+"""``(state, source, overrides) -> Imported``: ``state`` unwrapped, prefixes removed. Raises ``DetectorError``."""
