@@ -150,6 +150,32 @@ class Shelf:
         except OSError as error:
             raise DetectorError(f"Cannot remove {found.path}: {error.strerror or error}.") from error
 
+    def rename(self, old: str, new: str) -> ShelfEntry:
+        """Call the user's model ``old`` ``new`` from now on; one step, the file itself is not touched.
+
+        Raises:
+            DetectorError: No such model, it is bundled or broken, or the name is taken or unfit.
+        """
+        check_name(new)
+        here = list(self._scan())
+        found = next((e for e in here if e.name == old), None)
+        if found is None:
+            raise DetectorError(f"There is no model {old} to rename.")
+        if found.bundled:
+            raise DetectorError(f"Model {old} came with the program and keeps its name.")
+        if isinstance(found, BrokenModel) or found.path is None:
+            raise DetectorError(
+                f"Model {old} cannot be used, so it cannot be renamed.", "Remove it and import it again."
+            )
+        if any(e.name.lower() == new.lower() and e.name != old for e in here):
+            raise DetectorError(f"There is a model {new} already.", "Choose another name, or remove that one first.")
+        target = found.path.with_name(new if found.path.is_dir() else new + MODEL_SUFFIX)
+        try:
+            found.path.rename(target)
+        except OSError as error:
+            raise DetectorError(f"Cannot rename {found.path}: {error.strerror or error}.") from error
+        return replace(found, name=new, spec=replace(found.spec, name=new), path=target)
+
     def _scan(self) -> Iterator[ShelfEntry | BrokenModel]:
         """Everything in both folders; a user's file never shadows a bundled one of its name."""
         seen: set[str] = set()

@@ -9,11 +9,14 @@ from pathlib import Path
 import cv2
 import pytest
 
+from app.core.paths import settings_file
+from app.core.settings_store import load_settings
 from detector.errors import DetectorError
 from tests.support.command_line import Capture, check_one_line, install_fake_model, run, write_photos
 from tests.support.media import coded_image
 from tests.support.shared_data import shared
 from tests.support.steady_detector import FakeDetector
+from tests.support.tiny_models import save_random
 
 
 @pytest.fixture
@@ -47,6 +50,27 @@ def test_models_are_listed_explained_imported_and_removed(capsys: Capture) -> No
     code, _, err = run(capsys, "models", "remove", "faces")
     assert code == 1
     check_one_line(err, "no model faces")
+
+
+def test_a_model_is_renamed_chosen_and_the_choice_follows_it(capsys: Capture, tmp_path: Path) -> None:
+    file = tmp_path / "mine.safetensors"
+    save_random(file)
+    assert run(capsys, "models", "import", file, "--name", "mine", "--quiet") == (0, "", "")
+    assert run(capsys, "models", "default", "mine") == (0, "The window starts with mine.\n", "")
+    assert load_settings(settings_file())[0].model.name == "mine"
+    assert run(capsys, "models", "rename", "mine", "street") == (0, "mine is called street now.\n", "")
+    assert load_settings(settings_file())[0].model.name == "street"
+    code, _, err = run(capsys, "models", "rename", "street", "demo")
+    assert code == 1
+    check_one_line(err, "already")
+    code, out, _ = run(capsys, "models", "--json", "-", "default", file)
+    assert (code, json.loads(out)) == (0, {"default": str(file)})
+    assert run(capsys, "models", "default", "street")[0] == 0
+    assert run(capsys, "models", "remove", "street")[0] == 0
+    assert load_settings(settings_file())[0].model.name == "demo", "what is gone is not started with"
+    code, _, err = run(capsys, "models", "default", "street")
+    assert code == 1
+    check_one_line(err, "no model street")
 
 
 def test_a_known_model_without_weights_says_how_to_get_them(capsys: Capture, photos: list[Path]) -> None:

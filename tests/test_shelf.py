@@ -107,6 +107,49 @@ def test_bundled_and_absent_models_cannot_be_removed(shelf: Shelf) -> None:
     assert shelf.find("demo").bundled
 
 
+def test_a_model_is_renamed_as_it_is(shelf: Shelf, tmp_path: Path) -> None:
+    save_random(tmp_path / "m.safetensors")
+    before = shelf.import_file(tmp_path / "m.safetensors", "mine").path
+    assert before is not None
+    content = before.read_bytes()
+    entry = shelf.rename("mine", "Street.v2")
+    assert entry == shelf.find("Street.v2")
+    assert entry.path == before.with_name("Street.v2.safetensors")
+    assert entry.spec.name == "Street.v2"
+    assert entry.path.read_bytes() == content
+    assert [p.name for p in shelf.user_dir.iterdir()] == ["Street.v2.safetensors"]
+    assert shelf.rename("Street.v2", "street.V2").name == "street.V2", "only the case"
+
+
+def test_an_ir_model_is_renamed_as_a_whole(shelf: Shelf, tmp_path: Path) -> None:
+    shelf.import_file(save_tiny_ir(tmp_path), "tiny")
+    entry = shelf.rename("tiny", "crossroad")
+    assert shelf.find("crossroad") == entry
+    assert [p.name for p in shelf.user_dir.iterdir()] == ["crossroad"]
+
+
+def test_a_rename_that_cannot_be_leaves_everything(shelf: Shelf, tmp_path: Path) -> None:
+    save_random(tmp_path / "m.safetensors")
+    for name in ("mine", "other"):
+        shelf.import_file(tmp_path / "m.safetensors", name)
+    (shelf.user_dir / "torn.safetensors").write_bytes(b"torn")
+    before = sorted(p.name for p in shelf.user_dir.iterdir())
+    refused = [
+        ("demo", "x", "keeps its name"),
+        ("nothing", "x", "no model nothing to rename"),
+        ("ssd300-vgg16-coco", "x", "no model ssd300-vgg16-coco to rename"),
+        ("torn", "x", "cannot be used"),
+        ("mine", "OTHER", "There is a model OTHER already"),
+        ("mine", "torn", "There is a model torn already"),
+        ("mine", "demo", "There is a model demo already"),
+        *(("mine", name, "cannot be a model's name") for name in BAD_NAMES),
+    ]
+    for old, new, reason in refused:
+        with pytest.raises(DetectorError, match=reason):
+            shelf.rename(old, new)
+    assert sorted(p.name for p in shelf.user_dir.iterdir()) == before
+
+
 def test_missing_weights_say_how_to_get_them(shelf: Shelf) -> None:
     with pytest.raises(DetectorError) as caught:
         shelf.find("ultraface-rfb-320")

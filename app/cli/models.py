@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.cli.console import Console, table
 from app.cli.options import add_result_flags
 from app.core.models import user_shelf
+from app.core.paths import settings_file
+from app.core.settings import ModelSettings
+from app.core.settings_store import load_settings, save_settings
 
 if TYPE_CHECKING:
     from detector.shelf import ShelfEntry
@@ -18,7 +22,7 @@ if TYPE_CHECKING:
 def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Console], int]:
     """Add the options; return what runs."""
     parser.description = "The models that can be used, and those that are known."
-    actions = parser.add_subparsers(dest="action", metavar="list|info|import|remove")
+    actions = parser.add_subparsers(dest="action", metavar="list|info|import|rename|default|remove")
     listing = actions.add_parser("list", help="all models (default)")
     info = actions.add_parser("info", help="everything about one")
     info.add_argument("model", metavar="M")
@@ -26,17 +30,23 @@ def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Co
     importing.add_argument("file", type=Path, metavar="FILE", help=".safetensors, UltraFace .pth, OpenVINO .xml")
     importing.add_argument("--name", required=True, metavar="N", help="what to call it")
     importing.add_argument("--labels", type=Path, metavar="FILE", help="class names, one a line, without background")
+    renaming = actions.add_parser("rename", help="call an imported model something else")
+    renaming.add_argument("model", metavar="OLD")
+    renaming.add_argument("name", metavar="NEW")
+    choosing = actions.add_parser("default", help="the model the window starts with")
+    choosing.add_argument("model", metavar="M")
     removing = actions.add_parser("remove", help="delete an imported model")
     removing.add_argument("model", metavar="M")
     add_result_flags(parser)
-    for action in (listing, info, importing, removing):
+    for action in (listing, info, importing, renaming, choosing, removing):
         add_result_flags(action, below=True)
     return run
 
 
 def run(options: argparse.Namespace, console: Console) -> int:
     """One of the actions."""
-    return {"info": _info, "import": _import, "remove": _remove}.get(options.action, _list)(options, console)
+    does = {"info": _info, "import": _import, "rename": _rename, "default": _default, "remove": _remove}
+    return does.get(options.action, _list)(options, console)
 
 
 def _list(_options: argparse.Namespace, console: Console) -> int:
@@ -94,9 +104,39 @@ def _import(options: argparse.Namespace, console: Console) -> int:
 
 def _remove(options: argparse.Namespace, console: Console) -> int:
     user_shelf().remove(options.model)
+    _if_chosen(options.model, ModelSettings().name)
     console.give({"removed": options.model})
     console.say(f"Removed {options.model}.")
     return 0
+
+
+def _rename(options: argparse.Namespace, console: Console) -> int:
+    entry = user_shelf().rename(options.model, options.name)
+    _if_chosen(options.model, entry.name)
+    console.give({"renamed": options.model, "name": entry.name})
+    console.say(f"{options.model} is called {entry.name} now.")
+    return 0
+
+
+def _default(options: argparse.Namespace, console: Console) -> int:
+    shelf = user_shelf()
+    entry = shelf.find(options.model)
+    on_shelf = any(known.path == entry.path for known in shelf.list())
+    name = entry.name if on_shelf else str(Path(options.model).resolve())
+    settings, problems = load_settings(settings_file())
+    for problem in problems:
+        console.note(problem)
+    save_settings(settings_file(), replace(settings, model=replace(settings.model, name=name)))
+    console.give({"default": name})
+    console.say(f"The window starts with {name}.")
+    return 0
+
+
+def _if_chosen(name: str, instead: str) -> None:
+    """The window starts with ``instead`` where it would have started with ``name``, which is no more."""
+    settings, _ = load_settings(settings_file())
+    if settings.model.name == name:
+        save_settings(settings_file(), replace(settings, model=replace(settings.model, name=instead)))
 
 
 def _summary(entry: ShelfEntry) -> dict[str, Any]:
