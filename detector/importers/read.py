@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from detector.errors import DetectorError
+from detector.importers.first_bytes import refuse_other_files
 from detector.safetensors_file import MAX_FILE_BYTES, MAX_TENSORS
 
 if TYPE_CHECKING:
@@ -49,15 +50,7 @@ def _check_start(path: Path) -> None:
         raise DetectorError(f"Cannot read {path}: {error.strerror or error}.") from error
     if size > MAX_FILE_BYTES:
         raise DetectorError(f"{path.name} is {size >> 20} MiB; weights may have {MAX_FILE_BYTES >> 20} MiB.")
-    text = start.lstrip().lower()
-    if not start:
-        raise DetectorError(f"{path.name} is empty.", _AGAIN)
-    if text.startswith((b"<!doctype", b"<html", b"<head", b"<?xml")):
-        raise DetectorError(f"{path.name} is a web page, not weights.", "Save the file the page links to instead.")
-    if text.startswith(b"version https://git-lfs"):
-        raise DetectorError(
-            f"{path.name} is a Git LFS pointer, not the weights.", "Run 'git lfs pull', or download it."
-        )
+    refuse_other_files(start, path.name)
     if start.startswith(b"PK\x03\x04"):
         _check_zip(path)
     elif not start.startswith(b"\x80"):
