@@ -19,6 +19,11 @@ def models_dir() -> Path:
     return platformdirs.user_data_path(APP, appauthor=False) / "models"
 
 
+def speeds_file() -> Path:
+    """How fast models ran here."""
+    return platformdirs.user_data_path(APP, appauthor=False) / "speeds.json"
+
+
 def cache_dir() -> Path:
     """What can be made again: compiled networks, thumbnails."""
     return platformdirs.user_cache_path(APP, appauthor=False)

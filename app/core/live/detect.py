@@ -13,7 +13,8 @@ import numpy as np
 
 from app.core.errors import ExplainedError
 from app.core.frames import Frame, FrameResult
-from app.core.live.events import DetectorTrouble, LiveEvent, ModelFailed, ModelLoading, ModelReady
+from app.core.live.events import DetectorTrouble, LiveEvent, ModelFailed, ModelLoading, ModelMeasured, ModelReady
+from app.core.live.pace import Pace
 from app.core.live.route import Route
 from app.core.logs import log_hint
 from app.core.settings import ModelSettings
@@ -60,6 +61,7 @@ class DetectStage:
         self._detector: Detector | None = None
         self._running: ModelSettings | None = None
         self._failures = 0
+        self._pace = Pace()
         self.wanted: ModelSettings | None = model
         self.worker = Worker("detect", self._run, self._broken)
 
@@ -110,7 +112,7 @@ class DetectStage:
                 self._route.detector_ready()
             return
         self._close()
-        self._detector, self._running, self._failures = detector, model, 0
+        self._detector, self._running, self._failures, self._pace = detector, model, 0, Pace()
         took_s = time.monotonic() - begun
         self._emit(
             ModelReady(
@@ -174,8 +176,16 @@ class DetectStage:
         now_ns = time.monotonic_ns()
         detect_ms = (now_ns - begun_ns) / 1e6
         self._stats.detected(now_ns, detect_ms)
+        self._tell_speed(detector, detect_ms)
         spec = detector.spec
         self._route.finish(epoch, FrameResult(frame, candidates, spec.labels, spec.name, detect_ms, now_ns))
+
+    def _tell_speed(self, detector: Detector, detect_ms: float) -> None:
+        frames_per_s = self._pace.add(detect_ms)
+        if frames_per_s is not None and self._running is not None:
+            self._emit(
+                ModelMeasured(self._running.name, detector.engine, detector.device, detector.precision, frames_per_s)
+            )
 
     def _failed_run(self, detector: Detector, error: Exception) -> None:
         self._failures += 1

@@ -101,6 +101,25 @@ class ModelReady:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelMeasured:
+    """How fast the running model is on this computer; told once, when enough pictures went through it.
+
+    Attributes:
+        name: As it was asked for: a model of the shelf, or a file.
+        engine: As ``Detector.engine``.
+        device: As ``Detector.device``.
+        precision: As ``Detector.precision``.
+        frames_per_s: By the median time in the detector; the source may have been slower.
+    """
+
+    name: str
+    engine: str
+    device: str
+    precision: str
+    frames_per_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class ModelFailed:
     """A model could not be opened, or was switched off because it kept failing.
 
@@ -131,6 +150,7 @@ LiveEvent = (
     | Ended
     | ModelLoading
     | ModelReady
+    | ModelMeasured
     | ModelFailed
     | DetectorTrouble
 )

@@ -1,0 +1,122 @@
+"""How fast models ran on this computer: one small JSON file beside the models. Any thread; reading never fails.
+
+A model is known by its content, so a measurement survives a new name or place of the file. Of the same engine, device
+and precision the last measurement counts.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import logging
+import math
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.core.part_file import write_whole
+from detector.shelf import IR_BIN, IR_XML
+
+_log = logging.getLogger(__name__)
+
+_FORMAT = 1
+_HEAD = 65_536  # bytes: the description and the first weights
+_TOO_LARGE = 1_000_000
+_MOST_MODELS, _MOST_EACH = 300, 20
+_lock = threading.Lock()
+
+Speeds = Mapping[str, tuple["MeasuredSpeed", ...]]
+"""By ``fingerprint``, newest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredSpeed:
+    """A model's speed in one setting.
+
+    Attributes:
+        frames_per_s: Pictures a second through the detector, one at a time.
+        engine: As ``Detector.engine``.
+        device: As ``Detector.device``.
+        precision: As ``Detector.precision``.
+        measured: Day, ISO, e.g. "2026-11-22".
+    """
+
+    frames_per_s: float
+    engine: str
+    device: str
+    precision: str
+    measured: str
+
+
+def fingerprint(model: Path) -> str:
+    """Tells model files apart by content, without reading all of it: a hash of its size and its first 64 KiB.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    if model.suffix == ".xml":
+        model = model.parent
+    folder = model.is_dir()
+    head = model / IR_XML if folder else model
+    size = (model / IR_BIN if folder else model).stat().st_size
+    with head.open("rb") as file:
+        return hashlib.sha256(f"{size}:".encode() + file.read(_HEAD)).hexdigest()[:32]
+
+
+def load_speeds(store: Path) -> Speeds:
+    """Everything measured; what cannot be read counts as not measured."""
+    try:
+        with store.open("rb") as file:
+            content = file.read(_TOO_LARGE + 1)
+        data = json.loads(content) if len(content) <= _TOO_LARGE else None
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, RecursionError) as error:
+        _log.info("measured speeds %s: %s", store, error)
+        return {}
+    if not isinstance(data, dict) or data.get("format") != _FORMAT or not isinstance(data.get("models"), dict):
+        return {}
+    found = {key: _speeds(rows) for key, rows in data["models"].items()}
+    return {key: speeds for key, speeds in found.items() if speeds}
+
+
+def record_speed(store: Path, model: Path, speed: MeasuredSpeed) -> None:
+    """Remember ``speed`` of the model in ``model``.
+
+    Raises:
+        AppError: The file cannot be written.
+        OSError: The model cannot be read any more.
+    """
+    key = fingerprint(model)
+    with _lock:
+        known = dict(load_speeds(store))
+        others = tuple(s for s in known.pop(key, ()) if _setting(s) != _setting(speed))
+        kept = dict(list(known.items())[-(_MOST_MODELS - 1) :])
+        kept[key] = (speed, *others)[:_MOST_EACH]
+        rows = {name: [dataclasses.asdict(s) for s in speeds] for name, speeds in kept.items()}
+        store.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(store, json.dumps({"format": _FORMAT, "models": rows}, indent=1).encode())
+
+
+def _setting(speed: MeasuredSpeed) -> tuple[str, str, str]:
+    return speed.engine, speed.device, speed.precision
+
+
+def _speeds(rows: Any) -> tuple[MeasuredSpeed, ...]:
+    found = (_speed(row) for row in rows[:_MOST_EACH]) if isinstance(rows, list) else ()
+    return tuple(speed for speed in found if speed is not None)
+
+
+def _speed(row: Any) -> MeasuredSpeed | None:
+    if not isinstance(row, dict):
+        return None
+    rate = row.get("frames_per_s")
+    words = [row.get(name) for name in ("engine", "device", "precision", "measured")]
+    if type(rate) not in (int, float) or not math.isfinite(rate) or not 0 < rate < 1e6:
+        return None
+    if not all(isinstance(word, str) and len(word) <= 200 for word in words):
+        return None
+    return MeasuredSpeed(float(rate), *words)
