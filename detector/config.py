@@ -1,4 +1,4 @@
-"""The numbers of the SSD recipe, and nowhere else: default boxes of SSD300/SSD512 x VOC/COCO, SSDLite, UltraFace.
+"""The numbers of the SSD recipe, and nowhere else: default boxes of SSD300/SSD512 x VOC/COCO, MobileNets, UltraFace.
 
 Pure data, no torch. A level is described the way the original Caffe ``PriorBox`` layer is: one or more ``min_size``,
 an optional ``max_size`` for each, and aspect ratios. Source: SSD paper, arXiv 1512.02325, section 2.2 with footnotes
@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-Clamp = Literal["none", "size", "all"]
-"""What a checkpoint's authors clamped to [0, 1] in centre form: nothing (Caffe, mmdetection), width and height only
-(torchvision), or all four numbers (amdegroot, lufficc, NVIDIA, UltraFace). A property of the weights, not a taste."""
+Clamp = Literal["none", "size", "all", "corners"]
+"""What a checkpoint's authors clamped to [0, 1]: nothing (Caffe, mmdetection); in centre form width and height only
+(torchvision) or all four numbers (amdegroot, lufficc, NVIDIA, UltraFace); or the four corner coordinates (Caffe where
+a network asks for ``clip``). A property of the weights, not a taste."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,9 @@ SSD300_VOC_CLAMPED = replace(SSD300_VOC, clamp="all")
 SSD512_VOC_FRACTIONAL = _fractional(SSD512_VOC, (35.84, 76.8, 153.6, 230.4, 307.2, 384.0, 460.8, 537.65))
 SSD512_COCO_FRACTIONAL = _fractional(SSD512_COCO, (20.48, 51.2, 133.12, 215.04, 296.96, 378.88, 460.8, 542.72))
 
+# NVIDIA's SSD300-ResNet50.
+SSD300_COCO_CLAMPED = replace(SSD300_COCO, clamp="all")
+
 _SSDLITE_GRIDS = (20, 10, 5, 3, 2, 1)
 SSDLITE320 = SSDConfig(
     image_size=(320, 320),
@@ -110,6 +114,32 @@ SSDLITE320 = SSDConfig(
     max_sizes=((112.0,), (160.0,), (208.0,), (256.0,), (304.0,), (320.0,)),
     aspect_ratios=((2.0, 3.0),) * 6,
     clamp="size",
+)
+
+
+_MOBILENET_GRIDS = (19, 10, 5, 3, 2, 1)
+_MOBILENET_SIZES = (60.0, 105.0, 150.0, 195.0, 240.0, 285.0, 330.0)
+
+# mb1-ssd and mb2-ssd-lite of qfgaohao/pytorch-ssd and jetson-inference.
+MOBILENET300 = replace(
+    _ssd(300, _MOBILENET_GRIDS, (16.0, 32.0, 64.0, 100.0, 150.0, 300.0), _MOBILENET_SIZES),
+    aspect_ratios=((2.0, 3.0),) * 6,
+    clamp="all",
+)
+# lufficc's MobileNetV2-SSD320: the same sizes in pixels of a larger input, as its configuration file has them.
+MOBILENET320 = replace(
+    MOBILENET300,
+    image_size=(320, 320),
+    grids=SSDLITE320.grids,
+    steps=_square((16.0, 32.0, 64.0, 107.0, 160.0, 320.0)),
+)
+# chuanqi305's MobileNet-SSD. Caffe divides the input by the map where no step is given; the first level has no max size.
+MOBILENET300_CAFFE = replace(
+    MOBILENET300,
+    steps=_square(tuple(300.0 / g for g in _MOBILENET_GRIDS)),
+    max_sizes=((), *MOBILENET300.max_sizes[1:5], (300.0,)),
+    aspect_ratios=((2.0,), *((2.0, 3.0),) * 5),
+    clamp="none",
 )
 
 

@@ -32,6 +32,10 @@ def default_boxes(config: SSDConfig) -> npt.NDArray[np.float32]:
         result = result.clip(0.0, 1.0)
     elif config.clamp == "size":
         result[:, 2:] = result[:, 2:].clip(0.0, 1.0)
+    elif config.clamp == "corners":
+        low, high = result[:, :2] - result[:, 2:] / 2, result[:, :2] + result[:, 2:] / 2
+        low, high = low.clip(0.0, 1.0), high.clip(0.0, 1.0)
+        result = np.concatenate(((low + high) / 2, high - low), axis=1)
     return result.astype(np.float32)
 
 

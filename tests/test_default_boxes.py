@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pytest
 from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
 
+from detector.boxes import cxcywh_to_xyxy
 from detector.config import (
     SSD300_COCO,
     SSD300_TORCHVISION,
@@ -136,6 +137,15 @@ def test_clamping_changes_as_many_boxes_as_it_does_elsewhere(config: SSDConfig, 
     assert np.count_nonzero((free != clamped).any(axis=1)) == changed
     if clamp == "size":
         np.testing.assert_array_equal(clamped[:, :2], free[:, :2])
+
+
+@pytest.mark.parametrize("config", [SSD300_VOC, SSD512_COCO])
+def test_caffes_clip_moves_corners_not_centres(config: SSDConfig) -> None:
+    free = cxcywh_to_xyxy(default_boxes(config))
+    clipped = cxcywh_to_xyxy(default_boxes(replace(config, clamp="corners")))
+    assert free.min() < 0
+    assert free.max() > 1
+    np.testing.assert_allclose(clipped, free.clip(0, 1), atol=1e-6)
 
 
 def test_the_first_cell_reads_as_the_paper_says() -> None:
