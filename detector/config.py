@@ -116,7 +116,6 @@ SSDLITE320 = SSDConfig(
     clamp="size",
 )
 
-
 _MOBILENET_GRIDS = (19, 10, 5, 3, 2, 1)
 _MOBILENET_SIZES = (60.0, 105.0, 150.0, 195.0, 240.0, 285.0, 330.0)
 
@@ -133,7 +132,7 @@ MOBILENET320 = replace(
     grids=SSDLITE320.grids,
     steps=_square((16.0, 32.0, 64.0, 107.0, 160.0, 320.0)),
 )
-# chuanqi305's MobileNet-SSD. Caffe divides the input by the map where no step is given; the first level has no max size.
+# chuanqi305's MobileNet-SSD. Where no step is given, Caffe divides the input by the map.
 MOBILENET300_CAFFE = replace(
     MOBILENET300,
     steps=_square(tuple(300.0 / g for g in _MOBILENET_GRIDS)),

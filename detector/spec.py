@@ -6,18 +6,23 @@ A spec travels inside our ``.safetensors`` files as JSON; ``detector.spec_json``
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from detector.config import SSDConfig
 
-Architecture = Literal["ssd-vgg16", "ssdlite320-mobilenetv3", "ultraface-rfb", "ultraface-slim", "openvino-ir"]
-ARCHITECTURES: tuple[Architecture, ...] = (
+Architecture = Literal[
     "ssd-vgg16",
+    "ssd-resnet50",
+    "ssd-mobilenetv1",
+    "ssd-mobilenetv1-pointwise",
+    "ssdlite-mobilenetv2",
+    "ssdlite-mobilenetv2-narrow",
     "ssdlite320-mobilenetv3",
     "ultraface-rfb",
     "ultraface-slim",
     "openvino-ir",
-)
+]
+ARCHITECTURES: tuple[Architecture, ...] = get_args(Architecture)
 
 
 @dataclass(frozen=True, slots=True)

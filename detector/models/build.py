@@ -6,10 +6,15 @@ from torch import nn
 
 from detector.config import SSD300_VOC, SSD512_VOC, SSDLITE320, SSDConfig, ultraface_config
 from detector.errors import DetectorError
+from detector.models.mobilenet_v1 import SSDMobileNetV1
+from detector.models.mobilenet_v2 import SSDLiteMobileNetV2
+from detector.models.resnet import SSDResNet50
 from detector.models.ssd import SSD
 from detector.models.ssdlite import SSDLite
 from detector.models.ultraface import UltraFace
 from detector.spec import ModelSpec
+
+_MOBILENET_STRIDES = (16, 32, 64, 128, 256, 512)  # each source map is half the one before, rounded up
 
 
 def build_network(spec: ModelSpec) -> nn.Module:
@@ -35,12 +40,19 @@ def build_network(spec: ModelSpec) -> nn.Module:
         )
     classes, boxes = len(spec.labels) + 1, config.boxes_per_cell
     network: nn.Module
-    if spec.architecture == "ssd-vgg16":
-        network = SSD(config.image_size[0], classes, boxes, width=spec.width)
-    elif spec.architecture == "ssdlite320-mobilenetv3":
-        network = SSDLite(classes, boxes)
-    else:
-        network = UltraFace(classes, boxes, rfb=spec.architecture == "ultraface-rfb")
+    match spec.architecture:
+        case "ssd-vgg16":
+            network = SSD(config.image_size[0], classes, boxes, width=spec.width)
+        case "ssd-resnet50":
+            network = SSDResNet50(classes, boxes)
+        case "ssd-mobilenetv1" | "ssd-mobilenetv1-pointwise":
+            network = SSDMobileNetV1(classes, boxes, pointwise_heads=spec.architecture.endswith("-pointwise"))
+        case "ssdlite-mobilenetv2" | "ssdlite-mobilenetv2-narrow":
+            network = SSDLiteMobileNetV2(classes, boxes, narrow_tap=spec.architecture.endswith("-narrow"))
+        case "ssdlite320-mobilenetv3":
+            network = SSDLite(classes, boxes)
+        case "ultraface-rfb" | "ultraface-slim":
+            network = UltraFace(classes, boxes, rfb=spec.architecture == "ultraface-rfb")
     return network.eval()
 
 
@@ -49,6 +61,10 @@ def _grids(spec: ModelSpec, config: SSDConfig) -> tuple[tuple[int, int], ...] | 
     size = config.image_size
     if spec.architecture == "ssd-vgg16":
         return {(300, 300): SSD300_VOC.grids, (512, 512): SSD512_VOC.grids}.get(size)
+    if spec.architecture == "ssd-resnet50":
+        return SSD300_VOC.grids if size == SSD300_VOC.image_size else None
     if spec.architecture == "ssdlite320-mobilenetv3":
         return SSDLITE320.grids if size == SSDLITE320.image_size else None
+    if spec.architecture.startswith(("ssd-mobilenetv1", "ssdlite-mobilenetv2")):
+        return tuple((-(-size[0] // stride), -(-size[1] // stride)) for stride in _MOBILENET_STRIDES)
     return ultraface_config(*size).grids

@@ -1,0 +1,98 @@
+"""What the networks without normalisation layers are made of: a convolution that carries its activation.
+
+Batch normalisation is a fixed scale and shift once training is over; importers merge it into the convolutions (see
+``detector.importers.folding``), so these networks have weights and biases only. Runs on the thread that calls it.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+Activation = Literal["relu", "relu6", "none"]
+
+
+class Conv(nn.Conv2d):
+    """Convolution with bias, then its activation. Padded to keep the size (or to halve it) unless told otherwise.
+
+    Args:
+        before: Channels in.
+        after: Channels out.
+        kernel: Side, odd.
+        stride: 2 halves the map, rounding up.
+        groups: ``before`` for a depthwise convolution.
+        padding: None for kernel // 2.
+        activation: Applied to the result.
+    """
+
+    def __init__(
+        self,
+        before: int,
+        after: int,
+        kernel: int,
+        *,
+        stride: int = 1,
+        groups: int = 1,
+        padding: int | None = None,
+        activation: Activation = "relu",
+    ) -> None:
+        around = kernel // 2 if padding is None else padding
+        super().__init__(before, after, kernel, stride, around, groups=groups)
+        self.activation = activation
+
+    def forward(self, input: Tensor) -> Tensor:  # the base class's name
+        """Float[B, C, H, W] -> Float[B, C', H', W']."""
+        out = super().forward(input)
+        if self.activation == "relu":
+            return F.relu(out, inplace=True)
+        if self.activation == "relu6":
+            return F.relu6(out, inplace=True)
+        return out
+
+
+class Separable(nn.Module):
+    """Each channel filtered by itself, then all mixed: a 3x3 convolution at a ninth of its cost. arXiv 1704.04861.
+
+    Args:
+        before: Channels in.
+        after: Channels out.
+        stride: Of the 3x3 part.
+        activation: After the 3x3 part.
+        final: After the 1x1 part.
+    """
+
+    def __init__(
+        self, before: int, after: int, *, stride: int = 1, activation: Activation = "relu", final: Activation = "relu"
+    ) -> None:
+        super().__init__()
+        self.depthwise = Conv(before, before, 3, stride=stride, groups=before, activation=activation)
+        self.pointwise = Conv(before, after, 1, activation=final)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Float[B, C, H, W] -> Float[B, C', H / stride, W / stride]."""
+        out: Tensor = self.pointwise(self.depthwise(x))
+        return out
+
+
+class Bottleneck(nn.Module):
+    """An SSD feature layer: a 1x1 convolution to few channels, a 3x3 convolution to a smaller map. Paper figure 2.
+
+    Args:
+        before: Channels in.
+        middle: Channels between.
+        after: Channels out.
+        stride: Of the 3x3 part.
+        padding: Of the 3x3 part; None for what only the stride makes smaller.
+    """
+
+    def __init__(self, before: int, middle: int, after: int, *, stride: int = 2, padding: int | None = None) -> None:
+        super().__init__()
+        self.squeeze = Conv(before, middle, 1)
+        self.widen = Conv(middle, after, 3, stride=stride, padding=padding)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Float[B, C, H, W] -> Float[B, C', H', W']."""
+        out: Tensor = self.widen(self.squeeze(x))
+        return out
