@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from detector.bundled import bundled_path
 from detector.errors import DetectorError
+from detector.importers.base import Overrides
 from detector.registry import MODELS
 from detector.spec import ModelSpec
 from detector.spec_json import MAX_JSON_CHARS, spec_from_json
@@ -24,7 +25,6 @@ MODEL_SUFFIX = ".safetensors"
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.IGNORECASE)
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # devices on Windows
-_IMPORTABLE = ("ultraface-rfb", "ultraface-slim")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,19 @@ class ShelfEntry:
     spec: ModelSpec
     path: Path | None
     bundled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ImportResult:
+    """A model that was put on the shelf.
+
+    Attributes:
+        entry: The model.
+        notes: One line each, for people: what was recognised, what was assumed and which option says otherwise.
+    """
+
+    entry: ShelfEntry
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +125,13 @@ class Shelf:
             raise DetectorError(f"There is no model file {name}.")
         raise DetectorError(f"There is no model {name}.", f"Known: {', '.join(e.name for e in self.list())}.")
 
-    def import_file(self, path: Path, name: str, labels: Sequence[str] | None = None) -> ShelfEntry:
+    def import_file(self, path: Path, name: str, overrides: Overrides | None = None) -> ImportResult:
         """Put the model in ``path`` on the shelf as ``name``.
 
         Args:
-            path: ``.safetensors`` of ours, UltraFace ``.pth``, or OpenVINO IR ``.xml`` with its ``.bin``.
+            path: PyTorch weights, ``.caffemodel``, ``.safetensors``, or OpenVINO IR ``.xml`` with its ``.bin``.
             name: New; letters, digits, dot, dash, underscore.
-            labels: Class names, where the file does not carry its own.
+            overrides: What the user says about the file; None for nothing.
 
         Raises:
             DetectorError: The name is taken or unfit, or the file cannot be used; the shelf is then as before.
@@ -128,8 +141,8 @@ class Shelf:
         check_name(name)
         if any(found.name.lower() == name.lower() for found in self._scan()):
             raise DetectorError(f"There is a model {name} already.", "Choose another name, or remove that one first.")
-        target = import_model(path, name, self.user_dir, labels)
-        return ShelfEntry(name, _read_spec(target), target, False)
+        written = import_model(path, name, self.user_dir, overrides)
+        return ImportResult(ShelfEntry(name, _read_spec(written.path), written.path, False), written.notes)
 
     def remove(self, name: str) -> None:
         """Delete the user's model ``name``.
@@ -226,10 +239,7 @@ def how_to_get(spec: ModelSpec) -> str:
     """One line: where the weights are published and what to type once they are here."""
     if spec.weights is None:
         return f"Import a file: ssd-viewer models import FILE --name {spec.name}"
-    line = f"They are published at {spec.weights.url}"
-    if spec.architecture in _IMPORTABLE:
-        return f"{line} ; then: ssd-viewer models import FILE --name {spec.name}"
-    return f"{line} in a layout this version cannot import yet; a .safetensors file of ours can be imported."
+    return f"They are published at {spec.weights.url} ; then: ssd-viewer models import FILE --name {spec.name}"
 
 
 def check_name(name: str) -> None:

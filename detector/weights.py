@@ -60,11 +60,20 @@ def load_state(path: Path, spec: ModelSpec) -> dict[str, Tensor]:
     Raises:
         DetectorError: The file is damaged or holds NaN or infinity.
     """
+    tensors = read_tensors(path)
+    _check_finite({name: tensor.numpy() for name, tensor in tensors.items()}, f"{path.name} ({spec.name})")
+    return tensors
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Whatever tensors are in ``path``, floats as float32.
+
+    Raises:
+        DetectorError: The file is damaged.
+    """
     import torch
 
-    arrays = read_arrays(path)
-    _check_finite(arrays, f"{path.name} ({spec.name})")
-    tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    tensors = {name: torch.from_numpy(array) for name, array in read_arrays(path).items()}
     return {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}
 
 

@@ -170,7 +170,7 @@ def _middle_frame(name: str, index: int) -> np.ndarray[tuple[int, ...], np.dtype
 def test_a_real_model_sees_cars_and_people(tmp_path: Path) -> None:
     shelf = Shelf(tmp_path / "user", tmp_path / "none")
     xml = shared("weights/openvino-ssd/person-vehicle-bike-detection-crossroad-0078.xml")
-    entry = shelf.import_file(xml, "crossroad")
+    entry = shelf.import_file(xml, "crossroad").entry
     assert entry.spec.labels == ("person", "vehicle", "bike")
     with open_detector("crossroad", shelf=shelf) as detector:
         cars = detector.detect(_middle_frame("car-detection.mp4", 100), DetectionFilter(0.5))

@@ -6,14 +6,16 @@ import argparse
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
-from app.cli.console import Console, table
+from app.cli.console import Console, one_line, table
 from app.cli.options import add_result_flags
 from app.core.models import user_shelf
 from app.core.paths import settings_file
 from app.core.settings import ModelSettings
 from app.core.settings_store import load_settings, save_settings
+from detector.importers.base import Channels, Overrides, Priors
+from detector.importers.layouts import LAYOUTS
 
 if TYPE_CHECKING:
     from detector.shelf import ShelfEntry
@@ -27,9 +29,7 @@ def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Co
     info = actions.add_parser("info", help="everything about one")
     info.add_argument("model", metavar="M")
     importing = actions.add_parser("import", help="put a model file on the shelf")
-    importing.add_argument("file", type=Path, metavar="FILE", help=".safetensors, UltraFace .pth, OpenVINO .xml")
-    importing.add_argument("--name", required=True, metavar="N", help="what to call it")
-    importing.add_argument("--labels", type=Path, metavar="FILE", help="class names, one a line, without background")
+    _add_import_flags(importing)
     renaming = actions.add_parser("rename", help="call an imported model something else")
     renaming.add_argument("model", metavar="OLD")
     renaming.add_argument("name", metavar="NEW")
@@ -41,6 +41,20 @@ def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Co
     for action in (listing, info, importing, renaming, choosing, removing):
         add_result_flags(action, below=True)
     return run
+
+
+def _add_import_flags(importing: argparse.ArgumentParser) -> None:
+    importing.add_argument("file", type=Path, metavar="FILE", help=".pth, .caffemodel, .safetensors, OpenVINO .xml")
+    importing.add_argument("--name", required=True, metavar="N", help="what to call it")
+    importing.add_argument("--labels", type=Path, metavar="FILE", help="class names, one a line, without background")
+    importing.add_argument(
+        "--layout", choices=[layout.name for layout in LAYOUTS], metavar="L", help="whose weights, if told wrongly"
+    )
+    importing.add_argument("--priors", choices=get_args(Priors), help="sizes of the default boxes, if assumed wrongly")
+    importing.add_argument("--channels", choices=get_args(Channels), help="channel order, if assumed wrongly")
+    importing.formatter_class = argparse.RawDescriptionHelpFormatter
+    rows = table([(f"  {layout.name}", layout.title) for layout in LAYOUTS])
+    importing.epilog = "\n".join(["layouts of weights that are known (--layout):", *rows])
 
 
 def run(options: argparse.Namespace, console: Console) -> int:
@@ -94,9 +108,12 @@ def _import(options: argparse.Namespace, console: Console) -> int:
     from detector.importers import read_labels
 
     labels = None if options.labels is None else read_labels(options.labels)
-    entry = user_shelf().import_file(options.file, options.name, labels)
-    console.give(_summary(entry))
-    spec = entry.spec
+    overrides = Overrides(options.layout, options.priors, options.channels, labels)
+    result = user_shelf().import_file(options.file, options.name, overrides)
+    entry, spec = result.entry, result.entry.spec
+    console.give({**_summary(entry), "notes": list(result.notes)})
+    for note in result.notes:
+        console.say(one_line(note))
     classes = f"{len(spec.labels)} classes" if len(spec.labels) > 1 else f"one class, {spec.labels[0]}"
     console.say(f"Imported {entry.name}: {spec.title or spec.architecture}, {classes}.")
     return 0

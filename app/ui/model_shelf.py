@@ -89,7 +89,7 @@ class ModelShelf(QObject):
                 preload_torch()
             shelf = self._shelf()
             taken = {entry.name for entry in shelf.list()} | {entry.name for entry in shelf.broken()}
-            return shelf.import_file(path, free_name(path, taken)).name
+            return shelf.import_file(path, free_name(path, taken)).entry.name
 
         self._background.run("import-model", work, self._was_imported, self.import_failed.emit)
 

@@ -1,4 +1,8 @@
-"""Model files of other programs, brought onto the shelf as ours. Light: torch is imported where tensors are read."""
+"""Model files of other programs, brought onto the shelf as ours. Light: torch is imported where tensors are read.
+
+A file is read without running anything in it, its layout recognised (or taken from the user), and its importer asked
+for a spec and tensors of ours; these are checked against the network they are for before anything is written.
+"""
 
 from __future__ import annotations
 
@@ -7,36 +11,48 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from detector.errors import DetectorError
+from detector.importers.base import Imported, Overrides, SourceFile
 from detector.spec import ModelSpec
 from detector.spec_json import MAX_LABELS, spec_from_json, spec_to_json
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-_TORCH_SUFFIXES = (".pth", ".pt", ".ckpt", ".bin")
-_KINDS = ".safetensors of ours, UltraFace .pth, or OpenVINO .xml with its .bin"
+_TORCH_SUFFIXES = (".pth", ".pt", ".ckpt", ".bin", ".tar")
+_KINDS = "PyTorch weights (.pth, .pt), .caffemodel, .safetensors, or OpenVINO .xml with its .bin"
 
 
-def import_model(path: Path, name: str, folder: Path, labels: Sequence[str] | None = None) -> Path:
+@dataclass(frozen=True, slots=True)
+class WrittenModel:
+    """What an import left.
+
+    Attributes:
+        path: The new ``.safetensors`` file or IR folder.
+        notes: As of ``Imported``.
+    """
+
+    path: Path
+    notes: tuple[str, ...]
+
+
+def import_model(path: Path, name: str, folder: Path, overrides: Overrides | None = None) -> WrittenModel:
     """Convert the model in ``path`` and put it into ``folder`` as ``name``, completely or not at all.
 
     Args:
         path: The file as it was downloaded.
         name: Checked already; fit to be a file name.
         folder: Created if need be.
-        labels: Class names instead of the file's own.
-
-    Returns:
-        The new ``.safetensors`` file or IR folder.
+        overrides: What the user says about it.
 
     Raises:
         DetectorError: The file cannot be used, or the folder not written to.
     """
+    overrides = overrides or Overrides()
     suffix = path.suffix.lower()
     try:
         if not path.is_file():
@@ -44,14 +60,23 @@ def import_model(path: Path, name: str, folder: Path, labels: Sequence[str] | No
     except OSError as error:  # a name that is too long, a folder that may not be looked into
         raise DetectorError(f"Cannot read {str(path)[:200]}: {error.strerror or error}.") from error
     if suffix == ".xml":
-        return _import_ir(path, name, folder, labels)
+        return _import_ir(path, name, folder, overrides)
     if suffix == ".bin" and path.with_suffix(".xml").is_file():
-        return _import_ir(path.with_suffix(".xml"), name, folder, labels)
+        return _import_ir(path.with_suffix(".xml"), name, folder, overrides)
     if suffix == ".safetensors":
-        return _import_own(path, name, folder, labels)
-    if suffix in _TORCH_SUFFIXES:
-        return _import_checkpoint(path, name, folder, labels)
-    raise DetectorError(f"{path.name} is no kind of model file known here.", f"Can be imported: {_KINDS}.")
+        imported = _from_safetensors(path, overrides)
+    elif suffix == ".caffemodel":
+        from detector.importers.caffe import import_caffemodel
+
+        imported = import_caffemodel(path, _source(path), overrides)
+    elif suffix in _TORCH_SUFFIXES:
+        from detector.importers.read import read_checkpoint
+
+        imported = _from_state(read_checkpoint(path), _source(path), overrides)
+    else:
+        raise DetectorError(f"{path.name} is no kind of model file known here.", f"Can be imported: {_KINDS}.")
+    spec = _relabelled(imported.spec, overrides.labels)
+    return _save(replace(imported, spec=spec), path.name, name, folder)
 
 
 def read_labels(path: Path) -> tuple[str, ...]:
@@ -74,44 +99,64 @@ def read_labels(path: Path) -> tuple[str, ...]:
     return labels
 
 
-def _relabelled(spec: ModelSpec, name: str, labels: Sequence[str] | None) -> ModelSpec:
+def _from_state(state: Mapping[str, Tensor], source: SourceFile, overrides: Overrides) -> Imported:
+    """A foreign state dict in our terms, by the importer of its layout."""
+    from detector.importers.detect import detect_layout
+    from detector.importers.layouts import layout_named
+
+    if overrides.layout is not None:
+        layout = layout_named(overrides.layout)
+        note = f"Taken as {layout.title}, as you said."
+    else:
+        match = detect_layout(state)
+        layout = match.layout
+        note = f"Recognised as {layout.title}: it has {match.because}."
+    _check_finite(state, source)
+    imported = layout.load()(state, source, overrides)
+    return replace(imported, notes=(note, *imported.notes))
+
+
+def _from_safetensors(path: Path, overrides: Overrides) -> Imported:
+    """A file of ours, or somebody's state dict in the same container."""
+    from detector.importers.read import clean_state
+    from detector.safetensors_file import read_header
+    from detector.weights import METADATA_KEY, load_spec, load_state, read_tensors
+
+    if METADATA_KEY not in read_header(path).metadata:
+        return _from_state(clean_state(read_tensors(path), path.name), _source(path), overrides)
+    _refuse_beyond_labels(overrides, f"{path.name} carries its own description")
+    spec = load_spec(path)
+    return Imported(spec, load_state(path, spec))
+
+
+def _refuse_beyond_labels(overrides: Overrides, why: str) -> None:
+    if replace(overrides, labels=None) != Overrides():
+        raise DetectorError(f"{why}: only its labels can be given.", "Leave out --layout, --priors and --channels.")
+
+
+def _relabelled(spec: ModelSpec, labels: Sequence[str] | None) -> ModelSpec:
     if labels is None:
-        return replace(spec, name=name)
+        return spec
     if len(labels) != len(spec.labels):
         raise DetectorError(f"The model has {len(spec.labels)} classes, but {len(labels)} labels were given.")
-    return spec_from_json(spec_to_json(replace(spec, name=name, labels=tuple(labels))))
+    return replace(spec, labels=tuple(labels))
 
 
-def _import_own(path: Path, name: str, folder: Path, labels: Sequence[str] | None) -> Path:
-    from detector.weights import load_spec, load_state, save_model
-
-    spec = _relabelled(load_spec(path), name, labels)
-    state = load_state(path, spec)
-    _check_fits(spec, state, path.name)
-    target = folder / f"{name}.safetensors"
-    save_model(target, spec, state)
-    return target
-
-
-def _import_checkpoint(path: Path, name: str, folder: Path, labels: Sequence[str] | None) -> Path:
-    from detector.importers.detect import detect_layout
-    from detector.importers.read import read_checkpoint
-    from detector.importers.ultraface import import_ultraface
+def _save(imported: Imported, what: str, name: str, folder: Path) -> WrittenModel:
     from detector.weights import save_model
 
-    state = read_checkpoint(path)
-    layout = detect_layout(state)
-    if layout.name not in ("ultraface-rfb", "ultraface-slim"):
-        raise DetectorError(
-            f"{path.name} is a model of {layout.title}, a layout this version cannot import.",
-            f"Can be imported: {_KINDS}.",
-        )
-    spec, tensors = import_ultraface(state, layout.name, _sha256(path))
-    spec = _relabelled(spec, name, labels)
-    _check_fits(spec, tensors, path.name)
+    spec = replace(imported.spec, name=name)
+    spec = spec_from_json(spec_to_json(spec))
+    _check_fits(spec, imported.tensors, what)
     target = folder / f"{name}.safetensors"
-    save_model(target, spec, tensors)
-    return target
+    save_model(target, spec, imported.tensors)
+    return WrittenModel(target, imported.notes)
+
+
+def _check_finite(state: Mapping[str, Tensor], source: SourceFile) -> None:
+    for name, tensor in state.items():
+        if not tensor.isfinite().all():
+            raise DetectorError(f"{source.name}: tensor {name[:80]} contains NaN or infinity; the weights are damaged.")
 
 
 def _check_fits(spec: ModelSpec, state: Mapping[str, Tensor], what: str) -> None:
@@ -126,11 +171,12 @@ def _check_fits(spec: ModelSpec, state: Mapping[str, Tensor], what: str) -> None
     load_strict(network, state, what)
 
 
-def _import_ir(path: Path, name: str, folder: Path, labels: Sequence[str] | None) -> Path:
+def _import_ir(path: Path, name: str, folder: Path, overrides: Overrides) -> WrittenModel:
     from detector.importers.openvino_ir import describe_ir
     from detector.runtime.ir import check_model
 
-    spec = replace(describe_ir(path, labels), name=name)
+    _refuse_beyond_labels(overrides, f"{path.name} describes its own network")
+    spec = replace(describe_ir(path, overrides.labels), name=name)
     text = spec_to_json(spec)
     spec_from_json(text)
     check_model(path)
@@ -149,7 +195,7 @@ def _import_ir(path: Path, name: str, folder: Path, labels: Sequence[str] | None
     except OSError as error:
         reason = error.strerror or str(error)
         raise DetectorError(f"Cannot write to {folder}: {reason}.", "Check its permissions and free space.") from error
-    return folder / name
+    return WrittenModel(folder / name, ())
 
 
 def _to_disk(path: Path) -> None:
@@ -157,6 +203,9 @@ def _to_disk(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _source(path: Path) -> SourceFile:
+    try:
+        with path.open("rb") as file:
+            return SourceFile(path.name, hashlib.file_digest(file, "sha256").hexdigest())
+    except OSError as error:
+        raise DetectorError(f"Cannot read {path}: {error.strerror or error}.") from error

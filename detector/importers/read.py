@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-_WRAPPERS = ("model", "state_dict", "ema_state_dict")
-_PREFIXES = ("module.1.", "module.", "_orig_mod.")
+_WRAPPERS = ("model", "state_dict", "ema_state_dict", "model_state_dict", "net")
+_PREFIXES = ("module.1.", "module.", "_orig_mod.", "model.")
 _AGAIN = "Fetch the file again."
 
 
@@ -32,11 +32,18 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
         DetectorError: Not a PyTorch file, cut off, too big, or it holds code or anything but tensors.
     """
     _check_start(path)
-    content = _load(path)
-    state = _tensors(_unwrap(content), path)
-    for prefix in _PREFIXES:
-        if state and all(name.startswith(prefix) for name in state):
-            state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
+    return clean_state(_unwrap(_load(path)), path.name)
+
+
+def clean_state(content: Any, file_name: str) -> dict[str, Tensor]:
+    """``content`` checked to be plain tensors by name; floats as float32, prefixes of training or compilation off.
+
+    Raises:
+        DetectorError: It is something else, or too big.
+    """
+    state = _tensors(content, file_name)
+    while prefix := next((p for p in _PREFIXES if all(name.startswith(p) for name in state)), None):
+        state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
     return state
 
 
@@ -94,25 +101,29 @@ def _damaged(path: Path, error: Exception) -> NoReturn:
 
 
 def _unwrap(content: Any) -> Any:
-    """Training code keeps the tensors beside the optimizer's; take the best known key."""
-    for key in _WRAPPERS:
-        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
-            return content[key]
+    """Training code keeps the tensors beside the optimizer's; take the best known key, and what is in that."""
+    for _ in range(3):
+        if not isinstance(content, Mapping):
+            break
+        inner = next((content[key] for key in _WRAPPERS if isinstance(content.get(key), Mapping)), None)
+        if inner is None:
+            break
+        content = inner
     return content
 
 
-def _tensors(content: Any, path: Path) -> dict[str, Tensor]:
+def _tensors(content: Any, file_name: str) -> dict[str, Tensor]:
     import torch
 
     if not isinstance(content, Mapping) or not content or len(content) > MAX_TENSORS:
-        raise DetectorError(f"{path.name} is a PyTorch file, but not a network's weights.")
+        raise DetectorError(f"{file_name} is a PyTorch file, but not a network's weights.")
     state: dict[str, Tensor] = {}
     total = 0
     for name, tensor in content.items():
         if not isinstance(name, str) or not isinstance(tensor, torch.Tensor) or tensor.layout != torch.strided:
-            raise DetectorError(f"{path.name} is a PyTorch file, but not a network's weights.")
+            raise DetectorError(f"{file_name} is a PyTorch file, but not a network's weights.")
         total += tensor.numel() * tensor.element_size()  # what its shape claims, also where a view repeats its storage
         if tensor.is_quantized or tensor.is_meta or tensor.is_complex() or total > MAX_FILE_BYTES:
-            raise DetectorError(f"{path.name}: tensor {name[:60]!r} is not a plain weight.")
+            raise DetectorError(f"{file_name}: tensor {name[:60]!r} is not a plain weight.")
         state[name] = tensor.float() if tensor.is_floating_point() else tensor
     return state

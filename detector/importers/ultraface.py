@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from detector.config import ultraface_config
 from detector.errors import DetectorError
+from detector.importers.base import Imported, Overrides, SourceFile
+from detector.importers.conventions import choose_channels, refuse_priors
 from detector.registry import MODELS
-from detector.spec import ModelSpec
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,32 +19,31 @@ if TYPE_CHECKING:
 _PUBLISHED_640 = ("bf34512b", "02ca7780")
 
 
-def import_ultraface(state: Mapping[str, Tensor], layout: str, sha256: str) -> tuple[ModelSpec, dict[str, Tensor]]:
-    """Describe and convert an UltraFace state dict.
+def import_rfb(state: Mapping[str, Tensor], source: SourceFile, overrides: Overrides) -> Imported:
+    """An ``Importer`` for the RFB variant."""
+    return _import(state, "ultraface-rfb-320", source, overrides)
 
-    Args:
-        state: As read from the file.
-        layout: "ultraface-rfb" or "ultraface-slim".
-        sha256: Of the file.
 
-    Returns:
-        The spec (named as in the registry) and the tensors under the names of our network.
+def import_slim(state: Mapping[str, Tensor], source: SourceFile, overrides: Overrides) -> Imported:
+    """An ``Importer`` for the slim variant."""
+    return _import(state, "ultraface-slim-320", source, overrides)
 
-    Raises:
-        DetectorError: It has other than the one class, face.
-    """
-    published = MODELS[f"{layout}-320"]
+
+def _import(state: Mapping[str, Tensor], name: str, source: SourceFile, overrides: Overrides) -> Imported:
+    refuse_priors(overrides, "UltraFace")
+    published = MODELS[name]
     rows = state["classification_headers.3.weight"].shape[0] if "classification_headers.3.weight" in state else 0
     if rows != 6:  # 3 boxes per cell x (background, face)
         raise DetectorError(f"This UltraFace file has {rows} class outputs per cell instead of 6.")
-    spec = replace(published, provenance=f"{published.provenance}; SHA-256 {sha256}")
-    if sha256.startswith(_PUBLISHED_640):
+    spec = replace(published, provenance=f"{published.provenance}; SHA-256 {source.sha256}")
+    if source.sha256.startswith(_PUBLISHED_640):
         spec = replace(
             spec,
             input=replace(spec.input, height=480, width=640),
             config=ultraface_config(480, 640),
             title=spec.title.replace("320 x 240", "640 x 480"),
         )
-    if published.weights is None or sha256 != published.weights.sha256:
+    if published.weights is None or source.sha256 != published.weights.sha256:
         spec = replace(spec, accuracy={}, weights=None)  # measured on the published file only
-    return spec, dict(state)
+    notes: list[str] = []
+    return Imported(replace(spec, input=choose_channels(spec.input, overrides, notes)), dict(state), tuple(notes))

@@ -1,0 +1,24 @@
+"""Base networks without box predictors, such as ``vgg16_reducedfc.pth``: recognised, so that they can be explained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NoReturn
+
+from detector.errors import DetectorError
+from detector.importers.base import Overrides, SourceFile
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def refuse(_state: Mapping[str, Tensor], source: SourceFile, _overrides: Overrides) -> NoReturn:
+    """Say what the file is.
+
+    Raises:
+        DetectorError: Always.
+    """
+    raise DetectorError(
+        f"{source.name} is a base network only, VGG-16 without box predictors: it detects nothing.",
+        "It is what a training starts from. Import the weights of a whole SSD instead.",
+    )

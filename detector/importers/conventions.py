@@ -1,0 +1,141 @@
+"""What the importers share: labels by class count, and the choices a file does not tell, each with its note.
+
+A note says what was recognised or assumed and, where the user may know better, the option that says otherwise.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from detector.errors import DetectorError
+from detector.importers.base import Overrides, Priors, SourceFile
+from detector.labels import COCO80, VOC20
+from detector.registry import MODELS
+from detector.spec import InputSpec, ModelSpec
+from detector.spec_json import MAX_LABELS
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+LOG_SIZE_LIMIT = math.log(1000 / 16)
+"""Bound of the decoded log size in torchvision and mmdetection."""
+
+_SHOWN_KEYS = 10
+
+
+def choose_labels(classes: int, overrides: Overrides, notes: list[str]) -> tuple[str, ...]:
+    """Names of ``classes`` classes, background not counted: the user's, a known data set's, or numbers.
+
+    Raises:
+        DetectorError: The user named another number of classes, or there are none or too many.
+    """
+    if not 1 <= classes <= MAX_LABELS:
+        raise DetectorError(f"The file has {classes} classes besides the background; 1 to {MAX_LABELS} can be used.")
+    if overrides.labels is not None:
+        if len(overrides.labels) != classes:
+            raise DetectorError(f"The model has {classes} classes, but {len(overrides.labels)} labels were given.")
+        return overrides.labels
+    if classes in (len(VOC20), len(COCO80)):
+        known, title = (VOC20, "PASCAL VOC's") if classes == len(VOC20) else (COCO80, "COCO's")
+        notes.append(f"{classes} classes: assumed to be {title}. Others: --labels FILE.")
+        return known
+    notes.append(f"{classes} classes of unknown names, numbered for now. Name them: --labels FILE.")
+    return tuple(f"class {number}" for number in range(1, classes + 1))
+
+
+def choose_priors(classes: int, overrides: Overrides, notes: list[str]) -> Priors:
+    """Which published sizes the default boxes have: VOC's for 20 classes, else COCO's, unless the user says."""
+    if overrides.priors is not None:
+        return overrides.priors
+    chosen, other = _VOC_COCO if classes == len(VOC20) else _VOC_COCO[::-1]
+    notes.append(
+        f"Sizes of the default boxes: {chosen.upper()}'s, assumed from the {classes} classes; the file does not tell. "
+        f"If boxes have the wrong size: --priors {other}."
+    )
+    return chosen
+
+
+_VOC_COCO: tuple[Priors, Priors] = ("voc", "coco")
+
+
+def choose_channels(usual: InputSpec, overrides: Overrides, notes: list[str]) -> InputSpec:
+    """``usual``, or the same for the other channel order where the user says so."""
+    if overrides.channels is None:
+        other = "bgr" if usual.channels == "rgb" else "rgb"
+        notes.append(
+            f"Channel order: {usual.channels.upper()}, as this layout's authors train; the file does not tell. "
+            f"If it finds little: --channels {other}."
+        )
+        return usual
+    if overrides.channels == usual.channels:
+        return usual
+    return replace(usual, channels=overrides.channels, mean=usual.mean[::-1], std=usual.std[::-1])
+
+
+def refuse_priors(overrides: Overrides, what: str) -> None:
+    """For a layout with one set of default boxes.
+
+    Raises:
+        DetectorError: The user chose another.
+    """
+    if overrides.priors is not None:
+        raise DetectorError(f"{what} has one set of default boxes: --priors does not apply.", "Leave it out.")
+
+
+def as_published(spec: ModelSpec, source: SourceFile) -> ModelSpec:
+    """``spec``, with what is known of the published file if ``source`` is one; the hash is noted in any case."""
+    for known in MODELS.values():
+        if known.weights is not None and known.weights.sha256 and source.sha256.startswith(known.weights.sha256):
+            spec = replace(
+                spec,
+                title=known.title,
+                licence=known.licence,
+                provenance=known.provenance,
+                accuracy=known.accuracy,
+                weights=known.weights,
+            )
+            break
+    return replace(spec, provenance=f"{spec.provenance}; {source.name}, SHA-256 {source.sha256}")
+
+
+def renamed(
+    state: Mapping[str, Tensor], names: Mapping[str, str], shapes: Mapping[str, tuple[int, ...]], source: SourceFile
+) -> dict[str, Tensor]:
+    """The tensors of ``state`` under our names; each must be there with its shape, and none besides.
+
+    Args:
+        state: As read from the file.
+        names: The file's name of each of our tensors.
+        shapes: Shape of each of our tensors, as the file orders them.
+        source: For the message.
+
+    Raises:
+        DetectorError: Lists the first ten that are missing, extra or of another shape, under the file's names.
+    """
+    faults = []
+    for ours, shape in shapes.items():
+        theirs = names[ours]
+        if theirs not in state:
+            faults.append(f"{theirs} {list(shape)} is missing")
+        elif tuple(state[theirs].shape) != shape:
+            faults.append(f"{theirs} is {list(state[theirs].shape)} instead of {list(shape)}")
+    expected = {names[ours] for ours in shapes}
+    faults += [f"{name[:80]} {list(state[name].shape)} is unexpected" for name in state if name not in expected]
+    if faults:
+        more = f"; and {len(faults) - _SHOWN_KEYS} more" if len(faults) > _SHOWN_KEYS else ""
+        raise DetectorError(f"{source.name} does not fit its layout: {'; '.join(faults[:_SHOWN_KEYS])}{more}.")
+    return {ours: state[names[ours]] for ours in shapes}
+
+
+def network_shapes(spec: ModelSpec) -> dict[str, tuple[int, ...]]:
+    """Name and shape of every tensor the network of ``spec`` takes; nothing is allocated."""
+    import torch
+
+    from detector.models.build import build_network
+
+    with torch.device("meta"):
+        network = build_network(spec)
+    return {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
