@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 
 from app.core.errors import AppError
+from detector.file_lock import lock
 
 SUFFIX = ".part"
 
@@ -113,7 +114,7 @@ def _open_locked(path: Path) -> int:
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
         try:
-            _lock(descriptor)
+            lock(descriptor)
         except OSError as error:
             os.close(descriptor)
             raise AppError(
@@ -131,16 +132,3 @@ def _is_named(descriptor: int, path: Path) -> bool:
         return os.path.samestat(os.fstat(descriptor), path.stat())
     except FileNotFoundError:
         return False
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(descriptor: int) -> None:
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-
-else:
-    import fcntl
-
-    def _lock(descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

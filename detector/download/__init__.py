@@ -1,0 +1,23 @@
+"""Published weights, fetched on request and never otherwise. Standard library only.
+
+``fetch`` brings one file; ``verify_file`` judges one that came another way. Nothing here is imported by what lists,
+describes or runs models.
+"""
+
+from __future__ import annotations
+
+from detector.download.connection import DownloadStoppedError
+from detector.download.fetch import DownloadProgress, NetworkOptions, OnProgress, fetch, file_name
+from detector.download.verify import FetchedFile, Verified, verify_file
+
+__all__ = [
+    "DownloadProgress",
+    "DownloadStoppedError",
+    "FetchedFile",
+    "NetworkOptions",
+    "OnProgress",
+    "Verified",
+    "fetch",
+    "file_name",
+    "verify_file",
+]

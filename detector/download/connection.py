@@ -1,0 +1,167 @@
+"""Sockets whose every wait ends: because data came, because the user stopped, or because nothing moved for too long.
+
+Used by the thread that downloads. Looking up a name and connecting cannot be interrupted from outside, so a helper
+thread does them; when the user stops meanwhile it is left behind and closes what it opened.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import queue
+import socket
+import ssl
+import threading
+import time
+from dataclasses import dataclass, field
+
+from detector.errors import DetectorError
+
+_TICK_S = 0.1
+
+
+class DownloadStoppedError(DetectorError):
+    """The user stopped the download."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait, and for whom.
+
+    Attributes:
+        stop: Set by another thread to end the download.
+        connect_s: For a connection, name look-up included.
+        stall_s: For the next byte.
+    """
+
+    stop: threading.Event = field(default_factory=threading.Event)
+    connect_s: float = 20.0
+    stall_s: float = 30.0
+
+    def check(self) -> None:
+        """Raise ``DownloadStoppedError`` if the user stopped."""
+        if self.stop.is_set():
+            raise DownloadStoppedError("The download was stopped.")
+
+
+def connect(host: str, port: int, patience: Patience) -> socket.socket:
+    """A connected socket.
+
+    Raises:
+        OSError: No such host, it refuses, or it does not answer in time.
+        DownloadStoppedError: The user stopped.
+    """
+    outcome: queue.SimpleQueue[socket.socket | OSError] = queue.SimpleQueue()
+    abandoned = threading.Event()
+
+    def work() -> None:
+        try:
+            connected = socket.create_connection((host, port), timeout=patience.connect_s)
+        except (OSError, UnicodeError) as error:  # the latter from a name no computer can have
+            outcome.put(error if isinstance(error, OSError) else OSError(f"{host[:100]!r} is no host name"))
+            return
+        outcome.put(connected)
+        if abandoned.is_set():
+            connected.close()
+
+    threading.Thread(target=work, name="ssdv-connect", daemon=True).start()
+    deadline = time.monotonic() + patience.connect_s
+    while True:
+        with contextlib.suppress(queue.Empty):
+            found = outcome.get(timeout=_TICK_S)
+            if isinstance(found, OSError):
+                raise found
+            return found
+        if patience.stop.is_set() or time.monotonic() > deadline:
+            abandoned.set()
+            with contextlib.suppress(queue.Empty):  # it came at this very moment
+                late = outcome.get_nowait()
+                if isinstance(late, socket.socket):
+                    late.close()
+            patience.check()
+            raise TimeoutError(f"no answer in {patience.connect_s:g} s")
+
+
+def secure(connected: socket.socket, host: str, patience: Patience) -> ssl.SSLSocket:
+    """The same connection, encrypted, after the other side has proved to be ``host``.
+
+    Raises:
+        OSError: It has not (``ssl.SSLCertVerificationError``), or the connection failed.
+        DownloadStoppedError: The user stopped.
+    """
+    context = ssl.create_default_context()
+    connected.settimeout(_TICK_S)
+    wrapped = context.wrap_socket(connected, server_hostname=host, do_handshake_on_connect=False)
+    deadline = time.monotonic() + patience.connect_s
+    try:
+        while True:
+            try:
+                wrapped.do_handshake()
+                return wrapped
+            except TimeoutError:
+                patience.check()
+                if time.monotonic() > deadline:
+                    raise
+    except BaseException:
+        wrapped.close()
+        raise
+
+
+class PatientSocket:
+    """As much of a socket as ``http.client`` uses; its waits follow a ``Patience``.
+
+    Args:
+        connected: Closed by ``end``, not by ``close``: http.client closes a connection whose answer is still to be
+            read, and relies on sockets counting their readers.
+        patience: For each wait.
+    """
+
+    def __init__(self, connected: socket.socket, patience: Patience) -> None:
+        self._socket = connected
+        self._patience = patience
+
+    def makefile(self, *_mode: object, **_options: object) -> io.BufferedReader:
+        """The reading side."""
+        return io.BufferedReader(_Reader(self))
+
+    def sendall(self, data: bytes) -> None:
+        """Send a request; a few hundred bytes, which the system takes at once."""
+        self._socket.settimeout(self._patience.stall_s)
+        self._socket.sendall(data)
+
+    def close(self) -> None:
+        """Nothing; see the class."""
+
+    def end(self) -> None:
+        """Close the connection."""
+        self._socket.close()
+
+    def receive_into(self, buffer: memoryview) -> int:
+        """The next bytes; 0 at the end.
+
+        Raises:
+            OSError: The connection broke, or nothing came for too long.
+            DownloadStoppedError: The user stopped.
+        """
+        deadline = time.monotonic() + self._patience.stall_s
+        self._socket.settimeout(_TICK_S)
+        while True:
+            self._patience.check()
+            try:
+                return self._socket.recv_into(buffer)
+            except TimeoutError:
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"nothing came for {self._patience.stall_s:g} s") from None
+
+
+class _Reader(io.RawIOBase):
+    """The raw file under ``PatientSocket.makefile``."""
+
+    def __init__(self, patient: PatientSocket) -> None:
+        self._patient = patient
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: object) -> int:
+        return self._patient.receive_into(memoryview(buffer))  # type: ignore[arg-type]  # any writable buffer

@@ -1,0 +1,285 @@
+"""Fetching published weights: resume, limits, checks, and a file that has its name only when it is the right one.
+
+Runs on the caller's thread until done; another thread may set the stop event. What came is kept as ``NAME.part`` when
+the connection breaks or the user stops, and thrown away when it turns out to be the wrong thing.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from http.client import HTTPResponse
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from detector.download.connection import DownloadStoppedError, Patience
+from detector.download.part import DownloadPart, Origin
+from detector.download.proxy import split
+from detector.download.request import CutError, get, refuse_proxy, web_address
+from detector.download.verify import FetchedFile, check_no_page, compare, verify_file
+from detector.errors import DetectorError
+from detector.safetensors_file import MAX_FILE_BYTES
+from detector.spec import WeightsFile
+
+_BLOCK = 1 << 18
+_RECONNECTS = 4  # each only after bytes have come
+_REPORT_EVERY_S = 0.1
+_SPEED_OVER_S = 5.0
+_SLACK = 1.06  # published sizes are rounded
+_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+_EMPTY_RANGE = re.compile(r"bytes \*/(\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadProgress:
+    """How far a download is.
+
+    Attributes:
+        done_bytes: On this computer, those of earlier attempts included.
+        total_bytes: Of the whole file; None where the server does not say.
+        bytes_per_s: Over the last seconds; 0 at the start.
+    """
+
+    done_bytes: int
+    total_bytes: int | None
+    bytes_per_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkOptions:
+    """How the network is used.
+
+    Attributes:
+        proxy: Address of a proxy; empty for that of the system or the environment.
+        mirror: Base address that has the published files under their names; empty for where they were published.
+        connect_s: Patience for a connection.
+        stall_s: Patience for the next byte.
+    """
+
+    proxy: str = ""
+    mirror: str = ""
+    connect_s: float = 20.0
+    stall_s: float = 30.0
+
+
+OnProgress = Callable[[DownloadProgress], None]
+
+
+def file_name(weights: WeightsFile) -> str:
+    """The published name of the file."""
+    return unquote(urlsplit(weights.url).path.rpartition("/")[2])
+
+
+def address_of(weights: WeightsFile, mirror: str) -> str:
+    """Where the file is fetched.
+
+    Raises:
+        DetectorError: The mirror is no web address.
+    """
+    base = mirror.strip()
+    if not base:
+        return weights.url
+    how = "Write http://… or https://…, up to the folder that has the files."
+    if split(base, "The mirror", how).scheme not in ("http", "https"):
+        raise DetectorError("The mirror must be an http:// or https:// address.", how)
+    return f"{base.rstrip('/')}/{urlsplit(weights.url).path.rpartition('/')[2]}"
+
+
+def fetch(
+    weights: WeightsFile,
+    target: Path,
+    *,
+    options: NetworkOptions | None = None,
+    remembered: str = "",
+    on_progress: OnProgress | None = None,
+    stop: threading.Event | None = None,
+) -> FetchedFile:
+    """Bring the file to ``target``, going on with what an earlier attempt left.
+
+    Args:
+        weights: What to fetch.
+        target: Final name; the file has it only once it is whole and verified. If it is there already, it is only
+            verified.
+        options: Proxy, mirror and patience.
+        remembered: SHA-256 of the file when it was first fetched; empty if it never was.
+        on_progress: Told at most ten times a second, on this thread.
+        stop: Ends the download at once when another thread sets it.
+
+    Raises:
+        DetectorError: It cannot be fetched, is not the published file, or does not fit on the disk.
+        DownloadStoppedError: ``stop`` was set.
+    """
+    options = options or NetworkOptions()
+    address = address_of(weights, options.mirror)
+    web_address(address)
+    if target.is_file():
+        return verify_file(target, weights, remembered)
+    patience = Patience(stop or threading.Event(), options.connect_s, options.stall_s)
+    with DownloadPart(target) as part:
+        try:
+            _Download(weights, address, options.proxy, patience, part, on_progress).run()
+        except DownloadStoppedError as error:
+            raise DownloadStoppedError("The download was stopped.", _kept(part)) from error
+        except DetectorError as error:
+            raise DetectorError(error.message, error.hint or by_hand(weights)) from error
+        try:
+            check_no_page(part.start(), target.name)
+            verified = compare(target.name, part.sha256(), weights, remembered)
+        except DetectorError:
+            part.discard()
+            raise
+        sha256 = part.sha256()
+        part.commit()
+    return FetchedFile(target, sha256, verified)
+
+
+def by_hand(weights: WeightsFile) -> str:
+    """What to do where the network does not help."""
+    return (
+        f"Check the network, the proxy and the mirror; or fetch {weights.url} another way "
+        "and name its folder by --weights-dir."
+    )
+
+
+def _kept(part: DownloadPart) -> str:
+    return f"{part.size / 1e6:.1f} MB are kept; the next download goes on from there." if part.size else ""
+
+
+class _Download:
+    """One run of ``fetch`` against the server."""
+
+    def __init__(
+        self,
+        weights: WeightsFile,
+        address: str,
+        proxy: str,
+        patience: Patience,
+        part: DownloadPart,
+        on_progress: OnProgress | None,
+    ) -> None:
+        self._weights = weights
+        self._address = address
+        self._host = str(urlsplit(address).hostname)
+        self._proxy = proxy
+        self._patience = patience
+        self._part = part
+        self._meter = _Meter(on_progress)
+        self._limit = int(weights.size_bytes * _SLACK) if weights.size_bytes else MAX_FILE_BYTES
+
+    def run(self) -> None:
+        """Until everything came; a connection that breaks is made anew as long as it brought something."""
+        for attempt in range(_RECONNECTS + 1):
+            before = self._part.size
+            try:
+                if self._attempt(self._part.origin(self._address)):
+                    return
+            except CutError as cut:
+                if self._part.size <= before or attempt == _RECONNECTS:
+                    raise DetectorError(f"The connection to {self._host} {cut}. {_kept(self._part)}".strip()) from cut
+        raise DetectorError(f"{self._host} contradicts itself about what it has.")
+
+    def _attempt(self, origin: Origin | None) -> bool:
+        """One request. False if the server refuses to go on where the part ends: it is empty then."""
+        headers = {}
+        if origin is not None:
+            headers = {"Range": f"bytes={self._part.size}-", "If-Range": origin.validator}
+        with get(self._address, headers, self._proxy, self._patience) as response:
+            if origin is not None and response.status == 416:
+                whole = _EMPTY_RANGE.fullmatch(response.getheader("Content-Range", ""))
+                if whole and int(whole[1]) == self._part.size:
+                    return True  # everything was there; only the last step was missing
+                return self._forget()
+            self._check_status(response)
+            if response.status == 206:
+                if origin is None or not _goes_on(response, origin, self._part.size):
+                    return self._forget()
+                total = origin.total
+            else:
+                total = response.length
+                self._part.restart(Origin(self._address, _validator(response), total))
+            self._receive(response, total)
+        return True
+
+    def _forget(self) -> bool:
+        self._part.restart(Origin(self._address, "", None))
+        return False
+
+    def _check_status(self, response: HTTPResponse) -> None:
+        """Refuse everything but the file, whole or the rest of it."""
+        status, name = response.status, file_name(self._weights)
+        if status == 407:
+            refuse_proxy(self._host, status)
+        if status in (404, 410):
+            raise DetectorError(f"{self._host} does not have {name} ({status}).")
+        if status in (401, 403):
+            raise DetectorError(f"{self._host} does not give {name} out ({status}).")
+        if status in (408, 429) or status >= 500:
+            raise DetectorError(f"{self._host} cannot serve {name} now ({status}).", "Try again later.")
+        if status not in (200, 206):
+            raise DetectorError(f"{self._host} answers with status {status} instead of {name}.")
+        if response.getheader("Content-Type", "").lower().startswith(("text/html", "application/xhtml")):
+            check_no_page(b"<html", name)
+        if response.getheader("Content-Encoding", "identity").lower() not in ("identity", ""):
+            raise DetectorError(f"{self._host} sends {name} packed, which was not asked for.")
+
+    def _receive(self, response: HTTPResponse, total: int | None) -> None:
+        """Append the body to the part."""
+        part, name = self._part, file_name(self._weights)
+        if (total or 0) > self._limit:
+            raise DetectorError(f"{self._host} offers {total or 0:,} bytes as {name}, which is far too much.")
+        part.check_space(total)
+        self._meter.show(part.size, total, force=True)
+        while block := response.read1(_BLOCK):
+            if part.size + len(block) > self._limit:
+                part.discard()
+                raise DetectorError(f"{self._host} sends more than {name} can have; it was thrown away.")
+            part.write(block)
+            self._meter.show(part.size, total)
+        if response.length or (total is not None and part.size < total):
+            raise CutError("broke off")
+        if not part.size:
+            raise DetectorError(f"{self._host} sent an empty file.")
+        self._meter.show(part.size, total, force=True)
+
+
+def _validator(response: HTTPResponse) -> str:
+    """What says later whether the file is still the same: a strong ETag, else the date of its last change."""
+    etag = response.getheader("ETag", "")
+    return etag if etag.startswith('"') else response.getheader("Last-Modified", "")
+
+
+def _goes_on(response: HTTPResponse, origin: Origin, size: int) -> bool:
+    """Whether a 206 is the rest of the very file the part is of."""
+    found = _RANGE.fullmatch(response.getheader("Content-Range", ""))
+    if found is None or int(found[1]) != size:
+        return False
+    if origin.total is not None and found[3] not in ("*", str(origin.total)):
+        return False
+    return _validator(response) in ("", origin.validator)
+
+
+class _Meter:
+    """Tells of progress, not too often, with the speed of the last seconds."""
+
+    def __init__(self, on_progress: OnProgress | None) -> None:
+        self._on_progress = on_progress
+        self._marks: deque[tuple[float, int]] = deque()
+
+    def show(self, done: int, total: int | None, *, force: bool = False) -> None:
+        """Take over the newest state."""
+        now = time.monotonic()
+        if self._marks and not force and now - self._marks[-1][0] < _REPORT_EVERY_S:
+            return
+        if self._marks and done < self._marks[-1][1]:
+            self._marks.clear()  # started over
+        self._marks.append((now, done))
+        while len(self._marks) > 2 and now - self._marks[0][0] > _SPEED_OVER_S:
+            self._marks.popleft()
+        then, before = self._marks[0]
+        speed = (done - before) / (now - then) if now > then else 0.0
+        if self._on_progress is not None:
+            self._on_progress(DownloadProgress(done, total, speed))

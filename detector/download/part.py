@@ -1,0 +1,185 @@
+"""A download in progress: ``NAME.part`` with what came so far, ``NAME.part.json`` with which file it is a part of.
+
+The part is locked while a process works on it. Owned by the thread that downloads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+
+from detector.errors import DetectorError
+from detector.file_lock import lock
+
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a part is a part of.
+
+    Attributes:
+        url: Where it is fetched.
+        validator: Strong ETag or date of last change, as ``If-Range`` takes it; empty for none.
+        total: Size of the whole, bytes; None where the server did not say.
+    """
+
+    url: str
+    validator: str
+    total: int | None
+
+
+class DownloadPart:
+    """Bytes that came so far; leaving the ``with`` block keeps them for the next time unless ended otherwise.
+
+    Args:
+        target: The final name.
+
+    Raises:
+        DetectorError: The folder cannot be written to, or another process downloads this very file.
+    """
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+        self.path = target.with_name(target.name + ".part")
+        self._note = target.with_name(target.name + ".part.json")
+        with writing(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self._file = os.fdopen(_open_locked(self.path), "r+b")
+        self._hash = hashlib.sha256()
+        self.size = 0
+        with writing(target):
+            while block := self._file.read(_BLOCK):
+                self._hash.update(block)
+                self.size += len(block)
+
+    def origin(self, url: str) -> Origin | None:
+        """What the part is of, if it is of ``url`` and can be gone on with."""
+        try:
+            note = json.loads(self._note.read_text("utf-8"))
+            origin = Origin(str(note["url"]), str(note["validator"]), note["total"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        fit = origin.total is None or (isinstance(origin.total, int) and origin.total >= self.size)
+        return origin if fit and origin.url == url and origin.validator and self.size else None
+
+    def restart(self, origin: Origin) -> None:
+        """Forget what came so far; from now on it is a part of ``origin``."""
+        with writing(self.target):
+            self._note.unlink(missing_ok=True)  # first, so that it never speaks of other bytes than those there
+            self._file.seek(0)
+            self._file.truncate()
+            self._note.write_text(json.dumps(asdict(origin)), "utf-8")
+        self._hash = hashlib.sha256()
+        self.size = 0
+
+    def write(self, block: bytes) -> None:
+        """Append."""
+        with writing(self.target):
+            self._file.write(block)
+        self._hash.update(block)
+        self.size += len(block)
+
+    def check_space(self, total: int | None) -> None:
+        """Raise ``DetectorError`` if the rest will not fit on the disk."""
+        with writing(self.target):
+            free = shutil.disk_usage(self.target.parent).free
+        if total is not None and total - self.size > free:
+            missing = (total - self.size - free) >> 20
+            raise DetectorError(
+                f"The disk is too full for {self.target.name}: {missing + 1} MB more are needed.",
+                f"Free some space on {self.target.parent}.",
+            )
+
+    def start(self) -> bytes:
+        """The first bytes that came."""
+        with writing(self.target):
+            self._file.flush()
+            self._file.seek(0)
+            found = self._file.read(512)
+            self._file.seek(0, os.SEEK_END)
+        return found
+
+    def sha256(self) -> str:
+        """Of what came so far."""
+        return self._hash.hexdigest()
+
+    def commit(self) -> None:
+        """Give what came its final name."""
+        with writing(self.target):
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            if sys.platform == "win32":  # there an open file cannot be renamed
+                self._file.close()
+            self.path.replace(self.target)
+            self._file.close()
+            self._note.unlink(missing_ok=True)
+
+    def discard(self) -> None:
+        """Throw away what came; never raises."""
+        with contextlib.suppress(OSError):
+            self._note.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            if sys.platform == "win32":
+                self._file.close()
+            self.path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self._file.close()
+
+    def __enter__(self) -> DownloadPart:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._file.closed:
+            return
+        if self.size == 0:
+            self.discard()
+            return
+        with contextlib.suppress(OSError):  # flushes, which fails again on a full disk
+            self._file.close()
+
+
+@contextlib.contextmanager
+def writing(target: Path) -> Iterator[None]:
+    """Failures to write in plain words."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DetectorError(
+                f"The disk is full: {target.name} could not be written.",
+                f"Free some space on {target.parent}; the download then goes on from where it was.",
+            ) from error
+        raise DetectorError(
+            f"Cannot write to {target.parent}: {error.strerror or error}.", "Check the folder's permissions."
+        ) from error
+
+
+def _open_locked(path: Path) -> int:
+    """A descriptor of ``path``, locked, its content as it was."""
+    while True:
+        if path.is_symlink() or (path.is_file() and path.stat().st_nlink > 1):
+            path.unlink()  # somebody else's file lies behind this name: never write through it
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+        try:
+            lock(descriptor)
+        except OSError as error:
+            os.close(descriptor)
+            raise DetectorError(
+                f"{path.name.removesuffix('.part')} is being downloaded by another program.", "Wait until it is done."
+            ) from error
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(descriptor), path.stat()):
+                return descriptor
+        os.close(descriptor)  # between the two calls its writer finished, and the name is free again

@@ -1,0 +1,170 @@
+"""One GET and the redirects that follow from it, by way of a proxy or not. Used by the thread that downloads."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import socket
+import ssl
+import string
+from collections.abc import Iterator, Mapping
+from typing import NoReturn, cast
+from urllib.parse import SplitResult, quote, urljoin
+
+from detector.download.connection import Patience, PatientSocket, connect, secure
+from detector.download.proxy import Proxy, authorization, proxy_for, split
+from detector.errors import DetectorError
+
+_REDIRECTS = (301, 302, 303, 307, 308)
+_MOST_REDIRECTS = 8
+_PORTS = {"http": 80, "https": 443}
+_PROXY_HINT = "Check the proxy setting (--proxy), or the variables http_proxy and https_proxy."
+_CUT = (ConnectionError, TimeoutError, http.client.IncompleteRead, ssl.SSLEOFError, ssl.SSLZeroReturnError)
+
+
+class CutError(Exception):
+    """The connection broke or fell silent; the text says which, as a half-sentence."""
+
+
+@contextlib.contextmanager
+def get(address: str, headers: Mapping[str, str], proxy: str, patience: Patience) -> Iterator[http.client.HTTPResponse]:
+    """The answer to a GET, after redirects; to be read inside the ``with`` block.
+
+    Args:
+        address: http or https.
+        headers: Sent with every request.
+        proxy: The user's setting; empty for the environment's.
+        patience: For each wait.
+
+    Raises:
+        DetectorError: No connection, no HTTP, or a redirect that will not be followed; the message has no advice
+            where fetching the file another way is all there is.
+        CutError: The connection broke, also while the caller reads.
+        DownloadStoppedError: The user stopped.
+    """
+    with contextlib.ExitStack() as stack:
+        for _ in range(_MOST_REDIRECTS + 1):
+            parts = web_address(address)
+            response = _ask(parts, headers, proxy, patience, stack)
+            where = response.getheader("Location", "")
+            if response.status not in _REDIRECTS or not where:
+                with _explained(parts):
+                    yield response
+                return
+            address = _followed(parts, where)
+            stack.close()
+        raise DetectorError(f"{parts.hostname} redirects in circles.")
+
+
+def web_address(address: str) -> SplitResult:
+    """``address``, if it is one of the web.
+
+    Raises:
+        DetectorError: It is not.
+    """
+    parts = split(quote(address, safe=string.punctuation), "The download", "")
+    if parts.scheme not in _PORTS:
+        raise DetectorError(f"{parts.scheme}:// is no address of the web.", "Only http:// and https:// are fetched.")
+    return parts
+
+
+def _followed(parts: SplitResult, where: str) -> str:
+    """Where a redirect leads, if it may be followed."""
+    target = urljoin(parts.geturl(), where)
+    scheme = target.partition(":")[0].lower()
+    if scheme not in _PORTS:
+        raise DetectorError(f"{parts.hostname} redirects to {scheme[:20]}:, which is no address of the web.")
+    if parts.scheme == "https" and scheme == "http":
+        raise DetectorError(f"{parts.hostname} redirects to an address without encryption, which is not followed.")
+    return target
+
+
+def _ask(
+    parts: SplitResult, headers: Mapping[str, str], proxy: str, patience: Patience, stack: contextlib.ExitStack
+) -> http.client.HTTPResponse:
+    """Send the request; what was opened is closed by ``stack``."""
+    via = proxy_for(parts, proxy)
+    host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
+    with _explained(parts, via):
+        connected = _connect(parts, via, patience)
+        stack.callback(lambda: connected.close())  # the name may come to mean the encrypted one
+        if parts.scheme == "https":
+            if via:
+                _tunnel(connected, host, port, via, patience)
+            connected = secure(connected, host, patience)
+        sent = {"User-Agent": "ssd-viewer", "Accept-Encoding": "identity", "Connection": "close", **headers}
+        if parts.username is not None:
+            sent["Authorization"] = authorization(parts)
+        target = parts._replace(scheme="", netloc="", fragment="").geturl() or "/"
+        if via and parts.scheme == "http":
+            target = f"http://{_netloc(host, port, 80)}{target}"
+            if via.authorization:
+                sent["Proxy-Authorization"] = via.authorization
+        connection = http.client.HTTPConnection(host, port)
+        connection.sock = cast(socket.socket, PatientSocket(connected, patience))
+        sent["Host"] = _netloc(host, port, _PORTS[parts.scheme])
+        connection.request("GET", target, headers=sent)
+        response = connection.getresponse()
+        stack.callback(response.close)
+        return response
+
+
+def _connect(parts: SplitResult, via: Proxy | None, patience: Patience) -> socket.socket:
+    host, port = (via.host, via.port) if via else (parts.hostname or "", parts.port or _PORTS[parts.scheme])
+    try:
+        return connect(host, port, patience)
+    except TimeoutError as error:
+        who = f"The proxy {host}" if via else host
+        raise DetectorError(f"{who} does not answer.", _PROXY_HINT if via else "") from error
+
+
+def _netloc(host: str, port: int, usual: int) -> str:
+    name = f"[{host}]" if ":" in host else host
+    return name if port == usual else f"{name}:{port}"
+
+
+def _tunnel(connected: socket.socket, host: str, port: int, via: Proxy, patience: Patience) -> None:
+    """Have the proxy connect through to ``host``."""
+    patient = PatientSocket(connected, patience)
+    where = _netloc(host, port, 0)
+    lines = [f"CONNECT {where} HTTP/1.1", f"Host: {where}"]
+    if via.authorization:
+        lines.append(f"Proxy-Authorization: {via.authorization}")
+    patient.sendall("\r\n".join([*lines, "", ""]).encode("ascii"))
+    answer = http.client.HTTPResponse(cast(socket.socket, patient), method="CONNECT")
+    answer.begin()
+    if answer.status != 200:
+        refuse_proxy(via.host, answer.status)
+
+
+def refuse_proxy(host: str, status: int) -> NoReturn:
+    """Say that the proxy did not let the request through."""
+    wants = "wants a user name and password" if status == 407 else "does not let the download through"
+    raise DetectorError(f"The proxy {host} {wants} ({status}).", _PROXY_HINT)
+
+
+@contextlib.contextmanager
+def _explained(parts: SplitResult, via: Proxy | None = None) -> Iterator[None]:
+    """Failures of the connection in plain words."""
+    host = f"The proxy {via.host}" if via else str(parts.hostname)
+    hint = _PROXY_HINT if via else ""
+    try:
+        yield
+    except ssl.SSLCertVerificationError as error:
+        raise DetectorError(
+            f"{parts.hostname} cannot prove that it is {parts.hostname}: {error.verify_message}.",
+            "Check this computer's clock; a network that inspects connections needs SSL_CERT_FILE to name its "
+            "certificate.",
+        ) from error
+    except socket.gaierror as error:
+        raise DetectorError(f"{host} is not found: there is no network, or no such name.", hint) from error
+    except ConnectionRefusedError as error:
+        raise DetectorError(f"{host} refuses the connection.", hint) from error
+    except _CUT as error:
+        raise CutError("fell silent" if isinstance(error, TimeoutError) else "broke off") from error
+    except ssl.SSLError as error:
+        raise DetectorError(f"{host} does not speak TLS properly: {error.reason}.", hint) from error
+    except http.client.HTTPException as error:
+        raise DetectorError(f"{host} answers with something that is not HTTP.", hint) from error
+    except OSError as error:
+        raise DetectorError(f"{host} cannot be reached: {error.strerror or error}.", hint) from error

@@ -1,0 +1,84 @@
+"""Whether a file is the one that was published, as far as anything about it was. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from detector.errors import DetectorError
+from detector.spec import WeightsFile
+
+Verified = Literal["full", "remembered", "prefix", "none"]
+"""How a file's SHA-256 was checked: against the published one, against the one of the first time, against the
+published beginning of it, or not at all."""
+
+_PAGE = (b"<!doctype", b"<html", b"<head", b"<?xml")
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedFile:
+    """A file that may be used.
+
+    Attributes:
+        path: Where it lies.
+        sha256: Of the whole file, hex.
+        verified: What it was compared with.
+    """
+
+    path: Path
+    sha256: str
+    verified: Verified
+
+
+def compare(name: str, sha256: str, weights: WeightsFile, remembered: str = "") -> Verified:
+    """Compare a file's hash with everything known about it.
+
+    Args:
+        name: Of the file, for messages.
+        sha256: Of the file.
+        weights: What was published.
+        remembered: SHA-256 of the file when it was first fetched; empty if it never was.
+
+    Raises:
+        DetectorError: It is another file.
+    """
+    published = weights.sha256.lower()
+    if not sha256.startswith(published):
+        shown = sha256[: max(8, len(published))] if len(published) < 64 else sha256
+        raise DetectorError(
+            f"{name} is not the published file: its SHA-256 is {shown}, not {published}.",
+            "It was damaged or replaced on the way; try another network or mirror.",
+        )
+    if len(published) == 64:
+        return "full"
+    if remembered and sha256 != remembered:
+        raise DetectorError(
+            f"{name} is not the file it was when it was first fetched here: its SHA-256 is {sha256}, not {remembered}."
+        )
+    return "remembered" if remembered else "prefix" if published else "none"
+
+
+def verify_file(path: Path, weights: WeightsFile, remembered: str = "") -> FetchedFile:
+    """As ``compare``, of a file on the disk.
+
+    Raises:
+        DetectorError: It is another file, or cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            check_no_page(file.read(512), path.name)
+            file.seek(0)
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DetectorError(f"Cannot read {path}: {error.strerror or error}.") from error
+    return FetchedFile(path, sha256, compare(path.name, sha256, weights, remembered))
+
+
+def check_no_page(start: bytes, name: str) -> None:
+    """Raise ``DetectorError`` if a file that begins like this is a web page."""
+    if start.lstrip().lower().startswith(_PAGE):
+        raise DetectorError(
+            f"Instead of {name} came a web page.", "Open a browser: the network may want a login, or the file moved."
+        )
