@@ -1,4 +1,4 @@
-"""Loading torch's libraries ahead: they are in memory, torch is not imported yet, and works when it is."""
+"""Loading libraries ahead: torch's are in memory, torch is not imported yet, and works when it is; so the others."""
 
 from __future__ import annotations
 
@@ -17,6 +17,18 @@ def test_libraries_are_mapped_and_torch_works_afterwards(repository: Path) -> No
         "assert not mapped(); preload_torch(); assert mapped(); assert 'torch' not in sys.modules;"
         "import torch; assert torch.ones(3).sum().item() == 3.0;"
         "preload_torch(); print('good')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=repository, capture_output=True, text=True, timeout=100)
+    assert (done.returncode, done.stdout.strip()) == (0, "good"), done.stderr
+
+
+def test_what_reads_pictures_and_what_runs_the_demo_are_loaded_ahead(repository: Path) -> None:
+    code = (
+        "import sys; from app.core.preload import preload_for, preload_media;"
+        "from app.core.settings import ModelSettings;"
+        "preload_media(); assert {'av', 'cv2'} <= set(sys.modules) and 'openvino' not in sys.modules;"
+        "preload_for(ModelSettings()); assert 'openvino' in sys.modules and 'torch' not in sys.modules;"
+        "preload_for(ModelSettings(name='no-such-model')); print('good')"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=repository, capture_output=True, text=True, timeout=100)
     assert (done.returncode, done.stdout.strip()) == (0, "good"), done.stderr

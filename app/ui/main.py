@@ -19,9 +19,11 @@ from app.core.live.events import LiveEvent
 from app.core.logs import start_log, stop_log
 from app.core.models import open_model, user_shelf
 from app.core.paths import log_file, settings_file
-from app.core.preload import preload_for
+from app.core.preload import preload_for, preload_media
 from app.core.settings import ModelSettings, Settings
 from app.core.settings_store import load_settings, save_settings
+from app.core.sources.base import Source, SourceOptions
+from app.core.sources.open import open_source
 from app.ui.background import Background
 from app.ui.controller import LiveController, Session
 from app.ui.export_runner import ExportRunner
@@ -40,13 +42,19 @@ def make_session(on_results_ready: Callable[[], None], on_event: Callable[[LiveE
     """The real live session."""
     from app.core.live import LiveSession
 
-    return LiveSession(on_results_ready, on_event, detector_factory=_open_model)
+    return LiveSession(on_results_ready, on_event, detector_factory=_open_model, source_factory=_open_source)
 
 
 def _open_model(model: ModelSettings) -> Detector:
-    """Opens a model (detect thread); torch's libraries first, without stopping the window."""
+    """Opens a model (detect thread); its libraries first, without stopping the window."""
     preload_for(model)
     return open_model(model)
+
+
+def _open_source(uri: str, options: SourceOptions) -> Source:
+    """Opens a source (capture thread), likewise."""
+    preload_media()
+    return open_source(uri, options)
 
 
 def build_window(application: QApplication, settings: Settings, path: Path | None) -> MainWindow:
@@ -79,6 +87,8 @@ def run(source: str | None = None, overrides: Mapping[str, Mapping[str, Any]] | 
     application.setApplicationName("ssd-viewer")
     application.setDesktopFileName("ssd-viewer")
     application.setWindowIcon(app_icon())
+    # A thread that wants to run Python waits this long for one that does not let go, the GUI thread many times a paint.
+    sys.setswitchinterval(0.001)
     log = start_log(log_file())
     settings, problems = load_settings(settings_file())
     window = build_window(application, settings, settings_file())
