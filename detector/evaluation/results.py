@@ -43,6 +43,7 @@ class ImageTruth:
         areas: Float64[N], pixels: what COCO calls small, medium and large by. Of the object's outline where the
             annotation states it, else of the box.
         box_areas: Float64[N], pixels: width times height as annotated.
+        file_name: Of the image, as the annotation states it; only shown, never opened.
     """
 
     image_id: str
@@ -55,6 +56,7 @@ class ImageTruth:
     crowd: Flags
     areas: Floats
     box_areas: Floats
+    file_name: str = ""
 
     def __len__(self) -> int:
         return len(self.class_ids)
