@@ -139,10 +139,18 @@ def _one_each(overlaps: Tensor, owner: Tensor, matched: Tensor) -> Tensor:
     return matched[:, :count]
 
 
-def pairwise_iou(boxes_xyxy: Tensor, defaults_xyxy: Tensor) -> Tensor:
-    """Float32[B, G, P]: intersection over union of Float32[B, G, 4] with Float32[P, 4]; 0 where neither has an area."""
+def pairwise_iou(boxes_xyxy: Tensor, others_xyxy: Tensor) -> Tensor:
+    """Intersection over union; 0 where neither box has an area.
+
+    Args:
+        boxes_xyxy: Float32[B, G, 4].
+        others_xyxy: Float32[P, 4], the same for every image, or Float32[B, P, 4].
+
+    Returns:
+        Float32[B, G, P].
+    """
     x1, y1, x2, y2 = (side[..., None] for side in boxes_xyxy.float().unbind(dim=-1))  # [B, G, 1]
-    left, top, right, bottom = defaults_xyxy.unbind(dim=-1)  # [P]
+    left, top, right, bottom = others_xyxy[..., None, :, :].unbind(dim=-1)  # [1, P] or [B, 1, P]
     shared = (torch.minimum(x2, right) - torch.maximum(x1, left)).clamp_min_(0)
     shared *= (torch.minimum(y2, bottom) - torch.maximum(y1, top)).clamp_min_(0)
     union = ((x2 - x1) * (y2 - y1) + (right - left) * (bottom - top)).sub_(shared)
