@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from detector.errors import DetectorError
-from detector.importers import read_labels
+from detector.importers import preview_model, read_labels
 from detector.importers.base import Overrides
 from detector.registry import MODELS
 from detector.shelf import Shelf, bundled_dir, how_to_get, open_file
@@ -89,6 +89,22 @@ def test_names_that_are_no_file_names_are_refused(shelf: Shelf, tmp_path: Path, 
     with pytest.raises(DetectorError, match="cannot be a model's name"):
         shelf.import_file(tmp_path / "m.safetensors", name)
     assert not shelf.user_dir.exists()
+
+
+def test_a_preview_is_what_the_import_makes_and_writes_nothing(shelf: Shelf, tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "faces.pth")
+    save_random(tmp_path / "own.safetensors")
+    for path in (tmp_path / "faces.pth", tmp_path / "own.safetensors", save_tiny_ir(tmp_path)):
+        before = sorted(tmp_path.rglob("*"))
+        seen = preview_model(path)
+        assert sorted(tmp_path.rglob("*")) == before
+        made = shelf.import_file(path, path.stem)
+        assert replace(seen.spec, name=path.stem) == made.entry.spec
+        assert seen.notes == made.notes
+    with pytest.raises(DetectorError, match="1 classes, but 2 labels"):
+        preview_model(tmp_path / "faces.pth", Overrides(labels=("a", "b")))
+    with pytest.raises(DetectorError, match="no file"):
+        preview_model(tmp_path / "absent.pth")
 
 
 def test_a_name_is_given_once(shelf: Shelf, tmp_path: Path) -> None:

@@ -111,10 +111,10 @@ def _speeds(rows: Any) -> tuple[MeasuredSpeed, ...]:
 
 
 def _speed(row: Any) -> MeasuredSpeed | None:
-    if not isinstance(row, dict):
+    names = ("frames_per_s", "engine", "device", "precision", "measured")
+    if not isinstance(row, dict) or not all(name in row for name in names):
         return None
-    rate = row.get("frames_per_s")
-    words = [row.get(name) for name in ("engine", "device", "precision", "measured")]
+    rate, *words = (row[name] for name in names)
     if type(rate) not in (int, float) or not math.isfinite(rate) or not 0 < rate < 1e6:
         return None
     if not all(isinstance(word, str) and len(word) <= 200 for word in words):

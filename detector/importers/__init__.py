@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _TORCH_SUFFIXES = (".pth", ".pt", ".ckpt", ".bin", ".tar")
 _KINDS = "PyTorch weights (.pth, .pt), .caffemodel, .safetensors, or OpenVINO .xml with its .bin"
 
+_UNNAMED = "model"  # the caller gives the name; a file's may be none
+
 
 @dataclass(frozen=True, slots=True)
 class WrittenModel:
@@ -37,6 +39,19 @@ class WrittenModel:
     """
 
     path: Path
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """What a file is, before it is imported.
+
+    Attributes:
+        spec: The model; its name is not settled.
+        notes: As of ``Imported``.
+    """
+
+    spec: ModelSpec
     notes: tuple[str, ...]
 
 
@@ -53,16 +68,46 @@ def import_model(path: Path, name: str, folder: Path, overrides: Overrides | Non
         DetectorError: The file cannot be used, or the folder not written to.
     """
     overrides = overrides or Overrides()
+    graph = _graph_in(path)
+    if graph is not None:
+        return _import_ir(graph, name, folder, overrides)
+    return _save(_convert(path, overrides), name, folder)
+
+
+def preview_model(path: Path, overrides: Overrides | None = None) -> Recognised:
+    """What ``import_model`` would make of ``path``, with the same checks; nothing is written.
+
+    Raises:
+        DetectorError: The file cannot be used.
+    """
+    overrides = overrides or Overrides()
+    graph = _graph_in(path)
+    if graph is not None:
+        return Recognised(_describe_ir(graph, overrides), ())
+    imported = _convert(path, overrides)
+    return Recognised(imported.spec, imported.notes)
+
+
+def _graph_in(path: Path) -> Path | None:
+    """The ``.xml`` of the OpenVINO network that ``path`` is a file of; None for other models.
+
+    Raises:
+        DetectorError: There is no such file.
+    """
     suffix = path.suffix.lower()
     try:
         if not path.is_file():
             raise DetectorError(f"There is no file {path}.")
+        if suffix == ".bin" and path.with_suffix(".xml").is_file():
+            return path.with_suffix(".xml")
     except OSError as error:  # a name that is too long, a folder that may not be looked into
         raise DetectorError(f"Cannot read {str(path)[:200]}: {error.strerror or error}.") from error
-    if suffix == ".xml":
-        return _import_ir(path, name, folder, overrides)
-    if suffix == ".bin" and path.with_suffix(".xml").is_file():
-        return _import_ir(path.with_suffix(".xml"), name, folder, overrides)
+    return path if suffix == ".xml" else None
+
+
+def _convert(path: Path, overrides: Overrides) -> Imported:
+    """The model in a file of weights, in our terms, its tensors checked against the network they are for."""
+    suffix = path.suffix.lower()
     if suffix == ".safetensors":
         imported = _from_safetensors(path, overrides)
     elif suffix == ".caffemodel":
@@ -75,8 +120,9 @@ def import_model(path: Path, name: str, folder: Path, overrides: Overrides | Non
         imported = _from_state(read_checkpoint(path), _source(path), overrides)
     else:
         raise DetectorError(f"{path.name} is no kind of model file known here.", f"Can be imported: {_KINDS}.")
-    spec = _relabelled(imported.spec, overrides.labels)
-    return _save(replace(imported, spec=spec), path.name, name, folder)
+    spec = spec_from_json(spec_to_json(replace(_relabelled(imported.spec, overrides.labels), name=_UNNAMED)))
+    _check_fits(spec, imported.tensors, path.name)
+    return replace(imported, spec=spec)
 
 
 def read_labels(path: Path) -> tuple[str, ...]:
@@ -142,14 +188,11 @@ def _relabelled(spec: ModelSpec, labels: Sequence[str] | None) -> ModelSpec:
     return replace(spec, labels=tuple(labels))
 
 
-def _save(imported: Imported, what: str, name: str, folder: Path) -> WrittenModel:
+def _save(imported: Imported, name: str, folder: Path) -> WrittenModel:
     from detector.weights import save_model
 
-    spec = replace(imported.spec, name=name)
-    spec = spec_from_json(spec_to_json(spec))
-    _check_fits(spec, imported.tensors, what)
     target = folder / f"{name}.safetensors"
-    save_model(target, spec, imported.tensors)
+    save_model(target, replace(imported.spec, name=name), imported.tensors)
     return WrittenModel(target, imported.notes)
 
 
@@ -171,15 +214,18 @@ def _check_fits(spec: ModelSpec, state: Mapping[str, Tensor], what: str) -> None
     load_strict(network, state, what)
 
 
-def _import_ir(path: Path, name: str, folder: Path, overrides: Overrides) -> WrittenModel:
+def _describe_ir(graph: Path, overrides: Overrides) -> ModelSpec:
     from detector.importers.openvino_ir import describe_ir
     from detector.runtime.ir import check_model
 
-    _refuse_beyond_labels(overrides, f"{path.name} describes its own network")
-    spec = replace(describe_ir(path, overrides.labels), name=name)
-    text = spec_to_json(spec)
-    spec_from_json(text)
-    check_model(path)
+    _refuse_beyond_labels(overrides, f"{graph.name} describes its own network")
+    spec = spec_from_json(spec_to_json(replace(describe_ir(graph, overrides.labels), name=_UNNAMED)))
+    check_model(graph)
+    return spec
+
+
+def _import_ir(path: Path, name: str, folder: Path, overrides: Overrides) -> WrittenModel:
+    text = spec_to_json(replace(_describe_ir(path, overrides), name=name))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=".import-", dir=folder))
