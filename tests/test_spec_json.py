@@ -38,6 +38,11 @@ def test_the_known_models_are_those_of_the_command_line() -> None:
         "ssdlite320-mobilenetv3-coco",
         "ultraface-rfb-320",
         "ultraface-slim-320",
+        "ssd300-vgg16-coco-lufficc",
+        "ssd300-vgg16-voc-amdegroot",
+        "ssdlite320-mobilenetv2-voc",
+        "ultraface-rfb-640",
+        "ultraface-slim-640",
     }
     boxes = {name: spec.config.num_boxes for name, spec in MODELS.items() if spec.config}
     assert boxes == {
@@ -48,6 +53,11 @@ def test_the_known_models_are_those_of_the_command_line() -> None:
         "ssdlite320-mobilenetv3-coco": 3234,
         "ultraface-rfb-320": 4420,
         "ultraface-slim-320": 4420,
+        "ssd300-vgg16-coco-lufficc": 8732,
+        "ssd300-vgg16-voc-amdegroot": 8732,
+        "ssdlite320-mobilenetv2-voc": 3234,
+        "ultraface-rfb-640": 17640,
+        "ultraface-slim-640": 17640,
     }
     labels = {name: len(spec.labels) for name, spec in MODELS.items()}
     assert labels["ssd512-vgg16-coco"] == labels["ssdlite320-mobilenetv3-coco"] == 80
