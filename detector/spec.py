@@ -12,12 +12,14 @@ from detector.config import SSDConfig
 
 Architecture = Literal[
     "ssd-vgg16",
+    "ssd-vgg16-affine",
     "ssd-resnet50",
     "ssd-mobilenetv1",
     "ssd-mobilenetv1-pointwise",
     "ssdlite-mobilenetv2",
     "ssdlite-mobilenetv2-narrow",
     "ssdlite320-mobilenetv3",
+    "ssdlite320-mobilenetv3-wide",
     "ultraface-rfb",
     "ultraface-slim",
     "openvino-ir",

@@ -71,7 +71,7 @@ def _check_whole(spec: ModelSpec) -> None:
     if spec.config.image_size != (spec.input.height, spec.input.width):
         _fault("config.image_size", "differs from the input's size")
     side = spec.config.image_size
-    if spec.architecture == "ssd-vgg16" and side not in ((300, 300), (512, 512)):
+    if spec.architecture.startswith("ssd-vgg16") and side not in ((300, 300), (512, 512)):
         _fault("config.image_size", f"must be 300 x 300 or 512 x 512 for ssd-vgg16, not {side[1]} x {side[0]}")
 
 

@@ -114,8 +114,10 @@ def _import(options: argparse.Namespace, console: Console) -> int:
     console.give({**_summary(entry), "notes": list(result.notes)})
     for note in result.notes:
         console.say(one_line(note))
-    classes = f"{len(spec.labels)} classes" if len(spec.labels) > 1 else f"one class, {spec.labels[0]}"
-    console.say(f"Imported {entry.name}: {spec.title or spec.architecture}, {classes}.")
+    what = spec.title or spec.architecture
+    if "class" not in what:
+        what += f", {len(spec.labels)} classes" if len(spec.labels) > 1 else f", one class, {spec.labels[0]}"
+    console.say(f"Imported {entry.name}: {what}.")
     return 0
 
 

@@ -41,16 +41,17 @@ def build_network(spec: ModelSpec) -> nn.Module:
     classes, boxes = len(spec.labels) + 1, config.boxes_per_cell
     network: nn.Module
     match spec.architecture:
-        case "ssd-vgg16":
-            network = SSD(config.image_size[0], classes, boxes, width=spec.width)
+        case "ssd-vgg16" | "ssd-vgg16-affine":
+            affine = spec.architecture.endswith("-affine")
+            network = SSD(config.image_size[0], classes, boxes, width=spec.width, affine=affine)
         case "ssd-resnet50":
             network = SSDResNet50(classes, boxes)
         case "ssd-mobilenetv1" | "ssd-mobilenetv1-pointwise":
             network = SSDMobileNetV1(classes, boxes, pointwise_heads=spec.architecture.endswith("-pointwise"))
         case "ssdlite-mobilenetv2" | "ssdlite-mobilenetv2-narrow":
             network = SSDLiteMobileNetV2(classes, boxes, narrow_tap=spec.architecture.endswith("-narrow"))
-        case "ssdlite320-mobilenetv3":
-            network = SSDLite(classes, boxes)
+        case "ssdlite320-mobilenetv3" | "ssdlite320-mobilenetv3-wide":
+            network = SSDLite(classes, boxes, wide_tail=spec.architecture.endswith("-wide"))
         case "ultraface-rfb" | "ultraface-slim":
             network = UltraFace(classes, boxes, rfb=spec.architecture == "ultraface-rfb")
     return network.eval()
@@ -59,11 +60,11 @@ def build_network(spec: ModelSpec) -> nn.Module:
 def _grids(spec: ModelSpec, config: SSDConfig) -> tuple[tuple[int, int], ...] | None:
     """Source map sizes of the architecture at the input size asked for; None where it has no such size."""
     size = config.image_size
-    if spec.architecture == "ssd-vgg16":
+    if spec.architecture.startswith("ssd-vgg16"):
         return {(300, 300): SSD300_VOC.grids, (512, 512): SSD512_VOC.grids}.get(size)
     if spec.architecture == "ssd-resnet50":
         return SSD300_VOC.grids if size == SSD300_VOC.image_size else None
-    if spec.architecture == "ssdlite320-mobilenetv3":
+    if spec.architecture.startswith("ssdlite320-mobilenetv3"):
         return SSDLITE320.grids if size == SSDLITE320.image_size else None
     if spec.architecture.startswith(("ssd-mobilenetv1", "ssdlite-mobilenetv2")):
         return tuple((-(-size[0] // stride), -(-size[1] // stride)) for stride in _MOBILENET_STRIDES)

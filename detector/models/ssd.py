@@ -38,6 +38,22 @@ class L2Norm(nn.Module):
         return (wide / norm * self.scale.float()[None, :, None, None]).to(features.dtype)
 
 
+class ChannelAffine(nn.Module):
+    """Scale and shift each channel: what stands in L2Norm's place where weights were trained with a batch norm there.
+
+    It cannot be merged into the predictor behind it, whose border sees zeros that are neither scaled nor shifted.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(channels))
+        self.shift = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Float[B, C, H, W] -> Float[B, C, H, W]."""
+        return features * self.scale[None, :, None, None] + self.shift[None, :, None, None]
+
+
 class SSD(nn.Module):
     """SSD on VGG-16.
 
@@ -47,6 +63,7 @@ class SSD(nn.Module):
         boxes_per_cell: Default boxes per cell of each source map, as ``SSDConfig.boxes_per_cell``.
         width: Channel multiplier of base and extras.
         batch_norm: See ``ConvReLU``.
+        affine: conv4_3 is scaled and shifted by channel instead of normalised.
     """
 
     def __init__(
@@ -57,11 +74,13 @@ class SSD(nn.Module):
         *,
         width: float = 1.0,
         batch_norm: bool = False,
+        affine: bool = False,
     ) -> None:
         super().__init__()
         self.num_classes = num_classes
         self.backbone = VGG16(width, batch_norm=batch_norm)
-        self.l2norm = L2Norm(self.backbone.conv4_channels)
+        channels = self.backbone.conv4_channels
+        self.l2norm: nn.Module = ChannelAffine(channels) if affine else L2Norm(channels)
         self.extras = nn.ModuleDict()
         previous = self.backbone.fc_channels
         sources = [self.backbone.conv4_channels, previous]

@@ -1,6 +1,7 @@
 """SSDLite320 on MobileNetV3-Large: SSD with depthwise-separable predictors. arXiv 1801.04381 section 6.2, 1905.02244.
 
-The variant torchvision trained on COCO: last backbone stage at half width, batch normalisation with eps 0.001.
+The variant torchvision trained on COCO: last backbone stage at half width (or whole, see ``wide_tail``), batch
+normalisation with eps 0.001.
 Runs on the thread that calls it.
 """
 
@@ -50,6 +51,13 @@ _BLOCKS = (
     _Block(5, 480, 80, True, True, 1),
 )
 _TAP = 12  # the first source is this block's expansion, still at stride 16
+# The end of the table as it was published; torchvision halves it where the backbone starts without ImageNet weights.
+_WIDE = (
+    *_BLOCKS[:12],
+    _Block(5, 672, 160, True, True, 2),
+    _Block(5, 960, 160, True, True, 1),
+    _Block(5, 960, 160, True, True, 1),
+)
 
 
 class SSDLite(nn.Module):
@@ -58,15 +66,16 @@ class SSDLite(nn.Module):
     Args:
         num_classes: Outputs per box, background (index 0) included.
         boxes_per_cell: Default boxes per cell of each of the six source maps.
+        wide_tail: The last backbone stage has its full width.
     """
 
-    def __init__(self, num_classes: int, boxes_per_cell: tuple[int, ...]) -> None:
+    def __init__(self, num_classes: int, boxes_per_cell: tuple[int, ...], *, wide_tail: bool = False) -> None:
         super().__init__()
         self.num_classes = num_classes
         self.stem = _conv_norm(3, _STEM, 3, stride=2, activation=nn.Hardswish)
         self.blocks = nn.ModuleList()
         previous = _STEM
-        for block in _BLOCKS:
+        for block in _WIDE if wide_tail else _BLOCKS:
             self.blocks.append(InvertedResidual(previous, block))
             previous = block.out
         self.tail = _conv_norm(previous, _TAIL_FACTOR * previous, 1, activation=nn.Hardswish)

@@ -1,0 +1,44 @@
+"""lufficc/SSD with VGG-16: SSD300 and SSD512, the release files such as ``vgg_ssd512_coco_trainval35k.pth``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from detector.importers.base import Imported, Overrides, SourceFile
+from detector.importers.conventions import as_published, choose_channels, choose_labels, choose_priors
+from detector.importers.vgg import CLAMPED_CONFIGS, Naming, measure, numbered, take
+from detector.spec import InputSpec, ModelSpec, PostprocessSpec
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+NAMING = Naming(
+    base=numbered("backbone.vgg.{}"),
+    extra=numbered("backbone.extras.{}"),
+    loc=numbered("box_head.predictor.reg_headers.{}"),
+    conf=numbered("box_head.predictor.cls_headers.{}"),
+    norm={"l2norm.scale": "backbone.l2_norm.weight"},
+)
+# Its suppression takes every box of a class, however many; more than this never score above the floor.
+_RULE = PostprocessSpec(top_k=10_000, max_detections=100)
+
+
+def import_lufficc_vgg(state: Mapping[str, Tensor], source: SourceFile, overrides: Overrides) -> Imported:
+    """An ``Importer``."""
+    notes: list[str] = []
+    file = measure(state, NAMING, source, sides=(300, 512))
+    classes = file.classes - 1
+    spec = ModelSpec(
+        name="lufficc",
+        architecture="ssd-vgg16",
+        labels=choose_labels(classes, overrides, notes),
+        input=choose_channels(InputSpec(file.side, file.side), overrides, notes),
+        config=CLAMPED_CONFIGS[file.side, choose_priors(classes, overrides, notes)],
+        postprocess=_RULE,
+        width=file.width,
+        title=f"{classes} classes, SSD{file.side} VGG-16",
+        provenance="Weights of lufficc/SSD",
+    )
+    tensors = take(state, NAMING, spec, source, file.classes)
+    return Imported(as_published(spec, source), tensors, tuple(notes))

@@ -1,0 +1,80 @@
+"""mmdetection's SSD300 and SSD512: names of version 2.14 and later, of 2.x before, and of 1.x.
+
+The background is the last class from version 2 on; version 1 had it first, under the names of early version 2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from detector.importers.base import Imported, Overrides, SourceFile
+from detector.importers.conventions import (
+    LOG_SIZE_LIMIT,
+    as_published,
+    choose_channels,
+    choose_labels,
+    choose_priors,
+)
+from detector.importers.vgg import CAFFE_CONFIGS, Naming, measure, numbered, pick_classes, take
+from detector.spec import InputSpec, ModelSpec, PostprocessSpec
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+OLD = Naming(
+    base=numbered("backbone.features.{}"),
+    extra=numbered("backbone.extra.{}"),
+    loc=numbered("bbox_head.reg_convs.{}"),
+    conf=numbered("bbox_head.cls_convs.{}"),
+    norm={"l2norm.scale": "backbone.l2_norm.weight"},
+)
+CURRENT = replace(
+    OLD,
+    extra=lambda i: f"neck.extra_layers.{i // 2}.{i % 2}.conv",
+    loc=numbered("bbox_head.reg_convs.{}.0"),
+    conf=numbered("bbox_head.cls_convs.{}.0"),
+    norm={"l2norm.scale": "neck.l2_norm.weight"},
+)
+_MEAN = (123.675, 116.28, 103.53)  # RGB
+_RULE = PostprocessSpec(score_floor=0.02, top_k=1000, max_detections=200, clip=True, max_log_size=LOG_SIZE_LIMIT)
+
+
+def import_current(state: Mapping[str, Tensor], source: SourceFile, overrides: Overrides) -> Imported:
+    """An ``Importer`` for version 2.14 and later."""
+    return _import(state, CURRENT, source, overrides, background_last=True)
+
+
+def import_old(state: Mapping[str, Tensor], source: SourceFile, overrides: Overrides) -> Imported:
+    """An ``Importer`` for version 2 before 2.14."""
+    imported = _import(state, OLD, source, overrides, background_last=True)
+    note = "Taken to have the background last, as from version 2 on. Made with version 1: --layout mmdetection-1."
+    return replace(imported, notes=(*imported.notes, note))
+
+
+def import_version_1(state: Mapping[str, Tensor], source: SourceFile, overrides: Overrides) -> Imported:
+    """An ``Importer`` for version 1."""
+    return _import(state, OLD, source, overrides, background_last=False)
+
+
+def _import(
+    state: Mapping[str, Tensor], naming: Naming, source: SourceFile, overrides: Overrides, *, background_last: bool
+) -> Imported:
+    notes: list[str] = []
+    file = measure(state, naming, source, sides=(300, 512))
+    classes = file.classes - 1
+    order = (classes, *range(classes)) if background_last else tuple(range(file.classes))
+    spec = ModelSpec(
+        name="mmdetection",
+        architecture="ssd-vgg16",
+        labels=choose_labels(classes, overrides, notes),
+        input=choose_channels(InputSpec(file.side, file.side, mean=_MEAN), overrides, notes),
+        config=CAFFE_CONFIGS[file.side, choose_priors(classes, overrides, notes)],
+        postprocess=_RULE,
+        width=file.width,
+        title=f"{classes} classes, SSD{file.side} VGG-16",
+        provenance="Weights of mmdetection",
+    )
+    tensors = pick_classes(take(state, naming, spec, source, file.classes), order, file.classes)
+    return Imported(as_published(spec, source), tensors, tuple(notes))

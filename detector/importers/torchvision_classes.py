@@ -1,0 +1,38 @@
+"""The class outputs of torchvision's detectors: COCO's 91, ten of which no category ever used, or a user's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from detector.importers.base import Overrides
+from detector.importers.conventions import choose_labels
+from detector.labels import COCO80, TORCHVISION_COCO91
+
+
+@dataclass(frozen=True, slots=True)
+class Classes:
+    """Which outputs to keep.
+
+    Attributes:
+        kept: Places among the file's outputs, background first.
+        labels: Names of the kept ones, background left out.
+    """
+
+    kept: tuple[int, ...]
+    labels: tuple[str, ...]
+
+
+def choose_classes(outputs: int, overrides: Overrides, notes: list[str]) -> Classes:
+    """What ``outputs`` per box, background included, stand for.
+
+    Of COCO's 91 the ten unused ones are dropped, unless the user names all of them.
+
+    Raises:
+        DetectorError: The user named another number of classes.
+    """
+    named = None if overrides.labels is None else len(overrides.labels)
+    if outputs == len(TORCHVISION_COCO91) and named in (None, len(COCO80)):
+        notes.append("91 outputs, one for each COCO id: the ten ids COCO never used are left out, 80 classes remain.")
+        kept = tuple(i for i, label in enumerate(TORCHVISION_COCO91) if label != "N/A")
+        return Classes(kept, overrides.labels or COCO80)
+    return Classes(tuple(range(outputs)), choose_labels(outputs - 1, overrides, notes))
