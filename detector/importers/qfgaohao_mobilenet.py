@@ -1,0 +1,87 @@
+"""mb1-ssd and mb2-ssd-lite of qfgaohao/pytorch-ssd, which jetson-inference trains too. Needs torch.
+
+Any number of classes; the names lie in the ``labels.txt`` beside the file. The default boxes are those of 300 x 300
+pixels, the only size these trainers had for years; a file does not tell another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from detector.config import MOBILENET300
+from detector.errors import DetectorError
+from detector.importers.base import Imported, Overrides, SourceFile
+from detector.importers.conventions import as_published, choose_channels, choose_labels, refuse_priors
+from detector.importers.folding import FoldingReader, class_outputs
+from detector.importers.mobilenet_v2_names import inverted_residuals
+from detector.models.mobilenet_v1 import LAYERS
+from detector.spec import Architecture, InputSpec, ModelSpec, PostprocessSpec
+
+_INPUT = InputSpec(height=300, width=300, mean=(127.0, 127.0, 127.0), std=(128.0, 128.0, 128.0))
+_RULE = PostprocessSpec(top_k=200)
+_HEADS = (("loc", "regression_headers"), ("conf", "classification_headers"))
+_LEVELS = len(MOBILENET300.grids)
+
+
+def import_mb1(state: Mapping[str, Tensor], source: SourceFile, overrides: Overrides) -> Imported:
+    """An ``Importer`` for mb1-ssd."""
+    if "classification_headers.0.2.weight" in state:
+        raise DetectorError(
+            f"{source.name} is an mb1-ssd-lite, which this version cannot import.",
+            "mb1-ssd, mb2-ssd-lite and vgg16-ssd of the same trainer can be imported.",
+        )
+    spec, notes = _describe(state, source, overrides, "mb1-ssd", "ssd-mobilenetv1", "classification_headers.0")
+    reader = FoldingReader(state, spec, source)
+    reader.conv("stem", "base_net.0.0", "base_net.0.1", bias=False)
+    for i in range(len(LAYERS)):
+        theirs = f"base_net.{i + 1}"
+        reader.conv(f"blocks.{i}.depthwise", f"{theirs}.0", f"{theirs}.1", bias=False)
+        reader.conv(f"blocks.{i}.pointwise", f"{theirs}.3", f"{theirs}.4", bias=False)
+    for i in range(_LEVELS - 2):
+        reader.conv(f"extras.{i}.squeeze", f"extras.{i}.0")
+        reader.conv(f"extras.{i}.widen", f"extras.{i}.2")
+    for ours, theirs in _HEADS:
+        for i in range(_LEVELS):
+            reader.conv(f"{ours}.{i}", f"{theirs}.{i}")
+    return Imported(as_published(spec, source), reader.finish(), notes)
+
+
+def import_mb2_lite(state: Mapping[str, Tensor], source: SourceFile, overrides: Overrides) -> Imported:
+    """An ``Importer`` for mb2-ssd-lite."""
+    last = f"classification_headers.{_LEVELS - 1}"
+    spec, notes = _describe(state, source, overrides, "mb2-ssd-lite", "ssdlite-mobilenetv2", last)
+    reader = FoldingReader(state, spec, source)
+    inverted_residuals(reader, base="base_net", extras="extras", nested=False)
+    for ours, theirs in _HEADS:
+        for i in range(_LEVELS - 1):
+            reader.conv(f"{ours}.{i}.depthwise", f"{theirs}.{i}.0", f"{theirs}.{i}.1")
+            reader.conv(f"{ours}.{i}.pointwise", f"{theirs}.{i}.3")
+        reader.conv(f"{ours}.{_LEVELS - 1}", f"{theirs}.{_LEVELS - 1}")
+    return Imported(as_published(spec, source), reader.finish(), notes)
+
+
+def _describe(
+    state: Mapping[str, Tensor],
+    source: SourceFile,
+    overrides: Overrides,
+    name: str,
+    architecture: Architecture,
+    predictor: str,
+) -> tuple[ModelSpec, tuple[str, ...]]:
+    """The spec, its classes counted at ``predictor``, and the notes."""
+    refuse_priors(overrides, name)
+    notes: list[str] = []
+    classes = class_outputs(state, predictor, MOBILENET300.boxes_per_cell[0], source)
+    spec = ModelSpec(
+        name=name,
+        architecture=architecture,
+        labels=choose_labels(classes - 1, overrides, notes),
+        input=choose_channels(_INPUT, overrides, notes),
+        config=MOBILENET300,
+        postprocess=_RULE,
+        title=f"{name}, {classes - 1} classes",
+        provenance=f"qfgaohao/pytorch-ssd or jetson-inference, {name}",
+    )
+    return spec, tuple(notes)
