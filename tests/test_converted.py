@@ -20,8 +20,7 @@ from detector.runtime import converted, nvidia_driver
 from detector.runtime.openvino import OpenVinoDetector
 from detector.shelf import ShelfEntry, open_file
 from detector.weights import save_model
-from tests.support.tiny_models import random_spec, random_state
-from tests.test_runtime import picture
+from tests.support.tiny_models import picture, random_spec, random_state
 
 _OPEN = """
 import sys

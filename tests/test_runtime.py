@@ -23,12 +23,12 @@ import detector.runtime.open as open_module
 from detector.detections import Candidates, DetectionFilter
 from detector.errors import DetectorError
 from detector.runtime import conversion, openvino_runtime, torch_cuda
-from detector.runtime.base import Detector, ImageBGR
+from detector.runtime.base import Detector
 from detector.runtime.openvino import OpenVinoDetector
 from detector.runtime.torch_cpu import TorchCpuDetector, has_native_bf16
 from detector.runtime.torch_cuda import TorchDeviceDetector, is_covered, why_not_cuda
 from detector.shelf import Shelf, ShelfEntry, open_file
-from tests.support.tiny_models import random_spec, save_random
+from tests.support.tiny_models import picture, random_spec, save_random
 
 Opener = Callable[[ShelfEntry], Detector]
 CPU = torch.device("cpu")
@@ -59,14 +59,6 @@ def entry(tmp_path_factory: pytest.TempPathFactory) -> ShelfEntry:
 def engine(request: pytest.FixtureRequest, entry: ShelfEntry) -> Iterator[Detector]:
     with ENGINES[request.param](entry) as detector:
         yield detector
-
-
-def picture(height: int = 240, width: int = 320, seed: int = 0) -> ImageBGR:
-    """Blocks of colour under noise."""
-    rng = np.random.default_rng(seed)
-    small = rng.integers(0, 256, (8, 8, 3))
-    image = np.kron(small, np.ones((-(-height // 8), -(-width // 8), 1)))[:height, :width]
-    return (image * 0.8 + rng.integers(0, 50, image.shape)).astype(np.uint8)
 
 
 def assert_agree(ours: Candidates, theirs: Candidates, *, pixels: float, score: float, floor: float) -> None:

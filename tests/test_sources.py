@@ -20,7 +20,7 @@ from app.core.frames import Frame
 from app.core.settings import SourceSettings
 from app.core.sources.base import SeekableSource, SourceOptions, redact
 from app.core.sources.images import natural_key, read_image
-from app.core.sources.open import kind_of, open_source, shown_name
+from app.core.sources.open import kind_by_name, kind_of, open_source, shown_name
 from tests.support.media import coded_image, make_video, read_frame_index
 
 
@@ -165,6 +165,17 @@ def test_kinds(tmp_path: Path) -> None:
     assert kind_of("photo.JPEG") == "image"
     assert kind_of("clip.mp4") == "video"
     assert kind_of("x" * 5000) == "video"
+
+
+def test_the_words_of_a_source_are_understood_without_looking_at_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*_: object) -> None:
+        raise AssertionError("a dead network folder would stop the window here")
+
+    for name in ("stat", "is_dir", "is_file", "exists"):
+        monkeypatch.setattr(Path, name, gone)
+    words = ("camera:0", "http://host/", "a.png", "a/b", "/x/a.mp4")
+    assert [kind_by_name(uri) for uri in words] == ["camera", "stream", "image", "folder", "video"]
+    assert shown_name("/gone/a.mp4") == "a.mp4"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from PySide6.QtGui import QCloseEvent, QColor, QResizeEvent
 from PySide6.QtWidgets import QApplication, QMainWindow, QVBoxLayout, QWidget
 
 from app.core.settings import Choices
-from app.core.sources.open import kind_of
+from app.core.sources.open import kind_by_name
 from app.ui.actions import dress_actions, make_actions
 from app.ui.ask import confirmed
 from app.ui.background import Background
@@ -98,7 +98,7 @@ class MainWindow(QMainWindow):
     def last_folder(self) -> str:
         """Where a file dialog starts."""
         for uri in self.settings.current.source.recent:
-            if kind_of(uri) in ("video", "image", "folder"):
+            if kind_by_name(uri) in ("video", "image", "folder"):
                 return str(Path(uri).parent)
         return str(Path.home())
 

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.core.sources.open import kind_of, shown_name
+from app.core.sources.open import kind_by_name, shown_name
 from app.ui.icons import app_icon, pixmap
 from app.ui.theme import Theme
 
@@ -31,13 +31,13 @@ _CARD_LEAST = 62
 
 def source_words(uri: str) -> tuple[str, str]:
     """Name and place of a remembered source, for people; no password."""
-    kind = kind_of(uri)
+    kind = kind_by_name(uri)
     return shown_name(uri), str(Path(uri).parent) if kind in ("video", "image", "folder") else ""
 
 
 def source_icon(uri: str) -> str:
     """Name of the icon for a remembered source."""
-    return {"camera": "camera", "stream": "globe", "image": "image", "folder": "folder"}.get(kind_of(uri), "film")
+    return {"camera": "camera", "stream": "globe", "image": "image", "folder": "folder"}.get(kind_by_name(uri), "film")
 
 
 class Card(QPushButton):

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from detector.models.build import build_network
 from detector.registry import MODELS
+from detector.runtime.base import ImageBGR
 from detector.runtime.openvino_runtime import load_openvino
 from detector.spec import ModelSpec
 from detector.weights import save_model
@@ -110,3 +111,11 @@ def save_tiny_ir(folder: Path, name: str = "tiny") -> Path:
     path = folder / f"{name}.xml"
     openvino.save_model(openvino.Model([output], [image], name), str(path), compress_to_fp16=False)
     return path
+
+
+def picture(height: int = 240, width: int = 320, seed: int = 0) -> ImageBGR:
+    """Blocks of colour under noise."""
+    rng = np.random.default_rng(seed)
+    small = rng.integers(0, 256, (8, 8, 3))
+    image = np.kron(small, np.ones((-(-height // 8), -(-width // 8), 1)))[:height, :width]
+    return (image * 0.8 + rng.integers(0, 50, image.shape)).astype(np.uint8)

@@ -21,7 +21,7 @@ from app.core.live.player import Player
 from app.core.live.transport import Transport
 from app.core.logs import log_hint
 from app.core.sources.base import CAMERA, SeekableSource, Source, SourceLostError, SourceOptions
-from app.core.sources.open import shown_name
+from app.core.sources.open import kind_by_name, shown_name
 from app.core.workers import Worker, join_all
 
 log = logging.getLogger(__name__)
@@ -238,7 +238,8 @@ class CaptureStage:
             return AppError(
                 f"{name} does not answer; another program may be using it.", "Check it and choose it again."
             )
-        return SourceLostError(f"{name} stopped giving pictures.", "Was it unplugged? It is looked for again.")
+        why = "Is it still sending?" if kind_by_name(self._uri) == "stream" else "Was it unplugged?"
+        return SourceLostError(f"{name} stopped giving pictures.", f"{why} It is looked for again.")
 
     def _broken(self, error: BaseException) -> None:
         log.error("the watch over a source failed", exc_info=error)

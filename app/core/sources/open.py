@@ -10,11 +10,13 @@ from app.core.sources.base import CAMERA, IMAGE_SUFFIXES, URL_SCHEMES, Source, S
 
 
 def kind_of(uri: str) -> SourceKind:
-    """What ``uri`` looks like, without opening it; a URL is a stream until it proves to be a recorded video."""
-    if uri.startswith(CAMERA):
-        return "camera"
-    if uri.lower().startswith(URL_SCHEMES):
-        return "stream"
+    """What ``uri`` is, without opening it; a URL is a stream until it proves to be a recorded video.
+
+    Looks at the disk, which may not answer for long where a folder of another computer is gone: not for the GUI thread.
+    """
+    kind = kind_by_name(uri)
+    if kind in ("camera", "stream"):
+        return kind
     path = Path(uri)
     try:
         if path.is_dir():
@@ -24,9 +26,19 @@ def kind_of(uri: str) -> SourceKind:
     return "image" if path.suffix.lower() in IMAGE_SUFFIXES else "video"
 
 
+def kind_by_name(uri: str) -> SourceKind:
+    """What ``uri`` most likely is, by its words alone: a path without an ending passes for a folder."""
+    if uri.startswith(CAMERA):
+        return "camera"
+    if uri.lower().startswith(URL_SCHEMES):
+        return "stream"
+    suffix = Path(uri).suffix.lower()
+    return "folder" if not suffix else "image" if suffix in IMAGE_SUFFIXES else "video"
+
+
 def shown_name(uri: str) -> str:
     """``uri`` for a title or a list: no password, no long path."""
-    kind = kind_of(uri)
+    kind = kind_by_name(uri)
     if kind == "stream":
         return redact(uri)
     return f"camera {uri[len(CAMERA) :]}" if kind == "camera" else Path(uri).name or uri
