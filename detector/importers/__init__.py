@@ -140,6 +140,8 @@ def read_labels(path: Path) -> tuple[str, ...]:
     except OSError as error:
         raise DetectorError(f"Cannot read {path}: {error.strerror or error}.") from error
     labels = tuple(line.strip() for line in lines if line.strip())
+    if labels and labels[0].strip("_").lower() == "background":  # as jetson-inference and TensorFlow write it
+        labels = labels[1:]
     if not 1 <= len(labels) <= MAX_LABELS or len(set(labels)) != len(labels):
         raise DetectorError(f"{path.name} must name 1 to {MAX_LABELS} classes, one a line, each once.")
     return labels
