@@ -1,0 +1,236 @@
+"""Reading a ``.caffemodel``: Caffe's ``NetParameter``, as far as an SSD needs it. No torch.
+
+Both generations of the format are known: ``layer`` with named kinds, and the older ``layers`` (V1). A file that Caffe
+wrote holds the whole network with its weights, so it also tells its default boxes and how its pictures were prepared.
+The tables below are our own, minimal statement of caffe.proto (BVLC/caffe, and weiliu89/caffe for the layers of SSD).
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from detector.errors import DetectorError
+from detector.importers.first_bytes import refuse_other_files
+from detector.importers.protobuf_wire import Message, Schema, WireError, read_message
+from detector.safetensors_file import MAX_FILE_BYTES
+
+_SHAPE: Schema = {1: ("dim", "whole")}
+_BLOB: Schema = {
+    1: ("num", "whole"),
+    2: ("channels", "whole"),
+    3: ("height", "whole"),
+    4: ("width", "whole"),
+    5: ("data", "reals32"),
+    7: ("shape", _SHAPE),
+    8: ("double_data", "reals64"),
+}
+_PRIOR_BOX: Schema = {
+    1: ("min_size", "real"),
+    2: ("max_size", "real"),
+    3: ("aspect_ratio", "real"),
+    4: ("flip", "whole"),
+    5: ("clip", "whole"),
+    6: ("variance", "real"),
+    7: ("img_size", "whole"),
+    8: ("img_h", "whole"),
+    9: ("img_w", "whole"),
+    10: ("step", "real"),
+    11: ("step_h", "real"),
+    12: ("step_w", "real"),
+    13: ("offset", "real"),
+}
+_TRANSFORM: Schema = {
+    1: ("scale", "real"),
+    5: ("mean_value", "real"),
+    8: ("resize_param", {3: ("height", "whole"), 4: ("width", "whole")}),
+}
+_LAYER: Schema = {
+    1: ("name", "text"),
+    7: ("blobs", _BLOB),
+    100: ("transform_param", _TRANSFORM),
+    139: ("batch_norm_param", {3: ("eps", "real")}),
+    143: ("input_param", {1: ("shape", _SHAPE)}),
+    203: ("prior_box_param", _PRIOR_BOX),
+    206: ("norm_param", {1: ("across_spatial", "whole")}),
+}
+_V1_LAYER: Schema = {4: ("name", "text"), 6: ("blobs", _BLOB)}
+_NET: Schema = {
+    1: ("name", "text"),
+    2: ("layers", _V1_LAYER),
+    4: ("input_dim", "whole"),
+    8: ("input_shape", _SHAPE),
+    100: ("layer", _LAYER),
+}
+
+Blob = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class PriorBox:
+    """One layer's default boxes, as Caffe's ``PriorBoxParameter`` puts them; () or None where it says nothing."""
+
+    min_sizes: tuple[float, ...]
+    max_sizes: tuple[float, ...]
+    aspect_ratios: tuple[float, ...]
+    flip: bool
+    clip: bool
+    variances: tuple[float, ...]
+    image_hw: tuple[int, int] | None
+    step_yx: tuple[float, float] | None
+    offset: float
+
+
+@dataclass(frozen=True, slots=True)
+class CaffeLayer:
+    """A layer that has weights or says something about the boxes.
+
+    Attributes:
+        blobs: Its weights, all finite, float32; convolutions are (out, in, height, width).
+        prior_box: For a ``PriorBox`` layer.
+        across_spatial: Normalises over the whole map instead of each location; None unless a ``Normalize`` layer.
+        epsilon: Of a ``BatchNorm`` layer.
+    """
+
+    blobs: tuple[Blob, ...] = ()
+    prior_box: PriorBox | None = None
+    across_spatial: bool | None = None
+    epsilon: float = 1e-5
+
+
+@dataclass(frozen=True, slots=True)
+class CaffeNet:
+    """What a ``.caffemodel`` holds.
+
+    Attributes:
+        name: The network's.
+        layers: By name, in the file's order.
+        input_hw: Height and width of the input, where the file tells.
+        mean: Subtracted from the pixels, one for all channels or one each; () where the file does not tell.
+        scale: Multiplied afterwards; None where the file does not tell.
+    """
+
+    name: str
+    layers: dict[str, CaffeLayer]
+    input_hw: tuple[int, int] | None
+    mean: tuple[float, ...]
+    scale: float | None
+
+
+def read_caffemodel(path: Path) -> CaffeNet:
+    """Read ``path`` whole; its weights are held once.
+
+    Raises:
+        DetectorError: It cannot be read, is no Caffe model, cut off, damaged or too large, or its weights are.
+    """
+    try:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > MAX_FILE_BYTES:
+                raise DetectorError(f"{path.name} is {size >> 20} MiB; weights may have {MAX_FILE_BYTES >> 20} MiB.")
+            refuse_other_files(file.read(512), path.name)
+            file.seek(0)
+            return _net(read_message(file, size, _NET))
+    except WireError as error:
+        raise DetectorError(
+            f"{path.name} is cut off, damaged or no Caffe model: {error}.", "Fetch the file again."
+        ) from error
+    except OSError as error:
+        raise DetectorError(f"Cannot read {path}: {error.strerror or error}.") from error
+
+
+def _net(message: Message) -> CaffeNet:
+    layers: dict[str, CaffeLayer] = {}
+    transform: Message = {}
+    sizes = [_side(dim) for dim in (message.get("input_dim", []), *_dims(message.get("input_shape", [])))]
+    for content in (*message.get("layers", []), *message.get("layer", [])):
+        name = _last(content, "name", "")
+        layer = _layer(content, name)
+        if layer.blobs and name in layers and layers[name].blobs:
+            raise WireError(f"it has two layers {name[:60]!r}")
+        if layer.blobs or layer.prior_box is not None:
+            layers[name] = layer
+        transform = _last(content, "transform_param", transform)
+        sizes += [_side(dim) for dim in _dims(_last(content, "input_param", {}).get("shape", []))]
+    if not layers:
+        raise WireError("it has no layers with weights")
+    resize = _last(transform, "resize_param", {})
+    sizes.append(_side((1, 3, _last(resize, "height", 0), _last(resize, "width", 0))))
+    return CaffeNet(
+        name=_last(message, "name", ""),
+        layers=layers,
+        input_hw=next((size for size in sizes if size is not None), None),
+        mean=tuple(transform.get("mean_value", [])),
+        scale=_last(transform, "scale", None),
+    )
+
+
+def _layer(content: Message, name: str) -> CaffeLayer:
+    prior_box, norm = _last(content, "prior_box_param", None), _last(content, "norm_param", None)
+    return CaffeLayer(
+        blobs=tuple(_blob(blob, name) for blob in content.get("blobs", [])),
+        prior_box=None if prior_box is None else _prior_box(prior_box),
+        across_spatial=None if norm is None else bool(_last(norm, "across_spatial", 1)),
+        epsilon=_last(_last(content, "batch_norm_param", {}), "eps", 1e-5),
+    )
+
+
+def _blob(message: Message, layer: str) -> Blob:
+    """The numbers in their shape; a vector that the older format calls 1 x 1 x 1 x N is a vector."""
+    with np.errstate(over="ignore"):  # a double too large for a float is infinite, and found below
+        parts = [
+            part.astype(np.float32, copy=False) for key in ("data", "double_data") for part in message.get(key, [])
+        ]
+    data = parts[0] if len(parts) == 1 else np.concatenate(parts) if parts else np.empty(0, np.float32)
+    old = [_last(message, key, None) for key in ("num", "channels", "height", "width")]
+    if "shape" in message:
+        shape = [n for part in message["shape"] for n in part.get("dim", [])]
+    elif any(n is not None for n in old):
+        shape = [n or 0 for n in old]
+        shape = shape[3:] if shape[:3] == [1, 1, 1] else shape
+    else:
+        shape = [data.size]
+    if len(shape) > 8 or any(n < 1 for n in shape) or math.prod(shape) != data.size:
+        raise WireError(f"layer {layer[:60]!r} has {data.size} weights for the shape {shape[:8]}")
+    if not np.isfinite(data).all():
+        raise WireError(f"layer {layer[:60]!r} contains NaN or infinity")
+    return data.reshape(shape)
+
+
+def _prior_box(message: Message) -> PriorBox:
+    size = _last(message, "img_size", 0)
+    image_hw = (_last(message, "img_h", size), _last(message, "img_w", size))
+    step = _last(message, "step", 0.0)
+    step_yx = (_last(message, "step_h", step), _last(message, "step_w", step))
+    return PriorBox(
+        min_sizes=tuple(message.get("min_size", [])),
+        max_sizes=tuple(message.get("max_size", [])),
+        aspect_ratios=tuple(message.get("aspect_ratio", [])),
+        flip=bool(_last(message, "flip", 1)),
+        clip=bool(_last(message, "clip", 0)),
+        variances=tuple(message.get("variance", [])),
+        image_hw=image_hw if all(image_hw) else None,
+        step_yx=step_yx if all(step_yx) else None,
+        offset=_last(message, "offset", 0.5),
+    )
+
+
+def _last(message: Message, key: str, default: Any) -> Any:
+    """A field that occurs once at most: of several, the last counts."""
+    values = message.get(key)
+    return values[-1] if values else default
+
+
+def _dims(shapes: list[Message]) -> list[list[int]]:
+    return [shape.get("dim", []) for shape in shapes]
+
+
+def _side(dims: Any) -> tuple[int, int] | None:
+    """Height and width of a picture's (batch, 3, height, width); None where it is none."""
+    return (dims[2], dims[3]) if len(dims) >= 4 and dims[1] == 3 and dims[2] > 0 and dims[3] > 0 else None
