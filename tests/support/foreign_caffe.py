@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 Layers = dict[str, list[Tensor]]
 # "name: channels in, channels out, kernel, stride", as in the published deploy.prototxt; depthwise where it says /dw.
@@ -64,11 +64,11 @@ def caffe_mobilenet_forward(layers: Layers, x: Tensor, classes: int) -> tuple[Te
         blobs = [blob.to(x.dtype) for blob in layers[name]]
         groups = before if name.endswith("/dw") else 1
         bias = blobs[1] if len(blobs) > 1 else None
-        x = F.conv2d(x, blobs[0], bias, stride, kernel // 2, groups=groups)
+        x = functional.conv2d(x, blobs[0], bias, stride, kernel // 2, groups=groups)
         if f"{name}/bn" in layers:
             mean, variance, factor = (blob.to(x.dtype) for blob in layers[f"{name}/bn"])
             gamma, beta = (blob.to(x.dtype) for blob in layers[f"{name}/scale"])
-            x = F.batch_norm(x, mean / factor, variance / factor, gamma, beta, eps=1e-5)
+            x = functional.batch_norm(x, mean / factor, variance / factor, gamma, beta, eps=1e-5)
         x = x.clamp(min=0)
         maps[name] = x
     outputs = []
@@ -76,6 +76,6 @@ def caffe_mobilenet_forward(layers: Layers, x: Tensor, classes: int) -> tuple[Te
         flat = []
         for source in _CAFFE_SOURCES:
             weight, bias = (blob.to(x.dtype) for blob in layers[f"{source}_mbox_{kind}"])
-            flat.append(F.conv2d(maps[source], weight, bias).permute(0, 2, 3, 1).reshape(len(x), -1))
+            flat.append(functional.conv2d(maps[source], weight, bias).permute(0, 2, 3, 1).reshape(len(x), -1))
         outputs.append(torch.cat(flat, 1).reshape(len(x), -1, values))
     return outputs[0], outputs[1]
