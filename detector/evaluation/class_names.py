@@ -1,0 +1,107 @@
+"""Matching class names between models, detections and data sets. Pure.
+
+"Dining Table", "diningtable" and "dining_table" are one class; so are the few that VOC and COCO call differently.
+Beyond that nothing is guessed: what does not match is named, and can be joined by hand.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from detector.errors import DetectorError
+from detector.evaluation.results import Ids
+
+_SAME = (
+    ("aeroplane", "airplane"),
+    ("diningtable", "dining table"),
+    ("motorbike", "motorcycle"),
+    ("pottedplant", "potted plant"),
+    ("sofa", "couch"),
+    ("tvmonitor", "tv"),
+)
+"""What VOC calls it, and COCO."""
+
+
+def key(name: str) -> str:
+    """Equal for names that differ in case, white space, hyphens and underscores only."""
+    return "".join(c for c in name.casefold() if not c.isspace() and c not in "-_")
+
+
+_ALIASES = {key(a): key(b) for pair in _SAME for a, b in (pair, pair[::-1]) if key(a) != key(b)}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Matched:
+    """Classes of one list found in another.
+
+    Attributes:
+        ids: Int32[N], for each name of the first list its index in the second; -1 for none.
+        notes: Which names were left without a partner, one line for each side.
+    """
+
+    ids: Ids
+    notes: tuple[str, ...]
+
+
+def match_names(
+    own: Sequence[str], data: Sequence[str], renames: Mapping[str, str], owner: str = "The model"
+) -> Matched:
+    """Find each class of ``own`` among those of ``data``.
+
+    Args:
+        own: Class names of a model or of detections.
+        data: Class names of the data set.
+        renames: From a name in ``own`` to one in ``data``; wins over equal names.
+        owner: How ``own`` is spoken of.
+
+    Raises:
+        DetectorError: A name in ``renames`` is unknown, or no class matches at all.
+    """
+    places = {key(name): index for index, name in reversed(list(enumerate(data)))}
+    wanted = {_known(name, own, owner): _known(to, data, "The data") for name, to in renames.items()}
+    ids = np.array([_place(name, places, wanted, data) for name in own], np.int32)
+    if not np.any(ids >= 0):
+        raise DetectorError(
+            f"{owner} and the data have no class in common.",
+            f'{owner} knows {_listed(own)}; the data {_listed(data)}. Join them with --map "OWN=DATA".',
+        )
+    return Matched(ids, tuple(_unmatched(own, data, ids, owner)))
+
+
+def _known(name: str, names: Sequence[str], owner: str) -> str:
+    for known in names:
+        if name == known or key(name) == key(known):
+            return known
+    close = difflib.get_close_matches(name, names, n=1)
+    meant = f"Did you mean {close[0]}? " if close else ""
+    raise DetectorError(f"{owner} knows no class {name!r}.", f"{meant}It knows {_listed(names)}.")
+
+
+def _place(name: str, places: Mapping[str, int], wanted: Mapping[str, str], data: Sequence[str]) -> int:
+    if name in wanted:
+        return list(data).index(wanted[name])
+    if name in data:
+        return list(data).index(name)
+    own = key(name)
+    return places.get(own, places.get(_ALIASES.get(own, own), -1))
+
+
+def _unmatched(own: Sequence[str], data: Sequence[str], ids: Ids, owner: str) -> list[str]:
+    notes = []
+    strangers = [name for name, index in zip(own, ids, strict=True) if index < 0]
+    if strangers:
+        notes.append(f"{owner} knows {_listed(strangers)}, which the data does not have: not counted.")
+    found = set(ids.tolist())
+    unknown = [name for index, name in enumerate(data) if index not in found]
+    if unknown:
+        notes.append(f"{owner} does not know {_listed(unknown)}: their score is 0.")
+    return notes
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:8])
+    return f"{shown} and {len(names) - 8} more" if len(names) > 8 else shown or "none"

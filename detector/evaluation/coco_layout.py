@@ -1,0 +1,95 @@
+"""Where COCO data keeps its parts: the annotation file of a split, and its images."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+from detector.errors import DetectorError
+from detector.evaluation.remarks import shortened
+
+DEFAULT_SPLITS = ("val2017", "val2014", "val", "valid", "minival", "test")
+_PREFIX = "instances_"
+_ROBOFLOW = "_annotations.coco.json"
+
+
+def find_annotations(root: Path, split: str = "") -> tuple[Path, str]:
+    """The annotation file of ``split`` and the split's name.
+
+    Args:
+        root: The file itself, or a folder with ``annotations/instances_SPLIT.json``, ``instances_SPLIT.json`` or
+            ``SPLIT/_annotations.coco.json`` in it.
+        split: Which; "" for the first there is of ``DEFAULT_SPLITS``, or the only one.
+
+    Raises:
+        DetectorError: There is none, or it is not clear which is meant.
+    """
+    if root.is_file():
+        return root, root.stem.removeprefix(_PREFIX)
+    found = list_splits(root)
+    if not found:
+        raise DetectorError(
+            f"There is no COCO data in {root}.",
+            "Looked for annotations/instances_SPLIT.json; name a .json file itself.",
+        )
+    wanted = split.removesuffix(".json").removeprefix(_PREFIX)
+    names = (wanted,) if split else (*DEFAULT_SPLITS, *(tuple(found) if len(found) == 1 else ()))
+    for name in names:
+        if name in found:
+            return found[name], name
+    there = ", ".join(map(shortened, sorted(found)[:12]))
+    if split:
+        raise DetectorError(f"There is no split {split!r} in {root}.", f"There are: {there}.")
+    raise DetectorError(f"{root} has several splits.", f"Choose one with --split: {there}.")
+
+
+def list_splits(root: Path) -> dict[str, Path]:
+    """Annotation files within ``root`` by split; empty if there are none.
+
+    Raises:
+        DetectorError: The folder cannot be read.
+    """
+    found: dict[str, Path] = {}
+    try:
+        for folder in (root / "annotations", root):
+            for path in sorted(folder.glob(f"{_PREFIX}*.json")):
+                found.setdefault(path.stem.removeprefix(_PREFIX), path)
+        for path in sorted(root.glob(f"*/{_ROBOFLOW}")):
+            found.setdefault(path.parent.name, path)
+    except OSError as error:
+        raise DetectorError(f"The folder {root} cannot be read: {error.strerror or error}.") from error
+    return found
+
+
+class Pictures:
+    """Finds the image files of a split, never outside of the data set.
+
+    Args:
+        annotations: The annotation file.
+        split: Its split.
+    """
+
+    def __init__(self, annotations: Path, split: str) -> None:
+        beside = annotations.parent
+        above = beside.parent if beside.name == "annotations" else beside
+        self._folders = [above / split, above / "images" / split, above / "images", beside, above]
+
+    def find(self, file_name: str) -> Path | None:
+        """The file; None where it is missing.
+
+        Raises:
+            ValueError: The name leaves the data set.
+        """
+        if not is_inside(file_name):
+            raise ValueError(file_name)
+        for index, folder in enumerate(self._folders):
+            path = folder / file_name
+            if path.is_file():
+                self._folders.insert(0, self._folders.pop(index))  # the next ones are likely there, too
+                return path
+        return None
+
+
+def is_inside(file_name: str) -> bool:
+    """Whether a name is relative and never climbs."""
+    parts = PurePosixPath(file_name.replace("\\", "/")).parts
+    return bool(parts) and parts[0] != "/" and ".." not in parts and not any(c in file_name for c in ":\0")

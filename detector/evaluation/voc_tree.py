@@ -1,0 +1,167 @@
+"""PASCAL VOC data as found in the wild: a VOCdevkit, one of its years, or a folder of ``.xml`` files and images.
+
+Coordinates in VOC files count pixels from 1; here from 0, so 1 is subtracted from all four edges, as the SSD programs
+with published VOC scores do. What can be read around is counted and named in ``DataSet.notes``; images need not be
+there at all, as long as only their names are needed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from detector.errors import DetectorError
+from detector.evaluation.class_names import key
+from detector.evaluation.remarks import Remarks
+from detector.evaluation.results import DataSet, ImageTruth
+from detector.evaluation.voc_layout import VocRoot, choose_split, find_roots, is_plain, list_annotations, list_pictures
+from detector.evaluation.voc_xml import VocAnnotation, VocObject, read_annotation
+from detector.labels import VOC20
+
+_LARGEST_EDGE = 1e6  # pixels; a box beyond is nonsense, and its area could overflow
+
+
+def read_voc(root: Path, split: str = "", limit: int | None = None) -> DataSet:
+    """Read one split of all years within ``root``.
+
+    Args:
+        root: See ``find_roots``.
+        split: Name of a list in ``ImageSets/Main``; "" for the first there is of ``DEFAULT_SPLITS``.
+        limit: At most this many images, the first.
+
+    Raises:
+        DetectorError: There is no VOC data, no such split, or nothing of it can be read.
+    """
+    roots = find_roots(root)
+    if not roots:
+        raise DetectorError(
+            f"There is no VOC data in {root}.", "Looked for folders Annotations and ImageSets/Main, or .xml files."
+        )
+    remarks = Remarks()
+    chosen, name = choose_split(roots, split)
+    reader = _Reader(remarks)
+    for place, stems in chosen:
+        reader.read(place, stems[: None if limit is None else max(0, limit - len(reader.images))])
+    if not reader.images:
+        first = remarks.lines()[0] if remarks.lines() else "The list is empty."
+        raise DetectorError(f"Nothing of the split {name} in {root} can be read.", first)
+    return reader.data_set(root, name)
+
+
+class _Reader:
+    """Collects images year by year; names become numbers only when all are known."""
+
+    def __init__(self, remarks: Remarks) -> None:
+        self.images: list[tuple[str, Path | None, VocAnnotation]] = []
+        self._remarks = remarks
+        self._seen: set[str] = set()
+
+    def read(self, root: VocRoot, stems: Sequence[str]) -> None:
+        """Add the images ``stems`` of ``root``."""
+        pictures, annotations = list_pictures(root.images), list_annotations(root.annotations)
+        for stem in stems:
+            if stem in self._seen:
+                self._remarks.add("image is in two years, counted once", "images are in two years, counted once", stem)
+                continue
+            self._seen.add(stem)
+            annotation = self._annotation(annotations.get(stem), stem)
+            if annotation is not None:
+                self.images.append((stem, self._picture(pictures, stem, annotation.filename), annotation))
+
+    def _annotation(self, path: Path | None, stem: str) -> VocAnnotation | None:
+        if path is None:
+            self._remarks.add(
+                "image of the list has no annotation and is left out",
+                "images of the list have no annotation and are left out",
+                f"{stem}.xml",
+            )
+            return None
+        try:
+            return read_annotation(path)
+        except DetectorError as error:
+            self._remarks.add(
+                "annotation cannot be used, its image is left out",
+                "annotations cannot be used, their images are left out",
+                error.message.rstrip("."),
+            )
+            return None
+
+    def _picture(self, pictures: dict[str, Path], stem: str, filename: str) -> Path | None:
+        """The picture of that stem, else the one the annotation names, if that is a plain name."""
+        if filename and not is_plain(filename):
+            self._remarks.add(
+                "annotation names a path instead of a file, which is not followed",
+                "annotations name paths instead of files, which are not followed",
+                filename,
+            )
+        found = pictures.get(stem.casefold()) or pictures.get(filename.casefold())
+        if found is None:
+            self._remarks.add("image is missing", "images are missing", filename if is_plain(filename) else stem)
+        return found
+
+    def data_set(self, root: Path, split: str) -> DataSet:
+        """Everything read, with class names numbered."""
+        spelling: dict[str, str] = {key(name): name for name in VOC20}
+        seen: set[str] = set()
+        for stem, _, annotation in self.images:
+            annotation.objects[:] = [thing for thing in annotation.objects if self._is_sound(stem, thing)]
+            for thing in annotation.objects:
+                known = spelling.setdefault(key(thing.name), thing.name)
+                if known != thing.name:
+                    self._remarks.add(
+                        "object's class is spelled in another way than usual",
+                        "objects' classes are spelled in another way than usual",
+                        f"{thing.name} for {known}",
+                    )
+                seen.add(known)
+        labels = (*(name for name in VOC20 if name in seen), *sorted(seen.difference(VOC20)))
+        numbers = {key(name): index for index, name in enumerate(labels)}
+        images = tuple(_truth(stem, path, annotation, numbers) for stem, path, annotation in self.images)
+        return DataSet(root, "voc", split, labels, images, self._remarks.lines())
+
+    def _is_sound(self, stem: str, thing: VocObject) -> bool:
+        left, top, right, bottom = thing.box
+        where = f"{thing.name or 'no name'} in {stem}"
+        if not key(thing.name):
+            self._remarks.add("object without a class name, left out", "objects without a class name, left out", where)
+        elif not all(math.isfinite(edge) and abs(edge) <= _LARGEST_EDGE for edge in thing.box):
+            self._remarks.add(
+                "object whose box is no box of numbers, left out",
+                "objects whose box is no box of numbers, left out",
+                where,
+            )
+        elif right < left or bottom < top:
+            self._remarks.add(
+                "object whose box is inverted, left out", "objects whose boxes are inverted, left out", where
+            )
+        else:
+            if min(thing.box) < 0:
+                self._remarks.add(
+                    "object reaches beyond the image, taken as it is",
+                    "objects reach beyond the image, taken as they are",
+                    where,
+                )
+            return True
+        return False
+
+
+def _truth(stem: str, path: Path | None, annotation: VocAnnotation, numbers: dict[str, int]) -> ImageTruth:
+    things = annotation.objects
+    boxes = np.array([thing.box for thing in things], np.float64).reshape(-1, 4) - 1.0
+    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    return ImageTruth(
+        stem,
+        path,
+        annotation.width,
+        annotation.height,
+        boxes,
+        np.array([numbers[key(thing.name)] for thing in things], np.int32),
+        np.array([thing.difficult for thing in things], np.bool_),
+        np.zeros(len(things), np.bool_),
+        areas,
+        areas,
+        path.name if path is not None else annotation.filename,
+    )
