@@ -10,6 +10,8 @@ import contextlib
 import json
 import math
 import os
+import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,6 +97,28 @@ def write_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]], metadata: M
     content = save({name: np.require(array, requirements="C") for name, array in arrays.items()}, dict(metadata))
     with atomic_file(path) as file:
         file.write(content)
+
+
+def replace_metadata(path: Path, metadata: Mapping[str, str]) -> None:
+    """Give the file other free texts; its tensors stay as they are, and the file is always the old or the new one.
+
+    Raises:
+        DetectorError: The file is damaged, or the place cannot be written to.
+    """
+    with _opened(path) as old:
+        header = _header(old, path)
+        entries = {
+            name: {"dtype": e.dtype, "shape": list(e.shape), "data_offsets": [e.begin, e.end]}
+            for name, e in header.tensors.items()
+        }
+        text = json.dumps({"__metadata__": dict(metadata), **entries}).encode()
+        text += b" " * (-len(text) % 8)  # tensors begin at a multiple of eight
+        old.seek(header.data_start)
+        with atomic_file(path) as new:
+            new.write(len(text).to_bytes(8, "little") + text)
+            shutil.copyfileobj(old, new, 1 << 20)
+            if sys.platform == "win32":
+                old.close()  # an open file cannot be replaced there
 
 
 @contextlib.contextmanager

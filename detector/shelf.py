@@ -236,10 +236,11 @@ def open_file(path: Path) -> ShelfEntry:
 
 
 def how_to_get(spec: ModelSpec) -> str:
-    """One line: where the weights are published and what to type once they are here."""
+    """One line: what to type, and where the weights are published."""
     if spec.weights is None:
         return f"Import a file: ssd-viewer models import FILE --name {spec.name}"
-    return f"They are published at {spec.weights.url} ; then: ssd-viewer models import FILE --name {spec.name}"
+    fetch = f"Fetch them: ssd-viewer models download {spec.name}"
+    return f"{fetch} (published at {spec.weights.url} ; fetched another way: add --weights-dir FOLDER)."
 
 
 def check_name(name: str) -> None:

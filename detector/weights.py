@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from detector.errors import DetectorError
-from detector.safetensors_file import Arrays, read_arrays, read_header, write_arrays
+from detector.safetensors_file import Arrays, read_arrays, read_header, replace_metadata, write_arrays
 from detector.spec import ModelSpec
 from detector.spec_json import spec_from_json, spec_to_json
 
@@ -52,6 +52,17 @@ def load_spec(path: Path) -> ModelSpec:
         return spec_from_json(text)
     except DetectorError as error:
         raise DetectorError(f"{path.name}: {error.message}", error.hint) from error
+
+
+def describe_anew(path: Path, spec: ModelSpec) -> None:
+    """Replace the spec in ``path``; the weights stay as they are.
+
+    Raises:
+        DetectorError: The file is damaged, the place cannot be written to, or the spec would not be read back.
+    """
+    text = spec_to_json(spec)
+    spec_from_json(text)
+    replace_metadata(path, {METADATA_KEY: text})
 
 
 def load_state(path: Path, spec: ModelSpec) -> dict[str, Tensor]:

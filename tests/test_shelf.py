@@ -172,7 +172,7 @@ def test_missing_weights_say_how_to_get_them(shelf: Shelf) -> None:
         shelf.find("ultraface-rfb-320")
     assert caught.value.message == "The weights of ultraface-rfb-320 are not on this computer."
     assert "https://github.com/Linzaer/" in caught.value.hint
-    assert "ssd-viewer models import FILE --name ultraface-rfb-320" in caught.value.hint
+    assert "ssd-viewer models download ultraface-rfb-320" in caught.value.hint
     with pytest.raises(DetectorError) as caught:
         shelf.find("ssd300-vgg16-coco")
     assert "https://download.pytorch.org/models/ssd300_vgg16_coco-b556d3b4.pth" in caught.value.hint

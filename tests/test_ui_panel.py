@@ -18,7 +18,7 @@ from app.core.settings import SettingInfo, Settings
 from app.core.settings_store import from_dict, to_dict
 from app.ui.background import Background
 from app.ui.class_filter import ClassFilter
-from app.ui.editors import ChoiceEditor, Editor, NumberEditor, SwitchEditor, make_editor
+from app.ui.editors import ChoiceEditor, Editor, NumberEditor, SwitchEditor, TextEditor, make_editor
 from app.ui.settings_model import SettingsModel, setting_info
 from app.ui.settings_panel import TITLES, SettingsPanel
 
@@ -55,6 +55,10 @@ def _use(editor: Editor) -> Any:
     if isinstance(editor, SwitchEditor):
         editor.check.click()
         return editor.check.isChecked()
+    if isinstance(editor, TextEditor):
+        editor.line.setText(" http://proxy:3128 ")
+        editor.line.editingFinished.emit()
+        return "http://proxy:3128"
     if isinstance(editor, ClassFilter):
         editor.list.item(1).setCheckState(Qt.CheckState.Checked)
         return ("person",)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+from app.cli import models_download
 from app.cli.console import Console, one_line, table
 from app.cli.options import add_result_flags
 from app.core.models import user_shelf
@@ -24,10 +25,12 @@ if TYPE_CHECKING:
 def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Console], int]:
     """Add the options; return what runs."""
     parser.description = "The models that can be used, and those that are known."
-    actions = parser.add_subparsers(dest="action", metavar="list|info|import|rename|default|remove")
+    actions = parser.add_subparsers(dest="action", metavar="list|info|download|import|rename|default|remove")
     listing = actions.add_parser("list", help="all models (default)")
     info = actions.add_parser("info", help="everything about one")
     info.add_argument("model", metavar="M")
+    fetching = actions.add_parser("download", help="fetch a known model's published weights")
+    models_download.add_flags(fetching)
     importing = actions.add_parser("import", help="put a model file on the shelf")
     _add_import_flags(importing)
     renaming = actions.add_parser("rename", help="call an imported model something else")
@@ -38,7 +41,7 @@ def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Co
     removing = actions.add_parser("remove", help="delete an imported model")
     removing.add_argument("model", metavar="M")
     add_result_flags(parser)
-    for action in (listing, info, importing, renaming, choosing, removing):
+    for action in (listing, info, fetching, importing, renaming, choosing, removing):
         add_result_flags(action, below=True)
     return run
 
@@ -59,7 +62,14 @@ def _add_import_flags(importing: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, console: Console) -> int:
     """One of the actions."""
-    does = {"info": _info, "import": _import, "rename": _rename, "default": _default, "remove": _remove}
+    does = {
+        "info": _info,
+        "download": models_download.run,
+        "import": _import,
+        "rename": _rename,
+        "default": _default,
+        "remove": _remove,
+    }
     return does.get(options.action, _list)(options, console)
 
 

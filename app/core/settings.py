@@ -138,6 +138,14 @@ class SourceSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class NetworkSettings:
+    """How models are fetched when the user asks for one; nothing else uses the network."""
+
+    proxy: str = setting("", "Proxy", "http://HOST:PORT for downloads of models; empty takes the system's.")
+    mirror: str = setting("", "Mirror", "Web address of a folder that has the published files; empty for the original.")
+
+
+@dataclass(frozen=True, slots=True)
 class WindowSettings:
     """The window itself."""
 
@@ -160,3 +168,4 @@ class Settings:
     overlay: OverlaySettings = field(default_factory=OverlaySettings)
     source: SourceSettings = field(default_factory=SourceSettings)
     window: WindowSettings = field(default_factory=WindowSettings)
+    network: NetworkSettings = field(default_factory=NetworkSettings)

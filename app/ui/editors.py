@@ -1,4 +1,4 @@
-"""One small editor for each kind of setting: number, choice, switch. GUI thread.
+"""One small editor for each kind of setting: number, choice, switch, text. GUI thread.
 
 Each shows a value (``show_value``, silent) and tells of changes by the user (``edited``); none knows which setting it
 edits. ``make_editor`` picks by the setting's type and limits.
@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QDoubleSpinBox,
     QHBoxLayout,
     QLabel,
+    QLineEdit,
     QSizePolicy,
     QSlider,
     QVBoxLayout,
@@ -176,6 +177,30 @@ class SwitchEditor(Editor):
         self.edited.emit(checked)
 
 
+class TextEditor(Editor):
+    """A line of text, told when it is finished, not at every key."""
+
+    def __init__(self, info: SettingInfo) -> None:
+        super().__init__(info)
+        self.line = QLineEdit()
+        self.line.setMaxLength(500)
+        title = QLabel(info.label)
+        title.setBuddy(self.line)
+        box = QVBoxLayout(self)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.setSpacing(4)
+        box.addWidget(title)
+        box.addWidget(self.line)
+        self.prepare(self.line)
+        self.line.editingFinished.connect(self._finished)
+
+    def show_value(self, value: Any) -> None:
+        self.line.setText(str(value))
+
+    def _finished(self) -> None:
+        self.edited.emit(self.line.text().strip())
+
+
 def make_editor(info: SettingInfo, value: Any) -> Editor:
     """The editor for a setting of ``value``'s type, showing it."""
     editor: Editor
@@ -183,7 +208,9 @@ def make_editor(info: SettingInfo, value: Any) -> Editor:
         editor = SwitchEditor(info)
     elif isinstance(value, int | float):
         editor = NumberEditor(info, whole=isinstance(value, int))
-    else:
+    elif info.choices or info.dynamic:
         editor = ChoiceEditor(info)
+    else:
+        editor = TextEditor(info)
     editor.show_value(value)
     return editor

@@ -18,6 +18,7 @@ TITLES = {
     "overlay": "Boxes",
     "source": "Source",
     "window": "Window",
+    "network": "Downloads of models",
 }
 """Sections in the order they are shown; the ones changed most come first."""
 

@@ -17,6 +17,10 @@ published beginning of it, or not at all."""
 _PAGE = (b"<!doctype", b"<html", b"<head", b"<?xml")
 
 
+class ChangedFileError(DetectorError):
+    """A file is not what it was when it was first fetched."""
+
+
 @dataclass(frozen=True, slots=True)
 class FetchedFile:
     """A file that may be used.
@@ -42,7 +46,8 @@ def compare(name: str, sha256: str, weights: WeightsFile, remembered: str = "") 
         remembered: SHA-256 of the file when it was first fetched; empty if it never was.
 
     Raises:
-        DetectorError: It is another file.
+        DetectorError: It is another file than the published one.
+        ChangedFileError: It is another file than the first time.
     """
     published = weights.sha256.lower()
     if not sha256.startswith(published):
@@ -54,7 +59,7 @@ def compare(name: str, sha256: str, weights: WeightsFile, remembered: str = "") 
     if len(published) == 64:
         return "full"
     if remembered and sha256 != remembered:
-        raise DetectorError(
+        raise ChangedFileError(
             f"{name} is not the file it was when it was first fetched here: its SHA-256 is {sha256}, not {remembered}."
         )
     return "remembered" if remembered else "prefix" if published else "none"

@@ -1,0 +1,105 @@
+"""``ssd-viewer models download``: a known model's published weights onto the shelf. Main thread."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.cli.console import Console, one_line
+from app.cli.interrupt import cancel_on_interrupt
+
+if TYPE_CHECKING:
+    from detector.download import DownloadProgress
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.description = (
+        "Fetch the published weights of a known model, verify them, and put the model on the shelf. "
+        "An interrupted download goes on where it was when it is started again."
+    )
+    parser.add_argument("model", metavar="M", help="one of those that 'models list' shows as not here")
+    parser.add_argument(
+        "--weights-dir", type=Path, metavar="DIR", help="take the published file from this folder, not from the net"
+    )
+    parser.add_argument("--proxy", metavar="URL", help="http://HOST:PORT (default: the settings', else the system's)")
+    parser.add_argument(
+        "--mirror", metavar="URL", help="web address of a folder that has the published files (default: the settings')"
+    )
+
+
+def run(options: argparse.Namespace, console: Console) -> int:
+    """Fetch and import; 130 when interrupted, and then said what is kept."""
+    from app.core.downloads import fetch_model, network_settings
+    from detector.download import DownloadStoppedError
+
+    given = {"proxy": options.proxy, "mirror": options.mirror}
+    network = replace(network_settings(), **{name: value for name, value in given.items() if value is not None})
+    stop = threading.Event()
+    with _Bar(options.model, console.shows_progress) as bar, cancel_on_interrupt(stop.set):
+        try:
+            done = fetch_model(
+                options.model, on_progress=bar.show, stop=stop, weights_dir=options.weights_dir, network=network
+            )
+        except DownloadStoppedError as error:
+            bar.close()
+            console.error(f"Interrupted. {error.hint}".strip())
+            return 130
+    console.give(
+        {
+            "name": done.entry.name,
+            "title": done.entry.spec.title,
+            "path": str(done.entry.path),
+            "sha256": done.file.sha256,
+            "verified": done.file.verified,
+            "notes": list(done.notes),
+        }
+    )
+    for note in done.notes:
+        console.say(one_line(note))
+    console.say(f"{done.entry.name} is on the shelf: {done.entry.spec.title}. Licence: {done.entry.spec.licence}.")
+    return 0
+
+
+class _Bar:
+    """A progress bar on stderr, where that is a terminal."""
+
+    def __init__(self, name: str, shown: bool) -> None:
+        from tqdm import tqdm
+
+        self._bar = tqdm(
+            desc=name,
+            unit="B",
+            unit_scale=True,
+            file=sys.stderr,
+            dynamic_ncols=True,
+            leave=False,
+            disable=not shown,
+            bar_format="{desc}: {percentage:3.0f}% |{bar}| {n_fmt} of {total_fmt}{postfix}",
+        )
+
+    def show(self, progress: DownloadProgress) -> None:
+        """Take over the newest state."""
+        if self._bar.disable:
+            return
+        self._bar.total = progress.total_bytes
+        self._bar.n = progress.done_bytes
+        words = f"{progress.bytes_per_s / 1e6:.1f} MB/s"
+        if progress.total_bytes and progress.bytes_per_s:
+            left = round((progress.total_bytes - progress.done_bytes) / progress.bytes_per_s)
+            words += f", {left // 60}:{left % 60:02d} left"
+        self._bar.set_postfix_str(words)
+
+    def close(self) -> None:
+        """Take the bar off the terminal."""
+        self._bar.close()
+
+    def __enter__(self) -> _Bar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,153 @@
+"""A known model onto the shelf: its published file from the net or a folder, verified, imported, described.
+
+Blocks until done; for workers and the command line. Nothing else in the program uses the network for models.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from app.core import known_files, paths
+from app.core.errors import AppError
+from app.core.models import user_shelf
+from app.core.settings import NetworkSettings
+from app.core.settings_store import load_settings
+from detector.download import FetchedFile, NetworkOptions, OnProgress, fetch, file_name, verify_file
+from detector.download.verify import ChangedFileError
+from detector.errors import DetectorError
+from detector.registry import MODELS
+from detector.shelf import Shelf, ShelfEntry
+from detector.spec import ModelSpec, WeightsFile
+from detector.weights import describe_anew
+
+_FOLDER = ".downloads"  # inside the models' folder: one disk, and hidden from the shelf
+_SAID = {
+    "full": "as published",
+    "prefix": "which begins as published; remembered from now on",
+    "remembered": "as when it was first fetched here",
+    "none": "which nobody published; remembered from now on",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Downloaded:
+    """A model that was fetched.
+
+    Attributes:
+        entry: On the shelf.
+        file: The published file as it came; gone by now, unless it lay in a folder of the user's.
+        notes: What was verified, recognised and assumed, a line each.
+    """
+
+    entry: ShelfEntry
+    file: FetchedFile
+    notes: tuple[str, ...]
+
+
+def fetch_model(
+    name: str,
+    *,
+    on_progress: OnProgress | None = None,
+    stop: threading.Event | None = None,
+    weights_dir: Path | None = None,
+    network: NetworkSettings | None = None,
+) -> Downloaded:
+    """Fetch a known model's weights and put it on the shelf.
+
+    A file of the published name in the models' folder, or among what came with the program, is used instead of the
+    net and verified the same way.
+
+    Args:
+        name: As in the registry.
+        on_progress: Told of the download, on this thread.
+        stop: Ends the download at once when another thread sets it.
+        weights_dir: Take the file from this folder and nowhere else.
+        network: Proxy and mirror; None for the user's settings.
+
+    Raises:
+        AppError: There is no such model, it is on the shelf already, or its file is not in ``weights_dir``.
+        DetectorError: The file cannot be fetched or used; the shelf is as before.
+        DownloadStoppedError: ``stop`` was set; what came is kept for the next time.
+    """
+    shelf = user_shelf()
+    spec, weights = _wanted(name, shelf)
+    remembered = known_files.recall(weights.url)
+    try:
+        local = _lying_about(weights, weights_dir, shelf)
+        if local is not None:
+            file = verify_file(local, weights, remembered)
+        else:
+            target = shelf.user_dir / _FOLDER / file_name(weights)
+            chosen = network or network_settings()
+            options = NetworkOptions(chosen.proxy, chosen.mirror)
+            file = fetch(weights, target, options=options, remembered=remembered, on_progress=on_progress, stop=stop)
+    except ChangedFileError as error:
+        raise DetectorError(
+            error.message, f"If its publisher replaced it, delete its line in {known_files.known_files()}."
+        ) from error
+    entry, notes = _import(file, name, spec, shelf, fetched=local is None)
+    known_files.remember(weights.url, file.sha256)
+    return Downloaded(entry, file, (f"{file.path.name}: SHA-256 {file.sha256}, {_SAID[file.verified]}.", *notes))
+
+
+def network_settings() -> NetworkSettings:
+    """Those of the user."""
+    return load_settings(paths.settings_file())[0].network
+
+
+def _wanted(name: str, shelf: Shelf) -> tuple[ModelSpec, WeightsFile]:
+    spec = MODELS.get(name)
+    if spec is None or spec.weights is None:
+        raise AppError(f"No weights of {name!r} are published anywhere known here.", f"Known: {', '.join(MODELS)}.")
+    here = [entry.name for entry in shelf.list() if entry.path is not None]
+    for taken in (*here, *(broken.name for broken in shelf.broken())):
+        if taken.lower() == name.lower():
+            raise AppError(
+                f"{name} is on this computer already.", f"To fetch it again: ssd-viewer models remove {name}"
+            )
+    return spec, spec.weights
+
+
+def _lying_about(weights: WeightsFile, weights_dir: Path | None, shelf: Shelf) -> Path | None:
+    """The file, where it came another way."""
+    name = file_name(weights)
+    folders = [shelf.user_dir, shelf.bundled_dir] if weights_dir is None else [weights_dir]
+    for folder in folders:
+        with contextlib.suppress(OSError):  # a folder that may not be looked into has nothing for us
+            if (folder / name).is_file():
+                return folder / name
+    if weights_dir is not None:
+        raise AppError(f"There is no {name} in {weights_dir}.", f"It is published at {weights.url}")
+    return None
+
+
+def _import(
+    file: FetchedFile, name: str, known: ModelSpec, shelf: Shelf, *, fetched: bool
+) -> tuple[ShelfEntry, tuple[str, ...]]:
+    """Convert the file; it is removed if it was fetched, unless it is good and only the conversion failed."""
+    keep = not fetched
+    try:
+        result = shelf.import_file(file.path, name)
+    except DetectorError:
+        keep = keep or file.verified in ("full", "prefix")
+        raise
+    finally:
+        if not keep:
+            with contextlib.suppress(OSError):
+                file.path.unlink()
+                file.path.parent.rmdir()  # where nothing else is being fetched
+    path = result.entry.path
+    assert path is not None  # it was just written
+    spec = replace(
+        result.entry.spec,
+        title=known.title,
+        licence=known.licence,
+        provenance=f"{known.provenance}; {file.path.name}, SHA-256 {file.sha256}",
+        accuracy=known.accuracy,
+        weights=known.weights,
+    )
+    describe_anew(path, spec)
+    return replace(result.entry, spec=spec), result.notes
