@@ -91,12 +91,31 @@ def write_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]], metadata: M
     Raises:
         DetectorError: The place cannot be written to.
     """
-    from safetensors.numpy import save
-
-    # Not ascontiguousarray: it makes a scalar a vector.
-    content = save({name: np.require(array, requirements="C") for name, array in arrays.items()}, dict(metadata))
+    entries: dict[str, TensorEntry] = {}
+    position = 0
+    for name, array in sorted(arrays.items(), key=lambda item: (-item[1].itemsize, item[0])):  # so each is aligned
+        entries[name] = TensorEntry(_dtype_name(name, array), array.shape, position, position + array.nbytes)
+        position += array.nbytes
     with atomic_file(path) as file:
-        file.write(content)
+        file.write(_header_bytes(entries, metadata))
+        for name in entries:  # one after the other: the file is never held as a whole
+            file.write(np.require(arrays[name], requirements="C").reshape(-1).view(np.uint8).data)
+
+
+def _dtype_name(name: str, array: npt.NDArray[Any]) -> str:
+    known = {np.dtype(dtype): title for title, dtype in _NUMPY.items() if title != "BF16"}
+    if array.dtype not in known:
+        raise DetectorError(f"Tensor {name[:60]!r} of {array.dtype} numbers cannot be written.")
+    return known[array.dtype]
+
+
+def _header_bytes(entries: Mapping[str, TensorEntry], metadata: Mapping[str, str]) -> bytes:
+    content: dict[str, Any] = {"__metadata__": dict(metadata)}
+    for name, e in entries.items():
+        content[name] = {"dtype": e.dtype, "shape": list(e.shape), "data_offsets": [e.begin, e.end]}
+    text = json.dumps(content).encode()
+    text += b" " * (-len(text) % 8)  # tensors begin at a multiple of eight
+    return len(text).to_bytes(8, "little") + text
 
 
 def replace_metadata(path: Path, metadata: Mapping[str, str]) -> None:
@@ -107,15 +126,9 @@ def replace_metadata(path: Path, metadata: Mapping[str, str]) -> None:
     """
     with _opened(path) as old:
         header = _header(old, path)
-        entries = {
-            name: {"dtype": e.dtype, "shape": list(e.shape), "data_offsets": [e.begin, e.end]}
-            for name, e in header.tensors.items()
-        }
-        text = json.dumps({"__metadata__": dict(metadata), **entries}).encode()
-        text += b" " * (-len(text) % 8)  # tensors begin at a multiple of eight
         old.seek(header.data_start)
         with atomic_file(path) as new:
-            new.write(len(text).to_bytes(8, "little") + text)
+            new.write(_header_bytes(header.tensors, metadata))
             shutil.copyfileobj(old, new, 1 << 20)
             if sys.platform == "win32":
                 old.close()  # an open file cannot be replaced there

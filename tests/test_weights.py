@@ -42,6 +42,33 @@ def test_a_model_comes_back_as_it_was(tmp_path: Path) -> None:
     assert [p.name for p in path.parent.iterdir()] == ["m.safetensors"]
 
 
+def test_the_authors_of_the_format_read_what_is_written(tmp_path: Path) -> None:
+    from safetensors import safe_open
+    from safetensors.numpy import load_file
+
+    arrays = {
+        "scalar": np.array(3, np.int64),
+        "none": np.empty((2, 0, 3), np.float32),
+        "turned": np.arange(12, dtype=np.float32).reshape(3, 4).T,
+        "half": np.arange(3, dtype=np.float16),
+        "bytes": np.arange(5, dtype=np.uint8),
+        "double": np.linspace(0, 1, 7),
+    }
+    path = tmp_path / "m.safetensors"
+    write_arrays(path, arrays, {"a": "ä b", "c": ""})
+    theirs = load_file(path)
+    for found in (theirs, read_arrays(path)):
+        assert found.keys() == arrays.keys()
+        for name, array in arrays.items():
+            assert found[name].dtype == array.dtype
+            np.testing.assert_array_equal(found[name], array, strict=True)
+    with safe_open(path, "np") as file:  # type: ignore[no-untyped-call]  # without annotations
+        assert file.metadata() == {"a": "ä b", "c": ""}
+    assert read_header(path).data_start % 8 == 0
+    with pytest.raises(DetectorError, match="'flags' of bool numbers cannot be written"):
+        write_arrays(path, {"flags": np.ones(2, bool)}, {})
+
+
 def test_half_precision_arrives_as_float32(tmp_path: Path) -> None:
     from safetensors.torch import save_file
 
