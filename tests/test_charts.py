@@ -268,6 +268,14 @@ def test_a_long_curve_is_thinned_to_its_pixels_and_keeps_its_extremes() -> None:
     assert (run[0], run[-1]) == (tuple(points[0]), tuple(points[-1]))
 
 
+@given(st.floats(100, 1000), st.floats(10, 1000))
+def test_a_line_along_the_end_of_an_axis_is_seen(width: float, height: float) -> None:
+    """Found on a curve of precision 1: rounding put it 1e-14 px outside."""
+    axis = Axis(low=0, high=1)
+    drawing = layout(LineChart("", (Series.of("", [0, 1], [1, 1]),), axis, axis, width=width, plot_height=height))
+    assert [item for item in drawing.items if isinstance(item, Stroke) and item.role == "s0"]
+
+
 coordinates = st.one_of(st.floats(-50, 150), st.just(math.nan))
 
 

@@ -5,7 +5,7 @@ page += svg_element(drawing)            # in a page that has svg_style()
 write_whole(path, png_bytes(drawing))   # or svg_file(drawing).encode()
 """
 
-from app.core.charts.describe import Axis, Bar, BarChart, Chart, LineChart, Series
+from app.core.charts.describe import Axis, Bar, BarChart, Chart, LineChart, Series, Weight
 from app.core.charts.drawing import Drawing
 from app.core.charts.grid import in_grid
 from app.core.charts.layout import layout
@@ -20,6 +20,7 @@ __all__ = [
     "Drawing",
     "LineChart",
     "Series",
+    "Weight",
     "in_grid",
     "layout",
     "png_bytes",

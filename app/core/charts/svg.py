@@ -39,7 +39,7 @@ def _element(drawing: Drawing, style: str, before: Iterable[Item]) -> str:
     width, height = _number(drawing.width), _number(drawing.height)
     body = "".join(_item(item) for item in (*before, *drawing.items))
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" role="img" aria-label="{_clean(drawing.summary)}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" role="img" aria-label="{escaped(drawing.summary)}" '
         f'viewBox="0 0 {width} {height}" width="{width}" height="{height}" font-family="{escape(FONTS)}">'
         f"{style}{body}</svg>"
     )
@@ -69,9 +69,9 @@ def _item(item: Item) -> str:
 def _text(item: Text) -> str:
     anchor = f' text-anchor="{item.anchor}"' if item.anchor != "start" else ""
     bold = ' font-weight="600"' if item.bold else ""
-    whole = f"<title>{_clean(item.full)}</title>" if item.full else ""
+    whole = f"<title>{escaped(item.full)}</title>" if item.full else ""
     place = f'x="{_number(item.x)}" y="{_number(item.y)}" font-size="{_number(item.size)}"'
-    return f"<text {place}{anchor}{bold} {_fill(item.role)}>{_clean(item.text)}{whole}</text>"
+    return f"<text {place}{anchor}{bold} {_fill(item.role)}>{escaped(item.text)}{whole}</text>"
 
 
 def _stroke(item: Stroke) -> str:
@@ -89,7 +89,7 @@ def _stroke(item: Stroke) -> str:
 def _named(tag: str, attributes: str, name: str) -> str:
     if not name:
         return f"<{tag} {attributes}/>"
-    return f"<{tag} {attributes}><title>{_clean(name)}</title></{tag}>"
+    return f"<{tag} {attributes}><title>{escaped(name)}</title></{tag}>"
 
 
 def _fill(role: str) -> str:
@@ -109,6 +109,6 @@ def _number(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".")
 
 
-def _clean(text: str) -> str:
+def escaped(text: str) -> str:
     """Escaped, and without what XML does not allow even escaped (controls, halves of surrogate pairs)."""
     return escape("".join(c if c.isprintable() or c == " " else " " for c in text))

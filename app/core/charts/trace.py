@@ -19,6 +19,9 @@ Frame = tuple[float, float, float, float]
 """x1, y1, x2, y2 of the area between the axes, px."""
 
 
+_HAIR = 1e-6
+
+
 def visible_runs(points: Floats, frame: Frame, columns_per_px: float = 2.0) -> list[tuple[Point, ...]]:
     """The pieces of a line that lie within ``frame``.
 
@@ -31,9 +34,17 @@ def visible_runs(points: Floats, frame: Frame, columns_per_px: float = 2.0) -> l
         Lines of one point (where it stands alone) or more.
     """
     runs: list[tuple[Point, ...]] = []
-    for run in _finite_runs(points):
+    for run in _finite_runs(_snapped(points, frame)):
         runs.extend(_cut(_thinned(run, columns_per_px), frame))
     return runs
+
+
+def _snapped(points: Floats, frame: Frame) -> Floats:
+    """Points that rounding put a hair outside of an edge lie on it: a line along the edge is seen."""
+    snapped = points.copy()
+    for axis, edge in ((0, frame[0]), (1, frame[1]), (0, frame[2]), (1, frame[3])):
+        snapped[np.abs(points[:, axis] - edge) < _HAIR, axis] = edge
+    return snapped
 
 
 def _finite_runs(points: Floats) -> Iterator[Floats]:
