@@ -11,6 +11,7 @@ weights alone; what is stated is the licence of the project that gives them out,
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from detector.config import (
     MOBILENET320,
@@ -35,6 +36,8 @@ _ULTRAFACE = "https://github.com/Linzaer/Ultra-Light-Fast-Generic-Face-Detector-
 _TORCHVISION_LOG_SIZE = math.log(1000 / 16)
 
 _VGG_INPUT_300 = InputSpec(height=300, width=300)
+# Its mean is stated on the 0..1 scale, in five digits.
+_TORCHVISION_INPUT_300 = replace(_VGG_INPUT_300, mean=(0.48235 * 255, 0.45882 * 255, 0.40784 * 255))
 # lufficc sends every box of a class into suppression; more than these never score above the floor.
 _LUFFICC_RULE = PostprocessSpec(top_k=10_000, max_detections=100)
 _MIB = 1 << 20
@@ -95,7 +98,7 @@ MODELS: dict[str, ModelSpec] = {
             name="ssd300-vgg16-coco",
             architecture="ssd-vgg16",
             labels=COCO80,
-            input=_VGG_INPUT_300,
+            input=_TORCHVISION_INPUT_300,
             config=SSD300_TORCHVISION,
             postprocess=PostprocessSpec(clip=True, max_log_size=_TORCHVISION_LOG_SIZE),
             title="80 everyday objects, SSD300 VGG-16",

@@ -122,6 +122,9 @@ def renamed(
             faults.append(f"{theirs} {list(shape)} is missing")
         elif tuple(state[theirs].shape) != shape:
             faults.append(f"{theirs} is {list(state[theirs].shape)} instead of {list(shape)}")
+        elif not state[theirs].is_floating_point() and not theirs.endswith(".num_batches_tracked"):
+            kind = str(state[theirs].dtype).removeprefix("torch.")
+            faults.append(f"{theirs} holds {kind} instead of floating point numbers")
     expected = {names[ours] for ours in shapes}
     faults += [f"{name[:80]} {list(state[name].shape)} is unexpected" for name in state if name not in expected]
     if faults:

@@ -51,7 +51,13 @@ def ssdlite_twins(seed: int) -> tuple[torchvision_ssd.SSD, nn.Module]:
     """torchvision's and our SSDLite320 with the same random weights and batch statistics."""
     torch.manual_seed(seed)
     theirs = ssdlite320_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=91).eval()
-    for module in theirs.modules():
+    randomise(theirs)
+    return theirs, _load(SSDLITE_SPEC, theirs, _ssdlite_names())
+
+
+def randomise(network: nn.Module) -> None:
+    """Weights and batch statistics that let a picture through every layer."""
+    for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
         if isinstance(module, nn.BatchNorm2d):
@@ -61,7 +67,6 @@ def ssdlite_twins(seed: int) -> tuple[torchvision_ssd.SSD, nn.Module]:
             assert module.running_var is not None
             nn.init.normal_(module.running_mean, std=0.1)
             nn.init.uniform_(module.running_var, 0.5, 1.5)
-    return theirs, _load(SSDLITE_SPEC, theirs, _ssdlite_names())
 
 
 def _load(spec: ModelSpec, theirs: nn.Module, names: dict[str, str]) -> nn.Module:
