@@ -18,8 +18,12 @@ from app.core.frames import Frame, ImageBGR, SourceInfo
 from app.core.sources.base import IMAGE_SUFFIXES, frame_from_bgr
 
 
-def read_image(path: Path) -> ImageBGR:
-    """UInt8[H, W, 3], upright.
+def read_image(path: Path, upright: bool = True) -> ImageBGR:
+    """UInt8[H, W, 3].
+
+    Args:
+        path: The file.
+        upright: Turned by its EXIF tag; False for the pixels as they are stored.
 
     Raises:
         AppError: Not there, not readable, or no picture OpenCV knows.
@@ -29,7 +33,8 @@ def read_image(path: Path) -> ImageBGR:
     except OSError as error:
         raise AppError(f"{path.name} cannot be read: {error.strerror}.", f"Looked for {path}.") from error
     try:
-        image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
+        flags = cv2.IMREAD_COLOR if upright else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), flags) if content else None
     except cv2.error:  # a picture of absurd size
         image = None
     if image is None:
