@@ -24,6 +24,7 @@ Watch a camera or a video through an SSD detector, live, and export what it saw.
   ssd-viewer [SOURCE] [--camera N|NAME]   the window: video, image, folder of images, http(s):// or rtsp:// stream
   ssd-viewer detect IMAGE...              images to detections, and annotated copies
   ssd-viewer annotate VIDEO...            video to annotated video and data
+  ssd-viewer evaluate                     accuracy of a model, or of detections that exist already
   ssd-viewer cameras                      names and stable ids of the cameras
   ssd-viewer models [list|info|import|remove]
                                           the model shelf
@@ -147,6 +148,12 @@ def _detect(parser: argparse.ArgumentParser) -> Run:
     return detect.prepare(parser)
 
 
+def _evaluate(parser: argparse.ArgumentParser) -> Run:
+    from app.cli import evaluate
+
+    return evaluate.prepare(parser)
+
+
 def _models(parser: argparse.ArgumentParser) -> Run:
     from app.cli import models
 
@@ -164,6 +171,7 @@ COMMANDS: dict[str, Callable[[argparse.ArgumentParser], Run]] = {
     "annotate": _annotate,
     "cameras": _cameras,
     "detect": _detect,
+    "evaluate": _evaluate,
     "models": _models,
     "self-test": _self_test,
 }

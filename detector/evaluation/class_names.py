@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 import numpy as np
 
@@ -62,23 +63,32 @@ def match_names(
         DetectorError: A name in ``renames`` is unknown, or no class matches at all.
     """
     places = {key(name): index for index, name in reversed(list(enumerate(data)))}
-    wanted = {_known(name, own, owner): _known(to, data, "The data") for name, to in renames.items()}
+    chosen = known_names(list(renames), own, owner)
+    wanted = dict(zip(chosen, known_names(list(renames.values()), data, "The data"), strict=True))
     ids = np.array([_place(name, places, wanted, data) for name in own], np.int32)
     if not np.any(ids >= 0):
         raise DetectorError(
             f"{owner} and the data have no class in common.",
-            f'{owner} knows {_listed(own)}; the data {_listed(data)}. Join them with --map "OWN=DATA".',
+            f"{owner}: {_listed(own)}. The data: {_listed(data)}. Join them with --map OWN=DATA.",
         )
     return Matched(ids, tuple(_unmatched(own, data, ids, owner)))
 
 
-def _known(name: str, names: Sequence[str], owner: str) -> str:
-    for known in names:
-        if name == known or key(name) == key(known):
-            return known
-    close = difflib.get_close_matches(name, names, n=1)
+def known_names(names: Sequence[str], known: Sequence[str], owner: str) -> list[str]:
+    """Each name as it is spelled in ``known``.
+
+    Raises:
+        DetectorError: ``owner`` has no such class; says which may be meant.
+    """
+    spelling = {key(name): name for name in reversed(known)}
+    return [name if name in known else spelling.get(key(name)) or _unknown(name, known, owner) for name in names]
+
+
+def _unknown(name: str, known: Sequence[str], owner: str) -> NoReturn:
+    close = difflib.get_close_matches(name, known, n=1)
     meant = f"Did you mean {close[0]}? " if close else ""
-    raise DetectorError(f"{owner} knows no class {name!r}.", f"{meant}It knows {_listed(names)}.")
+    verb = "know" if owner.endswith("s") else "knows"
+    raise DetectorError(f"{owner} {verb} no class {name!r}.", f"{meant}Known: {_listed(known)}.")
 
 
 def _place(name: str, places: Mapping[str, int], wanted: Mapping[str, str], data: Sequence[str]) -> int:
@@ -94,11 +104,14 @@ def _unmatched(own: Sequence[str], data: Sequence[str], ids: Ids, owner: str) ->
     notes = []
     strangers = [name for name, index in zip(own, ids, strict=True) if index < 0]
     if strangers:
-        notes.append(f"{owner} knows {_listed(strangers)}, which the data does not have: not counted.")
+        notes.append(f"Classes of {owner.lower()} that are not in the data, not counted: {_listed(strangers)}.")
     found = set(ids.tolist())
     unknown = [name for index, name in enumerate(data) if index not in found]
     if unknown:
-        notes.append(f"{owner} does not know {_listed(unknown)}: their score is 0.")
+        notes.append(
+            f"Classes of the data that are not among those of {owner.lower()}, score 0: {_listed(unknown)}. "
+            "Leave them out of the mean with --classes."
+        )
     return notes
 
 

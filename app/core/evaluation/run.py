@@ -1,0 +1,224 @@
+"""Runs a model over the images of a data set. Called on the thread that owns the detector.
+
+``ssdv-evaluate-read`` decodes images ahead; the calling thread runs the network and collects what is found. Images
+that are missing or damaged are left out of the measurement, and named.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from app.core.channels import Channel, Closed
+from app.core.errors import AppError
+from app.core.frames import ImageBGR
+from app.core.sources.images import read_image
+from app.core.workers import Worker
+from detector.detections import DetectionFilter, Detections
+from detector.evaluation.class_names import match_names
+from detector.evaluation.found import Found, make_found
+from detector.evaluation.remarks import Remarks
+from detector.evaluation.results import DataSet, Floats, Ids, ImageTruth
+from detector.runtime.base import Detector
+
+_BATCH_ON_GPU = 8  # CPU engines run a batch one by one anyway
+_AHEAD = 16
+_JOIN_S = 10.0
+
+
+class EvaluationCancelledError(AppError):
+    """Somebody asked to stop."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ModelRun:
+    """What a model found.
+
+    Attributes:
+        data: The images that were looked at.
+        found: All detections in them.
+        seconds: From the first image to the last.
+        notes: What the reader of the score should know.
+    """
+
+    data: DataSet
+    found: Found
+    seconds: float
+    notes: tuple[str, ...]
+
+
+def run_model(
+    detector: Detector,
+    data: DataSet,
+    wanted: DetectionFilter | None = None,
+    renames: Mapping[str, str] | None = None,
+    on_progress: Callable[[int, int], None] = lambda _done, _total: None,
+    stop: threading.Event | None = None,
+) -> ModelRun:
+    """Detect in every image of ``data``.
+
+    Args:
+        detector: Open, owned by the calling thread.
+        data: What to look at.
+        wanted: Which detections count; None for the rule the model was evaluated with, down to its low floor score.
+        renames: From class names of the model to those of the data.
+        on_progress: Told (images done, images in all) after every batch.
+        stop: Set from anywhere to give up.
+
+    Raises:
+        EvaluationCancelledError: ``stop`` was set.
+        AppError: None of the images is here.
+        DetectorError: The model and the data have no class in common, or the model fails.
+    """
+    matched = match_names(detector.spec.labels, data.labels, renames or {})
+    here = [image for image in data.images if image.path is not None]
+    if not here:
+        raise AppError(f"None of the {len(data.images)} images is on this computer.", _where(data))
+    run = _Run(detector, matched.ids, wanted, stop or threading.Event())
+    run.over(here, on_progress)
+    if not run.seen:
+        raise AppError(f"None of the {len(here)} images can be read.", " ".join(run.remarks.lines()[:1]))
+    notes = [*matched.notes, *run.remarks.lines()]
+    if len(run.seen) < len(data.images):
+        notes.append(f"Measured on {len(run.seen)} of {len(data.images)} images, those that are here and can be read.")
+    return ModelRun(replace(data, images=tuple(run.seen)), run.found(), run.seconds, tuple(notes))
+
+
+def _where(data: DataSet) -> str:
+    if data.kind == "voc":
+        return "They belong into JPEGImages, beside Annotations."
+    return f"They belong into a folder named {data.split or 'images'}, beside the annotations or above them."
+
+
+class _Run:
+    """One pass over the images."""
+
+    def __init__(self, detector: Detector, ids: Ids, wanted: DetectionFilter | None, stop: threading.Event) -> None:
+        self.seen: list[ImageTruth] = []
+        self.seconds = 0.0
+        self.remarks = Remarks()
+        self._detector = detector
+        self._ids = ids
+        self._wanted = wanted
+        self._stop = stop
+        self._boxes: list[Floats] = []
+        self._scores: list[Floats] = []
+        self._classes: list[Ids] = []
+
+    def over(self, images: list[ImageTruth], on_progress: Callable[[int, int], None]) -> None:
+        """Read ahead, detect, collect."""
+        channel: Channel[_Loaded] = Channel(_AHEAD)
+        reader = Worker("evaluate-read", lambda stopping: _read(images, channel, stopping), channel.fail)
+        size = _BATCH_ON_GPU if "cuda" in self._detector.engine or "mps" in self._detector.engine else 1
+        begun = time.monotonic()
+        reader.start()
+        try:
+            for done, batch in _batches(channel, size):
+                if self._stop.is_set():
+                    raise EvaluationCancelledError("The evaluation was stopped.")
+                self._detect(batch)
+                on_progress(done, len(images))
+        finally:
+            reader.stop()
+            channel.close()
+            reader.join(_JOIN_S)
+        self.seconds = time.monotonic() - begun
+
+    def _detect(self, batch: list[_Loaded]) -> None:
+        for loaded in batch:
+            if loaded.problem:
+                self.remarks.add("image cannot be used", "images cannot be used", loaded.problem)
+            elif loaded.resized:
+                self.remarks.add(
+                    "image has another size than annotated; its boxes may not fit",
+                    "images have another size than annotated; their boxes may not fit",
+                    loaded.truth.file_name,
+                )
+        usable = [(loaded.truth, loaded.image) for loaded in batch if loaded.image is not None]
+        results = self._detector.detect_batch([image for _, image in usable], self._wanted) if usable else []
+        for (truth, _), found in zip(usable, results, strict=True):
+            self.seen.append(truth)
+            self._collect(found)
+
+    def _collect(self, found: Detections) -> None:
+        """Keep what is of a class that the data has."""
+        class_ids = self._ids[found.class_ids]
+        kept = class_ids >= 0
+        self._boxes.append(found.boxes_xyxy[kept].astype(np.float64))
+        self._scores.append(found.scores[kept].astype(np.float64))
+        self._classes.append(class_ids[kept])
+
+    def found(self) -> Found:
+        """Everything collected."""
+        images = np.repeat(np.arange(len(self._scores)), [len(scores) for scores in self._scores])
+        return make_found(
+            images, np.concatenate(self._classes), np.concatenate(self._scores), np.concatenate(self._boxes)
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Loaded:
+    """An image on its way to the network; None, with the problem, where it cannot be read."""
+
+    truth: ImageTruth
+    image: ImageBGR | None
+    problem: str = ""
+    resized: bool = False
+
+
+def _read(images: list[ImageTruth], channel: Channel[_Loaded], stopping: threading.Event) -> None:
+    try:
+        for truth in images:
+            if stopping.is_set():
+                return
+            channel.put(_load(truth))
+    except Closed:
+        return  # nobody wants more
+    channel.close()
+
+
+def _load(truth: ImageTruth) -> _Loaded:
+    assert truth.path is not None, "images that are not here are never asked for"
+    try:
+        image = read_as_annotated(truth.path, truth.width, truth.height)
+    except AppError as error:
+        return _Loaded(truth, None, error.message.rstrip("."))
+    stated = truth.width > 0 and truth.height > 0
+    return _Loaded(truth, image, resized=stated and image.shape[:2] != (truth.height, truth.width))
+
+
+def read_as_annotated(path: Path, width: int, height: int) -> ImageBGR:
+    """An image the way round that its annotation means: boxes may have been drawn before or after it was turned.
+
+    Args:
+        path: The file.
+        width: As annotated, pixels; 0 for not stated.
+        height: As annotated.
+
+    Raises:
+        AppError: It cannot be read.
+    """
+    image = read_image(path)
+    if image.shape[:2] == (width, height) and width != height:
+        stored = read_image(path, upright=False)
+        return stored if stored.shape[:2] == (height, width) else image
+    return image
+
+
+def _batches(channel: Channel[_Loaded], size: int) -> Iterator[tuple[int, list[_Loaded]]]:
+    """How many images have come so far, and the last ``size`` of them."""
+    batch: list[_Loaded] = []
+    done = 0
+    for loaded in channel:
+        batch.append(loaded)
+        done += 1
+        if len(batch) == size:
+            yield done, batch
+            batch = []
+    if batch:
+        yield done, batch
