@@ -298,7 +298,7 @@ def test_a_layout_cannot_be_chosen(tmp_path: Path, mobile: tuple[Node, Weights])
 
 @pytest.mark.parametrize(
     ("layers", "message"),
-    [(("conv1_1", "conv5_3", "fc7"), "base network only"), (("conv1", "ip1"), "no SSD known here: .* conv1, ip1")],
+    [(("conv1_1", "conv5_3", "fc7"), "base network only"), (("conv1", "ip1"), "no SSD known here: .* 'conv1', 'ip1'")],
 )
 def test_another_network_is_named(tmp_path: Path, layers: tuple[str, ...], message: str) -> None:
     net = {"layer": [{"name": [name]} for name in layers]}

@@ -202,7 +202,7 @@ def _as_prepared(usual: InputSpec, net: CaffeNet, notes: list[str]) -> InputSpec
 def _refuse(net: CaffeNet, source: SourceFile) -> NoReturn:
     if "conv5_3" in net.layers:
         refuse_base_network({}, source, Overrides())
-    some = ", ".join(name[:40] for name in list(net.layers)[:3])
+    some = ", ".join(repr(name[:40]) for name in list(net.layers)[:3])
     raise DetectorError(
         f"{source.name} is no SSD known here: it has layers like {some}.",
         "SSD300 and SSD512 on VGG-16 and MobileNet-SSD can be imported from Caffe.",

@@ -1,0 +1,64 @@
+"""Readers of untrusted files against damaged ones: a short run of what ``python -m tools.fuzz`` does at length."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from detector.errors import DetectorError
+from tools.fuzz.mutations import damage
+from tools.fuzz.run import Report, Target, run, save_findings
+from tools.fuzz.targets import TARGETS
+
+INPUTS = {"caffe-import": 100}
+
+
+@pytest.mark.parametrize("name", sorted(TARGETS))
+def test_every_damaged_file_gives_a_result_or_one_line(name: str, tmp_path: Path) -> None:
+    report = run(TARGETS[name](), INPUTS.get(name, 600), seed=1, folder=tmp_path, slow_s=60)
+    assert report.findings == {}
+    assert report.refused > 50
+
+
+@pytest.mark.parametrize("name", sorted(set(TARGETS) - {"caffe-import"}))
+def test_whole_files_are_read(name: str, tmp_path: Path) -> None:
+    target = TARGETS[name]()
+    whole = Target(target.suffix, target.read, target.seeds, (lambda content, _random: content,))
+    assert run(whole, 20, seed=0, folder=tmp_path, slow_s=60).accepted == 20
+
+
+def faulty(path: Path) -> None:
+    content = path.read_bytes()
+    if content.startswith(b"A"):
+        raise DetectorError("plain")
+    if content.startswith(b"B"):
+        raise DetectorError("two\nlines")
+    if content.startswith(b"C"):
+        raise KeyError("c")
+    if content.startswith(b"D"):
+        time.sleep(0.02)
+
+
+def test_what_goes_wrong_is_found_and_kept(tmp_path: Path) -> None:
+    target = Target(".x", faulty, (b"A", b"B", b"C", b"D", b"E"), (lambda content, _random: content,))
+    report = run(target, 60, seed=0, folder=tmp_path, slow_s=0.01)
+    assert report.refused > 0
+    assert report.accepted > 0
+    kinds = {content: fault.split(" ")[0] for fault, content in report.findings.items()}
+    assert {b"B": "a", b"C": "KeyError", b"D": "took"}.items() <= kinds.items()
+    lines = save_findings(report, tmp_path / "found", ".x")
+    assert {path.read_bytes() for path in (tmp_path / "found").iterdir()} == set(kinds)
+    assert all(".x: " in line for line in lines)
+    assert save_findings(Report(), tmp_path / "none", ".x") == []
+    assert not (tmp_path / "none").exists()
+
+
+def test_damage_is_the_same_for_the_same_seed_and_other_for_another() -> None:
+    content = bytes(range(200))
+    inputs = [damage(content, Random(seed)) for seed in range(50)]
+    assert inputs == [damage(content, Random(seed)) for seed in range(50)]
+    assert len(set(inputs)) > 45
+    assert damage(b"", Random(0)) is not None

@@ -1,0 +1,1 @@
+"""Feeding readers of untrusted files with damaged ones: every input must give a result or one plain line."""

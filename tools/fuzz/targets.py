@@ -1,0 +1,111 @@
+"""The readers of untrusted files, each with small valid files to damage. Needs the test suite's writers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+
+from detector.importers.base import Overrides, SourceFile
+from detector.importers.caffe import import_caffemodel
+from detector.importers.caffe_file import read_caffemodel
+from detector.registry import MODELS
+from detector.safetensors_file import Arrays, read_arrays, write_arrays
+from detector.spec_json import spec_to_json
+from detector.weights import METADATA_KEY, load_spec
+from tests.support.caffe_nets import mobilenet_ssd, vgg_ssd
+from tests.support.caffe_writer import Style, caffemodel
+from tests.support.prototxt import Node
+from tools.fuzz.mutations import Damage, damage, damage_fields
+from tools.fuzz.run import Target
+
+_JSON_WORDS = (
+    b'"', b"{", b"}", b"[", b"]", b",", b":", b"null", b"true", b"-1", b"1e999", b"NaN", b"0.5", b"[[[[[[[[",
+    b"\\u0000", b"\\ud800", b'"F32"', b'"BF16"', b'"shape"', b'"dtype"', b'"data_offsets"', b'"__metadata__"',
+    b"18446744073709551616",
+)  # fmt: skip
+
+
+def _caffe_files() -> tuple[bytes, ...]:
+    """Networks of the right layers with weights of a few bytes, in every way of storing them."""
+    vgg = vgg_ssd(300, 21, (30, 60, 111, 162, 213, 264, 315))
+    mobile = mobilenet_ssd(21, merged=False)
+    files = []
+    ways: tuple[tuple[Node, Style], ...] = ((vgg, "new"), (vgg, "legacy"), (mobile, "unpacked"), (mobile, "double"))
+    for net, style in ways:
+        some = {
+            **net,
+            "layer": [layer for layer in net["layer"] if layer["type"][0] not in ("ReLU", "Permute", "Flatten")],
+        }
+        weights = {
+            layer["name"][0]: [torch.ones(2, 1, 1, 1), torch.ones(2)]
+            for layer in some["layer"]
+            if layer["type"][0] in ("Convolution", "Normalize")
+        }
+        weights["conv4_3_norm_mbox_conf"] = [torch.ones(84, 1, 1, 1), torch.ones(84)]
+        files.append(caffemodel(some, weights, style))
+    return tuple(files)
+
+
+def _caffemodel() -> Target:
+    return Target(".caffemodel", read_caffemodel, _caffe_files(), (damage, damage_fields))
+
+
+def _caffe_import() -> Target:
+    def read(path: Path) -> object:
+        return import_caffemodel(path, SourceFile(path.name, "0" * 64), Overrides())
+
+    return Target(".caffemodel", read, _caffe_files(), (damage_fields,))
+
+
+def _safetensors() -> Target:
+    arrays: Arrays = {
+        "a": np.arange(6, dtype=np.float32).reshape(2, 3),
+        "b.weight": np.ones(4, np.float16),
+        "c": np.array(3, np.int64),
+    }
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "x"
+        write_arrays(path, arrays, {METADATA_KEY: spec_to_json(MODELS["ultraface-rfb-320"])})
+        described = path.read_bytes()
+        write_arrays(path, arrays, {})
+        bare = path.read_bytes()
+
+    def read(path: Path) -> object:
+        found = read_arrays(path)
+        return load_spec(path) if len(found) == len(arrays) and b"format" in path.read_bytes() else None
+
+    raw: Damage = partial(damage, words=_JSON_WORDS)
+    return Target(".safetensors", read, (described, bare), (raw, _damage_header, _damage_spec))
+
+
+def _damage_header(content: bytes, random: Random) -> bytes:
+    """Faults in the header only, its length right again."""
+    length = int.from_bytes(content[:8], "little")
+    header = damage(content[8 : 8 + length], random, _JSON_WORDS)
+    return len(header).to_bytes(8, "little") + header + content[8 + length :]
+
+
+def _damage_spec(content: bytes, random: Random) -> bytes:
+    """Faults in the description inside the header, everything around it right."""
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    text = header.get("__metadata__", {}).get(METADATA_KEY, "{}").encode()
+    text = damage(text, random, _JSON_WORDS).decode("utf-8", errors="replace")
+    header["__metadata__"] = {METADATA_KEY: text}
+    changed = json.dumps(header).encode()
+    return len(changed).to_bytes(8, "little") + changed + content[8 + length :]
+
+
+TARGETS: dict[str, Callable[[], Target]] = {
+    "caffemodel": _caffemodel,
+    "caffe-import": _caffe_import,
+    "safetensors": _safetensors,
+}
+"""By the name the command takes."""
