@@ -17,9 +17,9 @@ from app.core.charts.svg import escaped
 from app.core.charts.text import fit, text_width
 from app.core.errors import AppError
 from app.core.evaluation.mistakes import Mistake
+from app.core.evaluation.run import read_as_annotated
 from app.core.frames import ImageBGR
 from app.core.overlay import Rect, shown_score
-from app.core.sources.images import read_image
 from detector.evaluation.results import Floats, ImageOutcome, ImageTruth
 
 WIDTH, HEIGHT = 336, 252
@@ -36,19 +36,34 @@ _TAG = 17.0
 
 @dataclass(frozen=True, slots=True)
 class _Tile:
-    """A part of an image, shown ``scale`` times its size."""
+    """A part of an image, shown ``scale`` times its size in the middle of a picture.
 
-    x: float
-    y: float
-    width: float
-    height: float
+    Attributes:
+        x: Of the part, in whole pixels of the image.
+        y: Likewise.
+        width: Of the part, image pixels.
+        height: Likewise.
+        scale: CSS px per image pixel.
+    """
+
+    x: int
+    y: int
+    width: int
+    height: int
     scale: float
+
+    @property
+    def frame(self) -> Rect:
+        """Where it lies in the picture, px: pictures are of one shape, and images are not."""
+        width, height = self.width * self.scale, self.height * self.scale
+        return (WIDTH - width) / 2, (HEIGHT - height) / 2, (WIDTH + width) / 2, (HEIGHT + height) / 2
 
     def rect(self, box: Floats) -> Rect:
         """A box in image pixels, in px of the picture, kept within a hair of it."""
-        x1, y1, x2, y2 = ((box - (self.x, self.y, self.x, self.y)) * self.scale).tolist()
-        right, bottom = self.width * self.scale, self.height * self.scale
-        return max(x1, 1.5), max(y1, 1.5), min(x2, right - 1.5), min(y2, bottom - 1.5)
+        left, top, right, bottom = self.frame
+        placed = (box - (self.x, self.y, self.x, self.y)) * self.scale + (left, top, left, top)
+        x1, y1, x2, y2 = placed.tolist()
+        return max(x1, left + 1.5), max(y1, top + 1.5), min(x2, right - 1.5), min(y2, bottom - 1.5)
 
 
 def open_image(truth: ImageTruth) -> ImageBGR:
@@ -59,7 +74,7 @@ def open_image(truth: ImageTruth) -> ImageBGR:
     """
     if truth.path is None:
         raise AppError(f"The image {truth.image_id} is not here.")
-    image = read_image(_of_sane_size(truth.path))
+    image = read_as_annotated(_of_sane_size(truth.path), truth.width, truth.height)
     height, width = image.shape[:2]
     if truth.width and truth.height and (width, height) != (truth.width, truth.height):
         stated = f"{truth.width}x{truth.height}"
@@ -92,17 +107,17 @@ def picture_of(mistake: Mistake, outcome: ImageOutcome, labels: Sequence[str], i
     if mistake.truth >= 0:
         rect = tile.rect(outcome.truth.boxes_xyxy[mistake.truth])
         name = labels[outcome.truth.class_ids[mistake.truth]]
-        shapes += [_outline(rect, "truth"), _tag(rect, name, "truth", tile, tags, below=True)]
+        shapes += [_outline(rect, "truth"), _tag(rect, name, "truth", tags, below=True)]
     if mistake.found >= 0:
         rect = tile.rect(outcome.found.boxes_xyxy[mistake.found])
         name = labels[outcome.found.class_ids[mistake.found]]
         words = f"{name} {shown_score(mistake.score)}"
-        shapes += [_outline(rect, "found"), _tag(rect, words, "found", tile, tags, below=False)]
-    width, height = tile.width * tile.scale, tile.height * tile.scale
+        shapes += [_outline(rect, "found"), _tag(rect, words, "found", tags, below=False)]
+    left, top, right, bottom = tile.frame
+    place = f'x="{left:.1f}" y="{top:.1f}" width="{right - left:.1f}" height="{bottom - top:.1f}"'
     return (
-        f'<svg class="crop" viewBox="0 0 {width:.1f} {height:.1f}" width="{width:.0f}" height="{height:.0f}">'
-        f'<image width="{width:.1f}" height="{height:.1f}" preserveAspectRatio="none" href="{_jpeg(image, tile)}"/>'
-        f"{''.join(shapes)}</svg>"
+        f'<svg class="crop" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" role="img">'
+        f'<image {place} preserveAspectRatio="none" href="{_jpeg(image, tile)}"/>{"".join(shapes)}</svg>'
     )
 
 
@@ -126,17 +141,15 @@ def _tile(boxes: Floats, width: int, height: int) -> _Tile:
     high = np.clip(boxes[:, 2:].max(axis=0), low + 1, (width, height))
     size = np.maximum((high - low) * (1 + 2 * _CONTEXT), _SMALLEST)
     across = max(size[0], size[1] * WIDTH / HEIGHT)
-    wanted = np.minimum((across, across * HEIGHT / WIDTH), (width, height))
-    corner = np.clip((low + high - wanted) / 2, 0, np.array((width, height)) - wanted)
-    x, y = np.floor(corner).tolist()
-    w, h = np.maximum(np.minimum(np.ceil(wanted), np.array((width, height)) - (x, y)), 1).tolist()
+    wanted = np.minimum(np.ceil((across, across * HEIGHT / WIDTH)), (width, height))
+    corner = np.clip(np.floor((low + high - wanted) / 2), 0, (width, height) - wanted)
+    x, y, w, h = (int(value) for value in (*corner, *wanted))
     return _Tile(x, y, w, h, min(WIDTH / w, HEIGHT / h))
 
 
 def _jpeg(image: ImageBGR, tile: _Tile) -> str:
     """The tile as a data URI, not larger than the screen needs, nor than it is."""
-    x, y = int(tile.x), int(tile.y)
-    part = image[y : y + int(tile.height), x : x + int(tile.width)]
+    part = image[tile.y : tile.y + tile.height, tile.x : tile.x + tile.width]
     scale = min(tile.scale * _DENSITY, 1.0)
     size = max(1, round(tile.width * scale)), max(1, round(tile.height * scale))
     small = cv2.resize(part, size, interpolation=cv2.INTER_AREA) if scale < 1.0 else part
@@ -154,15 +167,14 @@ def _outline(rect: Rect, role: str) -> str:
     return f'<rect class="halo" {place}/><rect class="{role}" {place}/>'
 
 
-def _tag(rect: Rect, words: str, role: str, tile: _Tile, taken: list[Rect], below: bool) -> str:
+def _tag(rect: Rect, words: str, role: str, taken: list[Rect], below: bool) -> str:
     """A label at the first free place around ``rect``: detections above their box, true objects below theirs."""
-    right, bottom = tile.width * tile.scale, tile.height * tile.scale
-    text = fit(words, _FONT, right - 8)
-    width = text_width(text, _FONT) + 8
-    x = min(max(rect[0] - 1, 0.0), max(right - width, 0.0))
+    text = fit(words, _FONT, WIDTH - 8, bold=True)
+    width = text_width(text, _FONT, bold=True) + 8
+    x = min(max(rect[0] - 1, 0.0), WIDTH - width)
     outside, inside = (rect[3], rect[3] - _TAG) if below else (rect[1] - _TAG, rect[1])
     other = rect[1] - _TAG if below else rect[3]
-    rows = [min(max(y, 0.0), max(bottom - _TAG, 0.0)) for y in (outside, inside, other, 0.0, bottom - _TAG)]
+    rows = [min(max(y, 0.0), HEIGHT - _TAG) for y in (outside, inside, other, 0.0, HEIGHT)]
     places = [(x, y, x + width, y + _TAG) for y in rows]
     chosen = next((place for place in places if not any(_meet(place, other) for other in taken)), places[0])
     taken.append(chosen)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from app.core.charts.svg import escaped
 from app.core.errors import AppError
@@ -13,7 +13,10 @@ from app.core.overlay import shown_score
 from detector.evaluation.results import Evaluation
 
 _HEADS: dict[Kind, tuple[str, str]] = {
-    Kind.MISSED: ("Missed", "Objects that no detection was meant for, the largest first."),
+    Kind.MISSED: (
+        "Missed",
+        "Objects that no detection shown was meant for, the largest first; of classes never detected, last.",
+    ),
     Kind.CONFUSED: ("Taken for another class", "In the right place, with the wrong name. The most confident first."),
     Kind.MISPLACED: ("Badly placed", "Of the right class, but the overlap (IoU) is below one half."),
     Kind.BACKGROUND: ("Nothing there", "No annotated object is meant. Some are objects that nobody annotated."),
@@ -37,6 +40,7 @@ class Gallery:
         self._labels = evaluation.data.labels
         self._mistakes = mistakes
         self._examples = examples
+        self._never = {n for n, each in enumerate(evaluation.result.per_class) if not each.detections}
         self._unreadable: dict[int, str] = {}
 
     def sections(self) -> Iterator[str]:
@@ -53,7 +57,8 @@ class Gallery:
             if mistakes:
                 title, words = _HEADS[kind]
                 yield f'<h3>{escaped(title)} ({len(mistakes):,})</h3><p class="quiet">{escaped(words)}</p>'
-                yield self._pictures(mistakes) if here else self._listing(mistakes)
+                telling = sorted(mistakes, key=self._is_of_class_never_detected)
+                yield self._pictures(telling) if here else self._listing(telling)
         yield notes(self._remarks())
 
     def _remarks(self) -> list[str]:
@@ -61,7 +66,12 @@ class Gallery:
         more = len(self._unreadable) - _UNREADABLE
         return [*lines, f"Not shown: {more} more images."] if more > 0 else lines
 
-    def _pictures(self, mistakes: tuple[Mistake, ...]) -> str:
+    def _is_of_class_never_detected(self, mistake: Mistake) -> bool:
+        """Such a class is most often one that the model does not know: missing it tells nothing."""
+        truth = self._outcomes[mistake.image].truth
+        return mistake.kind is Kind.MISSED and int(truth.class_ids[mistake.truth]) in self._never
+
+    def _pictures(self, mistakes: Sequence[Mistake]) -> str:
         figures: list[str] = []
         shown: dict[int, int] = {}
         for mistake in mistakes:
@@ -107,7 +117,7 @@ class Gallery:
         true = self._labels[outcome.truth.class_ids[mistake.truth]] if mistake.truth >= 0 else ""
         return escaped(shown), escaped(true)
 
-    def _listing(self, mistakes: tuple[Mistake, ...]) -> str:
+    def _listing(self, mistakes: Sequence[Mistake]) -> str:
         rows = []
         for mistake in mistakes[: self._examples]:
             outcome = self._outcomes[mistake.image]

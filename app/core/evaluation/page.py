@@ -37,14 +37,14 @@ dt{color:var(--muted)}dd{margin:0;overflow-wrap:anywhere}
 padding:.6rem 1rem;margin:1.2rem 0}.notes ul{margin:.2rem 0;padding-left:1.1rem}.notes li{overflow-wrap:anywhere}
 .wide{overflow-x:auto}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums;width:100%}
-th,td{text-align:right;padding:.32rem .7rem;border-bottom:1px solid var(--line);white-space:nowrap}
+th,td{text-align:right;padding:.32rem .55rem;border-bottom:1px solid var(--line);white-space:nowrap}
 th{font-weight:600;font-size:.82rem;color:var(--muted);vertical-align:bottom}
 th:first-child,td:first-child,td.text,th.text{text-align:left;padding-left:0}
 td:first-child{white-space:normal;overflow-wrap:anywhere;min-width:7rem}
 tbody tr:hover{background:var(--sheet)}
 th button{all:unset;cursor:pointer}th button:hover,th button:focus-visible{color:var(--ink);text-decoration:underline}
 th[aria-sort=ascending] button::after{content:" ↑"}th[aria-sort=descending] button::after{content:" ↓"}
-.bar{display:inline-block;vertical-align:middle;width:7rem;height:.62rem;margin-right:.6rem;border-radius:2px;
+.bar{display:inline-block;vertical-align:middle;width:5.5rem;height:.62rem;margin-right:.6rem;border-radius:2px;
 background:var(--line)}.bar i{display:block;height:100%;border-radius:2px;background:var(--bar)}
 .facts{width:auto}.facts td,.facts th{padding-right:1.6rem}
 .charts{display:flex;flex-wrap:wrap;gap:1.2rem 2rem;align-items:flex-start}
@@ -52,11 +52,11 @@ background:var(--line)}.bar i{display:block;height:100%;border-radius:2px;backgr
 svg.chart{max-width:100%;height:auto;display:block}
 .crops{display:grid;grid-template-columns:repeat(auto-fill,minmax(19rem,1fr));gap:1.2rem;margin-top:.9rem}
 figure{margin:0}figcaption{font-size:.84rem;margin-top:.3rem;overflow-wrap:anywhere}figcaption b{color:var(--ink)}
-.crop{display:block;width:100%;height:auto;border-radius:4px;background:var(--sheet);font:600 12px FONTS}
+.crop{display:block;width:100%;height:auto;border-radius:4px;background:#24282f;font:600 12px FONTS}
 .crop rect{fill:none;stroke-width:2.2}.crop .halo{stroke:#000;stroke-opacity:.5;stroke-width:4.4}
-.crop .truth{stroke:var(--truth)}.crop .found{stroke:var(--found);stroke-dasharray:7 4}
-.crop .other{stroke:var(--truth);stroke-width:1;stroke-opacity:.85}
-.crop .other,.crop .halo:has(+.other){stroke-dasharray:2 3}.crop .halo:has(+.other){stroke-width:2}
+.crop rect.truth{stroke:var(--truth)}.crop rect.found{stroke:var(--found);stroke-dasharray:7 4}
+.crop rect.other{stroke:var(--truth);stroke-width:1;stroke-opacity:.85}
+.crop rect.other,.crop .halo:has(+.other){stroke-dasharray:2 3}.crop .halo:has(+.other){stroke-width:2}
 .crop .tag rect{stroke:none}.crop .tag.truth rect{fill:var(--truth)}.crop .tag.found rect{fill:var(--found)}
 .crop .tag text{fill:#000}
 .key{display:inline-block;width:1.7rem;height:.8rem;vertical-align:-.08rem;margin:0 .35rem 0 .1rem;border-radius:2px}
@@ -130,10 +130,11 @@ def notes(lines: Iterable[str]) -> str:
 
 
 def table(heads: Iterable[str], rows: Iterable[Iterable[str]], kind: str) -> str:
-    """A table from finished cells (``cell``, ``number``)."""
+    """A table from finished cells (``cell``, ``number``); ``kind`` "sorted" for one that can be, or "facts"."""
     top = "".join(f"<th>{escaped(head)}</th>" for head in heads)
+    top = f"<thead><tr>{top}</tr></thead>" if top else ""
     body = "".join(f"<tr>{''.join(row)}</tr>" for row in rows)
-    return f'<div class="wide"><table class="{kind}"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
+    return f'<div class="wide"><table class="{kind}">{top}<tbody>{body}</tbody></table></div>'
 
 
 def cell(text: str, role: str = "") -> str:

@@ -76,7 +76,8 @@ def write_report(
 def _head(evaluation: Evaluation, threshold: float, when: datetime) -> Iterator[str]:
     result, data = evaluation.result, evaluation.data
     yield f"<h1>Evaluation of {escaped(evaluation.subject)}</h1>"
-    yield f'<div class="sub">on {escaped(f"{data.root.name} {data.split}")}, {when:%d %B %Y}</div>'
+    where = ", ".join(dict.fromkeys((data.root.stem, data.split)))
+    yield f'<div class="sub">on {escaped(where)}, {when:%d %B %Y}</div>'
     shown = total([counts_at(each, threshold) for each in result.per_class])
     values = [(_score(result.mean_ap), mean_name(result))]
     if isinstance(result, CocoResult):
@@ -166,12 +167,13 @@ def _numbers(evaluation: Evaluation) -> Iterator[str]:
         (cell(name), number(result.numbers.get(name, math.nan), ".4f", with_bar=True), cell(words, "text"))
         for name, words in zip(COCO_NUMBERS, _COCO_WORDS, strict=True)
     ]
-    yield table(("", "", ""), rows, "facts")
+    yield table((), rows, "facts")
 
 
 def _classes(evaluation: Evaluation, threshold: float) -> Iterator[str]:
     result = evaluation.result
-    others = [each for each in result.per_class if not each.counts]
+    others = [each for each in result.per_class if not each.counts and each.detections]
+    absent = [each.label for each in result.per_class if not each.counts and not each.detections]
     ranked = by_ap(result)
     yield "<h2>Classes</h2>"
     yield (
@@ -182,6 +184,8 @@ def _classes(evaluation: Evaluation, threshold: float) -> Iterator[str]:
     heads = ["Class", "AP", *(("AP50", "AP75") if coco else ())]
     heads += ["Objects", "Detections", "Right", "Wrong", "Missed", "Precision", "Recall", "Best F1", "at score"]
     yield table(heads, (_row(each, threshold, coco) for each in [*ranked, *others]), "sorted")
+    if absent:
+        yield f'<p class="quiet">Neither there nor detected: {escaped(", ".join(absent))}.</p>'
 
 
 def _row(each: ClassResult, threshold: float, coco: bool) -> Iterator[str]:
