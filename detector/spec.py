@@ -83,6 +83,23 @@ class WeightsFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Golden:
+    """What the network answered to a fixed picture; ``detector.golden`` takes and compares it.
+
+    Attributes:
+        boxes: Numbers of the default boxes looked at.
+        classes: Of each box the same number of classes, background 0.
+        locs: Encoded boxes, four numbers each.
+        log_scores: Logarithms of the scores, one for each of ``classes``.
+    """
+
+    boxes: tuple[int, ...]
+    classes: tuple[int, ...]
+    locs: tuple[float, ...]
+    log_scores: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ModelSpec:
     """One model of the shelf.
 
@@ -100,6 +117,7 @@ class ModelSpec:
         provenance: Where the weights come from: file, hash, recipe.
         accuracy: Measured scores by name, e.g. {"AP50 on drawn scenes": 0.93}.
         weights: Published file, where there is one.
+        golden: What it must answer to the fixed picture of the self-test; None in files written before there was one.
     """
 
     name: str
@@ -115,3 +133,4 @@ class ModelSpec:
     provenance: str = ""
     accuracy: dict[str, float] = field(default_factory=dict)
     weights: WeightsFile | None = None
+    golden: Golden | None = None

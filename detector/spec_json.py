@@ -14,10 +14,11 @@ from typing import Any, NoReturn, TypeVar, cast, get_args
 
 from detector.config import Clamp, SSDConfig
 from detector.errors import DetectorError
-from detector.spec import ARCHITECTURES, Architecture, InputSpec, ModelSpec, PostprocessSpec, WeightsFile
+from detector.spec import ARCHITECTURES, Architecture, Golden, InputSpec, ModelSpec, PostprocessSpec, WeightsFile
 
-FORMAT = 1
-"""Raised when a field is added or changes its meaning; a file of a higher format is refused, not guessed at."""
+FORMAT = 2
+"""Raised when a field is added or changes its meaning; a file of a higher format is refused, not guessed at. Format 1
+had no ``golden``."""
 
 MAX_JSON_CHARS = 1_000_000
 MAX_LABELS = 2000
@@ -56,6 +57,7 @@ def spec_from_json(text: str) -> ModelSpec:
         provenance=fields.text("provenance", 100_000),
         accuracy=fields.numbers_by_name("accuracy"),
         weights=fields.optional("weights", _weights),
+        golden=fields.optional("golden", _golden) if version > 1 else None,
     )
     fields.done()
     _check_whole(spec)
@@ -132,6 +134,21 @@ def _weights(fields: _Fields) -> WeightsFile:
     )
     fields.done()
     return result
+
+
+def _golden(fields: _Fields) -> Golden:
+    golden = Golden(
+        boxes=fields.sequence("boxes", 1000, lambda value, where: _integer(value, where, 0, 10**9)),
+        classes=fields.sequence("classes", 10_000, lambda value, where: _integer(value, where, 0, MAX_LABELS)),
+        locs=fields.sequence("locs", 4000, lambda value, where: _number(value, where, -1e9, 1e9)),
+        log_scores=fields.sequence("log_scores", 10_000, lambda value, where: _number(value, where, -1e3, 1e-3)),
+    )
+    fields.done()
+    count = len(golden.boxes)
+    whole = len(golden.locs) == 4 * count and len(golden.classes) == len(golden.log_scores) > 0
+    if not count or not whole or len(golden.classes) % count:
+        _fault("golden", "has lists that do not belong together")
+    return golden
 
 
 def _config(fields: _Fields) -> SSDConfig:
@@ -251,6 +268,10 @@ class _Fields:
         if not isinstance(value, list) or len(value) != exactly:
             _fault(where, f"must be a list of {exactly} numbers")
         return tuple(_number(v, where, low, high) for v in value)
+
+    def sequence(self, key: str, longest: int, check: Callable[[Any, str], _T]) -> tuple[_T, ...]:
+        value, where = self._take(key)
+        return tuple(check(v, where) for v in _list(value, where, longest))
 
     def labels(self, key: str) -> tuple[str, ...]:
         value, where = self._take(key)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from detector.errors import DetectorError
 from detector.registry import MODELS
-from detector.spec import InputSpec, ModelSpec
+from detector.spec import Golden, InputSpec, ModelSpec
 from detector.spec_json import MAX_JSON_CHARS, spec_from_json, spec_to_json
 
 SPEC = MODELS["ssd300-vgg16-coco"]
@@ -73,6 +73,12 @@ def _set(*path: str | int, value: Any) -> Callable[[Any], None]:
     return change
 
 
+def _golden(**lists: Any) -> Callable[[Any], None]:
+    """The right lists but for those given."""
+    right = {"boxes": [3, 5], "classes": [0, 1, 0, 1], "locs": [0.5] * 8, "log_scores": [-1.5] * 4}
+    return _set("golden", value={**right, **lists})
+
+
 FAULTS: list[tuple[Callable[[Any], None], str]] = [
     (lambda c: c.pop("labels"), "labels is missing"),
     (_set("surprise", value=1), "surprise is unknown"),
@@ -109,8 +115,27 @@ FAULTS: list[tuple[Callable[[Any], None], str]] = [
     (_set("name", value=""), "name must be 1 to 100"),
     (_set("accuracy", value={"AP": "good"}), "accuracy must be a number"),
     (_set("weights", "size_bytes", value=-1), "weights.size_bytes"),
-    (_set("format", value=2), "has format 2"),
+    (_set("format", value=3), "has format 3"),
+    (_set("golden", value=[]), "golden must be an object"),
+    (_set("golden", value={"boxes": [], "classes": [], "locs": [], "log_scores": []}), "do not belong together"),
+    (_golden(locs=[0.0] * 7), "do not belong together"),
+    (_golden(classes=[0, 1, 2]), "do not belong together"),
+    (_golden(boxes=[0, -1]), "golden.boxes must be a whole number"),
+    (_golden(classes=[0, 0.5, 0, 1]), "golden.classes must be a whole number"),
+    (_golden(log_scores=[-1e9, 0.0, 0.0, 0.0]), "golden.log_scores must be a number"),
+    (_golden(log_scores="-1"), "golden.log_scores must be a list"),
 ]
+
+
+def test_kept_answers_survive_and_files_from_before_there_were_any_still_open() -> None:
+    content = json.loads(spec_to_json(SPEC))
+    _golden()(content)
+    spec = spec_from_json(json.dumps(content))
+    assert spec.golden == Golden((3, 5), (0, 1, 0, 1), (0.5,) * 8, (-1.5,) * 4)
+    assert spec_from_json(spec_to_json(spec)) == spec
+    del content["golden"]
+    content["format"] = 1
+    assert spec_from_json(json.dumps(content)) == SPEC
 
 
 @pytest.mark.parametrize(("change", "message"), FAULTS)

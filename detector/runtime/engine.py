@@ -12,6 +12,7 @@ from typing import Self
 
 from detector.detections import Candidates, DetectionFilter, Detections
 from detector.errors import DetectorError
+from detector.golden import Floats
 from detector.runtime.base import ImageBGR
 from detector.spec import ModelSpec
 
@@ -40,16 +41,28 @@ class Engine(ABC):
         """Candidates of one or more frames."""
 
     @abstractmethod
+    def _raw(self, frame: ImageBGR) -> tuple[Floats, Floats]:
+        """See ``raw``."""
+
+    @abstractmethod
     def _release(self) -> None:
         """Drop the network and everything it holds."""
 
     def candidates_batch(self, frames: Sequence[ImageBGR], iou_threshold: float | None = None) -> list[Candidates]:
         """See ``Detector.candidates_batch``."""
-        if self._closed:
-            raise DetectorError(f"The detector of {self.spec.name} was closed already.")
+        self._check_open()
         if not frames:
             return []
         return self._run(frames, self.spec.postprocess.iou_threshold if iou_threshold is None else iou_threshold)
+
+    def raw(self, frame: ImageBGR) -> tuple[Floats, Floats]:
+        """What the network itself says of one frame; for the self-test.
+
+        Returns:
+            Encoded boxes, Float32[P, 4], and the logarithms of the scores, Float32[P, C], background first.
+        """
+        self._check_open()
+        return self._raw(frame)
 
     def detect_batch(self, frames: Sequence[ImageBGR], wanted: DetectionFilter | None = None) -> list[Detections]:
         """See ``Detector.detect_batch``."""
@@ -61,6 +74,10 @@ class Engine(ABC):
     def detect(self, frame: ImageBGR, wanted: DetectionFilter | None = None) -> Detections:
         """See ``Detector.detect``."""
         return self.detect_batch([frame], wanted)[0]
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise DetectorError(f"The detector of {self.spec.name} was closed already.")
 
     def close(self) -> None:
         """See ``Detector.close``."""

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from detector.detections import Candidates
 from detector.errors import DetectorError
+from detector.golden import Floats
 from detector.nms import batched_nms
 from detector.preprocess import InputBuilder
 from detector.runtime.base import ImageBGR
@@ -45,6 +46,7 @@ class IrDetector(Engine):
             raise DetectorError(f"OpenVINO cannot compile {entry.name}; the model may be damaged.") from error
         self._request = compiled.create_infer_request()
         self._inputs = InputBuilder(entry.spec.input)
+        self._compile_probe = lambda: compile_for_latency(core, _with_raw_outputs(model), precision)
 
     def _run(self, frames: Sequence[ImageBGR], iou_threshold: float) -> list[Candidates]:
         results = []
@@ -54,8 +56,14 @@ class IrDetector(Engine):
             results.append(read_detection_output(outputs[0], self.spec, (height, width), iou_threshold))
         return results
 
+    def _raw(self, frame: ImageBGR) -> tuple[Floats, Floats]:
+        outputs = self._compile_probe().create_infer_request().infer({0: self._inputs([frame])})
+        locs = np.asarray(outputs[1], np.float32).reshape(-1, 4)
+        scores = np.asarray(outputs[2], np.float32).reshape(len(locs), -1)
+        return locs, np.log(np.maximum(scores, np.finfo(np.float32).tiny))
+
     def _release(self) -> None:
-        del self._request
+        del self._request, self._compile_probe
 
 
 def read_detection_output(
@@ -82,6 +90,14 @@ def read_detection_output(
     boxes = table[order, 3:] * np.array([width, height, width, height], np.float32)
     kept = batched_nms(boxes, labels[order], iou_threshold)
     return Candidates(boxes, table[order, 2], labels[order], kept, iou_threshold)
+
+
+def _with_raw_outputs(model: Any) -> Any:
+    """A copy of ``model`` that also gives out what goes into its DetectionOutput: encoded boxes, and scores."""
+    probe = model.clone()
+    last = next(op for op in probe.get_ops() if op.get_type_name() == "DetectionOutput")
+    probe.add_outputs([last.input_value(0), last.input_value(1)])
+    return probe
 
 
 def check_model(xml_path: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from detector.default_boxes import default_boxes
 from detector.detections import Candidates
 from detector.errors import DetectorError
+from detector.golden import Floats, log_softmax
 from detector.postprocess import postprocess
 from detector.preprocess import InputBuilder
 from detector.runtime.base import ImageBGR
@@ -66,6 +67,10 @@ class OpenVinoDetector(Engine):
             )
             results += found
         return results
+
+    def _raw(self, frame: ImageBGR) -> tuple[Floats, Floats]:
+        outputs = self._request.infer({0: self._inputs([frame])})
+        return outputs[0][0], log_softmax(outputs[1][0])
 
     def _release(self) -> None:
         del self._request

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 
 from detector.default_boxes import default_boxes
 from detector.detections import Candidates
+from detector.golden import Floats, log_softmax
 from detector.postprocess import postprocess
 from detector.preprocess import InputBuilder
 from detector.runtime.base import ImageBGR
@@ -42,12 +42,10 @@ class TorchCpuDetector(Engine):
         self._variances = entry.spec.config.variances
 
     def _run(self, frames: Sequence[ImageBGR], iou_threshold: float) -> list[Candidates]:
-        images = torch.from_numpy(self._inputs(frames)).to(dtype=self._dtype, memory_format=torch.channels_last)
-        with torch.inference_mode():
-            locs, logits = self._network(images)
+        locs, logits = self._forward(frames)
         return postprocess(
-            _host(locs),
-            _host(logits),
+            locs,
+            logits,
             self._defaults,
             self.spec.postprocess,
             [frame.shape[:2] for frame in frames],
@@ -55,10 +53,20 @@ class TorchCpuDetector(Engine):
             self._variances,
         )
 
+    def _forward(self, frames: Sequence[ImageBGR]) -> tuple[Floats, Floats]:
+        images = torch.from_numpy(self._inputs(frames)).to(dtype=self._dtype, memory_format=torch.channels_last)
+        with torch.inference_mode():
+            locs, logits = self._network(images)
+        return _host(locs), _host(logits)
+
+    def _raw(self, frame: ImageBGR) -> tuple[Floats, Floats]:
+        locs, logits = self._forward([frame])
+        return locs[0], log_softmax(logits[0])
+
     def _release(self) -> None:
         del self._network
 
 
-def _host(tensor: torch.Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    array: np.ndarray[tuple[int, ...], np.dtype[np.float32]] = tensor.float().numpy()
+def _host(tensor: torch.Tensor) -> Floats:
+    array: Floats = tensor.float().numpy()
     return array

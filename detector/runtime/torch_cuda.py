@@ -15,6 +15,7 @@ import torch
 from detector.default_boxes import default_boxes
 from detector.detections import Candidates
 from detector.errors import DetectorError
+from detector.golden import Floats, log_softmax
 from detector.postprocess_torch import postprocess
 from detector.preprocess import TorchInputBuilder
 from detector.runtime.base import ImageBGR
@@ -88,6 +89,11 @@ class TorchDeviceDetector(Engine):
                 f"{self.device} failed: {first_line(error)}.",
                 "Start the program again, or run on the CPU (--device cpu).",
             ) from error
+
+    def _raw(self, frame: ImageBGR) -> tuple[Floats, Floats]:
+        with torch.inference_mode():
+            locs, logits = self._network(self._inputs([frame]))
+            return locs[0].float().cpu().numpy(), log_softmax(logits[0].float().cpu().numpy())
 
     def _sizes_of(self, frames: Sequence[ImageBGR]) -> torch.Tensor:
         """Float32[B, 2] on the device; the frames of one source all have one size, so it is uploaded once."""
