@@ -2,12 +2,13 @@
 
 ``InputBuilder`` (numpy, OpenCV) serves the CPU engines; ``TorchInputBuilder`` uploads the frame's bytes once and does
 the rest on the device. Both are used by the one thread that owns the detector and keep a buffer from call to call.
-Neither letterboxes nor smooths before shrinking: the weights were trained without.
+Neither letterboxes; both smooth before shrinking only where the weights were trained so (``InputSpec.smooth``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import cv2
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import torch
 
 ImageBGR = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
 
 
 def check_frame(frame: ImageBGR) -> None:
@@ -43,19 +45,55 @@ class InputBuilder:
         self._scale = 1.0 / np.asarray(spec.std, np.float32)[:, None, None]
         self._batch = np.empty((0, 3, spec.height, spec.width), np.float32)
 
-    def __call__(self, frames: Sequence[ImageBGR]) -> npt.NDArray[np.float32]:
+    def __call__(self, frames: Sequence[ImageBGR]) -> Floats:
         """Float32[len(frames), 3, H, W]; overwritten by the next call."""
         if len(self._batch) < len(frames):
             self._batch = np.empty((len(frames), *self._batch.shape[1:]), np.float32)
         batch = self._batch[: len(frames)]
-        size = (self._spec.width, self._spec.height)
         for row, frame in zip(batch, frames, strict=True):
             check_frame(frame)
-            small = cv2.resize(frame, size, interpolation=cv2.INTER_LINEAR)
-            planes = small.transpose(2, 0, 1)  # [3, H, W]
+            planes = self._planes(frame)
             np.subtract(planes[::-1] if self._spec.channels == "rgb" else planes, self._mean, out=row)
             row *= self._scale
         return batch
+
+    def _planes(self, frame: ImageBGR) -> Floats | ImageBGR:
+        """``frame`` at the network's size as [3, H, W], 0..255."""
+        size = (self._spec.width, self._spec.height)
+        if self._spec.smooth:
+            return _smoothly_resized(frame, size)
+        return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_LINEAR), np.uint8).transpose(2, 0, 1)
+
+
+def _smoothly_resized(frame: ImageBGR, size: tuple[int, int]) -> Floats:
+    """UInt8[h, w, 3] to Float32[3, H, W], as PIL's and DALI's linear resize: rows first, then columns."""
+    height, width = frame.shape[:2]
+    rows = _weighted(frame.reshape(height, -1), size[1]).reshape(-1, width, 3)  # [H, w, 3]
+    columns = np.ascontiguousarray(rows.transpose(1, 2, 0)).reshape(width, -1)  # [w, 3 * H]
+    return _weighted(columns, size[0]).reshape(size[0], 3, -1).transpose(1, 2, 0)  # [3, H, W]
+
+
+def _weighted(lines: npt.NDArray[np.generic], target: int) -> Floats:
+    """[source, N] to Float32[target, N]; line by line, for each needs only the few under its triangle."""
+    out = np.empty((target, lines.shape[1]), np.float32)
+    for line, (start, weights) in zip(out, _triangles(len(lines), target), strict=True):
+        np.matmul(weights, lines[start : start + len(weights)].astype(np.float32, copy=False), out=line)
+    return out
+
+
+@lru_cache(maxsize=8)
+def _triangles(source: int, target: int) -> tuple[tuple[int, Floats], ...]:
+    """For each target line the first source line that counts, and the weights from there on, 1 in all.
+
+    A triangle as wide as two target lines, or two source lines where the picture grows; what sticks out is left out.
+    """
+    reach = max(source / target, 1.0)
+    result = []
+    for centre in (np.arange(target) + 0.5) * source / target:
+        start, end = max(int(centre - reach), 0), min(int(centre + reach) + 1, source)
+        weights = np.maximum(1 - np.abs(np.arange(start, end) + 0.5 - centre) / reach, 0)
+        result.append((start, (weights / weights.sum()).astype(np.float32)))
+    return tuple(result)
 
 
 class TorchInputBuilder:
@@ -113,4 +151,5 @@ class TorchInputBuilder:
 
         size = (self._spec.height, self._spec.width)
         planes = images.permute(0, 3, 1, 2).float()  # [B, 3, h, w], channels last in memory
-        return functional.interpolate(planes, size=size, mode="bilinear", align_corners=False, antialias=False)
+        smooth = self._spec.smooth
+        return functional.interpolate(planes, size=size, mode="bilinear", align_corners=False, antialias=smooth)

@@ -37,6 +37,7 @@ class InputSpec:
         channels: Channel order the weights were trained with; frames are BGR.
         mean: Subtracted per channel, in ``channels`` order, on the 0..255 scale.
         std: Divided by per channel, on the 0..255 scale.
+        smooth: Shrinking averages over all that a target pixel covers (PIL, DALI), not over four neighbours (OpenCV).
     """
 
     height: int
@@ -44,6 +45,7 @@ class InputSpec:
     channels: Literal["rgb", "bgr"] = "rgb"
     mean: tuple[float, float, float] = (123.0, 117.0, 104.0)
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    smooth: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from detector.spec import ARCHITECTURES, Architecture, Golden, InputSpec, ModelS
 
 FORMAT = 2
 """Raised when a field is added or changes its meaning; a file of a higher format is refused, not guessed at. Format 1
-had no ``golden``."""
+had neither ``golden`` nor ``input.smooth``."""
 
 MAX_JSON_CHARS = 1_000_000
 MAX_LABELS = 2000
@@ -47,7 +47,7 @@ def spec_from_json(text: str) -> ModelSpec:
         name=fields.text("name", 100, empty=False),
         architecture=cast(Architecture, fields.choice("architecture", ARCHITECTURES)),
         labels=fields.labels("labels"),
-        input=_input(fields.object("input")),
+        input=_input(fields.object("input"), version),
         config=fields.optional("config", _config),
         postprocess=_postprocess(fields.object("postprocess")),
         width=fields.number("width", 0.01, 4.0),
@@ -101,13 +101,14 @@ def _fault(where: str, what: str) -> NoReturn:
     raise DetectorError(f"The model's description is broken: {where} {what}.")
 
 
-def _input(fields: _Fields) -> InputSpec:
+def _input(fields: _Fields, version: int) -> InputSpec:
     result = InputSpec(
         height=fields.integer("height", 8, MAX_INPUT_SIDE),
         width=fields.integer("width", 8, MAX_INPUT_SIDE),
         channels=cast(Any, fields.choice("channels", ("rgb", "bgr"))),
         mean=cast(Any, fields.numbers("mean", -1e4, 1e4, exactly=3)),
         std=cast(Any, fields.numbers("std", 1e-6, 1e6, exactly=3)),
+        smooth=version > 1 and fields.flag("smooth"),
     )
     fields.done()
     return result

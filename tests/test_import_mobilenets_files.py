@@ -140,6 +140,7 @@ class TestConventions:
     def test_of_nvidia(self, states: dict[str, State]) -> None:
         spec = imported_as("nvidia-ssd300", states["nvidia-ssd300"])
         assert spec.labels == COCO80
+        assert spec.input.smooth  # its training and evaluation shrink pictures as DALI and PIL do
         frame = np.full((300, 300, 3), (10, 100, 250), np.uint8)  # blue, green, red
         wanted = [(250 / 255 - 0.485) / 0.229, (100 / 255 - 0.456) / 0.224, (10 / 255 - 0.406) / 0.225]
         np.testing.assert_allclose(InputBuilder(spec.input)([frame])[0, :, 7, 7], wanted, rtol=1e-5)

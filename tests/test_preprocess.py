@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import numpy.typing as npt
+import PIL.Image
 import pytest
 import torch
 from hypothesis import given, settings
@@ -47,8 +50,25 @@ def test_resize_is_plain_bilinear_without_smoothing() -> None:
     assert np.abs(smoothed - wanted.astype(float)).max() > 10
 
 
+@pytest.mark.parametrize(("height", "width"), [(100, 90), (480, 640), (24, 32), (25, 33), (7, 200), (1, 1), (9, 5)])
+def test_smooth_resize_is_that_of_pil(height: int, width: int) -> None:
+    frame = noise(height, width)
+    wanted = np.asarray(PIL.Image.fromarray(frame).resize((32, 24), PIL.Image.Resampling.BILINEAR), np.float64)
+    found = InputBuilder(replace(BGR, smooth=True))([frame])[0].transpose(1, 2, 0)
+    assert np.abs(found - wanted).max() <= 1.0 + 1e-3  # PIL rounds to whole grey levels, twice
+
+
+def test_smooth_resize_is_the_same_on_the_device_to_a_hundredth() -> None:
+    spec = replace(RGB, smooth=True)
+    for frame in (noise(101, 333), noise(10, 40), noise(24, 32)):
+        device = TorchInputBuilder(spec, torch.device("cpu"), torch.float32)([frame]).numpy()
+        assert np.abs(device - InputBuilder(spec)([frame])).max() < 0.01
+
+
 @settings(max_examples=40)
-@given(st.integers(1, 150), st.integers(1, 150), st.sampled_from([RGB, BGR, InputSpec(77, 13)]))
+@given(
+    st.integers(1, 150), st.integers(1, 150), st.sampled_from([RGB, BGR, InputSpec(77, 13), replace(RGB, smooth=True)])
+)
 def test_host_and_device_differ_by_one_grey_level_at_most(height: int, width: int, spec: InputSpec) -> None:
     frame = noise(height, width)
     host = InputBuilder(spec)([frame])

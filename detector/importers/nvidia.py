@@ -2,7 +2,7 @@
 
 Its predictors are transposed: output channel ``value * boxes + box`` where all others have ``box * values + value``,
 and its boxes run (level, shape, row, column). Bringing the channels into our order lets our default boxes stand.
-Training resized without smoothing, as we do; the authors' evaluation smoothed (PIL). Needs torch.
+Their training (DALI) and their evaluation (PIL) both smooth while shrinking. Needs torch.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ _INPUT = InputSpec(
     width=300,
     mean=(0.485 * 255, 0.456 * 255, 0.406 * 255),
     std=(0.229 * 255, 0.224 * 255, 0.225 * 255),
+    smooth=True,
 )
 _RULE = PostprocessSpec(score_floor=0.05, top_k=200, max_detections=200)
 _BASE = "feature_extractor.feature_extractor"
