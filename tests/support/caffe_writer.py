@@ -94,7 +94,7 @@ def varint(value: int) -> bytes:
 
 
 def _field(number: int, kind: str, value: Any) -> list[bytes]:
-    if kind == "int":
+    if kind == "int" or (kind == "ints" and not isinstance(value, list)):
         return [varint(number << 3), varint(int(value))]
     if kind == "float":
         return [varint(number << 3 | 5), struct.pack("<f", value)]
