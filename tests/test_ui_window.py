@@ -326,13 +326,17 @@ def test_dropped_folder_and_picture_are_opened(table: Desk, tmp_path: Path) -> N
     assert [call[1] for call in table.session.calls] == [str(tmp_path), str(picture)]
 
 
-def test_dropped_weights_go_to_the_shelf(table: Desk, tmp_path: Path) -> None:
+def test_dropped_weights_are_shown_before_they_go_to_the_shelf(table: Desk, tmp_path: Path) -> None:
     path = tmp_path / "net.pth"
     path.write_bytes(b"no weights at all")
     _drop(table, [path], QPoint(200, 200))
-    banner = table.window.stage.banner
-    table.qtbot.waitUntil(lambda: banner.kind == "error", timeout=30_000)
-    assert "net.pth" in banner.words[0]
+    dialog = table.window.models_dialog
+    assert dialog is not None
+    sheet = dialog.sheet
+    assert sheet is not None
+    table.qtbot.waitUntil(sheet.trouble.isVisible, timeout=30_000)
+    assert "net.pth" in sheet.trouble.text()
+    assert not sheet.go.isEnabled()
     assert table.sessions == []
 
 

@@ -1,8 +1,8 @@
-"""A yes-or-no question whose buttons say what they do. GUI thread."""
+"""A yes-or-no question whose buttons say what they do, and a line to type. GUI thread."""
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QMessageBox, QWidget
+from PySide6.QtWidgets import QInputDialog, QLineEdit, QMessageBox, QWidget
 
 
 def confirmed(parent: QWidget, question: str, detail: str, yes: str, no: str) -> bool:
@@ -25,3 +25,9 @@ def confirmed(parent: QWidget, question: str, detail: str, yes: str, no: str) ->
     box.setEscapeButton(leave)
     box.exec()
     return box.clickedButton() is do_it
+
+
+def typed(parent: QWidget, title: str, question: str, text: str) -> str | None:
+    """Ask for a line of text, starting from ``text``; None when the user leaves it."""
+    answer, accepted = QInputDialog.getText(parent, title, question, QLineEdit.EchoMode.Normal, text)
+    return answer.strip() if accepted and answer.strip() else None

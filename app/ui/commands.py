@@ -114,6 +114,9 @@ class Commands(QObject):
         settings = self._window.settings
         settings.set("overlay", "show_labels", not settings.current.overlay.show_labels)
 
+    def do_models(self) -> None:
+        self._window.show_models()
+
     def do_import_model(self) -> None:
         chosen, _ = QFileDialog.getOpenFileName(
             self._window, "Model file", self._window.last_folder(), f"Models ({_patterns(WEIGHTS)});;All files (*)"

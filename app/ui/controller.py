@@ -22,6 +22,7 @@ from app.core.live.events import (
     LiveState,
     ModelFailed,
     ModelLoading,
+    ModelMeasured,
     ModelReady,
     SourceNote,
     SourceOpened,
@@ -76,6 +77,8 @@ class LiveController(QObject):
     model_loading = Signal(str)
     model_ready = Signal(object)
     """ModelReady."""
+    model_measured = Signal(object)
+    """ModelMeasured."""
     model_lost = Signal()
     """No model runs."""
     trouble = Signal(str, str, str, str)
@@ -241,6 +244,8 @@ class LiveController(QObject):
             case ModelReady():
                 self.loading, self.model, self._good = "", event, self._asked
                 self.model_ready.emit(event)
+            case ModelMeasured():
+                self.model_measured.emit(event)
             case ModelFailed(message, hint, kept):
                 self._model_failed(message, hint, kept)
             case DetectorTrouble(message, hint):

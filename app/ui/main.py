@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from app.core.sources.base import Source, SourceOptions
 from app.core.sources.open import open_source
 from app.ui.background import Background
 from app.ui.controller import LiveController, Session
+from app.ui.download_runner import DownloadRunner, Progress
 from app.ui.export_runner import ExportRunner
 from app.ui.icons import app_icon
 from app.ui.interrupts import closing_on_interrupt
@@ -57,6 +59,13 @@ def _open_source(uri: str, options: SourceOptions) -> Source:
     return open_source(uri, options)
 
 
+def _fetch_model(name: str, on_progress: Callable[[Progress], None], stop: threading.Event) -> object:
+    """Fetches a model and puts it on the shelf (a worker)."""
+    from app.core.models import download_model
+
+    return download_model(name, on_progress=on_progress, stop=stop)
+
+
 def build_window(application: QApplication, settings: Settings, path: Path | None) -> MainWindow:
     """Put the window together; ``path`` is where settings are kept, None for nowhere."""
     background = Background()
@@ -69,7 +78,8 @@ def build_window(application: QApplication, settings: Settings, path: Path | Non
     theme = Theme(application, settings.window.theme)
     controller = LiveController(model, make_session)
     shelf = ModelShelf(user_shelf, background)
-    return MainWindow(theme, model, background, controller, shelf, ExportRunner(background))
+    downloads = DownloadRunner(background, _fetch_model)
+    return MainWindow(theme, model, background, controller, shelf, ExportRunner(background), downloads)
 
 
 def run(source: str | None = None, overrides: Mapping[str, Mapping[str, Any]] | None = None) -> int:

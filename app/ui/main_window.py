@@ -18,12 +18,14 @@ from app.ui.background import Background
 from app.ui.camera_menu import CameraMenu, ListCameras, list_cameras_now
 from app.ui.commands import Commands, sample_clip
 from app.ui.controller import LiveController
+from app.ui.download_runner import DownloadRunner
 from app.ui.drop_target import DropTarget
 from app.ui.export_dialog import ExportDialog
 from app.ui.export_runner import ExportRunner
 from app.ui.icons import app_icon
 from app.ui.key_guard import keeps_key
 from app.ui.model_shelf import ModelShelf
+from app.ui.models_dialog import ModelsDialog
 from app.ui.presenter import Presenter
 from app.ui.settings_model import SettingsModel
 from app.ui.settings_panel import SettingsPanel
@@ -49,13 +51,17 @@ class MainWindow(QMainWindow):
         controller: LiveController,
         shelf: ModelShelf,
         exports: ExportRunner,
+        downloads: DownloadRunner,
         list_cameras: ListCameras = list_cameras_now,
     ) -> None:
         super().__init__()
         self.theme, self.settings, self.background = theme, settings, background
-        self.controller, self.shelf, self.exports = controller, shelf, exports
+        self.controller, self.shelf = controller, shelf
+        self.exports, self.downloads = exports, downloads
         self._models: Choices = ()
         self._export: ExportDialog | None = None
+        self.models_dialog: ModelsDialog | None = None
+        """Made when it is first shown."""
         self._asks = True
         self.setWindowTitle(_TITLE)
         self.setWindowIcon(app_icon())
@@ -86,9 +92,8 @@ class MainWindow(QMainWindow):
         self.controller.open(uri)
 
     def import_model(self, path: Path) -> None:
-        """Put a model file on the shelf, then offer to use it."""
-        self.stage.banner.tell("info", f"Checking {path.name}…", topic="import")
-        self.shelf.import_file(path)
+        """Show what a model file is, and put it on the shelf if the user says so."""
+        self.show_models().show_import(path)
 
     def current_video(self) -> Path | None:
         """The video file on the stage, if it is one."""
@@ -101,6 +106,17 @@ class MainWindow(QMainWindow):
             if kind_by_name(uri) in ("video", "image", "folder"):
                 return str(Path(uri).parent)
         return str(Path.home())
+
+    def show_models(self) -> ModelsDialog:
+        """Open the shelf of models."""
+        if self.models_dialog is None:
+            self.models_dialog = ModelsDialog(
+                self.theme, self.settings, self.shelf, self.downloads, self.controller, parent=self
+            )
+        self.models_dialog.show()
+        self.models_dialog.raise_()
+        self.models_dialog.activateWindow()
+        return self.models_dialog
 
     def show_export(self, source: Path | None) -> None:
         """Open the export dialog, or bring it back while an export runs."""
@@ -186,6 +202,8 @@ class MainWindow(QMainWindow):
         self.settings.set("window", "geometry", geometry)
         if self._export is not None:
             self._export.hide()  # otherwise Qt closes it as the last window, and it asks once more
+        if self.models_dialog is not None:
+            self.models_dialog.hide()
         self._stop_all()
         try:
             self.settings.flush()
@@ -200,6 +218,7 @@ class MainWindow(QMainWindow):
         end = time.monotonic() + _STOP_S
         exporting = self.exports.running
         self.exports.close()
+        self.downloads.close()
         self.controller.shutdown(_STOP_S)
         self.background.close(max(0.0, end - time.monotonic()) if exporting else 0.5)
 
@@ -225,7 +244,7 @@ class MainWindow(QMainWindow):
         stage.playback.step.connect(controller.step)
         stage.playback.seek.connect(controller.seek)
         stage.playback.loop_toggled.connect(self.set_loop)
-        self.panel.add_model.connect(self._commands.do_import_model)
+        self.panel.manage_models.connect(self._commands.do_models)
         stage.start.open_camera.connect(self._commands.do_cameras)
         stage.start.open_file.connect(self._commands.do_open_file)
         stage.start.open_sample.connect(self._commands.do_sample)
@@ -233,8 +252,7 @@ class MainWindow(QMainWindow):
         self.camera_menu.chosen.connect(self.open_source)
         self.shelf.models.connect(self._models_listed)
         self.shelf.devices.connect(self._devices_listed)
-        self.shelf.imported.connect(self._model_imported)
-        self.shelf.import_failed.connect(self._import_failed)
+        controller.model_measured.connect(self.shelf.record_speed)
         self.split.changed.connect(self._show_panel_state)
         self.settings.changed.connect(self._setting_changed)
         self.theme.changed.connect(self._dress)
@@ -252,16 +270,6 @@ class MainWindow(QMainWindow):
 
     def _devices_listed(self, choices: Choices) -> None:
         self.panel.set_choices("devices", choices)
-
-    def _model_imported(self, name: str) -> None:
-        def use() -> None:
-            self.settings.set("model", "name", name)
-
-        self.stage.banner.solved("import")
-        self.stage.banner.tell("success", f"{name} is on the shelf.", topic="import", action=("Use it now", use))
-
-    def _import_failed(self, message: str, hint: str) -> None:
-        self.stage.banner.tell("error", message, hint, topic="import")
 
     def _setting_changed(self, section: str, name: str) -> None:
         if section in ("detection", "overlay"):

@@ -1,20 +1,33 @@
-"""The models and devices there are, and adding one: asked on workers, answered by signals. GUI thread."""
+"""The models and devices there are, and what is done to them: asked on workers, answered by signals. GUI thread."""
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 from PySide6.QtCore import QObject, Signal
 
+from app.core.live.events import ModelMeasured
+from app.core.model_cards import model_cards
+from app.core.paths import speeds_file
 from app.core.preload import preload_torch
 from app.core.settings import Choices
-from app.ui.background import Background
+from app.core.speeds import MeasuredSpeed, load_speeds, record_speed
+from app.ui.background import Background, Failed
 from app.ui.figures import shorten
-from detector.shelf import Shelf, ShelfEntry
+from detector.errors import DetectorError
+from detector.importers.base import Overrides
+from detector.shelf import IR_BIN, Shelf, ShelfEntry
+
+if TYPE_CHECKING:
+    from detector.importers import Recognised
 
 _NAME_LENGTH = 48
+T = TypeVar("T")
 
 
 def shown_name(entry: ShelfEntry) -> str:
@@ -47,10 +60,9 @@ class ModelShelf(QObject):
 
     models = Signal(object)
     """Choices for the panel."""
+    cards = Signal(object)
+    """All of ``ModelCard``, in the shelf's order."""
     devices = Signal(object)
-    imported = Signal(str)
-    """Name of the model that was added."""
-    import_failed = Signal(str, str)
 
     def __init__(
         self,
@@ -62,14 +74,24 @@ class ModelShelf(QObject):
         self._shelf = shelf
         self._background = background
         self._list_devices = list_devices
+        self._asked = 0
 
     def refresh_models(self) -> None:
-        """List the models; ``models`` follows."""
+        """List the models; ``models`` and ``cards`` follow."""
+        self._asked += 1
+        asked = self._asked
 
-        def work() -> Choices:
-            return tuple((entry.name, shown_name(entry)) for entry in self._shelf().list() if entry.path is not None)
+        def work() -> tuple[Choices, object]:
+            shelf = self._shelf()
+            choices = tuple((entry.name, shown_name(entry)) for entry in shelf.list() if entry.path is not None)
+            return choices, model_cards(shelf, load_speeds(speeds_file()))
 
-        self._background.run("list-models", work, self.models.emit)
+        def tell(found: tuple[Choices, object]) -> None:
+            if asked == self._asked:  # of several answers only the last is not old
+                self.models.emit(found[0])
+                self.cards.emit(found[1])
+
+        self._background.run("list-models", work, tell)
 
     def refresh_devices(self) -> None:
         """List the devices; ``devices`` follows."""
@@ -81,18 +103,81 @@ class ModelShelf(QObject):
 
         self._background.run("list-devices", work, self.devices.emit)
 
-    def import_file(self, path: Path) -> None:
-        """Check a model file and put it on the shelf; ``imported`` or ``import_failed`` follows."""
+    def record_speed(self, told: ModelMeasured) -> None:
+        """Remember how fast a model ran; the cards follow."""
+
+        def work() -> None:
+            path = self._shelf().find(told.name).path
+            if path is None:
+                return
+            today = date.today().isoformat()
+            speed = MeasuredSpeed(told.frames_per_s, told.engine, told.device, told.precision, today)
+            try:
+                record_speed(speeds_file(), path, speed)
+            except OSError as error:  # removed at this moment
+                raise DetectorError(f"Cannot read {path}: {error.strerror or error}.") from error
+
+        self._change("record-speed", work, lambda _none: None, None)
+
+    def preview(self, path: Path, choose: Choose, done: Callable[[Recognised], None], failed: Failed) -> None:
+        """What a file would become on the shelf."""
+
+        def work() -> Recognised:
+            from detector.importers import preview_model
+
+            _make_ready(path)
+            return preview_model(path, choose())
+
+        self._background.run("preview-model", work, done, failed)
+
+    def import_file(self, path: Path, name: str, choose: Choose, done: Callable[[str], None], failed: Failed) -> None:
+        """Put a model file on the shelf; ``done`` gets its name, and the lists follow."""
 
         def work() -> str:
-            if path.suffix.lower() != ".xml":
-                preload_torch()
-            shelf = self._shelf()
-            taken = {entry.name for entry in shelf.list()} | {entry.name for entry in shelf.broken()}
-            return shelf.import_file(path, free_name(path, taken)).entry.name
+            _make_ready(path)
+            return self._shelf().import_file(path, name, choose()).entry.name
 
-        self._background.run("import-model", work, self._was_imported, self.import_failed.emit)
+        self._change("import-model", work, done, failed)
 
-    def _was_imported(self, name: str) -> None:
-        self.refresh_models()
-        self.imported.emit(name)
+    def rename(self, old: str, new: str, done: Callable[[str], None], failed: Failed) -> None:
+        """Give the user's model another name; ``done`` gets it, and the lists follow."""
+        self._change("rename-model", lambda: self._shelf().rename(old, new).name, done, failed)
+
+    def remove(self, name: str, done: Callable[[str], None], failed: Failed) -> None:
+        """Delete the user's model; ``done`` gets its name, and the lists follow."""
+
+        def work() -> str:
+            self._shelf().remove(name)
+            return name
+
+        self._change("remove-model", work, done, failed)
+
+    def hash_file(self, path: Path, done: Callable[[str], None]) -> None:
+        """SHA-256 of a model file; of an IR folder, of its weights."""
+
+        def work() -> str:
+            try:
+                with (path / IR_BIN if path.is_dir() else path).open("rb") as file:
+                    return hashlib.file_digest(file, "sha256").hexdigest()
+            except OSError as error:
+                raise DetectorError(f"Cannot read {path}: {error.strerror or error}.") from error
+
+        self._background.run("hash-model", work, done)
+
+    def _change(self, name: str, work: Callable[[], T], done: Callable[[T], None], failed: Failed | None) -> None:
+        """Do something to the shelf, then list it anew."""
+
+        def changed(result: T) -> None:
+            self.refresh_models()
+            done(result)
+
+        self._background.run(name, work, changed, failed)
+
+
+Choose = Callable[[], Overrides]
+"""Gives what the user says about a file; may read a list of labels, so it is called on a worker."""
+
+
+def _make_ready(path: Path) -> None:
+    if path.suffix.lower() != ".xml":
+        preload_torch()

@@ -28,8 +28,8 @@ WIDTH = 304
 class SettingsPanel(QFrame):
     """All visible settings, each with the editor its type asks for."""
 
-    add_model = Signal()
-    """The user wants to put a model file on the shelf."""
+    manage_models = Signal()
+    """The user wants to see the shelf."""
 
     def __init__(self, model: SettingsModel) -> None:
         super().__init__()
@@ -101,10 +101,11 @@ class SettingsPanel(QFrame):
         editor.edited.connect(self._edited)
         self._box.addWidget(editor)
         if info.dynamic == "models":
-            add = QPushButton("Add a model file…")
-            add.setObjectName("link")
-            add.clicked.connect(self.add_model)
-            self._box.addWidget(add, 0, Qt.AlignmentFlag.AlignLeft)
+            manage = QPushButton("Manage models…")
+            manage.setObjectName("link")
+            manage.setToolTip("Download, import, rename, remove, and what each detects (M)")
+            manage.clicked.connect(self.manage_models)
+            self._box.addWidget(manage, 0, Qt.AlignmentFlag.AlignLeft)
 
     def _edited(self, value: object) -> None:
         sender = self.sender()

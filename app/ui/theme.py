@@ -126,6 +126,19 @@ QPushButton#row:hover { background: $raised; }
 QPushButton#row:focus { border: 1px solid $accent; }
 QPushButton#card { text-align: left; border-radius: 12px; background: $surface; padding: 0; }
 QPushButton#card:hover { background: $raised; border-color: $accent; }
+QPushButton#modelCard { text-align: left; border-radius: 10px; background: $surface; padding: 0; }
+QPushButton#modelCard:hover { background: $raised; }
+QPushButton#modelCard:checked { border: 1px solid $accent; background: $raised; }
+QPushButton#modelCard:focus { border: 2px solid $accent; }
+QPushButton#modelCard QProgressBar { background: $border; }
+QLabel#chip { background: $raised; border: 1px solid $border; border-radius: 5px; padding: 1px 6px; color: $muted; }
+QLabel#chipUsed { background: $accent; border: 1px solid $accent; border-radius: 5px; padding: 1px 6px;
+  color: $on_accent; font-weight: 600; }
+QLabel#chipBad { border: 1px solid $danger; border-radius: 5px; padding: 1px 6px; color: $danger; font-weight: 600; }
+QLabel#chipDemo { border: 1px solid $warning; border-radius: 5px; padding: 1px 6px; color: $warning;
+  font-weight: 600; }
+QLabel#found { color: $success; font-weight: 600; }
+QLabel#bad { color: $danger; }
 
 QLineEdit, QComboBox, QAbstractSpinBox { background: $raised; color: $text; border: 1px solid $border;
   border-radius: 6px; padding: 4px 8px; selection-background-color: $accent; selection-color: $on_accent; }

@@ -9,6 +9,10 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QToolButton
 from app.ui.icons import icon
 from app.ui.theme import Theme
 
+_MENU = (
+    "snapshot", "export", "", "models", "import_model", "", "panel", "fullscreen", "", "help", "about", "", "quit"
+)  # fmt: skip
+
 
 class TopBar(QFrame):
     """Buttons for the commonest actions and two menus."""
@@ -50,7 +54,7 @@ class TopBar(QFrame):
 
     def _menu(self, actions: dict[str, QAction]) -> QMenu:
         menu = QMenu(self)
-        for name in ("snapshot", "export", "import_model", "", "panel", "fullscreen", "", "help", "about", "", "quit"):
+        for name in _MENU:
             if name:
                 menu.addAction(actions[name])
             else:

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.core.channels import LatestSlot
+from app.core.errors import AppError
 from app.core.export.request import ExportCancelledError, ExportProgress, ExportReport, ExportRequest
 from app.core.frames import Frame, FrameResult, SourceInfo
 from app.core.live.events import LiveEvent, LiveState, ModelLoading, ModelReady, SourceOpened, StateChanged
@@ -23,6 +24,7 @@ from app.core.sources.base import SourceOptions
 from app.core.stats import LiveStats
 from app.ui.background import Background
 from app.ui.controller import LiveController, MakeSession
+from app.ui.download_runner import DownloadRunner, Progress
 from app.ui.export_runner import ExportRunner
 from app.ui.main_window import MainWindow
 from app.ui.model_shelf import ModelShelf
@@ -169,6 +171,37 @@ class FakeJob:
         self.go.set()
 
 
+@dataclass(frozen=True)
+class FakeProgress:
+    """As ``detector.download.DownloadProgress``."""
+
+    done_bytes: int
+    total_bytes: int | None
+    bytes_per_s: float
+
+
+@dataclass
+class FakeFetch:
+    """A download that goes on, fails or ends when the test says so."""
+
+    name: str
+    report: Callable[[Progress], None]
+    stop: threading.Event
+    go: threading.Event = field(default_factory=threading.Event)
+    error: Exception | None = None
+    arrive: Callable[[], object] = lambda: None
+    """What puts the model on the shelf."""
+
+    def run(self) -> object:
+        while not self.go.wait(0.01):
+            if self.stop.is_set():
+                raise AppError("The download was stopped.")
+        if self.error is not None:
+            raise self.error
+        self.arrive()
+        return None
+
+
 def application() -> QApplication:
     """The one that pytest-qt made."""
     found = QApplication.instance()
@@ -195,8 +228,17 @@ class Desk:
             lambda: Shelf(tmp_path / "models", tmp_path / "bundled"), self.background, lambda: self.devices
         )
         self.exports = ExportRunner(self.background, self._make_job)
+        self.fetches: list[FakeFetch] = []
+        self.downloads = DownloadRunner(self.background, self._fetch)
         self.window = MainWindow(
-            self.theme, self.settings, self.background, self.controller, shelf, self.exports, lambda: []
+            self.theme,
+            self.settings,
+            self.background,
+            self.controller,
+            shelf,
+            self.exports,
+            self.downloads,
+            lambda: [],
         )
 
     @property
@@ -219,6 +261,10 @@ class Desk:
         self.sessions.append(FakeSession(ready, event))
         return self.sessions[-1]
 
+    def _fetch(self, name: str, report: Callable[[Progress], None], stop: threading.Event) -> object:
+        self.fetches.append(FakeFetch(name, report, stop))
+        return self.fetches[-1].run()
+
     def _make_job(self, request: ExportRequest, progress: Callable[[ExportProgress], None]) -> FakeJob:
         self.jobs.append(FakeJob(request, progress))
         return self.jobs[-1]
@@ -237,6 +283,8 @@ def desk(
     finally:
         for job in made.jobs:
             job.cancel()
+        for fetch in made.fetches:
+            fetch.go.set()
         qtbot.waitUntil(lambda: not made.exports.running)
         made.window.close()
         made.background.close(5.0)

@@ -1,0 +1,89 @@
+"""What there is to show about each model of the shelf. Reads files: for workers."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from app.core.speeds import MeasuredSpeed, Speeds, fingerprint
+from detector.shelf import Shelf
+from detector.spec import ModelSpec
+
+_log = logging.getLogger(__name__)
+
+CardStatus = Literal["bundled", "imported", "absent", "broken"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """One model, or one file that should be one.
+
+    Attributes:
+        name: As on the shelf.
+        status: "bundled" came with the program, "imported" is the user's, "absent" is known but its weights are not
+            here, "broken" lies on the shelf and cannot be used.
+        spec: What it is; None for a broken one.
+        path: Its file or folder; None for an absent one.
+        size_bytes: Of its file, or of the published one; 0 where that is not known.
+        reason: Why it is broken.
+        bundled: Cannot be removed or renamed.
+        speeds: Measured on this computer, newest first.
+    """
+
+    name: str
+    status: CardStatus
+    spec: ModelSpec | None = None
+    path: Path | None = None
+    size_bytes: int = 0
+    reason: str = ""
+    bundled: bool = False
+    speeds: tuple[MeasuredSpeed, ...] = ()
+
+    @property
+    def usable(self) -> bool:
+        """Whether it can run."""
+        return self.status in ("bundled", "imported")
+
+    @property
+    def downloadable(self) -> bool:
+        """Whether its weights are published somewhere and not here."""
+        return self.status == "absent" and self.spec is not None and self.spec.weights is not None
+
+
+def model_cards(shelf: Shelf, speeds: Speeds) -> tuple[ModelCard, ...]:
+    """The whole shelf: what came with the program, the user's, what is broken, what could be fetched."""
+    here, absent = [], []
+    for entry in shelf.list():
+        if entry.path is None:
+            size = entry.spec.weights.size_bytes if entry.spec.weights is not None else 0
+            absent.append(ModelCard(entry.name, "absent", entry.spec, size_bytes=size))
+        else:
+            status: CardStatus = "bundled" if entry.bundled else "imported"
+            measured = _measured(entry.path, speeds)
+            here.append(
+                ModelCard(entry.name, status, entry.spec, entry.path, size_of(entry.path), "", entry.bundled, measured)
+            )
+    broken = [ModelCard(b.name, "broken", None, b.path, size_of(b.path), b.reason, b.bundled) for b in shelf.broken()]
+    return (*here, *broken, *absent)
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a model file, or of an IR folder's files; 0 where it cannot be told."""
+    try:
+        files = [path] if path.is_file() else [part for part in path.rglob("*") if part.is_file()]
+        return sum(file.stat().st_size for file in files)
+    except OSError as error:
+        _log.info("size of %s: %s", path, error)
+        return 0
+
+
+def _measured(path: Path, speeds: Speeds) -> tuple[MeasuredSpeed, ...]:
+    if not speeds:
+        return ()
+    try:
+        return speeds.get(fingerprint(path), ())
+    except OSError as error:
+        _log.info("fingerprint of %s: %s", path, error)
+        return ()

@@ -1,0 +1,146 @@
+"""Downloads of models: started, watched and cancelled here, done on workers. GUI thread.
+
+A download reports on its own thread; its newest report is kept and fetched here after one coalesced wake-up. What a
+cancelled download has fetched stays on disk, so that the next one goes on from there.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from PySide6.QtCore import QObject, Signal
+
+from app.core.errors import ExplainedError
+from app.ui.background import Background
+from app.ui.bridge import Wake
+
+
+class Progress(Protocol):
+    """``detector.download.DownloadProgress``."""
+
+    @property
+    def done_bytes(self) -> int: ...
+    @property
+    def total_bytes(self) -> int | None: ...
+    @property
+    def bytes_per_s(self) -> float: ...
+
+
+Fetch = Callable[[str, Callable[[Progress], None], threading.Event], object]
+"""Fetches a model by name and puts it on the shelf; called on a worker, ends soon after the event is set."""
+
+
+@dataclass
+class _Download:
+    stop: threading.Event = field(default_factory=threading.Event)
+    latest: Progress | None = None
+
+
+class DownloadRunner(QObject):
+    """Any number of downloads, one of each model."""
+
+    changed = Signal(str)
+    """A download of that model started, is further, or ended."""
+    finished = Signal(str)
+    failed = Signal(str, str, str)
+    """Name, message, hint."""
+    cancelled = Signal(str)
+
+    def __init__(self, background: Background, fetch: Fetch) -> None:
+        super().__init__()
+        self._background = background
+        self._fetch = fetch
+        self._running: dict[str, _Download] = {}
+        self._partial: set[str] = set()
+        self._wake = Wake(self._tell)
+
+    def start(self, name: str) -> None:
+        """Begin; ``finished``, ``failed`` or ``cancelled`` follows."""
+        if name in self._running:
+            return
+        download = self._running[name] = _Download()
+
+        def report(progress: Progress) -> None:
+            download.latest = progress
+            self._wake.post()
+
+        def work() -> bool:
+            try:
+                self._fetch(name, report, download.stop)
+            except ExplainedError:
+                if download.stop.is_set():
+                    return False  # the user's wish, no failure
+                raise
+            return True
+
+        self._background.run(
+            f"download-{name}",
+            work,
+            lambda whole: self._ended(name, whole),
+            lambda message, hint: self._failed(name, message, hint),
+        )
+        self.changed.emit(name)
+
+    def cancel(self, name: str) -> None:
+        """Ask it to stop; it ends soon, and can be resumed."""
+        if name in self._running:
+            self._running[name].stop.set()
+            self.changed.emit(name)
+
+    def cancel_all(self) -> None:
+        """As ``cancel``, of every one."""
+        for name in tuple(self._running):
+            self.cancel(name)
+
+    def close(self) -> None:
+        """Cancel everything, and tell nobody any more."""
+        self._wake.close()
+        for download in self._running.values():
+            download.stop.set()
+
+    def is_running(self, name: str) -> bool:
+        """Whether it is being fetched, or about to stop."""
+        return name in self._running
+
+    def is_stopping(self, name: str) -> bool:
+        """Whether it was cancelled and has not ended yet."""
+        return name in self._running and self._running[name].stop.is_set()
+
+    def was_interrupted(self, name: str) -> bool:
+        """Whether a part of it was fetched since the program started."""
+        return name in self._partial
+
+    def progress(self, name: str) -> Progress | None:
+        """The newest report; None before the first."""
+        return self._running[name].latest if name in self._running else None
+
+    @property
+    def running(self) -> bool:
+        """Whether anything is being fetched."""
+        return bool(self._running)
+
+    def _tell(self) -> None:
+        for name in tuple(self._running):
+            self.changed.emit(name)
+
+    def _ended(self, name: str, whole: bool) -> None:
+        self._forget(name, whole)
+        if whole:
+            self.finished.emit(name)
+        else:
+            self.cancelled.emit(name)
+
+    def _failed(self, name: str, message: str, hint: str) -> None:
+        self._forget(name, whole=False)
+        self.failed.emit(name, message, hint)
+
+    def _forget(self, name: str, whole: bool) -> None:
+        download = self._running.pop(name)
+        if whole:
+            self._partial.discard(name)
+        elif download.latest is not None and download.latest.done_bytes:
+            self._partial.add(name)
+        self.changed.emit(name)

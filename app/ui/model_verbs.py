@@ -1,0 +1,156 @@
+"""What can be done with a model in the dialog. GUI thread; the work is done by ``ModelShelf`` and ``DownloadRunner``.
+
+Each verb acts on one card and tells the dialog's banner what came of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, QUrl, Slot
+from PySide6.QtGui import QDesktopServices
+
+from app.core.live.events import ModelReady
+from app.core.model_cards import ModelCard
+from app.core.settings import ModelSettings
+from app.ui.ask import confirmed, typed
+from app.ui.media_words import size
+
+if TYPE_CHECKING:
+    from app.ui.models_dialog import ModelsDialog
+
+
+class ModelVerbs(QObject):
+    """The dialog's verbs; ``do`` calls one by its name."""
+
+    def __init__(self, dialog: ModelsDialog) -> None:
+        super().__init__(dialog)
+        self._dialog = dialog
+        self._leaving = ""
+        """The model to be removed once another one runs."""
+        downloads, controller = dialog.downloads, dialog.controller
+        downloads.finished.connect(self._downloaded)
+        downloads.failed.connect(self._download_failed)
+        downloads.cancelled.connect(self._download_cancelled)
+        controller.model_ready.connect(self._another_runs)
+        controller.model_lost.connect(self._nothing_runs)
+
+    def do(self, verb: str, card: ModelCard) -> None:
+        """One of the methods below."""
+        verbs: dict[str, Callable[[ModelCard], None]] = {
+            "use": self.use,
+            "download": self.download,
+            "cancel": self.cancel,
+            "rename": self.rename,
+            "remove": self.remove,
+            "show_file": self.show_file,
+        }
+        verbs[verb](card)
+
+    def use(self, card: ModelCard) -> None:
+        """Run it now and at every start."""
+        self._dialog.settings.set("model", "name", card.name)
+
+    def download(self, card: ModelCard) -> None:
+        """Fetch its weights."""
+        self._dialog.banner.solved(card.name)
+        self._dialog.downloads.start(card.name)
+
+    def cancel(self, card: ModelCard) -> None:
+        """Stop fetching them."""
+        self._dialog.downloads.cancel(card.name)
+
+    def rename(self, card: ModelCard) -> None:
+        """Ask for another name, and give it."""
+        new = typed(self._dialog, "Rename the model", f"New name of {card.name}:", card.name)
+        if new is None or new == card.name:
+            return
+
+        def renamed(name: str) -> None:
+            self._dialog.show_model(name)
+            if self._dialog.used == card.name:
+                self._dialog.settings.set("model", "name", name)
+
+        self._dialog.shelf.rename(card.name, new, renamed, self._failed)
+
+    def remove(self, card: ModelCard) -> None:
+        """Ask, and delete it; what is in use makes way for the default first."""
+        default = ModelSettings().name
+        used = card.name == self._dialog.used
+        goes_on = f" It is in use; {default} takes its place." if used else ""
+        if not confirmed(
+            self._dialog,
+            f"Remove {card.name}?",
+            f"{size(card.size_bytes)} are deleted from this computer.{goes_on}",
+            yes="Remove it",
+            no="Keep it",
+        ):
+            return
+        running = self._dialog.controller.model
+        if used and running is not None and running.spec.name == card.name:
+            self._leaving = card.name  # its file may be held open as long as it runs
+            self._dialog.settings.set("model", "name", default)
+            return
+        if used:
+            self._dialog.settings.set("model", "name", default)
+        self._remove_now(card.name)
+
+    def show_file(self, card: ModelCard) -> None:
+        """Open its folder in the system's file manager."""
+        if card.path is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(card.path.parent)))
+
+    def import_file(self, path: Path) -> None:
+        """Open the sheet that puts a file on the shelf."""
+        self._dialog.show_import(path)
+
+    @Slot(str)
+    def imported(self, name: str) -> None:
+        """A model was put on the shelf."""
+        self._welcome(name, f"{name} is on the shelf.")
+
+    def _welcome(self, name: str, words: str) -> None:
+        def use() -> None:
+            self._dialog.settings.set("model", "name", name)
+
+        self._dialog.show_model(name)
+        self._dialog.banner.tell("success", words, topic=name, action=("Use it now", use))
+
+    def _remove_now(self, name: str) -> None:
+        def removed(gone: str) -> None:
+            self._dialog.banner.tell("success", f"{gone} is removed.")
+
+        self._dialog.shelf.remove(name, removed, self._failed)
+
+    def _another_runs(self, ready: ModelReady) -> None:
+        name, self._leaving = self._leaving, ""
+        if not name:
+            return
+        if ready.spec.name == name:
+            self._failed(f"{name} is still in use.", "Choose another model, then remove it.")
+        else:
+            self._remove_now(name)
+
+    def _nothing_runs(self) -> None:
+        name, self._leaving = self._leaving, ""
+        if name:
+            self._remove_now(name)
+
+    def _downloaded(self, name: str) -> None:
+        self._dialog.shelf.refresh_models()
+        self._welcome(name, f"{name} is here, checked and ready.")
+
+    def _download_failed(self, name: str, message: str, hint: str) -> None:
+        def again() -> None:
+            self._dialog.downloads.start(name)
+
+        self._dialog.banner.tell("error", message, hint, topic=name, action=("Try again", again))
+
+    def _download_cancelled(self, name: str) -> None:
+        kept = "What came so far is kept; the next download goes on from there."
+        self._dialog.banner.tell("info", f"The download of {name} was cancelled.", kept, topic=name)
+
+    def _failed(self, message: str, hint: str) -> None:
+        self._dialog.banner.tell("error", message, hint)

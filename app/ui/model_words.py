@@ -1,0 +1,148 @@
+"""Facts about a model in words, and finding models by what they detect. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import date
+
+from app.core.model_cards import ModelCard
+from app.core.speeds import MeasuredSpeed
+from app.ui.figures import TIMES, rate
+from app.ui.media_words import size
+from detector.spec import ModelSpec
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_NAMED = 4  # classes a card names before it counts the rest
+_OPTION = re.compile(r"--(layout|priors|channels|labels)(?: ([\w-]+))?")
+_FIELDS = {"layout": "Layout", "priors": "Default boxes", "channels": "Channel order", "labels": "Class names"}
+
+STATUS = {"bundled": "In the box", "imported": "Imported", "absent": "Not here", "broken": "Broken"}
+DOT = "  ·  "
+
+
+def detects(spec: ModelSpec) -> str:
+    """Such as "Detects face", "Detects 80 classes: person, bicycle, car, motorcycle…"."""
+    labels = spec.labels
+    if len(labels) <= _NAMED:
+        return f"Detects {', '.join(labels)}"
+    return f"Detects {len(labels)} classes: {', '.join(labels[:_NAMED])}…"
+
+
+def speed_words(speed: MeasuredSpeed, today: date) -> str:
+    """Such as "34 frames/s on OpenVINO fp32, measured 22 Nov"."""
+    return f"{_rate(speed)} frames/s on {_place(speed)} {speed.precision}, measured {_day(speed.measured, today)}"
+
+
+def short_speed(speed: MeasuredSpeed) -> str:
+    """Such as "34 frames/s on OpenVINO fp32"."""
+    return f"{_rate(speed)} frames/s on {_place(speed)} {speed.precision}"
+
+
+def accuracy_words(spec: ModelSpec) -> list[str]:
+    """Each score with its metric's name, e.g. "COCO val2017 AP 0.251"."""
+    return [f"{metric} {value:.3f}" for metric, value in spec.accuracy.items()]
+
+
+def input_words(spec: ModelSpec) -> str:
+    """Such as "300 × 300 pixels, RGB, minus (123, 117, 104)"."""
+    of = spec.input
+    words = f"{of.width} {TIMES} {of.height} pixels, {of.channels.upper()}"
+    if any(of.mean):
+        words += f", minus {_numbers(of.mean)}"
+    return words if all(value == 1 for value in of.std) else f"{words}, divided by {_numbers(of.std)}"
+
+
+def boxes_words(spec: ModelSpec) -> str:
+    """Such as "8732 on 6 grids, from 38 × 38 to 1 × 1"."""
+    config = spec.config
+    if config is None:
+        return "Carried by the network itself"
+    (rows, columns), (last_rows, last_columns) = config.grids[0], config.grids[-1]
+    return (
+        f"{config.num_boxes} on {len(config.grids)} grids, from {columns} {TIMES} {rows} "
+        f"to {last_columns} {TIMES} {last_rows}"
+    )
+
+
+def card_facts(card: ModelCard) -> str:
+    """One line for a card: speed, accuracy, size, licence, as far as they are known."""
+    if card.spec is None:
+        return size(card.size_bytes)
+    scores = accuracy_words(card.spec)
+    parts = (
+        short_speed(card.speeds[0]) if card.speeds else "",
+        scores[0] if scores else "",
+        size(card.size_bytes) if card.size_bytes else "",
+        shorter(card.spec.licence.partition(";")[0], 40),
+    )
+    return DOT.join(part for part in parts if part)
+
+
+def matching(card: ModelCard, words: str) -> tuple[bool, tuple[str, ...]]:
+    """Whether a search for ``words`` finds the card, and by which of its classes.
+
+    Every word must be found: in the name, the title, the status or a class. Classes that begin with what was typed
+    come first.
+    """
+    typed = words.casefold().split()
+    labels = card.spec.labels if card.spec is not None else ()
+    if not typed:
+        return True, ()
+    about = f"{card.name} {card.spec.title if card.spec else card.reason} {STATUS[card.status]}".casefold()
+    whole = " ".join(typed)
+    classes = sorted(
+        (label for label in labels if whole in label.casefold()),
+        key=lambda label: (not label.casefold().startswith(whole), labels.index(label)),
+    )
+    found = bool(classes) or all(word in about for word in typed)
+    return found, tuple(classes)
+
+
+def found_words(classes: Sequence[str]) -> str:
+    """Why a card was found: "Detects dog, hot dog"."""
+    more = f" and {len(classes) - _NAMED} more" if len(classes) > _NAMED else ""
+    return f"Detects {', '.join(classes[:_NAMED])}{more}"
+
+
+def for_the_form(note: str) -> str:
+    """A note of an importer, speaking of the form's fields where it spoke of the command line's options."""
+
+    def field(found: re.Match[str]) -> str:
+        name, value = found.group(1), found.group(2)
+        shown = "" if value in (None, "FILE") else f": {value.upper() if name in ('priors', 'channels') else value}"
+        return f"“{_FIELDS[name]}{shown}”"
+
+    return _OPTION.sub(field, note)
+
+
+def shorter(words: str, most: int) -> str:
+    """Cut at the end."""
+    return words if len(words) <= most else f"{words[: most - 1].rstrip()}…"
+
+
+def _rate(speed: MeasuredSpeed) -> str:
+    return f"{speed.frames_per_s:.0f}" if speed.frames_per_s >= 10 else rate(speed.frames_per_s)
+
+
+def _place(speed: MeasuredSpeed) -> str:
+    """The engine, or the card it used."""
+    named = re.search(r"\((.+)\)", speed.device)
+    if named is not None:
+        return named.group(1)
+    return {"openvino": "OpenVINO", "torch_cpu": "PyTorch", "torch_mps": "Metal"}.get(speed.engine, speed.device)
+
+
+def _day(iso: str, today: date) -> str:
+    try:
+        day = date.fromisoformat(iso)
+    except ValueError:
+        return "some time ago"
+    words = f"{day.day} {_MONTHS[day.month - 1]}"
+    return words if day.year == today.year else f"{words} {day.year}"
+
+
+def _numbers(values: Sequence[float]) -> str:
+    if len(set(values)) == 1:
+        return f"{values[0]:g}"
+    return f"({', '.join(f'{value:g}' for value in values)})"
