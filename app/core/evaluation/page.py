@@ -63,7 +63,9 @@ figure{margin:0}figcaption{font-size:.84rem;margin-top:.3rem;overflow-wrap:anywh
 .key.truth{border:2.5px solid var(--truth)}.key.found{border:2.5px dashed var(--found)}
 .key.other{border:1.5px dotted var(--truth)}
 footer{margin-top:3rem;padding-top:.8rem;border-top:1px solid var(--line);font-size:.84rem}
-@media print{body{max-width:none;padding:0;font-size:10.5pt}h2{break-after:avoid}h3{break-after:avoid}
+@media print{body{max-width:none;padding:0;font-size:10.5pt}h2{break-after:avoid}h3,.quiet{break-after:avoid}
+.wide{overflow:visible}.sorted{font-size:8pt}.sorted th,.sorted td{padding:.16rem .28rem}.sorted th{white-space:normal}
+.sorted .bar{width:2.6rem;margin-right:.3rem}
 figure,tr,.card,svg.chart{break-inside:avoid}.crops{grid-template-columns:repeat(3,1fr)}
 .bar,.bar i,.crop,.card,.key{print-color-adjust:exact;-webkit-print-color-adjust:exact}
 .small{grid-template-columns:repeat(3,1fr)}a{color:inherit}}

@@ -63,7 +63,7 @@ def write_plots(
         AppError: A file cannot be written; none is left half-written.
     """
     result = evaluation.result
-    small = [layout(class_chart(each, threshold)) for each in by_ap(result)]
+    small = [layout(class_chart(each, threshold)) for each in with_curve(result)]
     drawings: dict[str, Drawing] = {
         "average-precision": layout(ap_chart(result)),
         "precision-recall": layout(curves_chart(result)),
@@ -85,6 +85,11 @@ def write_plots(
 def by_ap(result: Result) -> list[ClassResult]:
     """The classes that count, the best first."""
     return sorted((each for each in result.per_class if each.counts), key=lambda each: -each.ap)
+
+
+def with_curve(result: Result) -> list[ClassResult]:
+    """Those of which anything was found: a curve at zero tells no more than the number."""
+    return [each for each in by_ap(result) if len(each.curve.recall) and each.curve.recall[-1] > 0]
 
 
 def mean_name(result: Result) -> str:
@@ -110,13 +115,12 @@ def class_chart(each: ClassResult, threshold: float) -> LineChart:
 
 def curves_chart(result: Result) -> LineChart:
     """Precision against recall of all classes: few in colours; of many the best, the worst and the mean."""
-    ranked = by_ap(result)
-    if len(ranked) <= len(_COLOURS):
-        series = [_named(each, colour) for each, colour in zip(ranked, _COLOURS, strict=False)]
-    else:
-        series = [_named(each, None) for each in ranked[_PICKED:-_PICKED]]
-        picked = [*ranked[:_PICKED], *ranked[-_PICKED:]]
-        series += [_named(each, colour) for each, colour in zip(picked, _COLOURS, strict=True)]
+    ranked, drawn = by_ap(result), with_curve(result)
+    few = len(drawn) <= len(_COLOURS)
+    picked = drawn if few else [*drawn[:_PICKED], *drawn[-_PICKED:]]
+    series = [] if few else [_named(each, None) for each in drawn[_PICKED:-_PICKED]]
+    series += [_named(each, colour) for each, colour in zip(picked, _COLOURS, strict=False)]
+    if len(ranked) > len(_COLOURS):
         mean = np.mean([_interpolated(each.curve) for each in ranked], axis=0)
         series.append(Series.of(f"mean of {len(ranked)}", _RECALLS, mean, colour=_SLATE, weight="strong"))
     axes = Axis("recall", 0.0, 1.0), Axis("precision", 0.0, 1.0)

@@ -17,7 +17,15 @@ from app.core.evaluation.counts import best_threshold, counts_at, pooled, total
 from app.core.evaluation.gallery import Gallery
 from app.core.evaluation.mistakes import Mistakes, find_mistakes
 from app.core.evaluation.page import cards, cell, facts, notes, number, page, table
-from app.core.evaluation.plots import by_ap, class_chart, curves_chart, kinds_chart, mean_name, threshold_chart
+from app.core.evaluation.plots import (
+    by_ap,
+    class_chart,
+    curves_chart,
+    kinds_chart,
+    mean_name,
+    threshold_chart,
+    with_curve,
+)
 from app.core.part_file import write_whole
 from detector.evaluation.results import COCO_NUMBERS, ClassResult, CocoResult, Evaluation, Metric
 from detector.spec import ModelSpec
@@ -203,15 +211,15 @@ def _row(each: ClassResult, threshold: float, coco: bool) -> Iterator[str]:
 
 def _curves(evaluation: Evaluation, threshold: float) -> Iterator[str]:
     result = evaluation.result
-    ranked = by_ap(result)
-    if not ranked:
+    drawn = with_curve(result)
+    if not drawn:
         return
     yield "<h2>Curves</h2>"
-    charts = [curves_chart(result)] if len(ranked) > 1 else []
+    charts = [curves_chart(result)] if len(drawn) > 1 else []
     charts.append(threshold_chart(result, threshold))
     yield f'<div class="charts">{"".join(svg_element(layout(chart)) for chart in charts)}</div>'
     yield f"<p>By class; the dot is the score {threshold:g}, the number the average precision.</p>"
-    small = "".join(svg_element(layout(class_chart(each, threshold))) for each in ranked)
+    small = "".join(svg_element(layout(class_chart(each, threshold))) for each in drawn)
     yield f'<div class="small">{small}</div>'
 
 
