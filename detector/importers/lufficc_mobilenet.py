@@ -23,7 +23,7 @@ _HEADS = (("loc", "box_head.predictor.reg_headers"), ("conf", "box_head.predicto
 def import_lufficc_mobilenet(state: Mapping[str, Tensor], source: SourceFile, overrides: Overrides) -> Imported:
     """An ``Importer``."""
     refuse_priors(overrides, "lufficc/SSD's MobileNetV2-SSD320")
-    notes = ["Files trained before March 2020 had coarser default boxes, which the file does not tell."]
+    notes = ["Default boxes: as configured since March 2020; earlier files had other steps on the three coarsest maps."]
     last = len(MOBILENET320.grids) - 1
     classes = class_outputs(state, f"{_HEADS[1][1]}.{last}", MOBILENET320.boxes_per_cell[last], source)
     spec = ModelSpec(

@@ -72,7 +72,9 @@ def _describe(
 ) -> tuple[ModelSpec, tuple[str, ...]]:
     """The spec, its classes counted at ``predictor``, and the notes."""
     refuse_priors(overrides, name)
-    notes: list[str] = []
+    notes = ["Input: 300 x 300 pixels, unless the trainer was told otherwise; the file does not tell."]
+    if overrides.labels is None:
+        notes.append("The trainer writes the class names beside the file: --labels labels.txt.")
     classes = class_outputs(state, predictor, MOBILENET300.boxes_per_cell[0], source)
     spec = ModelSpec(
         name=name,
