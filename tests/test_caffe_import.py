@@ -286,6 +286,22 @@ def test_layers_at_fault_are_listed(tmp_path: Path, voc300: tuple[Node, Weights]
         read(write(tmp_path / "x.caffemodel", net, many))
 
 
+def test_a_network_that_ends_otherwise_is_told_by_its_layers(tmp_path: Path, voc300: tuple[Node, Weights]) -> None:
+    """As the first version of SSD300 did, with a pooled last level."""
+    net, weights = voc300
+    layers = [layer for layer in net["layer"] if not layer["name"][0].startswith("conv9_2")]
+    with pytest.raises(DetectorError) as caught:
+        read(
+            write(
+                tmp_path / "x.caffemodel",
+                {**net, "layer": [*layers, {"name": ["pool6_mbox_loc"]}]},
+                {**weights, "pool6_mbox_loc": [torch.zeros(24, 256, 3, 3)]},
+            )
+        )
+    assert "conv9_2_mbox_loc.weight [16, 256, 3, 3] is missing" in caught.value.message
+    assert "pool6_mbox_loc.weight [24, 256, 3, 3] is unexpected" in caught.value.message
+
+
 def test_a_wrong_number_of_labels_is_refused(tmp_path: Path, mobile: tuple[Node, Weights]) -> None:
     with pytest.raises(DetectorError, match="20 classes, but 2 labels"):
         read(write(tmp_path / "x.caffemodel", *mobile), Overrides(labels=("a", "b")))

@@ -156,18 +156,17 @@ def _check_network(net: CaffeNet, side: int, source: SourceFile) -> None:
 
 
 def _told_boxes(net: CaffeNet, sources: tuple[str, ...], usual: SSDConfig, source: SourceFile) -> SSDConfig | None:
-    """What the file's own layers say of the default boxes; None if it has no such layers."""
-    names = [f"{name}_mbox_priorbox" for name in sources]
+    """What the file's own layers say of the default boxes; None if it has no such layers, or lacks whole levels."""
     found: dict[str, PriorBox] = {}
-    for name in names:
-        box = net.layers[name].prior_box if name in net.layers else None
-        if box is not None:
-            found[name] = box
-    if not found:
+    for name in sources:
+        layer = net.layers.get(f"{name}_mbox_priorbox")
+        if layer is not None and layer.prior_box is not None:
+            found[f"{name}_mbox_priorbox"] = layer.prior_box
+    if not found or any(f"{name}_mbox_loc" not in net.layers for name in sources):
         return None
-    missing = [name for name in names if name not in found]
+    missing = [f"{name}_mbox_priorbox" for name in sources if f"{name}_mbox_priorbox" not in found]
     if missing:
-        raise DetectorError(f"{source.name}: layer {missing[0]} is missing; the other levels have theirs.")
+        raise DetectorError(f"{source.name}: layer {missing[0]} is missing; other levels have theirs.")
     return config_from_layers(found, usual.image_size, usual.grids, source)
 
 
