@@ -52,8 +52,8 @@ class _Painter:
         self._scale = scale
         self._colours = colours
         self._font = cv2.FontFace("sans")
-        size = (math.ceil(drawing.height * scale), math.ceil(drawing.width * scale), 3)
-        self._image: ImageBGR = np.full(size, self._bgr("paper"), np.uint8)
+        height, width = (max(math.ceil(length * scale), 1) for length in (drawing.height, drawing.width))
+        self._image: ImageBGR = np.full((height, width, 3), self._bgr("paper"), np.uint8)
 
     def paint(self, drawing: Drawing) -> ImageBGR:
         for item in drawing.items:
