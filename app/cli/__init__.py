@@ -25,6 +25,7 @@ Watch a camera or a video through an SSD detector, live, and export what it saw.
   ssd-viewer detect IMAGE...              images to detections, and annotated copies
   ssd-viewer annotate VIDEO...            video to annotated video and data
   ssd-viewer evaluate                     accuracy of a model, or of detections that exist already
+  ssd-viewer train                        from annotated pictures to a detector
   ssd-viewer cameras                      names and stable ids of the cameras
   ssd-viewer models [list|info|import|remove]
                                           the model shelf
@@ -166,6 +167,12 @@ def _self_test(parser: argparse.ArgumentParser) -> Run:
     return self_test.prepare(parser)
 
 
+def _train(parser: argparse.ArgumentParser) -> Run:
+    from app.cli import train
+
+    return train.prepare(parser)
+
+
 # Each adds its options to a parser and returns what runs; plain imports, so that PyInstaller finds them.
 COMMANDS: dict[str, Callable[[argparse.ArgumentParser], Run]] = {
     "annotate": _annotate,
@@ -174,4 +181,5 @@ COMMANDS: dict[str, Callable[[argparse.ArgumentParser], Run]] = {
     "evaluate": _evaluate,
     "models": _models,
     "self-test": _self_test,
+    "train": _train,
 }

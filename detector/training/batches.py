@@ -6,7 +6,7 @@ Both give the same pictures in the same order for the same seed, from any step o
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
@@ -47,7 +47,7 @@ class BatchSource(Protocol):
 
     order: Order
 
-    def batches(self, first_step: int) -> Iterator[Batch]:
+    def batches(self, first_step: int) -> Generator[Batch, None, None]:
         """The batches of step ``first_step`` and all after it, without end."""
 
     def name(self, index: int) -> str:
@@ -71,7 +71,7 @@ class HostBatches:
         self._device = device
         self._threads = threads
 
-    def batches(self, first_step: int) -> Iterator[Batch]:
+    def batches(self, first_step: int) -> Generator[Batch, None, None]:
         """See ``BatchSource``; the threads end with the iteration."""
         pool = ThreadPoolExecutor(self._threads, thread_name_prefix="ssdv-train-load")
         waiting: deque[tuple[list[Pick], list[Future[Example]]]] = deque()
@@ -163,7 +163,7 @@ class DeviceBatches:
         """The picture's file name."""
         return self._data.pictures[index].path.name
 
-    def batches(self, first_step: int) -> Iterator[Batch]:
+    def batches(self, first_step: int) -> Generator[Batch, None, None]:
         """See ``BatchSource``."""
         step = first_step
         while True:

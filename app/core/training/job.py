@@ -1,0 +1,232 @@
+"""One training from its data to its model file. Everything on the thread that calls it; pictures load on others."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from app.core.training.journal import Journal
+from app.core.training.material import Material, gather
+from app.core.training.request import Trained, TrainingRequest
+from detector.errors import DetectorError
+from detector.runtime.torch_cpu import has_native_bf16
+from detector.training.batches import BatchSource, DeviceBatches, DeviceDataset, HostBatches
+from detector.training.checkpoint import load_checkpoint
+from detector.training.data import BadPictures, PictureExamples
+from detector.training.finish import as_stored, stored_state, write_model
+from detector.training.fit import Fit, Plan, Progress
+from detector.training.order import Order
+from detector.training.policy import PAPER, UNCHANGED
+from detector.training.processes import Processes, joined_processes
+from detector.training.recipe import Recipe, recipe_to_json
+from detector.training.trainer import Trainer, fill_colour
+from detector.training.validate import Validator
+
+CHECKPOINT = "checkpoint.pt"
+_SIDE = 300  # of pictures kept on a GPU, pixels, unless the network's input is larger
+_GPU_SHARE = 0.5  # of its free memory that the pictures may take
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Who is told what happens, on the training's thread; process 0's only.
+
+    Attributes:
+        progress: Some steps are done.
+        note: Something to know that does not end the training.
+    """
+
+    progress: Callable[[Progress], None]
+    note: Callable[[str], None]
+
+
+def train(request: TrainingRequest, listener: Listener, stop: threading.Event) -> Trained:
+    """Train, or go on training, until the end or until ``stop`` is set.
+
+    Raises:
+        DetectorError: The data, the network, the checkpoint or the model file cannot be used as asked, or the loss
+            is no number.
+    """
+    device_name = _device_name(request.device)
+    with joined_processes(device_name) as processes:
+        device = torch.device(device_name)
+        if device.type == "cuda":
+            device = torch.device("cuda", processes.local_rank if processes.count > 1 else device.index or 0)
+            torch.cuda.set_device(device)
+            torch.backends.cudnn.benchmark = True  # every step has the same shapes
+        quiet = Listener(lambda _: None, lambda _: None)
+        return _Job(request, listener if processes.rank == 0 else quiet, device, processes).run(stop)
+
+
+class _Job:
+    """The parts of one training, put together."""
+
+    def __init__(
+        self, request: TrainingRequest, listener: Listener, device: torch.device, processes: Processes
+    ) -> None:
+        self._request = request
+        self._listener = listener
+        self._device = device
+        self._processes = processes
+        self._bad = BadPictures()
+        self._told: set[Path] = set()
+        self._last: Progress | None = None
+
+    def run(self, stop: threading.Event) -> Trained:
+        request = self._request
+        material = gather(request)
+        for line in material.notes:
+            self._listener.note(line)
+        recipe = self._recipe(material)
+        bf16 = _uses_bf16(request.precision, self._device)
+        trainer = Trainer(material.spec, material.network, recipe, self._device, self._processes, bf16=bf16)
+        checkpoint = request.folder / CHECKPOINT
+        spent_s = self._go_on(checkpoint, trainer)
+        validator = self._validator(material)
+        plan = Plan(
+            checkpoint,
+            request.save_every_s,
+            None if validator is None else lambda network: _scores(validator, network),
+            max(1, round(request.validate_every * len(material.pictures) / recipe.batch)),
+        )
+        source = self._source(material, recipe)
+        self._journal = self._new_journal(trainer)
+        fit = Fit(trainer, source, plan, self, spent_s)
+        try:
+            finished = fit.run(stop)
+        finally:
+            self._tell_bad()
+            if self._journal is not None:
+                self._journal.close()
+        scores = self._finish(trainer, material, validator) if finished and self._processes.rank == 0 else {}
+        return Trained(
+            model=request.out if finished else None,
+            step=trainer.step,
+            steps=recipe.steps,
+            scores=scores,
+            images_per_s=self._last.images_per_s if self._last else 0.0,
+            shares=self._last.shares if self._last else {},
+            bad=self._bad.reasons(),
+            seconds=fit.spent_s,
+        )
+
+    def progress(self, progress: Progress) -> None:
+        """See ``Watcher``."""
+        self._last = progress
+        if self._journal is not None:
+            self._journal.progress(progress)
+        self._tell_bad()
+        self._listener.progress(progress)
+
+    def validated(self, step: int, scores: dict[str, float]) -> None:
+        """See ``Watcher``."""
+        if self._journal is not None:
+            self._journal.validated(step, scores)
+        self._listener.note(f"step {step}: " + ", ".join(f"{name} {value:.4f}" for name, value in scores.items()))
+
+    def note(self, line: str) -> None:
+        """See ``Watcher``."""
+        self._listener.note(line)
+
+    def _recipe(self, material: Material) -> Recipe:
+        recipe, epochs = self._request.recipe, self._request.epochs
+        if epochs is not None:
+            recipe = replace(recipe, steps=max(1, round(epochs * len(material.pictures) / recipe.batch)))
+        if recipe.batch % self._processes.count:
+            raise DetectorError(
+                f"A batch of {recipe.batch} cannot be shared by {self._processes.count} processes.",
+                "Choose a batch that is a multiple of their number.",
+            )
+        return recipe
+
+    def _go_on(self, checkpoint: Path, trainer: Trainer) -> float:
+        if not checkpoint.exists():
+            return 0.0
+        spent_s = load_checkpoint(checkpoint, trainer)
+        self._listener.note(f"Going on after step {trainer.step} of {trainer.recipe.steps}.")
+        return spent_s
+
+    def _new_journal(self, trainer: Trainer) -> Journal | None:
+        if self._processes.rank != 0:
+            return None
+        folder = self._request.folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DetectorError(f"Cannot make the folder {folder}: {error.strerror or error}.") from error
+        return Journal(folder, trainer.step)
+
+    def _source(self, material: Material, recipe: Recipe) -> BatchSource:
+        order = Order(len(material.pictures), recipe.batch, recipe.seed, self._processes.rank, self._processes.count)
+        policy = PAPER if recipe.augment else UNCHANGED
+        size = (material.spec.input.height, material.spec.input.width)
+        fill, side = fill_colour(material.spec.input), max(_SIDE, *size)
+        if self._device.type == "cuda" and _fits(self._device, len(material.pictures), side):
+            self._listener.note(f"Decoding {len(material.pictures)} pictures into the memory of {self._device}.")
+            data = DeviceDataset(material.pictures, side, self._device, self._request.threads, self._bad)
+            return DeviceBatches(data, order, policy, size, fill)
+        examples = PictureExamples(material.pictures, policy, size, fill, recipe.seed, self._bad)
+        return HostBatches(examples, order, self._device, self._request.threads)
+
+    def _validator(self, material: Material) -> Validator | None:
+        if material.validation is None or self._processes.rank != 0:
+            return None
+        return Validator(material.spec, material.validation, self._device, self._request.threads)
+
+    def _tell_bad(self) -> None:
+        for path, reason in self._bad.reasons().items():
+            if path not in self._told:
+                self._told.add(path)
+                self._listener.note(f"{reason} Another picture takes its place.")
+
+    def _finish(self, trainer: Trainer, material: Material, validator: Validator | None) -> dict[str, float]:
+        """Measure what will be stored, and store it."""
+        network = trainer.result()
+        state = stored_state(network)
+        scores = {} if validator is None else _scores(validator, as_stored(network, state))
+        accuracy = {}
+        if scores and material.validation is not None:
+            accuracy = {f"{name} on {material.validation.split}": round(v, 4) for name, v in scores.items()}
+        recipe = trainer.recipe
+        provenance = (
+            f"{material.provenance} {recipe.steps} steps of {recipe.batch} pictures, "
+            f"{recipe.steps * recipe.batch / len(material.pictures):.1f} times through {len(material.pictures)} "
+            f"pictures. Recipe: {recipe_to_json(recipe)}"
+        )
+        write_model(self._request.out, replace(material.spec, provenance=provenance), state, accuracy)
+        return scores
+
+
+def _scores(validator: Validator, network: nn.Module) -> dict[str, float]:
+    return {"VOC07 mAP": validator(network).mean_ap}
+
+
+def _device_name(asked: str) -> str:
+    if asked == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if asked.startswith("cuda"):
+        index = int(asked.partition(":")[2] or 0)
+        if index >= torch.cuda.device_count():
+            raise DetectorError(f"There is no GPU {asked} here.", "Train with --device cpu.")
+    elif asked != "cpu":
+        raise DetectorError(f"Training on {asked} is not supported.", "Use cpu or cuda.")
+    return asked
+
+
+def _uses_bf16(precision: str, device: torch.device) -> bool:
+    if precision == "fp32":
+        return False
+    native = torch.cuda.is_bf16_supported(including_emulation=False) if device.type == "cuda" else has_native_bf16()
+    if precision == "bf16" and not native:
+        raise DetectorError("This device does not compute bf16 itself; emulating it is slow.", "Use fp32.")
+    return native
+
+
+def _fits(device: torch.device, count: int, side: int) -> bool:
+    free, _ = torch.cuda.mem_get_info(device)
+    return count * side * side * 3 <= free * _GPU_SHARE

@@ -1,0 +1,116 @@
+"""What a training starts from: the pictures, the classes, the network and its first weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from torch import nn
+
+from app.core.models import user_shelf
+from app.core.training.request import DataRequest, TrainingRequest
+from detector.errors import DetectorError
+from detector.evaluation.class_names import key
+from detector.evaluation.data_sets import read_data
+from detector.evaluation.results import DataSet
+from detector.importers.read import read_checkpoint
+from detector.shelf import ShelfEntry, check_name
+from detector.spec import ModelSpec
+from detector.training.data import Picture, training_pictures
+from detector.training.networks import new_spec
+from detector.training.trainer import new_network
+from detector.training.transfer import transfer_detector, transfer_vgg16
+from detector.weights import load_state
+
+_VGG_SUFFIXES = (".pth", ".pt")
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """Everything that is there before the first step.
+
+    Attributes:
+        spec: What is trained.
+        network: With its first weights.
+        pictures: To learn from.
+        validation: To measure on; None for none.
+        provenance: A sentence on where data and first weights come from.
+        notes: What the readers of the data had to say, one line each.
+    """
+
+    spec: ModelSpec
+    network: nn.Module
+    pictures: tuple[Picture, ...]
+    validation: DataSet | None
+    provenance: str
+    notes: tuple[str, ...]
+
+
+def gather(request: TrainingRequest) -> Material:
+    """Read the data and make the network.
+
+    Raises:
+        DetectorError: Something of it cannot be used.
+    """
+    name = request.out.name.removesuffix(".safetensors")
+    check_name(name)
+    data = request.data
+    sets = [read_data(root, data.kind, data.split, data.limit) for root in data.roots]
+    labels = data.classes or common_labels(sets)
+    pictures = training_pictures(sets, labels, use_difficult=request.recipe.use_difficult)
+    validation = _validation(data)
+    spec, network, origin = _network(request, name, labels)
+    notes = [line for found in (*sets, *([validation] if validation else [])) for line in found.notes]
+    learnt = " and ".join(f"{found.split} of {found.root.name}" for found in sets)
+    return Material(spec, network, pictures, validation, f"Trained on {learnt}, {origin}.", tuple(notes))
+
+
+def common_labels(sets: Sequence[DataSet]) -> tuple[str, ...]:
+    """Every class of ``sets`` once, in the order in which they come; spelling differences are the same class."""
+    found: dict[str, str] = {}
+    for data in sets:
+        for name in data.labels:
+            found.setdefault(key(name), name)
+    return tuple(found.values())
+
+
+def _validation(data: DataRequest) -> DataSet | None:
+    if data.validation is None:
+        return None
+    return read_data(data.validation, data.kind, data.validation_split)
+
+
+def _network(request: TrainingRequest, name: str, labels: Sequence[str]) -> tuple[ModelSpec, nn.Module, str]:
+    """The spec, the network with its first weights, and where these come from."""
+    start, recipe = request.start, request.recipe
+    if not start:
+        spec = new_spec(name, request.network, labels, request.width)
+        return spec, new_network(spec, recipe), f"from random weights (seed {recipe.seed})"
+    if recipe.batch_norm:
+        raise DetectorError(
+            "Pretrained weights come without batch normalisation.",
+            "Leave batch_norm out of the recipe to start from them.",
+        )
+    path = Path(start)
+    if path.suffix.lower() in _VGG_SUFFIXES:
+        spec = new_spec(name, request.network, labels, request.width, pretrained=True)
+        network = new_network(spec, recipe)
+        transfer_vgg16(network, read_checkpoint(path))
+        return spec, network, f"from VGG-16's weights in {path.name}"
+    entry = user_shelf().find(start)
+    spec = _like(entry, name, labels)
+    network = new_network(spec, recipe)
+    assert entry.path is not None  # find() gives models whose weights are here
+    transfer_detector(network, labels, load_state(entry.path, entry.spec), entry.spec.labels)
+    return spec, network, f"from the model {entry.name}"
+
+
+def _like(entry: ShelfEntry, name: str, labels: Sequence[str]) -> ModelSpec:
+    """The network of ``entry`` for other classes."""
+    spec = entry.spec
+    if spec.architecture == "openvino-ir":
+        raise DetectorError(f"{entry.name} is an OpenVINO network and cannot be trained.")
+    return replace(
+        spec, name=name, labels=tuple(labels), title="", demo=False, provenance="", accuracy={}, weights=None
+    )

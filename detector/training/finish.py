@@ -1,0 +1,36 @@
+"""From a trained network to a model file."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from detector.spec import ModelSpec
+from detector.weights import save_model
+
+
+def stored_state(network: nn.Module) -> dict[str, Tensor]:
+    """The tensors of ``network`` as the file will hold them: contiguous, floats as float16."""
+    return {
+        name: (tensor.half() if tensor.is_floating_point() else tensor).cpu().contiguous()
+        for name, tensor in network.state_dict().items()
+    }
+
+
+def as_stored(network: nn.Module, state: dict[str, Tensor]) -> nn.Module:
+    """A copy of ``network`` with the values of ``state``: what is measured is what is shipped."""
+    result: nn.Module = copy.deepcopy(network)
+    result.load_state_dict(state)
+    return result
+
+
+def write_model(path: Path, spec: ModelSpec, state: dict[str, Tensor], accuracy: dict[str, float]) -> None:
+    """Write the model file.
+
+    Raises:
+        DetectorError: It cannot be written, or a weight is not finite.
+    """
+    save_model(path, replace(spec, accuracy=accuracy), state)

@@ -1,0 +1,102 @@
+"""How good a network is that is being trained: VOC's average precision, on the trainer's device and thread."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import cv2
+import numpy as np
+import torch
+from torch import nn
+
+from detector.default_boxes import default_boxes
+from detector.detections import Candidates, DetectionFilter
+from detector.evaluation.class_names import match_names
+from detector.evaluation.data_sets import only_classes
+from detector.evaluation.found import Found, make_found
+from detector.evaluation.results import DataSet, VocResult
+from detector.evaluation.voc_metric import VocRule, evaluate_voc
+from detector.postprocess_torch import postprocess
+from detector.spec import ModelSpec
+from detector.training.augment import Image
+from detector.training.data import Picture, read_picture, training_pictures
+from detector.training.trainer import Normaliser
+
+_BATCH = 32
+
+
+class Validator:
+    """Measures networks of one spec on one annotated set.
+
+    Args:
+        spec: What the networks are.
+        data: The set; every picture must be readable. Classes that are not the spec's are left out.
+        device: Where they run.
+        threads: That read pictures.
+        rule: Of the metric.
+
+    Raises:
+        DetectorError: No picture shows one of the classes.
+    """
+
+    def __init__(
+        self, spec: ModelSpec, data: DataSet, device: torch.device, threads: int, rule: VocRule = "voc07"
+    ) -> None:
+        assert spec.config is not None
+        known = match_names(spec.labels, data.labels, {}).ids
+        data = only_classes(data, [data.labels[index] for index in known if index >= 0])
+        self._spec = spec
+        self._data = data
+        self._numbers = match_names(spec.labels, data.labels, {}).ids
+        self._pictures = training_pictures([data], spec.labels)
+        self._device = device
+        self._threads = threads
+        self._rule = rule
+        self._normalise = Normaliser(spec.input, device)
+        self._defaults = torch.from_numpy(default_boxes(spec.config)).to(device)
+
+    def __call__(self, network: nn.Module) -> VocResult:
+        """Run ``network``, in evaluation mode and on the device, over the whole set.
+
+        Raises:
+            DetectorError: A picture cannot be read.
+        """
+        rows: list[tuple[int, Candidates]] = []
+        with ThreadPoolExecutor(self._threads, thread_name_prefix="ssdv-train-load") as pool:
+            loaded = pool.map(self._read, self._pictures)
+            for low in range(0, len(self._pictures), _BATCH):
+                chunk = [next(loaded) for _ in range(min(_BATCH, len(self._pictures) - low))]
+                rows += enumerate(self._run(network, chunk), start=low)
+        return evaluate_voc(self._data, self._found(rows), self._rule)
+
+    def _read(self, picture: Picture) -> tuple[Image, tuple[int, int]]:
+        """The picture at the network's input size, and the height and width its boxes refer to."""
+        image, _, _ = read_picture(picture)
+        size = (picture.height or image.shape[0], picture.width or image.shape[1])
+        warped = cv2.resize(image, (self._spec.input.width, self._spec.input.height), interpolation=cv2.INTER_LINEAR)
+        return np.asarray(warped, dtype=np.uint8), size
+
+    @torch.inference_mode()
+    def _run(self, network: nn.Module, chunk: Sequence[tuple[Image, tuple[int, int]]]) -> list[Candidates]:
+        """Candidates of each picture in ``chunk``."""
+        images = torch.from_numpy(np.stack([image for image, _ in chunk])).to(self._device).permute(0, 3, 1, 2)
+        sizes = torch.tensor([size for _, size in chunk], dtype=torch.float32, device=self._device)
+        locs, logits = network(self._normalise(images))
+        assert self._spec.config is not None
+        variances = self._spec.config.variances
+        return postprocess(
+            locs, logits, self._defaults, self._spec.postprocess, sizes, variances=variances
+        ).candidates()
+
+    def _found(self, rows: Sequence[tuple[int, Candidates]]) -> Found:
+        """What non-maximum suppression leaves of all pictures, under the set's class numbers."""
+        rule = self._spec.postprocess
+        wanted = DetectionFilter(rule.score_floor, rule.iou_threshold, None, rule.max_detections)
+        found = [(number, candidates.detections(wanted)) for number, candidates in rows]
+        images = np.concatenate([np.full(len(one), number) for number, one in found])
+        ids = self._numbers[np.concatenate([one.class_ids for _, one in found])]
+        known = ids >= 0
+        scores = np.concatenate([one.scores for _, one in found]).astype(np.float64)
+        boxes = np.concatenate([one.boxes_xyxy for _, one in found]).astype(np.float64)
+        return make_found(images[known], ids[known], scores[known], boxes[known])
