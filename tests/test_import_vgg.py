@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -21,7 +22,8 @@ from detector.importers.layouts import layout_named
 from detector.labels import COCO80, VOC20
 from detector.models.build import build_network
 from detector.preprocess import InputBuilder
-from detector.spec import ModelSpec, PostprocessSpec
+from detector.registry import MODELS
+from detector.spec import ModelSpec, PostprocessSpec, WeightsFile
 from detector.spec_json import spec_from_json, spec_to_json
 from detector.weights import load_spec, load_state
 from tests.support.vgg_layouts import LAYOUTS, forward, prior_boxes, random_state
@@ -178,6 +180,7 @@ def test_the_user_is_told_what_was_recognised_and_what_to_change(done: Done) -> 
     told = done.case.layout in ("torchvision-ssd300", "qfgaohao-vgg16") or done.case.overrides.priors is not None
     assert ("--priors" in notes) is not told
     assert ("--labels" in notes) is (done.case.outputs not in (91,))
+    assert "0.125 times as wide" in notes
     assert ("--layout mmdetection-1" in notes) is (done.case.layout == "mmdetection-old")
 
 
@@ -211,6 +214,22 @@ def test_the_sizes_of_the_default_boxes_can_be_chosen(tmp_path: Path) -> None:
     assert config is not None
     assert config.min_sizes[0] == (20.48,)
     assert not any("--priors" in note for note in written.notes)
+
+
+def test_of_a_published_file_nothing_is_assumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its hash tells what it is; what the user says otherwise is done, and costs it the published accuracy."""
+    path, _ = save(tmp_path, "amdegroot")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    published = WeightsFile("https://example.org/x.pth", digest[:8], 0)
+    known = replace(MODELS["ssd300-vgg16-voc"], weights=published, accuracy={"mAP": 0.75}, title="20 things")
+    monkeypatch.setitem(MODELS, "known", known)
+    written = import_model(path, "a", tmp_path / "shelf")
+    spec = load_spec(written.path)
+    assert written.notes[1:] == ("It is the published file: 20 things.",)
+    assert (spec.accuracy, spec.weights, spec.licence) == ({"mAP": 0.75}, published, known.licence)
+    assert digest in spec.provenance
+    changed = load_spec(import_model(path, "b", tmp_path / "shelf", Overrides(channels="bgr")).path)
+    assert (changed.accuracy, changed.weights, changed.input.channels) == ({}, None, "bgr")
 
 
 @pytest.mark.parametrize("layout", ["torchvision-ssd300", "qfgaohao-vgg16"])

@@ -85,7 +85,7 @@ def test_tensors_of_two_layouts_are_called_a_mixture() -> None:
         detect_layout({"backbone.scale_weight": t(512), "vgg.0.weight": t(1), "loc.0.weight": t(1)})
     assert caught.value.message == (
         "The file mixes tensors of torchvision ssd300_vgg16 (backbone.scale_weight)"
-        " and amdegroot/ssd.pytorch SSD300 (vgg.0.weight, loc.0.weight)."
+        " and of amdegroot/ssd.pytorch SSD300 (vgg.0.weight, loc.0.weight)."
     )
 
 
@@ -200,9 +200,18 @@ def test_a_file_that_unpacks_to_too_much_is_refused(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(read_module, "MAX_FILE_BYTES", 2**20)
     with pytest.raises(DetectorError, match="weights may have 1 MiB"):
         read_checkpoint(tmp_path / "x.pth")
+
+
+def test_a_zip_bomb_is_refused_unopened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "load", lambda *_args, **_options: pytest.fail("it was opened"))
     with zipfile.ZipFile(tmp_path / "bomb.pth", "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("x/data.pkl", bytes(2**22))
-    with pytest.raises(DetectorError, match="unpacks to 4 MiB"):
+        archive.writestr("x/data.pkl", b"\x80\x02}.")
+        archive.writestr("x/data/0", bytes(2**22))
+    with pytest.raises(DetectorError, match=r"no plain PyTorch file: its \d KiB unpack to 4096 KiB"):
+        read_checkpoint(tmp_path / "bomb.pth")
+    with zipfile.ZipFile(tmp_path / "bomb.pth", "w") as archive:
+        archive.writestr("x/data.pkl", bytes(33 * 2**20))
+    with pytest.raises(DetectorError, match="no plain PyTorch file"):
         read_checkpoint(tmp_path / "bomb.pth")
 
 

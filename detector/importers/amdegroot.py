@@ -28,7 +28,7 @@ _COCO_OUTPUTS = 201  # what the authors' COCO configuration asks for; only the f
 def import_amdegroot(state: Mapping[str, Tensor], source: SourceFile, overrides: Overrides) -> Imported:
     """An ``Importer``."""
     notes: list[str] = []
-    file = measure(state, NAMING, source, sides=(300,))
+    file = measure(state, NAMING, source, (300,), notes)
     kept = tuple(range(file.classes))
     if file.classes == _COCO_OUTPUTS and (overrides.labels is None or len(overrides.labels) == len(COCO80)):
         kept = tuple(range(1 + len(COCO80)))

@@ -41,7 +41,7 @@ def detect_layout(state: Mapping[str, Tensor]) -> LayoutMatch:
     if len(matches) == 1:
         return matches[0]
     if matches:
-        told = " and ".join(f"{match.layout.title} ({match.because})" for match in matches[:3])
+        told = " and of ".join(f"{match.layout.title} ({match.because})" for match in matches[:3])
         raise DetectorError(f"The file mixes tensors of {told}.", "It is not the weights of one network.")
     some = ", ".join(name[:40] for name in list(state)[:3])
     raise DetectorError(f"No SSD layout known here has tensors like {some}.", "See 'ssd-viewer models import --help'.")
@@ -53,7 +53,7 @@ def _match(layout: Layout, state: Mapping[str, Tensor]) -> LayoutMatch | None:
         name = next((name for name in state if name.startswith(prefix)), None)
         if name is None:
             return None
-        found.append(name if name == prefix else f"{prefix}…")
+        found.append(name if name == prefix else f"{prefix}*")
     if layout.shape is not None:
         name, shape = layout.shape
         if name not in state or tuple(state[name].shape) != shape:

@@ -27,7 +27,7 @@ _RULE = PostprocessSpec(top_k=10_000, max_detections=100)
 def import_lufficc_vgg(state: Mapping[str, Tensor], source: SourceFile, overrides: Overrides) -> Imported:
     """An ``Importer``."""
     notes: list[str] = []
-    file = measure(state, NAMING, source, sides=(300, 512))
+    file = measure(state, NAMING, source, (300, 512), notes)
     classes = file.classes - 1
     spec = ModelSpec(
         name="lufficc",

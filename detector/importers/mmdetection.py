@@ -62,7 +62,7 @@ def _import(
     state: Mapping[str, Tensor], naming: Naming, source: SourceFile, overrides: Overrides, *, background_last: bool
 ) -> Imported:
     notes: list[str] = []
-    file = measure(state, naming, source, sides=(300, 512))
+    file = measure(state, naming, source, (300, 512), notes)
     classes = file.classes - 1
     order = (classes, *range(classes)) if background_last else tuple(range(file.classes))
     spec = ModelSpec(

@@ -31,7 +31,7 @@ def import_qfgaohao_vgg(state: Mapping[str, Tensor], source: SourceFile, overrid
     """An ``Importer``."""
     refuse_priors(overrides, "qfgaohao/pytorch-ssd vgg16-ssd")
     notes: list[str] = []
-    file = measure(state, NAMING, source, sides=(300,))
+    file = measure(state, NAMING, source, (300,), notes)
     classes = file.classes - 1
     spec = ModelSpec(
         name="qfgaohao-vgg16",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _WRAPPERS = ("model", "state_dict", "ema_state_dict", "model_state_dict", "net")
 _PREFIXES = ("module.1.", "module.", "_orig_mod.", "model.")
 _AGAIN = "Fetch the file again."
+_MAX_PICKLE_BYTES = 32 * 2**20  # names and shapes; the numbers lie beside it
 
 
 def read_checkpoint(path: Path) -> dict[str, Tensor]:
@@ -65,17 +66,21 @@ def _check_start(path: Path) -> None:
 
 
 def _check_zip(path: Path) -> None:
+    """PyTorch stores without compressing, so what unpacks to more than there is was made to."""
     try:
+        size = path.stat().st_size
         with zipfile.ZipFile(path) as archive:
-            unpacked = sum(entry.file_size for entry in archive.infolist())
-            has_pickle = any(entry.filename.endswith("data.pkl") for entry in archive.infolist())
-    except (zipfile.BadZipFile, OSError) as error:
+            entries = archive.infolist()
+    except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
         raise DetectorError(f"{path.name} is cut off or damaged.", _AGAIN) from error
-    if not has_pickle:
+    pickles = [entry.file_size for entry in entries if entry.filename.endswith("data.pkl")]
+    unpacked = sum(entry.file_size for entry in entries)
+    if not pickles:
         raise DetectorError(f"{path.name} is a zip archive, not a PyTorch weights file.")
-    if unpacked > MAX_FILE_BYTES:
+    if unpacked > size or max(pickles) > _MAX_PICKLE_BYTES:
         raise DetectorError(
-            f"{path.name} unpacks to {unpacked >> 20} MiB; weights may have {MAX_FILE_BYTES >> 20} MiB."
+            f"{path.name} is no plain PyTorch file: its {size >> 10} KiB unpack to {unpacked >> 10} KiB.",
+            "If it was compressed on the way, save it again with torch.save.",
         )
 
 

@@ -42,7 +42,7 @@ def import_ssd300(state: Mapping[str, Tensor], source: SourceFile, overrides: Ov
     """An ``Importer``."""
     refuse_priors(overrides, "torchvision's ssd300_vgg16")
     notes: list[str] = []
-    file = measure(state, NAMING, source, sides=(300,))
+    file = measure(state, NAMING, source, (300,), notes)
     classes = choose_classes(file.classes, overrides, notes)
     known = MODELS["ssd300-vgg16-coco"]
     spec = replace(

@@ -100,7 +100,9 @@ class Measured:
     width: float
 
 
-def measure(state: Mapping[str, Tensor], naming: Naming, source: SourceFile, sides: tuple[int, ...]) -> Measured:
+def measure(
+    state: Mapping[str, Tensor], naming: Naming, source: SourceFile, sides: tuple[int, ...], notes: list[str]
+) -> Measured:
     """Measure a state dict.
 
     Args:
@@ -108,6 +110,7 @@ def measure(state: Mapping[str, Tensor], naming: Naming, source: SourceFile, sid
         naming: Its names.
         source: For messages.
         sides: Input sides this layout comes in.
+        notes: Added to where the network is not the published one.
 
     Raises:
         DetectorError: A tensor that tells is missing, or the network is none of this layout.
@@ -122,6 +125,8 @@ def measure(state: Mapping[str, Tensor], naming: Naming, source: SourceFile, sid
     if rows == 0 or rows % 4:
         raise DetectorError(f"{source.name}: {naming.conf(0)} has {rows} outputs, no multiple of its 4 default boxes.")
     width = _rows(state, f"{naming.base(_BASE['fc7'])}.weight", source) / _FC_CHANNELS
+    if width != 1:
+        notes.append(f"Its layers are {width:.3g} times as wide as those of the published network.")
     if not 0.01 <= width <= 4:
         raise DetectorError(f"{source.name} has {width * _FC_CHANNELS:.0f} channels in fc7 instead of {_FC_CHANNELS}.")
     return Measured(_SIZES[levels], rows // 4, width)
