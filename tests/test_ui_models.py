@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -19,17 +20,22 @@ import detector.importers
 from app.core.errors import AppError
 from app.core.live.events import ModelFailed, ModelLoading, ModelMeasured, ModelReady
 from app.core.model_cards import ModelCard
-from app.core.paths import speeds_file
-from app.core.settings import ModelSettings, Settings
+from app.core.model_check import ModelCheck
+from app.core.paths import settings_file, speeds_file
+from app.core.settings import ModelSettings, NetworkSettings, Settings
 from app.core.speeds import MeasuredSpeed, load_speeds, record_speed
 from app.ui.download_bar import progress_words
 from app.ui.import_sheet import ImportSheet
+from app.ui.media_words import size
 from app.ui.model_words import for_the_form, matching, speed_words
 from app.ui.models_dialog import ModelsDialog
 from detector.errors import DetectorError
 from detector.importers import Recognised
 from detector.importers.base import Overrides
+from detector.registry import MODELS
 from detector.shelf import ImportResult, Shelf, ShelfEntry
+from detector.spec import WeightsFile
+from tests.support.file_server import FileServer, cut_after
 from tests.support.model_files import described, put_model
 from tests.support.qt_fakes import Desk, FakeFetch, FakeProgress, desk
 
@@ -304,6 +310,37 @@ def test_a_file_that_is_gone_already(dialog: ModelsDialog, table: Desk, tmp_path
     assert "no model pets" in dialog.banner.words[0]
 
 
+def _check(model: str, engine: str, ok: bool | None, detail: str) -> ModelCheck:
+    return ModelCheck(model, engine, ok, detail)
+
+
+def test_a_model_proves_itself(dialog: ModelsDialog, table: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter(
+        (
+            (
+                _check("pets", "openvino, fp32", True, "boxes within 0.01%"),
+                _check("pets", "cuda:0, fp16", False, "boxes off by 12%"),
+            ),
+            (_check("pets", "", None, "keeps no answers to compare with"),),
+        )
+    )
+    monkeypatch.setattr("app.core.model_check.check_model", lambda _entry: iter(next(answers)))
+    monkeypatch.setattr("app.ui.model_shelf.preload_torch", lambda: None)
+    row = dialog.details.facts.rows["Self-check"]
+    dialog.list.choose("pets")
+    assert not row.isVisible()
+    dialog.details.check.click()
+    assert row.words.startswith("Asking every engine")
+    expected = "Openvino, fp32: as it should: boxes within 0.01%.\nCuda:0, fp16: wrong: boxes off by 12%."
+    table.qtbot.waitUntil(lambda: row.words == expected)
+    dialog.list.choose("street")
+    assert not row.isVisible()
+    dialog.list.choose("pets")
+    assert row.words == expected, "kept while the dialog lives"
+    dialog.details.check.click()
+    table.qtbot.waitUntil(lambda: row.words == "Keeps no answers to compare with.")
+
+
 # -- download -------------------------------------------------------------------------------------------------------
 
 
@@ -329,30 +366,39 @@ def test_a_download_shows_how_far_it_is_and_ends_on_the_shelf(
     assert table.settings.current.model.name == FETCHED
 
 
-def test_a_download_that_fails_half_way_says_why_and_goes_on(dialog: ModelsDialog, table: Desk) -> None:
+def _leave_a_part(folder: Path) -> None:
+    part = folder / "models" / ".downloads" / "ssd300_vgg16_coco-b556d3b4.pth.part"
+    part.parent.mkdir(exist_ok=True)
+    part.write_bytes(b"x" * 40_000)
+
+
+def test_a_download_that_fails_half_way_says_why_and_goes_on(dialog: ModelsDialog, table: Desk, tmp_path: Path) -> None:
     fetch = _start_download(table, dialog)
     fetch.report(FakeProgress(40_000_000, 142_593_753, 4_000_000.0))
     fetch.error = DetectorError("The connection to example.org broke.", "Check the network.")
+    _leave_a_part(tmp_path)
     fetch.go.set()
     table.qtbot.waitUntil(lambda: dialog.banner.isVisible() and dialog.banner.kind == "error")
     assert dialog.banner.words == ("The connection to example.org broke.", "Check the network.")
-    assert dialog.details.download.text().startswith("Resume the download")
+    resume = "Resume the download (40.0 KB of 143 MB are here)"
+    table.qtbot.waitUntil(lambda: dialog.details.download.text() == resume)
     dialog.banner.findChildren(QPushButton)[0].click()
     table.qtbot.waitUntil(lambda: len(table.fetches) == 2)
     assert dialog.details.progress.isVisible()
 
 
-def test_cancel(dialog: ModelsDialog, table: Desk) -> None:
+def test_cancel(dialog: ModelsDialog, table: Desk, tmp_path: Path) -> None:
     fetch = _start_download(table, dialog)
     fetch.report(FakeProgress(1_000_000, None, 0.0))
     dialog.details.progress.button.click()
+    _leave_a_part(tmp_path)
     assert fetch.stop.is_set()
     assert dialog.details.progress.line.text() == "Stopping…"
     assert not dialog.details.progress.button.isEnabled()
     table.qtbot.waitUntil(lambda: not table.downloads.running)
     assert dialog.banner.kind == "info"
     assert "goes on from there" in dialog.banner.words[1]
-    assert dialog.details.download.text().startswith("Resume")
+    table.qtbot.waitUntil(lambda: dialog.details.download.text().startswith("Resume"))
     other = _start_download(table, dialog)
     dialog.list.views[FETCHED].download.button.click()
     assert other.stop.is_set(), "the card's own button does the same"
@@ -393,6 +439,38 @@ def test_enter_on_an_absent_model_fetches_nothing(dialog: ModelsDialog, table: D
 )
 def test_progress_in_words(progress: FakeProgress | None, words: str) -> None:
     assert progress_words(progress) == words
+
+
+def test_a_real_download_is_cut_resumed_and_on_the_shelf(
+    table: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from app.core.settings_store import save_settings
+    from app.ui.main import fetch_model
+    from tests.support.tiny_models import save_checkpoint
+
+    save_checkpoint(tmp_path / "faces.pth")
+    content = (tmp_path / "faces.pth").read_bytes()
+    name = "ultraface-slim-320"
+    published = replace(MODELS[name], weights=WeightsFile("https://example.org/faces.pth", "", 0))
+    monkeypatch.setitem(MODELS, name, published)
+    monkeypatch.setattr(table.downloads, "_fetch", fetch_model)
+    monkeypatch.setattr("app.core.paths.models_dir", lambda: tmp_path / "models")
+    dialog = table.window.show_models()
+    with FileServer(content) as server:
+        save_settings(settings_file(), Settings(network=NetworkSettings(mirror=server.address)))
+        server.answers.append(cut_after(len(content) // 2, silent=True))
+        table.qtbot.waitUntil(lambda: name in dialog.cards)
+        dialog.list.choose(name)
+        dialog.details.download.click()
+        table.qtbot.waitUntil(lambda: f"of {size(len(content))}" in dialog.details.progress.line.text())
+        assert server.stalled.wait(10)
+        dialog.details.progress.button.click()
+        table.qtbot.waitUntil(lambda: dialog.details.download.text().startswith("Resume"), timeout=20_000)
+        dialog.details.download.click()
+        table.qtbot.waitUntil(lambda: dialog.cards[name].status == "imported", timeout=60_000)
+    assert "Range" in server.requests[-1][1]
+    assert dialog.list.current == name
+    assert dialog.banner.kind == "success"
 
 
 # -- import ---------------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from app.core.models import user_shelf
 from app.core.settings import NetworkSettings
 from app.core.settings_store import load_settings
 from detector.download import FetchedFile, NetworkOptions, OnProgress, fetch, file_name, verify_file
+from detector.download.part import PART_SUFFIX
 from detector.download.verify import ChangedFileError
 from detector.errors import DetectorError
 from detector.registry import MODELS
@@ -96,6 +97,15 @@ def fetch_model(
 def network_settings() -> NetworkSettings:
     """Those of the user."""
     return load_settings(paths.settings_file())[0].network
+
+
+def fetched_so_far(weights: WeightsFile, shelf: Shelf) -> int:
+    """Bytes that an interrupted download left; the next one goes on from there."""
+    target = shelf.user_dir / _FOLDER / file_name(weights)
+    try:
+        return target.with_name(target.name + PART_SUFFIX).stat().st_size
+    except OSError:  # usually: there is none
+        return 0
 
 
 def _wanted(name: str, shelf: Shelf) -> tuple[ModelSpec, WeightsFile]:

@@ -28,6 +28,7 @@ class ModelCard:
         path: Its file or folder; None for an absent one.
         size_bytes: Of its file, or of the published one; 0 where that is not known.
         reason: Why it is broken.
+        part_bytes: Of an absent one, what an interrupted download left.
         bundled: Cannot be removed or renamed.
         speeds: Measured on this computer, newest first.
     """
@@ -38,6 +39,7 @@ class ModelCard:
     path: Path | None = None
     size_bytes: int = 0
     reason: str = ""
+    part_bytes: int = 0
     bundled: bool = False
     speeds: tuple[MeasuredSpeed, ...] = ()
 
@@ -54,16 +56,27 @@ class ModelCard:
 
 def model_cards(shelf: Shelf, speeds: Speeds) -> tuple[ModelCard, ...]:
     """The whole shelf: what came with the program, the user's, what is broken, what could be fetched."""
+    from app.core.downloads import fetched_so_far  # brings the network's modules
+
     here, absent = [], []
     for entry in shelf.list():
         if entry.path is None:
             size = entry.spec.weights.size_bytes if entry.spec.weights is not None else 0
-            absent.append(ModelCard(entry.name, "absent", entry.spec, size_bytes=size))
+            part = fetched_so_far(entry.spec.weights, shelf) if entry.spec.weights is not None else 0
+            absent.append(ModelCard(entry.name, "absent", entry.spec, size_bytes=size, part_bytes=part))
         else:
             status: CardStatus = "bundled" if entry.bundled else "imported"
             measured = _measured(entry.path, speeds)
             here.append(
-                ModelCard(entry.name, status, entry.spec, entry.path, size_of(entry.path), "", entry.bundled, measured)
+                ModelCard(
+                    entry.name,
+                    status,
+                    entry.spec,
+                    entry.path,
+                    size_of(entry.path),
+                    bundled=entry.bundled,
+                    speeds=measured,
+                )
             )
     broken = [ModelCard(b.name, "broken", None, b.path, size_of(b.path), b.reason, b.bundled) for b in shelf.broken()]
     return (*here, *broken, *absent)

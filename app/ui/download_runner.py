@@ -54,7 +54,6 @@ class DownloadRunner(QObject):
         self._background = background
         self._fetch = fetch
         self._running: dict[str, _Download] = {}
-        self._partial: set[str] = set()
         self._wake = Wake(self._tell)
 
     def start(self, name: str) -> None:
@@ -109,10 +108,6 @@ class DownloadRunner(QObject):
         """Whether it was cancelled and has not ended yet."""
         return name in self._running and self._running[name].stop.is_set()
 
-    def was_interrupted(self, name: str) -> bool:
-        """Whether a part of it was fetched since the program started."""
-        return name in self._partial
-
     def progress(self, name: str) -> Progress | None:
         """The newest report; None before the first."""
         return self._running[name].latest if name in self._running else None
@@ -127,20 +122,16 @@ class DownloadRunner(QObject):
             self.changed.emit(name)
 
     def _ended(self, name: str, whole: bool) -> None:
-        self._forget(name, whole)
+        self._forget(name)
         if whole:
             self.finished.emit(name)
         else:
             self.cancelled.emit(name)
 
     def _failed(self, name: str, message: str, hint: str) -> None:
-        self._forget(name, whole=False)
+        self._forget(name)
         self.failed.emit(name, message, hint)
 
-    def _forget(self, name: str, whole: bool) -> None:
-        download = self._running.pop(name)
-        if whole:
-            self._partial.discard(name)
-        elif download.latest is not None and download.latest.done_bytes:
-            self._partial.add(name)
+    def _forget(self, name: str) -> None:
+        del self._running[name]
         self.changed.emit(name)

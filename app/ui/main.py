@@ -59,7 +59,7 @@ def _open_source(uri: str, options: SourceOptions) -> Source:
     return open_source(uri, options)
 
 
-def _fetch_model(name: str, on_progress: Callable[[Progress], None], stop: threading.Event) -> object:
+def fetch_model(name: str, on_progress: Callable[[Progress], None], stop: threading.Event) -> object:
     """Fetches a model and puts it on the shelf (a worker)."""
     from app.core.models import download_model
 
@@ -78,7 +78,7 @@ def build_window(application: QApplication, settings: Settings, path: Path | Non
     theme = Theme(application, settings.window.theme)
     controller = LiveController(model, make_session)
     shelf = ModelShelf(user_shelf, background)
-    downloads = DownloadRunner(background, _fetch_model)
+    downloads = DownloadRunner(background, fetch_model)
     return MainWindow(theme, model, background, controller, shelf, ExportRunner(background), downloads)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, QEvent, Qt
 from PySide6.QtGui import QCloseEvent, QColor, QResizeEvent
@@ -25,7 +26,6 @@ from app.ui.export_runner import ExportRunner
 from app.ui.icons import app_icon
 from app.ui.key_guard import keeps_key
 from app.ui.model_shelf import ModelShelf
-from app.ui.models_dialog import ModelsDialog
 from app.ui.presenter import Presenter
 from app.ui.settings_model import SettingsModel
 from app.ui.settings_panel import SettingsPanel
@@ -34,6 +34,9 @@ from app.ui.stage import Stage
 from app.ui.status_bar import StatusBar
 from app.ui.theme import Theme
 from app.ui.top_bar import TopBar
+
+if TYPE_CHECKING:
+    from app.ui.models_dialog import ModelsDialog
 
 _log = logging.getLogger(__name__)
 _TITLE = "ssd-viewer"
@@ -109,6 +112,8 @@ class MainWindow(QMainWindow):
 
     def show_models(self) -> ModelsDialog:
         """Open the shelf of models."""
+        from app.ui.models_dialog import ModelsDialog  # not before the window is up
+
         if self.models_dialog is None:
             self.models_dialog = ModelsDialog(
                 self.theme, self.settings, self.shelf, self.downloads, self.controller, parent=self

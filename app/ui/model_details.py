@@ -23,7 +23,7 @@ class ModelDetails(QScrollArea):
     """One model at a time; each button tells ``asked`` the name of a verb of ``ModelVerbs``."""
 
     asked = Signal(str)
-    """"use", "download", "cancel", "rename", "remove" or "show_file"."""
+    """"use", "download", "cancel", "check", "rename", "remove" or "show_file"."""
     back = Signal()
 
     def __init__(self, theme: Theme, downloads: DownloadRunner) -> None:
@@ -40,6 +40,8 @@ class ModelDetails(QScrollArea):
         self.chips = Chips()
         self.about = QLabel()
         self.about.setWordWrap(True)
+        self.check = self._button("Check this model", "check")
+        self.check.setToolTip("Run it on a fixed picture; it must answer as it did when it was put on the shelf")
         self.use = self._button("Use this model", "use")
         self.use.setToolTip("It runs from now on, and at the next start")
         self.download = self._button("Download", "download")
@@ -77,8 +79,8 @@ class ModelDetails(QScrollArea):
         fetching = self._downloads.is_running(card.name)
         self.progress.show_state(card.name, self._downloads)
         self.use.setVisible(card.usable and not self._used)
-        word = "Resume the download" if self._downloads.was_interrupted(card.name) else "Download"
-        self.download.setText(f"{word} ({size(card.size_bytes)})" if card.size_bytes else word)
+        self.download.setText(_download_words(card))
+        self.check.setVisible(card.usable)
         self.download.setVisible(card.downloadable and not fetching)
         self.rename.setVisible(card.status == "imported")
         self.remove.setVisible(card.path is not None and not card.bundled)
@@ -123,7 +125,7 @@ class ModelDetails(QScrollArea):
         box.addWidget(self.chips)
         box.addWidget(self.about)
         box.addSpacing(2)
-        for buttons in ((self.use, self.download), (self.rename, self.remove, self.show_file)):
+        for buttons in ((self.use, self.download, self.check), (self.rename, self.remove, self.show_file)):
             row = QHBoxLayout()
             row.setSpacing(8)
             for button in buttons:
@@ -148,3 +150,10 @@ class ModelDetails(QScrollArea):
         colours = self._theme.colours
         self.back_button.setIcon(icon("back", colours.accent, size=16))
         self.download.setIcon(icon("download", colours.on_accent, size=16))
+
+
+def _download_words(card: ModelCard) -> str:
+    if card.part_bytes:
+        of = f" of {size(card.size_bytes)}" if card.size_bytes else ""
+        return f"Resume the download ({size(card.part_bytes)}{of} are here)"
+    return f"Download ({size(card.size_bytes)})" if card.size_bytes else "Download"

@@ -24,6 +24,7 @@ from detector.importers.base import Overrides
 from detector.shelf import IR_BIN, Shelf, ShelfEntry
 
 if TYPE_CHECKING:
+    from app.core.model_check import ModelCheck
     from detector.importers import Recognised
 
 _NAME_LENGTH = 48
@@ -151,6 +152,17 @@ class ModelShelf(QObject):
             return name
 
         self._change("remove-model", work, done, failed)
+
+    def check(self, name: str, done: Callable[[tuple[ModelCheck, ...]], None], failed: Failed) -> None:
+        """Let a model answer to a picture whose answers it keeps, on every engine there is; takes seconds."""
+
+        def work() -> tuple[ModelCheck, ...]:
+            from app.core.model_check import check_model
+
+            preload_torch()
+            return tuple(check_model(self._shelf().find(name)))
+
+        self._background.run("check-model", work, done, failed)
 
     def hash_file(self, path: Path, done: Callable[[str], None]) -> None:
         """SHA-256 of a model file; of an IR folder, of its weights."""

@@ -17,9 +17,13 @@ from app.core.model_cards import ModelCard
 from app.core.settings import ModelSettings
 from app.ui.ask import confirmed, typed
 from app.ui.media_words import size
+from app.ui.model_words import check_words
 
 if TYPE_CHECKING:
+    from app.core.model_check import ModelCheck
     from app.ui.models_dialog import ModelsDialog
+
+_CHECKING = "Asking every engine of this computer…"
 
 
 class ModelVerbs(QObject):
@@ -28,6 +32,7 @@ class ModelVerbs(QObject):
     def __init__(self, dialog: ModelsDialog) -> None:
         super().__init__(dialog)
         self._dialog = dialog
+        self._checks: dict[str, str] = {}
         self._leaving = ""
         """The model to be removed once another one runs."""
         downloads, controller = dialog.downloads, dialog.controller
@@ -43,6 +48,7 @@ class ModelVerbs(QObject):
             "use": self.use,
             "download": self.download,
             "cancel": self.cancel,
+            "check": self.check,
             "rename": self.rename,
             "remove": self.remove,
             "show_file": self.show_file,
@@ -61,6 +67,24 @@ class ModelVerbs(QObject):
     def cancel(self, card: ModelCard) -> None:
         """Stop fetching them."""
         self._dialog.downloads.cancel(card.name)
+
+    def check(self, card: ModelCard) -> None:
+        """Let it prove that it is what it was."""
+        if self._checks.get(card.name) == _CHECKING:
+            return
+
+        def seen(checks: tuple[ModelCheck, ...]) -> None:
+            self._show_check(card.name, check_words(checks))
+
+        def broken(message: str, hint: str) -> None:
+            self._show_check(card.name, f"{message} {hint}".strip())
+
+        self._show_check(card.name, _CHECKING)
+        self._dialog.shelf.check(card.name, seen, broken)
+
+    def checked(self, name: str) -> str:
+        """What came of the last check of the model ``name``."""
+        return self._checks.get(name, "")
 
     def rename(self, card: ModelCard) -> None:
         """Ask for another name, and give it."""
@@ -111,6 +135,10 @@ class ModelVerbs(QObject):
         """A model was put on the shelf."""
         self._welcome(name, f"{name} is on the shelf.")
 
+    def _show_check(self, name: str, words: str) -> None:
+        self._checks[name] = words
+        self._dialog.details.show_check(name, words)
+
     def _welcome(self, name: str, words: str) -> None:
         def use() -> None:
             self._dialog.settings.set("model", "name", name)
@@ -120,6 +148,7 @@ class ModelVerbs(QObject):
 
     def _remove_now(self, name: str) -> None:
         def removed(gone: str) -> None:
+            self._checks.pop(gone, None)
             self._dialog.banner.tell("success", f"{gone} is removed.")
 
         self._dialog.shelf.remove(name, removed, self._failed)
@@ -146,10 +175,12 @@ class ModelVerbs(QObject):
         def again() -> None:
             self._dialog.downloads.start(name)
 
+        self._dialog.shelf.refresh_models()
         self._dialog.banner.tell("error", message, hint, topic=name, action=("Try again", again))
 
     def _download_cancelled(self, name: str) -> None:
         kept = "What came so far is kept; the next download goes on from there."
+        self._dialog.shelf.refresh_models()
         self._dialog.banner.tell("info", f"The download of {name} was cancelled.", kept, topic=name)
 
     def _failed(self, message: str, hint: str) -> None:

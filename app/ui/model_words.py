@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import date
+from typing import TYPE_CHECKING
 
 from app.core.model_cards import ModelCard
 from app.core.speeds import MeasuredSpeed
 from app.ui.figures import TIMES, rate
 from app.ui.media_words import size
 from detector.spec import ModelSpec
+
+if TYPE_CHECKING:  # it loads an engine's parts
+    from app.core.model_check import ModelCheck
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _NAMED = 4  # classes a card names before it counts the rest
@@ -97,6 +101,13 @@ def matching(card: ModelCard, words: str) -> tuple[bool, tuple[str, ...]]:
     )
     found = bool(classes) or all(word in about for word in typed)
     return found, tuple(classes)
+
+
+def check_words(checks: Sequence[ModelCheck]) -> str:
+    """A line for each engine that was asked."""
+    words = {True: "as it should: ", False: "wrong: ", None: ""}
+    lines = (f"{check.engine}: {words[check.ok]}{check.detail}" if check.engine else check.detail for check in checks)
+    return "\n".join(f"{line[:1].upper()}{line[1:]}." for line in lines)
 
 
 def found_words(classes: Sequence[str]) -> str:

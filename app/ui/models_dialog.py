@@ -250,6 +250,7 @@ class ModelsDialog(QDialog):
         if card is None:
             return
         self.details.show_card(card, card.name == self.used)
+        self.details.show_check(card.name, self.verbs.checked(card.name))
         if card.path is None:
             return
         stamp = f"{card.path}|{card.size_bytes}"

@@ -20,6 +20,7 @@ from types import TracebackType
 from detector.errors import DetectorError
 from detector.file_lock import lock
 
+PART_SUFFIX = ".part"
 _BLOCK = 1 << 20
 
 
@@ -50,7 +51,7 @@ class DownloadPart:
 
     def __init__(self, target: Path) -> None:
         self.target = target
-        self.path = target.with_name(target.name + ".part")
+        self.path = target.with_name(target.name + PART_SUFFIX)
         self._note = target.with_name(target.name + ".part.json")
         with writing(target):
             target.parent.mkdir(parents=True, exist_ok=True)
