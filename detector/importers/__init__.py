@@ -191,10 +191,14 @@ def _relabelled(spec: ModelSpec, labels: Sequence[str] | None) -> ModelSpec:
 
 
 def _save(imported: Imported, name: str, folder: Path) -> WrittenModel:
+    from detector.golden_reference import with_golden
     from detector.weights import save_model
 
     target = folder / f"{name}.safetensors"
-    save_model(target, replace(imported.spec, name=name), imported.tensors)
+    spec = replace(imported.spec, name=name)
+    if spec.golden is None:  # a file of ours may bring it along
+        spec = with_golden(spec, imported.tensors)
+    save_model(target, spec, imported.tensors)
     return WrittenModel(target, imported.notes)
 
 
@@ -227,7 +231,9 @@ def _describe_ir(graph: Path, overrides: Overrides) -> ModelSpec:
 
 
 def _import_ir(path: Path, name: str, folder: Path, overrides: Overrides) -> WrittenModel:
-    text = spec_to_json(replace(_describe_ir(path, overrides), name=name))
+    from detector.golden_reference import ir_with_golden
+
+    text = spec_to_json(ir_with_golden(replace(_describe_ir(path, overrides), name=name), path))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=".import-", dir=folder))

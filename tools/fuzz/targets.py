@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -32,36 +33,43 @@ _JSON_WORDS = (
 )  # fmt: skip
 
 
-def _caffe_files() -> tuple[bytes, ...]:
-    """Networks of the right layers with weights of a few bytes, in every way of storing them."""
+def _caffe_files(layers_of_a_kind: int) -> tuple[bytes, ...]:
+    """Networks with weights of a few bytes, in every way of storing them.
+
+    Args:
+        layers_of_a_kind: Left out beyond so many.
+    """
     vgg = vgg_ssd(300, 21, (30, 60, 111, 162, 213, 264, 315))
     mobile = mobilenet_ssd(21, merged=False)
     files = []
     ways: tuple[tuple[Node, Style], ...] = ((vgg, "new"), (vgg, "legacy"), (mobile, "unpacked"), (mobile, "double"))
     for net, style in ways:
-        some = {
-            **net,
-            "layer": [layer for layer in net["layer"] if layer["type"][0] not in ("ReLU", "Permute", "Flatten")],
-        }
+        kinds: Counter[str] = Counter()
+        layers = []
+        for layer in net["layer"]:
+            kind = layer["type"][0]
+            kinds[kind] += 1
+            if kinds[kind] <= layers_of_a_kind and kind not in ("ReLU", "Permute", "Flatten"):
+                layers.append(layer)
         weights = {
             layer["name"][0]: [torch.ones(2, 1, 1, 1), torch.ones(2)]
-            for layer in some["layer"]
+            for layer in layers
             if layer["type"][0] in ("Convolution", "Normalize")
         }
         weights["conv4_3_norm_mbox_conf"] = [torch.ones(84, 1, 1, 1), torch.ones(84)]
-        files.append(caffemodel(some, weights, style))
+        files.append(caffemodel({**net, "layer": layers}, weights, style))
     return tuple(files)
 
 
 def _caffemodel() -> Target:
-    return Target(".caffemodel", read_caffemodel, _caffe_files(), (damage, damage_fields))
+    return Target(".caffemodel", read_caffemodel, _caffe_files(3), (damage, damage_fields))
 
 
 def _caffe_import() -> Target:
     def read(path: Path) -> object:
         return import_caffemodel(path, SourceFile(path.name, "0" * 64), Overrides())
 
-    return Target(".caffemodel", read, _caffe_files(), (damage_fields,))
+    return Target(".caffemodel", read, _caffe_files(1000), (damage_fields,))
 
 
 def _safetensors() -> Target:
