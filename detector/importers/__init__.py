@@ -158,10 +158,15 @@ def _from_state(state: Mapping[str, Tensor], source: SourceFile, overrides: Over
     else:
         match = detect_layout(state)
         layout = match.layout
-        note = f"Recognised as {layout.title}: it has {match.because}."
+        note = f"Recognised as {layout.title}, by its tensors {match.because}."
     _check_finite(state, source)
     imported = layout.load()(state, source, overrides)
-    return replace(imported, notes=(note, *imported.notes))
+    if imported.spec.weights is None:
+        return replace(imported, notes=(note, *imported.notes))
+    if replace(overrides, labels=None) == Overrides():  # nothing was assumed about a file whose hash is known
+        return replace(imported, notes=(note, f"It is the published file: {imported.spec.title}."))
+    spec = replace(imported.spec, accuracy={}, weights=None)  # measured as published, not as the user has it
+    return replace(imported, spec=spec, notes=(note, *imported.notes))
 
 
 def _from_safetensors(path: Path, overrides: Overrides) -> Imported:

@@ -20,5 +20,5 @@ def refuse(_state: Mapping[str, Tensor], source: SourceFile, _overrides: Overrid
     """
     raise DetectorError(
         f"{source.name} is a base network only, VGG-16 without box predictors: it detects nothing.",
-        "It is what a training starts from. Import the weights of a whole SSD instead.",
+        "A training starts from it: ssd-viewer train --start FILE. To detect, import the weights of a whole SSD.",
     )
