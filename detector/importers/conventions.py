@@ -6,7 +6,7 @@ A note says what was recognised or assumed and, where the user may know better, 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -127,10 +127,15 @@ def renamed(
             faults.append(f"{theirs} holds {kind} instead of floating point numbers")
     expected = {names[ours] for ours in shapes}
     faults += [f"{name[:80]} {list(state[name].shape)} is unexpected" for name in state if name not in expected]
+    refuse_faults(faults, source)
+    return {ours: state[names[ours]] for ours in shapes}
+
+
+def refuse_faults(faults: Sequence[str], source: SourceFile) -> None:
+    """Raise ``DetectorError`` with the first ten ``faults``, if there are any."""
     if faults:
         more = f"; and {len(faults) - _SHOWN_KEYS} more" if len(faults) > _SHOWN_KEYS else ""
         raise DetectorError(f"{source.name} does not fit its layout: {'; '.join(faults[:_SHOWN_KEYS])}{more}.")
-    return {ours: state[names[ours]] for ours in shapes}
 
 
 def network_shapes(spec: ModelSpec) -> dict[str, tuple[int, ...]]:

@@ -14,12 +14,11 @@ from torch import Tensor
 
 from detector.errors import DetectorError
 from detector.importers.base import SourceFile
-from detector.importers.conventions import network_shapes
+from detector.importers.conventions import network_shapes, refuse_faults
 from detector.spec import ModelSpec
 
 _EPS = 1e-5  # PyTorch's and Caffe's default, which every layout read here was trained with
 _NORM = ("weight", "bias", "running_mean", "running_var")
-_SHOWN_KEYS = 10
 
 
 class FoldingReader:
@@ -65,7 +64,7 @@ class FoldingReader:
             weight, shift = folded(weight, shift, gamma, beta, mean, variance)
         if reorder is not None:
             weight, shift = reorder(weight), reorder(shift)
-        self._tensors[f"{ours}.weight"], self._tensors[f"{ours}.bias"] = weight, shift
+        self._tensors[f"{ours}.weight"], self._tensors[f"{ours}.bias"] = weight.float(), shift.float()
 
     def finish(self) -> dict[str, Tensor]:
         """The tensors of our network.
@@ -73,16 +72,12 @@ class FoldingReader:
         Raises:
             DetectorError: Lists the first ten that are missing, extra, or not as they should be.
         """
-        faults = self._faults + [
+        extra = [
             f"{name[:80]} {list(tensor.shape)} is unexpected"
             for name, tensor in self._state.items()
             if name not in self._used
         ]
-        if faults:
-            more = f"; and {len(faults) - _SHOWN_KEYS} more" if len(faults) > _SHOWN_KEYS else ""
-            raise DetectorError(
-                f"{self._source.name} does not fit its layout: {'; '.join(faults[:_SHOWN_KEYS])}{more}."
-            )
+        refuse_faults(self._faults + extra, self._source)
         return self._tensors
 
     def _take(self, name: str, shape: tuple[int, ...]) -> Tensor:
@@ -94,7 +89,9 @@ class FoldingReader:
         elif tuple(tensor.shape) != shape:
             self._faults.append(f"{name} is {list(tensor.shape)} instead of {list(shape)}")
         elif not tensor.is_floating_point():
-            self._faults.append(f"{name} holds {str(tensor.dtype).removeprefix('torch.')} instead of numbers")
+            self._faults.append(
+                f"{name} holds {str(tensor.dtype).removeprefix('torch.')} instead of floating point numbers"
+            )
         elif name.endswith(".running_var") and bool((tensor < 0).any()):
             self._faults.append(f"{name} has negative variances")
         else:
