@@ -101,8 +101,8 @@ def test_boxes_and_tags_stay_within_their_picture_and_tags_apart(tmp_path: Path)
 
 
 def test_the_numbers_are_the_evaluations(tmp_path: Path) -> None:
-    measured = evaluation(tmp_path)
-    page = report(measured, tmp_path, model=SPEC, threshold=0.5)
+    measured = replace(evaluation(tmp_path), model=SPEC)
+    page = report(measured, tmp_path, threshold=0.5)
     assert f"{measured.result.mean_ap:.4f}" in page.text
     for wanted in (
         "drawn-model",
@@ -125,7 +125,7 @@ def test_the_numbers_are_the_evaluations(tmp_path: Path) -> None:
 
 
 def test_the_file_asks_for_nothing_and_runs_nothing_but_its_own_script(tmp_path: Path) -> None:
-    page = report(evaluation(tmp_path), tmp_path, model=SPEC)
+    page = report(evaluation(tmp_path), tmp_path)
     assert page.addresses
     assert all(address.startswith("data:image/jpeg;base64,") for address in page.addresses)
     assert not {"link", "img", "iframe", "object", "embed", "base", "form", "video", "audio"} & set(page.tags)
@@ -145,10 +145,10 @@ def test_names_from_anywhere_are_text_and_nothing_else(tmp_path: Path) -> None:
     outcomes = tuple(replace(o, truth=replace(o.truth, image_id=HOSTILE)) for o in measured.result.outcomes)
     data = replace(measured.data, images=images, split=HOSTILE, root=Path(HOSTILE), notes=(HOSTILE,))
     result = replace(measured.result, outcomes=outcomes)
-    hostile = Evaluation(HOSTILE, HOSTILE, data, result, (HOSTILE + "!",), 1.0)
     card = replace(SPEC, title=HOSTILE, licence=HOSTILE, provenance=HOSTILE, accuracy={HOSTILE: 0.5})
+    hostile = Evaluation(HOSTILE, HOSTILE, data, result, (HOSTILE + "!",), 1.0, card)
     for changed in (hostile, replace(hostile, data=replace(data, labels=labels), result=without_images(result))):
-        page = report(changed, tmp_path, model=card)
+        page = report(changed, tmp_path)
         assert page.tags.count("script") == 1
         assert "img" not in page.tags
         assert page.handlers == []
@@ -270,8 +270,10 @@ def test_a_real_model_on_real_images(tmp_path: Path) -> None:
     data = only_classes(read_data(shared("coco-val2017-32"), "coco", "val2017", 12), ("person", "car"))
     detector = open_detector("crossroad", "cpu", shelf=shelf)
     ran = run_model(detector, data, renames={"vehicle": "car"})
-    measured = Evaluation("crossroad", "cpu", ran.data, score(ran.data, ran.found, "coco"), ran.notes, ran.seconds)
-    page = report(measured, tmp_path, model=detector.spec, threshold=0.3, examples=4)
+    measured = Evaluation(
+        "crossroad", "cpu", ran.data, score(ran.data, ran.found, "coco"), ran.notes, ran.seconds, detector.spec
+    )
+    page = report(measured, tmp_path, threshold=0.3, examples=4)
     assert [row[0] for row in page.rows[:12]] == [
         "AP",
         "AP50",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.cli.console import Console, UsageError
+from app.cli.evaluate_report import add_report_flags, write_reports, written_reports
 from app.cli.evaluate_words import as_json, lines
 from app.cli.interrupt import cancel_on_interrupt
 from app.cli.options import add_detection_flags, add_result_flags, detection_settings, find_model, open_for, say_if_demo
@@ -56,6 +57,7 @@ def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Co
     )
     parser.add_argument("--limit", type=_count, metavar="N", help="only the first N images")
     parser.add_argument("--save", type=Path, metavar="FILE", help="write the detections, as a COCO results .json")
+    add_report_flags(parser)
     add_detection_flags(parser)
     add_result_flags(parser)
     return run
@@ -85,6 +87,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
         console.note(note)
     for line in lines(evaluation):
         console.say(line)
+    write_reports(options, evaluation, console)
     console.give(as_json(evaluation))
     return 0
 
@@ -117,6 +120,7 @@ def _check(options: argparse.Namespace) -> None:
     if not options.data.exists():
         raise UsageError(f"{options.data} does not exist.")
     written = [path for path in (options.save, Path(options.json) if options.json not in (None, "-") else None) if path]
+    written += written_reports(options)
     if written:
         from app.core.export.targets import check_apart
 
@@ -155,7 +159,8 @@ def _of_model(
                 raise KeyboardInterrupt from None
         device = detector.device
     result = score(done.data, done.found, options.metric or usual_metric(data))
-    return Evaluation(entry.name, device, done.data, result, (*data.notes, *done.notes), done.seconds), done.found
+    notes = (*data.notes, *done.notes)
+    return Evaluation(entry.name, device, done.data, result, notes, done.seconds, entry.spec), done.found
 
 
 def _wanted(options: argparse.Namespace, detector: Detector) -> DetectionFilter | None:

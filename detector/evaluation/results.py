@@ -16,6 +16,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from detector.spec import ModelSpec
+
 Floats = npt.NDArray[np.float64]
 Ids = npt.NDArray[np.int32]
 Flags = npt.NDArray[np.bool_]
@@ -230,6 +232,7 @@ class Evaluation:
         result: The scores.
         notes: What the reader of the numbers should know, one line each: unmatched classes, missing images.
         seconds: That the model ran; 0 for detections that existed already.
+        model: What is known of the model; None for detections that existed already.
     """
 
     subject: str
@@ -238,3 +241,4 @@ class Evaluation:
     result: Result
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
+    model: ModelSpec | None = None

@@ -48,7 +48,6 @@ def write_report(
     evaluation: Evaluation,
     path: Path,
     *,
-    model: ModelSpec | None = None,
     threshold: float = 0.5,
     examples: int = 12,
     moment: datetime | None = None,
@@ -58,7 +57,6 @@ def write_report(
     Args:
         evaluation: What was measured.
         path: The file, replaced if it exists; its folder must exist.
-        model: What is known of the model; None for detections that existed already.
         threshold: Score from which a detection is shown; counts and mistakes are those at this threshold.
         examples: Pictures of each kind of mistake, at most.
         moment: When it was measured; None: now.
@@ -71,7 +69,7 @@ def write_report(
     gallery = Gallery(evaluation, mistakes, examples)
     body = [
         *_head(evaluation, threshold, when),
-        *_about(evaluation, model, threshold, when),
+        *_about(evaluation, threshold, when),
         *_numbers(evaluation),
         *_classes(evaluation, threshold),
         *_curves(evaluation, threshold),
@@ -107,7 +105,7 @@ def _share(value: float) -> str:
     return f"{value:.1%}" if math.isfinite(value) else "none"
 
 
-def _about(evaluation: Evaluation, model: ModelSpec | None, threshold: float, when: datetime) -> Iterator[str]:
+def _about(evaluation: Evaluation, threshold: float, when: datetime) -> Iterator[str]:
     data, outcomes = evaluation.data, evaluation.result.outcomes
     missing = sum(image.path is None for image in data.images)
     count = sum(len(outcome.found) for outcome in outcomes)
@@ -117,7 +115,7 @@ def _about(evaluation: Evaluation, model: ModelSpec | None, threshold: float, wh
     yield facts(
         [
             ("Model" if evaluation.device else "Detections", evaluation.subject),
-            *(_card(model) if model else ()),
+            *(_card(evaluation.model) if evaluation.model else ()),
             ("Ran on", _pace(evaluation)),
             ("Data", f"{data.root} ({data.kind.upper()}, {data.split})"),
             ("Images", f"{len(data.images):,}" + _not_here(missing, len(data.images))),
