@@ -96,8 +96,8 @@ def take(spec: ModelSpec, locs: Floats, log_scores: Floats) -> Golden | None:
     return Golden(
         boxes=tuple(int(i) for i in boxes),
         classes=tuple(int(i) for i in classes.reshape(-1)),
-        locs=tuple(_rounded(v) for v in locs[boxes].reshape(-1)),
-        log_scores=tuple(_rounded(v) for v in scores.reshape(-1)),
+        locs=_rounded(locs[boxes]),
+        log_scores=_rounded(scores),
     )
 
 
@@ -161,5 +161,5 @@ def _relative(found: npt.NDArray[np.floating], wanted: npt.NDArray[np.floating])
     return error if math.isfinite(error) else math.inf
 
 
-def _rounded(value: float) -> float:
-    return float(f"{float(value):.{_DIGITS}g}")
+def _rounded(values: npt.NDArray[np.floating]) -> tuple[float, ...]:
+    return tuple(float(f"{float(value):.{_DIGITS}g}") for value in values.reshape(-1))

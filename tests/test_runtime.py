@@ -436,7 +436,7 @@ def test_what_cannot_be_asked_for(tmp_path: Path, model: str, device: str, preci
 
 def test_an_entry_without_weights_says_how_to_get_them(tmp_path: Path) -> None:
     missing = next(e for e in Shelf(tmp_path, tmp_path).list() if e.name == "ultraface-rfb-320")
-    with pytest.raises(DetectorError, match="models import FILE --name ultraface-rfb-320"):
+    with pytest.raises(DetectorError, match="models download ultraface-rfb-320"):
         open_module.open_detector(missing)
 
 

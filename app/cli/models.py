@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from app.cli import models_download
+from app.cli import models_check, models_download
 from app.cli.console import Console, one_line, table
 from app.cli.options import add_result_flags
 from app.core.models import user_shelf
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Console], int]:
     """Add the options; return what runs."""
     parser.description = "The models that can be used, and those that are known."
-    actions = parser.add_subparsers(dest="action", metavar="list|info|download|import|rename|default|remove")
+    actions = parser.add_subparsers(dest="action", metavar="list|info|download|import|check|rename|default|remove")
     listing = actions.add_parser("list", help="all models (default)")
     info = actions.add_parser("info", help="everything about one")
     info.add_argument("model", metavar="M")
@@ -33,6 +33,8 @@ def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Co
     models_download.add_flags(fetching)
     importing = actions.add_parser("import", help="put a model file on the shelf")
     _add_import_flags(importing)
+    checking = actions.add_parser("check", help="whether models still answer as when they came, on every engine")
+    models_check.add_flags(checking)
     renaming = actions.add_parser("rename", help="call an imported model something else")
     renaming.add_argument("model", metavar="OLD")
     renaming.add_argument("name", metavar="NEW")
@@ -41,7 +43,7 @@ def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Co
     removing = actions.add_parser("remove", help="delete an imported model")
     removing.add_argument("model", metavar="M")
     add_result_flags(parser)
-    for action in (listing, info, fetching, importing, renaming, choosing, removing):
+    for action in (listing, info, fetching, importing, checking, renaming, choosing, removing):
         add_result_flags(action, below=True)
     return run
 
@@ -66,6 +68,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
         "info": _info,
         "download": models_download.run,
         "import": _import,
+        "check": models_check.run,
         "rename": _rename,
         "default": _default,
         "remove": _remove,

@@ -53,7 +53,7 @@ def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Co
 def run(_options: argparse.Namespace, console: Console) -> int:
     """Report every check; 1 when one fails."""
     checks: list[Check] = []
-    for group in (_versions, _window, _devices, _codecs, _cameras, _golden):
+    for group in (_versions, _window, _devices, _codecs, _cameras, _golden, _models):
         for check in _guarded(group):
             checks.append(check)
             console.say(f"[{_MARKS[check.ok]}] {check.name}: {one_line(check.detail)}")
@@ -142,6 +142,16 @@ def _golden() -> Iterator[Check]:
                 yield Check(f"golden picture, {name}", ok, f"{detail}; {detector.device}, {detector.precision}")
         except ExplainedError as error:
             yield Check(f"golden picture, {name}", False, str(error))
+
+
+def _models() -> Iterator[Check]:
+    """Each model on the shelf against what it answered when it was put there."""
+    from app.core.model_check import check_model
+
+    for entry in user_shelf().list():
+        for check in check_model(entry) if entry.path is not None else ():
+            engine = f", {check.engine}" if check.engine else ""
+            yield Check(f"model {check.model}{engine}", check.ok, check.detail)
 
 
 def _engines(entry: ShelfEntry) -> Iterator[tuple[str, Callable[[], Detector]]]:

@@ -46,7 +46,7 @@ class IrDetector(Engine):
             raise DetectorError(f"OpenVINO cannot compile {entry.name}; the model may be damaged.") from error
         self._request = compiled.create_infer_request()
         self._inputs = InputBuilder(entry.spec.input)
-        self._compile_probe = lambda: compile_for_latency(core, _with_raw_outputs(model), precision)
+        self._core, self._model = core, model
 
     def _run(self, frames: Sequence[ImageBGR], iou_threshold: float) -> list[Candidates]:
         results = []
@@ -57,13 +57,14 @@ class IrDetector(Engine):
         return results
 
     def _raw(self, frame: ImageBGR) -> tuple[Floats, Floats]:
-        outputs = self._compile_probe().create_infer_request().infer({0: self._inputs([frame])})
+        probe = compile_for_latency(self._core, _with_raw_outputs(self._model), self.precision)
+        outputs = probe.create_infer_request().infer({0: self._inputs([frame])})
         locs = np.asarray(outputs[1], np.float32).reshape(-1, 4)
         scores = np.asarray(outputs[2], np.float32).reshape(len(locs), -1)
         return locs, np.log(np.maximum(scores, np.finfo(np.float32).tiny))
 
     def _release(self) -> None:
-        del self._request, self._compile_probe
+        del self._request, self._core, self._model
 
 
 def read_detection_output(

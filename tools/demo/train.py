@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from detector.golden_reference import with_golden
 from detector.models.ssd import SSD
 from detector.runtime.open import open_detector
 from detector.runtime.torch_cpu import has_native_bf16
@@ -162,7 +163,7 @@ def finish(run: Run, out: Path) -> Accuracy:
         with open_detector(trial, device="cpu", precision="fp32") as detector:
             accuracy = measure(detector, scenes(FRESH, _FRESH_SCENES))
     measured = {f"AP50 on {_FRESH_SCENES} freshly drawn scenes": round(accuracy.ap50, 4)}
-    save_model(out, replace(spec, accuracy=measured), state)
+    save_model(out, with_golden(replace(spec, accuracy=measured), state), state)
     return accuracy
 
 

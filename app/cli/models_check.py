@@ -1,0 +1,46 @@
+"""``ssd-viewer models check``: each model proves itself on each engine. Main thread."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+
+from app.cli.console import Console, one_line
+from app.core.models import user_shelf
+
+_MARKS = {True: " ok ", False: "FAIL", None: "info"}
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.description = (
+        "Ask each model for its answers to a fixed picture, on every engine of this computer, and compare them with "
+        "those kept in its file since it was put on the shelf."
+    )
+    parser.add_argument("models", nargs="*", metavar="M", help="names or files (default: all that are here)")
+
+
+def run(options: argparse.Namespace, console: Console) -> int:
+    """Report each model and engine; 1 when one fails, or one that was named cannot be checked."""
+    from app.core.model_check import check_model
+
+    shelf = user_shelf()
+    named = bool(options.models)
+    entries = [shelf.find(name) for name in options.models] or [e for e in shelf.list() if e.path is not None]
+    checks = []
+    for entry in entries:
+        for check in check_model(entry):
+            checks.append(check)
+            engine = f", {check.engine}" if check.engine else ""
+            console.say(f"[{_MARKS[check.ok]}] {check.model}{engine}: {one_line(check.detail)}")
+    bad = {check.model for check in checks if check.ok is False or (named and check.ok is None)}
+    broken = [] if named else list(shelf.broken())
+    for model in broken:
+        console.say(f"[FAIL] {model.name}: {one_line(model.reason)}")
+    bad |= {model.name for model in broken}
+    results = [asdict(check) for check in checks]
+    results += [{"model": model.name, "engine": "", "ok": False, "detail": model.reason} for model in broken]
+    console.give({"ok": not bad, "checks": results})
+    if bad:
+        console.error(f"Not proved: {', '.join(sorted(bad))}.")
+    return 1 if bad else 0

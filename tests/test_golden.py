@@ -1,0 +1,214 @@
+"""A model's kept answers: taken once, the same from every engine, and other from a model that was changed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from app.core import model_check
+from app.core.models import user_shelf
+from detector.errors import DetectorError
+from detector.golden import TOLERANCES, Floats, ImageBGR, compare, log_softmax, picture, prove, take
+from detector.golden_reference import with_golden
+from detector.models.build import build_network
+from detector.preprocess import InputBuilder
+from detector.runtime.openvino import OpenVinoDetector
+from detector.runtime.torch_cpu import TorchCpuDetector
+from detector.runtime.torch_cuda import TorchDeviceDetector
+from detector.shelf import ShelfEntry, bundled_dir, open_file
+from detector.spec import Golden, ModelSpec
+from detector.weights import describe_anew, load_spec, save_model
+from tests.support.command_line import Capture, check_one_line, run
+from tests.support.tiny_models import random_spec, random_state, save_random, save_tiny_ir
+
+
+def keep(path: Path, architecture: str = "ultraface-slim") -> ShelfEntry:
+    """A random model with its answers, as a file."""
+    spec = random_spec(architecture)
+    state = random_state(spec)
+    save_model(path, with_golden(spec, state), state)
+    return open_file(path)
+
+
+def changed(entry: ShelfEntry, path: Path, **spec: object) -> ShelfEntry:
+    """The same weights and answers under another description."""
+    path.write_bytes((entry.path or Path()).read_bytes())
+    describe_anew(path, replace(entry.spec, **spec))  # type: ignore[arg-type]
+    return open_file(path)
+
+
+def test_the_picture_is_the_same_everywhere() -> None:
+    image = picture(240, 320)
+    assert (image.shape, image.dtype) == ((240, 320, 3), np.uint8)
+    assert [int(v) for v in image[[0, 100, 180, 239], [0, 40, 200, 319]].sum(axis=1)] == [255, 290, 440, 330]
+    assert picture(300, 300).shape == (300, 300, 3)
+    for channel, other in ((0, 1), (0, 2), (1, 2)):
+        assert np.abs(image[..., channel].astype(int) - image[..., other]).mean() > 40
+
+
+@pytest.mark.parametrize("architecture", ["ultraface-slim", "ssd-vgg16"])
+def test_every_engine_answers_as_the_reference(tmp_path: Path, architecture: str) -> None:
+    entry = keep(tmp_path / "m.safetensors", architecture)
+    engines = TorchCpuDetector, OpenVinoDetector, lambda e, p: TorchDeviceDetector(e, torch.device("cpu"), p)
+    for make in engines:
+        with make(entry, "fp32") as engine:
+            result = prove(entry.spec, engine.raw, engine.precision)
+        assert result is not None
+        assert result.ok, (engine.engine, result)
+        assert result.error < TOLERANCES["fp32"] / 4
+        assert result.score_difference < 1e-3
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_short_number_formats_stay_within_their_tolerance(tmp_path: Path, precision: str) -> None:
+    entry = keep(tmp_path / "m.safetensors", "ssd-vgg16")
+    with TorchDeviceDetector(entry, torch.device("cpu"), precision) as engine:
+        result = prove(entry.spec, engine.raw, engine.precision)
+    assert result is not None
+    assert result.ok, result
+    assert result.error > 1e-4, "it did compute in that format"
+
+
+def test_each_wrong_convention_shows(tmp_path: Path) -> None:
+    entry = keep(tmp_path / "m.safetensors")
+    right = entry.spec.input
+    faults = [
+        replace(right, channels="bgr"),
+        replace(right, mean=tuple(m + 5 for m in right.mean)),  # type: ignore[arg-type]
+        replace(right, std=tuple(s * 1.1 for s in right.std)),  # type: ignore[arg-type]
+    ]
+    for wrong in faults:
+        other = changed(entry, tmp_path / "other.safetensors", input=wrong)
+        with TorchCpuDetector(other, "fp32") as engine:
+            result = prove(other.spec, engine.raw, "fp32")
+        assert result is not None
+        assert not result.ok, wrong
+
+
+def test_every_filter_has_a_say() -> None:
+    spec = random_spec("ssd-vgg16")
+    network = build_network(spec).eval()
+    network.load_state_dict(random_state(spec))
+
+    def answer(image: ImageBGR) -> tuple[Floats, Floats]:
+        with torch.inference_mode():
+            locs, logits = network(torch.from_numpy(InputBuilder(spec.input)([image])))
+        return locs[0].numpy(), log_softmax(logits[0].numpy())
+
+    spec = replace(spec, golden=take(spec, *answer(picture(300, 300))))
+    same = prove(spec, answer, "fp32")
+    assert same is not None
+    for name, tensor in network.state_dict().items():
+        if tensor.dim() == 4:
+            kept = tensor.clone()
+            tensor[len(tensor) // 2] += tensor.std()
+            result = prove(spec, answer, "fp32")
+            assert result is not None
+            assert result.error > 1e-4 > 10 * same.error, name
+            tensor.copy_(kept)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_answers_that_are_no_numbers_are_neither_kept_nor_accepted(bad: float) -> None:
+    spec = replace(random_spec(), config=None)
+    locs, scores = np.ones((50, 4), np.float32), log_softmax(np.eye(50, 3, dtype=np.float32))
+    golden = take(spec, locs, scores)
+    assert golden is not None
+    assert compare(golden, locs, scores, spec, "fp32").ok
+    broken = locs.copy()
+    broken[0] = bad
+    assert take(spec, broken, scores) is None
+    assert not compare(golden, broken, scores, spec, "fp32").ok
+    assert not compare(golden, locs[:10], scores[:10], spec, "fp32").ok, "fewer boxes"
+    assert not compare(golden, locs, scores[:, :2], spec, "fp32").ok, "fewer classes"
+
+
+# -- on the shelf --------------------------------------------------------------------------------------------------
+
+
+def test_an_imported_model_keeps_its_answers(tmp_path: Path) -> None:
+    spec = random_spec(name="given")
+    torch.save(random_state(spec), tmp_path / "version-slim-320.pth")
+    entry = user_shelf().import_file(tmp_path / "version-slim-320.pth", "faces").entry
+    assert isinstance(entry.spec.golden, Golden)
+    save_random(tmp_path / "plain.safetensors", random_spec(name="plain"))
+    again = user_shelf().import_file(tmp_path / "plain.safetensors", "plain").entry
+    assert again.spec.golden is not None
+    (tmp_path / "own.safetensors").write_bytes((entry.path or Path()).read_bytes())
+    assert user_shelf().import_file(tmp_path / "own.safetensors", "own").entry.spec.golden == entry.spec.golden
+
+
+def test_the_demo_proves_itself_on_every_engine(capsys: Capture) -> None:
+    code, out, err = run(capsys, "models", "check")
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert all(line.startswith("[ ok ]") for line in lines)
+    for said in ("demo, openvino, fp32: boxes within 0.00%", "demo, torch_cpu, fp32"):
+        assert any(said in line for line in lines), said
+
+
+@pytest.fixture
+def one_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the reference, which needs no conversion."""
+    monkeypatch.setattr(
+        model_check, "_engines", lambda entry: iter([("torch_cpu, fp32", lambda: TorchCpuDetector(entry, "fp32"))])
+    )
+
+
+def test_a_model_that_changed_is_told(capsys: Capture, tmp_path: Path, one_engine: None) -> None:
+    entry = keep(tmp_path / "m.safetensors")
+    wrong: ModelSpec = replace(entry.spec, input=replace(entry.spec.input, channels="bgr"))
+    describe_anew(tmp_path / "m.safetensors", wrong)
+    code, out, err = run(capsys, "models", "check", tmp_path / "m.safetensors", "--json", "-")
+    assert code == 1
+    check_one_line(err, "Not proved: m.")
+    told = json.loads(out)
+    assert told["ok"] is False
+    assert [check["engine"] for check in told["checks"]] == ["torch_cpu, fp32"]
+    assert "answers otherwise" in told["checks"][0]["detail"]
+
+
+def test_a_model_without_answers_cannot_be_checked(capsys: Capture, tmp_path: Path) -> None:
+    save_random(tmp_path / "old.safetensors")
+    code, out, err = run(capsys, "models", "check", tmp_path / "old.safetensors")
+    assert code == 1
+    check_one_line(err, "Not proved: old.")
+    assert "import it again" in out
+
+
+def test_an_engine_that_breaks_is_a_failed_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise DetectorError("The driver is gone.")
+
+    entry = keep(tmp_path / "m.safetensors")
+    monkeypatch.setattr(model_check, "open_entry", refuse)
+    checks = {check.engine: check for check in model_check.check_model(entry)}
+    assert checks["cpu, fp32"].ok is False
+    assert "The driver is gone" in checks["cpu, fp32"].detail
+    assert checks["torch_cpu, fp32"].ok
+
+
+def test_a_broken_file_on_the_shelf_fails_the_check(capsys: Capture, one_engine: None) -> None:
+    user_shelf().user_dir.mkdir(parents=True)
+    (user_shelf().user_dir / "broken.safetensors").write_bytes(b"nothing")
+    code, out, err = run(capsys, "models", "check")
+    assert code == 1
+    assert "[FAIL] broken: " in out
+    check_one_line(err, "Not proved: broken.")
+
+
+def test_the_bundled_model_has_answers() -> None:
+    assert load_spec(bundled_dir() / "demo.safetensors").golden is not None
+
+
+def test_an_openvino_network_keeps_and_proves_its_answers(tmp_path: Path) -> None:
+    entry = user_shelf().import_file(save_tiny_ir(tmp_path), "graph").entry
+    assert entry.spec.golden is not None
+    checks = list(model_check.check_model(entry))
+    assert checks
+    assert all(check.ok for check in checks), checks
