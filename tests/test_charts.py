@@ -363,3 +363,17 @@ def test_series_stand_out_from_the_paper_and_apart_for_every_kind_of_colour_visi
         places = [lab(seen @ linear(colour)) for colour in colours]
         closest = min(float(np.linalg.norm(a - b)) for a, b in combinations(places, 2))
         assert closest > 15, (seen, closest)
+
+
+def test_an_area_is_tinted_within_its_outline_and_nowhere_else() -> None:
+    corners = ((20.0, 10.0), (60.0, 10.0), (60.0, 30.0), (20.0, 30.0))
+    image = picture(Drawing(80, 40, "", (Area(corners, "s0", 0.5),)), scale=2.0)
+    tinted = (image != 255).any(axis=2)
+    rows, columns = np.nonzero(tinted)
+    assert (columns.min(), columns.max()) == (pytest.approx(40, abs=1), pytest.approx(120, abs=1))
+    assert (rows.min(), rows.max()) == (pytest.approx(20, abs=1), pytest.approx(60, abs=1))
+    assert tinted[24:56, 44:116].all()
+    half = (np.array(LIGHT["s0"][::-1]) + 255) / 2
+    assert np.abs(image[40, 80] - half).max() <= 1
+    beyond = ((-9.0, -9.0), (200.0, -9.0), (200.0, 90.0))
+    assert picture(Drawing(80, 40, "", (Area(beyond, "s0", 0.5),))).shape == (80, 160, 3)

@@ -110,9 +110,15 @@ class _Painter:
             self._image[y1:y2, max(x1 - width // 2, 0) : x1 - width // 2 + width] = self._bgr(role)
 
     def _area(self, item: Area) -> None:
-        painted = self._image.copy()
-        cv2.fillPoly(painted, [self._fixed(item.points)], self._bgr(item.role), cv2.LINE_AA, _SHIFT)
-        cv2.addWeighted(painted, item.opacity, self._image, 1.0 - item.opacity, 0.0, dst=self._image)
+        points = self._fixed(item.points)
+        left, top = np.maximum((points.min(axis=0) >> _SHIFT) - 1, 0).tolist()
+        right, bottom = ((points.max(axis=0) >> _SHIFT) + 3).tolist()
+        part = self._image[top:bottom, left:right]  # alone: a page of charts would be copied for each of them
+        if part.size:
+            painted = part.copy()
+            moved = points - (np.array((left, top), np.int32) << _SHIFT)
+            cv2.fillPoly(painted, [moved], self._bgr(item.role), cv2.LINE_AA, _SHIFT)
+            cv2.addWeighted(painted, item.opacity, part, 1.0 - item.opacity, 0.0, dst=part)
 
     def _box(self, item: Box) -> None:
         s = self._scale

@@ -42,6 +42,7 @@ _COCO_WORDS = (
     "recall, small objects", "recall, medium objects", "recall, large objects",
 )  # fmt: skip
 _CONFUSIONS = 8
+_CURVES = 120  # each takes some 10 kB of the page
 
 
 def write_report(
@@ -217,8 +218,10 @@ def _curves(evaluation: Evaluation, threshold: float) -> Iterator[str]:
     charts.append(threshold_chart(result, threshold))
     yield f'<div class="charts">{"".join(svg_element(layout(chart)) for chart in charts)}</div>'
     yield f"<p>By class; the dot is the score {threshold:g}, the number the average precision.</p>"
-    small = "".join(svg_element(layout(class_chart(each, threshold))) for each in drawn)
+    small = "".join(svg_element(layout(class_chart(each, threshold))) for each in drawn[:_CURVES])
     yield f'<div class="small">{small}</div>'
+    if len(drawn) > _CURVES:
+        yield f'<p class="quiet">The {_CURVES} best of {len(drawn):,} classes; the table has all.</p>'
 
 
 def _mistakes(evaluation: Evaluation, mistakes: Mistakes, gallery: Gallery, threshold: float) -> Iterator[str]:
