@@ -35,8 +35,9 @@ def with_golden(spec: ModelSpec, tensors: Mapping[str, Tensor]) -> ModelSpec:
     floats = {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}
     load_strict(network, floats, spec.name)
     asked = picture(spec.input.height, spec.input.width)
-    with torch.inference_mode():
-        locs, logits = network.eval()(torch.from_numpy(InputBuilder(spec.input)([asked])))
+    images = torch.from_numpy(InputBuilder(spec.input)([asked]))
+    with torch.inference_mode():  # channels last saves copies: an import is not to need much more than its weights
+        locs, logits = network.eval()(images.contiguous(memory_format=torch.channels_last))
     return replace(spec, golden=take(spec, locs[0].numpy(), log_softmax(logits[0].numpy())))
 
 
