@@ -9,11 +9,12 @@ from random import Random
 import pytest
 
 from detector.errors import DetectorError
+from tools.fuzz.evaluation import EVALUATION_TARGETS
 from tools.fuzz.mutations import damage
 from tools.fuzz.run import Report, Target, run, save_findings
 from tools.fuzz.targets import TARGETS
 
-INPUTS = {"caffe-import": 100}
+INPUTS = {"caffe-import": 100, **dict.fromkeys(EVALUATION_TARGETS, 300)}
 
 
 @pytest.mark.parametrize("name", sorted(TARGETS))

@@ -72,10 +72,12 @@ def _count(text: str) -> int:
 def run(options: argparse.Namespace, console: Console) -> int:
     """Read, detect, score, tell."""
     renames = _renames(options.map)
-    _check(options)
+    written = _check(options)
+    from app.core.export.targets import check_apart
     from detector.evaluation.data_sets import only_classes, read_data
 
     data = only_classes(read_data(options.data, options.format, options.split, options.limit), options.classes or ())
+    check_apart(written, [path for path in (data.root, options.detections) if path is not None and path.is_file()])
     measure = _of_model if options.detections is None else _of_detections
     evaluation, found = measure(options, console, data, renames)
     if options.save is not None:
@@ -102,12 +104,14 @@ def _renames(pairs: list[str]) -> dict[str, str]:
     return renames
 
 
-def _check(options: argparse.Namespace) -> None:
+def _check(options: argparse.Namespace) -> list[Path]:
     """Refuse what can be seen to be wrong before any work.
+
+    Returns:
+        The files that will be written.
 
     Raises:
         UsageError: With the reason.
-        AppError: A file would be written over an input.
     """
     if options.model is None and options.detections is None:
         raise UsageError("There is nothing to measure.", "Name a model with --model, or detections with --detections.")
@@ -119,13 +123,10 @@ def _check(options: argparse.Namespace) -> None:
             raise UsageError(f"{options.detections} does not exist.")
     if not options.data.exists():
         raise UsageError(f"{options.data} does not exist.")
-    written = [path for path in (options.save, Path(options.json) if options.json not in (None, "-") else None) if path]
-    written += written_reports(options)
-    if written:
-        from app.core.export.targets import check_apart
-
-        inputs = [path for path in (options.data, options.detections) if path is not None and path.is_file()]
-        check_apart(written, inputs)
+    if options.save is not None and options.save.suffix.lower() != ".json":
+        raise UsageError(f"--save writes a .json file, not {options.save.name}.")
+    named = (options.save, Path(options.json) if options.json not in (None, "-") else None)
+    return [*(path for path in named if path is not None), *written_reports(options)]
 
 
 def _of_detections(

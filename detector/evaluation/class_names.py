@@ -14,7 +14,11 @@ from typing import NoReturn
 import numpy as np
 
 from detector.errors import DetectorError
+from detector.evaluation.remarks import printable, shortened
 from detector.evaluation.results import Ids
+
+MAX_NAME = 100
+"""Characters; what is longer is cut."""
 
 _SAME = (
     ("aeroplane", "airplane"),
@@ -33,6 +37,11 @@ def key(name: str) -> str:
 
 
 _ALIASES = {key(a): key(b) for pair in _SAME for a, b in (pair, pair[::-1]) if key(a) != key(b)}
+
+
+def cleaned(name: str) -> str:
+    """A class name from a file as it is shown: white space reduced to single spaces, printable, not endless."""
+    return printable(" ".join(name.split()))[:MAX_NAME]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,7 +97,7 @@ def _unknown(name: str, known: Sequence[str], owner: str) -> NoReturn:
     close = difflib.get_close_matches(name, known, n=1)
     meant = f"Did you mean {close[0]}? " if close else ""
     verb = "know" if owner.endswith("s") else "knows"
-    raise DetectorError(f"{owner} {verb} no class {name!r}.", f"{meant}Known: {_listed(known)}.")
+    raise DetectorError(f"{owner} {verb} no class {shortened(name)!r}.", f"{meant}Known: {_listed(known)}.")
 
 
 def _place(name: str, places: Mapping[str, int], wanted: Mapping[str, str], data: Sequence[str]) -> int:
@@ -116,5 +125,5 @@ def _unmatched(own: Sequence[str], data: Sequence[str], ids: Ids, owner: str) ->
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:8])
+    shown = ", ".join(map(shortened, names[:8]))
     return f"{shown} and {len(names) - 8} more" if len(names) > 8 else shown or "none"

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from detector.errors import DetectorError
+from detector.evaluation.class_names import cleaned
 from detector.evaluation.coco_layout import Pictures, find_annotations
 from detector.evaluation.json_file import four_numbers, identifier, number, read_json
-from detector.evaluation.remarks import Remarks, shortened
+from detector.evaluation.remarks import Remarks, printable, shortened
 from detector.evaluation.results import DataSet, ImageTruth
 
 
@@ -100,7 +101,7 @@ class _Reader:
                 raise DetectorError(f"{self._path.name} has a category without a number.")
             if not isinstance(name, str) or not name.strip():
                 raise DetectorError(f"{self._path.name} has a category without a name ({category}).")
-            if names.setdefault(category, " ".join(name.split())) != " ".join(name.split()):
+            if names.setdefault(category, cleaned(name)) != cleaned(name):
                 raise DetectorError(f"{self._path.name} gives category {category} two names.")
         for category in sorted(names):
             name = names[category]
@@ -204,7 +205,7 @@ class _Reader:
             np.array(image.crowd, np.bool_),
             np.array(image.areas, np.float64),
             np.array(image.sizes, np.float64),
-            image.file_name,
+            printable(image.file_name),
         )
 
     def _find(self, image: _Image) -> Path | None:

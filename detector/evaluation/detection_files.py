@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from detector.errors import DetectorError
-from detector.evaluation.class_names import match_names
+from detector.evaluation.bounded import read_bounded
+from detector.evaluation.class_names import cleaned, match_names
 from detector.evaluation.found import Found, make_found
 from detector.evaluation.image_names import ImageNames
 from detector.evaluation.json_file import LARGEST_EDGE, four_numbers, identifier, number, read_json
@@ -116,12 +117,7 @@ def _read_folder(folder: Path, table: _Table, renames: Mapping[str, str]) -> Non
 
 def _read_lines(path: Path, class_id: int, table: _Table, names: ImageNames) -> None:
     """One class: ``IMAGE SCORE XMIN YMIN XMAX YMAX`` a line, pixels counted from 1."""
-    try:
-        if path.stat().st_size > _MAX_TEXT_BYTES:
-            raise DetectorError(f"{path.name} is larger than {_MAX_TEXT_BYTES >> 20} MiB.")
-        lines = path.read_bytes().decode("utf-8-sig", "replace").splitlines()
-    except OSError as error:
-        raise DetectorError(f"{path.name} cannot be read: {error.strerror or error}.") from error
+    lines = read_bounded(path, _MAX_TEXT_BYTES).decode("utf-8-sig", "replace").splitlines()
     known: dict[str, int | None] = {}
     for count, line in enumerate(lines, 1):
         words = line.split()
@@ -207,7 +203,7 @@ def _by_label(labels: list[str], table: _Table, renames: Mapping[str, str]) -> d
 
 def _label(entry: Any) -> str | None:
     label = entry.get("label") if isinstance(entry, dict) else None
-    return label if isinstance(label, str) and label else None
+    return cleaned(label) if isinstance(label, str) and label else None
 
 
 def _category(entry: Any) -> int | None:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from detector.errors import DetectorError
+from detector.evaluation.bounded import read_bounded
+from detector.evaluation.remarks import printable, shortened
 
 MAX_BYTES = 512 * 2**20  # COCO's train2017 is 448 MiB
 
@@ -17,22 +19,7 @@ def read_json(path: Path) -> Any:
     Raises:
         DetectorError: It cannot be read, is too large or no JSON.
     """
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise DetectorError(f"{path} cannot be read: {error.strerror or error}.") from error
-    return parse_json(content, path.name)
-
-
-def parse_json(content: bytes, name: str) -> Any:
-    """The value that the bytes of a file called ``name`` stand for.
-
-    Raises:
-        DetectorError: They are too many, or no JSON.
-    """
-    if len(content) > MAX_BYTES:
-        raise DetectorError(f"{name} is larger than {MAX_BYTES >> 20} MiB.")
+    content, name = read_bounded(path, MAX_BYTES), shortened(path.name)
     try:
         return json.loads(content)
     except RecursionError as error:
@@ -76,4 +63,4 @@ def identifier(value: Any) -> str | None:
         value = int(value)
     if isinstance(value, int):
         return str(value) if abs(value) < 10**18 else None
-    return value if isinstance(value, str) and 0 < len(value) <= 500 else None
+    return printable(value) if isinstance(value, str) and 0 < len(value) <= 500 else None

@@ -39,5 +39,10 @@ class Remarks:
 
 def shortened(text: str) -> str:
     """``text`` from a file as it may stand within a line: printable, and not endless."""
-    clean = "".join(c if c.isprintable() else "?" for c in text)
+    clean = printable(text[: _LONGEST + 1])
     return clean if len(clean) <= _LONGEST else clean[: _LONGEST - 1] + "…"
+
+
+def printable(text: str) -> str:
+    """``text`` with a question mark for all that is no letter: control characters, halves of surrogate pairs."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)

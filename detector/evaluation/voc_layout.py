@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from detector.errors import DetectorError
+from detector.evaluation.bounded import read_bounded
 from detector.evaluation.remarks import shortened
 
 DEFAULT_SPLITS = ("test", "val", "trainval", "train")
@@ -127,13 +128,7 @@ def read_list(path: Path) -> list[str]:
     Raises:
         DetectorError: It cannot be read, or names something outside of the data set.
     """
-    try:
-        with path.open("rb") as file:
-            content = file.read(_MAX_LIST_BYTES + 1)
-    except OSError as error:
-        raise DetectorError(f"{path} cannot be read: {error.strerror or error}.") from error
-    if len(content) > _MAX_LIST_BYTES:
-        raise DetectorError(f"{path.name} is larger than {_MAX_LIST_BYTES >> 20} MiB.", "It should be a list of names.")
+    content = read_bounded(path, _MAX_LIST_BYTES)
     stems: dict[str, None] = {}
     for line in content.decode("utf-8-sig", "replace").splitlines():
         words = line.split()

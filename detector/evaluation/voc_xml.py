@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from detector.errors import DetectorError
+from detector.evaluation.bounded import read_bounded
+from detector.evaluation.class_names import cleaned
+from detector.evaluation.remarks import printable, shortened
 
 MAX_BYTES = 8 * 2**20
 MAX_OBJECTS = 20_000
@@ -26,7 +29,7 @@ class VocObject:
     """One ``<object>``, as written.
 
     Attributes:
-        name: Class name, outer white space removed, inner reduced to single spaces.
+        name: Class name, ``cleaned``.
         box: (xmin, ymin, xmax, ymax), pixels counted from 1; NaN where there is no number.
         difficult: To be left out of the count.
     """
@@ -59,22 +62,7 @@ def read_annotation(path: Path) -> VocAnnotation:
     Raises:
         DetectorError: It cannot be read, is no VOC annotation, or unsafe.
     """
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise DetectorError(f"{path.name} cannot be read: {error.strerror or error}.") from error
-    return parse_annotation(content, path.name)
-
-
-def parse_annotation(content: bytes, name: str) -> VocAnnotation:
-    """Read the bytes of a file called ``name``.
-
-    Raises:
-        DetectorError: They are no VOC annotation, or unsafe.
-    """
-    if len(content) > MAX_BYTES:
-        raise DetectorError(f"{name} is larger than {MAX_BYTES >> 20} MiB.", "An annotation has some kilobytes.")
+    content, name = read_bounded(path, MAX_BYTES), shortened(path.name)
     builder = _Builder(name)
     parser = xml.parsers.expat.ParserCreate()
     parser.buffer_text = True
@@ -137,7 +125,7 @@ class _Builder:
         elif path == ("annotation", "object"):
             self._add_object()
         elif path == ("annotation",):
-            self.annotation.filename = self._fields.get(("annotation", "filename"), "")
+            self.annotation.filename = printable(self._fields.get(("annotation", "filename"), ""))
             self.annotation.width = self._size("width")
             self.annotation.height = self._size("height")
         self._path = path[:-1]
@@ -149,7 +137,7 @@ class _Builder:
         here = ("annotation", "object")
         box = [_number(take((*here, "bndbox", edge), "")) for edge in ("xmin", "ymin", "xmax", "ymax")]
         difficult = take((*here, "difficult"), "").casefold() in ("1", "true", "yes")
-        name = take((*here, "name"), "")
+        name = cleaned(take((*here, "name"), ""))
         self.annotation.objects.append(VocObject(name, (box[0], box[1], box[2], box[3]), difficult))
 
     def _size(self, side: str) -> int:

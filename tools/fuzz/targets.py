@@ -23,6 +23,7 @@ from detector.weights import METADATA_KEY, load_spec
 from tests.support.caffe_nets import mobilenet_ssd, vgg_ssd
 from tests.support.caffe_writer import Style, caffemodel
 from tests.support.prototxt import Node
+from tools.fuzz.evaluation import EVALUATION_TARGETS
 from tools.fuzz.mutations import Damage, damage, damage_fields
 from tools.fuzz.run import Target
 
@@ -115,5 +116,6 @@ TARGETS: dict[str, Callable[[], Target]] = {
     "caffemodel": _caffemodel,
     "caffe-import": _caffe_import,
     "safetensors": _safetensors,
+    **EVALUATION_TARGETS,
 }
 """By the name the command takes."""
