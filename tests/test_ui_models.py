@@ -350,7 +350,7 @@ def test_a_download_shows_how_far_it_is_and_ends_on_the_shelf(
     fetch = _start_download(table, dialog)
     details, card = dialog.details, dialog.list.views[FETCHED]
     assert not details.download.isVisible()
-    assert details.progress.line.text() == "Connecting…"
+    assert details.progress.line.text() == "Starting…"
     fetch.report(FakeProgress(40_000_000, 142_593_753, 4_000_000.0))
     table.qtbot.waitUntil(lambda: "4.0 MB/s" in details.progress.line.text())
     assert details.progress.line.text() == "40.0 MB of 143 MB  ·  4.0 MB/s  ·  25 s left"
@@ -431,7 +431,7 @@ def test_enter_on_an_absent_model_fetches_nothing(dialog: ModelsDialog, table: D
 @pytest.mark.parametrize(
     ("progress", "words"),
     [
-        (None, "Connecting…"),
+        (None, "Starting…"),
         (FakeProgress(0, None, 0.0), "0 B"),
         (FakeProgress(5_000_000, None, 1000.0), "5.0 MB  ·  1.0 KB/s"),
         (FakeProgress(142, 142, 10.0), "Checking and putting it on the shelf…"),

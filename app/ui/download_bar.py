@@ -14,16 +14,21 @@ _STEPS = 1000
 def progress_words(progress: Progress | None) -> str:
     """Such as "43.1 of 142.6 MB  ·  2.3 MB/s  ·  40 s left"."""
     if progress is None:
-        return "Connecting…"
-    done, total, speed = progress.done_bytes, progress.total_bytes, progress.bytes_per_s
-    if total and done >= total:
+        return "Starting…"
+    if _is_whole(progress):
         return "Checking and putting it on the shelf…"
+    done, total, speed = progress.done_bytes, progress.total_bytes, progress.bytes_per_s
     parts = [f"{size(done)} of {size(total)}" if total else size(done)]
     if speed > 0:
         parts.append(f"{size(round(speed))}/s")
         if total:
             parts.append(f"{waiting((total - done) / speed)} left")
     return "  ·  ".join(parts)
+
+
+def _is_whole(progress: Progress) -> bool:
+    """Whether everything came; what follows is short and cannot be half done."""
+    return bool(progress.total_bytes) and progress.done_bytes >= (progress.total_bytes or 0)
 
 
 class DownloadBar(QWidget):
@@ -43,15 +48,15 @@ class DownloadBar(QWidget):
         self.button = QPushButton("Cancel")
         self.button.setAutoDefault(False)
         self.button.clicked.connect(self.cancel)
-        words = QVBoxLayout()
-        words.setSpacing(5)
-        words.addWidget(self.bar)
-        words.addWidget(self.line)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
+        row = QHBoxLayout()
         row.setSpacing(12)
-        row.addLayout(words, 1)
+        row.addWidget(self.bar, 1)
         row.addWidget(self.button)
+        box = QVBoxLayout(self)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.setSpacing(2)
+        box.addLayout(row)
+        box.addWidget(self.line)
 
     def show_state(self, name: str, downloads: DownloadRunner) -> None:
         """Show how far the download of ``name`` is; hidden while there is none."""
@@ -60,7 +65,7 @@ class DownloadBar(QWidget):
             return
         progress = downloads.progress(name)
         stopping = downloads.is_stopping(name)
-        self.button.setEnabled(not stopping)
+        self.button.setEnabled(not stopping and not (progress is not None and _is_whole(progress)))
         self.button.setAccessibleName(f"Cancel the download of {name}")
         self.line.setText("Stopping…" if stopping else progress_words(progress))
         if progress is not None and progress.total_bytes:
