@@ -132,4 +132,4 @@ class Gallery:
                     cell(f"{x1:.0f}, {y1:.0f} to {x2:.0f}, {y2:.0f}"),
                 )
             )
-        return table(("Image", "Shown as", "Is", "Score", "Box"), rows, "facts")
+        return table(("Image", "Shown as", "Is", "Score", "Box"), rows, "facts", texts=3)

@@ -7,6 +7,7 @@ any network (its content policy forbids it), and works without its script, which
 from __future__ import annotations
 
 import base64
+import itertools
 import math
 from collections.abc import Iterable
 from hashlib import sha256
@@ -39,7 +40,7 @@ padding:.6rem 1rem;margin:1.2rem 0}.notes ul{margin:.2rem 0;padding-left:1.1rem}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums;width:100%}
 th,td{text-align:right;padding:.32rem .55rem;border-bottom:1px solid var(--line);white-space:nowrap}
 th{font-weight:600;font-size:.82rem;color:var(--muted);vertical-align:bottom}
-th:first-child,td:first-child,td.text,th.text{text-align:left;padding-left:0}
+th:first-child,td:first-child{padding-left:0}th:first-child,td:first-child,td.text,th.text{text-align:left}
 td:first-child{white-space:normal;overflow-wrap:anywhere;min-width:7rem}
 tbody tr:hover{background:var(--sheet)}
 th button{all:unset;cursor:pointer}th button:hover,th button:focus-visible{color:var(--ink);text-decoration:underline}
@@ -131,9 +132,17 @@ def notes(lines: Iterable[str]) -> str:
     return f'<div class="notes"><ul>{inner}</ul></div>' if inner else ""
 
 
-def table(heads: Iterable[str], rows: Iterable[Iterable[str]], kind: str) -> str:
-    """A table from finished cells (``cell``, ``number``); ``kind`` "sorted" for one that can be, or "facts"."""
-    top = "".join(f"<th>{escaped(head)}</th>" for head in heads)
+def table(heads: Iterable[str], rows: Iterable[Iterable[str]], kind: str, texts: int = 1) -> str:
+    """A table from finished cells (``cell``, ``number``).
+
+    Args:
+        heads: Of the columns; none for a table without.
+        rows: The cells of each.
+        kind: "sorted" for one that readers can sort, or "facts".
+        texts: How many columns, from the left, hold texts.
+    """
+    starts = ('<th class="text">' if column < texts else "<th>" for column in itertools.count())
+    top = "".join(f"{next(starts)}{escaped(head)}</th>" for head in heads)
     top = f"<thead><tr>{top}</tr></thead>" if top else ""
     body = "".join(f"<tr>{''.join(row)}</tr>" for row in rows)
     return f'<div class="wide"><table class="{kind}">{top}<tbody>{body}</tbody></table></div>'

@@ -15,7 +15,6 @@ from app.core.charts import (
     Drawing,
     LineChart,
     Series,
-    Weight,
     in_grid,
     layout,
     png_bytes,
@@ -107,7 +106,7 @@ def ap_chart(result: Result) -> BarChart:
 
 def class_chart(each: ClassResult, threshold: float) -> LineChart:
     """Precision against recall of one class, small, with the place of ``threshold`` on it."""
-    line = Series.of("", *_steps(each.curve), filled=True)
+    line = Series.of("", *_from_zero(each.curve.recall, each.curve.precision), filled=True)
     counts = counts_at(each, threshold)
     marked = Series.of(f"at {threshold:g}", [counts.recall], [counts.precision], dots=True, colour=1)
     axes = Axis("recall", 0.0, 1.0), Axis("precision", 0.0, 1.0)
@@ -125,7 +124,7 @@ def curves_chart(result: Result) -> LineChart:
         mean = np.mean([_interpolated(each.curve) for each in ranked], axis=0)
         series.append(Series.of(f"mean of {len(ranked)}", _RECALLS, mean, colour=_SLATE, weight="strong"))
     axes = Axis("recall", 0.0, 1.0), Axis("precision", 0.0, 1.0)
-    return LineChart("Precision and recall", tuple(series), *axes, note="overlap of at least one half", width=_HALF)
+    return LineChart("Precision and recall", tuple(series), *axes, note="made to fall; overlap 0.5", width=_HALF)
 
 
 def threshold_chart(result: Result, threshold: float) -> LineChart:
@@ -157,23 +156,30 @@ def kinds_chart(mistakes: Mistakes) -> BarChart:
 
 
 def _named(each: ClassResult, colour: int | None) -> Series:
-    """The curve of a class; without a colour in the background."""
-    weight: Weight = "faint" if colour is None else "normal"
-    return Series.of(f"{each.label} {each.ap:.3f}", *_steps(each.curve), colour=colour, weight=weight)
+    """The falling curve of a class, which is what its average precision is taken from; without colour, a background."""
+    recall, precision = _from_zero(each.curve.recall, _falling(each.curve))
+    if colour is None:
+        return Series.of(each.label, recall[:-1], precision[:-1], weight="faint")
+    return Series.of(f"{each.label} {each.ap:.3f}", recall, precision, colour=colour)
 
 
-def _steps(curve: Curve) -> tuple[Floats, Floats]:
-    """The curve from recall 0 on; at the end it falls to no precision, for more is never found."""
-    if not len(curve.recall):
+def _from_zero(recall: Floats, precision: Floats) -> tuple[Floats, Floats]:
+    """A curve from recall 0 on; at the end it falls to no precision, for more is never found."""
+    if not len(recall):
         return np.array([0.0, 0.0]), np.array([0.0, 0.0])
-    recall = np.concatenate(([0.0], curve.recall, curve.recall[-1:]))
-    return recall, np.concatenate((curve.precision[:1], curve.precision, [0.0]))
+    return np.concatenate(([0.0], recall, recall[-1:])), np.concatenate((precision[:1], precision, [0.0]))
+
+
+def _falling(curve: Curve) -> Floats:
+    """Float64[K]: the best precision at each recall or a higher one."""
+    falling: Floats = np.maximum.accumulate(curve.precision[::-1])[::-1]
+    return falling
 
 
 def _interpolated(curve: Curve) -> Floats:
-    """Float64[101]: the best precision at each recall or a higher one."""
-    best = np.concatenate((np.maximum.accumulate(curve.precision[::-1])[::-1], [0.0]))
-    interpolated: Floats = best[np.searchsorted(curve.recall, _RECALLS, "left")]
+    """Float64[101]: the same at round recalls, 0 where so much is never found."""
+    best = np.concatenate((_falling(curve), [0.0]))
+    interpolated: Floats = best[np.searchsorted(curve.recall, _RECALLS - 1e-9, "left")]
     return interpolated
 
 

@@ -234,6 +234,8 @@ def _mistakes(evaluation: Evaluation, mistakes: Mistakes, gallery: Gallery, thre
             (cell(labels[true]), cell(labels[shown], "text"), number(count))
             for shown, true, count in mistakes.confusions[:_CONFUSIONS]
         ]
-        parts.append(f"<div><h3>Commonest confusions</h3>{table(('It is', 'Taken for', 'Times'), rows, 'facts')}</div>")
+        parts.append(
+            f"<div><h3>Commonest confusions</h3>{table(('It is', 'Taken for', 'Times'), rows, 'facts', texts=2)}</div>"
+        )
     yield f'<div class="charts">{"".join(parts)}</div>'
     yield from gallery.sections()
