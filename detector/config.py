@@ -119,7 +119,7 @@ SSDLITE320 = SSDConfig(
 _MOBILENET_GRIDS = (19, 10, 5, 3, 2, 1)
 _MOBILENET_SIZES = (60.0, 105.0, 150.0, 195.0, 240.0, 285.0, 330.0)
 
-# mb1-ssd and mb2-ssd-lite of qfgaohao/pytorch-ssd and jetson-inference.
+# mb1-ssd, mb1-ssd-lite and mb2-ssd-lite of qfgaohao/pytorch-ssd and jetson-inference.
 MOBILENET300 = replace(
     _ssd(300, _MOBILENET_GRIDS, (16.0, 32.0, 64.0, 100.0, 150.0, 300.0), _MOBILENET_SIZES),
     aspect_ratios=((2.0, 3.0),) * 6,

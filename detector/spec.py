@@ -16,6 +16,7 @@ Architecture = Literal[
     "ssd-resnet50",
     "ssd-mobilenetv1",
     "ssd-mobilenetv1-pointwise",
+    "ssdlite-mobilenetv1",
     "ssdlite-mobilenetv2",
     "ssdlite-mobilenetv2-narrow",
     "ssdlite320-mobilenetv3",

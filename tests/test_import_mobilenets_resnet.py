@@ -23,6 +23,7 @@ from detector.weights import load_strict
 from tests.support.foreign_caffe import caffe_mobilenet_forward, caffe_mobilenet_layers
 from tests.support.foreign_networks import (
     LufficcMobileNetV2,
+    Mb1LiteSSD,
     Mb1SSD,
     Mb2LiteSSD,
     NvidiaSSD,
@@ -85,12 +86,13 @@ class Case:
 CASES = [
     Case("nvidia-ssd300", NvidiaSSD, import_nvidia, from_nvidia, 81, 300, 342),
     Case("qfgaohao-mb1", Mb1SSD, import_mb1, as_ours, 21, 300, 202),
+    Case("qfgaohao-mb1", Mb1LiteSSD, import_mb1, as_ours, 6, 300, 230),
     Case("qfgaohao-mb2-lite", Mb2LiteSSD, import_mb2_lite, as_ours, 4, 300, 478),
     Case("lufficc-mobilenetv2", LufficcMobileNetV2, import_lufficc_mobilenet, as_ours, 21, 320, 478),
 ]
 
 
-@pytest.fixture(params=CASES, ids=lambda case: case.layout)
+@pytest.fixture(params=CASES, ids=lambda case: case.network.__name__)
 def case(request: pytest.FixtureRequest) -> Case:
     return cast(Case, request.param)
 

@@ -123,13 +123,13 @@ LAYOUTS: tuple[Layout, ...] = (
     ),
     Layout(
         "qfgaohao-mb1",
-        "qfgaohao/pytorch-ssd mb1-ssd (also jetson-inference)",
+        "qfgaohao/pytorch-ssd mb1-ssd or mb1-ssd-lite (also jetson-inference)",
         f"{_HERE}.qfgaohao_mobilenet:import_mb1",
         has=("classification_headers.", "base_net.13.3."),
     ),
     Layout(
         "qfgaohao-mb2-lite",
-        "qfgaohao/pytorch-ssd mb2-ssd-lite",
+        "qfgaohao/pytorch-ssd mb2-ssd-lite (also jetson-inference)",
         f"{_HERE}.qfgaohao_mobilenet:import_mb2_lite",
         has=("classification_headers.", "base_net.14.conv."),
     ),

@@ -1,4 +1,4 @@
-"""mb1-ssd and mb2-ssd-lite of qfgaohao/pytorch-ssd, which jetson-inference trains too. Needs torch.
+"""mb1-ssd, mb1-ssd-lite and mb2-ssd-lite of qfgaohao/pytorch-ssd, which jetson-inference trains too. Needs torch.
 
 Any number of classes; the names lie in the ``labels.txt`` beside the file. The default boxes are those of 300 x 300
 pixels, the only size these trainers had for years; a file does not tell another.
@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from detector.config import MOBILENET300
-from detector.errors import DetectorError
 from detector.importers.base import Imported, Overrides, SourceFile
 from detector.importers.conventions import as_published, choose_channels, choose_labels, refuse_priors
 from detector.importers.folding import FoldingReader, class_outputs
@@ -26,13 +25,13 @@ _LEVELS = len(MOBILENET300.grids)
 
 
 def import_mb1(state: Mapping[str, Tensor], source: SourceFile, overrides: Overrides) -> Imported:
-    """An ``Importer`` for mb1-ssd."""
-    if "classification_headers.0.2.weight" in state:
-        raise DetectorError(
-            f"{source.name} is an mb1-ssd-lite, which this version cannot import.",
-            "mb1-ssd, mb2-ssd-lite and vgg16-ssd of the same trainer can be imported.",
-        )
-    spec, notes = _describe(state, source, overrides, "mb1-ssd", "ssd-mobilenetv1", "classification_headers.0")
+    """An ``Importer`` for mb1-ssd and mb1-ssd-lite, which differ behind the base network."""
+    lite = "classification_headers.0.2.weight" in state
+    last = f"classification_headers.{_LEVELS - 1}"
+    if lite:
+        spec, notes = _describe(state, source, overrides, "mb1-ssd-lite", "ssdlite-mobilenetv1", last)
+    else:
+        spec, notes = _describe(state, source, overrides, "mb1-ssd", "ssd-mobilenetv1", last)
     reader = FoldingReader(state, spec, source)
     reader.conv("stem", "base_net.0.0", "base_net.0.1", bias=False)
     for i in range(len(LAYERS)):
@@ -41,11 +40,20 @@ def import_mb1(state: Mapping[str, Tensor], source: SourceFile, overrides: Overr
         reader.conv(f"blocks.{i}.pointwise", f"{theirs}.3", f"{theirs}.4", bias=False)
     for i in range(_LEVELS - 2):
         reader.conv(f"extras.{i}.squeeze", f"extras.{i}.0")
-        reader.conv(f"extras.{i}.widen", f"extras.{i}.2")
+        _maybe_separable(reader, f"extras.{i}.widen", f"extras.{i}.2", lite)
     for ours, theirs in _HEADS:
         for i in range(_LEVELS):
-            reader.conv(f"{ours}.{i}", f"{theirs}.{i}")
+            _maybe_separable(reader, f"{ours}.{i}", f"{theirs}.{i}", lite and i < _LEVELS - 1)
     return Imported(as_published(spec, source), reader.finish(), notes)
+
+
+def _maybe_separable(reader: FoldingReader, ours: str, theirs: str, separable: bool) -> None:
+    """One convolution, or a depthwise and a pointwise one with a ReLU between, none of them normalised."""
+    if separable:
+        reader.conv(f"{ours}.depthwise", f"{theirs}.0")
+        reader.conv(f"{ours}.pointwise", f"{theirs}.2")
+    else:
+        reader.conv(ours, theirs)
 
 
 def import_mb2_lite(state: Mapping[str, Tensor], source: SourceFile, overrides: Overrides) -> Imported:

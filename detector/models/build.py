@@ -46,8 +46,12 @@ def build_network(spec: ModelSpec) -> nn.Module:
             network = SSD(config.image_size[0], classes, boxes, width=spec.width, affine=affine)
         case "ssd-resnet50":
             network = SSDResNet50(classes, boxes)
-        case "ssd-mobilenetv1" | "ssd-mobilenetv1-pointwise":
-            network = SSDMobileNetV1(classes, boxes, pointwise_heads=spec.architecture.endswith("-pointwise"))
+        case "ssd-mobilenetv1":
+            network = SSDMobileNetV1(classes, boxes, heads="full")
+        case "ssd-mobilenetv1-pointwise":
+            network = SSDMobileNetV1(classes, boxes, heads="pointwise")
+        case "ssdlite-mobilenetv1":
+            network = SSDMobileNetV1(classes, boxes, heads="separable")
         case "ssdlite-mobilenetv2" | "ssdlite-mobilenetv2-narrow":
             network = SSDLiteMobileNetV2(classes, boxes, narrow_tap=spec.architecture.endswith("-narrow"))
         case "ssdlite320-mobilenetv3" | "ssdlite320-mobilenetv3-wide":
@@ -66,6 +70,6 @@ def _grids(spec: ModelSpec, config: SSDConfig) -> tuple[tuple[int, int], ...] | 
         return SSD300_VOC.grids if size == SSD300_VOC.image_size else None
     if spec.architecture.startswith("ssdlite320-mobilenetv3"):
         return SSDLITE320.grids if size == SSDLITE320.image_size else None
-    if spec.architecture.startswith(("ssd-mobilenetv1", "ssdlite-mobilenetv2")):
+    if spec.architecture.startswith(("ssd-mobilenet", "ssdlite-mobilenet")):
         return tuple((-(-size[0] // stride), -(-size[1] // stride)) for stride in _MOBILENET_STRIDES)
     return ultraface_config(*size).grids

@@ -6,6 +6,7 @@ Batch normalisation is a fixed scale and shift once training is over; importers 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from torch import Tensor, nn
@@ -85,14 +86,45 @@ class Bottleneck(nn.Module):
         after: Channels out.
         stride: Of the 3x3 part.
         padding: Of the 3x3 part; None for what only the stride makes smaller.
+        separable: The 3x3 part is, with no activation behind it.
     """
 
-    def __init__(self, before: int, middle: int, after: int, *, stride: int = 2, padding: int | None = None) -> None:
+    def __init__(
+        self,
+        before: int,
+        middle: int,
+        after: int,
+        *,
+        stride: int = 2,
+        padding: int | None = None,
+        separable: bool = False,
+    ) -> None:
         super().__init__()
         self.squeeze = Conv(before, middle, 1)
-        self.widen = Conv(middle, after, 3, stride=stride, padding=padding)
+        self.widen: nn.Module
+        if separable:
+            self.widen = Separable(middle, after, stride=stride, final="none")
+        else:
+            self.widen = Conv(middle, after, 3, stride=stride, padding=padding)
 
     def forward(self, x: Tensor) -> Tensor:
         """Float[B, C, H, W] -> Float[B, C', H', W']."""
         out: Tensor = self.widen(self.squeeze(x))
         return out
+
+
+def plain_predictors(sources: Sequence[int], outputs: Sequence[int], kernel: int) -> nn.ModuleList:
+    """One convolution for each source map, given their channels and those that come out."""
+    return nn.ModuleList(
+        Conv(channels, out, kernel, activation="none") for channels, out in zip(sources, outputs, strict=True)
+    )
+
+
+def separable_predictors(sources: Sequence[int], outputs: Sequence[int], activation: Activation) -> nn.ModuleList:
+    """SSDLite's: separable, but for a 1x1 convolution on the last map, which has a single cell."""
+    heads = nn.ModuleList(
+        Separable(channels, out, activation=activation, final="none")
+        for channels, out in zip(sources[:-1], outputs[:-1], strict=True)
+    )
+    heads.append(Conv(sources[-1], outputs[-1], 1, activation="none"))
+    return heads

@@ -1,15 +1,20 @@
 """SSD on MobileNet (arXiv 1704.04861), at any input size. Runs on the thread that calls it.
 
-Two published families share the base network: qfgaohao/pytorch-ssd and jetson-inference predict with 3x3 convolutions,
-chuanqi305's Caffe network with 1x1 ones behind a narrower last feature layer. Batch normalisation is folded.
+Published networks share the base: mb1-ssd of qfgaohao/pytorch-ssd and jetson-inference predicts with 3x3 convolutions,
+their mb1-ssd-lite with separable ones behind separable feature layers, chuanqi305's Caffe network with 1x1 ones behind
+a narrower last feature layer. Batch normalisation is folded.
 """
 
 from __future__ import annotations
 
+from typing import Literal
+
 from torch import Tensor, nn
 
 from detector.models.heads import predict
-from detector.models.layers import Bottleneck, Conv, Separable
+from detector.models.layers import Bottleneck, Conv, Separable, plain_predictors, separable_predictors
+
+Heads = Literal["full", "separable", "pointwise"]
 
 # (channels out, stride) of the thirteen separable layers.
 LAYERS = (
@@ -28,10 +33,10 @@ class SSDMobileNetV1(nn.Module):
     Args:
         num_classes: Outputs per box, background (index 0) included.
         boxes_per_cell: Default boxes per cell of each of the six source maps.
-        pointwise_heads: Predict with 1x1 convolutions (chuanqi305) instead of 3x3 ones (qfgaohao).
+        heads: The convolutions that predict.
     """
 
-    def __init__(self, num_classes: int, boxes_per_cell: tuple[int, ...], *, pointwise_heads: bool) -> None:
+    def __init__(self, num_classes: int, boxes_per_cell: tuple[int, ...], *, heads: Heads) -> None:
         super().__init__()
         self.num_classes = num_classes
         self.stem = Conv(3, _STEM, 3, stride=2)
@@ -42,17 +47,12 @@ class SSDMobileNetV1(nn.Module):
             previous = out
         sources = [LAYERS[_TAP][0], previous]
         self.extras = nn.ModuleList()
-        for middle, out in (*_EXTRAS, _LAST_EXTRA_POINTWISE if pointwise_heads else _LAST_EXTRA):
-            self.extras.append(Bottleneck(previous, middle, out))
+        for middle, out in (*_EXTRAS, _LAST_EXTRA_POINTWISE if heads == "pointwise" else _LAST_EXTRA):
+            self.extras.append(Bottleneck(previous, middle, out, separable=heads == "separable"))
             previous = out
             sources.append(out)
-        kernel = 1 if pointwise_heads else 3
-        self.loc = nn.ModuleList(
-            Conv(c, 4 * a, kernel, activation="none") for c, a in zip(sources, boxes_per_cell, strict=True)
-        )
-        self.conf = nn.ModuleList(
-            Conv(c, num_classes * a, kernel, activation="none") for c, a in zip(sources, boxes_per_cell, strict=True)
-        )
+        self.loc = _predictors(heads, sources, [4 * boxes for boxes in boxes_per_cell])
+        self.conf = _predictors(heads, sources, [num_classes * boxes for boxes in boxes_per_cell])
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Predict offsets and class logits for every default box.
@@ -73,3 +73,9 @@ class SSDMobileNetV1(nn.Module):
             x = extra(x)
             sources.append(x)
         return predict(self.loc, self.conf, sources, self.num_classes)
+
+
+def _predictors(heads: Heads, sources: list[int], outputs: list[int]) -> nn.ModuleList:
+    if heads == "separable":
+        return separable_predictors(sources, outputs, "relu")
+    return plain_predictors(sources, outputs, 1 if heads == "pointwise" else 3)

@@ -11,7 +11,7 @@ from typing import cast
 from torch import Tensor, nn
 
 from detector.models.heads import predict
-from detector.models.layers import Conv, Separable
+from detector.models.layers import Conv, separable_predictors
 
 # (expansion, channels out, repeats, stride of the first) of each stage; the paper's table 2.
 _STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
@@ -48,8 +48,8 @@ class SSDLiteMobileNetV2(nn.Module):
             self.extras.append(InvertedResidual(previous, expanded, out, stride=2))
             previous = out
             sources.append(out)
-        self.loc = _predictors(sources, [4 * boxes for boxes in boxes_per_cell])
-        self.conf = _predictors(sources, [num_classes * boxes for boxes in boxes_per_cell])
+        self.loc = separable_predictors(sources, [4 * boxes for boxes in boxes_per_cell], "relu6")
+        self.conf = separable_predictors(sources, [num_classes * boxes for boxes in boxes_per_cell], "relu6")
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Predict offsets and class logits for every default box.
@@ -102,13 +102,3 @@ class InvertedResidual(nn.Module):
         """The same from the input and its expansion, which a predictor may want to see."""
         out: Tensor = self.project(self.depthwise(expanded))
         return out + x if self.residual else out
-
-
-def _predictors(sources: list[int], outputs: list[int]) -> nn.ModuleList:
-    """Separable ones, and a plain 1x1 convolution on the last map, which has a single cell."""
-    heads = nn.ModuleList(
-        Separable(channels, out, activation="relu6", final="none")
-        for channels, out in zip(sources[:-1], outputs[:-1], strict=True)
-    )
-    heads.append(Conv(sources[-1], outputs[-1], 1, activation="none"))
-    return heads

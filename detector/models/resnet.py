@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from detector.models.heads import predict
-from detector.models.layers import Bottleneck, Conv
+from detector.models.layers import Bottleneck, Conv, plain_predictors
 
 _STEM = 64
 STAGES = ((3, 64, 1), (4, 128, 2), (6, 256, 1))  # (blocks, narrow channels, stride of the first block)
@@ -45,12 +45,8 @@ class SSDResNet50(nn.Module):
             self.extras.append(Bottleneck(previous, middle, out, stride=stride, padding=padding))
             previous = out
             sources.append(out)
-        self.loc = nn.ModuleList(
-            Conv(c, 4 * a, 3, activation="none") for c, a in zip(sources, boxes_per_cell, strict=True)
-        )
-        self.conf = nn.ModuleList(
-            Conv(c, num_classes * a, 3, activation="none") for c, a in zip(sources, boxes_per_cell, strict=True)
-        )
+        self.loc = plain_predictors(sources, [4 * boxes for boxes in boxes_per_cell], 3)
+        self.conf = plain_predictors(sources, [num_classes * boxes for boxes in boxes_per_cell], 3)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Predict offsets and class logits for every default box.

@@ -136,8 +136,17 @@ class QfgaohaoSSD(nn.Module):
         return torch.cat(scores, 1), torch.cat(locs, 1)
 
 
+def _three_by_three(before: int, after: int, stride: int, lite: bool) -> nn.Module:
+    if not lite:
+        return nn.Conv2d(before, after, 3, stride, 1)
+    depthwise = nn.Conv2d(before, before, 3, stride, 1, groups=before)
+    return nn.Sequential(depthwise, nn.ReLU(), nn.Conv2d(before, after, 1))
+
+
 class Mb1SSD(QfgaohaoSSD):
-    """mb1-ssd."""
+    """mb1-ssd, or mb1-ssd-lite: separable 3x3 convolutions, no ReLU behind the feature layers, a 1x1 last predictor."""
+
+    lite = False
 
     def __init__(self, classes: int) -> None:
         super().__init__()
@@ -150,13 +159,15 @@ class Mb1SSD(QfgaohaoSSD):
                 nn.Sequential(*_conv_bn(before, before, 3, stride, groups=before), *_conv_bn(before, after, 1))
             )
         self.base_net = nn.Sequential(*layers)
-        self.extras = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(a, b, 1), nn.ReLU(), nn.Conv2d(b, c, 3, 2, 1), nn.ReLU())
-            for a, b, c in ((1024, 256, 512), (512, 128, 256), (256, 128, 256), (256, 128, 256))
-        )
-        channels = (512, 1024, 512, 256, 256, 256)
-        self.regression_headers = nn.ModuleList(nn.Conv2d(c, 24, 3, padding=1) for c in channels)
-        self.classification_headers = nn.ModuleList(nn.Conv2d(c, 6 * classes, 3, padding=1) for c in channels)
+        self.extras = nn.ModuleList()
+        for before, middle, after in ((1024, 256, 512), (512, 128, 256), (256, 128, 256), (256, 128, 256)):
+            parts = [nn.Conv2d(before, middle, 1), nn.ReLU(), _three_by_three(middle, after, 2, self.lite)]
+            self.extras.append(nn.Sequential(*parts, *([] if self.lite else [nn.ReLU()])))
+        for name, values in (("regression_headers", 4), ("classification_headers", classes)):
+            heads = [_three_by_three(c, 6 * values, 1, self.lite) for c in (512, 1024, 512, 256, 256, 256)]
+            if self.lite:
+                heads[5] = nn.Conv2d(256, 6 * values, 1)
+            setattr(self, name, nn.ModuleList(heads))
 
     def sources(self, x: Tensor) -> list[Tensor]:
         x = self.base_net[:12](x)
@@ -167,6 +178,12 @@ class Mb1SSD(QfgaohaoSSD):
             x = extra(x)
             found.append(x)
         return found
+
+
+class Mb1LiteSSD(Mb1SSD):
+    """mb1-ssd-lite."""
+
+    lite = True
 
 
 class _FlatInverted(nn.Module):
