@@ -62,8 +62,8 @@ def predictions(imported: Imported, images: torch.Tensor) -> tuple[torch.Tensor,
     ("net", "config", "labels"),
     [
         pytest.param(vgg_ssd(300, 21, VOC300), SSD300_VOC, VOC20, id="ssd300-voc"),
-        pytest.param(vgg_ssd(300, 81, COCO300), SSD300_COCO, COCO80, id="ssd300-coco"),
-        pytest.param(vgg_ssd(512, 21, VOC512), SSD512_VOC, VOC20, id="ssd512-voc"),
+        pytest.param(vgg_ssd(300, 81, COCO300, width=0.25), SSD300_COCO, COCO80, id="ssd300-coco"),
+        pytest.param(vgg_ssd(512, 21, VOC512, width=0.25), SSD512_VOC, VOC20, id="ssd512-voc"),
         pytest.param(mobilenet_ssd(21, merged=True), None, VOC20, id="mobilenet-merged"),
         pytest.param(mobilenet_ssd(4, merged=False), None, ("class 1", "class 2", "class 3"), id="mobilenet"),
     ],
@@ -96,7 +96,7 @@ def test_it_predicts_what_caffe_computes(
 
 @pytest.fixture(scope="module")
 def voc300() -> tuple[Node, Weights]:
-    net = vgg_ssd(300, 21, VOC300)
+    net = vgg_ssd(300, 21, VOC300, width=0.125)
     return net, random_weights(net)
 
 
@@ -265,7 +265,17 @@ def test_another_epsilon_is_refused(tmp_path: Path) -> None:
 def test_one_scale_for_all_channels_is_spread(tmp_path: Path, voc300: tuple[Node, Weights]) -> None:
     net, weights = voc300
     imported = read(write(tmp_path / "x.caffemodel", net, {**weights, "conv4_3_norm": [torch.tensor([7.0])]}))
-    assert torch.equal(imported.tensors["l2norm.scale"], torch.full((512,), 7.0))
+    assert torch.equal(imported.tensors["l2norm.scale"], torch.full((64,), 7.0))
+
+
+def test_a_narrower_network_is_measured(tmp_path: Path, voc300: tuple[Node, Weights]) -> None:
+    net, weights = voc300
+    imported = read(write(tmp_path / "x.caffemodel", net, weights))
+    assert imported.spec.width == 0.125
+    assert any("0.125 times as wide" in note for note in imported.notes)
+    thin = {**weights, "fc7": [torch.zeros(4, 4, 1, 1), torch.zeros(4)]}
+    with pytest.raises(DetectorError, match="4 channels in fc7 instead of 1024"):
+        read(write(tmp_path / "x.caffemodel", net, thin))
 
 
 def test_layers_at_fault_are_listed(tmp_path: Path, voc300: tuple[Node, Weights]) -> None:
@@ -277,9 +287,9 @@ def test_layers_at_fault_are_listed(tmp_path: Path, voc300: tuple[Node, Weights]
     del wrong["conv9_1"], wrong["conv7_2_mbox_loc"]
     with pytest.raises(DetectorError) as caught:
         read(write(tmp_path / "x.caffemodel", net, wrong))
-    assert "conv9_1.weight [128, 256, 1, 1] is missing" in caught.value.message
+    assert "conv9_1.weight [16, 32, 1, 1] is missing" in caught.value.message
     assert "conv7_2_mbox_loc.bias [24] is missing" in caught.value.message
-    assert "conv6_2.weight is [8, 8, 3, 3] instead of [512, 256, 3, 3]" in caught.value.message
+    assert "conv6_2.weight is [8, 8, 3, 3] instead of [64, 32, 3, 3]" in caught.value.message
     assert "relu1_1.weight [3] is unexpected" in caught.value.message
     many = {name: blobs for name, blobs in weights.items() if not name.startswith(("conv6", "conv7", "conv8", "conv9"))}
     with pytest.raises(DetectorError, match="and 22 more"):
@@ -295,11 +305,11 @@ def test_a_network_that_ends_otherwise_is_told_by_its_layers(tmp_path: Path, voc
             write(
                 tmp_path / "x.caffemodel",
                 {**net, "layer": [*layers, {"name": ["pool6_mbox_loc"]}]},
-                {**weights, "pool6_mbox_loc": [torch.zeros(24, 256, 3, 3)]},
+                {**weights, "pool6_mbox_loc": [torch.zeros(24, 32, 3, 3)]},
             )
         )
-    assert "conv9_2_mbox_loc.weight [16, 256, 3, 3] is missing" in caught.value.message
-    assert "pool6_mbox_loc.weight [24, 256, 3, 3] is unexpected" in caught.value.message
+    assert "conv9_2_mbox_loc.weight [16, 32, 3, 3] is missing" in caught.value.message
+    assert "pool6_mbox_loc.weight [24, 32, 3, 3] is unexpected" in caught.value.message
 
 
 def test_a_wrong_number_of_labels_is_refused(tmp_path: Path, mobile: tuple[Node, Weights]) -> None:

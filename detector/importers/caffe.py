@@ -6,13 +6,14 @@ itself; files written by converters may hold weights only, and the published num
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from detector.config import MOBILENET300_CAFFE, SSD300_COCO, SSD300_VOC, SSD512_COCO, SSD512_VOC, SSDConfig
+from detector.config import MOBILENET300_CAFFE, SSDConfig
 from detector.errors import DetectorError
-from detector.importers.base import Imported, Overrides, Priors, SourceFile
+from detector.importers.base import Imported, Overrides, SourceFile
 from detector.importers.base_networks import refuse as refuse_base_network
 from detector.importers.caffe_file import CaffeNet, PriorBox, read_caffemodel
 from detector.importers.caffe_priors import config_from_layers, decimal
@@ -26,6 +27,7 @@ from detector.importers.conventions import (
 )
 from detector.importers.folding import class_outputs
 from detector.importers.mobilenet_ssd_caffe import map_layers
+from detector.importers.vgg import CAFFE_CONFIGS
 from detector.spec import InputSpec, ModelSpec
 
 if TYPE_CHECKING:
@@ -35,14 +37,8 @@ _NORM = "conv4_3_norm"
 _VGG_SOURCES = (_NORM, "fc7", "conv6_2", "conv7_2", "conv8_2", "conv9_2")
 _SSD512_SOURCES = (*_VGG_SOURCES, "conv10_2")
 _MOBILENET_SOURCES = ("conv11", "conv13", "conv14_2", "conv15_2", "conv16_2", "conv17_2")
-_PUBLISHED: dict[tuple[int, Priors], SSDConfig] = {
-    (300, "voc"): SSD300_VOC,
-    (300, "coco"): SSD300_COCO,
-    (512, "voc"): SSD512_VOC,
-    (512, "coco"): SSD512_COCO,
-}
 _MEAN_BGR = (104.0, 117.0, 123.0)
-_NORM_CHANNELS = 512
+_FC_CHANNELS = 1024
 _BATCH_NORM_EPSILON = 1e-5
 
 
@@ -76,8 +72,8 @@ def _import_vgg(net: CaffeNet, source: SourceFile, overrides: Overrides) -> Impo
     _check_network(net, side, source)
     notes: list[str] = []
     state = _vgg_state(net, source)
-    told = _told_boxes(net, sources, _PUBLISHED[side, "voc"], source)
-    first_level = (told or _PUBLISHED[side, "voc"]).boxes_per_cell[0]
+    told = _told_boxes(net, sources, CAFFE_CONFIGS[side, "voc"], source)
+    first_level = (told or CAFFE_CONFIGS[side, "voc"]).boxes_per_cell[0]
     classes = class_outputs(state, f"{_NORM}_mbox_conf", first_level, source) - 1
     usual = InputSpec(height=side, width=side, channels="bgr", mean=_MEAN_BGR)
     labels = choose_labels(classes, overrides, notes)
@@ -87,6 +83,7 @@ def _import_vgg(net: CaffeNet, source: SourceFile, overrides: Overrides) -> Impo
         labels=labels,
         input=_as_prepared(choose_channels(usual, overrides, notes), net, notes),
         config=_choose_boxes(told, side, classes, overrides, notes),
+        width=_width(state, source, notes),
         title=f"SSD{side} VGG-16, {classes} classes",
         provenance="weiliu89/caffe, Caffe",
     )
@@ -102,9 +99,21 @@ def _vgg_state(net: CaffeNet, source: SourceFile) -> dict[str, Tensor]:
             raise DetectorError(f"{source.name}: layer {name[:60]!r} has {len(blobs)} blobs; a convolution has two.")
         state |= {f"{name}.{part}": blob for part, blob in zip(("weight", "bias"), blobs, strict=False)}
     scale = state.get(f"{_NORM}.weight")
-    if scale is not None and scale.numel() == 1:  # "channel_shared": one number for all
-        state[f"{_NORM}.weight"] = scale.reshape(1).repeat(_NORM_CHANNELS)
+    channels = state.get("conv4_3.bias")
+    if scale is not None and scale.numel() == 1 and channels is not None:  # "channel_shared": one number for all
+        state[f"{_NORM}.weight"] = scale.reshape(1).repeat(channels.numel())
     return state
+
+
+def _width(state: Mapping[str, Tensor], source: SourceFile, notes: list[str]) -> float:
+    """Channel multiplier: somebody may have trained a narrower network under the same names."""
+    bias = state.get("fc7.bias")
+    width = 1.0 if bias is None else bias.numel() / _FC_CHANNELS
+    if not 0.01 <= width <= 4:
+        raise DetectorError(f"{source.name} has {width * _FC_CHANNELS:.0f} channels in fc7 instead of {_FC_CHANNELS}.")
+    if width != 1:
+        notes.append(f"Its layers are {width:.3g} times as wide as those of the published network.")
+    return width
 
 
 def _vgg_names(sources: tuple[str, ...]) -> dict[str, str]:
@@ -173,11 +182,11 @@ def _told_boxes(net: CaffeNet, sources: tuple[str, ...], usual: SSDConfig, sourc
 def _choose_boxes(told: SSDConfig | None, side: int, classes: int, overrides: Overrides, notes: list[str]) -> SSDConfig:
     """The user's, else the file's own, else what is usual for so many classes."""
     if told is None or overrides.priors is not None:
-        chosen = _PUBLISHED[side, choose_priors(classes, overrides, notes)]
+        chosen = CAFFE_CONFIGS[side, choose_priors(classes, overrides, notes)]
         if told not in (None, chosen):
             notes.append("The file's own default boxes differ; without --priors they are used.")
         return chosen
-    known = [priors for priors in ("voc", "coco") if told == _PUBLISHED[side, priors]]
+    known = [priors for priors in ("voc", "coco") if told == CAFFE_CONFIGS[side, priors]]
     notes.append(f"Default boxes: as the file itself says{f', the ones for {known[0].upper()}' if known else ''}.")
     return told
 

@@ -54,25 +54,26 @@ class _Net:
             self.add(f"mbox_{part}", "Concat", bottoms, concat_param={"axis": axis})
 
 
-def vgg_ssd(side: int, classes: int, sizes: tuple[float, ...]) -> Node:
+def vgg_ssd(side: int, classes: int, sizes: tuple[float, ...], width: float = 1) -> Node:
     """weiliu89's SSD300 (seven sizes) or SSD512 (eight).
 
     Args:
         side: 300 or 512.
         classes: Background included.
         sizes: Sizes of the default boxes per level and one more, fractional where the authors' scripts leave them so.
+        width: Multiplies the channels of every layer; 1 is the published network.
     """
     net = _Net(f"VGG_SSD_{side}x{side}_train", side, (104.0, 117.0, 123.0), None)
     for block, (out, convs) in enumerate(((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)), start=1):
         for i in range(1, convs + 1):
-            net.conv(f"conv{block}_{i}", out, 3, pad=1)
+            net.conv(f"conv{block}_{i}", int(out * width), 3, pad=1)
             net.relu(f"relu{block}_{i}")
         window = {"kernel_size": 2, "stride": 2} if block < 5 else {"kernel_size": 3, "stride": 1, "pad": 1}
         net.add(f"pool{block}", "Pooling", [net.last], pooling_param={"pool": "MAX", **window})
         net.last = f"pool{block}"
-    net.conv("fc6", 1024, 3, pad=6, dilation=6)
+    net.conv("fc6", int(1024 * width), 3, pad=6, dilation=6)
     net.relu("relu6")
-    net.conv("fc7", 1024, 1)
+    net.conv("fc7", int(1024 * width), 1)
     net.relu("relu7")
     halving, shrinking = {"pad": 1, "stride": 2}, {"pad": 0, "stride": 1}
     extras: list[tuple[int, int, int, dict[str, int]]] = [(256, 512, 3, halving), (128, 256, 3, halving)]
@@ -84,7 +85,7 @@ def vgg_ssd(side: int, classes: int, sizes: tuple[float, ...]) -> Node:
             (f"conv{number}_1", middle, 1, {"pad": 0, "stride": 1}),
             (f"conv{number}_2", out, kernel, more),
         ):
-            net.conv(name, channels, k, **rest)
+            net.conv(name, int(channels * width), k, **rest)
             net.relu(f"{name}_relu")
         sources.append(f"conv{number}_2")
     norm = {"across_spatial": False, "channel_shared": False}
