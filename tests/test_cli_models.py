@@ -9,11 +9,13 @@ from pathlib import Path
 import cv2
 import pytest
 
-from app.core.paths import settings_file
+from app.core.paths import models_dir, settings_file, speeds_file
 from app.core.settings_store import load_settings
+from app.core.speeds import MeasuredSpeed, record_speed
 from detector.errors import DetectorError
 from tests.support.command_line import Capture, check_one_line, install_fake_model, run, write_photos
 from tests.support.media import coded_image
+from tests.support.model_files import put_model
 from tests.support.shared_data import shared
 from tests.support.steady_detector import FakeDetector
 from tests.support.tiny_models import save_random
@@ -71,6 +73,25 @@ def test_a_model_is_renamed_chosen_and_the_choice_follows_it(capsys: Capture, tm
     code, _, err = run(capsys, "models", "default", "street")
     assert code == 1
     check_one_line(err, "no model street")
+
+
+def test_who_detects_a_dog_and_how_fast_it_was_here(capsys: Capture, tmp_path: Path) -> None:
+    put_model(models_dir(), "pets", ("cat", "dog"))
+    record_speed(
+        speeds_file(),
+        models_dir() / "pets.safetensors",
+        MeasuredSpeed(34.25, "openvino", "cpu", "fp32", "2026-11-22"),
+    )
+    (models_dir() / "torn.safetensors").write_bytes(b"torn")
+    _, out, _ = run(capsys, "models", "--json", "-", "list", "--detects", "Dog")
+    names = [model["name"] for model in json.loads(out)["models"]]
+    assert "pets" in names
+    assert "ssd300-vgg16-coco" in names
+    assert not {"demo", "torn", "ultraface-slim-320"} & set(names)
+    _, out, _ = run(capsys, "models", "info", "pets")
+    assert "speed here: 34.2 frames/s on cpu (openvino, fp32), 2026-11-22" in out
+    _, out, _ = run(capsys, "models", "--json", "-", "info", "ssd300-vgg16-coco")
+    assert json.loads(out)["speed_here"] == []
 
 
 def test_a_known_model_without_weights_says_how_to_get_them(capsys: Capture, photos: list[Path]) -> None:

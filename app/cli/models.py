@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from app.cli import models_check, models_download
 from app.cli.console import Console, one_line, table
 from app.cli.options import add_result_flags
+from app.core.model_cards import speeds_of
 from app.core.models import user_shelf
 from app.core.paths import settings_file
 from app.core.settings import ModelSettings
@@ -20,6 +21,7 @@ from detector.importers.layouts import LAYOUTS
 
 if TYPE_CHECKING:
     from detector.shelf import ShelfEntry
+    from detector.spec import InputSpec
 
 
 def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Console], int]:
@@ -27,6 +29,7 @@ def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Co
     parser.description = "The models that can be used, and those that are known."
     actions = parser.add_subparsers(dest="action", metavar="list|info|download|import|check|rename|default|remove")
     listing = actions.add_parser("list", help="all models (default)")
+    listing.add_argument("--detects", metavar="WORD", default="", help="only those with such a class, e.g. dog")
     info = actions.add_parser("info", help="everything about one")
     info.add_argument("model", metavar="M")
     fetching = actions.add_parser("download", help="fetch a known model's published weights")
@@ -76,9 +79,13 @@ def run(options: argparse.Namespace, console: Console) -> int:
     return does.get(options.action, _list)(options, console)
 
 
-def _list(_options: argparse.Namespace, console: Console) -> int:
+def _list(options: argparse.Namespace, console: Console) -> int:
     shelf = user_shelf()
     entries, broken = shelf.list(), shelf.broken()
+    wanted = getattr(options, "detects", "").casefold()  # absent where no action was named
+    if wanted:
+        entries = [e for e in entries if any(wanted in label.casefold() for label in e.spec.labels)]
+        broken = ()
     models = [_summary(entry) for entry in entries]
     models += [{"name": b.name, "title": b.reason, "status": "broken", "size_bytes": None} for b in broken]
     console.give({"models": models})
@@ -101,18 +108,23 @@ def _info(options: argparse.Namespace, console: Console) -> int:
         **_summary(entry),
         "architecture": spec.architecture,
         "input": [spec.input.height, spec.input.width],
+        "input_rule": _input_rule(spec.input),
+        "classes": len(spec.labels),
         "labels": list(spec.labels),
         "demo": spec.demo,
         "licence": spec.licence,
         "provenance": spec.provenance,
         "accuracy": spec.accuracy,
         "path": None if entry.path is None else str(entry.path),
+        "speed_here": [asdict(speed) for speed in speeds_of(entry.path)] if entry.path is not None else [],
     }
+    if entry.path is None and spec.weights is not None:
+        facts["weights_sha256"] = spec.weights.sha256
     if entry.path is None and entry.name in MODELS:
         facts["how_to_get"] = how_to_get(spec)
     console.give(facts)
     for key, value in facts.items():
-        if value not in (None, "", {}):
+        if value not in (None, "", {}, []):
             console.say(f"{key.replace('_', ' ')}: {_words(key, value)}")
     return 0
 
@@ -173,8 +185,16 @@ def _if_chosen(name: str, instead: str) -> None:
 
 def _summary(entry: ShelfEntry) -> dict[str, Any]:
     status = "in the box" if entry.bundled else "imported" if entry.path is not None else "weights not here"
-    size = _size(entry.path) if entry.path is not None else None
+    weights = entry.spec.weights
+    size = _size(entry.path) if entry.path is not None else weights.size_bytes or None if weights is not None else None
     return {"name": entry.name, "title": entry.spec.title, "status": status, "size_bytes": size}
+
+
+def _input_rule(rule: InputSpec) -> str:
+    """How a picture becomes the network's input, in a line."""
+    mean, std = (", ".join(f"{value:g}" for value in values) for values in (rule.mean, rule.std))
+    scaled = "" if set(rule.std) == {1.0} else f", divided by ({std})"
+    return f"{rule.channels.upper()}, 0 to 255, minus ({mean}){scaled}"
 
 
 def _size(path: Path) -> int:
@@ -189,6 +209,11 @@ def _size_text(size: int | None) -> str:
 def _words(key: str, value: Any) -> str:
     if key == "size_bytes":
         return f"{value} ({_size_text(value)})"
+    if key == "speed_here":
+        return "; ".join(
+            f"{s['frames_per_s']:.1f} frames/s on {s['device']} ({s['engine']}, {s['precision']}), {s['measured']}"
+            for s in value
+        )
     if key == "input":
         return f"{value[1]} x {value[0]} pixels"
     if isinstance(value, dict):

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from app.core.speeds import MeasuredSpeed, Speeds, fingerprint
+from app.core.paths import speeds_file
+from app.core.speeds import MeasuredSpeed, Speeds, fingerprint, load_speeds
 from detector.shelf import Shelf
 from detector.spec import ModelSpec
 
@@ -90,6 +91,11 @@ def size_of(path: Path) -> int:
     except OSError as error:
         _log.info("size of %s: %s", path, error)
         return 0
+
+
+def speeds_of(path: Path) -> tuple[MeasuredSpeed, ...]:
+    """How fast the model in ``path`` ran on this computer, newest first."""
+    return _measured(path, load_speeds(speeds_file()))
 
 
 def _measured(path: Path, speeds: Speeds) -> tuple[MeasuredSpeed, ...]:
