@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -211,6 +212,35 @@ def test_the_command_shows_a_bar_on_a_terminal(
     assert code == 0
     assert f"{NAME}: 100%" in err
     assert "MB/s" in err
+
+
+def test_what_is_published_of_a_model_is_shown_before_it_is_fetched(capsys: Capture) -> None:
+    _, out, _ = run(capsys, "models", "info", "ssd300-vgg16-coco")
+    for line in (
+        "size bytes: 142593753 (142.6 MB)",
+        "input: 300 x 300 pixels",
+        "input rule: RGB, 0 to 255, minus (123, 117, 104)",
+        "classes: 80",
+        "weights sha256: b556d3b4",
+    ):
+        assert line in out.splitlines()
+    assert "licence: BSD-3-Clause" in out
+    assert "COCO val2017 AP 0.251" in out
+    _, out, _ = run(capsys, "models", "info", NAME)
+    assert "input rule: RGB, 0 to 255, minus (127, 127, 127), divided by (128, 128, 128)" in out
+
+
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_every_known_model_has_what_a_card_shows(name: str) -> None:
+    spec = MODELS[name]
+    assert spec.title
+    assert spec.provenance
+    assert spec.accuracy
+    assert re.match(r"MIT|BSD", spec.licence)
+    assert spec.weights is not None
+    assert spec.weights.url.startswith("https://")
+    assert re.fullmatch(r"[0-9a-f]{8}|[0-9a-f]{64}|", spec.weights.sha256)
+    assert len({other.weights and other.weights.url for other in MODELS.values()}) == len(MODELS)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends itself an interrupt")

@@ -27,7 +27,7 @@ Watch a camera or a video through an SSD detector, live, and export what it saw.
   ssd-viewer evaluate                     accuracy of a model, or of detections that exist already
   ssd-viewer train                        from annotated pictures to a detector
   ssd-viewer cameras                      names and stable ids of the cameras
-  ssd-viewer models [list|info|import|remove]
+  ssd-viewer models [list|info|download|import|check|remove|...]
                                           the model shelf
   ssd-viewer self-test                    what works on this computer
 

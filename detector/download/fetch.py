@@ -141,7 +141,7 @@ def by_hand(weights: WeightsFile) -> str:
     """What to do where the network does not help."""
     return (
         f"Check the network, the proxy and the mirror; or fetch {weights.url} another way "
-        "and name its folder by --weights-dir."
+        "and name its folder by --weights-dir, or import the file."
     )
 
 
