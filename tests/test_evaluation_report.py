@@ -70,6 +70,7 @@ def test_each_mistake_is_drawn_in_its_section_where_it_is_in_the_image(tmp_path:
             assert np.abs(np.subtract(picture.colour_at(x + width * part, y + height * part), colour)).max() < 25
         assert min(picture.colour_at(x - 4, y + height / 2)) > 200
     assert section(page, "Taken")[0].tags() == ["cat", "dog 0.70"]
+    assert section(page, "Taken")[0].root.attrib["aria-label"] == "true object: cat; detection: dog 0.70"
     nothing = section(page, "Nothing")[0]
     assert (nothing.boxes("truth"), len(nothing.boxes("found"))) == ([], 1)
     assert "dog 0.95" in nothing.caption

@@ -104,19 +104,23 @@ def picture_of(mistake: Mistake, outcome: ImageOutcome, labels: Sequence[str], i
     tile = _tile(_concerned(mistake, outcome), image.shape[1], image.shape[0])
     shapes = [_outline(tile.rect(box), "other") for box in _others(mistake, outcome)]
     tags: list[Rect] = []
+    spoken: list[str] = []
     if mistake.truth >= 0:
         rect = tile.rect(outcome.truth.boxes_xyxy[mistake.truth])
         name = labels[outcome.truth.class_ids[mistake.truth]]
+        spoken.append(f"true object: {name}")
         shapes += [_outline(rect, "truth"), _tag(rect, name, "truth", tags, below=True)]
     if mistake.found >= 0:
         rect = tile.rect(outcome.found.boxes_xyxy[mistake.found])
         name = labels[outcome.found.class_ids[mistake.found]]
         words = f"{name} {shown_score(mistake.score)}"
+        spoken.append(f"detection: {words}")
         shapes += [_outline(rect, "found"), _tag(rect, words, "found", tags, below=False)]
     left, top, right, bottom = tile.frame
     place = f'x="{left:.1f}" y="{top:.1f}" width="{right - left:.1f}" height="{bottom - top:.1f}"'
     return (
-        f'<svg class="crop" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" role="img">'
+        f'<svg class="crop" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" role="img" '
+        f'aria-label="{escaped("; ".join(spoken))}">'
         f'<image {place} preserveAspectRatio="none" href="{_jpeg(image, tile)}"/>{"".join(shapes)}</svg>'
     )
 
@@ -164,7 +168,7 @@ def _outline(rect: Rect, role: str) -> str:
     if x2 <= x1 or y2 <= y1:
         return ""
     place = f'x="{x1:.1f}" y="{y1:.1f}" width="{x2 - x1:.1f}" height="{y2 - y1:.1f}"'
-    return f'<rect class="halo" {place}/><rect class="{role}" {place}/>'
+    return f'<rect class="halo of-{role}" {place}/><rect class="{role}" {place}/>'
 
 
 def _tag(rect: Rect, words: str, role: str, taken: list[Rect], below: bool) -> str:

@@ -57,7 +57,7 @@ figure{margin:0}figcaption{font-size:.84rem;margin-top:.3rem;overflow-wrap:anywh
 .crop rect{fill:none;stroke-width:2.2}.crop .halo{stroke:#000;stroke-opacity:.5;stroke-width:4.4}
 .crop rect.truth{stroke:var(--truth)}.crop rect.found{stroke:var(--found);stroke-dasharray:7 4}
 .crop rect.other{stroke:var(--truth);stroke-width:1;stroke-opacity:.85}
-.crop rect.other,.crop .halo:has(+.other){stroke-dasharray:2 3}.crop .halo:has(+.other){stroke-width:2}
+.crop rect.other,.crop .halo.of-other{stroke-dasharray:2 3}.crop .halo.of-other{stroke-width:2}
 .crop .tag rect{stroke:none}.crop .tag.truth rect{fill:var(--truth)}.crop .tag.found rect{fill:var(--found)}
 .crop .tag text{fill:#000}
 .key{display:inline-block;width:1.7rem;height:.8rem;vertical-align:-.08rem;margin:0 .35rem 0 .1rem;border-radius:2px}
