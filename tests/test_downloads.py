@@ -219,7 +219,7 @@ def test_what_is_published_of_a_model_is_shown_before_it_is_fetched(capsys: Capt
     for line in (
         "size bytes: 142593753 (142.6 MB)",
         "input: 300 x 300 pixels",
-        "input rule: RGB, 0 to 255, minus (123, 117, 104)",
+        "input rule: RGB, 0 to 255, minus (122.999, 116.999, 103.999)",
         "classes: 80",
         "weights sha256: b556d3b4",
     ):
