@@ -81,13 +81,14 @@ def _describe(
     """The spec, its classes counted at ``predictor``, and the notes."""
     refuse_priors(overrides, name)
     notes = ["Input: 300 x 300 pixels, unless the trainer was told otherwise; the file does not tell."]
-    if overrides.labels is None:
-        notes.append("The trainer writes the class names beside the file: --labels labels.txt.")
     classes = class_outputs(state, predictor, MOBILENET300.boxes_per_cell[0], source)
+    labels = choose_labels(classes - 1, overrides, notes)
+    if overrides.labels is None:
+        notes.append("The trainer writes the class names to labels.txt, beside the weights.")
     spec = ModelSpec(
         name=name,
         architecture=architecture,
-        labels=choose_labels(classes - 1, overrides, notes),
+        labels=labels,
         input=choose_channels(_INPUT, overrides, notes),
         config=MOBILENET300,
         postprocess=_RULE,
