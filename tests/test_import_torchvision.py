@@ -22,10 +22,10 @@ from detector.registry import MODELS
 from detector.spec import ModelSpec
 from detector.weights import load_spec, load_state
 from tests.support.torchvision_parity import assert_same, by_numpy, by_torch, network_input
-from tests.support.torchvision_twins import as_floats, randomise, ssd300_twins, ssdlite_twins
+from tests.support.torchvision_twins import as_floats, randomise, their_ssd300, their_ssdlite
 
 NEVER_USED = sorted(set(range(1, 91)) - set(COCO_SPARSE_IDS))
-NETWORKS = {"ssd300-vgg16-coco": ssd300_twins, "ssdlite320-mobilenetv3-coco": ssdlite_twins}
+NETWORKS = {"ssd300-vgg16-coco": their_ssd300, "ssdlite320-mobilenetv3-coco": their_ssdlite}
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Pair:
 @pytest.fixture(scope="module", params=NETWORKS)
 def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Pair:
     """A network of theirs that sees background nearly everywhere, and never what COCO has no name for."""
-    theirs, _ = NETWORKS[request.param](seed=3)
+    theirs: Any = NETWORKS[request.param](seed=3)
     for module in theirs.head.classification_head.module_list:
         bias = (module[-1] if isinstance(module, nn.Sequential) else module).bias.data
         bias[0::91] += 21

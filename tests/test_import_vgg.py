@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -23,9 +24,13 @@ from detector.labels import COCO80, VOC20
 from detector.models.build import build_network
 from detector.preprocess import InputBuilder
 from detector.registry import MODELS
+from detector.runtime.openvino import OpenVinoDetector
+from detector.runtime.torch_cpu import TorchCpuDetector
+from detector.shelf import open_file
 from detector.spec import ModelSpec, PostprocessSpec, WeightsFile
 from detector.spec_json import spec_from_json, spec_to_json
 from detector.weights import load_spec, load_state
+from tests.support.shared_data import shared
 from tests.support.vgg_layouts import LAYOUTS, forward, prior_boxes, random_state
 
 SIZES = {
@@ -390,6 +395,24 @@ def test_a_layout_that_is_not_the_files_says_what_is_missing(tmp_path: Path) -> 
         import_model(path, "x", tmp_path / "shelf", Overrides(layout="lufficc-vgg16"))
     with pytest.raises(DetectorError, match="There is no layout 'yolo'"):
         import_model(path, "x", tmp_path / "shelf", Overrides(layout="yolo"))
+
+
+def test_what_stands_in_for_l2norm_runs_on_every_cpu_engine(tmp_path: Path) -> None:
+    path, state = save(tmp_path, "qfgaohao-vgg16", outputs=5)
+    for level in range(6):
+        state[f"classification_headers.{level}.bias"][0::5] += 3  # background, so that candidates are some hundreds
+        state[f"regression_headers.{level}.weight"] *= 0.05  # boxes of a size to compare in pixels
+    torch.save(state, path)
+    entry = open_file(import_model(path, "x", tmp_path / "shelf").path)
+    photo = cv2.imread(str(shared("coco-val2017-32/val2017/000000005001.jpg")))
+    assert photo is not None
+    found = []
+    for engine in (TorchCpuDetector, OpenVinoDetector):
+        with engine(entry, "fp32") as detector:
+            found.append(detector.candidates_batch([photo])[0])
+    assert len(found[0].scores) > 100
+    np.testing.assert_allclose(found[1].scores[:50], found[0].scores[:50], atol=1e-4)
+    np.testing.assert_allclose(found[1].boxes_xyxy[:50], found[0].boxes_xyxy[:50], atol=0.05)
 
 
 def test_a_state_dict_in_safetensors_is_imported_too(tmp_path: Path) -> None:

@@ -42,17 +42,28 @@ SSDLITE_SPEC = ModelSpec(
 
 def ssd300_twins(seed: int) -> tuple[torchvision_ssd.SSD, nn.Module]:
     """torchvision's and our SSD300 with the same random weights."""
-    torch.manual_seed(seed)
-    theirs = ssd300_vgg16(weights=None, weights_backbone=None, num_classes=91).eval()
+    theirs = their_ssd300(seed)
     return theirs, _load(SSD300_SPEC, theirs, _ssd300_names())
 
 
 def ssdlite_twins(seed: int) -> tuple[torchvision_ssd.SSD, nn.Module]:
     """torchvision's and our SSDLite320 with the same random weights and batch statistics."""
+    theirs = their_ssdlite(seed)
+    return theirs, _load(SSDLITE_SPEC, theirs, _ssdlite_names())
+
+
+def their_ssd300(seed: int) -> torchvision_ssd.SSD:
+    """torchvision's SSD300 with random weights."""
+    torch.manual_seed(seed)
+    return ssd300_vgg16(weights=None, weights_backbone=None, num_classes=91).eval()
+
+
+def their_ssdlite(seed: int) -> torchvision_ssd.SSD:
+    """torchvision's SSDLite320 with random weights and batch statistics."""
     torch.manual_seed(seed)
     theirs = ssdlite320_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=91).eval()
     randomise(theirs)
-    return theirs, _load(SSDLITE_SPEC, theirs, _ssdlite_names())
+    return theirs
 
 
 def randomise(network: nn.Module) -> None:
