@@ -188,6 +188,15 @@ def test_what_is_no_checkpoint_is_named(tmp_path: Path, content: bytes, message:
         import_model(tmp_path / "x.pth", "x", tmp_path / "out")
 
 
+def test_a_zip_whose_names_are_in_no_encoding_is_told(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "x.pth", "w") as archive:
+        archive.writestr("é/data.pkl", "hello")
+    content = (tmp_path / "x.pth").read_bytes()
+    (tmp_path / "x.pth").write_bytes(content.replace("é".encode(), b"\xff\xff"))
+    with pytest.raises(DetectorError, match="cut off or damaged"):
+        read_checkpoint(tmp_path / "x.pth")
+
+
 def test_another_zip_is_no_checkpoint(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "x.pth", "w") as archive:
         archive.writestr("readme.txt", "hello")

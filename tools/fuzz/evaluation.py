@@ -24,7 +24,7 @@ from tests.support.evaluation_data import coco_dicts, random_case
 from tools.fuzz.mutations import Damage, damage
 from tools.fuzz.run import Target
 
-_XML_WORDS = (
+XML_WORDS = (
     b"<", b">", b"</", b"/>", b"<!--", b"]]>", b"<![CDATA[", b"&amp;", b"&x;", b"&#0;", b"&#x10FFFF;",
     b'<!DOCTYPE a [<!ENTITY x "yyyyyyyyyy">]>', b'<!DOCTYPE a SYSTEM "file:///etc/passwd">', b"<?xml version='1.0'?>",
     b"<?xml version='1.0' encoding='utf-16'?>", b"<?xml version='1.0' encoding='gb2312'?>", b"<annotation>",
@@ -79,7 +79,7 @@ def _voc_xml() -> Target:
         _scored(data)
         return data
 
-    return Target(".xml", read, (*seeds, head + part), (partial(damage, words=_XML_WORDS), damage_texts))
+    return Target(".xml", read, (*seeds, head + part), (partial(damage, words=XML_WORDS), damage_texts))
 
 
 def damage_texts(content: bytes, random: Random) -> bytes:

@@ -78,7 +78,7 @@ def run(target: Target, inputs: int, seed: int, folder: Path, *, slow_s: float) 
         took = time.monotonic() - began
         report.slowest_s = max(report.slowest_s, took)
         if took > slow_s:
-            report.findings.setdefault(f"took {took:.1f} s", content)
+            report.findings.setdefault("slow", content)
     return report
 
 
@@ -103,4 +103,4 @@ def _fault(message: str) -> str:
 def _where(error: Exception) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "?"
-    return f"{type(error).__name__} at {place}: {str(error)[:100]}"
+    return f"{type(error).__name__} at {place}"

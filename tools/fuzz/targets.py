@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -16,6 +18,8 @@ import torch
 from detector.importers.base import Overrides, SourceFile
 from detector.importers.caffe import import_caffemodel
 from detector.importers.caffe_file import read_caffemodel
+from detector.importers.openvino_ir import describe_ir
+from detector.importers.read import read_checkpoint
 from detector.registry import MODELS
 from detector.safetensors_file import Arrays, read_arrays, write_arrays
 from detector.spec_json import spec_to_json
@@ -23,7 +27,8 @@ from detector.weights import METADATA_KEY, load_spec
 from tests.support.caffe_nets import mobilenet_ssd, vgg_ssd
 from tests.support.caffe_writer import Style, caffemodel
 from tests.support.prototxt import Node
-from tools.fuzz.evaluation import EVALUATION_TARGETS
+from tests.support.tiny_models import save_tiny_ir
+from tools.fuzz.evaluation import EVALUATION_TARGETS, XML_WORDS
 from tools.fuzz.mutations import Damage, damage, damage_fields
 from tools.fuzz.run import Target
 
@@ -112,10 +117,45 @@ def _damage_spec(content: bytes, random: Random) -> bytes:
     return len(changed).to_bytes(8, "little") + changed + content[8 + length :]
 
 
+def _openvino_xml() -> Target:
+    with TemporaryDirectory() as folder:
+        graph = save_tiny_ir(Path(folder))
+        text, weights = graph.read_bytes(), graph.with_suffix(".bin").read_bytes()
+
+    def read(path: Path) -> object:
+        path.with_suffix(".bin").write_bytes(weights)
+        return describe_ir(path)
+
+    return Target(".xml", read, (text,), (partial(damage, words=XML_WORDS), _damage_values))
+
+
+def _damage_values(content: bytes, random: Random) -> bytes:
+    """Other texts in one to three attributes, the XML itself sound."""
+    for _ in range(random.randint(1, 3)):
+        place = random.choice(list(re.finditer(rb'"([^"<>]*)"', content)))
+        text = random.choice(
+            (b"", b"-1", b"0", b"1e999", b"nan", b"1" * 30, b"1,3,8,8", b"Parameter", b"\xc3\xa9", b"&#1;")
+        )
+        content = content[: place.start(1)] + text + content[place.end(1) :]
+    return content
+
+
+def _checkpoint() -> Target:
+    state = {"a.weight": torch.ones(2, 3), "b": torch.zeros(4, dtype=torch.int64)}
+    files = []
+    for content, new in ((state, True), ({"model": state, "epoch": 3}, True), (state, False)):
+        file = io.BytesIO()
+        torch.save(content, file, _use_new_zipfile_serialization=new)
+        files.append(file.getvalue())
+    return Target(".pth", read_checkpoint, tuple(files), (damage,))
+
+
 TARGETS: dict[str, Callable[[], Target]] = {
     "caffemodel": _caffemodel,
     "caffe-import": _caffe_import,
     "safetensors": _safetensors,
+    "openvino-xml": _openvino_xml,
+    "checkpoint": _checkpoint,
     **EVALUATION_TARGETS,
 }
 """By the name the command takes."""
