@@ -276,6 +276,24 @@ def test_the_running_model_makes_way_before_it_is_removed(
     assert table.settings.current.model.name == "demo"
 
 
+def test_a_model_that_is_being_loaded_is_removed_when_the_other_one_runs(
+    dialog: ModelsDialog, table: Desk, tmp_path: Path, yes: list[str]
+) -> None:
+    table.settings.set("model", "name", "pets")
+    session = table.open()
+    session.on_event(ModelLoading("pets"))
+    table.qtbot.waitUntil(lambda: table.controller.loading == "pets")
+    dialog.list.choose("pets")
+    dialog.details.remove.click()
+    session.on_event(ModelReady(described("pets"), "torch_cpu", "cpu", "fp32", (), 0.1))
+    session.on_event(ModelLoading("demo"))
+    table.qtbot.waitUntil(lambda: table.controller.loading == "demo")
+    assert (tmp_path / "models" / "pets.safetensors").exists()
+    session.on_event(ModelReady(described("demo"), "torch_cpu", "cpu", "fp32", (), 0.1))
+    table.qtbot.waitUntil(lambda: "pets" not in dialog.cards)
+    assert not dialog.banner.isVisible() or dialog.banner.kind == "success"
+
+
 def test_a_running_model_that_nothing_replaces_stays(
     dialog: ModelsDialog, table: Desk, tmp_path: Path, yes: list[str]
 ) -> None:
@@ -580,6 +598,20 @@ def test_an_import_that_fails_keeps_the_sheet(dialog: ModelsDialog, table: Desk,
     assert dialog.sheet is None
 
 
+def test_closing_the_dialog_closes_the_sheet(dialog: ModelsDialog, table: Desk, importer: Importer) -> None:
+    sheet = _open_sheet(table, dialog)
+    dialog.hide()
+    assert not sheet.isVisible()
+    assert dialog.sheet is None
+    table.window.show_models()
+    busy = _open_sheet(table, dialog)
+    busy.go.click()
+    dialog.hide()
+    assert not busy.isVisible()
+    table.qtbot.waitUntil(lambda: "pets-2" in dialog.cards)
+    assert dialog.sheet is None
+
+
 def test_a_list_of_classes_that_cannot_be_read(dialog: ModelsDialog, table: Desk, importer: Importer) -> None:
     sheet = _open_sheet(table, dialog)
     sheet.labels.line.setText("/no/such/names.txt")
@@ -595,9 +627,9 @@ def test_a_file_dropped_on_the_dialog_opens_the_sheet(dialog: ModelsDialog, tabl
         warnings.simplefilter("ignore", DeprecationWarning)  # from Qt 6.12 on; 6.11 has no other way to make one
         entering = QDragEnterEvent(QPoint(50, 50), *kinds)
     QApplication.sendEvent(dialog, entering)
-    assert dialog.drops.isVisible()
+    assert dialog.drops.overlay.isVisible()
     QApplication.sendEvent(dialog, QDropEvent(QPointF(50, 50), *kinds))
-    assert not dialog.drops.isVisible()
+    assert not dialog.drops.overlay.isVisible()
     assert dialog.sheet is not None
     assert dialog.sheet.path == Path("/films/net.bin")
     table.qtbot.waitUntil(lambda: not table.background.busy)
@@ -638,7 +670,16 @@ def test_the_keyboard_goes_through_the_cards(dialog: ModelsDialog, table: Desk) 
     QTest.keyClick(dialog.list.views["pets"], Qt.Key.Key_Return)
     assert table.settings.current.model.name == "pets"
     QTest.keyClick(dialog, Qt.Key.Key_F, Qt.KeyboardModifier.ControlModifier)
-    assert dialog.focusWidget() is dialog.list.search
+    order: list[object] = [dialog.focusWidget()]
+    for _ in range(3):
+        focused = dialog.focusWidget()
+        assert focused is not None
+        QTest.keyClick(focused, Qt.Key.Key_Tab)
+        order.append(dialog.focusWidget())
+    assert order[:3] == [dialog.list.search, dialog.add, dialog.list.views["pets"]]
+    dialog.list.search.setFocus()
+    QTest.keyClick(dialog.list.search, Qt.Key.Key_Down)
+    assert dialog.focusWidget() is dialog.list.views["pets"]
     assert all(view.accessibleName() for view in dialog.list.views.values())
     assert "Broken" in dialog.list.views["torn"].accessibleName()
     QTest.keyClick(dialog, Qt.Key.Key_Escape)

@@ -30,6 +30,9 @@ class ModelList(QWidget):
         self.views: dict[str, ModelCardView] = {}
         """By name, in the order shown."""
         self.search = QLineEdit()
+        """Placed by the dialog."""
+        self.tab_from: QWidget = self.search
+        """The widget from which Tab comes to the cards."""
         self.search.setPlaceholderText("Search models and classes, such as dog")
         self.search.setAccessibleName("Search models and classes")
         self.search.setClearButtonEnabled(True)
@@ -53,10 +56,7 @@ class ModelList(QWidget):
         self.area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
-        box.setSpacing(10)
-        box.addWidget(self.search)
-        box.addWidget(self.area, 1)
-        self.setFocusProxy(self.search)
+        box.addWidget(self.area)
         downloads.changed.connect(self._download_changed)
 
     def set_cards(self, cards: tuple[ModelCard, ...], used: str) -> None:
@@ -151,6 +151,9 @@ class ModelList(QWidget):
         stop = self.current if self.current in shown else shown[0] if shown else ""
         for name, view in self.views.items():
             view.setFocusPolicy(Qt.FocusPolicy.StrongFocus if name == stop else Qt.FocusPolicy.ClickFocus)
+            if name == stop:
+                QWidget.setTabOrder(self.tab_from, view)
+                QWidget.setTabOrder(view, view.download.button)
 
     def _clicked(self) -> None:
         sender = self.sender()

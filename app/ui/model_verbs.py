@@ -112,8 +112,7 @@ class ModelVerbs(QObject):
             no="Keep it",
         ):
             return
-        running = self._dialog.controller.model
-        if used and running is not None and running.spec.name == card.name:
+        if used and card.name in self._running():
             self._leaving = card.name  # its file may be held open as long as it runs
             self._dialog.settings.set("model", "name", default)
             return
@@ -146,6 +145,11 @@ class ModelVerbs(QObject):
         self._dialog.show_model(name)
         self._dialog.banner.tell("success", words, topic=name, action=("Use it now", use))
 
+    def _running(self) -> set[str]:
+        """Models whose files may be held open: the one that runs, and the one being loaded."""
+        controller = self._dialog.controller
+        return {controller.loading, controller.model.spec.name if controller.model is not None else ""} - {""}
+
     def _remove_now(self, name: str) -> None:
         def removed(gone: str) -> None:
             self._checks.pop(gone, None)
@@ -154,9 +158,10 @@ class ModelVerbs(QObject):
         self._dialog.shelf.remove(name, removed, self._failed)
 
     def _another_runs(self, ready: ModelReady) -> None:
-        name, self._leaving = self._leaving, ""
-        if not name:
-            return
+        name = self._leaving
+        if not name or (ready.spec.name == name and self._dialog.used != name):
+            return  # it had just been loaded; the other one is on its way
+        self._leaving = ""
         if ready.spec.name == name:
             self._failed(f"{name} is still in use.", "Choose another model, then remove it.")
         else:

@@ -10,10 +10,6 @@ from pathlib import Path
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import (
-    QDragEnterEvent,
-    QDragLeaveEvent,
-    QDragMoveEvent,
-    QDropEvent,
     QHideEvent,
     QKeyEvent,
     QKeySequence,
@@ -27,9 +23,8 @@ from app.core.model_cards import ModelCard
 from app.ui.banner import Banner
 from app.ui.controller import LiveController
 from app.ui.download_runner import DownloadRunner
-from app.ui.drop_overlay import DropOverlay
-from app.ui.drop_target import dropped
-from app.ui.drops import WEIGHTS, Drop
+from app.ui.drops import WEIGHTS
+from app.ui.file_drop import FileDrop
 from app.ui.icons import icon
 from app.ui.import_sheet import ImportSheet
 from app.ui.model_details import ModelDetails
@@ -80,9 +75,9 @@ class ModelsDialog(QDialog):
         self.hint.setObjectName("muted")
         self.hint.setWordWrap(True)
         self.verbs = ModelVerbs(self)
+        self.list.tab_from = self.add
         self._build()
-        self.drops = DropOverlay(theme, self)
-        self.setAcceptDrops(True)
+        self.drops = FileDrop(self, theme)
         self._connect()
         self._dress()
         room = self.screen().availableSize()
@@ -121,12 +116,19 @@ class ModelsDialog(QDialog):
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
-        if not event.spontaneous():
-            self.downloads.cancel_all()
+        if event.spontaneous():  # minimised
+            return
+        self.downloads.cancel_all()
+        if self.sheet is not None:
+            self.sheet.reject()
+        if self.sheet is not None:
+            self.sheet.hide()  # it is writing a model, and goes when that is done
 
     def reject(self) -> None:
-        """Esc: back to the list, then close."""
-        if self._narrow and self._reading:
+        """Esc: end the search, go back to the list, then close."""
+        if self.list.search.hasFocus() and self.list.search.text():
+            self.list.search.clear()
+        elif self._narrow and self._reading:
             self._show_list()
         else:
             super().reject()
@@ -135,33 +137,12 @@ class ModelsDialog(QDialog):
         super().resizeEvent(event)
         self._narrow = self.width() < _NARROW
         self._arrange()
-        self.drops.setGeometry(self.rect())
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() == Qt.Key.Key_Escape and self.list.search.hasFocus() and self.list.search.text():
-            self.list.search.clear()
-            return
-        super().keyPressEvent(event)
-
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        drop = dropped(event.mimeData())
-        if drop.paths:
-            self.drops.begin(Drop("weights", drop.paths[:1]))
-            self.drops.move_to(event.position())
-            event.acceptProposedAction()
-
-    def dragMoveEvent(self, event: QDragMoveEvent) -> None:
-        event.acceptProposedAction()
-
-    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
-        self.drops.hide()
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        self.drops.hide()
-        drop = dropped(event.mimeData())
-        event.acceptProposedAction()
-        if drop.paths:
-            self.show_import(drop.paths[0])
+        if event.key() == Qt.Key.Key_Down and self.list.search.hasFocus():
+            self.list.focus_current()
+        else:
+            super().keyPressEvent(event)
 
     # Inside
 
@@ -198,7 +179,9 @@ class ModelsDialog(QDialog):
         self.list.cancel.connect(self.downloads.cancel)
         self.details.asked.connect(self._asked)
         self.details.back.connect(self._show_list)
+        self.list.search.returnPressed.connect(self.list.focus_current)
         self.add.clicked.connect(self._choose_file)
+        self.drops.fell.connect(self.show_import)
         self.theme.changed.connect(self._dress)
         for keys, does in (
             (QKeySequence.StandardKey.Find, self._find),
