@@ -6,7 +6,7 @@ import hashlib
 import pickle
 import zipfile
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +118,43 @@ def test_the_old_torch_format_is_read(tmp_path: Path) -> None:
     assert spec.accuracy == {}  # measured on the published weights, which these are not
     assert hashlib.sha256((tmp_path / "x.pth").read_bytes()).hexdigest() in spec.provenance
     assert load_state(target, spec).keys() == state.keys()
+
+
+def _written_in_2017(tensors: dict[str, torch.Tensor]) -> bytes:
+    """As torch 0.2 on Python 2 saved a state dict: byte strings, pairs in lists, the first way of rebuilding a tensor.
+
+    Pickles of a magic number, a version, the machine, the object and the storages' keys; then each storage's numbers.
+    """
+
+    def text(value: str) -> bytes:
+        return b"U" + bytes([len(value)]) + value.encode()
+
+    def whole(value: int) -> bytes:
+        return b"J" + value.to_bytes(4, "little")
+
+    def several(values: Iterable[bytes]) -> bytes:
+        return b"(" + b"".join(values) + b"t"
+
+    pairs = []
+    for key, (name, tensor) in enumerate(tensors.items()):
+        kind = b"ctorch\nFloatStorage\n"
+        storage = several([text("storage"), kind, text(str(key)), text("cpu"), whole(tensor.numel()), b"N"]) + b"Q"
+        rebuilt = [storage, whole(0), several(map(whole, tensor.shape)), several(map(whole, tensor.stride()))]
+        pairs.append(b"](" + text(name) + b"ctorch._utils\n_rebuild_tensor\n" + several(rebuilt) + b"Re")
+    state = b"\x80\x02ccollections\nOrderedDict\n](" + b"".join(pairs) + b"e\x85R."
+    machine = {"protocol_version": 1001, "little_endian": True, "type_sizes": {"short": 2, "int": 4, "long": 4}}
+    start = [pickle.dumps(value, 2) for value in (0x1950A86A20F9469CFC6C, 1001, machine)]
+    keys = pickle.dumps([str(key) for key in range(len(tensors))], 2)
+    numbers = [t.numel().to_bytes(8, "little") + t.contiguous().numpy().tobytes() for t in tensors.values()]
+    return b"".join([*start, state, keys, *numbers])
+
+
+def test_files_of_the_first_years_are_read(tmp_path: Path) -> None:
+    state = {"vgg.0.weight": torch.rand(4, 3, 3, 3), "vgg.0.bias": torch.rand(4), "L2Norm.weight": torch.rand(7)}
+    (tmp_path / "x.pth").write_bytes(_written_in_2017(state))
+    read = read_checkpoint(tmp_path / "x.pth")
+    assert list(read) == list(state)
+    assert all(torch.equal(read[name], state[name]) for name in state)
 
 
 def test_the_published_large_files_are_told_by_their_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
