@@ -32,7 +32,7 @@ def import_lufficc_mobilenet(state: Mapping[str, Tensor], source: SourceFile, ov
         labels=choose_labels(classes - 1, overrides, notes),
         input=choose_channels(InputSpec(height=320, width=320), overrides, notes),
         config=MOBILENET320,
-        postprocess=PostprocessSpec(max_detections=100),
+        postprocess=PostprocessSpec(top_k=10_000, max_detections=100),  # as lufficc_vgg: no limit of its own
         title=f"SSDLite320 MobileNetV2, {classes - 1} classes",
         provenance="lufficc/SSD, MobileNetV2-SSD320",
     )
