@@ -30,29 +30,27 @@ def read_json(path: Path) -> Any:
         raise DetectorError(f"{name} is no JSON file that can be read.") from error
 
 
+LARGEST_EDGE = 1e6
+"""Pixels; a box beyond is nonsense, and its area could overflow."""
+
+_LARGEST = 1e300
+_REAL = (int, float)  # exactly: true and false are integers to Python, but no numbers
+
+
 def number(value: Any) -> float | None:
     """``value`` as a finite float; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        result = float(value)
-    except OverflowError:
-        return None
-    return result if -1e300 < result < 1e300 else None  # refuses NaN, too
+    return float(value) if type(value) in _REAL and -_LARGEST < value < _LARGEST else None  # refuses NaN, too
 
 
 def four_numbers(value: Any) -> tuple[float, float, float, float] | None:
     """A box's four numbers, none larger than any image; None for anything else."""
-    if not isinstance(value, list) or len(value) != 4:
+    if type(value) is not list or len(value) != 4:
         return None
-    a, b, c, d = (number(part) for part in value)
-    if a is None or b is None or c is None or d is None or max(abs(a), abs(b), abs(c), abs(d)) > LARGEST_EDGE:
-        return None
-    return a, b, c, d
-
-
-LARGEST_EDGE = 1e6
-"""Pixels; a box beyond is nonsense, and its area could overflow."""
+    for part in value:
+        if type(part) not in _REAL or not -LARGEST_EDGE <= part <= LARGEST_EDGE:
+            return None
+    a, b, c, d = value
+    return float(a), float(b), float(c), float(d)
 
 
 def identifier(value: Any) -> str | None:
