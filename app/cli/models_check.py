@@ -42,5 +42,8 @@ def run(options: argparse.Namespace, console: Console) -> int:
     results += [{"model": model.name, "engine": "", "ok": False, "detail": model.reason} for model in broken]
     console.give({"ok": not bad, "checks": results})
     if bad:
-        console.error(f"Not proved: {', '.join(sorted(bad))}.")
+        console.error(
+            f"Not proved: {', '.join(sorted(bad))}. A model that fails everywhere changed or is damaged: remove it and "
+            "get it again; one that fails on one engine only shows a fault of that engine or its driver."
+        )
     return 1 if bad else 0
