@@ -18,7 +18,6 @@ from detector.training.checkpoint import save_checkpoint
 from detector.training.processes import any_of
 from detector.training.trainer import DivergedError, Trainer
 
-_LOOK_EVERY_S = 2.0  # looking makes the host wait for a GPU
 _LOOK_EVERY_STEPS = 20  # several processes must look after the same step, and their clocks differ
 
 
@@ -73,12 +72,14 @@ class Plan:
         save_every_s: Seconds between checkpoints.
         validate: Measures a network in use; None for never.
         validate_every: Steps between measurements.
+        look_every_s: Seconds between reports; looking makes the host wait for a GPU.
     """
 
     checkpoint: Path
     save_every_s: float = 300.0
     validate: Callable[[nn.Module], dict[str, float]] | None = None
     validate_every: int = 1_000_000_000
+    look_every_s: float = 2.0
 
 
 class Fit:
@@ -141,7 +142,7 @@ class Fit:
         if step == self._trainer.recipe.steps or step % every == 0:
             return True
         if self._alone:
-            return stop.is_set() or elapsed_s >= _LOOK_EVERY_S
+            return stop.is_set() or elapsed_s >= self._plan.look_every_s
         return step % _LOOK_EVERY_STEPS == 0
 
     def _look(self, elapsed_s: float) -> None:

@@ -10,10 +10,10 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, distributed, nn
-from torch.distributed.nn import functional as shared
 from torch.nn.parallel import DistributedDataParallel
 
 from detector.errors import DetectorError
@@ -93,10 +93,8 @@ def share_batch_norm(network: nn.Module, processes: Processes, device: torch.dev
 
 
 def _shared(norm: nn.BatchNorm2d, device: torch.device) -> nn.Module:
-    if device.type == "cuda":
-        result: nn.Module = nn.SyncBatchNorm(norm.num_features, norm.eps, norm.momentum).to(device)
-    else:
-        result = SharedBatchNorm2d(norm.num_features, norm.eps, norm.momentum)
+    kind = nn.SyncBatchNorm if device.type == "cuda" else SharedBatchNorm2d
+    result: nn.Module = kind(norm.num_features, norm.eps, norm.momentum).to(norm.weight)
     result.load_state_dict(norm.state_dict())
     return result
 
@@ -114,11 +112,13 @@ class SharedBatchNorm2d(nn.BatchNorm2d):
         assert self.running_mean is not None
         assert self.running_var is not None
         assert self.momentum is not None
-        wide = input.float()
+        wide = input.to(torch.promote_types(input.dtype, torch.float32))
         mean = _mean(wide)
         variance = _mean((wide - mean[:, None, None]).square())
         with torch.no_grad():
             count = input.numel() // input.shape[1] * distributed.get_world_size()
+            assert self.num_batches_tracked is not None
+            self.num_batches_tracked.add_(1)
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(variance * (count / max(1, count - 1)), self.momentum)
         factor = torch.rsqrt(variance + self.eps) * self.weight
@@ -128,5 +128,23 @@ class SharedBatchNorm2d(nn.BatchNorm2d):
 
 def _mean(values: Tensor) -> Tensor:
     """Float32[C]: the mean of Float32[B, C, H, W] over everything but the channels, and over the processes."""
-    total: Tensor = shared.all_reduce(values.mean(dim=(0, 2, 3)))  # type: ignore[no-untyped-call]  # torch's own
+    total: Tensor = _Sum.apply(values.mean(dim=(0, 2, 3)))
     return total / distributed.get_world_size()
+
+
+class _Sum(torch.autograd.Function):
+    """The sum over the processes; what one gives reaches all, so its gradient is the sum of theirs."""
+
+    @staticmethod
+    def forward(_context: Any, values: Tensor) -> Tensor:
+        """The sum of every process's ``values``."""
+        total = values.clone()
+        distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(_context: Any, *gradients: Tensor) -> Tensor:
+        """The sum of every process's gradient."""
+        total = gradients[0].clone()
+        distributed.all_reduce(total)
+        return total

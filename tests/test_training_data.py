@@ -1,0 +1,185 @@
+"""What a training learns from: the order, the pictures, bad files, and batches on host and device."""
+
+from __future__ import annotations
+
+import dataclasses
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detector.errors import DetectorError
+from detector.evaluation.results import DataSet
+from detector.training.batches import DeviceBatches, DeviceDataset, HostBatches, pad_objects
+from detector.training.data import BadPictures, Example, PictureExamples, read_picture, training_pictures
+from detector.training.order import Order, Pick, noise
+from detector.training.policy import PAPER, UNCHANGED
+from tests.support.training_sets import LABELS, SIZE, make_blocks
+
+_CPU = torch.device("cpu")
+_FILL = (127.0, 127.0, 127.0)
+
+
+@pytest.fixture(scope="module")
+def blocks(tmp_path_factory: pytest.TempPathFactory) -> DataSet:
+    return make_blocks(tmp_path_factory.mktemp("blocks"), 6)
+
+
+def examples(data: DataSet, bad: BadPictures | None = None) -> PictureExamples:
+    return PictureExamples(training_pictures([data], LABELS), PAPER, SIZE, _FILL, 7, bad or BadPictures())
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 40), st.integers(1, 8), st.sampled_from([1, 2, 4]), st.integers(0, 2**40))
+def test_every_picture_comes_once_each_time_and_processes_share_without_overlap(
+    count: int, share: int, processes: int, seed: int
+) -> None:
+    batch = share * processes
+    orders = [Order(count, batch, seed, rank, processes) for rank in range(processes)]
+    alone = Order(count, batch, seed)
+    steps = -(-3 * count // batch)
+    seen: list[Pick] = []
+    for step in range(steps):
+        together = [pick for order in orders for pick in order.picks(step)]
+        assert together == alone.picks(step)
+        seen += together
+    for epoch in range(2):
+        assert sorted(p.index for p in seen if p.epoch == epoch) == list(range(count))
+
+
+def test_times_through_the_pictures_differ_and_so_do_their_random_numbers() -> None:
+    order = Order(50, 50, 3)
+    first, second = ([pick.index for pick in order.picks(step)] for step in (0, 1))
+    assert first != second
+    numbers = [noise(seed, Pick(epoch, index), 4).tolist() for seed in (0, 1) for epoch in (0, 1) for index in (0, 1)]
+    assert len({tuple(row) for row in numbers}) == 8
+    assert noise(5, Pick(2, 3), 9).tolist() == noise(5, Pick(2, 3), 9).tolist()
+
+
+def test_boxes_become_fractions_of_what_they_were_marked_on(blocks: DataSet) -> None:
+    picture = training_pictures([blocks], LABELS)[0]
+    image, boxes, ids = read_picture(picture)
+    assert image.shape == (120, 160, 3)
+    np.testing.assert_allclose(boxes * (160, 120, 160, 120), blocks.images[0].boxes_xyxy, atol=1e-4)
+    assert ids.tolist() == blocks.images[0].class_ids.tolist()
+    twice = replace(picture, width=320, height=240, boxes_xyxy=picture.boxes_xyxy * 2)
+    np.testing.assert_allclose(read_picture(twice)[1], boxes, atol=1e-6)
+    unsaid = replace(picture, width=0, height=0)
+    np.testing.assert_allclose(read_picture(unsaid)[1], boxes, atol=1e-6)
+
+
+def test_boxes_outside_are_cut_off_and_those_without_area_left_out(blocks: DataSet) -> None:
+    picture = training_pictures([blocks], LABELS)[0]
+    boxes = np.array([[-50, -50, 80, 60], [20, 20, 20, 50], [200, 10, 240, 30], [40, 30, 20, 50]], np.float32)
+    odd = replace(picture, boxes_xyxy=boxes, class_ids=np.array([0, 1, 2, 0]))
+    _, kept, ids = read_picture(odd)
+    assert kept.tolist() == [[0.0, 0.0, 0.5, 0.5]]
+    assert ids.tolist() == [0]
+
+
+def test_classes_are_found_by_name_and_what_is_not_to_be_learnt_is_left_out(blocks: DataSet) -> None:
+    pictures = training_pictures([blocks], ("Blue", "red"))
+    for picture, image in zip(pictures, blocks.images, strict=True):
+        assert picture.class_ids.tolist() == [{0: 1, 2: 0}[k] for k in image.class_ids.tolist() if k != 1]
+    crowded = _with(blocks, crowd=True)
+    with pytest.raises(DetectorError, match="None of the 6 pictures"):
+        training_pictures([crowded], LABELS)
+    difficult = _with(blocks, difficult=True)
+    assert len(training_pictures([difficult], LABELS)[0].class_ids) == len(blocks.images[0].class_ids)
+    with pytest.raises(DetectorError, match="None of the 6 pictures"):
+        training_pictures([difficult], LABELS, use_difficult=False)
+
+
+def _with(data: DataSet, *, crowd: bool = False, difficult: bool = False) -> DataSet:
+    images = [
+        dataclasses.replace(image, crowd=image.crowd | crowd, difficult=image.difficult | difficult)
+        for image in data.images
+    ]
+    return dataclasses.replace(data, images=tuple(images))
+
+
+@pytest.mark.parametrize(("labels", "words"), [((), "no class"), (("horse",), "none of the classes")])
+def test_nothing_to_learn_is_one_line(blocks: DataSet, labels: tuple[str, ...], words: str) -> None:
+    with pytest.raises(DetectorError, match=words):
+        training_pictures([blocks], labels)
+
+
+def test_a_bad_picture_is_named_once_and_the_next_one_stands_in(tmp_path: Path) -> None:
+    data = make_blocks(tmp_path, 4)
+    (tmp_path / "block001.png").write_bytes(b"\x89PNG no more")
+    (tmp_path / "block002.png").unlink()
+    bad = BadPictures()
+    found = examples(data, bad)
+    for epoch in range(2):
+        example = found.load(Pick(epoch, 1))
+        assert example.image_bgr.shape == (*SIZE, 3)
+        # The third picture's place is taken by the same one.
+        assert 1 <= len(example.class_ids) <= len(data.images[3].class_ids)
+    reasons = {path.name: reason for path, reason in bad.reasons().items()}
+    assert list(reasons) == ["block001.png", "block002.png"]
+    assert "damaged" in reasons["block001.png"]
+    assert "cannot be read" in reasons["block002.png"]
+    for picture in data.images:
+        assert picture.path is not None
+        picture.path.unlink(missing_ok=True)
+    with pytest.raises(DetectorError, match="Not one of the pictures"):
+        found.load(Pick(0, 0))
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_batches_are_the_same_from_any_step_on_and_for_any_number_of_threads(blocks: DataSet, threads: int) -> None:
+    order = Order(len(blocks.images), 4, 7)
+    with closing(HostBatches(examples(blocks), order, _CPU, 1).batches(0)) as source:
+        straight = [next(source) for _ in range(4)]
+    with closing(HostBatches(examples(blocks), order, _CPU, threads).batches(2)) as source:
+        later = [next(source) for _ in range(2)]
+    for ours, theirs in zip(later, straight[2:], strict=True):
+        assert ours.picks == theirs.picks
+        assert torch.equal(ours.images_bgr, theirs.images_bgr)
+        assert torch.equal(ours.boxes_xyxy, theirs.boxes_xyxy)
+        assert torch.equal(ours.class_ids, theirs.class_ids)
+
+
+def test_pictures_on_the_device_are_those_of_the_files(blocks: DataSet) -> None:
+    pictures = training_pictures([blocks], LABELS)
+    order = Order(len(pictures), 4, 7)
+    device = DeviceDataset(pictures, 128, _CPU, 2, BadPictures())
+    assert device.images.shape == (6, 128, 128, 3)
+    plain = PictureExamples(pictures, UNCHANGED, SIZE, _FILL, 7, BadPictures())
+    with (
+        closing(DeviceBatches(device, order, UNCHANGED, SIZE, _FILL).batches(1)) as one,
+        closing(HostBatches(plain, order, _CPU, 1).batches(1)) as other,
+    ):
+        ours, theirs = next(one), next(other)
+    assert ours.picks == theirs.picks
+    difference = (ours.images_bgr - theirs.images_bgr.float()).abs()
+    assert float(difference.mean()) < 5  # resized twice, and the pictures are noisy
+    torch.testing.assert_close(ours.boxes_xyxy, theirs.boxes_xyxy, atol=1e-6, rtol=0)
+    assert torch.equal(ours.class_ids, theirs.class_ids)
+
+
+def test_processes_augment_their_share_on_the_device_as_one_process_would(blocks: DataSet) -> None:
+    pictures = training_pictures([blocks], LABELS)
+    device = DeviceDataset(pictures, 96, _CPU, 1, BadPictures())
+
+    def batch(rank: int, processes: int) -> torch.Tensor:
+        order = Order(len(pictures), 4, 7, rank, processes)
+        with closing(DeviceBatches(device, order, PAPER, SIZE, _FILL).batches(3)) as source:
+            return next(source).images_bgr
+
+    torch.testing.assert_close(torch.cat((batch(0, 2), batch(1, 2))), batch(0, 1), rtol=0, atol=1e-3)
+
+
+def test_pictures_without_objects_are_batched() -> None:
+    image = np.zeros((*SIZE, 3), np.uint8)
+    empty = Example(image, np.empty((0, 4), np.float32), np.empty(0, np.int64))
+    one = Example(image, np.array([[0.1, 0.1, 0.2, 0.2]], np.float32), np.array([2]))
+    assert pad_objects([empty, empty])[1].shape == (2, 0)
+    boxes, ids = pad_objects([empty, one])
+    assert ids.tolist() == [[-1], [2]]
+    assert boxes.shape == (2, 1, 4)

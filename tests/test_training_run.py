@@ -1,0 +1,289 @@
+"""A training as a whole: it learns, stops, goes on, survives being killed, and is the same on two processes."""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import sys
+import threading
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from detector.errors import DetectorError
+from detector.models.ssd import SSD
+from detector.training.batches import HostBatches
+from detector.training.checkpoint import load_checkpoint, read_checkpoint, save_checkpoint
+from detector.training.data import BadPictures, PictureExamples, training_pictures
+from detector.training.ema import Ema
+from detector.training.finish import as_stored, stored_state, write_model
+from detector.training.fit import Fit, Plan
+from detector.training.networks import new_spec
+from detector.training.order import Order
+from detector.training.policy import UNCHANGED
+from detector.training.recipe import Recipe
+from detector.training.schedule import Schedule, make_optimiser, set_rate
+from detector.training.trainer import Trainer, fill_colour, new_network
+from detector.training.validate import Validator
+from detector.weights import load_spec
+from tests.support.training_process import PLAIN_RECIPE, PLAIN_SPEC, RECIPE, Watching, make_source, make_trainer
+from tests.support.training_sets import LABELS, SIZE, SPEC, make_blocks
+
+_CPU = torch.device("cpu")
+_NEVER = threading.Event()
+_TOGETHER = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Any:
+    """Layers this small gain nothing from more, and lose much on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def run(trainer: Trainer, folder: Path, plan: Plan, watching: Watching | None = None) -> bool:
+    return Fit(trainer, make_source(folder, trainer.recipe), plan, watching or Watching()).run(_NEVER)
+
+
+def assert_same(ours: dict[str, Any], theirs: dict[str, Any], tolerance: float) -> None:
+    assert ours["step"] == theirs["step"]
+    for part in ("network", "ema"):
+        assert ours[part].keys() == theirs[part].keys()
+        for name, tensor in ours[part].items():
+            torch.testing.assert_close(tensor, theirs[part][name], rtol=tolerance, atol=tolerance, msg=name)
+    for ours_moment, theirs_moment in zip(_moments(ours), _moments(theirs), strict=True):
+        torch.testing.assert_close(ours_moment, theirs_moment, rtol=tolerance, atol=tolerance)
+
+
+def _moments(state: dict[str, Any]) -> list[Tensor]:
+    return [entry["momentum_buffer"] for entry in state["optimiser"]["state"].values()]
+
+
+def test_sixteen_pictures_are_learnt_by_heart(tmp_path: Path) -> None:
+    recipe = Recipe(
+        steps=130, batch=8, rate=3e-3, shape="cosine", warmup=20, optimiser="adamw", augment=False, ema=0.98
+    )
+    data = make_blocks(tmp_path, 16)
+    pictures = training_pictures([data], LABELS)
+    examples = PictureExamples(pictures, UNCHANGED, SIZE, fill_colour(SPEC.input), 0, BadPictures())
+    trainer = Trainer(SPEC, new_network(SPEC, recipe), recipe, _CPU)
+    validator = Validator(SPEC, data, _CPU, 1)
+    untrained = validator(trainer.result()).mean_ap
+    source = HostBatches(examples, Order(16, 8, 0), _CPU, 1)
+    assert Fit(trainer, source, Plan(tmp_path / "checkpoint.pt"), Watching()).run(_NEVER)
+    network = trainer.result()
+    assert untrained < 0.3
+    assert validator(network).mean_ap > 0.95
+    state = stored_state(network)
+    assert validator(as_stored(network, state)).mean_ap > 0.95
+    write_model(tmp_path / "blocks.safetensors", SPEC, state, {"mAP": 1.0})
+    assert load_spec(tmp_path / "blocks.safetensors") == replace(SPEC, accuracy={"mAP": 1.0})
+
+
+def test_a_training_that_is_killed_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
+    straight = make_trainer()
+    assert run(straight, tmp_path / "blocks", Plan(tmp_path / "straight.pt"))
+    killed = tmp_path / "killed.pt"
+    command = [sys.executable, "-m", "tests.support.training_process"]
+    command += ["blocks", str(tmp_path / "blocks"), str(killed)]
+    assert _run([*command, "8"]).returncode == -9
+    assert read_checkpoint(killed)["step"] == 7
+    assert not list(tmp_path.glob("*.part"))
+    done = _run(command)
+    assert done.returncode == 0, done.stderr
+    assert_same(read_checkpoint(killed), read_checkpoint(tmp_path / "straight.pt"), 1e-6)
+
+
+def test_two_processes_give_one_processs_result(tmp_path: Path) -> None:
+    alone = make_trainer(PLAIN_RECIPE, spec=PLAIN_SPEC)
+    source = make_source(tmp_path / "blocks", PLAIN_RECIPE, spec=PLAIN_SPEC)
+    assert Fit(alone, source, Plan(tmp_path / "alone.pt"), Watching()).run(_NEVER)
+    together = tmp_path / "together.pt"
+    done = _run([*_TOGETHER, "tests.support.training_process", "vgg", str(tmp_path / "shared"), str(together)])
+    assert done.returncode == 0, done.stderr
+    # The sums run in another order.
+    assert_same(read_checkpoint(together), read_checkpoint(tmp_path / "alone.pt"), 1e-4)
+
+
+def test_two_processes_normalise_as_one_does(tmp_path: Path) -> None:
+    done = _run([*_TOGETHER, "tests.support.shared_norm_process", str(tmp_path / "result.pt")])
+    assert done.returncode == 0, done.stderr
+    pairs = torch.load(tmp_path / "result.pt", weights_only=True)
+    assert set(pairs) == {"output", "images", "weight", "bias", "running_mean", "running_var", "num_batches_tracked"}
+    for name, (shared, alone) in pairs.items():
+        torch.testing.assert_close(shared, alone, rtol=1e-10, atol=1e-10, msg=name)
+
+
+def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    root = Path(__file__).resolve().parents[1]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(root)}
+    return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=100, check=False)
+
+
+def test_stopping_saves_and_reports_where_it_is(tmp_path: Path) -> None:
+    trainer, watching, stop = make_trainer(), Watching(), threading.Event()
+    stop.set()
+    plan = Plan(tmp_path / "checkpoint.pt")
+    assert not Fit(trainer, make_source(tmp_path, RECIPE), plan, watching).run(stop)
+    assert trainer.step == 1
+    (report,) = watching.reports
+    assert (report.step, report.steps) == (1, RECIPE.steps)
+    assert report.epoch == pytest.approx(4 / 6)
+    assert report.images_per_s > 0
+    assert sum(report.shares.values()) == pytest.approx(1.0)
+    again = make_trainer()
+    assert load_checkpoint(tmp_path / "checkpoint.pt", again) > 0
+    assert_same(again.state(), trainer.state(), 0)
+
+
+def test_measures_on_the_way_the_averaged_network(tmp_path: Path) -> None:
+    trainer, watching = make_trainer(), Watching()
+    assert trainer.ema is not None
+    seen: list[Tensor] = []
+
+    def validate(network: nn.Module) -> dict[str, float]:
+        assert not network.training
+        seen.append(next(network.parameters()).clone())
+        return {"mAP": 0.5}
+
+    plan = Plan(tmp_path / "checkpoint.pt", validate=validate, validate_every=5)
+    assert run(trainer, tmp_path, plan, watching)
+    assert watching.scores == [(5, {"mAP": 0.5}), (10, {"mAP": 0.5})]
+    assert torch.equal(seen[-1], next(iter(trainer.ema.values.values())))
+    assert not torch.equal(seen[-1], next(trainer.network.parameters()))
+
+
+def test_a_loss_that_is_no_number_stops_and_names_the_pictures(tmp_path: Path) -> None:
+    trainer = make_trainer(replace(RECIPE, rate=1e30, warmup=0, clip_norm=0.0))
+    plan = Plan(tmp_path / "checkpoint.pt", save_every_s=0.0, look_every_s=0.0)
+    with pytest.raises(DetectorError, match=r"loss of step \d+ is not a number. It learnt from block00\d.png") as error:
+        run(trainer, tmp_path, plan)
+    assert "learning rate" in error.value.hint
+    for tensor in read_checkpoint(tmp_path / "checkpoint.pt")["network"].values():
+        assert bool(torch.isfinite(tensor.float()).all())
+
+
+def test_a_full_disk_is_noted_on_the_way_and_an_error_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint = tmp_path / "checkpoint.pt"
+    save_checkpoint(checkpoint, make_trainer(), 1.0)
+    before = checkpoint.read_bytes()
+
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    watching = Watching()
+    with pytest.raises(DetectorError, match="No space left on device"):
+        run(make_trainer(), tmp_path / "blocks", Plan(checkpoint, save_every_s=0.0, look_every_s=0.0), watching)
+    assert len(watching.notes) == RECIPE.steps
+    assert "goes on" in watching.notes[0]
+    assert checkpoint.read_bytes() == before
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.pt"
+    save_checkpoint(path, make_trainer(), 1.0)
+    with pytest.raises(DetectorError, match=r"another recipe: rate 0.01 instead of 0.02"):
+        load_checkpoint(path, make_trainer(replace(RECIPE, rate=0.02)))
+    other = replace(SPEC, labels=("red", "green"))
+    with pytest.raises(DetectorError, match="another network: its labels differ"):
+        load_checkpoint(path, Trainer(other, new_network(other, RECIPE), RECIPE, _CPU))
+    longer = make_trainer(replace(RECIPE, steps=20))
+    assert load_checkpoint(path, longer) == 1.0
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 broken", b"\x80\x02}q\x00."])
+def test_a_damaged_checkpoint_is_one_line(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "checkpoint.pt"
+    path.write_bytes(content)
+    with pytest.raises(DetectorError, match="no checkpoint of this program"):
+        load_checkpoint(path, make_trainer())
+
+
+def test_the_papers_schedule_falls_twice_and_the_cosine_smoothly() -> None:
+    paper = Schedule(1e-3, 120_000)
+    assert [paper.rate(step) for step in (0, 79_999, 80_000, 99_999, 100_000)] == pytest.approx(
+        [1e-3, 1e-3, 1e-4, 1e-4, 1e-5]
+    )
+    cosine = Schedule(0.1, 1000, "cosine", warmup=9)
+    assert cosine.rate(0) == pytest.approx(0.01, rel=1e-3)
+    assert cosine.rate(500) == pytest.approx(0.1 * (0.005 + 0.995 / 2))
+    assert cosine.rate(1000) == pytest.approx(0.0005)
+    rates = [cosine.rate(step) for step in range(10, 1001)]
+    assert rates == sorted(rates, reverse=True)
+
+
+@pytest.mark.parametrize("name", ["sgd", "adamw"])
+def test_biases_learn_twice_as_fast_and_do_not_decay(name: Any) -> None:
+    network = new_network(new_spec("x", "ssd300-vgg16", ("a",), 0.0625), Recipe(batch_norm=True))
+    optimiser = make_optimiser(network, name, 0.9, 5e-4)
+    set_rate(optimiser, 0.1)
+    names = {id(parameter): key for key, parameter in network.named_parameters()}
+    weights, biases, scales = (
+        ({names[id(p)] for p in group["params"]}, group["lr"], group["weight_decay"])
+        for group in optimiser.param_groups
+    )
+    assert weights[1:] == (0.1, 5e-4)
+    assert biases[1:] == (0.2, 0.0)
+    assert scales[1:] == (0.1, 0.0)
+    assert all(key.endswith("bias") for key in biases[0])
+    assert "l2norm.scale" in scales[0]
+    assert "backbone.conv1_1.bn.weight" in scales[0]
+    assert weights[0] | biases[0] | scales[0] == set(names.values())
+
+
+def test_the_average_is_the_formulas() -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2))
+    ema = Ema(network, 0.9)
+    expected = ema.values["0.weight"].double()
+    for step in range(30):
+        with torch.no_grad():
+            network[0].weight.add_(torch.randn(2, 1, 1, 1))  # type: ignore[operator]  # a Parameter is a Tensor
+        network(torch.randn(2, 1, 3, 3))
+        ema.update(network, step)
+        decay = min(0.9, (1 + step) / (10 + step))
+        expected = decay * expected + (1 - decay) * network.state_dict()["0.weight"].double()
+    torch.testing.assert_close(ema.values["0.weight"].double(), expected, atol=1e-5, rtol=1e-5)
+    assert ema.values["1.num_batches_tracked"].item() == 30
+    assert math.isfinite(float(ema.values["1.running_var"].sum()))
+
+
+def test_a_vgg_trained_with_normalisation_ends_as_the_plain_network() -> None:
+    spec = new_spec("x", "ssd300-vgg16", ("a", "b"), 0.0625)
+    trainer = Trainer(spec, new_network(spec, Recipe(batch_norm=True)), Recipe(batch_norm=True), _CPU)
+    assert isinstance(trainer.network, SSD)
+    with torch.no_grad():
+        trainer.network(torch.randn(2, 3, 300, 300))
+    result = trainer.result()
+    plain = new_network(spec, Recipe())
+    assert result.state_dict().keys() == plain.state_dict().keys()
+    images = torch.randn(1, 3, 300, 300)
+    with torch.no_grad():
+        for ours, theirs in zip(result(images), trainer.network.eval()(images), strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-3)
+
+
+def test_input_is_normalised_as_the_detectors_do_it(tmp_path: Path) -> None:
+    from detector.preprocess import InputBuilder
+
+    trainer = make_trainer()
+    with closing(make_source(tmp_path).batches(0)) as source:
+        batch = next(source)
+    frames = [np.ascontiguousarray(image.permute(1, 2, 0).numpy()) for image in batch.images_bgr]
+    expected = InputBuilder(SPEC.input)(frames)
+    got = trainer._normalise(batch.images_bgr)
+    np.testing.assert_allclose(got.numpy(), expected, atol=1e-5)
+    assert got.is_contiguous(memory_format=torch.channels_last)
