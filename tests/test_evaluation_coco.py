@@ -157,9 +157,10 @@ def test_what_cannot_be_meant_is_one_line(tmp_path: Path, changes: dict[str, Any
 
 def test_harmless_doubles_are_read_around(tmp_path: Path) -> None:
     categories = [{"id": 1, "name": "person"}, {"id": 2, "name": "person"}, {"id": 90, "name": " a  b "}]
-    data = read(tmp_path, images=[TRUTH["images"][0], *TRUTH["images"]], categories=categories)
+    data = read(tmp_path, images=[TRUTH["images"][0], *TRUTH["images"], {"id": 7}], categories=categories)
     assert data.labels == ("person", "person (2)", "a b")
-    assert any("1 image is listed twice (139)" in note for note in data.notes)
+    assert "1 image is listed twice (139)." in data.notes
+    assert "3 images are missing (image 7, 000000000009.jpg, 000000000139.jpg)." in data.notes
 
 
 @pytest.mark.parametrize(

@@ -210,16 +210,16 @@ class _Reader:
 
     def _find(self, image: _Image) -> Path | None:
         try:
-            path = self._pictures.find(image.file_name)
+            path = self._pictures.find(image.file_name) if image.file_name else None
         except (ValueError, OSError):  # OSError: a name too long for the system
             self._remarks.add(
                 "image is named outside of the data set, which is not followed",
                 "images are named outside of the data set, which is not followed",
-                image.file_name or f"image {image.image_id}",
+                image.file_name,
             )
             return None
         if path is None:
-            self._remarks.add("image is missing", "images are missing", image.file_name)
+            self._remarks.add("image is missing", "images are missing", image.file_name or f"image {image.image_id}")
         return path
 
 
