@@ -118,6 +118,29 @@ def test_damaged_memories_of_files_are_no_memories(content: bytes) -> None:
     assert known_files.recall("a") == "0" * 64
 
 
+def test_a_hash_that_cannot_be_remembered_is_told_and_stops_nothing(
+    server: FileServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(monkeypatch, server)
+    known_files.known_files().mkdir(parents=True)
+    assert "cannot be remembered" in fetch_model(NAME).notes[0]
+    assert user_shelf().find(NAME).path is not None
+
+
+def test_a_disk_that_fills_up_at_the_last_step_leaves_no_half_of_a_model(
+    server: FileServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise DetectorError("Cannot write.")
+
+    publish(monkeypatch, server)
+    monkeypatch.setattr("app.core.downloads.describe_anew", full)
+    with pytest.raises(DetectorError, match="Cannot write"):
+        download_model(NAME)
+    assert left_over() == []
+    assert known_files.recall(f"{server.address}/raw/{FILE}") == ""
+
+
 @pytest.mark.parametrize("where", ["models", "folder"])
 def test_a_file_that_came_another_way_is_used_instead_of_the_net(
     server: FileServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, where: str

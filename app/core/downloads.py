@@ -90,8 +90,12 @@ def fetch_model(
             error.message, f"If its publisher replaced it, delete its line in {known_files.known_files()}."
         ) from error
     entry, notes = _import(file, name, spec, shelf, fetched=local is None)
-    known_files.remember(weights.url, file.sha256)
-    return Downloaded(entry, file, (f"{file.path.name}: SHA-256 {file.sha256}, {_SAID[file.verified]}.", *notes))
+    said = f"{file.path.name}: SHA-256 {file.sha256}, {_SAID[file.verified]}."
+    try:
+        known_files.remember(weights.url, file.sha256)
+    except AppError as error:  # the model is here all the same
+        said = f"{said} But it cannot be remembered: {error.message}"
+    return Downloaded(entry, file, (said, *notes))
 
 
 def network_settings() -> NetworkSettings:
@@ -159,5 +163,9 @@ def _import(
         accuracy=known.accuracy,
         weights=known.weights,
     )
-    describe_anew(path, spec)
+    try:
+        describe_anew(path, spec)
+    except DetectorError:  # a disk that is full by now
+        shelf.remove(name)
+        raise
     return replace(result.entry, spec=spec), result.notes

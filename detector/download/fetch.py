@@ -6,6 +6,7 @@ the connection breaks or the user stops, and thrown away when it turns out to be
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
 import time
@@ -103,7 +104,7 @@ def fetch(
     Args:
         weights: What to fetch.
         target: Final name; the file has it only once it is whole and verified. If it is there already, it is only
-            verified.
+            verified, and removed if it is another.
         options: Proxy, mirror and patience.
         remembered: SHA-256 of the file when it was first fetched; empty if it never was.
         on_progress: Told at most ten times a second, on this thread.
@@ -117,7 +118,12 @@ def fetch(
     address = address_of(weights, options.mirror)
     web_address(address)
     if target.is_file():
-        return verify_file(target, weights, remembered)
+        try:
+            return verify_file(target, weights, remembered)
+        except DetectorError:
+            with contextlib.suppress(OSError):
+                target.unlink()
+            raise
     patience = Patience(stop or threading.Event(), options.connect_s, options.stall_s)
     with DownloadPart(target) as part:
         try:
