@@ -1,0 +1,139 @@
+"""``ssd-viewer train``: the command as it is typed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from app.cli import main
+from detector.evaluation.results import DataSet
+from detector.training.checkpoint import read_checkpoint
+from detector.weights import load_spec
+from tests.support.training_sets import LABELS, make_blocks
+
+_TINY = ["--width", "0.0625", "--batch", "2", "--batch-norm", "--rate", "0.01", "--device", "cpu", "--threads", "1"]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Any:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def voc(tmp_path: Path) -> Path:
+    """Four pictures as a VOC tree with a list for training."""
+    root = tmp_path / "voc"
+    write_voc(root, make_blocks(root / "JPEGImages", 4))
+    return root
+
+
+def write_voc(root: Path, data: DataSet) -> None:
+    """Annotations and a list, beside pictures that are there already."""
+    (root / "Annotations").mkdir(parents=True)
+    (root / "ImageSets" / "Main").mkdir(parents=True)
+    for image in data.images:
+        objects = "".join(
+            f"<object><name>{LABELS[k]}</name><difficult>0</difficult><bndbox>"
+            f"<xmin>{x1 + 1}</xmin><ymin>{y1 + 1}</ymin><xmax>{x2 + 1}</xmax><ymax>{y2 + 1}</ymax></bndbox></object>"
+            for (x1, y1, x2, y2), k in zip(image.boxes_xyxy.tolist(), image.class_ids.tolist(), strict=True)
+        )
+        size = f"<size><width>{image.width}</width><height>{image.height}</height><depth>3</depth></size>"
+        text = f"<annotation><filename>{image.file_name}</filename>{size}{objects}</annotation>"
+        (root / "Annotations" / f"{image.image_id}.xml").write_text(text)
+    names = "".join(f"{image.image_id}\n" for image in data.images)
+    (root / "ImageSets" / "Main" / "train.txt").write_text(names)
+
+
+def train(voc: Path, out: Path, *more: str) -> int:
+    return main(["train", "--data", str(voc), "--split", "train", "--out", str(out), *_TINY, *more])
+
+
+def test_from_pictures_to_a_model_that_opens(voc: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (voc / "JPEGImages" / "block001.png").write_bytes(b"no picture")
+    out, result = tmp_path / "blocks.safetensors", tmp_path / "result.json"
+    assert train(voc, out, "--steps", "3", "--json", str(result)) == 0
+    said = capsys.readouterr()
+    assert f"Trained {out}" in said.out
+    assert said.err.count("block001.png is no picture, or is damaged") == 1
+    assert "1 pictures could not be read" in said.err
+    spec = load_spec(out)
+    assert set(spec.labels) == set(LABELS)
+    assert (spec.name, spec.architecture, spec.width) == ("blocks", "ssd-vgg16", 0.0625)
+    assert "train of voc" in spec.provenance
+    told = json.loads(result.read_text())
+    assert (told["step"], told["steps"], told["model"]) == (3, 3, str(out))
+    assert sum(told["shares"].values()) == pytest.approx(1.0)
+    folder = tmp_path / "blocks.training"
+    names = {path.name for path in folder.iterdir()}
+    assert {"checkpoint.pt", "log.jsonl", "curves.png"} <= names
+    assert any(name.startswith("events.out.tfevents.") for name in names)
+    picture = str(voc / "JPEGImages" / "block000.png")
+    assert main(["detect", picture, "--model", str(out), "--device", "cpu", "--output", str(tmp_path / "found")]) == 0
+
+
+def test_the_same_command_goes_on_and_another_recipe_is_refused(
+    voc: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "blocks.safetensors"
+    assert train(voc, out, "--steps", "1") == 0
+    assert train(voc, out, "--steps", "2") == 0
+    assert "Going on after step 1 of 2" in capsys.readouterr().err
+    assert read_checkpoint(tmp_path / "blocks.training" / "checkpoint.pt")["step"] == 2
+    assert train(voc, out, "--steps", "2", "--seed", "1") == 1
+    said = capsys.readouterr().err.strip().splitlines()
+    assert len(said) == 1
+    assert "another recipe: seed 0 instead of 1" in said[0]
+
+
+def test_a_model_is_fine_tuned_for_other_classes_and_measured(
+    voc: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = tmp_path / "first.safetensors", tmp_path / "second.safetensors"
+    assert train(voc, first, "--steps", "1") == 0
+    command = ["train", "--data", str(voc), "--split", "train", "--out", str(second), "--start", str(first)]
+    command += ["--classes", "red,blue", "--steps", "1", "--batch", "2", "--device", "cpu", "--rate", "0.0001"]
+    assert main([*command, "--validate", str(voc), "--validate-split", "train"]) == 0
+    assert "VOC07 mAP" in capsys.readouterr().out
+    spec = load_spec(second)
+    assert spec.labels == ("red", "blue")
+    assert list(spec.accuracy) == ["VOC07 mAP on train"]
+    assert "from the model first" in spec.provenance
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "words"),
+    [
+        (["--classes", "horse"], 1, "has none of the classes horse"),
+        (["--split", "valley"], 1, "valley"),
+        (["--rate", "-1"], 2, "rate must be a number from 0"),
+        (["--epochs", "1", "--steps", "2"], 2, "exclude each other"),
+        (["--width", "9"], 2, "width must be a number"),
+        (["--start", "nothing.safetensors", "--no-batch-norm"], 1, "nothing.safetensors"),
+        (["--start", "x.pth", "--no-batch-norm"], 1, "x.pth"),
+        (["--start", "demo"], 1, "without batch normalisation"),
+        (["--device", "cuda:7"], 1, "no GPU cuda:7"),
+        (["--device", "toaster"], 1, "toaster is not supported"),
+        (["--recipe", "missing.json"], 2, "missing.json cannot be read"),
+        (["--steps", "2", "--rate", "100", "--clip-norm", "0", "--no-batch-norm"], 1, "not a number"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(
+    voc: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str], code: int, words: str
+) -> None:
+    assert train(voc, tmp_path / "x.safetensors", *more) == code
+    said = [line for line in capsys.readouterr().err.splitlines() if "Going on" not in line]
+    assert len(said) == 1
+    assert words in said[0]
+    assert not (tmp_path / "x.safetensors").exists()
+
+
+def test_a_name_that_is_no_model_file_is_wrong_usage(voc: Path, tmp_path: Path) -> None:
+    assert train(voc, tmp_path / "x.bin") == 2
+    assert main(["train", "--data", str(tmp_path / "nowhere"), "--out", str(tmp_path / "x.safetensors")]) == 1
