@@ -337,7 +337,7 @@ def test_a_model_proves_itself(dialog: ModelsDialog, table: Desk, monkeypatch: p
         (
             (
                 _check("pets", "openvino, fp32", True, "boxes within 0.01%"),
-                _check("pets", "cuda:0, fp16", False, "boxes off by 12%"),
+                _check("pets", "torch_cuda on cuda:0, fp16", False, "boxes off by 12%"),
             ),
             (_check("pets", "", None, "keeps no answers to compare with"),),
         )
@@ -349,7 +349,11 @@ def test_a_model_proves_itself(dialog: ModelsDialog, table: Desk, monkeypatch: p
     assert not row.isVisible()
     dialog.details.check.click()
     assert row.words.startswith("Asking every engine")
-    expected = "Openvino, fp32: as it should: boxes within 0.01%.\nCuda:0, fp16: wrong: boxes off by 12%."
+    expected = (
+        "Answers wrongly on 1 of 2 engines:\n"
+        "OpenVINO, fp32: boxes within 0.01%.\n"
+        "CUDA on cuda:0, fp16: boxes off by 12%."
+    )
     table.qtbot.waitUntil(lambda: row.words == expected)
     dialog.list.choose("street")
     assert not row.isVisible()
@@ -571,6 +575,20 @@ def test_a_name_is_checked_while_it_is_typed(
     sheet.name.setText("fine")
     assert not sheet.trouble.isVisible()
     assert sheet.go.isEnabled()
+
+
+def test_a_file_dropped_before_the_shelf_is_listed(table: Desk, importer: Importer) -> None:
+    table.window.import_model(Path("/films/pets.pth"))
+    dialog = table.window.models_dialog
+    assert dialog is not None
+    sheet = dialog.sheet
+    assert sheet is not None
+    table.qtbot.waitUntil(lambda: sheet.name.text() == "pets-2" and sheet.go.isEnabled())
+    sheet.name.clear()
+    QTest.keyClicks(sheet.name, "mine")
+    sheet.set_taken({"mine", "pets"})
+    assert sheet.name.text() == "mine", "what was typed stays"
+    assert "already" in sheet.trouble.text()
 
 
 def test_a_file_that_is_no_model_says_so_and_can_be_explained(

@@ -108,6 +108,14 @@ class ImportSheet(QDialog):
         event.ignore()
         self.reject()
 
+    def set_taken(self, taken: set[str]) -> None:
+        """The names on the shelf, as soon as they are known; a name the user did not touch makes way."""
+        self._taken = {name.lower() for name in taken}
+        if not self.name.isModified() and not self._busy:
+            self.name.setText(free_name(self.path, taken))
+            self.name.selectAll()
+        self._check()
+
     def _chooser(self) -> Choose:
         """What the user says about the file, as chosen now; the list of labels is read when it is called."""
         layout, priors, channels = (box.currentData() for box in (self.layout_choice, self.priors, self.channels))
@@ -257,6 +265,7 @@ class ImportSheet(QDialog):
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         buttons = QHBoxLayout()
         buttons.setContentsMargins(24, 6, 24, 18)
+        buttons.setSpacing(8)
         buttons.addStretch(1)
         buttons.addWidget(self.close_button)
         buttons.addWidget(self.go)

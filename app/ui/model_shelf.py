@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _NAME_LENGTH = 48
 T = TypeVar("T")
+Choose = Callable[[], Overrides]
+"""Gives what the user says about a file; may read a list of labels, so it is called on a worker."""
 
 
 def shown_name(entry: ShelfEntry) -> str:
@@ -184,10 +186,6 @@ class ModelShelf(QObject):
             done(result)
 
         self._background.run(name, work, changed, failed)
-
-
-Choose = Callable[[], Overrides]
-"""Gives what the user says about a file; may read a list of labels, so it is called on a worker."""
 
 
 def _make_ready(path: Path) -> None:

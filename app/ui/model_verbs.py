@@ -6,10 +6,9 @@ Each verb acts on one card and tells the dialog's banner what came of it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QUrl, Slot
+from PySide6.QtCore import QObject, QUrl
 from PySide6.QtGui import QDesktopServices
 
 from app.core.live.events import ModelReady
@@ -125,11 +124,6 @@ class ModelVerbs(QObject):
         if card.path is not None:
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(card.path.parent)))
 
-    def import_file(self, path: Path) -> None:
-        """Open the sheet that puts a file on the shelf."""
-        self._dialog.show_import(path)
-
-    @Slot(str)
     def imported(self, name: str) -> None:
         """A model was put on the shelf."""
         self._welcome(name, f"{name} is on the shelf.")

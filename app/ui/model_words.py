@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # it loads an engine's parts
     from app.core.model_check import ModelCheck
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_ENGINES = {"openvino": "OpenVINO", "torch_cpu": "PyTorch", "torch_mps": "Metal", "torch_cuda": "CUDA"}
 _NAMED = 4  # classes a card names before it counts the rest
 _OPTION = re.compile(r"--(layout|priors|channels|labels)(?: ([\w-]+))?")
 _FIELDS = {"layout": "Layout", "priors": "Default boxes", "channels": "Channel order", "labels": "Class names"}
@@ -104,10 +105,14 @@ def matching(card: ModelCard, words: str) -> tuple[bool, tuple[str, ...]]:
 
 
 def check_words(checks: Sequence[ModelCheck]) -> str:
-    """A line for each engine that was asked."""
-    words = {True: "as it should: ", False: "wrong: ", None: ""}
-    lines = (f"{check.engine}: {words[check.ok]}{check.detail}" if check.engine else check.detail for check in checks)
-    return "\n".join(f"{line[:1].upper()}{line[1:]}." for line in lines)
+    """A summary, then a line for each engine that was asked."""
+    asked = [check for check in checks if check.engine]
+    wrong = sum(check.ok is False for check in asked)
+    engines = "1 engine" if len(asked) == 1 else f"{len(asked)} engines"
+    summary = f"Answers wrongly on {wrong} of {engines}:" if wrong else f"Answers as it should on {engines}:"
+    lines = [f"{_engine(check.engine)}: {check.detail}." for check in asked]
+    undecided = [f"{check.detail[:1].upper()}{check.detail[1:]}." for check in checks if not check.engine]
+    return "\n".join([*([summary] if asked else []), *lines, *undecided])
 
 
 def found_words(classes: Sequence[str]) -> str:
@@ -136,12 +141,19 @@ def _rate(speed: MeasuredSpeed) -> str:
     return f"{speed.frames_per_s:.0f}" if speed.frames_per_s >= 10 else rate(speed.frames_per_s)
 
 
+def _engine(words: str) -> str:
+    """Such as "OpenVINO, fp32" of "openvino, fp32"."""
+    for name, shown in _ENGINES.items():
+        words = words.replace(name, shown)
+    return words
+
+
 def _place(speed: MeasuredSpeed) -> str:
     """The engine, or the card it used."""
     named = re.search(r"\((.+)\)", speed.device)
     if named is not None:
         return named.group(1)
-    return {"openvino": "OpenVINO", "torch_cpu": "PyTorch", "torch_mps": "Metal"}.get(speed.engine, speed.device)
+    return _ENGINES.get(speed.engine, speed.device)
 
 
 def _day(iso: str, today: date) -> str:

@@ -194,6 +194,8 @@ class ModelsDialog(QDialog):
     def _listed(self, cards: tuple[ModelCard, ...]) -> None:
         self.cards = {card.name: card for card in cards}
         self.list.set_cards(cards, self.used)
+        if self.sheet is not None:
+            self.sheet.set_taken(set(self.cards))
         if self._waited_for in self.cards:
             self.show_model(self._waited_for)
         self._show_details()

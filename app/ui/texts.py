@@ -22,11 +22,6 @@ class ElidedLabel(QLabel):
         self._words = words
         self._fit()
 
-    @property
-    def words(self) -> str:
-        """All of them."""
-        return self._words
-
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._fit()
