@@ -391,7 +391,9 @@ def test_a_batch_norm_needs_its_statistics(tmp_path: Path, lost: str) -> None:
 
 def test_a_layout_that_is_not_the_files_says_what_is_missing(tmp_path: Path) -> None:
     path, _ = save(tmp_path, "amdegroot")
-    with pytest.raises(DetectorError, match="0 box predictors; its layout has 6 or 7"):
+    with pytest.raises(
+        DetectorError, match=r"layout: box_head\.predictor\.reg_headers\.0\.weight is missing"
+    ):
         import_model(path, "x", tmp_path / "shelf", Overrides(layout="lufficc-vgg16"))
     with pytest.raises(DetectorError, match="There is no layout 'yolo'"):
         import_model(path, "x", tmp_path / "shelf", Overrides(layout="yolo"))
@@ -413,6 +415,12 @@ def test_what_stands_in_for_l2norm_runs_on_every_cpu_engine(tmp_path: Path) -> N
     assert len(found[0].scores) > 100
     np.testing.assert_allclose(found[1].scores[:50], found[0].scores[:50], atol=1e-4)
     np.testing.assert_allclose(found[1].boxes_xyxy[:50], found[0].boxes_xyxy[:50], atol=0.05)
+
+
+def test_a_file_may_have_a_name_no_terminal_should_see(tmp_path: Path) -> None:
+    path, _ = save(tmp_path, "amdegroot")
+    odd = path.rename(tmp_path / "a\x1b[31m\nb.pth")
+    assert "a[31mb.pth" in load_spec(import_model(odd, "x", tmp_path / "shelf").path).provenance
 
 
 def test_a_state_dict_in_safetensors_is_imported_too(tmp_path: Path) -> None:

@@ -98,7 +98,8 @@ def as_published(spec: ModelSpec, source: SourceFile) -> ModelSpec:
                 weights=known.weights,
             )
             break
-    return replace(spec, provenance=f"{spec.provenance}; {source.name}, SHA-256 {source.sha256}")
+    name = "".join(c for c in source.name if c.isprintable())
+    return replace(spec, provenance=f"{spec.provenance}; {name}, SHA-256 {source.sha256}")
 
 
 def renamed(

@@ -115,6 +115,7 @@ def measure(
     Raises:
         DetectorError: A tensor that tells is missing, or the network is none of this layout.
     """
+    _rows(state, f"{naming.loc(0)}.weight", source)
     levels = 0
     while f"{naming.loc(levels)}.weight" in state:
         levels += 1
