@@ -11,7 +11,8 @@ import pytest
 
 from detector.errors import DetectorError
 from detector.evaluation import json_file
-from detector.evaluation.data_sets import only_classes, read_data
+from detector.evaluation.data_sets import only_classes, read_data, score
+from detector.evaluation.detection_files import read_detections
 from detector.evaluation.results import DataSet
 
 TRUTH: dict[str, Any] = {
@@ -100,13 +101,23 @@ def test_a_split_is_chosen_or_asked_for(tmp_path: Path) -> None:
 def test_names_that_are_paths_stay_inside(tmp_path: Path) -> None:
     root = tmp_path / "set"
     (tmp_path / "secret.jpg").write_bytes(b"x")
-    names = ["../secret.jpg", str(tmp_path / "secret.jpg"), "C:\\x.jpg", "val2017/../../secret.jpg", "a/b.jpg"]
+    outside = str(tmp_path / "secret.jpg")
+    hostile = [
+        "../secret.jpg",
+        outside,
+        f"/{outside}",
+        "C:\\x.jpg",
+        "\\\\server\\share\\x",
+        "a/../../secret.jpg",
+        "a\0b",
+    ]
+    names = [*hostile, "a/b.jpg"]
     (root / "a").mkdir(parents=True)
     (root / "a" / "b.jpg").write_bytes(b"x")
     data = read(root, images=[{"id": n, "file_name": name} for n, name in enumerate(names)], annotations=[])
-    assert [image.path for image in data.images] == [None, None, None, None, root / "a" / "b.jpg"]
+    assert [image.path for image in data.images] == [*([None] * 7), root / "a" / "b.jpg"]
     (note,) = data.notes
-    assert note.startswith("4 images are named outside of the data set, which is not followed (../secret.jpg")
+    assert note.startswith("7 images are named outside of the data set, which is not followed (../secret.jpg")
 
 
 @pytest.mark.parametrize(
@@ -187,3 +198,12 @@ def test_bytes_that_are_no_text_and_files_too_large(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(json_file, "MAX_BYTES", 100)
     with pytest.raises(DetectorError, match="larger than"):
         read_data(write(tmp_path, TRUTH))
+
+
+def test_an_annotation_of_number_zero_can_be_found(tmp_path: Path) -> None:
+    """pycocotools takes 0 for no match."""
+    thing = {**TRUTH["annotations"][2], "id": 0}
+    data = read(tmp_path, annotations=[thing])
+    results = tmp_path / "results.json"
+    results.write_text(json.dumps([{"image_id": 9, "category_id": 1, "bbox": thing["bbox"], "score": 0.5}]))
+    assert score(data, read_detections(results, data), "coco").mean_ap == pytest.approx(1.0)

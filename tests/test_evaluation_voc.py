@@ -75,7 +75,9 @@ def test_lists_of_every_kind_name_images(tmp_path: Path) -> None:
     path = tmp_path / "cat_test.txt"
     path.write_bytes(b"\xef\xbb\xbf000001  1\r\n000002 -1\r\n\r\n000003.jpg\r\n000001  1\r\n")
     assert read_list(path) == ["000001", "000002", "000003"]
-    for bad in ("../x", "/etc/passwd", "C:\\x", ".."):
+    path.write_text("12:30")
+    assert read_list(path) == ["12:30"]
+    for bad in ("../x", "/etc/passwd", "C:\\x", "C:x", ".."):
         path.write_text(bad)
         with pytest.raises(DetectorError, match="no name of an image"):
             read_list(path)
@@ -182,7 +184,7 @@ def test_a_broken_file_costs_its_image_only(tmp_path: Path) -> None:
         read_data(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["/etc/passwd", "../../secret.jpg", "C:\\Users\\x.jpg", "..\\x.jpg"])
+@pytest.mark.parametrize("name", ["/etc/passwd", "//etc/passwd", "../../secret.jpg", "C:\\Users\\x.jpg", "..\\x.jpg"])
 def test_paths_in_annotations_are_never_followed(tmp_path: Path, name: str) -> None:
     root = tmp_path / "year"
     write_year(root, {"000001": [DOG]})

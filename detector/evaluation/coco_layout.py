@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from detector.errors import DetectorError
 from detector.evaluation.remarks import shortened
@@ -90,6 +90,7 @@ class Pictures:
 
 
 def is_inside(file_name: str) -> bool:
-    """Whether a name is relative and never climbs."""
-    parts = PurePosixPath(file_name.replace("\\", "/")).parts
-    return bool(parts) and parts[0] != "/" and ".." not in parts and not any(c in file_name for c in ":\0")
+    """Whether a name is relative, on any system, and never climbs."""
+    path = PurePosixPath(file_name.replace("\\", "/"))
+    anchored = path.is_absolute() or PureWindowsPath(file_name).drive
+    return bool(path.parts) and not anchored and ".." not in path.parts and "\0" not in file_name

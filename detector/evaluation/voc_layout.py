@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 from detector.errors import DetectorError
 from detector.evaluation.bounded import read_bounded
@@ -145,4 +145,4 @@ def read_list(path: Path) -> list[str]:
 
 def is_plain(name: str) -> bool:
     """Whether a name stays within the folder it is looked up in."""
-    return bool(name) and name not in (".", "..") and not any(c in name for c in "/\\:\0")
+    return name not in ("", ".", "..") and not PureWindowsPath(name).drive and not any(c in name for c in "/\\\0")
