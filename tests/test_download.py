@@ -35,7 +35,7 @@ from tests.support.file_server import (
 
 CONTENT = random.Random(5).randbytes(700_001)
 SHA = hashlib.sha256(CONTENT).hexdigest()
-QUICK = NetworkOptions(connect_s=5.0, stall_s=0.3)
+IMPATIENT = NetworkOptions(stall_s=0.2)
 
 
 @pytest.fixture(autouse=True)
@@ -60,10 +60,11 @@ class Bench:
         self.part = self.target.with_name("net.pth.part")
         self.note = self.target.with_name("net.pth.part.json")
         self.seen: list[DownloadProgress] = []
+        self.options = NetworkOptions()
 
     def fetch(self, sha256: str = SHA, remembered: str = "", size: int = 0, path: str = "/a/net.pth") -> FetchedFile:
         weights = WeightsFile(self.server.address + path, sha256, size)
-        return fetch(weights, self.target, options=QUICK, remembered=remembered, on_progress=self.seen.append)
+        return fetch(weights, self.target, options=self.options, remembered=remembered, on_progress=self.seen.append)
 
     def fails(self, *said: str, sha256: str = SHA, remembered: str = "", size: int = 0) -> DetectorError:
         with pytest.raises(DetectorError) as caught:
@@ -287,8 +288,6 @@ def test_bytes_other_than_those_of_the_first_time_are_refused(bench: Bench) -> N
         (raw(b"SSH-2.0-OpenSSH\r\n"), "not HTTP"),
         (raw(b""), "broke off"),
         (raw(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 70_000 + b"\r\n\r\n"), "not HTTP"),
-        (silence, "fell silent"),
-        (cut_after(1000, silent=True), "fell silent"),
     ],
 )
 def test_answers_that_are_not_the_file_are_one_clear_line(bench: Bench, answer: Answer, said: str) -> None:
@@ -296,6 +295,13 @@ def test_answers_that_are_not_the_file_are_one_clear_line(bench: Bench, answer: 
     error = bench.fails(said)
     assert "\n" not in str(error)
     assert error.hint
+
+
+@pytest.mark.parametrize("answer", [silence, cut_after(1000, silent=True)])
+def test_a_server_that_falls_silent_is_given_up(bench: Bench, answer: Answer) -> None:
+    bench.options = IMPATIENT
+    bench.server.answers.extend([answer] * 10)
+    bench.fails("fell silent", "another way")
 
 
 def test_redirects_in_a_circle_end(bench: Bench) -> None:
@@ -332,14 +338,14 @@ def test_chunks_without_an_end_are_a_connection_that_broke(bench: Bench) -> None
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://host/x", "/just/a/path", "http://", "http://a b/x\n"])
 def test_only_web_addresses_are_fetched(tmp_path: Path, url: str) -> None:
     with pytest.raises(DetectorError):
-        fetch(WeightsFile(url, "", 0), tmp_path / "x", options=QUICK)
+        fetch(WeightsFile(url, "", 0), tmp_path / "x")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_no_network_says_what_to_do(tmp_path: Path) -> None:
     weights = WeightsFile("http://nowhere.invalid/net.pth", "", 0)
     with pytest.raises(DetectorError) as caught:
-        fetch(weights, tmp_path / "net.pth", options=QUICK)
+        fetch(weights, tmp_path / "net.pth")
     assert "nowhere.invalid is not found" in caught.value.message
     assert "--weights-dir" in caught.value.hint
     assert "http://nowhere.invalid/net.pth" in caught.value.hint
@@ -407,11 +413,11 @@ def test_two_downloads_of_one_file_do_not_meet(server: FileServer, tmp_path: Pat
     thread.start()
     assert server.stalled.wait(20)
     with pytest.raises(DetectorError, match="being downloaded by another program"):
-        fetch(weights, tmp_path / "net.pth", options=QUICK)
+        fetch(weights, tmp_path / "net.pth")
     stop.set()
     thread.join()
     assert len(ended) == 1
-    assert fetch(weights, tmp_path / "net.pth", options=QUICK).sha256 == SHA
+    assert fetch(weights, tmp_path / "net.pth").sha256 == SHA
 
 
 def test_a_part_that_is_a_link_is_not_written_through(bench: Bench, tmp_path: Path) -> None:
