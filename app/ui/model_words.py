@@ -167,5 +167,5 @@ def _day(iso: str, today: date) -> str:
 
 def _numbers(values: Sequence[float]) -> str:
     if len(set(values)) == 1:
-        return f"{values[0]:g}"
-    return f"({', '.join(f'{value:g}' for value in values)})"
+        return f"{values[0]:.4g}"
+    return f"({', '.join(f'{value:.4g}' for value in values)})"
