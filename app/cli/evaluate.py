@@ -58,7 +58,7 @@ def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Co
     parser.add_argument("--limit", type=_count, metavar="N", help="only the first N images")
     parser.add_argument("--save", type=Path, metavar="FILE", help="write the detections, as a COCO results .json")
     add_report_flags(parser)
-    add_detection_flags(parser)
+    add_detection_flags(parser, measuring=True)
     add_result_flags(parser)
     return run
 

@@ -40,20 +40,26 @@ def names(text: str) -> tuple[str, ...]:
     return found
 
 
-def add_detection_flags(parser: argparse.ArgumentParser) -> None:
-    """``--model --device --precision --threshold --iou --classes``; those not given are None."""
+def add_detection_flags(parser: argparse.ArgumentParser, measuring: bool = False) -> None:
+    """``--model --device --precision --threshold --iou --classes``; those not given are None.
+
+    Args:
+        parser: Of the command.
+        measuring: A model is named and judged by its own rule, rather than by what suits the eye.
+    """
     model, found = ModelSettings(), DetectionSettings()
-    parser.add_argument("--model", metavar="NAME|FILE", help=f"the detector (default: {model.name})")
+    name, threshold, iou = ("none", *["the model's own"] * 2) if measuring else (model.name, found.threshold, found.iou)
+    parser.add_argument("--model", metavar="NAME|FILE", help=f"the detector (default: {name})")
     parser.add_argument("--device", metavar="auto|cpu|cuda[:N]|mps", help="where it runs (default: auto)")
     parser.add_argument("--precision", choices=PRECISIONS, help="number format of the network (default: auto)")
     parser.add_argument(
-        "--threshold", type=fraction("the threshold"), metavar="0..1", help=f"least score (default: {found.threshold})"
+        "--threshold", type=fraction("the threshold"), metavar="0..1", help=f"least score (default: {threshold})"
     )
     parser.add_argument(
         "--iou",
         type=fraction("the IoU limit"),
         metavar="0..1",
-        help=f"of boxes of one class that overlap more, the best is kept (default: {found.iou})",
+        help=f"of boxes of one class that overlap more, the best is kept (default: {iou})",
     )
     parser.add_argument("--classes", type=names, metavar="NAME[,NAME]", help="only these classes (default: all)")
 
