@@ -134,6 +134,30 @@ def test_what_cannot_be_done_is_one_line(
     assert not (tmp_path / "x.safetensors").exists()
 
 
+@pytest.mark.parametrize(
+    ("lists", "chosen"), [(("train", "test"), "train"), (("train", "trainval", "val"), "trainval")]
+)
+def test_what_is_meant_for_measuring_is_not_learnt_unasked(
+    voc: Path, tmp_path: Path, lists: tuple[str, ...], chosen: str
+) -> None:
+    folder = voc / "ImageSets" / "Main"
+    names = (folder / "train.txt").read_text()
+    for name in lists:
+        (folder / f"{name}.txt").write_text(names)
+    out = tmp_path / "x.safetensors"
+    assert main(["train", "--data", str(voc), "--out", str(out), *_TINY, "--steps", "1"]) == 0
+    assert f"Trained on {chosen} of voc" in load_spec(out).provenance
+
+
+def test_a_set_for_measuring_only_is_not_learnt_unasked(
+    voc: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = voc / "ImageSets" / "Main"
+    (folder / "train.txt").rename(folder / "test.txt")
+    assert main(["train", "--data", str(voc), "--out", str(tmp_path / "x.safetensors"), *_TINY]) == 1
+    assert "no list named train or trainval" in capsys.readouterr().err
+
+
 def test_a_name_that_is_no_model_file_is_wrong_usage(voc: Path, tmp_path: Path) -> None:
     assert train(voc, tmp_path / "x.bin") == 2
     assert main(["train", "--data", str(tmp_path / "nowhere"), "--out", str(tmp_path / "x.safetensors")]) == 1

@@ -76,7 +76,8 @@ def test_sixteen_pictures_are_learnt_by_heart(tmp_path: Path) -> None:
     pictures = training_pictures([data], LABELS)
     examples = PictureExamples(pictures, UNCHANGED, SIZE, fill_colour(SPEC.input), 0, BadPictures())
     trainer = Trainer(SPEC, new_network(SPEC, recipe), recipe, _CPU)
-    validator = Validator(SPEC, data, _CPU, 1)
+    bad = BadPictures()
+    validator = Validator(SPEC, data, _CPU, 1, bad)
     untrained = validator(trainer.result()).mean_ap
     source = HostBatches(examples, Order(16, 8, 0), _CPU, 1)
     assert Fit(trainer, source, Plan(tmp_path / "checkpoint.pt"), Watching()).run(_NEVER)
@@ -84,9 +85,21 @@ def test_sixteen_pictures_are_learnt_by_heart(tmp_path: Path) -> None:
     assert untrained < 0.3
     assert validator(network).mean_ap > 0.95
     state = stored_state(network)
+    assert not bad.reasons()
     assert validator(as_stored(network, state)).mean_ap > 0.95
     write_model(tmp_path / "blocks.safetensors", SPEC, state, {"mAP": 1.0})
-    assert load_spec(tmp_path / "blocks.safetensors") == replace(SPEC, accuracy={"mAP": 1.0})
+    spec = load_spec(tmp_path / "blocks.safetensors")
+    assert spec == replace(SPEC, accuracy={"mAP": 1.0}, golden=spec.golden)
+    assert spec.golden is not None
+
+
+def test_an_unreadable_picture_does_not_end_a_validation(tmp_path: Path) -> None:
+    data, bad = make_blocks(tmp_path, 3), BadPictures()
+    (tmp_path / "block001.png").unlink()
+    result = Validator(SPEC, data, _CPU, 1, bad)(make_trainer().result())
+    assert [path.name for path in bad.reasons()] == ["block001.png"]
+    assert len(result.outcomes[1].found) == 0
+    assert sum(one.objects for one in result.per_class) == sum(len(image) for image in data.images)
 
 
 def test_a_training_that_is_killed_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:

@@ -66,9 +66,7 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
         help="VOCdevkit, COCO folder or .json file; repeatable",
     )
     parser.add_argument("--format", choices=("voc", "coco"), default="", help="of the annotations (default: as found)")
-    parser.add_argument(
-        "--split", default="", metavar="NAME", help="which pictures, e.g. train (default: the usual one)"
-    )
+    parser.add_argument("--split", default="", metavar="NAME", help="which pictures (default: train or trainval)")
     parser.add_argument("--limit", type=_positive, metavar="N", help="only the first N pictures of each root")
     parser.add_argument(
         "--classes", type=names, default=(), metavar="NAME[,NAME]", help="what to learn (default: all there is)"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from detector.golden_reference import with_golden
 from detector.spec import ModelSpec
 from detector.weights import save_model
 
@@ -28,9 +29,9 @@ def as_stored(network: nn.Module, state: dict[str, Tensor]) -> nn.Module:
 
 
 def write_model(path: Path, spec: ModelSpec, state: dict[str, Tensor], accuracy: dict[str, float]) -> None:
-    """Write the model file.
+    """Write the model file, with what the network must answer in the self-test.
 
     Raises:
         DetectorError: It cannot be written, or a weight is not finite.
     """
-    save_model(path, replace(spec, accuracy=accuracy), state)
+    save_model(path, with_golden(replace(spec, accuracy=accuracy), state), state)

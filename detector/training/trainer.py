@@ -205,8 +205,9 @@ class Normaliser:
     def __call__(self, images_bgr: Tensor) -> Tensor:
         """[B, 3, H, W] in 0..255, BGR -> Float32[B, 3, H, W], channels last in memory."""
         images = images_bgr.flip(1) if self._swap else images_bgr
-        images = (images.float() - self._mean) * self._scale
-        return images.contiguous(memory_format=torch.channels_last)
+        # A flipped batch is a copy already; any other is the caller's.
+        own = images.to(torch.float32, memory_format=torch.channels_last, copy=not self._swap)
+        return own.sub_(self._mean).mul_(self._scale)
 
 
 def fill_colour(spec: InputSpec) -> tuple[float, float, float]:

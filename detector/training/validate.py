@@ -12,6 +12,7 @@ from torch import nn
 
 from detector.default_boxes import default_boxes
 from detector.detections import Candidates, DetectionFilter
+from detector.errors import DetectorError
 from detector.evaluation.class_names import match_names
 from detector.evaluation.data_sets import only_classes
 from detector.evaluation.found import Found, make_found
@@ -20,10 +21,11 @@ from detector.evaluation.voc_metric import VocRule, evaluate_voc
 from detector.postprocess_torch import postprocess
 from detector.spec import ModelSpec
 from detector.training.augment import Image
-from detector.training.data import Picture, read_picture, training_pictures
+from detector.training.data import BadPictures, Picture, read_picture, training_pictures
 from detector.training.trainer import Normaliser
 
 _BATCH = 32
+_UNREAD = (0, 0)
 
 
 class Validator:
@@ -31,9 +33,10 @@ class Validator:
 
     Args:
         spec: What the networks are.
-        data: The set; every picture must be readable. Classes that are not the spec's are left out.
+        data: The set. Classes that are not the spec's are left out.
         device: Where they run.
         threads: That read pictures.
+        bad: Where unreadable pictures are noted; their objects count as not found.
         rule: Of the metric.
 
     Raises:
@@ -41,7 +44,13 @@ class Validator:
     """
 
     def __init__(
-        self, spec: ModelSpec, data: DataSet, device: torch.device, threads: int, rule: VocRule = "voc07"
+        self,
+        spec: ModelSpec,
+        data: DataSet,
+        device: torch.device,
+        threads: int,
+        bad: BadPictures,
+        rule: VocRule = "voc07",
     ) -> None:
         assert spec.config is not None
         known = match_names(spec.labels, data.labels, {}).ids
@@ -52,16 +61,13 @@ class Validator:
         self._pictures = training_pictures([data], spec.labels)
         self._device = device
         self._threads = threads
+        self._bad = bad
         self._rule = rule
         self._normalise = Normaliser(spec.input, device)
         self._defaults = torch.from_numpy(default_boxes(spec.config)).to(device)
 
     def __call__(self, network: nn.Module) -> VocResult:
-        """Run ``network``, in evaluation mode and on the device, over the whole set.
-
-        Raises:
-            DetectorError: A picture cannot be read.
-        """
+        """Run ``network``, in evaluation mode and on the device, over the whole set."""
         rows: list[tuple[int, Candidates]] = []
         with ThreadPoolExecutor(self._threads, thread_name_prefix="ssdv-train-load") as pool:
             loaded = pool.map(self._read, self._pictures)
@@ -72,7 +78,11 @@ class Validator:
 
     def _read(self, picture: Picture) -> tuple[Image, tuple[int, int]]:
         """The picture at the network's input size, and the height and width its boxes refer to."""
-        image, _, _ = read_picture(picture)
+        try:
+            image, _, _ = read_picture(picture)
+        except DetectorError as error:  # a training of many hours must not end here
+            self._bad.add(picture.path, error.message)
+            return np.zeros((self._spec.input.height, self._spec.input.width, 3), np.uint8), _UNREAD
         size = (picture.height or image.shape[0], picture.width or image.shape[1])
         warped = cv2.resize(image, (self._spec.input.width, self._spec.input.height), interpolation=cv2.INTER_LINEAR)
         return np.asarray(warped, dtype=np.uint8), size
@@ -84,10 +94,9 @@ class Validator:
         sizes = torch.tensor([size for _, size in chunk], dtype=torch.float32, device=self._device)
         locs, logits = network(self._normalise(images))
         assert self._spec.config is not None
-        variances = self._spec.config.variances
-        return postprocess(
-            locs, logits, self._defaults, self._spec.postprocess, sizes, variances=variances
-        ).candidates()
+        rule, variances = self._spec.postprocess, self._spec.config.variances
+        found = postprocess(locs, logits, self._defaults, rule, sizes, variances=variances).candidates()
+        return [Candidates.empty() if size == _UNREAD else one for one, (_, size) in zip(found, chunk, strict=True)]
 
     def _found(self, rows: Sequence[tuple[int, Candidates]]) -> Found:
         """What non-maximum suppression leaves of all pictures, under the set's class numbers."""

@@ -176,13 +176,13 @@ class _Job:
     def _validator(self, material: Material) -> Validator | None:
         if material.validation is None or self._processes.rank != 0:
             return None
-        return Validator(material.spec, material.validation, self._device, self._request.threads)
+        return Validator(material.spec, material.validation, self._device, self._request.threads, self._bad)
 
     def _tell_bad(self) -> None:
         for path, reason in self._bad.reasons().items():
             if path not in self._told:
                 self._told.add(path)
-                self._listener.note(f"{reason} Another picture takes its place.")
+                self._listener.note(f"{reason} The training goes on without it.")
 
     def _finish(self, trainer: Trainer, material: Material, validator: Validator | None) -> dict[str, float]:
         """Measure what will be stored, and store it."""

@@ -12,8 +12,10 @@ from app.core.models import user_shelf
 from app.core.training.request import DataRequest, TrainingRequest
 from detector.errors import DetectorError
 from detector.evaluation.class_names import key
+from detector.evaluation.coco_layout import list_splits
 from detector.evaluation.data_sets import read_data
 from detector.evaluation.results import DataSet
+from detector.evaluation.voc_layout import find_roots
 from detector.importers.read import read_checkpoint
 from detector.shelf import ShelfEntry, check_name
 from detector.spec import ModelSpec
@@ -56,7 +58,7 @@ def gather(request: TrainingRequest) -> Material:
     name = request.out.name.removesuffix(".safetensors")
     check_name(name)
     data = request.data
-    sets = [read_data(root, data.kind, data.split, data.limit) for root in data.roots]
+    sets = [read_data(root, data.kind, data.split or _usual_split(root, data), data.limit) for root in data.roots]
     labels = data.classes or common_labels(sets)
     pictures = training_pictures(sets, labels, use_difficult=request.recipe.use_difficult)
     validation = _validation(data)
@@ -73,6 +75,26 @@ def common_labels(sets: Sequence[DataSet]) -> tuple[str, ...]:
         for name in data.labels:
             found.setdefault(key(name), name)
     return tuple(found.values())
+
+
+def _usual_split(root: Path, data: DataRequest) -> str:
+    """The list to learn from where none is named; never one that is meant for measuring."""
+    if not root.is_dir():
+        return ""
+    names = ("trainval", "train") if data.validation is None else ("train", "trainval")
+    places = [] if data.kind == "coco" else find_roots(root)
+    lists = [place.lists for place in places if place.lists is not None]
+    if places and not lists:
+        return ""  # a folder of annotations: all of them
+    coco = {} if lists or data.kind == "voc" else list_splits(root)
+    if len(coco) == 1:
+        return ""
+    for name in (*names, "train2017", "train2014"):
+        if name in coco or any((folder / f"{name}.txt").is_file() for folder in lists):
+            return name
+    if lists or coco:
+        raise DetectorError(f"{root} has no list named train or trainval.", "Name the one to learn from with --split.")
+    return ""
 
 
 def _validation(data: DataRequest) -> DataSet | None:
@@ -112,5 +134,14 @@ def _like(entry: ShelfEntry, name: str, labels: Sequence[str]) -> ModelSpec:
     if spec.architecture == "openvino-ir":
         raise DetectorError(f"{entry.name} is an OpenVINO network and cannot be trained.")
     return replace(
-        spec, name=name, labels=tuple(labels), title="", demo=False, provenance="", accuracy={}, weights=None
+        spec,
+        name=name,
+        labels=tuple(labels),
+        input=replace(spec.input, smooth=False),  # pictures are resized without smoothing here
+        title="",
+        demo=False,
+        provenance="",
+        accuracy={},
+        weights=None,
+        golden=None,
     )

@@ -15,7 +15,7 @@ class DataRequest:
     Attributes:
         roots: Of VOC or COCO sets; all are learnt from together.
         kind: "voc", "coco", or "" for what is found.
-        split: Which list of each; "" for the usual one.
+        split: Which list of each; "" for train or trainval.
         limit: At most this many pictures of each root.
         classes: What to learn; empty for every class the sets have.
         validation: A set to measure on; None for none.
