@@ -6,7 +6,7 @@ Used by the thread that opened it. Frames come in on the host, ``Candidates`` go
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -26,6 +26,10 @@ class Engine(ABC):
         device: Where it runs, for people.
         precision: What it computes in.
         notes: What is not as asked.
+
+    Attributes:
+        on_stage: Called with its name whenever a stage of a run ends; for measuring. Where stages run on a device, the
+            call is made when their work has been queued on the current stream.
     """
 
     def __init__(self, spec: ModelSpec, engine: str, device: str, precision: str, notes: Sequence[str] = ()) -> None:
@@ -34,6 +38,7 @@ class Engine(ABC):
         self.device = device
         self.precision = precision
         self.notes = tuple(notes)
+        self.on_stage: Callable[[str], object] = _unmeasured
         self._closed = False
 
     @abstractmethod
@@ -92,3 +97,7 @@ class Engine(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _unmeasured(_stage: str) -> None:
+    """Nobody wants to know."""

@@ -51,9 +51,13 @@ class IrDetector(Engine):
     def _run(self, frames: Sequence[ImageBGR], iou_threshold: float) -> list[Candidates]:
         results = []
         for frame in frames:
-            outputs = self._request.infer({0: self._inputs([frame])}, share_inputs=True)
+            images = self._inputs([frame])
+            self.on_stage("preprocess")
+            outputs = self._request.infer({0: images}, share_inputs=True)
+            self.on_stage("network")
             height, width = frame.shape[:2]
             results.append(read_detection_output(outputs[0], self.spec, (height, width), iou_threshold))
+            self.on_stage("postprocess")
         return results
 
     def _raw(self, frame: ImageBGR) -> tuple[Floats, Floats]:

@@ -55,7 +55,10 @@ class OpenVinoDetector(Engine):
     def _run(self, frames: Sequence[ImageBGR], iou_threshold: float) -> list[Candidates]:
         results = []
         for frame in frames:
-            outputs = self._request.infer({0: self._inputs([frame])}, share_inputs=True, share_outputs=True)
+            images = self._inputs([frame])
+            self.on_stage("preprocess")
+            outputs = self._request.infer({0: images}, share_inputs=True, share_outputs=True)
+            self.on_stage("network")
             found = postprocess(
                 outputs[0],
                 outputs[1],
@@ -66,6 +69,7 @@ class OpenVinoDetector(Engine):
                 self._variances,
             )
             results += found
+            self.on_stage("postprocess")
         return results
 
     def _raw(self, frame: ImageBGR) -> tuple[Floats, Floats]:

@@ -43,7 +43,7 @@ class TorchCpuDetector(Engine):
 
     def _run(self, frames: Sequence[ImageBGR], iou_threshold: float) -> list[Candidates]:
         locs, logits = self._forward(frames)
-        return postprocess(
+        found = postprocess(
             locs,
             logits,
             self._defaults,
@@ -52,12 +52,17 @@ class TorchCpuDetector(Engine):
             iou_threshold,
             self._variances,
         )
+        self.on_stage("postprocess")
+        return found
 
     def _forward(self, frames: Sequence[ImageBGR]) -> tuple[Floats, Floats]:
         images = torch.from_numpy(self._inputs(frames)).to(dtype=self._dtype, memory_format=torch.channels_last)
+        self.on_stage("preprocess")
         with torch.inference_mode():
             locs, logits = self._network(images)
-        return _host(locs), _host(logits)
+        outputs = _host(locs), _host(logits)
+        self.on_stage("network")
+        return outputs
 
     def _raw(self, frame: ImageBGR) -> tuple[Floats, Floats]:
         locs, logits = self._forward([frame])

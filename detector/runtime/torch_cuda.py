@@ -66,7 +66,10 @@ class TorchDeviceDetector(Engine):
     def _run(self, frames: Sequence[ImageBGR], iou_threshold: float) -> list[Candidates]:
         try:
             with torch.inference_mode():
-                locs, logits = self._network(self._inputs(frames))
+                images = self._inputs(frames)
+                self.on_stage("preprocess")
+                locs, logits = self._network(images)
+                self.on_stage("network")
                 sizes = self._sizes_of(frames)
                 packed = postprocess(
                     locs,
@@ -77,7 +80,10 @@ class TorchDeviceDetector(Engine):
                     iou_threshold,
                     variances=self._variances,
                 )
-                return packed.candidates()
+                self.on_stage("postprocess")
+                found = packed.candidates()
+                self.on_stage("copy")
+                return found
         except torch.OutOfMemoryError as error:
             _empty_cache(self._place)
             raise DetectorError(
