@@ -189,7 +189,7 @@ def test_tensorboard_files_hold_every_point(tmp_path: Path) -> None:
 
 
 def report(step: int) -> Progress:
-    return Progress(step, 100, 0.5, 2.0, 3.0, 0.01, 11.0, 60.0, 60.0, {})
+    return Progress(step, 100, 0.5, 2.0, 3.0, 0.01, 11.0, 2.0, 60.0, 60.0, {})
 
 
 def test_the_log_of_a_continued_training_has_no_step_twice(tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ class Progress:
         confidence: Loss, on average since the last report.
         rate: Learning rate of the last step.
         images_per_s: Of all processes, since the last report.
+        elapsed_s: Seconds since the last report.
         spent_s: Seconds trained so far, all runs together.
         remaining_s: Seconds to go at this pace.
         shares: Of the time since the last report, by ``clock.PARTS``.
@@ -45,6 +46,7 @@ class Progress:
     confidence: float
     rate: float
     images_per_s: float
+    elapsed_s: float
     spent_s: float
     remaining_s: float
     shares: dict[str, float]
@@ -167,6 +169,7 @@ class Fit:
                 confidence=losses.confidence,
                 rate=trainer.optimiser.param_groups[0]["lr"],
                 images_per_s=pace * order.batch,
+                elapsed_s=elapsed_s,
                 spent_s=self.spent_s,
                 remaining_s=(steps - trainer.step) / pace,
                 shares={part: seconds / whole for part, seconds in times.items()},

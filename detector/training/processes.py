@@ -6,6 +6,7 @@ found (see ``MultiBoxLoss``), and batch normalisation takes its statistics over 
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -61,7 +62,10 @@ def parallel(network: nn.Module, processes: Processes, device: torch.device) -> 
     if processes.count == 1:
         return network
     ids = [device.index] if device.type == "cuda" else None
-    return DistributedDataParallel(network, device_ids=ids, broadcast_buffers=False)
+    # Buffers are equal by themselves. torch 2.15 calls the same wish by another name, and warns at the old one.
+    known = inspect.signature(DistributedDataParallel).parameters
+    wish: dict[str, Any] = {"forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers": False}
+    return DistributedDataParallel(network, device_ids=ids, **wish)
 
 
 def any_of(flag: bool, processes: Processes, device: torch.device) -> bool:

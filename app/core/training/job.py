@@ -75,7 +75,8 @@ class _Job:
         self._processes = processes
         self._bad = BadPictures()
         self._told: set[Path] = set()
-        self._last: Progress | None = None
+        self._summary = _Summary()
+        self._journal: Journal | None = None
 
     def run(self, stop: threading.Event) -> Trained:
         request = self._request
@@ -109,15 +110,15 @@ class _Job:
             step=trainer.step,
             steps=recipe.steps,
             scores=scores,
-            images_per_s=self._last.images_per_s if self._last else 0.0,
-            shares=self._last.shares if self._last else {},
+            images_per_s=self._summary.images_per_s,
+            shares=self._summary.shares,
             bad=self._bad.reasons(),
             seconds=fit.spent_s,
         )
 
     def progress(self, progress: Progress) -> None:
         """See ``Watcher``."""
-        self._last = progress
+        self._summary.add(progress)
         if self._journal is not None:
             self._journal.progress(progress)
         self._tell_bad()
@@ -200,6 +201,32 @@ class _Job:
         )
         write_model(self._request.out, replace(material.spec, provenance=provenance), state, accuracy)
         return scores
+
+
+class _Summary:
+    """Pace and shares of time over a whole run, from its reports."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[str, float] = {}
+        self._images = 0.0
+        self._elapsed_s = 0.0
+
+    def add(self, progress: Progress) -> None:
+        """One more report."""
+        self._images += progress.images_per_s * progress.elapsed_s
+        self._elapsed_s += progress.elapsed_s
+        for part, share in progress.shares.items():
+            self._seconds[part] = self._seconds.get(part, 0.0) + share * progress.elapsed_s
+
+    @property
+    def images_per_s(self) -> float:
+        """Of all processes."""
+        return self._images / self._elapsed_s if self._elapsed_s else 0.0
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Of the time, by ``clock.PARTS``."""
+        return {part: seconds / self._elapsed_s for part, seconds in self._seconds.items()} if self._elapsed_s else {}
 
 
 def _scores(validator: Validator, network: nn.Module) -> dict[str, float]:
