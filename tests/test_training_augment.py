@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+from contextlib import nullcontext
 from dataclasses import replace
 
 import cv2
@@ -16,10 +17,12 @@ from torchvision import tv_tensors
 from torchvision.ops import box_iou
 from torchvision.transforms.v2 import functional as reference
 
+from detector.config import SSD300_VOC
 from detector.training import augment_gpu
 from detector.training.augment import Image, apply_colours, apply_view, augment
 from detector.training.augment_gpu import augment_batch
-from detector.training.matcher import PADDING
+from detector.training.loss import MultiBoxLoss
+from detector.training.matcher import PADDING, Matcher
 from detector.training.policy import PAPER, UNCHANGED, Colours, Policy, Views, draw_colours, draw_views, see
 
 _FILL = (104.0, 117.0, 123.0)
@@ -226,6 +229,28 @@ def test_brightness_and_contrast_are_exact_on_the_host() -> None:
     np.testing.assert_array_equal(got, ((image.astype(float) + 20).clip(0, 255) * 1.5).round().clip(0, 255))
     got = apply_colours(image, Colours(one * 0, one, one, one * 0, one * 0.5))
     np.testing.assert_array_equal(got, (image * np.float32(0.5)).round())
+
+
+@pytest.mark.parametrize("objects", [0, 3])
+def test_nothing_asks_the_device_for_a_value(objects: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A meta tensor has no values: whoever asks for one fails."""
+    monkeypatch.setattr(torch, "autocast", lambda *_args, **_kwargs: nullcontext())  # it knows no meta device
+    device = torch.device("meta")
+    matcher, loss = Matcher(SSD300_VOC, device), MultiBoxLoss()
+    images, boxes, ids = augment_batch(
+        torch.empty(2, 64, 64, 3, dtype=torch.uint8, device=device),
+        torch.empty(2, objects, 4, device=device),
+        torch.empty(2, objects, dtype=torch.int64, device=device),
+        policy=PAPER,
+        noise=torch.empty(2, PAPER.noise_size, device=device),
+        size=(300, 300),
+        fill_bgr=torch.empty(3, device=device),
+    )
+    assert images.shape == (2, 3, 300, 300)
+    targets = matcher(boxes, ids)
+    assert targets.locs.shape == (2, 8732, 4)
+    losses = loss(torch.empty(2, 8732, 4, device=device), torch.empty(2, 8732, 21, device=device), targets)
+    assert losses.confidence.shape == ()
 
 
 @pytest.mark.parametrize("objects", [0, 2])

@@ -66,7 +66,7 @@ def _turn(images_bgr: Tensor, saturation: Tensor, hue: Tensor) -> Tensor:
     angle = torch.where(value == green, 2 + (blue - red) / safe, 4 + (red - green) / safe)
     angle = torch.where(value == red, (green - blue) / safe, angle) + hue / 60
     wide = torch.minimum(spread * saturation, value)  # saturation is spread over value, at most 1
-    offsets = images_bgr.new_tensor([1.0, 3.0, 5.0])[:, None, None]
+    offsets = torch.arange(1, 6, 2, device=images_bgr.device)[:, None, None]  # of blue, green and red
     k = (angle[:, None] + offsets).remainder_(6)  # [B, 3, H, W]
     return value[:, None] - wide[:, None] * torch.minimum(k, 4 - k).clamp_(0, 1)
 

@@ -13,6 +13,7 @@ global generator; so they serve as witnesses in the tests and are not used here.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -162,12 +163,12 @@ def see(views: Views, boxes_xyxy: Tensor, class_ids: Tensor) -> tuple[Tensor, Te
 def _draw_crops(policy: Policy, noise: Tensor, boxes_xyxy: Tensor, valid: Tensor) -> Tensor:
     """Float32[B, 4]: one crop of each canvas, in fractions of it, for boxes in fractions of it."""
     batch, samplers = len(noise), len(policy.min_ious)
-    whole = noise.new_tensor([0.0, 0.0, 1.0, 1.0]).expand(batch, 1, 4)
+    whole = torch.cat((noise.new_zeros(batch, 1, 2), noise.new_ones(batch, 1, 2)), dim=2)
     if samplers == 0:
         return whole[:, 0]
     crops = _tries(policy, noise[:, _TRIES:].reshape(batch, -1, 4))  # [B, S * T, 4]
     good = _held(crops, boxes_xyxy, valid).reshape(batch, samplers, policy.tries)
-    good = good >= noise.new_tensor(policy.min_ious)[:, None]  # [B, S, T]
+    good = good >= _limits(policy, noise.device)[:, None]  # [B, S, T]
     first = good.int().argmax(dim=2, keepdim=True)  # [B, S, 1]
     crops = crops.reshape(batch, samplers, policy.tries, 4)
     crops = crops.gather(2, first[..., None].expand(-1, -1, -1, 4))[:, :, 0]  # [B, S, 4]
@@ -177,6 +178,12 @@ def _draw_crops(policy: Policy, noise: Tensor, boxes_xyxy: Tensor, valid: Tensor
     wanted = (noise[:, _CROP] * place[:, -1]).long() + 1
     chosen = (usable & (place == wanted[:, None])).int().argmax(dim=1)
     return crops.gather(1, chosen[:, None, None].expand(-1, 1, 4))[:, 0]
+
+
+@lru_cache(maxsize=8)
+def _limits(policy: Policy, device: torch.device) -> Tensor:
+    """Float32[S]; kept on the device, because copying from the host would wait for all that is queued there."""
+    return torch.tensor(policy.min_ious, device=device)
 
 
 def _tries(policy: Policy, noise: Tensor) -> Tensor:
