@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 import torch
 
 from app.cli import main
+from app.cli import train as cli_train
 from detector.evaluation.results import DataSet
 from detector.training.checkpoint import read_checkpoint
 from detector.weights import load_spec
@@ -90,6 +93,20 @@ def test_the_same_command_goes_on_and_another_recipe_is_refused(
     said = capsys.readouterr().err.strip().splitlines()
     assert len(said) == 1
     assert "another recipe: seed 0 instead of 1" in said[0]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_asked_to_end_it_saves_first(
+    voc: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    monkeypatch.setattr(cli_train._Display, "note", lambda _self, _line: os.kill(os.getpid(), number))
+    (voc / "JPEGImages" / "block001.png").write_bytes(b"no picture")  # noted when the first steps are done
+    out = tmp_path / "blocks.safetensors"
+    assert train(voc, out, "--steps", "100000") == 130
+    assert "Stopped after step" in capsys.readouterr().out
+    step = read_checkpoint(tmp_path / "blocks.training" / "checkpoint.pt")["step"]
+    assert 0 < step < 100000
+    assert not out.exists()
 
 
 def test_a_model_is_fine_tuned_for_other_classes_and_measured(

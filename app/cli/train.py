@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
+import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -127,7 +129,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     display = _Display(console if leads else None)
     stop = threading.Event()
     try:
-        with cancel_on_interrupt(stop.set):
+        with cancel_on_interrupt(stop.set), _stop_when_asked(stop):
             trained = train(request, Listener(display.progress, display.note), stop)
     finally:
         display.close()
@@ -135,6 +137,19 @@ def run(options: argparse.Namespace, console: Console) -> int:
         console.give(_as_json(trained))
         _tell(trained, console, request)
     return 0 if trained.step >= trained.steps else _INTERRUPTED
+
+
+@contextlib.contextmanager
+def _stop_when_asked(stop: threading.Event) -> Iterator[None]:
+    """While inside, the polite request to end (``kill``, a shutdown, ``torchrun``'s own Ctrl-C) saves first."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are the main thread's
+        return
+    before = signal.signal(signal.SIGTERM, lambda _signal, _frame: stop.set())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _request(options: argparse.Namespace) -> TrainingRequest:
