@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import tarfile
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -14,11 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detector.errors import DetectorError
+from detector.evaluation.data_sets import read_data
 from detector.evaluation.results import DataSet
 from detector.training.batches import DeviceBatches, DeviceDataset, HostBatches, pad_objects
 from detector.training.data import BadPictures, Example, PictureExamples, read_picture, training_pictures
 from detector.training.order import Order, Pick, noise
 from detector.training.policy import PAPER, UNCHANGED
+from tests.support.shared_data import shared
 from tests.support.training_sets import LABELS, SIZE, make_blocks
 
 _CPU = torch.device("cpu")
@@ -183,3 +186,24 @@ def test_pictures_without_objects_are_batched() -> None:
     boxes, ids = pad_objects([empty, one])
     assert ids.tolist() == [[-1], [2]]
     assert boxes.shape == (2, 1, 4)
+
+
+def test_real_pictures_keep_their_objects_in_sight(tmp_path: Path) -> None:
+    with tarfile.open(shared("images/voc2007-original-40.tar")) as archive:
+        archive.extractall(tmp_path, filter="data")
+    voc = read_data(next(path.parent for path in tmp_path.rglob("Annotations")), "voc")
+    coco = read_data(shared("coco-val2017-32"), "coco")
+    labels = tuple(dict.fromkeys((*voc.labels, "zebra")))
+    pictures = training_pictures([voc, coco], labels)
+    assert len(pictures) == len(voc.images) + len(coco.images)
+    known = {"car", "person", "tvmonitor"}  # the last one is COCO's "tv"
+    assert known <= {labels[k] for picture in pictures[len(voc.images) :] for k in picture.class_ids}
+    bad = BadPictures()
+    examples = PictureExamples(pictures, PAPER, (300, 300), _FILL, 1, bad)
+    for index, picture in enumerate(pictures):
+        example = examples.load(Pick(0, index))
+        assert example.image_bgr.shape == (300, 300, 3)
+        assert bool(len(example.class_ids)) == bool(len(picture.class_ids))
+        assert set(example.class_ids) <= set(picture.class_ids)
+        assert bool(((example.boxes_xyxy >= 0) & (example.boxes_xyxy <= 1)).all())
+    assert not bad.reasons()
