@@ -27,7 +27,7 @@ from detector.runtime.openvino import OpenVinoDetector
 from detector.runtime.torch_cpu import TorchCpuDetector
 from detector.runtime.torch_cuda import TorchDeviceDetector
 from detector.shelf import open_file
-from detector.spec import ModelSpec
+from detector.spec import ModelSpec, PostprocessSpec
 from detector.weights import load_spec, load_state, save_model
 from tests.support.foreign_caffe import caffe_mobilenet_layers
 from tests.support.foreign_networks import LufficcMobileNetV2, Mb1LiteSSD, Mb1SSD, Mb2LiteSSD, NvidiaSSD, randomise
@@ -100,6 +100,20 @@ def test_a_file_becomes_a_model_that_is_read_back_as_it_was_made(
     assert all(torch.equal(stored[name], tensor) for name, tensor in direct.tensors.items())
     assert written.notes[0].startswith("Recognised as ")
     assert any("--channels bgr" in note for note in written.notes)
+
+
+# As each program's own evaluation calls its suppression.
+RULES = {
+    "nvidia-ssd300": PostprocessSpec(0.05, 0.5, top_k=200, max_detections=200),
+    "qfgaohao-mb1": PostprocessSpec(0.01, 0.45, top_k=200),
+    "qfgaohao-mb2-lite": PostprocessSpec(0.01, 0.45, top_k=200),
+    "lufficc-mobilenetv2": PostprocessSpec(0.01, 0.45, top_k=10_000, max_detections=100),
+}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_scores_and_suppression_follow_the_authors(states: dict[str, State], file: File) -> None:
+    assert imported_as(file.layout, states[file.name]).postprocess == RULES[file.layout]
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)

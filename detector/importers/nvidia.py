@@ -26,7 +26,7 @@ _INPUT = InputSpec(
     std=(0.229 * 255, 0.224 * 255, 0.225 * 255),
     smooth=True,
 )
-_RULE = PostprocessSpec(score_floor=0.05, top_k=200, max_detections=200)
+_RULE = PostprocessSpec(score_floor=0.05, iou_threshold=0.5, top_k=200, max_detections=200)  # of their evaluate.py
 _BASE = "feature_extractor.feature_extractor"
 _FIRST_STAGE = 4  # place of ResNet's layer1 among its children: conv1, bn1, relu, maxpool, layer1, ...
 
