@@ -2,7 +2,8 @@
 
 Final detections prove little, least of all on a drawn picture: most models find nothing there. So the raw outputs are
 kept, at a few default boxes: those that look most like something, and one of every kind on every level, so that each
-predictor is asked. A network with a wrong weight, channel order, scale or activation answers otherwise everywhere.
+predictor is asked. A network with a wrong channel order, scale, activation or layer answers otherwise everywhere; a
+single wrong weight may not be heard, so the weights' own SHA-256 is kept beside.
 
 The picture has the size of the network's input: engines resize by different means, which agree only to a grey level.
 """
@@ -78,13 +79,14 @@ def log_softmax(logits: Floats) -> Floats:
     return result
 
 
-def take(spec: ModelSpec, locs: Floats, log_scores: Floats) -> Golden | None:
+def take(spec: ModelSpec, locs: Floats, log_scores: Floats, weights: str) -> Golden | None:
     """What to keep of the reference's answers to ``picture``; None where they are not finite.
 
     Args:
         spec: The model.
         locs: Float32[P, 4], encoded boxes.
         log_scores: Float32[P, C], background first.
+        weights: SHA-256 of what answered.
     """
     if not (np.isfinite(locs).all() and np.isfinite(log_scores).all()):
         return None
@@ -98,6 +100,7 @@ def take(spec: ModelSpec, locs: Floats, log_scores: Floats) -> Golden | None:
         classes=tuple(int(i) for i in classes.reshape(-1)),
         locs=_rounded(locs[boxes]),
         log_scores=_rounded(scores),
+        weights=weights,
     )
 
 

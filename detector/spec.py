@@ -94,12 +94,14 @@ class Golden:
         classes: Of each box the same number of classes, background 0.
         locs: Encoded boxes, four numbers each.
         log_scores: Logarithms of the scores, one for each of ``classes``.
+        weights: SHA-256 of the weights that answered, whatever the file around them; empty where it was not kept.
     """
 
     boxes: tuple[int, ...]
     classes: tuple[int, ...]
     locs: tuple[float, ...]
     log_scores: tuple[float, ...]
+    weights: str = ""
 
 
 @dataclass(frozen=True, slots=True)

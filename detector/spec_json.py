@@ -16,9 +16,9 @@ from detector.config import Clamp, SSDConfig
 from detector.errors import DetectorError
 from detector.spec import ARCHITECTURES, Architecture, Golden, InputSpec, ModelSpec, PostprocessSpec, WeightsFile
 
-FORMAT = 2
+FORMAT = 3
 """Raised when a field is added or changes its meaning; a file of a higher format is refused, not guessed at. Format 1
-had neither ``golden`` nor ``input.smooth``."""
+had neither ``golden`` nor ``input.smooth``, format 2 no ``golden.weights``."""
 
 MAX_JSON_CHARS = 1_000_000
 MAX_LABELS = 2000
@@ -57,7 +57,7 @@ def spec_from_json(text: str) -> ModelSpec:
         provenance=fields.text("provenance", 100_000),
         accuracy=fields.numbers_by_name("accuracy"),
         weights=fields.optional("weights", _weights),
-        golden=fields.optional("golden", _golden) if version > 1 else None,
+        golden=fields.optional("golden", lambda golden: _golden(golden, version)) if version > 1 else None,
     )
     fields.done()
     _check_whole(spec)
@@ -137,12 +137,13 @@ def _weights(fields: _Fields) -> WeightsFile:
     return result
 
 
-def _golden(fields: _Fields) -> Golden:
+def _golden(fields: _Fields, version: int) -> Golden:
     golden = Golden(
         boxes=fields.sequence("boxes", 1000, lambda value, where: _integer(value, where, 0, 10**9)),
         classes=fields.sequence("classes", 10_000, lambda value, where: _integer(value, where, 0, MAX_LABELS)),
         locs=fields.sequence("locs", 4000, lambda value, where: _number(value, where, -1e9, 1e9)),
         log_scores=fields.sequence("log_scores", 10_000, lambda value, where: _number(value, where, -1e3, 1e-3)),
+        weights=fields.text("weights", 64) if version > 2 else "",
     )
     fields.done()
     count = len(golden.boxes)

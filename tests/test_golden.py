@@ -14,15 +14,15 @@ from app.core import model_check
 from app.core.models import user_shelf
 from detector.errors import DetectorError
 from detector.golden import TOLERANCES, Floats, ImageBGR, compare, log_softmax, picture, prove, take
-from detector.golden_reference import with_golden
+from detector.golden_reference import weights_hash, with_golden
 from detector.models.build import build_network
 from detector.preprocess import InputBuilder
 from detector.runtime.openvino import OpenVinoDetector
 from detector.runtime.torch_cpu import TorchCpuDetector
 from detector.runtime.torch_cuda import TorchDeviceDetector
-from detector.shelf import ShelfEntry, bundled_dir, open_file
+from detector.shelf import IR_BIN, ShelfEntry, bundled_dir, open_file
 from detector.spec import Golden, ModelSpec
-from detector.weights import describe_anew, load_spec, save_model
+from detector.weights import describe_anew, load_spec, load_state, save_model
 from tests.support.command_line import Capture, check_one_line, run
 from tests.support.tiny_models import random_spec, random_state, save_random, save_tiny_ir
 
@@ -100,7 +100,7 @@ def test_every_filter_has_a_say() -> None:
             locs, logits = network(torch.from_numpy(InputBuilder(spec.input)([image])))
         return locs[0].numpy(), log_softmax(logits[0].numpy())
 
-    spec = replace(spec, golden=take(spec, *answer(picture(300, 300))))
+    spec = replace(spec, golden=take(spec, *answer(picture(300, 300)), ""))
     same = prove(spec, answer, "fp32")
     assert same is not None
     for name, tensor in network.state_dict().items():
@@ -117,12 +117,12 @@ def test_every_filter_has_a_say() -> None:
 def test_answers_that_are_no_numbers_are_neither_kept_nor_accepted(bad: float) -> None:
     spec = replace(random_spec(), config=None)
     locs, scores = np.ones((50, 4), np.float32), log_softmax(np.eye(50, 3, dtype=np.float32))
-    golden = take(spec, locs, scores)
+    golden = take(spec, locs, scores, "")
     assert golden is not None
     assert compare(golden, locs, scores, spec, "fp32").ok
     broken = locs.copy()
     broken[0] = bad
-    assert take(spec, broken, scores) is None
+    assert take(spec, broken, scores, "") is None
     assert not compare(golden, broken, scores, spec, "fp32").ok
     assert not compare(golden, locs[:10], scores[:10], spec, "fp32").ok, "fewer boxes"
     assert not compare(golden, locs, scores[:, :2], spec, "fp32").ok, "fewer classes"
@@ -148,7 +148,11 @@ def test_the_demo_proves_itself_on_every_engine(capsys: Capture) -> None:
     assert (code, err) == (0, "")
     lines = out.splitlines()
     assert all(line.startswith("[ ok ]") for line in lines)
-    for said in ("demo, openvino, fp32: boxes within 0.00%", "demo, torch_cpu, fp32"):
+    for said in (
+        "demo: the weights are bit for bit",
+        "demo, openvino, fp32: boxes within 0.00%",
+        "demo, torch_cpu, fp32",
+    ):
         assert any(said in line for line in lines), said
 
 
@@ -156,7 +160,9 @@ def test_the_demo_proves_itself_on_every_engine(capsys: Capture) -> None:
 def one_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the reference, which needs no conversion."""
     monkeypatch.setattr(
-        model_check, "_engines", lambda entry: iter([("torch_cpu, fp32", lambda: TorchCpuDetector(entry, "fp32"))])
+        model_check,
+        "_engines",
+        lambda entry: iter([("torch_cpu, fp32", "torch_cpu", lambda: TorchCpuDetector(entry, "fp32"))]),
     )
 
 
@@ -169,8 +175,83 @@ def test_a_model_that_changed_is_told(capsys: Capture, tmp_path: Path, one_engin
     check_one_line(err, "Not proved: m.")
     told = json.loads(out)
     assert told["ok"] is False
-    assert [check["engine"] for check in told["checks"]] == ["torch_cpu, fp32"]
-    assert "answers otherwise" in told["checks"][0]["detail"]
+    assert [(check["engine"], check["ok"]) for check in told["checks"]] == [("", True), ("torch_cpu, fp32", False)]
+    assert "answers otherwise" in told["checks"][1]["detail"]
+
+
+def _flip(path: Path, spec: ModelSpec, bit: int) -> None:
+    """One bit of one weight: no answer that is kept need hear it."""
+    state = load_state(path, spec)
+    last = [tensor for tensor in state.values() if tensor.dim() == 4][-1]
+    last.view(-1)[-1:].view(torch.int32).bitwise_xor_(1 << bit)
+    save_model(path, spec, state)
+
+
+@pytest.mark.parametrize("bit", [0, 23, 31])
+def test_a_single_wrong_bit_is_told(capsys: Capture, tmp_path: Path, one_engine: None, bit: int) -> None:
+    entry = keep(tmp_path / "m.safetensors")
+    _flip(tmp_path / "m.safetensors", entry.spec, bit)
+    code, out, err = run(capsys, "models", "check", tmp_path / "m.safetensors")
+    assert code == 1
+    check_one_line(err, "Not proved: m.")
+    assert "[FAIL] m: the weights are not those that were put on the shelf" in out
+
+
+def test_weights_are_known_again_in_another_format(tmp_path: Path) -> None:
+    spec = random_spec()
+    state = {name: t.half() if t.is_floating_point() else t for name, t in random_state(spec).items()}
+    save_model(tmp_path / "half.safetensors", with_golden(spec, state), state)
+    entry = user_shelf().import_file(tmp_path / "half.safetensors", "half").entry
+    assert load_spec(tmp_path / "half.safetensors").golden == entry.spec.golden
+    assert next(model_check.check_model(entry)).ok
+    assert weights_hash(state) != weights_hash({f"{name}x": t for name, t in state.items()})
+
+
+@pytest.mark.parametrize("fault", ["zeroed", "permuted"])
+def test_a_wrong_layer_shows_on_every_engine_of_the_cpu(tmp_path: Path, fault: str) -> None:
+    entry = keep(tmp_path / "m.safetensors")
+    state = load_state(tmp_path / "m.safetensors", entry.spec)
+    name = next(name for name, t in state.items() if t.dim() == 4 and t.shape[1] > 1 and t.shape[0] > 16)
+    state[name] = torch.zeros_like(state[name]) if fault == "zeroed" else state[name].roll(1, 0)
+    save_model(tmp_path / "wrong.safetensors", entry.spec, state)
+    wrong = open_file(tmp_path / "wrong.safetensors")
+    engines = (
+        (TorchCpuDetector, "fp32"),
+        (OpenVinoDetector, "fp32"),
+        (lambda e, p: TorchDeviceDetector(e, torch.device("cpu"), p), "bf16"),
+    )
+    for make, precision in engines:
+        with make(wrong, precision) as engine:
+            result = prove(wrong.spec, engine.raw, precision)
+        assert result is not None
+        assert not result.ok, (engine.engine, precision, result)
+
+
+def test_answers_that_are_no_numbers_are_valid_json(
+    capsys: Capture, tmp_path: Path, one_engine: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nonsense(_engine: object, _frame: ImageBGR) -> tuple[Floats, Floats]:
+        return np.full((50_000, 4), np.nan, np.float32), np.full((50_000, 2), np.nan, np.float32)
+
+    keep(tmp_path / "m.safetensors")
+    monkeypatch.setattr(TorchCpuDetector, "_raw", nonsense)
+    code, out, _ = run(capsys, "models", "check", tmp_path / "m.safetensors", "--json", "-")
+    assert code == 1
+    assert "NaN" not in out
+    assert "Infinity" not in out
+    assert "gives no numbers" in json.loads(out)["checks"][1]["detail"]
+
+
+def test_an_engine_that_another_one_stands_in_for_has_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stand_in(entry: ShelfEntry, _device: str, _precision: str) -> TorchCpuDetector:
+        return TorchCpuDetector(entry, "fp32", ["OpenVINO is not used: it broke. Running by torch."])
+
+    entry = keep(tmp_path / "m.safetensors")
+    monkeypatch.setattr(model_check, "open_entry", stand_in)
+    checks = {check.engine: check for check in model_check.check_model(entry)}
+    assert checks["openvino, fp32"].ok is False
+    assert checks["openvino, fp32"].detail == "OpenVINO is not used: it broke. Running by torch"
+    assert checks["torch_cpu, fp32"].ok
 
 
 def test_a_model_without_answers_cannot_be_checked(capsys: Capture, tmp_path: Path) -> None:
@@ -188,8 +269,8 @@ def test_an_engine_that_breaks_is_a_failed_check(tmp_path: Path, monkeypatch: py
     entry = keep(tmp_path / "m.safetensors")
     monkeypatch.setattr(model_check, "open_entry", refuse)
     checks = {check.engine: check for check in model_check.check_model(entry)}
-    assert checks["cpu, fp32"].ok is False
-    assert "The driver is gone" in checks["cpu, fp32"].detail
+    assert checks["openvino, fp32"].ok is False
+    assert "The driver is gone" in checks["openvino, fp32"].detail
     assert checks["torch_cpu, fp32"].ok
 
 
@@ -210,5 +291,10 @@ def test_an_openvino_network_keeps_and_proves_its_answers(tmp_path: Path) -> Non
     entry = user_shelf().import_file(save_tiny_ir(tmp_path), "graph").entry
     assert entry.spec.golden is not None
     checks = list(model_check.check_model(entry))
-    assert checks
+    assert len(checks) >= 2
     assert all(check.ok for check in checks), checks
+    weights = (entry.path or Path()) / IR_BIN
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    assert next(model_check.check_model(entry)).ok is False

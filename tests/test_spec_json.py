@@ -75,7 +75,7 @@ def _set(*path: str | int, value: Any) -> Callable[[Any], None]:
 
 def _golden(**lists: Any) -> Callable[[Any], None]:
     """The right lists but for those given."""
-    right = {"boxes": [3, 5], "classes": [0, 1, 0, 1], "locs": [0.5] * 8, "log_scores": [-1.5] * 4}
+    right = {"boxes": [3, 5], "classes": [0, 1, 0, 1], "locs": [0.5] * 8, "log_scores": [-1.5] * 4, "weights": "ab"}
     return _set("golden", value={**right, **lists})
 
 
@@ -116,14 +116,15 @@ FAULTS: list[tuple[Callable[[Any], None], str]] = [
     (_set("name", value=""), "name must be 1 to 100"),
     (_set("accuracy", value={"AP": "good"}), "accuracy must be a number"),
     (_set("weights", "size_bytes", value=-1), "weights.size_bytes"),
-    (_set("format", value=3), "has format 3"),
+    (_set("format", value=4), "has format 4"),
     (_set("golden", value=[]), "golden must be an object"),
-    (_set("golden", value={"boxes": [], "classes": [], "locs": [], "log_scores": []}), "do not belong together"),
+    (_golden(boxes=[], classes=[], locs=[], log_scores=[]), "do not belong together"),
     (_golden(locs=[0.0] * 7), "do not belong together"),
     (_golden(classes=[0, 1, 2]), "do not belong together"),
     (_golden(boxes=[0, -1]), "golden.boxes must be a whole number"),
     (_golden(classes=[0, 0.5, 0, 1]), "golden.classes must be a whole number"),
     (_golden(log_scores=[-1e9, 0.0, 0.0, 0.0]), "golden.log_scores must be a number"),
+    (_golden(weights="a" * 65), "golden.weights must be 0 to 64"),
     (_golden(log_scores="-1"), "golden.log_scores must be a list"),
 ]
 
@@ -132,8 +133,13 @@ def test_kept_answers_survive_and_files_from_before_there_were_any_still_open() 
     content = json.loads(spec_to_json(SPEC))
     _golden()(content)
     spec = spec_from_json(json.dumps(content))
-    assert spec.golden == Golden((3, 5), (0, 1, 0, 1), (0.5,) * 8, (-1.5,) * 4)
+    assert spec.golden == Golden((3, 5), (0, 1, 0, 1), (0.5,) * 8, (-1.5,) * 4, "ab")
     assert spec_from_json(spec_to_json(spec)) == spec
+    content["format"] = 2
+    del content["golden"]["weights"]
+    older = spec_from_json(json.dumps(content)).golden
+    assert older is not None
+    assert older.weights == ""
     del content["golden"], content["input"]["smooth"]
     content["format"] = 1
     assert spec_from_json(json.dumps(content)) == SPEC

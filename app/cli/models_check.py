@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 from app.cli.console import Console, one_line
 from app.core.models import user_shelf
+from app.core.paths import converted_dir
 
 _MARKS = {True: " ok ", False: "FAIL", None: "info"}
 
@@ -14,8 +15,8 @@ _MARKS = {True: " ok ", False: "FAIL", None: "info"}
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.description = (
-        "Ask each model for its answers to a fixed picture, on every engine of this computer, and compare them with "
-        "those kept in its file since it was put on the shelf."
+        "Compare each model's weights with those that were put on the shelf, then ask it for its answers to a fixed "
+        "picture, on every engine of this computer, and compare them with those kept in its file."
     )
     parser.add_argument("models", nargs="*", metavar="M", help="names or files (default: all that are here)")
 
@@ -44,6 +45,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     if bad:
         console.error(
             f"Not proved: {', '.join(sorted(bad))}. A model that fails everywhere changed or is damaged: remove it and "
-            "get it again; one that fails on one engine only shows a fault of that engine or its driver."
+            "get it again; one that fails on one engine only shows a fault of that engine, its driver, or the copy it "
+            f"keeps in {converted_dir()}, which can be deleted."
         )
     return 1 if bad else 0

@@ -1,10 +1,12 @@
 """Whether a model on the shelf still is what it was, on every engine of this computer. Blocks; for workers and the CLI.
 
-Each engine is asked for its answers to the fixed picture, which are compared with those kept in the model's file.
+The weights are compared, bit for bit, with those that were put on the shelf; then each engine is asked for its answers
+to the fixed picture, which are compared with those kept in the model's file.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -14,22 +16,22 @@ from detector.golden import prove
 from detector.runtime import openvino_runtime
 from detector.runtime.engine import Engine
 from detector.runtime.open import available_devices
-from detector.shelf import ShelfEntry
+from detector.shelf import IR_XML, ShelfEntry
 
 NOTHING_KEPT = "keeps no answers to compare with; import it again from its original file"
 
 
 @dataclass(frozen=True, slots=True)
 class ModelCheck:
-    """One model on one engine.
+    """One model on one engine, or its weights.
 
     Attributes:
         model: Its name.
-        engine: E.g. "openvino, fp32"; empty where none was asked.
+        engine: E.g. "openvino, fp32"; empty for the weights, and where none was asked.
         ok: It answers as it should; None where that cannot be told.
         detail: What was seen.
         box_difference: Largest, as a fraction of a default box's size; None where nothing was compared.
-        score_difference: Largest, 0..1.
+        score_difference: Largest, 0..1; likewise.
     """
 
     model: str
@@ -41,21 +43,45 @@ class ModelCheck:
 
 
 def check_model(entry: ShelfEntry) -> Iterator[ModelCheck]:
-    """One result for each engine; a model from before there were kept answers has a single one, undecided."""
-    if entry.spec.golden is None:
+    """One result for the weights, then one for each engine; without kept answers a single one, undecided."""
+    golden = entry.spec.golden
+    if golden is None:
         yield ModelCheck(entry.name, "", None, NOTHING_KEPT)
         return
+    if golden.weights:
+        yield _weights(entry, golden.weights)
     seen: set[tuple[str, str, str]] = set()
-    for asked, opened in _engines(entry):
+    for asked, wanted, opened in _engines(entry):
         try:
             with opened() as engine:
+                if engine.engine != wanted:
+                    yield ModelCheck(entry.name, asked, False, " ".join(engine.notes).rstrip("."))
+                    continue
                 kind = (engine.engine, engine.device, engine.precision)
                 if kind in seen:  # a format this computer lacks was replaced by one that was asked already
                     continue
                 seen.add(kind)
                 yield _asked(entry, engine)
         except ExplainedError as error:
-            yield ModelCheck(entry.name, asked, False, str(error))
+            yield ModelCheck(entry.name, asked, False, str(error).rstrip("."))
+
+
+def _weights(entry: ShelfEntry, kept: str) -> ModelCheck:
+    from detector.golden_reference import ir_hash, weights_hash
+    from detector.weights import load_state
+
+    assert entry.path is not None  # only models that are here keep answers
+    try:
+        if entry.path.is_dir():
+            found = ir_hash(entry.path / IR_XML)
+        else:
+            found = weights_hash(load_state(entry.path, entry.spec))
+    except ExplainedError as error:
+        return ModelCheck(entry.name, "", False, str(error).rstrip("."))
+    detail = "the weights are bit for bit those that were put on the shelf"
+    if found != kept:
+        detail = "the weights are not those that were put on the shelf: the file changed or is damaged"
+    return ModelCheck(entry.name, "", found == kept, detail)
 
 
 def _asked(entry: ShelfEntry, engine: Engine) -> ModelCheck:
@@ -63,6 +89,8 @@ def _asked(entry: ShelfEntry, engine: Engine) -> ModelCheck:
     name = f"{engine.engine}{where}, {engine.precision}"
     result = prove(entry.spec, engine.raw, engine.precision)
     assert result is not None  # check_model has looked
+    if not math.isfinite(result.error):
+        return ModelCheck(entry.name, name, False, "gives no numbers, or answers of another shape")
     detail = (
         f"boxes within {result.box_difference:.2%} of their size, scores within {result.score_difference:.4f}"
         if result.ok
@@ -72,8 +100,11 @@ def _asked(entry: ShelfEntry, engine: Engine) -> ModelCheck:
     return ModelCheck(entry.name, name, result.ok, detail, result.box_difference, result.score_difference)
 
 
-def _engines(entry: ShelfEntry) -> Iterator[tuple[str, Callable[[], Engine]]]:
-    """Every engine and number format this computer can run the model in."""
+def _engines(entry: ShelfEntry) -> Iterator[tuple[str, str, Callable[[], Engine]]]:
+    """What this computer should run the model by: words, the engine's id, and how to open it.
+
+    Opening puts another engine in the place of one that does not work; the id tells.
+    """
 
     def usual(device: str, precision: str) -> Callable[[], Engine]:
         def opened() -> Engine:
@@ -83,15 +114,17 @@ def _engines(entry: ShelfEntry) -> Iterator[tuple[str, Callable[[], Engine]]]:
 
         return opened
 
+    graph = entry.spec.architecture == "openvino-ir"
+    main = "openvino" if graph or openvino_runtime.is_installed() else "torch_cpu"
     for precision in ("fp32", "bf16"):
-        yield f"cpu, {precision}", usual("cpu", precision)
-    if entry.spec.architecture != "openvino-ir":
-        if openvino_runtime.is_installed():
-            yield "torch_cpu, fp32", lambda: _torch_cpu(entry)
+        yield f"{main}, {precision}", main, usual("cpu", precision)
+    if not graph:
+        if main != "torch_cpu":
+            yield "torch_cpu, fp32", "torch_cpu", lambda: _torch_cpu(entry)
         for device, _ in available_devices():
             if device != "cpu":
-                yield f"{device}, fp32", usual(device, "fp32")
-                yield f"{device}, fp16", usual(device, "fp16")
+                for precision in ("fp32", "fp16"):
+                    yield f"{device}, {precision}", f"torch_{device.partition(':')[0]}", usual(device, precision)
 
 
 def _torch_cpu(entry: ShelfEntry) -> Engine:

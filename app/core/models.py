@@ -33,7 +33,7 @@ def open_entry(entry: ShelfEntry, device: str = "auto", precision: str = "auto")
     """As ``open_model``, of an entry of the shelf."""
     from detector.runtime.open import open_detector
 
-    return open_detector(entry, device, precision, cache_dir=paths.cache_dir() / "converted")
+    return open_detector(entry, device, precision, cache_dir=paths.converted_dir())
 
 
 def download_model(

@@ -29,6 +29,11 @@ def cache_dir() -> Path:
     return platformdirs.user_cache_path(APP, appauthor=False)
 
 
+def converted_dir() -> Path:
+    """Networks converted for OpenVINO."""
+    return cache_dir() / "converted"
+
+
 def log_file() -> Path:
     """The log of the window."""
     return platformdirs.user_log_path(APP, appauthor=False) / "ssd-viewer.log"

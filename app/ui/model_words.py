@@ -105,14 +105,14 @@ def matching(card: ModelCard, words: str) -> tuple[bool, tuple[str, ...]]:
 
 
 def check_words(checks: Sequence[ModelCheck]) -> str:
-    """A summary, then a line for each engine that was asked."""
+    """What is known of the weights, a summary, then a line for each engine that was asked."""
     asked = [check for check in checks if check.engine]
     wrong = sum(check.ok is False for check in asked)
     engines = "1 engine" if len(asked) == 1 else f"{len(asked)} engines"
     summary = f"Answers wrongly on {wrong} of {engines}:" if wrong else f"Answers as it should on {engines}:"
     lines = [f"{_engine(check.engine)}: {check.detail}." for check in asked]
-    undecided = [f"{check.detail[:1].upper()}{check.detail[1:]}." for check in checks if not check.engine]
-    return "\n".join([*([summary] if asked else []), *lines, *undecided])
+    plain = [f"{check.detail[:1].upper()}{check.detail[1:]}." for check in checks if not check.engine]
+    return "\n".join([*plain, *([summary] if asked else []), *lines])
 
 
 def found_words(classes: Sequence[str]) -> str:
