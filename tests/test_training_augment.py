@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 
@@ -24,9 +25,17 @@ from detector.training.augment_gpu import augment_batch
 from detector.training.loss import MultiBoxLoss
 from detector.training.matcher import PADDING, Matcher
 from detector.training.policy import PAPER, UNCHANGED, Colours, Policy, Views, draw_colours, draw_views, see
+from tests.support.one_thread import one_thread
 
 _FILL = (104.0, 117.0, 123.0)
 _CROPS_ONLY = replace(PAPER, colour_chance=0.0, zoom_out_chance=0.0, mirror_chance=0.0)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Tensors this small gain nothing from more, and lose much on a busy machine."""
+    with one_thread():
+        yield
 
 
 def smooth_picture(seed: int, height: int = 90, width: int = 120) -> Image:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import cast
 
@@ -20,6 +21,14 @@ from torchvision.ops import box_iou
 from detector.config import SSD300_VOC
 from detector.training.loss import MultiBoxLoss
 from detector.training.matcher import Matcher, Targets
+from tests.support.one_thread import one_thread
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Tensors this small gain nothing from more, and lose much on a busy machine."""
+    with one_thread():
+        yield
 
 
 def random_case(seed: int, images: int, boxes: int, positives: int) -> tuple[Tensor, Tensor, Targets]:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +34,7 @@ from detector.training.schedule import Schedule, make_optimiser, set_rate
 from detector.training.trainer import Trainer, fill_colour, new_network
 from detector.training.validate import Validator
 from detector.weights import load_spec
+from tests.support.one_thread import one_thread
 from tests.support.training_process import PLAIN_RECIPE, PLAIN_SPEC, RECIPE, Watching, make_source, make_trainer
 from tests.support.training_sets import LABELS, SIZE, SPEC, make_blocks
 
@@ -42,12 +44,10 @@ _TOGETHER = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--n
 
 
 @pytest.fixture(autouse=True)
-def _one_thread() -> Any:
+def _one_thread() -> Iterator[None]:
     """Layers this small gain nothing from more, and lose much on a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+    with one_thread():
+        yield
 
 
 def run(trainer: Trainer, folder: Path, plan: Plan, watching: Watching | None = None) -> bool:
