@@ -1,0 +1,1 @@
+"""Our own detector of the twenty VOC classes: how it is made. ``python -m tools.voc.train`` makes it."""
