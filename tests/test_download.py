@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import socket
+import sys
 import threading
 from pathlib import Path
 
@@ -150,6 +152,12 @@ def test_a_connection_that_breaks_is_made_anew_while_it_brings_something(bench: 
     ]
 
 
+def test_a_connection_may_break_often_if_it_brings_much(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules[fetch.__module__], "_MANY", 50_000)
+    bench.server.answers.extend([cut_after(60_000)] * 11)
+    assert bench.fetch().verified == "full"
+
+
 def test_a_server_that_always_breaks_off_is_given_up(bench: Bench) -> None:
     bench.server.answers.extend([cut_after(10)] * 50)
     bench.fails("broke off")
@@ -197,6 +205,7 @@ def test_a_file_that_changed_meanwhile_is_fetched_afresh(bench: Bench) -> None:
         cut_after(10**6, Content_Range="bytes 1-700000/700001"),
         cut_after(10**6, Content_Range="bytes 300000-700009/700010"),
         cut_after(10**6, Content_Range="nonsense"),
+        cut_after(10**6, Content_Range="bytes 300000-" + "9" * 5000 + "/*"),
         whole(b"", status=416),
         whole(b"", status=416, Content_Range="bytes */200"),
     ],
@@ -237,8 +246,23 @@ def test_a_part_of_unknown_origin_is_not_gone_on_with(bench: Bench, note: str | 
 def test_without_a_validator_a_download_starts_over(bench: Bench) -> None:
     bench.server.answers.extend([cut_after(1000, ETag="W/weak"), cut_after(0)])
     bench.fails("broke off")
+    assert bench.left() == [], "what cannot be gone on with is not said to be kept"
     assert bench.fetch().verified == "full"
     assert "Range" not in bench.headers()
+
+
+def test_only_what_can_be_gone_on_with_is_said_to_be_kept(bench: Bench, tmp_path: Path) -> None:
+    bench.server.answers.extend([cut_after(300_000, ETag="W/weak"), cut_after(0)])
+    assert "kept" not in str(bench.fails("broke off"))
+    bench.interrupted(300_000)
+    bench.server.answers.append(whole(b"", status=503))
+    assert "0.3 MB are kept" in str(bench.fails("503"))
+    bench.options = NetworkOptions(mirror=f"{bench.server.address}/elsewhere")
+    bench.server.answers.append(whole(b"", status=503))
+    assert "kept" not in str(bench.fails("503"))
+    bench.options = NetworkOptions()
+    assert bench.fetch().verified == "full"
+    assert bench.headers()["Range"] == "bytes=300000-", "another mirror that failed cost nothing"
 
 
 def test_a_date_serves_where_there_is_no_strong_tag(bench: Bench) -> None:
@@ -275,7 +299,7 @@ def test_bytes_other_than_those_of_the_first_time_are_refused(bench: Bench) -> N
         (whole(b"", status=500), "cannot serve net.pth now (500)"),
         (whole(b"", status=503), "Try again later"),
         (whole(b"", status=429), "Try again later"),
-        (whole(b"", status=407), "wants a user name and password"),
+        (whole(b"", status=407), "status 407 instead"),
         (whole(b"", status=206), "contradicts itself"),
         (whole(b"x", status=299), "status 299"),
         (whole(b""), "empty file"),
@@ -283,8 +307,11 @@ def test_bytes_other_than_those_of_the_first_time_are_refused(bench: Bench) -> N
         (redirect("file:///etc/passwd"), "redirects to file:"),
         (redirect("ftp://127.0.0.1/x"), "redirects to ftp:"),
         (redirect("http://127.0.0.1:99999/"), "no usable address"),
+        (redirect("http://.com/"), "no usable address"),
+        (redirect(f"https://{'x' * 70}.com/"), "no usable address"),
         (redirect("http://127.0.0.1:1/x"), "refuses the connection"),
         (redirect(""), "status 302"),
+        (whole(b"", status=416, Content_Range="bytes */" + "9" * 5000), "status 416"),
         (raw(b"SSH-2.0-OpenSSH\r\n"), "not HTTP"),
         (raw(b""), "broke off"),
         (raw(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 70_000 + b"\r\n\r\n"), "not HTTP"),
@@ -391,7 +418,7 @@ def test_a_stop_ends_the_wait_for_a_name_look_up(tmp_path: Path, monkeypatch: py
         over.wait(20)
         raise OSError("late")
 
-    monkeypatch.setattr("socket.create_connection", look_up)
+    monkeypatch.setattr("socket.getaddrinfo", look_up)
     with pytest.raises(DownloadStoppedError):
         fetch(WeightsFile("http://slow.invalid/net.pth", "", 0), tmp_path / "net.pth", stop=stop)
     over.set()
@@ -446,7 +473,7 @@ def test_a_disk_that_fills_up_keeps_what_came(bench: Bench, monkeypatch: pytest.
         real(self, block)
 
     monkeypatch.setattr(DownloadPart, "write", write)
-    bench.fails("The disk is full", "goes on from where it was")
+    bench.fails("The disk is full", "Free some space", "the next download goes on from there")
     assert bench.part.stat().st_size > 0
 
 
@@ -480,6 +507,9 @@ def test_a_mirror_has_the_file_under_its_published_name(server: FileServer, tmp_
     options = NetworkOptions(mirror=f" {server.address}/our/files/ ")
     assert fetch(weights, tmp_path / "net.pth", options=options).verified == "full"
     assert server.requests[0][0] == "/our/files/net.pth"
+    options = NetworkOptions(mirror=f"{server.address}/our/?key=1#top")
+    assert fetch(weights, tmp_path / "again.pth", options=options).verified == "full"
+    assert server.requests[1][0] == "/our/net.pth?key=1"
     for wrong in ("ftp://x/y", "somewhere", "file:///models"):
         with pytest.raises(DetectorError, match="mirror"):
             fetch(weights, tmp_path / "other.pth", options=NetworkOptions(mirror=wrong))
@@ -493,3 +523,43 @@ def test_the_address_may_carry_a_password_and_no_message_repeats_it(server: File
     with pytest.raises(DetectorError) as caught:
         fetch(WeightsFile("http://x/net.pth", SHA, 0), tmp_path / "b.pth", options=NetworkOptions(mirror=address))
     assert "s3cret" not in str(caught.value)
+
+
+def test_no_password_is_left_on_the_disk(bench: Bench) -> None:
+    login = bench.server.address.replace("http://", "http://me:s3cret@")
+    bench.options = NetworkOptions(mirror=f"{login}/m?key=hidden")
+    bench.interrupted()
+    assert "s3cret" not in bench.note.read_text()
+    assert "hidden" not in bench.note.read_text()
+    assert bench.fetch().verified == "full"
+    assert bench.headers()["Range"] == "bytes=300000-"
+
+
+def test_more_than_the_rest_is_not_spliced_on(bench: Bench) -> None:
+    bench.interrupted()
+    rest = f"bytes 300000-{len(CONTENT) - 1}/{len(CONTENT)}"
+    bench.server.answers.append(whole(CONTENT[300_000:] + b"more", length=-1, status=206, Content_Range=rest))
+    bench.fails("contradicts itself", sha256="")
+    assert bench.left() == []
+
+
+def test_an_address_that_leads_nowhere_is_followed_by_the_next(
+    server: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = int(server.address.rpartition(":")[2])
+    six = [(socket.AF_INET6, socket.SOCK_STREAM, 6, "", (f"2001:db8::{n}", port, 0, 0)) for n in range(1, 9)]
+    four = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))
+    real, tried = socket.create_connection, []
+
+    def try_one(address: tuple[str, int], timeout: float) -> socket.socket:
+        tried.append((address[0], timeout))
+        if ":" in address[0]:
+            raise TimeoutError("timed out")
+        monkeypatch.undo()
+        return real(address, timeout)
+
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: [*six, four])
+    monkeypatch.setattr("socket.create_connection", try_one)
+    weights = WeightsFile(f"http://many.invalid:{port}/net.pth", SHA, 0)
+    assert fetch(weights, tmp_path / "net.pth").verified == "full"
+    assert tried == [("2001:db8::1", 5.0), ("127.0.0.1", 5.0)]

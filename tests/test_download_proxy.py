@@ -69,12 +69,12 @@ def test_a_proxy_may_want_a_password_which_no_message_repeats(
     server: FileServer, proxy: ProxyServer, tmp_path: Path
 ) -> None:
     proxy.wants = "Basic bWU6cEBzcw=="
-    address = f"http://me:p%40ss@127.0.0.1:{proxy.port}"
+    address = f"http://me:p%40ss@localhost:{proxy.port}"
     assert _fetch(server, tmp_path / "a", address).verified == "full"
     proxy.wants = "Basic other"
     with pytest.raises(DetectorError) as caught:
         _fetch(server, tmp_path / "b", address)
-    assert "wants a user name and password (407)" in str(caught.value)
+    assert "The proxy localhost wants a user name and password (407)" in str(caught.value)
     assert "p%40ss" not in str(caught.value)
     assert not (tmp_path / "b" / "net.pth").exists()
 
@@ -86,6 +86,7 @@ def test_a_proxy_may_want_a_password_which_no_message_repeats(
         ("https://127.0.0.1:1080", "not supported"),
         ("http://", "no usable address"),
         ("http://h:99999", "no usable address"),
+        ("http://.com:80", "no usable address"),
         ("http://nowhere.invalid:3128", "The proxy nowhere.invalid is not found"),
         ("http://127.0.0.1:1", "The proxy 127.0.0.1 refuses"),
     ],
@@ -147,6 +148,16 @@ def test_a_server_that_cannot_prove_its_name_is_refused(
     with pytest.raises(DetectorError, match=r"cannot prove that it is 127\.0\.0\.1"):
         _fetch(encrypted, tmp_path)
     assert encrypted.requests == []
+
+
+def test_a_packaged_program_finds_the_certificates_of_the_system(
+    encrypted: FileServer, certificate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE")
+    nowhere = ssl.DefaultVerifyPaths(None, None, "SSL_CERT_FILE", "", "SSL_CERT_DIR", "")  # type: ignore[arg-type]  # as Python itself gives them where there are none
+    monkeypatch.setattr("ssl.get_default_verify_paths", lambda: nowhere)
+    monkeypatch.setattr("detector.download.connection._BUNDLES", ("/nowhere/x.pem", str(certificate)))
+    assert _fetch(encrypted, tmp_path).verified == "full"
 
 
 def test_encryption_is_not_given_up_by_a_redirect(encrypted: FileServer, server: FileServer, tmp_path: Path) -> None:

@@ -13,11 +13,14 @@ import socket
 import ssl
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from detector.errors import DetectorError
 
 _TICK_S = 0.1
+_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 
 
 class DownloadStoppedError(DetectorError):
@@ -56,9 +59,9 @@ def connect(host: str, port: int, patience: Patience) -> socket.socket:
 
     def work() -> None:
         try:
-            connected = socket.create_connection((host, port), timeout=patience.connect_s)
-        except (OSError, UnicodeError) as error:  # the latter from a name no computer can have
-            outcome.put(error if isinstance(error, OSError) else OSError(f"{host[:100]!r} is no host name"))
+            connected = _connect_any(host, port, patience.connect_s)
+        except OSError as error:
+            outcome.put(error)
             return
         outcome.put(connected)
         if abandoned.is_set():
@@ -82,6 +85,26 @@ def connect(host: str, port: int, patience: Patience) -> socket.socket:
             raise TimeoutError(f"no answer in {patience.connect_s:g} s")
 
 
+def _connect_any(host: str, port: int, patience_s: float) -> socket.socket:
+    """Try the addresses of ``host``, those of IPv4 and IPv6 in turn: in many a network one of the two leads nowhere."""
+    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    before: Counter[int] = Counter()
+    ranked = []
+    for family, *_, address in addresses:
+        ranked.append((before[family], address))
+        before[family] += 1
+    ranked.sort(key=lambda found: found[0])
+    failure: OSError = OSError("no address")
+    for _, address in ranked:
+        try:
+            return socket.create_connection(
+                (str(address[0]), int(address[1])), timeout=patience_s / min(len(ranked), 4)
+            )
+        except OSError as error:
+            failure = error
+    raise failure
+
+
 def secure(connected: socket.socket, host: str, patience: Patience) -> ssl.SSLSocket:
     """The same connection, encrypted, after the other side has proved to be ``host``.
 
@@ -89,9 +112,8 @@ def secure(connected: socket.socket, host: str, patience: Patience) -> ssl.SSLSo
         OSError: It has not (``ssl.SSLCertVerificationError``), or the connection failed.
         DownloadStoppedError: The user stopped.
     """
-    context = ssl.create_default_context()
     connected.settimeout(_TICK_S)
-    wrapped = context.wrap_socket(connected, server_hostname=host, do_handshake_on_connect=False)
+    wrapped = _context().wrap_socket(connected, server_hostname=host, do_handshake_on_connect=False)
     deadline = time.monotonic() + patience.connect_s
     try:
         while True:
@@ -107,11 +129,26 @@ def secure(connected: socket.socket, host: str, patience: Patience) -> ssl.SSLSo
         raise
 
 
+def _context() -> ssl.SSLContext:
+    """Whose certificates are believed: the system's, or those that ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` name.
+
+    A packaged program's OpenSSL looks for the system's where they are on the computer it was made on.
+    """
+    context = ssl.create_default_context()
+    known = ssl.get_default_verify_paths()
+    if known.cafile is None and (known.capath is None or not any(Path(known.capath).iterdir())):
+        for bundle in _BUNDLES:
+            if Path(bundle).is_file():
+                context.load_verify_locations(bundle)
+                break
+    return context
+
+
 class PatientSocket:
     """As much of a socket as ``http.client`` uses; its waits follow a ``Patience``.
 
     Args:
-        connected: Closed by ``end``, not by ``close``: http.client closes a connection whose answer is still to be
+        connected: Closed by its owner, not by ``close``: http.client closes a connection whose answer is still to be
             read, and relies on sockets counting their readers.
         patience: For each wait.
     """
@@ -131,10 +168,6 @@ class PatientSocket:
 
     def close(self) -> None:
         """Nothing; see the class."""
-
-    def end(self) -> None:
-        """Close the connection."""
-        self._socket.close()
 
     def receive_into(self, buffer: memoryview) -> int:
         """The next bytes; 0 at the end.

@@ -9,9 +9,6 @@ from __future__ import annotations
 import contextlib
 import re
 import threading
-import time
-from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from http.client import HTTPResponse
 from pathlib import Path
@@ -19,35 +16,20 @@ from urllib.parse import unquote, urlsplit
 
 from detector.download.connection import DownloadStoppedError, Patience
 from detector.download.part import DownloadPart, Origin
+from detector.download.progress import Meter, OnProgress
 from detector.download.proxy import split
-from detector.download.request import CutError, get, refuse_proxy, web_address
+from detector.download.request import CutError, get, web_address
 from detector.download.verify import FetchedFile, check_no_page, compare, verify_file
 from detector.errors import DetectorError
 from detector.safetensors_file import MAX_FILE_BYTES
 from detector.spec import WeightsFile
 
 _BLOCK = 1 << 18
-_RECONNECTS = 4  # each only after bytes have come
-_REPORT_EVERY_S = 0.1
-_SPEED_OVER_S = 5.0
+_RECONNECTS = 4  # each only after bytes have come; few bytes, for after many there may be any number
+_MANY = 1 << 20
 _SLACK = 1.06  # published sizes are rounded
-_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
-_EMPTY_RANGE = re.compile(r"bytes \*/(\d+)")
-
-
-@dataclass(frozen=True, slots=True)
-class DownloadProgress:
-    """How far a download is.
-
-    Attributes:
-        done_bytes: On this computer, those of earlier attempts included.
-        total_bytes: Of the whole file; None where the server does not say.
-        bytes_per_s: Over the last seconds; 0 at the start.
-    """
-
-    done_bytes: int
-    total_bytes: int | None
-    bytes_per_s: float
+_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
+_EMPTY_RANGE = re.compile(r"bytes \*/([0-9]{1,18})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +49,6 @@ class NetworkOptions:
     stall_s: float = 30.0
 
 
-OnProgress = Callable[[DownloadProgress], None]
-
-
 def file_name(weights: WeightsFile) -> str:
     """The published name of the file."""
     return unquote(urlsplit(weights.url).path.rpartition("/")[2])
@@ -85,9 +64,11 @@ def address_of(weights: WeightsFile, mirror: str) -> str:
     if not base:
         return weights.url
     how = "Write http://… or https://…, up to the folder that has the files."
-    if split(base, "The mirror", how).scheme not in ("http", "https"):
+    parts = split(base, "The mirror", how)
+    if parts.scheme not in ("http", "https"):
         raise DetectorError("The mirror must be an http:// or https:// address.", how)
-    return f"{base.rstrip('/')}/{urlsplit(weights.url).path.rpartition('/')[2]}"
+    path = f"{parts.path.rstrip('/')}/{urlsplit(weights.url).path.rpartition('/')[2]}"
+    return parts._replace(path=path, fragment="").geturl()
 
 
 def fetch(
@@ -129,9 +110,10 @@ def fetch(
         try:
             _Download(weights, address, options.proxy, patience, part, on_progress).run()
         except DownloadStoppedError as error:
-            raise DownloadStoppedError("The download was stopped.", _kept(part)) from error
+            raise DownloadStoppedError(error.message, _kept(part, address)) from error
         except DetectorError as error:
-            raise DetectorError(error.message, error.hint or by_hand(weights)) from error
+            hint = f"{_kept(part, address)} {error.hint or by_hand(weights)}".strip()
+            raise DetectorError(error.message, hint) from error
         try:
             check_no_page(part.start(), target.name)
             verified = compare(target.name, part.sha256(), weights, remembered)
@@ -151,8 +133,16 @@ def by_hand(weights: WeightsFile) -> str:
     )
 
 
-def _kept(part: DownloadPart) -> str:
-    return f"{part.size / 1e6:.1f} MB are kept; the next download goes on from there." if part.size else ""
+def _kept(part: DownloadPart, address: str) -> str:
+    if part.origin(_place(address)) is None:
+        return ""
+    return f"{part.size / 1e6:.1f} MB are kept; the next download goes on from there."
+
+
+def _place(address: str) -> str:
+    """``address`` without login and query, for a note on the disk."""
+    parts = urlsplit(address)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
 
 
 class _Download:
@@ -168,24 +158,30 @@ class _Download:
         on_progress: OnProgress | None,
     ) -> None:
         self._weights = weights
-        self._address = address
+        self._address, self._place = address, _place(address)
         self._host = str(urlsplit(address).hostname)
         self._proxy = proxy
         self._patience = patience
         self._part = part
-        self._meter = _Meter(on_progress)
+        self._meter = Meter(on_progress)
         self._limit = int(weights.size_bytes * _SLACK) if weights.size_bytes else MAX_FILE_BYTES
 
     def run(self) -> None:
         """Until everything came; a connection that breaks is made anew as long as it brought something."""
-        for attempt in range(_RECONNECTS + 1):
+        poor = 0
+        while poor <= _RECONNECTS:
             before = self._part.size
             try:
-                if self._attempt(self._part.origin(self._address)):
+                if self._attempt(self._part.origin(self._place)):
                     return
             except CutError as cut:
-                if self._part.size <= before or attempt == _RECONNECTS:
-                    raise DetectorError(f"The connection to {self._host} {cut}. {_kept(self._part)}".strip()) from cut
+                brought = self._part.size - before
+                if brought >= _MANY:
+                    poor = 0
+                    continue
+                if brought <= 0 or poor == _RECONNECTS:
+                    raise DetectorError(f"The connection to {self._host} {cut}.") from cut
+            poor += 1
         raise DetectorError(f"{self._host} contradicts itself about what it has.")
 
     def _attempt(self, origin: Origin | None) -> bool:
@@ -206,19 +202,17 @@ class _Download:
                 total = origin.total
             else:
                 total = response.length
-                self._part.restart(Origin(self._address, _validator(response), total))
+                self._part.restart(Origin(self._place, _validator(response), total))
             self._receive(response, total)
         return True
 
     def _forget(self) -> bool:
-        self._part.restart(Origin(self._address, "", None))
+        self._part.restart(Origin(self._place, "", None))
         return False
 
     def _check_status(self, response: HTTPResponse) -> None:
         """Refuse everything but the file, whole or the rest of it."""
         status, name = response.status, file_name(self._weights)
-        if status == 407:
-            refuse_proxy(self._host, status)
         if status in (404, 410):
             raise DetectorError(f"{self._host} does not have {name} ({status}).")
         if status in (401, 403):
@@ -247,6 +241,9 @@ class _Download:
             self._meter.show(part.size, total)
         if response.length or (total is not None and part.size < total):
             raise CutError("broke off")
+        if total is not None and part.size > total:
+            part.discard()
+            raise DetectorError(f"{self._host} contradicts itself about what it has.")
         if not part.size:
             raise DetectorError(f"{self._host} sent an empty file.")
         self._meter.show(part.size, total, force=True)
@@ -266,26 +263,3 @@ def _goes_on(response: HTTPResponse, origin: Origin, size: int) -> bool:
     if origin.total is not None and found[3] not in ("*", str(origin.total)):
         return False
     return _validator(response) in ("", origin.validator)
-
-
-class _Meter:
-    """Tells of progress, not too often, with the speed of the last seconds."""
-
-    def __init__(self, on_progress: OnProgress | None) -> None:
-        self._on_progress = on_progress
-        self._marks: deque[tuple[float, int]] = deque()
-
-    def show(self, done: int, total: int | None, *, force: bool = False) -> None:
-        """Take over the newest state."""
-        now = time.monotonic()
-        if self._marks and not force and now - self._marks[-1][0] < _REPORT_EVERY_S:
-            return
-        if self._marks and done < self._marks[-1][1]:
-            self._marks.clear()  # started over
-        self._marks.append((now, done))
-        while len(self._marks) > 2 and now - self._marks[0][0] > _SPEED_OVER_S:
-            self._marks.popleft()
-        then, before = self._marks[0]
-        speed = (done - before) / (now - then) if now > then else 0.0
-        if self._on_progress is not None:
-            self._on_progress(DownloadProgress(done, total, speed))

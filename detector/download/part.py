@@ -29,7 +29,7 @@ class Origin:
     """What a part is a part of.
 
     Attributes:
-        url: Where it is fetched.
+        url: Where it is fetched, without what may be a secret.
         validator: Strong ETag or date of last change, as ``If-Range`` takes it; empty for none.
         total: Size of the whole, bytes; None where the server did not say.
     """
@@ -40,7 +40,7 @@ class Origin:
 
 
 class DownloadPart:
-    """Bytes that came so far; leaving the ``with`` block keeps them for the next time unless ended otherwise.
+    """Bytes that came so far; leaving the ``with`` block keeps them if the next time can go on with them.
 
     Args:
         target: The final name.
@@ -56,6 +56,7 @@ class DownloadPart:
         with writing(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             self._file = os.fdopen(_open_locked(self.path), "r+b")
+        self._origin = self._noted()
         self._hash = hashlib.sha256()
         self.size = 0
         with writing(target):
@@ -65,13 +66,10 @@ class DownloadPart:
 
     def origin(self, url: str) -> Origin | None:
         """What the part is of, if it is of ``url`` and can be gone on with."""
-        try:
-            note = json.loads(self._note.read_text("utf-8"))
-            origin = Origin(str(note["url"]), str(note["validator"]), note["total"])
-        except (OSError, ValueError, KeyError, TypeError):
+        origin = self._origin
+        if origin is None or not (origin.url == url and origin.validator and self.size):
             return None
-        fit = origin.total is None or (isinstance(origin.total, int) and origin.total >= self.size)
-        return origin if fit and origin.url == url and origin.validator and self.size else None
+        return origin if origin.total is None or origin.total >= self.size else None
 
     def restart(self, origin: Origin) -> None:
         """Forget what came so far; from now on it is a part of ``origin``."""
@@ -80,6 +78,7 @@ class DownloadPart:
             self._file.seek(0)
             self._file.truncate()
             self._note.write_text(json.dumps(asdict(origin)), "utf-8")
+        self._origin = origin
         self._hash = hashlib.sha256()
         self.size = 0
 
@@ -127,6 +126,7 @@ class DownloadPart:
 
     def discard(self) -> None:
         """Throw away what came; never raises."""
+        self.size = 0
         with contextlib.suppress(OSError):
             self._note.unlink(missing_ok=True)
         with contextlib.suppress(OSError):
@@ -136,6 +136,14 @@ class DownloadPart:
         with contextlib.suppress(OSError):
             self._file.close()
 
+    def _noted(self) -> Origin | None:
+        try:
+            note = json.loads(self._note.read_text("utf-8"))
+            total = None if note["total"] is None else int(note["total"])
+            return Origin(str(note["url"]), str(note["validator"]), total)
+        except (OSError, ValueError, KeyError, TypeError, OverflowError):
+            return None
+
     def __enter__(self) -> DownloadPart:
         return self
 
@@ -144,7 +152,7 @@ class DownloadPart:
     ) -> None:
         if self._file.closed:
             return
-        if self.size == 0:
+        if not (self.size and self._origin and self._origin.validator):  # it could not be gone on with
             self.discard()
             return
         with contextlib.suppress(OSError):  # flushes, which fails again on a full disk
@@ -160,7 +168,7 @@ def writing(target: Path) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DetectorError(
                 f"The disk is full: {target.name} could not be written.",
-                f"Free some space on {target.parent}; the download then goes on from where it was.",
+                f"Free some space on {target.parent}.",
             ) from error
         raise DetectorError(
             f"Cannot write to {target.parent}: {error.strerror or error}.", "Check the folder's permissions."

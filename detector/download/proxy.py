@@ -58,14 +58,14 @@ def authorization(parts: SplitResult) -> str:
 
 
 def split(address: str, what: str, how: str) -> SplitResult:
-    """The parts of an address that has a host and, where it names one, a sane port.
+    """The parts of an address that has a host whose name can be one and, where it names one, a sane port.
 
     Raises:
         DetectorError: It has not; the message starts with ``what``, the hint is ``how``.
     """
     try:
         parts = urlsplit(address)
-        fit = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+        fit = bool((parts.hostname or "").encode("idna")) and (parts.port is None or parts.port > 0)
     except ValueError:
         fit = False
     if not fit or any(ord(c) <= 32 or ord(c) == 127 for c in address):

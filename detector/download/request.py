@@ -106,6 +106,8 @@ def _ask(
         connection.request("GET", target, headers=sent)
         response = connection.getresponse()
         stack.callback(response.close)
+        if via and response.status == 407:
+            _refuse_proxy(via.host, response.status)
         return response
 
 
@@ -133,11 +135,11 @@ def _tunnel(connected: socket.socket, host: str, port: int, via: Proxy, patience
     patient.sendall("\r\n".join([*lines, "", ""]).encode("ascii"))
     answer = http.client.HTTPResponse(cast(socket.socket, patient), method="CONNECT")
     answer.begin()
-    if answer.status != 200:
-        refuse_proxy(via.host, answer.status)
+    if not 200 <= answer.status < 300:
+        _refuse_proxy(via.host, answer.status)
 
 
-def refuse_proxy(host: str, status: int) -> NoReturn:
+def _refuse_proxy(host: str, status: int) -> NoReturn:
     """Say that the proxy did not let the request through."""
     wants = "wants a user name and password" if status == 407 else "does not let the download through"
     raise DetectorError(f"The proxy {host} {wants} ({status}).", _PROXY_HINT)
@@ -152,9 +154,9 @@ def _explained(parts: SplitResult, via: Proxy | None = None) -> Iterator[None]:
         yield
     except ssl.SSLCertVerificationError as error:
         raise DetectorError(
-            f"{parts.hostname} cannot prove that it is {parts.hostname}: {error.verify_message}.",
-            "Check this computer's clock; a network that inspects connections needs SSL_CERT_FILE to name its "
-            "certificate.",
+            f"{parts.hostname} cannot prove that it is {parts.hostname}: {error.verify_message.rstrip('.')}.",
+            "Open a browser: the network may want a login first. Check this computer's clock. A network that inspects "
+            "connections needs SSL_CERT_FILE to name its certificate.",
         ) from error
     except socket.gaierror as error:
         raise DetectorError(f"{host} is not found: there is no network, or no such name.", hint) from error
