@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import detector.importers.caffe_file as caffe_file
+import detector.importers.first_bytes as first_bytes
 import detector.importers.protobuf_wire as wire
 from detector.errors import DetectorError
 from detector.importers.caffe_file import CaffeNet, read_caffemodel
@@ -253,7 +253,7 @@ def test_two_layers_of_one_name_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_file_too_large_or_absent_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(caffe_file, "MAX_FILE_BYTES", 2**20)
+    monkeypatch.setattr(first_bytes, "MAX_FILE_BYTES", 2**20)
     with pytest.raises(DetectorError, match="2 MiB; weights may have 1 MiB"):
         read(tmp_path, bytes(2**21))
     with pytest.raises(DetectorError, match="Cannot read"):

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 
-import detector.importers.read as read_module
+import detector.importers.first_bytes as first_bytes
 import detector.importers.ultraface as ultraface_module
 from detector.errors import DetectorError
 from detector.importers import import_model
@@ -243,7 +243,7 @@ def test_another_zip_is_no_checkpoint(tmp_path: Path) -> None:
 
 def test_a_file_that_unpacks_to_too_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save_checkpoint(tmp_path / "x.pth")
-    monkeypatch.setattr(read_module, "MAX_FILE_BYTES", 2**20)
+    monkeypatch.setattr(first_bytes, "MAX_FILE_BYTES", 2**20)
     with pytest.raises(DetectorError, match="weights may have 1 MiB"):
         read_checkpoint(tmp_path / "x.pth")
 

@@ -97,7 +97,7 @@ def _graph_in(path: Path) -> Path | None:
     suffix = path.suffix.lower()
     try:
         if not path.is_file():
-            raise DetectorError(f"There is no file {path}.")
+            raise DetectorError(f"{path} is not a file." if path.exists() else f"There is no file {path}.")
         if suffix == ".bin" and path.with_suffix(".xml").is_file():
             return path.with_suffix(".xml")
     except OSError as error:  # a name that is too long, a folder that may not be looked into
@@ -132,6 +132,8 @@ def read_labels(path: Path) -> tuple[str, ...]:
         DetectorError: The file cannot be read or is no list of names.
     """
     try:
+        if path.exists() and not path.is_file():  # a pipe may never end
+            raise DetectorError(f"{path} is not a file.")
         if path.stat().st_size > 1_000_000:
             raise DetectorError(f"{path.name} is too large to be a list of labels.")
         lines = path.read_text(encoding="utf-8-sig").splitlines()
@@ -171,10 +173,12 @@ def _from_state(state: Mapping[str, Tensor], source: SourceFile, overrides: Over
 
 def _from_safetensors(path: Path, overrides: Overrides) -> Imported:
     """A file of ours, or somebody's state dict in the same container."""
+    from detector.importers.first_bytes import start_of
     from detector.importers.read import clean_state
     from detector.safetensors_file import read_header
     from detector.weights import METADATA_KEY, load_spec, load_state, read_tensors
 
+    start_of(path)
     if METADATA_KEY not in read_header(path).metadata:
         return _from_state(clean_state(read_tensors(path), path.name), _source(path), overrides)
     _refuse_beyond_labels(overrides, f"{path.name} carries its own description")

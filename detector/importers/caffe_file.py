@@ -17,9 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from detector.errors import DetectorError
-from detector.importers.first_bytes import refuse_other_files
+from detector.importers.first_bytes import start_of
 from detector.importers.protobuf_wire import Message, Schema, WireError, read_message
-from detector.safetensors_file import MAX_FILE_BYTES
 
 _SHAPE: Schema = {1: ("dim", "whole")}
 _BLOB: Schema = {
@@ -129,14 +128,10 @@ def read_caffemodel(path: Path) -> CaffeNet:
     Raises:
         DetectorError: It cannot be read, is no Caffe model, cut off, damaged or too large, or its weights are.
     """
+    start_of(path)
     try:
         with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            if size > MAX_FILE_BYTES:
-                raise DetectorError(f"{path.name} is {size >> 20} MiB; weights may have {MAX_FILE_BYTES >> 20} MiB.")
-            refuse_other_files(file.read(512), path.name)
-            file.seek(0)
-            return _net(read_message(file, size, _NET))
+            return _net(read_message(file, os.fstat(file.fileno()).st_size, _NET))
     except WireError as error:
         raise DetectorError(
             f"{path.name} is cut off, damaged or no Caffe model: {error}.", "Fetch the file again."

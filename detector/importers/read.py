@@ -7,6 +7,7 @@ own line. Needs torch.
 from __future__ import annotations
 
 import pickle
+import re
 import warnings
 import zipfile
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from detector.errors import DetectorError
-from detector.importers.first_bytes import refuse_other_files
+from detector.importers.first_bytes import start_of
 from detector.safetensors_file import MAX_FILE_BYTES, MAX_TENSORS
 
 if TYPE_CHECKING:
@@ -25,6 +26,31 @@ _WRAPPERS = ("model", "state_dict", "ema_state_dict", "model_state_dict", "net")
 _PREFIXES = ("module.1.", "module.", "_orig_mod.", "model.")
 _AGAIN = "Fetch the file again."
 _MAX_PICKLE_BYTES = 32 * 2**20  # names and shapes; the numbers lie beside it
+# What trainers leave beside the weights and nobody here needs: torchvision's options, paths, scores, mmdetection's log.
+_LEFTOVERS = (
+    "argparse.Namespace",
+    "pathlib.PosixPath",
+    "pathlib.WindowsPath",
+    "pathlib._local.PosixPath",
+    "pathlib._local.WindowsPath",
+    "numpy.dtype",
+    "numpy.ndarray",
+    "numpy.core.multiarray.scalar",
+    "numpy.core.multiarray._reconstruct",
+    "numpy._core.multiarray.scalar",
+    "numpy._core.multiarray._reconstruct",
+    "mmengine.logging.history_buffer.HistoryBuffer",
+)
+
+
+class _Leftover:
+    """Stands in for an object of ``_LEFTOVERS``; takes whatever belongs to it and does nothing."""
+
+    def __new__(cls, *_arguments: object) -> _Leftover:
+        return super().__new__(cls)
+
+    def __setstate__(self, _state: object) -> None:
+        pass
 
 
 def read_checkpoint(path: Path) -> dict[str, Tensor]:
@@ -44,22 +70,15 @@ def clean_state(content: Any, file_name: str) -> dict[str, Tensor]:
         DetectorError: It is something else, or too big.
     """
     state = _tensors(content, file_name)
-    while prefix := next((p for p in _PREFIXES if all(name.startswith(p) for name in state)), None):
+    state.pop("n_averaged", None)  # the counter of torch.optim.swa_utils.AveragedModel, beside its "module."
+    while state and (prefix := next((p for p in _PREFIXES if all(name.startswith(p) for name in state)), None)):
         state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
     return state
 
 
 def _check_start(path: Path) -> None:
-    """Recognise by its first bytes what is no checkpoint at all, and bound what will be read."""
-    try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            start = file.read(512)
-    except OSError as error:
-        raise DetectorError(f"Cannot read {path}: {error.strerror or error}.") from error
-    if size > MAX_FILE_BYTES:
-        raise DetectorError(f"{path.name} is {size >> 20} MiB; weights may have {MAX_FILE_BYTES >> 20} MiB.")
-    refuse_other_files(start, path.name)
+    """Recognise what is no checkpoint at all, and bound what will be read."""
+    start = start_of(path)
     if start.startswith(b"PK\x03\x04"):
         _check_zip(path)
     elif not start.startswith(b"\x80"):
@@ -76,6 +95,11 @@ def _check_zip(path: Path) -> None:
         raise DetectorError(f"{path.name} is cut off or damaged.", _AGAIN) from error
     pickles = [entry.file_size for entry in entries if entry.filename.endswith("data.pkl")]
     unpacked = sum(entry.file_size for entry in entries)
+    if any(entry.filename.endswith("/constants.pkl") for entry in entries):
+        raise DetectorError(
+            f"{path.name} is a TorchScript program, not only weights; it was not opened.",
+            "Ask its author for the state dict it was made from.",
+        )
     if not pickles:
         raise DetectorError(f"{path.name} is a zip archive, not a PyTorch weights file.")
     if unpacked > size or max(pickles) > _MAX_PICKLE_BYTES:
@@ -88,14 +112,17 @@ def _check_zip(path: Path) -> None:
 def _load(path: Path) -> Any:
     import torch
 
+    torch.serialization.add_safe_globals([(_Leftover, name) for name in _LEFTOVERS])
     try:
         with warnings.catch_warnings(action="ignore"):  # of strange versions: what fails is told in our words
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         # torch words a refusal of code as "Unsupported global/class/operand"; a damaged stream reads differently.
         if "Unsupported" in str(error) or "GLOBAL" in str(error):
+            named = re.search(r"GLOBAL ([\w.]{1,80})", str(error))
             raise DetectorError(
-                f"{path.name} contains program code, not only weights; it was not opened.",
+                f"{path.name} contains program code, not only weights{f' ({named[1]})' if named else ''}; "
+                "it was not opened.",
                 "Ask its author for a plain state dict or a .safetensors file.",
             ) from error
         _damaged(path, error)

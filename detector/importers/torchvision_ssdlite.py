@@ -54,7 +54,7 @@ def import_ssdlite320(state: Mapping[str, Tensor], source: SourceFile, overrides
         weights=None,
     )
     as_in_file = replace(spec, labels=tuple(str(number) for number in range(1, outputs)))
-    tensors = renamed(state, _names(), network_shapes(as_in_file), source)
+    tensors = renamed(state, file_names(), network_shapes(as_in_file), source)
     last = {name: tensor for name, tensor in tensors.items() if re.match(r"conf\.\d\.1\.", name)}
     return Imported(as_published(spec, source), tensors | pick_classes(last, classes.kept, outputs), tuple(notes))
 
@@ -67,7 +67,7 @@ def _outputs(state: Mapping[str, Tensor], source: SourceFile) -> int:
     return rows // _BOXES
 
 
-def _names() -> dict[str, str]:
+def file_names() -> dict[str, str]:
     """The file's name of each tensor of our network."""
     names: dict[str, str] = {}
     for ours, theirs, normalised in _modules():
