@@ -77,7 +77,7 @@ def test_the_code_a_file_asks_for_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore:`torch.jit")
 def test_a_torchscript_program_is_called_that(tmp_path: Path) -> None:
-    torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), str(tmp_path / "x.pt"))  # type: ignore[no-untyped-call]  # torch leaves it so
+    torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), str(tmp_path / "x.pt"))
     with pytest.raises(DetectorError, match="is a TorchScript program"):
         read_checkpoint(tmp_path / "x.pt")
 
