@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
@@ -165,6 +166,21 @@ def test_who_detects_a_dog(dialog: ModelsDialog) -> None:
     assert "demo" in dialog.list.shown()
 
 
+def test_cards_are_never_drawn_squeezed(dialog: ModelsDialog, table: Desk) -> None:
+    def squeezed() -> list[str]:
+        return [n for n, v in dialog.list.views.items() if v.isVisible() and v.height() < v.sizeHint().height()]
+
+    table.qtbot.waitUntil(lambda: not squeezed())
+    for words in ("dog", "no such thing", ""):
+        dialog.list.search.setText(words)
+        assert squeezed() == []
+    dialog.list.choose(FETCHED)
+    dialog.details.download.click()
+    assert squeezed() == []
+    table.downloads.cancel(FETCHED)
+    table.qtbot.waitUntil(lambda: not table.downloads.running)
+
+
 def test_measured_speed_comes_from_the_live_session(dialog: ModelsDialog, table: Desk, tmp_path: Path) -> None:
     session = table.open()
     session.on_event(ModelMeasured("pets", "openvino", "cpu", "fp32", 34.4))
@@ -217,6 +233,38 @@ def test_renaming_the_model_in_use(dialog: ModelsDialog, table: Desk, monkeypatc
     assert "pets" not in dialog.cards
     assert table.settings.current.model.name == "animals"
     assert dialog.list.views["animals"].chips.used.isVisible()
+
+
+def test_what_was_found_by_checking_follows_the_new_name(
+    dialog: ModelsDialog, table: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, answer = threading.Event(), threading.Event()
+
+    def check(_entry: object) -> Iterator[ModelCheck]:
+        asked.set()
+        answer.wait()
+        yield _check("pets", "torch_cpu, fp32", True, "boxes within 0.01%")
+
+    monkeypatch.setattr("app.core.model_check.check_model", check)
+    dialog.list.choose("pets")
+    dialog.details.check.click()
+    table.qtbot.waitUntil(asked.is_set)
+    _type_name(monkeypatch, "street")
+    dialog.details.rename.click()
+    table.qtbot.waitUntil(dialog.banner.isVisible)
+    _type_name(monkeypatch, "animals")
+    dialog.details.rename.click()
+    table.qtbot.waitUntil(lambda: dialog.list.current == "animals")
+    assert not dialog.banner.isVisible(), "there is no trouble with its name any more"
+    answer.set()
+    table.qtbot.waitUntil(lambda: not table.background.busy)
+    assert dialog.verbs.checked("pets") == "", "a later model of that name was never asked"
+    dialog.details.check.click()
+    table.qtbot.waitUntil(lambda: "as it should" in dialog.verbs.checked("animals"))
+    _type_name(monkeypatch, "beasts")
+    dialog.details.rename.click()
+    table.qtbot.waitUntil(lambda: dialog.list.current == "beasts")
+    assert "as it should" in dialog.verbs.checked("beasts")
 
 
 @pytest.mark.parametrize(("answer", "reason"), [("street", "already"), ("no/good", "cannot be a model's name")])
@@ -292,6 +340,41 @@ def test_a_model_that_is_being_loaded_is_removed_when_the_other_one_runs(
     session.on_event(ModelReady(described("demo"), "torch_cpu", "cpu", "fp32", (), 0.1))
     table.qtbot.waitUntil(lambda: "pets" not in dialog.cards)
     assert not dialog.banner.isVisible() or dialog.banner.kind == "success"
+
+
+def test_a_model_about_to_be_removed_is_asked_for_again(
+    dialog: ModelsDialog, table: Desk, tmp_path: Path, yes: list[str]
+) -> None:
+    table.settings.set("model", "name", "pets")
+    session = table.open()
+    session.on_event(ModelReady(described("pets"), "torch_cpu", "cpu", "fp32", (), 0.1))
+    table.qtbot.waitUntil(lambda: table.controller.model is not None and table.controller.model.spec.name == "pets")
+    dialog.list.choose("pets")
+    dialog.details.remove.click()
+    assert "removed as soon as" in dialog.banner.words[0]
+    dialog.details.remove.click()
+    assert (tmp_path / "models" / "pets.safetensors").exists(), "its file is open still"
+    dialog.details.use.click()
+    assert not dialog.banner.isVisible()
+    ran: list[str] = []
+    table.controller.model_ready.connect(lambda ready: ran.append(ready.spec.name))
+    for name in ("demo", "pets"):
+        session.on_event(ModelLoading(name))
+        session.on_event(ModelReady(described(name), "torch_cpu", "cpu", "fp32", (), 0.1))
+    table.qtbot.waitUntil(lambda: ran == ["demo", "pets"] and not table.background.busy)
+    assert (tmp_path / "models" / "pets.safetensors").exists()
+
+
+def test_a_model_that_fails_after_another_one_was_chosen(dialog: ModelsDialog, table: Desk) -> None:
+    session = table.open()
+    session.on_event(ModelReady(described("demo"), "torch_cpu", "cpu", "fp32", (), 0.1))
+    session.on_event(ModelLoading("pets"))
+    table.settings.set("model", "name", "pets")
+    table.qtbot.waitUntil(lambda: table.controller.loading == "pets")
+    table.settings.set("model", "name", "street")
+    session.on_event(ModelFailed("Pets is damaged.", "", "demo"))
+    table.qtbot.waitUntil(lambda: table.controller.loading == "")
+    assert table.settings.current.model.name == "street", "the user's last word, which is loaded next"
 
 
 def test_a_running_model_that_nothing_replaces_stays(

@@ -257,11 +257,11 @@ class LiveController(QObject):
         self.paused.emit(state in (LiveState.PAUSED, LiveState.FAILED))
 
     def _model_failed(self, message: str, hint: str, kept: str) -> None:
-        self.loading = ""
+        failed, self.loading = self.loading, ""
         goes_on = f"{kept} goes on running." if kept else ""
         if kept and self.model is not None:
-            if self._good is not None:
-                self._show_model(self._good)
+            if self._good is not None and failed in ("", self._settings.current.model.name):
+                self._show_model(self._good)  # unless another one was chosen meanwhile, which comes next
             self.model_ready.emit(self.model)
         else:
             self.model = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import QCoreApplication, QEvent, Qt, QTimer, Signal
 from PySide6.QtWidgets import QLabel, QLineEdit, QScrollArea, QVBoxLayout, QWidget
 
 from app.core.model_cards import ModelCard
@@ -144,6 +144,7 @@ class ModelList(QWidget):
         self.nothing.setText(f"No model is called “{words}” or detects it." if words else "There are no models.")
         self.nothing.setVisible(not here and not absent)
         self._one_tab_stop()
+        _settle()
 
     def _one_tab_stop(self) -> None:
         """Tab goes to the chosen card and on; the arrow keys go from card to card."""
@@ -177,3 +178,9 @@ class ModelList(QWidget):
     def _download_changed(self, name: str) -> None:
         if name in self.views:
             self.views[name].show_download(self._downloads)
+            _settle()
+
+
+def _settle() -> None:
+    """Give every card its new height now: by themselves layouts do after the next frame, and it shows them squeezed."""
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.LayoutRequest.value)

@@ -56,6 +56,9 @@ class ModelVerbs(QObject):
 
     def use(self, card: ModelCard) -> None:
         """Run it now and at every start."""
+        if card.name == self._leaving:  # not to be removed after all
+            self._leaving = ""
+            self._dialog.banner.solved(card.name)
         self._dialog.settings.set("model", "name", card.name)
 
     def download(self, card: ModelCard) -> None:
@@ -73,10 +76,10 @@ class ModelVerbs(QObject):
             return
 
         def seen(checks: tuple[ModelCheck, ...]) -> None:
-            self._show_check(card.name, check_words(checks))
+            self._show_answers(card.name, check_words(checks))
 
         def broken(message: str, hint: str) -> None:
-            self._show_check(card.name, f"{message} {hint}".strip())
+            self._show_answers(card.name, f"{message} {hint}".strip())
 
         self._show_check(card.name, _CHECKING)
         self._dialog.shelf.check(card.name, seen, broken)
@@ -92,11 +95,18 @@ class ModelVerbs(QObject):
             return
 
         def renamed(name: str) -> None:
+            checked = self._checks.pop(card.name, "")
+            if checked not in ("", _CHECKING):  # what runs at this moment looks for the file under its old name
+                self._checks[name] = checked
+            self._dialog.banner.solved(card.name)
             self._dialog.show_model(name)
             if self._dialog.used == card.name:
                 self._dialog.settings.set("model", "name", name)
 
-        self._dialog.shelf.rename(card.name, new, renamed, self._failed)
+        def refused(message: str, hint: str) -> None:
+            self._dialog.banner.tell("error", message, hint, topic=card.name)
+
+        self._dialog.shelf.rename(card.name, new, renamed, refused)
 
     def remove(self, card: ModelCard) -> None:
         """Ask, and delete it; what is in use makes way for the default first."""
@@ -111,13 +121,14 @@ class ModelVerbs(QObject):
             no="Keep it",
         ):
             return
-        if used and card.name in self._running():
+        running = card.name in self._running()
+        if running:
             self._leaving = card.name  # its file may be held open as long as it runs
-            self._dialog.settings.set("model", "name", default)
-            return
+            self._dialog.banner.tell("info", f"{card.name} is removed as soon as it runs no more.", topic=card.name)
         if used:
             self._dialog.settings.set("model", "name", default)
-        self._remove_now(card.name)
+        if not running:
+            self._remove_now(card.name)
 
     def show_file(self, card: ModelCard) -> None:
         """Open its folder in the system's file manager."""
@@ -131,6 +142,10 @@ class ModelVerbs(QObject):
     def _show_check(self, name: str, words: str) -> None:
         self._checks[name] = words
         self._dialog.details.show_check(name, words)
+
+    def _show_answers(self, name: str, words: str) -> None:
+        if name in self._checks:  # else it was renamed or removed meanwhile
+            self._show_check(name, words)
 
     def _welcome(self, name: str, words: str) -> None:
         def use() -> None:
