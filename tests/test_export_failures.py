@@ -288,14 +288,14 @@ def test_a_part_that_got_its_name_meanwhile_is_not_written_over(
     target = tmp_path / "copy.mp4"
     first = PartFile(target)
     first.file.write(b"whole")
-    lock = part_file._lock
+    lock = part_file.lock
 
     def finishes_first(descriptor: int) -> None:
-        monkeypatch.setattr(part_file, "_lock", lock)
+        monkeypatch.setattr(part_file, "lock", lock)
         first.commit()  # after the second program opened the part, and before it has the lock
         lock(descriptor)
 
-    monkeypatch.setattr(part_file, "_lock", finishes_first)
+    monkeypatch.setattr(part_file, "lock", finishes_first)
     with PartFile(target):
         assert target.read_bytes() == b"whole"
     assert target.read_bytes() == b"whole"
