@@ -15,9 +15,12 @@ import pytest
 import torch
 
 from detector.errors import DetectorError
-from detector.importers import import_model, read_labels
+from detector.importers import import_model, preview_model, read_labels
+from detector.importers.base import Overrides
 from detector.importers.read import read_checkpoint
 from tests.support.tiny_models import random_spec, random_state
+from tests.support.vgg_layouts import LAYOUTS
+from tests.support.vgg_layouts import random_state as random_ssd
 
 
 class HistoryBuffer:
@@ -111,3 +114,27 @@ def test_what_is_no_file_is_called_that(tmp_path: Path) -> None:
         import_model(tmp_path / "loop.pth", "x", tmp_path / "out")
     with pytest.raises(DetectorError, match="Cannot read"):
         read_labels(tmp_path / "loop.pth")
+
+
+@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["cat", "dog", "bat", "cow", "elk"], ("cat", "dog", "bat", "cow", "elk")),
+        (["cat", "dog"], tuple(f"class {n}" for n in range(1, 6))),  # of another network
+        (["cat", "cat", "bat", "cow", "elk"], tuple(f"class {n}" for n in range(1, 6))),
+        (["cat", "dog", "bat", "cow", "\x1b[2J"], tuple(f"class {n}" for n in range(1, 6))),
+        (["cat", "dog", "bat", "cow", 5], tuple(f"class {n}" for n in range(1, 6))),
+    ],
+)
+def test_class_names_in_mmdetections_files_are_used(
+    tmp_path: Path, version: int, names: list[object], expected: tuple[str, ...]
+) -> None:
+    meta = {"CLASSES": tuple(names), "config": "x"} if version == 2 else {"dataset_meta": {"classes": names}}
+    state = random_ssd(LAYOUTS["mmdetection"], 300, 6)
+    torch.save({"meta": meta, "state_dict": state}, tmp_path / "x.pth")
+    recognised = preview_model(tmp_path / "x.pth")
+    assert recognised.spec.labels == expected
+    assert ("Class names: the file's own." in recognised.notes) == (expected[0] == "cat")
+    mine = ("a", "b", "c", "d", "e")
+    assert preview_model(tmp_path / "x.pth", Overrides(labels=mine)).spec.labels == mine

@@ -115,9 +115,10 @@ def _convert(path: Path, overrides: Overrides) -> Imported:
 
         imported = import_caffemodel(path, _source(path), overrides)
     elif suffix in _TORCH_SUFFIXES:
-        from detector.importers.read import read_checkpoint
+        from detector.importers.read import read_with_classes
 
-        imported = _from_state(read_checkpoint(path), _source(path), overrides)
+        state, classes = read_with_classes(path)
+        imported = _from_state(state, replace(_source(path), classes=classes), overrides)
     else:
         raise DetectorError(f"{path.name} is no kind of model file known here.", f"Can be imported: {_KINDS}.")
     spec = spec_from_json(spec_to_json(replace(_relabelled(imported.spec, overrides.labels), name=_UNNAMED)))

@@ -22,10 +22,12 @@ class SourceFile:
     Attributes:
         name: Its file name, for messages.
         sha256: Of the whole file, hex; tells published files apart.
+        classes: Class names it holds beside the weights; () for none.
     """
 
     name: str
     sha256: str
+    classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,14 @@ LOG_SIZE_LIMIT = math.log(1000 / 16)
 _SHOWN_KEYS = 10
 
 
-def choose_labels(classes: int, overrides: Overrides, notes: list[str]) -> tuple[str, ...]:
-    """Names of ``classes`` classes, background not counted: the user's, a known data set's, or numbers.
+def choose_labels(classes: int, overrides: Overrides, notes: list[str], told: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Names of ``classes`` classes, background not counted: the user's, the file's, a known data set's, or numbers.
+
+    Args:
+        classes: How many.
+        overrides: What the user says.
+        notes: Added to where it was not the user.
+        told: The file's own, where it has any; of another number they are not this network's.
 
     Raises:
         DetectorError: The user named another number of classes, or there are none or too many.
@@ -38,6 +44,9 @@ def choose_labels(classes: int, overrides: Overrides, notes: list[str]) -> tuple
         if len(overrides.labels) != classes:
             raise DetectorError(f"The model has {classes} classes, but {len(overrides.labels)} labels were given.")
         return overrides.labels
+    if len(told) == len(set(told)) == classes:
+        notes.append("Class names: the file's own.")
+        return told
     if classes in (len(VOC20), len(COCO80)):
         known, title = (VOC20, "PASCAL VOC's") if classes == len(VOC20) else (COCO80, "COCO's")
         notes.append(f"{classes} classes: assumed to be {title}. Others: --labels FILE.")

@@ -68,7 +68,7 @@ def _import(
     spec = ModelSpec(
         name="mmdetection",
         architecture="ssd-vgg16",
-        labels=choose_labels(classes, overrides, notes),
+        labels=choose_labels(classes, overrides, notes, source.classes),
         input=choose_channels(InputSpec(file.side, file.side, mean=_MEAN), overrides, notes),
         config=CAFFE_CONFIGS[file.side, choose_priors(classes, overrides, notes)],
         postprocess=_RULE,

@@ -59,8 +59,16 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     Raises:
         DetectorError: Not a PyTorch file, cut off, too big, or it holds code or anything but tensors.
     """
+    return read_with_classes(path)[0]
+
+
+def read_with_classes(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """As ``read_checkpoint``, and the class names that lie beside the weights; () for none."""
     _check_start(path)
-    return clean_state(_unwrap(_load(path)), path.name)
+    content = _load(path)
+    classes = _class_names(content)
+    content = _unwrap(content)  # an optimizer's tensors go here
+    return clean_state(content, path.name), classes
 
 
 def clean_state(content: Any, file_name: str) -> dict[str, Tensor]:
@@ -144,6 +152,16 @@ def _unwrap(content: Any) -> Any:
             break
         content = inner
     return content
+
+
+def _class_names(content: Any) -> tuple[str, ...]:
+    """As mmdetection keeps them: in ``meta``, since version 3 one level below and in small letters."""
+    meta = content.get("meta") if isinstance(content, Mapping) else None
+    told = meta.get("dataset_meta", meta) if isinstance(meta, Mapping) else None
+    names = told.get("classes", told.get("CLASSES")) if isinstance(told, Mapping) else None
+    if not isinstance(names, (list, tuple)) or not all(isinstance(n, str) and n.isprintable() for n in names):
+        return ()
+    return tuple(names)
 
 
 def _tensors(content: Any, file_name: str) -> dict[str, Tensor]:
