@@ -20,17 +20,18 @@ import torch
 from app.core import known_files, paths
 from app.core.downloads import fetch_model
 from app.core.errors import AppError
+from app.core.model_cards import model_cards
 from app.core.models import download_model, user_shelf
 from app.core.settings import NetworkSettings, Settings
 from app.core.settings_store import save_settings
-from detector.download import DownloadProgress
+from detector.download import DownloadProgress, DownloadStoppedError
 from detector.errors import DetectorError
 from detector.registry import MODELS
 from detector.spec import WeightsFile
 from detector.weights import load_state
 from tests.support.command_line import Capture, check_one_line, install_fake_model, run, write_photos
-from tests.support.file_server import FileServer, cut_after, serve
-from tests.support.tiny_models import random_spec, random_state
+from tests.support.file_server import FileServer, cut_after, serve, whole
+from tests.support.tiny_models import random_spec, random_state, save_checkpoint
 
 NAME = "ultraface-slim-320"
 FILE = "version-slim-320.pth"
@@ -118,6 +119,26 @@ def test_damaged_memories_of_files_are_no_memories(content: bytes) -> None:
     assert known_files.recall("a") == "0" * 64
 
 
+def test_what_several_downloads_learn_at_once_is_all_remembered() -> None:
+    start = threading.Barrier(8)
+    failed: list[Exception] = []
+
+    def learn(number: int) -> None:
+        start.wait()
+        try:
+            known_files.remember(f"https://host/{number}", f"{number:064x}")
+        except AppError as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=learn, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failed
+    assert [known_files.recall(f"https://host/{number}") for number in range(8)] == [f"{n:064x}" for n in range(8)]
+
+
 def test_a_hash_that_cannot_be_remembered_is_told_and_stops_nothing(
     server: FileServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -155,8 +176,9 @@ def test_a_file_that_came_another_way_is_used_instead_of_the_net(
     assert server.requests == []
     user_shelf().remove(NAME)
     (folder / FILE).write_bytes(server.content[:-5])
-    with pytest.raises(DetectorError, match="not the published file"):
+    with pytest.raises(DetectorError, match="not the published file") as caught:
         fetch_model(NAME, weights_dir=tmp_path if where == "folder" else None)
+    assert str(folder / FILE) in caught.value.hint, "no other network helps"
     assert (folder / FILE).exists()
 
 
@@ -164,8 +186,8 @@ def test_a_folder_without_the_file_is_told_and_the_net_left_alone(
     server: FileServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     publish(monkeypatch, server)
-    for folder in (tmp_path, tmp_path / "gone"):
-        with pytest.raises(AppError, match=f"no {FILE} in"):
+    for folder, said in ((tmp_path, f"no {FILE} in"), (tmp_path / "gone", "no folder .*gone")):
+        with pytest.raises(AppError, match=said):
             fetch_model(NAME, weights_dir=folder)
     assert server.requests == []
 
@@ -174,12 +196,45 @@ def test_what_cannot_be_imported_is_kept_only_where_it_is_the_published_file(
     server: FileServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.content = b"\x80\x04 not a checkpoint"
-    for digits, kept in ((0, []), (8, [".downloads", f".downloads/{FILE}"])):
+    url, kept = f"{server.address}/raw/{FILE}", [".downloads", f".downloads/{FILE}"]
+    for digits, left in ((0, []), (8, kept)):
         publish(monkeypatch, server, digits)
         with pytest.raises(DetectorError):
             download_model(NAME)
-        assert left_over() == kept
-        assert known_files.recall(f"{server.address}/raw/{FILE}") == ""
+        assert left_over() == left
+        assert known_files.recall(url) == ""
+    sha256 = publish(monkeypatch, server, 0)
+    known_files.remember(url, sha256)
+    with pytest.raises(DetectorError):
+        download_model(NAME)
+    assert left_over() == kept, "the file is the one of the first time"
+
+
+def test_a_stop_after_the_last_byte_leaves_the_file_for_the_next_time(
+    server: FileServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(monkeypatch, server)
+    stop = threading.Event()
+
+    def stop_at_the_end(progress: DownloadProgress) -> None:
+        if progress.done_bytes == progress.total_bytes:
+            stop.set()
+
+    with pytest.raises(DownloadStoppedError, match="All of it came"):
+        fetch_model(NAME, on_progress=stop_at_the_end, stop=stop)
+    assert left_over() == [".downloads", f".downloads/{FILE}"]
+    server.requests.clear()
+    assert download_model(NAME).path is not None
+    assert server.requests == []
+
+
+def test_where_an_unpublished_hash_came_from_stays_with_the_model(
+    server: FileServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(monkeypatch, server, 0)
+    done = fetch_model(NAME, network=NetworkSettings(mirror=f"{server.address}/m"))
+    assert done.notes[0].startswith(f"{FILE} by way of 127.0.0.1: SHA-256 ")
+    assert done.entry.spec.provenance.endswith("(not published)")
 
 
 def test_a_name_that_is_unknown_or_taken_fetches_nothing(server: FileServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,6 +292,18 @@ def test_the_command_shows_a_bar_on_a_terminal(
     assert "MB/s" in err
 
 
+def test_without_a_length_the_bar_claims_no_share(
+    capsys: Capture, server: FileServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(monkeypatch, server)
+    server.answers.append(whole(length=-1))
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    code, _, err = run(capsys, "models", "download", NAME)
+    assert code == 0
+    assert "MB/s" in err
+    assert "%" not in err
+
+
 def test_what_is_published_of_a_model_is_shown_before_it_is_fetched(capsys: Capture) -> None:
     _, out, _ = run(capsys, "models", "info", "ssd300-vgg16-coco")
     for line in (
@@ -244,13 +311,16 @@ def test_what_is_published_of_a_model_is_shown_before_it_is_fetched(capsys: Capt
         "input: 300 x 300 pixels",
         "input rule: RGB, 0 to 255, minus (122.999, 116.999, 103.999)",
         "classes: 80",
-        "weights sha256: b556d3b4",
+        "weights sha256: b556d3b4… (only its beginning is published)",
     ):
         assert line in out.splitlines()
     assert "licence: BSD-3-Clause" in out
     assert "COCO val2017 AP 0.251" in out
     _, out, _ = run(capsys, "models", "info", NAME)
     assert "input rule: RGB, 0 to 255, minus (127, 127, 127), divided by (128, 128, 128)" in out
+    assert re.search(r"weights sha256: [0-9a-f]{64}\n", out)
+    _, out, _ = run(capsys, "models", "info", "ssd300-vgg16-voc")
+    assert "weights sha256: Not published" in out
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))
@@ -306,7 +376,7 @@ def _audit(event: str, _arguments: object) -> None:
         _watching.append(event)
 
 
-def test_listing_describing_and_detecting_open_no_connection(
+def test_listing_describing_importing_checking_and_detecting_open_no_connection(
     capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: FileServer
 ) -> None:
     sys.addaudithook(_audit)  # stays for good, and is deaf outside this test
@@ -316,6 +386,10 @@ def test_listing_describing_and_detecting_open_no_connection(
     try:
         assert run(capsys, "models")[0] == 0
         assert run(capsys, "models", "info", NAME)[0] == 0
+        save_checkpoint(tmp_path / "version-slim-320.pth")
+        assert run(capsys, "models", "import", tmp_path / "version-slim-320.pth", "--name", "mine")[0] == 0
+        assert run(capsys, "models", "check", "mine")[0] == 0
+        model_cards(user_shelf(), {})
         code, _, err = run(capsys, "detect", photos[0], "--model", NAME)
         assert code == 1
         check_one_line(err, f"models download {NAME}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from app.cli import models_check, models_download
 from app.cli.console import Console, one_line, table
 from app.cli.options import add_result_flags
-from app.core.model_cards import speeds_of
+from app.core.model_cards import published_hash, size_of, speeds_of
 from app.core.models import user_shelf
 from app.core.paths import settings_file
 from app.core.settings import ModelSettings
@@ -124,7 +124,7 @@ def _info(options: argparse.Namespace, console: Console) -> int:
         facts["how_to_get"] = how_to_get(spec)
     console.give(facts)
     for key, value in facts.items():
-        if value not in (None, "", {}, []):
+        if value not in (None, "", {}, []) or key == "weights_sha256":
             console.say(f"{key.replace('_', ' ')}: {_words(key, value)}")
     return 0
 
@@ -186,7 +186,8 @@ def _if_chosen(name: str, instead: str) -> None:
 def _summary(entry: ShelfEntry) -> dict[str, Any]:
     status = "in the box" if entry.bundled else "imported" if entry.path is not None else "weights not here"
     weights = entry.spec.weights
-    size = _size(entry.path) if entry.path is not None else weights.size_bytes or None if weights is not None else None
+    published = weights.size_bytes or None if weights is not None else None
+    size = size_of(entry.path) if entry.path is not None else published
     return {"name": entry.name, "title": entry.spec.title, "status": status, "size_bytes": size}
 
 
@@ -197,11 +198,6 @@ def _input_rule(rule: InputSpec) -> str:
     return f"{rule.channels.upper()}, 0 to 255, minus ({mean}){scaled}"
 
 
-def _size(path: Path) -> int:
-    files = [path] if path.is_file() else [part for part in path.rglob("*") if part.is_file()]
-    return sum(file.stat().st_size for file in files)
-
-
 def _size_text(size: int | None) -> str:
     return "-" if size is None else f"{size / 1e6:.1f} MB"
 
@@ -209,6 +205,8 @@ def _size_text(size: int | None) -> str:
 def _words(key: str, value: Any) -> str:
     if key == "size_bytes":
         return f"{value} ({_size_text(value)})"
+    if key == "weights_sha256":
+        return published_hash(value)
     if key == "speed_here":
         return "; ".join(
             f"{s['frames_per_s']:.1f} frames/s on {s['device']} ({s['engine']}, {s['precision']}), {s['measured']}"

@@ -15,6 +15,9 @@ from app.cli.interrupt import cancel_on_interrupt
 if TYPE_CHECKING:
     from detector.download import DownloadProgress
 
+_TO_THE_END = "{desc}: {percentage:3.0f}% |{bar}| {n_fmt} of {total_fmt}{postfix}"
+_OPEN_END = "{desc}: {n_fmt}{postfix}"  # the server does not say how much there is
+
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
@@ -79,7 +82,7 @@ class _Bar:
             dynamic_ncols=True,
             leave=False,
             disable=not shown,
-            bar_format="{desc}: {percentage:3.0f}% |{bar}| {n_fmt} of {total_fmt}{postfix}",
+            bar_format=_OPEN_END,
         )
 
     def show(self, progress: DownloadProgress) -> None:
@@ -87,6 +90,7 @@ class _Bar:
         if self._bar.disable:
             return
         self._bar.total = progress.total_bytes
+        self._bar.bar_format = _TO_THE_END if progress.total_bytes else _OPEN_END
         self._bar.n = progress.done_bytes
         words = f"{progress.bytes_per_s / 1e6:.1f} MB/s"
         if progress.total_bytes and progress.bytes_per_s:

@@ -9,13 +9,22 @@ import contextlib
 import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from app.core import known_files, paths
 from app.core.errors import AppError
 from app.core.models import user_shelf
 from app.core.settings import NetworkSettings
 from app.core.settings_store import load_settings
-from detector.download import FetchedFile, NetworkOptions, OnProgress, fetch, file_name, verify_file
+from detector.download import (
+    DownloadStoppedError,
+    FetchedFile,
+    NetworkOptions,
+    OnProgress,
+    fetch,
+    file_name,
+    verify_file,
+)
 from detector.download.part import PART_SUFFIX
 from detector.download.verify import ChangedFileError
 from detector.errors import DetectorError
@@ -27,10 +36,11 @@ from detector.weights import describe_anew
 _FOLDER = ".downloads"  # inside the models' folder: one disk, and hidden from the shelf
 _SAID = {
     "full": "as published",
-    "prefix": "which begins as published; remembered from now on",
+    "prefix": "which begins as published (more was not); remembered from now on",
     "remembered": "as when it was first fetched here",
-    "none": "which nobody published; remembered from now on",
+    "none": "which nobody published, so nothing but its address speaks for this file; remembered from now on",
 }
+_KEPT = {"full": "as published", "prefix": "begins as published", "remembered": "as at first", "none": "not published"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +50,7 @@ class Downloaded:
     Attributes:
         entry: On the shelf.
         file: The published file as it came; gone by now, unless it lay in a folder of the user's.
-        notes: What was verified, recognised and assumed, a line each.
+        notes: What was verified, and against what; then what was recognised and assumed, a line each.
     """
 
     entry: ShelfEntry
@@ -76,21 +86,26 @@ def fetch_model(
     shelf = user_shelf()
     spec, weights = _wanted(name, shelf)
     remembered = known_files.recall(weights.url)
+    local = _lying_about(weights, weights_dir, shelf)
+    mirror = ""
     try:
-        local = _lying_about(weights, weights_dir, shelf)
         if local is not None:
-            file = verify_file(local, weights, remembered)
+            file = _verified(local, weights, remembered)
         else:
             target = shelf.user_dir / _FOLDER / file_name(weights)
             chosen = network or network_settings()
             options = NetworkOptions(chosen.proxy, chosen.mirror)
             file = fetch(weights, target, options=options, remembered=remembered, on_progress=on_progress, stop=stop)
+            mirror = f" by way of {urlsplit(chosen.mirror.strip()).hostname}" if chosen.mirror.strip() else ""
     except ChangedFileError as error:
         raise DetectorError(
             error.message, f"If its publisher replaced it, delete its line in {known_files.known_files()}."
         ) from error
+    if stop is not None and stop.is_set():
+        came = "" if local is not None else "All of it came and is kept; the next download only puts it on the shelf."
+        raise DownloadStoppedError("The download was stopped.", came)
     entry, notes = _import(file, name, spec, shelf, fetched=local is None)
-    said = f"{file.path.name}: SHA-256 {file.sha256}, {_SAID[file.verified]}."
+    said = f"{file.path.name}{mirror}: SHA-256 {file.sha256}, {_SAID[file.verified]}."
     try:
         known_files.remember(weights.url, file.sha256)
     except AppError as error:  # the model is here all the same
@@ -104,7 +119,7 @@ def network_settings() -> NetworkSettings:
 
 
 def fetched_so_far(weights: WeightsFile, shelf: Shelf) -> int:
-    """Bytes that an interrupted download left; the next one goes on from there."""
+    """Bytes that an interrupted download left; the next one from the same place goes on from there."""
     target = shelf.user_dir / _FOLDER / file_name(weights)
     try:
         return target.with_name(target.name + PART_SUFFIX).stat().st_size
@@ -134,19 +149,32 @@ def _lying_about(weights: WeightsFile, weights_dir: Path | None, shelf: Shelf) -
             if (folder / name).is_file():
                 return folder / name
     if weights_dir is not None:
+        if not weights_dir.is_dir():
+            raise AppError(f"There is no folder {weights_dir}.", f"It is to hold {name}, published at {weights.url}")
         raise AppError(f"There is no {name} in {weights_dir}.", f"It is published at {weights.url}")
     return None
+
+
+def _verified(local: Path, weights: WeightsFile, remembered: str) -> FetchedFile:
+    try:
+        return verify_file(local, weights, remembered)
+    except ChangedFileError:
+        raise
+    except DetectorError as error:
+        raise DetectorError(
+            error.message, f"That is {local}: copy it again, or take it away, and it is fetched from the net."
+        ) from error
 
 
 def _import(
     file: FetchedFile, name: str, known: ModelSpec, shelf: Shelf, *, fetched: bool
 ) -> tuple[ShelfEntry, tuple[str, ...]]:
-    """Convert the file; it is removed if it was fetched, unless it is good and only the conversion failed."""
+    """Convert the file; it is removed if it was fetched, unless it is known to be good and the conversion failed."""
     keep = not fetched
     try:
         result = shelf.import_file(file.path, name)
     except DetectorError:
-        keep = keep or file.verified in ("full", "prefix")
+        keep = keep or file.verified != "none"
         raise
     finally:
         if not keep:
@@ -159,7 +187,7 @@ def _import(
         result.entry.spec,
         title=known.title,
         licence=known.licence,
-        provenance=f"{known.provenance}; {file.path.name}, SHA-256 {file.sha256}",
+        provenance=f"{known.provenance}; {file.path.name}, SHA-256 {file.sha256} ({_KEPT[file.verified]})",
         accuracy=known.accuracy,
         weights=known.weights,
     )

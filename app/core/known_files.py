@@ -8,14 +8,16 @@ from __future__ import annotations
 import json
 import logging
 import re
+import threading
 from pathlib import Path
 
 from app.core import paths
-from app.core.part_file import write_whole
+from app.core.part_file import PartFile, explain
 
 _log = logging.getLogger(__name__)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _TOO_LARGE = 1_000_000
+_lock = threading.Lock()
 
 
 def known_files() -> Path:
@@ -34,10 +36,16 @@ def remember(url: str, sha256: str) -> None:
     Raises:
         AppError: It cannot be written.
     """
-    known = _read()
-    if url not in known:
-        known_files().parent.mkdir(parents=True, exist_ok=True)
-        write_whole(known_files(), (json.dumps({**known, url: sha256}, indent=2) + "\n").encode())
+    path = known_files()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _lock, PartFile(path) as part:  # which other programs keep away from, so nothing is added meanwhile
+            known = _read()
+            if url not in known:
+                part.file.write((json.dumps({**known, url: sha256}, indent=2) + "\n").encode())
+                part.commit()
+    except OSError as error:
+        raise explain(error, path) from error
 
 
 def _read() -> dict[str, str]:

@@ -93,6 +93,13 @@ def size_of(path: Path) -> int:
         return 0
 
 
+def published_hash(sha256: str) -> str:
+    """What is known of the hash of published weights, in words."""
+    if not sha256:
+        return "Not published; remembered after the first download"
+    return sha256 if len(sha256) == 64 else f"{sha256}… (only its beginning is published)"
+
+
 def speeds_of(path: Path) -> tuple[MeasuredSpeed, ...]:
     """How fast the model in ``path`` ran on this computer, newest first."""
     return _measured(path, load_speeds(speeds_file()))

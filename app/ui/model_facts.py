@@ -7,7 +7,7 @@ from datetime import date
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
-from app.core.model_cards import ModelCard
+from app.core.model_cards import ModelCard, published_hash
 from app.ui.media_words import size
 from app.ui.model_words import accuracy_words, boxes_words, input_words, speed_words
 from app.ui.texts import FlowText
@@ -56,14 +56,8 @@ def fact_rows(card: ModelCard, today: date) -> dict[str, str]:
             "Comes from": spec.provenance,
         }
         if card.status == "absent" and spec.weights is not None:
-            rows |= {"File": spec.weights.url, "SHA-256": _published_hash(spec.weights.sha256)}
+            rows |= {"File": spec.weights.url, "SHA-256": published_hash(spec.weights.sha256)}
     return {name: words for name, words in rows.items() if words}
-
-
-def _published_hash(known: str) -> str:
-    if not known:
-        return "Not published; remembered after the first download"
-    return known if len(known) == 64 else f"{known}… (only its beginning is published)"
 
 
 class ModelFacts(QWidget):
