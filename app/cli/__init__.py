@@ -26,6 +26,7 @@ Watch a camera or a video through an SSD detector, live, and export what it saw.
   ssd-viewer annotate VIDEO...            video to annotated video and data
   ssd-viewer evaluate                     accuracy of a model, or of detections that exist already
   ssd-viewer train                        from annotated pictures to a detector
+  ssd-viewer bench                        how fast a model runs on this computer, beside others
   ssd-viewer cameras                      names and stable ids of the cameras
   ssd-viewer models [list|info|download|import|check|remove|...]
                                           the model shelf
@@ -137,6 +138,12 @@ def _annotate(parser: argparse.ArgumentParser) -> Run:
     return annotate.prepare(parser)
 
 
+def _bench(parser: argparse.ArgumentParser) -> Run:
+    from app.cli import bench
+
+    return bench.prepare(parser)
+
+
 def _cameras(parser: argparse.ArgumentParser) -> Run:
     from app.cli import cameras
 
@@ -176,6 +183,7 @@ def _train(parser: argparse.ArgumentParser) -> Run:
 # Each adds its options to a parser and returns what runs; plain imports, so that PyInstaller finds them.
 COMMANDS: dict[str, Callable[[argparse.ArgumentParser], Run]] = {
     "annotate": _annotate,
+    "bench": _bench,
     "cameras": _cameras,
     "detect": _detect,
     "evaluate": _evaluate,

@@ -1,0 +1,56 @@
+"""Whom one can compare with: a literal table. Imports nothing before it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+from app.core.bench.rounds import Contestant
+from app.core.errors import AppError
+from detector.shelf import ShelfEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """One that others can be compared with.
+
+    Attributes:
+        title: What it is, for people.
+        shares_weights: It has the weights of the model that is measured, so it must find the same.
+        open: From the model, with weights, and the place ("cpu", "cuda:0") to the contestant.
+    """
+
+    title: str
+    shares_weights: bool
+    open: Callable[[ShelfEntry, str], Contestant]
+
+
+def _torchvision(entry: ShelfEntry, place: str) -> Contestant:
+    from app.core.bench.torchvision_models import open_twin
+
+    return open_twin(entry, place)
+
+
+def _faster_rcnn(entry: ShelfEntry, place: str) -> Contestant:
+    from app.core.bench.torchvision_models import open_faster_rcnn
+
+    return open_faster_rcnn(entry, place)
+
+
+BASELINES: dict[str, Baseline] = {
+    "torchvision": Baseline("the same network and weights by torchvision, eager", True, _torchvision),
+    "fasterrcnn": Baseline("torchvision's Faster R-CNN ResNet-50 FPN, random weights", False, _faster_rcnn),
+}
+
+
+def open_baseline(name: str, entry: ShelfEntry, place: str) -> Contestant:
+    """The contestant ``name`` of ``BASELINES``.
+
+    Raises:
+        AppError: It is not installed, or has no network like this model's.
+        DetectorError: The weights are damaged.
+    """
+    if find_spec("torchvision") is None:
+        raise AppError("torchvision is not installed.", "Install it: pip install torchvision")
+    return BASELINES[name].open(entry, place)

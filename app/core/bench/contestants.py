@@ -1,0 +1,53 @@
+"""Our engines as contestants. On the thread that opens them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from app.core.bench.stages import timer_for
+from app.core.frames import ImageBGR
+from detector.detections import Detections
+from detector.runtime.base import Detector
+from detector.runtime.engine import Engine
+
+
+class OurDetector:
+    """A ``Contestant`` that is one of our engines.
+
+    Args:
+        detector: Open; owned from here on.
+        place: Where it was asked to run, as typed: "cpu", "cuda:0".
+    """
+
+    def __init__(self, detector: Detector, place: str) -> None:
+        self._detector = detector
+        self.name = f"ssd-viewer {place} {detector.precision}"
+        self.device = detector.device
+        self.precision = detector.precision
+        self.engine = detector.engine
+
+    def run(self, frames: Sequence[ImageBGR]) -> list[Detections]:
+        """See ``Contestant``; by the model's own rule, as it was evaluated."""
+        return self._detector.detect_batch(frames)
+
+    def candidates(self, frames: Sequence[ImageBGR]) -> int:
+        """How many candidates there are in ``frames`` before suppression."""
+        return sum(len(each) for each in self._detector.candidates_batch(frames))
+
+    def stages(self, frames: Sequence[ImageBGR]) -> dict[str, float]:
+        """See ``Contestant``."""
+        if not isinstance(self._detector, Engine):
+            return {}
+        timer = timer_for(self.device)
+        silent = self._detector.on_stage
+        self._detector.on_stage = timer.mark
+        try:
+            timer.start()
+            self._detector.detect_batch(frames)
+        finally:
+            self._detector.on_stage = silent
+        return timer.read()
+
+    def close(self) -> None:
+        """See ``Contestant``."""
+        self._detector.close()

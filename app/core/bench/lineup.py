@@ -1,0 +1,146 @@
+"""Opens the contestants of one place. On the thread that will run them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from app.core.bench.baselines import BASELINES, open_baseline
+from app.core.bench.contestants import OurDetector
+from app.core.bench.memory import MemoryMeter
+from app.core.bench.request import ALL
+from app.core.bench.result import Skipped
+from app.core.bench.rounds import Contestant
+from app.core.errors import AppError
+from app.core.frames import ImageBGR
+from detector.errors import DetectorError
+from detector.runtime.base import PRECISIONS, Detector
+from detector.shelf import ShelfEntry
+
+_REHEARSALS = 2
+
+
+@dataclass(slots=True)
+class Lineup:
+    """Those that will run against each other, open.
+
+    Attributes:
+        place: "cpu", "cuda:0".
+        baselines: By name, in the order they were asked for.
+        ours: Our engines.
+        memory_mib: By the contestant's name.
+        skipped: Of what "all" would have been, what is not there.
+    """
+
+    place: str
+    baselines: dict[str, Contestant] = field(default_factory=dict)
+    ours: list[OurDetector] = field(default_factory=list)
+    memory_mib: dict[str, float | None] = field(default_factory=dict)
+    skipped: list[Skipped] = field(default_factory=list)
+
+    def all(self) -> list[Contestant]:
+        """The baselines, then ours."""
+        return [*self.baselines.values(), *self.ours]
+
+    def same_network(self) -> list[Contestant]:
+        """Those with the model's own network and weights: the baselines among them first, then ours."""
+        return [*(each for name, each in self.baselines.items() if BASELINES[name].shares_weights), *self.ours]
+
+    def close(self) -> None:
+        """Close all of them."""
+        with ExitStack() as closing:
+            for each in self.all():
+                closing.callback(each.close)
+
+
+def places(devices: Sequence[str]) -> tuple[str, ...]:
+    """What ``devices`` come to: "auto" and "all" in the names of what is here; each once."""
+    from detector.runtime.open import available_devices
+
+    found: list[str] = []
+    for device in devices:
+        here = [name for name, _ in available_devices()] if device in (ALL, "auto") else []
+        if device == "auto":  # a GPU is listed after the CPU; Apple's is never taken unasked
+            here = [next((name for name in here if name.startswith("cuda")), "cpu")]
+        found += here or ["cuda:0" if device == "cuda" else device]
+    return tuple(dict.fromkeys(found))
+
+
+def open_lineup(
+    entry: ShelfEntry,
+    place: str,
+    precisions: Sequence[str],
+    versus: Sequence[str],
+    rehearsal: Sequence[ImageBGR],
+    cache_dir: Path | None,
+) -> Lineup:
+    """Open everybody and let each run, so that its memory is known.
+
+    Args:
+        entry: The model, with weights.
+        place: From ``places``.
+        precisions: As asked for.
+        versus: Names of ``BASELINES``.
+        rehearsal: A batch as large as the largest.
+        cache_dir: Where converted networks are kept.
+
+    Raises:
+        AppError: The device, a precision or a baseline that was named is not here.
+        DetectorError: The model cannot be used.
+    """
+    opened = Lineup(place)
+    try:
+        for precision in _formats(precisions):
+            meter = MemoryMeter(place)
+            try:
+                ours = OurDetector(_open(entry, place, precision, cache_dir), place)
+            except (AppError, DetectorError) as error:
+                if ALL not in precisions:
+                    raise
+                opened.skipped.append(Skipped(f"ssd-viewer {place} {precision}", str(error)))
+                continue
+            if ours.name in opened.memory_mib:  # what "auto" chose was named as well
+                ours.close()
+                continue
+            opened.ours.append(ours)
+            opened.memory_mib[ours.name] = _memory(meter, ours, rehearsal)
+        for name in versus:
+            meter = MemoryMeter(place)
+            opened.baselines[name] = contestant = open_baseline(name, entry, place)
+            opened.memory_mib[contestant.name] = _memory(meter, contestant, rehearsal)
+    except BaseException:
+        opened.close()
+        raise
+    if not opened.ours:
+        raise AppError(f"{entry.name} cannot be measured on {place}.", opened.skipped[0].reason)
+    return opened
+
+
+def _formats(precisions: Sequence[str]) -> list[str]:
+    every = [name for name in PRECISIONS if name != "auto"]
+    return list(dict.fromkeys(name for asked in precisions for name in (every if asked == ALL else [asked])))
+
+
+def _open(entry: ShelfEntry, place: str, precision: str, cache_dir: Path | None) -> Detector:
+    """Our engine, exactly as asked for.
+
+    Raises:
+        AppError: The device or the number format is not here.
+    """
+    from detector.runtime.open import open_detector
+
+    detector = open_detector(entry, place, precision, cache_dir=cache_dir)
+    if detector.device.startswith(place) and precision in ("auto", detector.precision):
+        return detector
+    detector.close()
+    reason = detector.notes[0] if detector.notes else f"It runs on {detector.device} in {detector.precision}."
+    raise AppError(f"{precision} on {place} is not available here.", reason)
+
+
+def _memory(meter: MemoryMeter, contestant: Contestant, rehearsal: Sequence[ImageBGR]) -> float | None:
+    meter.settle()
+    for _ in range(_REHEARSALS):
+        contestant.run(rehearsal)
+    return meter.peak_mib()

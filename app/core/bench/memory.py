@@ -1,0 +1,68 @@
+"""How much memory a contestant takes. On the thread that runs it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+_STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+
+
+class MemoryMeter:
+    """Peak memory from here on, over what is in use here: of the process, or of the GPU it runs on.
+
+    A process is asked where the system tells (Linux). What a contestant shares with those opened before it (libraries,
+    mostly) counts for none of them but the first.
+
+    Args:
+        device: "cpu", "cuda:0 (...)", ...
+    """
+
+    def __init__(self, device: str) -> None:
+        self._gpu = device.split(" ", 1)[0] if device.startswith("cuda") else ""
+        self._before = self._now()
+
+    def peak_mib(self) -> float | None:
+        """MiB; None where the system does not tell."""
+        peak = self._peak()
+        return None if peak is None or self._before is None else max(peak - self._before, 0) / 2**20
+
+    def settle(self) -> None:
+        """Forget the peak so far: what opening took and gave back."""
+        if self._gpu:
+            import torch
+
+            torch.cuda.reset_peak_memory_stats(self._gpu)
+        elif sys.platform == "linux":
+            _write(_CLEAR, "5")
+
+    def _now(self) -> int | None:
+        if self._gpu:
+            import torch
+
+            return torch.cuda.memory_allocated(self._gpu)
+        return _status("VmRSS")
+
+    def _peak(self) -> int | None:
+        if self._gpu:
+            import torch
+
+            return torch.cuda.max_memory_allocated(self._gpu)
+        return _status("VmHWM")
+
+
+def _status(key: str) -> int | None:
+    """Bytes of one line of the process's status."""
+    try:
+        lines = _STATUS.read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return None
+    found = next((line.split() for line in lines if line.startswith(f"{key}:")), None)
+    return int(found[1]) * 1024 if found is not None and len(found) > 1 and found[1].isdecimal() else None
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="ascii")
+    except OSError:
+        return  # in some containers: the peak then holds what opening took, too

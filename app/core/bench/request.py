@@ -1,0 +1,39 @@
+"""What to measure, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from app.core.bench.random_weights import Load
+from app.core.bench.rounds import Plan
+from detector.shelf import ShelfEntry
+
+ALL = "all"
+"""As a device or a precision: every one this computer has, and no complaint about the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class BenchRequest:
+    """One measurement.
+
+    Attributes:
+        entry: The model; without weights it gets random ones.
+        devices: As for ``open_detector``, or ``ALL``.
+        precisions: The same.
+        batches: Sizes of batch.
+        loads: Given, the weights are random and find so much; empty: the model's own weights where it has some, else
+            typical.
+        versus: Names of ``BASELINES``; the ratios refer to the first.
+        source: A video whose first frames are looked at; None for drawn ones.
+        plan: How long each case may take.
+    """
+
+    entry: ShelfEntry
+    devices: tuple[str, ...] = ("auto",)
+    precisions: tuple[str, ...] = ("auto",)
+    batches: tuple[int, ...] = (1,)
+    loads: tuple[Load, ...] = ()
+    versus: tuple[str, ...] = ()
+    source: Path | None = None
+    plan: Plan = field(default_factory=Plan)

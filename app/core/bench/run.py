@@ -1,0 +1,207 @@
+"""One measurement from its request to its report. On the calling thread, which owns every engine it opens."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from app.core import paths
+from app.core.bench.agreement import agreement
+from app.core.bench.contestants import OurDetector
+from app.core.bench.frames import drawn_frames, video_frames
+from app.core.bench.lineup import Lineup, open_lineup, places
+from app.core.bench.machine import Machine, this_machine
+from app.core.bench.peaks import measured_peak, network_flops
+from app.core.bench.random_weights import write_random
+from app.core.bench.request import BenchRequest
+from app.core.bench.result import BenchReport, Result, Skipped
+from app.core.bench.rounds import Contestant, Feed, run_rounds
+from app.core.bench.statistics import flat, times_faster
+from app.core.frames import ImageBGR
+from detector.detections import Detections
+from detector.runtime.torch_package import load_torch
+from detector.shelf import ShelfEntry
+
+OnProgress = Callable[[str, int, int], None]
+OWN_WEIGHTS = "own weights"
+
+_STAGE_RUNS = (3, 15)
+_STAGE_MS = 3000.0
+_COMPARED = 4  # frames
+
+
+def run_bench(
+    request: BenchRequest,
+    on_progress: OnProgress = lambda _what, _done, _total: None,
+    stop: threading.Event | None = None,
+) -> BenchReport:
+    """Measure.
+
+    Args:
+        request: What.
+        on_progress: Told what is going on, and (rounds done, rounds in all) of it; (0, 0) where that is unknown.
+        stop: Set from anywhere to give up.
+
+    Raises:
+        BenchCancelledError: ``stop`` was set.
+        AppError: The video, a device, a precision or a baseline that was named is not there.
+        DetectorError: The model cannot be used.
+    """
+    load_torch()
+    stop = stop or threading.Event()
+    machine = this_machine()
+    frames = drawn_frames() if request.source is None else video_frames(request.source)
+    runner = _Runner(request, frames, on_progress, stop)
+    with tempfile.TemporaryDirectory(prefix="ssd-viewer-bench-") as folder:
+        entries, cache_dir = _entries(request, frames, Path(folder), on_progress)
+        for place in places(request.devices):
+            for load, entry in entries.items():
+                runner.run_lineup(entry, place, load, cache_dir)
+    return runner.report(machine, next(iter(entries)) != OWN_WEIGHTS)
+
+
+def _entries(
+    request: BenchRequest, frames: Sequence[ImageBGR], folder: Path, on_progress: OnProgress
+) -> tuple[dict[str, ShelfEntry], Path]:
+    """The model by load, and where its converted network is kept: for good only that of weights that are."""
+    if request.entry.path is not None and not request.loads:
+        return {OWN_WEIGHTS: request.entry}, paths.cache_dir() / "converted"
+    on_progress("random weights", 0, 0)
+    files = write_random(request.entry.spec, frames, folder, request.loads or ("typical",))
+    return {load: replace(request.entry, path=path) for load, path in files.items()}, folder / "converted"
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What holds for a contestant in every batch; see ``Result``. ``flops``: of one frame, where they are known."""
+
+    memory_mib: float | None
+    candidates: float | None
+    agreement: float | None
+    flops: float | None
+
+
+class _Runner:
+    """Collects the results of all cases."""
+
+    def __init__(
+        self, request: BenchRequest, frames: Sequence[ImageBGR], on_progress: OnProgress, stop: threading.Event
+    ) -> None:
+        self._request, self._frames, self._on_progress, self._stop = request, frames, on_progress, stop
+        self._results: list[Result] = []
+        self._skipped: list[Skipped] = []
+        self._peaks: dict[str, dict[str, float]] = {}
+        self._flops = network_flops(request.entry.spec)
+        self._baseline = self._reference = ""
+
+    def run_lineup(self, entry: ShelfEntry, place: str, load: str, cache_dir: Path) -> None:
+        """All cases of one place and load."""
+        self._on_progress(f"opening on {place}", 0, 0)
+        request = self._request
+        rehearsal = Feed(self._frames, max(request.batches))(0)
+        with closing(open_lineup(entry, place, request.precisions, request.versus, rehearsal, cache_dir)) as lineup:
+            self._skipped += [each for each in lineup.skipped if each not in self._skipped]
+            self._measure_peaks(lineup)
+            facts = self._facts(lineup)
+            for batch in request.batches:
+                self._case(lineup, load, batch, facts)
+
+    def _measure_peaks(self, lineup: Lineup) -> None:
+        peaks = self._peaks.setdefault(lineup.place, {})
+        for precision in dict.fromkeys(each.precision for each in lineup.all()):
+            if precision not in peaks:
+                self._on_progress(f"what {lineup.place} can multiply in {precision}", 0, 0)
+                measured = measured_peak(lineup.place, precision)
+                if measured is not None:
+                    peaks[precision] = measured
+
+    def _facts(self, lineup: Lineup) -> dict[str, _Facts]:
+        """By name; the reference is a baseline of the same weights, else our float32."""
+        frames = self._frames[:_COMPARED]
+        same = lineup.same_network()
+        reference = next((each for each in same if each.precision == "fp32"), None)
+        expected = _one_by_one(reference, frames) if reference is not None else []
+        if reference is not None and len(same) > 1:
+            self._reference = self._reference or reference.name
+        facts = {}
+        for each in lineup.all():
+            compared = reference is not None and each in same and each is not reference
+            facts[each.name] = _Facts(
+                memory_mib=lineup.memory_mib[each.name],
+                candidates=each.candidates(frames) / len(frames) if isinstance(each, OurDetector) else None,
+                agreement=agreement(_one_by_one(each, frames), expected) if compared else None,
+                flops=self._flops if each in same else None,
+            )
+        return facts
+
+    def _case(self, lineup: Lineup, load: str, batch: int, facts: dict[str, _Facts]) -> None:
+        contestants, feed = lineup.all(), Feed(self._frames, batch)
+        title = f"{lineup.place}, {load}, batch {batch}"
+        times = run_rounds(
+            contestants,
+            feed,
+            self._request.plan,
+            on_round=lambda done, total: self._on_progress(title, done, total),
+            stop=self._stop,
+        )
+        self._baseline = self._baseline or contestants[0].name
+        for contestant, rounds in zip(contestants, times, strict=True):
+            known = facts[contestant.name]
+            result = Result(
+                name=contestant.name,
+                place=lineup.place,
+                device=contestant.device,
+                precision=contestant.precision,
+                engine=contestant.engine if isinstance(contestant, OurDetector) else "",
+                load=load,
+                batch=batch,
+                rounds=tuple(tuple(each) for each in rounds),
+                ratio_to_baseline=times_faster(times[0], rounds),
+                stages_ms=_stages(contestant, feed, statistics.median(flat(rounds))),
+                candidates=known.candidates,
+                memory_mib=known.memory_mib,
+                peak_share=None,
+                agreement=known.agreement,
+            )
+            peak = self._peaks[lineup.place].get(contestant.precision)
+            share = known.flops * result.frames_per_s / peak if known.flops is not None and peak else None
+            self._results.append(replace(result, peak_share=share))
+
+    def report(self, machine: Machine, is_random: bool) -> BenchReport:
+        """Everything so far."""
+        height, width = self._frames[0].shape[:2]
+        source = "drawn" if self._request.source is None else f"of {self._request.source.name}"
+        return BenchReport(
+            model=self._request.entry.name,
+            weights="random" if is_random else "its own",
+            frames=f"{len(self._frames)} frames {source}, {width} x {height}",
+            machine=machine,
+            baseline=self._baseline,
+            reference=self._reference,
+            peaks_gflops={
+                place: {name: round(peak / 1e9, 1) for name, peak in peaks.items()}
+                for place, peaks in self._peaks.items()
+            },
+            gflop=None if self._flops is None else round(self._flops / 1e9, 3),
+            results=tuple(self._results),
+            skipped=tuple(self._skipped),
+            notes=tuple(note for note in (machine.warning(),) if note),
+        )
+
+
+def _one_by_one(contestant: Contestant, frames: Sequence[ImageBGR]) -> list[Detections]:
+    return [contestant.run([frame])[0] for frame in frames]
+
+
+def _stages(contestant: Contestant, feed: Feed, usual_ms: float) -> dict[str, float]:
+    """Medians of some runs of their own: taking the time of stages would disturb the time of the whole."""
+    fewest, most = _STAGE_RUNS
+    count = max(fewest, min(most, int(_STAGE_MS / usual_ms)))
+    contestant.run(feed(0))
+    runs = [contestant.stages(feed(index)) for index in range(1, count + 1)]
+    return {stage: statistics.median(run[stage] for run in runs) for stage in runs[0]}

@@ -1,0 +1,47 @@
+"""A measurement as tables of words: on the terminal, and on the page. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from app.core.bench.result import Result
+
+HEADS = (
+    "contestant", "load", "batch", "frames/s", "p50 ms", "p95 ms", "x baseline", "of peak", "MiB", "candidates",
+    "agrees",
+)  # fmt: skip
+
+_LAST = ("postprocess", "copy")  # baselines have stages of their own before these
+
+
+def figures(result: Result) -> tuple[str, ...]:
+    """One row under ``HEADS``."""
+    return (
+        result.name,
+        result.load,
+        str(result.batch),
+        f"{result.frames_per_s:,.1f}",
+        f"{result.p50_ms:.2f}",
+        f"{result.p95_ms:.2f}",
+        f"{result.ratio_to_baseline:.2f}",
+        _or_dash(result.peak_share, ".0%"),
+        _or_dash(result.memory_mib, ",.0f"),
+        _or_dash(result.candidates, ",.0f"),
+        _or_dash(result.agreement, ".1%"),
+    )
+
+
+def stage_rows(case: Sequence[Result]) -> list[tuple[str, ...]]:
+    """Heads, then milliseconds by stage of each contestant that tells them apart, in the order of the work."""
+    met = dict.fromkeys(stage for each in case for stage in each.stages_ms)
+    stages = [stage for stage in met if stage not in _LAST] + [stage for stage in _LAST if stage in met]
+    rows = [("stage, ms", *stages)]
+    for each in case:
+        if each.stages_ms:
+            texts = (f"{each.stages_ms[stage]:.2f}" if stage in each.stages_ms else "-" for stage in stages)
+            rows.append((each.name, *texts))
+    return rows
+
+
+def _or_dash(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
