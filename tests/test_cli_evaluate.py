@@ -50,9 +50,9 @@ def test_a_model_gives_the_promised_json(capsys: Capture, fake_model: None, year
         "split": "test",
         "objects": {"car": 2, "dog": 1},
         "detections": {"car": 2, "dog": 0},
-        "notes": ["Classes of the model that are not in the data, not counted: person."],
+        "notes": ["Classes of the model that are not among those measured, not counted: person."],
     }
-    check_one_line(err, "not in the data, not counted: person")
+    check_one_line(err, "not among those measured, not counted: person")
 
 
 def test_the_table_is_for_people(capsys: Capture, fake_model: None, year: Path, tmp_path: Path) -> None:

@@ -86,6 +86,32 @@ def test_images_are_found_where_people_keep_them(tmp_path: Path, file: str, imag
     assert data.notes == ("1 image is missing (000000000139.jpg).",)
 
 
+def test_of_a_file_the_split_names_the_folder_of_its_images(tmp_path: Path) -> None:
+    path = write(tmp_path, TRUTH, "annotations/people.json")
+    image = tmp_path / "val2017" / "000000000009.jpg"
+    image.parent.mkdir()
+    image.touch()
+    assert read_data(path).images[0].path is None
+    data = read_data(path, split="val2017")
+    assert (data.split, data.images[0].path) == ("val2017", image)
+
+
+def test_whole_numbers_written_as_floats_are_the_same_numbers(tmp_path: Path) -> None:
+    floats: dict[str, Any] = copy.deepcopy(TRUTH)
+    for entry in (*floats["images"], *floats["categories"]):
+        entry["id"] = float(entry["id"])
+    for entry in floats["annotations"]:
+        entry |= {"image_id": float(entry["image_id"]), "category_id": float(entry["category_id"])}
+    data, plain = read(tmp_path, **floats), read(tmp_path)
+    assert (data.labels, data.category_ids, data.notes) == (plain.labels, plain.category_ids, plain.notes)
+    assert [image.class_ids.tolist() for image in data.images] == [image.class_ids.tolist() for image in plain.images]
+    results = tmp_path / "results.json"
+    results.write_text(json.dumps([{"image_id": 9.0, "category_id": 1.0, "bbox": [1, 2, 3, 4], "score": 1.0}]))
+    assert len(read_detections(results, data)) == 1
+    with pytest.raises(DetectorError, match="category without a number"):
+        read(tmp_path, categories=[{"id": 1.5, "name": "x"}])
+
+
 def test_a_split_is_chosen_or_asked_for(tmp_path: Path) -> None:
     write(tmp_path, TRUTH, "annotations/instances_mine.json")
     write(tmp_path, TRUTH, "annotations/instances_other.json")

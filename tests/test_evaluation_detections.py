@@ -72,9 +72,9 @@ def test_what_does_not_belong_to_the_data_is_named(tmp_path: Path, voc: DataSet)
     found = read_detections(place, voc)
     assert len(found) == 1  # inverted: a false alarm like any other
     notes = " ".join(found.notes)
-    assert "not in the data, not counted: unicorn." in notes
+    assert "not among those measured, not counted: unicorn." in notes
     assert "score 0: car." in notes
-    assert "1 detection is of an image that is not in the split, not counted (000009)." in notes
+    assert "1 detection is of an image that is not among those measured, not counted (000009)." in notes
     assert score(voc, found, "voc07").mean_ap == 0.0
 
 
@@ -127,6 +127,12 @@ def test_coco_results_give_pycocotools_numbers(tmp_path: Path, coco: tuple[DataS
     assert list(result.numbers.values()) == expected
 
 
+def test_names_are_not_mapped_where_there_are_none(tmp_path: Path, coco: tuple[DataSet, list[dict[str, Any]]]) -> None:
+    data, results = coco
+    with pytest.raises(DetectorError, match="no names to map"):
+        read_detections(_results(tmp_path, results), data, {data.labels[0]: data.labels[1]})
+
+
 def test_coco_results_without_sense_are_counted(tmp_path: Path, coco: tuple[DataSet, list[dict[str, Any]]]) -> None:
     data, results = coco
     good = results[0]
@@ -136,8 +142,8 @@ def test_coco_results_without_sense_are_counted(tmp_path: Path, coco: tuple[Data
     assert len(found) == 1
     assert [note.split(" (")[0] for note in found.notes] == [
         "5 lines are no detections, left out",
-        "1 detection is of an image that is not in the split, not counted",
-        "1 detection is of a category that the data does not have, not counted",
+        "1 detection is of an image that is not among those measured, not counted",
+        "1 detection is of a category that is not among those measured, not counted",
     ]
     for content, words in (
         ({"images": [], "annotations": []}, "annotation file"),

@@ -214,3 +214,5 @@ def test_some_classes_only(tmp_path: Path) -> None:
     assert np.array_equal(data.images[0].boxes_xyxy[1], [0, 0, 8, 8])
     with pytest.raises(DetectorError, match=r"no class 'kat'.*Did you mean cat"):
         only_classes(data, ("kat",))
+    write_year(tmp_path, {"000002": [("tvmonitor", (1, 1, 9, 9), False)]})
+    assert only_classes(read_data(tmp_path), ("TV",)).labels == ("tvmonitor",)

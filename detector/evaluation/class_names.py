@@ -71,10 +71,10 @@ def match_names(
     Raises:
         DetectorError: A name in ``renames`` is unknown, or no class matches at all.
     """
-    places = {key(name): index for index, name in reversed(list(enumerate(data)))}
+    places = _places(data)
     chosen = known_names(list(renames), own, owner)
     wanted = dict(zip(chosen, known_names(list(renames.values()), data, "The data"), strict=True))
-    ids = np.array([_place(name, places, wanted, data) for name in own], np.int32)
+    ids = np.array([_place(wanted.get(name, name), places, data) for name in own], np.int32)
     if not np.any(ids >= 0):
         raise DetectorError(
             f"{owner} and the data have no class in common.",
@@ -89,8 +89,9 @@ def known_names(names: Sequence[str], known: Sequence[str], owner: str) -> list[
     Raises:
         DetectorError: ``owner`` has no such class; says which may be meant.
     """
-    spelling = {key(name): name for name in reversed(known)}
-    return [name if name in known else spelling.get(key(name)) or _unknown(name, known, owner) for name in names]
+    places = _places(known)
+    found = [(name, _place(name, places, known)) for name in names]
+    return [known[place] if place >= 0 else _unknown(name, known, owner) for name, place in found]
 
 
 def _unknown(name: str, known: Sequence[str], owner: str) -> NoReturn:
@@ -100,11 +101,14 @@ def _unknown(name: str, known: Sequence[str], owner: str) -> NoReturn:
     raise DetectorError(f"{owner} {verb} no class {shortened(name)!r}.", f"{meant}Known: {_listed(known)}.")
 
 
-def _place(name: str, places: Mapping[str, int], wanted: Mapping[str, str], data: Sequence[str]) -> int:
-    if name in wanted:
-        return list(data).index(wanted[name])
-    if name in data:
-        return list(data).index(name)
+def _places(names: Sequence[str]) -> dict[str, int]:
+    return {key(name): index for index, name in reversed(list(enumerate(names)))}
+
+
+def _place(name: str, places: Mapping[str, int], names: Sequence[str]) -> int:
+    """Index of ``name`` among ``names``, as it is spelled or by another word for the same; -1 for none."""
+    if name in names:
+        return list(names).index(name)
     own = key(name)
     return places.get(own, places.get(_ALIASES.get(own, own), -1))
 
@@ -113,7 +117,9 @@ def _unmatched(own: Sequence[str], data: Sequence[str], ids: Ids, owner: str) ->
     notes = []
     strangers = [name for name, index in zip(own, ids, strict=True) if index < 0]
     if strangers:
-        notes.append(f"Classes of {owner.lower()} that are not in the data, not counted: {_listed(strangers)}.")
+        notes.append(
+            f"Classes of {owner.lower()} that are not among those measured, not counted: {_listed(strangers)}."
+        )
     found = set(ids.tolist())
     unknown = [name for index, name in enumerate(data) if index not in found]
     if unknown:

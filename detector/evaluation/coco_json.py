@@ -13,7 +13,7 @@ import numpy as np
 from detector.errors import DetectorError
 from detector.evaluation.class_names import cleaned
 from detector.evaluation.coco_layout import Pictures, find_annotations
-from detector.evaluation.json_file import four_numbers, identifier, number, read_json
+from detector.evaluation.json_file import four_numbers, identifier, number, read_json, whole_number
 from detector.evaluation.remarks import Remarks, printable, shortened
 from detector.evaluation.results import DataSet, ImageTruth
 
@@ -95,9 +95,9 @@ class _Reader:
         """Number the classes by ascending id; two of one name are told apart by their id."""
         names: dict[int, str] = {}
         for entry in entries:
-            category = entry.get("id") if isinstance(entry, dict) else None
+            category = whole_number(entry.get("id")) if isinstance(entry, dict) else None
             name = entry.get("name") if isinstance(entry, dict) else None
-            if not isinstance(category, int) or isinstance(category, bool) or abs(category) > 2**31:
+            if category is None or abs(category) > 2**31:
                 raise DetectorError(f"{self._path.name} has a category without a number.")
             if not isinstance(name, str) or not name.strip():
                 raise DetectorError(f"{self._path.name} has a category without a name ({category}).")
@@ -144,7 +144,7 @@ class _Reader:
                 self._remarks.add("entry is no object", "entries are no objects", repr(entry))
                 continue
             image = self._images.get(identifier(entry.get("image_id")) or "")
-            category = entry.get("category_id")
+            category = whole_number(entry.get("category_id"))
             if image is None:
                 if not limited:
                     self._remarks.add(
@@ -152,11 +152,11 @@ class _Reader:
                         "objects of images that are not listed, left out",
                         repr(entry.get("image_id")),
                     )
-            elif not isinstance(category, int) or category not in self._classes:
+            elif category is None or category not in self._classes:
                 self._remarks.add(
                     "object of a category that is not listed, left out",
                     "objects of categories that are not listed, left out",
-                    repr(category),
+                    repr(entry.get("category_id")),
                 )
             else:
                 self._add(image, self._classes[category], entry)

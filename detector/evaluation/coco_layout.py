@@ -18,13 +18,14 @@ def find_annotations(root: Path, split: str = "") -> tuple[Path, str]:
     Args:
         root: The file itself, or a folder with ``annotations/instances_SPLIT.json``, ``instances_SPLIT.json`` or
             ``SPLIT/_annotations.coco.json`` in it.
-        split: Which; "" for the first there is of ``DEFAULT_SPLITS``, or the only one.
+        split: Which; "" for the first there is of ``DEFAULT_SPLITS``, or the only one. With a file, the folder its
+            images are in, where that is not named like the file.
 
     Raises:
         DetectorError: There is none, or it is not clear which is meant.
     """
     if root.is_file():
-        return root, root.stem.removeprefix(_PREFIX)
+        return root, split or root.stem.removeprefix(_PREFIX)
     found = list_splits(root)
     if not found:
         raise DetectorError(

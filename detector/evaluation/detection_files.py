@@ -17,7 +17,7 @@ from detector.evaluation.bounded import read_bounded
 from detector.evaluation.class_names import cleaned, match_names
 from detector.evaluation.found import Found, make_found
 from detector.evaluation.image_names import ImageNames
-from detector.evaluation.json_file import LARGEST_EDGE, four_numbers, identifier, number, read_json
+from detector.evaluation.json_file import LARGEST_EDGE, four_numbers, identifier, number, read_json, whole_number
 from detector.evaluation.remarks import Remarks, shortened
 from detector.evaluation.results import DataSet
 
@@ -68,10 +68,10 @@ class _Table:
         self.areas.append(area)
 
     def stranger(self, image: str) -> None:
-        """A detection of an image that is not in the data."""
+        """A detection of an image that is not in the data, or was left out of it."""
         self.remarks.add(
-            "detection is of an image that is not in the split, not counted",
-            "detections are of images that are not in the split, not counted",
+            "detection is of an image that is not among those measured, not counted",
+            "detections are of images that are not among those measured, not counted",
             image,
         )
 
@@ -162,6 +162,11 @@ def _read_json(path: Path, table: _Table, renames: Mapping[str, str]) -> None:
 def _read_results(entries: list[Any], table: _Table, renames: Mapping[str, str]) -> None:
     """COCO's results: classes by category number, or by a ``label`` where the data has no numbers."""
     by_label = not table.data.category_ids
+    if renames and not by_label:
+        raise DetectorError(
+            f"{shortened(table.path.name)} gives categories by number, so there are no names to map.",
+            "Leave --map out.",
+        )
     known = {number: index for index, number in enumerate(table.data.category_ids)}
     classes: dict[Any, int] = dict(known)
     if by_label:
@@ -187,8 +192,8 @@ def _read_results(entries: list[Any], table: _Table, renames: Mapping[str, str])
             table.add(image, class_id, score, (x, y, x + width, y + height), width * height)
         elif not by_label:
             table.remarks.add(
-                "detection is of a category that the data does not have, not counted",
-                "detections are of categories that the data does not have, not counted",
+                "detection is of a category that is not among those measured, not counted",
+                "detections are of categories that are not among those measured, not counted",
                 str(kind),
             )
 
@@ -207,8 +212,7 @@ def _label(entry: Any) -> str | None:
 
 
 def _category(entry: Any) -> int | None:
-    category = entry.get("category_id") if isinstance(entry, dict) else None
-    return category if isinstance(category, int) and not isinstance(category, bool) else None
+    return whole_number(entry.get("category_id")) if isinstance(entry, dict) else None
 
 
 def _result(entry: Any) -> tuple[str, tuple[float, float, float, float], float] | None:

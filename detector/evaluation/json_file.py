@@ -53,12 +53,16 @@ def four_numbers(value: Any) -> tuple[float, float, float, float] | None:
     return float(a), float(b), float(c), float(d)
 
 
+def whole_number(value: Any) -> int | None:
+    """``value`` as an integer, 3.0 included: tables of numbers are often written as floats; None for anything else."""
+    if type(value) is float and value.is_integer() and abs(value) < 1e15:
+        return int(value)
+    return value if type(value) is int and abs(value) < 10**18 else None
+
+
 def identifier(value: Any) -> str | None:
     """A number or name of an image as text; None for what cannot be one."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-        value = int(value)
-    if isinstance(value, int):
-        return str(value) if abs(value) < 10**18 else None
+    whole = whole_number(value)
+    if whole is not None:
+        return str(whole)
     return printable(value) if isinstance(value, str) and 0 < len(value) <= 500 else None

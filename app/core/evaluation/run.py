@@ -91,7 +91,7 @@ def run_model(
 
 def _where(data: DataSet) -> str:
     if data.kind == "voc":
-        return "They belong into JPEGImages, beside Annotations."
+        return "They belong into JPEGImages beside Annotations, or beside the .xml files."
     return f"They belong into a folder named {data.split or 'images'}, beside the annotations or above them."
 
 
