@@ -57,20 +57,24 @@ class Detection:
     """The training of one network on pictures of one size.
 
     Args:
-        spec: What is trained.
+        spec: What is trained, with the default boxes of this stage.
+        model: What it will be in the end.
         network: Its weights are the first ones; taken over.
         stage: How; ``recipe.steps`` is set.
         material: With what.
         diary: Is told.
     """
 
-    def __init__(self, spec: ModelSpec, network: nn.Module, stage: Stage, material: Material, diary: Diary) -> None:
+    def __init__(
+        self, spec: ModelSpec, model: ModelSpec, network: nn.Module, stage: Stage, material: Material, diary: Diary
+    ) -> None:
         self.spent_s = 0.0
         self.validator = Validator(spec, material.validation, material.device, material.threads, material.bad)
         self._stage = stage
         self._material = material
         self._diary = diary
         self.trainer = Trainer(spec, network, stage.recipe, material.device, bf16=material.bf16)
+        self.trainer.spec = model  # for the checkpoint: there is no model for pictures of 152 pixels
         cost = training_flops(network, stage.side, material.device)
         diary.begin(stage.name, cost, bf16_peak(material.device))
 

@@ -68,13 +68,14 @@ class Run:
         options: What was asked for.
         course: How.
         stop: Ends it after the step under way, saved.
+        diary: Is told.
     """
 
-    def __init__(self, options: Options, course: Course, stop: threading.Event) -> None:
+    def __init__(self, options: Options, course: Course, stop: threading.Event, diary: Diary) -> None:
         self._options = options
         self._course = course
         self._stop = stop
-        self._diary = Diary(options.work / "diary.jsonl")
+        self._diary = diary
         self._spec = new_spec("voc", "ssd300-vgg16", VOC20, course.width)
 
     def go(self) -> int:
@@ -146,7 +147,7 @@ class Run:
         data = load_on_device(material, self._diary) if self._course.on_device else None
         if self._course.minutes:
             stage = self._fitted(spec, network, stage, material, data)
-        detection = Detection(spec, network, stage, material, self._diary)
+        detection = Detection(spec, self._spec, network, stage, material, self._diary)
         source = picture_source(spec, stage, material, data)
         return detection.run(source, self._checkpoint(stage), self._stop, self._options.save_minutes * 60)
 

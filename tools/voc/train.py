@@ -17,6 +17,7 @@ import torch
 
 from detector.errors import DetectorError
 from tools.voc.courses import COURSES
+from tools.voc.diary import Diary
 from tools.voc.run import Options, Run, device_name
 
 
@@ -34,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         device = device_name(given.device)
         options = Options(given.tars, given.work, given.out, device, given.threads, given.save_minutes)
-        return Run(options, COURSES[given.course or device], stop).go()
+        return Run(options, COURSES[given.course or device], stop, Diary(given.work / "diary.jsonl")).go()
     except DetectorError as error:
         print(error.message, error.hint, file=sys.stderr)
         return 1
