@@ -21,7 +21,7 @@ from app.core import known_files, paths
 from app.core.downloads import fetch_model
 from app.core.errors import AppError
 from app.core.model_cards import model_cards
-from app.core.models import download_model, user_shelf
+from app.core.models import user_shelf
 from app.core.settings import NetworkSettings, Settings
 from app.core.settings_store import save_settings
 from detector.download import DownloadProgress, DownloadStoppedError
@@ -96,14 +96,14 @@ def test_bytes_that_change_later_are_noticed_where_no_hash_was_published(
 ) -> None:
     sha256 = publish(monkeypatch, server, 0)
     url = f"{server.address}/raw/{FILE}"
-    download_model(NAME)
+    fetch_model(NAME)
     assert known_files.recall(url) == sha256
     user_shelf().remove(NAME)
     assert fetch_model(NAME).file.verified == "remembered"
     user_shelf().remove(NAME)
     server.content = server.content[:-1] + b"?"
     with pytest.raises(DetectorError) as caught:
-        download_model(NAME)
+        fetch_model(NAME)
     assert "first fetched here" in caught.value.message
     assert str(known_files.known_files()) in caught.value.hint
     assert left_over() == [".downloads"]
@@ -157,7 +157,7 @@ def test_a_disk_that_fills_up_at_the_last_step_leaves_no_half_of_a_model(
     publish(monkeypatch, server)
     monkeypatch.setattr("app.core.downloads.describe_anew", full)
     with pytest.raises(DetectorError, match="Cannot write"):
-        download_model(NAME)
+        fetch_model(NAME)
     assert left_over() == []
     assert known_files.recall(f"{server.address}/raw/{FILE}") == ""
 
@@ -200,13 +200,13 @@ def test_what_cannot_be_imported_is_kept_only_where_it_is_the_published_file(
     for digits, left in ((0, []), (8, kept)):
         publish(monkeypatch, server, digits)
         with pytest.raises(DetectorError):
-            download_model(NAME)
+            fetch_model(NAME)
         assert left_over() == left
         assert known_files.recall(url) == ""
     sha256 = publish(monkeypatch, server, 0)
     known_files.remember(url, sha256)
     with pytest.raises(DetectorError):
-        download_model(NAME)
+        fetch_model(NAME)
     assert left_over() == kept, "the file is the one of the first time"
 
 
@@ -224,7 +224,7 @@ def test_a_stop_after_the_last_byte_leaves_the_file_for_the_next_time(
         fetch_model(NAME, on_progress=stop_at_the_end, stop=stop)
     assert left_over() == [".downloads", f".downloads/{FILE}"]
     server.requests.clear()
-    assert download_model(NAME).path is not None
+    assert fetch_model(NAME).entry.path is not None
     assert server.requests == []
 
 
@@ -239,11 +239,11 @@ def test_where_an_unpublished_hash_came_from_stays_with_the_model(
 
 def test_a_name_that_is_unknown_or_taken_fetches_nothing(server: FileServer, monkeypatch: pytest.MonkeyPatch) -> None:
     publish(monkeypatch, server)
-    download_model(NAME)
+    fetch_model(NAME)
     server.requests.clear()
     for name, said in ((NAME, "already"), ("demo", "published"), ("nonsense", "published")):
         with pytest.raises(AppError, match=said):
-            download_model(name)
+            fetch_model(name)
     assert server.requests == []
 
 
@@ -251,7 +251,7 @@ def test_proxy_and_mirror_are_those_of_the_settings(server: FileServer, monkeypa
     publish(monkeypatch, server)
     network = NetworkSettings(mirror=f"{server.address}/mirrored")
     save_settings(paths.settings_file(), replace(Settings(), network=network))
-    download_model(NAME)
+    fetch_model(NAME)
     assert [path for path, _ in server.requests] == [f"/mirrored/{FILE}"]
     user_shelf().remove(NAME)
     with pytest.raises(DetectorError, match=r"The proxy nowhere\.invalid is not found"):
@@ -398,7 +398,7 @@ def test_listing_describing_importing_checking_and_detecting_open_no_connection(
             assert run(capsys, "detect", photos[0], "--model", "fake")[0] == 0
         assert _watching == []
         assert server.requests == []
-        download_model(NAME)
+        fetch_model(NAME)
         assert "socket.connect" in _watching, "what goes out is noticed"
     finally:
         _on.clear()

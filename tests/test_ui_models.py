@@ -465,6 +465,7 @@ def test_a_download_shows_how_far_it_is_and_ends_on_the_shelf(
     fetch.go.set()
     table.qtbot.waitUntil(lambda: dialog.cards[FETCHED].status == "imported")
     assert dialog.banner.kind == "success"
+    assert dialog.banner.words[1].endswith("which nobody published."), "an unverified file is not called checked"
     assert not details.progress.isVisible()
     assert details.use.isVisible()
     dialog.banner.findChildren(QPushButton)[0].click()
@@ -495,6 +496,7 @@ def test_a_download_that_fails_half_way_says_why_and_goes_on(dialog: ModelsDialo
 def test_cancel(dialog: ModelsDialog, table: Desk, tmp_path: Path) -> None:
     fetch = _start_download(table, dialog)
     fetch.report(FakeProgress(1_000_000, None, 0.0))
+    fetch.kept = "1.0 MB are kept; the next download goes on from there."
     dialog.details.progress.button.click()
     _leave_a_part(tmp_path)
     assert fetch.stop.is_set()
@@ -502,11 +504,13 @@ def test_cancel(dialog: ModelsDialog, table: Desk, tmp_path: Path) -> None:
     assert not dialog.details.progress.button.isEnabled()
     table.qtbot.waitUntil(lambda: not table.downloads.running)
     assert dialog.banner.kind == "info"
-    assert "goes on from there" in dialog.banner.words[1]
+    assert dialog.banner.words[1] == fetch.kept
     table.qtbot.waitUntil(lambda: dialog.details.download.text().startswith("Resume"))
     other = _start_download(table, dialog)
     dialog.list.views[FETCHED].download.button.click()
     assert other.stop.is_set(), "the card's own button does the same"
+    table.qtbot.waitUntil(lambda: not table.downloads.running)
+    assert dialog.banner.words[1] == "", "nothing is said to be kept where nothing is"
 
 
 def test_closing_the_dialog_stops_what_is_fetched(dialog: ModelsDialog, table: Desk) -> None:

@@ -9,9 +9,6 @@ from app.core.settings import ModelSettings
 from detector.shelf import Shelf, ShelfEntry, bundled_dir
 
 if TYPE_CHECKING:
-    import threading
-
-    from detector.download import OnProgress
     from detector.runtime.base import Detector
 
 
@@ -34,12 +31,3 @@ def open_entry(entry: ShelfEntry, device: str = "auto", precision: str = "auto")
     from detector.runtime.open import open_detector
 
     return open_detector(entry, device, precision, cache_dir=paths.converted_dir())
-
-
-def download_model(
-    name: str, *, on_progress: OnProgress | None = None, stop: threading.Event | None = None
-) -> ShelfEntry:
-    """Fetch a known model's weights and put it on the shelf; see ``app.core.downloads.fetch_model``."""
-    from app.core.downloads import fetch_model
-
-    return fetch_model(name, on_progress=on_progress, stop=stop).entry

@@ -29,8 +29,9 @@ class Progress(Protocol):
     def bytes_per_s(self) -> float: ...
 
 
-Fetch = Callable[[str, Callable[[Progress], None], threading.Event], object]
-"""Fetches a model by name and puts it on the shelf; called on a worker, ends soon after the event is set."""
+Fetch = Callable[[str, Callable[[Progress], None], threading.Event], str]
+"""Fetches a model by name, puts it on the shelf and says what its file was compared with; called on a worker, ends soon
+after the event is set."""
 
 
 @dataclass
@@ -44,10 +45,12 @@ class DownloadRunner(QObject):
 
     changed = Signal(str)
     """A download of that model started, is further, or ended."""
-    finished = Signal(str)
+    finished = Signal(str, str)
+    """Name, and what its file was compared with."""
     failed = Signal(str, str, str)
     """Name, message, hint."""
-    cancelled = Signal(str)
+    cancelled = Signal(str, str)
+    """Name, and what is kept of it; may be empty."""
 
     def __init__(self, background: Background, fetch: Fetch) -> None:
         super().__init__()
@@ -66,19 +69,18 @@ class DownloadRunner(QObject):
             download.latest = progress
             self._wake.post()
 
-        def work() -> bool:
+        def work() -> tuple[bool, str]:
             try:
-                self._fetch(name, report, download.stop)
-            except ExplainedError:
+                return True, self._fetch(name, report, download.stop)
+            except ExplainedError as error:
                 if download.stop.is_set():
-                    return False  # the user's wish, no failure
+                    return False, error.hint  # the user's wish, no failure
                 raise
-            return True
 
         self._background.run(
             f"download-{name}",
             work,
-            lambda whole: self._ended(name, whole),
+            lambda ended: self._ended(name, *ended),
             lambda message, hint: self._failed(name, message, hint),
         )
         self.changed.emit(name)
@@ -121,12 +123,12 @@ class DownloadRunner(QObject):
         for name in tuple(self._running):
             self.changed.emit(name)
 
-    def _ended(self, name: str, whole: bool) -> None:
+    def _ended(self, name: str, whole: bool, words: str) -> None:
         self._forget(name)
         if whole:
-            self.finished.emit(name)
+            self.finished.emit(name, words)
         else:
-            self.cancelled.emit(name)
+            self.cancelled.emit(name, words)
 
     def _failed(self, name: str, message: str, hint: str) -> None:
         self._forget(name)

@@ -59,11 +59,11 @@ def _open_source(uri: str, options: SourceOptions) -> Source:
     return open_source(uri, options)
 
 
-def fetch_model(name: str, on_progress: Callable[[Progress], None], stop: threading.Event) -> object:
-    """Fetches a model and puts it on the shelf (a worker)."""
-    from app.core.models import download_model
+def fetch_model(name: str, on_progress: Callable[[Progress], None], stop: threading.Event) -> str:
+    """Fetches a model and puts it on the shelf (a worker); says what its file was compared with."""
+    from app.core import downloads
 
-    return download_model(name, on_progress=on_progress, stop=stop)
+    return downloads.fetch_model(name, on_progress=on_progress, stop=stop).notes[0]
 
 
 def build_window(application: QApplication, settings: Settings, path: Path | None) -> MainWindow:

@@ -147,12 +147,12 @@ class ModelVerbs(QObject):
         if name in self._checks:  # else it was renamed or removed meanwhile
             self._show_check(name, words)
 
-    def _welcome(self, name: str, words: str) -> None:
+    def _welcome(self, name: str, words: str, more: str = "") -> None:
         def use() -> None:
             self._dialog.settings.set("model", "name", name)
 
         self._dialog.show_model(name)
-        self._dialog.banner.tell("success", words, topic=name, action=("Use it now", use))
+        self._dialog.banner.tell("success", words, more, topic=name, action=("Use it now", use))
 
     def _running(self) -> set[str]:
         """Models whose files may be held open: the one that runs, and the one being loaded."""
@@ -181,9 +181,9 @@ class ModelVerbs(QObject):
         if name:
             self._remove_now(name)
 
-    def _downloaded(self, name: str) -> None:
+    def _downloaded(self, name: str, checked: str) -> None:
         self._dialog.shelf.refresh_models()
-        self._welcome(name, f"{name} is here, checked and ready.")
+        self._welcome(name, f"{name} is here and ready.", checked)
 
     def _download_failed(self, name: str, message: str, hint: str) -> None:
         def again() -> None:
@@ -192,8 +192,7 @@ class ModelVerbs(QObject):
         self._dialog.shelf.refresh_models()
         self._dialog.banner.tell("error", message, hint, topic=name, action=("Try again", again))
 
-    def _download_cancelled(self, name: str) -> None:
-        kept = "What came so far is kept; the next download goes on from there."
+    def _download_cancelled(self, name: str, kept: str) -> None:
         self._dialog.shelf.refresh_models()
         self._dialog.banner.tell("info", f"The download of {name} was cancelled.", kept, topic=name)
 

@@ -189,17 +189,18 @@ class FakeFetch:
     stop: threading.Event
     go: threading.Event = field(default_factory=threading.Event)
     error: Exception | None = None
+    kept: str = ""
     arrive: Callable[[], object] = lambda: None
     """What puts the model on the shelf."""
 
-    def run(self) -> object:
+    def run(self) -> str:
         while not self.go.wait(0.01):
             if self.stop.is_set():
-                raise AppError("The download was stopped.")
+                raise AppError("The download was stopped.", self.kept)
         if self.error is not None:
             raise self.error
         self.arrive()
-        return None
+        return "net.pth: SHA-256 abc, which nobody published."
 
 
 def application() -> QApplication:
@@ -261,7 +262,7 @@ class Desk:
         self.sessions.append(FakeSession(ready, event))
         return self.sessions[-1]
 
-    def _fetch(self, name: str, report: Callable[[Progress], None], stop: threading.Event) -> object:
+    def _fetch(self, name: str, report: Callable[[Progress], None], stop: threading.Event) -> str:
         self.fetches.append(FakeFetch(name, report, stop))
         return self.fetches[-1].run()
 
