@@ -14,7 +14,7 @@ import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QPushButton
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
 import detector.importers
@@ -444,6 +444,14 @@ def test_a_model_proves_itself(dialog: ModelsDialog, table: Desk, monkeypatch: p
     assert row.words == expected, "kept while the dialog lives"
     dialog.details.check.click()
     table.qtbot.waitUntil(lambda: row.words == "Keeps no answers to compare with.")
+
+
+def test_words_from_files_and_servers_are_no_markup(dialog: ModelsDialog) -> None:
+    dialog.banner.tell("error", "<b>x</b>.pth is broken.", "<i>host</i> says so.")
+    labels = [label for label in dialog.banner.findChildren(QLabel) if "<" in label.text()]
+    assert len(labels) == 2
+    for label in (*labels, dialog.details.about):
+        assert label.textFormat() is Qt.TextFormat.PlainText
 
 
 # -- download -------------------------------------------------------------------------------------------------------

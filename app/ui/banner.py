@@ -31,6 +31,7 @@ class Banner(QFrame):
         self._message = QLabel()
         self._hint = QLabel()
         for label in (self._message, self._hint):
+            label.setTextFormat(Qt.TextFormat.PlainText)  # names of files and hosts are not to become markup
             label.setWordWrap(True)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)

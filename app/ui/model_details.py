@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from app.core.model_cards import ModelCard
@@ -39,6 +39,7 @@ class ModelDetails(QScrollArea):
         self.name.setObjectName("title")
         self.chips = Chips()
         self.about = QLabel()
+        self.about.setTextFormat(Qt.TextFormat.PlainText)  # a model file brings its own title
         self.about.setWordWrap(True)
         self.check = self._button("Check this model", "check")
         self.check.setToolTip("Run it on a fixed picture; it must answer as it did when it was put on the shelf")
