@@ -7,8 +7,12 @@ an optional ``max_size`` for each, and aspect ratios. Source: SSD paper, arXiv 1
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Literal
+
+LOG_SIZE_LIMIT = math.log(1000 / 16)
+"""Bound of the decoded log size of a box in torchvision and mmdetection; Caffe and what follows it have none."""
 
 Clamp = Literal["none", "size", "all", "corners"]
 """What a checkpoint's authors clamped to [0, 1]: nothing (Caffe, mmdetection); in centre form width and height only

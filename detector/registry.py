@@ -10,10 +10,10 @@ weights alone; what is stated is the licence of the project that gives them out,
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 from detector.config import (
+    LOG_SIZE_LIMIT,
     MOBILENET320,
     SSD300_COCO_CLAMPED,
     SSD300_TORCHVISION,
@@ -31,9 +31,6 @@ _TORCHVISION = "https://download.pytorch.org/models/"
 _LUFFICC = "https://github.com/lufficc/SSD/releases/download/1.2/"
 _AMDEGROOT = "https://s3.amazonaws.com/amdegroot-models/"
 _ULTRAFACE = "https://github.com/Linzaer/Ultra-Light-Fast-Generic-Face-Detector-1MB/raw/master/models/pretrained/"
-
-# torchvision bounds the decoded size of a box and clips boxes to the image before suppression; Caffe does neither.
-_TORCHVISION_LOG_SIZE = math.log(1000 / 16)
 
 _VGG_INPUT_300 = InputSpec(height=300, width=300)
 # Its mean is stated on the 0..1 scale, in five digits.
@@ -100,7 +97,7 @@ MODELS: dict[str, ModelSpec] = {
             labels=COCO80,
             input=_TORCHVISION_INPUT_300,
             config=SSD300_TORCHVISION,
-            postprocess=PostprocessSpec(clip=True, max_log_size=_TORCHVISION_LOG_SIZE),
+            postprocess=PostprocessSpec(clip=True, max_log_size=LOG_SIZE_LIMIT),
             title="80 everyday objects, SSD300 VGG-16",
             licence=_TORCHVISION_LICENCE,
             provenance="torchvision SSD300_VGG16_Weights.COCO_V1; the ten unused COCO ids dropped",
@@ -172,7 +169,7 @@ MODELS: dict[str, ModelSpec] = {
                 top_k=300,
                 max_detections=300,
                 clip=True,
-                max_log_size=_TORCHVISION_LOG_SIZE,
+                max_log_size=LOG_SIZE_LIMIT,
             ),
             title="80 everyday objects, SSDLite320 MobileNetV3, fast",
             licence=_TORCHVISION_LICENCE,

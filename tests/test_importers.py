@@ -7,6 +7,7 @@ import pickle
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,13 @@ import pytest
 import torch
 
 import detector.importers.first_bytes as first_bytes
-import detector.importers.ultraface as ultraface_module
 from detector.errors import DetectorError
 from detector.importers import import_model
 from detector.importers.detect import detect_layout
 from detector.importers.layouts import LAYOUTS as LAYOUT_TABLE
 from detector.importers.layouts import Layout
 from detector.importers.read import read_checkpoint
+from detector.registry import MODELS
 from detector.weights import load_spec, load_state
 from tests.support.tiny_models import random_spec, random_state, save_checkpoint
 
@@ -160,12 +161,16 @@ def test_files_of_the_first_years_are_read(tmp_path: Path) -> None:
 def test_the_published_large_files_are_told_by_their_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save_checkpoint(tmp_path / "x.pth")
     digest = hashlib.sha256((tmp_path / "x.pth").read_bytes()).hexdigest()
-    monkeypatch.setattr(ultraface_module, "_PUBLISHED_640", (digest[:8],))
+    known = MODELS["ultraface-slim-640"]
+    assert known.weights is not None
+    published = replace(known, weights=replace(known.weights, sha256=digest[:8]))
+    monkeypatch.setitem(MODELS, known.name, published)
     spec = load_spec(import_model(tmp_path / "x.pth", "faces", tmp_path / "out").path)
     assert (spec.input.height, spec.input.width) == (480, 640)
     assert spec.config is not None
     assert spec.config.num_boxes == 17640
     assert "640 x 480" in spec.title
+    assert (spec.accuracy, spec.licence, spec.weights) == (known.accuracy, known.licence, published.weights)
 
 
 def _code_zip(path: Path) -> None:

@@ -9,7 +9,8 @@ from detector.importers.base import Imported, Overrides, SourceFile
 from detector.importers.conventions import as_published, choose_channels, choose_labels, choose_priors
 from detector.importers.vgg import CLAMPED_CONFIGS, Naming, measure, numbered, pick_classes, take
 from detector.labels import COCO80
-from detector.spec import InputSpec, ModelSpec, PostprocessSpec
+from detector.registry import MODELS
+from detector.spec import InputSpec, ModelSpec
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,7 +22,7 @@ NAMING = Naming(
     conf=numbered("conf.{}"),
     norm={"l2norm.scale": "L2Norm.weight"},
 )
-_RULE = PostprocessSpec(top_k=200, max_detections=200)
+_RULE = MODELS["ssd300-vgg16-voc-amdegroot"].postprocess
 _COCO_OUTPUTS = 201  # what the authors' COCO configuration asks for; only the first 81 are ever trained
 
 

@@ -6,7 +6,6 @@ itself; files written by converters may hold weights only, and the published num
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -25,9 +24,9 @@ from detector.importers.conventions import (
     network_shapes,
     renamed,
 )
-from detector.importers.folding import class_outputs
-from detector.importers.mobilenet_ssd_caffe import map_layers
-from detector.importers.vgg import CAFFE_CONFIGS
+from detector.importers.folding import BATCH_NORM_EPS, class_outputs
+from detector.importers.mobilenet_ssd_caffe import MOBILENET_SOURCES, map_layers
+from detector.importers.vgg import CAFFE_CONFIGS, width_of
 from detector.spec import InputSpec, ModelSpec
 
 if TYPE_CHECKING:
@@ -36,10 +35,7 @@ if TYPE_CHECKING:
 _NORM = "conv4_3_norm"
 _VGG_SOURCES = (_NORM, "fc7", "conv6_2", "conv7_2", "conv8_2", "conv9_2")
 _SSD512_SOURCES = (*_VGG_SOURCES, "conv10_2")
-_MOBILENET_SOURCES = ("conv11", "conv13", "conv14_2", "conv15_2", "conv16_2", "conv17_2")
 _MEAN_BGR = (104.0, 117.0, 123.0)
-_FC_CHANNELS = 1024
-_BATCH_NORM_EPSILON = 1e-5
 
 
 def import_caffemodel(path: Path, source: SourceFile, overrides: Overrides) -> Imported:
@@ -58,7 +54,7 @@ def import_caffemodel(path: Path, source: SourceFile, overrides: Overrides) -> I
     net = read_caffemodel(path)
     if f"{_NORM}_mbox_loc" in net.layers:
         imported, title = _import_vgg(net, source, overrides), "Caffe SSD on VGG-16"
-    elif f"{_MOBILENET_SOURCES[0]}_mbox_loc" in net.layers:
+    elif f"{MOBILENET_SOURCES[0]}_mbox_loc" in net.layers:
         imported, title = _import_mobilenet(net, source, overrides), "Caffe MobileNet-SSD"
     else:
         _refuse(net, source)
@@ -77,13 +73,14 @@ def _import_vgg(net: CaffeNet, source: SourceFile, overrides: Overrides) -> Impo
     classes = class_outputs(state, f"{_NORM}_mbox_conf", first_level, source) - 1
     usual = InputSpec(height=side, width=side, channels="bgr", mean=_MEAN_BGR)
     labels = choose_labels(classes, overrides, notes)
+    fc7 = state.get("fc7.bias")
     spec = ModelSpec(
         name=f"ssd{side}-caffe",
         architecture="ssd-vgg16",
         labels=labels,
         input=_as_prepared(choose_channels(usual, overrides, notes), net, notes),
         config=_choose_boxes(told, side, classes, overrides, notes),
-        width=_width(state, source, notes),
+        width=1.0 if fc7 is None else width_of(fc7.numel(), source, notes),
         title=f"SSD{side} VGG-16, {classes} classes",
         provenance="weiliu89/caffe, Caffe",
     )
@@ -105,17 +102,6 @@ def _vgg_state(net: CaffeNet, source: SourceFile) -> dict[str, Tensor]:
     return state
 
 
-def _width(state: Mapping[str, Tensor], source: SourceFile, notes: list[str]) -> float:
-    """Channel multiplier: somebody may have trained a narrower network under the same names."""
-    bias = state.get("fc7.bias")
-    width = 1.0 if bias is None else bias.numel() / _FC_CHANNELS
-    if not 0.01 <= width <= 4:
-        raise DetectorError(f"{source.name} has {width * _FC_CHANNELS:.0f} channels in fc7 instead of {_FC_CHANNELS}.")
-    if width != 1:
-        notes.append(f"Its layers are {width:.3g} times as wide as those of the published network.")
-    return width
-
-
 def _vgg_names(sources: tuple[str, ...]) -> dict[str, str]:
     """Caffe's name of each of our tensors. Caffe counts on after fc7: its conv6_1 is the paper's conv8_1."""
     convolutions = [
@@ -131,12 +117,12 @@ def _vgg_names(sources: tuple[str, ...]) -> dict[str, str]:
 
 def _import_mobilenet(net: CaffeNet, source: SourceFile, overrides: Overrides) -> Imported:
     _check_network(net, MOBILENET300_CAFFE.image_size[0], source)
-    odd = [name for name, layer in net.layers.items() if abs(layer.epsilon - _BATCH_NORM_EPSILON) > 1e-9]
+    odd = [name for name, layer in net.layers.items() if abs(layer.epsilon - BATCH_NORM_EPS) > 1e-9]
     if odd:
         raise DetectorError(f"{source.name}: layer {odd[0][:60]!r} normalises with another epsilon than Caffe's 1e-5.")
     imported = map_layers(_tensors(net), source, overrides)
     notes = list(imported.notes)
-    told = _told_boxes(net, _MOBILENET_SOURCES, MOBILENET300_CAFFE, source)
+    told = _told_boxes(net, MOBILENET_SOURCES, MOBILENET300_CAFFE, source)
     if told is not None and told.boxes_per_cell != MOBILENET300_CAFFE.boxes_per_cell:
         raise DetectorError(f"{source.name}: its default boxes do not fit its predictors.", "The file is inconsistent.")
     if told is not None and told != MOBILENET300_CAFFE:

@@ -5,7 +5,6 @@ A note says what was recognised or assumed and, where the user may know better, 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -19,9 +18,6 @@ from detector.spec_json import MAX_LABELS
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-LOG_SIZE_LIMIT = math.log(1000 / 16)
-"""Bound of the decoded log size in torchvision and mmdetection."""
 
 _SHOWN_KEYS = 10
 

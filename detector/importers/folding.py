@@ -17,7 +17,9 @@ from detector.importers.base import SourceFile
 from detector.importers.conventions import network_shapes, refuse_faults
 from detector.spec import ModelSpec
 
-_EPS = 1e-5  # PyTorch's and Caffe's default, which every layout read here was trained with
+BATCH_NORM_EPS = 1e-5
+"""PyTorch's and Caffe's default, which every layout read here was trained with."""
+
 _NORM = ("weight", "bias", "running_mean", "running_var")
 
 
@@ -115,7 +117,7 @@ def folded(
     Returns:
         Weight Float32[O, I, k, k] and bias Float32[O].
     """
-    factor = gamma.double() / (variance.double() + _EPS).sqrt()
+    factor = gamma.double() / (variance.double() + BATCH_NORM_EPS).sqrt()
     shift = (bias.double() - mean.double()) * factor + beta.double()
     return (weight.double() * factor[:, None, None, None]).float(), shift.float()
 

@@ -15,7 +15,8 @@ from detector.importers.base import Imported, Overrides, SourceFile
 from detector.importers.conventions import as_published, choose_channels, choose_labels, refuse_priors
 from detector.importers.folding import FoldingReader, class_outputs
 from detector.importers.mobilenet_v2_names import inverted_residuals
-from detector.spec import InputSpec, ModelSpec, PostprocessSpec
+from detector.registry import MODELS
+from detector.spec import InputSpec, ModelSpec
 
 _HEADS = (("loc", "box_head.predictor.reg_headers"), ("conf", "box_head.predictor.cls_headers"))
 
@@ -32,7 +33,7 @@ def import_lufficc_mobilenet(state: Mapping[str, Tensor], source: SourceFile, ov
         labels=choose_labels(classes - 1, overrides, notes),
         input=choose_channels(InputSpec(height=320, width=320), overrides, notes),
         config=MOBILENET320,
-        postprocess=PostprocessSpec(top_k=10_000, max_detections=100),  # as lufficc_vgg: no limit of its own
+        postprocess=MODELS["ssdlite320-mobilenetv2-voc"].postprocess,
         title=f"SSDLite320 MobileNetV2, {classes - 1} classes",
         provenance="lufficc/SSD, MobileNetV2-SSD320",
     )

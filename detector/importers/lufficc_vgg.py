@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from detector.importers.base import Imported, Overrides, SourceFile
 from detector.importers.conventions import as_published, choose_channels, choose_labels, choose_priors
 from detector.importers.vgg import CLAMPED_CONFIGS, Naming, measure, numbered, take
-from detector.spec import InputSpec, ModelSpec, PostprocessSpec
+from detector.registry import MODELS
+from detector.spec import InputSpec, ModelSpec
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,8 +21,7 @@ NAMING = Naming(
     conf=numbered("box_head.predictor.cls_headers.{}"),
     norm={"l2norm.scale": "backbone.l2_norm.weight"},
 )
-# Its suppression takes every box of a class, however many; more than this never score above the floor.
-_RULE = PostprocessSpec(top_k=10_000, max_detections=100)
+_RULE = MODELS["ssd300-vgg16-voc"].postprocess
 
 
 def import_lufficc_vgg(state: Mapping[str, Tensor], source: SourceFile, overrides: Overrides) -> Imported:

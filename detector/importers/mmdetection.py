@@ -9,14 +9,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from detector.config import LOG_SIZE_LIMIT
 from detector.importers.base import Imported, Overrides, SourceFile
-from detector.importers.conventions import (
-    LOG_SIZE_LIMIT,
-    as_published,
-    choose_channels,
-    choose_labels,
-    choose_priors,
-)
+from detector.importers.conventions import as_published, choose_channels, choose_labels, choose_priors
 from detector.importers.vgg import CAFFE_CONFIGS, Naming, measure, numbered, pick_classes, take
 from detector.spec import InputSpec, ModelSpec, PostprocessSpec
 

@@ -25,7 +25,7 @@ _INPUT = InputSpec(
 )
 # The authors' test keeps 100; the 0.3 of the deploy file is a threshold for showing.
 _RULE = PostprocessSpec(top_k=100, max_detections=100)
-_SOURCES = ("conv11", "conv13", "conv14_2", "conv15_2", "conv16_2", "conv17_2")
+MOBILENET_SOURCES = ("conv11", "conv13", "conv14_2", "conv15_2", "conv16_2", "conv17_2")
 _NORM, _SCALE, _MERGED = "/bn", "/scale", "/norm"
 
 
@@ -44,7 +44,7 @@ def map_layers(layers: Mapping[str, Sequence[Tensor]], source: SourceFile, overr
     notes: list[str] = []
     state = _as_state(layers, source)
     boxes = MOBILENET300_CAFFE.boxes_per_cell
-    classes = class_outputs(state, f"{_SOURCES[0]}_mbox_conf", boxes[0], source)
+    classes = class_outputs(state, f"{MOBILENET_SOURCES[0]}_mbox_conf", boxes[0], source)
     spec = ModelSpec(
         name="mobilenet-ssd",
         architecture="ssd-mobilenetv1-pointwise",
@@ -68,9 +68,9 @@ def _names() -> dict[str, str]:
     names = {"stem": "conv0"}
     for i in range(len(LAYERS)):
         names |= {f"blocks.{i}.depthwise": f"conv{i + 1}/dw", f"blocks.{i}.pointwise": f"conv{i + 1}"}
-    for i in range(len(_SOURCES) - 2):
+    for i in range(len(MOBILENET_SOURCES) - 2):
         names |= {f"extras.{i}.squeeze": f"conv{14 + i}_1", f"extras.{i}.widen": f"conv{14 + i}_2"}
-    for i, layer in enumerate(_SOURCES):
+    for i, layer in enumerate(MOBILENET_SOURCES):
         names |= {f"loc.{i}": f"{layer}_mbox_loc", f"conf.{i}": f"{layer}_mbox_conf"}
     return names
 

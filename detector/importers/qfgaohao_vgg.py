@@ -1,18 +1,18 @@
-"""qfgaohao/pytorch-ssd ``vgg16-ssd`` (also jetson-inference): SSD300 with a batch norm where the paper has L2Norm."""
+"""qfgaohao/pytorch-ssd ``vgg16-ssd`` (also jetson-inference): SSD300, batch norm for L2Norm. Needs torch."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
 
 from detector.errors import DetectorError
 from detector.importers.base import Imported, Overrides, SourceFile
 from detector.importers.conventions import as_published, choose_channels, choose_labels, refuse_priors
+from detector.importers.folding import folded
 from detector.importers.vgg import CLAMPED_CONFIGS, Naming, measure, numbered, take
 from detector.spec import InputSpec, ModelSpec, PostprocessSpec
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 _NORM = "source_layer_add_ons.0"
 _SCALE, _SHIFT = "l2norm.scale", "l2norm.shift"
@@ -24,7 +24,6 @@ NAMING = Naming(
     norm={_SCALE: f"{_NORM}.weight", _SHIFT: f"{_NORM}.bias"},
 )
 _RULE = PostprocessSpec(top_k=200, max_detections=200)
-_EPS = 1e-5
 
 
 def import_qfgaohao_vgg(state: Mapping[str, Tensor], source: SourceFile, overrides: Overrides) -> Imported:
@@ -58,14 +57,15 @@ def _split(state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Te
 
 
 def _affine(tensors: Mapping[str, Tensor], statistics: Mapping[str, Tensor], source: SourceFile) -> dict[str, Tensor]:
-    """The batch norm as a scale and a shift: (x - mean) / sqrt(var + eps) * weight + bias."""
-    weight, bias = tensors[_SCALE].double(), tensors[_SHIFT].double()
+    """The batch norm as a scale and a shift: what it would merge into if a convolution that does nothing were there."""
+    weight, bias = tensors[_SCALE], tensors[_SHIFT]
     for part in ("running_mean", "running_var"):
         found = list(statistics[part].shape) if part in statistics else "missing"
         if found != list(weight.shape):
             raise DetectorError(f"{source.name} does not fit its layout: {_NORM}.{part} is {found}.")
-    variance = statistics["running_var"].double()
+    mean, variance = statistics["running_mean"], statistics["running_var"]
     if bool((variance < 0).any()):
         raise DetectorError(f"{source.name}: {_NORM}.running_var has negative numbers; the weights are damaged.")
-    scale = weight / (variance + _EPS).sqrt()
-    return {_SCALE: scale.float(), _SHIFT: (bias - statistics["running_mean"].double() * scale).float()}
+    nothing = torch.ones(len(weight), 1, 1, 1)
+    scale, shift = folded(nothing, torch.zeros(len(weight)), weight, bias, mean, variance)
+    return {_SCALE: scale.flatten(), _SHIFT: shift}

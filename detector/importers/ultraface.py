@@ -6,44 +6,43 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from detector.config import ultraface_config
 from detector.errors import DetectorError
 from detector.importers.base import Imported, Overrides, SourceFile
-from detector.importers.conventions import choose_channels, refuse_priors
+from detector.importers.conventions import as_published, choose_channels, refuse_priors
 from detector.registry import MODELS
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-# Both input sizes have the same tensors; the published 640 files are told by their hash alone.
-_PUBLISHED_640 = ("bf34512b", "02ca7780")
-
 
 def import_rfb(state: Mapping[str, Tensor], source: SourceFile, overrides: Overrides) -> Imported:
     """An ``Importer`` for the RFB variant."""
-    return _import(state, "ultraface-rfb-320", source, overrides)
+    return _import(state, "rfb", source, overrides)
 
 
 def import_slim(state: Mapping[str, Tensor], source: SourceFile, overrides: Overrides) -> Imported:
     """An ``Importer`` for the slim variant."""
-    return _import(state, "ultraface-slim-320", source, overrides)
+    return _import(state, "slim", source, overrides)
 
 
-def _import(state: Mapping[str, Tensor], name: str, source: SourceFile, overrides: Overrides) -> Imported:
+def _import(state: Mapping[str, Tensor], variant: str, source: SourceFile, overrides: Overrides) -> Imported:
     refuse_priors(overrides, "UltraFace")
-    published = MODELS[name]
     rows = state["classification_headers.3.weight"].shape[0] if "classification_headers.3.weight" in state else 0
     if rows != 6:  # 3 boxes per cell x (background, face)
         raise DetectorError(f"This UltraFace file has {rows} class outputs per cell instead of 6.")
-    spec = replace(published, provenance=f"{published.provenance}; SHA-256 {source.sha256}")
-    if source.sha256.startswith(_PUBLISHED_640):
-        spec = replace(
-            spec,
-            input=replace(spec.input, height=480, width=640),
-            config=ultraface_config(480, 640),
-            title=spec.title.replace("320 x 240", "640 x 480"),
-        )
-    if published.weights is None or source.sha256 != published.weights.sha256:
-        spec = replace(spec, accuracy={}, weights=None)  # measured on the published file only
-    notes: list[str] = []
-    return Imported(replace(spec, input=choose_channels(spec.input, overrides, notes)), dict(state), tuple(notes))
+    # Both input sizes have the same tensors; the published files of the larger one are told by their hash alone.
+    large = MODELS[f"ultraface-{variant}-640"]
+    assert large.weights is not None
+    known = large if source.sha256.startswith(large.weights.sha256) else MODELS[f"ultraface-{variant}-320"]
+    notes = (
+        [] if known is large else ["Input: 320 x 240 pixels, as the smaller published ones; the file does not tell."]
+    )
+    spec = replace(
+        known,
+        input=choose_channels(known.input, overrides, notes),
+        licence="",
+        provenance="Weights of Ultra-Light-Fast-Generic-Face-Detector-1MB",
+        accuracy={},
+        weights=None,
+    )
+    return Imported(as_published(spec, source), dict(state), tuple(notes))

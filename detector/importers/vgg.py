@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from detector.config import (
     SSD300_COCO,
+    SSD300_COCO_CLAMPED,
     SSD300_VOC,
+    SSD300_VOC_CLAMPED,
     SSD512_COCO,
     SSD512_COCO_FRACTIONAL,
     SSD512_VOC,
@@ -43,8 +45,8 @@ CAFFE_CONFIGS: dict[tuple[int, Priors], SSDConfig] = {
 """By input side and data set: whole pixels, nothing clamped."""
 
 CLAMPED_CONFIGS: dict[tuple[int, Priors], SSDConfig] = {
-    (300, "voc"): replace(SSD300_VOC, clamp="all"),
-    (300, "coco"): replace(SSD300_COCO, clamp="all"),
+    (300, "voc"): SSD300_VOC_CLAMPED,
+    (300, "coco"): SSD300_COCO_CLAMPED,
     (512, "voc"): SSD512_VOC_FRACTIONAL,
     (512, "coco"): SSD512_COCO_FRACTIONAL,
 }
@@ -125,12 +127,22 @@ def measure(
     rows = _rows(state, f"{naming.conf(0)}.weight", source)
     if rows == 0 or rows % 4:
         raise DetectorError(f"{source.name}: {naming.conf(0)} has {rows} outputs, no multiple of its 4 default boxes.")
-    width = _rows(state, f"{naming.base(_BASE['fc7'])}.weight", source) / _FC_CHANNELS
+    fc7 = _rows(state, f"{naming.base(_BASE['fc7'])}.weight", source)
+    return Measured(_SIZES[levels], rows // 4, width_of(fc7, source, notes))
+
+
+def width_of(fc7: int, source: SourceFile, notes: list[str]) -> float:
+    """Channel multiplier of a network with ``fc7`` channels there; added to ``notes`` where it is not 1.
+
+    Raises:
+        DetectorError: It is out of all proportion.
+    """
+    width = fc7 / _FC_CHANNELS
+    if not 0.01 <= width <= 4:
+        raise DetectorError(f"{source.name} has {fc7} channels in fc7 instead of {_FC_CHANNELS}.")
     if width != 1:
         notes.append(f"Its layers are {width:.3g} times as wide as those of the published network.")
-    if not 0.01 <= width <= 4:
-        raise DetectorError(f"{source.name} has {width * _FC_CHANNELS:.0f} channels in fc7 instead of {_FC_CHANNELS}.")
-    return Measured(_SIZES[levels], rows // 4, width)
+    return width
 
 
 def _rows(state: Mapping[str, Tensor], name: str, source: SourceFile) -> int:
