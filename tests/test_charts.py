@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import xml.etree.ElementTree as ET
 from itertools import combinations, pairwise
+from typing import get_args
 
 import cv2
 import numpy as np
@@ -19,6 +20,7 @@ from app.core.charts import (
     Chart,
     LineChart,
     Series,
+    Weight,
     in_grid,
     layout,
     png_bytes,
@@ -55,8 +57,8 @@ def line_charts(draw: st.DrawFn) -> LineChart:
     series = []
     for _ in range(draw(st.integers(0, 9))):
         points = draw(st.lists(st.tuples(values, values), max_size=12))
-        flags = {flag: draw(st.booleans()) for flag in ("dots", "dashed", "filled", "steps")}
-        weight = draw(st.sampled_from(["normal", "strong", "faint"]))
+        flags = {flag: draw(st.booleans()) for flag in ("dots", "dashed", "filled")}
+        weight: Weight = draw(st.sampled_from(get_args(Weight)))
         series.append(Series.of(draw(names), [p[0] for p in points], [p[1] for p in points], weight=weight, **flags))
     width, height = draw(st.floats(160, 900)), draw(st.floats(60, 500))
     return LineChart(draw(names), tuple(series), draw(axes), draw(axes), draw(names), width, height)
@@ -64,9 +66,7 @@ def line_charts(draw: st.DrawFn) -> LineChart:
 
 @st.composite
 def bar_charts(draw: st.DrawFn) -> BarChart:
-    bars = st.builds(
-        Bar, names, values, st.one_of(st.none(), names), st.one_of(st.just(0.0), values), st.integers(0, 20)
-    )
+    bars = st.builds(Bar, names, values, st.one_of(st.none(), names), st.integers(0, 20))
     return BarChart(
         draw(names), tuple(draw(st.lists(bars, max_size=8))), draw(axes), draw(names), draw(st.floats(160, 900))
     )
@@ -230,16 +230,12 @@ def near(image: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], x: float, y: fl
     return bool((np.abs(around - np.array(LIGHT[role][::-1])).sum(axis=1) < 30).any())
 
 
-def test_bars_are_as_long_as_their_values_and_whiskers_end_at_the_error() -> None:
-    bars = (Bar("a", 40.0, error=10.0), Bar("b", 20.0, colour=1), Bar("c", math.nan), Bar("d", 0.0))
+def test_bars_are_as_long_as_their_values() -> None:
+    bars = (Bar("a", 40.0), Bar("b", 20.0, colour=1), Bar("c", math.nan), Bar("d", 0.0))
     drawing = layout(BarChart("", bars, Axis(low=0, high=50)))
     long, short, none = [item for item in drawing.items if isinstance(item, Box)]
     assert long.width == pytest.approx(2 * short.width)
     assert (none.width, long.x) == (0.0, short.x)
-    whisker = next(item for item in drawing.items if isinstance(item, Stroke) and item.role == "ink")
-    per_unit = long.width / 40
-    assert whisker.points[0][0] == pytest.approx(long.x + 30 * per_unit)
-    assert whisker.points[1][0] == pytest.approx(long.x + 50 * per_unit)
     texts = [text.text for text in texts_of(drawing)]
     assert "n/a" in texts
     pixels = picture(drawing)

@@ -1,4 +1,4 @@
-"""Layout of bar charts: a column of labels, bars from zero, whiskers, and a text at the end of each. Pure."""
+"""Layout of bar charts: a column of labels, bars from zero, and a text at the end of each. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from app.core.charts.ticks import LARGEST, Scale, scale_for
 
 _ROW = 21.0
 _BAR = 13.0
-_WHISKER = 3.0
 _LABELS = 0.4  # of the width, at most
 _FEWEST_PX = 24.0  # that bars get, however long the texts
 
@@ -71,15 +70,9 @@ def _has_place(value: float) -> bool:
     return abs(value) <= LARGEST
 
 
-def _spread(bar: Bar) -> float:
-    return bar.error if 0 < bar.error <= LARGEST else 0.0
-
-
 def _plot(chart: BarChart, top: float) -> _Plot:
     """Bars get what the labels on their left and the texts on their right leave."""
-    ends = [
-        v for bar in chart.bars if _has_place(bar.value) for v in (bar.value - _spread(bar), bar.value + _spread(bar))
-    ]
+    ends = [bar.value for bar in chart.bars if _has_place(bar.value)]
     low = chart.axis.low if chart.axis.low is not None and chart.axis.low <= 0 else None
     high = chart.axis.high if chart.axis.high is not None and chart.axis.high > 0 else None
     if low is None and min(ends, default=0.0) >= 0:
@@ -105,12 +98,6 @@ def _bar(bar: Bar, plot: _Plot, top: float, width: float) -> list[Item]:
         name = f"{bar.label}: {_text(bar)}"
         items.append(Box(first, middle - _BAR / 2, last - first, _BAR, series_role(bar.colour), name))
         end = max(end, last)
-        if _spread(bar):
-            low, high = plot.x_at(bar.value - bar.error), plot.x_at(bar.value + bar.error)
-            items.append(Stroke(((low, middle), (high, middle)), "ink", 1.25))
-            for x in (low, high):
-                items.append(Stroke(((x, middle - _WHISKER), (x, middle + _WHISKER)), "ink", 1.25))
-            end = max(end, high)
     text = fit(_text(bar), SMALL, width - EDGE - end - GAP / 2)
     items.append(Text(end + GAP / 2, baseline, text, SMALL))
     return items

@@ -44,7 +44,6 @@ class Series:
         dots: Points instead of a line.
         dashed: A broken line.
         filled: The area down to the axis is tinted.
-        steps: The line keeps its y until the next x.
     """
 
     name: str
@@ -55,7 +54,6 @@ class Series:
     dots: bool = False
     dashed: bool = False
     filled: bool = False
-    steps: bool = False
 
     def __post_init__(self) -> None:
         if len(self.x) != len(self.y):
@@ -72,11 +70,10 @@ class Series:
         dots: bool = False,
         dashed: bool = False,
         filled: bool = False,
-        steps: bool = False,
     ) -> Series:
         """The same from any iterables of numbers, arrays included."""
         xs, ys = tuple(float(value) for value in x), tuple(float(value) for value in y)
-        return Series(name, xs, ys, colour, weight, dots, dashed, filled, steps)
+        return Series(name, xs, ys, colour, weight, dots, dashed, filled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +107,12 @@ class Bar:
         label: What it stands for.
         value: Its length; not finite: no bar, only the text.
         text: Written at its end; None: the value, rounded.
-        error: Half the length of the whisker at its end, in units of the value; 0 for none.
         colour: Index of its colour.
     """
 
     label: str
     value: float
     text: str | None = None
-    error: float = 0.0
     colour: int = 0
 
 

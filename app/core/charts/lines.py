@@ -39,11 +39,7 @@ class _Plot:
         """Float64[N, 2], px; NaN where a value has no place."""
         left, top, right, bottom = self.frame
         across, up = self.x.places(np.array(series.x, np.float64)), self.y.places(np.array(series.y, np.float64))
-        points: Floats = np.stack((left + across * (right - left), bottom - up * (bottom - top)), axis=1)
-        if series.steps and len(points) > 1:
-            corners = np.stack((points[1:, 0], points[:-1, 1]), axis=1)
-            points = np.concatenate((points[:1], np.stack((corners, points[1:]), axis=1).reshape(-1, 2)))
-        return points
+        return np.stack((left + across * (right - left), bottom - up * (bottom - top)), axis=1)
 
 
 def lay_out_lines(chart: LineChart) -> Drawing:

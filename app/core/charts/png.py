@@ -6,17 +6,16 @@ Whoever calls owns the array. Text is drawn in the font that OpenCV carries, so 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import cv2
 import numpy as np
 
-from app.core.charts.colours import DARK, LIGHT
+from app.core.charts.colours import LIGHT
 from app.core.charts.drawing import Area, Box, Dot, Drawing, Point, Stroke, Text
 from app.core.errors import AppError
 from app.core.frames import ImageBGR
-from app.core.palette import RGB
 
 _SHIFT = 4  # OpenCV takes 1/16 of a pixel
 _UNWRAPPED = (0, 1 << 15)
@@ -24,33 +23,31 @@ _CANVAS = (1 << 15, 1 << 15)
 _REGULAR, _BOLD = 400, 600
 
 
-def picture(drawing: Drawing, scale: float = 2.0, dark: bool = False) -> ImageBGR:
+def picture(drawing: Drawing, scale: float = 2.0) -> ImageBGR:
     """UInt8[H * scale, W * scale, 3], BGR.
 
     Args:
         drawing: A chart, laid out.
         scale: Pixels of the picture per px of the drawing.
-        dark: Colours for dark paper.
     """
-    return _Painter(drawing, scale, DARK if dark else LIGHT).paint(drawing)
+    return _Painter(drawing, scale).paint(drawing)
 
 
-def png_bytes(drawing: Drawing, scale: float = 2.0, dark: bool = False) -> bytes:
+def png_bytes(drawing: Drawing, scale: float = 2.0) -> bytes:
     """The same as a PNG file.
 
     Raises:
         AppError: It cannot be encoded.
     """
-    done, data = cv2.imencode(".png", picture(drawing, scale, dark), [cv2.IMWRITE_PNG_COMPRESSION, 6])
+    done, data = cv2.imencode(".png", picture(drawing, scale), [cv2.IMWRITE_PNG_COMPRESSION, 6])
     if not done:
         raise AppError("A chart could not be encoded as PNG.")
     return data.tobytes()
 
 
 class _Painter:
-    def __init__(self, drawing: Drawing, scale: float, colours: Mapping[str, RGB]) -> None:
+    def __init__(self, drawing: Drawing, scale: float) -> None:
         self._scale = scale
-        self._colours = colours
         self._font = cv2.FontFace("sans")
         height, width = (max(math.ceil(length * scale), 1) for length in (drawing.height, drawing.width))
         self._image: ImageBGR = np.full((height, width, 3), self._bgr("paper"), np.uint8)
@@ -72,7 +69,7 @@ class _Painter:
         return self._image
 
     def _bgr(self, role: str) -> tuple[int, int, int]:
-        red, green, blue = self._colours[role]
+        red, green, blue = LIGHT[role]
         return blue, green, red
 
     def _fixed(self, points: Sequence[Point]) -> np.ndarray[tuple[int, int], np.dtype[np.int32]]:
