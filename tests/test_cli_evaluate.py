@@ -109,7 +109,7 @@ def test_coco_detections_give_the_twelve_numbers(capsys: Capture, tmp_path: Path
     assert [said["map"], *(said[name] for name in COCO_NUMBERS[1:])] == expected
     assert set(said["per_class"]) == {f"class {n}" for n in range(6)}
     _, out, _ = run(capsys, "evaluate", "--detections", tmp_path / "results.json", "--data", tmp_path)
-    assert f"AP50   {expected[1]:.4f}  overlap 0.50" in out
+    assert f"AP50   {expected[1]:.4f}  precision, overlap 0.50" in out
     code, out, _ = run(
         capsys, "evaluate", "--detections", tmp_path / "results.json", "--data", tmp_path, "--classes", "class 2",
         "--metric", "voc07", "--limit", "3", "--json", "-",

@@ -6,28 +6,8 @@ import math
 from typing import Any
 
 from app.cli.console import one_line, table
+from app.core.evaluation.words import COCO_WORDS, SHORT_RULES
 from detector.evaluation.results import COCO_NUMBERS, ClassResult, CocoResult, Evaluation
-
-RULES = {
-    "voc07": "VOC 2007, eleven points, overlap 0.5",
-    "voc": "VOC 2010 and later, area under the curve, overlap 0.5",
-    "coco": "COCO, overlap 0.5 to 0.95",
-}
-
-_COCO_WORDS = {
-    "AP": "overlap 0.50:0.95",
-    "AP50": "overlap 0.50",
-    "AP75": "overlap 0.75",
-    "APs": "small, under 32 x 32 pixels",
-    "APm": "medium",
-    "APl": "large, over 96 x 96 pixels",
-    "AR1": "recall, best 1 of an image",
-    "AR10": "recall, best 10",
-    "AR100": "recall, best 100",
-    "ARs": "recall, small",
-    "ARm": "recall, medium",
-    "ARl": "recall, large",
-}
 
 
 def lines(evaluation: Evaluation) -> list[str]:
@@ -38,13 +18,13 @@ def lines(evaluation: Evaluation) -> list[str]:
     rows = [head, *(_row(each, is_coco) for each in result.per_class)]
     said = [
         f"{one_line(evaluation.subject)} on {data.kind.upper()} {one_line(data.split)}, "
-        f"{len(data.images)} images; {RULES[result.metric]}",
+        f"{len(data.images)} images; {SHORT_RULES[result.metric]}",
         "",
         *table(rows),
         "",
     ]
     if isinstance(result, CocoResult):
-        said += table([(name, _text(result.numbers[name]), _COCO_WORDS[name]) for name in COCO_NUMBERS])
+        said += table([(name, _text(result.numbers[name]), COCO_WORDS[name]) for name in COCO_NUMBERS])
     else:
         said.append(f"mAP  {_text(result.mean_ap)}")
     if evaluation.seconds > 0:

@@ -26,21 +26,11 @@ from app.core.evaluation.plots import (
     threshold_chart,
     with_curve,
 )
+from app.core.evaluation.words import COCO_WORDS, RULES
 from app.core.part_file import write_whole
-from detector.evaluation.results import COCO_NUMBERS, ClassResult, CocoResult, Evaluation, Metric
+from detector.evaluation.results import COCO_NUMBERS, ClassResult, CocoResult, Evaluation
 from detector.spec import ModelSpec
 
-_RULES: dict[Metric, str] = {
-    "voc07": "PASCAL VOC 2007: mean of the best precision at the recalls 0, 0.1, … 1; found from an overlap of 0.5 on",
-    "voc": "PASCAL VOC 2010 and later: area under the falling curve of precision; found from an overlap of 0.5 on",
-    "coco": "COCO: precision at 101 recalls, averaged over the overlaps 0.50, 0.55, … 0.95",
-}
-_COCO_WORDS = (
-    "precision, overlaps 0.50 to 0.95", "precision, overlap 0.50", "precision, overlap 0.75",
-    "precision, small objects (up to 32² px)", "precision, medium objects (up to 96² px)", "precision, large objects",
-    "recall, 1 detection per image", "recall, 10 per image", "recall, 100 per image",
-    "recall, small objects", "recall, medium objects", "recall, large objects",
-)  # fmt: skip
 _CONFUSIONS = 8
 _CURVES = 120  # each takes some 10 kB of the page
 
@@ -122,7 +112,7 @@ def _about(evaluation: Evaluation, threshold: float, when: datetime) -> Iterator
             ("Images", f"{len(data.images):,}" + _not_here(missing, len(data.images))),
             ("Objects", _objects(evaluation)),
             ("Detections in all", f"{count:,}"),
-            ("Rule", _RULES[evaluation.result.metric]),
+            ("Rule", RULES[evaluation.result.metric]),
             ("Shown at", f"score {threshold:g}" + (f"; F1 is best at {best.threshold:.3f}" if best else "")),
             ("Measured", f"{when:%d %B %Y, %H:%M} with ssd-viewer {app.__version__}"),
         ]
@@ -171,8 +161,8 @@ def _numbers(evaluation: Evaluation) -> Iterator[str]:
         return
     yield "<h2>COCO's twelve numbers</h2>"
     rows = [
-        (cell(name), number(result.numbers.get(name, math.nan), ".4f", with_bar=True), cell(words, "text"))
-        for name, words in zip(COCO_NUMBERS, _COCO_WORDS, strict=True)
+        (cell(name), number(result.numbers.get(name, math.nan), ".4f", with_bar=True), cell(COCO_WORDS[name], "text"))
+        for name in COCO_NUMBERS
     ]
     yield table((), rows, "facts")
 
