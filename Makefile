@@ -1,7 +1,7 @@
 PYTHON ?= python3
 ARGS ?=
 
-.PHONY: run test check env
+.PHONY: run test check env train-voc
 
 run: ## open the window (ARGS="--camera 0"); without a display, annotate the sample clip
 	@$(PYTHON) tools/bootstrap.py run $(ARGS)
@@ -17,3 +17,6 @@ check: env ## lint, types, import rules
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
+
+train-voc: env ## our detector of the 20 VOC classes; goes on where it stopped (ARGS="--minutes 60")
+	@.venv/bin/python -m tools.voc.train $(ARGS)

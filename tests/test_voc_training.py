@@ -99,6 +99,7 @@ def test_a_course_survives_a_power_cut_and_a_stop_and_ships_nothing_poor(
     assert not (work / "voc.safetensors").exists()
     written = [json.loads(line) for line in (work / "diary.jsonl").read_text().splitlines()]
     assert [entry["step"] for entry in written if entry["stage"] == "full" and "scores" not in entry][-1] == 1
+    assert [entry["stage"] for entry in written if "scores" in entry] == ["crops", "small"]
     assert not list(work.rglob("*.part"))
 
 
@@ -106,15 +107,20 @@ def test_a_course_survives_a_power_cut_and_a_stop_and_ships_nothing_poor(
 def test_the_way_of_a_gpu_runs_on_tensors_of_the_cpu_and_ships(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(detect, "_PACE_WARM_STEPS", 1)
-    monkeypatch.setattr(detect, "_PACE_STEPS", 1)
     monkeypatch.setattr(ship, "LEAST_MAP", 0.0)
     tars, work = write_tars(tmp_path / "tars"), tmp_path / "work"
+    work.mkdir()
+    (work / "steps.json").write_text('{"steps": 2}')
+    stop = threading.Event()
+    stop.set()
+    assert Run(options(tars, work), ON_DEVICE, stop, Diary(work / "diary.jsonl")).go() == STOPPED
+    assert read_checkpoint(work / "full" / "checkpoint.pt")["step"] == 1
+    assert load_spec(work / "interim.safetensors").name == "voc"
+
     assert Run(options(tars, work), ON_DEVICE, threading.Event(), Diary(work / "diary.jsonl")).go() == FINISHED
     said = capsys.readouterr().out
     assert "12 pictures decoded onto cpu" in said
-    steps = json.loads((work / "steps.json").read_text())["steps"]
-    assert read_checkpoint(work / "full" / "checkpoint.pt")["step"] == steps
+    assert read_checkpoint(work / "full" / "checkpoint.pt")["step"] == 2
     spec = load_spec(work / "voc.safetensors")
     assert (spec.name, len(spec.labels), spec.width) == ("voc", 20, ON_DEVICE.width)
     assert spec.accuracy.keys() == {"VOC07 mAP on val.txt (4 pictures)"}
@@ -123,6 +129,35 @@ def test_the_way_of_a_gpu_runs_on_tensors_of_the_cpu_and_ships(
     with open_detector(work / "voc.safetensors", device="cpu", precision="fp32") as detector:
         found = detector.detect(np.zeros((90, 120, 3), np.uint8), DetectionFilter(0.0, max_detections=5))
     assert len(found) == 5
+
+
+@pytest.mark.usefixtures("_few_candidates")
+def test_a_training_is_as_long_as_the_machine_is_fast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "measure_pace", lambda *_: 6.1)  # images/s
+    tars, work = write_tars(tmp_path / "tars"), tmp_path / "work"
+    course = replace(ON_DEVICE, minutes=0.02)
+    assert Run(options(tars, work), course, threading.Event(), Diary(work / "diary.jsonl")).go() == TOO_POOR
+    assert json.loads((work / "steps.json").read_text())["steps"] == 3  # of 2 pictures, in 1.2 seconds
+    assert read_checkpoint(work / "full" / "checkpoint.pt")["step"] == 3
+
+
+def test_the_pace_is_measured_and_the_training_for_it_thrown_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(detect, "_PACE_WARM_STEPS", 1)
+    monkeypatch.setattr(detect, "_PACE_STEPS", 1)
+    data = make_blocks(tmp_path, 4)
+    pictures = training_pictures([data], data.labels)
+    material = detect.Material(pictures, data, torch.device("cpu"), 1, False, True, BadPictures())
+    stage = ON_DEVICE.stages[0]
+    ssd = _ssd().train()
+    before = {name: tensor.clone() for name, tensor in ssd.state_dict().items()}
+    loaded = detect.load_on_device(material, Diary(tmp_path / "diary.jsonl"))
+    spec = new_spec("voc", "ssd300-vgg16", [str(n) for n in range(20)], 0.0625)
+    pace = detect.measure_pace(spec, ssd, stage, material, detect.picture_source(spec, stage, material, loaded))
+    assert 0 < pace < 1e6
+    for name, tensor in ssd.state_dict().items():
+        torch.testing.assert_close(tensor, before[name], rtol=0, atol=0)
 
 
 def test_pictures_may_arrive_in_several_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

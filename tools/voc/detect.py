@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 import time
 from collections.abc import Sequence
@@ -126,7 +127,9 @@ def load_on_device(material: Material, diary: Diary) -> DeviceDataset:
 
 def measure_pace(spec: ModelSpec, network: nn.Module, stage: Stage, material: Material, source: BatchSource) -> float:
     """Pictures a second that this device learns from, by some steps of a training that is thrown away."""
-    trainer = Trainer(spec, network, replace(stage.recipe, steps=1000), material.device, bf16=material.bf16)
+    trainer = Trainer(
+        spec, copy.deepcopy(network), replace(stage.recipe, steps=1000), material.device, bf16=material.bf16
+    )
     batches = source.batches(0)
     began = 0.0
     for step in range(_PACE_WARM_STEPS + _PACE_STEPS):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import threading
 from collections.abc import Sequence
@@ -97,10 +96,9 @@ class Run:
             if not self._is_finished(stage):
                 learn = self._classify if stage.kind == "crops" else self._detect
                 if not learn(ssd, stage, material):
-                    self._diary.note("stopped; the same command goes on from here")
-                    return STOPPED
+                    return self._stopped(stages, stage, material)
             before = stage
-        return self._ship(stages, material)
+        return self._ship(stages, material, self._options.out)
 
     def _material(self) -> Material | None:
         """None where pictures are still missing."""
@@ -159,7 +157,7 @@ class Run:
         if path.exists():
             return replace(stage, recipe=replace(stage.recipe, steps=int(json.loads(path.read_text("utf-8"))["steps"])))
         source = picture_source(spec, stage, material, data)
-        pace = measure_pace(spec, copy.deepcopy(network), stage, material, source)
+        pace = measure_pace(spec, network, stage, material, source)
         steps = max(1, int(self._course.minutes * 60 * pace / stage.recipe.batch))
         self._diary.note(f"{pace:.0f} images/s: {steps} steps in {self._course.minutes:g} minutes")
         with atomic_file(path) as file:
@@ -176,11 +174,17 @@ class Run:
     def _checkpoint(self, stage: Stage) -> Path:
         return self._options.work / stage.name / "checkpoint.pt"
 
-    def _ship(self, stages: Sequence[Stage], material: Material) -> int:
+    def _stopped(self, stages: Sequence[Stage], stage: Stage, material: Material) -> int:
+        """On a borrowed GPU, what there is so far is kept as a model, too: it is small enough to be brought home."""
+        self._diary.note("stopped; the same command goes on from here")
+        if self._course.on_device and stage == stages[-1]:
+            self._ship(stages, material, self._options.work / "interim.safetensors")
+        return STOPPED
+
+    def _ship(self, stages: Sequence[Stage], material: Material, out: Path) -> int:
         self._diary.begin("ship")
-        reached, description = ship(
-            self._spec, [self._checkpoint(stage) for stage in stages], stages, material, self._options.out
-        )
+        checkpoints = [self._checkpoint(stage) for stage in stages]
+        reached, description = ship(self._spec, checkpoints, stages, material, out)
         self._diary.note(description)
         return FINISHED if reached else TOO_POOR
 
