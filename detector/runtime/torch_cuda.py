@@ -6,6 +6,7 @@ tests, on the CPU. Used by the thread that opened it.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Sequence
 
@@ -65,7 +66,7 @@ class TorchDeviceDetector(Engine):
 
     def _run(self, frames: Sequence[ImageBGR], iou_threshold: float) -> list[Candidates]:
         try:
-            with torch.inference_mode():
+            with torch.inference_mode(), _current(self._place):
                 images = self._inputs(frames)
                 self.on_stage("preprocess")
                 locs, logits = self._network(images)
@@ -97,7 +98,7 @@ class TorchDeviceDetector(Engine):
             ) from error
 
     def _raw(self, frame: ImageBGR) -> tuple[Floats, Floats]:
-        with torch.inference_mode():
+        with torch.inference_mode(), _current(self._place):
             locs, logits = self._network(self._inputs([frame]))
             return locs[0].float().cpu().numpy(), log_softmax(logits[0].float().cpu().numpy())
 
@@ -113,6 +114,11 @@ class TorchDeviceDetector(Engine):
         for held in ("_network", "_inputs", "_defaults", "_sizes_tensor"):
             self.__dict__.pop(held, None)  # some are missing where opening failed half way
         _empty_cache(self._place)
+
+
+def _current(device: torch.device) -> contextlib.AbstractContextManager[object]:
+    """Page-locked memory and library handles belong to CUDA's current device, which need not be this one."""
+    return torch.cuda.device(device) if device.type == "cuda" else contextlib.nullcontext()
 
 
 def _empty_cache(device: torch.device) -> None:
