@@ -36,10 +36,11 @@ from tools.voc import cores, detect, run, ship
 from tools.voc.courses import COURSES
 from tools.voc.crops import CropBatches, Crops, cut_out, middle
 from tools.voc.diary import Diary
-from tools.voc.run import FINISHED, STOPPED, TOO_POOR, WAITING, Run, take_over
+from tools.voc.run import FINISHED, STOPPED, TOO_POOR, WAITING, Run
 from tools.voc.smaller import SmallerSSD, smaller_spec
 from tools.voc.train import main
 from tools.voc.unpack import unpack
+from tools.voc.weights import freeze, take_over
 
 
 @pytest.fixture(autouse=True)
@@ -240,6 +241,24 @@ def test_what_a_stage_learnt_goes_to_the_next(tmp_path: Path) -> None:
     take_over(after, tmp_path / "small.pt")
     for name, tensor in after.state_dict().items():
         torch.testing.assert_close(tensor, before.state_dict()[name])
+
+
+@torch.no_grad()
+def test_frozen_layers_stay_what_they_were(tmp_path: Path) -> None:
+    ssd, images = _ssd(), torch.randn(2, 3, 152, 152)
+    for _ in range(3):  # statistics that are not the initial ones
+        ssd.train()(torch.randn(2, 3, 300, 300) * 3)
+    expected = SmallerSSD(ssd.eval(), 152)(images)
+    freeze(ssd, ("conv1", "conv2"))
+    learning = {name for name, parameter in ssd.named_parameters() if parameter.requires_grad}
+    assert not any(name.startswith(("backbone.conv1", "backbone.conv2")) for name in learning)
+    assert {"backbone.conv3_1.weight", "loc.0.weight"} <= learning
+    torch.save({"format": 1, "ema": SmallerSSD(ssd, 152).state_dict()}, tmp_path / "frozen.pt")
+    after = _ssd()
+    take_over(after, tmp_path / "frozen.pt")
+    for network in (ssd, after):
+        for found, wanted in zip(SmallerSSD(network, 152)(images), expected, strict=True):
+            torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-4)
 
 
 def test_cut_outs_show_their_object(tmp_path: Path) -> None:

@@ -33,11 +33,11 @@ TINY = Course(
     width=0.0625,
     stages=(
         Stage("crops", "crops", 64, 1.0, replace(_RECIPE, batch=4), validate_every=0.5),
-        Stage("small", "detect", 152, 0.6, _RECIPE, PAPER, 0.6),
-        Stage("full", "detect", 300, 0.2, _RECIPE, PAPER, 100.0),
+        Stage("small", "detect", 152, 0.6, _RECIPE, PAPER, 0.6, ("conv1",)),
+        Stage("full", "detect", 300, 0.2, _RECIPE, PAPER, 100.0, ("conv1",)),
     ),
 )
-ON_DEVICE = Course(TINY.width, TINY.stages[2:], on_device=True, minutes=0.001)
+ON_DEVICE = Course(TINY.width, (replace(TINY.stages[2], frozen=()),), on_device=True, minutes=0.001)
 
 
 def write_tars(folder: Path) -> Path:

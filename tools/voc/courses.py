@@ -31,6 +31,7 @@ class Stage:
         recipe: Its ``steps`` follow from ``epochs``.
         policy: Of the augmentation of "detect".
         validate_every: Times through the set between measurements.
+        frozen: Blocks of the base network that learn no more.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Stage:
     recipe: Recipe
     policy: Policy = PAPER
     validate_every: float = 5.0
+    frozen: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,8 @@ _LEARN = Recipe(
     shape="cosine", optimiser="adamw", weight_decay=0.05, clip_norm=10.0, ema=0.999, batch_norm=True, warmup=300
 )
 
+_EARLY = ("conv1", "conv2")
+
 COURSES: dict[str, Course] = {
     "cuda": Course(
         width=0.5,
@@ -76,8 +80,8 @@ COURSES: dict[str, Course] = {
         width=0.25,
         stages=(
             Stage("crops64", "crops", 64, 16.0, replace(_LEARN, batch=64, rate=2e-3, warmup=200), validate_every=3.0),
-            Stage("detect152", "detect", 152, 30.0, replace(_LEARN, batch=16, rate=1.5e-3), MILD, 2.0),
-            Stage("detect300", "detect", 300, 5.0, replace(_LEARN, batch=16, rate=6e-4), MILD, 1.0),
+            Stage("detect152", "detect", 152, 30.0, replace(_LEARN, batch=16, rate=1.5e-3), MILD, 2.0, _EARLY),
+            Stage("detect300", "detect", 300, 5.0, replace(_LEARN, batch=16, rate=6e-4), MILD, 1.0, _EARLY),
         ),
     ),
 }

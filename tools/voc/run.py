@@ -33,6 +33,7 @@ from tools.voc.diary import Diary
 from tools.voc.ship import ship
 from tools.voc.smaller import SmallerSSD, smaller_spec
 from tools.voc.unpack import missing_pictures, unpack
+from tools.voc.weights import freeze, take_over
 
 FINISHED, STOPPED, WAITING, TOO_POOR = 0, 130, 3, 4
 """Exit codes: shipped; to be continued; pictures are missing; finished, but not good enough to ship."""
@@ -93,6 +94,7 @@ class Run:
             ssd = cast(SSD, new_network(self._spec, stage.recipe))
             if before is not None:
                 take_over(ssd, self._checkpoint(before))
+            freeze(ssd, stage.frozen)
             if not self._is_finished(stage):
                 learn = self._classify if stage.kind == "crops" else self._detect
                 if not learn(ssd, stage, material):
@@ -187,19 +189,6 @@ class Run:
         reached, description = ship(self._spec, checkpoints, stages, material, out)
         self._diary.note(description)
         return FINISHED if reached else TOO_POOR
-
-
-def take_over(ssd: SSD, checkpoint: Path) -> None:
-    """Put the averaged weights of the stage before into ``ssd``, as far as that stage had them.
-
-    Raises:
-        DetectorError: The checkpoint is damaged.
-    """
-    averaged = read_checkpoint(checkpoint)["ema"]
-    own = ssd.state_dict()
-    found = {name.removeprefix("ssd."): tensor for name, tensor in averaged.items()}
-    own.update({name: tensor for name, tensor in found.items() if name in own})
-    ssd.load_state_dict(own)
 
 
 def device_name(asked: str) -> str:

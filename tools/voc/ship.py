@@ -17,6 +17,7 @@ from detector.training.trainer import new_network
 from detector.training.validate import Validator
 from tools.voc.courses import Stage
 from tools.voc.detect import Material
+from tools.voc.weights import take_over
 
 LEAST_MAP = 0.20
 """A model that finds less is not shipped."""
@@ -36,7 +37,7 @@ def ship(
     """
     state = read_checkpoint(checkpoints[-1])
     network = cast(SSD, new_network(spec, recipe_from_json(state["recipe"])))
-    network.load_state_dict(state["ema"])
+    take_over(network, checkpoints[-1])
     network.eval().requires_grad_(False)
     network.fold_batch_norm()
     network.to(material.device)
@@ -76,6 +77,7 @@ def _provenance(
         times = recipe.steps * recipe.batch / len(material.pictures)
         minutes = cast(float, state["spent_s"]) / 60
         policy = "" if stage.kind == "crops" else f", augmentation {stage.policy}"
+        policy += f", {' and '.join(stage.frozen)} frozen" if stage.frozen else ""
         parts.append(
             f"{stage.name}: {recipe.steps} steps of {recipe.batch} {what} of {stage.side} pixels ({times:.1f} x the "
             f"set), {minutes:.0f} minutes on {material.device.type}, recipe {cast(str, state['recipe'])}{policy}"
