@@ -142,7 +142,7 @@ def test_what_several_downloads_learn_at_once_is_all_remembered() -> None:
 def test_a_hash_that_cannot_be_remembered_is_told_and_stops_nothing(
     server: FileServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    publish(monkeypatch, server)
+    publish(monkeypatch, server, 8)
     known_files.known_files().mkdir(parents=True)
     assert "cannot be remembered" in fetch_model(NAME).notes[0]
     assert user_shelf().find(NAME).path is not None
@@ -211,10 +211,15 @@ def test_what_cannot_be_imported_is_kept_only_where_it_is_the_published_file(
 
 
 def test_a_stop_after_the_last_byte_leaves_the_file_for_the_next_time(
-    server: FileServer, monkeypatch: pytest.MonkeyPatch
+    server: FileServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     publish(monkeypatch, server)
     stop = threading.Event()
+    stop.set()
+    (tmp_path / FILE).write_bytes(server.content)
+    with pytest.raises(DownloadStoppedError, match=r"stopped\.$"):
+        fetch_model(NAME, weights_dir=tmp_path, stop=stop)
+    stop.clear()
 
     def stop_at_the_end(progress: DownloadProgress) -> None:
         if progress.done_bytes == progress.total_bytes:
@@ -222,6 +227,9 @@ def test_a_stop_after_the_last_byte_leaves_the_file_for_the_next_time(
 
     with pytest.raises(DownloadStoppedError, match="All of it came"):
         fetch_model(NAME, on_progress=stop_at_the_end, stop=stop)
+    assert left_over() == [".downloads", f".downloads/{FILE}"]
+    with pytest.raises(DownloadStoppedError):
+        fetch_model(NAME, stop=stop)
     assert left_over() == [".downloads", f".downloads/{FILE}"]
     server.requests.clear()
     assert fetch_model(NAME).entry.path is not None

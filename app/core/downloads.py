@@ -90,7 +90,7 @@ def fetch_model(
     mirror = ""
     try:
         if local is not None:
-            file = _verified(local, weights, remembered)
+            file = _verified(local, weights, remembered, stop, alone=weights_dir is not None)
         else:
             target = shelf.user_dir / _FOLDER / file_name(weights)
             chosen = network or network_settings()
@@ -107,7 +107,8 @@ def fetch_model(
     entry, notes = _import(file, name, spec, shelf, fetched=local is None)
     said = f"{file.path.name}{mirror}: SHA-256 {file.sha256}, {_SAID[file.verified]}."
     try:
-        known_files.remember(weights.url, file.sha256)
+        if file.verified != "full":
+            known_files.remember(weights.url, file.sha256)
     except AppError as error:  # the model is here all the same
         said = f"{said} But it cannot be remembered: {error.message}"
     return Downloaded(entry, file, (said, *notes))
@@ -155,15 +156,17 @@ def _lying_about(weights: WeightsFile, weights_dir: Path | None, shelf: Shelf) -
     return None
 
 
-def _verified(local: Path, weights: WeightsFile, remembered: str) -> FetchedFile:
+def _verified(
+    local: Path, weights: WeightsFile, remembered: str, stop: threading.Event | None, *, alone: bool
+) -> FetchedFile:
+    """A file of the user's, which may be the only one that is wanted (``alone``)."""
     try:
-        return verify_file(local, weights, remembered)
-    except ChangedFileError:
+        return verify_file(local, weights, remembered, stop)
+    except (ChangedFileError, DownloadStoppedError):
         raise
     except DetectorError as error:
-        raise DetectorError(
-            error.message, f"That is {local}: copy it again, or take it away, and it is fetched from the net."
-        ) from error
+        otherwise = "" if alone else ", or take it away, and it is fetched from the net"
+        raise DetectorError(error.message, f"That is {local}: copy it again{otherwise}.") from error
 
 
 def _import(

@@ -100,7 +100,9 @@ def fetch(
     web_address(address)
     if target.is_file():
         try:
-            return verify_file(target, weights, remembered)
+            return verify_file(target, weights, remembered, stop)
+        except DownloadStoppedError:
+            raise
         except DetectorError:
             with contextlib.suppress(OSError):
                 target.unlink()

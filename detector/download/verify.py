@@ -1,12 +1,14 @@
-"""Whether a file is the one that was published, as far as anything about it was. Pure."""
+"""Whether a file is the one that was published, as far as anything about it was."""
 
 from __future__ import annotations
 
 import hashlib
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from detector.download.connection import Patience
 from detector.errors import DetectorError
 from detector.spec import WeightsFile
 
@@ -14,6 +16,7 @@ Verified = Literal["full", "remembered", "prefix", "none"]
 """How a file's SHA-256 was checked: against the published one, against the one of the first time, against the
 published beginning of it, or not at all."""
 
+_BLOCK = 1 << 20
 _PAGE = (b"<!doctype", b"<html", b"<head", b"<?xml")
 
 
@@ -65,19 +68,27 @@ def compare(name: str, sha256: str, weights: WeightsFile, remembered: str = "") 
     return "remembered" if remembered else "prefix" if published else "none"
 
 
-def verify_file(path: Path, weights: WeightsFile, remembered: str = "") -> FetchedFile:
-    """As ``compare``, of a file on the disk.
+def verify_file(
+    path: Path, weights: WeightsFile, remembered: str = "", stop: threading.Event | None = None
+) -> FetchedFile:
+    """As ``compare``, of a file on the disk; a slow one takes a while.
 
     Raises:
         DetectorError: It is another file, or cannot be read.
+        DownloadStoppedError: ``stop`` was set.
     """
+    patience = Patience(stop or threading.Event())
+    found = hashlib.sha256()
     try:
         with path.open("rb") as file:
             check_no_page(file.read(512), path.name)
             file.seek(0)
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            while block := file.read(_BLOCK):
+                patience.check()
+                found.update(block)
     except OSError as error:
         raise DetectorError(f"Cannot read {path}: {error.strerror or error}.") from error
+    sha256 = found.hexdigest()
     return FetchedFile(path, sha256, compare(path.name, sha256, weights, remembered))
 
 
