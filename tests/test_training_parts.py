@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from torchvision.models import vgg16
+from torchvision.models import VGG16_Weights, vgg16
+from torchvision.transforms.functional import normalize
 
 from app.core.training.event_file import EventFile, crc32c, masked_crc
 from app.core.training.journal import CURVES, LOG, Journal, charts, read_log
@@ -19,8 +20,8 @@ from detector.errors import DetectorError
 from detector.training.fit import Progress
 from detector.training.networks import TRAINABLE, new_spec
 from detector.training.recipe import Recipe, recipe_from_json, recipe_to_json
-from detector.training.trainer import new_network
-from detector.training.transfer import transfer_detector, transfer_vgg16
+from detector.training.trainer import Normaliser, new_network
+from detector.training.transfer import transfer_detector, transfer_vgg16, vgg16_source
 
 
 def test_a_recipe_survives_json_and_fills_in_the_rest() -> None:
@@ -97,7 +98,7 @@ def test_vgg16_of_imagenet_becomes_the_base_network() -> None:
     torch.manual_seed(0)
     theirs = vgg16(weights=None).eval()
     state = theirs.state_dict()
-    network = new_network(new_spec("x", "ssd300-vgg16", ("a",), pretrained=True), Recipe()).eval()
+    network = new_network(new_spec("x", "ssd300-vgg16", ("a",), base="torchvision"), Recipe()).eval()
     transfer_vgg16(network, state)
     images = torch.randn(1, 3, 64, 64)
     with torch.no_grad():
@@ -113,14 +114,33 @@ def test_vgg16_of_imagenet_becomes_the_base_network() -> None:
                for leaf in ("weight", "bias")}  # fmt: skip
     for number, layer in (("31", "fc6"), ("33", "fc7")):
         reduced |= {f"{number}.{leaf}": own[f"backbone.{layer}.{leaf}"].clone() for leaf in ("weight", "bias")}
-    again = new_network(new_spec("x", "ssd300-vgg16", ("a",), pretrained=True), Recipe(seed=9))
+    again = new_network(new_spec("x", "ssd300-vgg16", ("a",), base="caffe"), Recipe(seed=9))
     transfer_vgg16(again, reduced)
     for name in ("backbone.conv1_1.weight", "backbone.conv5_3.bias", "backbone.fc6.weight", "backbone.fc7.weight"):
         assert torch.equal(again.state_dict()[name], own[name])
+
+    port = state | {name: torch.full_like(state[name], torch.nan) for name in state if name.startswith("classifier")}
+    fc6 = again.state_dict()["backbone.fc6.weight"].clone()
+    transfer_vgg16(again, port)  # torchvision's port of the authors' weights lacks the classifier
+    assert torch.equal(again.state_dict()["backbone.fc6.weight"], fc6)
+    assert [vgg16_source(weights) for weights in (state, reduced, port)] == ["torchvision", "caffe", "caffe"]
     with pytest.raises(DetectorError, match="not the weights of VGG-16"):
         transfer_vgg16(again, {"features.0.weight": state["features.0.weight"]})
     with pytest.raises(DetectorError, match="do not fit"):
         transfer_vgg16(new_network(new_spec("x", "ssd300-vgg16", ("a",), 0.5), Recipe()), reduced)
+
+
+def test_the_base_networks_weights_see_pictures_as_those_who_trained_them_showed_them() -> None:
+    images = torch.randint(0, 256, (1, 3, 8, 8), dtype=torch.uint8)
+    rgb = images.flip(1) / 255
+    for base, weights in (("torchvision", VGG16_Weights.IMAGENET1K_V1), ("caffe", VGG16_Weights.IMAGENET1K_FEATURES)):
+        preset = weights.transforms()
+        expected = normalize(rgb, preset.mean, preset.std)
+        spec = new_spec("x", "ssd300-vgg16", ("a",), base=base)  # type: ignore[arg-type]  # a str to mypy
+        got = Normaliser(spec.input, torch.device("cpu"))(images)
+        torch.testing.assert_close(got, expected, rtol=1e-3, atol=1e-2)
+    with pytest.raises(DetectorError, match="do not fit ssdlite320"):
+        new_spec("x", "ssdlite320-mobilenetv3", ("a",), base="caffe")
 
 
 def test_check_sums_are_crc_32c() -> None:

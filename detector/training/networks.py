@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from detector.config import SSD300_COCO, SSD300_VOC, SSD512_COCO, SSD512_VOC, SSDLITE320, SSDConfig
 from detector.errors import DetectorError
 from detector.spec import Architecture, InputSpec, ModelSpec
 
-# The mean of ImageNet's pictures. VGG's published weights want no division; a network that starts from nothing does.
+# The mean of ImageNet's pictures. A network that starts from nothing wants values of about 1.
 _MEAN = (123.0, 117.0, 104.0)
 _STD = (58.0, 58.0, 58.0)
+
+BaseWeights = Literal["caffe", "torchvision"]
+"""Who trained a base network: VGG-16's authors, whose weights want no division, or torchvision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,20 +26,22 @@ class Trainable:
         architecture: Of the spec.
         config: Default boxes.
         input: Convention when it starts from nothing.
-        pretrained_input: Convention of the published weights of its base network.
+        pretrained: Convention of the published weights of its base network, by who trained them.
     """
 
     architecture: Architecture
     config: SSDConfig
     input: InputSpec
-    pretrained_input: InputSpec
+    pretrained: Mapping[BaseWeights, InputSpec]
 
 
 def _vgg(config: SSDConfig) -> Trainable:
     height, width = config.image_size
-    return Trainable(
-        "ssd-vgg16", config, InputSpec(height, width, "rgb", _MEAN, _STD), InputSpec(height, width, "rgb", _MEAN)
-    )
+    pretrained: dict[BaseWeights, InputSpec] = {
+        "caffe": InputSpec(height, width, "rgb", _MEAN),
+        "torchvision": InputSpec(height, width, "rgb", (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
+    }
+    return Trainable("ssd-vgg16", config, InputSpec(height, width, "rgb", _MEAN, _STD), pretrained)
 
 
 _LITE_INPUT = InputSpec(320, 320, "rgb", (127.5, 127.5, 127.5), (127.5, 127.5, 127.5))
@@ -45,13 +51,13 @@ TRAINABLE: dict[str, Trainable] = {
     "ssd300-vgg16-small": _vgg(SSD300_COCO),
     "ssd512-vgg16": _vgg(SSD512_VOC),
     "ssd512-vgg16-small": _vgg(SSD512_COCO),
-    "ssdlite320-mobilenetv3": Trainable("ssdlite320-mobilenetv3", SSDLITE320, _LITE_INPUT, _LITE_INPUT),
+    "ssdlite320-mobilenetv3": Trainable("ssdlite320-mobilenetv3", SSDLITE320, _LITE_INPUT, {}),
 }
 """By the name on the command line; "small" has the smaller default boxes that the authors used for COCO."""
 
 
 def new_spec(
-    name: str, network: str, labels: Sequence[str], width: float = 1.0, *, pretrained: bool = False
+    name: str, network: str, labels: Sequence[str], width: float = 1.0, *, base: BaseWeights | None = None
 ) -> ModelSpec:
     """What will be trained.
 
@@ -60,21 +66,25 @@ def new_spec(
         network: One of ``TRAINABLE``.
         labels: Class names, background excluded.
         width: Channel multiplier of a VGG network.
-        pretrained: The base network's published weights will be loaded.
+        base: Whose weights the base network will start from; None for random ones.
 
     Raises:
-        DetectorError: There is no such network, or it has one width only.
+        DetectorError: There is no such network, it has one width only, or there are no such weights for it.
     """
     if network not in TRAINABLE:
         raise DetectorError(f"There is no network {network!r} to train.", f"Known: {', '.join(TRAINABLE)}.")
     found = TRAINABLE[network]
     if width != 1.0 and found.architecture != "ssd-vgg16":
         raise DetectorError(f"{network} has one width only.")
+    if base is not None and base not in found.pretrained:
+        raise DetectorError(
+            f"VGG-16's weights do not fit {network}.", "They need ssd300-vgg16 or ssd512-vgg16, width 1."
+        )
     return ModelSpec(
         name=name,
         architecture=found.architecture,
         labels=tuple(labels),
-        input=found.pretrained_input if pretrained else found.input,
+        input=found.input if base is None else found.pretrained[base],
         config=found.config,
         width=width,
     )

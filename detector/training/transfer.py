@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from detector.errors import DetectorError
 from detector.evaluation.class_names import key
+from detector.training.networks import BaseWeights
 
 _FEATURES = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)  # torchvision's numbers of VGG-16's convolutions
 _NAMES = tuple(f"conv{b}_{i}" for b, n in ((1, 2), (2, 2), (3, 3), (4, 3), (5, 3)) for i in range(1, n + 1))
@@ -50,13 +51,24 @@ def transfer_detector(
     return tuple(labels[new - 1] for new, _ in pairs[1:])
 
 
+def vgg16_source(state: Mapping[str, Tensor]) -> BaseWeights:
+    """Who trained these weights of VGG-16, which says how pictures must be normalised for them.
+
+    torchvision's own classify. Its port of the authors' holds nothing but NaN in place of the classifier, and the
+    "reducedfc" file, theirs as well, has none.
+    """
+    classifier = state.get("classifier.0.weight")
+    return "torchvision" if classifier is not None and bool(torch.isfinite(classifier).all()) else "caffe"
+
+
 def transfer_vgg16(network: nn.Module, state: Mapping[str, Tensor]) -> None:
     """Start the base network from VGG-16 trained on ImageNet.
 
     Args:
         network: An ``SSD`` of full width.
         state: torchvision's ``vgg16`` (fc6 and fc7 are thinned out as in section 3 of the paper), or the
-            "reducedfc" file that SSD programs use, whose fc6 and fc7 are convolutions already.
+            "reducedfc" file that SSD programs use, whose fc6 and fc7 are convolutions already. Where a file has
+            neither, as torchvision's port of the authors' weights, these two stay as they are.
 
     Raises:
         DetectorError: It is neither, or the network is narrower.
@@ -69,7 +81,7 @@ def transfer_vgg16(network: nn.Module, state: Mapping[str, Tensor]) -> None:
     if "31.weight" in found:
         for layer, place in (("fc6", "31"), ("fc7", "33")):
             taken |= {f"{layer}.{leaf}": _needed(found, f"{place}.{leaf}") for leaf in ("weight", "bias")}
-    elif "classifier.0.weight" in found:
+    elif vgg16_source(found) == "torchvision":
         taken |= _thinned(found)
     own = network.state_dict()
     for name, tensor in taken.items():

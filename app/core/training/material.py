@@ -22,7 +22,7 @@ from detector.spec import ModelSpec
 from detector.training.data import Picture, training_pictures
 from detector.training.networks import new_spec
 from detector.training.trainer import new_network
-from detector.training.transfer import transfer_detector, transfer_vgg16
+from detector.training.transfer import transfer_detector, transfer_vgg16, vgg16_source
 from detector.weights import load_state
 
 _VGG_SUFFIXES = (".pth", ".pt")
@@ -116,9 +116,10 @@ def _network(request: TrainingRequest, name: str, labels: Sequence[str]) -> tupl
         )
     path = Path(start)
     if path.suffix.lower() in _VGG_SUFFIXES:
-        spec = new_spec(name, request.network, labels, request.width, pretrained=True)
+        state = read_checkpoint(path)
+        spec = new_spec(name, request.network, labels, request.width, base=vgg16_source(state))
         network = new_network(spec, recipe)
-        transfer_vgg16(network, read_checkpoint(path))
+        transfer_vgg16(network, state)
         return spec, network, f"from VGG-16's weights in {path.name}"
     entry = user_shelf().find(start)
     spec = _like(entry, name, labels)
