@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
+from pathlib import Path
 
 if sys.platform == "win32":
     import msvcrt
@@ -17,3 +20,29 @@ else:
     def lock(descriptor: int) -> None:
         """Lock the open file, or raise ``OSError`` at once if another program has."""
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+class LockedError(OSError):
+    """Another program writes this very file."""
+
+
+def open_locked(path: Path) -> int:
+    """A descriptor of ``path``, for reading and writing, locked, its content as it was; created where there is none.
+
+    Raises:
+        LockedError: Another program has it.
+        OSError: It cannot be opened.
+    """
+    while True:
+        if path.is_symlink() or (path.is_file() and path.stat().st_nlink > 1):
+            path.unlink()  # somebody else's file lies behind this name: never write through it
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+        try:
+            lock(descriptor)
+        except OSError as error:
+            os.close(descriptor)
+            raise LockedError(f"{path.name} is being written by another program") from error
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(descriptor), path.stat()):
+                return descriptor
+        os.close(descriptor)  # between the two calls its writer gave it its final name, and this one is free again

@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detector.errors import DetectorError
+from detector.file_lock import LockedError, open_locked
 
 MAX_FILE_BYTES = 2**30  # SSD512 for COCO in float32 is 140 MB
 MAX_HEADER_BYTES = 8 * 2**20
@@ -130,8 +131,7 @@ def replace_metadata(path: Path, metadata: Mapping[str, str]) -> None:
         with atomic_file(path) as new:
             new.write(_header_bytes(header.tensors, metadata))
             shutil.copyfileobj(old, new, 1 << 20)
-            if sys.platform == "win32":
-                old.close()  # an open file cannot be replaced there
+            _close_on_windows(old)
 
 
 @contextlib.contextmanager
@@ -139,24 +139,36 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     """A file that takes its final name only once it is complete and on the disk; removed if anything fails.
 
     Raises:
-        DetectorError: The place cannot be written to.
+        DetectorError: The place cannot be written to, or another program writes this very file.
     """
     part = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with part.open("wb") as file:
+        with os.fdopen(open_locked(part), "wb") as file:
+            try:
+                file.truncate()
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+                _close_on_windows(file)
+                part.replace(path)  # still locked: nobody takes it for a part
+            except BaseException:
+                _close_on_windows(file)
+                part.unlink(missing_ok=True)
+                raise
+    except LockedError as error:
+        raise DetectorError(f"{path.name} is being written by another program.", "Wait until it is done.") from error
     except OSError as error:
         reason = error.strerror or str(error)
         raise DetectorError(
             f"Cannot write {path}: {reason}.", "Check the folder's permissions and free space."
         ) from error
+
+
+def _close_on_windows(file: BinaryIO) -> None:
+    """There an open file can be neither renamed nor removed."""
+    if sys.platform == "win32":
+        file.close()
 
 
 @contextlib.contextmanager

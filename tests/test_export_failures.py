@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from app.core import part_file
 from app.core.errors import AppError
 from app.core.export import video_file
 from app.core.export.clock import CopyClock
@@ -22,6 +21,7 @@ from app.core.export.targets import check_targets, default_output, free_name
 from app.core.part_file import PartFile
 from app.core.settings import DetectionSettings, ModelSettings
 from app.core.wanted import check_classes, wanted_filter
+from detector import file_lock
 from detector.errors import DetectorError
 from tests.support.media import ImageBGR, make_audio, make_video
 from tests.support.probe import probe
@@ -288,14 +288,14 @@ def test_a_part_that_got_its_name_meanwhile_is_not_written_over(
     target = tmp_path / "copy.mp4"
     first = PartFile(target)
     first.file.write(b"whole")
-    lock = part_file.lock
+    lock = file_lock.lock
 
     def finishes_first(descriptor: int) -> None:
-        monkeypatch.setattr(part_file, "lock", lock)
+        monkeypatch.setattr(file_lock, "lock", lock)
         first.commit()  # after the second program opened the part, and before it has the lock
         lock(descriptor)
 
-    monkeypatch.setattr(part_file, "lock", finishes_first)
+    monkeypatch.setattr(file_lock, "lock", finishes_first)
     with PartFile(target):
         assert target.read_bytes() == b"whole"
     assert target.read_bytes() == b"whole"

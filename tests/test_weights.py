@@ -170,6 +170,29 @@ def test_an_interrupted_write_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_two_who_write_one_file_do_not_mix(tmp_path: Path) -> None:
+    with atomic_file(tmp_path / "f") as file:
+        file.write(b"first")
+        with (
+            pytest.raises(DetectorError, match="f is being written by another program"),
+            atomic_file(tmp_path / "f") as other,
+        ):
+            other.write(b"second")
+    assert (tmp_path / "f").read_bytes() == b"first"
+    assert [path.name for path in tmp_path.iterdir()] == ["f"]
+
+
+def test_what_a_crash_left_is_written_over_and_a_link_is_not_written_through(tmp_path: Path) -> None:
+    (tmp_path / "f.part").write_bytes(b"much more than that")
+    (tmp_path / "precious").write_bytes(b"precious")
+    (tmp_path / "g.part").symlink_to(tmp_path / "precious")
+    for name in ("f", "g"):
+        with atomic_file(tmp_path / name) as file:
+            file.write(b"new")
+        assert (tmp_path / name).read_bytes() == b"new"
+    assert (tmp_path / "precious").read_bytes() == b"precious"
+
+
 def test_no_folder_to_write_to(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(DetectorError, match="Cannot write"):

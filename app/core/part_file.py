@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 
 from app.core.errors import AppError
-from detector.file_lock import lock
+from detector.file_lock import LockedError, open_locked
 
 SUFFIX = ".part"
 
@@ -33,7 +33,12 @@ class PartFile:
         self.target = target
         self.path = target.with_name(target.name + SUFFIX)
         try:
-            self.file = os.fdopen(_open_locked(self.path), "wb")
+            self.file = os.fdopen(open_locked(self.path), "wb")
+            self.file.truncate()  # a part left by a crash is taken over
+        except LockedError as error:
+            raise AppError(
+                f"{target.name} is being written by another program.", "Wait, or choose another name."
+            ) from error
         except OSError as error:
             raise explain(error, target) from error
         self._ended = False
@@ -105,30 +110,3 @@ def explain(error: OSError, path: Path) -> AppError:
     if error.errno == errno.ENAMETOOLONG:
         return AppError(f"The file name {path.name[:40]}… is too long.", "Choose a shorter one.")
     return AppError(f"{path} cannot be written: {error.strerror or error}.")
-
-
-def _open_locked(path: Path) -> int:
-    """A descriptor of ``path``, empty and locked; a part left by a crash is taken over."""
-    if path.is_symlink() or (path.is_file() and path.stat().st_nlink > 1):
-        path.unlink()  # somebody else's file lies behind this name: never write through it
-    while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
-        try:
-            lock(descriptor)
-        except OSError as error:
-            os.close(descriptor)
-            raise AppError(
-                f"{path.name.removesuffix(SUFFIX)} is being written by another program.",
-                "Wait, or choose another name.",
-            ) from error
-        if _is_named(descriptor, path):
-            os.ftruncate(descriptor, 0)
-            return descriptor
-        os.close(descriptor)  # between the two calls its writer finished: it is a whole file now, under its own name
-
-
-def _is_named(descriptor: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except FileNotFoundError:
-        return False

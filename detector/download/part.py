@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 
 from detector.errors import DetectorError
-from detector.file_lock import lock
+from detector.file_lock import LockedError, open_locked
 
 PART_SUFFIX = ".part"
 _BLOCK = 1 << 20
@@ -55,7 +55,7 @@ class DownloadPart:
         self._note = target.with_name(target.name + ".part.json")
         with writing(target):
             target.parent.mkdir(parents=True, exist_ok=True)
-            self._file = os.fdopen(_open_locked(self.path), "r+b")
+            self._file = os.fdopen(open_locked(self.path), "r+b")
         self._origin = self._noted()
         self._hash = hashlib.sha256()
         self.size = 0
@@ -164,6 +164,10 @@ def writing(target: Path) -> Iterator[None]:
     """Failures to write in plain words."""
     try:
         yield
+    except LockedError as error:
+        raise DetectorError(
+            f"{target.name} is being downloaded by another program.", "Wait until it is done."
+        ) from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DetectorError(
@@ -173,22 +177,3 @@ def writing(target: Path) -> Iterator[None]:
         raise DetectorError(
             f"Cannot write to {target.parent}: {error.strerror or error}.", "Check the folder's permissions."
         ) from error
-
-
-def _open_locked(path: Path) -> int:
-    """A descriptor of ``path``, locked, its content as it was."""
-    while True:
-        if path.is_symlink() or (path.is_file() and path.stat().st_nlink > 1):
-            path.unlink()  # somebody else's file lies behind this name: never write through it
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
-        try:
-            lock(descriptor)
-        except OSError as error:
-            os.close(descriptor)
-            raise DetectorError(
-                f"{path.name.removesuffix('.part')} is being downloaded by another program.", "Wait until it is done."
-            ) from error
-        with contextlib.suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(descriptor), path.stat()):
-                return descriptor
-        os.close(descriptor)  # between the two calls its writer finished, and the name is free again
