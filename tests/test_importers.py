@@ -311,11 +311,12 @@ def test_missing_and_misshapen_tensors_are_listed(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_another_number_of_classes_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("shape", "rows"), [((9, 256, 3, 3), 9), ((), 0)])
+def test_another_number_of_classes_is_refused(tmp_path: Path, shape: tuple[int, ...], rows: int) -> None:
     state = random_state(random_spec())
-    state["classification_headers.3.weight"] = t(9, 256, 3, 3)
+    state["classification_headers.3.weight"] = t(*shape)
     torch.save(state, tmp_path / "x.pth")
-    with pytest.raises(DetectorError, match="9 class outputs"):
+    with pytest.raises(DetectorError, match=f"{rows} class outputs"):
         import_model(tmp_path / "x.pth", "x", tmp_path / "out")
 
 

@@ -27,7 +27,8 @@ def import_slim(state: Mapping[str, Tensor], source: SourceFile, overrides: Over
 
 def _import(state: Mapping[str, Tensor], variant: str, source: SourceFile, overrides: Overrides) -> Imported:
     refuse_priors(overrides, "UltraFace")
-    rows = state["classification_headers.3.weight"].shape[0] if "classification_headers.3.weight" in state else 0
+    predictor = state.get("classification_headers.3.weight")
+    rows = 0 if predictor is None or predictor.dim() == 0 else predictor.shape[0]
     if rows != 6:  # 3 boxes per cell x (background, face)
         raise DetectorError(f"This UltraFace file has {rows} class outputs per cell instead of 6.")
     # Both input sizes have the same tensors; the published files of the larger one are told by their hash alone.
