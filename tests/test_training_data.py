@@ -14,9 +14,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.core.training.material import common_labels
 from detector.errors import DetectorError
 from detector.evaluation.data_sets import read_data
-from detector.evaluation.results import DataSet
+from detector.evaluation.results import DataSet, ImageTruth
 from detector.training.batches import DeviceBatches, DeviceDataset, HostBatches, pad_objects
 from detector.training.data import BadPictures, Example, PictureExamples, read_picture, training_pictures
 from detector.training.order import Order, Pick, noise
@@ -62,6 +63,19 @@ def test_times_through_the_pictures_differ_and_so_do_their_random_numbers() -> N
     numbers = [noise(seed, Pick(epoch, index), 4).tolist() for seed in (0, 1) for epoch in (0, 1) for index in (0, 1)]
     assert len({tuple(row) for row in numbers}) == 8
     assert noise(5, Pick(2, 3), 9).tolist() == noise(5, Pick(2, 3), 9).tolist()
+
+
+def test_classes_of_several_sets_are_joined_by_name_and_by_the_words_of_voc_and_coco() -> None:
+    voc, coco = ("aeroplane", "sofa", "dog"), ("dog", "airplane", "Couch", "zebra")
+    sets = [DataSet(Path(), "voc", "train", labels, ()) for labels in (voc, coco)]
+    assert common_labels(sets) == ("aeroplane", "sofa", "dog", "zebra")
+    assert common_labels([replace(sets[0], labels=("sofa", "couch")), sets[1]])[:2] == ("sofa", "couch")
+    image = ImageTruth(
+        "1", Path("1.jpg"), 100, 100, np.tile((0.0, 0.0, 9.0, 9.0), (4, 1)), np.arange(4, dtype=np.int32),
+        *(np.zeros(4, np.bool_), np.zeros(4, np.bool_), np.full(4, 81.0), np.full(4, 81.0)), "1.jpg",
+    )  # fmt: skip
+    (picture,) = training_pictures([replace(sets[1], images=(image,))], common_labels(sets))
+    assert picture.class_ids.tolist() == [2, 0, 1, 3]
 
 
 def test_boxes_become_fractions_of_what_they_were_marked_on(blocks: DataSet) -> None:

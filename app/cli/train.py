@@ -245,7 +245,7 @@ class _Display:
 
 def _tell(trained: Trained, console: Console, request: TrainingRequest) -> None:
     if trained.bad:
-        console.note(f"{len(trained.bad)} pictures could not be read.")
+        console.note(f"{len(trained.bad)} picture{'s' * (len(trained.bad) > 1)} could not be read.")
     if trained.model is None:
         console.say(f"Stopped after step {trained.step} of {trained.steps}. The same command goes on from there.")
         return

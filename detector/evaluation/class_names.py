@@ -39,6 +39,12 @@ def key(name: str) -> str:
 _ALIASES = {key(a): key(b) for pair in _SAME for a, b in (pair, pair[::-1]) if key(a) != key(b)}
 
 
+def meaning(name: str) -> str:
+    """Equal for names that ``match_names`` takes for one class, also where VOC and COCO have different words for it."""
+    own = key(name)
+    return min(own, _ALIASES.get(own, own))
+
+
 def cleaned(name: str) -> str:
     """A class name from a file as it is shown: white space reduced to single spaces, printable, not endless."""
     return printable(" ".join(name.split()))[:MAX_NAME]

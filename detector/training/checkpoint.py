@@ -17,7 +17,13 @@ from detector.training.trainer import Trainer
 
 FORMAT = 1
 _MAY_CHANGE = ("steps",)  # a training may be made longer
-_SPEC_PARTS = ("architecture", "labels", "input", "config", "width")
+_SPEC_PARTS = {
+    "architecture": "architecture differs",
+    "labels": "labels differ",
+    "input": "input differs",
+    "config": "default boxes differ",
+    "width": "width differs",
+}
 
 
 def save_checkpoint(path: Path, trainer: Trainer, spent_s: float) -> None:
@@ -85,10 +91,10 @@ def _check_same(path: Path, state: dict[str, Any], trainer: Trainer) -> None:
     if not isinstance(state.get("spec"), str) or not isinstance(state.get("recipe"), str):
         raise _damaged(path)
     spec, recipe = spec_from_json(state["spec"]), recipe_from_json(state["recipe"])
-    for part in _SPEC_PARTS:
+    for part, words in _SPEC_PARTS.items():
         if getattr(spec, part) != getattr(trainer.spec, part):
             raise DetectorError(
-                f"{path} is a checkpoint of another network: its {part} differs.",
+                f"{path} is a checkpoint of another network: its {words}.",
                 "Choose another folder for this training.",
             )
     fixed = {name: getattr(trainer.recipe, name) for name in _MAY_CHANGE}

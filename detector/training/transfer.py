@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from detector.errors import DetectorError
-from detector.evaluation.class_names import key
+from detector.evaluation.class_names import key, meaning
 from detector.training.networks import BaseWeights
 
 _FEATURES = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)  # torchvision's numbers of VGG-16's convolutions
@@ -126,9 +126,10 @@ def _class_heads(state: Mapping[str, Tensor]) -> frozenset[str]:
 
 def _common(labels: Sequence[str], source_labels: Sequence[str]) -> list[tuple[int, int]]:
     """Outputs that mean the same in both, background first."""
-    places = {key(name): number for number, name in enumerate(source_labels, start=1)}
-    known = [(number, places[key(name)]) for number, name in enumerate(labels, start=1) if key(name) in places]
-    return [(0, 0), *known]
+    spelled = {key(name): number for number, name in enumerate(source_labels, start=1)}
+    meant = {meaning(name): number for number, name in enumerate(source_labels, start=1)}
+    places = [spelled.get(key(name), meant.get(meaning(name), 0)) for name in labels]
+    return [(0, 0), *((number, place) for number, place in enumerate(places, start=1) if place)]
 
 
 def _regrouped(

@@ -11,7 +11,7 @@ from torch import nn
 from app.core.models import user_shelf
 from app.core.training.request import DataRequest, TrainingRequest
 from detector.errors import DetectorError
-from detector.evaluation.class_names import key
+from detector.evaluation.class_names import key, known_names, meaning
 from detector.evaluation.coco_layout import list_splits
 from detector.evaluation.data_sets import read_data
 from detector.evaluation.results import DataSet
@@ -59,22 +59,48 @@ def gather(request: TrainingRequest) -> Material:
     check_name(name)
     data = request.data
     sets = [read_data(root, data.kind, data.split or _usual_split(root, data), data.limit) for root in data.roots]
-    labels = data.classes or common_labels(sets)
+    labels = _chosen(data.classes, common_labels(sets))
     pictures = training_pictures(sets, labels, use_difficult=request.recipe.use_difficult)
     validation = _validation(data)
     spec, network, origin = _network(request, name, labels)
     notes = [line for found in (*sets, *([validation] if validation else [])) for line in found.notes]
+    if validation is not None and (both := _learnt_and_measured(pictures, validation)):
+        notes.append(
+            f"{both} of the {len(validation.images)} pictures to measure on are learnt, too: "
+            "the accuracy will look better than it is."
+        )
     learnt = " and ".join(f"{found.split} of {found.root.name}" for found in sets)
     return Material(spec, network, pictures, validation, f"Trained on {learnt}, {origin}.", tuple(notes))
 
 
 def common_labels(sets: Sequence[DataSet]) -> tuple[str, ...]:
-    """Every class of ``sets`` once, in the order in which they come; spelling differences are the same class."""
+    """Every class of ``sets`` once, in the order in which they come.
+
+    Spelling differences are the same class, and so are VOC's and COCO's words for one, unless one set has both.
+    """
     found: dict[str, str] = {}
     for data in sets:
+        before = {meaning(name) for name in found.values()}
         for name in data.labels:
-            found.setdefault(key(name), name)
+            if meaning(name) not in before:
+                found.setdefault(key(name), name)
     return tuple(found.values())
+
+
+def _chosen(classes: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
+    """``classes``, each once, or all there are.
+
+    Raises:
+        DetectorError: One is in none of the sets.
+    """
+    known_names(classes, known, "The data")
+    return tuple({key(name): name for name in classes}.values()) or tuple(known)
+
+
+def _learnt_and_measured(pictures: Sequence[Picture], validation: DataSet) -> int:
+    """How many files are in both."""
+    learnt = {picture.path.resolve() for picture in pictures}
+    return sum(image.path is not None and image.path.resolve() in learnt for image in validation.images)
 
 
 def _usual_split(root: Path, data: DataRequest) -> str:
