@@ -307,6 +307,7 @@ def test_bytes_other_than_those_of_the_first_time_are_refused(bench: Bench) -> N
         (redirect("file:///etc/passwd"), "redirects to file:"),
         (redirect("ftp://127.0.0.1/x"), "redirects to ftp:"),
         (redirect("http://127.0.0.1:99999/"), "no usable address"),
+        (redirect("//[::zz]/x"), "redirects to an address that is none"),
         (redirect("http://.com/"), "no usable address"),
         (redirect(f"https://{'x' * 70}.com/"), "no usable address"),
         (redirect("http://127.0.0.1:1/x"), "refuses the connection"),
@@ -510,7 +511,7 @@ def test_a_mirror_has_the_file_under_its_published_name(server: FileServer, tmp_
     options = NetworkOptions(mirror=f"{server.address}/our/?key=1#top")
     assert fetch(weights, tmp_path / "again.pth", options=options).verified == "full"
     assert server.requests[1][0] == "/our/net.pth?key=1"
-    for wrong in ("ftp://x/y", "somewhere", "file:///models"):
+    for wrong in ("ftp://x/y", "somewhere", "file:///models", "http://h/\udcff", "http://[::zz]/"):
         with pytest.raises(DetectorError, match="mirror"):
             fetch(weights, tmp_path / "other.pth", options=NetworkOptions(mirror=wrong))
 

@@ -87,6 +87,7 @@ def test_a_proxy_may_want_a_password_which_no_message_repeats(
         ("http://", "no usable address"),
         ("http://h:99999", "no usable address"),
         ("http://.com:80", "no usable address"),
+        ("http://me:\udcff@h", "no usable address"),
         ("http://nowhere.invalid:3128", "The proxy nowhere.invalid is not found"),
         ("http://127.0.0.1:1", "The proxy 127.0.0.1 refuses"),
     ],

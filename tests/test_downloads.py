@@ -27,6 +27,7 @@ from app.core.settings_store import save_settings
 from detector.download import DownloadProgress, DownloadStoppedError
 from detector.errors import DetectorError
 from detector.registry import MODELS
+from detector.shelf import Shelf
 from detector.spec import WeightsFile
 from detector.weights import load_state
 from tests.support.command_line import Capture, check_one_line, install_fake_model, run, write_photos
@@ -208,6 +209,25 @@ def test_what_cannot_be_imported_is_kept_only_where_it_is_the_published_file(
     with pytest.raises(DetectorError):
         fetch_model(NAME)
     assert left_over() == kept, "the file is the one of the first time"
+
+
+def test_a_file_that_found_no_room_as_a_model_is_not_fetched_again(
+    server: FileServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise DetectorError("Cannot write: No space left on device.")
+
+    publish(monkeypatch, server, 0)
+    with monkeypatch.context() as patch:
+        patch.setattr(Shelf, "import_file", full)
+        patch.setattr("app.core.downloads.shutil.disk_usage", lambda _: type("Usage", (), {"free": 1000}))
+        patch.setattr("detector.download.part.DownloadPart.check_space", lambda *_: None)
+        with pytest.raises(DetectorError, match="No space left"):
+            fetch_model(NAME)
+    server.requests.clear()
+    assert fetch_model(NAME).file.verified == "none"
+    assert server.requests == []
+    assert left_over() == [f"{NAME}.safetensors"]
 
 
 def test_a_stop_after_the_last_byte_leaves_the_file_for_the_next_time(

@@ -6,6 +6,7 @@ Blocks until done; for workers and the command line. Nothing else in the program
 from __future__ import annotations
 
 import contextlib
+import shutil
 import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -172,12 +173,12 @@ def _verified(
 def _import(
     file: FetchedFile, name: str, known: ModelSpec, shelf: Shelf, *, fetched: bool
 ) -> tuple[ShelfEntry, tuple[str, ...]]:
-    """Convert the file; it is removed if it was fetched, unless it is known to be good and the conversion failed."""
+    """Convert the file. One that was fetched is removed, unless the conversion failed and that was not its fault."""
     keep = not fetched
     try:
         result = shelf.import_file(file.path, name)
     except DetectorError:
-        keep = keep or file.verified != "none"
+        keep = keep or file.verified != "none" or _no_room(file.path, shelf)
         raise
     finally:
         if not keep:
@@ -200,3 +201,11 @@ def _import(
         shelf.remove(name)
         raise
     return replace(result.entry, spec=spec), result.notes
+
+
+def _no_room(file: Path, shelf: Shelf) -> bool:
+    """Whether the disk is what a conversion failed for: a model takes about as much as the file it is made of."""
+    try:
+        return shutil.disk_usage(shelf.user_dir).free < file.stat().st_size
+    except OSError:
+        return False

@@ -64,6 +64,7 @@ def split(address: str, what: str, how: str) -> SplitResult:
         DetectorError: It has not; the message starts with ``what``, the hint is ``how``.
     """
     try:
+        address.encode()
         parts = urlsplit(address)
         fit = bool((parts.hostname or "").encode("idna")) and (parts.port is None or parts.port > 0)
     except ValueError:

@@ -70,7 +70,10 @@ def web_address(address: str) -> SplitResult:
 
 def _followed(parts: SplitResult, where: str) -> str:
     """Where a redirect leads, if it may be followed."""
-    target = urljoin(parts.geturl(), where)
+    try:
+        target = urljoin(parts.geturl(), where)
+    except ValueError as error:  # brackets around what is no IPv6 address
+        raise DetectorError(f"{parts.hostname} redirects to an address that is none.") from error
     scheme = target.partition(":")[0].lower()
     if scheme not in _PORTS:
         raise DetectorError(f"{parts.hostname} redirects to {scheme[:20]}:, which is no address of the web.")
