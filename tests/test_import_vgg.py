@@ -83,6 +83,8 @@ CASES = [
     Case("lufficc-vgg16", 300, 81, COCO80, SIZES[300, "coco"], "all", LUFFICC),
     Case("lufficc-vgg16", 512, 21, VOC20, FRACTIONS[512, "voc"], "all", LUFFICC),
     Case("lufficc-vgg16", 512, 81, COCO80, FRACTIONS[512, "coco"], "all", LUFFICC),
+    Case("lufficc-vgg16-1", 300, 21, VOC20, SIZES[300, "voc"], "all", LUFFICC),
+    Case("lufficc-vgg16-1", 512, 21, VOC20, FRACTIONS[512, "voc"], "all", LUFFICC),
     Case("mmdetection", 300, 81, COCO80, SIZES[300, "coco"], "none", MMDETECTION, MMDET_MEAN),
     Case("mmdetection", 512, 81, COCO80, SIZES[512, "coco"], "none", MMDETECTION, MMDET_MEAN),
     Case("mmdetection", 512, 21, VOC20, SIZES[512, "voc"], "none", MMDETECTION, MMDET_MEAN),
@@ -391,9 +393,7 @@ def test_a_batch_norm_needs_its_statistics(tmp_path: Path, lost: str) -> None:
 
 def test_a_layout_that_is_not_the_files_says_what_is_missing(tmp_path: Path) -> None:
     path, _ = save(tmp_path, "amdegroot")
-    with pytest.raises(
-        DetectorError, match=r"layout: box_head\.predictor\.reg_headers\.0\.weight is missing"
-    ):
+    with pytest.raises(DetectorError, match=r"layout: box_head\.predictor\.reg_headers\.0\.weight is missing"):
         import_model(path, "x", tmp_path / "shelf", Overrides(layout="lufficc-vgg16"))
     with pytest.raises(DetectorError, match="There is no layout 'yolo'"):
         import_model(path, "x", tmp_path / "shelf", Overrides(layout="yolo"))

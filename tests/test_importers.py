@@ -48,6 +48,7 @@ LAYOUTS: list[tuple[dict[str, torch.Tensor], str]] = [
     ({"box_head.predictor.cls_headers.0.weight": t(1), "backbone.vgg.0.weight": t(1)}, "lufficc-vgg16"),
     ({"box_head.predictor.cls_headers.0.conv.0.weight": t(1), "backbone.features.0.0.weight": t(1)},
      "lufficc-mobilenetv2"),
+    ({"vgg.0.weight": t(1), "l2_norm.weight": t(1), "classification_headers.0.weight": t(1)}, "lufficc-vgg16-1"),
     ({"vgg.0.weight": t(1), "loc.0.weight": t(1)}, "amdegroot"),
     ({"0.weight": t(1), "33.weight": t(1)}, "vgg16-reducedfc"),
     ({"classification_headers.0.weight": t(1), "base_net.7.branch0.0.conv.weight": t(1)}, "ultraface-rfb"),

@@ -79,6 +79,12 @@ LAYOUTS: tuple[Layout, ...] = (
         has=("box_head.predictor.", "backbone.vgg."),
     ),
     Layout(
+        "lufficc-vgg16-1",
+        "lufficc/SSD with VGG-16, version 1.0",
+        f"{_HERE}.lufficc_vgg:import_version_1",
+        has=("vgg.0.weight", "l2_norm.weight", "classification_headers."),
+    ),
+    Layout(
         "lufficc-mobilenetv2",
         "lufficc/SSD with MobileNetV2",
         f"{_HERE}.lufficc_mobilenet:import_lufficc_mobilenet",

@@ -1,4 +1,7 @@
-"""lufficc/SSD with VGG-16: SSD300 and SSD512, the release files such as ``vgg_ssd512_coco_trainval35k.pth``."""
+"""lufficc/SSD with VGG-16: SSD300 and SSD512, the release files such as ``vgg_ssd512_coco_trainval35k.pth``.
+
+Those of its first release, such as ``ssd512_voc0712_mAP80.25.pth``, have other names and are the same otherwise.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +24,29 @@ NAMING = Naming(
     conf=numbered("box_head.predictor.cls_headers.{}"),
     norm={"l2norm.scale": "backbone.l2_norm.weight"},
 )
+NAMING_1 = Naming(
+    base=numbered("vgg.{}"),
+    extra=numbered("extras.{}"),
+    loc=numbered("regression_headers.{}"),
+    conf=numbered("classification_headers.{}"),
+    norm={"l2norm.scale": "l2_norm.weight"},
+)
 _RULE = MODELS["ssd300-vgg16-voc"].postprocess
 
 
 def import_lufficc_vgg(state: Mapping[str, Tensor], source: SourceFile, overrides: Overrides) -> Imported:
     """An ``Importer``."""
+    return _import(state, NAMING, source, overrides)
+
+
+def import_version_1(state: Mapping[str, Tensor], source: SourceFile, overrides: Overrides) -> Imported:
+    """An ``Importer`` for the first release."""
+    return _import(state, NAMING_1, source, overrides)
+
+
+def _import(state: Mapping[str, Tensor], naming: Naming, source: SourceFile, overrides: Overrides) -> Imported:
     notes: list[str] = []
-    file = measure(state, NAMING, source, (300, 512), notes)
+    file = measure(state, naming, source, (300, 512), notes)
     classes = file.classes - 1
     spec = ModelSpec(
         name="lufficc",
@@ -40,5 +59,5 @@ def import_lufficc_vgg(state: Mapping[str, Tensor], source: SourceFile, override
         title=f"{classes} classes, SSD{file.side} VGG-16",
         provenance="Weights of lufficc/SSD",
     )
-    tensors = take(state, NAMING, spec, source, file.classes)
+    tensors = take(state, naming, spec, source, file.classes)
     return Imported(as_published(spec, source), tensors, tuple(notes))

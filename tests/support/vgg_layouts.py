@@ -69,6 +69,14 @@ LAYOUTS = {
             "box_head.predictor.cls_headers.{}",
             "backbone.l2_norm.weight",
         ),
+        _layout(
+            "lufficc-vgg16-1",
+            [f"vgg.{n}" for n in _LIST],
+            [f"extras.{n}" for n in range(10)],
+            "regression_headers.{}",
+            "classification_headers.{}",
+            "l2_norm.weight",
+        ),
         Layout(
             "mmdetection",
             tuple(f"backbone.features.{n}" for n in _LIST),
