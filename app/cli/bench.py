@@ -152,7 +152,7 @@ def _request(options: argparse.Namespace) -> BenchRequest:
         loads=_each(loads),
         versus=_each(options.versus or ()),
         source=options.source,
-        plan=Plan(seconds=options.seconds),
+        plan=Plan.lasting(options.seconds),
     )
 
 

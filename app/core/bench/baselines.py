@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from app.core.bench.rounds import Contestant
 from app.core.errors import AppError
 from detector.shelf import ShelfEntry
+from detector.spec import ModelSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +45,26 @@ BASELINES: dict[str, Baseline] = {
 }
 
 
+def check_baseline(name: str, spec: ModelSpec) -> None:
+    """Refuse what ``open_baseline`` could not open, before any work. Needs torch.
+
+    Raises:
+        AppError: It is not installed, or has no network like this model's.
+    """
+    if find_spec("torchvision") is None:
+        raise AppError("torchvision is not installed.", "Install it: pip install torchvision")
+    if BASELINES[name].shares_weights:
+        from app.core.bench.torchvision_models import check_twin
+
+        check_twin(spec)
+
+
 def open_baseline(name: str, entry: ShelfEntry, place: str) -> Contestant:
     """The contestant ``name`` of ``BASELINES``.
 
     Raises:
-        AppError: It is not installed, or has no network like this model's.
+        AppError: See ``check_baseline``.
         DetectorError: The weights are damaged.
     """
-    if find_spec("torchvision") is None:
-        raise AppError("torchvision is not installed.", "Install it: pip install torchvision")
+    check_baseline(name, entry.spec)
     return BASELINES[name].open(entry, place)

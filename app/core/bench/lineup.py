@@ -56,7 +56,11 @@ class Lineup:
 
 
 def places(devices: Sequence[str]) -> tuple[str, ...]:
-    """What ``devices`` come to: "auto" and "all" in the names of what is here; each once."""
+    """What ``devices`` come to: "auto" and "all" in the names of what is here; each once.
+
+    Raises:
+        AppError: One that was named is not here.
+    """
     from detector.runtime.open import available_devices
 
     found: list[str] = []
@@ -64,8 +68,22 @@ def places(devices: Sequence[str]) -> tuple[str, ...]:
         here = [name for name, _ in available_devices()] if device in (ALL, "auto") else []
         if device == "auto":  # a GPU is listed after the CPU; Apple's is never taken unasked
             here = [next((name for name in here if name.startswith("cuda")), "cpu")]
-        found += here or ["cuda:0" if device == "cuda" else device]
+        found += here or [_here("cuda:0" if device == "cuda" else device)]
     return tuple(dict.fromkeys(found))
+
+
+def _here(place: str) -> str:
+    """``place``, if it is."""
+    import torch
+
+    from detector.runtime.torch_cuda import why_not_cuda
+
+    reason = why_not_cuda(int(place.partition(":")[2])) if place.startswith("cuda") else ""
+    if place == "mps" and not torch.backends.mps.is_available():
+        reason = "there is no Apple GPU, or this PyTorch has no support for it"
+    if reason:
+        raise AppError(f"{place} cannot be used: {reason}.", "Leave --device out to measure what is here.")
+    return place
 
 
 def open_lineup(
@@ -136,7 +154,7 @@ def _open(entry: ShelfEntry, place: str, precision: str, cache_dir: Path | None)
         return detector
     detector.close()
     reason = detector.notes[0] if detector.notes else f"It runs on {detector.device} in {detector.precision}."
-    raise AppError(f"{precision} on {place} is not available here.", reason)
+    raise AppError(f"{entry.name} does not run on {place} in {precision}.", reason)
 
 
 def _memory(meter: MemoryMeter, contestant: Contestant, rehearsal: Sequence[ImageBGR]) -> float | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from app.core.errors import AppError
@@ -66,6 +66,12 @@ class Plan:
     turn_s: float = 0.25
     most_runs: int = 20
     warm_up_s: float = 1.0
+
+    @staticmethod
+    def lasting(seconds: float) -> Plan:
+        """A plan for ``seconds``; for very few, with shorter turns and warm-up."""
+        usual = Plan(seconds)
+        return replace(usual, turn_s=min(usual.turn_s, seconds / 20), warm_up_s=min(usual.warm_up_s, seconds / 10))
 
 
 class Feed:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from app.core import paths
 from app.core.bench.agreement import agreement
+from app.core.bench.baselines import check_baseline
 from app.core.bench.contestants import OurDetector
 from app.core.bench.frames import drawn_frames, video_frames
 from app.core.bench.lineup import Lineup, open_lineup, places
@@ -52,14 +53,17 @@ def run_bench(
         AppError: The video, a device, a precision or a baseline that was named is not there.
         DetectorError: The model cannot be used.
     """
-    load_torch()
-    stop = stop or threading.Event()
     machine = this_machine()
+    stop = stop or threading.Event()
+    load_torch()
+    where = places(request.devices)
+    for name in request.versus:
+        check_baseline(name, request.entry.spec)
     frames = drawn_frames() if request.source is None else video_frames(request.source)
     runner = _Runner(request, frames, on_progress, stop)
     with tempfile.TemporaryDirectory(prefix="ssd-viewer-bench-") as folder:
         entries, cache_dir = _entries(request, frames, Path(folder), on_progress)
-        for place in places(request.devices):
+        for place in where:
             for load, entry in entries.items():
                 runner.run_lineup(entry, place, load, cache_dir)
     return runner.report(machine, next(iter(entries)) != OWN_WEIGHTS)

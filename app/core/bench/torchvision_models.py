@@ -48,6 +48,17 @@ def open_twin(entry: ShelfEntry, place: str) -> TorchvisionDetector:
     return TorchvisionDetector("torchvision", network, place, entry.spec.input.channels, _SSD_STAGES)
 
 
+def check_twin(spec: ModelSpec) -> None:
+    """Raise ``AppError`` unless torchvision has this very network, with these default boxes."""
+    ssd300 = spec.architecture == "ssd-vgg16" and spec.config == SSD300_TORCHVISION and spec.width == 1.0
+    ssdlite = spec.architecture == "ssdlite320-mobilenetv3" and spec.config == SSDLITE320
+    if not (ssd300 or ssdlite):
+        raise AppError(
+            f"torchvision has no network like {spec.name}.",
+            "Compare ssd300-vgg16-coco or ssdlite320-mobilenetv3-coco, or use --versus fasterrcnn.",
+        )
+
+
 def _twin(spec: ModelSpec) -> tuple[nn.Module, dict[str, str]]:
     """The network, and its name of each tensor of ours."""
     from torchvision.models import detection
@@ -64,14 +75,10 @@ def _twin(spec: ModelSpec) -> tuple[nn.Module, dict[str, str]]:
         "image_mean": [value / 255 for value in spec.input.mean],
         "image_std": [value / 255 for value in spec.input.std],
     }
-    if spec.architecture == "ssd-vgg16" and spec.config == SSD300_TORCHVISION and spec.width == 1.0:
+    check_twin(spec)
+    if spec.architecture == "ssd-vgg16":
         return detection.ssd300_vgg16(**options), NAMING.names(len(SSD300_TORCHVISION.grids))
-    if spec.architecture == "ssdlite320-mobilenetv3" and spec.config == SSDLITE320:
-        return detection.ssdlite320_mobilenet_v3_large(**options), file_names()
-    raise AppError(
-        f"torchvision has no network like {spec.name}.",
-        "Compare with ssd300-vgg16-coco or ssdlite320-mobilenetv3-coco, or use --versus fasterrcnn.",
-    )
+    return detection.ssdlite320_mobilenet_v3_large(**options), file_names()
 
 
 def open_faster_rcnn(entry: ShelfEntry, place: str) -> TorchvisionDetector:

@@ -1,0 +1,12 @@
+"""torchvision's Faster R-CNN on thumbnails: the code path is that of large pictures, the work a hundredth."""
+
+from __future__ import annotations
+
+import pytest
+from torchvision.models import detection
+
+
+def shrink_faster_rcnn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From here on to the end of the test it looks at 64 pixels."""
+    real = detection.fasterrcnn_resnet50_fpn
+    monkeypatch.setattr(detection, "fasterrcnn_resnet50_fpn", lambda **given: real(**given, min_size=64, max_size=96))
