@@ -263,6 +263,8 @@ def test_where_an_unpublished_hash_came_from_stays_with_the_model(
     done = fetch_model(NAME, network=NetworkSettings(mirror=f"{server.address}/m"))
     assert done.notes[0].startswith(f"{FILE} by way of 127.0.0.1: SHA-256 ")
     assert done.entry.spec.provenance.endswith("(not published)")
+    assert done.file.sha256 not in done.verified
+    assert f"{done.file.sha256[:8]}…, which nobody published" in done.verified
 
 
 def test_a_name_that_is_unknown_or_taken_fetches_nothing(server: FileServer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,6 +58,11 @@ class Downloaded:
     file: FetchedFile
     notes: tuple[str, ...]
 
+    @property
+    def verified(self) -> str:
+        """The first of ``notes``, its hash cut short, for where there is little room."""
+        return self.notes[0].replace(self.file.sha256, f"{self.file.sha256[:8]}…")
+
 
 def fetch_model(
     name: str,

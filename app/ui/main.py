@@ -63,7 +63,7 @@ def fetch_model(name: str, on_progress: Callable[[Progress], None], stop: thread
     """Fetches a model and puts it on the shelf (a worker); says what its file was compared with."""
     from app.core import downloads
 
-    return downloads.fetch_model(name, on_progress=on_progress, stop=stop).notes[0]
+    return downloads.fetch_model(name, on_progress=on_progress, stop=stop).verified
 
 
 def build_window(application: QApplication, settings: Settings, path: Path | None) -> MainWindow:
