@@ -22,6 +22,7 @@ had neither ``golden`` nor ``input.smooth``, format 2 no ``golden.weights``."""
 
 MAX_JSON_CHARS = 1_000_000
 MAX_LABELS = 2000
+MAX_LABEL_CHARS = 200
 MAX_DEFAULT_BOXES = 200_000  # eight times SSD512's
 MAX_INPUT_SIDE = 4096
 
@@ -278,7 +279,8 @@ class _Fields:
     def labels(self, key: str) -> tuple[str, ...]:
         value, where = self._take(key)
         names = tuple(
-            _text(v, f"{where}[{i}]", 200, empty=False) for i, v in enumerate(_list(value, where, MAX_LABELS))
+            _text(v, f"{where}[{i}]", MAX_LABEL_CHARS, empty=False)
+            for i, v in enumerate(_list(value, where, MAX_LABELS))
         )
         if not names or len(set(names)) != len(names):
             _fault(where, "must be at least one name, each used once")

@@ -138,3 +138,10 @@ def test_class_names_in_mmdetections_files_are_used(
     assert ("Class names: the file's own." in recognised.notes) == (expected[0] == "cat")
     mine = ("a", "b", "c", "d", "e")
     assert preview_model(tmp_path / "x.pth", Overrides(labels=mine)).spec.labels == mine
+
+
+@pytest.mark.parametrize("name", ["cat\x1b[31m", "c" * 201])
+def test_a_name_that_cannot_be_one_is_shown(tmp_path: Path, name: str) -> None:
+    (tmp_path / "labels.txt").write_text(f"dog\n{name}\n")
+    with pytest.raises(DetectorError, match=r"labels\.txt is no list of class names: one would be 'c"):
+        read_labels(tmp_path / "labels.txt")

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from detector.errors import DetectorError
 from detector.importers.base import Imported, Overrides, SourceFile
 from detector.spec import ModelSpec
-from detector.spec_json import MAX_LABELS, spec_from_json, spec_to_json
+from detector.spec_json import MAX_LABEL_CHARS, MAX_LABELS, spec_from_json, spec_to_json
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -147,6 +147,9 @@ def read_labels(path: Path) -> tuple[str, ...]:
         labels = labels[1:]
     if not 1 <= len(labels) <= MAX_LABELS or len(set(labels)) != len(labels):
         raise DetectorError(f"{path.name} must name 1 to {MAX_LABELS} classes, one a line, each once.")
+    odd = next((label for label in labels if len(label) > MAX_LABEL_CHARS or any(ord(c) < 32 for c in label)), None)
+    if odd is not None:
+        raise DetectorError(f"{path.name} is no list of class names: one would be {odd[:40]!r}.")
     return labels
 
 
