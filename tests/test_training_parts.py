@@ -14,6 +14,7 @@ import torch
 from torchvision.models import VGG16_Weights, vgg16
 from torchvision.transforms.functional import normalize
 
+from app.core.training import job
 from app.core.training.event_file import EventFile, crc32c, masked_crc
 from app.core.training.journal import CURVES, LOG, Journal, charts, read_log
 from detector.errors import DetectorError
@@ -60,6 +61,24 @@ def test_every_network_of_the_list_can_be_made(name: str) -> None:
     assert logits.shape == (*locs.shape[:2], 3)
 
 
+@pytest.mark.parametrize(
+    ("free", "size", "side"),
+    [
+        (16e9, (300, 300), 512),
+        (6e9, (300, 300), 300),
+        (5e9, (300, 300), None),
+        (16e9, (512, 512), 512),
+        (6e9, (512, 512), None),
+    ],
+)
+def test_pictures_are_kept_on_a_gpu_as_large_as_half_of_it_allows(
+    monkeypatch: pytest.MonkeyPatch, free: float, size: tuple[int, int], side: int | None
+) -> None:
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _device: (free, 2 * free))
+    assert job._side(torch.device("cuda", 0), 10_000, size) == side
+    assert job._side(torch.device("cpu"), 10_000, size) is None
+
+
 def test_networks_of_one_width_and_unknown_ones_are_refused() -> None:
     with pytest.raises(DetectorError, match="one width only"):
         new_spec("x", "ssdlite320-mobilenetv3", ("a",), 0.5)
@@ -94,10 +113,25 @@ def test_a_detector_that_does_not_fit_is_refused() -> None:
         transfer_detector(narrow, ("a",), {}, ("a",))
 
 
+def imagenet_vgg16() -> dict[str, torch.Tensor]:
+    """A state of torchvision's ``vgg16``, with random convolutions and, sooner made, a classifier of rising numbers."""
+    generator = torch.Generator().manual_seed(0)
+
+    def values(shape: torch.Size) -> torch.Tensor:
+        if len(shape) == 2:
+            return torch.arange(float(shape[0]))[:, None] + torch.linspace(0, 0.5, shape[1])
+        return torch.randn(shape, generator=generator) * (2 / max(1, shape[1:].numel())) ** 0.5
+
+    with torch.device("meta"):
+        shapes = {name: tensor.shape for name, tensor in vgg16().state_dict().items()}
+    return {name: values(shape) for name, shape in shapes.items()}
+
+
 def test_vgg16_of_imagenet_becomes_the_base_network() -> None:
-    torch.manual_seed(0)
-    theirs = vgg16(weights=None).eval()
-    state = theirs.state_dict()
+    state = imagenet_vgg16()
+    with torch.device("meta"):
+        theirs = vgg16().eval()
+    theirs.load_state_dict(state, assign=True)
     network = new_network(new_spec("x", "ssd300-vgg16", ("a",), base="torchvision"), Recipe()).eval()
     transfer_vgg16(network, state)
     images = torch.randn(1, 3, 64, 64)
@@ -119,7 +153,8 @@ def test_vgg16_of_imagenet_becomes_the_base_network() -> None:
     for name in ("backbone.conv1_1.weight", "backbone.conv5_3.bias", "backbone.fc6.weight", "backbone.fc7.weight"):
         assert torch.equal(again.state_dict()[name], own[name])
 
-    port = state | {name: torch.full_like(state[name], torch.nan) for name in state if name.startswith("classifier")}
+    nothing = torch.tensor(torch.nan)
+    port = {name: nothing.expand(tensor.shape) if "classifier" in name else tensor for name, tensor in state.items()}
     fc6 = again.state_dict()["backbone.fc6.weight"].clone()
     transfer_vgg16(again, port)  # torchvision's port of the authors' weights lacks the classifier
     assert torch.equal(again.state_dict()["backbone.fc6.weight"], fc6)

@@ -185,6 +185,29 @@ def test_a_loss_that_is_no_number_stops_and_names_the_pictures(tmp_path: Path) -
         assert bool(torch.isfinite(tensor.float()).all())
 
 
+def test_a_step_that_spoils_the_weights_at_a_finite_loss_is_not_kept(tmp_path: Path) -> None:
+    checkpoint, spoilt = tmp_path / "checkpoint.pt", make_trainer()
+    save_checkpoint(checkpoint, spoilt, 1.0)
+    before = checkpoint.read_bytes()
+    with torch.no_grad():
+        next(spoilt.network.parameters())[0] = math.inf
+    spoilt.step = RECIPE.steps
+    with pytest.raises(DetectorError, match=r"weights are not numbers any more after step 10") as error:
+        run(spoilt, tmp_path / "blocks", Plan(checkpoint))
+    assert "last checkpoint is intact" in error.value.hint
+    assert checkpoint.read_bytes() == before
+
+
+def test_what_float16_cannot_hold_is_stored_in_full() -> None:
+    network = nn.Sequential(nn.BatchNorm2d(2), nn.Conv2d(2, 1, 1))
+    network.state_dict()["0.running_var"][0] = 1e6
+    state = stored_state(network)
+    assert state["0.running_var"].tolist() == [1e6, 1.0]
+    assert {name for name, tensor in state.items() if tensor.dtype == torch.float16} == {
+        "0.weight", "0.bias", "0.running_mean", "1.weight", "1.bias",
+    }  # fmt: skip
+
+
 def test_a_full_disk_is_noted_on_the_way_and_an_error_at_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,7 @@ import copy
 from dataclasses import replace
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
 from detector.golden_reference import with_golden
@@ -14,11 +15,15 @@ from detector.weights import save_model
 
 
 def stored_state(network: nn.Module) -> dict[str, Tensor]:
-    """The tensors of ``network`` as the file will hold them: contiguous, floats as float16."""
-    return {
-        name: (tensor.half() if tensor.is_floating_point() else tensor).cpu().contiguous()
-        for name, tensor in network.state_dict().items()
-    }
+    """The tensors of ``network`` as the file will hold them: contiguous, floats as float16 if it can hold them."""
+    return {name: _narrowed(tensor).cpu().contiguous() for name, tensor in network.state_dict().items()}
+
+
+def _narrowed(tensor: Tensor) -> Tensor:
+    if not tensor.is_floating_point():
+        return tensor
+    half = tensor.half()
+    return half if bool(torch.isfinite(half).all()) else tensor
 
 
 def as_stored(network: nn.Module, state: dict[str, Tensor]) -> nn.Module:

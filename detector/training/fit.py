@@ -113,7 +113,8 @@ class Fit:
             Whether the training is finished.
 
         Raises:
-            DetectorError: No picture can be read, the loss is no number, or the last checkpoint cannot be written.
+            DetectorError: No picture can be read, the loss or a weight is no number, or the last checkpoint cannot be
+                written.
         """
         trainer, steps = self._trainer, self._trainer.recipe.steps
         saved_s = self.spent_s
@@ -179,6 +180,13 @@ class Fit:
     def _save(self, *, last: bool) -> None:
         if not self._leads:
             return
+        if not self._trainer.is_sound():
+            if last:
+                raise DetectorError(
+                    f"The weights are not numbers any more after step {self._trainer.step}.",
+                    f"Lower the learning rate, or limit the gradient's length.{self._what_is_left()}",
+                )
+            return  # the next look says why, and names the pictures
         try:
             save_checkpoint(self._plan.checkpoint, self._trainer, self.spent_s)
         except DetectorError as error:
@@ -194,4 +202,7 @@ class Fit:
     def _explained(self, error: DivergedError) -> DetectorError:
         names = [self._source.name(pick.index) for pick in error.picks]
         shown = ", ".join(names[:40]) + (f" and {len(names) - 40} more" if len(names) > 40 else "")
-        return DetectorError(f"{error.message} It learnt from {shown}.", f"{error.hint} The last checkpoint is intact.")
+        return DetectorError(f"{error.message} It learnt from {shown}.", f"{error.hint}{self._what_is_left()}")
+
+    def _what_is_left(self) -> str:
+        return " The last checkpoint is intact." if self._plan.checkpoint.exists() else ""

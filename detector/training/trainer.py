@@ -129,19 +129,24 @@ class Trainer:
         """Look at the costs since the last look; waits for the device. All processes must call it.
 
         Raises:
-            DivergedError: A cost is not finite. The weights are spoilt; the last checkpoint is not.
+            DivergedError: A cost of some process is not finite; all raise it. The weights are spoilt.
         """
         if not self._unseen:
             return StepLosses(0, 0.0, 0.0)
-        costs = torch.stack([cost for _, cost in self._unseen])  # [steps, 2]
+        costs = mean_of(torch.stack([cost for _, cost in self._unseen]), self.processes)  # [steps, 2]
         wrong = (~torch.isfinite(costs)).any(dim=1).tolist()
         if any(wrong):
             at = wrong.index(True)
             raise DivergedError(self.step - len(self._unseen) + at, self._unseen[at][0])
-        localisation, confidence = mean_of(costs.mean(dim=0), self.processes).tolist()
+        localisation, confidence = costs.mean(dim=0).tolist()
         steps = len(self._unseen)
         self._unseen.clear()
         return StepLosses(steps, localisation, confidence)
+
+    def is_sound(self) -> bool:
+        """Whether every weight is finite. A step of finite cost may have spoilt them: that shows in the next cost."""
+        values = (value for value in self.network.state_dict().values() if value.is_floating_point())
+        return all(bool(torch.isfinite(value).all()) for value in values)
 
     def state(self) -> dict[str, Any]:
         """Everything that a checkpoint needs; tensors are the live ones."""

@@ -58,7 +58,7 @@ def vgg16_source(state: Mapping[str, Tensor]) -> BaseWeights:
     "reducedfc" file, theirs as well, has none.
     """
     classifier = state.get("classifier.0.weight")
-    return "torchvision" if classifier is not None and bool(torch.isfinite(classifier).all()) else "caffe"
+    return "torchvision" if classifier is not None and bool(torch.isfinite(classifier[:1]).all()) else "caffe"
 
 
 def transfer_vgg16(network: nn.Module, state: Mapping[str, Tensor]) -> None:

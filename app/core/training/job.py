@@ -28,7 +28,7 @@ from detector.training.trainer import Trainer, fill_colour
 from detector.training.validate import Validator
 
 CHECKPOINT = "checkpoint.pt"
-_SIDE = 300  # of pictures kept on a GPU, pixels, unless the network's input is larger
+_SIDES = (512, 300)  # of pictures kept on a GPU, unless the network's input is larger; crops lose least of large ones
 _GPU_SHARE = 0.5  # of its free memory that the pictures may take
 
 
@@ -166,8 +166,9 @@ class _Job:
         order = Order(len(material.pictures), recipe.batch, recipe.seed, self._processes.rank, self._processes.count)
         policy = PAPER if recipe.augment else UNCHANGED
         size = (material.spec.input.height, material.spec.input.width)
-        fill, side = fill_colour(material.spec.input), max(_SIDE, *size)
-        if self._device.type == "cuda" and _fits(self._device, len(material.pictures), side):
+        fill = fill_colour(material.spec.input)
+        side = _side(self._device, len(material.pictures), size)
+        if side is not None:
             self._listener.note(f"Decoding {len(material.pictures)} pictures into the memory of {self._device}.")
             data = DeviceDataset(material.pictures, side, self._device, self._request.threads, self._bad)
             return DeviceBatches(data, order, policy, size, fill)
@@ -254,6 +255,10 @@ def _uses_bf16(precision: str, device: torch.device) -> bool:
     return native
 
 
-def _fits(device: torch.device, count: int, side: int) -> bool:
+def _side(device: torch.device, count: int, size: tuple[int, int]) -> int | None:
+    """Of the squares in which ``count`` pictures fit on ``device``, for inputs of ``size``; None if they do not."""
+    if device.type != "cuda":
+        return None
     free, _ = torch.cuda.mem_get_info(device)
-    return count * side * side * 3 <= free * _GPU_SHARE
+    sides = (max(side, *size) for side in _SIDES)
+    return next((side for side in sides if count * side * side * 3 <= free * _GPU_SHARE), None)
