@@ -18,7 +18,7 @@ import pytest
 import torch
 
 from app.core import known_files, paths
-from app.core.downloads import fetch_model
+from app.core.downloads import fetch_model, fetched_so_far
 from app.core.errors import AppError
 from app.core.model_cards import model_cards
 from app.core.models import user_shelf
@@ -251,6 +251,9 @@ def test_a_stop_after_the_last_byte_leaves_the_file_for_the_next_time(
     with pytest.raises(DownloadStoppedError):
         fetch_model(NAME, stop=stop)
     assert left_over() == [".downloads", f".downloads/{FILE}"]
+    weights = MODELS[NAME].weights
+    assert weights is not None
+    assert fetched_so_far(weights, user_shelf()) == len(server.content)
     server.requests.clear()
     assert fetch_model(NAME).entry.path is not None
     assert server.requests == []

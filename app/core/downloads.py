@@ -128,10 +128,10 @@ def network_settings() -> NetworkSettings:
 def fetched_so_far(weights: WeightsFile, shelf: Shelf) -> int:
     """Bytes that an interrupted download left; the next one from the same place goes on from there."""
     target = shelf.user_dir / _FOLDER / file_name(weights)
-    try:
-        return target.with_name(target.name + PART_SUFFIX).stat().st_size
-    except OSError:  # usually: there is none
-        return 0
+    for path in (target, target.with_name(target.name + PART_SUFFIX)):
+        with contextlib.suppress(OSError):  # usually: there is none
+            return path.stat().st_size
+    return 0
 
 
 def _wanted(name: str, shelf: Shelf) -> tuple[ModelSpec, WeightsFile]:
