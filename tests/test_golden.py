@@ -242,6 +242,22 @@ def test_answers_that_are_no_numbers_are_valid_json(
     assert "gives no numbers" in json.loads(out)["checks"][1]["detail"]
 
 
+def test_a_format_too_coarse_for_a_model_is_told_from_a_wrong_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = keep(tmp_path / "m.safetensors")
+    monkeypatch.setitem(TOLERANCES, "bf16", 1e-6)
+    monkeypatch.setattr(
+        model_check,
+        "_engines",
+        lambda _: iter([("torch_cpu, bf16", "torch_cpu", lambda: TorchCpuDetector(entry, "bf16"))]),
+    )
+    weights, coarse = model_check.check_model(entry)
+    assert weights.ok
+    assert coarse.ok is False
+    assert coarse.detail.endswith("if fp32 is right, bf16 is too coarse for this model")
+
+
 def test_an_engine_that_another_one_stands_in_for_has_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def stand_in(entry: ShelfEntry, _device: str, _precision: str) -> TorchCpuDetector:
         return TorchCpuDetector(entry, "fp32", ["OpenVINO is not used: it broke. Running by torch."])

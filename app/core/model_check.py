@@ -97,6 +97,8 @@ def _asked(entry: ShelfEntry, engine: Engine) -> ModelCheck:
         else f"answers otherwise than when it was put on the shelf: boxes off by up to {result.box_difference:.0%} of "
         f"their size, scores by {result.score_difference:.2f}"
     )
+    if not result.ok and engine.precision != "fp32":
+        detail += f"; if fp32 is right, {engine.precision} is too coarse for this model"
     return ModelCheck(entry.name, name, result.ok, detail, result.box_difference, result.score_difference)
 
 
