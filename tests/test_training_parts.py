@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import struct
 from pathlib import Path
 from typing import Any
@@ -120,7 +121,7 @@ def imagenet_vgg16() -> dict[str, torch.Tensor]:
     def values(shape: torch.Size) -> torch.Tensor:
         if len(shape) == 2:
             return torch.arange(float(shape[0]))[:, None] + torch.linspace(0, 0.5, shape[1])
-        return torch.randn(shape, generator=generator) * (2 / max(1, shape[1:].numel())) ** 0.5
+        return torch.randn(shape, generator=generator) * math.sqrt(2 / max(1, shape[1:].numel()))
 
     with torch.device("meta"):
         shapes = {name: tensor.shape for name, tensor in vgg16().state_dict().items()}

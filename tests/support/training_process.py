@@ -1,8 +1,7 @@
-"""A small training as a program of its own: to be killed, continued, or shared by several processes.
+"""A small training, and as a program of its own, to be killed.
 
-``python -m tests.support.training_process NETWORK FOLDER CHECKPOINT [KILL_AT]``; under ``torch.distributed.run`` it is
-shared. The networks are "blocks", small and fast, and "vgg", without batch normalisation, whose first steps are tame
-enough to be compared between machines.
+``python -m tests.support.training_process FOLDER CHECKPOINT KILL_AT``. The plain network has no batch normalisation:
+its first steps are tame enough to be compared between machines.
 """
 
 from __future__ import annotations
@@ -17,13 +16,12 @@ import torch
 
 from detector.spec import ModelSpec
 from detector.training.batches import HostBatches
-from detector.training.checkpoint import load_checkpoint
 from detector.training.data import BadPictures, PictureExamples, training_pictures
 from detector.training.fit import Fit, Plan, Progress
 from detector.training.networks import new_spec
 from detector.training.order import Order
 from detector.training.policy import PAPER
-from detector.training.processes import Processes, joined_processes
+from detector.training.processes import Processes
 from detector.training.recipe import Recipe
 from detector.training.trainer import Trainer, fill_colour, new_network
 from tests.support.training_sets import LABELS, SPEC, make_blocks
@@ -70,19 +68,12 @@ def make_source(
     return HostBatches(examples, Order(len(pictures), recipe.batch, recipe.seed, us.rank, us.count), _CPU, 1)
 
 
-def main(network: str, folder: Path, checkpoint: Path, kill_at: int) -> None:
-    """Train to the end, from the checkpoint on where there is one."""
+def main(folder: Path, checkpoint: Path, kill_at: int) -> None:
+    """Train until the end that comes too soon."""
     torch.set_num_threads(1)
-    spec, recipe = (PLAIN_SPEC, PLAIN_RECIPE) if network == "vgg" else (SPEC, RECIPE)
-    with joined_processes("cpu") as processes:
-        trainer = make_trainer(recipe, processes, spec)
-        if checkpoint.exists():
-            load_checkpoint(checkpoint, trainer)
-        plan = Plan(checkpoint, save_every_s=0.0, look_every_s=0.0)
-        own = folder / str(processes.rank)
-        source = make_source(own, recipe, processes, spec)
-        Fit(trainer, source, plan, Watching(kill_at)).run(threading.Event())
+    plan = Plan(checkpoint, save_every_s=0.0, look_every_s=0.0)
+    Fit(make_trainer(), make_source(folder), plan, Watching(kill_at)).run(threading.Event())
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]) if len(sys.argv) > 4 else 0)
+    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))
