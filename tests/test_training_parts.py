@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import struct
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from detector.training.networks import TRAINABLE, new_spec
 from detector.training.recipe import Recipe, recipe_from_json, recipe_to_json
 from detector.training.trainer import Normaliser, new_network
 from detector.training.transfer import transfer_detector, transfer_vgg16, vgg16_source
+from tests.support.training_sets import SIZE, SPEC
 
 
 def test_a_recipe_survives_json_and_fills_in_the_rest() -> None:
@@ -103,6 +105,17 @@ def test_a_detector_of_other_classes_gives_all_but_the_classes_it_does_not_know(
     head = next(name for name in untouched if name.startswith("conf.0.") and name.endswith("bias") and "bn" not in name)
     rows = new.state_dict()[head].reshape(-1, 4)[:, 2]
     assert torch.equal(rows, untouched[head].reshape(-1, 4)[:, 2])
+
+
+def test_ultrafaces_heads_change_their_classes_too() -> None:
+    spec = replace(SPEC, labels=("face", "green"))
+    old, new = new_network(SPEC, Recipe(seed=1)), new_network(spec, Recipe(seed=2))
+    assert transfer_detector(new, spec.labels, old.state_dict(), SPEC.labels) == ("green",)
+    images = torch.randn(1, 3, *SIZE)
+    with torch.no_grad():
+        (old_locs, old_logits), (locs, logits) = old.eval()(images), new.eval()(images)
+    torch.testing.assert_close(locs, old_locs)
+    torch.testing.assert_close(logits[..., [0, 2]], old_logits[..., [0, 2]])
 
 
 def test_a_detector_that_does_not_fit_is_refused() -> None:

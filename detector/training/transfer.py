@@ -13,6 +13,7 @@ from detector.evaluation.class_names import key, meaning
 from detector.training.networks import BaseWeights
 
 _FEATURES = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)  # torchvision's numbers of VGG-16's convolutions
+_HEADS = ("conf.", "classification_headers.")  # the second are UltraFace's
 _NAMES = tuple(f"conv{b}_{i}" for b, n in ((1, 2), (2, 2), (3, 3), (4, 3), (5, 3)) for i in range(1, n + 1))
 
 
@@ -24,7 +25,7 @@ def transfer_detector(
     Classes that both know, by name, keep their predictors; those of the others stay as they are.
 
     Args:
-        network: Takes the weights; parameters under ``conf`` predict the classes, background first.
+        network: Takes the weights; the last parameters under ``_HEADS`` predict the classes, background first.
         labels: Its classes.
         state: Of the detector.
         source_labels: Its classes.
@@ -116,10 +117,10 @@ def _needed(found: Mapping[str, Tensor], name: str) -> Tensor:
 
 
 def _class_heads(state: Mapping[str, Tensor]) -> frozenset[str]:
-    """The parameters whose rows belong to classes: the last of each predictor under ``conf``."""
+    """The parameters whose rows belong to classes: the last of each predictor under one of ``_HEADS``."""
     last: dict[str, str] = {}
     for name in state:
-        if name.startswith("conf.") and name.endswith(".weight"):
+        if name.startswith(_HEADS) and name.endswith(".weight"):
             last[name.split(".")[1]] = name.removesuffix("weight")
     return frozenset(prefix + leaf for prefix in last.values() for leaf in ("weight", "bias") if prefix + leaf in state)
 
