@@ -30,6 +30,7 @@ from app.ui.import_sheet import ImportSheet
 from app.ui.media_words import size
 from app.ui.model_words import for_the_form, matching, speed_words
 from app.ui.models_dialog import ModelsDialog
+from detector.download.fetch import by_hand
 from detector.errors import DetectorError
 from detector.importers import Recognised
 from detector.importers.base import Overrides
@@ -179,6 +180,16 @@ def test_cards_are_never_drawn_squeezed(dialog: ModelsDialog, table: Desk) -> No
     assert squeezed() == []
     table.downloads.cancel(FETCHED)
     table.qtbot.waitUntil(lambda: not table.downloads.running)
+
+
+def test_a_card_that_moves_stays_in_sight(dialog: ModelsDialog, table: Desk, tmp_path: Path) -> None:
+    last = list(dialog.list.views)[-1]
+    dialog.show_model(last)
+    put_model(tmp_path / "models", last)  # as if it had been fetched
+    dialog.shelf.refresh_models()
+    table.qtbot.waitUntil(lambda: dialog.cards[last].status == "imported")
+    view, viewport = dialog.list.views[last], dialog.list.area.viewport()
+    assert viewport.rect().contains(view.mapTo(viewport, view.rect().center()))
 
 
 def test_measured_speed_comes_from_the_live_session(dialog: ModelsDialog, table: Desk, tmp_path: Path) -> None:
@@ -866,12 +877,16 @@ def test_search_and_notes_in_words() -> None:
     assert matching(card, "") == (True, ())
     assert matching(card, " DOG ") == (True, ("dog", "hot dog"))
     assert matching(card, "night pets") == (True, ())
-    assert matching(card, "night dog")[0] is False
+    assert matching(card, "voc dog") == (True, ("dog", "hot dog"))
+    assert matching(card, "hot cat")[0] is False, "not one class"
+    assert matching(card, "night bird")[0] is False
     assert matching(card, "imported")[0] is True
     assert for_the_form("Others: --labels FILE.") == "Others: “Class names”."
     assert for_the_form("Try --channels bgr or --layout amdegroot.") == (
         "Try “Channel order: BGR” or “Layout: amdegroot”."
     )
+    by_download = for_the_form(by_hand(WeightsFile("https://example.org/a.pth", "", 0)))
+    assert by_download.endswith("another way and import the file.")
 
 
 def test_the_speed_of_a_model_in_use_survives_its_new_name(

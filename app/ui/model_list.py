@@ -68,6 +68,7 @@ class ModelList(QWidget):
             view.hide()
             self._box.removeWidget(view)
             view.deleteLater()
+        before = list(self.views)
         self.views = {card.name: self.views.get(card.name) or self._make(card) for card in cards}
         self._arrange(cards)
         for card in cards:
@@ -75,6 +76,8 @@ class ModelList(QWidget):
         self._filter(self.search.text())
         if cards and self.current not in self.views:
             self.choose(used if used in self.views else cards[0].name)
+        elif list(self.views) != before:  # the chosen one may have moved
+            self._show_current()
 
     def set_used(self, used: str) -> None:
         """Another model is in use."""

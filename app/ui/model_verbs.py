@@ -16,7 +16,7 @@ from app.core.model_cards import ModelCard
 from app.core.settings import ModelSettings
 from app.ui.ask import confirmed, typed
 from app.ui.media_words import size
-from app.ui.model_words import check_words
+from app.ui.model_words import check_words, for_the_form
 
 if TYPE_CHECKING:
     from app.core.model_check import ModelCheck
@@ -190,7 +190,7 @@ class ModelVerbs(QObject):
             self._dialog.downloads.start(name)
 
         self._dialog.shelf.refresh_models()
-        self._dialog.banner.tell("error", message, hint, topic=name, action=("Try again", again))
+        self._dialog.banner.tell("error", message, for_the_form(hint), topic=name, action=("Try again", again))
 
     def _download_cancelled(self, name: str, kept: str) -> None:
         self._dialog.shelf.refresh_models()

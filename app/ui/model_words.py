@@ -20,6 +20,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 _ENGINES = {"openvino": "OpenVINO", "torch_cpu": "PyTorch", "torch_mps": "Metal", "torch_cuda": "CUDA"}
 _NAMED = 4  # classes a card names before it counts the rest
 _OPTION = re.compile(r"--(layout|priors|channels|labels)(?: ([\w-]+))?")
+_BY_FOLDER = "name its folder by --weights-dir, or "  # the window imports files, wherever they are
 _FIELDS = {"layout": "Layout", "priors": "Default boxes", "channels": "Channel order", "labels": "Class names"}
 
 STATUS = {"bundled": "In the box", "imported": "Imported", "absent": "Not here", "broken": "Broken"}
@@ -87,21 +88,22 @@ def card_facts(card: ModelCard) -> str:
 def matching(card: ModelCard, words: str) -> tuple[bool, tuple[str, ...]]:
     """Whether a search for ``words`` finds the card, and by which of its classes.
 
-    Every word must be found: in the name, the title, the status or a class. Classes that begin with what was typed
-    come first.
+    Every word must be found in the name, the title or the status; those that are not, together in a class. Classes that
+    begin with what was typed come first.
     """
     typed = words.casefold().split()
     labels = card.spec.labels if card.spec is not None else ()
     if not typed:
         return True, ()
     about = f"{card.name} {card.spec.title if card.spec else card.reason} {STATUS[card.status]}".casefold()
-    whole = " ".join(typed)
-    classes = sorted(
-        (label for label in labels if whole in label.casefold()),
-        key=lambda label: (not label.casefold().startswith(whole), labels.index(label)),
-    )
-    found = bool(classes) or all(word in about for word in typed)
-    return found, tuple(classes)
+    rest = [word for word in typed if word not in about]
+    classes = _containing(labels, " ".join(typed)) or (_containing(labels, " ".join(rest)) if rest else ())
+    return bool(classes) or not rest, classes
+
+
+def _containing(labels: Sequence[str], words: str) -> tuple[str, ...]:
+    found = (label for label in labels if words in label.casefold())
+    return tuple(sorted(found, key=lambda label: not label.casefold().startswith(words)))
 
 
 def check_words(checks: Sequence[ModelCheck]) -> str:
@@ -122,14 +124,14 @@ def found_words(classes: Sequence[str]) -> str:
 
 
 def for_the_form(note: str) -> str:
-    """A note of an importer, speaking of the form's fields where it spoke of the command line's options."""
+    """Words of an importer or a download, speaking of what the window has where they spoke of options to type."""
 
     def field(found: re.Match[str]) -> str:
         name, value = found.group(1), found.group(2)
         shown = "" if value in (None, "FILE") else f": {value.upper() if name in ('priors', 'channels') else value}"
         return f"“{_FIELDS[name]}{shown}”"
 
-    return _OPTION.sub(field, note)
+    return _OPTION.sub(field, note.replace(_BY_FOLDER, ""))
 
 
 def shorter(words: str, most: int) -> str:

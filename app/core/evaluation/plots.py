@@ -124,7 +124,7 @@ def curves_chart(result: Result) -> LineChart:
         mean = np.mean([_interpolated(each.curve) for each in ranked], axis=0)
         series.append(Series.of(f"mean of {len(ranked)}", _RECALLS, mean, colour=_SLATE, weight="strong"))
     axes = Axis("recall", 0.0, 1.0), Axis("precision", 0.0, 1.0)
-    return LineChart("Precision and recall", tuple(series), *axes, note="made to fall; overlap 0.5", width=_HALF)
+    return LineChart("Precision and recall", tuple(series), *axes, note="interpolated; overlap 0.5", width=_HALF)
 
 
 def threshold_chart(result: Result, threshold: float) -> LineChart:
