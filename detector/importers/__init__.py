@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 from detector.errors import DetectorError
 from detector.importers.base import Imported, Overrides, SourceFile
 from detector.spec import ModelSpec
-from detector.spec_json import MAX_LABEL_CHARS, MAX_LABELS, spec_from_json, spec_to_json
+from detector.spec_fields import MAX_LABEL_CHARS, MAX_LABELS
+from detector.spec_json import spec_from_json, spec_to_json
 
 if TYPE_CHECKING:
     from torch import Tensor

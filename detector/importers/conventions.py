@@ -14,7 +14,7 @@ from detector.importers.base import Overrides, Priors, SourceFile
 from detector.labels import COCO80, VOC20
 from detector.registry import MODELS
 from detector.spec import InputSpec, ModelSpec
-from detector.spec_json import MAX_LABELS
+from detector.spec_fields import MAX_LABELS
 
 if TYPE_CHECKING:
     from torch import Tensor

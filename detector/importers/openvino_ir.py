@@ -13,7 +13,8 @@ from pathlib import Path
 
 from detector.errors import DetectorError
 from detector.spec import InputSpec, ModelSpec, PostprocessSpec
-from detector.spec_json import MAX_INPUT_SIDE, MAX_LABELS
+from detector.spec_fields import MAX_LABELS
+from detector.spec_json import MAX_INPUT_SIDE
 
 MAX_XML_BYTES = 64 * 2**20
 MAX_BIN_BYTES = 2**30
