@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from app.core.bench import peaks
 from app.core.bench.agreement import agreement
@@ -162,8 +163,11 @@ def test_peaks_are_measured_where_the_format_exists(monkeypatch: pytest.MonkeyPa
         peak = peaks.measured_peak("cpu", precision)
         assert peak is not None
         assert peak > 0
+    before = torch.backends.cudnn.allow_tf32
     assert peaks.measured_peak("cpu", "fp16") is None
+    assert peaks.measured_peak("cpu", "tf32") is None
     assert peaks.measured_peak("cpu", "auto") is None
+    assert torch.backends.cudnn.allow_tf32 == before
 
 
 def test_memory_taken_shows_where_the_system_tells() -> None:

@@ -58,13 +58,13 @@ def test_a_model_that_answers_otherwise_is_told(tmp_path: Path, monkeypatch: pyt
         return detector
 
     monkeypatch.setattr(gpu_check, "open_detector", opened)
-    monkeypatch.setattr(gpu_check, "_CALLS", 1)
+    monkeypatch.setattr(gpu_check, "profiled", lambda _work, calls: {"Memcpy DtoH (Device -> Pinned)": calls})
     with one_thread():
         assert gpu_check.check_model(right, "cuda:0", [picture()], said.append)
         chosen = replace(wrong)
         assert not gpu_check.check_model(right, "cuda:0", [picture()], said.append)
     assert "100.0% of detections in common" in said[0]
-    assert "0 copies down, 0 up, 0 waits, 0 launches" in said[1]
+    assert "1 copies down, 0 up, 0 waits, 0 launches" in said[1]
     assert [line for line in said if "left out" in line]  # this one has no other number format
 
 

@@ -7,7 +7,8 @@ network reaches of it is the share of the time that its arithmetic needs at leas
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from detector.errors import DetectorError
@@ -57,18 +58,33 @@ def measured_peak(device: str, precision: str) -> float | None:
 
     Args:
         device: "cpu", "cuda:0 (...)", ...
-        precision: "fp32", "fp16", "bf16" or "int8".
+        precision: "fp32", "fp16", "bf16", "int8", or on a GPU "tf32": float32 whose products round to 10 bits.
     """
     import torch
 
     place = torch.device(device.split(" ", 1)[0])
     if precision == "int8":
         return _int8(place) if place.type == "cpu" else None
-    dtype = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}.get(precision)
-    if dtype is None or (precision == "fp16" and place.type == "cpu"):
+    dtypes = {"fp32": torch.float32, "tf32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+    dtype = dtypes.get(precision)
+    if dtype is None or (precision in ("fp16", "tf32") and place.type == "cpu"):
         return None
-    with torch.inference_mode():
+    with torch.inference_mode(), _rounding(precision == "tf32"):
         return max(_matmul(place, dtype), _convolution(place, dtype))
+
+
+@contextmanager
+def _rounding(allowed: bool) -> Iterator[None]:
+    """Inside, products of float32 on a GPU round to 10 bits, or do not."""
+    import torch
+
+    convolutions, products = torch.backends.cudnn, torch.backends.cuda.matmul
+    before = convolutions.allow_tf32, products.allow_tf32
+    convolutions.allow_tf32 = products.allow_tf32 = allowed
+    try:
+        yield
+    finally:
+        convolutions.allow_tf32, products.allow_tf32 = before
 
 
 def _matmul(place: torch.device, dtype: torch.dtype) -> float:

@@ -61,7 +61,7 @@ def run_bench(
         check_baseline(name, request.entry.spec)
     frames = drawn_frames() if request.source is None else video_frames(request.source)
     runner = _Runner(request, frames, on_progress, stop)
-    with tempfile.TemporaryDirectory(prefix="ssd-viewer-bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="ssd-viewer-bench-", ignore_cleanup_errors=True) as folder:
         entries, cache_dir = _entries(request, frames, Path(folder), on_progress)
         for place in where:
             for load, entry in entries.items():
@@ -128,7 +128,7 @@ class _Runner:
         """By name; the reference is a baseline of the same weights, else our float32."""
         frames = self._frames[:_COMPARED]
         same = lineup.same_network()
-        reference = next((each for each in same if each.precision == "fp32"), None)
+        reference = next((each for each in same if not isinstance(each, OurDetector) or each.precision == "fp32"), None)
         expected = _one_by_one(reference, frames) if reference is not None else []
         if reference is not None and len(same) > 1:
             self._reference = self._reference or reference.name

@@ -1,4 +1,4 @@
-"""torchvision's detectors as contestants, used as their documentation says: eager, float32, its own transform and rule.
+"""torchvision's detectors as contestants, used as their documentation says: eager, their own transform and rule.
 
 Frames come as everywhere, blue green red in host memory; making of them the tensors that torchvision wants counts.
 Needs torch and torchvision. On the thread that opens them.
@@ -112,9 +112,10 @@ class TorchvisionDetector:
         self._network = network.requires_grad_(False).eval().to(self._place)
         self._swap = channels == "rgb"
         self._stages = stages
-        self.name = f"{name} {place} fp32"
+        # As torch comes, convolutions on a GPU round their inputs to 10 bits.
+        self.precision = "tf32" if self._place.type == "cuda" else "fp32"
+        self.name = f"{name} {place} {self.precision}"
         self.device = place
-        self.precision = "fp32"
 
     def run(self, frames: Sequence[ImageBGR]) -> list[Detections]:
         """See ``Contestant``."""
