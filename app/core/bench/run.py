@@ -97,7 +97,7 @@ class _Runner:
         self, request: BenchRequest, frames: Sequence[ImageBGR], on_progress: OnProgress, stop: threading.Event
     ) -> None:
         self._request, self._frames, self._on_progress, self._stop = request, frames, on_progress, stop
-        self._results: list[Result] = []
+        self._results: list[tuple[Result, float | None]] = []  # with the operations of one frame, where known
         self._skipped: list[Skipped] = []
         self._peaks: dict[str, dict[str, float]] = {}
         self._flops = network_flops(request.entry.spec)
@@ -114,15 +114,16 @@ class _Runner:
             facts = self._facts(lineup)
             for batch in request.batches:
                 self._case(lineup, load, batch, facts)
+            self._measure_peaks(lineup)
 
     def _measure_peaks(self, lineup: Lineup) -> None:
+        """Before the cases and after them, the better counts: whatever disturbs the computer only makes it slower."""
         peaks = self._peaks.setdefault(lineup.place, {})
         for precision in dict.fromkeys(each.precision for each in lineup.all()):
-            if precision not in peaks:
-                self._on_progress(f"what {lineup.place} can multiply in {precision}", 0, 0)
-                measured = measured_peak(lineup.place, precision)
-                if measured is not None:
-                    peaks[precision] = measured
+            self._on_progress(f"what {lineup.place} can multiply in {precision}", 0, 0)
+            measured = measured_peak(lineup.place, precision)
+            if measured is not None:
+                peaks[precision] = max(measured, peaks.get(precision, 0.0))
 
     def _facts(self, lineup: Lineup) -> dict[str, _Facts]:
         """By name; the reference is a baseline of the same weights, else our float32."""
@@ -172,9 +173,11 @@ class _Runner:
                 peak_share=None,
                 agreement=known.agreement,
             )
-            peak = self._peaks[lineup.place].get(contestant.precision)
-            share = known.flops * result.frames_per_s / peak if known.flops is not None and peak else None
-            self._results.append(replace(result, peak_share=share))
+            self._results.append((result, known.flops))
+
+    def _with_share(self, result: Result, flops: float | None) -> Result:
+        peak = self._peaks[result.place].get(result.precision)
+        return replace(result, peak_share=flops * result.frames_per_s / peak if flops is not None and peak else None)
 
     def report(self, machine: Machine, is_random: bool) -> BenchReport:
         """Everything so far."""
@@ -192,7 +195,7 @@ class _Runner:
                 for place, peaks in self._peaks.items()
             },
             gflop=None if self._flops is None else round(self._flops / 1e9, 3),
-            results=tuple(self._results),
+            results=tuple(self._with_share(*each) for each in self._results),
             skipped=tuple(self._skipped),
             notes=tuple(note for note in (machine.warning(),) if note),
         )
