@@ -49,11 +49,16 @@ def painting() -> list[str]:
     application = QApplication.instance() or QApplication(sys.argv[:1])
     draw = np.random.default_rng(0)
     bgra = draw.integers(0, 256, (720, 1280, 4), np.uint8)
+    frame = Frame(bgra[..., :3].copy(), bgra, 0, None, 0)
     centres, sizes = draw.uniform((100, 100), (1180, 620), (50, 2)), draw.uniform(30, 180, (50, 2))
-    boxes = np.concatenate([centres - sizes / 2, centres + sizes / 2], axis=1).astype(np.float32)
-    scores = np.sort(draw.uniform(0.5, 1, 50).astype(np.float32))[::-1].copy()
-    candidates = Candidates(boxes, scores, draw.integers(0, 80, 50).astype(np.int32), np.ones(50, np.bool_))
-    result = FrameResult(Frame(bgra[..., :3].copy(), bgra, 0, None, 0), candidates, COCO80, "", 0.0, 0)
+    classes, certain = draw.integers(0, 80, 50).astype(np.int32), np.linspace(0.95, 0.55, 50)
+    results = []
+    for _ in range(50):  # things move a little, and their scores with them
+        moved = centres + draw.normal(0, 2, (50, 2))
+        boxes = np.concatenate([moved - sizes / 2, moved + sizes / 2], axis=1).astype(np.float32)
+        scores = np.sort((certain + draw.normal(0, 0.02, 50)).astype(np.float32))[::-1].copy()
+        candidates = Candidates(boxes, scores, classes, np.ones(50, np.bool_))
+        results.append(FrameResult(frame, candidates, COCO80, "", 0.0, 0))
     lines = []
     for width, height in ((1280, 720), (1600, 900)):
         times: list[float] = []
@@ -63,8 +68,8 @@ def painting() -> list[str]:
         view.show()
         application.processEvents()
         times.clear()
-        for _ in range(WARM_UP + RUNS):
-            view.show_result(result)
+        for run in range(WARM_UP + RUNS):
+            view.show_result(results[run % len(results)])
             view.repaint()
         lines.append(f"paint 1280x720 and 50 boxes into {width}x{height}   {statistics.median(times[WARM_UP:]):.2f} ms")
         view.deleteLater()

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPen
 
 from app.core.overlay import BoxMark
 from app.core.palette import RGB
@@ -48,31 +48,43 @@ def paint_marks(painter: QPainter, marks: Iterable[BoxMark]) -> None:
     Outlines are drawn without antialiasing at whole pixels: sharper, and several times faster on the raster engine.
     """
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-    font_size = -1.0
+    ratio = painter.device().devicePixelRatioF()
     for mark in marks:
-        colour = QColor(*mark.colour)
         x1, y1, x2, y2 = mark.rect
         box = QRectF(x1, y1, x2 - x1, y2 - y1)
         if mark.fill > 0.0:
-            tint = QColor(colour)
+            tint = QColor(*mark.colour)
             tint.setAlphaF(mark.fill)
             painter.fillRect(box, tint)
         painter.setPen(_pen(mark.colour, mark.line_width))
         painter.drawRect(box)
         if mark.text:
-            if mark.text_size != font_size:
-                font_size = mark.text_size
-                painter.setFont(label_font(font_size))
-            _paint_label(painter, mark, colour)
+            left, top, right, bottom = mark.label_rect
+            # On whole pixels of the screen: in between, its letters would be blurred.
+            corner = QPointF(round(left * ratio) / ratio, round(top * ratio) / ratio)
+            size = (right - left, bottom - top)
+            painter.drawImage(
+                corner, _label(mark.text, size, mark.text_size, mark.padding, mark.colour, mark.text_colour, ratio)
+            )
 
 
-def _paint_label(painter: QPainter, mark: BoxMark, colour: QColor) -> None:
-    x1, y1, x2, y2 = mark.label_rect
-    painter.fillRect(QRectF(x1, y1, x2 - x1, y2 - y1), colour)
-    metrics = _metrics(mark.text_size)
-    baseline = y1 + (y2 - y1 + metrics.ascent() - metrics.descent()) / 2
-    painter.setPen(QColor(*mark.text_colour))
-    painter.drawText(QPointF(x1 + mark.padding, baseline), mark.text)
+@lru_cache(maxsize=1024)
+def _label(
+    text: str, size: tuple[float, float], text_size: float, padding: float, colour: RGB, ink: RGB, ratio: float
+) -> QImage:
+    """A label on its plate. Drawn once: from picture to picture labels come again, and letters are the dear part."""
+    width, height = size
+    image = QImage(round(width * ratio), round(height * ratio), QImage.Format.Format_RGB32)
+    image.setDevicePixelRatio(ratio)
+    image.fill(QColor(*colour))
+    metrics = _metrics(text_size)
+    baseline = (height + metrics.ascent() - metrics.descent()) / 2
+    painter = QPainter(image)
+    painter.setFont(label_font(text_size))
+    painter.setPen(QColor(*ink))
+    painter.drawText(QPointF(padding, baseline), text)
+    painter.end()
+    return image
 
 
 def paint_chips(painter: QPainter, corner: QPointF, chips: Sequence[tuple[str, str]], limit: float) -> None:
