@@ -1,4 +1,4 @@
-"""Rules for every test: no leaked thread, no unexpected warning in the log, no touch of the user's folders."""
+"""Rules for every test: no leaked thread, no unexpected warning in the log, no touch of the user's folders, no clock."""
 
 from __future__ import annotations
 
@@ -9,9 +9,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+# An example may take as long as a busy machine makes it: how long is measured elsewhere, never asserted.
+hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.load_profile("unhurried")
 
 
 @pytest.fixture(autouse=True)
