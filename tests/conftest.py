@@ -1,4 +1,4 @@
-"""Rules for every test: no leaked thread, no unexpected warning in the log, no touch of the user's folders, no clock."""
+"""Rules for every test: no leaked thread, no unexpected warning, no touch of the user's folders, no deadline."""
 
 from __future__ import annotations
 
