@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtCore import QCoreApplication, QEvent, QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
 from PySide6.QtGui import QAction, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -512,9 +513,25 @@ def test_camera_menu_lists_cameras_off_the_gui_thread(table: Desk) -> None:
     assert table.session.calls[0][1] == "camera:usb-1"
 
 
-def test_run_opens_and_closes(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
-    from PySide6.QtCore import QTimer
+@pytest.fixture
+def loop(qtbot: QtBot) -> Iterator[None]:
+    """For tests that run the application's own loop: a request to quit ends that of the test that made it, no other."""
 
+    def forget() -> None:
+        application = QApplication.instance()
+        assert application is not None
+        QCoreApplication.removePostedEvents(application, QEvent.Type.Quit.value)
+
+    forget()
+    yield
+    forget()
+    # One that was heard between two loops stays in force until the next begins: waits of later tests would end at once.
+    QTimer.singleShot(0, QApplication.instance(), QApplication.quit)
+    QApplication.exec()
+    forget()
+
+
+def test_run_opens_and_closes(loop: None, monkeypatch: pytest.MonkeyPatch) -> None:
     from app.core.paths import settings_file
     from app.core.settings_store import load_settings
 
@@ -538,12 +555,10 @@ def test_run_opens_and_closes(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> 
     assert settings.detection == DetectionSettings(threshold=0.25)
 
 
-def test_ctrl_c_ends_an_idle_window(qtbot: QtBot) -> None:
+def test_ctrl_c_ends_an_idle_window(loop: None) -> None:
     import os
     import signal
     import threading
-
-    from PySide6.QtCore import QTimer
 
     # From another thread: the GUI thread waits in Qt then, where Python's handlers do not run by themselves.
     strike = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
@@ -554,9 +569,6 @@ def test_ctrl_c_ends_an_idle_window(qtbot: QtBot) -> None:
     assert run() == 130
     patience.stop()
     strike.join()
-    # A request to quit that comes after the loop has ended would end every later test's waits; a new loop takes it.
-    QTimer.singleShot(0, QApplication.instance(), QApplication.quit)
-    QApplication.exec()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
