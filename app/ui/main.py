@@ -108,9 +108,17 @@ def run(source: str | None = None, overrides: Mapping[str, Mapping[str, Any]] | 
     window.show()
     starter = _Starter(window, source, problems)
     QTimer.singleShot(0, window, starter.begin)
+    signals: list[int] = []
+
+    def close(number: int) -> None:
+        signals.append(number)
+        window.close_now()
+
     try:
-        with closing_on_interrupt(window.close_now, window):
-            return application.exec()
+        with closing_on_interrupt(close, window):
+            code = application.exec()
+        # Not by the loop's own code: Qt ends the loop a second time, with 0, because the last window closed.
+        return 128 + signals[0] if signals else code
     finally:
         # Now, whole and on this thread: left to Python's collector, its parts may go on a worker's, during a paint.
         shiboken6.delete(window)

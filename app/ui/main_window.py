@@ -181,11 +181,11 @@ class MainWindow(QMainWindow):
         super().resizeEvent(event)
         self.drops.follow()
 
-    def close_now(self, signal_number: int) -> None:
+    def close_now(self) -> None:
         """Close without a question, whatever dialog is open: the system or the terminal wants the program to end."""
         self._asks = False
         self.close()
-        QApplication.exit(128 + signal_number)
+        QApplication.exit()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         if (
