@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from app.core.errors import AppError
+from app.core.export.video_options import VideoOptions
 from app.core.settings import DetectionSettings, ModelSettings, OverlaySettings
 
 
@@ -33,11 +34,12 @@ class ExportRequest:
 
     Attributes:
         source: The video; only ever read.
-        output: The annotated MP4; None for data files alone. An existing file is replaced when the export is done.
+        output: The annotated MP4, MKV or WebM; None for data files alone. An existing file is replaced when the export is done.
         data: Data files to write.
         model: Which detector, where.
         detection: Threshold, overlap, classes.
         overlay: How boxes look.
+        video: Quality, encoder and deinterlacing of the video.
     """
 
     source: Path
@@ -46,6 +48,7 @@ class ExportRequest:
     model: ModelSettings = field(default_factory=ModelSettings)
     detection: DetectionSettings = field(default_factory=DetectionSettings)
     overlay: OverlaySettings = field(default_factory=OverlaySettings)
+    video: VideoOptions = field(default_factory=VideoOptions)
 
 
 @dataclass(frozen=True, slots=True)
