@@ -17,7 +17,7 @@ from detector.errors import DetectorError
 from detector.importers.base import Imported, Overrides, SourceFile
 from detector.importers.conventions import as_published, choose_channels, choose_labels, refuse_priors
 from detector.importers.folding import FoldingReader, class_outputs
-from detector.models.mobilenet_v1 import LAYERS
+from detector.models.tables import V1_LAYERS
 from detector.spec import InputSpec, ModelSpec, PostprocessSpec
 
 _INPUT = InputSpec(
@@ -66,7 +66,7 @@ def map_layers(layers: Mapping[str, Sequence[Tensor]], source: SourceFile, overr
 def _names() -> dict[str, str]:
     """Caffe's name of each of our convolutions."""
     names = {"stem": "conv0"}
-    for i in range(len(LAYERS)):
+    for i in range(len(V1_LAYERS)):
         names |= {f"blocks.{i}.depthwise": f"conv{i + 1}/dw", f"blocks.{i}.pointwise": f"conv{i + 1}"}
     for i in range(len(MOBILENET_SOURCES) - 2):
         names |= {f"extras.{i}.squeeze": f"conv{14 + i}_1", f"extras.{i}.widen": f"conv{14 + i}_2"}

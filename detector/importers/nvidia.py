@@ -15,7 +15,7 @@ from detector.config import SSD300_COCO_CLAMPED, SSD300_VOC_CLAMPED
 from detector.importers.base import Imported, Overrides, SourceFile
 from detector.importers.conventions import as_published, choose_channels, choose_labels
 from detector.importers.folding import FoldingReader, class_outputs
-from detector.models.resnet import STAGES
+from detector.models.tables import RESNET_STAGES
 from detector.spec import InputSpec, ModelSpec, PostprocessSpec
 
 # ImageNet's mean and deviation, which the training subtracts from and divides RGB in 0..1 by.
@@ -62,7 +62,7 @@ def import_nvidia(state: Mapping[str, Tensor], source: SourceFile, overrides: Ov
 
 def _base(reader: FoldingReader) -> None:
     reader.conv("stem", f"{_BASE}.0", f"{_BASE}.1", bias=False)
-    for number, (blocks, _narrow, _stride) in enumerate(STAGES):
+    for number, (blocks, _narrow, _stride) in enumerate(RESNET_STAGES):
         for index in range(blocks):
             ours, theirs = f"stages.{number}.{index}", f"{_BASE}.{_FIRST_STAGE + number}.{index}"
             for part, layer in (("squeeze", 1), ("filter", 2), ("widen", 3)):

@@ -15,7 +15,7 @@ from detector.importers.base import Imported, Overrides, SourceFile
 from detector.importers.conventions import as_published, choose_channels, choose_labels, refuse_priors
 from detector.importers.folding import FoldingReader, class_outputs
 from detector.importers.mobilenet_v2_names import inverted_residuals
-from detector.models.mobilenet_v1 import LAYERS
+from detector.models.tables import V1_LAYERS
 from detector.spec import Architecture, InputSpec, ModelSpec, PostprocessSpec
 
 _INPUT = InputSpec(height=300, width=300, mean=(127.0, 127.0, 127.0), std=(128.0, 128.0, 128.0))
@@ -34,7 +34,7 @@ def import_mb1(state: Mapping[str, Tensor], source: SourceFile, overrides: Overr
         spec, notes = _describe(state, source, overrides, "mb1-ssd", "ssd-mobilenetv1", last)
     reader = FoldingReader(state, spec, source)
     reader.conv("stem", "base_net.0.0", "base_net.0.1", bias=False)
-    for i in range(len(LAYERS)):
+    for i in range(len(V1_LAYERS)):
         theirs = f"base_net.{i + 1}"
         reader.conv(f"blocks.{i}.depthwise", f"{theirs}.0", f"{theirs}.1", bias=False)
         reader.conv(f"blocks.{i}.pointwise", f"{theirs}.3", f"{theirs}.4", bias=False)

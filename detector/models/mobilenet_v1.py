@@ -13,18 +13,9 @@ from torch import Tensor, nn
 
 from detector.models.heads import predict
 from detector.models.layers import Bottleneck, Conv, Separable, plain_predictors, separable_predictors
+from detector.models.tables import V1_EXTRAS, V1_EXTRAS_POINTWISE, V1_LAYERS, V1_STEM, V1_TAP
 
 Heads = Literal["full", "separable", "pointwise"]
-
-# (channels out, stride) of the thirteen separable layers.
-LAYERS = (
-    (64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), (512, 1), (512, 1), (512, 1), (512, 1), (512, 1),
-    (1024, 2), (1024, 1),
-)  # fmt: skip
-_STEM = 32
-_TAP = 10  # the first source is this layer's output, at stride 16; the second the last one's, at stride 32
-# (1x1 channels, 3x3 channels) of the feature layers; the last is narrower before 1x1 predictors.
-_EXTRAS, _LAST_EXTRA, _LAST_EXTRA_POINTWISE = ((256, 512), (128, 256), (128, 256)), (128, 256), (64, 128)
 
 
 class SSDMobileNetV1(nn.Module):
@@ -39,15 +30,15 @@ class SSDMobileNetV1(nn.Module):
     def __init__(self, num_classes: int, boxes_per_cell: tuple[int, ...], *, heads: Heads) -> None:
         super().__init__()
         self.num_classes = num_classes
-        self.stem = Conv(3, _STEM, 3, stride=2)
+        self.stem = Conv(3, V1_STEM, 3, stride=2)
         self.blocks = nn.ModuleList()
-        previous = _STEM
-        for out, stride in LAYERS:
+        previous = V1_STEM
+        for out, stride in V1_LAYERS:
             self.blocks.append(Separable(previous, out, stride=stride))
             previous = out
-        sources = [LAYERS[_TAP][0], previous]
+        sources = [V1_LAYERS[V1_TAP][0], previous]
         self.extras = nn.ModuleList()
-        for middle, out in (*_EXTRAS, _LAST_EXTRA_POINTWISE if heads == "pointwise" else _LAST_EXTRA):
+        for middle, out in V1_EXTRAS_POINTWISE if heads == "pointwise" else V1_EXTRAS:
             self.extras.append(Bottleneck(previous, middle, out, separable=heads == "separable"))
             previous = out
             sources.append(out)
@@ -66,7 +57,7 @@ class SSDMobileNetV1(nn.Module):
         x, sources = self.stem(images), []
         for index, block in enumerate(self.blocks):
             x = block(x)
-            if index == _TAP:
+            if index == V1_TAP:
                 sources.append(x)
         sources.append(x)
         for extra in self.extras:

@@ -12,12 +12,7 @@ from torch import Tensor, nn
 
 from detector.models.heads import predict
 from detector.models.layers import Conv, separable_predictors
-
-# (expansion, channels out, repeats, stride of the first) of each stage; the paper's table 2.
-_STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
-_STEM, _TAIL = 32, 1280
-_TAP = 13  # the block that goes from stride 16 to stride 32
-_EXTRAS = ((256, 512), (128, 256), (128, 256), (64, 64))  # (expanded, out): here the expansion narrows
+from detector.models.tables import V2_EXTRAS, V2_STAGES, V2_STEM, V2_TAIL, V2_TAP
 
 
 class SSDLiteMobileNetV2(nn.Module):
@@ -32,19 +27,19 @@ class SSDLiteMobileNetV2(nn.Module):
     def __init__(self, num_classes: int, boxes_per_cell: tuple[int, ...], *, narrow_tap: bool) -> None:
         super().__init__()
         self.num_classes, self.narrow_tap = num_classes, narrow_tap
-        self.stem = Conv(3, _STEM, 3, stride=2, activation="relu6")
+        self.stem = Conv(3, V2_STEM, 3, stride=2, activation="relu6")
         self.blocks = nn.ModuleList()
-        previous, first = _STEM, 0
-        for expansion, out, repeats, stride in _STAGES:
+        previous, first = V2_STEM, 0
+        for expansion, out, repeats, stride in V2_STAGES:
             for index in range(repeats):
-                if len(self.blocks) == _TAP:
+                if len(self.blocks) == V2_TAP:
                     first = previous if narrow_tap else previous * expansion
                 self.blocks.append(InvertedResidual(previous, previous * expansion, out, stride=1 if index else stride))
                 previous = out
-        self.tail = Conv(previous, _TAIL, 1, activation="relu6")
+        self.tail = Conv(previous, V2_TAIL, 1, activation="relu6")
         self.extras = nn.ModuleList()
-        sources, previous = [first, _TAIL], _TAIL
-        for expanded, out in _EXTRAS:
+        sources, previous = [first, V2_TAIL], V2_TAIL
+        for expanded, out in V2_EXTRAS:
             self.extras.append(InvertedResidual(previous, expanded, out, stride=2))
             previous = out
             sources.append(out)
@@ -64,7 +59,7 @@ class SSDLiteMobileNetV2(nn.Module):
         for index, module in enumerate(self.blocks):
             block = cast(InvertedResidual, module)
             expanded = block.expand(x)
-            if index == _TAP:
+            if index == V2_TAP:
                 sources.append(x if self.narrow_tap else expanded)
             x = block.project_from(x, expanded)
         x = self.tail(x)

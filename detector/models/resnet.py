@@ -11,12 +11,7 @@ from torch.nn import functional as F
 
 from detector.models.heads import predict
 from detector.models.layers import Bottleneck, Conv, plain_predictors
-
-_STEM = 64
-STAGES = ((3, 64, 1), (4, 128, 2), (6, 256, 1))  # (blocks, narrow channels, stride of the first block)
-_EXPANSION = 4
-# (1x1 channels, 3x3 channels, stride, padding) of the feature layers: maps of 19, 10, 5, 3 and 1 cells a side.
-_EXTRAS = ((256, 512, 2, 1), (256, 512, 2, 1), (128, 256, 2, 1), (128, 256, 1, 0), (128, 256, 1, 0))
+from detector.models.tables import RESNET_EXPANSION, RESNET_EXTRAS, RESNET_STAGES, RESNET_STEM
 
 
 class SSDResNet50(nn.Module):
@@ -30,18 +25,18 @@ class SSDResNet50(nn.Module):
     def __init__(self, num_classes: int, boxes_per_cell: tuple[int, ...]) -> None:
         super().__init__()
         self.num_classes = num_classes
-        self.stem = Conv(3, _STEM, 7, stride=2)
+        self.stem = Conv(3, RESNET_STEM, 7, stride=2)
         self.stages = nn.ModuleList()
-        previous = _STEM
-        for blocks, narrow, stride in STAGES:
+        previous = RESNET_STEM
+        for blocks, narrow, stride in RESNET_STAGES:
             stage = nn.ModuleList()
             for index in range(blocks):
                 stage.append(ResidualBlock(previous, narrow, stride=1 if index else stride))
-                previous = narrow * _EXPANSION
+                previous = narrow * RESNET_EXPANSION
             self.stages.append(nn.Sequential(*stage))
         self.extras = nn.ModuleList()
         sources = [previous]
-        for middle, out, stride, padding in _EXTRAS:
+        for middle, out, stride, padding in RESNET_EXTRAS:
             self.extras.append(Bottleneck(previous, middle, out, stride=stride, padding=padding))
             previous = out
             sources.append(out)
@@ -78,7 +73,7 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, before: int, narrow: int, *, stride: int) -> None:
         super().__init__()
-        after = narrow * _EXPANSION
+        after = narrow * RESNET_EXPANSION
         self.squeeze = Conv(before, narrow, 1)
         self.filter = Conv(narrow, narrow, 3, stride=stride)
         self.widen = Conv(narrow, after, 1, activation="none")

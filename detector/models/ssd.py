@@ -6,19 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from detector.models.heads import predict
-from detector.models.vgg import VGG16, ConvReLU, scaled
-
-# (1x1 channels, 3x3 channels, kernel, stride, padding) of conv8 .. conv11/12.
-_EXTRAS: dict[int, tuple[tuple[int, int, int, int, int], ...]] = {
-    300: ((256, 512, 3, 2, 1), (128, 256, 3, 2, 1), (128, 256, 3, 1, 0), (128, 256, 3, 1, 0)),
-    512: (
-        (256, 512, 3, 2, 1),
-        (128, 256, 3, 2, 1),
-        (128, 256, 3, 2, 1),
-        (128, 256, 3, 2, 1),
-        (128, 256, 4, 1, 1),
-    ),
-}
+from detector.models.tables import VGG_EXTRAS, scaled
+from detector.models.vgg import VGG16, ConvReLU
 
 
 class L2Norm(nn.Module):
@@ -84,7 +73,7 @@ class SSD(nn.Module):
         self.extras = nn.ModuleDict()
         previous = self.backbone.fc_channels
         sources = [self.backbone.conv4_channels, previous]
-        for number, (squeeze, out, kernel, stride, padding) in enumerate(_EXTRAS[size], start=8):
+        for number, (squeeze, out, kernel, stride, padding) in enumerate(VGG_EXTRAS[size], start=8):
             middle, previous_out = scaled(squeeze, width), scaled(out, width)
             self.extras[f"conv{number}_1"] = ConvReLU(previous, middle, 1, batch_norm=batch_norm)
             # No statistics over a 1x1 or 3x3 map: normalising there makes small batches unstable.

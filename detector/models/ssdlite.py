@@ -9,55 +9,25 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import NamedTuple, cast
+from typing import cast
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from detector.models.heads import predict
-
-_EPS, _MOMENTUM = 0.001, 0.03  # what the published weights were trained with
-_STEM = 16
-_TAIL_FACTOR = 6  # the last 1x1 convolution widens the last block this many times
-_EXTRAS = (512, 256, 256, 128)
-
-
-class _Block(NamedTuple):
-    """One line of MobileNetV3-Large's table (arXiv 1905.02244, table 1)."""
-
-    kernel: int
-    expanded: int
-    out: int
-    squeeze: bool
-    hard: bool  # hard-swish instead of ReLU
-    stride: int
-
-
-_BLOCKS = (
-    _Block(3, 16, 16, False, False, 1),
-    _Block(3, 64, 24, False, False, 2),
-    _Block(3, 72, 24, False, False, 1),
-    _Block(5, 72, 40, True, False, 2),
-    _Block(5, 120, 40, True, False, 1),
-    _Block(5, 120, 40, True, False, 1),
-    _Block(3, 240, 80, False, True, 2),
-    _Block(3, 200, 80, False, True, 1),
-    _Block(3, 184, 80, False, True, 1),
-    _Block(3, 184, 80, False, True, 1),
-    _Block(3, 480, 112, True, True, 1),
-    _Block(3, 672, 112, True, True, 1),
-    _Block(5, 672, 80, True, True, 2),
-    _Block(5, 480, 80, True, True, 1),
-    _Block(5, 480, 80, True, True, 1),
+from detector.models.tables import (
+    V3_BLOCKS,
+    V3_EPS,
+    V3_EXTRAS,
+    V3_STEM,
+    V3_TAIL_FACTOR,
+    V3_TAP,
+    V3_WIDE,
+    V3Block,
+    squeezed,
 )
-_TAP = 12  # the first source is this block's expansion, still at stride 16
-# The end of the table as it was published; torchvision halves it where the backbone starts without ImageNet weights.
-_WIDE = (
-    *_BLOCKS[:12],
-    _Block(5, 672, 160, True, True, 2),
-    _Block(5, 960, 160, True, True, 1),
-    _Block(5, 960, 160, True, True, 1),
-)
+
+_MOMENTUM = 0.03  # what the published weights were trained with
 
 
 class SSDLite(nn.Module):
@@ -72,17 +42,17 @@ class SSDLite(nn.Module):
     def __init__(self, num_classes: int, boxes_per_cell: tuple[int, ...], *, wide_tail: bool = False) -> None:
         super().__init__()
         self.num_classes = num_classes
-        self.stem = _conv_norm(3, _STEM, 3, stride=2, activation=nn.Hardswish)
+        self.stem = _conv_norm(3, V3_STEM, 3, stride=2, activation=nn.Hardswish)
         self.blocks = nn.ModuleList()
-        previous = _STEM
-        for block in _WIDE if wide_tail else _BLOCKS:
+        previous = V3_STEM
+        for block in V3_WIDE if wide_tail else V3_BLOCKS:
             self.blocks.append(InvertedResidual(previous, block))
             previous = block.out
-        self.tail = _conv_norm(previous, _TAIL_FACTOR * previous, 1, activation=nn.Hardswish)
-        previous *= _TAIL_FACTOR
-        sources = [_BLOCKS[_TAP].expanded, previous]
+        self.tail = _conv_norm(previous, V3_TAIL_FACTOR * previous, 1, activation=nn.Hardswish)
+        previous *= V3_TAIL_FACTOR
+        sources = [V3_BLOCKS[V3_TAP].expanded, previous]
         self.extras = nn.ModuleList()
-        for out in _EXTRAS:
+        for out in V3_EXTRAS:
             self.extras.append(_extra(previous, out))
             previous = out
             sources.append(out)
@@ -107,7 +77,7 @@ class SSDLite(nn.Module):
         for index, module in enumerate(self.blocks):
             block = cast(InvertedResidual, module)
             expanded = block.expand(x)
-            if index == _TAP:
+            if index == V3_TAP:
                 sources.append(expanded)
             x = block(x, expanded)
         x = self.tail(x)
@@ -124,7 +94,7 @@ class InvertedResidual(nn.Module):
     ``expand`` is called by the network, which taps it; ``forward`` takes its result along.
     """
 
-    def __init__(self, channels: int, block: _Block) -> None:
+    def __init__(self, channels: int, block: V3Block) -> None:
         super().__init__()
         activation = nn.Hardswish if block.hard else nn.ReLU
         wide = block.expanded
@@ -147,7 +117,7 @@ class SqueezeExcitation(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        middle = _divisible(channels / 4)
+        middle = squeezed(channels)
         self.fc1 = nn.Conv2d(channels, middle, 1)
         self.fc2 = nn.Conv2d(middle, channels, 1)
 
@@ -155,12 +125,6 @@ class SqueezeExcitation(nn.Module):
         """Float[B, C, H, W] -> Float[B, C, H, W]."""
         means = F.adaptive_avg_pool2d(x, 1)
         return x * F.hardsigmoid(self.fc2(F.relu(self.fc1(means))))
-
-
-def _divisible(channels: float, by: int = 8) -> int:
-    """``channels`` rounded to a multiple of ``by``, never losing more than a tenth."""
-    rounded = max(by, int(channels + by / 2) // by * by)
-    return rounded + by if rounded < 0.9 * channels else rounded
 
 
 def _conv_norm(
@@ -175,7 +139,7 @@ def _conv_norm(
     """Convolution (padded to keep the size), batch normalisation, activation."""
     parts: OrderedDict[str, nn.Module] = OrderedDict()
     parts["conv"] = nn.Conv2d(before, after, kernel, stride, kernel // 2, groups=groups, bias=False)
-    parts["bn"] = nn.BatchNorm2d(after, eps=_EPS, momentum=_MOMENTUM)
+    parts["bn"] = nn.BatchNorm2d(after, eps=V3_EPS, momentum=_MOMENTUM)
     if activation is not None:
         parts["act"] = activation()
     return nn.Sequential(parts)

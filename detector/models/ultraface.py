@@ -12,15 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from detector.models.heads import predict
-
-# (channels out, stride) of the depthwise-separable layers 1..12; layer 7 of the RFB network is the block below.
-_LAYERS = (
-    (32, 1), (32, 2), (32, 1), (64, 2), (64, 1), (64, 1), (64, 1), (128, 2), (128, 1), (128, 1), (256, 2), (256, 1),
-)  # fmt: skip
-_STEM = 16
-_RFB_LAYER = 7
-_TAPS = (7, 10, 12)  # layers whose output feeds a predictor: strides 8, 16 and 32
-_EXTRA_SQUEEZE = 64
+from detector.models.tables import FACE_EXTRA_SQUEEZE, FACE_LAYERS, FACE_RFB_LAYER, FACE_STEM, FACE_TAPS
 
 
 class UltraFace(nn.Module):
@@ -36,12 +28,12 @@ class UltraFace(nn.Module):
         super().__init__()
         self.num_classes = num_classes
         layers: list[nn.Module] = [_stem()]
-        previous, sources = _STEM, []
-        for number, (out, stride) in enumerate(_LAYERS, start=1):
-            is_block = rfb and number == _RFB_LAYER
+        previous, sources = FACE_STEM, []
+        for number, (out, stride) in enumerate(FACE_LAYERS, start=1):
+            is_block = rfb and number == FACE_RFB_LAYER
             layers.append(ReceptiveFieldBlock(previous) if is_block else _separable_norm(previous, out, stride))
             previous = out
-            if number in _TAPS:
+            if number in FACE_TAPS:
                 sources.append(out)
         self.base_net = nn.ModuleList(layers)
         self.extras = nn.ModuleList([_extra(previous)])
@@ -65,7 +57,7 @@ class UltraFace(nn.Module):
         x, sources = images, []
         for number, layer in enumerate(self.base_net):
             x = layer(x)
-            if number in _TAPS:
+            if number in FACE_TAPS:
                 sources.append(x)
         sources.append(F.relu(self.extras[0](x)))
         return predict(self.regression_headers, self.classification_headers, sources, self.num_classes)
@@ -121,7 +113,9 @@ class _ConvNorm(nn.Module):
 
 
 def _stem() -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(3, _STEM, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(_STEM), nn.ReLU())
+    return nn.Sequential(
+        nn.Conv2d(3, FACE_STEM, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(FACE_STEM), nn.ReLU()
+    )
 
 
 def _separable_norm(before: int, after: int, stride: int) -> nn.Sequential:
@@ -146,5 +140,5 @@ def _separable(before: int, after: int, stride: int = 1) -> nn.Sequential:
 def _extra(channels: int) -> nn.Sequential:
     """To stride 64 through a bottleneck."""
     return nn.Sequential(
-        nn.Conv2d(channels, _EXTRA_SQUEEZE, 1), nn.ReLU(), _separable(_EXTRA_SQUEEZE, channels, stride=2)
+        nn.Conv2d(channels, FACE_EXTRA_SQUEEZE, 1), nn.ReLU(), _separable(FACE_EXTRA_SQUEEZE, channels, stride=2)
     )

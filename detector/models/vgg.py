@@ -6,10 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-
-def scaled(channels: int, width: float) -> int:
-    """Channels of a network made ``width`` times as wide, kept a multiple of 8 for the convolution kernels."""
-    return max(8, round(channels * width / 8) * 8)
+from detector.models.tables import VGG_BLOCKS, VGG_FC, scaled
 
 
 class ConvReLU(nn.Conv2d):
@@ -65,13 +62,13 @@ class VGG16(nn.Module):
     def __init__(self, width: float = 1.0, *, batch_norm: bool = False) -> None:
         super().__init__()
         previous = 3
-        for block, (channels, convs) in enumerate(((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)), start=1):
+        for block, (channels, convs) in enumerate(VGG_BLOCKS, start=1):
             for index in range(1, convs + 1):
                 out = scaled(channels, width)
                 self.add_module(f"conv{block}_{index}", ConvReLU(previous, out, 3, padding=1, batch_norm=batch_norm))
                 previous = out
         self.conv4_channels = previous
-        self.fc_channels = scaled(1024, width)
+        self.fc_channels = scaled(VGG_FC, width)
         # The 7x7 fc6 of VGG subsampled to 3x3, "a trous" with dilation 6.
         self.fc6 = ConvReLU(previous, self.fc_channels, 3, padding=6, dilation=6, batch_norm=batch_norm)
         self.fc7 = ConvReLU(self.fc_channels, self.fc_channels, 1, batch_norm=batch_norm)
