@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from detector.errors import DetectorError
-from detector.runtime import converted, nvidia_driver
+from detector.runtime import converted, network_cache, nvidia_driver, other_process
 from detector.runtime.openvino import OpenVinoDetector
 from detector.shelf import ShelfEntry, open_file
 from detector.weights import save_model
@@ -74,7 +74,7 @@ def test_opening_from_the_cache_loads_no_torch(entry: ShelfEntry, cache: Path, r
     assert (done.returncode, done.stdout) == (0, "False\n"), done.stderr
 
 
-def _slow(_entry: ShelfEntry, folder: Path, _sender: Connection) -> None:
+def _slow(_entry: ShelfEntry, folder: Path, _messages: other_process.Messages) -> None:
     threading.Event().wait(20)
     (folder / "late").touch()
 
@@ -97,7 +97,7 @@ def test_ctrl_c_is_left_to_the_parent() -> None:
     def blocked() -> str:
         return subprocess.run([sys.executable, "-c", show], capture_output=True, text=True, check=True).stdout.strip()
 
-    with converted._interrupts_kept_off():
+    with other_process.interrupts_kept_off():
         assert blocked() == "True"
     assert blocked() == "False"
 
@@ -146,7 +146,7 @@ def test_the_cache_forgets_what_was_not_used_for_longest(
         if name != "interrupted":
             (tmp_path / name / "network.xml").write_bytes(b"x" * 1000)
         os.utime(tmp_path / name, (1000 - age, 1000 - age))
-    monkeypatch.setattr(converted, "_MOST_BYTES", 1500)
+    monkeypatch.setattr(network_cache, "MOST_BYTES", 1500)
     OpenVinoDetector(entry, "fp32", cache_dir=tmp_path).close()
     assert {path.name for path in tmp_path.iterdir()} & {"new", "old", "older", "interrupted"} == {"new"}
 

@@ -6,29 +6,21 @@ does it, and what it leaves in the cache is read by OpenVINO alone from then on.
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import logging
-import multiprocessing
-import shutil
-import signal
-import sys
 import tempfile
-from collections.abc import Iterator
-from multiprocessing import resource_tracker
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from detector.errors import DetectorError
 from detector.runtime.conversion import convert_network
+from detector.runtime.network_cache import content_key, make_room, version_words
 from detector.runtime.openvino_runtime import last_line, load_openvino
+from detector.runtime.other_process import Messages, call_elsewhere
 from detector.shelf import ShelfEntry
 
 _FORMAT = 1
 """Raised when a network of ours changes what it computes from the same weights."""
 
-_MOST_BYTES = 2**30
 _GRAPH, _WEIGHTS = "network.xml", "network.bin"
 _log = logging.getLogger(__name__)
 
@@ -45,7 +37,7 @@ def read_converted(openvino: Any, entry: ShelfEntry, cache_dir: Path) -> Any:
         DetectorError: The weights are damaged, or the network cannot be converted.
     """
     assert entry.path is not None  # open_detector refuses entries without weights
-    folder = cache_dir / _key(openvino, entry.path)
+    folder = cache_dir / _folder_name(openvino, entry.path)
     graph, weights = folder / _GRAPH, folder / _WEIGHTS
     if graph.is_file() and weights.is_file():
         try:
@@ -55,7 +47,7 @@ def read_converted(openvino: Any, entry: ShelfEntry, cache_dir: Path) -> Any:
             _log.info("%s is damaged and made again: %s", folder.name, error)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _make_room(cache_dir, folder)
+        make_room(cache_dir, folder)
         with tempfile.TemporaryDirectory(dir=folder) as work:
             _convert_elsewhere(entry, Path(work))
             for name in (_WEIGHTS, _GRAPH):  # the graph last: it is what is looked for first
@@ -69,80 +61,27 @@ def read_converted(openvino: Any, entry: ShelfEntry, cache_dir: Path) -> Any:
         raise DetectorError(f"OpenVINO cannot read what it converted: {last_line(error)}") from error
 
 
-def _make_room(cache_dir: Path, kept: Path) -> None:
-    """Throw away the networks that were not used for longest, and what an interrupted conversion left."""
-    others = [folder for folder in cache_dir.iterdir() if folder.is_dir() and folder != kept]
-    others.sort(key=lambda folder: folder.stat().st_mtime, reverse=True)
-    used = 0
-    for folder in others:
-        used += sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-        if used > _MOST_BYTES or not (folder / _GRAPH).is_file():
-            shutil.rmtree(folder, ignore_errors=True)  # in use elsewhere on Windows: it goes the next time
-
-
-def _key(openvino: Any, path: Path) -> str:
-    """A folder name for this file's content under this converter.
+def _folder_name(openvino: Any, path: Path) -> str:
+    """For this file's content under this converter.
 
     Raises:
         DetectorError: The file cannot be read.
     """
-    try:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise DetectorError(f"Cannot read {path}: {error.strerror or error}.") from error
-    version = "".join(c if c.isalnum() else "-" for c in str(openvino.__version__).partition("+")[0])
-    return f"{digest[:24]}-{_FORMAT}-openvino-{version}"
+    return f"{content_key(path)}-{_FORMAT}-openvino-{version_words(openvino)}"
 
 
 def _convert_elsewhere(entry: ShelfEntry, folder: Path) -> None:
-    # Spawned, not forked: the window's threads and locks must not be copied.
-    context = multiprocessing.get_context("spawn")
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_convert, args=(entry, folder, sender), name="ssdv-convert", daemon=True)
-    with _interrupts_kept_off():
-        process.start()
-    sender.close()  # the child's end is then the only one, so its death ends the wait
-    try:
-        failure = receiver.recv()
-    except EOFError:
-        failure = (f"Converting {entry.name} ended before its time.", "Close other programs to free memory.")
-    except BaseException:
-        process.kill()
-        raise
-    finally:
-        receiver.close()
-        process.join()
-    if failure is not None:
-        raise DetectorError(*failure)
+    died = f"Converting {entry.name} ended before its time."
+    call_elsewhere(_convert, (entry, folder), name="ssdv-convert", died=died)
 
 
-@contextlib.contextmanager
-def _interrupts_kept_off() -> Iterator[None]:
-    """Ctrl-C goes to every process on the terminal; one started in here leaves it to its parent, which ends it.
-
-    It would answer with a traceback otherwise, even before any code of ours runs in it.
-    """
-    if sys.platform == "win32":
-        yield
-        return
-    resource_tracker.ensure_running()  # now, because starting it undoes the blocking
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited by what this thread starts
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _convert(entry: ShelfEntry, folder: Path, sender: Connection) -> None:
-    """The other process: convert, save in full float32, answer None or (message, hint)."""
+def _convert(entry: ShelfEntry, folder: Path, messages: Messages) -> None:
+    """The other process: convert, save in full float32."""
     try:
         openvino = load_openvino()
         model = convert_network(openvino, entry)
         openvino.save_model(model, str(folder / _GRAPH), compress_to_fp16=False)
-    except DetectorError as error:
-        sender.send((error.message, error.hint))
     except (RuntimeError, OSError) as error:
-        sender.send((f"OpenVINO cannot save the converted {entry.name}: {error}", "Check the free disk space."))
+        messages.fail(f"OpenVINO cannot save the converted {entry.name}: {error}", "Check the free disk space.")
     else:
-        sender.send(None)
+        messages.answer(None)
