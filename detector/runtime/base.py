@@ -26,7 +26,8 @@ class Detector(Protocol):
         engine: "torch_cuda", "torch_mps", "torch_cpu" or "openvino".
         device: Where it runs, e.g. "cuda:0 (NVIDIA H100)" or "cpu".
         precision: What it computes in, after "auto" was resolved.
-        notes: Things the user should know, e.g. why a GPU was not used; empty when all is as asked.
+        notes: Things the user should know, e.g. why a GPU was not used; empty when all is as asked. More may come, and
+            the device change, where a GPU fails while it is in use.
     """
 
     spec: ModelSpec

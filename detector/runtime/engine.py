@@ -30,7 +30,10 @@ class Engine(ABC):
     Attributes:
         on_stage: Called with its name whenever a stage of a run ends; for measuring. Where stages run on a device, the
             call is made when their work has been queued on the current stream.
+        preferred_batch: Frames that an export best hands over at a time; an engine may lower it while it runs.
     """
+
+    preferred_batch = 1
 
     def __init__(self, spec: ModelSpec, engine: str, device: str, precision: str, notes: Sequence[str] = ()) -> None:
         self.spec = spec
