@@ -1,0 +1,141 @@
+"""Gives an object the same number in every frame it is seen in. One tracker a video, on the thread that writes it.
+
+Association as in Zhang et al., "ByteTrack" (2022): what is sure is paired with the known objects first, by overlap with
+where they are expected; what is unsure then only keeps alive those that found nothing. Written anew, by seconds instead
+of frames. Deterministic: the same detections and times give the same numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+from app.core.tracking.assignment import best_pairs
+from app.core.tracking.motion import Motion
+from detector.boxes import iou
+from detector.detections import DetectionFilter, Detections
+
+_SURE_IOU = 0.2  # least overlap of a shown detection with where its object is expected
+_NEW_IOU = 0.3  # with an object that was seen once so far
+_UNSURE_IOU = 0.5  # of a detection below the threshold
+_FORGOTTEN_S = 1.0  # an object unseen for longer comes back as another
+_CONFIRMED_WITHIN_S = 0.2  # a first sight is a chance unless a second one follows; always waits for the next frame
+_UNSURE_SHARE, _UNSURE_LEAST = 0.4, 0.1
+
+Indices = npt.NDArray[np.intp]
+
+
+def with_unsure(wanted: DetectionFilter) -> DetectionFilter:
+    """``wanted`` with a lower threshold: what is found by it goes to ``Tracker.update``."""
+    lower = max(_UNSURE_LEAST, _UNSURE_SHARE * wanted.score_threshold)
+    return replace(wanted, score_threshold=min(wanted.score_threshold, lower))
+
+
+class Tracker:
+    """Numbers objects, from 1 up in the order in which they are confirmed.
+
+    An object seen in the very first frame has its number at once; a later one at its second sight, so that a flash of
+    the detector makes no object. Classes are never mixed.
+    """
+
+    def __init__(self) -> None:
+        self._motion = Motion()
+        self._class = np.empty(0, np.int32)
+        self._number = np.empty(0, np.int64)  # 0 while unconfirmed
+        self._seen_s = np.empty(0)
+        self._missing = np.empty(0, np.bool_)  # nothing was seen of it in the last frame
+        self._now: Fraction | None = None
+        self._given = 0
+
+    def update(self, pts_s: Fraction, detections: Detections, shown: int | None = None) -> tuple[int | None, ...]:
+        """Take the next frame.
+
+        Args:
+            pts_s: Its time in seconds; one that runs backwards counts as no time at all.
+            detections: What was found, best first.
+            shown: How many of them, the best, are sure: those that score at least the threshold. The others, see
+                ``with_unsure``, only keep objects alive. None for all.
+
+        Returns:
+            For each of the shown detections the number of its object; None for one seen for the first time.
+        """
+        sure = len(detections) if shown is None else shown
+        first = self._now is None
+        passed = Fraction(0) if self._now is None else max(pts_s - self._now, Fraction(0))
+        self._now = pts_s if self._now is None else max(pts_s, self._now)
+        self._motion.predict(float(passed), self._missing)
+        owner = self._associate(detections, sure)
+        self._correct(detections, owner, float(self._now))
+        self._begin(detections, owner, sure, confirmed=first)
+        numbers = [int(self._number[index]) or None for index in owner[:sure]]
+        self._forget(float(self._now))
+        return tuple(numbers)
+
+    def _associate(self, detections: Detections, sure: int) -> Indices:
+        """Int[N]: the object of each detection, or -1."""
+        owner = np.full(len(detections), -1, np.intp)
+        if not len(self._motion) or not len(detections):
+            return owner
+        overlap = iou(self._motion.boxes_xyxy().astype(np.float32), detections.boxes_xyxy).astype(np.float64)
+        overlap[self._class[:, None] != detections.class_ids[None]] = 0.0
+        is_sure = np.arange(len(detections)) < sure
+        known = self._number > 0
+        self._pair(overlap, known, is_sure, _SURE_IOU, owner)
+        self._pair(overlap, known & ~self._missing, ~is_sure, _UNSURE_IOU, owner)
+        self._pair(overlap, ~known, is_sure, _NEW_IOU, owner)
+        return owner
+
+    @staticmethod
+    def _pair(
+        overlap: npt.NDArray[np.float64],
+        objects: npt.NDArray[np.bool_],
+        found: npt.NDArray[np.bool_],
+        least: float,
+        owner: Indices,
+    ) -> None:
+        """Pair what is still free of ``objects`` and ``found``."""
+        taken = np.zeros(len(overlap), np.bool_)
+        taken[owner[owner >= 0]] = True
+        rows, columns = np.flatnonzero(objects & ~taken), np.flatnonzero(found & (owner < 0))
+        for row, column in best_pairs(overlap[np.ix_(rows, columns)] - least):
+            owner[columns[column]] = rows[row]
+
+    def _correct(self, detections: Detections, owner: Indices, now_s: float) -> None:
+        found = np.flatnonzero(owner >= 0)
+        objects = owner[found]
+        self._motion.correct(objects, detections.boxes_xyxy[found].astype(np.float64))
+        self._missing[:] = True
+        self._missing[objects] = False
+        self._seen_s[objects] = now_s
+        for index in objects:  # in the order of the detections: the best one gets the lowest number
+            if self._number[index] == 0:
+                self._number[index] = self._next_number()
+
+    def _begin(self, detections: Detections, owner: Indices, sure: int, confirmed: bool) -> None:
+        """An object for each shown detection that has none."""
+        fresh = np.flatnonzero(owner[:sure] < 0)
+        owner[fresh] = len(self._motion) + np.arange(len(fresh))
+        self._motion.add(detections.boxes_xyxy[fresh].astype(np.float64))
+        numbers = [self._next_number() if confirmed else 0 for _ in fresh]
+        self._class = np.concatenate((self._class, detections.class_ids[fresh]))
+        self._number = np.concatenate((self._number, np.array(numbers, np.int64)))
+        assert self._now is not None
+        self._seen_s = np.concatenate((self._seen_s, np.full(len(fresh), float(self._now))))
+        self._missing = np.concatenate((self._missing, np.zeros(len(fresh), np.bool_)))
+
+    def _forget(self, now_s: float) -> None:
+        """Drop what was not seen for too long."""
+        patience = np.where(self._number > 0, _FORGOTTEN_S, _CONFIRMED_WITHIN_S)
+        kept = ~self._missing | (now_s - self._seen_s <= patience)
+        if kept.all():
+            return
+        self._motion.keep(kept)
+        self._class, self._number = self._class[kept], self._number[kept]
+        self._seen_s, self._missing = self._seen_s[kept], self._missing[kept]
+
+    def _next_number(self) -> int:
+        self._given += 1
+        return self._given
