@@ -1,0 +1,55 @@
+"""That no two exports of a queue share a file, and none writes what another reads. Looks at the disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+
+from app.core.export.request import ExportRequest
+
+
+def place_of(path: Path) -> str:
+    """Where a file lies, whether it exists or not: equal for two spellings of one place."""
+    return os.path.normcase(os.path.realpath(path))
+
+
+def target_places(request: ExportRequest) -> frozenset[str]:
+    """Where the files are that the request writes."""
+    return frozenset(place_of(path) for path in _targets(request))
+
+
+def apart(request: ExportRequest, taken: Collection[str]) -> ExportRequest:
+    """The request itself, or with all its files numbered alike where one of them is in ``taken``.
+
+    Args:
+        request: As asked for.
+        taken: Places that are other exports' sources and targets.
+    """
+    if not any(place in taken for place in target_places(request)):
+        return request
+    for number in count(2):
+        numbered = _numbered(request, number)
+        free = not any(path.exists() or path.is_symlink() for path in _targets(numbered))
+        if free and not any(place in taken for place in target_places(numbered)):
+            return numbered
+    raise AssertionError("count ended")
+
+
+def _targets(request: ExportRequest) -> Iterator[Path]:
+    if request.output is not None:
+        yield request.output
+    yield from (data.path for data in request.data)
+
+
+def _numbered(request: ExportRequest, number: int) -> ExportRequest:
+    def named(path: Path) -> Path:
+        return path.with_name(f"{path.stem} ({number}){path.suffix}")
+
+    return replace(
+        request,
+        output=None if request.output is None else named(request.output),
+        data=tuple(replace(data, path=named(data.path)) for data in request.data),
+    )
