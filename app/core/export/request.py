@@ -34,7 +34,8 @@ class ExportRequest:
 
     Attributes:
         source: The video; only ever read.
-        output: The annotated MP4, MKV or WebM; None for data files alone. An existing file is replaced when the export is done.
+        output: The annotated MP4, MKV or WebM; None for data files alone. An existing file is
+            replaced when the export is done.
         data: Data files to write.
         model: Which detector, where.
         detection: Threshold, overlap, classes.

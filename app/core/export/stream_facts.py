@@ -9,7 +9,7 @@ from fractions import Fraction
 
 import av
 
-from app.core.sources.video import main_video
+from app.core.sources.container import main_video
 
 _MAX_TICKS_PER_S = 10_000_000
 _FREE_CLOCK = 0x0200  # AVFMT_TS_DISCONT

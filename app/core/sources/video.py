@@ -1,35 +1,27 @@
 """Video files through PyAV: upright pictures with exact times, frame-accurate seeking, damage skipped and counted.
 
 Used by one thread: ``ssdv-capture`` in the window, ``ssdv-export-read`` in an export.
-
-PyAV's log level is left alone: by default it swallows what FFmpeg says. Setting any level routes FFmpeg's messages
-through Python, where a decoder thread that has something to say waits for the interpreter lock while the thread that
-holds the lock, closing the decoder, waits for that thread: the program hangs.
 """
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import cast
 
 import av
-import numpy as np
-from av.sidedata.sidedata import Type as SideDataType
 
 from app.core.errors import AppError
 from app.core.frames import Frame, ImageBGR, SourceInfo
 from app.core.sources.base import frame_from_bgra, redact
-from app.core.sources.upright import Image, Orientation
-
-log = logging.getLogger(__name__)
-
-_NETWORK_S = 20.0  # without an answer for this long, a file on the network counts as at its end
+from app.core.sources.container import FREE_CLOCK, mean_rate, open_video
+from app.core.sources.decode import FrameFeed
+from app.core.sources.pixels import UNCHANGED, Made, PictureMaker
+from app.core.sources.timeline import Timeline
+from app.core.sources.upright import Image
 
 # A seek that lands too late (bad index) is tried again from further back, at last from the start.
 _SEEK_MARGINS_S = (Fraction(0), Fraction(2), Fraction(15))
@@ -43,11 +35,13 @@ class Picture:
         image_bgr: UInt8[H, W, 3], upright, contiguous.
         index: Running number, from 0.
         pts_s: Seconds from the first picture, exact.
+        made: What was done to it; the same for all pictures of a file.
     """
 
     image_bgr: ImageBGR
     index: int
     pts_s: Fraction
+    made: Made = UNCHANGED
 
 
 class VideoReader:
@@ -57,103 +51,98 @@ class VideoReader:
 
     Args:
         path: A file, or a URL of one that can be sought.
+        deinterlace: Make whole pictures of interlaced ones.
 
     Raises:
         AppError: Not there, not a video, no picture in it that can be decoded.
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, deinterlace: bool = False) -> None:
         self.reopen_uri = str(path)
         self.name: str = redact(path) if isinstance(path, str) and "://" in path else Path(path).name
-        self.broken_packets = 0
-        self._notes: list[str] = []
-        self._decoded: deque[av.VideoFrame] = deque()
         self._ready: deque[tuple[av.VideoFrame, Fraction]] = deque()
-        self._last_s: Fraction | None = None
-        self._index: int | None = 0
-        self._container, self._stream = self._open()
+        self._noted: list[str] = []
+        self._broken = 0  # counted by feeds before the present one
+        self._open()
         try:
-            self._begin()
+            self._begin(deinterlace)
         except BaseException:
             self.close()
             raise
 
     # -- what it is -------------------------------------------------------------------------------------------------
 
-    def _open(self) -> tuple[av.container.InputContainer, av.VideoStream]:
-        url = self.reopen_uri
-        if "://" not in url:
-            _check_file(Path(url))
-        try:
-            container = av.open(url, metadata_errors="replace", timeout=_NETWORK_S if "://" in url else None)
-        except (av.FFmpegError, OSError, ValueError) as error:
-            log.info("%s: %s", self.name, type(error).__name__)
-            raise AppError(
-                f"{self.name} cannot be opened as a video.", "It is damaged, incomplete, or not a video file."
-            ) from error
-        if container.format.name == "tty":  # FFmpeg paints any text file as terminal art
-            container.close()
-            raise AppError(f"{self.name} is a text file.", "Choose a video.")
-        stream = main_video(container)
-        if stream is None:
-            kind = "audio only" if container.streams.audio else "no video stream"
-            container.close()
-            raise AppError(f"{self.name} holds no video ({kind}).", "Choose a file with a picture.")
-        stream.thread_type = "AUTO"
-        return container, stream
+    def _open(self) -> None:
+        self._container, self._stream = open_video(self.reopen_uri, self.name)
+        self._feed = FrameFeed(self._container, self._stream, self.name)
+        self._reset()
 
-    def _begin(self) -> None:
+    def _begin(self, deinterlace: bool) -> None:
         stream = self._stream
         assert stream.time_base is not None
         self._time_base: Fraction = stream.time_base
-        self._rate: Fraction | None = stream.average_rate or stream.guessed_rate or None
+        self._rate: Fraction | None = mean_rate(stream)
         self._period = 1 / self._rate if self._rate else Fraction(1, 25)
-        self._count: int | None = stream.frames or None
+        self._count: int | None = stream.frames if stream.frames > 0 else None
         self.stream_index: int = stream.index
-        self._orientation = Orientation()
         self.start_s = Fraction(0)
-        self._reset()
-        first = self._decode()
+        first = self._feed.take()
         if first is None:
             raise AppError(f"{self.name} holds no picture that can be decoded.", "The file is damaged or empty.")
-        self._orientation = _orientation(first)
-        self.start_s = (first.pts or 0) * self._time_base
-        self._ready.appendleft((first, Fraction(0)))
-        width, height = self._orientation.size(first.width, first.height)
+        self._maker = PictureMaker(first, stream.codec_context.field_order)
+        self.made = self._maker.made
+        if deinterlace:
+            first = self._feed.deinterlace(first, self.made.fields == "bottom")
+            self.made = replace(self.made, fields="")
+        self.start_s = self._raw_time(first) or Fraction(0)
+        self._ready.append((first, self._timeline.put(Fraction(0), self._period)))
+        width, height = self._maker.size(first.width, first.height)
         self.info = SourceInfo(
             "video", self.name, width, height, self._rate, self._duration(), self._count, seekable=True
         )
 
     def _duration(self) -> Fraction | None:
-        if self._stream.duration:
+        if self._stream.duration and self._stream.duration > 0:
             return self._stream.duration * self._time_base
-        if self._container.duration:
+        if self._container.duration and self._container.duration > 0:
             return Fraction(self._container.duration, 1_000_000)
         return None
+
+    @property
+    def broken_packets(self) -> int:
+        """Pieces of the file that could not be decoded, so far."""
+        return self._broken + self._feed.broken_packets
 
     # -- reading ----------------------------------------------------------------------------------------------------
 
     def read(self) -> Frame | None:
         """The next picture, ready to paint; None at the end."""
-        raw = self._next()
-        if raw is None:
+        made = self._make_next(self._maker.bgra)
+        if made is None:
             return None
-        image = self._orientation.apply(_pixels(raw[0], "bgra"))
-        return frame_from_bgra(image, self._number(raw[1]), raw[1], time.monotonic_ns())
+        image, index, pts_s = made
+        return frame_from_bgra(image, index, pts_s, time.monotonic_ns())
 
     def read_picture(self) -> Picture | None:
         """The next picture, BGR only; None at the end."""
-        raw = self._next()
-        if raw is None:
-            return None
-        image = self._orientation.apply(_pixels(raw[0], "bgr24"))
-        return Picture(np.ascontiguousarray(image), self._number(raw[1]), raw[1])
+        made = self._make_next(self._maker.bgr)
+        return None if made is None else Picture(*made, self.made)
+
+    def _make_next(self, make: Callable[[av.VideoFrame], Image]) -> tuple[Image, int, Fraction] | None:
+        while (raw := self._next()) is not None:
+            try:
+                image = make(raw[0])
+            except (av.FFmpegError, ValueError):  # decoded, but into something that is no picture
+                self._feed.skip("damaged parts are skipped")
+            else:
+                return image, self._number(raw[1]), raw[1]
+        return None
 
     def _next(self) -> tuple[av.VideoFrame, Fraction] | None:
         if self._ready:
             raw, pts_s = self._ready.popleft()
         else:
-            decoded = self._decode()
+            decoded = self._feed.take()
             if decoded is None:
                 return None
             raw, pts_s = decoded, self._time_of(decoded)
@@ -161,9 +150,13 @@ class VideoReader:
         return raw, pts_s
 
     def _time_of(self, raw: av.VideoFrame) -> Fraction:
-        if raw.pts is not None:
-            return raw.pts * self._time_base - self.start_s
+        told_s = self._raw_time(raw)
+        if told_s is not None:
+            return self._timeline.put(told_s - self.start_s, self._period)
         return Fraction(0) if self._last_s is None else self._last_s + self._period
+
+    def _raw_time(self, raw: av.VideoFrame) -> Fraction | None:
+        return None if raw.pts is None else raw.pts * (raw.time_base or self._time_base)
 
     def _number(self, pts_s: Fraction) -> int:
         """Running number: counted while reading on, reckoned from the time and the mean rate after a seek."""
@@ -173,31 +166,6 @@ class VideoReader:
                 self._index = min(self._index, self._count - 1)
         number, self._index = self._index, self._index + 1
         return number
-
-    def _decode(self) -> av.VideoFrame | None:
-        while not self._decoded:
-            try:
-                packet = next(self._packets)
-            except StopIteration:
-                return None
-            try:
-                self._decoded.extend(self._stream.decode(packet))
-            except av.FFmpegError:
-                self._skip("damaged parts are skipped")
-        return self._decoded.popleft()
-
-    def _feed(self) -> Iterator[av.Packet[av.VideoStream] | None]:
-        """The stream's packets, then an empty one or None, which makes the decoder give out what it holds back."""
-        try:
-            yield from self._container.demux(self._stream)
-        except (av.FFmpegError, OSError):
-            self._skip("the file ends early or is damaged")
-            yield None
-
-    def _skip(self, what: str) -> None:
-        self.broken_packets += 1
-        if self.broken_packets == 1:
-            self._notes.append(f"{self.name}: {what}.")
 
     # -- seeking ----------------------------------------------------------------------------------------------------
 
@@ -217,9 +185,10 @@ class VideoReader:
                 self._index = None
                 return
         if not self._jump(Fraction(0)):
+            self._broken += self._feed.broken_packets
+            self._noted += self._feed.take_notes()
             self.close()
-            self._container, self._stream = self._open()
-            self._reset()
+            self._open()
         if self._decode_up_to(limit, inclusive):
             self._index = None
 
@@ -246,50 +215,23 @@ class VideoReader:
         return wanted is not None
 
     def _reset(self) -> None:
-        self._packets = self._feed()
-        self._decoded.clear()
+        self._feed.restart()
         self._ready.clear()
-        self._last_s, self._index = None, 0
+        self._timeline = Timeline(bool(self._container.format.flags & FREE_CLOCK))
+        self._last_s: Fraction | None = None
+        self._index: int | None = 0
+        self._jumps_noted = 0
 
     # -- the rest of a source ---------------------------------------------------------------------------------------
 
     def take_notes(self) -> tuple[str, ...]:
-        """Damage met since the last call, one line."""
-        notes, self._notes = tuple(self._notes), []
-        return notes
+        """Damage met since the last call, and jumps of the clock, one line each."""
+        notes, self._noted = [*self._noted, *self._feed.take_notes()], []
+        if self._timeline.jumps > self._jumps_noted:
+            notes.append(f"{self.name}: the time stamps jump; the parts were joined.")
+        self._jumps_noted = self._timeline.jumps
+        return tuple(notes)
 
     def close(self) -> None:
         """Close the file; idempotent."""
         self._container.close()
-
-
-def _check_file(path: Path) -> None:
-    try:
-        if path.exists() and not path.is_file():
-            raise AppError(f"{path.name} is not a file.")
-        with path.open("rb") as file:
-            empty = not file.read(1)
-    except FileNotFoundError as error:
-        raise AppError(f"{path.name}: no such file.", f"Looked for {path}.") from error
-    except OSError as error:
-        raise AppError(f"{path.name} cannot be read: {error.strerror}.", "Check its permissions.") from error
-    if empty:
-        raise AppError(f"{path.name} is empty.")
-
-
-def main_video(container: av.container.InputContainer) -> av.VideoStream | None:
-    """FFmpeg's choice among the video streams; a cover picture is none."""
-    videos = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
-    best = container.streams.best("video")
-    return next((s for s in videos if best is not None and s.index == best.index), videos[0] if videos else None)
-
-
-def _orientation(frame: av.VideoFrame) -> Orientation:
-    matrix = frame.side_data.get(SideDataType.DISPLAYMATRIX)  # type: ignore[call-overload] # the stubs say str
-    if matrix is None:
-        return Orientation()
-    return Orientation.from_display_matrix(np.frombuffer(bytes(matrix), "<i4"))
-
-
-def _pixels(frame: av.VideoFrame, layout: str) -> Image:
-    return cast(Image, frame.to_ndarray(format=layout))  # 8-bit layouts only: UInt8[H, W, 3 or 4]

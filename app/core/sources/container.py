@@ -1,0 +1,121 @@
+"""Opening a video's container, with limits before anything is allocated. The handle belongs to the calling thread.
+
+PyAV's log level is left alone: by default it swallows what FFmpeg says. Setting any level routes FFmpeg's messages
+through Python, where a decoder thread that has something to say waits for the interpreter lock while the thread that
+holds the lock, closing the decoder, waits for that thread: the program hangs.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+
+from app.core.errors import AppError
+
+log = logging.getLogger(__name__)
+
+MAX_PIXELS = 8192 * 8192
+FREE_CLOCK = 0x0200  # AVFMT_TS_DISCONT
+_NETWORK_S = 20.0  # without an answer for this long, a file on the network counts as at its end
+_MOST_TICKS_PER_S = 1_000_000_000
+
+
+def open_container(url: str) -> InputContainer:
+    """Open a file or a URL.
+
+    Raises:
+        av.FFmpegError, OSError, ValueError: It cannot be.
+    """
+    remote = "://" in url
+    return av.open(
+        # Absolute, for FFmpeg would take the part before a colon in a file's name for a protocol.
+        url if remote else str(Path(url).absolute()),
+        metadata_errors="replace",
+        timeout=_NETWORK_S if remote else None,
+        options={"max_pixels": str(MAX_PIXELS)},
+    )
+
+
+def open_video(url: str, name: str) -> tuple[InputContainer, av.VideoStream]:
+    """Open a file or a URL that shall hold pictures, and choose the stream.
+
+    Args:
+        url: What to open.
+        name: What to call it.
+
+    Raises:
+        AppError: Not there, no video, of a codec that is not built in, or larger than any real one.
+    """
+    if "://" not in url:
+        _check_file(Path(url))
+    try:
+        container = open_container(url)
+    except (av.FFmpegError, OSError, ValueError) as error:
+        log.info("%s: %s", name, type(error).__name__)
+        raise AppError(
+            f"{name} cannot be opened as a video.", "It is damaged, incomplete, or not a video file."
+        ) from error
+    try:
+        stream = _checked(container, name)
+    except BaseException:
+        container.close()
+        raise
+    # A decoder allocates for what the pictures themselves claim, which may be more than the container says.
+    stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+    stream.thread_type = "AUTO"
+    return container, stream
+
+
+def _checked(container: InputContainer, name: str) -> av.VideoStream:
+    if container.format.name == "tty":  # FFmpeg paints any text file as terminal art
+        raise AppError(f"{name} is a text file.", "Choose a video.")
+    stream = main_video(container)
+    if stream is None:
+        kind = "audio only" if container.streams.audio else "no video stream"
+        raise AppError(f"{name} holds no video ({kind}).", "Choose a file with a picture.")
+    context = stream.codec_context
+    if context is None:
+        raise AppError(
+            f"{name} cannot be decoded: its video codec is not built in.", "Convert it with another program."
+        )
+    if context.width * context.height > MAX_PIXELS:
+        side = math.isqrt(MAX_PIXELS)
+        raise AppError(
+            f"{name} claims pictures of {context.width} x {context.height} pixels.",
+            f"At most {side} x {side} can be handled; the file may be damaged.",
+        )
+    if stream.time_base is None or not 0 < stream.time_base.denominator <= _MOST_TICKS_PER_S:
+        raise AppError(f"{name} has no usable clock.", "The file is damaged.")
+    return stream
+
+
+def main_video(container: InputContainer) -> av.VideoStream | None:
+    """FFmpeg's choice among the video streams; a cover picture is none."""
+    videos = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
+    best = container.streams.best("video")
+    return next((s for s in videos if best is not None and s.index == best.index), videos[0] if videos else None)
+
+
+def mean_rate(stream: av.VideoStream) -> Fraction | None:
+    """Pictures a second; None where unknown or absurd."""
+    rate = stream.average_rate or stream.guessed_rate
+    return rate if rate and Fraction(1, 3600) <= rate <= 1000 else None
+
+
+def _check_file(path: Path) -> None:
+    try:
+        if path.exists() and not path.is_file():
+            raise AppError(f"{path.name} is not a file.")
+        with path.open("rb") as file:
+            empty = not file.read(1)
+    except FileNotFoundError as error:
+        raise AppError(f"{path.name}: no such file.", f"Looked for {path}.") from error
+    except OSError as error:
+        raise AppError(f"{path.name} cannot be read: {error.strerror}.", "Check its permissions.") from error
+    if empty:
+        raise AppError(f"{path.name} is empty.")
