@@ -1,9 +1,14 @@
-"""Where the files that came with the program lie: in a packaged executable, beside the code, or under share/."""
+"""Where the files that came with the program lie: in a packaged executable, beside the code, or under share/.
+
+Pure but for looking which files are there; any thread.
+"""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+
+_BEST_FIRST = ("voc", "demo")
 
 
 def bundled_path(*parts: str) -> Path:
@@ -14,3 +19,9 @@ def bundled_path(*parts: str) -> Path:
     beside = Path(__file__).resolve().parents[1].joinpath(*parts)
     installed = Path(sys.prefix, "share", "ssd-viewer", *parts)
     return installed if installed.exists() and not beside.exists() else beside
+
+
+def default_model() -> str:
+    """Name of the model that runs where none is chosen: of those in the box the one that knows most of the world."""
+    there = (name for name in _BEST_FIRST if bundled_path("weights", f"{name}.safetensors").is_file())
+    return next(there, _BEST_FIRST[-1])

@@ -92,10 +92,10 @@ class Shelf:
         self.bundled_dir = bundled_dir
 
     def list(self) -> list[ShelfEntry]:
-        """Everything usable or fetchable, by name: bundled first, then the user's, then known ones without weights."""
+        """Everything usable or fetchable, by name: bundled ones (a demo last), the user's, known ones to fetch."""
         entries = {e.name: e for e in self._scan() if isinstance(e, ShelfEntry)}
         missing = [ShelfEntry(name, spec, None, False) for name, spec in MODELS.items() if name not in entries]
-        here = sorted(entries.values(), key=lambda e: (not e.bundled, e.name))
+        here = sorted(entries.values(), key=lambda e: (not e.bundled, e.bundled and e.spec.demo, e.name))
         return here + sorted(missing, key=lambda e: e.name)
 
     def broken(self) -> tuple[BrokenModel, ...]:

@@ -12,6 +12,7 @@ import pytest
 from app.core.paths import models_dir, settings_file, speeds_file
 from app.core.settings_store import load_settings
 from app.core.speeds import MeasuredSpeed, record_speed
+from detector.bundled import default_model
 from detector.errors import DetectorError
 from tests.support.command_line import Capture, check_one_line, install_fake_model, run, write_photos
 from tests.support.media import coded_image
@@ -69,7 +70,7 @@ def test_a_model_is_renamed_chosen_and_the_choice_follows_it(capsys: Capture, tm
     assert (code, json.loads(out)) == (0, {"default": str(file)})
     assert run(capsys, "models", "default", "street")[0] == 0
     assert run(capsys, "models", "remove", "street")[0] == 0
-    assert load_settings(settings_file())[0].model.name == "demo", "what is gone is not started with"
+    assert load_settings(settings_file())[0].model.name == default_model(), "what is gone is not started with"
     code, _, err = run(capsys, "models", "default", "street")
     assert code == 1
     check_one_line(err, "no model street")

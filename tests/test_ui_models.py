@@ -37,12 +37,18 @@ from detector.importers.base import Overrides
 from detector.registry import MODELS
 from detector.shelf import ImportResult, Shelf, ShelfEntry
 from detector.spec import WeightsFile
+from tests.support.box import use_box
 from tests.support.file_server import FileServer, cut_after
 from tests.support.model_files import described, put_model
 from tests.support.qt_fakes import Desk, FakeFetch, FakeProgress, desk
 
 FETCHED = "ssd300-vgg16-coco"
 """A model of the registry."""
+
+
+@pytest.fixture(autouse=True)
+def _only_the_demo_in_the_box(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    use_box(monkeypatch, tmp_path / "box", voc=False)
 
 
 @pytest.fixture

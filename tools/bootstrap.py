@@ -162,7 +162,7 @@ def run(arguments: list[str]) -> int:
     result.parent.mkdir(exist_ok=True)
     say("no display here: annotating the sample clip instead of opening the window")
     command: list[str | Path] = [PYTHON, "-m", "app", "annotate", ROOT / "assets" / "demo.mp4", "-o", result]
-    command += ["--data", result.with_suffix(".jsonl")]
+    command += ["--model", "demo", "--data", result.with_suffix(".jsonl")]
     code = subprocess.run(command, check=False).returncode
     if code == 0:
         say(f"done: {result} and, one line a frame, {result.with_suffix('.jsonl').name} beside it")

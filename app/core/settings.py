@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from detector.bundled import default_model
+
 Choices = tuple[tuple[str, str], ...]
 """(stored value, shown text) pairs."""
 
@@ -44,15 +46,16 @@ class SettingInfo:
 
 
 def setting(default: Any, label: str, help: str, **limits: Any) -> Any:
-    """A dataclass field with its ``SettingInfo`` under metadata["setting"]."""
-    return field(default=default, metadata={"setting": SettingInfo(label, help, **limits)})
+    """A dataclass field with its ``SettingInfo`` under metadata["setting"]; a function makes its default when asked."""
+    info = {"setting": SettingInfo(label, help, **limits)}
+    return field(default_factory=default, metadata=info) if callable(default) else field(default=default, metadata=info)
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSettings:
     """Which model runs, and where."""
 
-    name: str = setting("demo", "Model", "The detector to run.", dynamic="models", applies="reopen")
+    name: str = setting(default_model, "Model", "The detector to run.", dynamic="models", applies="reopen")
     device: str = setting("auto", "Device", "Where it runs.", dynamic="devices", applies="reopen")
     precision: str = setting(
         "auto",

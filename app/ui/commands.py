@@ -40,6 +40,8 @@ class Commands(QObject):
         super().__init__(window)
         self._window = window
         self._help: HelpSheet | None = None
+        window.controller.opening.connect(self._leave_sample)
+        window.controller.closed.connect(self._leave_sample)
 
     # Source
 
@@ -73,8 +75,12 @@ class Commands(QObject):
 
     def do_sample(self) -> None:
         if sample_clip().exists():
-            self._window.settings.set("model", "name", "demo")
+            self._window.settings.set_for_now("model", "name", "demo")  # shows drawn shapes, which no other model knows
             self._window.controller.open(str(sample_clip()), sample=True)
+
+    def _leave_sample(self, uri: str = "") -> None:
+        if uri != str(sample_clip()):
+            self._window.settings.take_back("model", "name")
 
     def do_close_source(self) -> None:
         self._window.controller.close_source()

@@ -46,6 +46,7 @@ class SettingsModel(QObject):
         self._save = save
         self._saved = settings
         self._saving = False
+        self._kept: dict[tuple[str, str], Any] = {}
         self._background = background
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -63,6 +64,7 @@ class SettingsModel(QObject):
 
     def set(self, section: str, name: str, value: Any) -> None:
         """Change one setting; numbers are brought within their limits."""
+        self._kept.pop((section, name), None)
         info = setting_info(self._settings, section, name)
         if isinstance(value, int | float) and not isinstance(value, bool):
             if info.minimum is not None:
@@ -75,6 +77,18 @@ class SettingsModel(QObject):
         self._settings = replace(self._settings, **{section: part})
         self._timer.start()
         self.changed.emit(section, name)
+
+    def set_for_now(self, section: str, name: str, value: Any) -> None:
+        """Change one setting until ``take_back``; what is remembered on disk is what it was, unless it is set again."""
+        kept = self._kept.get((section, name), self.value(section, name))
+        self.set(section, name, value)
+        if value != kept:
+            self._kept[section, name] = kept
+
+    def take_back(self, section: str, name: str) -> None:
+        """Undo ``set_for_now``, if the setting was not set since."""
+        if (section, name) in self._kept:
+            self.set(section, name, self._kept[section, name])
 
     def reset(self, section: str) -> None:
         """Give a section's visible settings their defaults."""
@@ -92,12 +106,20 @@ class SettingsModel(QObject):
     def flush(self) -> None:
         """Write now, if anything changed since the last time."""
         self._timer.stop()
-        if self._save is not None and self._settings != self._saved:
-            self._save(self._settings)
-            self._saved = self._settings
+        settings = self._remembered()
+        if self._save is not None and settings != self._saved:
+            self._save(settings)
+            self._saved = settings
+
+    def _remembered(self) -> Settings:
+        """The settings, without what is set for now only."""
+        settings = self._settings
+        for (section, name), value in self._kept.items():
+            settings = replace(settings, **{section: replace(getattr(settings, section), **{name: value})})
+        return settings
 
     def _save_soon(self) -> None:
-        save, snapshot = self._save, self._settings
+        save, snapshot = self._save, self._remembered()
         if save is None or snapshot == self._saved:
             return
         if self._saving:  # one writer at a time; later changes follow
