@@ -1,0 +1,163 @@
+"""What a store of candidates says of itself: which video, by which model, down to which score. Pure but for looking.
+
+Two runs may share their results when source, model, engine and precision are the same; nothing else matters to what
+the network answers. The source is known by content, so that a moved or copied file is still the same one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.core.errors import AppError
+
+MAX_HEADER = 2**20
+_SAMPLES, _SAMPLE = 16, 65_536
+_MOST_LABELS, _LONGEST = 100_000, 10_000
+
+
+class StoreError(AppError):
+    """A store cannot be used; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceKey:
+    """A video by its content.
+
+    Attributes:
+        name: File name, for people.
+        size: Bytes; of a folder, the number of files.
+        mtime_ns: When it was last changed, for people: a copy is the same video.
+        sha256: Of its size and of samples from its beginning to its end.
+    """
+
+    name: str
+    size: int
+    mtime_ns: int
+    sha256: str
+
+    def same(self, other: SourceKey) -> bool:
+        """Whether both are one video."""
+        return self.size == other.size and self.sha256 == other.sha256
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFacts:
+    """The head of a store.
+
+    Attributes:
+        source: The video.
+        model: Name of the model.
+        weights_sha256: Of the model's file; "" when it has none.
+        engine: As ``Detector.engine``.
+        device: As ``Detector.device``, for people.
+        precision: As ``Detector.precision``.
+        labels: Class names.
+        floor: Least score that was kept; 0 when all that the model gave was.
+        promised: Frames the source promises; None when it does not say.
+    """
+
+    source: SourceKey
+    model: str
+    weights_sha256: str
+    engine: str
+    device: str
+    precision: str
+    labels: tuple[str, ...]
+    floor: float
+    promised: int | None = None
+
+    def same_results(self, other: StoreFacts) -> bool:
+        """Whether both runs would find the same in every frame, above the higher of their floors."""
+        return self.source.same(other.source) and self._detector() == other._detector()
+
+    def _detector(self) -> tuple[object, ...]:
+        return self.model, self.weights_sha256, self.engine, self.precision, self.labels
+
+    def to_json(self) -> bytes:
+        """For the head of a file."""
+        return json.dumps(dataclasses.asdict(self), ensure_ascii=True).encode()
+
+    @staticmethod
+    def from_json(content: bytes) -> StoreFacts:
+        """Read a head, which may come from anywhere.
+
+        Raises:
+            StoreError: It is not one of ours.
+        """
+        try:
+            data = json.loads(content)
+            source = data["source"]
+            return StoreFacts(
+                SourceKey(
+                    _text(source["name"]), _count(source["size"]), int(source["mtime_ns"]), _text(source["sha256"])
+                ),
+                *(_text(data[name]) for name in ("model", "weights_sha256", "engine", "device", "precision")),
+                labels=_labels(data["labels"]),
+                floor=_score(data["floor"]),
+                promised=None if data["promised"] is None else _count(data["promised"]),
+            )
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+            raise StoreError("The kept detections cannot be read: their description is damaged.") from error
+
+
+def source_key(path: Path) -> SourceKey:
+    """What tells this video, or folder of pictures, from others; reads a megabyte at most.
+
+    Raises:
+        AppError: It cannot be read.
+    """
+    try:
+        if path.is_dir():
+            return _folder_key(path)
+        stat = path.stat()
+        digest = hashlib.sha256(f"{stat.st_size}:".encode())
+        with path.open("rb") as file:
+            last = max(0, stat.st_size - _SAMPLE)
+            for offset in sorted({last * step // (_SAMPLES - 1) for step in range(_SAMPLES)}):
+                file.seek(offset)
+                digest.update(file.read(_SAMPLE))
+    except FileNotFoundError as error:
+        raise AppError(f"{path.name}: no such file.", f"Looked for {path}.") from error
+    except OSError as error:
+        raise AppError(f"{path.name} cannot be read: {error.strerror}.", "Check its permissions.") from error
+    return SourceKey(path.name, stat.st_size, stat.st_mtime_ns, digest.hexdigest())
+
+
+def _folder_key(path: Path) -> SourceKey:
+    files = sorted(entry for entry in path.iterdir() if entry.is_file())
+    digest, newest = hashlib.sha256(), 0
+    for file in files:
+        stat = file.stat()
+        digest.update(f"{file.name!r}:{stat.st_size}:{stat.st_mtime_ns};".encode())
+        newest = max(newest, stat.st_mtime_ns)
+    return SourceKey(path.name, len(files), newest, digest.hexdigest())
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > _LONGEST:
+        raise ValueError("not a text")
+    return value
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or not 0 <= value < 2**63:
+        raise ValueError("not a count")
+    return value
+
+
+def _score(value: Any) -> float:
+    if type(value) not in (int, float) or not math.isfinite(value) or not 0.0 <= value <= 1.0:
+        raise ValueError("not a score")
+    return float(value)
+
+
+def _labels(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or len(value) > _MOST_LABELS:
+        raise ValueError("no labels")
+    return tuple(_text(label) for label in value)

@@ -1,0 +1,188 @@
+"""Appends candidates to a store, so that whatever ends the program costs a second of computing at most.
+
+Owned by the thread that detects. Frames gather in memory and are written as a block about once a second, each block
+followed by a sync to the disk. While it grows the file is ``NAME.ssdv.part``, locked against other writers; complete,
+it is ``NAME.ssdv``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+from zlib import crc32
+
+import numpy as np
+
+from app.core.export.store import CandidateStore
+from app.core.export.store_facts import StoreError, StoreFacts
+from app.core.export.store_format import MAGIC, MAX_FRAMES, PREFIX, StoredFrame, pack_block
+from app.core.part_file import SUFFIX, explain
+from detector.detections import Candidates
+from detector.file_lock import open_locked
+
+_EVERY_S = 1.0
+_FULL_BLOCK = 2**16  # candidates: about 1.5 MB, opened again within some ten milliseconds
+
+
+class StoreWriter:
+    """A store being written.
+
+    Args:
+        target: ``NAME.ssdv``; what is written meanwhile is ``NAME.ssdv.part``.
+        clock: Seconds, monotonic.
+
+    Attributes:
+        path: The part.
+        known: What an earlier run left in it, cut back to its sound part; None when there was nothing. Read it before
+            anything is added.
+        frames: How many it holds, those not yet written included.
+
+    Raises:
+        LockedError: Another program writes it.
+        OSError: It cannot be opened.
+    """
+
+    def __init__(self, target: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self.target = target
+        self.path = target.with_name(target.name + SUFFIX)
+        self._clock = clock
+        self._file: BinaryIO = os.fdopen(open_locked(self.path), "r+b", buffering=0)
+        self._floor = np.float32(0)
+        self._waiting: list[StoredFrame] = []
+        self._candidates = 0
+        self._since_s = 0.0
+        self.frames = 0
+        self.known: CandidateStore | None = None
+        try:
+            self.known = CandidateStore(self._file, self.path.name)
+        except StoreError:
+            return  # empty, or what a crash left of the first bytes
+
+    def begin(self, facts: StoreFacts) -> None:
+        """Start anew; what an earlier run left is given up.
+
+        Raises:
+            AppError: The disk is full, the folder is gone.
+        """
+        self.known = None
+        content = facts.to_json()
+        self._floor = np.float32(facts.floor)
+        with self._explained():
+            self._file.truncate(0)
+            self._file.seek(0)
+            self._put(MAGIC + PREFIX.pack(len(content), crc32(content)) + content)
+            sync_folder(self.path.parent)
+
+    def go_on(self) -> None:
+        """Append to ``known``, which stays readable."""
+        assert self.known is not None
+        self.frames = self.known.frames
+        self._floor = np.float32(self.known.facts.floor)
+        with self._explained():
+            self._file.truncate(self.known.end)
+
+    def append(self, frame: StoredFrame) -> None:
+        """Keep the next frame's candidates, down to the floor.
+
+        Raises:
+            AppError: The disk is full, the folder is gone.
+            StoreError: The frame does not fit.
+        """
+        found = _down_to(frame.candidates, self._floor)
+        if self._candidates + len(found) > _FULL_BLOCK or len(self._waiting) == MAX_FRAMES:
+            self.flush()
+        if not self._waiting:
+            self._since_s = self._clock()
+        self._waiting.append(StoredFrame(frame.pts_s, frame.width, frame.height, found))
+        self._candidates += len(found)
+        self.frames += 1
+        if self._clock() - self._since_s >= _EVERY_S:
+            self.flush()
+
+    def flush(self) -> None:
+        """Bring everything so far onto the disk; raises as ``append``."""
+        if self._waiting:
+            block = pack_block(self.frames - len(self._waiting), self._waiting)
+            with self._explained():
+                self._file.seek(0, os.SEEK_END)
+                self._put(block)
+            self._waiting, self._candidates = [], 0
+
+    def finish(self) -> None:
+        """All frames are in: mark the end and give the file its name.
+
+        Raises:
+            AppError: It cannot be completed; the part stays as far as it got.
+        """
+        self.flush()
+        with self._explained():
+            self._file.seek(0, os.SEEK_END)
+            self._put(pack_block(self.frames, []))
+            if sys.platform == "win32":  # there an open file cannot be renamed
+                self._file.close()
+            self.path.replace(self.target)
+            self._file.close()
+            sync_folder(self.target.parent)
+
+    def close(self, keep: bool) -> None:
+        """Let go of an unfinished store; never raises. What waits in memory is written when it is kept."""
+        if self._file.closed:
+            return
+        if keep:
+            with contextlib.suppress(Exception):  # of a full disk: then the last second is lost
+                self.flush()
+        self._file.close()
+        if not keep:
+            with contextlib.suppress(OSError):
+                self.path.unlink(missing_ok=True)
+
+    def _put(self, content: bytes) -> None:
+        """Write all of ``content`` at this place; after a failure the file is as before, so that it can be tried again.
+
+        Raises:
+            OSError: As said.
+        """
+        start, view = self._file.tell(), memoryview(content)
+        try:
+            while view:
+                view = view[self._file.write(view) :]
+            os.fsync(self._file.fileno())
+        except OSError:
+            with contextlib.suppress(OSError):
+                self._file.truncate(start)
+                self._file.seek(start)
+            raise
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise explain(error, self.path) from error
+
+
+def _down_to(found: Candidates, floor: np.float32) -> Candidates:
+    count = int(np.count_nonzero(found.scores >= floor))
+    if count == len(found):
+        return found
+    kept = None if found.kept is None else found.kept[:count]
+    return Candidates(
+        found.boxes_xyxy[:count], found.scores[:count], found.class_ids[:count], kept, found.iou_threshold
+    )
+
+
+def sync_folder(folder: Path) -> None:
+    """Make new and changed names in ``folder`` survive a power cut, where the system can."""
+    if sys.platform == "win32":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # some network file systems cannot
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
