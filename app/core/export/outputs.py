@@ -78,7 +78,10 @@ class Outputs:
             AppError: A file cannot be written.
         """
         self.counts.update(label_of(labels, class_id) for class_id in detections.class_ids.tolist())
-        record = FrameRecord(picture.index, picture.pts_s, detections, labels)
+        height, width = picture.image_bgr.shape[:2]
+        record = FrameRecord(
+            picture.index, picture.pts_s, detections, labels, size=(width, height), image_bgr=picture.image_bgr
+        )
         for writer in self._records:
             writer.write(record)
         if self._video is not None:
@@ -90,6 +93,8 @@ class Outputs:
         Raises:
             AppError: One cannot be completed; it and those after it are not there.
         """
+        for writer in self._records:
+            writer.complete()
         if self._video is not None:
             self._video.finish()
         for writer in self._records:

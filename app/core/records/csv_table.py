@@ -7,51 +7,40 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from app.core.part_file import PartFile, explain
 from app.core.records.table import FrameRecord, label_of, plain
+from app.core.records.text_file import TextFile
 
 COLUMNS = ("frame", "time", "label", "score", "x1", "y1", "x2", "y2", "track")
 
 
-class CsvTable:
+class CsvTable(TextFile):
     """``frame,time,label,score,x1,y1,x2,y2,track``; a frame with nothing in it has no row."""
 
     def __init__(self, target: Path) -> None:
-        self._part = PartFile(target)
-        self._append([COLUMNS])
+        super().__init__(target)
+        self.append(as_csv([COLUMNS]))
 
     def write(self, record: FrameRecord) -> None:
         """Append the frame's rows; see ``RecordWriter``."""
         found = record.detections
-        tracks = record.tracks or (None,) * len(found)
-        self._append(
-            [
-                (
-                    record.index,
-                    float(record.pts_s),
-                    label_of(record.labels, int(class_id)),
-                    plain(score),
-                    *(plain(edge) for edge in box),
-                    "" if track is None else track,
-                )
-                for box, score, class_id, track in zip(
-                    found.boxes_xyxy, found.scores, found.class_ids, tracks, strict=True
-                )
-            ]
-        )
+        rows = [
+            (
+                record.index,
+                float(record.pts_s),
+                label_of(record.labels, int(class_id)),
+                plain(score),
+                *(plain(edge) for edge in box),
+                "" if track is None else track,
+            )
+            for box, score, class_id, track in zip(
+                found.boxes_xyxy, found.scores, found.class_ids, record.track_of_each, strict=True
+            )
+        ]
+        self.append(as_csv(rows))
 
-    def finish(self) -> None:
-        """See ``RecordWriter``."""
-        self._part.commit()
 
-    def discard(self) -> None:
-        """See ``RecordWriter``."""
-        self._part.discard()
-
-    def _append(self, rows: Sequence[Sequence[object]]) -> None:
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows(rows)
-        try:
-            self._part.file.write(text.getvalue().encode("utf-8", "replace"))
-        except OSError as error:
-            raise explain(error, self._part.target) from error
+def as_csv(rows: Sequence[Sequence[object]]) -> str:
+    """Lines of a comma-separated table."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()

@@ -5,33 +5,20 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from app.core.part_file import PartFile, explain
 from app.core.records.table import FrameRecord, as_dicts
+from app.core.records.text_file import TextFile
 
 
-class JsonLines:
+class JsonLines(TextFile):
     """``{"frame": int, "time": seconds, "detections": [{..., "track": int|null}]}`` a line."""
 
     def __init__(self, target: Path) -> None:
-        self._part = PartFile(target)
+        super().__init__(target, errors="backslashreplace")  # a lone surrogate becomes the JSON escape it came from
 
     def write(self, record: FrameRecord) -> None:
         """Append a line; see ``RecordWriter``."""
         found = as_dicts(record.detections, record.labels)
-        tracks = record.tracks or (None,) * len(found)
-        for detection, track in zip(found, tracks, strict=True):
+        for detection, track in zip(found, record.track_of_each, strict=True):
             detection["track"] = track
-        line = json.dumps({"frame": record.index, "time": float(record.pts_s), "detections": found}, ensure_ascii=False)
-        try:
-            # A lone surrogate in a label becomes the JSON escape it came from.
-            self._part.file.write(line.encode("utf-8", "backslashreplace") + b"\n")
-        except OSError as error:
-            raise explain(error, self._part.target) from error
-
-    def finish(self) -> None:
-        """See ``RecordWriter``."""
-        self._part.commit()
-
-    def discard(self) -> None:
-        """See ``RecordWriter``."""
-        self._part.discard()
+        line = {"frame": record.index, "time": float(record.pts_s), "detections": found}
+        self.append(json.dumps(line, ensure_ascii=False) + "\n")

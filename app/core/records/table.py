@@ -8,11 +8,12 @@ from fractions import Fraction
 from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from detector.detections import Detections
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class FrameRecord:
     """One frame of a video as data.
 
@@ -22,6 +23,8 @@ class FrameRecord:
         detections: Objects found, best first.
         labels: Class names.
         tracks: A track number (or None) for each detection; empty when nothing was tracked.
+        size: (width, height) of the picture, pixels.
+        image_bgr: UInt8[H, W, 3], the clean picture, valid only while the record is written; None where nobody has it.
     """
 
     index: int
@@ -29,6 +32,13 @@ class FrameRecord:
     detections: Detections
     labels: Sequence[str]
     tracks: tuple[int | None, ...] = ()
+    size: tuple[int, int] = (0, 0)
+    image_bgr: npt.NDArray[np.uint8] | None = None
+
+    @property
+    def track_of_each(self) -> tuple[int | None, ...]:
+        """One for each detection, also when nothing was tracked."""
+        return self.tracks or (None,) * len(self.detections)
 
 
 class RecordWriter(Protocol):
@@ -42,8 +52,16 @@ class RecordWriter(Protocol):
         """
         ...
 
+    def complete(self) -> None:
+        """Write what is left and bring it safely to the disk; only its name is missing then.
+
+        Raises:
+            AppError: It cannot be completed.
+        """
+        ...
+
     def finish(self) -> None:
-        """Complete the file and give it its name.
+        """Give the file, which is complete, its name.
 
         Raises:
             AppError: It cannot be completed.

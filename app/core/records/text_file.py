@@ -1,0 +1,51 @@
+"""A data file of text that appears under its name only when it is whole. Owned by the writing thread."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from app.core.part_file import PartFile, explain
+
+
+class TextFile:
+    """The part of a ``RecordWriter`` that all single files share.
+
+    Args:
+        target: The final name; its folder must exist.
+        errors: What becomes of letters that UTF-8 cannot hold (lone surrogates), as ``str.encode`` names it.
+
+    Raises:
+        AppError: The file cannot be written.
+    """
+
+    def __init__(self, target: Path, errors: str = "replace") -> None:
+        self._errors = errors
+        self._part = PartFile(target)
+
+    def append(self, text: str) -> None:
+        """Write ``text`` at the end.
+
+        Raises:
+            AppError: The disk is full, the folder is gone.
+        """
+        try:
+            self._part.file.write(text.encode("utf-8", self._errors))
+        except OSError as error:
+            raise explain(error, self._part.target) from error
+
+    def complete(self) -> None:
+        """See ``RecordWriter``."""
+        try:
+            self._part.file.flush()
+            os.fsync(self._part.file.fileno())
+        except OSError as error:
+            raise explain(error, self._part.target) from error
+
+    def finish(self) -> None:
+        """See ``RecordWriter``."""
+        self._part.commit()
+
+    def discard(self) -> None:
+        """See ``RecordWriter``."""
+        self._part.discard()
