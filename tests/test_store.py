@@ -159,9 +159,9 @@ def test_a_second_of_frames_is_on_the_disk_after_a_second(tmp_path: Path) -> Non
 def test_many_frames_or_many_candidates_never_make_a_large_block(tmp_path: Path) -> None:
     writer = StoreWriter(tmp_path / "a.ssdv", clock=lambda: 0.0)
     writer.begin(FACTS)
-    rng = np.random.default_rng(0)
+    many = Candidates(np.ones((30_000, 4), np.float32), np.ones(30_000, np.float32), np.zeros(30_000, np.int32))
     for index in range(6):
-        writer.append(StoredFrame(Fraction(index), 640, 480, random_candidates(rng, 30_000)))
+        writer.append(StoredFrame(Fraction(index), 640, 480, many))
     for index in range(6, 2600):
         writer.append(StoredFrame(Fraction(index), 640, 480, Candidates.empty()))
     writer.finish()

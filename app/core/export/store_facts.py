@@ -94,10 +94,14 @@ class StoreFacts:
             data = json.loads(content)
             source = data["source"]
             return StoreFacts(
-                SourceKey(
+                source=SourceKey(
                     _text(source["name"]), _count(source["size"]), int(source["mtime_ns"]), _text(source["sha256"])
                 ),
-                *(_text(data[name]) for name in ("model", "weights_sha256", "engine", "device", "precision")),
+                model=_text(data["model"]),
+                weights_sha256=_text(data["weights_sha256"]),
+                engine=_text(data["engine"]),
+                device=_text(data["device"]),
+                precision=_text(data["precision"]),
                 labels=_labels(data["labels"]),
                 floor=_score(data["floor"]),
                 promised=None if data["promised"] is None else _count(data["promised"]),

@@ -144,7 +144,7 @@ def unpack_head(content: bytes, first: int) -> BlockHead | None:
 
 def whole(head: bytes, payload: bytes) -> bool:
     """Whether neither was damaged."""
-    return zlib.crc32(payload, zlib.crc32(head[: _HEAD.size])) == _CRC.unpack_from(head, _HEAD.size)[0]
+    return head.endswith(_CRC.pack(zlib.crc32(payload, zlib.crc32(head[: _HEAD.size]))))
 
 
 def unpack_block(head: BlockHead, payload: bytes) -> list[StoredFrame]:
