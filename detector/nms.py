@@ -31,20 +31,24 @@ def batched_nms(
     Returns:
         Bool[N], True where the box stays.
     """
-    count = len(boxes_xyxy)
-    order = np.argsort(groups, kind="stable")  # by group, best first inside
+    order = np.argsort(groups, kind="stable")
+    result = np.empty(len(boxes_xyxy), dtype=np.bool_)
+    result[order] = sorted_nms(boxes_xyxy[order], groups[order], iou_threshold)
+    return result
+
+
+def sorted_nms(boxes_xyxy: Floats, groups: npt.NDArray[np.integer[Any]], iou_threshold: float) -> npt.NDArray[np.bool_]:
+    """As ``batched_nms``, of boxes that are sorted by group, best first inside."""
     with np.errstate(over="ignore", invalid="ignore"):  # boxes past all measure: infinite areas, whose IoU is NaN
-        better, worse = _overlapping(boxes_xyxy[order], groups[order], float32_limit(iou_threshold))
-    kept = np.ones(count, dtype=np.bool_)
+        better, worse = _overlapping(boxes_xyxy, groups, float32_limit(iou_threshold))
+    kept = np.ones(len(boxes_xyxy), dtype=np.bool_)
     while len(better):
-        settled = np.ones(count, dtype=np.bool_)
+        settled = np.ones(len(boxes_xyxy), dtype=np.bool_)
         settled[worse[kept[better]]] = False
         if np.array_equal(settled, kept):
             break
         kept = settled
-    result = np.empty(count, dtype=np.bool_)
-    result[order] = kept
-    return result
+    return kept
 
 
 def float32_limit(threshold: float) -> np.float32:
@@ -56,46 +60,51 @@ def float32_limit(threshold: float) -> np.float32:
 def _overlapping(
     boxes_xyxy: Floats, groups: npt.NDArray[np.integer[Any]], limit: np.float32
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-    """Index pairs (better, worse) of one group with IoU > ``limit``; ``groups`` are sorted."""
+    """Index pairs (better, worse) of one group with IoU > ``limit`` >= 0; ``groups`` are sorted."""
     columns = np.ascontiguousarray(boxes_xyxy.T)
-    area = (columns[2] - columns[0]) * (columns[3] - columns[1])
+    x1, y1, x2, y2 = columns
+    area = (x2 - x1) * (y2 - y1)
     better, worse = [np.empty(0, np.int32)], [np.empty(0, np.int32)]
     for first, second in _pairs(groups):
-        hit = np.flatnonzero(_iou(columns, area, first, second) > limit)
-        better.append(first[hit].astype(np.int32))
-        worse.append(second[hit].astype(np.int32))
+        width = _common(x1, x2, first, second)
+        beside = np.flatnonzero(width > 0)  # most pairs share not even a column of pixels: they need no more
+        first, second, width = first.take(beside), second.take(beside), width.take(beside)
+        hit = np.flatnonzero(_iou(width, _common(y1, y2, first, second), area, first, second) > limit)
+        better.append(first.take(hit).astype(np.int32))
+        worse.append(second.take(hit).astype(np.int32))
     return np.concatenate(better), np.concatenate(worse)
 
 
 def _pairs(groups: npt.NDArray[np.integer[Any]]) -> Iterator[tuple[Indices, Indices]]:
     """All index pairs (i < j) inside equal runs of the sorted ``groups``, about ``_CHUNK`` at a time."""
     count = len(groups)
-    if not count:
-        return
-    starts = np.flatnonzero(np.r_[True, groups[1:] != groups[:-1]])
-    ends = np.repeat(np.r_[starts[1:], count], np.diff(np.r_[starts, count]))
-    followers = ends - np.arange(count) - 1  # members of the group after i
-    before = np.r_[0, np.cumsum(followers)]  # pairs whose better box comes before i
+    followers = np.searchsorted(groups, groups, side="right")
+    followers -= np.arange(1, count + 1)  # members of the group after i
+    before = np.zeros(count + 1, np.intp)  # pairs whose better box comes before i
+    np.cumsum(followers, out=before[1:])
     low = 0
     while low < count:
         high = max(low + 1, int(np.searchsorted(before, before[low] + _CHUNK, side="right")) - 1)
         here = followers[low:high]
         first = np.repeat(np.arange(low, high), here)
-        second = np.arange(len(first)) - np.repeat(before[low:high] - before[low], here) + first + 1
+        second = np.arange(len(first))
+        second += np.repeat(np.arange(low + 1, high + 1) - (before[low:high] - before[low]), here)
         if len(first):
             yield first, second
         low = high
 
 
-def _iou(columns: Floats, area: Floats, first: Indices, second: Indices) -> Floats:
-    """Float32[M]: IoU of box pairs; 0 for two boxes without area. ``columns`` is Float32[4, N], x1 y1 x2 y2."""
-    x1, y1, x2, y2 = columns
-    width = np.minimum(x2.take(first), x2.take(second))
-    width -= np.maximum(x1.take(first), x1.take(second))
-    height = np.minimum(y2.take(first), y2.take(second))
-    height -= np.maximum(y1.take(first), y1.take(second))
-    intersection = np.maximum(width, 0, out=width)
-    intersection *= np.maximum(height, 0, out=height)
+def _common(low: Floats, high: Floats, first: Indices, second: Indices) -> Floats:
+    """Float32[M]: how far pairs of intervals overlap; negative where they lie apart."""
+    common: Floats = np.minimum(high.take(first), high.take(second))
+    common -= np.maximum(low.take(first), low.take(second))
+    return common
+
+
+def _iou(width: Floats, height: Floats, area: Floats, first: Indices, second: Indices) -> Floats:
+    """Float32[M]: IoU of box pairs whose common part is ``width`` x ``height``; 0 for two boxes without area."""
+    intersection = np.maximum(height, 0, out=height)
+    intersection *= width
     union = area.take(first)
     union += area.take(second)
     union -= intersection

@@ -43,6 +43,9 @@ class InputBuilder:
         self._spec = spec
         self._mean = np.asarray(spec.mean, np.float32)[:, None, None]
         self._scale = 1.0 / np.asarray(spec.std, np.float32)[:, None, None]
+        self._scales = any(std != 1.0 for std in spec.std)
+        self._small = np.empty((spec.height, spec.width, 3), np.uint8)
+        self._split = [np.empty((spec.height, spec.width), np.uint8) for _ in range(3)]
         self._batch = np.empty((0, 3, spec.height, spec.width), np.float32)
 
     def __call__(self, frames: Sequence[ImageBGR]) -> Floats:
@@ -53,16 +56,21 @@ class InputBuilder:
         for row, frame in zip(batch, frames, strict=True):
             check_frame(frame)
             planes = self._planes(frame)
-            np.subtract(planes[::-1] if self._spec.channels == "rgb" else planes, self._mean, out=row)
-            row *= self._scale
+            for target, plane in zip(row, planes[::-1] if self._spec.channels == "rgb" else planes, strict=True):
+                np.copyto(target, plane)  # only here are bytes made floats: what follows stays in place
+            row -= self._mean
+            if self._scales:
+                row *= self._scale
         return batch
 
-    def _planes(self, frame: ImageBGR) -> Floats | ImageBGR:
-        """``frame`` at the network's size as [3, H, W], 0..255."""
+    def _planes(self, frame: ImageBGR) -> Floats | list[ImageBGR]:
+        """``frame`` at the network's size, 0..255: blue, green and red, each [H, W]; overwritten by the next call."""
         size = (self._spec.width, self._spec.height)
         if self._spec.smooth:
             return _smoothly_resized(frame, size)
-        return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_LINEAR), np.uint8).transpose(2, 0, 1)
+        cv2.resize(frame, size, dst=self._small, interpolation=cv2.INTER_LINEAR)
+        cv2.split(self._small, self._split)
+        return self._split
 
 
 def _smoothly_resized(frame: ImageBGR, size: tuple[int, int]) -> Floats:
