@@ -1,0 +1,87 @@
+"""What ``annotate`` is asked for, as one ``ExportRequest`` for each video. Pure but for looking at names."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.cli.console import UsageError
+from app.core.errors import AppError
+from app.core.settings import DetectionSettings, ModelSettings
+
+if TYPE_CHECKING:
+    from app.core.export.request import DataFile, ExportRequest
+
+
+def add_target_flags(parser: argparse.ArgumentParser) -> None:
+    """The videos, and the files to make of each."""
+    parser.add_argument("videos", nargs="+", type=Path, metavar="VIDEO")
+    parser.add_argument("-o", "--output", metavar="FILE|DIR", help="the annotated video, or the folder for several")
+    parser.add_argument(
+        "--data",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="write the detections: .jsonl or .csv; just the ending (.csv) names the file like the video; repeatable",
+    )
+    parser.add_argument("--data-format", metavar="jsonl|csv", help="format of --data, where the ending does not say")
+    parser.add_argument("--no-video", action="store_true", help="data files only")
+
+
+def check_targets_asked(options: argparse.Namespace) -> None:
+    """Refuse what can be seen to be wrong before any work.
+
+    Raises:
+        UsageError: With the reason.
+    """
+    from app.core.export.targets import VIDEO_SUFFIXES
+    from app.core.records.open import format_of
+
+    if options.no_video and not options.data:
+        raise UsageError("--no-video leaves nothing to write.", "Add --data FILE.")
+    try:
+        for name in options.data:
+            format_of(Path(name), options.data_format)
+    except AppError as error:
+        raise UsageError(error.message, error.hint) from error
+    if len(options.videos) > 1:
+        if options.output is not None and not _is_folder(options.output):
+            raise UsageError("With several videos -o must be a folder.", "End it with a slash, or leave it out.")
+        if any(not _is_ending(name) for name in options.data):
+            raise UsageError("With several videos --data must be an ending.", "Write --data .jsonl or --data .csv.")
+    elif options.output is not None and not _is_folder(options.output) and not options.no_video:
+        suffix = Path(options.output).suffix
+        if suffix.lower() not in VIDEO_SUFFIXES:
+            raise UsageError(f"Annotated videos are MP4 files, not {suffix}.", "Choose a name that ends in .mp4.")
+
+
+def request_for(
+    options: argparse.Namespace, video: Path, model: ModelSettings, detection: DetectionSettings
+) -> ExportRequest:
+    """What to do with one of the videos."""
+    from app.core.export.request import DataFile, ExportRequest
+    from app.core.export.targets import default_output
+    from app.core.records.open import format_of
+
+    output = _output(options.output, video, default_output)
+    data: list[DataFile] = []
+    for name in options.data:
+        path = output.with_name(output.stem + name) if _is_ending(name) else Path(name)
+        data.append(DataFile(path, format_of(path, options.data_format)))
+    return ExportRequest(video, None if options.no_video else output, tuple(data), model, detection)
+
+
+def _output(asked: str | None, video: Path, default: Callable[..., Path]) -> Path:
+    if asked is None:
+        return default(video)
+    return default(video, Path(asked)) if _is_folder(asked) else Path(asked)
+
+
+def _is_folder(output: str) -> bool:
+    return output.endswith(("/", "\\")) or Path(output).is_dir() or not Path(output).suffix
+
+
+def _is_ending(name: str) -> bool:
+    return name.startswith(".") and "/" not in name and not Path(name).suffix

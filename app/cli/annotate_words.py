@@ -1,0 +1,48 @@
+"""How ``annotate`` shows what it does: a bar on a terminal, and lines at the end. Main thread, but for ``Bar.show``."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from app.cli.console import Console
+
+if TYPE_CHECKING:
+    from app.core.export.request import ExportProgress, ExportReport
+
+
+class Bar:
+    """A progress bar on stderr; fed from the export's writing thread only."""
+
+    def __init__(self, name: str, shown: bool) -> None:
+        from tqdm import tqdm
+
+        self._bar = tqdm(desc=name, unit="frame", file=sys.stderr, dynamic_ncols=True, leave=False, disable=not shown)
+
+    def show(self, progress: ExportProgress) -> None:
+        """Take over the newest state."""
+        if self._bar.disable:
+            return
+        self._bar.total = progress.frames_total
+        self._bar.update(progress.frames_done - self._bar.n)
+
+    def __enter__(self) -> Bar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+
+def tell(console: Console, report: ExportReport) -> None:
+    """What an export did, for people."""
+    found = ", ".join(f"{count} {name}" for name, count in report.counts.items()) or "no objects"
+    rate = report.frames / report.seconds if report.seconds > 0 else 0.0
+    console.say(
+        f"{report.source.name}: {report.frames} frames in {report.seconds:.1f} s ({rate:.1f} per second), {found}; "
+        f"{report.model} on {report.device}, {report.precision}"
+    )
+    for path in (report.output, *report.data):
+        if path is not None:
+            console.say(f"  {path}" + (f" ({report.encoder})" if path == report.output else ""))
+    for note in report.notes:
+        console.note(note if note.startswith(report.source.name) else f"{report.source.name}: {note}")
