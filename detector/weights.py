@@ -65,15 +65,24 @@ def describe_anew(path: Path, spec: ModelSpec) -> None:
     replace_metadata(path, {METADATA_KEY: text})
 
 
-def load_state(path: Path, spec: ModelSpec) -> dict[str, Tensor]:
-    """The tensors in ``path``, all finite, floats as float32.
+def load_arrays(path: Path, spec: ModelSpec) -> Arrays:
+    """The tensors in ``path`` as they are stored, all finite; needs no torch.
 
     Raises:
         DetectorError: The file is damaged or holds NaN or infinity.
     """
-    tensors = read_tensors(path)
-    _check_finite({name: tensor.numpy() for name, tensor in tensors.items()}, f"{path.name} ({spec.name})")
-    return tensors
+    arrays = read_arrays(path)
+    _check_finite(arrays, f"{path.name} ({spec.name})")
+    return arrays
+
+
+def load_state(path: Path, spec: ModelSpec) -> dict[str, Tensor]:
+    """The tensors in ``path``, all finite, floats as float32.
+
+    Raises:
+        DetectorError: As ``load_arrays``.
+    """
+    return _as_tensors(load_arrays(path, spec))
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
@@ -82,9 +91,13 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     Raises:
         DetectorError: The file is damaged.
     """
+    return _as_tensors(read_arrays(path))
+
+
+def _as_tensors(arrays: Arrays) -> dict[str, Tensor]:
     import torch
 
-    tensors = {name: torch.from_numpy(array) for name, array in read_arrays(path).items()}
+    tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
     return {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}
 
 

@@ -1,0 +1,189 @@
+"""What networks are made of, as OpenVINO nodes with weights from numpy arrays. No torch.
+
+``Weights`` hands tensors out by name and remembers what was missing, misshapen or never asked for; ``Graph`` makes the
+nodes. A network is a function that calls both, in the order of its torch twin's ``forward``. Used by one thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from detector.errors import DetectorError
+from detector.safetensors_file import Arrays
+
+Node = Any  # OpenVINO's nodes carry no types
+Floats = npt.NDArray[np.float32]
+Activation = Literal["relu", "relu6", "hardswish", "none"]
+
+_SHOWN_FAULTS = 10
+
+
+class Weights:
+    """The tensors of a file, each taken once by the network it belongs to.
+
+    Args:
+        arrays: By name; emptied while they are taken, so that they are held once only.
+        what: The file, for messages.
+    """
+
+    def __init__(self, arrays: Arrays, what: str) -> None:
+        self._arrays = arrays
+        self._what = what
+        self._faults: list[str] = []
+
+    def take(self, name: str, *shape: int) -> Floats:
+        """The tensor ``name`` as Float32 of ``shape``; zeros where it is missing or another, which is remembered."""
+        array = self._arrays.pop(name, None)
+        if array is None:
+            self._faults.append(f"{name} {list(shape)} is missing")
+        elif array.shape != shape:
+            self._faults.append(f"{name} is {list(array.shape)} instead of {list(shape)}")
+        elif array.dtype.kind != "f":
+            self._faults.append(f"{name} holds {array.dtype} instead of floating point numbers")
+        else:
+            return array.astype(np.float32, copy=False)
+        return np.zeros(shape, np.float32)
+
+    def skip(self, name: str) -> None:
+        """Do without a tensor that only training needs; it must be there."""
+        if self._arrays.pop(name, None) is None:
+            self._faults.append(f"{name} [] is missing")
+
+    def check(self) -> None:
+        """To be called when the network is complete.
+
+        Raises:
+            DetectorError: Names the first ten tensors that were missing, misshapen, no floats, or are left over.
+        """
+        faults = self._faults + [f"{name} {list(array.shape)} is unexpected" for name, array in self._arrays.items()]
+        if faults:
+            more = f"; and {len(faults) - _SHOWN_FAULTS} more" if len(faults) > _SHOWN_FAULTS else ""
+            raise DetectorError(f"{self._what} does not fit its network: {'; '.join(faults[:_SHOWN_FAULTS])}{more}.")
+
+
+class Graph:
+    """Makes the nodes of one network.
+
+    Args:
+        operations: OpenVINO's operation set, a module.
+        weights: Of the network.
+    """
+
+    def __init__(self, operations: Any, weights: Weights) -> None:
+        self.weights = weights
+        self._ops = operations
+
+    def conv(
+        self,
+        x: Node,
+        name: str,
+        out: int,
+        kernel: int,
+        *,
+        stride: int = 1,
+        padding: int | None = None,
+        dilation: int = 1,
+        depthwise: bool = False,
+        norm: tuple[str, float] | None = None,
+        activation: Activation = "none",
+    ) -> Node:
+        """Convolution, its bias or batch normalisation, its activation.
+
+        Args:
+            x: Float[B, C, H, W].
+            name: ``NAME.weight`` and ``NAME.bias`` are its tensors.
+            out: Channels out.
+            kernel: Side.
+            stride: Both ways.
+            padding: On each side; None keeps the size of odd kernels.
+            dilation: Both ways.
+            depthwise: Each channel by itself.
+            norm: Name and eps of the batch normalisation that stands in for the bias.
+            activation: Applied last.
+        """
+        before = channels(x)
+        filters = self.weights.take(f"{name}.weight", out, 1 if depthwise else before, kernel, kernel)
+        if norm is None:
+            bias = self.weights.take(f"{name}.bias", out)
+        else:
+            factor, bias = self._norm(*norm, out)
+            filters = filters * factor[:, None, None, None]
+        around = dilation * (kernel // 2) if padding is None else padding
+        where = ([stride, stride], [around, around], [around, around], [dilation, dilation])
+        if depthwise:
+            y = self._ops.group_convolution(x, self._constant(filters[:, None]), *where)
+        else:
+            y = self._ops.convolution(x, self._constant(filters), *where)
+        return self.activate(self._ops.add(y, self._constant(bias[None, :, None, None])), activation)
+
+    def activate(self, x: Node, activation: Activation) -> Node:
+        """Float[...] -> Float[...]."""
+        match activation:
+            case "relu":
+                return self._ops.relu(x)
+            case "relu6":
+                return self._ops.clamp(x, 0.0, 6.0)
+            case "hardswish":
+                return self._ops.hswish(x)
+            case "none":
+                return x
+
+    def max_pool(self, x: Node, kernel: int, *, stride: int, padding: int = 0, ceil: bool = False) -> Node:
+        """Float[B, C, H, W] -> Float[B, C, H', W']."""
+        sides = [padding, padding]
+        rounding = "ceil" if ceil else "floor"
+        pool = self._ops.max_pool(x, [stride, stride], [1, 1], sides, sides, [kernel, kernel], rounding)
+        return pool.output(0)  # the other output is where the maxima were
+
+    def l2_norm(self, x: Node, name: str) -> Node:
+        """Each location's vector at a learned length per channel; as ``detector.models.ssd.L2Norm``."""
+        scale = self.weights.take(f"{name}.scale", channels(x))
+        unit = self._ops.normalize_l2(x, self._constant(np.array([1], np.int64)), 1e-24, "max")
+        return self._ops.multiply(unit, self._constant(scale[None, :, None, None]))
+
+    def affine(self, x: Node, name: str) -> Node:
+        """Scale and shift each channel."""
+        scale, shift = (self.weights.take(f"{name}.{part}", channels(x)) for part in ("scale", "shift"))
+        scaled = self._ops.multiply(x, self._constant(scale[None, :, None, None]))
+        return self._ops.add(scaled, self._constant(shift[None, :, None, None]))
+
+    def squeeze_excitation(self, x: Node, name: str, middle: int) -> Node:
+        """Each channel times a number in [0, 1] from the means of all. arXiv 1709.01507."""
+        means = self._ops.reduce_mean(x, self._constant(np.array([2, 3], np.int64)), True)
+        narrow = self.conv(means, f"{name}.fc1", middle, 1, activation="relu")
+        return self._ops.multiply(x, self._ops.hsigmoid(self.conv(narrow, f"{name}.fc2", channels(x), 1)))
+
+    def add(self, a: Node, b: Node) -> Node:
+        """Element by element."""
+        return self._ops.add(a, b)
+
+    def concat(self, parts: Sequence[Node], axis: int) -> Node:
+        """One after the other along ``axis``."""
+        return self._ops.concat(list(parts), axis)
+
+    def rows(self, prediction: Node, values: int) -> Node:
+        """Float[B, A * values, H, W] -> Float[B, H * W * A, values]."""
+        last = self._ops.transpose(prediction, self._constant(np.array([0, 2, 3, 1], np.int64)))
+        return self._ops.reshape(last, self._constant(np.array([0, -1, values], np.int64)), True)
+
+    def _norm(self, name: str, eps: float, count: int) -> tuple[Floats, Floats]:
+        """Batch normalisation as factor and bias of the convolution before it, Float32[count] each."""
+        weight, bias, mean, var = (
+            self.weights.take(f"{name}.{part}", count) for part in ("weight", "bias", "running_mean", "running_var")
+        )
+        self.weights.skip(f"{name}.num_batches_tracked")
+        factor = weight / np.sqrt(var + np.float32(eps))
+        return factor, bias - mean * factor
+
+    def _constant(self, values: npt.NDArray[Any]) -> Node:
+        return self._ops.constant(np.ascontiguousarray(values))
+
+
+def channels(x: Node) -> int:
+    """Of Float[B, C, H, W]."""
+    output = x.output(0) if hasattr(x, "output") else x
+    return int(output.get_partial_shape()[1].get_length())
