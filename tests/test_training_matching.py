@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 from torchvision.models.detection._utils import BoxCoder as TorchvisionCoder
 from torchvision.models.detection._utils import SSDMatcher
 from torchvision.ops import box_iou
@@ -77,7 +79,7 @@ def as_batch(pictures: list[list[Box]]) -> tuple[Tensor, Tensor]:
 
 
 @settings(max_examples=150, deadline=None)
-@given(grid_boxes(1, 20), st.lists(grid_boxes(0, 7), min_size=1, max_size=4))
+@given(grid_boxes(1, 20), st.lists(grid_boxes(0, 9), min_size=1, max_size=4))
 def test_matching_is_the_papers_for_every_picture_of_a_batch(defaults: list[Box], pictures: list[list[Box]]) -> None:
     boxes, valid = as_batch(pictures)
     got = match(torch.tensor(defaults, dtype=torch.float32), boxes, valid)
@@ -91,6 +93,33 @@ def test_no_object_is_lost_when_all_want_the_same_default_box(objects: list[Box]
     boxes, valid = as_batch([objects])
     got = match(torch.tensor(defaults, dtype=torch.float32), boxes, valid)[0].tolist()
     assert sorted(got) == list(range(len(objects)))
+
+
+class _Counting(TorchDispatchMode):
+    """How many operations are launched."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.launched = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        self.launched += 1
+        return func(*args, **(kwargs or {}))
+
+
+def test_an_accelerator_is_asked_for_no_value_and_gets_few_launches() -> None:
+    launched = []
+    for objects in (4, 24):
+        boxes = torch.empty(32, objects, 4, device="meta")  # it has no values: who asks for one gets an error
+        valid = torch.empty(32, objects, dtype=torch.bool, device="meta")
+        with _Counting() as counting:
+            assert match(torch.empty(8732, 4, device="meta"), boxes, valid).shape == (32, 8732)
+        launched.append(counting.launched)
+    each = (launched[1] - launched[0]) / 20
+    assert each <= 10, "views included"
+    assert launched[0] - 4 * each < 80
 
 
 def test_an_object_beside_every_default_box_stays_without() -> None:

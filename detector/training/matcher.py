@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 # everybody's name for it
 
 from detector.config import SSDConfig
 from detector.default_boxes import default_boxes
@@ -17,6 +18,9 @@ from detector.default_boxes import default_boxes
 UNMATCHED = -1
 PADDING = -1
 """Class id of a row that holds no object: images of a batch have as many rows as the one with the most objects."""
+
+_HALF = 32  # bits
+_LOW = (1 << _HALF) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,40 +107,48 @@ def _match(defaults_xyxy: Tensor, boxes_xyxy: Tensor, valid: Tensor, iou_thresho
         return torch.full((len(boxes_xyxy), len(defaults_xyxy)), UNMATCHED, device=boxes_xyxy.device)
     overlaps = torch.where(valid[..., None], pairwise_iou(boxes_xyxy, defaults_xyxy), -1.0)  # [B, G, P]
     most, owner = overlaps.max(dim=1)
-    matched = torch.where(most >= iou_threshold, owner, UNMATCHED)
-    return _one_each(overlaps, owner, matched)
+    owners = _one_each(overlaps)
+    return torch.where(owners != UNMATCHED, owners, torch.where(most >= iou_threshold, owner, UNMATCHED))
 
 
-def _one_each(overlaps: Tensor, owner: Tensor, matched: Tensor) -> Tensor:
-    """Write the one-to-one matches over ``matched``; ``overlaps`` is used up.
+def _one_each(overlaps: Tensor) -> Tensor:
+    """The one-to-one matches alone, all images at once.
 
-    A pair in which each is the other's best, among all still free, is one the greedy search would take whatever else
-    it takes first: so all such pairs of all images are matched at once. The best pair left is always one of them.
-    At most as many rounds as objects are needed, nearly always one or two.
+    Each object bids for the default box it overlaps most among those that nobody outbids it for; a default box keeps
+    its best bid. What the greedy search would match as n-th pair is kept from round n on, because the boxes that its
+    object likes better went to the pairs before: as many rounds as objects are enough. No object is outbid for more
+    boxes than there are other objects, so its few best boxes are all it needs to know, and a round is a handful of
+    operations on small tensors.
 
     Args:
-        overlaps: Float32[B, G, P].
-        owner: Int64[B, P], the object each default box overlaps most.
-        matched: Int64[B, P].
+        overlaps: Float32[B, G, P]; what is not above 0 is no match.
+
+    Returns:
+        Int64[B, P]: index of the object, or ``UNMATCHED``.
     """
     batch, objects, count = overlaps.shape
-    nobody = matched.new_full((batch, 1), UNMATCHED)
-    matched = torch.cat((matched, nobody), dim=1)  # the last column takes what is not to be written
-    order = torch.arange(objects, device=overlaps.device).expand(batch, -1)
+    backwards = torch.arange(count - 1, -1, -1, device=overlaps.device)
+    # The bits of a float that is not negative count as its value does: overlap first, then the place in the list.
+    wishes = (overlaps.contiguous().view(torch.int32).long() << _HALF) | backwards
+    best = wishes.topk(min(objects, count), dim=2).values  # [B, G, K]
+    rank = torch.arange(objects, 0, -1, device=overlaps.device)[:, None]
+    possible = best >> _HALF > 0
+    bids = torch.where(possible, (best >> _HALF << _HALF) | rank, 0)
+    places = torch.where(possible, count - 1 - (best & _LOW), count)  # the last column takes bids for nothing
+    bids, places = F.pad(bids, (0, 1)), F.pad(places, (0, 1), value=count)
+    kept = bids.new_zeros((batch, count + 1))
     waits_for_free = overlaps.device.type == "cpu"
-    for round_ in range(objects):
-        if round_:
-            owner = overlaps.max(dim=1).indices  # not argmax: which of equals that gives is not said
-        most, favourite = overlaps.max(dim=2)  # [B, G]
-        wanting = most > 0
-        if waits_for_free and not bool(wanting.any()):
-            break
-        mutual = wanting & (owner.gather(1, favourite) == order)
-        place = torch.where(mutual, favourite, count)
-        matched.scatter_(1, place, order)
-        taken = torch.zeros_like(matched, dtype=torch.bool).scatter_(1, place, True)[:, :count]
-        overlaps.masked_fill_(mutual[..., None] | taken[:, None], -1.0)
-    return matched[:, :count]
+    before: Tensor | None = None
+    for _ in range(objects):
+        open_ = bids >= kept.gather(1, places.flatten(1)).view_as(bids)
+        choice = open_.max(dim=2, keepdim=True).indices  # the first one
+        if waits_for_free:
+            if before is not None and torch.equal(choice, before):
+                break
+            before = choice
+        kept.scatter_reduce_(1, places.gather(2, choice)[..., 0], bids.gather(2, choice)[..., 0], "amax")
+    kept = kept[:, :count]
+    return torch.where(kept > 0, objects - (kept & _LOW), UNMATCHED)
 
 
 def pairwise_iou(boxes_xyxy: Tensor, others_xyxy: Tensor) -> Tensor:
