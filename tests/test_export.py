@@ -17,6 +17,7 @@ import pytest
 from app.core.export import encoder
 from app.core.export.job import ExportJob
 from app.core.export.request import DataFile, ExportProgress, ExportReport, ExportRequest
+from app.core.export.video_options import MP4
 from app.core.palette import SINGLE
 from app.core.settings import DetectionSettings, OverlaySettings
 from tests.support.media import ImageBGR, coded_image, damage, make_video, read_frame_index, truncate
@@ -81,9 +82,10 @@ def test_odd_sizes_gain_a_repeated_row_and_column_and_say_so(tmp_path: Path) -> 
 
 
 def test_the_smallest_video_that_can_be(tmp_path: Path) -> None:
-    source = make_video(tmp_path / "in.mkv", frames=2, size=(2, 3), codec="ffv1")
-    assert bare(source, tmp_path / "out.mp4").frames == 2
-    assert probe(tmp_path / "out.mp4").size == (2, 4)
+    for size, becomes in (((2, 3), (2, 4)), ((1, 1), (2, 2))):
+        source = make_video(tmp_path / "in.mkv", frames=2, size=size, codec="ffv1")
+        assert bare(source, tmp_path / "out.mp4").frames == 2
+        assert probe(tmp_path / "out.mp4").size == becomes
 
 
 def add_sound(source: Path, target: Path, codecs: Sequence[str]) -> Path:
@@ -231,7 +233,7 @@ def test_progress_rises_to_the_end(tmp_path: Path) -> None:
 def test_without_x264_another_encoder_writes_the_video_and_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(encoder, "ENCODERS", ("no_such_encoder", "mpeg4"))
+    monkeypatch.setattr(encoder, "ENCODERS", {MP4: ("no_such_encoder", "mpeg4")})
     source = make_video(tmp_path / "in.mp4", frames=8, audio=True)
     report = bare(source, tmp_path / "out.mp4")
     assert report.encoder == "mpeg4"

@@ -105,9 +105,11 @@ def _devices() -> Iterator[Check]:
 def _codecs() -> Iterator[Check]:
     import av
 
-    from app.core.export.encoder import ENCODERS, encoder_opens
+    from app.core.export.encoder import encoder_opens
+    from app.core.export.presets import ENCODERS
 
-    opening = [name for name in ENCODERS if encoder_opens(name)]
+    known = dict.fromkeys(name for names in ENCODERS.values() for name in names)
+    opening = [name for name in known if encoder_opens(name)]
     yield Check("video encoders", bool(opening), ", ".join(opening) or "none opens")
     missing = [name for name in _DECODERS if name not in av.codecs_available]
     detail = ", ".join(name for name in _DECODERS if name not in missing)

@@ -30,6 +30,7 @@ class CopyClock:
         self._first: tuple[int, int] | None = None  # pts and dts of the first packet
         self._end: int | None = None
         self._held: av.Packet[Any] | None = None
+        self._waiting: set[int] = set()  # stamps whose packets have not come out yet
         self.moved = 0
 
     def stamp(self, time_s: Fraction) -> int:
@@ -41,6 +42,7 @@ class CopyClock:
                 self.moved += 1
             self._step = pts - self._last_pts
         self._last_pts = pts
+        self._waiting.add(pts)
         return pts
 
     def end(self, end_s: Fraction | None) -> None:
@@ -52,6 +54,7 @@ class CopyClock:
     def pass_on(self, packets: Iterable[av.Packet[Any]]) -> Iterator[av.Packet[Any]]:
         """The encoder's packets, one late: which is the last, whose duration counts, is known only at the end."""
         for packet in packets:
+            self._restore(packet)
             if self._first is None and packet.pts is not None and packet.dts is not None:
                 self._first = packet.pts, packet.dts
             held, self._held = self._held, packet
@@ -68,6 +71,15 @@ class CopyClock:
             lacking = (self._end - self._first[0]) - (packet.dts - self._first[1])
             packet.duration = max(lacking, packet.duration or 1)
         yield packet
+
+    def _restore(self, packet: av.Packet[Any]) -> None:
+        """The exact stamp, where an encoder counts in coarser ticks of its own (hardware: 1/90000 s or less)."""
+        if packet.pts is None or not self._waiting:
+            return
+        if packet.pts not in self._waiting:
+            told = packet.pts
+            packet.pts = min(self._waiting, key=lambda stamp: abs(stamp - told))
+        self._waiting.discard(packet.pts)
 
     def _timed(self, packet: av.Packet[Any]) -> av.Packet[Any]:
         # One tick for all but the frame shown last: the muxer reckons the rest from the decoding times, and must not

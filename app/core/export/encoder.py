@@ -1,4 +1,4 @@
-"""Pictures to H.264: the first encoder that opens, the source's clock, pixel shape and colour tags.
+"""Pictures to packets: the first encoder that opens, the source's clock, pixel shape and colour tags.
 
 Owned by ``ssdv-export-write``. Pictures arrive upright and in order; packets leave with exact times.
 """
@@ -6,7 +6,7 @@ Owned by ``ssdv-export-write``. Pictures arrive upright and in order; packets le
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import av
@@ -14,23 +14,18 @@ import cv2
 import numpy as np
 
 from app.core.errors import AppError
+from app.core.export.presets import BITS_PER_PIXEL, BY_BIT_RATE, ENCODERS, OPTIONS
 from app.core.export.stream_facts import ColourTags, StreamFacts
+from app.core.export.video_options import AUTO, MP4, ContainerKind, VideoOptions
 from app.core.frames import ImageBGR
+from app.core.sources.pixels import UNCHANGED, Made
 
 log = logging.getLogger(__name__)
-
-# Best first. Those after libx264 are for builds of FFmpeg without it; hardware ones fail to open without their device.
-ENCODERS = ("libx264", "libopenh264", "h264_nvenc", "h264_videotoolbox", "h264_mf", "h264_qsv", "h264_amf", "mpeg4")
-OPTIONS = {
-    "libx264": {"preset": "veryfast", "crf": "20"},
-    "h264_nvenc": {"rc": "vbr", "cq": "23"},
-    "mpeg4": {"qscale": "3", "flags": "+qscale", "global_quality": str(3 * 118)},
-}
-_BITS_PER_PIXEL = 0.15  # for encoders without a quality setting
 
 # AVCOL_SPC_* -> swscale's number for the same matrix; its default, 5, is BT.601.
 _SWS_MATRIX = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}
 _LIMITED, _FULL = 1, 2
+BT709 = ColourTags(1, 1, 1, full_range=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +34,25 @@ class Plan:
 
     Attributes:
         name: FFmpeg's name of the encoder.
+        quality: A key of ``QUALITIES``.
         width: Pixels, even.
         height: Pixels, even.
         time_base: Seconds per tick.
         rate: Nominal frames per second.
         sample_aspect: Pixel width over height, upright; None when unknown.
         colour: Tags.
+        fields: "top" or "bottom" for interlaced pictures, by the half that comes first; "" for whole ones.
     """
 
     name: str
+    quality: str
     width: int
     height: int
     time_base: Fraction
     rate: Fraction
     sample_aspect: Fraction | None
     colour: ColourTags
+    fields: str = ""
 
     def apply(self, context: av.VideoCodecContext) -> None:
         """Set up an encoder that is not open yet."""
@@ -67,47 +66,75 @@ class Plan:
         context.colorspace = self.colour.matrix
         if self.colour.full_range is not None:
             context.color_range = _FULL if self.colour.full_range else _LIMITED
-        if self.name in OPTIONS:
-            context.options = dict(OPTIONS[self.name])
-        else:
-            context.bit_rate = int(self.width * self.height * float(self.rate) * _BITS_PER_PIXEL)
+        options = dict(OPTIONS.get(self.name, {}).get(self.quality, {}))
+        if self.fields and self.name == "libx264":
+            options["x264-params"] = "tff=1" if self.fields == "top" else "bff=1"
+        context.options = options
+        if self.name in BY_BIT_RATE or self.name not in OPTIONS:
+            context.bit_rate = int(self.width * self.height * float(self.rate) * BITS_PER_PIXEL[self.quality])
 
 
-def plan_encoder(width: int, height: int, facts: StreamFacts) -> Plan:
+def plan_encoder(
+    width: int,
+    height: int,
+    facts: StreamFacts,
+    container: ContainerKind = MP4,
+    options: VideoOptions | None = None,
+    made: Made = UNCHANGED,
+) -> Plan:
     """Pick the encoder for upright pictures of ``width`` x ``height`` px.
 
+    Args:
+        width: Pixels.
+        height: Pixels.
+        facts: Of the source.
+        container: It is for.
+        options: What a person chose.
+        made: What was done to the stored pictures.
+
     Raises:
-        AppError: None opens at this size.
+        AppError: None opens at this size, or not the one asked for.
     """
-    if min(width, height) < 2:
-        raise AppError(f"The picture is {width} x {height} pixels, too small for a video.", "Choose another file.")
-    turned = (width > height) != (facts.stored_size[0] > facts.stored_size[1])
-    for name in ENCODERS:
-        plan = Plan(
-            name=name,
-            width=width + width % 2,
-            height=height + height % 2,
-            # MPEG-4 part 2 cannot count finer than 65535 ticks a second.
-            time_base=facts.time_base if name != "mpeg4" else max(facts.time_base, Fraction(1, 60_000)),
-            rate=facts.rate or Fraction(25),
-            sample_aspect=1 / facts.sample_aspect if turned and facts.sample_aspect else facts.sample_aspect,
-            colour=facts.colour,
-        )
+    options = options or VideoOptions()
+    aspect = facts.sample_aspect if facts.sample_aspect and facts.sample_aspect > 0 else None
+    wanted = Plan(
+        name="",
+        quality=options.quality,
+        width=width + width % 2,
+        height=height + height % 2,
+        time_base=facts.time_base,
+        rate=facts.rate or Fraction(25),
+        sample_aspect=1 / aspect if made.turned and aspect else aspect,
+        colour=BT709 if made.curve else facts.colour,
+        fields="" if made.turned else made.fields,
+    )
+    names = ENCODERS[container] if options.encoder == AUTO else (options.encoder,)
+    for name in names:
+        plan = _adapted(wanted, name)
         if _opens(plan):
             return plan
+    if options.encoder != AUTO:
+        raise AppError(f"The encoder {options.encoder} does not open here.", "Leave the choice to the program.")
     raise AppError(f"No video encoder opens for {width} x {height} pixels.", "Write data files alone instead.")
 
 
 def encoder_opens(name: str) -> bool:
     """Whether this computer can use the encoder."""
-    facts = StreamFacts(Fraction(1, 30), Fraction(0), None, None, None, (320, 240), ColourTags())
-    return _opens(Plan(name, 320, 240, facts.time_base, Fraction(30), None, facts.colour))
+    return _opens(_adapted(Plan(name, "good", 320, 240, Fraction(1, 30), Fraction(30), None, ColourTags()), name))
+
+
+def _adapted(plan: Plan, name: str) -> Plan:
+    time_base = plan.time_base
+    if name == "mpeg4":  # MPEG-4 part 2 cannot count finer than 65535 ticks a second.
+        time_base = max(time_base, Fraction(1, 60_000))
+    return replace(plan, name=name, time_base=time_base)
 
 
 def _opens(plan: Plan) -> bool:
     try:
         context = av.CodecContext.create(plan.name, "w")
-        assert isinstance(context, av.VideoCodecContext)
+        if not isinstance(context, av.VideoCodecContext):
+            return False
         plan.apply(context)
         context.open()
     except (av.FFmpegError, ValueError, OSError) as error:
@@ -124,7 +151,7 @@ def to_video_frame(image: ImageBGR, plan: Plan) -> av.VideoFrame:
         image = _bordered(image, bottom, right) if bottom or right else image
     else:  # the stream changed its size midway
         image = np.asarray(cv2.resize(image, (plan.width, plan.height), interpolation=cv2.INTER_AREA), np.uint8)
-    frame = av.VideoFrame.from_ndarray(image, format="bgr24")
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="bgr24")
     return frame.reformat(
         format="yuv420p",
         dst_colorspace=_SWS_MATRIX.get(plan.colour.matrix, 5),

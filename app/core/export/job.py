@@ -3,7 +3,7 @@
 ``run`` blocks its caller; ``cancel`` may be called from any thread. Values flow through two bounded channels, nothing
 is lost, and memory stays flat. On failure or cancel the parts are removed and the final names are as before.
 
-    ssdv-export-read     owns the VideoReader
+    ssdv-export-read     owns the PictureReader
     ssdv-export-detect   owns the Detector
     ssdv-export-write    owns the MP4 with its encoder, and the data files
 """
@@ -24,7 +24,8 @@ from app.core.export.request import ExportCancelledError, ExportProgress, Export
 from app.core.export.targets import check_targets, make_folders
 from app.core.models import open_model
 from app.core.settings import ModelSettings
-from app.core.sources.video import Picture, VideoReader
+from app.core.sources.sequence import PictureReader, open_pictures
+from app.core.sources.video import Picture
 from app.core.wanted import wanted_filter
 from app.core.workers import Worker, join_all
 from detector.detections import Detections
@@ -123,7 +124,7 @@ class ExportJob:
     # -- the three threads ------------------------------------------------------------------------------------------
 
     def _read(self, pictures: Channel[Picture]) -> None:
-        reader = VideoReader(self.request.source)
+        reader = _open(self.request)
         try:
             while (picture := reader.read_picture()) is not None:
                 pictures.put(picture)
@@ -205,7 +206,7 @@ def look_at(request: ExportRequest) -> SourceFacts:
     Raises:
         AppError: It is none, or cannot be read.
     """
-    reader = VideoReader(request.source)
+    reader = _open(request)
     try:
         info = reader.info
         expected = info.frame_count
@@ -214,6 +215,10 @@ def look_at(request: ExportRequest) -> SourceFacts:
         return SourceFacts(reader.start_s, info.frame_count, expected, info.width * info.height * 3)
     finally:
         reader.close()
+
+
+def _open(request: ExportRequest) -> PictureReader:
+    return open_pictures(request.source, request.video.deinterlace, request.video.images_per_s)
 
 
 def _batches(channel: Channel[Picture], size: int) -> Iterator[list[Picture]]:

@@ -53,7 +53,7 @@ class Outputs:
         try:
             if request.output is not None:
                 self._video = VideoFile(
-                    request.source, request.output, facts.start_s, facts.frame_count, request.overlay
+                    request.source, request.output, facts.start_s, facts.frame_count, request.overlay, request.video
                 )
             for data in request.data:
                 self._records.append(open_records(data.path, data.format))
@@ -96,6 +96,7 @@ class Outputs:
         for writer in self._records:
             writer.complete()
         if self._video is not None:
+            self._video.complete()
             self._video.finish()
         for writer in self._records:
             writer.finish()

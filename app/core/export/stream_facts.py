@@ -9,10 +9,9 @@ from fractions import Fraction
 
 import av
 
-from app.core.sources.container import main_video
+from app.core.sources.container import FREE_CLOCK, main_video, mean_rate
 
 _MAX_TICKS_PER_S = 10_000_000
-_FREE_CLOCK = 0x0200  # AVFMT_TS_DISCONT
 _UNSPECIFIED = 2  # of primaries, transfer and matrix in ISO 23091-2
 _RGB_MATRIX = 0
 _BT709 = 1
@@ -46,10 +45,8 @@ class StreamFacts:
         end_s: Container time when the last picture ends, as the file says; None when it does not.
         rate: Mean frames per second; None when unknown.
         sample_aspect: Width of a stored pixel over its height; None when unknown.
-        stored_size: (width, height) before any turning.
         colour: Tags to carry.
         common_clock: Ticks a second in which the times of this stream and of the sound are whole.
-        language: Of the stream, three letters; "" when not given.
     """
 
     time_base: Fraction
@@ -57,10 +54,8 @@ class StreamFacts:
     end_s: Fraction | None
     rate: Fraction | None
     sample_aspect: Fraction | None
-    stored_size: tuple[int, int]
     colour: ColourTags
     common_clock: int = 1000
-    language: str = ""
 
 
 def stream_facts(container: av.container.InputContainer) -> StreamFacts:
@@ -75,20 +70,25 @@ def stream_facts(container: av.container.InputContainer) -> StreamFacts:
     context = stream.codec_context
     start_s = Fraction(0) if stream.start_time is None else stream.start_time * stream.time_base
     origin_s = min(start_s, Fraction(0))
-    if container.format.flags & _FREE_CLOCK:
+    if container.format.flags & FREE_CLOCK:
         origin_s = min([start_s, *map(_start_of, container.streams.audio)])
-    end_s = None if not stream.duration else start_s + stream.duration * stream.time_base
+    end_s = None if not stream.duration or stream.duration < 0 else start_s + stream.duration * stream.time_base
+    sound_rates = [sound.rate or 0 for sound in container.streams.audio if sound.codec_context is not None]
     return StreamFacts(
         time_base=_clock(stream.time_base),
         origin_s=origin_s,
         end_s=end_s,
-        rate=stream.average_rate or stream.guessed_rate or None,
+        rate=mean_rate(stream),
         sample_aspect=stream.sample_aspect_ratio or None,
-        stored_size=(context.width, context.height),
         colour=_colour(context),
-        common_clock=_common_clock(stream.time_base, [sound.rate for sound in container.streams.audio]),
-        language=stream.metadata.get("language", ""),
+        common_clock=_common_clock(stream.time_base, sound_rates),
     )
+
+
+def image_facts(per_s: Fraction) -> StreamFacts:
+    """Facts of images that become a video, ``per_s`` a second."""
+    colour = ColourTags(matrix=_BT709, full_range=False)
+    return StreamFacts(Fraction(1, per_s.numerator), Fraction(0), None, per_s, None, colour)
 
 
 def _start_of(stream: av.VideoStream | av.AudioStream) -> Fraction:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from app.core.errors import AppError
 from app.core.export.request import ExportRequest
+from app.core.export.video_options import CONTAINERS
 
-VIDEO_SUFFIXES = (".mp4", ".m4v")
+VIDEO_SUFFIXES = tuple(suffix for kind in CONTAINERS for suffix in kind.suffixes)
 
 
 def default_output(source: Path, folder: Path | None = None) -> Path:
@@ -30,12 +31,15 @@ def check_targets(request: ExportRequest) -> None:
 
     Raises:
         AppError: Nothing to write, a target is the source (also by another name of it), is named twice, is a folder,
-            or is no MP4.
+            or is of no container we write.
     """
     if request.output is None and not request.data:
         raise AppError("There is nothing to write.", "Ask for the video, for a data file, or for both.")
     if request.output is not None and request.output.suffix.lower() not in VIDEO_SUFFIXES:
-        raise AppError(f"{request.output.name}: annotated videos are MP4 files.", "Choose a name that ends in .mp4.")
+        raise AppError(
+            f"{request.output.name}: annotated videos are MP4, MKV or WebM files.",
+            "Choose a name that ends in .mp4, .mkv or .webm.",
+        )
     targets = [*([request.output] if request.output else []), *(data.path for data in request.data)]
     check_apart(targets, [request.source])
 

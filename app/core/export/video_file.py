@@ -1,6 +1,6 @@
-"""The annotated MP4: pictures with their boxes, the source's sound and clock. Owned by ``ssdv-export-write``.
+"""The annotated video: pictures with their boxes, the source's sound and clock. Owned by ``ssdv-export-write``.
 
-Opened with the first picture, because only then the size is known, and an MP4 must know it before any sound is written.
+Its header is written with the first picture: only then the size is known, which no sound may come before.
 """
 
 from __future__ import annotations
@@ -12,20 +12,25 @@ from itertools import chain
 from pathlib import Path
 
 import av
+from av.container import InputContainer
 
 from app.core.errors import AppError
-from app.core.export.audio import SoundTracks
 from app.core.export.clock import CopyClock
-from app.core.export.encoder import ENCODERS, Plan, plan_encoder, to_video_frame
-from app.core.export.stream_facts import stream_facts
+from app.core.export.describe import describe, describe_file, muxer_options, pictures_left_out, time_code
+from app.core.export.encoder import Plan, plan_encoder, to_video_frame
+from app.core.export.presets import FULLY_FREE
+from app.core.export.side_tracks import SideTracks
+from app.core.export.stream_facts import image_facts, stream_facts
+from app.core.export.video_options import MP4, VideoOptions, container_of
 from app.core.frames import ImageBGR
 from app.core.overlay_array import ArrayPainter
 from app.core.part_file import PartFile, explain
 from app.core.settings import OverlaySettings
+from app.core.sources.container import main_video, open_container
+from app.core.sources.pixels import Made
+from app.core.sources.sequence import is_sequence
 from app.core.sources.video import Picture
 from detector.detections import Detections
-
-_KEPT = ("title", "artist", "comment", "date", "creation_time", "location", "copyright")
 
 
 class VideoFile:
@@ -33,45 +38,67 @@ class VideoFile:
 
     Args:
         source: The original, for its sound, clock and tags.
-        target: The MP4.
+        target: Where; the ending chooses the container.
         start_s: Container time of the source's first picture.
         frame_count: Pictures the source promises; the last one's duration is believed when they all came.
         look: How boxes look.
+        options: How the video is written.
 
     Raises:
         AppError: The target cannot be written.
     """
 
     def __init__(
-        self, source: Path, target: Path, start_s: Fraction, frame_count: int | None, look: OverlaySettings
+        self,
+        source: Path,
+        target: Path,
+        start_s: Fraction,
+        frame_count: int | None,
+        look: OverlaySettings,
+        options: VideoOptions | None = None,
     ) -> None:
         self._start_s = start_s
         self._frame_count = frame_count
         self._look = look
+        self._options = options or VideoOptions()
+        self._container = container_of(target) or MP4
         self._painter = ArrayPainter()
         self._notes: list[str] = []
         self.encoder = ""
+        self._source: InputContainer | None = None
+        self._sound: SideTracks | None = None
+        self._stream: av.VideoStream | None = None
+        self._frames = self._resized = 0
+        self._rounded = False
         self._part = PartFile(target)
         try:
-            self._source = av.open(str(source), metadata_errors="replace")
-            self._facts = stream_facts(self._source)
-            # MP4 states when each track starts in ticks of a clock of its own, by default milliseconds: too coarse.
-            clock = {"movie_timescale": str(self._facts.common_clock)}
-            self._copy = av.open(self._part.file, "w", format="mp4", container_options=clock)
+            if is_sequence(source):
+                self._facts = image_facts(self._options.images_per_s)
+            else:
+                self._source = open_container(str(source))
+                self._facts = stream_facts(self._source)
+            settings = muxer_options(self._source, self._container, self._facts.common_clock)
+            self._copy = av.open(self._part.file, "w", format=self._container.format, container_options=settings)
         except BaseException:
             self._part.discard()
             raise
-        self._stream: av.VideoStream | None = None
-        self._frames = 0
-        self._resized = 0
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What differs from a perfect copy."""
         moved = self._clock.moved if self._stream is not None else 0
-        stamps = f"{moved} time stamps ran backwards and were moved." if moved else ""
-        resized = f"The picture changes its size; {self._resized} frames were scaled." if self._resized else ""
-        return (*self._notes, *(note for note in (stamps, resized) if note))
+        late = (
+            f"{moved} time stamps ran backwards and were moved." if moved else "",
+            f"The picture changes its size; {self._resized} frames were scaled." if self._resized else "",
+            f"{self._container.name} counts in thousandths of a second; times were rounded to them."
+            if self._rounded
+            else "",
+        )
+        return (
+            *self._notes,
+            *(note for note in late if note),
+            *(self._sound.notes if self._sound is not None else ()),
+        )
 
     def write(self, picture: Picture, detections: Detections, labels: Sequence[str]) -> None:
         """Paint the boxes into ``picture`` (its array is changed) and append it.
@@ -81,16 +108,17 @@ class VideoFile:
         """
         image = picture.image_bgr
         if self._stream is None:
-            self._begin(image)
+            self._begin(image, picture.made)
         if not image.flags.writeable:
             image = image.copy()
         self._painter.annotate(image, detections, labels, self._look)
         with self._explained():
-            self._sound.advance(self._start_s + picture.pts_s)
+            if self._sound is not None:
+                self._sound.advance(self._start_s + picture.pts_s)
             self._encode(image, picture.pts_s)
 
-    def finish(self) -> None:
-        """Write what is left, and give the file its name.
+    def complete(self) -> None:
+        """Write what is left; the file is whole then, but not under its name yet.
 
         Raises:
             AppError: It cannot be completed; nothing is left.
@@ -103,13 +131,20 @@ class VideoFile:
                 self._clock.end(self._facts.end_s if complete else None)
                 for packet in chain(self._clock.pass_on(self._stream.encode(None)), self._clock.last()):
                     self._copy.mux(packet)
-                self._sound.advance(None)
+                if self._sound is not None:
+                    self._sound.advance(None)
                 self._copy.close()
         except BaseException:
             self.discard()
             raise
-        self._notes += self._sound.notes
-        self._source.close()
+        self._close_source()
+
+    def finish(self) -> None:
+        """Give a complete file its name.
+
+        Raises:
+            AppError: It cannot be named; nothing is left.
+        """
         self._part.commit()
 
     def discard(self) -> None:
@@ -117,37 +152,40 @@ class VideoFile:
         self._part.discard()  # first: a closed file is what keeps the container from writing its trailer
         with contextlib.suppress(av.FFmpegError, OSError, ValueError):
             self._copy.close()
-        self._source.close()
+        self._close_source()
+
+    def _close_source(self) -> None:
+        if self._source is not None:
+            self._source.close()
 
     # -- opening ----------------------------------------------------------------------------------------------------
 
-    def _begin(self, image: ImageBGR) -> None:
-        facts = self._facts
+    def _begin(self, image: ImageBGR, made: Made) -> None:
         height, width = image.shape[:2]
-        plan = self._plan = plan_encoder(width, height, facts)
+        plan = self._plan = plan_encoder(width, height, self._facts, self._container, self._options, made)
         self.encoder = plan.name
-        if plan.name != ENCODERS[0]:
-            self._notes.append(f"{ENCODERS[0]} is not available here; {plan.name} encoded the video.")
-        if (plan.width, plan.height) != (width, height):
-            self._notes.append(
-                f"{width} x {height} pixels became {plan.width} x {plan.height}: H.264 needs even numbers; "
-                "the last row or column is repeated."
-            )
-        stream = self._copy.add_stream(plan.name, rate=plan.rate)
-        assert isinstance(stream, av.VideoStream)
-        plan.apply(stream.codec_context)
-        stream.time_base = plan.time_base
-        self._stream = stream
-        self._clock = CopyClock(plan.time_base, facts.origin_s, round(1 / plan.rate / plan.time_base))
-        self._sound = SoundTracks(self._source, self._copy, facts.origin_s)
-        if facts.language:
-            stream.metadata["language"] = facts.language
-        self._copy.metadata.update({key: self._source.metadata[key] for key in _KEPT if key in self._source.metadata})
-        left_out = len(self._source.streams.subtitles)
-        if left_out:
-            self._notes.append(f"{left_out} subtitle track{'s' if left_out > 1 else ''} left out.")
+        self._notes += _about_encoder(plan, width, height) + _about_pictures(made)
         with self._explained():
+            stream = self._copy.add_stream(plan.name, rate=plan.rate)
+            assert isinstance(stream, av.VideoStream)
+            plan.apply(stream.codec_context)
+            stream.time_base = plan.time_base
+            self._stream = stream
+            self._clock = CopyClock(plan.time_base, self._facts.origin_s, round(1 / plan.rate / plan.time_base))
+            if self._source is not None:
+                self._carry_over(self._source, stream)
             self._copy.start_encoding()
+
+    def _carry_over(self, source: InputContainer, stream: av.VideoStream) -> None:
+        main = main_video(source)
+        if main is not None:
+            describe(main, stream)
+        code = time_code(source)
+        if code:
+            stream.metadata["timecode"] = code
+        self._notes += pictures_left_out(source, main)
+        self._sound = SideTracks(source, self._copy, self._container, self._facts.origin_s)
+        self._notes += describe_file(source, self._copy, self._container, self._facts.origin_s)
 
     def _encode(self, image: ImageBGR, pts_s: Fraction) -> None:
         assert self._stream is not None
@@ -156,6 +194,8 @@ class VideoFile:
         self._resized += (height + height % 2, width + width % 2) != (plan.height, plan.width)
         frame = to_video_frame(image, plan)
         frame.pts, frame.time_base = self._clock.stamp(self._start_s + pts_s), plan.time_base
+        if self._container is not MP4 and (frame.pts * plan.time_base * 1000).denominator != 1:
+            self._rounded = True
         self._frames += 1
         for packet in self._clock.pass_on(self._stream.encode(frame)):
             self._copy.mux(packet)
@@ -166,5 +206,31 @@ class VideoFile:
             yield
         except OSError as error:
             raise explain(error, self._part.target) from error
-        except av.FFmpegError as error:
-            raise AppError(f"{self._part.target.name} cannot be written: {error.strerror}.") from error
+        except (av.FFmpegError, ValueError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise AppError(f"{self._part.target.name} cannot be written: {reason}.") from error
+
+
+def _about_encoder(plan: Plan, width: int, height: int) -> list[str]:
+    notes = []
+    if plan.name in FULLY_FREE:
+        notes.append(f"libx264 is not available here; {plan.name} encoded the video.")
+    if (plan.width, plan.height) != (width, height):
+        notes.append(
+            f"{width} x {height} pixels became {plan.width} x {plan.height}: the encoder needs even numbers; "
+            "the last row or column is repeated."
+        )
+    return notes
+
+
+def _about_pictures(made: Made) -> list[str]:
+    notes = []
+    if made.curve:
+        notes.append(f"The video is HDR ({made.curve}); its colours were brought down to an ordinary screen's.")
+    if made.hdr_left:
+        notes.append("The video is HDR of a kind that is not understood; its colours were left as they are.")
+    if made.flattened:
+        notes.append("Transparent parts are shown on black.")
+    if made.fields:
+        notes.append("The video is interlaced and stays so; whole pictures can be made of it on request (deinterlace).")
+    return notes

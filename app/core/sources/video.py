@@ -63,6 +63,8 @@ class VideoReader:
         self._ready: deque[tuple[av.VideoFrame, Fraction]] = deque()
         self._noted: list[str] = []
         self._broken = 0  # counted by feeds before the present one
+        self._last_s: Fraction | None = None
+        self._index: int | None = 0
         self._open()
         try:
             self._begin(deinterlace)
@@ -218,9 +220,7 @@ class VideoReader:
         self._feed.restart()
         self._ready.clear()
         self._timeline = Timeline(bool(self._container.format.flags & FREE_CLOCK))
-        self._last_s: Fraction | None = None
-        self._index: int | None = 0
-        self._jumps_noted = 0
+        self._last_s, self._index, self._jumps_noted = None, 0, 0
 
     # -- the rest of a source ---------------------------------------------------------------------------------------
 

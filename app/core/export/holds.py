@@ -1,0 +1,20 @@
+"""What a container can hold, found out by trying: a header is written to nowhere with just that one stream in it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import av
+from av.container import OutputContainer
+
+
+def holds(format_name: str, add: Callable[[OutputContainer], object]) -> bool:
+    """Whether a file of that format takes what ``add`` adds to it, up to its header."""
+    try:
+        with av.open(io.BytesIO(), "w", format=format_name) as trial:
+            add(trial)
+            trial.start_encoding()
+    except (av.FFmpegError, ValueError, OSError, OverflowError):
+        return False
+    return True

@@ -1,0 +1,25 @@
+"""What a track beside the pictures does on its way to the copy."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import av
+
+
+class Track(Protocol):
+    """One sound or subtitle track.
+
+    Attributes:
+        broken: Packets that could not be decoded so far.
+    """
+
+    broken: int
+
+    def put(self, packet: av.Packet[Any]) -> list[av.Packet[Any]]:
+        """Packets to write for one that was read; its times are the copy's already."""
+        ...
+
+    def flush(self) -> list[av.Packet[Any]]:
+        """What is left at the end."""
+        ...

@@ -1,0 +1,144 @@
+"""Images as a video: a folder of them, or a name with a number in it ("shot_%04d.png"). Used on ``ssdv-export-read``.
+
+The first image decides the size; others are scaled to it where the video is written.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from pathlib import Path
+from typing import Protocol
+
+from app.core.errors import AppError
+from app.core.frames import ImageBGR, SourceInfo
+from app.core.sources.base import IMAGE_SUFFIXES
+from app.core.sources.container import MAX_PIXELS
+from app.core.sources.images import list_images, natural_key, read_image
+from app.core.sources.pixels import UNCHANGED, Made
+from app.core.sources.video import Picture, VideoReader
+
+_NUMBER = re.compile(r"%(0?)(\d*)d")
+
+
+class PictureReader(Protocol):
+    """What an export reads from.
+
+    Attributes:
+        info: What the source turned out to be.
+        start_s: Where the first picture lies in the source's own time.
+        made: What is done to its pictures.
+        broken_packets: Pieces that could not be decoded, so far.
+    """
+
+    info: SourceInfo
+    start_s: Fraction
+    made: Made
+
+    @property
+    def broken_packets(self) -> int: ...
+
+    def read_picture(self) -> Picture | None:
+        """The next picture; None at the end."""
+        ...
+
+    def take_notes(self) -> tuple[str, ...]:
+        """What the user should know since the last call."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the file; idempotent."""
+        ...
+
+
+def open_pictures(source: Path, deinterlace: bool = False, images_per_s: Fraction = Fraction(25)) -> PictureReader:
+    """A video file, a folder of images, or a numbered sequence of them.
+
+    Raises:
+        AppError: It cannot be read.
+    """
+    if is_sequence(source):
+        return SequenceReader(source, images_per_s)
+    return VideoReader(source, deinterlace)
+
+
+def is_sequence(source: Path) -> bool:
+    """Whether ``source`` is a folder, or a name with a place for a number that is no file itself."""
+    if source.is_dir():
+        return True
+    return bool(_NUMBER.search(source.name)) and source.suffix.lower() in IMAGE_SUFFIXES and not source.exists()
+
+
+class SequenceReader:
+    """Reads images in the order of their numbers; one that cannot be read leaves no gap, and is noted.
+
+    Args:
+        source: Folder or pattern.
+        per_s: Images a second.
+
+    Raises:
+        AppError: There are none, or none can be read.
+    """
+
+    start_s = Fraction(0)
+    made = UNCHANGED
+
+    def __init__(self, source: Path, per_s: Fraction) -> None:
+        self._paths = list_images(source) if source.is_dir() else _numbered(source)
+        self._period = 1 / per_s
+        self._next = self._index = 0
+        self._notes: list[str] = []
+        self.broken_packets = 0
+        first = self._load()
+        if first is None:
+            raise AppError(f"None of the {len(self._paths)} images of {source.name} can be read.")
+        height, width = first.shape[:2]
+        if height * width > MAX_PIXELS:
+            raise AppError(f"The images of {source.name} are {width} x {height} pixels, too large for a video.")
+        self._first: ImageBGR | None = first
+        count = len(self._paths)
+        self.info = SourceInfo("folder", source.name, width, height, per_s, count * self._period, count)
+
+    def read_picture(self) -> Picture | None:
+        """The next image; None after the last one."""
+        image, self._first = self._first, None
+        if image is None:
+            image = self._load()
+        if image is None:
+            return None
+        index, self._index = self._index, self._index + 1
+        return Picture(image, index, index * self._period)
+
+    def take_notes(self) -> tuple[str, ...]:
+        """A line for each image skipped."""
+        notes, self._notes = tuple(self._notes), []
+        return notes
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def _load(self) -> ImageBGR | None:
+        while self._next < len(self._paths):
+            path = self._paths[self._next]
+            self._next += 1
+            try:
+                return read_image(path)
+            except AppError as error:
+                self.broken_packets += 1
+                self._notes.append(f"Skipped: {error.message}")
+        return None
+
+
+def _numbered(pattern: Path) -> list[Path]:
+    """Files that ``pattern`` means, by their numbers."""
+    place = _NUMBER.search(pattern.name)
+    assert place is not None
+    digits = f"\\d{{{place[2]},}}" if place[1] and place[2] else "\\d+"
+    name = re.compile(re.escape(pattern.name[: place.start()]) + digits + re.escape(pattern.name[place.end() :]))
+    try:
+        found = [path for path in pattern.parent.iterdir() if name.fullmatch(path.name)]
+    except OSError as error:
+        raise AppError(f"{pattern.parent} cannot be read: {error.strerror}.") from error
+    if not found:
+        raise AppError(f"There is no image {pattern.name}.", f"Looked in {pattern.parent}.")
+    return sorted(found, key=lambda path: natural_key(path.name))
