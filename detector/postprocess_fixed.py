@@ -1,11 +1,11 @@
 """Post-processing that never asks the device a question: for CUDA graphs, where every step has one size and none waits.
 
 The third form of the rule in ``detector.postprocess``, on the engine's thread. What a picture shows decides none of the
-shapes: the best ``capacity`` pairs of box and class above the floor are looked at, whatever their number, and suppression
-takes a fixed number of rounds. ``unpack`` finds both in what comes back and finishes on the host what they left:
+shapes: the best ``capacity`` pairs of box and class above the floor are looked at, whatever their number, and
+suppression takes a fixed number of rounds. ``unpack`` finds both in what comes back:
 
-* more pairs above the floor than ``capacity``: what was found is then the beginning of the rule's list, best first, up to
-  the last of these pairs, with the same marks; ``unpack`` answers None, and the caller takes the longer way;
+* more pairs above the floor than ``capacity``: what was found is then the beginning of the rule's list, best first, up
+  to the last of these pairs, with the same marks; ``unpack`` answers None, and the caller takes the longer way;
 * suppression not settled (a chain of boxes, each upon the next, longer than the rounds): done again in numpy.
 """
 

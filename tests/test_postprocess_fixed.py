@@ -1,4 +1,4 @@
-"""The form of post-processing that goes into CUDA graphs says what the numpy form says, and what it cannot, it tells."""
+"""The form of post-processing for CUDA graphs says what the numpy form says; what it cannot say, it tells."""
 
 from __future__ import annotations
 
