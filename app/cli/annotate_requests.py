@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.cli.annotate_video import add_video_flags, video_options
 from app.cli.console import UsageError
 from app.core.errors import AppError
 from app.core.settings import DetectionSettings, ModelSettings
@@ -28,6 +29,7 @@ def add_target_flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--data-format", metavar="jsonl|csv", help="format of --data, where the ending does not say")
     parser.add_argument("--no-video", action="store_true", help="data files only")
+    add_video_flags(parser)
 
 
 def check_targets_asked(options: argparse.Namespace) -> None:
@@ -39,6 +41,7 @@ def check_targets_asked(options: argparse.Namespace) -> None:
     from app.core.export.targets import VIDEO_SUFFIXES
     from app.core.records.open import format_of
 
+    video_options(options)
     if options.no_video and not options.data:
         raise UsageError("--no-video leaves nothing to write.", "Add --data FILE.")
     try:
@@ -54,7 +57,10 @@ def check_targets_asked(options: argparse.Namespace) -> None:
     elif options.output is not None and not _is_folder(options.output) and not options.no_video:
         suffix = Path(options.output).suffix
         if suffix.lower() not in VIDEO_SUFFIXES:
-            raise UsageError(f"Annotated videos are MP4 files, not {suffix}.", "Choose a name that ends in .mp4.")
+            raise UsageError(
+                f"Annotated videos are MP4, MKV or WebM files, not {suffix}.",
+                "Choose a name that ends in .mp4, .mkv or .webm.",
+            )
 
 
 def request_for(
@@ -70,7 +76,9 @@ def request_for(
     for name in options.data:
         path = output.with_name(output.stem + name) if _is_ending(name) else Path(name)
         data.append(DataFile(path, format_of(path, options.data_format)))
-    return ExportRequest(video, None if options.no_video else output, tuple(data), model, detection)
+    return ExportRequest(
+        video, None if options.no_video else output, tuple(data), model, detection, video=video_options(options)
+    )
 
 
 def _output(asked: str | None, video: Path, default: Callable[..., Path]) -> Path:

@@ -1,0 +1,45 @@
+"""The flags of ``annotate`` about the annotated video itself: quality, encoder, deinterlacing, pace of images."""
+
+from __future__ import annotations
+
+import argparse
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from app.cli.console import UsageError
+
+if TYPE_CHECKING:
+    from app.core.export.video_options import VideoOptions
+
+_QUALITIES = ("draft", "good", "best")
+
+
+def add_video_flags(parser: argparse.ArgumentParser) -> None:
+    """How the video is written."""
+    parser.add_argument("--quality", choices=_QUALITIES, default="good", help="of the video; draft is the quickest")
+    parser.add_argument(
+        "--encoder", default="auto", metavar="NAME", help="FFmpeg's name of a video encoder; auto takes the best here"
+    )
+    parser.add_argument("--deinterlace", action="store_true", help="make whole pictures of interlaced ones")
+    parser.add_argument(
+        "--images-per-second", default="25", metavar="N", help="pace of a folder or numbered sequence of images"
+    )
+
+
+def video_options(options: argparse.Namespace) -> VideoOptions:
+    """What was asked for.
+
+    Raises:
+        UsageError: The pace is none.
+    """
+    from app.core.export.video_options import VideoOptions
+
+    try:
+        pace = Fraction(options.images_per_second)
+    except (ValueError, ZeroDivisionError):
+        pace = Fraction(0)
+    if not Fraction(1, 100) <= pace <= 1000 or pace.denominator > 1_000_000:
+        raise UsageError(
+            f"--images-per-second cannot be {options.images_per_second}.", "Write a number from 0.01 to 1000."
+        )
+    return VideoOptions(options.quality, options.encoder, options.deinterlace, pace)
