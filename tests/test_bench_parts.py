@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
-from app.core.bench import peaks
+from app.core.bench import onnx_models, peaks
 from app.core.bench.agreement import agreement
 from app.core.bench.baselines import BASELINES, check_baseline, open_baseline
 from app.core.bench.frames import drawn_frames, video_frames
@@ -123,6 +124,46 @@ def test_torchvision_given_other_colours_finds_something_else(frames: list[Image
     theirs.close()
 
 
+@pytest.mark.parametrize("name", ["onnxruntime", "opencv-dnn"])
+def test_our_network_run_by_others_finds_the_same(name: str, frames: list[ImageBGR], tmp_path: Path) -> None:
+    pytest.importorskip("onnxscript", reason="writing ONNX needs it")
+    entry = open_file(write_random(SMALL, frames, tmp_path, ["typical"])["typical"])
+    theirs = open_baseline(name, entry, "cpu")
+    with TorchCpuDetector(entry, "fp32") as ours:
+        found = ours.detect_batch(frames[:2])
+    expected = theirs.run(frames[:2])
+    assert min(len(each) for each in found) > 20
+    assert agreement(found, expected) > 0.99
+    assert list(theirs.stages(frames[:1])) == ["preprocess", "network", "postprocess"]
+    assert theirs.name == f"{name} cpu fp32"
+    theirs.close()
+    with pytest.raises(AppError, match="on the CPU only"):
+        open_baseline(name, entry, "cuda:0")
+
+
+def test_a_network_opencv_cannot_read_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write_nonsense(_entry: ShelfEntry, folder: Path) -> Path:
+        (folder / "network.onnx").write_bytes(b"no network")
+        return folder / "network.onnx"
+
+    monkeypatch.setattr(onnx_models, "write_onnx", write_nonsense)
+    before = cv2.utils.logging.getLogLevel()
+    with pytest.raises(AppError, match="OpenCV's DNN module cannot read the network of x"):
+        onnx_models.open_opencv(ShelfEntry("x", SMALL, None, False), "cpu")
+    assert cv2.utils.logging.getLogLevel() == before
+
+
+def test_what_is_missing_for_a_comparison_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(onnx_models, "find_spec", lambda name: None if name.startswith("onnx") else object())
+    with pytest.raises(AppError, match="onnxruntime, onnx and onnxscript are not installed"):
+        check_baseline("onnxruntime", SMALL)
+    with pytest.raises(AppError, match="onnx and onnxscript are not installed"):
+        check_baseline("opencv-dnn", SMALL)
+    monkeypatch.undo()
+    with pytest.raises(AppError, match="brings its own network"):
+        check_baseline("opencv-dnn", replace(SMALL, architecture="openvino-ir", config=None))
+
+
 def test_faster_rcnn_runs_and_tells_its_stages(frames: list[ImageBGR], monkeypatch: pytest.MonkeyPatch) -> None:
     shrink_faster_rcnn(monkeypatch)
     rival = open_baseline("fasterrcnn", ShelfEntry("x", SSDLITE, None, False), "cpu")
@@ -142,7 +183,7 @@ def test_torchvision_is_only_compared_with_what_it_has() -> None:
         check_baseline("torchvision", replace(SSD300, width=0.5))
     check_baseline("torchvision", SSD300)
     check_baseline("torchvision", SSDLITE)
-    assert [name for name, each in BASELINES.items() if each.shares_weights] == ["torchvision"]
+    assert [name for name, each in BASELINES.items() if not each.shares_weights] == ["fasterrcnn"]
 
 
 def test_the_work_of_a_network_is_that_of_the_published_counts() -> None:

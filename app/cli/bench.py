@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _MODEL = "ssd300-vgg16-coco"
 _LOADS: tuple[Load, ...] = ("empty", "typical", "worst")  # as ``app.core.bench.random_weights.LOADS``
-_VERSUS = ("torchvision", "fasterrcnn")  # as ``app.core.bench.baselines.BASELINES``
+_VERSUS = ("torchvision", "onnxruntime", "opencv-dnn", "fasterrcnn")  # as ``app.core.bench.baselines.BASELINES``
 _CHARTS = (".html", ".png", ".svg")  # as ``app.core.bench.chart.FORMATS``
 _ALL = "all"
 _MOST_BATCH = 256
@@ -61,8 +61,9 @@ def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Co
         nargs="+",
         action="extend",
         choices=_VERSUS,
-        help="others that run in the same rounds: the same network and weights by torchvision, eager; its Faster "
-        "R-CNN ResNet-50 FPN. Ratios refer to the first (default: to our first)",
+        help="others that run in the same rounds: the same network and weights by torchvision (eager), ONNX Runtime or "
+        "OpenCV's DNN module; torchvision's Faster R-CNN ResNet-50 FPN. Ratios refer to the first (default: to our "
+        "first)",
     )
     parser.add_argument("--source", type=Path, metavar="VIDEO", help="frames from it (default: drawn, 1280 x 720)")
     parser.add_argument(

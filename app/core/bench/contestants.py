@@ -1,4 +1,4 @@
-"""Our engines as contestants. On the thread that opens them."""
+"""Engines as contestants: ours, and networks of ours run by others. On the thread that opens them."""
 
 from __future__ import annotations
 
@@ -11,28 +11,23 @@ from detector.runtime.base import Detector
 from detector.runtime.engine import Engine
 
 
-class OurDetector:
-    """A ``Contestant`` that is one of our engines.
+class EngineContestant:
+    """A ``Contestant`` that is an engine with our interface.
 
     Args:
         detector: Open; owned from here on.
-        place: Where it was asked to run, as typed: "cpu", "cuda:0".
+        name: As shown.
     """
 
-    def __init__(self, detector: Detector, place: str) -> None:
+    def __init__(self, detector: Detector, name: str) -> None:
         self._detector = detector
-        self.name = f"ssd-viewer {place} {detector.precision}"
+        self.name = name
         self.device = detector.device
         self.precision = detector.precision
-        self.engine = detector.engine
 
     def run(self, frames: Sequence[ImageBGR]) -> list[Detections]:
         """See ``Contestant``; by the model's own rule, as it was evaluated."""
         return self._detector.detect_batch(frames)
-
-    def candidates(self, frames: Sequence[ImageBGR]) -> int:
-        """How many candidates there are in ``frames`` before suppression."""
-        return sum(len(each) for each in self._detector.candidates_batch(frames))
 
     def stages(self, frames: Sequence[ImageBGR]) -> dict[str, float]:
         """See ``Contestant``."""
@@ -51,3 +46,20 @@ class OurDetector:
     def close(self) -> None:
         """See ``Contestant``."""
         self._detector.close()
+
+
+class OurDetector(EngineContestant):
+    """One of our engines.
+
+    Args:
+        detector: Open; owned from here on.
+        place: Where it was asked to run, as typed: "cpu", "cuda:0".
+    """
+
+    def __init__(self, detector: Detector, place: str) -> None:
+        super().__init__(detector, f"ssd-viewer {place} {detector.precision}")
+        self.engine = detector.engine
+
+    def candidates(self, frames: Sequence[ImageBGR]) -> int:
+        """How many candidates there are in ``frames`` before suppression."""
+        return sum(len(each) for each in self._detector.candidates_batch(frames))
