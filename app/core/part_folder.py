@@ -1,0 +1,143 @@
+"""Folders that appear under their name only when they are complete, as ``part_file`` does for files.
+
+Written as ``NAME.part`` beside the target, then renamed. A folder of the same name is replaced only if it is one of
+ours, which a small hidden file in it says: nothing of the user's is ever removed. Owned by the thread that writes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from app.core.errors import AppError
+from app.core.part_file import SUFFIX, explain
+from detector.file_lock import LockedError, open_locked
+
+MARK = ".ssd-viewer"
+_OLD = ".old"
+
+
+class PartFolder:
+    """A folder being written.
+
+    Args:
+        target: The final name; the folder it lies in must exist.
+
+    Raises:
+        AppError: It cannot be written, another program writes it, or something that is not ours has the name.
+    """
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+        self.path = target.with_name(target.name + SUFFIX)
+        self._old = target.with_name(target.name + _OLD + SUFFIX)
+        self._made: set[Path] = set()
+        self._ended = False
+        try:
+            self._restore()
+            _check_ours(target)
+            _check_ours(self.path)
+            self.path.mkdir(exist_ok=True)
+            self._lock = open_locked(self.path / MARK)
+            _empty(self.path)  # a part left by a crash is taken over
+            os.ftruncate(self._lock, 0)
+            os.write(self._lock, b"Written by ssd-viewer, which may replace this folder.\n")
+        except LockedError as error:
+            raise AppError(f"{target.name} is being written by another program.", "Choose another name.") from error
+        except OSError as error:
+            raise explain(error, target) from error
+
+    def write(self, name: str, content: bytes) -> None:
+        """Put a file into the folder.
+
+        Args:
+            name: Relative, with forward slashes; folders in it are made.
+            content: All of it.
+
+        Raises:
+            AppError: The disk is full, the folder is gone.
+        """
+        path = self.path / name
+        try:
+            if path.parent not in self._made:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self._made.add(path.parent)
+            with path.open("wb") as file:
+                file.write(content)
+                if not hasattr(os, "sync"):
+                    file.flush()
+                    os.fsync(file.fileno())
+        except OSError as error:
+            raise explain(error, self.target) from error
+
+    def complete(self) -> None:
+        """Bring everything written safely to the disk; only the name is missing then.
+
+        Raises:
+            AppError: It cannot.
+        """
+        try:
+            if hasattr(os, "sync"):
+                os.sync()  # once for thousands of small files
+            os.fsync(self._lock)
+        except OSError as error:
+            raise explain(error, self.target) from error
+
+    def commit(self) -> None:
+        """Give the folder its name; one of ours that had it is removed.
+
+        Raises:
+            AppError: It cannot; the part is removed, and what had the name has it still.
+        """
+        try:
+            if sys.platform == "win32":  # there a folder with an open file cannot be renamed
+                os.close(self._lock)
+            if self.target.exists():
+                self.target.rename(self._old)
+            self.path.rename(self.target)
+            if sys.platform != "win32":
+                os.close(self._lock)
+        except OSError as error:
+            self.discard()
+            with contextlib.suppress(OSError):
+                self._restore()
+            raise explain(error, self.target) from error
+        self._ended = True
+        shutil.rmtree(self._old, ignore_errors=True)
+
+    def discard(self) -> None:
+        """Remove the part, unless it was committed; may be called twice, never raises."""
+        if self._ended:
+            return
+        self._ended = True
+        with contextlib.suppress(OSError):
+            os.close(self._lock)
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def _restore(self) -> None:
+        """After a crash between the two renames the old folder gets its name back."""
+        if (self._old / MARK).is_file() and not self._old.is_symlink():
+            if self.target.exists():
+                shutil.rmtree(self._old)
+            else:
+                self._old.rename(self.target)
+
+
+def _check_ours(folder: Path) -> None:
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise AppError(f"{folder} is no folder of ours.", "Choose another name.")
+    if folder.is_dir() and not (folder / MARK).is_file() and any(folder.iterdir()):
+        raise AppError(f"The folder {folder} is there already, with other things in it.", "Name a new folder.")
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.name == MARK:
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()

@@ -1,0 +1,57 @@
+"""Detections as a YOLO data set: a text file a frame, ``class cx cy w h`` as shares of the picture. Writing thread."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from app.core.part_folder import PartFolder
+from app.core.records.frames import FramePicker, FramePlan, clipped
+from app.core.records.table import FrameRecord
+
+
+class YoloFolder:
+    """``labels/NAME_000123.txt``, ``images`` where pictures are saved, ``classes.txt``, ``data.yaml``.
+
+    Classes count from 0. A frame with nothing in it has an empty file: it is known to show nothing.
+    """
+
+    def __init__(self, target: Path, plan: FramePlan) -> None:
+        self._folder = PartFolder(target)
+        self._picker = FramePicker(plan)
+        self._labels: tuple[str, ...] = ()
+
+    def write(self, record: FrameRecord) -> None:
+        """Add a label file; see ``RecordWriter``."""
+        if not self._picker.takes(record):
+            return
+        self._labels = tuple(record.labels)
+        stem = self._picker.stem(record)
+        picture = self._picker.picture(record)
+        if picture is not None:
+            self._folder.write(f"images/{stem}.jpg", picture)
+        width, height = record.size
+        lines = []
+        for (x1, y1, x2, y2), index in zip(*clipped(record), strict=True):
+            shares = ((x1 + x2) / 2 / width, (y1 + y2) / 2 / height, (x2 - x1) / width, (y2 - y1) / height)
+            numbers = " ".join(f"{share:.6f}" for share in shares)
+            lines.append(f"{int(record.detections.class_ids[index])} {numbers}\n")
+        self._folder.write(f"labels/{stem}.txt", "".join(lines).encode("ascii"))
+
+    def complete(self) -> None:
+        """See ``RecordWriter``."""
+        names = [" ".join(label.split()) for label in self._labels]
+        self._folder.write("classes.txt", "".join(f"{name}\n" for name in names).encode("utf-8", "replace"))
+        # JSON is YAML, too. Without a path the folder of this very file is meant.
+        table = "".join(f"  {number}: {json.dumps(name)}\n" for number, name in enumerate(names))
+        self._folder.write("data.yaml", f"train: images\nval: images\nnames:\n{table}".encode())
+        self._folder.complete()
+
+    def finish(self) -> None:
+        """See ``RecordWriter``."""
+        self.complete()
+        self._folder.commit()
+
+    def discard(self) -> None:
+        """See ``RecordWriter``."""
+        self._folder.discard()
