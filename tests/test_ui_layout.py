@@ -94,7 +94,7 @@ def test_panel_from_top_to_bottom(table: Desk) -> None:
 def test_dialogs(table: Desk, tmp_path: Path) -> None:
     (tmp_path / "film.mp4").write_bytes(b"")
     table.window.show_export(tmp_path / "film.mp4")
-    export = table.window.export_dialog
+    export = table.window.exports.dialog
     assert export is not None
     for dialog in (HelpSheet(table.window), AboutDialog(table.window), export):
         dialog.show()

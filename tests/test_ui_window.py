@@ -313,7 +313,7 @@ def test_dropped_video_is_watched_or_exported(table: Desk, tmp_path: Path, fract
     if what == "watch":
         assert table.session.calls[0][1] == str(path)
     else:
-        dialog = table.window.export_dialog
+        dialog = table.window.exports.dialog
         assert dialog is not None
         assert dialog.form.source.path == path
         assert table.sessions == []
@@ -322,8 +322,9 @@ def test_dropped_video_is_watched_or_exported(table: Desk, tmp_path: Path, fract
 def test_dropped_folder_and_picture_are_opened(table: Desk, tmp_path: Path) -> None:
     picture = tmp_path / "bird.JPG"
     picture.write_bytes(b"")
-    _drop(table, [tmp_path], QPoint(200, 200))
-    _drop(table, [picture], QPoint(200, 200))
+    left = QPoint(200, table.window.height() // 2)
+    _drop(table, [tmp_path], left)
+    _drop(table, [picture], left)
     assert [call[1] for call in table.session.calls] == [str(tmp_path), str(picture)]
 
 
@@ -584,8 +585,8 @@ def test_quitting_during_an_export_asks_first(table: Desk, tmp_path: Path, monke
     assert table.window.isVisible()
     assert table.window.close()
     assert table.jobs[0].cancelled
-    assert table.window.export_dialog is not None
-    assert not table.window.export_dialog.isVisible()  # else Qt closes it as the last window: it asks, and never ends
+    assert table.window.exports.dialog is not None
+    assert not table.window.exports.dialog.isVisible()  # else Qt closes it as the last window: it asks, and never ends
     assert not table.exports.running
 
 

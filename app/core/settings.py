@@ -158,6 +158,9 @@ class WindowSettings:
         "Light or dark.",
         choices=(("system", "As the system"), ("light", "Light"), ("dark", "Dark")),
     )
+    notify: bool = setting(
+        True, "Say when done", "When an export ends while you look elsewhere, say so on the desktop."
+    )
     show_panel: bool = setting(True, "Settings panel", "Show the panel.", hidden=True)
     geometry: str = setting("", "Geometry", "Place and size of the window.", hidden=True)
 

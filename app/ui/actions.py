@@ -54,6 +54,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("import_model", "Import a model file…", ("Ctrl+I",), "Detection", "folder"),
     ActionSpec("snapshot", "Save a snapshot", ("S",), "Output", "snapshot"),
     ActionSpec("export", "Export annotated video…", ("Ctrl+E",), "Output", "export"),
+    ActionSpec("export_many", "Export several videos…", ("Ctrl+Shift+E",), "Output", "layers"),
     ActionSpec("panel", "Settings panel", ("P",), "Window", "sliders", checkable=True),
     ActionSpec("fullscreen", "Full screen", ("F11", "F"), "Window", "fullscreen"),
     ActionSpec("escape", "Leave full screen, dismiss the message", ("Esc",), "Window"),

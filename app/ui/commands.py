@@ -148,6 +148,9 @@ class Commands(QObject):
     def do_export(self) -> None:
         self._window.show_export(self._window.current_video())
 
+    def do_export_many(self) -> None:
+        self._window.show_queue()
+
     # Window
 
     def do_panel(self) -> None:

@@ -20,6 +20,7 @@ Zone = tuple[str, str, str, str]
 """(what it does, icon, title, explanation)."""
 
 _WATCH: Zone = ("open", "play", "Watch live", "plays at once, with boxes")
+_QUEUE: Zone = ("queue", "layers", "Annotate and export all", "one after the other, into new videos and data files")
 _EXPORT: Zone = ("export", "export", "Annotate and export", "a new video with boxes, and data files")
 
 
@@ -27,15 +28,19 @@ def zones(drop: Drop) -> tuple[Zone, ...]:
     """The places to let go, left to right."""
     count = len(drop.paths)
     if drop.kind == "video":
-        return (_WATCH, _EXPORT) if count == 1 else (_EXPORT,)
+        return (_WATCH, _EXPORT) if count == 1 else (_QUEUE,)
+    if drop.kind == "folder" and count > 1:
+        return (_QUEUE,)
     if drop.kind == "folder":
-        return (("open", "folder", "Play this folder", "its images, one after the other"),)
+        play: Zone = ("open", "folder", "Play this folder", "its images, one after the other")
+        return play, ("queue", "layers", "Export its videos", "all that are in it, annotated, and data files")
     if drop.kind == "image":
         return (("open", "image", "Look at this picture", "and mark what is in it"),)
     if drop.kind == "weights":
         return (("import", "model", "Add this model", "checked first, then put on the shelf"),)
     if drop.kind == "mixed":
-        return (("open", "film", "Open the first one", "the others are left alone"),)
+        first: Zone = ("open", "film", "Open the first one", "the others are left alone")
+        return (first, _QUEUE) if drop.to_export else (first,)
     return ()
 
 

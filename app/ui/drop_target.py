@@ -15,9 +15,14 @@ if TYPE_CHECKING:
     from app.ui.main_window import MainWindow
 
 
+def local_paths(mime: QMimeData) -> list[Path]:
+    """The files and folders in a drag."""
+    return [Path(url.toLocalFile()) for url in mime.urls() if url.isLocalFile()]
+
+
 def dropped(mime: QMimeData) -> Drop:
     """The files in a drag."""
-    return classify([Path(url.toLocalFile()) for url in mime.urls() if url.isLocalFile()])
+    return classify(local_paths(mime))
 
 
 class DropTarget(QObject):
@@ -59,7 +64,9 @@ class DropTarget(QObject):
         if not choice or not drop.paths:
             return
         first = drop.paths[0]
-        if choice == "export":
+        if choice == "queue":
+            self._window.show_queue(drop.to_export)
+        elif choice == "export":
             self._window.show_export(first)
         elif choice == "import":
             self._window.import_model(first)

@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from app.core.export.search import VIDEO_ENDINGS
 from app.core.sources.base import IMAGE_SUFFIXES
 
 DropKind = Literal["nothing", "video", "image", "folder", "weights", "mixed"]
 
-VIDEOS = (
-    ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".flv", ".3gp",
-    ".ogv", ".mjpeg", ".mjpg", ".gif",
-)  # fmt: skip
+VIDEOS = VIDEO_ENDINGS
 IMAGES = tuple(IMAGE_SUFFIXES)
 WEIGHTS = (".safetensors", ".pth", ".pt", ".xml", ".onnx", ".caffemodel")
 
@@ -30,6 +28,11 @@ class Drop:
 
     kind: DropKind
     paths: tuple[Path, ...]
+
+    @property
+    def to_export(self) -> tuple[Path, ...]:
+        """Those that may be, or hold, videos."""
+        return tuple(path for path in self.paths if _kind(path) in ("video", "folder"))
 
 
 def _kind(path: Path) -> DropKind:

@@ -33,6 +33,7 @@ from app.ui.icons import app_icon
 from app.ui.interrupts import closing_on_interrupt
 from app.ui.main_window import MainWindow
 from app.ui.model_shelf import ModelShelf
+from app.ui.queue_runner import QueueRunner
 from app.ui.settings_model import SettingsModel
 from app.ui.theme import Theme
 from detector.runtime.base import Detector
@@ -79,7 +80,8 @@ def build_window(application: QApplication, settings: Settings, path: Path | Non
     controller = LiveController(model, make_session)
     shelf = ModelShelf(user_shelf, background)
     downloads = DownloadRunner(background, fetch_model)
-    return MainWindow(theme, model, background, controller, shelf, ExportRunner(background), downloads)
+    exports, queue = ExportRunner(background), QueueRunner(background)
+    return MainWindow(theme, model, background, controller, shelf, exports, downloads, queue)
 
 
 def run(source: str | None = None, overrides: Mapping[str, Mapping[str, Any]] | None = None) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,12 +22,13 @@ from app.ui.commands import Commands, sample_clip
 from app.ui.controller import LiveController
 from app.ui.download_runner import DownloadRunner
 from app.ui.drop_target import DropTarget
-from app.ui.export_dialog import ExportDialog
 from app.ui.export_runner import ExportRunner
+from app.ui.export_windows import ExportWindows
 from app.ui.icons import app_icon
 from app.ui.key_guard import keeps_key
 from app.ui.model_shelf import ModelShelf
 from app.ui.presenter import Presenter
+from app.ui.queue_runner import QueueRunner
 from app.ui.settings_model import SettingsModel
 from app.ui.settings_panel import SettingsPanel
 from app.ui.split import Split
@@ -55,14 +57,15 @@ class MainWindow(QMainWindow):
         shelf: ModelShelf,
         exports: ExportRunner,
         downloads: DownloadRunner,
+        queue: QueueRunner,
         list_cameras: ListCameras = list_cameras_now,
     ) -> None:
         super().__init__()
         self.theme, self.settings, self.background = theme, settings, background
         self.controller, self.shelf = controller, shelf
-        self.exports, self.downloads = exports, downloads
-        self._models: Choices = ()
-        self._export: ExportDialog | None = None
+        self.downloads = downloads
+        self.models: Choices = ()
+        """Those on the shelf, for lists to choose from."""
         self.models_dialog: ModelsDialog | None = None
         """Made when it is first shown."""
         self._asks = True
@@ -81,6 +84,7 @@ class MainWindow(QMainWindow):
         self.status = StatusBar(theme)
         self._build()
         self.drops = DropTarget(self)
+        self.exports = ExportWindows(self, exports, queue)
         self.presenter = Presenter(controller, self.stage, self.panel, self.status, shelf, self._try_again)
         self._connect()
         self._dress()
@@ -125,23 +129,11 @@ class MainWindow(QMainWindow):
 
     def show_export(self, source: Path | None) -> None:
         """Open the export dialog, or bring it back while an export runs."""
-        if self._export is not None and (self._export.isVisible() or self.exports.running):
-            self._export.show()
-            self._export.raise_()
-            if source is not None and not self.exports.running:
-                self._export.form.set_source(source)
-            return
-        if self._export is not None:
-            self._export.deleteLater()
-        self._export = ExportDialog(
-            source, self.settings.current, self._models, self.theme, self.background, self.exports, parent=self
-        )
-        self._export.show()
+        self.exports.show_one(source)
 
-    @property
-    def export_dialog(self) -> ExportDialog | None:
-        """The dialog last opened."""
-        return self._export
+    def show_queue(self, paths: Iterable[Path] = ()) -> None:
+        """Open the queue of exports, or bring it back; look for videos in ``paths``."""
+        self.exports.show_many(paths)
 
     def set_loop(self, loop: bool) -> None:
         """Whether files start again at their end; remembered."""
@@ -194,7 +186,7 @@ class MainWindow(QMainWindow):
             and not confirmed(
                 self,
                 "Stop the export and quit?",
-                "An export is still running. Nothing unfinished is left behind.",
+                "An export is still running. Nothing unfinished is left under the final names.",
                 yes="Stop it and quit",
                 no="Go on",
             )
@@ -205,8 +197,7 @@ class MainWindow(QMainWindow):
         geometry = bytes(self.saveGeometry().toBase64().data()).decode("ascii")
         self.hide()
         self.settings.set("window", "geometry", geometry)
-        if self._export is not None:
-            self._export.hide()  # otherwise Qt closes it as the last window, and it asks once more
+        self.exports.hide()
         if self.models_dialog is not None:
             self.models_dialog.hide()
         self._stop_all()
@@ -222,9 +213,9 @@ class MainWindow(QMainWindow):
         """Everything that runs, within one deadline."""
         end = time.monotonic() + _STOP_S
         exporting = self.exports.running
-        self.exports.close()
+        self.exports.close(_STOP_S)
         self.downloads.close()
-        self.controller.shutdown(_STOP_S)
+        self.controller.shutdown(max(0.5, end - time.monotonic()))
         self.background.close(max(0.0, end - time.monotonic()) if exporting else 0.5)
 
     def _build(self) -> None:
@@ -270,7 +261,7 @@ class MainWindow(QMainWindow):
         self.open_source(self.controller.uri)
 
     def _models_listed(self, choices: Choices) -> None:
-        self._models = choices
+        self.models = choices
         self.panel.set_choices("models", choices)
 
     def _devices_listed(self, choices: Choices) -> None:

@@ -10,7 +10,8 @@ from app.ui.icons import icon
 from app.ui.theme import Theme
 
 _MENU = (
-    "snapshot", "export", "", "models", "import_model", "", "panel", "fullscreen", "", "help", "about", "", "quit"
+    "snapshot", "export", "export_many", "", "models", "import_model", "", "panel", "fullscreen", "",
+    "help", "about", "", "quit",
 )  # fmt: skip
 
 

@@ -28,11 +28,13 @@ from app.ui.download_runner import DownloadRunner, Progress
 from app.ui.export_runner import ExportRunner
 from app.ui.main_window import MainWindow
 from app.ui.model_shelf import ModelShelf
+from app.ui.queue_runner import QueueRunner
 from app.ui.settings_model import SettingsModel
 from app.ui.theme import Theme
 from detector.detections import Candidates
 from detector.shelf import Shelf
 from detector.spec import InputSpec, ModelSpec
+from tests.support.queue_jobs import StepJobs
 
 LABELS = ("car", "person", "dog")
 SPEC = ModelSpec("demo", "ssd-vgg16", LABELS, InputSpec(300, 300), demo=True)
@@ -229,6 +231,8 @@ class Desk:
             lambda: Shelf(tmp_path / "models", tmp_path / "bundled"), self.background, lambda: self.devices
         )
         self.exports = ExportRunner(self.background, self._make_job)
+        self.queued = StepJobs()
+        self.queue = QueueRunner(self.background, self.queued)
         self.fetches: list[FakeFetch] = []
         self.downloads = DownloadRunner(self.background, self._fetch)
         self.window = MainWindow(
@@ -239,6 +243,7 @@ class Desk:
             shelf,
             self.exports,
             self.downloads,
+            self.queue,
             lambda: [],
         )
 
@@ -286,7 +291,8 @@ def desk(
             job.cancel()
         for fetch in made.fetches:
             fetch.go.set()
-        qtbot.waitUntil(lambda: not made.exports.running)
+        made.queue.queue.cancel()
+        qtbot.waitUntil(lambda: not made.exports.running and not made.queue.running)
         made.window.close()
         made.background.close(5.0)
         made.window.deleteLater()

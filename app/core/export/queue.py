@@ -11,6 +11,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol
 
 from app.core.errors import AppError, ExplainedError
@@ -235,11 +236,10 @@ class ExportQueue:
             for place in range(1, self._jobs + 1):
                 if ready > 0 and place not in self._places and len(self._places) < self._jobs:
                     ready -= 1
-                    worker = Worker(f"export-place-{place}", lambda _, place=place: self._work(place), _broke)
-                    self._places[place] = worker
-                    worker.start()
+                    self._places[place] = Worker(f"export-place-{place}", partial(self._work, place), _broke)
+                    self._places[place].start()
 
-    def _work(self, place: int) -> None:
+    def _work(self, place: int, _stopping: threading.Event) -> None:
         while (entry := self._begin(place)) is not None:
             self._run(entry)
 

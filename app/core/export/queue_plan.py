@@ -1,0 +1,49 @@
+"""From found videos and one set of wishes to a request for each. Looks at the disk for free names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from app.core.export.request import DataFile, ExportRequest
+from app.core.export.search import FoundVideo
+from app.core.export.targets import default_output
+from app.core.settings import DetectionSettings, ModelSettings, OverlaySettings
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What is wanted of every video.
+
+    Attributes:
+        folder: Where the files go, in folders as the videos lie in; None for beside each video.
+        video: Whether annotated videos are wanted.
+        data: Formats of data files.
+        model: Which detector, where.
+        detection: Threshold, overlap, classes.
+        overlay: How boxes look.
+    """
+
+    folder: Path | None = None
+    video: bool = True
+    data: tuple[str, ...] = ()
+    model: ModelSettings = field(default_factory=ModelSettings)
+    detection: DetectionSettings = field(default_factory=DetectionSettings)
+    overlay: OverlaySettings = field(default_factory=OverlaySettings)
+
+
+def requests_for(videos: Iterable[FoundVideo], recipe: Recipe) -> Iterator[ExportRequest]:
+    """A request for each, named as a single export names its files."""
+    for video in videos:
+        folder = None if recipe.folder is None else recipe.folder / video.folder
+        output = default_output(video.path, folder)
+        stem = output.with_suffix("")
+        yield ExportRequest(
+            source=video.path,
+            output=output if recipe.video else None,
+            data=tuple(DataFile(stem.with_name(f"{stem.name}.{name}"), name) for name in recipe.data),
+            model=recipe.model,
+            detection=recipe.detection,
+            overlay=recipe.overlay,
+        )

@@ -1,0 +1,186 @@
+"""The first page of "Export several": which videos were found, what is wanted of each. GUI thread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.core.export.queue_plan import Recipe
+from app.core.export.search import VIDEO_ENDINGS, Found
+from app.core.settings import Choices, Settings
+from app.ui.editors import ChoiceEditor, NumberEditor
+from app.ui.export_form import FORMATS, PathField
+from app.ui.queue_runner import VideoSearch
+from app.ui.queue_words import found_words
+from app.ui.settings_model import setting_info
+from app.ui.theme import Theme
+
+
+class QueueForm(QWidget):
+    """Collects videos and a ``Recipe``; the search runs on a worker."""
+
+    accepted = Signal()
+    rejected = Signal()
+
+    def __init__(self, settings: Settings, models: Choices, theme: Theme, search: VideoSearch, folder: str) -> None:
+        super().__init__()
+        self._settings, self._theme, self._search = settings, theme, search
+        self._start_folder = folder
+        self._paths: tuple[Path, ...] = ()
+        self.found: Found | None = None
+        """What there is to add; None while it is looked for, or nothing was named."""
+        self.facts = QLabel()
+        self.facts.setWordWrap(True)
+        self.facts.setTextFormat(Qt.TextFormat.PlainText)
+        self.add_files = QPushButton("Add videos…")
+        self.add_folder = QPushButton("Add a folder…")
+        self.want_video = QCheckBox("Annotated video (sound copied, same timing)")
+        self.want_video.setChecked(True)
+        self.data = {name: QCheckBox(f".{name}") for name in FORMATS}
+        self.output = PathField("Folder")
+        self.output.line.setPlaceholderText("Beside each video")
+        self.model = ChoiceEditor(setting_info(settings, "model", "name"))
+        self.model.set_choices(models)
+        self.model.show_value(settings.model.name)
+        self.threshold = NumberEditor(setting_info(settings, "detection", "threshold"), whole=False)
+        self.threshold.show_value(settings.detection.threshold)
+        self.start = QPushButton("Export")
+        self.start.setObjectName("primary")
+        self.start.setDefault(True)
+        self.cancel = QPushButton("Cancel")
+        for button in (self.add_files, self.add_folder, self.cancel):
+            button.setAutoDefault(False)
+        self._build()
+        self._connect()
+        self._show_found()
+
+    def add(self, paths: Iterable[Path]) -> None:
+        """Look for videos in these, too."""
+        self._paths = (*self._paths, *paths)
+        self.found = None
+        self.facts.setText("Looking for videos…")
+        self._check()
+        self._search.start(self._paths)
+
+    def clear(self) -> None:
+        """Name nothing any more."""
+        self._search.stop()
+        self._paths, self.found = (), None
+        self._show_found()
+
+    def recipe(self) -> Recipe:
+        """What is wanted of each video."""
+        return Recipe(
+            folder=self.output.path,
+            video=self.want_video.isChecked(),
+            data=tuple(name for name, box in self.data.items() if box.isChecked()),
+            model=replace(self._settings.model, name=str(self.model.combo.currentData() or "")),
+            detection=replace(self._settings.detection, threshold=self.threshold.spin.value()),
+            overlay=self._settings.overlay,
+        )
+
+    def _build(self) -> None:
+        add = QHBoxLayout()
+        add.setSpacing(8)
+        for button in (self.add_files, self.add_folder):
+            add.addWidget(button)
+        add.addStretch(1)
+        data = QHBoxLayout()
+        data.setSpacing(18)
+        for box in self.data.values():
+            data.addWidget(box)
+        data.addStretch(1)
+        form = QFormLayout()
+        form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
+        form.setHorizontalSpacing(18)
+        form.setVerticalSpacing(10)
+        form.addRow("Videos", self.facts)
+        form.addRow("", add)
+        form.addRow("Write", self.want_video)
+        form.addRow("Data files", data)
+        form.addRow("To", self.output)
+        columns = QHBoxLayout()
+        columns.setSpacing(24)
+        for editor in (self.model, self.threshold):
+            columns.addWidget(editor, 1, Qt.AlignmentFlag.AlignTop)
+        buttons = QHBoxLayout()
+        buttons.addStretch(1)
+        for button in (self.cancel, self.start):
+            buttons.addWidget(button)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(24, 20, 24, 20)
+        outer.setSpacing(18)
+        outer.addLayout(form)
+        outer.addLayout(columns)
+        outer.addStretch(1)
+        outer.addLayout(buttons)
+
+    def _connect(self) -> None:
+        self._search.counted.connect(self._counted)
+        self._search.found.connect(self._came)
+        self.add_files.clicked.connect(self._choose_files)
+        self.add_folder.clicked.connect(self._choose_folder)
+        self.output.button.clicked.connect(self._choose_output)
+        self.start.clicked.connect(self.accepted)
+        self.cancel.clicked.connect(self.rejected)
+        for box in (self.want_video, *self.data.values()):
+            box.toggled.connect(self._check)
+
+    def _counted(self, count: int) -> None:
+        if self.found is None:
+            self.facts.setText(f"Looking for videos… {count} so far")
+
+    def _came(self, found: Found) -> None:
+        self.found = found
+        self._show_found()
+
+    def _show_found(self) -> None:
+        bad = False
+        if self.found is not None:
+            self.facts.setText(found_words(self.found))
+            bad = not self.found.videos or bool(self.found.troubles)
+        else:
+            self.facts.setText("Choose videos or a folder, or drop them on this window.")
+        self.facts.setStyleSheet(f"color: {self._theme.colours.danger};" if bad else "")
+        count = len(self.found.videos) if self.found is not None else 0
+        self.start.setText(f"Export {count} videos" if count > 1 else "Export")
+        self._check()
+
+    def _check(self) -> None:
+        wanted = self.want_video.isChecked() or any(box.isChecked() for box in self.data.values())
+        self.start.setEnabled(wanted and self.found is not None and bool(self.found.videos))
+
+    def _choose_files(self) -> None:
+        patterns = " ".join(f"*{ending}" for ending in VIDEO_ENDINGS)
+        wanted = f"Videos ({patterns});;All files (*)"
+        chosen, _ = QFileDialog.getOpenFileNames(self, "Videos", self._start_folder, wanted)
+        if chosen:
+            self._start_folder = str(Path(chosen[0]).parent)
+            self.add(Path(name) for name in chosen)
+
+    def _choose_folder(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(self, "Folder with videos", self._start_folder)
+        if chosen:
+            self._start_folder = chosen
+            self.add([Path(chosen)])
+
+    def _choose_output(self) -> None:
+        start = str(self.output.path or self._start_folder)
+        chosen = QFileDialog.getExistingDirectory(self, "Folder to write to", start)
+        if chosen:
+            self.output.line.setText(chosen)

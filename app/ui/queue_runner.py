@@ -1,0 +1,129 @@
+"""The window's queue of exports: carries its changes to the GUI thread, and what looks at the disk away from it.
+
+The queue changes on its own threads; any number of changes is one coalesced wake-up, after which a snapshot is pulled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+
+from app.core.export.queue import ExportQueue, Job, MakeJob
+from app.core.export.queue_plan import Recipe, requests_for
+from app.core.export.queue_state import QueueItem, QueueSnapshot
+from app.core.export.request import ExportProgress, ExportRequest
+from app.core.export.search import Found, FoundVideo, find_videos
+from app.core.preload import preload_for
+from app.ui.background import Background
+from app.ui.bridge import Wake
+
+
+def make_job(request: ExportRequest, on_progress: Callable[[ExportProgress], None]) -> Job:
+    """The real job, its libraries loaded first without stopping the window."""
+    from app.core.export import queue
+
+    preload_for(request.model)
+    return queue.make_job(request, on_progress)
+
+
+class VideoSearch(QObject):
+    """One search at a time; a new one, or ``stop``, ends the one before."""
+
+    counted = Signal(int)
+    """Videos found so far."""
+    found = Signal(object)
+    """``Found``."""
+
+    def __init__(self, background: Background) -> None:
+        super().__init__()
+        self._background = background
+        self._wake = Wake(self._tell_count)
+        self._number = 0  # of the search that counts
+        self._count = 0
+
+    def start(self, paths: Iterable[Path]) -> None:
+        """Look for videos; ``found`` follows."""
+        self._number += 1
+        number, wanted = self._number, tuple(paths)
+        self._count = 0
+
+        def count(so_far: int) -> None:
+            if number == self._number:
+                self._count = so_far
+                self._wake.post()
+
+        def work() -> Found:
+            return find_videos(wanted, count, lambda: number != self._number)
+
+        def done(found: Found) -> None:
+            if number == self._number:
+                self.found.emit(found)
+
+        self._background.run("find-videos", work, done)
+
+    def stop(self) -> None:
+        """End the search; nothing more is told of it."""
+        self._number += 1
+
+    def _tell_count(self) -> None:
+        if self._count:
+            self.counted.emit(self._count)
+
+
+class QueueRunner(QObject):
+    """Owns the queue."""
+
+    changed = Signal(object)
+    """``QueueSnapshot``."""
+    ended = Signal(object)
+    """``QueueSnapshot``, once all items have ended."""
+
+    def __init__(self, background: Background, make: MakeJob = make_job) -> None:
+        super().__init__()
+        self._background = background
+        self._wake = Wake(self._pull)
+        self._adding = 0
+        self._was_busy = False
+        self.queue = ExportQueue(make=make, on_change=self._note)
+        """To pause, move, cancel and retry; to add, ask the runner."""
+
+    @property
+    def running(self) -> bool:
+        """Whether anything is being exported, waits or stands still."""
+        return self._adding > 0 or self.queue.busy
+
+    def add(self, videos: Iterable[FoundVideo], recipe: Recipe) -> None:
+        """Append the videos; work begins at once."""
+        wanted = tuple(videos)
+        self._adding += 1
+
+        def added(_numbers: tuple[int, ...]) -> None:
+            self._adding -= 1
+            self._pull()
+
+        def failed(_message: str, _hint: str) -> None:
+            self._adding -= 1
+
+        self._background.run("queue-add", lambda: self.queue.add(requests_for(wanted, recipe)), added, failed)
+
+    def refresh(self) -> None:
+        """Tell of the queue as it is, after a change that the queue itself does not tell of."""
+        self._wake.post()
+
+    def close(self, deadline_s: float) -> bool:
+        """Cancel all and tell nobody any more; what ran can be taken up again. False: a thread was left behind."""
+        self._wake.close()
+        return self.queue.close(deadline_s)
+
+    def _note(self, _item: QueueItem) -> None:
+        self._wake.post()
+
+    def _pull(self) -> None:
+        snapshot: QueueSnapshot = self.queue.snapshot()
+        self.changed.emit(snapshot)
+        if self._was_busy and not snapshot.busy:
+            self._was_busy = False
+            self.ended.emit(snapshot)
+        self._was_busy = snapshot.busy
