@@ -92,9 +92,11 @@ def shown_score(score: float) -> str:
     return f"{hundredths / 100:.2f}"
 
 
-def label_text(label: str, score: float, look: OverlaySettings) -> str:
-    """What stands beside a box, e.g. "car 0.87"."""
-    parts = ([label] if look.show_labels else []) + ([shown_score(score)] if look.show_scores else [])
+def label_text(label: str, score: float, look: OverlaySettings, track: int | None = None) -> str:
+    """What stands beside a box, e.g. "car 0.87", or "car #3 0.87" where it has a track number."""
+    parts = [label] if look.show_labels else []
+    parts += [f"#{track}"] if track is not None else []
+    parts += [shown_score(score)] if look.show_scores else []
     return " ".join(parts)
 
 
@@ -105,6 +107,7 @@ def layout(
     view: View,
     look: OverlaySettings,
     measure: Measure,
+    tracks: Sequence[int | None] = (),
 ) -> tuple[BoxMark, ...]:
     """Place every box and its label.
 
@@ -118,6 +121,7 @@ def layout(
         view: Scale, place and pixel density.
         look: Line width, label size, colours.
         measure: Size of a text in the painter's font.
+        tracks: A track number, or None, for each detection; empty to show none.
 
     Returns:
         One mark for each detection whose box touches the picture, best last.
@@ -128,7 +132,10 @@ def layout(
     names = [label_of(labels, class_id) for class_id in detections.class_ids.tolist()]
     rects = detections.boxes_xyxy * view.scale + np.array((left, top, left, top))  # [N, 4] float64
     rects = np.minimum(np.maximum(rects, picture[:2] * 2), picture[2:] * 2)
-    texts = [label_text(name, score, look) for name, score in zip(names, detections.scores.tolist(), strict=True)]
+    texts = [
+        label_text(name, score, look, track)
+        for name, score, track in zip(names, detections.scores.tolist(), tracks or (None,) * len(names), strict=True)
+    ]
     placer = _LabelPlacer(visible, look.label_size * view.unit, measure)
     line_width = look.line_width * view.unit
     placed = placer.place_all(rects, texts, line_width)

@@ -42,7 +42,14 @@ class ArrayPainter:
                 self._sizes.popitem(last=False)
         return self._sizes[key]
 
-    def annotate(self, image: ImageBGR, detections: Detections, labels: Sequence[str], look: OverlaySettings) -> None:
+    def annotate(
+        self,
+        image: ImageBGR,
+        detections: Detections,
+        labels: Sequence[str],
+        look: OverlaySettings,
+        tracks: Sequence[int | None] = (),
+    ) -> None:
         """Lay out ``detections`` for a file of the image's size, and paint them.
 
         Args:
@@ -50,10 +57,11 @@ class ArrayPainter:
             detections: Boxes in its pixels.
             labels: Class names.
             look: Line width, label size, colours.
+            tracks: A track number, or None, for each detection; empty to show none.
         """
         height, width = image.shape[:2]
         view = View.of_file(width, height)
-        self.paint(image, layout(detections, labels, (width, height), view, look, self.measure))
+        self.paint(image, layout(detections, labels, (width, height), view, look, self.measure, tracks))
 
     def paint(self, image: ImageBGR, marks: Sequence[BoxMark]) -> None:
         """Paint ``marks``, in their order; labels above all boxes. Edges are rounded to whole pixels only here."""
