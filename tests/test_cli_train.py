@@ -76,7 +76,7 @@ def test_from_pictures_to_a_model_that_opens(voc: Path, tmp_path: Path, capsys: 
     assert sum(told["shares"].values()) == pytest.approx(1.0)
     folder = tmp_path / "blocks.training"
     names = {path.name for path in folder.iterdir()}
-    assert {"checkpoint.pt", "log.jsonl", "curves.png"} <= names
+    assert {"checkpoint.pt", "log.jsonl", "curves.png", "curves.html"} <= names
     assert any(name.startswith("events.out.tfevents.") for name in names)
     network = load_network(open_file(out))
     with torch.no_grad():

@@ -17,14 +17,16 @@ from torchvision.models import VGG16_Weights, vgg16
 from torchvision.transforms.functional import normalize
 
 from app.core.training import job
+from app.core.training.curves import charts
 from app.core.training.event_file import EventFile, crc32c, masked_crc
-from app.core.training.journal import CURVES, LOG, Journal, charts, read_log
+from app.core.training.journal import CURVES, LOG, PAGE, Journal, read_log
 from detector.errors import DetectorError
 from detector.training.fit import Progress
 from detector.training.networks import TRAINABLE, new_spec
 from detector.training.recipe import Recipe, recipe_from_json, recipe_to_json
 from detector.training.trainer import Normaliser, new_network
 from detector.training.transfer import transfer_detector, transfer_vgg16, vgg16_source
+from tests.support.report_page import read_page
 from tests.support.training_sets import SIZE, SPEC
 
 
@@ -262,13 +264,13 @@ def report(step: int) -> Progress:
 
 
 def test_the_log_of_a_continued_training_has_no_step_twice(tmp_path: Path) -> None:
-    journal = Journal(tmp_path, 0)
+    journal = Journal(tmp_path, 0, 100)
     for step in (10, 20, 30):
         journal.progress(report(step))
     journal.validated(30, {"mAP": 0.25})
     with (tmp_path / LOG).open("a") as file:
         file.write('{"step": 40, "loss')  # killed while writing
-    again = Journal(tmp_path, 20)
+    again = Journal(tmp_path, 20, 100)
     again.progress(report(25))
     again.validated(25, {"mAP": 0.5})
     again.close()
@@ -279,7 +281,30 @@ def test_the_log_of_a_continued_training_has_no_step_twice(tmp_path: Path) -> No
     assert rows[-1] == {"step": 25, "validation/mAP": 0.5}
     picture = cv2.imdecode(np.fromfile(tmp_path / CURVES, np.uint8), cv2.IMREAD_COLOR)
     assert picture is not None
-    assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 10
+    assert len(np.unique(picture[:, :, 0])) > 10
+
+
+def test_the_curves_are_painted_while_the_training_goes_on_and_the_page_asks_for_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "tools & <b>parts.training"
+    folder.mkdir()
+    patient = Journal(folder, 0, 4300)
+    patient.progress(report(10))
+    assert not (folder / PAGE).exists()
+    patient.close()
+    (folder / PAGE).unlink()
+    journal = Journal(folder, 10, 4300, paint_every_s=0.0)
+    journal.validated(15, {"COCO AP": 0.125})
+    journal.progress(report(20))
+    assert (folder / CURVES).stat().st_size
+    page = read_page((folder / PAGE).read_text(encoding="utf-8"))
+    journal.close()
+    assert page.text.strip().startswith("Training of tools & <b>parts")
+    for shown in ("20", "of 4,300 steps", "Loss", "Learning rate", "Pace", "Accuracy", "0.1250", "COCO AP", "11.0"):
+        assert shown in page.text, shown
+    assert page.tags.count("svg") == 4
+    assert "default-src 'none'" in page.policy
+    assert not page.handlers
+    assert not [address for address in page.addresses if not address.startswith(("data:", "#"))]
 
 
 @pytest.mark.expects_log
@@ -287,8 +312,9 @@ def test_a_log_that_cannot_be_written_does_not_end_the_training(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / LOG).mkdir()
-    (tmp_path / CURVES).mkdir()
-    journal = Journal(tmp_path, 0)
+    for name in (CURVES, PAGE):
+        (tmp_path / name).mkdir()
+    journal = Journal(tmp_path, 0, 100)
     journal.progress(report(1))
     journal.close()
     assert len(caplog.records) == 1
@@ -299,7 +325,7 @@ def test_curves_of_long_trainings_are_averaged() -> None:
     rows = [
         {"step": step, "loss/localisation": float(step), "loss/confidence": 1.0, "rate": 0.1} for step in range(5000)
     ]
-    loss, rate = charts(rows)
+    loss, rate, _ = charts(rows)
     assert len(loss.series[0].x) == 1000
     assert loss.series[0].y[0] == pytest.approx(2.0)
     assert rate.series[0].y == (pytest.approx(0.1),) * 1000

@@ -160,7 +160,7 @@ class _Job:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise DetectorError(f"Cannot make the folder {folder}: {error.strerror or error}.") from error
-        return Journal(folder, trainer.step)
+        return Journal(folder, trainer.step, trainer.recipe.steps)
 
     def _source(self, material: Material, recipe: Recipe) -> BatchSource:
         order = Order(len(material.pictures), recipe.batch, recipe.seed, self._processes.rank, self._processes.count)

@@ -1,4 +1,4 @@
-"""What a training writes down besides its weights: a line per report, curves for TensorBoard, and a picture of them.
+"""What a training writes down besides its weights: a line per report, curves for TensorBoard, a picture and a page.
 
 Owned by the thread that trains. A log that cannot be written is said once and does not end the training.
 """
@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from pathlib import Path
 from typing import Any
 
-from app.core.charts import Axis, LineChart, Series, in_grid, layout, png_bytes
 from app.core.part_file import write_whole
+from app.core.training.curves import VALIDATION, curves_page, curves_png
 from app.core.training.event_file import EventFile
 from detector.errors import ExplainedError
 from detector.training.fit import Progress
 
-LOG, CURVES = "log.jsonl", "curves.png"
-_MOST_POINTS = 1000  # of a curve in the picture
+LOG, CURVES, PAGE = "log.jsonl", "curves.png", "curves.html"
+_PAINT_EVERY_S = 60.0
 
 _log = logging.getLogger(__name__)
 
@@ -28,10 +29,15 @@ class Journal:
     Args:
         folder: Beside the checkpoint; must exist.
         step: Where this run begins: what an interrupted run logged after its last checkpoint is dropped.
+        steps: Length of the training.
+        paint_every_s: Seconds between two paintings of the curves.
     """
 
-    def __init__(self, folder: Path, step: int) -> None:
+    def __init__(self, folder: Path, step: int, steps: int, paint_every_s: float = _PAINT_EVERY_S) -> None:
         self._folder = folder
+        self._steps = steps
+        self._paint_every_s = paint_every_s
+        self._painted = time.monotonic()
         self._events: EventFile | None = None
         self._failed = False
         self.rows = [row for row in read_log(folder / LOG) if row["step"] <= step]
@@ -51,19 +57,27 @@ class Journal:
             "images_per_s": progress.images_per_s,
         }
         self._add(progress.step, values)
+        if time.monotonic() - self._painted >= self._paint_every_s:
+            self._paint()
 
     def validated(self, step: int, scores: dict[str, float]) -> None:
         """The network was measured."""
-        self._add(step, {f"validation/{name}": value for name, value in scores.items()})
+        self._add(step, {VALIDATION + name: value for name, value in scores.items()})
 
     def close(self) -> None:
         """Paint the curves; nothing more will come."""
         if self._events is not None:
             self._events.close()
+        self._paint()
+
+    def _paint(self) -> None:
         try:
-            write_whole(self._folder / CURVES, png_bytes(in_grid([layout(chart) for chart in charts(self.rows)], 1)))
+            write_whole(self._folder / CURVES, curves_png(self.rows))
+            name = self._folder.name.removesuffix(".training")
+            write_whole(self._folder / PAGE, curves_page(self.rows, name, self._steps))
         except (OSError, ExplainedError) as error:
             self._fail(error)
+        self._painted = time.monotonic()
 
     def _add(self, step: int, values: dict[str, float]) -> None:
         row: dict[str, Any] = {"step": step, **values}
@@ -97,29 +111,3 @@ def read_log(path: Path) -> list[dict[str, Any]]:
         if isinstance(row, dict) and type(row.get("step")) is int:
             rows.append(row)
     return rows
-
-
-def charts(rows: list[dict[str, Any]]) -> list[LineChart]:
-    """The curves of a training: losses, learning rate, and accuracy where it was measured."""
-    losses = (_series("localisation", rows, "loss/localisation"), _series("confidence", rows, "loss/confidence"))
-    result = [
-        LineChart("Loss", losses, Axis("step"), Axis("loss", log=True)),
-        LineChart("Learning rate", (_series("rate", rows, "rate"),), Axis("step"), Axis("rate", low=0.0)),
-    ]
-    measured = sorted({name for row in rows for name in row if name.startswith("validation/")})
-    if measured:
-        lines = tuple(_series(name.removeprefix("validation/"), rows, name) for name in measured)
-        result.append(LineChart("Accuracy", lines, Axis("step"), Axis("", low=0.0, high=1.0)))
-    return result
-
-
-def _series(name: str, rows: list[dict[str, Any]], key: str) -> Series:
-    """One curve; neighbouring points are averaged where there are more than can be seen."""
-    points = [(row["step"], row[key]) for row in rows if isinstance(row.get(key), int | float)]
-    chunk = -(-len(points) // _MOST_POINTS) or 1
-    groups = [points[low : low + chunk] for low in range(0, len(points), chunk)]
-    return Series.of(
-        name,
-        (sum(step for step, _ in group) / len(group) for group in groups),
-        (sum(value for _, value in group) / len(group) for group in groups),
-    )
