@@ -5,6 +5,7 @@ Owned by ``ssdv-export-write``. Reads the source by a handle of its own, as far 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
@@ -19,6 +20,8 @@ from app.core.export.video_options import ContainerKind
 from app.core.sources.container import FREE_CLOCK
 from app.core.sources.timeline import Timeline
 
+_INTERLEAVED_S = Fraction(2)  # so much later a file may hold what another track has at the same time
+
 
 class SideTracks:
     """Every sound and subtitle track of a file, fed into a copy beside its pictures.
@@ -28,10 +31,16 @@ class SideTracks:
         copy: The file being written; its video stream must be set up already.
         container: What ``copy`` is.
         origin_s: Source time that is 0 in the copy.
+        is_clip: Whether the copy begins there, so that nothing before it is wanted.
     """
 
     def __init__(
-        self, source: InputContainer, copy: OutputContainer, container: ContainerKind, origin_s: Fraction
+        self,
+        source: InputContainer,
+        copy: OutputContainer,
+        container: ContainerKind,
+        origin_s: Fraction,
+        is_clip: bool = False,
     ) -> None:
         self._copy = copy
         self._origin_s = origin_s
@@ -51,6 +60,10 @@ class SideTracks:
         self._packets: Iterator[av.Packet[Any]] = iter(source.demux(chosen)) if chosen else iter(())
         self._next: av.Packet[Any] | None = None
         self._next_s = Fraction(0)
+        self._from_s = origin_s if is_clip else None
+        if is_clip and not self._free_clock:  # there times cannot be sought: what comes before is read over
+            with contextlib.suppress(av.FFmpegError, OSError):
+                source.seek(max(0, int(origin_s * 1_000_000)), backward=True)
 
     def _keep(self, stream: Any, track: Track | None, line: str) -> None:
         if track is not None:
@@ -75,9 +88,15 @@ class SideTracks:
                 return
             self._next = None
             self._write(self._tracks[packet.stream.index].put(packet))
-        if until_s is None:
-            for track in self._tracks.values():
-                self._write(track.flush())
+
+    def finish(self, until_s: Fraction | None) -> None:
+        """Write all that is left, or what of it begins before ``until_s``; nothing comes after it."""
+        while (packet := self._peek()) is not None and (until_s is None or self._next_s < until_s + _INTERLEAVED_S):
+            self._next = None
+            if until_s is None or self._next_s < until_s:
+                self._write(self._tracks[packet.stream.index].put(packet))
+        for track in self._tracks.values():
+            self._write(track.flush())
 
     def _peek(self) -> av.Packet[Any] | None:
         while self._next is None:
@@ -91,7 +110,8 @@ class SideTracks:
                 return None
             if packet.dts is not None or packet.pts is not None:  # an empty packet marks a stream's end
                 self._next_s = self._move(packet)
-                self._next = packet
+                if self._from_s is None or self._next_s >= self._from_s:
+                    self._next = packet
         return self._next
 
     def _move(self, packet: av.Packet[Any]) -> Fraction:

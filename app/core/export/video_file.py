@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -43,6 +44,7 @@ class VideoFile:
         frame_count: Pictures the source promises; the last one's duration is believed when they all came.
         look: How boxes look.
         options: How the video is written.
+        clip_from_s: Container time at which a clip of the source begins, which is 0 in the copy; None for all of it.
 
     Raises:
         AppError: The target cannot be written.
@@ -56,8 +58,10 @@ class VideoFile:
         frame_count: int | None,
         look: OverlaySettings,
         options: VideoOptions | None = None,
+        clip_from_s: Fraction | None = None,
     ) -> None:
         self._start_s = start_s
+        self._is_clip = clip_from_s is not None
         self._frame_count = frame_count
         self._look = look
         self._options = options or VideoOptions()
@@ -77,6 +81,8 @@ class VideoFile:
             else:
                 self._source = open_container(str(source))
                 self._facts = stream_facts(self._source)
+            if clip_from_s is not None:
+                self._facts = replace(self._facts, origin_s=clip_from_s, end_s=None)
             settings = muxer_options(self._source, self._container, self._facts.common_clock)
             self._copy = av.open(self._part.file, "w", format=self._container.format, container_options=settings)
         except BaseException:
@@ -100,8 +106,10 @@ class VideoFile:
             *(self._sound.notes if self._sound is not None else ()),
         )
 
-    def write(self, picture: Picture, detections: Detections, labels: Sequence[str]) -> None:
-        """Paint the boxes into ``picture`` (its array is changed) and append it.
+    def write(
+        self, picture: Picture, detections: Detections, labels: Sequence[str], tracks: Sequence[int | None] = ()
+    ) -> None:
+        """Paint the boxes, with the numbers of ``tracks``, into ``picture`` (its array is changed) and append it.
 
         Raises:
             AppError: The disk is full, or no encoder opens.
@@ -111,14 +119,17 @@ class VideoFile:
             self._begin(image, picture.made)
         if not image.flags.writeable:
             image = image.copy()
-        self._painter.annotate(image, detections, labels, self._look)
+        self._painter.annotate(image, detections, labels, self._look, tracks)
         with self._explained():
             if self._sound is not None:
                 self._sound.advance(self._start_s + picture.pts_s)
             self._encode(image, picture.pts_s)
 
-    def complete(self) -> None:
+    def complete(self, end_s: Fraction | None = None) -> None:
         """Write what is left; the file is whole then, but not under its name yet.
+
+        Args:
+            end_s: Container time at which a clip ends; None where the source does.
 
         Raises:
             AppError: It cannot be completed; nothing is left.
@@ -128,11 +139,11 @@ class VideoFile:
         try:
             with self._explained():
                 complete = self._frames == self._frame_count
-                self._clock.end(self._facts.end_s if complete else None)
+                self._clock.end(end_s or (self._facts.end_s if complete else None))
                 for packet in chain(self._clock.pass_on(self._stream.encode(None)), self._clock.last()):
                     self._copy.mux(packet)
                 if self._sound is not None:
-                    self._sound.advance(None)
+                    self._sound.finish(end_s)
                 self._copy.close()
         except BaseException:
             self.discard()
@@ -180,11 +191,13 @@ class VideoFile:
         main = main_video(source)
         if main is not None:
             describe(main, stream)
+        self._sound = SideTracks(source, self._copy, self._container, self._facts.origin_s, self._is_clip)
+        if self._is_clip:
+            return  # time code, chapters and attachments are the whole video's
         code = time_code(source)
         if code:
             stream.metadata["timecode"] = code
         self._notes += pictures_left_out(source, main)
-        self._sound = SideTracks(source, self._copy, self._container, self._facts.origin_s)
         self._notes += describe_file(source, self._copy, self._container, self._facts.origin_s)
 
     def _encode(self, image: ImageBGR, pts_s: Fraction) -> None:
