@@ -83,3 +83,10 @@ def test_thousands_are_counted_on_the_way_and_the_search_can_be_stopped(tmp_path
     stopped = find_videos([tmp_path], counts.append, stopped=lambda: len(counts) >= 3)
     assert not stopped.complete
     assert len(stopped.videos) < 200
+
+
+def test_folder_of_images_is_a_video_unless_it_has_videos(tmp_path: Path) -> None:
+    _touch(tmp_path / "shots" / "1.PNG", tmp_path / "shots" / "2.png", tmp_path / "notes" / "a.txt")
+    assert find_videos([tmp_path / "shots", tmp_path / "notes"]).videos == (FoundVideo(tmp_path / "shots"),)
+    _touch(tmp_path / "shots" / "film.mp4")
+    assert find_videos([tmp_path / "shots"]).videos == (FoundVideo(tmp_path / "shots" / "film.mp4"),)

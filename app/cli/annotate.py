@@ -6,15 +6,22 @@ import argparse
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from app.cli.annotate_queue import export_all
 from app.cli.annotate_requests import add_target_flags, check_targets_asked, request_for
-from app.cli.annotate_words import Bar, tell
 from app.cli.console import Console
-from app.cli.interrupt import cancel_on_interrupt
-from app.cli.options import add_detection_flags, add_result_flags, detection_settings, find_model, say_if_demo
-from app.core.errors import ExplainedError
+from app.cli.options import (
+    add_detection_flags,
+    add_result_flags,
+    detection_settings,
+    find_model,
+    positive,
+    say_if_demo,
+)
+from app.core.errors import AppError
 
 if TYPE_CHECKING:
-    from app.core.export.request import ExportReport, ExportRequest
+    from app.core.export.queue_state import QueueItem
+    from app.core.export.search import FoundVideo
 
 
 def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Console], int]:
@@ -25,6 +32,13 @@ def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Co
         "a file named with -o or --data is replaced when the work is done."
     )
     add_target_flags(parser)
+    parser.add_argument(
+        "--jobs",
+        type=positive("--jobs"),
+        default=1,
+        metavar="N",
+        help="videos at the same time (default: 1; on a CPU they share its cores, and more is seldom faster)",
+    )
     add_detection_flags(parser)
     add_result_flags(parser)
     return run
@@ -32,41 +46,57 @@ def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Co
 
 def run(options: argparse.Namespace, console: Console) -> int:
     """Annotate each video; one that fails is reported, and the rest goes on."""
+    found, troubles = _find(options, console)
     check_targets_asked(options)
     model, detection = detection_settings(options)
     say_if_demo(find_model(model, detection), console)
     console.check_json_apart(options.videos)
-    reports: list[dict[str, Any]] = []
-    last: ExportReport | None = None
-    for video in options.videos:
-        try:
-            last = _export(request_for(options, video, model, detection), console)
-        except ExplainedError as error:
-            named = len(options.videos) == 1 or video.name in error.message
-            console.error(str(error) if named else f"{video.name}: {error}")
-            reports.append({"path": str(video), "error": error.message})
-        else:
-            reports.append(last.as_dict())
-            tell(console, last)
+    for trouble in troubles:
+        console.error(trouble)
+    items = export_all((request_for(options, video, model, detection) for video in found), options.jobs, console)
+    if len(items) > 1:
+        _sum_up(items, console)
+    last = next((item.report for item in reversed(items) if item.report is not None), None)
     console.give(
         {
             "model": model.name if last is None else last.model,
             "device": None if last is None else last.device,
             "precision": None if last is None else last.precision,
-            "videos": reports,
+            "videos": [_plain(item) for item in items],
+            **({"problems": list(troubles)} if troubles else {}),
         }
     )
-    return 1 if any("error" in report for report in reports) else 0
+    return 1 if troubles or any(item.report is None for item in items) else 0
 
 
-def _export(request: ExportRequest, console: Console) -> ExportReport:
-    from app.core.export.job import ExportJob
-    from app.core.export.request import ExportCancelledError
+def _find(options: argparse.Namespace, console: Console) -> tuple[tuple[FoundVideo, ...], tuple[str, ...]]:
+    """The videos meant; ``options.videos`` names them from here on.
 
-    with Bar(request.source.name, console.shows_progress) as bar:
-        job = ExportJob(request, bar.show)
-        with cancel_on_interrupt(job.cancel):
-            try:
-                return job.run()
-            except ExportCancelledError:
-                raise KeyboardInterrupt from None
+    Raises:
+        AppError: There are none.
+    """
+    from app.core.export.search import find_videos
+
+    named = list(options.videos)
+    found = find_videos(named)
+    if not found.videos:
+        raise AppError(found.troubles[0] if found.troubles else f"There is no video in {named[0]}.")
+    options.videos = [video.path for video in found.videos]
+    if len(found.videos) > len(named):
+        console.say(f"{len(found.videos)} videos")
+    return found.videos, found.troubles
+
+
+def _sum_up(items: tuple[QueueItem, ...], console: Console) -> None:
+    done = [item.report for item in items if item.report is not None]
+    failed = len(items) - len(done)
+    console.say(
+        f"{len(done)} of {len(items)} videos done{f', {failed} failed' if failed else ''}: "
+        f"{sum(report.frames for report in done)} frames, {sum(report.detections for report in done)} objects"
+    )
+
+
+def _plain(item: QueueItem) -> dict[str, Any]:
+    if item.report is not None:
+        return item.report.as_dict()
+    return {"path": str(item.request.source), "error": item.message}

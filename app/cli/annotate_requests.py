@@ -14,11 +14,12 @@ from app.core.settings import DetectionSettings, ModelSettings
 
 if TYPE_CHECKING:
     from app.core.export.request import DataFile, ExportRequest
+    from app.core.export.search import FoundVideo
 
 
 def add_target_flags(parser: argparse.ArgumentParser) -> None:
     """The videos, and the files to make of each."""
-    parser.add_argument("videos", nargs="+", type=Path, metavar="VIDEO")
+    parser.add_argument("videos", nargs="+", type=Path, metavar="VIDEO|FOLDER", help="a folder: all videos below it")
     parser.add_argument("-o", "--output", metavar="FILE|DIR", help="the annotated video, or the folder for several")
     parser.add_argument(
         "--data",
@@ -64,27 +65,27 @@ def check_targets_asked(options: argparse.Namespace) -> None:
 
 
 def request_for(
-    options: argparse.Namespace, video: Path, model: ModelSettings, detection: DetectionSettings
+    options: argparse.Namespace, found: FoundVideo, model: ModelSettings, detection: DetectionSettings
 ) -> ExportRequest:
-    """What to do with one of the videos."""
+    """What to do with one of the videos. A folder to write to gets folders as those that were searched."""
     from app.core.export.request import DataFile, ExportRequest
     from app.core.export.targets import default_output
     from app.core.records.open import format_of
 
-    output = _output(options.output, video, default_output)
+    output = _output(options.output, found, default_output)
     data: list[DataFile] = []
     for name in options.data:
         path = output.with_name(output.stem + name) if _is_ending(name) else Path(name)
         data.append(DataFile(path, format_of(path, options.data_format)))
     return ExportRequest(
-        video, None if options.no_video else output, tuple(data), model, detection, video=video_options(options)
+        found.path, None if options.no_video else output, tuple(data), model, detection, video=video_options(options)
     )
 
 
-def _output(asked: str | None, video: Path, default: Callable[..., Path]) -> Path:
+def _output(asked: str | None, found: FoundVideo, default: Callable[..., Path]) -> Path:
     if asked is None:
-        return default(video)
-    return default(video, Path(asked)) if _is_folder(asked) else Path(asked)
+        return default(found.path)
+    return default(found.path, Path(asked) / found.folder) if _is_folder(asked) else Path(asked)
 
 
 def _is_folder(output: str) -> bool:

@@ -12,12 +12,19 @@ if TYPE_CHECKING:
 
 
 class Bar:
-    """A progress bar on stderr; fed from the export's writing thread only."""
+    """A progress bar on stderr.
 
-    def __init__(self, name: str, shown: bool) -> None:
+    Args:
+        name: Of the video.
+        shown: Whether anybody looks.
+        line: How many bars are above it.
+    """
+
+    def __init__(self, name: str, shown: bool, line: int = 0) -> None:
         from tqdm import tqdm
 
-        self._bar = tqdm(desc=name, unit="frame", file=sys.stderr, dynamic_ncols=True, leave=False, disable=not shown)
+        options = {"unit": "frame", "dynamic_ncols": True, "leave": False}
+        self._bar = tqdm(desc=name, file=sys.stderr, disable=not shown, position=line, **options)
 
     def show(self, progress: ExportProgress) -> None:
         """Take over the newest state."""
@@ -26,10 +33,8 @@ class Bar:
         self._bar.total = progress.frames_total
         self._bar.update(progress.frames_done - self._bar.n)
 
-    def __enter__(self) -> Bar:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """Take it off the screen."""
         self._bar.close()
 
 

@@ -32,6 +32,17 @@ def fraction(what: str) -> Callable[[str], float]:
     return parse
 
 
+def positive(what: str) -> Callable[[str], int]:
+    """A parser of whole numbers from 1 up that names itself when it refuses."""
+
+    def parse(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or int(text) < 1:
+            raise argparse.ArgumentTypeError(f"{what} must be a whole number from 1 up, not {text!r}")
+        return int(text)
+
+    return parse
+
+
 def names(text: str) -> tuple[str, ...]:
     """Comma-separated class names."""
     found = tuple(part.strip() for part in text.split(",") if part.strip())

@@ -58,6 +58,8 @@ class QueueView(QWidget):
         self.close_button = QPushButton("Close")
         self.jobs = QSpinBox()
         self.jobs.setRange(1, 16)
+        self.jobs.setFixedWidth(56)
+        self.jobs.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.jobs.setToolTip(_JOBS_HELP)
         self.jobs.setAccessibleName("At once")
         self.jobs.setAccessibleDescription(_JOBS_HELP)
@@ -90,6 +92,7 @@ class QueueView(QWidget):
         view.setUniformItemSizes(True)
         view.setMouseTracking(True)
         view.setFrameShape(QListView.Shape.NoFrame)
+        view.viewport().setAutoFillBackground(False)  # the rows are cards on the window's ground
         view.setDragDropMode(QAbstractItemView.DragDropMode.InternalMove)
         view.setDropIndicatorShown(True)
         view.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)

@@ -23,6 +23,8 @@ def state_words(item: QueueItem) -> str:
         return "Finishing"
     if item.state == "running" and (item.progress is None or item.progress.stage == "opening"):
         return "Loading"
+    if item.state == "running" and item.progress.stage == "paused":
+        return "Held up"
     return _STATES[item.state]
 
 
@@ -37,6 +39,8 @@ def detail_words(item: QueueItem) -> str:
     if item.state == "cancelled" or item.progress is None or item.progress.stage == "opening":
         return str(item.request.source.parent)
     progress = item.progress
+    if progress.stage == "paused" and progress.remark:
+        return progress.remark
     parts = [f"{progress.frames_done} frames"]
     if progress.frames_total:
         parts = [f"{progress.frames_done} of {progress.frames_total} frames"]

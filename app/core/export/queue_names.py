@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
 from app.core.export.request import ExportRequest
+
+_NUMBER = re.compile(r" \((\d{1,9})\)$")
 
 
 def place_of(path: Path) -> str:
@@ -30,7 +33,7 @@ def apart(request: ExportRequest, taken: Collection[str]) -> ExportRequest:
     """
     if not any(place in taken for place in target_places(request)):
         return request
-    for number in count(2):
+    for number in count(_number(request) + 1):
         numbered = _numbered(request, number)
         free = not any(path.exists() or path.is_symlink() for path in _targets(numbered))
         if free and not any(place in taken for place in target_places(numbered)):
@@ -44,9 +47,15 @@ def _targets(request: ExportRequest) -> Iterator[Path]:
     yield from (data.path for data in request.data)
 
 
+def _number(request: ExportRequest) -> int:
+    """The number that its files carry already; 1 for none."""
+    found = [_NUMBER.search(path.stem) for path in _targets(request)]
+    return max((int(match[1]) for match in found if match is not None), default=1)
+
+
 def _numbered(request: ExportRequest, number: int) -> ExportRequest:
     def named(path: Path) -> Path:
-        return path.with_name(f"{path.stem} ({number}){path.suffix}")
+        return path.with_name(f"{_NUMBER.sub('', path.stem)} ({number}){path.suffix}")
 
     return replace(
         request,

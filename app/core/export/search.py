@@ -1,7 +1,8 @@
 """Which videos are meant by files and folders. Looks at the disk: not for the GUI thread.
 
 A file that is named is taken as it is, whatever its ending. A folder is searched with all below it, by ending alone:
-hidden names and our own ``*.annotated.*`` are passed over, links to folders are followed once.
+hidden names and our own ``*.annotated.*`` are passed over, links to folders are followed once. A folder without videos
+that has images in it is taken for one video made of these.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from app.core.sources.base import IMAGE_SUFFIXES
 
 VIDEO_ENDINGS = (
     ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".flv", ".3gp",
@@ -80,9 +83,14 @@ def find_videos(
 def _all(paths: Iterable[Path], troubles: list[str], stopped: Callable[[], bool]) -> Iterator[FoundVideo]:
     visited: set[tuple[int, int]] = set()
     for path in paths:
-        if _is_folder(path):
-            yield from _below(path, troubles, stopped, visited)
-        else:
+        if not _is_folder(path):
+            yield FoundVideo(path)
+            continue
+        barren = True
+        for video in _below(path, troubles, stopped, visited):
+            barren = False
+            yield video
+        if barren and _has_images(path):
             yield FoundVideo(path)
 
 
@@ -100,7 +108,8 @@ def _below(
                 continue
             visited.add((facts.st_dev, facts.st_ino))
             with os.scandir(folder) as listing:
-                entries = sorted((entry for entry in listing if not entry.name.startswith(".")), key=lambda e: e.name)
+                named = [entry for entry in listing if not entry.name.startswith(".")]
+            entries = sorted(named, key=lambda entry: (entry.name.casefold(), entry.name))
         except OSError as error:
             troubles.append(f"The folder {folder} cannot be looked into: {error.strerror or error}.")
             continue
@@ -114,6 +123,14 @@ def is_video_name(name: str) -> bool:
     """Whether a file found in a folder passes for a video, and is none that this program made."""
     stem, ending = os.path.splitext(name)  # noqa: PTH122 - a name, not a path; asked thousands of times
     return ending.lower() in VIDEO_ENDINGS and _OURS.search(stem) is None
+
+
+def _has_images(folder: Path) -> bool:
+    try:
+        with os.scandir(folder) as listing:
+            return any(os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES for entry in listing)  # noqa: PTH122 - as above
+    except OSError:  # told already, by the search
+        return False
 
 
 def _is_folder(item: Path | os.DirEntry[str]) -> bool:

@@ -1,0 +1,84 @@
+"""Works off what ``annotate`` is asked for, one video after the other or several at once. Main thread.
+
+The queue's threads put every change into a line; bars and words are drawn here, from its other end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from app.cli.annotate_words import Bar, tell
+from app.cli.console import Console
+from app.cli.interrupt import cancel_on_interrupt
+
+if TYPE_CHECKING:
+    from app.core.export.queue_state import QueueItem
+    from app.core.export.request import ExportRequest
+
+_SLICE_S = 0.5
+
+
+def export_all(requests: Iterable[ExportRequest], jobs: int, console: Console) -> tuple[QueueItem, ...]:
+    """Do all of it; what fails is said, and the rest goes on.
+
+    Returns:
+        How each ended, in the order asked for.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C; what ran can be resumed.
+    """
+    from app.core.export.queue import ExportQueue
+
+    changes: queue.SimpleQueue[QueueItem] = queue.SimpleQueue()
+    work = ExportQueue(jobs, on_change=changes.put)
+    # Not before they are all known: what ends early must not be taken for the end of all.
+    with cancel_on_interrupt(work.cancel):
+        open_numbers = set(work.add(requests))
+        board = _Board(console, several=len(open_numbers) > 1)
+        while open_numbers:
+            with contextlib.suppress(queue.Empty):  # in slices, as Ctrl-C cannot end a wait on Windows
+                item = changes.get(timeout=_SLICE_S)
+                board.show(item)
+                if item.state in ("done", "failed", "cancelled"):
+                    open_numbers.discard(item.number)
+        items = work.wait().items
+    if any(item.state == "cancelled" for item in items):
+        raise KeyboardInterrupt
+    return items
+
+
+class _Board:
+    """The bars of what runs, and a few lines for each video that ended."""
+
+    def __init__(self, console: Console, several: bool) -> None:
+        self._console = console
+        self._several = several
+        self._bars: dict[int, tuple[int, Bar]] = {}
+        """Line and bar by item."""
+
+    def show(self, item: QueueItem) -> None:
+        """Take over a change."""
+        if item.begun:
+            self._bar(item)
+            return
+        _, bar = self._bars.pop(item.number, (0, None))
+        if bar is not None:
+            bar.close()
+        if item.report is not None:
+            tell(self._console, item.report)
+        elif item.state == "failed":
+            name = item.request.source.name
+            named = not self._several or name in item.message
+            words = f"{item.message} {item.hint}".strip()
+            self._console.error(words if named else f"{name}: {words}")
+
+    def _bar(self, item: QueueItem) -> None:
+        if item.number not in self._bars:
+            taken = {line for line, _ in self._bars.values()}
+            line = next(line for line in range(len(taken) + 1) if line not in taken)
+            self._bars[item.number] = line, Bar(item.request.source.name, self._console.shows_progress, line)
+        if item.progress is not None:
+            self._bars[item.number][1].show(item.progress)
