@@ -1,0 +1,259 @@
+"""Clips, snapshots and counts: the right frames, at exact times, with their sound; complete or absent."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.core.errors import AppError
+from app.core.evidence.again import SecondLook
+from app.core.evidence.clips import ClipFolder, ClipPlan
+from app.core.evidence.names import file_part
+from app.core.evidence.snapshots import SnapshotFolder
+from app.core.evidence.spans import Spans
+from app.core.evidence.tally import Tally
+from app.core.export.video_options import VideoOptions
+from app.core.records.table import FrameRecord
+from app.core.settings import OverlaySettings
+from app.core.sources.sequence import open_pictures
+from app.core.sources.video import VideoReader
+from detector.detections import Detections
+from tests.support.media import make_video, read_frame_index
+from tests.support.probe import pictures, probe
+
+LABELS = ("car", "dog")
+SIZE = (320, 240)
+QUIET = OverlaySettings(show_labels=False, show_scores=False, line_width=1.0)
+
+# -- spans ----------------------------------------------------------------------------------------------------------
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 9), st.sampled_from([False, False, True])), min_size=1, max_size=20),
+    st.integers(0, 12),
+    st.integers(0, 12),
+)
+def test_spans_are_what_their_definition_says(steps: list[tuple[int, bool]], early: int, late: int) -> None:
+    before, after, now = Fraction(early, 7), Fraction(late, 7), Fraction(0)
+    times = []
+    for step, _ in steps:
+        times.append(now)
+        now += Fraction(step, 7)
+    ends = [*times[1:], now]
+    seen = [flag for _, flag in steps]
+    about = [(t - before, e + after) for t, e, flag in zip(times, ends, seen, strict=True) if flag]
+    expected = [any(low <= t < high for low, high in about) for t in times]
+    spans = Spans(before, after)
+    decided = [d for t, flag in zip(times, seen, strict=True) for d in spans.put(t, flag)]
+    assert len(decided) <= len(times)
+    decided += spans.end(now)
+    assert [d.inside for d in decided] == expected
+    assert [d.seen for d in decided] == seen
+    assert [d.begins for d in decided] == [i and not b for i, b in zip(expected, [False, *expected], strict=False)]
+
+
+def test_no_more_than_the_time_before_is_held() -> None:
+    spans = Spans(Fraction(2), Fraction(2))
+    held = 0
+    for k in range(1000):
+        held += 1 - len(spans.put(Fraction(k, 10), k % 7 == 0))
+        assert held <= 21
+
+
+# -- clips ----------------------------------------------------------------------------------------------------------
+
+
+def record(index: int, pts_s: Fraction, classes: Sequence[int], tracks: tuple[int | None, ...] = ()) -> FrameRecord:
+    boxes = np.array([[4 + 8 * k, 4, 10 + 8 * k, 9] for k in range(len(classes))], np.float32).reshape(-1, 4)
+    scores = np.linspace(0.9, 0.5, len(classes), dtype=np.float32)
+    found = Detections(boxes, scores, np.array(classes, np.int32))
+    return FrameRecord(index, pts_s, found, LABELS, tracks, SIZE)
+
+
+def plan(source: Path, classes: tuple[str, ...], before: Fraction, after: Fraction) -> ClipPlan:
+    reader = VideoReader(source)
+    start_s = reader.start_s
+    reader.close()
+    return ClipPlan(source, start_s, classes, before, after, QUIET, VideoOptions())
+
+
+def index_of(folder: Path) -> list[dict[str, str]]:
+    with (folder / "index.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def make_clips(
+    source: Path, target: Path, times: Sequence[Fraction], shown: dict[int, Sequence[int]], wanted: tuple[str, ...]
+) -> ClipFolder:
+    clips = ClipFolder(target, plan(source, wanted, Fraction(1, 5), Fraction(1, 10)), looking(source))
+    for k, time in enumerate(times):
+        clips.write(record(k, time, shown.get(k, ())))
+    clips.complete()
+    assert not target.exists()
+    clips.finish()
+    return clips
+
+
+def looking(source: Path) -> SecondLook:
+    return SecondLook(lambda: open_pictures(source))
+
+
+def test_clips_hold_exactly_the_frames_around_each_appearance(tmp_path: Path) -> None:
+    source = make_video(tmp_path / "in é.mp4", frames=90, size=SIZE, fps=Fraction(30), audio=True)
+    times = [Fraction(k, 30) for k in range(90)]
+    shown: dict[int, Sequence[int]] = {30: [0], 31: [0], 60: [0], 66: [0, 1], 89: [0]}
+    folder = tmp_path / "out"
+    clips = make_clips(source, folder, times, shown, ("car", "dog"))
+    assert clips.counts == {"car": 3, "dog": 1}
+    rows = index_of(folder)
+    assert [(row["clip"], float(row["start"]), float(row["end"])) for row in rows] == [
+        ("in-é.car.001.mp4", 24 / 30, 35 / 30),
+        ("in-é.car.002.mp4", 54 / 30, 70 / 30),
+        ("in-é.dog.001.mp4", 60 / 30, 70 / 30),
+        ("in-é.car.003.mp4", 83 / 30, 90 / 30),
+    ]
+    assert [(float(row["appears"]), float(row["disappears"])) for row in rows[:2]] == [
+        (30 / 30, 31 / 30),
+        (60 / 30, 66 / 30),
+    ]
+    for row in rows:
+        first, last = round(float(row["start"]) * 30), round(float(row["end"]) * 30)
+        path = folder / row["clip"]
+        assert [read_frame_index(image) for image in pictures(path)] == list(range(first, last))
+        found = probe(path)
+        assert found.pts_s == [Fraction(k, 30) for k in range(last - first)]
+        assert found.duration_s == Fraction(last - first, 30)
+
+
+def test_a_clips_sound_is_that_of_its_time(tmp_path: Path) -> None:
+    source = make_video(tmp_path / "in.mp4", frames=90, size=SIZE, audio=True)
+    make_clips(source, tmp_path / "out", [Fraction(k, 30) for k in range(90)], {40: [0]}, ("car",))
+    (row,) = index_of(tmp_path / "out")
+    begins, ends = Fraction(34, 30), Fraction(44, 30)
+    assert (float(row["start"]), float(row["end"])) == (float(begins), float(ends))
+    whole, clip = probe(source).sound[0][1], probe(tmp_path / "out" / row["clip"]).sound[0][1]
+    expected = [time - begins for time in whole if begins <= time < ends]
+    assert len(expected) == len(clip) > 10
+    assert max(abs(a - b) for a, b in zip(expected, clip, strict=True)) <= Fraction(1, 48_000)
+
+
+def test_clips_of_a_variable_rate_keep_every_time(tmp_path: Path) -> None:
+    ticks = [0, 3000, 9000, 12000, 30000, 45000, 46000, 60000, 75000, 90000]
+    times = [Fraction(tick, 90_000) for tick in ticks]
+    source = make_video(tmp_path / "in.mkv", frames=10, size=SIZE, pts=times)
+    # Matroska counts in milliseconds.
+    reader = VideoReader(source)
+    told = [picture.pts_s for picture in iter(reader.read_picture, None)]
+    reader.close()
+    make_clips(source, tmp_path / "out", told, {5: [0]}, ("car",))
+    (row,) = index_of(tmp_path / "out")
+    first = next(k for k, time in enumerate(told) if time >= told[5] - Fraction(1, 5))
+    last = max(k for k, time in enumerate(told) if time < told[6] + Fraction(1, 10))
+    found = probe(tmp_path / "out" / row["clip"])
+    assert found.pts_s == [time - told[first] for time in told[first : last + 1]]
+    assert float(row["end"]) == float(told[last + 1])
+
+
+def test_a_class_that_never_appears_has_no_clip_and_the_index_says_so(tmp_path: Path) -> None:
+    source = make_video(tmp_path / "in.mp4", frames=5, size=SIZE)
+    assert make_clips(source, tmp_path / "out", [Fraction(k, 30) for k in range(5)], {}, ("car",)).counts == {"car": 0}
+    assert index_of(tmp_path / "out") == []
+
+
+def test_a_discarded_folder_of_clips_leaves_nothing(tmp_path: Path) -> None:
+    source = make_video(tmp_path / "in.mp4", frames=30, size=SIZE)
+    clips = ClipFolder(tmp_path / "out", plan(source, ("car",), Fraction(0), Fraction(9)), looking(source))
+    for k in range(20):
+        clips.write(record(k, Fraction(k, 30), [0]))
+    clips.discard()
+    clips.discard()
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
+
+
+# -- snapshots ------------------------------------------------------------------------------------------------------
+
+
+def scored(index: int, entries: Sequence[tuple[int, float, int | None]]) -> FrameRecord:
+    """A frame with (class, score, track)."""
+    boxes = np.array([[100 + 40 * k, 100, 130 + 40 * k, 140] for k in range(len(entries))], np.float32).reshape(-1, 4)
+    scores = np.array([score for _, score, _ in entries], np.float32)
+    found = Detections(boxes, scores, np.array([c for c, _, _ in entries], np.int32))
+    return FrameRecord(index, Fraction(index, 30), found, LABELS, tuple(track for _, _, track in entries), SIZE)
+
+
+def test_each_objects_best_frame_is_saved_clean_and_annotated(tmp_path: Path) -> None:
+    source = make_video(tmp_path / "in.mp4", frames=330, size=SIZE, gop=30)
+    look = OverlaySettings(palette="single")
+    shots = SnapshotFolder(tmp_path / "out", "in", (), look, looking(source))
+    shots.write(scored(0, [(0, 0.9, 1), (0, 0.6, None)]))
+    shots.write(scored(3, [(0, 0.9, 1), (1, 0.7, 2)]))
+    shots.write(scored(325, [(1, 0.8, 2)]))  # far on: sought, not read
+    shots.complete()
+    shots.finish()
+    rows = index_of(tmp_path / "out")
+    assert [(row["picture"], row["clean"], row["frame"], row["score"]) for row in rows] == [
+        ("in.car.001.png", "in.car.001-clean.png", "0", "0.9"),
+        ("in.dog.002.png", "in.dog.002-clean.png", "325", "0.8"),
+    ]
+    for row in rows:
+        clean = cv2.imread(str(tmp_path / "out" / row["clean"]))
+        painted = cv2.imread(str(tmp_path / "out" / row["picture"]))
+        assert clean is not None
+        assert painted is not None
+        assert clean.shape == painted.shape == (SIZE[1], SIZE[0], 3)
+        assert read_frame_index(np.asarray(clean, np.uint8)) == int(row["frame"])
+        changed = np.argwhere((clean != painted).any(axis=2))
+        assert len(changed) > 100
+        assert (np.abs(changed - [100, 100]).min(axis=0) <= 1).all()  # the box's edges, y and x
+
+
+def test_snapshots_of_chosen_classes_only(tmp_path: Path) -> None:
+    source = make_video(tmp_path / "in.mp4", frames=5, size=SIZE)
+    shots = SnapshotFolder(tmp_path / "out", "in", ("dog",), QUIET, looking(source))
+    shots.write(scored(1, [(0, 0.9, 1), (1, 0.7, 2)]))
+    shots.finish()
+    assert [row["label"] for row in index_of(tmp_path / "out")] == ["dog"]
+
+
+def test_a_second_look_at_another_video_is_refused(tmp_path: Path) -> None:
+    source = make_video(tmp_path / "in.mp4", frames=5, size=SIZE)
+    again = looking(source)
+    with pytest.raises(AppError, match="changed while it was read"):
+        again.picture(3, Fraction(1))
+    again.close()
+
+
+# -- counts ---------------------------------------------------------------------------------------------------------
+
+
+def test_objects_are_counted_once_and_their_times_kept() -> None:
+    tally = Tally()
+    for k, entries in enumerate([[(0, 0.9, 1)], [(0, 0.95, 1), (0, 0.5, None)], [(1, 0.7, 2), (0, 0.6, 3)]]):
+        tally.add(scored(30 * k, entries))
+    assert tally.detections == {"car": 4, "dog": 1}
+    assert tally.objects == {"car": 2, "dog": 1}
+    assert tally.seen[0].as_dict() == {
+        "track": 1,
+        "label": "car",
+        "first": 0.0,
+        "last": 1.0,
+        "frames": 2,
+        "score": 0.95,
+    }
+
+
+@pytest.mark.parametrize("text", ["../../etc", "a/b\\c", "..", "", "con: <x>", "  "])
+def test_names_stay_in_their_folder(text: str) -> None:
+    name = file_part(text)
+    assert name
+    assert Path(name).name == name
+    assert name not in (".", "..")
+    assert not set(name) & set('<>:"|?*/\\. ')
