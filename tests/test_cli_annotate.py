@@ -35,6 +35,7 @@ def test_annotate_names_its_files_and_never_an_existing_one(capsys: Capture, fak
         "clip é.annotated.jsonl",
         "clip é.annotated.mp4",
         "clip é.mp4",
+        "clip é.mp4.ssdv",
     ]
     assert "12 frames" in out
     assert "12 car, 12 person" in out
@@ -66,14 +67,14 @@ def test_annotate_goes_on_after_a_video_that_fails(capsys: Capture, fake_model: 
     assert code == 1
     check_one_line(err, "bad.mp4")
     assert ["error" in video for video in json.loads(out)["videos"]] == [True, False]
-    assert [path.name for path in (tmp_path / "o").iterdir()] == ["good.annotated.mp4"]
+    assert sorted(path.name for path in (tmp_path / "o").iterdir()) == ["good.annotated.mp4", "good.mp4.ssdv"]
 
 
 def test_annotate_without_a_video_writes_data_alone(capsys: Capture, fake_model: None, tmp_path: Path) -> None:
     source = make_video(tmp_path / "in.mp4", frames=5)
     code, _, _ = run(capsys, "annotate", source, "--model", "fake", "--no-video", "--data", tmp_path / "x.jsonl")
     assert code == 0
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4", "x.jsonl"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4", "in.mp4.ssdv", "x.jsonl"]
 
 
 _SLOW = """
@@ -100,7 +101,7 @@ sys.exit(main(sys.argv[1:]))
 
 
 @pytest.mark.parametrize("presses", [1, 2])
-def test_ctrl_c_leaves_nothing_and_exits_with_130(repository: Path, tmp_path: Path, presses: int) -> None:
+def test_ctrl_c_leaves_a_resumable_job_and_exits_with_130(repository: Path, tmp_path: Path, presses: int) -> None:
     source = make_video(tmp_path / "in.mp4", frames=2000, size=(64, 48))
     with _start(repository, source) as process:
         for _ in range(presses):
@@ -108,7 +109,7 @@ def test_ctrl_c_leaves_nothing_and_exits_with_130(repository: Path, tmp_path: Pa
         _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     check_one_line(err, "Interrupted")
-    assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4", "in.mp4.ssdv.part"]
 
 
 def test_kill_leaves_nothing_under_the_final_name_and_the_next_run_succeeds(
@@ -118,9 +119,9 @@ def test_kill_leaves_nothing_under_the_final_name_and_the_next_run_succeeds(
     with _start(repository, source) as process:
         process.kill()
         process.communicate(timeout=60)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.annotated.mp4.part", "in.mp4"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.annotated.mp4.part", "in.mp4", "in.mp4.ssdv.part"]
     assert run(capsys, "annotate", source, "--model", "fake")[0] == 0
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.annotated.mp4", "in.mp4"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.annotated.mp4", "in.mp4", "in.mp4.ssdv"]
     assert len(probe(tmp_path / "in.annotated.mp4").pts_s) == 2000
 
 

@@ -126,7 +126,7 @@ def test_sound_an_mp4_cannot_hold_is_encoded_and_said_so(tmp_path: Path) -> None
     plain = make_video(tmp_path / "plain.mp4", frames=30)
     source = add_sound(plain, tmp_path / "in.mov", ["pcm_mulaw"])
     report = bare(source, tmp_path / "out.mp4")
-    assert report.notes == ("Sound track 1 was encoded as AAC: an MP4 cannot hold pcm_mulaw.",)
+    assert report.notes == ("Sound track 1 was encoded as AAC: an MP4 file cannot hold pcm_mulaw.",)
     with av.open(str(tmp_path / "out.mp4")) as copy:
         samples = np.concatenate([frame.to_ndarray().ravel() for frame in copy.decode(audio=0)])
     assert 8000 <= len(samples) <= 8000 + 3 * 1024  # one second, and what AAC pads
@@ -209,7 +209,7 @@ def test_a_gpu_gets_full_batches_and_the_order_stays(tmp_path: Path) -> None:
     def watch(frames: Sequence[ImageBGR]) -> None:
         seen.extend(read_frame_index(frame) for frame in frames)
 
-    fake = FakeDetector(watch, engine="torch_cuda")
+    fake = FakeDetector(watch, engine="torch_cuda", batch=8)
     report = ExportJob(ExportRequest(source, tmp_path / "out.mp4", detection=BARE), open_detector=lambda _: fake).run()
     assert fake.batches == [8, 8, 3]
     assert seen == list(range(19))

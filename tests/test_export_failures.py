@@ -5,20 +5,24 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
 from app.core.errors import AppError
-from app.core.export import video_file
 from app.core.export.clock import CopyClock
 from app.core.export.job import ExportJob
+from app.core.export.look import look_at
 from app.core.export.progress import ProgressMeter
-from app.core.export.request import DataFile, ExportCancelledError, ExportProgress, ExportRequest
+from app.core.export.request import DataFile, ExportCancelledError, ExportProgress, ExportReport, ExportRequest
+from app.core.export.space import expected_bytes
+from app.core.export.store_writer import StoreWriter
 from app.core.export.targets import check_targets, default_output, free_name
-from app.core.part_file import PartFile
+from app.core.part_file import PartFile, PatientFile
 from app.core.settings import DetectionSettings, ModelSettings
 from app.core.wanted import check_classes, wanted_filter
 from detector import file_lock
@@ -148,7 +152,7 @@ def test_cancel_in_the_middle_leaves_nothing(source: Path) -> None:
     fails(jobs[0], "cancelled", ExportCancelledError)
     assert fake.closed
     assert len(fake.batches) < 40
-    assert files(source.parent) == {"in.mp4"}
+    assert files(source.parent) == {"in.mp4", "in.mp4.ssdv.part"}  # what was found, for the next run
 
 
 def test_cancel_before_the_start_starts_nothing(source: Path) -> None:
@@ -163,39 +167,121 @@ def test_cancel_after_the_end_changes_nothing(source: Path) -> None:
     report = job.run()
     job.cancel()
     assert report.frames == 40
-    assert files(source.parent) == {"in.mp4", "out.mp4", "out.jsonl"}
+    assert files(source.parent) == {"in.mp4", "out.mp4", "out.jsonl", "in.mp4.ssdv"}
 
 
-class _FullDisk(PartFile):
-    """A disk with room for ``room`` bytes."""
+class Disk:
+    """A disk with room for so many bytes more."""
 
-    room = 3000
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, room: int) -> None:
+        self.room = room
+        for kind, name in ((PatientFile, "write_once"), (StoreWriter, "_put_once")):
+            monkeypatch.setattr(kind, name, self._taking_room(getattr(kind, name)))
 
-    def __init__(self, target: Path) -> None:
-        super().__init__(target)
-        self.file = _Full(self.file, self.room)  # type: ignore[assignment] # stands in for the file
+    def _taking_room(self, write: Callable[[object, bytes], object]) -> Callable[[object, bytes], object]:
+        def limited(file: object, content: bytes) -> object:
+            if self.room < len(content):
+                raise OSError(errno.ENOSPC, "No space left on device")
+            self.room -= len(content)
+            return write(file, content)
 
-
-class _Full:
-    def __init__(self, file: object, room: int) -> None:
-        self._file, self._room = file, room
-
-    def write(self, content: bytes) -> int:
-        if self._file.tell() + len(content) > self._room:  # type: ignore[attr-defined] # a file object
-            raise OSError(errno.ENOSPC, "No space left on device")
-        return int(self._file.write(content))  # type: ignore[attr-defined] # a file object
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._file, name)
+        return limited
 
 
-@pytest.mark.parametrize("room", [0, 40, 3000, 20_000])
-def test_a_full_disk_is_one_line_and_leaves_nothing(source: Path, monkeypatch: pytest.MonkeyPatch, room: int) -> None:
-    """From the first byte to the index at the very end."""
-    monkeypatch.setattr(_FullDisk, "room", room)
-    monkeypatch.setattr(video_file, "PartFile", _FullDisk)
-    fails(ExportJob(request_for(source, source.parent), open_detector=open_fake), "disk is full")
+ROOMS = [0, 40, 3000, 20_000]
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_full_disk_is_waited_for_and_said(source: Path, monkeypatch: pytest.MonkeyPatch, room: int) -> None:
+    """From the first byte to the index at the very end; when there is room again, nothing is missing."""
+    request = request_for(source, source.parent)
+    ExportJob(replace(request, cache="drop"), open_detector=open_fake).run()
+    assert request.output is not None
+    whole, data = probe(request.output), request.data[0].path.read_bytes()
+    disk = Disk(monkeypatch, room)
+    said: list[str] = []
+
+    def hear(progress: ExportProgress) -> None:
+        if progress.stage == "paused" and disk.room < 10**6:
+            said.append(progress.remark)
+            disk.room = 10**9
+            job.resume()
+
+    job = ExportJob(request, hear, open_fake, free=lambda folder: 10**9)
+    report = job.run()
+    assert len(said) == 1
+    assert said[0].startswith("The disk is full: ")
+    assert report.frames == 40
+    assert probe(request.output) == whole
+    assert request.data[0].path.read_bytes() == data
+    assert files(source.parent) == {"in.mp4", "out.mp4", "out.jsonl", "in.mp4.ssdv"}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_cancel_while_the_disk_is_full_leaves_what_was_found(
+    source: Path, monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    Disk(monkeypatch, room)
+
+    def hear(progress: ExportProgress) -> None:
+        if progress.stage == "paused":
+            job.cancel()
+
+    job = ExportJob(request_for(source, source.parent), hear, open_fake, free=lambda _: 10**9)
+    fails(job, "cancelled", ExportCancelledError)
+    assert files(source.parent) <= {"in.mp4", "in.mp4.ssdv.part", "in.mp4.ssdv"}
+
+
+def test_a_nearly_full_disk_is_left_to_others(source: Path) -> None:
+    free, said = [10**9], []
+
+    def hear(progress: ExportProgress) -> None:
+        if progress.frames_done == 1:
+            free[0] = 1000
+        if progress.stage == "paused":
+            said.append(progress.remark)
+            free[0] = 10**9
+            job.resume()
+
+    slow = FakeDetector(lambda _: watched.wait(0.06))
+    watched = threading.Event()
+    job = ExportJob(request_for(source, source.parent), hear, lambda _: slow, free=lambda _: free[0])
+    assert job.run().frames == 40
+    assert said
+    assert all("The disk is full: out.mp4 waits for room" in words for words in said)
+
+
+def test_too_little_room_is_said_before_it_begins(source: Path) -> None:
+    request = request_for(source, source.parent)
+    heard: list[ExportProgress] = []
+    with pytest.raises(AppError, match=r"About .* are needed on .*, and 900 bytes are free"):
+        ExportJob(request, heard.append, open_fake, free=lambda _: 900).run()
     assert files(source.parent) == {"in.mp4"}
+    needed = expected_bytes(request, 40, look_at(request).picture_bytes)
+    room = iter([needed // 2])
+    ExportJob(request, heard.append, open_fake, free=lambda _: next(room, 10**9)).run()
+    assert heard[2].remark.endswith("the export may have to wait for room.")
+
+
+def test_pause_and_resume(source: Path) -> None:
+    heard: list[ExportProgress] = []
+    paused = threading.Event()
+
+    def hear(progress: ExportProgress) -> None:
+        heard.append(progress)
+        if progress.stage == "paused":
+            paused.set()
+
+    fake = FakeDetector(lambda _: job.pause() if len(fake.batches) == 10 else None)
+    job = ExportJob(request_for(source, source.parent), hear, lambda _: fake)
+    thread = threading.Thread(target=lambda: reports.append(job.run()))
+    reports: list[ExportReport] = []
+    thread.start()
+    assert paused.wait(60)
+    assert len(fake.batches) == 10
+    job.resume()
+    thread.join(60)
+    assert reports[0].frames == 40
 
 
 def test_a_file_size_limit_of_the_system_is_met_the_same_way(source: Path) -> None:
@@ -206,7 +292,7 @@ def test_a_file_size_limit_of_the_system_is_met_the_same_way(source: Path) -> No
         fails(ExportJob(request_for(source, source.parent), open_detector=open_fake), "too large")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert files(source.parent) == {"in.mp4"}
+    assert files(source.parent) <= {"in.mp4", "in.mp4.ssdv.part", "in.mp4.ssdv"}
 
 
 def test_a_folder_that_vanishes_is_one_line(source: Path, tmp_path: Path) -> None:

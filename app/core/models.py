@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from app.core import paths
 from app.core.settings import ModelSettings
+from detector.errors import DetectorError
 from detector.shelf import Shelf, ShelfEntry, bundled_dir
 
 if TYPE_CHECKING:
@@ -31,3 +32,16 @@ def open_entry(entry: ShelfEntry, device: str = "auto", precision: str = "auto")
     from detector.runtime.open import open_detector
 
     return open_detector(entry, device, precision, cache_dir=paths.converted_dir())
+
+
+def weights_sha256(model: ModelSettings) -> str:
+    """Of the content of the model's file or files; "" where there is none."""
+    from detector.runtime.network_cache import content_key, file_sha256
+
+    try:
+        path = user_shelf().find(model.name).path
+        if path is None:
+            return ""
+        return content_key(path) if path.is_dir() or path.suffix.lower() == ".xml" else file_sha256(path)
+    except DetectorError:
+        return ""

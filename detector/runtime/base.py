@@ -35,6 +35,7 @@ class Detector(Protocol):
     device: str
     precision: str
     notes: tuple[str, ...]
+    preferred_batch: int
 
     def candidates_batch(self, frames: Sequence[ImageBGR], iou_threshold: float | None = None) -> list[Candidates]:
         """Run the network and NMS once over ``frames`` (any sizes) and keep everything above the model's floor.

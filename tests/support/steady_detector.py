@@ -31,15 +31,22 @@ class FakeDetector:
 
     Args:
         on_batch: Called with each batch before it is answered; may raise.
-        engine: Decides the size of batches.
+        engine: What it says it is.
+        batch: How many frames it says it would like.
     """
 
-    def __init__(self, on_batch: Callable[[Sequence[ImageBGR]], None] | None = None, engine: str = "openvino") -> None:
+    def __init__(
+        self,
+        on_batch: Callable[[Sequence[ImageBGR]], None] | None = None,
+        engine: str = "openvino",
+        batch: int = 1,
+    ) -> None:
         self.spec = SPEC
         self.engine = engine
         self.device = "cpu"
         self.precision = "fp32"
         self.notes: tuple[str, ...] = ()
+        self.preferred_batch = batch
         self.batches: list[int] = []
         self.closed = False
         self._on_batch = on_batch

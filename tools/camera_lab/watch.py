@@ -26,6 +26,7 @@ class NothingDetector:
     engine = device = "none"
     precision = "fp32"
     notes: tuple[str, ...] = ()
+    preferred_batch = 1
 
     def candidates_batch(self, frames: Sequence[ImageBGR], iou_threshold: float | None = None) -> list[Candidates]:
         return [Candidates.empty() for _ in frames]

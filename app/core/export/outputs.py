@@ -12,6 +12,7 @@ from fractions import Fraction
 
 from app.core.export.request import ExportRequest
 from app.core.export.video_file import VideoFile
+from app.core.part_file import together
 from app.core.records.open import open_records
 from app.core.records.table import FrameRecord, RecordWriter, label_of
 from app.core.sources.video import Picture
@@ -88,18 +89,21 @@ class Outputs:
             self._video.write(picture, detections, labels)
 
     def finish(self) -> None:
-        """Complete every file and give it its name.
+        """Complete every file, and when all are safely on the disk give them their names.
 
         Raises:
-            AppError: One cannot be completed; it and those after it are not there.
+            AppError: One cannot be completed, and then none is there; or one cannot be named, and then it and those
+                after it are not there.
         """
         for writer in self._records:
             writer.complete()
         if self._video is not None:
             self._video.complete()
-            self._video.finish()
-        for writer in self._records:
-            writer.finish()
+        with together():
+            if self._video is not None:
+                self._video.finish()
+            for writer in self._records:
+                writer.finish()
 
     def discard(self) -> None:
         """Leave nothing that is not finished."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from typing import Literal
@@ -12,11 +13,15 @@ _EVERY_S = 0.1
 
 
 class ProgressMeter:
-    """Counts frames and reports.
+    """Counts frames and reports; any thread of the job may call it.
 
     Args:
-        report: Called on the counting thread; None for nobody.
+        report: Called on the thread that has something new; None for nobody.
         clock: Seconds, monotonic.
+
+    Attributes:
+        frames: Written so far.
+        known: How many an earlier run had done.
     """
 
     def __init__(
@@ -24,10 +29,17 @@ class ProgressMeter:
     ) -> None:
         self._report = report
         self._clock = clock
+        self._lock = threading.Lock()  # never held while reporting
         self._stage: Literal["opening", "running", "finishing"] = "opening"
         self._total: int | None = None
         self._first_s = 0.0
+        self._counted = 0
+        self._fresh = False
         self._reported_s = 0.0
+        self._paused: str | None = None
+        self._paused_s = 0.0
+        self._remark = ""
+        self.known = 0
         self.frames = 0
 
     def opening(self, total: int | None) -> None:
@@ -35,14 +47,27 @@ class ProgressMeter:
         self._total = total
         self._tell()
 
-    def step(self) -> None:
-        """One more frame is written."""
-        now = self._clock()
-        if self.frames == 0:
-            self._first_s = now
-            self._stage = "running"
-        self.frames += 1
-        if self.frames == 1 or now - self._reported_s >= _EVERY_S:
+    def remark(self, words: str) -> None:
+        """Something a person should know now; told with the progress from here on."""
+        self._remark = words
+        self._tell()
+
+    def step(self, fresh: bool = True) -> None:
+        """One more frame is written.
+
+        Args:
+            fresh: The network ran on it. Those it did not come at another pace: rate and time left begin anew where
+                they end.
+        """
+        with self._lock:
+            now = self._clock()
+            if self.frames == 0 or fresh != self._fresh:
+                self._first_s, self._counted, self._fresh = now, 0, fresh
+                self._stage = "running"
+            self.frames += 1
+            self._counted += 1
+            due = self.frames == 1 or now - self._reported_s >= _EVERY_S
+        if due:
             self._tell()
 
     def finishing(self) -> None:
@@ -50,13 +75,31 @@ class ProgressMeter:
         self._stage = "finishing"
         self._tell()
 
+    def pausing(self, why: str | None) -> None:
+        """It stands still because of ``why`` ("": the user wants it), or goes on, for None. That time is no work."""
+        with self._lock:
+            now = self._clock()
+            if why is not None and self._paused is None:
+                self._paused_s = now
+            elif why is None and self._paused is not None:
+                self._first_s += now - self._paused_s
+            self._paused = why
+        self._tell()
+
     def _tell(self) -> None:
-        self._reported_s = self._clock()
-        if self._report is None:
-            return
+        with self._lock:
+            self._reported_s = self._clock()
+            progress = self._progress()
+        if self._report is not None:
+            self._report(progress)
+
+    def _progress(self) -> ExportProgress:
         spent = self._reported_s - self._first_s
-        rate = (self.frames - 1) / spent if self.frames > 1 and spent > 0 else 0.0
+        rate = (self._counted - 1) / spent if self._counted > 1 and spent > 0 else 0.0
         left = None
-        if self._total is not None and rate > 0:
+        # How long the network takes is not known before it ran.
+        if self._total is not None and rate > 0 and (self._fresh or self.known >= self._total):
             left = max(0, self._total - self.frames) / rate
-        self._report(ExportProgress(self._stage, self.frames, self._total, rate, left))
+        if self._paused is not None:
+            return ExportProgress("paused", self.frames, self._total, 0.0, None, self._paused or self._remark)
+        return ExportProgress(self._stage, self.frames, self._total, rate, left, self._remark)

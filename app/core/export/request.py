@@ -10,9 +10,11 @@ from app.core.errors import AppError
 from app.core.export.video_options import VideoOptions
 from app.core.settings import DetectionSettings, ModelSettings, OverlaySettings
 
+CachePolicy = Literal["keep", "drop", "only"]
+
 
 class ExportCancelledError(AppError):
-    """The user stopped the export; nothing was left under the final names."""
+    """The user stopped the export; nothing was left under the final names. What was found stays for the next run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,9 @@ class ExportRequest:
         detection: Threshold, overlap, classes.
         overlay: How boxes look.
         video: Quality, encoder and deinterlacing of the video.
+        cache: "keep" uses what earlier runs of this model found in this video, and keeps what is found now;
+            "drop" keeps it only until the files are there, so that an interrupted job can go on; "only" renders from
+            what is kept, and opens no model: ``model.name`` then says whose, "" the newest.
     """
 
     source: Path
@@ -50,6 +55,7 @@ class ExportRequest:
     detection: DetectionSettings = field(default_factory=DetectionSettings)
     overlay: OverlaySettings = field(default_factory=OverlaySettings)
     video: VideoOptions = field(default_factory=VideoOptions)
+    cache: CachePolicy = "keep"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +63,22 @@ class ExportProgress:
     """How far an export is.
 
     Attributes:
-        stage: "opening" (model and file), "running", "finishing" (the files get their names).
+        stage: "opening" (model and file), "running", "finishing" (the files get their names), "paused" (by the user,
+            or until there is room on the disk).
         frames_done: Frames written.
         frames_total: Frames in all, as the file says; None when it does not.
         frames_per_s: Mean rate since the first frame; 0 before.
         eta_s: Seconds to go; None when unknown.
+        remark: What a person should know now, one line: why it is paused, that it goes on from where an earlier run
+            stopped, that the disk may become full; "" for nothing.
     """
 
-    stage: Literal["opening", "running", "finishing"]
+    stage: Literal["opening", "running", "finishing", "paused"]
     frames_done: int = 0
     frames_total: int | None = None
     frames_per_s: float = 0.0
     eta_s: float | None = None
+    remark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +99,9 @@ class ExportReport:
         encoder: FFmpeg's name of the video encoder; "" without a video.
         damaged_packets: Pieces of the source that could not be decoded.
         notes: What the user should know, one line each; empty when the copy is complete and as asked.
+        frames_known: Frames whose objects an earlier run had found; the network did not run on them.
+        cache: The kept detections; None when none are kept.
+        cache_bytes: Their size.
     """
 
     source: Path
@@ -104,6 +117,9 @@ class ExportReport:
     encoder: str
     damaged_packets: int
     notes: tuple[str, ...]
+    frames_known: int = 0
+    cache: Path | None = None
+    cache_bytes: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for ``--json``."""
@@ -119,4 +135,7 @@ class ExportReport:
             "encoder": self.encoder,
             "damaged_packets": self.damaged_packets,
             "notes": list(self.notes),
+            "frames_known": self.frames_known,
+            "cache": None if self.cache is None else str(self.cache),
+            "cache_bytes": self.cache_bytes,
         }

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from app.core.errors import AppError
+from app.core.sources.base import IMAGE_SUFFIXES
 
 MAX_HEADER = 2**20
 _SAMPLES, _SAMPLE = 16, 65_536
@@ -60,6 +61,7 @@ class StoreFacts:
         labels: Class names.
         floor: Least score that was kept; 0 when all that the model gave was.
         promised: Frames the source promises; None when it does not say.
+        reading: How pictures were made of the source where that is not the usual way, e.g. "deinterlaced".
     """
 
     source: SourceKey
@@ -71,10 +73,12 @@ class StoreFacts:
     labels: tuple[str, ...]
     floor: float
     promised: int | None = None
+    reading: str = ""
 
     def same_results(self, other: StoreFacts) -> bool:
         """Whether both runs would find the same in every frame, above the higher of their floors."""
-        return self.source.same(other.source) and self._detector() == other._detector()
+        same_pictures = self.source.same(other.source) and self.reading == other.reading
+        return same_pictures and self._detector() == other._detector()
 
     def _detector(self) -> tuple[object, ...]:
         return self.model, self.weights_sha256, self.engine, self.precision, self.labels
@@ -105,6 +109,7 @@ class StoreFacts:
                 labels=_labels(data["labels"]),
                 floor=_score(data["floor"]),
                 promised=None if data["promised"] is None else _count(data["promised"]),
+                reading=_text(data["reading"]),
             )
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise StoreError("The kept detections cannot be read: their description is damaged.") from error
@@ -118,7 +123,9 @@ def source_key(path: Path) -> SourceKey:
     """
     try:
         if path.is_dir():
-            return _folder_key(path)
+            return _folder_key(path, path.name)
+        if "%" in path.name and not path.exists():  # a numbered sequence of images
+            return _folder_key(path.parent, path.name)
         stat = path.stat()
         digest = hashlib.sha256(f"{stat.st_size}:".encode())
         with path.open("rb") as file:
@@ -133,14 +140,14 @@ def source_key(path: Path) -> SourceKey:
     return SourceKey(path.name, stat.st_size, stat.st_mtime_ns, digest.hexdigest())
 
 
-def _folder_key(path: Path) -> SourceKey:
-    files = sorted(entry for entry in path.iterdir() if entry.is_file())
+def _folder_key(path: Path, name: str) -> SourceKey:
+    files = sorted(entry for entry in path.iterdir() if entry.suffix.lower() in IMAGE_SUFFIXES and entry.is_file())
     digest, newest = hashlib.sha256(), 0
     for file in files:
         stat = file.stat()
         digest.update(f"{file.name!r}:{stat.st_size}:{stat.st_mtime_ns};".encode())
         newest = max(newest, stat.st_mtime_ns)
-    return SourceKey(path.name, len(files), newest, digest.hexdigest())
+    return SourceKey(name, len(files), newest, digest.hexdigest())
 
 
 def _text(value: Any) -> str:

@@ -11,7 +11,8 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 from zlib import crc32
@@ -21,7 +22,7 @@ import numpy as np
 from app.core.export.store import CandidateStore
 from app.core.export.store_facts import StoreError, StoreFacts
 from app.core.export.store_format import MAGIC, MAX_FRAMES, PREFIX, StoredFrame, pack_block
-from app.core.part_file import SUFFIX, explain
+from app.core.part_file import FULL, SUFFIX, explain, patience
 from detector.detections import Candidates
 from detector.file_lock import open_locked
 
@@ -51,6 +52,7 @@ class StoreWriter:
         self.target = target
         self.path = target.with_name(target.name + SUFFIX)
         self._clock = clock
+        self._wait = patience()
         self._file: BinaryIO = os.fdopen(open_locked(self.path), "r+b", buffering=0)
         self._floor = np.float32(0)
         self._waiting: list[StoredFrame] = []
@@ -86,23 +88,31 @@ class StoreWriter:
         with self._explained():
             self._file.truncate(self.known.end)
 
-    def append(self, frame: StoredFrame) -> None:
-        """Keep the next frame's candidates, down to the floor.
+    def extend(self, frames: Iterable[StoredFrame]) -> None:
+        """Keep the candidates of the next frames, down to the floor.
+
+        What is given together is written together: a run that goes on then makes the same batches as one that was
+        never interrupted, which matters to the last bit of some engines.
 
         Raises:
             AppError: The disk is full, the folder is gone.
-            StoreError: The frame does not fit.
+            StoreError: A frame does not fit.
         """
-        found = _down_to(frame.candidates, self._floor)
-        if self._candidates + len(found) > _FULL_BLOCK or len(self._waiting) == MAX_FRAMES:
+        frames = [replace(frame, candidates=_down_to(frame.candidates, self._floor)) for frame in frames]
+        added = sum(len(frame.candidates) for frame in frames)
+        if self._candidates + added > _FULL_BLOCK or len(self._waiting) + len(frames) > MAX_FRAMES:
             self.flush()
         if not self._waiting:
             self._since_s = self._clock()
-        self._waiting.append(StoredFrame(frame.pts_s, frame.width, frame.height, found))
-        self._candidates += len(found)
-        self.frames += 1
+        self._waiting += frames
+        self._candidates += added
+        self.frames += len(frames)
         if self._clock() - self._since_s >= _EVERY_S:
             self.flush()
+
+    def append(self, frame: StoredFrame) -> None:
+        """Keep the next frame's candidates; raises as ``extend``."""
+        self.extend([frame])
 
     def flush(self) -> None:
         """Bring everything so far onto the disk; raises as ``append``."""
@@ -133,6 +143,7 @@ class StoreWriter:
         """Let go of an unfinished store; never raises. What waits in memory is written when it is kept."""
         if self._file.closed:
             return
+        self._wait = None
         if keep:
             with contextlib.suppress(Exception):  # of a full disk: then the last second is lost
                 self.flush()
@@ -142,21 +153,28 @@ class StoreWriter:
                 self.path.unlink(missing_ok=True)
 
     def _put(self, content: bytes) -> None:
-        """Write all of ``content`` at this place; after a failure the file is as before, so that it can be tried again.
+        """Write all of ``content`` at this place; after a failure the file is as before.
 
         Raises:
             OSError: As said.
         """
-        start, view = self._file.tell(), memoryview(content)
-        try:
-            while view:
-                view = view[self._file.write(view) :]
-            os.fsync(self._file.fileno())
-        except OSError:
-            with contextlib.suppress(OSError):
-                self._file.truncate(start)
-                self._file.seek(start)
-            raise
+        start = self._file.tell()
+        while True:
+            try:
+                return self._put_once(content)
+            except OSError as error:
+                with contextlib.suppress(OSError):
+                    self._file.truncate(start)
+                    self._file.seek(start)
+                if self._wait is None or error.errno not in FULL:
+                    raise
+                self._wait(error, self.path)
+
+    def _put_once(self, content: bytes) -> None:
+        view = memoryview(content)
+        while view:
+            view = view[self._file.write(view) :]
+        os.fsync(self._file.fileno())
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:

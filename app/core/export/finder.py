@@ -1,0 +1,181 @@
+"""The middle of an export: for each picture what is in it, from the journal, from the network, or from kept detections.
+
+Runs on ``ssdv-export-detect`` and owns the Detector and the Journal. Pictures come in order and leave in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.core.channels import Channel
+from app.core.errors import AppError
+from app.core.export.gate import Gate
+from app.core.export.journal import Journal, find_kept, fits
+from app.core.export.look import facts_of, reading_of
+from app.core.export.progress import ProgressMeter
+from app.core.export.request import ExportCancelledError, ExportRequest
+from app.core.export.store import CandidateStore
+from app.core.export.store_facts import SourceKey
+from app.core.part_file import waiting_for_room
+from app.core.settings import ModelSettings
+from app.core.sources.video import Picture
+from app.core.wanted import check_classes, wanted_filter
+from detector.detections import Candidates, DetectionFilter, Detections
+from detector.runtime.base import Detector
+
+OpenDetector = Callable[[ModelSettings], Detector]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """A picture and what is in it.
+
+    Attributes:
+        picture: The picture.
+        detections: What the user wants to see of it.
+        labels: Class names.
+        fresh: The network ran on it in this job.
+    """
+
+    picture: Picture
+    detections: Detections
+    labels: Sequence[str]
+    fresh: bool
+
+
+class Finder:
+    """What is in each picture of one export.
+
+    Args:
+        request: Whose model, whose detections.
+        folder: Where the journal lies.
+        source: The video.
+        promised: Frames it promises; None when it does not say.
+        gate: Where it stands still.
+        meter: Told how far an earlier run came.
+
+    Attributes:
+        model: (name, device, precision), once known.
+        notes: What the user should know, one line each.
+        kept: The kept detections, once complete; None for none.
+        temporary: What is to be removed when the job is done; None for nothing.
+    """
+
+    def __init__(
+        self,
+        request: ExportRequest,
+        folder: Path,
+        source: SourceKey,
+        promised: int | None,
+        gate: Gate,
+        meter: ProgressMeter,
+    ) -> None:
+        self._request = request
+        self._folder = folder
+        self._source = source
+        self._promised = promised
+        self._gate = gate
+        self._meter = meter
+        self.model = ("", "", "")
+        self.notes: list[str] = []
+        self.kept: Path | None = None
+        self.temporary: Path | None = None
+
+    def run(self, open_detector: OpenDetector, pictures: Channel[Picture], found: Channel[Found]) -> None:
+        """Answer for every picture, then close ``found``.
+
+        Raises:
+            AppError: The journal cannot be written, or kept detections cannot be used.
+            DetectorError: The model cannot be used.
+        """
+        with waiting_for_room(self._gate.wait_for_room):
+            if self._request.cache == "only":
+                self._recall(pictures, found)
+            else:
+                self._detect(open_detector, pictures, found)
+        found.close()
+
+    # -- by the network ---------------------------------------------------------------------------------------------
+
+    def _detect(self, open_detector: OpenDetector, pictures: Channel[Picture], found: Channel[Found]) -> None:
+        request = self._request
+        with open_detector(request.model) as detector:
+            self.model = (detector.spec.name, detector.device, detector.precision)
+            self.notes += detector.notes
+            facts = facts_of(request, self._source, detector, self._promised)
+            journal = Journal(self._folder, facts, request.cache)
+            known = journal.frames_known
+            try:
+                self._meter.known = known
+                if known:
+                    self._meter.remark(f"{known} frames were looked at before; the network runs on the others only.")
+                self._look(detector, journal, pictures, found)
+                journal.finish()
+                self.kept, self.temporary = journal.path, journal.temporary
+            finally:
+                # A job that failed before its first frame was written failed for good: nothing is worth going on with.
+                cancelled = isinstance(self._gate.failure, ExportCancelledError | KeyboardInterrupt)
+                journal.close(keep=journal.frames > 0 and (cancelled or self._meter.frames > 0))
+                self.notes += journal.notes
+
+    def _look(self, detector: Detector, journal: Journal, pictures: Channel[Picture], found: Channel[Found]) -> None:
+        """Candidates from the journal as far as it goes, then from the network, in batches."""
+        labels = detector.spec.labels
+        wanted = wanted_filter(self._request.detection, labels)
+        batch: list[Picture] = []
+        for picture in pictures:
+            self._gate.check()
+            known = journal.recall(picture)  # from the first frame on, so never with a batch begun
+            if known is not None:
+                found.put(Found(picture, known.detections(wanted), labels, fresh=False))
+                continue
+            batch.append(picture)
+            if len(batch) >= detector.preferred_batch:
+                self._run(detector, journal, batch, wanted, found)
+                batch = []
+        if batch:
+            self._run(detector, journal, batch, wanted, found)
+
+    def _run(
+        self,
+        detector: Detector,
+        journal: Journal,
+        batch: Sequence[Picture],
+        wanted: DetectionFilter,
+        found: Channel[Found],
+    ) -> None:
+        results = detector.candidates_batch([picture.image_bgr for picture in batch], wanted.iou_threshold)
+        journal.keep(batch, results)
+        for picture, candidates in zip(batch, results, strict=True):
+            found.put(Found(picture, candidates.detections(wanted), detector.spec.labels, fresh=True))
+
+    # -- from what is kept ------------------------------------------------------------------------------------------
+
+    def _recall(self, pictures: Channel[Picture], found: Channel[Found]) -> None:
+        """Every frame from the cache; no model is opened."""
+        request = self._request
+        folders = [self._folder, request.source.parent]
+        model = Path(request.model.name).name.removesuffix(".safetensors")
+        kept = find_kept(self._source, folders, model, reading_of(request))
+        facts, labels = kept.facts, kept.facts.labels
+        self.model, self.kept = (facts.model, facts.device, facts.precision), kept.path
+        check_classes(request.detection.classes, labels, facts.model)
+        if request.detection.threshold < facts.floor:
+            raise AppError(
+                f"{kept.path.name} reaches down to a score of {facts.floor:g} only.", "Run it without --from-cache."
+            )
+        wanted = wanted_filter(request.detection, labels)
+        with CandidateStore.open(kept.path) as store:
+            self._meter.known = store.frames
+            for picture in pictures:
+                self._gate.check()
+                detections = self._kept_of(picture, store, kept.path).detections(wanted)
+                found.put(Found(picture, detections, labels, fresh=False))
+
+    def _kept_of(self, picture: Picture, store: CandidateStore, path: Path) -> Candidates:
+        frame = store.frame(picture.index) if picture.index < store.frames else None
+        if frame is None or not fits(frame, picture):
+            raise AppError(f"{path.name} does not fit {self._request.source.name}.", "Run it without --from-cache.")
+        return frame.candidates

@@ -1,0 +1,124 @@
+"""Where the threads of one export stand still: while the user pauses it, and while the disk is full.
+
+``pause``, ``go_on`` and ``stop`` may be called from any thread, a signal handler too; those that work call ``check``
+between frames, and ``wait_for_room`` where something could not be written.
+"""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+_LOOK_S = 2.0
+_SPARE = 8 * 2**20  # bytes that are left to others
+_WATCH_S = 1.0
+
+
+def free_bytes(folder: Path) -> int | None:
+    """Room on the disk of ``folder``; None when it cannot be told."""
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return None
+
+
+class Gate:
+    """Lets through, or not.
+
+    Args:
+        tell: Called with why everything stands still, or None when it goes on; on the thread that waits.
+        free: As ``free_bytes``.
+        look_s: Seconds between two looks at a full disk.
+    """
+
+    def __init__(
+        self,
+        tell: Callable[[str | None], None],
+        free: Callable[[Path], int | None] = free_bytes,
+        look_s: float = _LOOK_S,
+    ) -> None:
+        self._tell = tell
+        self._free = free
+        self._look_s = look_s
+        self._changed = threading.Condition(threading.RLock())  # a signal handler may stop what its thread holds
+        self._paused = False
+        self._again = 0
+        self._watched_s = 0.0
+        self._failure: BaseException | None = None
+
+    def pause(self) -> None:
+        """Let nobody through from now on."""
+        with self._changed:
+            self._paused = True
+
+    def go_on(self) -> None:
+        """Let everybody through; who waits for room looks at once."""
+        with self._changed:
+            self._paused = False
+            self._again += 1
+            self._changed.notify_all()
+
+    def stop(self, error: BaseException) -> None:
+        """Whoever waits, or comes, gets ``error``; the first one stays."""
+        with self._changed:
+            self._failure = self._failure or error
+            self._changed.notify_all()
+
+    @property
+    def failure(self) -> BaseException | None:
+        """What ``stop`` was given."""
+        return self._failure
+
+    def check(self) -> None:
+        """Wait while it is paused.
+
+        Raises:
+            BaseException: What ``stop`` was given.
+        """
+        with self._changed:
+            if self._failure is not None:
+                raise self._failure
+            if not self._paused:
+                return
+        self._tell("")
+        with self._changed:
+            self._changed.wait_for(lambda: not self._paused or self._failure is not None)
+            if self._failure is not None:
+                raise self._failure
+        self._tell(None)
+
+    def watch(self, path: Path) -> None:
+        """Wait while the disk that ``path`` is written to is nearly full; looks once a second at most.
+
+        Raises:
+            BaseException: What ``stop`` was given.
+        """
+        now = time.monotonic()
+        if now - self._watched_s < _WATCH_S:
+            return
+        self._watched_s = now
+        free = self._free(path.parent)
+        if free is not None and free < _SPARE:
+            self.wait_for_room(OSError(errno.ENOSPC, "nearly full"), path)
+
+    def wait_for_room(self, error: OSError, path: Path) -> None:
+        """``path`` could not be written because of ``error``: wait until there is room.
+
+        Raises:
+            BaseException: What ``stop`` was given.
+        """
+        folder, before = path.parent, self._again
+        self._tell(f"The disk is full: {path.name} waits for room on {folder}.")
+        with self._changed:
+            while self._failure is None and self._again == before:
+                self._changed.wait(self._look_s)
+                free = None if error.errno == errno.EDQUOT else self._free(folder)
+                if free is None or free >= _SPARE:  # of a quota nothing can be seen: try
+                    break
+            if self._failure is not None:
+                raise self._failure
+        self._tell(None)

@@ -1,0 +1,292 @@
+"""The candidates of one export: taken from an earlier run where it left them, kept for later ones where it did not.
+
+Owned by ``ssdv-export-detect``. Sits between the reader and the network: ``recall`` answers for a frame that was done
+before, and ``keep`` takes what the network says of the others. The files are those of ``store``; which one belongs to a
+job is decided here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.core.errors import AppError
+from app.core.export.request import CachePolicy
+from app.core.export.store import SUFFIX, CandidateStore
+from app.core.export.store_facts import SourceKey, StoreError, StoreFacts
+from app.core.export.store_format import StoredFrame
+from app.core.export.store_writer import StoreWriter
+from app.core.part_file import SUFFIX as PART
+from app.core.sources.video import Picture
+from detector.detections import Candidates
+from detector.file_lock import LockedError
+
+log = logging.getLogger(__name__)
+
+FLOOR = 0.05
+"""Lower scores are noise to everybody but an evaluation; keeping them would make a store several times larger."""
+
+_MOST_NUMBERS = 99
+
+
+def floor_for(threshold: float) -> float:
+    """Least score to keep, for a person who now wants ``threshold``."""
+    return min(FLOOR, threshold)
+
+
+class Journal:
+    """What was found in each frame, on disk as soon as it is known.
+
+    Args:
+        folder: Where the store lies, or will lie.
+        facts: Of this run.
+        policy: "keep" or "drop".
+
+    Attributes:
+        notes: What the user should know, one line each.
+        frames_known: How many frames an earlier run left.
+        temporary: What is to be removed once the files have their names; None for nothing.
+
+    Raises:
+        AppError: The disk refuses.
+    """
+
+    def __init__(self, folder: Path, facts: StoreFacts, policy: CachePolicy = "keep") -> None:
+        self.notes: list[str] = []
+        self._facts = facts
+        self._policy = policy
+        self._known: CandidateStore | None = None
+        self._writer: StoreWriter | None = None
+        self._created = False
+        self.temporary: Path | None = None
+        try:
+            self._open(folder)
+        except BaseException:
+            self.close(keep=True)
+            raise
+        self.frames_known = 0 if self._known is None else self._known.frames
+
+    @property
+    def path(self) -> Path | None:
+        """The finished store, once ``finish`` was called; None where nothing is kept."""
+        return self._path
+
+    @property
+    def frames(self) -> int:
+        """How many are in it now."""
+        return self.frames_known if self._writer is None else self._writer.frames
+
+    # -- which file -------------------------------------------------------------------------------------------------
+
+    def _open(self, folder: Path) -> None:
+        self._path: Path | None = None
+        occupied = ""
+        for target in candidates_for(folder, self._facts.source.name):
+            finished = self._finished(target)
+            if finished is None and target.exists():
+                occupied = occupied or target.name
+                continue  # of another video or model, and not ours to write over
+            if finished is not None and self._serves(finished):
+                self._known, self._path = finished, target
+                return
+            if finished is not None:
+                finished.close()
+            try:
+                writer = StoreWriter(target)
+            except LockedError:
+                continue  # another export of the same video, at this moment
+            if self._take(writer):
+                break
+            occupied = occupied or writer.path.name
+            writer.close(keep=True)
+        if occupied and self._policy == "keep":
+            self.notes.append(f"{occupied} holds another model's or video's detections; these are kept in a new file.")
+
+    def _finished(self, target: Path) -> CandidateStore | None:
+        """The store at ``target``, if it is of this video and model."""
+        if self._policy == "drop":
+            return None
+        with contextlib.suppress(StoreError):
+            store = CandidateStore.open(target)
+            if store.facts.same_results(self._facts):
+                return store
+            store.close()
+        return None
+
+    def _serves(self, store: CandidateStore) -> bool:
+        """Whether it has all that is wanted; one that has not is written anew, and replaced in the end."""
+        if not store.complete:
+            self.notes.append("The kept detections were damaged; all frames are looked at again.")
+            return False
+        if store.facts.floor > self._facts.floor:
+            self.notes.append(
+                f"The kept detections reach down to a score of {store.facts.floor:g} only; "
+                "all frames are looked at again."
+            )
+            return False
+        return True
+
+    def _take(self, writer: StoreWriter) -> bool:
+        """Go on with what an interrupted run left, or begin; False where it is somebody else's."""
+        known = writer.known
+        if known is not None and not known.facts.same_results(self._facts):
+            return False
+        self._writer = writer
+        if known is None or known.facts.floor > self._facts.floor:
+            self._created = known is None
+            writer.begin(self._facts)
+        else:
+            writer.go_on()
+            self._known = known
+        return True
+
+    # -- frames -----------------------------------------------------------------------------------------------------
+
+    def recall(self, picture: Picture) -> Candidates | None:
+        """What an earlier run found in this picture; None where it did not come that far."""
+        if self._known is None or picture.index >= self._known.frames:
+            return None
+        try:
+            frame = self._known.frame(picture.index)
+        except StoreError as error:
+            log.info("%s", error)
+            self._give_up("The kept detections are damaged")
+            return None
+        if not fits(frame, picture):
+            self._give_up("The kept detections are of other pictures")
+            return None
+        return frame.candidates
+
+    def _give_up(self, why: str) -> None:
+        self.notes.append(f"{why}; the rest of the video is looked at again, and not kept.")
+        if self._writer is not None:
+            self._writer.close(keep=False)
+        elif self._known is not None:
+            self._known.close()
+        self._known = self._writer = self._path = None
+
+    def keep(self, pictures: Sequence[Picture], found: Sequence[Candidates]) -> None:
+        """Append what the network found in the next pictures, one batch.
+
+        Raises:
+            AppError: The disk refuses.
+        """
+        if self._writer is None:
+            return
+        frames = [
+            StoredFrame(p.pts_s, p.image_bgr.shape[1], p.image_bgr.shape[0], c)
+            for p, c in zip(pictures, found, strict=True)
+        ]
+        try:
+            self._writer.extend(frames)
+        except StoreError as error:
+            self._give_up(error.message.rstrip("."))
+
+    def finish(self) -> None:
+        """All frames are in; the store gets its name, unless it is not to be kept.
+
+        Raises:
+            AppError: The disk refuses.
+        """
+        self._created = False  # whatever happens to the files now, this is worth keeping
+        if self._writer is None:
+            return
+        if self._policy == "keep":
+            self._writer.finish()
+            self._path = self._writer.target
+        else:
+            self._writer.flush()
+            self.temporary = self._writer.path
+
+    def close(self, keep: bool) -> None:
+        """Let go; never raises.
+
+        Args:
+            keep: What this job began stays, for the next one to go on with. What was there before always stays.
+        """
+        if self._known is not None:
+            self._known.close()
+        if self._writer is not None:
+            self._writer.close(keep or not self._created)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A complete store that was found.
+
+    Attributes:
+        path: Where.
+        facts: Of what.
+    """
+
+    path: Path
+    facts: StoreFacts
+
+
+def find_kept(source: SourceKey, folders: Sequence[Path], model: str = "", reading: str = "") -> Kept:
+    """The newest complete store of this video.
+
+    Args:
+        source: The video.
+        folders: Where to look.
+        model: Name of the model it must be of; "" for any.
+        reading: As ``StoreFacts.reading``.
+
+    Raises:
+        AppError: There is none; says what there is instead.
+    """
+    found: list[tuple[int, Kept]] = []
+    others: set[str] = set()
+    cut = ""
+    for path in dict.fromkeys(path for folder in folders for path in _stores_in(folder, source.name)):
+        try:
+            with CandidateStore.open(path) as store:
+                facts, complete = store.facts, store.complete
+            changed = path.stat().st_mtime_ns
+        except (StoreError, OSError):
+            continue
+        if not facts.source.same(source) or facts.reading != reading:
+            continue
+        if model and facts.model != model:
+            others.add(facts.model)
+        elif not complete:
+            cut = path.name
+        else:
+            found.append((changed, Kept(path, facts)))
+    if found:
+        return max(found, key=lambda pair: pair[0])[1]
+    raise _none_kept(source.name, model, others, cut)
+
+
+def _none_kept(name: str, model: str, others: set[str], cut: str) -> AppError:
+    if cut:
+        return AppError(f"Not all frames of {name} were looked at yet.", "Go on without --from-cache, to the end.")
+    if others:
+        return AppError(
+            f"No detections by {model} are kept of {name}.", f"There are some by {', '.join(sorted(others))}."
+        )
+    return AppError(f"No detections are kept of {name}.", "Run it without --from-cache first.")
+
+
+def candidates_for(folder: Path, name: str) -> Iterator[Path]:
+    """``NAME.ssdv``, ``NAME (2).ssdv``... in ``folder``."""
+    yield folder / f"{name}{SUFFIX}"
+    for number in range(2, _MOST_NUMBERS + 1):
+        yield folder / f"{name} ({number}){SUFFIX}"
+
+
+def _stores_in(folder: Path, name: str) -> Iterator[Path]:
+    for target in candidates_for(folder, name):
+        paths = [path for path in (target, target.with_name(target.name + PART)) if path.exists()]
+        if not paths:
+            return
+        yield from paths
+
+
+def fits(frame: StoredFrame, picture: Picture) -> bool:
+    """Whether ``frame`` is about ``picture``."""
+    height, width = picture.image_bgr.shape[:2]
+    return (frame.pts_s, frame.width, frame.height) == (picture.pts_s, width, height)

@@ -1,0 +1,61 @@
+"""What an export finds out before it begins: about its source, and about its model. Any thread."""
+
+from __future__ import annotations
+
+from app.core.export.journal import floor_for
+from app.core.export.outputs import SourceFacts
+from app.core.export.request import ExportRequest
+from app.core.export.store_facts import SourceKey, StoreFacts
+from app.core.models import weights_sha256
+from app.core.sources.sequence import PictureReader, is_sequence, open_pictures
+from detector.runtime.base import Detector
+
+
+def open_source(request: ExportRequest) -> PictureReader:
+    """The reader of what is to be exported.
+
+    Raises:
+        AppError: It cannot be read.
+    """
+    return open_pictures(request.source, request.video.deinterlace, request.video.images_per_s)
+
+
+def look_at(request: ExportRequest) -> SourceFacts:
+    """Open the source for a moment, to know that it is a video and how large.
+
+    Raises:
+        AppError: It is none, or cannot be read.
+    """
+    reader = open_source(request)
+    try:
+        info = reader.info
+        expected = info.frame_count
+        if expected is None and info.duration_s is not None and info.fps is not None:
+            expected = round(info.duration_s * info.fps)
+        return SourceFacts(reader.start_s, info.frame_count, expected, info.width * info.height * 3)
+    finally:
+        reader.close()
+
+
+def facts_of(request: ExportRequest, source: SourceKey, detector: Detector, promised: int | None) -> StoreFacts:
+    """The head of the store that this run fills."""
+    floor = floor_for(request.detection.threshold)
+    return StoreFacts(
+        source=source,
+        model=detector.spec.name,
+        weights_sha256=weights_sha256(request.model),
+        engine=detector.engine,
+        device=detector.device,
+        precision=detector.precision,
+        labels=detector.spec.labels,
+        floor=floor if floor > detector.spec.postprocess.score_floor else 0.0,
+        promised=promised,
+        reading=reading_of(request),
+    )
+
+
+def reading_of(request: ExportRequest) -> str:
+    """See ``StoreFacts.reading``."""
+    if is_sequence(request.source):
+        return f"{request.video.images_per_s} images per second"
+    return "deinterlaced" if request.video.deinterlace else ""
