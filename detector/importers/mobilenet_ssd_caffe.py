@@ -17,7 +17,7 @@ from detector.errors import DetectorError
 from detector.importers.base import Imported, Overrides, SourceFile
 from detector.importers.conventions import as_published, choose_channels, choose_labels, refuse_priors
 from detector.importers.folding import FoldingReader, class_outputs
-from detector.models.tables import V1_LAYERS
+from detector.plans.tables import V1_LAYERS
 from detector.spec import InputSpec, ModelSpec, PostprocessSpec
 
 _INPUT = InputSpec(

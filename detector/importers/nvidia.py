@@ -15,7 +15,7 @@ from detector.config import SSD300_COCO_CLAMPED, SSD300_VOC_CLAMPED
 from detector.importers.base import Imported, Overrides, SourceFile
 from detector.importers.conventions import as_published, choose_channels, choose_labels
 from detector.importers.folding import FoldingReader, class_outputs
-from detector.models.tables import RESNET_STAGES
+from detector.plans.tables import RESNET_STAGES
 from detector.spec import InputSpec, ModelSpec, PostprocessSpec
 
 # ImageNet's mean and deviation, which the training subtracts from and divides RGB in 0..1 by.

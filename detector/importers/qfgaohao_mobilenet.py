@@ -15,7 +15,7 @@ from detector.importers.base import Imported, Overrides, SourceFile
 from detector.importers.conventions import as_published, choose_channels, choose_labels, refuse_priors
 from detector.importers.folding import FoldingReader, class_outputs
 from detector.importers.mobilenet_v2_names import inverted_residuals
-from detector.models.tables import V1_LAYERS
+from detector.plans.tables import V1_LAYERS
 from detector.spec import Architecture, InputSpec, ModelSpec, PostprocessSpec
 
 _INPUT = InputSpec(height=300, width=300, mean=(127.0, 127.0, 127.0), std=(128.0, 128.0, 128.0))

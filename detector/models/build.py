@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from torch import nn
 
-from detector.models.grids import checked_config
 from detector.models.mobilenet_v1 import SSDMobileNetV1
 from detector.models.mobilenet_v2 import SSDLiteMobileNetV2
 from detector.models.resnet import SSDResNet50
 from detector.models.ssd import SSD
 from detector.models.ssdlite import SSDLite
 from detector.models.ultraface import UltraFace
+from detector.plans.grids import checked_config
 from detector.spec import ModelSpec
 
 

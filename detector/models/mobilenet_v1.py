@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from detector.models.heads import predict
 from detector.models.layers import Bottleneck, Conv, Separable, plain_predictors, separable_predictors
-from detector.models.tables import V1_EXTRAS, V1_EXTRAS_POINTWISE, V1_LAYERS, V1_STEM, V1_TAP
+from detector.plans.tables import V1_EXTRAS, V1_EXTRAS_POINTWISE, V1_LAYERS, V1_STEM, V1_TAP
 
 Heads = Literal["full", "separable", "pointwise"]
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from detector.models.heads import predict
 from detector.models.layers import Conv, separable_predictors
-from detector.models.tables import V2_EXTRAS, V2_STAGES, V2_STEM, V2_TAIL, V2_TAP
+from detector.plans.tables import V2_EXTRAS, V2_STAGES, V2_STEM, V2_TAIL, V2_TAP
 
 
 class SSDLiteMobileNetV2(nn.Module):

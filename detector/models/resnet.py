@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from detector.models.heads import predict
 from detector.models.layers import Bottleneck, Conv, plain_predictors
-from detector.models.tables import RESNET_EXPANSION, RESNET_EXTRAS, RESNET_STAGES, RESNET_STEM
+from detector.plans.tables import RESNET_EXPANSION, RESNET_EXTRAS, RESNET_STAGES, RESNET_STEM
 
 
 class SSDResNet50(nn.Module):

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from detector.models.heads import predict
-from detector.models.tables import VGG_EXTRAS, scaled
 from detector.models.vgg import VGG16, ConvReLU
+from detector.plans.tables import VGG_EXTRAS, scaled
 
 
 class L2Norm(nn.Module):

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from detector.models.heads import predict
-from detector.models.tables import (
+from detector.plans.tables import (
     V3_BLOCKS,
     V3_EPS,
     V3_EXTRAS,

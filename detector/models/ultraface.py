@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from detector.models.heads import predict
-from detector.models.tables import FACE_EXTRA_SQUEEZE, FACE_LAYERS, FACE_RFB_LAYER, FACE_STEM, FACE_TAPS
+from detector.plans.tables import FACE_EXTRA_SQUEEZE, FACE_LAYERS, FACE_RFB_LAYER, FACE_STEM, FACE_TAPS
 
 
 class UltraFace(nn.Module):

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from detector.models.tables import VGG_BLOCKS, VGG_FC, scaled
+from detector.plans.tables import VGG_BLOCKS, VGG_FC, scaled
 
 
 class ConvReLU(nn.Conv2d):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from detector.errors import DetectorError
-from detector.runtime.openvino_graphs.build import build_graph
+from detector.runtime.openvino_graph import build_graph
 from detector.shelf import ShelfEntry
 from detector.weights import load_arrays
 

@@ -7,6 +7,7 @@ package is not installed, so it is declared absent before OpenVINO is first impo
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import logging
 import sys
@@ -47,6 +48,11 @@ def load_openvino() -> Any:
     return openvino
 
 
+def operations() -> Any:
+    """OpenVINO's operations, to build networks of; after ``load_openvino``."""
+    return importlib.import_module("openvino.opset13")
+
+
 def cpu_capabilities(core: Any) -> frozenset[str]:
     """What the CPU computes natively, e.g. {"FP32", "BF16", "INT8"}.
 
@@ -60,16 +66,26 @@ def cpu_capabilities(core: Any) -> frozenset[str]:
         raise DetectorError("OpenVINO cannot use this CPU.", "Reinstall it: pip install openvino") from error
 
 
-def compile_for_latency(core: Any, model: Any, precision: str) -> Any:
-    """Compile ``model`` for one frame at a time on the CPU.
+def compile_for_latency(core: Any, network: Any, precision: str) -> Any:
+    """Compile ``network`` for one frame at a time on the CPU.
 
     Args:
         core: ``openvino.Core``.
-        model: ``openvino.Model``.
-        precision: "fp32" or "bf16"; said explicitly, for OpenVINO takes bf16 by itself where the CPU has it.
+        network: ``openvino.Model``.
+        precision: "fp32", "bf16" or "int8"; said explicitly, for OpenVINO takes bf16 by itself where the CPU has it.
+            What an int8 network keeps in floating point is computed in fp32.
     """
-    hint = {"fp32": "f32", "bf16": "bf16"}[precision]
-    return core.compile_model(model, "CPU", {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": hint})
+    return _compile(core, network, precision, "LATENCY")
+
+
+def compile_for_batches(core: Any, network: Any, precision: str) -> Any:
+    """As ``compile_for_latency``, for as many frames a second as possible, several side by side."""
+    return _compile(core, network, precision, "THROUGHPUT")
+
+
+def _compile(core: Any, network: Any, precision: str, hint: str) -> Any:
+    numbers = {"fp32": "f32", "int8": "f32", "bf16": "bf16"}[precision]
+    return core.compile_model(network, "CPU", {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": numbers})
 
 
 def last_line(error: Exception) -> str:

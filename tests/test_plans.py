@@ -15,8 +15,9 @@ from torch import Tensor
 from detector.config import SSD300_VOC, SSD512_VOC, SSDLITE320, SSDConfig, ultraface_config
 from detector.errors import DetectorError
 from detector.models.build import build_network
-from detector.runtime.openvino_graphs.build import build_graph
-from detector.runtime.openvino_runtime import compile_network, load_openvino
+from detector.plans.shapes import network_shapes
+from detector.runtime.openvino_graph import build_graph
+from detector.runtime.openvino_runtime import compile_for_latency, load_openvino
 from detector.safetensors_file import Arrays
 from detector.spec import ARCHITECTURES, Architecture, InputSpec, ModelSpec
 
@@ -61,7 +62,7 @@ def drawn(spec: ModelSpec) -> tuple[torch.nn.Module, Arrays]:
 def answers(spec: ModelSpec, arrays: Arrays, images: np.ndarray[Any, Any]) -> list[np.ndarray[Any, Any]]:
     openvino = load_openvino()
     model = build_graph(openvino, spec, arrays, "test.safetensors")
-    result = compile_network(openvino.Core(), model, "fp32")(images)
+    result = compile_for_latency(openvino.Core(), model, "fp32")(images)
     return [result[0], result[1]]
 
 
@@ -128,8 +129,19 @@ def test_default_boxes_of_another_network_are_refused() -> None:
 
 def test_torch_is_not_needed() -> None:
     code = (
-        "import sys; import detector.runtime.openvino_graphs.build, detector.runtime.openvino_runtime as r;"
+        "import sys; import detector.plans.plan, detector.runtime.openvino_runtime as r;"
         "r.load_openvino(); import importlib; importlib.import_module('openvino.opset13');"
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "config", "width"),
+    [(architecture, *case) for architecture, cases in CASES.items() for case in cases],
+)
+def test_a_plan_knows_the_shapes_of_its_torch_twin(architecture: Architecture, config: SSDConfig, width: float) -> None:
+    spec = spec_of(architecture, config, width)
+    with torch.device("meta"):
+        twin = build_network(spec)
+    assert network_shapes(spec) == {name: tuple(tensor.shape) for name, tensor in twin.state_dict().items()}

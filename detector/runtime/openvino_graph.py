@@ -1,25 +1,53 @@
-"""What networks are made of, as OpenVINO nodes with weights from numpy arrays. No torch.
+"""A network's plan as an OpenVINO model, its weights from numpy arrays. No torch. Used by one thread.
 
-``Weights`` hands tensors out by name and remembers what was missing, misshapen or never asked for; ``Graph`` makes the
-nodes. A network is a function that calls both, in the order of its torch twin's ``forward``. Used by one thread.
+``Weights`` hands tensors out by name and remembers what was missing, misshapen or never asked for; ``GraphBuilder``
+makes the nodes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from detector.errors import DetectorError
+from detector.plans.builder import Activation, Node
+from detector.plans.grids import checked_config
+from detector.plans.plan import predictions
+from detector.runtime.openvino_runtime import operations
 from detector.safetensors_file import Arrays
+from detector.spec import ModelSpec
 
-Node = Any  # OpenVINO's nodes carry no types
 Floats = npt.NDArray[np.float32]
-Activation = Literal["relu", "relu6", "hardswish", "none"]
 
 _SHOWN_FAULTS = 10
+
+
+def build_graph(openvino: Any, spec: ModelSpec, arrays: Arrays, what: str) -> Any:
+    """The network of ``spec`` for one image, ready to compile.
+
+    Args:
+        openvino: The module.
+        spec: The model.
+        arrays: Its tensors by name, finite; emptied.
+        what: The file, for messages.
+
+    Returns:
+        ``openvino.Model`` from images Float[1, 3, H, W] to locs Float[1, P, 4] and logits Float[1, P, C].
+
+    Raises:
+        DetectorError: The architecture brings its own network, or the tensors do not fit it.
+    """
+    ops, weights = operations(), Weights(arrays, what)
+    images = ops.parameter([1, 3, *checked_config(spec).image_size], np.float32, name="images")
+    builder = GraphBuilder(ops, weights)
+    levels = predictions(builder, images, spec)
+    weights.check()
+    locs = [builder.rows(level.locs, 4) for level in levels]
+    logits = [builder.rows(level.logits, len(spec.labels) + 1) for level in levels]
+    return openvino.Model([builder.concat(locs), builder.concat(logits)], [images], spec.name)
 
 
 class Weights:
@@ -65,8 +93,8 @@ class Weights:
             raise DetectorError(f"{self._what} does not fit its network: {'; '.join(faults[:_SHOWN_FAULTS])}{more}.")
 
 
-class Graph:
-    """Makes the nodes of one network.
+class GraphBuilder:
+    """The ``Builder`` of OpenVINO nodes; maps have one image.
 
     Args:
         operations: OpenVINO's operation set, a module.
@@ -91,21 +119,8 @@ class Graph:
         norm: tuple[str, float] | None = None,
         activation: Activation = "none",
     ) -> Node:
-        """Convolution, its bias or batch normalisation, its activation.
-
-        Args:
-            x: Float[B, C, H, W].
-            name: ``NAME.weight`` and ``NAME.bias`` are its tensors.
-            out: Channels out.
-            kernel: Side.
-            stride: Both ways.
-            padding: On each side; None keeps the size of odd kernels.
-            dilation: Both ways.
-            depthwise: Each channel by itself.
-            norm: Name and eps of the batch normalisation that stands in for the bias.
-            activation: Applied last.
-        """
-        before = channels(x)
+        """See ``Builder``."""
+        before = self.channels(x)
         filters = self.weights.take(f"{name}.weight", out, 1 if depthwise else before, kernel, kernel)
         if norm is None:
             bias = self.weights.take(f"{name}.bias", out)
@@ -120,8 +135,13 @@ class Graph:
             y = self._ops.convolution(x, self._constant(filters), *where)
         return self.activate(self._ops.add(y, self._constant(bias[None, :, None, None])), activation)
 
+    def channels(self, x: Node) -> int:
+        """See ``Builder``."""
+        output = x.output(0) if hasattr(x, "output") else x
+        return int(output.get_partial_shape()[1].get_length())
+
     def activate(self, x: Node, activation: Activation) -> Node:
-        """Float[...] -> Float[...]."""
+        """See ``Builder``."""
         match activation:
             case "relu":
                 return self._ops.relu(x)
@@ -133,37 +153,37 @@ class Graph:
                 return x
 
     def max_pool(self, x: Node, kernel: int, *, stride: int, padding: int = 0, ceil: bool = False) -> Node:
-        """Float[B, C, H, W] -> Float[B, C, H', W']."""
+        """See ``Builder``."""
         sides = [padding, padding]
         rounding = "ceil" if ceil else "floor"
         pool = self._ops.max_pool(x, [stride, stride], [1, 1], sides, sides, [kernel, kernel], rounding)
         return pool.output(0)  # the other output is where the maxima were
 
     def l2_norm(self, x: Node, name: str) -> Node:
-        """Each location's vector at a learned length per channel; as ``detector.models.ssd.L2Norm``."""
-        scale = self.weights.take(f"{name}.scale", channels(x))
+        """See ``Builder``."""
+        scale = self.weights.take(f"{name}.scale", self.channels(x))
         unit = self._ops.normalize_l2(x, self._constant(np.array([1], np.int64)), 1e-24, "max")
         return self._ops.multiply(unit, self._constant(scale[None, :, None, None]))
 
     def affine(self, x: Node, name: str) -> Node:
-        """Scale and shift each channel."""
-        scale, shift = (self.weights.take(f"{name}.{part}", channels(x)) for part in ("scale", "shift"))
+        """See ``Builder``."""
+        scale, shift = (self.weights.take(f"{name}.{part}", self.channels(x)) for part in ("scale", "shift"))
         scaled = self._ops.multiply(x, self._constant(scale[None, :, None, None]))
         return self._ops.add(scaled, self._constant(shift[None, :, None, None]))
 
     def squeeze_excitation(self, x: Node, name: str, middle: int) -> Node:
-        """Each channel times a number in [0, 1] from the means of all. arXiv 1709.01507."""
+        """See ``Builder``."""
         means = self._ops.reduce_mean(x, self._constant(np.array([2, 3], np.int64)), True)
         narrow = self.conv(means, f"{name}.fc1", middle, 1, activation="relu")
-        return self._ops.multiply(x, self._ops.hsigmoid(self.conv(narrow, f"{name}.fc2", channels(x), 1)))
+        return self._ops.multiply(x, self._ops.hsigmoid(self.conv(narrow, f"{name}.fc2", self.channels(x), 1)))
 
     def add(self, a: Node, b: Node) -> Node:
-        """Element by element."""
+        """See ``Builder``."""
         return self._ops.add(a, b)
 
-    def concat(self, parts: Sequence[Node], axis: int) -> Node:
-        """One after the other along ``axis``."""
-        return self._ops.concat(list(parts), axis)
+    def concat(self, parts: Sequence[Node]) -> Node:
+        """See ``Builder``."""
+        return self._ops.concat(list(parts), 1)
 
     def rows(self, prediction: Node, values: int) -> Node:
         """Float[B, A * values, H, W] -> Float[B, H * W * A, values]."""
@@ -181,9 +201,3 @@ class Graph:
 
     def _constant(self, values: npt.NDArray[Any]) -> Node:
         return self._ops.constant(np.ascontiguousarray(values))
-
-
-def channels(x: Node) -> int:
-    """Of Float[B, C, H, W]."""
-    output = x.output(0) if hasattr(x, "output") else x
-    return int(output.get_partial_shape()[1].get_length())
