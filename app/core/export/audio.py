@@ -16,7 +16,7 @@ from av.container import OutputContainer
 from app.core.export.describe import describe
 from app.core.export.holds import holds
 from app.core.export.track import Track
-from app.core.export.video_options import WEBM, ContainerKind
+from app.core.export.video_options import MP4, WEBM, ContainerKind
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +35,8 @@ def add_sound(
     context = source.codec_context
     if context is None:
         return None, f"Sound track {number} is left out: its codec is not built in."
-    name = context.name
-    if name in copy.supported_codecs and holds(container.format, lambda c: c.add_stream_from_template(source)):
+    name = context.codec.canonical_name
+    if holds(container.format, lambda c: c.add_stream_from_template(source)):
         target = copy.add_stream_from_template(source)
         describe(source, target)
         return Copied(target), ""
@@ -50,7 +50,7 @@ def add_sound(
         shown = "Opus" if codec == "libopus" else "AAC"
         return _Encoded(source, encoded), (
             f"Sound track {number} was encoded as {shown}: "
-            f"{'an' if container.name == 'MP4' else 'a'} {container.name} cannot hold {name}."
+            f"{'an' if container is MP4 else 'a'} {container.name} file cannot hold {name}."
         )
     return None, f"Sound track {number} ({name}) is left out: it cannot be decoded."
 

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 # About the old file's making rather than its content, and no longer true of the copy.
 _STALE = frozenset(
     ("major_brand", "minor_version", "compatible_brands", "encoder", "encoding_tool", "rotate", "duration", "vendor_id",
-     "source_id", "timecode", "handler_name_video")
+     "source_id", "timecode")
 )  # fmt: skip
 _STALE_STARTS = ("_statistics", "bps", "number_of_", "variant_bitrate", "duration-")
 # What an MP4 keeps in the place where every player looks. Anything else needs QuickTime's place, which fewer know.
@@ -33,7 +33,7 @@ _COMMON = frozenset(
 def kept(metadata: dict[str, str]) -> dict[str, str]:
     """The part of ``metadata`` that is true of a copy as well."""
     return {
-        key: value
+        key.lower() if key.isupper() else key: value  # Matroska shouts
         for key, value in metadata.items()
         if key.lower() not in _STALE and not key.lower().startswith(_STALE_STARTS) and "\0" not in value
     }

@@ -16,7 +16,7 @@ import numpy as np
 from app.core.errors import AppError
 from app.core.export.presets import BITS_PER_PIXEL, BY_BIT_RATE, ENCODERS, OPTIONS
 from app.core.export.stream_facts import ColourTags, StreamFacts
-from app.core.export.video_options import AUTO, MP4, ContainerKind, VideoOptions
+from app.core.export.video_options import AUTO, MP4, WEBM, ContainerKind, VideoOptions
 from app.core.frames import ImageBGR
 from app.core.sources.pixels import UNCHANGED, Made
 
@@ -41,6 +41,7 @@ class Plan:
         rate: Nominal frames per second.
         sample_aspect: Pixel width over height, upright; None when unknown.
         colour: Tags.
+        stretched: The container cannot state the shape of pixels, so they are made square.
         fields: "top" or "bottom" for interlaced pictures, by the half that comes first; "" for whole ones.
     """
 
@@ -52,6 +53,7 @@ class Plan:
     rate: Fraction
     sample_aspect: Fraction | None
     colour: ColourTags
+    stretched: bool = False
     fields: str = ""
 
     def apply(self, context: av.VideoCodecContext) -> None:
@@ -96,7 +98,11 @@ def plan_encoder(
         AppError: None opens at this size, or not the one asked for.
     """
     options = options or VideoOptions()
-    aspect = facts.sample_aspect if facts.sample_aspect and facts.sample_aspect > 0 else None
+    aspect = _pixel_shape(facts.sample_aspect, made.turned)
+    stretched = container is WEBM and aspect is not None and aspect != 1
+    if stretched and aspect is not None:
+        width, height = (round(width * aspect), height) if aspect > 1 else (width, round(height / aspect))
+        aspect = None
     wanted = Plan(
         name="",
         quality=options.quality,
@@ -104,8 +110,9 @@ def plan_encoder(
         height=height + height % 2,
         time_base=facts.time_base,
         rate=facts.rate or Fraction(25),
-        sample_aspect=1 / aspect if made.turned and aspect else aspect,
+        sample_aspect=aspect,
         colour=BT709 if made.curve else facts.colour,
+        stretched=stretched,
         fields="" if made.turned else made.fields,
     )
     names = ENCODERS[container] if options.encoder == AUTO else (options.encoder,)
@@ -116,6 +123,13 @@ def plan_encoder(
     if options.encoder != AUTO:
         raise AppError(f"The encoder {options.encoder} does not open here.", "Leave the choice to the program.")
     raise AppError(f"No video encoder opens for {width} x {height} pixels.", "Write data files alone instead.")
+
+
+def _pixel_shape(stored: Fraction | None, turned: bool) -> Fraction | None:
+    """Width of an upright pixel over its height; None where the file does not say, or something absurd."""
+    if stored is None or not Fraction(1, 16) <= stored <= 16:
+        return None
+    return 1 / stored if turned else stored
 
 
 def encoder_opens(name: str) -> bool:
@@ -149,8 +163,9 @@ def to_video_frame(image: ImageBGR, plan: Plan) -> av.VideoFrame:
     bottom, right = plan.height - height, plan.width - width
     if 0 <= bottom <= 1 and 0 <= right <= 1:
         image = _bordered(image, bottom, right) if bottom or right else image
-    else:  # the stream changed its size midway
-        image = np.asarray(cv2.resize(image, (plan.width, plan.height), interpolation=cv2.INTER_AREA), np.uint8)
+    else:  # made square, or the stream changed its size midway
+        way = cv2.INTER_AREA if plan.width < width else cv2.INTER_CUBIC
+        image = np.asarray(cv2.resize(image, (plan.width, plan.height), interpolation=way), np.uint8)
     frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="bgr24")
     return frame.reformat(
         format="yuv420p",

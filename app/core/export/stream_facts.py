@@ -58,8 +58,12 @@ class StreamFacts:
     common_clock: int = 1000
 
 
-def stream_facts(container: av.container.InputContainer) -> StreamFacts:
+def stream_facts(container: av.container.InputContainer, first_s: Fraction) -> StreamFacts:
     """Facts of the stream ``VideoReader`` reads; the container stays where it is.
+
+    Args:
+        container: Open.
+        first_s: Container time of its first picture.
 
     Raises:
         ValueError: There is no video stream.
@@ -69,9 +73,9 @@ def stream_facts(container: av.container.InputContainer) -> StreamFacts:
         raise ValueError("no video stream")
     context = stream.codec_context
     start_s = Fraction(0) if stream.start_time is None else stream.start_time * stream.time_base
-    origin_s = min(start_s, Fraction(0))
+    origin_s = min(first_s, Fraction(0))
     if container.format.flags & FREE_CLOCK:
-        origin_s = min([start_s, *map(_start_of, container.streams.audio)])
+        origin_s = min([first_s, *map(_start_of, container.streams.audio)])
     end_s = None if not stream.duration or stream.duration < 0 else start_s + stream.duration * stream.time_base
     sound_rates = [sound.rate or 0 for sound in container.streams.audio if sound.codec_context is not None]
     return StreamFacts(

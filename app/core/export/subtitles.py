@@ -21,15 +21,14 @@ from app.core.export.video_options import MKV, MP4, WEBM, ContainerKind
 
 log = logging.getLogger(__name__)
 
-_TEXT = frozenset(("subrip", "srt", "mov_text", "webvtt", "ass", "ssa", "text"))
+_TEXT = frozenset(("subrip", "mov_text", "webvtt", "ass", "text"))
 _WRITTEN_AS = {MP4: "mov_text", MKV: "subrip", WEBM: "webvtt"}
 # What players understand, which is less than what muxers put up with.
 _COPIED = {
     MP4: frozenset(("mov_text",)),
-    MKV: frozenset(("subrip", "srt", "ass", "ssa", "webvtt", "dvd_subtitle", "dvdsub", "hdmv_pgs_subtitle", "pgssub",
-                    "dvb_subtitle", "dvbsub")),
+    MKV: frozenset(("subrip", "ass", "webvtt", "dvd_subtitle", "hdmv_pgs_subtitle", "dvb_subtitle")),
     WEBM: frozenset(("webvtt",)),
-}  # fmt: skip
+}
 _CLOCK = Fraction(1, 1000)
 
 
@@ -44,7 +43,7 @@ def add_subtitles(
     context = source.codec_context
     if context is None:
         return None, f"Subtitle track {number} is left out: its kind is not built in."
-    name = context.name
+    name = context.codec.canonical_name
     if name in _COPIED[container] and holds(container.format, lambda c: c.add_stream_from_template(source)):
         target = copy.add_stream_from_template(source)
         describe(source, target)

@@ -80,7 +80,7 @@ class VideoFile:
                 self._facts = image_facts(self._options.images_per_s)
             else:
                 self._source = open_container(str(source))
-                self._facts = stream_facts(self._source)
+                self._facts = stream_facts(self._source, start_s)
             if clip_from_s is not None:
                 self._facts = replace(self._facts, origin_s=clip_from_s, end_s=None)
             settings = muxer_options(self._source, self._container, self._facts.common_clock)
@@ -173,6 +173,7 @@ class VideoFile:
 
     def _begin(self, image: ImageBGR, made: Made) -> None:
         height, width = image.shape[:2]
+        self._size = width, height
         plan = self._plan = plan_encoder(width, height, self._facts, self._container, self._options, made)
         self.encoder = plan.name
         self._notes += _about_encoder(plan, width, height) + _about_pictures(made)
@@ -204,7 +205,7 @@ class VideoFile:
         assert self._stream is not None
         plan: Plan = self._plan
         height, width = image.shape[:2]
-        self._resized += (height + height % 2, width + width % 2) != (plan.height, plan.width)
+        self._resized += (width, height) != self._size
         frame = to_video_frame(image, plan)
         frame.pts, frame.time_base = self._clock.stamp(self._start_s + pts_s), plan.time_base
         if self._container is not MP4 and (frame.pts * plan.time_base * 1000).denominator != 1:
@@ -228,7 +229,9 @@ def _about_encoder(plan: Plan, width: int, height: int) -> list[str]:
     notes = []
     if plan.name in FULLY_FREE:
         notes.append(f"libx264 is not available here; {plan.name} encoded the video.")
-    if (plan.width, plan.height) != (width, height):
+    if plan.stretched:
+        notes.append(f"The pixels were made square, {plan.width} x {plan.height}: WebM cannot hold others here.")
+    elif (plan.width, plan.height) != (width, height):
         notes.append(
             f"{width} x {height} pixels became {plan.width} x {plan.height}: the encoder needs even numbers; "
             "the last row or column is repeated."

@@ -61,7 +61,7 @@ class PictureMaker:
             turned=self._orientation.transposed,
             curve=tone_map.NAMES[first.color_trc] if self._tone_map is not None else "",
             hdr_left=hdr and self._tone_map is None,
-            flattened=_has_alpha(first.format.name),
+            flattened=_has_alpha(first.format.name) and bool((self._pixels(first, "bgra")[..., 3] < 255).any()),
             fields="" if not interlaced else "bottom" if bottom else "top",
         )
 

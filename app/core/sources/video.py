@@ -23,6 +23,8 @@ from app.core.sources.pixels import UNCHANGED, Made, PictureMaker
 from app.core.sources.timeline import Timeline
 from app.core.sources.upright import Image
 
+_UNTIMED = 16  # pictures without a time that may come first
+
 # A seek that lands too late (bad index) is tried again from further back, at last from the start.
 _SEEK_MARGINS_S = (Fraction(0), Fraction(2), Fraction(15))
 
@@ -96,12 +98,25 @@ class VideoReader:
         if deinterlace:
             first = self._feed.deinterlace(first, self.made.fields == "bottom")
             self.made = replace(self.made, fields="")
-        self.start_s = self._raw_time(first) or Fraction(0)
-        self._ready.append((first, self._timeline.put(Fraction(0), self._period)))
+        self._line_up(first)
         width, height = self._maker.size(first.width, first.height)
         self.info = SourceInfo(
             "video", self.name, width, height, self._rate, self._duration(), self._count, seekable=True
         )
+
+    def _line_up(self, first: av.VideoFrame) -> None:
+        """Find when the first picture is shown, if need be from a later one: some files do not say it of the first."""
+        waiting = [first]
+        while self._raw_time(waiting[-1]) is None and len(waiting) < _UNTIMED:
+            frame = self._feed.take()
+            if frame is None:
+                break
+            waiting.append(frame)
+        told_s = self._raw_time(waiting[-1])
+        if told_s is not None:
+            self.start_s = told_s - (len(waiting) - 1) * self._period
+        for number, frame in enumerate(waiting):
+            self._ready.append((frame, self._timeline.put(number * self._period, self._period)))
 
     def _duration(self) -> Fraction | None:
         if self._stream.duration and self._stream.duration > 0:
