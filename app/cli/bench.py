@@ -67,6 +67,14 @@ def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Co
     )
     parser.add_argument("--source", type=Path, metavar="VIDEO", help="frames from it (default: drawn, 1280 x 720)")
     parser.add_argument(
+        "--export",
+        nargs="?",
+        type=_video_seconds,
+        const=20.0,
+        metavar="S",
+        help="also export the first S seconds of --source, each step alone and all at once (default: 20)",
+    )
+    parser.add_argument(
         "--seconds", type=_seconds, default=20.0, metavar="S", help="how long about each case runs (default: 20)"
     )
     parser.add_argument("--chart", type=Path, metavar="FILE", help="write a page or picture: .html, .png or .svg")
@@ -87,6 +95,13 @@ def _seconds(text: str) -> float:
         value = -1.0
     if not 0.0 <= value <= 3600.0:  # refuses NaN, too
         raise argparse.ArgumentTypeError(f"the time must be a number of seconds from 0 to 3600, not {text!r}")
+    return value
+
+
+def _video_seconds(text: str) -> float:
+    value = _seconds(text)
+    if value < 1.0:
+        raise argparse.ArgumentTypeError("an export takes one second of video at least")
     return value
 
 
@@ -130,6 +145,8 @@ def _check(options: argparse.Namespace, console: Console) -> None:
             raise UsageError(f"--chart writes {', '.join(_CHARTS)}, not {options.chart.name}.")
         if not options.chart.parent.is_dir():
             raise UsageError(f"The folder {options.chart.parent} does not exist.", "Create it, or choose another.")
+    if options.export is not None and options.source is None:
+        raise UsageError("--export needs the video to export.", "Add --source VIDEO.")
     if options.source is not None:
         if not options.source.exists():
             raise UsageError(f"{options.source} does not exist.")
@@ -153,6 +170,7 @@ def _request(options: argparse.Namespace) -> BenchRequest:
         loads=_each(loads),
         versus=_each(options.versus or ()),
         source=options.source,
+        export_s=options.export,
         plan=Plan.lasting(options.seconds),
     )
 
@@ -184,7 +202,7 @@ def _entry(name: str) -> ShelfEntry:
 def lines(report: BenchReport) -> list[str]:
     """The report for people."""
     from app.core.bench.chart import cases
-    from app.core.bench.words import HEADS, figures, stage_rows
+    from app.core.bench.words import HEADS, export_rows, export_words, figures, stage_rows
 
     out = [f"{report.model}, {'random' if report.weights == 'random' else 'its own'} weights; {report.frames}"]
     out += [report.machine.words()]
@@ -196,6 +214,8 @@ def lines(report: BenchReport) -> list[str]:
         rows = stage_rows(case)
         if len(rows) > 1:
             out += ["", f"{case[0].place}, {case[0].load}, batch {case[0].batch}", *table(rows)]
+    if report.export is not None:
+        out += ["", export_words(report.export), *table(export_rows(report.export))]
     return [*out, "", f"Ratios refer to {report.baseline}, in the same rounds."]
 
 

@@ -7,7 +7,7 @@ from itertools import groupby
 from pathlib import Path
 
 from app.core.bench.result import BenchReport, Result
-from app.core.bench.words import HEADS, figures, stage_rows
+from app.core.bench.words import HEADS, export_rows, export_words, figures, stage_rows
 from app.core.charts import Axis, Bar, BarChart, Drawing, in_grid, layout, png_bytes, svg_element, svg_file
 from app.core.charts.svg import escaped
 from app.core.evaluation.page import cards, cell, facts, notes, page, table
@@ -83,6 +83,7 @@ def _page(report: BenchReport) -> str:
         "<h2>Stages</h2>",
         "<p>Milliseconds of one run, measured in runs of their own.</p>",
         *_stage_tables(report),
+        *_export_table(report),
         "<h2>Where</h2>",
         facts(
             (
@@ -103,6 +104,13 @@ def _stage_tables(report: BenchReport) -> Iterator[str]:
         if len(rows) > 1:
             yield f"<h3>{escaped(case[0].place)}, {escaped(case[0].load)}, batch {case[0].batch}</h3>"
             yield table(rows[0], ([cell(text) for text in row] for row in rows[1:]), "facts")
+
+
+def _export_table(report: BenchReport) -> Iterator[str]:
+    if report.export is not None:
+        head, *rows = export_rows(report.export)
+        yield f"<h2>Export</h2><p>{escaped(export_words(report.export))}</p>"
+        yield table(head, ([cell(text) for text in row] for row in rows), "facts")
 
 
 def _peaks(peaks: dict[str, float]) -> str:

@@ -86,23 +86,31 @@ def _here(place: str) -> str:
     return place
 
 
-def open_lineup(
-    entry: ShelfEntry,
-    place: str,
-    precisions: Sequence[str],
-    versus: Sequence[str],
-    rehearsal: Sequence[ImageBGR],
-    cache_dir: Path | None,
-) -> Lineup:
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """How contestants are opened.
+
+    Attributes:
+        precisions: As asked for.
+        versus: Names of ``BASELINES``.
+        cache_dir: Where converted networks are kept.
+        for_batches: Ours are opened as for an export.
+    """
+
+    precisions: Sequence[str]
+    versus: Sequence[str]
+    cache_dir: Path | None
+    for_batches: bool = False
+
+
+def open_lineup(entry: ShelfEntry, place: str, how: Opening, rehearsal: Sequence[ImageBGR]) -> Lineup:
     """Open everybody and let each run, so that its memory is known.
 
     Args:
         entry: The model, with weights.
         place: From ``places``.
-        precisions: As asked for.
-        versus: Names of ``BASELINES``.
+        how: Whom, and for what.
         rehearsal: A batch as large as the largest.
-        cache_dir: Where converted networks are kept.
 
     Raises:
         AppError: The device, a precision or a baseline that was named is not here.
@@ -110,12 +118,12 @@ def open_lineup(
     """
     opened = Lineup(place)
     try:
-        for precision in _formats(precisions):
+        for precision in formats(how.precisions):
             meter = MemoryMeter(place)
             try:
-                ours = OurDetector(_open(entry, place, precision, cache_dir), place)
+                ours = OurDetector(open_exactly(entry, place, precision, how), place)
             except (AppError, DetectorError) as error:
-                if ALL not in precisions:
+                if ALL not in how.precisions:
                     raise
                 opened.skipped.append(Skipped(f"ssd-viewer {place} {precision}", str(error)))
                 continue
@@ -124,7 +132,7 @@ def open_lineup(
                 continue
             opened.ours.append(ours)
             opened.memory_mib[ours.name] = _memory(meter, ours, rehearsal)
-        for name in versus:
+        for name in how.versus:
             meter = MemoryMeter(place)
             opened.baselines[name] = contestant = open_baseline(name, entry, place)
             opened.memory_mib[contestant.name] = _memory(meter, contestant, rehearsal)
@@ -136,12 +144,13 @@ def open_lineup(
     return opened
 
 
-def _formats(precisions: Sequence[str]) -> list[str]:
+def formats(precisions: Sequence[str]) -> list[str]:
+    """What ``precisions`` come to, "all" in the names of every one there is; each once."""
     every = [name for name in PRECISIONS if name != "auto"]
     return list(dict.fromkeys(name for asked in precisions for name in (every if asked == ALL else [asked])))
 
 
-def _open(entry: ShelfEntry, place: str, precision: str, cache_dir: Path | None) -> Detector:
+def open_exactly(entry: ShelfEntry, place: str, precision: str, how: Opening) -> Detector:
     """Our engine, exactly as asked for.
 
     Raises:
@@ -149,7 +158,7 @@ def _open(entry: ShelfEntry, place: str, precision: str, cache_dir: Path | None)
     """
     from detector.runtime.open import open_detector
 
-    detector = open_detector(entry, place, precision, cache_dir=cache_dir)
+    detector = open_detector(entry, place, precision, cache_dir=how.cache_dir, for_batches=how.for_batches)
     if detector.device.startswith(place) and precision in ("auto", detector.precision):
         return detector
     detector.close()

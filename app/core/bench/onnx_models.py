@@ -13,6 +13,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from app.core.bench.contestants import EngineContestant
 from app.core.errors import AppError
 from app.core.frames import ImageBGR
@@ -85,7 +87,7 @@ def open_opencv(entry: ShelfEntry, place: str) -> EngineContestant:
 
     def run(images: Floats) -> Sequence[Floats]:
         network.setInput(images)
-        return network.forward(_OUTPUTS)
+        return [np.asarray(output, np.float32) for output in network.forward(_OUTPUTS)]
 
     return _contestant("opencv-dnn", entry, run)
 

@@ -26,6 +26,7 @@ class BenchRequest:
             typical.
         versus: Names of ``BASELINES``; the ratios refer to the first.
         source: A video whose first frames are looked at; None for drawn ones.
+        export_s: So many seconds of the source are exported, too, step by step and as a whole; None for none.
         plan: How long each case may take.
     """
 
@@ -36,4 +37,5 @@ class BenchRequest:
     loads: tuple[Load, ...] = ()
     versus: tuple[str, ...] = ()
     source: Path | None = None
+    export_s: float | None = None
     plan: Plan = field(default_factory=Plan)

@@ -76,6 +76,42 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True)
+class ExportSpeed:
+    """Frames a second of an export and of its steps alone.
+
+    Attributes:
+        video_s: Length of what was exported, seconds.
+        frames: Pictures in it.
+        width: Of a picture, pixels.
+        height: The same.
+        model: Which.
+        device: Where it ran.
+        precision: What it computed in.
+        encoder: FFmpeg's name of it.
+        objects: Found in a picture on average, as an export shows them.
+        steps: "decode", "detect", "paint", "encode" by frames a second; "write" is painting and encoding, which one
+            thread does.
+        whole: Frames a second of the export, from its start to the finished file; opening the model is left out.
+        share: ``whole`` over the slowest of "decode", "detect" and "write", the median of the rounds.
+        rounds: How many there were.
+    """
+
+    video_s: float
+    frames: int
+    width: int
+    height: int
+    model: str
+    device: str
+    precision: str
+    encoder: str
+    objects: float
+    steps: dict[str, float]
+    whole: float
+    share: float
+    rounds: int
+
+
+@dataclass(frozen=True, slots=True)
 class BenchReport:
     """A whole measurement.
 
@@ -91,6 +127,7 @@ class BenchReport:
         results: By case, in the order of the contestants.
         skipped: What is missing.
         notes: What the reader should know.
+        export: What an export costs; None where that was not asked for.
     """
 
     model: str
@@ -104,6 +141,7 @@ class BenchReport:
     results: tuple[Result, ...]
     skipped: tuple[Skipped, ...]
     notes: tuple[str, ...]
+    export: ExportSpeed | None = None
 
 
 def as_json(report: BenchReport) -> dict[str, Any]:
@@ -127,6 +165,7 @@ def as_json(report: BenchReport) -> dict[str, Any]:
         },
         "skipped": [{"name": each.name, "reason": each.reason} for each in report.skipped],
         "notes": list(report.notes),
+        "export": None if report.export is None else _export(report.export),
     }
 
 
@@ -147,4 +186,22 @@ def _row(result: Result) -> dict[str, Any]:
         "memory_mib": None if result.memory_mib is None else round(result.memory_mib, 1),
         "peak_share": None if result.peak_share is None else round(result.peak_share, 4),
         "agreement": None if result.agreement is None else round(result.agreement, 4),
+    }
+
+
+def _export(speed: ExportSpeed) -> dict[str, Any]:
+    return {
+        "video_s": round(speed.video_s, 3),
+        "frames": speed.frames,
+        "width": speed.width,
+        "height": speed.height,
+        "model": speed.model,
+        "device": speed.device,
+        "precision": speed.precision,
+        "encoder": speed.encoder,
+        "objects_per_frame": round(speed.objects, 2),
+        "steps_frames_per_s": {step: round(rate, 2) for step, rate in speed.steps.items()},
+        "frames_per_s": round(speed.whole, 2),
+        "share_of_slowest_step": round(speed.share, 4),
+        "rounds": speed.rounds,
     }

@@ -14,17 +14,22 @@ from app.core import paths
 from app.core.bench.agreement import agreement
 from app.core.bench.baselines import check_baseline
 from app.core.bench.contestants import OurDetector
+from app.core.bench.export import ExportBench
 from app.core.bench.frames import drawn_frames, video_frames
-from app.core.bench.lineup import Lineup, open_lineup, places
+from app.core.bench.lineup import Lineup, Opening, formats, open_exactly, open_lineup, places
 from app.core.bench.machine import Machine, this_machine
 from app.core.bench.peaks import measured_peak, network_flops
+from app.core.bench.quantised import quantise_random
 from app.core.bench.random_weights import write_random
-from app.core.bench.request import BenchRequest
-from app.core.bench.result import BenchReport, Result, Skipped
+from app.core.bench.remember import remember
+from app.core.bench.request import ALL, BenchRequest
+from app.core.bench.result import BenchReport, ExportSpeed, Result, Skipped
 from app.core.bench.rounds import Contestant, Feed, run_rounds
 from app.core.bench.statistics import flat, times_faster
 from app.core.frames import ImageBGR
+from app.core.settings import ModelSettings
 from detector.detections import Detections
+from detector.errors import DetectorError
 from detector.runtime.torch_package import load_torch
 from detector.shelf import ShelfEntry
 
@@ -63,10 +68,15 @@ def run_bench(
     runner = _Runner(request, frames, on_progress, stop)
     with tempfile.TemporaryDirectory(prefix="ssd-viewer-bench-", ignore_cleanup_errors=True) as folder:
         entries, cache_dir = _entries(request, frames, Path(folder), on_progress)
+        is_random = OWN_WEIGHTS not in entries
+        if is_random and "cpu" in where:
+            _quantise(request, list(entries.values()), frames, cache_dir, on_progress, stop)
         for place in where:
             for load, entry in entries.items():
-                runner.run_lineup(entry, place, load, cache_dir)
-    return runner.report(machine, next(iter(entries)) != OWN_WEIGHTS)
+                runner.run_place(entry, place, load, cache_dir)
+        if request.export_s is not None and request.source is not None:
+            runner.run_export(next(iter(entries.values())), where[0], cache_dir, Path(folder))
+    return runner.report(machine, is_random)
 
 
 def _entries(
@@ -74,10 +84,29 @@ def _entries(
 ) -> tuple[dict[str, ShelfEntry], Path]:
     """The model by load, and where its converted network is kept: for good only that of weights that are."""
     if request.entry.path is not None and not request.loads:
-        return {OWN_WEIGHTS: request.entry}, paths.cache_dir() / "converted"
+        return {OWN_WEIGHTS: request.entry}, paths.converted_dir()
     on_progress("random weights", 0, 0)
     files = write_random(request.entry.spec, frames, folder, request.loads or ("typical",))
     return {load: replace(request.entry, path=path) for load, path in files.items()}, folder / "converted"
+
+
+def _quantise(
+    request: BenchRequest,
+    entries: Sequence[ShelfEntry],
+    frames: Sequence[ImageBGR],
+    cache_dir: Path,
+    on_progress: OnProgress,
+    stop: threading.Event,
+) -> None:
+    """Make random weights in int8, where that was asked for; of "all" formats it may be missing."""
+    if not {"int8", ALL} & set(request.precisions):
+        return
+    try:
+        for entry in entries:
+            quantise_random(entry, frames, cache_dir, on_progress, stop)
+    except DetectorError:
+        if "int8" in request.precisions:
+            raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,17 +131,26 @@ class _Runner:
         self._peaks: dict[str, dict[str, float]] = {}
         self._flops = network_flops(request.entry.spec)
         self._baseline = self._reference = ""
+        self._export: ExportSpeed | None = None
 
-    def run_lineup(self, entry: ShelfEntry, place: str, load: str, cache_dir: Path) -> None:
-        """All cases of one place and load."""
+    def run_place(self, entry: ShelfEntry, place: str, load: str, cache_dir: Path) -> None:
+        """All cases of one place and load: single frames as the window runs them, larger batches as an export does."""
+        single = [batch for batch in self._request.batches if batch == 1]
+        larger = [batch for batch in self._request.batches if batch > 1]
+        for batches in (single, larger):
+            if batches:
+                self._run_lineup(entry, place, load, cache_dir, batches)
+
+    def _run_lineup(self, entry: ShelfEntry, place: str, load: str, cache_dir: Path, batches: Sequence[int]) -> None:
         self._on_progress(f"opening on {place}", 0, 0)
         request = self._request
-        rehearsal = Feed(self._frames, max(request.batches))(0)
-        with closing(open_lineup(entry, place, request.precisions, request.versus, rehearsal, cache_dir)) as lineup:
+        rehearsal = Feed(self._frames, max(batches))(0)
+        opening = Opening(request.precisions, request.versus, cache_dir, for_batches=max(batches) > 1)
+        with closing(open_lineup(entry, place, opening, rehearsal)) as lineup:
             self._skipped += [each for each in lineup.skipped if each not in self._skipped]
             self._measure_peaks(lineup)
             facts = self._facts(lineup)
-            for batch in request.batches:
+            for batch in batches:
                 self._case(lineup, load, batch, facts)
             self._measure_peaks(lineup)
 
@@ -175,12 +213,32 @@ class _Runner:
             )
             self._results.append((result, known.flops))
 
+    def run_export(self, entry: ShelfEntry, place: str, cache_dir: Path, folder: Path) -> None:
+        """An export of the source, in the first number format."""
+        request = self._request
+        assert request.source is not None
+        assert request.export_s is not None
+        how = Opening(request.precisions[:1], (), cache_dir, for_batches=True)
+        precision = formats(how.precisions)[0]
+        self._export = ExportBench(
+            request.source,
+            request.export_s,
+            ModelSettings(str(entry.path), place, precision),
+            lambda: open_exactly(entry, place, precision, how),
+            folder,
+            lambda step: self._on_progress(f"export: {step}", 0, 0),
+            self._stop,
+        ).run()
+
     def _with_share(self, result: Result, flops: float | None) -> Result:
         peak = self._peaks[result.place].get(result.precision)
         return replace(result, peak_share=flops * result.frames_per_s / peak if flops is not None and peak else None)
 
     def report(self, machine: Machine, is_random: bool) -> BenchReport:
-        """Everything so far."""
+        """Everything so far; what it says of the model's own weights is remembered."""
+        results = tuple(self._with_share(*each) for each in self._results)
+        model = self._request.entry.path
+        unkept = remember(results, model, paths.speeds_file()) if model is not None and not is_random else ""
         height, width = self._frames[0].shape[:2]
         source = "drawn" if self._request.source is None else f"of {self._request.source.name}"
         return BenchReport(
@@ -195,9 +253,10 @@ class _Runner:
                 for place, peaks in self._peaks.items()
             },
             gflop=None if self._flops is None else round(self._flops / 1e9, 3),
-            results=tuple(self._with_share(*each) for each in self._results),
+            results=results,
             skipped=tuple(self._skipped),
-            notes=tuple(note for note in (machine.warning(),) if note),
+            notes=tuple(note for note in (machine.warning(), unkept) if note),
+            export=self._export,
         )
 
 

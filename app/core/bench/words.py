@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.core.bench.result import Result
+from app.core.bench.result import ExportSpeed, Result
 
 HEADS = (
     "contestant", "load", "batch", "frames/s", "p50 ms", "p95 ms", "x baseline", "of peak", "MiB", "candidates",
     "agrees",
 )  # fmt: skip
 
+_STEPS = {
+    "decode": "decode",
+    "detect": "detect",
+    "paint": "paint",
+    "encode": "encode, sound included",
+    "write": "paint and encode, as one thread does",
+}
 _LAST = ("postprocess", "copy")  # baselines have stages of their own before these
 
 
@@ -41,6 +48,22 @@ def stage_rows(case: Sequence[Result]) -> list[tuple[str, ...]]:
             texts = (f"{each.stages_ms[stage]:.2f}" if stage in each.stages_ms else "-" for stage in stages)
             rows.append((each.name, *texts))
     return rows
+
+
+def export_rows(speed: ExportSpeed) -> list[tuple[str, ...]]:
+    """Heads, then frames a second of an export's steps alone and of the whole."""
+    rows = [("alone", "frames/s")]
+    rows += [(_STEPS[step], f"{rate:,.1f}") for step, rate in speed.steps.items()]
+    return [*rows, ("all at once: the export", f"{speed.whole:,.1f}")]
+
+
+def export_words(speed: ExportSpeed) -> str:
+    """What was exported, one line."""
+    return (
+        f"Export of {speed.frames} frames, {speed.width} x {speed.height}, {speed.video_s:.0f} s of video, "
+        f"{speed.objects:.1f} objects in each; {speed.model} on {speed.device} in {speed.precision}, {speed.encoder}. "
+        f"It reaches {speed.share:.0%} of its slowest step alone and takes {speed.frames / speed.whole:,.0f} s."
+    )
 
 
 def _or_dash(value: float | None, form: str) -> str:
