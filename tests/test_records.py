@@ -14,8 +14,9 @@ import pytest
 
 from app.core.errors import AppError
 from app.core.part_file import PartFile, explain, write_whole
+from app.core.records.formats import format_of
 from app.core.records.jsonl import JsonLines
-from app.core.records.open import format_of, open_records
+from app.core.records.open import open_records
 from app.core.records.table import FrameRecord, RecordWriter, plain
 from detector.detections import Detections
 

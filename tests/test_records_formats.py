@@ -23,8 +23,9 @@ from app.core.errors import AppError
 from app.core.part_file import explain
 from app.core.part_folder import MARK, PartFolder
 from app.core.records.coco import category_ids
+from app.core.records.formats import FORMATS, format_of
 from app.core.records.frames import FramePicker, FramePlan, clipped
-from app.core.records.open import FORMATS, format_of, open_records
+from app.core.records.open import open_records
 from app.core.records.srt import SrtFile
 from app.core.records.table import FrameRecord
 from app.core.records.voc import whole_pixels

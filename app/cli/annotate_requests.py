@@ -40,7 +40,7 @@ def check_targets_asked(options: argparse.Namespace) -> None:
         UsageError: With the reason.
     """
     from app.core.export.targets import VIDEO_SUFFIXES
-    from app.core.records.open import format_of
+    from app.core.records.formats import format_of
 
     video_options(options)
     if options.no_video and not options.data:
@@ -70,7 +70,7 @@ def request_for(
     """What to do with one of the videos. A folder to write to gets folders as those that were searched."""
     from app.core.export.request import DataFile, ExportRequest
     from app.core.export.targets import default_output
-    from app.core.records.open import format_of
+    from app.core.records.formats import format_of
 
     output = _output(options.output, found, default_output)
     data: list[DataFile] = []

@@ -22,6 +22,7 @@ from app.core.records.csv_table import as_csv
 from app.core.records.table import FrameRecord, label_of
 from app.core.settings import OverlaySettings
 from app.core.sources.video import Picture
+from app.core.wanted import check_classes
 
 INDEX = "index.csv"
 COLUMNS = ("clip", "label", "start", "end", "appears", "disappears", "frames", "objects")
@@ -82,7 +83,9 @@ class ClipFolder:
 
     def write(self, record: FrameRecord) -> None:
         """Take a frame, and write those that are decided by now; see ``RecordWriter``."""
-        if self._last_s is not None:
+        if self._last_s is None:
+            check_classes(self._plan.classes, record.labels, "The model")
+        else:
             self._step_s = record.pts_s - self._last_s
         self._last_s = record.pts_s
         self._waiting.append(replace(record, image_bgr=None))

@@ -21,6 +21,7 @@ from app.core.part_folder import PartFolder
 from app.core.records.csv_table import as_csv
 from app.core.records.table import FrameRecord, label_of, plain
 from app.core.settings import OverlaySettings
+from app.core.wanted import check_classes
 
 INDEX = "index.csv"
 COLUMNS = ("picture", "clean", "label", "track", "frame", "time", "score", "x1", "y1", "x2", "y2")
@@ -68,6 +69,8 @@ class SnapshotFolder:
 
     def write(self, record: FrameRecord) -> None:
         """Look for objects shown better than before; see ``RecordWriter``."""
+        if record.index == 0:
+            check_classes(sorted(self._classes), record.labels, "The model")
         found = record.detections
         kept = replace(record, image_bgr=None)
         for place, (class_id, track) in enumerate(zip(found.class_ids.tolist(), record.track_of_each, strict=True)):

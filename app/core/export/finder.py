@@ -11,6 +11,7 @@ from pathlib import Path
 
 from app.core.channels import Channel
 from app.core.errors import AppError
+from app.core.export.following import sought
 from app.core.export.gate import Gate
 from app.core.export.journal import Journal, find_kept, fits
 from app.core.export.look import facts_of, reading_of
@@ -21,7 +22,7 @@ from app.core.export.store_facts import SourceKey
 from app.core.part_file import waiting_for_room
 from app.core.settings import ModelSettings
 from app.core.sources.video import Picture
-from app.core.wanted import check_classes, wanted_filter
+from app.core.wanted import check_classes
 from detector.detections import Candidates, DetectionFilter, Detections
 from detector.runtime.base import Detector
 
@@ -34,7 +35,7 @@ class Found:
 
     Attributes:
         picture: The picture.
-        detections: What the user wants to see of it.
+        detections: What the user wants to see of it, and where objects are followed what scores less, see ``sought``.
         labels: Class names.
         fresh: The network ran on it in this job.
     """
@@ -123,7 +124,7 @@ class Finder:
     def _look(self, detector: Detector, journal: Journal, pictures: Channel[Picture], found: Channel[Found]) -> None:
         """Candidates from the journal as far as it goes, then from the network, in batches."""
         labels = detector.spec.labels
-        wanted = wanted_filter(self._request.detection, labels)
+        wanted = sought(self._request, labels)
         batch: list[Picture] = []
         for picture in pictures:
             self._gate.check()
@@ -166,7 +167,7 @@ class Finder:
             raise AppError(
                 f"{kept.path.name} reaches down to a score of {facts.floor:g} only.", "Run it without --from-cache."
             )
-        wanted = wanted_filter(request.detection, labels)
+        wanted = sought(request, labels)
         with CandidateStore.open(kept.path) as store:
             self._meter.known = store.frames
             for picture in pictures:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from app.core.channels import Channel
 from app.core.export.finder import Finder, Found, OpenDetector
+from app.core.export.following import follows
 from app.core.export.gate import Gate, free_bytes
 from app.core.export.look import look_at, open_source
 from app.core.export.outputs import Outputs, SourceFacts
@@ -136,6 +137,7 @@ class ExportJob:
         if self.request.output is not None:
             yield self.request.output
         yield from (data.path for data in self.request.data)
+        yield from self.request.evidence.folders()
 
     # -- the three threads ------------------------------------------------------------------------------------------
 
@@ -199,8 +201,11 @@ class ExportJob:
             device=device,
             precision=precision,
             frames=frames,
-            detections=self._outputs.counts.total(),
-            counts=dict(self._outputs.counts.most_common()),
+            detections=self._outputs.tally.detections.total(),
+            counts=dict(self._outputs.tally.detections.most_common()),
+            objects=self._outputs.tally.objects if follows(self.request) else None,
+            seen=self._outputs.tally.seen,
+            folders=tuple(self.request.evidence.folders()),
             seconds=seconds,
             encoder=self._outputs.encoder,
             damaged_packets=self._damaged,

@@ -5,17 +5,21 @@ Owned by ``ssdv-export-write``.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from app.core.evidence.open import open_evidence
+from app.core.evidence.tally import Tally
+from app.core.export.following import follows
 from app.core.export.request import ExportRequest
 from app.core.export.video_file import VideoFile
 from app.core.part_file import together
+from app.core.records.frames import FramePlan
 from app.core.records.open import open_records
-from app.core.records.table import FrameRecord, RecordWriter, label_of
+from app.core.records.table import FrameRecord, RecordWriter
 from app.core.sources.video import Picture
+from app.core.tracking.tracker import Tracker
 from detector.detections import Detections
 
 
@@ -48,7 +52,9 @@ class Outputs:
     """
 
     def __init__(self, request: ExportRequest, facts: SourceFacts) -> None:
-        self.counts: Counter[str] = Counter()
+        self.tally = Tally()
+        self._request = request
+        self._tracker = Tracker() if follows(request) else None
         self._video: VideoFile | None = None
         self._records: list[RecordWriter] = []
         try:
@@ -56,8 +62,10 @@ class Outputs:
                 self._video = VideoFile(
                     request.source, request.output, facts.start_s, facts.frame_count, request.overlay, request.video
                 )
+            plan = FramePlan(request.source.stem, request.evidence.frames_every_s)
             for data in request.data:
-                self._records.append(open_records(data.path, data.format))
+                self._records.append(open_records(data.path, data.format, plan))
+            self._records += open_evidence(request, facts.start_s)
         except BaseException:
             self.discard()
             raise
@@ -75,18 +83,24 @@ class Outputs:
     def write(self, picture: Picture, detections: Detections, labels: Sequence[str]) -> None:
         """Append a frame to every file; boxes are painted into the picture.
 
+        Args:
+            picture: The frame.
+            detections: What was ``sought`` in it; below the threshold it only keeps objects alive.
+            labels: Class names.
+
         Raises:
             AppError: A file cannot be written.
         """
-        self.counts.update(label_of(labels, class_id) for class_id in detections.class_ids.tolist())
+        shown = detections.above(self._request.detection.threshold)
+        tracks = () if self._tracker is None else self._tracker.update(picture.pts_s, detections, len(shown))
         height, width = picture.image_bgr.shape[:2]
-        record = FrameRecord(
-            picture.index, picture.pts_s, detections, labels, size=(width, height), image_bgr=picture.image_bgr
-        )
+        image = picture.image_bgr
+        record = FrameRecord(picture.index, picture.pts_s, shown, labels, tracks, (width, height), image)
+        self.tally.add(record)
         for writer in self._records:
             writer.write(record)
         if self._video is not None:
-            self._video.write(picture, detections, labels)
+            self._video.write(picture, shown, labels, tracks if self._request.evidence.tracks else ())
 
     def finish(self) -> None:
         """Complete every file, and when all are safely on the disk give them their names.

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from app.core.errors import AppError
+from app.core.evidence.request import Evidence
+from app.core.evidence.tally import Seen
 from app.core.export.video_options import VideoOptions
 from app.core.settings import DetectionSettings, ModelSettings, OverlaySettings
 
@@ -23,7 +25,7 @@ class DataFile:
 
     Attributes:
         path: Where.
-        format: "jsonl" or "csv".
+        format: A name of ``app.core.records.formats.FORMATS``.
     """
 
     path: Path
@@ -46,6 +48,7 @@ class ExportRequest:
         cache: "keep" uses what earlier runs of this model found in this video, and keeps what is found now;
             "drop" keeps it only until the files are there, so that an interrupted job can go on; "only" renders from
             what is kept, and opens no model: ``model.name`` then says whose, "" the newest.
+        evidence: What else is made of the objects: numbers, snapshots, clips.
     """
 
     source: Path
@@ -56,6 +59,7 @@ class ExportRequest:
     overlay: OverlaySettings = field(default_factory=OverlaySettings)
     video: VideoOptions = field(default_factory=VideoOptions)
     cache: CachePolicy = "keep"
+    evidence: Evidence = field(default_factory=Evidence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,9 @@ class ExportReport:
         frames_known: Frames whose objects an earlier run had found; the network did not run on them.
         cache: The kept detections; None when none are kept.
         cache_bytes: Their size.
+        objects: Distinct objects by class name, each counted once; None when objects were not followed.
+        seen: Each of them, with its times.
+        folders: Snapshots and clips.
     """
 
     source: Path
@@ -120,6 +127,9 @@ class ExportReport:
     frames_known: int = 0
     cache: Path | None = None
     cache_bytes: int = 0
+    objects: dict[str, int] | None = None
+    seen: tuple[Seen, ...] = ()
+    folders: tuple[Path, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for ``--json``."""
@@ -138,4 +148,7 @@ class ExportReport:
             "frames_known": self.frames_known,
             "cache": None if self.cache is None else str(self.cache),
             "cache_bytes": self.cache_bytes,
+            "objects": self.objects,
+            "tracks": [seen.as_dict() for seen in self.seen],
+            "folders": [str(path) for path in self.folders],
         }

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from app.core.errors import AppError
 from app.core.export.request import ExportRequest
 from app.core.export.video_options import CONTAINERS
+from app.core.records.formats import FORMATS
 
 VIDEO_SUFFIXES = tuple(suffix for kind in CONTAINERS for suffix in kind.suffixes)
 
@@ -33,26 +34,33 @@ def check_targets(request: ExportRequest) -> None:
         AppError: Nothing to write, a target is the source (also by another name of it), is named twice, is a folder,
             or is of no container we write.
     """
-    if request.output is None and not request.data:
+    folders = [*request.evidence.folders(), *(data.path for data in request.data if FORMATS[data.format].is_folder)]
+    files = [data.path for data in request.data if not FORMATS[data.format].is_folder]
+    if request.output is None and not files and not folders:
         raise AppError("There is nothing to write.", "Ask for the video, for a data file, or for both.")
     if request.output is not None and request.output.suffix.lower() not in VIDEO_SUFFIXES:
         raise AppError(
             f"{request.output.name}: annotated videos are MP4, MKV or WebM files.",
             "Choose a name that ends in .mp4, .mkv or .webm.",
         )
-    targets = [*([request.output] if request.output else []), *(data.path for data in request.data)]
-    check_apart(targets, [request.source])
+    targets = [*([request.output] if request.output else []), *files]
+    check_apart(targets, [request.source], folders)
 
 
-def check_apart(targets: Iterable[Path], sources: Iterable[Path]) -> None:
+def check_apart(targets: Iterable[Path], sources: Iterable[Path], folders: Sequence[Path] = ()) -> None:
     """Refuse a target that is a source, under any of its names, or that is named twice.
+
+    Args:
+        targets: Files to write.
+        sources: Never to be written.
+        folders: Folders to write as a whole; whether one that is there may be replaced is theirs to judge.
 
     Raises:
         AppError: As said.
     """
     kept = list(sources)
     seen: set[Path] = set()
-    for target in targets:
+    for target in (*targets, *folders):
         for source in kept:
             if same_file(target, source):
                 raise AppError(f"{target} is the file to be read; it is never overwritten.", "Choose another name.")
@@ -60,7 +68,7 @@ def check_apart(targets: Iterable[Path], sources: Iterable[Path]) -> None:
         if where in seen:
             raise AppError(f"{target.name} is named twice as a file to write.", "Give each its own name.")
         seen.add(where)
-        if target.is_dir():
+        if target.is_dir() and target not in folders:
             raise AppError(f"{target} is a folder.", "Name a file in it.")
 
 

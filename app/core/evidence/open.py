@@ -1,0 +1,56 @@
+"""Begins the folders of evidence that an export was asked for. Owned by the writing thread."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from functools import partial
+from typing import TYPE_CHECKING
+
+from app.core.evidence.again import SecondLook
+from app.core.evidence.clips import ClipFolder, ClipPlan
+from app.core.evidence.snapshots import SnapshotFolder
+from app.core.export.video_options import MP4, container_of
+from app.core.records.table import RecordWriter
+from app.core.sources.sequence import open_pictures
+
+if TYPE_CHECKING:
+    from app.core.export.request import ExportRequest
+
+
+def open_evidence(request: ExportRequest, start_s: Fraction) -> list[RecordWriter]:
+    """What ``request.evidence`` asks for.
+
+    Args:
+        request: The export.
+        start_s: Container time of the video's first picture.
+
+    Raises:
+        AppError: A folder cannot be written; none is left.
+    """
+    wanted = request.evidence
+    look_again = partial(open_pictures, request.source, request.video.deinterlace, request.video.images_per_s)
+    writers: list[RecordWriter] = []
+    try:
+        if wanted.snapshots is not None:
+            name, classes = request.source.stem, wanted.snapshot_classes
+            shots = SnapshotFolder(wanted.snapshots, name, classes, request.overlay, SecondLook(look_again))
+            writers.append(shots)
+        if wanted.clips is not None:
+            container = (container_of(request.output) if request.output is not None else None) or MP4
+            plan = ClipPlan(
+                source=request.source,
+                start_s=start_s,
+                classes=wanted.clip_classes,
+                before_s=wanted.before_s,
+                after_s=wanted.after_s,
+                look=request.overlay,
+                video=request.video,
+                suffix=container.suffixes[0],
+                shows_tracks=wanted.tracks,
+            )
+            writers.append(ClipFolder(wanted.clips, plan, SecondLook(look_again)))
+    except BaseException:
+        for writer in writers:
+            writer.discard()
+        raise
+    return writers

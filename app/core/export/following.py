@@ -1,0 +1,22 @@
+"""Whether an export follows objects from frame to frame, and what it must look for then. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from app.core.export.request import ExportRequest
+from app.core.records.formats import FORMATS
+from app.core.tracking.tracker import with_unsure
+from app.core.wanted import wanted_filter
+from detector.detections import DetectionFilter
+
+
+def follows(request: ExportRequest) -> bool:
+    """Whether objects are numbered: asked for, or needed by what is written."""
+    return request.evidence.follows or any(FORMATS[data.format].needs_tracks for data in request.data)
+
+
+def sought(request: ExportRequest, labels: Sequence[str]) -> DetectionFilter:
+    """What of the candidates goes on to ``Outputs``: what is shown, and below it what keeps objects alive."""
+    wanted = wanted_filter(request.detection, labels)
+    return with_unsure(wanted) if follows(request) else wanted
