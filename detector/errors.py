@@ -26,3 +26,7 @@ class ExplainedError(Exception):
 
 class DetectorError(ExplainedError):
     """A model, its weights or its device cannot be used as asked."""
+
+
+class DeviceFailedError(DetectorError):
+    """The device an engine runs on failed, or has no memory left; another may do."""

@@ -22,11 +22,12 @@ import torch
 import detector.runtime.open as open_module
 from detector.detections import Candidates, DetectionFilter
 from detector.errors import DetectorError
-from detector.runtime import openvino_runtime, torch_cuda
+from detector.runtime import cuda_support, device_pass, openvino_runtime, torch_cuda
 from detector.runtime.base import Detector
+from detector.runtime.cuda_support import is_covered, why_not_cuda
 from detector.runtime.openvino import OpenVinoDetector
 from detector.runtime.torch_cpu import TorchCpuDetector, has_native_bf16
-from detector.runtime.torch_cuda import TorchDeviceDetector, is_covered, why_not_cuda
+from detector.runtime.torch_cuda import TorchDeviceDetector
 from detector.safetensors_file import Arrays
 from detector.shelf import Shelf, ShelfEntry, open_file
 from detector.spec import ModelSpec
@@ -157,7 +158,7 @@ def test_a_closed_detector_frees_its_network(name: str, entry: ShelfEntry, monke
         weights.append(weakref.ref(next(network.parameters())))
         return network
 
-    for module in ("network", "torch_cpu", "torch_cuda"):
+    for module in ("network", "torch_cpu", "device_pass"):
         monkeypatch.setattr(f"detector.runtime.{module}.load_network", load)
     rounds = 10
     for _ in range(rounds):
@@ -219,7 +220,7 @@ def test_out_of_memory_is_explained(entry: ShelfEntry) -> None:
         def full(_images: Any) -> Any:
             raise torch.OutOfMemoryError("CUDA out of memory.")
 
-        detector._network.forward = full
+        detector._pass.network.forward = full
         with pytest.raises(DetectorError, match="too little free memory for random") as caught:
             detector.detect(picture())
         assert "--device cpu" in caught.value.hint
@@ -227,7 +228,7 @@ def test_out_of_memory_is_explained(entry: ShelfEntry) -> None:
 
 def test_closing_works_on_a_gpu_that_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "empty_cache", _fail("CUDA error: an illegal memory access was encountered"))
-    torch_cuda._empty_cache(torch.device("cuda", 0))  # raises nothing
+    cuda_support.empty_cache(torch.device("cuda", 0))  # raises nothing
 
 
 def test_a_device_that_fails_while_opening_is_given_everything_back(
@@ -238,11 +239,11 @@ def test_a_device_that_fails_while_opening_is_given_everything_back(
 
     def release(detector: TorchDeviceDetector) -> None:
         original(detector)
-        released.append([name for name, value in vars(detector).items() if isinstance(value, torch.nn.Module)])
+        released.append([name for name in vars(detector) if name in ("_pass", "_uploads", "_plan")])
 
     monkeypatch.setattr(TorchDeviceDetector, "_release", release)
     for error in (torch.OutOfMemoryError("full"), RuntimeError("no kernel image")):
-        monkeypatch.setattr(torch_cuda, "postprocess", mock.Mock(side_effect=error))
+        monkeypatch.setattr(device_pass, "postprocess_fixed", mock.Mock(side_effect=error))
         with pytest.raises(DetectorError):
             TorchDeviceDetector(entry, CPU, "fp32")
     assert released == [[], []]
@@ -251,7 +252,7 @@ def test_a_device_that_fails_while_opening_is_given_everything_back(
 def test_a_gpu_that_fails_is_explained(entry: ShelfEntry, monkeypatch: pytest.MonkeyPatch) -> None:
     with TorchDeviceDetector(entry, CPU, "fp32") as detector:
         fault = torch.AcceleratorError("CUDA error: unspecified launch failure\nCUDA kernel errors might be late")
-        monkeypatch.setattr(torch_cuda, "postprocess", mock.Mock(side_effect=fault))
+        monkeypatch.setattr(device_pass, "postprocess_fixed", mock.Mock(side_effect=fault))
         with pytest.raises(DetectorError, match=r"^cpu failed: CUDA error: unspecified launch failure\. Start"):
             detector.detect(picture())
 

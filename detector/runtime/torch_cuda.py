@@ -1,30 +1,47 @@
 """SSD by torch with every stage on the device: upload of the bytes, resize, normalise, network, decode, NMS.
 
-One copy of a fixed size comes back. The code asks nothing of CUDA itself, so it also runs on Apple's GPUs and, in the
-tests, on the CPU. Used by the thread that opened it.
+On an NVIDIA GPU all of it is one CUDA graph per shape of batch, started by one call; the host waits once per call, for
+the one copy that comes back. Elsewhere (Apple's and Intel's GPUs, the CPU in tests) the same functions run one by one.
+Used by the thread that opened it, on a stream of its own.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import groupby
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from detector.default_boxes import default_boxes
 from detector.detections import Candidates
-from detector.errors import DetectorError
+from detector.errors import DetectorError, DeviceFailedError
 from detector.golden import Floats, log_softmax
-from detector.postprocess_torch import postprocess
-from detector.preprocess import TorchInputBuilder
+from detector.nms import float32_limit
+from detector.postprocess_fixed import unpack
+from detector.postprocess_torch import Packed, postprocess
+from detector.preprocess import check_frame
 from detector.runtime.base import ImageBGR
+from detector.runtime.cuda_graph import FrameGraph
+from detector.runtime.cuda_support import empty_cache, first_line, new_stream, shown, why_not_cuda
+from detector.runtime.device_pass import DevicePass
 from detector.runtime.engine import Engine
-from detector.runtime.network import load_network
+from detector.runtime.shape_cache import ShapeCache
+from detector.runtime.uploads import PinnedUploads, PlainUploads, Uploads
 from detector.shelf import ShelfEntry
 
-_DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+__all__ = ["TorchDeviceDetector", "why_not_cuda"]
+
+_GRAPHS = 4  # shapes of batch kept ready
+_PLANS = 16  # sizes of frames
+_CHUNK = 16  # frames in a graph: the next are uploaded meanwhile
+_PREFERRED = ((8 << 30, 32), (2 << 30, 8))  # (free bytes, frames at a time)
+_AT_A_TIME = " frames at a time."
+
+_Shape = tuple[int, int, int]  # frames, height, width
 _log = logging.getLogger(__name__)
 
 
@@ -42,149 +59,226 @@ class TorchDeviceDetector(Engine):
     """
 
     def __init__(self, entry: ShelfEntry, device: torch.device, precision: str, notes: Sequence[str] = ()) -> None:
-        super().__init__(entry.spec, f"torch_{device.type}", _shown(device), precision, notes)
-        assert entry.spec.config is not None  # load_network refuses specs without
+        super().__init__(entry.spec, f"torch_{device.type}", shown(device), precision, notes)
         self._place = device
-        self._sizes: tuple[tuple[int, int], ...] = ()
-        if device.type == "cuda" and precision == "fp32":
-            # By default cuDNN rounds to 10 bits ("TF32") on newer GPUs; who asks for float32 gets float32.
-            torch.backends.cudnn.allow_tf32 = False
-        self._network = load_network(entry)
+        self._silent = self.on_stage
+        self._chunk = _CHUNK
+        self._limit: float | None = None
+        self._fetched: Tensor | None = None
+        self._stream: torch.cuda.Stream | None = None
+        self._graphs: ShapeCache[_Shape, FrameGraph] | None = None
         try:
-            self._network.to(device=device, dtype=_DTYPES[precision]).to(memory_format=torch.channels_last)
-            self._inputs = TorchInputBuilder(entry.spec.input, device, _DTYPES[precision])
-            self._defaults = torch.from_numpy(default_boxes(entry.spec.config)).to(device)
-            self._variances = entry.spec.config.variances
+            if device.type == "cuda":
+                self._stream = new_stream(device)
+            with self._here():
+                self._pass = DevicePass(entry, device, precision)
+                self._plan = lru_cache(maxsize=_PLANS)(self._pass.input.plan)
+                self._uploads = self._new_uploads()
             # The first run loads kernels and picks algorithms; better now than on the first picture.
             self._run([np.zeros((entry.spec.input.height, entry.spec.input.width, 3), np.uint8)], 0.5)
+            if self._stream is not None:
+                self._graphs = ShapeCache(self._captured, _GRAPHS, FrameGraph.free)
+                self.preferred_batch = _preferred(device)
         except DetectorError:
             self.close()
             raise
-        except (RuntimeError, AssertionError) as error:  # the latter from a PyTorch built without CUDA
+        except (RuntimeError, AssertionError, NotImplementedError) as error:  # of a PyTorch built without the device
             self.close()
             raise DetectorError(f"{self.device} cannot run {entry.name}: {first_line(error)}.") from error
 
+    # -- a call -----------------------------------------------------------------------------------------------------
+
     def _run(self, frames: Sequence[ImageBGR], iou_threshold: float) -> list[Candidates]:
+        for frame in frames:
+            check_frame(frame)
+        with self._explained():
+            relieved = False
+            while (found := self._tried(frames, iou_threshold)) is None:
+                if not relieved:
+                    self._drop_buffers()
+                elif not self._fewer(len(frames)):
+                    raise DeviceFailedError(
+                        f"{self.device} has too little free memory for {self.spec.name}.",
+                        "Close other programs that use it, choose a smaller model, or run on the CPU (--device cpu).",
+                    )
+                relieved = True
+        return found
+
+    def _tried(self, frames: Sequence[ImageBGR], iou_threshold: float) -> list[Candidates] | None:
+        """None where the memory does not suffice; what the attempt held is free again then."""
         try:
-            with torch.inference_mode(), _current(self._place):
-                images = self._inputs(frames)
-                self.on_stage("preprocess")
-                locs, logits = self._network(images)
-                self.on_stage("network")
-                sizes = self._sizes_of(frames)
-                packed = postprocess(
-                    locs,
-                    logits,
-                    self._defaults,
-                    self.spec.postprocess,
-                    sizes,
-                    iou_threshold,
-                    variances=self._variances,
-                )
-                self.on_stage("postprocess")
-                found = packed.candidates()
-                self.on_stage("copy")
-                return found
-        except torch.OutOfMemoryError as error:
-            _empty_cache(self._place)
-            raise DetectorError(
-                f"{self.device} has too little free memory for {self.spec.name}.",
-                "Close other programs that use it, choose a smaller model, or run on the CPU (--device cpu).",
-            ) from error
-        except torch.AcceleratorError as error:  # the driver gave the device up: it stays so until the program ends
-            raise DetectorError(
+            with self._here():
+                return self._found(frames, iou_threshold)
+        except (torch.OutOfMemoryError, torch.AcceleratorError) as error:
+            if not isinstance(error, torch.OutOfMemoryError) and "out of memory" not in str(error):
+                raise
+            _log.info("%s is short of memory: %s", self.device, first_line(error))
+            return None
+
+    def _found(self, frames: Sequence[ImageBGR], iou_threshold: float) -> list[Candidates]:
+        """Queue everything, wait once, look at what came."""
+        if iou_threshold != self._limit:
+            self._pass.limit.fill_(float(float32_limit(iou_threshold)))
+            self._limit = iou_threshold
+        fetched, done = self._buffer(len(frames)), 0
+        for chunk in self._chunks(frames):
+            rows = self._queue(chunk)
+            fetched[done : done + len(chunk)].copy_(rows, non_blocking=self._stream is not None)
+            done += len(chunk)
+        if self._stream is not None:
+            self._stream.synchronize()
+        self.on_stage("copy")
+        found = unpack(fetched.numpy(), iou_threshold)
+        return [
+            self._at_length(frame, iou_threshold) if one is None else one
+            for frame, one in zip(frames, found, strict=True)
+        ]
+
+    def _chunks(self, frames: Sequence[ImageBGR]) -> Iterator[list[ImageBGR]]:
+        """Neighbours of one size, not too many at a time."""
+        for _, group in groupby(frames, key=lambda frame: frame.shape):
+            alike = list(group)
+            for low in range(0, len(alike), self._chunk):
+                yield alike[low : low + self._chunk]
+
+    def _queue(self, chunk: Sequence[ImageBGR]) -> Tensor:
+        """Float32[B, 1 + K, 7] on the device, valid until the next one."""
+        height, width = chunk[0].shape[:2]
+        plan = self._plan(height, width)
+        listening = self.on_stage is not self._silent  # a graph has no stages to tell of
+        graph = None if listening else self._graph(len(chunk), height, width)
+
+        def step_by_step(images: Tensor) -> Tensor:
+            rows = self._pass(images, plan, self.on_stage)
+            self.on_stage("postprocess")
+            return rows
+
+        return self._uploads.use(chunk, plan, step_by_step if graph is None else graph.replay)
+
+    def _buffer(self, count: int) -> Tensor:
+        """Float32[count, 1 + K, 7] on the host, page-locked beside an NVIDIA GPU."""
+        if self._fetched is None or len(self._fetched) < count:
+            self._fetched = None
+            shape = (count, *self._pass.result_shape)
+            self._fetched = torch.empty(shape, dtype=torch.float32, pin_memory=self._stream is not None)
+        return self._fetched[:count]
+
+    def _at_length(self, frame: ImageBGR, iou_threshold: float) -> Candidates:
+        """One frame with more candidates than the short way has room for: untrained weights, or a floor near zero."""
+        plan = self._plan(*frame.shape[:2])
+
+        def work(images: Tensor) -> Tensor:
+            locs, logits = self._pass.predictions(images, plan)
+            return postprocess(
+                locs,
+                logits,
+                self._pass.defaults,
+                self.spec.postprocess,
+                plan.extent[:2].flip(0)[None],
+                iou_threshold,
+                variances=self._pass.variances,
+            ).rows
+
+        return Packed(self._uploads.use([frame], plan, work), iou_threshold).candidates()[0]
+
+    def _raw(self, frame: ImageBGR) -> tuple[Floats, Floats]:
+        with self._here():
+            plan = self._plan(*frame.shape[:2])
+
+            def work(images: Tensor) -> Tensor:
+                return torch.cat([each[0].float() for each in self._pass.predictions(images, plan)], dim=-1)
+
+            both: Floats = self._uploads.use([frame], plan, work).cpu().numpy()
+        return both[:, :4], log_softmax(both[:, 4:])
+
+    # -- graphs -----------------------------------------------------------------------------------------------------
+
+    def _graph(self, count: int, height: int, width: int) -> FrameGraph | None:
+        """For that many frames; until there is one, a graph for more of them, the rest of which is left idle."""
+        if self._graphs is None:
+            return None
+        exact = self._graphs.get((count, height, width))
+        if exact is not None:
+            return exact
+        larger = (graph for (most, *size), graph in self._graphs.items() if most > count and size == [height, width])
+        return next(larger, None)
+
+    def _captured(self, shape: _Shape) -> FrameGraph | None:
+        """None where it cannot be done, which is noted once: step by step it goes on, slower."""
+        count, height, width = shape
+        assert self._stream is not None
+        try:
+            return FrameGraph(self._pass, count, self._plan(height, width), self._stream)
+        except RuntimeError as error:
+            _log.info("no graph of %s on %s: %s", shape, self.device, first_line(error))
+            if not isinstance(error, torch.OutOfMemoryError) and not any("CUDA graph" in note for note in self.notes):
+                self.notes = (*self.notes, f"{self.device} does not take CUDA graphs ({first_line(error)}): slower.")
+            return None
+
+    # -- when it fails ----------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Faults of the device and its libraries as a ``DeviceFailedError``; on the CPU they are ours, and stay."""
+        try:
+            yield
+        except RuntimeError as error:
+            if self._place.type == "cpu" and not isinstance(error, torch.AcceleratorError):
+                raise
+            _log.info("%s failed", self.device, exc_info=error)
+            raise DeviceFailedError(
                 f"{self.device} failed: {first_line(error)}.",
                 "Start the program again, or run on the CPU (--device cpu).",
             ) from error
 
-    def _raw(self, frame: ImageBGR) -> tuple[Floats, Floats]:
-        with torch.inference_mode(), _current(self._place):
-            locs, logits = self._network(self._inputs([frame]))
-            return locs[0].float().cpu().numpy(), log_softmax(logits[0].float().cpu().numpy())
+    def _fewer(self, count: int) -> bool:
+        """From now on half as many at a time as have just failed; False where it was one."""
+        count = min(count, self._chunk)
+        if count > 1:
+            self._chunk = count // 2
+            self.preferred_batch = min(self.preferred_batch, self._chunk)
+            told = tuple(note for note in self.notes if not note.endswith(_AT_A_TIME))
+            self.notes = (*told, f"{self.device} is short of memory: {self._chunk}{_AT_A_TIME}")
+        return count > 1
 
-    def _sizes_of(self, frames: Sequence[ImageBGR]) -> torch.Tensor:
-        """Float32[B, 2] on the device; the frames of one source all have one size, so it is uploaded once."""
-        sizes = tuple((frame.shape[0], frame.shape[1]) for frame in frames)
-        if sizes != self._sizes:
-            self._sizes_tensor = torch.tensor(sizes, dtype=torch.float32, device=self._place)
-            self._sizes = sizes
-        return self._sizes_tensor
+    def _drop_buffers(self) -> None:
+        """Free what makes runs faster; it is made again when it is needed."""
+        with self._here():
+            if self._stream is not None:
+                self._stream.synchronize()
+            if self._graphs is not None:
+                self._graphs.clear()
+            self._fetched = None
+            self._uploads = self._new_uploads()
+        empty_cache(self._place)
+
+    def _new_uploads(self) -> Uploads:
+        return PlainUploads(self._place) if self._stream is None else PinnedUploads(self._place, self._stream)
 
     def _release(self) -> None:
-        for held in ("_network", "_inputs", "_defaults", "_sizes_tensor"):
+        try:
+            if self._stream is not None:
+                self._stream.synchronize()
+            if self._graphs is not None:
+                self._graphs.clear()
+        except RuntimeError as error:  # after a fault every call fails; closing must not
+            _log.info("%s: %s", self.device, first_line(error))
+        for held in ("_graphs", "_uploads", "_plan", "_pass", "_fetched", "_stream"):
             self.__dict__.pop(held, None)  # some are missing where opening failed half way
-        _empty_cache(self._place)
+        empty_cache(self._place)
+
+    @contextlib.contextmanager
+    def _here(self) -> Iterator[None]:
+        """On the engine's device and stream: library handles and page-locked memory belong to the current device."""
+        with torch.inference_mode():
+            if self._stream is None:
+                yield
+                return
+            with torch.cuda.device(self._place), torch.cuda.stream(self._stream):
+                yield
 
 
-def _current(device: torch.device) -> contextlib.AbstractContextManager[object]:
-    """Page-locked memory and library handles belong to CUDA's current device, which need not be this one."""
-    return torch.cuda.device(device) if device.type == "cuda" else contextlib.nullcontext()
-
-
-def _empty_cache(device: torch.device) -> None:
-    """Give freed memory back to the other programs on the device, and page-locked memory back to the system.
-
-    Never raises: after a fault every call to a GPU fails until the program ends, and closing must work even then.
-    """
-    try:
-        if device.type == "cuda":
-            torch.cuda.empty_cache()
-            empty_host_cache = getattr(torch.accelerator, "empty_host_cache", None)  # not in torch 2.8
-            if empty_host_cache is not None:
-                empty_host_cache()
-        elif device.type == "mps":
-            torch.mps.empty_cache()
-    except (RuntimeError, AssertionError) as error:  # as in ``why_not_cuda``
-        _log.info("memory of %s is not given back: %s", device, first_line(error))
-
-
-def _shown(device: torch.device) -> str:
-    """For people, e.g. "cuda:0 (NVIDIA H100)"."""
-    try:
-        return f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else str(device)
-    except (RuntimeError, AssertionError):  # told properly when the network is put there
-        return str(device)
-
-
-def why_not_cuda(index: int) -> str:
-    """Empty where CUDA device ``index`` can be used, else the reason; runs one tiny kernel to be sure."""
-    try:
-        if not torch.cuda.is_available():
-            return "no NVIDIA GPU with a working driver was found"
-        if index >= torch.cuda.device_count():
-            return f"there is no GPU number {index}"
-        capability = torch.cuda.get_device_capability(index)
-        if not is_covered(capability, torch.cuda.get_arch_list()):
-            return f"this PyTorch has no code for the GPU's compute capability {capability[0]}.{capability[1]}"
-        ones = torch.ones(8, device=f"cuda:{index}")
-        if float((ones + ones).sum()) != 16.0:
-            return "the GPU computed a wrong result"
-    except (RuntimeError, AssertionError) as error:  # driver and library faults come as these
-        _log.info("cuda:%d refused: %s", index, error)
-        return first_line(error)
-    return ""
-
-
-def is_covered(capability: tuple[int, int], architectures: Sequence[str]) -> bool:
-    """Whether a PyTorch built for ``architectures`` ("sm_90", "compute_90"...) runs on a GPU of ``capability``.
-
-    Binary code (sm) runs on the same major version from its minor version up; PTX (compute) on anything newer.
-    """
-    for name in architectures:
-        kind, _, digits = name.partition("_")
-        if not digits.isdecimal():  # "90a" and the like run on exactly that chip
-            if digits[:-1].isdecimal() and divmod(int(digits[:-1]), 10) == capability:
-                return True
-            continue
-        major, minor = divmod(int(digits), 10)
-        if kind == "sm" and capability[0] == major and capability[1] >= minor:
-            return True
-        if kind == "compute" and capability >= (major, minor):
-            return True
-    return False
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of a library's message, without its full stop."""
-    lines = str(error).strip().splitlines()
-    return lines[0].strip().rstrip(".")[:200] if lines else type(error).__name__
+def _preferred(device: torch.device) -> int:
+    """Frames at a time, by the memory that is free."""
+    free_bytes = torch.cuda.mem_get_info(device)[0]
+    return next((count for least, count in _PREFERRED if free_bytes >= least), 1)
