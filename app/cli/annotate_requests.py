@@ -7,6 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.cli.annotate_evidence import (
+    add_evidence_flags,
+    check_evidence_asked,
+    evidence_options,
+    wants_evidence,
+)
 from app.cli.annotate_video import add_video_flags, video_options
 from app.cli.console import UsageError
 from app.core.errors import AppError
@@ -26,10 +32,12 @@ def add_target_flags(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="write the detections: .jsonl or .csv; just the ending (.csv) names the file like the video; repeatable",
+        help="write the detections: .jsonl, .csv, .json (COCO), .txt (MOTChallenge), .srt, or a folder .voc, .yolo; "
+        "just the ending (.csv) names it like the video; repeatable",
     )
-    parser.add_argument("--data-format", metavar="jsonl|csv", help="format of --data, where the ending does not say")
+    parser.add_argument("--data-format", metavar="NAME", help="of --data: jsonl, csv, coco, voc, yolo, mot, srt")
     parser.add_argument("--no-video", action="store_true", help="data files only")
+    add_evidence_flags(parser)
     add_video_flags(parser)
 
 
@@ -43,13 +51,14 @@ def check_targets_asked(options: argparse.Namespace) -> None:
     from app.core.records.formats import format_of
 
     video_options(options)
-    if options.no_video and not options.data:
+    if options.no_video and not options.data and not wants_evidence(options):
         raise UsageError("--no-video leaves nothing to write.", "Add --data FILE.")
     try:
         for name in options.data:
             format_of(Path(name), options.data_format)
     except AppError as error:
         raise UsageError(error.message, error.hint) from error
+    check_evidence_asked(options)
     if len(options.videos) > 1:
         if options.output is not None and not _is_folder(options.output):
             raise UsageError("With several videos -o must be a folder.", "End it with a slash, or leave it out.")
@@ -78,7 +87,13 @@ def request_for(
         path = output.with_name(output.stem + name) if _is_ending(name) else Path(name)
         data.append(DataFile(path, format_of(path, options.data_format)))
     return ExportRequest(
-        found.path, None if options.no_video else output, tuple(data), model, detection, video=video_options(options)
+        found.path,
+        None if options.no_video else output,
+        tuple(data),
+        model,
+        detection,
+        video=video_options(options),
+        evidence=evidence_options(options, output),
     )
 
 

@@ -1,0 +1,98 @@
+"""The flags of ``annotate`` about the objects: their numbers, a picture of each, videos around them, annotated sets."""
+
+from __future__ import annotations
+
+import argparse
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.cli.console import UsageError
+from app.cli.options import names
+
+if TYPE_CHECKING:
+    from app.core.evidence.request import Evidence
+
+_ALL = "all"
+_AROUND_S = "2"
+_LONGEST_S = 24 * 3600
+
+
+def add_evidence_flags(parser: argparse.ArgumentParser) -> None:
+    """What is made of the objects beyond boxes."""
+    parser.add_argument(
+        "--tracks", action="store_true", help="number each object, and write its number in labels and data"
+    )
+    parser.add_argument(
+        "--snapshots",
+        type=names,
+        metavar="CLASS[,CLASS]|all",
+        help="the best picture of each object, clean and with its boxes, in the folder NAME.snapshots",
+    )
+    parser.add_argument(
+        "--clips",
+        type=names,
+        metavar="CLASS[,CLASS]",
+        help="a video around each appearance of the class, with sound, in the folder NAME.clips",
+    )
+    parser.add_argument(
+        "--pre", metavar="S", help=f"seconds a clip begins before its object appears (default: {_AROUND_S})"
+    )
+    parser.add_argument("--post", metavar="S", help=f"seconds it goes on after (default: {_AROUND_S})")
+    parser.add_argument(
+        "--frames",
+        metavar="S",
+        help="COCO, VOC and YOLO data hold one frame every S seconds, with its picture; 0: every frame",
+    )
+
+
+def wants_evidence(options: argparse.Namespace) -> bool:
+    """Whether there is something to write besides the video and the data files."""
+    return options.snapshots is not None or options.clips is not None
+
+
+def check_evidence_asked(options: argparse.Namespace) -> None:
+    """Refuse what can be seen to be wrong before any work.
+
+    Raises:
+        UsageError: With the reason.
+    """
+    from app.core.records.formats import FORMATS, format_of
+
+    if options.clips is None and (options.pre is not None or options.post is not None):
+        raise UsageError("--pre and --post are about clips.", "Add --clips CLASS.")
+    formats = [FORMATS[format_of(Path(name), options.data_format)] for name in options.data]
+    if options.frames is not None and not any(known.is_set for known in formats):
+        raise UsageError("--frames puts pictures into annotated sets.", "Add --data .voc, .yolo or .json.")
+    evidence_options(options, Path("name"))
+
+
+def evidence_options(options: argparse.Namespace, output: Path) -> Evidence:
+    """What was asked for; folders are named like the annotated video ``output``.
+
+    Raises:
+        UsageError: A number of seconds is none.
+    """
+    from app.core.evidence.request import Evidence
+
+    snapshots: tuple[str, ...] = options.snapshots or ()
+    return Evidence(
+        tracks=options.tracks,
+        frames_every_s=None if options.frames is None else _seconds("--frames", options.frames),
+        snapshots=output.with_name(f"{output.stem}.snapshots") if options.snapshots is not None else None,
+        snapshot_classes=() if snapshots == (_ALL,) else snapshots,
+        clips=output.with_name(f"{output.stem}.clips") if options.clips is not None else None,
+        clip_classes=options.clips or (),
+        before_s=_seconds("--pre", options.pre or _AROUND_S),
+        after_s=_seconds("--post", options.post or _AROUND_S),
+    )
+
+
+def _seconds(flag: str, text: str) -> Fraction:
+    try:
+        seconds = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        seconds = Fraction(-1)
+    if not 0 <= seconds <= _LONGEST_S or seconds.denominator > 1_000_000:
+        raise UsageError(f"{flag} cannot be {text}.", "Write a number of seconds, 0 or more.")
+    return seconds
