@@ -46,7 +46,10 @@ def tell(console: Console, report: ExportReport) -> None:
         f"{report.source.name}: {report.frames} frames in {report.seconds:.1f} s ({rate:.1f} per second), {found}; "
         f"{report.model} on {report.device}, {report.precision}"
     )
-    for path in (report.output, *report.data):
+    if report.objects is not None:
+        counted = ", ".join(f"{count} {name}" for name, count in report.objects.items()) or "none"
+        console.say(f"  objects, each counted once: {counted}")
+    for path in (report.output, *report.data, *report.folders):
         if path is not None:
             console.say(f"  {path}" + (f" ({report.encoder})" if path == report.output else ""))
     for note in report.notes:
