@@ -8,12 +8,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from app.cli import models_check, models_download
+from app.cli import models_check, models_download, models_optimise
 from app.cli.console import Console, one_line, table
 from app.cli.options import add_result_flags
 from app.core.model_cards import published_hash, size_of, speeds_of
 from app.core.models import user_shelf
-from app.core.paths import settings_file
+from app.core.paths import converted_dir, settings_file
 from app.core.settings import ModelSettings
 from app.core.settings_store import load_settings, save_settings
 from detector.importers.base import Channels, Overrides, Priors
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Console], int]:
     """Add the options; return what runs."""
     parser.description = "The models that can be used, and those that are known."
-    actions = parser.add_subparsers(dest="action", metavar="list|info|download|import|check|rename|default|remove")
+    actions = parser.add_subparsers(
+        dest="action", metavar="list|info|download|import|check|optimise|rename|default|remove"
+    )
     listing = actions.add_parser("list", help="all models (default)")
     listing.add_argument("--detects", metavar="WORD", default="", help="only those with such a class, e.g. dog")
     info = actions.add_parser("info", help="everything about one")
@@ -38,6 +40,8 @@ def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Co
     _add_import_flags(importing)
     checking = actions.add_parser("check", help="whether models still answer as when they came, on every engine")
     models_check.add_flags(checking)
+    optimising = actions.add_parser("optimise", help="make one faster on this computer (int8)")
+    models_optimise.add_flags(optimising)
     renaming = actions.add_parser("rename", help="call an imported model something else")
     renaming.add_argument("model", metavar="OLD")
     renaming.add_argument("name", metavar="NEW")
@@ -46,7 +50,7 @@ def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Co
     removing = actions.add_parser("remove", help="delete an imported model")
     removing.add_argument("model", metavar="M")
     add_result_flags(parser)
-    for action in (listing, info, fetching, importing, checking, renaming, choosing, removing):
+    for action in (listing, info, fetching, importing, checking, optimising, renaming, choosing, removing):
         add_result_flags(action, below=True)
     return run
 
@@ -72,6 +76,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
         "download": models_download.run,
         "import": _import,
         "check": models_check.run,
+        "optimise": models_optimise.run,
         "rename": _rename,
         "default": _default,
         "remove": _remove,
@@ -117,6 +122,7 @@ def _info(options: argparse.Namespace, console: Console) -> int:
         "accuracy": spec.accuracy,
         "path": None if entry.path is None else str(entry.path),
         "speed_here": [asdict(speed) for speed in speeds_of(entry.path)] if entry.path is not None else [],
+        "optimised": _optimised(entry.path),
     }
     if entry.path is None and spec.weights is not None:
         facts["weights_sha256"] = spec.weights.sha256
@@ -127,6 +133,13 @@ def _info(options: argparse.Namespace, console: Console) -> int:
         if value not in (None, "", {}, []) or key == "weights_sha256":
             console.say(f"{key.replace('_', ' ')}: {_words(key, value)}")
     return 0
+
+
+def _optimised(path: Path | None) -> dict[str, Any] | None:
+    from detector.runtime.optimised import read_optimised
+
+    measured = None if path is None else read_optimised(path, converted_dir())
+    return None if measured is None else models_optimise.as_json(measured)
 
 
 def _import(options: argparse.Namespace, console: Console) -> int:
@@ -212,6 +225,10 @@ def _words(key: str, value: Any) -> str:
             f"{s['frames_per_s']:.1f} frames/s on {s['device']} ({s['engine']}, {s['precision']}), {s['measured']}"
             for s in value
         )
+    if key == "optimised":
+        formats = (f"{f['precision']} {f['agreement']:.1%}" for f in value["formats"] if f["agreement"] is not None)
+        on = f"on {value['compared']} pictures ({value['calibration']})"
+        return f"{value['made']}; in agreement with fp32 {on}: {', '.join(formats)}; auto is {value['auto']}"
     if key == "input":
         return f"{value[1]} x {value[0]} pixels"
     if isinstance(value, dict):

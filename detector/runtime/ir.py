@@ -16,6 +16,7 @@ from detector.nms import batched_nms
 from detector.preprocess import InputBuilder
 from detector.runtime.base import ImageBGR
 from detector.runtime.engine import Engine
+from detector.runtime.openvino_requests import Requests
 from detector.runtime.openvino_runtime import compile_for_latency, load_openvino
 from detector.shelf import IR_XML, ShelfEntry
 from detector.spec import ModelSpec
@@ -26,49 +27,63 @@ class IrDetector(Engine):
 
     Args:
         entry: The model: an IR folder of the shelf, or an ``.xml`` with its ``.bin`` beside it.
-        precision: "fp32" or "bf16".
+        precision: "fp32", "bf16" or "int8".
         notes: Passed on.
+        network: The network as an ``openvino.Model``, where it is at hand; for "int8" it must be.
+        for_batches: Opened for many frames a second rather than for each as soon as possible.
 
     Raises:
         DetectorError: OpenVINO is missing or cannot load the model.
     """
 
-    def __init__(self, entry: ShelfEntry, precision: str, notes: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        entry: ShelfEntry,
+        precision: str,
+        notes: Sequence[str] = (),
+        *,
+        network: Any = None,
+        for_batches: bool = False,
+    ) -> None:
         super().__init__(entry.spec, "openvino", "cpu", precision, notes)
-        if entry.path is None:
-            raise DetectorError(f"The files of {entry.name} are not on this computer.")
-        openvino = load_openvino()
-        core, path = openvino.Core(), entry.path
-        model = _read(core, path / IR_XML if path.is_dir() else path)
+        core = load_openvino().Core()
+        self._model = read_ir(core, entry) if network is None else network
         try:
-            compiled = compile_for_latency(core, model, precision)
+            self._requests = Requests(core, self._model, precision, entry.spec.input, for_batches)
         except RuntimeError as error:
             raise DetectorError(f"OpenVINO cannot compile {entry.name}; the model may be damaged.") from error
-        self._request = compiled.create_infer_request()
-        self._inputs = InputBuilder(entry.spec.input)
-        self._core, self._model = core, model
+        self.preferred_batch = self._requests.preferred_batch
+        self._core = core
 
     def _run(self, frames: Sequence[ImageBGR], iou_threshold: float) -> list[Candidates]:
         results = []
-        for frame in frames:
-            images = self._inputs([frame])
-            self.on_stage("preprocess")
-            outputs = self._request.infer({0: images}, share_inputs=True)
-            self.on_stage("network")
+        outputs = self._requests.outputs(frames, self.on_stage)
+        for frame, (rows,) in zip(frames, outputs, strict=True):
             height, width = frame.shape[:2]
-            results.append(read_detection_output(outputs[0], self.spec, (height, width), iou_threshold))
+            results.append(read_detection_output(rows, self.spec, (height, width), iou_threshold))
             self.on_stage("postprocess")
         return results
 
     def _raw(self, frame: ImageBGR) -> tuple[Floats, Floats]:
         probe = compile_for_latency(self._core, _with_raw_outputs(self._model), self.precision)
-        outputs = probe.create_infer_request().infer({0: self._inputs([frame])})
+        outputs = probe.create_infer_request().infer({0: InputBuilder(self.spec.input)([frame])})
         locs = np.asarray(outputs[1], np.float32).reshape(-1, 4)
         scores = np.asarray(outputs[2], np.float32).reshape(len(locs), -1)
         return locs, np.log(np.maximum(scores, np.finfo(np.float32).tiny))
 
     def _release(self) -> None:
-        del self._request, self._core, self._model
+        del self._requests, self._core, self._model
+
+
+def read_ir(core: Any, entry: ShelfEntry) -> Any:
+    """The network of ``entry``, an IR folder of the shelf or an ``.xml`` with its ``.bin`` beside it.
+
+    Raises:
+        DetectorError: It is not here, or damaged.
+    """
+    if entry.path is None:
+        raise DetectorError(f"The files of {entry.name} are not on this computer.")
+    return _read(core, entry.path / IR_XML if entry.path.is_dir() else entry.path)
 
 
 def read_detection_output(

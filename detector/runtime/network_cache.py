@@ -23,7 +23,7 @@ OPTIMISED = "-int8-"
 
 def version_words(openvino: Any) -> str:
     """OpenVINO's version, fit for a folder's name."""
-    return "".join(c if c.isalnum() else "-" for c in str(openvino.__version__).partition("+")[0])
+    return "".join(c if c.isalnum() else "-" for c in str(openvino.__version__).partition("+")[0])[:24]
 
 
 def content_key(path: Path) -> str:

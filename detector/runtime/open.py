@@ -15,6 +15,7 @@ from detector.errors import DetectorError
 from detector.runtime import openvino_runtime
 from detector.runtime.base import PRECISIONS, Detector, Precision
 from detector.runtime.nvidia_driver import has_nvidia_gpu
+from detector.runtime.precision import Plan, plain_precision, plan_precision
 from detector.runtime.torch_package import load_torch
 from detector.shelf import Shelf, ShelfEntry, bundled_dir, how_to_get
 
@@ -31,6 +32,8 @@ def open_detector(
     precision: str = "auto",
     shelf: Shelf | None = None,
     cache_dir: Path | None = None,
+    *,
+    for_batches: bool = False,
 ) -> Detector:
     """Open a model, ready to run.
 
@@ -40,10 +43,12 @@ def open_detector(
     Args:
         model: A name on the shelf, a model file, or an entry of the shelf.
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
-        precision: One of ``PRECISIONS``; "auto" is float16 on a GPU and float32 on the CPU.
+        precision: One of ``PRECISIONS``; "auto" is float16 on a GPU. On the CPU it is float32 until the model was
+            optimised there, which measures what else agrees and is faster.
         shelf: Where names are looked up; None for the models that came with the program.
-        cache_dir: Where networks converted for OpenVINO are kept, so that opening them again needs no torch; None
-            for nowhere.
+        cache_dir: Where networks converted for OpenVINO are kept, so that opening them again needs no torch, and
+            those in int8; None for nowhere.
+        for_batches: It will be handed ``preferred_batch`` frames at a time, and nobody waits for the first of them.
 
     Raises:
         DetectorError: No such model, device or precision, or the model cannot be used.
@@ -55,7 +60,7 @@ def open_detector(
         model = (shelf or Shelf(folder, folder)).find(model)  # the same folder twice is listed once
     if model.path is None:
         raise DetectorError(f"The weights of {model.name} are not on this computer.", how_to_get(model.spec))
-    detector = _open(model, device, asked, cache_dir)
+    detector = _open(model, device, asked, cache_dir, for_batches)
     _log.info("%s on %s by %s, %s", model.name, detector.device, detector.engine, detector.precision)
     return detector
 
@@ -103,18 +108,16 @@ def needs_torch(entry: ShelfEntry, device: str) -> bool:
 def _checked_precision(precision: str) -> Precision:
     for known in PRECISIONS:
         if precision == known:
-            if known == "int8":
-                raise DetectorError("int8 is not available in this version.", "Use auto, fp32, bf16 or fp16.")
             return known
     raise DetectorError(f"There is no precision {precision!r}.", f"Use one of {', '.join(PRECISIONS)}.")
 
 
-def _open(entry: ShelfEntry, device: str, precision: Precision, cache_dir: Path | None) -> Detector:
+def _open(entry: ShelfEntry, device: str, precision: Precision, cache_dir: Path | None, for_batches: bool) -> Detector:
     notes: list[str] = []
     if entry.spec.architecture == "openvino-ir":
         if device not in ("auto", "cpu"):
             notes.append(f"This model runs by OpenVINO, on the CPU; {device} is not used.")
-        return _open_ir(entry, precision, notes)
+        return _open_ir(entry, precision, notes, cache_dir, for_batches)
     found = None
     if device == "mps":
         load_torch()
@@ -122,7 +125,7 @@ def _open(entry: ShelfEntry, device: str, precision: Precision, cache_dir: Path 
     elif device.startswith("cuda") or (device == "auto" and has_nvidia_gpu()):
         load_torch()
         found = _open_cuda(entry, device, precision, notes)
-    return found or _open_cpu(entry, precision, notes, cache_dir)
+    return found or _open_cpu(entry, precision, notes, cache_dir, for_batches)
 
 
 def _open_cuda(entry: ShelfEntry, device: str, precision: Precision, notes: list[str]) -> Detector | None:
@@ -153,7 +156,9 @@ def _gpu_precision(place: torch.device, precision: Precision, notes: list[str]) 
             if not torch.cuda.is_bf16_supported(including_emulation=False):
                 notes.append("This GPU does not compute bf16 itself; fp16 is used.")
                 return "fp16"
-    return "fp16" if precision == "auto" else precision
+    if precision == "int8":
+        notes.append("int8 is for the CPU; fp16 is used on the GPU.")
+    return "fp16" if precision in ("auto", "int8") else precision
 
 
 def _open_mps(entry: ShelfEntry, precision: Precision, notes: list[str]) -> Detector | None:
@@ -166,7 +171,7 @@ def _open_mps(entry: ShelfEntry, precision: Precision, notes: list[str]) -> Dete
         untested = "Apple GPUs are untested."
         try:
             return TorchDeviceDetector(
-                entry, torch.device("mps"), "fp16" if precision == "auto" else precision, [untested]
+                entry, torch.device("mps"), "fp16" if precision in ("auto", "int8") else precision, [untested]
             )
         except DetectorError as error:
             reason = error.message.rstrip(".")
@@ -174,14 +179,22 @@ def _open_mps(entry: ShelfEntry, precision: Precision, notes: list[str]) -> Dete
     return None
 
 
-def _open_cpu(entry: ShelfEntry, precision: Precision, notes: list[str], cache_dir: Path | None) -> Detector:
+def _open_cpu(
+    entry: ShelfEntry, precision: Precision, notes: list[str], cache_dir: Path | None, for_batches: bool
+) -> Detector:
     if openvino_runtime.is_installed():
         from detector.runtime.openvino import OpenVinoDetector
 
         try:
-            capabilities = openvino_runtime.cpu_capabilities(openvino_runtime.load_openvino().Core())
-            chosen, remarks = _cpu_precision(precision, "BF16" in capabilities)
-            return OpenVinoDetector(entry, chosen, [*notes, *remarks], cache_dir)
+            plan = _plan(entry, precision, cache_dir)
+            return OpenVinoDetector(
+                entry,
+                plan.precision,
+                [*notes, *plan.remarks],
+                cache_dir,
+                network=plan.network,
+                for_batches=for_batches,
+            )
         except DetectorError as error:
             # Damaged weights fail again below, with their own message.
             _log.info("openvino is not used for %s: %s", entry.name, error)
@@ -189,24 +202,20 @@ def _open_cpu(entry: ShelfEntry, precision: Precision, notes: list[str], cache_d
     load_torch()
     from detector.runtime.torch_cpu import TorchCpuDetector, has_native_bf16
 
-    chosen, remarks = _cpu_precision(precision, has_native_bf16())
+    chosen, remarks = plain_precision(precision, has_native_bf16())
     return TorchCpuDetector(entry, chosen, [*notes, *remarks])
 
 
-def _open_ir(entry: ShelfEntry, precision: Precision, notes: list[str]) -> Detector:
+def _open_ir(
+    entry: ShelfEntry, precision: Precision, notes: list[str], cache_dir: Path | None, for_batches: bool
+) -> Detector:
     from detector.runtime.ir import IrDetector
 
-    capabilities = openvino_runtime.cpu_capabilities(openvino_runtime.load_openvino().Core())
-    chosen, remarks = _cpu_precision(precision, "BF16" in capabilities)
-    return IrDetector(entry, chosen, [*notes, *remarks])
+    plan = _plan(entry, precision, cache_dir)
+    return IrDetector(entry, plan.precision, [*notes, *plan.remarks], network=plan.network, for_batches=for_batches)
 
 
-def _cpu_precision(asked: Precision, has_bf16: bool) -> tuple[str, list[str]]:
-    """What the CPU will compute in, and why where that is not as asked. "auto" is the exact one."""
-    if asked == "bf16" and has_bf16:
-        return "bf16", []
-    if asked == "bf16":
-        return "fp32", ["This CPU does not compute bf16 itself, emulating it is slow; fp32 is used."]
-    if asked == "fp16":
-        return "fp32", ["fp16 is for GPUs; fp32 is used on the CPU."]
-    return "fp32", []
+def _plan(entry: ShelfEntry, precision: Precision, cache_dir: Path | None) -> Plan:
+    openvino = openvino_runtime.load_openvino()
+    native = openvino_runtime.cpu_capabilities(openvino.Core())
+    return plan_precision(openvino, entry, precision, "BF16" in native, cache_dir)

@@ -1,4 +1,4 @@
-"""The one door to the ``openvino`` package: it must be imported through ``load_openvino`` and nowhere else.
+"""The one door to the ``openvino`` package and to ``nncf``, which quantises: they must be imported here only.
 
 On import and on every conversion OpenVINO reports usage to its maker unless the user has opted out in a file in their
 home folder; the ``openvino_telemetry`` package does the sending. OpenVINO falls back to a silent stub where that
@@ -16,6 +16,7 @@ from typing import Any
 
 from detector.errors import DetectorError
 
+NNCF_MISSING = 'Install it: pip install "ssd-viewer[optimise]" (or: pip install nncf)'
 _TELEMETRY = "openvino_telemetry"
 _log = logging.getLogger(__name__)
 
@@ -51,6 +52,27 @@ def load_openvino() -> Any:
 def operations() -> Any:
     """OpenVINO's operations, to build networks of; after ``load_openvino``."""
     return importlib.import_module("openvino.opset13")
+
+
+def has_nncf() -> bool:
+    """Whether NNCF could be imported; imports nothing."""
+    return importlib.util.find_spec("nncf") is not None
+
+
+def load_nncf() -> Any:
+    """The ``nncf`` module, as unable to report anything as ``load_openvino``'s. It brings torch and scipy.
+
+    Raises:
+        DetectorError: It is not installed or does not load.
+    """
+    load_openvino()
+    try:
+        import nncf
+    except (ImportError, OSError, AttributeError) as error:  # the last: it does not fit the packages beside it
+        _log.info("nncf does not load: %s", error)
+        raise DetectorError("NNCF is not installed or does not load.", NNCF_MISSING) from error
+    nncf.set_log_level(logging.ERROR)
+    return nncf
 
 
 def cpu_capabilities(core: Any) -> frozenset[str]:

@@ -1,0 +1,114 @@
+"""``ssd-viewer models optimise``: a model in int8 for this computer. Main thread."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from app.cli.console import Console, table
+from app.cli.interrupt import cancel_on_interrupt
+from app.core.models import user_shelf
+
+if TYPE_CHECKING:
+    from detector.runtime.optimised import MeasuredFormat, Optimised
+
+_SCALE = 1000
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.description = (
+        "Make the model's network in int8 for this computer's processor, and measure how fast it is beside fp32 and "
+        "bf16, and how far their detections agree with fp32's. From then on --precision auto takes the fastest that "
+        "agrees. Takes minutes; an earlier result stays until the new one is complete."
+    )
+    parser.add_argument("model", metavar="M", help="a name or a model file")
+    parser.add_argument(
+        "--calibrate",
+        type=Path,
+        metavar="FOLDER|VIDEO",
+        help="pictures like those it will see; the agreement is measured on some of them (default: drawn ones)",
+    )
+
+
+def run(options: argparse.Namespace, console: Console) -> int:
+    """Optimise and tell; 130 when interrupted."""
+    from app.core.optimise.run import optimise
+    from detector.runtime.optimised import best_format
+    from detector.runtime.other_process import WorkStoppedError
+
+    entry = user_shelf().find(options.model)
+    stop = threading.Event()
+    with _Bar(entry.name, console.shows_progress) as bar, cancel_on_interrupt(stop.set):
+        try:
+            measured = optimise(entry, options.calibrate, bar.show, stop)
+        except WorkStoppedError:
+            bar.close()
+            console.error("Interrupted. Nothing was changed.")
+            return 130
+    _, why = best_format(measured)
+    console.give({"model": entry.name, **as_json(measured)})
+    for line in table([("FORMAT", "FRAMES/S", "AGREES WITH FP32", "SCORES DIFFER BY"), *map(_row, measured.formats)]):
+        console.say(line)
+    console.say(how_compared(measured))
+    console.say(f"--precision auto: {why or 'fp32 is used: nothing else is faster and agrees well enough.'}")
+    return 0
+
+
+def as_json(measured: Optimised) -> dict[str, Any]:
+    """The result for programs; also part of ``models info``."""
+    from detector.runtime.optimised import AGREES, best_format
+
+    return {**asdict(measured), "agreement_asked_for": AGREES, "auto": best_format(measured)[0]}
+
+
+def how_compared(measured: Optimised) -> str:
+    """What the agreement was measured on, and what it is."""
+    return (
+        f"Agreement: average precision (overlap 0.5) against the {measured.objects} objects that fp32 finds with a "
+        f"score of at least {measured.least_score:.2f} in {measured.compared} pictures ({measured.calibration}); "
+        f"calibrated on {measured.calibrated} others by {measured.made_with}."
+    )
+
+
+def _row(each: MeasuredFormat) -> tuple[str, ...]:
+    agreement = "-" if each.agreement is None else f"{each.agreement:.2%}"
+    difference = "-" if each.score_difference is None else f"{each.score_difference:.4f}"
+    return each.precision, f"{each.frames_per_s:.1f}", agreement, difference
+
+
+class _Bar:
+    """A progress bar on stderr, where that is a terminal."""
+
+    def __init__(self, name: str, shown: bool) -> None:
+        from tqdm import tqdm
+
+        self._name = name
+        self._bar = tqdm(
+            desc=name,
+            total=_SCALE,
+            file=sys.stderr,
+            dynamic_ncols=True,
+            leave=False,
+            disable=not shown,
+            bar_format="{desc}: {percentage:3.0f}% |{bar}| {elapsed}",
+        )
+
+    def show(self, words: str, share: float) -> None:
+        """Take over the newest state."""
+        self._bar.set_description_str(f"{self._name}: {words}", refresh=False)
+        self._bar.update(round(share * _SCALE) - self._bar.n)
+
+    def close(self) -> None:
+        """Take the bar off the terminal."""
+        self._bar.close()
+
+    def __enter__(self) -> _Bar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

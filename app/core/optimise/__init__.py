@@ -1,0 +1,1 @@
+"""Optimising a model for this computer."""

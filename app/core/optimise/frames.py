@@ -1,0 +1,114 @@
+"""Pictures to calibrate and compare on: the user's own, from a folder or a video, or drawn ones. For workers.
+
+They are kept at the network's input size, which is all that is looked at.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from app.core.errors import AppError
+from app.core.frames import ImageBGR
+from app.core.optimise.drawn import drawn_frames
+from app.core.sources.images import list_images, read_image
+from app.core.sources.video import VideoReader
+from detector.runtime.other_process import WorkStoppedError
+from detector.runtime.quantise import Frames
+from detector.spec import InputSpec
+
+MOST = 240
+"""More pictures than this change little."""
+LEAST = 10
+"""Fewer tell nothing about the values a network meets."""
+_ENOUGH = 60  # for a network with a large input, where each takes long
+_PIXELS = MOST * 300 * 300
+_HELD_OUT = 3  # of so many pictures one is compared on
+_SEEK_FROM = 6000  # frames; a longer video is sought through instead of decoded from end to end
+
+OnRead = Callable[[int, int], None]
+
+
+def calibration_frames(source: Path | None, spec: InputSpec, on_read: OnRead, stop: threading.Event) -> Frames:
+    """Collect them.
+
+    Args:
+        source: A folder of images or a video; None for drawn pictures.
+        spec: Of the model.
+        on_read: Told how many there are so far, and how many there will be at most.
+        stop: Set to give up.
+
+    Raises:
+        AppError: There is nothing that can be read, or not enough.
+        WorkStoppedError: ``stop`` was set.
+    """
+    most = max(_ENOUGH, min(MOST, _PIXELS // (spec.width * spec.height)))
+    if source is None:
+        total, pictures, words = most, drawn_frames(most, spec.width, spec.height), "drawn ones"
+    else:
+        total, pictures = _of_folder(source, most) if source.is_dir() else _of_video(source, most)
+        words = source.name or str(source)
+    size = (spec.width, spec.height)
+    images: list[ImageBGR] = []
+    for picture in islice(pictures, most):
+        if stop.is_set():
+            raise WorkStoppedError("It was stopped.")
+        shrinks = spec.smooth and picture.shape[0] > spec.height
+        scaled = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+        images.append(np.asarray(scaled, np.uint8))
+        on_read(len(images), max(total, len(images)))
+    if len(images) < LEAST:
+        raise AppError(
+            f"{words} holds {len(images)} pictures that can be read; {LEAST} are the least to calibrate on.",
+            f"Name a folder of images or a video with more; {MOST} are plenty.",
+        )
+    return Frames(np.stack(images), max(LEAST // 2, len(images) // _HELD_OUT), words)
+
+
+def _of_folder(folder: Path, most: int) -> tuple[int, Iterator[ImageBGR]]:
+    paths = list_images(folder)
+    chosen = [paths[i] for i in np.unique(np.linspace(0, len(paths) - 1, min(most, len(paths))).round().astype(int))]
+
+    def pictures() -> Iterator[ImageBGR]:
+        for path in chosen:
+            try:
+                yield read_image(path)
+            except AppError:
+                continue  # what is left is counted
+
+    return len(chosen), pictures()
+
+
+def _of_video(path: Path, most: int) -> tuple[int, Iterator[ImageBGR]]:
+    reader = VideoReader(path)  # says what is wrong with it
+    count, duration = reader.info.frame_count, reader.info.duration_s
+
+    def pictures() -> Iterator[ImageBGR]:
+        try:
+            if count is not None and count > _SEEK_FROM and duration is not None:
+                yield from _sought(reader, Fraction(duration), most)
+                return
+            step = max(1, (count or 0) // most)
+            number = 0
+            while (picture := reader.read_picture()) is not None:
+                if number % step == 0:
+                    yield picture.image_bgr
+                number += 1
+        finally:
+            reader.close()
+
+    return min(most, count or most), pictures()
+
+
+def _sought(reader: VideoReader, duration_s: Fraction, most: int) -> Iterator[ImageBGR]:
+    for number in range(most):
+        reader.seek(duration_s * number / most)
+        picture = reader.read_picture()
+        if picture is not None:
+            yield picture.image_bgr
