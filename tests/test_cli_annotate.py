@@ -24,9 +24,9 @@ def fake_model(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_annotate_names_its_files_and_never_an_existing_one(capsys: Capture, fake_model: None, tmp_path: Path) -> None:
     source = make_video(tmp_path / "clip é.mp4", frames=12, audio=True)
-    for _ in range(2):
+    for said in ("", "ssd-viewer: clip é.mp4: 12 frames were looked at before; the network runs on the others only.\n"):
         code, out, err = run(capsys, "annotate", source, "--model", "fake", "--data", ".csv", "--data", ".jsonl")
-        assert (code, err) == (0, "")
+        assert (code, err) == (0, said)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "clip é.annotated (2).csv",
         "clip é.annotated (2).jsonl",
@@ -137,3 +137,49 @@ def _start(repository: Path, source: Path) -> subprocess.Popen[str]:
     assert process.stdout is not None
     assert process.stdout.readline() == "running\n"
     return process
+
+
+def test_resume_passes_over_what_is_done_and_does_the_rest(capsys: Capture, fake_model: None, tmp_path: Path) -> None:
+    first = make_video(tmp_path / "a.mp4", frames=5)
+    second = make_video(tmp_path / "b.mp4", frames=6)
+    asked = ("--model", "fake", "-o", f"{tmp_path / 'out'}/", "--data", ".csv")
+    assert run(capsys, "annotate", first, *asked)[0] == 0
+    code, out, err = run(capsys, "annotate", first, second, *asked, "--resume")
+    assert (code, err) == (0, "")
+    assert "a.mp4: done already" in out
+    names = ["a.annotated.csv", "a.annotated.mp4", "a.mp4.ssdv", "b.annotated.csv", "b.annotated.mp4", "b.mp4.ssdv"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
+    run(capsys, "annotate", first, *asked, "--resume", "--threshold", "0.7")  # other wishes are other files
+    assert (tmp_path / "out" / "a.annotated (2).mp4").exists()
+    (tmp_path / "out" / "b.annotated.csv").write_text("changed")
+    assert "done already" not in run(capsys, "annotate", second, *asked, "--resume")[1]
+
+
+def test_from_cache_renders_without_a_model(capsys: Capture, fake_model: None, tmp_path: Path) -> None:
+    source = make_video(tmp_path / "in.mp4", frames=12)
+    code, _, err = run(capsys, "annotate", source, "--from-cache")
+    assert code == 1
+    check_one_line(err, "No detections are kept of in.mp4", "Run it without --from-cache first")
+    code, out, _ = run(capsys, "annotate", source, "--model", "fake")
+    assert code == 0
+    assert "of detections kept, for --from-cache" in out
+    for wish in (("--threshold", "0.7"), ("--iou", "0.9"), ("--classes", "person")):
+        kept, fresh = tmp_path / "kept.jsonl", tmp_path / "fresh.jsonl"
+        code, out, err = run(
+            capsys, "annotate", source, "--from-cache", "-o", tmp_path / "k.mp4", *wish, "--data", kept
+        )
+        assert (code, err) == (0, "")
+        again = ("annotate", source, "--model", "fake", "--no-cache", "-o", tmp_path / "f.mp4", *wish, "--data", fresh)
+        assert run(capsys, *again)[0] == 0
+        assert kept.read_bytes() == fresh.read_bytes()
+        assert (tmp_path / "k.mp4").read_bytes() == (tmp_path / "f.mp4").read_bytes()
+    check_one_line(run(capsys, "annotate", source, "--from-cache", "--threshold", "0.01")[2], "0.05 only")
+    check_one_line(run(capsys, "annotate", source, "--from-cache", "--model", "other")[2], "some by fake")
+    check_one_line(run(capsys, "annotate", source, "--from-cache", "--classes", "cat")[2], "knows no class 'cat'")
+    assert run(capsys, "annotate", source, "--from-cache", "--no-cache")[0] == 2
+
+
+def test_no_cache_keeps_nothing(capsys: Capture, fake_model: None, tmp_path: Path) -> None:
+    source = make_video(tmp_path / "in.mp4", frames=5)
+    assert run(capsys, "annotate", source, "--model", "fake", "--no-cache")[0] == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.annotated.mp4", "in.mp4"]

@@ -6,18 +6,14 @@ import argparse
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from app.cli.annotate_kept import add_kept_flags, chosen_model
 from app.cli.annotate_queue import export_all
+from app.cli.annotate_ray import add_ray_flags, check_ray_flags, run_tasks
 from app.cli.annotate_requests import add_target_flags, check_targets_asked, request_for
 from app.cli.console import Console
-from app.cli.options import (
-    add_detection_flags,
-    add_result_flags,
-    detection_settings,
-    find_model,
-    positive,
-    say_if_demo,
-)
+from app.cli.options import add_detection_flags, add_result_flags, positive
 from app.core.errors import AppError
+from app.core.settings import DetectionSettings, ModelSettings
 
 if TYPE_CHECKING:
     from app.core.export.queue_state import QueueItem
@@ -29,7 +25,8 @@ def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Co
     parser.description = (
         "Paint what is found into a copy of the video; sound and timing stay. "
         "The copy is NAME.annotated.mp4 beside the video, numbered where that exists; "
-        "a file named with -o or --data is replaced when the work is done."
+        "a file named with -o or --data is replaced when the work is done. What the model finds is kept in "
+        "VIDEO.ssdv beside the copy: an interrupted run goes on from there, and --from-cache renders from it."
     )
     add_target_flags(parser)
     parser.add_argument(
@@ -39,6 +36,8 @@ def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Co
         metavar="N",
         help="videos at the same time (default: 1; on a CPU they share its cores, and more is seldom faster)",
     )
+    add_kept_flags(parser)
+    add_ray_flags(parser)
     add_detection_flags(parser)
     add_result_flags(parser)
     return run
@@ -46,14 +45,20 @@ def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Co
 
 def run(options: argparse.Namespace, console: Console) -> int:
     """Annotate each video; one that fails is reported, and the rest goes on."""
+    check_ray_flags(options)
     found, troubles = _find(options, console)
     check_targets_asked(options)
-    model, detection = detection_settings(options)
-    say_if_demo(find_model(model, detection), console)
+    model, detection = chosen_model(options, console)
     console.check_json_apart(options.videos)
     for trouble in troubles:
         console.error(trouble)
-    items = export_all((request_for(options, video, model, detection) for video in found), options.jobs, console)
+    if options.ray is not None:
+        asked = [request_for(options, video, model, detection, plain=True) for video in found]
+        return max(run_tasks(options, asked, console), 1 if troubles else 0)
+    if options.resume:
+        found = _not_made_yet(options, found, model, detection, console)
+    requests = (request_for(options, video, model, detection) for video in found)
+    items = export_all(requests, options.jobs, console)
     if len(items) > 1:
         _sum_up(items, console)
     last = next((item.report for item in reversed(items) if item.report is not None), None)
@@ -85,6 +90,25 @@ def _find(options: argparse.Namespace, console: Console) -> tuple[tuple[FoundVid
     if len(found.videos) > len(named):
         console.say(f"{len(found.videos)} videos")
     return found.videos, found.troubles
+
+
+def _not_made_yet(
+    options: argparse.Namespace,
+    found: tuple[FoundVideo, ...],
+    model: ModelSettings,
+    detection: DetectionSettings,
+    console: Console,
+) -> tuple[FoundVideo, ...]:
+    """The videos whose files are not there yet; the others are named."""
+    from app.core.export.made import was_made
+
+    left = []
+    for video in found:
+        if was_made(request_for(options, video, model, detection, plain=True)):
+            console.say(f"{video.path.name}: done already")
+        else:
+            left.append(video)
+    return tuple(left)
 
 
 def _sum_up(items: tuple[QueueItem, ...], console: Console) -> None:

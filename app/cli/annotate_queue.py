@@ -58,6 +58,8 @@ class _Board:
         self._several = several
         self._bars: dict[int, tuple[int, Bar]] = {}
         """Line and bar by item."""
+        self._said: dict[int, str] = {}
+        """The last remark on each."""
 
     def show(self, item: QueueItem) -> None:
         """Take over a change."""
@@ -80,5 +82,11 @@ class _Board:
             taken = {line for line, _ in self._bars.values()}
             line = next(line for line in range(len(taken) + 1) if line not in taken)
             self._bars[item.number] = line, Bar(item.request.source.name, self._console.shows_progress, line)
-        if item.progress is not None:
-            self._bars[item.number][1].show(item.progress)
+        if item.progress is None:
+            return
+        _, bar = self._bars[item.number]
+        if item.progress.remark and item.progress.remark != self._said.get(item.number):
+            self._said[item.number] = item.progress.remark
+            bar.clear()
+            self._console.note(f"{item.request.source.name}: {item.progress.remark}")
+        bar.show(item.progress)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.cli.annotate_kept import cache_policy
 from app.cli.annotate_evidence import (
     add_evidence_flags,
     check_evidence_asked,
@@ -51,6 +52,7 @@ def check_targets_asked(options: argparse.Namespace) -> None:
     from app.core.records.formats import format_of
 
     video_options(options)
+    cache_policy(options)
     if options.no_video and not options.data and not wants_evidence(options):
         raise UsageError("--no-video leaves nothing to write.", "Add --data FILE.")
     try:
@@ -74,14 +76,26 @@ def check_targets_asked(options: argparse.Namespace) -> None:
 
 
 def request_for(
-    options: argparse.Namespace, found: FoundVideo, model: ModelSettings, detection: DetectionSettings
+    options: argparse.Namespace,
+    found: FoundVideo,
+    model: ModelSettings,
+    detection: DetectionSettings,
+    plain: bool = False,
 ) -> ExportRequest:
-    """What to do with one of the videos. A folder to write to gets folders as those that were searched."""
+    """What to do with one of the videos. A folder to write to gets folders as those that were searched.
+
+    Args:
+        options: All that was typed.
+        found: The video.
+        model: Which detector.
+        detection: What of its results.
+        plain: A name that is taken is not numbered.
+    """
     from app.core.export.request import DataFile, ExportRequest
-    from app.core.export.targets import default_output
+    from app.core.export.targets import default_output, plain_output
     from app.core.records.formats import format_of
 
-    output = _output(options.output, found, default_output)
+    output = _output(options.output, found, plain_output if plain else default_output)
     data: list[DataFile] = []
     for name in options.data:
         path = output.with_name(output.stem + name) if _is_ending(name) else Path(name)
@@ -93,6 +107,7 @@ def request_for(
         model,
         detection,
         video=video_options(options),
+        cache=cache_policy(options),
         evidence=evidence_options(options, output),
     )
 

@@ -30,8 +30,14 @@ class Bar:
         """Take over the newest state."""
         if self._bar.disable:
             return
+        paused = progress.stage == "paused"
+        self._bar.set_postfix_str("paused" if paused else "", refresh=paused)
         self._bar.total = progress.frames_total
         self._bar.update(progress.frames_done - self._bar.n)
+
+    def clear(self) -> None:
+        """Make way for a line; the bar comes back by itself."""
+        self._bar.clear()
 
     def close(self) -> None:
         """Take it off the screen."""
@@ -40,6 +46,8 @@ class Bar:
 
 def tell(console: Console, report: ExportReport) -> None:
     """What an export did, for people."""
+    from app.core.export.space import in_words
+
     found = ", ".join(f"{count} {name}" for name, count in report.counts.items()) or "no objects"
     rate = report.frames / report.seconds if report.seconds > 0 else 0.0
     console.say(
@@ -52,5 +60,7 @@ def tell(console: Console, report: ExportReport) -> None:
     for path in (report.output, *report.data, *report.folders):
         if path is not None:
             console.say(f"  {path}" + (f" ({report.encoder})" if path == report.output else ""))
+    if report.cache is not None:
+        console.say(f"  {report.cache} ({in_words(report.cache_bytes)} of detections kept, for --from-cache)")
     for note in report.notes:
         console.note(note if note.startswith(report.source.name) else f"{report.source.name}: {note}")

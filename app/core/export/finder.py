@@ -163,11 +163,11 @@ class Finder:
         facts, labels = kept.facts, kept.facts.labels
         self.model, self.kept = (facts.model, facts.device, facts.precision), kept.path
         check_classes(request.detection.classes, labels, facts.model)
-        if request.detection.threshold < facts.floor:
+        wanted = sought(request, labels)
+        if wanted.score_threshold < facts.floor:
             raise AppError(
                 f"{kept.path.name} reaches down to a score of {facts.floor:g} only.", "Run it without --from-cache."
             )
-        wanted = sought(request, labels)
         with CandidateStore.open(kept.path) as store:
             self._meter.known = store.frames
             for picture in pictures:

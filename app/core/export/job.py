@@ -21,6 +21,7 @@ from app.core.export.finder import Finder, Found, OpenDetector
 from app.core.export.following import follows
 from app.core.export.gate import Gate, free_bytes
 from app.core.export.look import look_at, open_source
+from app.core.export.made import note_made
 from app.core.export.outputs import Outputs, SourceFacts
 from app.core.export.progress import ProgressMeter
 from app.core.export.request import ExportCancelledError, ExportProgress, ExportReport, ExportRequest
@@ -109,6 +110,8 @@ class ExportJob:
             self._raise_failure()
         if finder.temporary is not None:
             finder.temporary.unlink(missing_ok=True)
+        if finder.kept is not None:
+            note_made(finder.kept, self.request)
         return self._report(time.monotonic() - started)
 
     def cancel(self) -> None:

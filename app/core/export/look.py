@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.core.export.following import sought
 from app.core.export.journal import floor_for
 from app.core.export.outputs import SourceFacts
 from app.core.export.request import ExportRequest
@@ -39,7 +40,7 @@ def look_at(request: ExportRequest) -> SourceFacts:
 
 def facts_of(request: ExportRequest, source: SourceKey, detector: Detector, promised: int | None) -> StoreFacts:
     """The head of the store that this run fills."""
-    floor = floor_for(request.detection.threshold)
+    floor = floor_for(sought(request, detector.spec.labels).score_threshold)
     return StoreFacts(
         source=source,
         model=detector.spec.name,

@@ -124,6 +124,18 @@ class CandidateStore:
         for block in range(len(self._offsets)):
             yield from self._block(block)
 
+    def tail(self, most: int) -> bytes:
+        """What follows the end of a complete store, ``most`` bytes of it.
+
+        Raises:
+            StoreError: It cannot be read any more.
+        """
+        try:
+            self._file.seek(self.end + HEAD_BYTES)
+            return self._file.read(most)
+        except OSError as error:
+            raise StoreError(f"{self._name} cannot be read: {error.strerror or error}.") from error
+
     def close(self) -> None:
         """Close the file; idempotent."""
         self._file.close()

@@ -15,7 +15,12 @@ VIDEO_SUFFIXES = tuple(suffix for kind in CONTAINERS for suffix in kind.suffixes
 
 def default_output(source: Path, folder: Path | None = None) -> Path:
     """``NAME.annotated.mp4`` beside the source or in ``folder``; numbered where that name is taken."""
-    return free_name((folder or source.parent) / f"{source.stem}.annotated.mp4")
+    return free_name(plain_output(source, folder))
+
+
+def plain_output(source: Path, folder: Path | None = None) -> Path:
+    """``NAME.annotated.mp4`` beside the source or in ``folder``, whether or not it is taken."""
+    return (folder or source.parent) / f"{source.stem}.annotated.mp4"
 
 
 def free_name(path: Path) -> Path:

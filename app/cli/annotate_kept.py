@@ -1,0 +1,58 @@
+"""Flags of ``annotate`` about what earlier runs found: go on with it, render from it, keep none of it."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from app.cli.console import Console, UsageError
+from app.cli.options import detection_settings, find_model, say_if_demo
+from app.core.settings import DetectionSettings, ModelSettings
+
+if TYPE_CHECKING:
+    from app.core.export.request import CachePolicy
+
+
+def add_kept_flags(parser: argparse.ArgumentParser) -> None:
+    """``--resume --from-cache --no-cache``."""
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with an interrupted batch: videos that are done are passed over "
+        "(within a video it goes on by itself, from what VIDEO.ssdv.part holds)",
+    )
+    parser.add_argument(
+        "--from-cache",
+        action="store_true",
+        help="render from the detections kept in VIDEO.ssdv, with another threshold, IoU, classes; no model is loaded",
+    )
+    parser.add_argument(
+        "--no-cache", action="store_true", help="use no kept detections, and keep none once the files are there"
+    )
+
+
+def cache_policy(options: argparse.Namespace) -> CachePolicy:
+    """What the flags mean.
+
+    Raises:
+        UsageError: They contradict each other.
+    """
+    if options.from_cache and options.no_cache:
+        raise UsageError("--from-cache needs what --no-cache does not want.", "Leave one of them out.")
+    if options.from_cache:
+        return "only"
+    return "drop" if options.no_cache else "keep"
+
+
+def chosen_model(options: argparse.Namespace, console: Console) -> tuple[ModelSettings, DetectionSettings]:
+    """Model and detection settings; the model is looked for, unless what it found is kept.
+
+    Raises:
+        UsageError: There is no such model, device or class.
+        DetectorError: Its weights are not here, or they are broken.
+    """
+    model, detection = detection_settings(options)
+    if cache_policy(options) == "only":
+        return ModelSettings(name=options.model or ""), detection
+    say_if_demo(find_model(model, detection), console)
+    return model, detection
