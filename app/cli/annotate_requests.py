@@ -7,13 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.cli.annotate_kept import cache_policy
 from app.cli.annotate_evidence import (
     add_evidence_flags,
     check_evidence_asked,
     evidence_options,
     wants_evidence,
 )
+from app.cli.annotate_kept import cache_policy
 from app.cli.annotate_video import add_video_flags, video_options
 from app.cli.console import UsageError
 from app.core.errors import AppError
