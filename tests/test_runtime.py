@@ -26,6 +26,7 @@ from detector.runtime import cuda_support, device_pass, openvino_runtime, torch_
 from detector.runtime.base import Detector
 from detector.runtime.cuda_support import is_covered, why_not_cuda
 from detector.runtime.openvino import OpenVinoDetector
+from detector.runtime.precision import plain_precision
 from detector.runtime.torch_cpu import TorchCpuDetector, has_native_bf16
 from detector.runtime.torch_cuda import TorchDeviceDetector
 from detector.safetensors_file import Arrays
@@ -375,15 +376,32 @@ def test_no_gpu_is_no_news_unless_one_was_asked_for(entry: ShelfEntry, monkeypat
         )
 
 
-def test_mps_is_labelled_or_replaced(entry: ShelfEntry, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    with open_module.open_detector(entry, "mps") as detector:
+@pytest.mark.parametrize(("device", "maker"), [("mps", "Apple"), ("xpu", "Intel")])
+def test_gpus_of_other_makers_are_labelled_or_replaced(
+    entry: ShelfEntry, monkeypatch: pytest.MonkeyPatch, device: str, maker: str
+) -> None:
+    monkeypatch.setattr(getattr(torch, device), "is_available", lambda: False)
+    with open_module.open_detector(entry, device) as detector:
         assert detector.device == "cpu"
-        assert "Apple GPU is not used" in detector.notes[0]
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+        assert f"{maker} GPU is not used" in detector.notes[0]
+    monkeypatch.setattr(getattr(torch, device), "is_available", lambda: True)
     monkeypatch.setattr(torch_cuda, "TorchDeviceDetector", lambda *asked: SimpleNamespace(asked=asked))
-    found: Any = open_module._open_mps(entry, "auto", [])
-    assert found.asked == (entry, torch.device("mps"), "fp16", ["Apple GPUs are untested."])
+    found: Any = open_module._open_untested(entry, device, "auto", [])
+    assert found.asked == (entry, torch.device(device), "fp16", [f"{maker} GPUs are untested."])
+
+
+def test_a_gpu_that_fails_later_gives_way_to_the_cpu(entry: ShelfEntry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(open_module, "has_nvidia_gpu", lambda: True)
+    monkeypatch.setattr(
+        open_module, "_open_cuda", lambda entry, _device, _precision, notes: TorchDeviceDetector(entry, CPU, "fp32")
+    )
+    with open_module.open_detector(entry, precision="fp16") as detector:
+        assert detector.engine == "torch_cpu"  # the same code in a GPU's stead
+        fault = torch.AcceleratorError("CUDA error: device lost")
+        monkeypatch.setattr(device_pass, "postprocess_fixed", mock.Mock(side_effect=fault))
+        assert len(detector.detect(picture())) > 0
+        assert (detector.engine, detector.precision) == ("openvino", "fp32")
+        assert detector.notes == ("cpu failed: CUDA error: device lost. Running on the CPU since.",)
 
 
 def test_a_cpu_that_openvino_cannot_use_is_torchs(entry: ShelfEntry, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -421,8 +439,8 @@ def test_bf16_only_where_it_is_native(entry: ShelfEntry, monkeypatch: pytest.Mon
         assert "does not compute bf16 itself" in detector.notes[0]
     monkeypatch.setattr(openvino_runtime, "cpu_capabilities", lambda _core: frozenset({"FP32", "BF16"}))
     monkeypatch.setattr(openvino_runtime, "compile_for_latency", lambda *_args: pytest.fail("not compiled here"))
-    assert open_module._cpu_precision("bf16", True) == ("bf16", [])
-    assert open_module._cpu_precision("auto", True) == ("fp32", [])
+    assert plain_precision("bf16", True) == ("bf16", [])
+    assert plain_precision("auto", True) == ("fp32", [])
 
 
 @pytest.mark.parametrize(
@@ -431,7 +449,6 @@ def test_bf16_only_where_it_is_native(entry: ShelfEntry, monkeypatch: pytest.Mon
         ("demo", "gpu", "auto", "There is no device 'gpu'"),
         ("demo", "cuda:x", "auto", "There is no device"),
         ("demo", "cpu", "fp8", "There is no precision 'fp8'"),
-        ("demo", "cpu", "int8", "int8 is not available in this version"),
         ("nonsense", "cpu", "auto", "There is no model nonsense"),
         ("ssd512-vgg16-coco", "cpu", "auto", "weights of ssd512-vgg16-coco are not on this computer"),
     ],

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from detector.detections import Candidates
 from detector.errors import DetectorError, DeviceFailedError
 from detector.golden import Floats
-from detector.runtime.base import ImageBGR
+from detector.runtime.base import Detector, ImageBGR
 from detector.runtime.engine import Engine
 
 _log = logging.getLogger(__name__)
@@ -23,13 +23,13 @@ class FallbackDetector(Engine):
 
     Args:
         first: Runs as long as it can; owned from here on.
-        open_other: Opens what runs then.
+        open_other: Opens what runs then, an engine too.
     """
 
-    def __init__(self, first: Engine, open_other: Callable[[], Engine]) -> None:
+    def __init__(self, first: Engine, open_other: Callable[[], Detector]) -> None:
         super().__init__(first.spec, first.engine, first.device, first.precision, first.notes)
         self._running = first
-        self._open_other: Callable[[], Engine] | None = open_other
+        self._open_other: Callable[[], Detector] | None = open_other
         self._look()
 
     def _run(self, frames: Sequence[ImageBGR], iou_threshold: float) -> list[Candidates]:
@@ -57,6 +57,7 @@ class FallbackDetector(Engine):
         except DetectorError as error:
             _log.info("and nothing takes its place: %s", error)
             raise failure from error
+        assert isinstance(other, Engine)
         self._open_other = None
         earlier = self.notes
         self._running = other

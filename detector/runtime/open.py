@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from detector.errors import DetectorError
 from detector.runtime import openvino_runtime
 from detector.runtime.base import PRECISIONS, Detector, Precision
+from detector.runtime.engine import Engine
+from detector.runtime.fallback import FallbackDetector
 from detector.runtime.nvidia_driver import has_nvidia_gpu
 from detector.runtime.precision import Plan, plain_precision, plan_precision
 from detector.runtime.torch_package import load_torch
@@ -22,7 +24,8 @@ from detector.shelf import Shelf, ShelfEntry, bundled_dir, how_to_get
 if TYPE_CHECKING:
     import torch
 
-_DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d{1,2})?")
+_DEVICE = re.compile(r"auto|cpu|mps|xpu|cuda(:\d{1,2})?")
+_UNTESTED = {"mps": "Apple", "xpu": "Intel"}  # devices of torch, and who makes them
 _log = logging.getLogger(__name__)
 
 
@@ -42,7 +45,7 @@ def open_detector(
 
     Args:
         model: A name on the shelf, a model file, or an entry of the shelf.
-        device: "auto", "cpu", "cuda", "cuda:N" or "mps".
+        device: "auto", "cpu", "cuda", "cuda:N", "mps" or "xpu".
         precision: One of ``PRECISIONS``; "auto" is float16 on a GPU. On the CPU it is float32 until the model was
             optimised there, which measures what else agrees and is faster.
         shelf: Where names are looked up; None for the models that came with the program.
@@ -89,7 +92,7 @@ def available_devices() -> list[tuple[str, str]]:
 def check_device(device: str) -> None:
     """Raise ``DetectorError`` unless ``device`` is written as one can be; whether it is there is another matter."""
     if not _DEVICE.fullmatch(device):
-        raise DetectorError(f"There is no device {device!r}.", "Use auto, cpu, cuda, cuda:N or mps.")
+        raise DetectorError(f"There is no device {device!r}.", "Use auto, cpu, cuda, cuda:N, mps or xpu.")
 
 
 def may_have_gpu() -> bool:
@@ -101,7 +104,7 @@ def needs_torch(entry: ShelfEntry, device: str) -> bool:
     """Whether opening ``entry`` with a cache for converted networks imports torch into this process."""
     if entry.spec.architecture == "openvino-ir":
         return False
-    gpu = device == "mps" or device.startswith("cuda") or (device == "auto" and has_nvidia_gpu())
+    gpu = device in _UNTESTED or device.startswith("cuda") or (device == "auto" and has_nvidia_gpu())
     return gpu or not openvino_runtime.is_installed()
 
 
@@ -119,16 +122,19 @@ def _open(entry: ShelfEntry, device: str, precision: Precision, cache_dir: Path 
             notes.append(f"This model runs by OpenVINO, on the CPU; {device} is not used.")
         return _open_ir(entry, precision, notes, cache_dir, for_batches)
     found = None
-    if device == "mps":
+    if device in _UNTESTED:
         load_torch()
-        found = _open_mps(entry, precision, notes)
+        found = _open_untested(entry, device, precision, notes)
     elif device.startswith("cuda") or (device == "auto" and has_nvidia_gpu()):
         load_torch()
         found = _open_cuda(entry, device, precision, notes)
-    return found or _open_cpu(entry, precision, notes, cache_dir, for_batches)
+    if found is None:
+        return _open_cpu(entry, precision, notes, cache_dir, for_batches)
+    then: Precision = "auto" if precision == "fp16" else precision
+    return FallbackDetector(found, lambda: _open_cpu(entry, then, [], cache_dir, for_batches))
 
 
-def _open_cuda(entry: ShelfEntry, device: str, precision: Precision, notes: list[str]) -> Detector | None:
+def _open_cuda(entry: ShelfEntry, device: str, precision: Precision, notes: list[str]) -> Engine | None:
     """The GPU, or None with the reason in ``notes``; "auto" on a computer without one is no reason to speak."""
     import torch
 
@@ -161,21 +167,20 @@ def _gpu_precision(place: torch.device, precision: Precision, notes: list[str]) 
     return "fp16" if precision in ("auto", "int8") else precision
 
 
-def _open_mps(entry: ShelfEntry, precision: Precision, notes: list[str]) -> Detector | None:
+def _open_untested(entry: ShelfEntry, device: str, precision: Precision, notes: list[str]) -> Engine | None:
+    """A GPU of another maker, or None with the reason in ``notes``."""
     import torch
 
     from detector.runtime.torch_cuda import TorchDeviceDetector
 
-    reason = "there is none, or this PyTorch has no support for it"
-    if torch.backends.mps.is_available():
-        untested = "Apple GPUs are untested."
+    name, reason = _UNTESTED[device], "there is none, or this PyTorch has no support for it"
+    if getattr(torch, device).is_available():
+        chosen = "fp16" if precision in ("auto", "int8") else precision
         try:
-            return TorchDeviceDetector(
-                entry, torch.device("mps"), "fp16" if precision in ("auto", "int8") else precision, [untested]
-            )
+            return TorchDeviceDetector(entry, torch.device(device), chosen, [f"{name} GPUs are untested."])
         except DetectorError as error:
             reason = error.message.rstrip(".")
-    notes.append(f"The Apple GPU is not used: {reason}. Running on the CPU.")
+    notes.append(f"The {name} GPU is not used: {reason}. Running on the CPU.")
     return None
 
 
