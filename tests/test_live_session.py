@@ -388,6 +388,21 @@ def test_a_failing_detector_is_switched_off_after_three_pictures_and_another_can
     assert len(probe.of(DetectorTrouble)) == 1
 
 
+def test_a_detector_that_goes_on_elsewhere_says_so(video: Path) -> None:
+    def work(count: int) -> None:
+        if count == 5:
+            models.made[0].device, models.made[0].notes = "elsewhere", ("The GPU failed.",)
+
+    models = FakeModels(work)
+    with LiveProbe(models) as probe:
+        probe.start(str(video), SourceOptions(loop=True))
+        assert probe.wait_event(ModelReady).device == "cpu"
+        changed = probe.wait_event(ModelReady, 2)
+        assert (changed.device, changed.notes) == ("elsewhere", ("The GPU failed.",))
+        probe.detected()
+    assert len(probe.of(ModelReady)) == 2
+
+
 @pytest.mark.expects_log
 def test_a_detector_that_cannot_even_be_closed_gives_way_to_the_next(
     video: Path, monkeypatch: pytest.MonkeyPatch

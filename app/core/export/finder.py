@@ -120,6 +120,7 @@ class Finder:
                 cancelled = isinstance(self._gate.failure, ExportCancelledError | KeyboardInterrupt)
                 journal.close(keep=journal.frames > 0 and (cancelled or self._meter.frames > 0))
                 self.notes += journal.notes
+                self.notes += [note for note in detector.notes if note not in self.notes]  # a GPU may fail on the way
 
     def _look(self, detector: Detector, journal: Journal, pictures: Channel[Picture], found: Channel[Found]) -> None:
         """Candidates from the journal as far as it goes, then from the network, in batches."""

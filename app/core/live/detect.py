@@ -61,6 +61,7 @@ class DetectStage:
         self._detector: Detector | None = None
         self._running: ModelSettings | None = None
         self._failures = 0
+        self._told: tuple[str, ...] = ()
         self._pace = Pace()
         self.wanted: ModelSettings | None = model
         self.worker = Worker("detect", self._run, self._broken)
@@ -113,14 +114,15 @@ class DetectStage:
             return
         self._close()
         self._detector, self._running, self._failures, self._pace = detector, model, 0, Pace()
-        took_s = time.monotonic() - begun
-        self._emit(
-            ModelReady(
-                detector.spec, detector.engine, detector.device, detector.precision, tuple(detector.notes), took_s
-            )
-        )
+        self._tell_ready(detector, time.monotonic() - begun)
         if not stop.is_set():
             self._route.detector_ready()
+
+    def _tell_ready(self, detector: Detector, took_s: float) -> None:
+        self._told = tuple(detector.notes)
+        self._emit(
+            ModelReady(detector.spec, detector.engine, detector.device, detector.precision, self._told, took_s)
+        )
 
     def _open(self, model: ModelSettings) -> Detector:
         detector = self._factory(model)
@@ -174,6 +176,9 @@ class DetectStage:
             return
         self._failures = 0
         now_ns = time.monotonic_ns()
+        if tuple(detector.notes) != self._told:  # it runs elsewhere now, or otherwise: a GPU may fail at any time
+            self._pace = Pace()
+            self._tell_ready(detector, (now_ns - begun_ns) / 1e9)
         detect_ms = (now_ns - begun_ns) / 1e6
         self._stats.detected(now_ns, detect_ms)
         self._tell_speed(detector, detect_ms)
