@@ -120,9 +120,7 @@ class DetectStage:
 
     def _tell_ready(self, detector: Detector, took_s: float) -> None:
         self._told = tuple(detector.notes)
-        self._emit(
-            ModelReady(detector.spec, detector.engine, detector.device, detector.precision, self._told, took_s)
-        )
+        self._emit(ModelReady(detector.spec, detector.engine, detector.device, detector.precision, self._told, took_s))
 
     def _open(self, model: ModelSettings) -> Detector:
         detector = self._factory(model)
