@@ -75,7 +75,7 @@ def main() -> int:
         for path in _files(options.paths):
             copy = folder / f"{path.name}.{options.to}"
             try:
-                request = ExportRequest(path, copy, detection=DetectionSettings(threshold=1.0))
+                request = ExportRequest(path, copy, detection=DetectionSettings(threshold=1.0), cache="drop")
                 report = ExportJob(request, open_detector=open_fake).run()
             except ExplainedError as error:
                 print(f"{path.name}: refused: {error}")
@@ -177,7 +177,7 @@ def _by_pyav(path: Path) -> Facts:
         for frame in container.decode(stream):
             if frame.pts is not None and frame.time_base is not None:
                 times.append(frame.pts * frame.time_base)
-            if SideDataType.DISPLAYMATRIX in frame.side_data:  # type: ignore[comparison-overlap] # the stubs say str
+            if SideDataType.DISPLAYMATRIX in frame.side_data:
                 turned = PictureMaker(frame, 0).made.turned
         context = stream.codec_context
         aspect = stream.sample_aspect_ratio or Fraction(1)

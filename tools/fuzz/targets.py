@@ -31,6 +31,7 @@ from tests.support.tiny_models import save_tiny_ir
 from tools.fuzz.evaluation import EVALUATION_TARGETS, XML_WORDS
 from tools.fuzz.mutations import Damage, damage, damage_fields
 from tools.fuzz.run import Target
+from tools.fuzz.video import video_target
 
 _JSON_WORDS = (
     b'"', b"{", b"}", b"[", b"]", b",", b":", b"null", b"true", b"-1", b"1e999", b"NaN", b"0.5", b"[[[[[[[[",
@@ -156,6 +157,7 @@ TARGETS: dict[str, Callable[[], Target]] = {
     "safetensors": _safetensors,
     "openvino-xml": _openvino_xml,
     "checkpoint": _checkpoint,
+    "export": video_target,
     **EVALUATION_TARGETS,
 }
 """By the name the command takes."""

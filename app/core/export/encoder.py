@@ -6,6 +6,7 @@ Owned by ``ssdv-export-write``. Pictures arrive upright and in order; packets le
 from __future__ import annotations
 
 import logging
+import os
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -21,6 +22,8 @@ from app.core.frames import ImageBGR
 from app.core.sources.pixels import UNCHANGED, Made
 
 log = logging.getLogger(__name__)
+
+os.environ.setdefault("SVT_LOG", "1")  # else the AV1 encoder writes pages about itself to stderr
 
 # AVCOL_SPC_* -> swscale's number for the same matrix; its default, 5, is BT.601.
 _SWS_MATRIX = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}
