@@ -237,9 +237,10 @@ def test_a_second_look_at_another_video_is_refused(tmp_path: Path) -> None:
 def test_objects_are_counted_once_and_their_times_kept() -> None:
     tally = Tally()
     for k, entries in enumerate([[(0, 0.9, 1)], [(0, 0.95, 1), (0, 0.5, None)], [(1, 0.7, 2), (0, 0.6, 3)]]):
-        tally.add(scored(30 * k, entries))
+        tally.add(scored(30 * k, entries), {1: 0.0, 2: 1.5, 3: 2.0})
     assert tally.detections == {"car": 4, "dog": 1}
     assert tally.objects == {"car": 2, "dog": 1}
+    assert [seen.first_s for seen in tally.seen] == [0.0, 1.5, 2.0]
     assert tally.seen[0].as_dict() == {
         "track": 1,
         "label": "car",

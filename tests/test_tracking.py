@@ -91,13 +91,15 @@ def at(seconds: float) -> Fraction:
     return Fraction(seconds).limit_denominator(90_000)
 
 
-def test_objects_of_the_first_frame_are_numbered_at_once_and_later_ones_at_their_second_sight() -> None:
+def test_objects_of_the_first_frame_are_numbered_at_once_and_later_ones_when_seen_a_moment_later() -> None:
     tracker = Tracker()
     car: Row = (0, 0, 40, 40, 0.9, 0)
     dog: Row = (100, 0, 140, 40, 0.8, 1)
     assert tracker.update(at(0), detections([car])) == (1,)
     assert tracker.update(at(0.04), detections([car, dog])) == (1, None)
-    assert tracker.update(at(0.08), detections([car, dog])) == (1, 2)
+    assert tracker.update(at(0.08), detections([car, dog])) == (1, None)
+    assert tracker.update(at(0.2), detections([car, dog])) == (1, 2)
+    assert tracker.first_s == {1: 0.0, 2: pytest.approx(0.04)}
 
 
 def test_a_flash_of_the_detector_makes_no_object() -> None:

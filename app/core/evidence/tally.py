@@ -6,6 +6,7 @@ Owned by the writing thread; read when it is done.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,9 +20,9 @@ class Seen:
     Attributes:
         track: Its number.
         label: Its class.
-        first_s: When it was first seen, seconds; once it had its number.
+        first_s: When it was first seen, seconds.
         last_s: When it was last seen.
-        frames: In how many frames.
+        frames: In how many frames it had its number.
         best: Its highest score.
     """
 
@@ -53,15 +54,20 @@ class Tally:
         self.detections: Counter[str] = Counter()
         self._seen: dict[int, Seen] = {}
 
-    def add(self, record: FrameRecord) -> None:
-        """Count a frame."""
+    def add(self, record: FrameRecord, first_s: Mapping[int, float]) -> None:
+        """Count a frame.
+
+        Args:
+            record: The frame.
+            first_s: When each object with a number was first seen.
+        """
         found, time_s = record.detections, float(record.pts_s)
         for class_id, score, track in zip(found.class_ids.tolist(), found.scores, record.track_of_each, strict=True):
             label = label_of(record.labels, class_id)
             self.detections[label] += 1
             if track is None:
                 continue
-            seen = self._seen.setdefault(track, Seen(track, label, time_s, time_s, 0, 0.0))
+            seen = self._seen.setdefault(track, Seen(track, label, first_s[track], time_s, 0, 0.0))
             seen.last_s = time_s
             seen.frames += 1
             seen.best = max(seen.best, plain(score))

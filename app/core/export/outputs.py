@@ -96,7 +96,7 @@ class Outputs:
         height, width = picture.image_bgr.shape[:2]
         image = picture.image_bgr
         record = FrameRecord(picture.index, picture.pts_s, shown, labels, tracks, (width, height), image)
-        self.tally.add(record)
+        self.tally.add(record, {} if self._tracker is None else self._tracker.first_s)
         for writer in self._records:
             writer.write(record)
         if self._video is not None:

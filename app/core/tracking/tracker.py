@@ -22,7 +22,8 @@ _SURE_IOU = 0.2  # least overlap of a shown detection with where its object is e
 _NEW_IOU = 0.3  # with an object that was seen once so far
 _UNSURE_IOU = 0.5  # of a detection below the threshold
 _FORGOTTEN_S = 1.0  # an object unseen for longer comes back as another
-_CONFIRMED_WITHIN_S = 0.2  # a first sight is a chance unless a second one follows; always waits for the next frame
+_CONFIRMED_AFTER_S = 0.15  # an object seen for less may be a flicker of the detector
+_UNCONFIRMED_S = 0.2  # ... and is waited for no longer than this, but always for the next frame
 _UNSURE_SHARE, _UNSURE_LEAST = 0.4, 0.1
 
 Indices = npt.NDArray[np.intp]
@@ -37,18 +38,21 @@ def with_unsure(wanted: DetectionFilter) -> DetectionFilter:
 class Tracker:
     """Numbers objects, from 1 up in the order in which they are confirmed.
 
-    An object seen in the very first frame has its number at once; a later one at its second sight, so that a flash of
-    the detector makes no object. Classes are never mixed.
+    An object seen in the very first frame has its number at once; a later one when it is seen again a moment later, so
+    that a flicker of the detector makes no object. Classes are never mixed.
     """
 
     def __init__(self) -> None:
         self._motion = Motion()
         self._class = np.empty(0, np.int32)
         self._number = np.empty(0, np.int64)  # 0 while unconfirmed
+        self._born_s = np.empty(0)
         self._seen_s = np.empty(0)
         self._missing = np.empty(0, np.bool_)  # nothing was seen of it in the last frame
         self._now: Fraction | None = None
         self._given = 0
+        self.first_s: dict[int, float] = {}
+        """When each numbered object was first seen, also before it had its number."""
 
     def update(self, pts_s: Fraction, detections: Detections, shown: int | None = None) -> tuple[int | None, ...]:
         """Take the next frame.
@@ -60,7 +64,7 @@ class Tracker:
                 ``with_unsure``, only keep objects alive. None for all.
 
         Returns:
-            For each of the shown detections the number of its object; None for one seen for the first time.
+            For each of the shown detections the number of its object; None while it has none.
         """
         sure = len(detections) if shown is None else shown
         first = self._now is None
@@ -111,31 +115,34 @@ class Tracker:
         self._missing[objects] = False
         self._seen_s[objects] = now_s
         for index in objects:  # in the order of the detections: the best one gets the lowest number
-            if self._number[index] == 0:
-                self._number[index] = self._next_number()
+            if self._number[index] == 0 and now_s - self._born_s[index] >= _CONFIRMED_AFTER_S:
+                self._number[index] = self._next_number(float(self._born_s[index]))
 
     def _begin(self, detections: Detections, owner: Indices, sure: int, confirmed: bool) -> None:
         """An object for each shown detection that has none."""
         fresh = np.flatnonzero(owner[:sure] < 0)
         owner[fresh] = len(self._motion) + np.arange(len(fresh))
         self._motion.add(detections.boxes_xyxy[fresh].astype(np.float64))
-        numbers = [self._next_number() if confirmed else 0 for _ in fresh]
+        assert self._now is not None
+        now_s = float(self._now)
+        numbers = [self._next_number(now_s) if confirmed else 0 for _ in fresh]
         self._class = np.concatenate((self._class, detections.class_ids[fresh]))
         self._number = np.concatenate((self._number, np.array(numbers, np.int64)))
-        assert self._now is not None
-        self._seen_s = np.concatenate((self._seen_s, np.full(len(fresh), float(self._now))))
+        self._born_s = np.concatenate((self._born_s, np.full(len(fresh), now_s)))
+        self._seen_s = np.concatenate((self._seen_s, np.full(len(fresh), now_s)))
         self._missing = np.concatenate((self._missing, np.zeros(len(fresh), np.bool_)))
 
     def _forget(self, now_s: float) -> None:
         """Drop what was not seen for too long."""
-        patience = np.where(self._number > 0, _FORGOTTEN_S, _CONFIRMED_WITHIN_S)
+        patience = np.where(self._number > 0, _FORGOTTEN_S, _UNCONFIRMED_S)
         kept = ~self._missing | (now_s - self._seen_s <= patience)
         if kept.all():
             return
         self._motion.keep(kept)
         self._class, self._number = self._class[kept], self._number[kept]
-        self._seen_s, self._missing = self._seen_s[kept], self._missing[kept]
+        self._born_s, self._seen_s, self._missing = self._born_s[kept], self._seen_s[kept], self._missing[kept]
 
-    def _next_number(self) -> int:
+    def _next_number(self, born_s: float) -> int:
         self._given += 1
+        self.first_s[self._given] = born_s
         return self._given
