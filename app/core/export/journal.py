@@ -207,10 +207,10 @@ class Journal:
         Args:
             keep: What this job began stays, for the next one to go on with. What was there before always stays.
         """
-        if self._known is not None:
-            self._known.close()
         if self._writer is not None:
             self._writer.close(keep or not self._created)
+        elif self._known is not None:
+            self._known.close()
 
 
 @dataclass(frozen=True, slots=True)
