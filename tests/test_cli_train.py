@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -96,6 +98,56 @@ def test_the_same_command_goes_on_and_another_recipe_is_refused(
     said = capsys.readouterr().err.strip().splitlines()
     assert len(said) == 1
     assert "another recipe: seed 0 instead of 1" in said[0]
+    assert train(voc, out, "--steps", "2", "--width", "0.125") == 1
+    assert "another network: its width differs" in capsys.readouterr().err
+    (voc / "ImageSets" / "Main" / "train.txt").write_text("block000\nblock001\nblock002\n")
+    assert train(voc, out, "--steps", "3") == 1
+    said = capsys.readouterr().err.strip().splitlines()
+    assert len(said) == 1
+    assert "other data: 4 pictures instead of 3" in said[0]
+    assert read_checkpoint(tmp_path / "blocks.training" / "checkpoint.pt")["step"] == 2
+
+
+def test_odd_data_are_named_and_learnt_from_as_far_as_they_go(
+    voc: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (voc / "JPEGImages" / "block000.png").unlink()
+    for stem, edge in (("block001", "9000"), ("block002", "nonsense")):
+        path = voc / "Annotations" / f"{stem}.xml"
+        path.write_text(re.sub(r"<xmax>[\d.]+</xmax>", f"<xmax>{edge}</xmax>", path.read_text(), count=1))
+    path = voc / "Annotations" / "block003.xml"
+    path.write_text(re.sub(r"<object>.*</object>", "", path.read_text()))  # nothing to see in it
+    assert train(voc, tmp_path / "x.safetensors", "--steps", "2") == 0
+    said = capsys.readouterr().err.splitlines()
+    for words in (
+        "1 image is missing (block000",
+        "block000.png cannot be read: No such file or directory. The training goes on without it",
+        "1 box reaches beyond its picture and is cut off at the edge (box 1 in block001.png)",
+        "1 object whose box is no box of numbers, left out",
+        "1 picture could not be read",
+    ):
+        assert sum(words in line for line in said) == 1, (words, said)
+
+
+def test_a_disk_that_is_full_at_the_end_is_one_line(
+    voc: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.fsync
+
+    def full(descriptor: int) -> None:
+        if "checkpoint" in str(Path(f"/proc/self/fd/{descriptor}").readlink()):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    out = tmp_path / "x.safetensors"
+    assert train(voc, out, "--steps", "1") == 1
+    said = capsys.readouterr().err.strip().splitlines()
+    assert "step 1 of 1" in said[0]
+    assert len(said) == 2
+    assert "No space left on device" in said[1]
+    assert not out.exists()
+    assert not list(tmp_path.rglob("*.part"))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -133,6 +185,7 @@ def test_a_model_is_fine_tuned_for_other_classes_and_measured(
     ("more", "code", "words"),
     [
         (["--classes", "horse"], 1, "no class 'horse'"),
+        (["--classes", " , "], 2, "no class is named"),
         (["--classes", "red,purple"], 1, "no class 'purple'"),
         (["--split", "valley"], 1, "valley"),
         (["--rate", "-1"], 2, "rate must be a number from 0"),

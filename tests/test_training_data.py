@@ -22,6 +22,7 @@ from detector.training.batches import DeviceBatches, DeviceDataset, HostBatches,
 from detector.training.data import BadPictures, Example, PictureExamples, read_picture, training_pictures
 from detector.training.order import Order, Pick, noise
 from detector.training.policy import PAPER, UNCHANGED
+from detector.training.survey import box_notes, check_same_pictures, fingerprint
 from tests.support.shared_data import shared
 from tests.support.training_sets import LABELS, SIZE, make_blocks
 
@@ -97,6 +98,41 @@ def test_boxes_outside_are_cut_off_and_those_without_area_left_out(blocks: DataS
     _, kept, ids = read_picture(odd)
     assert kept.tolist() == [[0.0, 0.0, 0.5, 0.5]]
     assert ids.tolist() == [0]
+
+
+def test_boxes_that_are_not_learnt_as_marked_are_counted_and_named(blocks: DataSet) -> None:
+    pictures = training_pictures([blocks], LABELS)
+    assert box_notes(pictures) == ()
+    boxes = np.array([[-50, -50, 80, 60], [20, 20, 20, 50], [200, 10, 240, 30], [-1, 30, 161, 50]], np.float32)
+    odd = replace(pictures[0], boxes_xyxy=boxes, class_ids=np.array([0, 1, 2, 0]))
+    none = replace(pictures[1], boxes_xyxy=np.empty((0, 4), np.float32), class_ids=np.empty(0, np.int64))
+    unsaid = replace(odd, width=0, height=0)
+    assert box_notes([odd, none, unsaid]) == (
+        "1 box reaches beyond its picture and is cut off at the edge (box 1 in block000.png).",
+        "2 boxes have no area inside their pictures and are left out (box 2 in block000.png, box 3 in block000.png).",
+    )
+
+
+def test_sets_of_pictures_are_told_apart(blocks: DataSet, tmp_path: Path) -> None:
+    pictures = training_pictures([blocks], LABELS)
+    known = fingerprint(pictures)
+    moved = [replace(picture, path=tmp_path / picture.path.name) for picture in pictures]
+    assert fingerprint(moved) == known
+    first, *others = pictures
+    changed_ones = (
+        others,
+        [*others, first],
+        [replace(first, path=tmp_path / "other.png"), *others],
+        [replace(first, boxes_xyxy=first.boxes_xyxy + np.float32(1)), *others],
+        [replace(first, class_ids=(first.class_ids + 1) % 3), *others],
+    )
+    assert len({known, *map(fingerprint, changed_ones)}) == 1 + len(changed_ones)
+    check_same_pictures(tmp_path, known, known)
+    check_same_pictures(tmp_path, "", known)
+    with pytest.raises(DetectorError, match="other data: 6 pictures instead of 5"):
+        check_same_pictures(tmp_path, known, fingerprint(others))
+    with pytest.raises(DetectorError, match="other data: 6 pictures with other names, boxes or classes"):
+        check_same_pictures(tmp_path, known, fingerprint(changed_ones[3]))
 
 
 def test_classes_are_found_by_name_and_what_is_not_to_be_learnt_is_left_out(blocks: DataSet) -> None:

@@ -32,7 +32,7 @@ from detector.training.policy import UNCHANGED
 from detector.training.recipe import Recipe
 from detector.training.schedule import Schedule, make_optimiser, set_rate
 from detector.training.trainer import Trainer, fill_colour, new_network
-from detector.training.validate import Validator
+from detector.training.validate import Validator, scores
 from detector.weights import load_spec
 from tests.support.one_thread import one_thread
 from tests.support.training_process import PLAIN_RECIPE, PLAIN_SPEC, RECIPE, Watching, make_source, make_trainer
@@ -81,7 +81,12 @@ def test_sixteen_pictures_are_learnt_by_heart(tmp_path: Path) -> None:
     assert Fit(trainer, source, Plan(tmp_path / "checkpoint.pt"), Watching()).run(_NEVER)
     network = trainer.result()
     assert untrained < 0.3
-    assert validator(network).mean_ap > 0.95
+    found = scores(validator(network))
+    assert list(found) == ["VOC07 mAP"]
+    assert found["VOC07 mAP"] > 0.95
+    as_coco = scores(Validator(SPEC, replace(data, kind="coco"), _CPU, 1, bad)(network))
+    assert list(as_coco) == ["COCO AP", "COCO AP50"], "each kind of data has its own metric"
+    assert as_coco["COCO AP50"] > 0.95 > as_coco["COCO AP"] > 0.4
     state = stored_state(network)
     assert not bad.reasons()
     assert validator(as_stored(network, state)).mean_ap > 0.95
@@ -245,6 +250,10 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
         load_checkpoint(path, Trainer(other, new_network(other, RECIPE), RECIPE, _CPU))
     longer = make_trainer(replace(RECIPE, steps=20))
     assert load_checkpoint(path, longer) == 1.0
+    save_checkpoint(path, make_trainer(), 1.0, "6 abc")
+    with pytest.raises(DetectorError, match="other data: 6 pictures instead of 7"):
+        load_checkpoint(path, make_trainer(), "7 abc")
+    assert load_checkpoint(path, make_trainer(), "6 abc") == 1.0
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 broken", b"\x80\x02}q\x00."])

@@ -13,6 +13,7 @@ from detector.errors import DetectorError
 from detector.safetensors_file import atomic_file
 from detector.spec_json import spec_to_json
 from detector.training.recipe import changed, recipe_to_json
+from detector.training.survey import check_same_pictures
 from detector.training.trainer import Trainer
 
 FORMAT = 1
@@ -26,13 +27,14 @@ _SPEC_PARTS = {
 }
 
 
-def save_checkpoint(path: Path, trainer: Trainer, spent_s: float) -> None:
+def save_checkpoint(path: Path, trainer: Trainer, spent_s: float, data: str = "") -> None:
     """Write ``trainer`` to ``path``.
 
     Args:
         path: The file; an older one stays until the new one is complete.
         trainer: Between two steps, and settled.
         spent_s: Seconds trained so far.
+        data: What is learnt from, as ``fingerprint`` says it; "" if nobody said.
 
     Raises:
         DetectorError: It cannot be written; the older one is still there.
@@ -43,23 +45,31 @@ def save_checkpoint(path: Path, trainer: Trainer, spent_s: float) -> None:
         "spec": spec_to_json(trainer.spec),
         "recipe": recipe_to_json(trainer.recipe),
         "spent_s": spent_s,
+        "data": data,
     }
     torch.save(description | trainer.state(), content)
     with atomic_file(path) as file:
         file.write(content.getbuffer())
 
 
-def load_checkpoint(path: Path, trainer: Trainer) -> float:
+def load_checkpoint(path: Path, trainer: Trainer, data: str = "") -> float:
     """Continue from ``path``.
+
+    Args:
+        path: The file.
+        trainer: Takes its place.
+        data: What is learnt from, as ``fingerprint`` says it; "" if nobody minds.
 
     Returns:
         Seconds trained so far.
 
     Raises:
-        DetectorError: The file is damaged, or of another network or recipe; ``trainer`` is then not to be used.
+        DetectorError: The file is damaged, or of another network, recipe or set of pictures; ``trainer`` is then not
+            to be used.
     """
     state = read_checkpoint(path)
     _check_same(path, state, trainer)
+    check_same_pictures(path, str(state.get("data", "")), data)
     try:
         trainer.load(state)
         return float(state["spent_s"])

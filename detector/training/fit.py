@@ -75,6 +75,7 @@ class Plan:
         validate: Measures a network in use; None for never.
         validate_every: Steps between measurements.
         look_every_s: Seconds between reports; looking makes the host wait for a GPU.
+        data: What is learnt from, as ``fingerprint`` says it; kept with the progress.
     """
 
     checkpoint: Path
@@ -82,6 +83,7 @@ class Plan:
     validate: Callable[[nn.Module], dict[str, float]] | None = None
     validate_every: int = 1_000_000_000
     look_every_s: float = 2.0
+    data: str = ""
 
 
 class Fit:
@@ -188,7 +190,7 @@ class Fit:
                 )
             return  # the next look says why, and names the pictures
         try:
-            save_checkpoint(self._plan.checkpoint, self._trainer, self.spent_s)
+            save_checkpoint(self._plan.checkpoint, self._trainer, self.spent_s, self._plan.data)
         except DetectorError as error:
             if last:
                 raise

@@ -1,4 +1,4 @@
-"""How good a network is that is being trained: VOC's average precision, on the trainer's device and thread."""
+"""How good a network is that is being trained, by its data's own metric, on the trainer's device and thread."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from detector.default_boxes import default_boxes
 from detector.detections import Candidates, DetectionFilter
 from detector.errors import DetectorError
 from detector.evaluation.class_names import match_names
+from detector.evaluation.coco_metric import evaluate_coco
 from detector.evaluation.data_sets import only_classes
 from detector.evaluation.found import Found, make_found
-from detector.evaluation.results import DataSet, VocResult
-from detector.evaluation.voc_metric import VocRule, evaluate_voc
+from detector.evaluation.results import CocoResult, DataSet, Metric, Result
+from detector.evaluation.voc_metric import evaluate_voc
 from detector.postprocess_torch import postprocess
 from detector.spec import ModelSpec
 from detector.training.augment import Image
@@ -37,7 +38,7 @@ class Validator:
         device: Where they run.
         threads: That read pictures.
         bad: Where unreadable pictures are noted; their objects count as not found.
-        rule: Of the metric.
+        metric: None for the one that belongs to the data: COCO's for COCO sets, VOC2007's for VOC's.
 
     Raises:
         DetectorError: No picture shows one of the classes.
@@ -50,7 +51,7 @@ class Validator:
         device: torch.device,
         threads: int,
         bad: BadPictures,
-        rule: VocRule = "voc07",
+        metric: Metric | None = None,
     ) -> None:
         assert spec.config is not None
         known = match_names(spec.labels, data.labels, {}).ids
@@ -62,11 +63,11 @@ class Validator:
         self._device = device
         self._threads = threads
         self._bad = bad
-        self._rule = rule
+        self._metric: Metric = metric or ("coco" if data.kind == "coco" else "voc07")
         self._normalise = Normaliser(spec.input, device)
         self._defaults = torch.from_numpy(default_boxes(spec.config)).to(device)
 
-    def __call__(self, network: nn.Module) -> VocResult:
+    def __call__(self, network: nn.Module) -> Result:
         """Run ``network``, in evaluation mode and on the device, over the whole set."""
         rows: list[tuple[int, Candidates]] = []
         with ThreadPoolExecutor(self._threads, thread_name_prefix="ssdv-train-load") as pool:
@@ -74,7 +75,10 @@ class Validator:
             for low in range(0, len(self._pictures), _BATCH):
                 chunk = [next(loaded) for _ in range(min(_BATCH, len(self._pictures) - low))]
                 rows += enumerate(self._run(network, chunk), start=low)
-        return evaluate_voc(self._data, self._found(rows), self._rule)
+        found = self._found(rows)
+        if self._metric == "coco":
+            return evaluate_coco(self._data, found)
+        return evaluate_voc(self._data, found, self._metric)
 
     def _read(self, picture: Picture) -> tuple[Image, tuple[int, int]]:
         """The picture at the network's input size, and the height and width its boxes refer to."""
@@ -109,3 +113,10 @@ class Validator:
         scores = np.concatenate([one.scores for _, one in found]).astype(np.float64)
         boxes = np.concatenate([one.boxes_xyxy for _, one in found]).astype(np.float64)
         return make_found(images[known], ids[known], scores[known], boxes[known])
+
+
+def scores(result: Result) -> dict[str, float]:
+    """The numbers a training is followed by, under names that say whose metric it is."""
+    if isinstance(result, CocoResult):
+        return {"COCO AP": result.mean_ap, "COCO AP50": result.numbers["AP50"]}
+    return {"VOC07 mAP" if result.metric == "voc07" else "VOC mAP": result.mean_ap}

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from app.core.training.journal import Journal
 from app.core.training.material import Material, gather
@@ -24,8 +23,9 @@ from detector.training.order import Order
 from detector.training.policy import PAPER, UNCHANGED
 from detector.training.processes import Processes, joined_processes
 from detector.training.recipe import Recipe, recipe_to_json
+from detector.training.survey import fingerprint
 from detector.training.trainer import Trainer, fill_colour
-from detector.training.validate import Validator
+from detector.training.validate import Validator, scores
 
 CHECKPOINT = "checkpoint.pt"
 _SIDES = (512, 300)  # of pictures kept on a GPU, unless the network's input is larger; crops lose least of large ones
@@ -87,13 +87,15 @@ class _Job:
         bf16 = _uses_bf16(request.precision, self._device)
         trainer = Trainer(material.spec, material.network, recipe, self._device, self._processes, bf16=bf16)
         checkpoint = request.folder / CHECKPOINT
-        spent_s = self._go_on(checkpoint, trainer)
+        data = fingerprint(material.pictures)
+        spent_s = self._go_on(checkpoint, trainer, data)
         validator = self._validator(material)
         plan = Plan(
             checkpoint,
             request.save_every_s,
-            None if validator is None else lambda network: _scores(validator, network),
+            None if validator is None else lambda network: scores(validator(network)),
             max(1, round(request.validate_every * len(material.pictures) / recipe.batch)),
+            data=data,
         )
         source = self._source(material, recipe)
         self._journal = self._new_journal(trainer)
@@ -104,12 +106,12 @@ class _Job:
             self._tell_bad()
             if self._journal is not None:
                 self._journal.close()
-        scores = self._finish(trainer, material, validator) if finished and self._processes.rank == 0 else {}
+        measured = self._finish(trainer, material, validator) if finished and self._processes.rank == 0 else {}
         return Trained(
             model=request.out if finished else None,
             step=trainer.step,
             steps=recipe.steps,
-            scores=scores,
+            scores=measured,
             images_per_s=self._summary.images_per_s,
             shares=self._summary.shares,
             bad=self._bad.reasons(),
@@ -145,10 +147,10 @@ class _Job:
             )
         return recipe
 
-    def _go_on(self, checkpoint: Path, trainer: Trainer) -> float:
+    def _go_on(self, checkpoint: Path, trainer: Trainer, data: str) -> float:
         if not checkpoint.exists():
             return 0.0
-        spent_s = load_checkpoint(checkpoint, trainer)
+        spent_s = load_checkpoint(checkpoint, trainer, data)
         self._listener.note(f"Going on after step {trainer.step} of {trainer.recipe.steps}.")
         return spent_s
 
@@ -190,10 +192,10 @@ class _Job:
         """Measure what will be stored, and store it."""
         network = trainer.result()
         state = stored_state(network)
-        scores = {} if validator is None else _scores(validator, as_stored(network, state))
+        measured = {} if validator is None else scores(validator(as_stored(network, state)))
         accuracy = {}
-        if scores and material.validation is not None:
-            accuracy = {f"{name} on {material.validation.split}": round(v, 4) for name, v in scores.items()}
+        if measured and material.validation is not None:
+            accuracy = {f"{name} on {material.validation.split}": round(v, 4) for name, v in measured.items()}
         recipe = trainer.recipe
         provenance = (
             f"{material.provenance} {recipe.steps} steps of {recipe.batch} pictures, "
@@ -201,7 +203,7 @@ class _Job:
             f"pictures. Recipe: {recipe_to_json(recipe)}"
         )
         write_model(self._request.out, replace(material.spec, provenance=provenance), state, accuracy)
-        return scores
+        return measured
 
 
 class _Summary:
@@ -228,10 +230,6 @@ class _Summary:
     def shares(self) -> dict[str, float]:
         """Of the time, by ``clock.PARTS``."""
         return {part: seconds / self._elapsed_s for part, seconds in self._seconds.items()} if self._elapsed_s else {}
-
-
-def _scores(validator: Validator, network: nn.Module) -> dict[str, float]:
-    return {"VOC07 mAP": validator(network).mean_ap}
 
 
 def _device_name(asked: str) -> str:

@@ -21,9 +21,10 @@ from detector.shelf import ShelfEntry, check_name
 from detector.spec import ModelSpec
 from detector.training.data import Picture, training_pictures
 from detector.training.networks import new_spec
+from detector.training.survey import box_notes
 from detector.training.trainer import new_network
 from detector.training.transfer import transfer_detector, transfer_vgg16, vgg16_source
-from detector.weights import load_state
+from detector.weights import as_tensors, load_state
 
 _VGG_SUFFIXES = (".pth", ".pt")
 
@@ -64,6 +65,7 @@ def gather(request: TrainingRequest) -> Material:
     validation = _validation(data)
     spec, network, origin = _network(request, name, labels)
     notes = [line for found in (*sets, *([validation] if validation else [])) for line in found.notes]
+    notes += box_notes(pictures)
     if validation is not None and (both := _learnt_and_measured(pictures, validation)):
         notes.append(
             f"{both} of the {len(validation.images)} pictures to measure on are learnt, too: "
@@ -142,7 +144,7 @@ def _network(request: TrainingRequest, name: str, labels: Sequence[str]) -> tupl
         )
     path = Path(start)
     if path.suffix.lower() in _VGG_SUFFIXES:
-        state = read_checkpoint(path)
+        state = as_tensors(read_checkpoint(path))
         spec = new_spec(name, request.network, labels, request.width, base=vgg16_source(state))
         network = new_network(spec, recipe)
         transfer_vgg16(network, state)
