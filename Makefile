@@ -1,7 +1,7 @@
 PYTHON ?= python3
 ARGS ?=
 
-.PHONY: run test check env train-voc
+.PHONY: run test check env train-voc performance
 
 run: ## open the window (ARGS="--camera 0"); without a display, annotate the sample clip
 	@$(PYTHON) tools/bootstrap.py run $(ARGS)
@@ -20,3 +20,6 @@ check: env ## lint, types, import rules
 
 train-voc: env ## our detector of the 20 VOC classes; goes on where it stopped (ARGS="--minutes 60")
 	@.venv/bin/python -m tools.voc.train $(ARGS)
+
+performance: env ## measures everything in docs/performance.md and writes its tables; an hour alone on the computer
+	@.venv/bin/python -m tools.performance_tables $(ARGS)

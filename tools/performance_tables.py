@@ -1,0 +1,228 @@
+"""Measures everything docs/performance.md shows and writes its tables: `python -m tools.performance_tables`.
+
+Each table stands between two comments of the page, which name it; what is around them is left alone. A table is one
+command of the program in a process of its own, printed above it, so that anyone can repeat it. A table whose command
+fails says why, and the others are still made. Takes most of an hour, on a computer that does nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from app.core.part_file import write_whole
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
+VIDEO_S, VIDEO_FPS = 60, 30
+_CPU = ("--device", "cpu")
+_OTHERS = ("torchvision", "onnxruntime", "opencv-dnn", "fasterrcnn")
+_FORMATS = ("--precision", "fp32", "bf16", "int8")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table of the page.
+
+    Attributes:
+        name: In its two comments.
+        options: Of ``ssd-viewer bench``; "{video}" stands for the video, "{seconds}" for how much of it is exported.
+        kind: "speeds" compares contestants, "export" has the steps of an export.
+    """
+
+    name: str
+    options: tuple[str, ...]
+    kind: str = "speeds"
+
+
+TABLES = (
+    Table("ssd300", (*_CPU, *_FORMATS, "--versus", *_OTHERS, "--seconds", "60")),
+    Table(
+        "ssdlite320",
+        ("--model", "ssdlite320-mobilenetv3-coco", *_CPU, *_FORMATS, "--versus", "torchvision", "onnxruntime"),
+    ),
+    Table("ssd512", ("--model", "ssd512-vgg16-coco", *_CPU, *_FORMATS, "--versus", "onnxruntime", "opencv-dnn")),
+    Table("voc", ("--model", "voc", *_CPU, *_FORMATS, "--load", "typical")),
+    Table("loads", (*_CPU, "--precision", "fp32", "--load", "all", "--versus", "torchvision")),
+    Table("batches", (*_CPU, *_FORMATS, "--batch", "1", "4", "16")),
+    Table(
+        "export",
+        (*_CPU, "--precision", "int8", "--source", "{video}", "--export", "{seconds}", "--seconds", "5"),
+        "export",
+    ),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure what was asked for, and write the page after each table, so that nothing is lost."""
+    parser = argparse.ArgumentParser(prog="python -m tools.performance_tables", description=__doc__)
+    names = [table.name for table in TABLES] + ["parts"]
+    parser.add_argument("--only", nargs="+", choices=names, default=names, help="these tables (default: all)")
+    parser.add_argument("--video", type=Path, help="the video to export (default: one of 60 s of 720p is drawn)")
+    parser.add_argument("--export-seconds", type=int, default=VIDEO_S, help=f"how much of it (default: {VIDEO_S})")
+    parser.add_argument("--page", type=Path, default=PAGE, help="the page (default: docs/performance.md)")
+    options = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory(prefix="ssd-viewer-tables-") as folder:
+        for table in TABLES:
+            if table.name in options.only:
+                say(f"{table.name} ...")
+                video = options.video or (drawn_video(Path(folder)) if table.kind == "export" else None)
+                typed = [each.format(video=video, seconds=options.export_seconds) for each in table.options]
+                put(options.page, table.name, measured(table, typed, Path(folder), options.video is None))
+    if "parts" in options.only:
+        say("parts ...")
+        put(options.page, "parts", parts())
+    return 0
+
+
+def say(text: str) -> None:
+    """Tell who waits."""
+    print(text, flush=True)
+
+
+def put(page: Path, name: str, lines: Sequence[str]) -> None:
+    """Replace what stands in ``page`` between the two comments of table ``name``.
+
+    Raises:
+        ValueError: There is no such pair of comments.
+    """
+    text = page.read_text(encoding="utf-8")
+    between = re.compile(rf"(<!-- table {name} -->\n).*?(<!-- end of {name} -->)", re.DOTALL)
+    if not between.search(text):
+        raise ValueError(f"{page.name} has no place for the table {name}.")
+    content = "\n".join(lines)
+    write_whole(page, between.sub(lambda found: f"{found[1]}\n{content}\n\n{found[2]}", text, count=1).encode())
+
+
+def measured(table: Table, typed: Sequence[str], folder: Path, drawn: bool) -> list[str]:
+    """The table's lines: command, machine, figures."""
+    shown = shlex.join(["VIDEO" if each.startswith(str(folder)) or Path(each).is_file() else each for each in typed])
+    answer = folder / f"{table.name}.json"
+    command = [sys.executable, "-m", "app", "bench", *typed, "--json", str(answer)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=PAGE.parents[1])
+    if done.returncode != 0:
+        why = (done.stderr.strip().splitlines() or ["it ended without a word"])[-1]
+        return [f"`ssd-viewer bench {shown}`", "", f"Not measured: {why.removeprefix('ssd-viewer: ')}"]
+    content = json.loads(answer.read_text(encoding="utf-8"))
+    where = [f"`ssd-viewer bench {shown}`", "", machine_words(content)]
+    if table.kind == "export":
+        source = f"a drawn video of {VIDEO_S} s" if drawn else "a video"
+        return [*where, "", *export_lines(content["export"], source)]
+    return [*where, "", *speed_lines(content), "", *stage_lines(content)]
+
+
+def machine_words(content: dict[str, Any]) -> str:
+    """What it ran on, and whether that was quiet."""
+    machine = content["machine"]
+    packages = ", ".join(f"{name} {number}" for name, number in machine["packages"].items())
+    peaks = "; ".join(
+        f"{place} {', '.join(f'{name} {peak:,.0f}' for name, peak in found.items())}"
+        for place, found in content["peaks_gflops"].items()
+    )
+    load = machine["load_per_core"]
+    busy = (
+        f" **Other programs were running: load {load:.1f} on each core.**" if load is not None and load >= 0.5 else ""
+    )
+    return (
+        f"{date.today().isoformat()}, {machine['cpu']}, {machine['cores']} cores; {machine['system']}; {packages}. "
+        f"{content['model']}, {content['weights']} weights. Peak, GFLOP/s: {peaks}.{busy}"
+    )
+
+
+def speed_lines(content: dict[str, Any]) -> Iterator[str]:
+    """Contestants as Markdown, one a row."""
+    yield "| contestant | load | batch | frames/s | p50 ms | p95 ms | x baseline | of peak | MiB | agrees |"
+    yield "|---|---|---|---|---|---|---|---|---|---|"
+    for row in content["results"]:
+        cells = (
+            row["name"],
+            row["load"],
+            row["batch"],
+            f"{row['frames_per_s']:,.1f}",
+            f"{row['latency_ms']['p50']:.2f}",
+            f"{row['latency_ms']['p95']:.2f}",
+            f"{row['ratio_to_baseline']:.2f}",
+            _or_dash(row["peak_share"], ".0%"),
+            _or_dash(row["memory_mib"], ",.0f"),
+            _or_dash(row["agreement"], ".1%"),
+        )
+        yield f"| {' | '.join(str(each) for each in cells)} |"
+
+
+def stage_lines(content: dict[str, Any]) -> Iterator[str]:
+    """Milliseconds by stage, of those that have the usual three, at the smallest batch."""
+    usual = ("preprocess", "network", "postprocess")
+    least = min(row["batch"] for row in content["results"])
+    yield f"| stage, ms | load | {' | '.join(usual)} |"
+    yield "|---|---|---|---|---|"
+    for row in content["results"]:
+        if row["batch"] == least and set(usual) <= set(row["stages_ms"]):
+            times = " | ".join(f"{row['stages_ms'][stage]:.2f}" for stage in usual)
+            yield f"| {row['name']} | {row['load']} | {times} |"
+
+
+def export_lines(export: dict[str, Any], source: str) -> Iterator[str]:
+    """An export's steps and the whole."""
+    yield (
+        f"{export['frames']} frames of {export['width']} x {export['height']} ({export['video_s']:.0f} s of {source}), "
+        f"{export['precision']} on {export['device']}, {export['encoder']}: done in "
+        f"{export['frames'] / export['frames_per_s']:,.0f} s."
+    )
+    yield ""
+    yield "| alone | frames/s |"
+    yield "|---|---|"
+    for step, rate in export["steps_frames_per_s"].items():
+        yield f"| {'paint and encode (one thread)' if step == 'write' else step} | {rate:,.1f} |"
+    yield f"| **the export, all at once** | **{export['frames_per_s']:,.1f}** |"
+    yield f"| of its slowest step | {export['share_of_slowest_step']:.0%} |"
+
+
+def parts() -> list[str]:
+    """What ``tools.measure_parts`` prints, as it prints it."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tools.measure_parts"], capture_output=True, text=True, check=False, cwd=PAGE.parents[1]
+    )
+    if done.returncode != 0:
+        return ["`python -m tools.measure_parts`", "", f"Not measured: {(done.stderr.splitlines() or ['?'])[-1]}"]
+    return ["`python -m tools.measure_parts`", "", "```", *done.stdout.rstrip().splitlines(), "```"]
+
+
+def drawn_video(folder: Path, seconds: int = VIDEO_S, draw: Callable[[], Any] | None = None) -> Path:
+    """A video of 1280 x 720 at 30 frames a second in H.264: a scene that moves to and fro."""
+    import av
+
+    from app.core.bench.frames import drawn_frames
+
+    frames = draw() if draw is not None else drawn_frames()
+    path = folder / "drawn.mp4"
+    if path.exists():
+        return path
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=Fraction(VIDEO_FPS), options={"preset": "veryfast"})
+        assert isinstance(stream, av.VideoStream)
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt = "yuv420p"
+        for index in range(seconds * VIDEO_FPS):
+            place = index % (2 * len(frames))
+            image = frames[place] if place < len(frames) else frames[2 * len(frames) - 1 - place]
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
+        container.mux(stream.encode(None))
+    return path
+
+
+def _or_dash(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
