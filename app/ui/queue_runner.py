@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject, Signal
 
 from app.core.export.queue import ExportQueue, Job, MakeJob
 from app.core.export.queue_plan import Recipe, requests_for
-from app.core.export.queue_state import QueueItem, QueueSnapshot
+from app.core.export.queue_state import ENDED, QueueItem, QueueSnapshot
 from app.core.export.request import ExportProgress, ExportRequest
 from app.core.export.search import Found, FoundVideo, find_videos
 from app.core.preload import preload_for
@@ -23,9 +23,10 @@ from app.ui.bridge import Wake
 def make_job(request: ExportRequest, on_progress: Callable[[ExportProgress], None]) -> Job:
     """The real job, its libraries loaded first without stopping the window."""
     from app.core.export import queue
+    from app.core.export.begun import RememberedJob
 
     preload_for(request.model)
-    return queue.make_job(request, on_progress)
+    return RememberedJob(request, queue.make_job(request, on_progress))
 
 
 class VideoSearch(QObject):
@@ -85,7 +86,7 @@ class QueueRunner(QObject):
         self._background = background
         self._wake = Wake(self._pull)
         self._adding = 0
-        self._was_busy = False
+        self._untold = False  # something began, and its end was not told yet
         self.queue = ExportQueue(make=make, on_change=self._note)
         """To pause, move, cancel and retry; to add, ask the runner."""
 
@@ -115,15 +116,17 @@ class QueueRunner(QObject):
     def close(self, deadline_s: float) -> bool:
         """Cancel all and tell nobody any more; what ran can be taken up again. False: a thread was left behind."""
         self._wake.close()
+        self._adding = 0  # nobody will be told of what is being added
         return self.queue.close(deadline_s)
 
-    def _note(self, _item: QueueItem) -> None:
+    def _note(self, item: QueueItem) -> None:
+        if item.state not in ENDED:
+            self._untold = True
         self._wake.post()
 
     def _pull(self) -> None:
         snapshot: QueueSnapshot = self.queue.snapshot()
         self.changed.emit(snapshot)
-        if self._was_busy and not snapshot.busy:
-            self._was_busy = False
-            self.ended.emit(snapshot)
-        self._was_busy = snapshot.busy
+        if self._untold and not self.running:
+            self._untold = False
+            self.ended.emit(self.queue.snapshot())

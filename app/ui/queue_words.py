@@ -19,12 +19,9 @@ _STATES = {
 
 def state_words(item: QueueItem) -> str:
     """One word, or two."""
-    if item.state == "running" and item.progress is not None and item.progress.stage == "finishing":
-        return "Finishing"
-    if item.state == "running" and (item.progress is None or item.progress.stage == "opening"):
-        return "Loading"
-    if item.state == "running" and item.progress.stage == "paused":
-        return "Held up"
+    stage = "opening" if item.progress is None else item.progress.stage
+    if item.state == "running":
+        return {"opening": "Loading", "finishing": "Finishing", "paused": "Held up"}.get(stage, "Running")
     return _STATES[item.state]
 
 

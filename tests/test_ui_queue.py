@@ -1,0 +1,469 @@
+"""The window's queue: what was found, the list and its verbs, drops, the end and who is told of it."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QMimeData, QModelIndex, QPersistentModelIndex, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QApplication, QWidget
+from pytestqt.qtbot import QtBot
+
+from app.core.errors import AppError
+from app.core.export.queue_state import QueueItem, QueueSnapshot
+from app.core.export.request import ExportProgress
+from app.core.export.search import Found, FoundVideo
+from app.core.settings import DetectionSettings, Settings
+from app.ui.background import Background
+from app.ui.drop_overlay import zones
+from app.ui.drops import classify
+from app.ui.notify import Notifier, Portal, Tray, portal_call
+from app.ui.queue_dialog import QueueDialog
+from app.ui.queue_model import ITEM, QueueModel
+from app.ui.queue_runner import QueueRunner, VideoSearch
+from app.ui.queue_words import detail_words, found_words, state_words, summary_words
+from app.ui.theme import Theme
+from tests.support.qt_checks import cut_texts, outside, overlaps, settle
+from tests.support.qt_fakes import Desk, application, desk
+from tests.support.queue_jobs import StepJobs, report_for, request_for
+
+
+def touch(*paths: Path) -> None:
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"film")
+
+
+class Booth:
+    """A dialog over jobs that the test steers."""
+
+    def __init__(self, qtbot: QtBot, folder: Path, theme: str = "dark") -> None:
+        self.qtbot, self.folder = qtbot, folder
+        self.jobs = StepJobs()
+        self.background = Background()
+        self.runner = QueueRunner(self.background, self.jobs)
+        self.dialog = QueueDialog(
+            Settings(detection=DetectionSettings(threshold=0.4)),
+            (("demo", "demo"), ("faces", "faces")),
+            Theme(application(), theme),
+            self.background,
+            self.runner,
+            str(folder),
+        )
+
+    def export(self, *names: str) -> None:
+        """Find these files, and press the button."""
+        touch(*(self.folder / name for name in names))
+        self.dialog.add([self.folder / name for name in names])
+        form, view = self.dialog.form, self.dialog.view
+        before = len(view.model.items)
+        self.qtbot.waitUntil(form.start.isEnabled)
+        form.start.click()
+        self.qtbot.waitUntil(lambda: len(view.model.items) == before + len(names))
+
+    def states(self) -> list[str]:
+        return [item.state for item in self.dialog.view.model.items]
+
+    def wait(self, *states: str) -> None:
+        self.qtbot.waitUntil(lambda: self.states() == list(states))
+
+    def choose(self, row: int) -> None:
+        view = self.dialog.view
+        view.list.setCurrentIndex(view.model.index(row))
+
+
+@pytest.fixture
+def booth(qtbot: QtBot, tmp_path: Path) -> Iterator[Booth]:
+    made = Booth(qtbot, tmp_path)
+    made.dialog.show()
+    yield made
+    assert made.runner.close(20.0)
+    made.dialog.hide()
+    assert made.background.close(20.0)
+    made.dialog.deleteLater()
+
+
+def test_folder_is_searched_and_wishes_reach_the_jobs(booth: Booth, qtbot: QtBot, tmp_path: Path) -> None:
+    touch(*(tmp_path / "in" / name for name in ("b.mp4", "sub/a.mov", "notes.txt")))
+    form = booth.dialog.form
+    assert not form.start.isEnabled()
+    booth.dialog.add([tmp_path / "in"])
+    qtbot.waitUntil(form.start.isEnabled)
+    assert form.facts.text() == "2 videos in 2 folders"
+    assert form.start.text() == "Export 2 videos"
+    form.output.line.setText(str(tmp_path / "out"))
+    form.data["csv"].setChecked(True)
+    form.model.show_value("faces")
+    form.start.click()
+    job = booth.jobs.get("b.mp4")
+    assert job.request.output == tmp_path / "out" / "b.annotated.mp4"
+    assert [data.path.name for data in job.request.data] == ["b.annotated.csv"]
+    assert (job.request.model.name, job.request.detection.threshold) == ("faces", 0.4)
+    assert booth.dialog.pages.currentWidget() is booth.dialog.view
+    job.finish()
+    assert booth.jobs.get("a.mov").request.output == tmp_path / "out" / "sub" / "a.annotated.mp4"
+
+
+def test_nothing_to_find_and_nothing_to_write(booth: Booth, qtbot: QtBot, tmp_path: Path) -> None:
+    form = booth.dialog.form
+    booth.dialog.add([tmp_path])
+    qtbot.waitUntil(lambda: "No video" in form.facts.text())
+    assert not form.start.isEnabled()
+    touch(tmp_path / "a.mp4")
+    booth.dialog.add([tmp_path / "a.mp4"])
+    qtbot.waitUntil(form.start.isEnabled)
+    form.want_video.setChecked(False)
+    assert not form.start.isEnabled()
+    form.data["jsonl"].setChecked(True)
+    assert form.start.isEnabled()
+
+
+def test_search_of_a_huge_folder_leaves_the_window_alive_and_ends_with_it(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def endless(paths: object, on_count: Callable[[int], None], stopped: Callable[[], bool]) -> Found:
+        on_count(1200)
+        begun.set()
+        while not stopped():
+            threading.Event().wait(0.001)
+        ended.set()
+        return Found((FoundVideo(Path("late.mp4")),), (), complete=False)
+
+    monkeypatch.setattr("app.ui.queue_runner.find_videos", endless)
+    background = Background()
+    search = VideoSearch(background)
+    counts: list[int] = []
+    came: list[Found] = []
+    search.counted.connect(counts.append)
+    search.found.connect(came.append)
+    search.start([Path("/")])
+    qtbot.waitUntil(lambda: counts == [1200])
+    search.stop()
+    assert ended.wait(20)
+    assert background.close(20.0)
+    settle()
+    assert came == []
+
+
+def test_list_shows_progress_failure_and_end(booth: Booth) -> None:
+    booth.export("a.mp4", "b.mp4")
+    summary = booth.dialog.view.summary
+    booth.wait("running", "waiting")
+    booth.jobs.get("a.mp4").step(25)
+    booth.qtbot.waitUntil(lambda: booth.dialog.view.model.items[0].part_done == 0.25)
+    assert detail_words(booth.dialog.view.model.items[0]) == "25 of 100 frames  ·  10.0 fps  ·  10 s left"
+    assert summary.text() == "0 of 2 done  ·  20 s left"
+    booth.jobs.get("a.mp4").fail(AppError("The disk is full.", "Free some space."))
+    booth.wait("failed", "running")
+    assert detail_words(booth.dialog.view.model.items[0]) == "The disk is full. Free some space."
+    booth.jobs.get("b.mp4").finish()
+    booth.wait("failed", "done")
+    assert summary.text() == "Finished: 1 of 2 done, 1 failed."
+    booth.dialog.view.clear.click()
+    booth.qtbot.waitUntil(lambda: booth.states() == [])
+
+
+def test_verbs_by_button_and_by_key(booth: Booth, qtbot: QtBot) -> None:
+    booth.export("a.mp4", "b.mp4", "c.mp4")
+    view = booth.dialog.view
+    job = booth.jobs.get("a.mp4")
+    assert job.started.wait(20)
+    booth.wait("running", "waiting", "waiting")
+    booth.choose(0)
+    view.buttons["pause"].click()
+    booth.wait("paused", "waiting", "waiting")
+    assert view.buttons["pause"].text() == "Go on"
+    assert job.held
+    view.list.setFocus()
+    qtbot.keyClick(view.list, Qt.Key.Key_Space)
+    booth.wait("running", "waiting", "waiting")
+    assert not job.held
+    booth.choose(2)
+    qtbot.keyClick(view.list, Qt.Key.Key_Up, Qt.KeyboardModifier.AltModifier)
+    qtbot.waitUntil(lambda: [i.request.source.name for i in view.model.items] == ["a.mp4", "c.mp4", "b.mp4"])
+    assert view.current is not None
+    assert view.current.request.source.name == "c.mp4", "the row that moved stays chosen"
+    qtbot.keyClick(view.list, Qt.Key.Key_Delete)
+    booth.wait("running", "cancelled", "waiting")
+    assert view.buttons["retry"].isEnabled()
+    assert not view.buttons["cancel"].isEnabled()
+    qtbot.keyClick(view.list, Qt.Key.Key_R)
+    booth.wait("running", "waiting", "waiting")
+    view.pause_all.click()
+    booth.wait("paused", "paused", "paused")
+    assert view.pause_all.text() == "Go on with all"
+    view.pause_all.click()
+    booth.wait("running", "waiting", "waiting")
+    view.cancel_all.click()
+    booth.wait("cancelled", "cancelled", "cancelled")
+    assert view.summary.text() == "Finished: 0 of 3 done, 3 cancelled."
+
+
+def test_jobs_at_once(booth: Booth) -> None:
+    booth.export("a.mp4", "b.mp4", "c.mp4")
+    booth.dialog.view.jobs.setValue(2)
+    booth.wait("running", "running", "waiting")
+
+
+def test_rows_are_dragged_between_others(booth: Booth) -> None:
+    booth.export("a.mp4", "b.mp4", "c.mp4")
+    model = booth.dialog.view.model
+    carried = model.mimeData([model.index(0)])
+    assert not model.dropMimeData(carried, Qt.DropAction.MoveAction, 3, 0, QModelIndex())
+    booth.qtbot.waitUntil(lambda: [i.request.source.name for i in model.items] == ["b.mp4", "c.mp4", "a.mp4"])
+    carried = model.mimeData([model.index(2)])
+    model.dropMimeData(carried, Qt.DropAction.MoveAction, 1, 0, QModelIndex())
+    booth.qtbot.waitUntil(lambda: [i.request.source.name for i in model.items] == ["b.mp4", "a.mp4", "c.mp4"])
+    assert not model.dropMimeData(QMimeData(), Qt.DropAction.MoveAction, 0, 0, QModelIndex())
+
+
+def test_closing_the_dialog_leaves_the_queue_alone(booth: Booth) -> None:
+    booth.export("a.mp4")
+    booth.wait("running")
+    booth.dialog.close()
+    assert not booth.dialog.isVisible()
+    assert not booth.jobs.get("a.mp4").cancelled
+    assert booth.runner.running
+    booth.jobs.get("a.mp4").finish()
+    booth.wait("done")
+    assert not booth.runner.running
+
+
+def test_thousands_of_rows_are_told_of_singly(qtbot: QtBot) -> None:
+    model = QueueModel()
+    items = [QueueItem(number, request_for(Path(f"/{number}.mp4"))) for number in range(5000)]
+    model.show(QueueSnapshot(tuple(items), None))
+    changed: list[int] = []
+    model.dataChanged.connect(lambda first, _last: changed.append(first.row()))
+    items[4321] = QueueItem(4321, items[4321].request, state="running", begun=True)
+    model.show(QueueSnapshot(tuple(items), None))
+    assert changed == [4321]
+    assert model.index(4321).data(ITEM).state == "running"
+    assert "Loading" in model.index(4321).data(Qt.ItemDataRole.AccessibleTextRole)
+    chosen = QPersistentModelIndex(model.index(4321))
+    model.show(QueueSnapshot(tuple(items[4000:]), None))
+    assert chosen.row() == 321
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("size", [(760, 500), (600, 400)])
+def test_nothing_is_cut_or_covered(qtbot: QtBot, tmp_path: Path, theme: str, size: tuple[int, int]) -> None:
+    made = Booth(qtbot, tmp_path, theme)
+    made.dialog.show()
+    made.dialog.resize(*size)
+    settle()
+    faults = overlaps(made.dialog) + cut_texts(made.dialog) + outside(made.dialog)
+    made.export("a rather long name of a film from the helmet camera, the second try.mp4", "b.mp4")
+    qtbot.waitUntil(lambda: bool(made.jobs.made))
+    made.jobs.made[0].step(30)
+    settle()
+    faults += overlaps(made.dialog) + cut_texts(made.dialog) + outside(made.dialog)
+    assert made.runner.close(20.0)
+    made.dialog.hide()
+    assert made.background.close(20.0)
+    made.dialog.deleteLater()
+    assert faults == []
+
+
+# The window
+
+
+@pytest.fixture
+def table(qtbot: QtBot, tmp_path: Path) -> Iterator[Desk]:
+    with desk(qtbot, tmp_path) as made:
+        yield made
+
+
+def _drop(table: Desk, paths: list[Path], fraction: float) -> None:
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    where = QPointF(table.window.width() * fraction, table.window.height() / 2)
+    kinds = (Qt.DropAction.CopyAction, mime, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # from Qt 6.12 on; 6.11 has no other way to make one
+        entering = QDragEnterEvent(where.toPoint(), *kinds)
+    QApplication.sendEvent(table.window, entering)
+    QApplication.sendEvent(table.window, QDropEvent(where, *kinds))
+
+
+def _queue(table: Desk) -> QueueDialog:
+    dialog = table.window.exports.queue
+    assert dialog is not None
+    return dialog
+
+
+def test_several_videos_dropped_are_asked_about_together(table: Desk, tmp_path: Path) -> None:
+    paths = [tmp_path / "a.mp4", tmp_path / "b.mov"]
+    touch(*paths)
+    _drop(table, paths, 0.5)
+    form = _queue(table).form
+    table.qtbot.waitUntil(form.start.isEnabled)
+    assert form.start.text() == "Export 2 videos"
+    assert table.sessions == []
+
+
+def test_folder_dropped_on_its_right_half_exports_its_videos(table: Desk, tmp_path: Path) -> None:
+    touch(tmp_path / "in" / "a.mp4")
+    _drop(table, [tmp_path / "in"], 0.75)
+    table.qtbot.waitUntil(_queue(table).form.start.isEnabled)
+    assert _queue(table).form.facts.text() == "1 video: a.mp4"
+
+
+def test_zones_offer_the_queue_only_for_what_may_be_video(tmp_path: Path) -> None:
+    def offered(*paths: Path) -> list[str]:
+        return [zone[0] for zone in zones(classify(paths))]
+
+    assert offered(Path("a.mp4"), Path("b.mp4")) == ["queue"]
+    assert offered(tmp_path) == ["open", "queue"]
+    assert offered(tmp_path, tmp_path) == ["queue"]
+    assert offered(Path("a.mp4"), Path("b.png")) == ["open", "queue"]
+    assert offered(Path("a.pth"), Path("b.png")) == ["open"]
+
+
+def test_quitting_asks_once_and_cancels(table: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    touch(tmp_path / "a.mp4")
+    table.window.actions_by_name["export_many"].trigger()
+    dialog = _queue(table)
+    dialog.add([tmp_path / "a.mp4"])
+    table.qtbot.waitUntil(dialog.form.start.isEnabled)
+    dialog.form.start.click()
+    job = table.queued.get("a.mp4")
+    assert job.started.wait(20)
+    answers = [False, True]
+    monkeypatch.setattr("app.ui.main_window.confirmed", lambda *_a, **_k: answers.pop(0))
+    table.window.close()
+    assert table.window.isVisible()
+    assert not job.cancelled
+    table.window.close()
+    assert not table.window.isVisible()
+    assert not dialog.isVisible()
+    assert job.cancelled
+    assert answers == []
+
+
+class Told:
+    """A way to tell that remembers, and works or does not."""
+
+    def __init__(self, works: bool = True, later: bool = True) -> None:
+        self.works, self.later = works, later
+        self.said: list[tuple[str, str]] = []
+
+    def __call__(self, title: str, words: str, failed: Callable[[], None]) -> bool:
+        self.said.append((title, words))
+        if self.works and not self.later:
+            failed()
+        return self.works
+
+
+def test_end_of_the_queue_is_told_when_nobody_looks(
+    table: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = Told()
+    monkeypatch.setattr(table.window.exports.notifier, "_ways", (told,))
+    monkeypatch.setattr(QApplication, "activeWindow", staticmethod(lambda: None))
+    for name, wanted in (("a.mp4", True), ("b.mp4", False)):
+        table.settings.set("window", "notify", wanted)
+        touch(tmp_path / name)
+        table.window.show_queue([tmp_path / name])
+        table.qtbot.waitUntil(_queue(table).form.start.isEnabled)
+        _queue(table).form.start.click()
+        _queue(table).hide()
+        with table.qtbot.waitSignal(table.queue.ended):
+            table.queued.get(name).finish()
+    assert told.said == [("Exports ended", "Done.")]
+    assert table.window.stage.banner.isVisible()
+
+
+@pytest.mark.parametrize(("looking", "wanted", "times"), [(False, True, 1), (True, True, 0), (False, False, 0)])
+def test_who_looks_or_wants_nothing_is_not_told(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, looking: bool, wanted: bool, times: int
+) -> None:
+    window, told = QWidget(), Told()
+    monkeypatch.setattr(QApplication, "activeWindow", staticmethod(lambda: window if looking else None))
+    Notifier(window, lambda: wanted, [told]).tell("Export done", "a.mp4")
+    assert len(told.said) == times
+    window.deleteLater()
+
+
+def test_next_way_is_taken_when_one_does_not_work(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    window, alerts = QWidget(), []
+    monkeypatch.setattr(QApplication, "activeWindow", staticmethod(lambda: None))
+    monkeypatch.setattr(QApplication, "alert", staticmethod(alerts.append))
+    ways = [Told(works=False), Told(later=False), Told(works=False)]
+    Notifier(window, lambda: True, ways).tell("Export done", "a.mp4")
+    assert [len(way.said) for way in ways] == [1, 1, 1]
+    assert alerts == [window]
+    window.deleteLater()
+
+
+def test_tray_shows_a_balloon_where_there_is_one(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[tuple[str, str]] = []
+
+    class FakeIcon:
+        there = True
+
+        def __init__(self, *_: object) -> None: ...
+
+        @classmethod
+        def isSystemTrayAvailable(cls) -> bool:  # noqa: N802 - Qt's name
+            return cls.there
+
+        @staticmethod
+        def supportsMessages() -> bool:  # noqa: N802 - Qt's name
+            return True
+
+        def setToolTip(self, _: str) -> None: ...  # noqa: N802 - Qt's name
+
+        def show(self) -> None: ...
+
+        def hide(self) -> None: ...
+
+        def showMessage(self, title: str, words: str, *_: object) -> None:  # noqa: N802 - Qt's name
+            shown.append((title, words))
+
+    monkeypatch.setattr("app.ui.notify.QSystemTrayIcon", FakeIcon)
+    owner = QWidget()
+    tray = Tray(owner)
+    assert tray.tell("Export done", "a.mp4", lambda: None)
+    assert shown == [("Export done", "a.mp4")]
+    FakeIcon.there = False
+    assert not tray.tell("Export done", "a.mp4", lambda: None)
+    owner.deleteLater()
+
+
+def test_portal_is_asked_as_its_interface_says_and_missing_where_there_is_no_bus(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = portal_call("Export done", "a.mp4")
+    assert (call.service(), call.member()) == ("org.freedesktop.portal.Desktop", "AddNotification")
+    assert call.arguments() == ["work-ended", {"title": "Export done", "body": "a.mp4"}]
+    monkeypatch.setattr("sys.platform", "win32")
+    owner = QWidget()
+    assert not Portal(owner).tell("Export done", "a.mp4", lambda: None)
+    owner.deleteLater()
+
+
+def test_words() -> None:
+    request = request_for(Path("/films/a.mp4"))
+
+    def item(state: str = "running", stage: str = "running", **more: object) -> QueueItem:
+        progress = ExportProgress(stage, 10, 0, 5.0, None, "The disk is full.")  # type: ignore[arg-type] # a stage
+        return QueueItem(1, request, 0, state, state == "running", progress, **more)  # type: ignore[arg-type] # a state
+
+    assert state_words(item(stage="opening")) == "Loading"
+    assert state_words(item(stage="finishing")) == "Finishing"
+    assert (state_words(item(stage="paused")), detail_words(item(stage="paused"))) == ("Held up", "The disk is full.")
+    assert detail_words(item()) == "10 frames  ·  5.0 fps"
+    done = QueueItem(1, request, 0, "done", report=report_for(request))
+    assert detail_words(done) == "a.annotated.mp4  ·  100 frames in 0:02, 7 objects"
+    assert summary_words(QueueSnapshot((), None)) == ""
+    assert summary_words(QueueSnapshot((done, done), 0.0)) == "All 2 done."
+    assert summary_words(QueueSnapshot((done, item("paused")), None)) == "1 of 2 done  ·  paused"
+    troubles = ("The folder x cannot be looked into: no.", "y")
+    assert found_words(Found((), troubles)).endswith("no. And 1 more.")
