@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.cli.console import UsageError
 from app.cli.options import names
+from app.core.errors import AppError
 
 if TYPE_CHECKING:
     from app.core.evidence.request import Evidence
@@ -64,7 +66,29 @@ def check_evidence_asked(options: argparse.Namespace) -> None:
     formats = [FORMATS[format_of(Path(name), options.data_format)] for name in options.data]
     if options.frames is not None and not any(known.is_set for known in formats):
         raise UsageError("--frames puts pictures into annotated sets.", "Add --data .voc, .yolo or .json.")
+    hidden = [name for name in _named(options) if options.classes and name not in options.classes]
+    if hidden:
+        raise UsageError(f"--classes leaves {hidden[0]} out, of which clips or snapshots are wanted.", "Add it there.")
     evidence_options(options, Path("name"))
+
+
+def check_evidence_classes(options: argparse.Namespace, labels: Sequence[str], model: str) -> None:
+    """Refuse classes that the model does not know.
+
+    Raises:
+        UsageError: With what it knows.
+    """
+    from app.core.wanted import check_classes
+
+    try:
+        check_classes(_named(options), labels, model)
+    except AppError as error:
+        raise UsageError(error.message, error.hint) from error
+
+
+def _named(options: argparse.Namespace) -> tuple[str, ...]:
+    """Classes that clips and snapshots are about."""
+    return tuple(name for name in (*(options.clips or ()), *(options.snapshots or ())) if name != _ALL)
 
 
 def evidence_options(options: argparse.Namespace, output: Path) -> Evidence:
