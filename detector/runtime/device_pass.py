@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from detector.default_boxes import default_boxes
+from detector.models.fused import fuse
 from detector.models.merged import merge_heads, widen_input
 from detector.postprocess_fixed import Suppress, postprocess_fixed, result_shape
 from detector.preprocess_torch import DeviceInput, ResizePlan
@@ -30,6 +31,7 @@ class DevicePass:
         device: Where it runs.
         precision: "fp32", "fp16" or "bf16", for the network; boxes are always decoded in float32.
         suppress: See ``postprocess_fixed``.
+        fused: Convolutions as in ``detector.models.fused``.
 
     Attributes:
         limit: Float32[] on the device, the overlap limit; filled before a run.
@@ -37,13 +39,21 @@ class DevicePass:
     """
 
     def __init__(
-        self, entry: ShelfEntry, device: torch.device, precision: str, suppress: Suppress | None = None
+        self,
+        entry: ShelfEntry,
+        device: torch.device,
+        precision: str,
+        suppress: Suppress | None = None,
+        *,
+        fused: bool = False,
     ) -> None:
         assert entry.spec.config is not None  # load_network refuses specs without
         dtype = DTYPES[precision]
         network = load_network(entry)
         merge_heads(network)
         channels = widen_input(network) if device.type == "cuda" else 3
+        if fused:
+            fuse(network)
         self.network: nn.Module = network.to(device=device, dtype=dtype).to(memory_format=torch.channels_last)
         self.input = DeviceInput(entry.spec.input, device, dtype, channels)
         self.defaults = torch.from_numpy(default_boxes(entry.spec.config)).to(device)
