@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from pycocotools.coco import COCO
 
 from app.core.errors import AppError
-from app.core.part_file import explain
+from app.core.part_file import explain, waiting_for_room
 from app.core.part_folder import MARK, PartFolder
 from app.core.records.coco import category_ids
 from app.core.records.formats import FORMATS, format_of
@@ -352,6 +352,25 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path, name: str, m
         writer.write(record(0))
     writer.discard()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_waited_for_where_somebody_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[Path] = []
+    with waiting_for_room(lambda _error, path: waited.append(path)):
+        folder = PartFolder(tmp_path / "a")
+    real = PartFolder._put
+
+    def full_at_first(self: PartFolder, path: Path, content: bytes) -> None:
+        if not waited:
+            path.write_bytes(content[:1])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(self, path, content)
+
+    monkeypatch.setattr(PartFolder, "_put", full_at_first)
+    folder.write("x.txt", b"whole")
+    folder.commit()
+    assert waited == [tmp_path / "a"]
+    assert (tmp_path / "a" / "x.txt").read_bytes() == b"whole"
 
 
 def test_frames_are_taken_by_the_clock_and_named_safely() -> None:

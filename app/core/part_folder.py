@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from app.core.errors import AppError
-from app.core.part_file import SUFFIX, explain
+from app.core.part_file import FULL, SUFFIX, explain, patience
 from detector.file_lock import LockedError, open_locked
 
 MARK = ".ssd-viewer"
@@ -35,6 +35,7 @@ class PartFolder:
         self.path = target.with_name(target.name + SUFFIX)
         self._old = target.with_name(target.name + _OLD + SUFFIX)
         self._made: set[Path] = set()
+        self._wait = patience()
         self._ended = False
         try:
             self._restore()
@@ -58,20 +59,26 @@ class PartFolder:
             content: All of it.
 
         Raises:
-            AppError: The disk is full, the folder is gone.
+            AppError: The disk is full (and nobody waits for room), the folder is gone.
         """
-        path = self.path / name
-        try:
-            if path.parent not in self._made:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                self._made.add(path.parent)
-            with path.open("wb") as file:
-                file.write(content)
-                if not hasattr(os, "sync"):
-                    file.flush()
-                    os.fsync(file.fileno())
-        except OSError as error:
-            raise explain(error, self.target) from error
+        while True:
+            try:
+                self._put(self.path / name, content)
+                return
+            except OSError as error:
+                if self._wait is None or error.errno not in FULL:
+                    raise explain(error, self.target) from error
+                self._wait(error, self.target)
+
+    def _put(self, path: Path, content: bytes) -> None:
+        if path.parent not in self._made:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._made.add(path.parent)
+        with path.open("wb") as file:
+            file.write(content)
+            if not hasattr(os, "sync"):
+                file.flush()
+                os.fsync(file.fileno())
 
     def complete(self) -> None:
         """Bring everything written safely to the disk; only the name is missing then.
