@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ from app.core.export.request import DataFile, ExportProgress, ExportRequest
 from tests.support.media import make_video, truncate
 from tests.support.probe import probe
 from tests.support.queue_jobs import StepJobs, report_for, request_for
-from tests.support.steady_detector import open_fake
+from tests.support.steady_detector import FakeDetector, open_fake
 
 
 class Seen:
@@ -33,13 +33,13 @@ class Seen:
             self.changes.append(item)
             self._more.notify_all()
 
-    def until(self, number: int, state: ItemState) -> QueueItem:
+    def until(self, number: int, state: ItemState, also: Callable[[QueueItem], bool] = lambda item: True) -> QueueItem:
         def last() -> QueueItem | None:
             return next((item for item in reversed(self.changes) if item.number == number), None)
 
         def there() -> bool:
             item = last()
-            return item is not None and item.state == state
+            return item is not None and item.state == state and also(item)
 
         with self._more:
             assert self._more.wait_for(there, 20), f"{number} never became {state}"
@@ -376,3 +376,34 @@ def test_real_clips_a_broken_one_among_them(tmp_path: Path) -> None:
         if item.report is not None:
             assert item.request.output is not None
             assert len(probe(item.request.output).pts_s) == item.report.frames == 8
+
+
+def test_a_paused_real_export_stands_still_and_its_result_is_that_of_any_other(tmp_path: Path) -> None:
+    source = make_video(tmp_path / "a.mp4", frames=60, size=(64, 48))
+    seen, looked = Seen(), threading.Event()
+    batches: list[int] = []
+
+    def on_batch(frames: Sequence[object]) -> None:
+        batches.append(len(frames))
+        if len(batches) == 5:
+            queue.pause()
+            looked.set()
+
+    queue = ExportQueue(
+        1, lambda request, tell: ExportJob(request, tell, lambda _model: FakeDetector(on_batch)), on_change=seen
+    )
+    (number,) = queue.add([ExportRequest(source, tmp_path / "out.mp4", (DataFile(tmp_path / "out.csv", "csv"),))])
+    assert looked.wait(20)
+    held = seen.until(number, "paused", lambda item: item.progress is not None and item.progress.stage == "paused")
+    assert held.progress is not None
+    assert held.progress.frames_done <= 5
+    assert len(batches) == 5
+    queue.resume()
+    (item,) = queue.wait().items
+    assert item.state == "done", item.message
+    assert item.report is not None
+    assert (item.report.frames, sum(batches)) == (60, 60)
+    queue.add([ExportRequest(source, tmp_path / "plain.mp4", (DataFile(tmp_path / "plain.csv", "csv"),), cache="drop")])
+    queue.wait()
+    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "plain.csv").read_bytes()
+    assert probe(tmp_path / "out.mp4").pts_s == probe(tmp_path / "plain.mp4").pts_s
