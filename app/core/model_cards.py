@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from app.core.paths import speeds_file
+from app.core.paths import converted_dir, speeds_file
 from app.core.speeds import MeasuredSpeed, Speeds, fingerprint, load_speeds
+from detector.runtime.optimised import Optimised, read_optimised
 from detector.shelf import Shelf
 from detector.spec import ModelSpec
 
@@ -32,6 +33,7 @@ class ModelCard:
         part_bytes: Of an absent one, what an interrupted download left.
         bundled: Cannot be removed or renamed.
         speeds: Measured on this computer, newest first.
+        optimised: What was measured when it was optimised for this computer; None where it was not.
     """
 
     name: str
@@ -43,6 +45,7 @@ class ModelCard:
     part_bytes: int = 0
     bundled: bool = False
     speeds: tuple[MeasuredSpeed, ...] = ()
+    optimised: Optimised | None = None
 
     @property
     def usable(self) -> bool:
@@ -77,6 +80,7 @@ def model_cards(shelf: Shelf, speeds: Speeds) -> tuple[ModelCard, ...]:
                     size_of(entry.path),
                     bundled=entry.bundled,
                     speeds=measured,
+                    optimised=read_optimised(entry.path, converted_dir()),
                 )
             )
     broken = [ModelCard(b.name, "broken", None, b.path, size_of(b.path), b.reason, b.bundled) for b in shelf.broken()]

@@ -60,8 +60,8 @@ class ModelSettings:
     precision: str = setting(
         "auto",
         "Precision",
-        "Number format of the network; auto picks one whose results agree with fp32.",
-        choices=(("auto", "auto"), ("fp32", "fp32"), ("bf16", "bf16"), ("fp16", "fp16")),
+        "Number format of the network; auto picks one whose results agree with fp32. int8 needs an optimised model.",
+        choices=(("auto", "auto"), ("fp32", "fp32"), ("bf16", "bf16"), ("fp16", "fp16"), ("int8", "int8")),
         applies="reopen",
     )
 

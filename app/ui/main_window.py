@@ -215,6 +215,8 @@ class MainWindow(QMainWindow):
         exporting = self.exports.running
         self.exports.close(_STOP_S)
         self.downloads.close()
+        if self.models_dialog is not None:
+            self.models_dialog.optimising.close()
         self.controller.shutdown(max(0.5, end - time.monotonic()))
         self.background.close(max(0.0, end - time.monotonic()) if exporting else 0.5)
 

@@ -15,6 +15,8 @@ from app.ui.media_words import size
 from app.ui.model_card import Chips
 from app.ui.model_facts import ModelFacts
 from app.ui.model_words import detects
+from app.ui.optimise_bar import OptimiseBar
+from app.ui.optimise_runner import OptimiseRunner
 from app.ui.texts import ElidedLabel
 from app.ui.theme import Theme
 
@@ -23,13 +25,14 @@ class ModelDetails(QScrollArea):
     """One model at a time; each button tells ``asked`` the name of a verb of ``ModelVerbs``."""
 
     asked = Signal(str)
-    """"use", "download", "cancel", "check", "rename", "remove" or "show_file"."""
+    """"use", "download", "cancel", "check", "optimise", "stop_optimising", "rename", "remove" or "show_file"."""
     back = Signal()
 
-    def __init__(self, theme: Theme, downloads: DownloadRunner) -> None:
+    def __init__(self, theme: Theme, downloads: DownloadRunner, optimising: OptimiseRunner) -> None:
         super().__init__()
         self._theme = theme
         self._downloads = downloads
+        self._optimising = optimising
         self.card: ModelCard | None = None
         self._used = False
         self.back_button = QPushButton("All models")
@@ -43,6 +46,10 @@ class ModelDetails(QScrollArea):
         self.about.setWordWrap(True)
         self.check = self._button("Check this model", "check")
         self.check.setToolTip("Run it on a fixed picture; it must answer as it did when it was put on the shelf")
+        self.optimise = self._button("Optimise for this computer", "optimise")
+        self.optimise.setToolTip(
+            "Make it faster on this processor (int8), and measure how far it still finds the same; takes minutes"
+        )
         self.use = self._button("Use this model", "use")
         self.use.setToolTip("It runs from now on, and at the next start")
         self.download = self._button("Download", "download")
@@ -55,6 +62,8 @@ class ModelDetails(QScrollArea):
             button.setObjectName("link")
         self.progress = DownloadBar()
         self.progress.cancel.connect(self._cancel)
+        self.optimise_bar = OptimiseBar()
+        self.optimise_bar.cancel.connect(self._stop_optimising)
         self.facts = ModelFacts()
         self._build()
         theme.changed.connect(self._dress)
@@ -71,6 +80,16 @@ class ModelDetails(QScrollArea):
         self.about.setText(broken if card.spec is None else card.spec.title or detects(card.spec))
         self.facts.show_card(card, date.today())
         self.show_download()
+        self.show_optimising()
+
+    def show_optimising(self) -> None:
+        """Whether the model is being optimised, and how far that is."""
+        if self.card is None:
+            return
+        running = self._optimising.running
+        self.optimise.setVisible(self.card.usable and running != self.card.name)
+        self.optimise.setEnabled(not running)  # one takes the whole processor
+        self.optimise_bar.show_state(self.card.name, self._optimising)
 
     def show_download(self) -> None:
         """Buttons and progress, as they are now."""
@@ -126,7 +145,8 @@ class ModelDetails(QScrollArea):
         box.addWidget(self.chips)
         box.addWidget(self.about)
         box.addSpacing(2)
-        for buttons in ((self.use, self.download, self.check), (self.rename, self.remove, self.show_file)):
+        rows = ((self.use, self.download, self.check), (self.optimise,), (self.rename, self.remove, self.show_file))
+        for buttons in rows:
             row = QHBoxLayout()
             row.setSpacing(8)
             for button in buttons:
@@ -134,6 +154,7 @@ class ModelDetails(QScrollArea):
             row.addStretch(1)
             box.addLayout(row)
         box.addWidget(self.progress)
+        box.addWidget(self.optimise_bar)
         box.addSpacing(4)
         box.addWidget(self.facts)
         box.addStretch(1)
@@ -146,6 +167,9 @@ class ModelDetails(QScrollArea):
 
     def _cancel(self) -> None:
         self.asked.emit("cancel")
+
+    def _stop_optimising(self) -> None:
+        self.asked.emit("stop_optimising")
 
     def _dress(self) -> None:
         colours = self._theme.colours

@@ -9,12 +9,13 @@ from PySide6.QtWidgets import QGridLayout, QLabel, QLineEdit, QVBoxLayout, QWidg
 
 from app.core.model_cards import ModelCard, published_hash
 from app.ui.media_words import size
-from app.ui.model_words import accuracy_words, boxes_words, input_words, speed_words
+from app.ui.model_words import accuracy_words, boxes_words, input_words, optimised_words, speed_words
 from app.ui.texts import FlowText
 
 _ROWS = (
     "Where",
     "Speed here",
+    "Optimised",
     "Accuracy",
     "Size",
     "Licence",
@@ -48,6 +49,7 @@ def fact_rows(card: ModelCard, today: date) -> dict[str, str]:
         speeds = "\n".join(speed_words(speed, today) for speed in card.speeds)
         rows |= {
             "Speed here": speeds or (_NOT_MEASURED if card.usable else ""),
+            "Optimised": optimised_words(card.optimised) if card.optimised is not None else "",
             "Accuracy": "\n".join(accuracy_words(spec)) or "Not known",
             "Licence": spec.licence,
             "Architecture": spec.architecture if spec.width == 1 else f"{spec.architecture}, width {spec.width:g}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import threading
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -26,6 +27,7 @@ from detector.shelf import IR_BIN, Shelf, ShelfEntry
 if TYPE_CHECKING:
     from app.core.model_check import ModelCheck
     from detector.importers import Recognised
+    from detector.runtime.optimised import Optimised
 
 _NAME_LENGTH = 48
 T = TypeVar("T")
@@ -165,6 +167,31 @@ class ModelShelf(QObject):
             return tuple(check_model(self._shelf().find(name)))
 
         self._background.run("check-model", work, done, failed)
+
+    def optimise(
+        self,
+        name: str,
+        report: Callable[[str, float], None],
+        stop: threading.Event,
+        done: Callable[[Optimised], None],
+        failed: Failed,
+    ) -> None:
+        """Make a model's int8 network and measure it; takes minutes, in another process. The lists follow.
+
+        Args:
+            name: Of the model.
+            report: Told on the worker what is being done, and how much of the whole is done.
+            stop: Set to give up; ``failed`` is called then, too.
+            done: Receives the result.
+            failed: Receives what went wrong.
+        """
+
+        def work() -> Optimised:
+            from app.core.optimise.run import optimise
+
+            return optimise(self._shelf().find(name), None, report, stop)
+
+        self._change("optimise-model", work, done, failed)
 
     def hash_file(self, path: Path, done: Callable[[str], None]) -> None:
         """SHA-256 of a model file; of an IR folder, of its weights."""

@@ -16,11 +16,12 @@ from app.core.model_cards import ModelCard
 from app.core.settings import ModelSettings
 from app.ui.ask import confirmed, typed
 from app.ui.media_words import size
-from app.ui.model_words import check_words, for_the_form
+from app.ui.model_words import check_words, for_the_form, optimised_words
 
 if TYPE_CHECKING:
     from app.core.model_check import ModelCheck
     from app.ui.models_dialog import ModelsDialog
+    from detector.runtime.optimised import Optimised
 
 _CHECKING = "Asking every engine of this computer…"
 
@@ -38,6 +39,9 @@ class ModelVerbs(QObject):
         downloads.finished.connect(self._downloaded)
         downloads.failed.connect(self._download_failed)
         downloads.cancelled.connect(self._download_cancelled)
+        dialog.optimising.finished.connect(self._optimised)
+        dialog.optimising.failed.connect(self._optimising_failed)
+        dialog.optimising.cancelled.connect(self._optimising_cancelled)
         controller.model_ready.connect(self._another_runs)
         controller.model_lost.connect(self._nothing_runs)
 
@@ -48,6 +52,8 @@ class ModelVerbs(QObject):
             "download": self.download,
             "cancel": self.cancel,
             "check": self.check,
+            "optimise": self.optimise,
+            "stop_optimising": self.stop_optimising,
             "rename": self.rename,
             "remove": self.remove,
             "show_file": self.show_file,
@@ -87,6 +93,15 @@ class ModelVerbs(QObject):
     def checked(self, name: str) -> str:
         """What came of the last check of the model ``name``."""
         return self._checks.get(name, "")
+
+    def optimise(self, card: ModelCard) -> None:
+        """Make it faster on this computer; goes on while the dialog is closed."""
+        self._dialog.banner.solved(card.name)
+        self._dialog.optimising.start(card.name)
+
+    def stop_optimising(self, _card: ModelCard) -> None:
+        """Give that up."""
+        self._dialog.optimising.cancel()
 
     def rename(self, card: ModelCard) -> None:
         """Ask for another name, and give it."""
@@ -180,6 +195,27 @@ class ModelVerbs(QObject):
         name, self._leaving = self._leaving, ""
         if name:
             self._remove_now(name)
+
+    def _optimised(self, name: str, measured: Optimised) -> None:
+        from detector.runtime.optimised import best_format
+
+        best, why = best_format(measured)
+        if best == "fp32":
+            self._dialog.banner.tell("info", f"{name} stays with fp32.", optimised_words(measured), topic=name)
+            return
+
+        def use() -> None:
+            if self._dialog.used == name:  # open already, as it was; "auto" takes the new one from the next start on
+                self._dialog.settings.set("model", "precision", best)
+            self._dialog.settings.set("model", "name", name)
+
+        self._dialog.banner.tell("success", f"{name} is optimised.", why, topic=name, action=("Use it now", use))
+
+    def _optimising_failed(self, name: str, message: str, hint: str) -> None:
+        self._dialog.banner.tell("error", message, hint, topic=name)
+
+    def _optimising_cancelled(self, name: str) -> None:
+        self._dialog.banner.tell("info", f"{name} is not optimised: you cancelled it.", topic=name)
 
     def _downloaded(self, name: str, checked: str) -> None:
         self._dialog.shelf.refresh_models()

@@ -15,6 +15,7 @@ from detector.spec import ModelSpec
 
 if TYPE_CHECKING:  # it loads an engine's parts
     from app.core.model_check import ModelCheck
+    from detector.runtime.optimised import Optimised
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _ENGINES = {"openvino": "OpenVINO", "torch_cpu": "PyTorch", "torch_mps": "Metal", "torch_cuda": "CUDA"}
@@ -48,6 +49,18 @@ def short_speed(speed: MeasuredSpeed) -> str:
 def accuracy_words(spec: ModelSpec) -> list[str]:
     """Each score with its metric's name, e.g. "COCO val2017 AP 0.251"."""
     return [f"{metric} {value:.3f}" for metric, value in spec.accuracy.items()]
+
+
+def optimised_words(measured: Optimised) -> str:
+    """A line for each short format, such as "int8: 2.6 × as fast as fp32, 99.2% in agreement", and on what."""
+    exact = measured.of("fp32")
+    lines = []
+    for each in measured.formats:
+        if each.agreement is not None and exact is not None:
+            gain = each.frames_per_s / exact.frames_per_s
+            lines.append(f"{each.precision}: {gain:.1f} {TIMES} as fast as fp32, {each.agreement:.1%} in agreement")
+    lines.append(f"Compared on {measured.compared} pictures ({measured.calibration}), {measured.objects} objects")
+    return "\n".join(lines)
 
 
 def input_words(spec: ModelSpec) -> str:

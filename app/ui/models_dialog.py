@@ -31,6 +31,7 @@ from app.ui.model_details import ModelDetails
 from app.ui.model_list import ModelList
 from app.ui.model_shelf import ModelShelf
 from app.ui.model_verbs import ModelVerbs
+from app.ui.optimise_runner import OptimiseRunner
 from app.ui.settings_model import SettingsModel
 from app.ui.theme import Theme
 
@@ -67,7 +68,8 @@ class ModelsDialog(QDialog):
         self.sheet: ImportSheet | None = None
         self.banner = Banner(theme)
         self.list = ModelList(downloads)
-        self.details = ModelDetails(theme, downloads)
+        self.optimising = OptimiseRunner(shelf, self)
+        self.details = ModelDetails(theme, downloads, self.optimising)
         self.add = QPushButton("Import a file…")
         self.add.setAutoDefault(False)
         self.add.setToolTip("Put a model file on the shelf (Ctrl+I); or drop it here")
@@ -173,6 +175,7 @@ class ModelsDialog(QDialog):
         self.shelf.cards.connect(self._listed)
         self.settings.changed.connect(self._setting_changed)
         self.downloads.changed.connect(self._download_changed)
+        self.optimising.changed.connect(self.details.show_optimising)
         self.list.chosen.connect(self._show_details)
         self.list.opened.connect(self._opened)
         self.list.activated.connect(self._activated)
