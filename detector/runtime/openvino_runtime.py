@@ -67,7 +67,7 @@ def load_nncf() -> Any:
     """
     load_openvino()
     try:
-        import nncf
+        nncf: Any = importlib.import_module("nncf")  # unseen by PyInstaller: it would double a packaged program
     except (ImportError, OSError, AttributeError) as error:  # the last: it does not fit the packages beside it
         _log.info("nncf does not load: %s", error)
         raise DetectorError("NNCF is not installed or does not load.", NNCF_MISSING) from error
