@@ -38,6 +38,9 @@ class Banner(QFrame):
         self._hint.setObjectName("muted")
         self._button = QPushButton()
         self._button.clicked.connect(self._pressed)
+        self._other_act: Callable[[], None] | None = None
+        self._other = QPushButton()
+        self._other.clicked.connect(self._other_pressed)
         self._close = QToolButton()
         self._close.setObjectName("flat")
         self._close.setIconSize(QSize(16, 16))
@@ -53,6 +56,7 @@ class Banner(QFrame):
         row.setSpacing(12)
         row.addWidget(self._picture)
         row.addLayout(words, 1)
+        row.addWidget(self._other)
         row.addWidget(self._button)
         row.addWidget(self._close)
         self._timer = QTimer(self)
@@ -69,6 +73,7 @@ class Banner(QFrame):
         *,
         topic: str = "",
         action: tuple[str, Callable[[], None]] | None = None,
+        other: tuple[str, Callable[[], None]] | None = None,
     ) -> None:
         """Show a message.
 
@@ -78,6 +83,7 @@ class Banner(QFrame):
             hint: What to do.
             topic: What it is about; ``solved`` with the same topic takes it away.
             action: Words of a button, and what it does.
+            other: Likewise, of a second one.
         """
         if kind in _STAY_MS and self.isVisible() and self._kind == "error" and topic != self._topic:
             return  # good news never hides a failure
@@ -88,6 +94,9 @@ class Banner(QFrame):
         self._act = action[1] if action else None
         self._button.setText(action[0] if action else "")
         self._button.setVisible(action is not None)
+        self._other_act = other[1] if other else None
+        self._other.setText(other[0] if other else "")
+        self._other.setVisible(other is not None)
         self.setAccessibleName(f"{kind}: {message} {hint}")
         self._dress()
         self.show()
@@ -118,6 +127,12 @@ class Banner(QFrame):
 
     def _pressed(self) -> None:
         act = self._act
+        self.dismiss()
+        if act is not None:
+            act()
+
+    def _other_pressed(self) -> None:
+        act = self._other_act
         self.dismiss()
         if act is not None:
             act()

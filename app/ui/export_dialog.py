@@ -65,6 +65,7 @@ class ExportDialog(QDialog):
         self.form.accepted.connect(self._start)
         self.form.rejected.connect(self.reject)
         self.page.cancel.clicked.connect(self._cancel)
+        self.page.resume.clicked.connect(runner.resume)
         self.page.close_button.clicked.connect(self.reject)
         self.page.open_folder.clicked.connect(self._open_folder)
         self.page.again.clicked.connect(self._back_to_form)
@@ -84,7 +85,7 @@ class ExportDialog(QDialog):
             if not confirmed(
                 self,
                 "Stop the export?",
-                "It is still running. Nothing unfinished is left behind.",
+                "It is still running. What was found is kept: it can go on later from where it is now.",
                 yes="Stop it",
                 no="Go on",
             ):
@@ -142,7 +143,8 @@ class ExportDialog(QDialog):
         self.page.show_failure(message, hint)
 
     def _cancelled(self) -> None:
-        self.page.show_failure("The export was cancelled.", "Nothing unfinished was left behind.", mild=True)
+        kept = "What was found is kept: started again, it goes on from there."
+        self.page.show_failure("The export was cancelled.", kept, mild=True)
 
     def _cancel(self) -> None:
         self.page.cancelling()

@@ -34,6 +34,7 @@ class ExportProgressPage(QWidget):
         self.cancel = QPushButton("Cancel")
         self.open_folder = QPushButton("Open folder")
         self.open_folder.setObjectName("primary")
+        self.resume = QPushButton("Resume")
         self.again = QPushButton("Back")
         self.close_button = QPushButton("Close")
         head = QHBoxLayout()
@@ -44,9 +45,9 @@ class ExportProgressPage(QWidget):
         # Cancel lies far from where "Export" was: the second half of a double click must not stop what the first began.
         buttons.addWidget(self.cancel)
         buttons.addStretch(1)
-        for button in (self.again, self.close_button, self.open_folder):
+        for button in (self.resume, self.again, self.close_button, self.open_folder):
             buttons.addWidget(button)
-        for button in (self.cancel, self.again, self.close_button, self.open_folder):
+        for button in (self.cancel, self.resume, self.again, self.close_button, self.open_folder):
             button.setAutoDefault(False)
         box = QVBoxLayout(self)
         box.setContentsMargins(24, 22, 24, 20)
@@ -66,6 +67,10 @@ class ExportProgressPage(QWidget):
 
     def show_progress(self, progress: ExportProgress) -> None:
         """How far it is."""
+        self.resume.setVisible(progress.stage == "paused")
+        if progress.stage == "paused":
+            self.line.setText(progress.remark or "Paused.")
+            return
         if progress.stage == "opening":
             self.line.setText("Loading the model…")
             return
@@ -81,7 +86,8 @@ class ExportProgressPage(QWidget):
             parts.append(f"{rate(progress.frames_per_s)} fps")
         if progress.eta_s is not None:
             parts.append(f"{waiting(progress.eta_s)} left")
-        self.line.setText("  ·  ".join(parts))
+        words = "  ·  ".join(parts)
+        self.line.setText(f"{words}\n{progress.remark}" if progress.remark else words)
 
     def cancelling(self) -> None:
         """Cancel was pressed."""
@@ -119,5 +125,5 @@ class ExportProgressPage(QWidget):
         self.cancel.setVisible(running)
         self.cancel.setEnabled(True)
         self.close_button.setVisible(not running)
-        for button in (self.open_folder, self.again):
+        for button in (self.open_folder, self.again, self.resume):
             button.setVisible(False)

@@ -24,16 +24,19 @@ class Job(Protocol):
 
     def cancel(self) -> None: ...
 
+    def resume(self) -> None: ...
+
 
 MakeJob = Callable[[ExportRequest, Callable[[ExportProgress], None]], Job]
 
 
 def make_job(request: ExportRequest, on_progress: Callable[[ExportProgress], None]) -> Job:
     """The real job; loads PyAV, so called on the worker."""
+    from app.core.export.begun import RememberedJob
     from app.core.export.job import ExportJob
 
     preload_for(request.model)
-    return ExportJob(request, on_progress)
+    return RememberedJob(request, ExportJob(request, on_progress))
 
 
 class ExportRunner(QObject):
@@ -79,6 +82,13 @@ class ExportRunner(QObject):
             job = self._job
         if job is not None:
             job.cancel()
+
+    def resume(self) -> None:
+        """Go on where the disk was full: there is room now, or it is looked for at once."""
+        with self._lock:
+            job = self._job
+        if job is not None:
+            job.resume()
 
     def close(self) -> None:
         """Cancel, and tell nobody any more."""

@@ -16,6 +16,7 @@ from app.ui.notify import Notifier
 from app.ui.queue_dialog import QueueDialog
 from app.ui.queue_runner import QueueRunner
 from app.ui.queue_words import summary_words
+from app.ui.unfinished import Unfinished
 
 if TYPE_CHECKING:
     from app.ui.main_window import MainWindow
@@ -35,6 +36,7 @@ class ExportWindows(QObject):
         one.finished.connect(self._one_done)
         one.failed.connect(self._one_failed)
         many.ended.connect(self._many_ended)
+        self.unfinished = Unfinished(window.stage.banner, window.background, many, self.show_many, self)
 
     @property
     def running(self) -> bool:

@@ -142,5 +142,6 @@ class _Starter:
         source = self._source or window.settings.current.source.last
         if source:
             window.open_source(source)
+        window.exports.unfinished.look()
         if self._problems:
             window.stage.banner.tell("warning", self._problems[0], " ".join(self._problems[1:3]))

@@ -80,6 +80,8 @@ class QueueRunner(QObject):
     """``QueueSnapshot``."""
     ended = Signal(object)
     """``QueueSnapshot``, once all items have ended."""
+    refused = Signal(str, str)
+    """Videos could not even be added: message and hint."""
 
     def __init__(self, background: Background, make: MakeJob = make_job) -> None:
         super().__init__()
@@ -98,16 +100,25 @@ class QueueRunner(QObject):
     def add(self, videos: Iterable[FoundVideo], recipe: Recipe) -> None:
         """Append the videos; work begins at once."""
         wanted = tuple(videos)
+        self._append(lambda: requests_for(wanted, recipe))
+
+    def add_again(self, requests: Iterable[ExportRequest]) -> None:
+        """Append exports that were asked for before, as they were."""
+        wanted = tuple(requests)
+        self._append(lambda: wanted)
+
+    def _append(self, requests: Callable[[], Iterable[ExportRequest]]) -> None:
         self._adding += 1
 
         def added(_numbers: tuple[int, ...]) -> None:
             self._adding -= 1
             self._pull()
 
-        def failed(_message: str, _hint: str) -> None:
+        def failed(message: str, hint: str) -> None:
             self._adding -= 1
+            self.refused.emit(message, hint)
 
-        self._background.run("queue-add", lambda: self.queue.add(requests_for(wanted, recipe)), added, failed)
+        self._background.run("queue-add", lambda: self.queue.add(requests()), added, failed)
 
     def refresh(self) -> None:
         """Tell of the queue as it is, after a change that the queue itself does not tell of."""

@@ -152,6 +152,7 @@ class FakeJob:
     go: threading.Event = field(default_factory=threading.Event)
     started: threading.Event = field(default_factory=threading.Event)
     cancelled: bool = False
+    resumed: bool = False
     error: Exception | None = None
 
     def run(self) -> ExportReport:
@@ -171,6 +172,9 @@ class FakeJob:
     def cancel(self) -> None:
         self.cancelled = True
         self.go.set()
+
+    def resume(self) -> None:
+        self.resumed = True
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from app.core.channels import Channel
@@ -28,7 +28,7 @@ from app.core.export.request import ExportCancelledError, ExportProgress, Export
 from app.core.export.space import check_room
 from app.core.export.store_facts import source_key
 from app.core.export.targets import check_targets, make_folders
-from app.core.models import open_model
+from app.core.models import open_model_for_batches
 from app.core.part_file import waiting_for_room
 from app.core.sources.video import Picture
 from app.core.workers import Worker, join_all
@@ -52,7 +52,7 @@ class ExportJob:
         self,
         request: ExportRequest,
         on_progress: Callable[[ExportProgress], None] | None = None,
-        open_detector: OpenDetector = open_model,
+        open_detector: OpenDetector = open_model_for_batches,
         free: Callable[[Path], int | None] = free_bytes,
     ) -> None:
         self.request = request
@@ -84,7 +84,7 @@ class ExportJob:
         facts = look_at(self.request)
         source = source_key(self.request.source)
         self._promised = facts.frame_count
-        make_folders(self._targets())
+        make_folders(self.request.targets())
         self._meter.opening(facts.frames_expected)
         self._check_room(facts)
         self._raise_failure()
@@ -134,13 +134,7 @@ class ExportJob:
     @property
     def _folder(self) -> Path:
         """Of the first output; the store lies there."""
-        return next(self._targets()).parent
-
-    def _targets(self) -> Iterator[Path]:
-        if self.request.output is not None:
-            yield self.request.output
-        yield from (data.path for data in self.request.data)
-        yield from self.request.evidence.folders()
+        return next(self.request.targets()).parent
 
     # -- the three threads ------------------------------------------------------------------------------------------
 
@@ -158,7 +152,7 @@ class ExportJob:
     def _write(self, found: Channel[Found], facts: SourceFacts) -> None:
         with waiting_for_room(self._gate.wait_for_room):
             outputs = self._outputs = Outputs(self.request, facts)
-            first = next(self._targets())
+            first = next(self.request.targets())
             try:
                 for item in found:
                     self._gate.check()  # also for a failure: not only once the channel is drained

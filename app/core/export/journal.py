@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.core.errors import AppError
-from app.core.export.request import CachePolicy
+from app.core.export.request import CachePolicy, ExportRequest
 from app.core.export.store import SUFFIX, CandidateStore
-from app.core.export.store_facts import SourceKey, StoreError, StoreFacts
+from app.core.export.store_facts import SourceKey, StoreError, StoreFacts, source_key
 from app.core.export.store_format import StoredFrame
 from app.core.export.store_writer import StoreWriter
 from app.core.part_file import SUFFIX as PART
@@ -276,6 +276,23 @@ def candidates_for(folder: Path, name: str) -> Iterator[Path]:
     yield folder / f"{name}{SUFFIX}"
     for number in range(2, _MOST_NUMBERS + 1):
         yield folder / f"{name} ({number}){SUFFIX}"
+
+
+def unfinished_of(request: ExportRequest) -> tuple[Path, int, int | None] | None:
+    """What an interrupted run of ``request`` left: its store, the frames in it, and how many the source promises.
+
+    None when there is nothing, or its source is not there any more.
+    """
+    with contextlib.suppress(AppError, StopIteration):
+        key = source_key(request.source)
+        for target in candidates_for(next(request.targets()).parent, request.source.name):
+            part = target.with_name(target.name + PART)
+            if not part.exists() and not target.exists():
+                return None
+            with contextlib.suppress(StoreError), CandidateStore.open(part) as store:
+                if store.frames and store.facts.source.same(key):
+                    return part, store.frames, store.facts.promised
+    return None
 
 
 def _stores_in(folder: Path, name: str) -> Iterator[Path]:

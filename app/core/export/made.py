@@ -26,7 +26,7 @@ _MOST_BYTES = 2**18
 def note_made(store: Path, request: ExportRequest) -> None:
     """Remember that all files of ``request`` are there; where that cannot be written it is not remembered."""
     with contextlib.suppress(OSError):
-        line = json.dumps({"asked": _digest(request), "files": [_state(path) for path in _files(request)]})
+        line = json.dumps({"asked": _digest(request), "files": [_state(path) for path in request.targets()]})
         if store.stat().st_size and len(line) < _MOST_BYTES:
             descriptor = os.open(store, os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0))
             try:
@@ -37,8 +37,8 @@ def note_made(store: Path, request: ExportRequest) -> None:
 
 def was_made(request: ExportRequest) -> bool:
     """Whether an earlier export of this video, asked for the same, left the very files that are there now."""
-    files = list(_files(request))
-    with contextlib.suppress(OSError, AppError):
+    with contextlib.suppress(OSError, AppError, StopIteration):
+        files = list(request.targets())
         key, asked, states = source_key(request.source), _digest(request), [_state(path) for path in files]
         for path in candidates_for(files[0].parent, request.source.name):
             if not path.exists():
@@ -56,15 +56,9 @@ def _lines(tail: bytes) -> Iterator[Any]:
             yield json.loads(line)
 
 
-def _files(request: ExportRequest) -> Iterator[Path]:
-    if request.output is not None:
-        yield request.output
-    yield from (data.path for data in request.data)
-
-
 def _state(path: Path) -> list[Any]:
-    stat = path.stat()
-    return [path.name, stat.st_size, stat.st_mtime_ns]
+    stat = path.stat()  # a folder is the same as long as nothing comes or goes in it
+    return [path.name, 0 if path.is_dir() else stat.st_size, stat.st_mtime_ns]
 
 
 def _digest(request: ExportRequest) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -60,6 +61,13 @@ class ExportRequest:
     video: VideoOptions = field(default_factory=VideoOptions)
     cache: CachePolicy = "keep"
     evidence: Evidence = field(default_factory=Evidence)
+
+    def targets(self) -> Iterator[Path]:
+        """The files and folders it writes; what the network finds is kept in the folder of the first one."""
+        if self.output is not None:
+            yield self.output
+        yield from (data.path for data in self.data)
+        yield from self.evidence.folders()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,151 @@
+"""Exports the window began and did not end: a small file for each, so that its next start can go on with them.
+
+The file is there while the export runs, locked by whoever runs it, and goes when it is done. What is left unlocked was
+interrupted: by a crash, a power cut, a full disk, by closing the window or by cancel. Any thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from app.core import paths
+from app.core.errors import AppError
+from app.core.export.journal import unfinished_of
+from app.core.export.request import ExportReport, ExportRequest
+from app.core.export.request_json import MAX_BYTES, request_from_json, request_to_json
+from app.core.part_file import SUFFIX
+from detector.file_lock import LockedError, open_locked
+
+_log = logging.getLogger(__name__)
+_MOST = 200
+
+
+class Job(Protocol):
+    """``app.core.export.job.ExportJob``."""
+
+    def run(self) -> ExportReport: ...
+
+    def cancel(self) -> None: ...
+
+    def pause(self) -> None: ...
+
+    def resume(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """An interrupted export.
+
+    Attributes:
+        mark: Its file.
+        request: All that was asked for.
+        store: What it has found so far.
+        part_done: 0 to 1; None when the source does not say how long it is.
+    """
+
+    mark: Path
+    request: ExportRequest
+    store: Path
+    part_done: float | None
+
+
+class RememberedJob:
+    """A job that leaves its mark until it is done.
+
+    Args:
+        request: What it does.
+        job: The job.
+        folder: Where marks are kept; None for the user's.
+    """
+
+    def __init__(self, request: ExportRequest, job: Job, folder: Path | None = None) -> None:
+        self._request = request
+        self._job = job
+        self._folder = folder or marks_dir()
+        self.cancel, self.pause, self.resume = job.cancel, job.pause, job.resume
+
+    def run(self) -> ExportReport:
+        """See ``ExportJob.run``."""
+        with _marked(self._folder, self._request) as mark:
+            report = self._job.run()
+            if mark is not None:
+                mark.unlink(missing_ok=True)
+        return report
+
+
+def marks_dir() -> Path:
+    """Where marks are kept."""
+    return paths.models_dir().parent / "exports"
+
+
+@contextlib.contextmanager
+def _marked(folder: Path, request: ExportRequest) -> Iterator[Path | None]:
+    """A locked mark; none where it cannot be written, which is no reason not to export."""
+    mark, descriptor = folder / f"{uuid.uuid4().hex}.json", -1
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = open_locked(mark)
+        os.write(descriptor, request_to_json(request))
+    except OSError as error:
+        _log.info("an export is not remembered: %s", error)
+    try:
+        yield mark if descriptor >= 0 else None
+    finally:
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
+def interrupted(folder: Path | None = None) -> tuple[Begun, ...]:
+    """The exports that can be gone on with, the newest first; marks of others are taken away."""
+    with contextlib.suppress(OSError):
+        marks = sorted((folder or marks_dir()).glob("*.json"), key=lambda mark: mark.stat().st_mtime, reverse=True)
+        seen: dict[Path, Begun] = {}
+        for mark in marks[:_MOST]:
+            begun = _look_at(mark)
+            if begun is not None and seen.setdefault(begun.store, begun) is not begun:
+                mark.unlink(missing_ok=True)  # begun twice
+        return tuple(seen.values())
+    return ()
+
+
+def _look_at(mark: Path) -> Begun | None:
+    try:
+        descriptor = open_locked(mark)
+    except OSError:  # it runs, in another window
+        return None
+    try:
+        request = request_from_json(os.read(descriptor, MAX_BYTES + 1))
+        found = unfinished_of(request)
+    except (AppError, OSError) as error:
+        _log.info("%s: %s", mark, error)
+        found = None
+    finally:
+        os.close(descriptor)
+    if found is None:
+        mark.unlink(missing_ok=True)
+        return None
+    store, frames, promised = found
+    return Begun(mark, request, store, min(1.0, frames / promised) if promised else None)
+
+
+def take(begun: Begun) -> ExportRequest:
+    """Go on with it: the mark goes, as its job makes one of its own."""
+    begun.mark.unlink(missing_ok=True)
+    return begun.request
+
+
+def discard(begun: Begun) -> None:
+    """Give it up, with what was found and the unfinished files."""
+    begun.mark.unlink(missing_ok=True)
+    for part in (begun.store, *(path.with_name(path.name + SUFFIX) for path in begun.request.targets())):
+        if part.is_file():
+            with contextlib.suppress(LockedError, OSError):
+                os.close(open_locked(part))  # nobody writes it
+                part.unlink()

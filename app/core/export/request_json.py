@@ -1,0 +1,74 @@
+"""An ``ExportRequest`` as JSON and back, so that an interrupted export can be asked for again. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import types
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from app.core.errors import AppError
+from app.core.export.request import ExportRequest
+
+MAX_BYTES = 2**20
+_MOST = 10_000
+
+
+def request_to_json(request: ExportRequest) -> bytes:
+    """All of it; paths absolute."""
+    return json.dumps(dataclasses.asdict(request), default=_plain, indent=1).encode("utf-8", "surrogateescape")
+
+
+def request_from_json(content: bytes) -> ExportRequest:
+    """Read what ``request_to_json`` wrote, which may have been changed since.
+
+    Raises:
+        AppError: It is none.
+    """
+    try:
+        if len(content) > MAX_BYTES:
+            raise ValueError("too large")
+        built = _build(ExportRequest, json.loads(content.decode("utf-8", "surrogateescape")))
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError, ZeroDivisionError) as error:
+        raise AppError("The description of an interrupted export is damaged.") from error
+    assert isinstance(built, ExportRequest)
+    return built
+
+
+def _plain(value: object) -> str:
+    return str(value.absolute()) if isinstance(value, Path) else str(value)
+
+
+def _build(kind: Any, value: Any) -> Any:
+    """``value`` as ``kind``; raises what it raises where it is none."""
+    if dataclasses.is_dataclass(kind):
+        if not isinstance(value, dict):
+            raise TypeError(kind)
+        hints = get_type_hints(kind)
+        known = {field.name for field in dataclasses.fields(kind)}
+        return kind(**{name: _build(hints[name], part) for name, part in value.items() if name in known})  # type: ignore[operator] # a class
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin in (Union, types.UnionType):
+        return None if value is None else _build(next(one for one in inner if one is not type(None)), value)
+    if origin is tuple:
+        if not isinstance(value, list) or len(value) > _MOST:
+            raise TypeError(value)
+        return tuple(_build(inner[0], part) for part in value)
+    if origin is Literal:
+        if value not in inner:
+            raise ValueError(value)
+        return value
+    return _scalar(kind, value)
+
+
+def _scalar(kind: Any, value: Any) -> Any:
+    if kind in (Path, Fraction) and isinstance(value, str) and len(value) < _MOST:
+        return kind(value)
+    if kind is float and type(value) in (int, float) and math.isfinite(value):
+        return float(value)
+    if kind in (bool, int, str) and type(value) is kind:
+        return value
+    raise TypeError(kind)

@@ -1,0 +1,178 @@
+"""Exports that were cut short are known at the next start: to go on with as they were asked for, or to give up."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pytestqt.qtbot import QtBot
+
+from app.core.errors import AppError
+from app.core.evidence.request import Evidence
+from app.core.export.begun import RememberedJob, discard, interrupted, take
+from app.core.export.job import ExportJob
+from app.core.export.request import DataFile, ExportCancelledError, ExportRequest
+from app.core.export.request_json import request_from_json, request_to_json
+from app.core.export.video_options import VideoOptions
+from app.core.settings import DetectionSettings, ModelSettings, OverlaySettings
+from app.ui.background import Background
+from app.ui.banner import Banner
+from app.ui.queue_runner import QueueRunner
+from app.ui.theme import Theme
+from app.ui.unfinished import Unfinished, words
+from tests.support.media import make_video
+from tests.support.qt_fakes import FakeJob, application
+from tests.support.steady_detector import FakeDetector
+
+EVERYTHING = ExportRequest(
+    Path("/videos/in é.mp4"),
+    Path("/out/in.mkv"),
+    (DataFile(Path("/out/in.csv"), "csv"),),
+    ModelSettings("voc", "cpu", "bf16"),
+    DetectionSettings(0.3, 0.6, ("dog", "person"), 17),
+    OverlaySettings(line_width=3.5, palette="single"),
+    VideoOptions("best", deinterlace=True, images_per_s=Fraction(30000, 1001)),
+    "drop",
+    Evidence(tracks=True, frames_every_s=Fraction(1, 2), clips=Path("/out/clips"), clip_classes=("dog",)),
+)
+
+
+def cut_short(request: ExportRequest, after: int = 20) -> None:
+    """The window's job, stopped when its network has run ``after`` times."""
+    fake = FakeDetector(lambda _: job.cancel() if len(fake.batches) == after else None)
+    job = ExportJob(request, open_detector=lambda _: fake)
+    with pytest.raises(ExportCancelledError):
+        RememberedJob(request, job).run()
+
+
+@pytest.fixture
+def request_(tmp_path: Path) -> ExportRequest:
+    source = make_video(tmp_path / "in.mp4", frames=40)
+    return ExportRequest(source, tmp_path / "out.mp4", detection=DetectionSettings(threshold=0.37))
+
+
+def test_all_that_was_asked_for_survives() -> None:
+    for request in (EVERYTHING, ExportRequest(Path("/a.mp4"), None)):
+        assert request_from_json(request_to_json(request)) == request
+
+
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), st.lists, max_leaves=5))
+def test_a_damaged_description_is_refused_in_one_line(value: object) -> None:
+    whole = json.loads(request_to_json(EVERYTHING))
+    for name in ("source", "data", "model", "video", "cache", "evidence"):
+        with_damage = json.dumps({**whole, name: value}).encode()
+        try:
+            request = request_from_json(with_damage)
+        except AppError:
+            continue
+        assert dataclasses.replace(request, **{name: getattr(EVERYTHING, name)}) == EVERYTHING
+    for nonsense in (b"", b"[]", b"{}", b"\xff", b"[" * 100_000, b" " * 2_000_000):
+        with pytest.raises(AppError):
+            request_from_json(nonsense)
+
+
+def test_what_was_cut_short_is_found_and_done_is_forgotten(request_: ExportRequest) -> None:
+    assert interrupted() == ()
+    cut_short(request_)
+    (begun,) = interrupted()
+    assert begun.request == request_
+    assert begun.part_done is not None
+    assert 0.4 < begun.part_done < 0.7
+    assert words((begun,)).startswith("The export of in.mp4 was interrupted at ")
+    RememberedJob(take(begun), ExportJob(begun.request, open_detector=lambda _: FakeDetector())).run()
+    assert interrupted() == ()
+
+
+def test_begun_twice_is_offered_once(request_: ExportRequest) -> None:
+    cut_short(request_, 10)
+    cut_short(request_, 10)
+    assert len(interrupted()) == 1
+
+
+def test_what_runs_in_another_window_is_not_offered(request_: ExportRequest) -> None:
+    cut_short(request_)
+    heard = []
+
+    class Looking:
+        def run(self) -> object:
+            heard.append(len(interrupted()))
+            raise ExportCancelledError("Stopped.")
+
+        def cancel(self) -> None: ...
+
+        pause = resume = cancel
+
+    (begun,) = interrupted()
+    with pytest.raises(ExportCancelledError):
+        RememberedJob(take(begun), Looking()).run()  # type: ignore[arg-type] # as much of a job as is needed
+    assert heard == [0]
+    assert len(interrupted()) == 1
+
+
+def test_a_source_that_is_gone_or_changed_is_not_offered(request_: ExportRequest) -> None:
+    cut_short(request_)
+    make_video(request_.source, frames=20)
+    assert interrupted() == ()
+
+
+def test_discarded_is_gone(request_: ExportRequest, tmp_path: Path) -> None:
+    cut_short(request_)
+    (tmp_path / "out.mp4.part").write_bytes(b"what a crash left")
+    (begun,) = interrupted()
+    discard(begun)
+    assert interrupted() == ()
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
+
+
+class Booth:
+    """A banner over a queue whose jobs the test steers."""
+
+    def __init__(self) -> None:
+        self.jobs: list[FakeJob] = []
+        self.shown = 0
+        self.background = Background()
+        self.runner = QueueRunner(self.background, self._make)
+        self.banner = Banner(Theme(application(), "dark"))
+        self.unfinished = Unfinished(self.banner, self.background, self.runner, self._show, self.banner)
+
+    def _make(self, request, progress):  # type: ignore[no-untyped-def] # as MakeJob
+        self.jobs.append(FakeJob(request, progress))
+        return self.jobs[-1]
+
+    def _show(self) -> None:
+        self.shown += 1
+
+
+@pytest.fixture
+def booth(qtbot: QtBot) -> Iterator[Booth]:
+    made = Booth()
+    yield made
+    assert made.runner.close(20.0)
+    assert made.background.close(20.0)
+    made.banner.deleteLater()
+
+
+def test_the_window_goes_on_with_all_settings(booth: Booth, request_: ExportRequest, qtbot: QtBot) -> None:
+    cut_short(request_)
+    booth.unfinished.look()
+    qtbot.waitUntil(lambda: booth.banner.words[0].startswith("The export of in.mp4 was interrupted at "))
+    booth.banner._button.click()
+    qtbot.waitUntil(lambda: bool(booth.jobs) and booth.jobs[0].started.is_set())
+    assert booth.jobs[0].request == request_
+    assert booth.shown == 1
+    qtbot.waitUntil(lambda: interrupted() == ())
+
+
+def test_the_window_gives_it_up(booth: Booth, request_: ExportRequest, qtbot: QtBot, tmp_path: Path) -> None:
+    cut_short(request_)
+    booth.unfinished.look()
+    qtbot.waitUntil(lambda: booth.banner.words[0] != "")
+    booth.banner._other.click()
+    qtbot.waitUntil(lambda: [path.name for path in tmp_path.iterdir()] == ["in.mp4"])
+    assert booth.jobs == []
