@@ -1,4 +1,6 @@
-"""Times that run on where a stream's own jump: joined recordings, a clock that wraps, damage. Pure arithmetic."""
+"""Times that run on where a stream's own jump: joined recordings, a clock that wraps, damage; and what times give away
+about pictures that are missing. Pure arithmetic.
+"""
 
 from __future__ import annotations
 
@@ -31,3 +33,28 @@ class Timeline:
             now_s = last_s + length_s
         self._last_s = now_s
         return now_s
+
+
+class Gaps:
+    """Pictures that should be there, going by a steady rate, where a container does not count them itself.
+
+    Args:
+        period_s: From one picture to the next.
+        until_s: When the last one should end; None when unknown.
+    """
+
+    def __init__(self, period_s: Fraction, until_s: Fraction | None) -> None:
+        self._period_s, self._until_s = period_s, until_s
+        self._last_s: Fraction | None = None
+        self.missing = 0
+
+    def put(self, time_s: Fraction) -> None:
+        """A picture is shown at ``time_s``."""
+        if self._last_s is not None:
+            self.missing += max(0, round((time_s - self._last_s) / self._period_s) - 1)
+        self._last_s = time_s
+
+    def end(self) -> None:
+        """There are no more. Less than a second is a difference between tracks, not a loss."""
+        if self._until_s is not None and self._last_s is not None and self._until_s - self._last_s > 1 + self._period_s:
+            self.put(self._until_s)

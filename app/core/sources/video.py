@@ -20,7 +20,7 @@ from app.core.sources.base import frame_from_bgra, redact
 from app.core.sources.container import FREE_CLOCK, mean_rate, open_video
 from app.core.sources.decode import FrameFeed
 from app.core.sources.pixels import UNCHANGED, Made, PictureMaker
-from app.core.sources.timeline import Timeline
+from app.core.sources.timeline import Gaps, Timeline
 from app.core.sources.upright import Image
 
 _UNTIMED = 16  # pictures without a time that may come first
@@ -67,6 +67,7 @@ class VideoReader:
         self._broken = 0  # counted by feeds before the present one
         self._last_s: Fraction | None = None
         self._index: int | None = 0
+        self._gaps: Gaps | None = None
         self._open()
         try:
             self._begin(deinterlace)
@@ -99,6 +100,8 @@ class VideoReader:
             first = self._feed.deinterlace(first, self.made.fields == "bottom")
             self.made = replace(self.made, fields="")
         self._line_up(first)
+        if self._count is None and self._rate is not None and self._rate == stream.base_rate:
+            self._gaps = Gaps(self._period, self._duration())
         width, height = self._maker.size(first.width, first.height)
         self.info = SourceInfo(
             "video", self.name, width, height, self._rate, self._duration(), self._count, seekable=True
@@ -161,10 +164,20 @@ class VideoReader:
         else:
             decoded = self._feed.take()
             if decoded is None:
+                self._note_gaps()
                 return None
             raw, pts_s = decoded, self._time_of(decoded)
         self._last_s = pts_s
+        if self._gaps is not None:
+            self._gaps.put(pts_s)
         return raw, pts_s
+
+    def _note_gaps(self) -> None:
+        gaps, self._gaps = self._gaps, None
+        if gaps is not None:
+            gaps.end()
+            if gaps.missing:
+                self._noted.append(f"{self.name}: going by its rate, {gaps.missing} pictures are missing.")
 
     def _time_of(self, raw: av.VideoFrame) -> Fraction:
         told_s = self._raw_time(raw)
@@ -234,6 +247,7 @@ class VideoReader:
     def _reset(self) -> None:
         self._feed.restart()
         self._ready.clear()
+        self._gaps = None  # told only of a file that is read from its start
         self._timeline = Timeline(bool(self._container.format.flags & FREE_CLOCK))
         self._last_s, self._index, self._jumps_noted = None, 0, 0
 
