@@ -19,15 +19,15 @@ from PySide6.QtWidgets import (
 )
 
 from app.core.errors import AppError
-from app.core.export.request import DataFile, ExportRequest
-from app.core.export.targets import check_targets, default_output
+from app.core.evidence.request import Evidence
+from app.core.export.request import ExportRequest
+from app.core.export.targets import check_targets, data_beside, default_output
 from app.core.settings import Choices, Settings
+from app.ui.data_boxes import data_boxes, in_a_grid
 from app.ui.drops import VIDEOS
 from app.ui.editors import ChoiceEditor, NumberEditor
 from app.ui.settings_model import setting_info
 from app.ui.theme import Theme
-
-FORMATS = ("jsonl", "csv")
 
 
 class PathField(QWidget):
@@ -76,9 +76,13 @@ class ExportForm(QWidget):
         self.want_video = QCheckBox("Annotated video (MP4, sound copied, same timing)")
         self.want_video.setChecked(True)
         self.output = PathField("Annotated video")
-        self.data = {name: QCheckBox(f".{name}") for name in FORMATS}
-        self.data["jsonl"].setToolTip("One line of JSON a frame")
-        self.data["csv"].setToolTip("One row a detection; opens in a spreadsheet")
+        self.data = data_boxes()
+        self.tracks = QCheckBox("Number each object")
+        self.tracks.setToolTip(
+            "An object keeps its number while it is seen; labels and data show it"
+        )
+        self.snapshots = QCheckBox("Save a picture of each object")
+        self.snapshots.setToolTip("Its best frame, clean and with boxes, in a folder beside the video")
         self.model = ChoiceEditor(setting_info(settings, "model", "name"))
         self.model.set_choices(models)
         self.model.show_value(settings.model.name)
@@ -120,11 +124,11 @@ class ExportForm(QWidget):
         return request
 
     def _build(self) -> None:
-        data = QHBoxLayout()
-        data.setSpacing(18)
-        for box in self.data.values():
-            data.addWidget(box)
-        data.addStretch(1)
+        objects = QHBoxLayout()
+        objects.setSpacing(18)
+        for box in (self.tracks, self.snapshots):
+            objects.addWidget(box)
+        objects.addStretch(1)
         form = QFormLayout()
         form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
@@ -136,7 +140,8 @@ class ExportForm(QWidget):
         form.addRow("", self.facts)
         form.addRow("Write", self.want_video)
         form.addRow("", self.output)
-        form.addRow("Data files", data)
+        form.addRow("Data files", in_a_grid(self.data))
+        form.addRow("Objects", objects)
         columns = QHBoxLayout()
         columns.setSpacing(24)
         columns.addWidget(self.model, 1, Qt.AlignmentFlag.AlignTop)
@@ -160,7 +165,7 @@ class ExportForm(QWidget):
         self.output.changed.connect(self._check)
         self.output.button.clicked.connect(self._choose_output)
         self.want_video.toggled.connect(self._check)
-        for box in self.data.values():
+        for box in (*self.data.values(), self.tracks, self.snapshots):
             box.toggled.connect(self._check)
         self.start.clicked.connect(self.accepted)
         self.cancel.clicked.connect(self.rejected)
@@ -179,22 +184,20 @@ class ExportForm(QWidget):
         source, output = self.source.path, self.output.path
         if source is None or output is None:
             return None
-        stem = output.with_suffix("")
+        folder = output.with_name(f"{output.stem}.snapshots") if self.snapshots.isChecked() else None
         return ExportRequest(
             source=source,
             output=output if self.want_video.isChecked() else None,
-            data=tuple(
-                DataFile(stem.with_name(f"{stem.name}.{name}"), name)
-                for name, box in self.data.items()
-                if box.isChecked()
-            ),
+            data=tuple(data_beside(output, name) for name, box in self.data.items() if box.isChecked()),
             model=replace(self._settings.model, name=str(self.model.combo.currentData() or "")),
             detection=replace(self._settings.detection, threshold=self.threshold.spin.value()),
             overlay=self._settings.overlay,
+            evidence=Evidence(tracks=self.tracks.isChecked(), snapshots=folder),
         )
 
     def _check(self) -> None:
-        wanted = self.want_video.isChecked() or any(box.isChecked() for box in self.data.values())
+        files = (self.want_video, self.snapshots, *self.data.values())
+        wanted = any(box.isChecked() for box in files)
         self.trouble.setVisible(False)
         if not wanted:
             self._show_trouble("Choose the video, a data file, or both.")

@@ -21,8 +21,9 @@ from PySide6.QtWidgets import (
 from app.core.export.queue_plan import Recipe
 from app.core.export.search import VIDEO_ENDINGS, Found
 from app.core.settings import Choices, Settings
+from app.ui.data_boxes import data_boxes, in_a_grid
 from app.ui.editors import ChoiceEditor, NumberEditor
-from app.ui.export_form import FORMATS, PathField
+from app.ui.export_form import PathField
 from app.ui.queue_runner import VideoSearch
 from app.ui.queue_words import found_words
 from app.ui.settings_model import setting_info
@@ -49,7 +50,7 @@ class QueueForm(QWidget):
         self.add_folder = QPushButton("Add a folder…")
         self.want_video = QCheckBox("Annotated video (sound copied, same timing)")
         self.want_video.setChecked(True)
-        self.data = {name: QCheckBox(f".{name}") for name in FORMATS}
+        self.data = data_boxes()
         self.output = PathField("Folder")
         self.output.line.setPlaceholderText("Beside each video")
         self.model = ChoiceEditor(setting_info(settings, "model", "name"))
@@ -81,6 +82,11 @@ class QueueForm(QWidget):
         self._paths, self.found = (), None
         self._show_found()
 
+    def show_trouble(self, words: str) -> None:
+        """Say why the videos could not be taken."""
+        self.facts.setText(words)
+        self.facts.setStyleSheet(f"color: {self._theme.colours.danger};")
+
     def recipe(self) -> Recipe:
         """What is wanted of each video."""
         return Recipe(
@@ -98,11 +104,6 @@ class QueueForm(QWidget):
         for button in (self.add_files, self.add_folder):
             add.addWidget(button)
         add.addStretch(1)
-        data = QHBoxLayout()
-        data.setSpacing(18)
-        for box in self.data.values():
-            data.addWidget(box)
-        data.addStretch(1)
         form = QFormLayout()
         form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
@@ -112,7 +113,7 @@ class QueueForm(QWidget):
         form.addRow("Videos", self.facts)
         form.addRow("", add)
         form.addRow("Write", self.want_video)
-        form.addRow("Data files", data)
+        form.addRow("Data files", in_a_grid(self.data))
         form.addRow("To", self.output)
         columns = QHBoxLayout()
         columns.setSpacing(24)

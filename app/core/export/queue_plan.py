@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from app.core.export.request import DataFile, ExportRequest
+from app.core.export.request import ExportRequest
 from app.core.export.search import FoundVideo
-from app.core.export.targets import default_output
+from app.core.export.targets import data_beside, default_output
 from app.core.settings import DetectionSettings, ModelSettings, OverlaySettings
 
 
@@ -38,11 +38,10 @@ def requests_for(videos: Iterable[FoundVideo], recipe: Recipe) -> Iterator[Expor
     for video in videos:
         folder = None if recipe.folder is None else recipe.folder / video.folder
         output = default_output(video.path, folder)
-        stem = output.with_suffix("")
         yield ExportRequest(
             source=video.path,
             output=output if recipe.video else None,
-            data=tuple(DataFile(stem.with_name(f"{stem.name}.{name}"), name) for name in recipe.data),
+            data=tuple(data_beside(output, name) for name in recipe.data),
             model=recipe.model,
             detection=recipe.detection,
             overlay=recipe.overlay,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from app.core.errors import AppError
-from app.core.export.request import ExportRequest
+from app.core.export.request import DataFile, ExportRequest
 from app.core.export.video_options import CONTAINERS
 from app.core.records.formats import FORMATS
 
@@ -21,6 +21,11 @@ def default_output(source: Path, folder: Path | None = None) -> Path:
 def plain_output(source: Path, folder: Path | None = None) -> Path:
     """``NAME.annotated.mp4`` beside the source or in ``folder``, whether or not it is taken."""
     return (folder or source.parent) / f"{source.stem}.annotated.mp4"
+
+
+def data_beside(output: Path, data_format: str) -> DataFile:
+    """The data file of that format, named like the annotated video ``output``."""
+    return DataFile(output.with_name(output.stem + FORMATS[data_format].ending), data_format)
 
 
 def free_name(path: Path) -> Path:

@@ -13,13 +13,15 @@ class DataFormat:
     """One way to write detections.
 
     Attributes:
+        title: What people call it.
         ending: Of its file or folder, with the dot; names the format, too.
-        help: One line for people.
+        help: What it is, one line.
         is_folder: A folder of files rather than one file.
         is_set: A set of annotated pictures, which can hold the pictures.
         needs_tracks: Says nothing without tracks.
     """
 
+    title: str
     ending: str
     help: str
     is_folder: bool = False
@@ -28,13 +30,17 @@ class DataFormat:
 
 
 FORMATS: dict[str, DataFormat] = {
-    "jsonl": DataFormat(".jsonl", "One line of JSON a frame"),
-    "csv": DataFormat(".csv", "One row a detection; opens in a spreadsheet"),
-    "coco": DataFormat(".json", "COCO data set, one JSON file", is_set=True),
-    "voc": DataFormat(".voc", "PASCAL VOC, a folder with an XML file a frame", is_folder=True, is_set=True),
-    "yolo": DataFormat(".yolo", "YOLO, a folder with a text file a frame", is_folder=True, is_set=True),
-    "mot": DataFormat(".txt", "Tracks for MOTChallenge tools", needs_tracks=True),
-    "srt": DataFormat(".srt", "Subtitles that count what is seen"),
+    "jsonl": DataFormat("JSON Lines", ".jsonl", "One line of JSON a frame"),
+    "csv": DataFormat("CSV", ".csv", "One row a detection; opens in a spreadsheet"),
+    "coco": DataFormat("COCO", ".json", "An annotated set, one JSON file", is_set=True),
+    "voc": DataFormat(
+        "VOC", ".voc", "An annotated set, a folder with an XML file a frame", is_folder=True, is_set=True
+    ),
+    "yolo": DataFormat(
+        "YOLO", ".yolo", "An annotated set, a folder with a text file a frame", is_folder=True, is_set=True
+    ),
+    "mot": DataFormat("MOT", ".txt", "Tracks for MOTChallenge tools", needs_tracks=True),
+    "srt": DataFormat("Subtitles", ".srt", "Subtitles that count what is seen"),
 }
 
 _BY_ENDING = {known.ending: name for name, known in FORMATS.items()}
@@ -53,9 +59,9 @@ def format_of(path: Path, asked: str | None = None) -> str:
         raise AppError(f"No data format is called {name!r} ({path.name}).", f"There are {', '.join(FORMATS)}.")
     other = _BY_ENDING.get(_ending(path), "") or path.suffix.lower() == ".xml"
     if FORMATS[name].is_folder and other and other != name:
-        title = name.upper()
         raise AppError(
-            f"{title} is a folder of files, and {path.name} is a file's name.", f"Name a folder: {path.stem}/"
+            f"{FORMATS[name].title} is a folder of files, and {path.name} is a file's name.",
+            f"Name a folder: {path.stem}/",
         )
     return name
 

@@ -1,0 +1,31 @@
+"""A check box for each data format, as the forms of one and of several exports show them. GUI thread."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from PySide6.QtWidgets import QCheckBox, QGridLayout
+
+from app.core.records.formats import FORMATS
+
+_COLUMNS = 4
+
+
+def data_boxes() -> dict[str, QCheckBox]:
+    """By the format's name, none checked."""
+    boxes = {}
+    for name, known in FORMATS.items():
+        boxes[name] = QCheckBox(known.title)
+        boxes[name].setToolTip(f"{known.help} ({known.ending})")
+    return boxes
+
+
+def in_a_grid(boxes: Mapping[str, QCheckBox]) -> QGridLayout:
+    """The boxes in rows."""
+    grid = QGridLayout()
+    grid.setHorizontalSpacing(18)
+    grid.setVerticalSpacing(6)
+    for place, box in enumerate(boxes.values()):
+        grid.addWidget(box, *divmod(place, _COLUMNS))
+    grid.setColumnStretch(_COLUMNS, 1)
+    return grid
