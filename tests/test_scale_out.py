@@ -78,6 +78,8 @@ def test_what_is_done_is_not_done_again_until_something_changes(clip: Path, tmp_
     assert {path.name: path.read_bytes() for path in out.iterdir()} == content
     assert outcome_before(task_for(clip, out, threshold=0.6)) is None
     assert outcome_before(replace(task, settings="other")) is None
+    os.utime(clip, ns=(1, 1))
+    assert outcome_before(task) is not None, "it is the same content"
     output = task.request.output
     assert output is not None
     output.write_bytes(output.read_bytes()[:-1])
@@ -106,6 +108,8 @@ def test_failures_are_outcomes_and_leave_no_result(tmp_path: Path, clip: Path) -
     assert gone.state == "failed"
     other = work(replace(task_for(clip, tmp_path / "out"), weights="00"))
     assert "model" in other.error
+    older = work(replace(task_for(clip, tmp_path / "out"), version="0.0.1"))
+    assert "0.0.1" in older.error
     assert not list((tmp_path / "out").glob("*.json"))
 
 

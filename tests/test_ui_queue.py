@@ -122,6 +122,22 @@ def test_nothing_to_find_and_nothing_to_write(booth: Booth, qtbot: QtBot, tmp_pa
     assert form.start.isEnabled()
 
 
+def test_what_cannot_even_be_added_is_said(
+    booth: Booth, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise AppError("The folder cannot be looked into.", "Choose another.")
+
+    monkeypatch.setattr("app.ui.queue_runner.requests_for", refuse)
+    touch(tmp_path / "a.mp4")
+    booth.dialog.add([tmp_path / "a.mp4"])
+    qtbot.waitUntil(booth.dialog.form.start.isEnabled)
+    booth.dialog.form.start.click()
+    qtbot.waitUntil(lambda: "cannot be looked into" in booth.dialog.form.facts.text())
+    assert booth.dialog.pages.currentWidget() is booth.dialog.form
+    assert not booth.runner.running
+
+
 def test_search_of_a_huge_folder_leaves_the_window_alive_and_ends_with_it(
     qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -47,6 +47,7 @@ class QueueDialog(QDialog):
         box.addWidget(self.pages)
         self.form.accepted.connect(self._start)
         self.form.rejected.connect(self._leave_form)
+        runner.refused.connect(self._refused)
         self.view.add_more.connect(self._to_form)
         self.view.closed.connect(self.hide)
         self.setAcceptDrops(True)
@@ -89,6 +90,10 @@ class QueueDialog(QDialog):
         self.form.clear()
         self.pages.setCurrentWidget(self.view)
         self.view.list.setFocus()
+
+    def _refused(self, message: str, hint: str) -> None:
+        self.form.facts.setText(f"{message} {hint}".strip())
+        self.pages.setCurrentWidget(self.form)
 
     def _to_form(self) -> None:
         self.pages.setCurrentWidget(self.form)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from app import __version__
 from app.core.errors import AppError
 from app.core.export.queue_names import place_of, target_places
 from app.core.export.request import ExportReport, ExportRequest
@@ -35,12 +36,14 @@ class Task:
         result: The result file.
         settings: Hash of all that decides what the files hold.
         weights: SHA-256 of the model's file.
+        version: Of the program that planned it.
     """
 
     request: ExportRequest
     result: Path
     settings: str
     weights: str
+    version: str = __version__
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +123,21 @@ def outcome_before(task: Task) -> Outcome | None:
             kept = json.loads(file.read(_MAX_RESULT))
         if kept["settings"] != task.settings or kept["files"] != _sizes(task.request):
             return None
-        source = source_key(task.request.source)
-        if (kept["source"]["size"], kept["source"]["sha256"]) != (source.size, source.sha256):
+        if not _is_source(task.request.source, kept["source"]):
             return None
         report = kept["report"]
         return Outcome(str(task.request.source), "known", dict(report), node=str(kept["node"]))
     except (OSError, ValueError, KeyError, TypeError, AppError, RecursionError):  # missing, damaged, or somebody else's
         return None
+
+
+def _is_source(path: Path, kept: dict[str, Any]) -> bool:
+    """Whether the video is the one that was read; its content is looked at only where its time has changed."""
+    facts = path.stat()
+    if not path.is_dir() and (kept["size"], kept["mtime_ns"]) == (facts.st_size, facts.st_mtime_ns):
+        return True
+    source = source_key(path)
+    return (kept["size"], kept["sha256"]) == (source.size, source.sha256)
 
 
 def write_result(task: Task, source: SourceKey, report: ExportReport, node: str) -> Outcome:

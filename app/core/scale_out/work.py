@@ -6,6 +6,7 @@ import logging
 import socket
 import threading
 
+from app import __version__
 from app.core.errors import AppError, ExplainedError
 from app.core.export.job import ExportJob
 from app.core.export.request import ExportReport
@@ -27,6 +28,11 @@ def work(task: Task) -> Outcome:
         before = outcome_before(task)
         if before is not None:
             return before
+        if task.version != __version__:
+            raise AppError(
+                f"{node} has ssd-viewer {__version__}, and this job was begun by {task.version}.",
+                "Put the same version on every computer.",
+            )
         if weights_sha256(task.request.model) != task.weights:
             raise AppError(
                 f"The model {task.request.model.name} on {node} is not the one of the computer that began this.",
