@@ -57,8 +57,8 @@ def test_classes_are_joined_by_hand(year: Path) -> None:
         run_model(FakeDetector(), read_data(year), renames={"cat": "dog"})
 
 
-def test_a_graphics_card_gets_batches_and_a_filter_is_obeyed(year: Path) -> None:
-    detector = FakeDetector(engine="torch_cuda")
+def test_a_detector_gets_as_many_as_it_likes_and_a_filter_is_obeyed(year: Path) -> None:
+    detector = FakeDetector(batch=8)
     run = run_model(detector, read_data(year), DetectionFilter(0.5, 0.99))
     assert detector.batches == [3]
     assert len(run.found) == 6

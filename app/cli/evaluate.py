@@ -152,7 +152,7 @@ def _of_model(
     entry = find_model(model, DetectionSettings())  # --classes are the data's
     say_if_demo(entry, console)
     stop = threading.Event()
-    with open_for(entry, model, console) as detector, cancel_on_interrupt(stop.set):
+    with open_for(entry, model, console, for_batches=True) as detector, cancel_on_interrupt(stop.set):
         with _Bar(entry.name, len(data.images), console.shows_progress) as bar:
             try:
                 done = run_model(detector, data, _wanted(options, detector), renames, bar.show, stop)

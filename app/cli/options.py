@@ -139,11 +139,11 @@ def say_if_demo(entry: ShelfEntry, console: Console) -> None:
         console.note(f"{entry.name} is a demo: it knows drawn shapes only. Choose another model with --model.")
 
 
-def open_for(entry: ShelfEntry, model: ModelSettings, console: Console) -> Any:
+def open_for(entry: ShelfEntry, model: ModelSettings, console: Console, *, for_batches: bool = False) -> Any:
     """The detector, on the calling thread; what the user should know of it is noted."""
     from app.core.models import open_entry
 
-    detector = open_entry(entry, model.device, model.precision)
+    detector = open_entry(entry, model.device, model.precision, for_batches=for_batches)
     for line in detector.notes:
         console.note(line)
     return detector

@@ -177,9 +177,17 @@ def _parsed(data: Any) -> tuple[Optimised, dict[str, str]]:
         )
         for row in data["formats"]
     )
-    words = (str(data[name])[:200] for name in ("made", "made_with", "calibration"))
-    counts = (int(data[name]) for name in ("calibrated", "compared", "objects"))
-    return Optimised(*words, *counts, _number(data["least_score"]), formats), files
+    measured = Optimised(
+        made=str(data["made"])[:40],
+        made_with=str(data["made_with"])[:80],
+        calibration=str(data["calibration"])[:300],
+        calibrated=int(data["calibrated"]),
+        compared=int(data["compared"]),
+        objects=int(data["objects"]),
+        least_score=_number(data["least_score"]),
+        formats=formats,
+    )
+    return measured, files
 
 
 def _number(value: Any) -> float:

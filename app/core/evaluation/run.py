@@ -26,7 +26,6 @@ from detector.evaluation.remarks import Remarks
 from detector.evaluation.results import DataSet, Floats, Ids, ImageTruth
 from detector.runtime.base import Detector
 
-_BATCH_ON_GPU = 8  # CPU engines run a batch one by one anyway
 _AHEAD = 16
 _JOIN_S = 10.0
 
@@ -114,11 +113,10 @@ class _Run:
         """Read ahead, detect, collect."""
         channel: Channel[_Loaded] = Channel(_AHEAD)
         reader = Worker("evaluate-read", lambda stopping: _read(images, channel, stopping), channel.fail)
-        size = _BATCH_ON_GPU if "cuda" in self._detector.engine or "mps" in self._detector.engine else 1
         begun = time.monotonic()
         reader.start()
         try:
-            for done, batch in _batches(channel, size):
+            for done, batch in _batches(channel, self._detector):
                 if self._stop.is_set():
                     raise EvaluationCancelledError("The evaluation was stopped.")
                 self._detect(batch)
@@ -210,14 +208,14 @@ def read_as_annotated(path: Path, width: int, height: int) -> ImageBGR:
     return image
 
 
-def _batches(channel: Channel[_Loaded], size: int) -> Iterator[tuple[int, list[_Loaded]]]:
-    """How many images have come so far, and the last ``size`` of them."""
+def _batches(channel: Channel[_Loaded], detector: Detector) -> Iterator[tuple[int, list[_Loaded]]]:
+    """How many images have come so far, and the last of them, as many as the detector likes at once."""
     batch: list[_Loaded] = []
     done = 0
     for loaded in channel:
         batch.append(loaded)
         done += 1
-        if len(batch) == size:
+        if len(batch) >= detector.preferred_batch:
             yield done, batch
             batch = []
     if batch:
