@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from app.core.models import open_entry
+from app.core.paths import converted_dir
 from detector.errors import ExplainedError
 from detector.golden import prove
 from detector.runtime import openvino_runtime
 from detector.runtime.engine import Engine
 from detector.runtime.open import available_devices
+from detector.runtime.optimised import read_optimised
 from detector.shelf import IR_XML, ShelfEntry
 
 NOTHING_KEPT = "keeps no answers to compare with; import it again from its original file"
@@ -68,14 +70,14 @@ def check_model(entry: ShelfEntry) -> Iterator[ModelCheck]:
 
 def _weights(entry: ShelfEntry, kept: str) -> ModelCheck:
     from detector.golden_reference import ir_hash, weights_hash
-    from detector.weights import load_state
+    from detector.weights import load_arrays
 
     assert entry.path is not None  # only models that are here keep answers
     try:
         if entry.path.is_dir():
             found = ir_hash(entry.path / IR_XML)
         else:
-            found = weights_hash(load_state(entry.path, entry.spec))
+            found = weights_hash(load_arrays(entry.path, entry.spec))
     except ExplainedError as error:
         return ModelCheck(entry.name, "", False, str(error).rstrip("."))
     detail = "the weights are bit for bit those that were put on the shelf"
@@ -118,7 +120,8 @@ def _engines(entry: ShelfEntry) -> Iterator[tuple[str, str, Callable[[], Engine]
 
     graph = entry.spec.architecture == "openvino-ir"
     main = "openvino" if graph or openvino_runtime.is_installed() else "torch_cpu"
-    for precision in ("fp32", "bf16"):
+    short = ("int8",) if entry.path is not None and read_optimised(entry.path, converted_dir()) is not None else ()
+    for precision in ("fp32", "bf16", *short):
         yield f"{main}, {precision}", main, usual("cpu", precision)
     if not graph:
         if main != "torch_cpu":
