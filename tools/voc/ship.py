@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
-from detector.evaluation.results import VocResult
+from detector.evaluation.results import Result
 from detector.models.ssd import SSD
 from detector.spec import ModelSpec
 from detector.training.checkpoint import read_checkpoint
@@ -63,7 +63,7 @@ def ship(
     return True, f"{said}, {size / 1e6:.1f} MB: {out}. {classes}"
 
 
-def _by_class(result: VocResult) -> dict[str, float]:
+def _by_class(result: Result) -> dict[str, float]:
     return {one.label: one.ap for one in result.per_class}
 
 

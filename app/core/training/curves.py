@@ -12,6 +12,12 @@ from app.core.evaluation.page import cards, page
 
 VALIDATION = "validation/"
 _MOST_POINTS = 1000  # of a curve
+_SHOWN = (
+    ("loss/localisation", "localisation loss", ".3f"),
+    ("loss/confidence", "confidence loss", ".3f"),
+    ("rate", "learning rate", ".2g"),
+    ("images_per_s", "images/s", ".1f"),
+)
 
 Rows = Sequence[dict[str, Any]]
 """Of the log: each has a "step", and some of the numbers."""
@@ -63,9 +69,8 @@ def _numbers(rows: Rows, steps: int) -> Iterator[tuple[str, str]]:
     """The newest of each, in words."""
     yield f"{max((row['step'] for row in rows), default=0):,}", f"of {steps:,} steps"
     newest = {name: value for row in rows for name, value in row.items() if isinstance(value, int | float)}
-    shown = (("loss/localisation", "localisation loss", ".3f"), ("loss/confidence", "confidence loss", ".3f"))
-    shown += (("rate", "learning rate", ".2g"), ("images_per_s", "images/s", ".1f"))
-    for key, words, form in (*shown, *((name, name.removeprefix(VALIDATION), ".4f") for name in _measured(rows))):
+    measured = ((name, name.removeprefix(VALIDATION), ".4f") for name in _measured(rows))
+    for key, words, form in (*_SHOWN, *measured):
         if key in newest:
             yield format(newest[key], form), words
 
