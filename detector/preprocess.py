@@ -1,24 +1,20 @@
-"""A frame to a network's input: warp to size, channel order, normalise. Two ways that agree to one grey level.
+"""A frame to a network's input: warp to size, channel order, normalise; in numpy and OpenCV, for the CPU engines.
 
-``InputBuilder`` (numpy, OpenCV) serves the CPU engines; ``TorchInputBuilder`` uploads the frame's bytes once and does
-the rest on the device. Both are used by the one thread that owns the detector and keep a buffer from call to call.
-Neither letterboxes; both smooth before shrinking only where the weights were trained so (``InputSpec.smooth``).
+Used by the one thread that owns the detector; ``InputBuilder`` keeps a buffer from call to call. The twin for other
+devices is ``preprocess_torch``, which agrees to one grey level. Neither letterboxes; both smooth before shrinking only
+where the weights were trained so (``InputSpec.smooth``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from detector.spec import InputSpec
-
-if TYPE_CHECKING:
-    import torch
 
 ImageBGR = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
@@ -102,62 +98,3 @@ def _triangles(source: int, target: int) -> tuple[tuple[int, Floats], ...]:
         weights = np.maximum(1 - np.abs(np.arange(start, end) + 0.5 - centre) / reach, 0)
         result.append((start, (weights / weights.sum()).astype(np.float32)))
     return tuple(result)
-
-
-class TorchInputBuilder:
-    """Frames to a tensor on ``device``, channels last.
-
-    The bytes go through a pinned buffer, made anew when the frames' size changes, so the upload overlaps with the
-    host's next steps. It is free again once the caller has synchronised, which copying the results back does.
-
-    Args:
-        spec: The network's input convention.
-        device: Where the network runs.
-        dtype: What the network computes in.
-    """
-
-    def __init__(self, spec: InputSpec, device: torch.device, dtype: torch.dtype) -> None:
-        import torch
-
-        self._spec, self._device, self._dtype = spec, device, dtype
-        self._mean = torch.tensor(spec.mean, device=device)[None, :, None, None]
-        self._scale = 1.0 / torch.tensor(spec.std, device=device)[None, :, None, None]
-        self._staging: torch.Tensor | None = None
-
-    def __call__(self, frames: Sequence[ImageBGR]) -> torch.Tensor:
-        """Float[len(frames), 3, H, W] on the device."""
-        import torch
-
-        for frame in frames:
-            check_frame(frame)
-        if all(frame.shape == frames[0].shape for frame in frames):
-            resized = self._resize(self._upload(frames))
-        else:  # a folder of images: the staging buffer must not be refilled while it still uploads
-            resized = torch.cat([self._resize(self._upload([frame], shared=False)) for frame in frames])
-        if self._spec.channels == "rgb":
-            resized = resized.flip(1)
-        normalised = (resized - self._mean) * self._scale
-        return normalised.to(dtype=self._dtype, memory_format=torch.channels_last)
-
-    def _upload(self, frames: Sequence[ImageBGR], *, shared: bool = True) -> torch.Tensor:
-        """UInt8[B, H, W, 3] on the device."""
-        import torch
-
-        shape = (len(frames), *frames[0].shape)
-        staging = self._staging
-        if staging is None or not shared or tuple(staging.shape) != shape:
-            staging = torch.empty(shape, dtype=torch.uint8, pin_memory=self._device.type == "cuda")
-            if shared:
-                self._staging = staging
-        for row, frame in zip(staging.numpy(), frames, strict=True):
-            np.copyto(row, frame)
-        return staging.to(self._device, non_blocking=self._device.type == "cuda")
-
-    def _resize(self, images: torch.Tensor) -> torch.Tensor:
-        """UInt8[B, h, w, 3] -> Float32[B, 3, H, W], 0..255."""
-        from torch.nn import functional
-
-        size = (self._spec.height, self._spec.width)
-        planes = images.permute(0, 3, 1, 2).float()  # [B, 3, h, w], channels last in memory
-        smooth = self._spec.smooth
-        return functional.interpolate(planes, size=size, mode="bilinear", align_corners=False, antialias=smooth)

@@ -1,4 +1,4 @@
-"""A frame becomes network input: the right size, order and scale, the same on host and device."""
+"""A frame becomes network input: the right size, order and scale, as OpenCV and PIL make it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import PIL.Image
 import pytest
-import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from detector.preprocess import InputBuilder, TorchInputBuilder
+from detector.preprocess import InputBuilder
 from detector.spec import InputSpec
 
 RGB = InputSpec(24, 32)
@@ -58,31 +55,11 @@ def test_smooth_resize_is_that_of_pil(height: int, width: int) -> None:
     assert np.abs(found - wanted).max() <= 1.0 + 1e-3  # PIL rounds to whole grey levels, twice
 
 
-def test_smooth_resize_is_the_same_on_the_device_to_a_hundredth() -> None:
-    spec = replace(RGB, smooth=True)
-    for frame in (noise(101, 333), noise(10, 40), noise(24, 32)):
-        device = TorchInputBuilder(spec, torch.device("cpu"), torch.float32)([frame]).numpy()
-        assert np.abs(device - InputBuilder(spec)([frame])).max() < 0.01
-
-
-@settings(max_examples=40)
-@given(
-    st.integers(1, 150), st.integers(1, 150), st.sampled_from([RGB, BGR, InputSpec(77, 13), replace(RGB, smooth=True)])
-)
-def test_host_and_device_differ_by_one_grey_level_at_most(height: int, width: int, spec: InputSpec) -> None:
-    frame = noise(height, width)
-    host = InputBuilder(spec)([frame])
-    device = TorchInputBuilder(spec, torch.device("cpu"), torch.float32)([frame])
-    assert device.shape == host.shape
-    assert np.abs(device.numpy() - host).max() <= 1.0 + 1e-3
-
-
 def test_frames_of_different_sizes_make_one_batch() -> None:
     frames = [noise(20, 30), noise(50, 40, 1), noise(1, 1, 2)]
-    for builder in (InputBuilder(RGB), TorchInputBuilder(RGB, torch.device("cpu"), torch.float32)):
-        batch = torch.as_tensor(builder(frames)).clone()
-        for row, frame in zip(batch, frames, strict=True):
-            torch.testing.assert_close(row, torch.as_tensor(builder([frame]))[0], atol=1e-4, rtol=0)
+    builder = InputBuilder(RGB)
+    for row, frame in zip(builder(frames).copy(), frames, strict=True):
+        np.testing.assert_allclose(row, builder([frame])[0], atol=1e-4)
 
 
 def test_a_smaller_batch_after_a_larger_one_is_its_own() -> None:
@@ -94,19 +71,10 @@ def test_a_smaller_batch_after_a_larger_one_is_its_own() -> None:
 def test_read_only_and_strided_frames_are_taken() -> None:
     frame = noise(40, 60)[:, ::-1]
     frame.flags.writeable = False
-    host = InputBuilder(RGB)([frame])
-    device = TorchInputBuilder(RGB, torch.device("cpu"), torch.float32)([frame]).numpy()
-    assert np.abs(device - host).max() <= 1.0 + 1e-3
+    np.testing.assert_array_equal(InputBuilder(RGB)([frame]), InputBuilder(RGB)([frame.copy()]))
 
 
 @pytest.mark.parametrize("shape", [(0, 5, 3), (5, 5), (5, 5, 4)])
 def test_what_is_no_frame_is_refused(shape: tuple[int, ...]) -> None:
-    for builder in (InputBuilder(RGB), TorchInputBuilder(RGB, torch.device("cpu"), torch.float32)):
-        with pytest.raises(ValueError, match="a frame is"):
-            builder([np.zeros(shape, np.uint8)])
-
-
-def test_the_device_input_is_channels_last_in_its_type() -> None:
-    batch = TorchInputBuilder(RGB, torch.device("cpu"), torch.bfloat16)([noise(20, 30)] * 2)
-    assert batch.dtype == torch.bfloat16
-    assert batch.is_contiguous(memory_format=torch.channels_last)
+    with pytest.raises(ValueError, match="a frame is"):
+        InputBuilder(RGB)([np.zeros(shape, np.uint8)])
