@@ -28,6 +28,7 @@ from app.ui.drops import VIDEOS
 from app.ui.editors import ChoiceEditor, NumberEditor
 from app.ui.settings_model import setting_info
 from app.ui.theme import Theme
+from app.ui.video_choices import VideoChoices, video_filter
 
 
 class PathField(QWidget):
@@ -73,9 +74,10 @@ class ExportForm(QWidget):
         self.facts = QLabel("Choose a video, or drop one on the window.")
         self.facts.setObjectName("muted")
         self.facts.setWordWrap(True)
-        self.want_video = QCheckBox("Annotated video (MP4, sound copied, same timing)")
+        self.want_video = QCheckBox("Annotated video (sound copied, same timing)")
         self.want_video.setChecked(True)
         self.output = PathField("Annotated video")
+        self.video = VideoChoices()
         self.data = data_boxes()
         self.tracks = QCheckBox("Number each object")
         self.tracks.setToolTip(
@@ -140,6 +142,7 @@ class ExportForm(QWidget):
         form.addRow("", self.facts)
         form.addRow("Write", self.want_video)
         form.addRow("", self.output)
+        form.addRow("Quality", self.video)
         form.addRow("Data files", in_a_grid(self.data))
         form.addRow("Objects", objects)
         columns = QHBoxLayout()
@@ -192,6 +195,7 @@ class ExportForm(QWidget):
             model=replace(self._settings.model, name=str(self.model.combo.currentData() or "")),
             detection=replace(self._settings.detection, threshold=self.threshold.spin.value()),
             overlay=self._settings.overlay,
+            video=self.video.options,
             evidence=Evidence(tracks=self.tracks.isChecked(), snapshots=folder),
         )
 
@@ -218,7 +222,7 @@ class ExportForm(QWidget):
     def _choose_output(self) -> None:
         start = str(self.output.path or "")
         chosen, _ = QFileDialog.getSaveFileName(
-            self, "Annotated video", start, "MP4 (*.mp4)", options=QFileDialog.Option.DontConfirmOverwrite
+            self, "Annotated video", start, video_filter(), options=QFileDialog.Option.DontConfirmOverwrite
         )
         if chosen:
             path = Path(chosen)
