@@ -84,11 +84,14 @@ def test_request_carries_what_was_chosen(booth: Booth, tmp_path: Path) -> None:
     form.data["csv"].setChecked(True)
     form.model.show_value("demo")
     form.threshold.show_value(0.75)
+    form.video.quality.setCurrentIndex(form.video.quality.findData("best"))
+    form.video.deinterlace.setChecked(True)
     request = form.request()
     assert request is not None
     assert request.output == tmp_path / "street.annotated.mp4"
     assert request.data == (DataFile(tmp_path / "street.annotated.csv", "csv"),)
     assert (request.model.name, request.detection.threshold) == ("demo", 0.75)
+    assert (request.video.quality, request.video.deinterlace) == ("best", True)
     form.want_video.setChecked(False)
     only_data = form.request()
     assert only_data is not None
