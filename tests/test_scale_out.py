@@ -253,6 +253,7 @@ def test_a_computer_dies_in_the_middle_and_nothing_is_lost_or_doubled(
         _until(cluster, "killed")
         said, _ = job.communicate(timeout=500)
     assert job.returncode == 0, said
+    assert all(".mp4: 150 frames" in line or "6 of 6" in line for line in said.splitlines()), said
     endings = ("annotated.jsonl", "annotated.mp4", "result.json", "ssdv")
     expected = {f"{name}.{ending}" for name in names for ending in endings} | {"summary.json", "summary.csv"}
     assert {path.name for path in out.iterdir()} == expected

@@ -10,7 +10,7 @@ import queue
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from app.cli.annotate_words import Bar, tell
+from app.cli.annotate_words import Bar, between_bars, tell
 from app.cli.console import Console
 from app.cli.interrupt import cancel_on_interrupt
 
@@ -69,6 +69,10 @@ class _Board:
         _, bar = self._bars.pop(item.number, (0, None))
         if bar is not None:
             bar.close()
+        with between_bars():
+            self._tell_end(item)
+
+    def _tell_end(self, item: QueueItem) -> None:
         if item.report is not None:
             tell(self._console, item.report)
         elif item.state == "failed":
@@ -87,6 +91,6 @@ class _Board:
         _, bar = self._bars[item.number]
         if item.progress.remark and item.progress.remark != self._said.get(item.number):
             self._said[item.number] = item.progress.remark
-            bar.clear()
-            self._console.note(f"{item.request.source.name}: {item.progress.remark}")
+            with between_bars():
+                self._console.note(f"{item.request.source.name}: {item.progress.remark}")
         bar.show(item.progress)

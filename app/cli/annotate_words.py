@@ -1,8 +1,10 @@
-"""How ``annotate`` shows what it does: a bar on a terminal, and lines at the end. Main thread, but for ``Bar.show``."""
+"""How ``annotate`` shows what it does: a bar on a terminal, and lines at the end. Main thread."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from app.cli.console import Console
@@ -35,13 +37,18 @@ class Bar:
         self._bar.total = progress.frames_total
         self._bar.update(progress.frames_done - self._bar.n)
 
-    def clear(self) -> None:
-        """Make way for a line; the bar comes back by itself."""
-        self._bar.clear()
-
     def close(self) -> None:
         """Take it off the screen."""
         self._bar.close()
+
+
+@contextmanager
+def between_bars() -> Iterator[None]:
+    """Lines written inside go above the bars."""
+    from tqdm import tqdm
+
+    with tqdm.external_write_mode():
+        yield
 
 
 def tell(console: Console, report: ExportReport) -> None:

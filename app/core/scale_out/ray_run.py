@@ -6,15 +6,19 @@ is imported before it is asked for, and it reports to nobody: its usage statisti
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
+import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 from app.core.errors import AppError
 from app.core.scale_out.plan import Outcome, Task
+
+log = logging.getLogger(__name__)
 
 _ADDRESS = re.compile(r"local|auto|(?:[A-Za-z0-9][A-Za-z0-9.-]{0,252}|\[[0-9a-fA-F:.]{2,45}\]):(?P<port>\d{1,5})")
 _RETRIES = 5
@@ -71,7 +75,7 @@ def run_on_ray(
     ray = load_ray()
     from app.core.scale_out.work import work  # with it come PyAV and OpenCV
 
-    with _cluster(ray, address):
+    with contextlib.redirect_stdout(_OwnWords(sys.stdout)), _cluster(ray, address):
         wanted = {"num_cpus": _cpus(ray, cpus, gpus), "num_gpus": gpus}
         remote = ray.remote(max_retries=_RETRIES, scheduling_strategy="SPREAD", **wanted)(work)
         waiting = {remote.remote(task): task for task in tasks}
@@ -85,7 +89,25 @@ def run_on_ray(
     return True
 
 
-@contextmanager
+class _OwnWords:
+    """Standard output without what Ray's threads say there of nodes that died: it may carry ``--json -``."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._own = threading.get_ident()
+
+    def write(self, text: str) -> int:
+        """Pass on what this thread says."""
+        if threading.get_ident() == self._own:
+            return int(self._stream.write(text))
+        log.info("Ray: %s", text.strip())
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextlib.contextmanager
 def _cluster(ray: Any, address: str) -> Iterator[None]:
     options: dict[str, Any] = {"address": address, "log_to_driver": False, "logging_level": logging.ERROR}
     if address == "local":
