@@ -11,6 +11,7 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import pytest
 
 from app.core.errors import AppError
@@ -22,6 +23,7 @@ from app.core.export.request import DataFile, ExportCancelledError, ExportProgre
 from app.core.export.space import expected_bytes
 from app.core.export.store_writer import StoreWriter
 from app.core.export.targets import check_targets, default_output, free_name
+from app.core.export.video_file import VideoFile
 from app.core.part_file import PartFile, PatientFile
 from app.core.settings import DetectionSettings, ModelSettings
 from app.core.wanted import check_classes, wanted_filter
@@ -282,6 +284,23 @@ def test_pause_and_resume(source: Path) -> None:
     job.resume()
     thread.join(60)
     assert reports[0].frames == 40
+
+
+@pytest.mark.parametrize("frame", [0, 20, 39])
+def test_what_fails_in_encoding_fails_the_export(source: Path, monkeypatch: pytest.MonkeyPatch, frame: int) -> None:
+    """On a thread of its own, and with the last frame when nothing more is drawn."""
+    append, appended = VideoFile.append, []
+
+    def breaks(video: VideoFile, drawn: av.VideoFrame, pts_s: Fraction) -> None:
+        if len(appended) == frame:
+            raise AppError("The encoder broke down.")
+        appended.append(pts_s)
+        append(video, drawn, pts_s)
+
+    monkeypatch.setattr(VideoFile, "append", breaks)
+    fails(ExportJob(request_for(source, source.parent), open_detector=open_fake), "broke down")
+    assert len(appended) == frame
+    assert files(source.parent) <= {"in.mp4", "in.mp4.ssdv", "in.mp4.ssdv.part"}
 
 
 def test_a_file_size_limit_of_the_system_is_met_the_same_way(source: Path) -> None:

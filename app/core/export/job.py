@@ -1,4 +1,4 @@
-"""One export from start to finished files: read -> detect -> paint and write, on three threads that overlap.
+"""One export from start to finished files: read -> detect -> paint and write, on threads that overlap.
 
 ``run`` blocks its caller; ``cancel``, ``pause`` and ``resume`` may be called from any thread. Values flow through two
 bounded channels, nothing is lost, and memory stays flat. On failure or cancel the parts are removed and the final names
@@ -6,7 +6,7 @@ are as before; what the network found stays in the journal, and the next run beg
 
     ssdv-export-read     owns the PictureReader
     ssdv-export-detect   owns the Detector and the Journal
-    ssdv-export-write    owns the video with its encoder, and the data files
+    ssdv-export-write    paints; owns the data files and, with ssdv-export-encode, the video
 """
 
 from __future__ import annotations
@@ -163,7 +163,8 @@ class ExportJob:
                 self._raise_failure()
                 outputs.finish()
                 self._finished = True
-            except BaseException:
+            except BaseException as error:
+                self._fail(error)  # first, as it ends a wait for room in which the encoder may be
                 outputs.discard()
                 raise
 

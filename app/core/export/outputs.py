@@ -12,6 +12,7 @@ from fractions import Fraction
 from app.core.evidence.open import open_evidence
 from app.core.evidence.tally import Tally
 from app.core.export.following import follows
+from app.core.export.overlap import OverlappedVideo
 from app.core.export.request import ExportRequest
 from app.core.export.video_file import VideoFile
 from app.core.part_file import together
@@ -55,13 +56,14 @@ class Outputs:
         self.tally = Tally()
         self._request = request
         self._tracker = Tracker() if follows(request) else None
-        self._video: VideoFile | None = None
+        self._video: OverlappedVideo | None = None
         self._records: list[RecordWriter] = []
         try:
             if request.output is not None:
-                self._video = VideoFile(
+                video = VideoFile(
                     request.source, request.output, facts.start_s, facts.frame_count, request.overlay, request.video
                 )
+                self._video = OverlappedVideo(video)
             plan = FramePlan(request.source.stem, request.evidence.frames_every_s)
             for data in request.data:
                 self._records.append(open_records(data.path, data.format, plan))

@@ -114,16 +114,39 @@ class VideoFile:
         Raises:
             AppError: The disk is full, or no encoder opens.
         """
+        self.append(self.draw(picture, detections, labels, tracks), picture.pts_s)
+
+    def draw(
+        self, picture: Picture, detections: Detections, labels: Sequence[str], tracks: Sequence[int | None] = ()
+    ) -> av.VideoFrame:
+        """The first half of ``write``: the picture with its boxes, as the encoder takes it.
+
+        Only the first call touches the file; after it this may run beside ``append``.
+
+        Raises:
+            AppError: No encoder opens, or the file cannot be begun.
+        """
         image = picture.image_bgr
         if self._stream is None:
             self._begin(image, picture.made)
         if not image.flags.writeable:
             image = image.copy()
         self._painter.annotate(image, detections, labels, self._look, tracks)
+        height, width = image.shape[:2]
+        self._resized += (width, height) != self._size
+        with self._explained():
+            return to_video_frame(image, self._plan)
+
+    def append(self, frame: av.VideoFrame, pts_s: Fraction) -> None:
+        """The second half of ``write``: encode and write what was drawn, and the sound up to it.
+
+        Raises:
+            AppError: The disk is full.
+        """
         with self._explained():
             if self._sound is not None:
-                self._sound.advance(self._start_s + picture.pts_s)
-            self._encode(image, picture.pts_s)
+                self._sound.advance(self._start_s + pts_s)
+            self._encode(frame, pts_s)
 
     def complete(self, end_s: Fraction | None = None) -> None:
         """Write what is left; the file is whole then, but not under its name yet.
@@ -201,12 +224,9 @@ class VideoFile:
         self._notes += pictures_left_out(source, main)
         self._notes += describe_file(source, self._copy, self._container, self._facts.origin_s)
 
-    def _encode(self, image: ImageBGR, pts_s: Fraction) -> None:
+    def _encode(self, frame: av.VideoFrame, pts_s: Fraction) -> None:
         assert self._stream is not None
         plan: Plan = self._plan
-        height, width = image.shape[:2]
-        self._resized += (width, height) != self._size
-        frame = to_video_frame(image, plan)
         frame.pts, frame.time_base = self._clock.stamp(self._start_s + pts_s), plan.time_base
         if self._container is not MP4 and (frame.pts * plan.time_base * 1000).denominator != 1:
             self._rounded = True
