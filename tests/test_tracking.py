@@ -110,6 +110,14 @@ def test_a_flash_of_the_detector_makes_no_object() -> None:
     assert tracker.update(at(1.5), detections([(0, 0, 9, 9, 0.9, 0)])) == (None,)
 
 
+def test_a_flicker_now_and_then_makes_no_object() -> None:
+    tracker = Tracker()
+    tracker.update(at(0), detections([]))
+    for k in range(1, 60):
+        there: list[Row] = [(0, 0, 30, 30, 0.9, 0)] if k % 4 == 0 else []
+        assert tracker.update(at(k / 30), detections(there)) in ((), (None,))
+
+
 def test_classes_are_never_mixed() -> None:
     tracker = Tracker()
     assert tracker.update(at(0), detections([(0, 0, 40, 40, 0.9, 0)])) == (1,)

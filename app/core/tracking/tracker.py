@@ -23,7 +23,7 @@ _NEW_IOU = 0.3  # with an object that was seen once so far
 _UNSURE_IOU = 0.5  # of a detection below the threshold
 _FORGOTTEN_S = 1.0  # an object unseen for longer comes back as another
 _CONFIRMED_AFTER_S = 0.15  # an object seen for less may be a flicker of the detector
-_UNCONFIRMED_S = 0.2  # ... and is waited for no longer than this, but always for the next frame
+_UNCONFIRMED_S = 0.2  # ... and is waited for no longer than this once it is unseen in a frame
 _UNSURE_SHARE, _UNSURE_LEAST = 0.4, 0.1
 
 Indices = npt.NDArray[np.intp]
@@ -38,8 +38,8 @@ def with_unsure(wanted: DetectionFilter) -> DetectionFilter:
 class Tracker:
     """Numbers objects, from 1 up in the order in which they are confirmed.
 
-    An object seen in the very first frame has its number at once; a later one when it is seen again a moment later, so
-    that a flicker of the detector makes no object. Classes are never mixed.
+    An object seen in the very first frame has its number at once; a later one when it is there still a moment later and
+    was seen in most frames between, so that a flicker of the detector makes no object. Classes are never mixed.
     """
 
     def __init__(self) -> None:
@@ -49,6 +49,7 @@ class Tracker:
         self._born_s = np.empty(0)
         self._seen_s = np.empty(0)
         self._missing = np.empty(0, np.bool_)  # nothing was seen of it in the last frame
+        self._balance = np.empty(0, np.int64)  # frames it was seen in, less those it was not
         self._now: Fraction | None = None
         self._given = 0
         self.first_s: dict[int, float] = {}
@@ -114,8 +115,10 @@ class Tracker:
         self._missing[:] = True
         self._missing[objects] = False
         self._seen_s[objects] = now_s
+        self._balance += np.where(self._missing, -1, 1)
+        confirmed = (now_s - self._born_s >= _CONFIRMED_AFTER_S) & (self._balance > 0)
         for index in objects:  # in the order of the detections: the best one gets the lowest number
-            if self._number[index] == 0 and now_s - self._born_s[index] >= _CONFIRMED_AFTER_S:
+            if self._number[index] == 0 and confirmed[index]:
                 self._number[index] = self._next_number(float(self._born_s[index]))
 
     def _begin(self, detections: Detections, owner: Indices, sure: int, confirmed: bool) -> None:
@@ -131,6 +134,7 @@ class Tracker:
         self._born_s = np.concatenate((self._born_s, np.full(len(fresh), now_s)))
         self._seen_s = np.concatenate((self._seen_s, np.full(len(fresh), now_s)))
         self._missing = np.concatenate((self._missing, np.zeros(len(fresh), np.bool_)))
+        self._balance = np.concatenate((self._balance, np.ones(len(fresh), np.int64)))
 
     def _forget(self, now_s: float) -> None:
         """Drop what was not seen for too long."""
@@ -140,7 +144,8 @@ class Tracker:
             return
         self._motion.keep(kept)
         self._class, self._number = self._class[kept], self._number[kept]
-        self._born_s, self._seen_s, self._missing = self._born_s[kept], self._seen_s[kept], self._missing[kept]
+        self._born_s, self._seen_s = self._born_s[kept], self._seen_s[kept]
+        self._missing, self._balance = self._missing[kept], self._balance[kept]
 
     def _next_number(self, born_s: float) -> int:
         self._given += 1
