@@ -381,7 +381,7 @@ def test_end_of_the_queue_is_told_when_nobody_looks(
     table: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told = Told()
-    monkeypatch.setattr(table.window.exports.notifier, "_ways", (told,))
+    table.window.exports.notifier.ways = (told,)
     monkeypatch.setattr(QApplication, "activeWindow", staticmethod(lambda: None))
     for name, wanted in (("a.mp4", True), ("b.mp4", False)):
         table.settings.set("window", "notify", wanted)

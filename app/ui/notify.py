@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer
@@ -39,7 +40,8 @@ class Notifier(QObject):
         super().__init__(window)
         self._window = window
         self._wanted = wanted
-        self._ways = (Tray(self).tell, Portal(self).tell) if ways is None else tuple(ways)
+        self.ways: tuple[Way, ...] = (Tray(self).tell, Portal(self).tell) if ways is None else tuple(ways)
+        """Tried in this order."""
 
     def tell(self, title: str, words: str) -> None:
         """Say it, unless the user sees it anyway, or wants to hear nothing."""
@@ -47,8 +49,8 @@ class Notifier(QObject):
             self._try(0, title, words)
 
     def _try(self, first: int, title: str, words: str) -> None:
-        for index in range(first, len(self._ways)):
-            if self._ways[index](title, words, lambda after=index + 1: self._try(after, title, words)):  # type: ignore[misc]  # a default value has no type of its own
+        for index in range(first, len(self.ways)):
+            if self.ways[index](title, words, partial(self._try, index + 1, title, words)):
                 return
         QApplication.alert(self._window)
 

@@ -250,6 +250,7 @@ class Desk:
             self.queue,
             lambda: [],
         )
+        self.window.exports.notifier.ways = ()  # whoever runs the tests has a desktop of their own
 
     @property
     def session(self) -> FakeSession:
