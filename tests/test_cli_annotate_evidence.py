@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from detector.detections import Candidates
 from detector.evaluation.coco_json import read_coco
 from detector.evaluation.voc_tree import read_voc
+from detector.runtime import open as runtime_open
+from detector.runtime.base import ImageBGR
 from tests.support.command_line import Capture, check_one_line, install_fake_model, run
-from tests.support.media import make_video
+from tests.support.media import make_video, read_frame_index
 from tests.support.probe import pictures, probe
+from tests.support.steady_detector import FakeDetector
 
 
 @pytest.fixture(autouse=True)
@@ -45,6 +50,34 @@ def test_tracks_are_in_every_file_and_in_the_report(capsys: Capture, tmp_path: P
         (2, "person", 0.0, 12),
     ]
     assert video["tracks"][0]["last"] == pytest.approx(11 / 30)
+
+
+class Jittery(FakeDetector):
+    """Two things that move, and now and then score less than the threshold, or too little to be kept at all."""
+
+    def candidates_batch(self, frames: Sequence[ImageBGR], iou_threshold: float | None = None) -> list[Candidates]:
+        return [self._of(read_frame_index(frame)) for frame in frames]
+
+    def _of(self, index: int) -> Candidates:
+        rng = np.random.default_rng(index)
+        scores = np.sort(rng.uniform(0.02, 1, 2).astype(np.float32))[::-1].copy()
+        boxes = np.array([[index, 10, index + 40, 60], [100, 50 + index / 2, 150, 90 + index / 2]], np.float32)
+        return Candidates(boxes + rng.normal(0, 1, (2, 4)).astype(np.float32), scores, np.array([0, 1], np.int32))
+
+
+def test_kept_detections_give_the_same_numbers_as_the_network(
+    capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime_open, "open_detector", lambda *_args, **_kwargs: Jittery())
+    source = make_video(tmp_path / "in.mp4", frames=60, size=(320, 240))
+    wanted = ("annotate", source, "--model", "fake", "--no-video", "--tracks", "--threshold", "0.4", "--data")
+    assert run(capsys, *wanted, tmp_path / "fresh.jsonl")[0] == 0
+    assert run(capsys, *wanted, tmp_path / "kept.jsonl", "--from-cache")[0] == 0
+    fresh = (tmp_path / "fresh.jsonl").read_text()
+    assert fresh == (tmp_path / "kept.jsonl").read_text()
+    tracks = [d["track"] for line in fresh.splitlines() for d in json.loads(line)["detections"]]
+    assert {1, 2} <= set(tracks)
+    assert 40 < len(tracks) < 100
 
 
 def test_numbers_are_painted_only_when_asked_for(capsys: Capture, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from app.core.errors import AppError
+from app.core.evidence.request import Evidence
 from app.core.export.request import DataFile
 from app.core.settings import DetectionSettings, ModelSettings, Settings
 from app.ui.background import Background
@@ -91,6 +92,14 @@ def test_request_carries_what_was_chosen(booth: Booth, tmp_path: Path) -> None:
     assert request.output == tmp_path / "street.annotated.mp4"
     assert request.data == (DataFile(tmp_path / "street.annotated.csv", "csv"),)
     assert (request.model.name, request.detection.threshold) == ("demo", 0.75)
+    assert request.evidence == Evidence()
+    form.data["coco"].setChecked(True)
+    form.tracks.setChecked(True)
+    form.snapshots.setChecked(True)
+    more = form.request()
+    assert more is not None
+    assert more.data[1:] == (DataFile(tmp_path / "street.annotated.json", "coco"),)
+    assert more.evidence == Evidence(tracks=True, snapshots=tmp_path / "street.annotated.snapshots")
     assert (request.video.quality, request.video.deinterlace) == ("best", True)
     form.want_video.setChecked(False)
     only_data = form.request()
