@@ -66,6 +66,29 @@ def _ultraface(
     )
 
 
+def _faster_rcnn(
+    name: str, architecture: Architecture, sides: tuple[int, int], file: tuple[str, str, float], ap: float, network: str
+) -> ModelSpec:
+    """``sides`` the shorter and the longer, at most; ``file`` as (name, beginning of its hash, MiB)."""
+    return ModelSpec(
+        name=name,
+        architecture=architecture,
+        labels=COCO80,
+        input=InputSpec(
+            height=sides[0],
+            width=sides[1],
+            mean=(0.485 * 255, 0.456 * 255, 0.406 * 255),
+            std=(0.229 * 255, 0.224 * 255, 0.225 * 255),
+        ),
+        postprocess=PostprocessSpec(score_floor=0.05, iou_threshold=0.5, max_detections=100, clip=True),
+        title=f"Faster R-CNN, for comparison: 80 everyday objects, {network}",
+        licence=_TORCHVISION_LICENCE,
+        provenance=f"torchvision {file[0].removesuffix('_coco')} COCO_V1; the ten unused COCO ids dropped",
+        accuracy={"COCO val2017 AP": ap},
+        weights=WeightsFile(f"{_TORCHVISION}{file[0]}-{file[1]}.pth", file[1], int(file[2] * _MIB)),
+    )
+
+
 def _lufficc(
     name: str, side: int, config: SSDConfig, file: tuple[str, float], accuracy: dict[str, float], title: str
 ) -> ModelSpec:
@@ -178,6 +201,22 @@ MODELS: dict[str, ModelSpec] = {
             weights=WeightsFile(
                 f"{_TORCHVISION}ssdlite320_mobilenet_v3_large_coco-a79551df.pth", "a79551df", 14_069_793
             ),
+        ),
+        _faster_rcnn(
+            "fasterrcnn-resnet50-fpn-coco",
+            "fasterrcnn-resnet50-fpn",
+            (800, 1333),
+            ("fasterrcnn_resnet50_fpn_coco", "258fb6c6", 159.743),
+            0.370,
+            "ResNet-50",
+        ),
+        _faster_rcnn(
+            "fasterrcnn-mobilenetv3-320-fpn-coco",
+            "fasterrcnn-mobilenetv3-320-fpn",
+            (320, 640),
+            ("fasterrcnn_mobilenet_v3_large_320_fpn", "907ea3f9", 74.239),
+            0.228,
+            "MobileNetV3",
         ),
         _ultraface(
             "RFB",

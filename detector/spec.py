@@ -23,9 +23,15 @@ Architecture = Literal[
     "ssdlite320-mobilenetv3-wide",
     "ultraface-rfb",
     "ultraface-slim",
+    "fasterrcnn-resnet50-fpn",
+    "fasterrcnn-mobilenetv3-320-fpn",
     "openvino-ir",
 ]
 ARCHITECTURES: tuple[Architecture, ...] = get_args(Architecture)
+
+TWO_STAGE: tuple[Architecture, ...] = ("fasterrcnn-resnet50-fpn", "fasterrcnn-mobilenetv3-320-fpn")
+"""No SSDs, but torchvision's, to compare with: no default boxes; the input's height and width are what the shorter and
+the longer side of a picture are scaled to at most, its shape kept."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,16 @@ from typing import Any, NoReturn, cast, get_args
 
 from detector.config import Clamp, SSDConfig
 from detector.errors import DetectorError
-from detector.spec import ARCHITECTURES, Architecture, Golden, InputSpec, ModelSpec, PostprocessSpec, WeightsFile
+from detector.spec import (
+    ARCHITECTURES,
+    TWO_STAGE,
+    Architecture,
+    Golden,
+    InputSpec,
+    ModelSpec,
+    PostprocessSpec,
+    WeightsFile,
+)
 from detector.spec_fields import MAX_LABELS, Fields, fault, integer, number
 
 FORMAT = 3
@@ -63,6 +72,10 @@ def spec_from_json(text: str) -> ModelSpec:
 def _check_whole(spec: ModelSpec) -> None:
     """Faults that only show between fields."""
     if spec.architecture == "openvino-ir":
+        return
+    if spec.architecture in TWO_STAGE:
+        if spec.config is not None:
+            fault("config", "must be empty: this architecture has no default boxes")
         return
     if spec.config is None:
         fault("config", "is missing: this architecture needs its default boxes")

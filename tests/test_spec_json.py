@@ -43,6 +43,8 @@ def test_the_known_models_are_those_of_the_command_line() -> None:
         "ssdlite320-mobilenetv2-voc",
         "ultraface-rfb-640",
         "ultraface-slim-640",
+        "fasterrcnn-resnet50-fpn-coco",
+        "fasterrcnn-mobilenetv3-320-fpn-coco",
     }
     boxes = {name: spec.config.num_boxes for name, spec in MODELS.items() if spec.config}
     assert boxes == {

@@ -54,6 +54,18 @@ LAYOUTS: tuple[Layout, ...] = (
         has=("backbone.features.0.13.0.weight",),
     ),
     Layout(
+        "torchvision-fasterrcnn",
+        "torchvision fasterrcnn_resnet50_fpn",
+        f"{_HERE}.torchvision_fasterrcnn:import_resnet50",
+        has=("backbone.body.layer4.", "roi_heads.box_predictor.cls_score."),
+    ),
+    Layout(
+        "torchvision-fasterrcnn-mobilenet",
+        "torchvision fasterrcnn_mobilenet_v3_large_320_fpn",
+        f"{_HERE}.torchvision_fasterrcnn:import_mobilenet",
+        has=("backbone.body.16.", "roi_heads.box_predictor.cls_score."),
+    ),
+    Layout(
         "nvidia-ssd300",
         "NVIDIA DeepLearningExamples SSD300 ResNet-50",
         f"{_HERE}.nvidia:import_nvidia",

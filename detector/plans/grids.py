@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from detector.config import SSD300_VOC, SSD512_VOC, SSDLITE320, SSDConfig, ultraface_config
 from detector.errors import DetectorError
-from detector.spec import ModelSpec
+from detector.spec import TWO_STAGE, ModelSpec
 
 _MOBILENET_STRIDES = (16, 32, 64, 128, 256, 512)  # each source map is half the one before, rounded up
 
@@ -16,6 +16,8 @@ def checked_config(spec: ModelSpec) -> SSDConfig:
         DetectorError: The architecture brings its own network, or the boxes are not laid out as it predicts.
     """
     config = spec.config
+    if spec.architecture in TWO_STAGE:
+        raise DetectorError(f"{spec.name} is no SSD; it is only there to compare with.")
     if spec.architecture == "openvino-ir" or config is None:
         raise DetectorError(f"Model {spec.name} brings its own network.", "Run it with the OpenVINO engine.")
     if config.grids != _grids(spec, config):

@@ -1,4 +1,4 @@
-"""Names and shapes of the tensors a network takes, from its plan alone. No torch, nothing allocated."""
+"""Names and shapes of the tensors a network takes, from its plan alone; no torch (but for Faster R-CNN)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from detector.plans.builder import Activation
 from detector.plans.plan import predictions
-from detector.spec import ModelSpec
+from detector.spec import TWO_STAGE, ModelSpec
 
 Shape = tuple[int, ...]
 
@@ -19,6 +19,10 @@ def network_shapes(spec: ModelSpec) -> dict[str, Shape]:
     Raises:
         DetectorError: The architecture brings its own network, or the default boxes do not fit it.
     """
+    if spec.architecture in TWO_STAGE:
+        from detector.models.faster_rcnn import faster_rcnn_shapes
+
+        return faster_rcnn_shapes(spec)
     noted = _Noting()
     predictions(noted, 3, spec)
     return noted.shapes

@@ -5,6 +5,7 @@ Call it on the thread that will use the detector. Importing this module loads no
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import re
 import sys
@@ -20,6 +21,7 @@ from detector.runtime.nvidia_driver import has_nvidia_gpu
 from detector.runtime.precision import Plan, plain_precision, plan_precision
 from detector.runtime.torch_package import load_torch
 from detector.shelf import Shelf, ShelfEntry, bundled_dir, how_to_get
+from detector.spec import TWO_STAGE
 
 if TYPE_CHECKING:
     import torch
@@ -104,6 +106,8 @@ def needs_torch(entry: ShelfEntry, device: str) -> bool:
     """Whether opening ``entry`` with a cache for converted networks imports torch into this process."""
     if entry.spec.architecture == "openvino-ir":
         return False
+    if entry.spec.architecture in TWO_STAGE:
+        return True
     gpu = device in _UNTESTED or device.startswith("cuda") or (device == "auto" and has_nvidia_gpu())
     return gpu or not openvino_runtime.is_installed()
 
@@ -121,6 +125,8 @@ def _open(entry: ShelfEntry, device: str, precision: Precision, cache_dir: Path 
         if device not in ("auto", "cpu"):
             notes.append(f"This model runs by OpenVINO, on the CPU; {device} is not used.")
         return _open_ir(entry, precision, notes, cache_dir, for_batches)
+    if entry.spec.architecture in TWO_STAGE:
+        return _open_two_stage(entry, device, precision, notes)
     found = None
     if device in _UNTESTED:
         load_torch()
@@ -152,6 +158,32 @@ def _open_cuda(entry: ShelfEntry, device: str, precision: Precision, notes: list
             reason = error.message.rstrip(".")
     notes[:] = [f"The GPU is not used: {reason}. Running on the CPU."]
     return None
+
+
+def _open_two_stage(entry: ShelfEntry, device: str, precision: Precision, notes: list[str]) -> Detector:
+    """torchvision's network, on an NVIDIA GPU where one can be used, else on the CPU."""
+    load_torch()
+    if importlib.util.find_spec("torchvision") is None:
+        raise DetectorError(f"{entry.name} needs torchvision, which is not installed.", "pip install torchvision")
+    import torch
+
+    from detector.runtime.cuda_support import why_not_cuda
+    from detector.runtime.faster_rcnn import FasterRcnnDetector
+
+    if precision not in ("auto", "fp32"):
+        notes.append(f"Faster R-CNN runs in fp32 only, not in {precision}.")
+    if device in _UNTESTED:
+        notes.append("Faster R-CNN runs on NVIDIA GPUs and CPUs only. Running on the CPU.")
+    elif device.startswith("cuda") or (device == "auto" and has_nvidia_gpu() and torch.cuda.is_available()):
+        index = int(device.partition(":")[2] or 0)
+        reason = why_not_cuda(index)
+        if not reason:
+            try:
+                return FasterRcnnDetector(entry, torch.device("cuda", index), notes)
+            except DetectorError as error:
+                reason = error.message.rstrip(".")
+        notes.append(f"The GPU is not used: {reason}. Running on the CPU.")
+    return FasterRcnnDetector(entry, torch.device("cpu"), notes)
 
 
 def _gpu_precision(place: torch.device, precision: Precision, notes: list[str]) -> str:
