@@ -47,7 +47,8 @@ def media_facts(path: Path) -> MediaFacts:
             video = container.streams.best("video")
             codec = video.codec_context.name if isinstance(video, av.VideoStream) else ""
             audio = tuple(
-                f"{stream.codec_context.name}, {stream.codec_context.layout.name}" for stream in container.streams.audio
+                f"{sound.name}, {sound.layout.name}" if (sound := stream.codec_context) is not None else "unknown"
+                for stream in container.streams.audio
             )
             subtitles = len(container.streams.subtitles)
         size = path.stat().st_size

@@ -98,13 +98,19 @@ def time_code(source: InputContainer) -> str:
     return next((place["timecode"] for place in places if place.get("timecode")), "")
 
 
-def pictures_left_out(source: InputContainer, main: av.VideoStream | None) -> list[str]:
-    """A line about further pictures in the file."""
+def tracks_left_out(source: InputContainer, main: av.VideoStream | None) -> list[str]:
+    """Lines about further pictures in the file, and about what is neither picture, sound nor text."""
     others = [stream for stream in source.streams.video if main is None or stream.index != main.index]
     covers = [s for s in others if s.disposition & av.stream.Disposition.attached_pic]
     lines = [f"{_count(len(covers), 'cover picture')} left out."] if covers else []
     more = len(others) - len(covers)
-    return [*lines, *([f"{_count(more, 'further video track')} left out."] if more else [])]
+    # Chapters and the time code lie in tracks of their own, and are made anew.
+    data = len(source.streams.data) - bool(source.chapters()) - bool(time_code(source))
+    return [
+        *lines,
+        *([f"{_count(more, 'further video track')} left out."] if more else []),
+        *([f"{_count(data, 'data track')} left out."] if data > 0 else []),
+    ]
 
 
 def _count(number: int, what: str) -> str:

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from app.core.errors import AppError
-from app.core.export.presets import BITS_PER_PIXEL, BY_BIT_RATE, ENCODERS, OPTIONS
+from app.core.export.presets import BITS_PER_PIXEL, BY_BIT_RATE, ENCODERS, OPTIONS, PIXELS
 from app.core.export.stream_facts import ColourTags, StreamFacts
 from app.core.export.video_options import AUTO, MP4, WEBM, ContainerKind, VideoOptions
 from app.core.frames import ImageBGR
@@ -59,10 +59,15 @@ class Plan:
     stretched: bool = False
     fields: str = ""
 
+    @property
+    def pixels(self) -> str:
+        """Layout of the pictures it takes, 8 bits and 4:2:0."""
+        return PIXELS.get(self.name, "yuv420p")
+
     def apply(self, context: av.VideoCodecContext) -> None:
         """Set up an encoder that is not open yet."""
         context.width, context.height = self.width, self.height
-        context.pix_fmt = "yuv420p"
+        context.pix_fmt = self.pixels
         context.time_base = self.time_base
         context.framerate = self.rate
         if self.sample_aspect is not None:
@@ -116,7 +121,7 @@ def plan_encoder(
         sample_aspect=aspect,
         colour=BT709 if made.curve else facts.colour,
         stretched=stretched,
-        fields="" if made.turned else made.fields,
+        fields="" if made.turned or (height + height % 2) % 4 else made.fields,  # two fields of whole chroma lines
     )
     names = ENCODERS[container] if options.encoder == AUTO else (options.encoder,)
     for name in names:
@@ -171,7 +176,7 @@ def to_video_frame(image: ImageBGR, plan: Plan) -> av.VideoFrame:
         image = np.asarray(cv2.resize(image, (plan.width, plan.height), interpolation=way), np.uint8)
     frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="bgr24")
     return frame.reformat(
-        format="yuv420p",
+        format=plan.pixels,
         dst_colorspace=_SWS_MATRIX.get(plan.colour.matrix, 5),
         dst_color_range=_FULL if plan.colour.full_range else _LIMITED,
     )

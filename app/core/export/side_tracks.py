@@ -112,6 +112,8 @@ class SideTracks:
                 self._next_s = self._move(packet)
                 if self._from_s is None or self._next_s >= self._from_s:
                     self._next = packet
+            elif packet.size:
+                self._dropped += 1
         return self._next
 
     def _move(self, packet: av.Packet[Any]) -> Fraction:

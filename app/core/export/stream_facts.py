@@ -12,6 +12,7 @@ import av
 from app.core.sources.container import FREE_CLOCK, main_video, mean_rate
 
 _MAX_TICKS_PER_S = 10_000_000
+_LEAD_S = 10  # sound that claims to begin longer before the first picture is on another clock
 _UNSPECIFIED = 2  # of primaries, transfer and matrix in ISO 23091-2
 _RGB_MATRIX = 0
 _BT709 = 1
@@ -75,7 +76,7 @@ def stream_facts(container: av.container.InputContainer, first_s: Fraction) -> S
     start_s = Fraction(0) if stream.start_time is None else stream.start_time * stream.time_base
     origin_s = min(first_s, Fraction(0))
     if container.format.flags & FREE_CLOCK:
-        origin_s = min([first_s, *map(_start_of, container.streams.audio)])
+        origin_s = min([first_s, *(s for s in map(_start_of, container.streams.audio) if first_s - s <= _LEAD_S)])
     end_s = None if not stream.duration or stream.duration < 0 else start_s + stream.duration * stream.time_base
     sound_rates = [sound.rate or 0 for sound in container.streams.audio if sound.codec_context is not None]
     return StreamFacts(

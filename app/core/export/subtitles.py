@@ -88,7 +88,9 @@ class _Converted:
         self.broken = 0
 
     def put(self, packet: av.Packet[Any]) -> list[av.Packet[Any]]:
-        assert packet.pts is not None
+        if packet.pts is None:
+            self.broken += 1
+            return []
         try:
             shown = self._source.decode2(packet)
             if shown is None or len(shown) == 0:  # a pause

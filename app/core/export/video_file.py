@@ -17,7 +17,7 @@ from av.container import InputContainer
 
 from app.core.errors import AppError
 from app.core.export.clock import CopyClock
-from app.core.export.describe import describe, describe_file, muxer_options, pictures_left_out, time_code
+from app.core.export.describe import describe, describe_file, muxer_options, time_code, tracks_left_out
 from app.core.export.encoder import Plan, plan_encoder, to_video_frame
 from app.core.export.presets import FULLY_FREE
 from app.core.export.side_tracks import SideTracks
@@ -221,7 +221,7 @@ class VideoFile:
         code = time_code(source)
         if code:
             stream.metadata["timecode"] = code
-        self._notes += pictures_left_out(source, main)
+        self._notes += tracks_left_out(source, main)
         self._notes += describe_file(source, self._copy, self._container, self._facts.origin_s)
 
     def _encode(self, frame: av.VideoFrame, pts_s: Fraction) -> None:

@@ -52,9 +52,14 @@ class Deinterlacer:
 
     def _make_graph(self, like: av.VideoFrame) -> av.filter.Graph:
         graph = av.filter.Graph()
-        source = graph.add_buffer(width=like.width, height=like.height, format=like.format, time_base=like.time_base)
-        whole = graph.add(self._filter, mode="send_frame", parity=self._parity, deint="all")
-        graph.link_nodes(source, whole, graph.add("buffersink")).configure()
+        try:
+            source = graph.add_buffer(
+                width=like.width, height=like.height, format=like.format, time_base=like.time_base
+            )
+            whole = graph.add(self._filter, mode="send_frame", parity=self._parity, deint="all")
+            graph.link_nodes(source, whole, graph.add("buffersink")).configure()
+        except (av.FFmpegError, ValueError) as error:
+            raise AppError("This video cannot be deinterlaced.", "Leave out --deinterlace.") from error
         return graph
 
     def _pull(self) -> list[av.VideoFrame]:

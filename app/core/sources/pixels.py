@@ -61,9 +61,17 @@ class PictureMaker:
             turned=self._orientation.transposed,
             curve=tone_map.NAMES[first.color_trc] if self._tone_map is not None else "",
             hdr_left=hdr and self._tone_map is None,
-            flattened=_has_alpha(first.format.name) and bool((self._pixels(first, "bgra")[..., 3] < 255).any()),
+            flattened=self._is_transparent(first),
             fields="" if not interlaced else "bottom" if bottom else "top",
         )
+
+    def _is_transparent(self, frame: av.VideoFrame) -> bool:
+        if not _has_alpha(frame.format.name):
+            return False
+        try:
+            return bool((self._pixels(frame, "bgra")[..., 3] < 255).any())
+        except (av.FFmpegError, ValueError):  # a damaged first picture; it is skipped when its turn comes
+            return False
 
     def size(self, width: int, height: int) -> tuple[int, int]:
         """(width, height) of the upright picture."""

@@ -18,6 +18,7 @@ from app.core.sources.images import list_images, natural_key, read_image
 from app.core.sources.pixels import UNCHANGED, Made
 from app.core.sources.video import Picture, VideoReader
 
+_NAMED = 5  # skipped images that are named
 _NUMBER = re.compile(r"%(0?)(\d*)d")
 
 
@@ -110,9 +111,11 @@ class SequenceReader:
         return Picture(image, index, index * self._period)
 
     def take_notes(self) -> tuple[str, ...]:
-        """A line for each image skipped."""
-        notes, self._notes = tuple(self._notes), []
-        return notes
+        """A line for each of the first images skipped, and their number where there are more."""
+        notes, self._notes = self._notes, []
+        if notes and self.broken_packets > _NAMED:
+            notes.append(f"Skipped in all: {self.broken_packets} images.")
+        return tuple(notes)
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -125,7 +128,8 @@ class SequenceReader:
                 return read_image(path)
             except AppError as error:
                 self.broken_packets += 1
-                self._notes.append(f"Skipped: {error.message}")
+                if self.broken_packets <= _NAMED:
+                    self._notes.append(f"Skipped: {error.message}")
         return None
 
 

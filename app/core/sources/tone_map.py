@@ -22,6 +22,8 @@ import numpy as np
 import numpy.typing as npt
 from av.sidedata.sidedata import Type as SideDataType
 
+from app.core.errors import AppError
+
 PQ, HLG = 16, 18  # AVCOL_TRC_SMPTE2084, AVCOL_TRC_ARIB_STD_B67
 NAMES = {PQ: "PQ", HLG: "HLG"}
 
@@ -124,10 +126,8 @@ class ToneMap:
         return self._graph.vpull()
 
     def _make_graph(self, like: av.VideoFrame) -> av.filter.Graph:
-        handle, name = tempfile.mkstemp(suffix=".cube")
+        name = _table_file(_table(*self._light))
         try:
-            with os.fdopen(handle, "w", encoding="ascii") as file:
-                file.write(_table(*self._light))
             graph = av.filter.Graph()
             source = graph.add_buffer(
                 width=like.width, height=like.height, format=like.format, time_base=like.time_base
@@ -137,6 +137,16 @@ class ToneMap:
             return graph
         finally:
             Path(name).unlink(missing_ok=True)
+
+
+def _table_file(table: str) -> str:
+    try:
+        handle, name = tempfile.mkstemp(suffix=".cube")
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(table)
+    except OSError as error:
+        raise AppError(f"The folder for temporary files cannot be written: {error.strerror}.") from error
+    return name
 
 
 @functools.lru_cache(2)
