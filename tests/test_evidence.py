@@ -26,7 +26,7 @@ from app.core.settings import OverlaySettings
 from app.core.sources.sequence import open_pictures
 from app.core.sources.video import VideoReader
 from detector.detections import Detections
-from tests.support.media import make_video, read_frame_index
+from tests.support.media import damage, make_video, read_frame_index
 from tests.support.probe import pictures, probe
 
 LABELS = ("car", "dog")
@@ -160,6 +160,33 @@ def test_clips_of_a_variable_rate_keep_every_time(tmp_path: Path) -> None:
     found = probe(tmp_path / "out" / row["clip"])
     assert found.pts_s == [time - told[first] for time in told[first : last + 1]]
     assert float(row["end"]) == float(told[last + 1])
+
+
+def test_clips_of_a_damaged_video_show_what_the_export_saw(tmp_path: Path) -> None:
+    whole = make_video(tmp_path / "whole.mp4", frames=500, size=SIZE, gop=15)
+    source = damage(whole, tmp_path / "in.mp4", 0.45, 0.5)
+    reader = VideoReader(source)
+    seen = list(iter(reader.read_picture, None))
+    reader.close()
+    assert reader.broken_packets
+    shown: dict[int, Sequence[int]] = {20: [0], len(seen) - 30: [0]}
+    make_clips(source, tmp_path / "out", [picture.pts_s for picture in seen], shown, ("car",))
+    rows = index_of(tmp_path / "out")
+    assert len(rows) == 2
+    for row in rows:
+        expected = [p for p in seen if float(row["start"]) <= float(p.pts_s) < float(row["end"])]
+        copied = pictures(tmp_path / "out" / row["clip"])
+        assert len(copied) == len(expected) == int(row["frames"])
+        assert [read_frame_index(a) for a in copied] == [read_frame_index(b.image_bgr) for b in expected]
+
+
+def test_a_picture_that_cannot_be_sought_is_read_on_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = make_video(tmp_path / "in.mp4", frames=400, size=(64, 48))
+    monkeypatch.setattr(VideoReader, "seek", lambda self, pts_s: None)  # lands anywhere
+    again = looking(source)
+    assert read_frame_index(again.picture(390, Fraction(13)).image_bgr) == 390
+    assert again.picture(395, Fraction(395, 30)).pts_s == Fraction(395, 30)
+    again.close()
 
 
 def test_a_class_that_never_appears_has_no_clip_and_the_index_says_so(tmp_path: Path) -> None:

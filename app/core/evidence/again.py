@@ -26,6 +26,7 @@ class SecondLook:
         self._reader: PictureReader | None = None
         self._next = 0
         self._now_s = Fraction(0)
+        self._seeks = True
 
     def picture(self, index: int, pts_s: Fraction) -> Picture:
         """Picture number ``index``, whose time is ``pts_s``; its array is the caller's.
@@ -33,28 +34,33 @@ class SecondLook:
         Raises:
             AppError: It is not there any more, or another.
         """
-        if self._reader is None:
-            self._reader = self._open()
-        if pts_s > self._now_s + _READ_ON_S and isinstance(self._reader, VideoReader):
-            self._reader.seek(pts_s)
-            found = self._reader.read_picture()
-            if found is not None and found.pts_s == pts_s:
-                self._next, self._now_s = index + 1, pts_s
-                return found
-            self.close()  # not every file can be sought to the picture: from the start it is found for certain
-            self._reader = self._open()
+        found = self._sought(index, pts_s) or self._read_on(index, pts_s)
+        if found is None and self._seeks:
+            # Damaged or oddly stamped: not every file can be sought to the picture. Read through it is found for sure.
+            self._seeks = False
+            self.close()
+            found = self._read_on(index, pts_s)
+        if found is None:
+            raise AppError("The video was changed while it was read.", "Start again when it is complete.")
+        return found
+
+    def _sought(self, index: int, pts_s: Fraction) -> Picture | None:
+        """A picture far ahead."""
+        reader = self._reader = self._reader or self._open()
+        if not self._seeks or pts_s <= self._now_s + _READ_ON_S or not isinstance(reader, VideoReader):
+            return None
+        reader.seek(pts_s)
+        self._next = index
         return self._read_on(index, pts_s)
 
-    def _read_on(self, index: int, pts_s: Fraction) -> Picture:
-        assert self._reader is not None
-        while (found := self._reader.read_picture()) is not None:
+    def _read_on(self, index: int, pts_s: Fraction) -> Picture | None:
+        reader = self._reader = self._reader or self._open()
+        while self._next <= index and (found := reader.read_picture()) is not None:
             number, self._next = self._next, self._next + 1
             self._now_s = found.pts_s
             if number == index:
-                if found.pts_s == pts_s:
-                    return found
-                break
-        raise AppError("The video was changed while it was read.", "Start again when it is complete.")
+                return found if found.pts_s == pts_s else None
+        return None
 
     def close(self) -> None:
         """Close the video; idempotent."""
