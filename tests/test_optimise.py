@@ -31,7 +31,7 @@ from detector.runtime.optimised import (
 from detector.runtime.other_process import Messages, WorkStoppedError
 from detector.runtime.quantise import Frames
 from detector.shelf import ShelfEntry, open_file
-from tests.support.tiny_models import picture, random_spec, save_random
+from tests.support.tiny_models import picture, random_spec, save_random, save_tiny_ir
 
 COUNT, HELD_OUT = 12, 4
 
@@ -163,6 +163,18 @@ def test_made_again_the_new_one_takes_the_old_ones_place(
     assert len(list(folder.iterdir())) == 3
     named = json.loads((folder / REPORT).read_text())["files"]
     assert {path.name for path in folder.iterdir()} == {REPORT, *named}
+
+
+def test_a_model_in_openvinos_own_format_can_be_optimised(tmp_path: Path) -> None:
+    ir = open_file(save_tiny_ir(tmp_path))
+    size = ir.spec.input
+    pictures = np.stack([picture(size.height, size.width, seed) for seed in range(COUNT)])
+    assert quantise.quantise(ir, Frames(pictures, HELD_OUT, "blocks"), tmp_path / "cache").of("int8") is not None
+    with open_detector(ir, "cpu", "int8", cache_dir=tmp_path / "cache") as short, open_detector(ir, "cpu") as exact:
+        mine, theirs = (detector.detect(picture(100, 150, 7)) for detector in (short, exact))
+    assert short.precision == "int8"
+    assert len(mine) == len(theirs) == 2
+    np.testing.assert_allclose(mine.scores, theirs.scores, atol=0.05)
 
 
 # -- stopping, failing -----------------------------------------------------------------------------------------------

@@ -17,6 +17,8 @@ from detector.shelf import IR_XML
 
 MOST_BYTES = 2**30
 _ABANDONED_S = 86_400.0  # without a network after this long, whoever was at work there is no more
+WORKING = "work-"
+"""Begins the name of a folder somebody is at work in."""
 OPTIMISED = "-int8-"
 """In the folder's name of an optimised network."""
 
@@ -68,7 +70,10 @@ def make_room(cache_dir: Path, kept: Path) -> None:
     others.sort(key=lambda folder: (OPTIMISED in folder.name, folder.stat().st_mtime), reverse=True)
     used, now = 0, time.time()
     for folder in others:
-        used += sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-        unfinished = not any(folder.glob("*.xml")) and now - folder.stat().st_mtime > _ABANDONED_S
-        if used > MOST_BYTES or unfinished:
+        if folder.name.startswith(WORKING) or not any(folder.glob("*.xml")):
+            superfluous = now - folder.stat().st_mtime > _ABANDONED_S
+        else:
+            used += sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+            superfluous = used > MOST_BYTES
+        if superfluous:
             shutil.rmtree(folder, ignore_errors=True)  # in use elsewhere on Windows: it goes the next time

@@ -14,7 +14,7 @@ from detector.runtime.base import ImageBGR
 from detector.runtime.openvino_runtime import compile_for_batches, compile_for_latency
 from detector.spec import InputSpec
 
-_ROUNDS_EACH = 4  # frames of a batch for each request: only at a batch's end do some of them idle
+_ROUNDS_EACH = 2  # frames of a batch for each request: only at a batch's end do some of them idle
 
 
 class Requests:

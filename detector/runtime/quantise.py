@@ -21,12 +21,13 @@ import numpy.typing as npt
 from detector.errors import DetectorError
 from detector.file_lock import LockedError, open_locked
 from detector.runtime import openvino_runtime
-from detector.runtime.network_cache import file_sha256, make_room
+from detector.runtime.network_cache import WORKING, file_sha256, make_room
 from detector.runtime.openvino_runtime import load_openvino
 from detector.runtime.optimised import REPORT, Optimised, folder_name, report_json
 from detector.runtime.other_process import call_elsewhere
 from detector.runtime.quantise_work import FRAMES, GRAPH, WEIGHTS, Outcome, Task, quantise_here
 from detector.shelf import ShelfEntry
+from detector.spec import TWO_STAGE
 
 OnStep = Callable[[str, int, int], None]
 """Told the stage ("prepare", "calibrate", "correct", "compare", "time"), steps done and steps in all."""
@@ -55,6 +56,8 @@ def check_can_quantise(entry: ShelfEntry) -> None:
     """
     if entry.path is None:
         raise DetectorError(f"The weights of {entry.name} are not on this computer.")
+    if entry.spec.architecture in TWO_STAGE:
+        raise DetectorError(f"{entry.name} is no SSD and cannot be optimised; it is only there to compare with.")
     if not openvino_runtime.is_installed():
         raise DetectorError("Optimising needs OpenVINO, which is not installed.", "Install it: pip install openvino")
     if not openvino_runtime.has_nncf():
@@ -80,7 +83,7 @@ def quantise(
     folder = cache_dir / folder_name(openvino, entry.path)
     try:
         cache_dir.mkdir(parents=True, exist_ok=True)
-        with _alone(cache_dir / f"{folder.name}.lock", entry), tempfile.TemporaryDirectory(dir=cache_dir) as work:
+        with _alone(cache_dir / f"{folder.name}.lock", entry), _workplace(cache_dir) as work:
             make_room(cache_dir, folder)
             np.save(Path(work) / FRAMES, frames.images)
             outcome: Outcome = call_elsewhere(
@@ -108,6 +111,10 @@ def quantise(
             "Check the free disk space and the permissions of that folder.",
         ) from error
     return measured
+
+
+def _workplace(cache_dir: Path) -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(dir=cache_dir, prefix=WORKING)
 
 
 @contextlib.contextmanager
