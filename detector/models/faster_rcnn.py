@@ -49,10 +49,11 @@ def build_faster_rcnn(spec: ModelSpec) -> nn.Module:
         for module in backbone.modules():
             if isinstance(module, FrozenBatchNorm2d):
                 module.eps = 0.0  # as the published weights were trained
-        return FasterRCNN(backbone, classes, **options).eval()
+        network: nn.Module = FasterRCNN(backbone, classes, **options)
+        return network.eval()
     backbone = mobilenet_backbone(backbone_name="mobilenet_v3_large", weights=None, fpn=True)
     anchors = AnchorGenerator((_MOBILENET_SIZES,) * _MOBILENET_LEVELS, (_RATIOS,) * _MOBILENET_LEVELS)
-    return FasterRCNN(
+    network = FasterRCNN(
         backbone,
         classes,
         rpn_anchor_generator=anchors,
@@ -60,7 +61,8 @@ def build_faster_rcnn(spec: ModelSpec) -> nn.Module:
         rpn_post_nms_top_n_test=_MOBILENET_PROPOSALS,
         rpn_score_thresh=_MOBILENET_LEAST_PROPOSAL,
         **options,
-    ).eval()
+    )
+    return network.eval()
 
 
 def faster_rcnn_shapes(spec: ModelSpec) -> dict[str, tuple[int, ...]]:
