@@ -69,7 +69,7 @@ def _moments(state: dict[str, Any]) -> list[Tensor]:
 
 
 def test_sixteen_pictures_are_learnt_by_heart(tmp_path: Path) -> None:
-    recipe = Recipe(steps=90, batch=8, rate=5e-3, shape="cosine", warmup=10, optimiser="adamw", augment=False, ema=0.95)
+    recipe = Recipe(steps=80, batch=8, rate=5e-3, shape="cosine", warmup=10, optimiser="adamw", augment=False, ema=0.95)
     data = make_blocks(tmp_path, 16)
     pictures = training_pictures([data], LABELS)
     examples = PictureExamples(pictures, UNCHANGED, SIZE, fill_colour(SPEC.input), 0, BadPictures())
@@ -86,7 +86,8 @@ def test_sixteen_pictures_are_learnt_by_heart(tmp_path: Path) -> None:
     assert found["VOC07 mAP"] > 0.95
     as_coco = scores(Validator(SPEC, replace(data, kind="coco"), _CPU, 1, bad)(network))
     assert list(as_coco) == ["COCO AP", "COCO AP50"], "each kind of data has its own metric"
-    assert as_coco["COCO AP50"] > 0.95 > as_coco["COCO AP"] > 0.4
+    assert 1.0 >= as_coco["COCO AP50"] > max(0.95, as_coco["COCO AP"])
+    assert as_coco["COCO AP"] > 0.5
     state = stored_state(network)
     assert not bad.reasons()
     assert validator(as_stored(network, state)).mean_ap > 0.95
@@ -110,8 +111,8 @@ def test_a_training_that_is_killed_goes_on_as_if_it_had_not_been(tmp_path: Path)
     assert run(straight, tmp_path / "blocks", Plan(tmp_path / "straight.pt"))
     killed = tmp_path / "killed.pt"
     command = [sys.executable, "-m", "tests.support.training_process", str(tmp_path / "blocks")]
-    assert _run([*command, str(killed), "8"]).returncode == -9
-    assert read_checkpoint(killed)["step"] == 7
+    assert _run([*command, str(killed), "5"]).returncode == -9
+    assert read_checkpoint(killed)["step"] == 4
     assert not list(tmp_path.glob("*.part"))
     again = make_trainer()
     load_checkpoint(killed, again)
@@ -180,9 +181,9 @@ def test_measures_on_the_way_the_averaged_network(tmp_path: Path) -> None:
         seen.append(next(network.parameters()).clone())
         return {"mAP": 0.5}
 
-    plan = Plan(tmp_path / "checkpoint.pt", validate=validate, validate_every=5)
+    plan = Plan(tmp_path / "checkpoint.pt", validate=validate, validate_every=3)
     assert run(trainer, tmp_path, plan, watching)
-    assert watching.scores == [(5, {"mAP": 0.5}), (10, {"mAP": 0.5})]
+    assert watching.scores == [(3, {"mAP": 0.5}), (6, {"mAP": 0.5})]
     assert torch.equal(seen[-1], next(iter(trainer.ema.values.values())))
     assert not torch.equal(seen[-1], next(trainer.network.parameters()))
 
@@ -204,7 +205,7 @@ def test_a_step_that_spoils_the_weights_at_a_finite_loss_is_not_kept(tmp_path: P
     with torch.no_grad():
         next(spoilt.network.parameters())[0] = math.inf
     spoilt.step = RECIPE.steps
-    with pytest.raises(DetectorError, match=r"weights are not numbers any more after step 10") as error:
+    with pytest.raises(DetectorError, match=r"weights are not numbers any more after step 6") as error:
         run(spoilt, tmp_path / "blocks", Plan(checkpoint))
     assert "last checkpoint is intact" in error.value.hint
     assert checkpoint.read_bytes() == before

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import signal
-import subprocess
-import sys
 import tarfile
 import threading
 from collections.abc import Iterator, Sequence
@@ -31,7 +27,7 @@ from detector.training.fit import Progress
 from detector.training.networks import new_spec
 from detector.weights import load_spec
 from tests.support.training_sets import make_blocks
-from tests.support.voc_training import ON_DEVICE, TINY, options, write_tars
+from tests.support.voc_training import ON_DEVICE, TINY, Dying, PowerCut, options, write_tars
 from tools.voc import cores, detect, run, ship
 from tools.voc.courses import COURSES
 from tools.voc.crops import CropBatches, Crops, cut_out, middle
@@ -77,13 +73,11 @@ class Stopping(Diary):
 
 @pytest.mark.usefixtures("_few_candidates")
 def test_a_course_survives_a_power_cut_and_a_stop_and_ships_nothing_poor(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], repository: Path
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tars, work = write_tars(tmp_path / "tars"), tmp_path / "work"
-    command = [sys.executable, "-m", "tests.support.voc_training", str(tars), str(work), "crops", "3"]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    killed = subprocess.run(command, cwd=repository, env=environment, capture_output=True, timeout=100, check=False)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    with pytest.raises(PowerCut):
+        Run(options(tars, work), TINY, threading.Event(), Dying(work / "diary.jsonl", "crops", 3)).go()
     assert read_checkpoint(work / "crops" / "checkpoint.pt")["step"] == 2
 
     stop = threading.Event()

@@ -28,7 +28,7 @@ from tests.support.training_sets import LABELS, SPEC, make_blocks
 
 PLAIN_SPEC = new_spec("plain", "ssd300-vgg16", LABELS, 0.0625)
 PLAIN_RECIPE = Recipe(steps=4, batch=4, rate=0.003, clip_norm=5.0, ema=0.9, seed=5)
-RECIPE = Recipe(steps=10, batch=4, rate=0.01, shape="cosine", warmup=2, ema=0.9, clip_norm=5.0, seed=5)
+RECIPE = Recipe(steps=6, batch=4, rate=0.01, shape="cosine", warmup=2, ema=0.9, clip_norm=5.0, seed=5)
 _CPU = torch.device("cpu")
 
 
