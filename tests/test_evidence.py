@@ -17,11 +17,15 @@ from app.core.errors import AppError
 from app.core.evidence.again import SecondLook
 from app.core.evidence.clips import ClipFolder, ClipPlan
 from app.core.evidence.names import file_part
+from app.core.evidence.request import Evidence
 from app.core.evidence.snapshots import SnapshotFolder
 from app.core.evidence.spans import Spans
 from app.core.evidence.tally import Tally
+from app.core.export.queue_names import apart, target_places
+from app.core.export.request import ExportRequest
 from app.core.export.video_options import VideoOptions
 from app.core.records.table import FrameRecord
+from app.core.scale_out.plan import plan as plan_tasks
 from app.core.settings import OverlaySettings
 from app.core.sources.sequence import open_pictures
 from app.core.sources.video import VideoReader
@@ -285,3 +289,26 @@ def test_names_stay_in_their_folder(text: str) -> None:
     assert Path(name).name == name
     assert name not in (".", "..")
     assert not set(name) & set('<>:"|?*/\\. ')
+
+
+def test_two_exports_of_a_queue_never_share_a_folder(tmp_path: Path) -> None:
+    wanted = Evidence(snapshots=tmp_path / "a.snapshots", clips=tmp_path / "a.clips", clip_classes=("car",))
+    request = ExportRequest(tmp_path / "a.mp4", None, evidence=wanted)
+    other = apart(request, target_places(request))
+    assert [path.name for path in other.targets()] == ["a (2).snapshots", "a (2).clips"]
+    assert apart(request, frozenset()) is request
+
+
+def test_evidence_on_many_computers_is_named_after_the_whole_name(tmp_path: Path) -> None:
+    tasks = plan_tasks(
+        [
+            ExportRequest(tmp_path / f"a{suffix}", None, evidence=Evidence(clips=tmp_path / "a.annotated.clips"))
+            for suffix in (".mp4", ".mov")
+        ],
+        "0" * 64,
+    )
+    assert [path.name for task in tasks for path in task.request.targets()] == [
+        "a.mp4.annotated.clips",
+        "a.mov.annotated.clips",
+    ]
+    assert tasks[0].result.name == "a.mp4.result.json"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -37,6 +37,14 @@ class Evidence:
     def follows(self) -> bool:
         """Whether objects are numbered, be it only to take one picture of each."""
         return self.tracks or self.snapshots is not None
+
+    def renamed(self, name: Callable[[Path], Path]) -> Evidence:
+        """The same in other folders."""
+        return replace(
+            self,
+            snapshots=None if self.snapshots is None else name(self.snapshots),
+            clips=None if self.clips is None else name(self.clips),
+        )
 
     def folders(self) -> Iterator[Path]:
         """What is written."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -21,7 +21,7 @@ def place_of(path: Path) -> str:
 
 def target_places(request: ExportRequest) -> frozenset[str]:
     """Where the files are that the request writes."""
-    return frozenset(place_of(path) for path in _targets(request))
+    return frozenset(place_of(path) for path in request.targets())
 
 
 def apart(request: ExportRequest, taken: Collection[str]) -> ExportRequest:
@@ -35,21 +35,15 @@ def apart(request: ExportRequest, taken: Collection[str]) -> ExportRequest:
         return request
     for number in count(_number(request) + 1):
         numbered = _numbered(request, number)
-        free = not any(path.exists() or path.is_symlink() for path in _targets(numbered))
+        free = not any(path.exists() or path.is_symlink() for path in numbered.targets())
         if free and not any(place in taken for place in target_places(numbered)):
             return numbered
     raise AssertionError("count ended")
 
 
-def _targets(request: ExportRequest) -> Iterator[Path]:
-    if request.output is not None:
-        yield request.output
-    yield from (data.path for data in request.data)
-
-
 def _number(request: ExportRequest) -> int:
     """The number that its files carry already; 1 for none."""
-    found = [_NUMBER.search(path.stem) for path in _targets(request)]
+    found = [_NUMBER.search(path.stem) for path in request.targets()]
     return max((int(match[1]) for match in found if match is not None), default=1)
 
 
@@ -61,4 +55,5 @@ def _numbered(request: ExportRequest, number: int) -> ExportRequest:
         request,
         output=None if request.output is None else named(request.output),
         data=tuple(replace(data, path=named(data.path)) for data in request.data),
+        evidence=request.evidence.renamed(named),
     )

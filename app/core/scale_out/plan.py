@@ -99,8 +99,9 @@ def _task(request: ExportRequest, weights: str) -> Task:
         replace(data, path=data.path.absolute().with_name(f"{source.name}.annotated{data.path.suffix}"))
         for data in request.data
     )
-    folder = (video or data[0].path).parent
-    moved = replace(request, source=source, output=video, data=data)
+    evidence = request.evidence.renamed(lambda path: path.absolute().with_name(f"{source.name}.annotated{path.suffix}"))
+    moved = replace(request, source=source, output=video, data=data, evidence=evidence)
+    folder = next(moved.targets()).parent
     return Task(moved, folder / f"{source.name}.result.json", _settings_hash(moved, weights), weights)
 
 
@@ -111,6 +112,7 @@ def _settings_hash(request: ExportRequest, weights: str) -> str:
         "cache": "",
         "output": "" if request.output is None else request.output.suffix,
         "data": [(data.path.suffix, data.format) for data in request.data],
+        "evidence": dataclasses.asdict(request.evidence.renamed(lambda path: Path(path.suffix))),
         "weights": weights,
     }
     return hashlib.sha256(json.dumps(wishes, sort_keys=True, default=str).encode()).hexdigest()
@@ -163,7 +165,7 @@ def _sizes(request: ExportRequest) -> dict[str, int]:
     Raises:
         OSError: One is not there.
     """
-    paths = [*([] if request.output is None else [request.output]), *(data.path for data in request.data)]
+    paths = request.targets()
     return {path.name: len(list(path.iterdir())) if path.is_dir() else path.stat().st_size for path in paths}
 
 
