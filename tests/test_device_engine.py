@@ -96,12 +96,15 @@ def test_the_switches_of_cudnn_are_put_back(device: TorchDeviceDetector) -> None
     before = torch.backends.cudnn.benchmark, torch.backends.cudnn.allow_tf32
     inside: list[tuple[bool, bool]] = []
 
-    def look(_stage: str) -> None:
-        inside.append((torch.backends.cudnn.benchmark, torch.backends.cudnn.allow_tf32))
+    def look(stage: str) -> None:
+        if stage == "network":
+            inside.append((torch.backends.cudnn.benchmark, torch.backends.cudnn.allow_tf32))
 
     device.on_stage = look
     device.detect(picture())
-    assert inside[0] == (True, False)
+    with device._pass.tuned():
+        device.detect(picture())
+    assert inside == [(False, False), (True, False)]
     assert (torch.backends.cudnn.benchmark, torch.backends.cudnn.allow_tf32) == before
 
 

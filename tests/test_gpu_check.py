@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from detector.runtime.torch_cpu import TorchCpuDetector
 from detector.runtime.torch_cuda import TorchDeviceDetector
 from detector.shelf import open_file
 from tests.support.one_thread import one_thread
-from tests.support.tiny_models import picture, save_random
+from tests.support.tiny_models import picture, random_spec, save_random
 from tools import gpu_check
 from tools.gpu_check_accuracy import check_accuracy, relative_error, same
 from tools.gpu_check_support import Bench, sizes_of
@@ -132,7 +133,9 @@ def test_without_a_gpu_it_says_so(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.skipif(bool(why_not_cuda(0)), reason="no CUDA device here")
 def test_on_a_gpu_one_copy_comes_back_and_the_host_waits_once(tmp_path: Path) -> None:
-    save_random(tmp_path / "a.safetensors")
+    spec = random_spec()
+    few = replace(spec, postprocess=replace(spec.postprocess, score_floor=0.97))  # candidates, a few hundred
+    save_random(tmp_path / "a.safetensors", few)
     with TorchDeviceDetector(open_file(tmp_path / "a.safetensors"), torch.device("cuda", 0), "fp16") as ours:
         for batch in (1, 4):
             frames = [picture(seed=seed) for seed in range(batch)]

@@ -157,6 +157,7 @@ def graph_ms(work: Callable[[], object], runs: int = 30) -> float:
     """Milliseconds the GPU takes for what ``work`` queues, in a graph of its own: no gaps between kernels."""
     stream = new_stream(torch.device("cuda", torch.cuda.current_device()))
     event: Any = torch.cuda.Event
+    torch.cuda.synchronize()  # what ``work`` reads was made on another stream
     with torch.inference_mode(), torch.cuda.stream(stream):
         for _ in range(3):
             work()

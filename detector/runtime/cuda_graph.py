@@ -31,16 +31,17 @@ class FrameGraph:
 
     def __init__(self, work: DevicePass, batch: int, plan: ResizePlan, stream: torch.cuda.Stream) -> None:
         shape = (batch, plan.uploaded_rows, plan.width, 3)
-        self._held = work, plan
+        self._held, self._stream = (work, plan), stream
         self.batch = batch
         self.frames = torch.zeros(shape, dtype=torch.uint8, device=work.limit.device)
-        for _ in range(_WARM_UPS):
-            work(self.frames, plan)
-        stream.synchronize()
         self._graph = torch.cuda.CUDAGraph()
-        # Other threads go on using the GPU meanwhile (another engine, a training): only this one must keep the rules.
-        with CAPTURING, torch.cuda.graph(self._graph, stream=stream, capture_error_mode="thread_local"):
-            self.result: Tensor = work(self.frames, plan)
+        with work.tuned():
+            for _ in range(_WARM_UPS):
+                work(self.frames, plan)
+            stream.synchronize()
+            # Other threads go on using the GPU meanwhile (another engine, a training): only this one keeps the rules.
+            with CAPTURING, torch.cuda.graph(self._graph, stream=stream, capture_error_mode="thread_local"):
+                self.result: Tensor = work(self.frames, plan)
 
     def replay(self, frames: Tensor) -> Tensor:
         """Run on UInt8[b, rows, w, 3], b up to ``batch``; Float32[b, 1 + K, 7], valid until the next replay."""
@@ -50,6 +51,7 @@ class FrameGraph:
         return self.result[:count]
 
     def free(self) -> None:
-        """Give the graph and its memory up; nothing may be running."""
+        """Give the graph and its memory up, once it has run."""
+        self._stream.synchronize()
         self._graph.reset()
         del self.frames, self.result, self._held

@@ -62,6 +62,7 @@ class DevicePass:
         self.result_shape = result_shape(len(self.defaults), len(entry.spec.labels))
         self._rule = entry.spec.postprocess
         self._exact = precision == "fp32"
+        self._tuning = False
         self._suppress = suppress
 
     def __call__(self, frames: Tensor, plan: ResizePlan, on_stage: Callable[[str], object] | None = None) -> Tensor:
@@ -91,15 +92,23 @@ class DevicePass:
             return locs, logits
 
     @contextlib.contextmanager
+    def tuned(self) -> Iterator[None]:
+        """Inside, cuDNN picks algorithms by trying them, once per shape; that takes seconds, so for what runs often."""
+        self._tuning = True
+        try:
+            yield
+        finally:
+            self._tuning = False
+
+    @contextlib.contextmanager
     def _convolutions(self) -> Iterator[None]:
         """How cuDNN works meanwhile; these switches are the whole process's, so they are put back.
 
-        Algorithms are picked by trying them, once per shape: the first run of each is slow. And who asks for float32
-        gets float32, not products of 10 bits ("TF32").
+        Who asks for float32 gets float32, not products of 10 bits ("TF32").
         """
         cudnn = torch.backends.cudnn
         before = cudnn.benchmark, cudnn.allow_tf32
-        cudnn.benchmark, cudnn.allow_tf32 = True, not self._exact
+        cudnn.benchmark, cudnn.allow_tf32 = self._tuning, not self._exact
         try:
             yield
         finally:

@@ -75,7 +75,8 @@ class TorchDeviceDetector(Engine):
                 self._plan = lru_cache(maxsize=_PLANS)(self._pass.input.plan)
                 self._uploads = self._new_uploads()
             # The first run loads kernels and picks algorithms; better now than on the first picture.
-            self._run([np.zeros((entry.spec.input.height, entry.spec.input.width, 3), np.uint8)], 0.5)
+            with self._pass.tuned():
+                self._run([np.zeros((entry.spec.input.height, entry.spec.input.width, 3), np.uint8)], 0.5)
             if self._stream is not None:
                 self._graphs = ShapeCache(self._captured, _GRAPHS, FrameGraph.free)
                 self.preferred_batch = _preferred(device)
@@ -182,7 +183,7 @@ class TorchDeviceDetector(Engine):
         return Packed(self._uploads.use([frame], plan, work), iou_threshold).candidates()[0]
 
     def _raw(self, frame: ImageBGR) -> tuple[Floats, Floats]:
-        with self._here():
+        with self._explained(), self._here():
             plan = self._plan(*frame.shape[:2])
 
             def work(images: Tensor) -> Tensor:
