@@ -9,6 +9,7 @@ import os
 import sys
 
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+os.environ["RAY_raylet_start_wait_time_s"] = "200"  # noqa: SIM112 - Ray's spelling; a busy machine takes its time
 
 
 def _say(line: str) -> None:

@@ -114,8 +114,11 @@ def _cluster(ray: Any, address: str) -> Iterator[None]:
         options |= {"include_dashboard": False, "object_store_memory": _STORE_BYTES}
     try:
         ray.init(**options)
-    except (ConnectionError, RuntimeError, ValueError, OSError, TimeoutError) as error:
-        hint = "Start one with: ray start --head --disable-usage-stats"
+    except Exception as error:  # Ray raises many kinds here, a bare Exception among them
+        log.info("ray.init(%r): %s", address, error)
+        if address == "local":
+            raise AppError("Ray could not be started on this computer.", _first_line(error)) from error
+        hint = "Begin one with: ray start --head --disable-usage-stats"
         raise AppError(f"No Ray cluster can be joined at {address}.", hint) from error
     try:
         yield
@@ -146,11 +149,15 @@ def _outcome(ray: Any, reference: Any, task: Task) -> Outcome:
     try:
         outcome = ray.get(reference)
     except ray.exceptions.RayError as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         hint = "Is this version of ssd-viewer on every computer, and memory enough?"
-        return Outcome(str(task.request.source), "failed", error=f"Ray gave it up: {first}", hint=hint)
+        return Outcome(str(task.request.source), "failed", error=f"Ray gave it up: {_first_line(error)}", hint=hint)
     assert isinstance(outcome, Outcome)
     return outcome
+
+
+def _first_line(error: Exception) -> str:
+    """Ray's explanations go on for pages."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
 def _give_up(ray: Any, references: list[Any]) -> None:
