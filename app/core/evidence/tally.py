@@ -46,8 +46,10 @@ class Seen:
 
 
 class Tally:
-    """Attributes:
-    detections: By class, over all frames.
+    """Fed frame by frame.
+
+    Attributes:
+        detections: How many of each class, over all frames.
     """
 
     def __init__(self) -> None:

@@ -162,7 +162,7 @@ class VideoFile:
         try:
             with self._explained():
                 complete = self._frames == self._frame_count
-                self._clock.end(end_s or (self._facts.end_s if complete else None))
+                self._clock.end(self._facts.end_s if end_s is None and complete else end_s)
                 for packet in chain(self._clock.pass_on(self._stream.encode(None)), self._clock.last()):
                     self._copy.mux(packet)
                 if self._sound is not None:

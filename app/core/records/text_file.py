@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from app.core.part_file import PartFile, explain
@@ -36,11 +35,7 @@ class TextFile:
 
     def complete(self) -> None:
         """See ``RecordWriter``."""
-        try:
-            self._part.file.flush()
-            os.fsync(self._part.file.fileno())
-        except OSError as error:
-            raise explain(error, self._part.target) from error
+        self._part.complete()
 
     def finish(self) -> None:
         """See ``RecordWriter``."""
