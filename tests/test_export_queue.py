@@ -269,6 +269,35 @@ def test_no_two_exports_share_a_file(table: Table, tmp_path: Path) -> None:
     ]
 
 
+def test_a_name_stays_with_an_item_that_may_be_tried_again(table: Table, tmp_path: Path) -> None:
+    queue = table.queue()
+    (first,) = queue.add(table.requests("a.mp4"))
+    table.jobs.get("a.mp4")
+    queue.cancel()
+    queue.wait()
+    queue.add(table.requests("a.mp4"))
+    queue.retry(first)
+    names = [item.request.output for item in queue.snapshot().items]
+    assert names == [tmp_path / "a.annotated.mp4", tmp_path / "a.annotated (2).mp4"]
+
+
+def test_names_stay_apart_when_many_add_at_once(table: Table, tmp_path: Path) -> None:
+    queue = table.queue()
+    start = threading.Barrier(8)
+
+    def add() -> None:
+        start.wait(20)
+        queue.add([request_for(tmp_path / "a.mp4")] * 3)
+
+    threads = [threading.Thread(target=add) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    outputs = {item.request.output for item in queue.snapshot().items}
+    assert len(outputs) == len(queue.snapshot().items) == 24
+
+
 def test_a_source_is_neither_overwritten_nor_read_while_it_is_made(table: Table, tmp_path: Path) -> None:
     queue = table.queue()
     a, b = tmp_path / "a.mp4", tmp_path / "b.mp4"

@@ -82,11 +82,6 @@ class QueueForm(QWidget):
         self._paths, self.found = (), None
         self._show_found()
 
-    def show_trouble(self, words: str) -> None:
-        """Say why the videos could not be taken."""
-        self.facts.setText(words)
-        self.facts.setStyleSheet(f"color: {self._theme.colours.danger};")
-
     def recipe(self) -> Recipe:
         """What is wanted of each video."""
         return Recipe(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
@@ -77,6 +77,7 @@ class ExportQueue:
         self._on_change = on_change
         # Reentrant: a signal handler may cancel while this very thread holds it.
         self._changed = threading.Condition(threading.RLock())
+        self._adding = threading.Lock()  # names are chosen for one caller of ``add`` at a time
         self._entries: list[_Entry] = []
         self._number = 0
         self._places: dict[int, Worker] = {}  # those that work, or look for work
@@ -94,11 +95,17 @@ class ExportQueue:
         Returns:
             The numbers of the new items.
         """
+        wanted = list(requests)
+        with self._adding:
+            added = self._append_all(wanted)
+        self._fill()
+        return added
+
+    def _append_all(self, wanted: Sequence[ExportRequest]) -> tuple[int, ...]:
         with self._changed:
             entries = list(self._entries)
         waited_for = {place for entry in entries for place in entry.targets if entry.item.state not in ENDED}
-        taken = waited_for | {entry.source for entry in entries}
-        wanted = list(requests)
+        taken = {place for entry in entries for place in (entry.source, *entry.targets)}  # any may be tried again
         sources = [place_of(request.source) for request in wanted]
         taken.update(sources)
         added = []
@@ -106,9 +113,7 @@ class ExportQueue:
             request = apart(request, taken)
             targets = target_places(request)
             taken |= targets
-            refused = source in waited_for
-            added.append(self._append(request, source, targets, refused))
-        self._fill()
+            added.append(self._append(request, source, targets, refused=source in waited_for))
         return tuple(added)
 
     def _append(self, request: ExportRequest, source: str, targets: frozenset[str], refused: bool) -> int:
