@@ -313,6 +313,20 @@ def test_a_folder_of_the_users_is_never_touched(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file.voc", "link.voc", "out.voc"]
 
 
+@pytest.mark.parametrize("when", ["before", "while it is written"])
+def test_labels_that_somebody_corrected_are_never_replaced(tmp_path: Path, when: str) -> None:
+    folder = written(tmp_path / "out.yolo", [record(0)], FramePlan("x"))
+    writer = None if when == "before" else open_records(folder)
+    label = folder / "labels" / "x_000000.txt"
+    label.write_text("corrected")
+    later = (folder / MARK).stat().st_mtime + 60
+    os.utime(label, (later, later))
+    with pytest.raises(AppError, match=r"was changed since it was written \(x_000000.txt\)"):
+        open_records(folder) if writer is None else writer.finish()
+    assert label.read_text() == "corrected"
+    assert [path.name for path in tmp_path.iterdir()] == ["out.yolo"]
+
+
 def test_two_programs_never_write_one_folder(tmp_path: Path) -> None:
     first = PartFolder(tmp_path / "a")
     with pytest.raises(AppError, match="being written by another program"):

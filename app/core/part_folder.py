@@ -1,7 +1,8 @@
 """Folders that appear under their name only when they are complete, as ``part_file`` does for files.
 
 Written as ``NAME.part`` beside the target, then renamed. A folder of the same name is replaced only if it is one of
-ours, which a small hidden file in it says: nothing of the user's is ever removed. Owned by the thread that writes.
+ours, which a small hidden file in it says, and only as it was written: labels that somebody corrected in it are work of
+theirs. Nothing of the user's is ever removed. Owned by the thread that writes.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from detector.file_lock import LockedError, open_locked
 
 MARK = ".ssd-viewer"
 _OLD = ".old"
+_SAME_TIME_S = 2.0  # as coarse as the times of some file systems are
 
 
 class PartFolder:
@@ -39,7 +41,7 @@ class PartFolder:
         self._ended = False
         try:
             self._restore()
-            _check_ours(target)
+            _check_untouched(target)
             _check_ours(self.path)
             self.path.mkdir(exist_ok=True)
             self._lock = open_locked(self.path / MARK)
@@ -88,7 +90,7 @@ class PartFolder:
         """
         try:
             if hasattr(os, "sync"):
-                os.sync()  # once for thousands of small files
+                os.sync()  # once for thousands of small files, each of which would take as long by itself
             os.fsync(self._lock)
         except OSError as error:
             raise explain(error, self.target) from error
@@ -100,6 +102,8 @@ class PartFolder:
             AppError: It cannot; the part is removed, and what had the name has it still.
         """
         try:
+            os.utime(self.path / MARK)  # nothing in it is younger, until somebody changes it
+            _check_untouched(self.target)  # it may have come while this was written
             if sys.platform == "win32":  # there a folder with an open file cannot be renamed
                 os.close(self._lock)
             if self.target.exists():
@@ -107,11 +111,13 @@ class PartFolder:
             self.path.rename(self.target)
             if sys.platform != "win32":
                 os.close(self._lock)
-        except OSError as error:
+        except BaseException as error:
             self.discard()
             with contextlib.suppress(OSError):
                 self._restore()
-            raise explain(error, self.target) from error
+            if isinstance(error, OSError):
+                raise explain(error, self.target) from error
+            raise
         self._ended = True
         shutil.rmtree(self._old, ignore_errors=True)
 
@@ -138,6 +144,19 @@ def _check_ours(folder: Path) -> None:
         raise AppError(f"{folder} is no folder of ours.", "Choose another name.")
     if folder.is_dir() and not (folder / MARK).is_file() and any(folder.iterdir()):
         raise AppError(f"The folder {folder} is there already, with other things in it.", "Name a new folder.")
+
+
+def _check_untouched(folder: Path) -> None:
+    """Refuse to replace a folder that is not ours, or that was changed since it was written."""
+    _check_ours(folder)
+    if not (folder / MARK).is_file():
+        return
+    written_s = (folder / MARK).stat().st_mtime + _SAME_TIME_S
+    changed = next((path for path in folder.rglob("*") if path.is_file() and path.stat().st_mtime > written_s), None)
+    if changed is not None:
+        raise AppError(
+            f"The folder {folder} was changed since it was written ({changed.name}).", "Name a new one, or remove it."
+        )
 
 
 def _empty(folder: Path) -> None:
