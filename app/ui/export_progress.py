@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QV
 from app.core.export.request import ExportProgress, ExportReport, ExportRequest
 from app.ui.figures import rate
 from app.ui.icons import pixmap
-from app.ui.media_words import span, waiting
+from app.ui.media_words import size, span, waiting
 from app.ui.theme import Theme
 
 _STEPS = 1000
@@ -103,6 +103,7 @@ class ExportProgressPage(QWidget):
             f"{report.frames} frames in {span(report.seconds)}, {report.detections} objects"
             + (f": {', '.join(f'{count} {name}' for name, count in found)}." if found else "."),
             f"Model {report.model} on {report.device}, {report.precision}.",
+            *([f"Kept for another threshold: {size(report.cache_bytes)} of detections."] if report.cache else []),
             *report.notes,
         ]
         self.line.setText("\n".join(lines))

@@ -34,7 +34,7 @@ from app.core.sources.video import Picture
 from app.core.workers import Worker, join_all
 
 _WAITING_BYTES = 128 * 2**20  # of pictures, in each channel
-_WAITING_MOST = 16
+_WAITING_MOST = 64  # more than any engine's batch: decoding and painting go on while one is computed
 _STOP_S = 30.0
 
 

@@ -121,13 +121,15 @@ class Journal:
         if not store.complete:
             self.notes.append("The kept detections were damaged; all frames are looked at again.")
             return False
-        if store.facts.floor > self._facts.floor:
-            self.notes.append(
-                f"The kept detections reach down to a score of {store.facts.floor:g} only; "
-                "all frames are looked at again."
-            )
-            return False
-        return True
+        return self._deep_enough(store)
+
+    def _deep_enough(self, store: CandidateStore) -> bool:
+        if store.facts.floor <= self._facts.floor:
+            return True
+        self.notes.append(
+            f"The kept detections reach down to a score of {store.facts.floor:g} only; all frames are looked at again."
+        )
+        return False
 
     def _take(self, writer: StoreWriter) -> bool:
         """Go on with what an interrupted run left, or begin; False where it is somebody else's."""
@@ -135,7 +137,7 @@ class Journal:
         if known is not None and not known.facts.same_results(self._facts):
             return False
         self._writer = writer
-        if known is None or known.facts.floor > self._facts.floor:
+        if known is None or not self._deep_enough(known):
             self._created = known is None
             writer.begin(self._facts)
         else:
