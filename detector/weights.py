@@ -5,14 +5,14 @@ Reading a spec needs no torch; torch is imported by the functions that return or
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from detector.errors import DetectorError
-from detector.safetensors_file import Arrays, read_arrays, read_header, replace_metadata, write_arrays
+from detector.safetensors_file import Array, Arrays, read_arrays, read_header, replace_metadata, write_arrays
 from detector.spec import ModelSpec
 from detector.spec_json import spec_from_json, spec_to_json
 
@@ -20,20 +20,28 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 METADATA_KEY = "ssd-viewer"
-_SHOWN_KEYS = 10
+COUNTER = ".num_batches_tracked"
+"""The only whole number among a network's tensors; training counts with it."""
+
+_SHOWN_FAULTS = 10
 
 
-def save_model(path: Path, spec: ModelSpec, state_dict: Mapping[str, Tensor]) -> None:
-    """Write ``state_dict`` and ``spec`` to ``path``, completely or not at all.
+def save_model(path: Path, spec: ModelSpec, state: Mapping[str, Array | Tensor]) -> None:
+    """Write ``state`` and ``spec`` to ``path``, completely or not at all.
 
     Raises:
         DetectorError: The place cannot be written to, a tensor is not finite, or the spec would not be read back.
     """
     text = spec_to_json(spec)
     spec_from_json(text)
-    arrays = {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in state_dict.items()}
+    arrays = as_arrays(state)
     _check_finite(arrays, path.name)
     write_arrays(path, arrays, {METADATA_KEY: text})
+
+
+def as_arrays(state: Mapping[str, Array | Tensor]) -> Arrays:
+    """Tensors on the host as numpy's; on a CPU nothing is copied."""
+    return {n: t if isinstance(t, np.ndarray) else t.detach().cpu().contiguous().numpy() for n, t in state.items()}
 
 
 def load_spec(path: Path) -> ModelSpec:
@@ -82,7 +90,7 @@ def load_state(path: Path, spec: ModelSpec) -> dict[str, Tensor]:
     Raises:
         DetectorError: As ``load_arrays``.
     """
-    return _as_tensors(load_arrays(path, spec))
+    return as_tensors(load_arrays(path, spec))
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
@@ -91,10 +99,11 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     Raises:
         DetectorError: The file is damaged.
     """
-    return _as_tensors(read_arrays(path))
+    return as_tensors(read_arrays(path))
 
 
-def _as_tensors(arrays: Arrays) -> dict[str, Tensor]:
+def as_tensors(arrays: Arrays) -> dict[str, Tensor]:
+    """Torch's tensors of the same numbers, floats as float32."""
     import torch
 
     tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
@@ -112,27 +121,41 @@ def load_strict(network: nn.Module, state: Mapping[str, Tensor], what: str) -> N
     Raises:
         DetectorError: Names the first ten tensors that are missing, extra, of another shape or no floats.
     """
-    wanted = network.state_dict()
-    faults = [f"{key} {_shape(wanted[key])} is missing" for key in wanted if key not in state]
-    faults += [f"{key} {_shape(state[key])} is unexpected" for key in state if key not in wanted]
-    faults += [
-        f"{key} is {_shape(state[key])} instead of {_shape(wanted[key])}"
-        for key in wanted
-        if key in state and state[key].shape != wanted[key].shape
-    ]
-    faults += [
-        f"{key} holds {str(state[key].dtype).removeprefix('torch.')} instead of floating point numbers"
-        for key in wanted
-        if key in state and wanted[key].is_floating_point() and not state[key].is_floating_point()
-    ]
-    if faults:
-        more = f"; and {len(faults) - _SHOWN_KEYS} more" if len(faults) > _SHOWN_KEYS else ""
-        raise DetectorError(f"{what} does not fit its network: {'; '.join(faults[:_SHOWN_KEYS])}{more}.")
+    wanted = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    refuse_misfits(wanted, as_arrays(state), what)
     network.load_state_dict(dict(state), strict=True, assign=True)
 
 
-def _shape(tensor: Tensor) -> str:
-    return "[" + ", ".join(str(n) for n in tensor.shape) + "]"
+def refuse_misfits(wanted: Mapping[str, tuple[int, ...]], state: Mapping[str, Array], what: str) -> None:
+    """Make sure that every wanted tensor is there, with its shape and kind, and none besides.
+
+    Args:
+        wanted: Shapes by name.
+        state: Tensors by name.
+        what: The file or model, for the message.
+
+    Raises:
+        DetectorError: Names the first ten tensors that are missing, extra, of another shape or no floats.
+    """
+    faults = [f"{key} {list(shape)} is missing" for key, shape in wanted.items() if key not in state]
+    faults += [f"{key} {list(array.shape)} is unexpected" for key, array in state.items() if key not in wanted]
+    both = [(key, shape, state[key]) for key, shape in wanted.items() if key in state]
+    faults += [
+        f"{key} is {list(array.shape)} instead of {list(shape)}" for key, shape, array in both if array.shape != shape
+    ]
+    faults += [
+        f"{key} holds {array.dtype} instead of floating point numbers"
+        for key, _, array in both
+        if array.dtype.kind != "f" and not key.endswith(COUNTER)
+    ]
+    refuse_faults(faults, what)
+
+
+def refuse_faults(faults: Sequence[str], what: str, fits: str = "its network") -> None:
+    """Raise ``DetectorError`` with the first ten of ``faults``, if there are any: ``what`` does not fit ``fits``."""
+    if faults:
+        more = f"; and {len(faults) - _SHOWN_FAULTS} more" if len(faults) > _SHOWN_FAULTS else ""
+        raise DetectorError(f"{what} does not fit {fits}: {'; '.join(faults[:_SHOWN_FAULTS])}{more}.")
 
 
 def _check_finite(arrays: Arrays, what: str) -> None:

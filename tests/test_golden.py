@@ -22,7 +22,7 @@ from detector.runtime.torch_cpu import TorchCpuDetector
 from detector.runtime.torch_cuda import TorchDeviceDetector
 from detector.shelf import IR_BIN, ShelfEntry, bundled_dir, open_file
 from detector.spec import Golden, ModelSpec
-from detector.weights import describe_anew, load_spec, load_state, save_model
+from detector.weights import as_arrays, describe_anew, load_spec, load_state, save_model
 from tests.support.command_line import Capture, check_one_line, run
 from tests.support.tiny_models import random_spec, random_state, save_random, save_tiny_ir
 
@@ -31,7 +31,7 @@ def keep(path: Path, architecture: str = "ultraface-slim") -> ShelfEntry:
     """A random model with its answers, as a file."""
     spec = random_spec(architecture)
     state = random_state(spec)
-    save_model(path, with_golden(spec, state), state)
+    save_model(path, with_golden(spec, as_arrays(state)), state)
     return open_file(path)
 
 
@@ -200,11 +200,11 @@ def test_a_single_wrong_bit_is_told(capsys: Capture, tmp_path: Path, one_engine:
 def test_weights_are_known_again_in_another_format(tmp_path: Path) -> None:
     spec = random_spec()
     state = {name: t.half() if t.is_floating_point() else t for name, t in random_state(spec).items()}
-    save_model(tmp_path / "half.safetensors", with_golden(spec, state), state)
+    save_model(tmp_path / "half.safetensors", with_golden(spec, as_arrays(state)), state)
     entry = user_shelf().import_file(tmp_path / "half.safetensors", "half").entry
     assert load_spec(tmp_path / "half.safetensors").golden == entry.spec.golden
     assert next(model_check.check_model(entry)).ok
-    assert weights_hash(state) != weights_hash({f"{name}x": t for name, t in state.items()})
+    assert weights_hash(as_arrays(state)) != weights_hash({f"{name}x": a for name, a in as_arrays(state).items()})
 
 
 @pytest.mark.parametrize("fault", ["zeroed", "permuted"])

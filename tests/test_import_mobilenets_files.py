@@ -28,8 +28,8 @@ from detector.runtime.torch_cpu import TorchCpuDetector
 from detector.runtime.torch_cuda import TorchDeviceDetector
 from detector.shelf import open_file
 from detector.spec import ModelSpec, PostprocessSpec
-from detector.weights import load_spec, load_state, save_model
-from tests.support.foreign_caffe import caffe_mobilenet_layers
+from detector.weights import as_arrays, as_tensors, load_spec, load_state, save_model
+from tests.support.foreign_caffe import blobs, caffe_mobilenet_layers
 from tests.support.foreign_networks import LufficcMobileNetV2, Mb1LiteSSD, Mb1SSD, Mb2LiteSSD, NvidiaSSD, randomise
 from tests.support.tiny_models import picture
 
@@ -82,7 +82,7 @@ def write(path: Path, state: State, *, wrap: str = "", prefix: str = "") -> Path
 
 
 def imported_as(layout: str, state: State, **overrides: object) -> ModelSpec:
-    return layout_named(layout).load()(state, SOURCE, replace(Overrides(), **overrides)).spec  # type: ignore[arg-type]  # replace() checks names
+    return layout_named(layout).load()(as_arrays(state), SOURCE, replace(Overrides(), **overrides)).spec  # type: ignore[arg-type]  # replace() checks names
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
@@ -92,12 +92,12 @@ def test_a_file_becomes_a_model_that_is_read_back_as_it_was_made(
     path = write(tmp_path / "x.pth", states[file.name], wrap=file.wrap, prefix=file.prefix)
     written = import_model(path, "mine", tmp_path / "out")
     spec = load_spec(written.path)
-    direct = layout_named(file.layout).load()(states[file.name], SOURCE, Overrides())
+    direct = layout_named(file.layout).load()(as_arrays(states[file.name]), SOURCE, Overrides())
     same = replace(direct.spec, name="mine", provenance="")
     assert replace(spec, provenance="", golden=None) == same
     stored = load_state(written.path, spec)
     assert stored.keys() == direct.tensors.keys()
-    assert all(torch.equal(stored[name], tensor) for name, tensor in direct.tensors.items())
+    assert all(torch.equal(stored[name], tensor) for name, tensor in as_tensors(direct.tensors).items())
     assert written.notes[0].startswith("Recognised as ")
     assert any("--channels bgr" in note for note in written.notes)
 
@@ -118,13 +118,13 @@ def test_scores_and_suppression_follow_the_authors(states: dict[str, State], fil
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_the_engines_find_the_same(tmp_path: Path, states: dict[str, State], file: File) -> None:
-    result = layout_named(file.layout).load()(states[file.name], SOURCE, Overrides())
-    assert_engines_agree(tmp_path / "x.safetensors", result.spec, result.tensors)
+    result = layout_named(file.layout).load()(as_arrays(states[file.name]), SOURCE, Overrides())
+    assert_engines_agree(tmp_path / "x.safetensors", result.spec, as_tensors(result.tensors))
 
 
 def test_the_engines_find_the_same_with_the_caffe_network(tmp_path: Path) -> None:
-    result = map_layers(caffe_mobilenet_layers(21, merged=False), SOURCE, Overrides())
-    assert_engines_agree(tmp_path / "x.safetensors", result.spec, result.tensors)
+    result = map_layers(blobs(caffe_mobilenet_layers(21, merged=False)), SOURCE, Overrides())
+    assert_engines_agree(tmp_path / "x.safetensors", result.spec, as_tensors(result.tensors))
 
 
 def assert_engines_agree(path: Path, spec: ModelSpec, tensors: State) -> None:
@@ -190,7 +190,7 @@ class TestConventions:
         np.testing.assert_allclose(InputBuilder(spec.input)([frame])[0, :, 7, 7], wanted, rtol=1e-5)
 
     def test_of_caffe(self) -> None:
-        spec = map_layers(caffe_mobilenet_layers(3, merged=True), SOURCE, Overrides()).spec
+        spec = map_layers(blobs(caffe_mobilenet_layers(3, merged=True)), SOURCE, Overrides()).spec
         frame = np.full((300, 300, 3), (10, 100, 250), np.uint8)
         wanted = [(10 - 127.5) * 0.007843, (100 - 127.5) * 0.007843, (250 - 127.5) * 0.007843]
         np.testing.assert_allclose(InputBuilder(spec.input)([frame])[0, :, 7, 7], wanted, rtol=1e-5)
@@ -244,12 +244,12 @@ class TestFaults:
         del layers["conv3/scale"]
         layers["conv18"] = [torch.ones(2, 2, 1, 1)]
         with pytest.raises(DetectorError) as caught:
-            map_layers(layers, SOURCE, Overrides())
+            map_layers(blobs(layers), SOURCE, Overrides())
         assert "conv3/norm.weight [128] is missing" in caught.value.message
         assert "conv18.weight [2, 2, 1, 1] is unexpected" in caught.value.message
         for broken in ({"conv0": [torch.ones(1)] * 3}, {"conv0/bn": [torch.ones(1)] * 2}):
             with pytest.raises(DetectorError, match="layer conv0"):
-                map_layers(layers | broken, SOURCE, Overrides())
+                map_layers(blobs(layers | broken), SOURCE, Overrides())
 
 
 @pytest.mark.parametrize("groups", [1, 6])
@@ -263,7 +263,7 @@ def test_folding_is_the_normalisation_itself(groups: int) -> None:
     wanted = functional.batch_norm(
         functional.conv2d(image, weight, bias, groups=groups), mean, variance, gamma, beta, eps=1e-5
     )
-    merged, shift = folded(weight, bias, gamma, beta, mean, variance)
-    assert merged.dtype == shift.dtype == torch.float32
-    found = functional.conv2d(image, merged.double(), shift.double(), groups=groups)
+    merged, shift = folded(*(tensor.numpy() for tensor in (weight, bias, gamma, beta, mean, variance)))
+    assert merged.dtype == shift.dtype == np.float32
+    found = functional.conv2d(image, torch.from_numpy(merged).double(), torch.from_numpy(shift).double(), groups=groups)
     torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-5)

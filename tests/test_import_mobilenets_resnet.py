@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import cast
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -19,8 +20,8 @@ from detector.importers.nvidia import import_nvidia
 from detector.importers.qfgaohao_mobilenet import import_mb1, import_mb2_lite
 from detector.labels import VOC20
 from detector.models.build import build_network
-from detector.weights import load_strict
-from tests.support.foreign_caffe import caffe_mobilenet_forward, caffe_mobilenet_layers
+from detector.weights import as_arrays, as_tensors, load_strict
+from tests.support.foreign_caffe import blobs, caffe_mobilenet_forward, caffe_mobilenet_layers
 from tests.support.foreign_networks import (
     LufficcMobileNetV2,
     Mb1LiteSSD,
@@ -103,7 +104,7 @@ def picture(size: int) -> Tensor:
 
 def outputs_of(imported: Imported, image: Tensor) -> Outputs:
     network = build_network(imported.spec)
-    load_strict(network, imported.tensors, "it")
+    load_strict(network, as_tensors(imported.tensors), "it")
     return cast(Outputs, network(image))
 
 
@@ -119,9 +120,9 @@ def test_the_raw_outputs_are_those_of_the_original(case: Case) -> None:
     theirs = randomise(case.network(case.classes))
     state = {name: tensor.clone() for name, tensor in theirs.state_dict().items()}
     assert len(state) == case.tensors
-    assert detect_layout(state).name == case.layout
+    assert detect_layout(as_arrays(state)).name == case.layout
     image = picture(case.size)
-    imported = case.importer(state, SOURCE, NOTHING)
+    imported = case.importer(as_arrays(state), SOURCE, NOTHING)
     assert_same(outputs_of(imported, image), case.ordered(cast(Outputs, theirs(image))))
 
 
@@ -129,7 +130,7 @@ def test_the_raw_outputs_are_those_of_the_original(case: Case) -> None:
 def test_the_caffe_network_gives_what_its_prototxt_says(merged: bool) -> None:
     layers = caffe_mobilenet_layers(21, merged=merged)
     image = picture(300)
-    imported = map_layers(layers, SOURCE, NOTHING)
+    imported = map_layers(blobs(layers), SOURCE, NOTHING)
     assert_same(outputs_of(imported, image), caffe_mobilenet_forward(layers, image, 21))
     assert imported.spec.labels == VOC20
 
@@ -138,10 +139,10 @@ def test_old_caffe_files_store_vectors_with_four_dimensions() -> None:
     layers = caffe_mobilenet_layers(3, merged=False)
     old = {name: [b if b.dim() > 1 else b.reshape(1, 1, 1, -1) for b in blobs] for name, blobs in layers.items()}
     old["conv11_mbox_loc"] = [blob.double() for blob in old["conv11_mbox_loc"]]  # blobs may come in either precision
-    tensors = map_layers(layers, SOURCE, NOTHING).tensors
-    for name, tensor in map_layers(old, SOURCE, NOTHING).tensors.items():
-        assert tensor.dtype == torch.float32
-        assert torch.equal(tensor, tensors[name])
+    tensors = map_layers(blobs(layers), SOURCE, NOTHING).tensors
+    for name, tensor in map_layers(blobs(old), SOURCE, NOTHING).tensors.items():
+        assert tensor.dtype == np.float32
+        np.testing.assert_array_equal(tensor, tensors[name])
 
 
 def mobilenet_boxes(steps: list[float], sides: list[int], image: int) -> Tensor:
@@ -157,18 +158,19 @@ def default_boxes_of(imported: Imported) -> Tensor:
 
 class TestDefaultBoxes:
     def test_of_nvidia_by_its_own_order(self) -> None:
-        imported = import_nvidia(state_of(NvidiaSSD, 81), SOURCE, NOTHING)
+        imported = import_nvidia(as_arrays(state_of(NvidiaSSD, 81)), SOURCE, NOTHING)
         theirs, _ = from_nvidia((nvidia_default_boxes().T[None], nvidia_default_boxes().T[None]))
         torch.testing.assert_close(default_boxes_of(imported), theirs[0], rtol=0, atol=1e-7)
 
     @pytest.mark.parametrize("importer", [import_mb1, import_mb2_lite])
     def test_of_qfgaohao(self, importer: Importer) -> None:
-        imported = importer(state_of(Mb1SSD if importer is import_mb1 else Mb2LiteSSD, 5), SOURCE, NOTHING)
+        network = Mb1SSD if importer is import_mb1 else Mb2LiteSSD
+        imported = importer(as_arrays(state_of(network, 5)), SOURCE, NOTHING)
         theirs = mobilenet_boxes([16, 32, 64, 100, 150, 300], [19, 10, 5, 3, 2, 1], 300)
         torch.testing.assert_close(default_boxes_of(imported), theirs, rtol=0, atol=1e-7)
 
     def test_of_lufficc(self) -> None:
-        imported = import_lufficc_mobilenet(state_of(LufficcMobileNetV2, 21), SOURCE, NOTHING)
+        imported = import_lufficc_mobilenet(as_arrays(state_of(LufficcMobileNetV2, 21)), SOURCE, NOTHING)
         theirs = mobilenet_boxes([16, 32, 64, 107, 160, 320], [20, 10, 5, 3, 2, 1], 320)
         torch.testing.assert_close(default_boxes_of(imported), theirs, rtol=0, atol=1e-7)
 
@@ -181,5 +183,5 @@ class TestDefaultBoxes:
             ]
         )
         assert len(theirs) == 1917
-        imported = map_layers(caffe_mobilenet_layers(21, merged=True), SOURCE, NOTHING)
+        imported = map_layers(blobs(caffe_mobilenet_layers(21, merged=True)), SOURCE, NOTHING)
         torch.testing.assert_close(default_boxes_of(imported), theirs, rtol=0, atol=1e-6)

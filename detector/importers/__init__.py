@@ -1,4 +1,4 @@
-"""Model files of other programs, brought onto the shelf as ours. Light: torch is imported where tensors are read.
+"""Model files of other programs, brought onto the shelf as ours. No torch.
 
 A file is read without running anything in it, its layout recognised (or taken from the user), and its importer asked
 for a spec and tensors of ours; these are checked against the network they are for before anything is written.
@@ -13,16 +13,15 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import numpy as np
 
 from detector.errors import DetectorError
 from detector.importers.base import Imported, Overrides, SourceFile
+from detector.safetensors_file import Array
 from detector.spec import ModelSpec
 from detector.spec_fields import MAX_LABEL_CHARS, MAX_LABELS
 from detector.spec_json import spec_from_json, spec_to_json
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 _TORCH_SUFFIXES = (".pth", ".pt", ".ckpt", ".bin", ".tar")
 _KINDS = "PyTorch weights (.pth, .pt), .caffemodel, .safetensors, or OpenVINO .xml with its .bin"
@@ -154,7 +153,7 @@ def read_labels(path: Path) -> tuple[str, ...]:
     return labels
 
 
-def _from_state(state: Mapping[str, Tensor], source: SourceFile, overrides: Overrides) -> Imported:
+def _from_state(state: Mapping[str, Array], source: SourceFile, overrides: Overrides) -> Imported:
     """A foreign state dict in our terms, by the importer of its layout."""
     from detector.importers.detect import detect_layout
     from detector.importers.layouts import layout_named
@@ -180,15 +179,15 @@ def _from_safetensors(path: Path, overrides: Overrides) -> Imported:
     """A file of ours, or somebody's state dict in the same container."""
     from detector.importers.first_bytes import start_of
     from detector.importers.read import clean_state
-    from detector.safetensors_file import read_header
-    from detector.weights import METADATA_KEY, load_spec, load_state, read_tensors
+    from detector.safetensors_file import read_arrays, read_header
+    from detector.weights import METADATA_KEY, load_arrays, load_spec
 
     start_of(path)
     if METADATA_KEY not in read_header(path).metadata:
-        return _from_state(clean_state(read_tensors(path), path.name), _source(path), overrides)
+        return _from_state(clean_state(read_arrays(path)), _source(path), overrides)
     _refuse_beyond_labels(overrides, f"{path.name} carries its own description")
     spec = load_spec(path)
-    return Imported(spec, load_state(path, spec))
+    return Imported(spec, load_arrays(path, spec))
 
 
 def _refuse_beyond_labels(overrides: Overrides, why: str) -> None:
@@ -216,26 +215,18 @@ def _save(imported: Imported, name: str, folder: Path) -> WrittenModel:
     return WrittenModel(target, imported.notes)
 
 
-def _check_finite(state: Mapping[str, Tensor], source: SourceFile) -> None:
-    import numpy as np
-
-    for name, tensor in state.items():
-        if not tensor.is_floating_point():
-            continue
-        if not np.isfinite(tensor.detach().numpy()).all():  # torch's own takes ten times as long
+def _check_finite(state: Mapping[str, Array], source: SourceFile) -> None:
+    for name, array in state.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise DetectorError(f"{source.name}: tensor {name[:80]} contains NaN or infinity; the weights are damaged.")
 
 
-def _check_fits(spec: ModelSpec, state: Mapping[str, Tensor], what: str) -> None:
-    """Load the tensors into a network without memory of its own: tells what is missing before anything is written."""
-    import torch
+def _check_fits(spec: ModelSpec, state: Mapping[str, Array], what: str) -> None:
+    """Tell what is missing or misshapen before anything is written."""
+    from detector.plans.shapes import network_shapes
+    from detector.weights import refuse_misfits
 
-    from detector.models.build import build_network
-    from detector.weights import load_strict
-
-    with torch.device("meta"):
-        network = build_network(spec)
-    load_strict(network, state, what)
+    refuse_misfits(network_shapes(spec), state, what)
 
 
 def _describe_ir(graph: Path, overrides: Overrides) -> ModelSpec:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from detector.importers.base import Imported, Overrides, SourceFile
 from detector.importers.conventions import as_published, choose_channels, choose_labels, choose_priors
 from detector.importers.vgg import CLAMPED_CONFIGS, Naming, measure, numbered, pick_classes, take
 from detector.labels import COCO80
 from detector.registry import MODELS
+from detector.safetensors_file import Array
 from detector.spec import InputSpec, ModelSpec
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 NAMING = Naming(
     base=numbered("vgg.{}"),
@@ -26,7 +23,7 @@ _RULE = MODELS["ssd300-vgg16-voc-amdegroot"].postprocess
 _COCO_OUTPUTS = 201  # what the authors' COCO configuration asks for; only the first 81 are ever trained
 
 
-def import_amdegroot(state: Mapping[str, Tensor], source: SourceFile, overrides: Overrides) -> Imported:
+def import_amdegroot(state: Mapping[str, Array], source: SourceFile, overrides: Overrides) -> Imported:
     """An ``Importer``."""
     notes: list[str] = []
     file = measure(state, NAMING, source, (300,), notes)

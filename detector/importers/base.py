@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from detector.safetensors_file import Array
 from detector.spec import ModelSpec
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 Priors = Literal["voc", "coco"]
 Channels = Literal["rgb", "bgr"]
@@ -58,9 +56,9 @@ class Imported:
     """
 
     spec: ModelSpec
-    tensors: dict[str, Tensor]
+    tensors: dict[str, Array]
     notes: tuple[str, ...] = ()
 
 
-Importer = Callable[[Mapping[str, "Tensor"], SourceFile, Overrides], Imported]
+Importer = Callable[[Mapping[str, Array], SourceFile, Overrides], Imported]
 """``(state, source, overrides) -> Imported``: ``state`` unwrapped, prefixes removed. Raises ``DetectorError``."""

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from detector.errors import DetectorError
 from detector.importers.base import Overrides, SourceFile
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from detector.safetensors_file import Array
 
 
-def refuse(_state: Mapping[str, Tensor], source: SourceFile, _overrides: Overrides) -> NoReturn:
+def refuse(_state: Mapping[str, Array], source: SourceFile, _overrides: Overrides) -> NoReturn:
     """Say what the file is.
 
     Raises:

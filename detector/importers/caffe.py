@@ -1,4 +1,4 @@
-"""SSDs trained with Caffe: weiliu89's SSD300 and SSD512 on VGG-16, and chuanqi305's MobileNet-SSD. Needs torch.
+"""SSDs trained with Caffe: weiliu89's SSD300 and SSD512 on VGG-16, and chuanqi305's MobileNet-SSD.
 
 Caffe reads pictures with OpenCV, so all are BGR. A file that Caffe wrote tells its default boxes and its mean pixel
 itself; files written by converters may hold weights only, and the published numbers stand in.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from detector.config import MOBILENET300_CAFFE, SSDConfig
 from detector.errors import DetectorError
@@ -21,16 +21,14 @@ from detector.importers.conventions import (
     choose_channels,
     choose_labels,
     choose_priors,
-    network_shapes,
     renamed,
 )
 from detector.importers.folding import BATCH_NORM_EPS, class_outputs
 from detector.importers.mobilenet_ssd_caffe import MOBILENET_SOURCES, map_layers
 from detector.importers.vgg import CAFFE_CONFIGS, width_of
+from detector.plans.shapes import network_shapes
+from detector.safetensors_file import Array
 from detector.spec import InputSpec, ModelSpec
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 _NORM = "conv4_3_norm"
 _VGG_SOURCES = (_NORM, "fc7", "conv6_2", "conv7_2", "conv8_2", "conv9_2")
@@ -80,7 +78,7 @@ def _import_vgg(net: CaffeNet, source: SourceFile, overrides: Overrides) -> Impo
         labels=labels,
         input=_as_prepared(choose_channels(usual, overrides, notes), net, notes),
         config=_choose_boxes(told, side, classes, overrides, notes),
-        width=1.0 if fc7 is None else width_of(fc7.numel(), source, notes),
+        width=1.0 if fc7 is None else width_of(fc7.size, source, notes),
         title=f"SSD{side} VGG-16, {classes} classes",
         provenance="weiliu89/caffe, Caffe",
     )
@@ -88,17 +86,17 @@ def _import_vgg(net: CaffeNet, source: SourceFile, overrides: Overrides) -> Impo
     return Imported(as_published(spec, source), tensors, tuple(notes))
 
 
-def _vgg_state(net: CaffeNet, source: SourceFile) -> dict[str, Tensor]:
+def _vgg_state(net: CaffeNet, source: SourceFile) -> dict[str, Array]:
     """Blobs as ``LAYER.weight`` and ``LAYER.bias``."""
-    state: dict[str, Tensor] = {}
+    state: dict[str, Array] = {}
     for name, blobs in _tensors(net).items():
         if len(blobs) > 2:
             raise DetectorError(f"{source.name}: layer {name[:60]!r} has {len(blobs)} blobs; a convolution has two.")
         state |= {f"{name}.{part}": blob for part, blob in zip(("weight", "bias"), blobs, strict=False)}
     scale = state.get(f"{_NORM}.weight")
     channels = state.get("conv4_3.bias")
-    if scale is not None and scale.numel() == 1 and channels is not None:  # "channel_shared": one number for all
-        state[f"{_NORM}.weight"] = scale.reshape(1).repeat(channels.numel())
+    if scale is not None and scale.size == 1 and channels is not None:  # "channel_shared": one number for all
+        state[f"{_NORM}.weight"] = scale.reshape(1).repeat(channels.size)
     return state
 
 
@@ -133,10 +131,8 @@ def _import_mobilenet(net: CaffeNet, source: SourceFile, overrides: Overrides) -
     return replace(imported, spec=spec, notes=tuple(notes))
 
 
-def _tensors(net: CaffeNet) -> dict[str, list[Tensor]]:
-    import torch
-
-    return {name: [torch.from_numpy(blob) for blob in layer.blobs] for name, layer in net.layers.items() if layer.blobs}
+def _tensors(net: CaffeNet) -> dict[str, list[Array]]:
+    return {name: list(layer.blobs) for name, layer in net.layers.items() if layer.blobs}
 
 
 def _check_network(net: CaffeNet, side: int, source: SourceFile) -> None:

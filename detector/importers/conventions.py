@@ -5,21 +5,17 @@ A note says what was recognised or assumed and, where the user may know better, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from detector.errors import DetectorError
 from detector.importers.base import Overrides, Priors, SourceFile
 from detector.labels import COCO80, VOC20
 from detector.registry import MODELS
+from detector.safetensors_file import Array
 from detector.spec import InputSpec, ModelSpec
 from detector.spec_fields import MAX_LABELS
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-_SHOWN_KEYS = 10
+from detector.weights import COUNTER, refuse_faults
 
 
 def choose_labels(classes: int, overrides: Overrides, notes: list[str], told: tuple[str, ...] = ()) -> tuple[str, ...]:
@@ -108,8 +104,8 @@ def as_published(spec: ModelSpec, source: SourceFile) -> ModelSpec:
 
 
 def renamed(
-    state: Mapping[str, Tensor], names: Mapping[str, str], shapes: Mapping[str, tuple[int, ...]], source: SourceFile
-) -> dict[str, Tensor]:
+    state: Mapping[str, Array], names: Mapping[str, str], shapes: Mapping[str, tuple[int, ...]], source: SourceFile
+) -> dict[str, Array]:
     """The tensors of ``state`` under our names; each must be there with its shape, and none besides.
 
     Args:
@@ -128,28 +124,9 @@ def renamed(
             faults.append(f"{theirs} {list(shape)} is missing")
         elif tuple(state[theirs].shape) != shape:
             faults.append(f"{theirs} is {list(state[theirs].shape)} instead of {list(shape)}")
-        elif not state[theirs].is_floating_point() and not theirs.endswith(".num_batches_tracked"):
-            kind = str(state[theirs].dtype).removeprefix("torch.")
-            faults.append(f"{theirs} holds {kind} instead of floating point numbers")
+        elif state[theirs].dtype.kind != "f" and not theirs.endswith(COUNTER):
+            faults.append(f"{theirs} holds {state[theirs].dtype} instead of floating point numbers")
     expected = {names[ours] for ours in shapes}
     faults += [f"{name[:80]} {list(state[name].shape)} is unexpected" for name in state if name not in expected]
-    refuse_faults(faults, source)
+    refuse_faults(faults, source.name, "its layout")
     return {ours: state[names[ours]] for ours in shapes}
-
-
-def refuse_faults(faults: Sequence[str], source: SourceFile) -> None:
-    """Raise ``DetectorError`` with the first ten ``faults``, if there are any."""
-    if faults:
-        more = f"; and {len(faults) - _SHOWN_KEYS} more" if len(faults) > _SHOWN_KEYS else ""
-        raise DetectorError(f"{source.name} does not fit its layout: {'; '.join(faults[:_SHOWN_KEYS])}{more}.")
-
-
-def network_shapes(spec: ModelSpec) -> dict[str, tuple[int, ...]]:
-    """Name and shape of every tensor the network of ``spec`` takes; nothing is allocated."""
-    import torch
-
-    from detector.models.build import build_network
-
-    with torch.device("meta"):
-        network = build_network(spec)
-    return {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}

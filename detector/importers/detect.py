@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from detector.errors import DetectorError
 from detector.importers.layouts import LAYOUTS, Layout
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from detector.safetensors_file import Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +28,7 @@ class LayoutMatch:
         return self.layout.name
 
 
-def detect_layout(state: Mapping[str, Tensor]) -> LayoutMatch:
+def detect_layout(state: Mapping[str, Array]) -> LayoutMatch:
     """Recognise the layout of ``state`` (unwrapped, prefixes removed).
 
     Raises:
@@ -47,7 +44,7 @@ def detect_layout(state: Mapping[str, Tensor]) -> LayoutMatch:
     raise DetectorError(f"No SSD layout known here has tensors like {some}.", "See 'ssd-viewer models import --help'.")
 
 
-def _match(layout: Layout, state: Mapping[str, Tensor]) -> LayoutMatch | None:
+def _match(layout: Layout, state: Mapping[str, Array]) -> LayoutMatch | None:
     found: list[str] = []
     for prefix in layout.has:
         name = next((name for name in state if name.startswith(prefix)), None)

@@ -1,4 +1,4 @@
-"""Foreign convolutions with batch normalisation behind them, read into convolutions with a bias. Needs torch.
+"""Foreign convolutions with batch normalisation behind them, read into convolutions with a bias.
 
 With running statistics a normalisation is a fixed scale and shift per channel, so it merges into the convolution before
 it: W x + b becomes (W x + b - mean) * g + beta, with g = gamma / sqrt(variance + eps). It is computed in float64, which
@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from detector.errors import DetectorError
 from detector.importers.base import SourceFile
-from detector.importers.conventions import network_shapes, refuse_faults
+from detector.plans.shapes import network_shapes
+from detector.safetensors_file import Array
 from detector.spec import ModelSpec
+from detector.weights import refuse_faults
 
 BATCH_NORM_EPS = 1e-5
 """PyTorch's and Caffe's default, which every layout read here was trained with."""
@@ -32,12 +33,12 @@ class FoldingReader:
         source: For messages.
     """
 
-    def __init__(self, state: Mapping[str, Tensor], spec: ModelSpec, source: SourceFile) -> None:
+    def __init__(self, state: Mapping[str, Array], spec: ModelSpec, source: SourceFile) -> None:
         self._state, self._source = state, source
         self._shapes = network_shapes(spec)
         self._used: set[str] = set()
         self._faults: list[str] = []
-        self._tensors: dict[str, Tensor] = {}
+        self._tensors: dict[str, Array] = {}
 
     def conv(
         self,
@@ -46,7 +47,7 @@ class FoldingReader:
         norm: str | None = None,
         *,
         bias: bool = True,
-        reorder: Callable[[Tensor], Tensor] | None = None,
+        reorder: Callable[[Array], Array] | None = None,
     ) -> None:
         """Take one convolution.
 
@@ -59,16 +60,16 @@ class FoldingReader:
         """
         shape = self._shapes[f"{ours}.weight"]
         weight = self._take(f"{theirs}.weight", shape)
-        shift = self._take(f"{theirs}.bias", shape[:1]) if bias else torch.zeros(shape[0])
+        shift = self._take(f"{theirs}.bias", shape[:1]) if bias else np.zeros(shape[0], np.float32)
         if norm is not None:
             gamma, beta, mean, variance = (self._take(f"{norm}.{part}", shape[:1]) for part in _NORM)
             self._used.add(f"{norm}.num_batches_tracked")  # not in files from before PyTorch 0.4.1, and of no use here
             weight, shift = folded(weight, shift, gamma, beta, mean, variance)
         if reorder is not None:
             weight, shift = reorder(weight), reorder(shift)
-        self._tensors[f"{ours}.weight"], self._tensors[f"{ours}.bias"] = weight.float(), shift.float()
+        self._tensors[f"{ours}.weight"], self._tensors[f"{ours}.bias"] = _single(weight), _single(shift)
 
-    def finish(self) -> dict[str, Tensor]:
+    def finish(self) -> dict[str, Array]:
         """The tensors of our network.
 
         Raises:
@@ -79,10 +80,10 @@ class FoldingReader:
             for name, tensor in self._state.items()
             if name not in self._used
         ]
-        refuse_faults(self._faults + extra, self._source)
+        refuse_faults(self._faults + extra, self._source.name, "its layout")
         return self._tensors
 
-    def _take(self, name: str, shape: tuple[int, ...]) -> Tensor:
+    def _take(self, name: str, shape: tuple[int, ...]) -> Array:
         """The tensor ``name``; where it is at fault, that is noted and zeros stand in for it."""
         self._used.add(name)
         tensor = self._state.get(name)
@@ -90,20 +91,16 @@ class FoldingReader:
             self._faults.append(f"{name} {list(shape)} is missing")
         elif tuple(tensor.shape) != shape:
             self._faults.append(f"{name} is {list(tensor.shape)} instead of {list(shape)}")
-        elif not tensor.is_floating_point():
-            self._faults.append(
-                f"{name} holds {str(tensor.dtype).removeprefix('torch.')} instead of floating point numbers"
-            )
+        elif tensor.dtype.kind != "f":
+            self._faults.append(f"{name} holds {tensor.dtype} instead of floating point numbers")
         elif name.endswith(".running_var") and bool((tensor < 0).any()):
             self._faults.append(f"{name} has negative variances")
         else:
             return tensor
-        return torch.zeros(shape)
+        return np.zeros(shape, np.float32)
 
 
-def folded(
-    weight: Tensor, bias: Tensor, gamma: Tensor, beta: Tensor, mean: Tensor, variance: Tensor
-) -> tuple[Tensor, Tensor]:
+def folded(weight: Array, bias: Array, gamma: Array, beta: Array, mean: Array, variance: Array) -> tuple[Array, Array]:
     """A convolution and the normalisation behind it as one convolution.
 
     Args:
@@ -117,12 +114,16 @@ def folded(
     Returns:
         Weight Float32[O, I, k, k] and bias Float32[O].
     """
-    factor = gamma.double() / (variance.double() + BATCH_NORM_EPS).sqrt()
-    shift = (bias.double() - mean.double()) * factor + beta.double()
-    return (weight.double() * factor[:, None, None, None]).float(), shift.float()
+    factor = gamma / np.sqrt(variance.astype(np.float64) + BATCH_NORM_EPS)
+    shift = (bias.astype(np.float64) - mean) * factor + beta
+    return _single(weight * factor[:, None, None, None]), _single(shift)
 
 
-def class_outputs(state: Mapping[str, Tensor], name: str, boxes: int, source: SourceFile) -> int:
+def _single(array: Array) -> Array:
+    return array.astype(np.float32, copy=False)
+
+
+def class_outputs(state: Mapping[str, Array], name: str, boxes: int, source: SourceFile) -> int:
     """Classes, background included, told by the rows of a class predictor.
 
     Args:
@@ -137,7 +138,7 @@ def class_outputs(state: Mapping[str, Tensor], name: str, boxes: int, source: So
     weight = state.get(f"{name}.weight")
     if weight is None:
         raise DetectorError(f"{source.name} does not fit its layout: {name}.weight is missing.")
-    rows = weight.shape[0] if weight.dim() else 0
+    rows = weight.shape[0] if weight.ndim else 0
     if rows == 0 or rows % boxes:
         raise DetectorError(f"{source.name}: {name} has {rows} class outputs, which {boxes} boxes cannot share.")
     return rows // boxes

@@ -1,4 +1,4 @@
-"""MobileNetV2-SSD320 of lufficc/SSD, e.g. ``mobilenet_v2_ssd320_voc0712_v2.pth``. Needs torch.
+"""MobileNetV2-SSD320 of lufficc/SSD, e.g. ``mobilenet_v2_ssd320_voc0712_v2.pth``.
 
 SSDLite on the 96-channel map before MobileNetV2 goes to stride 32; all four numbers of a default box clamped; RGB minus
 the mean, not scaled. The default boxes are those of the configuration file in force since March 2020.
@@ -8,20 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from torch import Tensor
-
 from detector.config import MOBILENET320
 from detector.importers.base import Imported, Overrides, SourceFile
 from detector.importers.conventions import as_published, choose_channels, choose_labels, refuse_priors
 from detector.importers.folding import FoldingReader, class_outputs
 from detector.importers.mobilenet_v2_names import inverted_residuals
 from detector.registry import MODELS
+from detector.safetensors_file import Array
 from detector.spec import InputSpec, ModelSpec
 
 _HEADS = (("loc", "box_head.predictor.reg_headers"), ("conf", "box_head.predictor.cls_headers"))
 
 
-def import_lufficc_mobilenet(state: Mapping[str, Tensor], source: SourceFile, overrides: Overrides) -> Imported:
+def import_lufficc_mobilenet(state: Mapping[str, Array], source: SourceFile, overrides: Overrides) -> Imported:
     """An ``Importer``."""
     refuse_priors(overrides, "lufficc/SSD's MobileNetV2-SSD320")
     notes = ["Default boxes: as configured since March 2020; earlier files had other steps on the three coarsest maps."]

@@ -6,16 +6,13 @@ Those of its first release, such as ``ssd512_voc0712_mAP80.25.pth``, have other 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from detector.importers.base import Imported, Overrides, SourceFile
 from detector.importers.conventions import as_published, choose_channels, choose_labels, choose_priors
 from detector.importers.vgg import CLAMPED_CONFIGS, Naming, measure, numbered, take
 from detector.registry import MODELS
+from detector.safetensors_file import Array
 from detector.spec import InputSpec, ModelSpec
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 NAMING = Naming(
     base=numbered("backbone.vgg.{}"),
@@ -34,17 +31,17 @@ NAMING_1 = Naming(
 _RULE = MODELS["ssd300-vgg16-voc"].postprocess
 
 
-def import_lufficc_vgg(state: Mapping[str, Tensor], source: SourceFile, overrides: Overrides) -> Imported:
+def import_lufficc_vgg(state: Mapping[str, Array], source: SourceFile, overrides: Overrides) -> Imported:
     """An ``Importer``."""
     return _import(state, NAMING, source, overrides)
 
 
-def import_version_1(state: Mapping[str, Tensor], source: SourceFile, overrides: Overrides) -> Imported:
+def import_version_1(state: Mapping[str, Array], source: SourceFile, overrides: Overrides) -> Imported:
     """An ``Importer`` for the first release."""
     return _import(state, NAMING_1, source, overrides)
 
 
-def _import(state: Mapping[str, Tensor], naming: Naming, source: SourceFile, overrides: Overrides) -> Imported:
+def _import(state: Mapping[str, Array], naming: Naming, source: SourceFile, overrides: Overrides) -> Imported:
     notes: list[str] = []
     file = measure(state, naming, source, (300, 512), notes)
     classes = file.classes - 1

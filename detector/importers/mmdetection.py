@@ -7,16 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from detector.config import LOG_SIZE_LIMIT
 from detector.importers.base import Imported, Overrides, SourceFile
 from detector.importers.conventions import as_published, choose_channels, choose_labels, choose_priors
 from detector.importers.vgg import CAFFE_CONFIGS, Naming, measure, numbered, pick_classes, take
+from detector.safetensors_file import Array
 from detector.spec import InputSpec, ModelSpec, PostprocessSpec
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 OLD = Naming(
     base=numbered("backbone.features.{}"),
@@ -36,25 +33,25 @@ _MEAN = (123.675, 116.28, 103.53)  # RGB
 _RULE = PostprocessSpec(score_floor=0.02, top_k=1000, max_detections=200, clip=True, max_log_size=LOG_SIZE_LIMIT)
 
 
-def import_current(state: Mapping[str, Tensor], source: SourceFile, overrides: Overrides) -> Imported:
+def import_current(state: Mapping[str, Array], source: SourceFile, overrides: Overrides) -> Imported:
     """An ``Importer`` for version 2.14 and later."""
     return _import(state, CURRENT, source, overrides, background_last=True)
 
 
-def import_old(state: Mapping[str, Tensor], source: SourceFile, overrides: Overrides) -> Imported:
+def import_old(state: Mapping[str, Array], source: SourceFile, overrides: Overrides) -> Imported:
     """An ``Importer`` for version 2 before 2.14."""
     imported = _import(state, OLD, source, overrides, background_last=True)
     note = "Taken to have the background last, as from version 2 on. Made with version 1: --layout mmdetection-1."
     return replace(imported, notes=(*imported.notes, note))
 
 
-def import_version_1(state: Mapping[str, Tensor], source: SourceFile, overrides: Overrides) -> Imported:
+def import_version_1(state: Mapping[str, Array], source: SourceFile, overrides: Overrides) -> Imported:
     """An ``Importer`` for version 1."""
     return _import(state, OLD, source, overrides, background_last=False)
 
 
 def _import(
-    state: Mapping[str, Tensor], naming: Naming, source: SourceFile, overrides: Overrides, *, background_last: bool
+    state: Mapping[str, Array], naming: Naming, source: SourceFile, overrides: Overrides, *, background_last: bool
 ) -> Imported:
     notes: list[str] = []
     file = measure(state, naming, source, (300, 512), notes)

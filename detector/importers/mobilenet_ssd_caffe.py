@@ -1,4 +1,4 @@
-"""chuanqi305's MobileNet-SSD for Caffe (``MobileNetSSD_deploy.caffemodel``), from its layers' blobs. Needs torch.
+"""chuanqi305's MobileNet-SSD for Caffe (``MobileNetSSD_deploy.caffemodel``), from its layers' blobs.
 
 The deploy file has batch normalisation merged; a training snapshot carries it as ``NAME/bn`` (mean, variance, and the
 factor both are to be divided by) and ``NAME/scale`` (gamma, beta). Predictors are 1x1 convolutions; the first level has
@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from detector.config import MOBILENET300_CAFFE
 from detector.errors import DetectorError
@@ -18,6 +17,7 @@ from detector.importers.base import Imported, Overrides, SourceFile
 from detector.importers.conventions import as_published, choose_channels, choose_labels, refuse_priors
 from detector.importers.folding import FoldingReader, class_outputs
 from detector.plans.tables import V1_LAYERS
+from detector.safetensors_file import Array
 from detector.spec import InputSpec, ModelSpec, PostprocessSpec
 
 _INPUT = InputSpec(
@@ -29,7 +29,7 @@ MOBILENET_SOURCES = ("conv11", "conv13", "conv14_2", "conv15_2", "conv16_2", "co
 _NORM, _SCALE, _MERGED = "/bn", "/scale", "/norm"
 
 
-def map_layers(layers: Mapping[str, Sequence[Tensor]], source: SourceFile, overrides: Overrides) -> Imported:
+def map_layers(layers: Mapping[str, Sequence[Array]], source: SourceFile, overrides: Overrides) -> Imported:
     """Convert the layers of a MobileNet-SSD.
 
     Args:
@@ -75,9 +75,9 @@ def _names() -> dict[str, str]:
     return names
 
 
-def _as_state(layers: Mapping[str, Sequence[Tensor]], source: SourceFile) -> dict[str, Tensor]:
+def _as_state(layers: Mapping[str, Sequence[Array]], source: SourceFile) -> dict[str, Array]:
     """Blobs as a state dict: ``NAME.weight``, ``NAME.bias``, and ``NAME/norm.*`` of a normalisation in two layers."""
-    state: dict[str, Tensor] = {}
+    state: dict[str, Array] = {}
     for name, blobs in layers.items():
         if not blobs:
             continue
@@ -96,10 +96,10 @@ def _as_state(layers: Mapping[str, Sequence[Tensor]], source: SourceFile) -> dic
     return state
 
 
-def _running(name: str, blobs: Sequence[Tensor], source: SourceFile) -> dict[str, Tensor]:
+def _running(name: str, blobs: Sequence[Array], source: SourceFile) -> dict[str, Array]:
     """Caffe keeps sums: mean and variance are to be divided by the third blob, unless that is zero."""
-    if len(blobs) != 3 or blobs[2].numel() != 1:
+    if len(blobs) != 3 or blobs[2].size != 1:
         raise DetectorError(f"{source.name}: layer {name[:60]} is no batch normalisation of three blobs.")
     factor = float(blobs[2].reshape(()))
-    scale = torch.tensor(1 / factor if factor else 0.0, dtype=torch.float64)
-    return {"running_mean": blobs[0].double() * scale, "running_var": blobs[1].double() * scale}
+    scale = np.float64(1 / factor if factor else 0.0)
+    return {"running_mean": blobs[0] * scale, "running_var": blobs[1] * scale}

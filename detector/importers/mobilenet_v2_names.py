@@ -1,4 +1,4 @@
-"""How PyTorch programs name the parts of MobileNetV2, the layout two importers share. Needs torch."""
+"""How PyTorch programs name the parts of MobileNetV2, the layout two importers share."""
 
 from __future__ import annotations
 

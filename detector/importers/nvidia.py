@@ -2,20 +2,19 @@
 
 Its predictors are transposed: output channel ``value * boxes + box`` where all others have ``box * values + value``,
 and its boxes run (level, shape, row, column). Bringing the channels into our order lets our default boxes stand.
-Their training (DALI) and their evaluation (PIL) both smooth while shrinking. Needs torch.
+Their training (DALI) and their evaluation (PIL) both smooth while shrinking.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from torch import Tensor
-
 from detector.config import SSD300_COCO_CLAMPED, SSD300_VOC_CLAMPED
 from detector.importers.base import Imported, Overrides, SourceFile
 from detector.importers.conventions import as_published, choose_channels, choose_labels
 from detector.importers.folding import FoldingReader, class_outputs
 from detector.plans.tables import RESNET_STAGES
+from detector.safetensors_file import Array
 from detector.spec import InputSpec, ModelSpec, PostprocessSpec
 
 # ImageNet's mean and deviation, which the training subtracts from and divides RGB in 0..1 by.
@@ -31,7 +30,7 @@ _BASE = "feature_extractor.feature_extractor"
 _FIRST_STAGE = 4  # place of ResNet's layer1 among its children: conv1, bn1, relu, maxpool, layer1, ...
 
 
-def import_nvidia(state: Mapping[str, Tensor], source: SourceFile, overrides: Overrides) -> Imported:
+def import_nvidia(state: Mapping[str, Array], source: SourceFile, overrides: Overrides) -> Imported:
     """An ``Importer``."""
     notes: list[str] = []
     config = SSD300_VOC_CLAMPED if overrides.priors == "voc" else SSD300_COCO_CLAMPED
@@ -71,10 +70,10 @@ def _base(reader: FoldingReader) -> None:
                 reader.conv(f"{ours}.shortcut", f"{theirs}.downsample.0", f"{theirs}.downsample.1", bias=False)
 
 
-def _box_first(boxes: int) -> Callable[[Tensor], Tensor]:
+def _box_first(boxes: int) -> Callable[[Array], Array]:
     """Rows [values * boxes, ...] to [boxes * values, ...]."""
 
-    def reorder(tensor: Tensor) -> Tensor:
-        return tensor.reshape(-1, boxes, *tensor.shape[1:]).transpose(0, 1).reshape(tensor.shape)
+    def reorder(tensor: Array) -> Array:
+        return tensor.reshape(-1, boxes, *tensor.shape[1:]).swapaxes(0, 1).reshape(tensor.shape)
 
     return reorder

@@ -1,4 +1,4 @@
-"""mb1-ssd, mb1-ssd-lite and mb2-ssd-lite of qfgaohao/pytorch-ssd, which jetson-inference trains too. Needs torch.
+"""mb1-ssd, mb1-ssd-lite and mb2-ssd-lite of qfgaohao/pytorch-ssd, which jetson-inference trains too.
 
 Any number of classes; the names lie in the ``labels.txt`` beside the file. The default boxes are those of 300 x 300
 pixels, the only size these trainers had for years; a file does not tell another.
@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from torch import Tensor
-
 from detector.config import MOBILENET300
 from detector.importers.base import Imported, Overrides, SourceFile
 from detector.importers.conventions import as_published, choose_channels, choose_labels, refuse_priors
 from detector.importers.folding import FoldingReader, class_outputs
 from detector.importers.mobilenet_v2_names import inverted_residuals
 from detector.plans.tables import V1_LAYERS
+from detector.safetensors_file import Array
 from detector.spec import Architecture, InputSpec, ModelSpec, PostprocessSpec
 
 _INPUT = InputSpec(height=300, width=300, mean=(127.0, 127.0, 127.0), std=(128.0, 128.0, 128.0))
@@ -24,7 +23,7 @@ _HEADS = (("loc", "regression_headers"), ("conf", "classification_headers"))
 _LEVELS = len(MOBILENET300.grids)
 
 
-def import_mb1(state: Mapping[str, Tensor], source: SourceFile, overrides: Overrides) -> Imported:
+def import_mb1(state: Mapping[str, Array], source: SourceFile, overrides: Overrides) -> Imported:
     """An ``Importer`` for mb1-ssd and mb1-ssd-lite, which differ behind the base network."""
     lite = "classification_headers.0.2.weight" in state
     last = f"classification_headers.{_LEVELS - 1}"
@@ -56,7 +55,7 @@ def _maybe_separable(reader: FoldingReader, ours: str, theirs: str, separable: b
         reader.conv(ours, theirs)
 
 
-def import_mb2_lite(state: Mapping[str, Tensor], source: SourceFile, overrides: Overrides) -> Imported:
+def import_mb2_lite(state: Mapping[str, Array], source: SourceFile, overrides: Overrides) -> Imported:
     """An ``Importer`` for mb2-ssd-lite."""
     last = f"classification_headers.{_LEVELS - 1}"
     spec, notes = _describe(state, source, overrides, "mb2-ssd-lite", "ssdlite-mobilenetv2", last)
@@ -71,7 +70,7 @@ def import_mb2_lite(state: Mapping[str, Tensor], source: SourceFile, overrides: 
 
 
 def _describe(
-    state: Mapping[str, Tensor],
+    state: Mapping[str, Array],
     source: SourceFile,
     overrides: Overrides,
     name: str,

@@ -1,17 +1,17 @@
-"""qfgaohao/pytorch-ssd ``vgg16-ssd`` (also jetson-inference): SSD300, batch norm for L2Norm. Needs torch."""
+"""qfgaohao/pytorch-ssd ``vgg16-ssd`` (also jetson-inference): SSD300, batch norm for L2Norm."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from detector.errors import DetectorError
 from detector.importers.base import Imported, Overrides, SourceFile
 from detector.importers.conventions import as_published, choose_channels, choose_labels, refuse_priors
 from detector.importers.folding import folded
 from detector.importers.vgg import CLAMPED_CONFIGS, Naming, measure, numbered, take
+from detector.safetensors_file import Array
 from detector.spec import InputSpec, ModelSpec, PostprocessSpec
 
 _NORM = "source_layer_add_ons.0"
@@ -26,7 +26,7 @@ NAMING = Naming(
 _RULE = PostprocessSpec(top_k=200, max_detections=200)
 
 
-def import_qfgaohao_vgg(state: Mapping[str, Tensor], source: SourceFile, overrides: Overrides) -> Imported:
+def import_qfgaohao_vgg(state: Mapping[str, Array], source: SourceFile, overrides: Overrides) -> Imported:
     """An ``Importer``."""
     refuse_priors(overrides, "qfgaohao/pytorch-ssd vgg16-ssd")
     notes: list[str] = []
@@ -49,14 +49,14 @@ def import_qfgaohao_vgg(state: Mapping[str, Tensor], source: SourceFile, overrid
     return Imported(as_published(spec, source), tensors, tuple(notes))
 
 
-def _split(state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+def _split(state: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, Array]]:
     """What our network has a place for, and the running statistics of the batch norm."""
     parts = ("running_mean", "running_var", "num_batches_tracked")
     statistics = {part: state[f"{_NORM}.{part}"] for part in parts if f"{_NORM}.{part}" in state}
     return {name: tensor for name, tensor in state.items() if name.rpartition(".")[2] not in statistics}, statistics
 
 
-def _affine(tensors: Mapping[str, Tensor], statistics: Mapping[str, Tensor], source: SourceFile) -> dict[str, Tensor]:
+def _affine(tensors: Mapping[str, Array], statistics: Mapping[str, Array], source: SourceFile) -> dict[str, Array]:
     """The batch norm as a scale and a shift: what it would merge into if a convolution that does nothing were there."""
     weight, bias = tensors[_SCALE], tensors[_SHIFT]
     for part in ("running_mean", "running_var"):
@@ -66,6 +66,6 @@ def _affine(tensors: Mapping[str, Tensor], statistics: Mapping[str, Tensor], sou
     mean, variance = statistics["running_mean"], statistics["running_var"]
     if bool((variance < 0).any()):
         raise DetectorError(f"{source.name}: {_NORM}.running_var has negative numbers; the weights are damaged.")
-    nothing = torch.ones(len(weight), 1, 1, 1)
-    scale, shift = folded(nothing, torch.zeros(len(weight)), weight, bias, mean, variance)
-    return {_SCALE: scale.flatten(), _SHIFT: shift}
+    nothing = np.ones((len(weight), 1, 1, 1), np.float32)
+    scale, shift = folded(nothing, np.zeros(len(weight), np.float32), weight, bias, mean, variance)
+    return {_SCALE: scale.reshape(-1), _SHIFT: shift}

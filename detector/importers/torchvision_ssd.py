@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from detector.importers.base import Imported, Overrides, SourceFile
 from detector.importers.conventions import as_published, choose_channels, refuse_priors
 from detector.importers.torchvision_classes import choose_classes
 from detector.importers.vgg import Naming, measure, numbered, pick_classes, take
 from detector.registry import MODELS
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from detector.safetensors_file import Array
 
 
 def _base(place: int) -> str:
@@ -38,7 +35,7 @@ NAMING = Naming(
 )
 
 
-def import_ssd300(state: Mapping[str, Tensor], source: SourceFile, overrides: Overrides) -> Imported:
+def import_ssd300(state: Mapping[str, Array], source: SourceFile, overrides: Overrides) -> Imported:
     """An ``Importer``."""
     refuse_priors(overrides, "torchvision's ssd300_vgg16")
     notes: list[str] = []

@@ -9,23 +9,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from detector.errors import DetectorError
 from detector.importers.base import Imported, Overrides, SourceFile
 from detector.importers.conventions import (
     as_published,
     choose_channels,
-    network_shapes,
     refuse_priors,
     renamed,
 )
 from detector.importers.torchvision_classes import choose_classes
 from detector.importers.vgg import pick_classes
+from detector.plans.shapes import network_shapes
 from detector.registry import MODELS
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from detector.safetensors_file import Array
 
 _HEADS = "head.{}_head.module_list.{}"
 _BOXES = 6
@@ -34,7 +31,7 @@ _TAPPED = 12  # our block whose expansion ends the first half of their backbone,
 _SQUEEZING = (3, 4, 5, 10, 11, 12, 13, 14)
 
 
-def import_ssdlite320(state: Mapping[str, Tensor], source: SourceFile, overrides: Overrides) -> Imported:
+def import_ssdlite320(state: Mapping[str, Array], source: SourceFile, overrides: Overrides) -> Imported:
     """An ``Importer``."""
     refuse_priors(overrides, "torchvision's ssdlite320_mobilenet_v3_large")
     notes: list[str] = []
@@ -59,9 +56,9 @@ def import_ssdlite320(state: Mapping[str, Tensor], source: SourceFile, overrides
     return Imported(as_published(spec, source), tensors | pick_classes(last, classes.kept, outputs), tuple(notes))
 
 
-def _outputs(state: Mapping[str, Tensor], source: SourceFile) -> int:
+def _outputs(state: Mapping[str, Array], source: SourceFile) -> int:
     name = _HEADS.format("classification", 0) + ".1.weight"
-    rows = state[name].shape[0] if name in state and state[name].dim() == 4 else 0
+    rows = state[name].shape[0] if name in state and state[name].ndim == 4 else 0
     if rows == 0 or rows % _BOXES:
         raise DetectorError(f"{source.name}: {name} has {rows} outputs, no multiple of its {_BOXES} default boxes.")
     return rows // _BOXES

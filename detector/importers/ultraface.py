@@ -4,31 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from detector.errors import DetectorError
 from detector.importers.base import Imported, Overrides, SourceFile
 from detector.importers.conventions import as_published, choose_channels, refuse_priors
 from detector.registry import MODELS
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from detector.safetensors_file import Array
 
 
-def import_rfb(state: Mapping[str, Tensor], source: SourceFile, overrides: Overrides) -> Imported:
+def import_rfb(state: Mapping[str, Array], source: SourceFile, overrides: Overrides) -> Imported:
     """An ``Importer`` for the RFB variant."""
     return _import(state, "rfb", source, overrides)
 
 
-def import_slim(state: Mapping[str, Tensor], source: SourceFile, overrides: Overrides) -> Imported:
+def import_slim(state: Mapping[str, Array], source: SourceFile, overrides: Overrides) -> Imported:
     """An ``Importer`` for the slim variant."""
     return _import(state, "slim", source, overrides)
 
 
-def _import(state: Mapping[str, Tensor], variant: str, source: SourceFile, overrides: Overrides) -> Imported:
+def _import(state: Mapping[str, Array], variant: str, source: SourceFile, overrides: Overrides) -> Imported:
     refuse_priors(overrides, "UltraFace")
     predictor = state.get("classification_headers.3.weight")
-    rows = 0 if predictor is None or predictor.dim() == 0 else predictor.shape[0]
+    rows = 0 if predictor is None or predictor.ndim == 0 else predictor.shape[0]
     if rows != 6:  # 3 boxes per cell x (background, face)
         raise DetectorError(f"This UltraFace file has {rows} class outputs per cell instead of 6.")
     # Both input sizes have the same tensors; the published files of the larger one are told by their hash alone.

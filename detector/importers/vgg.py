@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from detector.config import (
     SSD300_COCO,
@@ -22,11 +21,10 @@ from detector.config import (
 )
 from detector.errors import DetectorError
 from detector.importers.base import Priors, SourceFile
-from detector.importers.conventions import network_shapes, renamed
+from detector.importers.conventions import renamed
+from detector.plans.shapes import network_shapes
+from detector.safetensors_file import Array
 from detector.spec import ModelSpec
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 # Place of each convolution in the list of layers that all these code bases build the base network as; ReLUs, pools.
 _BASE = {
@@ -103,7 +101,7 @@ class Measured:
 
 
 def measure(
-    state: Mapping[str, Tensor], naming: Naming, source: SourceFile, sides: tuple[int, ...], notes: list[str]
+    state: Mapping[str, Array], naming: Naming, source: SourceFile, sides: tuple[int, ...], notes: list[str]
 ) -> Measured:
     """Measure a state dict.
 
@@ -145,15 +143,15 @@ def width_of(fc7: int, source: SourceFile, notes: list[str]) -> float:
     return width
 
 
-def _rows(state: Mapping[str, Tensor], name: str, source: SourceFile) -> int:
-    if name not in state or state[name].dim() != 4:
+def _rows(state: Mapping[str, Array], name: str, source: SourceFile) -> int:
+    if name not in state or state[name].ndim != 4:
         raise DetectorError(f"{source.name} does not fit its layout: {name} is missing.")
-    return state[name].shape[0]
+    return int(state[name].shape[0])
 
 
 def take(
-    state: Mapping[str, Tensor], naming: Naming, spec: ModelSpec, source: SourceFile, classes: int
-) -> dict[str, Tensor]:
+    state: Mapping[str, Array], naming: Naming, spec: ModelSpec, source: SourceFile, classes: int
+) -> dict[str, Array]:
     """The tensors of ``state`` under our names; class outputs still as the file has them.
 
     Args:
@@ -172,7 +170,7 @@ def take(
     return renamed(state, naming.names(len(spec.config.grids)), shapes, source)
 
 
-def pick_classes(tensors: Mapping[str, Tensor], kept: tuple[int, ...], classes: int) -> dict[str, Tensor]:
+def pick_classes(tensors: Mapping[str, Array], kept: tuple[int, ...], classes: int) -> dict[str, Array]:
     """Of every class predictor, the outputs ``kept``, in that order, for each box.
 
     Args:
@@ -183,8 +181,8 @@ def pick_classes(tensors: Mapping[str, Tensor], kept: tuple[int, ...], classes: 
     return {name: _picked(name, tensor, kept, classes) for name, tensor in tensors.items()}
 
 
-def _picked(name: str, tensor: Tensor, kept: tuple[int, ...], classes: int) -> Tensor:
+def _picked(name: str, tensor: Array, kept: tuple[int, ...], classes: int) -> Array:
     if not name.startswith("conf.") or kept == tuple(range(classes)):
         return tensor
     by_box = tensor.reshape(-1, classes, *tensor.shape[1:])  # [A, C, ...]
-    return by_box[:, list(kept)].flatten(0, 1)
+    return by_box[:, list(kept)].reshape(-1, *tensor.shape[1:])

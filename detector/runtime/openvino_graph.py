@@ -12,17 +12,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from detector.errors import DetectorError
 from detector.plans.builder import Activation, Node
 from detector.plans.grids import checked_config
 from detector.plans.plan import predictions
 from detector.runtime.openvino_runtime import operations
 from detector.safetensors_file import Arrays
 from detector.spec import ModelSpec
+from detector.weights import COUNTER, refuse_faults
 
 Floats = npt.NDArray[np.float32]
-
-_SHOWN_FAULTS = 10
 
 
 def build_graph(openvino: Any, spec: ModelSpec, arrays: Arrays, what: str) -> Any:
@@ -87,10 +85,8 @@ class Weights:
         Raises:
             DetectorError: Names the first ten tensors that were missing, misshapen, no floats, or are left over.
         """
-        faults = self._faults + [f"{name} {list(array.shape)} is unexpected" for name, array in self._arrays.items()]
-        if faults:
-            more = f"; and {len(faults) - _SHOWN_FAULTS} more" if len(faults) > _SHOWN_FAULTS else ""
-            raise DetectorError(f"{self._what} does not fit its network: {'; '.join(faults[:_SHOWN_FAULTS])}{more}.")
+        extra = [f"{name} {list(array.shape)} is unexpected" for name, array in self._arrays.items()]
+        refuse_faults(self._faults + extra, self._what)
 
 
 class GraphBuilder:
@@ -195,9 +191,10 @@ class GraphBuilder:
         weight, bias, mean, var = (
             self.weights.take(f"{name}.{part}", count) for part in ("weight", "bias", "running_mean", "running_var")
         )
-        self.weights.skip(f"{name}.num_batches_tracked")
+        self.weights.skip(f"{name}{COUNTER}")
         factor = weight / np.sqrt(var + np.float32(eps))
         return factor, bias - mean * factor
 
     def _constant(self, values: npt.NDArray[Any]) -> Node:
-        return self._ops.constant(np.ascontiguousarray(values))
+        # Shared, not copied: the network holds the array as long as it lives.
+        return self._ops.constant(np.require(values, requirements=("C", "W")), shared_memory=True)

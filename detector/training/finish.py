@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from detector.golden_reference import with_golden
 from detector.spec import ModelSpec
-from detector.weights import save_model
+from detector.weights import as_arrays, save_model
 
 
 def stored_state(network: nn.Module) -> dict[str, Tensor]:
@@ -39,4 +39,5 @@ def write_model(path: Path, spec: ModelSpec, state: dict[str, Tensor], accuracy:
     Raises:
         DetectorError: It cannot be written, or a weight is not finite.
     """
-    save_model(path, with_golden(replace(spec, accuracy=accuracy), state), state)
+    arrays = as_arrays(state)
+    save_model(path, with_golden(replace(spec, accuracy=accuracy), arrays), arrays)

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from detector.safetensors_file import Array
+
 Layers = dict[str, list[Tensor]]
 # "name: channels in, channels out, kernel, stride", as in the published deploy.prototxt; depthwise where it says /dw.
 _CAFFE = """
@@ -31,6 +33,11 @@ def _caffe_rows() -> list[tuple[str, int, int, int, int]]:
         before, after, kernel, stride = (int(word) for word in numbers.split())
         rows.append((name.strip(), before, after, kernel, stride))
     return rows
+
+
+def blobs(layers: Layers) -> dict[str, list[Array]]:
+    """As the importer gets them."""
+    return {name: [tensor.numpy() for tensor in tensors] for name, tensors in layers.items()}
 
 
 def caffe_mobilenet_layers(classes: int, *, merged: bool, seed: int = 0) -> Layers:

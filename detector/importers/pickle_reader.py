@@ -1,0 +1,275 @@
+"""Reading a pickle as data: lists, dictionaries, numbers and texts, and of objects only that they are there.
+
+A pickle is a program for a stack machine that may call anything. This machine calls nothing: where the program names a
+function or class, the caller's table says what stands for it, and a name that is not in the table ends the reading.
+Needs neither ``pickle`` nor torch. Runs on the thread that calls it.
+"""
+
+from __future__ import annotations
+
+import pickletools
+from collections.abc import Callable, Mapping
+from typing import Any, BinaryIO, cast
+
+Stand = Callable[[tuple[Any, ...]], Any]
+"""What stands for a function or class: arguments in, a value of ours out."""
+
+_CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
+_EMPTY: dict[str, Callable[[], Any]] = {"EMPTY_DICT": dict, "EMPTY_LIST": list, "EMPTY_TUPLE": tuple, "EMPTY_SET": list}
+_TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
+_VALUES = frozenset({
+    "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT", "STRING", "BINSTRING",
+    "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8", "UNICODE", "BINUNICODE",
+    "SHORT_BINUNICODE", "BINUNICODE8",
+})  # fmt: skip
+_NOTHING = frozenset({"PROTO", "FRAME"})
+_KEYS = (str, int, float, bytes, type(None))
+
+
+class DamagedPickleError(ValueError):
+    """The stream is no whole, well-formed pickle."""
+
+
+class UnknownNameError(ValueError):
+    """The stream asks for something that is not in the table.
+
+    Attributes:
+        name: ``module.name``.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+class Opaque:
+    """An object that was there and of which nothing is kept."""
+
+
+class _Named:
+    """A function or class the stream named."""
+
+    def __init__(self, stand: Stand) -> None:
+        self.stand = stand
+
+
+class _Mark:
+    """Where the items of a tuple, list or dictionary begin on the stack."""
+
+
+def read_pickle(stream: BinaryIO, names: Mapping[str, Stand], persistent: Callable[[Any], Any], longest: int) -> Any:
+    """Read one pickle; ``stream`` is then behind it.
+
+    Args:
+        stream: At its first byte.
+        names: By ``module.name``, what stands for functions and classes.
+        persistent: Gives the value for an id of what lies outside the pickle.
+        longest: Bytes a pickle may have.
+
+    Raises:
+        UnknownNameError: It names what is not in ``names``.
+        DamagedPickleError: It is cut off, malformed or too long.
+    """
+    machine = _Machine(names, persistent)
+    try:
+        for operation, argument, _ in pickletools.genops(cast(BinaryIO, _Bounded(stream, longest))):
+            if operation.name == "STOP":
+                return machine.pop()
+            machine.step(operation.name, argument)
+    except UnknownNameError:
+        raise
+    except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError, MemoryError) as error:
+        raise DamagedPickleError(str(error)) from error
+    raise DamagedPickleError("it has no end")
+
+
+class _Bounded:
+    """A stream that ends after so many bytes."""
+
+    def __init__(self, stream: BinaryIO, longest: int) -> None:
+        self._stream, self._left = stream, longest
+        self.tell = stream.tell
+
+    def read(self, count: int) -> bytes:
+        if count > self._left:
+            raise DamagedPickleError("it is too long")
+        self._left -= count
+        return self._stream.read(count)
+
+    def readline(self) -> bytes:
+        line = self._stream.readline(self._left)
+        self._left -= len(line)
+        return line
+
+
+class _Machine:
+    """The stack machine of pickles, as far as data needs it."""
+
+    def __init__(self, names: Mapping[str, Stand], persistent: Callable[[Any], Any]) -> None:
+        self._names, self._persistent = names, persistent
+        self._stack: list[Any] = []
+        self._memo: dict[int, Any] = {}
+
+    def step(self, name: str, argument: Any) -> None:
+        """Carry out one operation."""
+        if name in _VALUES:
+            self._stack.append(argument)
+        elif name in _CONSTANTS:
+            self._stack.append(_CONSTANTS[name])
+        elif name in _EMPTY:
+            self._stack.append(_EMPTY[name]())
+        elif name in _TUPLES:
+            self._push_tuple(_TUPLES[name])
+        elif name not in _NOTHING:
+            act = getattr(self, "_do_" + name.lower(), None)
+            if act is None:
+                raise DamagedPickleError(f"{name} is not used in data")
+            act(argument)
+
+    def pop(self) -> Any:
+        """The value on top of the stack."""
+        value = self._stack.pop()
+        if isinstance(value, _Mark):
+            raise DamagedPickleError("a mark is no value")
+        return value
+
+    def _items(self) -> list[Any]:
+        """What lies above the last mark; both are taken off."""
+        at = next(i for i in range(len(self._stack) - 1, -1, -1) if isinstance(self._stack[i], _Mark))
+        items = self._stack[at + 1 :]
+        del self._stack[at:]
+        return items
+
+    def _push_tuple(self, count: int) -> None:
+        values = [self.pop() for _ in range(count)]
+        self._stack.append(tuple(reversed(values)))
+
+    # -- marks and containers -----------------------------------------------------------------------------------------
+
+    def _do_mark(self, _: Any) -> None:
+        self._stack.append(_Mark())
+
+    def _do_tuple(self, _: Any) -> None:
+        self._stack.append(tuple(self._items()))
+
+    def _do_list(self, _: Any) -> None:
+        self._stack.append(self._items())
+
+    def _do_dict(self, _: Any) -> None:
+        found: dict[Any, Any] = {}
+        _put(found, self._items())
+        self._stack.append(found)
+
+    def _do_frozenset(self, _: Any) -> None:
+        self._stack.append(self._items())
+
+    def _do_append(self, _: Any) -> None:
+        self._extend([self.pop()])
+
+    def _do_appends(self, _: Any) -> None:
+        self._extend(self._items())
+
+    def _do_additems(self, _: Any) -> None:
+        self._extend(self._items())
+
+    def _extend(self, items: list[Any]) -> None:
+        if isinstance(self._stack[-1], list):
+            self._stack[-1].extend(items)
+        elif not isinstance(self._stack[-1], Opaque):
+            raise DamagedPickleError("items for what is no list")
+
+    def _do_setitem(self, _: Any) -> None:
+        value, key = self.pop(), self.pop()
+        self._update([key, value])
+
+    def _do_setitems(self, _: Any) -> None:
+        self._update(self._items())
+
+    def _update(self, items: list[Any]) -> None:
+        if isinstance(self._stack[-1], dict):
+            _put(self._stack[-1], items)
+        elif not isinstance(self._stack[-1], Opaque):
+            raise DamagedPickleError("items for what is no dictionary")
+
+    # -- memory and stack ---------------------------------------------------------------------------------------------
+
+    def _do_pop(self, _: Any) -> None:
+        self._stack.pop()
+
+    def _do_pop_mark(self, _: Any) -> None:
+        self._items()
+
+    def _do_dup(self, _: Any) -> None:
+        self._stack.append(self._stack[-1])
+
+    def _do_memoize(self, _: Any) -> None:
+        self._memo[len(self._memo)] = self._stack[-1]
+
+    def _do_put(self, place: int) -> None:
+        self._memo[place] = self._stack[-1]
+
+    _do_binput = _do_long_binput = _do_put
+
+    def _do_get(self, place: int) -> None:
+        self._stack.append(self._memo[place])
+
+    _do_binget = _do_long_binget = _do_get
+
+    # -- objects ------------------------------------------------------------------------------------------------------
+
+    def _do_global(self, both: str) -> None:
+        self._name(".".join(both.split(" ", 1)))
+
+    def _do_stack_global(self, _: Any) -> None:
+        name, module = self.pop(), self.pop()
+        self._name(f"{module}.{name}")
+
+    def _name(self, name: str) -> None:
+        if name not in self._names:
+            raise UnknownNameError(name)
+        self._stack.append(_Named(self._names[name]))
+
+    def _do_reduce(self, _: Any) -> None:
+        arguments, named = self.pop(), self.pop()
+        self._stack.append(_stand(named)(tuple(arguments)))
+
+    _do_newobj = _do_reduce
+
+    def _do_newobj_ex(self, _: Any) -> None:
+        self.pop()  # keyword arguments
+        self._do_reduce(_)
+
+    def _do_build(self, _: Any) -> None:
+        self.pop()  # an object's state; only containers and tensors are kept, and theirs is elsewhere
+        if not self._stack:
+            raise DamagedPickleError("a state for nothing")
+
+    def _do_binpersid(self, _: Any) -> None:
+        self._stack.append(self._persistent(self.pop()))
+
+
+def _stand(named: Any) -> Stand:
+    """What stands for a function, also for one that was handed on as an argument.
+
+    Raises:
+        DamagedPickleError: It is none.
+    """
+    if not isinstance(named, _Named):
+        raise DamagedPickleError("a call of what is no function")
+    return named.stand
+
+
+def called(named: Any, arguments: tuple[Any, ...]) -> Any:
+    """What a function that was handed on as an argument gives for ``arguments``; for ``names`` tables.
+
+    Raises:
+        DamagedPickleError: It is no function.
+    """
+    return _stand(named)(arguments)
+
+
+def _put(found: dict[Any, Any], items: list[Any]) -> None:
+    """Add keys and values by turns; keys of other kinds than plain ones are of no use to anybody here."""
+    if len(items) % 2:
+        raise DamagedPickleError("a key without a value")
+    found.update((key, value) for key, value in zip(items[::2], items[1::2], strict=True) if isinstance(key, _KEYS))
