@@ -134,12 +134,15 @@ class _Runner:
         self._export: ExportSpeed | None = None
 
     def run_place(self, entry: ShelfEntry, place: str, load: str, cache_dir: Path) -> None:
-        """All cases of one place and load: single frames as the window runs them, larger batches as an export does."""
-        single = [batch for batch in self._request.batches if batch == 1]
-        larger = [batch for batch in self._request.batches if batch > 1]
-        for batches in (single, larger):
-            if batches:
-                self._run_lineup(entry, place, load, cache_dir, batches)
+        """All cases of one place and load.
+
+        On the CPU engines are opened anew for larger batches, as an export opens them; a GPU's are the same for all.
+        """
+        batches = self._request.batches
+        parts = ([b for b in batches if b == 1], [b for b in batches if b > 1]) if place == "cpu" else (batches,)
+        for part in parts:
+            if part:
+                self._run_lineup(entry, place, load, cache_dir, part)
 
     def _run_lineup(self, entry: ShelfEntry, place: str, load: str, cache_dir: Path, batches: Sequence[int]) -> None:
         self._on_progress(f"opening on {place}", 0, 0)
