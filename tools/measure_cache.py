@@ -1,6 +1,6 @@
 """``python -m tools.measure_cache [VIDEO] --model NAME``: a fresh export beside one rendered from what it kept.
 
-Both run as a person would start them, in turns, in a folder of their own; their files are compared byte for byte.
+Both run as a person would start them, in turns, in a folder of their own; their files are compared.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from detector.bundled import bundled_path
+from tools.kill_export import same as files_agree
 
 _FILES = ("out.mp4", "out.jsonl")
 
@@ -45,7 +46,7 @@ def main() -> int:
             fresh_s.append(export(options.video, fresh, "--model", options.model, "--no-cache", *wish))
             kept_s.append(export(options.video, kept, "--from-cache", *wish))
             print(f"fresh {fresh_s[-1]:6.1f} s   from the cache {kept_s[-1]:6.1f} s", flush=True)
-        same = all((fresh / file).read_bytes() == (kept / file).read_bytes() for file in _FILES)
+        same = all(files_agree(fresh / file, kept / file) for file in _FILES)
         store = next(kept.glob("*.ssdv")).stat().st_size
     ratio = statistics.median(a / b for a, b in zip(fresh_s, kept_s, strict=True))
     print(f"{ratio:.1f} times as fast; {store} bytes kept; the files are {'the same' if same else 'NOT the same'}")
