@@ -21,7 +21,14 @@ from typing import Any
 from detector.registry import MODELS
 from tools.gpu_check_accuracy import check_accuracy
 from tools.gpu_check_memory import check_shortage, check_switches
-from tools.gpu_check_speed import measure_chunks, measure_fusion, measure_latency, measure_peaks, time_kernels
+from tools.gpu_check_speed import (
+    measure_chunks,
+    measure_fusion,
+    measure_latency,
+    measure_peaks,
+    measure_postprocess,
+    time_kernels,
+)
 from tools.gpu_check_support import Bench, random_models, sizes_of
 from tools.gpu_check_traffic import check_traffic
 
@@ -55,6 +62,7 @@ def sections(names: Sequence[str]) -> list[tuple[str, str, Section]]:
         ("traffic", check_traffic),
         ("latency", measure_latency),
         ("kernels", time_kernels),
+        ("postprocess", measure_postprocess),
         ("fusion", measure_fusion),
         ("chunks", measure_chunks),
     ):

@@ -14,6 +14,7 @@ from app.core.bench.statistics import flat, percentile, times_faster
 from app.core.errors import AppError
 from detector.models.fused import FusedConv
 from detector.models.vgg import ConvReLU
+from detector.postprocess_fixed import postprocess_fixed
 from detector.runtime.device_pass import DevicePass
 from detector.runtime.torch_cuda import TorchDeviceDetector
 from tools.gpu_check_support import Bench, graph_ms, spread, times_ms
@@ -180,6 +181,29 @@ def measure_fusion(bench: Bench, name: str) -> dict[str, Any]:
             print(f"    {layer}", flush=True)
         result[f"x{batch}"] = {"network": whole, "layers": layers}
     return result
+
+
+def measure_postprocess(bench: Bench, name: str) -> dict[str, Any]:
+    """Post-processing alone, plain and with Triton's kernels."""
+    if not bench.on_cuda:
+        return {"left out": "there is no CUDA here"}
+    made = DevicePass(bench.files[name], bench.place, bench.sizes.precisions[0])
+    plan = made.input.plan(*bench.sizes.frames[0])
+    made.limit.fill_(0.45)
+    found: dict[str, Any] = {}
+    for batch in (1, 16):
+        shape = (batch, plan.uploaded_rows, plan.width, 3)
+        with torch.inference_mode():
+            locs, logits = made.predictions(torch.randint(0, 255, shape, dtype=torch.uint8, device=bench.place), plan)
+        rule = bench.files[name].spec.postprocess
+        for way, suppress in (("plain", None), ("triton", made.suppress)):
+            if way == "plain" or suppress is not None:
+                work = partial(
+                    postprocess_fixed, locs, logits, made.defaults, rule, plan.extent, made.limit, suppress=suppress
+                )
+                found[f"x{batch} {way}"] = round(graph_ms(work), 4)
+    print(f"  ms: {found}", flush=True)
+    return found
 
 
 def _layers(plain: DevicePass, images: torch.Tensor) -> list[dict[str, Any]]:

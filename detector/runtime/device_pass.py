@@ -7,6 +7,7 @@ without one the same code runs step by step, on any device torch knows. On the e
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Callable, Iterator
 
 import torch
@@ -21,6 +22,7 @@ from detector.runtime.network import load_network
 from detector.shelf import ShelfEntry
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+_log = logging.getLogger(__name__)
 
 
 class DevicePass:
@@ -30,11 +32,11 @@ class DevicePass:
         entry: The model, with weights.
         device: Where it runs.
         precision: "fp32", "fp16" or "bf16", for the network; boxes are always decoded in float32.
-        suppress: See ``postprocess_fixed``.
         fused: Convolutions as in ``detector.models.fused``.
 
     Attributes:
         limit: Float32[] on the device, the overlap limit; filled before a run.
+        suppress: See ``postprocess_fixed``; None where it is done by its own.
         result_shape: Of one image's part of the result, (1 + K, 7).
     """
 
@@ -43,7 +45,6 @@ class DevicePass:
         entry: ShelfEntry,
         device: torch.device,
         precision: str,
-        suppress: Suppress | None = None,
         *,
         fused: bool = False,
     ) -> None:
@@ -63,7 +64,7 @@ class DevicePass:
         self._rule = entry.spec.postprocess
         self._exact = precision == "fp32"
         self._tuning = False
-        self._suppress = suppress
+        self.suppress = _kernels(device)
 
     def __call__(self, frames: Tensor, plan: ResizePlan, on_stage: Callable[[str], object] | None = None) -> Tensor:
         """UInt8[B, rows, w, 3] on the device, of frames that ``plan`` is for -> ``postprocess_fixed``'s buffer."""
@@ -82,7 +83,7 @@ class DevicePass:
                 plan.extent,
                 self.limit,
                 variances=self.variances,
-                suppress=self._suppress,
+                suppress=self.suppress,
             )
 
     def predictions(self, frames: Tensor, plan: ResizePlan) -> tuple[Tensor, Tensor]:
@@ -113,3 +114,15 @@ class DevicePass:
             yield
         finally:
             cudnn.benchmark, cudnn.allow_tf32 = before
+
+
+def _kernels(device: torch.device) -> Suppress | None:
+    """Triton's, on an NVIDIA GPU where Triton works."""
+    if device.type != "cuda":
+        return None
+    try:
+        from detector.postprocess_triton import triton_suppress
+    except Exception as error:  # not on Windows, not in the packaged program; or it is there and does not load
+        _log.info("Triton is not used: %s", error)
+        return None
+    return triton_suppress(device)
