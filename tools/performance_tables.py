@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -189,9 +190,11 @@ def export_lines(export: dict[str, Any], source: str) -> Iterator[str]:
 
 def parts() -> list[str]:
     """What ``tools.measure_parts`` prints, as it prints it."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tools.measure_parts"], capture_output=True, text=True, check=False, cwd=PAGE.parents[1]
-    )
+    command = [sys.executable, "-m", "tools.measure_parts"]
+    place = dict(os.environ)
+    if sys.platform == "linux" and not place.keys() & {"DISPLAY", "WAYLAND_DISPLAY"}:
+        place["QT_QPA_PLATFORM"] = "offscreen"
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=PAGE.parents[1], env=place)
     if done.returncode != 0:
         return ["`python -m tools.measure_parts`", "", f"Not measured: {(done.stderr.splitlines() or ['?'])[-1]}"]
     return ["`python -m tools.measure_parts`", "", "```", *done.stdout.rstrip().splitlines(), "```"]
