@@ -17,7 +17,7 @@ from typing import Protocol
 
 from app.core import paths
 from app.core.errors import AppError
-from app.core.export.journal import unfinished_of
+from app.core.export.kept import unfinished_of
 from app.core.export.request import ExportReport, ExportRequest
 from app.core.export.request_json import MAX_BYTES, request_from_json, request_to_json
 from app.core.part_file import SUFFIX

@@ -13,7 +13,8 @@ from app.core.channels import Channel
 from app.core.errors import AppError
 from app.core.export.following import sought
 from app.core.export.gate import Gate
-from app.core.export.journal import Journal, find_kept, fits
+from app.core.export.journal import Journal, fits
+from app.core.export.kept import find_kept
 from app.core.export.look import facts_of, reading_of
 from app.core.export.progress import ProgressMeter
 from app.core.export.request import ExportCancelledError, ExportRequest

@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
-from app.core.errors import AppError
-from app.core.export.request import CachePolicy, ExportRequest
-from app.core.export.store import SUFFIX, CandidateStore
-from app.core.export.store_facts import SourceKey, StoreError, StoreFacts, source_key
+from app.core.export.kept import candidates_for
+from app.core.export.request import CachePolicy
+from app.core.export.store import CandidateStore
+from app.core.export.store_facts import StoreError, StoreFacts
 from app.core.export.store_format import StoredFrame
 from app.core.export.store_writer import StoreWriter
-from app.core.part_file import SUFFIX as PART
 from app.core.sources.video import Picture
 from detector.detections import Candidates
 from detector.file_lock import LockedError
@@ -28,8 +26,6 @@ log = logging.getLogger(__name__)
 
 FLOOR = 0.05
 """Lower scores are noise to everybody but an evaluation; keeping them would make a store several times larger."""
-
-_MOST_NUMBERS = 99
 
 
 def floor_for(threshold: float) -> float:
@@ -213,96 +209,6 @@ class Journal:
             self._writer.close(keep or not self._created)
         elif self._known is not None:
             self._known.close()
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A complete store that was found.
-
-    Attributes:
-        path: Where.
-        facts: Of what.
-    """
-
-    path: Path
-    facts: StoreFacts
-
-
-def find_kept(source: SourceKey, folders: Sequence[Path], model: str = "", reading: str = "") -> Kept:
-    """The newest complete store of this video.
-
-    Args:
-        source: The video.
-        folders: Where to look.
-        model: Name of the model it must be of; "" for any.
-        reading: As ``StoreFacts.reading``.
-
-    Raises:
-        AppError: There is none; says what there is instead.
-    """
-    found: list[tuple[int, Kept]] = []
-    others: set[str] = set()
-    cut = ""
-    for path in dict.fromkeys(path for folder in folders for path in _stores_in(folder, source.name)):
-        try:
-            with CandidateStore.open(path) as store:
-                facts, complete = store.facts, store.complete
-            changed = path.stat().st_mtime_ns
-        except (StoreError, OSError):
-            continue
-        if not facts.source.same(source) or facts.reading != reading:
-            continue
-        if model and facts.model != model:
-            others.add(facts.model)
-        elif not complete:
-            cut = path.name
-        else:
-            found.append((changed, Kept(path, facts)))
-    if found:
-        return max(found, key=lambda pair: pair[0])[1]
-    raise _none_kept(source.name, model, others, cut)
-
-
-def _none_kept(name: str, model: str, others: set[str], cut: str) -> AppError:
-    if cut:
-        return AppError(f"Not all frames of {name} were looked at yet.", "Go on without --from-cache, to the end.")
-    if others:
-        return AppError(
-            f"No detections by {model} are kept of {name}.", f"There are some by {', '.join(sorted(others))}."
-        )
-    return AppError(f"No detections are kept of {name}.", "Run it without --from-cache first.")
-
-
-def candidates_for(folder: Path, name: str) -> Iterator[Path]:
-    """``NAME.ssdv``, ``NAME (2).ssdv``... in ``folder``."""
-    yield folder / f"{name}{SUFFIX}"
-    for number in range(2, _MOST_NUMBERS + 1):
-        yield folder / f"{name} ({number}){SUFFIX}"
-
-
-def unfinished_of(request: ExportRequest) -> tuple[Path, int, int | None] | None:
-    """What an interrupted run of ``request`` left: its store, the frames in it, and how many the source promises.
-
-    None when there is nothing, or its source is not there any more.
-    """
-    with contextlib.suppress(AppError, StopIteration):
-        key = source_key(request.source)
-        for target in candidates_for(next(request.targets()).parent, request.source.name):
-            part = target.with_name(target.name + PART)
-            if not part.exists() and not target.exists():
-                return None
-            with contextlib.suppress(StoreError), CandidateStore.open(part) as store:
-                if store.frames and store.facts.source.same(key):
-                    return part, store.frames, store.facts.promised
-    return None
-
-
-def _stores_in(folder: Path, name: str) -> Iterator[Path]:
-    for target in candidates_for(folder, name):
-        paths = [path for path in (target, target.with_name(target.name + PART)) if path.exists()]
-        if not paths:
-            return
-        yield from paths
 
 
 def fits(frame: StoredFrame, picture: Picture) -> bool:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from app.core.errors import AppError
-from app.core.export.journal import candidates_for
+from app.core.export.kept import candidates_for
 from app.core.export.request import ExportRequest
 from app.core.export.store import CandidateStore
 from app.core.export.store_facts import StoreError, source_key
