@@ -87,10 +87,14 @@ class _Child:
         assert process.stdout is not None
         process.stdin.write(f"{path}\n")
         process.stdin.flush()
-        if not select.select([process.stdout], [], [], _HANG_S)[0]:
+        try:
+            if not select.select([process.stdout], [], [], _HANG_S)[0]:
+                raise HungError(f"no answer in {_HANG_S:.0f} s")
+            answer = process.stdout.readline()
+        except BaseException:  # the caller's own limit, too: a late answer must not pass for the next one's
             self.stop()
-            raise HungError(f"no answer in {_HANG_S:.0f} s")
-        kind, _, text = process.stdout.readline().rstrip("\n").partition(" ")
+            raise
+        kind, _, text = answer.rstrip("\n").partition(" ")
         if kind == "refused":
             raise ExplainedError(text)
         if kind == "wrong":
