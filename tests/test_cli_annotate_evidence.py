@@ -180,3 +180,6 @@ def test_a_class_the_model_does_not_know_is_one_line(capsys: Capture, tmp_path: 
         assert code == 2
         check_one_line(err, "'persn'", "Did you mean person?")
         assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
+    code, _, err = run(capsys, "annotate", source, "--model", "fake", "--clips", "all")  # for snapshots only
+    assert code == 2
+    check_one_line(err, "'all'")

@@ -25,7 +25,7 @@ from app.core.export.store_writer import StoreWriter
 from app.core.export.targets import check_targets, default_output, free_name
 from app.core.export.video_file import VideoFile
 from app.core.part_file import PartFile, PatientFile
-from app.core.settings import DetectionSettings, ModelSettings
+from app.core.settings import DetectionSettings, ModelSettings, OverlaySettings
 from app.core.wanted import check_classes, wanted_filter
 from detector import file_lock
 from detector.errors import DetectorError
@@ -90,6 +90,36 @@ def test_the_input_is_never_overwritten_under_any_of_its_names(source: Path, kin
     data = DataFile(target, "csv")
     fails(ExportJob(ExportRequest(source, None, (data,)), open_detector=open_fake), "never overwritten")
     assert source.read_bytes() == before
+
+
+def test_an_input_that_vanishes_at_the_start_is_one_line(source: Path) -> None:
+    source.with_name("gone.mp4").write_bytes(b"no video")
+    with pytest.raises(AppError, match="cannot be opened any more"):
+        VideoFile(source.with_name("gone.mp4"), source.with_name("out.mp4"), Fraction(0), None, OverlaySettings())
+    assert not source.with_name("out.mp4.part").exists()
+
+
+def test_the_input_is_never_written_to_as_the_part_of_an_output(source: Path) -> None:
+    download = source.rename(source.with_name("film.mp4.part"))
+    before = download.read_bytes()
+    for request in (
+        ExportRequest(download, source.with_name("film.mp4")),
+        ExportRequest(download, None, (DataFile(source.with_name("film.mp4"), "csv"),)),
+    ):
+        fails(ExportJob(request, open_detector=open_fake), "is the file to be read")
+        assert download.read_bytes() == before
+
+
+def test_a_folder_that_is_replaced_never_holds_the_input_or_another_output(tmp_path: Path) -> None:
+    kept = tmp_path / "set.voc"
+    kept.mkdir()
+    data = DataFile(kept, "voc")
+    for request in (
+        ExportRequest(kept / "sub" / "in.mp4", tmp_path / "out.mp4", (data,)),
+        ExportRequest(tmp_path / "in.mp4", kept / "out.mp4", (data,)),
+    ):
+        with pytest.raises(AppError, match="replaced as a whole"):
+            check_targets(request)
 
 
 def test_requests_that_cannot_be_are_refused(tmp_path: Path) -> None:

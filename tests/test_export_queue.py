@@ -314,6 +314,16 @@ def test_a_source_is_neither_overwritten_nor_read_while_it_is_made(table: Table,
     assert queue.wait().counts == {"done": 3}
 
 
+def test_a_source_that_is_called_like_an_unfinished_file_is_left_alone(table: Table, tmp_path: Path) -> None:
+    queue = table.queue()
+    download = tmp_path / "b.mp4.part"
+    queue.add([ExportRequest(tmp_path / "a.mp4", tmp_path / "b.mp4"), ExportRequest(download, tmp_path / "c.mp4")])
+    assert queue.snapshot().items[0].request.output == tmp_path / "b (2).mp4"
+    for name in ("a.mp4", "b.mp4.part"):
+        table.jobs.get(name).finish()
+    assert queue.wait().counts == {"done": 2}
+
+
 def test_links_to_one_folder_are_one_place(table: Table, tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")

@@ -88,7 +88,8 @@ def check_evidence_classes(options: argparse.Namespace, labels: Sequence[str], m
 
 def _named(options: argparse.Namespace) -> tuple[str, ...]:
     """Classes that clips and snapshots are about."""
-    return tuple(name for name in (*(options.clips or ()), *(options.snapshots or ())) if name != _ALL)
+    snapshots = options.snapshots or ()
+    return (*(options.clips or ()), *(() if tuple(snapshots) == (_ALL,) else snapshots))
 
 
 def evidence_options(options: argparse.Namespace, output: Path) -> Evidence:

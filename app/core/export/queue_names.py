@@ -10,6 +10,7 @@ from itertools import count
 from pathlib import Path
 
 from app.core.export.request import ExportRequest
+from app.core.part_file import SUFFIX
 
 _NUMBER = re.compile(r" \((\d{1,9})\)$")
 
@@ -20,8 +21,10 @@ def place_of(path: Path) -> str:
 
 
 def target_places(request: ExportRequest) -> frozenset[str]:
-    """Where the files are that the request writes."""
-    return frozenset(place_of(path) for path in request.targets())
+    """Where the files are that the request writes, and where they are while it does."""
+    return frozenset(
+        place_of(name) for path in request.targets() for name in (path, path.with_name(path.name + SUFFIX))
+    )
 
 
 def apart(request: ExportRequest, taken: Collection[str]) -> ExportRequest:

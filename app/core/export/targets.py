@@ -8,6 +8,7 @@ from pathlib import Path
 from app.core.errors import AppError
 from app.core.export.request import DataFile, ExportRequest
 from app.core.export.video_options import CONTAINERS
+from app.core.part_file import SUFFIX
 from app.core.records.formats import FORMATS
 
 VIDEO_SUFFIXES = tuple(suffix for kind in CONTAINERS for suffix in kind.suffixes)
@@ -58,7 +59,7 @@ def check_targets(request: ExportRequest) -> None:
 
 
 def check_apart(targets: Iterable[Path], sources: Iterable[Path], folders: Sequence[Path] = ()) -> None:
-    """Refuse a target that is a source, under any of its names, or that is named twice.
+    """Refuse a target that is a source, under any of its names or while it is written, or that is named twice.
 
     Args:
         targets: Files to write.
@@ -74,12 +75,22 @@ def check_apart(targets: Iterable[Path], sources: Iterable[Path], folders: Seque
         for source in kept:
             if same_file(target, source):
                 raise AppError(f"{target} is the file to be read; it is never overwritten.", "Choose another name.")
+            part = target.with_name(target.name + SUFFIX)
+            if same_file(part, source):  # as browsers call a download that goes on
+                raise AppError(
+                    f"{part} is the file to be read; {target.name} would be written under that name.",
+                    "Choose another name.",
+                )
         where = target.parent.resolve() / target.name
         if where in seen:
             raise AppError(f"{target.name} is named twice as a file to write.", "Give each its own name.")
         seen.add(where)
         if target.is_dir() and target not in folders:
             raise AppError(f"{target} is a folder.", "Name a file in it.")
+    for folder in folders:
+        inside = next((path for path in (*kept, *seen) if folder.resolve() in path.resolve().parents), None)
+        if inside is not None:
+            raise AppError(f"{inside.name} lies in {folder}, which is replaced as a whole.", "Choose another folder.")
 
 
 def same_file(first: Path, second: Path) -> bool:

@@ -47,7 +47,7 @@ class VideoFile:
         clip_from_s: Container time at which a clip of the source begins, which is 0 in the copy; None for all of it.
 
     Raises:
-        AppError: The target cannot be written.
+        AppError: The target cannot be written, or the source is gone.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class VideoFile:
             if is_sequence(source):
                 self._facts = image_facts(self._options.images_per_s)
             else:
-                self._source = open_container(str(source))
+                self._source = _open_again(source)
                 self._facts = stream_facts(self._source, start_s)
             if clip_from_s is not None:
                 self._facts = replace(self._facts, origin_s=clip_from_s, end_s=None)
@@ -243,6 +243,15 @@ class VideoFile:
         except (av.FFmpegError, ValueError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or error
             raise AppError(f"{self._part.target.name} cannot be written: {reason}.") from error
+
+
+def _open_again(source: Path) -> InputContainer:
+    try:
+        return open_container(str(source))
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise AppError(
+            f"{source.name} cannot be opened any more.", "Start again when it is there and complete."
+        ) from error
 
 
 def _about_encoder(plan: Plan, width: int, height: int) -> list[str]:
