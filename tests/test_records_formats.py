@@ -313,6 +313,19 @@ def test_a_folder_of_the_users_is_never_touched(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file.voc", "link.voc", "out.voc"]
 
 
+def test_an_old_file_that_somebody_moved_into_a_set_is_never_removed(tmp_path: Path) -> None:
+    folder = written(tmp_path / "out.yolo", [record(0)], FramePlan("x"))
+    notes = tmp_path / "notes.txt"
+    notes.write_text("years")
+    os.utime(notes, (1_000_000_000, 1_000_000_000))
+    notes.rename(folder / "labels" / "notes.txt")
+    later = (folder / MARK).stat().st_mtime + 60
+    os.utime(folder / "labels", (later, later))
+    with pytest.raises(AppError, match=r"was changed since it was written \(labels\)"):
+        open_records(folder)
+    assert (folder / "labels" / "notes.txt").read_text() == "years"
+
+
 @pytest.mark.parametrize("when", ["before", "while it is written"])
 def test_labels_that_somebody_corrected_are_never_replaced(tmp_path: Path, when: str) -> None:
     folder = written(tmp_path / "out.yolo", [record(0)], FramePlan("x"))

@@ -152,7 +152,8 @@ def _check_untouched(folder: Path) -> None:
     if not (folder / MARK).is_file():
         return
     written_s = (folder / MARK).stat().st_mtime + _SAME_TIME_S
-    changed = next((path for path in folder.rglob("*") if path.is_file() and path.stat().st_mtime > written_s), None)
+    # Folders, too: a file moved into one keeps its own, older time.
+    changed = next((path for path in (*folder.rglob("*"), folder) if path.lstat().st_mtime > written_s), None)
     if changed is not None:
         raise AppError(
             f"The folder {folder} was changed since it was written ({changed.name}).", "Name a new one, or remove it."
