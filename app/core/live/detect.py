@@ -1,5 +1,7 @@
 """Runs the detector on the newest picture. Everything here happens on ``ssdv-detect``, which opens, uses and closes the
-detector (torch loads on it too); only ``switch``, ``set_iou`` and ``stop`` are called from elsewhere.
+detector (torch loads on it too); only ``look_at``, ``switch``, ``set_iou`` and ``stop`` are called from elsewhere.
+
+Of a video that the chosen model analysed before, what it found is taken from the store, and no detector is opened.
 """
 
 from __future__ import annotations
@@ -8,11 +10,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
 from app.core.errors import ExplainedError
+from app.core.export.store_facts import StoreError
 from app.core.frames import Frame, FrameResult
+from app.core.live.analysed import DEVICE, ENGINE, Analysed, open_analysed, stores_beside
 from app.core.live.events import DetectorTrouble, LiveEvent, ModelFailed, ModelLoading, ModelMeasured, ModelReady
 from app.core.live.pace import Pace
 from app.core.live.route import Route
@@ -38,7 +43,8 @@ class DetectStage:
         stats: Told each run.
         emit: Told what happens.
         factory: Opens a model.
-        model: The first one.
+        uri: The first source.
+        model: The first model.
         iou: NMS limit for ``Candidates.kept``.
     """
 
@@ -48,6 +54,7 @@ class DetectStage:
         stats: StatsRecorder,
         emit: Callable[[LiveEvent], None],
         factory: DetectorFactory,
+        uri: str,
         model: ModelSettings,
         iou: float,
     ) -> None:
@@ -57,8 +64,11 @@ class DetectStage:
         self._factory = factory
         self._iou = iou
         self._lock = threading.Lock()
-        self._request: ModelSettings | None = model
+        self._uri = uri
+        self._request: tuple[str, ModelSettings] | None = (uri, model)
         self._detector: Detector | None = None
+        self._kept: Analysed | None = None  # in place of a detector
+        self._refused: tuple[str, Path] | None = None  # (source, store) that turned out not to fit
         self._running: ModelSettings | None = None
         self._failures = 0
         self._told: tuple[str, ...] = ()
@@ -68,8 +78,12 @@ class DetectStage:
 
     def switch(self, model: ModelSettings) -> None:
         """Open another model as soon as the present picture is done; of several requests the last counts."""
+        self.look_at(self._uri, model)
+
+    def look_at(self, uri: str, model: ModelSettings) -> None:
+        """Pictures of ``uri`` come next, for ``model``; one that runs already goes on, unless ``uri`` is analysed."""
         with self._lock:
-            self.wanted = self._request = model
+            self._uri, self.wanted, self._request = uri, model, (uri, model)
         self._route.frames.nudge()
 
     def set_iou(self, iou: float) -> None:
@@ -87,11 +101,11 @@ class DetectStage:
                 with self._lock:
                     request, self._request = self._request, None
                 if request is not None:
-                    self._change(request, stop)
+                    self._change(*request, stop)
                     continue
                 item = self._route.frames.take()
                 if item is not None:
-                    self._detect(*item)
+                    self._look(*item)
                 elif self._route.frames.closed:
                     return
         finally:
@@ -99,24 +113,44 @@ class DetectStage:
 
     # -- models -----------------------------------------------------------------------------------------------------
 
-    def _change(self, model: ModelSettings, stop: threading.Event) -> None:
+    def _change(self, uri: str, model: ModelSettings, stop: threading.Event) -> None:
         """Open the new model while the old one is kept; swap when the new one has run once."""
+        begun = time.monotonic()
+        kept = self._recall(uri, model)
+        if kept is None and self._detector is not None and self._running == model:
+            return
         self._route.detector_away()
         self._emit(ModelLoading(model.name))
-        begun = time.monotonic()
         try:
-            detector = self._open(model)
+            detector = self._open(model) if kept is None else None
         except Exception as error:  # whatever a model file or driver throws must not end the picture
             self._forget(model)
             self._emit(self._failure(model, error))
-            if self._detector is not None:
+            if self._detector is not None or self._kept is not None:
                 self._route.detector_ready()
             return
         self._close()
-        self._detector, self._running, self._failures, self._pace = detector, model, 0, Pace()
-        self._tell_ready(detector, time.monotonic() - begun)
+        self._detector, self._kept = detector, kept
+        self._running, self._failures, self._pace = model, 0, Pace()
+        took_s = time.monotonic() - begun
+        if detector is not None:
+            self._tell_ready(detector, took_s)
+        elif kept is not None:
+            self._emit(ModelReady(kept.spec, ENGINE, DEVICE, kept.precision, (), took_s, kept.path))
         if not stop.is_set():
             self._route.detector_ready()
+
+    def _recall(self, uri: str, model: ModelSettings) -> Analysed | None:
+        """What is kept of ``uri`` by ``model``. A store in use that is of neither is closed."""
+        stores = [path for path in stores_beside(uri) if (uri, path) != self._refused]
+        if stores:
+            self._route.detector_away()  # a large store takes a while to open
+        kept = open_analysed(uri, stores, model) if stores else None
+        if kept is None and self._kept is not None and (self._kept.uri != uri or self._running == model):
+            self._close()
+        if stores and kept is None and self._detector is not None and self._running == model:
+            self._route.detector_ready()
+        return kept
 
     def _tell_ready(self, detector: Detector, took_s: float) -> None:
         self._told = tuple(detector.notes)
@@ -135,7 +169,8 @@ class DetectStage:
         return detector
 
     def _failure(self, model: ModelSettings, error: Exception) -> ModelFailed:
-        kept = self._detector.spec.name if self._detector is not None else ""
+        goes_on = self._detector or self._kept
+        kept = goes_on.spec.name if goes_on is not None else ""
         if isinstance(error, ExplainedError):
             return ModelFailed(error.message, error.hint, kept)
         log.error("model %s cannot be opened", model.name, exc_info=error)
@@ -151,6 +186,9 @@ class DetectStage:
 
     def _close(self) -> None:
         detector, self._detector, self._running = self._detector, None, None
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            kept.close()
         if detector is None:
             return
         try:
@@ -160,11 +198,33 @@ class DetectStage:
 
     # -- pictures ---------------------------------------------------------------------------------------------------
 
-    def _detect(self, epoch: int, frame: Frame) -> None:
-        detector = self._detector
-        if detector is None:
+    def _look(self, epoch: int, frame: Frame) -> None:
+        with self._lock:
+            another = self._request is not None  # the picture may be of a source that came with it
+        if self._kept is not None and not another:
+            self._take_kept(self._kept, epoch, frame)
+        elif self._detector is not None:
+            self._detect(self._detector, epoch, frame)
+        else:
             self._route.finish(epoch, FrameResult(frame, None))
+
+    def _take_kept(self, kept: Analysed, epoch: int, frame: Frame) -> None:
+        try:
+            candidates = kept.candidates(frame)
+        except StoreError as error:
+            log.info("the network runs: %s", error.message)
+            self._refused = (kept.uri, kept.path)
+            self._route.finish(epoch, FrameResult(frame, None))
+            with self._lock:
+                if self._request is None and self._running is not None:
+                    self._request = (kept.uri, self._running)
             return
+        spec = kept.spec
+        self._route.finish(
+            epoch, FrameResult(frame, candidates, spec.labels, spec.name, detected_ns=time.monotonic_ns())
+        )
+
+    def _detect(self, detector: Detector, epoch: int, frame: Frame) -> None:
         begun_ns = time.monotonic_ns()
         try:
             candidates = detector.candidates_batch([frame.image_bgr], self._iou)[0]

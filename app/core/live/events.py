@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 
 from app.core.frames import SourceInfo
 from detector.spec import ModelSpec
@@ -90,6 +91,7 @@ class ModelReady:
         precision: As ``Detector.precision``.
         notes: As ``Detector.notes``.
         seconds: Time to open it and run it once.
+        kept: The store its results come from, of a video that it analysed before; None where the network runs.
     """
 
     spec: ModelSpec
@@ -98,6 +100,7 @@ class ModelReady:
     precision: str
     notes: tuple[str, ...]
     seconds: float
+    kept: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

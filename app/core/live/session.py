@@ -116,11 +116,11 @@ class LiveSession:
         with self._lock:
             if self._detect is None:
                 self._route = Route(self._on_results_ready)
-                self._detect = self._new_detect_stage(model, detection.iou)
+                self._detect = self._new_detect_stage(uri, model, detection.iou)
                 self._detect.worker.start()
             else:
                 self.set_iou(detection.iou)
-                self.switch_model(model)
+                self._detect.look_at(uri, model)
             if self._capture is not None:
                 self._capture.stop()
                 self._retired = [worker for worker in (*self._retired, *self._capture.workers) if worker.alive]
@@ -223,13 +223,13 @@ class LiveSession:
         with self._lock:
             self._on_event(event)
 
-    def _new_detect_stage(self, model: ModelSettings, iou: float) -> DetectStage:
+    def _new_detect_stage(self, uri: str, model: ModelSettings, iou: float) -> DetectStage:
         def tell(event: LiveEvent) -> None:
             with self._lock:
                 if self._detect is stage:  # one that was left behind has nothing to say any more
                     self._tell(event)
 
-        stage = DetectStage(self._route, self._stats, tell, self._detector_factory, model, iou)
+        stage = DetectStage(self._route, self._stats, tell, self._detector_factory, uri, model, iou)
         return stage
 
 
