@@ -80,8 +80,8 @@ COURSES: dict[str, Course] = {
         width=0.25,
         stages=(
             Stage("crops64", "crops", 64, 16.0, replace(_LEARN, batch=64, rate=2e-3, warmup=200), validate_every=3.0),
-            Stage("detect152", "detect", 152, 30.0, replace(_LEARN, batch=16, rate=1.5e-3), MILD, 2.0, _EARLY),
-            Stage("detect300", "detect", 300, 5.0, replace(_LEARN, batch=16, rate=6e-4), MILD, 1.0, _EARLY),
+            Stage("detect152", "detect", 152, 18.0, replace(_LEARN, batch=16, rate=1.5e-3), MILD, 6.0, _EARLY),
+            Stage("detect300", "detect", 300, 4.0, replace(_LEARN, batch=16, rate=6e-4), MILD, 2.0, _EARLY),
         ),
     ),
 }
