@@ -21,8 +21,9 @@ from app.core.evidence.request import Evidence
 from app.core.evidence.snapshots import SnapshotFolder
 from app.core.evidence.spans import Spans
 from app.core.evidence.tally import Tally
+from app.core.export.job import ExportJob
 from app.core.export.queue_names import apart, target_places
-from app.core.export.request import ExportRequest
+from app.core.export.request import ExportCancelledError, ExportRequest
 from app.core.export.video_options import VideoOptions
 from app.core.records.table import FrameRecord
 from app.core.scale_out.plan import plan as plan_tasks
@@ -32,6 +33,7 @@ from app.core.sources.video import VideoReader
 from detector.detections import Detections
 from tests.support.media import damage, make_video, read_frame_index
 from tests.support.probe import pictures, probe
+from tests.support.steady_detector import open_fake
 
 LABELS = ("car", "dog")
 SIZE = (320, 240)
@@ -260,6 +262,22 @@ def test_a_second_look_at_another_video_is_refused(tmp_path: Path) -> None:
     with pytest.raises(AppError, match="changed while it was read"):
         again.picture(3, Fraction(1))
     again.close()
+
+
+def test_cancel_reaches_snapshots_that_are_being_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = make_video(tmp_path / "in.mp4", frames=5, size=SIZE)
+    wanted = Evidence(snapshots=tmp_path / "out.snapshots")
+    job = ExportJob(ExportRequest(source, tmp_path / "out.mp4", evidence=wanted), open_detector=open_fake)
+    complete = SnapshotFolder.complete
+
+    def cancelled(folder: SnapshotFolder) -> None:
+        job.cancel()
+        complete(folder)
+
+    monkeypatch.setattr(SnapshotFolder, "complete", cancelled)
+    with pytest.raises(ExportCancelledError):
+        job.run()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4", "in.mp4.ssdv"]
 
 
 # -- counts ---------------------------------------------------------------------------------------------------------

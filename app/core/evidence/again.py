@@ -19,10 +19,13 @@ class SecondLook:
 
     Args:
         open_source: Opens the video as the export did.
+        check: Called before each picture is read, which there may be very many of: waits or raises where the export
+            is to stand still or to end.
     """
 
-    def __init__(self, open_source: OpenSource) -> None:
+    def __init__(self, open_source: OpenSource, check: Callable[[], None] = lambda: None) -> None:
         self._open = open_source
+        self._check = check
         self._reader: PictureReader | None = None
         self._next = 0
         self._now_s = Fraction(0)
@@ -55,7 +58,11 @@ class SecondLook:
 
     def _read_on(self, index: int, pts_s: Fraction) -> Picture | None:
         reader = self._reader = self._reader or self._open()
-        while self._next <= index and (found := reader.read_picture()) is not None:
+        while self._next <= index:
+            self._check()
+            found = reader.read_picture()
+            if found is None:
+                return None
             number, self._next = self._next, self._next + 1
             self._now_s = found.pts_s
             if number == index:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,12 +18,15 @@ if TYPE_CHECKING:
     from app.core.export.request import ExportRequest
 
 
-def open_evidence(request: ExportRequest, start_s: Fraction) -> list[RecordWriter]:
+def open_evidence(
+    request: ExportRequest, start_s: Fraction, check: Callable[[], None] = lambda: None
+) -> list[RecordWriter]:
     """What ``request.evidence`` asks for.
 
     Args:
         request: The export.
         start_s: Container time of the video's first picture.
+        check: See ``SecondLook``.
 
     Raises:
         AppError: A folder cannot be written; none is left.
@@ -33,7 +37,7 @@ def open_evidence(request: ExportRequest, start_s: Fraction) -> list[RecordWrite
     try:
         if wanted.snapshots is not None:
             name, classes = request.source.stem, wanted.snapshot_classes
-            shots = SnapshotFolder(wanted.snapshots, name, classes, request.overlay, SecondLook(look_again))
+            shots = SnapshotFolder(wanted.snapshots, name, classes, request.overlay, SecondLook(look_again, check))
             writers.append(shots)
         if wanted.clips is not None:
             container = (container_of(request.output) if request.output is not None else None) or MP4
@@ -48,7 +52,7 @@ def open_evidence(request: ExportRequest, start_s: Fraction) -> list[RecordWrite
                 suffix=container.suffixes[0],
                 shows_tracks=wanted.tracks,
             )
-            writers.append(ClipFolder(wanted.clips, plan, SecondLook(look_again)))
+            writers.append(ClipFolder(wanted.clips, plan, SecondLook(look_again, check)))
     except BaseException:
         for writer in writers:
             writer.discard()

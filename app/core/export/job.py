@@ -151,7 +151,7 @@ class ExportJob:
 
     def _write(self, found: Channel[Found], facts: SourceFacts) -> None:
         with waiting_for_room(self._gate.wait_for_room):
-            outputs = self._outputs = Outputs(self.request, facts)
+            outputs = self._outputs = Outputs(self.request, facts, self._gate.check)
             first = next(self.request.targets())
             try:
                 for item in found:

@@ -5,7 +5,7 @@ Owned by ``ssdv-export-write``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -47,12 +47,13 @@ class Outputs:
     Args:
         request: Which files.
         facts: About the source.
+        check: Called between steps that take long, see ``SecondLook``.
 
     Raises:
         AppError: A file cannot be written; none is left.
     """
 
-    def __init__(self, request: ExportRequest, facts: SourceFacts) -> None:
+    def __init__(self, request: ExportRequest, facts: SourceFacts, check: Callable[[], None] = lambda: None) -> None:
         self.tally = Tally()
         self._request = request
         self._tracker = Tracker() if follows(request) else None
@@ -67,7 +68,7 @@ class Outputs:
             plan = FramePlan(request.source.stem, request.evidence.frames_every_s)
             for data in request.data:
                 self._records.append(open_records(data.path, data.format, plan))
-            self._records += open_evidence(request, facts.start_s)
+            self._records += open_evidence(request, facts.start_s, check)
         except BaseException:
             self.discard()
             raise
