@@ -17,6 +17,7 @@ from app.core.errors import AppError
 from app.core.evidence.request import Evidence
 from app.core.export.begun import RememberedJob, discard, interrupted, take
 from app.core.export.job import ExportJob
+from app.core.export.outputs import Outputs
 from app.core.export.request import DataFile, ExportCancelledError, ExportRequest
 from app.core.export.request_json import request_from_json, request_to_json
 from app.core.export.video_options import VideoOptions
@@ -87,6 +88,26 @@ def test_what_was_cut_short_is_found_and_done_is_forgotten(request_: ExportReque
     assert words((begun,)).startswith("The export of in.mp4 was interrupted at ")
     RememberedJob(take(begun), ExportJob(begun.request, open_detector=lambda _: FakeDetector())).run()
     assert interrupted() == ()
+
+
+def test_what_was_cut_short_when_every_frame_was_looked_at_is_found_too(
+    request_: ExportRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cancelled(_: Outputs) -> None:
+        job.cancel()
+        raise ExportCancelledError("The export was cancelled.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Outputs, "finish", cancelled)
+        job = ExportJob(request_, open_detector=lambda _: FakeDetector())
+        with pytest.raises(ExportCancelledError):
+            RememberedJob(request_, job).run()
+    (begun,) = interrupted()
+    assert (begun.request, begun.store, begun.part_done) == (request_, tmp_path / "in.mp4.ssdv", None)
+    assert words((begun,)) == "The export of in.mp4 was interrupted."
+    discard(begun)
+    assert interrupted() == ()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4", "in.mp4.ssdv"]  # worth keeping
 
 
 def test_begun_twice_is_offered_once(request_: ExportRequest) -> None:

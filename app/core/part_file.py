@@ -165,8 +165,14 @@ class PartFile:
         raw = self.file.raw
         if isinstance(raw, PatientFile):
             raw.hurry()
+        if sys.platform != "win32":  # while the lock is held: a moment later it may be another program's part
+            self._remove()
         with contextlib.suppress(OSError):
             self.file.close()  # flushes, which fails again on a full disk
+        if sys.platform == "win32":  # there an open file cannot be removed
+            self._remove()
+
+    def _remove(self) -> None:
         with contextlib.suppress(OSError):
             self.path.unlink(missing_ok=True)
 

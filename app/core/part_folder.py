@@ -126,9 +126,12 @@ class PartFolder:
         if self._ended:
             return
         self._ended = True
+        if sys.platform != "win32":  # while the lock is held: a moment later it may be another program's part
+            shutil.rmtree(self.path, ignore_errors=True)
         with contextlib.suppress(OSError):
             os.close(self._lock)
-        shutil.rmtree(self.path, ignore_errors=True)
+        if sys.platform == "win32":  # there an open file cannot be removed
+            shutil.rmtree(self.path, ignore_errors=True)
 
     def _restore(self) -> None:
         """After a crash between the two renames the old folder gets its name back."""

@@ -142,9 +142,10 @@ def take(begun: Begun) -> ExportRequest:
 
 
 def discard(begun: Begun) -> None:
-    """Give it up, with what was found and the unfinished files."""
+    """Give it up, with the unfinished files and what was found; that of all frames stays, for ``--from-cache``."""
     begun.mark.unlink(missing_ok=True)
-    for part in (begun.store, *(path.with_name(path.name + SUFFIX) for path in begun.request.targets())):
+    parts = [path.with_name(path.name + SUFFIX) for path in begun.request.targets()]
+    for part in (*([begun.store] if begun.store.suffix == SUFFIX else []), *parts):
         if part.is_file():
             with contextlib.suppress(LockedError, OSError):
                 os.close(open_locked(part))  # nobody writes it

@@ -84,17 +84,16 @@ def candidates_for(folder: Path, name: str) -> Iterator[Path]:
 def unfinished_of(request: ExportRequest) -> tuple[Path, int, int | None] | None:
     """What an interrupted run of ``request`` left: its store, the frames in it, and how many the source promises.
 
-    None when there is nothing, or its source is not there any more.
+    Its store is complete where it was interrupted in its last moments, while the files were finished; how far it was is
+    not known then. None when there is nothing, or its source is not there any more.
     """
     with contextlib.suppress(AppError, StopIteration):
         key = source_key(request.source)
-        for target in candidates_for(next(request.targets()).parent, request.source.name):
-            part = target.with_name(target.name + PART)
-            if not part.exists() and not target.exists():
-                return None
-            with contextlib.suppress(StoreError), CandidateStore.open(part) as store:
+        stores = list(_stores_in(next(request.targets()).parent, request.source.name))
+        for path in sorted(stores, key=lambda path: path.suffix != PART):
+            with contextlib.suppress(StoreError), CandidateStore.open(path) as store:
                 if store.frames and store.facts.source.same(key):
-                    return part, store.frames, store.facts.promised
+                    return path, store.frames, None if store.complete else store.facts.promised
     return None
 
 
