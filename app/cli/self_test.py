@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from detector.runtime.base import Detector
     from detector.shelf import ShelfEntry
 
-_PACKAGES = ("torch", "torchvision", "openvino", "opencv-python-headless", "av", "numpy", "PySide6-Essentials")
+_TORCH = ("torch", "torchvision")
+_PACKAGES = (*_TORCH, "openvino", "opencv-python-headless", "av", "numpy", "PySide6-Essentials")
 _DECODERS = ("h264", "hevc", "av1", "vp9", "mpeg4", "aac", "opus", "mp3")
 _LEAST_IOU, _LEAST_SCORE = 0.5, 0.5
 _MARKS = {True: " ok ", False: "FAIL", None: "info"}
@@ -81,8 +82,9 @@ def _versions() -> Iterator[Check]:
         try:
             yield Check(package, True, metadata.version(package))
         except metadata.PackageNotFoundError:
-            # A packaged executable carries no package lists.
-            yield Check(package, None if getattr(sys, "frozen", False) else False, "version unknown")
+            packaged = getattr(sys, "frozen", False)
+            detail = "not in this version of the program" if packaged and package in _TORCH else "version unknown"
+            yield Check(package, None if packaged else False, detail)
 
 
 def _window() -> Iterator[Check]:
@@ -159,13 +161,20 @@ def _models() -> Iterator[Check]:
 def _engines(entry: ShelfEntry) -> Iterator[tuple[str, Callable[[], Detector]]]:
     """Every engine this computer can run, by name."""
     from detector.runtime.open import available_devices
-    from detector.runtime.torch_cpu import TorchCpuDetector
+    from detector.runtime.torch_package import has_torch
 
     yield "cpu", lambda: open_entry(entry, "cpu")
-    yield "torch on cpu", lambda: TorchCpuDetector(entry, "fp32", [])
+    if has_torch():
+        yield "torch on cpu", lambda: _torch_cpu(entry)
     for device, _ in available_devices():
         if device != "cpu":
             yield device, lambda device=device: open_entry(entry, device)  # type: ignore[misc]  # bound per round
+
+
+def _torch_cpu(entry: ShelfEntry) -> Detector:
+    from detector.runtime.torch_cpu import TorchCpuDetector
+
+    return TorchCpuDetector(entry, "fp32", [])
 
 
 def _compare(found: Detections, labels: tuple[str, ...], expected: list[dict[str, Any]]) -> tuple[bool, str]:

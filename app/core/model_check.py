@@ -18,6 +18,7 @@ from detector.runtime import openvino_runtime
 from detector.runtime.engine import Engine
 from detector.runtime.open import available_devices
 from detector.runtime.optimised import read_optimised
+from detector.runtime.torch_package import has_torch
 from detector.shelf import IR_XML, ShelfEntry
 
 NOTHING_KEPT = "keeps no answers to compare with; import it again from its original file"
@@ -124,7 +125,7 @@ def _engines(entry: ShelfEntry) -> Iterator[tuple[str, str, Callable[[], Engine]
     for precision in ("fp32", "bf16", *short):
         yield f"{main}, {precision}", main, usual("cpu", precision)
     if not graph:
-        if main != "torch_cpu":
+        if main != "torch_cpu" and has_torch():
             yield "torch_cpu, fp32", "torch_cpu", lambda: _torch_cpu(entry)
         for device, _ in available_devices():
             if device != "cpu":

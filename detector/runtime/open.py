@@ -19,7 +19,7 @@ from detector.runtime.engine import Engine
 from detector.runtime.fallback import FallbackDetector
 from detector.runtime.nvidia_driver import has_nvidia_gpu
 from detector.runtime.precision import Plan, plain_precision, plan_precision
-from detector.runtime.torch_package import load_torch
+from detector.runtime.torch_package import has_torch, load_torch
 from detector.shelf import Shelf, ShelfEntry, bundled_dir, how_to_get
 from detector.spec import TWO_STAGE
 
@@ -76,7 +76,7 @@ def available_devices() -> list[tuple[str, str]]:
     Imports torch only where there may be more than the CPU.
     """
     devices = [("cpu", "CPU")]
-    if not may_have_gpu():
+    if not may_have_gpu() or not has_torch():
         return devices
     try:
         import torch
@@ -108,8 +108,11 @@ def needs_torch(entry: ShelfEntry, device: str) -> bool:
         return False
     if entry.spec.architecture in TWO_STAGE:
         return True
-    gpu = device in _UNTESTED or device.startswith("cuda") or (device == "auto" and has_nvidia_gpu())
-    return gpu or not openvino_runtime.is_installed()
+    return (_wants_gpu(device) and has_torch()) or not openvino_runtime.is_installed()
+
+
+def _wants_gpu(device: str) -> bool:
+    return device in _UNTESTED or device.startswith("cuda") or (device == "auto" and has_nvidia_gpu())
 
 
 def _checked_precision(precision: str) -> Precision:
@@ -128,12 +131,12 @@ def _open(entry: ShelfEntry, device: str, precision: Precision, cache_dir: Path 
     if entry.spec.architecture in TWO_STAGE:
         return _open_two_stage(entry, device, precision, notes)
     found = None
-    if device in _UNTESTED:
+    if _wants_gpu(device) and not has_torch():
+        notes.append("The GPU is not used: that needs PyTorch, which is not in this installation. Running on the CPU.")
+    elif _wants_gpu(device):
         load_torch()
-        found = _open_untested(entry, device, precision, notes)
-    elif device.startswith("cuda") or (device == "auto" and has_nvidia_gpu()):
-        load_torch()
-        found = _open_cuda(entry, device, precision, notes)
+        look = _open_untested if device in _UNTESTED else _open_cuda
+        found = look(entry, device, precision, notes)
     if found is None:
         return _open_cpu(entry, precision, notes, cache_dir, for_batches)
     then: Precision = "auto" if precision == "fp16" else precision

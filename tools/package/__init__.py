@@ -1,0 +1,1 @@
+"""What makes the packaged program besides PyInstaller. Not shipped."""
