@@ -24,7 +24,7 @@ from tests.support.command_line import Capture, check_one_line, run
 DONE = Optimised(
     "2026-11-22",
     "NNCF 3.4.0",
-    "drawn ones",
+    "street.mp4",
     160,
     80,
     321,
@@ -61,7 +61,7 @@ def test_the_table_says_what_is_gained_and_lost(capsys: Capture, frames: list[Fr
         ["bf16", "18.0", "-", "-"],
         ["int8", "26.0", "98.80%", "0.0100"],
     ]
-    assert "321 objects that fp32 finds with a score of at least 0.50 in 80 pictures (drawn ones)" in out
+    assert "321 objects that fp32 finds with a score of at least 0.50 in 80 pictures (street.mp4)" in out
     assert "--precision auto: int8 is used: 2.6 times as fast" in out
     assert frames[0].source == "demo.mp4"
     path = user_shelf().find("demo").path
@@ -91,7 +91,7 @@ def test_info_shows_what_was_measured(capsys: Capture, monkeypatch: pytest.Monke
     assert json.loads(run(capsys, "models", "info", "demo", "--json", "-")[1])["optimised"] is None
     monkeypatch.setattr("detector.runtime.optimised.read_optimised", lambda _model, _cache: DONE)
     out = run(capsys, "models", "info", "demo")[1]
-    assert "optimised: 2026-11-22; in agreement with fp32 on 80 pictures (drawn ones): int8 98.8%; auto is int8" in out
+    assert "optimised: 2026-11-22; in agreement with fp32 on 80 pictures (street.mp4): int8 98.8%; auto is int8" in out
 
 
 def test_without_nncf_it_says_what_to_install(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,10 +21,12 @@ from detector.runtime.open import open_detector
 from detector.runtime.openvino_runtime import load_openvino
 from detector.runtime.optimised import (
     AGREES,
+    DRAWN,
     REPORT,
     MeasuredFormat,
     Optimised,
     best_format,
+    best_if_asked,
     read_network,
     read_optimised,
 )
@@ -278,6 +280,12 @@ def test_auto_takes_the_fastest_that_agrees(formats: dict[str, tuple[float, floa
     best, why = best_format(measured(**formats))
     assert best == chosen
     assert bool(why) == (chosen != "fp32")
+
+
+def test_auto_does_not_take_int8_on_the_word_of_drawn_pictures() -> None:
+    drawn = replace(measured(fp32=(10.0, None), bf16=(20.0, 0.999), int8=(30.0, 1.0)), calibration=DRAWN)
+    assert best_format(drawn)[0] == "bf16"
+    assert best_if_asked(drawn)[0] == "int8"
 
 
 @pytest.mark.parametrize(("agreement", "precision"), [(0.99, "int8"), (0.5, "fp32")])

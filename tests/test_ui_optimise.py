@@ -17,7 +17,7 @@ from app.ui.figures import TIMES
 from app.ui.model_words import optimised_words
 from app.ui.models_dialog import ModelsDialog
 from detector.errors import DetectorError
-from detector.runtime.optimised import MeasuredFormat, Optimised
+from detector.runtime.optimised import DRAWN, MeasuredFormat, Optimised
 from detector.runtime.other_process import WorkStoppedError
 from detector.shelf import ShelfEntry
 from tests.support.box import use_box
@@ -27,7 +27,7 @@ from tests.support.qt_fakes import Desk, desk
 DONE = Optimised(
     "2026-11-22",
     "NNCF 3.4.0",
-    "drawn ones",
+    "street.mp4",
     160,
     80,
     321,
@@ -38,7 +38,7 @@ DONE = Optimised(
         MeasuredFormat("int8", 26.0, 0.988, 0.01),
     ),
 )
-SAME = Optimised("2026-11-22", "NNCF 3.4.0", "drawn ones", 160, 80, 321, 0.5, (MeasuredFormat("fp32", 10.0),))
+SAME = Optimised("2026-11-22", "NNCF 3.4.0", "street.mp4", 160, 80, 321, 0.5, (MeasuredFormat("fp32", 10.0),))
 
 
 @dataclass
@@ -129,6 +129,17 @@ def test_the_result_can_be_used_at_once(table: Desk, dialog: ModelsDialog, work:
     assert table.settings.current.model.precision == "int8"  # in use already: opened anew
 
 
+def test_int8_of_drawn_pictures_is_used_where_the_user_says_so(
+    table: Desk, dialog: ModelsDialog, work: FakeWork
+) -> None:
+    work.outcome = replace(DONE, calibration=DRAWN)
+    work.go.set()
+    dialog.details.optimise.click()
+    table.qtbot.waitUntil(lambda: "pets is optimised." in dialog.banner.words[0])
+    press(dialog)
+    assert (table.settings.current.model.name, table.settings.current.model.precision) == ("pets", "int8")
+
+
 def test_cancelling_is_no_failure(table: Desk, dialog: ModelsDialog, work: FakeWork) -> None:
     started(table, dialog)
     dialog.details.optimise_bar.button.click()
@@ -172,7 +183,7 @@ def test_the_details_tell_what_was_measured(dialog: ModelsDialog) -> None:
     words = dialog.details.facts.rows["Optimised"].words
     assert words == optimised_words(DONE)
     assert f"int8: 2.6 {TIMES} as fast as fp32, 98.8% in agreement" in words
-    assert "80 pictures (drawn ones), 321 objects" in words
+    assert "80 pictures (street.mp4), 321 objects" in words
     dialog.details.show_card(replace(card, optimised=None), used=False)
     assert not dialog.details.facts.rows["Optimised"].isVisible()
 

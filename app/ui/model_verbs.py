@@ -197,15 +197,16 @@ class ModelVerbs(QObject):
             self._remove_now(name)
 
     def _optimised(self, name: str, measured: Optimised) -> None:
-        from detector.runtime.optimised import best_format
+        from detector.runtime.optimised import best_format, best_if_asked
 
-        best, why = best_format(measured)
+        unasked, (best, why) = best_format(measured)[0], best_if_asked(measured)
         if best == "fp32":
             self._dialog.banner.tell("info", f"{name} stays with fp32.", optimised_words(measured), topic=name)
             return
 
         def use() -> None:
-            if self._dialog.used == name:  # open already, as it was; "auto" takes the new one from the next start on
+            # Open already, as it was, or not what "auto" takes from the next start on.
+            if self._dialog.used == name or best != unasked:
                 self._dialog.settings.set("model", "precision", best)
             self._dialog.settings.set("model", "name", name)
 

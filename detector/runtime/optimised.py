@@ -13,6 +13,7 @@ import hashlib
 import json
 import logging
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,9 @@ _log = logging.getLogger(__name__)
 
 AGREES = 0.97
 """Least agreement of a format that is picked unasked, as ``detector.evaluation.agreement`` measures it."""
+DRAWN = "drawn ones"
+"""As ``Optimised.calibration``: not pictures of the user's. int8 calibrated on them is used only where it is asked for:
+drawn pictures hold nothing a detector was made for, so agreeing on them proves little."""
 FASTER = 1.1
 """Least gain in speed for which fp32 is given up: less is within what measuring is off by."""
 
@@ -80,8 +84,21 @@ class Optimised:
 
 def best_format(measured: Optimised) -> tuple[str, str]:
     """The fastest format whose detections agree with fp32's, and why it is used; fp32 needs no reason."""
+    return _fastest(measured, [each for each in measured.formats if not _is_drawn(measured, each)])
+
+
+def best_if_asked(measured: Optimised) -> tuple[str, str]:
+    """As ``best_format``, with what is used only where somebody asks for it."""
+    return _fastest(measured, measured.formats)
+
+
+def _is_drawn(measured: Optimised, each: MeasuredFormat) -> bool:
+    return each.precision == "int8" and measured.calibration == DRAWN
+
+
+def _fastest(measured: Optimised, formats: Iterable[MeasuredFormat]) -> tuple[str, str]:
     exact = measured.of("fp32")
-    fit = [each for each in measured.formats if each.agreement is not None and each.agreement >= AGREES]
+    fit = [each for each in formats if each.agreement is not None and each.agreement >= AGREES]
     best = max(fit, key=lambda each: each.frames_per_s, default=None)
     if exact is None or best is None or best.frames_per_s < FASTER * exact.frames_per_s:
         return "fp32", ""

@@ -19,6 +19,7 @@ from app.core.frames import ImageBGR
 from app.core.optimise.drawn import drawn_frames
 from app.core.sources.images import list_images, read_image
 from app.core.sources.video import VideoReader
+from detector.runtime.optimised import DRAWN
 from detector.runtime.other_process import WorkStoppedError
 from detector.runtime.quantise import Frames
 from detector.spec import InputSpec
@@ -50,7 +51,7 @@ def calibration_frames(source: Path | None, spec: InputSpec, on_read: OnRead, st
     """
     most = max(_ENOUGH, min(MOST, _PIXELS // (spec.width * spec.height)))
     if source is None:
-        total, pictures, words = most, drawn_frames(most, spec.width, spec.height), "drawn ones"
+        total, pictures, words = most, drawn_frames(most, spec.width, spec.height), DRAWN
     else:
         total, pictures = _of_folder(source, most) if source.is_dir() else _of_video(source, most)
         words = source.name or str(source)
