@@ -96,7 +96,8 @@ class Validator:
     def _run(self, network: nn.Module, chunk: Sequence[tuple[Image, tuple[int, int]]]) -> list[Candidates]:
         """Candidates of each picture in ``chunk``."""
         images = torch.from_numpy(np.stack([image for image, _ in chunk])).to(self._device).permute(0, 3, 1, 2)
-        found = self._candidates(*network(self._normalise(images)), [size for _, size in chunk])
+        locs, logits = network(self._normalise(images))
+        found = self._candidates(locs, logits, [size for _, size in chunk])
         return [Candidates.empty() if size == _UNREAD else one for one, (_, size) in zip(found, chunk, strict=True)]
 
     def _candidates(self, locs: Tensor, logits: Tensor, sizes: Sequence[tuple[int, int]]) -> list[Candidates]:
