@@ -121,7 +121,8 @@ def test_kill_leaves_nothing_under_the_final_name_and_the_next_run_succeeds(
     with _start(repository, source) as process:
         process.kill()
         process.communicate(timeout=60)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.annotated.mp4.part", "in.mp4", "in.mp4.ssdv.part"]
+    left = {path.name for path in tmp_path.iterdir()}  # the video's part is there or not, as its thread was quick
+    assert left - {"in.annotated.mp4.part"} == {"in.mp4", "in.mp4.ssdv.part"}
     assert run(capsys, "annotate", source, "--model", "fake")[0] == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.annotated.mp4", "in.mp4", "in.mp4.ssdv"]
     assert len(probe(tmp_path / "in.annotated.mp4").pts_s) == 2000

@@ -7,10 +7,14 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from app.cli.annotate_queue import export_all
+from app.cli.console import Console
+from app.core.export.request import ExportRequest
 from tests.support.command_line import Capture, check_one_line, install_fake_model, run
 from tests.support.media import make_video, truncate
 from tests.support.probe import probe
@@ -127,9 +131,27 @@ def test_ctrl_c_stops_all_and_the_next_run_makes_the_same(
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    check_one_line(err, "Interrupted")
+    kept, last = err.splitlines()
+    assert "the same command goes on from there" in kept
+    assert last == "ssd-viewer: Interrupted."
     assert films(out) == {"a.annotated.mp4", "b.annotated.mp4"}
     code, said, _ = run(capsys, "annotate", tree / "c.mp4", tree / "d.mp4", "--model", "fake", "-o", out)
     assert code == 0
     assert "2 of 2 videos done: 600 frames" in said
     assert len(probe(out / "c.annotated.mp4").pts_s) == 300
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends no SIGINT to itself")
+def test_ctrl_c_while_the_videos_are_still_listed_is_not_lost(tmp_path: Path) -> None:
+    source = make_video(tmp_path / "a.mp4", frames=6, size=(64, 48))
+
+    def listed() -> Iterator[ExportRequest]:
+        yield ExportRequest(source, tmp_path / "1.mp4")
+        os.kill(os.getpid(), signal.SIGINT)
+        yield ExportRequest(source, tmp_path / "2.mp4")
+
+    console = Console()
+    console.configure(quiet=True, json_target=None)
+    with pytest.raises(KeyboardInterrupt):
+        export_all(listed(), 1, console)
+    assert films(tmp_path) == {"a.mp4"}

@@ -34,9 +34,17 @@ def export_all(requests: Iterable[ExportRequest], jobs: int, console: Console) -
 
     changes: queue.SimpleQueue[QueueItem] = queue.SimpleQueue()
     work = ExportQueue(jobs, on_change=changes.put)
+    presses: list[int] = []
+
+    def cancel() -> None:
+        presses.append(1)
+        work.cancel()
+
     # Not before they are all known: what ends early must not be taken for the end of all.
-    with cancel_on_interrupt(work.cancel):
+    with cancel_on_interrupt(cancel):
         open_numbers = set(work.add(requests))
+        if presses:  # while they were added
+            work.cancel()
         board = _Board(console, several=len(open_numbers) > 1)
         while open_numbers:
             with contextlib.suppress(queue.Empty):  # in slices, as Ctrl-C cannot end a wait on Windows

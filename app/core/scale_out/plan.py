@@ -80,7 +80,7 @@ def plan(requests: Iterable[ExportRequest], weights: str) -> tuple[Task, ...]:
     tasks = tuple(_task(request, weights) for request in requests)
     owners: dict[str, Path] = {place_of(task.request.source): task.request.source for task in tasks}
     for task in tasks:
-        for place in (*target_places(task.request), place_of(task.result)):
+        for place in (*sorted(target_places(task.request)), place_of(task.result)):
             other = owners.setdefault(place, task.request.source)
             if other is not task.request.source:
                 raise AppError(
