@@ -80,9 +80,7 @@ class ExportForm(QWidget):
         self.video = VideoChoices()
         self.data = data_boxes()
         self.tracks = QCheckBox("Number each object")
-        self.tracks.setToolTip(
-            "An object keeps its number while it is seen; labels and data show it"
-        )
+        self.tracks.setToolTip("An object keeps its number while it is seen; labels and data show it")
         self.snapshots = QCheckBox("Save a picture of each object")
         self.snapshots.setToolTip("Its best frame, clean and with boxes, in a folder beside the video")
         self.model = ChoiceEditor(setting_info(settings, "model", "name"))
