@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.core.export.search import FoundVideo, find_videos
+from app.core.part_folder import PartFolder
 
 
 def _touch(*paths: Path) -> None:
@@ -35,6 +36,17 @@ def test_what_this_program_made_is_no_input_unless_named(tmp_path: Path) -> None
     _touch(*made, *others)
     assert {video.path for video in find_videos([tmp_path]).videos} == set(others)
     assert [video.path for video in find_videos([made[0]]).videos] == [made[0]]
+
+
+def test_clips_that_this_program_cut_are_no_input_unless_their_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "films").mkdir()
+    clips = PartFolder(tmp_path / "films" / "a.annotated.clips")
+    clips.write("a.person.001.mp4", b"film")
+    _touch(tmp_path / "films" / "a.mp4")
+    assert [video.path.name for video in find_videos([tmp_path]).videos] == ["a.mp4"]  # also while they are written
+    clips.commit()
+    assert [video.path.name for video in find_videos([tmp_path]).videos] == ["a.mp4"]
+    assert [video.path.name for video in find_videos([clips.target]).videos] == ["a.person.001.mp4"]
 
 
 def test_a_file_counts_once_by_whatever_name(tmp_path: Path) -> None:

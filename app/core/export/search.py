@@ -1,8 +1,8 @@
 """Which videos are meant by files and folders. Looks at the disk: not for the GUI thread.
 
 A file that is named is taken as it is, whatever its ending. A folder is searched with all below it, by ending alone:
-hidden names and our own ``*.annotated.*`` are passed over, links to folders are followed once. A folder without videos
-that has images in it is taken for one video made of these.
+hidden names, our own ``*.annotated.*`` and our own folders below it (clips) are passed over, links to folders are
+followed once. A folder without videos that has images in it is taken for one video made of these.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.core.part_folder import MARK
 from app.core.sources.base import IMAGE_SUFFIXES
 
 VIDEO_ENDINGS = (
@@ -108,7 +109,10 @@ def _below(
                 continue
             visited.add((facts.st_dev, facts.st_ino))
             with os.scandir(folder) as listing:
-                named = [entry for entry in listing if not entry.name.startswith(".")]
+                listed = list(listing)
+            if folder != root and any(entry.name == MARK for entry in listed):
+                continue  # clips, or pictures to train on
+            named = [entry for entry in listed if not entry.name.startswith(".")]
             entries = sorted(named, key=lambda entry: (entry.name.casefold(), entry.name))
         except OSError as error:
             troubles.append(f"The folder {folder} cannot be looked into: {error.strerror or error}.")
