@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 
 from app import __version__
 from app.ui.icons import app_icon
+from app.ui.licences import LicencesDialog
 
 COMPONENTS: tuple[tuple[str, str, str], ...] = (
     ("Python", "", "PSF licence"),
@@ -91,6 +92,8 @@ class AboutDialog(QDialog):
         heading.setObjectName("heading")
         close = QPushButton("Close")
         close.clicked.connect(self.reject)
+        licences = QPushButton("Licences…")
+        licences.clicked.connect(lambda: LicencesDialog(self).open())
         body = QWidget()
         inside = QVBoxLayout(body)
         inside.setContentsMargins(24, 22, 24, 12)
@@ -107,6 +110,7 @@ class AboutDialog(QDialog):
         box.addWidget(scroll, 1)
         foot = QHBoxLayout()
         foot.setContentsMargins(24, 4, 24, 16)
+        foot.addWidget(licences)
         foot.addStretch(1)
         foot.addWidget(close)
         box.addLayout(foot)

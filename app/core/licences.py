@@ -1,0 +1,111 @@
+"""The licences of everything this program is made of, read from the installed packages. Pure reading; any thread.
+
+A packaged program carries the page as a file, written by build.spec with ``licences_page`` when it was made.
+"""
+
+from __future__ import annotations
+
+import re
+import sysconfig
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
+
+from detector.bundled import bundled_path
+
+PAGE = "LICENCES.txt"
+TORCH = ("torch", "torchvision")
+ROOTS = (
+    "PySide6-Essentials",
+    "av",
+    "cv2-enumerate-cameras",
+    "numpy",
+    "opencv-python-headless",
+    "openvino",
+    "platformdirs",
+    *TORCH,
+    "tqdm",
+)
+"""What the program needs; what these need follows."""
+
+_TERMS = """\
+ssd-viewer itself is under the MIT licence.
+
+The packaged program as a whole is under the GNU General Public License, version 3: PyAV brings FFmpeg with the video
+encoders x264 and x265, which are under the GPL (version 2 or later), OpenVINO and OpenCV are under the Apache License
+2.0, and Qt is under the LGPL 3; version 3 of the GPL is the one that allows all of them together. Who passes it on has
+to offer the sources, too: those of ssd-viewer, of the versions listed here (on pypi.org), and of the FFmpeg that PyAV
+is built with (github.com/PyAV-Org/pyav-ffmpeg).
+"""
+_TERMS_FULL = """
+This is the full version. It also contains NVIDIA's CUDA libraries, under NVIDIA's own terms. The GPL does not allow
+passing both on together: make it for your own use, and pass on the lean version.
+"""
+_FILE = re.compile(r"(^|/)(licen[cs]e|copying|notice|.*third[-_]party[-_]programs)[^/]*$", re.IGNORECASE)
+_NAME = re.compile(r"[A-Za-z0-9._-]+")
+_COMMON = Path("/usr/share/common-licenses")  # Debian and its kin; elsewhere the names above have to do
+
+
+def shown_licences() -> str:
+    """The page: the one in the packaged program, else made of what is installed."""
+    try:
+        return bundled_path(PAGE).read_text("utf-8")
+    except OSError:
+        return licences_page(full=False, packaged=False)
+
+
+def licences_page(full: bool, packaged: bool = True) -> str:
+    """Terms of the whole, then each package with its version and the licence texts it carries.
+
+    Args:
+        full: The packaged program has torch and CUDA.
+        packaged: For a packaged program; else for an installation, where torch is listed if it is there.
+    """
+    parts = [_TERMS + (_TERMS_FULL if full else "")]
+    packages = _with_needs([name for name in ROOTS if full or not packaged or name not in TORCH])
+    parts.append("\n".join(f"{name} {package.version}: {_licence(package)}" for name, package in packages))
+    python = Path(sysconfig.get_path("stdlib"), "LICENSE.txt")
+    parts += [_section("Python", python)] if python.is_file() else []
+    for name, package in packages:
+        parts += [_section(f"{name}, {Path(str(file)).name}", file) for file in _texts(package)]
+    parts += [_section(name, _COMMON / name) for name in ("GPL-3", "LGPL-3") if (_COMMON / name).is_file()]
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def _with_needs(roots: list[str]) -> list[tuple[str, Distribution]]:
+    """The packages and all they need, as far as installed, by name."""
+    found: dict[str, Distribution] = {}
+    waiting = list(roots)
+    while waiting:
+        name = waiting.pop()
+        key = re.sub(r"[-_.]+", "-", name).lower()
+        if key in found:
+            continue
+        try:
+            package = distribution(name)
+        except PackageNotFoundError:
+            continue
+        found[key] = package
+        needs = [need for need in package.requires or () if "extra ==" not in need]
+        waiting += [match.group() for need in needs if (match := _NAME.match(need))]
+    return sorted((package.metadata["Name"], package) for package in found.values())
+
+
+def _licence(package: Distribution) -> str:
+    for field in ("License-Expression", "License"):
+        words = (package.metadata.get_all(field) or [""])[0].strip()
+        if words:
+            return str(words.splitlines()[0])
+    classifiers = [str(line) for line in package.metadata.get_all("Classifier") or ()]
+    said = [line.rpartition(" :: ")[2] for line in classifiers if line.startswith("License ::")]
+    return ", ".join(said) or "see its texts below"
+
+
+def _texts(package: Distribution) -> list[Path]:
+    """The licence files it installed with its description, whatever is beside them in its own folders."""
+    listed = [file for file in package.files or () if ".dist-info/" in str(file) and _FILE.search(str(file))]
+    paths = [Path(str(file.locate())) for file in listed if file.suffix not in (".py", ".pyc")]
+    return [path for path in paths if path.is_file()]
+
+
+def _section(title: str, file: Path) -> str:
+    return f"{'=' * 80}\n{title}\n{'=' * 80}\n\n{file.read_text('utf-8', errors='replace').strip()}"
