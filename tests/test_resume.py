@@ -16,6 +16,7 @@ import pytest
 
 from app.core.errors import AppError
 from app.core.export.job import ExportJob
+from app.core.export.outputs import Outputs
 from app.core.export.request import DataFile, ExportCancelledError, ExportProgress, ExportReport, ExportRequest
 from app.core.export.store import CandidateStore
 from app.core.export.store_writer import StoreWriter
@@ -190,6 +191,26 @@ def test_two_exports_of_one_video_keep_stores_of_their_own(source: Path, tmp_pat
     report = export(request_for(source, tmp_path / "out"))
     assert report.cache == tmp_path / "out" / "in.mp4 (2).ssdv"
     busy.close(keep=False)
+
+
+def test_what_one_export_is_done_with_stays_with_another_that_goes_on_from_it(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "out"
+    taken: list[StoreWriter] = []
+    finish = Outputs.finish
+
+    def meanwhile(outputs: Outputs) -> None:
+        taken.append(StoreWriter(folder / "in.mp4.ssdv"))  # the network is done, the files are not
+        finish(outputs)
+
+    monkeypatch.setattr(Outputs, "finish", meanwhile)
+    export(replace(request_for(source, folder), cache="drop"))
+    (other,) = taken
+    other.go_on()
+    other.finish()
+    with CandidateStore.open(folder / "in.mp4.ssdv") as store:
+        assert (store.frames, store.complete) == (FRAMES, True)
 
 
 def test_a_lower_threshold_than_was_kept_looks_again_and_says_so(source: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -27,6 +28,7 @@ from app.ui.banner import Banner
 from app.ui.queue_runner import QueueRunner
 from app.ui.theme import Theme
 from app.ui.unfinished import Unfinished, words
+from detector.file_lock import open_locked
 from tests.support.media import make_video
 from tests.support.qt_fakes import FakeJob, application
 from tests.support.steady_detector import FakeDetector
@@ -108,6 +110,32 @@ def test_what_was_cut_short_when_every_frame_was_looked_at_is_found_too(
     discard(begun)
     assert interrupted() == ()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4", "in.mp4.ssdv"]  # worth keeping
+
+
+def test_a_mark_that_is_removed_is_closed_and_empty_and_failing_to_remove_it_costs_nothing(
+    request_: ExportRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        os.close(open_locked(path))  # raises where its job still has it
+        sizes.append(path.stat().st_size)
+        raise PermissionError("in use")
+
+    with monkeypatch.context() as patch:
+        remembered = RememberedJob(request_, Done())  # type: ignore[arg-type] # as much of a job as is needed
+        patch.setattr(Path, "unlink", refuse)
+        remembered.run()
+    assert sizes == [0]
+    assert interrupted() == ()
+
+
+class Done:
+    """A job that is done at once."""
+
+    def run(self) -> None: ...
+
+    pause = resume = cancel = run
 
 
 def test_begun_twice_is_offered_once(request_: ExportRequest) -> None:

@@ -191,6 +191,21 @@ def _opened(descriptor: int, target: Path) -> io.BufferedWriter:
     return io.BufferedWriter(raw)
 
 
+def remove_part(path: Path) -> None:
+    """Remove a part that was left, unless somebody writes it; never raises."""
+    with contextlib.suppress(OSError):
+        if not path.is_file():
+            return
+        descriptor = open_locked(path)
+        try:
+            if sys.platform != "win32":
+                path.unlink()
+        finally:
+            os.close(descriptor)
+        if sys.platform == "win32":  # there an open file cannot be removed
+            path.unlink()
+
+
 def write_whole(target: Path, content: bytes) -> None:
     """Put ``content`` under ``target`` in one step.
 

@@ -20,8 +20,8 @@ from app.core.errors import AppError
 from app.core.export.kept import unfinished_of
 from app.core.export.request import ExportReport, ExportRequest
 from app.core.export.request_json import MAX_BYTES, request_from_json, request_to_json
-from app.core.part_file import SUFFIX
-from detector.file_lock import LockedError, open_locked
+from app.core.part_file import SUFFIX, remove_part
+from detector.file_lock import open_locked
 
 _log = logging.getLogger(__name__)
 _MOST = 200
@@ -73,11 +73,8 @@ class RememberedJob:
 
     def run(self) -> ExportReport:
         """See ``ExportJob.run``."""
-        with _marked(self._folder, self._request) as mark:
-            report = self._job.run()
-            if mark is not None:
-                mark.unlink(missing_ok=True)
-        return report
+        with _marked(self._folder, self._request):
+            return self._job.run()
 
 
 def marks_dir() -> Path:
@@ -86,8 +83,8 @@ def marks_dir() -> Path:
 
 
 @contextlib.contextmanager
-def _marked(folder: Path, request: ExportRequest) -> Iterator[Path | None]:
-    """A locked mark; none where it cannot be written, which is no reason not to export."""
+def _marked(folder: Path, request: ExportRequest) -> Iterator[None]:
+    """A locked mark, which goes when the block succeeds; none where it cannot be written: that stops no export."""
     mark, descriptor = folder / f"{uuid.uuid4().hex}.json", -1
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -95,11 +92,19 @@ def _marked(folder: Path, request: ExportRequest) -> Iterator[Path | None]:
         os.write(descriptor, request_to_json(request))
     except OSError as error:
         _log.info("an export is not remembered: %s", error)
+    done = False
     try:
-        yield mark if descriptor >= 0 else None
+        yield
+        done = True
     finally:
         if descriptor >= 0:
+            with contextlib.suppress(OSError):
+                if done:
+                    os.ftruncate(descriptor, 0)  # who looks at it in the next moment finds nothing in it
             os.close(descriptor)
+            with contextlib.suppress(OSError):
+                if done:
+                    mark.unlink()  # not before: Windows removes no open file
 
 
 def interrupted(folder: Path | None = None) -> tuple[Begun, ...]:
@@ -146,7 +151,4 @@ def discard(begun: Begun) -> None:
     begun.mark.unlink(missing_ok=True)
     parts = [path.with_name(path.name + SUFFIX) for path in begun.request.targets()]
     for part in (*([begun.store] if begun.store.suffix == SUFFIX else []), *parts):
-        if part.is_file():
-            with contextlib.suppress(LockedError, OSError):
-                os.close(open_locked(part))  # nobody writes it
-                part.unlink()
+        remove_part(part)

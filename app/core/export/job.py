@@ -29,7 +29,7 @@ from app.core.export.space import check_room
 from app.core.export.store_facts import source_key
 from app.core.export.targets import check_targets, make_folders
 from app.core.models import open_model_for_batches
-from app.core.part_file import waiting_for_room
+from app.core.part_file import remove_part, waiting_for_room
 from app.core.sources.video import Picture
 from app.core.workers import Worker, join_all
 
@@ -109,7 +109,7 @@ class ExportJob:
         if not self._finished:  # a cancel that came after the end changes nothing
             self._raise_failure()
         if finder.temporary is not None:
-            finder.temporary.unlink(missing_ok=True)
+            remove_part(finder.temporary)
         if finder.kept is not None:
             note_made(finder.kept, self.request)
         return self._report(time.monotonic() - started)
