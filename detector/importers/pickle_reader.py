@@ -2,7 +2,8 @@
 
 A pickle is a program for a stack machine that may call anything. This machine calls nothing: where the program names a
 function or class, the caller's table says what stands for it, and a name that is not in the table ends the reading.
-Needs neither ``pickle`` nor torch. Runs on the thread that calls it.
+Nor may a stream take for ever or swell: steps are counted, what is handed over counts with them, and keys are of kinds
+whose hashes nobody can choose. Needs neither ``pickle`` nor torch. Runs on the thread that calls it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,11 @@ _VALUES = frozenset({
     "SHORT_BINUNICODE", "BINUNICODE8",
 })  # fmt: skip
 _NOTHING = frozenset({"PROTO", "FRAME"})
-_KEYS = (str, int, float, bytes, type(None))
+_KEYS = (str, bytes, type(None))
+_LARGEST_KEY = 2**31
+"""Whole numbers as keys, and places of the memo: small ones cannot all fall on one place of a table."""
+_MOST_STEPS = 2_000_000
+"""A network of thousands of tensors takes a hundred thousand."""
 
 
 class DamagedPickleError(ValueError):
@@ -53,8 +58,8 @@ class _Named:
         self.stand = stand
 
 
-class _Mark:
-    """Where the items of a tuple, list or dictionary begin on the stack."""
+_MARK = object()
+"""Where the items of a tuple, list or dictionary begin on the stack."""
 
 
 def read_pickle(stream: BinaryIO, names: Mapping[str, Stand], persistent: Callable[[Any], Any], longest: int) -> Any:
@@ -68,7 +73,7 @@ def read_pickle(stream: BinaryIO, names: Mapping[str, Stand], persistent: Callab
 
     Raises:
         UnknownNameError: It names what is not in ``names``.
-        DamagedPickleError: It is cut off, malformed or too long.
+        DamagedPickleError: It is cut off, malformed, too long or takes too many steps.
     """
     machine = _Machine(names, persistent)
     try:
@@ -78,7 +83,9 @@ def read_pickle(stream: BinaryIO, names: Mapping[str, Stand], persistent: Callab
             machine.step(operation.name, argument)
     except UnknownNameError:
         raise
-    except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError, MemoryError) as error:
+    except OSError:
+        raise
+    except Exception as error:  # a hostile stream finds whatever the machine and the stream below it can raise
         raise DamagedPickleError(str(error)) from error
     raise DamagedPickleError("it has no end")
 
@@ -109,9 +116,11 @@ class _Machine:
         self._names, self._persistent = names, persistent
         self._stack: list[Any] = []
         self._memo: dict[int, Any] = {}
+        self._left = _MOST_STEPS
 
     def step(self, name: str, argument: Any) -> None:
         """Carry out one operation."""
+        self._spend(1)
         if name in _VALUES:
             self._stack.append(argument)
         elif name in _CONSTANTS:
@@ -129,13 +138,18 @@ class _Machine:
     def pop(self) -> Any:
         """The value on top of the stack."""
         value = self._stack.pop()
-        if isinstance(value, _Mark):
+        if value is _MARK:
             raise DamagedPickleError("a mark is no value")
         return value
 
+    def _spend(self, steps: int) -> None:
+        self._left -= steps
+        if self._left < 0:
+            raise DamagedPickleError("it takes too many steps")
+
     def _items(self) -> list[Any]:
         """What lies above the last mark; both are taken off."""
-        at = next(i for i in range(len(self._stack) - 1, -1, -1) if isinstance(self._stack[i], _Mark))
+        at = next(i for i in range(len(self._stack) - 1, -1, -1) if self._stack[i] is _MARK)
         items = self._stack[at + 1 :]
         del self._stack[at:]
         return items
@@ -147,7 +161,7 @@ class _Machine:
     # -- marks and containers -----------------------------------------------------------------------------------------
 
     def _do_mark(self, _: Any) -> None:
-        self._stack.append(_Mark())
+        self._stack.append(_MARK)
 
     def _do_tuple(self, _: Any) -> None:
         self._stack.append(tuple(self._items()))
@@ -203,9 +217,11 @@ class _Machine:
         self._stack.append(self._stack[-1])
 
     def _do_memoize(self, _: Any) -> None:
-        self._memo[len(self._memo)] = self._stack[-1]
+        self._do_put(len(self._memo))
 
     def _do_put(self, place: int) -> None:
+        if not 0 <= place < _LARGEST_KEY:
+            raise DamagedPickleError("a place of the memo is no place")
         self._memo[place] = self._stack[-1]
 
     _do_binput = _do_long_binput = _do_put
@@ -222,6 +238,8 @@ class _Machine:
 
     def _do_stack_global(self, _: Any) -> None:
         name, module = self.pop(), self.pop()
+        if not isinstance(name, str) or not isinstance(module, str):
+            raise DamagedPickleError("a name is no text")
         self._name(f"{module}.{name}")
 
     def _name(self, name: str) -> None:
@@ -231,7 +249,11 @@ class _Machine:
 
     def _do_reduce(self, _: Any) -> None:
         arguments, named = self.pop(), self.pop()
-        self._stack.append(_stand(named)(tuple(arguments)))
+        if not isinstance(arguments, tuple):
+            raise DamagedPickleError("a call without arguments")
+        for each in arguments:  # what stands for the function may look at all of it, as often as it is called
+            self._spend(1 + (len(each) if isinstance(each, (list, tuple)) else 0))
+        self._stack.append(stand_of(named)(arguments))
 
     _do_newobj = _do_reduce
 
@@ -248,7 +270,7 @@ class _Machine:
         self._stack.append(self._persistent(self.pop()))
 
 
-def _stand(named: Any) -> Stand:
+def stand_of(named: Any) -> Stand:
     """What stands for a function, also for one that was handed on as an argument.
 
     Raises:
@@ -259,17 +281,12 @@ def _stand(named: Any) -> Stand:
     return named.stand
 
 
-def called(named: Any, arguments: tuple[Any, ...]) -> Any:
-    """What a function that was handed on as an argument gives for ``arguments``; for ``names`` tables.
-
-    Raises:
-        DamagedPickleError: It is no function.
-    """
-    return _stand(named)(arguments)
-
-
 def _put(found: dict[Any, Any], items: list[Any]) -> None:
     """Add keys and values by turns; keys of other kinds than plain ones are of no use to anybody here."""
     if len(items) % 2:
         raise DamagedPickleError("a key without a value")
-    found.update((key, value) for key, value in zip(items[::2], items[1::2], strict=True) if isinstance(key, _KEYS))
+    found.update((key, value) for key, value in zip(items[::2], items[1::2], strict=True) if _is_key(key))
+
+
+def _is_key(value: Any) -> bool:
+    return isinstance(value, _KEYS) or (type(value) is int and abs(value) < _LARGEST_KEY)

@@ -21,6 +21,9 @@ from detector.safetensors_file import MAX_FILE_BYTES, MAX_TENSORS, Arrays
 _WRAPPERS = ("model", "state_dict", "ema_state_dict", "model_state_dict", "net")
 _PREFIXES = ("module.1.", "module.", "_orig_mod.", "model.")
 _AGAIN = "Fetch the file again."
+_ENCRYPTED = 1  # of a zip member's flags
+_REPEATED, _ANYWAY = 4, 16 * 2**20
+"""A file's tensors may claim so many times its bytes, and a small file's so many bytes: shared weights, and views."""
 
 
 def read_checkpoint(path: Path) -> Arrays:
@@ -37,12 +40,15 @@ def read_with_classes(path: Path) -> tuple[Arrays, tuple[str, ...]]:
     _check_start(path)
     try:
         with TorchFile(path) as file:
-            stored = _stored(_unwrap(file.content), path.name)  # an optimizer's tensors stay on the disk
-            state = {name: file.read(tensor) for name, tensor in stored.items()}
+            stored = _stored(_unwrap(file.content), path.name, path.stat().st_size)
+            # An optimizer's tensors stay on the disk; each storage is read once, whatever lies in it.
+            by_storage = sorted(stored, key=lambda name: stored[name].place)
+            read = {name: file.read(stored[name]) for name in by_storage}
+            state = {name: read.pop(name) for name in stored}
             return clean_state(state), _class_names(file.content)
     except UnknownNameError as error:
         raise DetectorError(
-            f"{path.name} contains program code, not only weights ({error.name[:80]}); it was not opened.",
+            f"{path.name} contains program code, not only weights ({_printable(error.name)}); it was not opened.",
             "Ask its author for a plain state dict or a .safetensors file.",
         ) from error
     except DamagedPickleError as error:
@@ -58,6 +64,10 @@ def clean_state(state: Arrays) -> Arrays:
     while state and (prefix := next((p for p in _PREFIXES if all(name.startswith(p) for name in state)), None)):
         state = {name.removeprefix(prefix): array for name, array in state.items()}
     return state
+
+
+def _printable(name: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in name[:80])
 
 
 def _single(array: Any) -> Any:
@@ -90,7 +100,8 @@ def _check_zip(path: Path) -> None:
         )
     if not pickles:
         raise DetectorError(f"{path.name} is a zip archive, not a PyTorch weights file.")
-    if unpacked > size or max(pickles) > LONGEST_PICKLE:
+    packed = any(entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & _ENCRYPTED for entry in entries)
+    if unpacked > size or max(pickles) > LONGEST_PICKLE or packed:
         raise DetectorError(
             f"{path.name} is no plain PyTorch file: its {size >> 10} KiB unpack to {unpacked >> 10} KiB.",
             "If it was compressed on the way, save it again with torch.save.",
@@ -123,8 +134,8 @@ def _class_names(content: Any) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _stored(content: Any, file_name: str) -> dict[str, StoredTensor]:
-    """``content`` checked to be plain tensors by name.
+def _stored(content: Any, file_name: str, file_bytes: int) -> dict[str, StoredTensor]:
+    """``content`` checked to be plain tensors by name, which claim not much more than the file has.
 
     Raises:
         DetectorError: It is something else, or too big.
@@ -132,12 +143,12 @@ def _stored(content: Any, file_name: str) -> dict[str, StoredTensor]:
     if not isinstance(content, Mapping) or not content or len(content) > MAX_TENSORS:
         raise DetectorError(f"{file_name} is a PyTorch file, but not a network's weights.")
     stored: dict[str, StoredTensor] = {}
-    total = 0
+    total, most = 0, min(MAX_FILE_BYTES, max(_ANYWAY, _REPEATED * file_bytes))
     for name, tensor in content.items():
         if not isinstance(name, str) or not isinstance(tensor, StoredTensor):
             raise DetectorError(f"{file_name} is a PyTorch file, but not a network's weights.")
         total += tensor.claimed_bytes if tensor.is_plain else 0
-        if not tensor.is_plain or total > MAX_FILE_BYTES:
+        if not tensor.is_plain or total > most:
             raise DetectorError(f"{file_name}: tensor {name[:60]!r} is not a plain weight.")
         stored[name] = tensor
     return stored

@@ -15,7 +15,14 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from detector.importers.pickle_reader import DamagedPickleError, Opaque, Stand, called, read_pickle
+from detector.importers.pickle_reader import (
+    DamagedPickleError,
+    Opaque,
+    Stand,
+    UnknownNameError,
+    read_pickle,
+    stand_of,
+)
 from detector.safetensors_file import Array
 
 LONGEST_PICKLE = 32 * 2**20
@@ -24,6 +31,7 @@ LONGEST_PICKLE = 32 * 2**20
 _MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 _MOST_DIMENSIONS = 8
 _MOST_STORAGES = 200_000
+_MOST_NUMBERS = 2**48
 
 _KINDS = {
     "Float": "<f4", "Half": "<f2", "Double": "<f8", "BFloat16": "bf16", "Long": "<i8", "Int": "<i4", "Short": "<i2",
@@ -106,6 +114,12 @@ class StoredTensor:
         return self.storage is not None and self.storage.kind != ""
 
     @property
+    def place(self) -> tuple[str, int]:
+        """Where it begins: the storage, and the first number there."""
+        assert self.storage is not None
+        return self.storage.key, self.storage.start + self.offset
+
+    @property
     def claimed_bytes(self) -> int:
         """What its shape claims, also where a view repeats its storage."""
         assert self.storage is not None
@@ -134,13 +148,14 @@ class TorchFile:
             self._file.seek(0)
             self._zip = zipfile.ZipFile(self._file) if is_zip else None
             self._prefix = ""
+            self._whole = "", b""  # the storage that was read last; many tensors may be views of it
             self._places: dict[str, tuple[int, int]] = {}
             self.content = self._read_zip(self._zip) if self._zip else self._read_stream()
         except BaseException as error:
             self._file.close()
-            if isinstance(error, (zipfile.BadZipFile, KeyError, NotImplementedError, UnicodeError)):
-                raise DamagedPickleError(str(error)) from error
-            raise
+            if isinstance(error, (OSError, DamagedPickleError, UnknownNameError)) or not isinstance(error, Exception):
+                raise
+            raise DamagedPickleError(str(error)) from error  # the zip reader has no error of its own
 
     def __enter__(self) -> TorchFile:
         return self
@@ -159,7 +174,7 @@ class TorchFile:
         size = _item_bytes(storage.kind)
         reach = sum((n - 1) * step for n, step in zip(tensor.shape, tensor.strides, strict=True))
         if 0 in tensor.shape:
-            return np.empty(tensor.shape, np.float32)
+            return np.empty(tensor.shape, np.float32 if storage.kind == "bf16" else storage.kind)
         if tensor.offset + reach >= storage.count:
             raise DamagedPickleError("a tensor reaches beyond its numbers")
         first = storage.start + tensor.offset
@@ -168,24 +183,29 @@ class TorchFile:
         strides = tuple(step * size for step in tensor.strides)
         view: Array = np.lib.stride_tricks.as_strided(numbers, tensor.shape, strides, writeable=False)
         if storage.kind == "bf16":
-            return (view.astype(np.uint32) << 16).view(np.float32)
+            return (np.array(view, np.uint32, order="C") << 16).view(np.float32)
         return np.array(view, order="C")
 
-    def _bytes(self, key: str, start: int, count: int) -> bytes:
+    def _bytes(self, key: str, start: int, count: int) -> memoryview:
         """``count`` bytes of a storage."""
         if self._zip is not None:
-            try:
-                with self._zip.open(f"{self._prefix}data/{key}") as member:
-                    if start:
-                        member.seek(start)
-                    return _all(member.read(count), count)
-            except (zipfile.BadZipFile, KeyError, NotImplementedError, EOFError, ValueError) as error:
-                raise DamagedPickleError(str(error)) from error
+            if self._whole[0] != key:
+                self._whole = key, self._member(self._zip, f"{self._prefix}data/{key}")
+            return _all(memoryview(self._whole[1])[start : start + count], count)
         begin, length = self._places.get(key, (0, 0))
         if start + count > length:
             raise DamagedPickleError("numbers are missing")
         self._file.seek(begin + start)
-        return _all(self._file.read(count), count)
+        return _all(memoryview(self._file.read(count)), count)
+
+    def _member(self, archive: zipfile.ZipFile, name: str) -> bytes:
+        """All of a member: zip's checksum is of the whole."""
+        try:
+            return archive.read(name)
+        except OSError:
+            raise
+        except Exception as error:  # the zip reader has no error of its own
+            raise DamagedPickleError(str(error)) from error
 
     def _read_zip(self, archive: zipfile.ZipFile) -> Any:
         names = [name for name in archive.namelist() if name.endswith("data.pkl")]
@@ -226,7 +246,7 @@ class TorchFile:
             at += 8 + length
 
 
-def _all(raw: bytes, count: int) -> bytes:
+def _all(raw: memoryview, count: int) -> memoryview:
     if len(raw) != count:
         raise DamagedPickleError("numbers are missing")
     return raw
@@ -243,7 +263,7 @@ def _pickle(stream: BinaryIO, storages: dict[str, Storage] | None = None) -> Any
         if not isinstance(name, tuple) or len(name) < 5 or name[0] != "storage":
             raise DamagedPickleError("what lies outside is no storage")
         kind, key, count, view = name[1], name[2], name[4], name[5] if len(name) > 5 else None
-        kind = called(kind, ())
+        kind = stand_of(kind)(())
         if not isinstance(kind, str) or not isinstance(key, str) or not _is_count(count):
             raise DamagedPickleError("a storage is described wrongly")
         storage = Storage(key, kind, count)
@@ -260,7 +280,7 @@ def _pickle(stream: BinaryIO, storages: dict[str, Storage] | None = None) -> Any
 
 
 def _is_count(value: Any) -> bool:
-    return type(value) is int and 0 <= value < 2**48
+    return type(value) is int and 0 <= value < _MOST_NUMBERS
 
 
 def _tensor(arguments: tuple[Any, ...]) -> StoredTensor:
@@ -269,7 +289,17 @@ def _tensor(arguments: tuple[Any, ...]) -> StoredTensor:
     whole = isinstance(shape, tuple) and isinstance(strides, tuple) and len(shape) == len(strides) <= _MOST_DIMENSIONS
     if not isinstance(storage, Storage) or not whole or not all(_is_count(n) for n in (offset, *shape, *strides)):
         raise DamagedPickleError("a tensor is described wrongly")
+    if math.prod(n for n in shape if n) >= _MOST_NUMBERS:
+        raise DamagedPickleError("a tensor is too large for any computer")
     return StoredTensor(storage, offset, shape, strides)
+
+
+def _of_a_type(arguments: tuple[Any, ...]) -> StoredTensor:
+    """``_rebuild_from_type_v2(function, type, arguments, state)``: a tensor of a type of its own."""
+    if stand_of(arguments[0]) not in (_tensor, _not_plain):
+        raise DamagedPickleError("a tensor is made by another function")
+    made: StoredTensor = stand_of(arguments[0])(arguments[2])
+    return made
 
 
 def _not_plain(_: tuple[Any, ...]) -> StoredTensor:
@@ -282,6 +312,8 @@ def _opaque(_: tuple[Any, ...]) -> Opaque:
 
 def _dictionary(arguments: tuple[Any, ...]) -> dict[Any, Any]:
     pairs = arguments[0] if arguments else []
+    if not isinstance(pairs, list):
+        raise DamagedPickleError("a dictionary of no pairs")
     return {key: value for key, value in pairs if isinstance(key, str)}
 
 
@@ -295,8 +327,8 @@ _NAMES: dict[str, Stand] = {
     "torch._utils._rebuild_tensor_v2": _tensor,
     "torch._utils._rebuild_parameter": lambda arguments: arguments[0],
     "torch._utils._rebuild_parameter_with_state": lambda arguments: arguments[0],
-    "torch._tensor._rebuild_from_type_v2": lambda arguments: called(arguments[0], arguments[2]),
-    "torch.Size": lambda arguments: tuple(arguments[0]),
+    "torch._tensor._rebuild_from_type_v2": _of_a_type,
+    "torch.Size": lambda arguments: arguments[0],
     **{f"torch.{name}Storage": _constant(kind) for name, kind in _KINDS.items()},
     **{f"torch.{name}Storage": _constant("") for name in _ODD_STORAGES},
     "torch.storage.UntypedStorage": _constant(""),
