@@ -147,10 +147,15 @@ class StoreWriter:
         if keep:
             with contextlib.suppress(Exception):  # of a full disk: then the last second is lost
                 self.flush()
+        if not keep and sys.platform != "win32":  # while the lock is held: a moment later it may be another program's
+            self._remove()
         self._file.close()
-        if not keep:
-            with contextlib.suppress(OSError):
-                self.path.unlink(missing_ok=True)
+        if not keep and sys.platform == "win32":  # there an open file cannot be removed
+            self._remove()
+
+    def _remove(self) -> None:
+        with contextlib.suppress(OSError):
+            self.path.unlink(missing_ok=True)
 
     def _put(self, content: bytes) -> None:
         """Write all of ``content`` at this place; after a failure the file is as before.
