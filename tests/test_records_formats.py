@@ -348,6 +348,18 @@ def test_two_programs_never_write_one_folder(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_that_could_not_be_begun_can_be_begun_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        with pytest.raises(AppError, match="The disk is full"):
+            PartFolder(tmp_path / "a")
+    PartFolder(tmp_path / "a").commit()
+    assert (tmp_path / "a" / MARK).is_file()
+
+
 def test_a_part_left_by_a_crash_is_taken_over(tmp_path: Path) -> None:
     left = PartFolder(tmp_path / "a")
     left.write("deep/down.txt", b"half")

@@ -39,6 +39,7 @@ class PartFolder:
         self._made: set[Path] = set()
         self._wait = patience()
         self._ended = False
+        self._lock = -1
         try:
             self._restore()
             _check_untouched(target)
@@ -51,6 +52,7 @@ class PartFolder:
         except LockedError as error:
             raise AppError(f"{target.name} is being written by another program.", "Choose another name.") from error
         except OSError as error:
+            self._let_go()
             raise explain(error, target) from error
 
     def write(self, name: str, content: bytes) -> None:
@@ -105,12 +107,11 @@ class PartFolder:
             os.utime(self.path / MARK)  # nothing in it is younger, until somebody changes it
             _check_untouched(self.target)  # it may have come while this was written
             if sys.platform == "win32":  # there a folder with an open file cannot be renamed
-                os.close(self._lock)
+                self._let_go()
             if self.target.exists():
                 self.target.rename(self._old)
             self.path.rename(self.target)
-            if sys.platform != "win32":
-                os.close(self._lock)
+            self._let_go()
         except BaseException as error:
             self.discard()
             with contextlib.suppress(OSError):
@@ -128,10 +129,16 @@ class PartFolder:
         self._ended = True
         if sys.platform != "win32":  # while the lock is held: a moment later it may be another program's part
             shutil.rmtree(self.path, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            os.close(self._lock)
+        self._let_go()
         if sys.platform == "win32":  # there an open file cannot be removed
             shutil.rmtree(self.path, ignore_errors=True)
+
+    def _let_go(self) -> None:
+        """Close the lock, once: its number may be another file's a moment later."""
+        lock, self._lock = self._lock, -1
+        if lock >= 0:
+            with contextlib.suppress(OSError):
+                os.close(lock)
 
     def _restore(self) -> None:
         """After a crash between the two renames the old folder gets its name back."""
