@@ -59,6 +59,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("fullscreen", "Full screen", ("F11", "F"), "Window", "fullscreen"),
     ActionSpec("escape", "Leave full screen, dismiss the message", ("Esc",), "Window"),
     ActionSpec("help", "Keyboard shortcuts", ("F1", "?"), "Window", "help"),
+    ActionSpec("diagnostics", "Save diagnostics…", (), "Window", "download"),
     ActionSpec("about", "About and licences", (), "Window", "info"),
     ActionSpec("quit", "Quit", ("Ctrl+Q",), "Window"),
 )

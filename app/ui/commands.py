@@ -9,7 +9,9 @@ from PySide6.QtCore import QObject, QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QFileDialog, QInputDialog, QLineEdit
 
+from app.core.diagnostics import write_diagnostics
 from app.core.frames import FrameResult
+from app.core.paths import log_file
 from app.core.settings import OverlaySettings
 from app.ui.about import AboutDialog
 from app.ui.drops import IMAGES, VIDEOS, WEIGHTS
@@ -170,6 +172,24 @@ class Commands(QObject):
             self._help = HelpSheet(self._window)
         self._help.show()
         self._help.raise_()
+
+    def do_diagnostics(self) -> None:
+        proposal = str(Path(self._window.last_folder()) / "ssd-viewer-diagnostics.zip")
+        chosen, _ = QFileDialog.getSaveFileName(self._window, "Save diagnostics", proposal, "Zip files (*.zip)")
+        if not chosen:
+            return
+        target, settings, banner = Path(chosen), self._window.settings.current, self._window.stage.banner
+
+        def saved(_nothing: None) -> None:
+            hint = "Versions, self-test, settings and log; no pictures, names of files or addresses. Nothing was sent."
+            banner.tell("success", f"Saved {target.name}", hint, topic="diagnostics")
+
+        def failed(message: str, hint: str) -> None:
+            banner.tell("error", message, hint, topic="diagnostics")
+
+        banner.tell("info", "Collecting diagnostics…", "The self-test takes some seconds.", topic="diagnostics")
+        log = log_file()
+        self._window.background.run("diagnostics", lambda: write_diagnostics(target, settings, log), saved, failed)
 
     def do_about(self) -> None:
         AboutDialog(self._window).open()

@@ -11,7 +11,7 @@ from app.ui.theme import Theme
 
 _MENU = (
     "snapshot", "export", "export_many", "", "models", "import_model", "", "panel", "fullscreen", "",
-    "help", "about", "", "quit",
+    "help", "diagnostics", "about", "", "quit",
 )  # fmt: skip
 
 

@@ -1,0 +1,167 @@
+"""A zip for whoever is asked for help: versions, self-test, settings, log. Blocks for seconds; for a worker.
+
+Nothing in it tells what somebody looked at: no pictures, no names of files, no addresses. So of the log only what the
+program itself wrote is kept (time, place, the traceback's code); what a line says may name a file and is left out.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from app import __version__
+from app.core.licences import ROOTS
+from app.core.part_file import write_whole
+from app.core.settings import Settings
+from app.core.settings_store import to_dict
+
+_TOO_LONG_S = 180.0
+_LOG_BYTES = 500_000
+_RECORD = re.compile(r"(\d{4}-\d\d-\d\d [\d:,]+ [A-Z]+ \S+ [A-Za-z0-9_.]+): ")
+_CODE = re.compile(r'  File "([^"]*)", (line \d+, in \S+)$')
+_FAULT = re.compile(r"([A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Exit|Warning))(?::.*)?$")
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://.*", re.IGNORECASE | re.DOTALL)
+_PLACE = re.compile(r"\S*[/\\]\S*|\S+\.[A-Za-z]\w{1,11}\b")
+_HIDDEN = "***"
+
+
+def write_diagnostics(
+    target: Path, settings: Settings, log: Path, self_test: Callable[[], dict[str, Any]] | None = None
+) -> None:
+    """Write the zip; it is complete or not there.
+
+    Args:
+        target: Where to.
+        settings: Those in force.
+        log: The window's log; it need not exist.
+        self_test: Gives the report of the self-test; None runs it in another process.
+
+    Raises:
+        AppError: It cannot be written there.
+    """
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("versions.json", _as_json(versions()))
+        archive.writestr("settings.json", _as_json(private_settings(settings)))
+        archive.writestr("self-test.json", _as_json(private_report((self_test or run_self_test)())))
+        for file in (log, log.with_name(log.name + ".1")):
+            text = _tail(file)
+            if text:
+                archive.writestr(file.name, private_log(text))
+    write_whole(target, packed.getvalue())
+
+
+def versions() -> dict[str, str]:
+    """The program, its packages and the computer; not the computer's name."""
+    found = {
+        "ssd-viewer": __version__,
+        "packaged": str(bool(getattr(sys, "frozen", False))),
+        "Python": platform.python_version(),
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "processors": str(os.cpu_count()),
+    }
+    for name in ROOTS:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def run_self_test() -> dict[str, Any]:
+    """The self-test's report, made by another process: what crashes there does not crash here."""
+    program = [sys.executable] if getattr(sys, "frozen", False) else [sys.executable, "-m", "app"]
+    try:
+        done = subprocess.run(
+            [*program, "self-test", "--json", "-"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=_TOO_LONG_S,
+            check=False,
+        )
+        report = json.loads(done.stdout)
+    except subprocess.TimeoutExpired:
+        return {"ok": False, "failure": f"no answer within {_TOO_LONG_S:.0f} s"}
+    except OSError as error:
+        return {"ok": False, "failure": f"did not start: {error.strerror}"}
+    except ValueError:
+        return {"ok": False, "failure": f"ended with code {done.returncode} and no report"}
+    return report if isinstance(report, dict) else {"ok": False, "failure": "not a report"}
+
+
+def private_settings(settings: Settings) -> dict[str, Any]:
+    """As they are kept, without what they name: sources, addresses, folders."""
+    values = to_dict(settings)
+    values["source"]["last"] = _HIDDEN if settings.source.last else ""
+    values["source"]["recent"] = [_HIDDEN for _ in settings.source.recent]
+    hidden: dict[str, Any] = _without_places(values)
+    return hidden
+
+
+def private_report(report: dict[str, Any]) -> dict[str, Any]:
+    """The self-test's report; a check that failed may name files, which are taken out."""
+    checks = report.get("checks")
+    if not isinstance(checks, list):
+        return report
+    kept = []
+    for check in checks:
+        detail = str(check.get("detail", ""))
+        if check.get("ok") is False:
+            detail = _PLACE.sub(_HIDDEN, detail.replace(str(Path.home()), _HIDDEN))
+        kept.append({**check, "detail": detail})
+    return {**report, "checks": kept}
+
+
+def private_log(text: str) -> str:
+    """Of each line what cannot name a file: when, how bad, which thread and module; of a traceback its code."""
+    kept: list[str] = []
+    code = False  # the line after a place in our code or Python's is a line of that code
+    for line in text.splitlines():
+        place = _CODE.match(line)
+        fault = _FAULT.match(line)
+        if record := _RECORD.match(line):
+            kept.append(record[1])
+        elif place is not None:
+            parts = re.split(r"[/\\]", place[1])
+            kept.append(f'  File "{"/".join(parts[-3:])}", {place[2]}')
+        elif line.startswith("Traceback (most recent call last)") or (code and line.startswith("    ")):
+            kept.append(line)
+        elif fault is not None:
+            kept.append(fault[1])
+        code = place is not None
+    return "\n".join(kept) + "\n"
+
+
+def _without_places(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_places(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_places(inner) for inner in value]
+    if isinstance(value, str) and ("/" in value or "\\" in value or _ADDRESS.search(value)):
+        return _HIDDEN
+    return value
+
+
+def _tail(file: Path) -> str:
+    try:
+        with file.open("rb") as opened:
+            opened.seek(max(0, file.stat().st_size - _LOG_BYTES))
+            return opened.read(_LOG_BYTES).decode("utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _as_json(value: object) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
