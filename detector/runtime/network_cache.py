@@ -1,6 +1,6 @@
 """The folder of networks made ready for OpenVINO: how they are named by content, and which make way. Any thread.
 
-Each has a folder of its own: a converted network its ``network.xml``, an optimised one what ``optimised`` puts there.
+Each has a folder of its own, filled by ``quantise``; those of earlier versions, in fp32, make way first.
 """
 
 from __future__ import annotations

@@ -51,8 +51,7 @@ def open_detector(
         precision: One of ``PRECISIONS``; "auto" is float16 on a GPU. On the CPU it is float32 until the model was
             optimised there, which measures what else agrees and is faster.
         shelf: Where names are looked up; None for the models that came with the program.
-        cache_dir: Where networks converted for OpenVINO are kept, so that opening them again needs no torch, and
-            those in int8; None for nowhere.
+        cache_dir: Where networks in int8 are kept; None for nowhere.
         for_batches: It will be handed ``preferred_batch`` frames at a time, and nobody waits for the first of them.
 
     Raises:
@@ -103,7 +102,7 @@ def may_have_gpu() -> bool:
 
 
 def needs_torch(entry: ShelfEntry, device: str) -> bool:
-    """Whether opening ``entry`` with a cache for converted networks imports torch into this process."""
+    """Whether opening ``entry`` imports torch into this process."""
     if entry.spec.architecture == "openvino-ir":
         return False
     if entry.spec.architecture in TWO_STAGE:
@@ -231,7 +230,6 @@ def _open_cpu(
                 entry,
                 plan.precision,
                 [*notes, *plan.remarks],
-                cache_dir,
                 network=plan.network,
                 for_batches=for_batches,
             )

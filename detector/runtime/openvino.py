@@ -1,4 +1,4 @@
-"""SSD by OpenVINO on the CPU: our torch network converted once, then torch has no part in it.
+"""SSD by OpenVINO on the CPU: the network built from its plan and weights; torch has no part in it.
 
 OpenCV resize, compiled network, post-processing in numpy. Frames of a batch run one after the other or, where the
 detector was opened for batches, several side by side on the cores; the compiled shape stays that of one frame.
@@ -7,7 +7,6 @@ detector was opened for batches, several side by side on the cores; the compiled
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from detector.default_boxes import default_boxes
@@ -17,7 +16,6 @@ from detector.golden import Floats, log_softmax
 from detector.postprocess import postprocess
 from detector.runtime.base import ImageBGR
 from detector.runtime.conversion import convert_network
-from detector.runtime.converted import read_converted
 from detector.runtime.engine import Engine
 from detector.runtime.openvino_requests import Requests
 from detector.runtime.openvino_runtime import last_line, load_openvino
@@ -31,12 +29,11 @@ class OpenVinoDetector(Engine):
         entry: The model, with weights.
         precision: "fp32", "bf16" or "int8".
         notes: Passed on.
-        cache_dir: Where converted networks are kept and other processes convert them; None converts here, every time.
-        network: The network as an ``openvino.Model``, where it is at hand; for "int8" it must be.
+        network: The network as an ``openvino.Model``, where it is at hand; for "int8" it must be. None builds it.
         for_batches: Opened for many frames a second rather than for each as soon as possible.
 
     Raises:
-        DetectorError: OpenVINO is missing or cannot convert or compile the network.
+        DetectorError: OpenVINO is missing or cannot build or compile the network.
     """
 
     def __init__(
@@ -44,7 +41,6 @@ class OpenVinoDetector(Engine):
         entry: ShelfEntry,
         precision: str,
         notes: Sequence[str] = (),
-        cache_dir: Path | None = None,
         *,
         network: Any = None,
         for_batches: bool = False,
@@ -53,7 +49,7 @@ class OpenVinoDetector(Engine):
         assert entry.spec.config is not None  # load_network refuses specs without
         openvino = load_openvino()
         if network is None:
-            network = read_converted(openvino, entry, cache_dir) if cache_dir else convert_network(openvino, entry)
+            network = convert_network(openvino, entry)
         try:
             self._requests = Requests(openvino.Core(), network, precision, entry.spec.input, for_batches)
         except RuntimeError as error:
