@@ -38,7 +38,6 @@ def fake_model(monkeypatch: pytest.MonkeyPatch) -> None:
         (["annotate", "x.mp4", "-o", "x.avi"], "MP4"),
         (["annotate", "x.mp4", "y.mp4", "-o", "z.mp4"], "must be a folder"),
         (["annotate", "x.mp4", "y.mp4", "--data", "z.csv"], "must be an ending"),
-        (["annotate", "x.mp4", "--resume"], "Unrecognized"),  # comes with the journal
         (["models", "import", "x.pth"], "--name"),
         (["models", "dance"], "invalid choice"),
         (["--no-such-flag"], "Unrecognized"),

@@ -63,7 +63,8 @@ def _use(editor: Editor) -> Any:
         editor.list.item(1).setCheckState(Qt.CheckState.Checked)
         return ("person",)
     assert isinstance(editor, ChoiceEditor)
-    editor.combo.setCurrentIndex(editor.combo.count() - 1)
+    last = editor.combo.count() - 1
+    editor.combo.setCurrentIndex(last if editor.combo.currentIndex() != last else 0)
     editor.combo.activated.emit(editor.combo.currentIndex())
     return editor.combo.currentData()
 
