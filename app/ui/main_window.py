@@ -35,6 +35,7 @@ from app.ui.split import Split
 from app.ui.stage import Stage
 from app.ui.status_bar import StatusBar
 from app.ui.theme import Theme
+from app.ui.timeline_feed import TimelineFeed
 from app.ui.top_bar import TopBar
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ class MainWindow(QMainWindow):
         self.drops = DropTarget(self)
         self.exports = ExportWindows(self, exports, queue)
         self.presenter = Presenter(controller, self.stage, self.panel, self.status, shelf, self._try_again)
+        self.timeline = TimelineFeed(self.stage.timeline, controller, settings, background)
         self._connect()
         self._dress()
         self._take_settings()
@@ -194,6 +196,7 @@ class MainWindow(QMainWindow):
             event.ignore()
             return
         self.presenter.stop()
+        self.timeline.stop()
         geometry = bytes(self.saveGeometry().toBase64().data()).decode("ascii")
         self.hide()
         self.settings.set("window", "geometry", geometry)
@@ -241,6 +244,7 @@ class MainWindow(QMainWindow):
         stage.playback.play_toggled.connect(controller.toggle_pause)
         stage.playback.step.connect(controller.step)
         stage.playback.seek.connect(controller.seek)
+        stage.timeline.seek.connect(controller.seek)
         stage.playback.loop_toggled.connect(self.set_loop)
         self.panel.manage_models.connect(self._commands.do_models)
         stage.start.open_camera.connect(self._commands.do_cameras)

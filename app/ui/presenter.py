@@ -73,6 +73,7 @@ class Presenter(QObject):
         self._stage.view.show_result(result)
         if result.frame.pts_s is not None:
             self._stage.playback.set_position(result.frame.pts_s)
+            self._stage.timeline.set_position(float(result.frame.pts_s))
 
     def _source_opening(self, _uri: str) -> None:
         self._stage.banner.solved("note")  # it was about the source before

@@ -1,4 +1,4 @@
-"""The middle of the window: banner, start page or picture, playback bar. GUI thread."""
+"""The middle of the window: banner, start page or picture, timeline, playback bar. GUI thread."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from app.ui.banner import Banner
 from app.ui.playback_bar import PlaybackBar
 from app.ui.start_page import StartPage
 from app.ui.theme import Theme
+from app.ui.timeline import Timeline
 from app.ui.video_view import VideoView
 
 _REST_MS = 2500
@@ -24,6 +25,7 @@ class Stage(QWidget):
         self.start = StartPage(theme, has_sample)
         self.view = VideoView()
         self.playback = PlaybackBar(theme)
+        self.timeline = Timeline(theme)
         self._stack = QStackedWidget()
         self._stack.addWidget(self.start)
         self._stack.addWidget(self.view)
@@ -33,6 +35,7 @@ class Stage(QWidget):
         self._box.setSpacing(0)
         self._box.addWidget(self.banner)
         self._box.addWidget(self._stack, 1)
+        self._box.addWidget(self.timeline)
         self._box.addWidget(self.playback)
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
@@ -43,6 +46,7 @@ class Stage(QWidget):
     def set_fullscreen(self, full: bool) -> None:
         """On a full screen the playback bar lies over the picture, and only while the mouse moves."""
         self._full = full
+        self.timeline.allow(not full)
         self.view.setMouseTracking(full)
         if full:
             self._box.removeWidget(self.playback)

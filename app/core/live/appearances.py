@@ -1,0 +1,148 @@
+"""Where in an analysed video each class appears: the store is read once, any threshold then takes milliseconds.
+
+Pure but for reading the store; any thread. A video is cut into at most some thousand pieces, single frames where it is
+short, and of each piece and class the best score stays: a few megabytes, however long the video is. A box never
+suppresses a better one, so whether a class is shown depends on that score alone, not on the overlap limit.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from app.core.export.store import CandidateStore
+from app.core.export.store_format import StoredFrame
+
+Seconds = npt.NDArray[np.float64]
+
+MOST_PIECES = 8192
+_MOST_CELLS = 4_000_000  # of pieces and classes
+_FEWEST_PIECES = 64
+_AT_ONCE = 256  # frames gathered before they are sorted in
+_DEFAULT_PERIOD_S = 0.04
+
+JOIN_S = 0.5
+"""A class that is away for no longer than this counts as there: detections flicker."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClassRow:
+    """Where one class appears.
+
+    Attributes:
+        name: The class.
+        starts_s: Float64[N], ascending, seconds.
+        ends_s: Float64[N], where the last frame of each appearance ends, not before its start.
+    """
+
+    name: str
+    starts_s: Seconds
+    ends_s: Seconds
+
+    @property
+    def seconds(self) -> float:
+        """How long it is there in all."""
+        return float((self.ends_s - self.starts_s).sum())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Survey:
+    """What is left of a store.
+
+    Attributes:
+        labels: Class names, one a column.
+        starts_s: Float64[P], start of each piece.
+        end_s: Of the last piece.
+        best: Float32[P, C], best score of each class in each piece; -1 where there is none.
+        best_s: Float64[P, C], time of the frame that has it.
+    """
+
+    labels: tuple[str, ...]
+    starts_s: Seconds
+    end_s: float
+    best: npt.NDArray[np.float32]
+    best_s: Seconds
+
+    def rows(self, threshold: float, classes: tuple[str, ...] = (), join_s: float = JOIN_S) -> tuple[ClassRow, ...]:
+        """Where each class that appears at all does so, the one that is there longest first.
+
+        Args:
+            threshold: Least score, in [0, 1].
+            classes: As ``DetectionSettings.classes``: those of interest; none that the model knows means all.
+            join_s: Appearances no further apart than this are one.
+
+        An appearance begins with the frame that has the best score of its first piece, so that this frame surely shows
+        the class; with pieces of one frame that is its very first.
+        """
+        shown = self.best >= np.float32(threshold)
+        known = [name in classes for name in self.labels]
+        if any(known):
+            shown &= np.array(known)
+        rows = [self._row(int(column), shown[:, column], join_s) for column in np.flatnonzero(shown.any(axis=0))]
+        return tuple(sorted(rows, key=lambda row: (-row.seconds, row.name)))
+
+    def _row(self, column: int, shown: npt.NDArray[np.bool_], join_s: float) -> ClassRow:
+        change = np.diff(shown.astype(np.int8), prepend=0, append=0)
+        first, after = np.flatnonzero(change == 1), np.flatnonzero(change == -1)
+        starts = self.best_s[first, column]
+        ends = np.maximum(np.append(self.starts_s, self.end_s)[after], starts)
+        apart = starts[1:] - ends[:-1] > join_s
+        return ClassRow(self.labels[column], starts[np.append(True, apart)], ends[np.append(apart, True)])
+
+
+def survey(store: CandidateStore, stop: threading.Event | None = None, most_pieces: int = MOST_PIECES) -> Survey | None:
+    """Read the whole store; None when ``stop`` was set meanwhile.
+
+    Raises:
+        StoreError: It cannot be read.
+    """
+    labels = store.facts.labels
+    room = max(_FEWEST_PIECES, _MOST_CELLS // max(1, len(labels)))
+    each = max(1, -(-store.frames // min(most_pieces, room)))
+    pieces = -(-store.frames // each)
+    best = np.full((pieces, len(labels)), -1, np.float32)
+    best_s = np.zeros((pieces, len(labels)))
+    starts_s = np.zeros(pieces)
+    waiting: list[StoredFrame] = []
+    first, last_s = 0, 0.0
+    for number, frame in enumerate(store, 1):
+        waiting.append(frame)
+        if len(waiting) < _AT_ONCE and number < store.frames:
+            continue
+        if stop is not None and stop.is_set():
+            return None
+        times_s = np.array([float(frame.pts_s) for frame in waiting])
+        indices = np.arange(first, number)
+        begins = indices % each == 0
+        starts_s[indices[begins] // each] = times_s[begins]
+        _sort_in(waiting, times_s, indices // each, best, best_s)
+        waiting, first, last_s = [], number, float(times_s[-1])
+    length_s = last_s - float(starts_s[0]) if pieces else 0.0
+    period_s = length_s / (store.frames - 1) if store.frames > 1 else _DEFAULT_PERIOD_S
+    return Survey(labels, starts_s, last_s + max(0.0, period_s), best, best_s)
+
+
+def _sort_in(
+    frames: list[StoredFrame],
+    times_s: Seconds,
+    pieces: npt.NDArray[np.int64],
+    best: npt.NDArray[np.float32],
+    best_s: Seconds,
+) -> None:
+    """Enter the candidates of ``frames`` into the tables: the best of each piece and class, of equals the earliest."""
+    counts = [len(frame.candidates) for frame in frames]
+    scores = np.concatenate([frame.candidates.scores for frame in frames])
+    ids = np.concatenate([frame.candidates.class_ids for frame in frames])
+    rows, at_s = np.repeat(pieces, counts), np.repeat(times_s, counts)
+    known = ids < best.shape[1]  # a file from elsewhere may name classes that it has no label for
+    scores, ids, rows, at_s = scores[known], ids[known], rows[known], at_s[known]
+    order = np.lexsort((at_s, -scores, ids, rows))
+    rows, ids, scores, at_s = rows[order], ids[order], scores[order], at_s[order]
+    top = np.append(True, (np.diff(rows) != 0) | (np.diff(ids) != 0))[: len(rows)]
+    rows, ids, scores, at_s = rows[top], ids[top], scores[top], at_s[top]
+    better = scores > best[rows, ids]
+    best[rows[better], ids[better]] = scores[better]
+    best_s[rows[better], ids[better]] = at_s[better]
