@@ -22,6 +22,7 @@ MOST_ROWS = 6
 _MARGIN, _GAP = 12, 10
 _MOST_NAME = 150
 _FALLBACK: RGB = (128, 128, 128)
+_INTO_S = 0.0005  # past the start of a frame, so that rounding never leads to the one before
 _KEYS = (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Home, Qt.Key.Key_End)
 
 
@@ -112,9 +113,8 @@ class TimelineRows(QWidget):
             return  # on its name
         seconds = self.seconds_at(event.position().x())
         if which is not None:  # so that a click on a bar never shows a picture beside it
-            seconds = max(seconds, float(row.starts_s[which]))
-            if seconds >= row.ends_s[which]:
-                seconds = float(row.starts_s[which])
+            start = float(row.starts_s[which]) + _INTO_S
+            seconds = max(seconds, start) if seconds < row.ends_s[which] else start
         self.seek.emit(seconds)
 
     def event(self, event: QEvent) -> bool:
@@ -156,7 +156,7 @@ class TimelineRows(QWidget):
             Qt.Key.Key_End: len(starts) - 1,
         }[Qt.Key(key)]
         if 0 <= which < len(starts):
-            self.seek.emit(float(starts[which]))
+            self.seek.emit(float(starts[which]) + _INTO_S)
 
     def _choose(self, number: int) -> None:
         self.current = number
