@@ -180,7 +180,7 @@ def test_closing_openvinos_frees_the_weights(entry: ShelfEntry, monkeypatch: pyt
         weights.extend(weakref.ref(array) for array in arrays.values())
         return arrays
 
-    monkeypatch.setattr("detector.runtime.conversion.load_arrays", load)
+    monkeypatch.setattr("detector.runtime.openvino_graph.load_arrays", load)
     detector = OpenVinoDetector(entry, "fp32")
     detector.detect(picture(60, 80))
     detector.close()

@@ -23,7 +23,8 @@ from detector.errors import DetectorError
 from detector.importers import pickle_reader
 from detector.importers.pickle_reader import DamagedPickleError, read_pickle
 from detector.importers.read import read_checkpoint
-from detector.importers.torch_file import StoredTensor, TorchFile
+from detector.importers.torch_file import TorchFile
+from detector.importers.torch_names import StoredTensor
 
 _KINDS = (
     torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.int16, torch.int8,

@@ -13,7 +13,7 @@ from app.cli.console import Console, one_line, table
 from app.cli.options import add_result_flags
 from app.core.model_cards import published_hash, size_of, speeds_of
 from app.core.models import user_shelf
-from app.core.paths import converted_dir, settings_file
+from app.core.paths import optimised_dir, settings_file
 from app.core.settings import ModelSettings
 from app.core.settings_store import load_settings, save_settings
 from detector.importers.base import Channels, Overrides, Priors
@@ -138,7 +138,7 @@ def _info(options: argparse.Namespace, console: Console) -> int:
 def _optimised(path: Path | None) -> dict[str, Any] | None:
     from detector.runtime.optimised import read_optimised
 
-    measured = None if path is None else read_optimised(path, converted_dir())
+    measured = None if path is None else read_optimised(path, optimised_dir())
     return None if measured is None else models_optimise.as_json(measured)
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from app.cli.console import Console, one_line
 from app.core.models import user_shelf
-from app.core.paths import converted_dir
+from app.core.paths import optimised_dir
 
 _MARKS = {True: " ok ", False: "FAIL", None: "info"}
 
@@ -46,6 +46,6 @@ def run(options: argparse.Namespace, console: Console) -> int:
         console.error(
             f"Not proved: {', '.join(sorted(bad))}. Where the weights or every engine fail, the model changed or is "
             "damaged: remove it and get it again; one that fails on one engine only shows a fault of that engine, its "
-            f"driver or, for int8, the copy in {converted_dir()}, which can be deleted."
+            f"driver or, for int8, the copy in {optimised_dir()}, which can be deleted."
         )
     return 1 if bad else 0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from app.core.paths import converted_dir, speeds_file
+from app.core.paths import optimised_dir, speeds_file
 from app.core.speeds import MeasuredSpeed, Speeds, fingerprint, load_speeds
 from detector.runtime.optimised import Optimised, read_optimised
 from detector.shelf import Shelf
@@ -80,7 +80,7 @@ def model_cards(shelf: Shelf, speeds: Speeds) -> tuple[ModelCard, ...]:
                     size_of(entry.path),
                     bundled=entry.bundled,
                     speeds=measured,
-                    optimised=read_optimised(entry.path, converted_dir()),
+                    optimised=read_optimised(entry.path, optimised_dir()),
                 )
             )
     broken = [ModelCard(b.name, "broken", None, b.path, size_of(b.path), b.reason, b.bundled) for b in shelf.broken()]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from app.core.models import open_entry
-from app.core.paths import converted_dir
+from app.core.paths import optimised_dir
 from detector.errors import ExplainedError
 from detector.golden import prove
 from detector.runtime import openvino_runtime
@@ -121,7 +121,7 @@ def _engines(entry: ShelfEntry) -> Iterator[tuple[str, str, Callable[[], Engine]
 
     graph = entry.spec.architecture == "openvino-ir"
     main = "openvino" if graph or openvino_runtime.is_installed() else "torch_cpu"
-    short = ("int8",) if entry.path is not None and read_optimised(entry.path, converted_dir()) is not None else ()
+    short = ("int8",) if entry.path is not None and read_optimised(entry.path, optimised_dir()) is not None else ()
     for precision in ("fp32", "bf16", *short):
         yield f"{main}, {precision}", main, usual("cpu", precision)
     if not graph:

@@ -38,7 +38,7 @@ def open_entry(
     """As ``open_model``, of an entry of the shelf."""
     from detector.runtime.open import open_detector
 
-    return open_detector(entry, device, precision, cache_dir=paths.converted_dir(), for_batches=for_batches)
+    return open_detector(entry, device, precision, cache_dir=paths.optimised_dir(), for_batches=for_batches)
 
 
 def weights_sha256(model: ModelSettings) -> str:

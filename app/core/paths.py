@@ -29,9 +29,9 @@ def cache_dir() -> Path:
     return platformdirs.user_cache_path(APP, appauthor=False)
 
 
-def converted_dir() -> Path:
-    """Networks converted for OpenVINO."""
-    return cache_dir() / "converted"
+def optimised_dir() -> Path:
+    """int8 networks made for this computer, with what was measured of them."""
+    return cache_dir() / "optimised"
 
 
 def log_file() -> Path:

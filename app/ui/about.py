@@ -30,7 +30,6 @@ COMPONENTS: tuple[tuple[str, str, str], ...] = (
     ("OpenCV", "opencv-python-headless", "Apache 2.0"),
     ("PyAV", "av", "BSD 3-clause; its FFmpeg contains x264 and x265 (GPL 2)"),
     ("NumPy", "numpy", "BSD 3-clause"),
-    ("safetensors", "safetensors", "Apache 2.0"),
     ("cv2-enumerate-cameras", "cv2-enumerate-cameras", "MIT"),
     ("platformdirs", "platformdirs", "MIT"),
     ("tqdm", "tqdm", "MPL 2.0 and MIT"),

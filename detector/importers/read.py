@@ -15,7 +15,8 @@ import numpy as np
 from detector.errors import DetectorError
 from detector.importers.first_bytes import start_of
 from detector.importers.pickle_reader import DamagedPickleError, UnknownNameError
-from detector.importers.torch_file import LONGEST_PICKLE, StoredTensor, TorchFile
+from detector.importers.torch_file import TorchFile
+from detector.importers.torch_names import LONGEST_PICKLE, StoredTensor
 from detector.safetensors_file import MAX_FILE_BYTES, MAX_TENSORS, Arrays
 
 _WRAPPERS = ("model", "state_dict", "ema_state_dict", "model_state_dict", "net")

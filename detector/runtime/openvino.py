@@ -15,8 +15,8 @@ from detector.errors import DetectorError
 from detector.golden import Floats, log_softmax
 from detector.postprocess import postprocess
 from detector.runtime.base import ImageBGR
-from detector.runtime.conversion import convert_network
 from detector.runtime.engine import Engine
+from detector.runtime.openvino_graph import network_of
 from detector.runtime.openvino_requests import Requests
 from detector.runtime.openvino_runtime import last_line, load_openvino
 from detector.shelf import ShelfEntry
@@ -49,7 +49,7 @@ class OpenVinoDetector(Engine):
         assert entry.spec.config is not None  # load_network refuses specs without
         openvino = load_openvino()
         if network is None:
-            network = convert_network(openvino, entry)
+            network = network_of(openvino, entry)
         try:
             self._requests = Requests(openvino.Core(), network, precision, entry.spec.input, for_batches)
         except RuntimeError as error:

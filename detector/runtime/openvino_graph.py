@@ -12,15 +12,28 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from detector.errors import DetectorError
 from detector.plans.builder import Activation, Node
 from detector.plans.grids import checked_config
 from detector.plans.plan import predictions
 from detector.runtime.openvino_runtime import operations
 from detector.safetensors_file import Arrays
+from detector.shelf import ShelfEntry
 from detector.spec import ModelSpec
-from detector.weights import COUNTER, refuse_faults
+from detector.weights import COUNTER, load_arrays, refuse_faults
 
 Floats = npt.NDArray[np.float32]
+
+
+def network_of(openvino: Any, entry: ShelfEntry) -> Any:
+    """The network of a shelf entry for one image, with its weights; an ``openvino.Model``.
+
+    Raises:
+        DetectorError: The weights are missing, damaged, or do not fit their network.
+    """
+    if entry.path is None:
+        raise DetectorError(f"The weights of {entry.name} are not on this computer.")
+    return build_graph(openvino, entry.spec, load_arrays(entry.path, entry.spec), entry.path.name)
 
 
 def build_graph(openvino: Any, spec: ModelSpec, arrays: Arrays, what: str) -> Any:

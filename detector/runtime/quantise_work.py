@@ -104,9 +104,9 @@ def exact_network(openvino: Any, entry: ShelfEntry) -> Any:
         from detector.runtime.ir import read_ir
 
         return read_ir(openvino.Core(), entry)
-    from detector.runtime.conversion import convert_network
+    from detector.runtime.openvino_graph import network_of
 
-    return convert_network(openvino, entry)
+    return network_of(openvino, entry)
 
 
 def _quantised(nncf: Any, network: Any, frames: Sequence[ImageBGR], entry: ShelfEntry, messages: Messages) -> Any:

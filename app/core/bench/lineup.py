@@ -93,7 +93,7 @@ class Opening:
     Attributes:
         precisions: As asked for.
         versus: Names of ``BASELINES``.
-        cache_dir: Where converted networks are kept.
+        cache_dir: Where int8 networks are kept.
         for_batches: Ours are opened as for an export.
     """
 

@@ -82,12 +82,12 @@ def run_bench(
 def _entries(
     request: BenchRequest, frames: Sequence[ImageBGR], folder: Path, on_progress: OnProgress
 ) -> tuple[dict[str, ShelfEntry], Path]:
-    """The model by load, and where its converted network is kept: for good only that of weights that are."""
+    """The model by load, and where its int8 network is kept: for good only that of weights that are."""
     if request.entry.path is not None and not request.loads:
-        return {OWN_WEIGHTS: request.entry}, paths.converted_dir()
+        return {OWN_WEIGHTS: request.entry}, paths.optimised_dir()
     on_progress("random weights", 0, 0)
     files = write_random(request.entry.spec, frames, folder, request.loads or ("typical",))
-    return {load: replace(request.entry, path=path) for load, path in files.items()}, folder / "converted"
+    return {load: replace(request.entry, path=path) for load, path in files.items()}, folder / "optimised"
 
 
 def _quantise(

@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 
 from app.core.optimise.frames import calibration_frames
-from app.core.paths import converted_dir, speeds_file
+from app.core.paths import optimised_dir, speeds_file
 from app.core.speeds import MeasuredSpeed, record_speed
 from detector.errors import ExplainedError
 from detector.runtime.optimised import Optimised
@@ -61,7 +61,7 @@ def optimise(
         on_progress(STAGES[stage][0], share_done(stage, done, total))
 
     frames = calibration_frames(calibrate, entry.spec.input, lambda n, most: on_step("read", n, most), stop)
-    measured = quantise(entry, frames, converted_dir(), on_step, stop)
+    measured = quantise(entry, frames, optimised_dir(), on_step, stop)
     _record(entry, measured)
     return measured
 
