@@ -8,12 +8,13 @@ from __future__ import annotations
 from functools import lru_cache
 
 from PySide6.QtCore import QByteArray, QRectF, QSize, Qt
-from PySide6.QtGui import QIcon, QPainter, QPixmap
+from PySide6.QtGui import QIcon, QImage, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 
 from detector.bundled import bundled_path
 
 _SCALES = (1, 2, 3)
+_COARSE = 24
 
 
 @lru_cache(maxsize=64)
@@ -50,6 +51,23 @@ def icon(name: str, colour: str, disabled: str = "", size: int = 20) -> QIcon:
     return made
 
 
+@lru_cache(maxsize=1)
 def app_icon() -> QIcon:
-    """The program's icon."""
-    return QIcon(str(bundled_path("assets", "icon.svg")))
+    """The program's icon, in the sizes that title bars, task bars and switchers take."""
+    made = QIcon()
+    for side in (16, 24, 32, 48, 64, 128, 256):
+        made.addPixmap(QPixmap.fromImage(app_picture(side)))
+    return made
+
+
+def app_picture(side: int) -> QImage:
+    """The program's icon, ``side`` pixels wide; needs no application, so the package's files are made with it, too."""
+    picture = QImage(side, side, QImage.Format.Format_ARGB32_Premultiplied)
+    picture.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(picture)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    # The fine lines of the large drawing are a blur in a title bar: there a coarser one, fitted to 16 pixels.
+    name = "icon-small.svg" if side <= _COARSE else "icon.svg"
+    QSvgRenderer(str(bundled_path("assets", name))).render(painter, QRectF(0, 0, side, side))
+    painter.end()
+    return picture
