@@ -1,81 +1,153 @@
-"""``python -m tools.measure_export_memory [VIDEO] --minutes 120``: an export of a long video, and the memory it takes.
+"""``python -m tools.measure_export_memory [VIDEO] --minutes 120``: a long export by the command line, and its memory.
 
-VIDEO (without one, the sample clip) is put end to end, without decoding, until it lasts as long as asked. While the
-export runs, the process's memory is read at every tenth of the way; printed are these readings and the growth from the
-second tenth, when everything is open, to the last. Linux only.
+VIDEO (without one, the sample clip) is made smaller once (``--height``, ``--rate``), then put end to end with its
+sound, without decoding, until it lasts as long as asked. ``ssd-viewer annotate`` makes of it what a user would: video,
+data files, kept detections, object numbers. What its process holds in memory is read all along; printed are a reading
+at each twentieth of the way, the highest (as the system counts it, so that no peak is missed), and the slope of a
+straight line through all after the first fifth, when everything is open. Linux only.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 
-from app.core.export.job import ExportJob
-from app.core.export.request import DataFile, ExportProgress, ExportRequest
-from app.core.settings import ModelSettings
 from detector.bundled import bundled_path
 
-_TENTHS = 10
+_READINGS = 20
+_SETTLED = 5
+"""The slope begins after one part in so many."""
+_EVERY_S = 1.0
+
+
+def smaller(source: Path, target: Path, height: int, rate: Fraction) -> None:
+    """``source`` with pictures of ``height`` lines at ``rate``; the first track of sound is copied."""
+    with av.open(str(source)) as given, av.open(str(target), "w") as copy:
+        video = given.streams.video[0]
+        width = round(video.codec_context.width * height / video.codec_context.height / 2) * 2
+        written = copy.add_stream("libx264", rate=rate, options={"preset": "veryfast", "bf": "0"})
+        written.width, written.height, written.pix_fmt = width, height, "yuv420p"
+        sound = [(stream, copy.add_stream_from_template(stream)) for stream in given.streams.audio[:1]]
+        next_s = Fraction(0)
+        for frame in given.decode(video):
+            if frame.pts is not None and frame.time_base and frame.pts * frame.time_base >= next_s:
+                picture = frame.reformat(width, height, "yuv420p")
+                picture.pts, picture.time_base = round(next_s * rate), 1 / rate
+                copy.mux(written.encode(picture))
+                next_s += 1 / rate
+        copy.mux(written.encode(None))
+        given.seek(0)
+        for stream, track in sound:
+            for packet in given.demux(stream):
+                if packet.dts is not None:
+                    packet.stream = track
+                    copy.mux(packet)
 
 
 def looped(source: Path, target: Path, minutes: float) -> None:
-    """``source``'s pictures again and again, packet by packet."""
+    """``source``'s first tracks of pictures and sound again and again, packet by packet."""
+    tracks: dict[int, Any] = {}
+    last: dict[int, int] = {}
+    start_s = Fraction(0)
     with av.open(str(target), "w") as copy:
-        stream, offset = None, 0
-        while True:
+        while start_s < Fraction(minutes) * 60:
             with av.open(str(source)) as given:
-                video = given.streams.video[0]
-                if stream is None:
-                    stream = copy.add_stream_from_template(video)
-                assert video.time_base is not None
-                if offset * video.time_base >= minutes * 60:
-                    return
-                end = 0
-                for packet in given.demux(video):
+                streams: Sequence[Any] = (*given.streams.video[:1], *given.streams.audio[:1])
+                tracks = tracks or {stream.index: copy.add_stream_from_template(stream) for stream in streams}
+                end_s = start_s
+                for packet in given.demux(*streams):
                     if packet.dts is None or packet.pts is None:
                         continue
-                    end = max(end, packet.pts + (packet.duration or 1))
-                    packet.pts, packet.dts, packet.stream = packet.pts + offset, packet.dts + offset, stream
+                    base = packet.time_base
+                    end_s = max(end_s, start_s + (packet.pts + (packet.duration or 1)) * base)
+                    shift = round(start_s / base)
+                    packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
+                    if packet.dts <= last.get(packet.stream_index, packet.dts - 1):
+                        continue  # sound that primes its decoder begins before 0: it has been heard
+                    last[packet.stream_index] = packet.dts
+                    packet.stream = tracks[packet.stream_index]
                     copy.mux(packet)
-                offset += end
+                start_s = end_s
 
 
-def resident_mib() -> float:
-    """What the process holds in memory now."""
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) / 1024
+def watched(command: Sequence[str]) -> tuple[list[tuple[float, float]], float, int]:
+    """Run ``command``: (seconds, MiB) along the way, the highest MiB, exit code."""
+    readings: list[tuple[float, float]] = []
+    started = time.monotonic()
+    process = subprocess.Popen(command)
+    while True:
+        ended, status, usage = os.wait4(process.pid, os.WNOHANG)
+        if ended:
+            process.returncode = os.waitstatus_to_exitcode(status)
+            return readings, usage.ru_maxrss / 1024, process.returncode
+        held = resident_mib(process.pid)
+        if held is not None:
+            readings.append((time.monotonic() - started, held))
+        time.sleep(_EVERY_S)
+
+
+def resident_mib(process: int) -> float | None:
+    """What a process holds in memory now; None while it ends."""
+    try:
+        lines = Path(f"/proc/{process}/status").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS:")), None)
+
+
+def slope(readings: Sequence[tuple[float, float]]) -> float:
+    """MiB a second, of the straight line with the least squares."""
+    mean_s = sum(second for second, _ in readings) / len(readings)
+    mean = sum(held for _, held in readings) / len(readings)
+    spread = sum((second - mean_s) ** 2 for second, _ in readings)
+    return sum((second - mean_s) * (held - mean) for second, held in readings) / spread if spread else 0.0
 
 
 def main() -> int:
     """See the module."""
     parser = argparse.ArgumentParser(description="Memory of a long export.")
     parser.add_argument("video", nargs="?", type=Path, default=bundled_path("assets") / "demo.mp4")
-    parser.add_argument("--minutes", type=float, default=120.0)
+    parser.add_argument("--minutes", type=float, default=120.0, help="of video")
+    parser.add_argument("--height", type=int, default=240, help="lines of a picture (240)")
+    parser.add_argument("--rate", type=Fraction, default=Fraction(10), help="pictures a second (10)")
     parser.add_argument("--model", default="demo")
+    parser.add_argument("--folder", type=Path, help="where there is room (default: the folder for temporary files)")
     options = parser.parse_args()
-    readings: list[tuple[int, float]] = []
 
-    def watch(progress: ExportProgress) -> None:
-        due = (progress.frames_total or 0) * (len(readings) + 1) // _TENTHS
-        if due and progress.frames_done >= due:
-            readings.append((progress.frames_done, resident_mib()))
-            print(f"{readings[-1][0]:8} frames {readings[-1][1]:7.0f} MiB", flush=True)
-
-    with tempfile.TemporaryDirectory() as name:
-        source = Path(name) / "long.mp4"
-        looped(options.video, source, options.minutes)
-        data = (DataFile(Path(name) / "out.jsonl", "jsonl"),)
-        request = ExportRequest(source, Path(name) / "out.mp4", data, ModelSettings(options.model))
-        started = time.monotonic()
-        report = ExportJob(request, watch).run()
-        kept = report.cache_bytes / report.frames
-    print(f"{report.frames} frames in {time.monotonic() - started:.0f} s; {kept:.0f} bytes of detections kept a frame")
-    print(f"growth after the first fifth: {readings[-1][1] - readings[1][1]:+.0f} MiB")
+    with tempfile.TemporaryDirectory(dir=options.folder) as name:
+        folder = Path(name)
+        smaller(options.video, folder / "short.mp4", options.height, options.rate)
+        looped(folder / "short.mp4", folder / "long.mp4", options.minutes)
+        print(f"{options.minutes:g} minutes, {(folder / 'long.mp4').stat().st_size / 2**20:.0f} MiB", flush=True)
+        command = [sys.executable, "-m", "app", "annotate", str(folder / "long.mp4"), "--model", options.model]
+        command += ["--data", ".jsonl", "--data", ".csv", "--tracks", "-o", str(folder / "out.mp4")]
+        readings, highest, code = watched(command)
+        made = ", ".join(f"{path.name} {path.stat().st_size / 2**20:.1f} MiB" for path in sorted(folder.iterdir()))
+    if code or not readings:
+        print(f"annotate ended with {code}", file=sys.stderr)
+        return 1
+    for number in range(_READINGS + 1):
+        second, held = readings[number * (len(readings) - 1) // _READINGS]
+        print(f"{second:7.0f} s {held:7.0f} MiB")
+    settled = readings[len(readings) // _SETTLED :]
+    grown = slope(settled) * readings[-1][0]
+    frames = float(options.minutes * 60 * options.rate)
+    print(f"{made}; {readings[-1][0]:.0f} s in all")
+    print(f"highest: {highest:.0f} MiB")
+    print(
+        f"slope after the first fifth: {grown * 60 / options.minutes:+.1f} MiB an hour of video, "
+        f"{grown * 100_000 / frames:+.1f} MiB a hundred thousand frames"
+    )
     return 0
 
 
