@@ -1,4 +1,4 @@
-"""The documents say of the VOC detector what its file says, or that there is none."""
+"""The documents say of the models in the box what their files say, or that there is none."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from tests.support.model_files import put_model
 from tools import model_card
 from tools.model_card import BLOCKS, DOCUMENTS, ROOT, filled
 
-EMPTY = "".join(f"before\n<!-- voc: {name} -->\nold\n<!-- end -->\nafter\n" for name in BLOCKS)
+PLACES = [*(("voc", name) for name in BLOCKS), ("demo", "card")]
+EMPTY = "".join(f"before\n<!-- {model}: {name} -->\nold\n<!-- end -->\nafter\n" for model, name in PLACES)
 
 
 def put_voc(folder: Path) -> Path:
@@ -21,43 +22,54 @@ def put_voc(folder: Path) -> Path:
     return put_model(folder, "voc", VOC20, accuracy=accuracy, provenance=how, licence="MIT", width=0.25)
 
 
+def put_demo(folder: Path) -> Path:
+    how = "Trained on drawn scenes. 7 minutes on cpu."
+    return put_model(
+        folder, "demo", VOC20, accuracy={"AP50 on 500 scenes": 0.9}, provenance=how, licence="MIT", width=0.125
+    )
+
+
 def test_blocks_are_filled_from_the_file(tmp_path: Path) -> None:
     path = put_voc(tmp_path)
-    text = filled(EMPTY, path)
+    put_demo(tmp_path)
+    text = filled(EMPTY, tmp_path)
     for words in (
         "**VOC07 mAP 0.346 on val.txt (500 pictures)**",
         hashlib.sha256(path.read_bytes()).hexdigest(),
         "ssd-vgg16, width 0.25; 20 classes",
         "30 minutes on cpu \\| detect",
         "| 120 minutes on cpu | VOC07 mAP 0.346",
+        "**AP50 0.900 on 500 scenes**",
+        "| `python -m tools.demo.train`, drawn shapes | 7 minutes on cpu | AP50 0.900 on 500 scenes |",
         "what runs unless you choose another, is `voc`",
     ):
         assert words in text, words
     assert "old" not in text
-    assert text.count("before\n") == text.count("after\n") == 3
-    assert filled(text, path) == text
+    assert text.count("before\n") == text.count("after\n") == 4
+    assert filled(text, tmp_path) == text
 
 
 def test_without_the_file_they_say_so(tmp_path: Path) -> None:
-    text = filled(EMPTY, tmp_path / "voc.safetensors")
+    text = filled(EMPTY, tmp_path)
     for words in ("not in the box yet", "not finished yet", "In the box is `demo`"):
         assert words in text, words
-    assert filled(filled(text, put_voc(tmp_path)), tmp_path / "none.safetensors") == text
+    put_voc(tmp_path)
+    assert filled(filled(text, tmp_path), tmp_path / "empty") == text
 
 
 def test_every_block_has_its_place_and_the_command_fills_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     texts = {name: (ROOT / name).read_text(encoding="utf-8") for name in DOCUMENTS}
-    for name in BLOCKS:
-        assert sum(text.count(f"<!-- voc: {name} -->\n") for text in texts.values()) == 1
+    for model, name in PLACES:
+        assert sum(text.count(f"<!-- {model}: {name} -->\n") for text in texts.values()) == 1
     for name, text in texts.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8")
     monkeypatch.setattr(model_card, "ROOT", tmp_path)
-    assert model_card.main(["--model", str(put_voc(tmp_path))]) == 0
+    assert model_card.main(["--weights", str(put_voc(tmp_path).parent)]) == 0
     assert "weights/README.md is new" in capsys.readouterr().out
     for name in DOCUMENTS:
         assert "0.346" in (tmp_path / name).read_text(encoding="utf-8")
-    assert model_card.main(["--model", str(tmp_path / "voc.safetensors")]) == 0
+    assert model_card.main(["--weights", str(tmp_path)]) == 0
     assert capsys.readouterr().out == ""

@@ -1,7 +1,7 @@
-"""Writes what the documents say of the VOC detector from the file itself: `python -m tools.model_card`.
+"""Writes what the documents say of the models in the box from their files: `python -m tools.model_card`.
 
-Each document has blocks between `<!-- voc: NAME -->` and `<!-- end -->`; what stands there follows from
-`weights/voc.safetensors`, or from its absence. To be run after the file was made anew, or removed.
+Each document has blocks between `<!-- MODEL: NAME -->` and `<!-- end -->`; what stands there follows from
+`weights/MODEL.safetensors`, or from its absence. To be run after a file was made anew, or removed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from detector.weights import load_spec
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = ("README.md", "weights/README.md", "docs/training.md")
-_BLOCK = re.compile(r"(<!-- voc: (?P<name>[a-z]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_BLOCK = re.compile(r"(<!-- (?P<model>voc|demo): (?P<name>[a-z]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _MINUTES = re.compile(r"(\d+) minutes on (\w+)")
 
 
@@ -58,15 +58,22 @@ def box(_path: Path, spec: ModelSpec | None) -> str:
     )
 
 
-def row(_path: Path, spec: ModelSpec | None) -> str:
+def row(path: Path, spec: ModelSpec | None) -> str:
     """The measured recipes, as a table."""
-    head = "| recipe | time | accuracy |\n|---|---|---|\n"
-    demo = "| `python -m tools.demo.train`, drawn shapes | 75 minutes on two CPU cores | AP50 0.955 on 500 scenes |\n"
+    demo = path.with_name("demo.safetensors")
+    return (
+        "| recipe | time | accuracy |\n|---|---|---|\n"
+        + _recipe("`python -m tools.demo.train`, drawn shapes", load_spec(demo) if demo.is_file() else None)
+        + _recipe("`make train-voc`, the 20 classes of VOC", spec)
+    )
+
+
+def _recipe(name: str, spec: ModelSpec | None) -> str:
     if spec is None:
-        return f"{head}{demo}| `make train-voc`, the 20 classes of VOC | not finished yet | |\n"
+        return f"| {name} | not finished yet | |\n"
     spent = _MINUTES.findall(spec.provenance)
     time = f"{sum(int(minutes) for minutes, _ in spent)} minutes on {spent[0][1]}" if spent else "not stated"
-    return f"{head}{demo}| `make train-voc`, the 20 classes of VOC | {time} | {accuracy(spec)} |\n"
+    return f"| {name} | {time} | {accuracy(spec)} |\n"
 
 
 def accuracy(spec: ModelSpec) -> str:
@@ -78,10 +85,15 @@ def accuracy(spec: ModelSpec) -> str:
 BLOCKS: dict[str, Callable[[Path, ModelSpec | None], str]] = {"card": card, "box": box, "row": row}
 
 
-def filled(text: str, path: Path) -> str:
-    """``text`` with its blocks as they follow from the model in ``path``, which need not be there."""
-    spec = load_spec(path) if path.is_file() else None
-    return _BLOCK.sub(lambda found: f"{found[1]}{BLOCKS[found['name']](path, spec)}{found[3]}", text)
+def filled(text: str, folder: Path) -> str:
+    """``text`` with its blocks as they follow from the models in ``folder``, which need not be there."""
+
+    def block(found: re.Match[str]) -> str:
+        path = folder / f"{found['model']}.safetensors"
+        spec = load_spec(path) if path.is_file() else None
+        return f"{found[1]}{BLOCKS[found['name']](path, spec)}{found[4]}"
+
+    return _BLOCK.sub(block, text)
 
 
 def _cell(words: str) -> str:
@@ -91,12 +103,12 @@ def _cell(words: str) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """Bring the documents up to date."""
     parser = argparse.ArgumentParser(prog="python -m tools.model_card", description=__doc__)
-    parser.add_argument("--model", type=Path, default=ROOT / "weights" / "voc.safetensors", metavar="FILE")
-    path = parser.parse_args(arguments).model
+    parser.add_argument("--weights", type=Path, default=ROOT / "weights", metavar="DIR")
+    folder = parser.parse_args(arguments).weights
     for name in DOCUMENTS:
         document = ROOT / name
         before = document.read_text(encoding="utf-8")
-        after = filled(before, path)
+        after = filled(before, folder)
         if after != before:
             document.write_text(after, encoding="utf-8")
             print(f"{name} is new")

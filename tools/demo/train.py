@@ -43,7 +43,7 @@ RECIPE = Recipe(
     batch_norm=True,
     augment=False,
 )
-"""How the demo is trained: about 75 minutes on two cores."""
+"""How the demo is trained."""
 
 _SAVE_EVERY_S = 90.0
 _REPORT_EVERY_STEPS = 50
@@ -108,16 +108,17 @@ def new_source(recipe: Recipe, threads: int = 1) -> HostBatches:
     return HostBatches(DrawnExamples(count), Order(count, recipe.batch, recipe.seed), torch.device("cpu"), threads)
 
 
-def finish(trainer: Trainer, out: Path) -> Accuracy:
-    """Measure what will be stored, and store it with its description."""
+def finish(trainer: Trainer, out: Path, spent_s: float) -> Accuracy:
+    """Measure what will be stored, and store it with its description and the time it took."""
     state = stored_state(trainer.result())
+    spec = replace(trainer.spec, provenance=f"{trainer.spec.provenance} {spent_s / 60:.0f} minutes on cpu.")
     with tempfile.TemporaryDirectory() as folder:
         trial = Path(folder) / "demo.safetensors"
-        write_model(trial, trainer.spec, state, {})
+        write_model(trial, spec, state, {})
         with open_detector(trial, device="cpu", precision="fp32") as detector:
             accuracy = measure(detector, scenes(FRESH, _FRESH_SCENES))
     measured = {f"AP50 on {_FRESH_SCENES} freshly drawn scenes": round(accuracy.ap50, 4)}
-    write_model(out, trainer.spec, state, measured)
+    write_model(out, spec, state, measured)
     return accuracy
 
 
@@ -142,7 +143,7 @@ def main() -> None:
         if not fit.run(stop):
             print(f"stopped after step {trainer.step}; the same command goes on")
             return
-    print(f"{arguments.out}: {finish(trainer, arguments.out)}")
+    print(f"{arguments.out}: {finish(trainer, arguments.out, fit.spent_s)}")
 
 
 if __name__ == "__main__":
