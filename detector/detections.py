@@ -18,6 +18,19 @@ Scores = npt.NDArray[np.float32]
 ClassIds = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
 
+FLOOR = 0.05
+"""Lower scores are noise to everybody but an evaluation and who asks for them: a trained network leaves thousands."""
+
+
+def floor_for(threshold: float) -> float:
+    """Least score that is looked for and kept, for a person who now wants ``threshold`` and may want another soon."""
+    return min(FLOOR, threshold)
+
+
+def just_below(score: float) -> float:
+    """What exactly the float32 scores of at least ``score`` are more than."""
+    return float(np.nextafter(np.float32(score), np.float32(-1)))
+
 
 def _check(boxes_xyxy: Boxes, scores: Scores, class_ids: ClassIds) -> None:
     if boxes_xyxy.ndim != 2 or boxes_xyxy.shape[1] != 4:

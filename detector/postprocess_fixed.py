@@ -45,6 +45,7 @@ def postprocess_fixed(
     extent: Tensor,
     limit: Tensor,
     *,
+    floor: Tensor | None = None,
     variances: tuple[float, float, float, float] = (0.1, 0.1, 0.2, 0.2),
     capacity: int = CAPACITY,
     suppress: Suppress | None = None,
@@ -58,6 +59,7 @@ def postprocess_fixed(
         spec: The rule the checkpoint was evaluated with.
         extent: Float32[4], width, height, width, height of the original images, on the same device.
         limit: Float32[], the NMS limit as ``float32_limit`` gives it, on the same device.
+        floor: Float32[], the floor score, on the same device; None for the rule's.
         variances: Scale of the encoded boxes.
         capacity: Pairs looked at per image.
         suppress: Does what ``suppress_by_rounds`` does; None for that.
@@ -66,7 +68,7 @@ def postprocess_fixed(
         Float32[B, 1 + K, 7]. The first row of an image: pairs above the floor, settled (0 or 1), zeros. Then K rows,
         best first: x1, y1, x2, y2 (pixels), score (0: no candidate), class id (background excluded), kept (0 or 1).
     """
-    scores, class_id, box, passing = _select(logits, spec.score_floor, capacity)
+    scores, class_id, box, passing = _select(logits, spec.score_floor if floor is None else floor, capacity)
     chosen = box[..., None].expand(-1, -1, 4)
     decoded = decode(locs.gather(1, chosen), defaults[box], variances, spec.max_log_size)
     half = decoded[..., 2:] * 0.5
@@ -109,7 +111,7 @@ def _one(image: npt.NDArray[np.float32], iou_threshold: float) -> Candidates:
     return Candidates(boxes, scores, class_id, kept, iou_threshold)
 
 
-def _select(logits: Tensor, floor: float, capacity: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _select(logits: Tensor, floor: Tensor | float, capacity: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The best pairs of box and class of each image.
 
     Returns:

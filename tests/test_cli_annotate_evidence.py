@@ -55,7 +55,9 @@ def test_tracks_are_in_every_file_and_in_the_report(capsys: Capture, tmp_path: P
 class Jittery(FakeDetector):
     """Two things that move, and now and then score less than the threshold, or too little to be kept at all."""
 
-    def candidates_batch(self, frames: Sequence[ImageBGR], iou_threshold: float | None = None) -> list[Candidates]:
+    def candidates_batch(
+        self, frames: Sequence[ImageBGR], iou_threshold: float | None = None, least_score: float = 0.0
+    ) -> list[Candidates]:
         return [self._of(read_frame_index(frame)) for frame in frames]
 
     def _of(self, index: int) -> Candidates:

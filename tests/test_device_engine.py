@@ -23,6 +23,7 @@ from detector.runtime.torch_cpu import TorchCpuDetector
 from detector.runtime.torch_cuda import TorchDeviceDetector
 from detector.runtime.uploads import PlainUploads, pieces
 from detector.shelf import ShelfEntry, open_file
+from detector.spec import PostprocessSpec
 from tests.support.one_thread import one_thread
 from tests.support.tiny_models import picture, random_spec, save_random
 
@@ -230,7 +231,7 @@ class Other(Engine):
         super().__init__(entry.spec, "other", "cpu", "fp32", ("The other's note.",))
         self.frames = 0
 
-    def _run(self, frames: Sequence[ImageBGR], iou_threshold: float) -> list[Candidates]:
+    def _run(self, frames: Sequence[ImageBGR], rule: PostprocessSpec) -> list[Candidates]:
         self.frames += len(frames)
         return [Candidates.empty() for _ in frames]
 
@@ -293,7 +294,7 @@ def test_where_nothing_takes_over_the_failure_is_told(entry: ShelfEntry) -> None
 
 def test_a_second_failure_is_not_caught_again(entry: ShelfEntry) -> None:
     class Fails(Other):
-        def _run(self, frames: Sequence[ImageBGR], iou_threshold: float) -> list[Candidates]:
+        def _run(self, frames: Sequence[ImageBGR], rule: PostprocessSpec) -> list[Candidates]:
             raise DeviceFailedError("It failed.")
 
     with FallbackDetector(Fails(entry), lambda: Fails(entry)) as detector:

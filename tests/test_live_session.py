@@ -595,9 +595,9 @@ def test_iou_reaches_the_detector(video: Path) -> None:
         detector = models(model)
         run = detector.candidates_batch
 
-        def spy(frames: object, iou_threshold: float | None = None) -> object:
+        def spy(frames: object, iou_threshold: float | None = None, least_score: float = 0.0) -> object:
             seen.append(iou_threshold)
-            return run(frames, iou_threshold)  # type: ignore[arg-type] # passed through
+            return run(frames, iou_threshold, least_score)  # type: ignore[arg-type] # passed through
 
         detector.candidates_batch = spy  # type: ignore[method-assign, assignment] # watched from outside
         return detector

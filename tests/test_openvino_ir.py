@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -65,13 +66,16 @@ def test_the_table_is_read_up_to_its_end_and_strange_rows_are_left_out() -> None
         ],
         np.float32,
     )
-    found = read_detection_output(rows[None, None], spec, (10, 20), 0.45)
+    rule = replace(spec.postprocess, iou_threshold=0.45)
+    found = read_detection_output(rows[None, None], len(spec.labels), rule, (10, 20))
     assert found.scores.tolist() == pytest.approx([0.9, 0.6, 0.5])
     assert found.class_ids.tolist() == [1, 0, 0]
     assert found.boxes_xyxy[0].tolist() == [10, 5, 20, 10]
     assert found.kept is not None
     assert found.kept.tolist() == [True, True, False]
-    assert read_detection_output(rows[None, None], spec, (10, 20), 0.95).detections(DetectionFilter(0.5, 0.95))
+    rule = replace(rule, iou_threshold=0.95, score_floor=0.55)
+    found = read_detection_output(rows[None, None], len(spec.labels), rule, (10, 20))
+    assert found.detections(DetectionFilter(0.5, 0.95)).scores.tolist() == pytest.approx([0.9, 0.6])
 
 
 def test_labels_may_be_given(tiny_ir: Path) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from detector import postprocess_torch
 from detector.box_coder import BoxCoder
 from detector.boxes import cxcywh_to_xyxy
-from detector.detections import Candidates, DetectionFilter
+from detector.detections import Candidates, DetectionFilter, floor_for, just_below
 from detector.nms import batched_nms
 from detector.postprocess import _best_first, postprocess
 from detector.spec import PostprocessSpec
@@ -126,6 +126,44 @@ def test_follows_the_rule_spelled_out(
             assert found.kept is not None
             again = batched_nms(found.boxes_xyxy, found.class_ids, rule.iou_threshold)
             np.testing.assert_array_equal(found.kept, again)
+
+
+@settings(deadline=None, max_examples=80)
+@given(
+    st.integers(0, 2**32 - 1),
+    st.integers(1, 3),
+    st.integers(1, 60),
+    st.integers(2, 7),
+    st.floats(-4, 9),
+    st.sampled_from(RULES),
+    st.floats(0, 1),
+    st.sampled_from([0.3, 0.45, 0.6]),
+)
+def test_a_higher_floor_changes_nothing_of_what_scores_more(
+    seed: int, batch: int, boxes: int, classes: int, background: float, rule: PostprocessSpec, least: float, iou: float
+) -> None:
+    predicted = predictions(seed, batch, boxes, classes, background)
+    sizes: Sizes = [(240, 320)] * batch
+    for way in (by_numpy, by_torch):
+        everything = way(*predicted, rule, sizes)
+        scores = np.concatenate([found.scores for found in everything])
+        if len(scores) and seed % 2:
+            least = float(scores[seed % len(scores)])  # a score that is there counts as reached
+        higher = replace(rule, score_floor=max(rule.score_floor, just_below(least)))
+        for some, whole in zip(way(*predicted, higher, sizes), everything, strict=True):
+            assert len(some) == np.count_nonzero(whole.scores >= np.float32(least))
+            for wanted in (DetectionFilter(least, rule.iou_threshold), DetectionFilter((1 + least) / 2, iou, None, 9)):
+                found, expected = some.detections(wanted), whole.detections(wanted)
+                np.testing.assert_array_equal(found.boxes_xyxy, expected.boxes_xyxy)
+                np.testing.assert_array_equal(found.scores, expected.scores)
+                np.testing.assert_array_equal(found.class_ids, expected.class_ids)
+
+
+@given(st.floats(0, 1))
+def test_the_floor_is_never_above_what_is_wanted(threshold: float) -> None:
+    assert floor_for(threshold) <= threshold
+    reached = np.float32(threshold)
+    assert float(reached) > just_below(threshold) >= float(np.nextafter(reached, np.float32(-1)))
 
 
 @both

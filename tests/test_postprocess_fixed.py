@@ -32,11 +32,13 @@ RULES = (
 )
 
 
-def rows_of(predictions: Predictions, rule: PostprocessSpec, iou: float, capacity: int) -> Floats:
+def rows_of(
+    predictions: Predictions, rule: PostprocessSpec, iou: float, capacity: int, floor: torch.Tensor | None = None
+) -> Floats:
     locs, logits, defaults = (torch.from_numpy(array) for array in predictions)
     extent = torch.tensor([SIZE[1], SIZE[0], SIZE[1], SIZE[0]], dtype=torch.float32)
     limit = torch.tensor(float(float32_limit(iou)))
-    rows: Floats = fixed(locs, logits, defaults, rule, extent, limit, capacity=capacity).numpy()
+    rows: Floats = fixed(locs, logits, defaults, rule, extent, limit, floor=floor, capacity=capacity).numpy()
     return rows
 
 
@@ -78,6 +80,15 @@ def crowds(draw: st.DrawFn) -> Predictions:
 @given(crowds(), st.sampled_from(RULES))
 def test_says_what_the_numpy_form_says(predictions: Predictions, rule: PostprocessSpec) -> None:
     for found, wanted in zip(run(predictions, rule), by_numpy(predictions, rule), strict=True):
+        assert_same(found, wanted)
+
+
+@settings(max_examples=60)
+@given(crowds(), st.sampled_from(RULES), st.floats(0, 1))
+def test_the_floor_may_be_a_number_on_the_device(predictions: Predictions, rule: PostprocessSpec, floor: float) -> None:
+    higher = replace(rule, score_floor=floor)
+    rows = rows_of(predictions, rule, rule.iou_threshold, 1024, floor=torch.tensor(floor))
+    for found, wanted in zip(unpack(rows, rule.iou_threshold, 1024), by_numpy(predictions, higher), strict=True):
         assert_same(found, wanted)
 
 

@@ -33,7 +33,9 @@ FRAMES = 40
 class Moving(FakeDetector):
     """Finds something else in every picture, by the number drawn into it."""
 
-    def candidates_batch(self, frames: Sequence[ImageBGR], iou_threshold: float | None = None) -> list[Candidates]:
+    def candidates_batch(
+        self, frames: Sequence[ImageBGR], iou_threshold: float | None = None, least_score: float = 0.0
+    ) -> list[Candidates]:
         super().candidates_batch(frames)
         return [_found_in(read_frame_index(frame)) for frame in frames]
 

@@ -135,6 +135,24 @@ def test_another_limit_is_applied_where_the_network_ran(engine: Detector) -> Non
     assert loose.kept.sum() > strict.kept.sum() > 0
 
 
+def test_what_nobody_asks_for_is_left_out_and_the_rest_is_the_same(engine: Detector) -> None:
+    frame = picture()
+    (everything,) = engine.candidates_batch([frame])
+    for rank in (len(everything) // 2, 5, len(everything) - 1):  # also down again
+        least = float(everything.scores[rank])
+        (some,) = engine.candidates_batch([frame], None, least)
+        count = np.count_nonzero(everything.scores >= everything.scores[rank])
+        for mine, theirs in (
+            (some.boxes_xyxy, everything.boxes_xyxy),
+            (some.scores, everything.scores),
+            (some.class_ids, everything.class_ids),
+            (some.kept, everything.kept),
+        ):
+            assert mine is not None
+            assert theirs is not None
+            np.testing.assert_array_equal(mine, theirs[:count])
+
+
 @pytest.mark.parametrize("name", ENGINES)
 def test_a_closed_detector_says_so(name: str, entry: ShelfEntry) -> None:
     with ENGINES[name](entry) as detector:

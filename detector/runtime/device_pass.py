@@ -36,6 +36,7 @@ class DevicePass:
 
     Attributes:
         limit: Float32[] on the device, the overlap limit; filled before a run.
+        floor: Float32[] on the device, the floor score; likewise.
         suppress: See ``postprocess_fixed``; None where it is done by its own.
         result_shape: Of one image's part of the result, (1 + K, 7).
     """
@@ -60,6 +61,7 @@ class DevicePass:
         self.defaults = torch.from_numpy(default_boxes(entry.spec.config)).to(device)
         self.variances = entry.spec.config.variances
         self.limit = torch.zeros((), device=device)
+        self.floor = torch.full((), entry.spec.postprocess.score_floor, device=device)
         self.result_shape = result_shape(len(self.defaults), len(entry.spec.labels))
         self._rule = entry.spec.postprocess
         self._exact = precision == "fp32"
@@ -82,6 +84,7 @@ class DevicePass:
                 self._rule,
                 plan.extent,
                 self.limit,
+                floor=self.floor,
                 variances=self.variances,
                 suppress=self.suppress,
             )

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from detector.detections import Candidates, DetectionFilter, Detections
+from detector.detections import Candidates, DetectionFilter, Detections, just_below
 from detector.errors import DetectorError
 from detector.golden import Floats
 from detector.runtime.base import ImageBGR
-from detector.spec import ModelSpec
+from detector.spec import ModelSpec, PostprocessSpec
 
 
 class Engine(ABC):
@@ -45,8 +46,8 @@ class Engine(ABC):
         self._closed = False
 
     @abstractmethod
-    def _run(self, frames: Sequence[ImageBGR], iou_threshold: float) -> list[Candidates]:
-        """Candidates of one or more frames."""
+    def _run(self, frames: Sequence[ImageBGR], rule: PostprocessSpec) -> list[Candidates]:
+        """Candidates of one or more frames, by the model's rule with the floor and the NMS limit of this call."""
 
     @abstractmethod
     def _raw(self, frame: ImageBGR) -> tuple[Floats, Floats]:
@@ -56,12 +57,17 @@ class Engine(ABC):
     def _release(self) -> None:
         """Drop the network and everything it holds."""
 
-    def candidates_batch(self, frames: Sequence[ImageBGR], iou_threshold: float | None = None) -> list[Candidates]:
+    def candidates_batch(
+        self, frames: Sequence[ImageBGR], iou_threshold: float | None = None, least_score: float = 0.0
+    ) -> list[Candidates]:
         """See ``Detector.candidates_batch``."""
         self._check_open()
         if not frames:
             return []
-        return self._run(frames, self.spec.postprocess.iou_threshold if iou_threshold is None else iou_threshold)
+        own = self.spec.postprocess
+        limit = own.iou_threshold if iou_threshold is None else iou_threshold
+        floor = max(own.score_floor, just_below(least_score))
+        return self._run(frames, replace(own, iou_threshold=limit, score_floor=floor))
 
     def raw(self, frame: ImageBGR) -> tuple[Floats, Floats]:
         """What the network itself says of one frame; for the self-test.
@@ -77,7 +83,8 @@ class Engine(ABC):
         if wanted is None:
             rule = self.spec.postprocess
             wanted = DetectionFilter(rule.score_floor, rule.iou_threshold, None, rule.max_detections)
-        return [found.detections(wanted) for found in self.candidates_batch(frames, wanted.iou_threshold)]
+        candidates = self.candidates_batch(frames, wanted.iou_threshold, wanted.score_threshold)
+        return [found.detections(wanted) for found in candidates]
 
     def detect(self, frame: ImageBGR, wanted: DetectionFilter | None = None) -> Detections:
         """See ``Detector.detect``."""

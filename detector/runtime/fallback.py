@@ -14,6 +14,7 @@ from detector.errors import DetectorError, DeviceFailedError
 from detector.golden import Floats
 from detector.runtime.base import Detector, ImageBGR
 from detector.runtime.engine import Engine
+from detector.spec import PostprocessSpec
 
 _log = logging.getLogger(__name__)
 
@@ -32,10 +33,10 @@ class FallbackDetector(Engine):
         self._open_other: Callable[[], Detector] | None = open_other
         self._look()
 
-    def _run(self, frames: Sequence[ImageBGR], iou_threshold: float) -> list[Candidates]:
+    def _run(self, frames: Sequence[ImageBGR], rule: PostprocessSpec) -> list[Candidates]:
         self._running.on_stage = self.on_stage
         try:
-            found = self._running.candidates_batch(frames, iou_threshold)
+            found = self._running._run(frames, rule)
         except DeviceFailedError as error:
             if self._open_other is None:
                 raise
@@ -45,7 +46,7 @@ class FallbackDetector(Engine):
                 self._look()
             return found
         self._change(failure)
-        return self._run(frames, iou_threshold)
+        return self._run(frames, rule)
 
     def _change(self, failure: DeviceFailedError) -> None:
         """Close what failed, open the other."""

@@ -24,6 +24,7 @@ from detector.runtime.base import ImageBGR
 from detector.runtime.cuda_support import empty_cache, first_line, shown
 from detector.runtime.engine import Engine
 from detector.shelf import ShelfEntry
+from detector.spec import PostprocessSpec
 from detector.weights import load_state, load_strict
 
 
@@ -53,7 +54,7 @@ class FasterRcnnDetector(Engine):
             self.close()
             raise DetectorError(f"{self.device} cannot run {entry.name}: {first_line(error)}.") from error
 
-    def _run(self, frames: Sequence[ImageBGR], iou_threshold: float) -> list[Candidates]:
+    def _run(self, frames: Sequence[ImageBGR], rule: PostprocessSpec) -> list[Candidates]:
         results = []
         for frame in frames:  # one by one: what it needs of a batch of large pictures is out of proportion
             try:
@@ -69,7 +70,7 @@ class FasterRcnnDetector(Engine):
                     f"{self.device} has too little free memory for {self.spec.name}.",
                     "Close other programs that use it, or run on the CPU (--device cpu).",
                 ) from error
-            results.append(_candidates(boxes, scores, labels, iou_threshold))
+            results.append(_candidates(boxes, scores, labels, rule))
             self.on_stage("postprocess")
         return results
 
@@ -87,10 +88,11 @@ class FasterRcnnDetector(Engine):
         empty_cache(self._place)
 
 
-def _candidates(boxes: Floats, scores: Floats, labels: npt.NDArray[np.int64], iou_threshold: float) -> Candidates:
+def _candidates(boxes: Floats, scores: Floats, labels: npt.NDArray[np.int64], rule: PostprocessSpec) -> Candidates:
     """torchvision's answer for one frame as ours; its class 0 is the background."""
     order = np.argsort(-scores, kind="stable")
+    order = order[scores[order] > rule.score_floor]
     xyxy = boxes[order].astype(np.float32)
     class_ids = (labels[order] - 1).astype(np.int32)
-    kept = batched_nms(xyxy, class_ids, iou_threshold)
-    return Candidates(xyxy, scores[order].astype(np.float32), class_ids, kept, iou_threshold)
+    kept = batched_nms(xyxy, class_ids, rule.iou_threshold)
+    return Candidates(xyxy, scores[order].astype(np.float32), class_ids, kept, rule.iou_threshold)

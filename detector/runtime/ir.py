@@ -19,7 +19,7 @@ from detector.runtime.engine import Engine
 from detector.runtime.openvino_requests import Requests
 from detector.runtime.openvino_runtime import compile_for_latency, load_openvino
 from detector.shelf import IR_XML, ShelfEntry
-from detector.spec import ModelSpec
+from detector.spec import PostprocessSpec
 
 
 class IrDetector(Engine):
@@ -55,12 +55,12 @@ class IrDetector(Engine):
         self.preferred_batch = self._requests.preferred_batch
         self._core = core
 
-    def _run(self, frames: Sequence[ImageBGR], iou_threshold: float) -> list[Candidates]:
+    def _run(self, frames: Sequence[ImageBGR], rule: PostprocessSpec) -> list[Candidates]:
         results = []
         outputs = self._requests.outputs(frames, self.on_stage)
         for frame, (rows,) in zip(frames, outputs, strict=True):
             height, width = frame.shape[:2]
-            results.append(read_detection_output(rows, self.spec, (height, width), iou_threshold))
+            results.append(read_detection_output(rows, len(self.spec.labels), rule, (height, width)))
             self.on_stage("postprocess")
         return results
 
@@ -87,29 +87,29 @@ def read_ir(core: Any, entry: ShelfEntry) -> Any:
 
 
 def read_detection_output(
-    rows: npt.NDArray[np.float32], spec: ModelSpec, size: tuple[int, int], iou_threshold: float
+    rows: npt.NDArray[np.float32], classes: int, rule: PostprocessSpec, size: tuple[int, int]
 ) -> Candidates:
     """Turn the graph's table into candidates.
 
     Args:
         rows: Float32[1, 1, N, 7]: image, class with background 0, score, then x1, y1, x2, y2 as fractions; a
             negative image number ends the list.
-        spec: The model.
+        classes: How many the model has, background excluded.
+        rule: Floor, and the limit for ``Candidates.kept``; the graph's own suppression has already happened.
         size: (height, width) of the frame, pixels.
-        iou_threshold: For ``Candidates.kept``; the graph's own suppression has already happened.
     """
     table = rows.reshape(-1, 7)
     ended = np.flatnonzero(table[:, 0] < 0)
     table = table[: ended[0]] if len(ended) else table
     labels = table[:, 1].astype(np.int32) - 1
-    usable = (labels >= 0) & (labels < len(spec.labels)) & (table[:, 2] > spec.postprocess.score_floor)
+    usable = (labels >= 0) & (labels < classes) & (table[:, 2] > rule.score_floor)
     usable &= np.isfinite(table).all(axis=1)
     table, labels = table[usable], labels[usable]
     order = np.argsort(-table[:, 2], kind="stable")
     height, width = size
     boxes = table[order, 3:] * np.array([width, height, width, height], np.float32)
-    kept = batched_nms(boxes, labels[order], iou_threshold)
-    return Candidates(boxes, table[order, 2], labels[order], kept, iou_threshold)
+    kept = batched_nms(boxes, labels[order], rule.iou_threshold)
+    return Candidates(boxes, table[order, 2], labels[order], kept, rule.iou_threshold)
 
 
 def _with_raw_outputs(model: Any) -> Any:

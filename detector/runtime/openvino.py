@@ -20,6 +20,7 @@ from detector.runtime.openvino_graph import network_of
 from detector.runtime.openvino_requests import Requests
 from detector.runtime.openvino_runtime import last_line, load_openvino
 from detector.shelf import ShelfEntry
+from detector.spec import PostprocessSpec
 
 
 class OpenVinoDetector(Engine):
@@ -58,7 +59,7 @@ class OpenVinoDetector(Engine):
         self._defaults = default_boxes(entry.spec.config)
         self._variances = entry.spec.config.variances
 
-    def _run(self, frames: Sequence[ImageBGR], iou_threshold: float) -> list[Candidates]:
+    def _run(self, frames: Sequence[ImageBGR], rule: PostprocessSpec) -> list[Candidates]:
         results = []
         outputs = self._requests.outputs(frames, self.on_stage)
         for frame, (locs, logits) in zip(frames, outputs, strict=True):
@@ -66,10 +67,9 @@ class OpenVinoDetector(Engine):
                 locs,
                 logits,
                 self._defaults,
-                self.spec.postprocess,
+                rule,
                 [frame.shape[:2]],
-                iou_threshold,
-                self._variances,
+                variances=self._variances,
             )
             self.on_stage("postprocess")
         return results

@@ -15,6 +15,7 @@ from detector.runtime.base import ImageBGR
 from detector.runtime.engine import Engine
 from detector.runtime.network import load_network
 from detector.shelf import ShelfEntry
+from detector.spec import PostprocessSpec
 
 
 def has_native_bf16() -> bool:
@@ -41,16 +42,15 @@ class TorchCpuDetector(Engine):
         self._defaults = default_boxes(entry.spec.config)
         self._variances = entry.spec.config.variances
 
-    def _run(self, frames: Sequence[ImageBGR], iou_threshold: float) -> list[Candidates]:
+    def _run(self, frames: Sequence[ImageBGR], rule: PostprocessSpec) -> list[Candidates]:
         locs, logits = self._forward(frames)
         found = postprocess(
             locs,
             logits,
             self._defaults,
-            self.spec.postprocess,
+            rule,
             [frame.shape[:2] for frame in frames],
-            iou_threshold,
-            self._variances,
+            variances=self._variances,
         )
         self.on_stage("postprocess")
         return found

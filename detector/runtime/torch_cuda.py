@@ -32,6 +32,7 @@ from detector.runtime.engine import Engine
 from detector.runtime.shape_cache import ShapeCache
 from detector.runtime.uploads import PinnedUploads, PlainUploads, Uploads
 from detector.shelf import ShelfEntry
+from detector.spec import PostprocessSpec
 
 __all__ = ["TorchDeviceDetector", "why_not_cuda"]
 
@@ -63,7 +64,7 @@ class TorchDeviceDetector(Engine):
         self._place = device
         self._silent = self.on_stage
         self._chunk = _CHUNK
-        self._limit: float | None = None
+        self._rule: PostprocessSpec | None = None
         self._fetched: Tensor | None = None
         self._stream: torch.cuda.Stream | None = None
         self._graphs: ShapeCache[_Shape, FrameGraph] | None = None
@@ -76,7 +77,9 @@ class TorchDeviceDetector(Engine):
                 self._uploads = self._new_uploads()
             # The first run loads kernels and picks algorithms; better now than on the first picture.
             with self._pass.tuned():
-                self._run([np.zeros((entry.spec.input.height, entry.spec.input.width, 3), np.uint8)], 0.5)
+                self._run(
+                    [np.zeros((entry.spec.input.height, entry.spec.input.width, 3), np.uint8)], entry.spec.postprocess
+                )
             if self._stream is not None:
                 self._graphs = ShapeCache(self._captured, _GRAPHS, FrameGraph.free)
                 self.preferred_batch = _preferred(device)
@@ -89,12 +92,12 @@ class TorchDeviceDetector(Engine):
 
     # -- a call -----------------------------------------------------------------------------------------------------
 
-    def _run(self, frames: Sequence[ImageBGR], iou_threshold: float) -> list[Candidates]:
+    def _run(self, frames: Sequence[ImageBGR], rule: PostprocessSpec) -> list[Candidates]:
         for frame in frames:
             check_frame(frame)
         with self._explained():
             relieved = False
-            while (found := self._tried(frames, iou_threshold)) is None:
+            while (found := self._tried(frames, rule)) is None:
                 if not relieved:
                     self._drop_buffers()
                 elif not self._fewer(len(frames)):
@@ -105,22 +108,23 @@ class TorchDeviceDetector(Engine):
                 relieved = True
         return found
 
-    def _tried(self, frames: Sequence[ImageBGR], iou_threshold: float) -> list[Candidates] | None:
+    def _tried(self, frames: Sequence[ImageBGR], rule: PostprocessSpec) -> list[Candidates] | None:
         """None where the memory does not suffice; what the attempt held is free again then."""
         try:
             with self._here():
-                return self._found(frames, iou_threshold)
+                return self._found(frames, rule)
         except (torch.OutOfMemoryError, torch.AcceleratorError) as error:
             if not isinstance(error, torch.OutOfMemoryError) and "out of memory" not in str(error):
                 raise
             _log.info("%s is short of memory: %s", self.device, first_line(error))
             return None
 
-    def _found(self, frames: Sequence[ImageBGR], iou_threshold: float) -> list[Candidates]:
+    def _found(self, frames: Sequence[ImageBGR], rule: PostprocessSpec) -> list[Candidates]:
         """Queue everything, wait once, look at what came."""
-        if iou_threshold != self._limit:
-            self._pass.limit.fill_(float(float32_limit(iou_threshold)))
-            self._limit = iou_threshold
+        if rule != self._rule:  # numbers that a graph reads, so that it need not be captured anew
+            self._pass.limit.fill_(float(float32_limit(rule.iou_threshold)))
+            self._pass.floor.fill_(rule.score_floor)
+            self._rule = rule
         fetched, done = self._buffer(len(frames)), 0
         for chunk in self._chunks(frames):
             rows = self._queue(chunk)
@@ -129,11 +133,8 @@ class TorchDeviceDetector(Engine):
         if self._stream is not None:
             self._stream.synchronize()
         self.on_stage("copy")
-        found = unpack(fetched.numpy(), iou_threshold)
-        return [
-            self._at_length(frame, iou_threshold) if one is None else one
-            for frame, one in zip(frames, found, strict=True)
-        ]
+        found = unpack(fetched.numpy(), rule.iou_threshold)
+        return [self._at_length(frame, rule) if one is None else one for frame, one in zip(frames, found, strict=True)]
 
     def _chunks(self, frames: Sequence[ImageBGR]) -> Iterator[list[ImageBGR]]:
         """Neighbours of one size, not too many at a time."""
@@ -164,7 +165,7 @@ class TorchDeviceDetector(Engine):
             self._fetched = torch.empty(shape, dtype=torch.float32, pin_memory=self._stream is not None)
         return self._fetched[:count]
 
-    def _at_length(self, frame: ImageBGR, iou_threshold: float) -> Candidates:
+    def _at_length(self, frame: ImageBGR, rule: PostprocessSpec) -> Candidates:
         """One frame with more candidates than the short way has room for: untrained weights, or a floor near zero."""
         plan = self._plan(*frame.shape[:2])
 
@@ -174,13 +175,12 @@ class TorchDeviceDetector(Engine):
                 locs,
                 logits,
                 self._pass.defaults,
-                self.spec.postprocess,
+                rule,
                 plan.extent[:2].flip(0)[None],
-                iou_threshold,
                 variances=self._pass.variances,
             ).rows
 
-        return Packed(self._uploads.use([frame], plan, work), iou_threshold).candidates()[0]
+        return Packed(self._uploads.use([frame], plan, work), rule.iou_threshold).candidates()[0]
 
     def _raw(self, frame: ImageBGR) -> tuple[Floats, Floats]:
         with self._explained(), self._here():

@@ -40,7 +40,9 @@ class FakeDetector:
         self.seen: list[int] = []
         self.threads: set[int] = {threading.get_ident()}
 
-    def candidates_batch(self, frames: Sequence[ImageBGR], iou_threshold: float | None = None) -> list[Candidates]:
+    def candidates_batch(
+        self, frames: Sequence[ImageBGR], iou_threshold: float | None = None, least_score: float = 0.0
+    ) -> list[Candidates]:
         self.threads.add(threading.get_ident())
         assert not self.closed
         self.work(self.count)

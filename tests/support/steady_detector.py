@@ -51,7 +51,9 @@ class FakeDetector:
         self.closed = False
         self._on_batch = on_batch
 
-    def candidates_batch(self, frames: Sequence[ImageBGR], iou_threshold: float | None = None) -> list[Candidates]:
+    def candidates_batch(
+        self, frames: Sequence[ImageBGR], iou_threshold: float | None = None, least_score: float = 0.0
+    ) -> list[Candidates]:
         self.batches.append(len(frames))
         if self._on_batch is not None:
             self._on_batch(frames)

@@ -28,7 +28,9 @@ class NothingDetector:
     notes: tuple[str, ...] = ()
     preferred_batch = 1
 
-    def candidates_batch(self, frames: Sequence[ImageBGR], iou_threshold: float | None = None) -> list[Candidates]:
+    def candidates_batch(
+        self, frames: Sequence[ImageBGR], iou_threshold: float | None = None, least_score: float = 0.0
+    ) -> list[Candidates]:
         return [Candidates.empty() for _ in frames]
 
     def detect(self, frame: ImageBGR, wanted: DetectionFilter | None = None) -> Detections:
