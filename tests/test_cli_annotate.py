@@ -106,7 +106,7 @@ def test_ctrl_c_leaves_a_resumable_job_and_exits_with_130(repository: Path, tmp_
     with _start(repository, source) as process:
         for _ in range(presses):
             process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=240)
     assert process.returncode == 130
     kept, last = err.splitlines()
     assert "the same command goes on from there" in kept
@@ -120,7 +120,7 @@ def test_kill_leaves_nothing_under_the_final_name_and_the_next_run_succeeds(
     source = make_video(tmp_path / "in.mp4", frames=2000, size=(64, 48))
     with _start(repository, source) as process:
         process.kill()
-        process.communicate(timeout=60)
+        process.communicate(timeout=240)
     left = {path.name for path in tmp_path.iterdir()}  # the video's part is there or not, as its thread was quick
     assert left - {"in.annotated.mp4.part"} == {"in.mp4", "in.mp4.ssdv.part"}
     assert run(capsys, "annotate", source, "--model", "fake")[0] == 0
@@ -154,8 +154,29 @@ def test_resume_passes_over_what_is_done_and_does_the_rest(capsys: Capture, fake
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
     run(capsys, "annotate", first, *asked, "--resume", "--threshold", "0.7")  # other wishes are other files
     assert (tmp_path / "out" / "a.annotated (2).mp4").exists()
+    again = run(capsys, "annotate", first, *asked, "--resume", "--threshold", "0.7")[1]
+    assert "a.mp4: done already" in again  # also under the number it was given
     (tmp_path / "out" / "b.annotated.csv").write_text("changed")
     assert "done already" not in run(capsys, "annotate", second, *asked, "--resume")[1]
+
+
+def test_resume_tells_of_the_whole_result(capsys: Capture, fake_model: None, tmp_path: Path) -> None:
+    videos = [make_video(tmp_path / f"{name}.mp4", frames=frames) for name, frames in (("a", 5), ("b", 6), ("c", 7))]
+    asked = ("--model", "fake", "-o", f"{tmp_path / 'out'}/", "--data", ".csv", "--tracks", "--json", "-")
+    whole = json.loads(run(capsys, "annotate", videos[1], *asked)[1])
+    result = json.loads(run(capsys, "annotate", *videos, *asked, "--resume")[1])
+    assert [Path(video["path"]).name for video in result["videos"]] == ["a.mp4", "b.mp4", "c.mp4"]
+    assert [video["frames"] for video in result["videos"]] == [5, 6, 7]
+    assert [video.pop("done_before", False) for video in result["videos"]] == [False, True, False]
+    for video in (result["videos"][1], whole["videos"][0]):
+        del video["cache_bytes"]  # grows by what is remembered of each export
+    assert result["videos"][1] == whole["videos"][0]
+    assert result["videos"][1]["tracks"]
+    done = json.loads(run(capsys, "annotate", *videos, *asked, "--resume")[1])  # nothing is left to do
+    assert [video["frames"] for video in done["videos"]] == [5, 6, 7]
+    assert (done["model"], done["device"], done["precision"]) == ("fake", "cpu", "fp32")
+    said = run(capsys, "annotate", *videos, *asked[:-2], "--resume")[1].splitlines()
+    assert said[-1] == "3 of 3 videos done, 3 of them before: 18 frames, 36 objects"
 
 
 def test_from_cache_renders_without_a_model(capsys: Capture, fake_model: None, tmp_path: Path) -> None:
@@ -186,3 +207,26 @@ def test_no_cache_keeps_nothing(capsys: Capture, fake_model: None, tmp_path: Pat
     source = make_video(tmp_path / "in.mp4", frames=5)
     assert run(capsys, "annotate", source, "--model", "fake", "--no-cache")[0] == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.annotated.mp4", "in.mp4"]
+    code, out, _ = run(capsys, "annotate", source, "--model", "fake", "--no-cache", "--resume", "--json", "-")
+    assert (code, json.loads(out)["videos"][0]["done_before"]) == (0, True)  # all the same it is not done twice
+    source.write_bytes(make_video(tmp_path / "other.mp4", frames=6).read_bytes())
+    assert "done already" not in run(capsys, "annotate", source, "--model", "fake", "--no-cache", "--resume")[1]
+
+
+def test_no_cache_goes_on_only_when_asked_to(
+    capsys: Capture, fake_model: None, repository: Path, tmp_path: Path
+) -> None:
+    source = make_video(tmp_path / "in.mp4", frames=2000, size=(64, 48))
+    with _start(repository, source) as process:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=240)
+    left = (tmp_path / "in.mp4.ssdv.part").read_bytes()
+    code, out, err = run(capsys, "annotate", source, "--model", "fake", "--no-cache", "--json", "-")
+    assert (code, json.loads(out)["videos"][0]["frames_known"]) == (0, 0)
+    assert "What an interrupted run found stays in in.mp4.ssdv.part" in err
+    assert (tmp_path / "in.mp4.ssdv.part").read_bytes() == left
+    asked = ("--model", "fake", "--no-cache", "--resume", "--json", "-", "-o", tmp_path / "two.mp4")
+    code, out, err = run(capsys, "annotate", source, *asked)
+    assert (code, json.loads(out)["videos"][0]["frames_known"] >= 4) == (0, True)
+    names = ["in.annotated.mp4", "in.mp4", "two.mp4"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names

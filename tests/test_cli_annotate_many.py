@@ -129,7 +129,7 @@ def test_ctrl_c_stops_all_and_the_next_run_makes_the_same(
         assert process.stdout is not None
         assert "running\n" in iter(process.stdout.readline, "")
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=240)
     assert process.returncode == 130
     kept, last = err.splitlines()
     assert "the same command goes on from there" in kept

@@ -128,7 +128,7 @@ def test_the_same_on_a_dense_screen(repository: Path, factor: str) -> None:
         env={**os.environ, "QT_SCALE_FACTOR": factor},
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=280,
     )
     assert done.returncode == 0, done.stdout
     assert "2 passed" in done.stdout

