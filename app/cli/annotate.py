@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.cli.annotate_kept import add_kept_flags, chosen_model
@@ -16,7 +17,9 @@ from app.core.errors import AppError
 from app.core.settings import DetectionSettings, ModelSettings
 
 if TYPE_CHECKING:
+    from app.core.export.made import Made
     from app.core.export.queue_state import QueueItem
+    from app.core.export.request import ExportReport
     from app.core.export.search import FoundVideo
 
 
@@ -55,19 +58,20 @@ def run(options: argparse.Namespace, console: Console) -> int:
     if options.ray is not None:
         asked = [request_for(options, video, model, detection, plain=True) for video in found]
         return max(run_tasks(options, asked, console), 1 if troubles else 0)
-    if options.resume:
-        found = _not_made_yet(options, found, model, detection, console)
-    requests = (request_for(options, video, model, detection) for video in found)
-    items = export_all(requests, options.jobs, console)
-    if len(items) > 1:
-        _sum_up(items, console)
-    last = next((item.report for item in reversed(items) if item.report is not None), None)
+    before = _made_before(options, found, model, detection, console) if options.resume else {}
+    left = [video for video in found if video.path not in before]
+    items = export_all((request_for(options, video, model, detection) for video in left), options.jobs, console)
+    new = dict(zip((video.path for video in left), items, strict=True))
+    results = [before.get(video.path) or new[video.path] for video in found]
+    if len(results) > 1:
+        _sum_up(results, console)
+    by = next((by for result in reversed(results) if (by := _by(result)) is not None), None)
     console.give(
         {
-            "model": model.name if last is None else last.model,
-            "device": None if last is None else last.device,
-            "precision": None if last is None else last.precision,
-            "videos": [_plain(item) for item in items],
+            "model": model.name if by is None else by.model,
+            "device": None if by is None else by.device,
+            "precision": None if by is None else by.precision,
+            "videos": [_plain(result) for result in results],
             **({"problems": list(troubles)} if troubles else {}),
         }
     )
@@ -92,35 +96,49 @@ def _find(options: argparse.Namespace, console: Console) -> tuple[tuple[FoundVid
     return found.videos, found.troubles
 
 
-def _not_made_yet(
+def _made_before(
     options: argparse.Namespace,
     found: tuple[FoundVideo, ...],
     model: ModelSettings,
     detection: DetectionSettings,
     console: Console,
-) -> tuple[FoundVideo, ...]:
-    """The videos whose files are not there yet; the others are named."""
+) -> dict[Path, Made]:
+    """The videos whose files are there already; they are named."""
     from app.core.export.made import was_made
 
-    left = []
+    before = {}
     for video in found:
-        if was_made(request_for(options, video, model, detection, plain=True)):
+        made = was_made(request_for(options, video, model, detection, plain=True))
+        if made is not None:
             console.say(f"{video.path.name}: done already")
-        else:
-            left.append(video)
-    return tuple(left)
+            before[video.path] = made
+    return before
 
 
-def _sum_up(items: tuple[QueueItem, ...], console: Console) -> None:
-    done = [item.report for item in items if item.report is not None]
-    failed = len(items) - len(done)
-    console.say(
-        f"{len(done)} of {len(items)} videos done{f', {failed} failed' if failed else ''}: "
-        f"{sum(report.frames for report in done)} frames, {sum(report.detections for report in done)} objects"
-    )
+def _sum_up(results: Sequence[QueueItem | Made], console: Console) -> None:
+    done = [report for result in results if (report := _plain(result)) and "error" not in report]
+    before, failed = sum("done_before" in report for report in done), len(results) - len(done)
+    words = [f"{len(done)} of {len(results)} videos done"]
+    words += [f"{before} of them before"] if before else []
+    words += [f"{failed} failed"] if failed else []
+    frames, found = (sum(int(report.get(name) or 0) for report in done) for name in ("frames", "detections"))
+    console.say(f"{', '.join(words)}: {frames} frames, {found} objects")
 
 
-def _plain(item: QueueItem) -> dict[str, Any]:
-    if item.report is not None:
-        return item.report.as_dict()
-    return {"path": str(item.request.source), "error": item.message}
+def _by(result: QueueItem | Made) -> Made | ExportReport | None:
+    """What knows the model; None where nothing does."""
+    from app.core.export.made import Made
+
+    if isinstance(result, Made):
+        return result if result.model else None
+    return result.report
+
+
+def _plain(result: QueueItem | Made) -> dict[str, Any]:
+    from app.core.export.made import Made
+
+    if isinstance(result, Made):
+        return result.as_dict()
+    if result.report is not None:
+        return result.report.as_dict()
+    return {"path": str(result.request.source), "error": result.message}

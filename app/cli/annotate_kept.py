@@ -28,7 +28,10 @@ def add_kept_flags(parser: argparse.ArgumentParser) -> None:
         help="render from the detections kept in VIDEO.ssdv, with another threshold, IoU, classes; no model is loaded",
     )
     parser.add_argument(
-        "--no-cache", action="store_true", help="use no kept detections, and keep none once the files are there"
+        "--no-cache",
+        action="store_true",
+        help="look at every frame anew, and keep no detections once the files are there; "
+        "--resume --no-cache goes on with an interrupted run",
     )
 
 
@@ -43,6 +46,11 @@ def cache_policy(options: argparse.Namespace) -> CachePolicy:
     if options.from_cache:
         return "only"
     return "drop" if options.no_cache else "keep"
+
+
+def goes_on(options: argparse.Namespace) -> bool:
+    """Whether what an interrupted run left is used; a cluster begins a task again by itself, and must."""
+    return options.resume or options.ray is not None or not options.no_cache
 
 
 def chosen_model(options: argparse.Namespace, console: Console) -> tuple[ModelSettings, DetectionSettings]:

@@ -54,7 +54,12 @@ def export_all(requests: Iterable[ExportRequest], jobs: int, console: Console) -
                     open_numbers.discard(item.number)
         items = work.wait().items
     if any(item.state == "cancelled" for item in items):
-        console.note("What was found is kept: the same command goes on from there (with --resume past what is done).")
+        if any(item.request.cache == "drop" for item in items):
+            console.note("What was found is kept until then: with --resume the same command goes on from there.")
+        else:
+            console.note(
+                "What was found is kept: the same command goes on from there (with --resume past what is done)."
+            )
         raise KeyboardInterrupt
     return items
 

@@ -13,7 +13,7 @@ from app.cli.annotate_evidence import (
     evidence_options,
     wants_evidence,
 )
-from app.cli.annotate_kept import cache_policy
+from app.cli.annotate_kept import cache_policy, goes_on
 from app.cli.annotate_video import add_video_flags, video_options
 from app.cli.console import UsageError
 from app.core.errors import AppError
@@ -109,6 +109,7 @@ def request_for(
         video=video_options(options),
         cache=cache_policy(options),
         evidence=evidence_options(options, output),
+        resume=goes_on(options),
     )
 
 

@@ -107,10 +107,12 @@ class Finder:
             self.model = (detector.spec.name, detector.device, detector.precision)
             self.notes += detector.notes
             facts = facts_of(request, self._source, detector, self._promised)
-            journal = Journal(self._folder, facts, request.cache)
+            journal = Journal(self._folder, facts, request.cache, request.resume)
             known = journal.frames_known
             try:
                 self._meter.known = known
+                if journal.left_alone:
+                    self._meter.remark(journal.left_alone)
                 if known:
                     self._meter.remark(f"{known} frames were looked at before; the network runs on the others only.")
                 self._look(detector, journal, pictures, found)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from app.core.channels import Channel
@@ -110,9 +111,9 @@ class ExportJob:
             self._raise_failure()
         if finder.temporary is not None:
             remove_part(finder.temporary)
-        if finder.kept is not None:
-            note_made(finder.kept, self.request)
-        return self._report(time.monotonic() - started)
+        report = self._report(time.monotonic() - started)
+        note_made(self.request, report)  # behind the kept detections, which become a little larger
+        return report if report.cache is None else replace(report, cache_bytes=report.cache.stat().st_size)
 
     def cancel(self) -> None:
         """Stop soon; ``run`` then raises ``ExportCancelledError``. Before or after the run it does no harm."""

@@ -40,9 +40,11 @@ class Journal:
         folder: Where the store lies, or will lie.
         facts: Of this run.
         policy: "keep" or "drop".
+        resume: Whether to go on with what an interrupted run left.
 
     Attributes:
         notes: What the user should know, one line each.
+        left_alone: What an interrupted run left and this one does not use, in one line; "" for nothing.
         frames_known: How many frames an earlier run left.
         temporary: What is to be removed once the files have their names; None for nothing.
 
@@ -50,10 +52,12 @@ class Journal:
         AppError: The disk refuses.
     """
 
-    def __init__(self, folder: Path, facts: StoreFacts, policy: CachePolicy = "keep") -> None:
+    def __init__(self, folder: Path, facts: StoreFacts, policy: CachePolicy = "keep", resume: bool = True) -> None:
         self.notes: list[str] = []
+        self.left_alone = ""
         self._facts = facts
         self._policy = policy
+        self._resume = resume
         self._known: CandidateStore | None = None
         self._writer: StoreWriter | None = None
         self._created = False
@@ -131,6 +135,12 @@ class Journal:
         """Go on with what an interrupted run left, or begin; False where it is somebody else's."""
         known = writer.known
         if known is not None and not known.facts.same_results(self._facts):
+            return False
+        if known is not None and known.frames and not self._resume:
+            self.left_alone = (
+                f"What an interrupted run found stays in {writer.path.name} ({known.frames} frames); "
+                "--resume goes on with it."
+            )
             return False
         self._writer = writer
         if known is None or not self._deep_enough(known):

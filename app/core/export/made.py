@@ -1,6 +1,7 @@
-"""Which files were made from a store, written behind its last frame: so that a resumed batch does none of them twice.
+"""Which files were made of a video, and what is in them: so that a resumed batch does none twice, and tells of all.
 
-Any thread. A line of JSON for each export that was finished; reading never fails.
+Any thread. A line of JSON for each export that was finished stands behind the last frame of its store. Of an export
+that keeps no store only a hash is remembered, in the user's folder. Reading never fails.
 """
 
 from __future__ import annotations
@@ -11,49 +12,123 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from app.core import paths
 from app.core.errors import AppError
 from app.core.export.kept import candidates_for
-from app.core.export.request import ExportRequest
+from app.core.export.queue_names import numbered
+from app.core.export.request import ExportReport, ExportRequest
 from app.core.export.store import CandidateStore
-from app.core.export.store_facts import StoreError, source_key
+from app.core.export.store_facts import SourceKey, StoreError, source_key
+from app.core.models import weights_sha256
+from app.core.part_file import write_whole
 
-_MOST_BYTES = 2**18
+_MOST_BYTES = 2**23
+_LONGEST_LINE = 2**20
+_MOST_NUMBERS = 99
+_HASH_LINE = 65
+_MOST_HASHES = 20_000
 
 
-def note_made(store: Path, request: ExportRequest) -> None:
+@dataclass(frozen=True, slots=True)
+class Made:
+    """An export that was finished before.
+
+    Attributes:
+        request: Of it; its files may be numbered.
+        report: As ``ExportReport.as_dict``, as far as it is remembered.
+        model: Which model found what is in it; "" where that is not remembered.
+        device: On which it ran.
+        precision: In which it computed.
+    """
+
+    request: ExportRequest
+    report: dict[str, Any]
+    model: str = ""
+    device: str = ""
+    precision: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for ``--json``: as of an export just finished, and that it was done before."""
+        request = self.request
+        return self.report | {
+            "path": str(request.source),
+            "output": None if request.output is None else str(request.output),
+            "data": [str(data.path) for data in request.data],
+            "done_before": True,
+        }
+
+
+def note_made(request: ExportRequest, report: ExportReport) -> None:
     """Remember that all files of ``request`` are there; where that cannot be written it is not remembered."""
-    with contextlib.suppress(OSError):
-        line = json.dumps({"asked": _digest(request), "files": [_state(path) for path in request.targets()]})
-        if store.stat().st_size and len(line) < _MOST_BYTES:
-            descriptor = os.open(store, os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0))
-            try:
-                os.write(descriptor, line.encode() + b"\n")
-            finally:
-                os.close(descriptor)
+    with contextlib.suppress(OSError, AppError):
+        states = [_state(path) for path in request.targets()]
+        if report.cache is None:
+            _note_hash(_hash(source_key(request.source).sha256, _digest(request), states))
+            return
+        about = report.as_dict()
+        by = [report.model, report.device, report.precision]
+        whole = {"asked": _digest(request), "files": states, "by": by, "report": about}
+        line = json.dumps(whole)
+        if len(line) >= _LONGEST_LINE:
+            del about["tracks"]
+            line = json.dumps(whole)
+        if report.cache.stat().st_size and len(line) < _LONGEST_LINE:
+            _append(report.cache, line)
 
 
-def was_made(request: ExportRequest) -> bool:
-    """Whether an earlier export of this video, asked for the same, left the very files that are there now."""
+def was_made(request: ExportRequest) -> Made | None:
+    """The earlier export of this video that was asked for the same and left the very files that are there now.
+
+    Args:
+        request: With the names of its files as they are where none is taken; numbered ones are found as well.
+    """
     with contextlib.suppress(OSError, AppError, StopIteration):
-        files = list(request.targets())
-        key, asked, states = source_key(request.source), _digest(request), [_state(path) for path in files]
-        for path in candidates_for(files[0].parent, request.source.name):
-            if not path.exists():
-                return False
-            with contextlib.suppress(StoreError), CandidateStore.open(path) as store:
-                same = store.complete and store.facts.source.same(key)
-                if same and {"asked": asked, "files": states} in _lines(store.tail(_MOST_BYTES)):
-                    return True
-    return False
+        folder, key = next(request.targets()).parent, source_key(request.source)
+        asked, lines = _digest(request), [line for line in _lines(folder, request, key) if isinstance(line, dict)]
+        hashes = _hashes() if request.cache == "drop" else frozenset[str]()
+        for candidate in _candidates(request):
+            with contextlib.suppress(OSError):
+                states = [_state(path) for path in candidate.targets()]
+                for line in lines:
+                    if (line.get("asked"), line.get("files")) == (asked, states):
+                        return _made(candidate, line)
+                if _hash(key.sha256, asked, states) in hashes:
+                    return Made(candidate, {})
+    return None
 
 
-def _lines(tail: bytes) -> Iterator[Any]:
-    for line in tail.splitlines():
-        with contextlib.suppress(ValueError, RecursionError):
-            yield json.loads(line)
+def _made(request: ExportRequest, line: dict[str, Any]) -> Made:
+    report, by = line.get("report"), line.get("by")
+    known = isinstance(report, dict) and all(type(report.get(name)) is int for name in ("frames", "detections"))
+    if not known or not isinstance(by, list) or len(by) != 3:
+        return Made(request, {})
+    return Made(request, report, *map(str, by))
+
+
+def _candidates(request: ExportRequest) -> Iterator[ExportRequest]:
+    """The request, and with its files numbered as they are where names were taken."""
+    yield request
+    for number in range(2, _MOST_NUMBERS + 1):
+        candidate = numbered(request, number)
+        if not all(path.exists() for path in candidate.targets()):
+            return
+        yield candidate
+
+
+def _lines(folder: Path, request: ExportRequest, key: SourceKey) -> Iterator[Any]:
+    """What stands behind the stores of this video."""
+    for path in candidates_for(folder, request.source.name):
+        if not path.exists():
+            return
+        with contextlib.suppress(StoreError), CandidateStore.open(path) as store:
+            if store.complete and store.facts.source.same(key):
+                for line in store.tail(_MOST_BYTES).splitlines():
+                    with contextlib.suppress(ValueError, RecursionError):
+                        yield json.loads(line)
 
 
 def _state(path: Path) -> list[Any]:
@@ -63,7 +138,48 @@ def _state(path: Path) -> list[Any]:
 
 def _digest(request: ExportRequest) -> str:
     """Of all that decides what is in the files."""
-    wishes = dataclasses.asdict(request)
-    for name in ("source", "output", "data", "cache"):
+    wishes = dataclasses.asdict(request) | {"evidence": dataclasses.asdict(request.evidence.renamed(_nameless))}
+    for name in ("source", "output", "data", "cache", "resume"):
         del wishes[name]
+    if request.cache != "only":  # which may be without the model
+        wishes["weights"] = weights_sha256(request.model)
     return hashlib.sha256(json.dumps(wishes, default=str, sort_keys=True).encode()).hexdigest()
+
+
+def _nameless(path: Path) -> Path:
+    return Path(path.suffix)
+
+
+# -- without a store ---------------------------------------------------------------------------------------------------
+
+
+def _hash(source: str, asked: str, states: list[list[Any]]) -> str:
+    """Tells nothing to who does not have the files."""
+    return hashlib.sha256(json.dumps([source, asked, states]).encode()).hexdigest()
+
+
+def _hashes_file() -> Path:
+    return paths.models_dir().parent / "exports" / "made"
+
+
+def _hashes() -> frozenset[str]:
+    with contextlib.suppress(OSError), _hashes_file().open("rb") as file:
+        return frozenset(file.read(_HASH_LINE * _MOST_HASHES).decode("ascii", "replace").split())
+    return frozenset()
+
+
+def _note_hash(value: str) -> None:
+    file = _hashes_file()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.touch()
+    if file.stat().st_size >= _HASH_LINE * _MOST_HASHES:
+        write_whole(file, file.read_bytes()[-_HASH_LINE * (_MOST_HASHES // 2) :])
+    _append(file, value)
+
+
+def _append(file: Path, line: str) -> None:
+    descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0))
+    try:
+        os.write(descriptor, line.encode() + b"\n")
+    finally:
+        os.close(descriptor)

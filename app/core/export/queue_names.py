@@ -37,10 +37,10 @@ def apart(request: ExportRequest, taken: Collection[str]) -> ExportRequest:
     if not any(place in taken for place in target_places(request)):
         return request
     for number in count(_number(request) + 1):
-        numbered = _numbered(request, number)
-        free = not any(path.exists() or path.is_symlink() for path in numbered.targets())
-        if free and not any(place in taken for place in target_places(numbered)):
-            return numbered
+        other = numbered(request, number)
+        free = not any(path.exists() or path.is_symlink() for path in other.targets())
+        if free and not any(place in taken for place in target_places(other)):
+            return other
     raise AssertionError("count ended")
 
 
@@ -50,7 +50,9 @@ def _number(request: ExportRequest) -> int:
     return max((int(match[1]) for match in found if match is not None), default=1)
 
 
-def _numbered(request: ExportRequest, number: int) -> ExportRequest:
+def numbered(request: ExportRequest, number: int) -> ExportRequest:
+    """The request with all its files numbered, ``NAME (2).EXT``."""
+
     def named(path: Path) -> Path:
         return path.with_name(f"{_NUMBER.sub('', path.stem)} ({number}){path.suffix}")
 

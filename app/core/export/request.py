@@ -50,6 +50,7 @@ class ExportRequest:
             "drop" keeps it only until the files are there, so that an interrupted job can go on; "only" renders from
             what is kept, and opens no model: ``model.name`` then says whose, "" the newest.
         evidence: What else is made of the objects: numbers, snapshots, clips.
+        resume: Whether what an interrupted run left is gone on with; otherwise it is left alone, for a later one.
     """
 
     source: Path
@@ -61,6 +62,7 @@ class ExportRequest:
     video: VideoOptions = field(default_factory=VideoOptions)
     cache: CachePolicy = "keep"
     evidence: Evidence = field(default_factory=Evidence)
+    resume: bool = True
 
     def targets(self) -> Iterator[Path]:
         """The files and folders it writes; what the network finds is kept in the folder of the first one."""

@@ -110,6 +110,7 @@ def _settings_hash(request: ExportRequest, weights: str) -> str:
     wishes = dataclasses.asdict(request) | {
         "source": "",
         "cache": "",
+        "resume": "",
         "output": "" if request.output is None else request.output.suffix,
         "data": [(data.path.suffix, data.format) for data in request.data],
         "evidence": dataclasses.asdict(request.evidence.renamed(lambda path: Path(path.suffix))),
