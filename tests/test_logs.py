@@ -14,14 +14,16 @@ from app.core.logs import start_log, stop_log
 def test_faults_leave_their_traceback_in_the_file(tmp_path: Path) -> None:
     handler = start_log(tmp_path / "deep" / "ssd-viewer.log")
     try:
-        raise ValueError("the cause")
+        raise ValueError("the cause at rtsp://jane:p@ss/w?d@host/cam?token=abc, and more")
     except ValueError:
         logging.getLogger("app.core.live").exception("it broke")
     stop_log(handler)
     logging.getLogger("app.core.live").warning("after the end")
     text = (tmp_path / "deep" / "ssd-viewer.log").read_text()
     assert "it broke" in text
-    assert "ValueError: the cause" in text
+    assert "ValueError: the cause at rtsp://***@host/cam?token=***" in text
+    assert "jane" not in text
+    assert "ss/w" not in text
     assert "after the end" not in text
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from app.cli.console import Console, UsageError
 from app.cli.options import add_detection_flags, detection_settings, find_model, overrides
+from app.core.crash_files import begin_crash_file
 from app.core.errors import AppError
 
 
@@ -27,13 +28,23 @@ def run(options: argparse.Namespace, _console: Console) -> int:
     source = _source(options)
     _check_model(options)
     _check_display()
+    crashes = begin_crash_file()
     try:
-        from app.ui.main import run as open_window
+        return _open_window()(source, overrides(options))
+    finally:
+        if crashes is not None:
+            crashes.end()
+
+
+def _open_window() -> Callable[..., int]:
+    """``app.ui.main.run``; Qt is loaded here."""
+    try:
+        from app.ui.main import run
     except ImportError as error:
         raise AppError(
             f"The window cannot open: {error}.", "Install the libraries Qt needs (README), or use annotate or detect."
         ) from error
-    return open_window(source, overrides(options))
+    return run
 
 
 def _source(options: argparse.Namespace) -> str | None:

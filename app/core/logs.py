@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import logging
+import re
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from app.core.paths import log_file
+from app.core.sources.base import redact
 
 _LOUD = ("app", "detector")
 _BYTES = 1_000_000
+_ADDRESS = re.compile(r"(?:https?|rtsps?)://[^\s\"'<>]+", re.IGNORECASE)
+
+
+class _Formatter(logging.Formatter):
+    """No line of it carries a password: faults of libraries quote addresses whole."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return without_passwords(super().format(record))
+
+
+def without_passwords(text: str) -> str:
+    """``text``, with the users' names, passwords and tokens taken out of the addresses in it."""
+    return _ADDRESS.sub(lambda found: redact(found[0]), text)
 
 
 def start_log(path: Path) -> logging.Handler | None:
@@ -23,7 +38,7 @@ def start_log(path: Path) -> logging.Handler | None:
         handler = RotatingFileHandler(path, maxBytes=_BYTES, backupCount=1, encoding="utf-8", errors="replace")
     except OSError:
         return None
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(threadName)s %(name)s: %(message)s"))
+    handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(threadName)s %(name)s: %(message)s"))
     for name in _LOUD:
         logger = logging.getLogger(name)
         logger.setLevel(logging.INFO)

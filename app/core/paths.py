@@ -39,6 +39,11 @@ def log_file() -> Path:
     return platformdirs.user_log_path(APP, appauthor=False) / "ssd-viewer.log"
 
 
+def crashes_dir() -> Path:
+    """What crashes of the window left."""
+    return log_file().parent / "crashes"
+
+
 def pictures_dir() -> Path:
     """Snapshots."""
     return platformdirs.user_pictures_path() / APP

@@ -16,6 +16,7 @@ import shiboken6
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
+from app.core.errors import AppError
 from app.core.live.events import LiveEvent
 from app.core.logs import start_log, stop_log
 from app.core.models import open_model, user_shelf
@@ -27,12 +28,15 @@ from app.core.sources.base import Source, SourceOptions
 from app.core.sources.open import open_source
 from app.ui.background import Background
 from app.ui.controller import LiveController, Session
+from app.ui.crash_offer import CrashOffer
 from app.ui.download_runner import DownloadRunner, Progress
 from app.ui.export_runner import ExportRunner
+from app.ui.faults import Faults, tell_why_it_does_not_start
 from app.ui.icons import app_icon
 from app.ui.interrupts import closing_on_interrupt
 from app.ui.main_window import MainWindow
 from app.ui.model_shelf import ModelShelf
+from app.ui.qt_messages import logged_qt_messages
 from app.ui.queue_runner import QueueRunner
 from app.ui.settings_model import SettingsModel
 from app.ui.theme import Theme
@@ -93,7 +97,20 @@ def run(source: str | None = None, overrides: Mapping[str, Mapping[str, Any]] | 
 
     Returns:
         The exit code; 128 and the signal's number when one ended it.
+
+    Raises:
+        AppError: The display went away.
     """
+    with logged_qt_messages():
+        application = _application()
+        log = start_log(log_file())
+        try:
+            return _run(application, source, overrides or {})
+        finally:
+            stop_log(log)
+
+
+def _application() -> QApplication:
     application = QApplication.instance() or QApplication(sys.argv[:1])
     assert isinstance(application, QApplication)
     application.setApplicationName("ssd-viewer")
@@ -101,30 +118,49 @@ def run(source: str | None = None, overrides: Mapping[str, Mapping[str, Any]] | 
     application.setWindowIcon(app_icon())
     # A thread that wants to run Python waits this long for one that does not let go, the GUI thread many times a paint.
     sys.setswitchinterval(0.001)
-    log = start_log(log_file())
+    return application
+
+
+def _run(application: QApplication, source: str | None, overrides: Mapping[str, Mapping[str, Any]]) -> int:
     settings, problems = load_settings(settings_file())
-    window = build_window(application, settings, settings_file())
-    for section, values in (overrides or {}).items():
-        for name, value in values.items():
-            window.settings.set(section, name, value)
-    window.show()
-    starter = _Starter(window, source, problems)
-    QTimer.singleShot(0, window, starter.begin)
+    try:
+        window = build_window(application, settings, settings_file())
+    except Exception as error:
+        tell_why_it_does_not_start(error)
+        raise
+    faults = Faults(window)
+    faults.install()
+    try:
+        for section, values in overrides.items():
+            for name, value in values.items():
+                window.settings.set(section, name, value)
+        window.show()
+        starter = _Starter(window, source, problems)
+        QTimer.singleShot(0, window, starter.begin)
+        return _until_closed(application, window)
+    finally:
+        faults.remove()
+        # Now, whole and on this thread: left to Python's collector, its parts may go on a worker's, during a paint.
+        shiboken6.delete(window)
+
+
+def _until_closed(application: QApplication, window: MainWindow) -> int:
     signals: list[int] = []
 
     def close(number: int) -> None:
         signals.append(number)
         window.close_now()
 
-    try:
-        with closing_on_interrupt(close, window):
-            code = application.exec()
-        # Not by the loop's own code: Qt ends the loop a second time, with 0, because the last window closed.
-        return 128 + signals[0] if signals else code
-    finally:
-        # Now, whole and on this thread: left to Python's collector, its parts may go on a worker's, during a paint.
-        shiboken6.delete(window)
-        stop_log(log)
+    with closing_on_interrupt(close, window):
+        code = application.exec()
+    if signals:  # not the loop's own code: Qt ends the loop a second time, with 0, because the last window closed
+        return 128 + signals[0]
+    if code and not window.closed:
+        window.stop_all()
+        raise AppError(
+            "The display is gone, and the window with it.", "Exports go on from where they were: start again."
+        )
+    return code
 
 
 class _Starter:
@@ -134,14 +170,21 @@ class _Starter:
         self._window = window
         self._source = source
         self._problems = problems
+        self._crashes = CrashOffer(window, window.background)
 
     def begin(self) -> None:
         """Fill the lists, open the source."""
         window = self._window
         window.shelf.refresh_models()
-        source = self._source or window.settings.current.source.last
-        if source:
-            window.open_source(source)
+        if self._source:
+            window.open_source(self._source)
         window.exports.unfinished.look()
+        self._crashes.look(self._open_last)
         if self._problems:
             window.stage.banner.tell("warning", self._problems[0], " ".join(self._problems[1:3]))
+
+    def _open_last(self, crashed: bool) -> None:
+        """What was open when the program was closed; not if it crashed, for it may do so again."""
+        last = self._window.settings.current.source.last
+        if last and not self._source and not crashed and self._window.controller.session is None:
+            self._window.open_source(last)

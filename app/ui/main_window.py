@@ -70,6 +70,8 @@ class MainWindow(QMainWindow):
         self.models_dialog: ModelsDialog | None = None
         """Made when it is first shown."""
         self._asks = True
+        self.closed = False
+        """Whether it was closed, by whomever."""
         self.setWindowTitle(_TITLE)
         self.setWindowIcon(app_icon())
         self.setMinimumSize(360, 300)
@@ -203,17 +205,12 @@ class MainWindow(QMainWindow):
         self.exports.hide()
         if self.models_dialog is not None:
             self.models_dialog.hide()
-        self._stop_all()
-        try:
-            self.settings.flush()
-        except Exception as error:  # a full disk must not keep the window from closing
-            _log.warning("settings not saved: %s", error)
+        self.closed = True
+        self.stop_all()
         event.accept()
 
-    # Inside
-
-    def _stop_all(self) -> None:
-        """Everything that runs, within one deadline."""
+    def stop_all(self) -> None:
+        """Everything that runs, within one deadline; then the settings are on the disk, or cannot be."""
         end = time.monotonic() + _STOP_S
         exporting = self.exports.running
         self.exports.close(_STOP_S)
@@ -222,6 +219,12 @@ class MainWindow(QMainWindow):
             self.models_dialog.optimising.close()
         self.controller.shutdown(max(0.5, end - time.monotonic()))
         self.background.close(max(0.0, end - time.monotonic()) if exporting else 0.5)
+        try:
+            self.settings.flush()
+        except Exception as error:  # a full disk must not keep the window from closing
+            _log.warning("settings not saved: %s", error)
+
+    # Inside
 
     def _build(self) -> None:
         whole = QWidget()
