@@ -19,7 +19,7 @@ from app.core.frames import FrameResult
 from app.core.live import Ended, LiveState, ModelFailed, ModelReady
 from app.core.live.analysed import ENGINE, open_analysed, stores_beside
 from app.core.models import user_shelf, weights_sha256
-from app.core.settings import ModelSettings
+from app.core.settings import DetectionSettings, ModelSettings
 from detector.detections import Candidates, DetectionFilter
 from detector.errors import DetectorError
 from detector.shelf import ShelfEntry
@@ -202,10 +202,32 @@ def test_precision_counts_where_one_was_asked_for(video: Path, entry: ShelfEntry
     keep(video, facts_of(video, entry))
     stores = stores_beside(str(video))
     for precision, used in (("auto", True), ("fp32", True), ("int8", False)):
-        found = open_analysed(str(video), stores, ModelSettings(name=entry.name, precision=precision))
+        found = open_analysed(str(video), stores, ModelSettings(name=entry.name, precision=precision), 0.05)
         assert (found is not None) is used
         if found is not None:
             found.close()
+
+
+def test_a_threshold_below_its_floor_brings_the_network_and_a_higher_one_the_store_again(
+    video: Path, entry: ShelfEntry, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = keep(video, facts_of(video, entry))
+    with caplog.at_level("INFO", "app"), LiveProbe() as probe:
+        probe.start(str(video), model=entry.name)
+        probe.wait_event(ModelReady)
+        probe.session.pause()
+        probe.session.set_threshold(0.06)
+        assert len(probe.of(ModelReady)) == 1
+        probe.session.set_threshold(0.04)
+        assert probe.wait_event(ModelReady, 2).engine == "fake"
+        assert f"{store.name} is not used: it reaches down to a score of 0.05 only" in caplog.text
+        probe.result_where(lambda result: result.model == entry.name and result.detect_ms > 0)
+        probe.session.set_threshold(0.5)
+        assert probe.wait_event(ModelReady, 3).engine == ENGINE
+        assert probe.models.made[0].closed
+    with LiveProbe() as probe:  # and from the start
+        probe.start(str(video), model=entry.name, detection=DetectionSettings(threshold=0.04))
+        assert probe.wait_event(ModelReady).engine == "fake"
 
 
 @pytest.mark.parametrize("what", ["noise", "cut", "unfinished", "a folder"])

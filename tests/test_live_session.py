@@ -8,12 +8,14 @@ import sys
 import threading
 import time
 import weakref
+from collections.abc import Sequence
 from fractions import Fraction
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from app.core.errors import AppError
@@ -34,7 +36,9 @@ from app.core.live import capture as capture_module
 from app.core.settings import DetectionSettings, ModelSettings
 from app.core.sources.base import Source, SourceOptions, frame_from_bgr
 from app.core.sources.open import open_source
+from detector.detections import Candidates
 from detector.errors import DetectorError
+from detector.runtime.base import ImageBGR
 from tests.support.fake_detector import FakeDetector, FakeModels, busy_ms
 from tests.support.live_probe import PATIENCE, LiveProbe, count_live_images
 from tests.support.media import coded_image, make_video, read_frame_index
@@ -609,3 +613,49 @@ def test_iou_reaches_the_detector(video: Path) -> None:
         probe.session.set_iou(0.7)
         probe.result_where(lambda result: seen[-1] == 0.7)
     assert seen[0] == 0.3
+
+
+class Faint(FakeDetector):
+    """Sees something faint as well, if somebody asks for it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.asked: list[float] = []
+
+    def candidates_batch(
+        self, frames: Sequence[ImageBGR], iou_threshold: float | None = None, least_score: float = 0.0
+    ) -> list[Candidates]:
+        super().candidates_batch(frames)
+        self.asked.append(least_score)
+        scores = np.array([0.9, 0.03], np.float32)
+        scores = scores[scores >= np.float32(least_score)]
+        boxes = np.tile(np.array([0, 0, 9, 9], np.float32), (len(scores), 1))
+        return [Candidates(boxes, scores, np.arange(len(scores), dtype=np.int32)) for _ in frames]
+
+
+def test_a_paused_picture_is_looked_at_again_for_a_threshold_below_the_floor(video: Path) -> None:
+    detectors: list[Faint] = []
+
+    def factory(model: ModelSettings) -> Faint:
+        detectors.append(Faint(model.name))
+        return detectors[-1]
+
+    def count(result: FrameResult) -> int:
+        return -1 if result.candidates is None else len(result.candidates)
+
+    with LiveProbe() as probe:
+        probe.session._detector_factory = factory
+        probe.start(str(video))
+        probe.wait_event(ModelReady)
+        probe.session.pause()
+        probe.session.seek(Fraction(59, 60))
+        probe.result_where(lambda result: read_frame_index(result.frame.image_bgr) == 59 and count(result) == 1)
+        for threshold in (0.3, 0.05, 0.9, 0.02):
+            probe.session.set_threshold(threshold)
+        again = probe.result_where(lambda result: count(result) == 2)
+        assert read_frame_index(again.frame.image_bgr) == 59
+        probe.session.set_threshold(0.5)
+        probe.session.seek(0)
+        probe.result_where(lambda result: count(result) == 1)
+    (detector,) = detectors
+    assert set(detector.asked) == {0.0, 0.05, 0.02}  # the first to warm up

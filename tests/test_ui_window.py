@@ -137,7 +137,7 @@ def test_keys_belong_to_the_control_in_focus(table: Desk) -> None:
     slider.setFocus()
     table.qtbot.keyClick(slider, Qt.Key.Key_Right)
     assert table.settings.current.detection.threshold == pytest.approx(0.51)
-    assert session.names() == ["start"]
+    assert session.names() == ["start", "set_threshold"]
 
 
 def test_letters_stay_shortcuts_after_a_model_was_chosen(table: Desk) -> None:

@@ -35,10 +35,16 @@ class LiveProbe:
         self._changed = threading.Condition()
         self.session = LiveSession(self._wake, self._event, detector_factory=self.models, **kwargs)
 
-    def start(self, uri: str, options: SourceOptions | None = None, model: str = "first") -> None:
+    def start(
+        self,
+        uri: str,
+        options: SourceOptions | None = None,
+        model: str = "first",
+        detection: DetectionSettings = DetectionSettings(),  # noqa: B008 - immutable
+    ) -> None:
         """Look at ``uri``."""
         options = options or SourceOptions(open_timeout_s=10, first_frame_s=5, stall_s=5)
-        self.session.start(uri, options, ModelSettings(name=model), DetectionSettings())
+        self.session.start(uri, options, ModelSettings(name=model), detection)
 
     def __enter__(self) -> LiveProbe:
         return self

@@ -119,6 +119,9 @@ class FakeSession:
     def set_iou(self, iou: float) -> None:
         self.calls.append(("set_iou", iou))
 
+    def set_threshold(self, threshold: float) -> None:
+        self.calls.append(("set_threshold", threshold))
+
     def switch_model(self, model: ModelSettings) -> None:
         self.calls.append(("switch_model", model))
 

@@ -79,13 +79,14 @@ def stores_beside(uri: str) -> tuple[Path, ...]:
         return ()
 
 
-def open_analysed(uri: str, stores: Sequence[Path], model: ModelSettings) -> Analysed | None:
+def open_analysed(uri: str, stores: Sequence[Path], model: ModelSettings, least_score: float) -> Analysed | None:
     """What is kept of the video ``uri`` by ``model``; None when nothing fits, and then the log says why.
 
     Args:
         uri: The video.
         stores: Where to look, see ``stores_beside``.
         model: Name and precision count; where the network would run does not.
+        least_score: It must reach down to that.
     """
     try:
         entry = user_shelf().find(model.name)
@@ -104,6 +105,8 @@ def open_analysed(uri: str, stores: Sequence[Path], model: ModelSettings) -> Ana
             why = "it is not complete"
         elif not facts.source.same(source) or facts.reading:
             why = "it is of another version of the video"
+        elif facts.floor > least_score:
+            why = f"it reaches down to a score of {facts.floor:g} only"
         else:
             why = _other_model(facts, entry, weights, model.precision)
         if not why:

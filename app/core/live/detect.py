@@ -1,7 +1,9 @@
 """Runs the detector on the newest picture. Everything here happens on ``ssdv-detect``, which opens, uses and closes the
-detector (torch loads on it too); only ``look_at``, ``switch``, ``set_iou`` and ``stop`` are called from elsewhere.
+detector (torch loads on it too); only ``look_at``, ``switch``, ``set_iou``, ``set_threshold`` and ``stop`` are called
+from elsewhere.
 
 Of a video that the chosen model analysed before, what it found is taken from the store, and no detector is opened.
+Candidates go down to ``floor_for`` the threshold; for a threshold below that the picture is looked at again.
 """
 
 from __future__ import annotations
@@ -22,9 +24,10 @@ from app.core.live.events import DetectorTrouble, LiveEvent, ModelFailed, ModelL
 from app.core.live.pace import Pace
 from app.core.live.route import Route
 from app.core.logs import log_hint
-from app.core.settings import ModelSettings
+from app.core.settings import DetectionSettings, ModelSettings
 from app.core.stats import StatsRecorder
 from app.core.workers import Worker
+from detector.detections import floor_for
 from detector.runtime.base import Detector
 
 log = logging.getLogger(__name__)
@@ -45,7 +48,7 @@ class DetectStage:
         factory: Opens a model.
         uri: The first source.
         model: The first model.
-        iou: NMS limit for ``Candidates.kept``.
+        detection: NMS limit for ``Candidates.kept``, and the threshold.
     """
 
     def __init__(
@@ -56,13 +59,15 @@ class DetectStage:
         factory: DetectorFactory,
         uri: str,
         model: ModelSettings,
-        iou: float,
+        detection: DetectionSettings,
     ) -> None:
         self._route = route
         self._stats = stats
         self._emit = emit
         self._factory = factory
-        self._iou = iou
+        self._iou = detection.iou
+        self._least = floor_for(detection.threshold)  # no candidate that scores less is of interest
+        self._reached = 0.0  # so far down the newest picture was looked at
         self._lock = threading.Lock()
         self._uri = uri
         self._request: tuple[str, ModelSettings] | None = (uri, model)
@@ -89,6 +94,15 @@ class DetectStage:
     def set_iou(self, iou: float) -> None:
         """From the next picture on."""
         self._iou = iou
+
+    def set_threshold(self, threshold: float) -> None:
+        """Look for whatever scores so much, in the present picture too where that was not looked at so far down."""
+        with self._lock:
+            before, self._least = self._least, floor_for(threshold)
+            if self._least == before or self.wanted is None:
+                return
+            self._request = self._request or (self._uri, self.wanted)
+        self._route.frames.nudge()
 
     def stop(self) -> None:
         """End after the present picture; the route is closed by its owner."""
@@ -145,11 +159,12 @@ class DetectStage:
         stores = [path for path in stores_beside(uri) if (uri, path) != self._refused]
         if stores:
             self._route.detector_away()  # a large store takes a while to open
-        kept = open_analysed(uri, stores, model) if stores else None
+        kept = open_analysed(uri, stores, model, self._least) if stores else None
         if kept is None and self._kept is not None and (self._kept.uri != uri or self._running == model):
             self._close()
-        if stores and kept is None and self._detector is not None and self._running == model:
-            self._route.detector_ready()
+        goes_on = kept is None and self._detector is not None and self._running == model
+        if goes_on and (stores or self._least < self._reached):
+            self._route.detector_ready()  # it was away, or the present picture was not looked at so far down
         return kept
 
     def _tell_ready(self, detector: Detector, took_s: float) -> None:
@@ -227,7 +242,8 @@ class DetectStage:
     def _detect(self, detector: Detector, epoch: int, frame: Frame) -> None:
         begun_ns = time.monotonic_ns()
         try:
-            candidates = detector.candidates_batch([frame.image_bgr], self._iou)[0]
+            least = self._reached = self._least
+            candidates = detector.candidates_batch([frame.image_bgr], self._iou, least)[0]
         except Exception as error:  # an engine may fail in any way; the picture goes on
             self._route.finish(epoch, FrameResult(frame, None))
             self._failed_run(detector, error)

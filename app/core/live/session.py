@@ -116,10 +116,11 @@ class LiveSession:
         with self._lock:
             if self._detect is None:
                 self._route = Route(self._on_results_ready)
-                self._detect = self._new_detect_stage(uri, model, detection.iou)
+                self._detect = self._new_detect_stage(uri, model, detection)
                 self._detect.worker.start()
             else:
                 self.set_iou(detection.iou)
+                self.set_threshold(detection.threshold)
                 self._detect.look_at(uri, model)
             if self._capture is not None:
                 self._capture.stop()
@@ -197,6 +198,12 @@ class LiveSession:
             if self._detect is not None:
                 self._detect.set_iou(iou)
 
+    def set_threshold(self, threshold: float) -> None:
+        """What is shown from now on; only a low one makes a difference here, see ``detector.detections.floor_for``."""
+        with self._lock:
+            if self._detect is not None:
+                self._detect.set_threshold(threshold)
+
     def switch_model(self, model: ModelSettings) -> None:
         """Change to another model; the picture goes on meanwhile, and the old one is kept until the new one runs."""
         with self._lock:
@@ -223,13 +230,13 @@ class LiveSession:
         with self._lock:
             self._on_event(event)
 
-    def _new_detect_stage(self, uri: str, model: ModelSettings, iou: float) -> DetectStage:
+    def _new_detect_stage(self, uri: str, model: ModelSettings, detection: DetectionSettings) -> DetectStage:
         def tell(event: LiveEvent) -> None:
             with self._lock:
                 if self._detect is stage:  # one that was left behind has nothing to say any more
                     self._tell(event)
 
-        stage = DetectStage(self._route, self._stats, tell, self._detector_factory, uri, model, iou)
+        stage = DetectStage(self._route, self._stats, tell, self._detector_factory, uri, model, detection)
         return stage
 
 
