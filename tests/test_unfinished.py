@@ -27,7 +27,7 @@ from app.ui.background import Background
 from app.ui.banner import Banner
 from app.ui.queue_runner import QueueRunner
 from app.ui.theme import Theme
-from app.ui.unfinished import Unfinished, words
+from app.ui.unfinished import Rest, Unfinished, words
 from detector.file_lock import open_locked
 from tests.support.media import make_video
 from tests.support.qt_fakes import FakeJob, application
@@ -87,7 +87,7 @@ def test_what_was_cut_short_is_found_and_done_is_forgotten(request_: ExportReque
     assert begun.request == request_
     assert begun.part_done is not None
     assert 0.4 < begun.part_done < 0.7
-    assert words((begun,)).startswith("The export of in.mp4 was interrupted at ")
+    assert words(Rest((begun,))).startswith("The export of in.mp4 was interrupted at ")
     RememberedJob(take(begun), ExportJob(begun.request, open_detector=lambda _: FakeDetector())).run()
     assert interrupted() == ()
 
@@ -106,7 +106,7 @@ def test_what_was_cut_short_when_every_frame_was_looked_at_is_found_too(
             RememberedJob(request_, job).run()
     (begun,) = interrupted()
     assert (begun.request, begun.store, begun.part_done) == (request_, tmp_path / "in.mp4.ssdv", None)
-    assert words((begun,)) == "The export of in.mp4 was interrupted."
+    assert words(Rest((begun,))) == "The export of in.mp4 was interrupted."
     discard(begun)
     assert interrupted() == ()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4", "in.mp4.ssdv"]  # worth keeping

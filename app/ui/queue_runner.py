@@ -15,6 +15,7 @@ from app.core.export.queue_plan import Recipe, requests_for
 from app.core.export.queue_state import ENDED, QueueItem, QueueSnapshot
 from app.core.export.request import ExportProgress, ExportRequest
 from app.core.export.search import Found, FoundVideo, find_videos
+from app.core.export.waiting import WaitingList
 from app.core.preload import preload_for
 from app.ui.background import Background
 from app.ui.bridge import Wake
@@ -74,7 +75,7 @@ class VideoSearch(QObject):
 
 
 class QueueRunner(QObject):
-    """Owns the queue."""
+    """Owns the queue, and has it remembered until it ends."""
 
     changed = Signal(object)
     """``QueueSnapshot``."""
@@ -89,6 +90,9 @@ class QueueRunner(QObject):
         self._wake = Wake(self._pull)
         self._adding = 0
         self._untold = False  # something began, and its end was not told yet
+        self._list = WaitingList()
+        self._listed: tuple[ExportRequest, ...] = ()
+        self._listing = False
         self.queue = ExportQueue(make=make, on_change=self._note)
         """To pause, move, cancel and retry; to add, ask the runner."""
 
@@ -102,15 +106,20 @@ class QueueRunner(QObject):
         wanted = tuple(videos)
         self._append(lambda: requests_for(wanted, recipe))
 
-    def add_again(self, requests: Iterable[ExportRequest]) -> None:
-        """Append exports that were asked for before, as they were."""
+    def add_again(self, requests: Iterable[ExportRequest], then: Callable[[], None] = lambda: None) -> None:
+        """Append exports that were asked for before, as they were; ``then``, on a worker: they are remembered here."""
         wanted = tuple(requests)
-        self._append(lambda: wanted)
+        self._append(lambda: wanted, then)
 
-    def _append(self, requests: Callable[[], Iterable[ExportRequest]]) -> None:
+    def _append(self, requests: Callable[[], Iterable[ExportRequest]], then: Callable[[], None] = lambda: None) -> None:
         self._adding += 1
 
-        def added(_numbers: tuple[int, ...]) -> None:
+        def work() -> None:
+            self.queue.add(requests())
+            self._list.keep(_open_in(self.queue.snapshot()))
+            then()
+
+        def added(_: None) -> None:
             self._adding -= 1
             self._pull()
 
@@ -118,7 +127,7 @@ class QueueRunner(QObject):
             self._adding -= 1
             self.refused.emit(message, hint)
 
-        self._background.run("queue-add", lambda: self.queue.add(requests()), added, failed)
+        self._background.run("queue-add", work, added, failed)
 
     def refresh(self) -> None:
         """Tell of the queue as it is, after a change that the queue itself does not tell of."""
@@ -128,6 +137,8 @@ class QueueRunner(QObject):
         """Cancel all and tell nobody any more; what ran can be taken up again. False: a thread was left behind."""
         self._wake.close()
         self._adding = 0  # nobody will be told of what is being added
+        self._list.keep(_open_in(self.queue.snapshot()))
+        self._list.close()
         return self.queue.close(deadline_s)
 
     def _note(self, item: QueueItem) -> None:
@@ -138,6 +149,24 @@ class QueueRunner(QObject):
     def _pull(self) -> None:
         snapshot: QueueSnapshot = self.queue.snapshot()
         self.changed.emit(snapshot)
+        self._remember(_open_in(snapshot))
         if self._untold and not self.running:
             self._untold = False
             self.ended.emit(self.queue.snapshot())
+
+    def _remember(self, requests: tuple[ExportRequest, ...]) -> None:
+        """Have what is not done written down, one list after the other; of several meanwhile the last counts."""
+        if self._listing or requests == self._listed:
+            return
+        self._listing, self._listed = True, requests
+
+        def kept(_: None) -> None:
+            self._listing = False
+            self._remember(_open_in(self.queue.snapshot()))
+
+        self._background.run("queue-list", lambda: self._list.keep(requests), kept)
+
+
+def _open_in(snapshot: QueueSnapshot) -> tuple[ExportRequest, ...]:
+    """What has not ended, be it begun or not."""
+    return tuple(item.request for item in snapshot.items if item.state not in ENDED)

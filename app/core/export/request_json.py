@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import math
 import types
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -14,12 +16,18 @@ from app.core.errors import AppError
 from app.core.export.request import ExportRequest
 
 MAX_BYTES = 2**20
+MOST_REQUESTS, MOST_BYTES = 10_000, 2**26
 _MOST = 10_000
 
 
 def request_to_json(request: ExportRequest) -> bytes:
     """All of it; paths absolute."""
-    return json.dumps(dataclasses.asdict(request), default=_plain, indent=1).encode("utf-8", "surrogateescape")
+    return _encoded(dataclasses.asdict(request))
+
+
+def requests_to_json(requests: Sequence[ExportRequest]) -> bytes:
+    """The first ``MOST_REQUESTS`` of them, in order."""
+    return _encoded({"exports": [dataclasses.asdict(request) for request in requests[:MOST_REQUESTS]]})
 
 
 def request_from_json(content: bytes) -> ExportRequest:
@@ -28,12 +36,43 @@ def request_from_json(content: bytes) -> ExportRequest:
     Raises:
         AppError: It is none.
     """
+    with _damage_explained():
+        return _request(_decoded(content, MAX_BYTES))
+
+
+def requests_from_json(content: bytes) -> tuple[ExportRequest, ...]:
+    """Read what ``requests_to_json`` wrote, which may have been changed since.
+
+    Raises:
+        AppError: It is none.
+    """
+    with _damage_explained():
+        listed = _decoded(content, MOST_BYTES)["exports"]
+        if not isinstance(listed, list) or len(listed) > MOST_REQUESTS:
+            raise ValueError("no list, or too long")
+        return tuple(map(_request, listed))
+
+
+def _encoded(value: Any) -> bytes:
+    return json.dumps(value, default=_plain, indent=1).encode("utf-8", "surrogateescape")
+
+
+def _decoded(content: bytes, most: int) -> Any:
+    if len(content) > most:
+        raise ValueError("too large")
+    return json.loads(content.decode("utf-8", "surrogateescape"))
+
+
+@contextlib.contextmanager
+def _damage_explained() -> Iterator[None]:
     try:
-        if len(content) > MAX_BYTES:
-            raise ValueError("too large")
-        built = _build(ExportRequest, json.loads(content.decode("utf-8", "surrogateescape")))
+        yield
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError, ZeroDivisionError) as error:
         raise AppError("The description of an interrupted export is damaged.") from error
+
+
+def _request(value: Any) -> ExportRequest:
+    built = _build(ExportRequest, value)
     assert isinstance(built, ExportRequest)
     return built
 

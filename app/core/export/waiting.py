@@ -1,0 +1,155 @@
+"""What a window's queue has not done yet, remembered beyond a restart, a crash and a power cut. Any thread.
+
+Each window has one file in the user's folder, replaced as a whole whenever the list changes, and a lock beside it that
+ends with the window. A file nobody holds any more is what an earlier window left. What of it had begun has a mark as
+well (``begun``), which knows how far it came.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import threading
+import uuid
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.core.errors import AppError
+from app.core.export.begun import marks_dir
+from app.core.export.made import was_made
+from app.core.export.queue_names import apart, place_of
+from app.core.export.request import ExportRequest
+from app.core.export.request_json import MOST_BYTES, requests_from_json, requests_to_json
+from app.core.part_file import SUFFIX, remove_part, write_whole
+from detector.file_lock import open_locked
+
+_log = logging.getLogger(__name__)
+_ENDING, _LOCK = ".queue", ".lock"
+_MOST_FILES = 200
+
+
+class WaitingList:
+    """What one window remembers.
+
+    Args:
+        folder: Where; None for the user's.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._file = (folder or marks_dir()) / f"{uuid.uuid4().hex}{_ENDING}"
+        self._lock = threading.Lock()
+        self._descriptor = -1
+        self._closed = False
+
+    def keep(self, requests: Sequence[ExportRequest]) -> None:
+        """Remember exactly these, in this order. Where that cannot be written, the queue works all the same."""
+        with self._lock:
+            if self._closed:
+                return
+            try:
+                if requests:
+                    self._file.parent.mkdir(parents=True, exist_ok=True)
+                    if self._descriptor < 0:
+                        self._descriptor = open_locked(_lock_of(self._file))
+                    write_whole(self._file, requests_to_json(requests))
+                else:
+                    self._remove()
+            except (OSError, AppError) as error:
+                _log.info("the queue is not remembered: %s", error)
+
+    def close(self) -> None:
+        """The window ends; what it remembers is now left for the next one."""
+        with self._lock:
+            self._closed = True
+            if self._descriptor >= 0:
+                os.close(self._descriptor)
+                self._descriptor = -1
+
+    def _remove(self) -> None:
+        self._file.unlink(missing_ok=True)
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+            _lock_of(self._file).unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What earlier windows left waiting.
+
+    Attributes:
+        requests: In order; those that are done, or begun and marked, are not among them.
+        files: Where that is remembered.
+        damaged: How many lists could not be read; they are gone.
+    """
+
+    requests: tuple[ExportRequest, ...] = ()
+    files: tuple[Path, ...] = ()
+    damaged: int = 0
+
+
+def left_waiting(begun: Collection[ExportRequest] = (), folder: Path | None = None) -> Left:
+    """What no window that runs remembers.
+
+    Args:
+        begun: Exports that are offered anyway.
+        folder: Where; None for the user's.
+    """
+    known = list(begun)
+    requests: list[ExportRequest] = []
+    files: list[Path] = []
+    damaged = 0
+    for file in _unheld(folder or marks_dir()):
+        try:
+            with file.open("rb") as content:
+                listed = requests_from_json(content.read(MOST_BYTES + 1))
+        except (OSError, AppError) as error:
+            _log.info("%s: %s", file, error)
+            damaged += 1
+            forget([file])
+            continue
+        left = [request for request in listed if request not in known and was_made(request) is None]
+        known += left
+        if left:
+            files.append(file)
+            requests += map(_beside_others, left)
+        else:
+            forget([file])
+    return Left(tuple(requests), tuple(files), damaged)
+
+
+def forget(files: Collection[Path]) -> None:
+    """Remove lists that were left."""
+    for file in files:
+        with contextlib.suppress(OSError):
+            file.unlink(missing_ok=True)
+            _lock_of(file).unlink(missing_ok=True)
+            remove_part(file.with_name(file.name + SUFFIX))
+
+
+def _unheld(folder: Path) -> list[Path]:
+    """The lists whose window is gone, the oldest first; what a crash left besides is cleared away."""
+    found = []
+    with contextlib.suppress(OSError):
+        for lock in sorted(folder.glob(f"*{_ENDING}{_LOCK}"), key=lambda lock: lock.stat().st_mtime)[:_MOST_FILES]:
+            file = lock.with_name(lock.name.removesuffix(_LOCK))
+            try:
+                os.close(open_locked(lock))
+            except OSError:  # its window is open
+                continue
+            if file.is_file():
+                found.append(file)
+            else:
+                forget([file])
+    return found
+
+
+def _beside_others(request: ExportRequest) -> ExportRequest:
+    """With other names, where files came to be under its names since it was asked for."""
+    return apart(request, {place_of(path) for path in request.targets() if path.exists()})
+
+
+def _lock_of(file: Path) -> Path:
+    return file.with_name(file.name + _LOCK)

@@ -1,0 +1,206 @@
+"""What a window's queue has not done is known at the next start: after closing it, a crash, and whatever lies there."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from app.core.export.begun import RememberedJob, interrupted, marks_dir
+from app.core.export.job import ExportJob
+from app.core.export.queue_plan import Recipe
+from app.core.export.request import DataFile, ExportCancelledError, ExportRequest
+from app.core.export.request_json import MOST_REQUESTS, requests_from_json, requests_to_json
+from app.core.export.search import FoundVideo
+from app.core.export.waiting import Left, WaitingList, forget, left_waiting
+from app.ui.background import Background
+from app.ui.banner import Banner
+from app.ui.queue_runner import QueueRunner
+from app.ui.theme import Theme
+from app.ui.unfinished import Rest, Unfinished, words
+from tests.support.media import make_video
+from tests.support.qt_fakes import application
+from tests.support.queue_jobs import StepJobs
+from tests.support.steady_detector import FakeDetector
+
+
+@pytest.fixture
+def requests_(tmp_path: Path) -> list[ExportRequest]:
+    films = tmp_path / "films"
+    films.mkdir()
+    return [
+        ExportRequest(make_video(films / f"{name}.mp4", frames=20, size=(64, 48)), tmp_path / f"{name}.annotated.mp4")
+        for name in ("ä", "b", "c")
+    ]
+
+
+def left_by(*lists: list[ExportRequest]) -> None:
+    """Windows that are gone."""
+    for requests in lists:
+        waiting = WaitingList()
+        waiting.keep(requests)
+        waiting.close()
+
+
+def test_the_list_of_a_window_is_left_to_the_next_when_it_is_gone(requests_: list[ExportRequest]) -> None:
+    waiting = WaitingList()
+    waiting.keep(requests_)
+    waiting.keep(requests_[1:])
+    assert left_waiting() == Left()  # its window is open
+    waiting.close()
+    waiting.keep([])  # what comes late changes nothing
+    left = left_waiting()
+    assert left.requests == tuple(requests_[1:])
+    assert left_waiting() == left  # looking takes nothing away
+    forget(left.files)
+    assert left_waiting() == Left()
+    assert list(marks_dir().iterdir()) == []
+
+
+def test_a_list_that_is_done_leaves_nothing(requests_: list[ExportRequest]) -> None:
+    waiting = WaitingList()
+    waiting.keep(requests_)
+    waiting.keep([])
+    assert list(marks_dir().iterdir()) == []
+    waiting.close()
+
+
+def test_a_crash_leaves_the_list(requests_: list[ExportRequest], tmp_path: Path, repository: Path) -> None:
+    wanted = tmp_path / "wanted.json"
+    wanted.write_bytes(requests_to_json(requests_))
+    script = (
+        "import os, signal, sys; from pathlib import Path;"
+        "from app.core.export.request_json import requests_from_json;"
+        "from app.core.export.waiting import WaitingList;"
+        "kept = WaitingList(); kept.keep(requests_from_json(Path(sys.argv[1]).read_bytes()));"
+        "os.kill(os.getpid(), signal.SIGKILL if os.name != 'nt' else signal.SIGTERM)"
+    )
+    ended = subprocess.run([sys.executable, "-c", script, wanted], cwd=repository, check=False)
+    assert os.name == "nt" or ended.returncode == -signal.SIGKILL
+    assert left_waiting().requests == tuple(requests_)
+
+
+def test_the_same_of_two_windows_is_offered_once(requests_: list[ExportRequest]) -> None:
+    left_by(requests_[:2], requests_[1:], requests_[1:2])
+    assert left_waiting().requests == tuple(requests_)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{}", b"[]", b'{"exports": 3}', b'{"exports": [{"source": 5}]}', b"\xff\0", b"[" * 100_000]
+)
+def test_a_damaged_list_is_counted_and_put_away(requests_: list[ExportRequest], content: bytes) -> None:
+    left_by(requests_[:1], requests_[1:])
+    (first,) = (file for file in left_waiting().files if b"/b.mp4" not in file.read_bytes())
+    first.write_bytes(content)
+    left = left_waiting()
+    assert (left.requests, left.damaged) == (tuple(requests_[1:]), 1)
+    assert left_waiting().damaged == 0
+
+
+def test_a_list_is_bounded() -> None:
+    request = ExportRequest(Path("/a.mp4").absolute(), Path("/b.mp4").absolute())
+    assert len(requests_from_json(requests_to_json([request] * (MOST_REQUESTS + 5)))) == MOST_REQUESTS
+
+
+def test_what_is_done_is_not_offered_and_no_file_that_came_meanwhile_is_replaced(
+    requests_: list[ExportRequest], tmp_path: Path
+) -> None:
+    asked = dataclasses.replace(requests_[1], data=(DataFile(tmp_path / "b.annotated.csv", "csv"),))
+    left_by([requests_[0], asked])
+    ExportJob(requests_[0], open_detector=lambda _: FakeDetector()).run()
+    (tmp_path / "b.annotated.csv").write_text("mine")
+    (left,) = left_waiting().requests
+    assert left.output == tmp_path / "b.annotated (2).mp4"
+    assert left.data == (DataFile(tmp_path / "b.annotated (2).csv", "csv"),)
+
+
+class Booth:
+    """A banner over a queue whose jobs the test steers."""
+
+    def __init__(self) -> None:
+        self.jobs = StepJobs()
+        self.background = Background()
+        self.runner = QueueRunner(self.background, self.jobs)
+        self.banner = Banner(Theme(application(), "dark"))
+        self.unfinished = Unfinished(self.banner, self.background, self.runner, lambda: None, self.banner)
+
+    def close(self) -> None:
+        assert self.runner.close(20.0)
+        assert self.background.close(20.0)
+
+
+@pytest.fixture
+def booth(qtbot: QtBot) -> Iterator[Booth]:
+    made = Booth()
+    yield made
+    made.close()
+    made.banner.deleteLater()
+
+
+def test_the_window_remembers_what_it_has_not_done(
+    booth: Booth, requests_: list[ExportRequest], qtbot: QtBot, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    booth.runner.add([FoundVideo(request.source) for request in requests_], Recipe(folder=out, data=("csv",)))
+    qtbot.waitUntil(lambda: len(booth.jobs.made) == 1)
+    booth.jobs.made[0].finish()
+    qtbot.waitUntil(lambda: len(booth.jobs.made) == 2)
+    third = booth.runner.queue.snapshot().items[2].number
+    booth.runner.queue.move(third, 0)
+    qtbot.waitUntil(lambda: not booth.background.busy)
+    booth.close()
+    left = left_waiting().requests
+    assert [request.source.stem for request in left] == ["c", "b"]
+    assert left[0].output == out / "c.annotated.mp4"
+    assert left[0].data == (DataFile(out / "c.annotated.csv", "csv"),)
+
+
+def test_it_offers_them_after_what_was_begun_and_goes_on_in_that_order(
+    booth: Booth, requests_: list[ExportRequest], qtbot: QtBot
+) -> None:
+    fake = FakeDetector(lambda _: job.cancel() if len(fake.batches) == 10 else None)
+    job = ExportJob(requests_[0], open_detector=lambda _: fake)
+    with pytest.raises(ExportCancelledError):
+        RememberedJob(requests_[0], job).run()
+    left_by(requests_)  # with the one that had begun
+    booth.unfinished.look()
+    qtbot.waitUntil(lambda: booth.banner.words[0].endswith("; 2 more were waiting."))
+    assert booth.banner.words[0].startswith("The export of ä.mp4 was interrupted at ")
+    assert booth.banner.words[1].endswith("Going on uses the settings they began with.")
+    booth.banner._button.click()
+    qtbot.waitUntil(lambda: len(booth.runner.queue.snapshot().items) == 3)
+    assert [item.request for item in booth.runner.queue.snapshot().items] == requests_
+    qtbot.waitUntil(lambda: not booth.background.busy)
+    assert (interrupted(), left_waiting()) == ((), Left())  # they are this window's now
+    booth.close()
+    assert left_waiting().requests == tuple(requests_)
+
+
+def test_it_gives_them_up(booth: Booth, requests_: list[ExportRequest], qtbot: QtBot) -> None:
+    left_by(requests_)
+    booth.unfinished.look()
+    qtbot.waitUntil(lambda: booth.banner.words[0] == "3 exports were still waiting, of ä.mp4 and others.")
+    booth.banner._other.click()
+    qtbot.waitUntil(lambda: left_waiting() == Left())
+    assert booth.jobs.made == []
+
+
+def test_a_damaged_list_is_told(booth: Booth, qtbot: QtBot) -> None:
+    left_by([ExportRequest(Path("/a.mp4"), Path("/b.mp4"))])
+    (file,) = left_waiting().files
+    file.write_bytes(b"nonsense")
+    booth.unfinished.look()
+    qtbot.waitUntil(lambda: "damaged" in booth.banner.words[0])
+    assert booth.banner.words[1] == "Add those videos again."
+
+
+def test_words() -> None:
+    request = ExportRequest(Path("/a.mp4"), None)
+    assert words(Rest(left=Left((request,)))) == "The export of a.mp4 was still waiting."
