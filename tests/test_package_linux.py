@@ -1,4 +1,4 @@
-"""The archive for Linux and its scripts: installed, updated, removed in homes of awkward names; nothing else is touched."""
+"""The archive for Linux and its scripts: installed, updated, removed in homes of awkward names; all else stays."""
 
 from __future__ import annotations
 
