@@ -16,7 +16,7 @@ import pytest
 from app import __version__
 from app.core.export.search import VIDEO_ENDINGS
 from app.core.sources.base import IMAGE_SUFFIXES
-from tools.package import archive
+from tools.package import appimage, archive
 from tools.package.archive import QUICK, main, write_archive
 from tools.package.facts import PackageError
 
@@ -298,3 +298,20 @@ def test_a_disk_that_fills_leaves_no_archive(bundle: Path, tmp_path: Path, monke
     with pytest.raises(OSError, match="No space"):
         write_archive(bundle, tmp_path, QUICK)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_appdir_runs_as_it_is(bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without appimagetool it says so, and what it laid out starts the program through any path."""
+    folder = tmp_path / "AppDir"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", str(tmp_path))
+        assert appimage.main(["--bundle", str(bundle), "--out", str(tmp_path)]) == 1
+    assert "no appimagetool" in capsys.readouterr().err
+    (tmp_path / "link to it").symlink_to(folder / "AppRun")
+    said = subprocess.run([tmp_path / "link to it", "a b"], capture_output=True, text=True, check=True).stdout
+    assert said == f"started {folder}/usr/lib/ssd-viewer/ssd-viewer with a b\n"
+    assert (folder / ".DirIcon").resolve().is_file()
+    assert (folder / "ssd-viewer.desktop").is_file()
+    assert _all_of(folder / "usr/lib/ssd-viewer") == _all_of(bundle)
+    assert appimage.main(["--bundle", str(bundle), "--out", str(tmp_path)]) == 1
+    assert "Remove it first" in capsys.readouterr().err
