@@ -37,14 +37,16 @@ class Moving(FakeDetector):
         self, frames: Sequence[ImageBGR], iou_threshold: float | None = None, least_score: float = 0.0
     ) -> list[Candidates]:
         super().candidates_batch(frames)
-        return [_found_in(read_frame_index(frame)) for frame in frames]
+        return [_found_in(read_frame_index(frame), least_score) for frame in frames]
 
 
-def _found_in(index: int) -> Candidates:
+def _found_in(index: int, least_score: float) -> Candidates:
+    """As an engine does, without what nobody asks for."""
     rng = np.random.default_rng(index)
     boxes = np.sort(rng.uniform(0, 90, (30, 4)).astype(np.float32))
-    scores = np.sort(rng.uniform(0, 1, 30).astype(np.float32))[::-1].copy()
-    return Candidates(boxes, scores, rng.integers(0, 3, 30).astype(np.int32))
+    scores = np.sort(np.r_[rng.uniform(0, 1, 27), 0.07, 0.03, 0.01].astype(np.float32))[::-1].copy()
+    some = slice(np.count_nonzero(scores >= np.float32(least_score)))
+    return Candidates(boxes[some], scores[some], rng.integers(0, 3, 30).astype(np.int32)[some])
 
 
 @pytest.fixture
@@ -228,6 +230,20 @@ def test_a_lower_threshold_than_was_kept_looks_again_and_says_so(source: Path, t
     with CandidateStore.open(tmp_path / "in.mp4.ssdv") as store:
         assert store.facts.floor == 0.02
     assert not list(tmp_path.glob("*.part"))
+
+
+@pytest.mark.parametrize(("threshold", "floor"), [(0.02, 0.02), (0.0, 0.0), (0.3, 0.05)])
+def test_a_store_that_is_gone_on_with_reaches_equally_far_down_in_every_frame(
+    source: Path, tmp_path: Path, threshold: float, floor: float
+) -> None:
+    """Whatever the second run would have looked for."""
+    request = request_for(source, tmp_path / "out")
+    interrupted(replace(request, detection=DetectionSettings(threshold=threshold)), 20)
+    assert export(request).frames_known >= 19
+    with CandidateStore.open(tmp_path / "out/in.mp4.ssdv") as store:
+        assert store.facts.floor == floor
+        for index, frame in enumerate(store):
+            np.testing.assert_array_equal(frame.candidates.scores, _found_in(index, floor).scores)
 
 
 def test_a_damaged_cache_is_made_anew(source: Path, tmp_path: Path) -> None:

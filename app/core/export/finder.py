@@ -151,7 +151,8 @@ class Finder:
         wanted: DetectionFilter,
         found: Channel[Found],
     ) -> None:
-        results = detector.candidates_batch([picture.image_bgr for picture in batch], wanted.iou_threshold)
+        images = [picture.image_bgr for picture in batch]
+        results = detector.candidates_batch(images, wanted.iou_threshold, journal.floor)
         journal.keep(batch, results)
         for picture, candidates in zip(batch, results, strict=True):
             found.put(Found(picture, candidates.detections(wanted), detector.spec.labels, fresh=True))

@@ -24,14 +24,6 @@ from detector.file_lock import LockedError
 
 log = logging.getLogger(__name__)
 
-FLOOR = 0.05
-"""Lower scores are noise to everybody but an evaluation; keeping them would make a store several times larger."""
-
-
-def floor_for(threshold: float) -> float:
-    """Least score to keep, for a person who now wants ``threshold``."""
-    return min(FLOOR, threshold)
-
 
 class Journal:
     """What was found in each frame, on disk as soon as it is known.
@@ -73,6 +65,11 @@ class Journal:
     def path(self) -> Path | None:
         """The finished store, once ``finish`` was called; None where nothing is kept."""
         return self._path
+
+    @property
+    def floor(self) -> float:
+        """What scores less is kept of no frame; a store that is gone on with says so itself."""
+        return (self._facts if self._known is None else self._known.facts).floor
 
     @property
     def frames(self) -> int:

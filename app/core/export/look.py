@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from app.core.export.following import sought
-from app.core.export.journal import floor_for
 from app.core.export.outputs import SourceFacts
 from app.core.export.request import ExportRequest
 from app.core.export.store_facts import SourceKey, StoreFacts
 from app.core.models import weights_sha256
 from app.core.sources.sequence import PictureReader, is_sequence, open_pictures
+from detector.detections import floor_for
 from detector.runtime.base import Detector
 
 
