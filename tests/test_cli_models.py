@@ -1,24 +1,19 @@
-"""`models`, `cameras` and `self-test`."""
+"""`models` and `cameras`."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
-import cv2
 import pytest
 
 from app.core.paths import models_dir, settings_file, speeds_file
 from app.core.settings_store import load_settings
 from app.core.speeds import MeasuredSpeed, record_speed
 from detector.bundled import default_model
-from detector.errors import DetectorError
 from tests.support.command_line import Capture, check_one_line, install_fake_model, run, write_photos
-from tests.support.media import coded_image
 from tests.support.model_files import put_model
 from tests.support.shared_data import shared
-from tests.support.steady_detector import FakeDetector
 from tests.support.tiny_models import save_random
 
 
@@ -132,72 +127,3 @@ def test_cameras(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     ]
     found.clear()
     assert run(capsys, "cameras") == (0, "No camera is connected.\n", "")
-
-
-@pytest.fixture
-def golden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """A golden picture with the objects given, for engines that are fakes."""
-    from app.cli import self_test
-
-    def make(expected: list[dict[str, object]], found: bool = True) -> None:
-        picture, facts = tmp_path / "selftest.png", tmp_path / "selftest.json"
-        picture.write_bytes(cv2.imencode(".png", coded_image(3, (200, 100)))[1].tobytes())
-        facts.write_text(json.dumps({"model": "fake", "expected": expected}))
-        monkeypatch.setattr(self_test, "bundled_path", lambda *parts: tmp_path / parts[-1])
-
-        def refuse() -> FakeDetector:
-            raise DetectorError("This engine is broken.")
-
-        monkeypatch.setattr(self_test, "_engines", lambda _: [("cpu", FakeDetector if found else refuse)])
-
-    return make
-
-
-EXPECTED = [{"label": "car", "box": [42, 20, 160, 78]}, {"label": "person", "box": [20, 60, 60, 90]}]
-
-
-def test_self_test_passes_where_everything_works(
-    capsys: Capture, fake_model: None, golden: Callable[..., None]
-) -> None:
-    golden(EXPECTED)
-    code, out, err = run(capsys, "--self-test")
-    assert (code, err) == (0, "")
-    assert "[ ok ] golden picture, cpu: 2 of 2 objects found; cpu, fp32" in out
-    assert "libx264" in out
-
-
-@pytest.mark.parametrize(
-    ("expected", "found", "said"),
-    [
-        ([{"label": "dog", "box": [42, 20, 160, 78]}], True, "0 of 1 objects found, 2 more"),
-        ([*EXPECTED, {"label": "car", "box": [0, 0, 30, 30]}], True, "2 of 3 objects found"),
-        (EXPECTED[:1], True, "1 of 1 objects found, 1 more"),
-        (EXPECTED, False, "This engine is broken."),
-    ],
-)
-def test_self_test_fails_where_the_picture_is_read_wrongly(
-    capsys: Capture,
-    fake_model: None,
-    golden: Callable[..., None],
-    expected: list[dict[str, object]],
-    found: bool,
-    said: str,
-) -> None:
-    golden(expected, found)
-    code, out, err = run(capsys, "self-test", "--json", "-")
-    assert code == 1
-    check_one_line(err, "Does not work here: golden picture, cpu")
-    result = json.loads(out)
-    assert result["ok"] is False
-    assert any(check["detail"].startswith(said) for check in result["checks"])
-
-
-def test_self_test_says_when_the_picture_is_missing(
-    capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from app.cli import self_test
-
-    monkeypatch.setattr(self_test, "bundled_path", lambda *parts: tmp_path / "nothing")
-    code, out, _ = run(capsys, "self-test")
-    assert code == 1
-    assert "[FAIL] golden picture: not in this installation" in out

@@ -88,6 +88,7 @@ def run_self_test() -> dict[str, Any]:
             capture_output=True,
             encoding="utf-8",
             errors="replace",
+            env={**os.environ, "QT_QPA_PLATFORM": "offscreen"},  # it opens a window, and there is one already
             timeout=_TOO_LONG_S,
             check=False,
         )
