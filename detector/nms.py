@@ -13,6 +13,7 @@ Indices = npt.NDArray[np.intp]
 
 # Pairs compared at a time: their temporaries stay in the processor's cache, and memory stays small however many boxes.
 _CHUNK = 1 << 15
+_LEADERS = 8  # of each group go first, where there is more to compare than one chunk
 
 
 def batched_nms(
@@ -38,17 +39,44 @@ def batched_nms(
 
 
 def sorted_nms(boxes_xyxy: Floats, groups: npt.NDArray[np.integer[Any]], iou_threshold: float) -> npt.NDArray[np.bool_]:
-    """As ``batched_nms``, of boxes that are sorted by group, best first inside."""
-    with np.errstate(over="ignore", invalid="ignore"):  # boxes past all measure: infinite areas, whose IoU is NaN
-        better, worse = _overlapping(boxes_xyxy, groups, float32_limit(iou_threshold))
-    kept = np.ones(len(boxes_xyxy), dtype=np.bool_)
-    while len(better):
-        settled = np.ones(len(boxes_xyxy), dtype=np.bool_)
-        settled[worse[kept[better]]] = False
-        if np.array_equal(settled, kept):
+    """As ``batched_nms``, of boxes that are sorted by group, best first inside.
+
+    Where there are many, the best few of every group go first: most others overlap one of them and need not be compared
+    among themselves. Then twice as many of those that are left, and so on.
+    """
+    limit = float32_limit(iou_threshold)
+    kept = np.zeros(len(boxes_xyxy), np.bool_)
+    rest = np.arange(len(boxes_xyxy))
+    columns = np.ascontiguousarray(boxes_xyxy.T)
+    first = groups.searchsorted(groups)  # of the same group
+    leaders = len(groups) if (rest - first).sum() <= _CHUNK else _LEADERS
+    while len(rest):
+        leads = np.arange(len(rest)) - first < leaders
+        with np.errstate(over="ignore", invalid="ignore"):  # boxes past all measure: infinite areas, whose IoU is NaN
+            better, worse = _overlapping(columns, groups, leads, limit)
+        stays = _settled(len(rest), better, worse, leads)
+        kept[rest[leads & stays]] = True
+        left = np.flatnonzero(stays & ~leads)
+        if not len(left):
             break
-        kept = settled
+        rest, columns, groups = rest.take(left), columns.take(left, axis=1), groups.take(left)
+        first = groups.searchsorted(groups)
+        leaders *= 2
     return kept
+
+
+def _settled(
+    count: int, better: npt.NDArray[np.int32], worse: npt.NDArray[np.int32], leads: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.bool_]:
+    """Which of ``count`` boxes no leader that stays suppresses; all that suppress are leaders."""
+    stays = np.ones(count, dtype=np.bool_)
+    while len(better):
+        settled = np.ones(count, dtype=np.bool_)
+        settled[worse[stays[better]]] = False
+        if np.array_equal(settled[leads], stays[leads]):
+            return settled
+        stays = settled
+    return stays
 
 
 def float32_limit(threshold: float) -> np.float32:
@@ -58,14 +86,20 @@ def float32_limit(threshold: float) -> np.float32:
 
 
 def _overlapping(
-    boxes_xyxy: Floats, groups: npt.NDArray[np.integer[Any]], limit: np.float32
+    columns: Floats, groups: npt.NDArray[np.integer[Any]], leads: npt.NDArray[np.bool_], limit: np.float32
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-    """Index pairs (better, worse) of one group with IoU > ``limit`` >= 0; ``groups`` are sorted."""
-    columns = np.ascontiguousarray(boxes_xyxy.T)
+    """Index pairs (better, worse) of one group with IoU > ``limit`` >= 0, of which the better one ``leads``.
+
+    Args:
+        columns: Float32[4, N], x1, y1, x2, y2.
+        groups: Int[N], sorted.
+        leads: Bool[N].
+        limit: Largest IoU that does no harm.
+    """
     x1, y1, x2, y2 = columns
     area = (x2 - x1) * (y2 - y1)
     better, worse = [np.empty(0, np.int32)], [np.empty(0, np.int32)]
-    for first, second in _pairs(groups):
+    for first, second in _pairs(groups, np.flatnonzero(leads)):
         width = _common(x1, x2, first, second)
         beside = np.flatnonzero(width > 0)  # most pairs share not even a column of pixels: they need no more
         first, second, width = first.take(beside), second.take(beside), width.take(beside)
@@ -75,20 +109,19 @@ def _overlapping(
     return np.concatenate(better), np.concatenate(worse)
 
 
-def _pairs(groups: npt.NDArray[np.integer[Any]]) -> Iterator[tuple[Indices, Indices]]:
-    """All index pairs (i < j) inside equal runs of the sorted ``groups``, about ``_CHUNK`` at a time."""
-    count = len(groups)
-    followers = np.searchsorted(groups, groups, side="right")
-    followers -= np.arange(1, count + 1)  # members of the group after i
-    before = np.zeros(count + 1, np.intp)  # pairs whose better box comes before i
+def _pairs(groups: npt.NDArray[np.integer[Any]], leaders: Indices) -> Iterator[tuple[Indices, Indices]]:
+    """All index pairs (i < j) inside equal runs of the sorted ``groups``, i of ``leaders``, ``_CHUNK`` or so at a time."""
+    followers = groups.searchsorted(groups.take(leaders), side="right")
+    followers -= leaders + 1  # members of the group after i
+    before = np.zeros(len(leaders) + 1, np.intp)  # pairs of the leaders before
     np.cumsum(followers, out=before[1:])
     low = 0
-    while low < count:
-        high = max(low + 1, int(np.searchsorted(before, before[low] + _CHUNK, side="right")) - 1)
+    while low < len(leaders):
+        high = max(low + 1, int(before.searchsorted(before[low] + _CHUNK, side="right")) - 1)
         here = followers[low:high]
-        first = np.repeat(np.arange(low, high), here)
+        first = np.repeat(leaders[low:high], here)
         second = np.arange(len(first))
-        second += np.repeat(np.arange(low + 1, high + 1) - (before[low:high] - before[low]), here)
+        second += np.repeat(leaders[low:high] + 1 - (before[low:high] - before[low]), here)
         if len(first):
             yield first, second
         low = high

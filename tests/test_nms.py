@@ -81,11 +81,14 @@ def test_equals_the_greedy_loop(crowd: tuple[Boxes, Groups], threshold: float) -
 
 
 @settings(deadline=None, max_examples=40)
-@given(crowds(), st.integers(1, 60))
-def test_comparing_in_small_pieces_changes_nothing(crowd: tuple[Boxes, Groups], pairs_at_a_time: int) -> None:
+@given(crowds(), st.integers(1, 60), st.integers(1, 9))
+def test_comparing_in_small_pieces_changes_nothing(
+    crowd: tuple[Boxes, Groups], pairs_at_a_time: int, leaders: int
+) -> None:
     expected = greedy(*crowd, 0.45)
     with (
         mock.patch.object(nms, "_CHUNK", pairs_at_a_time),
+        mock.patch.object(nms, "_LEADERS", leaders),
         mock.patch.object(postprocess_torch, "_PAIRS_AT_A_TIME", pairs_at_a_time),
     ):
         np.testing.assert_array_equal(batched_nms(*crowd, 0.45), expected)
