@@ -110,7 +110,7 @@ def _overlapping(
 
 
 def _pairs(groups: npt.NDArray[np.integer[Any]], leaders: Indices) -> Iterator[tuple[Indices, Indices]]:
-    """All index pairs (i < j) inside equal runs of the sorted ``groups``, i of ``leaders``, ``_CHUNK`` or so at a time."""
+    """All index pairs (i < j) inside equal runs of the sorted ``groups``, i a leader, about ``_CHUNK`` at a time."""
     followers = groups.searchsorted(groups.take(leaders), side="right")
     followers -= leaders + 1  # members of the group after i
     before = np.zeros(len(leaders) + 1, np.intp)  # pairs of the leaders before
