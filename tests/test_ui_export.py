@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import pytest
 from pytestqt.qtbot import QtBot
 
@@ -13,11 +15,13 @@ from app.core.evidence.request import Evidence
 from app.core.export.request import DataFile
 from app.core.settings import DetectionSettings, ModelSettings, Settings
 from app.ui.background import Background
-from app.ui.export_dialog import ExportDialog, look_into
+from app.ui.export_dialog import ExportDialog, Looked, look_into
 from app.ui.export_runner import ExportRunner
+from app.ui.export_wishes import ExportWishes
 from app.ui.media_words import size, span, waiting
 from app.ui.theme import Theme
-from tests.support.media import make_video
+from tests.support.media import coded_image, make_video
+from tests.support.qt_checks import cut_texts, outside, overlaps, settle
 from tests.support.qt_fakes import FakeJob, application
 
 
@@ -45,10 +49,10 @@ class Booth:
         self.jobs.append(FakeJob(request, progress))
         return self.jobs[-1]
 
-    def _look(self, _path: Path) -> str:
+    def _look(self, _path: Path) -> Looked:
         if self.refusal is not None:
             raise self.refusal
-        return self.facts
+        return Looked(self.facts, 1_234_000)
 
     def press_export(self, qtbot: QtBot) -> FakeJob:
         qtbot.waitUntil(self.dialog.form.start.isEnabled)
@@ -82,38 +86,106 @@ def test_form_shows_what_it_is_and_proposes_where_to(booth: Booth, qtbot: QtBot,
 
 def test_request_carries_what_was_chosen(booth: Booth, tmp_path: Path) -> None:
     form = booth.dialog.form
-    form.data["csv"].setChecked(True)
+    form.wishes.data["csv"].setChecked(True)
     form.model.show_value("demo")
     form.threshold.show_value(0.75)
-    form.video.quality.setCurrentIndex(form.video.quality.findData("best"))
-    form.video.deinterlace.setChecked(True)
+    form.wishes.video.quality.setCurrentIndex(form.wishes.video.quality.findData("best"))
+    form.wishes.video.deinterlace.setChecked(True)
     request = form.request()
     assert request is not None
     assert request.output == tmp_path / "street.annotated.mp4"
     assert request.data == (DataFile(tmp_path / "street.annotated.csv", "csv"),)
     assert (request.model.name, request.detection.threshold) == ("demo", 0.75)
     assert request.evidence == Evidence()
-    form.data["coco"].setChecked(True)
-    form.tracks.setChecked(True)
-    form.snapshots.setChecked(True)
+    form.wishes.data["coco"].setChecked(True)
+    form.wishes.objects.tracks.setChecked(True)
+    form.wishes.objects.snapshots.setChecked(True)
     more = form.request()
     assert more is not None
     assert more.data[1:] == (DataFile(tmp_path / "street.annotated.json", "coco"),)
     assert more.evidence == Evidence(tracks=True, snapshots=tmp_path / "street.annotated.snapshots")
     assert (request.video.quality, request.video.deinterlace) == ("best", True)
-    form.want_video.setChecked(False)
+    form.wishes.want_video.setChecked(False)
     only_data = form.request()
     assert only_data is not None
     assert only_data.output is None
 
 
+def test_clips_pictures_in_sets_and_what_is_kept(booth: Booth, qtbot: QtBot, tmp_path: Path) -> None:
+    form, wishes = booth.dialog.form, booth.dialog.form.wishes
+    qtbot.waitUntil(form.start.isEnabled)
+    assert "about 1.2 MB" in wishes.keep.text()
+    assert not wishes.pictures.isEnabled()
+    wishes.data["voc"].setChecked(True)
+    wishes.pictures.setChecked(True)
+    wishes.every.setValue(0.5)
+    wishes.keep.setChecked(False)
+    objects = wishes.objects
+    objects.clips.setChecked(True)
+    assert not form.start.isEnabled()
+    assert "Say of which classes" in form.trouble.text()
+    objects.clip_classes.setText("person, traffic light,,person")
+    objects.before.setValue(0.0)
+    objects.after.setValue(3.3)
+    objects.snapshots.setChecked(True)
+    objects.snapshot_classes.setText("car")
+    wishes.video.encoder.setCurrentIndex(wishes.video.encoder.findData("libx264"))
+    assert form.start.isEnabled()
+    request = form.request()
+    assert request is not None
+    assert request.cache == "drop"
+    assert request.video.encoder == "libx264"
+    assert request.evidence == Evidence(
+        frames_every_s=Fraction(1, 2),
+        snapshots=tmp_path / "street.annotated.snapshots",
+        snapshot_classes=("car",),
+        clips=tmp_path / "street.annotated.clips",
+        clip_classes=("person", "traffic light"),
+        before_s=Fraction(0),
+        after_s=Fraction(33, 10),
+    )
+    wishes.data["voc"].setChecked(False)
+    without_sets = form.request()
+    assert without_sets is not None
+    assert without_sets.evidence.frames_every_s is None
+
+
+def test_a_class_that_the_settings_leave_out_is_refused(qtbot: QtBot) -> None:
+    wishes = ExportWishes(("person",))
+    wishes.objects.clips.setChecked(True)
+    wishes.objects.clip_classes.setText("car")
+    assert wishes.trouble == "The settings leave car out. Show that class, too."
+    wishes.objects.clip_classes.setText("person")
+    assert wishes.trouble == ""
+
+
+def test_pictures_alone_are_an_export(booth: Booth, qtbot: QtBot, tmp_path: Path) -> None:
+    form = booth.dialog.form
+    form.wishes.want_video.setChecked(False)
+    form.wishes.objects.snapshots.setChecked(True)
+    job = booth.press_export(qtbot)
+    assert (job.request.output, job.request.data) == (None, ())
+    assert booth.dialog._folder == tmp_path
+
+
+@pytest.mark.parametrize("low", [False, True])
+def test_nothing_of_the_form_is_cut_or_covered(booth: Booth, qtbot: QtBot, low: bool) -> None:
+    dialog = booth.dialog
+    dialog.form.wishes.objects.clips.setChecked(True)  # and says what is missing
+    dialog.form.wishes.video.show_pace(True)
+    if low:
+        dialog.resize(520, 400)
+    settle()
+    assert overlaps(dialog) + cut_texts(dialog) + outside(dialog) == []
+
+
 def test_nothing_to_write_cannot_be_started(booth: Booth, qtbot: QtBot) -> None:
     form = booth.dialog.form
     qtbot.waitUntil(form.start.isEnabled)
-    form.want_video.setChecked(False)
+    form.wishes.want_video.setChecked(False)
     assert not form.start.isEnabled()
     assert form.trouble.isVisible()
-    form.data["jsonl"].setChecked(True)
+    form.wishes.data["jsonl"].setChecked(True)
     assert form.start.isEnabled()
 
 
@@ -206,8 +278,14 @@ def test_closing_while_running_asks_and_cancels(booth: Booth, qtbot: QtBot, monk
 def test_looking_into_a_real_video(tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
     make_video(path)
-    words = look_into(path)
-    assert words.startswith("160 × 120")  # noqa: RUF001 - the sign the window shows
+    looked = look_into(path)
+    assert looked.words.startswith("160 × 120")  # noqa: RUF001 - the sign the window shows
+    assert looked.kept_bytes is not None
+    images = tmp_path / "images"
+    images.mkdir()
+    for index in range(3):
+        cv2.imwrite(str(images / f"{index}.png"), coded_image(index, (64, 48)))
+    assert look_into(images).words.startswith("64 × 48  ·  3 images  ·  ")  # noqa: RUF001
     (tmp_path / "no.mp4").write_bytes(b"no video")
     with pytest.raises(AppError):
         look_into(tmp_path / "no.mp4")

@@ -13,12 +13,14 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
+from app.core.evidence.request import Evidence
 from app.core.export.begun import RememberedJob, interrupted, marks_dir
 from app.core.export.job import ExportJob
-from app.core.export.queue_plan import Recipe
+from app.core.export.queue_plan import Recipe, requests_for
 from app.core.export.request import DataFile, ExportCancelledError, ExportRequest
 from app.core.export.request_json import MOST_REQUESTS, requests_from_json, requests_to_json
 from app.core.export.search import FoundVideo
+from app.core.export.video_options import VideoOptions
 from app.core.export.waiting import Left, WaitingList, forget, left_waiting
 from app.ui.background import Background
 from app.ui.banner import Banner
@@ -204,3 +206,13 @@ def test_a_damaged_list_is_told(booth: Booth, qtbot: QtBot) -> None:
 def test_words() -> None:
     request = ExportRequest(Path("/a.mp4"), None)
     assert words(Rest(left=Left((request,)))) == "The export of a.mp4 was still waiting."
+
+
+def test_wishes_of_several_videos_reach_each(tmp_path: Path) -> None:
+    evidence = Evidence(tracks=True, clips=Path("any.clips"), clip_classes=("dog",), snapshots=Path("x.snapshots"))
+    recipe = Recipe(folder=tmp_path, options=VideoOptions("draft"), cache="drop", evidence=evidence)
+    first, second = requests_for([FoundVideo(Path("/a.mov")), FoundVideo(Path("/b.mp4"), Path("sub"))], recipe)
+    assert (first.video.quality, first.cache, second.cache) == ("draft", "drop", "drop")
+    assert first.evidence.clips == tmp_path / "a.annotated.clips"
+    assert second.evidence.snapshots == tmp_path / "sub" / "b.annotated.snapshots"
+    assert second.evidence.clip_classes == ("dog",)

@@ -93,3 +93,10 @@ class SourceInfo:
     duration_s: Fraction | None = None
     frame_count: int | None = None
     seekable: bool = False
+
+    @property
+    def frames_expected(self) -> int | None:
+        """``frame_count``, or else reckoned from length and rate; None when neither can be told."""
+        if self.frame_count is None and self.duration_s is not None and self.fps is not None:
+            return round(self.duration_s * self.fps)
+        return self.frame_count

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 
 import av
 
 from app.core.errors import AppError
 from app.core.frames import SourceInfo
+from app.core.sources.base import is_sequence
+from app.core.sources.sequence import SequenceReader
 from app.core.sources.video import VideoReader
 
 
@@ -37,6 +40,8 @@ def media_facts(path: Path) -> MediaFacts:
     Raises:
         AppError: Not there, not a video, or damaged beyond the first picture.
     """
+    if is_sequence(path):
+        return _images_facts(path)
     reader = VideoReader(path)
     try:
         info = reader.info
@@ -55,3 +60,15 @@ def media_facts(path: Path) -> MediaFacts:
     except (av.FFmpegError, OSError) as error:
         raise AppError(f"{path.name} cannot be read: {error.strerror or error}.") from error
     return MediaFacts(info, codec, audio, subtitles, size)
+
+
+def _images_facts(path: Path) -> MediaFacts:
+    """Of images that are to become a video; at which pace is chosen later."""
+    reader = SequenceReader(path, Fraction(1))
+    try:
+        info = replace(reader.info, fps=None, duration_s=None)
+        return MediaFacts(info, "", (), 0, sum(image.stat().st_size for image in reader.paths))
+    except OSError as error:
+        raise AppError(f"{path.name} cannot be read: {error.strerror or error}.") from error
+    finally:
+        reader.close()

@@ -6,6 +6,7 @@ GUI thread. The file is looked into on a worker; the work is done by ``ExportRun
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from PySide6.QtCore import QUrl
@@ -22,14 +23,35 @@ from app.ui.export_runner import ExportRunner
 from app.ui.media_words import media_words
 from app.ui.theme import Theme
 
-Look = Callable[[Path], str]
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a video is.
+
+    Attributes:
+        words: In one line.
+        kept_bytes: About how much is kept of what will be found in it; None when that cannot be told.
+    """
+
+    words: str
+    kept_bytes: int | None = None
 
 
-def look_into(path: Path) -> str:
-    """What a video is, in one line; for a worker."""
+Look = Callable[[Path], Looked]
+
+
+def look_into(path: Path) -> Looked:
+    """For a worker.
+
+    Raises:
+        AppError: It is no video.
+    """
+    from app.core.export.space import kept_bytes
     from app.core.media_facts import media_facts
 
-    return media_words(media_facts(path))
+    facts = media_facts(path)
+    frames = facts.info.frames_expected
+    return Looked(media_words(facts), None if frames is None else kept_bytes(frames))
 
 
 class ExportDialog(QDialog):
@@ -75,7 +97,7 @@ class ExportDialog(QDialog):
         runner.cancelled.connect(self._cancelled)
         self.setAcceptDrops(False)
         room = self.screen().availableSize()
-        self.resize(min(620, room.width() - 40), min(self.sizeHint().height(), room.height() - 60))
+        self.resize(min(720, room.width() - 40), min(self.sizeHint().height(), room.height() - 60))
         if source is not None:
             self.form.set_source(source)
 
@@ -101,9 +123,9 @@ class ExportDialog(QDialog):
         self._looked_at = path
         self.form.show_facts("Looking into the file…", ok=False)
 
-        def show(words: str) -> None:
+        def show(looked: Looked) -> None:
             if self._looked_at == path:
-                self.form.show_facts(words, ok=True)
+                self.form.show_facts(looked.words, ok=True, kept_bytes=looked.kept_bytes)
 
         def refuse(message: str, hint: str) -> None:
             if self._looked_at == path:
@@ -115,10 +137,10 @@ class ExportDialog(QDialog):
         request = self.form.request()
         if request is None:
             return
-        taken = [p for p in (request.output, *(d.path for d in request.data)) if p is not None and p.exists()]
+        taken = [path for path in request.targets() if path.exists()]
         if taken and not self._may_replace(taken):
             return
-        self._folder = (request.output or request.data[0].path).parent
+        self._folder = next(request.targets()).parent
         self.page.begin(request)
         self.pages.setCurrentWidget(self.page)
         self._runner.start(request)

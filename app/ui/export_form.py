@@ -7,54 +7,27 @@ from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
-    QCheckBox,
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
     QLabel,
-    QLineEdit,
     QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
 from app.core.errors import AppError
-from app.core.evidence.request import Evidence
 from app.core.export.request import ExportRequest
 from app.core.export.targets import check_targets, data_beside, default_output
 from app.core.settings import Choices, Settings
-from app.ui.data_boxes import data_boxes, in_a_grid
+from app.core.sources.base import is_sequence
 from app.ui.drops import VIDEOS
 from app.ui.editors import ChoiceEditor, NumberEditor
+from app.ui.export_wishes import ExportWishes, FormScroll, classes_shown
+from app.ui.path_field import PathField
 from app.ui.settings_model import setting_info
 from app.ui.theme import Theme
-from app.ui.video_choices import VideoChoices, video_filter
-
-
-class PathField(QWidget):
-    """A path with a button that chooses it."""
-
-    changed = Signal(str)
-
-    def __init__(self, name: str) -> None:
-        super().__init__()
-        self.line = QLineEdit()
-        self.line.setAccessibleName(name)
-        self.button = QPushButton("Choose…")
-        self.button.setAccessibleName(f"Choose {name}")
-        self.button.setAutoDefault(False)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(6)
-        row.addWidget(self.line, 1)
-        row.addWidget(self.button)
-        self.line.textChanged.connect(self.changed)
-
-    @property
-    def path(self) -> Path | None:
-        """What is typed; None for nothing."""
-        text = self.line.text().strip()
-        return Path(text).expanduser() if text else None
+from app.ui.video_choices import video_filter
 
 
 class ExportForm(QWidget):
@@ -74,15 +47,8 @@ class ExportForm(QWidget):
         self.facts = QLabel("Choose a video, or drop one on the window.")
         self.facts.setObjectName("muted")
         self.facts.setWordWrap(True)
-        self.want_video = QCheckBox("Annotated video (sound copied, same timing)")
-        self.want_video.setChecked(True)
         self.output = PathField("Annotated video")
-        self.video = VideoChoices()
-        self.data = data_boxes()
-        self.tracks = QCheckBox("Number each object")
-        self.tracks.setToolTip("An object keeps its number while it is seen; labels and data show it")
-        self.snapshots = QCheckBox("Save a picture of each object")
-        self.snapshots.setToolTip("Its best frame, clean and with boxes, in a folder beside the video")
+        self.wishes = ExportWishes(settings.detection.classes)
         self.model = ChoiceEditor(setting_info(settings, "model", "name"))
         self.model.set_choices(models)
         self.model.show_value(settings.model.name)
@@ -104,10 +70,11 @@ class ExportForm(QWidget):
         """Take this video, and propose where to write."""
         self.source.line.setText(str(path))
 
-    def show_facts(self, words: str, ok: bool, failed: bool = False) -> None:
-        """What the video is, or why it cannot be used."""
+    def show_facts(self, words: str, ok: bool, failed: bool = False, kept_bytes: int | None = None) -> None:
+        """What the video is, or why it cannot be used; and how much would be kept of what is found in it."""
         self._ready = ok
         self.facts.setText(words)
+        self.wishes.expect(kept_bytes)
         self.facts.setStyleSheet(f"color: {self._theme.colours.danger};" if failed else "")
         self._check()
 
@@ -124,11 +91,6 @@ class ExportForm(QWidget):
         return request
 
     def _build(self) -> None:
-        objects = QHBoxLayout()
-        objects.setSpacing(18)
-        for box in (self.tracks, self.snapshots):
-            objects.addWidget(box)
-        objects.addStretch(1)
         form = QFormLayout()
         form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
         form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
@@ -137,11 +99,11 @@ class ExportForm(QWidget):
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("Video", self.source)
         form.addRow("", self.facts)
-        form.addRow("Write", self.want_video)
+        form.addRow("Write", self.wishes.want_video)
         form.addRow("", self.output)
-        form.addRow("Quality", self.video)
-        form.addRow("Data files", in_a_grid(self.data))
-        form.addRow("Objects", objects)
+        self.wishes.add_rows(form)
+        if self._settings.detection.classes:
+            form.addRow("Classes", classes_shown(self._settings.detection.classes))
         columns = QHBoxLayout()
         columns.setSpacing(24)
         columns.addWidget(self.model, 1, Qt.AlignmentFlag.AlignTop)
@@ -150,23 +112,30 @@ class ExportForm(QWidget):
         buttons.addStretch(1)
         buttons.addWidget(self.cancel)
         buttons.addWidget(self.start)
+        whole = QWidget()
+        inside = QVBoxLayout(whole)
+        inside.setContentsMargins(24, 20, 24, 8)
+        inside.setSpacing(18)
+        inside.addLayout(form)
+        inside.addLayout(columns)
+        inside.addStretch(1)
+        foot = QVBoxLayout()
+        foot.setContentsMargins(24, 10, 24, 20)
+        foot.setSpacing(12)
+        foot.addWidget(self.trouble)
+        foot.addLayout(buttons)
         outer = QVBoxLayout(self)
-        outer.setContentsMargins(24, 20, 24, 20)
-        outer.setSpacing(18)
-        outer.addLayout(form)
-        outer.addLayout(columns)
-        outer.addStretch(1)
-        outer.addWidget(self.trouble)
-        outer.addLayout(buttons)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(0)
+        outer.addWidget(FormScroll(whole), 1)
+        outer.addLayout(foot)
 
     def _connect(self) -> None:
         self.source.changed.connect(self._source_typed)
         self.source.button.clicked.connect(self._choose_source)
         self.output.changed.connect(self._check)
         self.output.button.clicked.connect(self._choose_output)
-        self.want_video.toggled.connect(self._check)
-        for box in (*self.data.values(), self.tracks, self.snapshots):
-            box.toggled.connect(self._check)
+        self.wishes.changed.connect(self._check)
         self.start.clicked.connect(self.accepted)
         self.cancel.clicked.connect(self.rejected)
 
@@ -177,6 +146,7 @@ class ExportForm(QWidget):
             if self.output.line.text() in ("", self._proposed):
                 self._proposed = str(default_output(path))
                 self.output.line.setText(self._proposed)
+            self.wishes.video.show_pace(is_sequence(path))
             self.source_changed.emit(path)
         self._check()
 
@@ -184,25 +154,25 @@ class ExportForm(QWidget):
         source, output = self.source.path, self.output.path
         if source is None or output is None:
             return None
-        folder = output.with_name(f"{output.stem}.snapshots") if self.snapshots.isChecked() else None
+        wishes = self.wishes
         return ExportRequest(
             source=source,
-            output=output if self.want_video.isChecked() else None,
-            data=tuple(data_beside(output, name) for name, box in self.data.items() if box.isChecked()),
+            output=output if wishes.want_video.isChecked() else None,
+            data=tuple(data_beside(output, name) for name in wishes.formats),
             model=replace(self._settings.model, name=str(self.model.combo.currentData() or "")),
             detection=replace(self._settings.detection, threshold=self.threshold.spin.value()),
             overlay=self._settings.overlay,
-            video=self.video.options,
-            evidence=Evidence(tracks=self.tracks.isChecked(), snapshots=folder),
+            video=wishes.video.options,
+            cache=wishes.cache,
+            evidence=wishes.evidence(output),
         )
 
     def _check(self) -> None:
-        files = (self.want_video, self.snapshots, *self.data.values())
-        wanted = any(box.isChecked() for box in files)
+        trouble = self.wishes.trouble
         self.trouble.setVisible(False)
-        if not wanted:
-            self._show_trouble("Choose the video, a data file, or both.")
-        self.start.setEnabled(self._ready and wanted and self.output.path is not None)
+        if trouble:
+            self._show_trouble(trouble)
+        self.start.setEnabled(self._ready and not trouble and self.output.path is not None)
 
     def _show_trouble(self, words: str) -> None:
         self.trouble.setText(words)

@@ -26,9 +26,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.ui.export_form import PathField
 from app.ui.model_shelf import Choose, ModelShelf, free_name
 from app.ui.model_words import boxes_words, detects, for_the_form, input_words
+from app.ui.path_field import PathField
 from app.ui.texts import ElidedLabel
 from app.ui.theme import Theme
 from detector.errors import DetectorError

@@ -18,6 +18,8 @@ def media_words(facts: MediaFacts) -> str:
         parts.append(f"{float(info.fps):.4g} fps")
     if info.duration_s:
         parts.append(span(float(info.duration_s)))
+    if info.kind == "folder":
+        return "  ·  ".join([*parts, f"{info.frame_count} images", size(facts.size_bytes)])
     if facts.codec:
         parts.append(facts.codec)
     if facts.audio:

@@ -52,7 +52,7 @@ class QueueDialog(QDialog):
         self.view.closed.connect(self.hide)
         self.setAcceptDrops(True)
         room = self.screen().availableSize()
-        self.resize(min(760, room.width() - 40), min(500, room.height() - 60))
+        self.resize(min(760, room.width() - 40), min(self.form.sizeHint().height() + 20, room.height() - 60))
         if self._has_items:
             self.pages.setCurrentWidget(self.view)
 

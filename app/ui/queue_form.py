@@ -8,7 +8,6 @@ from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
-    QCheckBox,
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
@@ -19,15 +18,18 @@ from PySide6.QtWidgets import (
 )
 
 from app.core.export.queue_plan import Recipe
-from app.core.export.search import VIDEO_ENDINGS, Found
+from app.core.export.search import VIDEO_ENDINGS, Found, is_video_name
+from app.core.export.space import kept_bytes
 from app.core.settings import Choices, Settings
-from app.ui.data_boxes import data_boxes, in_a_grid
 from app.ui.editors import ChoiceEditor, NumberEditor
-from app.ui.export_form import PathField
+from app.ui.export_wishes import ExportWishes, FormScroll, classes_shown
+from app.ui.path_field import PathField
 from app.ui.queue_runner import VideoSearch
 from app.ui.queue_words import found_words
 from app.ui.settings_model import setting_info
 from app.ui.theme import Theme
+
+_FRAMES_A_MINUTE = 30 * 60
 
 
 class QueueForm(QWidget):
@@ -48,9 +50,8 @@ class QueueForm(QWidget):
         self.facts.setTextFormat(Qt.TextFormat.PlainText)
         self.add_files = QPushButton("Add videos…")
         self.add_folder = QPushButton("Add a folder…")
-        self.want_video = QCheckBox("Annotated video (sound copied, same timing)")
-        self.want_video.setChecked(True)
-        self.data = data_boxes()
+        self.wishes = ExportWishes(settings.detection.classes)
+        self.wishes.expect(kept_bytes(_FRAMES_A_MINUTE), " a minute")
         self.output = PathField("Folder")
         self.output.line.setPlaceholderText("Beside each video")
         self.model = ChoiceEditor(setting_info(settings, "model", "name"))
@@ -58,6 +59,10 @@ class QueueForm(QWidget):
         self.model.show_value(settings.model.name)
         self.threshold = NumberEditor(setting_info(settings, "detection", "threshold"), whole=False)
         self.threshold.show_value(settings.detection.threshold)
+        self.trouble = QLabel()
+        self.trouble.setWordWrap(True)
+        self.trouble.setStyleSheet(f"color: {theme.colours.danger};")
+        self.trouble.hide()
         self.start = QPushButton("Export")
         self.start.setObjectName("primary")
         self.start.setDefault(True)
@@ -86,11 +91,14 @@ class QueueForm(QWidget):
         """What is wanted of each video."""
         return Recipe(
             folder=self.output.path,
-            video=self.want_video.isChecked(),
-            data=tuple(name for name, box in self.data.items() if box.isChecked()),
+            video=self.wishes.want_video.isChecked(),
+            data=self.wishes.formats,
             model=replace(self._settings.model, name=str(self.model.combo.currentData() or "")),
             detection=replace(self._settings.detection, threshold=self.threshold.spin.value()),
             overlay=self._settings.overlay,
+            options=self.wishes.video.options,
+            cache=self.wishes.cache,
+            evidence=self.wishes.evidence(Path("video")),
         )
 
     def _build(self) -> None:
@@ -107,9 +115,11 @@ class QueueForm(QWidget):
         form.setVerticalSpacing(10)
         form.addRow("Videos", self.facts)
         form.addRow("", add)
-        form.addRow("Write", self.want_video)
-        form.addRow("Data files", in_a_grid(self.data))
+        form.addRow("Write", self.wishes.want_video)
         form.addRow("To", self.output)
+        self.wishes.add_rows(form)
+        if self._settings.detection.classes:
+            form.addRow("Classes", classes_shown(self._settings.detection.classes))
         columns = QHBoxLayout()
         columns.setSpacing(24)
         for editor in (self.model, self.threshold):
@@ -118,13 +128,23 @@ class QueueForm(QWidget):
         buttons.addStretch(1)
         for button in (self.cancel, self.start):
             buttons.addWidget(button)
+        whole = QWidget()
+        inside = QVBoxLayout(whole)
+        inside.setContentsMargins(24, 20, 24, 8)
+        inside.setSpacing(18)
+        inside.addLayout(form)
+        inside.addLayout(columns)
+        inside.addStretch(1)
+        foot = QVBoxLayout()
+        foot.setContentsMargins(24, 10, 24, 20)
+        foot.setSpacing(12)
+        foot.addWidget(self.trouble)
+        foot.addLayout(buttons)
         outer = QVBoxLayout(self)
-        outer.setContentsMargins(24, 20, 24, 20)
-        outer.setSpacing(18)
-        outer.addLayout(form)
-        outer.addLayout(columns)
-        outer.addStretch(1)
-        outer.addLayout(buttons)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(0)
+        outer.addWidget(FormScroll(whole), 1)
+        outer.addLayout(foot)
 
     def _connect(self) -> None:
         self._search.counted.connect(self._counted)
@@ -134,8 +154,7 @@ class QueueForm(QWidget):
         self.output.button.clicked.connect(self._choose_output)
         self.start.clicked.connect(self.accepted)
         self.cancel.clicked.connect(self.rejected)
-        for box in (self.want_video, *self.data.values()):
-            box.toggled.connect(self._check)
+        self.wishes.changed.connect(self._check)
 
     def _counted(self, count: int) -> None:
         if self.found is None:
@@ -143,6 +162,7 @@ class QueueForm(QWidget):
 
     def _came(self, found: Found) -> None:
         self.found = found
+        self.wishes.video.show_pace(any(not is_video_name(video.path.name) for video in found.videos))
         self._show_found()
 
     def _show_found(self) -> None:
@@ -158,8 +178,10 @@ class QueueForm(QWidget):
         self._check()
 
     def _check(self) -> None:
-        wanted = self.want_video.isChecked() or any(box.isChecked() for box in self.data.values())
-        self.start.setEnabled(wanted and self.found is not None and bool(self.found.videos))
+        trouble = self.wishes.trouble
+        self.trouble.setText(trouble)
+        self.trouble.setVisible(bool(trouble))
+        self.start.setEnabled(not trouble and self.found is not None and bool(self.found.videos))
 
     def _choose_files(self) -> None:
         patterns = " ".join(f"*{ending}" for ending in VIDEO_ENDINGS)

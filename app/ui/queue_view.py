@@ -216,7 +216,7 @@ class QueueView(QWidget):
     def _open(self) -> None:
         item = self.current
         if item is not None:
-            target = item.request.output or item.request.data[0].path
+            target = next(item.request.targets())
             folder = target.parent if item.state == "done" else item.request.source.parent
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
 

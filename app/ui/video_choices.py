@@ -1,10 +1,26 @@
-"""How the annotated video is written: quality and deinterlacing, on one line of a form. GUI thread."""
+"""How the annotated video is written: quality, encoder, deinterlacing, pace of images. Rows of a form. GUI thread."""
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QWidget
+from fractions import Fraction
 
-from app.core.export.video_options import CONTAINERS, QUALITIES, VideoOptions
+from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QGridLayout, QWidget
+
+from app.core.export.presets import ENCODERS
+from app.core.export.video_options import AUTO, CONTAINERS, QUALITIES, VideoOptions
+
+_ENCODERS = {
+    "h264_nvenc": "NVIDIA",
+    "h264_videotoolbox": "Apple",
+    "h264_qsv": "Intel Quick Sync",
+    "h264_amf": "AMD",
+    "h264_mf": "Windows",
+    "libx264": "x264",
+    "libopenh264": "OpenH264",
+    "mpeg4": "MPEG-4",
+    "libvpx-vp9": "VP9, for WebM",
+    "libsvtav1": "AV1, for WebM",
+}
 
 
 class VideoChoices(QWidget):
@@ -19,17 +35,41 @@ class VideoChoices(QWidget):
         self.quality.setCurrentIndex(self.quality.findData(VideoOptions().quality))
         self.deinterlace = QCheckBox("Deinterlace")
         self.deinterlace.setToolTip("For recordings of television: makes whole pictures of those that show combs")
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(18)
-        row.addWidget(self.quality)
-        row.addWidget(self.deinterlace)
-        row.addStretch(1)
+        self.encoder = QComboBox()
+        self.encoder.setAccessibleName("Encoder")
+        self.encoder.setToolTip("What compresses the video; the best that works on this computer is taken by itself")
+        self.encoder.addItem("Best encoder here", AUTO)
+        for name in dict.fromkeys(name for names in ENCODERS.values() for name in names):
+            self.encoder.addItem(_ENCODERS.get(name, name), name)
+        self.pace = QDoubleSpinBox()
+        self.pace.setAccessibleName("Images per second")
+        self.pace.setToolTip("At which pace images become a video")
+        self.pace.setRange(0.01, 1000.0)
+        self.pace.setDecimals(2)
+        self.pace.setSuffix(" images per second")
+        self.pace.setValue(float(VideoOptions().images_per_s))
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(18)
+        grid.setVerticalSpacing(6)
+        for place, widget in enumerate((self.quality, self.deinterlace, self.encoder, self.pace)):
+            grid.addWidget(widget, *divmod(place, 2))
+        grid.setColumnStretch(2, 1)
+        self.show_pace(False)
+
+    def show_pace(self, shown: bool) -> None:
+        """Whether images are to become a video."""
+        self.pace.setVisible(shown)
 
     @property
     def options(self) -> VideoOptions:
         """What is chosen."""
-        return VideoOptions(quality=str(self.quality.currentData()), deinterlace=self.deinterlace.isChecked())
+        return VideoOptions(
+            quality=str(self.quality.currentData()),
+            encoder=str(self.encoder.currentData()),
+            deinterlace=self.deinterlace.isChecked(),
+            images_per_s=Fraction(round(self.pace.value() * 100), 100),
+        )
 
 
 def video_filter() -> str:

@@ -30,10 +30,7 @@ def look_at(request: ExportRequest) -> SourceFacts:
     reader = open_source(request)
     try:
         info = reader.info
-        expected = info.frame_count
-        if expected is None and info.duration_s is not None and info.fps is not None:
-            expected = round(info.duration_s * info.fps)
-        return SourceFacts(reader.start_s, info.frame_count, expected, info.width * info.height * 3)
+        return SourceFacts(reader.start_s, info.frame_count, info.frames_expected, info.width * info.height * 3)
     finally:
         reader.close()
 

@@ -103,8 +103,9 @@ def was_made(request: ExportRequest) -> Made | None:
 
 def _made(request: ExportRequest, line: dict[str, Any]) -> Made:
     report, by = line.get("report"), line.get("by")
-    known = isinstance(report, dict) and all(type(report.get(name)) is int for name in ("frames", "detections"))
-    if not known or not isinstance(by, list) or len(by) != 3:
+    if not isinstance(report, dict) or not isinstance(by, list) or len(by) != 3:
+        return Made(request, {})
+    if not all(type(report.get(name)) is int for name in ("frames", "detections")):
         return Made(request, {})
     return Made(request, report, *map(str, by))
 

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from app.core.export.request import ExportRequest
+from app.core.evidence.request import Evidence
+from app.core.export.request import CachePolicy, ExportRequest
 from app.core.export.search import FoundVideo
 from app.core.export.targets import data_beside, default_output
+from app.core.export.video_options import VideoOptions
 from app.core.settings import DetectionSettings, ModelSettings, OverlaySettings
 
 
@@ -23,6 +25,9 @@ class Recipe:
         model: Which detector, where.
         detection: Threshold, overlap, classes.
         overlay: How boxes look.
+        options: Quality, encoder and deinterlacing of the videos.
+        cache: As ``ExportRequest.cache``.
+        evidence: What is made of the objects; of its folders only the endings count.
     """
 
     folder: Path | None = None
@@ -31,6 +36,9 @@ class Recipe:
     model: ModelSettings = field(default_factory=ModelSettings)
     detection: DetectionSettings = field(default_factory=DetectionSettings)
     overlay: OverlaySettings = field(default_factory=OverlaySettings)
+    options: VideoOptions = field(default_factory=VideoOptions)
+    cache: CachePolicy = "keep"
+    evidence: Evidence = field(default_factory=Evidence)
 
 
 def requests_for(videos: Iterable[FoundVideo], recipe: Recipe) -> Iterator[ExportRequest]:
@@ -45,4 +53,7 @@ def requests_for(videos: Iterable[FoundVideo], recipe: Recipe) -> Iterator[Expor
             model=recipe.model,
             detection=recipe.detection,
             overlay=recipe.overlay,
+            video=recipe.options,
+            cache=recipe.cache,
+            evidence=recipe.evidence.renamed(lambda path, beside=output: beside.with_name(beside.stem + path.suffix)),  # type: ignore[misc] # mypy knows no default here
         )

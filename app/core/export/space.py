@@ -34,8 +34,13 @@ def expected_bytes(request: ExportRequest, frames: int | None, picture_bytes: in
         total = min(video, total) if source else video
     if request.output is None:
         total = 0
-    each = _RECORD_BYTES * len(request.data) + (_KEPT_BYTES if request.cache != "only" else 0)
-    return total + each * (frames or 0)
+    kept = 0 if request.cache == "only" else kept_bytes(frames or 0)
+    return total + kept + _RECORD_BYTES * len(request.data) * (frames or 0)
+
+
+def kept_bytes(frames: int) -> int:
+    """About how much the detections of so many frames take that are kept."""
+    return _KEPT_BYTES * frames
 
 
 def check_room(

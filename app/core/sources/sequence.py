@@ -12,14 +12,13 @@ from typing import Protocol
 
 from app.core.errors import AppError
 from app.core.frames import ImageBGR, SourceInfo
-from app.core.sources.base import IMAGE_SUFFIXES
+from app.core.sources.base import NUMBER, is_sequence
 from app.core.sources.container import MAX_PIXELS
 from app.core.sources.images import list_images, natural_key, read_image
 from app.core.sources.pixels import UNCHANGED, Made
 from app.core.sources.video import Picture, VideoReader
 
 _NAMED = 5  # skipped images that are named
-_NUMBER = re.compile(r"%(0?)(\d*)d")
 
 
 class PictureReader(Protocol):
@@ -63,19 +62,15 @@ def open_pictures(source: Path, deinterlace: bool = False, images_per_s: Fractio
     return VideoReader(source, deinterlace)
 
 
-def is_sequence(source: Path) -> bool:
-    """Whether ``source`` is a folder, or a name with a place for a number that is no file itself."""
-    if source.is_dir():
-        return True
-    return bool(_NUMBER.search(source.name)) and source.suffix.lower() in IMAGE_SUFFIXES and not source.exists()
-
-
 class SequenceReader:
     """Reads images in the order of their numbers; one that cannot be read leaves no gap, and is noted.
 
     Args:
         source: Folder or pattern.
         per_s: Images a second.
+
+    Attributes:
+        paths: The images, in order.
 
     Raises:
         AppError: There are none, or none can be read.
@@ -85,19 +80,19 @@ class SequenceReader:
     made = UNCHANGED
 
     def __init__(self, source: Path, per_s: Fraction) -> None:
-        self._paths = list_images(source) if source.is_dir() else _numbered(source)
+        self.paths = list_images(source) if source.is_dir() else _numbered(source)
         self._period = 1 / per_s
         self._next = self._index = 0
         self._notes: list[str] = []
         self.broken_packets = 0
         first = self._load()
         if first is None:
-            raise AppError(f"None of the {len(self._paths)} images of {source.name} can be read.")
+            raise AppError(f"None of the {len(self.paths)} images of {source.name} can be read.")
         height, width = first.shape[:2]
         if height * width > MAX_PIXELS:
             raise AppError(f"The images of {source.name} are {width} x {height} pixels, too large for a video.")
         self._first: ImageBGR | None = first
-        count = len(self._paths)
+        count = len(self.paths)
         self.info = SourceInfo("folder", source.name, width, height, per_s, count * self._period, count)
 
     def read_picture(self) -> Picture | None:
@@ -121,8 +116,8 @@ class SequenceReader:
         """Nothing is held open."""
 
     def _load(self) -> ImageBGR | None:
-        while self._next < len(self._paths):
-            path = self._paths[self._next]
+        while self._next < len(self.paths):
+            path = self.paths[self._next]
             self._next += 1
             try:
                 return read_image(path)
@@ -135,7 +130,7 @@ class SequenceReader:
 
 def _numbered(pattern: Path) -> list[Path]:
     """Files that ``pattern`` means, by their numbers."""
-    place = _NUMBER.search(pattern.name)
+    place = NUMBER.search(pattern.name)
     assert place is not None
     digits = f"\\d{{{place[2]},}}" if place[1] and place[2] else "\\d+"
     name = re.compile(re.escape(pattern.name[: place.start()]) + digits + re.escape(pattern.name[place.end() :]))

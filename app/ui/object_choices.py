@@ -1,0 +1,125 @@
+"""What an export makes of the objects: numbers, a picture of each, videos around them. Rows of a form. GUI thread."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from fractions import Fraction
+from pathlib import Path
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QCheckBox, QDoubleSpinBox, QGridLayout, QLineEdit, QWidget
+
+from app.core.evidence.request import Evidence
+
+_LONGEST_S = 3600.0
+
+
+class ObjectChoices(QWidget):
+    """Collects an ``Evidence``, but for pictures in annotated sets."""
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tracks = QCheckBox("Number each object")
+        self.tracks.setToolTip("An object keeps its number while it is seen; labels and data show it")
+        self.snapshots = QCheckBox("A picture of each")
+        self.snapshots.setToolTip("Its best frame, clean and with boxes, in a folder beside the video")
+        self.snapshot_classes = _classes("Classes of the pictures", "object of any class")
+        self.clips = QCheckBox("A clip of each")
+        self.clips.setToolTip("A video around each appearance of the class, with sound, in a folder beside the video")
+        self.clip_classes = _classes("Classes of the clips", "person, car")
+        plan = Evidence()
+        self.before = _seconds("before", plan.before_s)
+        self.after = _seconds("after", plan.after_s)
+        self._build()
+        for box in (self.tracks, self.snapshots, self.clips):
+            box.toggled.connect(self._toggled)
+        for line in (self.snapshot_classes, self.clip_classes):
+            line.textChanged.connect(self.changed)
+        self._toggled()
+
+    @property
+    def writes(self) -> bool:
+        """Whether there is a folder to make."""
+        return self.snapshots.isChecked() or self.clips.isChecked()
+
+    def trouble(self, shown: Collection[str]) -> str:
+        """Why it cannot be done; "" when it can.
+
+        Args:
+            shown: The classes that are looked for; empty for all.
+        """
+        clips = self._named(self.clips, self.clip_classes)
+        if self.clips.isChecked() and not clips:
+            return "Say of which classes clips are wanted, such as person, car."
+        hidden = [name for name in (*clips, *self._named(self.snapshots, self.snapshot_classes)) if name not in shown]
+        return f"The settings leave {hidden[0]} out. Show that class, too." if shown and hidden else ""
+
+    def evidence(self, output: Path) -> Evidence:
+        """What is chosen; folders are named like the annotated video ``output``."""
+        return Evidence(
+            tracks=self.tracks.isChecked(),
+            snapshots=output.with_name(f"{output.stem}.snapshots") if self.snapshots.isChecked() else None,
+            snapshot_classes=self._named(self.snapshots, self.snapshot_classes),
+            clips=output.with_name(f"{output.stem}.clips") if self.clips.isChecked() else None,
+            clip_classes=self._named(self.clips, self.clip_classes),
+            before_s=tenths(self.before),
+            after_s=tenths(self.after),
+        )
+
+    def _named(self, box: QCheckBox, line: QLineEdit) -> tuple[str, ...]:
+        names = (name.strip() for name in line.text().split(",")) if box.isChecked() else ()
+        return tuple(dict.fromkeys(name for name in names if name))
+
+    def _toggled(self) -> None:
+        self.snapshot_classes.setEnabled(self.snapshots.isChecked())
+        for widget in (self.clip_classes, self.before, self.after):
+            widget.setEnabled(self.clips.isChecked())
+        self.changed.emit()
+
+    def _build(self) -> None:
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(8)
+        grid.setVerticalSpacing(6)
+        grid.addWidget(self.tracks, 0, 0, 1, 4)
+        grid.addWidget(self.snapshots, 1, 0)
+        grid.addWidget(self.snapshot_classes, 1, 1, 1, 3)
+        for column, widget in enumerate((self.clips, self.clip_classes, self.before, self.after)):
+            grid.addWidget(widget, 2, column)
+        grid.setColumnStretch(1, 1)
+
+
+def _classes(name: str, hint: str) -> QLineEdit:
+    line = QLineEdit()
+    line.setAccessibleName(name)
+    line.setPlaceholderText(hint)
+    line.setToolTip("Names of classes, with commas between them")
+    line.setMinimumWidth(80)
+    return line
+
+
+def _seconds(when: str, value: Fraction) -> QDoubleSpinBox:
+    spin = seconds_box(f" s {when}", value)
+    spin.setAccessibleName(f"Seconds {when} the object")
+    spin.setToolTip(f"How much of the video a clip shows {when} its object is seen")
+    return spin
+
+
+def seconds_box(suffix: str, value: Fraction) -> QDoubleSpinBox:
+    """A field for a time, to a tenth of a second."""
+    spin = QDoubleSpinBox()
+    spin.setDecimals(1)
+    spin.setRange(0.0, _LONGEST_S)
+    spin.setSingleStep(0.5)
+    spin.setSuffix(suffix)
+    spin.setAlignment(Qt.AlignmentFlag.AlignRight)
+    spin.setMaximumWidth(120)
+    spin.setValue(float(value))
+    return spin
+
+
+def tenths(spin: QDoubleSpinBox) -> Fraction:
+    """What stands in a ``seconds_box``, exact."""
+    return Fraction(round(spin.value() * 10), 10)
