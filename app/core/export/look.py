@@ -7,7 +7,8 @@ from app.core.export.outputs import SourceFacts
 from app.core.export.request import ExportRequest
 from app.core.export.store_facts import SourceKey, StoreFacts
 from app.core.models import weights_sha256
-from app.core.sources.sequence import PictureReader, is_sequence, open_pictures
+from app.core.sources.base import is_sequence
+from app.core.sources.sequence import PictureReader, open_pictures
 from detector.detections import floor_for
 from detector.runtime.base import Detector
 

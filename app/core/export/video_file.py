@@ -27,9 +27,9 @@ from app.core.frames import ImageBGR
 from app.core.overlay_array import ArrayPainter
 from app.core.part_file import PartFile, explain
 from app.core.settings import OverlaySettings
+from app.core.sources.base import is_sequence
 from app.core.sources.container import main_video, open_container
 from app.core.sources.pixels import Made
-from app.core.sources.sequence import is_sequence
 from app.core.sources.video import Picture
 from detector.detections import Detections
 
