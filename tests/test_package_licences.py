@@ -53,7 +53,7 @@ def test_the_window_shows_the_page(qtbot: QtBot) -> None:
 
     dialog = LicencesDialog()
     try:
-        assert dialog.page.toPlainText().startswith("ssd-viewer itself is under the MIT licence.")
+        assert dialog.page.toPlainText().startswith("ssd-viewer itself is under the MIT licence")
         assert dialog.page.isReadOnly()
     finally:
         shiboken6.delete(dialog)

@@ -5,8 +5,11 @@ A packaged program carries the page as a file, written by build.spec with ``lice
 
 from __future__ import annotations
 
+import platform
 import re
 import sysconfig
+from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -28,21 +31,47 @@ ROOTS = (
 """What the program needs; what these need follows."""
 
 _TERMS = """\
-ssd-viewer itself is under the MIT licence.
+ssd-viewer itself is under the MIT licence; so are the two models in the box, the sample clip and the icons, which are
+its authors' own work. (The model "voc" was trained on pictures of PASCAL VOC, which are not in the box.)
 
-The packaged program as a whole is under the GNU General Public License, version 3: PyAV brings FFmpeg with the video
-encoders x264 and x265, which are under the GPL (version 2 or later), OpenVINO and OpenCV are under the Apache License
-2.0, and Qt is under the LGPL 3; version 3 of the GPL is the one that allows all of them together. Who passes it on has
-to offer the sources, too: those of ssd-viewer, of the versions listed here (on pypi.org), and of the FFmpeg that PyAV
-is built with (github.com/PyAV-Org/pyav-ffmpeg).
+The packaged program as a whole is under the GNU General Public License, version 3. PyAV brings FFmpeg with the video
+encoders x264 and x265, which are under the GPL (version 2 or later); OpenVINO and OpenCV are under the Apache License
+2.0, and Qt and PySide6 under the LGPL 3; version 3 of the GPL is the one that allows all of them together.
+
+You may use it for anything, study it, change it and pass it on. Who passes it on has to do so under the same terms and
+to offer the sources, too: those of ssd-viewer, of the versions listed here (of Python packages on pypi.org, of Debian
+packages on sources.debian.org), and of the FFmpeg that PyAV is built with (github.com/PyAV-Org/pyav-ffmpeg).
+
+Qt, PySide6, FFmpeg and the other libraries under the LGPL are separate files in the folder of the program. You may
+replace them by versions of your own with the same interface, and take the program apart to find faults in that.
+There is no warranty for any of this; the texts below say so at length.
 """
 _TERMS_FULL = """
 This is the full version. It also contains NVIDIA's CUDA libraries, under NVIDIA's own terms. The GPL does not allow
 passing both on together: make it for your own use, and pass on the lean version.
 """
+_MAKER = "pyinstaller"
 _FILE = re.compile(r"(^|/)(licen[cs]e|copying|notice|.*third[-_]party[-_]programs)[^/]*$", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
+_CITED = re.compile(r"/usr/share/common-licenses/([A-Z]+(?:-[0-9.]+[0-9])?)")
 _COMMON = Path("/usr/share/common-licenses")  # Debian and its kin; elsewhere the names above have to do
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Something shipped that is no Python package.
+
+    Attributes:
+        title: What it is called.
+        licence: Its licence's name, or several.
+        origin: Where it, or its source, comes from.
+        text: The licence's words; empty where only its name is known.
+    """
+
+    title: str
+    licence: str
+    origin: str
+    text: str = ""
 
 
 def shown_licences() -> str:
@@ -53,26 +82,44 @@ def shown_licences() -> str:
         return licences_page(full=False, packaged=False)
 
 
-def licences_page(full: bool, packaged: bool = True) -> str:
+def licences_page(full: bool, packaged: bool = True, parts: Sequence[Part] = ()) -> str:
     """Terms of the whole, then each package with its version and the licence texts it carries.
 
     Args:
         full: The packaged program has torch and CUDA.
         packaged: For a packaged program; else for an installation, where torch is listed if it is there.
+        parts: What the packaged program contains besides (tools/package/attribution.py finds it).
     """
-    parts = [_TERMS + (_TERMS_FULL if full else "")]
+    page = [_TERMS + (_TERMS_FULL if full else "")]
     packages = _with_needs([name for name in ROOTS if full or not packaged or name not in TORCH])
-    parts.append("\n".join(f"{name} {package.version}: {_licence(package)}" for name, package in packages))
+    page.append(f"Python {platform.python_version()}: PSF-2.0")
+    page[-1] += "".join(f"\n{name} {package.version}: {_licence(package)}" for name, package in packages)
+    if parts:
+        page.append("Libraries that these bring along, and of the system the package was made on:")
+        page[-1] += "".join(f"\n{part.title}: {part.licence} ({part.origin})" for part in parts)
     python = Path(sysconfig.get_path("stdlib"), "LICENSE.txt")
-    parts += [_section("Python", python)] if python.is_file() else []
+    page += [_section("Python", _read(python))] if python.is_file() else []
+    if packaged:  # the program's first step is PyInstaller's
+        packages = [*packages, *_with_needs([_MAKER], alone=True)]
     for name, package in packages:
-        parts += [_section(f"{name}, {Path(str(file)).name}", file) for file in _texts(package)]
-    parts += [_section(name, _COMMON / name) for name in ("GPL-3", "LGPL-3") if (_COMMON / name).is_file()]
-    return "\n\n".join(part.strip() for part in parts) + "\n"
+        page += [_section(f"{name}, {file.name}", _read(file)) for file in _texts(package)]
+    page += _sections(parts)
+    common = sorted({"GPL-3", "LGPL-3"} | set(_CITED.findall("".join(part.text for part in parts))))
+    page += [_section(name, _read(_COMMON / name)) for name in common if (_COMMON / name).is_file()]
+    return "\n\n".join(part.strip() for part in page) + "\n"
 
 
-def _with_needs(roots: list[str]) -> list[tuple[str, Distribution]]:
-    """The packages and all they need, as far as installed, by name."""
+def _sections(parts: Sequence[Part]) -> list[str]:
+    """Their texts, one that several share once."""
+    titles: dict[str, list[str]] = {}
+    for part in parts:
+        if part.text:
+            titles.setdefault(part.text, []).append(part.title)
+    return [_section(", ".join(names), text) for text, names in titles.items()]
+
+
+def _with_needs(roots: list[str], alone: bool = False) -> list[tuple[str, Distribution]]:
+    """The packages and, unless ``alone``, all they need, as far as installed, by name."""
     found: dict[str, Distribution] = {}
     waiting = list(roots)
     while waiting:
@@ -85,7 +132,7 @@ def _with_needs(roots: list[str]) -> list[tuple[str, Distribution]]:
         except PackageNotFoundError:
             continue
         found[key] = package
-        needs = [need for need in package.requires or () if "extra ==" not in need]
+        needs = [need for need in package.requires or () if "extra ==" not in need and not alone]
         waiting += [match.group() for need in needs if (match := _NAME.match(need))]
     return sorted((package.metadata["Name"], package) for package in found.values())
 
@@ -107,5 +154,9 @@ def _texts(package: Distribution) -> list[Path]:
     return [path for path in paths if path.is_file()]
 
 
-def _section(title: str, file: Path) -> str:
-    return f"{'=' * 80}\n{title}\n{'=' * 80}\n\n{file.read_text('utf-8', errors='replace').strip()}"
+def _read(file: Path) -> str:
+    return file.read_text("utf-8", errors="replace")
+
+
+def _section(title: str, text: str) -> str:
+    return f"{'=' * 80}\n{title}\n{'=' * 80}\n\n{text.strip()}"
