@@ -27,7 +27,7 @@ from tests.support.command_line import Capture, check_one_line, run
 from tests.support.media import make_video
 from tests.support.one_thread import one_thread
 from tests.support.small_rival import shrink_faster_rcnn
-from tests.support.tiny_models import save_random
+from tests.support.tiny_models import random_spec, save_random
 
 MACHINE = Machine("A processor", 2, "Linux, Python 3.11", {"torch": "2.15"}, 0.1)
 
@@ -55,6 +55,7 @@ REPORT = BenchReport(
     "ssd300-vgg16-coco",
     "random",
     "16 frames drawn, 1280 x 720",
+    0.05,
     MACHINE,
     "torchvision cpu fp32",
     "torchvision cpu fp32",
@@ -124,20 +125,22 @@ def test_a_whole_measurement(capsys: Capture, tmp_path: Path, monkeypatch: pytes
     assert ours["load"] == "typical"
     assert ours["candidates"] > 0
     assert ours["peak_share"] > 0
-    assert "3 frames of v.mp4, 160 x 120" in out
+    assert "3 frames of v.mp4, 160 x 120; candidates above a score of 0.3" in out
     assert "fasterrcnn cpu fp32" in out
     assert "<svg" in page.read_text(encoding="utf-8")
     assert ours["engine"] == ("openvino" if is_installed() else "torch_cpu")
 
 
 def test_weights_that_are_there_are_used(capsys: Capture, tmp_path: Path) -> None:
-    save_random(tmp_path / "tiny.safetensors")
+    spec = random_spec("ultraface-slim")
+    save_random(tmp_path / "tiny.safetensors", replace(spec, postprocess=replace(spec.postprocess, score_floor=0.01)))
     options = ("--model", tmp_path / "tiny.safetensors", "--seconds", "0", "--device", "cpu", "--json", "-")
     code, out, _ = run(capsys, "bench", *options)
     assert code == 0
     content = json.loads(out)
     check_contract(content)
     assert (content["weights"], content["results"][0]["load"]) == ("its own", "own weights")
+    assert content["score_floor"] == 0.05  # as in the window, whatever the model's rule
     assert content["baseline"] == content["results"][0]["name"]
     assert content["results"][0]["ratio_to_baseline"] == 1.0
 

@@ -204,7 +204,8 @@ def lines(report: BenchReport) -> list[str]:
     from app.core.bench.chart import cases
     from app.core.bench.words import HEADS, export_rows, export_words, figures, stage_rows
 
-    out = [f"{report.model}, {'random' if report.weights == 'random' else 'its own'} weights; {report.frames}"]
+    weights = "random" if report.weights == "random" else "its own"
+    out = [f"{report.model}, {weights} weights; {report.frames}; candidates above a score of {report.score_floor:g}"]
     out += [report.machine.words()]
     for place, peaks in report.peaks_gflops.items():
         shown = ", ".join(f"{name} {peak:,.0f}" for name, peak in peaks.items())

@@ -19,7 +19,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from detector.detections import Detections
+from detector.detections import FLOOR, Detections
 from detector.errors import DetectorError
 from detector.evaluation.agreement import Agreement, compare
 from detector.preprocess import InputBuilder
@@ -169,9 +169,9 @@ def _speeds(engines: dict[str, Engine], frames: Sequence[ImageBGR], messages: Me
         messages.report("time", turn, _REHEARSALS + _ROUNDS)
         picture = np.asarray(cv2.resize(np.asarray(frames[turn % len(frames)]), _SIZE), np.uint8)
         for name, engine in engines.items():
-            engine.candidates_batch([picture])
+            engine.candidates_batch([picture], None, FLOOR)
             begun = time.perf_counter()
-            engine.candidates_batch([picture])
+            engine.candidates_batch([picture], None, FLOOR)
             took[name].append(time.perf_counter() - begun)
     for name, seconds in took.items():
         yield name, 1 / statistics.median(seconds[_REHEARSALS:])

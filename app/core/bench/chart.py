@@ -89,6 +89,7 @@ def _page(report: BenchReport) -> str:
             (
                 ("Computer", report.machine.words()),
                 ("Frames", report.frames),
+                ("Candidates", f"above a score of {report.score_floor:g}"),
                 ("Weights", report.weights),
                 ("Network", f"{report.gflop:,.2f} GFLOP a frame" if report.gflop is not None else ""),
                 *((f"Peak of {place}", _peaks(peaks)) for place, peaks in report.peaks_gflops.items()),

@@ -25,7 +25,7 @@ from detector.postprocess import postprocess
 from detector.preprocess import InputBuilder
 from detector.runtime.engine import Engine
 from detector.shelf import ShelfEntry
-from detector.spec import ModelSpec
+from detector.spec import ModelSpec, PostprocessSpec
 
 _INPUT, _OUTPUTS = "images", ("locs", "logits")
 
@@ -143,15 +143,15 @@ class _ForeignEngine(Engine):
         self._defaults = default_boxes(entry.spec.config)
         self._variances = entry.spec.config.variances
 
-    def _run(self, frames: Sequence[ImageBGR], iou_threshold: float) -> list[Candidates]:
+    def _run(self, frames: Sequence[ImageBGR], rule: PostprocessSpec) -> list[Candidates]:
         found: list[Candidates] = []
         for frame in frames:
             images = self._inputs([frame])
             self.on_stage("preprocess")
             locs, logits = self._network(images)
             self.on_stage("network")
-            sizes, rule = [frame.shape[:2]], self.spec.postprocess
-            found += postprocess(locs, logits, self._defaults, rule, sizes, iou_threshold, self._variances)
+            sizes = [frame.shape[:2]]
+            found += postprocess(locs, logits, self._defaults, rule, sizes, variances=self._variances)
             self.on_stage("postprocess")
         return found
 

@@ -119,6 +119,7 @@ class BenchReport:
         model: Its name.
         weights: "random" or "its own".
         frames: What was looked at, for people.
+        score_floor: Candidates score more than this.
         machine: Where.
         baseline: Beginning of the name of what the ratios refer to, in each case.
         reference: The same for the agreement; empty without one.
@@ -133,6 +134,7 @@ class BenchReport:
     model: str
     weights: str
     frames: str
+    score_floor: float
     machine: Machine
     baseline: str
     reference: str
@@ -152,6 +154,7 @@ def as_json(report: BenchReport) -> dict[str, Any]:
         "results": [_row(result) for result in report.results],
         "weights": report.weights,
         "frames": report.frames,
+        "score_floor": report.score_floor,
         "baseline": report.baseline,
         "reference": report.reference,
         "gflop_per_frame": report.gflop,

@@ -28,7 +28,7 @@ from app.core.bench.rounds import Contestant, Feed, run_rounds
 from app.core.bench.statistics import flat, times_faster
 from app.core.frames import ImageBGR
 from app.core.settings import ModelSettings
-from detector.detections import Detections
+from detector.detections import FLOOR, Detections
 from detector.errors import DetectorError
 from detector.runtime.torch_package import load_torch
 from detector.shelf import ShelfEntry
@@ -59,6 +59,7 @@ def run_bench(
         DetectorError: The model cannot be used.
     """
     machine = this_machine()
+    request = replace(request, entry=_as_shown(request.entry))
     stop = stop or threading.Event()
     load_torch()
     where = places(request.devices)
@@ -77,6 +78,13 @@ def run_bench(
         if request.export_s is not None and request.source is not None:
             runner.run_export(next(iter(entries.values())), where[0], cache_dir, Path(folder))
     return runner.report(machine, is_random)
+
+
+def _as_shown(entry: ShelfEntry) -> ShelfEntry:
+    """The model with the floor of the window and of exports, for everybody who runs it; evaluations go further down."""
+    rule = entry.spec.postprocess
+    rule = replace(rule, score_floor=max(rule.score_floor, FLOOR))
+    return replace(entry, spec=replace(entry.spec, postprocess=rule))
 
 
 def _entries(
@@ -248,6 +256,7 @@ class _Runner:
             model=self._request.entry.name,
             weights="random" if is_random else "its own",
             frames=f"{len(self._frames)} frames {source}, {width} x {height}",
+            score_floor=self._request.entry.spec.postprocess.score_floor,
             machine=machine,
             baseline=self._baseline,
             reference=self._reference,
