@@ -1,7 +1,7 @@
 PYTHON ?= python3
 ARGS ?=
 
-.PHONY: run test check env bundle train-voc performance
+.PHONY: run test check env bundle release train-voc performance
 
 run: ## open the window (ARGS="--camera 0"); without a display, annotate the sample clip
 	@$(PYTHON) tools/bootstrap.py run $(ARGS)
@@ -21,6 +21,9 @@ check: env ## lint, types, import rules
 bundle: env ## the packaged program in dist/ssd-viewer (SSD_VIEWER_BUNDLE=full: with PyTorch and CUDA)
 	@PYTHONPATH=build/small_opencv .venv/bin/pyinstaller --noconfirm --log-level WARN build.spec
 	@.venv/bin/python -m tools.package.sizes dist/ssd-viewer
+
+release: env ## archive, wheel, sources and sums in dist/release, from a clean checkout (ARGS=--trial: from any)
+	@.venv/bin/python -m tools.package.release $(ARGS)
 
 train-voc: env ## our detector of the 20 VOC classes; goes on where it stopped (ARGS="--minutes 60")
 	@.venv/bin/python -m tools.voc.train $(ARGS)

@@ -53,7 +53,7 @@ passing both on together: make it for your own use, and pass on the lean version
 _MAKER = "pyinstaller"
 _FILE = re.compile(r"(^|/)(licen[cs]e|copying|notice|.*third[-_]party[-_]programs)[^/]*$", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
-_CITED = re.compile(r"/usr/share/common-licenses/([A-Z]+(?:-[0-9.]+[0-9])?)")
+_CITED = re.compile(r"/usr/share/common-licenses/([A-Z][A-Za-z]*(?:-[0-9]+(?:\.[0-9]+)*)?)")
 _COMMON = Path("/usr/share/common-licenses")  # Debian and its kin; elsewhere the names above have to do
 
 
@@ -104,8 +104,9 @@ def licences_page(full: bool, packaged: bool = True, parts: Sequence[Part] = ())
     for name, package in packages:
         page += [_section(f"{name}, {file.name}", _read(file)) for file in _texts(package)]
     page += _sections(parts)
-    common = sorted({"GPL-3", "LGPL-3"} | set(_CITED.findall("".join(part.text for part in parts))))
-    page += [_section(name, _read(_COMMON / name)) for name in common if (_COMMON / name).is_file()]
+    cited = {"GPL-3", "LGPL-3"}.union(*(_CITED.findall(part.text) for part in parts))
+    common = {(_COMMON / name).resolve() for name in cited}  # "GPL" is a link to the newest
+    page += [_section(file.name, _read(file)) for file in sorted(common) if file.is_file()]
     return "\n\n".join(part.strip() for part in page) + "\n"
 
 

@@ -49,5 +49,5 @@ def bundle_kind(bundle: Path) -> str:
 
 
 def package_name(bundle: Path, system: str) -> str:
-    """E.g. ``ssd-viewer-0.1.0-linux-x86_64``; the full one says so."""
+    """``ssd-viewer-VERSION-SYSTEM``; the full one says so."""
     return "-".join([NAME, VERSION, *(["full"] if bundle_kind(bundle) == "full" else []), system])
