@@ -113,14 +113,14 @@ def test_the_window_gets_source_and_settings(capsys: Capture, monkeypatch: pytes
     from app.ui import main as window
 
     calls: list[tuple[object, object]] = []
-    monkeypatch.setattr(window, "run", lambda source, overrides: calls.append((source, overrides)) or 0)
+    monkeypatch.setattr(window, "run", lambda sources, overrides, _place: calls.append((sources, overrides)) or 0)
     assert run(capsys, "--camera", "Front Cam", "--threshold", "0.3", "--model", "demo")[0] == 0
     assert run(capsys, tmp_path, "--classes", "car, dog")[0] == 0
-    assert run(capsys, "rtsp://host/x")[0] == 0
+    assert run(capsys, "rtsp://host/x", tmp_path.as_uri())[0] == 0
     assert calls == [
-        ("camera:Front Cam", {"model": {"name": "demo"}, "detection": {"threshold": 0.3}}),
-        (str(tmp_path), {"detection": {"classes": ("car", "dog")}}),
-        ("rtsp://host/x", {}),
+        (("camera:Front Cam",), {"model": {"name": "demo"}, "detection": {"threshold": 0.3}}),
+        ((str(tmp_path),), {"detection": {"classes": ("car", "dog")}}),
+        (("rtsp://host/x", str(tmp_path)), {}),
     ]
 
 
@@ -140,7 +140,7 @@ def test_a_model_file_is_kept_by_its_whole_path(
     from app.ui import main as window
 
     calls: list[object] = []
-    monkeypatch.setattr(window, "run", lambda _source, overrides: calls.append(overrides) or 0)
+    monkeypatch.setattr(window, "run", lambda _sources, overrides, _place: calls.append(overrides) or 0)
     (tmp_path / "mine.safetensors").write_bytes((repository / "weights" / "demo.safetensors").read_bytes())
     monkeypatch.chdir(tmp_path)
     assert run(capsys, "--model", "mine.safetensors")[0] == 0
@@ -160,3 +160,21 @@ def test_a_program_without_streams_still_runs(monkeypatch: pytest.MonkeyPatch) -
 def test_words_cannot_write_on_the_terminal() -> None:
     assert one_line("a\n  b\tc\x1b[31md") == "a b c [31md"
     assert table([("A", "LONG"), ("bb", "c")]) == ["A   LONG", "bb  c"]
+
+
+@pytest.mark.parametrize("flags", [["--new-window"], ["--camera", "0"], ["--threshold", "0.3"], ["--model", "demo"]])
+def test_what_is_meant_for_a_window_of_its_own_gets_one(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch, flags: list[str]
+) -> None:
+    from app.core.instance import Place
+    from app.ui import main as window
+
+    places: list[object] = []
+    monkeypatch.setattr(window, "run", lambda _sources, _overrides, place: places.append(place) or 0)
+    other = Place()
+    assert other.claim()
+    assert run(capsys, *flags) == (0, "", "")
+    other.close()
+    assert run(capsys, *flags) == (0, "", "")
+    assert places[0] is None
+    assert isinstance(places[1], Place), "later starts may hand over to it"

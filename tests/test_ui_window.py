@@ -549,7 +549,7 @@ def test_run_opens_and_closes(loop: None, monkeypatch: pytest.MonkeyPatch) -> No
                 widget.close()
 
     QTimer.singleShot(400, QApplication.instance(), close)
-    assert run(None, {"detection": {"threshold": 0.25}}) == 0
+    assert run((), {"detection": {"threshold": 0.25}}) == 0
     assert "damaged" in seen[0]
     settings, problems = load_settings(settings_file())
     assert problems == []

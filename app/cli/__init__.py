@@ -21,7 +21,8 @@ DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 _OVERVIEW = """\
 Watch a camera or a video through an SSD detector, live, and export what it saw.
 
-  ssd-viewer [SOURCE] [--camera N|NAME]   the window: video, image, folder of images, http(s):// or rtsp:// stream
+  ssd-viewer [SOURCE...] [--camera N|NAME]
+                                          the window: video, image, folder of images, http(s):// or rtsp:// stream
   ssd-viewer detect IMAGE...              images to detections, and annotated copies
   ssd-viewer annotate VIDEO...            video to annotated video and data
   ssd-viewer evaluate                     accuracy of a model, or of detections that exist already
@@ -112,7 +113,7 @@ def _run(arguments: list[str], console: Console) -> int:
             prog="ssd-viewer",
             description=_OVERVIEW,
             formatter_class=argparse.RawDescriptionHelpFormatter,
-            usage="ssd-viewer [SOURCE] [options]  |  ssd-viewer COMMAND ...",
+            usage="ssd-viewer [SOURCE...] [options]  |  ssd-viewer COMMAND ...",
             allow_abbrev=False,
         )
         run = _window(parser)

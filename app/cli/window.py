@@ -1,4 +1,4 @@
-"""``ssd-viewer [SOURCE]``: the window."""
+"""``ssd-viewer [SOURCE...]``: the window, or what is to be opened handed to the one that is open already."""
 
 from __future__ import annotations
 
@@ -8,29 +8,56 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from app.cli.console import Console, UsageError
 from app.cli.options import add_detection_flags, detection_settings, find_model, overrides
 from app.core.crash_files import begin_crash_file
 from app.core.errors import AppError
+from app.core.instance import HandOver, Place, arrive
 
 
 def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Console], int]:
     """Add the options; return what runs."""
-    parser.add_argument("source", nargs="?", metavar="SOURCE", help="what to look at (default: the last source)")
+    parser.add_argument(
+        "sources", nargs="*", metavar="SOURCE", help="what to look at (default: the last source); of several the first"
+    )
     parser.add_argument("--camera", metavar="N|NAME", help="look through this camera")
+    parser.add_argument(
+        "--new-window", action="store_true", help="open another window, even if one is open that could show SOURCE"
+    )
     add_detection_flags(parser)
     return run
 
 
-def run(options: argparse.Namespace, _console: Console) -> int:
-    """Open the window and stay until it is closed."""
-    source = _source(options)
+def run(options: argparse.Namespace, console: Console) -> int:
+    """Open the window and stay until it is closed; or hand over, and end."""
+    sources = _sources(options)
     _check_model(options)
-    _check_display()
+    changes = overrides(options)
+    place = Place()
+    try:
+        # What says how to look is meant for a window of its own: another's settings are not changed from outside.
+        hands_over = not (options.new_window or options.camera is not None or changes)
+        arrival = arrive(place, HandOver(sources, _activation()) if hands_over else None)
+        if arrival == "handed over":
+            console.note("Opened in the window that is there already; --new-window opens another.")
+            return 0
+        _check_display()
+        return _with_crash_file(sources, changes, place if arrival == "first" else None)
+    finally:
+        place.close()
+
+
+def _activation() -> str:
+    """What the desktop gave this start so that its window may come to the front."""
+    return os.environ.get("XDG_ACTIVATION_TOKEN") or os.environ.get("DESKTOP_STARTUP_ID") or ""
+
+
+def _with_crash_file(sources: tuple[str, ...], changes: dict[str, dict[str, Any]], place: Place | None) -> int:
     crashes = begin_crash_file()
     try:
-        return _open_window()(source, overrides(options))
+        return _open_window()(sources, changes, place)
     finally:
         if crashes is not None:
             crashes.end()
@@ -47,13 +74,21 @@ def _open_window() -> Callable[..., int]:
     return run
 
 
-def _source(options: argparse.Namespace) -> str | None:
-    if options.camera is not None and options.source is not None:
+def _sources(options: argparse.Namespace) -> tuple[str, ...]:
+    if options.camera is not None and options.sources:
         raise UsageError("SOURCE and --camera exclude each other.", "Name one of them.")
     if options.camera is not None:
-        return f"camera:{options.camera}"
-    source: str | None = options.source
-    if source is None or "://" in source or source.startswith("camera:"):
+        return (f"camera:{options.camera}",)
+    return tuple(map(_source, options.sources))
+
+
+def _source(source: str) -> str:
+    if source.startswith("file://"):  # as file managers may say it
+        from urllib.parse import urlsplit
+        from urllib.request import url2pathname
+
+        source = url2pathname(urlsplit(source).path)
+    if "://" in source or source.startswith("camera:"):
         return source
     if not Path(source).exists():
         raise AppError(f"{source}: no such file, folder or command.", "See ssd-viewer --help.")

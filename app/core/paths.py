@@ -44,6 +44,11 @@ def crashes_dir() -> Path:
     return log_file().parent / "crashes"
 
 
+def place_dir() -> Path:
+    """How windows of one session find each other."""
+    return platformdirs.user_state_path(APP, appauthor=False)
+
+
 def pictures_dir() -> Path:
     """Snapshots."""
     return platformdirs.user_pictures_path() / APP

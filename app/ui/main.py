@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
 from app.core.errors import AppError
+from app.core.instance import Place
 from app.core.live.events import LiveEvent
 from app.core.logs import start_log, stop_log
 from app.core.models import open_model, user_shelf
@@ -26,6 +27,7 @@ from app.core.settings import ModelSettings, Settings
 from app.core.settings_store import load_settings, save_settings
 from app.core.sources.base import Source, SourceOptions
 from app.core.sources.open import open_source
+from app.ui.arrivals import Application, Arrivals, open_all
 from app.ui.background import Background
 from app.ui.controller import LiveController, Session
 from app.ui.crash_offer import CrashOffer
@@ -88,12 +90,15 @@ def build_window(application: QApplication, settings: Settings, path: Path | Non
     return MainWindow(theme, model, background, controller, shelf, exports, downloads, queue)
 
 
-def run(source: str | None = None, overrides: Mapping[str, Mapping[str, Any]] | None = None) -> int:
+def run(
+    sources: Sequence[str] = (), overrides: Mapping[str, Mapping[str, Any]] | None = None, place: Place | None = None
+) -> int:
     """Open the window and stay until it is closed.
 
     Args:
-        source: What to look at; None for the last source, or the start page.
+        sources: What to look at; none for the last source, or the start page.
         overrides: Settings by section and name, for this run and later ones.
+        place: Through which later starts hand over what they were to open; given up at the end.
 
     Returns:
         The exit code; 128 and the signal's number when one ended it.
@@ -105,13 +110,13 @@ def run(source: str | None = None, overrides: Mapping[str, Mapping[str, Any]] | 
         application = _application()
         log = start_log(log_file())
         try:
-            return _run(application, source, overrides or {})
+            return _run(application, sources, overrides or {}, place)
         finally:
             stop_log(log)
 
 
 def _application() -> QApplication:
-    application = QApplication.instance() or QApplication(sys.argv[:1])
+    application = QApplication.instance() or Application(sys.argv[:1])
     assert isinstance(application, QApplication)
     application.setApplicationName("ssd-viewer")
     application.setDesktopFileName("ssd-viewer")
@@ -121,7 +126,9 @@ def _application() -> QApplication:
     return application
 
 
-def _run(application: QApplication, source: str | None, overrides: Mapping[str, Mapping[str, Any]]) -> int:
+def _run(
+    application: QApplication, sources: Sequence[str], overrides: Mapping[str, Mapping[str, Any]], place: Place | None
+) -> int:
     settings, problems = load_settings(settings_file())
     try:
         window = build_window(application, settings, settings_file())
@@ -130,15 +137,17 @@ def _run(application: QApplication, source: str | None, overrides: Mapping[str, 
         raise
     faults = Faults(window)
     faults.install()
+    arrivals = Arrivals(window, place)
     try:
         for section, values in overrides.items():
             for name, value in values.items():
                 window.settings.set(section, name, value)
         window.show()
-        starter = _Starter(window, source, problems)
+        starter = _Starter(window, arrivals, sources, problems)
         QTimer.singleShot(0, window, starter.begin)
         return _until_closed(application, window)
     finally:
+        arrivals.close()
         faults.remove()
         # Now, whole and on this thread: left to Python's collector, its parts may go on a worker's, during a paint.
         shiboken6.delete(window)
@@ -166,9 +175,10 @@ def _until_closed(application: QApplication, window: MainWindow) -> int:
 class _Starter:
     """What follows once the window is on screen."""
 
-    def __init__(self, window: MainWindow, source: str | None, problems: list[str]) -> None:
+    def __init__(self, window: MainWindow, arrivals: Arrivals, sources: Sequence[str], problems: list[str]) -> None:
         self._window = window
-        self._source = source
+        self._arrivals = arrivals
+        self._sources = sources
         self._problems = problems
         self._crashes = CrashOffer(window, window.background)
 
@@ -176,8 +186,8 @@ class _Starter:
         """Fill the lists, open the source."""
         window = self._window
         window.shelf.refresh_models()
-        if self._source:
-            window.open_source(self._source)
+        open_all(window, self._sources)
+        self._arrivals.begin()
         window.exports.unfinished.look()
         self._crashes.look(self._open_last)
         if self._problems:
@@ -186,5 +196,5 @@ class _Starter:
     def _open_last(self, crashed: bool) -> None:
         """What was open when the program was closed; not if it crashed, for it may do so again."""
         last = self._window.settings.current.source.last
-        if last and not self._source and not crashed and self._window.controller.session is None:
+        if last and not self._sources and not crashed and self._window.controller.session is None:
             self._window.open_source(last)

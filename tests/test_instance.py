@@ -1,0 +1,294 @@
+"""One window for a session: who has the place, what is handed over, and what must not be believed."""
+
+from __future__ import annotations
+
+import json
+import signal
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Client
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pytestqt.qtbot import QtBot
+
+from app.core import instance
+from app.core.instance import HandOver, Place, arrive
+from app.core.paths import place_dir
+from app.ui import arrivals
+from app.ui.arrivals import Arrivals
+from tests.support import window_process
+from tests.support.qt_fakes import Desk, desk
+
+MESSAGE = HandOver(("/films/Ünï 中.mp4", "rtsp://jane:pw@host/cam"), "token")
+
+
+@contextmanager
+def _listening(folder: Path, answer: bool = True) -> Iterator[tuple[Place, list[HandOver]]]:
+    place, got = Place(folder), []
+
+    def receive(message: HandOver) -> bool:
+        got.append(message)
+        return answer
+
+    assert place.claim()
+    place.listen(receive)
+    try:
+        yield place, got
+    finally:
+        place.close()
+
+
+def _address(folder: Path) -> str:
+    """Where the window listens, as soon as it does."""
+    other = Place(folder)
+    while not (found := other._read_address()):
+        threading.Event().wait(0.01)
+    return found
+
+
+def test_a_later_start_hands_over(tmp_path: Path) -> None:
+    with _listening(tmp_path) as (_, got):
+        assert arrive(Place(tmp_path), MESSAGE) == "handed over"
+        assert arrive(Place(tmp_path), HandOver()) == "handed over"
+        assert got == [MESSAGE, HandOver()]
+        assert arrive(Place(tmp_path), None) == "alone", "a window of its own was asked for"
+    later = Place(tmp_path)
+    assert arrive(later, MESSAGE) == "first", "the window was closed"
+    later.close()
+
+
+def test_other_displays_have_windows_of_their_own(tmp_path: Path) -> None:
+    one, other = Place(tmp_path, {"DISPLAY": ":0"}), Place(tmp_path, {"DISPLAY": ":1"})
+    assert one.claim()
+    assert other.claim()
+    one.close()
+    other.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
+def test_nobody_else_can_speak_to_it_and_nothing_is_left(tmp_path: Path) -> None:
+    with _listening(tmp_path):
+        address = Path(_address(tmp_path))
+        assert stat.S_ISSOCK(address.stat().st_mode)
+        assert stat.S_IMODE(address.parent.stat().st_mode) == 0o700
+        (published,) = tmp_path.glob("*.address")
+        assert stat.S_IMODE(published.stat().st_mode) == 0o600
+    assert not address.parent.exists()
+    assert [path.suffix for path in tmp_path.iterdir()] == [".lock"]
+
+
+def test_a_window_that_does_not_take_it_is_left_alone(tmp_path: Path) -> None:
+    with _listening(tmp_path, answer=False) as (_, got):
+        assert arrive(Place(tmp_path), MESSAGE) == "alone"
+        assert got == [MESSAGE]
+
+
+def test_a_window_that_never_listens_is_left_alone(tmp_path: Path) -> None:
+    first = Place(tmp_path)
+    assert first.claim()
+    assert arrive(Place(tmp_path), MESSAGE, patience_s=0.2) == "alone"
+    first.close()
+
+
+def test_a_folder_that_cannot_be_used_is_no_obstacle(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert arrive(Place(tmp_path / "file"), MESSAGE) == "alone"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"", b"\xff", b"[]", b"{}", b"[" * 100_000, b'{"version": 2, "open": [], "activation": ""}',
+        b'{"version": 1, "open": ["relative.mp4"], "activation": ""}',
+        b'{"version": 1, "open": ["/a\\u0000b"], "activation": ""}',
+        b'{"version": 1, "open": ["ftp://host/x"], "activation": ""}',
+        b'{"version": 1, "open": [7], "activation": ""}', b'{"version": 1, "open": [], "activation": null}',
+        HandOver(("/x",) * 501).to_bytes(), HandOver(("/" + "x" * 5000,)).to_bytes(), b"x" * 1_100_000,
+    ],
+)  # fmt: skip
+def test_what_is_no_message_does_nothing(tmp_path: Path, content: bytes) -> None:
+    with _listening(tmp_path) as (_, got):
+        with Client(_address(tmp_path)) as visitor:
+            try:
+                visitor.send_bytes(content)
+                assert visitor.recv_bytes() == b"no"
+            except (EOFError, OSError):
+                pass  # too much to be read at all
+        assert arrive(Place(tmp_path), MESSAGE) == "handed over", "it still listens"
+        assert got == [MESSAGE]
+
+
+def test_who_says_nothing_is_not_waited_for_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(instance, "_ANSWER_S", 0.1)
+    with _listening(tmp_path) as (_, got), Client(_address(tmp_path)):
+        monkeypatch.setattr(instance, "_ANSWER_S", 20.0)
+        assert arrive(Place(tmp_path), MESSAGE) == "handed over"
+        assert got == [MESSAGE]
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(0, 2) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+_OBJECTS = st.fixed_dictionaries(
+    {"version": st.just(1) | _JSON, "open": _JSON | st.lists(st.text()), "activation": _JSON}
+)
+
+
+@given(st.binary(max_size=300) | _OBJECTS.map(lambda value: json.dumps(value).encode()))
+def test_any_bytes_are_refused_or_a_message(content: bytes) -> None:
+    try:
+        message = HandOver.from_bytes(content)
+    except ValueError:
+        return
+    assert HandOver.from_bytes(message.to_bytes()) == message
+
+
+def test_names_that_are_no_text_arrive_unchanged() -> None:
+    odd = HandOver(("/films/\udcff.mp4",))
+    assert HandOver.from_bytes(odd.to_bytes()) == odd
+
+
+_CHILD = """
+import sys, threading
+from pathlib import Path
+from app.core.instance import HandOver, Place, arrive
+place = Place(Path(sys.argv[1]))
+got, enough = [], threading.Event()
+def receive(message):
+    got.append(message.sources[0])
+    if len(got) == int(sys.argv[3]):
+        enough.set()
+    return True
+outcome = arrive(place, HandOver((sys.argv[2],)), patience_s=60)
+print(outcome, flush=True)
+if outcome == "first":
+    place.listen(receive)
+    enough.wait(60)
+    print(*sorted(got), flush=True)
+    place.close()
+"""
+
+
+def _child(folder: Path, source: str, expected: int) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", _CHILD, str(folder), source, str(expected)]
+    return subprocess.Popen(command, cwd=window_process.ROOT, stdout=subprocess.PIPE, text=True)
+
+
+def test_of_several_started_at_once_one_is_the_window(tmp_path: Path) -> None:
+    """As when a file manager opens several files with one program each."""
+    children = [_child(tmp_path, f"/films/{number}.mp4", 3) for number in range(4)]
+    said = [child.communicate(timeout=100)[0].splitlines() for child in children]
+    (first,) = [number for number, lines in enumerate(said) if lines[0] == "first"]
+    others = [f"/films/{number}.mp4" for number in range(4) if number != first]
+    assert said[first][1].split() == others
+    assert [lines for number, lines in enumerate(said) if number != first] == [["handed over"]] * 3
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kills by a signal")
+def test_what_a_killed_window_left_is_cleared_away(tmp_path: Path) -> None:
+    child = _child(tmp_path, "/films/a.mp4", 1)
+    address = Path(_address(tmp_path))
+    child.send_signal(signal.SIGKILL)
+    child.communicate()
+    assert address.exists()
+    with _listening(tmp_path) as (_, got):
+        assert not address.parent.exists()
+        assert arrive(Place(tmp_path), MESSAGE) == "handed over"
+        assert got == [MESSAGE]
+
+
+# The window
+
+
+@pytest.fixture
+def table(qtbot: QtBot, tmp_path: Path) -> Iterator[Desk]:
+    with desk(qtbot, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def arriving(table: Desk, tmp_path: Path) -> Iterator[Arrivals]:
+    place = Place(tmp_path / "place")
+    assert place.claim()
+    made = Arrivals(table.window, place)
+    made.begin()
+    yield made
+    made.close()
+
+
+def test_the_window_opens_the_first_and_offers_to_export_all(table: Desk, arriving: Arrivals, tmp_path: Path) -> None:
+    files = tuple(str(tmp_path / name) for name in ("a.mp4", "b.mp4", "c.png"))
+    answers: list[str] = []
+    thread = threading.Thread(target=lambda: answers.append(arrive(Place(tmp_path / "place"), HandOver(files))))
+    table.window.showMinimized()
+    thread.start()
+    table.qtbot.waitUntil(lambda: bool(table.sessions))
+    thread.join()
+    assert answers == ["handed over"]
+    assert table.session.calls[0][1] == files[0]
+    assert not table.window.isMinimized()
+    banner = table.window.stage.banner
+    assert banner.words[0] == "a.mp4 is shown, the first of 3."
+    banner._button.click()
+    assert table.window.exports.queue is not None
+    assert table.window.exports.queue.isVisible()
+
+
+def test_a_model_file_is_shown_before_it_goes_to_the_shelf(table: Desk, tmp_path: Path) -> None:
+    (tmp_path / "net.pth").write_bytes(b"nothing")
+    arrivals.open_all(table.window, [str(tmp_path / "net.pth")])
+    assert table.sessions == []
+    assert table.window.models_dialog is not None
+    sheet = table.window.models_dialog.sheet
+    assert sheet is not None
+    table.qtbot.waitUntil(sheet.trouble.isVisible, timeout=30_000)
+
+
+def test_a_window_that_is_stuck_opens_nothing_later(
+    table: Desk, arriving: Arrivals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arrivals, "_PATIENCE_S", 0.05)
+    assert arrive(Place(tmp_path / "place"), MESSAGE) == "alone"  # on the GUI thread, which does nothing else meanwhile
+    table.qtbot.waitUntil(lambda: not table.background.busy)
+    assert table.sessions == []
+
+
+def test_the_real_thing(tmp_path: Path) -> None:
+    clip = tmp_path / "Ünï 中.png"
+    clip.write_bytes(b"no picture")
+    tell = """
+    def look():
+        if window.controller.uri:
+            timer.stop()
+            print(window.controller.uri, flush=True)
+            window.close()
+    timer = QTimer(window); timer.timeout.connect(look); timer.start(50)
+    """
+    first = window_process.start(tell)
+    _address(place_dir())
+    command = [sys.executable, "-m", "app", str(clip)]
+    second = subprocess.run(command, cwd=window_process.ROOT, capture_output=True, text=True, timeout=60)
+    out, err = first.communicate(timeout=60)
+    assert (second.returncode, second.stdout) == (0, ""), second.stderr
+    assert second.stderr.startswith("ssd-viewer: Opened in the window that is there already")
+    assert (first.returncode, out, err) == (0, f"{clip}\n", "")
+
+
+def test_a_file_opened_by_the_system_is_heard_of() -> None:
+    code = (
+        "from PySide6.QtGui import QFileOpenEvent; from app.ui.arrivals import Application;"
+        "application = Application([]); application.file_opened.connect(print);"
+        "application.sendEvent(application, QFileOpenEvent('/films/a.mp4'))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=window_process.ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (0, "/films/a.mp4\n"), done.stderr
