@@ -55,7 +55,7 @@ def test_the_version_is_said_in_one_place(repository: Path) -> None:
     tracked = subprocess.run(["git", "ls-files"], cwd=repository, capture_output=True, text=True, check=False).stdout
     if not tracked:
         pytest.skip("no checkout")
-    said = re.compile(rf"(version|ssd.viewer)\W{{1,8}}{re.escape(__version__)}(?![\d.])", re.IGNORECASE)
+    said = re.compile(rf"(version|ssd.viewer)[\W_]{{1,8}}{re.escape(__version__)}(?![\d.])", re.IGNORECASE)
     places = set()
     for name in tracked.splitlines():
         file = repository / name
