@@ -218,6 +218,25 @@ def test_a_program_that_does_not_run_here_replaces_nothing(unpacked: Path, home:
     assert _all_of(home) == before
 
 
+def test_a_running_program_is_left_alone(unpacked: Path, home: Path) -> None:
+    """A link to another program will not do here: the system knows a process by its file."""
+    shutil.copy("/bin/cat", unpacked / "program" / "ssd-viewer")  # it knows --version, and waits for input
+    assert _sh(unpacked / "install.sh", home=home).returncode == 0
+    before = _all_of(home)
+    program = home / ".local/lib/ssd-viewer"
+    with subprocess.Popen([program / "ssd-viewer"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as running:
+        assert running.stdin
+        assert running.stdout
+        running.stdin.write(b"up\n")
+        running.stdin.flush()
+        assert running.stdout.readline() == b"up\n"
+        for script in (unpacked / "install.sh", program / "uninstall.sh"):
+            done = _sh(script, home=home)
+            assert (done.returncode, "is running" in done.stderr) == (1, True)
+        assert _all_of(home) == before
+    assert _sh(program / "uninstall.sh", home=home).returncode == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -64,6 +64,11 @@ files_in() { (cd "$1" && find . ! -type d | sort); }
 
 if [ -e "$program" ] || [ -L "$program" ]; then
     [ -f "$list" ] || fail "$program is there and was not installed by this script. Move it away, or choose another --prefix."
+    # Its parts are loaded as they are needed: exchanged beneath it, it would end in the middle of its work.
+    # shellcheck disable=SC2010 # what ls says of the links is wanted, not their names
+    if ls -l /proc/[0-9]*/exe 2>/dev/null | grep -Fq -e "-> $program/ssd-viewer"; then
+        fail "ssd-viewer is running. Close it first."
+    fi
     strangers=$(files_in "$program" | grep -Fvx -f "$list" || true)
     [ -z "$strangers" ] || fail "in $program are files that were not installed; move them away first:
 $strangers"

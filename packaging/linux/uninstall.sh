@@ -39,6 +39,10 @@ else
 fi
 [ -f "$program/installed-files" ] || fail "in $program is no ssd-viewer that install.sh installed."
 program=$(CDPATH='' cd -- "$program" && pwd -P)
+# shellcheck disable=SC2010 # what ls says of the links is wanted, not their names
+if ls -l /proc/[0-9]*/exe 2>/dev/null | grep -Fq -e "-> $program/ssd-viewer"; then
+    fail "ssd-viewer is running. Close it first."
+fi
 cd "$program"
 
 # By name as well, so that no damaged list can reach anything else.
