@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 if sys.platform == "win32":
@@ -24,6 +25,23 @@ else:
 
 class LockedError(OSError):
     """Another program writes this very file."""
+
+
+@contextlib.contextmanager
+def only_here(path: Path) -> Iterator[None]:
+    """While inside, no other program is; by a lock on ``path``, which is there for nothing else and goes afterwards.
+
+    Raises:
+        LockedError: Another program is inside.
+        OSError: The file cannot be made.
+    """
+    descriptor = open_locked(path)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            path.unlink()  # before it is let go: who waits for this very file looks whether it still has its name
+        os.close(descriptor)
 
 
 def open_locked(path: Path) -> int:

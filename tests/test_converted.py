@@ -15,6 +15,7 @@ from unittest import mock
 import pytest
 
 from detector.errors import DetectorError
+from detector.file_lock import only_here
 from detector.runtime import network_cache, nvidia_driver, other_process
 from detector.runtime.openvino import OpenVinoDetector
 from detector.shelf import ShelfEntry, open_file
@@ -97,6 +98,32 @@ def test_the_cache_forgets_what_was_not_used_for_longest(tmp_path: Path, monkeyp
     monkeypatch.setattr(network_cache, "MOST_BYTES", 1500)
     network_cache.make_room(tmp_path, tmp_path / "kept")
     assert {path.name for path in tmp_path.iterdir()} == {"new"}
+
+
+def test_what_another_program_makes_or_removes_at_this_moment_is_its_own_matter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("made", "idle"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "network.xml").write_bytes(b"x" * 1000)
+    there = list(network_cache._folders(tmp_path))
+    monkeypatch.setattr(network_cache, "_folders", lambda _: [*there, (False, 0.0, tmp_path / "gone")])
+    monkeypatch.setattr(network_cache, "MOST_BYTES", 0)
+    with only_here(network_cache.lock_of(tmp_path / "made")):
+        network_cache.make_room(tmp_path, tmp_path / "kept")
+        assert {path.name for path in tmp_path.iterdir()} == {"made", "made.lock"}
+    network_cache.make_room(tmp_path, tmp_path / "kept")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="ends a process as Linux's kill does")
+def test_the_other_process_ends_with_a_parent_that_was_killed() -> None:
+    """It holds the pipe that its parent was given as output, so the pipe ends with the last of the two."""
+    with subprocess.Popen([sys.executable, "-m", "tests.support.waiting_child"], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == b"at work\n"
+        parent.kill()
+        assert parent.communicate(timeout=60)[0] == b""
 
 
 def test_a_computer_without_the_driver_has_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -17,11 +18,13 @@ from app.core.optimise.frames import LEAST, calibration_frames
 from app.core.optimise.run import STAGES, share_done
 from detector.errors import DetectorError
 from detector.runtime import openvino_runtime, optimised, quantise, quantise_work
+from detector.runtime import precision as precision_module
 from detector.runtime.open import open_detector
 from detector.runtime.openvino_runtime import load_openvino
 from detector.runtime.optimised import (
     AGREES,
     DRAWN,
+    ENOUGH,
     REPORT,
     MeasuredFormat,
     Optimised,
@@ -149,7 +152,11 @@ def test_the_network_of_other_weights_or_another_computer_is_not_taken(
 ) -> None:
     save_random(tmp_path / "other.safetensors", random_spec(name="other"), seed=1)
     assert read_optimised(tmp_path / "other.safetensors", made[0]) is None
-    monkeypatch.setattr(optimised, "cpu_capabilities", lambda _core: frozenset({"FP32"}))
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(optimised, "cpu_capabilities", lambda _core: frozenset({"FP32"}))
+        assert read_optimised(model(entry), made[0]) is None
+    assert read_optimised(model(entry), made[0]) is not None
+    monkeypatch.setattr(optimised, "usable_cores", lambda: 129)
     assert read_optimised(model(entry), made[0]) is None
 
 
@@ -274,6 +281,7 @@ def measured(**rows: tuple[float, float | None]) -> Optimised:
         ({"fp32": (10.0, None), "bf16": (4.0, 1.0), "int8": (10.5, 1.0)}, "fp32"),
         ({"fp32": (10.0, None), "int8": (30.0, None)}, "fp32"),
         ({"int8": (30.0, 1.0)}, "fp32"),
+        ({"fp32": (10.0, None), "bf16": (20.0, 0.999)}, "bf16"),
     ],
 )
 def test_auto_takes_the_fastest_that_agrees(formats: dict[str, tuple[float, float | None]], chosen: str) -> None:
@@ -288,6 +296,34 @@ def test_auto_does_not_take_int8_on_the_word_of_drawn_pictures() -> None:
     assert best_if_asked(drawn)[0] == "int8"
 
 
+def test_agreeing_on_next_to_nothing_is_no_agreement() -> None:
+    report = measured(fp32=(10.0, None), bf16=(20.0, 1.0), int8=(30.0, 1.0))
+    assert best_format(replace(report, objects=ENOUGH))[0] == "int8"
+    assert best_format(replace(report, objects=ENOUGH - 1)) == best_if_asked(replace(report, objects=0)) == ("fp32", "")
+
+
+@pytest.mark.parametrize(("has_bf16", "precision"), [(True, "bf16"), (False, "fp32")])
+def test_where_the_best_format_is_damaged_the_next_best_is_taken(
+    has_bf16: bool,
+    precision: str,
+    entry: ShelfEntry,
+    made: tuple[Path, Optimised, list[str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    report = measured(fp32=(10.0, None), bf16=(20.0, 0.999), int8=(30.0, 0.99))
+    monkeypatch.setattr(precision_module, "read_optimised", lambda _model, _cache: report)
+    openvino = load_openvino()
+    assert precision_module.plan_precision(openvino, entry, "auto", has_bf16, made[0]).precision == "int8"
+    copy = tmp_path / next(made[0].glob("*-int8-*")).name
+    shutil.copytree(next(made[0].glob("*-int8-*")), copy)
+    next(copy.glob("*.bin")).write_bytes(b"damaged")
+    plan = precision_module.plan_precision(openvino, entry, "auto", has_bf16, tmp_path)
+    assert (plan.precision, plan.network) == (precision, None)
+    assert "random in int8 is damaged" in plan.remarks[0]
+    assert len(plan.remarks) == (2 if has_bf16 else 1)
+
+
 @pytest.mark.parametrize(("agreement", "precision"), [(0.99, "int8"), (0.5, "fp32")])
 def test_auto_says_what_it_took_and_why(
     agreement: float,
@@ -296,8 +332,6 @@ def test_auto_says_what_it_took_and_why(
     made: tuple[Path, Optimised, list[str]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from detector.runtime import precision as precision_module
-
     report = measured(fp32=(10.0, None), int8=(26.0, agreement))
     monkeypatch.setattr(precision_module, "read_optimised", lambda _model, _cache: report)
     with open_detector(entry, "cpu", cache_dir=made[0]) as detector:

@@ -38,7 +38,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, console: Console) -> int:
     """Optimise and tell; 130 when interrupted."""
     from app.core.optimise.run import optimise
-    from detector.runtime.optimised import DRAWN, best_format
+    from detector.runtime.optimised import DRAWN, ENOUGH, best_format
     from detector.runtime.other_process import WorkStoppedError
 
     entry = user_shelf().find(options.model)
@@ -55,7 +55,10 @@ def run(options: argparse.Namespace, console: Console) -> int:
     for line in table([("FORMAT", "FRAMES/S", "AGREES WITH FP32", "SCORES DIFFER BY"), *map(_row, measured.formats)]):
         console.say(line)
     console.say(how_compared(measured))
-    console.say(f"--precision auto: {why or 'fp32 is used: nothing else is faster and agrees well enough.'}")
+    nothing_fits = "fp32 is used: nothing else is faster and agrees well enough."
+    if measured.objects < ENOUGH:
+        nothing_fits = f"fp32 is used: fewer than {ENOUGH} objects tell little. Calibrate on other pictures."
+    console.say(f"--precision auto: {why or nothing_fits}")
     if measured.calibration == DRAWN and measured.of("int8") is not None:
         console.say(
             "int8 was calibrated on drawn pictures: it runs where you ask for it. To let auto take it: --calibrate."

@@ -5,14 +5,18 @@ Each has a folder of its own, filled by ``quantise``; those of earlier versions,
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import shutil
+import stat
 import time
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from detector.errors import DetectorError
+from detector.file_lock import LockedError, only_here
 from detector.shelf import IR_XML
 
 MOST_BYTES = 2**30
@@ -64,16 +68,33 @@ def _sha256(path: Path, _size: int, _changed_ns: int) -> str:
 def make_room(cache_dir: Path, kept: Path) -> None:
     """Throw away the networks that were not used for longest, and what an interrupted conversion left.
 
-    What took minutes and perhaps pictures of the user's stays longer than what takes seconds.
+    What took minutes and perhaps pictures of the user's stays longer than what takes seconds. Other programs may do the
+    same at this moment; what one of them is making stays.
     """
-    others = [folder for folder in cache_dir.iterdir() if folder.is_dir() and folder != kept]
-    others.sort(key=lambda folder: (OPTIMISED in folder.name, folder.stat().st_mtime), reverse=True)
     used, now = 0, time.time()
-    for folder in others:
-        if folder.name.startswith(WORKING) or not any(folder.glob("*.xml")):
-            superfluous = now - folder.stat().st_mtime > _ABANDONED_S
-        else:
-            used += sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-            superfluous = used > MOST_BYTES
-        if superfluous:
-            shutil.rmtree(folder, ignore_errors=True)  # in use elsewhere on Windows: it goes the next time
+    for _, used_s, folder in sorted(_folders(cache_dir), reverse=True):
+        if folder == kept:
+            continue
+        with contextlib.suppress(FileNotFoundError, LockedError):
+            if folder.name.startswith(WORKING) or not any(folder.glob("*.xml")):
+                superfluous = now - used_s > _ABANDONED_S
+            else:
+                used += sum(file.stat().st_size for file in folder.rglob("*"))
+                superfluous = used > MOST_BYTES
+            if superfluous:
+                with only_here(lock_of(folder)):
+                    shutil.rmtree(folder, ignore_errors=True)  # in use elsewhere on Windows: it goes the next time
+
+
+def lock_of(folder: Path) -> Path:
+    """What is locked while ``folder`` is made, or thrown away."""
+    return folder.with_name(f"{folder.name}.lock")
+
+
+def _folders(cache_dir: Path) -> Iterator[tuple[bool, float, Path]]:
+    """Whether it is of an optimised network, when it was last used, and each folder that is there."""
+    for folder in cache_dir.iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            state = folder.stat()
+            if stat.S_ISDIR(state.st_mode):
+                yield OPTIMISED in folder.name, state.st_mtime, folder

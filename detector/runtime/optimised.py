@@ -1,9 +1,9 @@
 """Networks in int8, and what was measured when they were made: kept in the cache, read again here. Any thread.
 
-Each has a folder named by the model's content, OpenVINO's version and this computer's processor. In it lie the network
-and ``report.json``, which names the network's files and their hashes: a new network comes with new names and counts
-from the moment its report is in place, so that a reader never sees halves of two. ``quantise`` makes them; NNCF and
-torch are not needed here.
+Each has a folder named by the model's content, OpenVINO's version and this computer's processor with its cores. In it
+lie the network and ``report.json``, which names the network's files and their hashes: a new network comes with new
+names and counts from the moment its report is in place, so that a reader never sees halves of two. ``quantise`` makes
+them; NNCF and torch are not needed here.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import hashlib
 import json
 import logging
 import math
+import os
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +34,8 @@ AGREES = 0.97
 DRAWN = "drawn ones"
 """As ``Optimised.calibration``: not pictures of the user's. int8 calibrated on them is used only where it is asked for:
 drawn pictures hold nothing a detector was made for, so agreeing on them proves little."""
+ENOUGH = 20
+"""Objects that fp32 must have found for an agreement to mean anything."""
 FASTER = 1.1
 """Least gain in speed for which fp32 is given up: less is within what measuring is off by."""
 
@@ -82,9 +86,15 @@ class Optimised:
         return next((each for each in self.formats if each.precision == precision), None)
 
 
-def best_format(measured: Optimised) -> tuple[str, str]:
-    """The fastest format whose detections agree with fp32's, and why it is used; fp32 needs no reason."""
-    return _fastest(measured, [each for each in measured.formats if not _is_drawn(measured, each)])
+def best_format(measured: Optimised, without: str = "") -> tuple[str, str]:
+    """The fastest format whose detections agree with fp32's, and why it is used; fp32 needs no reason.
+
+    Args:
+        measured: What is known.
+        without: A format that cannot be used.
+    """
+    fit = [each for each in measured.formats if each.precision != without and not _is_drawn(measured, each)]
+    return _fastest(measured, fit)
 
 
 def best_if_asked(measured: Optimised) -> tuple[str, str]:
@@ -98,7 +108,8 @@ def _is_drawn(measured: Optimised, each: MeasuredFormat) -> bool:
 
 def _fastest(measured: Optimised, formats: Iterable[MeasuredFormat]) -> tuple[str, str]:
     exact = measured.of("fp32")
-    fit = [each for each in formats if each.agreement is not None and each.agreement >= AGREES]
+    enough = measured.objects >= ENOUGH
+    fit = [each for each in formats if enough and each.agreement is not None and each.agreement >= AGREES]
     best = max(fit, key=lambda each: each.frames_per_s, default=None)
     if exact is None or best is None or best.frames_per_s < FASTER * exact.frames_per_s:
         return "fp32", ""
@@ -143,9 +154,14 @@ def folder_name(openvino: Any, model: Path) -> str:
         DetectorError: The model cannot be read, or OpenVINO has no part for this CPU.
     """
     core = openvino.Core()
-    words = sorted(cpu_capabilities(core))
-    machine = hashlib.sha256(" ".join([core.get_property("CPU", "FULL_DEVICE_NAME"), *words]).encode()).hexdigest()
+    cpu = [core.get_property("CPU", "FULL_DEVICE_NAME"), f"{usable_cores()} cores", *sorted(cpu_capabilities(core))]
+    machine = hashlib.sha256(" ".join(cpu).encode()).hexdigest()
     return f"{content_key(model)}{OPTIMISED}{version_words(openvino)}-{machine[:8]}"
+
+
+def usable_cores() -> int:
+    """Logical cores this process may use: which format is fastest depends on them."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def report_json(measured: Optimised, files: dict[str, str]) -> str:

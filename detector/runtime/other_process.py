@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
 import signal
 import sys
 import threading
@@ -100,11 +101,20 @@ def _wait(receiver: Connection, on_report: Callable[..., None], stop: threading.
 
 
 def _work(work: Callable[..., None], arguments: tuple[Any, ...], sender: Connection) -> None:
+    threading.Thread(target=_end_with_parent, name="ssdv-parent", daemon=True).start()
     messages = Messages(sender)
     try:
         work(*arguments, messages)
     except DetectorError as error:
         messages.fail(error.message, error.hint)
+
+
+def _end_with_parent() -> None:
+    """Nobody waits for the answer any more once the parent was killed."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # only ever called in a child
+    parent.join()
+    os._exit(1)
 
 
 @contextlib.contextmanager

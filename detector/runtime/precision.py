@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from detector.runtime.base import Precision
-from detector.runtime.optimised import best_format, read_network, read_optimised
+from detector.runtime.optimised import Optimised, best_format, read_network, read_optimised
 from detector.shelf import ShelfEntry
 
 
@@ -40,19 +40,30 @@ def plan_precision(openvino: Any, entry: ShelfEntry, asked: Precision, has_bf16:
         cache_dir: Where optimised networks are kept.
     """
     assert entry.path is not None  # open_detector refuses entries without weights
-    reason = ""
     if asked == "auto" and cache_dir is not None:
         measured = read_optimised(entry.path, cache_dir)
         if measured is not None:
-            best, reason = best_format(measured)
-            asked = "bf16" if best == "bf16" else "int8" if best == "int8" else "fp32"
+            return _best(openvino, entry, measured, has_bf16, cache_dir)
     if asked == "int8":
         network = None if cache_dir is None else read_network(openvino, entry.path, cache_dir)
-        if network is not None:
-            return Plan("int8", (reason,) if reason else (), network)
-        return Plan("fp32", (_not_here(entry),))
+        return Plan("fp32", (_not_here(entry),)) if network is None else Plan("int8", (), network)
     chosen, remarks = plain_precision(asked, has_bf16)
-    return Plan(chosen, (*remarks, *([reason] if reason and chosen == asked else [])))
+    return Plan(chosen, tuple(remarks))
+
+
+def _best(openvino: Any, entry: ShelfEntry, measured: Optimised, has_bf16: bool, cache_dir: Path) -> Plan:
+    """The fastest format that agrees and can be used; an int8 network may have been damaged since it was measured."""
+    assert entry.path is not None  # as above
+    best, reason = best_format(measured)
+    remarks = []
+    if best == "int8":
+        network = read_network(openvino, entry.path, cache_dir)
+        if network is not None:
+            return Plan("int8", (reason,), network)
+        best, reason = best_format(measured, without="int8")
+        remarks = [f"{entry.name} in int8 is damaged. Make it anew: ssd-viewer models optimise {entry.name}"]
+    chosen = "bf16" if best == "bf16" and has_bf16 else "fp32"
+    return Plan(chosen, (*remarks, *([reason] if reason and chosen == best else [])))
 
 
 def _not_here(entry: ShelfEntry) -> str:

@@ -7,7 +7,6 @@ and scipy, which this one never loads. What is made appears in the cache all at 
 from __future__ import annotations
 
 import contextlib
-import os
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -19,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from detector.errors import DetectorError
-from detector.file_lock import LockedError, open_locked
+from detector.file_lock import LockedError, only_here
 from detector.runtime import openvino_runtime
-from detector.runtime.network_cache import WORKING, file_sha256, make_room
+from detector.runtime.network_cache import WORKING, file_sha256, lock_of, make_room
 from detector.runtime.openvino_runtime import load_openvino
 from detector.runtime.optimised import REPORT, Optimised, folder_name, report_json
 from detector.runtime.other_process import call_elsewhere
@@ -83,7 +82,7 @@ def quantise(
     folder = cache_dir / folder_name(openvino, entry.path)
     try:
         cache_dir.mkdir(parents=True, exist_ok=True)
-        with _alone(cache_dir / f"{folder.name}.lock", entry), _workplace(cache_dir) as work:
+        with _alone(lock_of(folder), entry), _workplace(cache_dir) as work:
             make_room(cache_dir, folder)
             np.save(Path(work) / FRAMES, frames.images)
             outcome: Outcome = call_elsewhere(
@@ -120,16 +119,14 @@ def _workplace(cache_dir: Path) -> tempfile.TemporaryDirectory[str]:
 @contextlib.contextmanager
 def _alone(lock: Path, entry: ShelfEntry) -> Iterator[None]:
     """While inside, no other program optimises this model."""
-    try:
-        descriptor = open_locked(lock)
-    except LockedError as error:
-        raise DetectorError(f"{entry.name} is being optimised by another program.", "Wait until it is done.") from error
-    try:
+    with contextlib.ExitStack() as inside:
+        try:
+            inside.enter_context(only_here(lock))
+        except LockedError as error:
+            raise DetectorError(
+                f"{entry.name} is being optimised by another program.", "Wait until it is done."
+            ) from error
         yield
-    finally:
-        with contextlib.suppress(OSError):
-            lock.unlink()  # before it is let go: who waits for this very file looks whether it still has its name
-        os.close(descriptor)
 
 
 def _place(work: Path, folder: Path, measured: Optimised) -> None:
