@@ -84,7 +84,7 @@ def _command(desktop_file: Path) -> str:
     line = re.search(r"^Exec=(.*)$", desktop_file.read_text("utf-8"), re.MULTILINE)
     assert line
     once = re.sub(r"\\(.)", r"\1", line[1])
-    quoted = re.fullmatch(r'"((?:[^"\\]|\\.)*)" %f', once)
+    quoted = re.fullmatch(r'"((?:[^"\\]|\\.)*)" %F', once)
     assert quoted
     return re.sub(r"\\(.)", r"\1", quoted[1]).replace("%%", "%")
 
