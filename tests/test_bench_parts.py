@@ -12,13 +12,15 @@ import numpy as np
 import pytest
 import torch
 
-from app.core.bench import onnx_models, peaks
+from app.core.bench import lineup, onnx_models, peaks
 from app.core.bench.agreement import agreement
 from app.core.bench.baselines import BASELINES, check_baseline, open_baseline
 from app.core.bench.frames import drawn_frames, video_frames
 from app.core.bench.machine import Machine, this_machine
 from app.core.bench.memory import MemoryMeter
 from app.core.bench.random_weights import LOADS, background_bias, write_random
+from app.core.bench.run import _untested
+from app.core.bench.stages import timer_for
 from app.core.errors import AppError
 from app.core.frames import ImageBGR
 from detector.default_boxes import default_boxes
@@ -232,3 +234,31 @@ def test_the_computer_is_described() -> None:
     assert "busy" in replace(machine, busy=3.0).warning()
     assert Machine("cpu", 2, "Linux", {}, None).warning() == ""
     assert replace(machine, busy=0.1).warning() == ""
+
+
+@pytest.mark.parametrize(("device", "maker"), [("mps", "Apple"), ("xpu", "Intel")])
+def test_gpus_of_other_makers_are_measured_where_they_are_and_labelled(
+    monkeypatch: pytest.MonkeyPatch, device: str, maker: str
+) -> None:
+    module = getattr(torch, device)
+    for other in ("mps", "xpu"):
+        monkeypatch.setattr(getattr(torch, other), "is_available", lambda: False)
+    with pytest.raises(AppError, match=f"{device} cannot be used: there is no {maker} GPU"):
+        lineup.places([device])
+    assert device not in lineup.places(["all"])
+    monkeypatch.setattr(module, "is_available", lambda: True)
+    assert lineup.places([device, "all"]) == (device, *lineup.places(["cpu", "all"])[:-1])
+    assert device not in lineup.places(["auto"])
+    assert _untested(["cpu", device]) == [f"{maker} GPUs are untested: judge their figures with care."]
+    waits: list[str] = []
+    monkeypatch.setattr(module, "synchronize", lambda: waits.append(device))
+    timer = timer_for(device)
+    timer.start()
+    timer.mark("network")
+    assert list(timer.read()) == ["network"]
+    assert waits == [device]
+    monkeypatch.setattr(module, "max_memory_allocated", lambda _: 3 * 2**20, raising=False)
+    monkeypatch.setattr(module, "memory_allocated", lambda _: 2**20, raising=False)
+    assert MemoryMeter(device).peak_mib() == 2
+    monkeypatch.delattr(module, "max_memory_allocated")
+    assert MemoryMeter(device).peak_mib() is None

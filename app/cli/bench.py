@@ -36,7 +36,7 @@ def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Co
     )
     parser.add_argument("--model", metavar="NAME|FILE", default=_MODEL, help=f"the detector (default: {_MODEL})")
     parser.add_argument(
-        "--device", nargs="+", action="extend", metavar="auto|all|cpu|cuda[:N]|mps", help="where (default: auto)"
+        "--device", nargs="+", action="extend", metavar="auto|all|cpu|cuda[:N]|mps|xpu", help="where (default: auto)"
     )
     parser.add_argument(
         "--precision",
@@ -139,7 +139,7 @@ def _check(options: argparse.Namespace, console: Console) -> None:
             try:
                 check_device(device)
             except DetectorError as error:
-                raise UsageError(error.message, "Use auto, all, cpu, cuda, cuda:N or mps.") from error
+                raise UsageError(error.message, "Use auto, all, cpu, cuda, cuda:N, mps or xpu.") from error
     if options.chart is not None:
         if options.chart.suffix.lower() not in _CHARTS:
             raise UsageError(f"--chart writes {', '.join(_CHARTS)}, not {options.chart.name}.")

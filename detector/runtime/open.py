@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     import torch
 
 _DEVICE = re.compile(r"auto|cpu|mps|xpu|cuda(:\d{1,2})?")
-_UNTESTED = {"mps": "Apple", "xpu": "Intel"}  # devices of torch, and who makes them
+UNTESTED = {"mps": "Apple", "xpu": "Intel"}
+"""Devices of torch on which nobody has tried this program, and who makes them."""
 _log = logging.getLogger(__name__)
 
 
@@ -83,11 +84,19 @@ def available_devices() -> list[tuple[str, str]]:
         if torch.cuda.is_available():
             for index in range(torch.cuda.device_count()):
                 devices.append((f"cuda:{index}", torch.cuda.get_device_name(index)))
-        if torch.backends.mps.is_available():
-            devices.append(("mps", "Apple GPU (untested)"))
+        devices += untested_devices()
     except Exception as error:  # a broken driver must not take the settings panel down
         _log.info("devices could not be listed: %s", error)
     return devices
+
+
+def untested_devices() -> list[tuple[str, str]]:
+    """Those of ``UNTESTED`` that are here, as (id, shown name); imports torch."""
+    import torch
+
+    return [
+        (name, f"{maker} GPU (untested)") for name, maker in UNTESTED.items() if getattr(torch, name).is_available()
+    ]
 
 
 def check_device(device: str) -> None:
@@ -111,7 +120,7 @@ def needs_torch(entry: ShelfEntry, device: str) -> bool:
 
 
 def _wants_gpu(device: str) -> bool:
-    return device in _UNTESTED or device.startswith("cuda") or (device == "auto" and has_nvidia_gpu())
+    return device in UNTESTED or device.startswith("cuda") or (device == "auto" and has_nvidia_gpu())
 
 
 def _checked_precision(precision: str) -> Precision:
@@ -134,7 +143,7 @@ def _open(entry: ShelfEntry, device: str, precision: Precision, cache_dir: Path 
         notes.append("The GPU is not used: that needs PyTorch, which is not in this installation. Running on the CPU.")
     elif _wants_gpu(device):
         load_torch()
-        look = _open_untested if device in _UNTESTED else _open_cuda
+        look = _open_untested if device in UNTESTED else _open_cuda
         found = look(entry, device, precision, notes)
     if found is None:
         return _open_cpu(entry, precision, notes, cache_dir, for_batches)
@@ -174,7 +183,7 @@ def _open_two_stage(entry: ShelfEntry, device: str, precision: Precision, notes:
 
     if precision not in ("auto", "fp32"):
         notes.append(f"Faster R-CNN runs in fp32 only, not in {precision}.")
-    if device in _UNTESTED:
+    if device in UNTESTED:
         notes.append("Faster R-CNN runs on NVIDIA GPUs and CPUs only. Running on the CPU.")
     elif device.startswith("cuda") or (device == "auto" and has_nvidia_gpu() and torch.cuda.is_available()):
         index = int(device.partition(":")[2] or 0)
@@ -207,7 +216,7 @@ def _open_untested(entry: ShelfEntry, device: str, precision: Precision, notes: 
 
     from detector.runtime.torch_cuda import TorchDeviceDetector
 
-    name, reason = _UNTESTED[device], "there is none, or this PyTorch has no support for it"
+    name, reason = UNTESTED[device], "there is none, or this PyTorch has no support for it"
     if getattr(torch, device).is_available():
         chosen = "fp16" if precision in ("auto", "int8") else precision
         try:

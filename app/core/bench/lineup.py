@@ -27,7 +27,7 @@ class Lineup:
     """Those that will run against each other, open.
 
     Attributes:
-        place: "cpu", "cuda:0".
+        place: "cpu", "cuda:0", "mps", "xpu".
         baselines: By name, in the order they were asked for.
         ours: Our engines.
         memory_mib: By the contestant's name.
@@ -61,26 +61,27 @@ def places(devices: Sequence[str]) -> tuple[str, ...]:
     Raises:
         AppError: One that was named is not here.
     """
-    from detector.runtime.open import available_devices
+    from detector.runtime.open import available_devices, untested_devices
 
     found: list[str] = []
     for device in devices:
         here = [name for name, _ in available_devices()] if device in (ALL, "auto") else []
         if device == "auto":  # a GPU is listed after the CPU; Apple's is never taken unasked
             here = [next((name for name in here if name.startswith("cuda")), "cpu")]
+        if device == ALL:  # one may be here that nobody would look for unasked
+            here += [name for name, _ in untested_devices()]
         found += here or [_here("cuda:0" if device == "cuda" else device)]
     return tuple(dict.fromkeys(found))
 
 
 def _here(place: str) -> str:
     """``place``, if it is."""
-    import torch
-
+    from detector.runtime.open import UNTESTED, untested_devices
     from detector.runtime.torch_cuda import why_not_cuda
 
     reason = why_not_cuda(int(place.partition(":")[2])) if place.startswith("cuda") else ""
-    if place == "mps" and not torch.backends.mps.is_available():
-        reason = "there is no Apple GPU, or this PyTorch has no support for it"
+    if place in UNTESTED and place not in dict(untested_devices()):
+        reason = f"there is no {UNTESTED[place]} GPU, or this PyTorch has no support for it"
     if reason:
         raise AppError(f"{place} cannot be used: {reason}.", "Leave --device out to measure what is here.")
     return place

@@ -6,6 +6,7 @@ import ctypes
 import gc
 import sys
 from pathlib import Path
+from typing import Any
 
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
@@ -17,11 +18,11 @@ class MemoryMeter:
     mostly) counts for none of them but the first.
 
     Args:
-        device: "cpu", "cuda:0 (...)", ...
+        device: "cpu", "cuda:0 (...)", "xpu", "mps".
     """
 
     def __init__(self, device: str) -> None:
-        self._gpu = device.split(" ", 1)[0] if device.startswith("cuda") else ""
+        self._gpu = "" if device.startswith("cpu") else device.split(" ", 1)[0]
         _give_back()
         self._before = self._now()
 
@@ -33,25 +34,30 @@ class MemoryMeter:
     def settle(self) -> None:
         """Forget the peak so far: what opening took and gave back."""
         if self._gpu:
-            import torch
-
-            torch.cuda.reset_peak_memory_stats(self._gpu)
+            counters = self._counters()
+            if counters is not None:
+                counters.reset_peak_memory_stats(self._gpu)
         elif sys.platform == "linux":
             _write(_CLEAR, "5")
 
     def _now(self) -> int | None:
         if self._gpu:
-            import torch
-
-            return torch.cuda.memory_allocated(self._gpu)
+            counters = self._counters()
+            return None if counters is None else int(counters.memory_allocated(self._gpu))
         return _status("VmRSS")
 
     def _peak(self) -> int | None:
         if self._gpu:
-            import torch
-
-            return torch.cuda.max_memory_allocated(self._gpu)
+            counters = self._counters()
+            return None if counters is None else int(counters.max_memory_allocated(self._gpu))
         return _status("VmHWM")
+
+    def _counters(self) -> Any:
+        """torch's module for the GPU; None where that knows no peak (Apple's)."""
+        import torch
+
+        module = getattr(torch, self._gpu.partition(":")[0])
+        return module if hasattr(module, "max_memory_allocated") else None
 
 
 def _give_back() -> None:

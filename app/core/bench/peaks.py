@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from app.core.bench.stages import settling
 from detector.errors import DetectorError
 from detector.spec import ModelSpec
 
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 
 _RUNS = 5
 _SECONDS = 1.0
-_SIDE = {"cpu": 1536, "cuda": 8192, "mps": 4096}
-_CHANNELS, _MAP = 256, {"cpu": 75, "cuda": 300, "mps": 150}
+_SIDE = {"cpu": 1536, "cuda": 8192, "mps": 4096, "xpu": 4096}
+_CHANNELS, _MAP = 256, {"cpu": 75, "cuda": 300, "mps": 150, "xpu": 150}
 
 
 def network_flops(spec: ModelSpec) -> float | None:
@@ -123,15 +124,18 @@ def _fastest(work: Callable[[], object], place: torch.device) -> float:
     """Seconds of the fastest of some runs; the device's own time where it has a clock for that."""
     times: list[float] = []
     begun = time.perf_counter()
+    settle = settling(place.type)
     work()  # finds its kernel
+    settle()
     while len(times) < _RUNS or (time.perf_counter() - begun < _SECONDS and len(times) < 50):
-        times.append(_on_gpu(work) if place.type == "cuda" else _on_host(work))
+        times.append(_on_gpu(work) if place.type == "cuda" else _on_host(work, settle))
     return min(times)
 
 
-def _on_host(work: Callable[[], object]) -> float:
+def _on_host(work: Callable[[], object], settle: Callable[[], object]) -> float:
     begun = time.perf_counter()
     work()
+    settle()
     return time.perf_counter() - begun
 
 

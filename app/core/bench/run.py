@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -267,9 +267,17 @@ class _Runner:
             gflop=None if self._flops is None else round(self._flops / 1e9, 3),
             results=results,
             skipped=tuple(self._skipped),
-            notes=tuple(note for note in (machine.warning(), unkept) if note),
+            notes=tuple(note for note in (machine.warning(), *_untested(self._peaks), unkept) if note),
             export=self._export,
         )
+
+
+def _untested(where: Iterable[str]) -> list[str]:
+    from detector.runtime.open import UNTESTED
+
+    return [
+        f"{UNTESTED[place]} GPUs are untested: judge their figures with care." for place in where if place in UNTESTED
+    ]
 
 
 def _one_by_one(contestant: Contestant, frames: Sequence[ImageBGR]) -> list[Detections]:

@@ -28,10 +28,14 @@ class HostTimer:
 
     Args:
         clock: Seconds.
+        settle: Called at each mark, to wait for what a device still has to do.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(
+        self, clock: Callable[[], float] = time.perf_counter, settle: Callable[[], object] = lambda: None
+    ) -> None:
         self._clock = clock
+        self._settle = settle
         self._taken: dict[str, float] = {}
         self._last = 0.0
 
@@ -42,6 +46,7 @@ class HostTimer:
 
     def mark(self, stage: str) -> None:
         """See ``StageTimer``."""
+        self._settle()
         now = self._clock()
         self._taken[stage] = self._taken.get(stage, 0.0) + (now - self._last) * 1000
         self._last = now
@@ -85,4 +90,15 @@ class CudaTimer:
 
 def timer_for(device: str) -> StageTimer:
     """The right one for what runs on ``device`` ("cpu", "cuda:0 (...)", ...)."""
-    return CudaTimer() if device.startswith("cuda") else HostTimer()
+    return CudaTimer() if device.startswith("cuda") else HostTimer(settle=settling(device))
+
+
+def settling(device: str) -> Callable[[], object]:
+    """What waits until all is done that was queued on ``device``; on the CPU nothing is queued."""
+    kind = device.partition(" ")[0].partition(":")[0]
+    if kind == "cpu":
+        return lambda: None
+    import torch
+
+    wait: Callable[[], object] = getattr(torch, kind).synchronize
+    return wait
