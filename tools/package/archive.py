@@ -87,9 +87,11 @@ def write_archive(bundle: Path, folder: Path, preset: int = BEST) -> Path:
         preset: How hard xz tries, 0 to 9.
 
     Raises:
-        PackageError: It is no bundle, or there is no date.
+        PackageError: It is no bundle, there is no date, or this is no Linux.
         OSError: It cannot be read, or written there.
     """
+    if not sys.platform.startswith("linux"):
+        raise PackageError("The archive is for Linux. For Windows and macOS see docs/packaging.md.")
     date = source_date()
     machine = platform.machine()
     name = package_name(bundle, f"linux-{machine}")

@@ -158,12 +158,11 @@ def make(folder: Path, bundle: Path | None, trial: bool) -> None:
     for old in folder.glob(f"{NAME.replace('-', '?')}-*"):
         old.unlink()
     preset = QUICK if trial else BEST
-    with tempfile.TemporaryDirectory(dir=folder, prefix="work-") as work:
-        made = bundle or build(Path(work))
-        bundle_kind(made)
-        _stop_at(check(made), trial)
-        write_archive(made, folder, preset)
-        shutil.copy(made / INSIDE / "LICENCES.txt", folder / "LICENCES.txt")
+    made = bundle or build(ROOT / "build" / "release")
+    bundle_kind(made)
+    _stop_at(check(made), trial)
+    write_archive(made, folder, preset)
+    shutil.copy(made / INSIDE / "LICENCES.txt", folder / "LICENCES.txt")
     write_wheel(folder, write_sources(folder, preset))
     write_sums(folder)
 
