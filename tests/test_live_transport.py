@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from fractions import Fraction
 
 import numpy as np
@@ -15,7 +16,7 @@ from app.core.frames import Frame, SourceInfo
 from app.core.live.events import ALLOWED, LiveState
 from app.core.live.player import Player
 from app.core.live.transport import Order, Pacer, Transport
-from app.core.sources.base import frame_from_bgr
+from app.core.sources.base import frame_from_bgr, never
 from app.core.workers import Worker
 
 MS = 1_000_000
@@ -30,6 +31,7 @@ class FakeFile:
         self.fps = fps
         self.count = count
         self.next = 0
+        self.slow = False
         self.info = SourceInfo("video", "fake", 4, 4, Fraction(fps), Fraction(count, fps), count, seekable=True)
 
     def read(self) -> Frame | None:
@@ -38,8 +40,11 @@ class FakeFile:
         index, self.next = self.next, self.next + 1
         return frame_from_bgr(np.zeros((4, 4, 3), np.uint8), index, Fraction(index, self.fps), 0)
 
-    def seek(self, pts_s: Fraction) -> None:
-        self.next = max(0, min(self.count - 1, int(pts_s * self.fps)))
+    def seek(self, pts_s: Fraction, enough: Callable[[], bool] = never) -> bool:
+        target = max(0, min(self.count - 1, int(pts_s * self.fps)))
+        on_the_way = self.slow and self.next < target - 1
+        self.next = (self.next + target) // 2 if on_the_way else target
+        return not on_the_way
 
     def seek_before(self, pts_s: Fraction) -> None:
         self.next = max(0, -int(-pts_s * self.fps // 1) - 1)
@@ -86,6 +91,10 @@ class Screen:
             assert self._changed.wait_for(lambda: len(self.shown) >= count, PATIENCE), self.shown
             return list(self.shown)
 
+    def wait_for(self, index: int) -> None:
+        with self._changed:
+            assert self._changed.wait_for(lambda: self.shown[-1:] == [index], PATIENCE), self.shown
+
     def wait_ended(self, times: int = 1) -> None:
         with self._changed:
             assert self._changed.wait_for(lambda: self.ended >= times, PATIENCE)
@@ -106,6 +115,37 @@ def test_paused_from_the_start_shows_the_first_picture_only() -> None:
         assert screen.wait_shown(1) == [0]
         screen.transport.step(1)
         assert screen.wait_shown(2) == [0, 1]
+
+
+def test_a_long_way_shows_how_far_it_is_and_arrives() -> None:
+    file = FakeFile(1000)
+    file.slow = True
+    transport = Transport(paused=True)
+    with Screen(file, transport) as screen:
+        screen.wait_shown(1)
+        transport.seek(Fraction(1, 2))
+        screen.wait_for(500)
+        assert screen.shown == sorted(screen.shown)
+
+
+def test_another_place_ends_the_way_to_the_one_before() -> None:
+    file, transport = FakeFile(1000), Transport(paused=True)
+    asked: list[Fraction] = []
+    seek = file.seek
+
+    def meanwhile(pts_s: Fraction, enough: Callable[[], bool] = never) -> bool:
+        if not asked:
+            transport.seek(Fraction(3, 1000))
+            assert enough()
+        asked.append(pts_s)
+        return seek(pts_s) and len(asked) > 1
+
+    file.seek = meanwhile  # type: ignore[method-assign] # a user who is faster than the file
+    with Screen(file, transport) as screen:
+        screen.wait_shown(1)
+        transport.seek(Fraction(700, 1000))
+        screen.wait_for(3)
+    assert asked == [Fraction(700, 1000), Fraction(3, 1000)]
 
 
 def test_stepping_and_seeking_while_paused_show_exactly_what_was_asked() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import random
 import shutil
 import subprocess
 from fractions import Fraction
@@ -153,6 +155,43 @@ def test_seeking_lands_on_the_picture_shown_then(tmp_path: Path, name: str) -> N
     reader.seek(times[28])
     assert [shown(frame) for frame in read_all(reader)] == [28, 29]
     reader.close()
+
+
+@pytest.mark.parametrize("name", ["long.mp4", "long.mkv", "long.avi"])
+def test_seeking_among_few_key_frames_is_exact_and_goes_on_from_where_it_was(tmp_path: Path, name: str) -> None:
+    """As encoders make them by themselves: key frames far apart, and between them pictures that no other needs."""
+    codec = "mpeg4" if name.endswith("avi") else "libx264"
+    reader = VideoReader(make_video(tmp_path / name, frames=200, size=(64, 48), codec=codec, gop=120))
+    times = [frame.pts_s for frame in read_all(reader) if frame.pts_s is not None]
+    chance = random.Random(7)
+    for _ in range(60):
+        index, patience = chance.randrange(200), itertools.cycle([False] * chance.choice((0, 4, 1000)) + [True])
+        on_the_way = [0]
+        while not reader.seek(times[index], patience.__next__):
+            on_the_way.append(shown(reader.read()))
+        assert on_the_way == sorted(on_the_way)  # every call leads further, whatever was left out
+        assert on_the_way[-1] <= index
+        assert [shown(reader.read()) for _ in range(min(3, 200 - index))] == list(range(index, min(index + 3, 200)))
+    reader.close()
+
+
+def test_seeking_into_a_long_still_finds_the_picture_that_is_still_shown(tmp_path: Path) -> None:
+    """Which may be one that no other needs, and is far from the time asked for."""
+    rate = [Fraction(i, 25) for i in range(60)]
+    times = [*rate[:31], *(time + 20 for time in rate[31:])]
+    for last in range(26, 31):
+        path = make_video(tmp_path / f"{last}.mp4", frames=60, size=(64, 48), pts=times, gop=250)
+        reader = VideoReader(path)
+        reader.seek(times[last] + Fraction(1, 50))
+        assert shown(reader.read()) == last
+        reader.seek(Fraction(0))
+        calls = 0
+        while not reader.seek(times[30] + 10, lambda: True):  # in the smallest steps
+            reader.read()
+            calls += 1
+            assert calls < 200
+        assert shown(reader.read()) == 30
+        reader.close()
 
 
 def test_index_after_a_seek(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from app.core.live.transport import Order, Pacer, Transport
 from app.core.sources.base import SeekableSource
 
 _DEFAULT_PERIOD_S = Fraction(1, 25)
+_ON_THE_WAY_NS = 60_000_000
+"""A seek that takes longer shows how far it is."""
 
 
 class Player:
@@ -90,10 +92,18 @@ class Player:
             self._back(-order.steps, stop)
 
     def _go_to(self, pts_s: Fraction) -> None:
+        """Pictures on the way are shown where it is long, and where another place is asked for meanwhile."""
         self._ahead = None
-        self._source.seek(pts_s)
+        while not self._source.seek(pts_s, self._long_since(time.monotonic_ns())):
+            self._show(self._source.read())
+            if self._transport.superseded:
+                return
         self._pacer.restart()
         self._show(self._source.read())
+
+    def _long_since(self, begun_ns: int) -> Callable[[], bool]:
+        """Asked on the way to a place: whether to show how far it is, or to leave it for another place."""
+        return lambda: self._transport.superseded or time.monotonic_ns() - begun_ns > _ON_THE_WAY_NS
 
     def _forward(self, steps: int, stop: threading.Event) -> None:
         frame: Frame | None = None

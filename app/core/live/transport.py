@@ -80,6 +80,11 @@ class Transport:
                 return order
             return None
 
+    @property
+    def superseded(self) -> bool:
+        """Whether another place is asked for, or nothing any more."""
+        return self._seek is not None or self._closed
+
     def wait_turn(self, due_ns: int) -> bool:
         """Wait until ``due_ns``; False when there is an order, a pause or the end to see to first."""
         with self._changed:

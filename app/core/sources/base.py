@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -60,6 +61,11 @@ class SourceOptions:
         return cls(resolution=(int(size[1]), int(size[2])) if size else None, fps=settings.fps, loop=settings.loop)
 
 
+def never() -> bool:
+    """Not yet enough."""
+    return False
+
+
 class Source(Protocol):
     """Pictures, one after the other.
 
@@ -92,8 +98,17 @@ class Source(Protocol):
 class SeekableSource(Source, Protocol):
     """A file: every picture has a ``pts_s`` and can be asked for."""
 
-    def seek(self, pts_s: Fraction) -> None:
-        """Make ``read`` continue with the picture shown at ``pts_s``: the last one not later than that."""
+    def seek(self, pts_s: Fraction, enough: Callable[[], bool] = never) -> bool:
+        """Make ``read`` continue with the picture shown at ``pts_s``: the last one not later than that.
+
+        Args:
+            pts_s: Seconds from the first picture.
+            enough: Asked on the way there; True stops it. Then ``read`` gives the picture that was reached, and
+                seeking on leads further.
+
+        Returns:
+            Whether it is there.
+        """
         ...
 
     def seek_before(self, pts_s: Fraction) -> None:

@@ -23,6 +23,7 @@ MAX_PIXELS = 8192 * 8192
 FREE_CLOCK = 0x0200  # AVFMT_TS_DISCONT
 _NETWORK_S = 20.0  # without an answer for this long, a file on the network counts as at its end
 _MOST_TICKS_PER_S = 1_000_000_000
+_KEY_FRAMES_S = Fraction(1, 2)
 
 
 def open_container(url: str) -> InputContainer:
@@ -119,3 +120,24 @@ def _check_file(path: Path) -> None:
         raise AppError(f"{path.name} cannot be read: {error.strerror}.", "Check its permissions.") from error
     if empty:
         raise AppError(f"{path.name} is empty.")
+
+
+def length_s(container: InputContainer, stream: av.VideoStream) -> Fraction | None:
+    """How long the pictures last, as the file says; None when it does not."""
+    if stream.duration and stream.duration > 0 and stream.time_base is not None:
+        return stream.duration * stream.time_base
+    if container.duration and container.duration > 0:
+        return Fraction(container.duration, 1_000_000)
+    return None
+
+
+def key_frame_between(stream: av.VideoStream, start: int, end: int) -> bool:
+    """Whether decoding can begin anew after ``start`` and not after ``end``, ticks, as far as the container tells.
+
+    Where it tells nothing, or nothing yet, a key frame is assumed in every half second.
+    """
+    entries = stream.index_entries
+    if len(entries) < 2:
+        return stream.time_base is None or (end - start) * stream.time_base > _KEY_FRAMES_S
+    number = entries.search_timestamp(end, backward=True)
+    return number < 0 or entries[number].timestamp > start

@@ -26,6 +26,7 @@ class FrameFeed:
         self._ready: deque[av.VideoFrame] = deque()
         self._notes: list[str] = []
         self.broken_packets = 0
+        self._hurry_to: int | None = None
         self.restart()
 
     def restart(self) -> None:
@@ -57,12 +58,22 @@ class FrameFeed:
             except StopIteration:
                 self._ready.extend(self._deinterlacer.flush() if self._deinterlacer is not None else [])
                 return self._ready.popleft() if self._ready else None
+            self._leave_out(packet)
             try:
                 for frame in self._stream.decode(packet):
                     self._ready.extend([frame] if self._deinterlacer is None else self._deinterlacer.put(frame))
             except av.FFmpegError:
                 self.skip("damaged parts are skipped")
         return self._ready.popleft()
+
+    def hurry(self, until: int | None) -> None:
+        """Leave out pictures that no other needs, up to a time in the stream's ticks; None: leave out none any more."""
+        self._hurry_to = None if self._deinterlacer is not None else until
+
+    def _leave_out(self, packet: av.Packet[av.VideoStream] | None) -> None:
+        until, pts = self._hurry_to, None if packet is None else packet.pts
+        early = until is not None and pts is not None and pts < until
+        self._stream.codec_context.skip_frame = "NONREF" if early else "DEFAULT"
 
     def skip(self, what: str) -> None:
         """Count something that could not be used; the first one is noted."""

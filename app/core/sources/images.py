@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,7 +16,8 @@ import numpy as np
 
 from app.core.errors import AppError
 from app.core.frames import Frame, ImageBGR, SourceInfo
-from app.core.sources.base import IMAGE_SUFFIXES, frame_from_bgr
+from app.core.sources.avif import is_avif, read_avif
+from app.core.sources.base import IMAGE_SUFFIXES, frame_from_bgr, never
 
 
 def read_image(path: Path, upright: bool = True) -> ImageBGR:
@@ -37,6 +39,8 @@ def read_image(path: Path, upright: bool = True) -> ImageBGR:
         image = cv2.imdecode(np.frombuffer(content, np.uint8), flags) if content else None
     except cv2.error:  # a picture of absurd size
         image = None
+    if image is None and is_avif(content):
+        image = read_avif(content)
     if image is None:
         raise AppError(f"{path.name} is not a readable image.", "It is damaged, or of an unknown kind.")
     return image  # type: ignore[return-value] # IMREAD_COLOR gives UInt8[H, W, 3]
@@ -99,9 +103,10 @@ class FolderSource:
                 return frame_from_bgr(image, index, index / self._fps, time.monotonic_ns(), self._paths[index].name)
         return None
 
-    def seek(self, pts_s: Fraction) -> None:
-        """Continue with the image shown at ``pts_s``."""
+    def seek(self, pts_s: Fraction, enough: Callable[[], bool] = never) -> bool:
+        """Continue with the image shown at ``pts_s``; it is there at once."""
         self._next = min(max(0, int(pts_s * self._fps)), len(self._paths) - 1)
+        return True
 
     def seek_before(self, pts_s: Fraction) -> None:
         """Continue with the last readable image before ``pts_s``, or the first one."""

@@ -11,19 +11,24 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 import av
 
 from app.core.errors import AppError
 from app.core.frames import Frame, ImageBGR, SourceInfo
-from app.core.sources.base import frame_from_bgra, redact
-from app.core.sources.container import FREE_CLOCK, mean_rate, open_video
+from app.core.sources.base import frame_from_bgra, never, redact
+from app.core.sources.container import FREE_CLOCK, key_frame_between, length_s, mean_rate, open_video
 from app.core.sources.decode import FrameFeed
 from app.core.sources.pixels import UNCHANGED, Made, PictureMaker
 from app.core.sources.timeline import Gaps, Timeline
 from app.core.sources.upright import Image
 
 _UNTIMED = 16  # pictures without a time that may come first
+
+_Raw = tuple[av.VideoFrame, Fraction]
+_End = Literal["there", "on the way", "missed", "unsure"]
+_WATCHED = 3  # pictures before the wanted one that are all decoded
 
 # A seek that lands too late (bad index) is tried again from further back, at last from the start.
 _SEEK_MARGINS_S = (Fraction(0), Fraction(2), Fraction(15))
@@ -62,10 +67,11 @@ class VideoReader:
     def __init__(self, path: Path | str, deinterlace: bool = False) -> None:
         self.reopen_uri = str(path)
         self.name: str = redact(path) if isinstance(path, str) and "://" in path else Path(path).name
-        self._ready: deque[tuple[av.VideoFrame, Fraction]] = deque()
+        self._ready: deque[_Raw] = deque()
         self._noted: list[str] = []
         self._broken = 0  # counted by feeds before the present one
         self._last_s: Fraction | None = None
+        self._last: _Raw | None = None
         self._index: int | None = 0
         self._gaps: Gaps | None = None
         self._open()
@@ -100,12 +106,11 @@ class VideoReader:
             first = self._feed.deinterlace(first, self.made.fields == "bottom")
             self.made = replace(self.made, fields="")
         self._line_up(first)
+        duration_s = length_s(self._container, stream)
         if self._count is None and self._rate is not None and self._rate == stream.base_rate:
-            self._gaps = Gaps(self._period, self._duration())
+            self._gaps = Gaps(self._period, duration_s)
         width, height = self._maker.size(first.width, first.height)
-        self.info = SourceInfo(
-            "video", self.name, width, height, self._rate, self._duration(), self._count, seekable=True
-        )
+        self.info = SourceInfo("video", self.name, width, height, self._rate, duration_s, self._count, seekable=True)
 
     def _line_up(self, first: av.VideoFrame) -> None:
         """Find when the first picture is shown, if need be from a later one: some files do not say it of the first."""
@@ -120,13 +125,6 @@ class VideoReader:
             self.start_s = told_s - (len(waiting) - 1) * self._period
         for number, frame in enumerate(waiting):
             self._ready.append((frame, self._timeline.put(number * self._period, self._period)))
-
-    def _duration(self) -> Fraction | None:
-        if self._stream.duration and self._stream.duration > 0:
-            return self._stream.duration * self._time_base
-        if self._container.duration and self._container.duration > 0:
-            return Fraction(self._container.duration, 1_000_000)
-        return None
 
     @property
     def broken_packets(self) -> int:
@@ -158,7 +156,7 @@ class VideoReader:
                 return image, self._number(raw[1]), raw[1]
         return None
 
-    def _next(self) -> tuple[av.VideoFrame, Fraction] | None:
+    def _next(self) -> _Raw | None:
         if self._ready:
             raw, pts_s = self._ready.popleft()
         else:
@@ -167,7 +165,7 @@ class VideoReader:
                 self._note_gaps()
                 return None
             raw, pts_s = decoded, self._time_of(decoded)
-        self._last_s = pts_s
+        self._last_s, self._last = pts_s, (raw, pts_s)
         if self._gaps is not None:
             self._gaps.put(pts_s)
         return raw, pts_s
@@ -199,57 +197,101 @@ class VideoReader:
 
     # -- seeking ----------------------------------------------------------------------------------------------------
 
-    def seek(self, pts_s: Fraction) -> None:
-        """Continue with the last picture not later than ``pts_s`` (the first one for times before it)."""
-        self._land(pts_s, inclusive=True)
+    def seek(self, pts_s: Fraction, enough: Callable[[], bool] = never) -> bool:
+        """Continue with the last picture not later than ``pts_s`` (the first one for times before it).
+
+        See ``SeekableSource``; ``enough`` is asked after each picture, so that every call leads further.
+        """
+        return self._land(pts_s, True, enough)
 
     def seek_before(self, pts_s: Fraction) -> None:
         """Continue with the last picture earlier than ``pts_s`` (the first one, if there is none)."""
-        self._land(pts_s, inclusive=False)
+        self._land(pts_s, False, never)
 
-    def _land(self, limit: Fraction, inclusive: bool) -> None:
+    def _land(self, limit: Fraction, inclusive: bool, enough: Callable[[], bool]) -> bool:
+        if self._lies_ahead(limit, inclusive):
+            end = self._decode_up_to(limit, inclusive, enough, not self._careful, self._last)
+            if end in ("there", "on the way"):
+                return end == "there"
         for margin in _SEEK_MARGINS_S:
             if limit - margin <= 0:
                 break
-            if self._jump(limit - margin) and self._decode_up_to(limit, inclusive):
-                self._index = None
-                return
+            end: _End = "unsure"
+            for hurry in (True, False):
+                if end == "unsure":
+                    jumped = self._jump(limit - margin)
+                    end = self._decode_up_to(limit, inclusive, enough, hurry) if jumped else "missed"
+            if end in ("there", "on the way"):
+                return end == "there"
         if not self._jump(Fraction(0)):
             self._broken += self._feed.broken_packets
             self._noted += self._feed.take_notes()
             self.close()
             self._open()
-        if self._decode_up_to(limit, inclusive):
-            self._index = None
+        return self._decode_up_to(limit, inclusive, enough, hurry=False) != "on the way"
+
+    def _lies_ahead(self, limit: Fraction, inclusive: bool) -> bool:
+        """Whether reading on leads to ``limit`` sooner than a seek: no key frame lies between."""
+        last_s = self._last_s
+        if last_s is None or limit < last_s or (limit == last_s and not inclusive) or self._timeline.jumps:
+            return False
+        return limit <= self._reach_s or not key_frame_between(self._stream, self._ticks(last_s), self._ticks(limit))
+
+    def _ticks(self, pts_s: Fraction) -> int:
+        """In the stream's own time."""
+        return int((pts_s + self.start_s) // self._time_base)
 
     def _jump(self, pts_s: Fraction) -> bool:
-        offset = int((pts_s + self.start_s) // self._time_base)
         try:
-            self._container.seek(offset, stream=self._stream, backward=True)
+            self._container.seek(self._ticks(pts_s), stream=self._stream, backward=True)
         except (av.FFmpegError, OSError):
             return False
         self._reset()
         return True
 
-    def _decode_up_to(self, limit: Fraction, inclusive: bool) -> bool:
-        """Leave the wanted picture and the one after it in ``_ready``; False when all come later than ``limit``."""
-        wanted: tuple[av.VideoFrame, Fraction] | None = None
+    def _decode_up_to(
+        self,
+        limit: Fraction,
+        inclusive: bool,
+        enough: Callable[[], bool],
+        hurry: bool = True,
+        so_far: _Raw | None = None,
+    ) -> _End:
+        """Leave the wanted picture and the one after it in ``_ready``.
+
+        Returns:
+            "missed" when all come later than ``limit``; "unsure" when the wanted one may have been left out in hurry,
+            as happens where there is none for a long time before ``limit``.
+        """
+        wanted = so_far
+        slow_from_s = limit - _WATCHED * self._period
+        self._feed.hurry(self._ticks(slow_from_s) if hurry else None)
+        stopped = False
         while (raw := self._next()) is not None:
             if raw[1] > limit or (raw[1] == limit and not inclusive):
                 self._ready.appendleft(raw)
                 break
             wanted = raw
-        if wanted is not None:
-            self._ready.appendleft(wanted)
-        self._last_s = None
-        return wanted is not None
+            stopped = enough()
+            if stopped:
+                break
+        self._feed.hurry(None)
+        self._last_s = self._last = self._index = None
+        if wanted is None:
+            return "missed"
+        self._ready.appendleft(wanted)
+        self._reach_s, self._careful = max(self._reach_s, limit), not hurry
+        if stopped:
+            return "on the way"
+        return "unsure" if hurry and wanted[1] < slow_from_s else "there"
 
     def _reset(self) -> None:
         self._feed.restart()
         self._ready.clear()
         self._gaps = None  # told only of a file that is read from its start
         self._timeline = Timeline(bool(self._container.format.flags & FREE_CLOCK))
-        self._last_s, self._index, self._jumps_noted = None, 0, 0
+        self._last_s, self._last, self._index, self._jumps_noted = None, None, 0, 0
+        self._reach_s, self._careful = Fraction(0), False
 
     # -- the rest of a source ---------------------------------------------------------------------------------------
 
