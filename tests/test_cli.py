@@ -113,7 +113,7 @@ def test_the_window_gets_source_and_settings(capsys: Capture, monkeypatch: pytes
     from app.ui import main as window
 
     calls: list[tuple[object, object]] = []
-    monkeypatch.setattr(window, "run", lambda sources, overrides, _place: calls.append((sources, overrides)) or 0)
+    monkeypatch.setattr(window, "run", lambda sources, overrides, *_: calls.append((sources, overrides)) or 0)
     assert run(capsys, "--camera", "Front Cam", "--threshold", "0.3", "--model", "demo")[0] == 0
     assert run(capsys, tmp_path, "--classes", "car, dog")[0] == 0
     assert run(capsys, "rtsp://host/x", tmp_path.as_uri())[0] == 0
@@ -140,7 +140,7 @@ def test_a_model_file_is_kept_by_its_whole_path(
     from app.ui import main as window
 
     calls: list[object] = []
-    monkeypatch.setattr(window, "run", lambda _sources, overrides, _place: calls.append(overrides) or 0)
+    monkeypatch.setattr(window, "run", lambda _sources, overrides, *_: calls.append(overrides) or 0)
     (tmp_path / "mine.safetensors").write_bytes((repository / "weights" / "demo.safetensors").read_bytes())
     monkeypatch.chdir(tmp_path)
     assert run(capsys, "--model", "mine.safetensors")[0] == 0
@@ -170,7 +170,7 @@ def test_what_is_meant_for_a_window_of_its_own_gets_one(
     from app.ui import main as window
 
     places: list[object] = []
-    monkeypatch.setattr(window, "run", lambda _sources, _overrides, place: places.append(place) or 0)
+    monkeypatch.setattr(window, "run", lambda _sources, _overrides, place, _closing: places.append(place) or 0)
     other = Place()
     assert other.claim()
     assert run(capsys, *flags) == (0, "", "")

@@ -15,6 +15,7 @@ from app.cli.options import add_detection_flags, detection_settings, find_model,
 from app.core.crash_files import begin_crash_file
 from app.core.errors import AppError
 from app.core.instance import HandOver, Place, arrive
+from app.core.last_resort import end_within
 
 
 def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Console], int]:
@@ -57,7 +58,7 @@ def _activation() -> str:
 def _with_crash_file(sources: tuple[str, ...], changes: dict[str, dict[str, Any]], place: Place | None) -> int:
     crashes = begin_crash_file()
     try:
-        return _open_window()(sources, changes, place)
+        return _open_window()(sources, changes, place, end_within)
     finally:
         if crashes is not None:
             crashes.end()

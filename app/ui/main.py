@@ -91,7 +91,10 @@ def build_window(application: QApplication, settings: Settings, path: Path | Non
 
 
 def run(
-    sources: Sequence[str] = (), overrides: Mapping[str, Mapping[str, Any]] | None = None, place: Place | None = None
+    sources: Sequence[str] = (),
+    overrides: Mapping[str, Mapping[str, Any]] | None = None,
+    place: Place | None = None,
+    on_closing: Callable[[], None] = lambda: None,
 ) -> int:
     """Open the window and stay until it is closed.
 
@@ -99,6 +102,7 @@ def run(
         sources: What to look at; none for the last source, or the start page.
         overrides: Settings by section and name, for this run and later ones.
         place: Through which later starts hand over what they were to open; given up at the end.
+        on_closing: Called when the window begins to close.
 
     Returns:
         The exit code; 128 and the signal's number when one ended it.
@@ -110,7 +114,7 @@ def run(
         application = _application()
         log = start_log(log_file())
         try:
-            return _run(application, sources, overrides or {}, place)
+            return _run(application, sources, overrides or {}, place, on_closing)
         finally:
             stop_log(log)
 
@@ -127,7 +131,11 @@ def _application() -> QApplication:
 
 
 def _run(
-    application: QApplication, sources: Sequence[str], overrides: Mapping[str, Mapping[str, Any]], place: Place | None
+    application: QApplication,
+    sources: Sequence[str],
+    overrides: Mapping[str, Mapping[str, Any]],
+    place: Place | None,
+    on_closing: Callable[[], None],
 ) -> int:
     settings, problems = load_settings(settings_file())
     try:
@@ -138,6 +146,7 @@ def _run(
     faults = Faults(window)
     faults.install()
     arrivals = Arrivals(window, place)
+    window.closing.connect(on_closing)
     try:
         for section, values in overrides.items():
             for name, value in values.items():
@@ -165,6 +174,7 @@ def _until_closed(application: QApplication, window: MainWindow) -> int:
     if signals:  # not the loop's own code: Qt ends the loop a second time, with 0, because the last window closed
         return 128 + signals[0]
     if code and not window.closed:
+        window.closing.emit()
         window.stop_all()
         raise AppError(
             "The display is gone, and the window with it.", "Exports go on from where they were: start again."

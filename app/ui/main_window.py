@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, QEvent, Qt
+from PySide6.QtCore import QByteArray, QEvent, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QColor, QResizeEvent
 from PySide6.QtWidgets import QApplication, QMainWindow, QVBoxLayout, QWidget
 
@@ -43,11 +43,15 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _TITLE = "ssd-viewer"
-_STOP_S = 2.5
+_STOP_S = 1.6
+_LEAST_S = 0.4
 
 
 class MainWindow(QMainWindow):
     """Everything on screen."""
+
+    closing = Signal()
+    """Nothing is asked any more."""
 
     def __init__(
         self,
@@ -197,6 +201,7 @@ class MainWindow(QMainWindow):
         ):
             event.ignore()
             return
+        self.closing.emit()
         self.presenter.stop()
         self.timeline.stop()
         geometry = bytes(self.saveGeometry().toBase64().data()).decode("ascii")
@@ -217,8 +222,8 @@ class MainWindow(QMainWindow):
         self.downloads.close()
         if self.models_dialog is not None:
             self.models_dialog.optimising.close()
-        self.controller.shutdown(max(0.5, end - time.monotonic()))
-        self.background.close(max(0.0, end - time.monotonic()) if exporting else 0.5)
+        self.controller.shutdown(max(_LEAST_S, end - time.monotonic()))
+        self.background.close(max(0.0, end - time.monotonic()) if exporting else _LEAST_S)
         try:
             self.settings.flush()
         except Exception as error:  # a full disk must not keep the window from closing
