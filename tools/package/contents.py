@@ -5,16 +5,21 @@ An entry is PyInstaller's (place in the bundle, file, kind). Pure but for ``stri
 
 from __future__ import annotations
 
+import posixpath
 import shutil
 import subprocess
 from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
+
+from tools.package.icu_data import smaller_library
 
 Entry = tuple[str, str, str]
 
 UNUSED = (
     # Torch's own tests.
     "torch/test/",
+    # A part of the system's C library, which must be that of the rest of it.
+    "libmvec.so",
     # Qt: its translations, and plugins of no use to a window that plays pictures (they drag in GTK, QML and OpenSSL).
     "PySide6/Qt/translations",
     "plugins/platformthemes/libqgtk3",
@@ -63,13 +68,36 @@ def without_unused(entries: Iterable[Entry], full: bool, needs: Callable[[str], 
     return [entry for entry in kept if _file_name(entry) not in dragged - wanted]
 
 
+def without_dangling(entries: Iterable[Entry], places: set[str]) -> list[Entry]:
+    """The entries but for links to what is not in ``places``."""
+    return [entry for entry in entries if entry[2] != "SYMLINK" or _target(entry) in places]
+
+
 def is_strippable(entry: Entry) -> bool:
-    """Whether symbols may be cut off: Python itself, and PyAV's modules, which come with theirs.
+    """Whether symbols may be cut off: Python and its modules, and PyAV's, which come with theirs.
 
     Not the libraries that wheels bring along: those were rewritten to find each other, and ``strip`` damages some.
     """
     path = PurePosixPath(entry[0].replace("\\", "/"))
-    return path.name.startswith("libpython") or (path.parts[0] == "av" and path.suffix == ".so")
+    if path.name.startswith("libpython") or "lib-dynload" in path.parts:
+        return True
+    return path.parts[0] == "av" and path.suffix == ".so"
+
+
+def with_small_icu(entries: Iterable[Entry], folder: Path) -> list[Entry]:
+    """The entries with the small ICU data (``tools.package.icu_data``), made in ``folder``, for Qt's.
+
+    Raises:
+        ValueError: Qt's is not understood.
+        subprocess.CalledProcessError: It could not be made.
+    """
+    changed = []
+    for place, file, kind in entries:
+        small = None
+        if kind != "SYMLINK" and _file_name((place, file, kind)).startswith("libicudata.so") and "Qt" in place:
+            small = smaller_library(Path(file), folder)
+        changed.append((place, str(small or file), kind))
+    return changed
 
 
 def strip_entry(entry: Entry, folder: Path) -> Entry:
@@ -82,6 +110,11 @@ def strip_entry(entry: Entry, folder: Path) -> Entry:
     except FileNotFoundError:  # no binutils: larger, and as good
         return entry
     return (entry[0], str(copy), entry[2]) if done.returncode == 0 else entry
+
+
+def _target(entry: Entry) -> str:
+    """Where a link points, as a place in the bundle."""
+    return posixpath.normpath(PurePosixPath(entry[0]).parent / entry[1])
 
 
 def _file_name(entry: Entry) -> str:
