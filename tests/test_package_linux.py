@@ -122,8 +122,10 @@ def test_installed_started_and_removed_without_a_trace(unpacked: Path, home: Pat
     assert _command(home / ".local/share/applications/ssd-viewer.desktop") == str(program / "ssd-viewer")
     assert (home / ".local/share/icons/hicolor/scalable/apps/ssd-viewer.svg").is_file()
 
-    done = _sh(program / "uninstall.sh", home=home)
-    assert done.returncode == 0, done.stderr
+    command = re.search(r"^To remove it: (.*)$", done.stdout, re.MULTILINE)
+    assert command
+    removed = subprocess.run(["sh", "-c", command[1]], capture_output=True, text=True, check=False)  # as typed
+    assert removed.returncode == 0, removed.stderr
     assert _all_of(home) == {"mine.txt": b"mine"}
     assert not program.exists()
     again = _sh(unpacked / "uninstall.sh", home=home)

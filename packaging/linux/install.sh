@@ -152,4 +152,4 @@ case :$PATH: in
 *":$prefix/bin:"*) say "Start it from the menu, or type: ssd-viewer" ;;
 *) say "Start it from the menu, or type: $prefix/bin/ssd-viewer" ;;
 esac
-say "To remove it: sh '$program/uninstall.sh'"
+say "To remove it: sh '$(printf '%s' "$program" | sed "s/'/'\\\\''/g")/uninstall.sh'"
