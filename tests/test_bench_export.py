@@ -11,7 +11,7 @@ import pytest
 
 from app.core import paths
 from app.core.bench.clip import cut
-from app.core.bench.export import ExportBench
+from app.core.bench.export import Cost, ExportBench, share_of_possible, share_of_slowest
 from app.core.bench.rounds import BenchCancelledError
 from app.core.errors import AppError
 from app.core.settings import ModelSettings
@@ -72,9 +72,27 @@ def test_an_export_is_measured_by_step_and_whole(
     assert min(*rates.values(), export["frames_per_s"]) > 0
     slowest = min(rates[step] for step in ("decode", "detect", "write"))
     assert export["share_of_slowest_step"] == pytest.approx(export["frames_per_s"] / slowest, rel=0.01)
+    spent = export["cpu_ms_per_frame"]
+    assert list(spent) == [*rates, "whole"]
+    assert export["share_of_possible"] >= export["share_of_slowest_step"] * 0.999
     assert "all at once: the export" in out
     assert "Export of 12 frames, 160 x 120" in page.read_text(encoding="utf-8")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["b.json", "bench.html", "tiny.safetensors", "v.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("cpu_ms", "cores", "share"),
+    [
+        (10.0, 2, 30 / (2000 / 30)),  # all processors busy: 3 x 10 ms on two of them
+        (10.0, 16, 30 / 80),  # enough of them: the slowest step bounds it
+        (0.0, 2, 30 / 80),  # the work is done by a GPU
+    ],
+)
+def test_what_is_possible_depends_on_the_processors(cpu_ms: float, cores: int, share: float) -> None:
+    costs = {step: Cost(rate, max(cpu_ms, 1e-6)) for step, rate in (("decode", 500), ("detect", 90), ("write", 80))}
+    costs |= {"paint": Cost(9000, cpu_ms), "encode": Cost(90, cpu_ms), "whole": Cost(30, 40.0)}
+    assert share_of_possible(costs, cores) == pytest.approx(share)
+    assert share_of_slowest(costs) == pytest.approx(30 / 80)
 
 
 def test_it_can_be_stopped(tmp_path: Path) -> None:

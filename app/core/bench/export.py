@@ -10,7 +10,7 @@ import math
 import statistics
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -28,6 +28,7 @@ from app.core.sources.video import Picture, VideoReader
 from app.core.wanted import wanted_filter
 from detector.detections import DetectionFilter, Detections
 from detector.runtime.base import Detector
+from detector.runtime.optimised import usable_cores
 
 _T = TypeVar("_T")
 OpenDetector = Callable[[], Detector]
@@ -37,6 +38,29 @@ _ROUNDS = 3
 _LONG_S = 60.0  # an export that takes longer is measured once
 _SAMPLE_BYTES, _SAMPLE_MOST = 192 * 2**20, 64  # pictures kept decoded
 _STEP_S = 3.0  # for which a step that could go on for ever is repeated
+_THREADS = ("decode", "detect", "write")  # what goes on side by side
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Of a step: frames a second by the clock, and the time that processors spend on a frame, all of them together."""
+
+    rate: float
+    cpu_ms: float
+
+
+class _Meter:
+    """Runs from its making on."""
+
+    def __init__(self) -> None:
+        self._begun, self._cpu = time.perf_counter(), time.process_time()
+
+    @property
+    def seconds(self) -> float:
+        return time.perf_counter() - self._begun
+
+    def cost(self, frames: int) -> Cost:
+        return Cost(frames / self.seconds, 1000 * (time.process_time() - self._cpu) / max(frames, 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +113,13 @@ class ExportBench:
         with self._open() as detector:
             wanted = wanted_filter(DetectionSettings(), detector.spec.labels)
             sample = self._sample(clip, detector, wanted)
-            rounds: list[dict[str, float]] = []
+            rounds: list[dict[str, Cost]] = []
             begun = time.perf_counter()
             while not rounds or (len(rounds) < _ROUNDS and time.perf_counter() - begun < _LONG_S):
                 rounds.append(self._round(clip, detector, wanted, sample, len(rounds)))
             first = sample.pictures[0].image_bgr
-            rates = {step: statistics.median(each[step] for each in rounds) for step in rounds[0]}
+            rates = {step: statistics.median(each[step].rate for each in rounds) for step in rounds[0]}
+            cpu_ms = {step: statistics.median(each[step].cpu_ms for each in rounds) for step in rounds[0]}
             return ExportSpeed(
                 video_s=float(self._length_s),
                 frames=self._frames,
@@ -107,7 +132,9 @@ class ExportBench:
                 objects=statistics.mean(len(each) for each in sample.found),
                 steps={step: rate for step, rate in rates.items() if step != "whole"},
                 whole=rates["whole"],
-                share=statistics.median(_share(each) for each in rounds),
+                cpu_ms=cpu_ms,
+                share=statistics.median(share_of_slowest(each) for each in rounds),
+                possible_share=statistics.median(share_of_possible(each, usable_cores()) for each in rounds),
                 rounds=len(rounds),
             )
 
@@ -134,17 +161,17 @@ class ExportBench:
 
     def _round(
         self, clip: Path, detector: Detector, wanted: DetectionFilter, sample: _Sample, number: int
-    ) -> dict[str, float]:
-        rates = {
+    ) -> dict[str, Cost]:
+        costs = {
             "decode": self._decode(clip),
             "detect": self._detect(detector, wanted, sample),
             "paint": self._paint(sample),
             "encode": self._write(clip, replace(sample, found=[Detections.empty()] * len(sample.found))),
             "write": self._write(clip, sample),
         }
-        return rates | {"whole": self._whole(clip, number)}
+        return costs | {"whole": self._whole(clip, number)}
 
-    def _decode(self, clip: Path) -> float:
+    def _decode(self, clip: Path) -> Cost:
         self._on_step("decode")
         reader = VideoReader(clip)
         try:
@@ -152,7 +179,7 @@ class ExportBench:
         finally:
             reader.close()
 
-    def _detect(self, detector: Detector, wanted: DetectionFilter, sample: _Sample) -> float:
+    def _detect(self, detector: Detector, wanted: DetectionFilter, sample: _Sample) -> Cost:
         self._on_step("detect")
         size = detector.preferred_batch
 
@@ -163,9 +190,9 @@ class ExportBench:
             return True
 
         step(0)
-        return size * self._rate(step)
+        return self._rate(step, each=size)
 
-    def _paint(self, sample: _Sample) -> float:
+    def _paint(self, sample: _Sample) -> Cost:
         self._on_step("paint")
         images = [picture.image_bgr.copy() for picture in sample.pictures]
 
@@ -175,13 +202,13 @@ class ExportBench:
 
         return self._rate(step)
 
-    def _write(self, clip: Path, sample: _Sample) -> float:
+    def _write(self, clip: Path, sample: _Sample) -> Cost:
         """Of as many pictures as the clip has, at its times, its sound included."""
         self._on_step("encode")
         target = self._folder / "step.mp4"
         video = VideoFile(clip, target, Fraction(0), None, self._look)
         pictures = [replace(picture, image_bgr=picture.image_bgr.copy()) for picture in sample.pictures]
-        begun = time.perf_counter()
+        meter = _Meter()
         try:
             for index in range(self._frames):
                 self._check()
@@ -192,20 +219,20 @@ class ExportBench:
         except BaseException:
             video.discard()
             raise
-        taken = time.perf_counter() - begun
+        cost = meter.cost(self._frames)
         self._encoder = video.encoder
         target.unlink(missing_ok=True)
-        return self._frames / taken
+        return cost
 
-    def _whole(self, clip: Path, number: int) -> float:
+    def _whole(self, clip: Path, number: int) -> Cost:
         """The export; its clock starts when its model is open, which for a long video is no matter."""
         self._on_step("export")
         folder = self._folder / f"export-{number}"
-        opened: list[float] = []
+        opened: list[_Meter] = []
 
         def open_detector(_settings: ModelSettings) -> Detector:
             detector = self._open()
-            opened.append(time.perf_counter())
+            opened.append(_Meter())
             return detector
 
         def watch(_progress: ExportProgress) -> None:
@@ -215,16 +242,16 @@ class ExportBench:
         request = ExportRequest(clip, folder / "annotated.mp4", model=self._model, cache="drop")
         job = ExportJob(request, watch, open_detector)
         report = job.run()
-        return report.frames / (time.perf_counter() - opened[0])
+        return opened[0].cost(report.frames)
 
-    def _rate(self, step: Callable[[int], bool], seconds: float = _STEP_S) -> float:
-        """Steps a second; until ``step`` says that there are no more, or for ``seconds``."""
-        begun = time.perf_counter()
+    def _rate(self, step: Callable[[int], bool], seconds: float = _STEP_S, each: int = 1) -> Cost:
+        """Of a step that does ``each`` frames; until it says that there are no more, or for ``seconds``."""
+        meter = _Meter()
         done = 0
-        while time.perf_counter() - begun < seconds and step(done):
+        while meter.seconds < seconds and step(done):
             self._check()
             done += 1
-        return done / (time.perf_counter() - begun)
+        return meter.cost(done * each)
 
     def _check(self) -> None:
         if self._stop.is_set():
@@ -237,5 +264,15 @@ def _at(items: Sequence[_T], index: int) -> _T:
     return items[place] if place < len(items) else items[2 * len(items) - 1 - place]
 
 
-def _share(rates: dict[str, float]) -> float:
-    return rates["whole"] / min(rates[step] for step in ("decode", "detect", "write"))
+def share_of_slowest(costs: Mapping[str, Cost]) -> float:
+    """The whole's rate over that of the slowest of its steps alone."""
+    return costs["whole"].rate / min(costs[step].rate for step in _THREADS)
+
+
+def share_of_possible(costs: Mapping[str, Cost], cores: int) -> float:
+    """The whole's rate over the best that steps can reach side by side which share ``cores``.
+
+    No more than the slowest of them, and no more than all processors can do when none of them ever waits.
+    """
+    every_core = 1000 * cores / sum(costs[step].cpu_ms for step in _THREADS)
+    return costs["whole"].rate / min(every_core, *(costs[step].rate for step in _THREADS))

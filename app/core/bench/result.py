@@ -92,7 +92,9 @@ class ExportSpeed:
         steps: "decode", "detect", "paint", "encode" by frames a second; "write" is painting and encoding, which one
             thread does.
         whole: Frames a second of the export, from its start to the finished file; opening the model is left out.
+        cpu_ms: Of each step and the "whole": what processors spend on a frame, all of them together.
         share: ``whole`` over the slowest of "decode", "detect" and "write", the median of the rounds.
+        possible_share: ``whole`` over what these three can reach side by side on the processors they share.
         rounds: How many there were.
     """
 
@@ -107,7 +109,9 @@ class ExportSpeed:
     objects: float
     steps: dict[str, float]
     whole: float
+    cpu_ms: dict[str, float]
     share: float
+    possible_share: float
     rounds: int
 
 
@@ -205,6 +209,8 @@ def _export(speed: ExportSpeed) -> dict[str, Any]:
         "objects_per_frame": round(speed.objects, 2),
         "steps_frames_per_s": {step: round(rate, 2) for step, rate in speed.steps.items()},
         "frames_per_s": round(speed.whole, 2),
+        "cpu_ms_per_frame": {step: round(spent, 3) for step, spent in speed.cpu_ms.items()},
         "share_of_slowest_step": round(speed.share, 4),
+        "share_of_possible": round(speed.possible_share, 4),
         "rounds": speed.rounds,
     }

@@ -51,10 +51,10 @@ def stage_rows(case: Sequence[Result]) -> list[tuple[str, ...]]:
 
 
 def export_rows(speed: ExportSpeed) -> list[tuple[str, ...]]:
-    """Heads, then frames a second of an export's steps alone and of the whole."""
-    rows = [("alone", "frames/s")]
-    rows += [(_STEPS[step], f"{rate:,.1f}") for step, rate in speed.steps.items()]
-    return [*rows, ("all at once: the export", f"{speed.whole:,.1f}")]
+    """Heads, then frames a second, and processor time, of an export's steps alone and of the whole."""
+    rows = [("alone", "frames/s", "CPU ms")]
+    rows += [(_STEPS[step], f"{rate:,.1f}", f"{speed.cpu_ms[step]:,.2f}") for step, rate in speed.steps.items()]
+    return [*rows, ("all at once: the export", f"{speed.whole:,.1f}", f"{speed.cpu_ms['whole']:,.2f}")]
 
 
 def export_words(speed: ExportSpeed) -> str:
@@ -62,7 +62,8 @@ def export_words(speed: ExportSpeed) -> str:
     return (
         f"Export of {speed.frames} frames, {speed.width} x {speed.height}, {speed.video_s:.0f} s of video, "
         f"{speed.objects:.1f} objects in each; {speed.model} on {speed.device} in {speed.precision}, {speed.encoder}. "
-        f"It reaches {speed.share:.0%} of its slowest step alone and takes {speed.frames / speed.whole:,.0f} s."
+        f"It reaches {speed.share:.0%} of its slowest step alone, {speed.possible_share:.0%} of what these processors can "
+        f"do at all, and takes {speed.frames / speed.whole:,.0f} s."
     )
 
 
