@@ -17,7 +17,7 @@ from app.core.errors import AppError
 from app.core.export.encoder import encoder_opens
 from app.core.export.job import ExportJob
 from app.core.export.presets import BITS_PER_PIXEL, BY_BIT_RATE, ENCODERS, OPTIONS
-from app.core.export.request import ExportReport, ExportRequest
+from app.core.export.request import DataFile, ExportReport, ExportRequest
 from app.core.export.video_options import CONTAINERS, QUALITIES, VideoOptions, container_of
 from app.core.settings import DetectionSettings
 from app.core.sources.upright import Orientation
@@ -273,6 +273,56 @@ def test_numbered_images_become_a_video(tmp_path: Path) -> None:
         assert [read_frame_index(image) for image in pictures(tmp_path / "out.mp4")] == expected
     with pytest.raises(AppError, match=r"There is no image shot_%09d\.png"):
         bare(folder / "shot_%09d.png", tmp_path / "out.mp4")
+
+
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+def test_transparent_parts_of_images_lie_on_black(tmp_path: Path, depth: type) -> None:
+    folder = tmp_path / "shots"
+    folder.mkdir()
+    most = np.iinfo(depth).max
+    for index in range(3):
+        image = np.full((64, 96, 4), most, depth)
+        image[:, :48, 3] = 0
+        image[:, 48:72, 3] = most // 2
+        cv2.imwrite(str(folder / f"{index}.png"), image if index else image[..., :3])
+    report = bare(folder, tmp_path / "out.mp4")
+    assert report.notes == ("Transparent parts are shown on black.",)
+    opaque, clear, _ = pictures(tmp_path / "out.mp4")
+    assert opaque.min() > 245
+    assert clear[:, :40].max() < 8
+    assert abs(int(clear[:, 56:64].mean()) - 127) < 4
+    assert clear[:, 80:].min() > 245
+
+
+@pytest.mark.parametrize("ending", ["mkv", "ts"])
+def test_subtitles_count_from_where_players_begin(tmp_path: Path, ending: str) -> None:
+    """Sound that comes first is played first; a clock that begins anywhere is shown from 0 on."""
+    whole = make_rich(tmp_path / "whole.mkv", replace(MKV_FILE, subtitles=(), chapters=False, attachment=""))
+    late = tmp_path / f"late.{ending}"
+    with av.open(str(whole)) as given, av.open(str(late), "w") as copy:
+        streams = (given.streams.video[0], given.streams.audio[0])
+        targets = {stream.index: copy.add_stream_from_template(stream) for stream in streams}
+        for packet in given.demux(*streams):
+            if packet.dts is None or packet.pts is None or packet.time_base is None:
+                continue
+            shift = round(Fraction(3 if packet.stream.type == "audio" else 4) / packet.time_base)
+            packet.pts, packet.dts, packet.stream = packet.pts + shift, packet.dts + shift, targets[packet.stream_index]
+            copy.mux(packet)
+    subtitles = tmp_path / "late.srt"
+    request = ExportRequest(late, tmp_path / "out.mkv", (DataFile(subtitles, "srt"),), cache="drop")
+    ExportJob(request, open_detector=open_fake).run()
+    first = subtitles.read_text().splitlines()[1].split(" --> ")[0]
+    hours, minutes, seconds = first.replace(",", ".").split(":")
+    assert (hours, minutes) == ("00", "00")
+    for file in (late, tmp_path / "out.mkv"):
+        with av.open(str(file)) as container:
+            video = container.streams.video[0]
+            assert container.start_time is not None
+            assert video.start_time is not None
+            assert video.time_base is not None
+            lead = float(video.start_time * video.time_base) - container.start_time / 1_000_000
+        assert 0.9 < lead < 1.1
+        assert abs(float(seconds) - lead) < 0.03, file.name
 
 
 @pytest.mark.parametrize("name", ["-leading.mp4", "über日本 %d.mp4", "http:clip.mp4"])

@@ -31,7 +31,8 @@ def look_at(request: ExportRequest) -> SourceFacts:
     reader = open_source(request)
     try:
         info = reader.info
-        return SourceFacts(reader.start_s, info.frame_count, info.frames_expected, info.width * info.height * 3)
+        size = info.width * info.height * 3
+        return SourceFacts(reader.start_s, info.frame_count, info.frames_expected, size, reader.lead_s)
     finally:
         reader.close()
 

@@ -33,12 +33,14 @@ class SourceFacts:
         frame_count: Pictures promised by the file; None when it does not say.
         frames_expected: The same, or reckoned from length and rate; for the progress bar only.
         picture_bytes: Size of one decoded picture.
+        lead_s: How long the file runs, with its sound, before the first picture.
     """
 
     start_s: Fraction
     frame_count: int | None
     frames_expected: int | None
     picture_bytes: int
+    lead_s: Fraction = Fraction(0)
 
 
 class Outputs:
@@ -65,7 +67,7 @@ class Outputs:
                     request.source, request.output, facts.start_s, facts.frame_count, request.overlay, request.video
                 )
                 self._video = OverlappedVideo(video)
-            plan = FramePlan(request.source.stem, request.evidence.frames_every_s)
+            plan = FramePlan(request.source.stem, request.evidence.frames_every_s, facts.lead_s)
             for data in request.data:
                 self._records.append(open_records(data.path, data.format, plan))
             self._records += open_evidence(request, facts.start_s, check)

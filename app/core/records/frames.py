@@ -28,10 +28,12 @@ class FramePlan:
         name: What the frames are named after: the video.
         every_s: Seconds between the frames taken, whose pictures are then saved, too; 0 takes every frame. None takes
             every frame as well, but saves no picture.
+        lead_s: When players show the first frame; subtitles count from where players begin.
     """
 
     name: str
     every_s: Fraction | None = None
+    lead_s: Fraction = Fraction(0)
 
     @property
     def saves_pictures(self) -> bool:

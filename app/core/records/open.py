@@ -23,7 +23,7 @@ _WRITERS: dict[str, Callable[[Path, FramePlan], RecordWriter]] = {
     "voc": VocFolder,
     "yolo": YoloFolder,
     "mot": lambda path, _: MotFile(path),
-    "srt": lambda path, _: SrtFile(path),
+    "srt": lambda path, plan: SrtFile(path, plan.lead_s),
 }
 
 

@@ -13,10 +13,16 @@ _ONLY_FRAME_S = Fraction(1, 25)
 
 
 class SrtFile(TextFile):
-    """SubRip: number, ``00:00:01,000 --> 00:00:02,000``, "2 car, 1 person", an empty line."""
+    """SubRip: number, ``00:00:01,000 --> 00:00:02,000``, "2 car, 1 person", an empty line.
 
-    def __init__(self, target: Path) -> None:
+    Args:
+        target: Final name.
+        lead_s: When players show the first picture, counted from where they begin.
+    """
+
+    def __init__(self, target: Path, lead_s: Fraction = Fraction(0)) -> None:
         super().__init__(target)
+        self._lead_s = lead_s
         self._shown = ""
         self._start_s = Fraction(0)
         self._last_s: Fraction | None = None
@@ -25,7 +31,7 @@ class SrtFile(TextFile):
 
     def write(self, record: FrameRecord) -> None:
         """Go on with the cue, or end it; see ``RecordWriter``."""
-        now_s = record.pts_s
+        now_s = self._lead_s + record.pts_s
         if self._last_s is not None and now_s > self._last_s:
             self._step_s = now_s - self._last_s
         self._last_s = now_s

@@ -131,6 +131,12 @@ def length_s(container: InputContainer, stream: av.VideoStream) -> Fraction | No
     return None
 
 
+def lead_s(container: InputContainer, start_s: Fraction) -> Fraction:
+    """How long a file runs before its first picture at ``start_s``, with its sound: players begin there."""
+    begun = Fraction(container.start_time or 0, 1_000_000)
+    return max(Fraction(0), start_s - max(Fraction(0), begun))
+
+
 def key_frame_between(stream: av.VideoStream, start: int, end: int) -> bool:
     """Whether decoding can begin anew after ``start`` and not after ``end``, ticks, as far as the container tells.
 

@@ -10,14 +10,18 @@ import time
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from app.core.errors import AppError
 from app.core.frames import Frame, ImageBGR, SourceInfo
 from app.core.sources.avif import is_avif, read_avif
 from app.core.sources.base import IMAGE_SUFFIXES, frame_from_bgr, never
+
+_WITH_ALPHA = (b"\x89PNG", b"RIFF", b"II*\0", b"MM\0*")  # PNG, WebP, TIFF
 
 
 def read_image(path: Path, upright: bool = True) -> ImageBGR:
@@ -30,6 +34,11 @@ def read_image(path: Path, upright: bool = True) -> ImageBGR:
     Raises:
         AppError: Not there, not readable, or no picture OpenCV knows.
     """
+    return decode_image(path, upright)[0]
+
+
+def decode_image(path: Path, upright: bool = True) -> tuple[ImageBGR, bool]:
+    """See ``read_image``; and whether parts of it were transparent, which lie on black now."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -43,7 +52,20 @@ def read_image(path: Path, upright: bool = True) -> ImageBGR:
         image = read_avif(content)
     if image is None:
         raise AppError(f"{path.name} is not a readable image.", "It is damaged, or of an unknown kind.")
-    return image  # type: ignore[return-value] # IMREAD_COLOR gives UInt8[H, W, 3]
+    shown = cast(ImageBGR, image)  # IMREAD_COLOR gives UInt8[H, W, 3]
+    alpha = _alpha(content) if content.startswith(_WITH_ALPHA) else None
+    if alpha is None or alpha.shape != shown.shape[:2] or bool((alpha == 255).all()):
+        return shown, False
+    return cast(ImageBGR, cv2.multiply(shown, cv2.merge([alpha, alpha, alpha]), scale=1 / 255)), True
+
+
+def _alpha(content: bytes) -> npt.NDArray[np.uint8] | None:
+    """UInt8[H, W], 255 where the picture covers what is behind it; None where it does so everywhere."""
+    whole = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    if whole is None or whole.ndim != 3 or whole.shape[2] != 4:
+        return None
+    alpha = whole[..., 3]
+    return np.ascontiguousarray(alpha >> 8 if alpha.dtype == np.uint16 else alpha, np.uint8)
 
 
 def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:

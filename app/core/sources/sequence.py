@@ -14,7 +14,7 @@ from app.core.errors import AppError
 from app.core.frames import ImageBGR, SourceInfo
 from app.core.sources.base import NUMBER, is_sequence
 from app.core.sources.container import MAX_PIXELS
-from app.core.sources.images import list_images, natural_key, read_image
+from app.core.sources.images import decode_image, list_images, natural_key
 from app.core.sources.pixels import UNCHANGED, Made
 from app.core.sources.video import Picture, VideoReader
 
@@ -27,12 +27,14 @@ class PictureReader(Protocol):
     Attributes:
         info: What the source turned out to be.
         start_s: Where the first picture lies in the source's own time.
+        lead_s: How long the source runs, with its sound, before the first picture.
         made: What is done to its pictures.
         broken_packets: Pieces that could not be decoded, so far.
     """
 
     info: SourceInfo
     start_s: Fraction
+    lead_s: Fraction
     made: Made
 
     @property
@@ -76,7 +78,7 @@ class SequenceReader:
         AppError: There are none, or none can be read.
     """
 
-    start_s = Fraction(0)
+    start_s = lead_s = Fraction(0)
     made = UNCHANGED
 
     def __init__(self, source: Path, per_s: Fraction) -> None:
@@ -84,6 +86,7 @@ class SequenceReader:
         self._period = 1 / per_s
         self._next = self._index = 0
         self._notes: list[str] = []
+        self._transparent = False
         self.broken_packets = 0
         first = self._load()
         if first is None:
@@ -120,7 +123,11 @@ class SequenceReader:
             path = self.paths[self._next]
             self._next += 1
             try:
-                return read_image(path)
+                image, transparent = decode_image(path)
+                if transparent and not self._transparent:
+                    self._transparent = True
+                    self._notes.append("Transparent parts are shown on black.")
+                return image
             except AppError as error:
                 self.broken_packets += 1
                 if self.broken_packets <= _NAMED:

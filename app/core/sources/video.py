@@ -18,7 +18,7 @@ import av
 from app.core.errors import AppError
 from app.core.frames import Frame, ImageBGR, SourceInfo
 from app.core.sources.base import frame_from_bgra, never, redact
-from app.core.sources.container import FREE_CLOCK, key_frame_between, length_s, mean_rate, open_video
+from app.core.sources.container import FREE_CLOCK, key_frame_between, lead_s, length_s, mean_rate, open_video
 from app.core.sources.decode import FrameFeed
 from app.core.sources.pixels import UNCHANGED, Made, PictureMaker
 from app.core.sources.timeline import Gaps, Timeline
@@ -54,7 +54,8 @@ class Picture:
 class VideoReader:
     """Reads one video stream of a file, in presentation order.
 
-    Times count from the first picture; ``start_s`` is where that lies in the container's own time.
+    Times count from the first picture; ``start_s`` is where that lies in the container's own time, and ``lead_s`` how
+    long after the file's start.
 
     Args:
         path: A file, or a URL of one that can be sought.
@@ -106,6 +107,7 @@ class VideoReader:
             first = self._feed.deinterlace(first, self.made.fields == "bottom")
             self.made = replace(self.made, fields="")
         self._line_up(first)
+        self.lead_s = lead_s(self._container, self.start_s)
         duration_s = length_s(self._container, stream)
         if self._count is None and self._rate is not None and self._rate == stream.base_rate:
             self._gaps = Gaps(self._period, duration_s)
