@@ -1,7 +1,9 @@
 PYTHON ?= python3
 ARGS ?=
+DIST ?= dist
+WORK ?= build
 
-.PHONY: run test check env bundle release train-voc performance
+.PHONY: run test check env bundle try-bundle release train-voc performance
 
 run: ## open the window (ARGS="--camera 0"); without a display, annotate the sample clip
 	@$(PYTHON) tools/bootstrap.py run $(ARGS)
@@ -19,8 +21,11 @@ check: env ## lint, types, import rules
 	@.venv/bin/lint-imports
 
 bundle: env ## the packaged program in dist/ssd-viewer (SSD_VIEWER_BUNDLE=full: with PyTorch and CUDA)
-	@PYTHONPATH=build/small_opencv .venv/bin/pyinstaller --noconfirm --log-level WARN build.spec
-	@.venv/bin/python -m tools.package.sizes dist/ssd-viewer
+	@PYTHONPATH=build/small_opencv .venv/bin/pyinstaller --noconfirm --log-level WARN --distpath $(DIST) --workpath $(WORK) build.spec
+	@.venv/bin/python -m tools.package.sizes $(DIST)/ssd-viewer
+
+try-bundle: env ## uses the packaged program: self-test, window, export, evaluation, foreign weights; size and start
+	@.venv/bin/python -m tools.package.try_bundle $(DIST)/ssd-viewer $(ARGS)
 
 release: env ## archive, wheel, sources and sums in dist/release, from a clean checkout (ARGS=--trial: from any)
 	@.venv/bin/python -m tools.package.release $(ARGS)

@@ -86,7 +86,7 @@ def test_pictures_videos_and_models_need_no_torch(tmp_path: Path) -> None:
     torch.save(random_state(random_spec("ultraface-slim")), weights)
     results = _run_lean(
         tmp_path,
-        ["self-test"],
+        ["self-test", "--only", "versions,devices,codecs,golden,models,export"],
         ["detect", str(picture), "--model", "demo", "--device", "cuda", "--json", "-"],
         ["annotate", str(video), "-o", str(tmp_path / "out.mp4"), "--model", "demo"],
         ["models", "import", str(weights), "--name", "faces"],

@@ -20,7 +20,7 @@ def read_avif(content: bytes) -> ImageBGR | None:
     import av
 
     try:
-        with av.open(io.BytesIO(content)) as container:
+        with av.open(io.BytesIO(content), "r") as container:
             stream = container.streams.video[0]
             stream.codec_context.options = {"max_pixels": str(_MOST_PIXELS)}
             for picture in container.decode(stream):
