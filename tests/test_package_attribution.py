@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 
 import av
@@ -18,6 +19,7 @@ from tools.package.attribution import (
     libraries_in,
     main,
     owners,
+    shipped_packages,
     shipped_parts,
     unfit_to_pass_on,
 )
@@ -95,6 +97,16 @@ def test_the_page_names_what_wheels_bring_along_and_what_is_in_qt() -> None:
     page = licences_page(full=False, parts=parts)
     assert "\nx264: GPL-2.0-or-later (https://code.videolan.org/videolan/x264)\n" in page
     assert "\npyinstaller, COPYING.txt\n====" in page
+
+
+def test_packages_that_came_along_are_listed() -> None:
+    packages = shipped_packages(["psutil", "psutil._common", "PySide6.QtCore", "app.core", "_pyi_rth_utils", "os"])
+    assert packages == ["PySide6_Essentials", "psutil"]
+    assert "\npsutil " not in licences_page(full=False)
+    page = licences_page(full=False, packages=packages)
+    assert f"\npsutil {version('psutil')}: BSD-3-Clause\n" in page
+    assert "\npsutil, LICENSE\n====" in page
+    assert page.count("\nPySide6_Essentials ") == 1
 
 
 def test_a_text_that_several_share_is_there_once() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import platform
 import re
 import sysconfig
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
@@ -82,26 +82,28 @@ def shown_licences() -> str:
         return licences_page(full=False, packaged=False)
 
 
-def licences_page(full: bool, packaged: bool = True, parts: Sequence[Part] = ()) -> str:
+def licences_page(full: bool, packaged: bool = True, parts: Sequence[Part] = (), packages: Iterable[str] = ()) -> str:
     """Terms of the whole, then each package with its version and the licence texts it carries.
 
     Args:
         full: The packaged program has torch and CUDA.
         packaged: For a packaged program; else for an installation, where torch is listed if it is there.
-        parts: What the packaged program contains besides (tools/package/attribution.py finds it).
+        parts: What the packaged program contains that is no Python package (tools/package/attribution.py finds it).
+        packages: Those it contains besides what is always needed.
     """
     page = [_TERMS + (_TERMS_FULL if full else "")]
-    packages = _with_needs([name for name in ROOTS if full or not packaged or name not in TORCH])
+    roots = [name for name in ROOTS if full or not packaged or name not in TORCH]
+    listed = _with_needs([*roots, *packages])
     page.append(f"Python {platform.python_version()}: PSF-2.0")
-    page[-1] += "".join(f"\n{name} {package.version}: {_licence(package)}" for name, package in packages)
+    page[-1] += "".join(f"\n{name} {package.version}: {_licence(package)}" for name, package in listed)
     if parts:
         page.append("Libraries that these bring along, and of the system the package was made on:")
         page[-1] += "".join(f"\n{part.title}: {part.licence} ({part.origin})" for part in parts)
     python = Path(sysconfig.get_path("stdlib"), "LICENSE.txt")
     page += [_section("Python", _read(python))] if python.is_file() else []
     if packaged:  # the program's first step is PyInstaller's
-        packages = [*packages, *_with_needs([_MAKER], alone=True)]
-    for name, package in packages:
+        listed = [*listed, *_with_needs([_MAKER], alone=True)]
+    for name, package in listed:
         page += [_section(f"{name}, {file.name}", _read(file)) for file in _texts(package)]
     page += _sections(parts)
     cited = {"GPL-3", "LGPL-3"}.union(*(_CITED.findall(part.text) for part in parts))

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from importlib.metadata import distributions
+from importlib.metadata import distributions, packages_distributions
 from pathlib import Path, PurePosixPath
 
 from app.core.licences import Part
@@ -54,6 +54,17 @@ def shipped_parts(places: Iterable[str]) -> list[Part]:
     if any(part.title == "PySide6_Essentials" for part in parts):
         named |= {_part(library) for library in IN_QT}
     return sorted(named, key=lambda part: part.title.lower())
+
+
+def shipped_packages(modules: Iterable[str]) -> list[str]:
+    """The Python packages, but for ours, that modules of these names came with.
+
+    Args:
+        modules: As they are imported, ``numpy.linalg`` or only ``numpy``.
+    """
+    known = packages_distributions()
+    tops = {module.partition(".")[0] for module in modules}
+    return sorted({package for top in tops for package in known.get(top, ())} - {NAME})
 
 
 def unfit_to_pass_on(parts: Iterable[Part]) -> list[str]:
