@@ -7,36 +7,23 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Protocol
 
 from PySide6.QtCore import QObject, Signal
 
+from app.core.export import any_job
+from app.core.export.any_job import Job, MakeJob
 from app.core.export.request import ExportCancelledError, ExportProgress, ExportReport, ExportRequest
 from app.core.preload import preload_for
 from app.ui.background import Background
 from app.ui.bridge import Wake
 
 
-class Job(Protocol):
-    """``app.core.export.job.ExportJob``."""
-
-    def run(self) -> ExportReport: ...
-
-    def cancel(self) -> None: ...
-
-    def resume(self) -> None: ...
-
-
-MakeJob = Callable[[ExportRequest, Callable[[ExportProgress], None]], Job]
-
-
 def make_job(request: ExportRequest, on_progress: Callable[[ExportProgress], None]) -> Job:
-    """The real job; loads PyAV, so called on the worker."""
+    """The real job, remembered until it is done; its libraries are loaded first, without stopping the window."""
     from app.core.export.begun import RememberedJob
-    from app.core.export.job import ExportJob
 
     preload_for(request.model)
-    return RememberedJob(request, ExportJob(request, on_progress))
+    return RememberedJob(request, any_job.make_job(request, on_progress))
 
 
 class ExportRunner(QObject):

@@ -10,24 +10,16 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
-from app.core.export.queue import ExportQueue, Job, MakeJob
+from app.core.export.any_job import MakeJob
+from app.core.export.queue import ExportQueue
 from app.core.export.queue_plan import Recipe, requests_for
 from app.core.export.queue_state import ENDED, QueueItem, QueueSnapshot
-from app.core.export.request import ExportProgress, ExportRequest
+from app.core.export.request import ExportRequest
 from app.core.export.search import Found, FoundVideo, find_videos
 from app.core.export.waiting import WaitingList
-from app.core.preload import preload_for
 from app.ui.background import Background
 from app.ui.bridge import Wake
-
-
-def make_job(request: ExportRequest, on_progress: Callable[[ExportProgress], None]) -> Job:
-    """The real job, its libraries loaded first without stopping the window."""
-    from app.core.export import queue
-    from app.core.export.begun import RememberedJob
-
-    preload_for(request.model)
-    return RememberedJob(request, queue.make_job(request, on_progress))
+from app.ui.export_runner import make_job
 
 
 class VideoSearch(QObject):

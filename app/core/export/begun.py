@@ -13,10 +13,10 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from app.core import paths
 from app.core.errors import AppError
+from app.core.export.any_job import Job
 from app.core.export.kept import unfinished_of
 from app.core.export.request import ExportReport, ExportRequest
 from app.core.export.request_json import MAX_BYTES, request_from_json, request_to_json
@@ -25,18 +25,6 @@ from detector.file_lock import open_locked
 
 _log = logging.getLogger(__name__)
 _MOST = 200
-
-
-class Job(Protocol):
-    """``app.core.export.job.ExportJob``."""
-
-    def run(self) -> ExportReport: ...
-
-    def cancel(self) -> None: ...
-
-    def pause(self) -> None: ...
-
-    def resume(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,40 +12,19 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from app.core.errors import AppError, ExplainedError
+from app.core.export.any_job import Job, MakeJob, make_job
 from app.core.export.queue_names import apart, place_of, target_places
 from app.core.export.queue_state import ENDED, QueueItem, QueueSnapshot, time_left
-from app.core.export.request import ExportCancelledError, ExportProgress, ExportReport, ExportRequest
+from app.core.export.request import ExportCancelledError, ExportProgress, ExportRequest
 from app.core.workers import Worker, join_all
 
 log = logging.getLogger(__name__)
 
 _SLICE_S = 0.5
 _END_S = 5.0
-
-
-class Job(Protocol):
-    """``app.core.export.job.ExportJob``."""
-
-    def run(self) -> ExportReport: ...
-
-    def cancel(self) -> None: ...
-
-    def pause(self) -> None: ...
-
-    def resume(self) -> None: ...
-
-
-MakeJob = Callable[[ExportRequest, Callable[[ExportProgress], None]], Job]
-
-
-def make_job(request: ExportRequest, on_progress: Callable[[ExportProgress], None]) -> Job:
-    """The real job; loads what it needs, so on its own thread."""
-    from app.core.export.job import ExportJob
-
-    return ExportJob(request, on_progress)
 
 
 @dataclass(slots=True)

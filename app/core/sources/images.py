@@ -65,7 +65,7 @@ def _alpha(content: bytes) -> npt.NDArray[np.uint8] | None:
     if whole is None or whole.ndim != 3 or whole.shape[2] != 4:
         return None
     alpha = whole[..., 3]
-    return np.ascontiguousarray(alpha >> 8 if alpha.dtype == np.uint16 else alpha, np.uint8)
+    return np.ascontiguousarray(alpha // 257 if alpha.dtype == np.uint16 else alpha, np.uint8)
 
 
 def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:

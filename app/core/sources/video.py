@@ -73,6 +73,7 @@ class VideoReader:
         self._broken = 0  # counted by feeds before the present one
         self._last_s: Fraction | None = None
         self._last: _Raw | None = None
+        self._reach_s = Fraction(0)  # decoding on from the last picture leads there
         self._index: int | None = 0
         self._gaps: Gaps | None = None
         self._open()
@@ -211,6 +212,7 @@ class VideoReader:
         self._land(pts_s, False, never)
 
     def _land(self, limit: Fraction, inclusive: bool, enough: Callable[[], bool]) -> bool:
+        end: _End
         if self._lies_ahead(limit, inclusive):
             end = self._decode_up_to(limit, inclusive, enough, not self._careful, self._last)
             if end in ("there", "on the way"):
@@ -218,7 +220,7 @@ class VideoReader:
         for margin in _SEEK_MARGINS_S:
             if limit - margin <= 0:
                 break
-            end: _End = "unsure"
+            end = "unsure"
             for hurry in (True, False):
                 if end == "unsure":
                     jumped = self._jump(limit - margin)
