@@ -30,5 +30,13 @@ def test_faults_leave_their_traceback_in_the_file(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written_is_no_obstacle(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     handler = start_log(tmp_path / "file" / "ssd-viewer.log")
-    assert handler is None
+    logging.getLogger("app.core.live").info("nobody hears this")
     stop_log(handler)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_no_obstacle(capsys: pytest.CaptureFixture[str]) -> None:
+    handler = start_log(Path("/dev/full"))
+    logging.getLogger("app.core.live").info("nobody hears this")
+    stop_log(handler)
+    assert capsys.readouterr() == ("", "")

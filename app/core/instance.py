@@ -182,9 +182,13 @@ class Place:
         part = self._address_file.with_suffix(".part")
         part.unlink(missing_ok=True)
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(address)
-        part.replace(self._address_file)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(address)
+            part.replace(self._address_file)
+        except OSError:  # a full disk
+            part.unlink(missing_ok=True)
+            raise
 
     def _wake(self) -> None:
         """``accept`` returns for a visitor only."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 from logging.handlers import RotatingFileHandler
@@ -13,6 +14,13 @@ from app.core.sources.base import redact
 _LOUD = ("app", "detector")
 _BYTES = 1_000_000
 _ADDRESS = re.compile(r"(?:https?|rtsps?)://[^\s\"'<>]+", re.IGNORECASE)
+
+
+class _File(RotatingFileHandler):
+    """A disk that is full must not stop what is being told of, nor fill the terminal."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
+        """Nothing can be done."""
 
 
 class _Formatter(logging.Formatter):
@@ -27,17 +35,18 @@ def without_passwords(text: str) -> str:
     return _ADDRESS.sub(lambda found: redact(found[0]), text)
 
 
-def start_log(path: Path) -> logging.Handler | None:
-    """Write what the program notes to ``path``; where that cannot be written, the program runs without.
+def start_log(path: Path) -> logging.Handler:
+    """Write what the program notes to ``path``; where that cannot be written, nowhere.
 
     Returns:
-        The handler, or None without one.
+        For ``stop_log``.
     """
+    handler: logging.Handler
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handler = RotatingFileHandler(path, maxBytes=_BYTES, backupCount=1, encoding="utf-8", errors="replace")
+        handler = _File(path, maxBytes=_BYTES, backupCount=1, encoding="utf-8", errors="replace")
     except OSError:
-        return None
+        handler = logging.NullHandler()
     handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(threadName)s %(name)s: %(message)s"))
     for name in _LOUD:
         logger = logging.getLogger(name)
@@ -46,11 +55,11 @@ def start_log(path: Path) -> logging.Handler | None:
     return handler
 
 
-def stop_log(handler: logging.Handler | None) -> None:
-    """Undo ``start_log``."""
-    if handler is not None:
-        for name in _LOUD:
-            logging.getLogger(name).removeHandler(handler)
+def stop_log(handler: logging.Handler) -> None:
+    """Undo ``start_log``. Never raises."""
+    for name in _LOUD:
+        logging.getLogger(name).removeHandler(handler)
+    with contextlib.suppress(OSError):  # what was left to write does not fit
         handler.close()
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import shiboken6
 from PySide6.QtCore import QTimer
+from PySide6.QtGui import QFont, QFontInfo
 from PySide6.QtWidgets import QApplication
 
 from app.core.errors import AppError
@@ -38,7 +39,7 @@ from app.ui.icons import app_icon
 from app.ui.interrupts import closing_on_interrupt
 from app.ui.main_window import MainWindow
 from app.ui.model_shelf import ModelShelf
-from app.ui.qt_messages import logged_qt_messages
+from app.ui.qt_messages import QtMessages, tell
 from app.ui.queue_runner import QueueRunner
 from app.ui.settings_model import SettingsModel
 from app.ui.theme import Theme
@@ -110,10 +111,13 @@ def run(
     Raises:
         AppError: The display went away.
     """
-    with logged_qt_messages():
-        application = _application()
-        log = start_log(log_file())
+    log = start_log(log_file())
+    with QtMessages() as messages:
         try:
+            application = _application()
+            messages.up = True
+            if not QFontInfo(QFont()).family():  # families have names even where there is no font of them
+                tell("There are no fonts, so the window has no words. Install some, e.g. fonts-dejavu-core.")
             return _run(application, sources, overrides or {}, place, on_closing)
         finally:
             stop_log(log)

@@ -242,7 +242,8 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(whole)
         window = self.settings.current.window
         self.split.set_wanted(window.show_panel)
-        self.resize(1240, 780)
+        room = self.screen().availableSize()
+        self.resize(min(1240, room.width()), min(780, room.height()))
         if window.geometry:
             self.restoreGeometry(QByteArray.fromBase64(window.geometry.encode("ascii", "ignore")))
 
@@ -265,6 +266,9 @@ class MainWindow(QMainWindow):
         controller.model_measured.connect(self.shelf.record_speed)
         self.split.changed.connect(self._show_panel_state)
         self.settings.changed.connect(self._setting_changed)
+        self.settings.not_saved.connect(
+            lambda message, hint: stage.banner.tell("warning", message, f"They hold until the window is closed. {hint}")
+        )
         self.theme.changed.connect(self._dress)
 
     def _show_title(self, source: str) -> None:

@@ -10,10 +10,8 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import Iterator
 
 from PySide6.QtCore import QMessageLogContext, QtMsgType, qInstallMessageHandler
-from PySide6.QtGui import QGuiApplication
 
 _log = logging.getLogger(__name__)
 _LEVELS = {
@@ -21,27 +19,43 @@ _LEVELS = {
     QtMsgType.QtCriticalMsg: logging.WARNING,
     QtMsgType.QtFatalMsg: logging.CRITICAL,
 }
+_NO_PLUGIN = "no Qt platform plugin could be initialized"
+_NO_SCREEN = (
+    "Qt finds no display that it can use. "
+    "Check DISPLAY, WAYLAND_DISPLAY and QT_QPA_PLATFORM, or use ssd-viewer annotate or detect instead."
+)
 
 
-@contextlib.contextmanager
-def logged_qt_messages() -> Iterator[None]:
-    """While inside, Qt's messages are logged."""
-    before = qInstallMessageHandler(_heard)
-    try:
-        yield
-    finally:
-        qInstallMessageHandler(before)
+class QtMessages:
+    """Hears them inside its ``with`` block. Set ``up`` once the application is made."""
 
+    def __init__(self) -> None:
+        self.up = False
 
-def _heard(kind: QtMsgType, _where: QMessageLogContext, message: str | None) -> None:
-    level = _LEVELS.get(kind)
-    if level is None:
-        return
-    _log.log(level, "Qt: %s", message)
-    if kind is QtMsgType.QtFatalMsg:
-        first = (message or "").strip().partition("\n")[0]
-        with contextlib.suppress(OSError, ValueError):
-            sys.stderr.write(f"ssd-viewer: The window cannot go on: {first}\n")
-            sys.stderr.flush()
-        if QGuiApplication.instance() is None:  # not up yet: nothing is lost, and nothing is to be learned from a crash
+    def __enter__(self) -> QtMessages:
+        self._before = qInstallMessageHandler(self._heard)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        qInstallMessageHandler(self._before)
+
+    def _heard(self, kind: QtMsgType, _where: QMessageLogContext, message: str | None) -> None:
+        level = _LEVELS.get(kind)
+        if level is None:
+            return
+        _log.log(level, "Qt: %s", message)
+        if kind is not QtMsgType.QtFatalMsg:
+            return
+        words = (message or "").strip().partition("\n")[0]
+        if not self.up:
+            words = f"The window cannot open: {_NO_SCREEN if _NO_PLUGIN in words else words}"
+        tell(words)
+        if not self.up:  # nothing is lost, and nothing is to be learned from a crash
             os._exit(1)
+
+
+def tell(words: str) -> None:
+    """A line for the terminal, if there is one."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or none at all
+        sys.stderr.write(f"ssd-viewer: {words}\n")
+        sys.stderr.flush()

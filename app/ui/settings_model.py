@@ -39,13 +39,15 @@ class SettingsModel(QObject):
     """
 
     changed = Signal(str, str)
+    not_saved = Signal(str, str)
+    """They cannot be kept: message and hint; said once."""
 
     def __init__(self, settings: Settings, save: Callable[[Settings], None] | None, background: Background) -> None:
         super().__init__()
         self._settings = settings
         self._save = save
         self._saved = settings
-        self._saving = False
+        self._saving = self._told = False
         self._kept: dict[tuple[str, str], Any] = {}
         self._background = background
         self._timer = QTimer(self)
@@ -137,5 +139,8 @@ class SettingsModel(QObject):
         self._saving = False
         self._saved = snapshot
 
-    def _save_failed(self, _message: str, _hint: str) -> None:
+    def _save_failed(self, message: str, hint: str) -> None:
         self._saving = False  # kept in memory; flush at close tries again
+        if not self._told:
+            self._told = True
+            self.not_saved.emit(message, hint)
