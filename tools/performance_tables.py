@@ -180,12 +180,14 @@ def export_lines(export: dict[str, Any], source: str) -> Iterator[str]:
         f"{export['frames'] / export['frames_per_s']:,.0f} s."
     )
     yield ""
-    yield "| alone | frames/s |"
-    yield "|---|---|"
+    spent = export["cpu_ms_per_frame"]
+    yield "| alone | frames/s | CPU ms a frame |"
+    yield "|---|---|---|"
     for step, rate in export["steps_frames_per_s"].items():
-        yield f"| {'paint and encode (one thread)' if step == 'write' else step} | {rate:,.1f} |"
-    yield f"| **the export, all at once** | **{export['frames_per_s']:,.1f}** |"
-    yield f"| of its slowest step | {export['share_of_slowest_step']:.0%} |"
+        yield f"| {'paint and encode' if step == 'write' else step} | {rate:,.1f} | {spent[step]:,.1f} |"
+    yield f"| **the export, all at once** | **{export['frames_per_s']:,.1f}** | {spent['whole']:,.1f} |"
+    yield f"| of its slowest step | {export['share_of_slowest_step']:.0%} | |"
+    yield f"| of what these processors can do at all | {export['share_of_possible']:.0%} | |"
 
 
 def parts() -> list[str]:

@@ -20,6 +20,7 @@ from app.core.bench.clip import cut
 from app.core.bench.result import ExportSpeed
 from app.core.bench.rounds import BenchCancelledError
 from app.core.export.job import ExportJob
+from app.core.export.overlap import OverlappedVideo
 from app.core.export.request import ExportProgress, ExportRequest
 from app.core.export.video_file import VideoFile
 from app.core.overlay_array import ArrayPainter
@@ -206,7 +207,7 @@ class ExportBench:
         """Of as many pictures as the clip has, at its times, its sound included."""
         self._on_step("encode")
         target = self._folder / "step.mp4"
-        video = VideoFile(clip, target, Fraction(0), None, self._look)
+        video = OverlappedVideo(VideoFile(clip, target, Fraction(0), None, self._look))
         pictures = [replace(picture, image_bgr=picture.image_bgr.copy()) for picture in sample.pictures]
         meter = _Meter()
         try:

@@ -89,8 +89,8 @@ class ExportSpeed:
         precision: What it computed in.
         encoder: FFmpeg's name of it.
         objects: Found in a picture on average, as an export shows them.
-        steps: "decode", "detect", "paint", "encode" by frames a second; "write" is painting and encoding, which one
-            thread does.
+        steps: "decode", "detect", "paint", "encode" by frames a second; "write" is painting and encoding, side by
+            side as in the export.
         whole: Frames a second of the export, from its start to the finished file; opening the model is left out.
         cpu_ms: Of each step and the "whole": what processors spend on a frame, all of them together.
         share: ``whole`` over the slowest of "decode", "detect" and "write", the median of the rounds.

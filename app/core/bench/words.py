@@ -16,7 +16,7 @@ _STEPS = {
     "detect": "detect",
     "paint": "paint",
     "encode": "encode, sound included",
-    "write": "paint and encode, as one thread does",
+    "write": "paint and encode",
 }
 _LAST = ("postprocess", "copy")  # baselines have stages of their own before these
 
@@ -62,8 +62,8 @@ def export_words(speed: ExportSpeed) -> str:
     return (
         f"Export of {speed.frames} frames, {speed.width} x {speed.height}, {speed.video_s:.0f} s of video, "
         f"{speed.objects:.1f} objects in each; {speed.model} on {speed.device} in {speed.precision}, {speed.encoder}. "
-        f"It reaches {speed.share:.0%} of its slowest step alone, {speed.possible_share:.0%} of what these processors can "
-        f"do at all, and takes {speed.frames / speed.whole:,.0f} s."
+        f"It reaches {speed.share:.0%} of its slowest step alone, {speed.possible_share:.0%} of what these processors "
+        f"can do at all, and takes {speed.frames / speed.whole:,.0f} s."
     )
 
 

@@ -13,6 +13,7 @@ from fractions import Fraction
 import av
 import cv2
 import numpy as np
+from av.video.reformatter import VideoReformatter
 
 from app.core.errors import AppError
 from app.core.export.presets import BITS_PER_PIXEL, BY_BIT_RATE, ENCODERS, OPTIONS, PIXELS
@@ -165,8 +166,14 @@ def _opens(plan: Plan) -> bool:
     return True
 
 
-def to_video_frame(image: ImageBGR, plan: Plan) -> av.VideoFrame:
-    """UInt8[H, W, 3] BGR as the encoder wants it: even size (last row or column repeated), its matrix and range."""
+def to_video_frame(image: ImageBGR, plan: Plan, convert: VideoReformatter) -> av.VideoFrame:
+    """UInt8[H, W, 3] BGR as the encoder wants it: even size (last row or column repeated), its matrix and range.
+
+    Args:
+        image: The picture.
+        plan: The encoder's.
+        convert: The same for every picture of a file: one of its own would start threads for each.
+    """
     height, width = image.shape[:2]
     bottom, right = plan.height - height, plan.width - width
     if 0 <= bottom <= 1 and 0 <= right <= 1:
@@ -175,7 +182,8 @@ def to_video_frame(image: ImageBGR, plan: Plan) -> av.VideoFrame:
         way = cv2.INTER_AREA if plan.width < width else cv2.INTER_CUBIC
         image = np.asarray(cv2.resize(image, (plan.width, plan.height), interpolation=way), np.uint8)
     frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="bgr24")
-    return frame.reformat(
+    return convert.reformat(
+        frame,
         format=plan.pixels,
         dst_colorspace=_SWS_MATRIX.get(plan.colour.matrix, 5),
         dst_color_range=_FULL if plan.colour.full_range else _LIMITED,

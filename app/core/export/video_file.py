@@ -14,6 +14,7 @@ from pathlib import Path
 
 import av
 from av.container import InputContainer
+from av.video.reformatter import VideoReformatter
 
 from app.core.errors import AppError
 from app.core.export.clock import CopyClock
@@ -67,6 +68,7 @@ class VideoFile:
         self._options = options or VideoOptions()
         self._container = container_of(target) or MP4
         self._painter = ArrayPainter()
+        self._convert = VideoReformatter()
         self._notes: list[str] = []
         self.encoder = ""
         self._source: InputContainer | None = None
@@ -135,7 +137,7 @@ class VideoFile:
         height, width = image.shape[:2]
         self._resized += (width, height) != self._size
         with self._explained():
-            return to_video_frame(image, self._plan)
+            return to_video_frame(image, self._plan, self._convert)
 
     def append(self, frame: av.VideoFrame, pts_s: Fraction) -> None:
         """The second half of ``write``: encode and write what was drawn, and the sound up to it.
