@@ -86,7 +86,7 @@ def check(bundle: Path) -> list[str]:
         found.append(f"nobody is known to own {', '.join(unknown)} (tools/package/attribution.py)")
     unfit = unfit_to_pass_on(part for part in parts.values() if part)
     if unfit:
-        found.append(f"the GPL does not allow passing it on with {', '.join(unfit)} inside (docs/packaging.md, Licence)")
+        found.append(f"the GPL does not allow passing it on with {', '.join(unfit)} inside (see docs/packaging.md)")
     program = str(bundle / NAME)
     said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout.strip()
     if said != f"{NAME} {VERSION}":
