@@ -28,6 +28,15 @@ SOURCES = SourceSettings(
     last="rtsp://jane:hunter2@example.org/cam", recent=("/home/Jane Doe/holiday 1.mp4", "clip.mp4")
 )
 
+CRASH = """ssd-viewer 0.1.0, Python 3.11.7, Linux
+
+Fatal Python error: Aborted
+
+Thread 0x1 (most recent call first):
+  File "/home/Jane Doe/app/core/x.py", line 7 in take
+a library said: cannot read holiday 1.mp4
+"""
+
 
 def _report() -> dict[str, Any]:
     return {"ok": True, "checks": [{"name": "av", "ok": True, "detail": "18.1.0"}]}
@@ -45,10 +54,12 @@ def test_it_helps_and_tells_nothing(tmp_path: Path) -> None:
     except ValueError:
         logger.exception("reading clip.mp4 failed")
     stop_log(handler)
+    (tmp_path / "crashes").mkdir()
+    (tmp_path / "crashes" / "crash-1.txt").write_text(CRASH, encoding="utf-8")
     write_diagnostics(target, replace(Settings(), source=SOURCES), log, _report)
     with zipfile.ZipFile(target) as archive:
         files = {name: archive.read(name).decode() for name in archive.namelist()}
-    assert set(files) == {"versions.json", "settings.json", "self-test.json", "ssd-viewer.log"}
+    assert set(files) == {"versions.json", "settings.json", "self-test.json", "ssd-viewer.log", "crashes/crash-1.txt"}
     assert not [(name, secret) for name, text in files.items() for secret in SECRETS if secret in text]
     lines = files["ssd-viewer.log"].splitlines()
     assert lines[0].endswith(" INFO MainThread app.core.live")
@@ -56,6 +67,12 @@ def test_it_helps_and_tells_nothing(tmp_path: Path) -> None:
     assert lines[2] == "Traceback (most recent call last):"
     assert 'tests/test_diagnostics.py", line ' in lines[3]
     assert lines[4:] == ["    raise ValueError(message)", "ValueError"]
+    crash = files["crashes/crash-1.txt"].splitlines()
+    assert crash[1:] == [
+        "Fatal Python error: Aborted",
+        "Thread 0x1 (most recent call first):",
+        '  File "app/core/x.py", line 7 in take',
+    ]
     kept = json.loads(files["settings.json"])
     assert kept["source"]["recent"] == ["***", "***"]
     assert kept["detection"]["threshold"] == Settings().detection.threshold

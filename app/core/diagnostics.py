@@ -1,4 +1,4 @@
-"""A zip for whoever is asked for help: versions, self-test, settings, log. Blocks for seconds; for a worker.
+"""A zip for whoever is asked for help: versions, self-test, settings, log, crashes. Blocks for seconds; for a worker.
 
 Nothing in it tells what somebody looked at: no pictures, no names of files, no addresses. So of the log only what the
 program itself wrote is kept (time, place, the traceback's code); what a line says may name a file and is left out.
@@ -27,8 +27,13 @@ from app.core.settings_store import to_dict
 
 _TOO_LONG_S = 180.0
 _LOG_BYTES = 500_000
+_MOST_CRASHES = 5
 _RECORD = re.compile(r"(\d{4}-\d\d-\d\d [\d:,]+ [A-Z]+ \S+ [A-Za-z0-9_.]+): ")
 _CODE = re.compile(r'  File "([^"]*)", (line \d+, in \S+)$')
+_STACK = re.compile(r'  File "([^"]*)", (line \d+ in .+)$')
+_STACK_HEAD = re.compile(
+    r"(ssd-viewer |Fatal Python error: |Windows fatal exception: |(Current t|T)hread 0x|Extension modules: )"
+)
 _FAULT = re.compile(r"([A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Exit|Warning))(?::.*)?$")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://.*", re.IGNORECASE | re.DOTALL)
 _PLACE = re.compile(r"\S*[/\\]\S*|\S+\.[A-Za-z]\w{1,11}\b")
@@ -58,6 +63,8 @@ def write_diagnostics(
             text = _tail(file)
             if text:
                 archive.writestr(file.name, private_log(text))
+        for file in sorted((log.parent / "crashes").glob("crash-*.txt"))[-_MOST_CRASHES:]:
+            archive.writestr(f"crashes/{file.name}", private_stacks(_tail(file)))
     write_whole(target, packed.getvalue())
 
 
@@ -135,14 +142,29 @@ def private_log(text: str) -> str:
         if record := _RECORD.match(line):
             kept.append(record[1])
         elif place is not None:
-            parts = re.split(r"[/\\]", place[1])
-            kept.append(f'  File "{"/".join(parts[-3:])}", {place[2]}')
+            kept.append(f'  File "{_short(place[1])}", {place[2]}')
         elif line.startswith("Traceback (most recent call last)") or (code and line.startswith("    ")):
             kept.append(line)
         elif fault is not None:
             kept.append(fault[1])
         code = place is not None
     return "\n".join(kept) + "\n"
+
+
+def private_stacks(text: str) -> str:
+    """What a crash left: which threads, and where in the code; not where the program is kept."""
+    kept: list[str] = []
+    for line in text.splitlines():
+        place = _STACK.match(line)
+        if place is not None:
+            kept.append(f'  File "{_short(place[1])}", {place[2]}')
+        elif _STACK_HEAD.match(line):
+            kept.append(line)
+    return "\n".join(kept) + "\n"
+
+
+def _short(path: str) -> str:
+    return "/".join(re.split(r"[/\\]", path)[-3:])
 
 
 def _without_places(value: Any) -> Any:

@@ -13,11 +13,13 @@ from PySide6.QtGui import QCloseEvent, QColor, QResizeEvent
 from PySide6.QtWidgets import QApplication, QMainWindow, QVBoxLayout, QWidget
 
 from app.core.settings import Choices
+from app.core.sources.base import CAMERA
 from app.core.sources.open import kind_by_name
 from app.ui.actions import dress_actions, make_actions
 from app.ui.ask import confirmed
 from app.ui.background import Background
 from app.ui.camera_menu import CameraMenu, ListCameras, list_cameras_now
+from app.ui.camera_permission import when_allowed
 from app.ui.commands import Commands, sample_clip
 from app.ui.controller import LiveController
 from app.ui.download_runner import DownloadRunner
@@ -104,7 +106,14 @@ class MainWindow(QMainWindow):
     def open_source(self, uri: str) -> None:
         """Look at ``uri``."""
         self.stage.banner.solved("source")
-        self.controller.open(uri)
+        if uri.startswith(CAMERA):
+            when_allowed(self, lambda: self.controller.open(uri), self._camera_refused)
+        else:
+            self.controller.open(uri)
+
+    def _camera_refused(self) -> None:
+        hint = "Allow it in System Settings, Privacy & Security, Camera; then choose the camera again."
+        self.stage.banner.tell("error", "The system does not let ssd-viewer use the camera.", hint, topic="source")
 
     def import_model(self, path: Path) -> None:
         """Show what a model file is, and put it on the shelf if the user says so."""
