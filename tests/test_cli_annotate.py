@@ -77,6 +77,22 @@ def test_annotate_without_a_video_writes_data_alone(capsys: Capture, fake_model:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4", "in.mp4.ssdv", "x.jsonl"]
 
 
+def test_annotate_never_writes_over_its_source_nor_somewhere_else_instead(
+    capsys: Capture, fake_model: None, tmp_path: Path
+) -> None:
+    source = make_video(tmp_path / "in.mp4", frames=5)
+    before = source.read_bytes()
+    links = [tmp_path / "soft.mp4", tmp_path / "hard.mp4"]
+    links[0].symlink_to(source)
+    links[1].hardlink_to(source)
+    for name in (source, *links):
+        code, _, err = run(capsys, "annotate", source, "--model", "fake", "-o", name)
+        assert code == 1
+        check_one_line(err, f"{name.name} is the file to be read; it is never overwritten")
+    assert source.read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["hard.mp4", "in.mp4", "soft.mp4"]
+
+
 _SLOW = """
 import sys, threading
 from detector.runtime import open as runtime_open

@@ -162,7 +162,7 @@ class Finder:
     def _recall(self, pictures: Channel[Picture], found: Channel[Found]) -> None:
         """Every frame from the cache; no model is opened."""
         request = self._request
-        folders = [self._folder, request.source.parent]
+        folders = [*(target.parent for target in request.targets()), request.source.parent]
         model = Path(request.model.name).name.removesuffix(".safetensors")
         kept = find_kept(self._source, folders, model, reading_of(request))
         facts, labels = kept.facts, kept.facts.labels

@@ -89,7 +89,7 @@ class ExportQueue:
         taken.update(sources)
         added = []
         for request, source in zip(wanted, sources, strict=True):
-            request = apart(request, taken)
+            request = apart(request, taken - {source})  # that it would write over its own source is for the job to say
             targets = target_places(request)
             taken |= targets
             added.append(self._append(request, source, targets, refused=source in waited_for))

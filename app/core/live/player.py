@@ -13,7 +13,7 @@ from app.core.live.transport import Order, Pacer, Transport
 from app.core.sources.base import SeekableSource
 
 _DEFAULT_PERIOD_S = Fraction(1, 25)
-_ON_THE_WAY_NS = 60_000_000
+_ON_THE_WAY_NS = 40_000_000
 """A seek that takes longer shows how far it is."""
 
 
