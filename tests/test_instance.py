@@ -97,6 +97,21 @@ def test_a_window_that_never_listens_is_left_alone(tmp_path: Path) -> None:
     first.close()
 
 
+@pytest.mark.parametrize("sources", [("camera:0",), ("/films/a.mp4",) * 501, ("/" + "x" * 4000,) * 400])
+def test_what_would_not_be_taken_is_not_sent(tmp_path: Path, sources: tuple[str, ...]) -> None:
+    with _listening(tmp_path) as (_, got):
+        assert arrive(Place(tmp_path), HandOver(sources)) == "alone"
+        assert got == []
+
+
+def test_a_window_that_closes_before_it_listens_leaves_nothing(tmp_path: Path) -> None:
+    place = Place(tmp_path / "place")
+    assert place.claim()
+    place.listen(lambda _message: True)
+    place.close()
+    assert [path.suffix for path in (tmp_path / "place").iterdir()] == [".lock"]
+
+
 def test_a_folder_that_cannot_be_used_is_no_obstacle(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert arrive(Place(tmp_path / "file"), MESSAGE) == "alone"

@@ -76,6 +76,8 @@ class HandOver:
             message = json.loads(content)
         except RecursionError as error:
             raise ValueError("too deep") from error
+        if len(content) > _MOST_BYTES:
+            raise ValueError("too long")
         if not isinstance(message, dict) or message.get("version") != _VERSION:
             raise ValueError("of another version")
         sources, activation = message.get("open"), message.get("activation")
@@ -121,19 +123,26 @@ class Place:
             self._descriptor = open_locked(self._lock)
         except LockedError:
             return False
-        self._remove(self._read_address())  # of a window that was killed
+        _remove_room(self._read_address())  # of a window that was killed
+        self._address_file.unlink(missing_ok=True)
         return True
 
     def send(self, message: HandOver) -> Answer:
-        """Hand over to the window that has the place; "nobody" where none listens (yet, or any more)."""
+        """Hand over to the window that has the place; "nobody" where none listens (yet, or any more).
+
+        Raises:
+            ValueError: It would not be taken.
+        """
         from multiprocessing.connection import Client
 
+        content = message.to_bytes()
+        HandOver.from_bytes(content)
         address = self._read_address()
         if not address:
             return "nobody"
         try:
             with Client(address) as connection:
-                connection.send_bytes(message.to_bytes())
+                connection.send_bytes(content)
                 if connection.poll(_ANSWER_S):
                     return "taken" if connection.recv_bytes(len(_TAKEN)) == _TAKEN else "refused"
                 return "refused"
@@ -157,7 +166,8 @@ class Place:
             self._worker.join(1.0)
             self._worker = None
         if self._descriptor >= 0:
-            self._remove(self._address)
+            with contextlib.suppress(OSError):
+                self._address_file.unlink(missing_ok=True)
             with contextlib.suppress(OSError):
                 os.close(self._descriptor)
             self._descriptor = -1
@@ -167,16 +177,20 @@ class Place:
     def _serve(self, stop: threading.Event, receive: Callable[[HandOver], bool]) -> None:
         from multiprocessing.connection import Listener  # takes a while, and the window should be up first
 
+        address = ""
         try:
             address = _new_address()
             with Listener(address, backlog=16) as listener:
                 self._address = address
-                self._publish(address)
+                if not stop.is_set():
+                    self._publish(address)
                 while not stop.is_set():
                     with listener.accept() as connection:
                         _answer(connection, receive, stop)
         except (OSError, EOFError) as error:  # later starts open windows of their own
             _log.info("nothing can be handed over: %s", error)
+        finally:
+            _remove_room(address)
 
     def _publish(self, address: str) -> None:
         part = self._address_file.with_suffix(".part")
@@ -206,15 +220,6 @@ class Place:
                 return file.read(_LONGEST).decode("utf-8")
         except (OSError, UnicodeDecodeError):
             return ""
-
-    def _remove(self, address: str) -> None:
-        with contextlib.suppress(OSError):
-            self._address_file.unlink(missing_ok=True)
-        room = Path(address).parent
-        if room.name.startswith(_ROOM) and sys.platform != "win32":
-            with contextlib.suppress(OSError):
-                Path(address).unlink(missing_ok=True)
-                room.rmdir()
 
 
 def arrive(place: Place, message: HandOver | None, patience_s: float = _PATIENCE_S) -> Arrival:
@@ -267,6 +272,14 @@ def _new_address() -> str:
     if sys.platform == "win32":
         return rf"\\.\pipe\{_ROOM}{secrets.token_hex(16)}"
     return str(Path(tempfile.mkdtemp(prefix=_ROOM)) / "window")  # the folder is the user's alone
+
+
+def _remove_room(address: str) -> None:
+    room = Path(address).parent
+    if room.name.startswith(_ROOM) and sys.platform != "win32":
+        with contextlib.suppress(OSError):
+            Path(address).unlink(missing_ok=True)
+            room.rmdir()
 
 
 def _broken(error: BaseException) -> None:

@@ -33,6 +33,7 @@ from app.ui.background import Background
 from app.ui.controller import LiveController, Session
 from app.ui.crash_offer import CrashOffer
 from app.ui.download_runner import DownloadRunner, Progress
+from app.ui.ending import stop_all
 from app.ui.export_runner import ExportRunner
 from app.ui.faults import Faults, tell_why_it_does_not_start
 from app.ui.icons import app_icon
@@ -179,7 +180,7 @@ def _until_closed(application: QApplication, window: MainWindow) -> int:
         return 128 + signals[0]
     if code and not window.closed:
         window.closing.emit()
-        window.stop_all()
+        stop_all(window)
         raise AppError(
             "The display is gone, and the window with it.", "Exports go on from where they were: start again."
         )

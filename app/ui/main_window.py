@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +22,7 @@ from app.ui.commands import Commands, sample_clip
 from app.ui.controller import LiveController
 from app.ui.download_runner import DownloadRunner
 from app.ui.drop_target import DropTarget
+from app.ui.ending import stop_all
 from app.ui.export_runner import ExportRunner
 from app.ui.export_windows import ExportWindows
 from app.ui.icons import app_icon
@@ -43,10 +42,7 @@ from app.ui.top_bar import TopBar
 if TYPE_CHECKING:
     from app.ui.models_dialog import ModelsDialog
 
-_log = logging.getLogger(__name__)
 _TITLE = "ssd-viewer"
-_STOP_S = 1.6
-_LEAST_S = 0.4
 
 
 class MainWindow(QMainWindow):
@@ -220,23 +216,8 @@ class MainWindow(QMainWindow):
         if self.models_dialog is not None:
             self.models_dialog.hide()
         self.closed = True
-        self.stop_all()
+        stop_all(self)
         event.accept()
-
-    def stop_all(self) -> None:
-        """Everything that runs, within one deadline; then the settings are on the disk, or cannot be."""
-        end = time.monotonic() + _STOP_S
-        exporting = self.exports.running
-        self.exports.close(_STOP_S)
-        self.downloads.close()
-        if self.models_dialog is not None:
-            self.models_dialog.optimising.close()
-        self.controller.shutdown(max(_LEAST_S, end - time.monotonic()))
-        self.background.close(max(0.0, end - time.monotonic()) if exporting else _LEAST_S)
-        try:
-            self.settings.flush()
-        except Exception as error:  # a full disk must not keep the window from closing
-            _log.warning("settings not saved: %s", error)
 
     # Inside
 
