@@ -104,6 +104,12 @@ def test_a_window_that_crashes_is_named(tmp_path: Path, monkeypatch: pytest.Monk
     assert (check.name, check.ok, check.detail) == ("window", False, "ended by SIGSEGV")
 
 
+def test_a_library_that_the_system_lacks_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = "libEGL.so.1: cannot open shared object file: No such file or directory"
+    _in_every_python(tmp_path, monkeypatch, f"import sys\nsys.exit({'ImportError: ' + said!r})\n")
+    assert look(60.0).detail == "libEGL.so.1 is missing. Install libegl1."
+
+
 def test_a_platform_that_qt_lacks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QT_QPA_PLATFORM", "nonsense")
     check = look(60.0)

@@ -16,6 +16,7 @@ from app.core.crash_files import begin_crash_file
 from app.core.errors import AppError
 from app.core.instance import HandOver, Place, arrive
 from app.core.last_resort import end_within
+from app.core.system_libraries import package_hint
 
 
 def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Console], int]:
@@ -69,9 +70,8 @@ def _open_window() -> Callable[..., int]:
     try:
         from app.ui.main import run
     except ImportError as error:
-        raise AppError(
-            f"The window cannot open: {error}.", "Install the libraries Qt needs (README), or use annotate or detect."
-        ) from error
+        hint = package_hint(str(error)) or "Install the libraries Qt needs (README), or use annotate or detect."
+        raise AppError(f"The window cannot open: {error}.", hint) from error
     return run
 
 

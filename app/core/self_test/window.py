@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from app.core.self_test.checks import Check
-from app.core.system_libraries import package_hint
+from app.core.system_libraries import missing_library, package_hint
 
 CHILD, BEGUN = "--window-child", "--begun"
 TOO_LONG_S = 90.0
@@ -95,5 +95,8 @@ def _ending(code: int) -> str:
 
 
 def _with_words(what: str, said: str) -> str:
+    library = missing_library(said)
+    if library:
+        return " ".join(filter(None, (f"{library} is missing.", package_hint(said))))
     last = " ".join(said.split())[-_SAID:]
-    return " ".join(filter(None, (f"{what}: {last}" if last else what, package_hint(said))))
+    return f"{what}: {last}" if last else what
