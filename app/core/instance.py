@@ -14,9 +14,7 @@ import logging
 import os
 import platform
 import re
-import secrets
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -44,7 +42,8 @@ _VERSION = 1
 _MOST_BYTES = 1_000_000
 _MOST_SOURCES = 500
 _LONGEST = 4096
-_ANSWER_S = 4.0
+_SPEAK_S = 2.0
+_ANSWER_S = 6.0
 _PATIENCE_S = 8.0
 _PAUSE_S = 0.05
 
@@ -253,7 +252,7 @@ def arrive(place: Place, message: HandOver | None, patience_s: float = _PATIENCE
 def _answer(connection: Connection, receive: Callable[[HandOver], bool], stop: threading.Event) -> None:
     """One visitor. None is answered once the window ends, so that it looks for the place again."""
     try:
-        if not connection.poll(_ANSWER_S):
+        if not connection.poll(_SPEAK_S):
             return
         message = HandOver.from_bytes(connection.recv_bytes(_MOST_BYTES))
         if receive(message):
@@ -269,6 +268,9 @@ def _answer(connection: Connection, receive: Callable[[HandOver], bool], stop: t
 
 
 def _new_address() -> str:
+    import secrets  # needed once the window is up, not before
+    import tempfile
+
     if sys.platform == "win32":
         return rf"\\.\pipe\{_ROOM}{secrets.token_hex(16)}"
     return str(Path(tempfile.mkdtemp(prefix=_ROOM)) / "window")  # the folder is the user's alone

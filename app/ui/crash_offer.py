@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QWidget
 
 from app.core.crash_files import CrashReport, new_reports
 from app.ui.background import Background
-from app.ui.report_dialog import ReportDialog
+
+if TYPE_CHECKING:
+    from app.ui.report_dialog import ReportDialog
 
 
 class CrashOffer:
@@ -38,6 +41,8 @@ class CrashOffer:
         self._background.run("crash-reports", new_reports, looked, lambda *_: then(False))
 
     def _show(self, found: tuple[CrashReport, ...]) -> None:
+        from app.ui.report_dialog import ReportDialog  # hardly ever
+
         words = (
             f"The last time, the program ended by itself: {found[0].cause}. Nothing was sent anywhere. The text below "
             "names no picture or video of yours; if this happens again, please send it with what you did."

@@ -13,6 +13,7 @@ import threading
 import traceback
 from collections import deque
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QWidget
@@ -20,7 +21,9 @@ from PySide6.QtWidgets import QWidget
 from app.core.logs import without_passwords
 from app.core.paths import log_file
 from app.ui.bridge import Wake
-from app.ui.report_dialog import ReportDialog
+
+if TYPE_CHECKING:
+    from app.ui.report_dialog import ReportDialog
 
 _log = logging.getLogger(__name__)
 _MOST_SHOWN = 10
@@ -94,6 +97,8 @@ class Faults:
         self._wake.post()
 
     def _show(self) -> None:
+        from app.ui.report_dialog import ReportDialog  # hardly ever
+
         while self._untold:
             report = self._untold.popleft()
             self._shown += 1
@@ -113,6 +118,8 @@ def tell_why_it_does_not_start(error: Exception) -> None:
     _log.error("the window could not be made", exc_info=error)
     if QGuiApplication.platformName() in _UNSEEN:
         return
+    from app.ui.report_dialog import ReportDialog
+
     words = "The window could not be opened, because of a fault of the program. The text below says where it happened."
     ReportDialog("ssd-viewer does not start", words, _words_of(error), log_file()).exec()
 
