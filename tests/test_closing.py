@@ -113,3 +113,33 @@ QTimer.singleShot(100, window, close)
     text = log_file().read_text()
     assert "Timeout (0:00:02.9" in text
     assert "in hang" in text
+
+
+def test_exports_that_hang(tmp_path: Path) -> None:
+    act = f"""
+    import threading
+    from pathlib import Path
+    from app.core.export.request import ExportRequest
+    stuck = threading.Event()
+    class Job:
+        def __init__(self, *_):
+            pass
+        def run(self):
+            stuck.set()
+            threading.Event().wait()
+        def cancel(self):
+            pass
+        pause = resume = cancel
+    request = ExportRequest(Path({str(tmp_path / "a.mp4")!r}), Path({str(tmp_path / "b.mp4")!r}))
+    one, many = window.exports._one, window.exports._many
+    one._make = many.queue._make = Job
+    one.start(request)
+    many.add_again([request])
+    def close():
+        if stuck.is_set():
+            timer.stop()
+            print("closing", flush=True)
+            window.close_now()
+    timer = QTimer(window); timer.timeout.connect(close); timer.start(20)
+    """
+    _closes(act)
