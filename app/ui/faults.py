@@ -7,6 +7,7 @@ a paint event comes sixty times a second.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 import threading
@@ -67,7 +68,6 @@ class Faults:
         if not issubclass(kind, Exception):  # Ctrl-C
             self._before[0](kind, error, trace)
         elif self._is_new(kind, error, trace):
-            self._before[0](kind, error, trace)
             self._tell(error, threading.current_thread().name)
 
     def _thread_raised(self, fault: threading.ExceptHookArgs) -> None:
@@ -75,7 +75,6 @@ class Faults:
         if error is None or not issubclass(fault.exc_type, Exception):
             self._before[1](fault)
         elif self._is_new(fault.exc_type, error, fault.exc_traceback):
-            self._before[1](fault)
             self._tell(error, fault.thread.name if fault.thread is not None else "a thread")
 
     def _is_new(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> bool:
@@ -93,7 +92,10 @@ class Faults:
         return times == 1
 
     def _tell(self, error: BaseException, thread: str) -> None:
-        self._untold.append(f"In {thread}:\n{_words_of(error)}")
+        report = f"In {thread}:\n{_words_of(error)}"
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # no terminal
+            sys.stderr.write(report)
+        self._untold.append(report)
         self._wake.post()
 
     def _show(self) -> None:
