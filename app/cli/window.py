@@ -134,5 +134,7 @@ def _x_server_answers() -> bool:
     xcb.xcb_connect.restype = ctypes.c_void_p
     connection = ctypes.c_void_p(xcb.xcb_connect(None, None))  # never NULL; DISPLAY says which
     works: bool = xcb.xcb_connection_has_error(connection) == 0
-    xcb.xcb_disconnect(connection)
+    if not works:
+        xcb.xcb_disconnect(connection)
+    # One that works stays: a server whose last client leaves begins anew, and refuses who comes in that moment: Qt.
     return works
