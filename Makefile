@@ -33,5 +33,5 @@ release: env ## archive, wheel, sources and sums in dist/release, from a clean c
 train-voc: env ## our detector of the 20 VOC classes; goes on where it stopped (ARGS="--minutes 60")
 	@.venv/bin/python -m tools.voc.train $(ARGS)
 
-performance: env ## measures everything in docs/performance.md and writes its tables; an hour alone on the computer
+performance: env ## measures everything in docs/performance.md and writes its tables; half an hour alone on the computer
 	@.venv/bin/python -m tools.performance_tables $(ARGS)

@@ -84,6 +84,28 @@ def test_a_table_that_cannot_be_made_says_why(page: Path, monkeypatch: pytest.Mo
         tables.put(page, "nonsense", [])
 
 
+def test_what_happens_to_one_table_is_no_matter_to_the_others(
+    page: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = answered(monkeypatch, {**as_json(REPORT), "export": {}})
+    run = subprocess.run
+
+    def sometimes(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
+        if "ssd512-vgg16-coco" in command:
+            raise subprocess.TimeoutExpired(command, options["timeout"])
+        return run(command, **options)
+
+    monkeypatch.setattr(subprocess, "run", sometimes)
+    monkeypatch.setattr(tables, "drawn_video", lambda _folder: Path("drawn.mp4"))
+    assert tables.main(["--page", str(page), "--seconds", "0"]) == 1
+    text = page.read_text(encoding="utf-8")
+    assert "Not measured: it takes longer than 15 minutes here." in text
+    assert "KeyError: 'frames'" in capsys.readouterr().out  # of the exports
+    assert text.count("Not measured yet") == 2
+    assert "painting 1 ms" in text
+    assert asked[0][-4:-2] == ["--seconds", "0"]
+
+
 def test_its_commands_are_ones_that_bench_knows() -> None:
     import argparse
 
