@@ -13,6 +13,7 @@ import faulthandler
 import logging
 import os
 import platform
+import sys
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
@@ -68,6 +69,7 @@ class CrashFile:
         # Of a name that never was: two windows, or a process number that came round again, do not meet.
         self.path = folder / f"{_RUNNING}{os.getpid()}-{uuid.uuid4().hex[:12]}.txt"
         self._descriptor = open_locked(self.path)
+        self._was_on = faulthandler.is_enabled()
         try:
             os.write(self._descriptor, _head() + _END_OF_HEAD)
             faulthandler.enable(self._descriptor, all_threads=True)
@@ -78,6 +80,9 @@ class CrashFile:
     def end(self) -> None:
         """The run ends, without a crash: nothing is left of it. Never raises."""
         faulthandler.disable()
+        if self._was_on and sys.__stderr__ is not None:  # as the environment asked for
+            with contextlib.suppress(OSError, ValueError):  # it is closed
+                faulthandler.enable(sys.__stderr__)
         # Emptied first: between closing and removing, another start may look at it. Windows removes no open file.
         with contextlib.suppress(OSError):
             os.ftruncate(self._descriptor, 0)
