@@ -18,7 +18,9 @@ from app.cli import train as cli_train
 from detector.evaluation.results import DataSet
 from detector.runtime.network import load_network
 from detector.shelf import open_file
+from detector.training.batches import Batch
 from detector.training.checkpoint import read_checkpoint
+from detector.training.trainer import Trainer
 from detector.weights import load_spec
 from tests.support.one_thread import one_thread
 from tests.support.training_sets import LABELS, make_blocks
@@ -129,23 +131,45 @@ def test_odd_data_are_named_and_learnt_from_as_far_as_they_go(
         assert sum(words in line for line in said) == 1, (words, said)
 
 
-def test_a_disk_that_is_full_at_the_end_is_one_line(
-    voc: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def fill_disk(monkeypatch: pytest.MonkeyPatch, *kinds: str) -> None:
+    """No room any more for files with one of these in their name."""
     real = os.fsync
 
     def full(descriptor: int) -> None:
-        if "checkpoint" in str(Path(f"/proc/self/fd/{descriptor}").readlink()):
+        path = str(Path(f"/proc/self/fd/{descriptor}").readlink())
+        if any(kind in Path(path).name for kind in kinds):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         real(descriptor)
 
     monkeypatch.setattr(os, "fsync", full)
+
+
+def test_a_disk_too_full_for_the_last_checkpoint_costs_no_finished_model(
+    voc: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill_disk(monkeypatch, "checkpoint")
     out = tmp_path / "x.safetensors"
-    assert train(voc, out, "--steps", "1") == 1
+    assert train(voc, out, "--steps", "1") == 0
     said = capsys.readouterr().err.strip().splitlines()
-    assert "step 1 of 1" in said[0]
     assert len(said) == 2
-    assert "No space left on device" in said[1]
+    assert "No space left on device. The training is at its end all the same." in said[1]
+    assert set(load_spec(out).labels) == set(LABELS)
+    assert not list(tmp_path.rglob("*.part"))
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_disk_that_is_full_at_the_end_is_one_line(
+    voc: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, stopped: bool
+) -> None:
+    if stopped:
+        (voc / "JPEGImages" / "block001.png").write_bytes(b"no picture")  # noted when the first steps are done
+        monkeypatch.setattr(cli_train._Display, "note", lambda _self, _line: os.kill(os.getpid(), signal.SIGINT))
+    fill_disk(monkeypatch, "checkpoint", "x.safetensors")
+    out = tmp_path / "x.safetensors"
+    assert train(voc, out, "--steps", "100000" if stopped else "1") == 1
+    said = capsys.readouterr().err.strip().splitlines()
+    assert "No space left on device" in said[-1]
+    assert sum("Cannot write" in line and "at its end" not in line for line in said) == 1
     assert not out.exists()
     assert not list(tmp_path.rglob("*.part"))
 
@@ -196,6 +220,8 @@ def test_a_model_is_fine_tuned_for_other_classes_and_measured(
         (["--start", "demo"], 1, "without batch normalisation"),
         (["--device", "cuda:7"], 1, "no GPU cuda:7"),
         (["--device", "toaster"], 1, "toaster is not supported"),
+        (["--device", "cuda:x"], 1, "cuda:x is not supported"),
+        (["--device", "cudas"], 1, "cudas is not supported"),
         (["--recipe", "missing.json"], 2, "missing.json cannot be read"),
         (["--steps", "2", "--rate", "100", "--clip-norm", "0", "--no-batch-norm"], 1, "not a number"),
     ],
@@ -237,3 +263,16 @@ def test_a_set_for_measuring_only_is_not_learnt_unasked(
 def test_a_name_that_is_no_model_file_is_wrong_usage(voc: Path, tmp_path: Path) -> None:
     assert train(voc, tmp_path / "x.bin") == 2
     assert main(["train", "--data", str(tmp_path / "nowhere"), "--out", str(tmp_path / "x.safetensors")]) == 1
+
+
+def test_a_memory_too_small_is_one_line(
+    voc: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_trainer: Trainer, _batch: Batch) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(Trainer, "advance", full)
+    assert train(voc, tmp_path / "x.safetensors", "--steps", "1") == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "The memory of cpu is too small for this training." in line
+    assert "--batch" in line

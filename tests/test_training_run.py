@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,18 +21,19 @@ from torch import Tensor, nn
 
 from detector.errors import DetectorError
 from detector.models.ssd import SSD
-from detector.training.batches import HostBatches
+from detector.training import fit
+from detector.training.batches import Batch, HostBatches
 from detector.training.checkpoint import load_checkpoint, read_checkpoint, save_checkpoint
 from detector.training.data import BadPictures, PictureExamples, training_pictures
 from detector.training.ema import Ema
 from detector.training.finish import as_stored, stored_state, write_model
-from detector.training.fit import Fit, Plan
+from detector.training.fit import Fit, Plan, UnsavedError
 from detector.training.networks import new_spec
 from detector.training.order import Order
 from detector.training.policy import UNCHANGED
 from detector.training.recipe import Recipe
 from detector.training.schedule import Schedule, make_optimiser, set_rate
-from detector.training.trainer import Trainer, fill_colour, new_network
+from detector.training.trainer import StepLosses, Trainer, fill_colour, new_network
 from detector.training.validate import Validator, scores
 from detector.weights import load_spec
 from tests.support.one_thread import one_thread
@@ -233,12 +235,47 @@ def test_a_full_disk_is_noted_on_the_way_and_an_error_at_the_end(
 
     monkeypatch.setattr(os, "fsync", full)
     watching = Watching()
-    with pytest.raises(DetectorError, match="No space left on device"):
+    with pytest.raises(UnsavedError, match="No space left on device") as error:
         run(make_trainer(), tmp_path / "blocks", Plan(checkpoint, save_every_s=0.0, look_every_s=0.0), watching)
     assert len(watching.notes) == RECIPE.steps
-    assert "goes on" in watching.notes[0]
+    assert "goes on. The last checkpoint is intact." in watching.notes[0]
+    assert "The last checkpoint is intact." in error.value.hint
     assert checkpoint.read_bytes() == before
     assert not list(tmp_path.glob("*.part"))
+
+
+def test_a_checkpoint_that_never_was_is_not_called_intact(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    watching = Watching()
+    plan = Plan(tmp_path / "file" / "checkpoint.pt", save_every_s=0.0, look_every_s=0.0)
+    with pytest.raises(UnsavedError) as error:
+        run(make_trainer(replace(RECIPE, steps=1)), tmp_path / "blocks", plan, watching)
+    assert len(watching.notes) == 1
+    assert not any("intact" in line for line in (*watching.notes, str(error.value)))
+
+
+def test_the_pace_of_a_device_that_lags_behind_is_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A GPU is handed its work long before it is done: what counts is when it is."""
+    trainer, watching, now = make_trainer(), Watching(), [0.0]
+    monkeypatch.setattr(fit, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    advance, settle = trainer.advance, trainer.settle
+
+    def queue(batch: Batch) -> None:
+        now[0] += 1.0
+        advance(batch)
+
+    def wait() -> StepLosses:
+        now[0] += 4.0
+        return settle()
+
+    monkeypatch.setattr(trainer, "advance", queue)
+    monkeypatch.setattr(trainer, "settle", wait)
+    plan = Plan(tmp_path / "checkpoint.pt", look_every_s=2.5)
+    fitted = Fit(trainer, make_source(tmp_path, RECIPE), plan, watching)
+    assert fitted.run(_NEVER)
+    assert [(report.step, report.elapsed_s) for report in watching.reports] == [(3, 7.0), (6, 7.0)]
+    assert watching.reports[0].images_per_s == pytest.approx(3 * RECIPE.batch / 7)
+    assert fitted.spent_s == 14.0
 
 
 def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:

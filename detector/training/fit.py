@@ -65,6 +65,10 @@ class Watcher(Protocol):
         """Something went wrong that does not end the training."""
 
 
+class UnsavedError(DetectorError):
+    """The last checkpoint cannot be written."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """When to do what besides learning.
@@ -115,8 +119,8 @@ class Fit:
             Whether the training is finished.
 
         Raises:
-            DetectorError: No picture can be read, the loss or a weight is no number, or the last checkpoint cannot be
-                written.
+            UnsavedError: The last checkpoint cannot be written; the trainer is where it should be all the same.
+            DetectorError: No picture can be read, or the loss or a weight is no number.
         """
         trainer, steps = self._trainer, self._trainer.recipe.steps
         saved_s = self.spent_s
@@ -126,11 +130,9 @@ class Fit:
             looked = time.monotonic()
             while trainer.step < steps and not stopped:
                 trainer.advance(next(batches))
-                now = time.monotonic()
-                if not self._is_time_to_look(now - looked, stop):
+                if not self._is_time_to_look(time.monotonic() - looked, stop):
                     continue
-                self.spent_s += now - looked
-                self._look(now - looked)
+                self._look(looked)
                 looked = time.monotonic()
                 if self.spent_s - saved_s >= self._plan.save_every_s:
                     self._save(last=False)
@@ -150,13 +152,15 @@ class Fit:
             return stop.is_set() or elapsed_s >= self._plan.look_every_s
         return step % _LOOK_EVERY_STEPS == 0
 
-    def _look(self, elapsed_s: float) -> None:
+    def _look(self, since: float) -> None:
         trainer = self._trainer
         try:
             losses = trainer.settle()
         except DivergedError as error:
             raise self._explained(error) from error
         times = trainer.clock.take()
+        elapsed_s = time.monotonic() - since  # only now has a GPU done all that was queued
+        self.spent_s += elapsed_s
         if not self._leads:
             return
         whole = sum(times.values()) or 1.0
@@ -193,8 +197,8 @@ class Fit:
             save_checkpoint(self._plan.checkpoint, self._trainer, self.spent_s, self._plan.data)
         except DetectorError as error:
             if last:
-                raise
-            self._watcher.note(f"{error.message} The training goes on; the checkpoint before is still there.")
+                raise UnsavedError(error.message, f"{error.hint}{self._what_is_left()}") from error
+            self._watcher.note(f"{error.message} The training goes on.{self._what_is_left()}")
 
     def _validate(self) -> None:
         if self._leads and self._plan.validate is not None:

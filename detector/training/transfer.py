@@ -111,7 +111,8 @@ def _thinned(found: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def _needed(found: Mapping[str, Tensor], name: str) -> Tensor:
     if name not in found:
         raise DetectorError(
-            f"These are not the weights of VGG-16: {name} is missing.", "Use torchvision's vgg16 or vgg16_reducedfc."
+            f"These are not the weights of VGG-16: {name} is missing.",
+            "Use torchvision's vgg16 or vgg16_reducedfc; a detector comes in by ssd-viewer models import first.",
         )
     return found[name].float()
 

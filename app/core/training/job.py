@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from detector.training.batches import BatchSource, DeviceBatches, DeviceDataset,
 from detector.training.checkpoint import load_checkpoint
 from detector.training.data import BadPictures, PictureExamples
 from detector.training.finish import as_stored, stored_state, write_model
-from detector.training.fit import Fit, Plan, Progress
+from detector.training.fit import Fit, Plan, Progress, UnsavedError
 from detector.training.order import Order
 from detector.training.policy import PAPER, UNCHANGED
 from detector.training.processes import Processes, joined_processes
@@ -56,11 +57,23 @@ def train(request: TrainingRequest, listener: Listener, stop: threading.Event) -
     with joined_processes(device_name) as processes:
         device = torch.device(device_name)
         if device.type == "cuda":
-            device = torch.device("cuda", processes.local_rank if processes.count > 1 else device.index or 0)
+            index = processes.local_rank if processes.count > 1 else device.index or 0
+            if index >= torch.cuda.device_count():
+                raise DetectorError(
+                    f"There are {torch.cuda.device_count()} GPUs here for {processes.count} processes.",
+                    "Start as many processes as there are GPUs.",
+                )
+            device = torch.device("cuda", index)
             torch.cuda.set_device(device)
             torch.backends.cudnn.benchmark = True  # every step has the same shapes
         quiet = Listener(lambda _: None, lambda _: None)
-        return _Job(request, listener if processes.rank == 0 else quiet, device, processes).run(stop)
+        try:
+            return _Job(request, listener if processes.rank == 0 else quiet, device, processes).run(stop)
+        except torch.OutOfMemoryError as error:
+            raise DetectorError(
+                f"The memory of {device} is too small for this training.",
+                "Learn from fewer pictures at once (--batch, and --rate in proportion), or train a narrower network.",
+            ) from error
 
 
 class _Job:
@@ -101,7 +114,7 @@ class _Job:
         self._journal = self._new_journal(trainer)
         fit = Fit(trainer, source, plan, self, spent_s)
         try:
-            finished = fit.run(stop)
+            finished = self._finished(fit, trainer, stop)
         finally:
             self._tell_bad()
             if self._journal is not None:
@@ -135,6 +148,16 @@ class _Job:
     def note(self, line: str) -> None:
         """See ``Watcher``."""
         self._listener.note(line)
+
+    def _finished(self, fit: Fit, trainer: Trainer, stop: threading.Event) -> bool:
+        """Train; a disk too full for the last checkpoint may have room for the model, which is smaller."""
+        try:
+            return fit.run(stop)
+        except UnsavedError as error:
+            if trainer.step < trainer.recipe.steps:
+                raise
+            self._listener.note(f"{error.message} The training is at its end all the same.")
+            return True
 
     def _recipe(self, material: Material) -> Recipe:
         recipe, epochs = self._request.recipe, self._request.epochs
@@ -235,12 +258,13 @@ class _Summary:
 def _device_name(asked: str) -> str:
     if asked == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    if asked.startswith("cuda"):
-        index = int(asked.partition(":")[2] or 0)
-        if index >= torch.cuda.device_count():
-            raise DetectorError(f"There is no GPU {asked} here.", "Train with --device cpu.")
-    elif asked != "cpu":
-        raise DetectorError(f"Training on {asked} is not supported.", "Use cpu or cuda.")
+    if asked == "cpu":
+        return asked
+    gpu = re.fullmatch(r"cuda(?::([0-9]{1,3}))?", asked)
+    if gpu is None:
+        raise DetectorError(f"Training on {asked} is not supported.", "Use cpu, cuda or cuda:N.")
+    if int(gpu[1] or 0) >= torch.cuda.device_count():
+        raise DetectorError(f"There is no GPU {asked} here.", "Train with --device cpu.")
     return asked
 
 
