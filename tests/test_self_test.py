@@ -104,6 +104,12 @@ def test_a_window_that_crashes_is_named(tmp_path: Path, monkeypatch: pytest.Monk
     assert (check.name, check.ok, check.detail) == ("window", False, "ended by SIGSEGV")
 
 
+def test_a_window_that_crashes_at_its_end_is_named_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    crash = "import os, signal\nos._exit = lambda _: os.kill(os.getpid(), signal.SIGSEGV)\n"
+    _in_every_python(tmp_path, monkeypatch, crash)
+    assert look(60.0).detail == "ended by SIGSEGV"
+
+
 def test_a_library_that_the_system_lacks_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said = "libEGL.so.1: cannot open shared object file: No such file or directory"
     _in_every_python(tmp_path, monkeypatch, f"import sys\nsys.exit({'ImportError: ' + said!r})\n")

@@ -54,10 +54,10 @@ def look(too_long_s: float) -> Check:
         except OSError as error:
             return Check("window", False, f"did not start: {error.strerror}")
         seen = _read(answer)
-    if seen is None:
-        return Check("window", False, _with_words(_ending(done.returncode), done.stderr))
-    if seen.get("failure"):
+    if seen is not None and seen.get("failure"):
         return Check("window", False, str(seen["failure"]))
+    if seen is None or done.returncode:
+        return Check("window", False, _with_words(_ending(done.returncode), done.stderr))
     return Check("window", True, words(seen))
 
 
