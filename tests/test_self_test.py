@@ -107,7 +107,7 @@ def test_a_window_that_crashes_is_named(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_window_that_crashes_at_its_end_is_named_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     crash = "import os, signal\nos._exit = lambda _: os.kill(os.getpid(), signal.SIGSEGV)\n"
     _in_every_python(tmp_path, monkeypatch, crash)
-    assert look(60.0).detail == "ended by SIGSEGV"
+    assert look(60.0).detail.startswith("ended by SIGSEGV")
 
 
 def test_a_library_that_the_system_lacks_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
