@@ -87,6 +87,8 @@ def was_made(request: ExportRequest) -> Made | None:
         request: With the names of its files as they are where none is taken; numbered ones are found as well.
     """
     with contextlib.suppress(OSError, AppError, StopIteration):
+        if not any(path.exists() for path in request.targets()):
+            return None
         folder, key = next(request.targets()).parent, source_key(request.source)
         asked, lines = _digest(request), [line for line in _lines(folder, request, key) if isinstance(line, dict)]
         hashes = _hashes() if request.cache == "drop" else frozenset[str]()
