@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtGui import QImage, QImageReader
 
-from app.ui.icons import app_icon, app_picture
+from app.ui.widgets.icons import app_icon, app_picture
 from tools.package.icons import ICO_SIDES, PNG_SIDES, main, write_icons
 
 

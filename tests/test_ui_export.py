@@ -14,12 +14,12 @@ from app.core.errors import AppError
 from app.core.evidence.request import Evidence
 from app.core.export.request import DataFile
 from app.core.settings import DetectionSettings, ModelSettings, Settings
-from app.ui.background import Background
-from app.ui.export_dialog import ExportDialog, Looked, look_into
-from app.ui.export_runner import ExportRunner
-from app.ui.export_wishes import ExportWishes
-from app.ui.media_words import size, span, waiting
-from app.ui.theme import Theme
+from app.ui.export.export_dialog import ExportDialog, Looked, look_into
+from app.ui.export.export_runner import ExportRunner
+from app.ui.export.export_wishes import ExportWishes
+from app.ui.widgets.background import Background
+from app.ui.widgets.media_words import size, span, waiting
+from app.ui.widgets.theme import Theme
 from tests.support.media import coded_image, make_video
 from tests.support.qt_checks import cut_texts, outside, overlaps, settle
 from tests.support.qt_fakes import FakeJob, application
@@ -256,7 +256,7 @@ def test_existing_file_is_asked_about(
     (tmp_path / "old.mp4").write_bytes(b"old")
     qtbot.waitUntil(form.start.isEnabled)
     answers = iter((False, True))
-    monkeypatch.setattr("app.ui.export_dialog.confirmed", lambda *_a, **_k: next(answers))
+    monkeypatch.setattr("app.ui.export.export_dialog.confirmed", lambda *_a, **_k: next(answers))
     form.start.click()
     assert booth.jobs == []
     booth.press_export(qtbot)
@@ -266,7 +266,7 @@ def test_existing_file_is_asked_about(
 def test_closing_while_running_asks_and_cancels(booth: Booth, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
     job = booth.press_export(qtbot)
     answers = iter((False, True))
-    monkeypatch.setattr("app.ui.export_dialog.confirmed", lambda *_a, **_k: next(answers))
+    monkeypatch.setattr("app.ui.export.export_dialog.confirmed", lambda *_a, **_k: next(answers))
     booth.dialog.close()
     assert booth.dialog.isVisible()
     assert not job.cancelled

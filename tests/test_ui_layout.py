@@ -16,8 +16,8 @@ from pytestqt.qtbot import QtBot
 
 from app.core.settings import Settings, SourceSettings, WindowSettings
 from app.ui.about import AboutDialog
-from app.ui.drops import Drop
 from app.ui.help_sheet import HelpSheet
+from app.ui.widgets.drops import Drop
 from tests.support.qt_checks import cut_texts, outside, overlaps, settle
 from tests.support.qt_fakes import VIDEO, Desk, application, desk, make_candidates, make_frame, make_result
 

@@ -25,11 +25,11 @@ from app.core.model_check import ModelCheck
 from app.core.paths import settings_file, speeds_file
 from app.core.settings import ModelSettings, NetworkSettings, Settings
 from app.core.speeds import MeasuredSpeed, load_speeds, record_speed
-from app.ui.download_bar import progress_words
-from app.ui.import_sheet import ImportSheet
-from app.ui.media_words import size
-from app.ui.model_words import for_the_form, matching, speed_words
-from app.ui.models_dialog import ModelsDialog
+from app.ui.models.download_bar import progress_words
+from app.ui.models.import_sheet import ImportSheet
+from app.ui.models.model_words import for_the_form, matching, speed_words
+from app.ui.models.models_dialog import ModelsDialog
+from app.ui.widgets.media_words import size
 from detector.download.fetch import by_hand
 from detector.errors import DetectorError
 from detector.importers import Recognised
@@ -78,12 +78,12 @@ def yes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         asked.append(f"{question} {detail}")
         return True
 
-    monkeypatch.setattr("app.ui.model_verbs.confirmed", confirmed)
+    monkeypatch.setattr("app.ui.models.model_verbs.confirmed", confirmed)
     return asked
 
 
 def _type_name(monkeypatch: pytest.MonkeyPatch, answer: str | None) -> None:
-    monkeypatch.setattr("app.ui.model_verbs.typed", lambda *_a: answer)
+    monkeypatch.setattr("app.ui.models.model_verbs.typed", lambda *_a: answer)
 
 
 def _start_download(table: Desk, dialog: ModelsDialog) -> FakeFetch:
@@ -303,12 +303,12 @@ def test_a_name_that_cannot_be_given(
 def test_removing_asks_first(
     dialog: ModelsDialog, table: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.ui.model_verbs.confirmed", lambda *_a, **_k: False)
+    monkeypatch.setattr("app.ui.models.model_verbs.confirmed", lambda *_a, **_k: False)
     dialog.list.choose("pets")
     QTest.keyClick(dialog, Qt.Key.Key_Delete)
     assert (tmp_path / "models" / "pets.safetensors").exists()
     dialog.list.choose("demo")
-    monkeypatch.setattr("app.ui.model_verbs.confirmed", lambda *_a, **_k: pytest.fail("it cannot be removed"))
+    monkeypatch.setattr("app.ui.models.model_verbs.confirmed", lambda *_a, **_k: pytest.fail("it cannot be removed"))
     QTest.keyClick(dialog, Qt.Key.Key_Delete)
 
 
@@ -443,7 +443,7 @@ def test_a_model_proves_itself(dialog: ModelsDialog, table: Desk, monkeypatch: p
         )
     )
     monkeypatch.setattr("app.core.model_check.check_model", lambda _entry: iter(next(answers)))
-    monkeypatch.setattr("app.ui.model_shelf.preload_torch", lambda: None)
+    monkeypatch.setattr("app.ui.models.model_shelf.preload_torch", lambda: None)
     row = dialog.details.facts.rows["Self-check"]
     dialog.list.choose("pets")
     assert not row.isVisible()
@@ -619,7 +619,7 @@ class Importer:
         self.refusal: DetectorError | None = None
         monkeypatch.setattr(detector.importers, "preview_model", self._preview)
         monkeypatch.setattr(Shelf, "import_file", lambda shelf, *asked: self._import(shelf, *asked))
-        monkeypatch.setattr("app.ui.model_shelf.preload_torch", lambda: None)
+        monkeypatch.setattr("app.ui.models.model_shelf.preload_torch", lambda: None)
 
     def _preview(self, path: Path, overrides: Overrides) -> Recognised:
         self.looked.append(overrides)
@@ -772,7 +772,8 @@ def test_a_real_file_from_the_button_to_the_shelf(
 
     save_random(tmp_path / "street view.safetensors")
     monkeypatch.setattr(
-        "app.ui.models_dialog.QFileDialog.getOpenFileName", lambda *_a: (str(tmp_path / "street view.safetensors"), "")
+        "app.ui.models.models_dialog.QFileDialog.getOpenFileName",
+        lambda *_a: (str(tmp_path / "street view.safetensors"), ""),
     )
     dialog.add.click()
     sheet = dialog.sheet

@@ -15,8 +15,8 @@ from pytestqt.qtbot import QtBot
 from app.core.paths import speeds_file
 from app.core.settings import Settings, WindowSettings
 from app.core.speeds import MeasuredSpeed, record_speed
-from app.ui.import_sheet import ImportSheet
-from app.ui.models_dialog import ModelsDialog
+from app.ui.models.import_sheet import ImportSheet
+from app.ui.models.models_dialog import ModelsDialog
 from tests.support.model_files import put_model
 from tests.support.qt_checks import cut_texts, outside, overlaps, place, settle
 from tests.support.qt_fakes import Desk, FakeProgress, application, desk

@@ -14,8 +14,8 @@ from pytestqt.qtbot import QtBot
 import app.core.optimise.run
 from app.core.model_cards import ModelCard
 from app.ui.figures import TIMES
-from app.ui.model_words import optimised_words
-from app.ui.models_dialog import ModelsDialog
+from app.ui.models.model_words import optimised_words
+from app.ui.models.models_dialog import ModelsDialog
 from detector.errors import DetectorError
 from detector.runtime.optimised import DRAWN, MeasuredFormat, Optimised
 from detector.runtime.other_process import WorkStoppedError

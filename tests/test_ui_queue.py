@@ -18,15 +18,15 @@ from app.core.export.queue_state import QueueItem, QueueSnapshot
 from app.core.export.request import ExportProgress
 from app.core.export.search import Found, FoundVideo
 from app.core.settings import DetectionSettings, Settings
-from app.ui.background import Background
-from app.ui.drop_overlay import zones
-from app.ui.drops import classify
-from app.ui.notify import Notifier, Portal, Tray, portal_call
-from app.ui.queue_dialog import QueueDialog
-from app.ui.queue_model import ITEM, QueueModel
-from app.ui.queue_runner import QueueRunner, VideoSearch
-from app.ui.queue_words import detail_words, found_words, state_words, summary_words
-from app.ui.theme import Theme
+from app.ui.export.queue_dialog import QueueDialog
+from app.ui.export.queue_model import ITEM, QueueModel
+from app.ui.export.queue_runner import QueueRunner, VideoSearch
+from app.ui.export.queue_words import detail_words, found_words, state_words, summary_words
+from app.ui.widgets.background import Background
+from app.ui.widgets.drop_overlay import zones
+from app.ui.widgets.drops import classify
+from app.ui.widgets.notify import Notifier, Portal, Tray, portal_call
+from app.ui.widgets.theme import Theme
 from tests.support.qt_checks import cut_texts, outside, overlaps, settle
 from tests.support.qt_fakes import Desk, application, desk
 from tests.support.queue_jobs import StepJobs, report_for, request_for
@@ -128,7 +128,7 @@ def test_what_cannot_even_be_added_is_said(
     def refuse(*_: object) -> None:
         raise AppError("The folder cannot be looked into.", "Choose another.")
 
-    monkeypatch.setattr("app.ui.queue_runner.requests_for", refuse)
+    monkeypatch.setattr("app.ui.export.queue_runner.requests_for", refuse)
     touch(tmp_path / "a.mp4")
     booth.dialog.add([tmp_path / "a.mp4"])
     qtbot.waitUntil(booth.dialog.form.start.isEnabled)
@@ -151,7 +151,7 @@ def test_search_of_a_huge_folder_leaves_the_window_alive_and_ends_with_it(
         ended.set()
         return Found((FoundVideo(Path("late.mp4")),), (), complete=False)
 
-    monkeypatch.setattr("app.ui.queue_runner.find_videos", endless)
+    monkeypatch.setattr("app.ui.export.queue_runner.find_videos", endless)
     background = Background()
     search = VideoSearch(background)
     counts: list[int] = []
@@ -443,7 +443,7 @@ def test_tray_shows_a_balloon_where_there_is_one(qtbot: QtBot, monkeypatch: pyte
         def showMessage(self, title: str, words: str, *_: object) -> None:  # noqa: N802 - Qt's name
             shown.append((title, words))
 
-    monkeypatch.setattr("app.ui.notify.QSystemTrayIcon", FakeIcon)
+    monkeypatch.setattr("app.ui.widgets.notify.QSystemTrayIcon", FakeIcon)
     owner = QWidget()
     tray = Tray(owner)
     assert tray.tell("Export done", "a.mp4", lambda: None)

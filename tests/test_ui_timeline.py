@@ -15,8 +15,8 @@ from pytestqt.qtbot import QtBot
 from app.core.live.appearances import ClassRow
 from app.core.live.events import ModelReady
 from app.core.models import user_shelf
-from app.ui.theme import Theme
-from app.ui.timeline import MOST_ROWS, Timeline
+from app.ui.picture.timeline import MOST_ROWS, Timeline
+from app.ui.widgets.theme import Theme
 from detector.labels import VOC20
 from tests.support.media import make_video
 from tests.support.qt_fakes import Desk, application, desk

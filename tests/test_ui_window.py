@@ -18,9 +18,9 @@ from app.core.errors import AppError
 from app.core.live.events import Ended, LiveState, ModelFailed, ModelLoading, ModelReady, SourceNote, SourceTrouble
 from app.core.settings import DetectionSettings, Settings, SourceSettings, WindowSettings
 from app.ui.actions import ACTIONS
-from app.ui.drops import classify
 from app.ui.main import run
-from app.ui.model_shelf import free_name
+from app.ui.models.model_shelf import free_name
+from app.ui.widgets.drops import classify
 from tests.support.qt_fakes import CAMERA, SPEC, VIDEO, Desk, desk, make_candidates, make_frame, make_result
 
 
@@ -485,7 +485,7 @@ def test_full_disk_does_not_keep_the_window_open(table: Desk) -> None:
 def test_recent_sources_open_from_the_start_page(qtbot: QtBot, tmp_path: Path) -> None:
     recent = ("/films/a.mp4", "rtsp://user:secret@host/one")
     with desk(qtbot, tmp_path, Settings(source=SourceSettings(recent=recent))) as table:
-        from app.ui.start_page import RecentRow
+        from app.ui.picture.start_page import RecentRow
 
         rows = table.window.stage.start.findChildren(RecentRow)
         assert len(rows) == 2

@@ -23,11 +23,11 @@ from app.core.export.request import DataFile, ExportCancelledError, ExportReques
 from app.core.export.request_json import request_from_json, request_to_json
 from app.core.export.video_options import VideoOptions
 from app.core.settings import DetectionSettings, ModelSettings, OverlaySettings
-from app.ui.background import Background
-from app.ui.banner import Banner
-from app.ui.queue_runner import QueueRunner
-from app.ui.theme import Theme
-from app.ui.unfinished import Rest, Unfinished, words
+from app.ui.export.queue_runner import QueueRunner
+from app.ui.export.unfinished import Rest, Unfinished, words
+from app.ui.widgets.background import Background
+from app.ui.widgets.banner import Banner
+from app.ui.widgets.theme import Theme
 from detector.file_lock import open_locked
 from tests.support.media import make_video
 from tests.support.qt_fakes import FakeJob, application

@@ -22,11 +22,11 @@ from app.core.export.request_json import MOST_REQUESTS, requests_from_json, requ
 from app.core.export.search import FoundVideo
 from app.core.export.video_options import VideoOptions
 from app.core.export.waiting import Left, WaitingList, forget, left_waiting
-from app.ui.background import Background
-from app.ui.banner import Banner
-from app.ui.queue_runner import QueueRunner
-from app.ui.theme import Theme
-from app.ui.unfinished import Rest, Unfinished, words
+from app.ui.export.queue_runner import QueueRunner
+from app.ui.export.unfinished import Rest, Unfinished, words
+from app.ui.widgets.background import Background
+from app.ui.widgets.banner import Banner
+from app.ui.widgets.theme import Theme
 from tests.support.media import make_video
 from tests.support.qt_fakes import application
 from tests.support.queue_jobs import StepJobs

@@ -18,8 +18,8 @@ from PySide6.QtWidgets import (
 )
 
 from app import __version__
-from app.ui.icons import app_icon
 from app.ui.licences import LicencesDialog
+from app.ui.widgets.icons import app_icon
 
 COMPONENTS: tuple[tuple[str, str, str], ...] = (
     ("Python", "", "PSF licence"),

@@ -8,8 +8,8 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QWidget
 
-from app.ui.icons import icon
-from app.ui.theme import Colours
+from app.ui.widgets.icons import icon
+from app.ui.widgets.theme import Colours
 
 
 @dataclass(frozen=True, slots=True)

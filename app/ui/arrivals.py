@@ -20,8 +20,8 @@ from PySide6.QtWidgets import QApplication
 
 from app.core.instance import HandOver, Place
 from app.core.sources.base import CAMERA
-from app.ui.bridge import Wake
-from app.ui.drops import WEIGHTS, classify
+from app.ui.widgets.bridge import Wake
+from app.ui.widgets.drops import WEIGHTS, classify
 
 if TYPE_CHECKING:
     from app.ui.main_window import MainWindow

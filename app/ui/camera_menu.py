@@ -12,10 +12,10 @@ from PySide6.QtCore import Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QWidget
 
-from app.ui.background import Background
-from app.ui.icons import icon
-from app.ui.start_page import source_icon, source_words
-from app.ui.theme import Theme
+from app.ui.picture.start_page import source_icon, source_words
+from app.ui.widgets.background import Background
+from app.ui.widgets.icons import icon
+from app.ui.widgets.theme import Theme
 
 if TYPE_CHECKING:
     from app.core.sources.cameras import CameraInfo

@@ -14,8 +14,8 @@ from app.core.frames import FrameResult
 from app.core.paths import log_file
 from app.core.settings import OverlaySettings
 from app.ui.about import AboutDialog
-from app.ui.drops import IMAGES, VIDEOS, WEIGHTS
 from app.ui.help_sheet import HelpSheet
+from app.ui.widgets.drops import IMAGES, VIDEOS, WEIGHTS
 from detector.bundled import bundled_path
 from detector.detections import Detections
 

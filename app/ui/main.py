@@ -29,21 +29,21 @@ from app.core.settings_store import load_settings, save_settings
 from app.core.sources.base import Source, SourceOptions
 from app.core.sources.open import open_source
 from app.ui.arrivals import Application, Arrivals, open_all
-from app.ui.background import Background
 from app.ui.controller import LiveController, Session
-from app.ui.crash_offer import CrashOffer
-from app.ui.download_runner import DownloadRunner, Progress
-from app.ui.ending import stop_all
-from app.ui.export_runner import ExportRunner
-from app.ui.faults import Faults, tell_why_it_does_not_start
-from app.ui.icons import app_icon
-from app.ui.interrupts import closing_on_interrupt
+from app.ui.export.export_runner import ExportRunner
+from app.ui.export.queue_runner import QueueRunner
+from app.ui.faults.crash_offer import CrashOffer
+from app.ui.faults.ending import stop_all
+from app.ui.faults.interrupts import closing_on_interrupt
+from app.ui.faults.qt_messages import QtMessages, tell
+from app.ui.faults.uncaught import Faults, tell_why_it_does_not_start
 from app.ui.main_window import MainWindow
-from app.ui.model_shelf import ModelShelf
-from app.ui.qt_messages import QtMessages, tell
-from app.ui.queue_runner import QueueRunner
-from app.ui.settings_model import SettingsModel
-from app.ui.theme import Theme
+from app.ui.models.download_runner import DownloadRunner, Progress
+from app.ui.models.model_shelf import ModelShelf
+from app.ui.settings.settings_model import SettingsModel
+from app.ui.widgets.background import Background
+from app.ui.widgets.icons import app_icon
+from app.ui.widgets.theme import Theme
 from detector.runtime.base import Detector
 
 _log = logging.getLogger(__name__)

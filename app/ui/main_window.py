@@ -14,33 +14,33 @@ from app.core.settings import Choices
 from app.core.sources.base import CAMERA
 from app.core.sources.open import kind_by_name
 from app.ui.actions import dress_actions, make_actions
-from app.ui.ask import confirmed
-from app.ui.background import Background
 from app.ui.camera_menu import CameraMenu, ListCameras, list_cameras_now
 from app.ui.camera_permission import when_allowed
 from app.ui.commands import Commands, sample_clip
 from app.ui.controller import LiveController
-from app.ui.download_runner import DownloadRunner
-from app.ui.drop_target import DropTarget
-from app.ui.ending import stop_all
-from app.ui.export_runner import ExportRunner
-from app.ui.export_windows import ExportWindows
-from app.ui.icons import app_icon
-from app.ui.key_guard import keeps_key
-from app.ui.model_shelf import ModelShelf
+from app.ui.export.export_runner import ExportRunner
+from app.ui.export.export_windows import ExportWindows
+from app.ui.export.queue_runner import QueueRunner
+from app.ui.faults.ending import stop_all
+from app.ui.models.download_runner import DownloadRunner
+from app.ui.models.model_shelf import ModelShelf
+from app.ui.picture.stage import Stage
+from app.ui.picture.timeline_feed import TimelineFeed
 from app.ui.presenter import Presenter
-from app.ui.queue_runner import QueueRunner
-from app.ui.settings_model import SettingsModel
-from app.ui.settings_panel import SettingsPanel
-from app.ui.split import Split
-from app.ui.stage import Stage
+from app.ui.settings.settings_model import SettingsModel
+from app.ui.settings.settings_panel import SettingsPanel
 from app.ui.status_bar import StatusBar
-from app.ui.theme import Theme
-from app.ui.timeline_feed import TimelineFeed
 from app.ui.top_bar import TopBar
+from app.ui.widgets.ask import confirmed
+from app.ui.widgets.background import Background
+from app.ui.widgets.drop_target import DropTarget
+from app.ui.widgets.icons import app_icon
+from app.ui.widgets.key_guard import keeps_key
+from app.ui.widgets.split import Split
+from app.ui.widgets.theme import Theme
 
 if TYPE_CHECKING:
-    from app.ui.models_dialog import ModelsDialog
+    from app.ui.models.models_dialog import ModelsDialog
 
 _TITLE = "ssd-viewer"
 
@@ -129,7 +129,7 @@ class MainWindow(QMainWindow):
 
     def show_models(self) -> ModelsDialog:
         """Open the shelf of models."""
-        from app.ui.models_dialog import ModelsDialog  # not before the window is up
+        from app.ui.models.models_dialog import ModelsDialog  # not before the window is up
 
         if self.models_dialog is None:
             self.models_dialog = ModelsDialog(

@@ -8,13 +8,13 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from app.core.frames import FrameResult, SourceInfo
 from app.core.live.events import ModelReady
-from app.ui.banner import Kind
 from app.ui.controller import LiveController
 from app.ui.figures import badge, cells, source_words
-from app.ui.model_shelf import ModelShelf
-from app.ui.settings_panel import SettingsPanel
-from app.ui.stage import Stage
+from app.ui.models.model_shelf import ModelShelf
+from app.ui.picture.stage import Stage
+from app.ui.settings.settings_panel import SettingsPanel
 from app.ui.status_bar import StatusBar
+from app.ui.widgets.banner import Kind
 
 _FIGURES_EVERY_MS = 250
 _IDLE = "Ready. F1 shows the keyboard shortcuts."

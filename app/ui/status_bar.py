@@ -9,7 +9,7 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy
 
-from app.ui.theme import Theme
+from app.ui.widgets.theme import Theme
 
 _CELLS: tuple[tuple[str, str], ...] = (
     ("source", "What is looked at"),

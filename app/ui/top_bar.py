@@ -6,8 +6,8 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QToolButton
 
-from app.ui.icons import icon
-from app.ui.theme import Theme
+from app.ui.widgets.icons import icon
+from app.ui.widgets.theme import Theme
 
 _MENU = (
     "snapshot", "export", "export_many", "", "models", "import_model", "", "panel", "fullscreen", "",

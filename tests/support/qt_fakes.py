@@ -22,15 +22,15 @@ from app.core.live.events import LiveEvent, LiveState, ModelLoading, ModelReady,
 from app.core.settings import Choices, DetectionSettings, ModelSettings, Settings
 from app.core.sources.base import SourceOptions
 from app.core.stats import LiveStats
-from app.ui.background import Background
 from app.ui.controller import LiveController, MakeSession
-from app.ui.download_runner import DownloadRunner, Progress
-from app.ui.export_runner import ExportRunner
+from app.ui.export.export_runner import ExportRunner
+from app.ui.export.queue_runner import QueueRunner
 from app.ui.main_window import MainWindow
-from app.ui.model_shelf import ModelShelf
-from app.ui.queue_runner import QueueRunner
-from app.ui.settings_model import SettingsModel
-from app.ui.theme import Theme
+from app.ui.models.download_runner import DownloadRunner, Progress
+from app.ui.models.model_shelf import ModelShelf
+from app.ui.settings.settings_model import SettingsModel
+from app.ui.widgets.background import Background
+from app.ui.widgets.theme import Theme
 from detector.detections import Candidates
 from detector.shelf import Shelf
 from detector.spec import InputSpec, ModelSpec

@@ -21,7 +21,7 @@ from pathlib import Path
 from PIL import Image
 from PySide6.QtCore import QBuffer, QIODevice
 
-from app.ui.icons import app_picture
+from app.ui.widgets.icons import app_picture
 from detector.bundled import bundled_path
 
 NAME = "ssd-viewer"

@@ -1,0 +1,180 @@
+"""Annotate a video into a new file: what it is, where to, with which model; then progress, then the result.
+
+GUI thread. The file is looked into on a worker; the work is done by ``ExportRunner``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import QUrl
+from PySide6.QtGui import QCloseEvent, QDesktopServices
+from PySide6.QtWidgets import QDialog, QStackedWidget, QVBoxLayout, QWidget
+
+from app.core.export.request import ExportProgress, ExportReport
+from app.core.settings import Choices, Settings
+from app.ui.export.export_form import ExportForm
+from app.ui.export.export_progress import ExportProgressPage
+from app.ui.export.export_runner import ExportRunner
+from app.ui.widgets.ask import confirmed
+from app.ui.widgets.background import Background
+from app.ui.widgets.media_words import media_words
+from app.ui.widgets.theme import Theme
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a video is.
+
+    Attributes:
+        words: In one line.
+        kept_bytes: About how much is kept of what will be found in it; None when that cannot be told.
+    """
+
+    words: str
+    kept_bytes: int | None = None
+
+
+Look = Callable[[Path], Looked]
+
+
+def look_into(path: Path) -> Looked:
+    """For a worker.
+
+    Raises:
+        AppError: It is no video.
+    """
+    from app.core.export.space import kept_bytes
+    from app.core.media_facts import media_facts
+
+    facts = media_facts(path)
+    frames = facts.info.frames_expected
+    return Looked(media_words(facts), None if frames is None else kept_bytes(frames))
+
+
+class ExportDialog(QDialog):
+    """One export from start to end; stays usable while the live view goes on."""
+
+    def __init__(
+        self,
+        source: Path | None,
+        settings: Settings,
+        models: Choices,
+        theme: Theme,
+        background: Background,
+        runner: ExportRunner,
+        look: Look = look_into,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Export annotated video")
+        self._background = background
+        self._runner = runner
+        self._look = look
+        self._looked_at: Path | None = None
+        self._folder: Path | None = None
+        self.form = ExportForm(settings, models, theme)
+        self.page = ExportProgressPage(theme)
+        self.pages = QStackedWidget()
+        self.pages.addWidget(self.form)
+        self.pages.addWidget(self.page)
+        box = QVBoxLayout(self)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.addWidget(self.pages)
+        self.form.source_changed.connect(self._inspect)
+        self.form.accepted.connect(self._start)
+        self.form.rejected.connect(self.reject)
+        self.page.cancel.clicked.connect(self._cancel)
+        self.page.resume.clicked.connect(runner.resume)
+        self.page.close_button.clicked.connect(self.reject)
+        self.page.open_folder.clicked.connect(self._open_folder)
+        self.page.again.clicked.connect(self._back_to_form)
+        runner.progress.connect(self._progressed)
+        runner.finished.connect(self._finished)
+        runner.failed.connect(self._failed)
+        runner.cancelled.connect(self._cancelled)
+        self.setAcceptDrops(False)
+        room = self.screen().availableSize()
+        self.resize(min(720, room.width() - 40), min(self.sizeHint().height(), room.height() - 60))
+        if source is not None:
+            self.form.set_source(source)
+
+    def reject(self) -> None:
+        """Close; while an export runs, ask first."""
+        if self._runner.running:
+            if not confirmed(
+                self,
+                "Stop the export?",
+                "It is still running. What was found is kept: it can go on later from where it is now.",
+                yes="Stop it",
+                no="Go on",
+            ):
+                return
+            self._runner.cancel()
+        super().reject()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        event.ignore()
+        self.reject()
+
+    def _inspect(self, path: Path) -> None:
+        self._looked_at = path
+        self.form.show_facts("Looking into the file…", ok=False)
+
+        def show(looked: Looked) -> None:
+            if self._looked_at == path:
+                self.form.show_facts(looked.words, ok=True, kept_bytes=looked.kept_bytes)
+
+        def refuse(message: str, hint: str) -> None:
+            if self._looked_at == path:
+                self.form.show_facts(f"{message} {hint}".strip(), ok=False, failed=True)
+
+        self._background.run("look-into", lambda: self._look(path), show, refuse)
+
+    def _start(self) -> None:
+        request = self.form.request()
+        if request is None:
+            return
+        taken = [path for path in request.targets() if path.exists()]
+        if taken and not self._may_replace(taken):
+            return
+        self._folder = next(request.targets()).parent
+        self.page.begin(request)
+        self.pages.setCurrentWidget(self.page)
+        self._runner.start(request)
+
+    def _may_replace(self, taken: list[Path]) -> bool:
+        names = ", ".join(path.name for path in taken)
+        return confirmed(
+            self,
+            "Replace what is there?",
+            f"{names} exists already. It stays until the export is done, and is replaced then.",
+            yes="Replace",
+            no="Choose another name",
+        )
+
+    def _progressed(self, progress: ExportProgress) -> None:
+        self.page.show_progress(progress)
+
+    def _finished(self, report: ExportReport) -> None:
+        self.page.show_report(report)
+
+    def _failed(self, message: str, hint: str) -> None:
+        self.page.show_failure(message, hint)
+
+    def _cancelled(self) -> None:
+        kept = "What was found is kept: started again, it goes on from there."
+        self.page.show_failure("The export was cancelled.", kept, mild=True)
+
+    def _cancel(self) -> None:
+        self.page.cancelling()
+        self._runner.cancel()
+
+    def _back_to_form(self) -> None:
+        self.pages.setCurrentWidget(self.form)
+
+    def _open_folder(self) -> None:
+        if self._folder is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._folder)))

@@ -1,0 +1,196 @@
+"""The first page of an export: source, target, model, threshold, data files. GUI thread."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.core.errors import AppError
+from app.core.export.request import ExportRequest
+from app.core.export.targets import check_targets, data_beside, default_output
+from app.core.settings import Choices, Settings
+from app.core.sources.base import is_sequence
+from app.ui.export.export_wishes import ExportWishes, FormScroll, classes_shown
+from app.ui.export.video_choices import video_filter
+from app.ui.settings.editors import ChoiceEditor, NumberEditor
+from app.ui.settings.settings_model import setting_info
+from app.ui.widgets.drops import VIDEOS
+from app.ui.widgets.path_field import PathField
+from app.ui.widgets.theme import Theme
+
+
+class ExportForm(QWidget):
+    """Collects an ``ExportRequest``; starts from the settings of the window."""
+
+    source_changed = Signal(object)
+    accepted = Signal()
+    rejected = Signal()
+
+    def __init__(self, settings: Settings, models: Choices, theme: Theme) -> None:
+        super().__init__()
+        self._settings = settings
+        self._theme = theme
+        self._ready = False
+        self._proposed = ""
+        self.source = PathField("Video")
+        self.facts = QLabel("Choose a video, or drop one on the window.")
+        self.facts.setObjectName("muted")
+        self.facts.setWordWrap(True)
+        self.output = PathField("Annotated video")
+        self.wishes = ExportWishes(settings.detection.classes)
+        self.model = ChoiceEditor(setting_info(settings, "model", "name"))
+        self.model.set_choices(models)
+        self.model.show_value(settings.model.name)
+        self.threshold = NumberEditor(setting_info(settings, "detection", "threshold"), whole=False)
+        self.threshold.show_value(settings.detection.threshold)
+        self.trouble = QLabel()
+        self.trouble.setWordWrap(True)
+        self.trouble.hide()
+        self.start = QPushButton("Export")
+        self.start.setObjectName("primary")
+        self.start.setDefault(True)
+        self.cancel = QPushButton("Cancel")
+        self.cancel.setAutoDefault(False)
+        self._build()
+        self._connect()
+        self._check()
+
+    def set_source(self, path: Path) -> None:
+        """Take this video, and propose where to write."""
+        self.source.line.setText(str(path))
+
+    def show_facts(self, words: str, ok: bool, failed: bool = False, kept_bytes: int | None = None) -> None:
+        """What the video is, or why it cannot be used; and how much would be kept of what is found in it."""
+        self._ready = ok
+        self.facts.setText(words)
+        self.wishes.expect(kept_bytes)
+        self.facts.setStyleSheet(f"color: {self._theme.colours.danger};" if failed else "")
+        self._check()
+
+    def request(self) -> ExportRequest | None:
+        """What is asked for; None, and a line that says why, when it cannot be done."""
+        request = self._request()
+        if request is None:
+            return None
+        try:
+            check_targets(request)
+        except AppError as error:
+            self._show_trouble(str(error))
+            return None
+        return request
+
+    def _build(self) -> None:
+        form = QFormLayout()
+        form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
+        form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
+        form.setHorizontalSpacing(18)
+        form.setVerticalSpacing(10)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form.addRow("Video", self.source)
+        form.addRow("", self.facts)
+        form.addRow("Write", self.wishes.want_video)
+        form.addRow("", self.output)
+        self.wishes.add_rows(form)
+        if self._settings.detection.classes:
+            form.addRow("Classes", classes_shown(self._settings.detection.classes))
+        columns = QHBoxLayout()
+        columns.setSpacing(24)
+        columns.addWidget(self.model, 1, Qt.AlignmentFlag.AlignTop)
+        columns.addWidget(self.threshold, 1, Qt.AlignmentFlag.AlignTop)
+        buttons = QHBoxLayout()
+        buttons.addStretch(1)
+        buttons.addWidget(self.cancel)
+        buttons.addWidget(self.start)
+        whole = QWidget()
+        inside = QVBoxLayout(whole)
+        inside.setContentsMargins(24, 20, 24, 8)
+        inside.setSpacing(18)
+        inside.addLayout(form)
+        inside.addLayout(columns)
+        inside.addStretch(1)
+        foot = QVBoxLayout()
+        foot.setContentsMargins(24, 10, 24, 20)
+        foot.setSpacing(12)
+        foot.addWidget(self.trouble)
+        foot.addLayout(buttons)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(0)
+        outer.addWidget(FormScroll(whole), 1)
+        outer.addLayout(foot)
+
+    def _connect(self) -> None:
+        self.source.changed.connect(self._source_typed)
+        self.source.button.clicked.connect(self._choose_source)
+        self.output.changed.connect(self._check)
+        self.output.button.clicked.connect(self._choose_output)
+        self.wishes.changed.connect(self._check)
+        self.start.clicked.connect(self.accepted)
+        self.cancel.clicked.connect(self.rejected)
+
+    def _source_typed(self, _text: str) -> None:
+        path = self.source.path
+        self._ready = False
+        if path is not None:
+            if self.output.line.text() in ("", self._proposed):
+                self._proposed = str(default_output(path))
+                self.output.line.setText(self._proposed)
+            self.wishes.video.show_pace(is_sequence(path))
+            self.source_changed.emit(path)
+        self._check()
+
+    def _request(self) -> ExportRequest | None:
+        source, output = self.source.path, self.output.path
+        if source is None or output is None:
+            return None
+        wishes = self.wishes
+        return ExportRequest(
+            source=source,
+            output=output if wishes.want_video.isChecked() else None,
+            data=tuple(data_beside(output, name) for name in wishes.formats),
+            model=replace(self._settings.model, name=str(self.model.combo.currentData() or "")),
+            detection=replace(self._settings.detection, threshold=self.threshold.spin.value()),
+            overlay=self._settings.overlay,
+            video=wishes.video.options,
+            cache=wishes.cache,
+            evidence=wishes.evidence(output),
+        )
+
+    def _check(self) -> None:
+        trouble = self.wishes.trouble
+        self.trouble.setVisible(False)
+        if trouble:
+            self._show_trouble(trouble)
+        self.start.setEnabled(self._ready and not trouble and self.output.path is not None)
+
+    def _show_trouble(self, words: str) -> None:
+        self.trouble.setText(words)
+        self.trouble.setStyleSheet(f"color: {self._theme.colours.danger};")
+        self.trouble.show()
+
+    def _choose_source(self) -> None:
+        patterns = " ".join(f"*{ending}" for ending in VIDEOS)
+        start = str(self.source.path.parent) if self.source.path else ""
+        chosen, _ = QFileDialog.getOpenFileName(self, "Video", start, f"Videos ({patterns});;All files (*)")
+        if chosen:
+            self.set_source(Path(chosen))
+
+    def _choose_output(self) -> None:
+        start = str(self.output.path or "")
+        chosen, _ = QFileDialog.getSaveFileName(
+            self, "Annotated video", start, video_filter(), options=QFileDialog.Option.DontConfirmOverwrite
+        )
+        if chosen:
+            path = Path(chosen)
+            self.output.line.setText(str(path if path.suffix else path.with_suffix(".mp4")))

@@ -1,0 +1,204 @@
+"""The first page of "Export several": which videos were found, what is wanted of each. GUI thread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.core.export.queue_plan import Recipe
+from app.core.export.search import VIDEO_ENDINGS, Found, is_video_name
+from app.core.export.space import kept_bytes
+from app.core.settings import Choices, Settings
+from app.ui.export.export_wishes import ExportWishes, FormScroll, classes_shown
+from app.ui.export.queue_runner import VideoSearch
+from app.ui.export.queue_words import found_words
+from app.ui.settings.editors import ChoiceEditor, NumberEditor
+from app.ui.settings.settings_model import setting_info
+from app.ui.widgets.path_field import PathField
+from app.ui.widgets.theme import Theme
+
+_FRAMES_A_MINUTE = 30 * 60
+
+
+class QueueForm(QWidget):
+    """Collects videos and a ``Recipe``; the search runs on a worker."""
+
+    accepted = Signal()
+    rejected = Signal()
+
+    def __init__(self, settings: Settings, models: Choices, theme: Theme, search: VideoSearch, folder: str) -> None:
+        super().__init__()
+        self._settings, self._theme, self._search = settings, theme, search
+        self._start_folder = folder
+        self._paths: tuple[Path, ...] = ()
+        self.found: Found | None = None
+        """What there is to add; None while it is looked for, or nothing was named."""
+        self.facts = QLabel()
+        self.facts.setWordWrap(True)
+        self.facts.setTextFormat(Qt.TextFormat.PlainText)
+        self.add_files = QPushButton("Add videos…")
+        self.add_folder = QPushButton("Add a folder…")
+        self.wishes = ExportWishes(settings.detection.classes)
+        self.wishes.expect(kept_bytes(_FRAMES_A_MINUTE), " a minute")
+        self.output = PathField("Folder")
+        self.output.line.setPlaceholderText("Beside each video")
+        self.model = ChoiceEditor(setting_info(settings, "model", "name"))
+        self.model.set_choices(models)
+        self.model.show_value(settings.model.name)
+        self.threshold = NumberEditor(setting_info(settings, "detection", "threshold"), whole=False)
+        self.threshold.show_value(settings.detection.threshold)
+        self.trouble = QLabel()
+        self.trouble.setWordWrap(True)
+        self.trouble.setStyleSheet(f"color: {theme.colours.danger};")
+        self.trouble.hide()
+        self.start = QPushButton("Export")
+        self.start.setObjectName("primary")
+        self.start.setDefault(True)
+        self.cancel = QPushButton("Cancel")
+        for button in (self.add_files, self.add_folder, self.cancel):
+            button.setAutoDefault(False)
+        self._build()
+        self._connect()
+        self._show_found()
+
+    def add(self, paths: Iterable[Path]) -> None:
+        """Look for videos in these, too."""
+        self._paths = (*self._paths, *paths)
+        self.found = None
+        self.facts.setText("Looking for videos…")
+        self._check()
+        self._search.start(self._paths)
+
+    def clear(self) -> None:
+        """Name nothing any more."""
+        self._search.stop()
+        self._paths, self.found = (), None
+        self._show_found()
+
+    def recipe(self) -> Recipe:
+        """What is wanted of each video."""
+        return Recipe(
+            folder=self.output.path,
+            video=self.wishes.want_video.isChecked(),
+            data=self.wishes.formats,
+            model=replace(self._settings.model, name=str(self.model.combo.currentData() or "")),
+            detection=replace(self._settings.detection, threshold=self.threshold.spin.value()),
+            overlay=self._settings.overlay,
+            options=self.wishes.video.options,
+            cache=self.wishes.cache,
+            evidence=self.wishes.evidence(Path("video")),
+        )
+
+    def _build(self) -> None:
+        add = QHBoxLayout()
+        add.setSpacing(8)
+        for button in (self.add_files, self.add_folder):
+            add.addWidget(button)
+        add.addStretch(1)
+        form = QFormLayout()
+        form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
+        form.setHorizontalSpacing(18)
+        form.setVerticalSpacing(10)
+        form.addRow("Videos", self.facts)
+        form.addRow("", add)
+        form.addRow("Write", self.wishes.want_video)
+        form.addRow("To", self.output)
+        self.wishes.add_rows(form)
+        if self._settings.detection.classes:
+            form.addRow("Classes", classes_shown(self._settings.detection.classes))
+        columns = QHBoxLayout()
+        columns.setSpacing(24)
+        for editor in (self.model, self.threshold):
+            columns.addWidget(editor, 1, Qt.AlignmentFlag.AlignTop)
+        buttons = QHBoxLayout()
+        buttons.addStretch(1)
+        for button in (self.cancel, self.start):
+            buttons.addWidget(button)
+        whole = QWidget()
+        inside = QVBoxLayout(whole)
+        inside.setContentsMargins(24, 20, 24, 8)
+        inside.setSpacing(18)
+        inside.addLayout(form)
+        inside.addLayout(columns)
+        inside.addStretch(1)
+        foot = QVBoxLayout()
+        foot.setContentsMargins(24, 10, 24, 20)
+        foot.setSpacing(12)
+        foot.addWidget(self.trouble)
+        foot.addLayout(buttons)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(0)
+        outer.addWidget(FormScroll(whole), 1)
+        outer.addLayout(foot)
+
+    def _connect(self) -> None:
+        self._search.counted.connect(self._counted)
+        self._search.found.connect(self._came)
+        self.add_files.clicked.connect(self._choose_files)
+        self.add_folder.clicked.connect(self._choose_folder)
+        self.output.button.clicked.connect(self._choose_output)
+        self.start.clicked.connect(self.accepted)
+        self.cancel.clicked.connect(self.rejected)
+        self.wishes.changed.connect(self._check)
+
+    def _counted(self, count: int) -> None:
+        if self.found is None:
+            self.facts.setText(f"Looking for videos… {count} so far")
+
+    def _came(self, found: Found) -> None:
+        self.found = found
+        self.wishes.video.show_pace(any(not is_video_name(video.path.name) for video in found.videos))
+        self._show_found()
+
+    def _show_found(self) -> None:
+        bad = False
+        if self.found is not None:
+            self.facts.setText(found_words(self.found))
+            bad = not self.found.videos or bool(self.found.troubles)
+        else:
+            self.facts.setText("Choose videos or a folder, or drop them on this window.")
+        self.facts.setStyleSheet(f"color: {self._theme.colours.danger};" if bad else "")
+        count = len(self.found.videos) if self.found is not None else 0
+        self.start.setText(f"Export {count} videos" if count > 1 else "Export")
+        self._check()
+
+    def _check(self) -> None:
+        trouble = self.wishes.trouble
+        self.trouble.setText(trouble)
+        self.trouble.setVisible(bool(trouble))
+        self.start.setEnabled(not trouble and self.found is not None and bool(self.found.videos))
+
+    def _choose_files(self) -> None:
+        patterns = " ".join(f"*{ending}" for ending in VIDEO_ENDINGS)
+        wanted = f"Videos ({patterns});;All files (*)"
+        chosen, _ = QFileDialog.getOpenFileNames(self, "Videos", self._start_folder, wanted)
+        if chosen:
+            self._start_folder = str(Path(chosen[0]).parent)
+            self.add(Path(name) for name in chosen)
+
+    def _choose_folder(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(self, "Folder with videos", self._start_folder)
+        if chosen:
+            self._start_folder = chosen
+            self.add([Path(chosen)])
+
+    def _choose_output(self) -> None:
+        start = str(self.output.path or self._start_folder)
+        chosen = QFileDialog.getExistingDirectory(self, "Folder to write to", start)
+        if chosen:
+            self.output.line.setText(chosen)

@@ -1,0 +1,52 @@
+"""At the start: what a crash of an earlier run left is shown, once. GUI thread; the disk is looked at on a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from PySide6.QtWidgets import QWidget
+
+from app.core.crash_files import CrashReport, new_reports
+from app.ui.widgets.background import Background
+
+if TYPE_CHECKING:
+    from app.ui.faults.report_dialog import ReportDialog
+
+
+class CrashOffer:
+    """Shows the newest report; older ones that nobody saw are below it.
+
+    Args:
+        window: Over which.
+        background: For what looks at the disk.
+    """
+
+    def __init__(self, window: QWidget, background: Background) -> None:
+        self._window, self._background = window, background
+        self.dialog: ReportDialog | None = None
+
+    def look(self, then: Callable[[bool], None]) -> None:
+        """Look for reports; a dialogue tells of them, if there are any.
+
+        Args:
+            then: Called after that, with whether there was a crash.
+        """
+
+        def looked(found: tuple[CrashReport, ...]) -> None:
+            if found:
+                self._show(found)
+            then(bool(found))
+
+        self._background.run("crash-reports", new_reports, looked, lambda *_: then(False))
+
+    def _show(self, found: tuple[CrashReport, ...]) -> None:
+        from app.ui.faults.report_dialog import ReportDialog  # hardly ever
+
+        words = (
+            f"The last time, the program ended by itself: {found[0].cause}. Nothing was sent anywhere. The text below "
+            "names no picture or video of yours; if this happens again, please send it with what you did."
+        )
+        text = "\n\n".join(report.text.strip() for report in found)
+        self.dialog = ReportDialog("ssd-viewer ended unexpectedly", words, text, found[0].path, self._window)
+        self.dialog.show()

@@ -1,0 +1,75 @@
+"""How far a download is, and the button that stops it. GUI thread."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+
+from app.ui.models.download_runner import DownloadRunner, Progress
+from app.ui.widgets.media_words import size, waiting
+
+_STEPS = 1000
+
+
+def progress_words(progress: Progress | None) -> str:
+    """Such as "43.1 of 142.6 MB  ·  2.3 MB/s  ·  40 s left"."""
+    if progress is None:
+        return "Starting…"
+    if _is_whole(progress):
+        return "Checking and putting it on the shelf…"
+    done, total, speed = progress.done_bytes, progress.total_bytes, progress.bytes_per_s
+    parts = [f"{size(done)} of {size(total)}" if total else size(done)]
+    if speed > 0:
+        parts.append(f"{size(round(speed))}/s")
+        if total:
+            parts.append(f"{waiting((total - done) / speed)} left")
+    return "  ·  ".join(parts)
+
+
+def _is_whole(progress: Progress) -> bool:
+    """Whether everything came; what follows is short and cannot be half done."""
+    return bool(progress.total_bytes) and progress.done_bytes >= (progress.total_bytes or 0)
+
+
+class DownloadBar(QWidget):
+    """Shown while a model is fetched."""
+
+    cancel = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.bar.setAccessibleName("Download")
+        self.line = QLabel()
+        self.line.setObjectName("muted")
+        self.line.setWordWrap(True)
+        self.line.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.button = QPushButton("Cancel")
+        self.button.setAutoDefault(False)
+        self.button.clicked.connect(self.cancel)
+        row = QHBoxLayout()
+        row.setSpacing(12)
+        row.addWidget(self.bar, 1)
+        row.addWidget(self.button)
+        box = QVBoxLayout(self)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.setSpacing(2)
+        box.addLayout(row)
+        box.addWidget(self.line)
+
+    def show_state(self, name: str, downloads: DownloadRunner) -> None:
+        """Show how far the download of ``name`` is; hidden while there is none."""
+        self.setVisible(downloads.is_running(name))
+        if not downloads.is_running(name):
+            return
+        progress = downloads.progress(name)
+        stopping = downloads.is_stopping(name)
+        self.button.setEnabled(not stopping and not (progress is not None and _is_whole(progress)))
+        self.button.setAccessibleName(f"Cancel the download of {name}")
+        self.line.setText("Stopping…" if stopping else progress_words(progress))
+        if progress is not None and progress.total_bytes:
+            self.bar.setRange(0, _STEPS)
+            self.bar.setValue(min(_STEPS, round(progress.done_bytes / progress.total_bytes * _STEPS)))
+        else:
+            self.bar.setRange(0, 0)

@@ -1,0 +1,184 @@
+"""The chosen model: what can be done with it, and everything known of it. GUI thread."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+
+from app.core.model_cards import ModelCard
+from app.ui.models.download_bar import DownloadBar
+from app.ui.models.download_runner import DownloadRunner
+from app.ui.models.model_card import Chips
+from app.ui.models.model_facts import ModelFacts
+from app.ui.models.model_words import detects
+from app.ui.models.optimise_bar import OptimiseBar
+from app.ui.models.optimise_runner import OptimiseRunner
+from app.ui.widgets.icons import icon
+from app.ui.widgets.media_words import size
+from app.ui.widgets.texts import ElidedLabel
+from app.ui.widgets.theme import Theme
+
+
+class ModelDetails(QScrollArea):
+    """One model at a time; each button tells ``asked`` the name of a verb of ``ModelVerbs``."""
+
+    asked = Signal(str)
+    """"use", "download", "cancel", "check", "optimise", "stop_optimising", "rename", "remove" or "show_file"."""
+    back = Signal()
+
+    def __init__(self, theme: Theme, downloads: DownloadRunner, optimising: OptimiseRunner) -> None:
+        super().__init__()
+        self._theme = theme
+        self._downloads = downloads
+        self._optimising = optimising
+        self.card: ModelCard | None = None
+        self._used = False
+        self.back_button = QPushButton("All models")
+        self.back_button.setObjectName("link")
+        self.back_button.clicked.connect(self.back)
+        self.name = ElidedLabel()
+        self.name.setObjectName("title")
+        self.chips = Chips()
+        self.about = QLabel()
+        self.about.setTextFormat(Qt.TextFormat.PlainText)  # a model file brings its own title
+        self.about.setWordWrap(True)
+        self.check = self._button("Check this model", "check")
+        self.check.setToolTip("Run it on a fixed picture; it must answer as it did when it was put on the shelf")
+        self.optimise = self._button("Optimise for this computer", "optimise")
+        self.optimise.setToolTip(
+            "Make it faster on this processor (int8), and measure how far it still finds the same; takes minutes"
+        )
+        self.use = self._button("Use this model", "use")
+        self.use.setToolTip("It runs from now on, and at the next start")
+        self.download = self._button("Download", "download")
+        for button in (self.use, self.download):
+            button.setObjectName("primary")
+        self.rename = self._button("Rename…", "rename")
+        self.remove = self._button("Remove…", "remove")
+        self.show_file = self._button("Show the file", "show_file")
+        for button in (self.rename, self.remove, self.show_file):
+            button.setObjectName("link")
+        self.progress = DownloadBar()
+        self.progress.cancel.connect(self._cancel)
+        self.optimise_bar = OptimiseBar()
+        self.optimise_bar.cancel.connect(self._stop_optimising)
+        self.facts = ModelFacts()
+        self._build()
+        theme.changed.connect(self._dress)
+        self._dress()
+
+    def show_card(self, card: ModelCard, used: bool) -> None:
+        """Show ``card``; ``used`` is whether it is the model in use."""
+        if self.card is None or self.card.name != card.name:
+            self.verticalScrollBar().setValue(0)
+        self.card, self._used = card, used
+        self.name.set_words(card.name)
+        self.chips.show_card(card, used)
+        broken = f"{card.reason} Remove it, then import or download it again."
+        self.about.setText(broken if card.spec is None else card.spec.title or detects(card.spec))
+        self.facts.show_card(card, date.today())
+        self.show_download()
+        self.show_optimising()
+
+    def show_optimising(self) -> None:
+        """Whether the model is being optimised, and how far that is."""
+        if self.card is None:
+            return
+        running = self._optimising.running
+        self.optimise.setVisible(self.card.usable and running != self.card.name)
+        self.optimise.setEnabled(not running)  # one takes the whole processor
+        self.optimise_bar.show_state(self.card.name, self._optimising)
+
+    def show_download(self) -> None:
+        """Buttons and progress, as they are now."""
+        card = self.card
+        if card is None:
+            return
+        fetching = self._downloads.is_running(card.name)
+        self.progress.show_state(card.name, self._downloads)
+        self.use.setVisible(card.usable and not self._used)
+        self.download.setText(_download_words(card))
+        self.check.setVisible(card.usable)
+        self.download.setVisible(card.downloadable and not fetching)
+        self.rename.setVisible(card.status == "imported")
+        self.remove.setVisible(card.path is not None and not card.bundled)
+        self.show_file.setVisible(card.path is not None)
+
+    def show_hash(self, name: str, words: str) -> None:
+        """The hash of the file of the model ``name``, if that is still shown."""
+        if self.card is not None and self.card.name == name:
+            self.facts.set_row("SHA-256", words)
+
+    def show_check(self, name: str, words: str) -> None:
+        """What came of checking the model ``name``, if that is still shown."""
+        if self.card is not None and self.card.name == name:
+            self.facts.set_row("Self-check", words)
+
+    def set_narrow(self, narrow: bool) -> None:
+        """Whether the list is hidden behind the details."""
+        self.back_button.setVisible(narrow)
+        self.facts.set_narrow(narrow)
+
+    def _button(self, words: str, verb: str) -> QPushButton:
+        button = QPushButton(words)
+        button.setAutoDefault(False)
+        button.setProperty("verb", verb)
+        button.clicked.connect(self._ask)
+        return button
+
+    def _build(self) -> None:
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(self.horizontalScrollBarPolicy().ScrollBarAlwaysOff)
+        body = QWidget()
+        body.setObjectName("panelBody")
+        self.setObjectName("details")
+        box = QVBoxLayout(body)
+        box.setContentsMargins(22, 16, 22, 20)
+        box.setSpacing(9)
+        head = QHBoxLayout()
+        head.addWidget(self.back_button)
+        head.addStretch(1)
+        box.addLayout(head)
+        box.addWidget(self.name)
+        box.addWidget(self.chips)
+        box.addWidget(self.about)
+        box.addSpacing(2)
+        rows = ((self.use, self.download, self.check), (self.optimise,), (self.rename, self.remove, self.show_file))
+        for buttons in rows:
+            row = QHBoxLayout()
+            row.setSpacing(8)
+            for button in buttons:
+                row.addWidget(button)
+            row.addStretch(1)
+            box.addLayout(row)
+        box.addWidget(self.progress)
+        box.addWidget(self.optimise_bar)
+        box.addSpacing(4)
+        box.addWidget(self.facts)
+        box.addStretch(1)
+        self.setWidget(body)
+
+    def _ask(self) -> None:
+        sender = self.sender()
+        assert sender is not None
+        self.asked.emit(str(sender.property("verb")))
+
+    def _cancel(self) -> None:
+        self.asked.emit("cancel")
+
+    def _stop_optimising(self) -> None:
+        self.asked.emit("stop_optimising")
+
+    def _dress(self) -> None:
+        colours = self._theme.colours
+        self.back_button.setIcon(icon("back", colours.accent, size=16))
+        self.download.setIcon(icon("download", colours.on_accent, size=16))
+
+
+def _download_words(card: ModelCard) -> str:
+    if card.part_bytes:
+        of = f" of {size(card.size_bytes)}" if card.size_bytes else ""
+        return f"Resume the download ({size(card.part_bytes)}{of} are here)"
+    return f"Download ({size(card.size_bytes)})" if card.size_bytes else "Download"

@@ -1,0 +1,237 @@
+"""What can be done with a model in the dialog. GUI thread; the work is done by ``ModelShelf`` and ``DownloadRunner``.
+
+Each verb acts on one card and tells the dialog's banner what came of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, QUrl
+from PySide6.QtGui import QDesktopServices
+
+from app.core.live.events import ModelReady
+from app.core.model_cards import ModelCard
+from app.core.settings import ModelSettings
+from app.ui.models.model_words import check_words, for_the_form, optimised_words
+from app.ui.widgets.ask import confirmed, typed
+from app.ui.widgets.media_words import size
+
+if TYPE_CHECKING:
+    from app.core.model_check import ModelCheck
+    from app.ui.models.models_dialog import ModelsDialog
+    from detector.runtime.optimised import Optimised
+
+_CHECKING = "Asking every engine of this computer…"
+
+
+class ModelVerbs(QObject):
+    """The dialog's verbs; ``do`` calls one by its name."""
+
+    def __init__(self, dialog: ModelsDialog) -> None:
+        super().__init__(dialog)
+        self._dialog = dialog
+        self._checks: dict[str, str] = {}
+        self._leaving = ""
+        """The model to be removed once another one runs."""
+        downloads, controller = dialog.downloads, dialog.controller
+        downloads.finished.connect(self._downloaded)
+        downloads.failed.connect(self._download_failed)
+        downloads.cancelled.connect(self._download_cancelled)
+        dialog.optimising.finished.connect(self._optimised)
+        dialog.optimising.failed.connect(self._optimising_failed)
+        dialog.optimising.cancelled.connect(self._optimising_cancelled)
+        controller.model_ready.connect(self._another_runs)
+        controller.model_lost.connect(self._nothing_runs)
+
+    def do(self, verb: str, card: ModelCard) -> None:
+        """One of the methods below."""
+        verbs: dict[str, Callable[[ModelCard], None]] = {
+            "use": self.use,
+            "download": self.download,
+            "cancel": self.cancel,
+            "check": self.check,
+            "optimise": self.optimise,
+            "stop_optimising": self.stop_optimising,
+            "rename": self.rename,
+            "remove": self.remove,
+            "show_file": self.show_file,
+        }
+        verbs[verb](card)
+
+    def use(self, card: ModelCard) -> None:
+        """Run it now and at every start."""
+        if card.name == self._leaving:  # not to be removed after all
+            self._leaving = ""
+            self._dialog.banner.solved(card.name)
+        self._dialog.settings.set("model", "name", card.name)
+
+    def download(self, card: ModelCard) -> None:
+        """Fetch its weights."""
+        self._dialog.banner.solved(card.name)
+        self._dialog.downloads.start(card.name)
+
+    def cancel(self, card: ModelCard) -> None:
+        """Stop fetching them."""
+        self._dialog.downloads.cancel(card.name)
+
+    def check(self, card: ModelCard) -> None:
+        """Let it prove that it is what it was."""
+        if self._checks.get(card.name) == _CHECKING:
+            return
+
+        def seen(checks: tuple[ModelCheck, ...]) -> None:
+            self._show_answers(card.name, check_words(checks))
+
+        def broken(message: str, hint: str) -> None:
+            self._show_answers(card.name, f"{message} {hint}".strip())
+
+        self._show_check(card.name, _CHECKING)
+        self._dialog.shelf.check(card.name, seen, broken)
+
+    def checked(self, name: str) -> str:
+        """What came of the last check of the model ``name``."""
+        return self._checks.get(name, "")
+
+    def optimise(self, card: ModelCard) -> None:
+        """Make it faster on this computer; goes on while the dialog is closed."""
+        self._dialog.banner.solved(card.name)
+        self._dialog.optimising.start(card.name)
+
+    def stop_optimising(self, _card: ModelCard) -> None:
+        """Give that up."""
+        self._dialog.optimising.cancel()
+
+    def rename(self, card: ModelCard) -> None:
+        """Ask for another name, and give it."""
+        new = typed(self._dialog, "Rename the model", f"New name of {card.name}:", card.name)
+        if new is None or new == card.name:
+            return
+
+        def renamed(name: str) -> None:
+            checked = self._checks.pop(card.name, "")
+            if checked not in ("", _CHECKING):  # what runs at this moment looks for the file under its old name
+                self._checks[name] = checked
+            self._dialog.banner.solved(card.name)
+            self._dialog.show_model(name)
+            if self._dialog.used == card.name:
+                self._dialog.settings.set("model", "name", name)
+
+        def refused(message: str, hint: str) -> None:
+            self._dialog.banner.tell("error", message, hint, topic=card.name)
+
+        self._dialog.shelf.rename(card.name, new, renamed, refused)
+
+    def remove(self, card: ModelCard) -> None:
+        """Ask, and delete it; what is in use makes way for the default first."""
+        default = ModelSettings().name
+        used = card.name == self._dialog.used
+        goes_on = f" It is in use; {default} takes its place." if used else ""
+        if not confirmed(
+            self._dialog,
+            f"Remove {card.name}?",
+            f"{size(card.size_bytes)} are deleted from this computer.{goes_on}",
+            yes="Remove it",
+            no="Keep it",
+        ):
+            return
+        running = card.name in self._running()
+        if running:
+            self._leaving = card.name  # its file may be held open as long as it runs
+            self._dialog.banner.tell("info", f"{card.name} is removed as soon as it runs no more.", topic=card.name)
+        if used:
+            self._dialog.settings.set("model", "name", default)
+        if not running:
+            self._remove_now(card.name)
+
+    def show_file(self, card: ModelCard) -> None:
+        """Open its folder in the system's file manager."""
+        if card.path is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(card.path.parent)))
+
+    def imported(self, name: str) -> None:
+        """A model was put on the shelf."""
+        self._welcome(name, f"{name} is on the shelf.")
+
+    def _show_check(self, name: str, words: str) -> None:
+        self._checks[name] = words
+        self._dialog.details.show_check(name, words)
+
+    def _show_answers(self, name: str, words: str) -> None:
+        if name in self._checks:  # else it was renamed or removed meanwhile
+            self._show_check(name, words)
+
+    def _welcome(self, name: str, words: str, more: str = "") -> None:
+        def use() -> None:
+            self._dialog.settings.set("model", "name", name)
+
+        self._dialog.show_model(name)
+        self._dialog.banner.tell("success", words, more, topic=name, action=("Use it now", use))
+
+    def _running(self) -> set[str]:
+        """Models whose files may be held open: the one that runs, and the one being loaded."""
+        controller = self._dialog.controller
+        return {controller.loading, controller.model.spec.name if controller.model is not None else ""} - {""}
+
+    def _remove_now(self, name: str) -> None:
+        def removed(gone: str) -> None:
+            self._checks.pop(gone, None)
+            self._dialog.banner.tell("success", f"{gone} is removed.")
+
+        self._dialog.shelf.remove(name, removed, self._failed)
+
+    def _another_runs(self, ready: ModelReady) -> None:
+        name = self._leaving
+        if not name or (ready.spec.name == name and self._dialog.used != name):
+            return  # it had just been loaded; the other one is on its way
+        self._leaving = ""
+        if ready.spec.name == name:
+            self._failed(f"{name} is still in use.", "Choose another model, then remove it.")
+        else:
+            self._remove_now(name)
+
+    def _nothing_runs(self) -> None:
+        name, self._leaving = self._leaving, ""
+        if name:
+            self._remove_now(name)
+
+    def _optimised(self, name: str, measured: Optimised) -> None:
+        from detector.runtime.optimised import best_format, best_if_asked
+
+        unasked, (best, why) = best_format(measured)[0], best_if_asked(measured)
+        if best == "fp32":
+            self._dialog.banner.tell("info", f"{name} stays with fp32.", optimised_words(measured), topic=name)
+            return
+
+        def use() -> None:
+            # Open already, as it was, or not what "auto" takes from the next start on.
+            if self._dialog.used == name or best != unasked:
+                self._dialog.settings.set("model", "precision", best)
+            self._dialog.settings.set("model", "name", name)
+
+        self._dialog.banner.tell("success", f"{name} is optimised.", why, topic=name, action=("Use it now", use))
+
+    def _optimising_failed(self, name: str, message: str, hint: str) -> None:
+        self._dialog.banner.tell("error", message, hint, topic=name)
+
+    def _optimising_cancelled(self, name: str) -> None:
+        self._dialog.banner.tell("info", f"{name} is not optimised: you cancelled it.", topic=name)
+
+    def _downloaded(self, name: str, checked: str) -> None:
+        self._dialog.shelf.refresh_models()
+        self._welcome(name, f"{name} is here and ready.", checked)
+
+    def _download_failed(self, name: str, message: str, hint: str) -> None:
+        def again() -> None:
+            self._dialog.downloads.start(name)
+
+        self._dialog.shelf.refresh_models()
+        self._dialog.banner.tell("error", message, for_the_form(hint), topic=name, action=("Try again", again))
+
+    def _download_cancelled(self, name: str, kept: str) -> None:
+        self._dialog.shelf.refresh_models()
+        self._dialog.banner.tell("info", f"The download of {name} was cancelled.", kept, topic=name)
+
+    def _failed(self, message: str, hint: str) -> None:
+        self._dialog.banner.tell("error", message, hint)

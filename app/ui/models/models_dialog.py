@@ -1,0 +1,295 @@
+"""The shelf of models as the user sees it: all of them, the chosen one, search, download, import. GUI thread.
+
+Cards on the left, the chosen model on the right; in a narrow window one behind the other. Files are read, fetched and
+written on workers; closing the dialog stops what is being fetched, and it can be resumed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import (
+    QHideEvent,
+    QKeyEvent,
+    QKeySequence,
+    QResizeEvent,
+    QShortcut,
+    QShowEvent,
+)
+from PySide6.QtWidgets import QDialog, QFileDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from app.core.model_cards import ModelCard
+from app.ui.controller import LiveController
+from app.ui.models.download_runner import DownloadRunner
+from app.ui.models.import_sheet import ImportSheet
+from app.ui.models.model_details import ModelDetails
+from app.ui.models.model_list import ModelList
+from app.ui.models.model_shelf import ModelShelf
+from app.ui.models.model_verbs import ModelVerbs
+from app.ui.models.optimise_runner import OptimiseRunner
+from app.ui.settings.settings_model import SettingsModel
+from app.ui.widgets.banner import Banner
+from app.ui.widgets.drops import WEIGHTS
+from app.ui.widgets.file_drop import FileDrop
+from app.ui.widgets.icons import icon
+from app.ui.widgets.theme import Theme
+
+_NARROW = 780  # pixels; below, list and details take turns
+_LIST_SHARE = 0.42
+_HINT_FROM = 440  # pixels of height; below, the cards need the room
+_LEAST = (340, 280)
+
+
+class ModelsDialog(QDialog):
+    """Opened once, then shown and hidden; the live view goes on behind it."""
+
+    def __init__(
+        self,
+        theme: Theme,
+        settings: SettingsModel,
+        shelf: ModelShelf,
+        downloads: DownloadRunner,
+        controller: LiveController,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Models")
+        self.setMinimumSize(*_LEAST)
+        self.theme, self.settings, self.shelf = theme, settings, shelf
+        self.downloads, self.controller = downloads, controller
+        self.cards: dict[str, ModelCard] = {}
+        self._waited_for = ""
+        """A model to choose as soon as it is listed."""
+        self._narrow = False
+        self._reading = False
+        """In a narrow window: whether the details are shown instead of the list."""
+        self._hashed: tuple[str, str] = ("", "")
+        self.sheet: ImportSheet | None = None
+        self.banner = Banner(theme)
+        self.list = ModelList(downloads)
+        self.optimising = OptimiseRunner(shelf, self)
+        self.details = ModelDetails(theme, downloads, self.optimising)
+        self.add = QPushButton("Import a file…")
+        self.add.setAutoDefault(False)
+        self.add.setToolTip("Put a model file on the shelf (Ctrl+I); or drop it here")
+        self.hint = QLabel("Drop a model file here to import it. Nothing is fetched unless you ask.")
+        self.hint.setObjectName("muted")
+        self.hint.setWordWrap(True)
+        self.verbs = ModelVerbs(self)
+        self.list.tab_from = self.add
+        self._build()
+        self.drops = FileDrop(self, theme)
+        self._connect()
+        self._dress()
+        room = self.screen().availableSize()
+        self.resize(min(1060, room.width() - 40), min(720, room.height() - 60))
+
+    @property
+    def used(self) -> str:
+        """Name of the model in use."""
+        return self.settings.current.model.name
+
+    def show_model(self, name: str) -> None:
+        """Choose the model ``name``, now or as soon as it is listed."""
+        if name in self.cards:
+            self.list.search.clear()
+            self.list.choose(name)
+            self._waited_for = ""
+        else:
+            self._waited_for = name
+
+    def show_import(self, path: Path) -> None:
+        """Open the sheet that puts ``path`` on the shelf."""
+        if self.sheet is not None:
+            self.sheet.reject()
+            if self.sheet is not None:
+                return  # it is writing a model at this moment
+        self.sheet = ImportSheet(path, set(self.cards), self.shelf, self.theme, self)
+        self.sheet.imported.connect(self.verbs.imported)
+        self.sheet.finished.connect(self._sheet_closed)
+        self.sheet.open()
+
+    # Events
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.shelf.refresh_models()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        if event.spontaneous():  # minimised
+            return
+        self.downloads.cancel_all()
+        if self.sheet is not None:
+            self.sheet.reject()
+        if self.sheet is not None:
+            self.sheet.hide()  # it is writing a model, and goes when that is done
+
+    def reject(self) -> None:
+        """Esc: end the search, go back to the list, then close."""
+        if self.list.search.hasFocus() and self.list.search.text():
+            self.list.search.clear()
+        elif self._narrow and self._reading:
+            self._show_list()
+        else:
+            super().reject()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._narrow = self.width() < _NARROW
+        self._arrange()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Down and self.list.search.hasFocus():
+            self.list.focus_current()
+        else:
+            super().keyPressEvent(event)
+
+    # Inside
+
+    def _build(self) -> None:
+        head = QHBoxLayout()
+        head.setSpacing(8)
+        head.addWidget(self.list.search, 1)
+        head.addWidget(self.add)
+        self._left = QWidget()
+        left = QVBoxLayout(self._left)
+        left.setContentsMargins(16, 14, 6, 12)
+        left.setSpacing(10)
+        left.addLayout(head)
+        left.addWidget(self.list, 1)
+        left.addWidget(self.hint)
+        panes = QHBoxLayout()
+        panes.setContentsMargins(0, 0, 0, 0)
+        panes.setSpacing(0)
+        panes.addWidget(self._left)
+        panes.addWidget(self.details, 1)
+        box = QVBoxLayout(self)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.setSpacing(0)
+        box.addWidget(self.banner)
+        box.addLayout(panes, 1)
+
+    def _connect(self) -> None:
+        self.shelf.cards.connect(self._listed)
+        self.settings.changed.connect(self._setting_changed)
+        self.downloads.changed.connect(self._download_changed)
+        self.optimising.changed.connect(self.details.show_optimising)
+        self.list.chosen.connect(self._show_details)
+        self.list.opened.connect(self._opened)
+        self.list.activated.connect(self._activated)
+        self.list.cancel.connect(self.downloads.cancel)
+        self.details.asked.connect(self._asked)
+        self.details.back.connect(self._show_list)
+        self.list.search.returnPressed.connect(self.list.focus_current)
+        self.add.clicked.connect(self._choose_file)
+        self.drops.fell.connect(self.show_import)
+        self.theme.changed.connect(self._dress)
+        for keys, does in (
+            (QKeySequence.StandardKey.Find, self._find),
+            ("Ctrl+I", self._choose_file),
+            ("F2", self._rename),
+            (QKeySequence.StandardKey.Delete, self._remove),
+        ):
+            QShortcut(QKeySequence(keys), self).activated.connect(does)
+
+    def _listed(self, cards: tuple[ModelCard, ...]) -> None:
+        self.cards = {card.name: card for card in cards}
+        self.list.set_cards(cards, self.used)
+        if self.sheet is not None:
+            self.sheet.set_taken(set(self.cards))
+        if self._waited_for in self.cards:
+            self.show_model(self._waited_for)
+        self._show_details()
+
+    def _opened(self, _name: str) -> None:
+        """A card was clicked: where the details hide behind the list, they come forward."""
+        if self._narrow:
+            self._reading = True
+            self._arrange()
+            self.details.back_button.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _activated(self, name: str) -> None:
+        """Enter on a card, or a double click."""
+        self._opened(name)
+        details = self.details
+        if self.cards[name].usable and not self._narrow:
+            self.verbs.use(self.cards[name])
+        elif details.download.isVisible():  # nothing is fetched but by its own button
+            details.download.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _show_list(self) -> None:
+        self._reading = False
+        self._arrange()
+        self.list.focus_current()
+
+    def _arrange(self) -> None:
+        """List and details side by side, or in turns."""
+        self._left.setVisible(not (self._narrow and self._reading))
+        self.details.setVisible(not self._narrow or self._reading)
+        share = self.width() if self._narrow else max(340, min(470, round(self.width() * _LIST_SHARE)))
+        self._left.setFixedWidth(share)
+        self.details.set_narrow(self._narrow)
+        self.hint.setVisible(self.height() >= _HINT_FROM)
+
+    def _show_details(self) -> None:
+        card = self.cards.get(self.list.current)
+        if card is None:
+            return
+        self.details.show_card(card, card.name == self.used)
+        self.details.show_check(card.name, self.verbs.checked(card.name))
+        if card.path is None:
+            return
+        stamp = f"{card.path}|{card.size_bytes}"
+        if self._hashed[0] == stamp:
+            self.details.show_hash(card.name, self._hashed[1])
+            return
+
+        def show(sha256: str) -> None:
+            self._hashed = (stamp, sha256)
+            self.details.show_hash(card.name, sha256)
+
+        self.shelf.hash_file(card.path, show)
+
+    def _sheet_closed(self) -> None:
+        sheet, self.sheet = self.sheet, None
+        if sheet is not None:
+            sheet.deleteLater()
+
+    def _choose_file(self) -> None:
+        patterns = " ".join(f"*{ending}" for ending in WEIGHTS)
+        chosen, _ = QFileDialog.getOpenFileName(
+            self, "Model file", str(Path.home()), f"Models ({patterns});;All files (*)"
+        )
+        if chosen:
+            self.show_import(Path(chosen))
+
+    def _asked(self, verb: str) -> None:
+        if self.details.card is not None:
+            self.verbs.do(verb, self.details.card)
+
+    def _setting_changed(self, section: str, name: str) -> None:
+        if (section, name) == ("model", "name"):
+            self.list.set_used(self.used)
+            self._show_details()
+
+    def _download_changed(self, name: str) -> None:
+        if self.details.card is not None and self.details.card.name == name:
+            self.details.show_download()
+
+    def _find(self) -> None:
+        self._show_list()
+        self.list.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.list.search.selectAll()
+
+    def _rename(self) -> None:
+        if self.details.rename.isVisibleTo(self.details):
+            self._asked("rename")
+
+    def _remove(self) -> None:
+        if self.details.remove.isVisibleTo(self.details):
+            self._asked("remove")
+
+    def _dress(self) -> None:
+        self.add.setIcon(icon("model", self.theme.colours.text, self.theme.colours.muted))

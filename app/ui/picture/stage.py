@@ -1,0 +1,100 @@
+"""The middle of the window: banner, start page or picture, timeline, playback bar. GUI thread."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
+
+from app.ui.picture.playback_bar import PlaybackBar
+from app.ui.picture.start_page import StartPage
+from app.ui.picture.timeline import Timeline
+from app.ui.picture.video_view import VideoView
+from app.ui.widgets.banner import Banner
+from app.ui.widgets.theme import Theme
+
+_REST_MS = 2500
+
+
+class Stage(QWidget):
+    """Holds the parts; shows either the start page or the picture."""
+
+    def __init__(self, theme: Theme, has_sample: bool) -> None:
+        super().__init__()
+        self.banner = Banner(theme)
+        self.start = StartPage(theme, has_sample)
+        self.view = VideoView()
+        self.playback = PlaybackBar(theme)
+        self.timeline = Timeline(theme)
+        self._stack = QStackedWidget()
+        self._stack.addWidget(self.start)
+        self._stack.addWidget(self.view)
+        self._full = False
+        self._box = QVBoxLayout(self)
+        self._box.setContentsMargins(0, 0, 0, 0)
+        self._box.setSpacing(0)
+        self._box.addWidget(self.banner)
+        self._box.addWidget(self._stack, 1)
+        self._box.addWidget(self.timeline)
+        self._box.addWidget(self.playback)
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(_REST_MS)
+        self._rest.timeout.connect(self._mouse_rested)
+        self.view.mouse_moved.connect(self._mouse_moved)
+
+    def set_fullscreen(self, full: bool) -> None:
+        """On a full screen the playback bar lies over the picture, and only while the mouse moves."""
+        self._full = full
+        self.timeline.allow(not full)
+        self.view.setMouseTracking(full)
+        if full:
+            self._box.removeWidget(self.playback)
+            self._mouse_rested()
+        else:
+            self._rest.stop()
+            self.view.unsetCursor()
+            self._box.addWidget(self.playback)
+            self.playback.setVisible(self.playback.wanted)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if self._full:
+            self._place_over()
+
+    def _mouse_moved(self) -> None:
+        if self._full:
+            self.view.unsetCursor()
+            self.playback.setVisible(self.playback.wanted)
+            self._place_over()
+            self._rest.start()
+
+    def _mouse_rested(self) -> None:
+        if self.playback.underMouse():
+            self._rest.start()
+            return
+        self.playback.hide()
+        self.view.setCursor(Qt.CursorShape.BlankCursor)
+
+    def _place_over(self) -> None:
+        height = self.playback.sizeHint().height()
+        self.playback.setGeometry(0, self.height() - height, self.width(), height)
+        self.playback.raise_()
+
+    @property
+    def shows_picture(self) -> bool:
+        """Whether a source is on the stage."""
+        return self._stack.currentWidget() is self.view
+
+    def show_picture(self) -> None:
+        """A source is being opened or runs."""
+        self._stack.setCurrentWidget(self.view)
+        self.view.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def show_start(self) -> None:
+        """No source."""
+        self.view.clear()
+        self.view.set_badge("")
+        self.view.set_demo(False)
+        self.playback.forget_source()
+        self._stack.setCurrentWidget(self.start)

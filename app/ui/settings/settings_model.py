@@ -1,0 +1,146 @@
+"""The settings in force, and the only writer of their file. GUI thread.
+
+Widgets ask for changes here and hear of every change here, so two that show the same setting never disagree. Written
+to disk a moment after the last change, on a worker, and once more at close.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields, replace
+from typing import Any
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from app.core.settings import SettingInfo, Settings
+from app.ui.widgets.background import Background
+
+_SAVE_AFTER_MS = 800
+_RECENT = 10
+
+
+def setting_info(settings: Settings, section: str, name: str) -> SettingInfo:
+    """Label, help and limits of one setting."""
+    for field in fields(getattr(settings, section)):
+        if field.name == name:
+            info = field.metadata["setting"]
+            assert isinstance(info, SettingInfo)
+            return info
+    raise KeyError(f"{section}.{name}")
+
+
+class SettingsModel(QObject):
+    """Holds the settings; emits ``changed(section, name)`` after each change.
+
+    Args:
+        settings: To start from.
+        save: Writes the file; called on a worker, and by ``flush`` here. None keeps nothing.
+        background: Runs ``save``.
+    """
+
+    changed = Signal(str, str)
+    not_saved = Signal(str, str)
+    """They cannot be kept: message and hint; said once."""
+
+    def __init__(self, settings: Settings, save: Callable[[Settings], None] | None, background: Background) -> None:
+        super().__init__()
+        self._settings = settings
+        self._save = save
+        self._saved = settings
+        self._saving = self._told = False
+        self._kept: dict[tuple[str, str], Any] = {}
+        self._background = background
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_SAVE_AFTER_MS)
+        self._timer.timeout.connect(self._save_soon)
+
+    @property
+    def current(self) -> Settings:
+        """A snapshot; immutable."""
+        return self._settings
+
+    def value(self, section: str, name: str) -> Any:
+        """One setting."""
+        return getattr(getattr(self._settings, section), name)
+
+    def set(self, section: str, name: str, value: Any) -> None:
+        """Change one setting; numbers are brought within their limits."""
+        self._kept.pop((section, name), None)
+        info = setting_info(self._settings, section, name)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            if info.minimum is not None:
+                value = max(value, type(value)(info.minimum))
+            if info.maximum is not None:
+                value = min(value, type(value)(info.maximum))
+        if self.value(section, name) == value:
+            return
+        part = replace(getattr(self._settings, section), **{name: value})
+        self._settings = replace(self._settings, **{section: part})
+        self._timer.start()
+        self.changed.emit(section, name)
+
+    def set_for_now(self, section: str, name: str, value: Any) -> None:
+        """Change one setting until ``take_back``; what is remembered on disk is what it was, unless it is set again."""
+        kept = self._kept.get((section, name), self.value(section, name))
+        self.set(section, name, value)
+        if value != kept:
+            self._kept[section, name] = kept
+
+    def take_back(self, section: str, name: str) -> None:
+        """Undo ``set_for_now``, if the setting was not set since."""
+        if (section, name) in self._kept:
+            self.set(section, name, self._kept[section, name])
+
+    def reset(self, section: str) -> None:
+        """Give a section's visible settings their defaults."""
+        default = type(getattr(self._settings, section))()
+        for field in fields(default):
+            if not field.metadata["setting"].hidden:
+                self.set(section, field.name, getattr(default, field.name))
+
+    def remember_source(self, uri: str) -> None:
+        """Put ``uri`` first among the recent sources."""
+        others = tuple(known for known in self._settings.source.recent if known != uri)
+        self.set("source", "recent", (uri, *others)[:_RECENT])
+        self.set("source", "last", uri)
+
+    def flush(self) -> None:
+        """Write now, if anything changed since the last time."""
+        self._timer.stop()
+        settings = self._remembered()
+        if self._save is not None and settings != self._saved:
+            self._save(settings)
+            self._saved = settings
+
+    def _remembered(self) -> Settings:
+        """The settings, without what is set for now only."""
+        settings = self._settings
+        for (section, name), value in self._kept.items():
+            settings = replace(settings, **{section: replace(getattr(settings, section), **{name: value})})
+        return settings
+
+    def _save_soon(self) -> None:
+        save, snapshot = self._save, self._remembered()
+        if save is None or snapshot == self._saved:
+            return
+        if self._saving:  # one writer at a time; later changes follow
+            self._timer.start()
+            return
+        self._saving = True
+
+        def work() -> Settings:
+            save(snapshot)
+            return snapshot
+
+        self._background.run("save-settings", work, self._was_saved, self._save_failed)
+
+    def _was_saved(self, snapshot: Settings) -> None:
+        self._saving = False
+        self._saved = snapshot
+
+    def _save_failed(self, message: str, hint: str) -> None:
+        self._saving = False  # kept in memory; flush at close tries again
+        if not self._told:
+            self._told = True
+            self.not_saved.emit(message, hint)

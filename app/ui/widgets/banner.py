@@ -1,0 +1,153 @@
+"""One line across the top of the picture: what happened, what to do, and a button that does it. GUI thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+
+from app.ui.widgets.icons import icon, pixmap
+from app.ui.widgets.theme import Theme
+
+Kind = Literal["info", "success", "warning", "error"]
+_STAY_MS = {"info": 9000, "success": 7000}
+
+
+class Banner(QFrame):
+    """Shows one message at a time; errors stay until dismissed or solved, the rest leave by themselves."""
+
+    dismissed = Signal()
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("banner")
+        self._theme = theme
+        self._kind: Kind = "info"
+        self._topic = ""
+        self._act: Callable[[], None] | None = None
+        self._picture = QLabel()
+        self._message = QLabel()
+        self._hint = QLabel()
+        for label in (self._message, self._hint):
+            label.setTextFormat(Qt.TextFormat.PlainText)  # names of files and hosts are not to become markup
+            label.setWordWrap(True)
+            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self._hint.setObjectName("muted")
+        self._button = QPushButton()
+        self._button.clicked.connect(self._pressed)
+        self._other_act: Callable[[], None] | None = None
+        self._other = QPushButton()
+        self._other.clicked.connect(self._other_pressed)
+        self._close = QToolButton()
+        self._close.setObjectName("flat")
+        self._close.setIconSize(QSize(16, 16))
+        self._close.setToolTip("Dismiss (Esc)")
+        self._close.setAccessibleName("Dismiss")
+        self._close.clicked.connect(self.dismiss)
+        words = QVBoxLayout()
+        words.setSpacing(1)
+        words.addWidget(self._message)
+        words.addWidget(self._hint)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(14, 9, 8, 9)
+        row.setSpacing(12)
+        row.addWidget(self._picture)
+        row.addLayout(words, 1)
+        row.addWidget(self._other)
+        row.addWidget(self._button)
+        row.addWidget(self._close)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self.dismiss)
+        theme.changed.connect(self._dress)
+        self.hide()
+
+    def tell(
+        self,
+        kind: Kind,
+        message: str,
+        hint: str = "",
+        *,
+        topic: str = "",
+        action: tuple[str, Callable[[], None]] | None = None,
+        other: tuple[str, Callable[[], None]] | None = None,
+    ) -> None:
+        """Show a message.
+
+        Args:
+            kind: Colour and icon, and whether it stays.
+            message: What happened, one line.
+            hint: What to do.
+            topic: What it is about; ``solved`` with the same topic takes it away.
+            action: Words of a button, and what it does.
+            other: Likewise, of a second one.
+        """
+        if kind in _STAY_MS and self.isVisible() and self._kind == "error" and topic != self._topic:
+            return  # good news never hides a failure
+        self._kind, self._topic = kind, topic
+        self._message.setText(message)
+        self._hint.setText(hint)
+        self._hint.setVisible(bool(hint))
+        self._act = action[1] if action else None
+        self._button.setText(action[0] if action else "")
+        self._button.setVisible(action is not None)
+        self._other_act = other[1] if other else None
+        self._other.setText(other[0] if other else "")
+        self._other.setVisible(other is not None)
+        self.setAccessibleName(f"{kind}: {message} {hint}")
+        self._dress()
+        self.show()
+        self._timer.stop()
+        if kind in _STAY_MS:
+            self._timer.start(_STAY_MS[kind])
+
+    def solved(self, topic: str) -> None:
+        """Take away what was shown about ``topic``."""
+        if self.isVisible() and topic == self._topic:
+            self.dismiss()
+
+    def dismiss(self) -> None:
+        """Go away."""
+        self._timer.stop()
+        self.hide()
+        self.dismissed.emit()
+
+    @property
+    def kind(self) -> Kind:
+        """Of the last message."""
+        return self._kind
+
+    @property
+    def words(self) -> tuple[str, str]:
+        """(message, hint) of the last message."""
+        return self._message.text(), self._hint.text()
+
+    def _pressed(self) -> None:
+        act = self._act
+        self.dismiss()
+        if act is not None:
+            act()
+
+    def _other_pressed(self) -> None:
+        act = self._other_act
+        self.dismiss()
+        if act is not None:
+            act()
+
+    def _dress(self) -> None:
+        colours = self._theme.colours
+        strong = {
+            "info": colours.accent,
+            "success": colours.success,
+            "warning": colours.warning,
+            "error": colours.danger,
+        }[self._kind]
+        self._picture.setPixmap(pixmap(self._kind, strong, 22, self.devicePixelRatioF()))
+        self._close.setIcon(icon("close", colours.muted, size=16))
+        self.setStyleSheet(
+            f"QFrame#banner {{ background: {colours.surface}; border: 0; border-bottom: 1px solid {colours.border};"
+            f" border-left: 4px solid {strong}; }} QFrame#banner QLabel {{ background: transparent; }}"
+        )
