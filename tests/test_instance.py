@@ -275,6 +275,22 @@ def test_a_window_that_is_stuck_opens_nothing_later(
     assert table.sessions == []
 
 
+def test_a_window_that_closes_takes_nothing_more(
+    table: Desk, arriving: Arrivals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would be shown again, and the file be lost with it."""
+    monkeypatch.setattr(arrivals, "_PATIENCE_S", 0.5)
+    answers: list[bool] = []
+    table.window.close()
+    thread = threading.Thread(target=lambda: answers.append(arriving._arrived(MESSAGE)))
+    thread.start()
+    table.qtbot.waitUntil(lambda: bool(answers))
+    thread.join()
+    assert answers == [False]
+    assert not table.window.isVisible()
+    assert table.sessions == []
+
+
 def test_the_real_thing(tmp_path: Path) -> None:
     clip = tmp_path / "Ünï 中.png"
     clip.write_bytes(b"no picture")

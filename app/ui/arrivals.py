@@ -122,7 +122,8 @@ class Arrivals(QObject):
         open_all(self._window, [path])
 
     def _take(self) -> None:
-        while self._visits:
+        # One that came while the window closes would show it again and be lost with it: it waits for a free place.
+        while self._visits and not self._window.closed:
             visit = self._visits.popleft()
             visit.taken.set()
             bring_to_front(self._window, visit.message.activation)
