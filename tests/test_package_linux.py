@@ -189,6 +189,37 @@ def test_what_others_put_there_stays(unpacked: Path, home: Path) -> None:
     assert set(_all_of(home).values()) == {b"theirs", b"kept"}
 
 
+def test_an_update_leaves_what_others_put_there_since(unpacked: Path, home: Path) -> None:
+    """A program of the same name that took the link's place, and files called like the scripts' own."""
+    assert _sh(unpacked / "install.sh", home=home).returncode == 0
+    link = home / ".local" / "bin" / "ssd-viewer"
+    link.unlink()
+    link.symlink_to(home / "pipx")
+    notes = home / ".local" / "share" / "applications" / "ssd-viewer.desktop.new"
+    notes.write_text("theirs")
+    done = _sh(unpacked / "install.sh", home=home)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("Left as it is") == 1
+    assert _sh(home / ".local/lib/ssd-viewer/uninstall.sh", home=home).returncode == 0
+    assert set(_all_of(home).values()) == {str(home / "pipx"), b"theirs"}
+
+
+def test_a_home_behind_a_link_is_a_home(unpacked: Path, home: Path, tmp_path: Path) -> None:
+    shutil.copy("/bin/cat", unpacked / "program" / "ssd-viewer")
+    (tmp_path / "link").symlink_to(home)
+    assert _sh(unpacked / "install.sh", home=tmp_path / "link").returncode == 0
+    program = tmp_path / "link" / ".local/lib/ssd-viewer"
+    with subprocess.Popen([program / "ssd-viewer"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as running:
+        assert running.stdin
+        assert running.stdout
+        running.stdin.write(b"up\n")
+        running.stdin.flush()
+        assert running.stdout.readline() == b"up\n"
+        assert "is running" in _sh(unpacked / "install.sh", home=tmp_path / "link").stderr
+    assert _sh(program / "uninstall.sh", home=tmp_path / "link").returncode == 0
+    assert _all_of(home) == {}
+
+
 def test_a_folder_that_is_not_ours_is_refused(unpacked: Path, home: Path) -> None:
     theirs = home / ".local" / "lib" / "ssd-viewer" / "thesis.txt"
     theirs.parent.mkdir(parents=True)

@@ -65,8 +65,9 @@ files_in() { (cd "$1" && find . ! -type d | sort); }
 if [ -e "$program" ] || [ -L "$program" ]; then
     [ -f "$list" ] || fail "$program is there and was not installed by this script. Move it away, or choose another --prefix."
     # Its parts are loaded as they are needed: exchanged beneath it, it would end in the middle of its work.
+    real=$(CDPATH='' cd -- "$program" && pwd -P) # as the system names what runs, whatever link leads there
     # shellcheck disable=SC2010 # what ls says of the links is wanted, not their names
-    if ls -l /proc/[0-9]*/exe 2>/dev/null | grep -Fq -e "-> $program/ssd-viewer"; then
+    if ls -l /proc/[0-9]*/exe 2>/dev/null | grep -Fq -e "-> $real/ssd-viewer"; then
         fail "ssd-viewer is running. Close it first."
     fi
     strangers=$(files_in "$program" | grep -Fvx -f "$list" || true)
@@ -101,7 +102,8 @@ mv -- "$new" "$program"
 
 put() { # FILE TARGET
     if [ -e "$2" ] || [ -L "$2" ]; then
-        if ! ours "$2"; then
+        # A link that leads elsewhere now was replaced by somebody since.
+        if ! ours "$2" || { [ -L "$1" ] && [ "$(readlink -- "$2")" != "$(readlink -- "$1")" ]; }; then
             say "Left as it is, for it was not installed by this script: $2"
             return
         fi
@@ -109,8 +111,9 @@ put() { # FILE TARGET
     ours "$2" || printf '%s\n' "$2" >>"$list"
     printf '%s\n' "$2" >>"$scratch/put"
     mkdir -p -- "$(dirname -- "$2")"
-    cp -P -- "$1" "$2.new"
-    mv -f -- "$2.new" "$2"
+    part=$(mktemp -u -- "$2.XXXXXX") # a name that nobody has
+    cp -P -- "$1" "$part"
+    mv -f -- "$part" "$2"
 }
 
 # The path as the desktop entry specification wants it: quoted, and escaped twice.

@@ -50,7 +50,7 @@ while IFS= read -r file; do
     case $file in
     */../*) ;;
     ./*) [ "$file" = ./installed-files ] || rm -f -- "$file" ;;
-    */bin/ssd-viewer) [ "$(readlink -- "$file")" != "$program/ssd-viewer" ] || rm -f -- "$file" ;;
+    */bin/ssd-viewer) [ "$(readlink -f -- "$file")" != "$program/ssd-viewer" ] || rm -f -- "$file" ;;
     /*/ssd-viewer.*) rm -f -- "$file" ;;
     esac
 done <installed-files
