@@ -194,6 +194,33 @@ def test_seeking_into_a_long_still_finds_the_picture_that_is_still_shown(tmp_pat
         reader.close()
 
 
+def test_another_place_on_the_way_to_one_is_exact_too(tmp_path: Path) -> None:
+    """What was left out for the later place is needed for the nearer one, though it lies ahead."""
+    reader = VideoReader(make_video(tmp_path / "a.mp4", frames=200, size=(64, 48), gop=120))
+    times = [frame.pts_s for frame in read_all(reader) if frame.pts_s is not None]
+    chance = random.Random(3)
+    for _ in range(60):
+        patience = itertools.cycle([False] * chance.choice((0, 3, 10)) + [True])
+        reader.seek(times[chance.randrange(200)], patience.__next__)
+        index = min(199, shown(reader.read()) + chance.randrange(12))
+        while not reader.seek(times[index], patience.__next__):
+            reader.read()
+        assert [shown(reader.read()) for _ in range(min(3, 200 - index))] == list(range(index, min(index + 3, 200)))
+    reader.close()
+
+
+def test_seeking_past_the_end_arrives_however_often_it_is_stopped(tmp_path: Path) -> None:
+    """The last picture lies so far before that it might have been left out: it is looked for again, not for ever."""
+    reader = VideoReader(make_video(tmp_path / "a.mp4", frames=60, size=(64, 48), gop=250))
+    calls = 0
+    while not reader.seek(Fraction(12), lambda: True):
+        reader.read()
+        calls += 1
+        assert calls < 200
+    assert shown(reader.read()) == 59
+    reader.close()
+
+
 def test_index_after_a_seek(tmp_path: Path) -> None:
     reader = VideoReader(make_video(tmp_path / "a.mp4", frames=60))
     reader.seek(Fraction(41, 30))

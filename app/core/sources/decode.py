@@ -18,6 +18,10 @@ class FrameFeed:
         container: Open; stays the caller's.
         stream: One of its streams.
         name: What to call the file.
+
+    Attributes:
+        broken_packets: Pieces that could not be decoded, so far.
+        left_out_to: Up to this time, ticks, pictures may have been left out; None: all have been given.
     """
 
     def __init__(self, container: InputContainer, stream: av.VideoStream, name: str) -> None:
@@ -33,6 +37,7 @@ class FrameFeed:
         """The container was sought: forget what is waiting."""
         self._packets = self._feed()
         self._ready.clear()
+        self.left_out_to: int | None = None
         if self._deinterlacer is not None:
             self._deinterlacer.flush()
 
@@ -73,6 +78,8 @@ class FrameFeed:
     def _leave_out(self, packet: av.Packet[av.VideoStream] | None) -> None:
         until, pts = self._hurry_to, None if packet is None else packet.pts
         early = until is not None and pts is not None and pts < until
+        if early and pts is not None:
+            self.left_out_to = pts if self.left_out_to is None else max(self.left_out_to, pts)
         self._stream.codec_context.skip_frame = "NONREF" if early else "DEFAULT"
 
     def skip(self, what: str) -> None:

@@ -213,15 +213,17 @@ class VideoReader:
 
     def _land(self, limit: Fraction, inclusive: bool, enough: Callable[[], bool]) -> bool:
         end: _End
+        ways = (True, False)
         if self._lies_ahead(limit, inclusive):
             end = self._decode_up_to(limit, inclusive, enough, not self._careful, self._last)
             if end in ("there", "on the way"):
                 return end == "there"
+            ways = (False,)  # to hurry once more would end like this for ever
         for margin in _SEEK_MARGINS_S:
             if limit - margin <= 0:
                 break
             end = "unsure"
-            for hurry in (True, False):
+            for hurry in ways:
                 if end == "unsure":
                     jumped = self._jump(limit - margin)
                     end = self._decode_up_to(limit, inclusive, enough, hurry) if jumped else "missed"
@@ -236,10 +238,14 @@ class VideoReader:
 
     def _lies_ahead(self, limit: Fraction, inclusive: bool) -> bool:
         """Whether reading on leads to ``limit`` sooner than a seek: no key frame lies between."""
-        last_s = self._last_s
-        if last_s is None or limit < last_s or (limit == last_s and not inclusive) or self._timeline.jumps:
+        last_s, left_out_to = self._last_s, self._feed.left_out_to
+        if last_s is None or limit < last_s or (limit == last_s and not inclusive):
             return False
-        return limit <= self._reach_s or not key_frame_between(self._stream, self._ticks(last_s), self._ticks(limit))
+        if left_out_to is not None and left_out_to >= self._ticks(limit - _WATCHED * self._period):
+            return False  # on the way to a later place: the decoder is ahead of what it gave
+        if limit <= self._reach_s:
+            return True
+        return not (self._timeline.jumps or key_frame_between(self._stream, self._ticks(last_s), self._ticks(limit)))
 
     def _ticks(self, pts_s: Fraction) -> int:
         """In the stream's own time."""
@@ -265,7 +271,7 @@ class VideoReader:
 
         Returns:
             "missed" when all come later than ``limit``; "unsure" when the wanted one may have been left out in hurry,
-            as happens where there is none for a long time before ``limit``.
+            as happens where there is none for a long time before ``limit``, or where the clock jumps.
         """
         wanted = so_far
         slow_from_s = limit - _WATCHED * self._period
@@ -287,7 +293,7 @@ class VideoReader:
         self._reach_s, self._careful = max(self._reach_s, limit), not hurry
         if stopped:
             return "on the way"
-        return "unsure" if hurry and wanted[1] < slow_from_s else "there"
+        return "unsure" if hurry and (wanted[1] < slow_from_s or self._timeline.jumps) else "there"
 
     def _reset(self) -> None:
         self._feed.restart()
