@@ -213,7 +213,7 @@ class VideoReader:
 
     def _land(self, limit: Fraction, inclusive: bool, enough: Callable[[], bool]) -> bool:
         end: _End
-        ways = (True, False)
+        ways: tuple[bool, ...] = (True, False)
         if self._lies_ahead(limit, inclusive):
             end = self._decode_up_to(limit, inclusive, enough, not self._careful, self._last)
             if end in ("there", "on the way"):
