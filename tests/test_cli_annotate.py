@@ -195,6 +195,26 @@ def test_resume_tells_of_the_whole_result(capsys: Capture, fake_model: None, tmp
     assert said[-1] == "3 of 3 videos done, 3 of them before: 18 frames, 36 objects"
 
 
+def test_resume_knows_what_was_rendered_from_detections_kept_elsewhere(
+    capsys: Capture, fake_model: None, tmp_path: Path
+) -> None:
+    source = make_video(tmp_path / "a.mp4", frames=5)
+    assert run(capsys, "annotate", source, "--model", "fake")[0] == 0
+    asked = ("annotate", source, "--from-cache", "-o", f"{tmp_path / 'out'}/", "--resume")
+    assert run(capsys, *asked)[0] == 0
+    assert "a.mp4: done already" in run(capsys, *asked)[1]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.annotated.mp4"]
+
+
+def test_resume_tells_formats_of_one_name_apart(capsys: Capture, fake_model: None, tmp_path: Path) -> None:
+    source, data = make_video(tmp_path / "a.mp4", frames=5), tmp_path / "a.json"
+    asked = ("annotate", source, "--model", "fake", "--no-video", "--data", data, "--resume")
+    assert run(capsys, *asked)[0] == 0
+    assert "done already" in run(capsys, *asked)[1]
+    assert "done already" not in run(capsys, *asked, "--data-format", "jsonl")[1]
+    assert len(data.read_text().splitlines()) == 5
+
+
 def test_from_cache_renders_without_a_model(capsys: Capture, fake_model: None, tmp_path: Path) -> None:
     source = make_video(tmp_path / "in.mp4", frames=12)
     code, _, err = run(capsys, "annotate", source, "--from-cache")

@@ -85,6 +85,7 @@ def test_one_after_the_other_and_a_failure_stops_nothing(table: Table) -> None:
     table.jobs.get("b.mp4").fail(AppError("b.mp4 is not a video.", "Choose another."))
     table.seen.until(third, "running")
     assert states(queue) == ["done", "failed", "running"]
+    table.jobs.get("c.mp4")
     assert table.jobs.names == ["a.mp4", "b.mp4", "c.mp4"]
     table.jobs.get("c.mp4").finish()
     items = queue.wait().items
@@ -322,6 +323,23 @@ def test_a_source_that_is_called_like_an_unfinished_file_is_left_alone(table: Ta
     for name in ("a.mp4", "b.mp4.part"):
         table.jobs.get(name).finish()
     assert queue.wait().counts == {"done": 2}
+
+
+def test_a_file_that_came_while_it_waited_is_left_alone(table: Table, tmp_path: Path) -> None:
+    queue = table.queue()
+    first, second, third = table.requests("a.mp4", "b.mp4", "c.mp4")
+    assert third.output is not None
+    third.output.write_text("to be replaced: that was asked for")
+    queue.add([first, second, third])
+    job = table.jobs.get("a.mp4")
+    (tmp_path / "b.annotated.mp4").write_text("another program's")
+    for name in ("a.mp4", "b.mp4", "c.mp4"):
+        job = table.jobs.get(name)
+        job.finish()
+    written = [item.request.output for item in queue.wait().items]
+    assert written == [first.output, tmp_path / "b.annotated (2).mp4", third.output]
+    assert job.request.output == third.output
+    assert table.jobs.get("b.mp4").request.output == written[1]
 
 
 def test_links_to_one_folder_are_one_place(table: Table, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from pytestqt.qtbot import QtBot
 
 from app.core.errors import AppError
 from app.core.evidence.request import Evidence
-from app.core.export.begun import RememberedJob, discard, interrupted, take
+from app.core.export.begun import RememberedJob, discard, interrupted, marks_dir, take
 from app.core.export.job import ExportJob
 from app.core.export.outputs import Outputs
 from app.core.export.request import DataFile, ExportCancelledError, ExportRequest
@@ -142,6 +142,29 @@ def test_begun_twice_is_offered_once(request_: ExportRequest) -> None:
     cut_short(request_, 10)
     cut_short(request_, 10)
     assert len(interrupted()) == 1
+
+
+def test_what_was_asked_for_once_more_and_done_is_not_offered(request_: ExportRequest) -> None:
+    cut_short(request_)
+    ExportJob(request_, open_detector=lambda _: FakeDetector()).run()
+    assert interrupted() == ()
+    assert not list(marks_dir().iterdir())
+
+
+def test_a_file_that_came_since_is_not_replaced_and_one_that_was_there_is(
+    request_: ExportRequest, tmp_path: Path
+) -> None:
+    (tmp_path / "out.mp4").write_text("to be replaced: that was agreed to")
+    os.utime(tmp_path / "out.mp4", (1, 1))
+    cut_short(request_)
+    (begun,) = interrupted()
+    assert begun.again == begun.request == request_
+    os.utime(begun.mark, (2, 2))
+    other = dataclasses.replace(request_, detection=DetectionSettings(0.9))
+    ExportJob(other, open_detector=lambda _: FakeDetector()).run()
+    (begun,) = interrupted()
+    assert begun.request == request_
+    assert take(begun) == dataclasses.replace(request_, output=tmp_path / "out (2).mp4")
 
 
 def test_what_runs_in_another_window_is_not_offered(request_: ExportRequest) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import signal
 import subprocess
@@ -106,6 +107,29 @@ def test_a_damaged_list_is_counted_and_put_away(requests_: list[ExportRequest], 
     assert left_waiting().damaged == 0
 
 
+@pytest.mark.parametrize("path", ["/", "", "in.mp4", "/a\0.mp4", "/\ud800.mp4", "/" + "a" * 20_000])
+def test_a_place_where_no_file_can_be_is_damage(path: str) -> None:
+    whole = json.loads(requests_to_json([ExportRequest(Path("/a.mp4"), Path("/b.mp4"))]))
+    for name in ("source", "output"):
+        (file,) = _list_of({"exports": [whole["exports"][0] | {name: path}]})
+        assert left_waiting() == Left(damaged=1)
+        assert not file.exists()
+
+
+@pytest.mark.parametrize("number", ["1e999999999", "1/0", "0.5", " 1", "٣"])
+def test_a_number_that_would_take_for_ever_is_damage(number: str) -> None:
+    (whole,) = json.loads(requests_to_json([ExportRequest(Path("/a.mp4"), Path("/b.mp4"))]))["exports"]
+    _list_of({"exports": [whole | {"video": whole["video"] | {"images_per_s": number}}]})
+    assert left_waiting() == Left(damaged=1)
+
+
+def _list_of(content: object) -> tuple[Path, ...]:
+    left_by([ExportRequest(Path("/a.mp4"), Path("/b.mp4"))])
+    (file,) = left_waiting().files
+    file.write_text(json.dumps(content))
+    return (file,)
+
+
 def test_a_list_is_bounded() -> None:
     request = ExportRequest(Path("/a.mp4").absolute(), Path("/b.mp4").absolute())
     assert len(requests_from_json(requests_to_json([request] * (MOST_REQUESTS + 5)))) == MOST_REQUESTS
@@ -182,6 +206,18 @@ def test_it_offers_them_after_what_was_begun_and_goes_on_in_that_order(
     qtbot.waitUntil(lambda: not booth.background.busy)
     assert (interrupted(), left_waiting()) == ((), Left())  # they are this window's now
     booth.close()
+    assert left_waiting().requests == tuple(requests_)
+
+
+def test_what_is_gone_on_with_while_the_window_closes_is_still_left(
+    booth: Booth, requests_: list[ExportRequest], qtbot: QtBot
+) -> None:
+    left_by(requests_)
+    booth.unfinished.look()
+    qtbot.waitUntil(lambda: booth.banner.words[0].startswith("3 exports were still waiting"))
+    booth.runner.close(20.0)  # before what the click begins can write anything down
+    booth.banner._button.click()
+    qtbot.waitUntil(lambda: not booth.background.busy)
     assert left_waiting().requests == tuple(requests_)
 
 

@@ -18,6 +18,8 @@ from app.core import paths
 from app.core.errors import AppError
 from app.core.export.any_job import Job
 from app.core.export.kept import unfinished_of
+from app.core.export.made import was_made
+from app.core.export.queue_names import apart, place_of
 from app.core.export.request import ExportReport, ExportRequest
 from app.core.export.request_json import MAX_BYTES, request_from_json, request_to_json
 from app.core.part_file import SUFFIX, remove_part
@@ -34,12 +36,14 @@ class Begun:
     Attributes:
         mark: Its file.
         request: All that was asked for.
+        again: The same, with other names where files came to be under its names since: they are not replaced.
         store: What it has found so far.
         part_done: 0 to 1; None when the source does not say how long it is.
     """
 
     mark: Path
     request: ExportRequest
+    again: ExportRequest
     store: Path
     part_done: float | None
 
@@ -115,7 +119,8 @@ def _look_at(mark: Path) -> Begun | None:
         return None
     try:
         request = request_from_json(os.read(descriptor, MAX_BYTES + 1))
-        found = unfinished_of(request)
+        began_ns = os.fstat(descriptor).st_mtime_ns
+        found = unfinished_of(request) if was_made(request) is None else None  # perhaps it was asked for once more
     except (AppError, OSError) as error:
         _log.info("%s: %s", mark, error)
         found = None
@@ -125,13 +130,24 @@ def _look_at(mark: Path) -> Begun | None:
         mark.unlink(missing_ok=True)
         return None
     store, frames, promised = found
-    return Begun(mark, request, store, min(1.0, frames / promised) if promised else None)
+    again = _beside_newer(request, began_ns)
+    return Begun(mark, request, again, store, min(1.0, frames / promised) if promised else None)
+
+
+def _beside_newer(request: ExportRequest, began_ns: int) -> ExportRequest:
+    """With other names where files came later; those that were there may be replaced: that was agreed to."""
+    newer = set()
+    for path in request.targets():
+        with contextlib.suppress(OSError):
+            if path.stat().st_mtime_ns > began_ns:
+                newer.add(place_of(path))
+    return apart(request, newer)
 
 
 def take(begun: Begun) -> ExportRequest:
     """Go on with it: the mark goes, as its job makes one of its own."""
     begun.mark.unlink(missing_ok=True)
-    return begun.request
+    return begun.again
 
 
 def discard(begun: Begun) -> None:

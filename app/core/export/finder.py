@@ -14,7 +14,7 @@ from app.core.errors import AppError
 from app.core.export.following import sought
 from app.core.export.gate import Gate
 from app.core.export.journal import Journal, fits
-from app.core.export.kept import find_kept
+from app.core.export.kept import find_kept, store_folders
 from app.core.export.look import facts_of, reading_of
 from app.core.export.progress import ProgressMeter
 from app.core.export.request import ExportCancelledError, ExportRequest
@@ -162,9 +162,8 @@ class Finder:
     def _recall(self, pictures: Channel[Picture], found: Channel[Found]) -> None:
         """Every frame from the cache; no model is opened."""
         request = self._request
-        folders = [*(target.parent for target in request.targets()), request.source.parent]
         model = Path(request.model.name).name.removesuffix(".safetensors")
-        kept = find_kept(self._source, folders, model, reading_of(request))
+        kept = find_kept(self._source, store_folders(request), model, reading_of(request))
         facts, labels = kept.facts, kept.facts.labels
         self.model, self.kept = (facts.model, facts.device, facts.precision), kept.path
         check_classes(request.detection.classes, labels, facts.model)

@@ -81,6 +81,20 @@ def candidates_for(folder: Path, name: str) -> Iterator[Path]:
         yield folder / f"{name} ({number}){SUFFIX}"
 
 
+def store_folders(request: ExportRequest) -> tuple[Path, ...]:
+    """Where kept detections are looked for: beside each file to write, and beside the video."""
+    return *(target.parent for target in request.targets()), request.source.parent
+
+
+def complete_stores(folders: Sequence[Path], name: str) -> Iterator[Path]:
+    """The stores in ``folders`` that have their final names, each once."""
+    for folder in dict.fromkeys(folders):
+        for path in candidates_for(folder, name):
+            if not path.exists():
+                break
+            yield path
+
+
 def unfinished_of(request: ExportRequest) -> tuple[Path, int, int | None] | None:
     """What an interrupted run of ``request`` left: its store, the frames in it, and how many the source promises.
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from app.core import paths
 from app.core.errors import AppError
-from app.core.export.kept import candidates_for
+from app.core.export.kept import complete_stores, store_folders
 from app.core.export.queue_names import numbered
 from app.core.export.request import ExportReport, ExportRequest
 from app.core.export.store import CandidateStore
@@ -86,11 +86,11 @@ def was_made(request: ExportRequest) -> Made | None:
     Args:
         request: With the names of its files as they are where none is taken; numbered ones are found as well.
     """
-    with contextlib.suppress(OSError, AppError, StopIteration):
+    with contextlib.suppress(OSError, AppError):
         if not any(path.exists() for path in request.targets()):
             return None
-        folder, key = next(request.targets()).parent, source_key(request.source)
-        asked, lines = _digest(request), [line for line in _lines(folder, request, key) if isinstance(line, dict)]
+        asked, key = _digest(request), source_key(request.source)
+        lines = [line for line in _lines(request, key) if isinstance(line, dict)]
         hashes = _hashes() if request.cache == "drop" else frozenset[str]()
         for candidate in _candidates(request):
             with contextlib.suppress(OSError):
@@ -122,11 +122,9 @@ def _candidates(request: ExportRequest) -> Iterator[ExportRequest]:
         yield candidate
 
 
-def _lines(folder: Path, request: ExportRequest, key: SourceKey) -> Iterator[Any]:
+def _lines(request: ExportRequest, key: SourceKey) -> Iterator[Any]:
     """What stands behind the stores of this video."""
-    for path in candidates_for(folder, request.source.name):
-        if not path.exists():
-            return
+    for path in complete_stores(store_folders(request), request.source.name):
         with contextlib.suppress(StoreError), CandidateStore.open(path) as store:
             if store.complete and store.facts.source.same(key):
                 for line in store.tail(_MOST_BYTES).splitlines():
@@ -142,8 +140,9 @@ def _state(path: Path) -> list[Any]:
 def _digest(request: ExportRequest) -> str:
     """Of all that decides what is in the files."""
     wishes = dataclasses.asdict(request) | {"evidence": dataclasses.asdict(request.evidence.renamed(_nameless))}
-    for name in ("source", "output", "data", "cache", "resume"):
+    for name in ("source", "output", "cache", "resume"):
         del wishes[name]
+    wishes["data"] = [data.format for data in request.data]
     if request.cache != "only":  # which may be without the model
         wishes["weights"] = weights_sha256(request.model)
     return hashlib.sha256(json.dumps(wishes, default=str, sort_keys=True).encode()).hexdigest()

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from app.core.errors import AppError, ExplainedError
+from app.core.errors import ExplainedError
 from app.core.export.any_job import Job, MakeJob, make_job
-from app.core.export.queue_names import apart, place_of, target_places
+from app.core.export.queue_names import apart, place_of, target_places, there
 from app.core.export.queue_state import ENDED, QueueItem, QueueSnapshot, time_left
 from app.core.export.request import ExportCancelledError, ExportProgress, ExportRequest
 from app.core.workers import Worker, join_all
@@ -34,6 +34,7 @@ class _Entry:
     item: QueueItem
     source: str
     targets: frozenset[str]
+    replaces: frozenset[str]  # what was there when it was added
     job: Job | None = None
     cancel: bool = False  # asked for, perhaps while the job is still being made
     hold: bool = False  # likewise
@@ -100,13 +101,14 @@ class ExportQueue:
             size = request.source.stat().st_size
         except OSError:  # the job will say what is wrong with it
             size = 0
+        replaces = there(request)
         with self._changed:
             self._number += 1
-            entry = _Entry(QueueItem(self._number, request, size), source, targets)
+            entry = _Entry(QueueItem(self._number, request, size), source, targets, replaces)
             self._entries.append(entry)
             if refused:
-                error = AppError(f"{request.source.name} is about to be written by this queue.", "Try it again then.")
-                self._set(entry, state="failed", message=error.message, hint=error.hint)
+                message = f"{request.source.name} is about to be written by this queue."
+                self._set(entry, state="failed", message=message, hint="Try it again then.")
             else:
                 self._set(entry)
             return entry.item.number
@@ -245,6 +247,7 @@ class ExportQueue:
         """One job from start to end, whatever its end is."""
         end: dict[str, Any]
         try:
+            self._keep_apart(entry)
             job = self._make(entry.item.request, lambda progress: self._progressed(entry, progress))
             with self._changed:
                 entry.job = job
@@ -264,6 +267,20 @@ class ExportQueue:
         with self._changed:
             entry.job = None
             self._set(entry, begun=False, **end)
+
+    def _keep_apart(self, entry: _Entry) -> None:
+        """Other names where files came under its names while it waited, from another program or dialog."""
+        came = there(entry.item.request) - entry.replaces
+        if not came:
+            return
+        with self._adding:
+            with self._changed:
+                others = [other for other in self._entries if other is not entry]
+            taken = {place for other in others for place in (other.source, *other.targets)}
+            request = apart(entry.item.request, came | taken)
+            with self._changed:
+                entry.targets = target_places(request)
+                self._set(entry, request=request)
 
     def _progressed(self, entry: _Entry, progress: ExportProgress) -> None:
         with self._changed:

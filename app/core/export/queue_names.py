@@ -27,6 +27,11 @@ def target_places(request: ExportRequest) -> frozenset[str]:
     )
 
 
+def there(request: ExportRequest) -> frozenset[str]:
+    """Where there is something already under a name that the request writes."""
+    return frozenset(place_of(path) for path in request.targets() if path.exists() or path.is_symlink())
+
+
 def apart(request: ExportRequest, taken: Collection[str]) -> ExportRequest:
     """The request itself, or with all its files numbered alike where one of them is in ``taken``.
 

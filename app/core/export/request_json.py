@@ -6,6 +6,8 @@ import contextlib
 import dataclasses
 import json
 import math
+import os
+import re
 import types
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -18,6 +20,7 @@ from app.core.export.request import ExportRequest
 MAX_BYTES = 2**20
 MOST_REQUESTS, MOST_BYTES = 10_000, 2**26
 _MOST = 10_000
+_FRACTION = re.compile(r"-?[0-9]{1,20}(/[0-9]{1,20})?")  # as it is written; an exponent would take for ever
 
 
 def request_to_json(request: ExportRequest) -> bytes:
@@ -104,10 +107,20 @@ def _build(kind: Any, value: Any) -> Any:
 
 
 def _scalar(kind: Any, value: Any) -> Any:
-    if kind in (Path, Fraction) and isinstance(value, str) and len(value) < _MOST:
-        return kind(value)
+    if kind is Path and isinstance(value, str) and len(value) < _MOST:
+        return _path(value)
+    if kind is Fraction and isinstance(value, str) and _FRACTION.fullmatch(value):
+        return Fraction(value)
     if kind is float and type(value) in (int, float) and math.isfinite(value):
         return float(value)
     if kind in (bool, int, str) and type(value) is kind:
         return value
     raise TypeError(kind)
+
+
+def _path(value: str) -> Path:
+    """A place as ``_plain`` writes it, at which the system can be asked for a file."""
+    path = Path(value)
+    if "\0" in value or not path.is_absolute() or not path.name or not os.fsencode(path):
+        raise ValueError(value)
+    return path

@@ -19,7 +19,7 @@ from pathlib import Path
 from app.core.errors import AppError
 from app.core.export.begun import marks_dir
 from app.core.export.made import was_made
-from app.core.export.queue_names import apart, place_of
+from app.core.export.queue_names import apart, there
 from app.core.export.request import ExportRequest
 from app.core.export.request_json import MOST_BYTES, requests_from_json, requests_to_json
 from app.core.part_file import SUFFIX, remove_part, write_whole
@@ -43,11 +43,11 @@ class WaitingList:
         self._descriptor = -1
         self._closed = False
 
-    def keep(self, requests: Sequence[ExportRequest]) -> None:
-        """Remember exactly these, in this order. Where that cannot be written, the queue works all the same."""
+    def keep(self, requests: Sequence[ExportRequest]) -> bool:
+        """Remember exactly these, in this order. False: it could not be written, or came too late."""
         with self._lock:
             if self._closed:
-                return
+                return False
             try:
                 if requests:
                     self._file.parent.mkdir(parents=True, exist_ok=True)
@@ -58,6 +58,8 @@ class WaitingList:
                     self._remove()
             except (OSError, AppError) as error:
                 _log.info("the queue is not remembered: %s", error)
+                return False
+            return True
 
     def close(self) -> None:
         """The window ends; what it remembers is now left for the next one."""
@@ -148,7 +150,7 @@ def _unheld(folder: Path) -> list[Path]:
 
 def _beside_others(request: ExportRequest) -> ExportRequest:
     """With other names, where files came to be under its names since it was asked for."""
-    return apart(request, {place_of(path) for path in request.targets() if path.exists()})
+    return apart(request, there(request))
 
 
 def _lock_of(file: Path) -> Path:

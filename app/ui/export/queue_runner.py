@@ -108,8 +108,8 @@ class QueueRunner(QObject):
 
         def work() -> None:
             self.queue.add(requests())
-            self._list.keep(_open_in(self.queue.snapshot()))
-            then()
+            if self._list.keep(_open_in(self.queue.snapshot())):
+                then()
 
         def added(_: None) -> None:
             self._adding -= 1
@@ -152,7 +152,7 @@ class QueueRunner(QObject):
             return
         self._listing, self._listed = True, requests
 
-        def kept(_: None) -> None:
+        def kept(_: bool) -> None:
             self._listing = False
             self._remember(_open_in(self.queue.snapshot()))
 

@@ -89,7 +89,7 @@ class Unfinished(QObject):
         rest, self._rest = self._rest, Rest()
         # Their marks and lists go when the queue has written down that they are its own now.
         self._queue.add_again(
-            [*(begun.request for begun in rest.begun), *rest.left.requests], then=partial(_taken_over, rest)
+            [*(begun.again for begun in rest.begun), *rest.left.requests], then=partial(_taken_over, rest)
         )
         self._show_queue()
 
