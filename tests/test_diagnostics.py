@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
 from app.core import diagnostics
-from app.core.diagnostics import private_report, run_self_test, versions, write_diagnostics
+from app.core.diagnostics import private_log, private_report, run_self_test, versions, write_diagnostics
 from app.core.errors import AppError
 from app.core.logs import start_log, stop_log
 from app.core.settings import Settings, SourceSettings
@@ -40,6 +40,20 @@ a library said: cannot read holiday 1.mp4
 
 def _report() -> dict[str, Any]:
     return {"ok": True, "checks": [{"name": "av", "ok": True, "detail": "18.1.0"}]}
+
+
+def test_an_end_that_was_forced_says_where_each_thread_was(tmp_path: Path) -> None:
+    log = tmp_path / "ssd-viewer.log"
+    code = (
+        "import threading; from pathlib import Path; from app.core.last_resort import end_within;"
+        f"end_within(0.1, Path({str(log)!r})); threading.Event().wait(60)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 1
+    kept = private_log(log.read_text("utf-8")).splitlines()
+    assert kept[0].startswith("Timeout (0:00:00.1")
+    assert kept[1].startswith("Thread 0x")
+    assert any(line.endswith(" in wait") and line.count("/") == 2 for line in kept)
+    assert kept[-1].endswith(" in <module>")
 
 
 @pytest.mark.expects_log

@@ -29,7 +29,9 @@ _TOO_LONG_S = 180.0
 _LOG_BYTES = 500_000
 _MOST_CRASHES = 5
 _RECORD = re.compile(r"(\d{4}-\d\d-\d\d [\d:,]+ [A-Z]+ \S+ [A-Za-z0-9_.]+): ")
-_CODE = re.compile(r'  File "([^"]*)", (line \d+, in \S+)$')
+_CODE = re.compile(r'  File "([^"]*)", (line \d+,? in \S+)$')
+# Of a fault; of an end that app.core.last_resort had to force, with the stack of each thread.
+_STACKS = re.compile(r"(Traceback \(most recent call last\)|Timeout \([\d:.]+\)!$|Thread 0x[0-9a-f]+ \(most recent)")
 _STACK = re.compile(r'  File "([^"]*)", (line \d+ in .+)$')
 _STACK_HEAD = re.compile(
     r"(ssd-viewer |Fatal Python error: |Windows fatal exception: |(Current t|T)hread 0x|Extension modules: )"
@@ -143,7 +145,7 @@ def private_log(text: str) -> str:
             kept.append(record[1])
         elif place is not None:
             kept.append(f'  File "{_short(place[1])}", {place[2]}')
-        elif line.startswith("Traceback (most recent call last)") or (code and line.startswith("    ")):
+        elif _STACKS.match(line) or (code and line.startswith("    ")):
             kept.append(line)
         elif fault is not None:
             kept.append(fault[1])
