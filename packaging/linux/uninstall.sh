@@ -66,4 +66,5 @@ if [ -d "$program" ]; then
 else
     say "ssd-viewer is removed."
 fi
-say "Settings, models and finished files are kept; they are in ~/.config/ssd-viewer, ~/.local/share/ssd-viewer and ~/.cache/ssd-viewer."
+say "Settings, models and finished files are kept; they are in ~/.config/ssd-viewer, ~/.local/share/ssd-viewer and ~/.cache/ssd-viewer,
+the log in ~/.local/state/ssd-viewer."
