@@ -18,6 +18,7 @@ from detector.config import SSD300_VOC
 from detector.default_boxes import default_boxes
 from detector.detections import DetectionFilter
 from detector.errors import DetectorError
+from detector.labels import VOC20
 from detector.models.ssd import SSD
 from detector.runtime.open import open_detector
 from detector.spec import ModelSpec, PostprocessSpec
@@ -26,6 +27,7 @@ from detector.training.data import BadPictures, training_pictures
 from detector.training.fit import Progress
 from detector.training.networks import new_spec
 from detector.weights import load_spec
+from tests.support.model_files import put_model
 from tests.support.training_sets import make_blocks
 from tests.support.voc_training import ON_DEVICE, TINY, Dying, PowerCut, options, write_tars
 from tools.voc import cores, detect, run, ship
@@ -124,6 +126,11 @@ def test_the_way_of_a_gpu_runs_on_tensors_of_the_cpu_and_ships(
     with open_detector(work / "voc.safetensors", device="cpu", precision="fp32") as detector:
         found = detector.detect(np.zeros((90, 120, 3), np.uint8), DetectionFilter(0.0, max_detections=5))
     assert len(found) == 5
+
+    better = put_model(work, "voc", VOC20, accuracy={"VOC07 mAP on val.txt (4 pictures)": 0.9}).read_bytes()
+    assert Run(options(tars, work), ON_DEVICE, threading.Event(), Diary(work / "diary.jsonl")).go() == TOO_POOR
+    assert "reaches 0.9000 and stays" in capsys.readouterr().out
+    assert (work / "voc.safetensors").read_bytes() == better
 
 
 @pytest.mark.usefixtures("_few_candidates")

@@ -15,6 +15,7 @@ from detector.training.finish import as_stored, stored_state, write_model
 from detector.training.recipe import recipe_from_json
 from detector.training.trainer import new_network
 from detector.training.validate import Validator
+from detector.weights import load_spec
 from tools.voc.courses import Stage
 from tools.voc.detect import Material
 from tools.voc.weights import take_over
@@ -27,7 +28,8 @@ LARGEST_BYTES = 16_000_000
 def ship(
     spec: ModelSpec, checkpoints: Sequence[Path], stages: Sequence[Stage], material: Material, out: Path
 ) -> tuple[bool, str]:
-    """Measure the result of the last of ``checkpoints``; write it to ``out`` if it is good enough.
+    """Measure the result of the last of ``checkpoints``; write it to ``out`` if it is good enough, and no worse than
+    what is there.
 
     Returns:
         Whether it is, and what to say.
@@ -52,7 +54,11 @@ def ship(
         return False, f"{said}: less than {LEAST_MAP:.2f}, so nothing is shipped. {classes}"
     if size > LARGEST_BYTES:
         return False, f"{said}, but {size / 1e6:.1f} MB are too large to ship."
-    accuracy = {f"VOC07 mAP on val.txt ({len(material.validation.images)} pictures)": round(result.mean_ap, 4)}
+    measure = f"VOC07 mAP on val.txt ({len(material.validation.images)} pictures)"
+    accuracy = {measure: round(result.mean_ap, 4)}
+    there = load_spec(out).accuracy.get(measure, 0.0) if out.is_file() else 0.0
+    if there > accuracy[measure]:
+        return False, f"{said}: {out} reaches {there:.4f} and stays. --out FILE keeps this one beside it."
     described = replace(
         spec,
         title="The twenty classes of PASCAL VOC, trained for this program",
