@@ -74,14 +74,16 @@ def test_other_displays_have_windows_of_their_own(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
 def test_nobody_else_can_speak_to_it_and_nothing_is_left(tmp_path: Path) -> None:
-    with _listening(tmp_path):
-        address = Path(_address(tmp_path))
+    folder = tmp_path / "place"
+    with _listening(folder):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        address = Path(_address(folder))
         assert stat.S_ISSOCK(address.stat().st_mode)
         assert stat.S_IMODE(address.parent.stat().st_mode) == 0o700
-        (published,) = tmp_path.glob("*.address")
+        (published,) = folder.glob("*.address")
         assert stat.S_IMODE(published.stat().st_mode) == 0o600
     assert not address.parent.exists()
-    assert [path.suffix for path in tmp_path.iterdir()] == [".lock"]
+    assert [path.suffix for path in folder.iterdir()] == [".lock"]
 
 
 def test_a_window_that_does_not_take_it_is_left_alone(tmp_path: Path) -> None:

@@ -117,7 +117,7 @@ class Place:
         Raises:
             OSError: The folder cannot be used.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(0o700, parents=True, exist_ok=True)  # who can open the lock can keep it
         try:
             self._descriptor = open_locked(self._lock)
         except LockedError:
