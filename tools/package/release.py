@@ -153,7 +153,8 @@ def make(folder: Path, bundle: Path | None, trial: bool) -> None:
         PackageError: Refused, or a step failed.
         OSError: A file could not be read or written.
     """
-    _stop_at(obstacles(), trial)
+    foreign = [f"nobody knows whether {bundle} was made of this commit"] if bundle else []
+    _stop_at([*obstacles(), *foreign], trial)
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob(f"{NAME.replace('-', '?')}-*"):
         old.unlink()
@@ -186,7 +187,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Make it, and list it; 1 where that was refused or failed."""
     parser = argparse.ArgumentParser(prog="python -m tools.package.release", description="All files of a release.")
     parser.add_argument("--out", type=Path, default=Path("dist", "release"), help="default: %(default)s")
-    parser.add_argument("--bundle", type=Path, help="a bundle that is made already")
+    parser.add_argument("--bundle", type=Path, help="a bundle that is made already; for trials")
     parser.add_argument("--trial", action="store_true", help="go on in spite of obstacles, and pack quickly")
     options = parser.parse_args(arguments)
     try:
