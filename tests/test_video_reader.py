@@ -221,6 +221,17 @@ def test_seeking_past_the_end_arrives_however_often_it_is_stopped(tmp_path: Path
     reader.close()
 
 
+@pytest.mark.parametrize("gop", [12, 250])
+def test_the_first_pictures_of_a_transport_stream_can_be_sought(tmp_path: Path, gop: int) -> None:
+    """Its start, by the clock, is where its first key frame has already begun."""
+    reader = VideoReader(make_video(tmp_path / "a.ts", frames=60, size=(64, 48), gop=gop))
+    times = [frame.pts_s for frame in read_all(reader) if frame.pts_s is not None]
+    for index in (0, 5, 30, 3, 0):
+        reader.seek(times[index])
+        assert [shown(reader.read()), shown(reader.read())] == [index, index + 1]
+    reader.close()
+
+
 def test_index_after_a_seek(tmp_path: Path) -> None:
     reader = VideoReader(make_video(tmp_path / "a.mp4", frames=60))
     reader.seek(Fraction(41, 30))

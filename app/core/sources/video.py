@@ -229,12 +229,18 @@ class VideoReader:
                     end = self._decode_up_to(limit, inclusive, enough, hurry) if jumped else "missed"
             if end in ("there", "on the way"):
                 return end == "there"
-        if not self._jump(Fraction(0)):
-            self._broken += self._feed.broken_packets
-            self._noted += self._feed.take_notes()
-            self.close()
-            self._open()
+        if self._jump(Fraction(0)):
+            end = self._decode_up_to(limit, inclusive, enough, hurry=False)
+            if end != "missed" or (self._ready and self._ready[0][1] <= 0):
+                return end != "on the way"
+        self._open_again()  # the start cannot be sought: MPEG-TS may lead past its first key frame
         return self._decode_up_to(limit, inclusive, enough, hurry=False) != "on the way"
+
+    def _open_again(self) -> None:
+        self._broken += self._feed.broken_packets
+        self._noted += self._feed.take_notes()
+        self.close()
+        self._open()
 
     def _lies_ahead(self, limit: Fraction, inclusive: bool) -> bool:
         """Whether reading on leads to ``limit`` sooner than a seek: no key frame lies between."""
