@@ -160,10 +160,11 @@ def test_a_missing_library_of_the_system_is_named_as_its_package() -> None:
     assert package_hint("ImportError: no module") == ""
 
 
-def test_a_part_that_does_not_exist_is_wrong_usage(capsys: Capture) -> None:
-    code, _, err = run(capsys, "self-test", "--only", "golden,kitchen")
+@pytest.mark.parametrize(("parts", "unknown"), [("golden,kitchen", "kitchen"), ("golden, ", ""), (",", "")])
+def test_a_part_that_does_not_exist_is_wrong_usage(capsys: Capture, parts: str, unknown: str) -> None:
+    code, _, err = run(capsys, "self-test", "--only", parts)
     assert code == 2
-    check_one_line(err, "there is no part 'kitchen'")
+    check_one_line(err, f"there is no part {unknown!r}")
 
 
 # -- the picture in the box, with engines that are fakes

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from app.cli.console import Console, one_line
-from app.cli.options import add_result_flags, names
+from app.cli.options import add_result_flags
 from app.core.self_test.checks import Check, guarded
 from app.core.self_test.parts import PARTS
 from app.core.self_test.window import BEGUN, CHILD
@@ -51,7 +51,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
 
 
 def _parts(text: str) -> tuple[str, ...]:
-    wanted = names(text)
+    wanted = tuple(part.strip() for part in text.split(","))
     unknown = [name for name in wanted if name not in PARTS]
     if unknown:
         raise argparse.ArgumentTypeError(f"there is no part {unknown[0]!r}; there are {', '.join(PARTS)}")
