@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from app.core.export import made
 from tests.support.command_line import Capture, check_one_line, install_fake_model, run
 from tests.support.media import make_video, truncate
 from tests.support.probe import probe
@@ -204,6 +205,24 @@ def test_resume_knows_what_was_rendered_from_detections_kept_elsewhere(
     assert run(capsys, *asked)[0] == 0
     assert "a.mp4: done already" in run(capsys, *asked)[1]
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.annotated.mp4"]
+
+
+def test_resume_knows_what_was_rendered_from_detections_that_may_only_be_read(
+    capsys: Capture, fake_model: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = make_video(tmp_path / "a.mp4", frames=5)
+    assert run(capsys, "annotate", source, "--model", "fake")[0] == 0
+    append = made._append
+
+    def guarded(file: Path, line: str) -> None:
+        if file.suffix == ".ssdv":
+            raise PermissionError(13, "Permission denied", str(file))
+        append(file, line)
+
+    monkeypatch.setattr(made, "_append", guarded)
+    asked = ("annotate", source, "--from-cache", "-o", f"{tmp_path / 'out'}/", "--resume")
+    assert run(capsys, *asked)[0] == 0
+    assert "a.mp4: done already" in run(capsys, *asked)[1]
 
 
 def test_resume_tells_formats_of_one_name_apart(capsys: Capture, fake_model: None, tmp_path: Path) -> None:

@@ -263,16 +263,6 @@ def test_a_head_that_makes_no_sense_is_refused(facts: bytes) -> None:
         CandidateStore(io.BytesIO(whole), "a.ssdv")
 
 
-def test_a_class_without_a_label_is_damage(tmp_path: Path) -> None:
-    (frame,) = random_frames(1, seed=3)
-    found = frame.candidates
-    assert len(found)
-    strange = replace(found, class_ids=np.full_like(found.class_ids, len(LABELS)))
-    path = write(tmp_path / "a.ssdv", [replace(frame, candidates=strange)])
-    with CandidateStore.open(path) as store, pytest.raises(StoreError, match="damaged"):
-        store.frame(0)
-
-
 def test_a_bomb_is_not_unpacked(tmp_path: Path) -> None:
     from app.core.export.store_format import _BLOCK, _CRC, _HEAD
 

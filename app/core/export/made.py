@@ -1,7 +1,7 @@
 """Which files were made of a video, and what is in them: so that a resumed batch does none twice, and tells of all.
 
 Any thread. A line of JSON for each export that was finished stands behind the last frame of its store. Of an export
-that keeps no store only a hash is remembered, in the user's folder. Reading never fails.
+whose store is not kept, or may not be written, only a hash is remembered, in the user's folder. Reading never fails.
 """
 
 from __future__ import annotations
@@ -66,18 +66,31 @@ def note_made(request: ExportRequest, report: ExportReport) -> None:
     """Remember that all files of ``request`` are there; where that cannot be written it is not remembered."""
     with contextlib.suppress(OSError, AppError):
         states = [_state(path) for path in request.targets()]
-        if report.cache is None:
-            _note_hash(_hash(source_key(request.source).sha256, _digest(request), states))
-            return
-        about = report.as_dict()
-        by = [report.model, report.device, report.precision]
-        whole = {"asked": _digest(request), "files": states, "by": by, "report": about}
+        asked = _digest(request)
+        if not _note_line(asked, states, report):
+            _note_hash(_hash(source_key(request.source).sha256, asked, states))
+
+
+def _note_line(asked: str, states: list[list[Any]], report: ExportReport) -> bool:
+    """Whether it could be written behind the store: there may be none, and of others it may only be read."""
+    about = report.as_dict()
+    whole = {
+        "asked": asked,
+        "files": states,
+        "by": [report.model, report.device, report.precision],
+        "report": about,
+    }
+    line = json.dumps(whole)
+    if len(line) >= _LONGEST_LINE:
+        del about["tracks"]
         line = json.dumps(whole)
-        if len(line) >= _LONGEST_LINE:
-            del about["tracks"]
-            line = json.dumps(whole)
-        if report.cache.stat().st_size and len(line) < _LONGEST_LINE:
-            _append(report.cache, line)
+    if report.cache is None or len(line) >= _LONGEST_LINE:
+        return False
+    try:
+        _append(report.cache, line)
+    except OSError:
+        return False
+    return True
 
 
 def was_made(request: ExportRequest) -> Made | None:
@@ -91,15 +104,18 @@ def was_made(request: ExportRequest) -> Made | None:
             return None
         asked, key = _digest(request), source_key(request.source)
         lines = [line for line in _lines(request, key) if isinstance(line, dict)]
-        hashes = _hashes() if request.cache == "drop" else frozenset[str]()
+        named = []
         for candidate in _candidates(request):
             with contextlib.suppress(OSError):
-                states = [_state(path) for path in candidate.targets()]
-                for line in lines:
-                    if (line.get("asked"), line.get("files")) == (asked, states):
-                        return _made(candidate, line)
-                if _hash(key.sha256, asked, states) in hashes:
-                    return Made(candidate, {})
+                named.append((candidate, [_state(path) for path in candidate.targets()]))
+        for candidate, states in named:
+            for line in lines:
+                if (line.get("asked"), line.get("files")) == (asked, states):
+                    return _made(candidate, line)
+        hashes = _hashes()
+        for candidate, states in named:
+            if _hash(key.sha256, asked, states) in hashes:
+                return Made(candidate, {})
     return None
 
 

@@ -193,7 +193,7 @@ class CandidateStore:
             raise StoreError(f"{self._name} cannot be read: {error.strerror or error}.") from error
         if head is None or len(payload) != head.packed:
             raise StoreError(f"{self._name} was changed while it was read.")
-        frames = self._held[number] = unpack_block(head, payload, len(self.facts.labels))
+        frames = self._held[number] = unpack_block(head, payload)
         while len(self._held) > _BLOCKS_HELD:
             self._held.popitem(last=False)
         return frames

@@ -147,13 +147,12 @@ def whole(head: bytes, payload: bytes) -> bool:
     return head.endswith(_CRC.pack(zlib.crc32(payload, zlib.crc32(head[: _HEAD.size]))))
 
 
-def unpack_block(head: BlockHead, payload: bytes, classes: int) -> list[StoredFrame]:
+def unpack_block(head: BlockHead, payload: bytes) -> list[StoredFrame]:
     """The frames of a block.
 
     Args:
         head: Its head, checked.
         payload: ``head.packed`` bytes.
-        classes: How many labels there are.
 
     Raises:
         StoreError: They cannot be what a writer of ours wrote.
@@ -174,8 +173,7 @@ def unpack_block(head: BlockHead, payload: bytes, classes: int) -> list[StoredFr
     scores = _floats(rest[16 * total : 20 * total])
     ids = _joined(rest[20 * total : 24 * total]).view("<i4").astype(np.int32, copy=False)
     kept = np.unpackbits(rest[24 * total :], count=total).astype(np.bool_)
-    known = (ids >= 0) & (ids < classes)
-    if not (np.isfinite(boxes).all() and ((scores >= 0) & (scores <= 1)).all() and known.all()):
+    if not (np.isfinite(boxes).all() and ((scores >= 0) & (scores <= 1)).all() and (ids >= 0).all()):
         raise StoreError("The kept detections are damaged.")  # NaN is neither
     ends = np.cumsum(rows["count"], dtype=np.int64).tolist()
     parts = [slice(end - int(count), end) for end, count in zip(ends, rows["count"], strict=True)]
