@@ -234,6 +234,15 @@ def test_resume_tells_formats_of_one_name_apart(capsys: Capture, fake_model: Non
     assert len(data.read_text().splitlines()) == 5
 
 
+def test_the_result_is_not_written_over_the_data(capsys: Capture, fake_model: None, tmp_path: Path) -> None:
+    source = make_video(tmp_path / "a.mp4", frames=5)
+    for data, result in ((tmp_path / "r.json", tmp_path / "r.json"), (".json", tmp_path / "a.annotated.json")):
+        code, _, err = run(capsys, "annotate", source, "--model", "fake", "--data", data, "--json", result)
+        assert code == 1
+        check_one_line(err, f"{result.name} is named twice")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
+
+
 def test_from_cache_renders_without_a_model(capsys: Capture, fake_model: None, tmp_path: Path) -> None:
     source = make_video(tmp_path / "in.mp4", frames=12)
     code, _, err = run(capsys, "annotate", source, "--from-cache")

@@ -60,7 +60,9 @@ def run(options: argparse.Namespace, console: Console) -> int:
         return max(run_tasks(options, asked, console), 1 if troubles else 0)
     before = _made_before(options, found, model, detection, console) if options.resume else {}
     left = [video for video in found if video.path not in before]
-    items = export_all((request_for(options, video, model, detection) for video in left), options.jobs, console)
+    requests = [request_for(options, video, model, detection) for video in left]
+    console.check_json_apart((), (path for request in requests for path in request.targets()))
+    items = export_all(requests, options.jobs, console)
     new = dict(zip((video.path for video in left), items, strict=True))
     results = [before.get(video.path) or new[video.path] for video in found]
     if len(results) > 1:

@@ -65,16 +65,18 @@ class Console:
             content = json.dumps(result, ensure_ascii=False).encode("utf-8", "backslashreplace")
             write_whole(Path(self._json), content + b"\n")
 
-    def check_json_apart(self, inputs: Iterable[Path]) -> None:
-        """Refuse to write the result over an input.
+    def check_json_apart(self, inputs: Iterable[Path], outputs: Iterable[Path] = ()) -> None:
+        """Refuse to write the result over an input, or over another file that is made.
 
         Raises:
             AppError: It is one.
         """
         if self.json_file is not None:
-            from app.core.export.targets import check_apart
+            from app.core.export.targets import check_apart, same_file
 
             check_apart([self.json_file], inputs)
+            if any(same_file(self.json_file, output) for output in outputs):
+                raise AppError(f"{self.json_file.name} is named twice as a file to write.", "Give each its own name.")
 
 
 def one_line(text: str) -> str:
