@@ -232,6 +232,23 @@ def test_the_first_pictures_of_a_transport_stream_can_be_sought(tmp_path: Path, 
     reader.close()
 
 
+def test_pictures_stay_deinterlaced_where_a_file_is_opened_anew(tmp_path: Path) -> None:
+    path = make_video(tmp_path / "a.ts", frames=30, size=(64, 48), gop=250)
+    plain, reader = VideoReader(path), VideoReader(path, deinterlace=True)
+    stored, whole = plain.read_picture(), reader.read_picture()
+    reader.seek(Fraction(1, 2))
+    reader.read_picture()
+    reader.seek(Fraction(0))
+    again = reader.read_picture()
+    plain.close()
+    assert stored is not None
+    assert whole is not None
+    assert again is not None
+    assert (stored.image_bgr != whole.image_bgr).any()
+    np.testing.assert_array_equal(again.image_bgr, whole.image_bgr)
+    reader.close()
+
+
 def test_index_after_a_seek(tmp_path: Path) -> None:
     reader = VideoReader(make_video(tmp_path / "a.mp4", frames=60))
     reader.seek(Fraction(41, 30))

@@ -55,6 +55,11 @@ class FrameFeed:
         self._ready.extendleft(reversed(self._deinterlacer.put(first)))
         return self.take() or first
 
+    def make_as(self, other: FrameFeed) -> None:
+        """Whole pictures, if ``other`` gave them; that is not used any more."""
+        self._deinterlacer = other._deinterlacer
+        self.restart()
+
     def take(self) -> av.VideoFrame | None:
         """The next frame; None at the end."""
         while not self._ready:

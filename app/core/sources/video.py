@@ -239,8 +239,10 @@ class VideoReader:
     def _open_again(self) -> None:
         self._broken += self._feed.broken_packets
         self._noted += self._feed.take_notes()
+        before = self._feed
         self.close()
         self._open()
+        self._feed.make_as(before)
 
     def _lies_ahead(self, limit: Fraction, inclusive: bool) -> bool:
         """Whether reading on leads to ``limit`` sooner than a seek: no key frame lies between."""
