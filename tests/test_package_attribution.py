@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shutil
 import sys
+import zlib
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 
 import av
+import cv2
 import pytest
 
 from app.core.licences import Part, licences_page
@@ -23,6 +25,7 @@ from tools.package.attribution import (
     shipped_parts,
     unfit_to_pass_on,
 )
+from tools.package.opencv_font import gzip_members
 
 SITE = Path(av.__file__).parents[1]
 
@@ -97,6 +100,19 @@ def test_the_page_names_what_wheels_bring_along_and_what_is_in_qt() -> None:
     page = licences_page(full=False, parts=parts)
     assert "\nx264: GPL-2.0-or-later (https://code.videolan.org/videolan/x264)\n" in page
     assert "\npyinstaller, COPYING.txt\n====" in page
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the library's name on Linux")
+def test_the_fonts_in_opencv_are_named_with_the_terms_they_name_themselves() -> None:
+    named = {part.title: part.licence for part in shipped_parts(["cv2/cv2.abi3.so"])}
+    said = {}
+    for member in gzip_members(Path(cv2.__file__).with_name("cv2.abi3.so").read_bytes()):
+        font = zlib.decompress(member, zlib.MAX_WBITS | 16)
+        for terms, licence in (("SIL Open Font License, Version 1.1", "OFL-1.1"), ("Apache License", "Apache-2.0")):
+            for name in ("Rubik", "WenQuanYi Micro Hei"):
+                if terms.encode("utf-16-be") in font and name.encode("utf-16-be") in font:
+                    said[f"{name} (font in OpenCV)"] = licence
+    assert named == said
 
 
 def test_packages_that_came_along_are_listed() -> None:

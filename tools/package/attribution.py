@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from app.core.licences import Part
 from tools.package.facts import INSIDE, NAME, PackageError, bundle_kind
-from tools.package.third_party import BY_PREFIX, IN_QT, NVIDIA, OLD_OPENSSL, Library
+from tools.package.third_party import BY_PREFIX, IN_OPENCV, IN_QT, NVIDIA, OLD_OPENSSL, Library
 
 _LIBRARY = re.compile(r"\.(so(\.[\w.]+)?|dll|pyd|dylib)$", re.IGNORECASE)
 _PYTHON = re.compile(
@@ -51,8 +51,9 @@ def shipped_parts(places: Iterable[str]) -> list[Part]:
     """What is to be named beside the Python packages: libraries of the system, and those wheels carry inside."""
     parts = {part for part in owners(places).values() if part is not None}
     named = {part for part in parts if part.origin != _PACKAGE} - {PYTHON, PROGRAM}
-    if any(part.title == "PySide6_Essentials" for part in parts):
-        named |= {_part(library) for library in IN_QT}
+    for package, inside in (("PySide6_Essentials", IN_QT), ("opencv-python-headless", IN_OPENCV)):
+        if any(part.title == package for part in parts):
+            named |= {_part(library) for library in inside}
     return sorted(named, key=lambda part: part.title.lower())
 
 

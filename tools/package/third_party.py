@@ -95,3 +95,9 @@ IN_QT = (
     Library("libwebp (in Qt)", "BSD-3-Clause", "https://chromium.googlesource.com/webm/libwebp", "libwebp7"),
     Library("zlib (in Qt)", "Zlib", "https://zlib.net", "zlib1g"),
 )
+
+# Fonts inside OpenCV's library, of which its licence files say nothing; the terms are those the fonts themselves name.
+IN_OPENCV = (
+    Library("Rubik (font in OpenCV)", "OFL-1.1", "https://github.com/googlefonts/rubik", "fonts-rubik"),
+    Library("WenQuanYi Micro Hei (font in OpenCV)", "Apache-2.0", "http://wenq.org", "fonts-wqy-microhei"),
+)
