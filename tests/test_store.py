@@ -263,6 +263,17 @@ def test_a_head_that_makes_no_sense_is_refused(facts: bytes) -> None:
         CandidateStore(io.BytesIO(whole), "a.ssdv")
 
 
+def test_of_what_follows_the_end_the_newest_is_read(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.ssdv", random_frames(3))
+    with CandidateStore.open(path) as store:
+        assert store.tail(100) == b""
+    with path.open("ab") as file:
+        file.write(b"first\nsecond\n")
+    with CandidateStore.open(path) as store:
+        assert store.tail(100) == b"first\nsecond\n"
+        assert store.tail(7) == b"second\n"
+
+
 def test_a_bomb_is_not_unpacked(tmp_path: Path) -> None:
     from app.core.export.store_format import _BLOCK, _CRC, _HEAD
 

@@ -11,6 +11,7 @@ are read here, and written by ``store_writer``. Used by one thread at a time; se
 
 from __future__ import annotations
 
+import os
 from array import array
 from bisect import bisect_right
 from collections import OrderedDict
@@ -125,13 +126,14 @@ class CandidateStore:
             yield from self._block(block)
 
     def tail(self, most: int) -> bytes:
-        """What follows the end of a complete store, ``most`` bytes of it.
+        """What follows the end of a complete store, the last ``most`` bytes of it.
 
         Raises:
             StoreError: It cannot be read any more.
         """
         try:
-            self._file.seek(self.end + HEAD_BYTES)
+            size = self._file.seek(0, os.SEEK_END)
+            self._file.seek(max(self.end + HEAD_BYTES, size - most))
             return self._file.read(most)
         except OSError as error:
             raise StoreError(f"{self._name} cannot be read: {error.strerror or error}.") from error
