@@ -93,7 +93,10 @@ def self_test_on_screen(program: Program) -> str:
 
 
 def window(program: Program) -> str:
-    """Play the clip as a user would, until the program has measured how fast its model runs; then Ctrl-C."""
+    """Play the clip as a user would, until the program has measured how fast its model runs; then a polite end.
+
+    Not by Ctrl-C: what a shell runs in the background inherits that it is ignored.
+    """
     speeds = program.home / ".local" / "share" / "ssd-viewer" / "speeds.json"
     speeds.unlink(missing_ok=True)
     settings = program.home / ".config" / "ssd-viewer" / "settings.json"
@@ -115,7 +118,7 @@ def window(program: Program) -> str:
                 raise Trouble(f"the window did not play the clip: {_last(said)}")
             time.sleep(_LOOK_S)
         played = time.monotonic() - begun
-        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
         asked = time.monotonic()
         process.wait(timeout=30)
         closed = time.monotonic() - asked
@@ -124,7 +127,7 @@ def window(program: Program) -> str:
     finally:
         process.kill()
         process.wait()
-    if process.returncode != 128 + signal.SIGINT:
+    if process.returncode != 128 + signal.SIGTERM:
         raise Trouble(f"the window ended with {process.returncode}: {_last(said)}")
     return f"played for {played:.1f} s, closed in {closed:.1f} s"
 
