@@ -249,6 +249,21 @@ def test_pictures_stay_deinterlaced_where_a_file_is_opened_anew(tmp_path: Path) 
     reader.close()
 
 
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.ts", "a.flv"])
+def test_a_place_far_ahead_is_jumped_to_whatever_the_container_has_listed_so_far(tmp_path: Path, name: str) -> None:
+    """Some list key frames only as they are met: what is not listed yet is there all the same."""
+    reader = VideoReader(make_video(tmp_path / name, frames=600, size=(64, 48), gop=12))
+    decoded = itertools.count()
+    for index in (450, 60, 500):
+        for _ in range(40):
+            reader.read()
+        before = next(decoded)
+        reader.seek(Fraction(index, 30) + Fraction(1, 90), lambda: next(decoded) < 0)
+        assert next(decoded) - before < 80
+        assert shown(reader.read()) == index
+    reader.close()
+
+
 def test_index_after_a_seek(tmp_path: Path) -> None:
     reader = VideoReader(make_video(tmp_path / "a.mp4", frames=60))
     reader.seek(Fraction(41, 30))

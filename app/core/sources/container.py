@@ -24,6 +24,7 @@ FREE_CLOCK = 0x0200  # AVFMT_TS_DISCONT
 _NETWORK_S = 20.0  # without an answer for this long, a file on the network counts as at its end
 _MOST_TICKS_PER_S = 1_000_000_000
 _KEY_FRAMES_S = Fraction(1, 2)
+_BELIEVED_S = Fraction(10)
 
 
 def open_container(url: str) -> InputContainer:
@@ -140,10 +141,14 @@ def lead_s(container: InputContainer, start_s: Fraction) -> Fraction:
 def key_frame_between(stream: av.VideoStream, start: int, end: int) -> bool:
     """Whether decoding can begin anew after ``start`` and not after ``end``, ticks, as far as the container tells.
 
-    Where it tells nothing, or nothing yet, a key frame is assumed in every half second.
+    A table of all pictures is believed. Others grow as a file is read and sought, and may have holes: they are believed
+    over a short way, and no further than they reach. Elsewhere a key frame is assumed in every half second.
     """
-    entries = stream.index_entries
-    if len(entries) < 2:
-        return stream.time_base is None or (end - start) * stream.time_base > _KEY_FRAMES_S
+    assert stream.time_base is not None  # open_video refuses such
+    entries, away_s = stream.index_entries, (end - start) * stream.time_base
+    if not 0 < stream.frames <= len(entries):
+        reaches = len(entries) > 1 and entries[len(entries) - 1].timestamp >= end
+        if not reaches or away_s > _BELIEVED_S:
+            return away_s > _KEY_FRAMES_S
     number = entries.search_timestamp(end, backward=True)
     return number < 0 or entries[number].timestamp > start
