@@ -203,7 +203,8 @@ class VideoReader:
     def seek(self, pts_s: Fraction, enough: Callable[[], bool] = never) -> bool:
         """Continue with the last picture not later than ``pts_s`` (the first one for times before it).
 
-        See ``SeekableSource``; ``enough`` is asked after each picture, so that every call leads further.
+        See ``SeekableSource``; ``enough`` is asked after each picture, so that every call leads further. Only where the
+        picture meant may have been left out in hurry it goes back, once, to a key frame.
         """
         return self._land(pts_s, True, enough)
 
