@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from app.core.bench import lineup, onnx_models, peaks
+from app.core.bench import machine as machine_module
 from app.core.bench.agreement import agreement
 from app.core.bench.baselines import BASELINES, check_baseline, open_baseline
 from app.core.bench.frames import drawn_frames, video_frames
@@ -231,9 +232,25 @@ def test_the_computer_is_described() -> None:
     assert machine.cores >= 1
     assert machine.packages["torch"]
     assert machine.cpu in machine.words()
-    assert "busy" in replace(machine, busy=3.0).warning()
+    assert "busy (30% of" in replace(machine, busy=0.3).warning()
     assert Machine("cpu", 2, "Linux", {}, None).warning() == ""
-    assert replace(machine, busy=0.1).warning() == ""
+    assert replace(machine, busy=0.02).warning() == ""
+
+
+def test_what_others_do_is_measured_and_not_what_we_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks = iter(["cpu  100 5 40 800 20 1 2 3 0 0\ncpu0 1 1", "cpu  120 5 45 870 23 1 2 5 0 0\ncpu0 1 1"])
+    proc = tmp_path / "stat"
+
+    def look(_seconds: float = 0) -> None:
+        proc.write_text(next(ticks))
+
+    monkeypatch.setattr(machine_module, "_PROCESSORS", proc)
+    monkeypatch.setattr(machine_module.time, "sleep", look)
+    look()
+    assert this_machine().busy == pytest.approx((20 + 5 + 2) / (20 + 5 + 70 + 3 + 2))
+    proc.unlink()
+    monkeypatch.setattr(machine_module.time, "sleep", lambda _seconds: None)
+    assert this_machine().busy is None
 
 
 @pytest.mark.parametrize(("device", "maker"), [("mps", "Apple"), ("xpu", "Intel")])

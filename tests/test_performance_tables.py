@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -34,8 +35,13 @@ EXPORT = {
 
 @pytest.fixture
 def page(tmp_path: Path) -> Path:
+    """The page before anything was measured."""
     path = tmp_path / "page.md"
-    path.write_text(tables.PAGE.read_text(encoding="utf-8"), encoding="utf-8")
+    shown = tables.PAGE.read_text(encoding="utf-8")
+    blank = "\\1\nNot measured yet: `tables --only \\2`\n\n\\3"
+    path.write_text(
+        re.sub(r"(<!-- table (\S+) -->\n).*?(<!-- end of \2 -->)", blank, shown, flags=re.DOTALL), encoding="utf-8"
+    )
     return path
 
 

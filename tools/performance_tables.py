@@ -144,10 +144,8 @@ def machine_words(content: dict[str, Any]) -> str:
         f"{place} {', '.join(f'{name} {peak:,.0f}' for name, peak in found.items())}"
         for place, found in content["peaks_gflops"].items()
     )
-    load = machine["load_per_core"]
-    busy = (
-        f" **Other programs were running: load {load:.1f} on each core.**" if load is not None and load >= 0.5 else ""
-    )
+    share = machine["busy_share"]
+    busy = f" **Other programs took {share:.0%} of the processors.**" if share is not None and share >= 0.1 else ""
     return (
         f"{date.today().isoformat()}, {machine['cpu']}, {machine['cores']} cores; {machine['system']}; {packages}. "
         f"{content['model']}, {content['weights']} weights. Peak, GFLOP/s: {peaks}.{busy}"

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import platform
 import sys
+import time
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 _PACKAGES = ("torch", "torchvision", "openvino", "onnxruntime", "opencv-python-headless")
-_BUSY = 0.5
+_BUSY = 0.1
+_LOOK_S = 0.25
+_PROCESSORS = Path("/proc/stat")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,7 @@ class Machine:
         cores: Logical ones this process may use.
         system: Operating system and Python.
         packages: Versions of what computes, by name.
-        busy: Load average of the last minute over the cores, before the measurement; None where the system has none.
+        busy: Share of the processors' time that others took just before the measurement; None where it is not known.
     """
 
     cpu: str
@@ -41,17 +44,38 @@ class Machine:
         if self.busy is None or self.busy < _BUSY:
             return ""
         return (
-            f"Other programs keep this computer busy (load {self.busy:.1f} on each core before the start): times are "
+            f"Other programs keep this computer busy ({self.busy:.0%} of its processors before the start): times are "
             "longer and scatter more. Ratios suffer less."
         )
 
 
 def this_machine() -> Machine:
-    """Look."""
+    """Look. Takes a quarter of a second, in which this process does nothing."""
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    busy = os.getloadavg()[0] / cores if hasattr(os, "getloadavg") else None
     packages = {name: found for name in _PACKAGES if (found := _version(name))}
-    return Machine(_cpu(), cores, f"{platform.system()}, Python {platform.python_version()}", packages, busy)
+    return Machine(_cpu(), cores, f"{platform.system()}, Python {platform.python_version()}", packages, _busy_share())
+
+
+def _busy_share() -> float | None:
+    """Of all processors, while this process waits. Not the load average: that remembers what we did a minute ago."""
+    before = _jiffies()
+    time.sleep(_LOOK_S)
+    after = _jiffies()
+    if before is None or after is None or after[1] == before[1]:
+        return None
+    return (after[0] - before[0]) / (after[1] - before[1])
+
+
+def _jiffies() -> tuple[int, int] | None:
+    """Ticks in which a processor worked, or was taken by another virtual machine; and all ticks. Linux only."""
+    try:
+        user, nice, system, idle, waiting, *rest = map(
+            int, _PROCESSORS.read_text("ascii").split("\n", 1)[0].split()[1:9]
+        )
+    except (OSError, ValueError):
+        return None
+    worked = user + nice + system + sum(rest)
+    return worked, worked + idle + waiting
 
 
 def _cpu() -> str:

@@ -168,7 +168,7 @@ def as_json(report: BenchReport) -> dict[str, Any]:
             "cores": report.machine.cores,
             "system": report.machine.system,
             "packages": report.machine.packages,
-            "load_per_core": report.machine.busy,
+            "busy_share": report.machine.busy,
         },
         "skipped": [{"name": each.name, "reason": each.reason} for each in report.skipped],
         "notes": list(report.notes),
