@@ -5,14 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
     QFileDialog,
-    QFormLayout,
-    QHBoxLayout,
     QLabel,
     QPushButton,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -21,7 +18,8 @@ from app.core.export.request import ExportRequest
 from app.core.export.targets import check_targets, data_beside, default_output
 from app.core.settings import Choices, Settings
 from app.core.sources.base import is_sequence
-from app.ui.export.export_wishes import ExportWishes, FormScroll, classes_shown
+from app.ui.export.export_wishes import ExportWishes, classes_shown
+from app.ui.export.form_page import lay_out, new_form
 from app.ui.export.video_choices import video_filter
 from app.ui.settings.editors import ChoiceEditor, NumberEditor
 from app.ui.settings.settings_model import setting_info
@@ -91,12 +89,7 @@ class ExportForm(QWidget):
         return request
 
     def _build(self) -> None:
-        form = QFormLayout()
-        form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
-        form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
-        form.setHorizontalSpacing(18)
-        form.setVerticalSpacing(10)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form = new_form()
         form.addRow("Video", self.source)
         form.addRow("", self.facts)
         form.addRow("Write", self.wishes.want_video)
@@ -104,31 +97,7 @@ class ExportForm(QWidget):
         self.wishes.add_rows(form)
         if self._settings.detection.classes:
             form.addRow("Classes", classes_shown(self._settings.detection.classes))
-        columns = QHBoxLayout()
-        columns.setSpacing(24)
-        columns.addWidget(self.model, 1, Qt.AlignmentFlag.AlignTop)
-        columns.addWidget(self.threshold, 1, Qt.AlignmentFlag.AlignTop)
-        buttons = QHBoxLayout()
-        buttons.addStretch(1)
-        buttons.addWidget(self.cancel)
-        buttons.addWidget(self.start)
-        whole = QWidget()
-        inside = QVBoxLayout(whole)
-        inside.setContentsMargins(24, 20, 24, 8)
-        inside.setSpacing(18)
-        inside.addLayout(form)
-        inside.addLayout(columns)
-        inside.addStretch(1)
-        foot = QVBoxLayout()
-        foot.setContentsMargins(24, 10, 24, 20)
-        foot.setSpacing(12)
-        foot.addWidget(self.trouble)
-        foot.addLayout(buttons)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.setSpacing(0)
-        outer.addWidget(FormScroll(whole), 1)
-        outer.addLayout(foot)
+        lay_out(self, form, (self.model, self.threshold), self.trouble, (self.cancel, self.start))
 
     def _connect(self) -> None:
         self.source.changed.connect(self._source_typed)

@@ -7,8 +7,8 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QSize, Qt, Signal
-from PySide6.QtWidgets import QCheckBox, QFormLayout, QFrame, QHBoxLayout, QLabel, QScrollArea, QWidget
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QLabel
 
 from app.core.evidence.request import Evidence
 from app.core.export.request import CachePolicy
@@ -99,22 +99,6 @@ class ExportWishes(QObject):
         self.every.setEnabled(self._pictures_wanted)
         self.video.setEnabled(self.want_video.isChecked() or self.objects.clips.isChecked())
         self.changed.emit()
-
-
-class FormScroll(QScrollArea):
-    """A form that scrolls where the screen is too low for it."""
-
-    def __init__(self, content: QWidget) -> None:
-        super().__init__()
-        self.setWidget(content)
-        self.setWidgetResizable(True)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._content = content
-
-    def sizeHint(self) -> QSize:
-        return self._content.sizeHint()
 
 
 def classes_shown(classes: Collection[str]) -> QLabel:

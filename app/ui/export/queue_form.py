@@ -9,11 +9,9 @@ from pathlib import Path
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QFileDialog,
-    QFormLayout,
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -21,7 +19,8 @@ from app.core.export.queue_plan import Recipe
 from app.core.export.search import VIDEO_ENDINGS, Found, is_video_name
 from app.core.export.space import kept_bytes
 from app.core.settings import Choices, Settings
-from app.ui.export.export_wishes import ExportWishes, FormScroll, classes_shown
+from app.ui.export.export_wishes import ExportWishes, classes_shown
+from app.ui.export.form_page import lay_out, new_form
 from app.ui.export.queue_runner import VideoSearch
 from app.ui.export.queue_words import found_words
 from app.ui.settings.editors import ChoiceEditor, NumberEditor
@@ -107,12 +106,7 @@ class QueueForm(QWidget):
         for button in (self.add_files, self.add_folder):
             add.addWidget(button)
         add.addStretch(1)
-        form = QFormLayout()
-        form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
-        form.setHorizontalSpacing(18)
-        form.setVerticalSpacing(10)
+        form = new_form()
         form.addRow("Videos", self.facts)
         form.addRow("", add)
         form.addRow("Write", self.wishes.want_video)
@@ -120,31 +114,7 @@ class QueueForm(QWidget):
         self.wishes.add_rows(form)
         if self._settings.detection.classes:
             form.addRow("Classes", classes_shown(self._settings.detection.classes))
-        columns = QHBoxLayout()
-        columns.setSpacing(24)
-        for editor in (self.model, self.threshold):
-            columns.addWidget(editor, 1, Qt.AlignmentFlag.AlignTop)
-        buttons = QHBoxLayout()
-        buttons.addStretch(1)
-        for button in (self.cancel, self.start):
-            buttons.addWidget(button)
-        whole = QWidget()
-        inside = QVBoxLayout(whole)
-        inside.setContentsMargins(24, 20, 24, 8)
-        inside.setSpacing(18)
-        inside.addLayout(form)
-        inside.addLayout(columns)
-        inside.addStretch(1)
-        foot = QVBoxLayout()
-        foot.setContentsMargins(24, 10, 24, 20)
-        foot.setSpacing(12)
-        foot.addWidget(self.trouble)
-        foot.addLayout(buttons)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.setSpacing(0)
-        outer.addWidget(FormScroll(whole), 1)
-        outer.addLayout(foot)
+        lay_out(self, form, (self.model, self.threshold), self.trouble, (self.cancel, self.start))
 
     def _connect(self) -> None:
         self._search.counted.connect(self._counted)

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QSizePolicy, QVBoxLayout, QWidget
-
 from app.ui.models.download_runner import DownloadRunner, Progress
+from app.ui.models.work_bar import STEPS, WorkBar
 from app.ui.widgets.media_words import size, waiting
-
-_STEPS = 1000
 
 
 def progress_words(progress: Progress | None) -> str:
@@ -31,32 +27,11 @@ def _is_whole(progress: Progress) -> bool:
     return bool(progress.total_bytes) and progress.done_bytes >= (progress.total_bytes or 0)
 
 
-class DownloadBar(QWidget):
+class DownloadBar(WorkBar):
     """Shown while a model is fetched."""
 
-    cancel = Signal()
-
     def __init__(self) -> None:
-        super().__init__()
-        self.bar = QProgressBar()
-        self.bar.setTextVisible(False)
-        self.bar.setAccessibleName("Download")
-        self.line = QLabel()
-        self.line.setObjectName("muted")
-        self.line.setWordWrap(True)
-        self.line.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.button = QPushButton("Cancel")
-        self.button.setAutoDefault(False)
-        self.button.clicked.connect(self.cancel)
-        row = QHBoxLayout()
-        row.setSpacing(12)
-        row.addWidget(self.bar, 1)
-        row.addWidget(self.button)
-        box = QVBoxLayout(self)
-        box.setContentsMargins(0, 0, 0, 0)
-        box.setSpacing(2)
-        box.addLayout(row)
-        box.addWidget(self.line)
+        super().__init__("Download")
 
     def show_state(self, name: str, downloads: DownloadRunner) -> None:
         """Show how far the download of ``name`` is; hidden while there is none."""
@@ -69,7 +44,7 @@ class DownloadBar(QWidget):
         self.button.setAccessibleName(f"Cancel the download of {name}")
         self.line.setText("Stopping…" if stopping else progress_words(progress))
         if progress is not None and progress.total_bytes:
-            self.bar.setRange(0, _STEPS)
-            self.bar.setValue(min(_STEPS, round(progress.done_bytes / progress.total_bytes * _STEPS)))
+            self.bar.setRange(0, STEPS)
+            self.bar.setValue(min(STEPS, round(progress.done_bytes / progress.total_bytes * STEPS)))
         else:
             self.bar.setRange(0, 0)
