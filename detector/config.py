@@ -33,6 +33,8 @@ class SSDConfig:
         aspect_ratios: Per level; ratio r adds a box of w = s * sqrt(r), h = s / sqrt(r), then its transpose.
         clamp: See ``Clamp``.
         variances: Scale of the encoded offsets (cx, cy, w, h).
+        shapes: (width, height) in pixels of the boxes in one cell of each level, in the order the network predicts
+            them, for a family that no ``PriorBox`` describes; then the sizes and ratios are empty. () for none.
     """
 
     image_size: tuple[int, int]
@@ -43,16 +45,22 @@ class SSDConfig:
     aspect_ratios: tuple[tuple[float, ...], ...]
     clamp: Clamp = "none"
     variances: tuple[float, float, float, float] = (0.1, 0.1, 0.2, 0.2)
+    shapes: tuple[tuple[tuple[float, float], ...], ...] = ()
 
     def __post_init__(self) -> None:
         levels = len(self.grids)
-        parts = (self.steps, self.min_sizes, self.max_sizes, self.aspect_ratios)
+        sizes = (self.min_sizes, self.max_sizes, self.aspect_ratios)
+        if self.shapes and any(sizes):
+            raise ValueError("default boxes have either shapes, or sizes and ratios")
+        parts = (self.steps, self.shapes) if self.shapes else (self.steps, *sizes)
         if levels == 0 or any(len(part) != levels for part in parts):
             raise ValueError("every level needs a grid, a step, min sizes, max sizes and aspect ratios")
 
     @property
     def boxes_per_cell(self) -> tuple[int, ...]:
         """Default boxes in one cell of each level, e.g. (4, 6, 6, 6, 4, 4) for SSD300."""
+        if self.shapes:
+            return tuple(len(shapes) for shapes in self.shapes)
         return tuple(
             len(mins) * (1 + 2 * len(ratios)) + len(maxs)
             for mins, maxs, ratios in zip(self.min_sizes, self.max_sizes, self.aspect_ratios, strict=True)
@@ -144,6 +152,34 @@ MOBILENET300_CAFFE = replace(
     aspect_ratios=((2.0,), *((2.0, 3.0),) * 5),
     clamp="none",
 )
+
+
+def tensorflow_config(side: int = 300) -> SSDConfig:
+    """Default boxes of the SSDs of TensorFlow's Object Detection API (``ssd_anchor_generator``, its usual settings).
+
+    Six scales from 0.2 to 0.95 of the input, each with ratios 1, 2, 1/2, 3 and 1/3 and a square between it and the next
+    scale; the finest level has three boxes only: a square of 0.1, and ratios 2 and 1/2 of 0.2.
+    """
+    scales = [0.2 + 0.15 * level for level in range(6)]
+    levels = [_scaled_shapes(side, ((0.1, 1.0), (scales[0], 2.0), (scales[0], 0.5)))]
+    for scale, following in zip(scales[1:], [*scales[2:], 1.0], strict=True):
+        ratios = tuple((scale, ratio) for ratio in (1.0, 2.0, 0.5, 3.0, 1 / 3))
+        levels.append(_scaled_shapes(side, (*ratios, (math.sqrt(scale * following), 1.0))))
+    grids = tuple(-(-side // stride) for stride in (16, 32, 64, 128, 256, 512))
+    return SSDConfig(
+        image_size=(side, side),
+        grids=tuple((g, g) for g in grids),
+        steps=_square(tuple(side / g for g in grids)),
+        min_sizes=(),
+        max_sizes=(),
+        aspect_ratios=(),
+        shapes=tuple(levels),
+    )
+
+
+def _scaled_shapes(side: int, shapes: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
+    """(width, height) in pixels of boxes given as (scale, ratio of width to height)."""
+    return tuple((side * scale * math.sqrt(ratio), side * scale / math.sqrt(ratio)) for scale, ratio in shapes)
 
 
 def ultraface_config(height: int = 240, width: int = 320) -> SSDConfig:

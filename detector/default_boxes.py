@@ -13,7 +13,8 @@ def default_boxes(config: SSDConfig) -> npt.NDArray[np.float32]:
 
     Returns:
         Float32[P, 4] as (cx, cy, w, h), fractions of the input size, ordered (level, row, column, shape), where the
-        shapes of a cell run as in every published SSD: s, sqrt(s * s'), then ratio r wide, ratio r tall.
+        shapes of a cell run as in the paper's SSDs: s, sqrt(s * s'), then ratio r wide, ratio r tall; or as
+        ``config.shapes`` has them.
     """
     height, width = config.image_size
     levels = []
@@ -41,6 +42,8 @@ def default_boxes(config: SSDConfig) -> npt.NDArray[np.float32]:
 
 def _cell_shapes(config: SSDConfig, level: int) -> npt.NDArray[np.float64]:
     """Float64[A, 2]: width and height in input pixels of the boxes in one cell."""
+    if config.shapes:
+        return np.asarray(config.shapes[level], dtype=np.float64)
     shapes: list[tuple[float, float]] = []
     for index, size in enumerate(config.min_sizes[level]):
         shapes.append((size, size))

@@ -52,6 +52,13 @@ def shown(value: Any) -> str:
     return text if len(text) <= 40 else text[:40] + "…"
 
 
+def _shape(value: Any, where: str) -> tuple[float, float]:
+    if not isinstance(value, list) or len(value) != 2:
+        fault(where, "must hold pairs of numbers")
+    width, height = (number(side, where, 0.01, 1e5) for side in value)
+    return width, height
+
+
 class Fields:
     """One JSON object being read; remembers which keys were used so that stray ones are faults."""
 
@@ -146,6 +153,14 @@ class Fields:
             if not isinstance(row, list) or len(row) != 2:
                 fault(where, "must hold pairs of numbers")
         return tuple((check(a, where), check(b, where)) for a, b in rows)
+
+    def shapes(self, key: str, levels: int) -> tuple[tuple[tuple[float, float], ...], ...]:
+        """Empty, or for every level a list of (width, height)."""
+        value, where = self._take(key)
+        rows = entries(value, where, 16)
+        if len(rows) not in (0, levels):
+            fault(where, "must have one entry for every level, or none")
+        return tuple(tuple(_shape(shape, where) for shape in entries(row, where, 64)) for row in rows)
 
     def levels(self, key: str, count: int) -> tuple[tuple[float, ...], ...]:
         value, where = self._take(key)

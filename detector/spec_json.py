@@ -24,9 +24,9 @@ from detector.spec import (
 )
 from detector.spec_fields import MAX_LABELS, Fields, fault, integer, number
 
-FORMAT = 3
+FORMAT = 4
 """Raised when a field is added or changes its meaning; a file of a higher format is refused, not guessed at. Format 1
-had neither ``golden`` nor ``input.smooth``, format 2 no ``golden.weights``."""
+had neither ``golden`` nor ``input.smooth``, format 2 no ``golden.weights``, format 3 no ``config.shapes``."""
 
 MAX_JSON_CHARS = 1_000_000
 MAX_DEFAULT_BOXES = 200_000  # eight times SSD512's
@@ -53,7 +53,7 @@ def spec_from_json(text: str) -> ModelSpec:
         architecture=cast(Architecture, fields.choice("architecture", ARCHITECTURES)),
         labels=fields.labels("labels"),
         input=_input(fields.object("input"), version),
-        config=fields.optional("config", _config),
+        config=fields.optional("config", lambda config: _config(config, version)),
         postprocess=_postprocess(fields.object("postprocess")),
         width=fields.number("width", 0.01, 4.0),
         title=fields.text("title", 300),
@@ -158,19 +158,22 @@ def _golden(fields: Fields, version: int) -> Golden:
     return golden
 
 
-def _config(fields: Fields) -> SSDConfig:
+def _config(fields: Fields, version: int) -> SSDConfig:
     size = fields.pairs("image_size", lambda value, where: integer(value, where, 8, MAX_INPUT_SIDE), single=True)
     grids = fields.pairs("grids", lambda value, where: integer(value, where, 1, 1024))
     levels = len(grids)
+    shapes = fields.shapes("shapes", levels) if version > 3 else ()
+    sizes = 0 if shapes else levels
     config = SSDConfig(
         image_size=size[0],
         grids=grids,
         steps=fields.pairs("steps", lambda value, where: number(value, where, 0.1, MAX_INPUT_SIDE), count=levels),
-        min_sizes=fields.levels("min_sizes", levels),
-        max_sizes=fields.levels("max_sizes", levels),
-        aspect_ratios=fields.levels("aspect_ratios", levels),
+        min_sizes=fields.levels("min_sizes", sizes),
+        max_sizes=fields.levels("max_sizes", sizes),
+        aspect_ratios=fields.levels("aspect_ratios", sizes),
         clamp=cast(Clamp, fields.choice("clamp", get_args(Clamp))),
         variances=cast(Any, fields.numbers("variances", 1e-6, 100.0, exactly=4)),
+        shapes=shapes,
     )
     fields.done()
     for mins, maxs in zip(config.min_sizes, config.max_sizes, strict=True):

@@ -24,7 +24,9 @@ from detector.spec_fields import MAX_LABEL_CHARS, MAX_LABELS
 from detector.spec_json import spec_from_json, spec_to_json
 
 _TORCH_SUFFIXES = (".pth", ".pt", ".ckpt", ".bin", ".tar")
-_KINDS = "PyTorch weights (.pth, .pt), .caffemodel, .safetensors, or OpenVINO .xml with its .bin"
+_KINDS = (
+    "PyTorch weights (.pth, .pt), .caffemodel, .safetensors, OpenVINO .xml with its .bin, or TensorFlow.js model.json"
+)
 
 _UNNAMED = "model"  # the caller gives the name; a file's may be none
 
@@ -114,6 +116,11 @@ def _convert(path: Path, overrides: Overrides) -> Imported:
         from detector.importers.caffe import import_caffemodel
 
         imported = import_caffemodel(path, _source(path), overrides)
+    elif suffix == ".json":
+        from detector.importers.tfjs_file import read_tfjs
+
+        model = read_tfjs(path)
+        imported = _from_state(model.tensors, SourceFile(path.name, model.sha256), overrides)
     elif suffix in _TORCH_SUFFIXES:
         from detector.importers.read import read_with_classes
 

@@ -151,6 +151,12 @@ LAYOUTS: tuple[Layout, ...] = (
         f"{_HERE}.qfgaohao_mobilenet:import_mb2_lite",
         has=("classification_headers.", "base_net.14.conv."),
     ),
+    Layout(
+        "tensorflow-ssd",
+        "TensorFlow's SSD or SSDLite on MobileNet (also coco-ssd)",
+        f"{_HERE}.tensorflow_ssd:import_tensorflow",
+        has=("FeatureExtractor/Mobilenet", "BoxPredictor_0/ClassPredictor/"),
+    ),
 )
 
 

@@ -9,6 +9,7 @@ from detector.models.mobilenet_v2 import SSDLiteMobileNetV2
 from detector.models.resnet import SSDResNet50
 from detector.models.ssd import SSD
 from detector.models.ssdlite import SSDLite
+from detector.models.tensorflow import TensorFlowSSD
 from detector.models.ultraface import UltraFace
 from detector.plans.grids import checked_config
 from detector.spec import ModelSpec
@@ -43,6 +44,10 @@ def build_network(spec: ModelSpec) -> nn.Module:
             network = SSDMobileNetV1(classes, boxes, heads="separable")
         case "ssdlite-mobilenetv2" | "ssdlite-mobilenetv2-narrow":
             network = SSDLiteMobileNetV2(classes, boxes, narrow_tap=spec.architecture.endswith("-narrow"))
+        case "ssdlite-mobilenetv2-tf" | "ssd-mobilenetv2-tf":
+            network = TensorFlowSSD(classes, boxes, version=2, lite=spec.architecture.startswith("ssdlite"))
+        case "ssd-mobilenetv1-tf":
+            network = TensorFlowSSD(classes, boxes, version=1, lite=False)
         case "ssdlite320-mobilenetv3" | "ssdlite320-mobilenetv3-wide":
             network = SSDLite(classes, boxes, wide_tail=spec.architecture.endswith("-wide"))
         case "ultraface-rfb" | "ultraface-slim":

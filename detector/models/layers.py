@@ -25,6 +25,8 @@ class Conv(nn.Conv2d):
         stride: 2 halves the map, rounding up.
         groups: ``before`` for a depthwise convolution.
         padding: None for kernel // 2.
+        same: Padded as TensorFlow's "SAME" does, in place of ``padding``: where an odd number of cells is missing, the
+            one more is on the right and below.
         activation: Applied to the result.
     """
 
@@ -37,20 +39,32 @@ class Conv(nn.Conv2d):
         stride: int = 1,
         groups: int = 1,
         padding: int | None = None,
+        same: bool = False,
         activation: Activation = "relu",
     ) -> None:
         around = kernel // 2 if padding is None else padding
         super().__init__(before, after, kernel, stride, around, groups=groups)
-        self.activation = activation
+        self.same, self.activation = same, activation
 
     def forward(self, input: Tensor) -> Tensor:  # the base class's name
         """Float[B, C, H, W] -> Float[B, C', H', W']."""
-        out = super().forward(input)
+        out = self._padded_as_tensorflow(input) if self.same else super().forward(input)
         if self.activation == "relu":
             return F.relu(out, inplace=True)
         if self.activation == "relu6":
             return F.relu6(out, inplace=True)
         return out
+
+    def _padded_as_tensorflow(self, x: Tensor) -> Tensor:
+        rows, columns = (
+            max((-(-size // stride) - 1) * stride + kernel - size, 0)
+            for size, stride, kernel in zip(x.shape[2:], self.stride, self.kernel_size, strict=True)
+        )
+        around = (rows // 2, columns // 2)
+        if rows % 2 or columns % 2:  # a convolution by itself pads both sides alike
+            x = F.pad(x, (around[1], columns - around[1], around[0], rows - around[0]))
+            around = (0, 0)
+        return F.conv2d(x, self.weight, self.bias, self.stride, around, self.dilation, self.groups)
 
 
 class Separable(nn.Module):
@@ -60,15 +74,23 @@ class Separable(nn.Module):
         before: Channels in.
         after: Channels out.
         stride: Of the 3x3 part.
+        same: As of ``Conv``.
         activation: After the 3x3 part.
         final: After the 1x1 part.
     """
 
     def __init__(
-        self, before: int, after: int, *, stride: int = 1, activation: Activation = "relu", final: Activation = "relu"
+        self,
+        before: int,
+        after: int,
+        *,
+        stride: int = 1,
+        same: bool = False,
+        activation: Activation = "relu",
+        final: Activation = "relu",
     ) -> None:
         super().__init__()
-        self.depthwise = Conv(before, before, 3, stride=stride, groups=before, activation=activation)
+        self.depthwise = Conv(before, before, 3, stride=stride, groups=before, same=same, activation=activation)
         self.pointwise = Conv(before, after, 1, activation=final)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -78,14 +78,15 @@ class InvertedResidual(nn.Module):
         expanded: Channels between; as many as come in: no expansion layer.
         after: Channels out.
         stride: Of the filter.
+        same: Of the filter, as of ``Conv``.
     """
 
-    def __init__(self, before: int, expanded: int, after: int, *, stride: int) -> None:
+    def __init__(self, before: int, expanded: int, after: int, *, stride: int, same: bool = False) -> None:
         super().__init__()
         self.expand: nn.Module = nn.Identity()
         if expanded != before:
             self.expand = Conv(before, expanded, 1, activation="relu6")
-        self.depthwise = Conv(expanded, expanded, 3, stride=stride, groups=expanded, activation="relu6")
+        self.depthwise = Conv(expanded, expanded, 3, stride=stride, groups=expanded, same=same, activation="relu6")
         self.project = Conv(expanded, after, 1, activation="none")
         self.residual = stride == 1 and before == after
 

@@ -31,6 +31,7 @@ class Builder(Protocol):
         stride: int = 1,
         padding: int | None = None,
         dilation: int = 1,
+        same: bool = False,
         depthwise: bool = False,
         norm: tuple[str, float] | None = None,
         activation: Activation = "none",
@@ -45,6 +46,8 @@ class Builder(Protocol):
             stride: Both ways.
             padding: On each side; None keeps the size of odd kernels.
             dilation: Both ways.
+            same: Padded as TensorFlow's "SAME" does, in place of ``padding``: where an odd number of cells is missing,
+                the one more is on the right and below.
             depthwise: Each channel by itself.
             norm: Name and eps of the batch normalisation that stands in for the bias.
             activation: Applied last.

@@ -38,6 +38,6 @@ def _grids(spec: ModelSpec, config: SSDConfig) -> tuple[tuple[int, int], ...] | 
         return SSD300_VOC.grids if size == SSD300_VOC.image_size else None
     if spec.architecture.startswith("ssdlite320-mobilenetv3"):
         return SSDLITE320.grids if size == SSDLITE320.image_size else None
-    if spec.architecture.startswith(("ssd-mobilenet", "ssdlite-mobilenet")):
+    if spec.architecture.startswith(("ssd-mobilenet", "ssdlite-mobilenet")):  # "SAME" rounds up as well
         return tuple((-(-size[0] // stride), -(-size[1] // stride)) for stride in _MOBILENET_STRIDES)
     return ultraface_config(*size).grids

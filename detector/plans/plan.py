@@ -9,6 +9,8 @@ from detector.plans import ssdlite, ultraface
 from detector.plans.builder import Activation, Builder, Node
 from detector.plans.grids import checked_config
 from detector.plans.mobilenets import separable, ssd_mobilenet_v1, ssd_resnet50, ssdlite_mobilenet_v2
+from detector.plans.tensorflow import predictor as tensorflow_predictor
+from detector.plans.tensorflow import tensorflow_ssd
 from detector.plans.vgg import ssd_vgg16
 from detector.spec import ModelSpec
 
@@ -67,6 +69,9 @@ def _sources(build: Builder, images: Node, spec: ModelSpec) -> list[Node]:
             return ssd_mobilenet_v1(build, images, pointwise=pointwise, lite=lite)
         case "ssdlite-mobilenetv2" | "ssdlite-mobilenetv2-narrow":
             return ssdlite_mobilenet_v2(build, images, narrow_tap=spec.architecture.endswith("-narrow"))
+        case "ssdlite-mobilenetv2-tf" | "ssd-mobilenetv2-tf" | "ssd-mobilenetv1-tf":
+            version = 1 if "mobilenetv1" in spec.architecture else 2
+            return tensorflow_ssd(build, images, version=version, lite=spec.architecture.startswith("ssdlite"))
         case "ssdlite320-mobilenetv3" | "ssdlite320-mobilenetv3-wide":
             return ssdlite.ssdlite_mobilenet_v3(build, images, wide_tail=spec.architecture.endswith("-wide"))
         case "ultraface-rfb" | "ultraface-slim":
@@ -85,6 +90,9 @@ def _predictors(spec: ModelSpec) -> tuple[str, str, Predictor]:
             return "loc", "conf", _separable("relu")
         case "ssdlite-mobilenetv2" | "ssdlite-mobilenetv2-narrow":
             return "loc", "conf", _separable("relu6")
+        case "ssdlite-mobilenetv2-tf" | "ssd-mobilenetv2-tf" | "ssd-mobilenetv1-tf":
+            lite = spec.architecture.startswith("ssdlite")
+            return "loc", "conf", lambda build, x, name, out, _: tensorflow_predictor(build, x, name, out, lite=lite)
         case "ssd-mobilenetv1-pointwise":
             return "loc", "conf", lambda build, x, name, out, _: build.conv(x, name, out, 1)
     return "loc", "conf", lambda build, x, name, out, _: build.conv(x, name, out, 3)

@@ -47,6 +47,7 @@ class _Noting:
         stride: int = 1,
         padding: int | None = None,
         dilation: int = 1,
+        same: bool = False,
         depthwise: bool = False,
         norm: tuple[str, float] | None = None,
         activation: Activation = "none",

@@ -64,6 +64,11 @@ V2_TAP = 13
 V2_EXTRAS = ((256, 512), (128, 256), (128, 256), (64, 64))
 """(expanded, out): here the expansion narrows."""
 
+# -- SSDs of TensorFlow's Object Detection API on either MobileNet ----------------------------------------------------
+
+TF_EXTRAS = ((256, 512), (128, 256), (128, 256), (64, 128))
+"""(1x1 channels, 3x3 channels) of the feature layers; SSDLite's 3x3 part is separable."""
+
 # -- SSDLite on MobileNetV3-Large: arXiv 1905.02244, table 1 -----------------------------------------------------------
 
 

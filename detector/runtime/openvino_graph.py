@@ -124,6 +124,7 @@ class GraphBuilder:
         stride: int = 1,
         padding: int | None = None,
         dilation: int = 1,
+        same: bool = False,
         depthwise: bool = False,
         norm: tuple[str, float] | None = None,
         activation: Activation = "none",
@@ -137,7 +138,8 @@ class GraphBuilder:
             factor, bias = self._norm(*norm, out)
             filters = filters * factor[:, None, None, None]
         around = dilation * (kernel // 2) if padding is None else padding
-        where = ([stride, stride], [around, around], [around, around], [dilation, dilation])
+        before_after = ([0, 0], [0, 0]) if same else ([around, around], [around, around])
+        where = ([stride, stride], *before_after, [dilation, dilation], "same_upper" if same else "explicit")
         if depthwise:
             y = self._ops.group_convolution(x, self._constant(filters[:, None]), *where)
         else:
