@@ -90,6 +90,15 @@ def preview_model(path: Path, overrides: Overrides | None = None) -> Recognised:
     return Recognised(imported.spec, imported.notes)
 
 
+def read_model(path: Path, overrides: Overrides | None = None) -> Imported:
+    """The model in a file of weights, in our terms, as ``import_model`` would save it.
+
+    Raises:
+        DetectorError: The file cannot be used.
+    """
+    return _convert(path, overrides or Overrides())
+
+
 def _graph_in(path: Path) -> Path | None:
     """The ``.xml`` of the OpenVINO network that ``path`` is a file of; None for other models.
 

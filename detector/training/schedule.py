@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,25 +44,39 @@ class Schedule:
 
 
 def make_optimiser(
-    network: nn.Module, name: OptimiserName, momentum: float, weight_decay: float
+    network: nn.Module,
+    name: OptimiserName,
+    momentum: float,
+    weight_decay: float,
+    slow: Sequence[str] = (),
+    slowness: float = 1.0,
 ) -> torch.optim.Optimizer:
     """An optimiser over three groups: weights, which decay; biases, learnt twice as fast; and scales, neither.
 
     Biases at twice the rate and without decay are the authors' (``lr_mult: 2 decay_mult: 0``). Each group carries its
     multiple of the schedule's rate as ``"factor"``; see ``set_rate``.
+
+    Args:
+        network: Whose parameters that require a gradient are learnt.
+        name: Of the optimiser.
+        momentum: Of SGD; AdamW's first beta.
+        weight_decay: Of weights.
+        slow: Parameters whose names begin so are learnt at ``slowness`` times the rate: what was trained before.
+        slowness: See ``slow``.
     """
-    groups: dict[str, list[nn.Parameter]] = {"weights": [], "biases": [], "scales": []}
+    factors = {"weights": 1.0, "biases": 2.0, "scales": 1.0}
+    groups: dict[tuple[str, float], list[nn.Parameter]] = {
+        (kind, pace): [] for pace in dict.fromkeys((1.0, slowness)) for kind in factors
+    }
     for key, parameter in network.named_parameters():
         if parameter.requires_grad:
-            groups["weights" if parameter.ndim > 1 else "biases" if key.endswith("bias") else "scales"].append(
-                parameter
-            )
+            kind = "weights" if parameter.ndim > 1 else "biases" if key.endswith("bias") else "scales"
+            groups[kind, slowness if key.startswith(tuple(slow)) else 1.0].append(parameter)
     described: list[dict[str, Any]] = [
-        {"params": groups["weights"], "weight_decay": weight_decay, "factor": 1.0},
-        {"params": groups["biases"], "weight_decay": 0.0, "factor": 2.0},
-        {"params": groups["scales"], "weight_decay": 0.0, "factor": 1.0},
+        {"params": group, "weight_decay": weight_decay if kind == "weights" else 0.0, "factor": factors[kind] * pace}
+        for (kind, pace), group in groups.items()
+        if group
     ]
-    described = [group for group in described if group["params"]]
     if name == "sgd":
         return torch.optim.SGD(described, lr=0.0, momentum=momentum)
     return torch.optim.AdamW(described, lr=0.0, betas=(momentum, 0.999))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +17,7 @@ from detector.spec import InputSpec, ModelSpec
 from detector.training.batches import Batch
 from detector.training.clock import StepClock
 from detector.training.ema import Ema
-from detector.training.loss import MultiBoxLoss
+from detector.training.loss import Losses, MultiBoxLoss
 from detector.training.matcher import Matcher
 from detector.training.order import Pick
 from detector.training.processes import Processes, mean_of, parallel, share_batch_norm
@@ -39,6 +39,36 @@ def new_network(spec: ModelSpec, recipe: Recipe) -> nn.Module:
     torch.manual_seed(recipe.seed)
     config = spec.config
     return SSD(config.image_size[0], len(spec.labels) + 1, config.boxes_per_cell, width=spec.width, batch_norm=True)
+
+
+class Criterion(Protocol):
+    """What a training makes smaller, on the trainer's device."""
+
+    def __call__(self, images: Tensor, locs: Tensor, logits: Tensor, batch: Batch) -> Losses:
+        """Compare a prediction with what it should be.
+
+        Args:
+            images: Float32[B, 3, H, W], the network's input.
+            locs: Float[B, P, 4], predicted offsets.
+            logits: Float[B, P, C], background first.
+            batch: What the images show.
+        """
+
+
+class MultiBoxCriterion:
+    """The paper's equation 1.
+
+    Args:
+        matcher: Gives objects to default boxes.
+    """
+
+    def __init__(self, matcher: Matcher) -> None:
+        self._matcher = matcher
+        self._loss = MultiBoxLoss()
+
+    def __call__(self, images: Tensor, locs: Tensor, logits: Tensor, batch: Batch) -> Losses:
+        """See ``Criterion``."""
+        return cast(Losses, self._loss(locs, logits, self._matcher(batch.boxes_xyxy, batch.class_ids)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +96,9 @@ class Trainer:
         device: Where.
         processes: With whom.
         bf16: Compute the network in bfloat16 where that is safe; weights, loss and optimiser stay in float32.
+        criterion: What the steps make smaller; None for the paper's equation 1.
+        slow: Parameters whose names begin so are learnt at ``slowness`` times the recipe's rate.
+        slowness: See ``slow``.
     """
 
     def __init__(
@@ -77,6 +110,9 @@ class Trainer:
         processes: Processes = Processes(),  # noqa: B008 # frozen
         *,
         bf16: bool = False,
+        criterion: Criterion | None = None,
+        slow: Sequence[str] = (),
+        slowness: float = 1.0,
     ) -> None:
         assert spec.config is not None  # build_network saw to it
         self.spec = spec
@@ -88,12 +124,13 @@ class Trainer:
         self.network: nn.Module = network.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]  # torch's stub lacks this form
         share_batch_norm(self.network, processes, device)
         self.ema = Ema(self.network, recipe.ema) if recipe.ema else None
-        self.optimiser = make_optimiser(self.network, recipe.optimiser, recipe.momentum, recipe.weight_decay)
+        self.optimiser = make_optimiser(
+            self.network, recipe.optimiser, recipe.momentum, recipe.weight_decay, slow, slowness
+        )
         self._schedule = Schedule(recipe.rate, recipe.steps, recipe.shape, recipe.warmup)
         self._bf16 = bf16
         self._parallel = parallel(self.network, processes, device)
-        self._matcher = Matcher(spec.config, device)
-        self._loss = MultiBoxLoss()
+        self._criterion = criterion or MultiBoxCriterion(Matcher(spec.config, device))
         self._normalise = Normaliser(spec.input, device)
         self._unseen: list[tuple[Sequence[Pick], Tensor]] = []
 
@@ -111,7 +148,7 @@ class Trainer:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._bf16):
             locs, logits = self._parallel(images)
         self.clock.mark("forward")
-        losses = self._loss(locs, logits, self._matcher(batch.boxes_xyxy, batch.class_ids))
+        losses = self._criterion(images, locs, logits, batch)
         self.clock.mark("loss")
         self.optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(losses.localisation + losses.confidence)

@@ -12,7 +12,7 @@ from detector.training.fit import Progress
 _LINE_EVERY_S = 30.0
 
 
-class Diary:
+class TrainingLog:
     """Watches a training; a ``Watcher`` for ``Fit``.
 
     Args:
@@ -62,18 +62,7 @@ class Diary:
         )
         self._write({"step": progress.step, "steps": progress.steps, **numbers})
 
-    def step(self, step: int, steps: int, loss: float, images_per_s: float, spent_s: float) -> None:
-        """Some steps are done of a stage with one loss."""
-        if not self._is_time(last=step == steps):
-            return
-        self._say(f"step {step} of {steps}: loss {loss:.3f}, {images_per_s:.1f} images/s, {spent_s / 60:.1f} min")
-        self._write({"step": step, "steps": steps, "loss": loss, "images_per_s": images_per_s, "spent_s": spent_s})
-
     def validated(self, step: int, scores: dict[str, float]) -> None:
-        """The network was measured."""
-        self.measured(step, scores)
-
-    def measured(self, step: int, scores: dict[str, float]) -> None:
         """The network was measured."""
         self._say(f"step {step}: " + ", ".join(f"{name} {value:.4f}" for name, value in scores.items()))
         self._write({"step": step, "scores": scores})

@@ -1,0 +1,97 @@
+"""What ``everyday`` learns from and is measured on. Needs torch for the table of labelled classes only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from detector.errors import DetectorError
+from detector.evaluation.class_names import match_names
+from detector.evaluation.data_sets import read_data
+from detector.evaluation.results import DataSet
+from detector.labels import COCO80
+from detector.training.data import Picture, training_pictures
+from tools.everyday.criterion import labelled_classes
+from tools.everyday.unpack import missing_pictures, unpack
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where the pictures are.
+
+    Attributes:
+        tars: Folder of VOC's tars, long side 300; unpacked into the work folder.
+        sharper: VOC trees of the same pictures, larger; only their ``train`` is used.
+        coco: Annotation file of fully labelled pictures to learn from; None for none.
+        holdout: The same to choose by; None for none.
+    """
+
+    tars: Path
+    sharper: tuple[Path, ...] = ()
+    coco: Path | None = None
+    holdout: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Material:
+    """Everything that is read before the first step.
+
+    Attributes:
+        pictures: To learn from.
+        labelled: Bool[N, 80], the classes of which all objects in a picture are labelled.
+        voc_val: 500 pictures of VOC2007 trainval to choose by.
+        coco_holdout: Fully labelled pictures to choose by; None where there are none.
+        said: What was read, for the provenance.
+    """
+
+    pictures: tuple[Picture, ...]
+    labelled: Tensor
+    voc_val: DataSet
+    coco_holdout: DataSet | None
+    said: str
+
+
+def gather(sources: Sources, work: Path, replay: int) -> Material:
+    """Unpack and read all pictures.
+
+    Args:
+        sources: Where they are.
+        work: Folder for what is unpacked.
+        replay: How often each fully labelled picture is in the set.
+
+    Raises:
+        DetectorError: Pictures are missing, or nothing can be read.
+    """
+    tree = work / "data"
+    unpack(sources.tars, tree)
+    sets = [read_data(tree / "VOCdevkit", "voc", "train"), *(read_data(root, "voc", "train") for root in sources.sharper)]
+    parts = [("VOC pictures of 300 pixels", 1, sets[0]), *(("larger VOC pictures", 1, data) for data in sets[1:])]
+    if sources.coco is not None:
+        parts.append(("pictures of COCO train2017", replay, read_data(sources.coco, "coco")))
+    for _, _, data in parts:
+        if missing := missing_pictures(data):
+            raise DetectorError(f"{missing} pictures of {data.root} are missing.", "Give them, then run again.")
+    pictures: list[Picture] = []
+    counts: list[int] = []
+    for _, times, data in parts:
+        once = training_pictures([data], COCO80)
+        pictures += once * times
+        counts.append(len(once) * times)
+    known = [[int(i) for i in match_names(data.labels, COCO80, {}).ids if i >= 0] for _, _, data in parts]
+    said = ", ".join(f"{len(data.images)} {what}" + (f" {times} times over" if times > 1 else "") for what, times, data in parts)
+    return Material(
+        pictures=tuple(pictures),
+        labelled=labelled_classes(counts, known, len(COCO80)),
+        voc_val=read_data(tree / "VOCdevkit", "voc", "val"),
+        coco_holdout=None if sources.holdout is None else read_data(sources.holdout, "coco"),
+        said=said,
+    )
+
+
+def overlapping(pictures: Sequence[Picture], measured: DataSet) -> int:
+    """How many pictures are both learnt from and measured on, by their names."""
+    learnt = {picture.path.stem for picture in pictures}
+    return sum(image.image_id in learnt for image in measured.images)

@@ -1,0 +1,2 @@
+def ship(run, trainer, out, log):
+    raise NotImplementedError

@@ -1,1 +1,0 @@
-"""Our own detector of the twenty VOC classes: how it is made. ``python -m tools.voc.train`` makes it."""
