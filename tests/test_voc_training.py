@@ -13,6 +13,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tools.voc import cores, detect, run, ship
+from tools.voc.courses import COURSES
+from tools.voc.crops import CropBatches, Crops, cut_out, middle
+from tools.voc.diary import Diary
+from tools.voc.run import FINISHED, STOPPED, TOO_POOR, WAITING, Run
+from tools.voc.smaller import SmallerSSD, smaller_spec
+from tools.voc.train import main
+from tools.voc.unpack import unpack
+from tools.voc.weights import freeze, take_over
 
 from detector.config import SSD300_VOC
 from detector.default_boxes import default_boxes
@@ -30,15 +39,6 @@ from detector.weights import load_spec
 from tests.support.model_files import put_model
 from tests.support.training_sets import make_blocks
 from tests.support.voc_training import ON_DEVICE, TINY, Dying, PowerCut, options, write_tars
-from tools.voc import cores, detect, run, ship
-from tools.voc.courses import COURSES
-from tools.voc.crops import CropBatches, Crops, cut_out, middle
-from tools.voc.diary import Diary
-from tools.voc.run import FINISHED, STOPPED, TOO_POOR, WAITING, Run
-from tools.voc.smaller import SmallerSSD, smaller_spec
-from tools.voc.train import main
-from tools.voc.unpack import unpack
-from tools.voc.weights import freeze, take_over
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""SSD and SSDLite on MobileNet and MobileNetV2 of TensorFlow's Object Detection API (2018, ``*_coco``), also as coco-ssd.
+"""SSD and SSDLite on MobileNet 1 and 2 of TensorFlow's Object Detection API (2018, ``*_coco``), also as coco-ssd.
 
 Weights come by TensorFlow's names from any file that keeps them. Batch normalisation may be whole, folded into the
 weights, or half of each, as converters leave it. RGB, 300 x 300 warped, x / 127.5 - 1; box code (ty, tx, th, tw).
@@ -60,9 +60,7 @@ def import_tensorflow(state: Mapping[str, Array], source: SourceFile, overrides:
     return Imported(published, tensors | pick_classes(last, classes.kept, outputs), tuple(notes))
 
 
-def _described(
-    version: int, lite: bool, config: SSDConfig, labels: tuple[str, ...], overrides: Overrides
-) -> ModelSpec:
+def _described(version: int, lite: bool, config: SSDConfig, labels: tuple[str, ...], overrides: Overrides) -> ModelSpec:
     architectures: dict[tuple[int, bool], Architecture] = {
         (1, False): "ssd-mobilenetv1-tf",
         (2, False): "ssd-mobilenetv2-tf",
@@ -115,7 +113,9 @@ def _outputs(state: Mapping[str, Array], config: SSDConfig, source: SourceFile) 
     boxes = config.boxes_per_cell[0]
     rows = weight.shape[-1] if weight is not None and weight.ndim == 4 else 0
     if rows == 0 or rows % boxes:
-        raise DetectorError(f"{source.name}: BoxPredictor_0 has {rows} class outputs, which {boxes} boxes cannot share.")
+        raise DetectorError(
+            f"{source.name}: BoxPredictor_0 has {rows} class outputs, which {boxes} boxes cannot share."
+        )
     return rows // boxes
 
 

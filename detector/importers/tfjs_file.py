@@ -148,11 +148,16 @@ def _dequantised(values: Array, row: Mapping[str, Any], path: Path) -> Array:
         return values
     if values.dtype.kind == "f":
         return values.astype(np.float32)
-    scale, low = quantised.get("scale"), quantised.get("min")
-    if not all(type(each) in (int, float) and math.isfinite(each) and abs(each) < 1e30 for each in (scale, low)):
+    scale, low = (_number(quantised.get(key)) for key in ("scale", "min"))
+    if scale is None or low is None:
         _damaged(path, f"tensor {str(row.get('name'))[:80]} is quantised without a scale and a minimum")
     result: Array = values.astype(np.float64) * scale + low
     return np.rint(result).astype(np.int64) if row.get("dtype") in _WHOLE else result.astype(np.float32)
+
+
+def _number(value: Any) -> float | None:
+    sane = type(value) in (int, float) and math.isfinite(value) and abs(value) < 1e30
+    return float(value) if sane else None
 
 
 def _damaged(path: Path, what: str) -> NoReturn:

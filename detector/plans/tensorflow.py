@@ -56,9 +56,7 @@ def _mobilenet_v2(build: Builder, images: Node) -> list[Node]:
     return [*sources, _conv(build, x, "tail", V2_TAIL, 1)]
 
 
-def _separable(
-    build: Builder, x: Node, name: str, out: int, *, stride: int = 1, final: Activation = "relu6"
-) -> Node:
+def _separable(build: Builder, x: Node, name: str, out: int, *, stride: int = 1, final: Activation = "relu6") -> Node:
     """Each channel by itself, then all mixed."""
     y = _conv(build, x, f"{name}.depthwise", build.channels(x), 3, stride=stride, depthwise=True)
     return build.conv(y, f"{name}.pointwise", out, 1, activation=final)

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from tools.voc.courses import Course, Stage
+from tools.voc.diary import Diary
+from tools.voc.run import Options
 
 from detector.training.policy import PAPER
 from detector.training.recipe import Recipe
 from tests.support.drawn_data import voc_xml
-from tools.voc.courses import Course, Stage
-from tools.voc.diary import Diary
-from tools.voc.run import Options
 
 PICTURES = {"train": 12, "val": 4}
 _COLOURS = {"cat": (40, 40, 220), "dog": (40, 200, 40)}  # BGR

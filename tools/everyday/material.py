@@ -67,7 +67,10 @@ def gather(sources: Sources, work: Path, replay: int) -> Material:
     """
     tree = work / "data"
     unpack(sources.tars, tree)
-    sets = [read_data(tree / "VOCdevkit", "voc", "train"), *(read_data(root, "voc", "train") for root in sources.sharper)]
+    sets = [
+        read_data(tree / "VOCdevkit", "voc", "train"),
+        *(read_data(root, "voc", "train") for root in sources.sharper),
+    ]
     parts = [("VOC pictures of 300 pixels", 1, sets[0]), *(("larger VOC pictures", 1, data) for data in sets[1:])]
     if sources.coco is not None:
         parts.append(("pictures of COCO train2017", replay, read_data(sources.coco, "coco")))
@@ -81,7 +84,9 @@ def gather(sources: Sources, work: Path, replay: int) -> Material:
         pictures += once * times
         counts.append(len(once) * times)
     known = [[int(i) for i in match_names(data.labels, COCO80, {}).ids if i >= 0] for _, _, data in parts]
-    said = ", ".join(f"{len(data.images)} {what}" + (f" {times} times over" if times > 1 else "") for what, times, data in parts)
+    said = ", ".join(
+        f"{len(data.images)} {what}" + (f" {times} times over" if times > 1 else "") for what, times, data in parts
+    )
     return Material(
         pictures=tuple(pictures),
         labelled=labelled_classes(counts, known, len(COCO80)),

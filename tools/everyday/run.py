@@ -11,7 +11,6 @@ from torch import nn
 
 from detector.errors import DetectorError
 from detector.labels import COCO80
-from detector.spec import ModelSpec
 from detector.training.batches import HostBatches
 from detector.training.checkpoint import load_checkpoint
 from detector.training.data import BadPictures, PictureExamples
@@ -20,10 +19,9 @@ from detector.training.matcher import Matcher
 from detector.training.order import Order
 from detector.training.survey import fingerprint
 from detector.training.trainer import Trainer, fill_colour
-from tools.everyday.cores import SharedCores
 from tools.everyday.courses import Course
 from tools.everyday.criterion import DistillingCriterion
-from tools.everyday.material import Material, Sources, gather, overlapping
+from tools.everyday.material import Sources, gather, overlapping
 from tools.everyday.start import Start, network_of, teacher_of
 from tools.everyday.training_log import TrainingLog
 
@@ -94,7 +92,7 @@ class Run:
         source = HostBatches(examples, order, options.device, options.threads)
         fit = Fit(
             trainer,
-            SharedCores(source, options.threads) if options.device.type == "cpu" else source,
+            source,
             Plan(checkpoint, options.save_minutes * 60, data=data),
             self._log,
             self.spent_s,
@@ -131,13 +129,3 @@ def freeze(network: nn.Module, names: tuple[str, ...]) -> None:
     for name, parameter in network.named_parameters():
         if name.startswith(names):
             parameter.requires_grad_(False)
-
-
-def blended(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor], share: float) -> dict[str, torch.Tensor]:
-    """The mean of two networks' weights, ``share`` of the second's. Wortsman et al., arXiv 2109.01903."""
-    return {name: torch.lerp(tensor.float(), second[name].float(), share) for name, tensor in first.items()}
-
-
-def described(spec: ModelSpec, **changes: object) -> ModelSpec:
-    """``spec`` with other fields."""
-    return replace(spec, **changes)  # type: ignore[arg-type]  # each is checked when the file is written

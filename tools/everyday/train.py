@@ -85,7 +85,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--sharper", type=Path, action="append", default=[], metavar="DIR", help="a VOC tree of larger pictures")
     add("--coco", type=Path, metavar="FILE", help="annotations of COCO pictures to learn from")
     add("--holdout", type=Path, metavar="FILE", help="annotations of COCO pictures to choose by")
-    add("--work", type=Path, default=Path("out/everyday"), metavar="DIR", help="keeps everything (default: %(default)s)")
+    add(
+        "--work", type=Path, default=Path("out/everyday"), metavar="DIR", help="keeps everything (default: %(default)s)"
+    )
     add("--out", type=Path, default=Path("weights/everyday.safetensors"), metavar="FILE", help="(default: %(default)s)")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="(default: auto)")
     add("--course", choices=tuple(COURSES), help="how to train (default: the device's)")
