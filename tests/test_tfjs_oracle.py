@@ -36,7 +36,7 @@ def windowed(op: str, *inputs: str, stride: int = 1, padding: str = "SAME") -> G
     )
 
 
-def graph(folder: Path, nodes: list[GraphNode], **weights: Array) -> Graph:
+def graph(folder: Path, nodes: list[GraphNode], **weights: Array | np.generic) -> Graph:
     """Writes a graph whose constants are ``weights`` and reads it again."""
     data = b"".join(weight.tobytes() for weight in weights.values())
     manifest = [{"name": name, "shape": list(w.shape), "dtype": str(w.dtype)} for name, w in weights.items()]
@@ -55,6 +55,14 @@ def write(folder: Path, nodes: list[GraphNode], manifest: list[GraphNode], data:
     path = folder / "model.json"
     path.write_text(json.dumps(model), encoding="utf-8")
     return path
+
+
+def ints(*values: int) -> Array:
+    return np.array(values, np.int32)
+
+
+def reals(*values: float) -> Array:
+    return np.array(values, np.float32)
 
 
 def floats(*shape: int, seed: int = 0) -> Array:
@@ -145,31 +153,30 @@ def test_a_small_network_from_pixels_to_scores(tmp_path: Path) -> None:
         node("flat", "Squeeze", "both", squeeze_dims={"list": {"i": ["0"]}}),
         node("scores", "Sigmoid", "flat"),
     ]
-    one = np.float32([1])
     made = graph(
         tmp_path,
         nodes,
         half=np.float32(0.5),
         one=np.float32(1),
-        bias=np.float32([0, 10]),
-        gamma=np.float32([2, 1]),
-        beta=one.repeat(2),
-        mean=one.repeat(2),
-        variance=np.float32([3, 0]),
-        zeros=np.int32([0]),
-        ones=np.int32([1]),
+        bias=reals(0, 10),
+        gamma=reals(2, 1),
+        beta=reals(1, 1),
+        mean=reals(1, 1),
+        variance=reals(3, 0),
+        zeros=ints(0),
+        ones=ints(1),
         minus=np.int32(2),
         minus_one=np.int32(-1),
         axis=np.int32(1),
     )
-    pixels = np.int32([[[0, 0], [4, 4]]])  # one row of two pixels with two channels
+    pixels = np.array([[[0, 0], [4, 4]]], np.int32)  # one row of two pixels with two channels
     outputs = made.run(pixels, ["relu", "norm", "rows", "flat", "scores"])
     assert outputs["relu"].tolist() == [[[[0, 6], [1, 6]]]]
     assert outputs["norm"].tolist() == [[[[0, 6], [1, 6]]]]
     assert outputs["rows"].tolist() == [[[0, 12], [2, 12]]]
     assert outputs["flat"].tolist() == [[0, 12], [2, 12], [0, 12], [2, 12]]
     np.testing.assert_allclose(outputs["scores"][1], [0.880797, 0.999994], atol=1e-6)
-    assert made.run(np.float32([[[3, 2]]]), ["relu"], at="centred")["relu"].tolist() == [[[[3, 6]]]]
+    assert made.run(np.array([[[3, 2]]], np.float32), ["relu"], at="centred")["relu"].tolist() == [[[[3, 6]]]]
 
 
 def test_boxes_are_cut_and_turned(tmp_path: Path) -> None:
@@ -185,13 +192,13 @@ def test_boxes_are_cut_and_turned(tmp_path: Path) -> None:
     made = graph(
         tmp_path,
         nodes,
-        order=np.int32([3, 0, 1, 2]),
+        order=ints(3, 0, 1, 2),
         axis=np.int32(0),
-        multiples=np.int32([1, 1, 1, 2]),
-        begin=np.int32([0, 0, 0, 1]),
-        size=np.int32([-1, -1, 1, 2]),
+        multiples=ints(1, 1, 1, 2),
+        begin=ints(0, 0, 0, 1),
+        size=ints(-1, -1, 1, 2),
     )
-    outputs = made.run(np.float32([[[1, 0], [2, 0], [3, 0]]]), ["sum", "cut"])
+    outputs = made.run(np.array([[[1, 0], [2, 0], [3, 0]]], np.float32), ["sum", "cut"])
     assert outputs["sum"].tolist() == [[[2, 3, 4]]]
     assert outputs["cut"].tolist() == [[[[3, 4]]]]
 
@@ -231,15 +238,10 @@ def test_a_loop_maps_each_picture_of_a_batch(tmp_path: Path) -> None:
         node("all", "Range", "zero", "made", "one"),
         node("out", "TensorArrayGatherV3", "results", "all", "left"),
     ]
-    weights = {
-        "zero": np.int32(0),
-        "one": np.int32(1),
-        "first": np.int32([0]),
-        "second": np.int32([1]),
-        "size": np.int32([1, 4]),
-    }
-    batch = np.float32([[[0, 10]], [[2, 4]], [[5, 5]]])[..., None]
-    out = graph(tmp_path, nodes, **{name: np.asarray(value) for name, value in weights.items()}).run(batch, ["out"])
+    first, second, size = ints(0), ints(1), ints(1, 4)
+    made = graph(tmp_path, nodes, zero=np.int32(0), one=np.int32(1), first=first, second=second, size=size)
+    batch = np.array([[[0, 10]], [[2, 4]], [[5, 5]]], np.float32)[..., None]
+    out = made.run(batch, ["out"])
     # Half a pixel is not allowed for, as in TensorFlow's first resizing: 0, 0.5, 1, 1.5 and the edge is held.
     assert out["out"][..., 0].tolist() == [[[0, 5, 10, 10]], [[2, 3, 4, 4]], [[5, 5, 5, 5]]]
 

@@ -71,7 +71,8 @@ class _Run:
                 pending.pop()
                 if place not in self._outputs:  # two may have waited for it, and a tensor array is made once
                     self._outputs[place] = self._compute(place)
-        return self._outputs[name, turn][port]
+        output: Array = self._outputs[name, turn][port]
+        return output
 
     def _needs(self, place: _Place) -> list[tuple[str, int | None]]:
         """The inputs of a node and the turn in which each is read."""
