@@ -33,8 +33,8 @@ class Distillation:
         box_weight: Of all localisation costs.
     """
 
-    weight: float = 1.0
-    kept: float = 0.3
+    weight: float = 2.0
+    kept: float = 0.2
     softness: float = 0.1
     sure: float = 0.15
     box_weight: float = 0.25
@@ -60,24 +60,24 @@ class Course:
     policy: Policy = MILD
     frozen: tuple[str, ...] = ()
     slow: tuple[str, ...] = ("stem.", "blocks.", "tail.")
-    slowness: float = 0.3
+    slowness: float = 0.4
     distillation: Distillation = Distillation()
     replay: int = 8
 
 
 _TUNE = Recipe(
     batch=24,
-    rate=4e-4,
+    rate=5e-4,
     shape="cosine",
-    warmup=60,
+    warmup=100,
     optimiser="adamw",
     weight_decay=1e-4,
     clip_norm=10.0,
-    ema=0.998,
+    ema=0.999,
 )
 _EARLY = ("stem.", *(f"blocks.{index}." for index in range(7)))
 
 COURSES: dict[str, Course] = {
-    "cpu": Course(_TUNE, epochs=1.9, frozen=_EARLY),
+    "cpu": Course(_TUNE, epochs=6.0, frozen=_EARLY),
     "cuda": Course(replace(_TUNE, batch=96, rate=6e-4, warmup=300, ema=0.9995), epochs=40.0, slowness=0.25),
 }

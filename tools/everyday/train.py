@@ -16,6 +16,7 @@ import cv2
 import torch
 
 from detector.errors import DetectorError
+from detector.training.allocator import keep_freed_memory
 from tools.everyday.courses import COURSES
 from tools.everyday.material import Sources
 from tools.everyday.run import Options, Run
@@ -31,6 +32,7 @@ _START = Path("../shared/data/weights/ssdlite-mobilenetv2-coco-tfjs/model.json")
 def main(arguments: list[str] | None = None) -> int:
     """Train, or go on training; returns the exit code, 1 where something cannot be used."""
     given = _parser().parse_args(arguments)
+    keep_freed_memory()
     cv2.setNumThreads(1)
     torch.set_num_threads(given.threads)
     stop = threading.Event()
