@@ -3,7 +3,7 @@ ARGS ?=
 DIST ?= dist
 WORK ?= build
 
-.PHONY: run test check env bundle try-bundle release train-voc performance
+.PHONY: run test check env bundle try-bundle release train-everyday performance
 
 run: ## open the window (ARGS="--camera 0"); without a display, annotate the sample clip
 	@$(PYTHON) tools/bootstrap.py run $(ARGS)
@@ -30,8 +30,8 @@ try-bundle: env ## uses the packaged program: self-test, window, export, evaluat
 release: env ## archive, wheel, sources and sums in dist/release, from a clean checkout (ARGS=--trial: from any)
 	@.venv/bin/python -m tools.package.release $(ARGS)
 
-train-voc: env ## our detector of the 20 VOC classes; goes on where it stopped (ARGS="--minutes 60")
-	@.venv/bin/python -m tools.voc.train $(ARGS)
+train-everyday: env ## our detector of the 80 COCO classes, fine-tuned from a public start; goes on where it stopped (ARGS="--minutes 60")
+	@.venv/bin/python -m tools.everyday.train $(ARGS)
 
 performance: env ## measures everything in docs/performance.md and writes its tables; half an hour alone on the computer
 	@.venv/bin/python -m tools.performance_tables $(ARGS)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-_BEST_FIRST = ("voc", "demo")
+_BEST_FIRST = ("everyday", "demo")
 
 
 def bundled_path(*parts: str) -> Path:

@@ -1,4 +1,4 @@
-"""Which model runs where nobody chose one: VOC's detector where it is in the box, else the demo; a choice stays."""
+"""Which model runs where nobody chose one: ours of everyday things where it is in the box, else the demo; a choice stays."""
 
 from __future__ import annotations
 
@@ -32,23 +32,25 @@ def _opened(entry: ShelfEntry, *_args: object, **_kwargs: object) -> FakeDetecto
     return made
 
 
-BOTH = pytest.mark.parametrize(("voc", "name"), [(False, "demo"), (True, "voc")])
+BOTH = pytest.mark.parametrize(("everyday", "name"), [(False, "demo"), (True, "everyday")])
 
 
 @BOTH
 def test_the_best_model_in_the_box_is_the_default(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, voc: bool, name: str
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, everyday: bool, name: str
 ) -> None:
-    use_box(monkeypatch, tmp_path / "box", voc=voc)
+    use_box(monkeypatch, tmp_path / "box", everyday=everyday)
     assert default_model() == ModelSettings().name == Settings().model.name == name
     assert load_settings(settings_file()) == (Settings(), [])
     bundled = [entry.name for entry in user_shelf().list() if entry.bundled]
-    assert bundled == (["voc", "demo"] if voc else ["demo"]), "a demo comes last"
+    assert bundled == (["everyday", "demo"] if everyday else ["demo"]), "a demo comes last"
 
 
 @BOTH
-def test_who_chose_the_demo_keeps_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, voc: bool, name: str) -> None:
-    use_box(monkeypatch, tmp_path / "box", voc=voc)
+def test_who_chose_the_demo_keeps_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, everyday: bool, name: str
+) -> None:
+    use_box(monkeypatch, tmp_path / "box", everyday=everyday)
     save_settings(settings_file(), replace(Settings(), model=ModelSettings(name="demo", device="cpu")))
     assert load_settings(settings_file())[0].model == ModelSettings(name="demo", device="cpu")
     settings_file().write_text(json.dumps({"model": {"device": "cpu"}}))
@@ -57,15 +59,15 @@ def test_who_chose_the_demo_keeps_it(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
 @BOTH
 def test_the_command_line_uses_it_and_says_if_it_is_a_demo(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Capture, voc: bool, name: str
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Capture, everyday: bool, name: str
 ) -> None:
-    use_box(monkeypatch, tmp_path / "box", voc=voc)
+    use_box(monkeypatch, tmp_path / "box", everyday=everyday)
     monkeypatch.setattr(runtime_open, "open_detector", _opened)
     picture = tmp_path / "grey.png"
     cv2.imwrite(str(picture), np.full((32, 32, 3), 128, np.uint8))
     code, out, err = run(capsys, "detect", picture, "--json", "-")
     assert (code, json.loads(out)["model"]) == (0, name)
-    if voc:
+    if everyday:
         assert err == ""
     else:
         check_one_line(err, "drawn shapes only", "--model")
@@ -75,9 +77,9 @@ def test_the_command_line_uses_it_and_says_if_it_is_a_demo(
 @BOTH
 @pytest.mark.parametrize("chosen", ["", "demo"])
 def test_the_sample_is_shown_by_the_demo_and_changes_no_choice(
-    monkeypatch: pytest.MonkeyPatch, qtbot: QtBot, tmp_path: Path, voc: bool, name: str, chosen: str
+    monkeypatch: pytest.MonkeyPatch, qtbot: QtBot, tmp_path: Path, everyday: bool, name: str, chosen: str
 ) -> None:
-    use_box(monkeypatch, tmp_path / "box", voc=voc)
+    use_box(monkeypatch, tmp_path / "box", everyday=everyday)
     begun = Settings(model=ModelSettings(name=chosen or name))
     with desk(qtbot, tmp_path, begun) as table:
         assert table.settings.current.model.name == (chosen or name)
@@ -98,7 +100,7 @@ def test_the_sample_is_shown_by_the_demo_and_changes_no_choice(
 def test_a_model_chosen_while_the_sample_plays_stays(
     monkeypatch: pytest.MonkeyPatch, qtbot: QtBot, tmp_path: Path
 ) -> None:
-    use_box(monkeypatch, tmp_path / "box", voc=True)
+    use_box(monkeypatch, tmp_path / "box", everyday=True)
     with desk(qtbot, tmp_path) as table:
         table.window.actions_by_name["sample"].trigger()
         table.settings.set("model", "name", "demo")  # chosen on purpose, though it runs already
@@ -107,6 +109,6 @@ def test_a_model_chosen_while_the_sample_plays_stays(
         table.settings.flush()
         assert table.saved[-1].model.name == "demo"
         table.window.actions_by_name["sample"].trigger()
-        table.settings.set("model", "name", "voc")
+        table.settings.set("model", "name", "everyday")
         table.controller.close_source()
-        assert table.settings.current.model.name == "voc"
+        assert table.settings.current.model.name == "everyday"

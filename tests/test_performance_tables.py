@@ -82,7 +82,7 @@ def test_every_table_is_written_to_its_place(page: Path, monkeypatch: pytest.Mon
 
 def test_a_table_that_cannot_be_made_says_why(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answered(monkeypatch, None)
-    tables.main(["--page", str(page), "--only", "voc"])
+    tables.main(["--page", str(page), "--only", "everyday"])
     text = page.read_text(encoding="utf-8")
     assert "Not measured: It broke." in text
     assert "tables --only loads" in text  # left alone

@@ -48,7 +48,7 @@ FETCHED = "ssd300-vgg16-coco"
 
 @pytest.fixture(autouse=True)
 def _only_the_demo_in_the_box(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    use_box(monkeypatch, tmp_path / "box", voc=False)
+    use_box(monkeypatch, tmp_path / "box", everyday=False)
 
 
 @pytest.fixture

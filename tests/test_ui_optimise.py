@@ -74,7 +74,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeWork]:
 
 @pytest.fixture
 def table(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, work: FakeWork) -> Iterator[Desk]:
-    use_box(monkeypatch, tmp_path / "box", voc=False)
+    use_box(monkeypatch, tmp_path / "box", everyday=False)
     put_model(tmp_path / "bundled", "demo", ("circle", "star"), demo=True)
     put_model(tmp_path / "models", "pets")
     with desk(qtbot, tmp_path) as made:

@@ -18,7 +18,7 @@ from detector.weights import load_spec
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = ("README.md", "weights/README.md", "docs/training.md")
-_BLOCK = re.compile(r"(<!-- (?P<model>voc|demo): (?P<name>[a-z]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_BLOCK = re.compile(r"(<!-- (?P<model>everyday|demo): (?P<name>[a-z]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _MINUTES = re.compile(r"(\d+) minutes on (\w+)")
 
 
