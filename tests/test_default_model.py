@@ -1,4 +1,4 @@
-"""Which model runs where nobody chose one: ours of everyday things where it is in the box, else the demo; a choice stays."""
+"""Which model runs where nobody chose one: ``everyday`` where it is in the box, else the demo; a choice stays."""
 
 from __future__ import annotations
 
