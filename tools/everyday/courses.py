@@ -78,6 +78,6 @@ _TUNE = Recipe(
 _EARLY = ("stem.", *(f"blocks.{index}." for index in range(7)))
 
 COURSES: dict[str, Course] = {
-    "cpu": Course(_TUNE, epochs=6.0, frozen=_EARLY),
+    "cpu": Course(_TUNE, epochs=4.0, frozen=_EARLY),
     "cuda": Course(replace(_TUNE, batch=96, rate=6e-4, warmup=300, ema=0.9995), epochs=40.0, slowness=0.25),
 }
