@@ -12,18 +12,18 @@ import numpy as np
 import pytest
 import torch
 
-from app.core.bench import lineup, onnx_models, peaks
-from app.core.bench import machine as machine_module
-from app.core.bench.agreement import agreement
-from app.core.bench.baselines import BASELINES, check_baseline, open_baseline
-from app.core.bench.frames import drawn_frames, video_frames
-from app.core.bench.machine import Machine, this_machine
-from app.core.bench.memory import MemoryMeter
-from app.core.bench.random_weights import LOADS, background_bias, write_random
-from app.core.bench.run import _untested
-from app.core.bench.stages import timer_for
 from app.core.errors import AppError
 from app.core.frames import ImageBGR
+from app.lab.bench import lineup, onnx_models, peaks
+from app.lab.bench import machine as machine_module
+from app.lab.bench.agreement import agreement
+from app.lab.bench.baselines import BASELINES, check_baseline, open_baseline
+from app.lab.bench.frames import drawn_frames, video_frames
+from app.lab.bench.machine import Machine, this_machine
+from app.lab.bench.memory import MemoryMeter
+from app.lab.bench.random_weights import LOADS, background_bias, write_random
+from app.lab.bench.run import _untested
+from app.lab.bench.stages import timer_for
 from detector.default_boxes import default_boxes
 from detector.detections import Detections
 from detector.postprocess import postprocess

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.bench.agreement import agreement
-from app.core.bench.rounds import BenchCancelledError, Feed, Plan, run_rounds
-from app.core.bench.stages import CudaTimer, HostTimer, timer_for
-from app.core.bench.statistics import flat, percentile, times_faster
 from app.core.frames import ImageBGR
+from app.lab.bench.agreement import agreement
+from app.lab.bench.rounds import BenchCancelledError, Feed, Plan, run_rounds
+from app.lab.bench.stages import CudaTimer, HostTimer, timer_for
+from app.lab.bench.statistics import flat, percentile, times_faster
 from detector.detections import Detections
 
 FRAMES = [np.full((2, 2, 3), index, np.uint8) for index in range(5)]

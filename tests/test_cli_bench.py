@@ -12,15 +12,15 @@ import cv2
 import pytest
 
 from app.cli import bench as command
-from app.core.bench import peaks
-from app.core.bench import run as bench_run
-from app.core.bench.baselines import BASELINES
-from app.core.bench.chart import FORMATS
-from app.core.bench.machine import Machine
-from app.core.bench.random_weights import LOADS
-from app.core.bench.request import BenchRequest
-from app.core.bench.result import BenchReport, Result, Skipped
 from app.core.errors import AppError
+from app.lab.bench import peaks
+from app.lab.bench import run as bench_run
+from app.lab.bench.baselines import BASELINES
+from app.lab.bench.chart import FORMATS
+from app.lab.bench.machine import Machine
+from app.lab.bench.random_weights import LOADS
+from app.lab.bench.request import BenchRequest
+from app.lab.bench.result import BenchReport, Result, Skipped
 from detector.runtime.openvino_runtime import is_installed
 from detector.runtime.torch_cuda import why_not_cuda
 from tests.support.command_line import Capture, check_one_line, run

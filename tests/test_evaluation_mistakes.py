@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core.evaluation.counts import best_threshold, counts_at, pooled, total
-from app.core.evaluation.mistakes import Kind, find_mistakes, reaches
+from app.lab.evaluation.counts import best_threshold, counts_at, pooled, total
+from app.lab.evaluation.mistakes import Kind, find_mistakes, reaches
 from detector.evaluation.results import Curve, Evaluation, Verdict
 from tests.support.known_mistakes import CAT, DOG, SCENES, Object, Scene, Seen, evaluation
 

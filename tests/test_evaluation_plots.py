@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core.evaluation.mistakes import Kind, find_mistakes
-from app.core.evaluation.plots import (
+from app.lab.evaluation.mistakes import Kind, find_mistakes
+from app.lab.evaluation.plots import (
     ap_chart,
     by_ap,
     class_chart,

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from app.core.errors import AppError
-from app.core.evaluation.plots import write_plots
-from app.core.evaluation.report import write_report
+from app.lab.evaluation.plots import write_plots
+from app.lab.evaluation.report import write_report
 from detector.evaluation.results import Evaluation
 from detector.spec import InputSpec, ModelSpec
 from tests.support.known_mistakes import (
@@ -259,7 +259,7 @@ def test_published_detections_without_their_images(tmp_path: Path) -> None:
 
 
 def test_a_real_model_on_real_images(tmp_path: Path) -> None:
-    from app.core.evaluation.run import run_model
+    from app.lab.evaluation.run import run_model
     from detector.evaluation.data_sets import only_classes, read_data, score
     from detector.importers.base import Overrides
     from detector.runtime.open import open_detector

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from app.cli.bench import prepare
-from app.core.bench.result import as_json
 from app.core.sources.video import VideoReader
+from app.lab.bench.result import as_json
 from tests.test_cli_bench import REPORT
 from tools import performance_tables as tables
 

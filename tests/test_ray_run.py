@@ -14,8 +14,8 @@ import pytest
 
 from app.core.errors import AppError
 from app.core.export.request import ExportRequest
-from app.core.scale_out.plan import Outcome, Task, plan
-from app.core.scale_out.ray_run import run_on_ray
+from app.lab.scale_out.plan import Outcome, Task, plan
+from app.lab.scale_out.ray_run import run_on_ray
 
 
 class RayError(Exception):

@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 from app.core.errors import AppError
 from app.core.export.request import DataFile, ExportRequest
 from app.core.models import weights_sha256
-from app.core.scale_out import work as working
-from app.core.scale_out.plan import Outcome, Task, outcome_before, plan, write_summary
-from app.core.scale_out.ray_run import is_address
-from app.core.scale_out.work import work
 from app.core.settings import DetectionSettings, ModelSettings
+from app.lab.scale_out import work as working
+from app.lab.scale_out.plan import Outcome, Task, outcome_before, plan, write_summary
+from app.lab.scale_out.ray_run import is_address
+from app.lab.scale_out.work import work
 from detector.file_lock import LockedError, open_locked
 from tests.support.command_line import Capture, check_one_line, run
 from tests.support.media import make_video

@@ -16,10 +16,10 @@ import torch
 from torchvision.models import VGG16_Weights, vgg16
 from torchvision.transforms.functional import normalize
 
-from app.core.training import job
-from app.core.training.curves import charts
-from app.core.training.event_file import EventFile, crc32c, masked_crc
-from app.core.training.journal import CURVES, LOG, PAGE, Journal, read_log
+from app.lab.training import job
+from app.lab.training.curves import charts
+from app.lab.training.event_file import EventFile, crc32c, masked_crc
+from app.lab.training.journal import CURVES, LOG, PAGE, Journal, read_log
 from detector.errors import DetectorError
 from detector.training.fit import Progress
 from detector.training.networks import TRAINABLE, new_spec

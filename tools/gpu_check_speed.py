@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 
-from app.core.bench.peaks import measured_peak, network_flops
-from app.core.bench.statistics import flat, percentile, times_faster
 from app.core.errors import AppError
+from app.lab.bench.peaks import measured_peak, network_flops
+from app.lab.bench.statistics import flat, percentile, times_faster
 from detector.models.fused import FusedConv
 from detector.models.vgg import ConvReLU
 from detector.postprocess_fixed import postprocess_fixed
@@ -76,7 +76,7 @@ def measure_latency(bench: Bench, name: str) -> dict[str, Any]:
 
 def _rival(bench: Bench, name: str) -> Any:
     """torchvision's own detector with the same weights, where it has that network."""
-    from app.core.bench.torchvision_models import check_twin, open_twin
+    from app.lab.bench.torchvision_models import check_twin, open_twin
 
     try:
         check_twin(bench.files[name].spec)
@@ -114,7 +114,7 @@ def _replayed(graph: torch.cuda.CUDAGraph) -> float:
 
 def _stages(bench: Bench, ours: TorchDeviceDetector) -> dict[str, float]:
     """Of one frame, without a graph: kernels wait for the host there, so these are not parts of the above."""
-    from app.core.bench.stages import timer_for
+    from app.lab.bench.stages import timer_for
 
     timer, silent, frames = timer_for(bench.device), ours.on_stage, bench.frames(1)
     ours.on_stage = timer.mark

@@ -15,10 +15,10 @@ from typing import Any
 
 import torch
 
-from app.core.bench.frames import drawn_frames
-from app.core.bench.random_weights import write_random
-from app.core.bench.statistics import percentile
 from app.core.frames import ImageBGR
+from app.lab.bench.frames import drawn_frames
+from app.lab.bench.random_weights import write_random
+from app.lab.bench.statistics import percentile
 from detector.registry import MODELS
 from detector.runtime.cuda_support import new_stream
 from detector.runtime.torch_cuda import TorchDeviceDetector

@@ -240,7 +240,7 @@ def drawn_video(folder: Path, seconds: int = VIDEO_S, draw: Callable[[], Any] | 
     """A video of 1280 x 720 at 30 frames a second in H.264: a scene that moves to and fro."""
     import av
 
-    from app.core.bench.frames import drawn_frames
+    from app.lab.bench.frames import drawn_frames
 
     frames = draw() if draw is not None else drawn_frames()
     path = folder / "drawn.mp4"

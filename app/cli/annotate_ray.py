@@ -14,7 +14,7 @@ from app.cli.interrupt import cancel_on_interrupt
 
 if TYPE_CHECKING:
     from app.core.export.request import ExportRequest
-    from app.core.scale_out.plan import Outcome
+    from app.lab.scale_out.plan import Outcome
 
 
 def add_ray_flags(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +39,7 @@ def check_ray_flags(options: argparse.Namespace) -> None:
         if options.ray_cpus is not None or options.ray_gpus is not None:
             raise UsageError("--ray-cpus and --ray-gpus belong to --ray.", "Add --ray ADDRESS.")
         return
-    from app.core.scale_out.ray_run import is_address
+    from app.lab.scale_out.ray_run import is_address
 
     if not is_address(options.ray):
         raise UsageError(f"{options.ray!r} is no address of a Ray cluster.", "Use HOST:PORT, auto or local.")
@@ -57,8 +57,8 @@ def run_tasks(options: argparse.Namespace, requests: Sequence[ExportRequest], co
     """
     from app.core.export.targets import make_folders
     from app.core.models import weights_sha256
-    from app.core.scale_out.plan import outcome_before, plan, write_summary
-    from app.core.scale_out.ray_run import load_ray, run_on_ray
+    from app.lab.scale_out.plan import outcome_before, plan, write_summary
+    from app.lab.scale_out.ray_run import load_ray, run_on_ray
 
     load_ray()  # before anything is looked at
     folder = Path(options.output).absolute()

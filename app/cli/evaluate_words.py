@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from app.cli.console import one_line, table
-from app.core.evaluation.words import COCO_WORDS, SHORT_RULES
+from app.lab.evaluation.words import COCO_WORDS, SHORT_RULES
 from detector.evaluation.results import COCO_NUMBERS, ClassResult, CocoResult, Evaluation
 
 

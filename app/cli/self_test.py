@@ -9,9 +9,9 @@ from pathlib import Path
 
 from app.cli.console import Console, one_line
 from app.cli.options import add_result_flags
-from app.core.self_test.checks import Check, guarded
-from app.core.self_test.parts import PARTS
-from app.core.self_test.window import BEGUN, CHILD
+from app.lab.self_test.checks import Check, guarded
+from app.lab.self_test.parts import PARTS
+from app.lab.self_test.window import BEGUN, CHILD
 
 _MARKS = {True: " ok ", False: "FAIL", None: "info"}
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from app.cli.console import Console, UsageError
 from app.cli.interrupt import cancel_on_interrupt
 from app.cli.options import add_result_flags, names
-from app.core.training.request import DataRequest, Trained, TrainingRequest
+from app.lab.training.request import DataRequest, Trained, TrainingRequest
 from detector.errors import DetectorError
 from detector.training.networks import TRAINABLE
 from detector.training.recipe import Recipe, changed, recipe_from_json
@@ -123,7 +123,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     """Train, show how it goes, tell what became of it."""
     request = _request(options)
     console.check_json_apart([*request.data.roots, request.out])
-    from app.core.training.job import Listener, train  # imports torch
+    from app.lab.training.job import Listener, train  # imports torch
 
     leads = os.environ.get("RANK", "0") == "0"
     display = _Display(console if leads else None)

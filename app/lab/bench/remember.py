@@ -1,0 +1,37 @@
+"""What a measurement teaches about the model for good: its speed here, which its card shows. On the calling thread."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+from app.core.errors import AppError
+from app.core.speeds import MeasuredSpeed, record_speed
+from app.lab.bench.result import Result
+
+_log = logging.getLogger(__name__)
+
+
+def remember(results: Sequence[Result], model: Path, store: Path) -> str:
+    """Keep how fast our engines ran the model's own weights, one frame at a time.
+
+    Args:
+        results: All of that model with these weights.
+        model: Its file.
+        store: As for ``record_speed``.
+
+    Returns:
+        A note where that was not possible, else empty.
+    """
+    today = date.today().isoformat()
+    try:
+        for each in results:
+            if each.engine and each.batch == 1:
+                speed = MeasuredSpeed(each.frames_per_s, each.engine, each.device, each.precision, today)
+                record_speed(store, model, speed)
+    except (AppError, OSError) as error:
+        _log.info("speeds are not kept: %s", error)
+        return f"The speed is not kept for the model's card: {error}"
+    return ""

@@ -1,0 +1,168 @@
+"""Hands the tasks of a large job to Ray, and takes their outcomes as they come. Called on the main thread.
+
+Ray schedules, moves and repeats them; what makes a repetition harmless is in ``plan`` and ``work``. Nothing of Ray's
+is imported before it is asked for, and it reports to nobody: its usage statistics and its dashboard stay off.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import re
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from app.core.errors import AppError
+from app.lab.scale_out.plan import Outcome, Task
+
+log = logging.getLogger(__name__)
+
+_ADDRESS = re.compile(r"local|auto|(?:[A-Za-z0-9][A-Za-z0-9.-]{0,252}|\[[0-9a-fA-F:.]{2,45}\]):(?P<port>\d{1,5})")
+_RETRIES = 5
+_SLICE_S = 0.5
+_END_S = 20.0
+_STORE_BYTES = 100 * 2**20  # tasks and outcomes are a few kilobytes; Ray would take a third of the memory
+_CPUS = 2.0
+
+
+def is_address(text: str) -> bool:
+    """Whether ``text`` is "local", "auto" or HOST:PORT."""
+    match = _ADDRESS.fullmatch(text)
+    return match is not None and (match["port"] is None or 0 < int(match["port"]) < 65_536)
+
+
+def load_ray() -> Any:
+    """The package.
+
+    Raises:
+        AppError: It is not installed.
+    """
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    try:
+        import ray
+    except ImportError as error:
+        raise AppError("Ray is not installed.", "Install it: pip install 'ssd-viewer[ray]'.") from error
+    return ray
+
+
+def run_on_ray(
+    tasks: Sequence[Task],
+    address: str,
+    on_outcome: Callable[[Outcome], None],
+    cpus: float | None = None,
+    gpus: float = 0.0,
+    stopped: Callable[[], bool] = lambda: False,
+) -> bool:
+    """Do the tasks on the cluster at ``address``.
+
+    Args:
+        tasks: What to do.
+        address: "local" for this computer alone, "auto" for the cluster it belongs to, or HOST:PORT of one.
+        on_outcome: Called here with each outcome, in the order in which they come.
+        cpus: CPUs that a task takes; None for 2, or as many as the largest computer has.
+        gpus: GPUs that a task takes; may be a fraction.
+        stopped: Asked a few times a second; True gives up what is not done.
+
+    Returns:
+        False when it was stopped.
+
+    Raises:
+        AppError: No Ray, no cluster, or none of its computers has what a task takes.
+    """
+    ray = load_ray()
+    from app.lab.scale_out.work import work  # with it come PyAV and OpenCV
+
+    with contextlib.redirect_stdout(_OwnWords(sys.stdout)), _cluster(ray, address):
+        wanted = {"num_cpus": _cpus(ray, cpus, gpus), "num_gpus": gpus}
+        remote = ray.remote(max_retries=_RETRIES, scheduling_strategy="SPREAD", **wanted)(work)
+        waiting = {remote.remote(task): task for task in tasks}
+        while waiting:
+            ready, _ = ray.wait(list(waiting), num_returns=1, timeout=_SLICE_S)
+            for reference in ready:
+                on_outcome(_outcome(ray, reference, waiting.pop(reference)))
+            if stopped():
+                _give_up(ray, list(waiting))
+                return False
+    return True
+
+
+class _OwnWords:
+    """Standard output without what Ray's threads say there of nodes that died: it may carry ``--json -``."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._own = threading.get_ident()
+
+    def write(self, text: str) -> int:
+        """Pass on what this thread says."""
+        if threading.get_ident() == self._own:
+            return int(self._stream.write(text))
+        log.info("Ray: %s", text.strip())
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextlib.contextmanager
+def _cluster(ray: Any, address: str) -> Iterator[None]:
+    options: dict[str, Any] = {"address": address, "log_to_driver": False, "logging_level": logging.ERROR}
+    if address == "local":
+        options |= {"include_dashboard": False, "object_store_memory": _STORE_BYTES}
+    try:
+        ray.init(**options)
+    except Exception as error:  # Ray raises many kinds here, a bare Exception among them
+        log.info("ray.init(%r): %s", address, error)
+        if address == "local":
+            raise AppError("Ray could not be started on this computer.", _first_line(error)) from error
+        hint = "Begin one with: ray start --head --disable-usage-stats"
+        raise AppError(f"No Ray cluster can be joined at {address}.", hint) from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _cpus(ray: Any, asked: float | None, gpus: float) -> float:
+    """CPUs for a task.
+
+    Raises:
+        AppError: No computer has them: Ray would wait for one for ever.
+    """
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    fit = [node.get("CPU", 0.0) for node in nodes if node.get("GPU", 0.0) >= gpus]
+    most = max(fit, default=0.0)
+    cpus = min(_CPUS, most) if asked is None else asked
+    if not fit or cpus > most or most <= 0:
+        raise AppError(
+            f"No computer of the cluster has {cpus:g} CPUs" + (f" and {gpus:g} GPUs." if gpus else "."),
+            "Ask for less: --ray-cpus, --ray-gpus.",
+        )
+    return float(cpus)
+
+
+def _outcome(ray: Any, reference: Any, task: Task) -> Outcome:
+    """What a task returned, or that Ray could not do it: its worker died again and again, or cannot even begin."""
+    try:
+        outcome = ray.get(reference)
+    except ray.exceptions.RayError as error:
+        hint = "Is this version of ssd-viewer on every computer, and memory enough?"
+        return Outcome(str(task.request.source), "failed", error=f"Ray gave it up: {_first_line(error)}", hint=hint)
+    assert isinstance(outcome, Outcome)
+    return outcome
+
+
+def _first_line(error: Exception) -> str:
+    """Ray's explanations go on for pages."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
+def _give_up(ray: Any, references: list[Any]) -> None:
+    """Cancel all, and give what runs the time to leave its journal in order."""
+    for reference in references:
+        ray.cancel(reference)
+    if references:
+        ray.wait(references, num_returns=len(references), timeout=_END_S)
