@@ -68,8 +68,8 @@ def _run_lean(folder: Path, *commands: list[str]) -> list[tuple[int, str, str]]:
     program.write_text(_LEAN)
     done = subprocess.run(
         [sys.executable, str(program), json.dumps(commands)],
-        cwd=Path(__file__).resolve().parents[1],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])},
+        cwd=Path(__file__).resolve().parents[2],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])},
         capture_output=True,
         text=True,
         check=False,

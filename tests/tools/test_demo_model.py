@@ -24,7 +24,7 @@ from tools.demo.samples import FRESH, scenes
 from tools.demo.scenes import Scene, SceneOptions
 from tools.demo.shapes import CLASSES
 
-_ROOT = Path(__file__).resolve().parents[1]
+_ROOT = Path(__file__).resolve().parents[2]
 MODEL = _ROOT / "weights" / "demo.safetensors"
 ASSETS = _ROOT / "assets"
 UNSEEN = FRESH + 500_000  # neither trained on nor measured on when it was made

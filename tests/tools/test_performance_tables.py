@@ -14,7 +14,7 @@ import pytest
 from app.cli.bench import prepare
 from app.core.sources.video import VideoReader
 from app.lab.bench.result import as_json
-from tests.test_cli_bench import REPORT
+from tests.support.bench_report import REPORT
 from tools import performance_tables as tables
 
 EXPORT = {

@@ -40,7 +40,7 @@ def box(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
 
 def _in_every_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
     (tmp_path / "sitecustomize.py").write_text(code)
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(tmp_path), str(Path(__file__).resolve().parents[1]))))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(tmp_path), str(Path(__file__).resolve().parents[2]))))
 
 
 def _damage(file: Path) -> None:
