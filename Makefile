@@ -34,4 +34,4 @@ train-voc: env ## our detector of the 20 VOC classes; goes on where it stopped (
 	@.venv/bin/python -m tools.voc.train $(ARGS)
 
 performance: env ## measures everything in docs/performance.md and writes its tables; half an hour alone on the computer
-	@.venv/bin/python -m tools.performance_tables $(ARGS)
+	@.venv/bin/python -m tools.measure.tables $(ARGS)

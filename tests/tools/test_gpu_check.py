@@ -1,4 +1,4 @@
-"""``tools.gpu_check`` as far as it goes without a GPU: the program itself, counting, comparing; on one, all of it."""
+"""``tools.gpu.check`` as far as it goes without a GPU: the program itself, counting, comparing; on one, all of it."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from detector.runtime.torch_cuda import TorchDeviceDetector
 from detector.shelf import open_file
 from tests.support.one_thread import one_thread
 from tests.support.tiny_models import picture, random_spec, save_random
-from tools import gpu_check
-from tools.gpu_check_accuracy import check_accuracy, relative_error, same
-from tools.gpu_check_support import Bench, sizes_of
-from tools.gpu_check_traffic import Traffic, of_a_call, profiled, traffic
+from tools.gpu import check as gpu_check
+from tools.gpu.accuracy import check_accuracy, relative_error, same
+from tools.gpu.support import Bench, sizes_of
+from tools.gpu.traffic import Traffic, of_a_call, profiled, traffic
 
 _BLOCKED = ("av", "PySide6", "platformdirs", "openvino", "cv2_enumerate_cameras")
 """What a computer that is lent for its GPU need not have."""
@@ -104,7 +104,7 @@ class Blocked:
 sys.meta_path.insert(0, Blocked())
 import torch
 torch.set_num_threads(1)
-from tools.gpu_check import main
+from tools.gpu.check import main
 sys.exit(main(["--device", "cpu", "--quick", "--models", "ultraface-slim-320", "--out", {str(tmp_path / "out")!r}]))
 """
     done = subprocess.run([sys.executable, "-c", program], cwd=repository, capture_output=True, text=True, timeout=280)

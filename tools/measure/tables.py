@@ -1,4 +1,4 @@
-"""Measures everything docs/performance.md shows and writes its tables: `python -m tools.performance_tables`.
+"""Measures everything docs/performance.md shows and writes its tables: `python -m tools.measure.tables`.
 
 Each table stands between two comments of the page, which name it; what is around them is left alone. A table is one
 command of the program in a process of its own, printed above it, so that anyone can repeat it. A table that fails, or
@@ -25,7 +25,7 @@ from typing import Any
 
 from app.core.part_file import write_whole
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "performance.md"
 VIDEO_S, VIDEO_FPS = 30, 30
 MOST_S = 900  # for one table
 _TOO_LONG = f"it takes longer than {MOST_S // 60} minutes here."
@@ -67,7 +67,7 @@ TABLES = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure what was asked for, and write the page after each table, so that nothing is lost."""
-    parser = argparse.ArgumentParser(prog="python -m tools.performance_tables", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.measure.tables", description=__doc__)
     names = [table.name for table in TABLES] + ["parts"]
     parser.add_argument("--only", nargs="+", choices=names, default=names, help="these tables (default: all)")
     parser.add_argument("--video", type=Path, help=f"the video to export (default: {VIDEO_S} s of 720p, drawn)")
@@ -203,18 +203,18 @@ def export_lines(export: dict[str, Any], source: str) -> Iterator[str]:
 
 
 def parts() -> list[str]:
-    """What ``tools.measure_parts`` prints, as it prints it."""
-    command = [sys.executable, "-m", "tools.measure_parts"]
+    """What ``tools.measure.parts`` prints, as it prints it."""
+    command = [sys.executable, "-m", "tools.measure.parts"]
     place = dict(os.environ)
     if sys.platform == "linux" and not place.keys() & {"DISPLAY", "WAYLAND_DISPLAY"}:
         place["QT_QPA_PLATFORM"] = "offscreen"
     try:
         done = _run(command, place)
     except subprocess.TimeoutExpired:
-        return ["`python -m tools.measure_parts`", "", f"Not measured: {_TOO_LONG}"]
+        return ["`python -m tools.measure.parts`", "", f"Not measured: {_TOO_LONG}"]
     if done.returncode != 0:
-        return ["`python -m tools.measure_parts`", "", f"Not measured: {_last_line(done)}"]
-    return ["`python -m tools.measure_parts`", "", "```", *done.stdout.rstrip().splitlines(), "```"]
+        return ["`python -m tools.measure.parts`", "", f"Not measured: {_last_line(done)}"]
+    return ["`python -m tools.measure.parts`", "", "```", *done.stdout.rstrip().splitlines(), "```"]
 
 
 def failure(command: Sequence[str]) -> str:
@@ -228,7 +228,7 @@ def failure(command: Sequence[str]) -> str:
 
 def _run(command: Sequence[str], place: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command, capture_output=True, text=True, check=False, cwd=PAGE.parents[1], env=place, timeout=MOST_S
+        command, capture_output=True, text=True, check=False, cwd=PAGE.parents[2], env=place, timeout=MOST_S
     )
 
 

@@ -1,4 +1,4 @@
-"""``python -m tools.measure_scrub [VIDEO]``: from a click on the timeline to the picture there, with its boxes.
+"""``python -m tools.measure.scrub [VIDEO]``: from a click on the timeline to the picture there, with its boxes.
 
 The real window. VIDEO is analysed first, unless that was done before (beside a link to it: nothing is written where it
 lies); without one, a clip of 720p is made, with as few key frames as encoders make by themselves, one in 250 pictures.

@@ -1,4 +1,4 @@
-"""What the sections of ``tools.gpu_check`` share: how much to do, models, frames, engines, clocks."""
+"""What the sections of ``tools.gpu.check`` share: how much to do, models, frames, engines, clocks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the window costs while it shows a live picture: `python -m tools.measure_window [--minutes 10]`.
+"""What the window costs while it shows a live picture: `python -m tools.measure.window [--minutes 10]`.
 
 The real window, session and network; the camera is a Motion-JPEG server in a process of its own, 60 pictures a second.
 Prints the time to the first paint, the longest silence of the GUI thread, the age of the frames at paint, and memory.

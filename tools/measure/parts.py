@@ -1,4 +1,4 @@
-"""What parts cost on this computer: painting, pre- and post-processing a picture: `python -m tools.measure_parts`.
+"""What parts cost on this computer: painting, pre- and post-processing a picture: `python -m tools.measure.parts`.
 
 Painting is of a 1280 x 720 picture with 50 labelled boxes into a window of that size and of 1600 x 900. Post-processing
 is that of SSD300 with 91 classes, on random outputs in which most boxes see background, as a trained network's do.

@@ -1,4 +1,4 @@
-"""One go on a computer with an NVIDIA GPU: `python -m tools.gpu_check [--out FOLDER] [--minutes 9]`.
+"""One go on a computer with an NVIDIA GPU: `python -m tools.gpu.check [--out FOLDER] [--minutes 9]`.
 
 Says whether our engine there is right, what one call makes the GPU do, how fast it is beside torchvision in the same
 rounds and where the time goes, and whether memory comes back. Random weights, so nothing is downloaded, and no more of
@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from detector.registry import MODELS
-from tools.gpu_check_accuracy import check_accuracy
-from tools.gpu_check_memory import check_shortage, check_switches
-from tools.gpu_check_speed import (
+from tools.gpu.accuracy import check_accuracy
+from tools.gpu.memory import check_shortage, check_switches
+from tools.gpu.speed import (
     measure_chunks,
     measure_fusion,
     measure_latency,
@@ -29,8 +29,8 @@ from tools.gpu_check_speed import (
     measure_postprocess,
     time_kernels,
 )
-from tools.gpu_check_support import Bench, random_models, sizes_of
-from tools.gpu_check_traffic import check_traffic
+from tools.gpu.support import Bench, random_models, sizes_of
+from tools.gpu.traffic import check_traffic
 
 MODEL_NAMES = ("ssd300-vgg16-coco", "ssd512-vgg16-coco", "ssdlite320-mobilenetv3-coco", "ultraface-rfb-320")
 RESULT = "gpu_check.json"
@@ -123,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tools.gpu_check", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.gpu.check", description=__doc__)
     parser.add_argument("--device", default="cuda:0", help="cpu tries the program itself")
     parser.add_argument("--models", nargs="+", default=MODEL_NAMES, choices=sorted(MODELS), metavar="NAME")
     parser.add_argument("--minutes", type=float, default=8.0, help="after which nothing new is begun")

@@ -1,4 +1,4 @@
-"""Where the time of a training step goes on this computer, without pictures: `python -m tools.measure_training`.
+"""Where the time of a training step goes on this computer, without pictures: `python -m tools.measure.training`.
 
 A batch of noise in which as many objects are marked as in VOC's pictures is learnt from again and again, so nothing is
 waited for: the shares are those of the network, of matching and loss, and of the rest. Medians over the steps.
@@ -56,7 +56,7 @@ def measure(trainer: Trainer, batch: Batch, steps: int) -> dict[str, float]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Measure and print."""
-    parser = argparse.ArgumentParser(prog="python -m tools.measure_training", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.measure.training", description=__doc__)
     parser.add_argument("--network", choices=tuple(TRAINABLE), default="ssd300-vgg16", help="(default: %(default)s)")
     parser.add_argument("--width", type=float, default=1.0, metavar="W", help="of a VGG network (default: 1)")
     parser.add_argument("--batch", type=int, default=32, metavar="N", help="pictures of a step (default: %(default)s)")

@@ -1,4 +1,4 @@
-"""Sections of ``tools.gpu_check``: how fast, beside whom, and where the time goes."""
+"""Sections of ``tools.gpu.check``: how fast, beside whom, and where the time goes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from detector.models.vgg import ConvReLU
 from detector.postprocess_fixed import postprocess_fixed
 from detector.runtime.device_pass import DevicePass
 from detector.runtime.torch_cuda import TorchDeviceDetector
-from tools.gpu_check_support import Bench, graph_ms, spread, times_ms
+from tools.gpu.support import Bench, graph_ms, spread, times_ms
 
 _TOP = 40  # kernels
 

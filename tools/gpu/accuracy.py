@@ -1,4 +1,4 @@
-"""Section of ``tools.gpu_check``: does the GPU find what float32 on the CPU finds, whatever batch, size and way?"""
+"""Section of ``tools.gpu.check``: does the GPU find what float32 on the CPU finds, whatever batch, size and way?"""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from detector.detections import Candidates, Detections
 from detector.golden import TOLERANCES
 from detector.runtime.engine import Engine
 from detector.runtime.torch_cpu import TorchCpuDetector
-from tools.gpu_check_support import Bench
+from tools.gpu.support import Bench
 
 LEAST_AGREEMENT = {"fp32": 0.97, "fp16": 0.9, "bf16": 0.75}
 """Shares of detections in common, the weakest candidates included, of which rounding moves some over the floor."""

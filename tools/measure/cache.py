@@ -1,4 +1,4 @@
-"""``python -m tools.measure_cache [VIDEO] --model NAME``: a fresh export beside one rendered from what it kept.
+"""``python -m tools.measure.cache [VIDEO] --model NAME``: a fresh export beside one rendered from what it kept.
 
 Both run as a person would start them, in turns, in a folder of their own; their files are compared.
 """

@@ -1,4 +1,4 @@
-"""Sections of ``tools.gpu_check``: does memory come back, and what happens when there is too little."""
+"""Sections of ``tools.gpu.check``: does memory come back, and what happens when there is too little."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 
 from detector.runtime.fallback import FallbackDetector
 from detector.runtime.torch_cpu import TorchCpuDetector
-from tools.gpu_check_support import Bench
+from tools.gpu.support import Bench
 
 _LOST_MIB = 64.0  # that a driver may keep after the first few
 

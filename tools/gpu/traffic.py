@@ -1,4 +1,4 @@
-"""Section of ``tools.gpu_check``: what one call makes the GPU and its driver do, by torch's profiler."""
+"""Section of ``tools.gpu.check``: what one call makes the GPU and its driver do, by torch's profiler."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from tools.gpu_check_support import Bench
+from tools.gpu.support import Bench
 
 _WAITS = ("cudaStreamSynchronize", "cudaDeviceSynchronize", "cudaEventSynchronize")
 

@@ -15,7 +15,7 @@ from app.cli.bench import prepare
 from app.core.sources.video import VideoReader
 from app.lab.bench.result import as_json
 from tests.support.bench_report import REPORT
-from tools import performance_tables as tables
+from tools.measure import tables
 
 EXPORT = {
     "video_s": 60.0,

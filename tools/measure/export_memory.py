@@ -1,4 +1,4 @@
-"""``python -m tools.measure_export_memory [VIDEO] --minutes 120``: a long export by the command line, and its memory.
+"""``python -m tools.measure.export_memory [VIDEO] --minutes 120``: a long export by the command line, and its memory.
 
 VIDEO (without one, the sample clip) is made smaller once (``--height``, ``--rate``), then put end to end with its
 sound, without decoding, until it lasts as long as asked. ``ssd-viewer annotate`` makes of it what a user would: video,
