@@ -2,7 +2,7 @@
 
 A second program, ffprobe, says what is in both where it is installed; otherwise PyAV does. Printed for each file:
 frames, how many of their times are the same to the last tick, sound packets whose content is the same, size as
-displayed, colour tags, length. Nothing is left behind. Needs the test suite's stand-in for a detector.
+displayed, colour tags, length. Nothing is left behind.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from app.core.export.request import ExportRequest
 from app.core.settings import DetectionSettings
 from app.core.sources.container import main_video
 from app.core.sources.pixels import PictureMaker
-from tests.support.steady_detector import open_fake
+from tools.fixtures.fixed_detector import open_fixed
 
 _UNTOLD = "unknown"
 
@@ -76,7 +76,7 @@ def main() -> int:
             copy = folder / f"{path.name}.{options.to}"
             try:
                 request = ExportRequest(path, copy, detection=DetectionSettings(threshold=1.0), cache="drop")
-                report = ExportJob(request, open_detector=open_fake).run()
+                report = ExportJob(request, open_detector=open_fixed).run()
             except ExplainedError as error:
                 print(f"{path.name}: refused: {error}")
                 continue

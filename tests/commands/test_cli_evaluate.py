@@ -12,8 +12,8 @@ import pytest
 from app.cli import evaluate
 from detector.evaluation.results import COCO_NUMBERS
 from tests.support.command_line import Capture, check_one_line, install_fake_model, run
-from tests.support.drawn_data import write_year
 from tests.support.evaluation_data import coco_dicts, pycocotools_says, random_case
+from tools.fixtures.data_sets import write_year
 
 
 @pytest.fixture

@@ -18,10 +18,10 @@ from detector.evaluation.data_sets import read_data, score
 from detector.evaluation.results import CocoResult
 from detector.runtime.base import ImageBGR
 from detector.runtime.open import open_detector
-from tests.support.drawn_data import write_scenes_coco, write_scenes_voc, write_year
 from tests.support.steady_detector import FakeDetector
 from tools.demo.evaluate import average_precision
 from tools.demo.samples import FRESH, scenes
+from tools.fixtures.data_sets import write_scenes_coco, write_scenes_voc, write_year
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import numpy as np
 
 from detector.training.policy import PAPER
 from detector.training.recipe import Recipe
-from tests.support.drawn_data import voc_xml
+from tools.fixtures.data_sets import voc_xml
 from tools.voc.courses import Course, Stage
 from tools.voc.diary import Diary
 from tools.voc.run import Options

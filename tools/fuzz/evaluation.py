@@ -19,8 +19,7 @@ from detector.evaluation.detection_files import read_detections
 from detector.evaluation.found import Found, make_found
 from detector.evaluation.results import METRICS, DataSet
 from detector.evaluation.results_file import results_json
-from tests.support.drawn_data import voc_xml, write_year
-from tests.support.evaluation_data import coco_dicts, random_case
+from tools.fixtures.data_sets import voc_xml, write_year
 from tools.fuzz.mutations import Damage, damage
 from tools.fuzz.run import Target
 
@@ -99,8 +98,29 @@ def damage_texts(content: bytes, random: Random) -> bytes:
     return content
 
 
+def _coco_truth() -> dict[str, Any]:
+    """An instances file of three images and three classes; boxes of fractions of a pixel, one a crowd."""
+    random = Random(0)
+    boxes = [[round(random.uniform(1, 80), 2) for _ in range(4)] for _ in range(8)]
+    return {
+        "images": [{"id": n, "file_name": f"{n:04}.jpg", "width": 100, "height": 100} for n in (1, 2, 3)],
+        "categories": [{"id": n, "name": f"class {n - 1}"} for n in (1, 2, 3)],
+        "annotations": [
+            {
+                "id": n,
+                "image_id": random.randint(1, 3),
+                "category_id": random.randint(1, 3),
+                "bbox": box,
+                "area": box[2] * box[3],
+                "iscrowd": int(n == 1),
+            }
+            for n, box in enumerate(boxes, start=1)
+        ],
+    }
+
+
 def _coco_json() -> Target:
-    truth, _ = coco_dicts(random_case(0, classes=3, images=3, things=8, found=0))
+    truth = _coco_truth()
 
     def read(path: Path) -> object:
         data = read_data(path, "coco")

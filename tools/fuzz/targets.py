@@ -1,4 +1,4 @@
-"""The readers of untrusted files, each with small valid files to damage. Needs the test suite's writers."""
+"""The readers of untrusted files, each with small valid files to damage."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from detector.registry import MODELS
 from detector.safetensors_file import Arrays, read_arrays, write_arrays
 from detector.spec_json import spec_to_json
 from detector.weights import METADATA_KEY, load_spec
-from tests.support.caffe_nets import mobilenet_ssd, vgg_ssd
-from tests.support.caffe_writer import Style, caffemodel
-from tests.support.prototxt import Node
-from tests.support.tiny_models import save_tiny_ir
+from tools.fixtures.caffe_nets import mobilenet_ssd, vgg_ssd
+from tools.fixtures.caffe_writer import Style, caffemodel
+from tools.fixtures.prototxt import Node
+from tools.fixtures.tiny_ir import save_tiny_ir
 from tools.fuzz.evaluation import EVALUATION_TARGETS, XML_WORDS
 from tools.fuzz.mutations import Damage, damage, damage_fields
 from tools.fuzz.run import Target

@@ -18,7 +18,7 @@ from random import Random
 from tempfile import TemporaryDirectory
 
 from detector.errors import ExplainedError
-from tests.support.rich_media import Rich, make_rich
+from tools.fixtures.rich_media import Rich, make_rich
 from tools.fuzz.mutations import damage
 from tools.fuzz.run import Target
 
@@ -162,11 +162,11 @@ def _export(source: Path, target: Path) -> str:
     from app.core.export.job import ExportJob
     from app.core.export.request import ExportRequest
     from app.core.export.video_options import VideoOptions
-    from tests.support.steady_detector import open_fake
+    from tools.fixtures.fixed_detector import open_fixed
 
     request = ExportRequest(source, target, video=VideoOptions(quality="draft"), cache="drop")
     try:
-        report = ExportJob(request, open_detector=open_fake).run()
+        report = ExportJob(request, open_detector=open_fixed).run()
     except ExplainedError as error:
         return f"refused {error}"
     with av.open(str(target)) as copy:

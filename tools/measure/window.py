@@ -20,7 +20,7 @@ BEGUN = time.perf_counter()
 
 def serve(size: tuple[int, int], fps: float, pipe: Connection) -> None:
     """The camera's process: says its address, serves until it is told to end."""
-    from tests.support.mjpeg_server import MjpegServer
+    from tools.fixtures.mjpeg_server import MjpegServer
 
     with MjpegServer(fps=fps, size=size) as camera:
         pipe.send(camera.url)
