@@ -11,7 +11,7 @@ from app.lab.bench.result import BenchReport, Result
 from app.lab.bench.words import HEADS, export_rows, export_words, figures, stage_rows
 from app.lab.charts import Axis, Bar, BarChart, Drawing, in_grid, layout, png_bytes, svg_element, svg_file
 from app.lab.charts.svg import escaped
-from app.lab.evaluation.page import cards, cell, facts, notes, page, table
+from app.lab.html_page import cards, cell, facts, notes, page, table
 
 FORMATS = (".html", ".png", ".svg")
 

@@ -9,7 +9,7 @@ from app.core.overlay import shown_score
 from app.lab.charts.svg import escaped
 from app.lab.evaluation.crops import open_image, picture_of
 from app.lab.evaluation.mistakes import Kind, Mistake, Mistakes
-from app.lab.evaluation.page import cell, notes, number, table
+from app.lab.html_page import cell, notes, number, table
 from detector.evaluation.results import Evaluation
 
 _HEADS: dict[Kind, tuple[str, str]] = {

@@ -17,7 +17,6 @@ from app.lab.charts.svg import escaped
 from app.lab.evaluation.counts import best_threshold, counts_at, pooled, total
 from app.lab.evaluation.gallery import Gallery
 from app.lab.evaluation.mistakes import Mistakes, find_mistakes
-from app.lab.evaluation.page import cards, cell, facts, notes, number, page, table
 from app.lab.evaluation.plots import (
     by_ap,
     class_chart,
@@ -28,6 +27,7 @@ from app.lab.evaluation.plots import (
     with_curve,
 )
 from app.lab.evaluation.words import COCO_WORDS, RULES
+from app.lab.html_page import cards, cell, facts, notes, number, page, table
 from detector.evaluation.results import COCO_NUMBERS, ClassResult, CocoResult, Evaluation
 from detector.spec import ModelSpec
 

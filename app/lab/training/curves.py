@@ -8,7 +8,7 @@ from typing import Any
 import app
 from app.lab.charts import Axis, LineChart, Series, in_grid, layout, png_bytes, svg_element
 from app.lab.charts.svg import escaped
-from app.lab.evaluation.page import cards, page
+from app.lab.html_page import cards, page
 
 VALIDATION = "validation/"
 _MOST_POINTS = 1000  # of a curve

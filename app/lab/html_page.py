@@ -1,4 +1,4 @@
-"""Pieces of the report's page: its style, its one small script, and text made safe. Pure.
+"""Pieces of a page of HTML, as reports and charts are: its style, its one small script, and text made safe. Pure.
 
 The page is a file on somebody's disk, to be opened, mailed and printed: it holds everything it shows, asks nothing of
 any network (its content policy forbids it), and works without its script, which only sorts tables.
