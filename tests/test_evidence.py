@@ -29,7 +29,7 @@ from app.core.records.table import FrameRecord
 from app.core.settings import OverlaySettings
 from app.core.sources.sequence import open_pictures
 from app.core.sources.video import VideoReader
-from app.lab.scale_out.plan import plan as plan_tasks
+from app.lab.scale_out.tasks import plan_tasks
 from detector.detections import Detections
 from tests.support.media import damage, make_video, read_frame_index
 from tests.support.probe import pictures, probe

@@ -30,7 +30,7 @@ FILES = ("out.mp4", "out.jsonl", "out.csv")
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class KilledRun:
     """One killed and resumed run.
 
     Attributes:
@@ -72,7 +72,7 @@ def _alike(first: av.VideoFrame, second: av.VideoFrame) -> bool:
     return bool(np.abs(first.to_ndarray().astype(int) - second.to_ndarray()).max() <= _ROUNDING)
 
 
-def kill_and_resume(video: Path, folder: Path, after_s: float, whole: Path, *model: str) -> Outcome:
+def kill_and_resume(video: Path, folder: Path, after_s: float, whole: Path, *model: str) -> KilledRun:
     """One run, killed ``after_s`` seconds after its start, then gone on with."""
     process = subprocess.Popen(command(video, folder, *model))
     wrong: list[str] = []
@@ -96,7 +96,7 @@ def kill_and_resume(video: Path, folder: Path, after_s: float, whole: Path, *mod
         wrong.append(f"{kept} frames were kept, {known} were used")
     wrong += [f"{name} differs" for name in FILES if not same(folder / name, whole / name)]
     wrong += [f"{path.name} was left behind" for path in folder.glob("*.part")]
-    return Outcome(after_s, kept, known, over, tuple(wrong))
+    return KilledRun(after_s, kept, known, over, tuple(wrong))
 
 
 def _kept(folder: Path, video: Path) -> int:

@@ -13,8 +13,8 @@ from app.cli.options import PRECISIONS, add_result_flags
 from detector.errors import DetectorError
 
 if TYPE_CHECKING:
+    from app.lab.bench.bench_request import BenchRequest
     from app.lab.bench.random_weights import Load
-    from app.lab.bench.request import BenchRequest
     from app.lab.bench.result import BenchReport
     from detector.shelf import ShelfEntry
 
@@ -109,9 +109,9 @@ def run(options: argparse.Namespace, console: Console) -> int:
     """Check, measure, tell."""
     _check(options, console)
     request = _request(options)
+    from app.lab.bench.benchmark import run_bench
     from app.lab.bench.chart import write_chart
     from app.lab.bench.result import as_json
-    from app.lab.bench.run import run_bench
 
     with _Bar(console.shows_progress) as bar:
         report = run_bench(request, bar.show)
@@ -158,8 +158,8 @@ def _check(options: argparse.Namespace, console: Console) -> None:
 
 
 def _request(options: argparse.Namespace) -> BenchRequest:
-    from app.lab.bench.request import BenchRequest
-    from app.lab.bench.rounds import Plan
+    from app.lab.bench.bench_request import BenchRequest
+    from app.lab.bench.rounds import RoundPlan
 
     loads = _LOADS if _ALL in (options.load or ()) else options.load or ()
     return BenchRequest(
@@ -171,7 +171,7 @@ def _request(options: argparse.Namespace) -> BenchRequest:
         versus=_each(options.versus or ()),
         source=options.source,
         export_s=options.export,
-        plan=Plan.lasting(options.seconds),
+        plan=RoundPlan.lasting(options.seconds),
     )
 
 
@@ -202,7 +202,7 @@ def _entry(name: str) -> ShelfEntry:
 def lines(report: BenchReport) -> list[str]:
     """The report for people."""
     from app.lab.bench.chart import cases
-    from app.lab.bench.words import HEADS, export_rows, export_words, figures, stage_rows
+    from app.lab.bench.report_text import HEADS, export_rows, export_text, figures, stage_rows
 
     weights = "random" if report.weights == "random" else "its own"
     out = [f"{report.model}, {weights} weights; {report.frames}; candidates above a score of {report.score_floor:g}"]
@@ -216,7 +216,7 @@ def lines(report: BenchReport) -> list[str]:
         if len(rows) > 1:
             out += ["", f"{case[0].place}, {case[0].load}, batch {case[0].batch}", *table(rows)]
     if report.export is not None:
-        out += ["", export_words(report.export), *table(export_rows(report.export))]
+        out += ["", export_text(report.export), *table(export_rows(report.export))]
     return [*out, "", f"Ratios refer to {report.baseline}, in the same rounds."]
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from app.cli.console import Console, UsageError
 from app.cli.interrupt import cancel_on_interrupt
 from app.cli.options import add_result_flags, names
-from app.lab.training.request import DataRequest, Trained, TrainingRequest
+from app.lab.training.training_request import DataRequest, TrainingRequest, TrainingResult
 from detector.errors import DetectorError
 from detector.training.networks import TRAINABLE
 from detector.training.recipe import Recipe, changed, recipe_from_json
@@ -243,18 +243,18 @@ class _Display:
             self._bar.close()
 
 
-def _tell(trained: Trained, console: Console, request: TrainingRequest) -> None:
+def _tell(trained: TrainingResult, console: Console, request: TrainingRequest) -> None:
     if trained.bad:
         console.note(f"{len(trained.bad)} picture{'s' * (len(trained.bad) > 1)} could not be read.")
     if trained.model is None:
         console.say(f"Stopped after step {trained.step} of {trained.steps}. The same command goes on from there.")
         return
     scores = "".join(f", {name} {value:.4f}" for name, value in trained.scores.items())
-    console.say(f"Trained {trained.model} in {trained.seconds / 60:.0f} minutes{scores}.")
+    console.say(f"TrainingResult {trained.model} in {trained.seconds / 60:.0f} minutes{scores}.")
     console.say(f"Curves and log: {request.folder}")
 
 
-def _as_json(trained: Trained) -> dict[str, Any]:
+def _as_json(trained: TrainingResult) -> dict[str, Any]:
     return {
         "model": None if trained.model is None else str(trained.model),
         "step": trained.step,

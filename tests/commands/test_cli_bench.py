@@ -13,12 +13,11 @@ import pytest
 
 from app.cli import bench as command
 from app.core.errors import AppError
-from app.lab.bench import peaks
-from app.lab.bench import run as bench_run
+from app.lab.bench import benchmark, peaks
 from app.lab.bench.baselines import BASELINES
+from app.lab.bench.bench_request import BenchRequest
 from app.lab.bench.chart import FORMATS
 from app.lab.bench.random_weights import LOADS
-from app.lab.bench.request import BenchRequest
 from app.lab.bench.result import BenchReport
 from detector.runtime.openvino_runtime import is_installed
 from detector.runtime.torch_cuda import why_not_cuda
@@ -47,7 +46,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[BenchRequest]:
         requests.append(request)
         return REPORT
 
-    monkeypatch.setattr(bench_run, "run_bench", measure)
+    monkeypatch.setattr(benchmark, "run_bench", measure)
     return requests
 
 
@@ -270,7 +269,7 @@ def test_an_error_on_the_way_is_one_line(capsys: Capture, monkeypatch: pytest.Mo
     def fail(*_: object) -> BenchReport:
         raise AppError("It broke.", "Try again.")
 
-    monkeypatch.setattr(bench_run, "run_bench", fail)
+    monkeypatch.setattr(benchmark, "run_bench", fail)
     code, _, err = run(capsys, "bench")
     assert code == 1
     check_one_line(err, "It broke. Try again.")

@@ -259,7 +259,7 @@ def test_published_detections_without_their_images(tmp_path: Path) -> None:
 
 
 def test_a_real_model_on_real_images(tmp_path: Path) -> None:
-    from app.lab.evaluation.run import run_model
+    from app.lab.evaluation.model_run import run_model
     from detector.evaluation.data_sets import only_classes, read_data, score
     from detector.importers.base import Overrides
     from detector.runtime.open import open_detector

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from app.core.errors import AppError
-from app.lab.evaluation.run import EvaluationCancelledError, read_as_annotated, run_model
+from app.lab.evaluation.model_run import EvaluationCancelledError, read_as_annotated, run_model
 from detector.detections import DetectionFilter
 from detector.errors import DetectorError
 from detector.evaluation.data_sets import read_data, score

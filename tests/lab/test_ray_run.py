@@ -14,8 +14,8 @@ import pytest
 
 from app.core.errors import AppError
 from app.core.export.request import ExportRequest
-from app.lab.scale_out.plan import Outcome, Task, plan
 from app.lab.scale_out.ray_run import run_on_ray
+from app.lab.scale_out.tasks import Task, TaskOutcome, plan_tasks
 
 
 class RayError(Exception):
@@ -25,7 +25,7 @@ class RayError(Exception):
 class FakeRay:
     """Runs nothing; each task ends as the test says, the last one first."""
 
-    def __init__(self, nodes: list[dict[str, float]], end: Callable[[Task], Outcome]) -> None:
+    def __init__(self, nodes: list[dict[str, float]], end: Callable[[Task], TaskOutcome]) -> None:
         self.exceptions = SimpleNamespace(RayError=RayError)
         self.node_list, self.end = nodes, end
         self.options: dict[str, Any] = {}
@@ -60,20 +60,20 @@ class FakeRay:
         chatter.join()
         return references[-1:], references[:-1]
 
-    def get(self, reference: int) -> Outcome:
+    def get(self, reference: int) -> TaskOutcome:
         return self.end(self.begun[reference])
 
     def cancel(self, reference: int) -> None:
         self.cancelled.append(reference)
 
 
-def done(task: Task) -> Outcome:
-    return Outcome(str(task.request.source), "done")
+def done(task: Task) -> TaskOutcome:
+    return TaskOutcome(str(task.request.source), "done")
 
 
 @pytest.fixture
 def tasks(tmp_path: Path) -> tuple[Task, ...]:
-    return plan((ExportRequest(tmp_path / f"{i}.mp4", tmp_path / "out" / "x.mp4") for i in range(4)), "")
+    return plan_tasks((ExportRequest(tmp_path / f"{i}.mp4", tmp_path / "out" / "x.mp4") for i in range(4)), "")
 
 
 def put(monkeypatch: pytest.MonkeyPatch, fake: FakeRay) -> FakeRay:
@@ -85,9 +85,9 @@ def test_outcomes_come_as_they_end_and_ray_stays_silent(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tasks: tuple[Task, ...]
 ) -> None:
     fake = put(monkeypatch, FakeRay([{"CPU": 8.0}, {"CPU": 1.0}], done))
-    came: list[Outcome] = []
+    came: list[TaskOutcome] = []
 
-    def take(outcome: Outcome) -> None:
+    def take(outcome: TaskOutcome) -> None:
         came.append(outcome)
         print("ours")  # noqa: T201 - what is tested
 
@@ -140,13 +140,13 @@ def test_what_no_computer_has_is_refused_instead_of_waited_for(
 
 
 def test_what_ray_gives_up_is_a_failure_of_that_video(monkeypatch: pytest.MonkeyPatch, tasks: tuple[Task, ...]) -> None:
-    def end(task: Task) -> Outcome:
+    def end(task: Task) -> TaskOutcome:
         if task is tasks[1]:
             raise RayError("\n  The worker died unexpectedly.\n" + "page after page\n" * 50)
         return done(task)
 
     put(monkeypatch, FakeRay([{"CPU": 4.0}], end))
-    came: list[Outcome] = []
+    came: list[TaskOutcome] = []
     assert run_on_ray(tasks, "auto", came.append)
     assert [outcome.state for outcome in came] == ["done", "done", "failed", "done"]
     assert came[2].error == "Ray gave it up: The worker died unexpectedly."
@@ -154,7 +154,7 @@ def test_what_ray_gives_up_is_a_failure_of_that_video(monkeypatch: pytest.Monkey
 
 def test_stopped_means_the_rest_is_cancelled(monkeypatch: pytest.MonkeyPatch, tasks: tuple[Task, ...]) -> None:
     fake = put(monkeypatch, FakeRay([{"CPU": 4.0}], done))
-    came: list[Outcome] = []
+    came: list[TaskOutcome] = []
     assert not run_on_ray(tasks, "auto", came.append, stopped=lambda: len(came) == 1)
     assert len(came) == 1
     assert fake.cancelled == [0, 1, 2]

@@ -20,10 +20,10 @@ from app.core.errors import AppError
 from app.core.export.request import DataFile, ExportRequest
 from app.core.models import weights_sha256
 from app.core.settings import DetectionSettings, ModelSettings
-from app.lab.scale_out import work as working
-from app.lab.scale_out.plan import Outcome, Task, outcome_before, plan, write_summary
+from app.lab.scale_out import worker
 from app.lab.scale_out.ray_run import is_address
-from app.lab.scale_out.work import work
+from app.lab.scale_out.tasks import Task, TaskOutcome, outcome_before, plan_tasks, write_summary
+from app.lab.scale_out.worker import run_task
 from detector.file_lock import LockedError, open_locked
 from tests.support.command_line import Capture, check_one_line, run
 from tests.support.media import make_video
@@ -36,7 +36,7 @@ def task_for(source: Path, folder: Path, threshold: float = 0.5) -> Task:
     """As ``annotate --ray`` makes it."""
     data = (DataFile(folder / "any.csv", "csv"),)
     request = ExportRequest(source, folder / "any.mp4", data, _DEMO, DetectionSettings(threshold=threshold))
-    return plan([request], weights_sha256(_DEMO))[0]
+    return plan_tasks([request], weights_sha256(_DEMO))[0]
 
 
 @pytest.fixture
@@ -53,7 +53,11 @@ def test_names_follow_from_the_source_alone(tmp_path: Path) -> None:
     out = tmp_path / "out"
     data = (DataFile(out / "q.jsonl", "jsonl"),)
     wanted = [ExportRequest(tmp_path / "in" / name, out / "x (2).mkv", data) for name in ("x.mp4", "x.mov")]
-    for tasks in (plan(wanted, ""), plan(wanted[::-1], "")[::-1], plan(wanted[:1], "") + plan(wanted[1:], "")):
+    for tasks in (
+        plan_tasks(wanted, ""),
+        plan_tasks(wanted[::-1], "")[::-1],
+        plan_tasks(wanted[:1], "") + plan_tasks(wanted[1:], ""),
+    ):
         outputs = [task.request.output for task in tasks]
         assert outputs == [out / f"x.{ending}.annotated.mkv" for ending in ("mp4", "mov")]
         assert tasks[0].request.data[0].path == out / "x.mp4.annotated.jsonl"
@@ -63,18 +67,18 @@ def test_names_follow_from_the_source_alone(tmp_path: Path) -> None:
 def test_two_videos_for_one_name_are_refused(tmp_path: Path) -> None:
     wanted = [ExportRequest(tmp_path / side / "x.mp4", tmp_path / "out" / "x.mp4") for side in ("a", "b")]
     with pytest.raises(AppError, match="same file"):
-        plan(wanted, "")
+        plan_tasks(wanted, "")
 
 
 def test_what_is_done_is_not_done_again_until_something_changes(clip: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     task = task_for(clip, out)
     assert outcome_before(task) is None
-    first = work(task)
+    first = run_task(task)
     assert first.state == "done", first
     assert first.report["frames"] == 8
     content = {path.name: path.read_bytes() for path in out.iterdir()}
-    assert work(task) == replace(first, state="known")
+    assert run_task(task) == replace(first, state="known")
     assert {path.name: path.read_bytes() for path in out.iterdir()} == content
     assert outcome_before(task_for(clip, out, threshold=0.6)) is None
     assert outcome_before(replace(task, settings="other")) is None
@@ -84,10 +88,10 @@ def test_what_is_done_is_not_done_again_until_something_changes(clip: Path, tmp_
     assert output is not None
     output.write_bytes(output.read_bytes()[:-1])
     assert outcome_before(task) is None
-    assert work(task).state == "done"
+    assert run_task(task).state == "done"
     make_video(clip, frames=9, size=(96, 64))
     assert outcome_before(task) is None
-    assert work(task).report["frames"] == 9
+    assert run_task(task).report["frames"] == 9
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b'{"settings": 1}', b"\xff" * 10, b"[" * 100_000])
@@ -101,14 +105,14 @@ def test_result_file_that_is_none_means_work(clip: Path, tmp_path: Path, content
 def test_failures_are_outcomes_and_leave_no_result(tmp_path: Path, clip: Path) -> None:
     bad = tmp_path / "in" / "bad.mp4"
     bad.write_bytes(b"no video")
-    outcome = work(task_for(bad, tmp_path / "out"))
+    outcome = run_task(task_for(bad, tmp_path / "out"))
     assert outcome.state == "failed"
     assert "bad.mp4" in outcome.error
-    gone = work(task_for(tmp_path / "in" / "gone.mp4", tmp_path / "out"))
+    gone = run_task(task_for(tmp_path / "in" / "gone.mp4", tmp_path / "out"))
     assert gone.state == "failed"
-    other = work(replace(task_for(clip, tmp_path / "out"), weights="00"))
+    other = run_task(replace(task_for(clip, tmp_path / "out"), weights="00"))
     assert "model" in other.error
-    older = work(replace(task_for(clip, tmp_path / "out"), version="0.0.1"))
+    older = run_task(replace(task_for(clip, tmp_path / "out"), version="0.0.1"))
     assert "0.0.1" in older.error
     assert not list((tmp_path / "out").glob("*.json"))
 
@@ -129,9 +133,9 @@ def test_worker_waits_for_one_that_still_has_the_file(
             waits.append(seconds)
             os.close(held)
 
-    monkeypatch.setattr(working.threading, "Event", Dying)
-    monkeypatch.setattr(working, "ExportJob", _OneTry)
-    assert work(task).state == "done"
+    monkeypatch.setattr(worker.threading, "Event", Dying)
+    monkeypatch.setattr(worker, "ExportJob", _OneTry)
+    assert run_task(task).state == "done"
     assert len(waits) == 1
 
 
@@ -156,8 +160,8 @@ class _OneTry:
 
 def test_summary_has_a_row_for_each(tmp_path: Path) -> None:
     outcomes = [
-        Outcome("/a é.mp4", "done", {"frames": 3, "detections": 0, "seconds": 1.5, "output": "/o/a.mp4"}),
-        Outcome("/b,\n.mp4", "failed", error='It "broke".'),
+        TaskOutcome("/a é.mp4", "done", {"frames": 3, "detections": 0, "seconds": 1.5, "output": "/o/a.mp4"}),
+        TaskOutcome("/b,\n.mp4", "failed", error='It "broke".'),
     ]
     as_json, as_csv = write_summary(tmp_path, outcomes)
     summary = json.loads(as_json.read_text())

@@ -19,7 +19,7 @@ from torchvision.transforms.functional import normalize
 from app.lab.training import job
 from app.lab.training.curves import charts
 from app.lab.training.event_file import EventFile, crc32c, masked_crc
-from app.lab.training.journal import CURVES, LOG, PAGE, Journal, read_log
+from app.lab.training.training_log import CURVES, LOG, PAGE, TrainingLog, read_log
 from detector.errors import DetectorError
 from detector.training.fit import Progress
 from detector.training.networks import TRAINABLE, new_spec
@@ -264,13 +264,13 @@ def report(step: int) -> Progress:
 
 
 def test_the_log_of_a_continued_training_has_no_step_twice(tmp_path: Path) -> None:
-    journal = Journal(tmp_path, 0, 100)
+    journal = TrainingLog(tmp_path, 0, 100)
     for step in (10, 20, 30):
         journal.progress(report(step))
     journal.validated(30, {"mAP": 0.25})
     with (tmp_path / LOG).open("a") as file:
         file.write('{"step": 40, "loss')  # killed while writing
-    again = Journal(tmp_path, 20, 100)
+    again = TrainingLog(tmp_path, 20, 100)
     again.progress(report(25))
     again.validated(25, {"mAP": 0.5})
     again.close()
@@ -287,12 +287,12 @@ def test_the_log_of_a_continued_training_has_no_step_twice(tmp_path: Path) -> No
 def test_the_curves_are_painted_while_the_training_goes_on_and_the_page_asks_for_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "tools & <b>parts.training"
     folder.mkdir()
-    patient = Journal(folder, 0, 4300)
+    patient = TrainingLog(folder, 0, 4300)
     patient.progress(report(10))
     assert not (folder / PAGE).exists()
     patient.close()
     (folder / PAGE).unlink()
-    journal = Journal(folder, 10, 4300, paint_every_s=0.0)
+    journal = TrainingLog(folder, 10, 4300, paint_every_s=0.0)
     journal.validated(15, {"COCO AP": 0.125})
     journal.progress(report(20))
     assert (folder / CURVES).stat().st_size
@@ -314,7 +314,7 @@ def test_a_log_that_cannot_be_written_does_not_end_the_training(
     (tmp_path / LOG).mkdir()
     for name in (CURVES, PAGE):
         (tmp_path / name).mkdir()
-    journal = Journal(tmp_path, 0, 100)
+    journal = TrainingLog(tmp_path, 0, 100)
     journal.progress(report(1))
     journal.close()
     assert len(caplog.records) == 1

@@ -13,7 +13,7 @@ import torch
 
 from detector.detections import Detections
 from detector.models.ssd import SSD, L2Norm
-from detector.training.fit import Fit, Plan
+from detector.training.fit import Fit, FitPlan
 from detector.training.order import Pick
 from detector.training.recipe import recipe_to_json
 from tests.support.training_process import Watching
@@ -46,7 +46,7 @@ def test_each_scene_is_seen_once() -> None:
 def test_the_demos_training_runs_and_describes_itself(tmp_path: Path) -> None:
     recipe = replace(RECIPE, steps=2, batch=2)
     trainer, watching = new_trainer(recipe), Watching()
-    assert Fit(trainer, new_source(recipe), Plan(tmp_path / "checkpoint.pt"), watching).run(threading.Event())
+    assert Fit(trainer, new_source(recipe), FitPlan(tmp_path / "checkpoint.pt"), watching).run(threading.Event())
     assert watching.reports[-1].step == 2
     spec = describe(recipe)
     assert (spec.labels, spec.width, spec.demo) == (CLASSES, WIDTH, True)

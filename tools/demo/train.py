@@ -22,7 +22,7 @@ from detector.spec import ModelSpec
 from detector.training.batches import HostBatches
 from detector.training.checkpoint import load_checkpoint
 from detector.training.finish import stored_state, write_model
-from detector.training.fit import Fit, Plan, Progress
+from detector.training.fit import Fit, FitPlan, Progress
 from detector.training.order import Order
 from detector.training.recipe import Recipe, recipe_to_json
 from detector.training.trainer import Trainer, new_network
@@ -139,7 +139,7 @@ def main() -> None:
         print(f"going on after step {trainer.step}, {spent_s / 60:.1f} minutes")
     stop = threading.Event()
     with cancel_on_interrupt(stop.set):
-        fit = Fit(trainer, new_source(recipe), Plan(checkpoint, _SAVE_EVERY_S), _Printer(), spent_s)
+        fit = Fit(trainer, new_source(recipe), FitPlan(checkpoint, _SAVE_EVERY_S), _Printer(), spent_s)
         if not fit.run(stop):
             print(f"stopped after step {trainer.step}; the same command goes on")
             return

@@ -39,7 +39,7 @@ Section = Callable[[Bench, str], dict[str, Any]]
 
 
 @dataclass(slots=True)
-class Outcome:
+class CheckReport:
     """What came of it all, as data.
 
     Attributes:
@@ -74,9 +74,11 @@ def sections(names: Sequence[str]) -> list[tuple[str, str, Section]]:
     return order
 
 
-def run_sections(bench: Bench, names: Sequence[str], minutes: float, save: Callable[[Outcome], None]) -> Outcome:
+def run_sections(
+    bench: Bench, names: Sequence[str], minutes: float, save: Callable[[CheckReport], None]
+) -> CheckReport:
     """All of them, as long as there is time; each by itself."""
-    outcome = Outcome(bench.machine())
+    report = CheckReport(bench.machine())
     begun = time.monotonic()
     for name, model, section in sections(names):
         key, now = f"{name} {model}", time.monotonic()
@@ -86,16 +88,16 @@ def run_sections(bench: Bench, names: Sequence[str], minutes: float, save: Calla
         print(f"\n== {key} ({now - begun:.0f} s)", flush=True)
         try:
             found = section(bench, model)
-            outcome.failures += [f"{key}: {each}" for each in found.get("failures", ())]
+            report.failures += [f"{key}: {each}" for each in found.get("failures", ())]
         except Exception as error:  # what one section meets must not cost the others
             traceback.print_exc(limit=8, file=sys.stdout)
             found = {"error": traceback.format_exc(limit=8)}
-            outcome.failures.append(f"{key}: {type(error).__name__}: {error}"[:300])
+            report.failures.append(f"{key}: {type(error).__name__}: {error}"[:300])
         found["seconds"] = round(time.monotonic() - now, 1)
-        outcome.sections[key] = found
+        report.sections[key] = found
         bench.tidy()
-        save(outcome)
-    return outcome
+        save(report)
+    return report
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -109,17 +111,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"gpu_check: {options.device} cannot be used: {reason}.", file=sys.stderr)
             return 1
 
-    def save(outcome: Outcome) -> None:
+    def save(report: CheckReport) -> None:
         if options.out is not None:
             options.out.mkdir(parents=True, exist_ok=True)
-            content = {"machine": outcome.machine, "failures": outcome.failures, "sections": outcome.sections}
+            content = {"machine": report.machine, "failures": report.failures, "sections": report.sections}
             (options.out / RESULT).write_text(json.dumps(content, indent=1), encoding="utf-8")
 
     sizes = sizes_of(options.device, quick=options.quick)
     with random_models(options.models, sizes) as files:
-        outcome = run_sections(Bench(options.device, sizes, files), options.models, options.minutes, save)
-    print("\n" + "\n".join(outcome.failures or ["All is well."]))
-    return 1 if outcome.failures else 0
+        report = run_sections(Bench(options.device, sizes, files), options.models, options.minutes, save)
+    print("\n" + "\n".join(report.failures or ["All is well."]))
+    return 1 if report.failures else 0
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -18,7 +18,7 @@ from detector.spec import ModelSpec
 from detector.training.batches import BatchSource, DeviceBatches, DeviceDataset, HostBatches
 from detector.training.checkpoint import load_checkpoint
 from detector.training.data import BadPictures, Picture, PictureExamples
-from detector.training.fit import Fit, Plan
+from detector.training.fit import Fit, FitPlan
 from detector.training.order import Order
 from detector.training.recipe import Recipe
 from detector.training.trainer import Trainer, fill_colour
@@ -90,7 +90,7 @@ class Detection:
             self.spent_s = load_checkpoint(checkpoint, trainer)
             self._diary.note(f"going on after step {trainer.step} of {trainer.recipe.steps}")
         count, batch = len(self._material.pictures), trainer.recipe.batch
-        plan = Plan(
+        plan = FitPlan(
             checkpoint,
             save_every_s,
             lambda network: {"VOC07 mAP": self.validator(network).mean_ap},

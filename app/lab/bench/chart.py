@@ -7,8 +7,8 @@ from itertools import groupby
 from pathlib import Path
 
 from app.core.part_file import write_whole
+from app.lab.bench.report_text import HEADS, export_rows, export_text, figures, stage_rows
 from app.lab.bench.result import BenchReport, Result
-from app.lab.bench.words import HEADS, export_rows, export_words, figures, stage_rows
 from app.lab.charts import Axis, Bar, BarChart, Drawing, in_grid, layout, png_bytes, svg_element, svg_file
 from app.lab.charts.svg import escaped
 from app.lab.html_page import cards, cell, facts, notes, page, table
@@ -110,7 +110,7 @@ def _stage_tables(report: BenchReport) -> Iterator[str]:
 def _export_table(report: BenchReport) -> Iterator[str]:
     if report.export is not None:
         head, *rows = export_rows(report.export)
-        yield f"<h2>Export</h2><p>{escaped(export_words(report.export))}</p>"
+        yield f"<h2>Export</h2><p>{escaped(export_text(report.export))}</p>"
         yield table(head, ([cell(text) for text in row] for row in rows), "facts")
 
 

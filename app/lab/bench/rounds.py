@@ -48,7 +48,7 @@ class Contestant(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RoundPlan:
     """How long to measure.
 
     Attributes:
@@ -68,9 +68,9 @@ class Plan:
     warm_up_s: float = 1.0
 
     @staticmethod
-    def lasting(seconds: float) -> Plan:
+    def lasting(seconds: float) -> RoundPlan:
         """A plan for ``seconds``; for very few, with shorter turns and warm-up."""
-        usual = Plan(seconds)
+        usual = RoundPlan(seconds)
         return replace(usual, turn_s=min(usual.turn_s, seconds / 20), warm_up_s=min(usual.warm_up_s, seconds / 10))
 
 
@@ -94,7 +94,7 @@ class Feed:
 def run_rounds(
     contestants: Sequence[Contestant],
     feed: Feed,
-    plan: Plan,
+    plan: RoundPlan,
     *,
     clock: Callable[[], float] = time.perf_counter,
     on_round: Callable[[int, int], None] = lambda _done, _total: None,
@@ -131,7 +131,7 @@ def run_rounds(
 
 
 def _warm_up(
-    contestant: Contestant, feed: Feed, plan: Plan, clock: Callable[[], float], stop: threading.Event
+    contestant: Contestant, feed: Feed, plan: RoundPlan, clock: Callable[[], float], stop: threading.Event
 ) -> float:
     """Seconds of its fastest run, after which it has run often enough for its times to settle."""
     begun = clock()

@@ -19,7 +19,7 @@ from app.core.overlay import Rect, shown_score
 from app.lab.charts.svg import escaped
 from app.lab.charts.text import fit, text_width
 from app.lab.evaluation.mistakes import Mistake
-from app.lab.evaluation.run import read_as_annotated
+from app.lab.evaluation.model_run import read_as_annotated
 from detector.evaluation.results import Floats, ImageOutcome, ImageTruth
 
 WIDTH, HEIGHT = 336, 252

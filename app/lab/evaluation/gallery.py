@@ -59,9 +59,9 @@ class Gallery:
                 yield f'<h3>{escaped(title)} ({len(mistakes):,})</h3><p class="quiet">{escaped(words)}</p>'
                 telling = sorted(mistakes, key=self._is_of_class_never_detected)
                 yield self._pictures(telling) if here else self._listing(telling)
-        yield notes(self._remarks())
+        yield notes(self._issues())
 
-    def _remarks(self) -> list[str]:
+    def _issues(self) -> list[str]:
         lines = [f"Not shown: {line}" for line in list(self._unreadable.values())[:_UNREADABLE]]
         more = len(self._unreadable) - _UNREADABLE
         return [*lines, f"Not shown: {more} more images."] if more > 0 else lines

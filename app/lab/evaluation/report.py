@@ -16,6 +16,7 @@ from app.lab.charts import layout, svg_element
 from app.lab.charts.svg import escaped
 from app.lab.evaluation.counts import best_threshold, counts_at, pooled, total
 from app.lab.evaluation.gallery import Gallery
+from app.lab.evaluation.metric_text import COCO_TEXT, RULES
 from app.lab.evaluation.mistakes import Mistakes, find_mistakes
 from app.lab.evaluation.plots import (
     by_ap,
@@ -26,7 +27,6 @@ from app.lab.evaluation.plots import (
     threshold_chart,
     with_curve,
 )
-from app.lab.evaluation.words import COCO_WORDS, RULES
 from app.lab.html_page import cards, cell, facts, notes, number, page, table
 from detector.evaluation.results import COCO_NUMBERS, ClassResult, CocoResult, Evaluation
 from detector.spec import ModelSpec
@@ -161,7 +161,7 @@ def _numbers(evaluation: Evaluation) -> Iterator[str]:
         return
     yield "<h2>COCO's twelve numbers</h2>"
     rows = [
-        (cell(name), number(result.numbers.get(name, math.nan), ".4f", with_bar=True), cell(COCO_WORDS[name], "text"))
+        (cell(name), number(result.numbers.get(name, math.nan), ".4f", with_bar=True), cell(COCO_TEXT[name], "text"))
         for name in COCO_NUMBERS
     ]
     yield table((), rows, "facts")

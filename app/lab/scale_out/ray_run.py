@@ -1,6 +1,6 @@
 """Hands the tasks of a large job to Ray, and takes their outcomes as they come. Called on the main thread.
 
-Ray schedules, moves and repeats them; what makes a repetition harmless is in ``plan`` and ``work``. Nothing of Ray's
+Ray schedules, moves and repeats them; what makes a repetition harmless is in ``tasks`` and ``worker``. Nothing of Ray's
 is imported before it is asked for, and it reports to nobody: its usage statistics and its dashboard stay off.
 """
 
@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from app.core.errors import AppError
-from app.lab.scale_out.plan import Outcome, Task
+from app.lab.scale_out.tasks import Task, TaskOutcome
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ def load_ray() -> Any:
 def run_on_ray(
     tasks: Sequence[Task],
     address: str,
-    on_outcome: Callable[[Outcome], None],
+    on_outcome: Callable[[TaskOutcome], None],
     cpus: float | None = None,
     gpus: float = 0.0,
     stopped: Callable[[], bool] = lambda: False,
@@ -73,11 +73,11 @@ def run_on_ray(
         AppError: No Ray, no cluster, or none of its computers has what a task takes.
     """
     ray = load_ray()
-    from app.lab.scale_out.work import work  # with it come PyAV and OpenCV
+    from app.lab.scale_out.worker import run_task  # with it come PyAV and OpenCV
 
     with contextlib.redirect_stdout(_OwnWords(sys.stdout)), _cluster(ray, address):
         wanted = {"num_cpus": _cpus(ray, cpus, gpus), "num_gpus": gpus}
-        remote = ray.remote(max_retries=_RETRIES, scheduling_strategy="SPREAD", **wanted)(work)
+        remote = ray.remote(max_retries=_RETRIES, scheduling_strategy="SPREAD", **wanted)(run_task)
         waiting = {remote.remote(task): task for task in tasks}
         while waiting:
             ready, _ = ray.wait(list(waiting), num_returns=1, timeout=_SLICE_S)
@@ -144,14 +144,14 @@ def _cpus(ray: Any, asked: float | None, gpus: float) -> float:
     return float(cpus)
 
 
-def _outcome(ray: Any, reference: Any, task: Task) -> Outcome:
+def _outcome(ray: Any, reference: Any, task: Task) -> TaskOutcome:
     """What a task returned, or that Ray could not do it: its worker died again and again, or cannot even begin."""
     try:
         outcome = ray.get(reference)
     except ray.exceptions.RayError as error:
         hint = "Is this version of ssd-viewer on every computer, and memory enough?"
-        return Outcome(str(task.request.source), "failed", error=f"Ray gave it up: {_first_line(error)}", hint=hint)
-    assert isinstance(outcome, Outcome)
+        return TaskOutcome(str(task.request.source), "failed", error=f"Ray gave it up: {_first_line(error)}", hint=hint)
+    assert isinstance(outcome, TaskOutcome)
     return outcome
 
 

@@ -20,7 +20,7 @@ from typing import Any
 from app.core.system_libraries import missing_library, package_hint
 from app.lab.self_test.checks import Check
 
-CHILD, BEGUN = "--window-child", "--begun"
+CHILD_FLAG, STARTED_FLAG = "--window-child", "--started"
 TOO_LONG_S = 90.0
 _SAID = 300  # characters of what a process said last
 
@@ -38,7 +38,7 @@ def look(too_long_s: float) -> Check:
         answer = Path(folder, "window.json")
         try:
             done = subprocess.run(
-                [*program, "self-test", CHILD, str(answer), BEGUN, repr(time.time())],
+                [*program, "self-test", CHILD_FLAG, str(answer), STARTED_FLAG, repr(time.time())],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,

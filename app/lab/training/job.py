@@ -10,16 +10,16 @@ from pathlib import Path
 
 import torch
 
-from app.lab.training.journal import Journal
 from app.lab.training.material import Material, gather
-from app.lab.training.request import Trained, TrainingRequest
+from app.lab.training.training_log import TrainingLog
+from app.lab.training.training_request import TrainingRequest, TrainingResult
 from detector.errors import DetectorError
 from detector.runtime.torch_cpu import has_native_bf16
 from detector.training.batches import BatchSource, DeviceBatches, DeviceDataset, HostBatches
 from detector.training.checkpoint import load_checkpoint
 from detector.training.data import BadPictures, PictureExamples
 from detector.training.finish import as_stored, stored_state, write_model
-from detector.training.fit import Fit, Plan, Progress, UnsavedError
+from detector.training.fit import Fit, FitPlan, Progress, UnsavedError
 from detector.training.order import Order
 from detector.training.policy import PAPER, UNCHANGED
 from detector.training.processes import Processes, joined_processes
@@ -46,7 +46,7 @@ class Listener:
     note: Callable[[str], None]
 
 
-def train(request: TrainingRequest, listener: Listener, stop: threading.Event) -> Trained:
+def train(request: TrainingRequest, listener: Listener, stop: threading.Event) -> TrainingResult:
     """Train, or go on training, until the end or until ``stop`` is set.
 
     Raises:
@@ -89,9 +89,9 @@ class _Job:
         self._bad = BadPictures()
         self._told: set[Path] = set()
         self._summary = _Summary()
-        self._journal: Journal | None = None
+        self._journal: TrainingLog | None = None
 
-    def run(self, stop: threading.Event) -> Trained:
+    def run(self, stop: threading.Event) -> TrainingResult:
         request = self._request
         material = gather(request)
         for line in material.notes:
@@ -103,7 +103,7 @@ class _Job:
         data = fingerprint(material.pictures)
         spent_s = self._go_on(checkpoint, trainer, data)
         validator = self._validator(material)
-        plan = Plan(
+        plan = FitPlan(
             checkpoint,
             request.save_every_s,
             None if validator is None else lambda network: scores(validator(network)),
@@ -120,7 +120,7 @@ class _Job:
             if self._journal is not None:
                 self._journal.close()
         measured = self._finish(trainer, material, validator) if finished and self._processes.rank == 0 else {}
-        return Trained(
+        return TrainingResult(
             model=request.out if finished else None,
             step=trainer.step,
             steps=recipe.steps,
@@ -177,7 +177,7 @@ class _Job:
         self._listener.note(f"Going on after step {trainer.step} of {trainer.recipe.steps}.")
         return spent_s
 
-    def _new_journal(self, trainer: Trainer) -> Journal | None:
+    def _new_journal(self, trainer: Trainer) -> TrainingLog | None:
         if self._processes.rank != 0:
             return None
         folder = self._request.folder
@@ -185,7 +185,7 @@ class _Job:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise DetectorError(f"Cannot make the folder {folder}: {error.strerror or error}.") from error
-        return Journal(folder, trainer.step, trainer.recipe.steps)
+        return TrainingLog(folder, trainer.step, trainer.recipe.steps)
 
     def _source(self, material: Material, recipe: Recipe) -> BatchSource:
         order = Order(len(material.pictures), recipe.batch, recipe.seed, self._processes.rank, self._processes.count)

@@ -9,7 +9,7 @@ from pathlib import Path
 from torch import nn
 
 from app.core.models import user_shelf
-from app.lab.training.request import DataRequest, TrainingRequest
+from app.lab.training.training_request import DataRequest, TrainingRequest
 from detector.errors import DetectorError
 from detector.evaluation.class_names import key, known_names, meaning
 from detector.evaluation.coco_layout import list_splits
@@ -72,7 +72,7 @@ def gather(request: TrainingRequest) -> Material:
             "the accuracy will look better than it is."
         )
     learnt = " and ".join(f"{found.split} of {found.root.name}" for found in sets)
-    return Material(spec, network, pictures, validation, f"Trained on {learnt}, {origin}.", tuple(notes))
+    return Material(spec, network, pictures, validation, f"TrainingResult on {learnt}, {origin}.", tuple(notes))
 
 
 def common_labels(sets: Sequence[DataSet]) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from app.lab.bench.result import Result
 _log = logging.getLogger(__name__)
 
 
-def remember(results: Sequence[Result], model: Path, store: Path) -> str:
+def record_speeds(results: Sequence[Result], model: Path, store: Path) -> str:
     """Keep how fast our engines ran the model's own weights, one frame at a time.
 
     Args:

@@ -23,7 +23,7 @@ _PAINT_EVERY_S = 60.0
 _log = logging.getLogger(__name__)
 
 
-class Journal:
+class TrainingLog:
     """The log of one training, which may take several runs.
 
     Args:

@@ -67,7 +67,7 @@ class TrainingRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Trained:
+class TrainingResult:
     """What became of it.
 
     Attributes:
@@ -78,7 +78,7 @@ class Trained:
         images_per_s: Over this run.
         shares: Of the time of this run, by ``detector.training.clock.PARTS``.
         bad: Pictures that could not be read, and why.
-        seconds: Trained, all runs together.
+        seconds: TrainingResult, all runs together.
     """
 
     model: Path | None

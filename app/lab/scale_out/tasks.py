@@ -47,7 +47,7 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class TaskOutcome:
     """What became of a task.
 
     Attributes:
@@ -67,7 +67,7 @@ class Outcome:
     node: str = ""
 
 
-def plan(requests: Iterable[ExportRequest], weights: str) -> tuple[Task, ...]:
+def plan_tasks(requests: Iterable[ExportRequest], weights: str) -> tuple[Task, ...]:
     """A task for each request; their files get names that no other run, and no order of files, can change.
 
     Args:
@@ -119,7 +119,7 @@ def _settings_hash(request: ExportRequest, weights: str) -> str:
     return hashlib.sha256(json.dumps(wishes, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def outcome_before(task: Task) -> Outcome | None:
+def outcome_before(task: Task) -> TaskOutcome | None:
     """What an earlier run left, if nothing is to be done any more; None where there is work."""
     try:
         with task.result.open("rb") as file:
@@ -129,7 +129,7 @@ def outcome_before(task: Task) -> Outcome | None:
         if not _is_source(task.request.source, kept["source"]):
             return None
         report = kept["report"]
-        return Outcome(str(task.request.source), "known", dict(report), node=str(kept["node"]))
+        return TaskOutcome(str(task.request.source), "known", dict(report), node=str(kept["node"]))
     except (OSError, ValueError, KeyError, TypeError, AppError, RecursionError):  # missing, damaged, or somebody else's
         return None
 
@@ -143,7 +143,7 @@ def _is_source(path: Path, kept: dict[str, Any]) -> bool:
     return (kept["size"], kept["sha256"]) == (source.size, source.sha256)
 
 
-def write_result(task: Task, source: SourceKey, report: ExportReport, node: str) -> Outcome:
+def write_result(task: Task, source: SourceKey, report: ExportReport, node: str) -> TaskOutcome:
     """Say that the task is done; in one step, and after everything else.
 
     Raises:
@@ -157,7 +157,7 @@ def write_result(task: Task, source: SourceKey, report: ExportReport, node: str)
         "node": node,
     }
     write_whole(task.result, (json.dumps(kept, indent=2) + "\n").encode())
-    return Outcome(str(task.request.source), "done", report.as_dict(), node=node)
+    return TaskOutcome(str(task.request.source), "done", report.as_dict(), node=node)
 
 
 def _sizes(request: ExportRequest) -> dict[str, int]:
@@ -170,7 +170,7 @@ def _sizes(request: ExportRequest) -> dict[str, int]:
     return {path.name: len(list(path.iterdir())) if path.is_dir() else path.stat().st_size for path in paths}
 
 
-def write_summary(folder: Path, outcomes: Sequence[Outcome]) -> tuple[Path, Path]:
+def write_summary(folder: Path, outcomes: Sequence[TaskOutcome]) -> tuple[Path, Path]:
     """``summary.json`` and ``summary.csv``, a row for each video.
 
     Raises:

@@ -12,7 +12,7 @@ from app.core.export.job import ExportJob
 from app.core.export.request import ExportReport
 from app.core.export.store_facts import source_key
 from app.core.models import weights_sha256
-from app.lab.scale_out.plan import Outcome, Task, outcome_before, write_result
+from app.lab.scale_out.tasks import Task, TaskOutcome, outcome_before, write_result
 from detector.file_lock import LockedError
 
 log = logging.getLogger(__name__)
@@ -21,7 +21,7 @@ _AGAIN_S = 5.0
 _PATIENCE_S = 600.0
 
 
-def work(task: Task) -> Outcome:
+def run_task(task: Task) -> TaskOutcome:
     """Do the task, unless it is done; never raises what a user can act on, for a failure is a result, too."""
     node = socket.gethostname()
     try:
@@ -42,11 +42,11 @@ def work(task: Task) -> Outcome:
         task.result.parent.mkdir(parents=True, exist_ok=True)
         return write_result(task, source, _export(task), node)
     except ExplainedError as error:
-        return Outcome(str(task.request.source), "failed", error=error.message, hint=error.hint, node=node)
+        return TaskOutcome(str(task.request.source), "failed", error=error.message, hint=error.hint, node=node)
     except Exception as error:  # a bug of ours costs this video, not the others
         log.exception("the export of %s broke down", task.request.source)
         message = f"It broke down: {error or type(error).__name__}."
-        return Outcome(str(task.request.source), "failed", error=message, node=node)
+        return TaskOutcome(str(task.request.source), "failed", error=message, node=node)
 
 
 def _export(task: Task) -> ExportReport:

@@ -57,7 +57,7 @@ def export_rows(speed: ExportSpeed) -> list[tuple[str, ...]]:
     return [*rows, ("all at once: the export", f"{speed.whole:,.1f}", f"{speed.cpu_ms['whole']:,.2f}")]
 
 
-def export_words(speed: ExportSpeed) -> str:
+def export_text(speed: ExportSpeed) -> str:
     """What was exported, one line."""
     return (
         f"Export of {speed.frames} frames, {speed.width} x {speed.height}, {speed.video_s:.0f} s of video, "

@@ -16,7 +16,7 @@ SHORT_RULES: dict[Metric, str] = {
     "coco": "COCO, overlap 0.5 to 0.95",
 }
 
-COCO_WORDS = {
+COCO_TEXT = {
     "AP": "precision, overlap 0.50 to 0.95",
     "AP50": "precision, overlap 0.50",
     "AP75": "precision, overlap 0.75",

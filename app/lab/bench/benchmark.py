@@ -15,16 +15,16 @@ from app.core.frames import ImageBGR
 from app.core.settings import ModelSettings
 from app.lab.bench.agreement import agreement
 from app.lab.bench.baselines import check_baseline
+from app.lab.bench.bench_request import ALL, BenchRequest
 from app.lab.bench.contestants import OurDetector
 from app.lab.bench.export import ExportBench
 from app.lab.bench.frames import drawn_frames, video_frames
+from app.lab.bench.int8_networks import quantise_random
 from app.lab.bench.lineup import Lineup, Opening, formats, open_exactly, open_lineup, places
 from app.lab.bench.machine import Machine, this_machine
+from app.lab.bench.model_speeds import record_speeds
 from app.lab.bench.peaks import measured_peak, network_flops
-from app.lab.bench.quantised import quantise_random
 from app.lab.bench.random_weights import write_random
-from app.lab.bench.remember import remember
-from app.lab.bench.request import ALL, BenchRequest
 from app.lab.bench.result import BenchReport, ExportSpeed, Result, Skipped
 from app.lab.bench.rounds import Contestant, Feed, run_rounds
 from app.lab.bench.statistics import flat, times_faster
@@ -249,7 +249,7 @@ class _Runner:
         """Everything so far; what it says of the model's own weights is remembered."""
         results = tuple(self._with_share(*each) for each in self._results)
         model = self._request.entry.path
-        unkept = remember(results, model, paths.speeds_file()) if model is not None and not is_random else ""
+        unkept = record_speeds(results, model, paths.speeds_file()) if model is not None and not is_random else ""
         height, width = self._frames[0].shape[:2]
         source = "drawn" if self._request.source is None else f"of {self._request.source.name}"
         return BenchReport(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 _EXAMPLES = 3
-_LONGEST = 60
+_MAX_LENGTH = 60
 
 
-class Remarks:
+class Issues:
     """Collects while a data set is read."""
 
     def __init__(self) -> None:
@@ -39,8 +39,8 @@ class Remarks:
 
 def shortened(text: str) -> str:
     """``text`` from a file as it may stand within a line: printable, and not endless."""
-    clean = printable(text[: _LONGEST + 1])
-    return clean if len(clean) <= _LONGEST else clean[: _LONGEST - 1] + "…"
+    clean = printable(text[: _MAX_LENGTH + 1])
+    return clean if len(clean) <= _MAX_LENGTH else clean[: _MAX_LENGTH - 1] + "…"
 
 
 def printable(text: str) -> str:

@@ -22,7 +22,7 @@ from app.core.workers import Worker
 from detector.detections import DetectionFilter, Detections
 from detector.evaluation.class_names import match_names
 from detector.evaluation.found import Found, make_found
-from detector.evaluation.remarks import Remarks
+from detector.evaluation.issues import Issues
 from detector.evaluation.results import DataSet, Floats, Ids, ImageTruth
 from detector.runtime.base import Detector
 
@@ -81,8 +81,8 @@ def run_model(
     run = _Run(detector, matched.ids, wanted, stop or threading.Event())
     run.over(here, on_progress)
     if not run.seen:
-        raise AppError(f"None of the {len(here)} images can be read.", " ".join(run.remarks.lines()[:1]))
-    notes = [*matched.notes, *run.remarks.lines()]
+        raise AppError(f"None of the {len(here)} images can be read.", " ".join(run.issues.lines()[:1]))
+    notes = [*matched.notes, *run.issues.lines()]
     if len(run.seen) < len(data.images):
         notes.append(f"Measured on {len(run.seen)} of {len(data.images)} images, those that are here and can be read.")
     return ModelRun(replace(data, images=tuple(run.seen)), run.found(), run.seconds, tuple(notes))
@@ -100,7 +100,7 @@ class _Run:
     def __init__(self, detector: Detector, ids: Ids, wanted: DetectionFilter | None, stop: threading.Event) -> None:
         self.seen: list[ImageTruth] = []
         self.seconds = 0.0
-        self.remarks = Remarks()
+        self.issues = Issues()
         self._detector = detector
         self._ids = ids
         self._wanted = wanted
@@ -130,9 +130,9 @@ class _Run:
     def _detect(self, batch: list[_Loaded]) -> None:
         for loaded in batch:
             if loaded.problem:
-                self.remarks.add("image cannot be used", "images cannot be used", loaded.problem)
+                self.issues.add("image cannot be used", "images cannot be used", loaded.problem)
             elif loaded.resized:
-                self.remarks.add(
+                self.issues.add(
                     "image has another size than annotated; its boxes may not fit",
                     "images have another size than annotated; their boxes may not fit",
                     loaded.truth.file_name,

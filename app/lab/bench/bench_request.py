@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.lab.bench.random_weights import Load
-from app.lab.bench.rounds import Plan
+from app.lab.bench.rounds import RoundPlan
 from detector.shelf import ShelfEntry
 
 ALL = "all"
@@ -38,4 +38,4 @@ class BenchRequest:
     versus: tuple[str, ...] = ()
     source: Path | None = None
     export_s: float | None = None
-    plan: Plan = field(default_factory=Plan)
+    plan: RoundPlan = field(default_factory=RoundPlan)
