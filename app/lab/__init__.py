@@ -1,1 +1,1 @@
-"""What measures, judges, trains and distributes models: for the command line and the tools, never for the window."""
+"""Measures, evaluates, trains and scales out models: for the command line and the tools, never for the window."""

@@ -58,7 +58,7 @@ def field(clock: Clock, **seconds: float) -> tuple[list[Runner], list[tuple[str,
 def test_everybody_has_a_turn_in_every_round_and_each_round_begins_with_another() -> None:
     clock = Clock()
     runners, log = field(clock, a=0.02, b=0.02, c=0.02)
-    plan = RoundPlan(seconds=0.0, fewest=4, turn_s=0.04, warm_up_s=0.0)
+    plan = RoundPlan(seconds=0.0, min_rounds=4, turn_s=0.04, warm_up_s=0.0)
     times = run_rounds(runners, Feed(FRAMES, 1), plan, clock=clock)
     rounds = [name for name, _ in log[3 * 2 :]]  # after two runs each to warm up
     in_a_turn = 3  # one that does not count, and two that do
@@ -80,16 +80,16 @@ def test_times_are_in_milliseconds_and_belong_to_whom_they_were_taken_from() -> 
 def test_slow_ones_still_get_the_fewest_rounds_and_quick_ones_no_more_than_the_most() -> None:
     clock = Clock()
     runners, _ = field(clock, slow=60.0)
-    assert len(run_rounds(runners, Feed(FRAMES, 1), RoundPlan(seconds=1.0, fewest=5), clock=clock)[0]) == 5
+    assert len(run_rounds(runners, Feed(FRAMES, 1), RoundPlan(seconds=1.0, min_rounds=5), clock=clock)[0]) == 5
     runners, _ = field(clock, quick=1e-4)
-    quick = run_rounds(runners, Feed(FRAMES, 1), RoundPlan(seconds=1e6, most=7, most_runs=3), clock=clock)[0]
+    quick = run_rounds(runners, Feed(FRAMES, 1), RoundPlan(seconds=1e6, max_rounds=7, max_runs=3), clock=clock)[0]
     assert [len(each) for each in quick] == [3] * 7
 
 
 def test_all_contestants_see_the_same_frames() -> None:
     clock = Clock()
     runners, log = field(clock, a=0.01, b=0.01)
-    run_rounds(runners, Feed(FRAMES, 2), RoundPlan(seconds=0.0, fewest=3, turn_s=0.03, warm_up_s=0.0), clock=clock)
+    run_rounds(runners, Feed(FRAMES, 2), RoundPlan(seconds=0.0, min_rounds=3, turn_s=0.03, warm_up_s=0.0), clock=clock)
     seen = {name: [frames for each, frames in log if each == name] for name in "ab"}
     assert seen["a"] == seen["b"]
     assert {len(frames) for frames in seen["a"]} == {2}
@@ -98,7 +98,7 @@ def test_all_contestants_see_the_same_frames() -> None:
 def test_warming_up_lasts_and_is_not_counted() -> None:
     clock = Clock()
     runners, log = field(clock, a=0.125)
-    plan = RoundPlan(seconds=0.0, fewest=1, turn_s=0.125, warm_up_s=1.0)
+    plan = RoundPlan(seconds=0.0, min_rounds=1, turn_s=0.125, warm_up_s=1.0)
     times = run_rounds(runners, Feed(FRAMES, 1), plan, clock=clock)
     assert len(log) == 8 + 2
     assert times == [[[125.0]]]
@@ -114,7 +114,7 @@ def test_progress_is_told_and_a_stop_is_heard() -> None:
         if done == 2:
             stop.set()
 
-    plan = RoundPlan(seconds=0.0, fewest=5, warm_up_s=0.0, turn_s=0.0)
+    plan = RoundPlan(seconds=0.0, min_rounds=5, warm_up_s=0.0, turn_s=0.0)
     with pytest.raises(BenchCancelledError):
         run_rounds(runners, Feed(FRAMES, 1), plan, clock=clock, on_round=on_round, stop=stop)
     assert told == [(1, 5), (2, 5)]

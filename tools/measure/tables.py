@@ -228,7 +228,7 @@ def failure(command: Sequence[str]) -> str:
 
 def _run(command: Sequence[str], place: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command, capture_output=True, text=True, check=False, cwd=PAGE.parents[2], env=place, timeout=MOST_S
+        command, capture_output=True, text=True, check=False, cwd=PAGE.parents[1], env=place, timeout=MOST_S
     )
 
 

@@ -1,4 +1,4 @@
-"""Whether two contestants find the same: what makes their speeds comparable. Pure."""
+"""How far two contestants find the same objects, without which their speeds could not be compared. Pure."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _IOU = 0.75
 
 
 def agreement(ours: Sequence[Detections], theirs: Sequence[Detections]) -> float:
-    """Share of all detections that have a partner in the other's: same image, same class, IoU of 0.75 at least.
+    """Returns the share of all detections with a partner on the other side: same image and class, IoU 0.75 or more.
 
     Returns:
-        0..1; 1.0 where neither found anything.
+        0..1; 1.0 if neither found anything.
 
     Raises:
-        ValueError: They are not about the same number of images.
+        ValueError: The two cover different numbers of images.
     """
     paired = sum(_pairs(a, b) for a, b in zip(ours, theirs, strict=True))
     found = sum(len(each) for each in (*ours, *theirs))
@@ -28,7 +28,7 @@ def agreement(ours: Sequence[Detections], theirs: Sequence[Detections]) -> float
 
 
 def _pairs(ours: Detections, theirs: Detections) -> int:
-    """How many can be paired, each with one other, the best of ours choosing first."""
+    """Counts one-to-one pairs, the best of ours choosing first."""
     overlaps = iou(ours.boxes_xyxy, theirs.boxes_xyxy)
     overlaps[ours.class_ids[:, None] != theirs.class_ids[None]] = 0.0
     free: npt.NDArray[np.bool_] = np.ones(len(theirs), np.bool_)

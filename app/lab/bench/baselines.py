@@ -1,4 +1,4 @@
-"""Whom one can compare with: a literal table. Imports nothing before it is asked."""
+"""The baselines to compare with, as a literal table. Imports nothing until one is used."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from detector.spec import ModelSpec
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """One that others can be compared with.
+    """A detector from elsewhere to compare ours with.
 
     Attributes:
-        title: What it is, for people.
-        shares_weights: It has the weights of the model that is measured, so it must find the same.
-        check: Raises ``AppError`` where it is not installed, or has no network like this model's. Needs torch.
-        open: From the model, with weights, and the place ("cpu", "cuda:0") to the contestant.
+        title: Display name.
+        shares_weights: Whether it runs the weights of the measured model, and so must find the same objects.
+        check: Raises ``AppError`` if it is not installed or has no network like this model's. Needs torch.
+        open: Opens the contestant from the model, with weights, on a place ("cpu", "cuda:0").
     """
 
     title: str
@@ -88,16 +88,16 @@ BASELINES: dict[str, Baseline] = {
 
 
 def check_baseline(name: str, spec: ModelSpec) -> None:
-    """Refuse what ``open_baseline`` could not open, before any work. Needs torch.
+    """Refuses, before any work, what ``open_baseline`` could not open. Needs torch.
 
     Raises:
-        AppError: It is not installed, or has no network like this model's.
+        AppError: It is not installed or has no network like this model's.
     """
     BASELINES[name].check(spec)
 
 
 def open_baseline(name: str, entry: ShelfEntry, place: str) -> Contestant:
-    """The contestant ``name`` of ``BASELINES``.
+    """Opens the contestant ``name`` of ``BASELINES``.
 
     Raises:
         AppError: See ``check_baseline``.

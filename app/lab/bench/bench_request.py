@@ -1,4 +1,4 @@
-"""What to measure, as data."""
+"""The request for a benchmark, as data."""
 
 from __future__ import annotations
 
@@ -10,24 +10,23 @@ from app.lab.bench.rounds import RoundPlan
 from detector.shelf import ShelfEntry
 
 ALL = "all"
-"""As a device or a precision: every one this computer has, and no complaint about the others."""
+"""Stands for every device or precision this computer has; missing ones are no error."""
 
 
 @dataclass(frozen=True, slots=True)
 class BenchRequest:
-    """One measurement.
+    """One benchmark.
 
     Attributes:
         entry: The model; without weights it gets random ones.
-        devices: As for ``open_detector``, or ``ALL``.
-        precisions: The same.
-        batches: Sizes of batch.
-        loads: Given, the weights are random and find so much; empty: the model's own weights where it has some, else
-            typical.
+        devices: Names that ``open_detector`` takes, or ``ALL``.
+        precisions: Likewise.
+        batches: Batch sizes.
+        loads: Loads of random weights to measure; if empty, the model's own weights where it has some, else typical.
         versus: Names of ``BASELINES``; the ratios refer to the first.
-        source: A video whose first frames are looked at; None for drawn ones.
-        export_s: So many seconds of the source are exported, too, step by step and as a whole; None for none.
-        plan: How long each case may take.
+        source: A video whose first frames are used; None for drawn frames.
+        export_s: Seconds of the source to export as well, step by step and as a whole; None for no export.
+        plan: Time allowed for each case.
     """
 
     entry: ShelfEntry

@@ -1,4 +1,4 @@
-"""One measurement from its request to its report. On the calling thread, which owns every engine it opens."""
+"""One benchmark from its request to its report. On the calling thread, which owns every engine it opens."""
 
 from __future__ import annotations
 
@@ -46,16 +46,16 @@ def run_bench(
     on_progress: OnProgress = lambda _what, _done, _total: None,
     stop: threading.Event | None = None,
 ) -> BenchReport:
-    """Measure.
+    """Runs a benchmark.
 
     Args:
-        request: What.
-        on_progress: Told what is going on, and (rounds done, rounds in all) of it; (0, 0) where that is unknown.
-        stop: Set from anywhere to give up.
+        request: The request.
+        on_progress: Called with the current step, rounds done and rounds in all; (0, 0) if unknown.
+        stop: Set from any thread to cancel.
 
     Raises:
         BenchCancelledError: ``stop`` was set.
-        AppError: The video, a device, a precision or a baseline that was named is not there.
+        AppError: The video, or a device, precision or baseline asked for by name, is not available.
         DetectorError: The model cannot be used.
     """
     machine = this_machine()
@@ -81,7 +81,7 @@ def run_bench(
 
 
 def _as_shown(entry: ShelfEntry) -> ShelfEntry:
-    """The model with the floor of the window and of exports, for everybody who runs it; evaluations go further down."""
+    """Returns the model with the score floor of the window and of exports; evaluations use a lower one."""
     rule = entry.spec.postprocess
     rule = replace(rule, score_floor=max(rule.score_floor, FLOOR))
     return replace(entry, spec=replace(entry.spec, postprocess=rule))
@@ -90,7 +90,7 @@ def _as_shown(entry: ShelfEntry) -> ShelfEntry:
 def _entries(
     request: BenchRequest, frames: Sequence[ImageBGR], folder: Path, on_progress: OnProgress
 ) -> tuple[dict[str, ShelfEntry], Path]:
-    """The model by load, and where its int8 network is kept: for good only that of weights that are."""
+    """Returns the model by load, and the folder of int8 networks: a lasting one only for the model's own weights."""
     if request.entry.path is not None and not request.loads:
         return {OWN_WEIGHTS: request.entry}, paths.optimised_dir()
     on_progress("random weights", 0, 0)
@@ -106,7 +106,7 @@ def _quantise(
     on_progress: OnProgress,
     stop: threading.Event,
 ) -> None:
-    """Make random weights in int8, where that was asked for; of "all" formats it may be missing."""
+    """Makes an int8 network of random weights if requested; if only "all" was asked for, failing is no error."""
     if not {"int8", ALL} & set(request.precisions):
         return
     try:
@@ -119,7 +119,7 @@ def _quantise(
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """What holds for a contestant in every batch; see ``Result``. ``flops``: of one frame, where they are known."""
+    """Figures of a contestant for every batch size; see ``Result``. ``flops`` is per frame, None if unknown."""
 
     memory_mib: float | None
     candidates: float | None
@@ -134,7 +134,7 @@ class _Runner:
         self, request: BenchRequest, frames: Sequence[ImageBGR], on_progress: OnProgress, stop: threading.Event
     ) -> None:
         self._request, self._frames, self._on_progress, self._stop = request, frames, on_progress, stop
-        self._results: list[tuple[Result, float | None]] = []  # with the operations of one frame, where known
+        self._results: list[tuple[Result, float | None]] = []  # with the operations per frame, if known
         self._skipped: list[Skipped] = []
         self._peaks: dict[str, dict[str, float]] = {}
         self._flops = network_flops(request.entry.spec)
@@ -142,9 +142,9 @@ class _Runner:
         self._export: ExportSpeed | None = None
 
     def run_place(self, entry: ShelfEntry, place: str, load: str, cache_dir: Path) -> None:
-        """All cases of one place and load.
+        """Runs all cases of one place and load.
 
-        On the CPU engines are opened anew for larger batches, as an export opens them; a GPU's are the same for all.
+        On the CPU, engines are reopened for larger batches, as an export opens them; a GPU's engine serves all sizes.
         """
         batches = self._request.batches
         parts = ([b for b in batches if b == 1], [b for b in batches if b > 1]) if place == "cpu" else (batches,)
@@ -166,7 +166,7 @@ class _Runner:
             self._measure_peaks(lineup)
 
     def _measure_peaks(self, lineup: Lineup) -> None:
-        """Before the cases and after them, the better counts: whatever disturbs the computer only makes it slower."""
+        """Measures before and after the cases, and keeps the better: a disturbance only ever slows it down."""
         peaks = self._peaks.setdefault(lineup.place, {})
         for precision in dict.fromkeys(each.precision for each in lineup.all()):
             self._on_progress(f"what {lineup.place} can multiply in {precision}", 0, 0)
@@ -175,7 +175,7 @@ class _Runner:
                 peaks[precision] = max(measured, peaks.get(precision, 0.0))
 
     def _facts(self, lineup: Lineup) -> dict[str, _Facts]:
-        """By name; the reference is a baseline of the same weights, else our float32."""
+        """Returns the figures by name; the reference is a baseline with the same weights, else our float32."""
         frames = self._frames[:_COMPARED]
         same = lineup.same_network()
         reference = next((each for each in same if not isinstance(each, OurDetector) or each.precision == "fp32"), None)
@@ -225,7 +225,7 @@ class _Runner:
             self._results.append((result, known.flops))
 
     def run_export(self, entry: ShelfEntry, place: str, cache_dir: Path, folder: Path) -> None:
-        """An export of the source, in the first number format."""
+        """Measures an export of the source in the first number format."""
         request = self._request
         assert request.source is not None
         assert request.export_s is not None
@@ -246,7 +246,7 @@ class _Runner:
         return replace(result, peak_share=flops * result.frames_per_s / peak if flops is not None and peak else None)
 
     def report(self, machine: Machine, is_random: bool) -> BenchReport:
-        """Everything so far; what it says of the model's own weights is remembered."""
+        """Returns all results so far, and records the speeds of the model's own weights."""
         results = tuple(self._with_share(*each) for each in self._results)
         model = self._request.entry.path
         unkept = record_speeds(results, model, paths.speeds_file()) if model is not None and not is_random else ""
@@ -285,9 +285,9 @@ def _one_by_one(contestant: Contestant, frames: Sequence[ImageBGR]) -> list[Dete
 
 
 def _stages(contestant: Contestant, feed: Feed, usual_ms: float) -> dict[str, float]:
-    """Medians of some runs of their own: taking the time of stages would disturb the time of the whole."""
-    fewest, most = _STAGE_RUNS
-    count = max(fewest, min(most, int(_STAGE_MS / usual_ms)))
+    """Returns median stage times from extra runs, since timing stages would disturb the timing of the whole."""
+    low, high = _STAGE_RUNS
+    count = max(low, min(high, int(_STAGE_MS / usual_ms)))
     contestant.run(feed(0))
     runs = [contestant.stages(feed(index)) for index in range(1, count + 1)]
     return {stage: statistics.median(run[stage] for run in runs) for stage in runs[0]}

@@ -1,4 +1,4 @@
-"""A measurement to look at: bars as PNG or SVG, or one HTML page with everything. Any thread."""
+"""A benchmark as a chart in PNG or SVG, or as one HTML page with everything. Any thread."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _OURS, _THEIRS = 0, 4  # colours
 
 
 def write_chart(report: BenchReport, path: Path) -> None:
-    """Write ``report`` to ``path``; its ending, one of ``FORMATS``, says as what.
+    """Writes ``report`` to ``path`` in the format of its suffix, one of ``FORMATS``.
 
     Raises:
-        AppError: The file cannot be written; none is left half-written.
+        AppError: The file cannot be written; nothing is left half-written.
     """
     suffix = path.suffix.lower()
     if suffix == ".html":
@@ -35,7 +35,7 @@ def write_chart(report: BenchReport, path: Path) -> None:
 
 
 def speed_chart(results: Sequence[Result]) -> BarChart:
-    """Frames a second of the contestants of one case."""
+    """Returns a chart of the frames per second of one case's contestants."""
     first = results[0]
     bars = tuple(
         Bar(
@@ -55,7 +55,7 @@ def _drawings(report: BenchReport) -> list[Drawing]:
 
 
 def cases(report: BenchReport) -> Iterator[list[Result]]:
-    """The results that were measured in the same rounds."""
+    """Groups the results that were measured in the same rounds."""
     for _, group in groupby(report.results, key=lambda each: (each.place, each.load, each.batch)):
         yield list(group)
 

@@ -1,4 +1,4 @@
-"""The beginning of a video as a file of its own, copied without decoding. On the calling thread."""
+"""Cuts the beginning of a video into a file of its own, without decoding. On the calling thread."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from app.core.errors import AppError
 
 
 def cut(source: Path, seconds: float, folder: Path) -> Path:
-    """The first ``seconds`` of the video, its pictures and sound as they are, in Matroska.
+    """Copies the first ``seconds`` of the video into a Matroska file, frames and sound untouched.
 
     Args:
-        source: Only ever read.
-        seconds: How much; a shorter video is taken whole.
-        folder: Where the copy goes.
+        source: The video; only ever read.
+        seconds: Length of the copy; a shorter video is copied whole.
+        folder: Folder for the copy.
 
     Raises:
-        AppError: It is no video, or cannot be copied.
+        AppError: The file is not a video, or cannot be copied.
     """
     target = folder / "clip.mkv"
     try:

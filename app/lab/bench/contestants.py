@@ -1,4 +1,4 @@
-"""Engines as contestants: ours, and networks of ours run by others. On the thread that opens them."""
+"""Engines as contestants: ours, and our networks run by other libraries. On the thread that opens them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from detector.runtime.engine import Engine
 
 
 class EngineContestant:
-    """A ``Contestant`` that is an engine with our interface.
+    """A ``Contestant`` over an engine with our interface.
 
     Args:
-        detector: Open; owned from here on.
-        name: As shown.
+        detector: Open engine; this object closes it.
+        name: Display name.
     """
 
     def __init__(self, detector: Detector, name: str) -> None:
@@ -26,11 +26,11 @@ class EngineContestant:
         self.precision = detector.precision
 
     def run(self, frames: Sequence[ImageBGR]) -> list[Detections]:
-        """See ``Contestant``; by the model's own rule, as it was evaluated."""
+        """Implements ``Contestant``, with the post-processing rule the model was evaluated with."""
         return self._detector.detect_batch(frames)
 
     def stages(self, frames: Sequence[ImageBGR]) -> dict[str, float]:
-        """See ``Contestant``."""
+        """Implements ``Contestant``."""
         if not isinstance(self._detector, Engine):
             return {}
         timer = timer_for(self.device)
@@ -44,7 +44,7 @@ class EngineContestant:
         return timer.read()
 
     def close(self) -> None:
-        """See ``Contestant``."""
+        """Implements ``Contestant``."""
         self._detector.close()
 
 
@@ -52,8 +52,8 @@ class OurDetector(EngineContestant):
     """One of our engines.
 
     Args:
-        detector: Open; owned from here on.
-        place: Where it was asked to run, as typed: "cpu", "cuda:0".
+        detector: Open engine; this object closes it.
+        place: Device as the user typed it: "cpu", "cuda:0".
     """
 
     def __init__(self, detector: Detector, place: str) -> None:
@@ -61,5 +61,5 @@ class OurDetector(EngineContestant):
         self.engine = detector.engine
 
     def candidates(self, frames: Sequence[ImageBGR]) -> int:
-        """How many candidates there are in ``frames`` before suppression."""
+        """Counts the candidates in ``frames`` before suppression."""
         return sum(len(each) for each in self._detector.candidates_batch(frames))

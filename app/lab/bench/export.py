@@ -1,7 +1,7 @@
-"""What an export costs: each of its steps alone, then the export itself, in which they overlap.
+"""Measures what an export costs: each step alone, then the export itself, in which the steps overlap.
 
-The beginning of a video is copied into a folder of its own; steps and export work on that, in rounds, so that what
-slows the computer down for a while slows all of them. On the calling thread; the export starts its own threads.
+The beginning of a video is copied into a folder of its own. Steps and export work on that in rounds, so that a
+temporary slowdown of the computer hits all of them. On the calling thread; the export starts its own threads.
 """
 
 from __future__ import annotations
@@ -37,21 +37,21 @@ OnStep = Callable[[str], None]
 
 _ROUNDS = 3
 _LONG_S = 60.0  # an export that takes longer is measured once
-_SAMPLE_BYTES, _SAMPLE_MOST = 192 * 2**20, 64  # pictures kept decoded
-_STEP_S = 3.0  # for which a step that could go on for ever is repeated
-_THREADS = ("decode", "detect", "write")  # what goes on side by side
+_MAX_SAMPLE_BYTES, _MAX_SAMPLE_FRAMES = 192 * 2**20, 64  # kept decoded
+_STEP_S = 3.0  # for which a step without an end of its own is repeated
+_THREADS = ("decode", "detect", "write")  # run side by side
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of a step: frames a second by the clock, and the time that processors spend on a frame, all of them together."""
+    """Cost of a step: frames per second of wall-clock time, and total processor time per frame."""
 
     rate: float
     cpu_ms: float
 
 
 class _Meter:
-    """Runs from its making on."""
+    """A stopwatch for wall-clock and processor time; runs from its creation."""
 
     def __init__(self) -> None:
         self._begun, self._cpu = time.perf_counter(), time.process_time()
@@ -66,7 +66,7 @@ class _Meter:
 
 @dataclass(frozen=True, slots=True)
 class _Sample:
-    """Pictures of the clip, in their order, and what was found in them."""
+    """Frames of the clip, in order, and the detections in them."""
 
     pictures: list[Picture]
     found: list[Detections]
@@ -74,16 +74,16 @@ class _Sample:
 
 
 class ExportBench:
-    """Measures the export of one video's beginning.
+    """Measures the export of the beginning of a video.
 
     Args:
         source: The video.
-        seconds: How much of it.
-        model: For the export's request; ``open_detector`` is what opens it.
-        open_detector: For batches, as an export does.
-        folder: For everything written.
-        on_step: Told what is going on.
-        stop: Set from anywhere to give up.
+        seconds: Length of the beginning.
+        model: For the export's request; ``open_detector`` opens it.
+        open_detector: Opens the engine for batches, as an export does.
+        folder: Folder for everything written.
+        on_step: Called with the name of each step.
+        stop: Set from any thread to cancel.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class ExportBench:
         self._encoder = ""
 
     def run(self) -> ExportSpeed:
-        """Measure.
+        """Measures everything.
 
         Raises:
             BenchCancelledError: ``stop`` was set.
@@ -140,7 +140,7 @@ class ExportBench:
             )
 
     def _sample(self, clip: Path, detector: Detector, wanted: DetectionFilter) -> _Sample:
-        """The clip's first pictures, as many as fit into a little memory; measures its length on the way."""
+        """Reads the first frames of the clip, as many as fit into little memory, and measures its length on the way."""
         self._on_step("looking at the video")
         pictures: list[Picture] = []
         reader = VideoReader(clip)
@@ -150,7 +150,7 @@ class ExportBench:
             while (picture := reader.read_picture()) is not None:
                 self._check()
                 count, last = count + 1, picture
-                if len(pictures) < min(_SAMPLE_MOST, max(4, _SAMPLE_BYTES // picture.image_bgr.nbytes)):
+                if len(pictures) < min(_MAX_SAMPLE_FRAMES, max(4, _MAX_SAMPLE_BYTES // picture.image_bgr.nbytes)):
                     pictures.append(picture)
         finally:
             reader.close()
@@ -204,7 +204,7 @@ class ExportBench:
         return self._rate(step)
 
     def _write(self, clip: Path, sample: _Sample) -> Cost:
-        """Of as many pictures as the clip has, at its times, its sound included."""
+        """Writes as many frames as the clip has, at its times, with its sound."""
         self._on_step("encode")
         target = self._folder / "step.mp4"
         video = OverlappedVideo(VideoFile(clip, target, Fraction(0), None, self._look))
@@ -226,7 +226,7 @@ class ExportBench:
         return cost
 
     def _whole(self, clip: Path, number: int) -> Cost:
-        """The export; its clock starts when its model is open, which for a long video is no matter."""
+        """Runs the export; the clock starts when its model is open, which hardly matters for a long video."""
         self._on_step("export")
         folder = self._folder / f"export-{number}"
         opened: list[_Meter] = []
@@ -246,7 +246,7 @@ class ExportBench:
         return opened[0].cost(report.frames)
 
     def _rate(self, step: Callable[[int], bool], seconds: float = _STEP_S, each: int = 1) -> Cost:
-        """Of a step that does ``each`` frames; until it says that there are no more, or for ``seconds``."""
+        """Repeats a step of ``each`` frames until it reports the end, or for ``seconds``; returns its cost."""
         meter = _Meter()
         done = 0
         while meter.seconds < seconds and step(done):
@@ -260,20 +260,20 @@ class ExportBench:
 
 
 def _at(items: Sequence[_T], index: int) -> _T:
-    """To and fro through ``items``: neighbours stay neighbours, as in a video."""
+    """Walks back and forth through ``items``, so that neighbours stay neighbours, as in a video."""
     place = index % (2 * len(items))
     return items[place] if place < len(items) else items[2 * len(items) - 1 - place]
 
 
 def share_of_slowest(costs: Mapping[str, Cost]) -> float:
-    """The whole's rate over that of the slowest of its steps alone."""
+    """Returns the rate of the whole export relative to its slowest step alone."""
     return costs["whole"].rate / min(costs[step].rate for step in _THREADS)
 
 
 def share_of_possible(costs: Mapping[str, Cost], cores: int) -> float:
-    """The whole's rate over the best that steps can reach side by side which share ``cores``.
+    """Returns the rate of the whole export relative to the best its steps can reach side by side on ``cores``.
 
-    No more than the slowest of them, and no more than all processors can do when none of them ever waits.
+    That best is limited by the slowest step, and by what all processors can do if none of them ever waits.
     """
     every_core = 1000 * cores / sum(costs[step].cpu_ms for step in _THREADS)
     return costs["whole"].rate / min(every_core, *(costs[step].rate for step in _THREADS))

@@ -1,6 +1,6 @@
-"""The pictures a measurement runs on: drawn ones of 1280 x 720, or the first of a video. All decoded beforehand.
+"""The frames a benchmark runs on: drawn ones of 1280 x 720, or the first of a video. All decoded beforehand.
 
-Several different ones, so that no cache holds a whole frame from run to run.
+They differ, so that no cache holds a whole frame from run to run.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ _SIZE = (720, 1280)
 
 
 def drawn_frames(count: int = COUNT, size: tuple[int, int] = _SIZE, seed: int = 0) -> list[ImageBGR]:
-    """``count`` pictures, UInt8[H, W, 3] of ``size``, as a moving camera might see them: blobs, edges and grain.
+    """Draws ``count`` frames, UInt8[H, W, 3] of ``size``, as a moving camera might see them: blobs, edges and grain.
 
-    They hold the same things at other places, so that the work behind the network is about the same for each.
+    All show the same things in different places, so that post-processing has about the same work with each.
     """
     import cv2
 
@@ -38,10 +38,10 @@ def drawn_frames(count: int = COUNT, size: tuple[int, int] = _SIZE, seed: int = 
 
 
 def video_frames(path: Path, count: int = COUNT) -> list[ImageBGR]:
-    """The first ``count`` pictures of the video at ``path``, or all where it is shorter.
+    """Reads the first ``count`` frames of the video at ``path``, or all if it is shorter.
 
     Raises:
-        AppError: There is no such file, or it is no video.
+        AppError: There is no such file, or it is not a video.
     """
     from app.core.sources.video import VideoReader
 

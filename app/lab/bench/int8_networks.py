@@ -1,4 +1,4 @@
-"""Random weights in int8, made for the measurement as ``models optimise`` makes them. On the calling thread."""
+"""Makes int8 networks of random weights, the way ``models optimise`` makes them. On the calling thread."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from detector.runtime.other_process import WorkStoppedError
 from detector.runtime.quantise import Frames, quantise
 from detector.shelf import ShelfEntry
 
-_HELD_OUT = 4  # of so many frames one is compared on
+_HELD_OUT = 4  # one frame in so many is held out to compare on
 
 
 def quantise_random(
@@ -25,7 +25,7 @@ def quantise_random(
     on_progress: Callable[[str, int, int], None],
     stop: threading.Event,
 ) -> None:
-    """Make the int8 network of ``entry`` in ``cache_dir``, calibrated on the frames of the measurement.
+    """Makes the int8 network of ``entry`` in ``cache_dir``, calibrated on the frames of the benchmark.
 
     Raises:
         BenchCancelledError: ``stop`` was set.

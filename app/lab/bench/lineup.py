@@ -24,14 +24,14 @@ _REHEARSALS = 2
 
 @dataclass(slots=True)
 class Lineup:
-    """Those that will run against each other, open.
+    """The contestants that run against each other, open.
 
     Attributes:
         place: "cpu", "cuda:0", "mps", "xpu".
-        baselines: By name, in the order they were asked for.
+        baselines: By name, in the order requested.
         ours: Our engines.
-        memory_mib: By the contestant's name.
-        skipped: Of what "all" would have been, what is not there.
+        memory_mib: Memory by contestant name.
+        skipped: What "all" would include but this computer lacks.
     """
 
     place: str
@@ -41,11 +41,11 @@ class Lineup:
     skipped: list[Skipped] = field(default_factory=list)
 
     def all(self) -> list[Contestant]:
-        """The baselines, then ours."""
+        """Lists the baselines, then ours."""
         return [*self.baselines.values(), *self.ours]
 
     def same_network(self) -> list[Contestant]:
-        """Those with the model's own network and weights: the baselines among them first, then ours."""
+        """Lists the contestants with the model's own network and weights, baselines first."""
         return [*(each for name, each in self.baselines.items() if BASELINES[name].shares_weights), *self.ours]
 
     def close(self) -> None:
@@ -56,10 +56,10 @@ class Lineup:
 
 
 def places(devices: Sequence[str]) -> tuple[str, ...]:
-    """What ``devices`` come to: "auto" and "all" in the names of what is here; each once.
+    """Resolves ``devices``, with "auto" and "all", into the names of devices here, without duplicates.
 
     Raises:
-        AppError: One that was named is not here.
+        AppError: A device asked for by name is not here.
     """
     from detector.runtime.open import available_devices, untested_devices
 
@@ -68,14 +68,14 @@ def places(devices: Sequence[str]) -> tuple[str, ...]:
         here = [name for name, _ in available_devices()] if device in (ALL, "auto") else []
         if device == "auto":  # a GPU is listed after the CPU; Apple's is never taken unasked
             here = [next((name for name in here if name.startswith("cuda")), "cpu")]
-        if device == ALL:  # one may be here that nobody would look for unasked
+        if device == ALL:  # includes those that "auto" does not look for
             here += [name for name, _ in untested_devices()]
         found += here or [_here("cuda:0" if device == "cuda" else device)]
     return tuple(dict.fromkeys(found))
 
 
 def _here(place: str) -> str:
-    """``place``, if it is."""
+    """Returns ``place`` if it is here."""
     from detector.runtime.open import UNTESTED, untested_devices
     from detector.runtime.torch_cuda import why_not_cuda
 
@@ -89,13 +89,13 @@ def _here(place: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """How contestants are opened.
+    """Options for opening contestants.
 
     Attributes:
-        precisions: As asked for.
+        precisions: As requested.
         versus: Names of ``BASELINES``.
-        cache_dir: Where int8 networks are kept.
-        for_batches: Ours are opened as for an export.
+        cache_dir: Folder of int8 networks.
+        for_batches: Whether ours are opened as for an export.
     """
 
     precisions: Sequence[str]
@@ -105,16 +105,16 @@ class Opening:
 
 
 def open_lineup(entry: ShelfEntry, place: str, how: Opening, rehearsal: Sequence[ImageBGR]) -> Lineup:
-    """Open everybody and let each run, so that its memory is known.
+    """Opens all contestants and runs each once, so that its memory is known.
 
     Args:
         entry: The model, with weights.
         place: From ``places``.
-        how: Whom, and for what.
-        rehearsal: A batch as large as the largest.
+        how: Which contestants, and for what.
+        rehearsal: A batch of the largest size.
 
     Raises:
-        AppError: The device, a precision or a baseline that was named is not here.
+        AppError: The device, or a precision or baseline asked for by name, is not here.
         DetectorError: The model cannot be used.
     """
     opened = Lineup(place)
@@ -146,13 +146,13 @@ def open_lineup(entry: ShelfEntry, place: str, how: Opening, rehearsal: Sequence
 
 
 def formats(precisions: Sequence[str]) -> list[str]:
-    """What ``precisions`` come to, "all" in the names of every one there is; each once."""
+    """Resolves ``precisions``, with "all", into the names of number formats, without duplicates."""
     every = [name for name in PRECISIONS if name != "auto"]
     return list(dict.fromkeys(name for asked in precisions for name in (every if asked == ALL else [asked])))
 
 
 def open_exactly(entry: ShelfEntry, place: str, precision: str, how: Opening) -> Detector:
-    """Our engine, exactly as asked for.
+    """Opens our engine exactly as requested.
 
     Raises:
         AppError: The device or the number format is not here.

@@ -1,4 +1,4 @@
-"""What the measurement ran on, in words and numbers. Imports torch only where it is there already."""
+"""Describes the computer a benchmark ran on. Imports torch only if it is loaded already."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Machine:
     """This computer.
 
     Attributes:
-        cpu: Its name.
-        cores: Logical ones this process may use.
+        cpu: Name of the processor.
+        cores: Logical cores this process may use.
         system: Operating system and Python.
-        packages: Versions of what computes, by name.
-        busy: Share of the processors' time that others took just before the measurement; None where it is not known.
+        packages: Versions of the libraries that compute, by name.
+        busy: Share of processor time that other programs took just before the benchmark; None if unknown.
     """
 
     cpu: str
@@ -35,12 +35,12 @@ class Machine:
     busy: float | None
 
     def words(self) -> str:
-        """One line."""
+        """Returns a description of one line."""
         packages = ", ".join(f"{name} {number}" for name, number in self.packages.items())
         return f"{self.cpu}, {self.cores} cores; {self.system}; {packages}"
 
     def warning(self) -> str:
-        """Said where other programs keep the computer busy; else empty."""
+        """Returns a warning if other programs keep the computer busy, else an empty string."""
         if self.busy is None or self.busy < _BUSY:
             return ""
         return (
@@ -50,14 +50,14 @@ class Machine:
 
 
 def this_machine() -> Machine:
-    """Look. Takes a quarter of a second, in which this process does nothing."""
+    """Describes this computer. Blocks for a quarter of a second to see what other programs do."""
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     packages = {name: found for name in _PACKAGES if (found := _version(name))}
     return Machine(_cpu(), cores, f"{platform.system()}, Python {platform.python_version()}", packages, _busy_share())
 
 
 def _busy_share() -> float | None:
-    """Of all processors, while this process waits. Not the load average: that remembers what we did a minute ago."""
+    """Measures how busy all processors are while this process waits; the load average would include our own past."""
     before = _jiffies()
     time.sleep(_LOOK_S)
     after = _jiffies()
@@ -67,7 +67,7 @@ def _busy_share() -> float | None:
 
 
 def _jiffies() -> tuple[int, int] | None:
-    """Ticks in which a processor worked, or was taken by another virtual machine; and all ticks. Linux only."""
+    """Returns the busy ticks (work, or time stolen by another virtual machine) and all ticks. Linux only."""
     try:
         user, nice, system, idle, waiting, *rest = map(
             int, _PROCESSORS.read_text("ascii").split("\n", 1)[0].split()[1:9]

@@ -1,4 +1,4 @@
-"""How much memory a contestant takes. On the thread that runs it."""
+"""Measures the memory of a contestant. On the thread that runs it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 class MemoryMeter:
-    """Peak memory from here on, over what is in use here: of the process, or of the GPU it runs on.
+    """Measures peak memory above what is in use when it is created: of the process, or of the GPU.
 
-    A process is asked where the system tells (Linux). What a contestant shares with those opened before it (libraries,
-    mostly) counts for none of them but the first.
+    The memory of a process is known on Linux only. What contestants share, mostly libraries, counts for the first of
+    them only.
 
     Args:
         device: "cpu", "cuda:0 (...)", "xpu", "mps".
@@ -27,12 +27,12 @@ class MemoryMeter:
         self._before = self._now()
 
     def peak_mib(self) -> float | None:
-        """MiB; None where the system does not tell."""
+        """Returns the peak in MiB; None if the system does not tell."""
         peak = self._peak()
         return None if peak is None or self._before is None else max(peak - self._before, 0) / 2**20
 
     def settle(self) -> None:
-        """Forget the peak so far: what opening took and gave back."""
+        """Resets the peak, so that memory used only while opening does not count."""
         if self._gpu:
             counters = self._counters()
             if counters is not None:
@@ -53,7 +53,7 @@ class MemoryMeter:
         return _status("VmHWM")
 
     def _counters(self) -> Any:
-        """torch's module for the GPU; None where that knows no peak (Apple's)."""
+        """Returns torch's module for the GPU; None if it does not track a peak (Apple's)."""
         import torch
 
         module = getattr(torch, self._gpu.partition(":")[0])
@@ -61,7 +61,7 @@ class MemoryMeter:
 
 
 def _give_back() -> None:
-    """Let the C library return what was freed: taken again from there, it would not show as taken."""
+    """Makes the C library return freed memory; reused from there, it would not show as new memory."""
     gc.collect()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
     if trim is not None:
@@ -69,7 +69,7 @@ def _give_back() -> None:
 
 
 def _status(key: str) -> int | None:
-    """Bytes of one line of the process's status."""
+    """Reads one line of the process's status, in bytes."""
     try:
         lines = _STATUS.read_text(encoding="ascii", errors="replace").splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""What a measurement teaches about the model for good: its speed here, which its card shows. On the calling thread."""
+"""Records the measured speeds of a model for its card. On the calling thread."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _log = logging.getLogger(__name__)
 
 
 def record_speeds(results: Sequence[Result], model: Path, store: Path) -> str:
-    """Keep how fast our engines ran the model's own weights, one frame at a time.
+    """Records how fast our engines ran the model's own weights, one frame at a time.
 
     Args:
-        results: All of that model with these weights.
-        model: Its file.
-        store: As for ``record_speed``.
+        results: Results of that model with these weights.
+        model: The model's file.
+        store: See ``record_speed``.
 
     Returns:
-        A note where that was not possible, else empty.
+        A note if that was not possible, else an empty string.
     """
     today = date.today().isoformat()
     try:

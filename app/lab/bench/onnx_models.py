@@ -1,7 +1,7 @@
 """ONNX Runtime and OpenCV's DNN module as contestants: they run our network, in float32 on the CPU.
 
-What comes before and after the network is ours for all of them, so that the network is what is compared. PyTorch
-writes the ONNX file with the packages ``onnx`` and ``onnxscript``, needed for nothing else. On the thread that opens.
+Pre- and post-processing are ours for all of them, so that only the networks are compared. PyTorch writes the ONNX
+file with the packages ``onnx`` and ``onnxscript``, needed for nothing else. On the thread that opens.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Network = Callable[[Floats], Sequence[Floats]]
 
 
 def check_onnx(package: str, spec: ModelSpec) -> None:
-    """Raise ``AppError`` unless ``package`` is installed, ONNX can be written, and ``spec`` has a network of ours."""
+    """Raises ``AppError`` unless ``package`` is installed, ONNX can be written and ``spec`` has a network of ours."""
     missing = [name for name in (package, "onnx", "onnxscript") if find_spec(name) is None]
     if missing:
         *others, last = missing
@@ -45,10 +45,10 @@ def check_onnx(package: str, spec: ModelSpec) -> None:
 
 
 def open_onnxruntime(entry: ShelfEntry, place: str) -> EngineContestant:
-    """ONNX Runtime with its graph optimisations, all cores, and no threads that spin while others have their turn.
+    """Opens ONNX Runtime with graph optimisations, all cores, and no threads spinning during the turns of others.
 
     Raises:
-        AppError: ``place`` is no CPU.
+        AppError: ``place`` is not the CPU.
         DetectorError: The weights are damaged.
     """
     _check_place("ONNX Runtime", place)
@@ -63,10 +63,10 @@ def open_onnxruntime(entry: ShelfEntry, place: str) -> EngineContestant:
 
 
 def open_opencv(entry: ShelfEntry, place: str) -> EngineContestant:
-    """OpenCV's DNN module, by its classic engine, the faster of its two.
+    """Opens OpenCV's DNN module with its classic engine, the faster of its two.
 
     Raises:
-        AppError: ``place`` is no CPU, or OpenCV cannot read this network.
+        AppError: ``place`` is not the CPU, or OpenCV cannot read this network.
         DetectorError: The weights are damaged.
     """
     _check_place("OpenCV's DNN module", place)
@@ -93,7 +93,7 @@ def open_opencv(entry: ShelfEntry, place: str) -> EngineContestant:
 
 
 def write_onnx(entry: ShelfEntry, folder: Path) -> Path:
-    """The network of ``entry`` for one frame as an ONNX file in ``folder``, by PyTorch's exporter.
+    """Writes the network of ``entry`` for one frame as an ONNX file in ``folder``, with PyTorch's exporter.
 
     Raises:
         DetectorError: The weights are damaged.
@@ -127,12 +127,12 @@ def _contestant(name: str, entry: ShelfEntry, network: Network) -> EngineContest
 
 
 class _ForeignEngine(Engine):
-    """Our steps around somebody else's way to run the network.
+    """Our pre- and post-processing around another library that runs the network.
 
     Args:
-        name: Whose.
+        name: Name of the library.
         entry: The model.
-        network: Runs it.
+        network: Runs the network.
     """
 
     def __init__(self, name: str, entry: ShelfEntry, network: Network) -> None:

@@ -1,7 +1,7 @@
-"""What this computer can multiply in a second, measured; and how much a network asks for. Needs torch.
+"""Measures the peak arithmetic rate of this computer, and counts the operations of a network. Needs torch.
 
-The peak is the better of a large matrix product and of a convolution as detectors have them, by torch. What a
-network reaches of it is the share of the time that its arithmetic needs at least.
+The peak is the better of a large matrix product and of a typical detector's convolution, by torch. The share of it
+that a network reaches is the share of its time that the arithmetic needs at the least.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _CHANNELS, _MAP = 256, {"cpu": 75, "cuda": 300, "mps": 150, "xpu": 150}
 
 
 def network_flops(spec: ModelSpec) -> float | None:
-    """Floating point operations of the network for one frame, multiply and add counted as two; None where unknown.
+    """Counts the floating point operations for one frame, multiply and add as two; None if unknown.
 
-    Of its convolutions, which is all but a thousandth; nothing is computed.
+    Counts convolutions only, which leaves out a thousandth; nothing is computed.
     """
     import torch
     from torch import nn
@@ -55,11 +55,11 @@ def network_flops(spec: ModelSpec) -> float | None:
 
 
 def measured_peak(device: str, precision: str) -> float | None:
-    """Floating point operations in a second; None where ``precision`` cannot be measured there.
+    """Measures floating point operations per second; None if ``precision`` cannot be measured there.
 
     Args:
         device: "cpu", "cuda:0 (...)", ...
-        precision: "fp32", "fp16", "bf16", "int8", or on a GPU "tf32": float32 whose products round to 10 bits.
+        precision: "fp32", "fp16", "bf16", "int8", or on a GPU "tf32": float32 with products rounded to 10 bits.
     """
     import torch
 
@@ -76,7 +76,7 @@ def measured_peak(device: str, precision: str) -> float | None:
 
 @contextmanager
 def _rounding(allowed: bool) -> Iterator[None]:
-    """Inside, products of float32 on a GPU round to 10 bits, or do not."""
+    """Within the context, allows or forbids rounding float32 products on a GPU to 10 bits."""
     import torch
 
     convolutions, products = torch.backends.cudnn, torch.backends.cuda.matmul
@@ -97,7 +97,7 @@ def _matmul(place: torch.device, dtype: torch.dtype) -> float:
 
 
 def _convolution(place: torch.device, dtype: torch.dtype) -> float:
-    """3x3, as many channels out as in."""
+    """Times a 3x3 convolution with as many output as input channels."""
     import torch
     from torch.nn import functional
 
@@ -121,7 +121,7 @@ def _int8(place: torch.device) -> float | None:
 
 
 def _fastest(work: Callable[[], object], place: torch.device) -> float:
-    """Seconds of the fastest of some runs; the device's own time where it has a clock for that."""
+    """Returns the seconds of the fastest of several runs, by the device's own clock if it has one."""
     times: list[float] = []
     begun = time.perf_counter()
     settle = settling(place.type)

@@ -1,8 +1,8 @@
-"""A network with weights out of thin air that works as hard as a trained one: measuring needs no weights.
+"""Makes random weights that work as hard as trained ones, so that a benchmark needs no downloads.
 
-Every layer is scaled so that its outputs have a deviation of one on the very frames of the measurement, so nothing dies
-or overflows on the way. Then the bias of the background decides how many candidates there are: a trained network finds
-background nearly everywhere, a random one nearly nowhere, and post-processing lives on the difference.
+Every layer is scaled so that its outputs have a standard deviation of one on the benchmark's own frames, so nothing
+vanishes or overflows on the way. Then the bias of the background sets the number of candidates: a trained network sees
+background nearly everywhere, a random one nearly nowhere, and the cost of post-processing depends on that.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ if TYPE_CHECKING:
 
 Load = Literal["empty", "typical", "worst"]
 LOADS: dict[Load, int] = {"empty": 0, "typical": 200, "worst": 2000}
-"""Candidates in a frame, about: pairs of box and class above the model's floor score, before suppression."""
+"""Approximate candidates per frame: pairs of box and class above the model's floor score, before suppression."""
 
 _SEED = 20161008
 _LOGIT_SPREAD = 2.0
-_CLASS_SPREAD = 1.5  # some classes are seen more than others
-_NOTHING = 60.0  # added to the background's logit, this leaves no candidate at all
+_CLASS_SPREAD = 1.5  # some classes are more frequent than others
+_NOTHING = 60.0  # added to the background's logit, leaves no candidate
 _FRAMES = 4
 
 Floats = npt.NDArray[np.float32]
 
 
 def write_random(spec: ModelSpec, frames: Sequence[ImageBGR], folder: Path, loads: Sequence[Load]) -> dict[Load, Path]:
-    """Model files of ours for ``spec``, one for each load, in ``folder``.
+    """Writes model files for ``spec`` into ``folder``, one for each load.
 
     Args:
-        spec: With default boxes of its own.
-        frames: What will be measured on; the candidates are counted on the first few.
-        folder: Exists.
-        loads: Which.
+        spec: A model with default boxes.
+        frames: Frames of the benchmark; candidates are counted on the first few.
+        folder: Must exist.
+        loads: Which loads.
 
     Raises:
         DetectorError: The architecture brings its own network, or the files cannot be written.
@@ -63,15 +63,15 @@ def write_random(spec: ModelSpec, frames: Sequence[ImageBGR], folder: Path, load
 
 
 def background_bias(logits: Floats, rule: PostprocessSpec, target: int) -> float:
-    """What to add to the background's logit for ``target`` candidates in a frame on average.
+    """Returns the addition to the background's logit that leaves ``target`` candidates per frame on average.
 
-    A class scores more than the floor t as long as exp(background) < exp(class) / t - sum of exp(all classes): every
-    pair of box and class has a bias of its own up to which it is a candidate, and the right one lies among them.
+    A class scores above the floor t as long as exp(background) < exp(class) / t - sum of exp(all classes). So every
+    pair of box and class is a candidate up to some bias, and the bias to return is found among those.
 
     Args:
         logits: Float32[B, P, C], background first.
-        rule: Gives the floor, and the most of one class.
-        target: 0 for none at all; more than the rule lets through: as many as it does.
+        rule: Sets the floor, and the maximum per class.
+        target: 0 for no candidates; capped by what the rule lets through.
     """
     if target == 0:
         return _NOTHING
@@ -87,7 +87,7 @@ def background_bias(logits: Floats, rule: PostprocessSpec, target: int) -> float
 
 
 def _tuned(spec: ModelSpec, frames: Sequence[ImageBGR]) -> tuple[nn.Module, Floats]:
-    """The network, and what its class predictors say of ``frames``."""
+    """Returns the scaled network, and its class logits on ``frames``."""
     import torch
     from torch import nn
 
@@ -120,7 +120,7 @@ def _tuned(spec: ModelSpec, frames: Sequence[ImageBGR]) -> tuple[nn.Module, Floa
 
 
 def _settle(spread: float, module: nn.Conv2d | nn.BatchNorm2d, _inputs: object, output: Tensor) -> Tensor:
-    """Scale a layer so that its ``output`` has the deviation ``spread``."""
+    """Scales a layer so that its ``output`` has the standard deviation ``spread``."""
     factor = spread / max(float(output.std()), 1e-6)
     for parameter in module.parameters(recurse=False):
         parameter.mul_(factor)
@@ -128,7 +128,7 @@ def _settle(spread: float, module: nn.Conv2d | nn.BatchNorm2d, _inputs: object, 
 
 
 def _heads(network: nn.Module) -> dict[str, list[nn.Conv2d]]:
-    """The last convolution of every predictor, by what it predicts."""
+    """Returns the last convolution of every predictor, by what it predicts."""
     from torch import nn
 
     heads: dict[str, list[nn.Conv2d]] = {}

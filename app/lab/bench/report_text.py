@@ -1,4 +1,4 @@
-"""A measurement as tables of words: on the terminal, and on the page. Pure."""
+"""A benchmark as tables of text, for the terminal and the page. Pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LAST = ("postprocess", "copy")  # baselines have stages of their own before the
 
 
 def figures(result: Result) -> tuple[str, ...]:
-    """One row under ``HEADS``."""
+    """Returns one row under ``HEADS``."""
     return (
         result.name,
         result.load,
@@ -39,7 +39,7 @@ def figures(result: Result) -> tuple[str, ...]:
 
 
 def stage_rows(case: Sequence[Result]) -> list[tuple[str, ...]]:
-    """Heads, then milliseconds by stage of each contestant that tells them apart, in the order of the work."""
+    """Returns a header, then stage times (ms) of each contestant that reports them, in order of execution."""
     met = dict.fromkeys(stage for each in case for stage in each.stages_ms)
     stages = [stage for stage in met if stage not in _LAST] + [stage for stage in _LAST if stage in met]
     rows = [("stage, ms", *stages)]
@@ -51,14 +51,14 @@ def stage_rows(case: Sequence[Result]) -> list[tuple[str, ...]]:
 
 
 def export_rows(speed: ExportSpeed) -> list[tuple[str, ...]]:
-    """Heads, then frames a second, and processor time, of an export's steps alone and of the whole."""
+    """Returns a header, then frames per second and processor time of an export's steps alone and of the whole."""
     rows = [("alone", "frames/s", "CPU ms")]
     rows += [(_STEPS[step], f"{rate:,.1f}", f"{speed.cpu_ms[step]:,.2f}") for step, rate in speed.steps.items()]
     return [*rows, ("all at once: the export", f"{speed.whole:,.1f}", f"{speed.cpu_ms['whole']:,.2f}")]
 
 
 def export_text(speed: ExportSpeed) -> str:
-    """What was exported, one line."""
+    """Describes the export in one line."""
     return (
         f"Export of {speed.frames} frames, {speed.width} x {speed.height}, {speed.video_s:.0f} s of video, "
         f"{speed.objects:.1f} objects in each; {speed.model} on {speed.device} in {speed.precision}, {speed.encoder}. "

@@ -1,4 +1,4 @@
-"""What a measurement found, as data, and as the JSON of ``ssd-viewer bench``. Pure."""
+"""The results of a benchmark, as data and as the JSON of ``ssd-viewer bench``. Pure."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from app.lab.bench.statistics import flat, percentile
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One contestant in one case: a place, a load, a size of batch.
+    """One contestant in one case: a place, a load, a batch size.
 
     Attributes:
-        name: Of the contestant; unique in its case.
-        place: "cpu", "cuda:0": where the case ran.
-        device: The same for people.
-        precision: What it computed in.
-        engine: Of ours, which; else empty.
+        name: Name of the contestant; unique in its case.
+        place: Device of the case: "cpu", "cuda:0".
+        device: Display name of the device.
+        precision: Number format of the computation.
+        engine: Which of our engines; empty for a baseline.
         load: "empty", "typical", "worst", or "own weights".
-        batch: Frames in one run.
+        batch: Frames per run.
         rounds: Milliseconds of each run, by round.
-        ratio_to_baseline: How many times as fast as the baseline of its case.
-        stages_ms: Medians by stage of one run, in order; empty where they cannot be told apart.
-        candidates: In a frame, before suppression; None for the baselines.
-        memory_mib: Most it took, opening left out; None where the system does not tell.
-        peak_share: Of what the place can multiply in this precision; None where either is unknown.
-        agreement: Share of detections it has in common with the reference; None for the reference, and without one.
+        ratio_to_baseline: Speed relative to the baseline of its case.
+        stages_ms: Median time of each stage of a run, in order; empty if stages cannot be told apart.
+        candidates: Candidates per frame before suppression; None for the baselines.
+        memory_mib: Peak memory after opening; None if the system does not tell.
+        peak_share: Share of the place's peak arithmetic rate in this precision; None if either is unknown.
+        agreement: Share of detections in common with the reference; None for the reference, and without one.
     """
 
     name: str
@@ -48,27 +48,27 @@ class Result:
 
     @property
     def p50_ms(self) -> float:
-        """Median of one run."""
+        """Median time of a run."""
         return statistics.median(flat(self.rounds))
 
     @property
     def p95_ms(self) -> float:
-        """95 of 100 runs take no longer."""
+        """95th percentile of the time of a run."""
         return percentile(flat(self.rounds), 0.95)
 
     @property
     def frames_per_s(self) -> float:
-        """By the median."""
+        """Frames per second, by the median."""
         return 1000 * self.batch / self.p50_ms
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """What was asked for as one of "all" and is not there.
+    """A part of "all" that this computer lacks.
 
     Attributes:
-        name: What.
-        reason: Why not, one line.
+        name: Name of the part.
+        reason: Reason, one line.
     """
 
     name: str
@@ -77,25 +77,25 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class ExportSpeed:
-    """Frames a second of an export and of its steps alone.
+    """The speed of an export and of its steps alone.
 
     Attributes:
-        video_s: Length of what was exported, seconds.
-        frames: Pictures in it.
-        width: Of a picture, pixels.
-        height: The same.
-        model: Which.
-        device: Where it ran.
-        precision: What it computed in.
-        encoder: FFmpeg's name of it.
-        objects: Found in a picture on average, as an export shows them.
-        steps: "decode", "detect", "paint", "encode" by frames a second; "write" is painting and encoding, side by
-            side as in the export.
-        whole: Frames a second of the export, from its start to the finished file; opening the model is left out.
-        cpu_ms: Of each step and the "whole": what processors spend on a frame, all of them together.
+        video_s: Length of the exported part, seconds.
+        frames: Number of frames.
+        width: Frame width, pixels.
+        height: Frame height, pixels.
+        model: Name of the model.
+        device: Device it ran on.
+        precision: Number format of the computation.
+        encoder: FFmpeg's name of the encoder.
+        objects: Mean number of objects per frame, as an export shows them.
+        steps: Frames per second of "decode", "detect", "paint" and "encode"; "write" is painting and encoding side
+            by side, as in the export.
+        whole: Frames per second of the export, from its start to the finished file, without opening the model.
+        cpu_ms: Total processor time per frame, for each step and for the "whole".
         share: ``whole`` over the slowest of "decode", "detect" and "write", the median of the rounds.
         possible_share: ``whole`` over what these three can reach side by side on the processors they share.
-        rounds: How many there were.
+        rounds: Number of rounds.
     """
 
     video_s: float
@@ -117,22 +117,22 @@ class ExportSpeed:
 
 @dataclass(frozen=True, slots=True)
 class BenchReport:
-    """A whole measurement.
+    """A whole benchmark.
 
     Attributes:
-        model: Its name.
+        model: Name of the model.
         weights: "random" or "its own".
-        frames: What was looked at, for people.
+        frames: Description of the frames.
         score_floor: Candidates score more than this.
-        machine: Where.
-        baseline: Beginning of the name of what the ratios refer to, in each case.
-        reference: The same for the agreement; empty without one.
-        peaks_gflops: By place and precision, 10^9 operations in a second.
-        gflop: Of the network for one frame; None where unknown.
-        results: By case, in the order of the contestants.
-        skipped: What is missing.
-        notes: What the reader should know.
-        export: What an export costs; None where that was not asked for.
+        machine: The computer.
+        baseline: Prefix of the name of the contestant the ratios refer to, in each case.
+        reference: Likewise for the agreement; empty without a reference.
+        peaks_gflops: Peak rate by place and precision, 10^9 operations per second.
+        gflop: 10^9 operations of the network per frame; None if unknown.
+        results: Results by case, in the order of the contestants.
+        skipped: Parts of "all" that are missing.
+        notes: Notes for the reader.
+        export: Speed of an export; None if not requested.
     """
 
     model: str
@@ -151,7 +151,7 @@ class BenchReport:
 
 
 def as_json(report: BenchReport) -> dict[str, Any]:
-    """For ``--json``."""
+    """Returns the report as the documented JSON object."""
     return {
         "device": report.results[0].device if report.results else "",
         "model": report.model,

@@ -1,7 +1,7 @@
-"""Runs contestants in turns, so that what disturbs the computer disturbs all of them alike. On the calling thread.
+"""Runs contestants in turns, so that a disturbance of the computer affects all of them alike. On the calling thread.
 
-In every round each contestant has one turn, and each round begins with another one. A turn is one run that does not
-count (it finds its caches cold, and the threads of the one before still busy) and then as many as fit into a moment.
+In every round each contestant has one turn, and each round starts with a different one. A turn is one run that does
+not count (caches are cold, threads of the previous contestant still busy), then as many as fit into a short time.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from detector.detections import Detections
 
 
 class BenchCancelledError(AppError):
-    """Somebody asked to stop."""
+    """The benchmark was cancelled."""
 
 
 class Contestant(Protocol):
-    """Something that finds objects, ready to run.
+    """A detector that is measured, ready to run.
 
     Attributes:
-        name: As shown.
-        device: Where it runs, for people.
-        precision: What it computes in.
+        name: Display name.
+        device: Display name of the device.
+        precision: Number format of the computation.
     """
 
     name: str
@@ -35,58 +35,58 @@ class Contestant(Protocol):
     precision: str
 
     def run(self, frames: Sequence[ImageBGR]) -> list[Detections]:
-        """Objects in each of ``frames``, in host memory when it returns."""
+        """Returns the detections in each of ``frames``, in host memory."""
         ...
 
     def stages(self, frames: Sequence[ImageBGR]) -> dict[str, float]:
-        """Milliseconds of each stage of one run, in order; empty where they cannot be told apart."""
+        """Returns the milliseconds of each stage of one run, in order; empty if stages cannot be told apart."""
         ...
 
     def close(self) -> None:
-        """Free everything; idempotent."""
+        """Frees everything; idempotent."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class RoundPlan:
-    """How long to measure.
+    """Duration of a measurement.
 
     Attributes:
-        seconds: About how long all rounds together may take; the fewest are run in any case.
-        fewest: Rounds at least.
-        most: Rounds at most.
-        turn_s: About how long one turn may take.
-        most_runs: Runs that count in one turn, at most.
-        warm_up_s: Each contestant runs for this long before anything counts, twice at least.
+        seconds: Approximate time for all rounds; ``min_rounds`` are run in any case.
+        min_rounds: Minimum number of rounds.
+        max_rounds: Maximum number of rounds.
+        turn_s: Approximate time of one turn.
+        max_runs: Maximum number of counted runs in one turn.
+        warm_up_s: Time each contestant runs, at least twice, before anything counts.
     """
 
     seconds: float = 20.0
-    fewest: int = 5
-    most: int = 60
+    min_rounds: int = 5
+    max_rounds: int = 60
     turn_s: float = 0.25
-    most_runs: int = 20
+    max_runs: int = 20
     warm_up_s: float = 1.0
 
     @staticmethod
     def lasting(seconds: float) -> RoundPlan:
-        """A plan for ``seconds``; for very few, with shorter turns and warm-up."""
+        """Returns a plan for ``seconds``, with shorter turns and warm-up if there are only a few."""
         usual = RoundPlan(seconds)
         return replace(usual, turn_s=min(usual.turn_s, seconds / 20), warm_up_s=min(usual.warm_up_s, seconds / 10))
 
 
 class Feed:
-    """Batches of frames; the same ones for every contestant.
+    """Batches of frames, the same for every contestant.
 
     Args:
-        frames: At least one.
-        batch: Frames in a batch.
+        frames: At least one frame.
+        batch: Frames per batch.
     """
 
     def __init__(self, frames: Sequence[ImageBGR], batch: int) -> None:
         self._frames, self._batch = frames, batch
 
     def __call__(self, index: int) -> list[ImageBGR]:
-        """Batch number ``index``; after the last frame comes the first."""
+        """Returns batch number ``index``; frames wrap around."""
         first = index * self._batch
         return [self._frames[(first + i) % len(self._frames)] for i in range(self._batch)]
 
@@ -100,27 +100,27 @@ def run_rounds(
     on_round: Callable[[int, int], None] = lambda _done, _total: None,
     stop: threading.Event | None = None,
 ) -> list[list[list[float]]]:
-    """Measure.
+    """Measures the contestants.
 
     Args:
-        contestants: At least one.
-        feed: What they see.
-        plan: How long.
-        clock: Seconds.
-        on_round: Told (rounds done, rounds in all).
-        stop: Set from anywhere to give up.
+        contestants: At least one contestant.
+        feed: Their frames.
+        plan: Duration.
+        clock: Returns seconds.
+        on_round: Called with rounds done and rounds in all.
+        stop: Set from any thread to cancel.
 
     Returns:
-        By contestant and round the times of the runs that count, milliseconds.
+        The times of the counted runs in milliseconds, by contestant and round.
 
     Raises:
         BenchCancelledError: ``stop`` was set.
     """
     stop = stop or threading.Event()
     usual = [_warm_up(each, feed, plan, clock, stop) for each in contestants]
-    runs = [max(1, min(plan.most_runs, int(plan.turn_s / max(time_s, 1e-6)))) for time_s in usual]
+    runs = [max(1, min(plan.max_runs, int(plan.turn_s / max(time_s, 1e-6)))) for time_s in usual]
     round_s = sum(time_s * (count + 1) for time_s, count in zip(usual, runs, strict=True))
-    rounds = max(plan.fewest, min(plan.most, int(plan.seconds / max(round_s, 1e-6))))
+    rounds = max(plan.min_rounds, min(plan.max_rounds, int(plan.seconds / max(round_s, 1e-6))))
     times: list[list[list[float]]] = [[] for _ in contestants]
     for number in range(rounds):
         for place in range(len(contestants)):
@@ -133,7 +133,7 @@ def run_rounds(
 def _warm_up(
     contestant: Contestant, feed: Feed, plan: RoundPlan, clock: Callable[[], float], stop: threading.Event
 ) -> float:
-    """Seconds of its fastest run, after which it has run often enough for its times to settle."""
+    """Runs the contestant until its times have settled; returns the seconds of its fastest run."""
     begun = clock()
     times: list[float] = []
     while len(times) < 2 or clock() - begun < plan.warm_up_s:

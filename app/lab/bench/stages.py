@@ -1,4 +1,4 @@
-"""Takes the time of the stages of one run, whoever calls out their ends. On the thread that runs."""
+"""Times the stages of one run. On the thread that runs."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from typing import Any, Protocol
 
 
 class StageTimer(Protocol):
-    """Started, told the end of each stage, read; then it may be started again."""
+    """Started, marked at the end of each stage, then read; may be started again."""
 
     def start(self) -> None:
-        """A run begins."""
+        """Starts timing a run."""
         ...
 
     def mark(self, stage: str) -> None:
-        """The stage that began with the last mark, or with the run, ends here."""
+        """Ends the stage that began with the last mark, or with the run."""
         ...
 
     def read(self) -> dict[str, float]:
-        """Milliseconds by stage in the order of their first marks; marks of one name are added up."""
+        """Returns milliseconds by stage in the order of their first marks; marks of one name are added up."""
         ...
 
 
 class HostTimer:
-    """For stages that are over when their call returns.
+    """Times stages that are complete when their call returns.
 
     Args:
-        clock: Seconds.
-        settle: Called at each mark, to wait for what a device still has to do.
+        clock: Returns seconds.
+        settle: Called at each mark, to wait for pending work of a device.
     """
 
     def __init__(
@@ -40,26 +40,26 @@ class HostTimer:
         self._last = 0.0
 
     def start(self) -> None:
-        """See ``StageTimer``."""
+        """Implements ``StageTimer``."""
         self._taken = {}
         self._last = self._clock()
 
     def mark(self, stage: str) -> None:
-        """See ``StageTimer``."""
+        """Implements ``StageTimer``."""
         self._settle()
         now = self._clock()
         self._taken[stage] = self._taken.get(stage, 0.0) + (now - self._last) * 1000
         self._last = now
 
     def read(self) -> dict[str, float]:
-        """See ``StageTimer``."""
+        """Implements ``StageTimer``."""
         return dict(self._taken)
 
 
 class CudaTimer:
-    """For stages that are queued on a GPU: events on its stream, so that taking the time makes nobody wait.
+    """Times stages queued on a GPU by events on its stream, so that timing blocks nobody.
 
-    Work of the host between two stages counts as long as the stream has run dry by then, which is what it costs.
+    Work of the host between two stages counts if the stream has run dry by then, which is its true cost.
     """
 
     def __init__(self) -> None:
@@ -69,18 +69,18 @@ class CudaTimer:
         self._marks: list[tuple[str, Any]] = []
 
     def start(self) -> None:
-        """See ``StageTimer``."""
+        """Implements ``StageTimer``."""
         self._marks = []
         self.mark("")
 
     def mark(self, stage: str) -> None:
-        """See ``StageTimer``."""
+        """Implements ``StageTimer``."""
         event = self._event(enable_timing=True)
         event.record()
         self._marks.append((stage, event))
 
     def read(self) -> dict[str, float]:
-        """See ``StageTimer``; waits for the device."""
+        """Implements ``StageTimer``; waits for the device."""
         self._marks[-1][1].synchronize()
         taken: dict[str, float] = {}
         for (_, before), (stage, event) in zip(self._marks, self._marks[1:], strict=False):
@@ -89,12 +89,12 @@ class CudaTimer:
 
 
 def timer_for(device: str) -> StageTimer:
-    """The right one for what runs on ``device`` ("cpu", "cuda:0 (...)", ...)."""
+    """Returns the timer for a ``device`` ("cpu", "cuda:0 (...)", ...)."""
     return CudaTimer() if device.startswith("cuda") else HostTimer(settle=settling(device))
 
 
 def settling(device: str) -> Callable[[], object]:
-    """What waits until all is done that was queued on ``device``; on the CPU nothing is queued."""
+    """Returns a function that waits for all work queued on ``device``; on the CPU nothing is queued."""
     kind = device.partition(" ")[0].partition(":")[0]
     if kind == "cpu":
         return lambda: None

@@ -1,4 +1,4 @@
-"""What many times come to. Pure."""
+"""Statistics of run times. Pure."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ Rounds = Sequence[Sequence[float]]
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The value that ``share`` of ``values`` do not exceed, between two of them in proportion.
+    """Returns the quantile ``share`` of ``values``, linearly interpolated.
 
     Raises:
-        ValueError: There are none, or ``share`` lies outside [0, 1].
+        ValueError: There are no values, or ``share`` lies outside [0, 1].
     """
     if not values or not 0.0 <= share <= 1.0:
         raise ValueError(f"percentile {share} of {len(values)} values")
@@ -26,18 +26,18 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 
 def flat(rounds: Rounds) -> list[float]:
-    """All times of all rounds."""
+    """Returns all times of all rounds."""
     return [time for each in rounds for time in each]
 
 
 def times_faster(baseline: Rounds, other: Rounds) -> float:
-    """How many times the speed of ``baseline`` is that of ``other``: 2.0 means half the time.
+    """Returns the speed of ``other`` relative to ``baseline``: 2.0 means half the time.
 
-    Taken round by round, for what slows the computer down for a while slows both: the median of the rounds' ratios of
-    medians.
+    It is the median, over the rounds, of the ratio of the two medians: a temporary slowdown of the computer hits both
+    contestants of a round.
 
     Raises:
-        ValueError: They do not have the same rounds.
+        ValueError: The numbers of rounds differ.
     """
     ratios = [statistics.median(b) / statistics.median(o) for b, o in zip(baseline, other, strict=True)]
     return statistics.median(ratios)

@@ -1,6 +1,6 @@
-"""torchvision's detectors as contestants, used as their documentation says: eager, their own transform and rule.
+"""torchvision's detectors as contestants, used as documented: eager, with their own transform and post-processing.
 
-Frames come as everywhere, blue green red in host memory; making of them the tensors that torchvision wants counts.
+Frames are BGR in host memory, as everywhere; converting them into the tensors torchvision takes counts as well.
 Needs torch and torchvision. On the thread that opens them.
 """
 
@@ -31,7 +31,7 @@ _SEED = 20161008
 
 
 def open_twin(entry: ShelfEntry, place: str) -> TorchvisionDetector:
-    """torchvision's SSD300 or SSDLite320 with the weights of ``entry``.
+    """Opens torchvision's SSD300 or SSDLite320 with the weights of ``entry``.
 
     Args:
         entry: The model, with weights.
@@ -49,7 +49,7 @@ def open_twin(entry: ShelfEntry, place: str) -> TorchvisionDetector:
 
 
 def check_twin(spec: ModelSpec) -> None:
-    """Raise ``AppError`` unless torchvision has this very network, with these default boxes."""
+    """Raises ``AppError`` unless torchvision has exactly this network with these default boxes."""
     ssd300 = spec.architecture == "ssd-vgg16" and spec.config == SSD300_TORCHVISION and spec.width == 1.0
     ssdlite = spec.architecture == "ssdlite320-mobilenetv3" and spec.config == SSDLITE320
     if not (ssd300 or ssdlite):
@@ -60,7 +60,7 @@ def check_twin(spec: ModelSpec) -> None:
 
 
 def _twin(spec: ModelSpec) -> tuple[nn.Module, dict[str, str]]:
-    """The network, and its name of each tensor of ours."""
+    """Returns the network, and its name for each tensor of ours."""
     from torchvision.models import detection
 
     rule = spec.postprocess
@@ -82,10 +82,10 @@ def _twin(spec: ModelSpec) -> tuple[nn.Module, dict[str, str]]:
 
 
 def open_faster_rcnn(entry: ShelfEntry, place: str) -> TorchvisionDetector:
-    """torchvision's Faster R-CNN on ResNet-50 with a feature pyramid, as many classes as ``entry``, random weights.
+    """Opens torchvision's Faster R-CNN (ResNet-50, feature pyramid) for the classes of ``entry``, with random weights.
 
-    Its proposals are as many as with trained weights (their number is fixed), so the network's work is the same. Of
-    its results there are fewer, so its last step is, if anything, too fast.
+    The number of proposals is fixed, so the network works as hard as with trained weights. There are fewer results, so
+    the last step is, if anything, too fast.
     """
     from torchvision.models import detection
 
@@ -97,14 +97,14 @@ def open_faster_rcnn(entry: ShelfEntry, place: str) -> TorchvisionDetector:
 
 
 class TorchvisionDetector:
-    """A ``Contestant`` that is a detector of torchvision.
+    """A ``Contestant`` over a detector of torchvision.
 
     Args:
-        name: Its beginning; place and number format follow.
-        network: Takes a list of Float[3, H, W] in 0..1, gives a list of {boxes, scores, labels}.
+        name: Beginning of the name; place and number format follow.
+        network: Takes a list of Float[3, H, W] in 0..1, returns a list of {boxes, scores, labels}.
         place: "cpu", "cuda:0".
-        channels: Order of the channels it was trained with.
-        stages: Of its parts, in their order, the name of the stage that ends with each.
+        channels: Channel order it was trained with.
+        stages: Names of the stages that end with each of its parts, in order.
     """
 
     def __init__(self, name: str, network: nn.Module, place: str, channels: str, stages: dict[str, str]) -> None:
@@ -118,7 +118,7 @@ class TorchvisionDetector:
         self.device = place
 
     def run(self, frames: Sequence[ImageBGR]) -> list[Detections]:
-        """See ``Contestant``."""
+        """Implements ``Contestant``."""
         # As torch comes: an engine of ours that was asked for exact float32 has switched this off for the process.
         tf32 = torch.backends.cudnn.allow_tf32
         torch.backends.cudnn.allow_tf32 = True
@@ -130,12 +130,12 @@ class TorchvisionDetector:
             torch.backends.cudnn.allow_tf32 = tf32
 
     def _tensor(self, frame: ImageBGR) -> Tensor:
-        """Float[3, H, W] in 0..1 on the device; the bytes are what is uploaded."""
+        """Returns Float[3, H, W] in 0..1 on the device; uploads bytes."""
         image = np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)) if self._swap else frame
         return torch.from_numpy(image).to(self._place).permute(2, 0, 1).float() / 255
 
     def stages(self, frames: Sequence[ImageBGR]) -> dict[str, float]:
-        """See ``Contestant``."""
+        """Implements ``Contestant``."""
         timer = timer_for(self.device)
         hooks = [
             self._network.get_submodule(part).register_forward_hook(_calling(timer.mark, stage))
@@ -151,7 +151,7 @@ class TorchvisionDetector:
         return timer.read()
 
     def close(self) -> None:
-        """See ``Contestant``."""
+        """Implements ``Contestant``."""
         self._network = nn.Identity()
         if self._place.type == "cuda":
             torch.cuda.empty_cache()
