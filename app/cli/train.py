@@ -250,7 +250,7 @@ def _tell(trained: TrainingResult, console: Console, request: TrainingRequest) -
         console.say(f"Stopped after step {trained.step} of {trained.steps}. The same command goes on from there.")
         return
     scores = "".join(f", {name} {value:.4f}" for name, value in trained.scores.items())
-    console.say(f"TrainingResult {trained.model} in {trained.seconds / 60:.0f} minutes{scores}.")
+    console.say(f"Trained {trained.model} in {trained.seconds / 60:.0f} minutes{scores}.")
     console.say(f"Curves and log: {request.folder}")
 
 

@@ -98,7 +98,7 @@ for (const table of document.querySelectorAll("table.sorted")) {
 
 
 def page(title: str, body: Iterable[str]) -> str:
-    """A whole HTML file from the pieces of its body."""
+    """Returns a whole HTML file from the pieces of its body."""
     digest = base64.b64encode(sha256(_SCRIPT.encode()).digest()).decode("ascii")
     content = "\n".join(body)
     policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
@@ -113,7 +113,7 @@ def page(title: str, body: Iterable[str]) -> str:
 
 
 def cards(values: Iterable[tuple[str, str]]) -> str:
-    """Large numbers with what they are below."""
+    """Returns large numbers with captions below."""
     inner = "".join(
         f'<div class="card"><b>{escaped(value)}</b><span>{escaped(name)}</span></div>' for value, name in values
     )
@@ -121,25 +121,25 @@ def cards(values: Iterable[tuple[str, str]]) -> str:
 
 
 def facts(values: Iterable[tuple[str, str]]) -> str:
-    """A list of names and values; those without a value are left out."""
+    """Returns a list of names and values, without those that have no value."""
     inner = "".join(f"<dt>{escaped(name)}</dt><dd>{escaped(value)}</dd>" for name, value in values if value)
     return f"<dl>{inner}</dl>"
 
 
 def notes(lines: Iterable[str]) -> str:
-    """Remarks in a box; nothing without any."""
+    """Returns notes in a box; "" without any."""
     inner = "".join(f"<li>{escaped(line)}</li>" for line in lines)
     return f'<div class="notes"><ul>{inner}</ul></div>' if inner else ""
 
 
 def table(heads: Iterable[str], rows: Iterable[Iterable[str]], kind: str, texts: int = 1) -> str:
-    """A table from finished cells (``cell``, ``number``).
+    """Returns a table of finished cells (``cell``, ``number``).
 
     Args:
-        heads: Of the columns; none for a table without.
-        rows: The cells of each.
+        heads: Column headers; none for a table without.
+        rows: The cells of each row.
         kind: "sorted" for one that readers can sort, or "facts".
-        texts: How many columns, from the left, hold texts.
+        texts: Number of text columns, from the left.
     """
     starts = ('<th class="text">' if column < texts else "<th>" for column in itertools.count())
     top = "".join(f"{next(starts)}{escaped(head)}</th>" for head in heads)
@@ -149,12 +149,12 @@ def table(heads: Iterable[str], rows: Iterable[Iterable[str]], kind: str, texts:
 
 
 def cell(text: str, role: str = "") -> str:
-    """A cell with a text."""
+    """Returns a text cell."""
     return f'<td class="{role}">{escaped(text)}</td>' if role else f"<td>{escaped(text)}</td>"
 
 
 def number(value: float, form: str = ",.0f", with_bar: bool = False) -> str:
-    """A cell with a number, or a dash for none; sorted by its value. ``with_bar`` for shares of one."""
+    """Returns a cell with a number, or a dash for none; sorted by value. ``with_bar`` is for shares of one."""
     if not math.isfinite(value):
         return '<td data-value="">-</td>'
     share = min(max(value, 0.0), 1.0) * 100

@@ -68,7 +68,7 @@ def test_from_pictures_to_a_model_that_opens(voc: Path, tmp_path: Path, capsys: 
     out, result = tmp_path / "blocks.safetensors", tmp_path / "result.json"
     assert train(voc, out, "--steps", "3", "--json", str(result)) == 0
     said = capsys.readouterr()
-    assert f"TrainingResult {out}" in said.out
+    assert f"Trained {out}" in said.out
     assert said.err.count("block001.png is no picture, or is damaged") == 1
     assert "1 picture could not be read" in said.err
     spec = load_spec(out)
@@ -248,7 +248,7 @@ def test_what_is_meant_for_measuring_is_not_learnt_unasked(
         (folder / f"{name}.txt").write_text(names)
     out = tmp_path / "x.safetensors"
     assert main(["train", "--data", str(voc), "--out", str(out), *_TINY, "--steps", "1"]) == 0
-    assert f"TrainingResult on {chosen} of voc" in load_spec(out).provenance
+    assert f"Trained on {chosen} of voc" in load_spec(out).provenance
 
 
 def test_a_set_for_measuring_only_is_not_learnt_unasked(

@@ -49,7 +49,8 @@ def answered(monkeypatch: pytest.MonkeyPatch, content: dict[str, Any] | None) ->
     """Instead of measuring, every command answers with ``content``, or fails; they are kept."""
     asked: list[list[str]] = []
 
-    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+    def run(command: list[str], cwd: Path, **_: object) -> subprocess.CompletedProcess[str]:
+        assert (cwd / "app" / "__main__.py").is_file()
         asked.append(command)
         if content is None:
             return subprocess.CompletedProcess(command, 1, "", "ssd-viewer: It broke.\n")

@@ -1,4 +1,4 @@
-"""The readers of annotations and detections as targets: what they make of a damaged file is scored, too."""
+"""The readers of annotations and detections as targets; what they read from a damaged file is scored as well."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _VALUES: tuple[Any, ...] = (
 
 
 def _scored(data: DataSet) -> None:
-    """Read on: nothing that a reader lets through may upset the rules."""
+    """Scores what was read: nothing that a reader accepts may break the metrics."""
     boxes = [box for image in data.images[:3] for box in image.boxes_xyxy[:5].tolist()]
     places = [(n, c) for n, image in enumerate(data.images[:3]) for c in image.class_ids[:5].tolist()]
     found = make_found([n for n, _ in places], [c for _, c in places], [0.5] * len(places), boxes)
@@ -57,7 +57,7 @@ def _scored(data: DataSet) -> None:
 
 
 def _score(data: DataSet, found: Found) -> None:
-    """By one of the rules, which the data decides: all of them for every input would take most of the time."""
+    """Scores by one metric, chosen by the data: all of them for every input would take most of the time."""
     with np.errstate(over="raise", divide="raise", invalid="raise"):
         score(data, found, METRICS[(len(found) + len(data.images) + len(data.notes)) % len(METRICS)])
 
@@ -86,7 +86,7 @@ def _voc_xml() -> Target:
 
 
 def damage_texts(content: bytes, random: Random) -> bytes:
-    """One to three texts or tags of an XML file replaced; as a rule it stays XML."""
+    """Replaces one to three texts or tags of an XML file; usually it stays XML."""
     for _ in range(random.randint(1, 3)):
         places = [match.span(1) for match in _TEXT.finditer(content)]
         begin, end = random.choice(places)
@@ -99,7 +99,7 @@ def damage_texts(content: bytes, random: Random) -> bytes:
 
 
 def _coco_truth() -> dict[str, Any]:
-    """An instances file of three images and three classes; boxes of fractions of a pixel, one a crowd."""
+    """Returns an instances file of three images and three classes, with fractional boxes, one of them a crowd."""
     random = Random(0)
     boxes = [[round(random.uniform(1, 80), 2) for _ in range(4)] for _ in range(8)]
     return {
@@ -176,7 +176,7 @@ def _detections(data: DataSet, suffix: str, seeds: tuple[bytes, ...], name: str,
 
 
 def damage_values(content: bytes, random: Random) -> bytes:
-    """One to three values of a JSON file replaced, doubled or left out; it stays JSON."""
+    """Replaces, doubles or drops one to three values of a JSON file; it stays JSON."""
     root = json.loads(content)
     for _ in range(random.randint(1, 3)):
         node: Any = root

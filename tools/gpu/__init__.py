@@ -1,1 +1,1 @@
-"""The check of the GPU engine on a computer that has one: right, quick, and giving memory back. See ``check``."""
+"""Checks the GPU engine on a computer with an NVIDIA GPU: accuracy, speed, memory. See ``check``."""

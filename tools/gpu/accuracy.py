@@ -1,4 +1,4 @@
-"""Section of ``tools.gpu.check``: does the GPU find what float32 on the CPU finds, whatever batch, size and way?"""
+"""Section of ``tools.gpu.check``: compares the GPU's results to float32 on the CPU, for all batch and frame sizes."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from detector.runtime.engine import Engine
 from detector.runtime.torch_cpu import TorchCpuDetector
 from tools.gpu.support import Bench
 
-LEAST_AGREEMENT = {"fp32": 0.97, "fp16": 0.9, "bf16": 0.75}
-"""Shares of detections in common, the weakest candidates included, of which rounding moves some over the floor."""
+MIN_AGREEMENT = {"fp32": 0.97, "fp16": 0.9, "bf16": 0.75}
+"""Minimum shares of common detections, including the weakest, some of which rounding moves across the floor."""
 
-_GRAPH_PIXELS = 0.5  # between a call by graph and the same step by step: they may use other algorithms
+_GRAPH_PIXELS = 0.5  # between a graph and the same steps one by one: they may use other algorithms
 _SEEN = 3  # calls: the first runs step by step, the second makes the graph, the third replays it
 
 
 def relative_error(ours: Engine, reference: Engine, frames: Sequence[ImageBGR]) -> float:
-    """Of the raw outputs: root mean square of the differences over that of the reference about its mean."""
+    """Returns the RMS difference of the raw outputs over the standard deviation of the reference."""
     worst = 0.0
     for frame in frames:
         for got, wanted in zip(ours.raw(frame), reference.raw(frame), strict=True):
@@ -33,14 +33,14 @@ def relative_error(ours: Engine, reference: Engine, frames: Sequence[ImageBGR]) 
 
 
 def check_accuracy(bench: Bench, name: str) -> dict[str, Any]:
-    """All number formats, batches and sizes of frames, each against the same reference."""
+    """Compares all number formats, batch sizes and frame sizes with the same reference."""
     rows: list[dict[str, Any]] = []
     failures: list[str] = []
     with TorchCpuDetector(bench.files[name], "fp32") as reference:
         expected = {size: reference.detect_batch(bench.frames(4, size)) for size in bench.sizes.frames}
         for precision in bench.sizes.precisions:
             with bench.open(name, precision) as ours:
-                # Of the network's size: resizing may differ by a grey level, here and there.
+                # At the network's own size, since resizing may differ by a grey level here and there.
                 taken = bench.files[name].spec.input
                 error = relative_error(ours, reference, bench.frames(1, (taken.height, taken.width)))
                 print(f"  {precision}: raw outputs off by {error:.5f}", flush=True)
@@ -50,7 +50,7 @@ def check_accuracy(bench: Bench, name: str) -> dict[str, Any]:
                     for batch in bench.sizes.batches:
                         row = _compare(ours, bench.frames(4, size), expected[size], batch)
                         rows.append({"precision": precision, "size": size, "batch": batch, "raw": error, **row})
-                        if row["in_common"] < LEAST_AGREEMENT[precision] or not row["graph_same"]:
+                        if row["in_common"] < MIN_AGREEMENT[precision] or not row["graph_same"]:
                             failures.append(f"{precision} {size} batch {batch}: {row}")
                 print("    " + _words(rows, precision), flush=True)
                 failures += [f"{precision}: {note}" for note in ours.notes]
@@ -69,7 +69,7 @@ def _compare(ours: Engine, frames: Sequence[ImageBGR], expected: Sequence[Detect
 
 
 def same(first: Candidates, second: Candidates) -> bool:
-    """Whether the stronger half of both agrees to half a pixel."""
+    """Returns whether the stronger halves of both agree to half a pixel."""
     count = min(len(first), len(second)) // 2
     if abs(len(first) - len(second)) > 2 + len(first) // 20:
         return False

@@ -1,9 +1,9 @@
-"""One go on a computer with an NVIDIA GPU: `python -m tools.gpu.check [--out FOLDER] [--minutes 9]`.
+"""Checks the engine on a computer with an NVIDIA GPU: `python -m tools.gpu.check [--out FOLDER] [--minutes 9]`.
 
-Says whether our engine there is right, what one call makes the GPU do, how fast it is beside torchvision in the same
-rounds and where the time goes, and whether memory comes back. Random weights, so nothing is downloaded, and no more of
-the project's needs than torch, torchvision, numpy and OpenCV. Each section stands alone: one that fails is noted, the
-others go on, and the file with all that was found is written anew after each. Exit code 1 where anything failed.
+Reports the engine's accuracy, what one call makes the GPU do, its speed next to torchvision in the same rounds, where
+the time goes, and whether memory is returned. Uses random weights, so nothing is downloaded, and needs torch,
+torchvision, numpy and OpenCV only. Sections are independent: one that fails is noted and the others go on; the file of
+results is rewritten after each. The exit code is 1 if anything failed.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ Section = Callable[[Bench, str], dict[str, Any]]
 
 @dataclass(slots=True)
 class CheckReport:
-    """What came of it all, as data.
+    """All results, as data.
 
     Attributes:
-        machine: What it ran on.
-        sections: By name and model: what the section gave, and its seconds.
-        failures: Sections that did not end, with their last line of traceback, and checks that did not pass.
+        machine: The computer.
+        sections: Results of each section and its seconds, by name and model.
+        failures: Sections that raised an exception, and checks that did not pass.
     """
 
     machine: dict[str, Any]
@@ -54,7 +54,7 @@ class CheckReport:
 
 
 def sections(names: Sequence[str]) -> list[tuple[str, str, Section]]:
-    """(name, model, what to do), the most telling first: time may run out."""
+    """Lists (name, model, section), the most important first, as time may run out."""
     first, others = names[0], names[1:]
     order: list[tuple[str, str, Section]] = [("peaks", first, measure_peaks)]
     for name, section in (
@@ -77,7 +77,7 @@ def sections(names: Sequence[str]) -> list[tuple[str, str, Section]]:
 def run_sections(
     bench: Bench, names: Sequence[str], minutes: float, save: Callable[[CheckReport], None]
 ) -> CheckReport:
-    """All of them, as long as there is time; each by itself."""
+    """Runs the sections as long as there is time, each by itself."""
     report = CheckReport(bench.machine())
     begun = time.monotonic()
     for name, model, section in sections(names):
@@ -89,7 +89,7 @@ def run_sections(
         try:
             found = section(bench, model)
             report.failures += [f"{key}: {each}" for each in found.get("failures", ())]
-        except Exception as error:  # what one section meets must not cost the others
+        except Exception as error:  # a failing section must not stop the others
             traceback.print_exc(limit=8, file=sys.stdout)
             found = {"error": traceback.format_exc(limit=8)}
             report.failures.append(f"{key}: {type(error).__name__}: {error}"[:300])
@@ -101,7 +101,7 @@ def run_sections(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run; 0 if all is well."""
+    """Runs the check; returns 0 if all is well."""
     options = _options(arguments)
     if options.device.startswith("cuda"):
         from detector.runtime.cuda_support import why_not_cuda

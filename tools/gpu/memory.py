@@ -1,4 +1,4 @@
-"""Sections of ``tools.gpu.check``: does memory come back, and what happens when there is too little."""
+"""Sections of ``tools.gpu.check``: checks that memory is returned, and what happens if there is too little."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from detector.runtime.fallback import FallbackDetector
 from detector.runtime.torch_cpu import TorchCpuDetector
 from tools.gpu.support import Bench
 
-_LOST_MIB = 64.0  # that a driver may keep after the first few
+_MAX_LOST_MIB = 64.0  # a driver may keep some after the first few
 
 
 def check_switches(bench: Bench, name: str) -> dict[str, Any]:
-    """Open, run until graphs are made, close, many times over: what is free afterwards."""
+    """Opens, runs until graphs exist, and closes many times over; measures the free memory afterwards."""
     free: list[float] = []
     names = sorted(bench.files)
     precisions = [each for each in bench.sizes.precisions if each != "fp32"] or list(bench.sizes.precisions)
     for turn in range(bench.sizes.switches):
-        # Mostly the small one, for the time; every seventh is another.
+        # Mostly the small model, to save time; every seventh is another.
         model = names[turn // 7 % len(names)] if turn % 7 == 0 else name
         with bench.open(model, precisions[turn % len(precisions)]) as ours:
             for _ in range(3):
@@ -31,12 +31,12 @@ def check_switches(bench: Bench, name: str) -> dict[str, Any]:
     early = min(free[: max(2, len(free) // 5)])
     lost = early - free[-1]
     print(f"  {len(free)} switches: {lost:.0f} MiB less are free than after the first few", flush=True)
-    failures = [f"{lost:.0f} MiB were lost"] if lost > _LOST_MIB else []
+    failures = [f"{lost:.0f} MiB were lost"] if lost > _MAX_LOST_MIB else []
     return {"free_mib": [round(each) for each in free], "lost_mib": round(lost, 1), "failures": failures}
 
 
 def check_shortage(bench: Bench, name: str) -> dict[str, Any]:
-    """Less and less memory in the middle of a run: smaller batches, then the CPU, and every frame is answered."""
+    """Reduces memory in the middle of a run: batches shrink, then the CPU takes over, and every frame is answered."""
     entry, frames = bench.files[name], bench.frames(32 if bench.on_cuda else 2)
     if not bench.on_cuda:
         return {"left out": "memory cannot be made short here"}
@@ -47,7 +47,7 @@ def check_shortage(bench: Bench, name: str) -> dict[str, Any]:
         with FallbackDetector(ours, lambda: TorchCpuDetector(entry, "fp32")) as detector:
             wanted = [len(each) for each in detector.candidates_batch(frames)]
             for spare_mib in (4096, 512, 128, 32, 8, 0):
-                ours._drop_buffers()  # so that they are needed anew
+                ours._drop_buffers()  # so that they must be allocated again
                 bench.tidy()
                 allowed = torch.cuda.memory_reserved(bench.place) + spare_mib * 2**20
                 torch.cuda.set_per_process_memory_fraction(min(1.0, allowed / total), bench.place)

@@ -1,4 +1,4 @@
-"""Sections of ``tools.gpu.check``: how fast, beside whom, and where the time goes."""
+"""Sections of ``tools.gpu.check``: measures speed next to torchvision, and where the time goes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _peak(device: str, precision: str) -> float | None:
 
 
 def measure_peaks(bench: Bench, _name: str) -> dict[str, Any]:
-    """Floating point operations in a second that this device reaches in a product of matrices, or a convolution."""
+    """Measures the floating point operations per second of this device in matrix products and convolutions."""
     if not bench.sizes.seconds:
         return {"left out": "it takes seconds"}
     found = {each: _peak(bench.device, each) for each in (*bench.sizes.precisions, "tf32")}
@@ -38,7 +38,7 @@ def measure_peaks(bench: Bench, _name: str) -> dict[str, Any]:
 
 
 def measure_latency(bench: Bench, name: str) -> dict[str, Any]:
-    """Frames in host memory to detections in host memory: ours in all number formats and torchvision, taking turns."""
+    """Measures from frames to detections in host memory: ours in all number formats and torchvision, in turns."""
     rows: list[dict[str, Any]] = []
     flops = network_flops(bench.files[name].spec) or 0.0
     with ExitStack() as stack:
@@ -75,7 +75,7 @@ def measure_latency(bench: Bench, name: str) -> dict[str, Any]:
 
 
 def _rival(bench: Bench, name: str) -> Any:
-    """torchvision's own detector with the same weights, where it has that network."""
+    """Opens torchvision's detector with the same weights, if it has that network."""
     from app.lab.bench.torchvision_models import check_twin, open_twin
 
     try:
@@ -86,7 +86,7 @@ def _rival(bench: Bench, name: str) -> Any:
 
 
 def _on_the_device(bench: Bench, ours: TorchDeviceDetector, batch: int, flops: float) -> dict[str, Any]:
-    """Of a replayed graph alone: milliseconds of one, and its share of what the device can multiply."""
+    """Measures a replayed graph alone: milliseconds, and the share of the device's peak rate."""
     if ours._graphs is None:
         return {}
     size = bench.sizes.frames[0]
@@ -113,7 +113,7 @@ def _replayed(graph: torch.cuda.CUDAGraph) -> float:
 
 
 def _stages(bench: Bench, ours: TorchDeviceDetector) -> dict[str, float]:
-    """Of one frame, without a graph: kernels wait for the host there, so these are not parts of the above."""
+    """Times the stages of a frame without a graph, where kernels wait for the host: not parts of the above."""
     from app.lab.bench.stages import timer_for
 
     timer, silent, frames = timer_for(bench.device), ours.on_stage, bench.frames(1)
@@ -130,7 +130,7 @@ def _stages(bench: Bench, ours: TorchDeviceDetector) -> dict[str, float]:
 
 
 def time_kernels(bench: Bench, name: str) -> dict[str, Any]:
-    """Which kernels the time goes to, of one frame and of a full graph."""
+    """Lists the kernels that take the time, for one frame and for a full graph."""
     from torch.profiler import ProfilerActivity, profile
 
     result: dict[str, Any] = {}
@@ -158,7 +158,7 @@ def time_kernels(bench: Bench, name: str) -> dict[str, Any]:
 
 
 def measure_fusion(bench: Bench, name: str) -> dict[str, Any]:
-    """Convolution, bias and ReLU by cuDNN's one kernel, beside three: each layer, and the network as a whole."""
+    """Compares cuDNN's fused convolution, bias and ReLU with three kernels, per layer and for the whole network."""
     if not bench.on_cuda:
         return {"left out": "there is no CUDA here"}
     result: dict[str, Any] = {}
@@ -184,7 +184,7 @@ def measure_fusion(bench: Bench, name: str) -> dict[str, Any]:
 
 
 def measure_postprocess(bench: Bench, name: str) -> dict[str, Any]:
-    """Post-processing alone, plain and with Triton's kernels."""
+    """Measures post-processing alone, plain and with Triton's kernels."""
     if not bench.on_cuda:
         return {"left out": "there is no CUDA here"}
     made = DevicePass(bench.files[name], bench.place, bench.sizes.precisions[0])
@@ -207,7 +207,7 @@ def measure_postprocess(bench: Bench, name: str) -> dict[str, Any]:
 
 
 def _layers(plain: DevicePass, images: torch.Tensor) -> list[dict[str, Any]]:
-    """Each rectified convolution on inputs of its own, both ways."""
+    """Times each convolution with ReLU on its own inputs, both ways."""
     seen: dict[str, tuple[ConvReLU, torch.Tensor]] = {}
     hooks = []
     for path, module in plain.network.named_modules():
@@ -233,7 +233,7 @@ def _note_input(seen: dict[str, Any], path: str, module: ConvReLU, given: tuple[
 
 
 def measure_chunks(bench: Bench, name: str) -> dict[str, Any]:
-    """The largest batch in graphs of different sizes: how much uploading beside the computing is worth."""
+    """Runs the largest batch in graphs of different sizes, to see the gain of uploading while computing."""
     batch = bench.sizes.batches[-1]
     frames, found = bench.frames(batch), {}
     for chunk in (4, 8, 16, 32):
@@ -252,7 +252,7 @@ def measure_chunks(bench: Bench, name: str) -> dict[str, Any]:
 
 
 def _uploading(bench: Bench, ours: TorchDeviceDetector, batch: int) -> float:
-    """Milliseconds of taking ``batch`` frames to the device, and nothing else."""
+    """Measures the milliseconds of uploading ``batch`` frames and nothing else."""
     frames = bench.frames(batch)
     plan = ours._plan(*bench.sizes.frames[0])
 

@@ -1,4 +1,4 @@
-"""What the sections of ``tools.gpu.check`` share: how much to do, models, frames, engines, clocks."""
+"""Shared by the sections of ``tools.gpu.check``: sizes, models, frames, engines, clocks."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from detector.shelf import ShelfEntry, open_file
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How much is done.
+    """The extent of the check.
 
     Attributes:
-        frames: (height, width) of the pictures, the first is what speed is measured on.
-        batches: Frames at a time.
+        frames: (height, width) of the frames; speed is measured on the first.
+        batches: Batch sizes.
         precisions: Number formats.
-        rounds: Of contestants taking turns.
-        seconds: Of one contestant in one round, about.
-        switches: Of models, for the memory.
+        rounds: Rounds of the contestants.
+        seconds: Approximate seconds of one contestant in one round.
+        switches: Number of model switches in the memory section.
         profiled: Calls under the profiler.
     """
 
@@ -49,7 +49,7 @@ class Sizes:
 
 
 def sizes_of(device: str, *, quick: bool) -> Sizes:
-    """All of it, or just enough to see that the program runs."""
+    """Returns the full extent, or just enough to see that the program runs."""
     if quick:
         precisions = ("fp32",) if device == "cpu" else ("fp16", "fp32")
         return Sizes(((72, 128), (50, 40)), (1, 2), precisions, 1, 0.0, 2, 2)
@@ -58,7 +58,7 @@ def sizes_of(device: str, *, quick: bool) -> Sizes:
 
 @contextlib.contextmanager
 def random_models(names: Sequence[str], sizes: Sizes) -> Iterator[dict[str, ShelfEntry]]:
-    """Models of those names with random weights that find about as much as trained ones."""
+    """Makes models of those names with random weights that find about as much as trained ones."""
     with tempfile.TemporaryDirectory() as folder:
         files = {}
         for name in names:
@@ -71,11 +71,11 @@ def random_models(names: Sequence[str], sizes: Sizes) -> Iterator[dict[str, Shel
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Where it is done.
+    """The workbench: device, models and frames.
 
     Attributes:
-        device: As torch calls it.
-        sizes: How much.
+        device: torch's name of the device.
+        sizes: Extent of the check.
         files: Models by name.
     """
 
@@ -90,31 +90,31 @@ class Bench:
 
     @property
     def on_cuda(self) -> bool:
-        """Whether there are streams, graphs and a memory of its own."""
+        """Whether the device has streams, graphs and its own memory."""
         return self.place.type == "cuda"
 
     def open(self, name: str, precision: str) -> TorchDeviceDetector:
-        """Our engine, by itself: without the one that takes over."""
+        """Opens our engine alone, without the fallback to the CPU."""
         return TorchDeviceDetector(self.files[name], self.place, precision)
 
     def frames(self, count: int, size: tuple[int, int] | None = None) -> list[ImageBGR]:
-        """``count`` pictures, eight different ones."""
+        """Returns ``count`` frames, eight different ones."""
         drawn = drawn_frames(min(count, 8), size or self.sizes.frames[0])
         return [drawn[index % len(drawn)] for index in range(count)]
 
     def wait(self) -> None:
-        """Until the device has done everything."""
+        """Waits until the device has finished all work."""
         if self.on_cuda:
             torch.cuda.synchronize(self.place)
 
     def tidy(self) -> None:
-        """Give back what is not held any more."""
+        """Releases unused memory."""
         gc.collect()
         if self.on_cuda:
             torch.cuda.empty_cache()
 
     def machine(self) -> dict[str, Any]:
-        """What this is run on."""
+        """Describes the computer."""
         facts: dict[str, Any] = {
             "device": self.device,
             "python": platform.python_version(),
@@ -138,7 +138,7 @@ class Bench:
 
 
 def times_ms(work: Callable[[], object], seconds: float, least: int = 3) -> list[float]:
-    """Wall clock of each of some calls."""
+    """Measures the wall-clock time of several calls."""
     taken: list[float] = []
     end = time.perf_counter() + seconds
     while len(taken) < least or time.perf_counter() < end:
@@ -149,12 +149,12 @@ def times_ms(work: Callable[[], object], seconds: float, least: int = 3) -> list
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
-    """p50 and p95 of milliseconds."""
+    """Returns p50 and p95 of milliseconds."""
     return {"p50": round(percentile(values, 0.5), 4), "p95": round(percentile(values, 0.95), 4)}
 
 
 def graph_ms(work: Callable[[], object], runs: int = 30) -> float:
-    """Milliseconds the GPU takes for what ``work`` queues, in a graph of its own: no gaps between kernels."""
+    """Measures the GPU's milliseconds for the work that ``work`` queues, in a graph and so without gaps."""
     stream = new_stream(torch.device("cuda", torch.cuda.current_device()))
     event: Any = torch.cuda.Event
     torch.cuda.synchronize()  # what ``work`` reads was made on another stream

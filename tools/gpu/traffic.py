@@ -1,4 +1,4 @@
-"""Section of ``tools.gpu.check``: what one call makes the GPU and its driver do, by torch's profiler."""
+"""Section of ``tools.gpu.check``: counts what one call makes the GPU and its driver do, by torch's profiler."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _WAITS = ("cudaStreamSynchronize", "cudaDeviceSynchronize", "cudaEventSynchroniz
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """What one call makes the GPU and its driver do.
+    """The work of the GPU and its driver for one call.
 
     Attributes:
         down: Copies to the host.
         up: Copies to the device.
-        waits: Of the host for the device.
-        launches: Kernels and graphs started.
+        waits: Waits of the host for the device.
+        launches: Kernels and graphs launched.
     """
 
     down: float
@@ -32,7 +32,7 @@ class Traffic:
 
 
 def traffic(few: Mapping[str, int], many: Mapping[str, int], calls: int) -> Traffic:
-    """Of one call, from the events of a number of calls and of ``calls`` more: what surrounds them cancels out."""
+    """Computes the traffic of one call as the difference of two profiles that are ``calls`` calls apart."""
 
     def each(*beginnings: str) -> float:
         count = sum(number for name, number in many.items() if name.startswith(beginnings))
@@ -42,7 +42,7 @@ def traffic(few: Mapping[str, int], many: Mapping[str, int], calls: int) -> Traf
 
 
 def profiled(work: Callable[[], object], calls: int) -> dict[str, int]:
-    """How often each event occurs in ``calls`` of ``work``."""
+    """Counts each event in ``calls`` calls of ``work``."""
     from torch.profiler import ProfilerActivity, profile
 
     activities = [ProfilerActivity.CPU]
@@ -55,13 +55,13 @@ def profiled(work: Callable[[], object], calls: int) -> dict[str, int]:
 
 
 def of_a_call(work: Callable[[], object], calls: int = 10) -> Traffic:
-    """``work`` has run often enough to have its graph."""
+    """Measures one call of ``work``, which must have its graph already."""
     few, many = (profiled(work, number) for number in (calls, 2 * calls))
     return traffic(few, many, calls)
 
 
 def check_traffic(bench: Bench, name: str) -> dict[str, Any]:
-    """One copy down and one wait, for a frame and for a batch that is one graph."""
+    """Requires one copy down and one wait, for a frame and for a batch of one graph."""
     rows, failures = [], []
     for precision in bench.sizes.precisions:
         with bench.open(name, precision) as ours:

@@ -1,6 +1,6 @@
-"""``python -m tools.measure.cache [VIDEO] --model NAME``: a fresh export beside one rendered from what it kept.
+"""``python -m tools.measure.cache [VIDEO] --model NAME``: compares a fresh export with one from its cache.
 
-Both run as a person would start them, in turns, in a folder of their own; their files are compared.
+Both run from the command line, in turns, in a folder of their own; their files are compared.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _FILES = ("out.mp4", "out.jsonl")
 
 
 def export(video: Path, folder: Path, *more: str) -> float:
-    """Seconds of one export."""
+    """Runs one export; returns its seconds."""
     files = ["-o", str(folder / _FILES[0]), "--data", str(folder / _FILES[1])]
     started = time.monotonic()
     subprocess.run([sys.executable, "-m", "app", "annotate", str(video), *files, "--quiet", *more], check=True)
@@ -28,7 +28,7 @@ def export(video: Path, folder: Path, *more: str) -> float:
 
 
 def main() -> int:
-    """See the module."""
+    """Runs the program described above."""
     parser = argparse.ArgumentParser(description="Detecting beside rendering from a cache.")
     parser.add_argument("video", nargs="?", type=Path, default=bundled_path("assets") / "demo.mp4")
     parser.add_argument("--model", default="demo")

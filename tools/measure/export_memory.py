@@ -1,10 +1,9 @@
-"""``python -m tools.measure.export_memory [VIDEO] --minutes 120``: a long export by the command line, and its memory.
+"""``python -m tools.measure.export_memory [VIDEO] --minutes 120``: measures the memory of a long export.
 
-VIDEO (without one, the sample clip) is made smaller once (``--height``, ``--rate``), then put end to end with its
-sound, without decoding, until it lasts as long as asked. ``ssd-viewer annotate`` makes of it what a user would: video,
-data files, kept detections, object numbers. What its process holds in memory is read all along; printed are a reading
-at each twentieth of the way, the highest (as the system counts it, so that no peak is missed), and the slope of a
-straight line through all after the first fifth, when everything is open. Linux only.
+VIDEO (default: the sample clip) is scaled down once (``--height``, ``--rate``), then repeated with its sound, without
+decoding, up to the requested length. ``ssd-viewer annotate`` exports it with everything a user may ask for: video, data
+files, cached detections, tracks. Prints the memory of its process at every twentieth of the way, the peak (as the
+system counts it, so none is missed), and the slope of a line fitted to all readings after the first fifth. Linux only.
 """
 
 from __future__ import annotations
@@ -26,12 +25,12 @@ from detector.bundled import bundled_path
 
 _READINGS = 20
 _SETTLED = 5
-"""The slope begins after one part in so many."""
+"""The slope skips the first of this many parts."""
 _EVERY_S = 1.0
 
 
 def smaller(source: Path, target: Path, height: int, rate: Fraction) -> None:
-    """``source`` with pictures of ``height`` lines at ``rate``; the first track of sound is copied."""
+    """Writes ``source`` scaled to ``height`` lines at ``rate``; copies the first sound track."""
     with av.open(str(source)) as given, av.open(str(target), "w") as copy:
         video = given.streams.video[0]
         width = round(video.codec_context.width * height / video.codec_context.height / 2) * 2
@@ -55,7 +54,7 @@ def smaller(source: Path, target: Path, height: int, rate: Fraction) -> None:
 
 
 def looped(source: Path, target: Path, minutes: float) -> None:
-    """``source``'s first tracks of pictures and sound again and again, packet by packet."""
+    """Repeats the first video and sound tracks of ``source``, packet by packet."""
     tracks: dict[int, Any] = {}
     last: dict[int, int] = {}
     start_s = Fraction(0)
@@ -81,7 +80,7 @@ def looped(source: Path, target: Path, minutes: float) -> None:
 
 
 def watched(command: Sequence[str]) -> tuple[list[tuple[float, float]], float, int]:
-    """Run ``command``: (seconds, MiB) along the way, the highest MiB, exit code."""
+    """Runs ``command``; returns (seconds, MiB) readings, the peak in MiB and the exit code."""
     readings: list[tuple[float, float]] = []
     started = time.monotonic()
     process = subprocess.Popen(command)
@@ -97,7 +96,7 @@ def watched(command: Sequence[str]) -> tuple[list[tuple[float, float]], float, i
 
 
 def resident_mib(process: int) -> float | None:
-    """What a process holds in memory now; None while it ends."""
+    """Returns the memory of a process now; None while it ends."""
     try:
         lines = Path(f"/proc/{process}/status").read_text(encoding="ascii").splitlines()
     except OSError:
@@ -106,7 +105,7 @@ def resident_mib(process: int) -> float | None:
 
 
 def slope(readings: Sequence[tuple[float, float]]) -> float:
-    """MiB a second, of the straight line with the least squares."""
+    """Returns the slope of the least-squares line, MiB per second."""
     mean_s = sum(second for second, _ in readings) / len(readings)
     mean = sum(held for _, held in readings) / len(readings)
     spread = sum((second - mean_s) ** 2 for second, _ in readings)
@@ -114,7 +113,7 @@ def slope(readings: Sequence[tuple[float, float]]) -> float:
 
 
 def main() -> int:
-    """See the module."""
+    """Runs the program described above."""
     parser = argparse.ArgumentParser(description="Memory of a long export.")
     parser.add_argument("video", nargs="?", type=Path, default=bundled_path("assets") / "demo.mp4")
     parser.add_argument("--minutes", type=float, default=120.0, help="of video")

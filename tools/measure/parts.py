@@ -1,8 +1,8 @@
-"""What parts cost on this computer: painting, pre- and post-processing a picture: `python -m tools.measure.parts`.
+"""Measures painting, pre- and post-processing of a frame on this computer: `python -m tools.measure.parts`.
 
-Painting is of a 1280 x 720 picture with 50 labelled boxes into a window of that size and of 1600 x 900. Post-processing
-is that of SSD300 with 91 classes, on random outputs in which most boxes see background, as a trained network's do.
-Pre-processing makes of a 1280 x 720 picture what a network takes. Medians of 200 runs after a warm-up.
+Paints a 1280 x 720 frame with 50 labelled boxes into a window of that size and of 1600 x 900. Post-processes random
+outputs of SSD300 with 91 classes, mostly background as in a trained network. Pre-processes a 1280 x 720 frame into the
+input of a network. Times are medians of 200 runs after a warm-up.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ WARM_UP = 20
 
 
 def typical_ms(work: Callable[[], object]) -> float:
-    """Median time of one run, milliseconds."""
+    """Returns the median time of a run, milliseconds."""
     times = []
     for _ in range(WARM_UP + RUNS):
         begun = time.perf_counter()
@@ -31,7 +31,7 @@ def typical_ms(work: Callable[[], object]) -> float:
 
 
 def painting() -> list[str]:
-    """Time of ``VideoView.paintEvent`` in a window on screen, from a new result to its picture and boxes."""
+    """Times ``VideoView.paintEvent`` in a visible window, from a new result to the painted frame and boxes."""
     from PySide6.QtGui import QPaintEvent
     from PySide6.QtWidgets import QApplication
 
@@ -78,7 +78,7 @@ def painting() -> list[str]:
 
 
 def outputs(seen: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Locs and logits of one picture, SSD300, 91 classes, in which ``seen`` default boxes see an object."""
+    """Returns locs and logits of SSD300 with 91 classes for a frame in which ``seen`` default boxes see an object."""
     draw = np.random.default_rng(seen)
     locs = draw.normal(0, 1, (1, 8732, 4)).astype(np.float32)
     logits = draw.normal(0, 1, (1, 8732, 91)).astype(np.float32)
@@ -89,7 +89,7 @@ def outputs(seen: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]
 
 
 def post_processing() -> list[str]:
-    """Time of ``detector.postprocess.postprocess``."""
+    """Times ``detector.postprocess.postprocess``."""
     from detector.config import SSD300_COCO
     from detector.default_boxes import default_boxes
     from detector.postprocess import postprocess
@@ -109,7 +109,7 @@ def post_processing() -> list[str]:
 
 
 def pre_processing() -> list[str]:
-    """Time of ``detector.preprocess.InputBuilder``."""
+    """Times ``detector.preprocess.InputBuilder``."""
     from detector.preprocess import InputBuilder
     from detector.registry import MODELS
 
@@ -122,7 +122,7 @@ def pre_processing() -> list[str]:
 
 
 def main() -> int:
-    """Measure and print."""
+    """Measures and prints."""
     for line in (*painting(), *pre_processing(), *post_processing()):
         print(line)
     return 0

@@ -1,10 +1,10 @@
-"""``python -m tools.measure.scrub [VIDEO]``: from a click on the timeline to the picture there, with its boxes.
+"""``python -m tools.measure.scrub [VIDEO]``: measures from a click on the timeline to the frame with boxes.
 
-The real window. VIDEO is analysed first, unless that was done before (beside a link to it: nothing is written where it
-lies); without one, a clip of 720p is made, with as few key frames as encoders make by themselves, one in 250 pictures.
-Then the mouse clicks at random places of the timeline, paused, and drags the slider over part of it. Counted is the
-time from the event, for a drag its last movement, to the end of the first paint that shows a picture with its boxes,
-which may be one on the way, and of the one that shows the very picture meant.
+Uses the real window. VIDEO is analysed first if need be (next to a link to it, so nothing is written to its folder);
+without VIDEO, a 720p clip is made with the encoder's default of one key frame in 250. Then the mouse clicks at random
+positions of the timeline, paused, and drags the slider along part of it. Measures the time from the event (for a drag,
+its last movement) to the end of the first paint of a frame with boxes, which may be one on the way, and to the end of
+the paint of the frame that was asked for.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ _PATIENCE_S = 20.0
 _DRAG_STEPS, _DRAG_STEP_S = 20, 0.016
 _WANTED_MS = 100
 Times = tuple[float, float]
-"""Milliseconds until a picture with boxes is shown, and until the very picture is."""
+"""Milliseconds until any frame with boxes is shown, and until the requested one is."""
 
 
 def made_clip(target: Path, seconds: int) -> Path:
-    """The sample clip at 1280 x 720, again and again."""
+    """Writes the sample clip at 1280 x 720, repeated."""
     sample = bundled_path("assets") / "demo.mp4"
     rate, written = 30, 0
     with av.open(str(target), "w") as copy:
@@ -55,7 +55,7 @@ def made_clip(target: Path, seconds: int) -> Path:
 
 
 def analyse(video: Path, model: str) -> None:
-    """Leave a complete store beside ``video``."""
+    """Fills the cache next to ``video``."""
     from app.core.export.job import ExportJob
     from app.core.export.request import DataFile, ExportRequest
     from app.core.settings import ModelSettings
@@ -68,7 +68,7 @@ def analyse(video: Path, model: str) -> None:
 
 
 def times_of(video: Path) -> list[Fraction]:
-    """Of the pictures, from the first one."""
+    """Returns the times of the frames, relative to the first."""
     from app.core.sources.video import VideoReader
 
     reader = VideoReader(video)
@@ -82,11 +82,11 @@ def times_of(video: Path) -> list[Fraction]:
 
 
 class Clicker:
-    """Clicks and waits, in the GUI thread.
+    """Clicks and waits, on the GUI thread.
 
     Args:
-        window: On screen, an analysed video open and paused.
-        times: Of its pictures, seconds.
+        window: Visible, with an analysed video open and paused.
+        times: Times of its frames, seconds.
     """
 
     def __init__(self, window: MainWindow, times: list[Fraction]) -> None:
@@ -104,7 +104,7 @@ class Clicker:
         window.stage.view.on_painted = painted
 
     def click(self, place: float) -> Times:
-        """On the first row of the timeline at a part of its length."""
+        """Clicks on the first row of the timeline, at ``place`` of its length (0..1)."""
         from PySide6.QtCore import QPoint, Qt
         from PySide6.QtTest import QTest
 
@@ -117,7 +117,7 @@ class Clicker:
         )
 
     def drag(self, start: float, end: float) -> Times:
-        """The slider's handle in some steps, as fast as a mouse reports; counted from the last."""
+        """Drags the slider's handle at the pace of mouse reports; measures from the last one."""
         slider = self._window.stage.playback.slider
         slider.setSliderDown(True)
         for step in range(1, _DRAG_STEPS):
@@ -159,7 +159,7 @@ class Clicker:
                 source.disconnect(note)
 
     def _picture_at(self, seconds: float) -> Fraction:
-        """The last one not later, as the controller asks for it."""
+        """Returns the last frame not later than that, as the controller requests it."""
         limit = Fraction(max(0.0, seconds)).limit_denominator(100_000)
         return max((pts_s for pts_s in self._times if pts_s <= limit), default=self._times[0])
 
@@ -172,7 +172,7 @@ class Clicker:
 
 
 def scrub(video: Path, model: str, clicks: int) -> list[str]:
-    """Open the window on an analysed video; the report."""
+    """Opens the window on an analysed video; returns the report."""
     from PySide6.QtWidgets import QApplication
 
     from app.core.settings import Settings
@@ -213,7 +213,7 @@ def _row(took_ms: list[float]) -> str:
 
 
 def main() -> int:
-    """See the module."""
+    """Runs the program described above."""
     parser = argparse.ArgumentParser(description="How quickly an analysed video can be gone through.")
     parser.add_argument("video", nargs="?", type=Path)
     parser.add_argument("--model", default="demo")

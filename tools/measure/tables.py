@@ -1,8 +1,8 @@
 """Measures everything docs/performance.md shows and writes its tables: `python -m tools.measure.tables`.
 
-Each table stands between two comments of the page, which name it; what is around them is left alone. A table is one
-command of the program in a process of its own, printed above it, so that anyone can repeat it. A table that fails, or
-takes for ever, says why, and the others are still made. Takes about half an hour, on a computer that does nothing else.
+Each table stands between two comments of the page that name it; the rest of the page is left alone. A table is the
+result of one command, run in a process of its own and printed above it so that anyone can repeat it. A table that fails
+or takes too long says so, and the others are still made. Takes about half an hour on an otherwise idle computer.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from app.core.part_file import write_whole
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "performance.md"
 VIDEO_S, VIDEO_FPS = 30, 30
-MOST_S = 900  # for one table
-_TOO_LONG = f"it takes longer than {MOST_S // 60} minutes here."
+MAX_S = 900  # for one table
+_TOO_LONG = f"it takes longer than {MAX_S // 60} minutes here."
 _CPU = ("--device", "cpu")
 _OTHERS = ("torchvision", "onnxruntime", "opencv-dnn", "fasterrcnn")
 _FORMATS = ("--precision", "fp32", "bf16", "int8")
@@ -40,8 +40,8 @@ class Table:
     """One table of the page.
 
     Attributes:
-        name: In its two comments.
-        options: Of ``ssd-viewer bench``; "{video}" stands for the video, "{seconds}" for how much of it is exported.
+        name: Name in its two comments.
+        options: Options of ``ssd-viewer bench``; "{video}" stands for the video, "{seconds}" for the length to export.
         kind: "speeds" compares contestants, "export" has the steps of an export.
     """
 
@@ -66,7 +66,7 @@ TABLES = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure what was asked for, and write the page after each table, so that nothing is lost."""
+    """Measures the requested tables, and writes the page after each, so that nothing is lost."""
     parser = argparse.ArgumentParser(prog="python -m tools.measure.tables", description=__doc__)
     names = [table.name for table in TABLES] + ["parts"]
     parser.add_argument("--only", nargs="+", choices=names, default=names, help="these tables (default: all)")
@@ -82,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             begun = time.monotonic()
             try:
                 put(options.page, name, table_lines(name, options, Path(folder)))
-            except Exception as error:  # whatever it is, the others are still to be made
+            except Exception as error:  # a failing table must not stop the others
                 made = False
                 say(f"  {type(error).__name__}: {error}")
             say(f"  {time.monotonic() - begun:.0f} s")
@@ -90,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def table_lines(name: str, options: argparse.Namespace, folder: Path) -> list[str]:
-    """Measure the table of that name; what goes between its comments."""
+    """Measures the table of that name; returns the lines between its comments."""
     if name == "parts":
         return parts()
     table = next(table for table in TABLES if table.name == name)
@@ -102,12 +102,12 @@ def table_lines(name: str, options: argparse.Namespace, folder: Path) -> list[st
 
 
 def say(text: str) -> None:
-    """Tell who waits."""
+    """Prints at once."""
     print(text, flush=True)
 
 
 def put(page: Path, name: str, lines: Sequence[str]) -> None:
-    """Replace what stands in ``page`` between the two comments of table ``name``.
+    """Replaces the text of ``page`` between the two comments of table ``name``.
 
     Raises:
         ValueError: There is no such pair of comments.
@@ -121,7 +121,7 @@ def put(page: Path, name: str, lines: Sequence[str]) -> None:
 
 
 def measured(table: Table, typed: Sequence[str], folder: Path, drawn: bool) -> list[str]:
-    """The table's lines: command, machine, figures."""
+    """Runs the table's command; returns its lines: command, machine, figures."""
     shown = shlex.join(["VIDEO" if each.startswith(str(folder)) or Path(each).is_file() else each for each in typed])
     answer = folder / f"{table.name}.json"
     command = [sys.executable, "-m", "app", "bench", *typed, "--json", str(answer)]
@@ -137,7 +137,7 @@ def measured(table: Table, typed: Sequence[str], folder: Path, drawn: bool) -> l
 
 
 def machine_words(content: dict[str, Any]) -> str:
-    """What it ran on, and whether that was quiet."""
+    """Describes the computer, and whether it was idle."""
     machine = content["machine"]
     packages = ", ".join(f"{name} {number}" for name, number in machine["packages"].items())
     peaks = "; ".join(
@@ -153,7 +153,7 @@ def machine_words(content: dict[str, Any]) -> str:
 
 
 def speed_lines(content: dict[str, Any]) -> Iterator[str]:
-    """Contestants as Markdown, one a row."""
+    """Yields the contestants as Markdown, one per row."""
     yield "| contestant | load | batch | frames/s | p50 ms | p95 ms | x baseline | of peak | MiB | agrees |"
     yield "|---|---|---|---|---|---|---|---|---|---|"
     for row in content["results"]:
@@ -173,7 +173,7 @@ def speed_lines(content: dict[str, Any]) -> Iterator[str]:
 
 
 def stage_lines(content: dict[str, Any]) -> Iterator[str]:
-    """Milliseconds by stage, of those that have the usual three, at the smallest batch."""
+    """Yields stage times in milliseconds of contestants with the usual three stages, at the smallest batch."""
     usual = ("preprocess", "network", "postprocess")
     least = min(row["batch"] for row in content["results"])
     yield f"| stage, ms | load | {' | '.join(usual)} |"
@@ -185,7 +185,7 @@ def stage_lines(content: dict[str, Any]) -> Iterator[str]:
 
 
 def export_lines(export: dict[str, Any], source: str) -> Iterator[str]:
-    """An export's steps and the whole."""
+    """Yields the steps of an export, and the whole."""
     yield (
         f"{export['frames']} frames of {export['width']} x {export['height']} ({export['video_s']:.0f} s of {source}), "
         f"{export['precision']} on {export['device']}, {export['encoder']}: done in "
@@ -203,7 +203,7 @@ def export_lines(export: dict[str, Any], source: str) -> Iterator[str]:
 
 
 def parts() -> list[str]:
-    """What ``tools.measure.parts`` prints, as it prints it."""
+    """Returns the output of ``tools.measure.parts``."""
     command = [sys.executable, "-m", "tools.measure.parts"]
     place = dict(os.environ)
     if sys.platform == "linux" and not place.keys() & {"DISPLAY", "WAYLAND_DISPLAY"}:
@@ -218,7 +218,7 @@ def parts() -> list[str]:
 
 
 def failure(command: Sequence[str]) -> str:
-    """Run it; why it failed, "" where it did not."""
+    """Runs a command; returns why it failed, or an empty string."""
     try:
         done = _run(command)
     except subprocess.TimeoutExpired:
@@ -228,7 +228,7 @@ def failure(command: Sequence[str]) -> str:
 
 def _run(command: Sequence[str], place: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command, capture_output=True, text=True, check=False, cwd=PAGE.parents[1], env=place, timeout=MOST_S
+        command, capture_output=True, text=True, check=False, cwd=PAGE.parents[1], env=place, timeout=MAX_S
     )
 
 
@@ -237,7 +237,7 @@ def _last_line(done: subprocess.CompletedProcess[str]) -> str:
 
 
 def drawn_video(folder: Path, seconds: int = VIDEO_S, draw: Callable[[], Any] | None = None) -> Path:
-    """A video of 1280 x 720 at 30 frames a second in H.264: a scene that moves to and fro."""
+    """Writes a video of 1280 x 720 at 30 frames per second in H.264: a scene that moves back and forth."""
     import av
 
     from app.lab.bench.frames import drawn_frames

@@ -1,7 +1,7 @@
-"""Where the time of a training step goes on this computer, without pictures: `python -m tools.measure.training`.
+"""Measures the parts of a training step on this computer, without images: `python -m tools.measure.training`.
 
-A batch of noise in which as many objects are marked as in VOC's pictures is learnt from again and again, so nothing is
-waited for: the shares are those of the network, of matching and loss, and of the rest. Medians over the steps.
+Trains on the same batch of noise, with as many marked objects as in VOC's images, so that no step waits for data.
+Prints the shares of the network, of matching and loss, and of the rest, as medians over the steps.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from detector.training.order import Pick
 from detector.training.recipe import Recipe
 from detector.training.trainer import Trainer, new_network
 
-_OBJECTS = 2.4  # of a picture of VOC2007 trainval, on average
-_MOST = 20
+_OBJECTS = 2.4  # per image of VOC2007 trainval, on average
+_MAX_OBJECTS = 20
 
 
 def drawn_batch(count: int, size: tuple[int, int], device: torch.device) -> Batch:
-    """Noise, with boxes of every size in it."""
+    """Returns noise with boxes of every size."""
     rng = np.random.default_rng(0)
-    objects = np.minimum(rng.geometric(1 / _OBJECTS, count), _MOST)
+    objects = np.minimum(rng.geometric(1 / _OBJECTS, count), _MAX_OBJECTS)
     corners = rng.uniform(0, 0.7, (count, objects.max(), 2))
     boxes = np.concatenate((corners, corners + rng.uniform(0.05, 0.3, corners.shape)), axis=2).astype(np.float32)
     ids = rng.integers(0, len(VOC20), boxes.shape[:2])
@@ -45,7 +45,7 @@ def drawn_batch(count: int, size: tuple[int, int], device: torch.device) -> Batc
 
 
 def measure(trainer: Trainer, batch: Batch, steps: int) -> dict[str, float]:
-    """Seconds of each part of a step, by ``PARTS``; the first step is not counted."""
+    """Returns the seconds of each part of a step, by ``PARTS``; the first step does not count."""
     taken: list[dict[str, float]] = []
     for _ in range(steps + 1):
         trainer.clock.restart()
@@ -55,7 +55,7 @@ def measure(trainer: Trainer, batch: Batch, steps: int) -> dict[str, float]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Measure and print."""
+    """Measures and prints."""
     parser = argparse.ArgumentParser(prog="python -m tools.measure.training", description=__doc__)
     parser.add_argument("--network", choices=tuple(TRAINABLE), default="ssd300-vgg16", help="(default: %(default)s)")
     parser.add_argument("--width", type=float, default=1.0, metavar="W", help="of a VGG network (default: 1)")

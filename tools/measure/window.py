@@ -1,6 +1,6 @@
-"""What the window costs while it shows a live picture: `python -m tools.measure.window [--minutes 10]`.
+"""Measures the window while it shows a live camera: `python -m tools.measure.window [--minutes 10]`.
 
-The real window, session and network; the camera is a Motion-JPEG server in a process of its own, 60 pictures a second.
+Uses the real window, session and network; the camera is a Motion JPEG server in another process, 60 frames per second.
 Prints the time to the first paint, the longest silence of the GUI thread, the age of the frames at paint, and memory.
 """
 
@@ -19,7 +19,7 @@ BEGUN = time.perf_counter()
 
 
 def serve(size: tuple[int, int], fps: float, pipe: Connection) -> None:
-    """The camera's process: says its address, serves until it is told to end."""
+    """Runs the camera's process: sends its address, serves until it is told to end."""
     from tools.fixtures.mjpeg_server import MjpegServer
 
     with MjpegServer(fps=fps, size=size) as camera:
@@ -28,13 +28,13 @@ def serve(size: tuple[int, int], fps: float, pipe: Connection) -> None:
 
 
 def resident_mb() -> float:
-    """Memory of this process that is in RAM, MiB."""
+    """Returns the resident memory of this process, MiB."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     return pages * 4096 / 2**20
 
 
 def watch(url: str, seconds: float, model: str) -> list[str]:
-    """Open the window on ``url`` and report."""
+    """Opens the window on ``url``; returns the report."""
     from PySide6.QtCore import QTimer
     from PySide6.QtWidgets import QApplication
 
@@ -102,7 +102,7 @@ def watch(url: str, seconds: float, model: str) -> list[str]:
 
 
 def main() -> int:
-    """Measure and print."""
+    """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=1.0)
     parser.add_argument("--model", default="demo")

@@ -1,4 +1,4 @@
-"""Charts: described as data, laid out once, painted as SVG or as PNG. See ``describe`` for what can be said.
+"""Charts: described as data, laid out once, painted as SVG or as PNG. See ``describe`` for what a chart can show.
 
 drawing = layout(LineChart("Loss", (Series.of("train", steps, losses),), Axis("step"), Axis("loss", log=True)))
 page += svg_element(drawing)            # in a page that has svg_style()

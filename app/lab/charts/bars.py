@@ -10,12 +10,12 @@ from app.lab.charts.describe import Bar, BarChart
 from app.lab.charts.drawing import Box, Drawing, Item, Stroke, Text
 from app.lab.charts.parts import EDGE, GAP, LINE, SMALL, Below, head
 from app.lab.charts.text import fit, text_width
-from app.lab.charts.ticks import LARGEST, Scale, scale_for
+from app.lab.charts.ticks import MAX_VALUE, Scale, scale_for
 
 _ROW = 21.0
 _BAR = 13.0
-_LABELS = 0.4  # of the width, at most
-_FEWEST_PX = 24.0  # that bars get, however long the texts
+_MAX_LABEL_SHARE = 0.4  # of the width
+_MIN_BARS_PX = 24.0  # left for the bars, however long the texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class _Plot:
 
 
 def lay_out_bars(chart: BarChart) -> Drawing:
-    """Every shape and text of ``chart`` at its place."""
+    """Lays out every shape and text of ``chart``."""
     items, top = head(chart.title, chart.note, chart.width)
     plot = _plot(chart, top + GAP)
     bottom = plot.top + _ROW * len(chart.bars)
@@ -67,11 +67,11 @@ def _text(bar: Bar) -> str:
 
 
 def _has_place(value: float) -> bool:
-    return abs(value) <= LARGEST
+    return abs(value) <= MAX_VALUE
 
 
 def _plot(chart: BarChart, top: float) -> _Plot:
-    """Bars get what the labels on their left and the texts on their right leave."""
+    """Gives the bars the room that the labels on their left and the texts on their right leave."""
     ends = [bar.value for bar in chart.bars if _has_place(bar.value)]
     low = chart.axis.low if chart.axis.low is not None and chart.axis.low <= 0 else None
     high = chart.axis.high if chart.axis.high is not None and chart.axis.high > 0 else None
@@ -79,9 +79,9 @@ def _plot(chart: BarChart, top: float) -> _Plot:
         low = 0.0
     scale = scale_for([0.0, *ends], low, high)
     labels = max((text_width(bar.label, SMALL) for bar in chart.bars), default=0.0)
-    left = EDGE + min(labels, chart.width * _LABELS) + GAP
+    left = EDGE + min(labels, chart.width * _MAX_LABEL_SHARE) + GAP
     texts = max((text_width(_text(bar), SMALL) for bar in chart.bars), default=0.0)
-    right = max(chart.width - EDGE - texts - GAP, left + _FEWEST_PX)
+    right = max(chart.width - EDGE - texts - GAP, left + _MIN_BARS_PX)
     return _Plot(left, right, top, scale)
 
 

@@ -1,8 +1,8 @@
 """Colours of charts, by role, on light and on dark paper.
 
 The colours of series start from Okabe and Ito's set for all kinds of colour vision, made darker on light paper and
-lighter on dark paper until each has the 3 : 1 that WCAG 2.2 (1.4.11) asks of graphics. Beyond their number, they come
-again as broken lines.
+lighter on dark paper until each has the contrast of 3 : 1 that WCAG 2.2 (1.4.11) asks of graphics. When they run out,
+they are reused with dashed lines.
 """
 
 from __future__ import annotations
@@ -61,10 +61,10 @@ DARK: Mapping[str, RGB] = _with_series(
 
 
 def series_role(index: int) -> str:
-    """Colour of the ``index``-th series."""
+    """Returns the colour role of the ``index``-th series."""
     return f"s{index % SERIES}"
 
 
 def hex_colour(colour: RGB) -> str:
-    """As CSS and SVG write it: "#1b1f24"."""
+    """Returns the colour in CSS and SVG notation: "#1b1f24"."""
     return "#{:02x}{:02x}{:02x}".format(*colour)

@@ -1,6 +1,6 @@
-"""What a chart shows, as data: immutable, and free of pixels but for its size.
+"""The content of a chart, as data: immutable, and free of pixels but for its size.
 
-Made by whoever has numbers (an evaluation, a training run, a benchmark), laid out by ``app.lab.charts.layout``. Any
+Made by whoever has numbers (an evaluation, a training, a benchmark), laid out by ``app.lab.charts.layout``. Any
 thread.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Weight = Literal["normal", "strong", "faint"]
-"""How much a line asks to be looked at; a faint one is grey and has no entry in the legend."""
+"""How prominent a line is; a faint one is grey and has no entry in the legend."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +19,10 @@ class Axis:
     """One axis of a line chart, or the value axis of a bar chart.
 
     Attributes:
-        title: What is measured, with its unit; "" for none.
-        low: Where the axis starts; None: where the values do.
-        high: Where it ends; None: where the values do.
-        log: Logarithmic, base 10; values that are not positive are left out.
+        title: Quantity and unit; "" for none.
+        low: Start of the axis; None: the smallest value.
+        high: End of the axis; None: the largest value.
+        log: Whether it is logarithmic, base 10; values that are not positive are dropped.
     """
 
     title: str = ""
@@ -33,17 +33,17 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One line, or some points.
+    """One line, or a set of points.
 
     Attributes:
         name: Its entry in the legend; "" for none.
         x: Values along the x axis.
-        y: As many along the y axis; a value that is not finite interrupts the line.
-        colour: Index of its colour; None: its place among those of the chart that are not faint.
-        weight: How much it stands out.
-        dots: Points instead of a line.
-        dashed: A broken line.
-        filled: The area down to the axis is tinted.
+        y: As many values along the y axis; one that is not finite interrupts the line.
+        colour: Index of its colour; None: its position among the chart's series that are not faint.
+        weight: How prominent it is.
+        dots: Draws points instead of a line.
+        dashed: Draws a dashed line.
+        filled: Tints the area down to the axis.
     """
 
     name: str
@@ -71,23 +71,23 @@ class Series:
         dashed: bool = False,
         filled: bool = False,
     ) -> Series:
-        """The same from any iterables of numbers, arrays included."""
+        """Creates a series from any iterables of numbers, arrays included."""
         xs, ys = tuple(float(value) for value in x), tuple(float(value) for value in y)
         return Series(name, xs, ys, colour, weight, dots, dashed, filled)
 
 
 @dataclass(frozen=True, slots=True)
 class LineChart:
-    """Lines over two axes.
+    """Lines in two axes.
 
     Attributes:
         title: Above the chart, one line.
         series: In the order of the legend; later ones are painted above earlier ones.
         x: Horizontal axis.
         y: Vertical axis; its title stands above it, upright.
-        note: Beside the title, less prominent: the one number to take home.
-        width: Of the whole, px.
-        plot_height: Of the area between the axes, px; title, legend and labels come on top.
+        note: Beside the title, less prominent: the one number to remember.
+        width: Width of the whole chart, px.
+        plot_height: Height of the area between the axes, px; title, legend and labels are added to it.
     """
 
     title: str
@@ -104,9 +104,9 @@ class Bar:
     """One bar.
 
     Attributes:
-        label: What it stands for.
-        value: Its length; not finite: no bar, only the text.
-        text: Written at its end; None: the value, rounded.
+        label: Name of the bar.
+        value: Length; if not finite, there is only the text.
+        text: Text at its end; None: the value, rounded.
         colour: Index of its colour.
     """
 
@@ -118,14 +118,14 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class BarChart:
-    """Horizontal bars, the first on top, as high as they need.
+    """Horizontal bars, the first on top; the height follows from their number.
 
     Attributes:
         title: Above the chart, one line.
         bars: From top to bottom.
-        axis: Of the values; it includes 0. ``log`` does not apply: the length of a bar would mean nothing.
+        axis: Axis of the values; it includes 0. ``log`` does not apply, as a bar's length would mean nothing.
         note: Beside the title, less prominent.
-        width: Of the whole, px.
+        width: Width of the whole chart, px.
     """
 
     title: str

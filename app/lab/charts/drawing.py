@@ -1,4 +1,4 @@
-"""A chart laid out: shapes and texts at their places, colours by role. What painters take; they decide nothing.
+"""A chart after layout: shapes and texts with positions, colours by role. Painters draw it and decide nothing.
 
 Lengths are CSS pixels, x right, y down. Painted in the order of the items.
 """
@@ -17,14 +17,14 @@ class Text:
     """One line of text.
 
     Attributes:
-        x: Of its anchor.
-        y: Of its baseline.
-        text: As it is; painters escape it.
+        x: Position of the anchor.
+        y: Position of the baseline.
+        text: Unescaped; painters escape it.
         size: Font size, px.
         role: Colour.
         anchor: Which part of the text lies at ``x``.
         bold: Semi-bold.
-        full: The whole text, where ``text`` was shortened; "" otherwise.
+        full: The whole text if ``text`` was shortened, else "".
     """
 
     x: float
@@ -39,7 +39,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Stroke:
-    """A line through two or more points; ``name`` says what it is to those who point at it."""
+    """A line through two or more points; ``name`` is its tooltip."""
 
     points: tuple[Point, ...]
     role: str
@@ -50,7 +50,7 @@ class Stroke:
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """A filled polygon, see-through by ``opacity`` (0..1)."""
+    """A filled polygon with an ``opacity`` of 0..1."""
 
     points: tuple[Point, ...]
     role: str
@@ -85,7 +85,7 @@ Item = Text | Stroke | Area | Box | Dot
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """A whole chart: its size in px, what it shows in words, and its items."""
+    """A whole chart: its size in px, a description in words, and its items."""
 
     width: float
     height: float

@@ -1,4 +1,4 @@
-"""Several charts as one drawing, side by side in rows: small multiples. Pure."""
+"""Arranges several charts as one drawing, in rows: small multiples. Pure."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from app.lab.charts.drawing import Area, Box, Dot, Drawing, Item, Point, Stroke,
 
 
 def in_grid(drawings: Sequence[Drawing], columns: int, gap: float = 16.0) -> Drawing:
-    """``drawings`` in rows of ``columns``, each row as high as its highest.
+    """Arranges ``drawings`` in rows of ``columns``, each row as high as its highest drawing.
 
     Args:
-        drawings: Charts, laid out.
-        columns: At least 1; the width of a column is the widest drawing's.
+        drawings: Charts after layout.
+        columns: At least 1; columns are as wide as the widest drawing.
         gap: Between them, px.
     """
     across = min(columns, len(drawings)) or 1

@@ -1,6 +1,6 @@
-"""Turns the description of a chart into a drawing: which ticks, how much room for texts, where everything lies. Pure.
+"""Turns the description of a chart into a drawing: ticks, room for texts, positions. Pure.
 
-The same for every painter: a chart in a report and the same chart as a picture file have one geometry.
+All painters share it: a chart in a report and the same chart as an image file have one geometry.
 """
 
 from __future__ import annotations
@@ -12,5 +12,5 @@ from app.lab.charts.lines import lay_out_lines
 
 
 def layout(chart: Chart) -> Drawing:
-    """Every shape and text of ``chart`` at its place."""
+    """Lays out every shape and text of ``chart``."""
     return lay_out_bars(chart) if isinstance(chart, BarChart) else lay_out_lines(chart)

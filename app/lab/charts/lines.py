@@ -26,7 +26,7 @@ _RADIUS = 3.5
 
 @dataclass(frozen=True, slots=True)
 class _Plot:
-    """The area between the axes and what values mean there."""
+    """The area between the axes, and the scales of values in it."""
 
     frame: Frame
     x: Scale
@@ -36,14 +36,14 @@ class _Plot:
         return self.frame[3] - self.y.place(value) * (self.frame[3] - self.frame[1])
 
     def points(self, series: Series) -> Floats:
-        """Float64[N, 2], px; NaN where a value has no place."""
+        """Returns Float64[N, 2], px; NaN for values without a position."""
         left, top, right, bottom = self.frame
         across, up = self.x.places(np.array(series.x, np.float64)), self.y.places(np.array(series.y, np.float64))
         return np.stack((left + across * (right - left), bottom - up * (bottom - top)), axis=1)
 
 
 def lay_out_lines(chart: LineChart) -> Drawing:
-    """Every shape and text of ``chart`` at its place."""
+    """Lays out every shape and text of ``chart``."""
     items, top = head(chart.title, chart.note, chart.width)
     legend, top = _legend(chart, top)
     items += legend
@@ -66,7 +66,7 @@ def _summary(chart: LineChart) -> str:
 
 
 def _numbered(chart: LineChart) -> list[tuple[int, Series]]:
-    """Each series with the index of its colour: its own, or its place among those that have one."""
+    """Pairs each series with the index of its colour: its own, or its position among those that are not faint."""
     numbered: list[tuple[int, Series]] = []
     place = 0
     for series in chart.series:
@@ -80,13 +80,13 @@ def _role(series: Series, index: int) -> str:
 
 
 def _dash(series: Series, index: int) -> tuple[float, float] | None:
-    """Broken where asked for, and where the colours begin again."""
+    """Returns the dash pattern: requested, or used once the colours repeat."""
     repeated = series.weight != "faint" and index // SERIES % 2 == 1
     return _DASH if series.dashed or repeated else None
 
 
 def _legend(chart: LineChart, top: float) -> tuple[list[Item], float]:
-    """Swatch and name of each line, as many in a row as fit; no legend for a line alone."""
+    """Lays out a swatch and name for each line, as many in a row as fit; a single line has no legend."""
     named = [(index, series) for index, series in _numbered(chart) if series.name and series.weight != "faint"]
     if len(named) < 2:
         return [], top
@@ -111,7 +111,7 @@ def _legend(chart: LineChart, top: float) -> tuple[list[Item], float]:
 
 
 def _plot(chart: LineChart, top: float) -> tuple[_Plot, tuple[Tick, ...]]:
-    """The area between the axes, beside the labels of the y axis."""
+    """Places the area between the axes beside the labels of the y axis."""
     y = scale_for((v for s in chart.series for v in s.y), chart.y.low, chart.y.high, chart.y.log)
     x = scale_for((v for s in chart.series for v in s.x), chart.x.low, chart.x.high, chart.x.log)
     y_ticks = ticks(y, max(2, int(chart.plot_height / _PX_PER_TICK) + 1))

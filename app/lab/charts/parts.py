@@ -1,4 +1,4 @@
-"""What all charts have: the line of the title, sizes of texts, spacing, labels along the bottom. Pure."""
+"""Parts common to all charts: title line, text sizes, spacing, labels along the bottom. Pure."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ EDGE = 6.0  # free space around a chart
 
 
 def head(title: str, note: str, width: float) -> tuple[list[Item], float]:
-    """Title and note on one line; returns the items and the y where they end.
+    """Lays out title and note on one line; returns the items and the y of their lower edge.
 
-    The title comes first: the note is left out where there is no room beside it.
+    The title takes precedence: the note is dropped if there is no room beside it.
     """
     if not title and not note:
         return [], EDGE
@@ -40,13 +40,13 @@ def head(title: str, note: str, width: float) -> tuple[list[Item], float]:
 
 @dataclass(frozen=True, slots=True)
 class Below:
-    """The horizontal axis: a scale between two places, with its labels below.
+    """The horizontal axis: a scale between two positions, with labels below.
 
     Attributes:
-        scale: From values to places.
-        left: Where the axis starts, px.
-        right: Where it ends, px.
-        width: Of the whole chart, px: no label leaves it.
+        scale: Maps values to 0..1.
+        left: Start of the axis, px.
+        right: End of the axis, px.
+        width: Width of the whole chart, px; labels stay inside.
     """
 
     scale: Scale
@@ -55,11 +55,11 @@ class Below:
     width: float
 
     def x_at(self, value: float) -> float:
-        """Where ``value`` lies, px."""
+        """Returns the position of ``value``, px."""
         return self.left + self.scale.place(value) * (self.right - self.left)
 
     def ticks(self) -> tuple[Tick, ...]:
-        """As many as have room for their labels side by side."""
+        """Returns as many ticks as there is room for labels."""
         for at_most in range(max(2, min(12, int((self.right - self.left) / 40))), 1, -1):
             found = ticks(self.scale, at_most)
             if self._apart(found):
@@ -67,7 +67,7 @@ class Below:
         return ticks(self.scale, 1)
 
     def labels(self, found: Sequence[Tick], y: float) -> list[Item]:
-        """Labels whose upper edge is ``y``, centred below their ticks; at the ends of the chart moved inwards."""
+        """Lays out labels with their upper edge at ``y``, centred below their ticks, kept inside the chart."""
         return [Text(self._centre(tick), y + SMALL, tick.label, SMALL, "muted", "middle") for tick in found]
 
     def _centre(self, tick: Tick) -> float:

@@ -1,6 +1,6 @@
-"""Paints a drawing as a picture, with OpenCV: sharp text at twice the size a screen of old would need.
+"""Paints a drawing as an image with OpenCV, by default at two pixels per px so that text is sharp.
 
-Whoever calls owns the array. Text is drawn in the font that OpenCV carries, so a picture looks the same everywhere.
+The caller owns the array. Text is drawn in the font that OpenCV carries, so an image looks the same everywhere.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ _REGULAR, _BOLD = 400, 600
 
 
 def picture(drawing: Drawing, scale: float = 2.0) -> ImageBGR:
-    """UInt8[H * scale, W * scale, 3], BGR.
+    """Paints UInt8[H * scale, W * scale, 3], BGR.
 
     Args:
-        drawing: A chart, laid out.
-        scale: Pixels of the picture per px of the drawing.
+        drawing: A chart after layout.
+        scale: Image pixels per px of the drawing.
     """
     return _Painter(drawing, scale).paint(drawing)
 
 
 def png_bytes(drawing: Drawing, scale: float = 2.0) -> bytes:
-    """The same as a PNG file.
+    """Returns the image as a PNG file.
 
     Raises:
         AppError: It cannot be encoded.
@@ -73,7 +73,7 @@ class _Painter:
         return blue, green, red
 
     def _fixed(self, points: Sequence[Point]) -> np.ndarray[tuple[int, int], np.dtype[np.int32]]:
-        """Int32[N, 2] in 1/16 px; a point's middle is the middle of OpenCV's pixel."""
+        """Returns Int32[N, 2] in 1/16 px; the centre of a point is the centre of OpenCV's pixel."""
         scaled = (np.array(points, np.float64) * self._scale - 0.5) * (1 << _SHIFT)
         return np.rint(scaled).astype(np.int32)
 
@@ -99,7 +99,7 @@ class _Painter:
                 cv2.polylines(self._image, lines, False, self._bgr(item.role), width, cv2.LINE_AA, _SHIFT)
 
     def _hairline(self, points: Sequence[Point], width: int, role: str) -> None:
-        """A level or upright line on whole pixels: crisp."""
+        """Draws a horizontal or vertical line on whole pixels, so that it is crisp."""
         (x1, x2), (y1, y2) = (sorted(round(p[axis] * self._scale) for p in points) for axis in (0, 1))
         if y1 == y2:
             self._image[max(y1 - width // 2, 0) : y1 - width // 2 + width, x1:x2] = self._bgr(role)
@@ -130,7 +130,7 @@ class _Painter:
 
 
 def _dashes(points: Sequence[Point], dash: tuple[float, float]) -> Iterator[tuple[Point, ...]]:
-    """The painted pieces of a broken line."""
+    """Splits a line into its painted dashes."""
     inked, left = True, dash[0]
     piece: list[Point] = [points[0]]
     for first, second in pairwise(points):

@@ -1,7 +1,7 @@
-"""Paints a drawing as SVG text: inside a page, or as a file of its own. Pure.
+"""Paints a drawing as SVG: inside a page, or as a file of its own. Pure.
 
-Colours are written for light paper, and a style sheet replaces them where the reader prefers dark; a program that
-knows no style sheets shows the light ones, and so does paper.
+Colours are written for light paper, and a style sheet replaces them if the reader prefers dark. Programs without style
+sheets show the light colours, and so does print.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ FONTS = "system-ui, 'Segoe UI', Roboto, 'Helvetica Neue', 'Noto Sans', Arial, sa
 
 
 def svg_style() -> str:
-    """CSS for the charts of a page, once: their colours in dark surroundings."""
+    """Returns the CSS that a page with charts needs once: their colours in dark mode."""
     rules = "".join(
         f".chart .f-{role}{{fill:{hex_colour(colour)}}}.chart .l-{role}{{stroke:{hex_colour(colour)}}}"
         for role, colour in DARK.items()
@@ -25,12 +25,12 @@ def svg_style() -> str:
 
 
 def svg_element(drawing: Drawing) -> str:
-    """An ``<svg>`` element to stand in a page that has ``svg_style()``; it shrinks where the page is narrower."""
+    """Returns an ``<svg>`` element for a page that has ``svg_style()``; it shrinks on a narrower page."""
     return _element(drawing, "", ())
 
 
 def svg_file(drawing: Drawing) -> str:
-    """A whole SVG file, with its paper and style."""
+    """Returns a whole SVG file, with background and style."""
     paper = Box(0.0, 0.0, drawing.width, drawing.height, "paper")
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + _element(drawing, f"<style>{svg_style()}</style>", (paper,))
 
@@ -105,10 +105,10 @@ def _points(points: Iterable[Point]) -> str:
 
 
 def _number(value: float) -> str:
-    """Hundredths of a pixel are plenty."""
+    """Formats a number to hundredths of a pixel."""
     return f"{value:.2f}".rstrip("0").rstrip(".")
 
 
 def escaped(text: str) -> str:
-    """Escaped, and without what XML does not allow even escaped (controls, halves of surrogate pairs)."""
+    """Escapes text, and drops what XML forbids even if escaped (control characters, lone surrogates)."""
     return escape("".join(c if c.isprintable() or c == " " else " " for c in text))

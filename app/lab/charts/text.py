@@ -1,6 +1,6 @@
-"""How wide a text may become, without asking a font: the layout must hold in whatever font a browser has.
+"""Estimates the width of text without a font: the layout must hold with whatever font a browser has.
 
-Widths follow the widest of the common sans serif fonts (DejaVu, Verdana); in others a text ends a little earlier.
+Widths follow the widest of the common sans serif fonts (DejaVu, Verdana); in others, text is a little narrower.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _WIDE = frozenset("mwMW@%…—")
 
 
 def _em(character: str) -> float:
-    """Advance of a character, in font sizes."""
+    """Returns the advance of a character, in font sizes."""
     if character in _NARROW:
         return 0.42
     if character in _WIDE:
@@ -26,14 +26,14 @@ def _em(character: str) -> float:
 
 
 def text_width(text: str, size: float, bold: bool = False) -> float:
-    """Room for one line of ``text``, px."""
+    """Returns the room for one line of ``text``, px."""
     return sum(map(_em, text)) * size * (1.1 if bold else 1.0)
 
 
 def fit(text: str, size: float, room: float, bold: bool = False) -> str:
-    """``text``, or its beginning and an ellipsis where it does not fit into ``room`` px; "" where nothing does.
+    """Shortens ``text`` to ``room`` px with an ellipsis if need be; returns "" if not even that fits.
 
-    Characters that would not show as one line (line ends, controls) become spaces first.
+    Line ends and control characters become spaces first.
     """
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     if text_width(line, size, bold) <= room:

@@ -1,4 +1,4 @@
-"""Which values an axis names, and how it writes them. Pure."""
+"""Chooses and formats the values that an axis shows. Pure."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 _NICE = (1.0, 2.0, 2.5, 5.0, 10.0)
-LARGEST = 1e15  # beyond it (and, on a logarithmic axis, below its inverse) values have no place
-_FARTHEST = LARGEST * 1e3  # what rounding may make of it
+MAX_VALUE = 1e15  # values beyond (and, on a logarithmic axis, below the inverse) have no position
+_MAX_ROUNDED = MAX_VALUE * 1e3  # an upper bound after rounding
 _SLACK = 1e-9  # of a step: 0.30000000000000004 still lies on an axis that ends at 0.3
 
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A value on an axis and its label; "" for a line without one."""
+    """A value on an axis and its label; "" for a grid line without one."""
 
     value: float
     label: str
@@ -27,12 +27,12 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """From values to places between 0 (low) and 1 (high).
+    """Maps values to positions between 0 (low) and 1 (high).
 
     Attributes:
         low: Value at 0.
         high: Value at 1, above ``low``.
-        log: Logarithmic; both ends are positive then.
+        log: Whether it is logarithmic; both ends are then positive.
     """
 
     low: float
@@ -40,13 +40,13 @@ class Scale:
     log: bool = False
 
     def place(self, value: float) -> float:
-        """Where ``value`` lies; NaN for one that has no place."""
+        """Returns the position of ``value``; NaN if it has none."""
         return float(self.places(np.array([value]))[0])
 
     def places(self, values: Floats) -> Floats:
-        """Float64[N]: where each of ``values`` lies; NaN for those that have no place."""
-        least = 1 / _FARTHEST if self.log else -_FARTHEST
-        held = np.where((values >= least) & (values <= _FARTHEST), values, np.nan)
+        """Returns Float64[N], the position of each of ``values``; NaN for those that have none."""
+        least = 1 / _MAX_ROUNDED if self.log else -_MAX_ROUNDED
+        held = np.where((values >= least) & (values <= _MAX_ROUNDED), values, np.nan)
         placed: Floats
         if self.log:
             placed = np.log(held / self.low) / math.log(self.high / self.low)
@@ -56,9 +56,9 @@ class Scale:
 
 
 def scale_for(values: Iterable[float], low: float | None, high: float | None, log: bool = False) -> Scale:
-    """A scale that holds ``values``, unless ``low`` or ``high`` are given; widened to round numbers where they are not.
+    """Returns a scale over ``values``, or from ``low`` to ``high`` if given; ends not given are rounded outwards.
 
-    Without a usable value: 0 to 1 (logarithmic: 1 to 10).
+    Without a usable value, it goes from 0 to 1 (logarithmic: 1 to 10).
     """
     low, high = (end if end is not None and _usable(end, log) else None for end in (low, high))
     usable = [value for value in values if _usable(value, log)]
@@ -67,7 +67,7 @@ def scale_for(values: Iterable[float], low: float | None, high: float | None, lo
     least = low if low is not None else min(usable, default=0.0 if high is None else high - 1.0)
     most = high if high is not None else max(usable, default=least + 1.0)
     room = max(abs(least), abs(most)) * 0.1
-    room = room if room > 1 / LARGEST else 0.5
+    room = room if room > 1 / MAX_VALUE else 0.5
     if most - least <= room * 1e-6:  # one value, or a given end on the wrong side of all values
         least = high - room if high is not None and low is None else least if low is not None else least - room
         most = least + room if low is not None or high is not None else most + room
@@ -80,7 +80,7 @@ def scale_for(values: Iterable[float], low: float | None, high: float | None, lo
 
 
 def _usable(value: float, log: bool) -> bool:
-    return 1 / LARGEST <= value <= LARGEST if log else abs(value) <= LARGEST
+    return 1 / MAX_VALUE <= value <= MAX_VALUE if log else abs(value) <= MAX_VALUE
 
 
 def _log_scale(values: list[float], low: float | None, high: float | None) -> Scale:
@@ -92,7 +92,7 @@ def _log_scale(values: list[float], low: float | None, high: float | None) -> Sc
 
 
 def ticks(scale: Scale, at_most: int) -> tuple[Tick, ...]:
-    """Round values within ``scale``, ascending, at most ``at_most`` (at least 1) of them, evenly spread."""
+    """Returns evenly spaced round values within ``scale``, ascending, no more than ``at_most`` (at least 1)."""
     if scale.log:
         return _log_ticks(scale, at_most)
     step = _step(scale.high - scale.low, at_most)
@@ -105,7 +105,7 @@ def ticks(scale: Scale, at_most: int) -> tuple[Tick, ...]:
 
 
 def _step(span: float, at_most: int) -> float:
-    """The smallest round step of which no more than ``at_most`` values lie in ``span``, wherever it starts."""
+    """Returns the smallest round step that puts no more than ``at_most`` values into ``span``, wherever it starts."""
     rough = span / max(at_most - 1, 0.5)
     power = 10.0 ** math.floor(math.log10(rough))
     return next(nice * power for nice in _NICE if nice * power >= rough * (1 - _SLACK))
@@ -129,7 +129,7 @@ def _log_ticks(scale: Scale, at_most: int) -> tuple[Tick, ...]:
 
 
 def label(value: float, step: float, largest: float) -> str:
-    """``value`` with as many decimals as ``step`` has, in the unit that suits ``largest``: 0.25, 40, 12k, 1e-05."""
+    """Formats ``value`` with the decimals of ``step``, in a unit that suits ``largest``: 0.25, 40, 12k, 1e-05."""
     if abs(value) < abs(step) * 1e-6:
         return "0"
     if abs(largest) >= 1e9 or abs(step) < 1e-4:
@@ -140,6 +140,6 @@ def label(value: float, step: float, largest: float) -> str:
 
 
 def _decimals(step: float) -> int:
-    """How many decimals tell multiples of a round ``step`` apart: 2 for 0.25, 1 for 2.5, 0 for 20."""
+    """Returns the decimals that tell multiples of a round ``step`` apart: 2 for 0.25, 1 for 2.5, 0 for 20."""
     decimals = max(0, -math.floor(math.log10(abs(step)) + _SLACK))
     return decimals + (not math.isclose(round(step, decimals), step, rel_tol=1e-6))

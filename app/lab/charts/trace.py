@@ -1,7 +1,7 @@
-"""The part of a line that can be seen: thinned to what the pixels show, cut where the axes end. Pure.
+"""Reduces a line to what can be seen: thinned to pixel columns, clipped to the axes. Pure.
 
-An evaluation leaves a curve of 50 000 points, a training run as many; a chart has some hundred pixels. Of the points
-that share a pixel column, the first, lowest, highest and last draw the same picture as all of them.
+An evaluation leaves a curve of 50 000 points, a training as many; a chart has a few hundred pixels. The first, lowest,
+highest and last of the points in a pixel column draw the same picture as all of them.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _HAIR = 1e-6
 
 
 def visible_runs(points: Floats, frame: Frame, columns_per_px: float = 2.0) -> list[tuple[Point, ...]]:
-    """The pieces of a line that lie within ``frame``.
+    """Returns the pieces of a line that lie within ``frame``.
 
     Args:
         points: Float64[N, 2], px; a row with a NaN interrupts the line.
-        frame: What can be seen.
-        columns_per_px: How finely to keep the points.
+        frame: The visible area.
+        columns_per_px: Columns per px in which points are thinned.
 
     Returns:
         Lines of one point (where it stands alone) or more.
@@ -40,7 +40,7 @@ def visible_runs(points: Floats, frame: Frame, columns_per_px: float = 2.0) -> l
 
 
 def _snapped(points: Floats, frame: Frame) -> Floats:
-    """Points that rounding put a hair outside of an edge lie on it: a line along the edge is seen."""
+    """Snaps points that rounding put just outside an edge onto it, so that a line along the edge is seen."""
     snapped = points.copy()
     for axis, edge in ((0, frame[0]), (1, frame[1]), (0, frame[2]), (1, frame[3])):
         snapped[np.abs(points[:, axis] - edge) < _HAIR, axis] = edge
@@ -55,7 +55,7 @@ def _finite_runs(points: Floats) -> Iterator[Floats]:
 
 
 def _thinned(run: Floats, columns_per_px: float) -> Floats:
-    """First, lowest, highest and last of each group of neighbours that share a pixel column, in their order."""
+    """Keeps the first, lowest, highest and last of neighbouring points in one pixel column, in order."""
     columns = np.floor(run[:, 0] * columns_per_px)
     starts = np.concatenate(([0], np.flatnonzero(np.diff(columns)) + 1, [len(run)]))
     if len(starts) * 4 >= len(run):
@@ -92,7 +92,7 @@ def _inside(point: Point, frame: Frame) -> bool:
 
 
 def _segment_within(first: Point, second: Point, frame: Frame) -> tuple[Point, Point] | None:
-    """The part of a segment within ``frame`` (Liang and Barsky, 1984); None for no part."""
+    """Clips a segment to ``frame`` (Liang and Barsky, 1984); returns None if nothing is left."""
     if _inside(first, frame) and _inside(second, frame):
         return first, second
     start, end = 0.0, 1.0

@@ -1,4 +1,4 @@
-"""What a score means in use: how many are right, wrong and missed at a threshold, and which threshold suits. Pure."""
+"""Counts what is right, wrong and missed at a threshold, and finds the best threshold. Pure."""
 
 from __future__ import annotations
 
@@ -48,19 +48,19 @@ class Best:
 
 
 def counts_at(result: ClassResult, threshold: float) -> Counts:
-    """Of one class, with scores of at least ``threshold``."""
+    """Counts the detections of one class with scores of at least ``threshold``."""
     shown = int(np.count_nonzero(reaches(result.curve.scores, threshold)))
     right = round(float(result.curve.recall[shown - 1]) * result.objects) if shown else 0
     return Counts(right, shown - right, result.objects - right)
 
 
 def total(parts: Sequence[Counts]) -> Counts:
-    """All classes together."""
+    """Adds up all classes."""
     return Counts(sum(p.right for p in parts), sum(p.wrong for p in parts), sum(p.missed for p in parts))
 
 
 def best_threshold(curve: Curve) -> Best | None:
-    """Where F1 is highest, the higher threshold of equals; None without a right detection."""
+    """Returns the threshold of the highest F1, the higher of equals; None without a right detection."""
     last = np.flatnonzero(np.append(np.diff(curve.scores) != 0, True)) if len(curve.scores) else np.empty(0, np.intp)
     precision, recall = curve.precision[last], curve.recall[last]
     whole = precision + recall
@@ -71,7 +71,7 @@ def best_threshold(curve: Curve) -> Best | None:
 
 
 def pooled(results: Sequence[ClassResult]) -> Curve:
-    """The detections of all classes as one curve, each counting the same."""
+    """Pools the detections of all classes into one curve, each counting the same."""
     objects = sum(result.objects for result in results)
     scores = np.concatenate([result.curve.scores for result in results]) if results else np.empty(0)
     right = np.concatenate([_right(result) for result in results]) if results else np.empty(0)
@@ -82,6 +82,6 @@ def pooled(results: Sequence[ClassResult]) -> Curve:
 
 
 def _right(result: ClassResult) -> Floats:
-    """Float64[K], 1 where a detection found an object."""
+    """Returns Float64[K], 1 where a detection found an object."""
     found = np.diff(result.curve.recall * result.objects, prepend=0.0) > 0.5
     return found.astype(np.float64)

@@ -1,6 +1,6 @@
-"""Mistakes on their pictures: a piece of the image as JPEG, the true object and the detection drawn over it as SVG.
+"""Shows mistakes in their image: a crop as JPEG, the true object and the detection drawn over it as SVG.
 
-Used on the thread that writes the report; reads each image once per picture, and keeps none.
+Used on the thread that writes the report; reads the image for each crop, and keeps none.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ from app.lab.evaluation.model_run import read_as_annotated
 from detector.evaluation.results import Floats, ImageOutcome, ImageTruth
 
 WIDTH, HEIGHT = 336, 252
-"""Of a picture in the report, CSS px; its JPEG has up to half as many again each way, for screens of high density."""
+"""Size of a crop in the report, CSS px; its JPEG has up to 1.5 times as many pixels, for high-density screens."""
 
 _DENSITY = 1.5
-_CONTEXT = 0.6  # of the boxes' size, added on every side
-_SMALLEST = 72.0  # image pixels across that a picture shows at least
+_CONTEXT = 0.6  # share of the boxes' size, added on every side
+_MIN_SIDE = 72.0  # image pixels that a crop shows at least
 _QUALITY = 80
-_LARGEST_FILE = 64 << 20
+_MAX_FILE = 64 << 20
 _FONT = 12.0
 _TAG = 17.0
 
 
 @dataclass(frozen=True, slots=True)
 class _Tile:
-    """A part of an image, shown ``scale`` times its size in the middle of a picture.
+    """A part of an image, shown at ``scale`` in the middle of a crop.
 
     Attributes:
-        x: Of the part, in whole pixels of the image.
-        y: Likewise.
-        width: Of the part, image pixels.
-        height: Likewise.
+        x: Left edge, whole image pixels.
+        y: Top edge, whole image pixels.
+        width: Width, image pixels.
+        height: Height, image pixels.
         scale: CSS px per image pixel.
     """
 
@@ -54,12 +54,12 @@ class _Tile:
 
     @property
     def frame(self) -> Rect:
-        """Where it lies in the picture, px: pictures are of one shape, and images are not."""
+        """Its rectangle in the crop, px: crops have one shape, images do not."""
         width, height = self.width * self.scale, self.height * self.scale
         return (WIDTH - width) / 2, (HEIGHT - height) / 2, (WIDTH + width) / 2, (HEIGHT + height) / 2
 
     def rect(self, box: Floats) -> Rect:
-        """A box in image pixels, in px of the picture, kept within a hair of it."""
+        """Maps a box from image pixels to px of the crop, clipped just outside it."""
         left, top, right, bottom = self.frame
         placed = (box - (self.x, self.y, self.x, self.y)) * self.scale + (left, top, left, top)
         x1, y1, x2, y2 = placed.tolist()
@@ -67,10 +67,10 @@ class _Tile:
 
 
 def open_image(truth: ImageTruth) -> ImageBGR:
-    """The image of an outcome.
+    """Opens the image of an outcome.
 
     Raises:
-        AppError: It is not here, too large, damaged, or of another size than the annotation says.
+        AppError: It is missing, too large, damaged, or of another size than annotated.
     """
     if truth.path is None:
         raise AppError(f"The image {truth.image_id} is not here.")
@@ -87,17 +87,17 @@ def _of_sane_size(path: Path) -> Path:
         size = path.stat().st_size
     except OSError as error:
         raise AppError(f"{path.name} cannot be read: {error.strerror}.") from error
-    if size > _LARGEST_FILE:
-        raise AppError(f"{path.name} is larger than {_LARGEST_FILE >> 20} MB.")
+    if size > _MAX_FILE:
+        raise AppError(f"{path.name} is larger than {_MAX_FILE >> 20} MB.")
     return path
 
 
 def picture_of(mistake: Mistake, outcome: ImageOutcome, labels: Sequence[str], image: ImageBGR) -> str:
-    """An ``<svg>`` element: the boxes concerned with what is around them.
+    """Returns an ``<svg>`` element of the boxes concerned and their surroundings.
 
     Args:
-        mistake: What to show.
-        outcome: Of the image it is in.
+        mistake: The mistake to show.
+        outcome: Outcome of its image.
         labels: Class names.
         image: UInt8[H, W, 3], BGR.
     """
@@ -135,15 +135,15 @@ def _concerned(mistake: Mistake, outcome: ImageOutcome) -> Floats:
 
 
 def _others(mistake: Mistake, outcome: ImageOutcome) -> list[Floats]:
-    """The other true objects, for who wonders what was annotated."""
+    """Returns the other true objects, to show what was annotated."""
     return [box for index, box in enumerate(outcome.truth.boxes_xyxy) if index != mistake.truth]
 
 
 def _tile(boxes: Floats, width: int, height: int) -> _Tile:
-    """The part of a ``width`` x ``height`` image around ``boxes``, in the shape of a picture where the image allows."""
+    """Returns the part of a ``width`` x ``height`` image around ``boxes``, in the shape of a crop if possible."""
     low = np.clip(boxes[:, :2].min(axis=0), 0, (width - 1, height - 1))
     high = np.clip(boxes[:, 2:].max(axis=0), low + 1, (width, height))
-    size = np.maximum((high - low) * (1 + 2 * _CONTEXT), _SMALLEST)
+    size = np.maximum((high - low) * (1 + 2 * _CONTEXT), _MIN_SIDE)
     across = max(size[0], size[1] * WIDTH / HEIGHT)
     wanted = np.minimum(np.ceil((across, across * HEIGHT / WIDTH)), (width, height))
     corner = np.clip(np.floor((low + high - wanted) / 2), 0, (width, height) - wanted)
@@ -152,7 +152,7 @@ def _tile(boxes: Floats, width: int, height: int) -> _Tile:
 
 
 def _jpeg(image: ImageBGR, tile: _Tile) -> str:
-    """The tile as a data URI, not larger than the screen needs, nor than it is."""
+    """Returns the tile as a data URI, no larger than a screen needs, and never enlarged."""
     part = image[tile.y : tile.y + tile.height, tile.x : tile.x + tile.width]
     scale = min(tile.scale * _DENSITY, 1.0)
     size = max(1, round(tile.width * scale)), max(1, round(tile.height * scale))
@@ -172,7 +172,7 @@ def _outline(rect: Rect, role: str) -> str:
 
 
 def _tag(rect: Rect, words: str, role: str, taken: list[Rect], below: bool) -> str:
-    """A label at the first free place around ``rect``: detections above their box, true objects below theirs."""
+    """Places a label in the first free spot around ``rect``: detections above their box, true objects below."""
     text = fit(words, _FONT, WIDTH - 8, bold=True)
     width = text_width(text, _FONT, bold=True) + 8
     x = min(max(rect[0] - 1, 0.0), WIDTH - width)

@@ -1,4 +1,4 @@
-"""The worst mistakes of each kind, as pictures; as a table where the images are not at hand."""
+"""Shows the worst mistakes of each kind as crops, or as a table if the images are not at hand."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ _HEADS: dict[Kind, tuple[str, str]] = {
     Kind.BACKGROUND: ("Nothing there", "No annotated object is meant. Some are objects that nobody annotated."),
     Kind.DUPLICATE: ("Found twice", "A better detection had found the object already."),
 }
-_PER_IMAGE = 2  # of a kind: the examples shall differ
-_UNREADABLE = 5  # named at most
+_MAX_PER_IMAGE = 2  # examples of a kind, so that they differ
+_MAX_UNREADABLE = 5  # named in the notes
 
 
 class Gallery:
-    """Pictures for the report of one evaluation.
+    """The crops in the report of one evaluation.
 
     Args:
-        evaluation: Whose images are read, when the sections are asked for.
-        mistakes: All of them.
-        examples: Of each kind, at most.
+        evaluation: The evaluation; its images are read by ``sections``.
+        mistakes: All mistakes.
+        examples: Maximum number of examples of each kind.
     """
 
     def __init__(self, evaluation: Evaluation, mistakes: Mistakes, examples: int) -> None:
@@ -44,7 +44,7 @@ class Gallery:
         self._unreadable: dict[int, str] = {}
 
     def sections(self) -> Iterator[str]:
-        """Heading and pictures of each kind there is; then what could not be shown."""
+        """Yields heading and crops of each kind, then notes on what could not be shown."""
         here = any(outcome.truth.path is not None for outcome in self._outcomes)
         if here:
             yield (
@@ -62,12 +62,12 @@ class Gallery:
         yield notes(self._issues())
 
     def _issues(self) -> list[str]:
-        lines = [f"Not shown: {line}" for line in list(self._unreadable.values())[:_UNREADABLE]]
-        more = len(self._unreadable) - _UNREADABLE
+        lines = [f"Not shown: {line}" for line in list(self._unreadable.values())[:_MAX_UNREADABLE]]
+        more = len(self._unreadable) - _MAX_UNREADABLE
         return [*lines, f"Not shown: {more} more images."] if more > 0 else lines
 
     def _is_of_class_never_detected(self, mistake: Mistake) -> bool:
-        """Such a class is most often one that the model does not know: missing it tells nothing."""
+        """Such a class is usually unknown to the model, so missing it tells nothing."""
         truth = self._outcomes[mistake.image].truth
         return mistake.kind is Kind.MISSED and int(truth.class_ids[mistake.truth]) in self._never
 
@@ -77,13 +77,13 @@ class Gallery:
         for mistake in mistakes:
             if len(figures) >= self._examples:
                 break
-            if shown.get(mistake.image, 0) < _PER_IMAGE and (figure := self._figure(mistake)):
+            if shown.get(mistake.image, 0) < _MAX_PER_IMAGE and (figure := self._figure(mistake)):
                 shown[mistake.image] = shown.get(mistake.image, 0) + 1
                 figures.append(figure)
         return f'<div class="crops">{"".join(figures)}</div>'
 
     def _figure(self, mistake: Mistake) -> str:
-        """A picture with its words; "" where the image cannot be shown."""
+        """Returns a crop with its caption; "" if the image cannot be shown."""
         outcome = self._outcomes[mistake.image]
         if outcome.truth.path is None or mistake.image in self._unreadable:
             return ""
@@ -111,7 +111,7 @@ class Gallery:
         return f"{words} · {escaped(self._outcomes[mistake.image].truth.image_id)}"
 
     def _names(self, mistake: Mistake) -> tuple[str, str]:
-        """Of the class shown and of the true one, escaped; "" for none."""
+        """Returns the names of the class shown and of the true one, escaped; "" for none."""
         outcome = self._outcomes[mistake.image]
         shown = self._labels[outcome.found.class_ids[mistake.found]] if mistake.found >= 0 else ""
         true = self._labels[outcome.truth.class_ids[mistake.truth]] if mistake.truth >= 0 else ""

@@ -1,4 +1,4 @@
-"""What the rules and their numbers are called, the same in the terminal and in the report. Pure."""
+"""Names of the rules and their numbers, shared by terminal and report. Pure."""
 
 from __future__ import annotations
 
@@ -30,4 +30,4 @@ COCO_TEXT = {
     "ARm": "recall, medium objects",
     "ARl": "recall, large objects",
 }
-"""By ``COCO_NUMBERS``."""
+"""Descriptions of ``COCO_NUMBERS``."""

@@ -1,4 +1,4 @@
-"""What went wrong, and how: each false alarm and each missed object of an evaluation, sorted into kinds. Pure.
+"""Sorts the false alarms and missed objects of an evaluation into kinds. Pure.
 
 The kinds are those of Hoiem, Chodpathumwan and Dai ("Diagnosing Error in Object Detectors", 2012), with the limits
 of Bolya and others ("TIDE", 2020): an overlap of 0.1 shows that an object was meant, 0.5 that it was found.
@@ -18,11 +18,11 @@ from detector.evaluation.outcomes import OVERLAP
 from detector.evaluation.results import Flags, Floats, ImageOutcome, Verdict
 
 MEANT = 0.1
-"""Overlap from which a detection is taken to mean an object, though it does not fit."""
+"""Minimum overlap at which a detection counts as aimed at an object it does not fit."""
 
 
 class Kind(StrEnum):
-    """What a mistake is."""
+    """The kind of a mistake."""
 
     MISSED = "missed"
     CONFUSED = "confused"
@@ -33,17 +33,17 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """One of them.
+    """One mistake.
 
     Attributes:
         kind: Its kind.
         image: Index into the outcomes.
-        found: Index of the detection in its image; of a missed object the detection that found it below the
-            threshold; -1 for none.
+        found: Index of the detection in its image, or for a missed object that of a detection below the threshold;
+            -1 for none.
         truth: Index of the object concerned in its image; -1 for none.
-        overlap: Of the two (IoU); 0 without both.
-        score: Of the detection; 0 for none.
-        area: Of the object, or else of the detection, square pixels.
+        overlap: IoU of the two; 0 without both.
+        score: Score of the detection; 0 for none.
+        area: Area of the object, or else of the detection, square pixels.
     """
 
     kind: Kind
@@ -57,11 +57,11 @@ class Mistake:
 
 @dataclass(frozen=True, slots=True)
 class Mistakes:
-    """All of an evaluation at one threshold.
+    """All mistakes of an evaluation at one threshold.
 
     Attributes:
-        of: By kind, the worst first: missed objects by size, false alarms by score.
-        confusions: (class shown, class it is, how often), the commonest first.
+        of: Mistakes by kind, worst first: missed objects by size, false alarms by score.
+        confusions: (class shown, true class, count), most frequent first.
     """
 
     of: dict[Kind, tuple[Mistake, ...]]
@@ -69,15 +69,15 @@ class Mistakes:
 
 
 def reaches(scores: Floats, threshold: float) -> Flags:
-    """Bool[N], score >= threshold, also where the score is the threshold in single precision."""
+    """Returns Bool[N], score >= threshold, where a score equal in single precision counts as equal."""
     shown: Flags = scores >= min(threshold, float(np.float32(threshold)))
     return shown
 
 
 def find_mistakes(outcomes: Sequence[ImageOutcome], threshold: float) -> Mistakes:
-    """Sort what is wrong among the detections shown at ``threshold``, and what they leave out.
+    """Sorts the wrong detections shown at ``threshold``, and the objects they miss.
 
-    A missed object that a misplaced or confused detection was meant for is told there only.
+    A missed object to which a misplaced or confused detection belongs is reported there only.
     """
     found: dict[Kind, list[Mistake]] = {kind: [] for kind in Kind}
     confusions: Counter[tuple[int, int]] = Counter()
@@ -112,7 +112,7 @@ def _false_alarms(image: int, outcome: ImageOutcome, threshold: float) -> list[M
 
 
 def _kind_of(own: Floats, other: Floats) -> tuple[Kind, int, float]:
-    """Kind, which object (-1: none) and overlap, from the overlaps with objects of the same and of other classes."""
+    """Returns kind, object (-1: none) and overlap, from the overlaps with objects of the same and of other classes."""
     if not len(own):
         return Kind.BACKGROUND, -1, 0.0
     best_own, best_other = int(own.argmax()), int(other.argmax())

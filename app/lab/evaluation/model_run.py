@@ -1,7 +1,7 @@
 """Runs a model over the images of a data set. Called on the thread that owns the detector.
 
 ``ssdv-evaluate-read`` decodes images ahead; the calling thread runs the network and collects what is found. Images
-that are missing or damaged are left out of the measurement, and named.
+that are missing or damaged are skipped and named.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ _JOIN_S = 10.0
 
 
 class EvaluationCancelledError(AppError):
-    """Somebody asked to stop."""
+    """The evaluation was cancelled."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ModelRun:
-    """What a model found.
+    """The detections of a model.
 
     Attributes:
-        data: The images that were looked at.
+        data: The images that were read.
         found: All detections in them.
         seconds: From the first image to the last.
-        notes: What the reader of the score should know.
+        notes: Notes for the reader of the score.
     """
 
     data: DataSet
@@ -59,15 +59,15 @@ def run_model(
     on_progress: Callable[[int, int], None] = lambda _done, _total: None,
     stop: threading.Event | None = None,
 ) -> ModelRun:
-    """Detect in every image of ``data``.
+    """Detects in every image of ``data``.
 
     Args:
         detector: Open, owned by the calling thread.
-        data: What to look at.
+        data: The images.
         wanted: Which detections count; None for the rule the model was evaluated with, down to its low floor score.
-        renames: From class names of the model to those of the data.
-        on_progress: Told (images done, images in all) after every batch.
-        stop: Set from anywhere to give up.
+        renames: Maps class names of the model to those of the data.
+        on_progress: Called with images done and images in all after every batch.
+        stop: Set from any thread to cancel.
 
     Raises:
         EvaluationCancelledError: ``stop`` was set.
@@ -110,7 +110,7 @@ class _Run:
         self._classes: list[Ids] = []
 
     def over(self, images: list[ImageTruth], on_progress: Callable[[int, int], None]) -> None:
-        """Read ahead, detect, collect."""
+        """Reads ahead, detects, collects."""
         channel: Channel[_Loaded] = Channel(_AHEAD)
         reader = Worker("evaluate-read", lambda stopping: _read(images, channel, stopping), channel.fail)
         begun = time.monotonic()
@@ -144,7 +144,7 @@ class _Run:
             self._collect(found)
 
     def _collect(self, found: Detections) -> None:
-        """Keep what is of a class that the data has."""
+        """Keeps detections of classes that the data has."""
         class_ids = self._ids[found.class_ids]
         kept = class_ids >= 0
         self._boxes.append(found.boxes_xyxy[kept].astype(np.float64))
@@ -152,7 +152,7 @@ class _Run:
         self._classes.append(class_ids[kept])
 
     def found(self) -> Found:
-        """Everything collected."""
+        """Returns everything collected."""
         images = np.repeat(np.arange(len(self._scores)), [len(scores) for scores in self._scores])
         return make_found(
             images, np.concatenate(self._classes), np.concatenate(self._scores), np.concatenate(self._boxes)
@@ -191,12 +191,12 @@ def _load(truth: ImageTruth) -> _Loaded:
 
 
 def read_as_annotated(path: Path, width: int, height: int) -> ImageBGR:
-    """An image the way round that its annotation means: boxes may have been drawn before or after it was turned.
+    """Reads an image in the orientation of its annotation, which may have been made before or after it was turned.
 
     Args:
         path: The file.
-        width: As annotated, pixels; 0 for not stated.
-        height: As annotated.
+        width: Annotated width, pixels; 0 if not stated.
+        height: Annotated height, pixels; 0 if not stated.
 
     Raises:
         AppError: It cannot be read.
@@ -209,7 +209,7 @@ def read_as_annotated(path: Path, width: int, height: int) -> ImageBGR:
 
 
 def _batches(channel: Channel[_Loaded], detector: Detector) -> Iterator[tuple[int, list[_Loaded]]]:
-    """How many images have come so far, and the last of them, as many as the detector likes at once."""
+    """Yields the number of images so far and the next batch, of the size the detector prefers."""
     batch: list[_Loaded] = []
     done = 0
     for loaded in channel:

@@ -1,4 +1,4 @@
-"""The charts of an evaluation, and the same as files. Any thread."""
+"""Makes the charts of an evaluation, and writes them as files. Any thread."""
 
 from __future__ import annotations
 
@@ -37,22 +37,22 @@ KIND_WORDS: dict[Kind, str] = {
 
 _RECALLS = np.linspace(0.0, 1.0, 101)
 _SLATE = 4
-_COLOURS = (0, 1, 2, 3, 5, 6)  # of classes; the one between is the mean's
+_COLOURS = (0, 1, 2, 3, 5, 6)  # for classes; 4 is that of the mean
 _PICKED = 3
 _SMALL = 236.0  # px across
 _HALF = 532.0  # two of them beside each other in a report
 _COLUMNS = 4
-_CLASSES = 200  # in one picture, the best: it has 0.15 megapixels for each
+_MAX_CLASSES = 200  # in one chart, the best: each takes 0.15 megapixels
 
 
 def write_plots(
     evaluation: Evaluation, folder: Path, plot_format: PlotFormat = "png", threshold: float = 0.5
 ) -> tuple[Path, ...]:
-    """Write the charts into ``folder``, which is made if missing; files of their names are replaced.
+    """Writes the charts into ``folder``, which is created if missing; files of their names are replaced.
 
     Args:
-        evaluation: What to show.
-        folder: Where to.
+        evaluation: The evaluation.
+        folder: Folder for the files.
         plot_format: "png" or "svg".
         threshold: The score marked on the curves.
 
@@ -60,10 +60,10 @@ def write_plots(
         The files: average-precision, precision-recall, precision-recall-by-class, thresholds.
 
     Raises:
-        AppError: A file cannot be written; none is left half-written.
+        AppError: A file cannot be written; nothing is left half-written.
     """
     result = evaluation.result
-    small = [layout(class_chart(each, threshold)) for each in with_curve(result)[:_CLASSES]]
+    small = [layout(class_chart(each, threshold)) for each in with_curve(result)[:_MAX_CLASSES]]
     drawings: dict[str, Drawing] = {
         "average-precision": layout(ap_chart(result)),
         "precision-recall": layout(curves_chart(result)),
@@ -83,29 +83,29 @@ def write_plots(
 
 
 def by_ap(result: Result) -> list[ClassResult]:
-    """The classes that count, the best first."""
+    """Returns the classes that count, best first."""
     return sorted((each for each in result.per_class if each.counts), key=lambda each: -each.ap)
 
 
 def with_curve(result: Result) -> list[ClassResult]:
-    """Those of which anything was found: a curve at zero tells no more than the number."""
+    """Returns the classes with any detection found right: a curve at zero tells no more than the number."""
     return [each for each in by_ap(result) if len(each.curve.recall) and each.curve.recall[-1] > 0]
 
 
 def mean_name(result: Result) -> str:
-    """What the mean over the classes is called by the rule in force."""
+    """Returns the name that the metric gives to the mean over classes."""
     return "AP" if result.metric == "coco" else "mAP"
 
 
 def ap_chart(result: Result) -> BarChart:
-    """Average precision of each class, the best on top."""
-    bars = tuple(Bar(each.label, each.ap, f"{each.ap:.3f}") for each in by_ap(result)[:_CLASSES])
+    """Returns a chart of the average precision of each class, best on top."""
+    bars = tuple(Bar(each.label, each.ap, f"{each.ap:.3f}") for each in by_ap(result)[:_MAX_CLASSES])
     note = f"{mean_name(result)} {result.mean_ap:.4f}" if math.isfinite(result.mean_ap) else ""
     return BarChart("Average precision by class", bars, Axis("", 0.0, 1.0), note)
 
 
 def class_chart(each: ClassResult, threshold: float) -> LineChart:
-    """Precision against recall of one class, small, with the place of ``threshold`` on it."""
+    """Returns a small chart of precision against recall of one class, with ``threshold`` marked."""
     line = Series.of("", *_from_zero(each.curve.recall, each.curve.precision), filled=True)
     counts = counts_at(each, threshold)
     marked = Series.of(f"at {threshold:g}", [counts.recall], [counts.precision], dots=True, colour=1)
@@ -114,7 +114,7 @@ def class_chart(each: ClassResult, threshold: float) -> LineChart:
 
 
 def curves_chart(result: Result) -> LineChart:
-    """Precision against recall of all classes: few in colours; of many the best, the worst and the mean."""
+    """Returns a chart of precision against recall: few classes in colours; of many the best, the worst and the mean."""
     ranked, drawn = by_ap(result), with_curve(result)
     few = len(drawn) <= len(_COLOURS)
     picked = drawn if few else [*drawn[:_PICKED], *drawn[-_PICKED:]]
@@ -128,7 +128,7 @@ def curves_chart(result: Result) -> LineChart:
 
 
 def threshold_chart(result: Result, threshold: float) -> LineChart:
-    """Precision, recall and F1 of all classes together by the score from which detections are shown."""
+    """Returns a chart of precision, recall and F1 of all classes together against the threshold."""
     curve = pooled(result.per_class)
     finite = curve.scores[np.isfinite(curve.scores)]
     high = 1.0 if not len(finite) or finite.max() <= 1.0 else float(finite.max())
@@ -150,13 +150,13 @@ def threshold_chart(result: Result, threshold: float) -> LineChart:
 
 
 def kinds_chart(mistakes: Mistakes) -> BarChart:
-    """How many mistakes there are of each kind."""
+    """Returns a chart of the number of mistakes of each kind."""
     counts = [(KIND_WORDS[kind], len(found)) for kind, found in mistakes.of.items()]
     return BarChart("Mistakes by kind", tuple(Bar(word, count, f"{count:,}") for word, count in counts), width=520.0)
 
 
 def _named(each: ClassResult, colour: int | None) -> Series:
-    """The falling curve of a class, which is what its average precision is taken from; without colour, a background."""
+    """Returns the falling curve of a class, from which its average precision is taken; faint without a colour."""
     recall, precision = _from_zero(each.curve.recall, _falling(each.curve))
     if colour is None:
         return Series.of(each.label, recall[:-1], precision[:-1], weight="faint")
@@ -164,20 +164,20 @@ def _named(each: ClassResult, colour: int | None) -> Series:
 
 
 def _from_zero(recall: Floats, precision: Floats) -> tuple[Floats, Floats]:
-    """A curve from recall 0 on; at the end it falls to no precision, for more is never found."""
+    """Extends a curve to recall 0; at its end it falls to precision 0, as higher recalls are never reached."""
     if not len(recall):
         return np.array([0.0, 0.0]), np.array([0.0, 0.0])
     return np.concatenate(([0.0], recall, recall[-1:])), np.concatenate((precision[:1], precision, [0.0]))
 
 
 def _falling(curve: Curve) -> Floats:
-    """Float64[K]: the best precision at each recall or a higher one."""
+    """Returns Float64[K], the best precision at each recall or a higher one."""
     falling: Floats = np.maximum.accumulate(curve.precision[::-1])[::-1]
     return falling
 
 
 def _interpolated(curve: Curve) -> Floats:
-    """Float64[101]: the same at round recalls, 0 where so much is never found."""
+    """Returns Float64[101], the same at recalls of whole percents, 0 if never reached."""
     best = np.concatenate((_falling(curve), [0.0]))
     interpolated: Floats = best[np.searchsorted(curve.recall, _RECALLS - 1e-9, "left")]
     return interpolated

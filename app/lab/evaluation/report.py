@@ -1,6 +1,6 @@
-"""An evaluation as one HTML file that explains itself: what was measured, the numbers, the curves, the worst mistakes.
+"""Writes an evaluation as one self-explanatory HTML file: subject, numbers, curves, worst mistakes.
 
-Runs on the thread that calls; reads the images it shows, a few dozen at most, and writes one file, atomically.
+Runs on the calling thread; reads the images it shows, a few dozen at most, and writes one file, atomically.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from detector.evaluation.results import COCO_NUMBERS, ClassResult, CocoResult, E
 from detector.spec import ModelSpec
 
 _CONFUSIONS = 8
-_CURVES = 120  # each takes some 10 kB of the page
+_MAX_CURVES = 120  # each takes some 10 kB of the page
 
 
 def write_report(
@@ -43,10 +43,10 @@ def write_report(
     examples: int = 12,
     moment: datetime | None = None,
 ) -> None:
-    """Write the report.
+    """Writes the report.
 
     Args:
-        evaluation: What was measured.
+        evaluation: The evaluation.
         path: The file, replaced if it exists; its folder must exist.
         threshold: Score from which a detection is shown; counts and mistakes are those at this threshold.
         examples: Pictures of each kind of mistake, at most.
@@ -208,10 +208,10 @@ def _curves(evaluation: Evaluation, threshold: float) -> Iterator[str]:
     charts.append(threshold_chart(result, threshold))
     yield f'<div class="charts">{"".join(svg_element(layout(chart)) for chart in charts)}</div>'
     yield f"<p>By class; the dot is the score {threshold:g}, the number the average precision.</p>"
-    small = "".join(svg_element(layout(class_chart(each, threshold))) for each in drawn[:_CURVES])
+    small = "".join(svg_element(layout(class_chart(each, threshold))) for each in drawn[:_MAX_CURVES])
     yield f'<div class="small">{small}</div>'
-    if len(drawn) > _CURVES:
-        yield f'<p class="quiet">The {_CURVES} best of {len(drawn):,} classes; the table has all.</p>'
+    if len(drawn) > _MAX_CURVES:
+        yield f'<p class="quiet">The {_MAX_CURVES} best of {len(drawn):,} classes; the table has all.</p>'
 
 
 def _mistakes(evaluation: Evaluation, mistakes: Mistakes, gallery: Gallery, threshold: float) -> Iterator[str]:

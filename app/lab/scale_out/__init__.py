@@ -1,1 +1,1 @@
-"""Thousands of videos over several computers: what is to be done (no Ray), one video of it, and Ray's part."""
+"""Exports thousands of videos on several computers: the tasks (no Ray), the worker for one video, and the Ray part."""

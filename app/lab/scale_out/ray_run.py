@@ -1,7 +1,7 @@
-"""Hands the tasks of a large job to Ray, and takes their outcomes as they come. Called on the main thread.
+"""Hands the tasks of a large job to Ray and collects their outcomes. Called on the main thread.
 
-Ray schedules, moves and repeats them; what makes a repetition harmless is in ``tasks`` and ``worker``. Nothing of Ray's
-is imported before it is asked for, and it reports to nobody: its usage statistics and its dashboard stay off.
+Ray schedules, moves and repeats tasks; ``tasks`` and ``worker`` make repetition harmless. Ray is imported only when it
+is used, and reports to nobody: its usage statistics and its dashboard stay off.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def is_address(text: str) -> bool:
 
 
 def load_ray() -> Any:
-    """The package.
+    """Imports Ray.
 
     Raises:
         AppError: It is not installed.
@@ -56,21 +56,21 @@ def run_on_ray(
     gpus: float = 0.0,
     stopped: Callable[[], bool] = lambda: False,
 ) -> bool:
-    """Do the tasks on the cluster at ``address``.
+    """Runs the tasks on the cluster at ``address``.
 
     Args:
-        tasks: What to do.
+        tasks: The tasks.
         address: "local" for this computer alone, "auto" for the cluster it belongs to, or HOST:PORT of one.
-        on_outcome: Called here with each outcome, in the order in which they come.
-        cpus: CPUs that a task takes; None for 2, or as many as the largest computer has.
-        gpus: GPUs that a task takes; may be a fraction.
-        stopped: Asked a few times a second; True gives up what is not done.
+        on_outcome: Called on this thread with each outcome, in order of completion.
+        cpus: CPUs per task; None for 2, or as many as the largest computer has if fewer.
+        gpus: GPUs per task; may be a fraction.
+        stopped: Polled a few times a second; True cancels the remaining tasks.
 
     Returns:
-        False when it was stopped.
+        False if it was stopped.
 
     Raises:
-        AppError: No Ray, no cluster, or none of its computers has what a task takes.
+        AppError: Ray or the cluster is missing, or none of its computers has enough CPUs and GPUs for a task.
     """
     ray = load_ray()
     from app.lab.scale_out.worker import run_task  # with it come PyAV and OpenCV
@@ -90,14 +90,14 @@ def run_on_ray(
 
 
 class _OwnWords:
-    """Standard output without what Ray's threads say there of nodes that died: it may carry ``--json -``."""
+    """Standard output without the messages that Ray's threads print there: it may carry ``--json -``."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
         self._own = threading.get_ident()
 
     def write(self, text: str) -> int:
-        """Pass on what this thread says."""
+        """Passes on what this thread writes."""
         if threading.get_ident() == self._own:
             return int(self._stream.write(text))
         log.info("Ray: %s", text.strip())
@@ -127,10 +127,10 @@ def _cluster(ray: Any, address: str) -> Iterator[None]:
 
 
 def _cpus(ray: Any, asked: float | None, gpus: float) -> float:
-    """CPUs for a task.
+    """Returns the CPUs for a task.
 
     Raises:
-        AppError: No computer has them: Ray would wait for one for ever.
+        AppError: No computer has that many; Ray would wait for one forever.
     """
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     fit = [node.get("CPU", 0.0) for node in nodes if node.get("GPU", 0.0) >= gpus]
@@ -145,7 +145,7 @@ def _cpus(ray: Any, asked: float | None, gpus: float) -> float:
 
 
 def _outcome(ray: Any, reference: Any, task: Task) -> TaskOutcome:
-    """What a task returned, or that Ray could not do it: its worker died again and again, or cannot even begin."""
+    """Returns the outcome of a task, or a failure if its worker kept dying or could not start."""
     try:
         outcome = ray.get(reference)
     except ray.exceptions.RayError as error:
@@ -156,12 +156,12 @@ def _outcome(ray: Any, reference: Any, task: Task) -> TaskOutcome:
 
 
 def _first_line(error: Exception) -> str:
-    """Ray's explanations go on for pages."""
+    """Returns the first line; Ray's explanations go on for pages."""
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
 def _give_up(ray: Any, references: list[Any]) -> None:
-    """Cancel all, and give what runs the time to leave its journal in order."""
+    """Cancels all, and gives running tasks the time to leave their journal in order."""
     for reference in references:
         ray.cancel(reference)
     if references:

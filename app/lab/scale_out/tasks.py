@@ -1,7 +1,7 @@
-"""Which videos of a large job are left to do, told from the files alone: it may be stopped and begun again at any time.
+"""Plans the tasks of a large job from its files alone, so that it can be stopped and restarted at any time.
 
-Every video has files of its own, named after its whole name, and a result file that is written last. A video is done
-when its result file speaks of this very source and these very settings, and its files are as it says. No Ray here.
+Every video has files of its own, named after its full name, and a result file that is written last. A video is done
+if its result file names exactly this source and these settings, and its files are as stated. Ray is not needed here.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ _COLUMNS = ("path", "state", "frames", "detections", "seconds", "output", "error
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One video of the job: everything a worker on another computer needs to know.
+    """One video of the job, with all that a worker on another computer needs to know.
 
     Attributes:
-        request: What to export; all paths are absolute.
+        request: The export; all paths are absolute.
         result: The result file.
-        settings: Hash of all that decides what the files hold.
+        settings: Hash of everything that determines the content of the files.
         weights: SHA-256 of the model's file.
-        version: Of the program that planned it.
+        version: Version of the program that planned it.
     """
 
     request: ExportRequest
@@ -48,15 +48,15 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class TaskOutcome:
-    """What became of a task.
+    """The outcome of a task.
 
     Attributes:
         path: The video.
-        state: "done", "known" (it had been done before) or "failed".
+        state: "done", "known" (done by an earlier run) or "failed".
         report: ``ExportReport.as_dict()``; empty after a failure.
-        error: Why it failed.
-        hint: What to do about it.
-        node: Which computer did it.
+        error: Reason of a failure.
+        hint: Remedy for a failure.
+        node: Name of the computer that did it.
     """
 
     path: str
@@ -68,10 +68,10 @@ class TaskOutcome:
 
 
 def plan_tasks(requests: Iterable[ExportRequest], weights: str) -> tuple[Task, ...]:
-    """A task for each request; their files get names that no other run, and no order of files, can change.
+    """Returns a task for each request, with file names that depend on nothing but the video.
 
     Args:
-        requests: With an output folder for each; the names in it are replaced.
+        requests: Each with an output folder; the file names are replaced.
         weights: SHA-256 of the model's file.
 
     Raises:
@@ -106,7 +106,7 @@ def _task(request: ExportRequest, weights: str) -> Task:
 
 
 def _settings_hash(request: ExportRequest, weights: str) -> str:
-    """Of the request without its places, and of the model."""
+    """Hashes the request without its paths, and the model."""
     wishes = dataclasses.asdict(request) | {
         "source": "",
         "cache": "",
@@ -120,7 +120,7 @@ def _settings_hash(request: ExportRequest, weights: str) -> str:
 
 
 def outcome_before(task: Task) -> TaskOutcome | None:
-    """What an earlier run left, if nothing is to be done any more; None where there is work."""
+    """Returns the outcome of an earlier run if it is complete, else None."""
     try:
         with task.result.open("rb") as file:
             kept = json.loads(file.read(_MAX_RESULT))
@@ -130,12 +130,19 @@ def outcome_before(task: Task) -> TaskOutcome | None:
             return None
         report = kept["report"]
         return TaskOutcome(str(task.request.source), "known", dict(report), node=str(kept["node"]))
-    except (OSError, ValueError, KeyError, TypeError, AppError, RecursionError):  # missing, damaged, or somebody else's
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AppError,
+        RecursionError,
+    ):  # missing, damaged, or written by another program
         return None
 
 
 def _is_source(path: Path, kept: dict[str, Any]) -> bool:
-    """Whether the video is the one that was read; its content is looked at only where its time has changed."""
+    """Returns whether the video is the one that was read; compares content only if size or time differ."""
     facts = path.stat()
     if not path.is_dir() and (kept["size"], kept["mtime_ns"]) == (facts.st_size, facts.st_mtime_ns):
         return True
@@ -144,7 +151,7 @@ def _is_source(path: Path, kept: dict[str, Any]) -> bool:
 
 
 def write_result(task: Task, source: SourceKey, report: ExportReport, node: str) -> TaskOutcome:
-    """Say that the task is done; in one step, and after everything else.
+    """Marks the task as done, atomically and after everything else.
 
     Raises:
         AppError: It cannot be written.
@@ -161,17 +168,17 @@ def write_result(task: Task, source: SourceKey, report: ExportReport, node: str)
 
 
 def _sizes(request: ExportRequest) -> dict[str, int]:
-    """Bytes of each file made; of a folder, how many files it has.
+    """Returns the size of each output file in bytes, or of a folder the number of its files.
 
     Raises:
-        OSError: One is not there.
+        OSError: A file is missing.
     """
     paths = request.targets()
     return {path.name: len(list(path.iterdir())) if path.is_dir() else path.stat().st_size for path in paths}
 
 
 def write_summary(folder: Path, outcomes: Sequence[TaskOutcome]) -> tuple[Path, Path]:
-    """``summary.json`` and ``summary.csv``, a row for each video.
+    """Writes ``summary.json`` and ``summary.csv``, one row for each video.
 
     Raises:
         AppError: They cannot be written.

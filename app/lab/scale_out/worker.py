@@ -1,4 +1,4 @@
-"""One video of a large job, in a worker process on whichever computer Ray chose. Run twice it leaves one result."""
+"""Runs one video of a large job, in a worker process on a computer that Ray chose. Running twice leaves one result."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PATIENCE_S = 600.0
 
 
 def run_task(task: Task) -> TaskOutcome:
-    """Do the task, unless it is done; never raises what a user can act on, for a failure is a result, too."""
+    """Runs the task unless it is done; a failure that a user can act on is an outcome, not an exception."""
     node = socket.gethostname()
     try:
         before = outcome_before(task)
@@ -50,7 +50,7 @@ def run_task(task: Task) -> TaskOutcome:
 
 
 def _export(task: Task) -> ExportReport:
-    """The export; while a worker that was given up, but is not dead yet, still has the files, wait for its end."""
+    """Exports; waits while a worker that Ray gave up, but that still runs, holds the files."""
     waited = 0.0
     while True:
         try:

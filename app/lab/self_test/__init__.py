@@ -1,4 +1,4 @@
-"""What works on this computer, part by part; each part is a generator of ``Check``s and none stops the others.
+"""Tests what works on this computer, part by part; each part yields ``Check``s and none stops the others.
 
-``parts.PARTS`` lists them. Everything blocks; for a command line or a worker.
+``parts.PARTS`` lists them. Everything blocks; meant for the command line or a worker.
 """

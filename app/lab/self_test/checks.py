@@ -1,4 +1,4 @@
-"""One line of the self-test's report, and how a part that breaks becomes one. Pure."""
+"""One line of the self-test's report, and the guard that turns an exception into one. Pure."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ class Check:
     """One line of the report.
 
     Attributes:
-        name: What was looked at.
+        name: Subject of the check.
         ok: Whether it works; None for a plain fact.
-        detail: What was seen.
+        detail: Findings.
     """
 
     name: str
@@ -25,7 +25,7 @@ Part = Callable[[], Iterator[Check]]
 
 
 def guarded(name: str, part: Part) -> Iterator[Check]:
-    """A part's checks; whatever breaks inside becomes a failed check, for that is what is being looked for."""
+    """Yields a part's checks; any exception inside becomes a failed check."""
     try:
         yield from part()
     except Exception as error:

@@ -1,4 +1,4 @@
-"""Versions, devices, codecs and cameras: what is there, before anything is done with it."""
+"""Lists versions, devices, codecs and cameras, before anything is done with them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _DECODERS = ("h264", "hevc", "av1", "vp9", "mpeg4", "aac", "opus", "mp3")
 
 
 def versions() -> Iterator[Check]:
-    """The program, Python, the system and the packages."""
+    """Lists the versions of program, Python, system and packages."""
     from app import __version__
 
     yield Check("ssd-viewer", None, f"{__version__}, Python {platform.python_version()}, {platform.platform()}")
@@ -29,7 +29,7 @@ def versions() -> Iterator[Check]:
 
 
 def devices() -> Iterator[Check]:
-    """What networks can run on."""
+    """Lists the devices that networks can run on."""
     from detector.runtime.open import available_devices
 
     for device, name in available_devices():
@@ -37,7 +37,7 @@ def devices() -> Iterator[Check]:
 
 
 def codecs() -> Iterator[Check]:
-    """What videos can be written and read with."""
+    """Lists the encoders and decoders."""
     import av
 
     from app.core.export.encoder import encoder_opens
@@ -52,7 +52,7 @@ def codecs() -> Iterator[Check]:
 
 
 def cameras() -> Iterator[Check]:
-    """Those that are connected; none is no failure."""
+    """Lists the connected cameras; having none is no failure."""
     from app.core.sources.cameras import list_cameras
 
     found = list_cameras()

@@ -1,4 +1,4 @@
-"""Ten pictures of the sample clip with its sound, through the model that knows them, to a file that is read back."""
+"""Exports ten frames of the sample clip with its sound through the demo model, and reads the file back."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from detector.bundled import bundled_path
 from detector.errors import ExplainedError
 
 MODEL, CLIP = "demo", "demo.mp4"
-"""The model in the box, and the clip that shows what it knows."""
+"""The bundled model, and the clip of what it detects."""
 _TIMES_MS = (0, 33, 70, 100, 150, 166, 233, 267, 300, 340)  # as uneven as a phone's
 
 
 @dataclass(frozen=True, slots=True)
 class Tracks:
-    """What a player sees and hears of a file.
+    """What a player shows and plays of a file.
 
     Attributes:
-        times: Of each picture that can be decoded, seconds.
-        sound: The packets of the sound as they are stored.
+        times: Time of each frame that can be decoded, seconds.
+        sound: The sound packets as stored.
     """
 
     times: tuple[Fraction, ...]
@@ -35,7 +35,7 @@ class Tracks:
 
 
 def export() -> Iterator[Check]:
-    """One check: the export, and what its file holds."""
+    """Checks the export and the content of its file."""
     clip = bundled_path("assets", CLIP)
     if not clip.is_file():
         yield Check("export", False, "the sample clip is not in this installation")
@@ -53,7 +53,7 @@ def export() -> Iterator[Check]:
 
 
 def make_clip(sample: Path, target: Path) -> None:
-    """The sample's first ten pictures without loss, at uneven times, and its sound untouched (.mkv)."""
+    """Writes the sample's first ten frames losslessly, at uneven times, with its sound untouched (.mkv)."""
     import av
 
     with av.open(str(sample)) as source, av.open(str(target), "w") as container:
@@ -76,7 +76,7 @@ def make_clip(sample: Path, target: Path) -> None:
 
 
 def read_tracks(path: Path) -> Tracks:
-    """Decode the pictures, take the sound as it is."""
+    """Decodes the frames, copies the sound packets."""
     import av
 
     times: list[Fraction] = []
@@ -85,14 +85,14 @@ def read_tracks(path: Path) -> Tracks:
         for picture in container.decode(video=0):
             if picture.pts is not None and picture.time_base is not None:
                 times.append(picture.pts * picture.time_base)
-    with av.open(str(path)) as container:  # anew: going back to 0 would leave out what lies before
+    with av.open(str(path)) as container:  # reopened: seeking to 0 would skip packets before it
         if container.streams.audio:
             sound = [bytes(packet) for packet in container.demux(audio=0) if packet.size]
     return Tracks(tuple(times), tuple(sound))
 
 
 def differences(source: Tracks, result: Tracks, detections: int) -> list[str]:
-    """What of the result is not as it should be, one short sentence each; empty when all is well."""
+    """Returns what is wrong with the result, one short sentence each; empty if all is well."""
     wrong = []
     if len(result.times) != len(source.times):
         wrong.append(f"{len(result.times)} of {len(source.times)} frames can be read back")

@@ -1,4 +1,4 @@
-"""The picture in the box, with objects that every engine of this computer has to find; and each model's own answers."""
+"""Checks every engine on the bundled golden image, and every model against its recorded outputs."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from detector.runtime.base import Detector
     from detector.shelf import ShelfEntry
 
-_LEAST_IOU, _LEAST_SCORE = 0.5, 0.5
+_MIN_IOU, _MIN_SCORE = 0.5, 0.5
 
 
 def golden() -> Iterator[Check]:
-    """Each engine's detections in the picture, compared with what is drawn in it."""
+    """Compares each engine's detections with the objects drawn in the image."""
     facts, picture = bundled_path("assets", "selftest.json"), bundled_path("assets", "selftest.png")
     if not (facts.is_file() and picture.is_file()):
         yield Check("golden picture", False, "not in this installation")
@@ -33,7 +33,7 @@ def golden() -> Iterator[Check]:
     for name, opened in _engines(entry):
         try:
             with opened() as detector:
-                found = detector.detect(image).above(_LEAST_SCORE)
+                found = detector.detect(image).above(_MIN_SCORE)
                 ok, detail = _compare(found, detector.spec.labels, known["expected"])
                 yield Check(f"golden picture, {name}", ok, f"{detail}; {detector.device}, {detector.precision}")
         except ExplainedError as error:
@@ -41,7 +41,7 @@ def golden() -> Iterator[Check]:
 
 
 def models() -> Iterator[Check]:
-    """Each model on the shelf against what it answered when it was put there."""
+    """Checks each installed model against the outputs recorded when it was added."""
     from app.core.model_check import check_model
 
     for entry in user_shelf().list():
@@ -51,7 +51,7 @@ def models() -> Iterator[Check]:
 
 
 def _engines(entry: ShelfEntry) -> Iterator[tuple[str, Callable[[], Detector]]]:
-    """Every engine this computer can run, by name."""
+    """Yields every engine this computer can run, by name."""
     from detector.runtime.open import available_devices
     from detector.runtime.torch_package import has_torch
 
@@ -70,7 +70,7 @@ def _torch_cpu(entry: ShelfEntry) -> Detector:
 
 
 def _compare(found: Detections, labels: tuple[str, ...], expected: list[dict[str, Any]]) -> tuple[bool, str]:
-    """Whether every expected object is found, each by a detection of its own, and nothing else."""
+    """Returns whether exactly the expected objects are found, each by a detection of its own, and a summary."""
     left = list(range(len(found)))
     hits = 0
     for thing in expected:
@@ -79,7 +79,7 @@ def _compare(found: Detections, labels: tuple[str, ...], expected: list[dict[str
                 i
                 for i in left
                 if labels[int(found.class_ids[i])] == thing["label"]
-                and _iou(found.boxes_xyxy[i].tolist(), thing["box"]) >= _LEAST_IOU
+                and _iou(found.boxes_xyxy[i].tolist(), thing["box"]) >= _MIN_IOU
             ),
             None,
         )

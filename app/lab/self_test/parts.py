@@ -1,4 +1,4 @@
-"""The parts of the self-test, in the order in which they are reported."""
+"""The parts of the self-test, in the order of the report."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The window, opened and used by another process: what crashes or hangs there does neither here.
+"""Opens and uses the window in another process, so that a crash or hang there stays there.
 
-That process (``app.ui.self_test``) plays the sample clip and writes what it saw to a file. It is killed when it takes
+That process (``app.ui.self_test``) plays the sample clip and writes its findings to a file. It is killed if it takes
 too long. Without a display it draws into memory.
 """
 
@@ -22,16 +22,16 @@ from app.lab.self_test.checks import Check
 
 CHILD_FLAG, STARTED_FLAG = "--window-child", "--started"
 TOO_LONG_S = 90.0
-_SAID = 300  # characters of what a process said last
+_MAX_OUTPUT = 300  # characters quoted from the end of a process's output
 
 
 def window() -> Iterator[Check]:
-    """One check: the window shows the sample clip with boxes."""
+    """Checks that the window shows the sample clip with boxes."""
     yield look(TOO_LONG_S)
 
 
 def look(too_long_s: float) -> Check:
-    """Open the window, wait for at most ``too_long_s``."""
+    """Opens the window, waits for at most ``too_long_s``."""
     environment = shown_on(os.environ)
     program = [sys.executable] if getattr(sys, "frozen", False) else [sys.executable, "-m", "app"]
     with TemporaryDirectory(prefix="ssd-viewer-self-test-", ignore_cleanup_errors=True) as folder:
@@ -62,14 +62,14 @@ def look(too_long_s: float) -> Check:
 
 
 def shown_on(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment for the window: in memory where a Linux has no display."""
+    """Returns the environment for the window: offscreen on Linux without a display."""
     asked = any(environment.get(name) for name in ("QT_QPA_PLATFORM", "DISPLAY", "WAYLAND_DISPLAY"))
     here = {} if asked or not sys.platform.startswith("linux") else {"QT_QPA_PLATFORM": "offscreen"}
     return {**environment, **here}
 
 
 def words(seen: Mapping[str, Any]) -> str:
-    """What the other process saw, for people."""
+    """Describes the findings of the other process."""
     return (
         f"Qt {seen['qt']} on {seen['platform']}: up after {seen['window_s']:.2f} s, "
         f"first detection after {seen['detection_s']:.2f} s, {seen['pictures']} pictures shown, "
@@ -98,5 +98,5 @@ def _with_words(what: str, said: str) -> str:
     library = missing_library(said)
     if library:
         return " ".join(filter(None, (f"{library} is missing.", package_hint(said))))
-    last = " ".join(said.split())[-_SAID:]
+    last = " ".join(said.split())[-_MAX_OUTPUT:]
     return f"{what}: {last}" if last else what

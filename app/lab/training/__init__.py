@@ -1,1 +1,1 @@
-"""One training from its data to its model file, without a window; see ``job``. No torch is imported here."""
+"""Runs a training from its data to its model file; see ``job``. Imports no torch."""

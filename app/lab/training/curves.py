@@ -1,4 +1,4 @@
-"""The curves of a training as a picture and a page: loss, learning rate, pace, accuracy. Pure: rows in, bytes out."""
+"""Plots a training as an image and a page: loss, learning rate, pace, accuracy. Pure: rows in, bytes out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.lab.charts.svg import escaped
 from app.lab.html_page import cards, page
 
 VALIDATION = "validation/"
-_MOST_POINTS = 1000  # of a curve
+_MAX_POINTS = 1000  # per curve
 _SHOWN = (
     ("loss/localisation", "localisation loss", ".3f"),
     ("loss/confidence", "confidence loss", ".3f"),
@@ -20,21 +20,21 @@ _SHOWN = (
 )
 
 Rows = Sequence[dict[str, Any]]
-"""Of the log: each has a "step", and some of the numbers."""
+"""A row of the log: a "step" and some of the numbers."""
 
 
 def curves_png(rows: Rows) -> bytes:
-    """All curves below each other."""
+    """Returns all curves in one PNG, below each other."""
     return png_bytes(in_grid([layout(chart) for chart in charts(rows)], 1))
 
 
 def curves_page(rows: Rows, name: str, steps: int) -> bytes:
-    """One HTML file that holds all it shows.
+    """Returns a self-contained HTML file.
 
     Args:
-        rows: Of the log.
-        name: Of the training.
-        steps: Its length.
+        rows: Rows of the log.
+        name: Name of the training.
+        steps: Length of the training.
     """
     drawn = "".join(svg_element(layout(chart)) for chart in charts(rows))
     body = [
@@ -47,7 +47,7 @@ def curves_page(rows: Rows, name: str, steps: int) -> bytes:
 
 
 def charts(rows: Rows) -> list[LineChart]:
-    """Losses, learning rate, images per second, and accuracy where it was measured."""
+    """Returns charts of losses, learning rate, images per second, and accuracy if measured."""
     losses = (_series("localisation", rows, "loss/localisation"), _series("confidence", rows, "loss/confidence"))
     step = Axis("step")
     result = [
@@ -66,7 +66,7 @@ def _measured(rows: Rows) -> list[str]:
 
 
 def _numbers(rows: Rows, steps: int) -> Iterator[tuple[str, str]]:
-    """The newest of each, in words."""
+    """Returns the newest value of each number, as text."""
     yield f"{max((row['step'] for row in rows), default=0):,}", f"of {steps:,} steps"
     newest = {name: value for row in rows for name, value in row.items() if isinstance(value, int | float)}
     measured = ((name, name.removeprefix(VALIDATION), ".4f") for name in _measured(rows))
@@ -76,9 +76,9 @@ def _numbers(rows: Rows, steps: int) -> Iterator[tuple[str, str]]:
 
 
 def _series(name: str, rows: Rows, key: str) -> Series:
-    """One curve; neighbouring points are averaged where there are more than can be seen."""
+    """Returns one curve; averages neighbouring points if there are more than can be seen."""
     points = [(row["step"], row[key]) for row in rows if isinstance(row.get(key), int | float)]
-    chunk = -(-len(points) // _MOST_POINTS) or 1
+    chunk = -(-len(points) // _MAX_POINTS) or 1
     groups = [points[low : low + chunk] for low in range(0, len(points), chunk)]
     return Series.of(
         name,

@@ -1,8 +1,8 @@
-"""Curves in the file format TensorBoard reads, without TensorBoard: records of checked bytes, each one small message.
+"""Writes curves in TensorBoard's file format, without TensorBoard: checksummed records, each a small message.
 
 A record is its length (8 bytes, little endian), a masked CRC-32C of these, the message, and a masked CRC-32C of the
-message. The message is TensorFlow's ``Event`` (``event.proto``, ``summary.proto``), encoded by hand: four fields of it
-are all a curve needs. Owned by the thread that trains.
+message. The message is TensorFlow's ``Event`` (``event.proto``, ``summary.proto``), encoded by hand: a curve needs only
+four of its fields. Owned by the training thread.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ _CRC = _table()
 
 
 class EventFile:
-    """A file of scalars by step; each write reaches the system at once, so a killed training leaves a readable file.
+    """A file of scalars by step; writes are unbuffered, so a killed training leaves a readable file.
 
     Args:
-        folder: Where it is made, under a name that TensorBoard recognises; several runs make several files.
+        folder: Folder of the file, whose name TensorBoard recognises; each run makes its own.
 
     Raises:
-        OSError: It cannot be made.
+        OSError: The file cannot be created.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -46,12 +46,12 @@ class EventFile:
         self._write(_number(1, now) + _text(3, b"brain.Event:2"))
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
-        """Add one point to each curve in ``values``."""
+        """Adds one point to each curve in ``values``."""
         summary = b"".join(_text(1, _text(1, tag.encode()) + _single(2, value)) for tag, value in values.items())
         self._write(_number(1, time.time()) + _integer(2, step) + _text(5, summary))
 
     def close(self) -> None:
-        """Nothing more will come."""
+        """Closes the file."""
         self._file.close()
 
     def _write(self, message: bytes) -> None:
@@ -62,13 +62,13 @@ class EventFile:
 
 
 def masked_crc(content: bytes) -> int:
-    """The format's check sum: CRC-32C, rotated and shifted so that a check sum of check sums stays sound."""
+    """Returns the format's checksum: CRC-32C, rotated and shifted so that a checksum of checksums stays sound."""
     crc = crc32c(content)
     return ((crc >> 15 | crc << 17) + _MASK) & 0xFFFFFFFF
 
 
 def crc32c(content: bytes) -> int:
-    """CRC-32 with Castagnoli's polynomial."""
+    """Returns the CRC-32 with Castagnoli's polynomial."""
     crc = 0xFFFFFFFF
     for byte in content:
         crc = crc >> 8 ^ _CRC[(crc ^ byte) & 0xFF]

@@ -1,4 +1,4 @@
-"""One training from its data to its model file. Everything on the thread that calls it; pictures load on others."""
+"""Runs a training from its data to its model file, on the calling thread; images load on others."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from detector.training.trainer import Trainer, fill_colour
 from detector.training.validate import Validator, scores
 
 CHECKPOINT = "checkpoint.pt"
-_SIDES = (512, 300)  # of pictures kept on a GPU, unless the network's input is larger; crops lose least of large ones
-_GPU_SHARE = 0.5  # of its free memory that the pictures may take
+_SIDES = (512, 300)  # of images kept on a GPU, unless the network's input is larger; crops lose less of large ones
+_GPU_SHARE = 0.5  # of free GPU memory that the images may take
 
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Who is told what happens, on the training's thread; process 0's only.
+    """Receives the events of a training on its thread; process 0 only.
 
     Attributes:
         progress: Some steps are done.
@@ -47,7 +47,7 @@ class Listener:
 
 
 def train(request: TrainingRequest, listener: Listener, stop: threading.Event) -> TrainingResult:
-    """Train, or go on training, until the end or until ``stop`` is set.
+    """Trains, or resumes training, until the end or until ``stop`` is set.
 
     Raises:
         DetectorError: The data, the network, the checkpoint or the model file cannot be used as asked, or the loss
@@ -132,7 +132,7 @@ class _Job:
         )
 
     def progress(self, progress: Progress) -> None:
-        """See ``Watcher``."""
+        """Implements ``Watcher``."""
         self._summary.add(progress)
         if self._journal is not None:
             self._journal.progress(progress)
@@ -140,17 +140,17 @@ class _Job:
         self._listener.progress(progress)
 
     def validated(self, step: int, scores: dict[str, float]) -> None:
-        """See ``Watcher``."""
+        """Implements ``Watcher``."""
         if self._journal is not None:
             self._journal.validated(step, scores)
         self._listener.note(f"step {step}: " + ", ".join(f"{name} {value:.4f}" for name, value in scores.items()))
 
     def note(self, line: str) -> None:
-        """See ``Watcher``."""
+        """Implements ``Watcher``."""
         self._listener.note(line)
 
     def _finished(self, fit: Fit, trainer: Trainer, stop: threading.Event) -> bool:
-        """Train; a disk too full for the last checkpoint may have room for the model, which is smaller."""
+        """Trains; a disk too full for the last checkpoint may still have room for the smaller model."""
         try:
             return fit.run(stop)
         except UnsavedError as error:
@@ -212,7 +212,7 @@ class _Job:
                 self._listener.note(f"{reason} The training goes on without it.")
 
     def _finish(self, trainer: Trainer, material: Material, validator: Validator | None) -> dict[str, float]:
-        """Measure what will be stored, and store it."""
+        """Measures the weights to be stored, then stores them."""
         network = trainer.result()
         state = stored_state(network)
         measured = {} if validator is None else scores(validator(as_stored(network, state)))
@@ -230,7 +230,7 @@ class _Job:
 
 
 class _Summary:
-    """Pace and shares of time over a whole run, from its reports."""
+    """Pace and shares of time over a whole run, accumulated from its reports."""
 
     def __init__(self) -> None:
         self._seconds: dict[str, float] = {}
@@ -238,7 +238,7 @@ class _Summary:
         self._elapsed_s = 0.0
 
     def add(self, progress: Progress) -> None:
-        """One more report."""
+        """Adds a report."""
         self._images += progress.images_per_s * progress.elapsed_s
         self._elapsed_s += progress.elapsed_s
         for part, share in progress.shares.items():
@@ -246,12 +246,12 @@ class _Summary:
 
     @property
     def images_per_s(self) -> float:
-        """Of all processes."""
+        """Images per second of all processes together."""
         return self._images / self._elapsed_s if self._elapsed_s else 0.0
 
     @property
     def shares(self) -> dict[str, float]:
-        """Of the time, by ``clock.PARTS``."""
+        """Shares of the time, by ``clock.PARTS``."""
         return {part: seconds / self._elapsed_s for part, seconds in self._seconds.items()} if self._elapsed_s else {}
 
 
@@ -278,7 +278,7 @@ def _uses_bf16(precision: str, device: torch.device) -> bool:
 
 
 def _side(device: torch.device, count: int, size: tuple[int, int]) -> int | None:
-    """Of the squares in which ``count`` pictures fit on ``device``, for inputs of ``size``; None if they do not."""
+    """Returns the side of squares in which ``count`` images fit on ``device``, for inputs of ``size``, or None."""
     if device.type != "cuda":
         return None
     free, _ = torch.cuda.mem_get_info(device)

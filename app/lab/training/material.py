@@ -1,4 +1,4 @@
-"""What a training starts from: the pictures, the classes, the network and its first weights."""
+"""Gathers what a training starts from: images, classes, the network and its first weights."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ _VGG_SUFFIXES = (".pth", ".pt")
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """Everything that is there before the first step.
+    """The starting point of a training.
 
     Attributes:
-        spec: What is trained.
+        spec: The model to train.
         network: With its first weights.
-        pictures: To learn from.
-        validation: To measure on; None for none.
+        pictures: Annotated images to learn from.
+        validation: Data set to measure on; None for none.
         provenance: A sentence on where data and first weights come from.
-        notes: What the readers of the data had to say, one line each.
+        notes: Notes on the data, one line each.
     """
 
     spec: ModelSpec
@@ -51,10 +51,10 @@ class Material:
 
 
 def gather(request: TrainingRequest) -> Material:
-    """Read the data and make the network.
+    """Reads the data and makes the network.
 
     Raises:
-        DetectorError: Something of it cannot be used.
+        DetectorError: A part of it cannot be used.
     """
     name = request.out.name.removesuffix(".safetensors")
     check_name(name)
@@ -72,13 +72,13 @@ def gather(request: TrainingRequest) -> Material:
             "the accuracy will look better than it is."
         )
     learnt = " and ".join(f"{found.split} of {found.root.name}" for found in sets)
-    return Material(spec, network, pictures, validation, f"TrainingResult on {learnt}, {origin}.", tuple(notes))
+    return Material(spec, network, pictures, validation, f"Trained on {learnt}, {origin}.", tuple(notes))
 
 
 def common_labels(sets: Sequence[DataSet]) -> tuple[str, ...]:
-    """Every class of ``sets`` once, in the order in which they come.
+    """Lists every class of ``sets`` once, in order of appearance.
 
-    Spelling differences are the same class, and so are VOC's and COCO's words for one, unless one set has both.
+    Different spellings are the same class, and so are VOC's and COCO's names for one, unless a set has both.
     """
     found: dict[str, str] = {}
     for data in sets:
@@ -90,23 +90,23 @@ def common_labels(sets: Sequence[DataSet]) -> tuple[str, ...]:
 
 
 def _chosen(classes: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
-    """``classes``, each once, or all there are.
+    """Returns ``classes`` without duplicates, or all known ones.
 
     Raises:
-        DetectorError: One is in none of the sets.
+        DetectorError: A class is in none of the sets.
     """
     known_names(classes, known, "The data")
     return tuple({key(name): name for name in classes}.values()) or tuple(known)
 
 
 def _learnt_and_measured(pictures: Sequence[Picture], validation: DataSet) -> int:
-    """How many files are in both."""
+    """Counts the files in both."""
     learnt = {picture.path.resolve() for picture in pictures}
     return sum(image.path is not None and image.path.resolve() in learnt for image in validation.images)
 
 
 def _usual_split(root: Path, data: DataRequest) -> str:
-    """The list to learn from where none is named; never one that is meant for measuring."""
+    """Returns the list to learn from if none is named; never one meant for measuring."""
     if not root.is_dir():
         return ""
     names = ("trainval", "train") if data.validation is None else ("train", "trainval")
@@ -132,7 +132,7 @@ def _validation(data: DataRequest) -> DataSet | None:
 
 
 def _network(request: TrainingRequest, name: str, labels: Sequence[str]) -> tuple[ModelSpec, nn.Module, str]:
-    """The spec, the network with its first weights, and where these come from."""
+    """Returns the spec, the network with its first weights, and the origin of these."""
     start, recipe = request.start, request.recipe
     if not start:
         spec = new_spec(name, request.network, labels, request.width)
@@ -158,7 +158,7 @@ def _network(request: TrainingRequest, name: str, labels: Sequence[str]) -> tupl
 
 
 def _like(entry: ShelfEntry, name: str, labels: Sequence[str]) -> ModelSpec:
-    """The network of ``entry`` for other classes."""
+    """Returns the spec of ``entry`` for other classes."""
     spec = entry.spec
     if spec.architecture == "openvino-ir":
         raise DetectorError(f"{entry.name} is an OpenVINO network and cannot be trained.")

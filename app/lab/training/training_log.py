@@ -1,6 +1,6 @@
-"""What a training writes down besides its weights: a line per report, curves for TensorBoard, a picture and a page.
+"""Logs a training: a line per report, curves for TensorBoard, an image and a page.
 
-Owned by the thread that trains. A log that cannot be written is said once and does not end the training.
+Owned by the training thread. A log that cannot be written is reported once and does not end the training.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ class TrainingLog:
     """The log of one training, which may take several runs.
 
     Args:
-        folder: Beside the checkpoint; must exist.
-        step: Where this run begins: what an interrupted run logged after its last checkpoint is dropped.
+        folder: Folder of the checkpoint; must exist.
+        step: First step of this run; rows that an interrupted run logged after its last checkpoint are dropped.
         steps: Length of the training.
-        paint_every_s: Seconds between two paintings of the curves.
+        paint_every_s: Seconds between updates of the curves.
     """
 
     def __init__(self, folder: Path, step: int, steps: int, paint_every_s: float = _PAINT_EVERY_S) -> None:
@@ -49,7 +49,7 @@ class TrainingLog:
             self._fail(error)
 
     def progress(self, progress: Progress) -> None:
-        """Some steps are done."""
+        """Logs a report."""
         values = {
             "loss/localisation": progress.localisation,
             "loss/confidence": progress.confidence,
@@ -61,11 +61,11 @@ class TrainingLog:
             self._paint()
 
     def validated(self, step: int, scores: dict[str, float]) -> None:
-        """The network was measured."""
+        """Logs a measurement of the network."""
         self._add(step, {VALIDATION + name: value for name, value in scores.items()})
 
     def close(self) -> None:
-        """Paint the curves; nothing more will come."""
+        """Closes the log and paints the curves a last time."""
         if self._events is not None:
             self._events.close()
         self._paint()
@@ -97,7 +97,7 @@ class TrainingLog:
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
-    """The rows of a log; none where there is no log, and a last line that was cut off is left out."""
+    """Returns the rows of a log, empty if there is none; skips a last line that was cut off."""
     rows = []
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()

@@ -1,4 +1,4 @@
-"""What is asked of a training, and what became of it. Plain data, no torch."""
+"""The request for a training, and its result. Plain data, no torch."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from detector.training.recipe import Recipe
 
 @dataclass(frozen=True, slots=True)
 class DataRequest:
-    """Which annotated pictures.
+    """The annotated images of a training.
 
     Attributes:
-        roots: Of VOC or COCO sets; all are learnt from together.
-        kind: "voc", "coco", or "" for what is found.
-        split: Which list of each; "" for train or trainval.
-        limit: At most this many pictures of each root.
-        classes: What to learn; empty for every class the sets have.
-        validation: A set to measure on; None for none.
-        validation_split: Its list; "" for the usual one.
+        roots: Folders of VOC or COCO sets, used together.
+        kind: "voc", "coco", or "" to detect it.
+        split: List of images in each; "" for train or trainval.
+        limit: Maximum number of images from each root.
+        classes: Classes to learn; empty for all classes of the sets.
+        validation: Data set to measure on; None for none.
+        validation_split: List of images in it; "" for the usual one.
     """
 
     roots: tuple[Path, ...]
@@ -36,19 +36,19 @@ class TrainingRequest:
     """A training.
 
     Attributes:
-        data: What to learn from.
+        data: The annotated images.
         out: Model file to write at the end.
-        folder: Where checkpoint, log and curves are kept; a training found there is continued.
-        recipe: How; its ``steps`` are replaced where ``epochs`` are given.
-        epochs: Times to go through the pictures; None to count in steps.
+        folder: Folder of checkpoint, log and curves; a training found there is resumed.
+        recipe: Hyperparameters; ``epochs``, if given, replace its ``steps``.
+        epochs: Passes over the images; None to count in steps.
         network: One of ``detector.training.networks.TRAINABLE``.
         width: Channel multiplier of a VGG network.
         start: Weights to start from: a model's name or file, or a file of VGG-16's weights; "" for none.
         device: "auto", "cpu", "cuda" or "cuda:N".
         precision: "auto", "fp32" or "bf16".
-        threads: That load pictures.
+        threads: Threads that load images.
         save_every_s: Seconds between checkpoints.
-        validate_every: Times through the pictures between measurements.
+        validate_every: Epochs between measurements.
     """
 
     data: DataRequest
@@ -68,17 +68,17 @@ class TrainingRequest:
 
 @dataclass(frozen=True, slots=True)
 class TrainingResult:
-    """What became of it.
+    """The result of a training.
 
     Attributes:
-        model: The file written; None if the training was stopped before its end.
+        model: The file written; None if the training was stopped early.
         step: Steps taken.
         steps: Steps in all.
-        scores: Measured on the validation set; empty without one.
-        images_per_s: Over this run.
-        shares: Of the time of this run, by ``detector.training.clock.PARTS``.
-        bad: Pictures that could not be read, and why.
-        seconds: TrainingResult, all runs together.
+        scores: Scores on the validation set; empty without one.
+        images_per_s: Mean pace of this run.
+        shares: Shares of this run's time, by ``detector.training.clock.PARTS``.
+        bad: Images that could not be read, and why.
+        seconds: Training time of all runs together.
     """
 
     model: Path | None
