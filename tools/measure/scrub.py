@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from app.core.frames import FrameResult
     from app.ui.main_window import MainWindow
 
-_PATIENCE_S = 20.0
+_TIMEOUT_S = 20.0
 _DRAG_STEPS, _DRAG_STEP_S = 20, 0.016
 _WANTED_MS = 100
 Times = tuple[float, float]
@@ -149,7 +149,7 @@ class Clicker:
             if not asked:  # the slider was there already
                 return 0.0, 0.0
             wanted = self._picture_at(asked[-1])
-            while time.perf_counter() - begun < _PATIENCE_S:
+            while time.perf_counter() - begun < _TIMEOUT_S:
                 QApplication.processEvents()
                 if self._shown and self._shown[-1][1] == wanted:
                     return (self._shown[0][0] - begun) * 1000, (self._shown[-1][0] - begun) * 1000
@@ -184,7 +184,7 @@ def scrub(video: Path, model: str, clicks: int) -> list[str]:
     window = build_window(application, replace(settings, model=replace(settings.model, name=model)), None)
     window.show()
     window.open_source(str(video))
-    end = time.monotonic() + _PATIENCE_S
+    end = time.monotonic() + _TIMEOUT_S
     while not window.stage.timeline.isVisible():
         application.processEvents()
         if time.monotonic() > end:

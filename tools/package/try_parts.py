@@ -1,4 +1,4 @@
-"""What ``tools.package.try_bundle`` tries of a packaged program; each part returns a line, or raises ``Trouble``."""
+"""The parts of ``tools.package.try_bundle``; each tries the program and returns a line, or raises ``Trouble``."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Program:
     """A packaged program.
 
     Args:
-        executable: Of the bundle.
-        folder: Where its user lives, and where results go.
+        executable: Executable of the bundle.
+        folder: Folder for its home and for results.
     """
 
     def __init__(self, executable: Path, folder: Path) -> None:
@@ -37,7 +37,7 @@ class Program:
         self.home.mkdir()
 
     def environment(self, **changes: str) -> dict[str, str]:
-        """Of a user who has nothing but a home folder, and no display."""
+        """Returns the environment of a user with nothing but a home folder, and no display."""
         kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR", "SYSTEMROOT") if name in os.environ}
         return {**kept, "HOME": str(self.home), "QT_QPA_PLATFORM": "offscreen", **changes}
 

@@ -17,8 +17,8 @@ from detector.file_lock import LockedError
 
 log = logging.getLogger(__name__)
 
-_AGAIN_S = 5.0
-_PATIENCE_S = 600.0
+_RETRY_S = 5.0
+_TIMEOUT_S = 600.0
 
 
 def run_task(task: Task) -> TaskOutcome:
@@ -56,7 +56,7 @@ def _export(task: Task) -> ExportReport:
         try:
             return ExportJob(task.request).run()
         except AppError as error:
-            if not isinstance(error.__cause__, LockedError) or waited >= _PATIENCE_S:
+            if not isinstance(error.__cause__, LockedError) or waited >= _TIMEOUT_S:
                 raise
-        waited += _AGAIN_S
-        threading.Event().wait(_AGAIN_S)
+        waited += _RETRY_S
+        threading.Event().wait(_RETRY_S)
