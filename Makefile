@@ -34,4 +34,4 @@ train-everyday: env ## our detector of the 80 COCO classes, fine-tuned from a pu
 	@.venv/bin/python -m tools.everyday.train $(ARGS)
 
 performance: env ## measures everything in docs/performance.md and writes its tables; half an hour alone on the computer
-	@.venv/bin/python -m tools.performance_tables $(ARGS)
+	@.venv/bin/python -m tools.measure.tables $(ARGS)

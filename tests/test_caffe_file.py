@@ -18,7 +18,7 @@ import detector.importers.protobuf_wire as wire
 from detector.errors import DetectorError
 from detector.importers.caffe_file import CaffeNet, read_caffemodel
 from detector.importers.protobuf_wire import Schema, WireError, read_message
-from tests.support.caffe_writer import encode, varint
+from tools.fixtures.caffe_writer import encode, varint
 
 SCHEMA: Schema = {
     1: ("text", "text"),

@@ -21,11 +21,11 @@ from detector.importers.caffe import import_caffemodel
 from detector.labels import COCO80, VOC20
 from detector.models.build import build_network
 from detector.weights import as_tensors, load_spec, load_state
-from tests.support.caffe_nets import mobilenet_ssd, vgg_ssd
 from tests.support.caffe_reference import Weights, random_weights, run_caffe
-from tests.support.caffe_writer import Style, caffemodel
-from tests.support.prototxt import Node, parse_prototxt
 from tests.support.shared_data import shared
+from tools.fixtures.caffe_nets import mobilenet_ssd, vgg_ssd
+from tools.fixtures.caffe_writer import Style, caffemodel
+from tools.fixtures.prototxt import Node, parse_prototxt
 
 VOC300 = (30, 60, 111, 162, 213, 264, 315)
 COCO300 = (21, 45, 99, 153, 207, 261, 315)

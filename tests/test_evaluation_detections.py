@@ -16,9 +16,9 @@ from detector.evaluation.data_sets import read_data, score
 from detector.evaluation.detection_files import read_detections
 from detector.evaluation.results import COCO_NUMBERS, CocoResult, DataSet
 from detector.evaluation.results_file import results_json
-from tests.support.drawn_data import Thing, write_year
 from tests.support.evaluation_data import coco_dicts, pycocotools_says, random_case
 from tests.support.shared_data import shared
+from tools.fixtures.data_sets import Thing, write_year
 
 CAT: Thing = ("cat", (11, 11, 60, 60), False)
 CAR: Thing = ("car", (1, 1, 30, 30), False)

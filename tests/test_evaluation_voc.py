@@ -12,7 +12,7 @@ from detector.errors import DetectorError
 from detector.evaluation.data_sets import only_classes, read_data
 from detector.evaluation.voc_layout import read_list
 from detector.evaluation.voc_xml import MAX_BYTES, VocAnnotation, read_annotation
-from tests.support.drawn_data import Thing, voc_xml, write_year
+from tools.fixtures.data_sets import Thing, voc_xml, write_year
 
 DOG: Thing = ("dog", (48, 240, 195, 371), False)
 PERSON: Thing = ("person", (8, 12, 352, 498), True)

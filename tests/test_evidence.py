@@ -26,10 +26,10 @@ from app.core.export.queue_names import apart, target_places
 from app.core.export.request import ExportCancelledError, ExportRequest
 from app.core.export.video_options import VideoOptions
 from app.core.records.table import FrameRecord
-from app.core.scale_out.plan import plan as plan_tasks
 from app.core.settings import OverlaySettings
 from app.core.sources.sequence import open_pictures
 from app.core.sources.video import VideoReader
+from app.lab.scale_out.tasks import plan_tasks
 from detector.detections import Detections
 from tests.support.media import damage, make_video, read_frame_index
 from tests.support.probe import pictures, probe

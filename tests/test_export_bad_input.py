@@ -18,8 +18,8 @@ from app.core.sources import container
 from app.core.sources.timeline import Timeline
 from tests.support.media import damage, make_video, read_frame_index, truncate
 from tests.support.probe import pictures, probe
-from tests.support.rich_media import Rich, make_rich
 from tests.test_export_faithful import bare
+from tools.fixtures.rich_media import Rich, make_rich
 
 SMALL = (160, 120)
 KINDS = {

@@ -15,8 +15,8 @@ from app.core.sources.tone_map import HLG, PQ, bend, hlg_to_nits, nits_to_pq, pq
 from app.core.sources.video import VideoReader
 from tests.support.media import ImageBGR
 from tests.support.probe import pictures, probe
-from tests.support.rich_media import Rich, make_rich
 from tests.test_export_faithful import bare
+from tools.fixtures.rich_media import Rich, make_rich
 
 QUIET = {"preset": "ultrafast", "x265-params": "log-level=none"}
 ENCODERS = {

@@ -23,8 +23,8 @@ from app.core.settings import DetectionSettings
 from app.core.sources.upright import Orientation
 from tests.support.media import coded_image, make_video, read_frame_index
 from tests.support.probe import pictures, probe
-from tests.support.rich_media import CHAPTERS, LINES, Rich, make_rich, read_lines
 from tests.support.steady_detector import open_fake
+from tools.fixtures.rich_media import CHAPTERS, LINES, Rich, make_rich, read_lines
 
 BARE = DetectionSettings(threshold=1.0)
 QUICK = {"preset": "ultrafast"}

@@ -24,7 +24,8 @@ from detector.shelf import IR_BIN, ShelfEntry, bundled_dir, open_file
 from detector.spec import Golden, ModelSpec
 from detector.weights import as_arrays, describe_anew, load_spec, load_state, save_model
 from tests.support.command_line import Capture, check_one_line, run
-from tests.support.tiny_models import random_spec, random_state, save_random, save_tiny_ir
+from tests.support.tiny_models import random_spec, random_state, save_random
+from tools.fixtures.tiny_ir import save_tiny_ir
 
 
 def keep(path: Path, architecture: str = "ultraface-slim") -> ShelfEntry:

@@ -17,7 +17,7 @@ from detector.runtime.open import open_detector
 from detector.shelf import Shelf, open_file
 from detector.spec import InputSpec, ModelSpec, PostprocessSpec
 from tests.support.shared_data import shared
-from tests.support.tiny_models import TINY_IR_BOXES, save_tiny_ir
+from tools.fixtures.tiny_ir import TINY_IR_BOXES, save_tiny_ir
 
 
 @pytest.fixture(scope="module")

@@ -36,7 +36,8 @@ from detector.runtime.optimised import (
 from detector.runtime.other_process import Messages, WorkStoppedError
 from detector.runtime.quantise import Frames
 from detector.shelf import ShelfEntry, open_file
-from tests.support.tiny_models import picture, random_spec, save_random, save_tiny_ir
+from tests.support.tiny_models import picture, random_spec, save_random
+from tools.fixtures.tiny_ir import save_tiny_ir
 
 COUNT, HELD_OUT = 12, 4
 

@@ -525,7 +525,7 @@ assert not left, left
 
 
 def test_nothing_is_sent_or_left_behind(entry: ShelfEntry, tmp_path: Path, repository: Path) -> None:
-    from tests.support.tiny_models import save_tiny_ir
+    from tools.fixtures.tiny_ir import save_tiny_ir
 
     ir = save_tiny_ir(tmp_path)
     home = tmp_path / "home"

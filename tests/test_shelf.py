@@ -17,7 +17,8 @@ from detector.importers.base import Overrides
 from detector.registry import MODELS
 from detector.shelf import Shelf, bundled_dir, how_to_get, open_file
 from detector.weights import load_spec, load_state
-from tests.support.tiny_models import random_spec, save_checkpoint, save_random, save_tiny_ir
+from tests.support.tiny_models import random_spec, save_checkpoint, save_random
+from tools.fixtures.tiny_ir import save_tiny_ir
 
 
 @pytest.fixture

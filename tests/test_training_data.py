@@ -14,7 +14,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core.training.material import common_labels
+from app.lab.training.material import common_labels
 from detector.errors import DetectorError
 from detector.evaluation.data_sets import read_data
 from detector.evaluation.results import DataSet, ImageTruth

@@ -27,7 +27,7 @@ from detector.training.checkpoint import load_checkpoint, read_checkpoint, save_
 from detector.training.data import BadPictures, PictureExamples, training_pictures
 from detector.training.ema import Ema
 from detector.training.finish import as_stored, stored_state, write_model
-from detector.training.fit import Fit, Plan, UnsavedError
+from detector.training.fit import Fit, FitPlan, UnsavedError
 from detector.training.networks import new_spec
 from detector.training.order import Order
 from detector.training.policy import UNCHANGED
@@ -52,7 +52,7 @@ def _one_thread() -> Iterator[None]:
         yield
 
 
-def run(trainer: Trainer, folder: Path, plan: Plan, watching: Watching | None = None) -> bool:
+def run(trainer: Trainer, folder: Path, plan: FitPlan, watching: Watching | None = None) -> bool:
     return Fit(trainer, make_source(folder, trainer.recipe), plan, watching or Watching()).run(_NEVER)
 
 
@@ -80,7 +80,7 @@ def test_sixteen_pictures_are_learnt_by_heart(tmp_path: Path) -> None:
     validator = Validator(SPEC, data, _CPU, 1, bad)
     untrained = validator(trainer.result()).mean_ap
     source = HostBatches(examples, Order(16, 8, 0), _CPU, 1)
-    assert Fit(trainer, source, Plan(tmp_path / "checkpoint.pt"), Watching()).run(_NEVER)
+    assert Fit(trainer, source, FitPlan(tmp_path / "checkpoint.pt"), Watching()).run(_NEVER)
     network = trainer.result()
     assert untrained < 0.3
     found = scores(validator(network))
@@ -110,7 +110,7 @@ def test_an_unreadable_picture_does_not_end_a_validation(tmp_path: Path) -> None
 
 def test_a_training_that_is_killed_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
     straight = make_trainer()
-    assert run(straight, tmp_path / "blocks", Plan(tmp_path / "straight.pt"))
+    assert run(straight, tmp_path / "blocks", FitPlan(tmp_path / "straight.pt"))
     killed = tmp_path / "killed.pt"
     command = [sys.executable, "-m", "tests.support.training_process", str(tmp_path / "blocks")]
     assert _run([*command, str(killed), "5"]).returncode == -9
@@ -118,7 +118,7 @@ def test_a_training_that_is_killed_goes_on_as_if_it_had_not_been(tmp_path: Path)
     assert not list(tmp_path.glob("*.part"))
     again = make_trainer()
     load_checkpoint(killed, again)
-    assert run(again, tmp_path / "blocks", Plan(killed))
+    assert run(again, tmp_path / "blocks", FitPlan(killed))
     assert_same(read_checkpoint(killed), read_checkpoint(tmp_path / "straight.pt"), 1e-6)
 
 
@@ -134,7 +134,7 @@ def together(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_two_processes_give_one_processs_result(tmp_path: Path, together: Path) -> None:
     alone = make_trainer(PLAIN_RECIPE, spec=PLAIN_SPEC)
     source = make_source(tmp_path / "blocks", PLAIN_RECIPE, spec=PLAIN_SPEC)
-    assert Fit(alone, source, Plan(tmp_path / "alone.pt"), Watching()).run(_NEVER)
+    assert Fit(alone, source, FitPlan(tmp_path / "alone.pt"), Watching()).run(_NEVER)
     # The sums run in another order.
     assert_same(read_checkpoint(together / "checkpoint.pt"), read_checkpoint(tmp_path / "alone.pt"), 1e-4)
 
@@ -160,7 +160,7 @@ def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
 def test_stopping_saves_and_reports_where_it_is(tmp_path: Path) -> None:
     trainer, watching, stop = make_trainer(), Watching(), threading.Event()
     stop.set()
-    plan = Plan(tmp_path / "checkpoint.pt")
+    plan = FitPlan(tmp_path / "checkpoint.pt")
     assert not Fit(trainer, make_source(tmp_path, RECIPE), plan, watching).run(stop)
     assert trainer.step == 1
     (report,) = watching.reports
@@ -183,7 +183,7 @@ def test_measures_on_the_way_the_averaged_network(tmp_path: Path) -> None:
         seen.append(next(network.parameters()).clone())
         return {"mAP": 0.5}
 
-    plan = Plan(tmp_path / "checkpoint.pt", validate=validate, validate_every=3)
+    plan = FitPlan(tmp_path / "checkpoint.pt", validate=validate, validate_every=3)
     assert run(trainer, tmp_path, plan, watching)
     assert watching.scores == [(3, {"mAP": 0.5}), (6, {"mAP": 0.5})]
     assert torch.equal(seen[-1], next(iter(trainer.ema.values.values())))
@@ -192,7 +192,7 @@ def test_measures_on_the_way_the_averaged_network(tmp_path: Path) -> None:
 
 def test_a_loss_that_is_no_number_stops_and_names_the_pictures(tmp_path: Path) -> None:
     trainer = make_trainer(replace(RECIPE, rate=1e30, warmup=0, clip_norm=0.0))
-    plan = Plan(tmp_path / "checkpoint.pt", save_every_s=0.0, look_every_s=0.0)
+    plan = FitPlan(tmp_path / "checkpoint.pt", save_every_s=0.0, look_every_s=0.0)
     with pytest.raises(DetectorError, match=r"loss of step \d+ is not a number. It learnt from block00\d.png") as error:
         run(trainer, tmp_path, plan)
     assert "learning rate" in error.value.hint
@@ -208,7 +208,7 @@ def test_a_step_that_spoils_the_weights_at_a_finite_loss_is_not_kept(tmp_path: P
         next(spoilt.network.parameters())[0] = math.inf
     spoilt.step = RECIPE.steps
     with pytest.raises(DetectorError, match=r"weights are not numbers any more after step 6") as error:
-        run(spoilt, tmp_path / "blocks", Plan(checkpoint))
+        run(spoilt, tmp_path / "blocks", FitPlan(checkpoint))
     assert "last checkpoint is intact" in error.value.hint
     assert checkpoint.read_bytes() == before
 
@@ -236,7 +236,7 @@ def test_a_full_disk_is_noted_on_the_way_and_an_error_at_the_end(
     monkeypatch.setattr(os, "fsync", full)
     watching = Watching()
     with pytest.raises(UnsavedError, match="No space left on device") as error:
-        run(make_trainer(), tmp_path / "blocks", Plan(checkpoint, save_every_s=0.0, look_every_s=0.0), watching)
+        run(make_trainer(), tmp_path / "blocks", FitPlan(checkpoint, save_every_s=0.0, look_every_s=0.0), watching)
     assert len(watching.notes) == RECIPE.steps
     assert "goes on. The last checkpoint is intact." in watching.notes[0]
     assert "The last checkpoint is intact." in error.value.hint
@@ -247,7 +247,7 @@ def test_a_full_disk_is_noted_on_the_way_and_an_error_at_the_end(
 def test_a_checkpoint_that_never_was_is_not_called_intact(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     watching = Watching()
-    plan = Plan(tmp_path / "file" / "checkpoint.pt", save_every_s=0.0, look_every_s=0.0)
+    plan = FitPlan(tmp_path / "file" / "checkpoint.pt", save_every_s=0.0, look_every_s=0.0)
     with pytest.raises(UnsavedError) as error:
         run(make_trainer(replace(RECIPE, steps=1)), tmp_path / "blocks", plan, watching)
     assert len(watching.notes) == 1
@@ -270,7 +270,7 @@ def test_the_pace_of_a_device_that_lags_behind_is_its_own(tmp_path: Path, monkey
 
     monkeypatch.setattr(trainer, "advance", queue)
     monkeypatch.setattr(trainer, "settle", wait)
-    plan = Plan(tmp_path / "checkpoint.pt", look_every_s=2.5)
+    plan = FitPlan(tmp_path / "checkpoint.pt", look_every_s=2.5)
     fitted = Fit(trainer, make_source(tmp_path, RECIPE), plan, watching)
     assert fitted.run(_NEVER)
     assert [(report.step, report.elapsed_s) for report in watching.reports] == [(3, 7.0), (6, 7.0)]

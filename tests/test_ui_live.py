@@ -18,8 +18,8 @@ from app.ui.controller import Session
 from detector.errors import DetectorError
 from tests.support.fake_detector import FakeModels, busy_ms
 from tests.support.media import make_video, read_frame_index
-from tests.support.mjpeg_server import MjpegServer
 from tests.support.qt_fakes import Desk, desk
+from tools.fixtures.mjpeg_server import MjpegServer
 
 log = logging.getLogger(__name__)
 _FOR_FAKE = Settings(model=ModelSettings(name="fake"), detection=DetectionSettings(threshold=0.5))

@@ -1,1 +1,1 @@
-"""Programs that make what the project ships; never imported by the app."""
+"""Programs that make, measure and try what the project ships; never imported by the app."""

@@ -1,4 +1,4 @@
-"""What stands behind `make run` and `make test`: an environment, the system libraries Qt needs, then the command.
+"""Runs `make run` and `make test`: creates an environment, installs system libraries for Qt, then runs the command.
 
 Standard library only; runs on the system's own Python, before anything is installed.
 """
@@ -46,7 +46,7 @@ def fail(text: str) -> None:
 
 
 def missing_packages(for_tests: bool) -> list[str]:
-    """Debian packages for the libraries, fonts and (for tests) programs that are not here."""
+    """Returns the Debian packages of missing libraries, fonts and (for tests) programs."""
     packages = []
     for library, package in LIBRARIES.items():
         try:
@@ -64,7 +64,7 @@ def missing_packages(for_tests: bool) -> list[str]:
 
 
 def apt_command() -> list[str] | None:
-    """How apt-get can be run here without asking anybody; None where it cannot."""
+    """Returns the apt-get command that works without a password; None if there is none."""
     if shutil.which("apt-get") is None:
         return None
     if os.geteuid() == 0:
@@ -78,7 +78,7 @@ def apt_command() -> list[str] | None:
 
 
 def install_packages(packages: list[str]) -> bool:
-    """Install Debian packages where that is possible without a password."""
+    """Installs Debian packages if that is possible without a password."""
     apt = apt_command()
     if apt is None:
         return False
@@ -94,7 +94,7 @@ def install_packages(packages: list[str]) -> bool:
 
 
 def check_system(for_tests: bool) -> None:
-    """Make sure that Qt can open a window, or say in one line what is missing."""
+    """Makes sure that Qt can open a window, or says in one line what is missing."""
     if not sys.platform.startswith("linux"):
         return
     packages = missing_packages(for_tests)
@@ -103,7 +103,7 @@ def check_system(for_tests: bool) -> None:
 
 
 def create_environment() -> None:
-    """Create the virtual environment, installing Debian's venv module first where it is split off."""
+    """Creates the virtual environment, installing Debian's separate venv package first if needed."""
     if (
         PYTHON.exists()
         and subprocess.run([PYTHON, "-m", "pip", "-V"], capture_output=True, check=False).returncode == 0
@@ -119,12 +119,12 @@ def create_environment() -> None:
 
 
 def stamp(extra: str) -> Path:
-    """The file that says what ``extra`` was installed from."""
+    """Returns the file that records from which requirements ``extra`` was installed."""
     return VENV / f"installed{extra}.sha256"
 
 
 def install(extra: str) -> None:
-    """Install the project with the tested versions, once per state of its requirements."""
+    """Installs the project with the tested versions, once per state of its requirements."""
     requirements = [ROOT / "pyproject.toml", ROOT / "constraints.txt"]
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in requirements)).hexdigest()
     enough = {extra, "[dev]"}  # the development set includes the plain one
@@ -150,12 +150,12 @@ def install(extra: str) -> None:
 
 
 def has_display() -> bool:
-    """Whether a window can be shown."""
+    """Returns whether a window can be shown."""
     return not sys.platform.startswith("linux") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 def run(arguments: list[str]) -> int:
-    """Open the window; with no display and nothing else asked for, annotate the sample clip instead."""
+    """Opens the window; without a display or arguments, annotates the sample clip instead."""
     if arguments or has_display():
         return subprocess.run([PYTHON, "-m", "app", *arguments], check=False).returncode
     result = ROOT / "out" / "demo.annotated.mp4"
@@ -170,7 +170,7 @@ def run(arguments: list[str]) -> int:
 
 
 def test(arguments: list[str]) -> int:
-    """The suite without a screen, then the tests that need an X screen on a virtual one."""
+    """Runs the suite offscreen, then the tests that need an X screen on a virtual one."""
     offscreen = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
     pytest: list[str | Path] = [PYTHON, "-m", "pytest"]
     code = subprocess.run([*pytest, "-m", "not xvfb", *arguments], cwd=ROOT, env=offscreen, check=False).returncode

@@ -1,8 +1,7 @@
-"""``python -m tools.check_export FILE|FOLDER...``: exports videos without boxes and holds each copy to its original.
+"""``python -m tools.check_export FILE|FOLDER...``: exports videos without boxes and compares each copy to its original.
 
-A second program, ffprobe, says what is in both where it is installed; otherwise PyAV does. Printed for each file:
-frames, how many of their times are the same to the last tick, sound packets whose content is the same, size as
-displayed, colour tags, length. Nothing is left behind. Needs the test suite's stand-in for a detector.
+Both are read with ffprobe if it is installed, otherwise with PyAV. Prints for each file: frames, how many of their
+times agree to the tick, identical sound packets, displayed size, colour tags, length. Nothing is left behind.
 """
 
 from __future__ import annotations
@@ -29,21 +28,21 @@ from app.core.export.request import ExportRequest
 from app.core.settings import DetectionSettings
 from app.core.sources.container import main_video
 from app.core.sources.pixels import PictureMaker
-from tests.support.steady_detector import open_fake
+from tools.fixtures.fixed_detector import open_fixed
 
 _UNTOLD = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a probe says of a file.
+    """The properties of a file.
 
     Attributes:
-        times_s: Of every decoded frame, in order.
-        size: (width, height) as displayed, before the pixels' shape.
-        aspect: Shape of a displayed pixel.
+        times_s: Time of every decoded frame, in order.
+        size: (width, height) as displayed, before the pixel aspect ratio.
+        aspect: Aspect ratio of a displayed pixel.
         colour: Range, matrix, transfer, primaries.
-        length_s: Of the video stream; of the file where the stream does not say.
+        length_s: Length of the video stream, or of the file if the stream does not state it.
         sound: Hash of each packet of each sound track.
         subtitles: Number of subtitle tracks.
         chapters: Number of chapters.
@@ -60,7 +59,7 @@ class Facts:
 
 
 def main() -> int:
-    """Check; 0 if every copy holds."""
+    """Checks all files; returns 0 if every copy agrees."""
     parser = argparse.ArgumentParser(prog="python -m tools.check_export", description=__doc__)
     parser.add_argument("paths", nargs="+", type=Path)
     parser.add_argument("--to", choices=("mp4", "mkv", "webm"), default="mp4", help="container of the copies")
@@ -76,7 +75,7 @@ def main() -> int:
             copy = folder / f"{path.name}.{options.to}"
             try:
                 request = ExportRequest(path, copy, detection=DetectionSettings(threshold=1.0), cache="drop")
-                report = ExportJob(request, open_detector=open_fake).run()
+                report = ExportJob(request, open_detector=open_fixed).run()
             except ExplainedError as error:
                 print(f"{path.name}: refused: {error}")
                 continue
@@ -89,7 +88,7 @@ def main() -> int:
 
 
 def compare(source: Facts, copy: Facts, tick_s: Fraction) -> tuple[list[str], bool]:
-    """A piece of text for each property, and whether all are as they should be; times to within a ``tick_s``."""
+    """Describes each property, and returns whether all agree, times to within ``tick_s``."""
     shifts = {after - before for before, after in zip(source.times_s, copy.times_s, strict=False)}
     shift_s = min(shifts, default=Fraction(0))
     pairs = list(zip(source.times_s, copy.times_s, strict=False))

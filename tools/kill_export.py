@@ -1,9 +1,9 @@
-"""``python -m tools.kill_export [VIDEO] --points 20``: kills exports at random moments and goes on with them.
+"""``python -m tools.kill_export [VIDEO] --points 20``: kills exports at random moments and resumes them.
 
 Runs `annotate` once to its end, then again and again in a fresh folder, each time ended by SIGKILL at a random moment
-between its start and the length of the whole run, and then resumed. Each resumed result is held to the first one: data
-files byte for byte, times of the frames, every decoded picture but for the encoder's own rounding; and nothing may have
-borne a final name when the kill came that was not as it should be. Without VIDEO the sample clip is used.
+between its start and the length of the whole run, and then resumed. Each resumed result is compared to the first: data
+files byte for byte, frame times, every decoded frame up to the encoder's rounding; and no incomplete file may have had
+its final name at the time of the kill. Without VIDEO, the sample clip is used.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ FILES = ("out.mp4", "out.jsonl", "out.csv")
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class KilledRun:
     """One killed and resumed run.
 
     Attributes:
-        killed_s: When the kill came, after the start.
-        frames_kept: Frames that were safe on the disk then.
+        killed_s: Time of the kill, seconds after the start.
+        frames_kept: Frames safe on the disk by then.
         frames_known: Frames on which the resumed run did not run the network.
-        over: The run had ended before the kill.
-        wrong: What differs from an uninterrupted run, one line each.
+        over: Whether the run had ended before the kill.
+        wrong: Differences from an uninterrupted run, one line each.
     """
 
     killed_s: float
@@ -49,14 +49,14 @@ class Outcome:
 
 
 def command(video: Path, folder: Path, *more: str) -> list[str]:
-    """An export of ``video`` into ``folder``."""
+    """Returns the command that exports ``video`` into ``folder``."""
     data = [argument for name in FILES[1:] for argument in ("--data", str(folder / name))]
     output = ["-o", str(folder / FILES[0]), "--quiet", "--json", str(folder / "report.json")]
     return [sys.executable, "-m", "app", "annotate", str(video), *output, *data, *more]
 
 
 def same(first: Path, second: Path) -> bool:
-    """Whether two files say the same: data to the byte, of a video each frame's time and picture."""
+    """Returns whether two files agree: data files byte for byte, videos in the time and content of each frame."""
     if first.suffix != ".mp4":
         return first.read_bytes() == second.read_bytes()
     try:
@@ -68,12 +68,12 @@ def same(first: Path, second: Path) -> bool:
 
 
 def _alike(first: av.VideoFrame, second: av.VideoFrame) -> bool:
-    """x264 does not always encode its first picture the same way twice."""
+    """Compares two frames with tolerance: x264 does not always encode its first frame the same way twice."""
     return bool(np.abs(first.to_ndarray().astype(int) - second.to_ndarray()).max() <= _ROUNDING)
 
 
-def kill_and_resume(video: Path, folder: Path, after_s: float, whole: Path, *model: str) -> Outcome:
-    """One run, killed ``after_s`` seconds after its start, then gone on with."""
+def kill_and_resume(video: Path, folder: Path, after_s: float, whole: Path, *model: str) -> KilledRun:
+    """Runs an export, kills it ``after_s`` seconds after its start, and resumes it."""
     process = subprocess.Popen(command(video, folder, *model))
     wrong: list[str] = []
     try:
@@ -81,7 +81,7 @@ def kill_and_resume(video: Path, folder: Path, after_s: float, whole: Path, *mod
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-        # The names are given one right after the other; a kill between two of them leaves the rest to the next run.
+        # Files get their final names one after the other; a kill in between leaves the rest to the next run.
         wrong += [
             f"{name} was there, and not as it should be"
             for name in FILES
@@ -96,7 +96,7 @@ def kill_and_resume(video: Path, folder: Path, after_s: float, whole: Path, *mod
         wrong.append(f"{kept} frames were kept, {known} were used")
     wrong += [f"{name} differs" for name in FILES if not same(folder / name, whole / name)]
     wrong += [f"{path.name} was left behind" for path in folder.glob("*.part")]
-    return Outcome(after_s, kept, known, over, tuple(wrong))
+    return KilledRun(after_s, kept, known, over, tuple(wrong))
 
 
 def _kept(folder: Path, video: Path) -> int:
@@ -110,7 +110,7 @@ def _kept(folder: Path, video: Path) -> int:
 
 
 def main() -> int:
-    """See the module."""
+    """Runs the program described above."""
     parser = argparse.ArgumentParser(description="Kill exports at random moments, and go on with them.")
     parser.add_argument("video", nargs="?", type=Path, default=bundled_path("assets") / "demo.mp4")
     parser.add_argument("--points", type=int, default=20)

@@ -1,7 +1,7 @@
-"""Writes what the documents say of the models in the box from their files: `python -m tools.model_card`.
+"""Writes the documents' facts on the bundled models from their files: `python -m tools.model_card`.
 
-Each document has blocks between `<!-- MODEL: NAME -->` and `<!-- end -->`; what stands there follows from
-`weights/MODEL.safetensors`, or from its absence. To be run after a file was made anew, or removed.
+Documents have blocks between `<!-- MODEL: NAME -->` and `<!-- end -->`, whose content follows from
+`weights/MODEL.safetensors` or its absence. Run it after a file was replaced or removed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _MINUTES = re.compile(r"(\d+) minutes on (\w+)")
 
 
 def card(path: Path, spec: ModelSpec | None) -> str:
-    """The rows of the model's card."""
+    """Returns the rows of the model's card."""
     if spec is None:
         return (
             "**It is not in the box yet**: it is shipped when it reaches a mAP of 0.20 (VOC2007's rule) on pictures it "
@@ -44,7 +44,7 @@ def card(path: Path, spec: ModelSpec | None) -> str:
 
 
 def box(_path: Path, spec: ModelSpec | None) -> str:
-    """What is in the box, for those who have just arrived."""
+    """Introduces the bundled models to newcomers."""
     demo = (
         "`demo`, a small SSD300 of our own that knows drawn shapes only ([how it was made](weights/README.md)): it "
         "shows that\neverything works, offline, and is labelled as a demo wherever it runs."
@@ -59,7 +59,7 @@ def box(_path: Path, spec: ModelSpec | None) -> str:
 
 
 def row(path: Path, spec: ModelSpec | None) -> str:
-    """The measured recipes, as a table."""
+    """Returns the measured recipes as a table."""
     demo = path.with_name("demo.safetensors")
     return (
         "| recipe | time | accuracy |\n|---|---|---|\n"
@@ -77,7 +77,7 @@ def _recipe(name: str, spec: ModelSpec | None) -> str:
 
 
 def accuracy(spec: ModelSpec) -> str:
-    """The numbers the file carries, in a line."""
+    """Returns the accuracy stored in the file, in one line."""
     parts = ((*name.partition(" on "), value) for name, value in spec.accuracy.items())
     return ", ".join(f"{metric} {value:.3f}{on}{where}" for metric, on, where, value in parts)
 
@@ -86,7 +86,7 @@ BLOCKS: dict[str, Callable[[Path, ModelSpec | None], str]] = {"card": card, "box
 
 
 def filled(text: str, folder: Path) -> str:
-    """``text`` with its blocks as they follow from the models in ``folder``, which need not be there."""
+    """Fills the blocks of ``text`` from the models in ``folder``, which may be missing."""
 
     def block(found: re.Match[str]) -> str:
         path = folder / f"{found['model']}.safetensors"
@@ -101,7 +101,7 @@ def _cell(words: str) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Bring the documents up to date."""
+    """Updates the documents."""
     parser = argparse.ArgumentParser(prog="python -m tools.model_card", description=__doc__)
     parser.add_argument("--weights", type=Path, default=ROOT / "weights", metavar="DIR")
     folder = parser.parse_args(arguments).weights

@@ -14,7 +14,7 @@ from app.cli.interrupt import cancel_on_interrupt
 
 if TYPE_CHECKING:
     from app.core.export.request import ExportRequest
-    from app.core.scale_out.plan import Outcome
+    from app.lab.scale_out.tasks import TaskOutcome
 
 
 def add_ray_flags(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +39,7 @@ def check_ray_flags(options: argparse.Namespace) -> None:
         if options.ray_cpus is not None or options.ray_gpus is not None:
             raise UsageError("--ray-cpus and --ray-gpus belong to --ray.", "Add --ray ADDRESS.")
         return
-    from app.core.scale_out.ray_run import is_address
+    from app.lab.scale_out.ray_run import is_address
 
     if not is_address(options.ray):
         raise UsageError(f"{options.ray!r} is no address of a Ray cluster.", "Use HOST:PORT, auto or local.")
@@ -57,13 +57,13 @@ def run_tasks(options: argparse.Namespace, requests: Sequence[ExportRequest], co
     """
     from app.core.export.targets import make_folders
     from app.core.models import weights_sha256
-    from app.core.scale_out.plan import outcome_before, plan, write_summary
-    from app.core.scale_out.ray_run import load_ray, run_on_ray
+    from app.lab.scale_out.ray_run import load_ray, run_on_ray
+    from app.lab.scale_out.tasks import outcome_before, plan_tasks, write_summary
 
     load_ray()  # before anything is looked at
     folder = Path(options.output).absolute()
     make_folders([folder / "summary.json"])
-    tasks = plan(requests, weights_sha256(requests[0].model))
+    tasks = plan_tasks(requests, weights_sha256(requests[0].model))
     outcomes = {str(task.request.source): outcome_before(task) for task in tasks}
     left = [task for task in tasks if outcomes[str(task.request.source)] is None]
     if len(left) < len(tasks):
@@ -71,7 +71,7 @@ def run_tasks(options: argparse.Namespace, requests: Sequence[ExportRequest], co
     presses: list[int] = []
     with _Count(len(left), console.shows_progress) as count, cancel_on_interrupt(lambda: presses.append(1)):
 
-        def came(outcome: Outcome) -> None:
+        def came(outcome: TaskOutcome) -> None:
             outcomes[outcome.path] = outcome
             count.step()
             _tell(console, outcome)
@@ -88,7 +88,7 @@ def run_tasks(options: argparse.Namespace, requests: Sequence[ExportRequest], co
     return 1 if failed else 0
 
 
-def _tell(console: Console, outcome: Outcome) -> None:
+def _tell(console: Console, outcome: TaskOutcome) -> None:
     name = Path(outcome.path).name
     if outcome.state == "failed":
         words = f"{outcome.error} {outcome.hint}".strip()

@@ -13,15 +13,15 @@ from app.cli.options import PRECISIONS, add_result_flags
 from detector.errors import DetectorError
 
 if TYPE_CHECKING:
-    from app.core.bench.random_weights import Load
-    from app.core.bench.request import BenchRequest
-    from app.core.bench.result import BenchReport
+    from app.lab.bench.bench_request import BenchRequest
+    from app.lab.bench.random_weights import Load
+    from app.lab.bench.result import BenchReport
     from detector.shelf import ShelfEntry
 
 _MODEL = "ssd300-vgg16-coco"
-_LOADS: tuple[Load, ...] = ("empty", "typical", "worst")  # as ``app.core.bench.random_weights.LOADS``
-_VERSUS = ("torchvision", "onnxruntime", "opencv-dnn", "fasterrcnn")  # as ``app.core.bench.baselines.BASELINES``
-_CHARTS = (".html", ".png", ".svg")  # as ``app.core.bench.chart.FORMATS``
+_LOADS: tuple[Load, ...] = ("empty", "typical", "worst")  # as ``app.lab.bench.random_weights.LOADS``
+_VERSUS = ("torchvision", "onnxruntime", "opencv-dnn", "fasterrcnn")  # as ``app.lab.bench.baselines.BASELINES``
+_CHARTS = (".html", ".png", ".svg")  # as ``app.lab.bench.chart.FORMATS``
 _ALL = "all"
 _MOST_BATCH = 256
 _T = TypeVar("_T")
@@ -109,9 +109,9 @@ def run(options: argparse.Namespace, console: Console) -> int:
     """Check, measure, tell."""
     _check(options, console)
     request = _request(options)
-    from app.core.bench.chart import write_chart
-    from app.core.bench.result import as_json
-    from app.core.bench.run import run_bench
+    from app.lab.bench.benchmark import run_bench
+    from app.lab.bench.chart import write_chart
+    from app.lab.bench.result import as_json
 
     with _Bar(console.shows_progress) as bar:
         report = run_bench(request, bar.show)
@@ -158,8 +158,8 @@ def _check(options: argparse.Namespace, console: Console) -> None:
 
 
 def _request(options: argparse.Namespace) -> BenchRequest:
-    from app.core.bench.request import BenchRequest
-    from app.core.bench.rounds import Plan
+    from app.lab.bench.bench_request import BenchRequest
+    from app.lab.bench.rounds import RoundPlan
 
     loads = _LOADS if _ALL in (options.load or ()) else options.load or ()
     return BenchRequest(
@@ -171,7 +171,7 @@ def _request(options: argparse.Namespace) -> BenchRequest:
         versus=_each(options.versus or ()),
         source=options.source,
         export_s=options.export,
-        plan=Plan.lasting(options.seconds),
+        plan=RoundPlan.lasting(options.seconds),
     )
 
 
@@ -201,8 +201,8 @@ def _entry(name: str) -> ShelfEntry:
 
 def lines(report: BenchReport) -> list[str]:
     """The report for people."""
-    from app.core.bench.chart import cases
-    from app.core.bench.words import HEADS, export_rows, export_words, figures, stage_rows
+    from app.lab.bench.chart import cases
+    from app.lab.bench.report_text import HEADS, export_rows, export_text, figures, stage_rows
 
     weights = "random" if report.weights == "random" else "its own"
     out = [f"{report.model}, {weights} weights; {report.frames}; candidates above a score of {report.score_floor:g}"]
@@ -216,7 +216,7 @@ def lines(report: BenchReport) -> list[str]:
         if len(rows) > 1:
             out += ["", f"{case[0].place}, {case[0].load}, batch {case[0].batch}", *table(rows)]
     if report.export is not None:
-        out += ["", export_words(report.export), *table(export_rows(report.export))]
+        out += ["", export_text(report.export), *table(export_rows(report.export))]
     return [*out, "", f"Ratios refer to {report.baseline}, in the same rounds."]
 
 

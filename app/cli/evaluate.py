@@ -144,7 +144,7 @@ def _of_detections(
 def _of_model(
     options: argparse.Namespace, console: Console, data: DataSet, renames: dict[str, str]
 ) -> tuple[Evaluation, Found]:
-    from app.core.evaluation.run import EvaluationCancelledError, run_model
+    from app.lab.evaluation.model_run import EvaluationCancelledError, run_model
     from detector.evaluation.data_sets import score, usual_metric
     from detector.evaluation.results import Evaluation
 

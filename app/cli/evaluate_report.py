@@ -58,12 +58,12 @@ def write_reports(options: argparse.Namespace, evaluation: Evaluation, console: 
     """
     shown = _SHOWN if options.shown is None else options.shown
     if options.report is not None:
-        from app.core.evaluation.report import write_report
+        from app.lab.evaluation.report import write_report
 
         write_report(evaluation, options.report, threshold=shown)
         console.say(f"Report: {options.report}")
     if options.plots is not None:
-        from app.core.evaluation.plots import write_plots
+        from app.lab.evaluation.plots import write_plots
 
         paths = write_plots(evaluation, options.plots, options.plot_format or "png", shown)
         console.say(f"Plots: {len(paths)} files in {options.plots}")

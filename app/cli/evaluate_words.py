@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from app.cli.console import one_line, table
-from app.core.evaluation.words import COCO_WORDS, SHORT_RULES
+from app.lab.evaluation.metric_text import COCO_TEXT, SHORT_RULES
 from detector.evaluation.results import COCO_NUMBERS, ClassResult, CocoResult, Evaluation
 
 
@@ -24,7 +24,7 @@ def lines(evaluation: Evaluation) -> list[str]:
         "",
     ]
     if isinstance(result, CocoResult):
-        said += table([(name, _text(result.numbers[name]), COCO_WORDS[name]) for name in COCO_NUMBERS])
+        said += table([(name, _text(result.numbers[name]), COCO_TEXT[name]) for name in COCO_NUMBERS])
     else:
         said.append(f"mAP  {_text(result.mean_ap)}")
     if evaluation.seconds > 0:

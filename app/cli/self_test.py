@@ -9,9 +9,9 @@ from pathlib import Path
 
 from app.cli.console import Console, one_line
 from app.cli.options import add_result_flags
-from app.core.self_test.checks import Check, guarded
-from app.core.self_test.parts import PARTS
-from app.core.self_test.window import BEGUN, CHILD
+from app.lab.self_test.checks import Check, guarded
+from app.lab.self_test.parts import PARTS
+from app.lab.self_test.window import CHILD_FLAG, STARTED_FLAG
 
 _MARKS = {True: " ok ", False: "FAIL", None: "info"}
 
@@ -25,8 +25,8 @@ def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Co
     parser.add_argument(
         "--only", type=_parts, default=tuple(PARTS), metavar="PART[,PART]", help=f"of {', '.join(PARTS)} (default: all)"
     )
-    parser.add_argument(CHILD, dest="child", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument(BEGUN, type=float, default=0.0, help=argparse.SUPPRESS)
+    parser.add_argument(CHILD_FLAG, dest="child", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument(STARTED_FLAG, type=float, default=0.0, help=argparse.SUPPRESS)
     add_result_flags(parser)
     return run
 
@@ -36,7 +36,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     if options.child is not None:
         from app.ui.self_test import play_sample
 
-        return play_sample(options.child, options.begun)
+        return play_sample(options.child, options.started)
     checks: list[Check] = []
     for name in options.only:
         for check in guarded(name, PARTS[name]):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from app.cli.console import Console, UsageError
 from app.cli.interrupt import cancel_on_interrupt
 from app.cli.options import add_result_flags, names
-from app.core.training.request import DataRequest, Trained, TrainingRequest
+from app.lab.training.training_request import DataRequest, TrainingRequest, TrainingResult
 from detector.errors import DetectorError
 from detector.training.networks import TRAINABLE
 from detector.training.recipe import Recipe, changed, recipe_from_json
@@ -123,7 +123,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     """Train, show how it goes, tell what became of it."""
     request = _request(options)
     console.check_json_apart([*request.data.roots, request.out])
-    from app.core.training.job import Listener, train  # imports torch
+    from app.lab.training.job import Listener, train  # imports torch
 
     leads = os.environ.get("RANK", "0") == "0"
     display = _Display(console if leads else None)
@@ -243,7 +243,7 @@ class _Display:
             self._bar.close()
 
 
-def _tell(trained: Trained, console: Console, request: TrainingRequest) -> None:
+def _tell(trained: TrainingResult, console: Console, request: TrainingRequest) -> None:
     if trained.bad:
         console.note(f"{len(trained.bad)} picture{'s' * (len(trained.bad) > 1)} could not be read.")
     if trained.model is None:
@@ -254,7 +254,7 @@ def _tell(trained: Trained, console: Console, request: TrainingRequest) -> None:
     console.say(f"Curves and log: {request.folder}")
 
 
-def _as_json(trained: Trained) -> dict[str, Any]:
+def _as_json(trained: TrainingResult) -> dict[str, Any]:
     return {
         "model": None if trained.model is None else str(trained.model),
         "step": trained.step,

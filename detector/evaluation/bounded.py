@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from detector.errors import DetectorError
-from detector.evaluation.remarks import printable, shortened
+from detector.evaluation.issues import printable, shortened
 
 _CHUNK = 1 << 20
 

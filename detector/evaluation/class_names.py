@@ -14,7 +14,7 @@ from typing import NoReturn
 import numpy as np
 
 from detector.errors import DetectorError
-from detector.evaluation.remarks import printable, shortened
+from detector.evaluation.issues import printable, shortened
 from detector.evaluation.results import Ids
 
 MAX_NAME = 100

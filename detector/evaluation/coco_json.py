@@ -13,8 +13,8 @@ import numpy as np
 from detector.errors import DetectorError
 from detector.evaluation.class_names import cleaned
 from detector.evaluation.coco_layout import Pictures, find_annotations
+from detector.evaluation.issues import Issues, printable, shortened
 from detector.evaluation.json_file import four_numbers, identifier, number, read_json, whole_number
-from detector.evaluation.remarks import Remarks, printable, shortened
 from detector.evaluation.results import DataSet, ImageTruth
 
 
@@ -85,7 +85,7 @@ class _Reader:
     def __init__(self, path: Path, pictures: Pictures) -> None:
         self._path = path
         self._pictures = pictures
-        self._remarks = Remarks()
+        self._issues = Issues()
         self._labels: list[str] = []
         self._category_ids: list[int] = []
         self._classes: dict[int, int] = {}
@@ -120,7 +120,7 @@ class _Reader:
         for entry in entries:
             image_id = identifier(entry.get("id")) if isinstance(entry, dict) else None
             if image_id is None:
-                self._remarks.add("image without a number, left out", "images without a number, left out", repr(entry))
+                self._issues.add("image without a number, left out", "images without a number, left out", repr(entry))
                 continue
             image = _Image(image_id, entry)
             other = self._images.setdefault(image_id, image)
@@ -131,7 +131,7 @@ class _Reader:
                     f"{self._path.name} gives the number {shortened(image_id)} to two images: "
                     f"{shortened(other.file_name)} and {shortened(image.file_name)}."
                 )
-            self._remarks.add("image is listed twice", "images are listed twice", image_id)
+            self._issues.add("image is listed twice", "images are listed twice", image_id)
         if not self._images:
             raise DetectorError(f"{self._path.name} lists no images.")
         chosen = sorted(self._images, key=_by_number)[:limit]
@@ -141,19 +141,19 @@ class _Reader:
         """Give each object to its image; of a part of the images only, the objects of the others are not missed."""
         for entry in entries:
             if not isinstance(entry, dict):
-                self._remarks.add("entry is no object", "entries are no objects", repr(entry))
+                self._issues.add("entry is no object", "entries are no objects", repr(entry))
                 continue
             image = self._images.get(identifier(entry.get("image_id")) or "")
             category = whole_number(entry.get("category_id"))
             if image is None:
                 if not limited:
-                    self._remarks.add(
+                    self._issues.add(
                         "object of an image that is not listed, left out",
                         "objects of images that are not listed, left out",
                         repr(entry.get("image_id")),
                     )
             elif category is None or category not in self._classes:
-                self._remarks.add(
+                self._issues.add(
                     "object of a category that is not listed, left out",
                     "objects of categories that are not listed, left out",
                     repr(entry.get("category_id")),
@@ -165,7 +165,7 @@ class _Reader:
         box = four_numbers(entry.get("bbox"))
         where = f"{self._labels[class_id]} in image {image.image_id}"
         if box is None:
-            self._remarks.add(
+            self._issues.add(
                 "object whose box is no box of numbers, left out",
                 "objects whose box is no box of numbers, left out",
                 where,
@@ -173,7 +173,7 @@ class _Reader:
             return
         x, y, width, height = box
         if width < 0 or height < 0:
-            self._remarks.add(
+            self._issues.add(
                 "object whose box has a negative size, left out",
                 "objects whose boxes have a negative size, left out",
                 where,
@@ -190,7 +190,7 @@ class _Reader:
         """Everything read."""
         images = tuple(self._truth(image) for image in self._images.values())
         return DataSet(
-            self._path, "coco", split, tuple(self._labels), images, self._remarks.lines(), tuple(self._category_ids)
+            self._path, "coco", split, tuple(self._labels), images, self._issues.lines(), tuple(self._category_ids)
         )
 
     def _truth(self, image: _Image) -> ImageTruth:
@@ -212,14 +212,14 @@ class _Reader:
         try:
             path = self._pictures.find(image.file_name) if image.file_name else None
         except (ValueError, OSError):  # OSError: a name too long for the system
-            self._remarks.add(
+            self._issues.add(
                 "image is named outside of the data set, which is not followed",
                 "images are named outside of the data set, which is not followed",
                 image.file_name,
             )
             return None
         if path is None:
-            self._remarks.add("image is missing", "images are missing", image.file_name or f"image {image.image_id}")
+            self._issues.add("image is missing", "images are missing", image.file_name or f"image {image.image_id}")
         return path
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from detector.errors import DetectorError
-from detector.evaluation.remarks import shortened
+from detector.evaluation.issues import shortened
 
 DEFAULT_SPLITS = ("val2017", "val2014", "val", "valid", "minival", "test")
 _PREFIX = "instances_"

@@ -17,8 +17,8 @@ from detector.evaluation.bounded import read_bounded
 from detector.evaluation.class_names import cleaned, match_names
 from detector.evaluation.found import Found, make_found
 from detector.evaluation.image_names import ImageNames
+from detector.evaluation.issues import Issues, shortened
 from detector.evaluation.json_file import LARGEST_EDGE, four_numbers, identifier, number, read_json, whole_number
-from detector.evaluation.remarks import Remarks, shortened
 from detector.evaluation.results import DataSet
 
 _VOC_NAME = re.compile(r"(?:.*_)?det_[^_]+_(.+)\.txt", re.IGNORECASE | re.DOTALL)
@@ -51,7 +51,7 @@ class _Table:
 
     data: DataSet
     path: Path
-    remarks: Remarks = field(default_factory=Remarks)
+    issues: Issues = field(default_factory=Issues)
     notes: list[str] = field(default_factory=list)
     images: list[int] = field(default_factory=list)
     classes: list[int] = field(default_factory=list)
@@ -69,7 +69,7 @@ class _Table:
 
     def stranger(self, image: str) -> None:
         """A detection of an image that is not in the data, or was left out of it."""
-        self.remarks.add(
+        self.issues.add(
             "detection is of an image that is not among those measured, not counted",
             "detections are of images that are not among those measured, not counted",
             image,
@@ -77,7 +77,7 @@ class _Table:
 
     def senseless(self, where: str) -> None:
         """A line or entry that is no detection."""
-        self.remarks.add("line is no detection, left out", "lines are no detections, left out", where)
+        self.issues.add("line is no detection, left out", "lines are no detections, left out", where)
 
     def found(self) -> Found:
         """The finished table.
@@ -85,7 +85,7 @@ class _Table:
         Raises:
             DetectorError: Something was listed, but nothing of it could be used.
         """
-        lines = (*self.notes, *self.remarks.lines())
+        lines = (*self.notes, *self.issues.lines())
         if self.listed and not self.images:
             raise DetectorError(f"No detection in {self.path} belongs to the data.", lines[-1] if lines else "")
         if not self.listed:
@@ -191,7 +191,7 @@ def _read_results(entries: list[Any], table: _Table, renames: Mapping[str, str])
         elif class_id >= 0:
             table.add(image, class_id, score, (x, y, x + width, y + height), width * height)
         elif not by_label:
-            table.remarks.add(
+            table.issues.add(
                 "detection is of a category that is not among those measured, not counted",
                 "detections are of categories that are not among those measured, not counted",
                 str(kind),

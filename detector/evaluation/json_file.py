@@ -8,7 +8,7 @@ from typing import Any
 
 from detector.errors import DetectorError
 from detector.evaluation.bounded import read_bounded
-from detector.evaluation.remarks import printable, shortened
+from detector.evaluation.issues import printable, shortened
 
 MAX_BYTES = 512 * 2**20  # COCO's train2017 is 448 MiB
 

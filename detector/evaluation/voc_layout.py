@@ -8,7 +8,7 @@ from pathlib import Path, PureWindowsPath
 
 from detector.errors import DetectorError
 from detector.evaluation.bounded import read_bounded
-from detector.evaluation.remarks import shortened
+from detector.evaluation.issues import shortened
 
 DEFAULT_SPLITS = ("test", "val", "trainval", "train")
 ALL = "all"

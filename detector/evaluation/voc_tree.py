@@ -15,7 +15,7 @@ import numpy as np
 
 from detector.errors import DetectorError
 from detector.evaluation.class_names import key
-from detector.evaluation.remarks import Remarks
+from detector.evaluation.issues import Issues
 from detector.evaluation.results import DataSet, ImageTruth
 from detector.evaluation.voc_layout import VocRoot, choose_split, find_roots, is_plain, list_annotations, list_pictures
 from detector.evaluation.voc_xml import VocAnnotation, VocObject, read_annotation
@@ -40,13 +40,13 @@ def read_voc(root: Path, split: str = "", limit: int | None = None) -> DataSet:
         raise DetectorError(
             f"There is no VOC data in {root}.", "Looked for folders Annotations and ImageSets/Main, or .xml files."
         )
-    remarks = Remarks()
+    issues = Issues()
     chosen, name = choose_split(roots, split)
-    reader = _Reader(remarks)
+    reader = _Reader(issues)
     for place, stems in chosen:
         reader.read(place, stems[: None if limit is None else max(0, limit - len(reader.images))])
     if not reader.images:
-        first = remarks.lines()[0] if remarks.lines() else "The list is empty."
+        first = issues.lines()[0] if issues.lines() else "The list is empty."
         raise DetectorError(f"Nothing of the split {name} in {root} can be read.", first)
     return reader.data_set(root, name)
 
@@ -54,9 +54,9 @@ def read_voc(root: Path, split: str = "", limit: int | None = None) -> DataSet:
 class _Reader:
     """Collects images year by year; names become numbers only when all are known."""
 
-    def __init__(self, remarks: Remarks) -> None:
+    def __init__(self, issues: Issues) -> None:
         self.images: list[tuple[str, Path | None, VocAnnotation]] = []
-        self._remarks = remarks
+        self._issues = issues
         self._seen: set[str] = set()
 
     def read(self, root: VocRoot, stems: Sequence[str]) -> None:
@@ -64,7 +64,7 @@ class _Reader:
         pictures, annotations = list_pictures(root.images), list_annotations(root.annotations)
         for stem in stems:
             if stem in self._seen:
-                self._remarks.add("image is in two years, counted once", "images are in two years, counted once", stem)
+                self._issues.add("image is in two years, counted once", "images are in two years, counted once", stem)
                 continue
             self._seen.add(stem)
             annotation = self._annotation(annotations.get(stem), stem)
@@ -73,7 +73,7 @@ class _Reader:
 
     def _annotation(self, path: Path | None, stem: str) -> VocAnnotation | None:
         if path is None:
-            self._remarks.add(
+            self._issues.add(
                 "image of the list has no annotation and is left out",
                 "images of the list have no annotation and are left out",
                 f"{stem}.xml",
@@ -82,7 +82,7 @@ class _Reader:
         try:
             return read_annotation(path)
         except DetectorError as error:
-            self._remarks.add(
+            self._issues.add(
                 "annotation cannot be used, its image is left out",
                 "annotations cannot be used, their images are left out",
                 error.message.rstrip("."),
@@ -92,14 +92,14 @@ class _Reader:
     def _picture(self, pictures: dict[str, Path], stem: str, filename: str) -> Path | None:
         """The picture of that stem, else the one the annotation names, if that is a plain name."""
         if filename and not is_plain(filename):
-            self._remarks.add(
+            self._issues.add(
                 "annotation names a path instead of a file, which is not followed",
                 "annotations name paths instead of files, which are not followed",
                 filename,
             )
         found = pictures.get(stem.casefold()) or pictures.get(filename.casefold())
         if found is None:
-            self._remarks.add("image is missing", "images are missing", filename if is_plain(filename) else stem)
+            self._issues.add("image is missing", "images are missing", filename if is_plain(filename) else stem)
         return found
 
     def data_set(self, root: Path, split: str) -> DataSet:
@@ -111,7 +111,7 @@ class _Reader:
             for thing in annotation.objects:
                 known = spelling.setdefault(key(thing.name), thing.name)
                 if known != thing.name:
-                    self._remarks.add(
+                    self._issues.add(
                         "object's class is spelled in another way than usual",
                         "objects' classes are spelled in another way than usual",
                         f"{thing.name} for {known}",
@@ -120,26 +120,26 @@ class _Reader:
         labels = (*(name for name in VOC20 if name in seen), *sorted(seen.difference(VOC20)))
         numbers = {key(name): index for index, name in enumerate(labels)}
         images = tuple(_truth(stem, path, annotation, numbers) for stem, path, annotation in self.images)
-        return DataSet(root, "voc", split, labels, images, self._remarks.lines())
+        return DataSet(root, "voc", split, labels, images, self._issues.lines())
 
     def _is_sound(self, stem: str, thing: VocObject) -> bool:
         left, top, right, bottom = thing.box
         where = f"{thing.name or 'no name'} in {stem}"
         if not key(thing.name):
-            self._remarks.add("object without a class name, left out", "objects without a class name, left out", where)
+            self._issues.add("object without a class name, left out", "objects without a class name, left out", where)
         elif not all(math.isfinite(edge) and abs(edge) <= _LARGEST_EDGE for edge in thing.box):
-            self._remarks.add(
+            self._issues.add(
                 "object whose box is no box of numbers, left out",
                 "objects whose box is no box of numbers, left out",
                 where,
             )
         elif right < left or bottom < top:
-            self._remarks.add(
+            self._issues.add(
                 "object whose box is inverted, left out", "objects whose boxes are inverted, left out", where
             )
         else:
             if min(thing.box) < 0:
-                self._remarks.add(
+                self._issues.add(
                     "object reaches beyond the image, taken as it is",
                     "objects reach beyond the image, taken as they are",
                     where,

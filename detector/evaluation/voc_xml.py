@@ -14,7 +14,7 @@ from pathlib import Path
 from detector.errors import DetectorError
 from detector.evaluation.bounded import read_bounded
 from detector.evaluation.class_names import cleaned
-from detector.evaluation.remarks import printable, shortened
+from detector.evaluation.issues import printable, shortened
 
 MAX_BYTES = 8 * 2**20
 MAX_OBJECTS = 20_000

@@ -1,6 +1,6 @@
 """Convolutions that add their bias and rectify in one kernel of cuDNN's, instead of three that each read all again.
 
-Only for NVIDIA GPUs, and not always faster: `python -m tools.gpu_check` says where.
+Only for NVIDIA GPUs, and not always faster: `python -m tools.gpu.check` says where.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ class UnsavedError(DetectorError):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class FitPlan:
     """When to do what besides learning.
 
     Attributes:
@@ -102,7 +102,7 @@ class Fit:
     """
 
     def __init__(
-        self, trainer: Trainer, source: BatchSource, plan: Plan, watcher: Watcher, spent_s: float = 0.0
+        self, trainer: Trainer, source: BatchSource, plan: FitPlan, watcher: Watcher, spent_s: float = 0.0
     ) -> None:
         self.spent_s = spent_s
         self._trainer = trainer

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from detector.errors import DetectorError
-from detector.evaluation.remarks import Remarks
+from detector.evaluation.issues import Issues
 from detector.training.data import Picture
 
 _SLACK = 1.0  # pixels: tools count from 0 or from 1
@@ -59,7 +59,7 @@ def check_same_pictures(path: Path, before: str, now: str) -> None:
 
 def box_notes(pictures: Sequence[Picture]) -> tuple[str, ...]:
     """One line for each kind of box that is not learnt as it was marked; of pictures whose size is stated."""
-    remarks = Remarks()
+    issues = Issues()
     for picture in pictures:
         if not picture.width or not picture.height or not len(picture.boxes_xyxy):
             continue
@@ -69,5 +69,5 @@ def box_notes(pictures: Sequence[Picture]) -> tuple[str, ...]:
         outside = (np.abs(picture.boxes_xyxy - inside) > _SLACK).any(axis=1) & ~empty
         for number in np.flatnonzero(empty | outside):
             kind = _EMPTY if empty[number] else _OUTSIDE
-            remarks.add(*kind, f"box {number + 1} in {picture.path.name}")
-    return remarks.lines()
+            issues.add(*kind, f"box {number + 1} in {picture.path.name}")
+    return issues.lines()

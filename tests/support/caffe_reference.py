@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from tests.support.prototxt import Node
+from tools.fixtures.prototxt import Node
 
 Weights = dict[str, list[Tensor]]
 

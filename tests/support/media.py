@@ -1,9 +1,4 @@
-"""Small generated media whose frames carry their own number in their pixels, so a test can tell which one it sees.
-
-A coded picture is a 5 x 5 chessboard: the corners say which way is up (white top left, black elsewhere), the other 21
-squares are the bits of the frame's index. The code survives JPEG, H.264 and scaling, and a picture that is turned or
-mirrored is told apart from an upright one.
-"""
+"""Small generated media of coded images, so that a test can tell which frame it sees."""
 
 from __future__ import annotations
 
@@ -13,50 +8,13 @@ from pathlib import Path
 
 import av
 import numpy as np
-import numpy.typing as npt
 
-_GRID = 5
-_BITS = [(row, col) for row in range(_GRID) for col in range(_GRID) if row not in (0, 4) or col not in (0, 4)]
-_WHITE, _BLACK = 235, 16
+from tools.fixtures.coded_images import ImageBGR, coded_image, read_frame_index
+
+__all__ = ["ImageBGR", "coded_image", "damage", "make_audio", "make_video", "read_frame_index", "truncate"]
+
 _TIME_BASE = Fraction(1, 90_000)
 _AUDIO_RATE = 48_000
-
-ImageBGR = npt.NDArray[np.uint8]
-
-
-def coded_image(index: int, size: tuple[int, int] = (160, 120)) -> ImageBGR:
-    """UInt8[H, W, 3] that shows ``index`` (0 to 2**21 - 1); ``size`` is (width, height)."""
-    if not 0 <= index < 1 << len(_BITS):
-        raise ValueError(f"index {index} needs more than {len(_BITS)} bits")
-    board = np.full((_GRID, _GRID), _BLACK, np.uint8)
-    board[0, 0] = _WHITE
-    for bit, cell in enumerate(_BITS):
-        if index >> bit & 1:
-            board[cell] = _WHITE
-    width, height = size
-    rows = np.arange(height) * _GRID // height
-    cols = np.arange(width) * _GRID // width
-    return np.ascontiguousarray(np.repeat(board[np.ix_(rows, cols)][..., None], 3, axis=2))
-
-
-def read_frame_index(image_bgr: ImageBGR) -> int:
-    """The index shown by an upright coded picture of any size.
-
-    Raises:
-        ValueError: The picture is turned, mirrored, or no coded picture.
-    """
-    height, width = image_bgr.shape[:2]
-
-    def is_white(row: int, col: int) -> bool:
-        top, bottom = row * height // _GRID, (row + 1) * height // _GRID
-        left, right = col * width // _GRID, (col + 1) * width // _GRID
-        dy, dx = (bottom - top) // 4, (right - left) // 4
-        return bool(image_bgr[top + dy : bottom - dy, left + dx : right - dx].mean() > 126)
-
-    corners = [is_white(row, col) for row in (0, 4) for col in (0, 4)]
-    if corners != [True, False, False, False]:
-        raise ValueError(f"not an upright coded picture: corners {corners}")
-    return sum(1 << bit for bit, cell in enumerate(_BITS) if is_white(*cell))
 
 
 def make_video(

@@ -1,32 +1,18 @@
-"""A detector without a network: the same boxes in every picture, so that tests of everything around it are quick."""
+"""A detector without a network that is watched: which batches it was given, and whether it was closed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
-
-import numpy as np
 
 from app.core.settings import ModelSettings
-from detector.detections import Candidates, DetectionFilter, Detections
+from detector.detections import Candidates
 from detector.runtime.base import ImageBGR
-from detector.spec import InputSpec, ModelSpec
+from tools.fixtures.fixed_detector import BOXES, LABELS, SPEC, FixedDetector, boxes_in
 
-LABELS = ("car", "person", "dog")
-SPEC = ModelSpec("fake", "ssd-vgg16", LABELS, InputSpec(300, 300), title="Always the same three boxes")
-# Fractions of the picture, score, class; the last overlaps the first and is of its class.
-BOXES = ((0.2, 0.2, 0.8, 0.8, 0.9, 0), (0.1, 0.6, 0.3, 0.9, 0.6, 1), (0.21, 0.21, 0.8, 0.8, 0.55, 0))
+__all__ = ["BOXES", "LABELS", "SPEC", "FakeDetector", "boxes_in", "open_fake"]
 
 
-def boxes_in(image: ImageBGR) -> Candidates:
-    """``BOXES`` in pixels of ``image``."""
-    height, width = image.shape[:2]
-    scale = np.array([width, height, width, height], np.float32)
-    rows = np.array([box[:4] for box in BOXES], np.float32) * scale
-    return Candidates(rows, np.array([b[4] for b in BOXES], np.float32), np.array([b[5] for b in BOXES], np.int32))
-
-
-class FakeDetector:
+class FakeDetector(FixedDetector):
     """Finds ``BOXES``.
 
     Args:
@@ -41,11 +27,8 @@ class FakeDetector:
         engine: str = "openvino",
         batch: int = 1,
     ) -> None:
-        self.spec = SPEC
+        super().__init__()
         self.engine = engine
-        self.device = "cpu"
-        self.precision = "fp32"
-        self.notes: tuple[str, ...] = ()
         self.preferred_batch = batch
         self.batches: list[int] = []
         self.closed = False
@@ -57,22 +40,10 @@ class FakeDetector:
         self.batches.append(len(frames))
         if self._on_batch is not None:
             self._on_batch(frames)
-        return [boxes_in(frame) for frame in frames]
-
-    def detect(self, frame: ImageBGR, wanted: DetectionFilter | None = None) -> Detections:
-        return self.detect_batch([frame], wanted)[0]
-
-    def detect_batch(self, frames: Sequence[ImageBGR], wanted: DetectionFilter | None = None) -> list[Detections]:
-        return [found.detections(wanted or DetectionFilter()) for found in self.candidates_batch(frames)]
+        return super().candidates_batch(frames, iou_threshold, least_score)
 
     def close(self) -> None:
         self.closed = True
-
-    def __enter__(self) -> FakeDetector:
-        return self
-
-    def __exit__(self, *exc_info: Any) -> None:
-        self.close()
 
 
 def open_fake(_model: ModelSettings) -> FakeDetector:

@@ -1,4 +1,4 @@
-"""Small models made on the spot: random UltraFace networks as checkpoints or files of ours, and a tiny OpenVINO IR."""
+"""Small models made on the spot: random UltraFace networks as checkpoints or files of ours."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from torch import Tensor
 from detector.models.build import build_network
 from detector.registry import MODELS
 from detector.runtime.base import ImageBGR
-from detector.runtime.openvino_runtime import load_openvino
 from detector.spec import ModelSpec
 from detector.weights import save_model
 
@@ -71,46 +70,6 @@ def save_checkpoint(
     content: object = {prefix + name: tensor for name, tensor in state.items()}
     torch.save({wrap: content, "optimizer": {"state": {}}} if wrap else content, path)
     return state
-
-
-TINY_IR_BOXES = np.array([[0.1, 0.2, 0.5, 0.6], [0.5, 0.5, 0.9, 1.0], [0.11, 0.2, 0.5, 0.6]], np.float32)
-
-
-def save_tiny_ir(folder: Path, name: str = "tiny") -> Path:
-    """An SSD of three fixed boxes and two classes in IR; its scores follow the picture's blue and red.
-
-    Box 0 is class 1 with logit mean(blue) / 25, box 1 class 2 with mean(red) / 25, box 2 a weaker twin of box 0.
-    """
-    openvino = load_openvino()
-    from openvino import opset8 as ops
-
-    image = ops.parameter([1, 3, 32, 48], np.float32, name="data")
-    mean = ops.reduce_mean(image, np.array([2, 3]), keep_dims=False)  # [1, 3] as blue, green, red
-    # Rows of logits: (background, class 1, class 2) of each box.
-    mixing = np.zeros((3, 9), np.float32)
-    mixing[0, 1] = mixing[2, 5] = 1 / 25
-    mixing[0, 7] = 1 / 30
-    logits = ops.matmul(mean, ops.constant(mixing), False, False)  # [1, 9]
-    scores = ops.softmax(ops.reshape(logits, np.array([1, 3, 3]), False), 2)
-    priors = np.stack([TINY_IR_BOXES.reshape(-1), np.tile(np.float32([0.1, 0.1, 0.2, 0.2]), 3)])[None]
-    output = ops.detection_output(
-        ops.constant(np.zeros((1, 12), np.float32)),
-        ops.reshape(scores, np.array([1, 9]), False),
-        ops.constant(priors),
-        {
-            "background_label_id": 0,
-            "top_k": 400,
-            "keep_top_k": [200],
-            "nms_threshold": 0.45,
-            "confidence_threshold": 0.05,
-            "code_type": "caffe.PriorBoxParameter.CENTER_SIZE",
-            "share_location": True,
-            "normalized": True,
-        },
-    )
-    path = folder / f"{name}.xml"
-    openvino.save_model(openvino.Model([output], [image], name), str(path), compress_to_fp16=False)
-    return path
 
 
 def picture(height: int = 240, width: int = 320, seed: int = 0) -> ImageBGR:

@@ -17,7 +17,7 @@ import torch
 from detector.spec import ModelSpec
 from detector.training.batches import HostBatches
 from detector.training.data import BadPictures, PictureExamples, training_pictures
-from detector.training.fit import Fit, Plan, Progress
+from detector.training.fit import Fit, FitPlan, Progress
 from detector.training.networks import new_spec
 from detector.training.order import Order
 from detector.training.policy import PAPER
@@ -71,7 +71,7 @@ def make_source(
 def main(folder: Path, checkpoint: Path, kill_at: int) -> None:
     """Train until the end that comes too soon."""
     torch.set_num_threads(1)
-    plan = Plan(checkpoint, save_every_s=0.0, look_every_s=0.0)
+    plan = FitPlan(checkpoint, save_every_s=0.0, look_every_s=0.0)
     Fit(make_trainer(), make_source(folder), plan, Watching(kill_at)).run(threading.Event())
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from detector.training.fit import Fit, Plan
+from detector.training.fit import Fit, FitPlan
 from detector.training.processes import Processes, joined_processes
 from detector.training.trainer import DivergedError
 from tests.support.shared_norm import write_pairs
@@ -24,7 +24,7 @@ def main(folder: Path) -> None:
     with joined_processes("cpu") as processes:
         trainer = make_trainer(PLAIN_RECIPE, processes, PLAIN_SPEC)
         source = make_source(folder / str(processes.rank), PLAIN_RECIPE, processes, PLAIN_SPEC)
-        Fit(trainer, source, Plan(folder / "checkpoint.pt"), Watching()).run(threading.Event())
+        Fit(trainer, source, FitPlan(folder / "checkpoint.pt"), Watching()).run(threading.Event())
         write_pairs(folder / "norm.pt", processes)
         _diverge(folder, processes)
 

@@ -1,4 +1,4 @@
-"""What is checked against the camera; runs inside the machine that ``run.py`` boots, one line for each check.
+"""Checks the app against the camera, one line per check; runs inside the machine that ``run.py`` boots.
 
 Listing, opening, formats, names, a second opener, no permission, silence, unplugging and plugging in, by the code that
 the app itself uses: ``list_cameras``, ``open_source``, ``LiveSession`` (with a detector that does nothing) and the
@@ -48,7 +48,7 @@ except AppError as error:
 
 @contextlib.contextmanager
 def opened(uri: str, options: SourceOptions = PATIENT) -> Iterator[Source]:
-    """An open source."""
+    """Opens a source."""
     source = open_source(uri, options)
     try:
         yield source
@@ -57,7 +57,7 @@ def opened(uri: str, options: SourceOptions = PATIENT) -> Iterator[Source]:
 
 
 def refused(uri: str, options: SourceOptions = PATIENT) -> AppError:
-    """Why ``uri`` cannot be opened."""
+    """Returns the reason why ``uri`` cannot be opened."""
     try:
         with opened(uri, options):
             pass
@@ -67,7 +67,7 @@ def refused(uri: str, options: SourceOptions = PATIENT) -> AppError:
 
 
 def frame(source: Source) -> Frame:
-    """The next picture, which is one."""
+    """Returns the next frame, after checking that it is one."""
     found = source.read()
     assert found is not None
     assert found.image_bgr.std() > 5, "an empty picture"
@@ -75,7 +75,7 @@ def frame(source: Source) -> Frame:
 
 
 def said(*arguments: str) -> str:
-    """What the command line prints."""
+    """Returns the output of the command line."""
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
         assert command_line(list(arguments)) == 0
@@ -319,7 +319,7 @@ CHECKS: tuple[Callable[[], str], ...] = (
 
 
 def main() -> None:
-    """Run them all; a failed one does not stop the rest."""
+    """Runs all checks; a failed one does not stop the rest."""
     failed = 0
     for check in CHECKS:
         begun = time.monotonic()

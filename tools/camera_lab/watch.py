@@ -1,4 +1,4 @@
-"""A live session that is watched: what it said, what it showed, waits with a deadline. The part of the window."""
+"""Stands in for the window: records the events and frames of a live session, waits with a deadline."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from detector.spec import InputSpec, ModelSpec
 
 E = TypeVar("E")
 
-PATIENCE_S = 60.0  # an emulated processor is slow
+TIMEOUT_S = 60.0  # an emulated processor is slow
 
 
 class NothingDetector:
-    """Implements ``Detector`` and finds nothing: the camera is what is looked at."""
+    """A ``Detector`` that finds nothing, since only the camera is tested."""
 
     spec = ModelSpec("nothing", "ssd-vgg16", ("thing",), InputSpec(300, 300))
     engine = device = "none"
@@ -40,17 +40,17 @@ class NothingDetector:
         return [found.detections(wanted or DetectionFilter()) for found in self.candidates_batch(frames)]
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Does nothing."""
 
     def __enter__(self) -> NothingDetector:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        """Nothing to let go of."""
+        """Does nothing."""
 
 
 class Watched:
-    """Looks at one source while entered as a context."""
+    """Runs a live session on one source while entered as a context."""
 
     def __init__(self, uri: str, options: SourceOptions) -> None:
         self._uri, self._options = uri, options
@@ -63,7 +63,7 @@ class Watched:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        assert self.session.stop(PATIENCE_S), "threads are left"
+        assert self.session.stop(TIMEOUT_S), "threads are left"
 
     def _event(self, event: LiveEvent) -> None:
         with self._changed:
@@ -71,23 +71,23 @@ class Watched:
             self._changed.notify_all()
 
     def count(self, kind: type[LiveEvent]) -> int:
-        """How many events of that kind so far."""
+        """Counts the events of that kind so far."""
         return sum(isinstance(event, kind) for event in self._events)
 
     def wait(self, kind: type[E], count: int = 1) -> E:
-        """The ``count``-th event of that kind."""
+        """Waits for the ``count``-th event of that kind."""
 
         def found() -> list[E]:
             return [event for event in self._events if isinstance(event, kind)]
 
         with self._changed:
-            assert self._changed.wait_for(lambda: len(found()) >= count, PATIENCE_S), self._events
+            assert self._changed.wait_for(lambda: len(found()) >= count, TIMEOUT_S), self._events
             return found()[count - 1]
 
     def picture(self, wanted: Callable[[FrameResult], bool] = lambda result: True) -> int:
-        """Number of the first coming picture that went through the detector and that ``wanted`` holds for."""
+        """Waits for a detected frame for which ``wanted`` holds; returns its number."""
         for _ in range(1000):
-            result = self.session.results.take(PATIENCE_S)
+            result = self.session.results.take(TIMEOUT_S)
             assert result is not None, self._events
             if result.candidates is not None and wanted(result):
                 return result.frame.index

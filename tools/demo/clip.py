@@ -1,7 +1,7 @@
-"""Draws what the project ships to try it with: ``python -m tools.demo.clip``.
+"""Draws the sample material that the project ships: ``python -m tools.demo.clip``.
 
-``assets/demo.mp4``, ten seconds of moving shapes with a soft tone, and ``assets/selftest.png`` with the boxes that must
-be found in it, ``assets/selftest.json``.
+Writes ``assets/demo.mp4``, ten seconds of moving shapes with a soft tone, and ``assets/selftest.png`` with the boxes
+that must be found in it, ``assets/selftest.json``.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ SELFTEST_SEED = 4
 
 
 def sample_clip() -> MovingScene:
-    """What ``assets/demo.mp4`` shows."""
+    """Returns the scene of ``assets/demo.mp4``."""
     return MovingScene(CLIP_SEED, SIZE, tuple(range(len(CLASSES))))
 
 
 def write_clip(path: Path) -> None:
-    """Encode the sample clip: H.264 and AAC in MP4."""
+    """Encodes the sample clip: H.264 and AAC in MP4."""
     content = sample_clip()
     with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
         video = container.add_stream("libx264", rate=FPS, options={"crf": "25", "preset": "slow"})
@@ -62,7 +62,7 @@ def _mux_tone(container: OutputContainer, stream: AudioStream) -> None:
 
 
 def tone() -> npt.NDArray[np.float32]:
-    """Float32[samples]: a quiet chord, one soft stroke a second."""
+    """Returns Float32[samples]: a quiet chord, one soft stroke a second."""
     time_s = np.arange(AUDIO_RATE * DURATION_S) / AUDIO_RATE
     chord = sum(np.sin(2 * np.pi * frequency * time_s) for frequency in (220.0, 277.2, 329.6))
     stroke = np.minimum(time_s % 1.0 / 0.02, 1.0) * np.exp(-3.0 * (time_s % 1.0))
@@ -70,12 +70,12 @@ def tone() -> npt.NDArray[np.float32]:
 
 
 def selftest_scene() -> Scene:
-    """What ``assets/selftest.png`` shows: one frame of another moving scene."""
+    """Returns the scene of ``assets/selftest.png``: one frame of another moving scene."""
     return MovingScene(SELFTEST_SEED, SIZE, (7, 5, 3, 1, 0)).frame(0.0)
 
 
 def write_selftest(folder: Path) -> None:
-    """Write the picture and its truth."""
+    """Writes the image and its ground truth."""
     scene = selftest_scene()
     cv2.imwrite(str(folder / "selftest.png"), scene.image_bgr, [cv2.IMWRITE_PNG_COMPRESSION, 9])
     expected = [
@@ -87,7 +87,7 @@ def write_selftest(folder: Path) -> None:
 
 
 def main() -> None:
-    """Write both."""
+    """Writes both."""
     parser = argparse.ArgumentParser(prog="python -m tools.demo.clip", description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("assets"), help="where to (default %(default)s)")
     folder: Path = parser.parse_args().folder

@@ -30,13 +30,13 @@ _BATCH = 8
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """What was measured.
+    """The measured accuracy.
 
     Attributes:
-        scenes: Pictures.
-        objects: Shapes in them.
+        scenes: Number of scenes.
+        objects: Number of shapes in them.
         ap50: Mean over the classes of the average precision at IoU 0.5.
-        ap: The same, averaged over IoU 0.50 to 0.95.
+        ap: Likewise, averaged over IoU 0.50 to 0.95.
         per_class: ``ap50`` by class name.
     """
 
@@ -52,7 +52,7 @@ class Accuracy:
 
 
 def measure(detector: Detector, drawn: Iterable[Scene]) -> Accuracy:
-    """Run ``detector`` over ``drawn`` and compare with the truth. The detector's labels must be ``CLASSES``."""
+    """Runs ``detector`` over ``drawn`` and compares with the truth. The detector's labels must be ``CLASSES``."""
     if detector.spec.labels != CLASSES:
         raise ValueError(f"{detector.spec.name} does not know the drawn shapes")
     truths: list[Scene] = []
@@ -65,7 +65,7 @@ def measure(detector: Detector, drawn: Iterable[Scene]) -> Accuracy:
 
 
 def average_precision(truths: Sequence[Scene], found: Sequence[Detections]) -> Accuracy:
-    """Score ``found[i]``, the detections in ``truths[i]``."""
+    """Scores ``found[i]``, the detections in ``truths[i]``."""
     annotations: list[dict[str, Any]] = []
     for image, scene in enumerate(truths):
         for box, class_id in zip(scene.boxes_xyxy, scene.class_ids, strict=True):
@@ -77,7 +77,7 @@ def average_precision(truths: Sequence[Scene], found: Sequence[Detections]) -> A
         for image, detections in enumerate(found)
         for box, score, class_id in zip(detections.boxes_xyxy, detections.scores, detections.class_ids, strict=True)
     ]
-    with contextlib.redirect_stdout(io.StringIO()):  # pycocotools talks
+    with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints
         truth = COCO()
         truth.dataset = {
             "images": [{"id": image} for image in range(len(truths))],
@@ -110,7 +110,7 @@ def _entry(image: int, box_xyxy: Sequence[float] | np.ndarray[Any, Any], class_i
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measures and prints."""
     parser = argparse.ArgumentParser(prog="python -m tools.demo.evaluate", description=__doc__)
     parser.add_argument("model", nargs="?", type=Path, default=Path("weights/demo.safetensors"), help="model file")
     parser.add_argument("--scenes", type=int, default=500, help="how many (default %(default)s)")

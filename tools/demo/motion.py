@@ -15,7 +15,7 @@ from tools.demo import textures
 from tools.demo.scenes import Scene, coverage, paint, visible_box
 from tools.demo.shapes import CLASSES, Pose, area, outlines
 
-_MIN_VISIBLE = 0.4  # of its area: what is hidden more is not in the truth
+_MIN_VISIBLE = 0.4  # share of its area; a shape hidden more is not in the truth
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,8 @@ class Mover:
         velocity: Pixels a second; the centre bounces off the frame's inner edges.
         size: Mean ``Pose.size``, pixels.
         breath: Share by which the size swings.
-        period_s: Of that swing, seconds.
-        angle: At time 0, radians.
+        period_s: Period of that swing, seconds.
+        angle: Angle at time 0, radians.
         spin: Radians a second.
         look: Seed of its colour and fill, the same in every frame.
     """
@@ -45,7 +45,7 @@ class Mover:
     look: int
 
     def pose(self, time_s: float, frame_size: tuple[int, int]) -> Pose:
-        """Where it is at ``time_s``."""
+        """Returns the pose at ``time_s``."""
         margin = self.size * 0.6
         x, y = (
             margin + _bounce(start - margin + speed * time_s, side - 2 * margin)
@@ -56,13 +56,13 @@ class Mover:
 
 
 def _bounce(position: float, length: float) -> float:
-    """Reflect ``position`` into [0, length]."""
+    """Reflects ``position`` into [0, length]."""
     folded = position % (2 * length)
     return folded if folded <= length else 2 * length - folded
 
 
 class MovingScene:
-    """A clip's content.
+    """The content of a clip.
 
     Args:
         seed: Names the clip.
@@ -78,7 +78,7 @@ class MovingScene:
         self._movers = [self._mover(rng, class_id) for class_id in class_ids]
 
     def _calm_background(self, rng: np.random.Generator) -> textures.Image:
-        """Larger than the frame, so that it can pan; smoothed a little, as a lens does."""
+        """Draws a background larger than the frame, so that it can pan; smoothed a little, as by a lens."""
         width, height = self.size
         picture = textures.background(rng, (width * 5 // 4, height * 5 // 4))
         return np.asarray(cv2.GaussianBlur(picture, (0, 0), 1.0), dtype=np.uint8)
@@ -99,7 +99,7 @@ class MovingScene:
         )
 
     def frame(self, time_s: float) -> Scene:
-        """The picture at ``time_s``, with its truth."""
+        """Draws the frame at ``time_s``, with its truth."""
         canvas = self._window(time_s)
         owner = np.zeros(canvas.shape[:2], np.uint8)
         areas = []
@@ -119,7 +119,7 @@ class MovingScene:
         )
 
     def _window(self, time_s: float) -> textures.Image:
-        """The part of the background the camera, swaying slowly, looks at."""
+        """Returns the part of the background in view of the slowly swaying camera."""
         width, height = self.size
         room = np.array([self._background.shape[1] - width, self._background.shape[0] - height])
         sway = 0.5 + 0.5 * np.array([np.sin(0.35 * time_s), np.cos(0.35 * time_s)])

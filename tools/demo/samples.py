@@ -27,10 +27,10 @@ def scenes(first: int, count: int, options: SceneOptions | None = None) -> Itera
 
 
 class DrawnExamples:
-    """Scenes 0 to ``count - 1`` as training examples; the second time round, the next ``count``, and so on.
+    """Scenes 0 to ``count - 1`` as training examples; in the second epoch the next ``count``, and so on.
 
     Args:
-        count: How many to draw before going on.
+        count: Number of scenes in an epoch.
     """
 
     def __init__(self, count: int) -> None:
@@ -40,11 +40,11 @@ class DrawnExamples:
         return self._count
 
     def name(self, index: int) -> str:
-        """What to call a scene in a message."""
+        """Returns the name of a scene for messages."""
         return f"scene {index}"
 
     def load(self, pick: Pick) -> Example:
-        """Draw a scene; it needs no augmentation, as no scene ever comes twice."""
+        """Draws a scene; it needs no augmentation, as no scene is ever repeated."""
         (scene,) = scenes(pick.epoch * self._count + pick.index, 1)
         boxes = (scene.boxes_xyxy / np.float32(INPUT.width)).astype(np.float32)
         return Example(scene.image_bgr, boxes, scene.class_ids.astype(np.int64))

@@ -26,11 +26,11 @@ _PLACING_ATTEMPTS = 12
 
 @dataclass(frozen=True, slots=True)
 class SceneOptions:
-    """What may be in a scene.
+    """Options of a scene.
 
     Attributes:
         size: (width, height), pixels.
-        count: Fewest and most shapes tried; one that finds no room is left out.
+        count: Minimum and maximum number of shapes tried; one that finds no room is skipped.
         sizes: Smallest and largest ``Pose.size``, pixels; drawn evenly on a logarithmic scale.
         stretch: Range of ``Pose.stretch``, one for the whole scene. The default covers frames from 16:9 to upright
             4:5 once warped to the network's square.
@@ -56,7 +56,7 @@ class SceneOptions:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A picture and what is in it.
+    """An image and its ground truth.
 
     Attributes:
         image_bgr: UInt8[H, W, 3].

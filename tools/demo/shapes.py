@@ -15,7 +15,7 @@ CLASSES: tuple[str, ...] = ("circle", "square", "triangle", "star", "cross", "he
 
 @dataclass(frozen=True, slots=True)
 class Pose:
-    """Where and how a shape is drawn.
+    """Position, size and rotation of a shape.
 
     Attributes:
         centre: (x, y) of the outline's bounding box, pixels.

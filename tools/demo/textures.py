@@ -83,7 +83,7 @@ def fill(rng: np.random.Generator, size: tuple[int, int], behind: npt.NDArray[np
 
 
 def camera(rng: np.random.Generator, image: Image) -> Image:
-    """What a camera does to a scene: blur, exposure, noise, compression."""
+    """Applies the faults of a camera: blur, exposure, noise, compression."""
     if rng.random() < 0.5:
         image = np.asarray(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 1.4)), dtype=np.uint8)
     picture = image.astype(np.float32)

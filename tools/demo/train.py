@@ -22,7 +22,7 @@ from detector.spec import ModelSpec
 from detector.training.batches import HostBatches
 from detector.training.checkpoint import load_checkpoint
 from detector.training.finish import stored_state, write_model
-from detector.training.fit import Fit, Plan, Progress
+from detector.training.fit import Fit, FitPlan, Progress
 from detector.training.order import Order
 from detector.training.recipe import Recipe, recipe_to_json
 from detector.training.trainer import Trainer, new_network
@@ -43,7 +43,7 @@ RECIPE = Recipe(
     batch_norm=True,
     augment=False,
 )
-"""How the demo is trained."""
+"""Hyperparameters of the demo."""
 
 _SAVE_EVERY_S = 90.0
 _REPORT_EVERY_STEPS = 50
@@ -51,7 +51,7 @@ _FRESH_SCENES = 500
 
 
 def describe(recipe: Recipe) -> ModelSpec:
-    """The demo's spec, all but its accuracy."""
+    """Returns the demo's spec without its accuracy."""
     images = recipe.steps * recipe.batch
     return ModelSpec(
         name="demo",
@@ -73,13 +73,13 @@ def describe(recipe: Recipe) -> ModelSpec:
 
 
 class _Printer:
-    """Prints what happens."""
+    """Prints the events of the training."""
 
     def __init__(self) -> None:
         self._printed = 0
 
     def progress(self, progress: Progress) -> None:
-        """A line every some steps."""
+        """Prints a line every few steps."""
         if progress.step - self._printed >= _REPORT_EVERY_STEPS or progress.step == progress.steps:
             self._printed = progress.step
             print(
@@ -89,10 +89,10 @@ class _Printer:
             )
 
     def validated(self, step: int, scores: dict[str, float]) -> None:
-        """Not asked for."""
+        """Never called, as no validation is requested."""
 
     def note(self, line: str) -> None:
-        """Something went wrong."""
+        """Prints a warning."""
         print(line, flush=True)
 
 
@@ -109,7 +109,7 @@ def new_source(recipe: Recipe, threads: int = 1) -> HostBatches:
 
 
 def finish(trainer: Trainer, out: Path, spent_s: float) -> Accuracy:
-    """Measure what will be stored, and store it with its description and the time it took."""
+    """Measures the weights to be stored, and stores them with their description and the time spent."""
     state = stored_state(trainer.result())
     spec = replace(trainer.spec, provenance=f"{trainer.spec.provenance} {spent_s / 60:.0f} minutes on cpu.")
     with tempfile.TemporaryDirectory() as folder:
@@ -123,7 +123,7 @@ def finish(trainer: Trainer, out: Path, spent_s: float) -> Accuracy:
 
 
 def main() -> None:
-    """Train, measure, write."""
+    """Trains, measures, writes."""
     parser = argparse.ArgumentParser(prog="python -m tools.demo.train", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("weights/demo.safetensors"), help="model file to write")
     parser.add_argument("--steps", type=int, default=RECIPE.steps, help="length of the training (default %(default)s)")
@@ -139,7 +139,7 @@ def main() -> None:
         print(f"going on after step {trainer.step}, {spent_s / 60:.1f} minutes")
     stop = threading.Event()
     with cancel_on_interrupt(stop.set):
-        fit = Fit(trainer, new_source(recipe), Plan(checkpoint, _SAVE_EVERY_S), _Printer(), spent_s)
+        fit = Fit(trainer, new_source(recipe), FitPlan(checkpoint, _SAVE_EVERY_S), _Printer(), spent_s)
         if not fit.run(stop):
             print(f"stopped after step {trainer.step}; the same command goes on")
             return

@@ -1,1 +1,1 @@
-"""Feeding readers of untrusted files with damaged ones: every input must give a result or one plain line."""
+"""Fuzzes the readers of untrusted files: every damaged input must give a result or a one-line error."""

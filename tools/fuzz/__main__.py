@@ -1,4 +1,4 @@
-"""``python -m tools.fuzz READER --inputs N``: a long run of one reader, under limits of time and memory."""
+"""``python -m tools.fuzz READER --inputs N``: fuzzes one reader at length, within limits of time and memory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SLOW_S = 2.0
 
 
 def main() -> int:
-    """Run; 0 if nothing was found."""
+    """Runs the fuzzer; returns 0 if there are no findings."""
     parser = argparse.ArgumentParser(prog="python -m tools.fuzz", description=__doc__)
     parser.add_argument("reader", choices=sorted(TARGETS))
     parser.add_argument("--inputs", type=int, default=100_000)
@@ -47,11 +47,11 @@ def main() -> int:
 
 
 class HungError(Exception):
-    """One input took far too long."""
+    """The reader hung on one input."""
 
 
 def _guarded(read: Callable[[Path], object]) -> Callable[[Path], object]:
-    """``read``, interrupted when it takes more than ``_HANG_S``."""
+    """Wraps ``read`` so that it is interrupted after ``_HANG_S``."""
 
     def hung(_signal: int, _frame: FrameType | None) -> None:
         raise HungError(f"more than {_HANG_S} s")
@@ -69,7 +69,7 @@ def _guarded(read: Callable[[Path], object]) -> Callable[[Path], object]:
 
 
 def _limit(extra_mib: int) -> None:
-    """Make the process's next ``extra_mib`` of memory its last; asking for more raises ``MemoryError``."""
+    """Limits the process to ``extra_mib`` more memory; beyond it, allocation raises ``MemoryError``."""
     in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (in_use + (extra_mib << 20), resource.RLIM_INFINITY))
 

@@ -1,4 +1,4 @@
-"""The readers of annotations and detections as targets: what they make of a damaged file is scored, too."""
+"""The readers of annotations and detections as targets; what they read from a damaged file is scored as well."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ from detector.evaluation.detection_files import read_detections
 from detector.evaluation.found import Found, make_found
 from detector.evaluation.results import METRICS, DataSet
 from detector.evaluation.results_file import results_json
-from tests.support.drawn_data import voc_xml, write_year
-from tests.support.evaluation_data import coco_dicts, random_case
+from tools.fixtures.data_sets import voc_xml, write_year
 from tools.fuzz.mutations import Damage, damage
 from tools.fuzz.run import Target
 
@@ -49,7 +48,7 @@ _VALUES: tuple[Any, ...] = (
 
 
 def _scored(data: DataSet) -> None:
-    """Read on: nothing that a reader lets through may upset the rules."""
+    """Scores what was read: nothing that a reader accepts may break the metrics."""
     boxes = [box for image in data.images[:3] for box in image.boxes_xyxy[:5].tolist()]
     places = [(n, c) for n, image in enumerate(data.images[:3]) for c in image.class_ids[:5].tolist()]
     found = make_found([n for n, _ in places], [c for _, c in places], [0.5] * len(places), boxes)
@@ -58,7 +57,7 @@ def _scored(data: DataSet) -> None:
 
 
 def _score(data: DataSet, found: Found) -> None:
-    """By one of the rules, which the data decides: all of them for every input would take most of the time."""
+    """Scores by one metric, chosen by the data: all of them for every input would take most of the time."""
     with np.errstate(over="raise", divide="raise", invalid="raise"):
         score(data, found, METRICS[(len(found) + len(data.images) + len(data.notes)) % len(METRICS)])
 
@@ -87,7 +86,7 @@ def _voc_xml() -> Target:
 
 
 def damage_texts(content: bytes, random: Random) -> bytes:
-    """One to three texts or tags of an XML file replaced; as a rule it stays XML."""
+    """Replaces one to three texts or tags of an XML file; usually it stays XML."""
     for _ in range(random.randint(1, 3)):
         places = [match.span(1) for match in _TEXT.finditer(content)]
         begin, end = random.choice(places)
@@ -99,8 +98,29 @@ def damage_texts(content: bytes, random: Random) -> bytes:
     return content
 
 
+def _coco_truth() -> dict[str, Any]:
+    """Returns an instances file of three images and three classes, with fractional boxes, one of them a crowd."""
+    random = Random(0)
+    boxes = [[round(random.uniform(1, 80), 2) for _ in range(4)] for _ in range(8)]
+    return {
+        "images": [{"id": n, "file_name": f"{n:04}.jpg", "width": 100, "height": 100} for n in (1, 2, 3)],
+        "categories": [{"id": n, "name": f"class {n - 1}"} for n in (1, 2, 3)],
+        "annotations": [
+            {
+                "id": n,
+                "image_id": random.randint(1, 3),
+                "category_id": random.randint(1, 3),
+                "bbox": box,
+                "area": box[2] * box[3],
+                "iscrowd": int(n == 1),
+            }
+            for n, box in enumerate(boxes, start=1)
+        ],
+    }
+
+
 def _coco_json() -> Target:
-    truth, _ = coco_dicts(random_case(0, classes=3, images=3, things=8, found=0))
+    truth = _coco_truth()
 
     def read(path: Path) -> object:
         data = read_data(path, "coco")
@@ -156,7 +176,7 @@ def _detections(data: DataSet, suffix: str, seeds: tuple[bytes, ...], name: str,
 
 
 def damage_values(content: bytes, random: Random) -> bytes:
-    """One to three values of a JSON file replaced, doubled or left out; it stays JSON."""
+    """Replaces, doubles or drops one to three values of a JSON file; it stays JSON."""
     root = json.loads(content)
     for _ in range(random.randint(1, 3)):
         node: Any = root

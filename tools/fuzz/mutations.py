@@ -1,4 +1,4 @@
-"""Damaging files, reproducibly: bytes of any format, and the nested fields of Protocol Buffers."""
+"""Damages files reproducibly: bytes of any format, and the nested fields of Protocol Buffers."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from collections.abc import Callable, Sequence
 from random import Random
 
 _NUMBERS = (0, 1, 2, 7, 8, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 2**31 - 1, 2**31, 2**32 - 1, 2**63 - 1, 2**63, 2**64 - 1)
-_LONGEST = 64  # bytes cut, copied or made up at once
-_DEEPEST = 4  # messages inside messages
+_MAX_BYTES = 64  # cut, copied or made up at once
+_MAX_DEPTH = 4  # messages inside messages
 
 
 def damage(content: bytes, random: Random, words: Sequence[bytes] = ()) -> bytes:
-    """``content`` with one to six small faults.
+    """Returns ``content`` with one to six small faults.
 
     Args:
         content: A whole file.
-        random: Decides everything.
-        words: What the format is written with; put in here and there.
+        random: Source of all choices.
+        words: Keywords of the format, inserted here and there.
     """
     result = bytearray(content)
     for _ in range(random.randint(1, 6)):
         at = random.randint(0, len(result))
-        until = min(len(result), at + random.randint(1, _LONGEST))
+        until = min(len(result), at + random.randint(1, _MAX_BYTES))
         match random.randrange(8):
             case 0 if at < len(result):
                 result[at] ^= 1 << random.randrange(8)
@@ -32,7 +32,7 @@ def damage(content: bytes, random: Random, words: Sequence[bytes] = ()) -> bytes
             case 3:
                 result[at:at] = result[at:until] * random.randint(1, 4)
             case 4:
-                result[at:at] = random.randbytes(random.randint(1, _LONGEST))
+                result[at:at] = random.randbytes(random.randint(1, _MAX_BYTES))
             case 5:
                 width = random.choice((2, 4, 8))
                 number = random.choice(_NUMBERS) & (1 << 8 * width) - 1
@@ -43,12 +43,12 @@ def damage(content: bytes, random: Random, words: Sequence[bytes] = ()) -> bytes
                 del result[at:]
             case _:
                 other = random.randint(0, len(result))
-                result[at:at] = result[other : other + random.randint(1, _LONGEST)]
+                result[at:at] = result[other : other + random.randint(1, _MAX_BYTES)]
     return bytes(result)
 
 
 def damage_fields(content: bytes, random: Random, depth: int = 0) -> bytes:
-    """A Protocol Buffers message with one field changed somewhere inside, and all lengths around it right again."""
+    """Changes one field somewhere inside a Protocol Buffers message, and corrects all lengths around it."""
     fields = _fields(content)
     if not fields:
         return damage(content, random)
@@ -63,7 +63,7 @@ def damage_fields(content: bytes, random: Random, depth: int = 0) -> bytes:
             fields[index] = (random.choice((random.randint(8, 2000), tag ^ 1 << random.randrange(3))), value)
         case _ if isinstance(value, int):
             fields[index] = (tag, random.choice(_NUMBERS))
-        case _ if depth < _DEEPEST and tag & 7 == 2 and random.random() < 0.9:
+        case _ if depth < _MAX_DEPTH and tag & 7 == 2 and random.random() < 0.9:
             fields[index] = (tag, damage_fields(value, random, depth + 1))
         case _:
             fields[index] = (tag, damage(value, random))
@@ -71,7 +71,7 @@ def damage_fields(content: bytes, random: Random, depth: int = 0) -> bytes:
 
 
 def varint(value: int) -> bytes:
-    """``value``, not negative, seven bits a byte, lowest first."""
+    """Encodes a non-negative ``value``, seven bits per byte, lowest first."""
     result = bytearray()
     while value > 127:
         result.append(value & 127 | 128)
@@ -86,7 +86,7 @@ def _field(tag: int, value: int | bytes) -> bytes:
 
 
 def _fields(content: bytes) -> list[tuple[int, int | bytes]]:
-    """(tag, value) of each field; empty if ``content`` is no message."""
+    """Returns (tag, value) of each field; empty if ``content`` is not a message."""
     fields: list[tuple[int, int | bytes]] = []
     at = 0
     while at < len(content):

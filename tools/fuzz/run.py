@@ -1,4 +1,4 @@
-"""Running one reader over many damaged files and counting what comes of it."""
+"""Runs one reader over many damaged files and counts the results."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from tools.fuzz.mutations import Damage
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A reader and what it is fed.
+    """A reader and its inputs.
 
     Attributes:
-        suffix: Of the files it reads.
-        read: Opens one file; must return, or raise an error for people.
+        suffix: Suffix of its files.
+        read: Reads one file; must return, or raise an ``ExplainedError``.
         seeds: Whole, valid files.
-        damages: Ways to damage them, taken in turn.
+        damages: Ways to damage them, used in turn.
     """
 
     suffix: str
@@ -33,13 +33,13 @@ class Target:
 
 @dataclass(slots=True)
 class Report:
-    """What came of a run.
+    """The result of a run.
 
     Attributes:
-        accepted: Inputs that were read.
-        refused: Inputs that gave one line.
-        slowest_s: The longest any input took.
-        findings: Everything else: what happened -> an input that makes it happen.
+        accepted: Number of inputs that were read.
+        refused: Number of inputs refused with a one-line error.
+        slowest_s: Longest time for an input, seconds.
+        findings: Everything else: fault -> an input that causes it.
     """
 
     accepted: int = 0
@@ -49,13 +49,13 @@ class Report:
 
 
 def run(target: Target, inputs: int, seed: int, folder: Path, *, slow_s: float) -> Report:
-    """Feed ``inputs`` damaged files, always the same for the same ``seed``.
+    """Reads ``inputs`` damaged files, always the same for the same ``seed``.
 
     Args:
         target: The reader.
-        inputs: How many.
-        seed: Another number, other inputs.
-        folder: For the one file at a time that is read.
+        inputs: Number of files.
+        seed: Seed of all choices.
+        folder: Folder for the file being read.
         slow_s: An input that takes longer is a finding.
     """
     report = Report()
@@ -83,7 +83,7 @@ def run(target: Target, inputs: int, seed: int, folder: Path, *, slow_s: float) 
 
 
 def save_findings(report: Report, folder: Path, suffix: str) -> list[str]:
-    """Write the inputs of all findings; returns a line for each."""
+    """Writes the inputs of all findings; returns a line for each."""
     lines = []
     for fault, content in report.findings.items():
         folder.mkdir(parents=True, exist_ok=True)
@@ -94,7 +94,7 @@ def save_findings(report: Report, folder: Path, suffix: str) -> list[str]:
 
 
 def _fault(message: str) -> str:
-    """What is wrong with a line for people: more than one line, or far too long for one."""
+    """Returns what is wrong with an error message (not one line, or far too long), else an empty string."""
     if not message.isprintable():
         return "a message with control characters"
     return "a message of more than 2000 characters" if len(message) > 2000 else ""

@@ -1,4 +1,4 @@
-"""The readers of untrusted files, each with small valid files to damage. Needs the test suite's writers."""
+"""The readers of untrusted files, each with small valid files to damage."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from detector.registry import MODELS
 from detector.safetensors_file import Arrays, read_arrays, write_arrays
 from detector.spec_json import spec_to_json
 from detector.weights import METADATA_KEY, load_spec
-from tests.support.caffe_nets import mobilenet_ssd, vgg_ssd
-from tests.support.caffe_writer import Style, caffemodel
-from tests.support.prototxt import Node
-from tests.support.tiny_models import save_tiny_ir
+from tools.fixtures.caffe_nets import mobilenet_ssd, vgg_ssd
+from tools.fixtures.caffe_writer import Style, caffemodel
+from tools.fixtures.prototxt import Node
+from tools.fixtures.tiny_ir import save_tiny_ir
 from tools.fuzz.evaluation import EVALUATION_TARGETS, XML_WORDS
 from tools.fuzz.mutations import Damage, damage, damage_fields
 from tools.fuzz.run import Target
@@ -41,10 +41,10 @@ _JSON_WORDS = (
 
 
 def _caffe_files(layers_of_a_kind: int) -> tuple[bytes, ...]:
-    """Networks with weights of a few bytes, in every way of storing them.
+    """Returns networks with a few bytes of weights, in every storage style.
 
     Args:
-        layers_of_a_kind: Left out beyond so many.
+        layers_of_a_kind: Maximum number of layers of each type.
     """
     vgg = vgg_ssd(300, 21, (30, 60, 111, 162, 213, 264, 315))
     mobile = mobilenet_ssd(21, merged=False)
@@ -101,14 +101,14 @@ def _safetensors() -> Target:
 
 
 def _damage_header(content: bytes, random: Random) -> bytes:
-    """Faults in the header only, its length right again."""
+    """Damages the header only, and corrects its length."""
     length = int.from_bytes(content[:8], "little")
     header = damage(content[8 : 8 + length], random, _JSON_WORDS)
     return len(header).to_bytes(8, "little") + header + content[8 + length :]
 
 
 def _damage_spec(content: bytes, random: Random) -> bytes:
-    """Faults in the description inside the header, everything around it right."""
+    """Damages the description inside the header only."""
     length = int.from_bytes(content[:8], "little")
     header = json.loads(content[8 : 8 + length])
     text = header.get("__metadata__", {}).get(METADATA_KEY, "{}").encode()
@@ -131,7 +131,7 @@ def _openvino_xml() -> Target:
 
 
 def _damage_values(content: bytes, random: Random) -> bytes:
-    """Other texts in one to three attributes, the XML itself sound."""
+    """Replaces one to three attribute values; the XML stays well-formed."""
     for _ in range(random.randint(1, 3)):
         place = random.choice(list(re.finditer(rb'"([^"<>]*)"', content)))
         text = random.choice(
@@ -160,4 +160,4 @@ TARGETS: dict[str, Callable[[], Target]] = {
     "export": video_target,
     **EVALUATION_TARGETS,
 }
-"""By the name the command takes."""
+"""Targets by their name on the command line."""

@@ -1,7 +1,7 @@
-"""Damaged videos, all the way from the container to a finished export, as a target.
+"""Damaged videos as a target, from the container to a finished export.
 
-The work is done by another process, fed one path at a time: so a crash inside a codec, a hang, and memory without end
-are found, and do not end the run. ``python -m tools.fuzz export --inputs 10000``.
+Another process does the work, one path at a time, so that a crash inside a codec, a hang or unbounded memory is found
+and does not end the run. ``python -m tools.fuzz export --inputs 10000``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from random import Random
 from tempfile import TemporaryDirectory
 
 from detector.errors import ExplainedError
-from tests.support.rich_media import Rich, make_rich
+from tools.fixtures.rich_media import Rich, make_rich
 from tools.fuzz.mutations import damage
 from tools.fuzz.run import Target
 
@@ -51,16 +51,16 @@ class CrashError(Exception):
     """The process died."""
 
 
-class HungError(Exception):
+class NoAnswerError(Exception):
     """The process gave no answer."""
 
 
 class WrongError(Exception):
-    """The export is not what its report says."""
+    """The export differs from its report."""
 
 
 class _Child:
-    """Another process that exports what it is told to."""
+    """Another process that exports the files it is sent."""
 
     def __init__(self) -> None:
         atexit.register(self.stop)
@@ -70,15 +70,15 @@ class _Child:
         command = [sys.executable, "-m", "tools.fuzz.video"]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
-        process.stdout.readline()  # it is ready
+        process.stdout.readline()  # says that it is ready
         return process
 
     def export(self, path: Path) -> None:
-        """Export ``path``.
+        """Exports ``path``.
 
         Raises:
-            ExplainedError: It was refused with a line for people.
-            CrashError, HungError, WrongError: Findings.
+            ExplainedError: It was refused with a one-line error.
+            CrashError, NoAnswerError, WrongError: Findings.
         """
         if self._process.poll() is not None:
             self._process = self._start()
@@ -89,9 +89,9 @@ class _Child:
         process.stdin.flush()
         try:
             if not select.select([process.stdout], [], [], _HANG_S)[0]:
-                raise HungError(f"no answer in {_HANG_S:.0f} s")
+                raise NoAnswerError(f"no answer in {_HANG_S:.0f} s")
             answer = process.stdout.readline()
-        except BaseException:  # the caller's own limit, too: a late answer must not pass for the next one's
+        except BaseException:  # including the caller's time limit: a late answer must not count for the next input
             self.stop()
             raise
         kind, _, text = answer.rstrip("\n").partition(" ")
@@ -104,13 +104,13 @@ class _Child:
             raise CrashError(f"ended with {code}")
 
     def stop(self) -> None:
-        """End the process."""
+        """Ends the process."""
         self._process.kill()
         self._process.wait()
 
 
 def video_target() -> Target:
-    """The whole way of a video through an export."""
+    """Returns the target that exports a video."""
     with TemporaryDirectory() as folder:
         seeds = tuple(
             make_rich(Path(folder) / f"{number}{suffix}", kind).read_bytes()
@@ -118,12 +118,12 @@ def video_target() -> Target:
         )
     child = _Child()
     raw = partial(damage, words=_WORDS)
-    # FFmpeg goes by content: one ending does for all.
+    # FFmpeg goes by content: one suffix does for all.
     return Target(".mp4", child.export, seeds, (raw, _scatter, _cut))
 
 
 def _scatter(content: bytes, random: Random) -> bytes:
-    """Single bytes changed all over, as a bad line does it."""
+    """Changes single bytes all over, as a bad connection does."""
     result = bytearray(content)
     for _ in range(random.randint(1, max(1, len(content) // 200))):
         result[random.randrange(len(result))] = random.randrange(256)
@@ -131,7 +131,7 @@ def _scatter(content: bytes, random: Random) -> bytes:
 
 
 def _cut(content: bytes, random: Random) -> bytes:
-    """The head, the tail or a piece of the middle is missing, or stands twice."""
+    """Drops the head, the tail or the middle, or repeats a piece."""
     first, last = sorted(random.randrange(len(content) + 1) for _ in range(2))
     match random.randrange(4):
         case 0:
@@ -145,8 +145,8 @@ def _cut(content: bytes, random: Random) -> bytes:
 
 
 def _serve() -> None:
-    """Export what is named on standard input; a line of answer for each."""
-    importlib.import_module("app.core.export.job")  # takes longer than an input may
+    """Exports each file named on standard input, answering with one line."""
+    importlib.import_module("app.core.export.job")  # importing takes longer than the time limit of an input
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, resource.RLIM_INFINITY))
     with TemporaryDirectory() as folder:
         print("ready", flush=True)
@@ -162,11 +162,11 @@ def _export(source: Path, target: Path) -> str:
     from app.core.export.job import ExportJob
     from app.core.export.request import ExportRequest
     from app.core.export.video_options import VideoOptions
-    from tests.support.steady_detector import open_fake
+    from tools.fixtures.fixed_detector import open_fixed
 
     request = ExportRequest(source, target, video=VideoOptions(quality="draft"), cache="drop")
     try:
-        report = ExportJob(request, open_detector=open_fake).run()
+        report = ExportJob(request, open_detector=open_fixed).run()
     except ExplainedError as error:
         return f"refused {error}"
     with av.open(str(target)) as copy:

@@ -1,1 +1,1 @@
-"""What makes the packaged program besides PyInstaller. Not shipped."""
+"""Makes the packages of the program, around PyInstaller. Not shipped."""

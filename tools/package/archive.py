@@ -31,9 +31,9 @@ class Entry:
     """One file or link of an archive.
 
     Attributes:
-        place: Where it goes, below the archive's one folder.
-        content: Its bytes, or the file (or link, kept as one) that has them.
-        runs: Whether it is a program.
+        place: Path below the archive's one folder.
+        content: Bytes, or the file or link (kept as a link) with the content.
+        runs: Whether it is executable.
     """
 
     place: str
@@ -64,7 +64,7 @@ def program_files(bundle: Path) -> Iterator[Entry]:
 
 
 def archive_entries(bundle: Path, date: int) -> list[Entry]:
-    """What the archive holds, in its order."""
+    """Lists the entries of the archive, in order."""
     entries = [Entry(f"program/{entry.place}", entry.content, entry.runs) for entry in program_files(bundle)]
     entries += [Entry(f"share/{entry.place}", entry.content) for entry in shared_files(date)]
     entries += [Entry(name, LINUX / name, runs=True) for name in ("install.sh", "uninstall.sh")]
@@ -82,9 +82,9 @@ def write_archive(bundle: Path, folder: Path, preset: int = BEST) -> Path:
     """Pack ``bundle`` into an archive in ``folder``; it is complete under its name or not there.
 
     Args:
-        bundle: What `make bundle` made.
-        folder: Where to.
-        preset: How hard xz tries, 0 to 9.
+        bundle: The result of `make bundle`.
+        folder: Folder for the archive.
+        preset: Compression level of xz, 0 to 9.
 
     Raises:
         PackageError: It is no bundle, there is no date, or this is no Linux.

@@ -1,6 +1,6 @@
-"""Whose every library in a bundle is, and under which terms: for the page of licences. Reads the installed packages.
+"""Finds the owner and licence of every library in a bundle, for the page of licences. Reads the installed packages.
 
-``python -m tools.package.attribution dist/ssd-viewer`` lists them, and names what belongs to nobody known.
+``python -m tools.package.attribution dist/ssd-viewer`` lists them, and names libraries of unknown origin.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ MICROSOFT = Part("Microsoft's C and C++ runtime", "Microsoft's terms for redistr
 
 
 def owners(places: Iterable[str]) -> dict[str, Part | None]:
-    """Whose each library is; None where that is not known.
+    """Returns the owner of each library; None if unknown.
 
     Args:
         places: Paths of libraries and executables as in the bundle's inner folder, with forward slashes.
@@ -48,7 +48,7 @@ def owners(places: Iterable[str]) -> dict[str, Part | None]:
 
 
 def shipped_parts(places: Iterable[str]) -> list[Part]:
-    """What is to be named beside the Python packages: libraries of the system, and those wheels carry inside."""
+    """Lists the parts to name besides Python packages: system libraries, and those inside wheels."""
     parts = {part for part in owners(places).values() if part is not None}
     named = {part for part in parts if part.origin != _PACKAGE} - {PYTHON, PROGRAM}
     for package, inside in (("PySide6_Essentials", IN_QT), ("opencv-python-headless", IN_OPENCV)):
@@ -69,12 +69,12 @@ def shipped_packages(modules: Iterable[str]) -> list[str]:
 
 
 def unfit_to_pass_on(parts: Iterable[Part]) -> list[str]:
-    """Names of what the GPL does not allow in the same program, so that the bundle may not be passed on."""
+    """Names the parts that the GPL does not allow in one program, so that the bundle may not be distributed."""
     return sorted({part.title for part in parts} & {OLD_OPENSSL.name, NVIDIA.name})
 
 
 def libraries_in(bundle: Path) -> list[str]:
-    """The places of all libraries in a finished bundle; links to others are not counted.
+    """Lists the paths of all libraries in a finished bundle, without links.
 
     Raises:
         PackageError: It is no bundle.
@@ -133,7 +133,7 @@ def _text(file: Path) -> str:
 
 
 def _of_the_system(places: Sequence[str]) -> dict[str, Part | None]:
-    """Those that PyInstaller took from the building system, by what dpkg knows of a library of that name."""
+    """Returns the libraries that PyInstaller took from the build system, by dpkg's records of their names."""
     names = {place: PurePosixPath(place).name for place in places if "/" not in place}
     packages = _dpkg_owners(sorted(set(names.values())))
     return {place: _system_part(packages[name]) if name in packages else None for place, name in names.items()} | {
@@ -149,7 +149,7 @@ def _dpkg_owners(names: Sequence[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for line in told.splitlines():
         package, _, path = line.partition(": ")
-        # Of several with that name, e.g. for another kind of processor, the one in the system's own folder.
+        # If several have that name, e.g. for other processors, take the one in the system's own folder.
         if re.match(r"(/usr)?/lib/[\w-]+-linux-gnu/[^/]+$", path):
             found.setdefault(PurePosixPath(path).name, package.partition(":")[0])
     return found
@@ -172,7 +172,7 @@ def _said(command: Sequence[str]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """List them; 1 where something belongs to nobody known."""
+    """Lists them; returns 1 if an owner is unknown."""
     parser = argparse.ArgumentParser(prog="python -m tools.package.attribution", description="Whose each library is.")
     parser.add_argument("bundle", type=Path, help="a folder made by `make bundle`")
     options = parser.parse_args(arguments)

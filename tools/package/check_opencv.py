@@ -1,4 +1,4 @@
-"""Whether an OpenCV can do what the program asks of it: ``python -m tools.package.check_opencv``.
+"""Checks that an OpenCV build has all the program needs: ``python -m tools.package.check_opencv``.
 
 Every name the code uses is there; picture files of all kinds but AVIF (which PyAV reads) can be read back; the Unicode
 font draws; cameras are read by the system's own means. For the small one: PYTHONPATH=build/small_opencv.
@@ -24,7 +24,7 @@ _ELSEWHERE = ("dnn", "CAP_MSMF", "CAP_DSHOW", "CAP_AVFOUNDATION")
 
 
 def missing_names() -> Iterator[str]:
-    """What the code calls and this OpenCV has not."""
+    """Returns the names that the code uses and this OpenCV lacks."""
     used = set()
     for folder in ("app", "detector"):
         for file in (ROOT / folder).rglob("*.py"):
@@ -61,7 +61,7 @@ def draws(text: str) -> bytes:
 
 
 def main() -> int:
-    """Print what is wrong; 1 when anything is."""
+    """Prints what is wrong; returns 1 if anything is."""
     wrong = [f"no cv2.{name}" for name in missing_names()]
     wrong += [f"no {suffix} pictures" for suffix in unreadable_kinds()]
     if len({draws(letter) for letter in ("", "車", "人", "я")}) < 4:

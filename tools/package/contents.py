@@ -1,4 +1,4 @@
-"""Which of the files that PyInstaller collects stay out of the bundle, and which are stripped. Called by build.spec.
+"""Selects which of PyInstaller's files are left out of the bundle, and which are stripped. Called by build.spec.
 
 An entry is PyInstaller's (place in the bundle, file, kind). Pure but for ``strip_entry``.
 """
@@ -46,7 +46,7 @@ UNUSED_LEAN = (
 
 
 def is_unused(entry: Entry, full: bool) -> bool:
-    """Whether the file is dead weight by its place; ``full``: the bundle has torch."""
+    """Returns whether the file is dead weight, by its path; ``full``: the bundle has torch."""
     place = entry[0].replace("\\", "/")
     return any(part in place for part in UNUSED + (() if full else UNUSED_LEAN))
 
@@ -113,7 +113,7 @@ def strip_entry(entry: Entry, folder: Path) -> Entry:
 
 
 def _target(entry: Entry) -> str:
-    """Where a link points, as a place in the bundle."""
+    """Returns the target of a link, as a path in the bundle."""
     return posixpath.normpath(PurePosixPath(entry[0]).parent / entry[1])
 
 

@@ -1,4 +1,4 @@
-"""What a package is called, which version it is, and the one date everything in it carries. Shared by tools/package."""
+"""Name, version and date of a package. Shared by tools/package."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ ROOT = Path(__file__).resolve().parents[2]
 NAME = "ssd-viewer"
 VERSION = __version__
 INSIDE = "_internal"
-"""Where PyInstaller puts everything but the executable."""
+"""Folder in which PyInstaller puts everything but the executable."""
 
 
 class PackageError(Exception):
-    """One clear line on why no package can be made."""
+    """One line on why no package can be made."""
 
 
 def source_date() -> int:

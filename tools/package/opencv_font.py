@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _MAGIC = b"\x1f\x8b\x08"
-_LARGEST = 8_000_000
+_MAX_BYTES = 8_000_000
 _NAME = "WenQuanYiMicroHei.ttf.gz"
 
 
@@ -24,7 +24,7 @@ def gzip_members(data: bytes) -> Iterator[bytes]:
     begin = data.find(_MAGIC)
     while begin >= 0:
         unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
-        piece = data[begin : begin + _LARGEST]
+        piece = data[begin : begin + _MAX_BYTES]
         try:
             unpacker.decompress(piece)
         except zlib.error:

@@ -39,7 +39,7 @@ def changelog_entry(text: str, version: str) -> str:
 
 
 def obstacles() -> list[str]:
-    """Why no release can be made of this checkout as it is; each a line for people."""
+    """Returns the reasons why this checkout cannot be released, a line each."""
     found = []
     changed = _git("status", "--porcelain").splitlines()
     if changed:
@@ -78,7 +78,7 @@ def reproducible() -> dict[str, str]:
 
 
 def check(bundle: Path) -> list[str]:
-    """What is wrong with a bundle, each a line for people: it does not work, or may not be passed on."""
+    """Returns what is wrong with a bundle, a line each: it does not work, or may not be distributed."""
     found = []
     parts = owners([NAME, *libraries_in(bundle)])
     unknown = [place for place, part in parts.items() if part is None]

@@ -1,4 +1,4 @@
-"""What takes the room in a bundle: ``python -m tools.package.sizes dist/ssd-viewer``."""
+"""Lists what takes up space in a bundle: ``python -m tools.package.sizes dist/ssd-viewer``."""
 
 from __future__ import annotations
 

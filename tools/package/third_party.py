@@ -1,4 +1,4 @@
-"""The libraries that wheels carry inside, of which their licence files say nothing: what, under which terms. Data.
+"""The libraries inside wheels that their licence files do not mention, with their licences. Data.
 
 Known by how a file's name begins. The texts come from the building system's own packages where those are installed
 (``debian``: how the folder below /usr/share/doc begins).
@@ -14,10 +14,10 @@ class Library:
     """One library.
 
     Attributes:
-        name: What it is called.
-        licence: As an SPDX expression.
-        origin: Where its source is.
-        debian: How the name of the Debian package begins that has its copyright file; empty for none.
+        name: Name of the library.
+        licence: SPDX expression.
+        origin: Address of its source.
+        debian: Prefix of the Debian package that has its copyright file; empty for none.
     """
 
     name: str
@@ -96,7 +96,7 @@ IN_QT = (
     Library("zlib (in Qt)", "Zlib", "https://zlib.net", "zlib1g"),
 )
 
-# Fonts inside OpenCV's library, of which its licence files say nothing; the terms are those the fonts themselves name.
+# Fonts inside OpenCV's library, which its licence files do not mention; the terms are those stated in the fonts.
 IN_OPENCV = (
     Library("Rubik (font in OpenCV)", "OFL-1.1", "https://github.com/googlefonts/rubik", "fonts-rubik"),
     Library("WenQuanYi Micro Hei (font in OpenCV)", "Apache-2.0", "http://wenq.org", "fonts-wqy-microhei"),

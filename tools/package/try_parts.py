@@ -1,4 +1,4 @@
-"""What ``tools.package.try_bundle`` tries of a packaged program; each part returns a line, or raises ``Trouble``."""
+"""The parts of ``tools.package.try_bundle``; each tries the program and returns a line, or raises ``Trouble``."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Program:
     """A packaged program.
 
     Args:
-        executable: Of the bundle.
-        folder: Where its user lives, and where results go.
+        executable: Executable of the bundle.
+        folder: Folder for its home and for results.
     """
 
     def __init__(self, executable: Path, folder: Path) -> None:
@@ -37,7 +37,7 @@ class Program:
         self.home.mkdir()
 
     def environment(self, **changes: str) -> dict[str, str]:
-        """Of a user who has nothing but a home folder, and no display."""
+        """Returns the environment of a user with nothing but a home folder, and no display."""
         kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR", "SYSTEMROOT") if name in os.environ}
         return {**kept, "HOME": str(self.home), "QT_QPA_PLATFORM": "offscreen", **changes}
 
@@ -150,8 +150,8 @@ def annotate(program: Program) -> str:
 
 def evaluate(program: Program) -> str:
     """The picture of the self-test, as a set of one picture in COCO's layout."""
-    from tests.support.drawn_data import write_scenes_coco
     from tools.demo.clip import selftest_scene
+    from tools.fixtures.data_sets import write_scenes_coco
 
     data = write_scenes_coco(program.folder / "coco", [selftest_scene()])
     said = program.run("evaluate", "--model", "demo", "--data", data, "--metric", "voc", "--json", "-")
@@ -166,9 +166,13 @@ def foreign_weights(program: Program) -> str:
     import torch
     from safetensors.torch import save_file
 
-    from tests.support.tiny_models import random_spec, random_state
+    from app.lab.bench.frames import drawn_frames
+    from app.lab.bench.random_weights import write_random
+    from detector.registry import MODELS
+    from detector.weights import read_tensors
 
-    state = random_state(random_spec("ultraface-slim"))
+    made = write_random(MODELS["ultraface-slim-320"], drawn_frames(), program.folder, ("typical",))
+    state = read_tensors(made["typical"])
     # Under the names their authors gave them, by which they are known.
     files = [program.folder / "version-slim-320.pth", program.folder / "version-slim-320.safetensors"]
     torch.save(state, files[0])

@@ -1,4 +1,4 @@
-"""What Windows shows of the executable under Properties → Details, as the text PyInstaller reads. Pure.
+"""Makes the version resource that Windows shows under Properties → Details, as text for PyInstaller. Pure.
 
 ``python -m tools.package.windows_version`` prints it; build.spec writes it to a file.
 """

@@ -1,0 +1,16 @@
+"""Turns the description of a chart into a drawing: ticks, room for texts, positions. Pure.
+
+All painters share it: a chart in a report and the same chart as an image file have one geometry.
+"""
+
+from __future__ import annotations
+
+from app.lab.charts.bars import lay_out_bars
+from app.lab.charts.describe import BarChart, Chart
+from app.lab.charts.drawing import Drawing
+from app.lab.charts.lines import lay_out_lines
+
+
+def layout(chart: Chart) -> Drawing:
+    """Lays out every shape and text of ``chart``."""
+    return lay_out_bars(chart) if isinstance(chart, BarChart) else lay_out_lines(chart)

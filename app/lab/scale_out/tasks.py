@@ -1,0 +1,198 @@
+"""Plans the tasks of a large job from its files alone, so that it can be stopped and restarted at any time.
+
+Every video has files of its own, named after its full name, and a result file that is written last. A video is done
+if its result file names exactly this source and these settings, and its files are as stated. Ray is not needed here.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import hashlib
+import io
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from app import __version__
+from app.core.errors import AppError
+from app.core.export.queue_names import place_of, target_places
+from app.core.export.request import ExportReport, ExportRequest
+from app.core.export.store_facts import SourceKey, source_key
+from app.core.part_file import write_whole
+
+_MAX_RESULT = 2**20
+_COLUMNS = ("path", "state", "frames", "detections", "seconds", "output", "error")
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One video of the job, with all that a worker on another computer needs to know.
+
+    Attributes:
+        request: The export; all paths are absolute.
+        result: The result file.
+        settings: Hash of everything that determines the content of the files.
+        weights: SHA-256 of the model's file.
+        version: Version of the program that planned it.
+    """
+
+    request: ExportRequest
+    result: Path
+    settings: str
+    weights: str
+    version: str = __version__
+
+
+@dataclass(frozen=True, slots=True)
+class TaskOutcome:
+    """The outcome of a task.
+
+    Attributes:
+        path: The video.
+        state: "done", "known" (done by an earlier run) or "failed".
+        report: ``ExportReport.as_dict()``; empty after a failure.
+        error: Reason of a failure.
+        hint: Remedy for a failure.
+        node: Name of the computer that did it.
+    """
+
+    path: str
+    state: Literal["done", "known", "failed"]
+    report: dict[str, Any] = dataclasses.field(default_factory=dict)
+    error: str = ""
+    hint: str = ""
+    node: str = ""
+
+
+def plan_tasks(requests: Iterable[ExportRequest], weights: str) -> tuple[Task, ...]:
+    """Returns a task for each request, with file names that depend on nothing but the video.
+
+    Args:
+        requests: Each with an output folder; the file names are replaced.
+        weights: SHA-256 of the model's file.
+
+    Raises:
+        AppError: Two videos would be written to the same file, or a source would be.
+    """
+    tasks = tuple(_task(request, weights) for request in requests)
+    owners: dict[str, Path] = {place_of(task.request.source): task.request.source for task in tasks}
+    for task in tasks:
+        for place in (*sorted(target_places(task.request)), place_of(task.result)):
+            other = owners.setdefault(place, task.request.source)
+            if other is not task.request.source:
+                raise AppError(
+                    f"{task.request.source} and {other} would be written to the same file, {Path(place).name}.",
+                    "Run them apart, each with a folder of its own.",
+                )
+    return tasks
+
+
+def _task(request: ExportRequest, weights: str) -> Task:
+    source = request.source.absolute()
+    video = None
+    if request.output is not None:
+        video = request.output.absolute().with_name(f"{source.name}.annotated{request.output.suffix}")
+    data = tuple(
+        replace(data, path=data.path.absolute().with_name(f"{source.name}.annotated{data.path.suffix}"))
+        for data in request.data
+    )
+    evidence = request.evidence.renamed(lambda path: path.absolute().with_name(f"{source.name}.annotated{path.suffix}"))
+    moved = replace(request, source=source, output=video, data=data, evidence=evidence)
+    folder = next(moved.targets()).parent
+    return Task(moved, folder / f"{source.name}.result.json", _settings_hash(moved, weights), weights)
+
+
+def _settings_hash(request: ExportRequest, weights: str) -> str:
+    """Hashes the request without its paths, and the model."""
+    wishes = dataclasses.asdict(request) | {
+        "source": "",
+        "cache": "",
+        "resume": "",
+        "output": "" if request.output is None else request.output.suffix,
+        "data": [(data.path.suffix, data.format) for data in request.data],
+        "evidence": dataclasses.asdict(request.evidence.renamed(lambda path: Path(path.suffix))),
+        "weights": weights,
+    }
+    return hashlib.sha256(json.dumps(wishes, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def outcome_before(task: Task) -> TaskOutcome | None:
+    """Returns the outcome of an earlier run if it is complete, else None."""
+    try:
+        with task.result.open("rb") as file:
+            kept = json.loads(file.read(_MAX_RESULT))
+        if kept["settings"] != task.settings or kept["files"] != _sizes(task.request):
+            return None
+        if not _is_source(task.request.source, kept["source"]):
+            return None
+        report = kept["report"]
+        return TaskOutcome(str(task.request.source), "known", dict(report), node=str(kept["node"]))
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AppError,
+        RecursionError,
+    ):  # missing, damaged, or written by another program
+        return None
+
+
+def _is_source(path: Path, kept: dict[str, Any]) -> bool:
+    """Returns whether the video is the one that was read; compares content only if size or time differ."""
+    facts = path.stat()
+    if not path.is_dir() and (kept["size"], kept["mtime_ns"]) == (facts.st_size, facts.st_mtime_ns):
+        return True
+    source = source_key(path)
+    return (kept["size"], kept["sha256"]) == (source.size, source.sha256)
+
+
+def write_result(task: Task, source: SourceKey, report: ExportReport, node: str) -> TaskOutcome:
+    """Marks the task as done, atomically and after everything else.
+
+    Raises:
+        AppError: It cannot be written.
+    """
+    kept = {
+        "source": dataclasses.asdict(source),
+        "settings": task.settings,
+        "files": _sizes(task.request),
+        "report": report.as_dict(),
+        "node": node,
+    }
+    write_whole(task.result, (json.dumps(kept, indent=2) + "\n").encode())
+    return TaskOutcome(str(task.request.source), "done", report.as_dict(), node=node)
+
+
+def _sizes(request: ExportRequest) -> dict[str, int]:
+    """Returns the size of each output file in bytes, or of a folder the number of its files.
+
+    Raises:
+        OSError: A file is missing.
+    """
+    paths = request.targets()
+    return {path.name: len(list(path.iterdir())) if path.is_dir() else path.stat().st_size for path in paths}
+
+
+def write_summary(folder: Path, outcomes: Sequence[TaskOutcome]) -> tuple[Path, Path]:
+    """Writes ``summary.json`` and ``summary.csv``, one row for each video.
+
+    Raises:
+        AppError: They cannot be written.
+    """
+    rows = [dataclasses.asdict(outcome) for outcome in outcomes]
+    states = [outcome.state for outcome in outcomes]
+    counts = {state: states.count(state) for state in ("done", "known", "failed")}
+    as_json, as_csv = folder / "summary.json", folder / "summary.csv"
+    write_whole(as_json, (json.dumps({**counts, "videos": rows}, indent=2) + "\n").encode())
+    table = io.StringIO()
+    writer = csv.writer(table)
+    writer.writerow(_COLUMNS)
+    for outcome in outcomes:
+        known = {**outcome.report, "path": outcome.path, "state": outcome.state, "error": outcome.error}
+        writer.writerow(["" if known.get(name) is None else known[name] for name in _COLUMNS])
+    write_whole(as_csv, table.getvalue().encode("utf-8", "backslashreplace"))
+    return as_json, as_csv

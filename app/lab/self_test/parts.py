@@ -1,0 +1,20 @@
+"""The parts of the self-test, in the order of the report."""
+
+from __future__ import annotations
+
+from app.lab.self_test.checks import Part
+from app.lab.self_test.computer import cameras, codecs, devices, versions
+from app.lab.self_test.export import export
+from app.lab.self_test.golden import golden, models
+from app.lab.self_test.window import window
+
+PARTS: dict[str, Part] = {
+    "versions": versions,
+    "devices": devices,
+    "codecs": codecs,
+    "cameras": cameras,
+    "golden": golden,
+    "models": models,
+    "export": export,
+    "window": window,
+}

@@ -1,0 +1,286 @@
+"""Runs a training from its data to its model file, on the calling thread; images load on others."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from app.lab.training.material import Material, gather
+from app.lab.training.training_log import TrainingLog
+from app.lab.training.training_request import TrainingRequest, TrainingResult
+from detector.errors import DetectorError
+from detector.runtime.torch_cpu import has_native_bf16
+from detector.training.batches import BatchSource, DeviceBatches, DeviceDataset, HostBatches
+from detector.training.checkpoint import load_checkpoint
+from detector.training.data import BadPictures, PictureExamples
+from detector.training.finish import as_stored, stored_state, write_model
+from detector.training.fit import Fit, FitPlan, Progress, UnsavedError
+from detector.training.order import Order
+from detector.training.policy import PAPER, UNCHANGED
+from detector.training.processes import Processes, joined_processes
+from detector.training.recipe import Recipe, recipe_to_json
+from detector.training.survey import fingerprint
+from detector.training.trainer import Trainer, fill_colour
+from detector.training.validate import Validator, scores
+
+CHECKPOINT = "checkpoint.pt"
+_SIDES = (512, 300)  # of images kept on a GPU, unless the network's input is larger; crops lose less of large ones
+_GPU_SHARE = 0.5  # of free GPU memory that the images may take
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Receives the events of a training on its thread; process 0 only.
+
+    Attributes:
+        progress: Some steps are done.
+        note: Something to know that does not end the training.
+    """
+
+    progress: Callable[[Progress], None]
+    note: Callable[[str], None]
+
+
+def train(request: TrainingRequest, listener: Listener, stop: threading.Event) -> TrainingResult:
+    """Trains, or resumes training, until the end or until ``stop`` is set.
+
+    Raises:
+        DetectorError: The data, the network, the checkpoint or the model file cannot be used as asked, or the loss
+            is no number.
+    """
+    device_name = _device_name(request.device)
+    with joined_processes(device_name) as processes:
+        device = torch.device(device_name)
+        if device.type == "cuda":
+            index = processes.local_rank if processes.count > 1 else device.index or 0
+            if index >= torch.cuda.device_count():
+                raise DetectorError(
+                    f"There are {torch.cuda.device_count()} GPUs here for {processes.count} processes.",
+                    "Start as many processes as there are GPUs.",
+                )
+            device = torch.device("cuda", index)
+            torch.cuda.set_device(device)
+            torch.backends.cudnn.benchmark = True  # every step has the same shapes
+        quiet = Listener(lambda _: None, lambda _: None)
+        try:
+            return _Job(request, listener if processes.rank == 0 else quiet, device, processes).run(stop)
+        except torch.OutOfMemoryError as error:
+            raise DetectorError(
+                f"The memory of {device} is too small for this training.",
+                "Learn from fewer pictures at once (--batch, and --rate in proportion), or train a narrower network.",
+            ) from error
+
+
+class _Job:
+    """The parts of one training, put together."""
+
+    def __init__(
+        self, request: TrainingRequest, listener: Listener, device: torch.device, processes: Processes
+    ) -> None:
+        self._request = request
+        self._listener = listener
+        self._device = device
+        self._processes = processes
+        self._bad = BadPictures()
+        self._told: set[Path] = set()
+        self._summary = _Summary()
+        self._journal: TrainingLog | None = None
+
+    def run(self, stop: threading.Event) -> TrainingResult:
+        request = self._request
+        material = gather(request)
+        for line in material.notes:
+            self._listener.note(line)
+        recipe = self._recipe(material)
+        bf16 = _uses_bf16(request.precision, self._device)
+        trainer = Trainer(material.spec, material.network, recipe, self._device, self._processes, bf16=bf16)
+        checkpoint = request.folder / CHECKPOINT
+        data = fingerprint(material.pictures)
+        spent_s = self._go_on(checkpoint, trainer, data)
+        validator = self._validator(material)
+        plan = FitPlan(
+            checkpoint,
+            request.save_every_s,
+            None if validator is None else lambda network: scores(validator(network)),
+            max(1, round(request.validate_every * len(material.pictures) / recipe.batch)),
+            data=data,
+        )
+        source = self._source(material, recipe)
+        self._journal = self._new_journal(trainer)
+        fit = Fit(trainer, source, plan, self, spent_s)
+        try:
+            finished = self._finished(fit, trainer, stop)
+        finally:
+            self._tell_bad()
+            if self._journal is not None:
+                self._journal.close()
+        measured = self._finish(trainer, material, validator) if finished and self._processes.rank == 0 else {}
+        return TrainingResult(
+            model=request.out if finished else None,
+            step=trainer.step,
+            steps=recipe.steps,
+            scores=measured,
+            images_per_s=self._summary.images_per_s,
+            shares=self._summary.shares,
+            bad=self._bad.reasons(),
+            seconds=fit.spent_s,
+        )
+
+    def progress(self, progress: Progress) -> None:
+        """Implements ``Watcher``."""
+        self._summary.add(progress)
+        if self._journal is not None:
+            self._journal.progress(progress)
+        self._tell_bad()
+        self._listener.progress(progress)
+
+    def validated(self, step: int, scores: dict[str, float]) -> None:
+        """Implements ``Watcher``."""
+        if self._journal is not None:
+            self._journal.validated(step, scores)
+        self._listener.note(f"step {step}: " + ", ".join(f"{name} {value:.4f}" for name, value in scores.items()))
+
+    def note(self, line: str) -> None:
+        """Implements ``Watcher``."""
+        self._listener.note(line)
+
+    def _finished(self, fit: Fit, trainer: Trainer, stop: threading.Event) -> bool:
+        """Trains; a disk too full for the last checkpoint may still have room for the smaller model."""
+        try:
+            return fit.run(stop)
+        except UnsavedError as error:
+            if trainer.step < trainer.recipe.steps:
+                raise
+            self._listener.note(f"{error.message} The training is at its end all the same.")
+            return True
+
+    def _recipe(self, material: Material) -> Recipe:
+        recipe, epochs = self._request.recipe, self._request.epochs
+        if epochs is not None:
+            recipe = replace(recipe, steps=max(1, round(epochs * len(material.pictures) / recipe.batch)))
+        if recipe.batch % self._processes.count:
+            raise DetectorError(
+                f"A batch of {recipe.batch} cannot be shared by {self._processes.count} processes.",
+                "Choose a batch that is a multiple of their number.",
+            )
+        return recipe
+
+    def _go_on(self, checkpoint: Path, trainer: Trainer, data: str) -> float:
+        if not checkpoint.exists():
+            return 0.0
+        spent_s = load_checkpoint(checkpoint, trainer, data)
+        self._listener.note(f"Going on after step {trainer.step} of {trainer.recipe.steps}.")
+        return spent_s
+
+    def _new_journal(self, trainer: Trainer) -> TrainingLog | None:
+        if self._processes.rank != 0:
+            return None
+        folder = self._request.folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DetectorError(f"Cannot make the folder {folder}: {error.strerror or error}.") from error
+        return TrainingLog(folder, trainer.step, trainer.recipe.steps)
+
+    def _source(self, material: Material, recipe: Recipe) -> BatchSource:
+        order = Order(len(material.pictures), recipe.batch, recipe.seed, self._processes.rank, self._processes.count)
+        policy = PAPER if recipe.augment else UNCHANGED
+        size = (material.spec.input.height, material.spec.input.width)
+        fill = fill_colour(material.spec.input)
+        side = _side(self._device, len(material.pictures), size)
+        if side is not None:
+            self._listener.note(f"Decoding {len(material.pictures)} pictures into the memory of {self._device}.")
+            data = DeviceDataset(material.pictures, side, self._device, self._request.threads, self._bad)
+            return DeviceBatches(data, order, policy, size, fill)
+        examples = PictureExamples(material.pictures, policy, size, fill, recipe.seed, self._bad)
+        return HostBatches(examples, order, self._device, self._request.threads)
+
+    def _validator(self, material: Material) -> Validator | None:
+        if material.validation is None or self._processes.rank != 0:
+            return None
+        return Validator(material.spec, material.validation, self._device, self._request.threads, self._bad)
+
+    def _tell_bad(self) -> None:
+        for path, reason in self._bad.reasons().items():
+            if path not in self._told:
+                self._told.add(path)
+                self._listener.note(f"{reason} The training goes on without it.")
+
+    def _finish(self, trainer: Trainer, material: Material, validator: Validator | None) -> dict[str, float]:
+        """Measures the weights to be stored, then stores them."""
+        network = trainer.result()
+        state = stored_state(network)
+        measured = {} if validator is None else scores(validator(as_stored(network, state)))
+        accuracy = {}
+        if measured and material.validation is not None:
+            accuracy = {f"{name} on {material.validation.split}": round(v, 4) for name, v in measured.items()}
+        recipe = trainer.recipe
+        provenance = (
+            f"{material.provenance} {recipe.steps} steps of {recipe.batch} pictures, "
+            f"{recipe.steps * recipe.batch / len(material.pictures):.1f} times through {len(material.pictures)} "
+            f"pictures. Recipe: {recipe_to_json(recipe)}"
+        )
+        write_model(self._request.out, replace(material.spec, provenance=provenance), state, accuracy)
+        return measured
+
+
+class _Summary:
+    """Pace and shares of time over a whole run, accumulated from its reports."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[str, float] = {}
+        self._images = 0.0
+        self._elapsed_s = 0.0
+
+    def add(self, progress: Progress) -> None:
+        """Adds a report."""
+        self._images += progress.images_per_s * progress.elapsed_s
+        self._elapsed_s += progress.elapsed_s
+        for part, share in progress.shares.items():
+            self._seconds[part] = self._seconds.get(part, 0.0) + share * progress.elapsed_s
+
+    @property
+    def images_per_s(self) -> float:
+        """Images per second of all processes together."""
+        return self._images / self._elapsed_s if self._elapsed_s else 0.0
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Shares of the time, by ``clock.PARTS``."""
+        return {part: seconds / self._elapsed_s for part, seconds in self._seconds.items()} if self._elapsed_s else {}
+
+
+def _device_name(asked: str) -> str:
+    if asked == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if asked == "cpu":
+        return asked
+    gpu = re.fullmatch(r"cuda(?::([0-9]{1,3}))?", asked)
+    if gpu is None:
+        raise DetectorError(f"Training on {asked} is not supported.", "Use cpu, cuda or cuda:N.")
+    if int(gpu[1] or 0) >= torch.cuda.device_count():
+        raise DetectorError(f"There is no GPU {asked} here.", "Train with --device cpu.")
+    return asked
+
+
+def _uses_bf16(precision: str, device: torch.device) -> bool:
+    if precision == "fp32":
+        return False
+    native = torch.cuda.is_bf16_supported(including_emulation=False) if device.type == "cuda" else has_native_bf16()
+    if precision == "bf16" and not native:
+        raise DetectorError("This device does not compute bf16 itself; emulating it is slow.", "Use fp32.")
+    return native
+
+
+def _side(device: torch.device, count: int, size: tuple[int, int]) -> int | None:
+    """Returns the side of squares in which ``count`` images fit on ``device``, for inputs of ``size``, or None."""
+    if device.type != "cuda":
+        return None
+    free, _ = torch.cuda.mem_get_info(device)
+    sides = (max(side, *size) for side in _SIDES)
+    return next((side for side in sides if count * side * side * 3 <= free * _GPU_SHARE), None)
