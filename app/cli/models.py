@@ -16,6 +16,7 @@ from app.core.models import user_shelf
 from app.core.paths import optimised_dir, settings_file
 from app.core.settings import ModelSettings
 from app.core.settings_store import load_settings, save_settings
+from detector.class_names import is_found_by
 from detector.importers.base import Channels, Overrides, Priors
 from detector.importers.layouts import LAYOUTS
 
@@ -87,9 +88,9 @@ def run(options: argparse.Namespace, console: Console) -> int:
 def _list(options: argparse.Namespace, console: Console) -> int:
     shelf = user_shelf()
     entries, broken = shelf.list(), shelf.broken()
-    wanted = getattr(options, "detects", "").casefold()  # absent where no action was named
+    wanted = getattr(options, "detects", "")  # absent where no action was named
     if wanted:
-        entries = [e for e in entries if any(wanted in label.casefold() for label in e.spec.labels)]
+        entries = [e for e in entries if any(is_found_by(wanted, label) for label in e.spec.labels)]
         broken = ()
     models = [_summary(entry) for entry in entries]
     models += [{"name": b.name, "title": b.reason, "status": "broken", "size_bytes": None} for b in broken]

@@ -11,6 +11,7 @@ from app.core.model_cards import ModelCard, published_hash
 from app.ui.models.model_words import accuracy_words, boxes_words, input_words, optimised_words, speed_words
 from app.ui.widgets.media_words import size
 from app.ui.widgets.texts import FlowText
+from detector.class_names import is_found_by
 
 _ROWS = (
     "Where",
@@ -131,6 +132,5 @@ class ModelFacts(QWidget):
                 self._grid.addWidget(self.rows[name], 2 * row, 1, top)
 
     def _show_classes(self, typed: str) -> None:
-        wanted = typed.strip().casefold()
-        found = [label for label in self._labels if wanted in label.casefold()]
+        found = [label for label in self._labels if is_found_by(typed.strip(), label)]
         self.classes.set_words("  ·  ".join(found) or f"It has no class “{typed.strip()}”.")
