@@ -16,6 +16,7 @@ from app.core.models import user_shelf
 from app.core.paths import optimised_dir, settings_file
 from app.core.settings import ModelSettings
 from app.core.settings_store import load_settings, save_settings
+from app.core.thresholds import renamed
 from detector.class_names import is_found_by
 from detector.importers.base import Channels, Overrides, Priors
 from detector.importers.layouts import LAYOUTS
@@ -170,6 +171,7 @@ def _remove(options: argparse.Namespace, console: Console) -> int:
 
 def _rename(options: argparse.Namespace, console: Console) -> int:
     entry = user_shelf().rename(options.model, options.name)
+    _move_choices(options.model, entry.name)
     _if_chosen(options.model, entry.name)
     console.give({"renamed": options.model, "name": entry.name})
     console.say(f"{options.model} is called {entry.name} now.")
@@ -188,6 +190,14 @@ def _default(options: argparse.Namespace, console: Console) -> int:
     console.give({"default": name})
     console.say(f"The window starts with {name}.")
     return 0
+
+
+def _move_choices(old: str, new: str) -> None:
+    """What was chosen for the model goes with it."""
+    settings, _ = load_settings(settings_file())
+    if old in settings.chosen.thresholds:
+        chosen = replace(settings.chosen, thresholds=renamed(settings.chosen.thresholds, old, new))
+        save_settings(settings_file(), replace(settings, chosen=chosen))
 
 
 def _if_chosen(name: str, instead: str) -> None:
