@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytestqt.qtbot import QtBot
 
+from app.core.live.events import ModelLoading, ModelReady
 from app.core.settings import ChosenSettings, DetectionSettings, ModelSettings, Settings
 from app.core.settings_store import from_dict, load_settings, save_settings, to_dict
 from app.core.thresholds import COMMON, ModelThreshold, renamed, threshold_for, with_choice, without_choice
@@ -99,9 +100,12 @@ def model(qtbot: QtBot) -> SettingsModel:
 
 def test_another_model_brings_its_threshold_and_a_choice_holds_for_its_model(model: SettingsModel) -> None:
     told: list[float] = []
-    model.changed.connect(
-        lambda section, name: told.append(model.value(section, name)) if name == "threshold" else None
-    )
+
+    def changed(section: str, name: str) -> None:
+        if name == "threshold":
+            told.append(model.value(section, name))
+
+    model.changed.connect(changed)
     assert model.current.detection.threshold == 0.38
     model.set("model", "name", "second")
     model.set("detection", "threshold", 0.7)
@@ -170,8 +174,6 @@ def test_a_model_that_comes_up_brings_its_threshold_to_the_session_and_the_pictu
         session = table.open()
         assert table.settings.current.detection.threshold == COMMON
         spec = ModelSpec("demo", "ssd-vgg16", SPEC.labels, InputSpec(300, 300), threshold=0.27)
-        from app.core.live.events import ModelLoading, ModelReady
-
         session.on_event(ModelLoading("demo"))
         session.on_event(ModelReady(spec, "torch_cpu", "cpu", "fp32", (), 0.1))
         qtbot.waitUntil(lambda: table.settings.current.detection.threshold == 0.27)

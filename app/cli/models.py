@@ -122,6 +122,7 @@ def _info(options: argparse.Namespace, console: Console) -> int:
         "licence": spec.licence,
         "provenance": spec.provenance,
         "accuracy": spec.accuracy,
+        "threshold": spec.threshold,
         "path": None if entry.path is None else str(entry.path),
         "speed_here": [asdict(speed) for speed in speeds_of(entry.path)] if entry.path is not None else [],
         "optimised": _optimised(entry.path),
