@@ -199,6 +199,11 @@ class LiveController(QObject):
         return session.stop(deadline_s) if session is not None else True
 
     @property
+    def is_sample(self) -> bool:
+        """Whether the drawn clip that came with the program is looked at."""
+        return self._sample
+
+    @property
     def is_paused(self) -> bool:
         """Whether the source stands still."""
         return self.session is not None and self.session.state is LiveState.PAUSED
