@@ -138,6 +138,11 @@ class Candidates:
         """Nothing above the floor."""
         return Candidates(np.empty((0, 4), np.float32), np.empty(0, np.float32), np.empty(0, np.int32))
 
+    def best(self, class_ids: frozenset[int] | None = None) -> int | None:
+        """Row of the highest score, whatever the threshold, among these classes or all; None where there is none."""
+        rows = range(len(self)) if class_ids is None else np.flatnonzero(np.isin(self.class_ids, list(class_ids)))
+        return int(rows[0]) if len(rows) else None
+
     def detections(self, wanted: DetectionFilter) -> Detections:
         """Threshold, class filter, NMS and cap.
 

@@ -132,6 +132,7 @@ class ModelSpec:
         accuracy: Measured scores by name, e.g. {"AP50 on drawn scenes": 0.93}.
         weights: Published file, where there is one.
         golden: What it must answer to the fixed picture of the self-test; None in files written before there was one.
+        threshold: Score from which a detection is worth showing, chosen on validation data; None where nobody chose.
     """
 
     name: str
@@ -148,3 +149,4 @@ class ModelSpec:
     accuracy: dict[str, float] = field(default_factory=dict)
     weights: WeightsFile | None = None
     golden: Golden | None = None
+    threshold: float | None = None

@@ -26,7 +26,8 @@ from detector.spec_fields import MAX_LABELS, Fields, fault, integer, number
 
 FORMAT = 4
 """Raised when a field is added or changes its meaning; a file of a higher format is refused, not guessed at. Format 1
-had neither ``golden`` nor ``input.smooth``, format 2 no ``golden.weights``, format 3 no ``config.shapes``."""
+had neither ``golden`` nor ``input.smooth``, format 2 no ``golden.weights``, format 3 neither ``config.shapes`` nor
+``threshold``."""
 
 MAX_JSON_CHARS = 1_000_000
 MAX_DEFAULT_BOXES = 200_000  # eight times SSD512's
@@ -63,6 +64,7 @@ def spec_from_json(text: str) -> ModelSpec:
         accuracy=fields.numbers_by_name("accuracy"),
         weights=fields.optional("weights", _weights),
         golden=fields.optional("golden", lambda golden: _golden(golden, version)) if version > 1 else None,
+        threshold=fields.number_or_none("threshold", 0.0, 1.0) if version > 3 else None,
     )
     fields.done()
     _check_whole(spec)

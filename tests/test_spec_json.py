@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -118,7 +119,9 @@ FAULTS: list[tuple[Callable[[Any], None], str]] = [
     (_set("name", value=""), "name must be 1 to 100"),
     (_set("accuracy", value={"AP": "good"}), "accuracy must be a number"),
     (_set("weights", "size_bytes", value=-1), "weights.size_bytes"),
-    (_set("format", value=4), "has format 4"),
+    (_set("format", value=5), "has format 5"),
+    (_set("threshold", value=1.5), "threshold must be a number from 0 to 1"),
+    (_set("threshold", value="low"), "threshold must be a number"),
     (_set("golden", value=[]), "golden must be an object"),
     (_golden(boxes=[], classes=[], locs=[], log_scores=[]), "do not belong together"),
     (_golden(locs=[0.0] * 7), "do not belong together"),
@@ -138,12 +141,23 @@ def test_kept_answers_survive_and_files_from_before_there_were_any_still_open() 
     assert spec.golden == Golden((3, 5), (0, 1, 0, 1), (0.5,) * 8, (-1.5,) * 4, "ab")
     assert spec_from_json(spec_to_json(spec)) == spec
     content["format"] = 2
-    del content["golden"]["weights"]
+    del content["golden"]["weights"], content["threshold"]
     older = spec_from_json(json.dumps(content)).golden
     assert older is not None
     assert older.weights == ""
     del content["golden"], content["input"]["smooth"]
     content["format"] = 1
+    assert spec_from_json(json.dumps(content)) == SPEC
+
+
+def test_a_threshold_survives_and_files_from_before_there_was_one_still_open() -> None:
+    spec = replace(SPEC, threshold=0.38)
+    assert spec_from_json(spec_to_json(spec)) == spec
+    content = json.loads(spec_to_json(spec))
+    content["format"] = 3
+    with pytest.raises(DetectorError, match="threshold is unknown"):
+        spec_from_json(json.dumps(content))
+    del content["threshold"]
     assert spec_from_json(json.dumps(content)) == SPEC
 
 

@@ -13,7 +13,8 @@ from pytestqt.qtbot import QtBot
 from app.core.errors import AppError
 from app.core.evidence.request import Evidence
 from app.core.export.request import DataFile
-from app.core.settings import DetectionSettings, ModelSettings, Settings
+from app.core.settings import ModelSettings, Settings
+from app.core.thresholds import ModelThreshold
 from app.ui.export.export_dialog import ExportDialog, Looked, look_into
 from app.ui.export.export_runner import ExportRunner
 from app.ui.export.export_wishes import ExportWishes
@@ -34,12 +35,13 @@ class Booth:
         self.refusal: AppError | None = None
         self.background = Background()
         self.runner = ExportRunner(self.background, self._make)
-        chosen = Settings(model=ModelSettings(name="faces"), detection=DetectionSettings(threshold=0.4))
+        chosen = Settings(model=ModelSettings(name="faces"))
         self.dialog = ExportDialog(
             source,
             chosen,
             (("demo", "demo"), ("faces", "faces")),
             Theme(application(), "dark"),
+            {"faces": ModelThreshold(0.4, 0.4), "demo": ModelThreshold(0.5, None)}.__getitem__,
             self.background,
             self.runner,
             self._look,
@@ -82,6 +84,11 @@ def test_form_shows_what_it_is_and_proposes_where_to(booth: Booth, qtbot: QtBot,
     assert form.output.path == tmp_path / "street.annotated.mp4"
     assert form.model.combo.currentData() == "faces"
     assert form.threshold.spin.value() == 0.4
+    assert form.threshold.slider.mark == 40
+    form.model.combo.setCurrentIndex(form.model.combo.findData("demo"))
+    form.model.combo.activated.emit(form.model.combo.currentIndex())
+    assert form.threshold.spin.value() == 0.5
+    assert form.threshold.slider.mark is None
 
 
 def test_request_carries_what_was_chosen(booth: Booth, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -66,6 +67,16 @@ def test_playing(table: Desk, size: tuple[int, int]) -> None:
     table.qtbot.waitUntil(lambda: "age" in table.window.status.shown())
     assert _faults(table.window) == []
     assert table.window.stage.view.picture_rect().width() > 150
+
+
+@pytest.mark.parametrize("size", _SIZES)
+def test_nothing_seen(table: Desk, size: tuple[int, int]) -> None:
+    table.open(replace(VIDEO, kind="image"), "/pictures/street.png")
+    table.qtbot.waitUntil(lambda: table.controller.model is not None)
+    table.give(make_result(make_candidates((10, 10, 60, 60, 0.4, 0))))
+    _resize(table, size)
+    assert table.window.stage.view.notice.isVisible()
+    assert _faults(table.window) == []
 
 
 @pytest.mark.parametrize("size", _SIZES)

@@ -17,7 +17,8 @@ from app.core.errors import AppError
 from app.core.export.queue_state import QueueItem, QueueSnapshot
 from app.core.export.request import ExportProgress
 from app.core.export.search import Found, FoundVideo
-from app.core.settings import DetectionSettings, Settings
+from app.core.settings import Settings
+from app.core.thresholds import ModelThreshold
 from app.ui.export.queue_dialog import QueueDialog
 from app.ui.export.queue_model import ITEM, QueueModel
 from app.ui.export.queue_runner import QueueRunner, VideoSearch
@@ -47,9 +48,10 @@ class Booth:
         self.background = Background()
         self.runner = QueueRunner(self.background, self.jobs)
         self.dialog = QueueDialog(
-            Settings(detection=DetectionSettings(threshold=0.4)),
+            Settings(),
             (("demo", "demo"), ("faces", "faces")),
             Theme(application(), theme),
+            lambda name: ModelThreshold(0.4 if name == "faces" else 0.5, None),
             self.background,
             self.runner,
             str(folder),
@@ -97,7 +99,8 @@ def test_folder_is_searched_and_wishes_reach_the_jobs(booth: Booth, qtbot: QtBot
     assert form.start.text() == "Export 2 videos"
     form.output.line.setText(str(tmp_path / "out"))
     form.wishes.data["csv"].setChecked(True)
-    form.model.show_value("faces")
+    form.model.combo.setCurrentIndex(form.model.combo.findData("faces"))
+    form.model.combo.activated.emit(form.model.combo.currentIndex())
     form.start.click()
     job = booth.jobs.get("b.mp4")
     assert job.request.output == tmp_path / "out" / "b.annotated.mp4"

@@ -16,7 +16,7 @@ from pytestqt.qtbot import QtBot
 
 from app.core.errors import AppError
 from app.core.live.events import Ended, LiveState, ModelFailed, ModelLoading, ModelReady, SourceNote, SourceTrouble
-from app.core.settings import DetectionSettings, Settings, SourceSettings, WindowSettings
+from app.core.settings import Settings, SourceSettings, WindowSettings
 from app.ui.actions import ACTIONS
 from app.ui.main import run
 from app.ui.models.model_shelf import free_name
@@ -177,7 +177,9 @@ def test_settings_go_where_they_belong(table: Desk) -> None:
     table.settings.set("detection", "iou", 0.7)
     table.settings.set("model", "name", "other")
     table.settings.set("source", "resolution", "640x480")
-    assert session.names()[2:] == ["set_iou", "switch_model"], "a file is not opened again for a camera's size"
+    assert session.names()[2:] == ["set_iou", "switch_model", "set_threshold"], (
+        "a file is not opened again for a camera's size"
+    )
     camera = table.open(CAMERA, "camera:0")
     table.settings.set("source", "resolution", "1280x720")
     assert camera.names()[-1] == "start"
@@ -553,7 +555,7 @@ def test_run_opens_and_closes(loop: None, monkeypatch: pytest.MonkeyPatch) -> No
     assert "damaged" in seen[0]
     settings, problems = load_settings(settings_file())
     assert problems == []
-    assert settings.detection == DetectionSettings(threshold=0.25)
+    assert settings.chosen.thresholds == {}, "it was asked for this run, not chosen"
 
 
 def test_ctrl_c_ends_an_idle_window(loop: None) -> None:

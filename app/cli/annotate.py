@@ -11,6 +11,7 @@ from app.cli.annotate_kept import add_kept_flags, chosen_model
 from app.cli.annotate_queue import export_all
 from app.cli.annotate_ray import add_ray_flags, check_ray_flags, run_tasks
 from app.cli.annotate_requests import add_target_flags, check_targets_asked, request_for
+from app.cli.annotate_words import common_threshold
 from app.cli.console import Console
 from app.cli.options import add_detection_flags, add_result_flags, positive
 from app.core.errors import AppError
@@ -73,6 +74,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
             "model": model.name if by is None else by.model,
             "device": None if by is None else by.device,
             "precision": None if by is None else by.precision,
+            "threshold": common_threshold([result.request for result in results]),
             "videos": [_plain(result) for result in results],
             **({"problems": list(troubles)} if troubles else {}),
         }

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from app.cli.console import UsageError
 from app.cli.options import names
 from app.core.errors import AppError
+from detector.class_names import find_name
 
 if TYPE_CHECKING:
     from app.core.evidence.request import Evidence
@@ -66,7 +67,7 @@ def check_evidence_asked(options: argparse.Namespace) -> None:
     formats = [FORMATS[format_of(Path(name), options.data_format)] for name in options.data]
     if options.frames is not None and not any(known.is_set for known in formats):
         raise UsageError("--frames puts pictures into annotated sets.", "Add --data .voc, .yolo or .json.")
-    hidden = [name for name in _named(options) if options.classes and name not in options.classes]
+    hidden = [name for name in _named(options) if options.classes and find_name(name, options.classes) < 0]
     if hidden:
         raise UsageError(f"--classes leaves {hidden[0]} out, of which clips or snapshots are wanted.", "Add it there.")
     evidence_options(options, Path("name"))

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from app.cli.annotate_evidence import check_evidence_classes
 from app.cli.console import Console, UsageError
-from app.cli.options import detection_settings, find_model, say_if_demo
+from app.cli.options import detection_settings, find_model, say_if_demo, with_threshold
+from app.core.errors import AppError
 from app.core.settings import DetectionSettings, ModelSettings
 
 if TYPE_CHECKING:
-    from app.core.export.request import CachePolicy
+    from app.core.export.request import CachePolicy, ExportRequest
 
 
 def add_kept_flags(parser: argparse.ArgumentParser) -> None:
@@ -64,6 +66,20 @@ def chosen_model(options: argparse.Namespace, console: Console) -> tuple[ModelSe
     if cache_policy(options) == "only":
         return ModelSettings(name=options.model or ""), detection
     entry = find_model(model, detection)
+    detection = with_threshold(detection, options, entry.spec.threshold)
     check_evidence_classes(options, entry.spec.labels, entry.name)
     say_if_demo(entry, console)
     return model, detection
+
+
+def with_kept_threshold(request: ExportRequest, options: argparse.Namespace) -> ExportRequest:
+    """``request``, which renders from kept detections, with the threshold of the model whose they are."""
+    from app.core.export.look import kept_of
+    from app.core.export.store_facts import source_key
+    from app.core.models import own_threshold
+
+    try:
+        model = kept_of(request, source_key(request.source)).facts.model
+    except AppError:
+        return request  # nothing is kept: the export says so
+    return replace(request, detection=with_threshold(request.detection, options, own_threshold(model)))

@@ -88,7 +88,7 @@ class _Board:
 
     def _tell_end(self, item: QueueItem) -> None:
         if item.report is not None:
-            tell(self._console, item.report)
+            tell(self._console, item.report, item.request.detection.threshold)
         elif item.state == "failed":
             name = item.request.source.name
             named = not self._several or name in item.message

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.cli.annotate_words import common_threshold
 from app.cli.console import Console, UsageError
 from app.cli.interrupt import cancel_on_interrupt
 
@@ -84,7 +85,7 @@ def run_tasks(options: argparse.Namespace, requests: Sequence[ExportRequest], co
         raise KeyboardInterrupt
     failed = sum(outcome.state == "failed" for outcome in known)
     console.say(f"{len(known) - failed} of {len(tasks)} videos done{f', {failed} failed' if failed else ''}: {summary}")
-    console.give({"videos": [asdict(outcome) for outcome in known]})
+    console.give({"threshold": common_threshold(requests), "videos": [asdict(outcome) for outcome in known]})
     return 1 if failed else 0
 
 

@@ -13,7 +13,7 @@ from app.cli.annotate_evidence import (
     evidence_options,
     wants_evidence,
 )
-from app.cli.annotate_kept import cache_policy, goes_on
+from app.cli.annotate_kept import cache_policy, goes_on, with_kept_threshold
 from app.cli.annotate_video import add_video_flags, video_options
 from app.cli.console import UsageError
 from app.core.errors import AppError
@@ -100,7 +100,7 @@ def request_for(
     for name in options.data:
         path = output.with_name(output.stem + name) if _is_ending(name) else Path(name)
         data.append(DataFile(path, format_of(path, options.data_format)))
-    return ExportRequest(
+    request = ExportRequest(
         found.path,
         None if options.no_video else output,
         tuple(data),
@@ -111,6 +111,7 @@ def request_for(
         evidence=evidence_options(options, output),
         resume=goes_on(options),
     )
+    return with_kept_threshold(request, options) if request.cache == "only" else request
 
 
 def _output(asked: str | None, found: FoundVideo, default: Callable[..., Path]) -> Path:

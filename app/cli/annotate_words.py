@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from app.cli.console import Console
 
 if TYPE_CHECKING:
-    from app.core.export.request import ExportProgress, ExportReport
+    from app.core.export.request import ExportProgress, ExportReport, ExportRequest
 
 
 class Bar:
@@ -51,15 +51,15 @@ def between_bars() -> Iterator[None]:
         yield
 
 
-def tell(console: Console, report: ExportReport) -> None:
-    """What an export did, for people."""
+def tell(console: Console, report: ExportReport, threshold: float) -> None:
+    """What an export did, and at which threshold, for people."""
     from app.core.export.space import in_words
 
     found = ", ".join(f"{count} {name}" for name, count in report.counts.items()) or "no objects"
     rate = report.frames / report.seconds if report.seconds > 0 else 0.0
     console.say(
         f"{report.source.name}: {report.frames} frames in {report.seconds:.1f} s ({rate:.1f} per second), {found}; "
-        f"{report.model} on {report.device}, {report.precision}"
+        f"{report.model} on {report.device}, {report.precision}, threshold {threshold:.2f}"
     )
     if report.objects is not None:
         counted = ", ".join(f"{count} {name}" for name, count in report.objects.items()) or "none"
@@ -71,3 +71,9 @@ def tell(console: Console, report: ExportReport) -> None:
         console.say(f"  {report.cache} ({in_words(report.cache_bytes)} of detections kept, for --from-cache)")
     for note in report.notes:
         console.note(note if note.startswith(report.source.name) else f"{report.source.name}: {note}")
+
+
+def common_threshold(requests: Sequence[ExportRequest]) -> float | None:
+    """The one that all of them have; None for several, as of kept detections of several models."""
+    values = {request.detection.threshold for request in requests}
+    return values.pop() if len(values) == 1 else None

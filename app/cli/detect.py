@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.cli.console import Console
-from app.cli.options import add_detection_flags, add_result_flags, detection_settings, find_model, open_for, say_if_demo
+from app.cli.options import (
+    add_detection_flags,
+    add_result_flags,
+    detection_settings,
+    find_model,
+    open_for,
+    say_if_demo,
+    with_threshold,
+)
 from app.core.errors import AppError
 
 if TYPE_CHECKING:
@@ -33,6 +41,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     """Detect in each image; one that cannot be read is reported, and the rest goes on."""
     model, detection = detection_settings(options)
     entry = find_model(model, detection)
+    detection = with_threshold(detection, options, entry.spec.threshold)
     say_if_demo(entry, console)
     failures = 0
     images: list[Path] = []
@@ -67,8 +76,16 @@ def run(options: argparse.Namespace, console: Console) -> int:
             height, width = image.shape[:2]
             results.append({"path": str(path), "width": width, "height": height, "detections": as_dicts(found, labels)})
             _tell(console, results[-1])
-        console.give({"model": detector.spec.name, "device": detector.device, "images": results})
+        where = {"model": detector.spec.name, "device": detector.device, "threshold": detection.threshold}
+        console.say(_summary(results, **where))
+        console.give({**where, "images": results})
     return 1 if failures else 0
+
+
+def _summary(results: list[dict[str, Any]], model: str, device: str, threshold: float) -> str:
+    images, found = len(results), sum(len(result["detections"]) for result in results)
+    counted = f"{images} image{'' if images == 1 else 's'}, {found} object{'' if found == 1 else 's'}"
+    return f"{counted}; {model} on {device}, threshold {threshold:.2f}"
 
 
 def _expand(path: Path) -> list[Path]:

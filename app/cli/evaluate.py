@@ -11,6 +11,12 @@ from typing import TYPE_CHECKING
 
 from app.cli.console import Console, UsageError
 from app.cli.evaluate_report import add_report_flags, write_reports, written_reports
+from app.cli.evaluate_threshold import (
+    add_threshold_flags,
+    check_threshold_flags,
+    keep_recommended,
+    tell_thresholds,
+)
 from app.cli.evaluate_words import as_json, lines
 from app.cli.interrupt import cancel_on_interrupt
 from app.cli.options import add_detection_flags, add_result_flags, detection_settings, find_model, open_for, say_if_demo
@@ -22,6 +28,7 @@ if TYPE_CHECKING:
     from detector.evaluation.found import Found
     from detector.evaluation.results import DataSet, Evaluation
     from detector.runtime.base import Detector
+    from detector.shelf import ShelfEntry
 
 _KINDS = ("voc", "coco")
 
@@ -57,6 +64,7 @@ def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Co
     )
     parser.add_argument("--limit", type=_count, metavar="N", help="only the first N images")
     parser.add_argument("--save", type=Path, metavar="FILE", help="write the detections, as a COCO results .json")
+    add_threshold_flags(parser)
     add_report_flags(parser)
     add_detection_flags(parser, measuring=True)
     add_result_flags(parser)
@@ -78,8 +86,12 @@ def run(options: argparse.Namespace, console: Console) -> int:
 
     data = only_classes(read_data(options.data, options.format, options.split, options.limit), options.classes or ())
     check_apart(written, [path for path in (data.root, options.detections) if path is not None and path.is_file()])
-    measure = _of_model if options.detections is None else _of_detections
-    evaluation, found = measure(options, console, data, renames)
+    entry = _model(options, console) if options.detections is None else None
+    if entry is not None:
+        evaluation, found = _of_model(options, entry, console, data, renames)
+    else:
+        evaluation, found = _of_detections(options, data, renames)
+    told = tell_thresholds(options, evaluation)
     if options.save is not None:
         from app.core.part_file import write_whole
         from detector.evaluation.results_file import results_json
@@ -87,10 +99,12 @@ def run(options: argparse.Namespace, console: Console) -> int:
         write_whole(options.save, results_json(evaluation.data, found))
     for note in evaluation.notes:
         console.note(note)
-    for line in lines(evaluation):
+    for line in (*lines(evaluation), *told.lines()):
         console.say(line)
-    write_reports(options, evaluation, console)
-    console.give(as_json(evaluation))
+    write_reports(options, evaluation, told.shown.threshold, console)
+    console.give(as_json(evaluation) | told.as_json())
+    if options.store_threshold and entry is not None:
+        keep_recommended(told, entry, console)
     return 0
 
 
@@ -121,6 +135,7 @@ def _check(options: argparse.Namespace) -> list[Path]:
                 raise UsageError(f"--detections exist already: --{flag} has no effect on them.", "Leave one out.")
         if not options.detections.exists():
             raise UsageError(f"{options.detections} does not exist.")
+    check_threshold_flags(options)
     if not options.data.exists():
         raise UsageError(f"{options.data} does not exist.")
     if options.save is not None and options.save.suffix.lower() != ".json":
@@ -129,9 +144,7 @@ def _check(options: argparse.Namespace) -> list[Path]:
     return [*(path for path in named if path is not None), *written_reports(options)]
 
 
-def _of_detections(
-    options: argparse.Namespace, _console: Console, data: DataSet, renames: dict[str, str]
-) -> tuple[Evaluation, Found]:
+def _of_detections(options: argparse.Namespace, data: DataSet, renames: dict[str, str]) -> tuple[Evaluation, Found]:
     from detector.evaluation.data_sets import score, usual_metric
     from detector.evaluation.detection_files import read_detections
     from detector.evaluation.results import Evaluation
@@ -141,16 +154,35 @@ def _of_detections(
     return Evaluation(str(options.detections), "", data, result, (*data.notes, *found.notes)), found
 
 
+def _model(options: argparse.Namespace, console: Console) -> ShelfEntry:
+    """The model to measure, which can be written to where that is wanted.
+
+    Raises:
+        UsageError: There is none of that name, or its file is not to be changed.
+        DetectorError: Its weights are not here, or broken.
+    """
+    from detector.errors import DetectorError
+    from detector.restate import refuse_fixed
+
+    model, _ = detection_settings(options)
+    entry = find_model(model, DetectionSettings())  # --classes are the data's
+    say_if_demo(entry, console)
+    if options.store_threshold:
+        try:
+            refuse_fixed(entry)
+        except DetectorError as error:
+            raise UsageError(error.message, error.hint) from error
+    return entry
+
+
 def _of_model(
-    options: argparse.Namespace, console: Console, data: DataSet, renames: dict[str, str]
+    options: argparse.Namespace, entry: ShelfEntry, console: Console, data: DataSet, renames: dict[str, str]
 ) -> tuple[Evaluation, Found]:
     from app.lab.evaluation.model_run import EvaluationCancelledError, run_model
     from detector.evaluation.data_sets import score, usual_metric
     from detector.evaluation.results import Evaluation
 
     model, _ = detection_settings(options)
-    entry = find_model(model, DetectionSettings())  # --classes are the data's
-    say_if_demo(entry, console)
     stop = threading.Event()
     with open_for(entry, model, console, for_batches=True) as detector, cancel_on_interrupt(stop.set):
         with _Bar(entry.name, len(data.images), console.shows_progress) as bar:

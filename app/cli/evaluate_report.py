@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 from app.cli.console import Console, UsageError
 from app.cli.options import fraction
+from app.core.thresholds import COMMON
 
 if TYPE_CHECKING:
     from detector.evaluation.results import Evaluation
-
-_SHOWN = 0.5
 
 
 def add_report_flags(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +28,7 @@ def add_report_flags(parser: argparse.ArgumentParser) -> None:
         "--shown",
         type=fraction("the score"),
         metavar="0..1",
-        help=f"score from which report and plots take a detection as shown (default: {_SHOWN})",
+        help=f"score from which a detection counts as shown (default: the model's own, else {COMMON})",
     )
 
 
@@ -41,8 +40,6 @@ def written_reports(options: argparse.Namespace) -> list[Path]:
     """
     if options.plot_format and options.plots is None:
         raise UsageError("--plot-format has no effect without --plots.", "Name a folder with --plots.")
-    if options.shown is not None and options.report is None and options.plots is None:
-        raise UsageError("--shown has no effect without --report or --plots.", "Name a file with --report.")
     if options.report is not None and not options.report.parent.is_dir():
         raise UsageError(f"The folder {options.report.parent} does not exist.", "Create it, or choose another.")
     if options.plots is not None and options.plots.exists() and not options.plots.is_dir():
@@ -50,13 +47,12 @@ def written_reports(options: argparse.Namespace) -> list[Path]:
     return [options.report] if options.report is not None else []
 
 
-def write_reports(options: argparse.Namespace, evaluation: Evaluation, console: Console) -> None:
-    """Write what was asked for, and say where it is.
+def write_reports(options: argparse.Namespace, evaluation: Evaluation, shown: float, console: Console) -> None:
+    """Write what was asked for, with the threshold ``shown`` marked, and say where it is.
 
     Raises:
         AppError: A file cannot be written.
     """
-    shown = _SHOWN if options.shown is None else options.shown
     if options.report is not None:
         from app.lab.evaluation.report import write_report
 

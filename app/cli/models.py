@@ -16,6 +16,8 @@ from app.core.models import user_shelf
 from app.core.paths import optimised_dir, settings_file
 from app.core.settings import ModelSettings
 from app.core.settings_store import load_settings, save_settings
+from app.core.thresholds import renamed
+from detector.class_names import is_found_by
 from detector.importers.base import Channels, Overrides, Priors
 from detector.importers.layouts import LAYOUTS
 
@@ -87,9 +89,9 @@ def run(options: argparse.Namespace, console: Console) -> int:
 def _list(options: argparse.Namespace, console: Console) -> int:
     shelf = user_shelf()
     entries, broken = shelf.list(), shelf.broken()
-    wanted = getattr(options, "detects", "").casefold()  # absent where no action was named
+    wanted = getattr(options, "detects", "")  # absent where no action was named
     if wanted:
-        entries = [e for e in entries if any(wanted in label.casefold() for label in e.spec.labels)]
+        entries = [e for e in entries if any(is_found_by(wanted, label) for label in e.spec.labels)]
         broken = ()
     models = [_summary(entry) for entry in entries]
     models += [{"name": b.name, "title": b.reason, "status": "broken", "size_bytes": None} for b in broken]
@@ -120,6 +122,7 @@ def _info(options: argparse.Namespace, console: Console) -> int:
         "licence": spec.licence,
         "provenance": spec.provenance,
         "accuracy": spec.accuracy,
+        "threshold": spec.threshold,
         "path": None if entry.path is None else str(entry.path),
         "speed_here": [asdict(speed) for speed in speeds_of(entry.path)] if entry.path is not None else [],
         "optimised": _optimised(entry.path),
@@ -169,6 +172,7 @@ def _remove(options: argparse.Namespace, console: Console) -> int:
 
 def _rename(options: argparse.Namespace, console: Console) -> int:
     entry = user_shelf().rename(options.model, options.name)
+    _move_choices(options.model, entry.name)
     _if_chosen(options.model, entry.name)
     console.give({"renamed": options.model, "name": entry.name})
     console.say(f"{options.model} is called {entry.name} now.")
@@ -187,6 +191,14 @@ def _default(options: argparse.Namespace, console: Console) -> int:
     console.give({"default": name})
     console.say(f"The window starts with {name}.")
     return 0
+
+
+def _move_choices(old: str, new: str) -> None:
+    """What was chosen for the model goes with it."""
+    settings, _ = load_settings(settings_file())
+    if old in settings.chosen.thresholds:
+        chosen = replace(settings.chosen, thresholds=renamed(settings.chosen.thresholds, old, new))
+        save_settings(settings_file(), replace(settings, chosen=chosen))
 
 
 def _if_chosen(name: str, instead: str) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.cli.console import Console, UsageError
 from app.core.errors import AppError
 from app.core.settings import DetectionSettings, ModelSettings
+from app.core.thresholds import COMMON, threshold_for
 
 if TYPE_CHECKING:
     from detector.shelf import ShelfEntry
@@ -59,7 +61,8 @@ def add_detection_flags(parser: argparse.ArgumentParser, measuring: bool = False
         measuring: A model is named and judged by its own rule, rather than by what suits the eye.
     """
     model, found = ModelSettings(), DetectionSettings()
-    name, threshold, iou = ("none", *["the model's own"] * 2) if measuring else (model.name, found.threshold, found.iou)
+    own = "the model's own"
+    name, threshold, iou = ("none", own, own) if measuring else (model.name, f"{own}, else {COMMON}", found.iou)
     parser.add_argument("--model", metavar="NAME|FILE", help=f"the detector (default: {name})")
     parser.add_argument("--device", metavar="auto|cpu|cuda[:N]|mps", help="where it runs (default: auto)")
     parser.add_argument("--precision", choices=PRECISIONS, help="number format of the network (default: auto)")
@@ -100,9 +103,14 @@ def overrides(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
 
 
 def detection_settings(options: argparse.Namespace) -> tuple[ModelSettings, DetectionSettings]:
-    """Model and detection settings: the flags given, the rest by default."""
+    """Model and detection settings: the flags given, the rest by default; the threshold is not yet the model's own."""
     given = overrides(options)
     return ModelSettings(**given.get("model", {})), DetectionSettings(**given.get("detection", {}))
+
+
+def with_threshold(detection: DetectionSettings, options: argparse.Namespace, own: float | None) -> DetectionSettings:
+    """``detection`` with the threshold that was asked for, else the model's ``own``."""
+    return replace(detection, threshold=threshold_for(own, asked=options.threshold))
 
 
 def find_model(model: ModelSettings, detection: DetectionSettings) -> ShelfEntry:

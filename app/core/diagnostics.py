@@ -171,7 +171,7 @@ def _short(path: str) -> str:
 
 def _without_places(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _without_places(inner) for key, inner in value.items()}
+        return {_without_places(key): _without_places(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_without_places(inner) for inner in value]
     if isinstance(value, str) and ("/" in value or "\\" in value or _ADDRESS.search(value)):

@@ -41,6 +41,14 @@ def open_entry(
     return open_detector(entry, device, precision, cache_dir=paths.optimised_dir(), for_batches=for_batches)
 
 
+def own_threshold(name: str) -> float | None:
+    """What the model of that name recommends; None where it recommends nothing, or is not on the shelf."""
+    try:
+        return user_shelf().find(name).spec.threshold
+    except DetectorError:
+        return None
+
+
 def weights_sha256(model: ModelSettings) -> str:
     """Of the content of the model's file or files; "" where there is none."""
     from detector.runtime.network_cache import content_key, file_sha256

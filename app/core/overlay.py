@@ -80,16 +80,21 @@ class BoxMark:
     fill: float
 
 
-def shown_score(score: float) -> str:
-    """Two decimals that never promise more than the score: the highest threshold, in hundredths, that still shows it.
+def threshold_showing(score: float) -> float:
+    """The highest threshold, in hundredths, that still shows what scores this.
 
-    The comparison is the one ``Detections.above`` makes (float32), so 0.57 stays "0.57" though its float32 is smaller.
+    The comparison is the one ``Detections.above`` makes (float32), so 0.57 stays 0.57 though its float32 is smaller.
     """
     value = np.float32(score)
     hundredths = math.floor(float(value) * 100)
     if np.float32((hundredths + 1) / 100) <= value:
         hundredths += 1
-    return f"{hundredths / 100:.2f}"
+    return hundredths / 100
+
+
+def shown_score(score: float) -> str:
+    """Two decimals that never promise more than the score."""
+    return f"{threshold_showing(score):.2f}"
 
 
 def label_text(label: str, score: float, look: OverlaySettings, track: int | None = None) -> str:

@@ -7,9 +7,11 @@ broken value is replaced by its default, and both are reported.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from app.core.thresholds import COMMON
 from detector.bundled import default_model
 
 Choices = tuple[tuple[str, str], ...]
@@ -68,10 +70,14 @@ class ModelSettings:
 
 @dataclass(frozen=True, slots=True)
 class DetectionSettings:
-    """What of the network's output is shown."""
+    """What of the network's output is shown.
+
+    ``threshold`` is the one in force for the model in use. It follows from the model and ``ChosenSettings.thresholds``,
+    see ``app.core.thresholds``; what the file says of it counts in files of old only.
+    """
 
     threshold: float = setting(
-        0.5, "Threshold", "Show objects with at least this score.", minimum=0.0, maximum=1.0, step=0.01
+        COMMON, "Threshold", "Show objects with at least this score.", minimum=0.0, maximum=1.0, step=0.01
     )
     iou: float = setting(
         0.45,
@@ -166,6 +172,15 @@ class WindowSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ChosenSettings:
+    """What was chosen for single models, by the name that they are asked for."""
+
+    thresholds: Mapping[str, float] = setting(
+        dict, "Thresholds", "Chosen instead of the model's own.", minimum=0.0, maximum=1.0, hidden=True
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that is remembered."""
 
@@ -175,3 +190,4 @@ class Settings:
     source: SourceSettings = field(default_factory=SourceSettings)
     window: WindowSettings = field(default_factory=WindowSettings)
     network: NetworkSettings = field(default_factory=NetworkSettings)
+    chosen: ChosenSettings = field(default_factory=ChosenSettings)

@@ -13,11 +13,14 @@ import logging
 import math
 import os
 import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from app.core.errors import AppError
-from app.core.settings import SettingInfo, Settings
+from app.core.settings import ChosenSettings, SettingInfo, Settings
+from app.core.thresholds import COMMON
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +45,20 @@ def from_dict(data: object) -> tuple[Settings, list[str]]:
     problems: list[str] = []
     if not isinstance(data, dict):
         return Settings(), [f"The settings are {_kind(data)}, not an object; defaults are used."]
-    return _group(Settings, data, "", problems), problems
+    settings = _group(Settings, data, "", problems)
+    return (settings if "chosen" in data else _as_of_old(settings)), problems
+
+
+def _as_of_old(settings: Settings) -> Settings:
+    """Settings written when there was one threshold for all models.
+
+    Whoever moved it did so looking at the model in use, so it becomes the choice for that one; the others get their
+    own. The common value was nobody's choice.
+    """
+    threshold = settings.detection.threshold
+    if threshold == COMMON:
+        return settings
+    return replace(settings, chosen=ChosenSettings({settings.model.name: threshold}))
 
 
 def load_settings(path: Path) -> tuple[Settings, list[str]]:
@@ -124,6 +140,10 @@ def _value(kind: Any, info: SettingInfo, value: object, name: str, problems: lis
             raise _WrongValueError(f"{_kind(value)} is not a short list")
         item = get_args(kind)[0]
         return tuple(_scalar(item, element) for element in value)
+    if get_origin(kind) is Mapping:
+        if not isinstance(value, dict) or len(value) > _LONGEST:
+            raise _WrongValueError(f"{_kind(value)} is not a short table")
+        return {_scalar(str, key): _value(float, info, number, name, problems) for key, number in value.items()}
     checked = _scalar(kind, value)
     if isinstance(checked, str) and info.choices and checked not in [stored for stored, _ in info.choices]:
         raise _WrongValueError(f"{checked[:40]!r} is not one of the choices")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from app.core.errors import AppError
 from app.core.settings import DetectionSettings
+from detector.class_names import chosen_ids, find_name
 from detector.detections import DetectionFilter
 
 
@@ -15,8 +16,7 @@ def wanted_filter(settings: DetectionSettings, labels: Sequence[str]) -> Detecti
 
     Classes the model does not know are ignored; when none of those chosen is known, everything is shown.
     """
-    chosen = set(settings.classes)
-    ids = frozenset(index for index, label in enumerate(labels) if label in chosen)
+    ids = chosen_ids(settings.classes, tuple(labels))
     return DetectionFilter(settings.threshold, settings.iou, ids or None, settings.max_detections)
 
 
@@ -26,7 +26,7 @@ def check_classes(classes: Sequence[str], labels: Sequence[str], model: str) -> 
     Raises:
         AppError: Names the unknown ones, and what is known.
     """
-    unknown = [name for name in classes if name not in labels]
+    unknown = [name for name in classes if find_name(name, labels) < 0]
     if not unknown:
         return
     close = difflib.get_close_matches(unknown[0], labels, n=1)

@@ -199,6 +199,11 @@ class LiveController(QObject):
         return session.stop(deadline_s) if session is not None else True
 
     @property
+    def is_sample(self) -> bool:
+        """Whether the drawn clip that came with the program is looked at."""
+        return self._sample
+
+    @property
     def is_paused(self) -> bool:
         """Whether the source stands still."""
         return self.session is not None and self.session.state is LiveState.PAUSED
@@ -244,6 +249,8 @@ class LiveController(QObject):
                 self.model_loading.emit(name)
             case ModelReady():
                 self.loading, self.model, self._good = "", event, self._asked
+                if self._asked is not None:  # by which name, that of a file perhaps
+                    self._settings.know_thresholds({self._asked.name: event.spec.threshold})
                 self.model_ready.emit(event)
             case ModelMeasured():
                 self.model_measured.emit(event)

@@ -102,7 +102,7 @@ def run(
 
     Args:
         sources: What to look at; none for the last source, or the start page.
-        overrides: Settings by section and name, for this run and later ones.
+        overrides: Settings by section and name, for this run and later ones; a threshold for this run only.
         place: Through which later starts hand over what they were to open; given up at the end.
         on_closing: Called when the window begins to close.
 
@@ -155,7 +155,10 @@ def _run(
     try:
         for section, values in overrides.items():
             for name, value in values.items():
-                window.settings.set(section, name, value)
+                if (section, name) == ("detection", "threshold"):
+                    window.settings.ask_threshold(value)
+                else:
+                    window.settings.set(section, name, value)
         window.show()
         starter = _Starter(window, arrivals, sources, problems)
         QTimer.singleShot(0, window, starter.begin)

@@ -24,6 +24,7 @@ from app.ui.export.queue_runner import QueueRunner
 from app.ui.faults.ending import stop_all
 from app.ui.models.download_runner import DownloadRunner
 from app.ui.models.model_shelf import ModelShelf
+from app.ui.picture.notice_feed import NoticeFeed
 from app.ui.picture.stage import Stage
 from app.ui.picture.timeline_feed import TimelineFeed
 from app.ui.presenter import Presenter
@@ -40,6 +41,7 @@ from app.ui.widgets.split import Split
 from app.ui.widgets.theme import Theme
 
 if TYPE_CHECKING:
+    from app.core.model_cards import ModelCard
     from app.ui.models.models_dialog import ModelsDialog
 
 _TITLE = "ssd-viewer"
@@ -91,6 +93,7 @@ class MainWindow(QMainWindow):
         self.drops = DropTarget(self)
         self.exports = ExportWindows(self, exports, queue)
         self.presenter = Presenter(controller, self.stage, self.panel, self.status, shelf, self._try_again)
+        self.notices = NoticeFeed(self.stage.view, controller, settings, self.show_models)
         self.timeline = TimelineFeed(self.stage.timeline, controller, settings, background)
         self._connect()
         self._dress()
@@ -252,6 +255,7 @@ class MainWindow(QMainWindow):
         stage.start.open_recent.connect(self.open_source)
         self.camera_menu.chosen.connect(self.open_source)
         self.shelf.models.connect(self._models_listed)
+        self.shelf.cards.connect(self._cards_listed)
         self.shelf.devices.connect(self._devices_listed)
         controller.model_measured.connect(self.shelf.record_speed)
         self.split.changed.connect(self._show_panel_state)
@@ -271,6 +275,9 @@ class MainWindow(QMainWindow):
     def _models_listed(self, choices: Choices) -> None:
         self.models = choices
         self.panel.set_choices("models", choices)
+
+    def _cards_listed(self, cards: tuple[ModelCard, ...]) -> None:
+        self.settings.know_thresholds({card.name: card.spec.threshold for card in cards if card.spec is not None})
 
     def _devices_listed(self, choices: Choices) -> None:
         self.panel.set_choices("devices", choices)

@@ -99,7 +99,8 @@ class Presenter(QObject):
         self._status.set_cell("model", "")
 
     def _clear_figures(self, source: str) -> None:
-        for name in ("camera", "detector", "screen", "age", "drops"):
+        self._view_described("")
+        for name in ("seen", "camera", "detector", "screen", "age", "drops"):
             self._status.set_cell(name, "")
         self._status.set_cell("source", source)
 
@@ -141,6 +142,13 @@ class Presenter(QObject):
             view.set_badge("", "Opening…" if controller.is_opening else "")
             return
         note = f"Loading {controller.loading}…" if controller.loading else ""
+        self._status.set_cell("seen", view.seen_words())
+        self._view_described(view.notice.words or view.seen_words())
         view.set_badge("Paused" if controller.is_paused else badge(stats), note)
         for name, words in cells(stats, info.kind in ("camera", "stream")).items():
             self._status.set_cell(name, words)
+
+    def _view_described(self, words: str) -> None:
+        """For those who hear the window instead of seeing it."""
+        if self._stage.view.accessibleDescription() != words:
+            self._stage.view.setAccessibleDescription(words)

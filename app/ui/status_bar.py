@@ -1,4 +1,4 @@
-"""One quiet line of figures: what is looked at, what looks, how fast, how fresh. GUI thread; told by the controller.
+"""One quiet line: what is seen, then what is looked at, what looks, how fast, how fresh. GUI thread; told by others.
 
 Where the window is too narrow the less important cells disappear; no figure is ever cut in half.
 """
@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy
 from app.ui.widgets.theme import Theme
 
 _CELLS: tuple[tuple[str, str], ...] = (
+    ("seen", "What is shown in the picture"),
     ("source", "What is looked at"),
     ("model", "The detector, and where it runs"),
     ("camera", "Pictures a second that the source delivers"),
@@ -20,7 +21,7 @@ _CELLS: tuple[tuple[str, str], ...] = (
     ("age", "Age of the picture on screen: from the device to the paint, median and 95th percentile"),
     ("drops", "Pictures left out because a newer one was there"),
 )
-_LEAVE_FIRST = ("screen", "drops", "camera", "detector", "source", "age", "model")
+_LEAVE_FIRST = ("screen", "drops", "camera", "detector", "source", "age", "model", "seen")
 _GAP = 18
 
 
@@ -37,7 +38,7 @@ class StatusBar(QFrame):
         self._row.setSpacing(_GAP)
         for name, help_text in _CELLS:
             label = QLabel()
-            label.setObjectName("muted")
+            label.setObjectName("seen" if name == "seen" else "muted")
             label.setTextFormat(Qt.TextFormat.PlainText)
             label.setToolTip(help_text)
             label.hide()

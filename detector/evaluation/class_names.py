@@ -1,7 +1,7 @@
-"""Matching class names between models, detections and data sets. Pure.
+"""Matching the class names of models, detections and data sets. Pure.
 
-"Dining Table", "diningtable" and "dining_table" are one class; so are the few that VOC and COCO call differently.
-Beyond that nothing is guessed: what does not match is named, and can be joined by hand.
+What counts as the same name is told by ``detector.class_names``; what does not match is named, and can be joined by
+hand.
 """
 
 from __future__ import annotations
@@ -13,36 +13,13 @@ from typing import NoReturn
 
 import numpy as np
 
+from detector.class_names import find_name
 from detector.errors import DetectorError
 from detector.evaluation.issues import printable, shortened
 from detector.evaluation.results import Ids
 
 MAX_NAME = 100
 """Characters; what is longer is cut."""
-
-_SAME = (
-    ("aeroplane", "airplane"),
-    ("diningtable", "dining table"),
-    ("motorbike", "motorcycle"),
-    ("pottedplant", "potted plant"),
-    ("sofa", "couch"),
-    ("tvmonitor", "tv"),
-)
-"""What VOC calls it, and COCO."""
-
-
-def key(name: str) -> str:
-    """Equal for names that differ in case, white space, hyphens and underscores only."""
-    return "".join(c for c in name.casefold() if not c.isspace() and c not in "-_")
-
-
-_ALIASES = {key(a): key(b) for pair in _SAME for a, b in (pair, pair[::-1]) if key(a) != key(b)}
-
-
-def meaning(name: str) -> str:
-    """Equal for names that ``match_names`` takes for one class, also where VOC and COCO have different words for it."""
-    own = key(name)
-    return min(own, _ALIASES.get(own, own))
 
 
 def cleaned(name: str) -> str:
@@ -77,10 +54,9 @@ def match_names(
     Raises:
         DetectorError: A name in ``renames`` is unknown, or no class matches at all.
     """
-    places = _places(data)
     chosen = known_names(list(renames), own, owner)
     wanted = dict(zip(chosen, known_names(list(renames.values()), data, "The data"), strict=True))
-    ids = np.array([_place(wanted.get(name, name), places, data) for name in own], np.int32)
+    ids = np.array([find_name(wanted.get(name, name), data) for name in own], np.int32)
     if not np.any(ids >= 0):
         raise DetectorError(
             f"{owner} and the data have no class in common.",
@@ -95,8 +71,7 @@ def known_names(names: Sequence[str], known: Sequence[str], owner: str) -> list[
     Raises:
         DetectorError: ``owner`` has no such class; says which may be meant.
     """
-    places = _places(known)
-    found = [(name, _place(name, places, known)) for name in names]
+    found = [(name, find_name(name, known)) for name in names]
     return [known[place] if place >= 0 else _unknown(name, known, owner) for name, place in found]
 
 
@@ -105,18 +80,6 @@ def _unknown(name: str, known: Sequence[str], owner: str) -> NoReturn:
     meant = f"Did you mean {close[0]}? " if close else ""
     verb = "know" if owner.endswith("s") else "knows"
     raise DetectorError(f"{owner} {verb} no class {shortened(name)!r}.", f"{meant}Known: {_listed(known)}.")
-
-
-def _places(names: Sequence[str]) -> dict[str, int]:
-    return {key(name): index for index, name in reversed(list(enumerate(names)))}
-
-
-def _place(name: str, places: Mapping[str, int], names: Sequence[str]) -> int:
-    """Index of ``name`` among ``names``, as it is spelled or by another word for the same; -1 for none."""
-    if name in names:
-        return list(names).index(name)
-    own = key(name)
-    return places.get(own, places.get(_ALIASES.get(own, own), -1))
 
 
 def _unmatched(own: Sequence[str], data: Sequence[str], ids: Ids, owner: str) -> list[str]:

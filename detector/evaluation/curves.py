@@ -23,6 +23,18 @@ def measured_curve(right: Flags, scores: Floats, objects: int) -> Curve:
     return Curve(recall, matched / np.arange(1, len(right) + 1), scores)
 
 
+def right_of(result: ClassResult) -> Flags:
+    """Bool[K], whether each detection of the class's curve found an object: what ``measured_curve`` was made of."""
+    found: Flags = np.diff(result.curve.recall * result.objects, prepend=0.0) > 0.5
+    return found
+
+
+def reached_by(scores: Floats, threshold: float) -> Flags:
+    """Bool[N], score >= threshold, also where the score is the threshold in single precision."""
+    shown: Flags = scores >= min(threshold, float(np.float32(threshold)))
+    return shown
+
+
 def class_result(
     label: str, ap: float, objects: int, detections: int, curve: Curve, numbers: dict[str, float] | None = None
 ) -> ClassResult:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from detector.class_names import key
 from detector.errors import DetectorError
-from detector.evaluation.class_names import key
 from detector.evaluation.issues import Issues
 from detector.evaluation.results import DataSet, ImageTruth
 from detector.evaluation.voc_layout import VocRoot, choose_split, find_roots, is_plain, list_annotations, list_pictures

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from detector.class_names import key, meaning
 from detector.errors import DetectorError
-from detector.evaluation.class_names import key, meaning
 from detector.training.networks import BaseWeights
 
 _FEATURES = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)  # torchvision's numbers of VGG-16's convolutions

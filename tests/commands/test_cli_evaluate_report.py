@@ -62,7 +62,6 @@ def test_with_json_on_stdout_nothing_else_is_there(capsys: Capture, tmp_path: Pa
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--shown", "0.4"), "no effect"),
         (("--plot-format", "svg"), "no effect"),
         (("--report", "nowhere/out.html"), "does not exist"),
         (("--plots", "found.json"), "is a file"),

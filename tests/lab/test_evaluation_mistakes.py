@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.lab.evaluation.counts import best_threshold, counts_at, pooled, total
-from app.lab.evaluation.mistakes import Kind, find_mistakes, reaches
+from app.lab.evaluation.mistakes import Kind, find_mistakes
+from detector.evaluation.curves import reached_by
 from detector.evaluation.results import Curve, Evaluation, Verdict
 from tests.support.known_mistakes import CAT, DOG, SCENES, Object, Scene, Seen, evaluation
 
@@ -89,7 +90,7 @@ def test_counts_are_what_counting_gives(drawn: list[Scene], threshold: float) ->
         assert counts.recall == pytest.approx(right / there if there else math.nan, nan_ok=True)
         every.append(counts)
     curve = pooled(measured.result.per_class)
-    shown = int(np.count_nonzero(reaches(curve.scores, threshold)))
+    shown = int(np.count_nonzero(reached_by(curve.scores, threshold)))
     whole = total(every)
     assert shown == whole.right + whole.wrong
     if shown:
@@ -136,6 +137,6 @@ def test_the_best_threshold_is_the_best_of_all_that_can_be_chosen(judged: list[t
 def test_a_threshold_in_single_precision_shows_the_score_it_names() -> None:
     single = np.array([np.float32(0.7)], np.float64)
     assert single[0] < 0.7
-    assert reaches(single, 0.7).all()
-    assert reaches(np.array([0.3]), 0.3).all()
-    assert not reaches(np.array([0.6999]), 0.7).any()
+    assert reached_by(single, 0.7).all()
+    assert reached_by(np.array([0.3]), 0.3).all()
+    assert not reached_by(np.array([0.6999]), 0.7).any()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import pytest
@@ -16,9 +18,11 @@ from tests.support.steady_detector import SPEC, FakeDetector
 Capture = pytest.CaptureFixture[str]
 
 
-def install_fake_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put a model "fake" on the shelf; whatever is opened is it."""
-    entry = ShelfEntry("fake", SPEC, Path("fake.safetensors"), False)
+def install_fake_model(
+    monkeypatch: pytest.MonkeyPatch, path: Path = Path("fake.safetensors"), bundled: bool = False, **fields: Any
+) -> None:
+    """Put a model "fake", described by ``SPEC`` and ``fields``, on the shelf; whatever is opened is it."""
+    entry = ShelfEntry("fake", replace(SPEC, **fields), path, bundled)
     real = Shelf.find
     monkeypatch.setattr(Shelf, "list", lambda self: [entry])
     monkeypatch.setattr(Shelf, "find", lambda self, name: entry if name == "fake" else real(self, name))

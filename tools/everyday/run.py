@@ -14,7 +14,7 @@ from detector.labels import COCO80
 from detector.training.batches import HostBatches
 from detector.training.checkpoint import load_checkpoint
 from detector.training.data import BadPictures, PictureExamples
-from detector.training.fit import Fit, Plan
+from detector.training.fit import Fit, FitPlan
 from detector.training.matcher import Matcher
 from detector.training.order import Order
 from detector.training.survey import fingerprint
@@ -93,7 +93,7 @@ class Run:
         fit = Fit(
             trainer,
             source,
-            Plan(checkpoint, options.save_minutes * 60, data=data),
+            FitPlan(checkpoint, options.save_minutes * 60, data=data),
             self._log,
             self.spent_s,
         )

@@ -19,10 +19,11 @@ from app.core.export.video_file import VideoFile
 from app.core.export.video_options import VideoOptions
 from app.core.part_folder import PartFolder
 from app.core.records.csv_table import as_csv
-from app.core.records.table import FrameRecord, label_of
+from app.core.records.table import FrameRecord
 from app.core.settings import OverlaySettings
 from app.core.sources.video import Picture
 from app.core.wanted import check_classes
+from detector.class_names import chosen_ids
 
 INDEX = "index.csv"
 COLUMNS = ("clip", "label", "start", "end", "appears", "disappears", "frames", "objects")
@@ -89,8 +90,7 @@ class ClipFolder:
             self._step_s = record.pts_s - self._last_s
         self._last_s = record.pts_s
         self._waiting.append(replace(record, image_bgr=None))
-        shown = {label_of(record.labels, class_id) for class_id in record.detections.class_ids.tolist()}
-        self._pass_on([series.spans.put(record.pts_s, series.label in shown) for series in self._series])
+        self._pass_on([series.spans.put(record.pts_s, series.is_in(record)) for series in self._series])
 
     def complete(self) -> None:
         """See ``RecordWriter``."""
@@ -148,6 +148,10 @@ class _Series:
         self._seen = self._frames = 0
         self._tracks: set[int] = set()
 
+    def is_in(self, record: FrameRecord) -> bool:
+        """Whether the class is among what was found in the frame."""
+        return not self._ids(record).isdisjoint(record.detections.class_ids.tolist())
+
     def write(self, picture: Picture, record: FrameRecord, decision: Decision) -> None:
         """Append a frame to the clip; the first one begins it."""
         plan = self._plan
@@ -158,8 +162,9 @@ class _Series:
             self._seen_from_s = self._seen_from_s if self._seen else record.pts_s
             self._seen_to_s = record.pts_s
             self._seen += 1
+            own = self._ids(record)
             for class_id, track in zip(record.detections.class_ids.tolist(), record.track_of_each, strict=True):
-                if track is not None and label_of(record.labels, class_id) == self.label:
+                if track is not None and class_id in own:
                     self._tracks.add(track)
         self._frames += 1
         self._file.write(picture, record.detections, record.labels, record.tracks if plan.shows_tracks else ())
@@ -181,6 +186,9 @@ class _Series:
         if self._file is not None:
             self._file.discard()
             self._file = None
+
+    def _ids(self, record: FrameRecord) -> frozenset[int]:
+        return chosen_ids((self.label,), tuple(record.labels))
 
     def _begin(self, pts_s: Fraction) -> None:
         plan = self._plan

@@ -22,6 +22,7 @@ from app.core.records.csv_table import as_csv
 from app.core.records.table import FrameRecord, label_of, plain
 from app.core.settings import OverlaySettings
 from app.core.wanted import check_classes
+from detector.class_names import chosen_ids
 
 INDEX = "index.csv"
 COLUMNS = ("picture", "clean", "label", "track", "frame", "time", "score", "x1", "y1", "x2", "y2")
@@ -54,7 +55,7 @@ class SnapshotFolder:
         self, target: Path, name: str, classes: tuple[str, ...], look: OverlaySettings, again: SecondLook
     ) -> None:
         self._name = file_part(name)
-        self._classes = frozenset(classes)
+        self._classes = classes
         self._look = look
         self._again = again
         self._folder = PartFolder(target)
@@ -70,11 +71,12 @@ class SnapshotFolder:
     def write(self, record: FrameRecord) -> None:
         """Look for objects shown better than before; see ``RecordWriter``."""
         if record.index == 0:
-            check_classes(sorted(self._classes), record.labels, "The model")
+            check_classes(self._classes, record.labels, "The model")
         found = record.detections
         kept = replace(record, image_bgr=None)
+        wanted = chosen_ids(self._classes, tuple(record.labels))
         for place, (class_id, track) in enumerate(zip(found.class_ids.tolist(), record.track_of_each, strict=True)):
-            if track is None or (self._classes and label_of(record.labels, class_id) not in self._classes):
+            if track is None or (self._classes and class_id not in wanted):
                 continue
             best = self._best.get(track)
             if best is None or float(found.scores[place]) > best.score:

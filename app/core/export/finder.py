@@ -14,8 +14,7 @@ from app.core.errors import AppError
 from app.core.export.following import sought
 from app.core.export.gate import Gate
 from app.core.export.journal import Journal, fits
-from app.core.export.kept import find_kept, store_folders
-from app.core.export.look import facts_of, reading_of
+from app.core.export.look import facts_of, kept_of
 from app.core.export.progress import ProgressMeter
 from app.core.export.request import ExportCancelledError, ExportRequest
 from app.core.export.store import CandidateStore
@@ -162,8 +161,7 @@ class Finder:
     def _recall(self, pictures: Channel[Picture], found: Channel[Found]) -> None:
         """Every frame from the cache; no model is opened."""
         request = self._request
-        model = Path(request.model.name).name.removesuffix(".safetensors")
-        kept = find_kept(self._source, store_folders(request), model, reading_of(request))
+        kept = kept_of(request, self._source)
         facts, labels = kept.facts, kept.facts.labels
         self.model, self.kept = (facts.model, facts.device, facts.precision), kept.path
         check_classes(request.detection.classes, labels, facts.model)

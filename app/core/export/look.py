@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from app.core.export.following import sought
+from app.core.export.kept import Kept, find_kept, store_folders
 from app.core.export.outputs import SourceFacts
 from app.core.export.request import ExportRequest
 from app.core.export.store_facts import SourceKey, StoreFacts
@@ -11,6 +14,7 @@ from app.core.sources.base import is_sequence
 from app.core.sources.sequence import PictureReader, open_pictures
 from detector.detections import floor_for
 from detector.runtime.base import Detector
+from detector.shelf import MODEL_SUFFIX
 
 
 def open_source(request: ExportRequest) -> PictureReader:
@@ -52,6 +56,16 @@ def facts_of(request: ExportRequest, source: SourceKey, detector: Detector, prom
         promised=promised,
         reading=reading_of(request),
     )
+
+
+def kept_of(request: ExportRequest, source: SourceKey) -> Kept:
+    """The kept detections that ``request`` is rendered from.
+
+    Raises:
+        AppError: There are none.
+    """
+    model = Path(request.model.name).name.removesuffix(MODEL_SUFFIX)
+    return find_kept(source, store_folders(request), model, reading_of(request))
 
 
 def reading_of(request: ExportRequest) -> str:

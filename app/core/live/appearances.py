@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from app.core.export.store import CandidateStore
 from app.core.export.store_format import StoredFrame
+from detector.class_names import chosen_ids
 
 Seconds = npt.NDArray[np.float64]
 
@@ -78,9 +79,9 @@ class Survey:
         the class; with pieces of one frame that is its very first.
         """
         shown = self.best >= np.float32(threshold)
-        known = [name in classes for name in self.labels]
-        if any(known):
-            shown &= np.array(known)
+        known = chosen_ids(classes, self.labels)
+        if known:
+            shown &= np.isin(np.arange(len(self.labels)), list(known))
         rows = [self._row(int(column), shown[:, column], join_s) for column in np.flatnonzero(shown.any(axis=0))]
         return tuple(sorted(rows, key=lambda row: (-row.seconds, row.name)))
 

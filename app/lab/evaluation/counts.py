@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.lab.evaluation.mistakes import reaches
-from detector.evaluation.results import ClassResult, Curve, Floats
+from detector.evaluation.curves import reached_by
+from detector.evaluation.recommend import judged
+from detector.evaluation.results import ClassResult, Curve
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class Best:
 
 def counts_at(result: ClassResult, threshold: float) -> Counts:
     """Counts the detections of one class with scores of at least ``threshold``."""
-    shown = int(np.count_nonzero(reaches(result.curve.scores, threshold)))
+    shown = int(np.count_nonzero(reached_by(result.curve.scores, threshold)))
     right = round(float(result.curve.recall[shown - 1]) * result.objects) if shown else 0
     return Counts(right, shown - right, result.objects - right)
 
@@ -72,16 +73,8 @@ def best_threshold(curve: Curve) -> Best | None:
 
 def pooled(results: Sequence[ClassResult]) -> Curve:
     """Pools the detections of all classes into one curve, each counting the same."""
-    objects = sum(result.objects for result in results)
-    scores = np.concatenate([result.curve.scores for result in results]) if results else np.empty(0)
-    right = np.concatenate([_right(result) for result in results]) if results else np.empty(0)
+    scores, right, objects = judged(results)
     order = np.argsort(-scores, kind="stable")
-    matched = np.cumsum(right[order])
+    matched = np.cumsum(right[order], dtype=np.float64)
     recall = matched / objects if objects else np.zeros(len(order))
     return Curve(recall, matched / np.arange(1, len(order) + 1), scores[order])
-
-
-def _right(result: ClassResult) -> Floats:
-    """Returns Float64[K], 1 where a detection found an object."""
-    found = np.diff(result.curve.recall * result.objects, prepend=0.0) > 0.5
-    return found.astype(np.float64)

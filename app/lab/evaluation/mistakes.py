@@ -14,8 +14,9 @@ from enum import StrEnum
 import numpy as np
 
 from detector.boxes import iou
+from detector.evaluation.curves import reached_by
 from detector.evaluation.outcomes import OVERLAP
-from detector.evaluation.results import Flags, Floats, ImageOutcome, Verdict
+from detector.evaluation.results import Floats, ImageOutcome, Verdict
 
 MEANT = 0.1
 """Minimum overlap at which a detection counts as aimed at an object it does not fit."""
@@ -68,12 +69,6 @@ class Mistakes:
     confusions: tuple[tuple[int, int, int], ...]
 
 
-def reaches(scores: Floats, threshold: float) -> Flags:
-    """Returns Bool[N], score >= threshold, where a score equal in single precision counts as equal."""
-    shown: Flags = scores >= min(threshold, float(np.float32(threshold)))
-    return shown
-
-
 def find_mistakes(outcomes: Sequence[ImageOutcome], threshold: float) -> Mistakes:
     """Sorts the wrong detections shown at ``threshold``, and the objects they miss.
 
@@ -96,7 +91,7 @@ def find_mistakes(outcomes: Sequence[ImageOutcome], threshold: float) -> Mistake
 
 def _false_alarms(image: int, outcome: ImageOutcome, threshold: float) -> list[Mistake]:
     found, truth = outcome.found, outcome.truth
-    rows = np.flatnonzero((outcome.verdicts == Verdict.FALSE) & reaches(found.scores, threshold))
+    rows = np.flatnonzero((outcome.verdicts == Verdict.FALSE) & reached_by(found.scores, threshold))
     if not len(rows):
         return []
     counted = np.flatnonzero(~(truth.difficult | truth.crowd))
@@ -128,7 +123,7 @@ def _kind_of(own: Floats, other: Floats) -> tuple[Kind, int, float]:
 def _missed(image: int, outcome: ImageOutcome, threshold: float, explained: set[int]) -> list[Mistake]:
     found, truth = outcome.found, outcome.truth
     matched = outcome.verdicts == Verdict.MATCHED
-    below = np.flatnonzero(matched & ~reaches(found.scores, threshold))
+    below = np.flatnonzero(matched & ~reached_by(found.scores, threshold))
     late = dict(zip(outcome.partners[below].tolist(), below.tolist(), strict=True))
     mistakes = []
     for index in (*outcome.missed.tolist(), *late):

@@ -10,8 +10,9 @@ from torch import nn
 
 from app.core.models import user_shelf
 from app.lab.training.training_request import DataRequest, TrainingRequest
+from detector.class_names import key, meaning
 from detector.errors import DetectorError
-from detector.evaluation.class_names import key, known_names, meaning
+from detector.evaluation.class_names import known_names
 from detector.evaluation.coco_layout import list_splits
 from detector.evaluation.data_sets import read_data
 from detector.evaluation.results import DataSet

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QDialog, QStackedWidget, QVBoxLayout, QWidget
 
 from app.core.export.request import ExportProgress, ExportReport
 from app.core.settings import Choices, Settings
+from app.core.thresholds import ModelThreshold
 from app.ui.export.export_form import ExportForm
 from app.ui.export.export_progress import ExportProgressPage
 from app.ui.export.export_runner import ExportRunner
@@ -63,6 +64,7 @@ class ExportDialog(QDialog):
         settings: Settings,
         models: Choices,
         theme: Theme,
+        threshold_of: Callable[[str], ModelThreshold],
         background: Background,
         runner: ExportRunner,
         look: Look = look_into,
@@ -75,7 +77,7 @@ class ExportDialog(QDialog):
         self._look = look
         self._looked_at: Path | None = None
         self._folder: Path | None = None
-        self.form = ExportForm(settings, models, theme)
+        self.form = ExportForm(settings, models, theme, threshold_of)
         self.page = ExportProgressPage(theme)
         self.pages = QStackedWidget()
         self.pages.addWidget(self.form)

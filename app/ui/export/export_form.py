@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,11 +19,13 @@ from app.core.export.request import ExportRequest
 from app.core.export.targets import check_targets, data_beside, default_output
 from app.core.settings import Choices, Settings
 from app.core.sources.base import is_sequence
+from app.core.thresholds import ModelThreshold
 from app.ui.export.export_wishes import ExportWishes, classes_shown
 from app.ui.export.form_page import lay_out, new_form
 from app.ui.export.video_choices import video_filter
-from app.ui.settings.editors import ChoiceEditor, NumberEditor
+from app.ui.settings.editors import ChoiceEditor
 from app.ui.settings.settings_model import setting_info
+from app.ui.settings.threshold_editor import ThresholdEditor
 from app.ui.widgets.drops import VIDEOS
 from app.ui.widgets.path_field import PathField
 from app.ui.widgets.theme import Theme
@@ -35,7 +38,9 @@ class ExportForm(QWidget):
     accepted = Signal()
     rejected = Signal()
 
-    def __init__(self, settings: Settings, models: Choices, theme: Theme) -> None:
+    def __init__(
+        self, settings: Settings, models: Choices, theme: Theme, threshold_of: Callable[[str], ModelThreshold]
+    ) -> None:
         super().__init__()
         self._settings = settings
         self._theme = theme
@@ -50,8 +55,9 @@ class ExportForm(QWidget):
         self.model = ChoiceEditor(setting_info(settings, "model", "name"))
         self.model.set_choices(models)
         self.model.show_value(settings.model.name)
-        self.threshold = NumberEditor(setting_info(settings, "detection", "threshold"), whole=False)
-        self.threshold.show_value(settings.detection.threshold)
+        self.threshold = ThresholdEditor(setting_info(settings, "detection", "threshold"))
+        self._threshold_of = threshold_of
+        self._show_threshold(settings.model.name)
         self.trouble = QLabel()
         self.trouble.setWordWrap(True)
         self.trouble.hide()
@@ -105,8 +111,13 @@ class ExportForm(QWidget):
         self.output.changed.connect(self._check)
         self.output.button.clicked.connect(self._choose_output)
         self.wishes.changed.connect(self._check)
+        self.model.edited.connect(self._show_threshold)
         self.start.clicked.connect(self.accepted)
         self.cancel.clicked.connect(self.rejected)
+
+    def _show_threshold(self, model: object) -> None:
+        """The threshold of the model that is chosen here; each has its own."""
+        self.threshold.show_threshold(str(model), self._threshold_of(str(model)))
 
     def _source_typed(self, _text: str) -> None:
         path = self.source.path

@@ -55,7 +55,8 @@ class ExportWindows(QObject):
             self.dialog.deleteLater()
         window = self._window
         self.dialog = ExportDialog(
-            *(source, window.settings.current, window.models, window.theme, window.background, self._one),
+            *(source, window.settings.current, window.models, window.theme, window.settings.threshold_of),
+            *(window.background, self._one),
             parent=window,
         )
         self.dialog.show()
@@ -67,8 +68,8 @@ class ExportWindows(QObject):
             if self.queue is not None:
                 self.queue.deleteLater()
             self.queue = QueueDialog(
-                *(window.settings.current, window.models, window.theme, window.background),
-                *(self._many, window.last_folder()),
+                *(window.settings.current, window.models, window.theme, window.settings.threshold_of),
+                *(window.background, self._many, window.last_folder()),
                 parent=window,
             )
         self.queue.show()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -28,7 +28,7 @@ class ExportWishes(QObject):
 
     changed = Signal()
 
-    def __init__(self, shown: Collection[str]) -> None:
+    def __init__(self, shown: Sequence[str]) -> None:
         super().__init__()
         self._shown = shown
         self.want_video = QCheckBox("Annotated video (sound copied, same timing)")
@@ -101,7 +101,7 @@ class ExportWishes(QObject):
         self.changed.emit()
 
 
-def classes_shown(classes: Collection[str]) -> QLabel:
+def classes_shown(classes: Sequence[str]) -> QLabel:
     """Says that the settings leave the others out."""
     label = QLabel(f"{', '.join(classes)} only, as in the settings")
     label.setObjectName("muted")

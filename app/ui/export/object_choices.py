@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QCheckBox, QDoubleSpinBox, QGridLayout, QLineEdit, QWidget
 
 from app.core.evidence.request import Evidence
+from detector.class_names import find_name
 
 _LONGEST_S = 3600.0
 
@@ -44,7 +45,7 @@ class ObjectChoices(QWidget):
         """Whether there is a folder to make."""
         return self.snapshots.isChecked() or self.clips.isChecked()
 
-    def trouble(self, shown: Collection[str]) -> str:
+    def trouble(self, shown: Sequence[str]) -> str:
         """Why it cannot be done; "" when it can.
 
         Args:
@@ -53,7 +54,8 @@ class ObjectChoices(QWidget):
         clips = self._named(self.clips, self.clip_classes)
         if self.clips.isChecked() and not clips:
             return "Say of which classes clips are wanted, such as person, car."
-        hidden = [name for name in (*clips, *self._named(self.snapshots, self.snapshot_classes)) if name not in shown]
+        named = (*clips, *self._named(self.snapshots, self.snapshot_classes))
+        hidden = [name for name in named if find_name(name, shown) < 0]
         return f"The settings leave {hidden[0]} out. Show that class, too." if shown and hidden else ""
 
     def evidence(self, output: Path) -> Evidence:

@@ -5,13 +5,14 @@ Closing the dialog leaves the queue alone: it goes on, and opening the dialog sh
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QDialog, QStackedWidget, QVBoxLayout, QWidget
 
 from app.core.settings import Choices, Settings
+from app.core.thresholds import ModelThreshold
 from app.ui.export.queue_form import QueueForm
 from app.ui.export.queue_runner import QueueRunner, VideoSearch
 from app.ui.export.queue_view import QueueView
@@ -28,6 +29,7 @@ class QueueDialog(QDialog):
         settings: Settings,
         models: Choices,
         theme: Theme,
+        threshold_of: Callable[[str], ModelThreshold],
         background: Background,
         runner: QueueRunner,
         folder: str,
@@ -37,7 +39,7 @@ class QueueDialog(QDialog):
         self.setWindowTitle("Export several videos")
         self._runner = runner
         self.search = VideoSearch(background)
-        self.form = QueueForm(settings, models, theme, self.search, folder)
+        self.form = QueueForm(settings, models, theme, threshold_of, self.search, folder)
         self.view = QueueView(runner, theme)
         self.pages = QStackedWidget()
         self.pages.addWidget(self.form)

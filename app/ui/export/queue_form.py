@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,12 +19,14 @@ from app.core.export.queue_plan import Recipe
 from app.core.export.search import VIDEO_ENDINGS, Found, is_video_name
 from app.core.export.space import kept_bytes
 from app.core.settings import Choices, Settings
+from app.core.thresholds import ModelThreshold
 from app.ui.export.export_wishes import ExportWishes, classes_shown
 from app.ui.export.form_page import lay_out, new_form
 from app.ui.export.queue_runner import VideoSearch
 from app.ui.export.queue_words import found_words
-from app.ui.settings.editors import ChoiceEditor, NumberEditor
+from app.ui.settings.editors import ChoiceEditor
 from app.ui.settings.settings_model import setting_info
+from app.ui.settings.threshold_editor import ThresholdEditor
 from app.ui.widgets.path_field import PathField
 from app.ui.widgets.theme import Theme
 
@@ -37,7 +39,15 @@ class QueueForm(QWidget):
     accepted = Signal()
     rejected = Signal()
 
-    def __init__(self, settings: Settings, models: Choices, theme: Theme, search: VideoSearch, folder: str) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        models: Choices,
+        theme: Theme,
+        threshold_of: Callable[[str], ModelThreshold],
+        search: VideoSearch,
+        folder: str,
+    ) -> None:
         super().__init__()
         self._settings, self._theme, self._search = settings, theme, search
         self._start_folder = folder
@@ -56,8 +66,9 @@ class QueueForm(QWidget):
         self.model = ChoiceEditor(setting_info(settings, "model", "name"))
         self.model.set_choices(models)
         self.model.show_value(settings.model.name)
-        self.threshold = NumberEditor(setting_info(settings, "detection", "threshold"), whole=False)
-        self.threshold.show_value(settings.detection.threshold)
+        self.threshold = ThresholdEditor(setting_info(settings, "detection", "threshold"))
+        self._threshold_of = threshold_of
+        self._show_threshold(settings.model.name)
         self.trouble = QLabel()
         self.trouble.setWordWrap(True)
         self.trouble.setStyleSheet(f"color: {theme.colours.danger};")
@@ -125,6 +136,11 @@ class QueueForm(QWidget):
         self.start.clicked.connect(self.accepted)
         self.cancel.clicked.connect(self.rejected)
         self.wishes.changed.connect(self._check)
+        self.model.edited.connect(self._show_threshold)
+
+    def _show_threshold(self, model: object) -> None:
+        """The threshold of the model that is chosen here; each has its own."""
+        self.threshold.show_threshold(str(model), self._threshold_of(str(model)))
 
     def _counted(self, count: int) -> None:
         if self.found is None:

@@ -11,12 +11,14 @@ from app.core.model_cards import ModelCard, published_hash
 from app.ui.models.model_words import accuracy_words, boxes_words, input_words, optimised_words, speed_words
 from app.ui.widgets.media_words import size
 from app.ui.widgets.texts import FlowText
+from detector.class_names import is_found_by
 
 _ROWS = (
     "Where",
     "Speed here",
     "Optimised",
     "Accuracy",
+    "Threshold",
     "Size",
     "Licence",
     "Architecture",
@@ -51,6 +53,7 @@ def fact_rows(card: ModelCard, today: date) -> dict[str, str]:
             "Speed here": speeds or (_NOT_MEASURED if card.usable else ""),
             "Optimised": optimised_words(card.optimised) if card.optimised is not None else "",
             "Accuracy": "\n".join(accuracy_words(spec)) or "Not known",
+            "Threshold": f"{spec.threshold:.2f} is recommended" if spec.threshold is not None else "",
             "Licence": spec.licence,
             "Architecture": spec.architecture if spec.width == 1 else f"{spec.architecture}, width {spec.width:g}",
             "Input": input_words(spec),
@@ -131,6 +134,5 @@ class ModelFacts(QWidget):
                 self._grid.addWidget(self.rows[name], 2 * row, 1, top)
 
     def _show_classes(self, typed: str) -> None:
-        wanted = typed.strip().casefold()
-        found = [label for label in self._labels if wanted in label.casefold()]
+        found = [label for label in self._labels if is_found_by(typed.strip(), label)]
         self.classes.set_words("  ·  ".join(found) or f"It has no class “{typed.strip()}”.")

@@ -115,8 +115,7 @@ class ModelVerbs(QObject):
                 self._checks[name] = checked
             self._dialog.banner.solved(card.name)
             self._dialog.show_model(name)
-            if self._dialog.used == card.name:
-                self._dialog.settings.set("model", "name", name)
+            self._dialog.settings.rename_model(card.name, name)
 
         def refused(message: str, hint: str) -> None:
             self._dialog.banner.tell("error", message, hint, topic=card.name)

@@ -11,6 +11,7 @@ from app.core.model_cards import ModelCard
 from app.core.speeds import MeasuredSpeed
 from app.ui.figures import TIMES, rate
 from app.ui.widgets.media_words import size
+from detector.class_names import is_found_by
 from detector.spec import ModelSpec
 
 if TYPE_CHECKING:  # it loads an engine's parts
@@ -115,7 +116,7 @@ def matching(card: ModelCard, words: str) -> tuple[bool, tuple[str, ...]]:
 
 
 def _containing(labels: Sequence[str], words: str) -> tuple[str, ...]:
-    found = (label for label in labels if words in label.casefold())
+    found = (label for label in labels if is_found_by(words, label))
     return tuple(sorted(found, key=lambda label: not label.casefold().startswith(words)))
 
 

@@ -48,6 +48,7 @@ class Stage(QWidget):
         self._full = full
         self.timeline.allow(not full)
         self.view.setMouseTracking(full)
+        self.view.notice.inset = self.playback.sizeHint().height() if full else 0
         if full:
             self._box.removeWidget(self.playback)
             self._mouse_rested()

@@ -13,11 +13,14 @@ from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from app.core.counted import counted
 from app.core.frames import FrameResult, ImageBGRA
 from app.core.overlay import BoxMark, View, layout
+from app.core.records.table import label_of
 from app.core.settings import DetectionSettings, OverlaySettings
 from app.core.wanted import wanted_filter
 from app.ui.picture.overlay_painter import measure, paint_chips, paint_marks
+from app.ui.picture.picture_notice import PictureNotice
 from detector.detections import Detections
 
 _BADGE = "#f4f6f8"
@@ -37,6 +40,10 @@ class VideoView(QWidget):
     """Shows one frame with its boxes, letterboxed."""
 
     mouse_moved = Signal()
+    filtered = Signal()
+    """Something else of the same candidates is shown."""
+    rearranged = Signal()
+    """The picture lies elsewhere in the widget."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -57,8 +64,10 @@ class VideoView(QWidget):
         self._detections: Detections | None = None
         self._marks: tuple[BoxMark, ...] | None = None
         self._badge = ""
-        self._demo = False
+        self._demo = self._demo_told = False
         self._note = ""
+        self.notice = PictureNotice(self)
+        """What is said on the picture."""
 
     # What to show
 
@@ -81,12 +90,15 @@ class VideoView(QWidget):
 
     def set_look(self, detection: DetectionSettings, overlay: OverlaySettings) -> None:
         """Take over new settings; the picture on screen follows without running the network."""
-        if detection != self._detection:
+        other = detection != self._detection
+        if other:
             self._detection = detection
             self._detections = None
         self._overlay = overlay
         self._marks = None
         self.update()
+        if other:
+            self.filtered.emit()
 
     def set_badge(self, words: str, note: str = "") -> None:
         """Words of the speed badge, and of a second plate below it ("Loading model…")."""
@@ -99,6 +111,12 @@ class VideoView(QWidget):
         if demo != self._demo:
             self._demo = demo
             self.update()
+
+    def set_demo_told(self, told: bool) -> None:
+        """Whether the notice says already that it is one."""
+        if told != self._demo_told:
+            self._demo_told = told
+            self.update(self._badge_area())
 
     @property
     def is_demo(self) -> bool:
@@ -119,6 +137,24 @@ class VideoView(QWidget):
             else:
                 self._detections = result.candidates.detections(wanted_filter(self._detection, result.labels))
         return self._detections
+
+    def best(self) -> tuple[str, float] | None:
+        """Class and score of the best candidate among the classes shown, whatever the threshold; None for none."""
+        result = self._result
+        if result is None or result.candidates is None:
+            return None
+        row = result.candidates.best(wanted_filter(self._detection, result.labels).class_ids)
+        if row is None:
+            return None
+        return label_of(result.labels, int(result.candidates.class_ids[row])), float(result.candidates.scores[row])
+
+    def seen_words(self) -> str:
+        """What is shown, such as "2 persons, 1 dog"; "" while nobody looks."""
+        result = self._result
+        if result is None or result.candidates is None:
+            return ""
+        labels = [label_of(result.labels, class_id) for class_id in self.detections().class_ids.tolist()]
+        return counted(labels) or f"Nothing above {self._detection.threshold:.2f}"
 
     # Geometry
 
@@ -158,6 +194,7 @@ class VideoView(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         self._marks = None
+        self.rearranged.emit()
 
     # Painting
 
@@ -205,7 +242,7 @@ class VideoView(QWidget):
         chips: list[tuple[str, str]] = []
         if self._badge and self._overlay.show_badge and self._result is not None:
             chips.append((self._badge, _BADGE))
-        if self._demo and self._result is not None:
+        if self._demo and self._result is not None and not self._demo_told:
             chips.append((DEMO_WORDS if self.picture_rect().width() >= _NARROW else _DEMO_SHORT, _DEMO))
         if self._note:
             chips.append((self._note, _BADGE))

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QListWidget, QList
 from app.core.palette import RGB, model_colours
 from app.core.settings import SettingInfo
 from app.ui.settings.editors import Editor
+from detector.class_names import chosen_ids, is_found_by
 
 _SEARCH_FROM = 8  # classes; fewer need no search field
 _ROWS_SHOWN = 7
@@ -96,20 +97,19 @@ class ClassFilter(Editor):
 
     def show_value(self, value: Any) -> None:
         self._chosen = tuple(value)
+        chosen = chosen_ids(self._chosen, self._labels)
         self.list.blockSignals(True)
         for row in range(self.list.count()):
             item = self.list.item(row)
-            ticked = item.text() in self._chosen
-            item.setCheckState(Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked)
+            item.setCheckState(Qt.CheckState.Checked if row in chosen else Qt.CheckState.Unchecked)
         self.list.blockSignals(False)
         self._all.setVisible(bool(self._chosen))
-        known = [label for label in self._chosen if label in self._labels]
-        self._title.setText(f"{self.info.label}: {len(known)} chosen" if known else f"{self.info.label}: all shown")
+        self._title.setText(f"{self.info.label}: {len(chosen)} chosen" if chosen else f"{self.info.label}: all shown")
 
     def _filter_rows(self, words: str) -> None:
         for row in range(self.list.count()):
             item = self.list.item(row)
-            item.setHidden(words.casefold() not in item.text().casefold())
+            item.setHidden(not is_found_by(words, item.text()))
 
     def _item_changed(self, _item: QListWidgetItem) -> None:
         self._changed = True

@@ -17,12 +17,12 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QSizePolicy,
-    QSlider,
     QVBoxLayout,
     QWidget,
 )
 
 from app.core.settings import Choices, SettingInfo
+from app.ui.settings.marked_slider import MarkedSlider
 
 
 class NoWheel(QObject):
@@ -69,7 +69,7 @@ class NumberEditor(Editor):
         self._whole = whole
         self._step = info.step or (1.0 if whole else 0.01)
         self._minimum = info.minimum
-        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.slider = MarkedSlider()
         self.slider.setRange(0, round((info.maximum - info.minimum) / self._step))
         self.slider.setPageStep(max(1, self.slider.maximum() // 10))
         self.spin = QDoubleSpinBox()
@@ -101,9 +101,17 @@ class NumberEditor(Editor):
         for widget in (self.slider, self.spin):
             widget.blockSignals(True)
         self.spin.setValue(float(value))
-        self.slider.setValue(round((float(value) - self._minimum) / self._step))
+        self.slider.setValue(self._position(float(value)))
         for widget in (self.slider, self.spin):
             widget.blockSignals(False)
+
+    def set_mark(self, value: float | None, words: str = "") -> None:
+        """Mark ``value`` on the slider, with words that explain it; None takes the mark away."""
+        self.slider.set_mark(None if value is None else self._position(value), words)
+        self.slider.setAccessibleDescription(f"{self.info.help} {words}".strip())
+
+    def _position(self, value: float) -> int:
+        return round((value - self._minimum) / self._step)
 
     def _slid(self, position: int) -> None:
         self._tell(self._minimum + position * self._step)

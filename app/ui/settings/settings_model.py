@@ -2,21 +2,25 @@
 
 Widgets ask for changes here and hear of every change here, so two that show the same setting never disagree. Written
 to disk a moment after the last change, on a worker, and once more at close.
+
+``detection.threshold`` is the one of the model in use: another model brings another value with it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.core.settings import SettingInfo, Settings
+from app.core.thresholds import ModelThreshold, renamed, threshold_for, with_choice, without_choice
 from app.ui.widgets.background import Background
 
 _SAVE_AFTER_MS = 800
 _RECENT = 10
+_THRESHOLD = ("detection", "threshold")
 
 
 def setting_info(settings: Settings, section: str, name: str) -> SettingInfo:
@@ -39,14 +43,19 @@ class SettingsModel(QObject):
     """
 
     changed = Signal(str, str)
+    recommended = Signal()
+    """The model in use recommends another threshold than before, or another model is in use."""
     not_saved = Signal(str, str)
     """They cannot be kept: message and hint; said once."""
 
     def __init__(self, settings: Settings, save: Callable[[Settings], None] | None, background: Background) -> None:
         super().__init__()
         self._settings = settings
+        self._own: dict[str, float | None] = {}
+        self._asked: float | None = None
+        self._follow_model()
         self._save = save
-        self._saved = settings
+        self._saved = self._settings
         self._saving = self._told = False
         self._kept: dict[tuple[str, str], Any] = {}
         self._background = background
@@ -75,10 +84,16 @@ class SettingsModel(QObject):
                 value = min(value, type(value)(info.maximum))
         if self.value(section, name) == value:
             return
-        part = replace(getattr(self._settings, section), **{name: value})
-        self._settings = replace(self._settings, **{section: part})
+        if (section, name) == _THRESHOLD:
+            self._asked = None
+            self._choose(with_choice(self._settings.chosen.thresholds, self._settings.model.name, value))
+            return
+        self._put(section, name, value)
         self._timer.start()
         self.changed.emit(section, name)
+        if (section, name) == ("model", "name"):
+            self._follow_model()
+            self.recommended.emit()
 
     def set_for_now(self, section: str, name: str, value: Any) -> None:
         """Change one setting until ``take_back``; what is remembered on disk is what it was, unless it is set again."""
@@ -93,11 +108,54 @@ class SettingsModel(QObject):
             self.set(section, name, self._kept[section, name])
 
     def reset(self, section: str) -> None:
-        """Give a section's visible settings their defaults."""
+        """Give a section's visible settings their defaults; the threshold, the one that the model recommends."""
         default = type(getattr(self._settings, section))()
         for field in fields(default):
-            if not field.metadata["setting"].hidden:
+            if (section, field.name) == _THRESHOLD:
+                self._asked = None
+                self._choose(without_choice(self._settings.chosen.thresholds, self._settings.model.name))
+            elif not field.metadata["setting"].hidden:
                 self.set(section, field.name, getattr(default, field.name))
+
+    # The threshold, which each model has for itself
+
+    def threshold_of(self, model: str) -> ModelThreshold:
+        """The threshold of the model of that name, and what it recommends itself."""
+        own = self._own.get(model)
+        chosen = self._settings.chosen.thresholds.get(model)
+        return ModelThreshold(threshold_for(own, chosen, self._asked), own)
+
+    def know_thresholds(self, own: Mapping[str, float | None]) -> None:
+        """What models recommend, by name."""
+        before = self._own.get(self._settings.model.name)
+        self._own.update(own)
+        self._follow_model()
+        if self._own.get(self._settings.model.name) != before:
+            self.recommended.emit()
+
+    def ask_threshold(self, value: float) -> None:
+        """For this run, whichever model is in use, until the user chooses another; it is not remembered."""
+        self._asked = value
+        self._follow_model()
+
+    def rename_model(self, old: str, new: str) -> None:
+        """The model ``old`` is called ``new`` from now on, and keeps what was chosen for it."""
+        self._own[new] = self._own.get(old)
+        self._choose(renamed(self._settings.chosen.thresholds, old, new))
+        if self._settings.model.name == old:
+            self.set("model", "name", new)
+
+    def _choose(self, thresholds: dict[str, float]) -> None:
+        self._put("chosen", "thresholds", thresholds)
+        self._timer.start()
+        self._follow_model()
+
+    def _follow_model(self) -> None:
+        """Bring the threshold in force up to date."""
+        value = self.threshold_of(self._settings.model.name).value
+        if value != self._settings.detection.threshold:
+            self._put(*_THRESHOLD, value)
+            self.changed.emit(*_THRESHOLD)
 
     def remember_source(self, uri: str) -> None:
         """Put ``uri`` first among the recent sources."""
@@ -119,6 +177,10 @@ class SettingsModel(QObject):
         for (section, name), value in self._kept.items():
             settings = replace(settings, **{section: replace(getattr(settings, section), **{name: value})})
         return settings
+
+    def _put(self, section: str, name: str, value: Any) -> None:
+        part = replace(getattr(self._settings, section), **{name: value})
+        self._settings = replace(self._settings, **{section: part})
 
     def _save_soon(self) -> None:
         save, snapshot = self._save, self._remembered()

@@ -11,6 +11,7 @@ from app.core.settings import Choices, SettingInfo
 from app.ui.settings.class_filter import ClassFilter
 from app.ui.settings.editors import ChoiceEditor, Editor, make_editor
 from app.ui.settings.settings_model import SettingsModel
+from app.ui.settings.threshold_editor import ThresholdEditor
 
 TITLES = {
     "detection": "Detection",
@@ -55,6 +56,8 @@ class SettingsPanel(QFrame):
         outer.setContentsMargins(1, 0, 0, 0)
         outer.addWidget(self.scroll_area)
         model.changed.connect(self._setting_changed)
+        model.recommended.connect(self._show_threshold)
+        self._show_threshold()
 
     def set_choices(self, dynamic: str, choices: Choices) -> None:
         """Fill the lists that only the running program knows: "models", "devices"."""
@@ -94,6 +97,8 @@ class SettingsPanel(QFrame):
         if info.dynamic == "classes":
             editor = ClassFilter(info)
             editor.show_value(value)
+        elif (section, name) == ("detection", "threshold"):
+            editor = self.threshold = ThresholdEditor(info)
         else:
             editor = make_editor(info, value)
         self.editors[section, name] = editor
@@ -121,6 +126,10 @@ class SettingsPanel(QFrame):
             for other in self.editors.values():
                 if isinstance(other, ClassFilter):
                     other.set_palette(self._model.current.overlay.palette)
+
+    def _show_threshold(self) -> None:
+        name = self._model.current.model.name
+        self.threshold.show_threshold(name, self._model.threshold_of(name))
 
     def _reset_clicked(self) -> None:
         sender = self.sender()

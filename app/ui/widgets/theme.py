@@ -94,6 +94,13 @@ QFrame#topBar { background: $surface; border: 0; border-bottom: 1px solid $borde
 QFrame#bottomBar { background: $surface; border: 0; border-top: 1px solid $border; }
 QFrame#panel { border: 0; border-left: 1px solid $border; }
 QLabel#muted { color: $muted; }
+QLabel#seen { color: $text; font-weight: 600; }
+QFrame#notice { background: rgba(10, 12, 15, 215); border: 0; border-radius: 9px; }
+QFrame#notice QLabel { background: transparent; color: #f4f6f8; font-weight: 600; }
+QFrame#notice QPushButton { background: rgba(255, 255, 255, 36); color: #ffffff; padding: 4px 10px;
+  border: 1px solid rgba(255, 255, 255, 90); }
+QFrame#notice QPushButton:hover { background: rgba(255, 255, 255, 70); }
+QFrame#notice QPushButton:focus { border: 1px solid #ffffff; }
 QLabel#title { font-size: 22px; font-weight: 600; }
 QLabel#heading { font-size: 15px; font-weight: 600; }
 QLabel#section { font-weight: 600; color: $text; }

@@ -1,0 +1,55 @@
+"""Which score a detection needs to be shown. Pure; the window, the command line and every export ask here.
+
+Scores of different models do not mean the same: 0.5 hides half of what one finds and shows the mistakes of another.
+So each model has a threshold of its own, and a person's choice holds for the model it was made for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+COMMON = 0.5
+"""Where neither the model nor anybody says otherwise."""
+
+_MOST = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ModelThreshold:
+    """The threshold of a model.
+
+    Attributes:
+        value: In force.
+        own: What the model recommends; None where it recommends nothing.
+    """
+
+    value: float
+    own: float | None
+
+
+def threshold_for(own: float | None, chosen: float | None = None, asked: float | None = None) -> float:
+    """The threshold in force for a model.
+
+    Args:
+        own: ``ModelSpec.threshold``.
+        chosen: What the user chose for this model.
+        asked: What was asked for this run, by ``--threshold``.
+    """
+    return next((value for value in (asked, chosen, own) if value is not None), COMMON)
+
+
+def with_choice(chosen: Mapping[str, float], model: str, value: float) -> dict[str, float]:
+    """``chosen`` with ``value`` for ``model``; of very many models those chosen for last stay."""
+    others = {name: old for name, old in chosen.items() if name != model}
+    return dict([*others.items(), (model, value)][-_MOST:])
+
+
+def without_choice(chosen: Mapping[str, float], model: str) -> dict[str, float]:
+    """``chosen`` with nothing for ``model``, which then has its own threshold again."""
+    return {name: value for name, value in chosen.items() if name != model}
+
+
+def renamed(chosen: Mapping[str, float], old: str, new: str) -> dict[str, float]:
+    """``chosen`` once the model ``old`` is called ``new``."""
+    return {new if name == old else name: value for name, value in chosen.items() if name != new}
