@@ -29,7 +29,7 @@ LEAST_MAP = 0.69
 """A model that finds less of VOC's classes is not shipped; the start has .66."""
 LARGEST_BYTES = 9_000_000
 _FORGOTTEN = 0.005
-"""Most AP that may be lost to the start on the fully labelled pictures kept apart, of all classes and of VOC's others."""
+"""Most AP that may be lost to the start on the pictures kept apart: of all classes, and of those VOC does not have."""
 
 
 @dataclass(frozen=True, slots=True)
