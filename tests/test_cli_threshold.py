@@ -101,7 +101,7 @@ def test_a_threshold_is_recommended_and_stored_in_the_models_file(
     assert path.read_bytes() == before
     code, out, _ = run(capsys, *asked, "--store-threshold")
     assert code == 0
-    assert "Recommended: 0.90: precision 1.000, recall 1.000, F1 1.000" in out
+    assert "Recommended threshold 0.90: precision 1.000, recall 1.000, F1 1.000" in out
     assert out.splitlines()[-1] == f"Stored 0.90 in {path}"
     assert load_spec(path).threshold == 0.9
     assert path.read_bytes()[-16:] == before[-16:], "the weights are the same"
@@ -114,7 +114,7 @@ def test_what_is_wrong_too_often_gets_no_threshold(
     install_fake_model(monkeypatch, path)
     code, out, err = run(capsys, "evaluate", "--model", "fake", "--data", year, "--store-threshold")
     assert code == 1
-    assert "Recommended: none" in out
+    assert "Recommended threshold: none" in out
     assert "F1 is best at 0.90: precision 0.500, recall 0.500" in out
     check_one_line(err.splitlines()[-1] + "\n", "none was stored")
     assert load_spec(path).threshold is None
