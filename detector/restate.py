@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from detector.errors import DetectorError
 from detector.safetensors_file import atomic_file
-from detector.shelf import IR_SPEC, MODEL_SUFFIX, ShelfEntry
+from detector.shelf import IR_SPEC, MODEL_SUFFIX, ShelfEntry, bundled_dir
 from detector.spec_json import MAX_JSON_CHARS, spec_from_json, spec_to_json
 from detector.weights import describe_anew, load_spec
 
@@ -20,7 +20,7 @@ def refuse_fixed(entry: ShelfEntry) -> None:
     """
     path = entry.path
     copy = "Copy its file, and name the copy with --model."
-    if entry.bundled or path is None:
+    if entry.bundled or path is None or path.resolve().parent == bundled_dir().resolve():
         raise DetectorError(f"Model {entry.name} came with the program; its file is left as it is.", copy)
     if not path.is_dir() and path.suffix.lower() != MODEL_SUFFIX:
         hint = f"Import it first: ssd-viewer models import {path.name} --name NAME"

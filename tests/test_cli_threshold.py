@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from tests.support.drawn_data import write_year
+from tools.fixtures.drawn_data import Thing, write_year
 
 from detector.errors import DetectorError
 from detector.restate import refuse_fixed, store_threshold
-from detector.shelf import IR_BIN, IR_SPEC, IR_XML, ShelfEntry
+from detector.shelf import IR_BIN, IR_SPEC, IR_XML, ShelfEntry, bundled_dir, open_file
 from detector.spec_json import spec_from_json, spec_to_json
 from detector.weights import load_spec
 from tests.support.command_line import Capture, check_one_line, install_fake_model, run
@@ -23,7 +25,10 @@ from tests.support.model_files import described, put_model
 @pytest.fixture
 def year(tmp_path: Path) -> Path:
     """Of the first image the fake model finds the one car, of the second nothing that is there."""
-    things = {"000001": [("car", (41.0, 21.0, 161.0, 81.0), False)], "000002": [("car", (1.0, 1.0, 20.0, 20.0), False)]}
+    things: dict[str, Sequence[Thing]] = {
+        "000001": [("car", (41.0, 21.0, 161.0, 81.0), False)],
+        "000002": [("car", (1.0, 1.0, 20.0, 20.0), False)],
+    }
     root = write_year(tmp_path / "VOC2007", things, size=(200, 100))
     for stem in things:
         cv2.imwrite(str(root / "JPEGImages" / f"{stem}.jpg"), np.zeros((100, 200, 3), np.uint8))
@@ -97,7 +102,7 @@ def test_a_threshold_is_recommended_and_stored_in_the_models_file(
     assert path.read_bytes() == before
     code, out, _ = run(capsys, *asked, "--store-threshold")
     assert code == 0
-    assert "Recommended: 0.90: precision 1.000, recall 1.000, F1 1.000" in out
+    assert "Recommended threshold 0.90: precision 1.000, recall 1.000, F1 1.000" in out
     assert out.splitlines()[-1] == f"Stored 0.90 in {path}"
     assert load_spec(path).threshold == 0.9
     assert path.read_bytes()[-16:] == before[-16:], "the weights are the same"
@@ -110,7 +115,7 @@ def test_what_is_wrong_too_often_gets_no_threshold(
     install_fake_model(monkeypatch, path)
     code, out, err = run(capsys, "evaluate", "--model", "fake", "--data", year, "--store-threshold")
     assert code == 1
-    assert "Recommended: none" in out
+    assert "Recommended threshold: none" in out
     assert "F1 is best at 0.90: precision 0.500, recall 0.500" in out
     check_one_line(err.splitlines()[-1] + "\n", "none was stored")
     assert load_spec(path).threshold is None
@@ -125,6 +130,10 @@ def test_a_file_that_is_not_to_be_changed_is_refused_before_any_work(
     code, out, err = run(capsys, *asked)
     assert (code, out) == (2, "")
     check_one_line(err, "came with the program")
+    for name in ("voc", "demo"):
+        if (bundled_dir() / f"{name}.safetensors").is_file():
+            with pytest.raises(DetectorError, match="came with the program"):
+                refuse_fixed(open_file(bundled_dir() / f"{name}.safetensors"))
     monkeypatch.undo()
     install_fake_model(monkeypatch, path)
     path.chmod(0o444)

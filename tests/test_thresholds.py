@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -11,14 +12,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytestqt.qtbot import QtBot
 
+from app.cli import models
 from app.core.live.events import ModelLoading, ModelReady
+from app.core.model_cards import ModelCard
+from app.core.paths import settings_file
 from app.core.settings import ChosenSettings, DetectionSettings, ModelSettings, Settings
 from app.core.settings_store import from_dict, load_settings, save_settings, to_dict
 from app.core.thresholds import COMMON, ModelThreshold, renamed, threshold_for, with_choice, without_choice
+from app.ui.models.model_facts import fact_rows
 from app.ui.settings.settings_model import SettingsModel
 from app.ui.settings.settings_panel import SettingsPanel
 from app.ui.widgets.background import Background
+from detector.shelf import Shelf
 from detector.spec import InputSpec, ModelSpec
+from tests.support.command_line import run
+from tests.support.model_files import put_model
 from tests.support.qt_fakes import SPEC, desk
 
 SCORES = st.floats(0.0, 1.0)
@@ -158,7 +166,7 @@ def test_the_slider_marks_what_the_model_recommends(qtbot: QtBot, model: Setting
     model.set("model", "name", "second")
     assert (slider.mark, slider.value()) == (62, 62)
     model.set("model", "name", "third")
-    assert (slider.mark, slider.value()) == (None, 50)
+    assert [slider.mark, slider.value()] == [None, 50]
     model.know_thresholds({"third": 0.5})
     assert slider.mark == 50
     at = slider.mark_x()
@@ -178,3 +186,20 @@ def test_a_model_that_comes_up_brings_its_threshold_to_the_session_and_the_pictu
         session.on_event(ModelReady(spec, "torch_cpu", "cpu", "fp32", (), 0.1))
         qtbot.waitUntil(lambda: table.settings.current.detection.threshold == 0.27)
         assert session.calls[-1] == ("set_threshold", 0.27)
+
+
+def test_what_is_known_of_a_model_tells_what_it_recommends() -> None:
+    spec = ModelSpec("best", "ssd-vgg16", SPEC.labels, InputSpec(300, 300), threshold=0.384)
+    assert fact_rows(ModelCard("best", "imported", spec), date(2026, 1, 1))["Threshold"] == "0.38 is recommended"
+    none = replace(spec, threshold=None)
+    assert "Threshold" not in fact_rows(ModelCard("best", "imported", none), date(2026, 1, 1))
+
+
+def test_a_model_renamed_on_the_command_line_takes_its_choice_along(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    put_model(tmp_path / "models", "first")
+    monkeypatch.setattr(models, "user_shelf", lambda: Shelf(tmp_path / "models", tmp_path / "none"))
+    save_settings(settings_file(), replace(Settings(), chosen=ChosenSettings({"first": 0.2, "other": 0.3})))
+    assert run(capsys, "models", "rename", "first", "second")[0] == 0
+    assert load_settings(settings_file())[0].chosen.thresholds == {"second": 0.2, "other": 0.3}

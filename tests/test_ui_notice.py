@@ -21,6 +21,7 @@ from app.ui.picture.picture_notice import PictureNotice
 from app.ui.picture.silence import AFTER_NS
 from detector.detections import Candidates
 from detector.spec import ModelSpec
+from tests.support.qt_checks import settle
 from tests.support.qt_fakes import (
     CAMERA,
     SPEC,
@@ -196,7 +197,7 @@ def test_it_keeps_out_of_the_way_of_boxes_and_does_not_jump(qtbot: QtBot) -> Non
     notice.place(picture, [QRectF(0, 0, 640, 400)])
     assert notice.geometry() == head, "where everything is covered it stays as well"
     notice.inset = 60
-    notice.place(picture, [QRectF(*head.getRect())])
+    notice.place(picture, [QRectF(head)])
     assert notice.geometry().bottom() < 340
 
 
@@ -209,7 +210,7 @@ def test_its_words_fit_on_any_picture(qtbot: QtBot, width: int) -> None:
     notice.tell("Nothing above 0.50  ·  best: refrigerator 0.42", "Lower to 0.42")
     view.show()
     notice.place(QRectF(0, 0, width, 400))
-    notice.layout().activate()
+    settle()
     assert view.rect().contains(notice.geometry())
     label, button = notice.label, notice.button
     assert not label.geometry().intersects(button.geometry())

@@ -73,10 +73,10 @@ class Told:
         """For people."""
         said = ["", f"At the threshold {_words(self.shown)}"]
         if self.best is not None:
-            said.append(f"Recommended: {_words(self.best)}")
+            said.append(f"Recommended threshold {_words(self.best)}")
         elif self.wanted:
             best = f"; F1 is best at {_words(self.loose)}" if self.loose is not None else ""
-            said.append(f"Recommended: none, as at no threshold 80% of what is shown is right{best}")
+            said.append(f"Recommended threshold: none, as at none 80% of what is shown is right{best}")
         return said
 
 

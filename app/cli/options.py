@@ -62,7 +62,10 @@ def add_detection_flags(parser: argparse.ArgumentParser, measuring: bool = False
     """
     model, found = ModelSettings(), DetectionSettings()
     own = "the model's own"
-    name, threshold, iou = ("none", own, own) if measuring else (model.name, f"{own}, else {COMMON}", found.iou)
+    if measuring:
+        name, threshold, iou = "none", "as low as the model's rule goes", own
+    else:
+        name, threshold, iou = model.name, f"{own}, else {COMMON}", str(found.iou)
     parser.add_argument("--model", metavar="NAME|FILE", help=f"the detector (default: {name})")
     parser.add_argument("--device", metavar="auto|cpu|cuda[:N]|mps", help="where it runs (default: auto)")
     parser.add_argument("--precision", choices=PRECISIONS, help="number format of the network (default: auto)")

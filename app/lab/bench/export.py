@@ -23,6 +23,7 @@ from app.core.export.video_file import VideoFile
 from app.core.overlay_array import ArrayPainter
 from app.core.settings import DetectionSettings, ModelSettings, OverlaySettings
 from app.core.sources.video import Picture, VideoReader
+from app.core.thresholds import threshold_for
 from app.core.wanted import wanted_filter
 from app.lab.bench.clip import cut
 from app.lab.bench.result import ExportSpeed
@@ -101,6 +102,7 @@ class ExportBench:
         self._look = OverlaySettings()
         self._painter = ArrayPainter()
         self._encoder = ""
+        self._detection = DetectionSettings()
 
     def run(self) -> ExportSpeed:
         """Measures everything.
@@ -112,7 +114,8 @@ class ExportBench:
         """
         clip = cut(self._source, self._seconds, self._folder)
         with self._open() as detector:
-            wanted = wanted_filter(DetectionSettings(), detector.spec.labels)
+            self._detection = DetectionSettings(threshold=threshold_for(detector.spec.threshold))
+            wanted = wanted_filter(self._detection, detector.spec.labels)
             sample = self._sample(clip, detector, wanted)
             rounds: list[dict[str, Cost]] = []
             begun = time.perf_counter()
@@ -240,7 +243,8 @@ class ExportBench:
             if self._stop.is_set():
                 job.cancel()
 
-        request = ExportRequest(clip, folder / "annotated.mp4", model=self._model, cache="drop")
+        target = folder / "annotated.mp4"
+        request = ExportRequest(clip, target, model=self._model, detection=self._detection, cache="drop")
         job = ExportJob(request, watch, open_detector)
         report = job.run()
         return opened[0].cost(report.frames)

@@ -22,6 +22,7 @@ class PictureNotice(QFrame):
 
     def __init__(self, view: QWidget) -> None:
         super().__init__(view)
+        self._view = view
         self.setObjectName("notice")
         self.label = QLabel()
         self.label.setTextFormat(Qt.TextFormat.PlainText)  # a model file brings its own labels
@@ -35,7 +36,7 @@ class PictureNotice(QFrame):
         self._box.addWidget(self.label, 1)
         self._box.addWidget(self.button, 0, Qt.AlignmentFlag.AlignCenter)
         self.inset = 0
-        """Pixels at the foot that something else may cover."""
+        """Pixels at the foot of the view that something else may cover."""
         self.hide()
 
     @property
@@ -61,7 +62,8 @@ class PictureNotice(QFrame):
         """
         size = self._fit(int(picture.width()) - 2 * _MARGIN)
         left = round(picture.center().x() - size.width() / 2)
-        foot = round(picture.bottom()) - max(_MARGIN, self.inset) - size.height()
+        floor = self._view.height() - self.inset
+        foot = min(round(picture.bottom()) - _MARGIN, floor) - size.height()
         head = round(picture.top()) + _MARGIN
         spots = [QRect(QPoint(left, top), size) for top in (foot, head)]
         if self.geometry() in spots:
