@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.core.export.store import SUFFIX
-from app.core.export.store_facts import StoreFacts, source_key
-from app.core.export.store_format import StoredFrame
-from app.core.export.store_writer import StoreWriter
+from app.core.candidate_cache.store import SUFFIX
+from app.core.candidate_cache.store_facts import StoreFacts, source_key
+from app.core.candidate_cache.store_format import StoredFrame
+from app.core.candidate_cache.store_writer import StoreWriter
 from app.core.frames import FrameResult
 from app.core.live import Ended, LiveState, ModelFailed, ModelReady
 from app.core.live.analysed import ENGINE, open_analysed, stores_beside

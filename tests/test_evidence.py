@@ -14,17 +14,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.errors import AppError
-from app.core.evidence.again import SecondLook
-from app.core.evidence.clips import ClipFolder, ClipPlan
-from app.core.evidence.names import file_part
-from app.core.evidence.request import Evidence
-from app.core.evidence.snapshots import SnapshotFolder
-from app.core.evidence.spans import Spans
-from app.core.evidence.tally import Tally
 from app.core.export.job import ExportJob
-from app.core.export.queue_names import apart, target_places
 from app.core.export.request import ExportCancelledError, ExportRequest
-from app.core.export.video_options import VideoOptions
+from app.core.export_queue.queue_names import apart, target_places
+from app.core.highlights.again import SecondLook
+from app.core.highlights.clips import ClipFolder, ClipPlan
+from app.core.highlights.names import file_part
+from app.core.highlights.request import Evidence
+from app.core.highlights.snapshots import SnapshotFolder
+from app.core.highlights.spans import Spans
+from app.core.highlights.tally import Tally
+from app.core.muxing.video_options import VideoOptions
 from app.core.records.table import FrameRecord
 from app.core.scale_out.plan import plan as plan_tasks
 from app.core.settings import OverlaySettings

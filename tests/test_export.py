@@ -14,10 +14,10 @@ import av
 import numpy as np
 import pytest
 
-from app.core.export import encoder
 from app.core.export.job import ExportJob
 from app.core.export.request import DataFile, ExportProgress, ExportReport, ExportRequest
-from app.core.export.video_options import MP4
+from app.core.muxing import encoder
+from app.core.muxing.video_options import MP4
 from app.core.palette import SINGLE
 from app.core.settings import DetectionSettings, OverlaySettings
 from tests.support.media import ImageBGR, coded_image, damage, make_video, read_frame_index, truncate

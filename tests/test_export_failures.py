@@ -14,17 +14,17 @@ from pathlib import Path
 import av
 import pytest
 
+from app.core.candidate_cache.store_writer import StoreWriter
 from app.core.errors import AppError
-from app.core.export.clock import CopyClock
 from app.core.export.job import ExportJob
 from app.core.export.look import look_at
 from app.core.export.progress import ProgressMeter
 from app.core.export.request import DataFile, ExportCancelledError, ExportProgress, ExportReport, ExportRequest
 from app.core.export.space import expected_bytes
-from app.core.export.store_writer import StoreWriter
 from app.core.export.targets import check_targets, default_output, free_name
-from app.core.export.video_file import VideoFile
-from app.core.part_file import PartFile, PatientFile
+from app.core.files.part_file import PartFile, PatientFile
+from app.core.muxing.clock import CopyClock
+from app.core.muxing.video_file import VideoFile
 from app.core.settings import DetectionSettings, ModelSettings, OverlaySettings
 from app.core.wanted import check_classes, wanted_filter
 from detector import file_lock

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 from app.core.errors import AppError
-from app.core.export.encoder import encoder_opens
 from app.core.export.job import ExportJob
-from app.core.export.presets import BITS_PER_PIXEL, BY_BIT_RATE, ENCODERS, OPTIONS
 from app.core.export.request import DataFile, ExportReport, ExportRequest
-from app.core.export.video_options import CONTAINERS, QUALITIES, VideoOptions, container_of
+from app.core.muxing.encoder import encoder_opens
+from app.core.muxing.presets import BITS_PER_PIXEL, BY_BIT_RATE, ENCODERS, OPTIONS
+from app.core.muxing.video_options import CONTAINERS, QUALITIES, VideoOptions, container_of
 from app.core.settings import DetectionSettings
 from app.core.sources.upright import Orientation
 from tests.support.media import coded_image, make_video, read_frame_index

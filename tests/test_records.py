@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from app.core.errors import AppError
-from app.core.part_file import PartFile, explain, write_whole
+from app.core.files.part_file import PartFile, explain, write_whole
 from app.core.records.formats import format_of
 from app.core.records.jsonl import JsonLines
 from app.core.records.open import open_records

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from pycocotools.coco import COCO
 
 from app.core.errors import AppError
-from app.core.part_file import explain, waiting_for_room
-from app.core.part_folder import MARK, PartFolder
+from app.core.files.part_file import explain, waiting_for_room
+from app.core.files.part_folder import MARK, PartFolder
 from app.core.records.coco import category_ids
 from app.core.records.formats import FORMATS, format_of
 from app.core.records.frames import FramePicker, FramePlan, clipped

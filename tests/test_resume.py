@@ -14,13 +14,13 @@ import av
 import numpy as np
 import pytest
 
+from app.core.candidate_cache.store import CandidateStore
+from app.core.candidate_cache.store_writer import StoreWriter
 from app.core.errors import AppError
 from app.core.export.job import ExportJob
 from app.core.export.outputs import Outputs
 from app.core.export.request import DataFile, ExportCancelledError, ExportProgress, ExportReport, ExportRequest
-from app.core.export.store import CandidateStore
-from app.core.export.store_writer import StoreWriter
-from app.core.export.video_file import VideoFile
+from app.core.muxing.video_file import VideoFile
 from app.core.settings import DetectionSettings, ModelSettings, OverlaySettings
 from detector.detections import Candidates
 from tests.support.media import ImageBGR, make_video, read_frame_index

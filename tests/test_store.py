@@ -14,11 +14,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from app.core.candidate_cache.store import CandidateStore
+from app.core.candidate_cache.store_facts import SourceKey, StoreError, StoreFacts, source_key
+from app.core.candidate_cache.store_format import MAGIC, PREFIX, StoredFrame, pack_block
+from app.core.candidate_cache.store_writer import StoreWriter
 from app.core.errors import AppError
-from app.core.export.store import CandidateStore
-from app.core.export.store_facts import SourceKey, StoreError, StoreFacts, source_key
-from app.core.export.store_format import MAGIC, PREFIX, StoredFrame, pack_block
-from app.core.export.store_writer import StoreWriter
 from detector.detections import Candidates, DetectionFilter
 from detector.file_lock import LockedError
 from detector.nms import batched_nms
@@ -227,7 +227,7 @@ def test_damage_is_noticed_and_never_more_than_refused(
 
 def _with_fitting_sums(whole: bytes, data: st.DataObject) -> bytearray:
     """One block with a random payload that claims to be sound."""
-    from app.core.export.store_format import _BLOCK, _CRC, _HEAD
+    from app.core.candidate_cache.store_format import _BLOCK, _CRC, _HEAD
 
     head_json = FACTS.to_json()
     start = MAGIC + PREFIX.pack(len(head_json), zlib.crc32(head_json)) + head_json
@@ -275,7 +275,7 @@ def test_of_what_follows_the_end_the_newest_is_read(tmp_path: Path) -> None:
 
 
 def test_a_bomb_is_not_unpacked(tmp_path: Path) -> None:
-    from app.core.export.store_format import _BLOCK, _CRC, _HEAD
+    from app.core.candidate_cache.store_format import _BLOCK, _CRC, _HEAD
 
     bomb = zlib.compress(bytes(100_000_000), 9)
     head = _HEAD.pack(_BLOCK, 1, 0, 0, 0, 1, 30)

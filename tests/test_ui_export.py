@@ -11,8 +11,8 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from app.core.errors import AppError
-from app.core.evidence.request import Evidence
 from app.core.export.request import DataFile
+from app.core.highlights.request import Evidence
 from app.core.settings import DetectionSettings, ModelSettings, Settings
 from app.ui.export.export_dialog import ExportDialog, Looked, look_into
 from app.ui.export.export_runner import ExportRunner

@@ -18,9 +18,9 @@ from app.core.settings import DetectionSettings, ModelSettings
 
 if TYPE_CHECKING:
     from app.core.export.made import Made
-    from app.core.export.queue_state import QueueItem
     from app.core.export.request import ExportReport
-    from app.core.export.search import FoundVideo
+    from app.core.export_queue.queue_state import QueueItem
+    from app.core.export_queue.search import FoundVideo
 
 
 def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Console], int]:
@@ -86,7 +86,7 @@ def _find(options: argparse.Namespace, console: Console) -> tuple[tuple[FoundVid
     Raises:
         AppError: There are none.
     """
-    from app.core.export.search import find_videos
+    from app.core.export_queue.search import find_videos
 
     named = list(options.videos)
     found = find_videos(named)

@@ -106,7 +106,7 @@ class _Copies:
         import cv2
 
         from app.core.export.targets import check_apart
-        from app.core.part_file import write_whole
+        from app.core.files.part_file import write_whole
         from app.core.settings import OverlaySettings
 
         target = self._name(source)

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 
 from app.core.errors import AppError
+from app.core.files.part_file import explain, write_whole
 from app.core.frames import FrameResult, ImageBGR
 from app.core.overlay_array import ArrayPainter
-from app.core.part_file import explain, write_whole
 from app.core.settings import OverlaySettings
 from detector.detections import Detections
 

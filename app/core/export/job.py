@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from app.core.candidate_cache.store_facts import source_key
 from app.core.channels import Channel
 from app.core.export.finder import Finder, Found, OpenDetector
 from app.core.export.following import follows
@@ -27,10 +28,9 @@ from app.core.export.outputs import Outputs, SourceFacts
 from app.core.export.progress import ProgressMeter
 from app.core.export.request import ExportCancelledError, ExportProgress, ExportReport, ExportRequest
 from app.core.export.space import check_room
-from app.core.export.store_facts import source_key
 from app.core.export.targets import check_targets, make_folders
+from app.core.files.part_file import remove_part, waiting_for_room
 from app.core.models import open_model_for_batches
-from app.core.part_file import remove_part, waiting_for_room
 from app.core.sources.video import Picture
 from app.core.workers import Worker, join_all
 

@@ -9,13 +9,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from app.core.evidence.open import open_evidence
-from app.core.evidence.tally import Tally
 from app.core.export.following import follows
-from app.core.export.overlap import OverlappedVideo
 from app.core.export.request import ExportRequest
-from app.core.export.video_file import VideoFile
-from app.core.part_file import together
+from app.core.files.part_file import together
+from app.core.highlights.open import open_evidence
+from app.core.highlights.tally import Tally
+from app.core.muxing.overlap import OverlappedVideo
+from app.core.muxing.video_file import VideoFile
 from app.core.records.frames import FramePlan
 from app.core.records.open import open_records
 from app.core.records.table import FrameRecord, RecordWriter

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from app.core.errors import AppError
-from app.core.evidence.request import Evidence
-from app.core.evidence.tally import Seen
-from app.core.export.video_options import VideoOptions
+from app.core.highlights.request import Evidence
+from app.core.highlights.tally import Seen
+from app.core.muxing.video_options import VideoOptions
 from app.core.settings import DetectionSettings, ModelSettings, OverlaySettings
 
 CachePolicy = Literal["keep", "drop", "only"]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from app.core.errors import AppError
 from app.core.export.request import DataFile, ExportRequest
-from app.core.export.video_options import CONTAINERS
-from app.core.part_file import SUFFIX
+from app.core.files.part_file import SUFFIX
+from app.core.muxing.video_options import CONTAINERS
 from app.core.records.formats import FORMATS
 
 VIDEO_SUFFIXES = tuple(suffix for kind in CONTAINERS for suffix in kind.suffixes)

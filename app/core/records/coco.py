@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from app.core.part_folder import PartFolder
+from app.core.files.part_folder import PartFolder
 from app.core.records.frames import FramePicker, FramePlan, clipped
 from app.core.records.table import FrameRecord, plain
 from app.core.records.text_file import TextFile

@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape
 import numpy as np
 import numpy.typing as npt
 
-from app.core.part_folder import PartFolder
+from app.core.files.part_folder import PartFolder
 from app.core.records.frames import FramePicker, FramePlan, clipped
 from app.core.records.table import FrameRecord, label_of
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from app.core.part_folder import PartFolder
+from app.core.files.part_folder import PartFolder
 from app.core.records.frames import FramePicker, FramePlan, clipped
 from app.core.records.table import FrameRecord
 

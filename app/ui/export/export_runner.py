@@ -20,7 +20,7 @@ from app.ui.widgets.bridge import Wake
 
 def make_job(request: ExportRequest, on_progress: Callable[[ExportProgress], None]) -> Job:
     """The real job, remembered until it is done; its libraries are loaded first, without stopping the window."""
-    from app.core.export.begun import RememberedJob
+    from app.core.export_queue.begun import RememberedJob
 
     preload_for(request.model)
     return RememberedJob(request, any_job.make_job(request, on_progress))

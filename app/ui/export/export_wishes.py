@@ -10,8 +10,8 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QLabel
 
-from app.core.evidence.request import Evidence
 from app.core.export.request import CachePolicy
+from app.core.highlights.request import Evidence
 from app.core.records.formats import FORMATS
 from app.ui.export.data_boxes import data_boxes, in_a_grid
 from app.ui.export.object_choices import ObjectChoices, seconds_box, tenths

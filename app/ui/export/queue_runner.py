@@ -11,12 +11,12 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 
 from app.core.export.any_job import MakeJob
-from app.core.export.queue import ExportQueue
-from app.core.export.queue_plan import Recipe, requests_for
-from app.core.export.queue_state import ENDED, QueueItem, QueueSnapshot
 from app.core.export.request import ExportRequest
-from app.core.export.search import Found, FoundVideo, find_videos
-from app.core.export.waiting import WaitingList
+from app.core.export_queue.queue import ExportQueue
+from app.core.export_queue.queue_plan import Recipe, requests_for
+from app.core.export_queue.queue_state import ENDED, QueueItem, QueueSnapshot
+from app.core.export_queue.search import Found, FoundVideo, find_videos
+from app.core.export_queue.waiting import WaitingList
 from app.ui.export.export_runner import make_job
 from app.ui.widgets.background import Background
 from app.ui.widgets.bridge import Wake

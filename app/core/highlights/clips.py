@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-from app.core.evidence.again import SecondLook
-from app.core.evidence.names import file_part
-from app.core.evidence.spans import Decision, Spans
-from app.core.export.video_file import VideoFile
-from app.core.export.video_options import VideoOptions
-from app.core.part_folder import PartFolder
+from app.core.files.part_folder import PartFolder
+from app.core.highlights.again import SecondLook
+from app.core.highlights.names import file_part
+from app.core.highlights.spans import Decision, Spans
+from app.core.muxing.video_file import VideoFile
+from app.core.muxing.video_options import VideoOptions
 from app.core.records.csv_table import as_csv
 from app.core.records.table import FrameRecord, label_of
 from app.core.settings import OverlaySettings

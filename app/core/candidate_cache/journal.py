@@ -12,12 +12,12 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from app.core.export.kept import candidates_for
+from app.core.candidate_cache.kept import candidates_for
+from app.core.candidate_cache.store import CandidateStore
+from app.core.candidate_cache.store_facts import StoreError, StoreFacts
+from app.core.candidate_cache.store_format import StoredFrame
+from app.core.candidate_cache.store_writer import StoreWriter
 from app.core.export.request import CachePolicy
-from app.core.export.store import CandidateStore
-from app.core.export.store_facts import StoreError, StoreFacts
-from app.core.export.store_format import StoredFrame
-from app.core.export.store_writer import StoreWriter
 from app.core.sources.video import Picture
 from detector.detections import Candidates
 from detector.file_lock import LockedError

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import BinaryIO
 from zlib import crc32
 
-from app.core.export.store_facts import MAX_HEADER, StoreError, StoreFacts
-from app.core.export.store_format import (
+from app.core.candidate_cache.store_facts import MAX_HEADER, StoreError, StoreFacts
+from app.core.candidate_cache.store_format import (
     HEAD_BYTES,
     MAGIC,
     PREFIX,

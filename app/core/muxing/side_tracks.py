@@ -13,10 +13,10 @@ from typing import Any
 import av
 from av.container import InputContainer, OutputContainer
 
-from app.core.export.audio import add_sound
-from app.core.export.subtitles import add_subtitles
-from app.core.export.track import Track
-from app.core.export.video_options import ContainerKind
+from app.core.muxing.audio import add_sound
+from app.core.muxing.subtitles import add_subtitles
+from app.core.muxing.track import Track
+from app.core.muxing.video_options import ContainerKind
 from app.core.sources.container import FREE_CLOCK
 from app.core.sources.timeline import Timeline
 

@@ -12,7 +12,7 @@ from typing import Any
 import av
 from av.container import InputContainer, OutputContainer
 
-from app.core.export.video_options import MKV, MP4, ContainerKind
+from app.core.muxing.video_options import MKV, MP4, ContainerKind
 
 log = logging.getLogger(__name__)
 

@@ -7,10 +7,10 @@ from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING
 
-from app.core.evidence.again import SecondLook
-from app.core.evidence.clips import ClipFolder, ClipPlan
-from app.core.evidence.snapshots import SnapshotFolder
-from app.core.export.video_options import MP4, container_of
+from app.core.highlights.again import SecondLook
+from app.core.highlights.clips import ClipFolder, ClipPlan
+from app.core.highlights.snapshots import SnapshotFolder
+from app.core.muxing.video_options import MP4, container_of
 from app.core.records.table import RecordWriter
 from app.core.sources.sequence import open_pictures
 

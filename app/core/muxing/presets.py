@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.core.export.video_options import MKV, MP4, WEBM, ContainerKind
+from app.core.muxing.video_options import MKV, MP4, WEBM, ContainerKind
 
 # Hardware first: it leaves the processor to the detector. It fails to open without its device, which costs little.
 # Those after libx264 are for builds of FFmpeg without it.

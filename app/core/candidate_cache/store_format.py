@@ -20,7 +20,7 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from app.core.export.store_facts import StoreError
+from app.core.candidate_cache.store_facts import StoreError
 from detector.detections import Candidates, ClassIds, Mask
 
 MAGIC = b"\x89SSDV1\r\n"

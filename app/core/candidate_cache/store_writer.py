@@ -19,10 +19,10 @@ from zlib import crc32
 
 import numpy as np
 
-from app.core.export.store import CandidateStore
-from app.core.export.store_facts import StoreError, StoreFacts
-from app.core.export.store_format import MAGIC, MAX_FRAMES, PREFIX, StoredFrame, pack_block
-from app.core.part_file import FULL, SUFFIX, explain, patience
+from app.core.candidate_cache.store import CandidateStore
+from app.core.candidate_cache.store_facts import StoreError, StoreFacts
+from app.core.candidate_cache.store_format import MAGIC, MAX_FRAMES, PREFIX, StoredFrame, pack_block
+from app.core.files.part_file import FULL, SUFFIX, explain, patience
 from detector.detections import Candidates
 from detector.file_lock import open_locked
 

@@ -13,11 +13,11 @@ import av
 from av.container import OutputContainer
 from av.subtitles.stream import SubtitleStream
 
-from app.core.export.audio import Copied
-from app.core.export.describe import describe
-from app.core.export.holds import holds
-from app.core.export.track import Track
-from app.core.export.video_options import MKV, MP4, WEBM, ContainerKind
+from app.core.muxing.audio import Copied
+from app.core.muxing.describe import describe
+from app.core.muxing.holds import holds
+from app.core.muxing.track import Track
+from app.core.muxing.video_options import MKV, MP4, WEBM, ContainerKind
 
 log = logging.getLogger(__name__)
 

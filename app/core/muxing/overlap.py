@@ -13,7 +13,7 @@ from fractions import Fraction
 import av
 
 from app.core.channels import Channel, Closed
-from app.core.export.video_file import VideoFile
+from app.core.muxing.video_file import VideoFile
 from app.core.sources.video import Picture
 from app.core.workers import Worker
 from detector.detections import Detections

@@ -17,16 +17,16 @@ from av.container import InputContainer
 from av.video.reformatter import VideoReformatter
 
 from app.core.errors import AppError
-from app.core.export.clock import CopyClock
-from app.core.export.describe import describe, describe_file, muxer_options, time_code, tracks_left_out
-from app.core.export.encoder import Plan, plan_encoder, to_video_frame
-from app.core.export.presets import FULLY_FREE
-from app.core.export.side_tracks import SideTracks
-from app.core.export.stream_facts import image_facts, stream_facts
-from app.core.export.video_options import MP4, VideoOptions, container_of
+from app.core.files.part_file import PartFile, explain
 from app.core.frames import ImageBGR
+from app.core.muxing.clock import CopyClock
+from app.core.muxing.describe import describe, describe_file, muxer_options, time_code, tracks_left_out
+from app.core.muxing.encoder import Plan, plan_encoder, to_video_frame
+from app.core.muxing.presets import FULLY_FREE
+from app.core.muxing.side_tracks import SideTracks
+from app.core.muxing.stream_facts import image_facts, stream_facts
+from app.core.muxing.video_options import MP4, VideoOptions, container_of
 from app.core.overlay_array import ArrayPainter
-from app.core.part_file import PartFile, explain
 from app.core.settings import OverlaySettings
 from app.core.sources.base import is_sequence
 from app.core.sources.container import main_video, open_container

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from app.core.errors import AppError
-from app.core.part_file import FULL, SUFFIX, explain, patience
+from app.core.files.part_file import FULL, SUFFIX, explain, patience
 from detector.file_lock import LockedError, open_locked
 
 MARK = ".ssd-viewer"

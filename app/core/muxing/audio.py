@@ -13,10 +13,10 @@ import av
 from av.audio.resampler import AudioResampler
 from av.container import OutputContainer
 
-from app.core.export.describe import describe
-from app.core.export.holds import holds
-from app.core.export.track import Track
-from app.core.export.video_options import MP4, WEBM, ContainerKind
+from app.core.muxing.describe import describe
+from app.core.muxing.holds import holds
+from app.core.muxing.track import Track
+from app.core.muxing.video_options import MP4, WEBM, ContainerKind
 
 log = logging.getLogger(__name__)
 
