@@ -17,7 +17,7 @@ from app.core.candidate_cache.store_format import StoredFrame
 from app.core.candidate_cache.store_writer import StoreWriter
 from app.core.frames import FrameResult
 from app.core.live import Ended, LiveState, ModelFailed, ModelReady
-from app.core.live.analysed import ENGINE, open_analysed, stores_beside
+from app.core.live.cached_analysis import ENGINE, open_analysed, stores_beside
 from app.core.models import user_shelf, weights_sha256
 from app.core.settings import DetectionSettings, ModelSettings
 from detector.detections import Candidates, DetectionFilter

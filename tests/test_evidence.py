@@ -16,19 +16,19 @@ from hypothesis import strategies as st
 from app.core.errors import AppError
 from app.core.export.job import ExportJob
 from app.core.export.request import ExportCancelledError, ExportRequest
-from app.core.export_queue.queue_names import apart, target_places
-from app.core.highlights.again import SecondLook
+from app.core.export.tally import Tally
+from app.core.export_queue.collisions import apart, target_places
 from app.core.highlights.clips import ClipFolder, ClipPlan
-from app.core.highlights.names import file_part
-from app.core.highlights.request import Evidence
+from app.core.highlights.file_names import file_part
+from app.core.highlights.options import Evidence
+from app.core.highlights.reread import SecondLook
 from app.core.highlights.snapshots import SnapshotFolder
 from app.core.highlights.spans import Spans
-from app.core.highlights.tally import Tally
 from app.core.muxing.video_options import VideoOptions
-from app.core.records.table import FrameRecord
+from app.core.records.frame_record import FrameRecord
 from app.core.scale_out.plan import plan as plan_tasks
 from app.core.settings import OverlaySettings
-from app.core.sources.sequence import open_pictures
+from app.core.sources.image_sequence import open_pictures
 from app.core.sources.video import VideoReader
 from detector.detections import Detections
 from tests.support.media import damage, make_video, read_frame_index

@@ -16,13 +16,13 @@ import pytest
 
 from app.core.candidate_cache.store_writer import StoreWriter
 from app.core.errors import AppError
+from app.core.export.disk_space import expected_bytes
 from app.core.export.job import ExportJob
-from app.core.export.look import look_at
 from app.core.export.progress import ProgressMeter
 from app.core.export.request import DataFile, ExportCancelledError, ExportProgress, ExportReport, ExportRequest
-from app.core.export.space import expected_bytes
+from app.core.export.source_facts import look_at
 from app.core.export.targets import check_targets, default_output, free_name
-from app.core.files.part_file import PartFile, PatientFile
+from app.core.files.atomic_file import PartFile, PatientFile
 from app.core.muxing.clock import CopyClock
 from app.core.muxing.video_file import VideoFile
 from app.core.settings import DetectionSettings, ModelSettings, OverlaySettings

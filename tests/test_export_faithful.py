@@ -20,7 +20,7 @@ from app.core.muxing.encoder import encoder_opens
 from app.core.muxing.presets import BITS_PER_PIXEL, BY_BIT_RATE, ENCODERS, OPTIONS
 from app.core.muxing.video_options import CONTAINERS, QUALITIES, VideoOptions, container_of
 from app.core.settings import DetectionSettings
-from app.core.sources.upright import Orientation
+from app.core.sources.orientation import Orientation
 from tests.support.media import coded_image, make_video, read_frame_index
 from tests.support.probe import pictures, probe
 from tests.support.rich_media import CHAPTERS, LINES, Rich, make_rich, read_lines

@@ -14,7 +14,7 @@ from app.core.errors import AppError
 from app.core.export.job import ExportJob
 from app.core.export.request import DataFile, ExportProgress, ExportRequest
 from app.core.export_queue.queue import ExportQueue
-from app.core.export_queue.queue_state import ENDED, ItemState, QueueItem, time_left
+from app.core.export_queue.state import ENDED, ItemState, QueueItem, time_left
 from tests.support.media import make_video, truncate
 from tests.support.probe import probe
 from tests.support.queue_jobs import StepJobs, report_for, request_for

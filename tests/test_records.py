@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 from app.core.errors import AppError
-from app.core.files.part_file import PartFile, explain, write_whole
+from app.core.files.atomic_file import PartFile, explain, write_whole
+from app.core.records.data_file import open_records
 from app.core.records.formats import format_of
+from app.core.records.frame_record import FrameRecord, RecordWriter, plain
 from app.core.records.jsonl import JsonLines
-from app.core.records.open import open_records
-from app.core.records.table import FrameRecord, RecordWriter, plain
 from detector.detections import Detections
 
 LABELS = ("car", 'say "cheese", 汽车')

@@ -20,14 +20,14 @@ from hypothesis import strategies as st
 from pycocotools.coco import COCO
 
 from app.core.errors import AppError
-from app.core.files.part_file import explain, waiting_for_room
-from app.core.files.part_folder import MARK, PartFolder
+from app.core.files.atomic_file import explain, waiting_for_room
+from app.core.files.atomic_folder import MARK, PartFolder
 from app.core.records.coco import category_ids
+from app.core.records.data_file import open_records
 from app.core.records.formats import FORMATS, format_of
-from app.core.records.frames import FramePicker, FramePlan, clipped
-from app.core.records.open import open_records
+from app.core.records.frame_record import FrameRecord
+from app.core.records.sampling import FramePicker, FramePlan, clipped
 from app.core.records.srt import SrtFile
-from app.core.records.table import FrameRecord
 from app.core.records.voc import whole_pixels
 from detector.detections import Detections
 from detector.evaluation.coco_json import read_coco

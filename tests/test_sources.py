@@ -20,7 +20,7 @@ from app.core.frames import Frame
 from app.core.settings import SourceSettings
 from app.core.sources.base import SeekableSource, SourceOptions, redact
 from app.core.sources.images import natural_key, read_image
-from app.core.sources.open import kind_by_name, kind_of, open_source, shown_name
+from app.core.sources.uri import kind_by_name, kind_of, open_source, shown_name
 from tests.support.media import coded_image, make_video, read_frame_index
 
 

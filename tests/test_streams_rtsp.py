@@ -12,8 +12,8 @@ from app.core.errors import AppError
 from app.core.live import LiveState, SourceOpened, SourceTrouble
 from app.core.live import capture as capture_module
 from app.core.sources.base import SourceOptions
-from app.core.sources.open import open_source
 from app.core.sources.stream import StreamSource, as_understood
+from app.core.sources.uri import open_source
 from tests.support.live_probe import LiveProbe
 from tests.support.rtsp_server import RtspServer, missing
 

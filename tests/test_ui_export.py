@@ -12,11 +12,11 @@ from pytestqt.qtbot import QtBot
 
 from app.core.errors import AppError
 from app.core.export.request import DataFile
-from app.core.highlights.request import Evidence
+from app.core.highlights.options import Evidence
 from app.core.settings import DetectionSettings, ModelSettings, Settings
 from app.ui.export.export_dialog import ExportDialog, Looked, look_into
+from app.ui.export.export_options import ExportWishes
 from app.ui.export.export_runner import ExportRunner
-from app.ui.export.export_wishes import ExportWishes
 from app.ui.widgets.background import Background
 from app.ui.widgets.media_words import size, span, waiting
 from app.ui.widgets.theme import Theme

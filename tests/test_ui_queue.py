@@ -15,8 +15,8 @@ from pytestqt.qtbot import QtBot
 
 from app.core.errors import AppError
 from app.core.export.request import ExportProgress
-from app.core.export_queue.queue_state import QueueItem, QueueSnapshot
-from app.core.export_queue.search import Found, FoundVideo
+from app.core.export_queue.state import QueueItem, QueueSnapshot
+from app.core.export_queue.video_search import Found, FoundVideo
 from app.core.settings import DetectionSettings, Settings
 from app.ui.export.queue_dialog import QueueDialog
 from app.ui.export.queue_model import ITEM, QueueModel

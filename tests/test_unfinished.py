@@ -19,8 +19,8 @@ from app.core.export.job import ExportJob
 from app.core.export.outputs import Outputs
 from app.core.export.request import DataFile, ExportCancelledError, ExportRequest
 from app.core.export.request_json import request_from_json, request_to_json
-from app.core.export_queue.begun import RememberedJob, discard, interrupted, marks_dir, take
-from app.core.highlights.request import Evidence
+from app.core.export_queue.interrupted import RememberedJob, discard, interrupted, marks_dir, take
+from app.core.highlights.options import Evidence
 from app.core.muxing.video_options import VideoOptions
 from app.core.settings import DetectionSettings, ModelSettings, OverlaySettings
 from app.ui.export.queue_runner import QueueRunner

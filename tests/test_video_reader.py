@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from app.core.errors import AppError
 from app.core.frames import Frame
-from app.core.sources.upright import Orientation
+from app.core.sources.orientation import Orientation
 from app.core.sources.video import VideoReader
 from tests.support.media import (
     coded_image,

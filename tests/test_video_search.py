@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from app.core.export_queue.search import FoundVideo, find_videos
-from app.core.files.part_folder import PartFolder
+from app.core.export_queue.video_search import FoundVideo, find_videos
+from app.core.files.atomic_folder import PartFolder
 
 
 def _touch(*paths: Path) -> None:

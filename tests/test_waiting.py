@@ -17,11 +17,11 @@ from pytestqt.qtbot import QtBot
 from app.core.export.job import ExportJob
 from app.core.export.request import DataFile, ExportCancelledError, ExportRequest
 from app.core.export.request_json import MOST_REQUESTS, requests_from_json, requests_to_json
-from app.core.export_queue.begun import RememberedJob, interrupted, marks_dir
-from app.core.export_queue.queue_plan import Recipe, requests_for
-from app.core.export_queue.search import FoundVideo
-from app.core.export_queue.waiting import Left, WaitingList, forget, left_waiting
-from app.core.highlights.request import Evidence
+from app.core.export_queue.batch import Recipe, requests_for
+from app.core.export_queue.interrupted import RememberedJob, interrupted, marks_dir
+from app.core.export_queue.saved_queue import Left, WaitingList, forget, left_waiting
+from app.core.export_queue.video_search import FoundVideo
+from app.core.highlights.options import Evidence
 from app.core.muxing.video_options import VideoOptions
 from app.ui.export.queue_runner import QueueRunner
 from app.ui.export.unfinished import Rest, Unfinished, words
@@ -81,7 +81,7 @@ def test_a_crash_leaves_the_list(requests_: list[ExportRequest], tmp_path: Path,
     script = (
         "import os, signal, sys; from pathlib import Path;"
         "from app.core.export.request_json import requests_from_json;"
-        "from app.core.export_queue.waiting import WaitingList;"
+        "from app.core.export_queue.saved_queue import WaitingList;"
         "kept = WaitingList(); kept.keep(requests_from_json(Path(sys.argv[1]).read_bytes()));"
         "os.kill(os.getpid(), signal.SIGKILL if os.name != 'nt' else signal.SIGTERM)"
     )

@@ -220,7 +220,7 @@ def main() -> int:
     parser.add_argument("--clicks", type=int, default=60)
     parser.add_argument("--seconds", type=int, default=40, help="length of the clip that is made (40)")
     options = parser.parse_args()
-    from app.core.live.analysed import stores_beside
+    from app.core.live.cached_analysis import stores_beside
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -23,7 +23,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from app.core.files.part_file import write_whole
+from app.core.files.atomic_file import write_whole
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
 VIDEO_S, VIDEO_FPS = 30, 30

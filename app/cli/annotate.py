@@ -17,10 +17,10 @@ from app.core.errors import AppError
 from app.core.settings import DetectionSettings, ModelSettings
 
 if TYPE_CHECKING:
-    from app.core.export.made import Made
+    from app.core.export.history import Made
     from app.core.export.request import ExportReport
-    from app.core.export_queue.queue_state import QueueItem
-    from app.core.export_queue.search import FoundVideo
+    from app.core.export_queue.state import QueueItem
+    from app.core.export_queue.video_search import FoundVideo
 
 
 def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Console], int]:
@@ -86,7 +86,7 @@ def _find(options: argparse.Namespace, console: Console) -> tuple[tuple[FoundVid
     Raises:
         AppError: There are none.
     """
-    from app.core.export_queue.search import find_videos
+    from app.core.export_queue.video_search import find_videos
 
     named = list(options.videos)
     found = find_videos(named)
@@ -106,7 +106,7 @@ def _made_before(
     console: Console,
 ) -> dict[Path, Made]:
     """The videos whose files are there already; they are named."""
-    from app.core.export.made import was_made
+    from app.core.export.history import was_made
 
     before = {}
     for video in found:
@@ -129,7 +129,7 @@ def _sum_up(results: Sequence[QueueItem | Made], console: Console) -> None:
 
 def _by(result: QueueItem | Made) -> Made | ExportReport | None:
     """What knows the model; None where nothing does."""
-    from app.core.export.made import Made
+    from app.core.export.history import Made
 
     if isinstance(result, Made):
         return result if result.model else None
@@ -137,7 +137,7 @@ def _by(result: QueueItem | Made) -> Made | ExportReport | None:
 
 
 def _plain(result: QueueItem | Made) -> dict[str, Any]:
-    from app.core.export.made import Made
+    from app.core.export.history import Made
 
     if isinstance(result, Made):
         return result.as_dict()

@@ -13,7 +13,7 @@ from app.cli.options import names
 from app.core.errors import AppError
 
 if TYPE_CHECKING:
-    from app.core.highlights.request import Evidence
+    from app.core.highlights.options import Evidence
 
 _ALL = "all"
 _AROUND_S = "2"
@@ -98,7 +98,7 @@ def evidence_options(options: argparse.Namespace, output: Path) -> Evidence:
     Raises:
         UsageError: A number of seconds is none.
     """
-    from app.core.highlights.request import Evidence
+    from app.core.highlights.options import Evidence
 
     snapshots: tuple[str, ...] = options.snapshots or ()
     return Evidence(

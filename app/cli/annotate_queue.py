@@ -16,7 +16,7 @@ from app.cli.interrupt import cancel_on_interrupt
 
 if TYPE_CHECKING:
     from app.core.export.request import ExportRequest
-    from app.core.export_queue.queue_state import QueueItem
+    from app.core.export_queue.state import QueueItem
 
 _SLICE_S = 0.5
 

@@ -21,7 +21,7 @@ from app.core.settings import DetectionSettings, ModelSettings
 
 if TYPE_CHECKING:
     from app.core.export.request import DataFile, ExportRequest
-    from app.core.export_queue.search import FoundVideo
+    from app.core.export_queue.video_search import FoundVideo
 
 
 def add_target_flags(parser: argparse.ArgumentParser) -> None:

@@ -60,7 +60,7 @@ class Console:
         if self._json == "-":
             print(json.dumps(result), flush=True)
         elif self._json is not None:
-            from app.core.files.part_file import write_whole
+            from app.core.files.atomic_file import write_whole
 
             content = json.dumps(result, ensure_ascii=False).encode("utf-8", "backslashreplace")
             write_whole(Path(self._json), content + b"\n")

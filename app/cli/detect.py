@@ -45,7 +45,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     console.check_json_apart(images)
 
     from app.core.overlay_array import ArrayPainter
-    from app.core.records.table import as_dicts
+    from app.core.records.frame_record import as_dicts
     from app.core.sources.images import read_image
     from app.core.wanted import wanted_filter
 
@@ -106,7 +106,7 @@ class _Copies:
         import cv2
 
         from app.core.export.targets import check_apart
-        from app.core.files.part_file import write_whole
+        from app.core.files.atomic_file import write_whole
         from app.core.settings import OverlaySettings
 
         target = self._name(source)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from app import __version__
-from app.core.files.part_file import write_whole
+from app.core.files.atomic_file import write_whole
 from app.core.licences import ROOTS
 from app.core.settings import Settings
 from app.core.settings_store import to_dict

@@ -12,7 +12,7 @@ import threading
 from pathlib import Path
 
 from app.core import paths
-from app.core.files.part_file import PartFile, explain
+from app.core.files.atomic_file import PartFile, explain
 
 _log = logging.getLogger(__name__)
 _SHA256 = re.compile(r"[0-9a-f]{64}")

@@ -11,7 +11,7 @@ import av
 from app.core.errors import AppError
 from app.core.frames import SourceInfo
 from app.core.sources.base import is_sequence
-from app.core.sources.sequence import SequenceReader
+from app.core.sources.image_sequence import SequenceReader
 from app.core.sources.video import VideoReader
 
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from app.core.errors import AppError
-from app.core.files.part_file import explain, write_whole
+from app.core.files.atomic_file import explain, write_whole
 from app.core.frames import FrameResult, ImageBGR
 from app.core.overlay_array import ArrayPainter
 from app.core.settings import OverlaySettings

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.core.files.part_file import write_whole
+from app.core.files.atomic_file import write_whole
 from detector.shelf import IR_BIN, IR_XML
 
 _log = logging.getLogger(__name__)

@@ -21,7 +21,7 @@ from app.core.bench.result import ExportSpeed
 from app.core.bench.rounds import BenchCancelledError
 from app.core.export.job import ExportJob
 from app.core.export.request import ExportProgress, ExportRequest
-from app.core.muxing.overlap import OverlappedVideo
+from app.core.muxing.overlapped_video import OverlappedVideo
 from app.core.muxing.video_file import VideoFile
 from app.core.overlay_array import ArrayPainter
 from app.core.settings import DetectionSettings, ModelSettings, OverlaySettings

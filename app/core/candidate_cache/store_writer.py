@@ -22,7 +22,7 @@ import numpy as np
 from app.core.candidate_cache.store import CandidateStore
 from app.core.candidate_cache.store_facts import StoreError, StoreFacts
 from app.core.candidate_cache.store_format import MAGIC, MAX_FRAMES, PREFIX, StoredFrame, pack_block
-from app.core.files.part_file import FULL, SUFFIX, explain, patience
+from app.core.files.atomic_file import FULL, SUFFIX, explain, patience
 from detector.detections import Candidates
 from detector.file_lock import open_locked
 

@@ -22,7 +22,7 @@ from app.core.charts import (
 )
 from app.core.evaluation.counts import counts_at, pooled
 from app.core.evaluation.mistakes import Kind, Mistakes
-from app.core.files.part_file import explain, write_whole
+from app.core.files.atomic_file import explain, write_whole
 from detector.evaluation.results import ClassResult, Curve, Evaluation, Floats, Result
 
 PlotFormat = Literal["png", "svg"]

@@ -27,7 +27,7 @@ from app.core.evaluation.plots import (
     with_curve,
 )
 from app.core.evaluation.words import COCO_WORDS, RULES
-from app.core.files.part_file import write_whole
+from app.core.files.atomic_file import write_whole
 from detector.evaluation.results import COCO_NUMBERS, ClassResult, CocoResult, Evaluation
 from detector.spec import ModelSpec
 

@@ -19,17 +19,17 @@ from pathlib import Path
 
 from app.core.candidate_cache.store_facts import source_key
 from app.core.channels import Channel
-from app.core.export.finder import Finder, Found, OpenDetector
-from app.core.export.following import follows
+from app.core.export.detect_stage import Finder, Found, OpenDetector
+from app.core.export.disk_space import check_room
 from app.core.export.gate import Gate, free_bytes
-from app.core.export.look import look_at, open_source
-from app.core.export.made import note_made
+from app.core.export.history import note_made
 from app.core.export.outputs import Outputs, SourceFacts
 from app.core.export.progress import ProgressMeter
 from app.core.export.request import ExportCancelledError, ExportProgress, ExportReport, ExportRequest
-from app.core.export.space import check_room
+from app.core.export.source_facts import look_at, open_source
 from app.core.export.targets import check_targets, make_folders
-from app.core.files.part_file import remove_part, waiting_for_room
+from app.core.export.tracking_filter import follows
+from app.core.files.atomic_file import remove_part, waiting_for_room
 from app.core.models import open_model_for_batches
 from app.core.sources.video import Picture
 from app.core.workers import Worker, join_all

@@ -9,16 +9,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from app.core.export.following import follows
 from app.core.export.request import ExportRequest
-from app.core.files.part_file import together
-from app.core.highlights.open import open_evidence
-from app.core.highlights.tally import Tally
-from app.core.muxing.overlap import OverlappedVideo
+from app.core.export.tally import Tally
+from app.core.export.tracking_filter import follows
+from app.core.files.atomic_file import together
+from app.core.highlights.folders import open_evidence
+from app.core.muxing.overlapped_video import OverlappedVideo
 from app.core.muxing.video_file import VideoFile
-from app.core.records.frames import FramePlan
-from app.core.records.open import open_records
-from app.core.records.table import FrameRecord, RecordWriter
+from app.core.records.data_file import open_records
+from app.core.records.frame_record import FrameRecord, RecordWriter
+from app.core.records.sampling import FramePlan
 from app.core.sources.video import Picture
 from app.core.tracking.tracker import Tracker
 from detector.detections import Detections

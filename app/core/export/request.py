@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from app.core.errors import AppError
-from app.core.highlights.request import Evidence
-from app.core.highlights.tally import Seen
+from app.core.export.tally import Seen
+from app.core.highlights.options import Evidence
 from app.core.muxing.video_options import VideoOptions
 from app.core.settings import DetectionSettings, ModelSettings, OverlaySettings
 

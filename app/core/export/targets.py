@@ -7,7 +7,7 @@ from pathlib import Path
 
 from app.core.errors import AppError
 from app.core.export.request import DataFile, ExportRequest
-from app.core.files.part_file import SUFFIX
+from app.core.files.atomic_file import SUFFIX
 from app.core.muxing.video_options import CONTAINERS
 from app.core.records.formats import FORMATS
 

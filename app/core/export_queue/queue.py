@@ -15,10 +15,10 @@ from functools import partial
 from typing import Any
 
 from app.core.errors import ExplainedError
-from app.core.export.any_job import Job, MakeJob, make_job
+from app.core.export.job_protocol import Job, MakeJob, make_job
 from app.core.export.request import ExportCancelledError, ExportProgress, ExportRequest
-from app.core.export_queue.queue_names import apart, place_of, target_places, there
-from app.core.export_queue.queue_state import ENDED, QueueItem, QueueSnapshot, time_left
+from app.core.export_queue.collisions import apart, place_of, target_places, there
+from app.core.export_queue.state import ENDED, QueueItem, QueueSnapshot, time_left
 from app.core.workers import Worker, join_all
 
 log = logging.getLogger(__name__)

@@ -12,14 +12,14 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-from app.core.files.part_folder import PartFolder
-from app.core.highlights.again import SecondLook
-from app.core.highlights.names import file_part
+from app.core.files.atomic_folder import PartFolder
+from app.core.highlights.file_names import file_part
+from app.core.highlights.reread import SecondLook
 from app.core.highlights.spans import Decision, Spans
 from app.core.muxing.video_file import VideoFile
 from app.core.muxing.video_options import VideoOptions
 from app.core.records.csv_table import as_csv
-from app.core.records.table import FrameRecord, label_of
+from app.core.records.frame_record import FrameRecord, label_of
 from app.core.settings import OverlaySettings
 from app.core.sources.video import Picture
 from app.core.wanted import check_classes

@@ -13,13 +13,13 @@ import cv2
 import numpy as np
 
 from app.core.errors import AppError
-from app.core.files.part_folder import PartFolder
+from app.core.files.atomic_folder import PartFolder
 from app.core.frames import ImageBGR
-from app.core.highlights.again import SecondLook
-from app.core.highlights.names import file_part
+from app.core.highlights.file_names import file_part
+from app.core.highlights.reread import SecondLook
 from app.core.overlay_array import ArrayPainter
 from app.core.records.csv_table import as_csv
-from app.core.records.table import FrameRecord, label_of, plain
+from app.core.records.frame_record import FrameRecord, label_of, plain
 from app.core.settings import OverlaySettings
 from app.core.wanted import check_classes
 

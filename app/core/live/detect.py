@@ -19,7 +19,7 @@ import numpy as np
 from app.core.candidate_cache.store_facts import StoreError
 from app.core.errors import ExplainedError
 from app.core.frames import Frame, FrameResult
-from app.core.live.analysed import DEVICE, ENGINE, Analysed, open_analysed, stores_beside
+from app.core.live.cached_analysis import DEVICE, ENGINE, Analysed, open_analysed, stores_beside
 from app.core.live.events import DetectorTrouble, LiveEvent, ModelFailed, ModelLoading, ModelMeasured, ModelReady
 from app.core.live.pace import Pace
 from app.core.live.route import Route

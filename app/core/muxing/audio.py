@@ -13,9 +13,9 @@ import av
 from av.audio.resampler import AudioResampler
 from av.container import OutputContainer
 
-from app.core.muxing.describe import describe
-from app.core.muxing.holds import holds
-from app.core.muxing.track import Track
+from app.core.muxing.container_support import holds
+from app.core.muxing.metadata import describe
+from app.core.muxing.stream_copier import Track
 from app.core.muxing.video_options import MP4, WEBM, ContainerKind
 
 log = logging.getLogger(__name__)

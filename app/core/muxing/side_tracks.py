@@ -14,8 +14,8 @@ import av
 from av.container import InputContainer, OutputContainer
 
 from app.core.muxing.audio import add_sound
+from app.core.muxing.stream_copier import Track
 from app.core.muxing.subtitles import add_subtitles
-from app.core.muxing.track import Track
 from app.core.muxing.video_options import ContainerKind
 from app.core.sources.container import FREE_CLOCK
 from app.core.sources.timeline import Timeline

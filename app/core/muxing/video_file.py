@@ -17,11 +17,11 @@ from av.container import InputContainer
 from av.video.reformatter import VideoReformatter
 
 from app.core.errors import AppError
-from app.core.files.part_file import PartFile, explain
+from app.core.files.atomic_file import PartFile, explain
 from app.core.frames import ImageBGR
 from app.core.muxing.clock import CopyClock
-from app.core.muxing.describe import describe, describe_file, muxer_options, time_code, tracks_left_out
 from app.core.muxing.encoder import Plan, plan_encoder, to_video_frame
+from app.core.muxing.metadata import describe, describe_file, muxer_options, time_code, tracks_left_out
 from app.core.muxing.presets import FULLY_FREE
 from app.core.muxing.side_tracks import SideTracks
 from app.core.muxing.stream_facts import image_facts, stream_facts

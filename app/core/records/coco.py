@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from app.core.files.part_folder import PartFolder
-from app.core.records.frames import FramePicker, FramePlan, clipped
-from app.core.records.table import FrameRecord, plain
+from app.core.files.atomic_folder import PartFolder
+from app.core.records.frame_record import FrameRecord, plain
+from app.core.records.sampling import FramePicker, FramePlan, clipped
 from app.core.records.text_file import TextFile
 from detector.labels import COCO80, COCO_SPARSE_IDS
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from app.core.records.table import FrameRecord, plain
+from app.core.records.frame_record import FrameRecord, plain
 from app.core.records.text_file import TextFile
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from fractions import Fraction
 from pathlib import Path
 
-from app.core.records.table import FrameRecord, label_of
+from app.core.records.frame_record import FrameRecord, label_of
 from app.core.records.text_file import TextFile
 
 _ONLY_FRAME_S = Fraction(1, 25)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from app.core.files.part_file import PartFile, explain
+from app.core.files.atomic_file import PartFile, explain
 
 
 class TextFile:

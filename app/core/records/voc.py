@@ -12,9 +12,9 @@ from xml.sax.saxutils import escape
 import numpy as np
 import numpy.typing as npt
 
-from app.core.files.part_folder import PartFolder
-from app.core.records.frames import FramePicker, FramePlan, clipped
-from app.core.records.table import FrameRecord, label_of
+from app.core.files.atomic_folder import PartFolder
+from app.core.records.frame_record import FrameRecord, label_of
+from app.core.records.sampling import FramePicker, FramePlan, clipped
 
 _LIST = "trainval"
 

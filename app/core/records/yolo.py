@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from app.core.files.part_folder import PartFolder
-from app.core.records.frames import FramePicker, FramePlan, clipped
-from app.core.records.table import FrameRecord
+from app.core.files.atomic_folder import PartFolder
+from app.core.records.frame_record import FrameRecord
+from app.core.records.sampling import FramePicker, FramePlan, clipped
 
 
 class YoloFolder:

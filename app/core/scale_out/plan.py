@@ -20,8 +20,8 @@ from app import __version__
 from app.core.candidate_cache.store_facts import SourceKey, source_key
 from app.core.errors import AppError
 from app.core.export.request import ExportReport, ExportRequest
-from app.core.export_queue.queue_names import place_of, target_places
-from app.core.files.part_file import write_whole
+from app.core.export_queue.collisions import place_of, target_places
+from app.core.files.atomic_file import write_whole
 
 _MAX_RESULT = 2**20
 _COLUMNS = ("path", "state", "frames", "detections", "seconds", "output", "error")

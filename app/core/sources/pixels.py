@@ -14,7 +14,7 @@ import numpy as np
 from av.sidedata.sidedata import Type as SideDataType
 
 from app.core.sources import tone_map
-from app.core.sources.upright import Image, Orientation
+from app.core.sources.orientation import Image, Orientation
 
 _SMPTE170M = 5
 _BOTTOM_FIRST = (3, 4)  # AV_FIELD_BB; AV_FIELD_TB: top coded first, bottom shown first

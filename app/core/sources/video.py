@@ -20,9 +20,9 @@ from app.core.frames import Frame, ImageBGR, SourceInfo
 from app.core.sources.base import frame_from_bgra, never, redact
 from app.core.sources.container import FREE_CLOCK, key_frame_between, lead_s, length_s, mean_rate, open_video
 from app.core.sources.decode import FrameFeed
+from app.core.sources.orientation import Image
 from app.core.sources.pixels import UNCHANGED, Made, PictureMaker
 from app.core.sources.timeline import Gaps, Timeline
-from app.core.sources.upright import Image
 
 _UNTIMED = 16  # pictures without a time that may come first
 

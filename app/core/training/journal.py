@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from app.core.files.part_file import write_whole
+from app.core.files.atomic_file import write_whole
 from app.core.training.curves import VALIDATION, curves_page, curves_png
 from app.core.training.event_file import EventFile
 from detector.errors import ExplainedError

@@ -9,7 +9,7 @@ from pathlib import Path
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QCheckBox, QDoubleSpinBox, QGridLayout, QLineEdit, QWidget
 
-from app.core.highlights.request import Evidence
+from app.core.highlights.options import Evidence
 
 _LONGEST_S = 3600.0
 

@@ -15,11 +15,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.core.export.space import kept_bytes
-from app.core.export_queue.queue_plan import Recipe
-from app.core.export_queue.search import VIDEO_ENDINGS, Found, is_video_name
+from app.core.export.disk_space import kept_bytes
+from app.core.export_queue.batch import Recipe
+from app.core.export_queue.video_search import VIDEO_ENDINGS, Found, is_video_name
 from app.core.settings import Choices, Settings
-from app.ui.export.export_wishes import ExportWishes, classes_shown
+from app.ui.export.export_options import ExportWishes, classes_shown
 from app.ui.export.form_page import lay_out, new_form
 from app.ui.export.queue_runner import VideoSearch
 from app.ui.export.queue_words import found_words

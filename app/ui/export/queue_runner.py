@@ -10,13 +10,13 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
-from app.core.export.any_job import MakeJob
+from app.core.export.job_protocol import MakeJob
 from app.core.export.request import ExportRequest
+from app.core.export_queue.batch import Recipe, requests_for
 from app.core.export_queue.queue import ExportQueue
-from app.core.export_queue.queue_plan import Recipe, requests_for
-from app.core.export_queue.queue_state import ENDED, QueueItem, QueueSnapshot
-from app.core.export_queue.search import Found, FoundVideo, find_videos
-from app.core.export_queue.waiting import WaitingList
+from app.core.export_queue.saved_queue import WaitingList
+from app.core.export_queue.state import ENDED, QueueItem, QueueSnapshot
+from app.core.export_queue.video_search import Found, FoundVideo, find_videos
 from app.ui.export.export_runner import make_job
 from app.ui.widgets.background import Background
 from app.ui.widgets.bridge import Wake

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from app.core.export_queue.queue_state import QueueItem, QueueSnapshot
-from app.core.export_queue.search import Found
+from app.core.export_queue.state import QueueItem, QueueSnapshot
+from app.core.export_queue.video_search import Found
 from app.ui.figures import rate
 from app.ui.widgets.media_words import span, waiting
 

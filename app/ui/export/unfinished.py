@@ -12,8 +12,8 @@ from functools import partial
 
 from PySide6.QtCore import QObject
 
-from app.core.export_queue.begun import Begun, discard, interrupted, take
-from app.core.export_queue.waiting import Left, forget, left_waiting
+from app.core.export_queue.interrupted import Begun, discard, interrupted, take
+from app.core.export_queue.saved_queue import Left, forget, left_waiting
 from app.ui.export.queue_runner import QueueRunner
 from app.ui.widgets.background import Background
 from app.ui.widgets.banner import Banner

@@ -1,4 +1,4 @@
-"""Folders that appear under their name only when they are complete, as ``part_file`` does for files.
+"""Folders that appear under their name only when they are complete, as ``atomic_file`` does for files.
 
 Written as ``NAME.part`` beside the target, then renamed. A folder of the same name is replaced only if it is one of
 ours, which a small hidden file in it says, and only as it was written: labels that somebody corrected in it are work of
@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from app.core.errors import AppError
-from app.core.files.part_file import FULL, SUFFIX, explain, patience
+from app.core.files.atomic_file import FULL, SUFFIX, explain, patience
 from detector.file_lock import LockedError, open_locked
 
 MARK = ".ssd-viewer"

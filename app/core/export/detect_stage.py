@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.core.candidate_cache.journal import Journal, fits
-from app.core.candidate_cache.kept import find_kept, store_folders
+from app.core.candidate_cache.lookup import find_kept, store_folders
 from app.core.candidate_cache.store import CandidateStore
 from app.core.candidate_cache.store_facts import SourceKey
 from app.core.channels import Channel
 from app.core.errors import AppError
-from app.core.export.following import sought
 from app.core.export.gate import Gate
-from app.core.export.look import facts_of, reading_of
 from app.core.export.progress import ProgressMeter
 from app.core.export.request import ExportCancelledError, ExportRequest
-from app.core.files.part_file import waiting_for_room
+from app.core.export.source_facts import facts_of, reading_of
+from app.core.export.tracking_filter import sought
+from app.core.files.atomic_file import waiting_for_room
 from app.core.settings import ModelSettings
 from app.core.sources.video import Picture
 from app.core.wanted import check_classes

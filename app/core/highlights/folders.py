@@ -7,12 +7,12 @@ from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING
 
-from app.core.highlights.again import SecondLook
 from app.core.highlights.clips import ClipFolder, ClipPlan
+from app.core.highlights.reread import SecondLook
 from app.core.highlights.snapshots import SnapshotFolder
 from app.core.muxing.video_options import MP4, container_of
-from app.core.records.table import RecordWriter
-from app.core.sources.sequence import open_pictures
+from app.core.records.frame_record import RecordWriter
+from app.core.sources.image_sequence import open_pictures
 
 if TYPE_CHECKING:
     from app.core.export.request import ExportRequest

@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.core.errors import AppError
-from app.core.export.made import was_made
+from app.core.export.history import was_made
 from app.core.export.request import ExportRequest
 from app.core.export.request_json import MOST_BYTES, requests_from_json, requests_to_json
-from app.core.export_queue.begun import marks_dir
-from app.core.export_queue.queue_names import apart, there
-from app.core.files.part_file import SUFFIX, remove_part, write_whole
+from app.core.export_queue.collisions import apart, there
+from app.core.export_queue.interrupted import marks_dir
+from app.core.files.atomic_file import SUFFIX, remove_part, write_whole
 from detector.file_lock import open_locked
 
 _log = logging.getLogger(__name__)

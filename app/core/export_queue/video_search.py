@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.core.files.part_folder import MARK
+from app.core.files.atomic_folder import MARK
 from app.core.sources.base import IMAGE_SUFFIXES
 
 VIDEO_ENDINGS = (

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.core.errors import AppError
-from app.core.records.table import FrameRecord
+from app.core.records.frame_record import FrameRecord
 
 _JPEG_QUALITY = 95
 _LONGEST_STEM = 60

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from app.core.export.request import CachePolicy, ExportRequest
 from app.core.export.targets import data_beside, default_output
-from app.core.export_queue.search import FoundVideo
-from app.core.highlights.request import Evidence
+from app.core.export_queue.video_search import FoundVideo
+from app.core.highlights.options import Evidence
 from app.core.muxing.video_options import VideoOptions
 from app.core.settings import DetectionSettings, ModelSettings, OverlaySettings
 

@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from app.core import paths
-from app.core.candidate_cache.kept import complete_stores, store_folders
+from app.core.candidate_cache.lookup import complete_stores, store_folders
 from app.core.candidate_cache.store import CandidateStore
 from app.core.candidate_cache.store_facts import SourceKey, StoreError, source_key
 from app.core.errors import AppError
 from app.core.export.request import ExportReport, ExportRequest
-from app.core.export_queue.queue_names import numbered
-from app.core.files.part_file import write_whole
+from app.core.export_queue.collisions import numbered
+from app.core.files.atomic_file import write_whole
 from app.core.models import weights_sha256
 
 _MOST_BYTES = 2**23

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from app.core.errors import AppError
-from app.core.sources.sequence import PictureReader
+from app.core.sources.image_sequence import PictureReader
 from app.core.sources.video import Picture, VideoReader
 
 OpenSource = Callable[[], PictureReader]

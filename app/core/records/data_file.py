@@ -8,11 +8,11 @@ from pathlib import Path
 from app.core.records.coco import CocoFile
 from app.core.records.csv_table import CsvTable
 from app.core.records.formats import format_of
-from app.core.records.frames import FramePlan
+from app.core.records.frame_record import RecordWriter
 from app.core.records.jsonl import JsonLines
 from app.core.records.mot import MotFile
+from app.core.records.sampling import FramePlan
 from app.core.records.srt import SrtFile
-from app.core.records.table import RecordWriter
 from app.core.records.voc import VocFolder
 from app.core.records.yolo import YoloFolder
 

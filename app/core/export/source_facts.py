@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from app.core.candidate_cache.store_facts import SourceKey, StoreFacts
-from app.core.export.following import sought
 from app.core.export.outputs import SourceFacts
 from app.core.export.request import ExportRequest
+from app.core.export.tracking_filter import sought
 from app.core.models import weights_sha256
 from app.core.sources.base import is_sequence
-from app.core.sources.sequence import PictureReader, open_pictures
+from app.core.sources.image_sequence import PictureReader, open_pictures
 from detector.detections import floor_for
 from detector.runtime.base import Detector
 

@@ -10,14 +10,14 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from app.core.candidate_cache.kept import candidates_for
+from app.core.candidate_cache.lookup import candidates_for
 from app.core.candidate_cache.store import CandidateStore
 from app.core.candidate_cache.store_facts import StoreError, StoreFacts, source_key
 from app.core.errors import ExplainedError
 from app.core.frames import Frame
 from app.core.models import user_shelf, weights_sha256
 from app.core.settings import ModelSettings
-from app.core.sources.open import kind_by_name
+from app.core.sources.uri import kind_by_name
 from detector.detections import Candidates
 from detector.shelf import ShelfEntry
 from detector.spec import ModelSpec

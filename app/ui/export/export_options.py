@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QLabel
 
 from app.core.export.request import CachePolicy
-from app.core.highlights.request import Evidence
+from app.core.highlights.options import Evidence
 from app.core.records.formats import FORMATS
 from app.ui.export.data_boxes import data_boxes, in_a_grid
 from app.ui.export.object_choices import ObjectChoices, seconds_box, tenths

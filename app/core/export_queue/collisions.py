@@ -10,7 +10,7 @@ from itertools import count
 from pathlib import Path
 
 from app.core.export.request import ExportRequest
-from app.core.files.part_file import SUFFIX
+from app.core.files.atomic_file import SUFFIX
 
 _NUMBER = re.compile(r" \((\d{1,9})\)$")
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.core.records.table import FrameRecord, label_of, plain
+from app.core.records.frame_record import FrameRecord, label_of, plain
 
 
 @dataclass(slots=True)

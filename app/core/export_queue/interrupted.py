@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.core import paths
-from app.core.candidate_cache.kept import unfinished_of
+from app.core.candidate_cache.lookup import unfinished_of
 from app.core.errors import AppError
-from app.core.export.any_job import Job
-from app.core.export.made import was_made
+from app.core.export.history import was_made
+from app.core.export.job_protocol import Job
 from app.core.export.request import ExportReport, ExportRequest
 from app.core.export.request_json import MAX_BYTES, request_from_json, request_to_json
-from app.core.export_queue.queue_names import apart, place_of
-from app.core.files.part_file import SUFFIX, remove_part
+from app.core.export_queue.collisions import apart, place_of
+from app.core.files.atomic_file import SUFFIX, remove_part
 from detector.file_lock import open_locked
 
 _log = logging.getLogger(__name__)

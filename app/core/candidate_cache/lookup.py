@@ -11,7 +11,7 @@ from app.core.candidate_cache.store import SUFFIX, CandidateStore
 from app.core.candidate_cache.store_facts import SourceKey, StoreError, StoreFacts, source_key
 from app.core.errors import AppError
 from app.core.export.request import ExportRequest
-from app.core.files.part_file import SUFFIX as PART
+from app.core.files.atomic_file import SUFFIX as PART
 
 _MOST_NUMBERS = 99
 
