@@ -22,7 +22,7 @@ from app.core.export.progress import ProgressMeter
 from app.core.export.request import DataFile, ExportCancelledError, ExportProgress, ExportReport, ExportRequest
 from app.core.export.source_facts import look_at
 from app.core.export.targets import check_targets, default_output, free_name
-from app.core.files.atomic_file import PartFile, PatientFile
+from app.core.files.atomic_file import AtomicFile, WaitingFile
 from app.core.muxing.clock import CopyClock
 from app.core.muxing.video_file import VideoFile
 from app.core.settings import DetectionSettings, ModelSettings, OverlaySettings
@@ -207,7 +207,7 @@ class Disk:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, room: int) -> None:
         self.room = room
-        for kind, name in ((PatientFile, "write_once"), (StoreWriter, "_put_once")):
+        for kind, name in ((WaitingFile, "write_once"), (StoreWriter, "_put_once")):
             monkeypatch.setattr(kind, name, self._taking_room(getattr(kind, name)))
 
     def _taking_room(self, write: Callable[[object, bytes], object]) -> Callable[[object, bytes], object]:
@@ -365,7 +365,7 @@ def test_a_folder_that_cannot_be_made_or_written_is_one_line(source: Path, tmp_p
 
 
 def test_two_exports_never_write_one_file(source: Path) -> None:
-    with PartFile(source.parent / "out.mp4"):
+    with AtomicFile(source.parent / "out.mp4"):
         fails(
             ExportJob(request_for(source, source.parent), open_detector=open_fake), "being written by another program"
         )
@@ -420,7 +420,7 @@ def test_a_part_that_got_its_name_meanwhile_is_not_written_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = tmp_path / "copy.mp4"
-    first = PartFile(target)
+    first = AtomicFile(target)
     first.file.write(b"whole")
     lock = file_lock.lock
 
@@ -430,6 +430,6 @@ def test_a_part_that_got_its_name_meanwhile_is_not_written_over(
         lock(descriptor)
 
     monkeypatch.setattr(file_lock, "lock", finishes_first)
-    with PartFile(target):
+    with AtomicFile(target):
         assert target.read_bytes() == b"whole"
     assert target.read_bytes() == b"whole"

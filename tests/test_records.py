@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from app.core.errors import AppError
-from app.core.files.atomic_file import PartFile, explain, write_whole
+from app.core.files.atomic_file import AtomicFile, explain_write_error, write_atomically
 from app.core.records.data_file import open_records
 from app.core.records.formats import format_of
 from app.core.records.frame_record import FrameRecord, RecordWriter, plain
@@ -90,14 +90,14 @@ def test_plain_numbers_read_back_as_the_same_float32() -> None:
 
 
 def test_two_writers_never_share_a_file(tmp_path: Path) -> None:
-    with PartFile(tmp_path / "a.mp4"), pytest.raises(AppError, match=r"a\.mp4 is being written by another program"):
-        PartFile(tmp_path / "a.mp4")
+    with AtomicFile(tmp_path / "a.mp4"), pytest.raises(AppError, match=r"a\.mp4 is being written by another program"):
+        AtomicFile(tmp_path / "a.mp4")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_part_left_by_a_crash_is_taken_over(tmp_path: Path) -> None:
     (tmp_path / "a.mp4.part").write_bytes(b"x" * 1000)
-    with PartFile(tmp_path / "a.mp4") as part:
+    with AtomicFile(tmp_path / "a.mp4") as part:
         part.file.write(b"new")
         part.commit()
     assert (tmp_path / "a.mp4").read_bytes() == b"new"
@@ -112,7 +112,7 @@ def test_a_part_name_that_leads_to_another_file_is_not_written_through(tmp_path:
         part.symlink_to(precious)
     else:
         part.hardlink_to(precious)
-    write_whole(tmp_path / "a.mp4", b"new")
+    write_atomically(tmp_path / "a.mp4", b"new")
     assert precious.read_bytes() == b"precious"
     assert (tmp_path / "a.mp4").read_bytes() == b"new"
 
@@ -135,7 +135,7 @@ def test_a_missing_folder_is_one_clear_line(tmp_path: Path) -> None:
     ],
 )
 def test_every_way_a_disk_refuses_has_its_line(code: int, said: str) -> None:
-    error = explain(OSError(code, "Input/output error"), Path("/videos/a.mp4"))
+    error = explain_write_error(OSError(code, "Input/output error"), Path("/videos/a.mp4"))
     assert said in str(error)
     assert "\n" not in str(error)
 

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from pycocotools.coco import COCO
 
 from app.core.errors import AppError
-from app.core.files.atomic_file import explain, waiting_for_room
-from app.core.files.atomic_folder import MARK, PartFolder
+from app.core.files.atomic_file import explain_write_error, waiting_for_room
+from app.core.files.atomic_folder import MARK, AtomicFolder
 from app.core.records.coco import category_ids
 from app.core.records.data_file import open_records
 from app.core.records.formats import FORMATS, format_of
@@ -341,9 +341,9 @@ def test_labels_that_somebody_corrected_are_never_replaced(tmp_path: Path, when:
 
 
 def test_two_programs_never_write_one_folder(tmp_path: Path) -> None:
-    first = PartFolder(tmp_path / "a")
+    first = AtomicFolder(tmp_path / "a")
     with pytest.raises(AppError, match="being written by another program"):
-        PartFolder(tmp_path / "a")
+        AtomicFolder(tmp_path / "a")
     first.discard()
     assert list(tmp_path.iterdir()) == []
 
@@ -355,27 +355,27 @@ def test_a_folder_that_could_not_be_begun_can_be_begun_later(tmp_path: Path, mon
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", full)
         with pytest.raises(AppError, match="The disk is full"):
-            PartFolder(tmp_path / "a")
-    PartFolder(tmp_path / "a").commit()
+            AtomicFolder(tmp_path / "a")
+    AtomicFolder(tmp_path / "a").commit()
     assert (tmp_path / "a" / MARK).is_file()
 
 
 def test_a_part_left_by_a_crash_is_taken_over(tmp_path: Path) -> None:
-    left = PartFolder(tmp_path / "a")
+    left = AtomicFolder(tmp_path / "a")
     left.write("deep/down.txt", b"half")
     os.close(left._lock)  # what the end of its process does
-    again = PartFolder(tmp_path / "a")
+    again = AtomicFolder(tmp_path / "a")
     again.write("new.txt", b"whole")
     again.commit()
     assert sorted(path.name for path in (tmp_path / "a").rglob("*")) == [MARK, "new.txt"]
 
 
 def test_a_crash_between_the_two_renames_loses_nothing(tmp_path: Path) -> None:
-    first = PartFolder(tmp_path / "a")
+    first = AtomicFolder(tmp_path / "a")
     first.write("old.txt", b"old")
     first.commit()
     (tmp_path / "a").rename(tmp_path / "a.old.part")
-    PartFolder(tmp_path / "a").discard()
+    AtomicFolder(tmp_path / "a").discard()
     assert (tmp_path / "a" / "old.txt").read_bytes() == b"old"
 
 
@@ -383,10 +383,10 @@ def test_a_crash_between_the_two_renames_loses_nothing(tmp_path: Path) -> None:
 def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     writer = open_records(tmp_path / name, None, FramePlan("clip", Fraction(0)))
 
-    def full(self: PartFolder, file: str, content: bytes) -> None:
-        raise explain(OSError(errno.ENOSPC, "No space left on device"), self.target)
+    def full(self: AtomicFolder, file: str, content: bytes) -> None:
+        raise explain_write_error(OSError(errno.ENOSPC, "No space left on device"), self.target)
 
-    monkeypatch.setattr(PartFolder, "write", full)
+    monkeypatch.setattr(AtomicFolder, "write", full)
     with pytest.raises(AppError, match="disk is full"):
         writer.write(record(0))
     writer.discard()
@@ -396,16 +396,16 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path, name: str, m
 def test_a_full_disk_is_waited_for_where_somebody_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[Path] = []
     with waiting_for_room(lambda _error, path: waited.append(path)):
-        folder = PartFolder(tmp_path / "a")
-    real = PartFolder._put
+        folder = AtomicFolder(tmp_path / "a")
+    real = AtomicFolder._put
 
-    def full_at_first(self: PartFolder, path: Path, content: bytes) -> None:
+    def full_at_first(self: AtomicFolder, path: Path, content: bytes) -> None:
         if not waited:
             path.write_bytes(content[:1])
             raise OSError(errno.ENOSPC, "No space left on device")
         real(self, path, content)
 
-    monkeypatch.setattr(PartFolder, "_put", full_at_first)
+    monkeypatch.setattr(AtomicFolder, "_put", full_at_first)
     folder.write("x.txt", b"whole")
     folder.commit()
     assert waited == [tmp_path / "a"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.core.export_queue.video_search import FoundVideo, find_videos
-from app.core.files.atomic_folder import PartFolder
+from app.core.files.atomic_folder import AtomicFolder
 
 
 def _touch(*paths: Path) -> None:
@@ -40,7 +40,7 @@ def test_what_this_program_made_is_no_input_unless_named(tmp_path: Path) -> None
 
 def test_clips_that_this_program_cut_are_no_input_unless_their_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "films").mkdir()
-    clips = PartFolder(tmp_path / "films" / "a.annotated.clips")
+    clips = AtomicFolder(tmp_path / "films" / "a.annotated.clips")
     clips.write("a.person.001.mp4", b"film")
     _touch(tmp_path / "films" / "a.mp4")
     assert [video.path.name for video in find_videos([tmp_path]).videos] == ["a.mp4"]  # also while they are written

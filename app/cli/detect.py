@@ -106,7 +106,7 @@ class _Copies:
         import cv2
 
         from app.core.export.targets import check_apart
-        from app.core.files.atomic_file import write_whole
+        from app.core.files.atomic_file import write_atomically
         from app.core.settings import OverlaySettings
 
         target = self._name(source)
@@ -116,7 +116,7 @@ class _Copies:
         done, data = cv2.imencode(target.suffix, image, flags)
         if not done:
             raise AppError(f"{target.name} could not be encoded.")
-        write_whole(target, data.tobytes())
+        write_atomically(target, data.tobytes())
 
     def _name(self, source: Path) -> Path:
         """Kind of the source where it is JPEG or PNG, else PNG; numbered where two sources share a name."""

@@ -12,7 +12,7 @@ import threading
 from pathlib import Path
 
 from app.core import paths
-from app.core.files.atomic_file import PartFile, explain
+from app.core.files.atomic_file import AtomicFile, explain_write_error
 
 _log = logging.getLogger(__name__)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -39,13 +39,13 @@ def remember(url: str, sha256: str) -> None:
     path = known_files()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _lock, PartFile(path) as part:  # which other programs keep away from, so nothing is added meanwhile
+        with _lock, AtomicFile(path) as part:  # which other programs keep away from, so nothing is added meanwhile
             known = _read()
             if url not in known:
                 part.file.write((json.dumps({**known, url: sha256}, indent=2) + "\n").encode())
                 part.commit()
     except OSError as error:
-        raise explain(error, path) from error
+        raise explain_write_error(error, path) from error
 
 
 def _read() -> dict[str, str]:

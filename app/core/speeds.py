@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.core.files.atomic_file import write_whole
+from app.core.files.atomic_file import write_atomically
 from detector.shelf import IR_BIN, IR_XML
 
 _log = logging.getLogger(__name__)
@@ -98,7 +98,7 @@ def record_speed(store: Path, model: Path, speed: MeasuredSpeed) -> None:
         kept[key] = (speed, *others)[:_MOST_EACH]
         rows = {name: [dataclasses.asdict(s) for s in speeds] for name, speeds in kept.items()}
         store.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(store, json.dumps({"format": _FORMAT, "models": rows}, indent=1).encode())
+        write_atomically(store, json.dumps({"format": _FORMAT, "models": rows}, indent=1).encode())
 
 
 def _setting(speed: MeasuredSpeed) -> tuple[str, str, str]:

@@ -11,7 +11,7 @@ from app.core.bench.words import HEADS, export_rows, export_words, figures, stag
 from app.core.charts import Axis, Bar, BarChart, Drawing, in_grid, layout, png_bytes, svg_element, svg_file
 from app.core.charts.svg import escaped
 from app.core.evaluation.page import cards, cell, facts, notes, page, table
-from app.core.files.atomic_file import write_whole
+from app.core.files.atomic_file import write_atomically
 
 FORMATS = (".html", ".png", ".svg")
 
@@ -31,7 +31,7 @@ def write_chart(report: BenchReport, path: Path) -> None:
     else:
         drawing = in_grid(_drawings(report), _COLUMNS)
         content = png_bytes(drawing) if suffix == ".png" else svg_file(drawing).encode()
-    write_whole(path, content)
+    write_atomically(path, content)
 
 
 def speed_chart(results: Sequence[Result]) -> BarChart:

@@ -22,7 +22,7 @@ import numpy as np
 from app.core.candidate_cache.store import CandidateStore
 from app.core.candidate_cache.store_facts import StoreError, StoreFacts
 from app.core.candidate_cache.store_format import MAGIC, MAX_FRAMES, PREFIX, StoredFrame, pack_block
-from app.core.files.atomic_file import FULL, SUFFIX, explain, patience
+from app.core.files.atomic_file import FULL, SUFFIX, explain_write_error, room_waiter
 from detector.detections import Candidates
 from detector.file_lock import open_locked
 
@@ -52,7 +52,7 @@ class StoreWriter:
         self.target = target
         self.path = target.with_name(target.name + SUFFIX)
         self._clock = clock
-        self._wait = patience()
+        self._wait = room_waiter()
         self._file: BinaryIO = os.fdopen(open_locked(self.path), "r+b", buffering=0)
         self._floor = np.float32(0)
         self._waiting: list[StoredFrame] = []
@@ -186,7 +186,7 @@ class StoreWriter:
         try:
             yield
         except OSError as error:
-            raise explain(error, self.path) from error
+            raise explain_write_error(error, self.path) from error
 
 
 def _down_to(found: Candidates, floor: np.float32) -> Candidates:

@@ -22,7 +22,7 @@ from app.core.charts import (
 )
 from app.core.evaluation.counts import counts_at, pooled
 from app.core.evaluation.mistakes import Kind, Mistakes
-from app.core.files.atomic_file import explain, write_whole
+from app.core.files.atomic_file import explain_write_error, write_atomically
 from detector.evaluation.results import ClassResult, Curve, Evaluation, Floats, Result
 
 PlotFormat = Literal["png", "svg"]
@@ -73,11 +73,11 @@ def write_plots(
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise explain(error, folder) from error
+        raise explain_write_error(error, folder) from error
     paths = []
     for name, drawing in drawings.items():
         path = folder / f"{name}.{plot_format}"
-        write_whole(path, png_bytes(drawing) if plot_format == "png" else svg_file(drawing).encode())
+        write_atomically(path, png_bytes(drawing) if plot_format == "png" else svg_file(drawing).encode())
         paths.append(path)
     return tuple(paths)
 

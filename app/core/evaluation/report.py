@@ -27,7 +27,7 @@ from app.core.evaluation.plots import (
     with_curve,
 )
 from app.core.evaluation.words import COCO_WORDS, RULES
-from app.core.files.atomic_file import write_whole
+from app.core.files.atomic_file import write_atomically
 from detector.evaluation.results import COCO_NUMBERS, ClassResult, CocoResult, Evaluation
 from detector.spec import ModelSpec
 
@@ -67,7 +67,7 @@ def write_report(
         *_mistakes(evaluation, mistakes, gallery, threshold),
         f"<footer>Made by ssd-viewer {escaped(app.__version__)}.</footer>",
     ]
-    write_whole(path, page(f"Evaluation of {evaluation.subject}", body).encode())
+    write_atomically(path, page(f"Evaluation of {evaluation.subject}", body).encode())
 
 
 def _head(evaluation: Evaluation, threshold: float, when: datetime) -> Iterator[str]:

@@ -23,7 +23,7 @@ from app.core.candidate_cache.store_facts import SourceKey, StoreError, source_k
 from app.core.errors import AppError
 from app.core.export.request import ExportReport, ExportRequest
 from app.core.export_queue.collisions import numbered
-from app.core.files.atomic_file import write_whole
+from app.core.files.atomic_file import write_atomically
 from app.core.models import weights_sha256
 
 _MOST_BYTES = 2**23
@@ -191,7 +191,7 @@ def _note_hash(value: str) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.touch()
     if file.stat().st_size >= _HASH_LINE * _MOST_HASHES:
-        write_whole(file, file.read_bytes()[-_HASH_LINE * (_MOST_HASHES // 2) :])
+        write_atomically(file, file.read_bytes()[-_HASH_LINE * (_MOST_HASHES // 2) :])
     _append(file, value)
 
 

@@ -29,7 +29,7 @@ from app.core.export.request import ExportCancelledError, ExportProgress, Export
 from app.core.export.source_facts import look_at, open_source
 from app.core.export.targets import check_targets, make_folders
 from app.core.export.tracking_filter import follows
-from app.core.files.atomic_file import remove_part, waiting_for_room
+from app.core.files.atomic_file import remove_abandoned_part, waiting_for_room
 from app.core.models import open_model_for_batches
 from app.core.sources.video import Picture
 from app.core.workers import Worker, join_all
@@ -110,7 +110,7 @@ class ExportJob:
         if not self._finished:  # a cancel that came after the end changes nothing
             self._raise_failure()
         if finder.temporary is not None:
-            remove_part(finder.temporary)
+            remove_abandoned_part(finder.temporary)
         report = self._report(time.monotonic() - started)
         note_made(self.request, report)  # behind the kept detections, which become a little larger
         return report if report.cache is None else replace(report, cache_bytes=report.cache.stat().st_size)

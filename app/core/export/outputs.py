@@ -12,7 +12,7 @@ from fractions import Fraction
 from app.core.export.request import ExportRequest
 from app.core.export.tally import Tally
 from app.core.export.tracking_filter import follows
-from app.core.files.atomic_file import together
+from app.core.files.atomic_file import commit_together
 from app.core.highlights.folders import open_evidence
 from app.core.muxing.overlapped_video import OverlappedVideo
 from app.core.muxing.video_file import VideoFile
@@ -118,7 +118,7 @@ class Outputs:
             writer.complete()
         if self._video is not None:
             self._video.complete()
-        with together():
+        with commit_together():
             if self._video is not None:
                 self._video.finish()
             for writer in self._records:

@@ -22,7 +22,7 @@ from app.core.export.job_protocol import Job
 from app.core.export.request import ExportReport, ExportRequest
 from app.core.export.request_json import MAX_BYTES, request_from_json, request_to_json
 from app.core.export_queue.collisions import apart, place_of
-from app.core.files.atomic_file import SUFFIX, remove_part
+from app.core.files.atomic_file import SUFFIX, remove_abandoned_part
 from detector.file_lock import open_locked
 
 _log = logging.getLogger(__name__)
@@ -155,4 +155,4 @@ def discard(begun: Begun) -> None:
     begun.mark.unlink(missing_ok=True)
     parts = [path.with_name(path.name + SUFFIX) for path in begun.request.targets()]
     for part in (*([begun.store] if begun.store.suffix == SUFFIX else []), *parts):
-        remove_part(part)
+        remove_abandoned_part(part)

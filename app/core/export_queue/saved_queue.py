@@ -22,7 +22,7 @@ from app.core.export.request import ExportRequest
 from app.core.export.request_json import MOST_BYTES, requests_from_json, requests_to_json
 from app.core.export_queue.collisions import apart, there
 from app.core.export_queue.interrupted import marks_dir
-from app.core.files.atomic_file import SUFFIX, remove_part, write_whole
+from app.core.files.atomic_file import SUFFIX, remove_abandoned_part, write_atomically
 from detector.file_lock import open_locked
 
 _log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ class WaitingList:
                     self._file.parent.mkdir(parents=True, exist_ok=True)
                     if self._descriptor < 0:
                         self._descriptor = open_locked(_lock_of(self._file))
-                    write_whole(self._file, requests_to_json(requests))
+                    write_atomically(self._file, requests_to_json(requests))
                 else:
                     self._remove()
             except (OSError, AppError) as error:
@@ -128,7 +128,7 @@ def forget(files: Collection[Path]) -> None:
         with contextlib.suppress(OSError):
             file.unlink(missing_ok=True)
             _lock_of(file).unlink(missing_ok=True)
-            remove_part(file.with_name(file.name + SUFFIX))
+            remove_abandoned_part(file.with_name(file.name + SUFFIX))
 
 
 def _unheld(folder: Path) -> list[Path]:

@@ -3,8 +3,8 @@
 Written as ``NAME.part`` beside the target, then renamed over it in one step. A lock on the part keeps two programs
 from writing the same file. Owned by the thread that writes.
 
-Files that belong together get their names together: inside ``together`` a commit brings the file to the disk, and the
-names follow when all are there. Inside ``waiting_for_room`` a full disk is waited for instead of being a failure. Both
+Files that belong together get their names together: inside ``commit_together`` a commit brings the file to the disk,
+and the names follow when all are there. Inside ``waiting_for_room`` a full disk is waited for instead of being a failure. Both
 hold for the thread, and for parts begun in their block, so that what writes files need not know of them.
 """
 
@@ -31,7 +31,7 @@ WaitForRoom = Callable[[OSError, Path], None]
 """Given the failure and the file that does not fit; returns when it is worth trying again, or raises."""
 
 _wait: ContextVar[WaitForRoom | None] = ContextVar("wait", default=None)
-_waiting_names: ContextVar[list[PartFile] | None] = ContextVar("waiting_names", default=None)
+_waiting_names: ContextVar[list[AtomicFile] | None] = ContextVar("waiting_names", default=None)
 
 
 @contextlib.contextmanager
@@ -44,19 +44,19 @@ def waiting_for_room(wait: WaitForRoom) -> Iterator[None]:
         _wait.reset(before)
 
 
-def patience() -> WaitForRoom | None:
-    """What ``waiting_for_room`` says here; for writers of files that are no ``PartFile``."""
+def room_waiter() -> WaitForRoom | None:
+    """What ``waiting_for_room`` says here; for writers of files that are no ``AtomicFile``."""
     return _wait.get()
 
 
 @contextlib.contextmanager
-def together() -> Iterator[None]:
+def commit_together() -> Iterator[None]:
     """Files committed in this block get their names at its end, one right after the other.
 
     Raises:
         AppError: A name cannot be given; that file and those after it are not there.
     """
-    parts: list[PartFile] = []
+    parts: list[AtomicFile] = []
     before = _waiting_names.set(parts)
     try:
         yield
@@ -70,7 +70,7 @@ def together() -> Iterator[None]:
         part.commit()
 
 
-class PatientFile(io.FileIO):
+class WaitingFile(io.FileIO):
     """A file that waits for room where the disk is full."""
 
     def __init__(self, descriptor: int, path: Path, wait: WaitForRoom) -> None:
@@ -96,7 +96,7 @@ class PatientFile(io.FileIO):
         self._wait = None
 
 
-class PartFile:
+class AtomicFile:
     """A file being written; leaving the ``with`` block without ``commit`` removes it.
 
     Args:
@@ -117,7 +117,7 @@ class PartFile:
                 f"{target.name} is being written by another program.", "Wait, or choose another name."
             ) from error
         except OSError as error:
-            raise explain(error, target) from error
+            raise explain_write_error(error, target) from error
         self._ended = False
         self._complete = False
 
@@ -132,11 +132,11 @@ class PartFile:
             os.fsync(self.file.fileno())
         except OSError as error:
             self.discard()
-            raise explain(error, self.target) from error
+            raise explain_write_error(error, self.target) from error
         self._complete = True
 
     def commit(self) -> None:
-        """Make everything written so far appear under the final name; inside ``together``, at the end of that block.
+        """Make everything written so far appear under the final name; in ``commit_together``, at the end of the block.
 
         Raises:
             AppError: It cannot; the part is removed, and what had the final name is untouched.
@@ -154,7 +154,7 @@ class PartFile:
             self.file.close()  # lets go of the lock, when nobody can take this file for a part any more
         except OSError as error:
             self.discard()
-            raise explain(error, self.target) from error
+            raise explain_write_error(error, self.target) from error
         self._ended = True
 
     def discard(self) -> None:
@@ -163,7 +163,7 @@ class PartFile:
             return
         self._ended = True
         raw = self.file.raw
-        if isinstance(raw, PatientFile):
+        if isinstance(raw, WaitingFile):
             raw.hurry()
         if sys.platform != "win32":  # while the lock is held: a moment later it may be another program's part
             self._remove()
@@ -176,7 +176,7 @@ class PartFile:
         with contextlib.suppress(OSError):
             self.path.unlink(missing_ok=True)
 
-    def __enter__(self) -> PartFile:
+    def __enter__(self) -> AtomicFile:
         return self
 
     def __exit__(
@@ -186,12 +186,12 @@ class PartFile:
 
 
 def _opened(descriptor: int, target: Path) -> io.BufferedWriter:
-    wait = patience()
-    raw = io.FileIO(descriptor, "wb") if wait is None else PatientFile(descriptor, target, wait)
+    wait = room_waiter()
+    raw = io.FileIO(descriptor, "wb") if wait is None else WaitingFile(descriptor, target, wait)
     return io.BufferedWriter(raw)
 
 
-def remove_part(path: Path) -> None:
+def remove_abandoned_part(path: Path) -> None:
     """Remove a part that was left, unless somebody writes it; never raises."""
     with contextlib.suppress(OSError):
         if not path.is_file():
@@ -206,21 +206,21 @@ def remove_part(path: Path) -> None:
             path.unlink()
 
 
-def write_whole(target: Path, content: bytes) -> None:
+def write_atomically(target: Path, content: bytes) -> None:
     """Put ``content`` under ``target`` in one step.
 
     Raises:
-        AppError: As ``PartFile``.
+        AppError: As ``AtomicFile``.
     """
-    with PartFile(target) as part:
+    with AtomicFile(target) as part:
         try:
             part.file.write(content)
         except OSError as error:
-            raise explain(error, target) from error
+            raise explain_write_error(error, target) from error
         part.commit()
 
 
-def explain(error: OSError, path: Path) -> AppError:
+def explain_write_error(error: OSError, path: Path) -> AppError:
     """One plain line for a failure to write ``path``, and what to do."""
     folder = path.parent
     if error.errno in FULL:

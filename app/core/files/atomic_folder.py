@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from app.core.errors import AppError
-from app.core.files.atomic_file import FULL, SUFFIX, explain, patience
+from app.core.files.atomic_file import FULL, SUFFIX, explain_write_error, room_waiter
 from detector.file_lock import LockedError, open_locked
 
 MARK = ".ssd-viewer"
@@ -22,7 +22,7 @@ _OLD = ".old"
 _SAME_TIME_S = 2.0  # as coarse as the times of some file systems are
 
 
-class PartFolder:
+class AtomicFolder:
     """A folder being written.
 
     Args:
@@ -37,7 +37,7 @@ class PartFolder:
         self.path = target.with_name(target.name + SUFFIX)
         self._old = target.with_name(target.name + _OLD + SUFFIX)
         self._made: set[Path] = set()
-        self._wait = patience()
+        self._wait = room_waiter()
         self._ended = False
         self._lock = -1
         try:
@@ -53,7 +53,7 @@ class PartFolder:
             raise AppError(f"{target.name} is being written by another program.", "Choose another name.") from error
         except OSError as error:
             self._let_go()
-            raise explain(error, target) from error
+            raise explain_write_error(error, target) from error
 
     def write(self, name: str, content: bytes) -> None:
         """Put a file into the folder.
@@ -71,7 +71,7 @@ class PartFolder:
                 return
             except OSError as error:
                 if self._wait is None or error.errno not in FULL:
-                    raise explain(error, self.target) from error
+                    raise explain_write_error(error, self.target) from error
                 self._wait(error, self.target)
 
     def _put(self, path: Path, content: bytes) -> None:
@@ -95,7 +95,7 @@ class PartFolder:
                 os.sync()  # once for thousands of small files, each of which would take as long by itself
             os.fsync(self._lock)
         except OSError as error:
-            raise explain(error, self.target) from error
+            raise explain_write_error(error, self.target) from error
 
     def commit(self) -> None:
         """Give the folder its name; one of ours that had it is removed.
@@ -117,7 +117,7 @@ class PartFolder:
             with contextlib.suppress(OSError):
                 self._restore()
             if isinstance(error, OSError):
-                raise explain(error, self.target) from error
+                raise explain_write_error(error, self.target) from error
             raise
         self._ended = True
         shutil.rmtree(self._old, ignore_errors=True)

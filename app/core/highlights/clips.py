@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-from app.core.files.atomic_folder import PartFolder
+from app.core.files.atomic_folder import AtomicFolder
 from app.core.highlights.file_names import file_part
 from app.core.highlights.reread import SecondLook
 from app.core.highlights.spans import Decision, Spans
@@ -69,7 +69,7 @@ class ClipFolder:
     def __init__(self, target: Path, plan: ClipPlan, again: SecondLook) -> None:
         self._plan = plan
         self._again = again
-        self._folder = PartFolder(target)
+        self._folder = AtomicFolder(target)
         self._series = [_Series(label, plan, self._folder.path) for label in plan.classes]
         self._waiting: deque[FrameRecord] = deque()
         self._last_s: Fraction | None = None

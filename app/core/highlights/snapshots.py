@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from app.core.errors import AppError
-from app.core.files.atomic_folder import PartFolder
+from app.core.files.atomic_folder import AtomicFolder
 from app.core.frames import ImageBGR
 from app.core.highlights.file_names import file_part
 from app.core.highlights.reread import SecondLook
@@ -57,7 +57,7 @@ class SnapshotFolder:
         self._classes = frozenset(classes)
         self._look = look
         self._again = again
-        self._folder = PartFolder(target)
+        self._folder = AtomicFolder(target)
         self._painter = ArrayPainter()
         self._best: dict[int, _Best] = {}
         self._is_whole = False

@@ -17,7 +17,7 @@ from av.container import InputContainer
 from av.video.reformatter import VideoReformatter
 
 from app.core.errors import AppError
-from app.core.files.atomic_file import PartFile, explain
+from app.core.files.atomic_file import AtomicFile, explain_write_error
 from app.core.frames import ImageBGR
 from app.core.muxing.clock import CopyClock
 from app.core.muxing.encoder import Plan, plan_encoder, to_video_frame
@@ -76,7 +76,7 @@ class VideoFile:
         self._stream: av.VideoStream | None = None
         self._frames = self._resized = 0
         self._rounded = False
-        self._part = PartFile(target)
+        self._part = AtomicFile(target)
         try:
             if is_sequence(source):
                 self._facts = image_facts(self._options.images_per_s)
@@ -241,7 +241,7 @@ class VideoFile:
         try:
             yield
         except OSError as error:
-            raise explain(error, self._part.target) from error
+            raise explain_write_error(error, self._part.target) from error
         except (av.FFmpegError, ValueError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or error
             raise AppError(f"{self._part.target.name} cannot be written: {reason}.") from error

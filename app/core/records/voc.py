@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape
 import numpy as np
 import numpy.typing as npt
 
-from app.core.files.atomic_folder import PartFolder
+from app.core.files.atomic_folder import AtomicFolder
 from app.core.records.frame_record import FrameRecord, label_of
 from app.core.records.sampling import FramePicker, FramePlan, clipped
 
@@ -23,7 +23,7 @@ class VocFolder:
     """``Annotations/NAME_000123.xml``, ``JPEGImages`` where pictures are saved, ``ImageSets/Main/trainval.txt``."""
 
     def __init__(self, target: Path, plan: FramePlan) -> None:
-        self._folder = PartFolder(target)
+        self._folder = AtomicFolder(target)
         self._picker = FramePicker(plan)
         self._database = f"{plan.name}, by ssd-viewer"
         self._stems: list[str] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from app.core.files.atomic_folder import PartFolder
+from app.core.files.atomic_folder import AtomicFolder
 from app.core.records.frame_record import FrameRecord
 from app.core.records.sampling import FramePicker, FramePlan, clipped
 
@@ -17,7 +17,7 @@ class YoloFolder:
     """
 
     def __init__(self, target: Path, plan: FramePlan) -> None:
-        self._folder = PartFolder(target)
+        self._folder = AtomicFolder(target)
         self._picker = FramePicker(plan)
         self._labels: tuple[str, ...] = ()
 

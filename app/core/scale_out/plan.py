@@ -21,7 +21,7 @@ from app.core.candidate_cache.store_facts import SourceKey, source_key
 from app.core.errors import AppError
 from app.core.export.request import ExportReport, ExportRequest
 from app.core.export_queue.collisions import place_of, target_places
-from app.core.files.atomic_file import write_whole
+from app.core.files.atomic_file import write_atomically
 
 _MAX_RESULT = 2**20
 _COLUMNS = ("path", "state", "frames", "detections", "seconds", "output", "error")
@@ -156,7 +156,7 @@ def write_result(task: Task, source: SourceKey, report: ExportReport, node: str)
         "report": report.as_dict(),
         "node": node,
     }
-    write_whole(task.result, (json.dumps(kept, indent=2) + "\n").encode())
+    write_atomically(task.result, (json.dumps(kept, indent=2) + "\n").encode())
     return Outcome(str(task.request.source), "done", report.as_dict(), node=node)
 
 
@@ -180,12 +180,12 @@ def write_summary(folder: Path, outcomes: Sequence[Outcome]) -> tuple[Path, Path
     states = [outcome.state for outcome in outcomes]
     counts = {state: states.count(state) for state in ("done", "known", "failed")}
     as_json, as_csv = folder / "summary.json", folder / "summary.csv"
-    write_whole(as_json, (json.dumps({**counts, "videos": rows}, indent=2) + "\n").encode())
+    write_atomically(as_json, (json.dumps({**counts, "videos": rows}, indent=2) + "\n").encode())
     table = io.StringIO()
     writer = csv.writer(table)
     writer.writerow(_COLUMNS)
     for outcome in outcomes:
         known = {**outcome.report, "path": outcome.path, "state": outcome.state, "error": outcome.error}
         writer.writerow(["" if known.get(name) is None else known[name] for name in _COLUMNS])
-    write_whole(as_csv, table.getvalue().encode("utf-8", "backslashreplace"))
+    write_atomically(as_csv, table.getvalue().encode("utf-8", "backslashreplace"))
     return as_json, as_csv
