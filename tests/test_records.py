@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import errno
-import io
 import json
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from app.core.errors import AppError
-from app.core.files.atomic_file import AtomicFile, explain_write_error, write_atomically
+from app.core.files.atomic_file import AtomicFile, write_atomically
+from app.core.files.write_errors import explain_write_error
 from app.core.records.data_file import open_records
 from app.core.records.formats import format_of
 from app.core.records.frame_record import FrameRecord, RecordWriter, plain
@@ -28,10 +29,11 @@ TWO = Detections(
 )
 
 
-def write_three(writer: RecordWriter) -> None:
-    writer.write(FrameRecord(0, Fraction(0), TWO, LABELS))
-    writer.write(FrameRecord(1, Fraction(1001, 30000), Detections.empty(), LABELS))
-    writer.write(FrameRecord(2, Fraction(2002, 30000), TWO, LABELS, tracks=(7, None)))
+def write_three(writer: RecordWriter, times: int = 1) -> None:
+    for _ in range(times):
+        writer.write(FrameRecord(0, Fraction(0), TWO, LABELS))
+        writer.write(FrameRecord(1, Fraction(1001, 30000), Detections.empty(), LABELS))
+        writer.write(FrameRecord(2, Fraction(2002, 30000), TWO, LABELS, tracks=(7, None)))
 
 
 def test_json_lines(tmp_path: Path) -> None:
@@ -145,11 +147,15 @@ def test_a_full_disk_ends_the_file_with_its_line(tmp_path: Path, fails_at: str) 
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full on this system")
     writer = JsonLines(tmp_path / "out.jsonl")
-    writer._part.file.close()
-    buffer = 1 if fails_at == "write" else 1 << 16
-    writer._part.file = io.BufferedWriter(io.FileIO("/dev/full", "wb"), buffer)
-    write_three(writer) if fails_at == "finish" else None
-    with pytest.raises(AppError, match="disk is full"):
-        writer.finish() if fails_at == "finish" else write_three(writer)
+    full = os.open("/dev/full", os.O_WRONLY)
+    os.dup2(full, writer._part.file.fileno())  # the part lies on a full disk now
+    os.close(full)
+    if fails_at == "finish":
+        write_three(writer)  # so little that it is only buffered
+        with pytest.raises(AppError, match="disk is full"):
+            writer.finish()
+    else:
+        with pytest.raises(AppError, match="disk is full"):
+            write_three(writer, times=1000)
     writer.discard()
     assert list(tmp_path.iterdir()) == []

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from pycocotools.coco import COCO
 
 from app.core.errors import AppError
-from app.core.files.atomic_file import explain_write_error, waiting_for_room
 from app.core.files.atomic_folder import MARK, AtomicFolder
+from app.core.files.write_errors import explain_write_error, waiting_for_room
 from app.core.records.coco import category_ids
 from app.core.records.data_file import open_records
 from app.core.records.formats import FORMATS, format_of

@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 
 from app.core.errors import AppError
-from app.core.files.atomic_file import explain_write_error, write_atomically
+from app.core.files.atomic_file import write_atomically
+from app.core.files.write_errors import explain_write_error
 from app.core.frames import FrameResult, ImageBGR
 from app.core.overlay_array import ArrayPainter
 from app.core.settings import OverlaySettings

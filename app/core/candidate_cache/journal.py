@@ -38,7 +38,7 @@ class Journal:
         notes: What the user should know, one line each.
         left_alone: What an interrupted run left and this one does not use, in one line; "" for nothing.
         frames_known: How many frames an earlier run left.
-        temporary: What is to be removed once the files have their names; None for nothing.
+        temporary: The store whose part is to be removed once the files have their names; None for nothing.
 
     Raises:
         AppError: The disk refuses.
@@ -204,7 +204,7 @@ class Journal:
             self._path = self._writer.target
         else:
             self._writer.flush()
-            self.temporary = self._writer.path
+            self.temporary = self._writer.target
 
     def close(self, keep: bool) -> None:
         """Let go; never raises.

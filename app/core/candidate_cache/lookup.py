@@ -11,7 +11,7 @@ from app.core.candidate_cache.store import SUFFIX, CandidateStore
 from app.core.candidate_cache.store_facts import SourceKey, StoreError, StoreFacts, source_key
 from app.core.errors import AppError
 from app.core.export.request import ExportRequest
-from app.core.files.atomic_file import SUFFIX as PART
+from detector.part_file import PART_SUFFIX, part_path
 
 _MOST_NUMBERS = 99
 
@@ -104,7 +104,7 @@ def unfinished_of(request: ExportRequest) -> tuple[Path, int, int | None] | None
     with contextlib.suppress(AppError, StopIteration):
         key = source_key(request.source)
         stores = list(_stores_in(next(request.targets()).parent, request.source.name))
-        for path in sorted(stores, key=lambda path: path.suffix != PART):
+        for path in sorted(stores, key=lambda path: path.suffix != PART_SUFFIX):
             with contextlib.suppress(StoreError), CandidateStore.open(path) as store:
                 if store.frames and store.facts.source.same(key):
                     return path, store.frames, None if store.complete else store.facts.promised
@@ -113,7 +113,7 @@ def unfinished_of(request: ExportRequest) -> tuple[Path, int, int | None] | None
 
 def _stores_in(folder: Path, name: str) -> Iterator[Path]:
     for target in candidates_for(folder, name):
-        paths = [path for path in (target, target.with_name(target.name + PART)) if path.exists()]
+        paths = [path for path in (target, part_path(target)) if path.exists()]
         if not paths:
             return
         yield from paths

@@ -22,9 +22,9 @@ import numpy as np
 from app.core.candidate_cache.store import CandidateStore
 from app.core.candidate_cache.store_facts import StoreError, StoreFacts
 from app.core.candidate_cache.store_format import MAGIC, MAX_FRAMES, PREFIX, StoredFrame, pack_block
-from app.core.files.atomic_file import FULL, SUFFIX, explain_write_error, room_waiter
+from app.core.files.write_errors import explain_write_error, retry_when_full, room_waiter
 from detector.detections import Candidates
-from detector.file_lock import open_locked
+from detector.part_file import PartFile
 
 _EVERY_S = 1.0
 _FULL_BLOCK = 2**16  # candidates: about 1.5 MB, opened again within some ten milliseconds
@@ -50,10 +50,11 @@ class StoreWriter:
 
     def __init__(self, target: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self.target = target
-        self.path = target.with_name(target.name + SUFFIX)
+        self._part = PartFile(target, lambda descriptor: os.fdopen(descriptor, "r+b", buffering=0))
+        self.path = self._part.path
+        self._file: BinaryIO = self._part.file
         self._clock = clock
         self._wait = room_waiter()
-        self._file: BinaryIO = os.fdopen(open_locked(self.path), "r+b", buffering=0)
         self._floor = np.float32(0)
         self._waiting: list[StoredFrame] = []
         self._candidates = 0
@@ -133,10 +134,7 @@ class StoreWriter:
         with self._explained():
             self._file.seek(0, os.SEEK_END)
             self._put(pack_block(self.frames, []))
-            if sys.platform == "win32":  # there an open file cannot be renamed
-                self._file.close()
-            self.path.replace(self.target)
-            self._file.close()
+            self._part.commit()
             sync_folder(self.target.parent)
 
     def close(self, keep: bool) -> None:
@@ -147,15 +145,9 @@ class StoreWriter:
         if keep:
             with contextlib.suppress(Exception):  # of a full disk: then the last second is lost
                 self.flush()
-        if not keep and sys.platform != "win32":  # while the lock is held: a moment later it may be another program's
-            self._remove()
-        self._file.close()
-        if not keep and sys.platform == "win32":  # there an open file cannot be removed
-            self._remove()
-
-    def _remove(self) -> None:
-        with contextlib.suppress(OSError):
-            self.path.unlink(missing_ok=True)
+            self._file.close()
+        else:
+            self._part.discard()
 
     def _put(self, content: bytes) -> None:
         """Write all of ``content`` at this place; after a failure the file is as before.
@@ -164,16 +156,17 @@ class StoreWriter:
             OSError: As said.
         """
         start = self._file.tell()
-        while True:
+
+        def put() -> None:
             try:
-                return self._put_once(content)
-            except OSError as error:
+                self._put_once(content)
+            except OSError:
                 with contextlib.suppress(OSError):
                     self._file.truncate(start)
                     self._file.seek(start)
-                if self._wait is None or error.errno not in FULL:
-                    raise
-                self._wait(error, self.path)
+                raise
+
+        retry_when_full(put, self.path, self._wait)
 
     def _put_once(self, content: bytes) -> None:
         view = memoryview(content)

@@ -22,7 +22,8 @@ from app.core.charts import (
 )
 from app.core.evaluation.counts import counts_at, pooled
 from app.core.evaluation.mistakes import Kind, Mistakes
-from app.core.files.atomic_file import explain_write_error, write_atomically
+from app.core.files.atomic_file import write_atomically
+from app.core.files.write_errors import explain_write_error
 from detector.evaluation.results import ClassResult, Curve, Evaluation, Floats, Result
 
 PlotFormat = Literal["png", "svg"]

@@ -20,7 +20,7 @@ from app.core.export.progress import ProgressMeter
 from app.core.export.request import ExportCancelledError, ExportRequest
 from app.core.export.source_facts import facts_of, reading_of
 from app.core.export.tracking_filter import sought
-from app.core.files.atomic_file import waiting_for_room
+from app.core.files.write_errors import waiting_for_room
 from app.core.settings import ModelSettings
 from app.core.sources.video import Picture
 from app.core.wanted import check_classes
@@ -62,7 +62,7 @@ class Finder:
         model: (name, device, precision), once known.
         notes: What the user should know, one line each.
         kept: The kept detections, once complete; None for none.
-        temporary: What is to be removed when the job is done; None for nothing.
+        temporary: The store whose part is to be removed when the job is done; None for nothing.
     """
 
     def __init__(

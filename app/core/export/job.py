@@ -29,10 +29,11 @@ from app.core.export.request import ExportCancelledError, ExportProgress, Export
 from app.core.export.source_facts import look_at, open_source
 from app.core.export.targets import check_targets, make_folders
 from app.core.export.tracking_filter import follows
-from app.core.files.atomic_file import remove_abandoned_part, waiting_for_room
+from app.core.files.write_errors import waiting_for_room
 from app.core.models import open_model_for_batches
 from app.core.sources.video import Picture
 from app.core.workers import Worker, join_all
+from detector.part_file import remove_abandoned_part
 
 _WAITING_BYTES = 128 * 2**20  # of pictures, in each channel
 _WAITING_MOST = 64  # more than any engine's batch: decoding and painting go on while one is computed

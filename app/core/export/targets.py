@@ -7,9 +7,9 @@ from pathlib import Path
 
 from app.core.errors import AppError
 from app.core.export.request import DataFile, ExportRequest
-from app.core.files.atomic_file import SUFFIX
 from app.core.muxing.video_options import CONTAINERS
 from app.core.records.formats import FORMATS
+from detector.part_file import part_path
 
 VIDEO_SUFFIXES = tuple(suffix for kind in CONTAINERS for suffix in kind.suffixes)
 
@@ -75,7 +75,7 @@ def check_apart(targets: Iterable[Path], sources: Iterable[Path], folders: Seque
         for source in kept:
             if same_file(target, source):
                 raise AppError(f"{target} is the file to be read; it is never overwritten.", "Choose another name.")
-            part = target.with_name(target.name + SUFFIX)
+            part = part_path(target)
             if same_file(part, source):  # as browsers call a download that goes on
                 raise AppError(
                     f"{part} is the file to be read; {target.name} would be written under that name.",

@@ -10,7 +10,7 @@ from itertools import count
 from pathlib import Path
 
 from app.core.export.request import ExportRequest
-from app.core.files.atomic_file import SUFFIX
+from detector.part_file import part_path
 
 _NUMBER = re.compile(r" \((\d{1,9})\)$")
 
@@ -22,9 +22,7 @@ def place_of(path: Path) -> str:
 
 def target_places(request: ExportRequest) -> frozenset[str]:
     """Where the files are that the request writes, and where they are while it does."""
-    return frozenset(
-        place_of(name) for path in request.targets() for name in (path, path.with_name(path.name + SUFFIX))
-    )
+    return frozenset(place_of(name) for path in request.targets() for name in (path, part_path(path)))
 
 
 def there(request: ExportRequest) -> frozenset[str]:

@@ -22,8 +22,8 @@ from app.core.export.job_protocol import Job
 from app.core.export.request import ExportReport, ExportRequest
 from app.core.export.request_json import MAX_BYTES, request_from_json, request_to_json
 from app.core.export_queue.collisions import apart, place_of
-from app.core.files.atomic_file import SUFFIX, remove_abandoned_part
 from detector.file_lock import open_locked
+from detector.part_file import PART_SUFFIX, remove_abandoned_part
 
 _log = logging.getLogger(__name__)
 _MOST = 200
@@ -153,6 +153,6 @@ def take(begun: Begun) -> ExportRequest:
 def discard(begun: Begun) -> None:
     """Give it up, with the unfinished files and what was found; that of all frames stays, for ``--from-cache``."""
     begun.mark.unlink(missing_ok=True)
-    parts = [path.with_name(path.name + SUFFIX) for path in begun.request.targets()]
-    for part in (*([begun.store] if begun.store.suffix == SUFFIX else []), *parts):
-        remove_abandoned_part(part)
+    store = [begun.store.with_suffix("")] if begun.store.suffix == PART_SUFFIX else []
+    for target in (*store, *begun.request.targets()):
+        remove_abandoned_part(target)

@@ -22,8 +22,9 @@ from app.core.export.request import ExportRequest
 from app.core.export.request_json import MOST_BYTES, requests_from_json, requests_to_json
 from app.core.export_queue.collisions import apart, there
 from app.core.export_queue.interrupted import marks_dir
-from app.core.files.atomic_file import SUFFIX, remove_abandoned_part, write_atomically
+from app.core.files.atomic_file import write_atomically
 from detector.file_lock import open_locked
+from detector.part_file import remove_abandoned_part
 
 _log = logging.getLogger(__name__)
 _ENDING, _LOCK = ".queue", ".lock"
@@ -128,7 +129,7 @@ def forget(files: Collection[Path]) -> None:
         with contextlib.suppress(OSError):
             file.unlink(missing_ok=True)
             _lock_of(file).unlink(missing_ok=True)
-            remove_abandoned_part(file.with_name(file.name + SUFFIX))
+            remove_abandoned_part(file)
 
 
 def _unheld(folder: Path) -> list[Path]:

@@ -14,8 +14,9 @@ import sys
 from pathlib import Path
 
 from app.core.errors import AppError
-from app.core.files.atomic_file import FULL, SUFFIX, explain_write_error, room_waiter
+from app.core.files.write_errors import explain_write_error, retry_when_full, room_waiter
 from detector.file_lock import LockedError, open_locked
+from detector.part_file import part_path
 
 MARK = ".ssd-viewer"
 _OLD = ".old"
@@ -34,8 +35,8 @@ class AtomicFolder:
 
     def __init__(self, target: Path) -> None:
         self.target = target
-        self.path = target.with_name(target.name + SUFFIX)
-        self._old = target.with_name(target.name + _OLD + SUFFIX)
+        self.path = part_path(target)
+        self._old = part_path(target.with_name(target.name + _OLD))
         self._made: set[Path] = set()
         self._wait = room_waiter()
         self._ended = False
@@ -65,14 +66,10 @@ class AtomicFolder:
         Raises:
             AppError: The disk is full (and nobody waits for room), the folder is gone.
         """
-        while True:
-            try:
-                self._put(self.path / name, content)
-                return
-            except OSError as error:
-                if self._wait is None or error.errno not in FULL:
-                    raise explain_write_error(error, self.target) from error
-                self._wait(error, self.target)
+        try:
+            retry_when_full(lambda: self._put(self.path / name, content), self.target, self._wait)
+        except OSError as error:
+            raise explain_write_error(error, self.target) from error
 
     def _put(self, path: Path, content: bytes) -> None:
         if path.parent not in self._made:

@@ -17,7 +17,8 @@ from av.container import InputContainer
 from av.video.reformatter import VideoReformatter
 
 from app.core.errors import AppError
-from app.core.files.atomic_file import AtomicFile, explain_write_error
+from app.core.files.atomic_file import AtomicFile
+from app.core.files.write_errors import explain_write_error
 from app.core.frames import ImageBGR
 from app.core.muxing.clock import CopyClock
 from app.core.muxing.encoder import Plan, plan_encoder, to_video_frame

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from app.core.files.atomic_file import AtomicFile, explain_write_error
+from app.core.files.atomic_file import AtomicFile
+from app.core.files.write_errors import explain_write_error
 
 
 class TextFile:
