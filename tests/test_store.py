@@ -323,7 +323,7 @@ def test_a_video_is_known_by_its_content(tmp_path: Path) -> None:
 
 
 def test_results_are_shared_only_between_equal_detectors() -> None:
-    assert FACTS.same_results(replace(FACTS, floor=0.3, device="another", promised=None))
+    assert FACTS.same_results(replace(FACTS, floor=0.3, device="another", expected_frames=None))
     for change in (
         {"model": "voc"},
         {"weights_sha256": ""},

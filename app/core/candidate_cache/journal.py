@@ -12,7 +12,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from app.core.candidate_cache.lookup import candidates_for
+from app.core.candidate_cache.lookup import store_paths
 from app.core.candidate_cache.store import CandidateStore
 from app.core.candidate_cache.store_facts import StoreError, StoreFacts
 from app.core.candidate_cache.store_format import StoredFrame
@@ -25,7 +25,7 @@ from detector.file_lock import LockedError
 log = logging.getLogger(__name__)
 
 
-class Journal:
+class CandidateJournal:
     """What was found in each frame, on disk as soon as it is known.
 
     Args:
@@ -81,12 +81,12 @@ class Journal:
     def _open(self, folder: Path) -> None:
         self._path: Path | None = None
         occupied = ""
-        for target in candidates_for(folder, self._facts.source.name):
+        for target in store_paths(folder, self._facts.source.name):
             finished = self._finished(target)
             if finished is None and target.exists():
                 occupied = occupied or target.name
                 continue  # of another video or model, and not ours to write over
-            if finished is not None and self._serves(finished):
+            if finished is not None and self._suffices(finished):
                 self._known, self._path = finished, target
                 return
             if finished is not None:
@@ -113,7 +113,7 @@ class Journal:
             store.close()
         return None
 
-    def _serves(self, store: CandidateStore) -> bool:
+    def _suffices(self, store: CandidateStore) -> bool:
         """Whether it has all that is wanted; one that has not is written anew, and replaced in the end."""
         if not store.complete:
             self.notes.append("The kept detections were damaged; all frames are looked at again.")

@@ -17,7 +17,7 @@ _MOST_NUMBERS = 99
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class CachedDetections:
     """A complete store that was found.
 
     Attributes:
@@ -29,7 +29,7 @@ class Kept:
     facts: StoreFacts
 
 
-def find_kept(source: SourceKey, folders: Sequence[Path], model: str = "", reading: str = "") -> Kept:
+def find_cached(source: SourceKey, folders: Sequence[Path], model: str = "", reading: str = "") -> CachedDetections:
     """The newest complete store of this video.
 
     Args:
@@ -41,7 +41,7 @@ def find_kept(source: SourceKey, folders: Sequence[Path], model: str = "", readi
     Raises:
         AppError: There is none; says what there is instead.
     """
-    found: list[tuple[int, Kept]] = []
+    found: list[tuple[int, CachedDetections]] = []
     others: set[str] = set()
     cut = ""
     for path in dict.fromkeys(path for folder in folders for path in _stores_in(folder, source.name)):
@@ -58,13 +58,13 @@ def find_kept(source: SourceKey, folders: Sequence[Path], model: str = "", readi
         elif not complete:
             cut = path.name
         else:
-            found.append((changed, Kept(path, facts)))
+            found.append((changed, CachedDetections(path, facts)))
     if found:
         return max(found, key=lambda pair: pair[0])[1]
-    raise _none_kept(source.name, model, others, cut)
+    raise _no_cache(source.name, model, others, cut)
 
 
-def _none_kept(name: str, model: str, others: set[str], cut: str) -> AppError:
+def _no_cache(name: str, model: str, others: set[str], cut: str) -> AppError:
     if cut:
         return AppError(f"Not all frames of {name} were looked at yet.", "Go on without --from-cache, to the end.")
     if others:
@@ -74,7 +74,7 @@ def _none_kept(name: str, model: str, others: set[str], cut: str) -> AppError:
     return AppError(f"No detections are kept of {name}.", "Run it without --from-cache first.")
 
 
-def candidates_for(folder: Path, name: str) -> Iterator[Path]:
+def store_paths(folder: Path, name: str) -> Iterator[Path]:
     """``NAME.ssdv``, ``NAME (2).ssdv``... in ``folder``."""
     yield folder / f"{name}{SUFFIX}"
     for number in range(2, _MOST_NUMBERS + 1):
@@ -89,13 +89,13 @@ def store_folders(request: ExportRequest) -> tuple[Path, ...]:
 def complete_stores(folders: Sequence[Path], name: str) -> Iterator[Path]:
     """The stores in ``folders`` that have their final names, each once."""
     for folder in dict.fromkeys(folders):
-        for path in candidates_for(folder, name):
+        for path in store_paths(folder, name):
             if not path.exists():
                 break
             yield path
 
 
-def unfinished_of(request: ExportRequest) -> tuple[Path, int, int | None] | None:
+def unfinished_store(request: ExportRequest) -> tuple[Path, int, int | None] | None:
     """What an interrupted run of ``request`` left: its store, the frames in it, and how many the source promises.
 
     Its store is complete where it was interrupted in its last moments, while the files were finished; how far it was is
@@ -107,12 +107,12 @@ def unfinished_of(request: ExportRequest) -> tuple[Path, int, int | None] | None
         for path in sorted(stores, key=lambda path: path.suffix != PART_SUFFIX):
             with contextlib.suppress(StoreError), CandidateStore.open(path) as store:
                 if store.frames and store.facts.source.same(key):
-                    return path, store.frames, None if store.complete else store.facts.promised
+                    return path, store.frames, None if store.complete else store.facts.expected_frames
     return None
 
 
 def _stores_in(folder: Path, name: str) -> Iterator[Path]:
-    for target in candidates_for(folder, name):
+    for target in store_paths(folder, name):
         paths = [path for path in (target, part_path(target)) if path.exists()]
         if not paths:
             return

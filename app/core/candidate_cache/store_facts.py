@@ -18,6 +18,7 @@ from app.core.errors import AppError
 from app.core.sources.base import IMAGE_SUFFIXES
 
 MAX_HEADER = 2**20
+_EXPECTED_FRAMES = "promised"  # its name in the files
 _SAMPLES, _SAMPLE = 16, 65_536
 _MOST_LABELS, _LONGEST = 100_000, 10_000
 
@@ -60,7 +61,7 @@ class StoreFacts:
         precision: As ``Detector.precision``.
         labels: Class names.
         floor: Least score that was kept; 0 when all that the model gave was.
-        promised: Frames the source promises; None when it does not say.
+        expected_frames: How many the source says it has; None when it does not say.
         reading: How pictures were made of the source where that is not the usual way, e.g. "deinterlaced".
     """
 
@@ -72,7 +73,7 @@ class StoreFacts:
     precision: str
     labels: tuple[str, ...]
     floor: float
-    promised: int | None = None
+    expected_frames: int | None = None
     reading: str = ""
 
     def same_results(self, other: StoreFacts) -> bool:
@@ -85,7 +86,9 @@ class StoreFacts:
 
     def to_json(self) -> bytes:
         """For the head of a file."""
-        return json.dumps(dataclasses.asdict(self), ensure_ascii=True).encode()
+        facts = dataclasses.asdict(self)
+        facts[_EXPECTED_FRAMES] = facts.pop("expected_frames")
+        return json.dumps(facts, ensure_ascii=True).encode()
 
     @staticmethod
     def from_json(content: bytes) -> StoreFacts:
@@ -108,7 +111,7 @@ class StoreFacts:
                 precision=_text(data["precision"]),
                 labels=_labels(data["labels"]),
                 floor=_score(data["floor"]),
-                promised=None if data["promised"] is None else _count(data["promised"]),
+                expected_frames=None if data[_EXPECTED_FRAMES] is None else _count(data[_EXPECTED_FRAMES]),
                 reading=_text(data["reading"]),
             )
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.core.candidate_cache.journal import Journal, fits
-from app.core.candidate_cache.lookup import find_kept, store_folders
+from app.core.candidate_cache.journal import CandidateJournal, fits
+from app.core.candidate_cache.lookup import find_cached, store_folders
 from app.core.candidate_cache.store import CandidateStore
 from app.core.candidate_cache.store_facts import SourceKey
 from app.core.channels import Channel
@@ -54,7 +54,7 @@ class Finder:
         request: Whose model, whose detections.
         folder: Where the journal lies.
         source: The video.
-        promised: Frames it promises; None when it does not say.
+        expected_frames: How many it says it has; None when it does not say.
         gate: Where it stands still.
         meter: Told how far an earlier run came.
 
@@ -70,14 +70,14 @@ class Finder:
         request: ExportRequest,
         folder: Path,
         source: SourceKey,
-        promised: int | None,
+        expected_frames: int | None,
         gate: Gate,
         meter: ProgressMeter,
     ) -> None:
         self._request = request
         self._folder = folder
         self._source = source
-        self._promised = promised
+        self._expected_frames = expected_frames
         self._gate = gate
         self._meter = meter
         self.model = ("", "", "")
@@ -106,8 +106,8 @@ class Finder:
         with open_detector(request.model) as detector:
             self.model = (detector.spec.name, detector.device, detector.precision)
             self.notes += detector.notes
-            facts = facts_of(request, self._source, detector, self._promised)
-            journal = Journal(self._folder, facts, request.cache, request.resume)
+            facts = facts_of(request, self._source, detector, self._expected_frames)
+            journal = CandidateJournal(self._folder, facts, request.cache, request.resume)
             known = journal.frames_known
             try:
                 self._meter.known = known
@@ -125,7 +125,9 @@ class Finder:
                 self.notes += journal.notes
                 self.notes += [note for note in detector.notes if note not in self.notes]  # a GPU may fail on the way
 
-    def _look(self, detector: Detector, journal: Journal, pictures: Channel[Picture], found: Channel[Found]) -> None:
+    def _look(
+        self, detector: Detector, journal: CandidateJournal, pictures: Channel[Picture], found: Channel[Found]
+    ) -> None:
         """Candidates from the journal as far as it goes, then from the network, in batches."""
         labels = detector.spec.labels
         wanted = sought(self._request, labels)
@@ -146,7 +148,7 @@ class Finder:
     def _run(
         self,
         detector: Detector,
-        journal: Journal,
+        journal: CandidateJournal,
         batch: Sequence[Picture],
         wanted: DetectionFilter,
         found: Channel[Found],
@@ -163,7 +165,7 @@ class Finder:
         """Every frame from the cache; no model is opened."""
         request = self._request
         model = Path(request.model.name).name.removesuffix(".safetensors")
-        kept = find_kept(self._source, store_folders(request), model, reading_of(request))
+        kept = find_cached(self._source, store_folders(request), model, reading_of(request))
         facts, labels = kept.facts, kept.facts.labels
         self.model, self.kept = (facts.model, facts.device, facts.precision), kept.path
         check_classes(request.detection.classes, labels, facts.model)

@@ -70,7 +70,7 @@ class ExportJob:
         self._finder: Finder | None = None
         self._notes: list[str] = []
         self._damaged = 0
-        self._promised: int | None = None
+        self._expected_frames: int | None = None
         self._finished = False
 
     def run(self) -> ExportReport:
@@ -85,7 +85,7 @@ class ExportJob:
         check_targets(self.request)
         facts = look_at(self.request)
         source = source_key(self.request.source)
-        self._promised = facts.frame_count
+        self._expected_frames = facts.frame_count
         make_folders(self.request.targets())
         self._meter.opening(facts.frames_expected)
         self._check_room(facts)
@@ -191,8 +191,8 @@ class ExportJob:
         assert self._finder is not None
         model, device, precision = self._finder.model
         kept = self._finder.kept
-        frames, promised = self._meter.frames, self._promised
-        short = f"Of {promised} frames {frames} could be decoded." if promised is not None and frames < promised else ""
+        frames, expected = self._meter.frames, self._expected_frames
+        short = f"Of {expected} frames {frames} could be decoded." if expected is not None and frames < expected else ""
         return ExportReport(
             source=self.request.source,
             output=self.request.output,

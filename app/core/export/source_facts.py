@@ -37,7 +37,7 @@ def look_at(request: ExportRequest) -> SourceFacts:
         reader.close()
 
 
-def facts_of(request: ExportRequest, source: SourceKey, detector: Detector, promised: int | None) -> StoreFacts:
+def facts_of(request: ExportRequest, source: SourceKey, detector: Detector, expected_frames: int | None) -> StoreFacts:
     """The head of the store that this run fills."""
     floor = floor_for(sought(request, detector.spec.labels).score_threshold)
     return StoreFacts(
@@ -49,7 +49,7 @@ def facts_of(request: ExportRequest, source: SourceKey, detector: Detector, prom
         precision=detector.precision,
         labels=detector.spec.labels,
         floor=floor if floor > detector.spec.postprocess.score_floor else 0.0,
-        promised=promised,
+        expected_frames=expected_frames,
         reading=reading_of(request),
     )
 

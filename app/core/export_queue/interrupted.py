@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.core import paths
-from app.core.candidate_cache.lookup import unfinished_of
+from app.core.candidate_cache.lookup import unfinished_store
 from app.core.errors import AppError
 from app.core.export.history import was_made
 from app.core.export.job_protocol import Job
@@ -120,7 +120,7 @@ def _look_at(mark: Path) -> Begun | None:
     try:
         request = request_from_json(os.read(descriptor, MAX_BYTES + 1))
         began_ns = os.fstat(descriptor).st_mtime_ns
-        found = unfinished_of(request) if was_made(request) is None else None  # perhaps it was asked for once more
+        found = unfinished_store(request) if was_made(request) is None else None  # perhaps it was asked for once more
     except (AppError, OSError) as error:
         _log.info("%s: %s", mark, error)
         found = None
@@ -129,9 +129,9 @@ def _look_at(mark: Path) -> Begun | None:
     if found is None:
         mark.unlink(missing_ok=True)
         return None
-    store, frames, promised = found
+    store, frames, expected_frames = found
     again = _beside_newer(request, began_ns)
-    return Begun(mark, request, again, store, min(1.0, frames / promised) if promised else None)
+    return Begun(mark, request, again, store, min(1.0, frames / expected_frames) if expected_frames else None)
 
 
 def _beside_newer(request: ExportRequest, began_ns: int) -> ExportRequest:

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from app.core.candidate_cache.lookup import candidates_for
+from app.core.candidate_cache.lookup import store_paths
 from app.core.candidate_cache.store import CandidateStore
 from app.core.candidate_cache.store_facts import StoreError, StoreFacts, source_key
 from app.core.errors import ExplainedError
@@ -74,7 +74,7 @@ def stores_beside(uri: str) -> tuple[Path, ...]:
         return ()
     video = Path(uri)
     try:
-        return tuple(path for path in candidates_for(video.parent, video.name) if path.is_file())
+        return tuple(path for path in store_paths(video.parent, video.name) if path.is_file())
     except (OSError, ValueError):  # a name that no file can have
         return ()
 
