@@ -20,7 +20,7 @@ from app.core.export.disk_space import expected_bytes
 from app.core.export.job import ExportJob
 from app.core.export.progress import ProgressMeter
 from app.core.export.request import DataFile, ExportCancelledError, ExportProgress, ExportReport, ExportRequest
-from app.core.export.source_facts import look_at
+from app.core.export.source_facts import read_source_facts
 from app.core.export.targets import check_targets, default_output, free_name
 from app.core.files.atomic_file import AtomicFile, WaitingFile
 from app.core.muxing.clock import CopyClock
@@ -289,7 +289,7 @@ def test_too_little_room_is_said_before_it_begins(source: Path) -> None:
     with pytest.raises(AppError, match=r"About .* are needed on .*, and 900 bytes are free"):
         ExportJob(request, heard.append, open_fake, free=lambda _: 900).run()
     assert files(source.parent) == {"in.mp4"}
-    needed = expected_bytes(request, 40, look_at(request).picture_bytes)
+    needed = expected_bytes(request, 40, read_source_facts(request).picture_bytes)
     room = iter([needed // 2])
     ExportJob(request, heard.append, open_fake, free=lambda _: next(room, 10**9)).run()
     assert heard[2].remark.endswith("the export may have to wait for room.")

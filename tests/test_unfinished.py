@@ -19,7 +19,7 @@ from app.core.export.job import ExportJob
 from app.core.export.outputs import Outputs
 from app.core.export.request import DataFile, ExportCancelledError, ExportRequest
 from app.core.export.request_json import request_from_json, request_to_json
-from app.core.export_queue.interrupted import RememberedJob, discard, interrupted, marks_dir, take
+from app.core.export_queue.interrupted import MarkedJob, discard, interrupted_exports, marks_dir, resume_request
 from app.core.highlights.options import Evidence
 from app.core.muxing.video_options import VideoOptions
 from app.core.settings import DetectionSettings, ModelSettings, OverlaySettings
@@ -51,7 +51,7 @@ def cut_short(request: ExportRequest, after: int = 20) -> None:
     fake = FakeDetector(lambda _: job.cancel() if len(fake.batches) == after else None)
     job = ExportJob(request, open_detector=lambda _: fake)
     with pytest.raises(ExportCancelledError):
-        RememberedJob(request, job).run()
+        MarkedJob(request, job).run()
 
 
 @pytest.fixture
@@ -81,15 +81,15 @@ def test_a_damaged_description_is_refused_in_one_line(value: object) -> None:
 
 
 def test_what_was_cut_short_is_found_and_done_is_forgotten(request_: ExportRequest) -> None:
-    assert interrupted() == ()
+    assert interrupted_exports() == ()
     cut_short(request_)
-    (begun,) = interrupted()
+    (begun,) = interrupted_exports()
     assert begun.request == request_
     assert begun.part_done is not None
     assert 0.4 < begun.part_done < 0.7
     assert words(Rest((begun,))).startswith("The export of in.mp4 was interrupted at ")
-    RememberedJob(take(begun), ExportJob(begun.request, open_detector=lambda _: FakeDetector())).run()
-    assert interrupted() == ()
+    MarkedJob(resume_request(begun), ExportJob(begun.request, open_detector=lambda _: FakeDetector())).run()
+    assert interrupted_exports() == ()
 
 
 def test_what_was_cut_short_when_every_frame_was_looked_at_is_found_too(
@@ -103,12 +103,12 @@ def test_what_was_cut_short_when_every_frame_was_looked_at_is_found_too(
         patch.setattr(Outputs, "finish", cancelled)
         job = ExportJob(request_, open_detector=lambda _: FakeDetector())
         with pytest.raises(ExportCancelledError):
-            RememberedJob(request_, job).run()
-    (begun,) = interrupted()
+            MarkedJob(request_, job).run()
+    (begun,) = interrupted_exports()
     assert (begun.request, begun.store, begun.part_done) == (request_, tmp_path / "in.mp4.ssdv", None)
     assert words(Rest((begun,))) == "The export of in.mp4 was interrupted."
     discard(begun)
-    assert interrupted() == ()
+    assert interrupted_exports() == ()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4", "in.mp4.ssdv"]  # worth keeping
 
 
@@ -123,11 +123,11 @@ def test_a_mark_that_is_removed_is_closed_and_empty_and_failing_to_remove_it_cos
         raise PermissionError("in use")
 
     with monkeypatch.context() as patch:
-        remembered = RememberedJob(request_, Done())  # type: ignore[arg-type] # as much of a job as is needed
+        remembered = MarkedJob(request_, Done())  # type: ignore[arg-type] # as much of a job as is needed
         patch.setattr(Path, "unlink", refuse)
         remembered.run()
     assert sizes == [0]
-    assert interrupted() == ()
+    assert interrupted_exports() == ()
 
 
 class Done:
@@ -141,13 +141,13 @@ class Done:
 def test_begun_twice_is_offered_once(request_: ExportRequest) -> None:
     cut_short(request_, 10)
     cut_short(request_, 10)
-    assert len(interrupted()) == 1
+    assert len(interrupted_exports()) == 1
 
 
 def test_what_was_asked_for_once_more_and_done_is_not_offered(request_: ExportRequest) -> None:
     cut_short(request_)
     ExportJob(request_, open_detector=lambda _: FakeDetector()).run()
-    assert interrupted() == ()
+    assert interrupted_exports() == ()
     assert not list(marks_dir().iterdir())
 
 
@@ -157,14 +157,14 @@ def test_a_file_that_came_since_is_not_replaced_and_one_that_was_there_is(
     (tmp_path / "out.mp4").write_text("to be replaced: that was agreed to")
     os.utime(tmp_path / "out.mp4", (1, 1))
     cut_short(request_)
-    (begun,) = interrupted()
+    (begun,) = interrupted_exports()
     assert begun.again == begun.request == request_
     os.utime(begun.mark, (2, 2))
     other = dataclasses.replace(request_, detection=DetectionSettings(0.9))
     ExportJob(other, open_detector=lambda _: FakeDetector()).run()
-    (begun,) = interrupted()
+    (begun,) = interrupted_exports()
     assert begun.request == request_
-    assert take(begun) == dataclasses.replace(request_, output=tmp_path / "out (2).mp4")
+    assert resume_request(begun) == dataclasses.replace(request_, output=tmp_path / "out (2).mp4")
 
 
 def test_what_runs_in_another_window_is_not_offered(request_: ExportRequest) -> None:
@@ -173,32 +173,32 @@ def test_what_runs_in_another_window_is_not_offered(request_: ExportRequest) -> 
 
     class Looking:
         def run(self) -> object:
-            heard.append(len(interrupted()))
+            heard.append(len(interrupted_exports()))
             raise ExportCancelledError("Stopped.")
 
         def cancel(self) -> None: ...
 
         pause = resume = cancel
 
-    (begun,) = interrupted()
+    (begun,) = interrupted_exports()
     with pytest.raises(ExportCancelledError):
-        RememberedJob(take(begun), Looking()).run()  # type: ignore[arg-type] # as much of a job as is needed
+        MarkedJob(resume_request(begun), Looking()).run()  # type: ignore[arg-type] # as much of a job as is needed
     assert heard == [0]
-    assert len(interrupted()) == 1
+    assert len(interrupted_exports()) == 1
 
 
 def test_a_source_that_is_gone_or_changed_is_not_offered(request_: ExportRequest) -> None:
     cut_short(request_)
     make_video(request_.source, frames=20)
-    assert interrupted() == ()
+    assert interrupted_exports() == ()
 
 
 def test_discarded_is_gone(request_: ExportRequest, tmp_path: Path) -> None:
     cut_short(request_)
     (tmp_path / "out.mp4.part").write_bytes(b"what a crash left")
-    (begun,) = interrupted()
+    (begun,) = interrupted_exports()
     discard(begun)
-    assert interrupted() == ()
+    assert interrupted_exports() == ()
     assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
 
 
@@ -238,7 +238,7 @@ def test_the_window_goes_on_with_all_settings(booth: Booth, request_: ExportRequ
     qtbot.waitUntil(lambda: bool(booth.jobs) and booth.jobs[0].started.is_set())
     assert booth.jobs[0].request == request_
     assert booth.shown == 1
-    qtbot.waitUntil(lambda: interrupted() == ())
+    qtbot.waitUntil(lambda: interrupted_exports() == ())
 
 
 def test_the_window_gives_it_up(booth: Booth, request_: ExportRequest, qtbot: QtBot, tmp_path: Path) -> None:

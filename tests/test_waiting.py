@@ -18,8 +18,8 @@ from app.core.export.job import ExportJob
 from app.core.export.request import DataFile, ExportCancelledError, ExportRequest
 from app.core.export.request_json import MOST_REQUESTS, requests_from_json, requests_to_json
 from app.core.export_queue.batch import Recipe, requests_for
-from app.core.export_queue.interrupted import RememberedJob, interrupted, marks_dir
-from app.core.export_queue.saved_queue import Left, WaitingList, forget, left_waiting
+from app.core.export_queue.interrupted import MarkedJob, interrupted_exports, marks_dir
+from app.core.export_queue.saved_queue import AbandonedQueue, SavedQueue, abandoned_queue, forget_lists
 from app.core.export_queue.video_search import FoundVideo
 from app.core.highlights.options import Evidence
 from app.core.muxing.video_options import VideoOptions
@@ -47,28 +47,28 @@ def requests_(tmp_path: Path) -> list[ExportRequest]:
 def left_by(*lists: list[ExportRequest]) -> None:
     """Windows that are gone."""
     for requests in lists:
-        waiting = WaitingList()
+        waiting = SavedQueue()
         waiting.keep(requests)
         waiting.close()
 
 
 def test_the_list_of_a_window_is_left_to_the_next_when_it_is_gone(requests_: list[ExportRequest]) -> None:
-    waiting = WaitingList()
+    waiting = SavedQueue()
     waiting.keep(requests_)
     waiting.keep(requests_[1:])
-    assert left_waiting() == Left()  # its window is open
+    assert abandoned_queue() == AbandonedQueue()  # its window is open
     waiting.close()
     waiting.keep([])  # what comes late changes nothing
-    left = left_waiting()
+    left = abandoned_queue()
     assert left.requests == tuple(requests_[1:])
-    assert left_waiting() == left  # looking takes nothing away
-    forget(left.files)
-    assert left_waiting() == Left()
+    assert abandoned_queue() == left  # looking takes nothing away
+    forget_lists(left.files)
+    assert abandoned_queue() == AbandonedQueue()
     assert list(marks_dir().iterdir()) == []
 
 
 def test_a_list_that_is_done_leaves_nothing(requests_: list[ExportRequest]) -> None:
-    waiting = WaitingList()
+    waiting = SavedQueue()
     waiting.keep(requests_)
     waiting.keep([])
     assert list(marks_dir().iterdir()) == []
@@ -87,12 +87,12 @@ def test_a_crash_leaves_the_list(requests_: list[ExportRequest], tmp_path: Path,
     )
     ended = subprocess.run([sys.executable, "-c", script, wanted], cwd=repository, check=False)
     assert os.name == "nt" or ended.returncode == -signal.SIGKILL
-    assert left_waiting().requests == tuple(requests_)
+    assert abandoned_queue().requests == tuple(requests_)
 
 
 def test_the_same_of_two_windows_is_offered_once(requests_: list[ExportRequest]) -> None:
     left_by(requests_[:2], requests_[1:], requests_[1:2])
-    assert left_waiting().requests == tuple(requests_)
+    assert abandoned_queue().requests == tuple(requests_)
 
 
 @pytest.mark.parametrize(
@@ -100,11 +100,11 @@ def test_the_same_of_two_windows_is_offered_once(requests_: list[ExportRequest])
 )
 def test_a_damaged_list_is_counted_and_put_away(requests_: list[ExportRequest], content: bytes) -> None:
     left_by(requests_[:1], requests_[1:])
-    (first,) = (file for file in left_waiting().files if b"/b.mp4" not in file.read_bytes())
+    (first,) = (file for file in abandoned_queue().files if b"/b.mp4" not in file.read_bytes())
     first.write_bytes(content)
-    left = left_waiting()
+    left = abandoned_queue()
     assert (left.requests, left.damaged) == (tuple(requests_[1:]), 1)
-    assert left_waiting().damaged == 0
+    assert abandoned_queue().damaged == 0
 
 
 @pytest.mark.parametrize("path", ["/", "", "in.mp4", "/a\0.mp4", "/\ud800.mp4", "/" + "a" * 20_000])
@@ -112,7 +112,7 @@ def test_a_place_where_no_file_can_be_is_damage(path: str) -> None:
     whole = json.loads(requests_to_json([ExportRequest(Path("/a.mp4"), Path("/b.mp4"))]))
     for name in ("source", "output"):
         (file,) = _list_of({"exports": [whole["exports"][0] | {name: path}]})
-        assert left_waiting() == Left(damaged=1)
+        assert abandoned_queue() == AbandonedQueue(damaged=1)
         assert not file.exists()
 
 
@@ -120,12 +120,12 @@ def test_a_place_where_no_file_can_be_is_damage(path: str) -> None:
 def test_a_number_that_would_take_for_ever_is_damage(number: str) -> None:
     (whole,) = json.loads(requests_to_json([ExportRequest(Path("/a.mp4"), Path("/b.mp4"))]))["exports"]
     _list_of({"exports": [whole | {"video": whole["video"] | {"images_per_s": number}}]})
-    assert left_waiting() == Left(damaged=1)
+    assert abandoned_queue() == AbandonedQueue(damaged=1)
 
 
 def _list_of(content: object) -> tuple[Path, ...]:
     left_by([ExportRequest(Path("/a.mp4"), Path("/b.mp4"))])
-    (file,) = left_waiting().files
+    (file,) = abandoned_queue().files
     file.write_text(json.dumps(content))
     return (file,)
 
@@ -142,7 +142,7 @@ def test_what_is_done_is_not_offered_and_no_file_that_came_meanwhile_is_replaced
     left_by([requests_[0], asked])
     ExportJob(requests_[0], open_detector=lambda _: FakeDetector()).run()
     (tmp_path / "b.annotated.csv").write_text("mine")
-    (left,) = left_waiting().requests
+    (left,) = abandoned_queue().requests
     assert left.output == tmp_path / "b.annotated (2).mp4"
     assert left.data == (DataFile(tmp_path / "b.annotated (2).csv", "csv"),)
 
@@ -182,7 +182,7 @@ def test_the_window_remembers_what_it_has_not_done(
     booth.runner.queue.move(third, 0)
     qtbot.waitUntil(lambda: not booth.background.busy)
     booth.close()
-    left = left_waiting().requests
+    left = abandoned_queue().requests
     assert [request.source.stem for request in left] == ["c", "b"]
     assert left[0].output == out / "c.annotated.mp4"
     assert left[0].data == (DataFile(out / "c.annotated.csv", "csv"),)
@@ -194,7 +194,7 @@ def test_it_offers_them_after_what_was_begun_and_goes_on_in_that_order(
     fake = FakeDetector(lambda _: job.cancel() if len(fake.batches) == 10 else None)
     job = ExportJob(requests_[0], open_detector=lambda _: fake)
     with pytest.raises(ExportCancelledError):
-        RememberedJob(requests_[0], job).run()
+        MarkedJob(requests_[0], job).run()
     left_by(requests_)  # with the one that had begun
     booth.unfinished.look()
     qtbot.waitUntil(lambda: booth.banner.words[0].endswith("; 2 more were waiting."))
@@ -204,9 +204,9 @@ def test_it_offers_them_after_what_was_begun_and_goes_on_in_that_order(
     qtbot.waitUntil(lambda: len(booth.runner.queue.snapshot().items) == 3)
     assert [item.request for item in booth.runner.queue.snapshot().items] == requests_
     qtbot.waitUntil(lambda: not booth.background.busy)
-    assert (interrupted(), left_waiting()) == ((), Left())  # they are this window's now
+    assert (interrupted_exports(), abandoned_queue()) == ((), AbandonedQueue())  # they are this window's now
     booth.close()
-    assert left_waiting().requests == tuple(requests_)
+    assert abandoned_queue().requests == tuple(requests_)
 
 
 def test_what_is_gone_on_with_while_the_window_closes_is_still_left(
@@ -218,7 +218,7 @@ def test_what_is_gone_on_with_while_the_window_closes_is_still_left(
     booth.runner.close(20.0)  # before what the click begins can write anything down
     booth.banner._button.click()
     qtbot.waitUntil(lambda: not booth.background.busy)
-    assert left_waiting().requests == tuple(requests_)
+    assert abandoned_queue().requests == tuple(requests_)
 
 
 def test_it_gives_them_up(booth: Booth, requests_: list[ExportRequest], qtbot: QtBot) -> None:
@@ -226,13 +226,13 @@ def test_it_gives_them_up(booth: Booth, requests_: list[ExportRequest], qtbot: Q
     booth.unfinished.look()
     qtbot.waitUntil(lambda: booth.banner.words[0] == "3 exports were still waiting, of ä.mp4 and others.")
     booth.banner._other.click()
-    qtbot.waitUntil(lambda: left_waiting() == Left())
+    qtbot.waitUntil(lambda: abandoned_queue() == AbandonedQueue())
     assert booth.jobs.made == []
 
 
 def test_a_damaged_list_is_told(booth: Booth, qtbot: QtBot) -> None:
     left_by([ExportRequest(Path("/a.mp4"), Path("/b.mp4"))])
-    (file,) = left_waiting().files
+    (file,) = abandoned_queue().files
     file.write_bytes(b"nonsense")
     booth.unfinished.look()
     qtbot.waitUntil(lambda: "damaged" in booth.banner.words[0])
@@ -241,7 +241,7 @@ def test_a_damaged_list_is_told(booth: Booth, qtbot: QtBot) -> None:
 
 def test_words() -> None:
     request = ExportRequest(Path("/a.mp4"), None)
-    assert words(Rest(left=Left((request,)))) == "The export of a.mp4 was still waiting."
+    assert words(Rest(abandoned=AbandonedQueue((request,)))) == "The export of a.mp4 was still waiting."
 
 
 def test_wishes_of_several_videos_reach_each(tmp_path: Path) -> None:

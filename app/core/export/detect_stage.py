@@ -18,8 +18,8 @@ from app.core.errors import AppError
 from app.core.export.gate import Gate
 from app.core.export.progress import ProgressMeter
 from app.core.export.request import ExportCancelledError, ExportRequest
-from app.core.export.source_facts import facts_of, reading_of
-from app.core.export.tracking_filter import sought
+from app.core.export.source_facts import new_store_facts, reading_mode
+from app.core.export.tracking_filter import tracking_filter
 from app.core.files.write_errors import waiting_for_room
 from app.core.settings import ModelSettings
 from app.core.sources.video import Picture
@@ -31,12 +31,12 @@ OpenDetector = Callable[[ModelSettings], Detector]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
+class DetectedFrame:
     """A picture and what is in it.
 
     Attributes:
         picture: The picture.
-        detections: What the user wants to see of it, and where objects are followed what scores less, see ``sought``.
+        detections: What passes ``tracking_filter``: all that is shown, and where objects are followed what scores less.
         labels: Class names.
         fresh: The network ran on it in this job.
     """
@@ -47,7 +47,7 @@ class Found:
     fresh: bool
 
 
-class Finder:
+class ExportDetectStage:
     """What is in each picture of one export.
 
     Args:
@@ -85,7 +85,7 @@ class Finder:
         self.kept: Path | None = None
         self.temporary: Path | None = None
 
-    def run(self, open_detector: OpenDetector, pictures: Channel[Picture], found: Channel[Found]) -> None:
+    def run(self, open_detector: OpenDetector, pictures: Channel[Picture], found: Channel[DetectedFrame]) -> None:
         """Answer for every picture, then close ``found``.
 
         Raises:
@@ -101,12 +101,12 @@ class Finder:
 
     # -- by the network ---------------------------------------------------------------------------------------------
 
-    def _detect(self, open_detector: OpenDetector, pictures: Channel[Picture], found: Channel[Found]) -> None:
+    def _detect(self, open_detector: OpenDetector, pictures: Channel[Picture], found: Channel[DetectedFrame]) -> None:
         request = self._request
         with open_detector(request.model) as detector:
             self.model = (detector.spec.name, detector.device, detector.precision)
             self.notes += detector.notes
-            facts = facts_of(request, self._source, detector, self._expected_frames)
+            facts = new_store_facts(request, self._source, detector, self._expected_frames)
             journal = CandidateJournal(self._folder, facts, request.cache, request.resume)
             known = journal.frames_known
             try:
@@ -126,17 +126,17 @@ class Finder:
                 self.notes += [note for note in detector.notes if note not in self.notes]  # a GPU may fail on the way
 
     def _look(
-        self, detector: Detector, journal: CandidateJournal, pictures: Channel[Picture], found: Channel[Found]
+        self, detector: Detector, journal: CandidateJournal, pictures: Channel[Picture], found: Channel[DetectedFrame]
     ) -> None:
         """Candidates from the journal as far as it goes, then from the network, in batches."""
         labels = detector.spec.labels
-        wanted = sought(self._request, labels)
+        wanted = tracking_filter(self._request, labels)
         batch: list[Picture] = []
         for picture in pictures:
             self._gate.check()
             known = journal.recall(picture)  # from the first frame on, so never with a batch begun
             if known is not None:
-                found.put(Found(picture, known.detections(wanted), labels, fresh=False))
+                found.put(DetectedFrame(picture, known.detections(wanted), labels, fresh=False))
                 continue
             batch.append(picture)
             if len(batch) >= detector.preferred_batch:
@@ -151,25 +151,25 @@ class Finder:
         journal: CandidateJournal,
         batch: Sequence[Picture],
         wanted: DetectionFilter,
-        found: Channel[Found],
+        found: Channel[DetectedFrame],
     ) -> None:
         images = [picture.image_bgr for picture in batch]
         results = detector.candidates_batch(images, wanted.iou_threshold, journal.floor)
         journal.keep(batch, results)
         for picture, candidates in zip(batch, results, strict=True):
-            found.put(Found(picture, candidates.detections(wanted), detector.spec.labels, fresh=True))
+            found.put(DetectedFrame(picture, candidates.detections(wanted), detector.spec.labels, fresh=True))
 
     # -- from what is kept ------------------------------------------------------------------------------------------
 
-    def _recall(self, pictures: Channel[Picture], found: Channel[Found]) -> None:
+    def _recall(self, pictures: Channel[Picture], found: Channel[DetectedFrame]) -> None:
         """Every frame from the cache; no model is opened."""
         request = self._request
         model = Path(request.model.name).name.removesuffix(".safetensors")
-        kept = find_cached(self._source, store_folders(request), model, reading_of(request))
+        kept = find_cached(self._source, store_folders(request), model, reading_mode(request))
         facts, labels = kept.facts, kept.facts.labels
         self.model, self.kept = (facts.model, facts.device, facts.precision), kept.path
         check_classes(request.detection.classes, labels, facts.model)
-        wanted = sought(request, labels)
+        wanted = tracking_filter(request, labels)
         if wanted.score_threshold < facts.floor:
             raise AppError(
                 f"{kept.path.name} reaches down to a score of {facts.floor:g} only.", "Run it without --from-cache."
@@ -179,7 +179,7 @@ class Finder:
             for picture in pictures:
                 self._gate.check()
                 detections = self._kept_of(picture, store, kept.path).detections(wanted)
-                found.put(Found(picture, detections, labels, fresh=False))
+                found.put(DetectedFrame(picture, detections, labels, fresh=False))
 
     def _kept_of(self, picture: Picture, store: CandidateStore, path: Path) -> Candidates:
         frame = store.frame(picture.index) if picture.index < store.frames else None

@@ -34,7 +34,7 @@ _MOST_HASHES = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class FinishedExport:
     """An export that was finished before.
 
     Attributes:
@@ -62,16 +62,16 @@ class Made:
         }
 
 
-def note_made(request: ExportRequest, report: ExportReport) -> None:
+def record_finished(request: ExportRequest, report: ExportReport) -> None:
     """Remember that all files of ``request`` are there; where that cannot be written it is not remembered."""
     with contextlib.suppress(OSError, AppError):
         states = [_state(path) for path in request.targets()]
         asked = _digest(request)
-        if not _note_line(asked, states, report):
-            _note_hash(_hash(source_key(request.source).sha256, asked, states))
+        if not _append_line(asked, states, report):
+            _append_hash(_hash(source_key(request.source).sha256, asked, states))
 
 
-def _note_line(asked: str, states: list[list[Any]], report: ExportReport) -> bool:
+def _append_line(asked: str, states: list[list[Any]], report: ExportReport) -> bool:
     """Whether it could be written behind the store: there may be none, and of others it may only be read."""
     about = report.as_dict()
     whole = {
@@ -93,7 +93,7 @@ def _note_line(asked: str, states: list[list[Any]], report: ExportReport) -> boo
     return True
 
 
-def was_made(request: ExportRequest) -> Made | None:
+def find_finished(request: ExportRequest) -> FinishedExport | None:
     """The earlier export of this video that was asked for the same and left the very files that are there now.
 
     Args:
@@ -111,21 +111,21 @@ def was_made(request: ExportRequest) -> Made | None:
         for candidate, states in named:
             for line in lines:
                 if (line.get("asked"), line.get("files")) == (asked, states):
-                    return _made(candidate, line)
+                    return _finished(candidate, line)
         hashes = _hashes()
         for candidate, states in named:
             if _hash(key.sha256, asked, states) in hashes:
-                return Made(candidate, {})
+                return FinishedExport(candidate, {})
     return None
 
 
-def _made(request: ExportRequest, line: dict[str, Any]) -> Made:
+def _finished(request: ExportRequest, line: dict[str, Any]) -> FinishedExport:
     report, by = line.get("report"), line.get("by")
     if not isinstance(report, dict) or not isinstance(by, list) or len(by) != 3:
-        return Made(request, {})
+        return FinishedExport(request, {})
     if not all(type(report.get(name)) is int for name in ("frames", "detections")):
-        return Made(request, {})
-    return Made(request, report, *map(str, by))
+        return FinishedExport(request, {})
+    return FinishedExport(request, report, *map(str, by))
 
 
 def _candidates(request: ExportRequest) -> Iterator[ExportRequest]:
@@ -186,7 +186,7 @@ def _hashes() -> frozenset[str]:
     return frozenset()
 
 
-def _note_hash(value: str) -> None:
+def _append_hash(value: str) -> None:
     file = _hashes_file()
     file.parent.mkdir(parents=True, exist_ok=True)
     file.touch()

@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from app.core.export.request import ExportRequest
 from app.core.export.tally import Tally
-from app.core.export.tracking_filter import follows
+from app.core.export.tracking_filter import needs_tracking
 from app.core.files.atomic_file import commit_together
 from app.core.highlights.folders import open_evidence
 from app.core.muxing.overlapped_video import OverlappedVideo
@@ -58,7 +58,7 @@ class Outputs:
     def __init__(self, request: ExportRequest, facts: SourceFacts, check: Callable[[], None] = lambda: None) -> None:
         self.tally = Tally()
         self._request = request
-        self._tracker = Tracker() if follows(request) else None
+        self._tracker = Tracker() if needs_tracking(request) else None
         self._video: OverlappedVideo | None = None
         self._records: list[RecordWriter] = []
         try:
@@ -90,7 +90,7 @@ class Outputs:
 
         Args:
             picture: The frame.
-            detections: What was ``sought`` in it; below the threshold it only keeps objects alive.
+            detections: What was ``tracking_filter`` in it; below the threshold it only keeps objects alive.
             labels: Class names.
 
         Raises:

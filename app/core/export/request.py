@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from app.core.errors import AppError
-from app.core.export.tally import Seen
+from app.core.export.tally import TrackSummary
 from app.core.highlights.options import Evidence
 from app.core.muxing.video_options import VideoOptions
 from app.core.settings import DetectionSettings, ModelSettings, OverlaySettings
@@ -138,7 +138,7 @@ class ExportReport:
     cache: Path | None = None
     cache_bytes: int = 0
     objects: dict[str, int] | None = None
-    seen: tuple[Seen, ...] = ()
+    seen: tuple[TrackSummary, ...] = ()
     folders: tuple[Path, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:

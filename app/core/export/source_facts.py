@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.core.candidate_cache.store_facts import SourceKey, StoreFacts
 from app.core.export.outputs import SourceFacts
 from app.core.export.request import ExportRequest
-from app.core.export.tracking_filter import sought
+from app.core.export.tracking_filter import tracking_filter
 from app.core.models import weights_sha256
 from app.core.sources.base import is_sequence
 from app.core.sources.image_sequence import PictureReader, open_pictures
@@ -13,7 +13,7 @@ from detector.detections import floor_for
 from detector.runtime.base import Detector
 
 
-def open_source(request: ExportRequest) -> PictureReader:
+def open_export_source(request: ExportRequest) -> PictureReader:
     """The reader of what is to be exported.
 
     Raises:
@@ -22,13 +22,13 @@ def open_source(request: ExportRequest) -> PictureReader:
     return open_pictures(request.source, request.video.deinterlace, request.video.images_per_s)
 
 
-def look_at(request: ExportRequest) -> SourceFacts:
+def read_source_facts(request: ExportRequest) -> SourceFacts:
     """Open the source for a moment, to know that it is a video and how large.
 
     Raises:
         AppError: It is none, or cannot be read.
     """
-    reader = open_source(request)
+    reader = open_export_source(request)
     try:
         info = reader.info
         size = info.width * info.height * 3
@@ -37,9 +37,11 @@ def look_at(request: ExportRequest) -> SourceFacts:
         reader.close()
 
 
-def facts_of(request: ExportRequest, source: SourceKey, detector: Detector, expected_frames: int | None) -> StoreFacts:
+def new_store_facts(
+    request: ExportRequest, source: SourceKey, detector: Detector, expected_frames: int | None
+) -> StoreFacts:
     """The head of the store that this run fills."""
-    floor = floor_for(sought(request, detector.spec.labels).score_threshold)
+    floor = floor_for(tracking_filter(request, detector.spec.labels).score_threshold)
     return StoreFacts(
         source=source,
         model=detector.spec.name,
@@ -50,11 +52,11 @@ def facts_of(request: ExportRequest, source: SourceKey, detector: Detector, expe
         labels=detector.spec.labels,
         floor=floor if floor > detector.spec.postprocess.score_floor else 0.0,
         expected_frames=expected_frames,
-        reading=reading_of(request),
+        reading=reading_mode(request),
     )
 
 
-def reading_of(request: ExportRequest) -> str:
+def reading_mode(request: ExportRequest) -> str:
     """See ``StoreFacts.reading``."""
     if is_sequence(request.source):
         return f"{request.video.images_per_s} images per second"

@@ -14,7 +14,7 @@ from app.core.records.frame_record import FrameRecord, label_of, plain
 
 
 @dataclass(slots=True)
-class Seen:
+class TrackSummary:
     """One object over time.
 
     Attributes:
@@ -54,7 +54,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.detections: Counter[str] = Counter()
-        self._seen: dict[int, Seen] = {}
+        self._seen: dict[int, TrackSummary] = {}
 
     def add(self, record: FrameRecord, first_s: Mapping[int, float]) -> None:
         """Count a frame.
@@ -69,7 +69,7 @@ class Tally:
             self.detections[label] += 1
             if track is None:
                 continue
-            seen = self._seen.setdefault(track, Seen(track, label, first_s[track], time_s, 0, 0.0))
+            seen = self._seen.setdefault(track, TrackSummary(track, label, first_s[track], time_s, 0, 0.0))
             seen.last_s = time_s
             seen.frames += 1
             seen.best = max(seen.best, plain(score))
@@ -80,6 +80,6 @@ class Tally:
         return dict(Counter(seen.label for seen in self._seen.values()).most_common())
 
     @property
-    def seen(self) -> tuple[Seen, ...]:
+    def seen(self) -> tuple[TrackSummary, ...]:
         """Every object, by its number."""
         return tuple(self._seen[track] for track in sorted(self._seen))

@@ -11,12 +11,12 @@ from app.core.wanted import wanted_filter
 from detector.detections import DetectionFilter
 
 
-def follows(request: ExportRequest) -> bool:
+def needs_tracking(request: ExportRequest) -> bool:
     """Whether objects are numbered: asked for, or needed by what is written."""
     return request.evidence.follows or any(FORMATS[data.format].needs_tracks for data in request.data)
 
 
-def sought(request: ExportRequest, labels: Sequence[str]) -> DetectionFilter:
+def tracking_filter(request: ExportRequest, labels: Sequence[str]) -> DetectionFilter:
     """What of the candidates goes on to ``Outputs``: what is shown, and below it what keeps objects alive."""
     wanted = wanted_filter(request.detection, labels)
-    return with_unsure(wanted) if follows(request) else wanted
+    return with_unsure(wanted) if needs_tracking(request) else wanted

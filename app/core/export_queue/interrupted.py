@@ -17,7 +17,7 @@ from pathlib import Path
 from app.core import paths
 from app.core.candidate_cache.lookup import unfinished_store
 from app.core.errors import AppError
-from app.core.export.history import was_made
+from app.core.export.history import find_finished
 from app.core.export.job_protocol import Job
 from app.core.export.request import ExportReport, ExportRequest
 from app.core.export.request_json import MAX_BYTES, request_from_json, request_to_json
@@ -30,7 +30,7 @@ _MOST = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class InterruptedExport:
     """An interrupted export.
 
     Attributes:
@@ -48,7 +48,7 @@ class Begun:
     part_done: float | None
 
 
-class RememberedJob:
+class MarkedJob:
     """A job that leaves its mark until it is done.
 
     Args:
@@ -99,20 +99,20 @@ def _marked(folder: Path, request: ExportRequest) -> Iterator[None]:
                     mark.unlink()  # not before: Windows removes no open file
 
 
-def interrupted(folder: Path | None = None) -> tuple[Begun, ...]:
+def interrupted_exports(folder: Path | None = None) -> tuple[InterruptedExport, ...]:
     """The exports that can be gone on with, the newest first; marks of others are taken away."""
     with contextlib.suppress(OSError):
         marks = sorted((folder or marks_dir()).glob("*.json"), key=lambda mark: mark.stat().st_mtime, reverse=True)
-        seen: dict[Path, Begun] = {}
+        seen: dict[Path, InterruptedExport] = {}
         for mark in marks[:_MOST]:
-            begun = _look_at(mark)
-            if begun is not None and seen.setdefault(begun.store, begun) is not begun:
+            export = _read_mark(mark)
+            if export is not None and seen.setdefault(export.store, export) is not export:
                 mark.unlink(missing_ok=True)  # begun twice
         return tuple(seen.values())
     return ()
 
 
-def _look_at(mark: Path) -> Begun | None:
+def _read_mark(mark: Path) -> InterruptedExport | None:
     try:
         descriptor = open_locked(mark)
     except OSError:  # it runs, in another window
@@ -120,7 +120,9 @@ def _look_at(mark: Path) -> Begun | None:
     try:
         request = request_from_json(os.read(descriptor, MAX_BYTES + 1))
         began_ns = os.fstat(descriptor).st_mtime_ns
-        found = unfinished_store(request) if was_made(request) is None else None  # perhaps it was asked for once more
+        found = (
+            unfinished_store(request) if find_finished(request) is None else None
+        )  # perhaps it was asked for once more
     except (AppError, OSError) as error:
         _log.info("%s: %s", mark, error)
         found = None
@@ -131,7 +133,9 @@ def _look_at(mark: Path) -> Begun | None:
         return None
     store, frames, expected_frames = found
     again = _beside_newer(request, began_ns)
-    return Begun(mark, request, again, store, min(1.0, frames / expected_frames) if expected_frames else None)
+    return InterruptedExport(
+        mark, request, again, store, min(1.0, frames / expected_frames) if expected_frames else None
+    )
 
 
 def _beside_newer(request: ExportRequest, began_ns: int) -> ExportRequest:
@@ -144,15 +148,15 @@ def _beside_newer(request: ExportRequest, began_ns: int) -> ExportRequest:
     return apart(request, newer)
 
 
-def take(begun: Begun) -> ExportRequest:
+def resume_request(export: InterruptedExport) -> ExportRequest:
     """Go on with it: the mark goes, as its job makes one of its own."""
-    begun.mark.unlink(missing_ok=True)
-    return begun.again
+    export.mark.unlink(missing_ok=True)
+    return export.again
 
 
-def discard(begun: Begun) -> None:
+def discard(export: InterruptedExport) -> None:
     """Give it up, with the unfinished files and what was found; that of all frames stays, for ``--from-cache``."""
-    begun.mark.unlink(missing_ok=True)
-    store = [begun.store.with_suffix("")] if begun.store.suffix == PART_SUFFIX else []
-    for target in (*store, *begun.request.targets()):
+    export.mark.unlink(missing_ok=True)
+    store = [export.store.with_suffix("")] if export.store.suffix == PART_SUFFIX else []
+    for target in (*store, *export.request.targets()):
         remove_abandoned_part(target)

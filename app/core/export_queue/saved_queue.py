@@ -2,7 +2,7 @@
 
 Each window has one file in the user's folder, replaced as a whole whenever the list changes, and a lock beside it that
 ends with the window. A file nobody holds any more is what an earlier window left. What of it had begun has a mark as
-well (``begun``), which knows how far it came.
+well (``interrupted``), which knows how far it came.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.core.errors import AppError
-from app.core.export.history import was_made
+from app.core.export.history import find_finished
 from app.core.export.request import ExportRequest
 from app.core.export.request_json import MOST_BYTES, requests_from_json, requests_to_json
 from app.core.export_queue.collisions import apart, there
@@ -31,7 +31,7 @@ _ENDING, _LOCK = ".queue", ".lock"
 _MOST_FILES = 200
 
 
-class WaitingList:
+class SavedQueue:
     """What one window remembers.
 
     Args:
@@ -79,7 +79,7 @@ class WaitingList:
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class AbandonedQueue:
     """What earlier windows left waiting.
 
     Attributes:
@@ -93,14 +93,14 @@ class Left:
     damaged: int = 0
 
 
-def left_waiting(begun: Collection[ExportRequest] = (), folder: Path | None = None) -> Left:
+def abandoned_queue(offered: Collection[ExportRequest] = (), folder: Path | None = None) -> AbandonedQueue:
     """What no window that runs remembers.
 
     Args:
-        begun: Exports that are offered anyway.
+        offered: Exports that are offered anyway, as they are marked.
         folder: Where; None for the user's.
     """
-    known = list(begun)
+    known = list(offered)
     requests: list[ExportRequest] = []
     files: list[Path] = []
     damaged = 0
@@ -111,19 +111,19 @@ def left_waiting(begun: Collection[ExportRequest] = (), folder: Path | None = No
         except (OSError, AppError) as error:
             _log.info("%s: %s", file, error)
             damaged += 1
-            forget([file])
+            forget_lists([file])
             continue
-        left = [request for request in listed if request not in known and was_made(request) is None]
-        known += left
-        if left:
+        abandoned = [request for request in listed if request not in known and find_finished(request) is None]
+        known += abandoned
+        if abandoned:
             files.append(file)
-            requests += map(_beside_others, left)
+            requests += map(_beside_others, abandoned)
         else:
-            forget([file])
-    return Left(tuple(requests), tuple(files), damaged)
+            forget_lists([file])
+    return AbandonedQueue(tuple(requests), tuple(files), damaged)
 
 
-def forget(files: Collection[Path]) -> None:
+def forget_lists(files: Collection[Path]) -> None:
     """Remove lists that were left."""
     for file in files:
         with contextlib.suppress(OSError):
@@ -145,7 +145,7 @@ def _unheld(folder: Path) -> list[Path]:
             if file.is_file():
                 found.append(file)
             else:
-                forget([file])
+                forget_lists([file])
     return found
 
 

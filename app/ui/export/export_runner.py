@@ -20,10 +20,10 @@ from app.ui.widgets.bridge import Wake
 
 def make_job(request: ExportRequest, on_progress: Callable[[ExportProgress], None]) -> Job:
     """The real job, remembered until it is done; its libraries are loaded first, without stopping the window."""
-    from app.core.export_queue.interrupted import RememberedJob
+    from app.core.export_queue.interrupted import MarkedJob
 
     preload_for(request.model)
-    return RememberedJob(request, job_protocol.make_job(request, on_progress))
+    return MarkedJob(request, job_protocol.make_job(request, on_progress))
 
 
 class ExportRunner(QObject):

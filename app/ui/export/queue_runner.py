@@ -14,7 +14,7 @@ from app.core.export.job_protocol import MakeJob
 from app.core.export.request import ExportRequest
 from app.core.export_queue.batch import Recipe, requests_for
 from app.core.export_queue.queue import ExportQueue
-from app.core.export_queue.saved_queue import WaitingList
+from app.core.export_queue.saved_queue import SavedQueue
 from app.core.export_queue.state import ENDED, QueueItem, QueueSnapshot
 from app.core.export_queue.video_search import Found, FoundVideo, find_videos
 from app.ui.export.export_runner import make_job
@@ -82,7 +82,7 @@ class QueueRunner(QObject):
         self._wake = Wake(self._pull)
         self._adding = 0
         self._untold = False  # something began, and its end was not told yet
-        self._list = WaitingList()
+        self._list = SavedQueue()
         self._listed: tuple[ExportRequest, ...] = ()
         self._listing = False
         self.queue = ExportQueue(make=make, on_change=self._note)
