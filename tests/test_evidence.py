@@ -17,18 +17,18 @@ from app.core.errors import AppError
 from app.core.export.job import ExportJob
 from app.core.export.request import ExportCancelledError, ExportRequest
 from app.core.export.tally import Tally
-from app.core.export_queue.collisions import apart, target_places
+from app.core.export_queue.collisions import avoid_collisions, target_locations
 from app.core.highlights.clips import ClipFolder, ClipPlan
 from app.core.highlights.file_names import file_part
-from app.core.highlights.options import Evidence
-from app.core.highlights.reread import SecondLook
+from app.core.highlights.options import HighlightOptions
+from app.core.highlights.reread import FrameRereader
 from app.core.highlights.snapshots import SnapshotFolder
 from app.core.highlights.spans import Spans
 from app.core.muxing.video_options import VideoOptions
 from app.core.records.frame_record import FrameRecord
 from app.core.scale_out.plan import plan as plan_tasks
 from app.core.settings import OverlaySettings
-from app.core.sources.image_sequence import open_pictures
+from app.core.sources.image_sequence import open_frames
 from app.core.sources.video import VideoReader
 from detector.detections import Detections
 from tests.support.media import damage, make_video, read_frame_index
@@ -108,8 +108,8 @@ def make_clips(
     return clips
 
 
-def looking(source: Path) -> SecondLook:
-    return SecondLook(lambda: open_pictures(source))
+def looking(source: Path) -> FrameRereader:
+    return FrameRereader(lambda: open_frames(source))
 
 
 def test_clips_hold_exactly_the_frames_around_each_appearance(tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_clips_of_a_variable_rate_keep_every_time(tmp_path: Path) -> None:
     source = make_video(tmp_path / "in.mkv", frames=10, size=SIZE, pts=times)
     # Matroska counts in milliseconds.
     reader = VideoReader(source)
-    told = [picture.pts_s for picture in iter(reader.read_picture, None)]
+    told = [picture.pts_s for picture in iter(reader.read_frame, None)]
     reader.close()
     make_clips(source, tmp_path / "out", told, {5: [0]}, ("car",))
     (row,) = index_of(tmp_path / "out")
@@ -172,7 +172,7 @@ def test_clips_of_a_damaged_video_show_what_the_export_saw(tmp_path: Path) -> No
     whole = make_video(tmp_path / "whole.mp4", frames=500, size=SIZE, gop=15)
     source = damage(whole, tmp_path / "in.mp4", 0.45, 0.5)
     reader = VideoReader(source)
-    seen = list(iter(reader.read_picture, None))
+    seen = list(iter(reader.read_frame, None))
     reader.close()
     assert reader.broken_packets
     shown: dict[int, Sequence[int]] = {20: [0], len(seen) - 30: [0]}
@@ -266,8 +266,8 @@ def test_a_second_look_at_another_video_is_refused(tmp_path: Path) -> None:
 
 def test_cancel_reaches_snapshots_that_are_being_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = make_video(tmp_path / "in.mp4", frames=5, size=SIZE)
-    wanted = Evidence(snapshots=tmp_path / "out.snapshots")
-    job = ExportJob(ExportRequest(source, tmp_path / "out.mp4", evidence=wanted), open_detector=open_fake)
+    wanted = HighlightOptions(snapshots=tmp_path / "out.snapshots")
+    job = ExportJob(ExportRequest(source, tmp_path / "out.mp4", highlights=wanted), open_detector=open_fake)
     complete = SnapshotFolder.complete
 
     def cancelled(folder: SnapshotFolder) -> None:
@@ -310,17 +310,19 @@ def test_names_stay_in_their_folder(text: str) -> None:
 
 
 def test_two_exports_of_a_queue_never_share_a_folder(tmp_path: Path) -> None:
-    wanted = Evidence(snapshots=tmp_path / "a.snapshots", clips=tmp_path / "a.clips", clip_classes=("car",))
-    request = ExportRequest(tmp_path / "a.mp4", None, evidence=wanted)
-    other = apart(request, target_places(request))
+    wanted = HighlightOptions(snapshots=tmp_path / "a.snapshots", clips=tmp_path / "a.clips", clip_classes=("car",))
+    request = ExportRequest(tmp_path / "a.mp4", None, highlights=wanted)
+    other = avoid_collisions(request, target_locations(request))
     assert [path.name for path in other.targets()] == ["a (2).snapshots", "a (2).clips"]
-    assert apart(request, frozenset()) is request
+    assert avoid_collisions(request, frozenset()) is request
 
 
 def test_evidence_on_many_computers_is_named_after_the_whole_name(tmp_path: Path) -> None:
     tasks = plan_tasks(
         [
-            ExportRequest(tmp_path / f"a{suffix}", None, evidence=Evidence(clips=tmp_path / "a.annotated.clips"))
+            ExportRequest(
+                tmp_path / f"a{suffix}", None, highlights=HighlightOptions(clips=tmp_path / "a.annotated.clips")
+            )
             for suffix in (".mp4", ".mov")
         ],
         "0" * 64,

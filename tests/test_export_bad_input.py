@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from app.core.errors import AppError
 from app.core.export.request import ExportReport
 from app.core.sources import container
-from app.core.sources.timeline import Timeline
+from app.core.sources.continuous_clock import ContinuousClock
 from tests.support.media import damage, make_video, read_frame_index, truncate
 from tests.support.probe import pictures, probe
 from tests.support.rich_media import Rich, make_rich
@@ -189,7 +189,7 @@ def test_two_recordings_joined_play_one_after_the_other(whole: dict[str, Path], 
 
 @given(st.lists(st.fractions(-1000, 10**7), min_size=1, max_size=30), st.booleans())
 def test_times_never_jump_far(times: list[Fraction], free_clock: bool) -> None:
-    line = Timeline(free_clock)
+    line = ContinuousClock(free_clock)
     shown = [line.put(time, Fraction(1, 25)) for time in times]
     most = 10 if free_clock else 6 * 3600
     assert all(-1 <= b - a <= most for a, b in pairwise(shown))

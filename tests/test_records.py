@@ -15,7 +15,7 @@ import pytest
 from app.core.errors import AppError
 from app.core.files.atomic_file import AtomicFile, write_atomically
 from app.core.files.write_errors import explain_write_error
-from app.core.records.data_file import open_records
+from app.core.records.data_file import open_data_file
 from app.core.records.formats import format_of
 from app.core.records.frame_record import FrameRecord, RecordWriter, plain
 from app.core.records.jsonl import JsonLines
@@ -37,7 +37,7 @@ def write_three(writer: RecordWriter, times: int = 1) -> None:
 
 
 def test_json_lines(tmp_path: Path) -> None:
-    writer = open_records(tmp_path / "out.jsonl")
+    writer = open_data_file(tmp_path / "out.jsonl")
     write_three(writer)
     assert not (tmp_path / "out.jsonl").exists()
     writer.finish()
@@ -55,7 +55,7 @@ def test_json_lines(tmp_path: Path) -> None:
 
 
 def test_csv(tmp_path: Path) -> None:
-    writer = open_records(tmp_path / "out.csv")
+    writer = open_data_file(tmp_path / "out.csv")
     write_three(writer)
     writer.finish()
     with (tmp_path / "out.csv").open(newline="", encoding="utf-8") as file:
@@ -69,7 +69,7 @@ def test_csv(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["out.jsonl", "out.csv"])
 def test_a_discarded_file_leaves_nothing_and_an_old_one_stays(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("old")
-    writer = open_records(tmp_path / name)
+    writer = open_data_file(tmp_path / name)
     write_three(writer)
     writer.discard()
     writer.discard()
@@ -121,7 +121,7 @@ def test_a_part_name_that_leads_to_another_file_is_not_written_through(tmp_path:
 
 def test_a_missing_folder_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(AppError, match="does not exist"):
-        open_records(tmp_path / "gone" / "out.csv")
+        open_data_file(tmp_path / "gone" / "out.csv")
 
 
 @pytest.mark.parametrize(

@@ -23,10 +23,10 @@ from app.core.errors import AppError
 from app.core.files.atomic_folder import MARK, AtomicFolder
 from app.core.files.write_errors import explain_write_error, waiting_for_room
 from app.core.records.coco import category_ids
-from app.core.records.data_file import open_records
+from app.core.records.data_file import open_data_file
 from app.core.records.formats import FORMATS, format_of
 from app.core.records.frame_record import FrameRecord
-from app.core.records.sampling import FramePicker, FramePlan, clipped
+from app.core.records.sampling import FrameSampler, FrameSampling, clipped
 from app.core.records.srt import SrtFile
 from app.core.records.voc import whole_pixels
 from detector.detections import Detections
@@ -48,8 +48,10 @@ def record(index: int, count: int = 3, tracks: tuple[int | None, ...] = (), fps:
     return FrameRecord(index, Fraction(index, fps), found, LABELS, tracks, SIZE, image)
 
 
-def written(path: Path, records: list[FrameRecord], plan: FramePlan | None = None, asked: str | None = None) -> Path:
-    writer = open_records(path, asked, plan)
+def written(
+    path: Path, records: list[FrameRecord], plan: FrameSampling | None = None, asked: str | None = None
+) -> Path:
+    writer = open_data_file(path, asked, plan)
     for entry in records:
         writer.write(entry)
     before = path.stat().st_ino if path.exists() else None
@@ -70,7 +72,7 @@ def load_coco(path: Path) -> COCO:
 
 def test_coco_is_read_by_pycocotools(tmp_path: Path) -> None:
     entries = [record(0), record(1, 0), record(2, tracks=(7, None, 8))]
-    coco = load_coco(written(tmp_path / "out.json", entries, FramePlan("my clip")))
+    coco = load_coco(written(tmp_path / "out.json", entries, FrameSampling("my clip")))
     assert [image["file_name"] for image in coco.dataset["images"]] == [f"my_clip_{k:06d}.jpg" for k in range(3)]
     assert [(image["width"], image["height"], image["time"]) for image in coco.loadImgs([1, 2, 3])] == [
         (160, 120, 0.0),
@@ -101,7 +103,7 @@ def test_coco_classes_have_cocos_own_numbers() -> None:
 
 
 def test_coco_with_pictures_is_a_set_of_ours(tmp_path: Path) -> None:
-    path = written(tmp_path / "out.json", [record(k) for k in range(12)], FramePlan("clip", Fraction(1, 5)))
+    path = written(tmp_path / "out.json", [record(k) for k in range(12)], FrameSampling("clip", Fraction(1, 5)))
     data = read_coco(path)
     assert [image.path is not None for image in data.images] == [True] * 3
     shown = [cv2.imread(str(image.path)) for image in data.images]
@@ -112,7 +114,7 @@ def test_coco_with_pictures_is_a_set_of_ours(tmp_path: Path) -> None:
 
 
 def test_voc_is_what_the_devkit_describes(tmp_path: Path) -> None:
-    folder = written(tmp_path / "out.voc", [record(0), record(1, 0)], FramePlan("clip"))
+    folder = written(tmp_path / "out.voc", [record(0), record(1, 0)], FrameSampling("clip"))
     root = ElementTree.parse(folder / "Annotations" / "clip_000000.xml").getroot()
     assert root.tag == "annotation"
     assert root.findtext("filename") == "clip_000000.jpg"
@@ -128,7 +130,7 @@ def test_voc_is_what_the_devkit_describes(tmp_path: Path) -> None:
 
 
 def test_voc_is_read_by_our_evaluation(tmp_path: Path) -> None:
-    folder = written(tmp_path / "a", [record(0), record(1, 0)], FramePlan("x", Fraction(0)), asked="voc")
+    folder = written(tmp_path / "a", [record(0), record(1, 0)], FrameSampling("x", Fraction(0)), asked="voc")
     data = read_voc(folder)
     assert data.notes == ()
     assert data.split == "trainval"
@@ -154,7 +156,7 @@ def test_a_voc_box_lies_in_the_picture_and_has_a_pixel(e: list[float]) -> None:
 
 
 def test_yolo_by_its_rules(tmp_path: Path) -> None:
-    folder = written(tmp_path / "out.yolo", [record(0), record(1, 0)], FramePlan("clip", Fraction(0)))
+    folder = written(tmp_path / "out.yolo", [record(0), record(1, 0)], FrameSampling("clip", Fraction(0)))
     names = (folder / "classes.txt").read_text("utf-8").splitlines()
     assert names == list(LABELS)
     rows = [line.split() for line in (folder / "labels" / "clip_000000.txt").read_text().splitlines()]
@@ -277,9 +279,9 @@ def test_what_is_ambiguous_is_refused_in_one_clear_line(name: str, asked: str | 
 
 @pytest.mark.parametrize("name", ["out.json", "out.voc", "out.yolo", "out.txt", "out.srt"])
 def test_a_discarded_set_leaves_nothing_and_an_old_one_stays(tmp_path: Path, name: str) -> None:
-    old = written(tmp_path / name, [record(0)], FramePlan("old", Fraction(0)))
+    old = written(tmp_path / name, [record(0)], FrameSampling("old", Fraction(0)))
     before = sorted(tmp_path.rglob("*"))
-    writer = open_records(old, None, FramePlan("new", Fraction(0)))
+    writer = open_data_file(old, None, FrameSampling("new", Fraction(0)))
     writer.write(record(1))
     writer.complete()
     writer.discard()
@@ -290,7 +292,7 @@ def test_a_discarded_set_leaves_nothing_and_an_old_one_stays(tmp_path: Path, nam
 @pytest.mark.parametrize("name", ["out.json", "out.voc", "out.yolo"])
 def test_a_new_set_replaces_an_old_one_of_ours_as_a_whole(tmp_path: Path, name: str) -> None:
     for run in ("old", "new"):
-        written(tmp_path / name, [record(0)], FramePlan(run, Fraction(0)))
+        written(tmp_path / name, [record(0)], FrameSampling(run, Fraction(0)))
     names = [path.name for path in tmp_path.rglob("*")]
     assert not [name for name in names if name.startswith("old")]
     assert [name for name in names if name.startswith("new_000000.jpg")]
@@ -302,19 +304,19 @@ def test_a_folder_of_the_users_is_never_touched(tmp_path: Path) -> None:
     precious.parent.mkdir()
     precious.write_text("years")
     with pytest.raises(AppError, match="is there already, with other things in it"):
-        open_records(tmp_path / "out.voc")
+        open_data_file(tmp_path / "out.voc")
     (tmp_path / "link.voc").symlink_to(precious.parent)
     with pytest.raises(AppError, match="no folder of ours"):
-        open_records(tmp_path / "link.voc")
+        open_data_file(tmp_path / "link.voc")
     (tmp_path / "file.voc").write_text("mine")
     with pytest.raises(AppError, match="no folder of ours"):
-        open_records(tmp_path / "file.voc")
+        open_data_file(tmp_path / "file.voc")
     assert precious.read_text() == "years"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file.voc", "link.voc", "out.voc"]
 
 
 def test_an_old_file_that_somebody_moved_into_a_set_is_never_removed(tmp_path: Path) -> None:
-    folder = written(tmp_path / "out.yolo", [record(0)], FramePlan("x"))
+    folder = written(tmp_path / "out.yolo", [record(0)], FrameSampling("x"))
     notes = tmp_path / "notes.txt"
     notes.write_text("years")
     os.utime(notes, (1_000_000_000, 1_000_000_000))
@@ -322,20 +324,20 @@ def test_an_old_file_that_somebody_moved_into_a_set_is_never_removed(tmp_path: P
     later = (folder / MARK).stat().st_mtime + 60
     os.utime(folder / "labels", (later, later))
     with pytest.raises(AppError, match=r"was changed since it was written \(labels\)"):
-        open_records(folder)
+        open_data_file(folder)
     assert (folder / "labels" / "notes.txt").read_text() == "years"
 
 
 @pytest.mark.parametrize("when", ["before", "while it is written"])
 def test_labels_that_somebody_corrected_are_never_replaced(tmp_path: Path, when: str) -> None:
-    folder = written(tmp_path / "out.yolo", [record(0)], FramePlan("x"))
-    writer = None if when == "before" else open_records(folder)
+    folder = written(tmp_path / "out.yolo", [record(0)], FrameSampling("x"))
+    writer = None if when == "before" else open_data_file(folder)
     label = folder / "labels" / "x_000000.txt"
     label.write_text("corrected")
     later = (folder / MARK).stat().st_mtime + 60
     os.utime(label, (later, later))
     with pytest.raises(AppError, match=r"was changed since it was written \(x_000000.txt\)"):
-        open_records(folder) if writer is None else writer.finish()
+        open_data_file(folder) if writer is None else writer.finish()
     assert label.read_text() == "corrected"
     assert [path.name for path in tmp_path.iterdir()] == ["out.yolo"]
 
@@ -381,7 +383,7 @@ def test_a_crash_between_the_two_renames_loses_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["out.voc", "out.yolo", "out.json"])
 def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    writer = open_records(tmp_path / name, None, FramePlan("clip", Fraction(0)))
+    writer = open_data_file(tmp_path / name, None, FrameSampling("clip", Fraction(0)))
 
     def full(self: AtomicFolder, file: str, content: bytes) -> None:
         raise explain_write_error(OSError(errno.ENOSPC, "No space left on device"), self.target)
@@ -413,7 +415,7 @@ def test_a_full_disk_is_waited_for_where_somebody_waits(tmp_path: Path, monkeypa
 
 
 def test_frames_are_taken_by_the_clock_and_named_safely() -> None:
-    picker = FramePicker(FramePlan("-my  clip/ü (1)", Fraction(1, 2)))
+    picker = FrameSampler(FrameSampling("-my  clip/ü (1)", Fraction(1, 2)))
     times = [0, 0.1, 0.45, 0.55, 0.6, 2.2, 2.4, 2.5]
     entries = [FrameRecord(k, Fraction(t), Detections.empty(), LABELS, size=SIZE) for k, t in enumerate(times)]
     assert [entry.index for entry in entries if picker.takes(entry)] == [0, 3, 5, 7]

@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from app.core.errors import AppError
 from app.core.export.request import DataFile
-from app.core.highlights.options import Evidence
+from app.core.highlights.options import HighlightOptions
 from app.core.settings import DetectionSettings, ModelSettings, Settings
 from app.ui.export.export_dialog import ExportDialog, Looked, look_into
 from app.ui.export.export_options import ExportWishes
@@ -96,14 +96,14 @@ def test_request_carries_what_was_chosen(booth: Booth, tmp_path: Path) -> None:
     assert request.output == tmp_path / "street.annotated.mp4"
     assert request.data == (DataFile(tmp_path / "street.annotated.csv", "csv"),)
     assert (request.model.name, request.detection.threshold) == ("demo", 0.75)
-    assert request.evidence == Evidence()
+    assert request.highlights == HighlightOptions()
     form.wishes.data["coco"].setChecked(True)
     form.wishes.objects.tracks.setChecked(True)
     form.wishes.objects.snapshots.setChecked(True)
     more = form.request()
     assert more is not None
     assert more.data[1:] == (DataFile(tmp_path / "street.annotated.json", "coco"),)
-    assert more.evidence == Evidence(tracks=True, snapshots=tmp_path / "street.annotated.snapshots")
+    assert more.highlights == HighlightOptions(tracks=True, snapshots=tmp_path / "street.annotated.snapshots")
     assert (request.video.quality, request.video.deinterlace) == ("best", True)
     form.wishes.want_video.setChecked(False)
     only_data = form.request()
@@ -135,7 +135,7 @@ def test_clips_pictures_in_sets_and_what_is_kept(booth: Booth, qtbot: QtBot, tmp
     assert request is not None
     assert request.cache == "drop"
     assert request.video.encoder == "libx264"
-    assert request.evidence == Evidence(
+    assert request.highlights == HighlightOptions(
         frames_every_s=Fraction(1, 2),
         snapshots=tmp_path / "street.annotated.snapshots",
         snapshot_classes=("car",),
@@ -147,7 +147,7 @@ def test_clips_pictures_in_sets_and_what_is_kept(booth: Booth, qtbot: QtBot, tmp
     wishes.data["voc"].setChecked(False)
     without_sets = form.request()
     assert without_sets is not None
-    assert without_sets.evidence.frames_every_s is None
+    assert without_sets.highlights.frames_every_s is None
 
 
 def test_a_class_that_the_settings_leave_out_is_refused(qtbot: QtBot) -> None:

@@ -16,7 +16,7 @@ from pytestqt.qtbot import QtBot
 from app.core.errors import AppError
 from app.core.export.request import ExportProgress
 from app.core.export_queue.state import QueueItem, QueueSnapshot
-from app.core.export_queue.video_search import Found, FoundVideo
+from app.core.export_queue.video_search import FoundVideo, SearchResult
 from app.core.settings import DetectionSettings, Settings
 from app.ui.export.queue_dialog import QueueDialog
 from app.ui.export.queue_model import ITEM, QueueModel
@@ -128,7 +128,7 @@ def test_what_cannot_even_be_added_is_said(
     def refuse(*_: object) -> None:
         raise AppError("The folder cannot be looked into.", "Choose another.")
 
-    monkeypatch.setattr("app.ui.export.queue_runner.requests_for", refuse)
+    monkeypatch.setattr("app.ui.export.queue_runner.batch_requests", refuse)
     touch(tmp_path / "a.mp4")
     booth.dialog.add([tmp_path / "a.mp4"])
     qtbot.waitUntil(booth.dialog.form.start.isEnabled)
@@ -143,19 +143,19 @@ def test_search_of_a_huge_folder_leaves_the_window_alive_and_ends_with_it(
 ) -> None:
     begun, ended = threading.Event(), threading.Event()
 
-    def endless(paths: object, on_count: Callable[[int], None], stopped: Callable[[], bool]) -> Found:
+    def endless(paths: object, on_count: Callable[[int], None], stopped: Callable[[], bool]) -> SearchResult:
         on_count(1200)
         begun.set()
         while not stopped():
             threading.Event().wait(0.001)
         ended.set()
-        return Found((FoundVideo(Path("late.mp4")),), (), complete=False)
+        return SearchResult((FoundVideo(Path("late.mp4")),), (), complete=False)
 
     monkeypatch.setattr("app.ui.export.queue_runner.find_videos", endless)
     background = Background()
     search = VideoSearch(background)
     counts: list[int] = []
-    came: list[Found] = []
+    came: list[SearchResult] = []
     search.counted.connect(counts.append)
     search.found.connect(came.append)
     search.start([Path("/")])
@@ -482,4 +482,4 @@ def test_words() -> None:
     assert summary_words(QueueSnapshot((done, done), 0.0)) == "All 2 done."
     assert summary_words(QueueSnapshot((done, item("paused")), None)) == "1 of 2 done  ·  paused"
     troubles = ("The folder x cannot be looked into: no.", "y")
-    assert found_words(Found((), troubles)).endswith("no. And 1 more.")
+    assert found_words(SearchResult((), troubles)).endswith("no. And 1 more.")

@@ -20,7 +20,7 @@ from app.core.export.outputs import Outputs
 from app.core.export.request import DataFile, ExportCancelledError, ExportRequest
 from app.core.export.request_json import request_from_json, request_to_json
 from app.core.export_queue.interrupted import MarkedJob, discard, interrupted_exports, marks_dir, resume_request
-from app.core.highlights.options import Evidence
+from app.core.highlights.options import HighlightOptions
 from app.core.muxing.video_options import VideoOptions
 from app.core.settings import DetectionSettings, ModelSettings, OverlaySettings
 from app.ui.export.queue_runner import QueueRunner
@@ -42,7 +42,7 @@ EVERYTHING = ExportRequest(
     OverlaySettings(line_width=3.5, palette="single"),
     VideoOptions("best", deinterlace=True, images_per_s=Fraction(30000, 1001)),
     "drop",
-    Evidence(tracks=True, frames_every_s=Fraction(1, 2), clips=Path("/out/clips"), clip_classes=("dog",)),
+    HighlightOptions(tracks=True, frames_every_s=Fraction(1, 2), clips=Path("/out/clips"), clip_classes=("dog",)),
 )
 
 
@@ -62,14 +62,17 @@ def request_(tmp_path: Path) -> ExportRequest:
 
 def test_all_that_was_asked_for_survives() -> None:
     for request in (EVERYTHING, ExportRequest(Path("/a.mp4"), None)):
-        assert request_from_json(request_to_json(request)) == request
+        stored = request_to_json(request)
+        assert request_from_json(stored) == request
+        assert "evidence" in json.loads(stored)  # files of earlier versions are read, and theirs read ours
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), st.lists, max_leaves=5))
 def test_a_damaged_description_is_refused_in_one_line(value: object) -> None:
     whole = json.loads(request_to_json(EVERYTHING))
-    for name in ("source", "data", "model", "video", "cache", "evidence"):
-        with_damage = json.dumps({**whole, name: value}).encode()
+    stored_as = {"highlights": "evidence"}
+    for name in ("source", "data", "model", "video", "cache", "highlights"):
+        with_damage = json.dumps({**whole, stored_as.get(name, name): value}).encode()
         try:
             request = request_from_json(with_damage)
         except AppError:

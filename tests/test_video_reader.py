@@ -99,11 +99,11 @@ def test_frames_are_contiguous_read_only_and_the_same_picture_twice(vfr: Path) -
 def test_pictures_for_export_are_those_of_the_window(vfr: Path) -> None:
     for_window, for_export = VideoReader(vfr), VideoReader(vfr)
     for frame in read_all(for_window):
-        picture = for_export.read_picture()
+        picture = for_export.read_frame()
         assert picture is not None
         assert (picture.index, picture.pts_s) == (frame.index, frame.pts_s)
         assert np.array_equal(picture.image_bgr, frame.image_bgr)
-    assert for_export.read_picture() is None
+    assert for_export.read_frame() is None
     for_window.close()
     for_export.close()
 
@@ -235,11 +235,11 @@ def test_the_first_pictures_of_a_transport_stream_can_be_sought(tmp_path: Path, 
 def test_pictures_stay_deinterlaced_where_a_file_is_opened_anew(tmp_path: Path) -> None:
     path = make_video(tmp_path / "a.ts", frames=30, size=(64, 48), gop=250)
     plain, reader = VideoReader(path), VideoReader(path, deinterlace=True)
-    stored, whole = plain.read_picture(), reader.read_picture()
+    stored, whole = plain.read_frame(), reader.read_frame()
     reader.seek(Fraction(1, 2))
-    reader.read_picture()
+    reader.read_frame()
     reader.seek(Fraction(0))
-    again = reader.read_picture()
+    again = reader.read_frame()
     plain.close()
     assert stored is not None
     assert whole is not None

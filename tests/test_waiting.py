@@ -17,11 +17,11 @@ from pytestqt.qtbot import QtBot
 from app.core.export.job import ExportJob
 from app.core.export.request import DataFile, ExportCancelledError, ExportRequest
 from app.core.export.request_json import MOST_REQUESTS, requests_from_json, requests_to_json
-from app.core.export_queue.batch import Recipe, requests_for
+from app.core.export_queue.batch import BatchOptions, batch_requests
 from app.core.export_queue.interrupted import MarkedJob, interrupted_exports, marks_dir
 from app.core.export_queue.saved_queue import AbandonedQueue, SavedQueue, abandoned_queue, forget_lists
 from app.core.export_queue.video_search import FoundVideo
-from app.core.highlights.options import Evidence
+from app.core.highlights.options import HighlightOptions
 from app.core.muxing.video_options import VideoOptions
 from app.ui.export.queue_runner import QueueRunner
 from app.ui.export.unfinished import Rest, Unfinished, words
@@ -174,7 +174,7 @@ def test_the_window_remembers_what_it_has_not_done(
     booth: Booth, requests_: list[ExportRequest], qtbot: QtBot, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    booth.runner.add([FoundVideo(request.source) for request in requests_], Recipe(folder=out, data=("csv",)))
+    booth.runner.add([FoundVideo(request.source) for request in requests_], BatchOptions(folder=out, data=("csv",)))
     qtbot.waitUntil(lambda: len(booth.jobs.made) == 1)
     booth.jobs.made[0].finish()
     qtbot.waitUntil(lambda: len(booth.jobs.made) == 2)
@@ -245,10 +245,12 @@ def test_words() -> None:
 
 
 def test_wishes_of_several_videos_reach_each(tmp_path: Path) -> None:
-    evidence = Evidence(tracks=True, clips=Path("any.clips"), clip_classes=("dog",), snapshots=Path("x.snapshots"))
-    recipe = Recipe(folder=tmp_path, options=VideoOptions("draft"), cache="drop", evidence=evidence)
-    first, second = requests_for([FoundVideo(Path("/a.mov")), FoundVideo(Path("/b.mp4"), Path("sub"))], recipe)
+    highlights = HighlightOptions(
+        tracks=True, clips=Path("any.clips"), clip_classes=("dog",), snapshots=Path("x.snapshots")
+    )
+    recipe = BatchOptions(folder=tmp_path, options=VideoOptions("draft"), cache="drop", highlights=highlights)
+    first, second = batch_requests([FoundVideo(Path("/a.mov")), FoundVideo(Path("/b.mp4"), Path("sub"))], recipe)
     assert (first.video.quality, first.cache, second.cache) == ("draft", "drop", "drop")
-    assert first.evidence.clips == tmp_path / "a.annotated.clips"
-    assert second.evidence.snapshots == tmp_path / "sub" / "b.annotated.snapshots"
-    assert second.evidence.clip_classes == ("dog",)
+    assert first.highlights.clips == tmp_path / "a.annotated.clips"
+    assert second.highlights.snapshots == tmp_path / "sub" / "b.annotated.snapshots"
+    assert second.highlights.clip_classes == ("dog",)

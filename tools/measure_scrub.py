@@ -74,7 +74,7 @@ def times_of(video: Path) -> list[Fraction]:
     reader = VideoReader(video)
     try:
         found = []
-        while (picture := reader.read_picture()) is not None:
+        while (picture := reader.read_frame()) is not None:
             found.append(picture.pts_s)
         return found
     finally:

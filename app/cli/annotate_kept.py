@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from app.cli.annotate_evidence import check_evidence_classes
+from app.cli.annotate_highlights import check_highlight_classes
 from app.cli.console import Console, UsageError
 from app.cli.options import detection_settings, find_model, say_if_demo
 from app.core.settings import DetectionSettings, ModelSettings
@@ -64,6 +64,6 @@ def chosen_model(options: argparse.Namespace, console: Console) -> tuple[ModelSe
     if cache_policy(options) == "only":
         return ModelSettings(name=options.model or ""), detection
     entry = find_model(model, detection)
-    check_evidence_classes(options, entry.spec.labels, entry.name)
+    check_highlight_classes(options, entry.spec.labels, entry.name)
     say_if_demo(entry, console)
     return model, detection

@@ -25,7 +25,7 @@ from app.core.muxing.overlapped_video import OverlappedVideo
 from app.core.muxing.video_file import VideoFile
 from app.core.overlay_array import ArrayPainter
 from app.core.settings import DetectionSettings, ModelSettings, OverlaySettings
-from app.core.sources.video import Picture, VideoReader
+from app.core.sources.video import DecodedFrame, VideoReader
 from app.core.wanted import wanted_filter
 from detector.detections import DetectionFilter, Detections
 from detector.runtime.base import Detector
@@ -68,7 +68,7 @@ class _Meter:
 class _Sample:
     """Pictures of the clip, in their order, and what was found in them."""
 
-    pictures: list[Picture]
+    pictures: list[DecodedFrame]
     found: list[Detections]
     labels: Sequence[str]
 
@@ -142,12 +142,12 @@ class ExportBench:
     def _sample(self, clip: Path, detector: Detector, wanted: DetectionFilter) -> _Sample:
         """The clip's first pictures, as many as fit into a little memory; measures its length on the way."""
         self._on_step("looking at the video")
-        pictures: list[Picture] = []
+        pictures: list[DecodedFrame] = []
         reader = VideoReader(clip)
-        last: Picture | None = None
+        last: DecodedFrame | None = None
         count = 0
         try:
-            while (picture := reader.read_picture()) is not None:
+            while (picture := reader.read_frame()) is not None:
                 self._check()
                 count, last = count + 1, picture
                 if len(pictures) < min(_SAMPLE_MOST, max(4, _SAMPLE_BYTES // picture.image_bgr.nbytes)):
@@ -176,7 +176,7 @@ class ExportBench:
         self._on_step("decode")
         reader = VideoReader(clip)
         try:
-            return self._rate(lambda _: reader.read_picture() is not None, math.inf)
+            return self._rate(lambda _: reader.read_frame() is not None, math.inf)
         finally:
             reader.close()
 

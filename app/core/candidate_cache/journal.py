@@ -18,7 +18,7 @@ from app.core.candidate_cache.store_facts import StoreError, StoreFacts
 from app.core.candidate_cache.store_format import StoredFrame
 from app.core.candidate_cache.store_writer import StoreWriter
 from app.core.export.request import CachePolicy
-from app.core.sources.video import Picture
+from app.core.sources.video import DecodedFrame
 from detector.detections import Candidates
 from detector.file_lock import LockedError
 
@@ -150,7 +150,7 @@ class CandidateJournal:
 
     # -- frames -----------------------------------------------------------------------------------------------------
 
-    def recall(self, picture: Picture) -> Candidates | None:
+    def recall(self, picture: DecodedFrame) -> Candidates | None:
         """What an earlier run found in this picture; None where it did not come that far."""
         if self._known is None or picture.index >= self._known.frames:
             return None
@@ -173,7 +173,7 @@ class CandidateJournal:
             self._known.close()
         self._known = self._writer = self._path = None
 
-    def keep(self, pictures: Sequence[Picture], found: Sequence[Candidates]) -> None:
+    def keep(self, pictures: Sequence[DecodedFrame], found: Sequence[Candidates]) -> None:
         """Append what the network found in the next pictures, one batch.
 
         Raises:
@@ -218,7 +218,7 @@ class CandidateJournal:
             self._known.close()
 
 
-def fits(frame: StoredFrame, picture: Picture) -> bool:
+def fits(frame: StoredFrame, picture: DecodedFrame) -> bool:
     """Whether ``frame`` is about ``picture``."""
     height, width = picture.image_bgr.shape[:2]
     return (frame.pts_s, frame.width, frame.height) == (picture.pts_s, width, height)

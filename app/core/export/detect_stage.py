@@ -22,7 +22,7 @@ from app.core.export.source_facts import new_store_facts, reading_mode
 from app.core.export.tracking_filter import tracking_filter
 from app.core.files.write_errors import waiting_for_room
 from app.core.settings import ModelSettings
-from app.core.sources.video import Picture
+from app.core.sources.video import DecodedFrame
 from app.core.wanted import check_classes
 from detector.detections import Candidates, DetectionFilter, Detections
 from detector.runtime.base import Detector
@@ -41,7 +41,7 @@ class DetectedFrame:
         fresh: The network ran on it in this job.
     """
 
-    picture: Picture
+    picture: DecodedFrame
     detections: Detections
     labels: Sequence[str]
     fresh: bool
@@ -85,7 +85,7 @@ class ExportDetectStage:
         self.kept: Path | None = None
         self.temporary: Path | None = None
 
-    def run(self, open_detector: OpenDetector, pictures: Channel[Picture], found: Channel[DetectedFrame]) -> None:
+    def run(self, open_detector: OpenDetector, pictures: Channel[DecodedFrame], found: Channel[DetectedFrame]) -> None:
         """Answer for every picture, then close ``found``.
 
         Raises:
@@ -101,7 +101,9 @@ class ExportDetectStage:
 
     # -- by the network ---------------------------------------------------------------------------------------------
 
-    def _detect(self, open_detector: OpenDetector, pictures: Channel[Picture], found: Channel[DetectedFrame]) -> None:
+    def _detect(
+        self, open_detector: OpenDetector, pictures: Channel[DecodedFrame], found: Channel[DetectedFrame]
+    ) -> None:
         request = self._request
         with open_detector(request.model) as detector:
             self.model = (detector.spec.name, detector.device, detector.precision)
@@ -126,12 +128,16 @@ class ExportDetectStage:
                 self.notes += [note for note in detector.notes if note not in self.notes]  # a GPU may fail on the way
 
     def _look(
-        self, detector: Detector, journal: CandidateJournal, pictures: Channel[Picture], found: Channel[DetectedFrame]
+        self,
+        detector: Detector,
+        journal: CandidateJournal,
+        pictures: Channel[DecodedFrame],
+        found: Channel[DetectedFrame],
     ) -> None:
         """Candidates from the journal as far as it goes, then from the network, in batches."""
         labels = detector.spec.labels
         wanted = tracking_filter(self._request, labels)
-        batch: list[Picture] = []
+        batch: list[DecodedFrame] = []
         for picture in pictures:
             self._gate.check()
             known = journal.recall(picture)  # from the first frame on, so never with a batch begun
@@ -149,7 +155,7 @@ class ExportDetectStage:
         self,
         detector: Detector,
         journal: CandidateJournal,
-        batch: Sequence[Picture],
+        batch: Sequence[DecodedFrame],
         wanted: DetectionFilter,
         found: Channel[DetectedFrame],
     ) -> None:
@@ -161,7 +167,7 @@ class ExportDetectStage:
 
     # -- from what is kept ------------------------------------------------------------------------------------------
 
-    def _recall(self, pictures: Channel[Picture], found: Channel[DetectedFrame]) -> None:
+    def _recall(self, pictures: Channel[DecodedFrame], found: Channel[DetectedFrame]) -> None:
         """Every frame from the cache; no model is opened."""
         request = self._request
         model = Path(request.model.name).name.removesuffix(".safetensors")
@@ -181,7 +187,7 @@ class ExportDetectStage:
                 detections = self._kept_of(picture, store, kept.path).detections(wanted)
                 found.put(DetectedFrame(picture, detections, labels, fresh=False))
 
-    def _kept_of(self, picture: Picture, store: CandidateStore, path: Path) -> Candidates:
+    def _kept_of(self, picture: DecodedFrame, store: CandidateStore, path: Path) -> Candidates:
         frame = store.frame(picture.index) if picture.index < store.frames else None
         if frame is None or not fits(frame, picture):
             raise AppError(f"{path.name} does not fit {self._request.source.name}.", "Run it without --from-cache.")

@@ -16,7 +16,7 @@ _RECORD_BYTES, _KEPT_BYTES = 1500, 1500  # a frame, in a data file and in the st
 _HOPELESS = 4
 
 
-def expected_bytes(request: ExportRequest, frames: int | None, picture_bytes: int) -> int:
+def expected_bytes(request: ExportRequest, frames: int | None, frame_bytes: int) -> int:
     """About how large all files of an export become.
 
     Args:
@@ -30,7 +30,7 @@ def expected_bytes(request: ExportRequest, frames: int | None, picture_bytes: in
         source = 0
     total = source * _TIMES_THE_SOURCE
     if frames is not None:
-        video = int(frames * (picture_bytes / 3) * _BITS.get(request.video.quality, _BITS["best"]) / 8)
+        video = int(frames * (frame_bytes / 3) * _BITS.get(request.video.quality, _BITS["best"]) / 8)
         total = min(video, total) if source else video
     if request.output is None:
         total = 0
@@ -47,7 +47,7 @@ def check_room(
     request: ExportRequest,
     folder: Path,
     frames: int | None,
-    picture_bytes: int,
+    frame_bytes: int,
     free: Callable[[Path], int | None] = free_bytes,
 ) -> str:
     """A warning where there may not be enough room; "" where there is, or where it cannot be told.
@@ -55,7 +55,7 @@ def check_room(
     Raises:
         AppError: There is so little that beginning makes no sense.
     """
-    needed, room = expected_bytes(request, frames, picture_bytes), free(folder)
+    needed, room = expected_bytes(request, frames, frame_bytes), free(folder)
     if room is None or room >= needed:
         return ""
     words = f"About {in_words(needed)} are needed on {folder}, and {in_words(room)} are free"

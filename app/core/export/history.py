@@ -155,9 +155,10 @@ def _state(path: Path) -> list[Any]:
 
 def _digest(request: ExportRequest) -> str:
     """Of all that decides what is in the files."""
-    wishes = dataclasses.asdict(request) | {"evidence": dataclasses.asdict(request.evidence.renamed(_nameless))}
-    for name in ("source", "output", "cache", "resume"):
+    wishes = dataclasses.asdict(request)
+    for name in ("source", "output", "cache", "resume", "highlights"):
         del wishes[name]
+    wishes["evidence"] = dataclasses.asdict(request.highlights.renamed(_nameless))  # its name in all that is remembered
     wishes["data"] = [data.format for data in request.data]
     if request.cache != "only":  # which may be without the model
         wishes["weights"] = weights_sha256(request.model)

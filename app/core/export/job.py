@@ -31,7 +31,7 @@ from app.core.export.targets import check_targets, make_folders
 from app.core.export.tracking_filter import needs_tracking
 from app.core.files.write_errors import waiting_for_room
 from app.core.models import open_model_for_batches
-from app.core.sources.video import Picture
+from app.core.sources.video import DecodedFrame
 from app.core.workers import Worker, join_all
 from detector.part_file import remove_abandoned_part
 
@@ -64,7 +64,7 @@ class ExportJob:
         self._open_detector = open_detector
         self._lock = threading.RLock()  # a signal handler may cancel while this very thread holds it
         self._failure: BaseException | None = None
-        self._pictures: Channel[Picture] | None = None
+        self._pictures: Channel[DecodedFrame] | None = None
         self._found: Channel[DetectedFrame] | None = None
         self._outputs: Outputs | None = None
         self._stage: ExportDetectStage | None = None
@@ -93,8 +93,8 @@ class ExportJob:
         stage = self._stage = ExportDetectStage(
             self.request, self._folder, source, facts.frame_count, self._gate, self._meter
         )
-        waiting = max(2, min(_WAITING_MOST, _WAITING_BYTES // facts.picture_bytes))
-        pictures, found = Channel[Picture](waiting), Channel[DetectedFrame](waiting)
+        waiting = max(2, min(_WAITING_MOST, _WAITING_BYTES // facts.frame_bytes))
+        pictures, found = Channel[DecodedFrame](waiting), Channel[DetectedFrame](waiting)
         with self._lock:
             self._pictures, self._found = pictures, found
         workers = (
@@ -131,7 +131,7 @@ class ExportJob:
         self._gate.go_on()
 
     def _check_room(self, facts: SourceFacts) -> None:
-        warning = check_room(self.request, self._folder, facts.frames_expected, facts.picture_bytes, self._free)
+        warning = check_room(self.request, self._folder, facts.frames_expected, facts.frame_bytes, self._free)
         if warning:
             self._meter.remark(warning)
 
@@ -142,10 +142,10 @@ class ExportJob:
 
     # -- the three threads ------------------------------------------------------------------------------------------
 
-    def _read(self, pictures: Channel[Picture]) -> None:
+    def _read(self, pictures: Channel[DecodedFrame]) -> None:
         reader = open_export_source(self.request)
         try:
-            while (picture := reader.read_picture()) is not None:
+            while (picture := reader.read_frame()) is not None:
                 pictures.put(picture)
             self._damaged = reader.broken_packets
             self._notes += reader.take_notes()
@@ -207,7 +207,7 @@ class ExportJob:
             counts=dict(self._outputs.tally.detections.most_common()),
             objects=self._outputs.tally.objects if needs_tracking(self.request) else None,
             seen=self._outputs.tally.seen,
-            folders=tuple(self.request.evidence.folders()),
+            folders=tuple(self.request.highlights.folders()),
             seconds=seconds,
             encoder=self._outputs.encoder,
             damaged_packets=self._damaged,

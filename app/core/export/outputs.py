@@ -13,13 +13,13 @@ from app.core.export.request import ExportRequest
 from app.core.export.tally import Tally
 from app.core.export.tracking_filter import needs_tracking
 from app.core.files.atomic_file import commit_together
-from app.core.highlights.folders import open_evidence
+from app.core.highlights.folders import open_highlights
 from app.core.muxing.overlapped_video import OverlappedVideo
 from app.core.muxing.video_file import VideoFile
-from app.core.records.data_file import open_records
+from app.core.records.data_file import open_data_file
 from app.core.records.frame_record import FrameRecord, RecordWriter
-from app.core.records.sampling import FramePlan
-from app.core.sources.video import Picture
+from app.core.records.sampling import FrameSampling
+from app.core.sources.video import DecodedFrame
 from app.core.tracking.tracker import Tracker
 from detector.detections import Detections
 
@@ -39,7 +39,7 @@ class SourceFacts:
     start_s: Fraction
     frame_count: int | None
     frames_expected: int | None
-    picture_bytes: int
+    frame_bytes: int
     lead_s: Fraction = Fraction(0)
 
 
@@ -49,7 +49,7 @@ class Outputs:
     Args:
         request: Which files.
         facts: About the source.
-        check: Called between steps that take long, see ``SecondLook``.
+        check: Called between steps that take long, see ``FrameRereader``.
 
     Raises:
         AppError: A file cannot be written; none is left.
@@ -67,10 +67,10 @@ class Outputs:
                     request.source, request.output, facts.start_s, facts.frame_count, request.overlay, request.video
                 )
                 self._video = OverlappedVideo(video)
-            plan = FramePlan(request.source.stem, request.evidence.frames_every_s, facts.lead_s)
+            plan = FrameSampling(request.source.stem, request.highlights.frames_every_s, facts.lead_s)
             for data in request.data:
-                self._records.append(open_records(data.path, data.format, plan))
-            self._records += open_evidence(request, facts.start_s, check)
+                self._records.append(open_data_file(data.path, data.format, plan))
+            self._records += open_highlights(request, facts.start_s, check)
         except BaseException:
             self.discard()
             raise
@@ -85,7 +85,7 @@ class Outputs:
         """What differs from a perfect copy."""
         return () if self._video is None else self._video.notes
 
-    def write(self, picture: Picture, detections: Detections, labels: Sequence[str]) -> None:
+    def write(self, picture: DecodedFrame, detections: Detections, labels: Sequence[str]) -> None:
         """Append a frame to every file; boxes are painted into the picture.
 
         Args:
@@ -105,7 +105,7 @@ class Outputs:
         for writer in self._records:
             writer.write(record)
         if self._video is not None:
-            self._video.write(picture, shown, labels, tracks if self._request.evidence.tracks else ())
+            self._video.write(picture, shown, labels, tracks if self._request.highlights.tracks else ())
 
     def finish(self) -> None:
         """Complete every file, and when all are safely on the disk give them their names.

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from app.core.errors import AppError
 from app.core.export.tally import TrackSummary
-from app.core.highlights.options import Evidence
+from app.core.highlights.options import HighlightOptions
 from app.core.muxing.video_options import VideoOptions
 from app.core.settings import DetectionSettings, ModelSettings, OverlaySettings
 
@@ -49,7 +49,7 @@ class ExportRequest:
         cache: "keep" uses what earlier runs of this model found in this video, and keeps what is found now;
             "drop" keeps it only until the files are there, so that an interrupted job can go on; "only" renders from
             what is kept, and opens no model: ``model.name`` then says whose, "" the newest.
-        evidence: What else is made of the objects: numbers, snapshots, clips.
+        highlights: What else is made of the objects: numbers, snapshots, clips.
         resume: Whether what an interrupted run left is gone on with; otherwise it is left alone, for a later one.
     """
 
@@ -61,7 +61,7 @@ class ExportRequest:
     overlay: OverlaySettings = field(default_factory=OverlaySettings)
     video: VideoOptions = field(default_factory=VideoOptions)
     cache: CachePolicy = "keep"
-    evidence: Evidence = field(default_factory=Evidence)
+    highlights: HighlightOptions = field(default_factory=HighlightOptions)
     resume: bool = True
 
     def targets(self) -> Iterator[Path]:
@@ -69,7 +69,7 @@ class ExportRequest:
         if self.output is not None:
             yield self.output
         yield from (data.path for data in self.data)
-        yield from self.evidence.folders()
+        yield from self.highlights.folders()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,18 +8,18 @@ from app.core.export.request import ExportRequest
 from app.core.export.tracking_filter import tracking_filter
 from app.core.models import weights_sha256
 from app.core.sources.base import is_sequence
-from app.core.sources.image_sequence import PictureReader, open_pictures
+from app.core.sources.image_sequence import FrameReader, open_frames
 from detector.detections import floor_for
 from detector.runtime.base import Detector
 
 
-def open_export_source(request: ExportRequest) -> PictureReader:
+def open_export_source(request: ExportRequest) -> FrameReader:
     """The reader of what is to be exported.
 
     Raises:
         AppError: It cannot be read.
     """
-    return open_pictures(request.source, request.video.deinterlace, request.video.images_per_s)
+    return open_frames(request.source, request.video.deinterlace, request.video.images_per_s)
 
 
 def read_source_facts(request: ExportRequest) -> SourceFacts:

@@ -45,7 +45,7 @@ def check_targets(request: ExportRequest) -> None:
         AppError: Nothing to write, a target is the source (also by another name of it), is named twice, is a folder,
             or is of no container we write.
     """
-    folders = [*request.evidence.folders(), *(data.path for data in request.data if FORMATS[data.format].is_folder)]
+    folders = [*request.highlights.folders(), *(data.path for data in request.data if FORMATS[data.format].is_folder)]
     files = [data.path for data in request.data if not FORMATS[data.format].is_folder]
     if request.output is None and not files and not folders:
         raise AppError("There is nothing to write.", "Ask for the video, for a data file, or for both.")

@@ -13,7 +13,7 @@ from detector.detections import DetectionFilter
 
 def needs_tracking(request: ExportRequest) -> bool:
     """Whether objects are numbered: asked for, or needed by what is written."""
-    return request.evidence.follows or any(FORMATS[data.format].needs_tracks for data in request.data)
+    return request.highlights.follows or any(FORMATS[data.format].needs_tracks for data in request.data)
 
 
 def tracking_filter(request: ExportRequest, labels: Sequence[str]) -> DetectionFilter:

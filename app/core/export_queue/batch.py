@@ -1,21 +1,22 @@
-"""From found videos and one set of wishes to a request for each. Looks at the disk for free names."""
+"""One set of options for many videos, and the request of each. Looks at the disk for free names."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from app.core.export.request import CachePolicy, ExportRequest
 from app.core.export.targets import data_beside, default_output
 from app.core.export_queue.video_search import FoundVideo
-from app.core.highlights.options import Evidence
+from app.core.highlights.options import HighlightOptions
 from app.core.muxing.video_options import VideoOptions
 from app.core.settings import DetectionSettings, ModelSettings, OverlaySettings
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class BatchOptions:
     """What is wanted of every video.
 
     Attributes:
@@ -27,7 +28,7 @@ class Recipe:
         overlay: How boxes look.
         options: Quality, encoder and deinterlacing of the videos.
         cache: As ``ExportRequest.cache``.
-        evidence: What is made of the objects; of its folders only the endings count.
+        highlights: What is made of the objects; of its folders only the endings count.
     """
 
     folder: Path | None = None
@@ -38,22 +39,27 @@ class Recipe:
     overlay: OverlaySettings = field(default_factory=OverlaySettings)
     options: VideoOptions = field(default_factory=VideoOptions)
     cache: CachePolicy = "keep"
-    evidence: Evidence = field(default_factory=Evidence)
+    highlights: HighlightOptions = field(default_factory=HighlightOptions)
 
 
-def requests_for(videos: Iterable[FoundVideo], recipe: Recipe) -> Iterator[ExportRequest]:
+def batch_requests(videos: Iterable[FoundVideo], batch: BatchOptions) -> Iterator[ExportRequest]:
     """A request for each, named as a single export names its files."""
     for video in videos:
-        folder = None if recipe.folder is None else recipe.folder / video.folder
+        folder = None if batch.folder is None else batch.folder / video.folder
         output = default_output(video.path, folder)
         yield ExportRequest(
             source=video.path,
-            output=output if recipe.video else None,
-            data=tuple(data_beside(output, name) for name in recipe.data),
-            model=recipe.model,
-            detection=recipe.detection,
-            overlay=recipe.overlay,
-            video=recipe.options,
-            cache=recipe.cache,
-            evidence=recipe.evidence.renamed(lambda path, beside=output: beside.with_name(beside.stem + path.suffix)),  # type: ignore[misc] # mypy knows no default here
+            output=output if batch.video else None,
+            data=tuple(data_beside(output, name) for name in batch.data),
+            model=batch.model,
+            detection=batch.detection,
+            overlay=batch.overlay,
+            video=batch.options,
+            cache=batch.cache,
+            highlights=batch.highlights.renamed(partial(_named_like, output)),
         )
+
+
+def _named_like(output: Path, path: Path) -> Path:
+    """The name of ``output`` with the ending of ``path``."""
+    return output.with_name(output.stem + path.suffix)

@@ -15,34 +15,34 @@ from detector.part_file import part_path
 _NUMBER = re.compile(r" \((\d{1,9})\)$")
 
 
-def place_of(path: Path) -> str:
+def location_of(path: Path) -> str:
     """Where a file lies, whether it exists or not: equal for two spellings of one place."""
     return os.path.normcase(os.path.realpath(path))
 
 
-def target_places(request: ExportRequest) -> frozenset[str]:
+def target_locations(request: ExportRequest) -> frozenset[str]:
     """Where the files are that the request writes, and where they are while it does."""
-    return frozenset(place_of(name) for path in request.targets() for name in (path, part_path(path)))
+    return frozenset(location_of(name) for path in request.targets() for name in (path, part_path(path)))
 
 
-def there(request: ExportRequest) -> frozenset[str]:
+def existing_targets(request: ExportRequest) -> frozenset[str]:
     """Where there is something already under a name that the request writes."""
-    return frozenset(place_of(path) for path in request.targets() if path.exists() or path.is_symlink())
+    return frozenset(location_of(path) for path in request.targets() if path.exists() or path.is_symlink())
 
 
-def apart(request: ExportRequest, taken: Collection[str]) -> ExportRequest:
+def avoid_collisions(request: ExportRequest, taken: Collection[str]) -> ExportRequest:
     """The request itself, or with all its files numbered alike where one of them is in ``taken``.
 
     Args:
         request: As asked for.
         taken: Places that are other exports' sources and targets.
     """
-    if not any(place in taken for place in target_places(request)):
+    if not any(place in taken for place in target_locations(request)):
         return request
     for number in count(_number(request) + 1):
         other = numbered(request, number)
         free = not any(path.exists() or path.is_symlink() for path in other.targets())
-        if free and not any(place in taken for place in target_places(other)):
+        if free and not any(place in taken for place in target_locations(other)):
             return other
     raise AssertionError("count ended")
 
@@ -63,5 +63,5 @@ def numbered(request: ExportRequest, number: int) -> ExportRequest:
         request,
         output=None if request.output is None else named(request.output),
         data=tuple(replace(data, path=named(data.path)) for data in request.data),
-        evidence=request.evidence.renamed(named),
+        highlights=request.highlights.renamed(named),
     )

@@ -21,7 +21,7 @@ from app.core.export.history import find_finished
 from app.core.export.job_protocol import Job
 from app.core.export.request import ExportReport, ExportRequest
 from app.core.export.request_json import MAX_BYTES, request_from_json, request_to_json
-from app.core.export_queue.collisions import apart, place_of
+from app.core.export_queue.collisions import avoid_collisions, location_of
 from detector.file_lock import open_locked
 from detector.part_file import PART_SUFFIX, remove_abandoned_part
 
@@ -144,8 +144,8 @@ def _beside_newer(request: ExportRequest, began_ns: int) -> ExportRequest:
     for path in request.targets():
         with contextlib.suppress(OSError):
             if path.stat().st_mtime_ns > began_ns:
-                newer.add(place_of(path))
-    return apart(request, newer)
+                newer.add(location_of(path))
+    return avoid_collisions(request, newer)
 
 
 def resume_request(export: InterruptedExport) -> ExportRequest:

@@ -17,7 +17,7 @@ from typing import Any
 from app.core.errors import ExplainedError
 from app.core.export.job_protocol import Job, MakeJob, make_job
 from app.core.export.request import ExportCancelledError, ExportProgress, ExportRequest
-from app.core.export_queue.collisions import apart, place_of, target_places, there
+from app.core.export_queue.collisions import avoid_collisions, existing_targets, location_of, target_locations
 from app.core.export_queue.state import ENDED, QueueItem, QueueSnapshot, time_left
 from app.core.workers import Worker, join_all
 
@@ -86,12 +86,14 @@ class ExportQueue:
             entries = list(self._entries)
         waited_for = {place for entry in entries for place in entry.targets if entry.item.state not in ENDED}
         taken = {place for entry in entries for place in (entry.source, *entry.targets)}  # any may be tried again
-        sources = [place_of(request.source) for request in wanted]
+        sources = [location_of(request.source) for request in wanted]
         taken.update(sources)
         added = []
         for request, source in zip(wanted, sources, strict=True):
-            request = apart(request, taken - {source})  # that it would write over its own source is for the job to say
-            targets = target_places(request)
+            request = avoid_collisions(
+                request, taken - {source}
+            )  # that it would write over its own source is for the job to say
+            targets = target_locations(request)
             taken |= targets
             added.append(self._append(request, source, targets, refused=source in waited_for))
         return tuple(added)
@@ -101,7 +103,7 @@ class ExportQueue:
             size = request.source.stat().st_size
         except OSError:  # the job will say what is wrong with it
             size = 0
-        replaces = there(request)
+        replaces = existing_targets(request)
         with self._changed:
             self._number += 1
             entry = _Entry(QueueItem(self._number, request, size), source, targets, replaces)
@@ -270,16 +272,16 @@ class ExportQueue:
 
     def _keep_apart(self, entry: _Entry) -> None:
         """Other names where files came under its names while it waited, from another program or dialog."""
-        came = there(entry.item.request) - entry.replaces
+        came = existing_targets(entry.item.request) - entry.replaces
         if not came:
             return
         with self._adding:
             with self._changed:
                 others = [other for other in self._entries if other is not entry]
             taken = {place for other in others for place in (other.source, *other.targets)}
-            request = apart(entry.item.request, came | taken)
+            request = avoid_collisions(entry.item.request, came | taken)
             with self._changed:
-                entry.targets = target_places(request)
+                entry.targets = target_locations(request)
                 self._set(entry, request=request)
 
     def _progressed(self, entry: _Entry, progress: ExportProgress) -> None:

@@ -20,7 +20,7 @@ from app.core.errors import AppError
 from app.core.export.history import find_finished
 from app.core.export.request import ExportRequest
 from app.core.export.request_json import MOST_BYTES, requests_from_json, requests_to_json
-from app.core.export_queue.collisions import apart, there
+from app.core.export_queue.collisions import avoid_collisions, existing_targets
 from app.core.export_queue.interrupted import marks_dir
 from app.core.files.atomic_file import write_atomically
 from detector.file_lock import open_locked
@@ -151,7 +151,7 @@ def _unheld(folder: Path) -> list[Path]:
 
 def _beside_others(request: ExportRequest) -> ExportRequest:
     """With other names, where files came to be under its names since it was asked for."""
-    return apart(request, there(request))
+    return avoid_collisions(request, existing_targets(request))
 
 
 def _lock_of(file: Path) -> Path:

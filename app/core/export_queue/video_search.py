@@ -38,7 +38,7 @@ class FoundVideo:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SearchResult:
     """What a search brought.
 
     Attributes:
@@ -56,7 +56,7 @@ def find_videos(
     paths: Iterable[Path],
     on_count: Callable[[int], None] | None = None,
     stopped: Callable[[], bool] = lambda: False,
-) -> Found:
+) -> SearchResult:
     """Search ``paths``; files that do not exist are kept, for whoever opens them says so best.
 
     Args:
@@ -78,7 +78,7 @@ def find_videos(
                 on_count(len(videos))
             if stopped():
                 break
-    return Found(tuple(videos), tuple(troubles), not stopped())
+    return SearchResult(tuple(videos), tuple(troubles), not stopped())
 
 
 def _all(paths: Iterable[Path], troubles: list[str], stopped: Callable[[], bool]) -> Iterator[FoundVideo]:

@@ -14,14 +14,14 @@ from pathlib import Path
 
 from app.core.files.atomic_folder import AtomicFolder
 from app.core.highlights.file_names import file_part
-from app.core.highlights.reread import SecondLook
+from app.core.highlights.reread import FrameRereader
 from app.core.highlights.spans import Decision, Spans
 from app.core.muxing.video_file import VideoFile
 from app.core.muxing.video_options import VideoOptions
 from app.core.records.csv_table import as_csv
 from app.core.records.frame_record import FrameRecord, label_of
 from app.core.settings import OverlaySettings
-from app.core.sources.video import Picture
+from app.core.sources.video import DecodedFrame
 from app.core.wanted import check_classes
 
 INDEX = "index.csv"
@@ -63,12 +63,12 @@ class ClipFolder:
     Args:
         target: The folder.
         plan: Which clips.
-        again: The same video.
+        reread: The same video, from its beginning.
     """
 
-    def __init__(self, target: Path, plan: ClipPlan, again: SecondLook) -> None:
+    def __init__(self, target: Path, plan: ClipPlan, reread: FrameRereader) -> None:
         self._plan = plan
-        self._again = again
+        self._reread = reread
         self._folder = AtomicFolder(target)
         self._series = [_Series(label, plan, self._folder.path) for label in plan.classes]
         self._waiting: deque[FrameRecord] = deque()
@@ -102,7 +102,7 @@ class ClipFolder:
             self._pass_on([series.spans.end(end_s) for series in self._series])
             for series in self._series:
                 series.end(end_s)
-        self._again.close()
+        self._reread.close()
         rows = sorted((row for series in self._series for row in series.rows), key=lambda row: (row[2], row[1]))
         self._folder.write(INDEX, as_csv([COLUMNS, *rows]).encode("utf-8", "replace"))
         self._folder.complete()
@@ -116,7 +116,7 @@ class ClipFolder:
         """See ``RecordWriter``."""
         for series in self._series:
             series.discard()
-        self._again.close()
+        self._reread.close()
         self._folder.discard()
 
     def _pass_on(self, decisions: Sequence[list[Decision]]) -> None:
@@ -124,7 +124,7 @@ class ClipFolder:
         for of_frame in zip(*decisions, strict=True):
             record = self._waiting.popleft()
             wanting = [pair for pair in zip(self._series, of_frame, strict=True) if pair[1].inside]
-            picture = self._again.picture(record.index, record.pts_s) if wanting else None
+            picture = self._reread.picture(record.index, record.pts_s) if wanting else None
             for series, decision in zip(self._series, of_frame, strict=True):
                 if not decision.inside or decision.begins:
                     series.end(record.pts_s)
@@ -148,7 +148,7 @@ class _Series:
         self._seen = self._frames = 0
         self._tracks: set[int] = set()
 
-    def write(self, picture: Picture, record: FrameRecord, decision: Decision) -> None:
+    def write(self, picture: DecodedFrame, record: FrameRecord, decision: Decision) -> None:
         """Append a frame to the clip; the first one begins it."""
         plan = self._plan
         if self._file is None:

@@ -1,4 +1,4 @@
-"""Names of the files in a folder of evidence. Pure."""
+"""Names of the files in a folder of highlights. Pure."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class HighlightOptions:
     """What is wanted.
 
     Attributes:
@@ -38,7 +38,7 @@ class Evidence:
         """Whether objects are numbered, be it only to take one picture of each."""
         return self.tracks or self.snapshots is not None
 
-    def renamed(self, name: Callable[[Path], Path]) -> Evidence:
+    def renamed(self, name: Callable[[Path], Path]) -> HighlightOptions:
         """The same in other folders."""
         return replace(
             self,

@@ -6,15 +6,15 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from app.core.errors import AppError
-from app.core.sources.image_sequence import PictureReader
-from app.core.sources.video import Picture, VideoReader
+from app.core.sources.image_sequence import FrameReader
+from app.core.sources.video import DecodedFrame, VideoReader
 
-OpenSource = Callable[[], PictureReader]
+OpenSource = Callable[[], FrameReader]
 
 _READ_ON_S = Fraction(10)  # a picture not further ahead is read on to, rather than sought
 
 
-class SecondLook:
+class FrameRereader:
     """Pictures by number, rising; opened with the first one asked for.
 
     Args:
@@ -26,12 +26,12 @@ class SecondLook:
     def __init__(self, open_source: OpenSource, check: Callable[[], None] = lambda: None) -> None:
         self._open = open_source
         self._check = check
-        self._reader: PictureReader | None = None
+        self._reader: FrameReader | None = None
         self._next = 0
         self._now_s = Fraction(0)
         self._seeks = True
 
-    def picture(self, index: int, pts_s: Fraction) -> Picture:
+    def picture(self, index: int, pts_s: Fraction) -> DecodedFrame:
         """Picture number ``index``, whose time is ``pts_s``; its array is the caller's.
 
         Raises:
@@ -47,7 +47,7 @@ class SecondLook:
             raise AppError("The video was changed while it was read.", "Start again when it is complete.")
         return found
 
-    def _sought(self, index: int, pts_s: Fraction) -> Picture | None:
+    def _sought(self, index: int, pts_s: Fraction) -> DecodedFrame | None:
         """A picture far ahead."""
         reader = self._reader = self._reader or self._open()
         if not self._seeks or pts_s <= self._now_s + _READ_ON_S or not isinstance(reader, VideoReader):
@@ -56,11 +56,11 @@ class SecondLook:
         self._next = index
         return self._read_on(index, pts_s)
 
-    def _read_on(self, index: int, pts_s: Fraction) -> Picture | None:
+    def _read_on(self, index: int, pts_s: Fraction) -> DecodedFrame | None:
         reader = self._reader = self._reader or self._open()
         while self._next <= index:
             self._check()
-            found = reader.read_picture()
+            found = reader.read_frame()
             if found is None:
                 return None
             number, self._next = self._next, self._next + 1

@@ -16,7 +16,7 @@ from app.core.errors import AppError
 from app.core.files.atomic_folder import AtomicFolder
 from app.core.frames import ImageBGR
 from app.core.highlights.file_names import file_part
-from app.core.highlights.reread import SecondLook
+from app.core.highlights.reread import FrameRereader
 from app.core.overlay_array import ArrayPainter
 from app.core.records.csv_table import as_csv
 from app.core.records.frame_record import FrameRecord, label_of, plain
@@ -47,16 +47,16 @@ class SnapshotFolder:
         name: Of the video.
         classes: Whose objects; empty for all.
         look: How boxes look.
-        again: The same video.
+        reread: The same video, from its beginning.
     """
 
     def __init__(
-        self, target: Path, name: str, classes: tuple[str, ...], look: OverlaySettings, again: SecondLook
+        self, target: Path, name: str, classes: tuple[str, ...], look: OverlaySettings, reread: FrameRereader
     ) -> None:
         self._name = file_part(name)
         self._classes = frozenset(classes)
         self._look = look
-        self._again = again
+        self._reread = reread
         self._folder = AtomicFolder(target)
         self._painter = ArrayPainter()
         self._best: dict[int, _Best] = {}
@@ -91,10 +91,10 @@ class SnapshotFolder:
         shown = -1
         for track, best in by_time:
             if image is None or best.record.index != shown:
-                image = self._again.picture(best.record.index, best.record.pts_s).image_bgr
+                image = self._reread.picture(best.record.index, best.record.pts_s).image_bgr
                 shown = best.record.index
             rows.append(self._save(track, best, image))
-        self._again.close()
+        self._reread.close()
         self._folder.write(INDEX, as_csv([COLUMNS, *rows]).encode("utf-8", "replace"))
         self._folder.complete()
 
@@ -105,7 +105,7 @@ class SnapshotFolder:
 
     def discard(self) -> None:
         """See ``RecordWriter``."""
-        self._again.close()
+        self._reread.close()
         self._folder.discard()
 
     def _save(self, track: int, best: _Best, image: ImageBGR) -> tuple[object, ...]:

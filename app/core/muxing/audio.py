@@ -13,9 +13,9 @@ import av
 from av.audio.resampler import AudioResampler
 from av.container import OutputContainer
 
-from app.core.muxing.container_support import holds
+from app.core.muxing.container_support import container_accepts
 from app.core.muxing.metadata import describe
-from app.core.muxing.stream_copier import Track
+from app.core.muxing.stream_copier import StreamCopier
 from app.core.muxing.video_options import MP4, WEBM, ContainerKind
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ _OPUS_RATE = 48000
 
 def add_sound(
     number: int, source: av.AudioStream, copy: OutputContainer, container: ContainerKind
-) -> tuple[Track | None, str]:
+) -> tuple[StreamCopier | None, str]:
     """Add one sound track to ``copy``.
 
     Returns:
@@ -36,19 +36,19 @@ def add_sound(
     if context is None:
         return None, f"Sound track {number} is left out: its codec is not built in."
     name = context.codec.canonical_name
-    if holds(container.format, lambda c: c.add_stream_from_template(source)):
+    if container_accepts(container.format, lambda c: c.add_stream_from_template(source)):
         target = copy.add_stream_from_template(source)
         describe(source, target)
-        return Copied(target), ""
+        return PacketCopier(target), ""
     codec = "libopus" if container is WEBM else "aac"
     for rate, layout in _settings(codec, source):
-        if not holds(container.format, lambda c, r=rate, n=layout: c.add_stream(codec, rate=r, layout=n)):  # type: ignore[misc] # mypy gives up on a lambda's defaults
+        if not container_accepts(container.format, lambda c, r=rate, n=layout: c.add_stream(codec, rate=r, layout=n)):  # type: ignore[misc] # mypy gives up on a lambda's defaults
             continue
         encoded = copy.add_stream(codec, rate=rate, layout=layout)
         assert isinstance(encoded, av.AudioStream)
         describe(source, encoded)
         shown = "Opus" if codec == "libopus" else "AAC"
-        return _Encoded(source, encoded), (
+        return _AudioEncoder(source, encoded), (
             f"Sound track {number} was encoded as {shown}: "
             f"{'an' if container is MP4 else 'a'} {container.name} file cannot hold {name}."
         )
@@ -65,7 +65,7 @@ def _settings(codec: str, source: av.AudioStream) -> Iterator[tuple[int, str]]:
         yield rate, layout
 
 
-class Copied:
+class PacketCopier:
     """Packets pass as they are; only their clock is moved to the copy's zero."""
 
     def __init__(self, target: Any) -> None:
@@ -80,7 +80,7 @@ class Copied:
         return []
 
 
-class _Encoded:
+class _AudioEncoder:
     """Decoded, resampled where the encoder needs it, encoded."""
 
     def __init__(self, source: av.AudioStream, target: av.AudioStream) -> None:

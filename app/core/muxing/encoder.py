@@ -20,7 +20,7 @@ from app.core.frames import ImageBGR
 from app.core.muxing.presets import BITS_PER_PIXEL, BY_BIT_RATE, ENCODERS, OPTIONS, PIXELS
 from app.core.muxing.stream_facts import ColourTags, StreamFacts
 from app.core.muxing.video_options import AUTO, MP4, WEBM, ContainerKind, VideoOptions
-from app.core.sources.pixels import UNCHANGED, Made
+from app.core.sources.conversion import UNCHANGED, FrameConversion
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ BT709 = ColourTags(1, 1, 1, full_range=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class EncoderPlan:
     """Everything an encoder is opened with.
 
     Attributes:
@@ -91,8 +91,8 @@ def plan_encoder(
     facts: StreamFacts,
     container: ContainerKind = MP4,
     options: VideoOptions | None = None,
-    made: Made = UNCHANGED,
-) -> Plan:
+    conversion: FrameConversion = UNCHANGED,
+) -> EncoderPlan:
     """Pick the encoder for upright pictures of ``width`` x ``height`` px.
 
     Args:
@@ -101,18 +101,18 @@ def plan_encoder(
         facts: Of the source.
         container: It is for.
         options: What a person chose.
-        made: What was done to the stored pictures.
+        conversion: What was done to the stored pictures.
 
     Raises:
         AppError: None opens at this size, or not the one asked for.
     """
     options = options or VideoOptions()
-    aspect = _pixel_shape(facts.sample_aspect, made.turned)
+    aspect = _pixel_shape(facts.sample_aspect, conversion.turned)
     stretched = container is WEBM and aspect is not None and aspect != 1
     if stretched and aspect is not None:
         width, height = (round(width * aspect), height) if aspect > 1 else (width, round(height / aspect))
         aspect = None
-    wanted = Plan(
+    wanted = EncoderPlan(
         name="",
         quality=options.quality,
         width=width + width % 2,
@@ -120,9 +120,11 @@ def plan_encoder(
         time_base=facts.time_base,
         rate=facts.rate or Fraction(25),
         sample_aspect=aspect,
-        colour=BT709 if made.curve else facts.colour,
+        colour=BT709 if conversion.curve else facts.colour,
         stretched=stretched,
-        fields="" if made.turned or (height + height % 2) % 4 else made.fields,  # two fields of whole chroma lines
+        fields=""
+        if conversion.turned or (height + height % 2) % 4
+        else conversion.fields,  # two fields of whole chroma lines
     )
     names = ENCODERS[container] if options.encoder == AUTO else (options.encoder,)
     for name in names:
@@ -143,17 +145,19 @@ def _pixel_shape(stored: Fraction | None, turned: bool) -> Fraction | None:
 
 def encoder_opens(name: str) -> bool:
     """Whether this computer can use the encoder."""
-    return _opens(_adapted(Plan(name, "good", 320, 240, Fraction(1, 30), Fraction(30), None, ColourTags()), name))
+    return _opens(
+        _adapted(EncoderPlan(name, "good", 320, 240, Fraction(1, 30), Fraction(30), None, ColourTags()), name)
+    )
 
 
-def _adapted(plan: Plan, name: str) -> Plan:
+def _adapted(plan: EncoderPlan, name: str) -> EncoderPlan:
     time_base = plan.time_base
     if name == "mpeg4":  # MPEG-4 part 2 cannot count finer than 65535 ticks a second.
         time_base = max(time_base, Fraction(1, 60_000))
     return replace(plan, name=name, time_base=time_base)
 
 
-def _opens(plan: Plan) -> bool:
+def _opens(plan: EncoderPlan) -> bool:
     try:
         context = av.CodecContext.create(plan.name, "w")
         if not isinstance(context, av.VideoCodecContext):
@@ -166,7 +170,7 @@ def _opens(plan: Plan) -> bool:
     return True
 
 
-def to_video_frame(image: ImageBGR, plan: Plan, convert: VideoReformatter) -> av.VideoFrame:
+def to_video_frame(image: ImageBGR, plan: EncoderPlan, convert: VideoReformatter) -> av.VideoFrame:
     """UInt8[H, W, 3] BGR as the encoder wants it: even size (last row or column repeated), its matrix and range.
 
     Args:

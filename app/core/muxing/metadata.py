@@ -30,7 +30,7 @@ _COMMON = frozenset(
 )  # fmt: skip
 
 
-def kept(metadata: dict[str, str]) -> dict[str, str]:
+def still_true(metadata: dict[str, str]) -> dict[str, str]:
     """The part of ``metadata`` that is true of a copy as well."""
     return {
         key.lower() if key.isupper() else key: value  # Matroska shouts
@@ -46,14 +46,14 @@ def muxer_options(source: InputContainer | None, container: ContainerKind, commo
         return {"avoid_negative_ts": "disabled"}
     # MP4 states when each track starts in ticks of a clock of its own, by default milliseconds: too coarse.
     options = {"movie_timescale": str(common_clock)}
-    if source is not None and set(map(str.lower, kept(source.metadata))) - _COMMON:
+    if source is not None and set(map(str.lower, still_true(source.metadata))) - _COMMON:
         options["movflags"] = "+use_metadata_tags"
     return options
 
 
 def describe(source: Any, target: Any) -> None:
     """Language, title and role of a track (any ``av.Stream``)."""
-    described = kept(source.metadata)
+    described = still_true(source.metadata)
     described.pop("creation_time", None)
     target.metadata.update(described)
     target.disposition = source.disposition
@@ -67,7 +67,7 @@ def describe_file(
     Returns:
         A line for each thing that is left out.
     """
-    copy.metadata.update(kept(source.metadata))
+    copy.metadata.update(still_true(source.metadata))
     chapters = []
     for chapter in source.chapters():
         base = chapter["time_base"]

@@ -14,7 +14,7 @@ import av
 
 from app.core.channels import Channel, Closed
 from app.core.muxing.video_file import VideoFile
-from app.core.sources.video import Picture
+from app.core.sources.video import DecodedFrame
 from app.core.workers import Worker
 from detector.detections import Detections
 
@@ -46,7 +46,7 @@ class OverlappedVideo:
         return self._video.notes
 
     def write(
-        self, picture: Picture, detections: Detections, labels: Sequence[str], tracks: Sequence[int | None] = ()
+        self, picture: DecodedFrame, detections: Detections, labels: Sequence[str], tracks: Sequence[int | None] = ()
     ) -> None:
         """See ``VideoFile``; what fails in encoding is raised by a later call."""
         frame = self._video.draw(picture, detections, labels, tracks)

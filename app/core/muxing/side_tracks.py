@@ -14,11 +14,11 @@ import av
 from av.container import InputContainer, OutputContainer
 
 from app.core.muxing.audio import add_sound
-from app.core.muxing.stream_copier import Track
+from app.core.muxing.stream_copier import StreamCopier
 from app.core.muxing.subtitles import add_subtitles
 from app.core.muxing.video_options import ContainerKind
 from app.core.sources.container import FREE_CLOCK
-from app.core.sources.timeline import Timeline
+from app.core.sources.continuous_clock import ContinuousClock
 
 _INTERLEAVED_S = Fraction(2)  # so much later a file may hold what another track has at the same time
 
@@ -45,15 +45,15 @@ class SideTracks:
         self._copy = copy
         self._origin_s = origin_s
         self._free_clock = bool(source.format.flags & FREE_CLOCK)
-        self._tracks: dict[int, Track] = {}
-        self._times: dict[int, Timeline] = {}
+        self._tracks: dict[int, StreamCopier] = {}
+        self._times: dict[int, ContinuousClock] = {}
         self._shift_s = Fraction(0)  # of the sound; subtitles are too few to show a jump by themselves
         self._dropped = 0
         self._ended_early = False
         self._added: list[str] = []
         for number, sound in enumerate(source.streams.audio, 1):
             self._keep(sound, *add_sound(number, sound, copy, container))
-            self._times[sound.index] = Timeline(self._free_clock)
+            self._times[sound.index] = ContinuousClock(self._free_clock)
         for number, text in enumerate(source.streams.subtitles, 1):
             self._keep(text, *add_subtitles(number, text, copy, container))
         chosen = [stream for stream in source.streams if stream.index in self._tracks]
@@ -65,7 +65,7 @@ class SideTracks:
             with contextlib.suppress(av.FFmpegError, OSError):
                 source.seek(max(0, int(origin_s * 1_000_000)), backward=True)
 
-    def _keep(self, stream: Any, track: Track | None, line: str) -> None:
+    def _keep(self, stream: Any, track: StreamCopier | None, line: str) -> None:
         if track is not None:
             self._tracks[stream.index] = track
         if line:

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import av
 
 
-class Track(Protocol):
+class StreamCopier(Protocol):
     """One sound or subtitle track.
 
     Attributes:

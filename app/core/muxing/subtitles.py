@@ -13,10 +13,10 @@ import av
 from av.container import OutputContainer
 from av.subtitles.stream import SubtitleStream
 
-from app.core.muxing.audio import Copied
-from app.core.muxing.container_support import holds
+from app.core.muxing.audio import PacketCopier
+from app.core.muxing.container_support import container_accepts
 from app.core.muxing.metadata import describe
-from app.core.muxing.stream_copier import Track
+from app.core.muxing.stream_copier import StreamCopier
 from app.core.muxing.video_options import MKV, MP4, WEBM, ContainerKind
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ _CLOCK = Fraction(1, 1000)
 
 def add_subtitles(
     number: int, source: SubtitleStream, copy: OutputContainer, container: ContainerKind
-) -> tuple[Track | None, str]:
+) -> tuple[StreamCopier | None, str]:
     """Add one subtitle track to ``copy``.
 
     Returns:
@@ -44,21 +44,21 @@ def add_subtitles(
     if context is None:
         return None, f"Subtitle track {number} is left out: its kind is not built in."
     name = context.codec.canonical_name
-    if name in _COPIED[container] and holds(container.format, lambda c: c.add_stream_from_template(source)):
+    if name in _COPIED[container] and container_accepts(container.format, lambda c: c.add_stream_from_template(source)):
         target = copy.add_stream_from_template(source)
         describe(source, target)
-        return Copied(target), ""
+        return PacketCopier(target), ""
     if name not in _TEXT:
         return None, (
             f"Subtitle track {number} ({name}) is left out: {container.name} cannot hold it. Matroska (.mkv) can."
         )
     header = _header_of(source)
     written = _WRITTEN_AS[container]
-    if header is None or not holds(container.format, lambda c: _add(c, written, header)):
+    if header is None or not container_accepts(container.format, lambda c: _add(c, written, header)):
         return None, f"Subtitle track {number} ({name}) is left out: it cannot be converted."
     converted = _add(copy, written, header)
     describe(source, converted)
-    return _Converted(source, converted), f"Subtitle track {number} was converted from {name} to {written}."
+    return _SubtitleConverter(source, converted), f"Subtitle track {number} was converted from {name} to {written}."
 
 
 def _add(copy: OutputContainer, codec: str, header: bytes) -> SubtitleStream:
@@ -80,7 +80,7 @@ def _header_of(source: SubtitleStream) -> bytes | None:
     return source.codec_context.subtitle_header
 
 
-class _Converted:
+class _SubtitleConverter:
     """Decoded to text with styles, encoded anew."""
 
     def __init__(self, source: SubtitleStream, target: SubtitleStream) -> None:

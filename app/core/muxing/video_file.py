@@ -21,7 +21,7 @@ from app.core.files.atomic_file import AtomicFile
 from app.core.files.write_errors import explain_write_error
 from app.core.frames import ImageBGR
 from app.core.muxing.clock import CopyClock
-from app.core.muxing.encoder import Plan, plan_encoder, to_video_frame
+from app.core.muxing.encoder import EncoderPlan, plan_encoder, to_video_frame
 from app.core.muxing.metadata import describe, describe_file, muxer_options, time_code, tracks_left_out
 from app.core.muxing.presets import FULLY_FREE
 from app.core.muxing.side_tracks import SideTracks
@@ -31,8 +31,8 @@ from app.core.overlay_array import ArrayPainter
 from app.core.settings import OverlaySettings
 from app.core.sources.base import is_sequence
 from app.core.sources.container import main_video, open_container
-from app.core.sources.pixels import Made
-from app.core.sources.video import Picture
+from app.core.sources.conversion import FrameConversion
+from app.core.sources.video import DecodedFrame
 from detector.detections import Detections
 
 
@@ -110,7 +110,7 @@ class VideoFile:
         )
 
     def write(
-        self, picture: Picture, detections: Detections, labels: Sequence[str], tracks: Sequence[int | None] = ()
+        self, picture: DecodedFrame, detections: Detections, labels: Sequence[str], tracks: Sequence[int | None] = ()
     ) -> None:
         """Paint the boxes, with the numbers of ``tracks``, into ``picture`` (its array is changed) and append it.
 
@@ -120,7 +120,7 @@ class VideoFile:
         self.append(self.draw(picture, detections, labels, tracks), picture.pts_s)
 
     def draw(
-        self, picture: Picture, detections: Detections, labels: Sequence[str], tracks: Sequence[int | None] = ()
+        self, picture: DecodedFrame, detections: Detections, labels: Sequence[str], tracks: Sequence[int | None] = ()
     ) -> av.VideoFrame:
         """The first half of ``write``: the picture with its boxes, as the encoder takes it.
 
@@ -131,7 +131,7 @@ class VideoFile:
         """
         image = picture.image_bgr
         if self._stream is None:
-            self._begin(image, picture.made)
+            self._begin(image, picture.conversion)
         if not image.flags.writeable:
             image = image.copy()
         self._painter.annotate(image, detections, labels, self._look, tracks)
@@ -197,12 +197,12 @@ class VideoFile:
 
     # -- opening ----------------------------------------------------------------------------------------------------
 
-    def _begin(self, image: ImageBGR, made: Made) -> None:
+    def _begin(self, image: ImageBGR, conversion: FrameConversion) -> None:
         height, width = image.shape[:2]
         self._size = width, height
-        plan = self._plan = plan_encoder(width, height, self._facts, self._container, self._options, made)
+        plan = self._plan = plan_encoder(width, height, self._facts, self._container, self._options, conversion)
         self.encoder = plan.name
-        self._notes += _about_encoder(plan, width, height) + _about_pictures(made)
+        self._notes += _about_encoder(plan, width, height) + _about_conversion(conversion)
         with self._explained():
             stream = self._copy.add_stream(plan.name, rate=plan.rate)
             assert isinstance(stream, av.VideoStream)
@@ -229,7 +229,7 @@ class VideoFile:
 
     def _encode(self, frame: av.VideoFrame, pts_s: Fraction) -> None:
         assert self._stream is not None
-        plan: Plan = self._plan
+        plan: EncoderPlan = self._plan
         frame.pts, frame.time_base = self._clock.stamp(self._start_s + pts_s), plan.time_base
         if self._container is not MP4 and (frame.pts * plan.time_base * 1000).denominator != 1:
             self._rounded = True
@@ -257,7 +257,7 @@ def _open_again(source: Path) -> InputContainer:
         ) from error
 
 
-def _about_encoder(plan: Plan, width: int, height: int) -> list[str]:
+def _about_encoder(plan: EncoderPlan, width: int, height: int) -> list[str]:
     notes = []
     if plan.name in FULLY_FREE:
         notes.append(f"libx264 is not available here; {plan.name} encoded the video.")
@@ -271,14 +271,14 @@ def _about_encoder(plan: Plan, width: int, height: int) -> list[str]:
     return notes
 
 
-def _about_pictures(made: Made) -> list[str]:
+def _about_conversion(conversion: FrameConversion) -> list[str]:
     notes = []
-    if made.curve:
-        notes.append(f"The video is HDR ({made.curve}); its colours were brought down to an ordinary screen's.")
-    if made.hdr_left:
+    if conversion.curve:
+        notes.append(f"The video is HDR ({conversion.curve}); its colours were brought down to an ordinary screen's.")
+    if conversion.hdr_left:
         notes.append("The video is HDR of a kind that is not understood; its colours were left as they are.")
-    if made.flattened:
+    if conversion.flattened:
         notes.append("Transparent parts are shown on black.")
-    if made.fields:
+    if conversion.fields:
         notes.append("The video is interlaced and stays so; whole pictures can be made of it on request (deinterlace).")
     return notes

@@ -14,7 +14,7 @@ from typing import Any
 
 from app.core.files.atomic_folder import AtomicFolder
 from app.core.records.frame_record import FrameRecord, plain
-from app.core.records.sampling import FramePicker, FramePlan, clipped
+from app.core.records.sampling import FrameSampler, FrameSampling, clipped
 from app.core.records.text_file import TextFile
 from detector.labels import COCO80, COCO_SPARSE_IDS
 
@@ -27,9 +27,9 @@ class CocoFile(TextFile):
     Annotations are written as they come. What is kept for the end are the lines of the images: about 100 bytes a frame.
     """
 
-    def __init__(self, target: Path, plan: FramePlan) -> None:
+    def __init__(self, target: Path, plan: FrameSampling) -> None:
         super().__init__(target)
-        self._picker = FramePicker(plan)
+        self._picker = FrameSampler(plan)
         self._folder: AtomicFolder | None = None
         self._images = io.StringIO()
         self._labels: tuple[str, ...] = ()

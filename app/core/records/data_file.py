@@ -11,12 +11,12 @@ from app.core.records.formats import format_of
 from app.core.records.frame_record import RecordWriter
 from app.core.records.jsonl import JsonLines
 from app.core.records.mot import MotFile
-from app.core.records.sampling import FramePlan
+from app.core.records.sampling import FrameSampling
 from app.core.records.srt import SrtFile
 from app.core.records.voc import VocFolder
 from app.core.records.yolo import YoloFolder
 
-_WRITERS: dict[str, Callable[[Path, FramePlan], RecordWriter]] = {
+_WRITERS: dict[str, Callable[[Path, FrameSampling], RecordWriter]] = {
     "jsonl": lambda path, _: JsonLines(path),
     "csv": lambda path, _: CsvTable(path),
     "coco": CocoFile,
@@ -27,7 +27,7 @@ _WRITERS: dict[str, Callable[[Path, FramePlan], RecordWriter]] = {
 }
 
 
-def open_records(path: Path, data_format: str | None = None, plan: FramePlan | None = None) -> RecordWriter:
+def open_data_file(path: Path, data_format: str | None = None, plan: FrameSampling | None = None) -> RecordWriter:
     """Begin a data file.
 
     Args:
@@ -38,4 +38,4 @@ def open_records(path: Path, data_format: str | None = None, plan: FramePlan | N
     Raises:
         AppError: Unknown format, or the file cannot be written.
     """
-    return _WRITERS[format_of(path, data_format)](path, plan or FramePlan(path.stem))
+    return _WRITERS[format_of(path, data_format)](path, plan or FrameSampling(path.stem))

@@ -21,7 +21,7 @@ _LONGEST_STEM = 60
 
 
 @dataclass(frozen=True, slots=True)
-class FramePlan:
+class FrameSampling:
     """Which frames of a video become pictures of a set.
 
     Attributes:
@@ -41,14 +41,14 @@ class FramePlan:
         return self.every_s is not None
 
 
-class FramePicker:
+class FrameSampler:
     """Takes the first frame at or after each full interval.
 
     Args:
         plan: Which frames.
     """
 
-    def __init__(self, plan: FramePlan) -> None:
+    def __init__(self, plan: FrameSampling) -> None:
         self._plan = plan
         # Without spaces, which end a name in VOC's lists.
         self._stem = re.sub(r"[^\w.()+-]+", "_", plan.name).lstrip("-.")[:_LONGEST_STEM] or "frame"

@@ -20,7 +20,7 @@ from app import __version__
 from app.core.candidate_cache.store_facts import SourceKey, source_key
 from app.core.errors import AppError
 from app.core.export.request import ExportReport, ExportRequest
-from app.core.export_queue.collisions import place_of, target_places
+from app.core.export_queue.collisions import location_of, target_locations
 from app.core.files.atomic_file import write_atomically
 
 _MAX_RESULT = 2**20
@@ -78,9 +78,9 @@ def plan(requests: Iterable[ExportRequest], weights: str) -> tuple[Task, ...]:
         AppError: Two videos would be written to the same file, or a source would be.
     """
     tasks = tuple(_task(request, weights) for request in requests)
-    owners: dict[str, Path] = {place_of(task.request.source): task.request.source for task in tasks}
+    owners: dict[str, Path] = {location_of(task.request.source): task.request.source for task in tasks}
     for task in tasks:
-        for place in (*sorted(target_places(task.request)), place_of(task.result)):
+        for place in (*sorted(target_locations(task.request)), location_of(task.result)):
             other = owners.setdefault(place, task.request.source)
             if other is not task.request.source:
                 raise AppError(
@@ -99,8 +99,10 @@ def _task(request: ExportRequest, weights: str) -> Task:
         replace(data, path=data.path.absolute().with_name(f"{source.name}.annotated{data.path.suffix}"))
         for data in request.data
     )
-    evidence = request.evidence.renamed(lambda path: path.absolute().with_name(f"{source.name}.annotated{path.suffix}"))
-    moved = replace(request, source=source, output=video, data=data, evidence=evidence)
+    highlights = request.highlights.renamed(
+        lambda path: path.absolute().with_name(f"{source.name}.annotated{path.suffix}")
+    )
+    moved = replace(request, source=source, output=video, data=data, highlights=highlights)
     folder = next(moved.targets()).parent
     return Task(moved, folder / f"{source.name}.result.json", _settings_hash(moved, weights), weights)
 
@@ -113,9 +115,10 @@ def _settings_hash(request: ExportRequest, weights: str) -> str:
         "resume": "",
         "output": "" if request.output is None else request.output.suffix,
         "data": [(data.path.suffix, data.format) for data in request.data],
-        "evidence": dataclasses.asdict(request.evidence.renamed(lambda path: Path(path.suffix))),
+        "evidence": dataclasses.asdict(request.highlights.renamed(lambda path: Path(path.suffix))),
         "weights": weights,
     }
+    del wishes["highlights"]  # under its first name there, as in what earlier runs left
     return hashlib.sha256(json.dumps(wishes, sort_keys=True, default=str).encode()).hexdigest()
 
 

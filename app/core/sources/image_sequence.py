@@ -14,33 +14,33 @@ from app.core.errors import AppError
 from app.core.frames import ImageBGR, SourceInfo
 from app.core.sources.base import NUMBER, is_sequence
 from app.core.sources.container import MAX_PIXELS
+from app.core.sources.conversion import UNCHANGED, FrameConversion
 from app.core.sources.images import decode_image, list_images, natural_key
-from app.core.sources.pixels import UNCHANGED, Made
-from app.core.sources.video import Picture, VideoReader
+from app.core.sources.video import DecodedFrame, VideoReader
 
 _NAMED = 5  # skipped images that are named
 
 
-class PictureReader(Protocol):
+class FrameReader(Protocol):
     """What an export reads from.
 
     Attributes:
         info: What the source turned out to be.
         start_s: Where the first picture lies in the source's own time.
         lead_s: How long the source runs, with its sound, before the first picture.
-        made: What is done to its pictures.
+        conversion: What is done to its pictures.
         broken_packets: Pieces that could not be decoded, so far.
     """
 
     info: SourceInfo
     start_s: Fraction
     lead_s: Fraction
-    made: Made
+    conversion: FrameConversion
 
     @property
     def broken_packets(self) -> int: ...
 
-    def read_picture(self) -> Picture | None:
+    def read_frame(self) -> DecodedFrame | None:
         """The next picture; None at the end."""
         ...
 
@@ -53,7 +53,7 @@ class PictureReader(Protocol):
         ...
 
 
-def open_pictures(source: Path, deinterlace: bool = False, images_per_s: Fraction = Fraction(25)) -> PictureReader:
+def open_frames(source: Path, deinterlace: bool = False, images_per_s: Fraction = Fraction(25)) -> FrameReader:
     """A video file, a folder of images, or a numbered sequence of them.
 
     Raises:
@@ -79,7 +79,7 @@ class SequenceReader:
     """
 
     start_s = lead_s = Fraction(0)
-    made = UNCHANGED
+    conversion = UNCHANGED
 
     def __init__(self, source: Path, per_s: Fraction) -> None:
         self.paths = list_images(source) if source.is_dir() else _numbered(source)
@@ -98,7 +98,7 @@ class SequenceReader:
         count = len(self.paths)
         self.info = SourceInfo("folder", source.name, width, height, per_s, count * self._period, count)
 
-    def read_picture(self) -> Picture | None:
+    def read_frame(self) -> DecodedFrame | None:
         """The next image; None after the last one."""
         image, self._first = self._first, None
         if image is None:
@@ -106,7 +106,7 @@ class SequenceReader:
         if image is None:
             return None
         index, self._index = self._index, self._index + 1
-        return Picture(image, index, index * self._period)
+        return DecodedFrame(image, index, index * self._period)
 
     def take_notes(self) -> tuple[str, ...]:
         """A line for each of the first images skipped, and their number where there are more."""

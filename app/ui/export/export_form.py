@@ -133,7 +133,7 @@ class ExportForm(QWidget):
             overlay=self._settings.overlay,
             video=wishes.video.options,
             cache=wishes.cache,
-            evidence=wishes.evidence(output),
+            highlights=wishes.highlights(output),
         )
 
     def _check(self) -> None:

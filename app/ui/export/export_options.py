@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QLabel
 
 from app.core.export.request import CachePolicy
-from app.core.highlights.options import Evidence
+from app.core.highlights.options import HighlightOptions
 from app.core.records.formats import FORMATS
 from app.ui.export.data_boxes import data_boxes, in_a_grid
 from app.ui.export.object_choices import ObjectChoices, seconds_box, tenths
@@ -85,9 +85,9 @@ class ExportWishes(QObject):
         """What becomes of what was found."""
         return "keep" if self.keep.isChecked() else "drop"
 
-    def evidence(self, output: Path) -> Evidence:
+    def highlights(self, output: Path) -> HighlightOptions:
         """What else is made; folders are named like the annotated video ``output``."""
-        chosen = self.objects.evidence(output)
+        chosen = self.objects.highlights(output)
         return replace(chosen, frames_every_s=tenths(self.every)) if self._pictures_wanted else chosen
 
     @property

@@ -9,13 +9,13 @@ from pathlib import Path
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QCheckBox, QDoubleSpinBox, QGridLayout, QLineEdit, QWidget
 
-from app.core.highlights.options import Evidence
+from app.core.highlights.options import HighlightOptions
 
 _LONGEST_S = 3600.0
 
 
 class ObjectChoices(QWidget):
-    """Collects an ``Evidence``, but for pictures in annotated sets."""
+    """Collects an ``HighlightOptions``, but for pictures in annotated sets."""
 
     changed = Signal()
 
@@ -29,7 +29,7 @@ class ObjectChoices(QWidget):
         self.clips = QCheckBox("A clip of each")
         self.clips.setToolTip("A video around each appearance of the class, with sound, in a folder beside the video")
         self.clip_classes = _classes("Classes of the clips", "person, car")
-        plan = Evidence()
+        plan = HighlightOptions()
         self.before = _seconds("before", plan.before_s)
         self.after = _seconds("after", plan.after_s)
         self._build()
@@ -56,9 +56,9 @@ class ObjectChoices(QWidget):
         hidden = [name for name in (*clips, *self._named(self.snapshots, self.snapshot_classes)) if name not in shown]
         return f"The settings leave {hidden[0]} out. Show that class, too." if shown and hidden else ""
 
-    def evidence(self, output: Path) -> Evidence:
+    def highlights(self, output: Path) -> HighlightOptions:
         """What is chosen; folders are named like the annotated video ``output``."""
-        return Evidence(
+        return HighlightOptions(
             tracks=self.tracks.isChecked(),
             snapshots=output.with_name(f"{output.stem}.snapshots") if self.snapshots.isChecked() else None,
             snapshot_classes=self._named(self.snapshots, self.snapshot_classes),

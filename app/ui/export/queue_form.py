@@ -16,8 +16,8 @@ from PySide6.QtWidgets import (
 )
 
 from app.core.export.disk_space import kept_bytes
-from app.core.export_queue.batch import Recipe
-from app.core.export_queue.video_search import VIDEO_ENDINGS, Found, is_video_name
+from app.core.export_queue.batch import BatchOptions
+from app.core.export_queue.video_search import VIDEO_ENDINGS, SearchResult, is_video_name
 from app.core.settings import Choices, Settings
 from app.ui.export.export_options import ExportWishes, classes_shown
 from app.ui.export.form_page import lay_out, new_form
@@ -32,7 +32,7 @@ _FRAMES_A_MINUTE = 30 * 60
 
 
 class QueueForm(QWidget):
-    """Collects videos and a ``Recipe``; the search runs on a worker."""
+    """Collects videos and a ``BatchOptions``; the search runs on a worker."""
 
     accepted = Signal()
     rejected = Signal()
@@ -42,7 +42,7 @@ class QueueForm(QWidget):
         self._settings, self._theme, self._search = settings, theme, search
         self._start_folder = folder
         self._paths: tuple[Path, ...] = ()
-        self.found: Found | None = None
+        self.found: SearchResult | None = None
         """What there is to add; None while it is looked for, or nothing was named."""
         self.facts = QLabel()
         self.facts.setWordWrap(True)
@@ -86,9 +86,9 @@ class QueueForm(QWidget):
         self._paths, self.found = (), None
         self._show_found()
 
-    def recipe(self) -> Recipe:
+    def recipe(self) -> BatchOptions:
         """What is wanted of each video."""
-        return Recipe(
+        return BatchOptions(
             folder=self.output.path,
             video=self.wishes.want_video.isChecked(),
             data=self.wishes.formats,
@@ -97,7 +97,7 @@ class QueueForm(QWidget):
             overlay=self._settings.overlay,
             options=self.wishes.video.options,
             cache=self.wishes.cache,
-            evidence=self.wishes.evidence(Path("video")),
+            highlights=self.wishes.highlights(Path("video")),
         )
 
     def _build(self) -> None:
@@ -130,7 +130,7 @@ class QueueForm(QWidget):
         if self.found is None:
             self.facts.setText(f"Looking for videos… {count} so far")
 
-    def _came(self, found: Found) -> None:
+    def _came(self, found: SearchResult) -> None:
         self.found = found
         self.wishes.video.show_pace(any(not is_video_name(video.path.name) for video in found.videos))
         self._show_found()

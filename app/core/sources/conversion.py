@@ -22,7 +22,7 @@ _INTERLACED = (2, 3, 4, 5)
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class FrameConversion:
     """What was done to the stored picture, and what it is.
 
     Attributes:
@@ -40,10 +40,10 @@ class Made:
     fields: Literal["", "top", "bottom"] = ""
 
 
-UNCHANGED = Made()
+UNCHANGED = FrameConversion()
 
 
-class PictureMaker:
+class FrameConverter:
     """Makes pictures of one stream's frames.
 
     Args:
@@ -57,7 +57,7 @@ class PictureMaker:
         interlaced = first.interlaced_frame or field_order in _INTERLACED
         bottom = (field_order in _BOTTOM_FIRST) != (self._orientation.mirror_y and first.height % 2 == 0)
         hdr = first.color_trc in tone_map.NAMES
-        self.made = Made(
+        self.conversion = FrameConversion(
             turned=self._orientation.transposed,
             curve=tone_map.NAMES[first.color_trc] if self._tone_map is not None else "",
             hdr_left=hdr and self._tone_map is None,

@@ -13,14 +13,14 @@ from app.cli.options import names
 from app.core.errors import AppError
 
 if TYPE_CHECKING:
-    from app.core.highlights.options import Evidence
+    from app.core.highlights.options import HighlightOptions
 
 _ALL = "all"
 _AROUND_S = "2"
 _LONGEST_S = 24 * 3600
 
 
-def add_evidence_flags(parser: argparse.ArgumentParser) -> None:
+def add_highlight_flags(parser: argparse.ArgumentParser) -> None:
     """What is made of the objects beyond boxes."""
     parser.add_argument(
         "--tracks", action="store_true", help="number each object, and write its number in labels and data"
@@ -48,12 +48,12 @@ def add_evidence_flags(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def wants_evidence(options: argparse.Namespace) -> bool:
+def wants_highlights(options: argparse.Namespace) -> bool:
     """Whether there is something to write besides the video and the data files."""
     return options.snapshots is not None or options.clips is not None
 
 
-def check_evidence_asked(options: argparse.Namespace) -> None:
+def check_highlights_asked(options: argparse.Namespace) -> None:
     """Refuse what can be seen to be wrong before any work.
 
     Raises:
@@ -69,10 +69,10 @@ def check_evidence_asked(options: argparse.Namespace) -> None:
     hidden = [name for name in _named(options) if options.classes and name not in options.classes]
     if hidden:
         raise UsageError(f"--classes leaves {hidden[0]} out, of which clips or snapshots are wanted.", "Add it there.")
-    evidence_options(options, Path("name"))
+    highlight_options(options, Path("name"))
 
 
-def check_evidence_classes(options: argparse.Namespace, labels: Sequence[str], model: str) -> None:
+def check_highlight_classes(options: argparse.Namespace, labels: Sequence[str], model: str) -> None:
     """Refuse classes that the model does not know.
 
     Raises:
@@ -92,16 +92,16 @@ def _named(options: argparse.Namespace) -> tuple[str, ...]:
     return (*(options.clips or ()), *(() if tuple(snapshots) == (_ALL,) else snapshots))
 
 
-def evidence_options(options: argparse.Namespace, output: Path) -> Evidence:
+def highlight_options(options: argparse.Namespace, output: Path) -> HighlightOptions:
     """What was asked for; folders are named like the annotated video ``output``.
 
     Raises:
         UsageError: A number of seconds is none.
     """
-    from app.core.highlights.options import Evidence
+    from app.core.highlights.options import HighlightOptions
 
     snapshots: tuple[str, ...] = options.snapshots or ()
-    return Evidence(
+    return HighlightOptions(
         tracks=options.tracks,
         frames_every_s=None if options.frames is None else _seconds("--frames", options.frames),
         snapshots=output.with_name(f"{output.stem}.snapshots") if options.snapshots is not None else None,

@@ -11,7 +11,7 @@ _AHEAD_S = Fraction(6 * 3600)  # a still hour is a still hour; an MP4 cannot hol
 _AHEAD_FREE_S = Fraction(10)  # ... but where clocks start anywhere, they are also joined anywhere
 
 
-class Timeline:
+class ContinuousClock:
     """One stream's times, in the order they are shown or, for sound, sent.
 
     Args:
@@ -35,7 +35,7 @@ class Timeline:
         return now_s
 
 
-class Gaps:
+class MissingFrames:
     """Pictures that should be there, going by a steady rate, where a container does not count them itself.
 
     Args:
