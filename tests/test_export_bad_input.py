@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from app.core.errors import AppError
 from app.core.export.request import ExportReport
-from app.core.sources import container
-from app.core.sources.continuous_clock import ContinuousClock
+from app.core.media import container
+from app.core.media.continuous_clock import ContinuousClock
 from tests.support.media import damage, make_video, read_frame_index, truncate
 from tests.support.probe import pictures, probe
 from tests.support.rich_media import Rich, make_rich

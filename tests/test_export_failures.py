@@ -25,7 +25,7 @@ from app.core.export.targets import check_targets, default_output, free_name
 from app.core.files.atomic_file import AtomicFile, WaitingFile
 from app.core.muxing.clock import CopyClock
 from app.core.muxing.video_file import VideoFile
-from app.core.settings import DetectionSettings, ModelSettings, OverlaySettings
+from app.core.settings import DetectionSettings, ModelSettings
 from app.core.wanted import check_classes, wanted_filter
 from detector import file_lock
 from detector.errors import DetectorError
@@ -95,7 +95,7 @@ def test_the_input_is_never_overwritten_under_any_of_its_names(source: Path, kin
 def test_an_input_that_vanishes_at_the_start_is_one_line(source: Path) -> None:
     source.with_name("gone.mp4").write_bytes(b"no video")
     with pytest.raises(AppError, match="cannot be opened any more"):
-        VideoFile(source.with_name("gone.mp4"), source.with_name("out.mp4"), Fraction(0), None, OverlaySettings())
+        VideoFile(source.with_name("gone.mp4"), source.with_name("out.mp4"), Fraction(0), None)
     assert not source.with_name("out.mp4.part").exists()
 
 

@@ -26,8 +26,8 @@ from av.sidedata.sidedata import Type as SideDataType
 from app.core.errors import ExplainedError
 from app.core.export.job import ExportJob
 from app.core.export.request import ExportRequest
+from app.core.media.container import main_video
 from app.core.settings import DetectionSettings
-from app.core.sources.container import main_video
 from app.core.sources.conversion import FrameConverter
 from tests.support.steady_detector import open_fake
 

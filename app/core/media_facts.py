@@ -9,8 +9,8 @@ from pathlib import Path
 import av
 
 from app.core.errors import AppError
+from app.core.file_types import is_sequence
 from app.core.frames import SourceInfo
-from app.core.sources.base import is_sequence
 from app.core.sources.image_sequence import SequenceReader
 from app.core.sources.video import VideoReader
 

@@ -21,11 +21,12 @@ from app.core.bench.result import ExportSpeed
 from app.core.bench.rounds import BenchCancelledError
 from app.core.export.job import ExportJob
 from app.core.export.request import ExportProgress, ExportRequest
+from app.core.frames import DecodedFrame
 from app.core.muxing.overlapped_video import OverlappedVideo
 from app.core.muxing.video_file import VideoFile
 from app.core.overlay_array import ArrayPainter
 from app.core.settings import DetectionSettings, ModelSettings, OverlaySettings
-from app.core.sources.video import DecodedFrame, VideoReader
+from app.core.sources.video import VideoReader
 from app.core.wanted import wanted_filter
 from detector.detections import DetectionFilter, Detections
 from detector.runtime.base import Detector
@@ -207,14 +208,14 @@ class ExportBench:
         """Of as many pictures as the clip has, at its times, its sound included."""
         self._on_step("encode")
         target = self._folder / "step.mp4"
-        video = OverlappedVideo(VideoFile(clip, target, Fraction(0), None, self._look))
+        video = OverlappedVideo(VideoFile(clip, target, Fraction(0), None))
         pictures = [replace(picture, image_bgr=picture.image_bgr.copy()) for picture in sample.pictures]
         meter = _Meter()
         try:
             for index in range(self._frames):
                 self._check()
                 picture = replace(_at(pictures, index), index=index, pts_s=self._length_s * index / self._frames)
-                video.write(picture, _at(sample.found, index), sample.labels)
+                video.write(self._painter.annotated(picture, _at(sample.found, index), sample.labels, self._look))
             video.complete()
             video.finish()
         except BaseException:

@@ -18,7 +18,7 @@ from app.core.candidate_cache.store_facts import StoreError, StoreFacts
 from app.core.candidate_cache.store_format import StoredFrame
 from app.core.candidate_cache.store_writer import StoreWriter
 from app.core.export.request import CachePolicy
-from app.core.sources.video import DecodedFrame
+from app.core.frames import DecodedFrame
 from detector.detections import Candidates
 from detector.file_lock import LockedError
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from app.core.errors import AppError
-from app.core.sources.base import IMAGE_SUFFIXES
+from app.core.file_types import IMAGE_SUFFIXES
 
 MAX_HEADER = 2**20
 _EXPECTED_FRAMES = "promised"  # its name in the files

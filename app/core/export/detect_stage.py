@@ -21,8 +21,8 @@ from app.core.export.request import ExportCancelledError, ExportRequest
 from app.core.export.source_facts import new_store_facts, reading_mode
 from app.core.export.tracking_filter import tracking_filter
 from app.core.files.write_errors import waiting_for_room
+from app.core.frames import DecodedFrame
 from app.core.settings import ModelSettings
-from app.core.sources.video import DecodedFrame
 from app.core.wanted import check_classes
 from detector.detections import Candidates, DetectionFilter, Detections
 from detector.runtime.base import Detector

@@ -30,8 +30,8 @@ from app.core.export.source_facts import open_export_source, read_source_facts
 from app.core.export.targets import check_targets, make_folders
 from app.core.export.tracking_filter import needs_tracking
 from app.core.files.write_errors import waiting_for_room
+from app.core.frames import DecodedFrame
 from app.core.models import open_model_for_batches
-from app.core.sources.video import DecodedFrame
 from app.core.workers import Worker, join_all
 from detector.part_file import remove_abandoned_part
 

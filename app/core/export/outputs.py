@@ -13,13 +13,14 @@ from app.core.export.request import ExportRequest
 from app.core.export.tally import Tally
 from app.core.export.tracking_filter import needs_tracking
 from app.core.files.atomic_file import commit_together
+from app.core.frames import DecodedFrame
 from app.core.highlights.folders import open_highlights
 from app.core.muxing.overlapped_video import OverlappedVideo
 from app.core.muxing.video_file import VideoFile
+from app.core.overlay_array import ArrayPainter
 from app.core.records.data_file import open_data_file
 from app.core.records.frame_record import FrameRecord, RecordWriter
 from app.core.records.sampling import FrameSampling
-from app.core.sources.video import DecodedFrame
 from app.core.tracking.tracker import Tracker
 from detector.detections import Detections
 
@@ -59,13 +60,12 @@ class Outputs:
         self.tally = Tally()
         self._request = request
         self._tracker = Tracker() if needs_tracking(request) else None
+        self._painter = ArrayPainter()
         self._video: OverlappedVideo | None = None
         self._records: list[RecordWriter] = []
         try:
             if request.output is not None:
-                video = VideoFile(
-                    request.source, request.output, facts.start_s, facts.frame_count, request.overlay, request.video
-                )
+                video = VideoFile(request.source, request.output, facts.start_s, facts.frame_count, request.video)
                 self._video = OverlappedVideo(video)
             plan = FrameSampling(request.source.stem, request.highlights.frames_every_s, facts.lead_s)
             for data in request.data:
@@ -105,7 +105,8 @@ class Outputs:
         for writer in self._records:
             writer.write(record)
         if self._video is not None:
-            self._video.write(picture, shown, labels, tracks if self._request.highlights.tracks else ())
+            numbers = tracks if self._request.highlights.tracks else ()
+            self._video.write(self._painter.annotated(picture, shown, labels, self._request.overlay, numbers))
 
     def finish(self) -> None:
         """Complete every file, and when all are safely on the disk give them their names.

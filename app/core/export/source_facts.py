@@ -6,8 +6,8 @@ from app.core.candidate_cache.store_facts import SourceKey, StoreFacts
 from app.core.export.outputs import SourceFacts
 from app.core.export.request import ExportRequest
 from app.core.export.tracking_filter import tracking_filter
+from app.core.file_types import is_sequence
 from app.core.models import weights_sha256
-from app.core.sources.base import is_sequence
 from app.core.sources.image_sequence import FrameReader, open_frames
 from detector.detections import floor_for
 from detector.runtime.base import Detector

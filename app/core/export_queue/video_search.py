@@ -13,13 +13,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.core.file_types import IMAGE_SUFFIXES, VIDEO_ENDINGS
 from app.core.files.atomic_folder import MARK
-from app.core.sources.base import IMAGE_SUFFIXES
 
-VIDEO_ENDINGS = (
-    ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".flv", ".3gp",
-    ".ogv", ".mjpeg", ".mjpg", ".gif",
-)  # fmt: skip
 _OURS = re.compile(r"\.annotated( \(\d+\))?$")
 _TELL_EVERY = 20
 

@@ -13,15 +13,16 @@ from fractions import Fraction
 from pathlib import Path
 
 from app.core.files.atomic_folder import AtomicFolder
+from app.core.frames import DecodedFrame
 from app.core.highlights.file_names import file_part
 from app.core.highlights.reread import FrameRereader
 from app.core.highlights.spans import Decision, Spans
 from app.core.muxing.video_file import VideoFile
 from app.core.muxing.video_options import VideoOptions
+from app.core.overlay_array import ArrayPainter
 from app.core.records.csv_table import as_csv
 from app.core.records.frame_record import FrameRecord, label_of
 from app.core.settings import OverlaySettings
-from app.core.sources.video import DecodedFrame
 from app.core.wanted import check_classes
 
 INDEX = "index.csv"
@@ -142,6 +143,7 @@ class _Series:
         self.rows: list[tuple[str, str, float, float, float, float, int, int | str]] = []
         self._plan = plan
         self._path = folder
+        self._painter = ArrayPainter()
         self._file: VideoFile | None = None
         self._name = ""
         self._start_s = self._seen_from_s = self._seen_to_s = Fraction(0)
@@ -162,7 +164,8 @@ class _Series:
                 if track is not None and label_of(record.labels, class_id) == self.label:
                     self._tracks.add(track)
         self._frames += 1
-        self._file.write(picture, record.detections, record.labels, record.tracks if plan.shows_tracks else ())
+        tracks = record.tracks if plan.shows_tracks else ()
+        self._file.write(self._painter.annotated(picture, record.detections, record.labels, plan.look, tracks))
 
     def end(self, end_s: Fraction) -> None:
         """Complete the clip, if there is one: its last frame lasts until ``end_s``."""
@@ -188,7 +191,7 @@ class _Series:
         self._name = f"{file_part(plan.source.stem)}.{file_part(self.label)}.{number:03d}{plan.suffix}"
         start_s = plan.start_s + pts_s
         self._file = VideoFile(
-            plan.source, self._path / self._name, plan.start_s, None, plan.look, plan.video, clip_from_s=start_s
+            plan.source, self._path / self._name, plan.start_s, None, plan.video, clip_from_s=start_s
         )
         self._start_s = pts_s
         self._seen = self._frames = 0

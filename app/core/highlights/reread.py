@@ -6,8 +6,9 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from app.core.errors import AppError
+from app.core.frames import DecodedFrame
 from app.core.sources.image_sequence import FrameReader
-from app.core.sources.video import DecodedFrame, VideoReader
+from app.core.sources.video import VideoReader
 
 OpenSource = Callable[[], FrameReader]
 

@@ -16,11 +16,10 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from app.core.errors import AppError
-from app.core.frames import ImageBGR
+from app.core.frames import UNCHANGED, FrameConversion, ImageBGR
 from app.core.muxing.presets import BITS_PER_PIXEL, BY_BIT_RATE, ENCODERS, OPTIONS, PIXELS
 from app.core.muxing.stream_facts import ColourTags, StreamFacts
 from app.core.muxing.video_options import AUTO, MP4, WEBM, ContainerKind, VideoOptions
-from app.core.sources.conversion import UNCHANGED, FrameConversion
 
 log = logging.getLogger(__name__)
 

@@ -1,22 +1,20 @@
-"""Painting beside encoding: frames are drawn on the caller's thread and encoded on ``ssdv-export-encode``.
+"""Converting beside encoding: frames become YUV on the caller's thread and are encoded on ``ssdv-export-encode``.
 
-Painting and turning a picture to YUV take longer than handing it to an encoder that has threads of its own; one thread
-for both would hold back whatever is faster than some hundred frames a second.
+Painting a frame and turning it to YUV take longer than handing it to an encoder that has threads of its own; one thread
+for all of it would hold back whatever is faster than some hundred frames a second.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
 from fractions import Fraction
 
 import av
 
 from app.core.channels import Channel, Closed
+from app.core.frames import DecodedFrame
 from app.core.muxing.video_file import VideoFile
-from app.core.sources.video import DecodedFrame
 from app.core.workers import Worker
-from detector.detections import Detections
 
 _WAITING = 4  # frames
 
@@ -30,7 +28,7 @@ class OverlappedVideo:
 
     def __init__(self, video: VideoFile) -> None:
         self._video = video
-        self._drawn = Channel[tuple[av.VideoFrame, Fraction]](_WAITING)
+        self._converted = Channel[tuple[av.VideoFrame, Fraction]](_WAITING)
         self._worker = Worker("export-encode", self._encode, self._fail)
         self._failure: BaseException | None = None
         self._started = False
@@ -45,19 +43,17 @@ class OverlappedVideo:
         """See ``VideoFile``; complete when the file is."""
         return self._video.notes
 
-    def write(
-        self, picture: DecodedFrame, detections: Detections, labels: Sequence[str], tracks: Sequence[int | None] = ()
-    ) -> None:
+    def write(self, frame: DecodedFrame) -> None:
         """See ``VideoFile``; what fails in encoding is raised by a later call."""
-        frame = self._video.draw(picture, detections, labels, tracks)
+        converted = self._video.convert(frame)
         if not self._started:
             self._started = True
             self._worker.start()
-        self._drawn.put((frame, picture.pts_s))
+        self._converted.put((converted, frame.pts_s))
 
     def complete(self) -> None:
         """See ``VideoFile``."""
-        self._drawn.close()
+        self._converted.close()
         self._join()
         if self._failure is not None:
             raise self._failure
@@ -69,7 +65,7 @@ class OverlappedVideo:
 
     def discard(self) -> None:
         """See ``VideoFile``. Where encoding may be waiting for room on the disk, that wait must have been ended."""
-        self._drawn.fail(Closed())
+        self._converted.fail(Closed())
         self._join()
         self._video.discard()
 
@@ -79,8 +75,8 @@ class OverlappedVideo:
 
     def _fail(self, error: BaseException) -> None:
         self._failure = error
-        self._drawn.fail(error)
+        self._converted.fail(error)
 
     def _encode(self, _stopping: threading.Event) -> None:
-        for frame, pts_s in self._drawn:
+        for frame, pts_s in self._converted:
             self._video.append(frame, pts_s)

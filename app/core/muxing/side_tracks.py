@@ -13,12 +13,12 @@ from typing import Any
 import av
 from av.container import InputContainer, OutputContainer
 
+from app.core.media.container import FREE_CLOCK
+from app.core.media.continuous_clock import ContinuousClock
 from app.core.muxing.audio import add_sound
 from app.core.muxing.stream_copier import StreamCopier
 from app.core.muxing.subtitles import add_subtitles
 from app.core.muxing.video_options import ContainerKind
-from app.core.sources.container import FREE_CLOCK
-from app.core.sources.continuous_clock import ContinuousClock
 
 _INTERLEAVED_S = Fraction(2)  # so much later a file may hold what another track has at the same time
 

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 import av
 
-from app.core.sources.container import FREE_CLOCK, main_video, mean_rate
+from app.core.media.container import FREE_CLOCK, main_video, mean_rate
 
 _MAX_TICKS_PER_S = 10_000_000
 _LEAD_S = 10  # sound that claims to begin longer before the first picture is on another clock

@@ -1,4 +1,4 @@
-"""The annotated video: pictures with their boxes, the source's sound and clock. Owned by ``ssdv-export-write``.
+"""A video file made of another's frames, changed or not, with its sound and clock. Owned by the thread that writes.
 
 Its header is written with the first picture: only then the size is known, which no sound may come before.
 """
@@ -6,7 +6,7 @@ Its header is written with the first picture: only then the size is known, which
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from itertools import chain
@@ -17,9 +17,11 @@ from av.container import InputContainer
 from av.video.reformatter import VideoReformatter
 
 from app.core.errors import AppError
+from app.core.file_types import is_sequence
 from app.core.files.atomic_file import AtomicFile
 from app.core.files.write_errors import explain_write_error
-from app.core.frames import ImageBGR
+from app.core.frames import DecodedFrame, FrameConversion, ImageBGR
+from app.core.media.container import main_video, open_container
 from app.core.muxing.clock import CopyClock
 from app.core.muxing.encoder import EncoderPlan, plan_encoder, to_video_frame
 from app.core.muxing.metadata import describe, describe_file, muxer_options, time_code, tracks_left_out
@@ -27,24 +29,16 @@ from app.core.muxing.presets import FULLY_FREE
 from app.core.muxing.side_tracks import SideTracks
 from app.core.muxing.stream_facts import image_facts, stream_facts
 from app.core.muxing.video_options import MP4, VideoOptions, container_of
-from app.core.overlay_array import ArrayPainter
-from app.core.settings import OverlaySettings
-from app.core.sources.base import is_sequence
-from app.core.sources.container import main_video, open_container
-from app.core.sources.conversion import FrameConversion
-from app.core.sources.video import DecodedFrame
-from detector.detections import Detections
 
 
 class VideoFile:
-    """An annotated video being written; under its name only once finished.
+    """A video being written; under its name only once finished.
 
     Args:
         source: The original, for its sound, clock and tags.
         target: Where; the ending chooses the container.
         start_s: Container time of the source's first picture.
         frame_count: Pictures the source promises; the last one's duration is believed when they all came.
-        look: How boxes look.
         options: How the video is written.
         clip_from_s: Container time at which a clip of the source begins, which is 0 in the copy; None for all of it.
 
@@ -58,17 +52,14 @@ class VideoFile:
         target: Path,
         start_s: Fraction,
         frame_count: int | None,
-        look: OverlaySettings,
         options: VideoOptions | None = None,
         clip_from_s: Fraction | None = None,
     ) -> None:
         self._start_s = start_s
         self._is_clip = clip_from_s is not None
         self._frame_count = frame_count
-        self._look = look
         self._options = options or VideoOptions()
         self._container = container_of(target) or MP4
-        self._painter = ArrayPainter()
         self._convert = VideoReformatter()
         self._notes: list[str] = []
         self.encoder = ""
@@ -109,39 +100,32 @@ class VideoFile:
             *(self._sound.notes if self._sound is not None else ()),
         )
 
-    def write(
-        self, picture: DecodedFrame, detections: Detections, labels: Sequence[str], tracks: Sequence[int | None] = ()
-    ) -> None:
-        """Paint the boxes, with the numbers of ``tracks``, into ``picture`` (its array is changed) and append it.
+    def write(self, frame: DecodedFrame) -> None:
+        """Append a frame.
 
         Raises:
             AppError: The disk is full, or no encoder opens.
         """
-        self.append(self.draw(picture, detections, labels, tracks), picture.pts_s)
+        self.append(self.convert(frame), frame.pts_s)
 
-    def draw(
-        self, picture: DecodedFrame, detections: Detections, labels: Sequence[str], tracks: Sequence[int | None] = ()
-    ) -> av.VideoFrame:
-        """The first half of ``write``: the picture with its boxes, as the encoder takes it.
+    def convert(self, frame: DecodedFrame) -> av.VideoFrame:
+        """The first half of ``write``: the frame as the encoder takes it.
 
         Only the first call touches the file; after it this may run beside ``append``.
 
         Raises:
             AppError: No encoder opens, or the file cannot be begun.
         """
-        image = picture.image_bgr
+        image = frame.image_bgr
         if self._stream is None:
-            self._begin(image, picture.conversion)
-        if not image.flags.writeable:
-            image = image.copy()
-        self._painter.annotate(image, detections, labels, self._look, tracks)
+            self._begin(image, frame.conversion)
         height, width = image.shape[:2]
         self._resized += (width, height) != self._size
         with self._explained():
             return to_video_frame(image, self._plan, self._convert)
 
     def append(self, frame: av.VideoFrame, pts_s: Fraction) -> None:
-        """The second half of ``write``: encode and write what was drawn, and the sound up to it.
+        """The second half of ``write``: encode and write what was converted, and the sound up to it.
 
         Raises:
             AppError: The disk is full.

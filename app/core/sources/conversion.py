@@ -6,41 +6,19 @@ Live view and export use the same, so the detector and the painter see what the 
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
-from typing import Literal, cast
+from typing import cast
 
 import av
 import numpy as np
 from av.sidedata.sidedata import Type as SideDataType
 
+from app.core.frames import FrameConversion
 from app.core.sources import tone_map
 from app.core.sources.orientation import Image, Orientation
 
 _SMPTE170M = 5
 _BOTTOM_FIRST = (3, 4)  # AV_FIELD_BB; AV_FIELD_TB: top coded first, bottom shown first
 _INTERLACED = (2, 3, 4, 5)
-
-
-@dataclass(frozen=True, slots=True)
-class FrameConversion:
-    """What was done to the stored picture, and what it is.
-
-    Attributes:
-        turned: Rows became columns.
-        curve: "PQ" or "HLG" where that was brought down to BT.709; "" otherwise.
-        hdr_left: HDR of a kind that is not understood; the picture is left as it is.
-        flattened: It had an alpha channel, and lies on black now.
-        fields: Interlaced and still so: which half of the lines comes first; "" for whole pictures.
-    """
-
-    turned: bool = False
-    curve: str = ""
-    hdr_left: bool = False
-    flattened: bool = False
-    fields: Literal["", "top", "bottom"] = ""
-
-
-UNCHANGED = FrameConversion()
 
 
 class FrameConverter:

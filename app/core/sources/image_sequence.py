@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Protocol
 
 from app.core.errors import AppError
-from app.core.frames import ImageBGR, SourceInfo
-from app.core.sources.base import NUMBER, is_sequence
-from app.core.sources.container import MAX_PIXELS
-from app.core.sources.conversion import UNCHANGED, FrameConversion
+from app.core.file_types import NUMBER, is_sequence
+from app.core.frames import UNCHANGED, DecodedFrame, FrameConversion, ImageBGR, SourceInfo
+from app.core.media.container import MAX_PIXELS
 from app.core.sources.images import decode_image, list_images, natural_key
-from app.core.sources.video import DecodedFrame, VideoReader
+from app.core.sources.video import VideoReader
 
 _NAMED = 5  # skipped images that are named
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from app.core.errors import AppError
+from app.core.file_types import IMAGE_SUFFIXES
 from app.core.frames import SourceKind
-from app.core.sources.base import CAMERA, IMAGE_SUFFIXES, URL_SCHEMES, Source, SourceOptions, redact
+from app.core.sources.base import CAMERA, URL_SCHEMES, Source, SourceOptions, redact
 
 
 def kind_of(uri: str) -> SourceKind:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
@@ -16,11 +16,11 @@ from typing import Literal
 import av
 
 from app.core.errors import AppError
-from app.core.frames import Frame, ImageBGR, SourceInfo
+from app.core.frames import DecodedFrame, Frame, SourceInfo
+from app.core.media.container import FREE_CLOCK, key_frame_between, lead_s, length_s, mean_rate, open_video
+from app.core.media.continuous_clock import ContinuousClock, MissingFrames
 from app.core.sources.base import frame_from_bgra, never, redact
-from app.core.sources.container import FREE_CLOCK, key_frame_between, lead_s, length_s, mean_rate, open_video
-from app.core.sources.continuous_clock import ContinuousClock, MissingFrames
-from app.core.sources.conversion import UNCHANGED, FrameConversion, FrameConverter
+from app.core.sources.conversion import FrameConverter
 from app.core.sources.decode import FrameFeed
 from app.core.sources.orientation import Image
 
@@ -32,23 +32,6 @@ _WATCHED = 3  # pictures before the wanted one that are all decoded
 
 # A seek that lands too late (bad index) is tried again from further back, at last from the start.
 _SEEK_MARGINS_S = (Fraction(0), Fraction(2), Fraction(15))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class DecodedFrame:
-    """A decoded picture for an export.
-
-    Attributes:
-        image_bgr: UInt8[H, W, 3], upright, contiguous.
-        index: Running number, from 0.
-        pts_s: Seconds from the first picture, exact.
-        conversion: What was done to it; the same for all frames of a file.
-    """
-
-    image_bgr: ImageBGR
-    index: int
-    pts_s: Fraction
-    conversion: FrameConversion = UNCHANGED
 
 
 class VideoReader:

@@ -16,8 +16,8 @@ from PySide6.QtWidgets import (
 from app.core.errors import AppError
 from app.core.export.request import ExportRequest
 from app.core.export.targets import check_targets, data_beside, default_output
+from app.core.file_types import is_sequence
 from app.core.settings import Choices, Settings
-from app.core.sources.base import is_sequence
 from app.ui.export.export_options import ExportWishes, classes_shown
 from app.ui.export.form_page import lay_out, new_form
 from app.ui.export.video_choices import video_filter

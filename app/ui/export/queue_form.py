@@ -17,7 +17,8 @@ from PySide6.QtWidgets import (
 
 from app.core.export.disk_space import kept_bytes
 from app.core.export_queue.batch import BatchOptions
-from app.core.export_queue.video_search import VIDEO_ENDINGS, SearchResult, is_video_name
+from app.core.export_queue.video_search import SearchResult, is_video_name
+from app.core.file_types import VIDEO_ENDINGS
 from app.core.settings import Choices, Settings
 from app.ui.export.export_options import ExportWishes, classes_shown
 from app.ui.export.form_page import lay_out, new_form
