@@ -81,8 +81,8 @@ def test_a_crash_leaves_the_list(requests_: list[ExportRequest], tmp_path: Path,
     script = (
         "import os, signal, sys; from pathlib import Path;"
         "from app.core.export.request_json import requests_from_json;"
-        "from app.core.export_queue.saved_queue import WaitingList;"
-        "kept = WaitingList(); kept.keep(requests_from_json(Path(sys.argv[1]).read_bytes()));"
+        "from app.core.export_queue.saved_queue import SavedQueue;"
+        "kept = SavedQueue(); kept.keep(requests_from_json(Path(sys.argv[1]).read_bytes()));"
         "os.kill(os.getpid(), signal.SIGKILL if os.name != 'nt' else signal.SIGTERM)"
     )
     ended = subprocess.run([sys.executable, "-c", script, wanted], cwd=repository, check=False)

@@ -17,7 +17,6 @@ from app.core.candidate_cache.store import CandidateStore
 from app.core.candidate_cache.store_facts import StoreError, StoreFacts
 from app.core.candidate_cache.store_format import StoredFrame
 from app.core.candidate_cache.store_writer import StoreWriter
-from app.core.export.request import CachePolicy
 from app.core.frames import DecodedFrame
 from detector.detections import Candidates
 from detector.file_lock import LockedError
@@ -31,7 +30,8 @@ class CandidateJournal:
     Args:
         folder: Where the store lies, or will lie.
         facts: Of this run.
-        policy: "keep" or "drop".
+        permanent: Whether the store stays when all frames are in, and one that stayed is used; otherwise it is there
+            only for an interrupted run to go on with.
         resume: Whether to go on with what an interrupted run left.
 
     Attributes:
@@ -44,11 +44,11 @@ class CandidateJournal:
         AppError: The disk refuses.
     """
 
-    def __init__(self, folder: Path, facts: StoreFacts, policy: CachePolicy = "keep", resume: bool = True) -> None:
+    def __init__(self, folder: Path, facts: StoreFacts, permanent: bool = True, resume: bool = True) -> None:
         self.notes: list[str] = []
         self.left_alone = ""
         self._facts = facts
-        self._policy = policy
+        self._permanent = permanent
         self._resume = resume
         self._known: CandidateStore | None = None
         self._writer: StoreWriter | None = None
@@ -99,12 +99,12 @@ class CandidateJournal:
                 break
             occupied = occupied or writer.path.name
             writer.close(keep=True)
-        if occupied and self._policy == "keep":
+        if occupied and self._permanent:
             self.notes.append(f"{occupied} holds another model's or video's detections; these are kept in a new file.")
 
     def _finished(self, target: Path) -> CandidateStore | None:
         """The store at ``target``, if it is of this video and model."""
-        if self._policy == "drop":
+        if not self._permanent:
             return None
         with contextlib.suppress(StoreError):
             store = CandidateStore.open(target)
@@ -199,7 +199,7 @@ class CandidateJournal:
         self._created = False  # whatever happens to the files now, this is worth keeping
         if self._writer is None:
             return
-        if self._policy == "keep":
+        if self._permanent:
             self._writer.finish()
             self._path = self._writer.target
         else:

@@ -10,7 +10,6 @@ from pathlib import Path
 from app.core.candidate_cache.store import SUFFIX, CandidateStore
 from app.core.candidate_cache.store_facts import SourceKey, StoreError, StoreFacts, source_key
 from app.core.errors import AppError
-from app.core.export.request import ExportRequest
 from detector.part_file import PART_SUFFIX, part_path
 
 _MOST_NUMBERS = 99
@@ -81,11 +80,6 @@ def store_paths(folder: Path, name: str) -> Iterator[Path]:
         yield folder / f"{name} ({number}){SUFFIX}"
 
 
-def store_folders(request: ExportRequest) -> tuple[Path, ...]:
-    """Where kept detections are looked for: beside each file to write, and beside the video."""
-    return *(target.parent for target in request.targets()), request.source.parent
-
-
 def complete_stores(folders: Sequence[Path], name: str) -> Iterator[Path]:
     """The stores in ``folders`` that have their final names, each once."""
     for folder in dict.fromkeys(folders):
@@ -95,15 +89,15 @@ def complete_stores(folders: Sequence[Path], name: str) -> Iterator[Path]:
             yield path
 
 
-def unfinished_store(request: ExportRequest) -> tuple[Path, int, int | None] | None:
-    """What an interrupted run of ``request`` left: its store, the frames in it, and how many the source promises.
+def unfinished_store(folder: Path, source: Path) -> tuple[Path, int, int | None] | None:
+    """What an interrupted run left in ``folder``: its store, the frames in it, and how many ``source`` says it has.
 
     Its store is complete where it was interrupted in its last moments, while the files were finished; how far it was is
     not known then. None when there is nothing, or its source is not there any more.
     """
-    with contextlib.suppress(AppError, StopIteration):
-        key = source_key(request.source)
-        stores = list(_stores_in(next(request.targets()).parent, request.source.name))
+    with contextlib.suppress(AppError):
+        key = source_key(source)
+        stores = list(_stores_in(folder, source.name))
         for path in sorted(stores, key=lambda path: path.suffix != PART_SUFFIX):
             with contextlib.suppress(StoreError), CandidateStore.open(path) as store:
                 if store.frames and store.facts.source.same(key):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.core.candidate_cache.journal import CandidateJournal, fits
-from app.core.candidate_cache.lookup import find_cached, store_folders
+from app.core.candidate_cache.lookup import find_cached
 from app.core.candidate_cache.store import CandidateStore
 from app.core.candidate_cache.store_facts import SourceKey
 from app.core.channels import Channel
@@ -19,6 +19,7 @@ from app.core.export.gate import Gate
 from app.core.export.progress import ProgressMeter
 from app.core.export.request import ExportCancelledError, ExportRequest
 from app.core.export.source_facts import new_store_facts, reading_mode
+from app.core.export.targets import cache_folders
 from app.core.export.tracking_filter import tracking_filter
 from app.core.files.write_errors import waiting_for_room
 from app.core.frames import DecodedFrame
@@ -109,7 +110,7 @@ class ExportDetectStage:
             self.model = (detector.spec.name, detector.device, detector.precision)
             self.notes += detector.notes
             facts = new_store_facts(request, self._source, detector, self._expected_frames)
-            journal = CandidateJournal(self._folder, facts, request.cache, request.resume)
+            journal = CandidateJournal(self._folder, facts, request.cache == "keep", request.resume)
             known = journal.frames_known
             try:
                 self._meter.known = known
@@ -171,7 +172,7 @@ class ExportDetectStage:
         """Every frame from the cache; no model is opened."""
         request = self._request
         model = Path(request.model.name).name.removesuffix(".safetensors")
-        kept = find_cached(self._source, store_folders(request), model, reading_mode(request))
+        kept = find_cached(self._source, cache_folders(request), model, reading_mode(request))
         facts, labels = kept.facts, kept.facts.labels
         self.model, self.kept = (facts.model, facts.device, facts.precision), kept.path
         check_classes(request.detection.classes, labels, facts.model)

@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from app.core import paths
-from app.core.candidate_cache.lookup import complete_stores, store_folders
+from app.core.candidate_cache.lookup import complete_stores
 from app.core.candidate_cache.store import CandidateStore
 from app.core.candidate_cache.store_facts import SourceKey, StoreError, source_key
 from app.core.errors import AppError
 from app.core.export.request import ExportReport, ExportRequest
-from app.core.export_queue.collisions import numbered
+from app.core.export.targets import cache_folders, numbered
 from app.core.files.atomic_file import write_atomically
 from app.core.models import weights_sha256
 
@@ -140,7 +140,7 @@ def _candidates(request: ExportRequest) -> Iterator[ExportRequest]:
 
 def _lines(request: ExportRequest, key: SourceKey) -> Iterator[Any]:
     """What stands behind the stores of this video."""
-    for path in complete_stores(store_folders(request), request.source.name):
+    for path in complete_stores(cache_folders(request), request.source.name):
         with contextlib.suppress(StoreError), CandidateStore.open(path) as store:
             if store.complete and store.facts.source.same(key):
                 for line in store.tail(_MOST_BYTES).splitlines():

@@ -23,10 +23,10 @@ from app.core.export.detect_stage import DetectedFrame, ExportDetectStage, OpenD
 from app.core.export.disk_space import check_room
 from app.core.export.gate import Gate, free_bytes
 from app.core.export.history import record_finished
-from app.core.export.outputs import Outputs, SourceFacts
+from app.core.export.outputs import Outputs
 from app.core.export.progress import ProgressMeter
 from app.core.export.request import ExportCancelledError, ExportProgress, ExportReport, ExportRequest
-from app.core.export.source_facts import open_export_source, read_source_facts
+from app.core.export.source_facts import SourceFacts, open_export_source, read_source_facts
 from app.core.export.targets import check_targets, make_folders
 from app.core.export.tracking_filter import needs_tracking
 from app.core.files.write_errors import waiting_for_room

@@ -6,10 +6,9 @@ Owned by ``ssdv-export-write``.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from fractions import Fraction
 
 from app.core.export.request import ExportRequest
+from app.core.export.source_facts import SourceFacts
 from app.core.export.tally import Tally
 from app.core.export.tracking_filter import needs_tracking
 from app.core.files.atomic_file import commit_together
@@ -17,31 +16,13 @@ from app.core.frames import DecodedFrame
 from app.core.highlights.folders import open_highlights
 from app.core.muxing.overlapped_video import OverlappedVideo
 from app.core.muxing.video_file import VideoFile
+from app.core.muxing.video_options import MP4, container_of
 from app.core.overlay_array import ArrayPainter
 from app.core.records.data_file import open_data_file
 from app.core.records.frame_record import FrameRecord, RecordWriter
 from app.core.records.sampling import FrameSampling
 from app.core.tracking.tracker import Tracker
 from detector.detections import Detections
-
-
-@dataclass(frozen=True, slots=True)
-class SourceFacts:
-    """What the source says of itself before it is read.
-
-    Attributes:
-        start_s: Container time of the first picture.
-        frame_count: Pictures promised by the file; None when it does not say.
-        frames_expected: The same, or reckoned from length and rate; for the progress bar only.
-        picture_bytes: Size of one decoded picture.
-        lead_s: How long the file runs, with its sound, before the first picture.
-    """
-
-    start_s: Fraction
-    frame_count: int | None
-    frames_expected: int | None
-    frame_bytes: int
-    lead_s: Fraction = Fraction(0)
 
 
 class Outputs:
@@ -70,7 +51,10 @@ class Outputs:
             plan = FrameSampling(request.source.stem, request.highlights.frames_every_s, facts.lead_s)
             for data in request.data:
                 self._records.append(open_data_file(data.path, data.format, plan))
-            self._records += open_highlights(request, facts.start_s, check)
+            container = (container_of(request.output) if request.output is not None else None) or MP4
+            self._records += open_highlights(
+                request.highlights, request.source, facts.start_s, request.overlay, request.video, container, check
+            )
         except BaseException:
             self.discard()
             raise

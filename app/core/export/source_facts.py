@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from fractions import Fraction
+
 from app.core.candidate_cache.store_facts import SourceKey, StoreFacts
-from app.core.export.outputs import SourceFacts
 from app.core.export.request import ExportRequest
 from app.core.export.tracking_filter import tracking_filter
 from app.core.file_types import is_sequence
@@ -11,6 +13,25 @@ from app.core.models import weights_sha256
 from app.core.sources.image_sequence import FrameReader, open_frames
 from detector.detections import floor_for
 from detector.runtime.base import Detector
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFacts:
+    """What the source says of itself before it is read.
+
+    Attributes:
+        start_s: Container time of the first picture.
+        frame_count: Pictures promised by the file; None when it does not say.
+        frames_expected: The same, or reckoned from length and rate; for the progress bar only.
+        picture_bytes: Size of one decoded picture.
+        lead_s: How long the file runs, with its sound, before the first picture.
+    """
+
+    start_s: Fraction
+    frame_count: int | None
+    frames_expected: int | None
+    frame_bytes: int
+    lead_s: Fraction = Fraction(0)
 
 
 def open_export_source(request: ExportRequest) -> FrameReader:

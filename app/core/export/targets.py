@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from app.core.errors import AppError
@@ -11,6 +13,7 @@ from app.core.muxing.video_options import CONTAINERS
 from app.core.records.formats import FORMATS
 from detector.part_file import part_path
 
+_NUMBER = re.compile(r" \((\d{1,9})\)$")
 VIDEO_SUFFIXES = tuple(suffix for kind in CONTAINERS for suffix in kind.suffixes)
 
 
@@ -29,6 +32,11 @@ def data_beside(output: Path, data_format: str) -> DataFile:
     return DataFile(output.with_name(output.stem + FORMATS[data_format].ending), data_format)
 
 
+def cache_folders(request: ExportRequest) -> tuple[Path, ...]:
+    """Where stored detections are looked for: beside each file to write, and beside the video."""
+    return *(target.parent for target in request.targets()), request.source.parent
+
+
 def free_name(path: Path) -> Path:
     """``path``, or ``NAME (2).EXT``, ``NAME (3).EXT``... where it exists."""
     candidate, number = path, 2
@@ -36,6 +44,26 @@ def free_name(path: Path) -> Path:
         candidate = path.with_name(f"{path.stem} ({number}){path.suffix}")
         number += 1
     return candidate
+
+
+def number_of(request: ExportRequest) -> int:
+    """The number that its files carry already; 1 for none."""
+    found = [_NUMBER.search(path.stem) for path in request.targets()]
+    return max((int(match[1]) for match in found if match is not None), default=1)
+
+
+def numbered(request: ExportRequest, number: int) -> ExportRequest:
+    """The request with all its files numbered, ``NAME (2).EXT``."""
+
+    def named(path: Path) -> Path:
+        return path.with_name(f"{_NUMBER.sub('', path.stem)} ({number}){path.suffix}")
+
+    return replace(
+        request,
+        output=None if request.output is None else named(request.output),
+        data=tuple(replace(data, path=named(data.path)) for data in request.data),
+        highlights=request.highlights.renamed(named),
+    )
 
 
 def check_targets(request: ExportRequest) -> None:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Collection
-from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
 from app.core.export.request import ExportRequest
+from app.core.export.targets import number_of, numbered
 from detector.part_file import part_path
-
-_NUMBER = re.compile(r" \((\d{1,9})\)$")
 
 
 def location_of(path: Path) -> str:
@@ -39,29 +36,9 @@ def avoid_collisions(request: ExportRequest, taken: Collection[str]) -> ExportRe
     """
     if not any(place in taken for place in target_locations(request)):
         return request
-    for number in count(_number(request) + 1):
+    for number in count(number_of(request) + 1):
         other = numbered(request, number)
         free = not any(path.exists() or path.is_symlink() for path in other.targets())
         if free and not any(place in taken for place in target_locations(other)):
             return other
     raise AssertionError("count ended")
-
-
-def _number(request: ExportRequest) -> int:
-    """The number that its files carry already; 1 for none."""
-    found = [_NUMBER.search(path.stem) for path in request.targets()]
-    return max((int(match[1]) for match in found if match is not None), default=1)
-
-
-def numbered(request: ExportRequest, number: int) -> ExportRequest:
-    """The request with all its files numbered, ``NAME (2).EXT``."""
-
-    def named(path: Path) -> Path:
-        return path.with_name(f"{_NUMBER.sub('', path.stem)} ({number}){path.suffix}")
-
-    return replace(
-        request,
-        output=None if request.output is None else named(request.output),
-        data=tuple(replace(data, path=named(data.path)) for data in request.data),
-        highlights=request.highlights.renamed(named),
-    )

@@ -120,9 +120,10 @@ def _read_mark(mark: Path) -> InterruptedExport | None:
     try:
         request = request_from_json(os.read(descriptor, MAX_BYTES + 1))
         began_ns = os.fstat(descriptor).st_mtime_ns
-        found = (
-            unfinished_store(request) if find_finished(request) is None else None
-        )  # perhaps it was asked for once more
+        folder = next((target.parent for target in request.targets()), None)
+        found = None
+        if folder is not None and find_finished(request) is None:  # it may have been asked for once more
+            found = unfinished_store(folder, request.source)
     except (AppError, OSError) as error:
         _log.info("%s: %s", mark, error)
         found = None
@@ -131,11 +132,9 @@ def _read_mark(mark: Path) -> InterruptedExport | None:
     if found is None:
         mark.unlink(missing_ok=True)
         return None
-    store, frames, expected_frames = found
-    again = _beside_newer(request, began_ns)
-    return InterruptedExport(
-        mark, request, again, store, min(1.0, frames / expected_frames) if expected_frames else None
-    )
+    store, frames, expected = found
+    part_done = min(1.0, frames / expected) if expected else None
+    return InterruptedExport(mark, request, _beside_newer(request, began_ns), store, part_done)
 
 
 def _beside_newer(request: ExportRequest, began_ns: int) -> ExportRequest:
