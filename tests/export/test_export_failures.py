@@ -23,11 +23,9 @@ from app.core.export.request import DataFile, ExportCancelledError, ExportProgre
 from app.core.export.source_facts import read_source_facts
 from app.core.export.targets import check_targets, default_output, free_name
 from app.core.files.atomic_file import AtomicFile, WaitingFile
-from app.core.muxing.clock import CopyClock
 from app.core.muxing.video_file import VideoFile
 from app.core.settings import DetectionSettings, ModelSettings
 from app.core.wanted import check_classes, wanted_filter
-from detector import file_lock
 from detector.errors import DetectorError
 from tests.support.media import ImageBGR, make_audio, make_video
 from tests.support.probe import probe
@@ -397,12 +395,6 @@ def test_progress_is_told_a_few_times_a_second_only() -> None:
     assert all(progress.eta_s is None for progress in heard)  # the total is unknown
 
 
-def test_time_stamps_that_do_not_rise_are_moved_and_counted() -> None:
-    clock = CopyClock(Fraction(1, 10), Fraction(0), 1)
-    assert [clock.stamp(Fraction(t)) for t in (0, 1, 1, Fraction(1, 2), 5)] == [0, 10, 11, 12, 50]
-    assert clock.moved == 2
-
-
 def test_settings_become_a_filter_as_in_the_window() -> None:
     labels = ("car", "person", "dog")
     wanted = wanted_filter(DetectionSettings(0.3, 0.6, ("dog", "car", "unicorn"), 7), labels)
@@ -414,22 +406,3 @@ def test_settings_become_a_filter_as_in_the_window() -> None:
         AppError, match=r"demo knows no class 'perso'\. Did you mean person\? It knows: car, person, dog"
     ):
         check_classes(("dog", "perso"), labels, "demo")
-
-
-def test_a_part_that_got_its_name_meanwhile_is_not_written_over(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    target = tmp_path / "copy.mp4"
-    first = AtomicFile(target)
-    first.file.write(b"whole")
-    lock = file_lock.lock
-
-    def finishes_first(descriptor: int) -> None:
-        monkeypatch.setattr(file_lock, "lock", lock)
-        first.commit()  # after the second program opened the part, and before it has the lock
-        lock(descriptor)
-
-    monkeypatch.setattr(file_lock, "lock", finishes_first)
-    with AtomicFile(target):
-        assert target.read_bytes() == b"whole"
-    assert target.read_bytes() == b"whole"

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from app.core.sources.tone_map import HLG, PQ, bend, hlg_to_nits, nits_to_pq, pq_to_nits, to_screen
 from app.core.sources.video import VideoReader
+from tests.support.bare_export import bare
 from tests.support.media import ImageBGR
 from tests.support.probe import pictures, probe
 from tests.support.rich_media import Rich, make_rich
-from tests.test_export_faithful import bare
 
 QUIET = {"preset": "ultrafast", "x265-params": "log-level=none"}
 ENCODERS = {

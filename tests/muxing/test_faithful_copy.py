@@ -15,18 +15,17 @@ import pytest
 
 from app.core.errors import AppError
 from app.core.export.job import ExportJob
-from app.core.export.request import DataFile, ExportReport, ExportRequest
+from app.core.export.request import DataFile, ExportRequest
 from app.core.muxing.encoder import encoder_opens
 from app.core.muxing.presets import BITS_PER_PIXEL, BY_BIT_RATE, ENCODERS, OPTIONS
-from app.core.muxing.video_options import CONTAINERS, QUALITIES, VideoOptions, container_of
-from app.core.settings import DetectionSettings
+from app.core.muxing.video_options import CONTAINERS, QUALITIES, container_of
 from app.core.sources.orientation import Orientation
+from tests.support.bare_export import bare
 from tests.support.media import coded_image, make_video, read_frame_index
 from tests.support.probe import pictures, probe
 from tests.support.rich_media import CHAPTERS, LINES, Rich, make_rich, read_lines
 from tests.support.steady_detector import open_fake
 
-BARE = DetectionSettings(threshold=1.0)
 QUICK = {"preset": "ultrafast"}
 MP4_FILE = Rich(
     options=QUICK,
@@ -39,12 +38,6 @@ MP4_FILE = Rich(
 MKV_FILE = replace(
     MP4_FILE, sound=(("libopus", 48000), ("flac", 44100)), subtitles=("subrip", "ass"), attachment="note.txt"
 )
-
-
-def bare(source: Path, output: Path, **options: object) -> ExportReport:
-    video = VideoOptions(**options)  # type: ignore[arg-type] # passed on as they are
-    request = ExportRequest(source, output, detection=BARE, video=video, cache="drop")
-    return ExportJob(request, open_detector=open_fake).run()
 
 
 @pytest.fixture(scope="module")

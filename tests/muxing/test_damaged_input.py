@@ -16,10 +16,10 @@ from app.core.errors import AppError
 from app.core.export.request import ExportReport
 from app.core.media import container
 from app.core.media.continuous_clock import ContinuousClock
+from tests.support.bare_export import bare
 from tests.support.media import damage, make_video, read_frame_index, truncate
 from tests.support.probe import pictures, probe
 from tests.support.rich_media import Rich, make_rich
-from tests.test_export_faithful import bare
 
 SMALL = (160, 120)
 KINDS = {
