@@ -96,7 +96,7 @@ def test_folder_is_searched_and_wishes_reach_the_jobs(booth: Booth, qtbot: QtBot
     assert form.facts.text() == "2 videos in 2 folders"
     assert form.start.text() == "Export 2 videos"
     form.output.line.setText(str(tmp_path / "out"))
-    form.wishes.data["csv"].setChecked(True)
+    form.options.data["csv"].setChecked(True)
     form.model.show_value("faces")
     form.start.click()
     job = booth.jobs.get("b.mp4")
@@ -116,9 +116,9 @@ def test_nothing_to_find_and_nothing_to_write(booth: Booth, qtbot: QtBot, tmp_pa
     touch(tmp_path / "a.mp4")
     booth.dialog.add([tmp_path / "a.mp4"])
     qtbot.waitUntil(form.start.isEnabled)
-    form.wishes.want_video.setChecked(False)
+    form.options.want_video.setChecked(False)
     assert not form.start.isEnabled()
-    form.wishes.data["jsonl"].setChecked(True)
+    form.options.data["jsonl"].setChecked(True)
     assert form.start.isEnabled()
 
 

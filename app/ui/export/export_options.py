@@ -19,7 +19,7 @@ from app.ui.export.video_choices import VideoChoices
 from app.ui.widgets.media_words import size
 
 
-class ExportWishes(QObject):
+class ExportOptions(QObject):
     """Quality, data files, objects, and whether to keep what was found.
 
     Args:

@@ -20,7 +20,7 @@ from app.core.export_queue.batch import BatchOptions
 from app.core.export_queue.video_search import SearchResult, is_video_name
 from app.core.file_types import VIDEO_ENDINGS
 from app.core.settings import Choices, Settings
-from app.ui.export.export_options import ExportWishes, classes_shown
+from app.ui.export.export_options import ExportOptions, classes_shown
 from app.ui.export.form_page import lay_out, new_form
 from app.ui.export.queue_runner import VideoSearch
 from app.ui.export.queue_words import found_words
@@ -50,8 +50,8 @@ class QueueForm(QWidget):
         self.facts.setTextFormat(Qt.TextFormat.PlainText)
         self.add_files = QPushButton("Add videos…")
         self.add_folder = QPushButton("Add a folder…")
-        self.wishes = ExportWishes(settings.detection.classes)
-        self.wishes.expect(kept_bytes(_FRAMES_A_MINUTE), " a minute")
+        self.options = ExportOptions(settings.detection.classes)
+        self.options.expect(kept_bytes(_FRAMES_A_MINUTE), " a minute")
         self.output = PathField("Folder")
         self.output.line.setPlaceholderText("Beside each video")
         self.model = ChoiceEditor(setting_info(settings, "model", "name"))
@@ -91,14 +91,14 @@ class QueueForm(QWidget):
         """What is wanted of each video."""
         return BatchOptions(
             folder=self.output.path,
-            video=self.wishes.want_video.isChecked(),
-            data=self.wishes.formats,
+            video=self.options.want_video.isChecked(),
+            data=self.options.formats,
             model=replace(self._settings.model, name=str(self.model.combo.currentData() or "")),
             detection=replace(self._settings.detection, threshold=self.threshold.spin.value()),
             overlay=self._settings.overlay,
-            options=self.wishes.video.options,
-            cache=self.wishes.cache,
-            highlights=self.wishes.highlights(Path("video")),
+            options=self.options.video.options,
+            cache=self.options.cache,
+            highlights=self.options.highlights(Path("video")),
         )
 
     def _build(self) -> None:
@@ -110,9 +110,9 @@ class QueueForm(QWidget):
         form = new_form()
         form.addRow("Videos", self.facts)
         form.addRow("", add)
-        form.addRow("Write", self.wishes.want_video)
+        form.addRow("Write", self.options.want_video)
         form.addRow("To", self.output)
-        self.wishes.add_rows(form)
+        self.options.add_rows(form)
         if self._settings.detection.classes:
             form.addRow("Classes", classes_shown(self._settings.detection.classes))
         lay_out(self, form, (self.model, self.threshold), self.trouble, (self.cancel, self.start))
@@ -125,7 +125,7 @@ class QueueForm(QWidget):
         self.output.button.clicked.connect(self._choose_output)
         self.start.clicked.connect(self.accepted)
         self.cancel.clicked.connect(self.rejected)
-        self.wishes.changed.connect(self._check)
+        self.options.changed.connect(self._check)
 
     def _counted(self, count: int) -> None:
         if self.found is None:
@@ -133,7 +133,7 @@ class QueueForm(QWidget):
 
     def _came(self, found: SearchResult) -> None:
         self.found = found
-        self.wishes.video.show_pace(any(not is_video_name(video.path.name) for video in found.videos))
+        self.options.video.show_pace(any(not is_video_name(video.path.name) for video in found.videos))
         self._show_found()
 
     def _show_found(self) -> None:
@@ -149,7 +149,7 @@ class QueueForm(QWidget):
         self._check()
 
     def _check(self) -> None:
-        trouble = self.wishes.trouble
+        trouble = self.options.trouble
         self.trouble.setText(trouble)
         self.trouble.setVisible(bool(trouble))
         self.start.setEnabled(not trouble and self.found is not None and bool(self.found.videos))
