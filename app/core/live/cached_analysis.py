@@ -29,7 +29,7 @@ ENGINE = "kept"
 DEVICE = "kept detections"
 
 
-class Analysed:
+class CachedAnalysis:
     """A complete store and the model it is of.
 
     Args:
@@ -56,11 +56,11 @@ class Analysed:
         if pts_s is not None and store.frames:
             # Counted while playing from the start, so exact; after a seek reckoned, so the time decides.
             index = frame.index if frame.index < store.frames else store.frames - 1
-            kept = store.frame(index)
-            if kept.pts_s != pts_s:
-                kept = store.frame(store.index_at(pts_s))
-            if (kept.pts_s, kept.width, kept.height) == (pts_s, frame.width, frame.height):
-                return kept.candidates
+            stored = store.frame(index)
+            if stored.pts_s != pts_s:
+                stored = store.frame(store.index_at(pts_s))
+            if (stored.pts_s, stored.width, stored.height) == (pts_s, frame.width, frame.height):
+                return stored.candidates
         raise StoreError(f"{self.path.name} has no frame like the one at {float(pts_s or 0):.3f} s.")
 
     def close(self) -> None:
@@ -79,14 +79,16 @@ def stores_beside(uri: str) -> tuple[Path, ...]:
         return ()
 
 
-def open_analysed(uri: str, stores: Sequence[Path], model: ModelSettings, least_score: float) -> Analysed | None:
+def open_cached_analysis(
+    uri: str, stores: Sequence[Path], model: ModelSettings, min_score: float
+) -> CachedAnalysis | None:
     """What is kept of the video ``uri`` by ``model``; None when nothing fits, and then the log says why.
 
     Args:
         uri: The video.
         stores: Where to look, see ``stores_beside``.
         model: Name and precision count; where the network would run does not.
-        least_score: It must reach down to that.
+        min_score: It must reach down to that.
     """
     try:
         entry = user_shelf().find(model.name)
@@ -105,12 +107,12 @@ def open_analysed(uri: str, stores: Sequence[Path], model: ModelSettings, least_
             why = "it is not complete"
         elif not facts.source.same(source) or facts.reading:
             why = "it is of another version of the video"
-        elif facts.floor > least_score:
+        elif facts.floor > min_score:
             why = f"it reaches down to a score of {facts.floor:g} only"
         else:
             why = _other_model(facts, entry, weights, model.precision)
         if not why:
-            return Analysed(uri, path, store, entry.spec)
+            return CachedAnalysis(uri, path, store, entry.spec)
         store.close()
         log.info("%s is not used: %s", path.name, why)
     return None

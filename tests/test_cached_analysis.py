@@ -17,7 +17,7 @@ from app.core.candidate_cache.store_format import StoredFrame
 from app.core.candidate_cache.store_writer import StoreWriter
 from app.core.frames import FrameResult
 from app.core.live import Ended, LiveState, ModelFailed, ModelReady
-from app.core.live.cached_analysis import ENGINE, open_analysed, stores_beside
+from app.core.live.cached_analysis import ENGINE, open_cached_analysis, stores_beside
 from app.core.models import user_shelf, weights_sha256
 from app.core.settings import DetectionSettings, ModelSettings
 from detector.detections import Candidates, DetectionFilter
@@ -202,7 +202,7 @@ def test_precision_counts_where_one_was_asked_for(video: Path, entry: ShelfEntry
     keep(video, facts_of(video, entry))
     stores = stores_beside(str(video))
     for precision, used in (("auto", True), ("fp32", True), ("int8", False)):
-        found = open_analysed(str(video), stores, ModelSettings(name=entry.name, precision=precision), 0.05)
+        found = open_cached_analysis(str(video), stores, ModelSettings(name=entry.name, precision=precision), 0.05)
         assert (found is not None) is used
         if found is not None:
             found.close()
