@@ -78,7 +78,7 @@ def check_highlight_classes(options: argparse.Namespace, labels: Sequence[str], 
     Raises:
         UsageError: With what it knows.
     """
-    from app.core.wanted import check_classes
+    from app.core.detection_filter import check_classes
 
     try:
         check_classes(_named(options), labels, model)

@@ -44,16 +44,16 @@ def run(options: argparse.Namespace, console: Console) -> int:
             failures += 1
     console.check_json_apart(images)
 
+    from app.core.detection_filter import detection_filter
     from app.core.overlay_array import ArrayPainter
     from app.core.records.frame_record import as_dicts
     from app.core.sources.images import read_image
-    from app.core.wanted import wanted_filter
 
     copies = _Copies(options.output, images, ArrayPainter()) if options.output is not None else None
     results: list[dict[str, Any]] = []
     with open_for(entry, model, console) as detector:
         labels = detector.spec.labels
-        wanted = wanted_filter(detection, labels)
+        wanted = detection_filter(detection, labels)
         for path in images:
             try:
                 image = read_image(path)

@@ -15,6 +15,7 @@ import av
 import pytest
 
 from app.core.candidate_cache.store_writer import StoreWriter
+from app.core.detection_filter import check_classes, detection_filter
 from app.core.errors import AppError
 from app.core.export.disk_space import expected_bytes
 from app.core.export.job import ExportJob
@@ -25,7 +26,6 @@ from app.core.export.targets import check_targets, default_output, free_name
 from app.core.files.atomic_file import AtomicFile, WaitingFile
 from app.core.muxing.video_file import VideoFile
 from app.core.settings import DetectionSettings, ModelSettings
-from app.core.wanted import check_classes, wanted_filter
 from detector.errors import DetectorError
 from tests.support.media import ImageBGR, make_audio, make_video
 from tests.support.probe import probe
@@ -397,10 +397,10 @@ def test_progress_is_told_a_few_times_a_second_only() -> None:
 
 def test_settings_become_a_filter_as_in_the_window() -> None:
     labels = ("car", "person", "dog")
-    wanted = wanted_filter(DetectionSettings(0.3, 0.6, ("dog", "car", "unicorn"), 7), labels)
+    wanted = detection_filter(DetectionSettings(0.3, 0.6, ("dog", "car", "unicorn"), 7), labels)
     assert (wanted.score_threshold, wanted.iou_threshold, wanted.max_detections) == (0.3, 0.6, 7)
     assert wanted.class_ids == frozenset({0, 2})
-    assert wanted_filter(DetectionSettings(classes=("unicorn",)), labels).class_ids is None
+    assert detection_filter(DetectionSettings(classes=("unicorn",)), labels).class_ids is None
     check_classes(("dog",), labels, "demo")
     with pytest.raises(
         AppError, match=r"demo knows no class 'perso'\. Did you mean person\? It knows: car, person, dog"

@@ -19,6 +19,7 @@ from typing import TypeVar
 from app.core.bench.clip import cut
 from app.core.bench.result import ExportSpeed
 from app.core.bench.rounds import BenchCancelledError
+from app.core.detection_filter import detection_filter
 from app.core.export.job import ExportJob
 from app.core.export.request import ExportProgress, ExportRequest
 from app.core.frames import DecodedFrame
@@ -27,7 +28,6 @@ from app.core.muxing.video_file import VideoFile
 from app.core.overlay_array import ArrayPainter
 from app.core.settings import DetectionSettings, ModelSettings, OverlaySettings
 from app.core.sources.video import VideoReader
-from app.core.wanted import wanted_filter
 from detector.detections import DetectionFilter, Detections
 from detector.runtime.base import Detector
 from detector.runtime.optimised import usable_cores
@@ -113,7 +113,7 @@ class ExportBench:
         """
         clip = cut(self._source, self._seconds, self._folder)
         with self._open() as detector:
-            wanted = wanted_filter(DetectionSettings(), detector.spec.labels)
+            wanted = detection_filter(DetectionSettings(), detector.spec.labels)
             sample = self._sample(clip, detector, wanted)
             rounds: list[dict[str, Cost]] = []
             begun = time.perf_counter()

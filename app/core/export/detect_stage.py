@@ -14,6 +14,7 @@ from app.core.candidate_cache.lookup import find_cached
 from app.core.candidate_cache.store import CandidateStore
 from app.core.candidate_cache.store_facts import SourceKey
 from app.core.channels import Channel
+from app.core.detection_filter import check_classes
 from app.core.errors import AppError
 from app.core.export.gate import Gate
 from app.core.export.progress import ProgressMeter
@@ -24,7 +25,6 @@ from app.core.export.tracking_filter import tracking_filter
 from app.core.files.write_errors import waiting_for_room
 from app.core.frames import DecodedFrame
 from app.core.settings import ModelSettings
-from app.core.wanted import check_classes
 from detector.detections import Candidates, DetectionFilter, Detections
 from detector.runtime.base import Detector
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from app.core.detection_filter import detection_filter
 from app.core.export.request import ExportRequest
 from app.core.records.formats import FORMATS
 from app.core.tracking.tracker import with_unsure
-from app.core.wanted import wanted_filter
 from detector.detections import DetectionFilter
 
 
@@ -18,5 +18,5 @@ def needs_tracking(request: ExportRequest) -> bool:
 
 def tracking_filter(request: ExportRequest, labels: Sequence[str]) -> DetectionFilter:
     """What of the candidates goes on to ``Outputs``: what is shown, and below it what keeps objects alive."""
-    wanted = wanted_filter(request.detection, labels)
+    wanted = detection_filter(request.detection, labels)
     return with_unsure(wanted) if needs_tracking(request) else wanted

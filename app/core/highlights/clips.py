@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
+from app.core.detection_filter import check_classes
 from app.core.files.atomic_folder import AtomicFolder
 from app.core.frames import DecodedFrame
 from app.core.highlights.file_names import file_part
@@ -23,7 +24,6 @@ from app.core.overlay_array import ArrayPainter
 from app.core.records.csv_table import as_csv
 from app.core.records.frame_record import FrameRecord, label_of
 from app.core.settings import OverlaySettings
-from app.core.wanted import check_classes
 
 INDEX = "index.csv"
 COLUMNS = ("clip", "label", "start", "end", "appears", "disappears", "frames", "objects")

@@ -12,6 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from app.core.detection_filter import check_classes
 from app.core.errors import AppError
 from app.core.files.atomic_folder import AtomicFolder
 from app.core.frames import ImageBGR
@@ -21,7 +22,6 @@ from app.core.overlay_array import ArrayPainter
 from app.core.records.csv_table import as_csv
 from app.core.records.frame_record import FrameRecord, label_of, plain
 from app.core.settings import OverlaySettings
-from app.core.wanted import check_classes
 
 INDEX = "index.csv"
 COLUMNS = ("picture", "clean", "label", "track", "frame", "time", "score", "x1", "y1", "x2", "y2")

@@ -13,10 +13,10 @@ from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from app.core.detection_filter import detection_filter
 from app.core.frames import FrameResult, ImageBGRA
 from app.core.overlay import BoxMark, View, layout
 from app.core.settings import DetectionSettings, OverlaySettings
-from app.core.wanted import wanted_filter
 from app.ui.picture.overlay_painter import measure, paint_chips, paint_marks
 from detector.detections import Detections
 
@@ -117,7 +117,7 @@ class VideoView(QWidget):
             if result is None or result.candidates is None:
                 self._detections = Detections.empty()
             else:
-                self._detections = result.candidates.detections(wanted_filter(self._detection, result.labels))
+                self._detections = result.candidates.detections(detection_filter(self._detection, result.labels))
         return self._detections
 
     # Geometry

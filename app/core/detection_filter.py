@@ -10,7 +10,7 @@ from app.core.settings import DetectionSettings
 from detector.detections import DetectionFilter
 
 
-def wanted_filter(settings: DetectionSettings, labels: Sequence[str]) -> DetectionFilter:
+def detection_filter(settings: DetectionSettings, labels: Sequence[str]) -> DetectionFilter:
     """The filter that the settings mean for a model with these labels.
 
     Classes the model does not know are ignored; when none of those chosen is known, everything is shown.
