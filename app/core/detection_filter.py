@@ -1,4 +1,4 @@
-"""What of a network's candidates to show, from the settings. Pure; the window and the export decide alike."""
+"""The filter of detections that the settings mean. Pure; the window and the export decide alike."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a file is by its name: an image, a video, a numbered sequence of images."""
+"""Tells files apart by their names: images, videos, numbered sequences of images."""
 
 from __future__ import annotations
 

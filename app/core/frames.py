@@ -72,7 +72,7 @@ class FrameResult:
 
 @dataclass(frozen=True, slots=True)
 class FrameConversion:
-    """What was done to the stored picture, and what it is.
+    """How a decoded picture was converted, and what it is.
 
     Attributes:
         turned: Rows became columns.
@@ -111,7 +111,7 @@ class DecodedFrame:
 
 @dataclass(frozen=True, slots=True)
 class SourceInfo:
-    """What a source turned out to be once open.
+    """The properties of an open source.
 
     Attributes:
         kind: What it is.

@@ -17,7 +17,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def known_files() -> Path:
-    """Where they are kept."""
+    """The file that holds them."""
     return paths.models_dir().parent / "known-files.json"
 
 

@@ -1,4 +1,4 @@
-"""What is in a video file, for people: size, rate, length, tracks. Reads the file; for a worker, not the GUI thread."""
+"""Facts about a video file for people: size, rate, length, tracks. Reads the file; for a worker, not the GUI thread."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def media_facts(path: Path) -> MediaFacts:
 
 
 def _images_facts(path: Path) -> MediaFacts:
-    """Of images that are to become a video; at which pace is chosen later."""
+    """Facts about images that are to become a video, whose rate is chosen later."""
     reader = SequenceReader(path, Fraction(1))
     try:
         info = replace(reader.info, fps=None, duration_s=None)

@@ -25,11 +25,11 @@ log = logging.getLogger(__name__)
 
 
 class CandidateJournal:
-    """What was found in each frame, on disk as soon as it is known.
+    """The candidates of each frame, on disk as soon as they are known.
 
     Args:
         folder: Where the store lies, or will lie.
-        facts: Of this run.
+        facts: The head of the store this run fills.
         permanent: Whether the store stays when all frames are in, and one that stayed is used; otherwise it is there
             only for an interrupted run to go on with.
         resume: Whether to go on with what an interrupted run left.
@@ -68,7 +68,7 @@ class CandidateJournal:
 
     @property
     def floor(self) -> float:
-        """What scores less is kept of no frame; a store that is gone on with says so itself."""
+        """The lowest score that is stored; a store that is continued says so itself."""
         return (self._facts if self._known is None else self._known.facts).floor
 
     @property
@@ -151,7 +151,7 @@ class CandidateJournal:
     # -- frames -----------------------------------------------------------------------------------------------------
 
     def recall(self, picture: DecodedFrame) -> Candidates | None:
-        """What an earlier run found in this picture; None where it did not come that far."""
+        """The candidates an earlier run found in this frame; None where it did not get that far."""
         if self._known is None or picture.index >= self._known.frames:
             return None
         try:
@@ -191,7 +191,7 @@ class CandidateJournal:
             self._give_up(error.message.rstrip("."))
 
     def finish(self) -> None:
-        """All frames are in; the store gets its name, unless it is not to be kept.
+        """Ends the store, which has all frames now, and gives it its name if it is permanent.
 
         Raises:
             AppError: The disk refuses.
@@ -210,7 +210,7 @@ class CandidateJournal:
         """Let go; never raises.
 
         Args:
-            keep: What this job began stays, for the next one to go on with. What was there before always stays.
+            keep: Leave what this job began for the next one to continue. What was there before always stays.
         """
         if self._writer is not None:
             self._writer.close(keep or not self._created)

@@ -21,7 +21,7 @@ class CachedDetections:
 
     Attributes:
         path: Where.
-        facts: Of what.
+        facts: Its head.
     """
 
     path: Path
@@ -90,7 +90,7 @@ def complete_stores(folders: Sequence[Path], name: str) -> Iterator[Path]:
 
 
 def unfinished_store(folder: Path, source: Path) -> tuple[Path, int, int | None] | None:
-    """What an interrupted run left in ``folder``: its store, the frames in it, and how many ``source`` says it has.
+    """The store an interrupted run left in ``folder``, the frames in it, and how many ``source`` says it has.
 
     Its store is complete where it was interrupted in its last moments, while the files were finished; how far it was is
     not known then. None when there is nothing, or its source is not there any more.

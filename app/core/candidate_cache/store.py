@@ -1,4 +1,4 @@
-"""What a network left of every frame of a video, in one file beside it: read by frame or by time, in bounded memory.
+"""The candidates of every frame of a video, in one file beside it: read by frame or by time, in bounded memory.
 
 ``NAME.ssdv`` is the cache of a finished run, ``NAME.ssdv.part`` the journal of one that goes on or was cut short; both
 are read here, and written by ``store_writer``. Used by one thread at a time; several may open the same file.
@@ -126,7 +126,7 @@ class CandidateStore:
             yield from self._block(block)
 
     def tail(self, most: int) -> bytes:
-        """What follows the end of a complete store, the last ``most`` bytes of it.
+        """The last ``most`` bytes of what follows the end of a complete store.
 
         Raises:
             StoreError: It cannot be read any more.

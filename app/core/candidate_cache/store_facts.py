@@ -1,4 +1,4 @@
-"""What a store of candidates says of itself: which video, by which model, down to which score. Pure but for looking.
+"""The head of a store of candidates: which video, by which model, down to which score. Pure but for looking.
 
 Two runs may share their results when source, model, engine and precision are the same; nothing else matters to what
 the network answers. The source is known by content, so that a moved or copied file is still the same one.
@@ -35,7 +35,7 @@ class SourceKey:
         name: File name, for people.
         size: Bytes; of a folder, the number of files.
         mtime_ns: When it was last changed, for people: a copy is the same video.
-        sha256: Of its size and of samples from its beginning to its end.
+        sha256: Hash of its size and of samples from its beginning to its end.
     """
 
     name: str
@@ -55,7 +55,7 @@ class StoreFacts:
     Attributes:
         source: The video.
         model: Name of the model.
-        weights_sha256: Of the model's file; "" when it has none.
+        weights_sha256: Hash of the model's file; "" when it has none.
         engine: As ``Detector.engine``.
         device: As ``Detector.device``, for people.
         precision: As ``Detector.precision``.
@@ -85,7 +85,7 @@ class StoreFacts:
         return self.model, self.weights_sha256, self.engine, self.precision, self.labels
 
     def to_json(self) -> bytes:
-        """For the head of a file."""
+        """The head as it stands in the file."""
         facts = dataclasses.asdict(self)
         facts[_EXPECTED_FRAMES] = facts.pop("expected_frames")
         return json.dumps(facts, ensure_ascii=True).encode()
@@ -119,7 +119,7 @@ class StoreFacts:
 
 
 def source_key(path: Path) -> SourceKey:
-    """What tells this video, or folder of pictures, from others; reads a megabyte at most.
+    """Identifies a video, or a folder of images, by its content; reads a megabyte at most.
 
     Raises:
         AppError: It cannot be read.

@@ -47,13 +47,13 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredFrame:
-    """What is kept of one frame.
+    """One frame as it is stored.
 
     Attributes:
         pts_s: Seconds from the first picture, exact.
-        width: Of the upright picture, pixels.
-        height: Likewise.
-        candidates: What the network left, down to the floor of the store.
+        width: Width of the upright frame, pixels.
+        height: Its height, pixels.
+        candidates: Output of the network, down to the floor of the store.
     """
 
     pts_s: Fraction
@@ -68,11 +68,11 @@ class BlockHead:
 
     Attributes:
         frames: How many; 0 marks the end of a complete store.
-        candidates: In all its frames.
+        candidates: Their number in all its frames.
         first: Index of the first frame.
         pts_s: Its time.
         packed: Bytes of payload.
-        crc: Of head and payload.
+        crc: CRC-32 of head and payload.
     """
 
     frames: int

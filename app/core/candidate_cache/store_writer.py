@@ -125,7 +125,7 @@ class StoreWriter:
             self._waiting, self._candidates = [], 0
 
     def finish(self) -> None:
-        """All frames are in: mark the end and give the file its name.
+        """Mark the end, when all frames are in, and give the file its name.
 
         Raises:
             AppError: It cannot be completed; the part stays as far as it got.

@@ -49,7 +49,7 @@ class DetectedFrame:
 
 
 class ExportDetectStage:
-    """What is in each picture of one export.
+    """Finds the detections of every frame of one export.
 
     Args:
         request: Whose model, whose detections.

@@ -1,4 +1,4 @@
-"""Which files were made of a video, and what is in them: so that a resumed batch does none twice, and tells of all.
+"""Remembers finished exports of a video, so that a resumed batch repeats none and reports all.
 
 Any thread. A line of JSON for each export that was finished stands behind the last frame of its store. Of an export
 whose store is not kept, or may not be written, only a hash is remembered, in the user's folder. Reading never fails.
@@ -38,7 +38,7 @@ class FinishedExport:
     """An export that was finished before.
 
     Attributes:
-        request: Of it; its files may be numbered.
+        request: Its request; its files may be numbered.
         report: As ``ExportReport.as_dict``, as far as it is remembered.
         model: Which model found what is in it; "" where that is not remembered.
         device: On which it ran.
@@ -139,7 +139,7 @@ def _candidates(request: ExportRequest) -> Iterator[ExportRequest]:
 
 
 def _lines(request: ExportRequest, key: SourceKey) -> Iterator[Any]:
-    """What stands behind the stores of this video."""
+    """The lines of JSON behind the stores of this video."""
     for path in complete_stores(cache_folders(request), request.source.name):
         with contextlib.suppress(StoreError), CandidateStore.open(path) as store:
             if store.complete and store.facts.source.same(key):
@@ -154,7 +154,7 @@ def _state(path: Path) -> list[Any]:
 
 
 def _digest(request: ExportRequest) -> str:
-    """Of all that decides what is in the files."""
+    """Hash of everything that decides what is in the files."""
     wishes = dataclasses.asdict(request)
     for name in ("source", "output", "cache", "resume", "highlights"):
         del wishes[name]

@@ -44,7 +44,7 @@ class ExportJob:
     """Annotates one video; runs once.
 
     Args:
-        request: What to do.
+        request: The video, the files to write, and all settings.
         on_progress: Called a few times a second and at each change of stage, on whichever thread of the job has news.
         open_detector: Makes the detector, on ``ssdv-export-detect``.
         free: Room on the disk of a folder, bytes; None when it cannot be told.
@@ -137,7 +137,7 @@ class ExportJob:
 
     @property
     def _folder(self) -> Path:
-        """Of the first output; the store lies there."""
+        """The folder of the first output, in which the store lies."""
         return next(self.request.targets()).parent
 
     # -- the three threads ------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""All the files of one export as one: video and data are written together, finished together, or discarded together.
+"""The files of one export as one: video and data are written together, finished together, or discarded together.
 
 Owned by ``ssdv-export-write``.
 """
@@ -29,7 +29,7 @@ class Outputs:
     """The files an export makes. All parts are opened at once, so that a folder that refuses is known at the start.
 
     Args:
-        request: Which files.
+        request: Names the files.
         facts: About the source.
         check: Called between steps that take long, see ``FrameRereader``.
 
@@ -66,7 +66,7 @@ class Outputs:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What differs from a perfect copy."""
+        """Lines about what differs from a perfect copy."""
         return () if self._video is None else self._video.notes
 
     def write(self, picture: DecodedFrame, detections: Detections, labels: Sequence[str]) -> None:

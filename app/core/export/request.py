@@ -1,4 +1,4 @@
-"""What an export is asked to do, how far it is, and what it did. Immutable values; they cross threads."""
+"""The request, progress and report of an export. Immutable values; they cross threads."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ class ExportRequest:
         output: The annotated MP4, MKV or WebM; None for data files alone. An existing file is
             replaced when the export is done.
         data: Data files to write.
-        model: Which detector, where.
+        model: The detector and its device.
         detection: Threshold, overlap, classes.
-        overlay: How boxes look.
+        overlay: Appearance of boxes.
         video: Quality, encoder and deinterlacing of the video.
         cache: "keep" uses what earlier runs of this model found in this video, and keeps what is found now;
             "drop" keeps it only until the files are there, so that an interrupted job can go on; "only" renders from
@@ -97,7 +97,7 @@ class ExportProgress:
 
 @dataclass(frozen=True, slots=True)
 class ExportReport:
-    """What an export did.
+    """The result of an export.
 
     Attributes:
         source: The video.

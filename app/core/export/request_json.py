@@ -25,7 +25,7 @@ _FRACTION = re.compile(r"-?[0-9]{1,20}(/[0-9]{1,20})?")  # as it is written; an 
 
 
 def request_to_json(request: ExportRequest) -> bytes:
-    """All of it; paths absolute."""
+    """The whole request, with absolute paths."""
     return _encoded(_plain_values(request))
 
 

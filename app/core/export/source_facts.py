@@ -1,4 +1,4 @@
-"""What an export finds out before it begins: about its source, and about its model. Any thread."""
+"""Facts an export needs before it begins, about its source and its model. Any thread."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from detector.runtime.base import Detector
 
 @dataclass(frozen=True, slots=True)
 class SourceFacts:
-    """What the source says of itself before it is read.
+    """Facts the source states before it is read.
 
     Attributes:
         start_s: Container time of the first picture.

@@ -33,7 +33,7 @@ def data_beside(output: Path, data_format: str) -> DataFile:
 
 
 def cache_folders(request: ExportRequest) -> tuple[Path, ...]:
-    """Where stored detections are looked for: beside each file to write, and beside the video."""
+    """The folders to search for stored detections: beside each file to write, and beside the video."""
     return *(target.parent for target in request.targets()), request.source.parent
 
 

@@ -17,6 +17,6 @@ def needs_tracking(request: ExportRequest) -> bool:
 
 
 def tracking_filter(request: ExportRequest, labels: Sequence[str]) -> DetectionFilter:
-    """What of the candidates goes on to ``Outputs``: what is shown, and below it what keeps objects alive."""
+    """The filter for ``Outputs``: detections that are shown, and weaker ones that only keep objects alive."""
     wanted = detection_filter(request.detection, labels)
     return with_unsure(wanted) if needs_tracking(request) else wanted

@@ -17,7 +17,7 @@ from app.core.settings import DetectionSettings, ModelSettings, OverlaySettings
 
 @dataclass(frozen=True, slots=True)
 class BatchOptions:
-    """What is wanted of every video.
+    """The options that all videos of a batch share.
 
     Attributes:
         folder: Where the files go, in folders as the videos lie in; None for beside each video.

@@ -1,4 +1,4 @@
-"""That no two exports of a queue share a file, and none writes what another reads. Looks at the disk."""
+"""Keeps two exports from sharing a file, and one from writing what another reads. Looks at the disk."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from detector.part_file import part_path
 
 
 def location_of(path: Path) -> str:
-    """Where a file lies, whether it exists or not: equal for two spellings of one place."""
+    """The location of a file, whether or not it exists: equal for two spellings of one place."""
     return os.path.normcase(os.path.realpath(path))
 
 
 def target_locations(request: ExportRequest) -> frozenset[str]:
-    """Where the files are that the request writes, and where they are while it does."""
+    """The locations of the files that the request writes, finished and while they are written."""
     return frozenset(location_of(name) for path in request.targets() for name in (path, part_path(path)))
 
 
 def existing_targets(request: ExportRequest) -> frozenset[str]:
-    """Where there is something already under a name that the request writes."""
+    """The locations of targets under whose name there is something already."""
     return frozenset(location_of(path) for path in request.targets() if path.exists() or path.is_symlink())
 
 

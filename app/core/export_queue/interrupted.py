@@ -1,4 +1,4 @@
-"""Exports the window began and did not end: a small file for each, so that its next start can go on with them.
+"""Exports the window began and did not finish: a small file for each, so that its next start can resume them.
 
 The file is there while the export runs, locked by whoever runs it, and goes when it is done. What is left unlocked was
 interrupted: by a crash, a power cut, a full disk, by closing the window or by cancel. Any thread.
@@ -70,7 +70,7 @@ class MarkedJob:
 
 
 def marks_dir() -> Path:
-    """Where marks are kept."""
+    """The folder of the marks."""
     return paths.models_dir().parent / "exports"
 
 
@@ -138,7 +138,7 @@ def _read_mark(mark: Path) -> InterruptedExport | None:
 
 
 def _beside_newer(request: ExportRequest, began_ns: int) -> ExportRequest:
-    """With other names where files came later; those that were there may be replaced: that was agreed to."""
+    """The request with other names where files came later; older ones may be replaced, as was agreed to."""
     newer = set()
     for path in request.targets():
         with contextlib.suppress(OSError):

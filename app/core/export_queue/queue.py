@@ -29,7 +29,7 @@ _END_S = 5.0
 
 @dataclass(slots=True)
 class _Entry:
-    """What the queue knows of an item; guarded by its lock."""
+    """An item with its job; guarded by the queue's lock."""
 
     item: QueueItem
     source: str

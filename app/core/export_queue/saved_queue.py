@@ -1,4 +1,4 @@
-"""What a window's queue has not done yet, remembered beyond a restart, a crash and a power cut. Any thread.
+"""Remembers what a window's queue has not done yet, beyond a restart, a crash and a power cut. Any thread.
 
 Each window has one file in the user's folder, replaced as a whole whenever the list changes, and a lock beside it that
 ends with the window. A file nobody holds any more is what an earlier window left. What of it had begun has a mark as
@@ -32,7 +32,7 @@ _MOST_FILES = 200
 
 
 class SavedQueue:
-    """What one window remembers.
+    """The unfinished queue of one window, on disk.
 
     Args:
         folder: Where; None for the user's.
@@ -80,7 +80,7 @@ class SavedQueue:
 
 @dataclass(frozen=True, slots=True)
 class AbandonedQueue:
-    """What earlier windows left waiting.
+    """Exports that earlier windows left waiting.
 
     Attributes:
         requests: In order; those that are done, or begun and marked, are not among them.
@@ -94,7 +94,7 @@ class AbandonedQueue:
 
 
 def abandoned_queue(offered: Collection[ExportRequest] = (), folder: Path | None = None) -> AbandonedQueue:
-    """What no window that runs remembers.
+    """Collects the queues that no running window holds.
 
     Args:
         offered: Exports that are offered anyway, as they are marked.
@@ -150,7 +150,7 @@ def _unheld(folder: Path) -> list[Path]:
 
 
 def _beside_others(request: ExportRequest) -> ExportRequest:
-    """With other names, where files came to be under its names since it was asked for."""
+    """The request with other names, where files came under its names since it was asked for."""
     return avoid_collisions(request, existing_targets(request))
 
 

@@ -1,4 +1,4 @@
-"""What a queue of exports is at one moment: immutable values that cross threads, and the reckoning of what is left."""
+"""A queue of exports at one moment, as immutable values that cross threads, and the time that is left."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which videos are meant by files and folders. Looks at the disk: not for the GUI thread.
+"""Finds the videos among files and folders. Looks at the disk: not for the GUI thread.
 
 A file that is named is taken as it is, whatever its ending. A folder is searched with all below it, by ending alone:
 hidden names, our own ``*.annotated.*`` and our own folders below it (clips) are passed over, links to folders are
@@ -35,7 +35,7 @@ class FoundVideo:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """What a search brought.
+    """The result of a search.
 
     Attributes:
         videos: Each file once, in the order named; those of a folder by name.

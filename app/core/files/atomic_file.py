@@ -66,7 +66,7 @@ class WaitingFile(io.FileIO):
         return super().write(content)
 
     def stop_waiting(self) -> None:
-        """What is written from now on is not wanted."""
+        """Fail at once from now on, as nobody wants what is still written."""
         self._wait = None
 
 

@@ -1,4 +1,4 @@
-"""What goes wrong while a file is written: said in plain words, and a full disk waited for where somebody wants that.
+"""Errors in writing files: explained in plain words, and a full disk waited for where somebody wants that.
 
 ``waiting_for_room`` holds for the thread, and for what is begun in its block, so that writers need not know of it.
 """

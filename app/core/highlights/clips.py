@@ -33,7 +33,7 @@ _ONLY_FRAME_S = Fraction(1, 25)
 
 @dataclass(frozen=True, slots=True)
 class ClipPlan:
-    """What the clips are made of.
+    """The source, classes, length and appearance of clips.
 
     Attributes:
         source: The video.

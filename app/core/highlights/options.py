@@ -1,4 +1,4 @@
-"""What an export is to make of the objects beyond their boxes: numbers, snapshots, clips. Immutable."""
+"""Options for what an export makes of objects beyond their boxes: numbers, snapshots, clips. Immutable."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class HighlightOptions:
-    """What is wanted.
+    """Numbers, snapshots and clips to make.
 
     Attributes:
         tracks: Number the objects, show the numbers in the labels, write them into the data files.
@@ -47,7 +47,7 @@ class HighlightOptions:
         )
 
     def folders(self) -> Iterator[Path]:
-        """What is written."""
+        """The folders to write."""
         if self.snapshots is not None:
             yield self.snapshots
         if self.clips is not None:

@@ -29,7 +29,7 @@ COLUMNS = ("picture", "clean", "label", "track", "frame", "time", "score", "x1",
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Best:
-    """Where an object scored highest: detection ``place`` of ``record``."""
+    """The frame in which an object scored highest: it is detection ``place`` of ``record``."""
 
     record: FrameRecord
     place: int

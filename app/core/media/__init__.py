@@ -1,1 +1,1 @@
-"""What reading and writing a video have in common: opening a container, and the clocks in it."""
+"""Shared by reading and writing a video: opening a container, and the clocks in it."""

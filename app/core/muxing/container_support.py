@@ -1,4 +1,4 @@
-"""What a container can hold, found out by trying: a header is written to nowhere with just that one stream in it."""
+"""Finds out what a container can hold by trying: a header with just that stream is written to memory."""
 
 from __future__ import annotations
 

@@ -97,9 +97,9 @@ def plan_encoder(
     Args:
         width: Pixels.
         height: Pixels.
-        facts: Of the source.
+        facts: Properties of the source.
         container: It is for.
-        options: What a person chose.
+        options: The user's choices.
         conversion: What was done to the stored pictures.
 
     Raises:

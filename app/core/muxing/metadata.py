@@ -1,4 +1,4 @@
-"""What a file says about itself, carried over: titles, dates, languages, chapters, attachments, time code.
+"""Carries over what a file says about itself: titles, dates, languages, chapters, attachments, time code.
 
 Reads one container and sets up another, before its header is written. Owned by ``ssdv-export-write``.
 """

@@ -29,7 +29,7 @@ class SideTracks:
     Args:
         source: The open file; its tracks are read through it.
         copy: The file being written; its video stream must be set up already.
-        container: What ``copy`` is.
+        container: The kind of ``copy``.
         origin_s: Source time that is 0 in the copy.
         is_clip: Whether the copy begins there, so that nothing before it is wanted.
     """
@@ -73,7 +73,7 @@ class SideTracks:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What differs from a perfect copy."""
+        """Lines about what differs from a perfect copy."""
         broken = self._dropped + sum(track.broken for track in self._tracks.values())
         return (
             *self._added,

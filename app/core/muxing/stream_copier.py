@@ -1,4 +1,4 @@
-"""What a track beside the pictures does on its way to the copy."""
+"""The way of a sound or subtitle track from the source to the copy."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ class StreamCopier(Protocol):
         ...
 
     def flush(self) -> list[av.Packet[Any]]:
-        """What is left at the end."""
+        """The last packets, at the end of the source."""
         ...

@@ -1,4 +1,4 @@
-"""What the copy must keep of a video stream beyond its pictures: clock, pixel shape, colour tags. Read-only look."""
+"""Properties of a video stream that a copy must keep: clock, pixel shape, colour tags. Only reads."""
 
 from __future__ import annotations
 

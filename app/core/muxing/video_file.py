@@ -85,7 +85,7 @@ class VideoFile:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What differs from a perfect copy."""
+        """Lines about what differs from a perfect copy."""
         moved = self._clock.moved if self._stream is not None else 0
         late = (
             f"{moved} time stamps ran backwards and were moved." if moved else "",

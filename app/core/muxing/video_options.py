@@ -1,4 +1,4 @@
-"""What a person may choose about an annotated video: container, quality, encoder, deinterlacing. Immutable values.
+"""Choices about an annotated video: container, quality, encoder, deinterlacing. Immutable values.
 
 ``CONTAINERS`` and ``QUALITIES`` are what a form or the command line offers; the container follows from the ending.
 """

@@ -1,4 +1,4 @@
-"""What every data file holds of a frame, and how a detection is written as plain values."""
+"""A frame as data files hold it, and detections as plain values."""
 
 from __future__ import annotations
 

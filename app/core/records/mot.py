@@ -12,7 +12,7 @@ from app.core.records.text_file import TextFile
 
 
 class MotFile(TextFile):
-    """What has no track yet is left out; where nothing was tracked every id is -1, as in the files of detections."""
+    """Detections without a track are left out; where nothing was tracked every id is -1, as in files of detections."""
 
     def __init__(self, target: Path) -> None:
         super().__init__(target)

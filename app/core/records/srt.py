@@ -1,4 +1,4 @@
-"""What is in the picture as subtitles: a cue for each run of frames that show the same. Owned by the writing thread."""
+"""Subtitles that count the objects: a cue for each run of frames that show the same. Owned by the writing thread."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every source of pictures offers, and the making of frames. A source is used by the one thread that opened it."""
+"""The contract of all sources, and the making of frames. A source is used by the one thread that opened it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class SourceLostError(AppError):
 
 @dataclass(frozen=True, slots=True)
 class SourceOptions:
-    """What to ask of a source.
+    """Options for opening a source.
 
     Attributes:
         resolution: (width, height) asked of a camera; None leaves it alone.
@@ -79,7 +79,7 @@ class Source(Protocol):
         ...
 
     def take_notes(self) -> tuple[str, ...]:
-        """What the user should know since the last call, e.g. an image that could not be read; one line each."""
+        """Lines for the user since the last call, e.g. about an image that could not be read."""
         ...
 
     def close(self) -> None:

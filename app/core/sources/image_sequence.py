@@ -21,7 +21,7 @@ _NAMED = 5  # skipped images that are named
 
 
 class FrameReader(Protocol):
-    """What an export reads from.
+    """The contract of what an export reads from.
 
     Attributes:
         info: What the source turned out to be.
@@ -44,7 +44,7 @@ class FrameReader(Protocol):
         ...
 
     def take_notes(self) -> tuple[str, ...]:
-        """What the user should know since the last call."""
+        """Lines for the user since the last call."""
         ...
 
     def close(self) -> None:

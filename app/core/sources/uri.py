@@ -11,7 +11,7 @@ from app.core.sources.base import CAMERA, URL_SCHEMES, Source, SourceOptions, re
 
 
 def kind_of(uri: str) -> SourceKind:
-    """What ``uri`` is, without opening it; a URL is a stream until it proves to be a recorded video.
+    """The kind of ``uri``, without opening it; a URL is a stream until it proves to be a recorded video.
 
     Looks at the disk, which may not answer for long where a folder of another computer is gone: not for the GUI thread.
     """
@@ -28,7 +28,7 @@ def kind_of(uri: str) -> SourceKind:
 
 
 def kind_by_name(uri: str) -> SourceKind:
-    """What ``uri`` most likely is, by its words alone: a path without an ending passes for a folder."""
+    """The likely kind of ``uri``, by its name alone: a path without an ending passes for a folder."""
     if uri.startswith(CAMERA):
         return "camera"
     if uri.lower().startswith(URL_SCHEMES):
