@@ -287,7 +287,7 @@ def test_too_little_room_is_said_before_it_begins(source: Path) -> None:
     with pytest.raises(AppError, match=r"About .* are needed on .*, and 900 bytes are free"):
         ExportJob(request, heard.append, open_fake, free=lambda _: 900).run()
     assert files(source.parent) == {"in.mp4"}
-    needed = expected_bytes(request, 40, read_source_facts(request).picture_bytes)
+    needed = expected_bytes(request, 40, read_source_facts(request).frame_bytes)
     room = iter([needed // 2])
     ExportJob(request, heard.append, open_fake, free=lambda _: next(room, 10**9)).run()
     assert heard[2].remark.endswith("the export may have to wait for room.")

@@ -22,7 +22,7 @@ def expected_bytes(request: ExportRequest, frames: int | None, frame_bytes: int)
     Args:
         request: What is made.
         frames: How many; None when unknown.
-        picture_bytes: Of one decoded picture, three bytes a pixel.
+        frame_bytes: Size of one decoded frame, three bytes a pixel.
     """
     try:
         source = request.source.stat().st_size if request.source.is_file() else 0

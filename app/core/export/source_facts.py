@@ -23,7 +23,7 @@ class SourceFacts:
         start_s: Container time of the first picture.
         frame_count: Pictures promised by the file; None when it does not say.
         frames_expected: The same, or reckoned from length and rate; for the progress bar only.
-        picture_bytes: Size of one decoded picture.
+        frame_bytes: Size of one decoded frame.
         lead_s: How long the file runs, with its sound, before the first picture.
     """
 
