@@ -44,8 +44,12 @@ def only_here(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def open_locked(path: Path) -> int:
+def open_locked(path: Path, mode: int = 0o666) -> int:
     """A descriptor of ``path``, for reading and writing, locked, its content as it was; created where there is none.
+
+    Args:
+        path: The file.
+        mode: Who may use it, when it is created.
 
     Raises:
         LockedError: Another program has it.
@@ -54,7 +58,7 @@ def open_locked(path: Path) -> int:
     while True:
         if path.is_symlink() or (path.is_file() and path.stat().st_nlink > 1):
             path.unlink()  # somebody else's file lies behind this name: never write through it
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), mode)
         try:
             lock(descriptor)
         except OSError as error:

@@ -21,7 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from detector.errors import DetectorError
-from detector.file_lock import LockedError, open_locked
+from detector.file_lock import LockedError
+from detector.part_file import PartFile
 
 MAX_FILE_BYTES = 2**30  # SSD512 for COCO in float32 is 140 MB
 MAX_HEADER_BYTES = 8 * 2**20
@@ -142,21 +143,17 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     Raises:
         DetectorError: The place cannot be written to, or another program writes this very file.
     """
-    part = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(open_locked(part), "wb") as file:
-            try:
-                file.truncate()
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-                _close_on_windows(file)
-                part.replace(path)  # still locked: nobody takes it for a part
-            except BaseException:
-                _close_on_windows(file)
-                part.unlink(missing_ok=True)
-                raise
+        part = PartFile(path, lambda descriptor: os.fdopen(descriptor, "r+b"))
+        try:
+            part.file.truncate()
+            yield part.file
+            part.sync()
+            part.commit()
+        except BaseException:
+            part.discard()
+            raise
     except LockedError as error:
         raise DetectorError(f"{path.name} is being written by another program.", "Wait until it is done.") from error
     except OSError as error:

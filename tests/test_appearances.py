@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.export.store import CandidateStore
-from app.core.export.store_facts import SourceKey, StoreFacts
-from app.core.export.store_format import MAGIC, PREFIX, StoredFrame, pack_block
+from app.core.candidate_cache.store import CandidateStore
+from app.core.candidate_cache.store_facts import SourceKey, StoreFacts
+from app.core.candidate_cache.store_format import MAGIC, PREFIX, StoredFrame, pack_block
 from app.core.live.appearances import survey
 from detector.detections import Candidates, DetectionFilter
 

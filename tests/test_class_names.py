@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.core.detection_filter import check_classes, detection_filter
 from app.core.errors import AppError
 from app.core.settings import DetectionSettings
-from app.core.wanted import check_classes, wanted_filter
 from detector.class_names import chosen_ids, find_name, is_found_by, key, meaning
 from detector.evaluation.class_names import match_names
 from detector.labels import COCO80, VOC20
@@ -28,7 +28,7 @@ def test_a_filter_by_either_word_works_with_a_model_of_either(voc: str, coco: st
     for typed in (voc, coco):
         for labels, own in ((VOC20, voc), (COCO80, coco)):
             check_classes((typed,), labels, "The model")
-            wanted = wanted_filter(DetectionSettings(classes=(typed,)), labels)
+            wanted = detection_filter(DetectionSettings(classes=(typed,)), labels)
             assert wanted.class_ids == {labels.index(own)}
 
 
@@ -58,7 +58,7 @@ def test_a_name_as_it_is_spelled_goes_before_its_other_word() -> None:
 def test_what_the_model_does_not_know_is_refused_and_a_filter_of_nothing_shows_all() -> None:
     with pytest.raises(AppError, match="piano"):
         check_classes(("sofa", "piano"), COCO80, "The model")
-    assert wanted_filter(DetectionSettings(classes=("piano",)), COCO80).class_ids is None
+    assert detection_filter(DetectionSettings(classes=("piano",)), COCO80).class_ids is None
 
 
 def test_a_search_goes_through_both_words() -> None:

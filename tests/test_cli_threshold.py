@@ -9,8 +9,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from tests.support.drawn_data import write_year
-from tools.fixtures.drawn_data import Thing, write_year
 
 from detector.errors import DetectorError
 from detector.restate import refuse_fixed, store_threshold
@@ -20,6 +18,7 @@ from detector.weights import load_spec
 from tests.support.command_line import Capture, check_one_line, install_fake_model, run
 from tests.support.media import make_video
 from tests.support.model_files import described, put_model
+from tools.fixtures.data_sets import write_year
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ from app.core.live import (
 from app.core.live import capture as capture_module
 from app.core.settings import DetectionSettings, ModelSettings
 from app.core.sources.base import Source, SourceOptions, frame_from_bgr
-from app.core.sources.open import open_source
+from app.core.sources.uri import open_source
 from detector.detections import Candidates
 from detector.errors import DetectorError
 from detector.runtime.base import ImageBGR

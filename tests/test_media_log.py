@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 import av.logging
 import app.core.export.job
-import app.core.sources.open
+import app.core.sources.uri
 import app.core.sources.stream
 from app.core.sources.video import VideoReader
 

@@ -6,6 +6,8 @@ import dataclasses
 import json
 import math
 import os
+import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from hypothesis import strategies as st
 
 from app.core import paths
 from app.core.errors import AppError
+from app.core.files.atomic_file import AtomicFile
 from app.core.settings import SettingInfo, Settings
 from app.core.settings_store import from_dict, load_settings, save_settings, to_dict
 
@@ -110,6 +113,24 @@ def test_saved_and_loaded_again(tmp_path: Path) -> None:
     assert [entry.name for entry in path.parent.iterdir()] == ["settings.json"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such permissions")
+def test_only_the_user_may_read_them(tmp_path: Path) -> None:
+    """Addresses of cameras hold passwords."""
+    path = tmp_path / "settings.json"
+    (tmp_path / "settings.json.part").touch(0o644)
+    save_settings(path, Settings())
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_another_window_that_saves_at_this_moment_has_the_last_word(tmp_path: Path) -> None:
+    path = tmp_path / "settings.json"
+    with AtomicFile(path) as other:
+        save_settings(path, Settings())
+        other.file.write(b'{"source": {"last": "theirs.mp4"}}')
+        other.commit()
+    assert load_settings(path)[0].source.last == "theirs.mp4"
+
+
 def test_no_file_is_no_problem(tmp_path: Path) -> None:
     assert load_settings(tmp_path / "settings.json") == (Settings(), [])
 
@@ -147,7 +168,7 @@ def test_failed_save_leaves_the_old_file_and_no_scraps(tmp_path: Path, monkeypat
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(AppError, match="No space left"):
+    with pytest.raises(AppError, match=r"cannot be saved\. The disk is full"):
         save_settings(path, Settings())
     assert path.read_bytes() == before
     assert [entry.name for entry in tmp_path.iterdir()] == ["settings.json"]

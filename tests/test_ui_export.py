@@ -11,13 +11,13 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from app.core.errors import AppError
-from app.core.evidence.request import Evidence
 from app.core.export.request import DataFile
+from app.core.highlights.options import HighlightOptions
 from app.core.settings import ModelSettings, Settings
 from app.core.thresholds import ModelThreshold
 from app.ui.export.export_dialog import ExportDialog, Looked, look_into
+from app.ui.export.export_options import ExportOptions
 from app.ui.export.export_runner import ExportRunner
-from app.ui.export.export_wishes import ExportWishes
 from app.ui.widgets.background import Background
 from app.ui.widgets.media_words import size, span, waiting
 from app.ui.widgets.theme import Theme
@@ -93,41 +93,41 @@ def test_form_shows_what_it_is_and_proposes_where_to(booth: Booth, qtbot: QtBot,
 
 def test_request_carries_what_was_chosen(booth: Booth, tmp_path: Path) -> None:
     form = booth.dialog.form
-    form.wishes.data["csv"].setChecked(True)
+    form.options.data["csv"].setChecked(True)
     form.model.show_value("demo")
     form.threshold.show_value(0.75)
-    form.wishes.video.quality.setCurrentIndex(form.wishes.video.quality.findData("best"))
-    form.wishes.video.deinterlace.setChecked(True)
+    form.options.video.quality.setCurrentIndex(form.options.video.quality.findData("best"))
+    form.options.video.deinterlace.setChecked(True)
     request = form.request()
     assert request is not None
     assert request.output == tmp_path / "street.annotated.mp4"
     assert request.data == (DataFile(tmp_path / "street.annotated.csv", "csv"),)
     assert (request.model.name, request.detection.threshold) == ("demo", 0.75)
-    assert request.evidence == Evidence()
-    form.wishes.data["coco"].setChecked(True)
-    form.wishes.objects.tracks.setChecked(True)
-    form.wishes.objects.snapshots.setChecked(True)
+    assert request.highlights == HighlightOptions()
+    form.options.data["coco"].setChecked(True)
+    form.options.objects.tracks.setChecked(True)
+    form.options.objects.snapshots.setChecked(True)
     more = form.request()
     assert more is not None
     assert more.data[1:] == (DataFile(tmp_path / "street.annotated.json", "coco"),)
-    assert more.evidence == Evidence(tracks=True, snapshots=tmp_path / "street.annotated.snapshots")
+    assert more.highlights == HighlightOptions(tracks=True, snapshots=tmp_path / "street.annotated.snapshots")
     assert (request.video.quality, request.video.deinterlace) == ("best", True)
-    form.wishes.want_video.setChecked(False)
+    form.options.want_video.setChecked(False)
     only_data = form.request()
     assert only_data is not None
     assert only_data.output is None
 
 
 def test_clips_pictures_in_sets_and_what_is_kept(booth: Booth, qtbot: QtBot, tmp_path: Path) -> None:
-    form, wishes = booth.dialog.form, booth.dialog.form.wishes
+    form, options = booth.dialog.form, booth.dialog.form.options
     qtbot.waitUntil(form.start.isEnabled)
-    assert "about 1.2 MB" in wishes.keep.text()
-    assert not wishes.pictures.isEnabled()
-    wishes.data["voc"].setChecked(True)
-    wishes.pictures.setChecked(True)
-    wishes.every.setValue(0.5)
-    wishes.keep.setChecked(False)
-    objects = wishes.objects
+    assert "about 1.2 MB" in options.keep.text()
+    assert not options.pictures.isEnabled()
+    options.data["voc"].setChecked(True)
+    options.pictures.setChecked(True)
+    options.every.setValue(0.5)
+    options.keep.setChecked(False)
+    objects = options.objects
     objects.clips.setChecked(True)
     assert not form.start.isEnabled()
     assert "Say of which classes" in form.trouble.text()
@@ -136,13 +136,13 @@ def test_clips_pictures_in_sets_and_what_is_kept(booth: Booth, qtbot: QtBot, tmp
     objects.after.setValue(3.3)
     objects.snapshots.setChecked(True)
     objects.snapshot_classes.setText("car")
-    wishes.video.encoder.setCurrentIndex(wishes.video.encoder.findData("libx264"))
+    options.video.encoder.setCurrentIndex(options.video.encoder.findData("libx264"))
     assert form.start.isEnabled()
     request = form.request()
     assert request is not None
     assert request.cache == "drop"
     assert request.video.encoder == "libx264"
-    assert request.evidence == Evidence(
+    assert request.highlights == HighlightOptions(
         frames_every_s=Fraction(1, 2),
         snapshots=tmp_path / "street.annotated.snapshots",
         snapshot_classes=("car",),
@@ -151,25 +151,25 @@ def test_clips_pictures_in_sets_and_what_is_kept(booth: Booth, qtbot: QtBot, tmp
         before_s=Fraction(0),
         after_s=Fraction(33, 10),
     )
-    wishes.data["voc"].setChecked(False)
+    options.data["voc"].setChecked(False)
     without_sets = form.request()
     assert without_sets is not None
-    assert without_sets.evidence.frames_every_s is None
+    assert without_sets.highlights.frames_every_s is None
 
 
 def test_a_class_that_the_settings_leave_out_is_refused(qtbot: QtBot) -> None:
-    wishes = ExportWishes(("person",))
-    wishes.objects.clips.setChecked(True)
-    wishes.objects.clip_classes.setText("car")
-    assert wishes.trouble == "The settings leave car out. Show that class, too."
-    wishes.objects.clip_classes.setText("person")
-    assert wishes.trouble == ""
+    options = ExportOptions(("person",))
+    options.objects.clips.setChecked(True)
+    options.objects.clip_classes.setText("car")
+    assert options.trouble == "The settings leave car out. Show that class, too."
+    options.objects.clip_classes.setText("person")
+    assert options.trouble == ""
 
 
 def test_pictures_alone_are_an_export(booth: Booth, qtbot: QtBot, tmp_path: Path) -> None:
     form = booth.dialog.form
-    form.wishes.want_video.setChecked(False)
-    form.wishes.objects.snapshots.setChecked(True)
+    form.options.want_video.setChecked(False)
+    form.options.objects.snapshots.setChecked(True)
     job = booth.press_export(qtbot)
     assert (job.request.output, job.request.data) == (None, ())
     assert booth.dialog._folder == tmp_path
@@ -178,8 +178,8 @@ def test_pictures_alone_are_an_export(booth: Booth, qtbot: QtBot, tmp_path: Path
 @pytest.mark.parametrize("low", [False, True])
 def test_nothing_of_the_form_is_cut_or_covered(booth: Booth, qtbot: QtBot, low: bool) -> None:
     dialog = booth.dialog
-    dialog.form.wishes.objects.clips.setChecked(True)  # and says what is missing
-    dialog.form.wishes.video.show_pace(True)
+    dialog.form.options.objects.clips.setChecked(True)  # and says what is missing
+    dialog.form.options.video.show_pace(True)
     if low:
         dialog.resize(520, 400)
     settle()
@@ -189,10 +189,10 @@ def test_nothing_of_the_form_is_cut_or_covered(booth: Booth, qtbot: QtBot, low: 
 def test_nothing_to_write_cannot_be_started(booth: Booth, qtbot: QtBot) -> None:
     form = booth.dialog.form
     qtbot.waitUntil(form.start.isEnabled)
-    form.wishes.want_video.setChecked(False)
+    form.options.want_video.setChecked(False)
     assert not form.start.isEnabled()
     assert form.trouble.isVisible()
-    form.wishes.data["jsonl"].setChecked(True)
+    form.options.data["jsonl"].setChecked(True)
     assert form.start.isEnabled()
 
 

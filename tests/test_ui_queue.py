@@ -14,9 +14,9 @@ from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.core.errors import AppError
-from app.core.export.queue_state import QueueItem, QueueSnapshot
 from app.core.export.request import ExportProgress
-from app.core.export.search import Found, FoundVideo
+from app.core.export_queue.state import QueueItem, QueueSnapshot
+from app.core.export_queue.video_search import FoundVideo, SearchResult
 from app.core.settings import Settings
 from app.core.thresholds import ModelThreshold
 from app.ui.export.queue_dialog import QueueDialog
@@ -98,7 +98,7 @@ def test_folder_is_searched_and_wishes_reach_the_jobs(booth: Booth, qtbot: QtBot
     assert form.facts.text() == "2 videos in 2 folders"
     assert form.start.text() == "Export 2 videos"
     form.output.line.setText(str(tmp_path / "out"))
-    form.wishes.data["csv"].setChecked(True)
+    form.options.data["csv"].setChecked(True)
     form.model.combo.setCurrentIndex(form.model.combo.findData("faces"))
     form.model.combo.activated.emit(form.model.combo.currentIndex())
     form.start.click()
@@ -119,9 +119,9 @@ def test_nothing_to_find_and_nothing_to_write(booth: Booth, qtbot: QtBot, tmp_pa
     touch(tmp_path / "a.mp4")
     booth.dialog.add([tmp_path / "a.mp4"])
     qtbot.waitUntil(form.start.isEnabled)
-    form.wishes.want_video.setChecked(False)
+    form.options.want_video.setChecked(False)
     assert not form.start.isEnabled()
-    form.wishes.data["jsonl"].setChecked(True)
+    form.options.data["jsonl"].setChecked(True)
     assert form.start.isEnabled()
 
 
@@ -131,7 +131,7 @@ def test_what_cannot_even_be_added_is_said(
     def refuse(*_: object) -> None:
         raise AppError("The folder cannot be looked into.", "Choose another.")
 
-    monkeypatch.setattr("app.ui.export.queue_runner.requests_for", refuse)
+    monkeypatch.setattr("app.ui.export.queue_runner.batch_requests", refuse)
     touch(tmp_path / "a.mp4")
     booth.dialog.add([tmp_path / "a.mp4"])
     qtbot.waitUntil(booth.dialog.form.start.isEnabled)
@@ -146,19 +146,19 @@ def test_search_of_a_huge_folder_leaves_the_window_alive_and_ends_with_it(
 ) -> None:
     begun, ended = threading.Event(), threading.Event()
 
-    def endless(paths: object, on_count: Callable[[int], None], stopped: Callable[[], bool]) -> Found:
+    def endless(paths: object, on_count: Callable[[int], None], stopped: Callable[[], bool]) -> SearchResult:
         on_count(1200)
         begun.set()
         while not stopped():
             threading.Event().wait(0.001)
         ended.set()
-        return Found((FoundVideo(Path("late.mp4")),), (), complete=False)
+        return SearchResult((FoundVideo(Path("late.mp4")),), (), complete=False)
 
     monkeypatch.setattr("app.ui.export.queue_runner.find_videos", endless)
     background = Background()
     search = VideoSearch(background)
     counts: list[int] = []
-    came: list[Found] = []
+    came: list[SearchResult] = []
     search.counted.connect(counts.append)
     search.found.connect(came.append)
     search.start([Path("/")])
@@ -485,4 +485,4 @@ def test_words() -> None:
     assert summary_words(QueueSnapshot((done, done), 0.0)) == "All 2 done."
     assert summary_words(QueueSnapshot((done, item("paused")), None)) == "1 of 2 done  ·  paused"
     troubles = ("The folder x cannot be looked into: no.", "y")
-    assert found_words(Found((), troubles)).endswith("no. And 1 more.")
+    assert found_words(SearchResult((), troubles)).endswith("no. And 1 more.")

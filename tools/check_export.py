@@ -25,9 +25,9 @@ from av.sidedata.sidedata import Type as SideDataType
 from app.core.errors import ExplainedError
 from app.core.export.job import ExportJob
 from app.core.export.request import ExportRequest
+from app.core.media.container import main_video
 from app.core.settings import DetectionSettings
-from app.core.sources.container import main_video
-from app.core.sources.pixels import PictureMaker
+from app.core.sources.conversion import FrameConverter
 from tools.fixtures.fixed_detector import open_fixed
 
 _UNTOLD = "unknown"
@@ -177,7 +177,7 @@ def _by_pyav(path: Path) -> Facts:
             if frame.pts is not None and frame.time_base is not None:
                 times.append(frame.pts * frame.time_base)
             if SideDataType.DISPLAYMATRIX in frame.side_data:
-                turned = PictureMaker(frame, 0).made.turned
+                turned = FrameConverter(frame, 0).conversion.turned
         context = stream.codec_context
         aspect = stream.sample_aspect_ratio or Fraction(1)
         size = context.width, context.height

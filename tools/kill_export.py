@@ -21,8 +21,8 @@ from pathlib import Path
 import av
 import numpy as np
 
-from app.core.export.store import CandidateStore
-from app.core.export.store_facts import StoreError
+from app.core.candidate_cache.store import CandidateStore
+from app.core.candidate_cache.store_facts import StoreError
 from detector.bundled import bundled_path
 
 _ROUNDING = 3  # grey levels

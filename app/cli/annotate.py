@@ -18,10 +18,10 @@ from app.core.errors import AppError
 from app.core.settings import DetectionSettings, ModelSettings
 
 if TYPE_CHECKING:
-    from app.core.export.made import Made
-    from app.core.export.queue_state import QueueItem
+    from app.core.export.history import FinishedExport
     from app.core.export.request import ExportReport
-    from app.core.export.search import FoundVideo
+    from app.core.export_queue.state import QueueItem
+    from app.core.export_queue.video_search import FoundVideo
 
 
 def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Console], int]:
@@ -88,7 +88,7 @@ def _find(options: argparse.Namespace, console: Console) -> tuple[tuple[FoundVid
     Raises:
         AppError: There are none.
     """
-    from app.core.export.search import find_videos
+    from app.core.export_queue.video_search import find_videos
 
     named = list(options.videos)
     found = find_videos(named)
@@ -106,20 +106,20 @@ def _made_before(
     model: ModelSettings,
     detection: DetectionSettings,
     console: Console,
-) -> dict[Path, Made]:
+) -> dict[Path, FinishedExport]:
     """The videos whose files are there already; they are named."""
-    from app.core.export.made import was_made
+    from app.core.export.history import find_finished
 
     before = {}
     for video in found:
-        made = was_made(request_for(options, video, model, detection, plain=True))
+        made = find_finished(request_for(options, video, model, detection, plain=True))
         if made is not None:
             console.say(f"{video.path.name}: done already")
             before[video.path] = made
     return before
 
 
-def _sum_up(results: Sequence[QueueItem | Made], console: Console) -> None:
+def _sum_up(results: Sequence[QueueItem | FinishedExport], console: Console) -> None:
     done = [report for result in results if (report := _plain(result)) and "error" not in report]
     before, failed = sum("done_before" in report for report in done), len(results) - len(done)
     words = [f"{len(done)} of {len(results)} videos done"]
@@ -129,19 +129,19 @@ def _sum_up(results: Sequence[QueueItem | Made], console: Console) -> None:
     console.say(f"{', '.join(words)}: {frames} frames, {found} objects")
 
 
-def _by(result: QueueItem | Made) -> Made | ExportReport | None:
+def _by(result: QueueItem | FinishedExport) -> FinishedExport | ExportReport | None:
     """What knows the model; None where nothing does."""
-    from app.core.export.made import Made
+    from app.core.export.history import FinishedExport
 
-    if isinstance(result, Made):
+    if isinstance(result, FinishedExport):
         return result if result.model else None
     return result.report
 
 
-def _plain(result: QueueItem | Made) -> dict[str, Any]:
-    from app.core.export.made import Made
+def _plain(result: QueueItem | FinishedExport) -> dict[str, Any]:
+    from app.core.export.history import FinishedExport
 
-    if isinstance(result, Made):
+    if isinstance(result, FinishedExport):
         return result.as_dict()
     if result.report is not None:
         return result.report.as_dict()

@@ -6,7 +6,7 @@ import argparse
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from app.cli.annotate_evidence import check_evidence_classes
+from app.cli.annotate_highlights import check_highlight_classes
 from app.cli.console import Console, UsageError
 from app.cli.options import detection_settings, find_model, say_if_demo, with_threshold
 from app.core.errors import AppError
@@ -67,19 +67,19 @@ def chosen_model(options: argparse.Namespace, console: Console) -> tuple[ModelSe
         return ModelSettings(name=options.model or ""), detection
     entry = find_model(model, detection)
     detection = with_threshold(detection, options, entry.spec.threshold)
-    check_evidence_classes(options, entry.spec.labels, entry.name)
+    check_highlight_classes(options, entry.spec.labels, entry.name)
     say_if_demo(entry, console)
     return model, detection
 
 
 def with_kept_threshold(request: ExportRequest, options: argparse.Namespace) -> ExportRequest:
     """``request``, which renders from kept detections, with the threshold of the model whose they are."""
-    from app.core.export.look import kept_of
-    from app.core.export.store_facts import source_key
+    from app.core.candidate_cache.store_facts import source_key
+    from app.core.export.source_facts import cached_detections
     from app.core.models import own_threshold
 
     try:
-        model = kept_of(request, source_key(request.source)).facts.model
+        model = cached_detections(request, source_key(request.source)).facts.model
     except AppError:
         return request  # nothing is kept: the export says so
     return replace(request, detection=with_threshold(request.detection, options, own_threshold(model)))

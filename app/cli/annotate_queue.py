@@ -15,8 +15,8 @@ from app.cli.console import Console
 from app.cli.interrupt import cancel_on_interrupt
 
 if TYPE_CHECKING:
-    from app.core.export.queue_state import QueueItem
     from app.core.export.request import ExportRequest
+    from app.core.export_queue.state import QueueItem
 
 _SLICE_S = 0.5
 
@@ -30,7 +30,7 @@ def export_all(requests: Iterable[ExportRequest], jobs: int, console: Console) -
     Raises:
         KeyboardInterrupt: Ctrl-C; what ran can be resumed.
     """
-    from app.core.export.queue import ExportQueue
+    from app.core.export_queue.queue import ExportQueue
 
     changes: queue.SimpleQueue[QueueItem] = queue.SimpleQueue()
     work = ExportQueue(jobs, on_change=changes.put)

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.cli.annotate_evidence import (
-    add_evidence_flags,
-    check_evidence_asked,
-    evidence_options,
-    wants_evidence,
+from app.cli.annotate_highlights import (
+    add_highlight_flags,
+    check_highlights_asked,
+    highlight_options,
+    wants_highlights,
 )
 from app.cli.annotate_kept import cache_policy, goes_on, with_kept_threshold
 from app.cli.annotate_video import add_video_flags, video_options
@@ -21,7 +21,7 @@ from app.core.settings import DetectionSettings, ModelSettings
 
 if TYPE_CHECKING:
     from app.core.export.request import DataFile, ExportRequest
-    from app.core.export.search import FoundVideo
+    from app.core.export_queue.video_search import FoundVideo
 
 
 def add_target_flags(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +38,7 @@ def add_target_flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--data-format", metavar="NAME", help="of --data: jsonl, csv, coco, voc, yolo, mot, srt")
     parser.add_argument("--no-video", action="store_true", help="data files only")
-    add_evidence_flags(parser)
+    add_highlight_flags(parser)
     add_video_flags(parser)
 
 
@@ -53,14 +53,14 @@ def check_targets_asked(options: argparse.Namespace) -> None:
 
     video_options(options)
     cache_policy(options)
-    if options.no_video and not options.data and not wants_evidence(options):
+    if options.no_video and not options.data and not wants_highlights(options):
         raise UsageError("--no-video leaves nothing to write.", "Add --data FILE.")
     try:
         for name in options.data:
             format_of(Path(name), options.data_format)
     except AppError as error:
         raise UsageError(error.message, error.hint) from error
-    check_evidence_asked(options)
+    check_highlights_asked(options)
     if len(options.videos) > 1:
         if options.output is not None and not _is_folder(options.output):
             raise UsageError("With several videos -o must be a folder.", "End it with a slash, or leave it out.")
@@ -108,7 +108,7 @@ def request_for(
         detection,
         video=video_options(options),
         cache=cache_policy(options),
-        evidence=evidence_options(options, output),
+        highlights=highlight_options(options, output),
         resume=goes_on(options),
     )
     return with_kept_threshold(request, options) if request.cache == "only" else request

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from app.cli.console import UsageError
 
 if TYPE_CHECKING:
-    from app.core.export.video_options import VideoOptions
+    from app.core.muxing.video_options import VideoOptions
 
 _QUALITIES = ("draft", "good", "best")
 
@@ -32,7 +32,7 @@ def video_options(options: argparse.Namespace) -> VideoOptions:
     Raises:
         UsageError: The pace is none.
     """
-    from app.core.export.video_options import VideoOptions
+    from app.core.muxing.video_options import VideoOptions
 
     try:
         pace = Fraction(options.images_per_second)

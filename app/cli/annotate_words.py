@@ -53,7 +53,7 @@ def between_bars() -> Iterator[None]:
 
 def tell(console: Console, report: ExportReport, threshold: float) -> None:
     """What an export did, and at which threshold, for people."""
-    from app.core.export.space import in_words
+    from app.core.export.disk_space import in_words
 
     found = ", ".join(f"{count} {name}" for name, count in report.counts.items()) or "no objects"
     rate = report.frames / report.seconds if report.seconds > 0 else 0.0

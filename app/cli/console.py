@@ -60,10 +60,10 @@ class Console:
         if self._json == "-":
             print(json.dumps(result), flush=True)
         elif self._json is not None:
-            from app.core.part_file import write_whole
+            from app.core.files.atomic_file import write_atomically
 
             content = json.dumps(result, ensure_ascii=False).encode("utf-8", "backslashreplace")
-            write_whole(Path(self._json), content + b"\n")
+            write_atomically(Path(self._json), content + b"\n")
 
     def check_json_apart(self, inputs: Iterable[Path], outputs: Iterable[Path] = ()) -> None:
         """Refuse to write the result over an input, or over another file that is made.

@@ -53,16 +53,16 @@ def run(options: argparse.Namespace, console: Console) -> int:
             failures += 1
     console.check_json_apart(images)
 
+    from app.core.detection_filter import detection_filter
     from app.core.overlay_array import ArrayPainter
-    from app.core.records.table import as_dicts
+    from app.core.records.frame_record import as_dicts
     from app.core.sources.images import read_image
-    from app.core.wanted import wanted_filter
 
     copies = _Copies(options.output, images, ArrayPainter()) if options.output is not None else None
     results: list[dict[str, Any]] = []
     with open_for(entry, model, console) as detector:
         labels = detector.spec.labels
-        wanted = wanted_filter(detection, labels)
+        wanted = detection_filter(detection, labels)
         for path in images:
             try:
                 image = read_image(path)
@@ -123,7 +123,7 @@ class _Copies:
         import cv2
 
         from app.core.export.targets import check_apart
-        from app.core.part_file import write_whole
+        from app.core.files.atomic_file import write_atomically
         from app.core.settings import OverlaySettings
 
         target = self._name(source)
@@ -133,7 +133,7 @@ class _Copies:
         done, data = cv2.imencode(target.suffix, image, flags)
         if not done:
             raise AppError(f"{target.name} could not be encoded.")
-        write_whole(target, data.tobytes())
+        write_atomically(target, data.tobytes())
 
     def _name(self, source: Path) -> Path:
         """Kind of the source where it is JPEG or PNG, else PNG; numbered where two sources share a name."""

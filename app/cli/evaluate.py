@@ -93,10 +93,10 @@ def run(options: argparse.Namespace, console: Console) -> int:
         evaluation, found = _of_detections(options, data, renames)
     told = tell_thresholds(options, evaluation)
     if options.save is not None:
-        from app.core.part_file import write_whole
+        from app.core.files.atomic_file import write_atomically
         from detector.evaluation.results_file import results_json
 
-        write_whole(options.save, results_json(evaluation.data, found))
+        write_atomically(options.save, results_json(evaluation.data, found))
     for note in evaluation.notes:
         console.note(note)
     for line in (*lines(evaluation), *told.lines()):

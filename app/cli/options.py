@@ -123,8 +123,8 @@ def find_model(model: ModelSettings, detection: DetectionSettings) -> ShelfEntry
         UsageError: There is no such model, device or class.
         DetectorError: The model is known but its weights are not here, or they are broken.
     """
+    from app.core.detection_filter import check_classes
     from app.core.models import user_shelf
-    from app.core.wanted import check_classes
     from detector.errors import DetectorError
     from detector.runtime.open import check_device
 

@@ -1,4 +1,4 @@
-"""What a native crash leaves: a file that Python's faulthandler writes to while the process dies. No Qt; main thread.
+"""Reports of native crashes: a file that Python's faulthandler writes to while the process dies. No Qt; main thread.
 
 Each run of the window has a file of its own in the folder of crash reports, locked as long as it runs. A run that
 ends takes it away. One that is still there and not locked belongs to a run that was cut short: with nothing in it but
@@ -33,7 +33,7 @@ _MOST_KEPT = 10
 
 @dataclass(frozen=True, slots=True)
 class CrashReport:
-    """What one crash left.
+    """The report of one crash.
 
     Attributes:
         path: Its file.
@@ -45,7 +45,7 @@ class CrashReport:
 
     @property
     def cause(self) -> str:
-        """What the system called it, e.g. "Segmentation fault"."""
+        """The system's name for it, e.g. "Segmentation fault"."""
         for line in self.text.splitlines():
             for sign in ("Fatal Python error: ", "Windows fatal exception: "):
                 if line.startswith(sign):

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from app import __version__
+from app.core.files.atomic_file import write_atomically
 from app.core.licences import ROOTS
-from app.core.part_file import write_whole
 from app.core.settings import Settings
 from app.core.settings_store import to_dict
 
@@ -67,7 +67,7 @@ def write_diagnostics(
                 archive.writestr(file.name, private_log(text))
         for file in sorted((log.parent / "crashes").glob("crash-*.txt"))[-_MOST_CRASHES:]:
             archive.writestr(f"crashes/{file.name}", private_stacks(_tail(file)))
-    write_whole(target, packed.getvalue())
+    write_atomically(target, packed.getvalue())
 
 
 def versions() -> dict[str, str]:

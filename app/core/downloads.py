@@ -26,9 +26,9 @@ from detector.download import (
     file_name,
     verify_file,
 )
-from detector.download.part import PART_SUFFIX
 from detector.download.verify import ChangedFileError
 from detector.errors import DetectorError
+from detector.part_file import part_path
 from detector.registry import MODELS
 from detector.shelf import Shelf, ShelfEntry
 from detector.spec import ModelSpec, WeightsFile
@@ -128,7 +128,7 @@ def network_settings() -> NetworkSettings:
 def fetched_so_far(weights: WeightsFile, shelf: Shelf) -> int:
     """Bytes that an interrupted download left; the next one from the same place goes on from there."""
     target = shelf.user_dir / _FOLDER / file_name(weights)
-    for path in (target, target.with_name(target.name + PART_SUFFIX)):
+    for path in (target, part_path(target)):
         with contextlib.suppress(OSError):  # usually: there is none
             return path.stat().st_size
     return 0

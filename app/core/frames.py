@@ -71,8 +71,47 @@ class FrameResult:
 
 
 @dataclass(frozen=True, slots=True)
+class FrameConversion:
+    """How a decoded picture was converted, and what it is.
+
+    Attributes:
+        turned: Rows became columns.
+        curve: "PQ" or "HLG" where that was brought down to BT.709; "" otherwise.
+        hdr_left: HDR of a kind that is not understood; the picture is left as it is.
+        flattened: It had an alpha channel, and lies on black now.
+        fields: Interlaced and still so: which half of the lines comes first; "" for whole pictures.
+    """
+
+    turned: bool = False
+    curve: str = ""
+    hdr_left: bool = False
+    flattened: bool = False
+    fields: Literal["", "top", "bottom"] = ""
+
+
+UNCHANGED = FrameConversion()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DecodedFrame:
+    """A decoded picture for an export.
+
+    Attributes:
+        image_bgr: UInt8[H, W, 3], upright, contiguous.
+        index: Running number, from 0.
+        pts_s: Seconds from the first picture, exact.
+        conversion: What was done to it; the same for all frames of a file.
+    """
+
+    image_bgr: ImageBGR
+    index: int
+    pts_s: Fraction
+    conversion: FrameConversion = UNCHANGED
+
+
+@dataclass(frozen=True, slots=True)
 class SourceInfo:
-    """What a source turned out to be once open.
+    """The properties of an open source.
 
     Attributes:
         kind: What it is.

@@ -22,6 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from app.core.errors import AppError
+from app.core.files.atomic_file import write_atomically
 from app.core.paths import place_dir
 from app.core.workers import Worker
 from detector.file_lock import LockedError, open_locked
@@ -182,26 +184,14 @@ class Place:
             with Listener(address, backlog=16) as listener:
                 self._address = address
                 if not stop.is_set():
-                    self._publish(address)
+                    write_atomically(self._address_file, address.encode(), private=True)
                 while not stop.is_set():
                     with listener.accept() as connection:
                         _answer(connection, receive, stop)
-        except (OSError, EOFError) as error:  # later starts open windows of their own
+        except (OSError, EOFError, AppError) as error:  # later starts open windows of their own
             _log.info("nothing can be handed over: %s", error)
         finally:
             _remove_room(address)
-
-    def _publish(self, address: str) -> None:
-        part = self._address_file.with_suffix(".part")
-        part.unlink(missing_ok=True)
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(address)
-            part.replace(self._address_file)
-        except OSError:  # a full disk
-            part.unlink(missing_ok=True)
-            raise
 
     def _wake(self) -> None:
         """``accept`` returns for a visitor only."""

@@ -5,23 +5,19 @@ Needed where a publisher names no hash. Any thread; reading never fails.
 
 from __future__ import annotations
 
-import json
-import logging
 import re
-import threading
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from app.core import paths
-from app.core.part_file import PartFile, explain
+from app.core.files.json_store import JsonStore
 
-_log = logging.getLogger(__name__)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_TOO_LARGE = 1_000_000
-_lock = threading.Lock()
 
 
 def known_files() -> Path:
-    """Where they are kept."""
+    """The file that holds them."""
     return paths.models_dir().parent / "known-files.json"
 
 
@@ -36,28 +32,12 @@ def remember(url: str, sha256: str) -> None:
     Raises:
         AppError: It cannot be written.
     """
-    path = known_files()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with _lock, PartFile(path) as part:  # which other programs keep away from, so nothing is added meanwhile
-            known = _read()
-            if url not in known:
-                part.file.write((json.dumps({**known, url: sha256}, indent=2) + "\n").encode())
-                part.commit()
-    except OSError as error:
-        raise explain(error, path) from error
+    JsonStore(known_files()).update(lambda known: None if url in _sound(known) else {**_sound(known), url: sha256})
 
 
 def _read() -> dict[str, str]:
-    path = known_files()
-    try:
-        with path.open("rb") as file:
-            content = json.loads(file.read(_TOO_LARGE))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, RecursionError) as error:
-        _log.info("%s: %s", path, error)
-        return {}
-    if not isinstance(content, dict):
-        return {}
+    return _sound(JsonStore(known_files()).read())
+
+
+def _sound(content: Mapping[str, Any]) -> dict[str, str]:
     return {url: sha for url, sha in content.items() if isinstance(sha, str) and _SHA256.fullmatch(sha)}

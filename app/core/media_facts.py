@@ -1,4 +1,4 @@
-"""What is in a video file, for people: size, rate, length, tracks. Reads the file; for a worker, not the GUI thread."""
+"""Facts about a video file for people: size, rate, length, tracks. Reads the file; for a worker, not the GUI thread."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 import av
 
 from app.core.errors import AppError
+from app.core.file_types import is_sequence
 from app.core.frames import SourceInfo
-from app.core.sources.base import is_sequence
-from app.core.sources.sequence import SequenceReader
+from app.core.sources.image_sequence import SequenceReader
 from app.core.sources.video import VideoReader
 
 
@@ -63,7 +63,7 @@ def media_facts(path: Path) -> MediaFacts:
 
 
 def _images_facts(path: Path) -> MediaFacts:
-    """Of images that are to become a video; at which pace is chosen later."""
+    """Facts about images that are to become a video, whose rate is chosen later."""
     reader = SequenceReader(path, Fraction(1))
     try:
         info = replace(reader.info, fps=None, duration_s=None)

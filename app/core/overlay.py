@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.core.palette import RGB, class_colour, model_colours, text_colour
-from app.core.records.table import label_of
+from app.core.records.frame_record import label_of
 from app.core.settings import OverlaySettings
 from detector.detections import Detections
 

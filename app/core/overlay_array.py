@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
 
-from app.core.frames import ImageBGR
+from app.core.frames import DecodedFrame, ImageBGR
 from app.core.overlay import BoxMark, Rect, View, layout
 from app.core.settings import OverlaySettings
 from detector.detections import Detections
@@ -62,6 +63,20 @@ class ArrayPainter:
         height, width = image.shape[:2]
         view = View.of_file(width, height)
         self.paint(image, layout(detections, labels, (width, height), view, look, self.measure, tracks))
+
+    def annotated(
+        self,
+        frame: DecodedFrame,
+        detections: Detections,
+        labels: Sequence[str],
+        look: OverlaySettings,
+        tracks: Sequence[int | None] = (),
+    ) -> DecodedFrame:
+        """The frame with what ``annotate`` paints; its own array is changed, unless that is read-only."""
+        if not frame.image_bgr.flags.writeable:
+            frame = replace(frame, image_bgr=frame.image_bgr.copy())
+        self.annotate(frame.image_bgr, detections, labels, look, tracks)
+        return frame
 
     def paint(self, image: ImageBGR, marks: Sequence[BoxMark]) -> None:
         """Paint ``marks``, in their order; labels above all boxes. Edges are rounded to whole pixels only here."""

@@ -11,14 +11,14 @@ import dataclasses
 import json
 import logging
 import math
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from app.core.errors import AppError
+from app.core.files.atomic_file import FileBusyError, write_atomically
+from app.core.files.json_store import read_limited
 from app.core.settings import ChosenSettings, SettingInfo, Settings
 from app.core.thresholds import COMMON
 
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 D = TypeVar("D")
 
-_TOO_LARGE = 1_000_000  # bytes; real files have a few thousand
+_MAX_BYTES = 1_000_000  # bytes; real files have a few thousand
 _LARGEST = 10**15
 _LONGEST = 100  # values in a list, e.g. of recent sources or classes
 
@@ -64,14 +64,13 @@ def _as_of_old(settings: Settings) -> Settings:
 def load_settings(path: Path) -> tuple[Settings, list[str]]:
     """The settings in ``path`` (defaults where there is no such file), and lines for the user."""
     try:
-        with path.open("rb") as file:
-            content = file.read(_TOO_LARGE + 1)
+        content = read_limited(path, _MAX_BYTES)
     except FileNotFoundError:
         return Settings(), []
     except OSError as error:
         return Settings(), [f"The settings cannot be read ({error.strerror}); defaults are used."]
     try:
-        if len(content) > _TOO_LARGE:
+        if content is None:
             raise ValueError("too large")
         data = json.loads(content)
         if not isinstance(data, dict):
@@ -83,24 +82,20 @@ def load_settings(path: Path) -> tuple[Settings, list[str]]:
 
 
 def save_settings(path: Path, settings: Settings) -> None:
-    """Write ``path`` so that it is always whole: a temporary file beside it takes its place.
+    """Write ``path`` so that it is always whole; only the user may read it, as addresses may hold passwords.
 
     Raises:
         AppError: The folder cannot be written to, or the disk is full.
     """
-    part: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(to_dict(settings), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, suffix=".part", delete=False) as file:
-            part = Path(file.name)
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        write_atomically(path, text.encode(), private=True)
+    except FileBusyError as error:  # as if these had been saved just before the other window's, which replaces them
+        log.info("%s", error)
+    except AppError as error:
+        raise AppError(f"The settings cannot be saved. {error.message}", error.hint) from error
     except (OSError, ValueError) as error:
-        if part is not None:
-            part.unlink(missing_ok=True)
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise AppError(f"The settings cannot be saved: {reason}.", f"Check the folder {path.parent}.") from error
 

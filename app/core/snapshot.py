@@ -10,9 +10,10 @@ import cv2
 import numpy as np
 
 from app.core.errors import AppError
+from app.core.files.atomic_file import write_atomically
+from app.core.files.write_errors import explain_write_error
 from app.core.frames import FrameResult, ImageBGR
 from app.core.overlay_array import ArrayPainter
-from app.core.part_file import explain, write_whole
 from app.core.settings import OverlaySettings
 from detector.detections import Detections
 
@@ -51,7 +52,7 @@ def save_snapshot(
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise explain(error, folder) from error
+        raise explain_write_error(error, folder) from error
     annotated_path, clean_path = snapshot_names(folder, source, datetime.now())
     annotated: ImageBGR = np.array(result.frame.image_bgr, order="C")
     ArrayPainter().annotate(annotated, detections, result.labels, look)
@@ -64,4 +65,4 @@ def _write_png(path: Path, image_bgr: ImageBGR) -> None:
     done, data = cv2.imencode(".png", image_bgr, [cv2.IMWRITE_PNG_COMPRESSION, 3])
     if not done:
         raise AppError(f"{path.name} could not be encoded as PNG.")
-    write_whole(path, data.tobytes())
+    write_atomically(path, data.tobytes())

@@ -8,25 +8,18 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
-import logging
 import math
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.core.part_file import write_whole
+from app.core.files.json_store import JsonStore
 from detector.shelf import IR_BIN, IR_XML
-
-_log = logging.getLogger(__name__)
 
 _FORMAT = 1
 _HEAD = 65_536  # bytes: the description and the first weights
-_TOO_LARGE = 1_000_000
 _MOST_MODELS, _MOST_EACH = 300, 20
-_lock = threading.Lock()
 
 Speeds = Mapping[str, tuple["MeasuredSpeed", ...]]
 """By ``fingerprint``, newest first."""
@@ -68,16 +61,11 @@ def fingerprint(model: Path) -> str:
 
 def load_speeds(store: Path) -> Speeds:
     """Everything measured; what cannot be read counts as not measured."""
-    try:
-        with store.open("rb") as file:
-            content = file.read(_TOO_LARGE + 1)
-        data = json.loads(content) if len(content) <= _TOO_LARGE else None
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, RecursionError) as error:
-        _log.info("measured speeds %s: %s", store, error)
-        return {}
-    if not isinstance(data, dict) or data.get("format") != _FORMAT or not isinstance(data.get("models"), dict):
+    return _known(JsonStore(store).read())
+
+
+def _known(data: dict[str, Any]) -> dict[str, tuple[MeasuredSpeed, ...]]:
+    if data.get("format") != _FORMAT or not isinstance(data.get("models"), dict):
         return {}
     found = {key: _speeds(rows) for key, rows in data["models"].items()}
     return {key: speeds for key, speeds in found.items() if speeds}
@@ -91,14 +79,16 @@ def record_speed(store: Path, model: Path, speed: MeasuredSpeed) -> None:
         OSError: The model cannot be read any more.
     """
     key = fingerprint(model)
-    with _lock:
-        known = dict(load_speeds(store))
+
+    def add(data: dict[str, Any]) -> dict[str, Any]:
+        known = _known(data)
         others = tuple(s for s in known.pop(key, ()) if _setting(s) != _setting(speed))
         kept = dict(list(known.items())[-(_MOST_MODELS - 1) :])
         kept[key] = (speed, *others)[:_MOST_EACH]
         rows = {name: [dataclasses.asdict(s) for s in speeds] for name, speeds in kept.items()}
-        store.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(store, json.dumps({"format": _FORMAT, "models": rows}, indent=1).encode())
+        return {"format": _FORMAT, "models": rows}
+
+    JsonStore(store).update(add)
 
 
 def _setting(speed: MeasuredSpeed) -> tuple[str, str, str]:

@@ -27,7 +27,7 @@ from app.core.preload import preload_for, preload_media
 from app.core.settings import ModelSettings, Settings
 from app.core.settings_store import load_settings, save_settings
 from app.core.sources.base import Source, SourceOptions
-from app.core.sources.open import open_source
+from app.core.sources.uri import open_source
 from app.ui.arrivals import Application, Arrivals, open_all
 from app.ui.controller import LiveController, Session
 from app.ui.export.export_runner import ExportRunner

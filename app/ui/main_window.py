@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QApplication, QMainWindow, QVBoxLayout, QWidget
 
 from app.core.settings import Choices
 from app.core.sources.base import CAMERA
-from app.core.sources.open import kind_by_name
+from app.core.sources.uri import kind_by_name
 from app.ui.actions import dress_actions, make_actions
 from app.ui.camera_menu import CameraMenu, ListCameras, list_cameras_now
 from app.ui.camera_permission import when_allowed

@@ -11,16 +11,15 @@ import hashlib
 import json
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 
 from detector.errors import DetectorError
-from detector.file_lock import LockedError, open_locked
+from detector.file_lock import LockedError
+from detector.part_file import PartFile, part_path
 
-PART_SUFFIX = ".part"
 _BLOCK = 1 << 20
 
 
@@ -51,11 +50,12 @@ class DownloadPart:
 
     def __init__(self, target: Path) -> None:
         self.target = target
-        self.path = target.with_name(target.name + PART_SUFFIX)
-        self._note = target.with_name(target.name + ".part.json")
+        self.path = part_path(target)
+        self._note = self.path.with_name(f"{self.path.name}.json")
         with writing(target):
             target.parent.mkdir(parents=True, exist_ok=True)
-            self._file = os.fdopen(open_locked(self.path), "r+b")
+            self._part = PartFile(target, lambda descriptor: os.fdopen(descriptor, "r+b"))
+        self._file = self._part.file
         self._origin = self._noted()
         self._hash = hashlib.sha256()
         self.size = 0
@@ -116,12 +116,8 @@ class DownloadPart:
     def commit(self) -> None:
         """Give what came its final name."""
         with writing(self.target):
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            if sys.platform == "win32":  # there an open file cannot be renamed
-                self._file.close()
-            self.path.replace(self.target)
-            self._file.close()
+            self._part.sync()
+            self._part.commit()
             self._note.unlink(missing_ok=True)
 
     def discard(self) -> None:
@@ -129,12 +125,7 @@ class DownloadPart:
         self.size = 0
         with contextlib.suppress(OSError):
             self._note.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):
-            if sys.platform == "win32":
-                self._file.close()
-            self.path.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):
-            self._file.close()
+        self._part.discard()
 
     def _noted(self) -> Origin | None:
         try:

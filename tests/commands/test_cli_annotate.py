@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from app.core.export import made
+from app.core.export import history
 from tests.support.command_line import Capture, check_one_line, install_fake_model, run
 from tests.support.media import make_video, truncate
 from tests.support.probe import probe
@@ -212,14 +212,14 @@ def test_resume_knows_what_was_rendered_from_detections_that_may_only_be_read(
 ) -> None:
     source = make_video(tmp_path / "a.mp4", frames=5)
     assert run(capsys, "annotate", source, "--model", "fake")[0] == 0
-    append = made._append
+    append = history._append
 
     def guarded(file: Path, line: str) -> None:
         if file.suffix == ".ssdv":
             raise PermissionError(13, "Permission denied", str(file))
         append(file, line)
 
-    monkeypatch.setattr(made, "_append", guarded)
+    monkeypatch.setattr(history, "_append", guarded)
     asked = ("annotate", source, "--from-cache", "-o", f"{tmp_path / 'out'}/", "--resume")
     assert run(capsys, *asked)[0] == 0
     assert "a.mp4: done already" in run(capsys, *asked)[1]

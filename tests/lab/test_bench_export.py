@@ -27,7 +27,7 @@ from tests.support.tiny_models import save_random
 def indices(path: Path) -> list[int]:
     reader = VideoReader(path)
     try:
-        return [read_frame_index(picture.image_bgr) for picture in iter(reader.read_picture, None)]
+        return [read_frame_index(picture.image_bgr) for picture in iter(reader.read_frame, None)]
     finally:
         reader.close()
 

@@ -14,8 +14,7 @@ from xml.etree import ElementTree
 import pytest
 
 from app import __version__
-from app.core.export.search import VIDEO_ENDINGS
-from app.core.sources.base import IMAGE_SUFFIXES
+from app.core.file_types import IMAGE_SUFFIXES, VIDEO_ENDINGS
 from tools.package import appimage, archive
 from tools.package.archive import QUICK, main, write_archive
 from tools.package.facts import PackageError

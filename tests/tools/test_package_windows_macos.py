@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from app import __version__
-from app.core.export.search import VIDEO_ENDINGS
-from app.core.sources.base import IMAGE_SUFFIXES
+from app.core.file_types import IMAGE_SUFFIXES, VIDEO_ENDINGS
 from tools.package.windows_version import version_numbers, version_text
 
 Section = list[dict[str, str]]

@@ -26,7 +26,7 @@ from app.core.frames import Frame
 from app.core.live import LiveState, SourceNote, SourceOpened, SourceTrouble
 from app.core.sources.base import Source, SourceLostError, SourceOptions
 from app.core.sources.cameras import list_cameras
-from app.core.sources.open import open_source
+from app.core.sources.uri import open_source
 from tools.camera_lab import vivid
 from tools.camera_lab.watch import Watched
 
@@ -37,7 +37,7 @@ NOBODY = 65534
 SECOND_OPENER = """
 import sys
 from app.core.errors import AppError
-from app.core.sources.open import open_source
+from app.core.sources.uri import open_source
 try:
     open_source("camera:0")
 except AppError as error:

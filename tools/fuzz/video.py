@@ -161,7 +161,7 @@ def _export(source: Path, target: Path) -> str:
 
     from app.core.export.job import ExportJob
     from app.core.export.request import ExportRequest
-    from app.core.export.video_options import VideoOptions
+    from app.core.muxing.video_options import VideoOptions
     from tools.fixtures.fixed_detector import open_fixed
 
     request = ExportRequest(source, target, video=VideoOptions(quality="draft"), cache="drop")

@@ -74,7 +74,7 @@ def times_of(video: Path) -> list[Fraction]:
     reader = VideoReader(video)
     try:
         found = []
-        while (picture := reader.read_picture()) is not None:
+        while (picture := reader.read_frame()) is not None:
             found.append(picture.pts_s)
         return found
     finally:
@@ -220,7 +220,7 @@ def main() -> int:
     parser.add_argument("--clicks", type=int, default=60)
     parser.add_argument("--seconds", type=int, default=40, help="length of the clip that is made (40)")
     options = parser.parse_args()
-    from app.core.live.analysed import stores_beside
+    from app.core.live.cached_analysis import stores_beside
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

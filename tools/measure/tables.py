@@ -23,7 +23,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from app.core.part_file import write_whole
+from app.core.files.atomic_file import write_atomically
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "performance.md"
 VIDEO_S, VIDEO_FPS = 30, 30
@@ -117,7 +117,7 @@ def put(page: Path, name: str, lines: Sequence[str]) -> None:
     if not between.search(text):
         raise ValueError(f"{page.name} has no place for the table {name}.")
     content = "\n".join(lines)
-    write_whole(page, between.sub(lambda found: f"{found[1]}\n{content}\n\n{found[2]}", text, count=1).encode())
+    write_atomically(page, between.sub(lambda found: f"{found[1]}\n{content}\n\n{found[2]}", text, count=1).encode())
 
 
 def measured(table: Table, typed: Sequence[str], folder: Path, drawn: bool) -> list[str]:

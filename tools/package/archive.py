@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from detector.part_file import PartFile
 from tools.package.facts import INSIDE, NAME, ROOT, VERSION, PackageError, package_name, source_date
 from tools.package.icons import write_icons
 
@@ -98,20 +99,23 @@ def write_archive(bundle: Path, folder: Path, preset: int = BEST) -> Path:
     entries = archive_entries(bundle, date)
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{name}.tar.xz"
-    part = target.with_name(target.name + ".part")
     # Addresses of jumps made absolute: machine code packs some percent tighter.
     filters = [{"id": lzma.FILTER_X86}] if machine == "x86_64" else []
     filters.append({"id": lzma.FILTER_LZMA2, "preset": preset})
+    part = PartFile(target, lambda descriptor: os.fdopen(descriptor, "r+b"))
     try:
+        part.file.truncate()
         with (
-            lzma.open(part, "wb", filters=filters) as packed,
+            lzma.open(part.file, "wb", filters=filters) as packed,
             tarfile.open(fileobj=packed, mode="w|", format=tarfile.GNU_FORMAT) as archive,
         ):
             for entry in entries:
                 _add(archive, name, entry, date)
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
+        part.sync()
+        part.commit()
+    except BaseException:
+        part.discard()
+        raise
     return target
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from app.core.sources.base import IMAGE_SUFFIXES
+from app.core.file_types import IMAGE_SUFFIXES
 
 ROOT = Path(__file__).resolve().parents[2]
 _NAME = re.compile(r"\bcv2\.([A-Za-z_][\w.]*)")

@@ -1,4 +1,4 @@
-"""Where the threads of one export stand still: while the user pauses it, and while the disk is full.
+"""Holds the threads of one export while the user pauses it, and while the disk is full.
 
 ``pause``, ``go_on`` and ``stop`` may be called from any thread, a signal handler too; those that work call ``check``
 between frames, and ``wait_for_room`` where something could not be written.
@@ -27,7 +27,7 @@ def free_bytes(folder: Path) -> int | None:
 
 
 class Gate:
-    """Lets through, or not.
+    """Lets threads through, or holds them.
 
     Args:
         tell: Called with why everything stands still, or None when it goes on; on the thread that waits.
@@ -70,7 +70,7 @@ class Gate:
 
     @property
     def failure(self) -> BaseException | None:
-        """What ``stop`` was given."""
+        """The error that ``stop`` was given; None before."""
         return self._failure
 
     def check(self) -> None:

@@ -17,22 +17,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from app.core.candidate_cache.store_facts import source_key
 from app.core.channels import Channel
-from app.core.export.finder import Finder, Found, OpenDetector
-from app.core.export.following import follows
+from app.core.export.detect_stage import DetectedFrame, ExportDetectStage, OpenDetector
+from app.core.export.disk_space import check_room
 from app.core.export.gate import Gate, free_bytes
-from app.core.export.look import look_at, open_source
-from app.core.export.made import note_made
-from app.core.export.outputs import Outputs, SourceFacts
+from app.core.export.history import record_finished
+from app.core.export.outputs import Outputs
 from app.core.export.progress import ProgressMeter
 from app.core.export.request import ExportCancelledError, ExportProgress, ExportReport, ExportRequest
-from app.core.export.space import check_room
-from app.core.export.store_facts import source_key
+from app.core.export.source_facts import SourceFacts, open_export_source, read_source_facts
 from app.core.export.targets import check_targets, make_folders
+from app.core.export.tracking_filter import needs_tracking
+from app.core.files.write_errors import waiting_for_room
+from app.core.frames import DecodedFrame
 from app.core.models import open_model_for_batches
-from app.core.part_file import remove_part, waiting_for_room
-from app.core.sources.video import Picture
 from app.core.workers import Worker, join_all
+from detector.part_file import remove_abandoned_part
 
 _WAITING_BYTES = 128 * 2**20  # of pictures, in each channel
 _WAITING_MOST = 64  # more than any engine's batch: decoding and painting go on while one is computed
@@ -43,7 +44,7 @@ class ExportJob:
     """Annotates one video; runs once.
 
     Args:
-        request: What to do.
+        request: The video, the files to write, and all settings.
         on_progress: Called a few times a second and at each change of stage, on whichever thread of the job has news.
         open_detector: Makes the detector, on ``ssdv-export-detect``.
         free: Room on the disk of a folder, bytes; None when it cannot be told.
@@ -63,13 +64,13 @@ class ExportJob:
         self._open_detector = open_detector
         self._lock = threading.RLock()  # a signal handler may cancel while this very thread holds it
         self._failure: BaseException | None = None
-        self._pictures: Channel[Picture] | None = None
-        self._found: Channel[Found] | None = None
+        self._pictures: Channel[DecodedFrame] | None = None
+        self._found: Channel[DetectedFrame] | None = None
         self._outputs: Outputs | None = None
-        self._finder: Finder | None = None
+        self._stage: ExportDetectStage | None = None
         self._notes: list[str] = []
         self._damaged = 0
-        self._promised: int | None = None
+        self._expected_frames: int | None = None
         self._finished = False
 
     def run(self) -> ExportReport:
@@ -82,21 +83,23 @@ class ExportJob:
         """
         started = time.monotonic()
         check_targets(self.request)
-        facts = look_at(self.request)
+        facts = read_source_facts(self.request)
         source = source_key(self.request.source)
-        self._promised = facts.frame_count
+        self._expected_frames = facts.frame_count
         make_folders(self.request.targets())
         self._meter.opening(facts.frames_expected)
         self._check_room(facts)
         self._raise_failure()
-        finder = self._finder = Finder(self.request, self._folder, source, facts.frame_count, self._gate, self._meter)
-        waiting = max(2, min(_WAITING_MOST, _WAITING_BYTES // facts.picture_bytes))
-        pictures, found = Channel[Picture](waiting), Channel[Found](waiting)
+        stage = self._stage = ExportDetectStage(
+            self.request, self._folder, source, facts.frame_count, self._gate, self._meter
+        )
+        waiting = max(2, min(_WAITING_MOST, _WAITING_BYTES // facts.frame_bytes))
+        pictures, found = Channel[DecodedFrame](waiting), Channel[DetectedFrame](waiting)
         with self._lock:
             self._pictures, self._found = pictures, found
         workers = (
             Worker("export-read", lambda _: self._read(pictures), self._fail),
-            Worker("export-detect", lambda _: finder.run(self._open_detector, pictures, found), self._fail),
+            Worker("export-detect", lambda _: stage.run(self._open_detector, pictures, found), self._fail),
             Worker("export-write", lambda _: self._write(found, facts), self._fail),
         )
         for worker in workers:
@@ -109,10 +112,10 @@ class ExportJob:
             raise
         if not self._finished:  # a cancel that came after the end changes nothing
             self._raise_failure()
-        if finder.temporary is not None:
-            remove_part(finder.temporary)
+        if stage.temporary is not None:
+            remove_abandoned_part(stage.temporary)
         report = self._report(time.monotonic() - started)
-        note_made(self.request, report)  # behind the kept detections, which become a little larger
+        record_finished(self.request, report)  # behind the kept detections, which become a little larger
         return report if report.cache is None else replace(report, cache_bytes=report.cache.stat().st_size)
 
     def cancel(self) -> None:
@@ -128,21 +131,21 @@ class ExportJob:
         self._gate.go_on()
 
     def _check_room(self, facts: SourceFacts) -> None:
-        warning = check_room(self.request, self._folder, facts.frames_expected, facts.picture_bytes, self._free)
+        warning = check_room(self.request, self._folder, facts.frames_expected, facts.frame_bytes, self._free)
         if warning:
             self._meter.remark(warning)
 
     @property
     def _folder(self) -> Path:
-        """Of the first output; the store lies there."""
+        """The folder of the first output, in which the store lies."""
         return next(self.request.targets()).parent
 
     # -- the three threads ------------------------------------------------------------------------------------------
 
-    def _read(self, pictures: Channel[Picture]) -> None:
-        reader = open_source(self.request)
+    def _read(self, pictures: Channel[DecodedFrame]) -> None:
+        reader = open_export_source(self.request)
         try:
-            while (picture := reader.read_picture()) is not None:
+            while (picture := reader.read_frame()) is not None:
                 pictures.put(picture)
             self._damaged = reader.broken_packets
             self._notes += reader.take_notes()
@@ -150,7 +153,7 @@ class ExportJob:
         finally:
             reader.close()
 
-    def _write(self, found: Channel[Found], facts: SourceFacts) -> None:
+    def _write(self, found: Channel[DetectedFrame], facts: SourceFacts) -> None:
         with waiting_for_room(self._gate.wait_for_room):
             outputs = self._outputs = Outputs(self.request, facts, self._gate.check)
             first = next(self.request.targets())
@@ -187,11 +190,11 @@ class ExportJob:
 
     def _report(self, seconds: float) -> ExportReport:
         assert self._outputs is not None
-        assert self._finder is not None
-        model, device, precision = self._finder.model
-        kept = self._finder.kept
-        frames, promised = self._meter.frames, self._promised
-        short = f"Of {promised} frames {frames} could be decoded." if promised is not None and frames < promised else ""
+        assert self._stage is not None
+        model, device, precision = self._stage.model
+        kept = self._stage.kept
+        frames, expected = self._meter.frames, self._expected_frames
+        short = f"Of {expected} frames {frames} could be decoded." if expected is not None and frames < expected else ""
         return ExportReport(
             source=self.request.source,
             output=self.request.output,
@@ -202,16 +205,16 @@ class ExportJob:
             frames=frames,
             detections=self._outputs.tally.detections.total(),
             counts=dict(self._outputs.tally.detections.most_common()),
-            objects=self._outputs.tally.objects if follows(self.request) else None,
+            objects=self._outputs.tally.objects if needs_tracking(self.request) else None,
             seen=self._outputs.tally.seen,
-            folders=tuple(self.request.evidence.folders()),
+            folders=tuple(self.request.highlights.folders()),
             seconds=seconds,
             encoder=self._outputs.encoder,
             damaged_packets=self._damaged,
             frames_known=min(frames, self._meter.known),
             cache=kept,
             cache_bytes=0 if kept is None else kept.stat().st_size,
-            notes=tuple(note for note in (*self._finder.notes, *self._notes, short, *self._outputs.notes) if note),
+            notes=tuple(note for note in (*self._stage.notes, *self._notes, short, *self._outputs.notes) if note),
         )
 
 

@@ -1,4 +1,4 @@
-"""All the files of one export as one: video and data are written together, finished together, or discarded together.
+"""The files of one export as one: video and data are written together, finished together, or discarded together.
 
 Owned by ``ssdv-export-write``.
 """
@@ -6,50 +6,32 @@ Owned by ``ssdv-export-write``.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from fractions import Fraction
 
-from app.core.evidence.open import open_evidence
-from app.core.evidence.tally import Tally
-from app.core.export.following import follows
-from app.core.export.overlap import OverlappedVideo
 from app.core.export.request import ExportRequest
-from app.core.export.video_file import VideoFile
-from app.core.part_file import together
-from app.core.records.frames import FramePlan
-from app.core.records.open import open_records
-from app.core.records.table import FrameRecord, RecordWriter
-from app.core.sources.video import Picture
+from app.core.export.source_facts import SourceFacts
+from app.core.export.tally import Tally
+from app.core.export.tracking_filter import needs_tracking
+from app.core.files.atomic_file import commit_together
+from app.core.frames import DecodedFrame
+from app.core.highlights.folders import open_highlights
+from app.core.muxing.overlapped_video import OverlappedVideo
+from app.core.muxing.video_file import VideoFile
+from app.core.muxing.video_options import MP4, container_of
+from app.core.overlay_array import ArrayPainter
+from app.core.records.data_file import open_data_file
+from app.core.records.frame_record import FrameRecord, RecordWriter
+from app.core.records.sampling import FrameSampling
 from app.core.tracking.tracker import Tracker
 from detector.detections import Detections
-
-
-@dataclass(frozen=True, slots=True)
-class SourceFacts:
-    """What the source says of itself before it is read.
-
-    Attributes:
-        start_s: Container time of the first picture.
-        frame_count: Pictures promised by the file; None when it does not say.
-        frames_expected: The same, or reckoned from length and rate; for the progress bar only.
-        picture_bytes: Size of one decoded picture.
-        lead_s: How long the file runs, with its sound, before the first picture.
-    """
-
-    start_s: Fraction
-    frame_count: int | None
-    frames_expected: int | None
-    picture_bytes: int
-    lead_s: Fraction = Fraction(0)
 
 
 class Outputs:
     """The files an export makes. All parts are opened at once, so that a folder that refuses is known at the start.
 
     Args:
-        request: Which files.
+        request: Names the files.
         facts: About the source.
-        check: Called between steps that take long, see ``SecondLook``.
+        check: Called between steps that take long, see ``FrameRereader``.
 
     Raises:
         AppError: A file cannot be written; none is left.
@@ -58,19 +40,21 @@ class Outputs:
     def __init__(self, request: ExportRequest, facts: SourceFacts, check: Callable[[], None] = lambda: None) -> None:
         self.tally = Tally()
         self._request = request
-        self._tracker = Tracker() if follows(request) else None
+        self._tracker = Tracker() if needs_tracking(request) else None
+        self._painter = ArrayPainter()
         self._video: OverlappedVideo | None = None
         self._records: list[RecordWriter] = []
         try:
             if request.output is not None:
-                video = VideoFile(
-                    request.source, request.output, facts.start_s, facts.frame_count, request.overlay, request.video
-                )
+                video = VideoFile(request.source, request.output, facts.start_s, facts.frame_count, request.video)
                 self._video = OverlappedVideo(video)
-            plan = FramePlan(request.source.stem, request.evidence.frames_every_s, facts.lead_s)
+            plan = FrameSampling(request.source.stem, request.highlights.frames_every_s, facts.lead_s)
             for data in request.data:
-                self._records.append(open_records(data.path, data.format, plan))
-            self._records += open_evidence(request, facts.start_s, check)
+                self._records.append(open_data_file(data.path, data.format, plan))
+            container = (container_of(request.output) if request.output is not None else None) or MP4
+            self._records += open_highlights(
+                request.highlights, request.source, facts.start_s, request.overlay, request.video, container, check
+            )
         except BaseException:
             self.discard()
             raise
@@ -82,15 +66,15 @@ class Outputs:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What differs from a perfect copy."""
+        """Lines about what differs from a perfect copy."""
         return () if self._video is None else self._video.notes
 
-    def write(self, picture: Picture, detections: Detections, labels: Sequence[str]) -> None:
+    def write(self, picture: DecodedFrame, detections: Detections, labels: Sequence[str]) -> None:
         """Append a frame to every file; boxes are painted into the picture.
 
         Args:
             picture: The frame.
-            detections: What was ``sought`` in it; below the threshold it only keeps objects alive.
+            detections: What passed ``tracking_filter``; below the threshold it only keeps objects alive.
             labels: Class names.
 
         Raises:
@@ -105,7 +89,8 @@ class Outputs:
         for writer in self._records:
             writer.write(record)
         if self._video is not None:
-            self._video.write(picture, shown, labels, tracks if self._request.evidence.tracks else ())
+            numbers = tracks if self._request.highlights.tracks else ()
+            self._video.write(self._painter.annotated(picture, shown, labels, self._request.overlay, numbers))
 
     def finish(self) -> None:
         """Complete every file, and when all are safely on the disk give them their names.
@@ -118,7 +103,7 @@ class Outputs:
             writer.complete()
         if self._video is not None:
             self._video.complete()
-        with together():
+        with commit_together():
             if self._video is not None:
                 self._video.finish()
             for writer in self._records:

@@ -76,7 +76,7 @@ class ProgressMeter:
         self._tell()
 
     def pausing(self, why: str | None) -> None:
-        """It stands still because of ``why`` ("": the user wants it), or goes on, for None. That time is no work."""
+        """Report a pause because of ``why`` ("": the user's), or its end for None. That time does not count as work."""
         with self._lock:
             now = self._clock()
             if why is not None and self._paused is None:

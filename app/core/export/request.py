@@ -1,4 +1,4 @@
-"""What an export is asked to do, how far it is, and what it did. Immutable values; they cross threads."""
+"""The request, progress and report of an export. Immutable values; they cross threads."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from app.core.errors import AppError
-from app.core.evidence.request import Evidence
-from app.core.evidence.tally import Seen
-from app.core.export.video_options import VideoOptions
+from app.core.export.tally import TrackSummary
+from app.core.highlights.options import HighlightOptions
+from app.core.muxing.video_options import VideoOptions
 from app.core.settings import DetectionSettings, ModelSettings, OverlaySettings
 
 CachePolicy = Literal["keep", "drop", "only"]
@@ -42,14 +42,14 @@ class ExportRequest:
         output: The annotated MP4, MKV or WebM; None for data files alone. An existing file is
             replaced when the export is done.
         data: Data files to write.
-        model: Which detector, where.
+        model: The detector and its device.
         detection: Threshold, overlap, classes.
-        overlay: How boxes look.
+        overlay: Appearance of boxes.
         video: Quality, encoder and deinterlacing of the video.
         cache: "keep" uses what earlier runs of this model found in this video, and keeps what is found now;
             "drop" keeps it only until the files are there, so that an interrupted job can go on; "only" renders from
             what is kept, and opens no model: ``model.name`` then says whose, "" the newest.
-        evidence: What else is made of the objects: numbers, snapshots, clips.
+        highlights: What else is made of the objects: numbers, snapshots, clips.
         resume: Whether what an interrupted run left is gone on with; otherwise it is left alone, for a later one.
     """
 
@@ -61,7 +61,7 @@ class ExportRequest:
     overlay: OverlaySettings = field(default_factory=OverlaySettings)
     video: VideoOptions = field(default_factory=VideoOptions)
     cache: CachePolicy = "keep"
-    evidence: Evidence = field(default_factory=Evidence)
+    highlights: HighlightOptions = field(default_factory=HighlightOptions)
     resume: bool = True
 
     def targets(self) -> Iterator[Path]:
@@ -69,7 +69,7 @@ class ExportRequest:
         if self.output is not None:
             yield self.output
         yield from (data.path for data in self.data)
-        yield from self.evidence.folders()
+        yield from self.highlights.folders()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class ExportProgress:
 
 @dataclass(frozen=True, slots=True)
 class ExportReport:
-    """What an export did.
+    """The result of an export.
 
     Attributes:
         source: The video.
@@ -138,7 +138,7 @@ class ExportReport:
     cache: Path | None = None
     cache_bytes: int = 0
     objects: dict[str, int] | None = None
-    seen: tuple[Seen, ...] = ()
+    seen: tuple[TrackSummary, ...] = ()
     folders: tuple[Path, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:

@@ -20,17 +20,18 @@ from app.core.export.request import ExportRequest
 MAX_BYTES = 2**20
 MOST_REQUESTS, MOST_BYTES = 10_000, 2**26
 _MOST = 10_000
+_HIGHLIGHTS = "evidence"  # their name in the files
 _FRACTION = re.compile(r"-?[0-9]{1,20}(/[0-9]{1,20})?")  # as it is written; an exponent would take for ever
 
 
 def request_to_json(request: ExportRequest) -> bytes:
-    """All of it; paths absolute."""
-    return _encoded(dataclasses.asdict(request))
+    """The whole request, with absolute paths."""
+    return _encoded(_plain_values(request))
 
 
 def requests_to_json(requests: Sequence[ExportRequest]) -> bytes:
     """The first ``MOST_REQUESTS`` of them, in order."""
-    return _encoded({"exports": [dataclasses.asdict(request) for request in requests[:MOST_REQUESTS]]})
+    return _encoded({"exports": [_plain_values(request) for request in requests[:MOST_REQUESTS]]})
 
 
 def request_from_json(content: bytes) -> ExportRequest:
@@ -56,6 +57,12 @@ def requests_from_json(content: bytes) -> tuple[ExportRequest, ...]:
         return tuple(map(_request, listed))
 
 
+def _plain_values(request: ExportRequest) -> dict[str, Any]:
+    values = dataclasses.asdict(request)
+    values[_HIGHLIGHTS] = values.pop("highlights")
+    return values
+
+
 def _encoded(value: Any) -> bytes:
     return json.dumps(value, default=_plain, indent=1).encode("utf-8", "surrogateescape")
 
@@ -75,6 +82,8 @@ def _damage_explained() -> Iterator[None]:
 
 
 def _request(value: Any) -> ExportRequest:
+    if isinstance(value, dict) and _HIGHLIGHTS in value:
+        value = {**value, "highlights": value[_HIGHLIGHTS]}
     built = _build(ExportRequest, value)
     assert isinstance(built, ExportRequest)
     return built

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from app.core.errors import AppError
 from app.core.export.request import DataFile, ExportRequest
-from app.core.export.video_options import CONTAINERS
-from app.core.part_file import SUFFIX
+from app.core.muxing.video_options import CONTAINERS
 from app.core.records.formats import FORMATS
+from detector.part_file import part_path
 
+_NUMBER = re.compile(r" \((\d{1,9})\)$")
 VIDEO_SUFFIXES = tuple(suffix for kind in CONTAINERS for suffix in kind.suffixes)
 
 
@@ -29,6 +32,11 @@ def data_beside(output: Path, data_format: str) -> DataFile:
     return DataFile(output.with_name(output.stem + FORMATS[data_format].ending), data_format)
 
 
+def cache_folders(request: ExportRequest) -> tuple[Path, ...]:
+    """The folders to search for stored detections: beside each file to write, and beside the video."""
+    return *(target.parent for target in request.targets()), request.source.parent
+
+
 def free_name(path: Path) -> Path:
     """``path``, or ``NAME (2).EXT``, ``NAME (3).EXT``... where it exists."""
     candidate, number = path, 2
@@ -38,6 +46,26 @@ def free_name(path: Path) -> Path:
     return candidate
 
 
+def number_of(request: ExportRequest) -> int:
+    """The number that its files carry already; 1 for none."""
+    found = [_NUMBER.search(path.stem) for path in request.targets()]
+    return max((int(match[1]) for match in found if match is not None), default=1)
+
+
+def numbered(request: ExportRequest, number: int) -> ExportRequest:
+    """The request with all its files numbered, ``NAME (2).EXT``."""
+
+    def named(path: Path) -> Path:
+        return path.with_name(f"{_NUMBER.sub('', path.stem)} ({number}){path.suffix}")
+
+    return replace(
+        request,
+        output=None if request.output is None else named(request.output),
+        data=tuple(replace(data, path=named(data.path)) for data in request.data),
+        highlights=request.highlights.renamed(named),
+    )
+
+
 def check_targets(request: ExportRequest) -> None:
     """Refuse what would harm the source or another file of the same export.
 
@@ -45,7 +73,7 @@ def check_targets(request: ExportRequest) -> None:
         AppError: Nothing to write, a target is the source (also by another name of it), is named twice, is a folder,
             or is of no container we write.
     """
-    folders = [*request.evidence.folders(), *(data.path for data in request.data if FORMATS[data.format].is_folder)]
+    folders = [*request.highlights.folders(), *(data.path for data in request.data if FORMATS[data.format].is_folder)]
     files = [data.path for data in request.data if not FORMATS[data.format].is_folder]
     if request.output is None and not files and not folders:
         raise AppError("There is nothing to write.", "Ask for the video, for a data file, or for both.")
@@ -75,7 +103,7 @@ def check_apart(targets: Iterable[Path], sources: Iterable[Path], folders: Seque
         for source in kept:
             if same_file(target, source):
                 raise AppError(f"{target} is the file to be read; it is never overwritten.", "Choose another name.")
-            part = target.with_name(target.name + SUFFIX)
+            part = part_path(target)
             if same_file(part, source):  # as browsers call a download that goes on
                 raise AppError(
                     f"{part} is the file to be read; {target.name} would be written under that name.",

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from app.core.export.store import CandidateStore
-from app.core.export.store_format import StoredFrame
+from app.core.candidate_cache.store import CandidateStore
+from app.core.candidate_cache.store_format import StoredFrame
 from detector.class_names import chosen_ids
 
 Seconds = npt.NDArray[np.float64]

@@ -21,7 +21,7 @@ from app.core.live.player import Player
 from app.core.live.transport import Transport
 from app.core.logs import log_hint
 from app.core.sources.base import CAMERA, SeekableSource, Source, SourceLostError, SourceOptions
-from app.core.sources.open import kind_by_name, shown_name
+from app.core.sources.uri import kind_by_name, shown_name
 from app.core.workers import Worker, join_all
 
 log = logging.getLogger(__name__)

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
+from app.core.candidate_cache.store_facts import StoreError
 from app.core.errors import ExplainedError
-from app.core.export.store_facts import StoreError
 from app.core.frames import Frame, FrameResult
-from app.core.live.analysed import DEVICE, ENGINE, Analysed, open_analysed, stores_beside
+from app.core.live.cached_analysis import DEVICE, ENGINE, CachedAnalysis, open_cached_analysis, stores_beside
 from app.core.live.events import DetectorTrouble, LiveEvent, ModelFailed, ModelLoading, ModelMeasured, ModelReady
 from app.core.live.pace import Pace
 from app.core.live.route import Route
@@ -72,7 +72,7 @@ class DetectStage:
         self._uri = uri
         self._request: tuple[str, ModelSettings] | None = (uri, model)
         self._detector: Detector | None = None
-        self._kept: Analysed | None = None  # in place of a detector
+        self._cached: CachedAnalysis | None = None  # in place of a detector
         self._refused: tuple[str, Path] | None = None  # (source, store) that turned out not to fit
         self._running: ModelSettings | None = None
         self._failures = 0
@@ -140,11 +140,11 @@ class DetectStage:
         except Exception as error:  # whatever a model file or driver throws must not end the picture
             self._forget(model)
             self._emit(self._failure(model, error))
-            if self._detector is not None or self._kept is not None:
+            if self._detector is not None or self._cached is not None:
                 self._route.detector_ready()
             return
         self._close()
-        self._detector, self._kept = detector, kept
+        self._detector, self._cached = detector, kept
         self._running, self._failures, self._pace = model, 0, Pace()
         took_s = time.monotonic() - begun
         if detector is not None:
@@ -154,13 +154,13 @@ class DetectStage:
         if not stop.is_set():
             self._route.detector_ready()
 
-    def _recall(self, uri: str, model: ModelSettings) -> Analysed | None:
+    def _recall(self, uri: str, model: ModelSettings) -> CachedAnalysis | None:
         """What is kept of ``uri`` by ``model``. A store in use that is of neither is closed."""
         stores = [path for path in stores_beside(uri) if (uri, path) != self._refused]
         if stores:
             self._route.detector_away()  # a large store takes a while to open
-        kept = open_analysed(uri, stores, model, self._least) if stores else None
-        if kept is None and self._kept is not None and (self._kept.uri != uri or self._running == model):
+        kept = open_cached_analysis(uri, stores, model, self._least) if stores else None
+        if kept is None and self._cached is not None and (self._cached.uri != uri or self._running == model):
             self._close()
         goes_on = kept is None and self._detector is not None and self._running == model
         if goes_on and (stores or self._least < self._reached):
@@ -184,7 +184,7 @@ class DetectStage:
         return detector
 
     def _failure(self, model: ModelSettings, error: Exception) -> ModelFailed:
-        goes_on = self._detector or self._kept
+        goes_on = self._detector or self._cached
         kept = goes_on.spec.name if goes_on is not None else ""
         if isinstance(error, ExplainedError):
             return ModelFailed(error.message, error.hint, kept)
@@ -201,7 +201,7 @@ class DetectStage:
 
     def _close(self) -> None:
         detector, self._detector, self._running = self._detector, None, None
-        kept, self._kept = self._kept, None
+        kept, self._cached = self._cached, None
         if kept is not None:
             kept.close()
         if detector is None:
@@ -216,14 +216,14 @@ class DetectStage:
     def _look(self, epoch: int, frame: Frame) -> None:
         with self._lock:
             another = self._request is not None  # the picture may be of a source that came with it
-        if self._kept is not None and not another:
-            self._take_kept(self._kept, epoch, frame)
+        if self._cached is not None and not another:
+            self._take_cached(self._cached, epoch, frame)
         elif self._detector is not None:
             self._detect(self._detector, epoch, frame)
         else:
             self._route.finish(epoch, FrameResult(frame, None))
 
-    def _take_kept(self, kept: Analysed, epoch: int, frame: Frame) -> None:
+    def _take_cached(self, kept: CachedAnalysis, epoch: int, frame: Frame) -> None:
         try:
             candidates = kept.candidates(frame)
         except StoreError as error:

@@ -32,7 +32,7 @@ from app.core.live.route import Route
 from app.core.models import open_model
 from app.core.settings import DetectionSettings, ModelSettings
 from app.core.sources.base import SourceOptions
-from app.core.sources.open import open_source
+from app.core.sources.uri import open_source
 from app.core.stats import LiveStats, StatsRecorder
 from app.core.workers import Worker, join_all
 

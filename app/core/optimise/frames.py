@@ -97,7 +97,7 @@ def _of_video(path: Path, most: int) -> tuple[int, Iterator[ImageBGR]]:
                 return
             step = max(1, (count or 0) // most)
             number = 0
-            while (picture := reader.read_picture()) is not None:
+            while (picture := reader.read_frame()) is not None:
                 if number % step == 0:
                     yield picture.image_bgr
                 number += 1
@@ -110,6 +110,6 @@ def _of_video(path: Path, most: int) -> tuple[int, Iterator[ImageBGR]]:
 def _sought(reader: VideoReader, duration_s: Fraction, most: int) -> Iterator[ImageBGR]:
     for number in range(most):
         reader.seek(duration_s * number / most)
-        picture = reader.read_picture()
+        picture = reader.read_frame()
         if picture is not None:
             yield picture.image_bgr

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from app.core.part_folder import PartFolder
-from app.core.records.frames import FramePicker, FramePlan, clipped
-from app.core.records.table import FrameRecord, plain
+from app.core.files.atomic_folder import AtomicFolder
+from app.core.records.frame_record import FrameRecord, plain
+from app.core.records.sampling import FrameSampler, FrameSampling, clipped
 from app.core.records.text_file import TextFile
 from detector.labels import COCO80, COCO_SPARSE_IDS
 
@@ -27,17 +27,17 @@ class CocoFile(TextFile):
     Annotations are written as they come. What is kept for the end are the lines of the images: about 100 bytes a frame.
     """
 
-    def __init__(self, target: Path, plan: FramePlan) -> None:
+    def __init__(self, target: Path, plan: FrameSampling) -> None:
         super().__init__(target)
-        self._picker = FramePicker(plan)
-        self._folder: PartFolder | None = None
+        self._picker = FrameSampler(plan)
+        self._folder: AtomicFolder | None = None
         self._images = io.StringIO()
         self._labels: tuple[str, ...] = ()
         self._count = 0
         self._is_whole = False
         try:
             if plan.saves_pictures:
-                self._folder = PartFolder(target.with_name(f"{target.stem}.frames"))
+                self._folder = AtomicFolder(target.with_name(f"{target.stem}.frames"))
             description = f"Detections in {plan.name}, by ssd-viewer"
             self.append('{"info": ' + json.dumps({"description": description}) + ',\n"annotations": [')
         except BaseException:

@@ -7,7 +7,7 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from app.core.records.table import FrameRecord, label_of, plain
+from app.core.records.frame_record import FrameRecord, label_of, plain
 from app.core.records.text_file import TextFile
 
 COLUMNS = ("frame", "time", "label", "score", "x1", "y1", "x2", "y2", "track")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from app.core.records.table import FrameRecord, as_dicts
+from app.core.records.frame_record import FrameRecord, as_dicts
 from app.core.records.text_file import TextFile
 
 

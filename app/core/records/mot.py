@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from app.core.records.table import FrameRecord, plain
+from app.core.records.frame_record import FrameRecord, plain
 from app.core.records.text_file import TextFile
 
 
 class MotFile(TextFile):
-    """What has no track yet is left out; where nothing was tracked every id is -1, as in the files of detections."""
+    """Detections without a track are left out; where nothing was tracked every id is -1, as in files of detections."""
 
     def __init__(self, target: Path) -> None:
         super().__init__(target)

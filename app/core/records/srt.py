@@ -1,4 +1,4 @@
-"""What is in the picture as subtitles: a cue for each run of frames that show the same. Owned by the writing thread."""
+"""Subtitles that count the objects: a cue for each run of frames that show the same. Owned by the writing thread."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter
 from fractions import Fraction
 from pathlib import Path
 
-from app.core.records.table import FrameRecord, label_of
+from app.core.records.frame_record import FrameRecord, label_of
 from app.core.records.text_file import TextFile
 
 _ONLY_FRAME_S = Fraction(1, 25)

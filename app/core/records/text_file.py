@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from app.core.part_file import PartFile, explain
+from app.core.files.atomic_file import AtomicFile
+from app.core.files.write_errors import explain_write_error
 
 
 class TextFile:
@@ -20,7 +21,7 @@ class TextFile:
 
     def __init__(self, target: Path, errors: str = "replace") -> None:
         self._errors = errors
-        self._part = PartFile(target)
+        self._part = AtomicFile(target)
 
     def append(self, text: str) -> None:
         """Write ``text`` at the end.
@@ -31,7 +32,7 @@ class TextFile:
         try:
             self._part.file.write(text.encode("utf-8", self._errors))
         except OSError as error:
-            raise explain(error, self._part.target) from error
+            raise explain_write_error(error, self._part.target) from error
 
     def complete(self) -> None:
         """See ``RecordWriter``."""

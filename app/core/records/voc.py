@@ -12,9 +12,9 @@ from xml.sax.saxutils import escape
 import numpy as np
 import numpy.typing as npt
 
-from app.core.part_folder import PartFolder
-from app.core.records.frames import FramePicker, FramePlan, clipped
-from app.core.records.table import FrameRecord, label_of
+from app.core.files.atomic_folder import AtomicFolder
+from app.core.records.frame_record import FrameRecord, label_of
+from app.core.records.sampling import FrameSampler, FrameSampling, clipped
 
 _LIST = "trainval"
 
@@ -22,9 +22,9 @@ _LIST = "trainval"
 class VocFolder:
     """``Annotations/NAME_000123.xml``, ``JPEGImages`` where pictures are saved, ``ImageSets/Main/trainval.txt``."""
 
-    def __init__(self, target: Path, plan: FramePlan) -> None:
-        self._folder = PartFolder(target)
-        self._picker = FramePicker(plan)
+    def __init__(self, target: Path, plan: FrameSampling) -> None:
+        self._folder = AtomicFolder(target)
+        self._picker = FrameSampler(plan)
         self._database = f"{plan.name}, by ssd-viewer"
         self._stems: list[str] = []
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from app.core.part_folder import PartFolder
-from app.core.records.frames import FramePicker, FramePlan, clipped
-from app.core.records.table import FrameRecord
+from app.core.files.atomic_folder import AtomicFolder
+from app.core.records.frame_record import FrameRecord
+from app.core.records.sampling import FrameSampler, FrameSampling, clipped
 
 
 class YoloFolder:
@@ -16,9 +16,9 @@ class YoloFolder:
     Classes count from 0. A frame with nothing in it has an empty file: it is known to show nothing.
     """
 
-    def __init__(self, target: Path, plan: FramePlan) -> None:
-        self._folder = PartFolder(target)
-        self._picker = FramePicker(plan)
+    def __init__(self, target: Path, plan: FrameSampling) -> None:
+        self._folder = AtomicFolder(target)
+        self._picker = FrameSampler(plan)
         self._labels: tuple[str, ...] = ()
 
     def write(self, record: FrameRecord) -> None:

@@ -1,4 +1,4 @@
-"""What every source of pictures offers, and the making of frames. A source is used by the one thread that opened it."""
+"""The contract of all sources, and the making of frames. A source is used by the one thread that opened it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 from typing import Protocol, runtime_checkable
 from urllib.parse import parse_qsl, quote, urlencode
 
@@ -18,12 +17,6 @@ from app.core.settings import SourceSettings
 
 URL_SCHEMES = ("http://", "https://", "rtsp://", "rtsps://")
 CAMERA = "camera:"
-IMAGE_SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".dib", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".jp2", ".avif")
-)
-
-NUMBER = re.compile(r"%(0?)(\d*)d")
-"""The place of the number in the name of a sequence of images, as in ``shot_%04d.png``."""
 
 _SECRET = re.compile(r"pass|pwd|token|key|secret|auth|sig|user|login", re.IGNORECASE)
 
@@ -34,7 +27,7 @@ class SourceLostError(AppError):
 
 @dataclass(frozen=True, slots=True)
 class SourceOptions:
-    """What to ask of a source.
+    """Options for opening a source.
 
     Attributes:
         resolution: (width, height) asked of a camera; None leaves it alone.
@@ -86,7 +79,7 @@ class Source(Protocol):
         ...
 
     def take_notes(self) -> tuple[str, ...]:
-        """What the user should know since the last call, e.g. an image that could not be read; one line each."""
+        """Lines for the user since the last call, e.g. about an image that could not be read."""
         ...
 
     def close(self) -> None:
@@ -153,10 +146,3 @@ def redact(uri: str) -> str:
     pairs = [(key, "***" if _SECRET.search(key) else value) for key, value in parse_qsl(query, keep_blank_values=True)]
     shown = f"?{urlencode(pairs, quote_via=quote, safe='*/')}" if pairs else ""
     return f"{scheme}://{'***@' if secret else ''}{place}{shown}"
-
-
-def is_sequence(source: Path) -> bool:
-    """Whether ``source`` is a folder, or a name with a place for a number that is no file itself."""
-    if source.is_dir():
-        return True
-    return bool(NUMBER.search(source.name)) and source.suffix.lower() in IMAGE_SUFFIXES and not source.exists()

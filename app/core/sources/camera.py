@@ -71,7 +71,7 @@ class CameraSource:
         return first or self._grab()
 
     def take_notes(self) -> tuple[str, ...]:
-        """What the camera gives instead of what was asked."""
+        """A line about what the camera gives instead of what was asked."""
         notes, self._notes = tuple(self._notes), []
         return notes
 

@@ -40,7 +40,7 @@ class CameraInfo:
 
     @property
     def uri(self) -> str:
-        """What ``open_source`` and the settings call it."""
+        """The name that ``open_source`` and the settings use."""
         return CAMERA + self.stable_id
 
 

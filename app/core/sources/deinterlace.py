@@ -43,7 +43,7 @@ class Deinterlacer:
         return ready + self._pull()
 
     def flush(self) -> list[av.VideoFrame]:
-        """What is still inside; the next picture starts anew."""
+        """The frames still inside; the next one starts anew."""
         if self._graph is None:
             return []
         self._graph.vpush(None)

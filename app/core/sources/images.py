@@ -17,9 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from app.core.errors import AppError
+from app.core.file_types import IMAGE_SUFFIXES
 from app.core.frames import Frame, ImageBGR, SourceInfo
 from app.core.sources.avif import is_avif, read_avif
-from app.core.sources.base import IMAGE_SUFFIXES, frame_from_bgr, never
+from app.core.sources.base import frame_from_bgr, never
 
 _WITH_ALPHA = (b"\x89PNG", b"RIFF", b"II*\0", b"MM\0*")  # PNG, WebP, TIFF
 

@@ -18,7 +18,7 @@ import av
 from app.core.errors import AppError
 from app.core.frames import Frame, SourceInfo
 from app.core.sources.base import SourceLostError, SourceOptions, frame_from_bgra, redact
-from app.core.sources.upright import Image
+from app.core.sources.orientation import Image
 from app.core.workers import Deadline
 
 log = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""What a camera on Linux offers, asked of the kernel (Video4Linux2) without starting the camera.
+"""Asks the kernel (Video4Linux2) which formats a camera on Linux offers, without starting the camera.
 
 The device is opened read-only for the questions alone, which a running stream of another program does not notice.
 Answers come in C structures of the kernel's fixed layout, taken apart here; ``linux/videodev2.h`` is the reference.

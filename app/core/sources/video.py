@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
@@ -16,13 +16,13 @@ from typing import Literal
 import av
 
 from app.core.errors import AppError
-from app.core.frames import Frame, ImageBGR, SourceInfo
+from app.core.frames import DecodedFrame, Frame, SourceInfo
+from app.core.media.container import FREE_CLOCK, key_frame_between, lead_s, length_s, mean_rate, open_video
+from app.core.media.continuous_clock import ContinuousClock, MissingFrames
 from app.core.sources.base import frame_from_bgra, never, redact
-from app.core.sources.container import FREE_CLOCK, key_frame_between, lead_s, length_s, mean_rate, open_video
+from app.core.sources.conversion import FrameConverter
 from app.core.sources.decode import FrameFeed
-from app.core.sources.pixels import UNCHANGED, Made, PictureMaker
-from app.core.sources.timeline import Gaps, Timeline
-from app.core.sources.upright import Image
+from app.core.sources.orientation import Image
 
 _UNTIMED = 16  # pictures without a time that may come first
 
@@ -32,23 +32,6 @@ _WATCHED = 3  # pictures before the wanted one that are all decoded
 
 # A seek that lands too late (bad index) is tried again from further back, at last from the start.
 _SEEK_MARGINS_S = (Fraction(0), Fraction(2), Fraction(15))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Picture:
-    """A decoded picture for an export.
-
-    Attributes:
-        image_bgr: UInt8[H, W, 3], upright, contiguous.
-        index: Running number, from 0.
-        pts_s: Seconds from the first picture, exact.
-        made: What was done to it; the same for all pictures of a file.
-    """
-
-    image_bgr: ImageBGR
-    index: int
-    pts_s: Fraction
-    made: Made = UNCHANGED
 
 
 class VideoReader:
@@ -75,7 +58,7 @@ class VideoReader:
         self._last: _Raw | None = None
         self._reach_s = Fraction(0)  # decoding on from the last picture leads there
         self._index: int | None = 0
-        self._gaps: Gaps | None = None
+        self._gaps: MissingFrames | None = None
         self._open()
         try:
             self._begin(deinterlace)
@@ -102,17 +85,17 @@ class VideoReader:
         first = self._feed.take()
         if first is None:
             raise AppError(f"{self.name} holds no picture that can be decoded.", "The file is damaged or empty.")
-        self._maker = PictureMaker(first, stream.codec_context.field_order)
-        self.made = self._maker.made
+        self._converter = FrameConverter(first, stream.codec_context.field_order)
+        self.conversion = self._converter.conversion
         if deinterlace:
-            first = self._feed.deinterlace(first, self.made.fields == "bottom")
-            self.made = replace(self.made, fields="")
+            first = self._feed.deinterlace(first, self.conversion.fields == "bottom")
+            self.conversion = replace(self.conversion, fields="")
         self._line_up(first)
         self.lead_s = lead_s(self._container, self.start_s)
         duration_s = length_s(self._container, stream)
         if self._count is None and self._rate is not None and self._rate == stream.base_rate:
-            self._gaps = Gaps(self._period, duration_s)
-        width, height = self._maker.size(first.width, first.height)
+            self._gaps = MissingFrames(self._period, duration_s)
+        width, height = self._converter.size(first.width, first.height)
         self.info = SourceInfo("video", self.name, width, height, self._rate, duration_s, self._count, seekable=True)
 
     def _line_up(self, first: av.VideoFrame) -> None:
@@ -138,18 +121,18 @@ class VideoReader:
 
     def read(self) -> Frame | None:
         """The next picture, ready to paint; None at the end."""
-        made = self._make_next(self._maker.bgra)
-        if made is None:
+        converted = self._convert_next(self._converter.bgra)
+        if converted is None:
             return None
-        image, index, pts_s = made
+        image, index, pts_s = converted
         return frame_from_bgra(image, index, pts_s, time.monotonic_ns())
 
-    def read_picture(self) -> Picture | None:
+    def read_frame(self) -> DecodedFrame | None:
         """The next picture, BGR only; None at the end."""
-        made = self._make_next(self._maker.bgr)
-        return None if made is None else Picture(*made, self.made)
+        converted = self._convert_next(self._converter.bgr)
+        return None if converted is None else DecodedFrame(*converted, self.conversion)
 
-    def _make_next(self, make: Callable[[av.VideoFrame], Image]) -> tuple[Image, int, Fraction] | None:
+    def _convert_next(self, make: Callable[[av.VideoFrame], Image]) -> tuple[Image, int, Fraction] | None:
         while (raw := self._next()) is not None:
             try:
                 image = make(raw[0])
@@ -308,7 +291,7 @@ class VideoReader:
         self._feed.restart()
         self._ready.clear()
         self._gaps = None  # told only of a file that is read from its start
-        self._timeline = Timeline(bool(self._container.format.flags & FREE_CLOCK))
+        self._timeline = ContinuousClock(bool(self._container.format.flags & FREE_CLOCK))
         self._last_s, self._last, self._index, self._jumps_noted = None, None, 0, 0
         self._reach_s, self._careful = Fraction(0), False
 

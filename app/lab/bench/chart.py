@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from app.core.part_file import write_whole
+from app.core.files.atomic_file import write_atomically
 from app.lab.bench.report_text import HEADS, export_rows, export_text, figures, stage_rows
 from app.lab.bench.result import BenchReport, Result
 from app.lab.charts import Axis, Bar, BarChart, Drawing, in_grid, layout, png_bytes, svg_element, svg_file
@@ -31,7 +31,7 @@ def write_chart(report: BenchReport, path: Path) -> None:
     else:
         drawing = in_grid(_drawings(report), _COLUMNS)
         content = png_bytes(drawing) if suffix == ".png" else svg_file(drawing).encode()
-    write_whole(path, content)
+    write_atomically(path, content)
 
 
 def speed_chart(results: Sequence[Result]) -> BarChart:

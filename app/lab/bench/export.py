@@ -16,15 +16,16 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TypeVar
 
+from app.core.detection_filter import detection_filter
 from app.core.export.job import ExportJob
-from app.core.export.overlap import OverlappedVideo
 from app.core.export.request import ExportProgress, ExportRequest
-from app.core.export.video_file import VideoFile
+from app.core.frames import DecodedFrame
+from app.core.muxing.overlapped_video import OverlappedVideo
+from app.core.muxing.video_file import VideoFile
 from app.core.overlay_array import ArrayPainter
 from app.core.settings import DetectionSettings, ModelSettings, OverlaySettings
-from app.core.sources.video import Picture, VideoReader
+from app.core.sources.video import VideoReader
 from app.core.thresholds import threshold_for
-from app.core.wanted import wanted_filter
 from app.lab.bench.clip import cut
 from app.lab.bench.result import ExportSpeed
 from app.lab.bench.rounds import BenchCancelledError
@@ -69,7 +70,7 @@ class _Meter:
 class _Sample:
     """Frames of the clip, in order, and the detections in them."""
 
-    pictures: list[Picture]
+    pictures: list[DecodedFrame]
     found: list[Detections]
     labels: Sequence[str]
 
@@ -115,7 +116,7 @@ class ExportBench:
         clip = cut(self._source, self._seconds, self._folder)
         with self._open() as detector:
             self._detection = DetectionSettings(threshold=threshold_for(detector.spec.threshold))
-            wanted = wanted_filter(self._detection, detector.spec.labels)
+            wanted = detection_filter(self._detection, detector.spec.labels)
             sample = self._sample(clip, detector, wanted)
             rounds: list[dict[str, Cost]] = []
             begun = time.perf_counter()
@@ -145,12 +146,12 @@ class ExportBench:
     def _sample(self, clip: Path, detector: Detector, wanted: DetectionFilter) -> _Sample:
         """Reads the first frames of the clip, as many as fit into little memory, and measures its length on the way."""
         self._on_step("looking at the video")
-        pictures: list[Picture] = []
+        pictures: list[DecodedFrame] = []
         reader = VideoReader(clip)
-        last: Picture | None = None
+        last: DecodedFrame | None = None
         count = 0
         try:
-            while (picture := reader.read_picture()) is not None:
+            while (picture := reader.read_frame()) is not None:
                 self._check()
                 count, last = count + 1, picture
                 if len(pictures) < min(_MAX_SAMPLE_FRAMES, max(4, _MAX_SAMPLE_BYTES // picture.image_bgr.nbytes)):
@@ -179,7 +180,7 @@ class ExportBench:
         self._on_step("decode")
         reader = VideoReader(clip)
         try:
-            return self._rate(lambda _: reader.read_picture() is not None, math.inf)
+            return self._rate(lambda _: reader.read_frame() is not None, math.inf)
         finally:
             reader.close()
 
@@ -210,14 +211,14 @@ class ExportBench:
         """Writes as many frames as the clip has, at its times, with its sound."""
         self._on_step("encode")
         target = self._folder / "step.mp4"
-        video = OverlappedVideo(VideoFile(clip, target, Fraction(0), None, self._look))
+        video = OverlappedVideo(VideoFile(clip, target, Fraction(0), None))
         pictures = [replace(picture, image_bgr=picture.image_bgr.copy()) for picture in sample.pictures]
         meter = _Meter()
         try:
             for index in range(self._frames):
                 self._check()
                 picture = replace(_at(pictures, index), index=index, pts_s=self._length_s * index / self._frames)
-                video.write(picture, _at(sample.found, index), sample.labels)
+                video.write(self._painter.annotated(picture, _at(sample.found, index), sample.labels, self._look))
             video.complete()
             video.finish()
         except BaseException:

@@ -48,7 +48,7 @@ def video_frames(path: Path, count: int = COUNT) -> list[ImageBGR]:
     reader = VideoReader(path)
     frames: list[ImageBGR] = []
     try:
-        while len(frames) < count and (picture := reader.read_picture()) is not None:
+        while len(frames) < count and (picture := reader.read_frame()) is not None:
             frames.append(picture.image_bgr)
     finally:
         reader.close()

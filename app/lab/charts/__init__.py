@@ -2,7 +2,7 @@
 
 drawing = layout(LineChart("Loss", (Series.of("train", steps, losses),), Axis("step"), Axis("loss", log=True)))
 page += svg_element(drawing)            # in a page that has svg_style()
-write_whole(path, png_bytes(drawing))   # or svg_file(drawing).encode()
+write_atomically(path, png_bytes(drawing))   # or svg_file(drawing).encode()
 """
 
 from app.lab.charts.describe import Axis, Bar, BarChart, Chart, LineChart, Series, Weight

@@ -8,7 +8,8 @@ from typing import Literal
 
 import numpy as np
 
-from app.core.part_file import explain, write_whole
+from app.core.files.atomic_file import write_atomically
+from app.core.files.write_errors import explain_write_error
 from app.lab.charts import (
     Axis,
     Bar,
@@ -73,11 +74,11 @@ def write_plots(
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise explain(error, folder) from error
+        raise explain_write_error(error, folder) from error
     paths = []
     for name, drawing in drawings.items():
         path = folder / f"{name}.{plot_format}"
-        write_whole(path, png_bytes(drawing) if plot_format == "png" else svg_file(drawing).encode())
+        write_atomically(path, png_bytes(drawing) if plot_format == "png" else svg_file(drawing).encode())
         paths.append(path)
     return tuple(paths)
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 import app
-from app.core.part_file import write_whole
+from app.core.files.atomic_file import write_atomically
 from app.lab.charts import layout, svg_element
 from app.lab.charts.svg import escaped
 from app.lab.evaluation.counts import best_threshold, counts_at, pooled, total
@@ -67,7 +67,7 @@ def write_report(
         *_mistakes(evaluation, mistakes, gallery, threshold),
         f"<footer>Made by ssd-viewer {escaped(app.__version__)}.</footer>",
     ]
-    write_whole(path, page(f"Evaluation of {evaluation.subject}", body).encode())
+    write_atomically(path, page(f"Evaluation of {evaluation.subject}", body).encode())
 
 
 def _head(evaluation: Evaluation, threshold: float, when: datetime) -> Iterator[str]:

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from app import __version__
+from app.core.candidate_cache.store_facts import SourceKey, source_key
 from app.core.errors import AppError
-from app.core.export.queue_names import place_of, target_places
 from app.core.export.request import ExportReport, ExportRequest
-from app.core.export.store_facts import SourceKey, source_key
-from app.core.part_file import write_whole
+from app.core.export_queue.collisions import location_of, target_locations
+from app.core.files.atomic_file import write_atomically
 
 _MAX_RESULT = 2**20
 _COLUMNS = ("path", "state", "frames", "detections", "seconds", "output", "error")
@@ -78,9 +78,9 @@ def plan_tasks(requests: Iterable[ExportRequest], weights: str) -> tuple[Task, .
         AppError: Two videos would be written to the same file, or a source would be.
     """
     tasks = tuple(_task(request, weights) for request in requests)
-    owners: dict[str, Path] = {place_of(task.request.source): task.request.source for task in tasks}
+    owners: dict[str, Path] = {location_of(task.request.source): task.request.source for task in tasks}
     for task in tasks:
-        for place in (*sorted(target_places(task.request)), place_of(task.result)):
+        for place in (*sorted(target_locations(task.request)), location_of(task.result)):
             other = owners.setdefault(place, task.request.source)
             if other is not task.request.source:
                 raise AppError(
@@ -99,8 +99,10 @@ def _task(request: ExportRequest, weights: str) -> Task:
         replace(data, path=data.path.absolute().with_name(f"{source.name}.annotated{data.path.suffix}"))
         for data in request.data
     )
-    evidence = request.evidence.renamed(lambda path: path.absolute().with_name(f"{source.name}.annotated{path.suffix}"))
-    moved = replace(request, source=source, output=video, data=data, evidence=evidence)
+    highlights = request.highlights.renamed(
+        lambda path: path.absolute().with_name(f"{source.name}.annotated{path.suffix}")
+    )
+    moved = replace(request, source=source, output=video, data=data, highlights=highlights)
     folder = next(moved.targets()).parent
     return Task(moved, folder / f"{source.name}.result.json", _settings_hash(moved, weights), weights)
 
@@ -113,9 +115,10 @@ def _settings_hash(request: ExportRequest, weights: str) -> str:
         "resume": "",
         "output": "" if request.output is None else request.output.suffix,
         "data": [(data.path.suffix, data.format) for data in request.data],
-        "evidence": dataclasses.asdict(request.evidence.renamed(lambda path: Path(path.suffix))),
+        "evidence": dataclasses.asdict(request.highlights.renamed(lambda path: Path(path.suffix))),
         "weights": weights,
     }
+    del wishes["highlights"]  # under its first name there, as in what earlier runs left
     return hashlib.sha256(json.dumps(wishes, sort_keys=True, default=str).encode()).hexdigest()
 
 
@@ -163,7 +166,7 @@ def write_result(task: Task, source: SourceKey, report: ExportReport, node: str)
         "report": report.as_dict(),
         "node": node,
     }
-    write_whole(task.result, (json.dumps(kept, indent=2) + "\n").encode())
+    write_atomically(task.result, (json.dumps(kept, indent=2) + "\n").encode())
     return TaskOutcome(str(task.request.source), "done", report.as_dict(), node=node)
 
 
@@ -187,12 +190,12 @@ def write_summary(folder: Path, outcomes: Sequence[TaskOutcome]) -> tuple[Path, 
     states = [outcome.state for outcome in outcomes]
     counts = {state: states.count(state) for state in ("done", "known", "failed")}
     as_json, as_csv = folder / "summary.json", folder / "summary.csv"
-    write_whole(as_json, (json.dumps({**counts, "videos": rows}, indent=2) + "\n").encode())
+    write_atomically(as_json, (json.dumps({**counts, "videos": rows}, indent=2) + "\n").encode())
     table = io.StringIO()
     writer = csv.writer(table)
     writer.writerow(_COLUMNS)
     for outcome in outcomes:
         known = {**outcome.report, "path": outcome.path, "state": outcome.state, "error": outcome.error}
         writer.writerow(["" if known.get(name) is None else known[name] for name in _COLUMNS])
-    write_whole(as_csv, table.getvalue().encode("utf-8", "backslashreplace"))
+    write_atomically(as_csv, table.getvalue().encode("utf-8", "backslashreplace"))
     return as_json, as_csv

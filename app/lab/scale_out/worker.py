@@ -7,10 +7,10 @@ import socket
 import threading
 
 from app import __version__
+from app.core.candidate_cache.store_facts import source_key
 from app.core.errors import AppError, ExplainedError
 from app.core.export.job import ExportJob
 from app.core.export.request import ExportReport
-from app.core.export.store_facts import source_key
 from app.core.models import weights_sha256
 from app.lab.scale_out.tasks import Task, TaskOutcome, outcome_before, write_result
 from detector.file_lock import LockedError

@@ -40,8 +40,8 @@ def codecs() -> Iterator[Check]:
     """Lists the encoders and decoders."""
     import av
 
-    from app.core.export.encoder import encoder_opens
-    from app.core.export.presets import ENCODERS
+    from app.core.muxing.encoder import encoder_opens
+    from app.core.muxing.presets import ENCODERS
 
     known = dict.fromkeys(name for names in ENCODERS.values() for name in names)
     opening = [name for name in known if encoder_opens(name)]

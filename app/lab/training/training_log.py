@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from app.core.part_file import write_whole
+from app.core.files.atomic_file import write_atomically
 from app.lab.training.curves import VALIDATION, curves_page, curves_png
 from app.lab.training.event_file import EventFile
 from detector.errors import ExplainedError
@@ -43,7 +43,7 @@ class TrainingLog:
         self.rows = [row for row in read_log(folder / LOG) if row["step"] <= step]
         try:
             lines = "".join(json.dumps(row) + "\n" for row in self.rows)
-            write_whole(folder / LOG, lines.encode())
+            write_atomically(folder / LOG, lines.encode())
             self._events = EventFile(folder)
         except (OSError, ExplainedError) as error:
             self._fail(error)
@@ -72,9 +72,9 @@ class TrainingLog:
 
     def _paint(self) -> None:
         try:
-            write_whole(self._folder / CURVES, curves_png(self.rows))
+            write_atomically(self._folder / CURVES, curves_png(self.rows))
             name = self._folder.name.removesuffix(".training")
-            write_whole(self._folder / PAGE, curves_page(self.rows, name, self._steps))
+            write_atomically(self._folder / PAGE, curves_page(self.rows, name, self._steps))
         except (OSError, ExplainedError) as error:
             self._fail(error)
         self._painted = time.monotonic()

@@ -47,7 +47,7 @@ def look_into(path: Path) -> Looked:
     Raises:
         AppError: It is no video.
     """
-    from app.core.export.space import kept_bytes
+    from app.core.export.disk_space import kept_bytes
     from app.core.media_facts import media_facts
 
     facts = media_facts(path)

@@ -17,10 +17,10 @@ from PySide6.QtWidgets import (
 from app.core.errors import AppError
 from app.core.export.request import ExportRequest
 from app.core.export.targets import check_targets, data_beside, default_output
+from app.core.file_types import is_sequence
 from app.core.settings import Choices, Settings
-from app.core.sources.base import is_sequence
 from app.core.thresholds import ModelThreshold
-from app.ui.export.export_wishes import ExportWishes, classes_shown
+from app.ui.export.export_options import ExportOptions, classes_shown
 from app.ui.export.form_page import lay_out, new_form
 from app.ui.export.video_choices import video_filter
 from app.ui.settings.editors import ChoiceEditor
@@ -51,7 +51,7 @@ class ExportForm(QWidget):
         self.facts.setObjectName("muted")
         self.facts.setWordWrap(True)
         self.output = PathField("Annotated video")
-        self.wishes = ExportWishes(settings.detection.classes)
+        self.options = ExportOptions(settings.detection.classes)
         self.model = ChoiceEditor(setting_info(settings, "model", "name"))
         self.model.set_choices(models)
         self.model.show_value(settings.model.name)
@@ -78,7 +78,7 @@ class ExportForm(QWidget):
         """What the video is, or why it cannot be used; and how much would be kept of what is found in it."""
         self._ready = ok
         self.facts.setText(words)
-        self.wishes.expect(kept_bytes)
+        self.options.expect(kept_bytes)
         self.facts.setStyleSheet(f"color: {self._theme.colours.danger};" if failed else "")
         self._check()
 
@@ -98,9 +98,9 @@ class ExportForm(QWidget):
         form = new_form()
         form.addRow("Video", self.source)
         form.addRow("", self.facts)
-        form.addRow("Write", self.wishes.want_video)
+        form.addRow("Write", self.options.want_video)
         form.addRow("", self.output)
-        self.wishes.add_rows(form)
+        self.options.add_rows(form)
         if self._settings.detection.classes:
             form.addRow("Classes", classes_shown(self._settings.detection.classes))
         lay_out(self, form, (self.model, self.threshold), self.trouble, (self.cancel, self.start))
@@ -110,7 +110,7 @@ class ExportForm(QWidget):
         self.source.button.clicked.connect(self._choose_source)
         self.output.changed.connect(self._check)
         self.output.button.clicked.connect(self._choose_output)
-        self.wishes.changed.connect(self._check)
+        self.options.changed.connect(self._check)
         self.model.edited.connect(self._show_threshold)
         self.start.clicked.connect(self.accepted)
         self.cancel.clicked.connect(self.rejected)
@@ -126,7 +126,7 @@ class ExportForm(QWidget):
             if self.output.line.text() in ("", self._proposed):
                 self._proposed = str(default_output(path))
                 self.output.line.setText(self._proposed)
-            self.wishes.video.show_pace(is_sequence(path))
+            self.options.video.show_pace(is_sequence(path))
             self.source_changed.emit(path)
         self._check()
 
@@ -134,21 +134,21 @@ class ExportForm(QWidget):
         source, output = self.source.path, self.output.path
         if source is None or output is None:
             return None
-        wishes = self.wishes
+        options = self.options
         return ExportRequest(
             source=source,
-            output=output if wishes.want_video.isChecked() else None,
-            data=tuple(data_beside(output, name) for name in wishes.formats),
+            output=output if options.want_video.isChecked() else None,
+            data=tuple(data_beside(output, name) for name in options.formats),
             model=replace(self._settings.model, name=str(self.model.combo.currentData() or "")),
             detection=replace(self._settings.detection, threshold=self.threshold.spin.value()),
             overlay=self._settings.overlay,
-            video=wishes.video.options,
-            cache=wishes.cache,
-            evidence=wishes.evidence(output),
+            video=options.video.options,
+            cache=options.cache,
+            highlights=options.highlights(output),
         )
 
     def _check(self) -> None:
-        trouble = self.wishes.trouble
+        trouble = self.options.trouble
         self.trouble.setVisible(False)
         if trouble:
             self._show_trouble(trouble)

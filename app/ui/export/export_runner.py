@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QObject, Signal
 
-from app.core.export import any_job
-from app.core.export.any_job import Job, MakeJob
+from app.core.export import job_protocol
+from app.core.export.job_protocol import Job, MakeJob
 from app.core.export.request import ExportCancelledError, ExportProgress, ExportReport, ExportRequest
 from app.core.preload import preload_for
 from app.ui.widgets.background import Background
@@ -20,10 +20,10 @@ from app.ui.widgets.bridge import Wake
 
 def make_job(request: ExportRequest, on_progress: Callable[[ExportProgress], None]) -> Job:
     """The real job, remembered until it is done; its libraries are loaded first, without stopping the window."""
-    from app.core.export.begun import RememberedJob
+    from app.core.export_queue.interrupted import MarkedJob
 
     preload_for(request.model)
-    return RememberedJob(request, any_job.make_job(request, on_progress))
+    return MarkedJob(request, job_protocol.make_job(request, on_progress))
 
 
 class ExportRunner(QObject):

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 from PySide6.QtCore import QObject
 
-from app.core.export.queue_state import QueueSnapshot
 from app.core.export.request import ExportReport
+from app.core.export_queue.state import QueueSnapshot
 from app.ui.export.export_dialog import ExportDialog
 from app.ui.export.export_runner import ExportRunner
 from app.ui.export.queue_dialog import QueueDialog

@@ -9,14 +9,14 @@ from pathlib import Path
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QCheckBox, QDoubleSpinBox, QGridLayout, QLineEdit, QWidget
 
-from app.core.evidence.request import Evidence
+from app.core.highlights.options import HighlightOptions
 from detector.class_names import find_name
 
 _LONGEST_S = 3600.0
 
 
 class ObjectChoices(QWidget):
-    """Collects an ``Evidence``, but for pictures in annotated sets."""
+    """Collects an ``HighlightOptions``, but for pictures in annotated sets."""
 
     changed = Signal()
 
@@ -30,7 +30,7 @@ class ObjectChoices(QWidget):
         self.clips = QCheckBox("A clip of each")
         self.clips.setToolTip("A video around each appearance of the class, with sound, in a folder beside the video")
         self.clip_classes = _classes("Classes of the clips", "person, car")
-        plan = Evidence()
+        plan = HighlightOptions()
         self.before = _seconds("before", plan.before_s)
         self.after = _seconds("after", plan.after_s)
         self._build()
@@ -58,9 +58,9 @@ class ObjectChoices(QWidget):
         hidden = [name for name in named if find_name(name, shown) < 0]
         return f"The settings leave {hidden[0]} out. Show that class, too." if shown and hidden else ""
 
-    def evidence(self, output: Path) -> Evidence:
+    def highlights(self, output: Path) -> HighlightOptions:
         """What is chosen; folders are named like the annotated video ``output``."""
-        return Evidence(
+        return HighlightOptions(
             tracks=self.tracks.isChecked(),
             snapshots=output.with_name(f"{output.stem}.snapshots") if self.snapshots.isChecked() else None,
             snapshot_classes=self._named(self.snapshots, self.snapshot_classes),

@@ -15,12 +15,13 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.core.export.queue_plan import Recipe
-from app.core.export.search import VIDEO_ENDINGS, Found, is_video_name
-from app.core.export.space import kept_bytes
+from app.core.export.disk_space import kept_bytes
+from app.core.export_queue.batch import BatchOptions
+from app.core.export_queue.video_search import SearchResult, is_video_name
+from app.core.file_types import VIDEO_ENDINGS
 from app.core.settings import Choices, Settings
 from app.core.thresholds import ModelThreshold
-from app.ui.export.export_wishes import ExportWishes, classes_shown
+from app.ui.export.export_options import ExportOptions, classes_shown
 from app.ui.export.form_page import lay_out, new_form
 from app.ui.export.queue_runner import VideoSearch
 from app.ui.export.queue_words import found_words
@@ -34,7 +35,7 @@ _FRAMES_A_MINUTE = 30 * 60
 
 
 class QueueForm(QWidget):
-    """Collects videos and a ``Recipe``; the search runs on a worker."""
+    """Collects videos and a ``BatchOptions``; the search runs on a worker."""
 
     accepted = Signal()
     rejected = Signal()
@@ -52,15 +53,15 @@ class QueueForm(QWidget):
         self._settings, self._theme, self._search = settings, theme, search
         self._start_folder = folder
         self._paths: tuple[Path, ...] = ()
-        self.found: Found | None = None
+        self.found: SearchResult | None = None
         """What there is to add; None while it is looked for, or nothing was named."""
         self.facts = QLabel()
         self.facts.setWordWrap(True)
         self.facts.setTextFormat(Qt.TextFormat.PlainText)
         self.add_files = QPushButton("Add videos…")
         self.add_folder = QPushButton("Add a folder…")
-        self.wishes = ExportWishes(settings.detection.classes)
-        self.wishes.expect(kept_bytes(_FRAMES_A_MINUTE), " a minute")
+        self.options = ExportOptions(settings.detection.classes)
+        self.options.expect(kept_bytes(_FRAMES_A_MINUTE), " a minute")
         self.output = PathField("Folder")
         self.output.line.setPlaceholderText("Beside each video")
         self.model = ChoiceEditor(setting_info(settings, "model", "name"))
@@ -97,18 +98,18 @@ class QueueForm(QWidget):
         self._paths, self.found = (), None
         self._show_found()
 
-    def recipe(self) -> Recipe:
+    def recipe(self) -> BatchOptions:
         """What is wanted of each video."""
-        return Recipe(
+        return BatchOptions(
             folder=self.output.path,
-            video=self.wishes.want_video.isChecked(),
-            data=self.wishes.formats,
+            video=self.options.want_video.isChecked(),
+            data=self.options.formats,
             model=replace(self._settings.model, name=str(self.model.combo.currentData() or "")),
             detection=replace(self._settings.detection, threshold=self.threshold.spin.value()),
             overlay=self._settings.overlay,
-            options=self.wishes.video.options,
-            cache=self.wishes.cache,
-            evidence=self.wishes.evidence(Path("video")),
+            options=self.options.video.options,
+            cache=self.options.cache,
+            highlights=self.options.highlights(Path("video")),
         )
 
     def _build(self) -> None:
@@ -120,9 +121,9 @@ class QueueForm(QWidget):
         form = new_form()
         form.addRow("Videos", self.facts)
         form.addRow("", add)
-        form.addRow("Write", self.wishes.want_video)
+        form.addRow("Write", self.options.want_video)
         form.addRow("To", self.output)
-        self.wishes.add_rows(form)
+        self.options.add_rows(form)
         if self._settings.detection.classes:
             form.addRow("Classes", classes_shown(self._settings.detection.classes))
         lay_out(self, form, (self.model, self.threshold), self.trouble, (self.cancel, self.start))
@@ -135,7 +136,7 @@ class QueueForm(QWidget):
         self.output.button.clicked.connect(self._choose_output)
         self.start.clicked.connect(self.accepted)
         self.cancel.clicked.connect(self.rejected)
-        self.wishes.changed.connect(self._check)
+        self.options.changed.connect(self._check)
         self.model.edited.connect(self._show_threshold)
 
     def _show_threshold(self, model: object) -> None:
@@ -146,9 +147,9 @@ class QueueForm(QWidget):
         if self.found is None:
             self.facts.setText(f"Looking for videos… {count} so far")
 
-    def _came(self, found: Found) -> None:
+    def _came(self, found: SearchResult) -> None:
         self.found = found
-        self.wishes.video.show_pace(any(not is_video_name(video.path.name) for video in found.videos))
+        self.options.video.show_pace(any(not is_video_name(video.path.name) for video in found.videos))
         self._show_found()
 
     def _show_found(self) -> None:
@@ -164,7 +165,7 @@ class QueueForm(QWidget):
         self._check()
 
     def _check(self) -> None:
-        trouble = self.wishes.trouble
+        trouble = self.options.trouble
         self.trouble.setText(trouble)
         self.trouble.setVisible(bool(trouble))
         self.start.setEnabled(not trouble and self.found is not None and bool(self.found.videos))

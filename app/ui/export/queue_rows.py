@@ -6,7 +6,7 @@ from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QPainter, QPen
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
-from app.core.export.queue_state import QueueItem
+from app.core.export_queue.state import QueueItem
 from app.ui.export.queue_model import ITEM
 from app.ui.export.queue_words import detail_words, state_words
 from app.ui.widgets.theme import Theme

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
-from app.core.export.any_job import MakeJob
-from app.core.export.queue import ExportQueue
-from app.core.export.queue_plan import Recipe, requests_for
-from app.core.export.queue_state import ENDED, QueueItem, QueueSnapshot
+from app.core.export.job_protocol import MakeJob
 from app.core.export.request import ExportRequest
-from app.core.export.search import Found, FoundVideo, find_videos
-from app.core.export.waiting import WaitingList
+from app.core.export_queue.batch import BatchOptions, batch_requests
+from app.core.export_queue.queue import ExportQueue
+from app.core.export_queue.saved_queue import SavedQueue
+from app.core.export_queue.state import ENDED, QueueItem, QueueSnapshot
+from app.core.export_queue.video_search import FoundVideo, SearchResult, find_videos
 from app.ui.export.export_runner import make_job
 from app.ui.widgets.background import Background
 from app.ui.widgets.bridge import Wake
@@ -28,7 +28,7 @@ class VideoSearch(QObject):
     counted = Signal(int)
     """Videos found so far."""
     found = Signal(object)
-    """``Found``."""
+    """``SearchResult``."""
 
     def __init__(self, background: Background) -> None:
         super().__init__()
@@ -48,10 +48,10 @@ class VideoSearch(QObject):
                 self._count = so_far
                 self._wake.post()
 
-        def work() -> Found:
+        def work() -> SearchResult:
             return find_videos(wanted, count, lambda: number != self._number)
 
-        def done(found: Found) -> None:
+        def done(found: SearchResult) -> None:
             if number == self._number:
                 self.found.emit(found)
 
@@ -82,7 +82,7 @@ class QueueRunner(QObject):
         self._wake = Wake(self._pull)
         self._adding = 0
         self._untold = False  # something began, and its end was not told yet
-        self._list = WaitingList()
+        self._list = SavedQueue()
         self._listed: tuple[ExportRequest, ...] = ()
         self._listing = False
         self.queue = ExportQueue(make=make, on_change=self._note)
@@ -93,10 +93,10 @@ class QueueRunner(QObject):
         """Whether anything is being exported, waits or stands still."""
         return self._adding > 0 or self.queue.busy
 
-    def add(self, videos: Iterable[FoundVideo], recipe: Recipe) -> None:
+    def add(self, videos: Iterable[FoundVideo], recipe: BatchOptions) -> None:
         """Append the videos; work begins at once."""
         wanted = tuple(videos)
-        self._append(lambda: requests_for(wanted, recipe))
+        self._append(lambda: batch_requests(wanted, recipe))
 
     def add_again(self, requests: Iterable[ExportRequest], then: Callable[[], None] = lambda: None) -> None:
         """Append exports that were asked for before, as they were; ``then``, on a worker: they are remembered here."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from app.core.export.queue_state import QueueItem, QueueSnapshot
-from app.core.export.search import Found
+from app.core.export_queue.state import QueueItem, QueueSnapshot
+from app.core.export_queue.video_search import SearchResult
 from app.ui.figures import rate
 from app.ui.widgets.media_words import span, waiting
 
@@ -73,7 +73,7 @@ def summary_words(snapshot: QueueSnapshot) -> str:
     return "  ·  ".join(parts)
 
 
-def found_words(found: Found) -> str:
+def found_words(found: SearchResult) -> str:
     """What a search brought."""
     count = len(found.videos)
     words = "No video was found there." if count == 0 else "1 video" if count == 1 else f"{count} videos"

@@ -12,8 +12,8 @@ from functools import partial
 
 from PySide6.QtCore import QObject
 
-from app.core.export.begun import Begun, discard, interrupted, take
-from app.core.export.waiting import Left, forget, left_waiting
+from app.core.export_queue.interrupted import InterruptedExport, discard, interrupted_exports, resume_request
+from app.core.export_queue.saved_queue import AbandonedQueue, abandoned_queue, forget_lists
 from app.ui.export.queue_runner import QueueRunner
 from app.ui.widgets.background import Background
 from app.ui.widgets.banner import Banner
@@ -26,18 +26,18 @@ class Rest:
     """What earlier windows did not do.
 
     Attributes:
-        begun: Exports that were interrupted.
-        left: Exports that were still waiting.
+        interrupted: Exports that were interrupted.
+        abandoned: Exports that were still waiting.
     """
 
-    begun: tuple[Begun, ...] = ()
-    left: Left = field(default_factory=Left)
+    interrupted: tuple[InterruptedExport, ...] = ()
+    abandoned: AbandonedQueue = field(default_factory=AbandonedQueue)
 
 
 def look_for_rest() -> Rest:
     """For a worker."""
-    begun = interrupted()
-    return Rest(begun, left_waiting([one.request for one in begun]))
+    interrupted = interrupted_exports()
+    return Rest(interrupted, abandoned_queue([one.request for one in interrupted]))
 
 
 class Unfinished(QObject):
@@ -69,17 +69,17 @@ class Unfinished(QObject):
 
     def _offer(self, rest: Rest) -> None:
         self._rest = rest
-        count = len(rest.begun) + len(rest.left.requests)
+        count = len(rest.interrupted) + len(rest.abandoned.requests)
         if not count:
-            if rest.left.damaged:
+            if rest.abandoned.damaged:
                 self._banner.tell("warning", _DAMAGED, "Add those videos again.", topic=TOPIC)
             return
-        hint = "What was found until then is kept. " if rest.begun else ""
+        hint = "What was found until then is kept. " if rest.interrupted else ""
         hint += f"Going on uses the settings {'it' if count == 1 else 'they'} began with."
         self._banner.tell(
             "warning",
             words(rest),
-            f"{hint} {_DAMAGED}" if rest.left.damaged else hint,
+            f"{hint} {_DAMAGED}" if rest.abandoned.damaged else hint,
             topic=TOPIC,
             action=("Go on", self._go_on),
             other=("Discard", self._discard),
@@ -89,7 +89,8 @@ class Unfinished(QObject):
         rest, self._rest = self._rest, Rest()
         # Their marks and lists go when the queue has written down that they are its own now.
         self._queue.add_again(
-            [*(begun.again for begun in rest.begun), *rest.left.requests], then=partial(_taken_over, rest)
+            [*(interrupted.again for interrupted in rest.interrupted), *rest.abandoned.requests],
+            then=partial(_taken_over, rest),
         )
         self._show_queue()
 
@@ -97,9 +98,9 @@ class Unfinished(QObject):
         rest, self._rest = self._rest, Rest()
 
         def work() -> None:
-            for begun in rest.begun:
-                discard(begun)
-            forget(rest.left.files)
+            for interrupted in rest.interrupted:
+                discard(interrupted)
+            forget_lists(rest.abandoned.files)
 
         self._background.run("unfinished-discard", work, _nothing)
 
@@ -108,24 +109,24 @@ _DAMAGED = "A list of exports that waited is damaged and was left out."
 
 
 def _taken_over(rest: Rest) -> None:
-    for begun in rest.begun:
-        take(begun)
-    forget(rest.left.files)
+    for interrupted in rest.interrupted:
+        resume_request(interrupted)
+    forget_lists(rest.abandoned.files)
 
 
 def words(rest: Rest) -> str:
     """What was not done, in one line."""
-    begun, waiting = rest.begun, rest.left.requests
-    if not begun:
+    interrupted, waiting = rest.interrupted, rest.abandoned.requests
+    if not interrupted:
         first = waiting[0].source.name
         if len(waiting) == 1:
             return f"The export of {first} was still waiting."
         return f"{len(waiting)} exports were still waiting, of {first} and others."
-    first = begun[0].request.source.name
+    first = interrupted[0].request.source.name
     more = f"; {len(waiting)} more {'was' if len(waiting) == 1 else 'were'} waiting" if waiting else ""
-    if len(begun) > 1:
-        return f"{len(begun)} exports were interrupted, of {first} and others{more}."
-    at = "" if begun[0].part_done is None else f" at {int(begun[0].part_done * 100)} %"
+    if len(interrupted) > 1:
+        return f"{len(interrupted)} exports were interrupted, of {first} and others{more}."
+    at = "" if interrupted[0].part_done is None else f" at {int(interrupted[0].part_done * 100)} %"
     return f"The export of {first} was interrupted{at}{more}."
 
 

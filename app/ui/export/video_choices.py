@@ -6,8 +6,8 @@ from fractions import Fraction
 
 from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QGridLayout, QWidget
 
-from app.core.export.presets import ENCODERS
-from app.core.export.video_options import AUTO, CONTAINERS, QUALITIES, VideoOptions
+from app.core.muxing.presets import ENCODERS
+from app.core.muxing.video_options import AUTO, CONTAINERS, QUALITIES, VideoOptions
 
 _ENCODERS = {
     "h264_nvenc": "NVIDIA",

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.core.sources.open import kind_by_name, shown_name
+from app.core.sources.uri import kind_by_name, shown_name
 from app.ui.widgets.icons import app_icon, pixmap
 from app.ui.widgets.theme import Theme
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject
 
-from app.core.export.store import CandidateStore
+from app.core.candidate_cache.store import CandidateStore
 from app.core.live.appearances import ClassRow, Survey, survey
 from app.core.live.events import ModelReady
 from app.core.palette import model_colours

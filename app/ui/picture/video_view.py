@@ -14,11 +14,11 @@ from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QR
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.core.counted import counted
+from app.core.detection_filter import detection_filter
 from app.core.frames import FrameResult, ImageBGRA
 from app.core.overlay import BoxMark, View, layout
-from app.core.records.table import label_of
+from app.core.records.frame_record import label_of
 from app.core.settings import DetectionSettings, OverlaySettings
-from app.core.wanted import wanted_filter
 from app.ui.picture.overlay_painter import measure, paint_chips, paint_marks
 from app.ui.picture.picture_notice import PictureNotice
 from detector.detections import Detections
@@ -135,7 +135,7 @@ class VideoView(QWidget):
             if result is None or result.candidates is None:
                 self._detections = Detections.empty()
             else:
-                self._detections = result.candidates.detections(wanted_filter(self._detection, result.labels))
+                self._detections = result.candidates.detections(detection_filter(self._detection, result.labels))
         return self._detections
 
     def best(self) -> tuple[str, float] | None:
@@ -143,7 +143,7 @@ class VideoView(QWidget):
         result = self._result
         if result is None or result.candidates is None:
             return None
-        row = result.candidates.best(wanted_filter(self._detection, result.labels).class_ids)
+        row = result.candidates.best(detection_filter(self._detection, result.labels).class_ids)
         if row is None:
             return None
         return label_of(result.labels, int(result.candidates.class_ids[row])), float(result.candidates.scores[row])

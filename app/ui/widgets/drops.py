@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from app.core.export.search import VIDEO_ENDINGS
-from app.core.sources.base import IMAGE_SUFFIXES
+from app.core.file_types import IMAGE_SUFFIXES, VIDEO_ENDINGS
 
 DropKind = Literal["nothing", "video", "image", "folder", "weights", "mixed"]
 

@@ -1,0 +1,1 @@
+"""What the network found in every frame of a video, kept on disk. Knows no export."""

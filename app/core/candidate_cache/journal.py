@@ -1,0 +1,224 @@
+"""The candidates of one export: taken from an earlier run where it left them, kept for later ones where it did not.
+
+Owned by ``ssdv-export-detect``. Sits between the reader and the network: ``recall`` answers for a frame that was done
+before, and ``keep`` takes what the network says of the others. The files are those of ``store``; which one belongs to a
+job is decided here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from app.core.candidate_cache.lookup import store_paths
+from app.core.candidate_cache.store import CandidateStore
+from app.core.candidate_cache.store_facts import StoreError, StoreFacts
+from app.core.candidate_cache.store_format import StoredFrame
+from app.core.candidate_cache.store_writer import StoreWriter
+from app.core.frames import DecodedFrame
+from detector.detections import Candidates
+from detector.file_lock import LockedError
+
+log = logging.getLogger(__name__)
+
+
+class CandidateJournal:
+    """The candidates of each frame, on disk as soon as they are known.
+
+    Args:
+        folder: Where the store lies, or will lie.
+        facts: The head of the store this run fills.
+        permanent: Whether the store stays when all frames are in, and one that stayed is used; otherwise it is there
+            only for an interrupted run to go on with.
+        resume: Whether to go on with what an interrupted run left.
+
+    Attributes:
+        notes: What the user should know, one line each.
+        left_alone: What an interrupted run left and this one does not use, in one line; "" for nothing.
+        frames_known: How many frames an earlier run left.
+        temporary: The store whose part is to be removed once the files have their names; None for nothing.
+
+    Raises:
+        AppError: The disk refuses.
+    """
+
+    def __init__(self, folder: Path, facts: StoreFacts, permanent: bool = True, resume: bool = True) -> None:
+        self.notes: list[str] = []
+        self.left_alone = ""
+        self._facts = facts
+        self._permanent = permanent
+        self._resume = resume
+        self._known: CandidateStore | None = None
+        self._writer: StoreWriter | None = None
+        self._created = False
+        self.temporary: Path | None = None
+        try:
+            self._open(folder)
+        except BaseException:
+            self.close(keep=True)
+            raise
+        self.frames_known = 0 if self._known is None else self._known.frames
+
+    @property
+    def path(self) -> Path | None:
+        """The finished store, once ``finish`` was called; None where nothing is kept."""
+        return self._path
+
+    @property
+    def floor(self) -> float:
+        """The lowest score that is stored; a store that is continued says so itself."""
+        return (self._facts if self._known is None else self._known.facts).floor
+
+    @property
+    def frames(self) -> int:
+        """How many are in it now."""
+        return self.frames_known if self._writer is None else self._writer.frames
+
+    # -- which file -------------------------------------------------------------------------------------------------
+
+    def _open(self, folder: Path) -> None:
+        self._path: Path | None = None
+        occupied = ""
+        for target in store_paths(folder, self._facts.source.name):
+            finished = self._finished(target)
+            if finished is None and target.exists():
+                occupied = occupied or target.name
+                continue  # of another video or model, and not ours to write over
+            if finished is not None and self._suffices(finished):
+                self._known, self._path = finished, target
+                return
+            if finished is not None:
+                finished.close()
+            try:
+                writer = StoreWriter(target)
+            except LockedError:
+                continue  # another export of the same video, at this moment
+            if self._take(writer):
+                break
+            occupied = occupied or writer.path.name
+            writer.close(keep=True)
+        if occupied and self._permanent:
+            self.notes.append(f"{occupied} holds another model's or video's detections; these are kept in a new file.")
+
+    def _finished(self, target: Path) -> CandidateStore | None:
+        """The store at ``target``, if it is of this video and model."""
+        if not self._permanent:
+            return None
+        with contextlib.suppress(StoreError):
+            store = CandidateStore.open(target)
+            if store.facts.same_results(self._facts):
+                return store
+            store.close()
+        return None
+
+    def _suffices(self, store: CandidateStore) -> bool:
+        """Whether it has all that is wanted; one that has not is written anew, and replaced in the end."""
+        if not store.complete:
+            self.notes.append("The kept detections were damaged; all frames are looked at again.")
+            return False
+        return self._deep_enough(store)
+
+    def _deep_enough(self, store: CandidateStore) -> bool:
+        if store.facts.floor <= self._facts.floor:
+            return True
+        self.notes.append(
+            f"The kept detections reach down to a score of {store.facts.floor:g} only; all frames are looked at again."
+        )
+        return False
+
+    def _take(self, writer: StoreWriter) -> bool:
+        """Go on with what an interrupted run left, or begin; False where it is somebody else's."""
+        known = writer.known
+        if known is not None and not known.facts.same_results(self._facts):
+            return False
+        if known is not None and known.frames and not self._resume:
+            self.left_alone = (
+                f"What an interrupted run found stays in {writer.path.name} ({known.frames} frames); "
+                "--resume goes on with it."
+            )
+            return False
+        self._writer = writer
+        if known is None or not self._deep_enough(known):
+            self._created = known is None
+            writer.begin(self._facts)
+        else:
+            writer.go_on()
+            self._known = known
+        return True
+
+    # -- frames -----------------------------------------------------------------------------------------------------
+
+    def recall(self, picture: DecodedFrame) -> Candidates | None:
+        """The candidates an earlier run found in this frame; None where it did not get that far."""
+        if self._known is None or picture.index >= self._known.frames:
+            return None
+        try:
+            frame = self._known.frame(picture.index)
+        except StoreError as error:
+            log.info("%s", error)
+            self._give_up("The kept detections are damaged")
+            return None
+        if not fits(frame, picture):
+            self._give_up("The kept detections are of other pictures")
+            return None
+        return frame.candidates
+
+    def _give_up(self, why: str) -> None:
+        self.notes.append(f"{why}; the rest of the video is looked at again, and not kept.")
+        if self._writer is not None:
+            self._writer.close(keep=False)
+        elif self._known is not None:
+            self._known.close()
+        self._known = self._writer = self._path = None
+
+    def keep(self, pictures: Sequence[DecodedFrame], found: Sequence[Candidates]) -> None:
+        """Append what the network found in the next pictures, one batch.
+
+        Raises:
+            AppError: The disk refuses.
+        """
+        if self._writer is None:
+            return
+        frames = [
+            StoredFrame(p.pts_s, p.image_bgr.shape[1], p.image_bgr.shape[0], c)
+            for p, c in zip(pictures, found, strict=True)
+        ]
+        try:
+            self._writer.extend(frames)
+        except StoreError as error:
+            self._give_up(error.message.rstrip("."))
+
+    def finish(self) -> None:
+        """Ends the store, which has all frames now, and gives it its name if it is permanent.
+
+        Raises:
+            AppError: The disk refuses.
+        """
+        self._created = False  # whatever happens to the files now, this is worth keeping
+        if self._writer is None:
+            return
+        if self._permanent:
+            self._writer.finish()
+            self._path = self._writer.target
+        else:
+            self._writer.flush()
+            self.temporary = self._writer.target
+
+    def close(self, keep: bool) -> None:
+        """Let go; never raises.
+
+        Args:
+            keep: Leave what this job began for the next one to continue. What was there before always stays.
+        """
+        if self._writer is not None:
+            self._writer.close(keep or not self._created)
+        elif self._known is not None:
+            self._known.close()
+
+
+def fits(frame: StoredFrame, picture: DecodedFrame) -> bool:
+    """Whether ``frame`` is about ``picture``."""
+    height, width = picture.image_bgr.shape[:2]
+    return (frame.pts_s, frame.width, frame.height) == (picture.pts_s, width, height)

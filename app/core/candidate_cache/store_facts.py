@@ -1,0 +1,177 @@
+"""The head of a store of candidates: which video, by which model, down to which score. Pure but for looking.
+
+Two runs may share their results when source, model, engine and precision are the same; nothing else matters to what
+the network answers. The source is known by content, so that a moved or copied file is still the same one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.core.errors import AppError
+from app.core.file_types import IMAGE_SUFFIXES
+
+MAX_HEADER = 2**20
+_EXPECTED_FRAMES = "promised"  # its name in the files
+_SAMPLES, _SAMPLE = 16, 65_536
+_MOST_LABELS, _LONGEST = 100_000, 10_000
+
+
+class StoreError(AppError):
+    """A store cannot be used; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceKey:
+    """A video by its content.
+
+    Attributes:
+        name: File name, for people.
+        size: Bytes; of a folder, the number of files.
+        mtime_ns: When it was last changed, for people: a copy is the same video.
+        sha256: Hash of its size and of samples from its beginning to its end.
+    """
+
+    name: str
+    size: int
+    mtime_ns: int
+    sha256: str
+
+    def same(self, other: SourceKey) -> bool:
+        """Whether both are one video."""
+        return self.size == other.size and self.sha256 == other.sha256
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFacts:
+    """The head of a store.
+
+    Attributes:
+        source: The video.
+        model: Name of the model.
+        weights_sha256: Hash of the model's file; "" when it has none.
+        engine: As ``Detector.engine``.
+        device: As ``Detector.device``, for people.
+        precision: As ``Detector.precision``.
+        labels: Class names.
+        floor: Least score that was kept; 0 when all that the model gave was.
+        expected_frames: How many the source says it has; None when it does not say.
+        reading: How pictures were made of the source where that is not the usual way, e.g. "deinterlaced".
+    """
+
+    source: SourceKey
+    model: str
+    weights_sha256: str
+    engine: str
+    device: str
+    precision: str
+    labels: tuple[str, ...]
+    floor: float
+    expected_frames: int | None = None
+    reading: str = ""
+
+    def same_results(self, other: StoreFacts) -> bool:
+        """Whether both runs would find the same in every frame, above the higher of their floors."""
+        same_pictures = self.source.same(other.source) and self.reading == other.reading
+        return same_pictures and self._detector() == other._detector()
+
+    def _detector(self) -> tuple[object, ...]:
+        return self.model, self.weights_sha256, self.engine, self.precision, self.labels
+
+    def to_json(self) -> bytes:
+        """The head as it stands in the file."""
+        facts = dataclasses.asdict(self)
+        facts[_EXPECTED_FRAMES] = facts.pop("expected_frames")
+        return json.dumps(facts, ensure_ascii=True).encode()
+
+    @staticmethod
+    def from_json(content: bytes) -> StoreFacts:
+        """Read a head, which may come from anywhere.
+
+        Raises:
+            StoreError: It is not one of ours.
+        """
+        try:
+            data = json.loads(content)
+            source = data["source"]
+            return StoreFacts(
+                source=SourceKey(
+                    _text(source["name"]), _count(source["size"]), int(source["mtime_ns"]), _text(source["sha256"])
+                ),
+                model=_text(data["model"]),
+                weights_sha256=_text(data["weights_sha256"]),
+                engine=_text(data["engine"]),
+                device=_text(data["device"]),
+                precision=_text(data["precision"]),
+                labels=_labels(data["labels"]),
+                floor=_score(data["floor"]),
+                expected_frames=None if data[_EXPECTED_FRAMES] is None else _count(data[_EXPECTED_FRAMES]),
+                reading=_text(data["reading"]),
+            )
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+            raise StoreError("The kept detections cannot be read: their description is damaged.") from error
+
+
+def source_key(path: Path) -> SourceKey:
+    """Identifies a video, or a folder of images, by its content; reads a megabyte at most.
+
+    Raises:
+        AppError: It cannot be read.
+    """
+    try:
+        if path.is_dir():
+            return _folder_key(path, path.name)
+        if "%" in path.name and not path.exists():  # a numbered sequence of images
+            return _folder_key(path.parent, path.name)
+        stat = path.stat()
+        digest = hashlib.sha256(f"{stat.st_size}:".encode())
+        with path.open("rb") as file:
+            last = max(0, stat.st_size - _SAMPLE)
+            for offset in sorted({last * step // (_SAMPLES - 1) for step in range(_SAMPLES)}):
+                file.seek(offset)
+                digest.update(file.read(_SAMPLE))
+    except FileNotFoundError as error:
+        raise AppError(f"{path.name}: no such file.", f"Looked for {path}.") from error
+    except OSError as error:
+        raise AppError(f"{path.name} cannot be read: {error.strerror}.", "Check its permissions.") from error
+    return SourceKey(path.name, stat.st_size, stat.st_mtime_ns, digest.hexdigest())
+
+
+def _folder_key(path: Path, name: str) -> SourceKey:
+    files = sorted(entry for entry in path.iterdir() if entry.suffix.lower() in IMAGE_SUFFIXES and entry.is_file())
+    digest, newest = hashlib.sha256(), 0
+    for file in files:
+        stat = file.stat()
+        digest.update(f"{file.name!r}:{stat.st_size}:{stat.st_mtime_ns};".encode())
+        newest = max(newest, stat.st_mtime_ns)
+    return SourceKey(name, len(files), newest, digest.hexdigest())
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > _LONGEST:
+        raise ValueError("not a text")
+    return value
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or not 0 <= value < 2**63:
+        raise ValueError("not a count")
+    return value
+
+
+def _score(value: Any) -> float:
+    if type(value) not in (int, float) or not math.isfinite(value) or not 0.0 <= value <= 1.0:
+        raise ValueError("not a score")
+    return float(value)
+
+
+def _labels(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or len(value) > _MOST_LABELS:
+        raise ValueError("no labels")
+    return tuple(_text(label) for label in value)

@@ -1,0 +1,192 @@
+"""The middle of an export: for each picture what is in it, from the journal, from the network, or from kept detections.
+
+Runs on ``ssdv-export-detect`` and owns the Detector and the Journal. Pictures come in order and leave in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.core.candidate_cache.journal import CandidateJournal, fits
+from app.core.candidate_cache.store import CandidateStore
+from app.core.candidate_cache.store_facts import SourceKey
+from app.core.channels import Channel
+from app.core.detection_filter import check_classes
+from app.core.errors import AppError
+from app.core.export.gate import Gate
+from app.core.export.progress import ProgressMeter
+from app.core.export.request import ExportCancelledError, ExportRequest
+from app.core.export.source_facts import cached_detections, new_store_facts
+from app.core.export.tracking_filter import tracking_filter
+from app.core.files.write_errors import waiting_for_room
+from app.core.frames import DecodedFrame
+from app.core.settings import ModelSettings
+from detector.detections import Candidates, DetectionFilter, Detections
+from detector.runtime.base import Detector
+
+OpenDetector = Callable[[ModelSettings], Detector]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DetectedFrame:
+    """A picture and what is in it.
+
+    Attributes:
+        picture: The picture.
+        detections: What passes ``tracking_filter``: all that is shown, and where objects are followed what scores less.
+        labels: Class names.
+        fresh: The network ran on it in this job.
+    """
+
+    picture: DecodedFrame
+    detections: Detections
+    labels: Sequence[str]
+    fresh: bool
+
+
+class ExportDetectStage:
+    """Finds the detections of every frame of one export.
+
+    Args:
+        request: Whose model, whose detections.
+        folder: Where the journal lies.
+        source: The video.
+        expected_frames: How many it says it has; None when it does not say.
+        gate: Where it stands still.
+        meter: Told how far an earlier run came.
+
+    Attributes:
+        model: (name, device, precision), once known.
+        notes: What the user should know, one line each.
+        kept: The kept detections, once complete; None for none.
+        temporary: The store whose part is to be removed when the job is done; None for nothing.
+    """
+
+    def __init__(
+        self,
+        request: ExportRequest,
+        folder: Path,
+        source: SourceKey,
+        expected_frames: int | None,
+        gate: Gate,
+        meter: ProgressMeter,
+    ) -> None:
+        self._request = request
+        self._folder = folder
+        self._source = source
+        self._expected_frames = expected_frames
+        self._gate = gate
+        self._meter = meter
+        self.model = ("", "", "")
+        self.notes: list[str] = []
+        self.kept: Path | None = None
+        self.temporary: Path | None = None
+
+    def run(self, open_detector: OpenDetector, pictures: Channel[DecodedFrame], found: Channel[DetectedFrame]) -> None:
+        """Answer for every picture, then close ``found``.
+
+        Raises:
+            AppError: The journal cannot be written, or kept detections cannot be used.
+            DetectorError: The model cannot be used.
+        """
+        with waiting_for_room(self._gate.wait_for_room):
+            if self._request.cache == "only":
+                self._recall(pictures, found)
+            else:
+                self._detect(open_detector, pictures, found)
+        found.close()
+
+    # -- by the network ---------------------------------------------------------------------------------------------
+
+    def _detect(
+        self, open_detector: OpenDetector, pictures: Channel[DecodedFrame], found: Channel[DetectedFrame]
+    ) -> None:
+        request = self._request
+        with open_detector(request.model) as detector:
+            self.model = (detector.spec.name, detector.device, detector.precision)
+            self.notes += detector.notes
+            facts = new_store_facts(request, self._source, detector, self._expected_frames)
+            journal = CandidateJournal(self._folder, facts, request.cache == "keep", request.resume)
+            known = journal.frames_known
+            try:
+                self._meter.known = known
+                if journal.left_alone:
+                    self._meter.remark(journal.left_alone)
+                if known:
+                    self._meter.remark(f"{known} frames were looked at before; the network runs on the others only.")
+                self._look(detector, journal, pictures, found)
+                journal.finish()
+                self.kept, self.temporary = journal.path, journal.temporary
+            finally:
+                # A job that failed before its first frame was written failed for good: nothing is worth going on with.
+                cancelled = isinstance(self._gate.failure, ExportCancelledError | KeyboardInterrupt)
+                journal.close(keep=journal.frames > 0 and (cancelled or self._meter.frames > 0))
+                self.notes += journal.notes
+                self.notes += [note for note in detector.notes if note not in self.notes]  # a GPU may fail on the way
+
+    def _look(
+        self,
+        detector: Detector,
+        journal: CandidateJournal,
+        pictures: Channel[DecodedFrame],
+        found: Channel[DetectedFrame],
+    ) -> None:
+        """Candidates from the journal as far as it goes, then from the network, in batches."""
+        labels = detector.spec.labels
+        wanted = tracking_filter(self._request, labels)
+        batch: list[DecodedFrame] = []
+        for picture in pictures:
+            self._gate.check()
+            known = journal.recall(picture)  # from the first frame on, so never with a batch begun
+            if known is not None:
+                found.put(DetectedFrame(picture, known.detections(wanted), labels, fresh=False))
+                continue
+            batch.append(picture)
+            if len(batch) >= detector.preferred_batch:
+                self._run(detector, journal, batch, wanted, found)
+                batch = []
+        if batch:
+            self._run(detector, journal, batch, wanted, found)
+
+    def _run(
+        self,
+        detector: Detector,
+        journal: CandidateJournal,
+        batch: Sequence[DecodedFrame],
+        wanted: DetectionFilter,
+        found: Channel[DetectedFrame],
+    ) -> None:
+        images = [picture.image_bgr for picture in batch]
+        results = detector.candidates_batch(images, wanted.iou_threshold, journal.floor)
+        journal.keep(batch, results)
+        for picture, candidates in zip(batch, results, strict=True):
+            found.put(DetectedFrame(picture, candidates.detections(wanted), detector.spec.labels, fresh=True))
+
+    # -- from what is kept ------------------------------------------------------------------------------------------
+
+    def _recall(self, pictures: Channel[DecodedFrame], found: Channel[DetectedFrame]) -> None:
+        """Every frame from the cache; no model is opened."""
+        request = self._request
+        kept = cached_detections(request, self._source)
+        facts, labels = kept.facts, kept.facts.labels
+        self.model, self.kept = (facts.model, facts.device, facts.precision), kept.path
+        check_classes(request.detection.classes, labels, facts.model)
+        wanted = tracking_filter(request, labels)
+        if wanted.score_threshold < facts.floor:
+            raise AppError(
+                f"{kept.path.name} reaches down to a score of {facts.floor:g} only.", "Run it without --from-cache."
+            )
+        with CandidateStore.open(kept.path) as store:
+            self._meter.known = store.frames
+            for picture in pictures:
+                self._gate.check()
+                detections = self._kept_of(picture, store, kept.path).detections(wanted)
+                found.put(DetectedFrame(picture, detections, labels, fresh=False))
+
+    def _kept_of(self, picture: DecodedFrame, store: CandidateStore, path: Path) -> Candidates:
+        frame = store.frame(picture.index) if picture.index < store.frames else None
+        if frame is None or not fits(frame, picture):
+            raise AppError(f"{path.name} does not fit {self._request.source.name}.", "Run it without --from-cache.")
+        return frame.candidates

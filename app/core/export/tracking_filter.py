@@ -1,0 +1,22 @@
+"""Whether an export follows objects from frame to frame, and what it must look for then. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from app.core.detection_filter import detection_filter
+from app.core.export.request import ExportRequest
+from app.core.records.formats import FORMATS
+from app.core.tracking.tracker import with_unsure
+from detector.detections import DetectionFilter
+
+
+def needs_tracking(request: ExportRequest) -> bool:
+    """Whether objects are numbered: asked for, or needed by what is written."""
+    return request.highlights.follows or any(FORMATS[data.format].needs_tracks for data in request.data)
+
+
+def tracking_filter(request: ExportRequest, labels: Sequence[str]) -> DetectionFilter:
+    """The filter for ``Outputs``: detections that are shown, and weaker ones that only keep objects alive."""
+    wanted = detection_filter(request.detection, labels)
+    return with_unsure(wanted) if needs_tracking(request) else wanted

@@ -1,0 +1,1 @@
+"""Many exports: which videos, in which order, under which names, and what was left undone."""

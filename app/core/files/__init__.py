@@ -1,0 +1,1 @@
+"""Files and folders that are whole under their names, or not there."""

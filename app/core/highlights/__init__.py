@@ -1,0 +1,1 @@
+"""The best picture and the clips of objects in a video."""

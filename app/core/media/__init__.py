@@ -1,0 +1,1 @@
+"""Shared by reading and writing a video: opening a container, and the clocks in it."""

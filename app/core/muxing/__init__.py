@@ -1,0 +1,1 @@
+"""Writing a video file: encoder, sound, subtitles, descriptions and clock of another one."""

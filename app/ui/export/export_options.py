@@ -1,0 +1,109 @@
+"""What is wanted of a video: the rows that the forms of one and of several exports share. GUI thread."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QLabel
+
+from app.core.export.request import CachePolicy
+from app.core.highlights.options import HighlightOptions
+from app.core.records.formats import FORMATS
+from app.ui.export.data_boxes import data_boxes, in_a_grid
+from app.ui.export.object_choices import ObjectChoices, seconds_box, tenths
+from app.ui.export.video_choices import VideoChoices
+from app.ui.widgets.media_words import size
+
+
+class ExportOptions(QObject):
+    """Quality, data files, objects, and whether to keep what was found.
+
+    Args:
+        shown: The classes that are looked for; empty for all.
+    """
+
+    changed = Signal()
+
+    def __init__(self, shown: Sequence[str]) -> None:
+        super().__init__()
+        self._shown = shown
+        self.want_video = QCheckBox("Annotated video (sound copied, same timing)")
+        self.want_video.setChecked(True)
+        self.video = VideoChoices()
+        self.data = data_boxes()
+        self.pictures = QCheckBox("Annotated sets with pictures, one every")
+        self.pictures.setToolTip("COCO, VOC and YOLO then hold the pictures, too")
+        self.every = seconds_box(" s", Fraction(1))
+        self.every.setAccessibleName("Seconds from one picture to the next")
+        self.every.setSpecialValueText("frame")
+        self.objects = ObjectChoices()
+        self.keep = QCheckBox()
+        self.keep.setToolTip("Another threshold, class or look later then needs no model: it is made from what is kept")
+        self.keep.setChecked(True)
+        self.expect(None)
+        for box in (self.want_video, self.pictures, *self.data.values()):
+            box.toggled.connect(self._toggled)
+        self.objects.changed.connect(self._toggled)
+        self._toggled()
+
+    def add_rows(self, form: QFormLayout) -> None:
+        """Append the rows, but for the video itself: where it goes is for the form to ask."""
+        form.addRow("Quality", self.video)
+        form.addRow("Data files", in_a_grid(self.data))
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        row.addWidget(self.pictures)
+        row.addWidget(self.every)
+        row.addStretch(1)
+        form.addRow("", row)
+        form.addRow("Objects", self.objects)
+        form.addRow("Detections", self.keep)
+
+    def expect(self, kept_bytes: int | None, each: str = "") -> None:
+        """Say about how much would be kept; ``each`` is of what."""
+        about = "" if kept_bytes is None else f" (about {size(kept_bytes)}{each})"
+        self.keep.setText(f"Keep what was found, to change threshold or look later{about}")
+
+    @property
+    def trouble(self) -> str:
+        """Why it cannot be done; "" when it can."""
+        if not (self.want_video.isChecked() or self.formats or self.objects.writes):
+            return "Choose the video, a data file, or both."
+        return self.objects.trouble(self._shown)
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """Of data files."""
+        return tuple(name for name, box in self.data.items() if box.isChecked())
+
+    @property
+    def cache(self) -> CachePolicy:
+        """What becomes of what was found."""
+        return "keep" if self.keep.isChecked() else "drop"
+
+    def highlights(self, output: Path) -> HighlightOptions:
+        """What else is made; folders are named like the annotated video ``output``."""
+        chosen = self.objects.highlights(output)
+        return replace(chosen, frames_every_s=tenths(self.every)) if self._pictures_wanted else chosen
+
+    @property
+    def _pictures_wanted(self) -> bool:
+        return self.pictures.isEnabled() and self.pictures.isChecked()
+
+    def _toggled(self) -> None:
+        self.pictures.setEnabled(any(FORMATS[name].is_set for name in self.formats))
+        self.every.setEnabled(self._pictures_wanted)
+        self.video.setEnabled(self.want_video.isChecked() or self.objects.clips.isChecked())
+        self.changed.emit()
+
+
+def classes_shown(classes: Sequence[str]) -> QLabel:
+    """Says that the settings leave the others out."""
+    label = QLabel(f"{', '.join(classes)} only, as in the settings")
+    label.setObjectName("muted")
+    label.setWordWrap(True)
+    return label
