@@ -18,7 +18,7 @@ from detector.weights import load_spec
 from tests.support.command_line import Capture, check_one_line, install_fake_model, run
 from tests.support.media import make_video
 from tests.support.model_files import described, put_model
-from tools.fixtures.data_sets import write_year
+from tools.fixtures.data_sets import Thing, write_year
 
 
 @pytest.fixture
