@@ -16,7 +16,7 @@ _LONGEST_S = 3600.0
 
 
 class ObjectChoices(QWidget):
-    """Collects an ``HighlightOptions``, but for pictures in annotated sets."""
+    """Collects ``HighlightOptions``, but for pictures in annotated sets."""
 
     changed = Signal()
 

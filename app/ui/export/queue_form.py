@@ -35,7 +35,7 @@ _FRAMES_A_MINUTE = 30 * 60
 
 
 class QueueForm(QWidget):
-    """Collects videos and a ``BatchOptions``; the search runs on a worker."""
+    """Collects videos and ``BatchOptions``; the search runs on a worker."""
 
     accepted = Signal()
     rejected = Signal()
