@@ -170,6 +170,7 @@ def _affine(quantised: Mapping[str, Any], path: Path, name: str) -> tuple[float,
 
 
 def _number(value: Any) -> float | None:
+    """One that 65,535 of still are a float32."""
     return float(value) if type(value) in (int, float) and abs(value) < 1e30 else None
 
 
@@ -224,8 +225,7 @@ def _values(row: _Row, stored: Array, path: Path) -> Array:
     if row.affine is None:
         return stored
     scale, low = row.affine
-    with np.errstate(over="ignore", invalid="ignore"):  # the caller looks for infinity
-        values: Array = stored.astype(np.float32) * np.float32(scale) + np.float32(low)
+    values: Array = stored.astype(np.float32) * np.float32(scale) + np.float32(low)
     if not row.whole:
         return values
     if not (np.abs(values) < 2**31).all():

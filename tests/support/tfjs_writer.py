@@ -100,12 +100,16 @@ def write_json(folder: Path, manifest: object, **others: object) -> Path:
 
 def dequantised(value: Array, quantisation: Quantisation | None) -> Array:
     """What a reader makes of ``value`` after it was stored."""
-    if quantisation is None or value.dtype != np.float32:
+    if quantisation is None or not _is_quantised(value):
         return value
     if quantisation == "float16":
         return value.astype(np.float16).astype(np.float32)
     low, scale = _range(value, quantisation)
     return (np.rint((value.astype(np.float64) - low) / scale) * scale + low).astype(np.float32)
+
+
+def _is_quantised(value: Array) -> bool:
+    return value.dtype == np.float32 and value.size > 0
 
 
 def _range(value: Array, quantisation: Quantisation) -> tuple[float, float]:
@@ -116,7 +120,7 @@ def _range(value: Array, quantisation: Quantisation) -> tuple[float, float]:
 
 def _stored(name: str, value: Array, quantisation: Quantisation | None) -> tuple[dict[str, Any], bytes]:
     entry: dict[str, Any] = {"name": name, "shape": list(value.shape), "dtype": str(value.dtype)}
-    if quantisation is None or value.dtype != np.float32:
+    if quantisation is None or not _is_quantised(value):
         return entry, value.tobytes()
     entry["quantization"] = {"dtype": quantisation, "original_dtype": "float32"}
     if quantisation == "float16":
