@@ -162,6 +162,7 @@ def test_a_file_goes_on_the_shelf_and_detects(tmp_path: Path) -> None:
     spec = load_spec(target)
     assert spec.golden is not None
     assert replace(spec, name=before.spec.name, golden=None) == before.spec
+    assert read_model(tmp_path).spec == before.spec  # by its folder
     image: ImageBGR = np.random.default_rng(0).integers(0, 256, (200, 320, 3), np.uint8)
     with open_detector(target, "cpu") as detector:
         assert len(detector.detect(image).scores) <= spec.postprocess.max_detections
