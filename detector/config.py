@@ -157,13 +157,14 @@ MOBILENET300_CAFFE = replace(
 def tensorflow_config(side: int = 300) -> SSDConfig:
     """Default boxes of the SSDs of TensorFlow's Object Detection API (``ssd_anchor_generator``, its usual settings).
 
-    Six scales from 0.2 to 0.95 of the input, each with ratios 1, 2, 1/2, 3 and 1/3 and a square between it and the next
-    scale; the finest level has three boxes only: a square of 0.1, and ratios 2 and 1/2 of 0.2.
+    Six scales from 0.2 to 0.95 of the input, each with ratios 1, 2, 1/2, 3 and 0.3333, as its configurations write it,
+    and a square between it and the next scale; the finest level has three boxes only: a square of 0.1, and ratios 2
+    and 1/2 of 0.2.
     """
     scales = [0.2 + 0.15 * level for level in range(6)]
     levels = [_scaled_shapes(side, ((0.1, 1.0), (scales[0], 2.0), (scales[0], 0.5)))]
     for scale, following in zip(scales[1:], [*scales[2:], 1.0], strict=True):
-        ratios = tuple((scale, ratio) for ratio in (1.0, 2.0, 0.5, 3.0, 1 / 3))
+        ratios = tuple((scale, ratio) for ratio in (1.0, 2.0, 0.5, 3.0, 0.3333))
         levels.append(_scaled_shapes(side, (*ratios, (math.sqrt(scale * following), 1.0))))
     grids = tuple(-(-side // stride) for stride in (16, 32, 64, 128, 256, 512))
     return SSDConfig(

@@ -129,7 +129,8 @@ class Shelf:
         """Put the model in ``path`` on the shelf as ``name``.
 
         Args:
-            path: PyTorch weights, ``.caffemodel``, ``.safetensors``, or OpenVINO IR ``.xml`` with its ``.bin``.
+            path: PyTorch weights, ``.caffemodel``, ``.safetensors``, or OpenVINO IR ``.xml`` with its ``.bin``, or
+                TensorFlow.js ``model.json`` with its shards (or the folder they lie in).
             name: New; letters, digits, dot, dash, underscore.
             overrides: What the user says about the file; None for nothing.
 

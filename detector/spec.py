@@ -21,6 +21,8 @@ Architecture = Literal[
     "ssdlite-mobilenetv2-narrow",
     "ssdlite-mobilenetv2-tf",
     "ssd-mobilenetv2-tf",
+    "ssd-mobilenetv2-tf-pointwise",
+    "ssdlite-mobilenetv1-tf",
     "ssd-mobilenetv1-tf",
     "ssdlite320-mobilenetv3",
     "ssdlite320-mobilenetv3-wide",

@@ -160,6 +160,8 @@ class Fields:
         rows = entries(value, where, 16)
         if len(rows) not in (0, levels):
             fault(where, "must have one entry for every level, or none")
+        if not all(rows):
+            fault(where, "must have at least one box on every level")
         return tuple(tuple(_shape(shape, where) for shape in entries(row, where, 64)) for row in rows)
 
     def levels(self, key: str, count: int) -> tuple[tuple[float, ...], ...]:

@@ -22,10 +22,12 @@ from detector.config import (
     SSDLITE320,
     Clamp,
     SSDConfig,
+    tensorflow_config,
     ultraface_config,
 )
 from detector.default_boxes import default_boxes
 from tests.support.shared_data import shared
+from tests.support.tensorflow_networks import anchors
 
 Boxes = npt.NDArray[np.float32]
 
@@ -190,6 +192,31 @@ def test_ultraface_boxes_equal_those_inside_its_published_network() -> None:
     assert any(np.abs(values - boxes[:, :2]).max() < 1e-6 for values in inside)
 
 
+@pytest.mark.parametrize(
+    ("side", "grids", "count"),
+    [(300, (19, 10, 5, 3, 2, 1), 1917), (320, (20, 10, 5, 3, 2, 1), 2034), (512, (32, 16, 8, 4, 2, 1), 5118)],
+)
+def test_equals_tensorflows_anchors(side: int, grids: tuple[int, ...], count: int) -> None:
+    config = tensorflow_config(side)
+    assert config.grids == tuple((grid, grid) for grid in grids)
+    assert config.boxes_per_cell == (3, 6, 6, 6, 6, 6)
+    assert config.num_boxes == len(anchors(side)) == count
+    corners = cxcywh_to_xyxy(default_boxes(config))[:, [1, 0, 3, 2]]
+    np.testing.assert_allclose(corners, anchors(side), atol=1e-6, rtol=0)
+
+
+def test_the_first_of_tensorflows_cells_reads_as_its_configuration_says() -> None:
+    cell = default_boxes(tensorflow_config())[:3] * 300
+    root = 2**0.5
+    centre = 300 / 19 / 2
+    expected = [
+        (centre, centre, 30, 30),
+        (centre, centre, 60 * root, 60 / root),
+        (centre, centre, 60 / root, 60 * root),
+    ]
+    np.testing.assert_allclose(cell, expected, rtol=1e-6)
+
+
 def prior_layers(prototxt: str) -> Iterator[dict[str, list[float]]]:
     """The numbers of each PriorBox layer of a Caffe network."""
     for body in re.findall(r"prior_box_param\s*\{(.*?)\n  \}", prototxt, flags=re.DOTALL):
@@ -222,3 +249,7 @@ def test_numbers_equal_the_published_prototxt(folder: str, config: SSDConfig) ->
 def test_a_level_short_of_numbers_is_refused() -> None:
     with pytest.raises(ValueError, match="every level"):
         replace(SSD300_VOC, steps=SSD300_VOC.steps[:-1])
+    with pytest.raises(ValueError, match="every level"):
+        replace(tensorflow_config(), shapes=tensorflow_config().shapes[:-1])
+    with pytest.raises(ValueError, match="either shapes"):
+        replace(SSD300_VOC, shapes=tensorflow_config().shapes)

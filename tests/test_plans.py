@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from detector.config import SSD300_VOC, SSD512_VOC, SSDLITE320, SSDConfig, ultraface_config
+from detector.config import SSD300_VOC, SSD512_VOC, SSDLITE320, SSDConfig, tensorflow_config, ultraface_config
 from detector.errors import DetectorError
 from detector.models.build import build_network
 from detector.plans.shapes import network_shapes
@@ -33,6 +33,11 @@ CASES: dict[Architecture, list[tuple[SSDConfig, float]]] = {
     "ssdlite-mobilenetv1": [(_MOBILE, 1.0)],
     "ssdlite-mobilenetv2": [(_MOBILE, 1.0)],
     "ssdlite-mobilenetv2-narrow": [(_MOBILE, 1.0)],
+    "ssdlite-mobilenetv2-tf": [(tensorflow_config(), 1.0)],
+    "ssd-mobilenetv2-tf": [(tensorflow_config(), 1.0), (_MOBILE, 1.0)],  # maps of odd and of even sides
+    "ssd-mobilenetv2-tf-pointwise": [(tensorflow_config(320), 1.0)],
+    "ssdlite-mobilenetv1-tf": [(tensorflow_config(), 1.0)],
+    "ssd-mobilenetv1-tf": [(tensorflow_config(), 1.0)],
     "ssdlite320-mobilenetv3": [(SSDLITE320, 1.0)],
     "ssdlite320-mobilenetv3-wide": [(SSDLITE320, 1.0)],
     "ultraface-slim": [(ultraface_config(), 1.0)],

@@ -12,12 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from detector.config import tensorflow_config
 from detector.errors import DetectorError
 from detector.registry import MODELS
 from detector.spec import Golden, InputSpec, ModelSpec
 from detector.spec_json import MAX_JSON_CHARS, spec_from_json, spec_to_json
 
 SPEC = MODELS["ssd300-vgg16-coco"]
+SHAPED = ModelSpec("x", "ssdlite-mobilenetv2-tf", ("a",), InputSpec(300, 300), tensorflow_config())
+"""Its default boxes are listed shape by shape."""
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))
@@ -122,6 +125,9 @@ FAULTS: list[tuple[Callable[[Any], None], str]] = [
     (_set("format", value=5), "has format 5"),
     (_set("threshold", value=1.5), "threshold must be a number from 0 to 1"),
     (_set("threshold", value="low"), "threshold must be a number"),
+    (_set("format", value=3), "is unknown"),
+    (lambda c: c["config"].pop("shapes"), "config.shapes is missing"),
+    (_set("config", "shapes", value=[[[30, 30]]] * 6), "config.min_sizes must have"),
     (_set("golden", value=[]), "golden must be an object"),
     (_golden(boxes=[], classes=[], locs=[], log_scores=[]), "do not belong together"),
     (_golden(locs=[0.0] * 7), "do not belong together"),
@@ -134,6 +140,48 @@ FAULTS: list[tuple[Callable[[Any], None], str]] = [
 ]
 
 
+SHAPE_FAULTS: list[tuple[Any, str]] = [
+    (None, "must be a list"),
+    ({}, "must be a list"),
+    ([[[30, 30]]] * 5, "must have one entry for every level, or none"),
+    ([[[30, 30]]] * 5 + [[]], "must have at least one box on every level"),
+    ([[[30, 30]]] * 5 + [[[30]]], "must hold pairs of numbers"),
+    ([[[30, 30]]] * 5 + [[[30, 30, 30]]], "must hold pairs of numbers"),
+    ([[[30, 30]]] * 5 + [[30, 30]], "must hold pairs of numbers"),
+    ([[[30, 30]]] * 5 + [[["30", 30]]], "must be a number"),
+    ([[[30, 30]]] * 5 + [[[0, 30]]], "must be a number"),
+    ([[[30, 30]]] * 5 + [[[-3, 30]]], "must be a number"),
+    ([[[30, 30]]] * 5 + [[[30, 1e6]]], "must be a number"),
+    ([[[30, 30]]] * 5 + [[[30, 30]] * 65], "must be a list of at most 64"),
+]
+
+
+@pytest.mark.parametrize(("shapes", "message"), SHAPE_FAULTS)
+def test_shapes_of_boxes_are_checked(shapes: Any, message: str) -> None:
+    content = json.loads(spec_to_json(SHAPED))
+    content["config"]["shapes"] = shapes
+    with pytest.raises(DetectorError) as caught:
+        spec_from_json(json.dumps(content))
+    assert "config.shapes" in caught.value.message
+    assert message in caught.value.message
+
+
+def test_shapes_survive_and_files_from_before_there_were_any_still_open() -> None:
+    assert spec_from_json(spec_to_json(SHAPED)) == SHAPED
+    content = json.loads(spec_to_json(SPEC))
+    assert content["config"].pop("shapes") == []
+    assert content.pop("threshold") is None
+    content["format"] = 3
+    assert spec_from_json(json.dumps(content)) == SPEC
+
+
+def test_shapes_come_without_sizes() -> None:
+    content = json.loads(spec_to_json(SHAPED))
+    content["config"]["shapes"] = []
+    with pytest.raises(DetectorError, match=r"config\.min_sizes"):
+        spec_from_json(json.dumps(content))
+
+
 def test_kept_answers_survive_and_files_from_before_there_were_any_still_open() -> None:
     content = json.loads(spec_to_json(SPEC))
     _golden()(content)
@@ -141,7 +189,7 @@ def test_kept_answers_survive_and_files_from_before_there_were_any_still_open() 
     assert spec.golden == Golden((3, 5), (0, 1, 0, 1), (0.5,) * 8, (-1.5,) * 4, "ab")
     assert spec_from_json(spec_to_json(spec)) == spec
     content["format"] = 2
-    del content["golden"]["weights"], content["threshold"]
+    del content["golden"]["weights"], content["threshold"], content["config"]["shapes"]
     older = spec_from_json(json.dumps(content)).golden
     assert older is not None
     assert older.weights == ""
@@ -154,6 +202,7 @@ def test_a_threshold_survives_and_files_from_before_there_was_one_still_open() -
     spec = replace(SPEC, threshold=0.38)
     assert spec_from_json(spec_to_json(spec)) == spec
     content = json.loads(spec_to_json(spec))
+    del content["config"]["shapes"]
     content["format"] = 3
     with pytest.raises(DetectorError, match="threshold is unknown"):
         spec_from_json(json.dumps(content))

@@ -357,12 +357,16 @@ def test_drops_by_name(tmp_path: Path) -> None:
     assert classify([Path("a.png"), Path("b.jpg")]).kind == "image"
     assert classify([Path("a.png"), Path("b.mp4")]).kind == "mixed"
     assert classify([Path("a.safetensors")]).kind == "weights"
+    assert classify([tmp_path / "model.json", tmp_path / "group1-shard1of1.bin"]).paths == (tmp_path / "model.json",)
+    (tmp_path / "model.json").touch()
+    assert classify([tmp_path]).kind == "weights", "the folder of a TensorFlow.js model"
 
 
 def test_names_for_the_shelf() -> None:
     assert free_name(Path("/x/Modèle n°1.pth"), set()) == "Mod-le-n-1"
     assert free_name(Path("a.pth"), {"A", "a-2"}) == "a-3"
     assert free_name(Path("°°.pth"), set()) == "model"
+    assert free_name(Path("/x/coco-ssd/model.json"), set()) == "coco-ssd"
 
 
 def test_snapshot_writes_both_pictures(table: Desk) -> None:

@@ -58,7 +58,8 @@ def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Co
 
 
 def _add_import_flags(importing: argparse.ArgumentParser) -> None:
-    importing.add_argument("file", type=Path, metavar="FILE", help=".pth, .caffemodel, .safetensors, OpenVINO .xml")
+    kinds = ".pth, .caffemodel, .safetensors, OpenVINO .xml, TensorFlow.js model.json or its folder"
+    importing.add_argument("file", type=Path, metavar="FILE", help=kinds)
     importing.add_argument("--name", required=True, metavar="N", help="what to call it")
     importing.add_argument("--labels", type=Path, metavar="FILE", help="class names, one a line, without background")
     importing.add_argument(

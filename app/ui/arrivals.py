@@ -21,7 +21,7 @@ from PySide6.QtWidgets import QApplication
 from app.core.instance import HandOver, Place
 from app.core.sources.base import CAMERA
 from app.ui.widgets.bridge import Wake
-from app.ui.widgets.drops import WEIGHTS, classify
+from app.ui.widgets.drops import classify
 
 if TYPE_CHECKING:
     from app.ui.main_window import MainWindow
@@ -34,7 +34,7 @@ def open_all(window: MainWindow, sources: Sequence[str]) -> None:
     if not sources:
         return
     first = sources[0]
-    if Path(first).suffix.lower() in WEIGHTS and "://" not in first:
+    if "://" not in first and classify([Path(first)]).kind == "weights":
         window.import_model(Path(first))
     else:
         window.open_source(first)

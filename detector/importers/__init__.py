@@ -61,7 +61,7 @@ def import_model(path: Path, name: str, folder: Path, overrides: Overrides | Non
     """Convert the model in ``path`` and put it into ``folder`` as ``name``, completely or not at all.
 
     Args:
-        path: The file as it was downloaded.
+        path: The file as it was downloaded; of TensorFlow.js, ``model.json`` or its folder.
         name: Checked already; fit to be a file name.
         folder: Created if need be.
         overrides: What the user says about it.
@@ -69,7 +69,7 @@ def import_model(path: Path, name: str, folder: Path, overrides: Overrides | Non
     Raises:
         DetectorError: The file cannot be used, or the folder not written to.
     """
-    overrides = overrides or Overrides()
+    overrides, path = overrides or Overrides(), _file_of(path)
     graph = _graph_in(path)
     if graph is not None:
         return _import_ir(graph, name, folder, overrides)
@@ -82,7 +82,7 @@ def preview_model(path: Path, overrides: Overrides | None = None) -> Recognised:
     Raises:
         DetectorError: The file cannot be used.
     """
-    overrides = overrides or Overrides()
+    overrides, path = overrides or Overrides(), _file_of(path)
     graph = _graph_in(path)
     if graph is not None:
         return Recognised(_describe_ir(graph, overrides), ())
@@ -96,7 +96,16 @@ def read_model(path: Path, overrides: Overrides | None = None) -> Imported:
     Raises:
         DetectorError: The file cannot be used.
     """
-    return _convert(path, overrides or Overrides())
+    return _convert(_file_of(path), overrides or Overrides())
+
+
+def _file_of(path: Path) -> Path:
+    """The ``model.json`` in ``path``, if that is the folder of a TensorFlow.js model; else ``path``."""
+    described = path / "model.json"
+    try:
+        return described if described.is_file() else path
+    except OSError:  # a name that is too long
+        return path
 
 
 def _graph_in(path: Path) -> Path | None:

@@ -8,11 +8,14 @@ what the file is imported with.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 
+from detector.boxes import cxcywh_to_xyxy
 from detector.config import SSDConfig, tensorflow_config
 from detector.default_boxes import default_boxes
 from detector.errors import DetectorError
@@ -21,7 +24,7 @@ from detector.importers.conventions import as_published, refuse_priors
 from detector.importers.torchvision_classes import choose_classes
 from detector.importers.vgg import pick_classes
 from detector.plans.shapes import network_shapes
-from detector.plans.tables import TF_EXTRAS, V1_LAYERS, V2_STAGES
+from detector.plans.tables import TF_EXTRAS, TF_NETWORKS, V1_LAYERS, V2_STAGES, TFNetwork
 from detector.safetensors_file import Array
 from detector.spec import Architecture, InputSpec, ModelSpec
 from detector.weights import refuse_faults
@@ -30,29 +33,23 @@ _EPS = 0.001
 _LEVELS = 6
 _FEATURES = "FeatureExtractor/Mobilenet"
 _SIZE = "Preprocessor/map/while/ResizeImage/stack"
-_NEAR = 1e-3  # a thousandth of the picture
+_NEAR = 0.005  # of the picture; boxes that a converter has quantised to 8 bits are off by up to 0.0035
 _COCO_LITE = "1b212beb"  # the weights of ssdlite_mobilenet_v2_coco as coco-ssd had them
 
 
 def import_tensorflow(state: Mapping[str, Array], source: SourceFile, overrides: Overrides) -> Imported:
     """An ``Importer``."""
     refuse_priors(overrides, "A detector of TensorFlow's")
-    state = {name.replace("MobilenetV1/MobilenetV1/", "MobilenetV1/"): tensor for name, tensor in state.items()}
-    version = 1 if any(name.startswith(f"{_FEATURES}V1/") for name in state) else 2
-    lite = any(name.startswith("BoxPredictor_0/ClassPredictor_depthwise/") for name in state)
-    if version == 1 and lite:
-        raise DetectorError(f"{source.name} is an SSDLite on MobileNet 1 of TensorFlow's, which is not known here.")
-    config, notes = tensorflow_config(_side(state, source)), list[str]()
+    state = {re.sub(r"(MobilenetV\d)/\1/", r"\1/", name): tensor for name, tensor in state.items()}  # operations' scope
+    notes: list[str] = []
+    config = tensorflow_config(_side(state, source, notes))
     _check_boxes(state, config, source, notes)
     outputs = _outputs(state, config, source)
+    architecture = _architecture(state, source)
     classes = choose_classes(outputs, overrides, notes)
-    spec = _described(version, lite, config, classes.labels, overrides)
+    spec = _described(architecture, config, classes.labels, overrides)
     as_in_file = replace(spec, labels=tuple(str(number) for number in range(1, outputs)))
-    reader = _Reader(state, as_in_file, source)
-    (_base_v1 if version == 1 else _base_v2)(reader)
-    _extras(reader, version, lite)
-    _predictors(reader, lite)
-    tensors = reader.finish()
+    tensors = _Reader(state, as_in_file, source).network(TF_NETWORKS[architecture])
     last = {name: tensor for name, tensor in tensors.items() if name.startswith("conf.") and ".depthwise." not in name}
     published = as_published(spec, source)
     if source.sha256.startswith(_COCO_LITE):
@@ -60,17 +57,40 @@ def import_tensorflow(state: Mapping[str, Array], source: SourceFile, overrides:
     return Imported(published, tensors | pick_classes(last, classes.kept, outputs), tuple(notes))
 
 
-def _described(version: int, lite: bool, config: SSDConfig, labels: tuple[str, ...], overrides: Overrides) -> ModelSpec:
-    architectures: dict[tuple[int, bool], Architecture] = {
-        (1, False): "ssd-mobilenetv1-tf",
-        (2, False): "ssd-mobilenetv2-tf",
-        (2, True): "ssdlite-mobilenetv2-tf",
-    }
-    name = f"ssd{'lite' if lite else ''}_mobilenet_v{version}"
+def _architecture(state: Mapping[str, Array], source: SourceFile) -> Architecture:
+    """Which network it is, by the names and the first predictor's size."""
+    name = next((name for name in state if name.startswith(_FEATURES)), f"{_FEATURES}V2/")
+    found = name.removeprefix(_FEATURES).split("/")[0]
+    if found not in ("V1", "V2"):
+        raise DetectorError(f"{source.name} is on MobileNet {found[:20]}; of TensorFlow's, V1 and V2 are known here.")
+    separable = any("_3x3_s2_" in name and "_depthwise/" in name for name in state)
+    kernel = _predictor(state).shape[0]
+    heads = "full" if kernel > 1 else "pointwise"
+    if any(name.startswith("BoxPredictor_0/ClassPredictor_depthwise/") for name in state):
+        heads = "separable"
+    for architecture, network in TF_NETWORKS.items():
+        if network == (int(found[1]), separable, heads):
+            return cast(Architecture, architecture)
+    raise DetectorError(
+        f"{source.name} is an SSD on MobileNet {found} with {'' if separable else 'no '}separable feature layers and "
+        f"{heads} predictors ({kernel}x{kernel}), none of TensorFlow's published ones."
+    )
+
+
+def _predictor(state: Mapping[str, Array]) -> Array:
+    """Weights of the class predictor on the finest map, [rows, columns, in, out]; empty where there are none."""
+    weight = state.get("BoxPredictor_0/ClassPredictor/weights")
+    return weight if weight is not None and weight.ndim == 4 else np.zeros((1, 1, 0, 0))
+
+
+def _described(
+    architecture: Architecture, config: SSDConfig, labels: tuple[str, ...], overrides: Overrides
+) -> ModelSpec:
+    name = f"{architecture.split('-')[0]}_mobilenet_v{TF_NETWORKS[architecture].version}"
     height, width = config.image_size
     return ModelSpec(
         name=name,
-        architecture=architectures[version, lite],
+        architecture=architecture,
         labels=labels,
         input=InputSpec(height, width, overrides.channels or "rgb", (127.5,) * 3, (127.5,) * 3),
         config=config,
@@ -79,10 +99,11 @@ def _described(version: int, lite: bool, config: SSDConfig, labels: tuple[str, .
     )
 
 
-def _side(state: Mapping[str, Array], source: SourceFile) -> int:
+def _side(state: Mapping[str, Array], source: SourceFile, notes: list[str]) -> int:
     """The side of the input, pixels; 300 where the graph does not say."""
     size = state.get(_SIZE)
     if size is None or size.shape != (2,):
+        notes.append("Input: 300 x 300 pixels, as TensorFlow's published models have it; the file does not tell.")
         return 300
     height, width = (int(side) for side in size)
     if height != width or not 32 <= height <= 2048:
@@ -92,70 +113,30 @@ def _side(state: Mapping[str, Array], source: SourceFile) -> int:
 
 def _check_boxes(state: Mapping[str, Array], config: SSDConfig, source: SourceFile, notes: list[str]) -> None:
     """Hold the default boxes to those in the file, corners as (y, x, y, x), where it has them."""
-    kept = [
-        tensor.reshape(-1, 4)
-        for name, tensor in state.items()
-        if tensor.dtype.kind == "f" and tensor.shape[-2:] == (config.num_boxes, 4) and "Postprocessor" in name
-    ]
-    if not kept:
+    corners = cxcywh_to_xyxy(default_boxes(config))[:, [1, 0, 3, 2]]
+    found = False
+    for name, tensor in state.items():
+        if "Postprocessor" not in name or tensor.dtype.kind != "f" or tensor.shape[-1:] != (4,) or tensor.size <= 4:
+            continue
+        boxes = tensor.reshape(-1, *tensor.shape[-2:])
+        if boxes.shape[1:] != corners.shape or not (np.abs(boxes - corners) < _NEAR).all():
+            raise DetectorError(
+                f"{source.name} has other default boxes than TensorFlow's published models "
+                f"({boxes.shape[1]} of them, {len(corners)} there)."
+            )
+        found = True
+    if not found:
         notes.append("Default boxes: those of TensorFlow's published models; the file does not tell.")
-        return
-    ours = default_boxes(config)
-    low, high = ours[:, :2] - ours[:, 2:] / 2, ours[:, :2] + ours[:, 2:] / 2
-    corners = np.concatenate((low[:, ::-1], high[:, ::-1]), axis=1)
-    if not all(np.abs(tensor - corners).max() < _NEAR for tensor in kept):
-        raise DetectorError(f"{source.name} has other default boxes than TensorFlow's published models.")
 
 
 def _outputs(state: Mapping[str, Array], config: SSDConfig, source: SourceFile) -> int:
     """Classes, background included."""
-    weight = state.get("BoxPredictor_0/ClassPredictor/weights")
-    boxes = config.boxes_per_cell[0]
-    rows = weight.shape[-1] if weight is not None and weight.ndim == 4 else 0
+    rows, boxes = _predictor(state).shape[-1], config.boxes_per_cell[0]
     if rows == 0 or rows % boxes:
         raise DetectorError(
             f"{source.name}: BoxPredictor_0 has {rows} class outputs, which {boxes} boxes cannot share."
         )
     return rows // boxes
-
-
-def _base_v1(reader: _Reader) -> None:
-    reader.conv("stem", f"{_FEATURES}V1/Conv2d_0")
-    for index in range(len(V1_LAYERS)):
-        for part in ("depthwise", "pointwise"):
-            reader.conv(f"blocks.{index}.{part}", f"{_FEATURES}V1/Conv2d_{index + 1}_{part}")
-
-
-def _base_v2(reader: _Reader) -> None:
-    reader.conv("stem", f"{_FEATURES}V2/Conv")
-    for index in range(sum(repeats for _, _, repeats, _ in V2_STAGES)):
-        theirs = f"{_FEATURES}V2/expanded_conv{f'_{index}' if index else ''}"
-        for part in ("expand", "depthwise", "project") if index else ("depthwise", "project"):
-            reader.conv(f"blocks.{index}.{part}", f"{theirs}/{part}")
-    reader.conv("tail", f"{_FEATURES}V2/Conv_1")
-
-
-def _extras(reader: _Reader, version: int, lite: bool) -> None:
-    start = f"{_FEATURES}V1/Conv2d_13_pointwise" if version == 1 else f"{_FEATURES}V2/layer_19"
-    for index, (middle, out) in enumerate(TF_EXTRAS):
-        reader.conv(f"extras.{index}.squeeze", f"{start}_1_Conv2d_{index + 2}_1x1_{middle}")
-        theirs = f"{start}_2_Conv2d_{index + 2}_3x3_s2_{out}"
-        if lite:
-            reader.conv(f"extras.{index}.widen.depthwise", f"{theirs}_depthwise")
-            reader.conv(f"extras.{index}.widen.pointwise", theirs)
-        else:
-            reader.conv(f"extras.{index}.widen", theirs)
-
-
-def _predictors(reader: _Reader, lite: bool) -> None:
-    for ours, theirs, reorder in (("loc", "BoxEncodingPredictor", _xywh), ("conf", "ClassPredictor", None)):
-        for level in range(_LEVELS):
-            name = f"BoxPredictor_{level}/{theirs}"
-            if lite:
-                reader.conv(f"{ours}.{level}.depthwise", f"{name}_depthwise")
-                reader.conv(f"{ours}.{level}.pointwise", name, reorder)
-            else:
-                reader.conv(f"{ours}.{level}", name, reorder)
 
 
 def _xywh(rows: Array) -> Array:
@@ -172,37 +153,96 @@ class _Reader:
         self._faults: list[str] = []
         self._tensors: dict[str, Array] = {}
 
-    def conv(self, ours: str, theirs: str, reorder: Callable[[Array], Array] | None = None) -> None:
+    def network(self, network: TFNetwork) -> dict[str, Array]:
+        """The tensors of our network.
+
+        Raises:
+            DetectorError: Lists the first ten that are missing, left over, or not as they should be.
+        """
+        (self._base_v1 if network.version == 1 else self._base_v2)()
+        self._extras(network)
+        self._predictors(network)
+        left = [
+            f"{name[:80]} {list(tensor.shape)} is unexpected"
+            for name, tensor in self._state.items()
+            if tensor.ndim and tensor.dtype.kind == "f" and name.startswith((_FEATURES, "BoxPredictor_"))
+            if name not in self._used
+        ]
+        refuse_faults(self._faults + left, self._source.name, "its layout")
+        return self._tensors
+
+    def _base_v1(self) -> None:
+        self._conv("stem", f"{_FEATURES}V1/Conv2d_0")
+        for index in range(len(V1_LAYERS)):
+            for part in ("depthwise", "pointwise"):
+                self._conv(f"blocks.{index}.{part}", f"{_FEATURES}V1/Conv2d_{index + 1}_{part}")
+
+    def _base_v2(self) -> None:
+        self._conv("stem", f"{_FEATURES}V2/Conv")
+        for index in range(sum(repeats for _, _, repeats, _ in V2_STAGES)):
+            theirs = f"{_FEATURES}V2/expanded_conv{f'_{index}' if index else ''}"
+            for part in ("expand", "depthwise", "project") if index else ("depthwise", "project"):
+                self._conv(f"blocks.{index}.{part}", f"{theirs}/{part}")
+        self._conv("tail", f"{_FEATURES}V2/Conv_1")
+
+    def _extras(self, network: TFNetwork) -> None:
+        start = f"{_FEATURES}V1/Conv2d_13_pointwise" if network.version == 1 else f"{_FEATURES}V2/layer_19"
+        for index, (middle, out) in enumerate(TF_EXTRAS):
+            self._conv(f"extras.{index}.squeeze", f"{start}_1_Conv2d_{index + 2}_1x1_{middle}")
+            theirs = f"{start}_2_Conv2d_{index + 2}_3x3_s2_{out}"
+            self._conv_or_pair(f"extras.{index}.widen", theirs, pair=network.separable)
+
+    def _predictors(self, network: TFNetwork) -> None:
+        for ours, theirs, reorder in (("loc", "BoxEncodingPredictor", _xywh), ("conf", "ClassPredictor", None)):
+            for level in range(_LEVELS):
+                pair = network.heads == "separable"
+                self._conv_or_pair(f"{ours}.{level}", f"BoxPredictor_{level}/{theirs}", reorder, pair=pair)
+
+    def _conv_or_pair(
+        self, ours: str, theirs: str, reorder: Callable[[Array], Array] | None = None, *, pair: bool
+    ) -> None:
+        """One convolution, or a depthwise one and a 1x1 one."""
+        if pair:
+            self._conv(f"{ours}.depthwise", f"{theirs}_depthwise")
+        self._conv(f"{ours}.pointwise" if pair else ours, theirs, reorder)
+
+    def _conv(self, ours: str, theirs: str, reorder: Callable[[Array], Array] | None = None) -> None:
         """Take one convolution with what follows it; ``reorder`` brings its output channels into our order."""
         shape = self._shapes[f"{ours}.weight"]
-        depthwise = shape[1] == 1 and shape[0] > 1 and ours.endswith("depthwise")
-        endings = ("depthwise_weights", "depthwise/merged_input") if depthwise else ("weights", "Conv2D/merged_input")
-        axes = (2, 3, 0, 1) if depthwise else (3, 2, 0, 1)
-        weight = self._take([f"{theirs}/{ending}" for ending in endings], tuple(shape[axes.index(i)] for i in range(4)))
-        factor, shift = self._scale_and_shift(theirs, shape[:1])
-        weight, shift = weight.transpose(axes) * factor[:, None, None, None], shift.astype(np.float64)
+        if ours.endswith(".depthwise"):
+            operation, variable, axes = "depthwise", "depthwise_weights", (2, 3, 0, 1)
+        else:
+            operation, variable, axes = "Conv2D", "weights", (3, 2, 0, 1)
+        names = [f"{theirs}/{name}" for name in (variable, f"{operation}/merged_input", f"{operation}_weights")]
+        weight = self._take(names, tuple(shape[axes.index(i)] for i in range(4)))
+        factor, shift = self._scale_and_shift(theirs, operation, shape[:1])
+        with np.errstate(over="ignore", invalid="ignore"):  # looked for below
+            weight = (weight.transpose(axes) * factor[:, None, None, None]).astype(np.float32)
+            shift = shift.astype(np.float32)
+        if not (np.isfinite(weight).all() and np.isfinite(shift).all()):
+            self._faults.append(f"{theirs} is beyond float32 once its batch normalisation is folded into it")
         if reorder is not None:
             weight, shift = reorder(weight), reorder(shift)
-        self._tensors[f"{ours}.weight"] = np.ascontiguousarray(weight, np.float32)
-        self._tensors[f"{ours}.bias"] = shift.astype(np.float32)
+        self._tensors[f"{ours}.weight"], self._tensors[f"{ours}.bias"] = np.ascontiguousarray(weight), shift
 
-    def _scale_and_shift(self, theirs: str, shape: tuple[int, ...]) -> tuple[Array, Array]:
+    def _scale_and_shift(self, theirs: str, operation: str, shape: tuple[int, ...]) -> tuple[Array, Array]:
         """What happens to each channel behind the convolution, in float64."""
-        if f"{theirs}/biases" in self._state:
-            return np.ones(shape), self._take([f"{theirs}/biases"], shape)
         norm = f"{theirs}/BatchNorm"
-        if f"{norm}/batchnorm/sub" in self._state:  # a converter has merged the statistics, perhaps the scale as well
-            scaled = f"{norm}/batchnorm/mul" in self._state
-            factor = self._take([f"{norm}/batchnorm/mul"], shape).astype(np.float64) if scaled else np.ones(shape)
-            return factor, self._take([f"{norm}/batchnorm/sub"], shape)
+        for added in (f"{theirs}/biases", f"{theirs}/{operation}_bn_offset", f"{norm}/batchnorm/sub"):
+            if added in self._state:  # no normalisation, or a converter has folded it, but perhaps its factor
+                scaled = f"{norm}/batchnorm/mul" in self._state
+                factor = self._double(f"{norm}/batchnorm/mul", shape) if scaled else np.ones(shape)
+                return factor, self._double(added, shape)
         gamma, beta, mean, variance = (
-            self._take([f"{norm}/{part}"], shape).astype(np.float64)
-            for part in ("gamma", "beta", "moving_mean", "moving_variance")
+            self._double(f"{norm}/{part}", shape) for part in ("gamma", "beta", "moving_mean", "moving_variance")
         )
         if (variance < 0).any():
             self._faults.append(f"{norm}/moving_variance has negative variances")
         factor = gamma / np.sqrt(np.abs(variance) + _EPS)
         return factor, beta - mean * factor
+
+    def _double(self, name: str, shape: tuple[int, ...]) -> Array:
+        return self._take([name], shape).astype(np.float64)
 
     def _take(self, names: list[str], shape: tuple[int, ...]) -> Array:
         """The first of ``names`` that is there; where it is at fault, that is noted and zeros stand in for it."""
@@ -218,18 +258,3 @@ class _Reader:
         else:
             return tensor
         return np.zeros(shape, np.float32)
-
-    def finish(self) -> dict[str, Array]:
-        """The tensors of our network.
-
-        Raises:
-            DetectorError: Lists the first ten that are missing, left over, or not as they should be.
-        """
-        left = [
-            f"{name[:80]} {list(tensor.shape)} is unexpected"
-            for name, tensor in self._state.items()
-            if tensor.ndim and tensor.dtype.kind == "f" and name.startswith((_FEATURES, "BoxPredictor_"))
-            if name not in self._used
-        ]
-        refuse_faults(self._faults + left, self._source.name, "its layout")
-        return self._tensors

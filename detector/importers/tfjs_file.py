@@ -1,7 +1,8 @@
 """Reads a TensorFlow.js graph model: ``model.json`` and the shards of weights beside it. No torch, no TensorFlow.
 
-The graph itself is not run: which network it is shows in the names of its weights. Shards may be quantised. Nothing in
-the file is trusted: sizes are checked before anything is read, and shards are read from the file's own folder only.
+The graph itself is not run: which network it is shows in the names of its weights. They may be quantised. Nothing in
+the file is trusted: shards are files of the model's own folder, and no memory is taken before they are known to be as
+long as the manifest says.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from detector.errors import DetectorError
 from detector.importers.first_bytes import start_of
 from detector.safetensors_file import MAX_FILE_BYTES, MAX_TENSORS, Array, Arrays
 
-_MAX_JSON_BYTES = 32 * 2**20
+_MAX_JSON_BYTES = 8 * 2**20  # ssdlite_mobilenet_v2_coco's is 0.5 MiB
 _MAX_SHARDS = 1000
 _MAX_NAME_CHARS = 500
-_DTYPES = {"float32": "<f4", "int32": "<i4", "bool": "u1", "uint8": "u1", "uint16": "<u2", "float16": "<f2"}
-_WHOLE = ("int32", "bool")  # rounded when they were quantised
+_DTYPES = {"float32": "<f4", "int32": "<i4", "bool": "u1"}
+_QUANTISED = {"uint8": "u1", "uint16": "<u2", "float16": "<f2"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +33,36 @@ class TfjsModel:
     """The weights of a TensorFlow.js model.
 
     Attributes:
-        tensors: By name, as TensorFlow orders their dimensions; quantised ones as float32 again.
+        tensors: By name, as TensorFlow orders their dimensions; quantised ones as float32 or int64 again.
         sha256: Of all shards, joined in the order of the manifest.
     """
 
     tensors: Arrays
     sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One tensor as the manifest describes it.
+
+    Attributes:
+        name: Printable.
+        shape: As stored.
+        stored: numpy's name of the type in the shards.
+        whole: The tensor holds whole numbers.
+        affine: (scale, minimum) that its stored numbers are turned back with; None for those that are as they are.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    stored: str
+    whole: bool
+    affine: tuple[float, float] | None
+
+    @property
+    def size(self) -> int:
+        """Bytes in the shards."""
+        return math.prod(self.shape) * np.dtype(self.stored).itemsize
 
 
 def read_tfjs(path: Path) -> TfjsModel:
@@ -47,29 +72,33 @@ def read_tfjs(path: Path) -> TfjsModel:
         DetectorError: It is no graph model of TensorFlow.js, a shard is missing or of another size, or it is damaged.
     """
     start_of(path)
-    content = _parsed(path)
-    groups = content.get("weightsManifest")
-    if not isinstance(groups, list) or not isinstance(content.get("modelTopology"), dict):
-        raise DetectorError(
-            f"{path.name} is JSON, but no graph model of TensorFlow.js: it lacks a weights manifest.",
-            "Choose the model.json that lies beside the weight shards.",
-        )
+    groups = [_group(group, path) for group in _manifest(path)]
+    _check_counts(groups, path)
     tensors: Arrays = {}
     digest = hashlib.sha256()
-    room = MAX_FILE_BYTES
-    for group in groups:
-        paths, rows = _group(group, path)
-        data = bytearray()
-        for shard in paths:
-            part = _shard(path, shard, room - len(data))
-            digest.update(part)
-            data += part
-        room -= len(data)
-        for name, tensor in _tensors(rows, memoryview(data), path):
-            if name in tensors or len(tensors) >= MAX_TENSORS:
-                _damaged(path, f"tensor {name[:80]} is there twice, or there are too many")
-            tensors[name] = tensor
+    for shards, rows in groups:
+        data = _joined(shards, sum(row.size for row in rows), path)
+        digest.update(data)
+        tensors.update(_tensors(rows, memoryview(data), path))
     return TfjsModel(tensors, digest.hexdigest())
+
+
+def _manifest(path: Path) -> list[Any]:
+    """The groups of weights that ``path`` lists."""
+    content = _parsed(path)
+    topology, groups = content.get("modelTopology"), content.get("weightsManifest")
+    layers = isinstance(topology, dict) and ("model_config" in topology or "keras_version" in topology)
+    if layers or content.get("format") == "layers-model":
+        raise DetectorError(
+            f"{path.name} is a layers model of TensorFlow.js, made from Keras; only graph models are known here.",
+            "Convert it with 'tensorflowjs_converter --output_format tfjs_graph_model'.",
+        )
+    if not isinstance(topology, dict) or not isinstance(groups, list):
+        raise DetectorError(
+            f"{path.name} is JSON, but no graph model of TensorFlow.js: it lacks a graph or a weights manifest.",
+            "Choose the model.json that lies beside the weight shards.",
+        )
+    return groups
 
 
 def _parsed(path: Path) -> Mapping[str, Any]:
@@ -86,78 +115,122 @@ def _parsed(path: Path) -> Mapping[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _group(group: Any, path: Path) -> tuple[list[str], list[Any]]:
-    paths = group.get("paths") if isinstance(group, dict) else None
-    rows = group.get("weights") if isinstance(group, dict) else None
-    if not isinstance(paths, list) or not isinstance(rows, list) or len(paths) > _MAX_SHARDS or len(rows) > MAX_TENSORS:
+def _group(group: Any, path: Path) -> tuple[list[str], list[_Row]]:
+    """Shards of one group, and the tensors that lie in them one after the other."""
+    group = group if isinstance(group, dict) else {}
+    shards, rows = group.get("paths"), group.get("weights")
+    if not isinstance(shards, list) or not isinstance(rows, list) or len(shards) > _MAX_SHARDS:
         _damaged(path, "its manifest has a group that is no list of shards and weights")
-    return paths, rows
-
-
-def _shard(path: Path, shard: Any, room: int) -> bytes:
-    """The content of one shard, which lies beside ``path``."""
-    if not isinstance(shard, str) or not shard or Path(shard).name != shard or "\\" in shard or len(shard) > 255:
+    if not all(map(_is_file_name, shards)):
         _damaged(path, "its manifest names a shard outside its folder")
-    try:
-        with path.with_name(shard).open("rb") as file:
-            data = file.read(room + 1)
-    except FileNotFoundError as error:
-        raise DetectorError(
-            f"{shard[:80]}, a shard of {path.name}, is missing.", "Put all shards beside model.json."
-        ) from error
-    except (OSError, ValueError) as error:
-        raise DetectorError(f"Cannot read {shard[:80]}, a shard of {path.name}.") from error
-    if len(data) > room:
-        raise DetectorError(f"The shards of {path.name} are larger than {MAX_FILE_BYTES >> 20} MiB.")
-    return data
+    return shards, [_row(row, path) for row in rows]
 
 
-def _tensors(rows: Sequence[Any], data: memoryview, path: Path) -> Iterator[tuple[str, Array]]:
-    """Names and values of one group; its shards must hold exactly these."""
-    position = 0
-    for row in rows:
-        name, shape, stored = _described(row, path)
-        end = position + math.prod(shape) * np.dtype(_DTYPES[stored]).itemsize
-        if end > len(data):
-            _damaged(path, f"the shards end before tensor {name[:80]}")
-        values = np.frombuffer(data[position:end], _DTYPES[stored]).reshape(shape)
-        position = end
-        yield name, _dequantised(values, row, path)
-    if position != len(data):
-        _damaged(path, f"the shards hold {len(data) - position} bytes more than the manifest describes")
+def _is_file_name(shard: Any) -> bool:
+    """Whether ``shard`` is a plain name, on every system."""
+    return (
+        isinstance(shard, str)
+        and 0 < len(shard) <= 255
+        and shard.isprintable()
+        and not set(shard) & set('/\\:*?"<>|')
+        and shard not in (".", "..")
+    )
 
 
-def _described(row: Any, path: Path) -> tuple[str, tuple[int, ...], str]:
-    """Name, shape and stored type of one tensor."""
+def _row(row: Any, path: Path) -> _Row:
+    """One tensor's description, checked."""
     row = row if isinstance(row, dict) else {}
-    name, shape, dtype = row.get("name"), row.get("shape"), row.get("dtype")
-    quantised = row.get("quantization")
-    stored = quantised.get("dtype") if isinstance(quantised, dict) else dtype
-    whole = isinstance(shape, list) and all(type(side) is int and 0 <= side < 2**31 for side in shape)
-    if not isinstance(name, str) or len(name) > _MAX_NAME_CHARS or not whole or len(shape) > 8:
-        _damaged(path, "its manifest has a tensor without a name or shape")
-    if not isinstance(stored, str) or stored not in _DTYPES or not isinstance(dtype, str):
-        _damaged(path, f"tensor {name[:80]} holds {str(stored)[:20]} values, which are not known here")
-    return name, tuple(shape), stored
+    name, shape, dtype, quantised = (row.get(key) for key in ("name", "shape", "dtype", "quantization"))
+    if not isinstance(name, str) or not 0 < len(name) <= _MAX_NAME_CHARS or not name.isprintable():
+        _damaged(path, "its manifest has a tensor without a name")
+    if not _is_shape(shape):
+        _damaged(path, f"tensor {name[:80]} has no proper shape")
+    if quantised is not None and not isinstance(quantised, dict):
+        _damaged(path, f"tensor {name[:80]} is quantised in a way not known here")
+    stored, known = (dtype, _DTYPES) if quantised is None else (quantised.get("dtype"), _QUANTISED)
+    for value, types in ((dtype, _DTYPES), (stored, known)):
+        if not isinstance(value, str) or value not in types:
+            odd = value[:20] if isinstance(value, str) else type(value).__name__
+            _damaged(path, f"tensor {name[:80]} holds values of type {odd!r}, which is not known here")
+    affine = None if quantised is None or stored == "float16" else _affine(quantised, path, name)
+    return _Row(name, tuple(shape), known[stored], dtype != "float32", affine)
 
 
-def _dequantised(values: Array, row: Mapping[str, Any], path: Path) -> Array:
-    """Float32 of what was quantised; other values as they are."""
-    quantised = row.get("quantization")
-    if not isinstance(quantised, dict):
-        return values
-    if values.dtype.kind == "f":
-        return values.astype(np.float32)
+def _is_shape(shape: Any) -> bool:
+    sides = shape if isinstance(shape, list) and len(shape) <= 8 else [None]
+    # Zeros do not count: numpy makes no array of none by a billion by a billion.
+    return all(type(side) is int and side >= 0 for side in sides) and math.prod(map(max, sides, [1] * 8)) < 2**31
+
+
+def _affine(quantised: Mapping[str, Any], path: Path, name: str) -> tuple[float, float]:
     scale, low = (_number(quantised.get(key)) for key in ("scale", "min"))
     if scale is None or low is None:
-        _damaged(path, f"tensor {str(row.get('name'))[:80]} is quantised without a scale and a minimum")
-    result: Array = values.astype(np.float64) * scale + low
-    return np.rint(result).astype(np.int64) if row.get("dtype") in _WHOLE else result.astype(np.float32)
+        _damaged(path, f"tensor {name[:80]} is quantised without a scale and a minimum")
+    return scale, low
 
 
 def _number(value: Any) -> float | None:
-    sane = type(value) in (int, float) and math.isfinite(value) and abs(value) < 1e30
-    return float(value) if sane else None
+    """One that 65,535 of still are a float32."""
+    return float(value) if type(value) in (int, float) and abs(value) < 1e30 else None
+
+
+def _check_counts(groups: Sequence[tuple[list[str], list[_Row]]], path: Path) -> None:
+    """What is listed twice would let a small file fill the memory."""
+    shards = [shard for each, _ in groups for shard in each]
+    rows = [row for _, each in groups for row in each]
+    if len(set(shards)) != len(shards) or len({row.name for row in rows}) != len(rows):
+        _damaged(path, "its manifest lists a shard or a tensor twice")
+    if not 0 < len(rows) <= MAX_TENSORS:
+        _damaged(path, f"its manifest lists {len(rows)} tensors")
+    if sum(row.size for row in rows) > MAX_FILE_BYTES:
+        raise DetectorError(f"The weights of {path.name} are larger than {MAX_FILE_BYTES >> 20} MiB.")
+
+
+def _joined(shards: Sequence[str], size: int, path: Path) -> bytearray:
+    """The content of one group's shards, which are as long as its tensors."""
+    places = [path.with_name(shard) for shard in shards]
+    try:
+        for place in places:
+            if not place.is_file():  # a pipe may never end
+                raise DetectorError(
+                    f"{place.name[:80]}, a shard of {path.name}, is missing.", "Put all shards beside model.json."
+                )
+        held = sum(place.stat().st_size for place in places)
+        if held != size:
+            _damaged(path, f"its shards hold {held} bytes, its manifest describes {size}")
+        data = bytearray(size)
+        read = 0
+        for place in places:
+            with place.open("rb") as file:
+                read += file.readinto(memoryview(data)[read:])
+    except OSError as error:
+        raise DetectorError(f"Cannot read a shard of {path.name}: {error.strerror or error}.") from error
+    if read != size:
+        _damaged(path, "a shard was changed while it was read")
+    return data
+
+
+def _tensors(rows: Sequence[_Row], data: memoryview, path: Path) -> Iterator[tuple[str, Array]]:
+    position = 0
+    for row in rows:
+        part = data[position : position + row.size]
+        position += row.size
+        yield row.name, _values(row, np.frombuffer(part, row.stored).reshape(row.shape), path)
+
+
+def _values(row: _Row, stored: Array, path: Path) -> Array:
+    """Float32 or int64 of what was quantised; other values as they are."""
+    if row.stored == "<f2":
+        return stored.astype(np.float32)
+    if row.affine is None:
+        return stored
+    scale, low = row.affine
+    values: Array = stored.astype(np.float32) * np.float32(scale) + np.float32(low)
+    if not row.whole:
+        return values
+    if not (np.abs(values) < 2**31).all():
+        _damaged(path, f"tensor {row.name[:80]} holds no whole numbers")
+    return np.rint(values).astype(np.int64)
 
 
 def _damaged(path: Path, what: str) -> NoReturn:

@@ -12,6 +12,7 @@ from detector.models.ssdlite import SSDLite
 from detector.models.tensorflow import TensorFlowSSD
 from detector.models.ultraface import UltraFace
 from detector.plans.grids import checked_config
+from detector.plans.tables import TF_NETWORKS
 from detector.spec import ModelSpec
 
 
@@ -44,10 +45,8 @@ def build_network(spec: ModelSpec) -> nn.Module:
             network = SSDMobileNetV1(classes, boxes, heads="separable")
         case "ssdlite-mobilenetv2" | "ssdlite-mobilenetv2-narrow":
             network = SSDLiteMobileNetV2(classes, boxes, narrow_tap=spec.architecture.endswith("-narrow"))
-        case "ssdlite-mobilenetv2-tf" | "ssd-mobilenetv2-tf":
-            network = TensorFlowSSD(classes, boxes, version=2, lite=spec.architecture.startswith("ssdlite"))
-        case "ssd-mobilenetv1-tf":
-            network = TensorFlowSSD(classes, boxes, version=1, lite=False)
+        case name if name in TF_NETWORKS:
+            network = TensorFlowSSD(classes, boxes, TF_NETWORKS[name])
         case "ssdlite320-mobilenetv3" | "ssdlite320-mobilenetv3-wide":
             network = SSDLite(classes, boxes, wide_tail=spec.architecture.endswith("-wide"))
         case "ultraface-rfb" | "ultraface-slim":

@@ -36,7 +36,7 @@ def fuse(network: nn.Module) -> int:
     for module in list(network.modules()):
         for name, child in list(module.named_children()):
             rectified = isinstance(child, ConvReLU) and child.bn is None
-            if rectified or (isinstance(child, Conv) and child.activation == "relu"):
+            if rectified or (isinstance(child, Conv) and child.activation == "relu" and not child.same):
                 setattr(module, name, FusedConv(cast(nn.Conv2d, child)))
                 count += 1
     return count

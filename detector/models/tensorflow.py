@@ -5,14 +5,24 @@
 
 from __future__ import annotations
 
-from typing import Literal, cast
+from typing import cast
 
 from torch import Tensor, nn
 
 from detector.models.heads import predict
-from detector.models.layers import Conv, Separable
+from detector.models.layers import Conv, Separable, plain_predictors
 from detector.models.mobilenet_v2 import InvertedResidual
-from detector.plans.tables import TF_EXTRAS, V1_LAYERS, V1_STEM, V1_TAP, V2_STAGES, V2_STEM, V2_TAIL, V2_TAP
+from detector.plans.tables import (
+    TF_EXTRAS,
+    V1_LAYERS,
+    V1_STEM,
+    V1_TAP,
+    V2_STAGES,
+    V2_STEM,
+    V2_TAIL,
+    V2_TAP,
+    TFNetwork,
+)
 
 
 class TensorFlowSSD(nn.Module):
@@ -21,33 +31,22 @@ class TensorFlowSSD(nn.Module):
     Args:
         num_classes: Outputs per box, background (index 0) included.
         boxes_per_cell: Default boxes per cell of each of the six source maps.
-        version: Of MobileNet.
-        lite: Feature layers and predictors are separable.
+        network: Which of them.
     """
 
-    def __init__(
-        self, num_classes: int, boxes_per_cell: tuple[int, ...], *, version: Literal[1, 2], lite: bool
-    ) -> None:
+    def __init__(self, num_classes: int, boxes_per_cell: tuple[int, ...], network: TFNetwork) -> None:
         super().__init__()
-        self.num_classes, self.version = num_classes, version
-        self.stem = Conv(3, V1_STEM if version == 1 else V2_STEM, 3, stride=2, same=True, activation="relu6")
-        self.blocks, sources = (_blocks_v1 if version == 1 else _blocks_v2)()
-        self.tail: nn.Module = nn.Identity()
-        if version == 2:
-            self.tail = Conv(V2_STAGES[-1][1], V2_TAIL, 1, activation="relu6")
-        self.extras = nn.ModuleList(
-            _Extra(before, middle, after, lite=lite)
-            for before, (middle, after) in zip(
-                [sources[-1], *(out for _, out in TF_EXTRAS[:-1])], TF_EXTRAS, strict=True
-            )
-        )
-        sources += [out for _, out in TF_EXTRAS]
+        self.num_classes = num_classes
+        first = network.version == 1
+        self.stem = Conv(3, V1_STEM if first else V2_STEM, 3, stride=2, same=True, activation="relu6")
+        self.blocks, sources = _blocks_v1() if first else _blocks_v2()
+        self.tail: nn.Module = nn.Identity() if first else Conv(V2_STAGES[-1][1], V2_TAIL, 1, activation="relu6")
+        self.extras = nn.ModuleList()
+        for middle, out in TF_EXTRAS:
+            self.extras.append(_Extra(sources[-1], middle, out, separable=network.separable))
+            sources.append(out)
         self.loc, self.conf = (
-            nn.ModuleList(
-                _predictor(channels, values * boxes, lite=lite)
-                for channels, boxes in zip(sources, boxes_per_cell, strict=True)
-            )
-            for values in (4, num_classes)
+            _predictors(network, sources, [values * boxes for boxes in boxes_per_cell]) for values in (4, num_classes)
         )
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -81,11 +80,11 @@ class TensorFlowSSD(nn.Module):
 class _Extra(nn.Module):
     """A feature layer: 1x1 to few channels, then a smaller map."""
 
-    def __init__(self, before: int, middle: int, after: int, *, lite: bool) -> None:
+    def __init__(self, before: int, middle: int, after: int, *, separable: bool) -> None:
         super().__init__()
         self.squeeze = Conv(before, middle, 1, activation="relu6")
         self.widen: nn.Module
-        if lite:
+        if separable:
             self.widen = Separable(middle, after, stride=2, same=True, activation="relu6", final="relu6")
         else:
             self.widen = Conv(middle, after, 3, stride=2, same=True, activation="relu6")
@@ -117,7 +116,11 @@ def _blocks_v2() -> tuple[nn.ModuleList, list[int]]:
     return blocks, [tapped, V2_TAIL]
 
 
-def _predictor(channels: int, out: int, *, lite: bool) -> nn.Module:
-    if lite:
-        return Separable(channels, out, activation="relu6", final="none")
-    return Conv(channels, out, 1, activation="none")
+def _predictors(network: TFNetwork, sources: list[int], outputs: list[int]) -> nn.ModuleList:
+    """One for each source map, given their channels and those that come out."""
+    if network.heads != "separable":
+        return plain_predictors(sources, outputs, 1 if network.heads == "pointwise" else 3)
+    return nn.ModuleList(
+        Separable(channels, out, activation="relu6", final="none")
+        for channels, out in zip(sources, outputs, strict=True)
+    )

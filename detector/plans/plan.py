@@ -9,8 +9,8 @@ from detector.plans import ssdlite, ultraface
 from detector.plans.builder import Activation, Builder, Node
 from detector.plans.grids import checked_config
 from detector.plans.mobilenets import separable, ssd_mobilenet_v1, ssd_resnet50, ssdlite_mobilenet_v2
-from detector.plans.tensorflow import predictor as tensorflow_predictor
-from detector.plans.tensorflow import tensorflow_ssd
+from detector.plans.tables import TF_NETWORKS
+from detector.plans.tensorflow import tensorflow_predictor, tensorflow_ssd
 from detector.plans.vgg import ssd_vgg16
 from detector.spec import ModelSpec
 
@@ -58,6 +58,8 @@ def predictions(build: Builder, images: Node, spec: ModelSpec) -> list[Level]:
 
 
 def _sources(build: Builder, images: Node, spec: ModelSpec) -> list[Node]:
+    if spec.architecture in TF_NETWORKS:
+        return tensorflow_ssd(build, images, TF_NETWORKS[spec.architecture])
     match spec.architecture:
         case "ssd-vgg16" | "ssd-vgg16-affine":
             affine = spec.architecture.endswith("-affine")
@@ -69,9 +71,6 @@ def _sources(build: Builder, images: Node, spec: ModelSpec) -> list[Node]:
             return ssd_mobilenet_v1(build, images, pointwise=pointwise, lite=lite)
         case "ssdlite-mobilenetv2" | "ssdlite-mobilenetv2-narrow":
             return ssdlite_mobilenet_v2(build, images, narrow_tap=spec.architecture.endswith("-narrow"))
-        case "ssdlite-mobilenetv2-tf" | "ssd-mobilenetv2-tf" | "ssd-mobilenetv1-tf":
-            version = 1 if "mobilenetv1" in spec.architecture else 2
-            return tensorflow_ssd(build, images, version=version, lite=spec.architecture.startswith("ssdlite"))
         case "ssdlite320-mobilenetv3" | "ssdlite320-mobilenetv3-wide":
             return ssdlite.ssdlite_mobilenet_v3(build, images, wide_tail=spec.architecture.endswith("-wide"))
         case "ultraface-rfb" | "ultraface-slim":
@@ -81,6 +80,9 @@ def _sources(build: Builder, images: Node, spec: ModelSpec) -> list[Node]:
 
 def _predictors(spec: ModelSpec) -> tuple[str, str, Predictor]:
     """Names of the box and the class predictors, and how one is made."""
+    if spec.architecture in TF_NETWORKS:
+        network = TF_NETWORKS[spec.architecture]
+        return "loc", "conf", lambda build, x, name, out, _: tensorflow_predictor(build, x, name, out, network)
     match spec.architecture:
         case "ssdlite320-mobilenetv3" | "ssdlite320-mobilenetv3-wide":
             return "loc", "conf", lambda build, x, name, out, _: ssdlite.predictor(build, x, name, out)
@@ -90,9 +92,6 @@ def _predictors(spec: ModelSpec) -> tuple[str, str, Predictor]:
             return "loc", "conf", _separable("relu")
         case "ssdlite-mobilenetv2" | "ssdlite-mobilenetv2-narrow":
             return "loc", "conf", _separable("relu6")
-        case "ssdlite-mobilenetv2-tf" | "ssd-mobilenetv2-tf" | "ssd-mobilenetv1-tf":
-            lite = spec.architecture.startswith("ssdlite")
-            return "loc", "conf", lambda build, x, name, out, _: tensorflow_predictor(build, x, name, out, lite=lite)
         case "ssd-mobilenetv1-pointwise":
             return "loc", "conf", lambda build, x, name, out, _: build.conv(x, name, out, 1)
     return "loc", "conf", lambda build, x, name, out, _: build.conv(x, name, out, 3)

@@ -5,7 +5,7 @@ A torch module and an OpenVINO graph of the same network read the same table, so
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 # -- SSD on VGG-16: paper section 2.1, figure 2; arXiv 1409.1556 ------------------------------------------------------
 
@@ -67,7 +67,32 @@ V2_EXTRAS = ((256, 512), (128, 256), (128, 256), (64, 64))
 # -- SSDs of TensorFlow's Object Detection API on either MobileNet ----------------------------------------------------
 
 TF_EXTRAS = ((256, 512), (128, 256), (128, 256), (64, 128))
-"""(1x1 channels, 3x3 channels) of the feature layers; SSDLite's 3x3 part is separable."""
+"""(1x1 channels, 3x3 channels) of the feature layers."""
+
+
+class TFNetwork(NamedTuple):
+    """What a pipeline configuration chooses.
+
+    Attributes:
+        version: Of MobileNet.
+        separable: The 3x3 part of the feature layers is (``feature_extractor.use_depthwise``).
+        heads: Predictors of 3x3, of 1x1 or separable (``box_predictor``'s ``kernel_size``, ``use_depthwise``).
+    """
+
+    version: Literal[1, 2]
+    separable: bool
+    heads: Literal["full", "pointwise", "separable"]
+
+
+TF_NETWORKS = {
+    "ssdlite-mobilenetv2-tf": TFNetwork(2, True, "separable"),
+    "ssd-mobilenetv2-tf": TFNetwork(2, True, "full"),
+    "ssd-mobilenetv2-tf-pointwise": TFNetwork(2, False, "pointwise"),
+    "ssdlite-mobilenetv1-tf": TFNetwork(1, True, "separable"),
+    "ssd-mobilenetv1-tf": TFNetwork(1, False, "pointwise"),
+}
+"""By architecture. As the API's ``ssdlite_mobilenet_v2_coco``, ``ssd_mobilenet_v2_coco``, ``ssd_mobilenet_v2_oid_v4``
+and ``_quantized_300x300_coco``, ``ssdlite_mobilenet_v1_coco``, ``ssd_mobilenet_v1_coco`` have it."""
 
 # -- SSDLite on MobileNetV3-Large: arXiv 1905.02244, table 1 -----------------------------------------------------------
 

@@ -6,27 +6,38 @@ predictions, the feature layers, and SSDLite's separable predictors on the last 
 
 from __future__ import annotations
 
-from functools import partial
-
 from detector.plans.builder import Activation, Builder, Node
-from detector.plans.tables import TF_EXTRAS, V1_LAYERS, V1_STEM, V1_TAP, V2_STAGES, V2_STEM, V2_TAIL, V2_TAP
+from detector.plans.tables import (
+    TF_EXTRAS,
+    V1_LAYERS,
+    V1_STEM,
+    V1_TAP,
+    V2_STAGES,
+    V2_STEM,
+    V2_TAIL,
+    V2_TAP,
+    TFNetwork,
+)
 
 
-def tensorflow_ssd(build: Builder, images: Node, *, version: int, lite: bool) -> list[Node]:
-    """Float[1, 3, H, W] -> the source maps, finest first, on MobileNet ``version`` 1 or 2."""
-    sources = (_mobilenet_v1 if version == 1 else _mobilenet_v2)(build, images)
+def tensorflow_ssd(build: Builder, images: Node, network: TFNetwork) -> list[Node]:
+    """Float[1, 3, H, W] -> the source maps, finest first."""
+    sources = (_mobilenet_v1 if network.version == 1 else _mobilenet_v2)(build, images)
     x = sources[-1]
     for number, (middle, out) in enumerate(TF_EXTRAS):
-        name = f"extras.{number}"
-        x = _conv(build, x, f"{name}.squeeze", middle, 1)
-        x = (_separable if lite else partial(_conv, kernel=3))(build, x, f"{name}.widen", out, stride=2)
+        x = _conv(build, x, f"extras.{number}.squeeze", middle, 1)
+        name = f"extras.{number}.widen"
+        separable = network.separable
+        x = _separable(build, x, name, out, stride=2) if separable else _conv(build, x, name, out, 3, stride=2)
         sources.append(x)
     return sources
 
 
-def predictor(build: Builder, x: Node, name: str, out: int, *, lite: bool) -> Node:
-    """Offsets or class scores of one map: 1x1, behind a depthwise convolution in SSDLite."""
-    return _separable(build, x, name, out, final="none") if lite else build.conv(x, name, out, 1)
+def tensorflow_predictor(build: Builder, x: Node, name: str, out: int, network: TFNetwork) -> Node:
+    """Offsets or class scores of one map."""
+    if network.heads == "separable":
+        return _separable(build, x, name, out, final="none")
+    return build.conv(x, name, out, 1 if network.heads == "pointwise" else 3)
 
 
 def _mobilenet_v1(build: Builder, images: Node) -> list[Node]:

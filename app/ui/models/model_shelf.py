@@ -41,8 +41,9 @@ def shown_name(entry: ShelfEntry) -> str:
 
 
 def free_name(path: Path, taken: set[str]) -> str:
-    """A name for the shelf made from a file's name, unlike all those ``taken``."""
-    base = re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("-._")[:_NAME_LENGTH].strip("-._") or "model"
+    """A name for the shelf made from a file's name, or its folder's where all are alike; unlike all those ``taken``."""
+    word = path.parent.name if path.name == "model.json" else path.stem
+    base = re.sub(r"[^A-Za-z0-9._-]+", "-", word).strip("-._")[:_NAME_LENGTH].strip("-._") or "model"
     lowered = {name.lower() for name in taken}
     name, count = base, 1
     while name.lower() in lowered:

@@ -13,7 +13,9 @@ DropKind = Literal["nothing", "video", "image", "folder", "weights", "mixed"]
 
 VIDEOS = VIDEO_ENDINGS
 IMAGES = tuple(IMAGE_SUFFIXES)
-WEIGHTS = (".safetensors", ".pth", ".pt", ".xml", ".onnx", ".caffemodel")
+WEIGHTS = (".safetensors", ".pth", ".pt", ".xml", ".onnx", ".caffemodel", ".json")
+_DESCRIPTION = "model.json"
+"""Of TensorFlow.js; what else is dropped with it are the shards beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class Drop:
 def _kind(path: Path) -> DropKind:
     ending = path.suffix.lower()
     if path.is_dir():
-        return "folder"
+        return "weights" if (path / _DESCRIPTION).is_file() else "folder"
     if ending in WEIGHTS:
         return "weights"
     return "image" if ending in IMAGES else "video"
@@ -45,6 +47,9 @@ def _kind(path: Path) -> DropKind:
 
 def classify(paths: Sequence[Path]) -> Drop:
     """Recognise what was dropped; different kinds together are "mixed"."""
+    descriptions = tuple(path for path in paths if path.name == _DESCRIPTION)
+    if len(descriptions) == 1:
+        return Drop("weights", descriptions)
     kinds = {_kind(path) for path in paths}
     if not kinds:
         return Drop("nothing", ())
