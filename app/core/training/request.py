@@ -8,6 +8,14 @@ from pathlib import Path
 from detector.training.recipe import Recipe
 
 
+_VGG_SUFFIXES = (".pth", ".pt")
+
+
+def starts_from_detector(start: str) -> bool:
+    """Whether ``start`` names a detector, rather than nothing or a file of VGG-16's weights."""
+    return bool(start) and Path(start).suffix.lower() not in _VGG_SUFFIXES
+
+
 @dataclass(frozen=True, slots=True)
 class DataRequest:
     """Which annotated pictures.
@@ -41,6 +49,7 @@ class TrainingRequest:
         folder: Where checkpoint, log and curves are kept; a training found there is continued.
         recipe: How; its ``steps`` are replaced where ``epochs`` are given.
         epochs: Times to go through the pictures; None to count in steps.
+        least_epochs: Times to go through the pictures at least, where that takes more than the recipe's ``steps``.
         network: One of ``detector.training.networks.TRAINABLE``.
         width: Channel multiplier of a VGG network.
         start: Weights to start from: a model's name or file, or a file of VGG-16's weights; "" for none.
@@ -56,6 +65,7 @@ class TrainingRequest:
     folder: Path
     recipe: Recipe = field(default_factory=Recipe)
     epochs: float | None = None
+    least_epochs: float = 0.0
     network: str = "ssd300-vgg16"
     width: float = 1.0
     start: str = ""
