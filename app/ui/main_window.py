@@ -25,6 +25,7 @@ from app.ui.faults.ending import stop_all
 from app.ui.models.download_runner import DownloadRunner
 from app.ui.models.model_shelf import ModelShelf
 from app.ui.picture.stage import Stage
+from app.ui.picture.start_words import StartWords
 from app.ui.picture.timeline_feed import TimelineFeed
 from app.ui.presenter import Presenter
 from app.ui.settings.settings_model import SettingsModel
@@ -90,6 +91,7 @@ class MainWindow(QMainWindow):
         self._build()
         self.drops = DropTarget(self)
         self.exports = ExportWindows(self, exports, queue)
+        self.start_words = StartWords(self.stage.start, shelf, settings)
         self.presenter = Presenter(controller, self.stage, self.panel, self.status, shelf, self._try_again)
         self.timeline = TimelineFeed(self.stage.timeline, controller, settings, background)
         self._connect()

@@ -1,7 +1,7 @@
 """Keeps glibc from giving memory back to the system between two layers, to be asked for and cleared again at the next.
 
-A training on a CPU frees and allocates its large activations at every layer; with glibc's defaults each of them is mapped
-anew, and clearing the pages costs more than computing on them. Linux with glibc only; elsewhere nothing happens.
+A training on a CPU frees and allocates its large activations at every layer; with glibc's defaults each of them is
+mapped anew, and clearing the pages costs more than computing on them. Linux with glibc only; elsewhere nothing happens.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ _NEVER = 2**31 - 1
 
 
 def keep_freed_memory() -> bool:
-    """Let freed memory stay with this process from now on; whether that could be arranged. Call it before torch works."""
+    """Let freed memory stay with this process from now on, before torch works; whether that could be arranged."""
     if not sys.platform.startswith("linux"):
         return False
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:  # musl
         return False
     settings = ((_MMAP_MAX, 0), (_TRIM_THRESHOLD, _NEVER), (_TOP_PAD, 64 * 2**20))
-    return all([mallopt(name, value) == 1 for name, value in settings])
+    taken = [mallopt(name, value) == 1 for name, value in settings]
+    return all(taken)

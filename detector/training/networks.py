@@ -74,13 +74,13 @@ FIRST_LAYERS: dict[Architecture, tuple[str, ...]] = {
     "ssdlite320-mobilenetv3": _mobilenet(7),
     "ssdlite320-mobilenetv3-wide": _mobilenet(7),
 }
-"""How the parameters of the layers begin that see edges and textures, down to an eighth of the picture's side or so: any
-detector can use them as they are, and learning nothing there makes a step on a CPU nearly twice as fast."""
+"""How the parameters' names begin of the layers that see edges and textures: any detector can use them as they are, and
+learning nothing there makes a step on a CPU nearly twice as fast."""
 _BEHIND_THE_BASE = ("extras", "loc", "conf", "regression_headers", "classification_headers")
 
 
 def base_layers(parameters: Iterable[str]) -> tuple[str, ...]:
-    """How the names of those ``parameters`` begin that belong to the base network: all but feature layers and predictors."""
+    """How those ``parameters``' names begin that belong to the base network, not to feature layers or predictors."""
     parts = dict.fromkeys(name.split(".")[0] for name in parameters)
     return tuple(f"{part}." for part in parts if part not in _BEHIND_THE_BASE)
 

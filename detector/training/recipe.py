@@ -80,7 +80,7 @@ FINE_TUNING = Recipe(
 )
 """What a trained detector learns few classes of one's own by; about ten minutes on two CPU cores."""
 FINE_TUNING_EPOCHS = 10.0
-"""Times through the pictures that take as long as ``FINE_TUNING`` has steps, or longer: where there are many pictures."""
+"""Times to go through many pictures, where ``FINE_TUNING``'s steps do not get as far."""
 
 _RANGES: dict[str, tuple[float, float]] = {
     "steps": (1, 100_000_000),

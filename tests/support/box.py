@@ -1,4 +1,4 @@
-"""What came with the program, by choice: the demo alone, or a file that passes for our detector of everyday things beside it."""
+"""What came with the program, by choice: the demo alone, or a file that passes for ``everyday`` beside it."""
 
 from __future__ import annotations
 

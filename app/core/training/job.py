@@ -23,8 +23,8 @@ from detector.training.checkpoint import load_checkpoint
 from detector.training.data import BadPictures, PictureExamples
 from detector.training.finish import as_stored, stored_state, write_model
 from detector.training.fit import Fit, Plan, Progress, UnsavedError
-from detector.training.order import Order
 from detector.training.networks import FIRST_LAYERS, base_layers
+from detector.training.order import Order
 from detector.training.policy import MILD, PAPER, UNCHANGED
 from detector.training.processes import Processes, joined_processes
 from detector.training.recipe import Recipe, recipe_to_json

@@ -27,7 +27,6 @@ from detector.training.transfer import transfer_detector, transfer_vgg16, vgg16_
 from detector.weights import as_tensors, load_state
 
 
-
 @dataclass(frozen=True, slots=True)
 class Material:
     """Everything that is there before the first step.

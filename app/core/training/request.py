@@ -7,7 +7,6 @@ from pathlib import Path
 
 from detector.training.recipe import Recipe
 
-
 _VGG_SUFFIXES = (".pth", ".pt")
 
 
