@@ -17,7 +17,7 @@ from app.core.training.material import Material, gather
 from app.core.training.request import Trained, TrainingRequest
 from detector.errors import DetectorError
 from detector.runtime.torch_cpu import has_native_bf16
-from detector.training.allocator import keep_freed_memory
+from detector.training import allocator
 from detector.training.batches import BatchSource, DeviceBatches, DeviceDataset, HostBatches
 from detector.training.checkpoint import load_checkpoint
 from detector.training.data import BadPictures, PictureExamples
@@ -71,7 +71,7 @@ def train(request: TrainingRequest, listener: Listener, stop: threading.Event) -
             torch.cuda.set_device(device)
             torch.backends.cudnn.benchmark = True  # every step has the same shapes
         else:
-            keep_freed_memory()
+            allocator.keep_freed_memory()
         quiet = Listener(lambda _: None, lambda _: None)
         try:
             return _Job(request, listener if processes.rank == 0 else quiet, device, processes).run(stop)
