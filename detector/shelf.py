@@ -102,6 +102,17 @@ class Shelf:
         """What lies on the shelf but cannot be used, and why."""
         return tuple(e for e in self._scan() if isinstance(e, BrokenModel))
 
+    def holds(self, name_or_file: str | Path) -> bool:
+        """Whether a file of that name is on the shelf, or any of that path on the disk, fit for use or not."""
+        name = str(name_or_file)
+        here = (path for folder in (self.bundled_dir, self.user_dir) for path in _model_paths(folder))
+        if any(path.name.removesuffix(MODEL_SUFFIX) == name for path in here):
+            return True
+        try:
+            return bool(name) and _exists(Path(name_or_file))
+        except DetectorError:
+            return False
+
     def find(self, name_or_file: str | Path) -> ShelfEntry:
         """The model of that name on the shelf, else the model file of that path.
 

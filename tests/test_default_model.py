@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
-from app.core.models import user_shelf
+from app.core.models import user_shelf, with_model_here
 from app.core.paths import settings_file
 from app.core.settings import ModelSettings, Settings
 from app.core.settings_store import load_settings, save_settings
@@ -21,6 +21,7 @@ from detector.runtime import open as runtime_open
 from detector.shelf import ShelfEntry
 from tests.support.box import use_box
 from tests.support.command_line import Capture, check_one_line, run
+from tests.support.model_files import put_model
 from tests.support.qt_fakes import VIDEO, desk
 from tests.support.steady_detector import FakeDetector
 
@@ -55,6 +56,28 @@ def test_who_chose_the_demo_keeps_it(
     assert load_settings(settings_file())[0].model == ModelSettings(name="demo", device="cpu")
     settings_file().write_text(json.dumps({"model": {"device": "cpu"}}))
     assert load_settings(settings_file())[0].model == ModelSettings(name=name, device="cpu")
+
+
+@BOTH
+def test_a_model_that_is_no_more_gives_way_to_the_default(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, everyday: bool, name: str
+) -> None:
+    use_box(monkeypatch, tmp_path / "box", everyday=everyday)
+    settings_file().parent.mkdir(parents=True, exist_ok=True)
+    settings_file().write_text(json.dumps({"model": {"name": "voc", "device": "cpu"}, "detection": {"threshold": 0.3}}))
+    before, problems = load_settings(settings_file())
+    assert problems == []
+    settings, lines = with_model_here(before)
+    assert settings == replace(before, model=ModelSettings(name=name, device="cpu"))
+    assert len(lines) == 1
+    assert "voc" in lines[0]
+    assert name in lines[0]
+    kept = put_model(user_shelf().user_dir, "voc")
+    assert with_model_here(before) == (before, []), "one of the user's own of that name"
+    elsewhere = replace(before, model=ModelSettings(name=str(kept)))
+    assert with_model_here(elsewhere) == (elsewhere, []), "a file opened by its path"
+    kept.write_bytes(b"damaged")
+    assert with_model_here(before) == (before, []), "a broken one says itself what is wrong"
 
 
 @BOTH

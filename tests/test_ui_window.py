@@ -21,6 +21,9 @@ from app.ui.actions import ACTIONS
 from app.ui.main import run
 from app.ui.models.model_shelf import free_name
 from app.ui.widgets.drops import classify
+from detector.bundled import default_model
+from detector.labels import COCO80
+from tests.support.model_files import ANIMALS, put_model
 from tests.support.qt_fakes import CAMERA, SPEC, VIDEO, Desk, desk, make_candidates, make_frame, make_result
 
 
@@ -120,6 +123,39 @@ def test_sample_loops_without_changing_the_settings(table: Desk, monkeypatch: py
     assert table.settings.current.source == SourceSettings()
     table.window.actions_by_name["loop"].trigger()
     assert table.session.calls[-1] == ("set_loop", False)
+
+
+def test_the_sample_says_what_it_proves_and_who_looks_next(table: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.ui.commands.sample_clip", lambda: Path(__file__))
+    table.settings.set("model", "name", "pets")
+    for _ in range(2):  # a second time while it plays, too
+        table.window.actions_by_name["sample"].trigger()
+        message, hint = table.window.stage.banner.words
+        assert "demo" in message
+        assert "pets" in hint
+    table.open(VIDEO)
+    assert not table.window.stage.banner.isVisible()
+    assert table.settings.current.model.name == "pets"
+    table.settings.set("model", "name", "demo")
+    table.window.actions_by_name["sample"].trigger()
+    assert table.window.stage.banner.words[1] == "", "nothing changes afterwards"
+
+
+def test_the_start_page_says_what_the_chosen_model_sees(table: Desk, tmp_path: Path) -> None:
+    put_model(tmp_path / "bundled", "everyday", COCO80)
+    put_model(tmp_path / "bundled", "shapes", ("ring",), demo=True)
+    put_model(tmp_path / "models", "pets", ANIMALS)
+    start = table.window.stage.start
+    table.settings.set("model", "name", "everyday")
+    table.window.shelf.refresh_models()
+    table.qtbot.waitUntil(lambda: start.model_words != "")
+    assert "everyday finds 80 kinds" in start.model_words
+    table.settings.set("model", "name", "pets")
+    assert start.model_words.endswith("cat, dog, horse.")
+    table.settings.set("model", "name", "shapes")
+    assert "drawn shapes only" in start.model_words
+    table.settings.set("model", "name", "gone")
+    assert start.model_words == ""
 
 
 def test_space_pauses_and_goes_on(table: Desk) -> None:
@@ -560,6 +596,28 @@ def test_run_opens_and_closes(loop: None, monkeypatch: pytest.MonkeyPatch) -> No
     settings, problems = load_settings(settings_file())
     assert problems == []
     assert settings.chosen.thresholds == {}, "it was asked for this run, not chosen"
+
+
+def test_a_remembered_model_that_is_no_more_is_said_at_the_start(loop: None) -> None:
+    from app.core.paths import settings_file
+
+    settings_file().parent.mkdir(parents=True)
+    settings_file().write_text('{"model": {"name": "voc"}}')
+    seen: list[tuple[str, str]] = []
+
+    def close() -> None:
+        from app.ui.main_window import MainWindow
+
+        for widget in QApplication.topLevelWidgets():
+            if isinstance(widget, MainWindow):
+                seen.append((widget.stage.banner.words[0], widget.settings.current.model.name))
+                widget.close()
+
+    QTimer.singleShot(400, QApplication.instance(), close)
+    assert run() == 0
+    (said, runs), *_ = seen
+    assert "voc" in said
+    assert runs == default_model()
 
 
 def test_ctrl_c_ends_an_idle_window(loop: None) -> None:

@@ -160,12 +160,14 @@ def run(arguments: list[str]) -> int:
         return subprocess.run([PYTHON, "-m", "app", *arguments], check=False).returncode
     result = ROOT / "out" / "demo.annotated.mp4"
     result.parent.mkdir(exist_ok=True)
-    say("no display here: annotating the sample clip instead of opening the window")
+    say("no display here, so no window: the demo model annotates the sample clip, drawn shapes, to show that all works")
     command: list[str | Path] = [PYTHON, "-m", "app", "annotate", ROOT / "assets" / "demo.mp4", "-o", result]
     command += ["--model", "demo", "--data", result.with_suffix(".jsonl")]
     code = subprocess.run(command, check=False).returncode
     if code == 0:
         say(f"done: {result} and, one line a frame, {result.with_suffix('.jsonl').name} beside it")
+        say('next, persons, cars, dogs and the like in a video of yours:  make run ARGS="annotate street.mp4"')
+        say('or in pictures:  make run ARGS="detect photo.jpg --output out"')
     return code
 
 

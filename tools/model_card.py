@@ -26,14 +26,15 @@ def card(path: Path, spec: ModelSpec | None) -> str:
     """Returns the rows of the model's card."""
     if spec is None:
         return (
-            "**It is not in the box yet**: it is shipped when it reaches a mAP of 0.20 (VOC2007's rule) on pictures it "
-            "did not\nlearn from, and until then the demo is what starts.\n"
+            "**It is not in the box**: `make train-everyday` makes it and ships nothing poor, and until then the demo "
+            "is what starts.\n"
         )
     content = path.read_bytes()
     size = f"{spec.input.width} x {spec.input.height}"
+    width = "" if spec.width == 1 else f", width {spec.width:g}"
     mean, std = (", ".join(f"{value:g}" for value in values) for values in (spec.input.mean, spec.input.std))
     rows = (
-        ("Network", f"{spec.architecture}, width {spec.width:g}; {len(spec.labels)} classes"),
+        ("Network", f"{spec.architecture}{width}; {len(spec.labels)} classes"),
         ("Input", f"{spec.input.channels.upper()}, warped to {size}, (x - [{mean}]) / [{std}]"),
         ("Accuracy", f"**{accuracy(spec)}**"),
         ("File", f"{len(content) / 1e6:.1f} MB, SHA-256 `{hashlib.sha256(content).hexdigest()}`"),
@@ -52,9 +53,12 @@ def box(_path: Path, spec: ModelSpec | None) -> str:
     if spec is None:
         return f"In the box is {demo} To see the real world, fetch a known model, or import weights:\n"
     return (
-        f"In the box, and what runs unless you choose another, is `voc`, a detector of {len(spec.labels)} everyday "
-        f"things of our own\n({accuracy(spec)}; [how it was made](weights/README.md)). Beside it is {demo}\n"
-        "To see more, and better, fetch a known model, or import weights:\n"
+        f"In the box, and what runs unless you choose another, is `everyday`: {len(spec.labels)} kinds of things that "
+        f"people film, from\nperson, car and dog to cup and keyboard (COCO's classes; {accuracy(spec)}). It was "
+        "fine-tuned for this\nprogram from TensorFlow's `ssdlite_mobilenet_v2_coco` "
+        "([how](weights/README.md#everydaysafetensors)) and is under the Apache License 2.0.\n"
+        f"Beside it is {demo}\nFor things of your own, [train it](docs/training.md) on your pictures; to see more, "
+        "fetch a known model, or import weights:\n"
     )
 
 
@@ -64,7 +68,7 @@ def row(path: Path, spec: ModelSpec | None) -> str:
     return (
         "| recipe | time | accuracy |\n|---|---|---|\n"
         + _recipe("`python -m tools.demo.train`, drawn shapes", load_spec(demo) if demo.is_file() else None)
-        + _recipe("`make train-voc`, the 20 classes of VOC", spec)
+        + _recipe("`make train-everyday`, the 80 classes of COCO from TensorFlow's weights", spec)
     )
 
 

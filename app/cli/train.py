@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 from app.cli.console import Console, UsageError
 from app.cli.interrupt import cancel_on_interrupt
 from app.cli.options import add_result_flags, names
-from app.lab.training.training_request import DataRequest, TrainingRequest, TrainingResult
+from app.lab.training.training_request import DataRequest, TrainingRequest, TrainingResult, starts_from_detector
 from detector.errors import DetectorError
 from detector.training.networks import TRAINABLE
-from detector.training.recipe import Recipe, changed, recipe_from_json
+from detector.training.recipe import FINE_TUNING, FINE_TUNING_EPOCHS, Recipe, changed, recipe_from_json
 
 if TYPE_CHECKING:
     from detector.training.fit import Progress
@@ -35,6 +35,8 @@ _RECIPE_FLAGS: tuple[tuple[str, type, str], ...] = (
     ("weight-decay", float, "of weights"),
     ("clip-norm", float, "longest gradient; 0 for no limit"),
     ("ema", float, "share of the averaged weights that stays with each step; 0 for no average"),
+    ("box-weight", float, "of the cost of places beside that of classes"),
+    ("slowness", float, "multiple of the rate at which the base network learns"),
     ("seed", int, "of everything random"),
 )
 
@@ -97,26 +99,38 @@ def _add_network(parser: argparse.ArgumentParser) -> None:
         "--start",
         default="",
         metavar="NAME|FILE",
-        help="first weights: a model, or VGG-16's as .pth; --network and --width do not apply to a model",
+        help="first weights: a model, e.g. everyday, which sets --network, --width and what the recipe is by default; "
+        "or VGG-16's as .pth",
     )
 
 
 def _add_recipe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--recipe", type=Path, metavar="FILE", help="JSON with any of the following (default: the paper's)"
+        "--recipe",
+        type=Path,
+        metavar="FILE",
+        help="JSON with any of the following (default: the paper's; with a model to start from, one to fine-tune by)",
     )
     parser.add_argument("--epochs", type=_minutes, metavar="N", help="times through the pictures, instead of --steps")
     for name, kind, words in _RECIPE_FLAGS:
-        default = getattr(Recipe(), name.replace("-", "_"))
-        parser.add_argument(f"--{name}", type=kind, metavar="N", help=f"{words} (default: {default})")
-    parser.add_argument("--schedule", dest="shape", choices=("paper", "cosine"), help="(default: paper)")
-    parser.add_argument("--optimiser", choices=("sgd", "adamw"), help="(default: sgd)")
+        parser.add_argument(f"--{name}", type=kind, metavar="N", help=f"{words} {_defaults(name)}")
+    parser.add_argument("--schedule", dest="shape", choices=("paper", "cosine"), help=_defaults("shape"))
+    parser.add_argument("--optimiser", choices=("sgd", "adamw"), help=_defaults("optimiser"))
     yes_no = argparse.BooleanOptionalAction
     parser.add_argument("--batch-norm", action=yes_no, default=None, help="while training a VGG network from nothing")
-    parser.add_argument("--augment", action=yes_no, default=None, help="the paper's augmentation (default: yes)")
+    parser.add_argument("--augment", action=yes_no, default=None, help="change pictures at random (default: yes)")
+    parser.add_argument("--mild", action=yes_no, default=None, help=f"change them less {_defaults('mild')}")
+    parser.add_argument("--freeze", action=yes_no, default=None, help=f"keep the first layers {_defaults('freeze')}")
     parser.add_argument(
         "--use-difficult", action=yes_no, default=None, help="learn VOC's difficult objects (default: yes)"
     )
+
+
+def _defaults(name: str) -> str:
+    """What an entry of the recipe is unless told, in brackets."""
+    values = (getattr(recipe, name.replace("-", "_")) for recipe in (Recipe(), FINE_TUNING))
+    first, tuned = (("no", "yes")[value] if isinstance(value, bool) else value for value in values)
+    return f"(default: {first})" if first == tuned else f"(default: {first}; from a model: {tuned})"
 
 
 def run(options: argparse.Namespace, console: Console) -> int:
@@ -172,6 +186,7 @@ def _request(options: argparse.Namespace) -> TrainingRequest:
         folder=options.folder or options.out.with_suffix(".training"),
         recipe=_recipe(options),
         epochs=options.epochs,
+        least_epochs=FINE_TUNING_EPOCHS if _as_long_as_it_takes(options) else 0.0,
         network=options.network,
         width=options.width,
         start=options.start,
@@ -183,9 +198,15 @@ def _request(options: argparse.Namespace) -> TrainingRequest:
     )
 
 
+def _as_long_as_it_takes(options: argparse.Namespace) -> bool:
+    """Whether a model is fine-tuned and nobody said how long."""
+    told = (options.recipe, options.epochs, options.steps)
+    return starts_from_detector(options.start) and all(value is None for value in told)
+
+
 def _recipe(options: argparse.Namespace) -> Recipe:
-    """The recipe's file, with the flags on top."""
-    recipe = Recipe()
+    """The recipe's file, or what suits the start, with the flags on top."""
+    recipe = FINE_TUNING if starts_from_detector(options.start) else Recipe()
     try:
         if options.recipe is not None:
             recipe = recipe_from_json(options.recipe.read_text(encoding="utf-8"))

@@ -16,6 +16,7 @@ from pathlib import Path
 from detector.bundled import bundled_path
 
 PAGE = "LICENCES.txt"
+_MODEL = "everyday.LICENSE.txt"
 TORCH = ("torch", "torchvision")
 ROOTS = (
     "PySide6-Essentials",
@@ -31,8 +32,12 @@ ROOTS = (
 """What the program needs; what these need follows."""
 
 _TERMS = """\
-ssd-viewer itself is under the MIT licence; so are the two models in the box, the sample clip and the icons, which are
-its authors' own work. (The model "voc" was trained on pictures of PASCAL VOC, which are not in the box.)
+ssd-viewer itself is under the MIT licence; so are the model "demo", the sample clip and the icons, which are its
+authors' own work.
+
+The model "everyday" is under the Apache License 2.0 and not under MIT: initialised from ssdlite_mobilenet_v2_coco,
+© The TensorFlow Authors, Apache-2.0, trained on COCO; what was changed, and the licence, stand below. The pictures it
+was trained on, of PASCAL VOC and COCO, are not in the box; each is under the terms of its owner.
 
 The packaged program as a whole is under the GNU General Public License, version 3. PyAV brings FFmpeg with the video
 encoders x264 and x265, which are under the GPL (version 2 or later); OpenVINO and OpenCV are under the Apache License
@@ -101,6 +106,8 @@ def licences_page(full: bool, packaged: bool = True, parts: Sequence[Part] = (),
         page[-1] += "".join(f"\n{part.title}: {part.licence} ({part.origin})" for part in parts)
     python = Path(sysconfig.get_path("stdlib"), "LICENSE.txt")
     page += [_section("Python", _read(python))] if python.is_file() else []
+    model = bundled_path("weights", _MODEL)
+    page += [_section('The model "everyday"', _read(model))] if model.is_file() else []
     if packaged:  # the program's first step is PyInstaller's
         listed = [*listed, *_with_needs([_MAKER], alone=True)]
     for name, package in listed:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from app.core import paths
-from app.core.settings import ModelSettings
+from app.core.settings import ModelSettings, Settings
+from detector.bundled import default_model
 from detector.errors import DetectorError
 from detector.shelf import Shelf, ShelfEntry, bundled_dir
 
@@ -16,6 +18,18 @@ if TYPE_CHECKING:
 def user_shelf() -> Shelf:
     """The user's models and those that came with the program."""
     return Shelf(paths.models_dir(), bundled_dir())
+
+
+def with_model_here(settings: Settings) -> tuple[Settings, list[str]]:
+    """The settings with the default model where the remembered one is gone, and a line that says so.
+
+    A model may have been removed, or came with an earlier version of the program, as ``voc`` did.
+    """
+    name, instead = settings.model.name, default_model()
+    if name == instead or user_shelf().holds(name):
+        return settings, []
+    problem = f"The model {name[:60]} is not on this computer any more; {instead} is used."
+    return replace(settings, model=replace(settings.model, name=instead)), [problem]
 
 
 def open_model(model: ModelSettings) -> Detector:

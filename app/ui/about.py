@@ -22,7 +22,8 @@ from app.ui.licences import LicencesDialog
 from app.ui.widgets.icons import app_icon
 
 COMPONENTS: tuple[tuple[str, str, str], ...] = (
-    ("Python", "", "PSF licence"),
+    ("Python", "python", "PSF licence"),
+    ("The model “everyday”", "", "Apache 2.0; from TensorFlow's ssdlite_mobilenet_v2_coco"),
     ("Qt and PySide6", "PySide6-Essentials", "LGPL 3"),
     ("PyTorch", "torch", "BSD 3-clause"),
     ("torchvision", "torchvision", "BSD 3-clause"),
@@ -34,13 +35,15 @@ COMPONENTS: tuple[tuple[str, str, str], ...] = (
     ("platformdirs", "platformdirs", "MIT"),
     ("tqdm", "tqdm", "MPL 2.0 and MIT"),
 )
-"""(name for people, distribution, licence)."""
+"""(name for people; distribution, "" where there is none; licence)."""
 
 
 def component_version(distribution: str) -> str:
     """Installed version; "" where it is not recorded (in some packaged programs)."""
-    if not distribution:
+    if distribution == "python":
         return python_version()
+    if not distribution:
+        return ""
     try:
         return version(distribution)
     except PackageNotFoundError:

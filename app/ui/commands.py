@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from app.ui.main_window import MainWindow
 
 _JUMP_S = 5.0
+_DEMO = "demo"
 _THRESHOLD_STEP = 0.05
 
 
@@ -76,9 +77,18 @@ class Commands(QObject):
         self._window.top_bar.source.showMenu()
 
     def do_sample(self) -> None:
-        if sample_clip().exists():
-            self._window.settings.set_for_now("model", "name", "demo")  # shows drawn shapes, which no other model knows
-            self._window.controller.open(str(sample_clip()), sample=True)
+        if not sample_clip().exists():
+            return
+        settings = self._window.settings
+        settings.set_for_now("model", "name", _DEMO)  # shows drawn shapes, which no other model knows
+        self._window.controller.open(str(sample_clip()), sample=True)
+        chosen = settings.lasting("model", "name")
+        self._window.stage.banner.tell(
+            "info",
+            "Drawn shapes, found by the demo model: this shows that everything works, offline.",
+            f"Whatever you open next is seen by {chosen} again." if chosen != _DEMO else "",
+            topic="note",
+        )
 
     def _leave_sample(self, uri: str = "") -> None:
         if uri != str(sample_clip()):

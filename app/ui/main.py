@@ -21,7 +21,7 @@ from app.core.errors import AppError
 from app.core.instance import Place
 from app.core.live.events import LiveEvent
 from app.core.logs import start_log, stop_log
-from app.core.models import open_model, user_shelf
+from app.core.models import open_model, user_shelf, with_model_here
 from app.core.paths import log_file, settings_file
 from app.core.preload import preload_for, preload_media
 from app.core.settings import ModelSettings, Settings
@@ -143,6 +143,8 @@ def _run(
     on_closing: Callable[[], None],
 ) -> int:
     settings, problems = load_settings(settings_file())
+    settings, gone = with_model_here(settings)
+    problems += gone
     try:
         window = build_window(application, settings, settings_file())
     except Exception as error:

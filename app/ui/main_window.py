@@ -26,6 +26,7 @@ from app.ui.models.download_runner import DownloadRunner
 from app.ui.models.model_shelf import ModelShelf
 from app.ui.picture.notice_feed import NoticeFeed
 from app.ui.picture.stage import Stage
+from app.ui.picture.start_words import StartWords
 from app.ui.picture.timeline_feed import TimelineFeed
 from app.ui.presenter import Presenter
 from app.ui.settings.settings_model import SettingsModel
@@ -92,6 +93,7 @@ class MainWindow(QMainWindow):
         self._build()
         self.drops = DropTarget(self)
         self.exports = ExportWindows(self, exports, queue)
+        self.start_words = StartWords(self.stage.start, shelf, settings)
         self.presenter = Presenter(controller, self.stage, self.panel, self.status, shelf, self._try_again)
         self.notices = NoticeFeed(self.stage.view, controller, settings, self.show_models)
         self.timeline = TimelineFeed(self.stage.timeline, controller, settings, background)

@@ -136,7 +136,7 @@ def _outputs(state: Mapping[str, Array], config: SSDConfig, source: SourceFile) 
         raise DetectorError(
             f"{source.name}: BoxPredictor_0 has {rows} class outputs, which {boxes} boxes cannot share."
         )
-    return rows // boxes
+    return int(rows) // boxes
 
 
 def _xywh(rows: Array) -> Array:

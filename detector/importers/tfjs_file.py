@@ -153,7 +153,7 @@ def _row(row: Any, path: Path) -> _Row:
             odd = value[:20] if isinstance(value, str) else type(value).__name__
             _damaged(path, f"tensor {name[:80]} holds values of type {odd!r}, which is not known here")
     affine = None if quantised is None or stored == "float16" else _affine(quantised, path, name)
-    return _Row(name, tuple(shape), known[stored], dtype != "float32", affine)
+    return _Row(name, tuple(shape), known[str(stored)], dtype != "float32", affine)
 
 
 def _is_shape(shape: Any) -> bool:

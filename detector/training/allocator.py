@@ -25,5 +25,5 @@ def keep_freed_memory() -> bool:
     if mallopt is None:  # musl
         return False
     settings = ((_MMAP_MAX, 0), (_TRIM_THRESHOLD, _NEVER), (_TOP_PAD, 64 * 2**20))
-    done = [mallopt(name, value) == 1 for name, value in settings]  # each by itself, whatever became of the others
-    return all(done)
+    taken = [mallopt(name, value) == 1 for name, value in settings]
+    return all(taken)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -54,6 +54,35 @@ TRAINABLE: dict[str, Trainable] = {
     "ssdlite320-mobilenetv3": Trainable("ssdlite320-mobilenetv3", SSDLITE320, _LITE_INPUT, {}),
 }
 """By the name on the command line; "small" has the smaller default boxes that the authors used for COCO."""
+
+
+def _mobilenet(blocks: int) -> tuple[str, ...]:
+    return ("stem.", *(f"blocks.{index}." for index in range(blocks)))
+
+
+FIRST_LAYERS: dict[Architecture, tuple[str, ...]] = {
+    "ssd-vgg16": ("backbone.conv1_", "backbone.conv2_"),
+    "ssd-vgg16-affine": ("backbone.conv1_", "backbone.conv2_"),
+    "ssd-mobilenetv1": _mobilenet(5),
+    "ssd-mobilenetv1-pointwise": _mobilenet(5),
+    "ssdlite-mobilenetv1": _mobilenet(5),
+    "ssd-mobilenetv1-tf": _mobilenet(5),
+    "ssdlite-mobilenetv2": _mobilenet(7),
+    "ssdlite-mobilenetv2-narrow": _mobilenet(7),
+    "ssdlite-mobilenetv2-tf": _mobilenet(7),
+    "ssd-mobilenetv2-tf": _mobilenet(7),
+    "ssdlite320-mobilenetv3": _mobilenet(7),
+    "ssdlite320-mobilenetv3-wide": _mobilenet(7),
+}
+"""How the parameters' names begin of the layers that see edges and textures: any detector can use them as they are, and
+learning nothing there makes a step on a CPU nearly twice as fast."""
+_BEHIND_THE_BASE = ("extras", "loc", "conf", "regression_headers", "classification_headers")
+
+
+def base_layers(parameters: Iterable[str]) -> tuple[str, ...]:
+    """How those ``parameters``' names begin that belong to the base network, not to feature layers or predictors."""
+    parts = dict.fromkeys(name.split(".")[0] for name in parameters)
+    return tuple(f"{part}." for part in parts if part not in _BEHIND_THE_BASE)
 
 
 def new_spec(

@@ -63,6 +63,17 @@ class Policy:
 
 
 PAPER = Policy()
+MILD = Policy(
+    hue=18.0,
+    contrast=(0.7, 1.3),
+    saturation=(0.7, 1.3),
+    zoom_out_chance=0.35,
+    zoom_out=2.5,
+    min_ious=(0.3, 0.5, 0.7, 0.9),
+    tries=12,
+    scale=(0.35, 1.0),
+)
+"""For a network that knows its work: what it is shown should look like what people film."""
 UNCHANGED = Policy(colour_chance=0.0, zoom_out_chance=0.0, min_ious=(), mirror_chance=0.0)
 
 

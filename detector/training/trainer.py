@@ -60,15 +60,18 @@ class MultiBoxCriterion:
 
     Args:
         matcher: Gives objects to default boxes.
+        box_weight: Of the localisation term; the paper's alpha.
     """
 
-    def __init__(self, matcher: Matcher) -> None:
+    def __init__(self, matcher: Matcher, box_weight: float = 1.0) -> None:
         self._matcher = matcher
         self._loss = MultiBoxLoss()
+        self._box_weight = box_weight
 
     def __call__(self, images: Tensor, locs: Tensor, logits: Tensor, batch: Batch) -> Losses:
         """See ``Criterion``."""
-        return cast(Losses, self._loss(locs, logits, self._matcher(batch.boxes_xyxy, batch.class_ids)))
+        losses = cast(Losses, self._loss(locs, logits, self._matcher(batch.boxes_xyxy, batch.class_ids)))
+        return losses._replace(localisation=self._box_weight * losses.localisation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +133,7 @@ class Trainer:
         self._schedule = Schedule(recipe.rate, recipe.steps, recipe.shape, recipe.warmup)
         self._bf16 = bf16
         self._parallel = parallel(self.network, processes, device)
-        self._criterion = criterion or MultiBoxCriterion(Matcher(spec.config, device))
+        self._criterion = criterion or MultiBoxCriterion(Matcher(spec.config, device), recipe.box_weight)
         self._normalise = Normaliser(spec.input, device)
         self._unseen: list[tuple[Sequence[Pick], Tensor]] = []
 

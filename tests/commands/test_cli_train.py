@@ -29,7 +29,9 @@ _TINY = ["--width", "0.0625", "--batch", "2", "--batch-norm", "--rate", "0.01", 
 
 
 @pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
+def _one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Threads and the allocator are the whole process's business."""
+    monkeypatch.setattr("detector.training.allocator.keep_freed_memory", lambda: True)
     with one_thread():
         yield
 

@@ -12,6 +12,8 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from app.core.licences import PAGE, ROOTS, TORCH, licences_page, shown_licences
+from detector.weights import load_spec
+from tests.support.box import use_box
 
 
 def test_what_the_program_needs_is_where_the_page_begins(repository: Path) -> None:
@@ -27,6 +29,25 @@ def test_every_package_is_listed_with_version_licence_and_texts() -> None:
     assert not set(TORCH) & set(listed)
     for title in ("av, LICENSE.txt", "openvino, LICENSE", "openvino, onednn_third-party-programs.txt", "tqdm, LICENCE"):
         assert f"\n{title}\n====" in page
+
+
+def test_the_model_that_others_began_carries_their_terms_and_credit(repository: Path) -> None:
+    page = licences_page(full=False)
+    terms, _, rest = page.partition("=" * 80)
+    assert "initialised from ssdlite_mobilenet_v2_coco" in " ".join(terms.split())
+    section = rest.partition('The model "everyday"\n')[2]
+    for words in ("© The TensorFlow Authors", "Changed by", "Apache License", "4. Redistribution", "END OF TERMS"):
+        assert words in section
+    project = tomllib.loads((repository / "pyproject.toml").read_text("utf-8"))
+    assert "weights/everyday.LICENSE.txt" in project["project"]["license-files"]
+    assert "weights/*" in project["tool"]["setuptools"]["data-files"]["share/ssd-viewer/weights"]
+    spec = load_spec(repository / "weights" / "everyday.safetensors")
+    assert spec.licence.startswith("Apache-2.0; initialised from ssdlite_mobilenet_v2_coco, © The TensorFlow Authors")
+
+
+def test_a_box_without_that_model_owes_it_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    use_box(monkeypatch, tmp_path / "box", everyday=False)
+    assert "END OF TERMS" not in licences_page(full=False).partition('The model "everyday"\n')[2]
 
 
 def test_the_terms_of_the_whole_are_those_of_what_is_in_it() -> None:

@@ -4,21 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from detector.training.policy import PAPER, Policy
+from detector.training.networks import FIRST_LAYERS
+from detector.training.policy import MILD, Policy
 from detector.training.recipe import Recipe
-
-# Milder than the paper's: the start knows its work, and what it is shown should look like what people film.
-MILD = replace(
-    PAPER,
-    hue=18.0,
-    contrast=(0.7, 1.3),
-    saturation=(0.7, 1.3),
-    zoom_out_chance=0.35,
-    zoom_out=2.5,
-    min_ious=(0.3, 0.5, 0.7, 0.9),
-    tries=12,
-    scale=(0.35, 1.0),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +63,7 @@ _TUNE = Recipe(
     clip_norm=10.0,
     ema=0.999,
 )
-_EARLY = ("stem.", *(f"blocks.{index}." for index in range(7)))
-
 COURSES: dict[str, Course] = {
-    "cpu": Course(_TUNE, epochs=4.0, frozen=_EARLY),
+    "cpu": Course(_TUNE, epochs=4.0, frozen=FIRST_LAYERS["ssdlite-mobilenetv2-tf"]),
     "cuda": Course(replace(_TUNE, batch=96, rate=6e-4, warmup=300, ema=0.9995), epochs=40.0, slowness=0.25),
 }

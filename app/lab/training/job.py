@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import threading
 from collections.abc import Callable
@@ -9,19 +10,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from app.lab.training.material import Material, gather
 from app.lab.training.training_log import TrainingLog
 from app.lab.training.training_request import TrainingRequest, TrainingResult
 from detector.errors import DetectorError
 from detector.runtime.torch_cpu import has_native_bf16
+from detector.training import allocator
 from detector.training.batches import BatchSource, DeviceBatches, DeviceDataset, HostBatches
 from detector.training.checkpoint import load_checkpoint
 from detector.training.data import BadPictures, PictureExamples
 from detector.training.finish import as_stored, stored_state, write_model
 from detector.training.fit import Fit, FitPlan, Progress, UnsavedError
+from detector.training.networks import FIRST_LAYERS, base_layers
 from detector.training.order import Order
-from detector.training.policy import PAPER, UNCHANGED
+from detector.training.policy import MILD, PAPER, UNCHANGED
 from detector.training.processes import Processes, joined_processes
 from detector.training.recipe import Recipe, recipe_to_json
 from detector.training.survey import fingerprint
@@ -66,6 +70,8 @@ def train(request: TrainingRequest, listener: Listener, stop: threading.Event) -
             device = torch.device("cuda", index)
             torch.cuda.set_device(device)
             torch.backends.cudnn.benchmark = True  # every step has the same shapes
+        else:
+            allocator.keep_freed_memory()
         quiet = Listener(lambda _: None, lambda _: None)
         try:
             return _Job(request, listener if processes.rank == 0 else quiet, device, processes).run(stop)
@@ -97,8 +103,7 @@ class _Job:
         for line in material.notes:
             self._listener.note(line)
         recipe = self._recipe(material)
-        bf16 = _uses_bf16(request.precision, self._device)
-        trainer = Trainer(material.spec, material.network, recipe, self._device, self._processes, bf16=bf16)
+        trainer = self._trainer(material, recipe)
         checkpoint = request.folder / CHECKPOINT
         data = fingerprint(material.pictures)
         spent_s = self._go_on(checkpoint, trainer, data)
@@ -163,12 +168,33 @@ class _Job:
         recipe, epochs = self._request.recipe, self._request.epochs
         if epochs is not None:
             recipe = replace(recipe, steps=max(1, round(epochs * len(material.pictures) / recipe.batch)))
+        least = math.ceil(self._request.least_epochs * len(material.pictures) / recipe.batch)
+        recipe = replace(recipe, steps=max(recipe.steps, least))
         if recipe.batch % self._processes.count:
             raise DetectorError(
                 f"A batch of {recipe.batch} cannot be shared by {self._processes.count} processes.",
                 "Choose a batch that is a multiple of their number.",
             )
         return recipe
+
+    def _trainer(self, material: Material, recipe: Recipe) -> Trainer:
+        """A trainer at its first step, with as much of the network frozen or slowed as ``recipe`` says."""
+        network = material.network
+        names = [name for name, _ in network.named_parameters()]
+        if recipe.freeze:
+            first = FIRST_LAYERS.get(material.spec.architecture, ())
+            for name, parameter in network.named_parameters():
+                parameter.requires_grad_(not name.startswith(first))
+        return Trainer(
+            material.spec,
+            network,
+            recipe,
+            self._device,
+            self._processes,
+            bf16=_uses_bf16(self._request.precision, self._device, network),
+            slow=base_layers(names),
+            slowness=recipe.slowness,
+        )
 
     def _go_on(self, checkpoint: Path, trainer: Trainer, data: str) -> float:
         if not checkpoint.exists():
@@ -189,7 +215,7 @@ class _Job:
 
     def _source(self, material: Material, recipe: Recipe) -> BatchSource:
         order = Order(len(material.pictures), recipe.batch, recipe.seed, self._processes.rank, self._processes.count)
-        policy = PAPER if recipe.augment else UNCHANGED
+        policy = UNCHANGED if not recipe.augment else MILD if recipe.mild else PAPER
         size = (material.spec.input.height, material.spec.input.width)
         fill = fill_colour(material.spec.input)
         side = _side(self._device, len(material.pictures), size)
@@ -268,13 +294,19 @@ def _device_name(asked: str) -> str:
     return asked
 
 
-def _uses_bf16(precision: str, device: torch.device) -> bool:
+def _uses_bf16(precision: str, device: torch.device, network: nn.Module) -> bool:
     if precision == "fp32":
         return False
+    if precision == "auto" and device.type == "cpu" and _is_depthwise(network):
+        return False  # a CPU learns depthwise convolutions slower in bfloat16 than in float32
     native = torch.cuda.is_bf16_supported(including_emulation=False) if device.type == "cuda" else has_native_bf16()
     if precision == "bf16" and not native:
         raise DetectorError("This device does not compute bf16 itself; emulating it is slow.", "Use fp32.")
     return native
+
+
+def _is_depthwise(network: nn.Module) -> bool:
+    return any(isinstance(module, nn.Conv2d) and module.groups > 1 for module in network.modules())
 
 
 def _side(device: torch.device, count: int, size: tuple[int, int]) -> int | None:

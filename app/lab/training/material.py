@@ -9,7 +9,7 @@ from pathlib import Path
 from torch import nn
 
 from app.core.models import user_shelf
-from app.lab.training.training_request import DataRequest, TrainingRequest
+from app.lab.training.training_request import DataRequest, TrainingRequest, starts_from_detector
 from detector.class_names import key, meaning
 from detector.errors import DetectorError
 from detector.evaluation.class_names import known_names
@@ -26,8 +26,6 @@ from detector.training.survey import box_notes
 from detector.training.trainer import new_network
 from detector.training.transfer import transfer_detector, transfer_vgg16, vgg16_source
 from detector.weights import as_tensors, load_state
-
-_VGG_SUFFIXES = (".pth", ".pt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +142,7 @@ def _network(request: TrainingRequest, name: str, labels: Sequence[str]) -> tupl
             "Leave batch_norm out of the recipe to start from them.",
         )
     path = Path(start)
-    if path.suffix.lower() in _VGG_SUFFIXES:
+    if not starts_from_detector(start):
         state = as_tensors(read_checkpoint(path))
         spec = new_spec(name, request.network, labels, request.width, base=vgg16_source(state))
         network = new_network(spec, recipe)
@@ -163,15 +161,13 @@ def _like(entry: ShelfEntry, name: str, labels: Sequence[str]) -> ModelSpec:
     spec = entry.spec
     if spec.architecture == "openvino-ir":
         raise DetectorError(f"{entry.name} is an OpenVINO network and cannot be trained.")
-    return replace(
-        spec,
+    return ModelSpec(
         name=name,
+        architecture=spec.architecture,
         labels=tuple(labels),
         input=replace(spec.input, smooth=False),  # pictures are resized without smoothing here
-        title="",
-        demo=False,
-        provenance="",
-        accuracy={},
-        weights=None,
-        golden=None,
+        config=spec.config,
+        postprocess=spec.postprocess,
+        width=spec.width,
+        licence=f"As of its start, {entry.name}: {spec.licence}" if spec.licence else "",
     )

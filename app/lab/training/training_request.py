@@ -7,6 +7,13 @@ from pathlib import Path
 
 from detector.training.recipe import Recipe
 
+_VGG_SUFFIXES = (".pth", ".pt")
+
+
+def starts_from_detector(start: str) -> bool:
+    """Whether ``start`` names a detector, rather than nothing or a file of VGG-16's weights."""
+    return bool(start) and Path(start).suffix.lower() not in _VGG_SUFFIXES
+
 
 @dataclass(frozen=True, slots=True)
 class DataRequest:
@@ -41,6 +48,7 @@ class TrainingRequest:
         folder: Folder of checkpoint, log and curves; a training found there is resumed.
         recipe: Hyperparameters; ``epochs``, if given, replace its ``steps``.
         epochs: Passes over the images; None to count in steps.
+        least_epochs: Least passes over the images, where that takes more than the recipe's ``steps``.
         network: One of ``detector.training.networks.TRAINABLE``.
         width: Channel multiplier of a VGG network.
         start: Weights to start from: a model's name or file, or a file of VGG-16's weights; "" for none.
@@ -56,6 +64,7 @@ class TrainingRequest:
     folder: Path
     recipe: Recipe = field(default_factory=Recipe)
     epochs: float | None = None
+    least_epochs: float = 0.0
     network: str = "ssd300-vgg16"
     width: float = 1.0
     start: str = ""

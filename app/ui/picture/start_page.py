@@ -27,6 +27,7 @@ _COLUMN = 780  # widest, pixels
 _MARGIN = 24
 _GAP = 12
 _CARD_LEAST = 62
+_SAMPLE = "Drawn shapes, found by the demo model: shows that everything works, offline"
 
 
 def source_words(uri: str) -> tuple[str, str]:
@@ -94,11 +95,12 @@ class StartPage(QScrollArea):
         super().__init__()
         self._theme = theme
         self._recent: tuple[str, ...] = ()
+        self._model = QLabel()
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.camera = Card("camera", "Open a camera", "Webcam or capture card", theme)
         self.file = Card("film", "Open a video", "Or a picture, or a folder", theme)
-        self.sample = Card("shapes", "Try the sample", "Drawn shapes, found live", theme)
+        self.sample = Card("shapes", "Try the sample", _SAMPLE, theme)
         self.sample.setVisible(has_sample)
         self.camera.clicked.connect(self.open_camera)
         self.file.clicked.connect(self.open_file)
@@ -136,6 +138,16 @@ class StartPage(QScrollArea):
             self._recent = uris
             self._fill_recent()
 
+    @property
+    def model_words(self) -> str:
+        """What is said of the chosen model."""
+        return self._model.text()
+
+    def set_model(self, words: str) -> None:
+        """A line on what the chosen model sees; "" for none."""
+        self._model.setText(words)
+        self._model.setVisible(bool(words))
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         room = self.viewport().width()
@@ -158,7 +170,11 @@ class StartPage(QScrollArea):
         line = QLabel("Open a camera or a video, or drop a file anywhere in this window.")
         line.setObjectName("muted")
         line.setWordWrap(True)
-        for label in (picture, title, line):
+        self._model.setObjectName("muted")
+        self._model.setWordWrap(True)
+        self._model.setTextFormat(Qt.TextFormat.PlainText)  # names of classes are not to become markup
+        self._model.hide()
+        for label in (picture, title, line, self._model):
             label.setAlignment(Qt.AlignmentFlag.AlignHCenter)
             self._box.addWidget(label)
 

@@ -95,9 +95,13 @@ class SettingsModel(QObject):
             self._follow_model()
             self.recommended.emit()
 
+    def lasting(self, section: str, name: str) -> Any:
+        """One setting as it will be again after ``take_back``."""
+        return self._kept.get((section, name), self.value(section, name))
+
     def set_for_now(self, section: str, name: str, value: Any) -> None:
         """Change one setting until ``take_back``; what is remembered on disk is what it was, unless it is set again."""
-        kept = self._kept.get((section, name), self.value(section, name))
+        kept = self.lasting(section, name)
         self.set(section, name, value)
         if value != kept:
             self._kept[section, name] = kept

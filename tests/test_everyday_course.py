@@ -1,0 +1,172 @@
+"""The fine-tuning of ``everyday`` from its pictures to its file: killed, gone on with, measured, shipped or not."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from detector.detections import DetectionFilter
+from detector.labels import COCO80
+from detector.runtime.open import open_detector
+from detector.training.checkpoint import read_checkpoint
+from detector.training.fit import Plan
+from detector.weights import as_tensors, load_spec
+from tests.support.everyday_course import TINY, Dying, PowerCut, options, tiny_start, write_coco, write_tars
+from tests.support.model_files import put_model
+from tests.support.one_thread import one_thread
+from tools.everyday import run as everyday_run
+from tools.everyday import ship as everyday_ship
+from tools.everyday.courses import COURSES
+from tools.everyday.material import Sources
+from tools.everyday.run import Run
+from tools.everyday.ship import Measured, blended, choose, ship
+from tools.everyday.start import network_of, teacher_of
+from tools.everyday.training_log import TrainingLog
+
+SCORE = "VOC07 mAP on val.txt (3 pictures)"
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    with one_thread():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _looking_after_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(everyday_run, "Plan", functools.partial(Plan, look_every_s=0.0))
+    monkeypatch.setattr(everyday_ship, "SHARES", (0.5, 1.0))
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> Sources:
+    coco = tmp_path / "coco"
+    return Sources(write_tars(tmp_path / "tars"), (), write_coco(coco, "train", 2), write_coco(coco, "holdout", 2))
+
+
+def begin(sources: Sources, work: Path, log: TrainingLog | None = None, stop: bool = False) -> Run:
+    ended = threading.Event()
+    if stop:
+        ended.set()
+    log = log or TrainingLog(work / "log.jsonl")
+    return Run(options(sources, work), TINY, tiny_start(), ended, log)
+
+
+def test_a_course_survives_a_power_cut_and_a_stop_and_ships_nothing_poor(
+    sources: Sources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    work, straight = tmp_path / "work", tmp_path / "straight"
+    checkpoint = work / "checkpoint.pt"
+    with pytest.raises(PowerCut):
+        begin(sources, work, Dying(work / "log.jsonl", 2)).train()
+    assert read_checkpoint(checkpoint)["step"] == 1
+    assert begin(sources, work, stop=True).train() is None
+    assert read_checkpoint(checkpoint)["step"] == 2
+    run = begin(sources, work)
+    assert run.recipe.steps == 4, "6 pictures of VOC and 2 of COCO twice over, by two, 0.8 times"
+    trainer = run.train()
+    assert trainer is not None
+    assert "going on after step 2 of 4" in capsys.readouterr().out
+    assert run.spent_s > 0
+
+    assert begin(sources, straight).train() is not None
+    before, after = read_checkpoint(checkpoint), read_checkpoint(straight / "checkpoint.pt")
+    first = as_tensors(tiny_start().arrays)
+    for name, tensor in after["ema"].items():
+        torch.testing.assert_close(before["ema"][name], tensor, rtol=1e-4, atol=1e-5, msg=name)
+        if tensor.is_floating_point() and "running" not in name:
+            assert torch.equal(after["network"][name], first[name]) == name.startswith("base_net.0."), name
+
+    out = work / "everyday.safetensors"
+    shipped, said = ship(run, trainer, out, TrainingLog(work / "log.jsonl"))
+    assert not shipped
+    assert "nothing is shipped" in said
+    assert not out.exists()
+
+    monkeypatch.setattr(everyday_ship, "LEAST_MAP", 0.0)
+    shipped, said = ship(run, trainer, out, TrainingLog(work / "log.jsonl"))
+    assert shipped, said
+    spec = load_spec(out)
+    assert (spec.name, spec.labels, spec.golden is None) == ("everyday", COCO80, False)
+    assert spec.accuracy.keys() == {SCORE}
+    assert spec.licence.startswith("Apache-2.0; initialised from ssdlite_mobilenet_v2_coco, © The TensorFlow Authors")
+    for words in ("6 VOC pictures", "2 pictures of COCO train2017 2 times over", '"seed": 3', "base_net.0 kept"):
+        assert words in spec.provenance
+    with open_detector(out, device="cpu", precision="fp32") as detector:
+        found = detector.detect(np.zeros((90, 120, 3), np.uint8), DetectionFilter(0.0, max_detections=5))
+    assert len(found) == 5
+    assert not list(work.rglob("*.part"))
+
+    better = put_model(work, "everyday", COCO80, accuracy={SCORE: 0.99}).read_bytes()
+    shipped, said = ship(run, trainer, out, TrainingLog(work / "log.jsonl"))
+    assert not shipped
+    assert "reaches 0.9900 and stays" in said
+    assert out.read_bytes() == better
+
+
+@pytest.mark.parametrize(
+    ("tried", "chosen"),
+    [
+        ([(0.5, 0.70, 0.33), (0.7, 0.72, 0.33), (1.0, 0.71, 0.33)], 0.7),
+        ([(0.5, 0.70, 0.325), (0.7, 0.72, 0.31)], 0.5),  # the better one forgets too much
+        ([(0.5, 0.70, 0.30), (0.7, 0.72, 0.25)], 0.5),  # all forget
+        ([(0.5, 0.70, 0.0), (1.0, 0.72, 0.0)], 1.0),  # nothing to see it by
+    ],
+)
+def test_of_the_averages_the_best_that_forgets_little_is_chosen(
+    tried: list[tuple[float, float, float]], chosen: float
+) -> None:
+    start = Measured(0.0, 0.66, 0.33 if tried[0][2] else 0.0)
+    assert choose(start, [Measured(*one) for one in tried]).share == chosen
+
+
+def test_averaged_weights_lie_between() -> None:
+    first, last = {"w": torch.tensor([0.0, 2.0])}, {"w": torch.tensor([1.0, -2.0]).double()}
+    assert blended(first, last, 0.25)["w"].tolist() == [0.25, 1.0]
+    assert torch.equal(blended(first, last, 0.0)["w"], first["w"])
+    assert torch.equal(blended(first, last, 1.0)["w"], last["w"].float())
+
+
+def test_the_start_is_asked_by_openvino_and_answers_as_by_torch() -> None:
+    start = tiny_start()
+    torch.manual_seed(2)
+    size = (start.spec.input.height, start.spec.input.width)
+    images = torch.randn(2, 3, *size).contiguous(memory_format=torch.channels_last)
+    answers = teacher_of(start, torch.device("cpu"), 2)(images)
+    network = network_of(start).eval()
+    with torch.no_grad():
+        wanted = network(images)
+    for one, other in zip(answers, wanted, strict=True):
+        torch.testing.assert_close(one, other, rtol=0.05, atol=0.05)  # bfloat16 where the processor computes in it
+
+
+def test_a_network_of_another_size_is_not_shipped(
+    sources: Sources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(everyday_ship, "LEAST_MAP", 0.0)
+    monkeypatch.setattr(everyday_ship, "LARGEST_BYTES", 1000)
+    run = begin(replace(sources, coco=None, holdout=None), tmp_path / "work")
+    trainer = run._trainer()
+    shipped, said = ship(run, trainer, tmp_path / "everyday.safetensors", TrainingLog(tmp_path / "log.jsonl"))
+    assert not shipped
+    assert "nothing is shipped" in said
+    assert "COCO AP" not in said
+
+
+def test_the_courses_keep_and_slow_layers_that_there_are() -> None:
+    from detector.models.tensorflow import TensorFlowSSD
+
+    network = TensorFlowSSD(81, (3, 6, 6, 6, 6, 6), version=2, lite=True)
+    names = [name for name, _ in network.named_parameters()]
+    for course in COURSES.values():
+        for prefix in (*course.frozen, *course.slow):
+            assert any(name.startswith(prefix) for name in names), prefix
+    assert COURSES["cpu"].frozen
+    assert not COURSES["cuda"].frozen
