@@ -89,7 +89,7 @@ class _Job:
         self._bad = BadPictures()
         self._told: set[Path] = set()
         self._summary = _Summary()
-        self._journal: TrainingLog | None = None
+        self._training_log: TrainingLog | None = None
 
     def run(self, stop: threading.Event) -> TrainingResult:
         request = self._request
@@ -111,14 +111,14 @@ class _Job:
             data=data,
         )
         source = self._source(material, recipe)
-        self._journal = self._new_journal(trainer)
+        self._training_log = self._new_log(trainer)
         fit = Fit(trainer, source, plan, self, spent_s)
         try:
             finished = self._finished(fit, trainer, stop)
         finally:
             self._tell_bad()
-            if self._journal is not None:
-                self._journal.close()
+            if self._training_log is not None:
+                self._training_log.close()
         measured = self._finish(trainer, material, validator) if finished and self._processes.rank == 0 else {}
         return TrainingResult(
             model=request.out if finished else None,
@@ -134,15 +134,15 @@ class _Job:
     def progress(self, progress: Progress) -> None:
         """Implements ``Watcher``."""
         self._summary.add(progress)
-        if self._journal is not None:
-            self._journal.progress(progress)
+        if self._training_log is not None:
+            self._training_log.progress(progress)
         self._tell_bad()
         self._listener.progress(progress)
 
     def validated(self, step: int, scores: dict[str, float]) -> None:
         """Implements ``Watcher``."""
-        if self._journal is not None:
-            self._journal.validated(step, scores)
+        if self._training_log is not None:
+            self._training_log.validated(step, scores)
         self._listener.note(f"step {step}: " + ", ".join(f"{name} {value:.4f}" for name, value in scores.items()))
 
     def note(self, line: str) -> None:
@@ -177,7 +177,7 @@ class _Job:
         self._listener.note(f"Going on after step {trainer.step} of {trainer.recipe.steps}.")
         return spent_s
 
-    def _new_journal(self, trainer: Trainer) -> TrainingLog | None:
+    def _new_log(self, trainer: Trainer) -> TrainingLog | None:
         if self._processes.rank != 0:
             return None
         folder = self._request.folder
