@@ -72,7 +72,7 @@ def train(request: TrainingRequest, listener: Listener, stop: threading.Event) -
         except torch.OutOfMemoryError as error:
             raise DetectorError(
                 f"The memory of {device} is too small for this training.",
-                "Learn from fewer pictures at once (--batch, and --rate in proportion), or train a narrower network.",
+                "Train on fewer images at once (--batch, and --rate in proportion), or train a narrower network.",
             ) from error
 
 
@@ -194,7 +194,7 @@ class _Job:
         fill = fill_colour(material.spec.input)
         side = _side(self._device, len(material.pictures), size)
         if side is not None:
-            self._listener.note(f"Decoding {len(material.pictures)} pictures into the memory of {self._device}.")
+            self._listener.note(f"Decoding {len(material.pictures)} images into the memory of {self._device}.")
             data = DeviceDataset(material.pictures, side, self._device, self._request.threads, self._bad)
             return DeviceBatches(data, order, policy, size, fill)
         examples = PictureExamples(material.pictures, policy, size, fill, recipe.seed, self._bad)
@@ -221,9 +221,9 @@ class _Job:
             accuracy = {f"{name} on {material.validation.split}": round(v, 4) for name, v in measured.items()}
         recipe = trainer.recipe
         provenance = (
-            f"{material.provenance} {recipe.steps} steps of {recipe.batch} pictures, "
-            f"{recipe.steps * recipe.batch / len(material.pictures):.1f} times through {len(material.pictures)} "
-            f"pictures. Recipe: {recipe_to_json(recipe)}"
+            f"{material.provenance} {recipe.steps} steps of {recipe.batch} images, "
+            f"{recipe.steps * recipe.batch / len(material.pictures):.1f} epochs over {len(material.pictures)} "
+            f"images. Recipe: {recipe_to_json(recipe)}"
         )
         write_model(self._request.out, replace(material.spec, provenance=provenance), state, accuracy)
         return measured
