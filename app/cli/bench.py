@@ -77,7 +77,7 @@ def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Co
     parser.add_argument(
         "--seconds", type=_seconds, default=20.0, metavar="S", help="how long about each case runs (default: 20)"
     )
-    parser.add_argument("--chart", type=Path, metavar="FILE", help="write a page or picture: .html, .png or .svg")
+    parser.add_argument("--chart", type=Path, metavar="FILE", help="write a page or image: .html, .png or .svg")
     add_result_flags(parser)
     return run
 
@@ -115,7 +115,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
 
     with _Bar(console.shows_progress) as bar:
         report = run_bench(request, bar.show)
-    for note in (*report.notes, *(f"{each.name} is left out: {each.reason}" for each in report.skipped)):
+    for note in (*report.notes, *(f"{each.name} is skipped: {each.reason}" for each in report.skipped)):
         console.note(note)
     for line in lines(report):
         console.say(line)

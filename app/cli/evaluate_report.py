@@ -22,8 +22,8 @@ def add_report_flags(parser: argparse.ArgumentParser) -> None:
         metavar="FILE.html",
         help="write one self-contained page: numbers, curves, and the worst mistakes on their images",
     )
-    parser.add_argument("--plots", type=Path, metavar="DIR", help="write the precision-recall curves as pictures")
-    parser.add_argument("--plot-format", choices=("png", "svg"), help="of the pictures (default: png)")
+    parser.add_argument("--plots", type=Path, metavar="DIR", help="write the precision-recall curves as images")
+    parser.add_argument("--plot-format", choices=("png", "svg"), help="format of the images (default: png)")
     parser.add_argument(
         "--shown",
         type=fraction("the score"),

@@ -19,7 +19,7 @@ _MARKS = {True: " ok ", False: "FAIL", None: "info"}
 def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Console], int]:
     """Add the options; return what runs."""
     parser.description = (
-        "Check devices, engines, codecs and cameras; find the known objects in the picture in the box; export ten "
+        "Check devices, engines, codecs and cameras; find the known objects in the bundled image; export ten "
         "frames with sound and read them back; open the window and play the sample clip in it."
     )
     parser.add_argument(

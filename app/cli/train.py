@@ -29,7 +29,7 @@ _LINE_EVERY_S = 30.0
 # Flags that set an entry of the recipe: name, kind, what it is.
 _RECIPE_FLAGS: tuple[tuple[str, type, str], ...] = (
     ("steps", int, "length of the training"),
-    ("batch", int, "pictures of a step, of all processes together"),
+    ("batch", int, "images per step, of all processes together"),
     ("rate", float, "highest learning rate"),
     ("warmup", int, "steps of linear rise at the beginning"),
     ("weight-decay", float, "of weights"),
@@ -44,7 +44,7 @@ _RECIPE_FLAGS: tuple[tuple[str, type, str], ...] = (
 def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Console], int]:
     """Add the options; return what runs."""
     parser.description = (
-        "Train a detector on annotated pictures, or fine-tune one. Progress is kept in a folder beside the model file; "
+        "Train a detector on annotated images, or fine-tune one. Progress is kept in a folder beside the model file; "
         "the same command goes on where it was stopped. On several GPUs: torchrun --nproc-per-node N -m app train ..."
     )
     _add_data(parser)
@@ -52,7 +52,7 @@ def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Co
     _add_recipe(parser)
     parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:N]", help="where to train (default: auto)")
     parser.add_argument("--precision", choices=("auto", "fp32", "bf16"), default="auto", help="(default: auto)")
-    parser.add_argument("--threads", type=_positive, default=2, metavar="N", help="that load pictures (default: 2)")
+    parser.add_argument("--threads", type=_positive, default=2, metavar="N", help="loading threads (default: 2)")
     parser.add_argument(
         "--save-minutes", type=_minutes, default=5.0, metavar="M", help="between checkpoints (default: 5)"
     )
@@ -70,17 +70,15 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
         help="VOCdevkit, COCO folder or .json file; repeatable",
     )
     parser.add_argument("--format", choices=("voc", "coco"), default="", help="of the annotations (default: as found)")
-    parser.add_argument("--split", default="", metavar="NAME", help="which pictures (default: train or trainval)")
-    parser.add_argument("--limit", type=_positive, metavar="N", help="only the first N pictures of each root")
+    parser.add_argument("--split", default="", metavar="NAME", help="which images (default: train or trainval)")
+    parser.add_argument("--limit", type=_positive, metavar="N", help="only the first N images of each root")
     parser.add_argument(
         "--classes", type=names, default=(), metavar="NAME[,NAME]", help="what to learn (default: all there is)"
     )
-    parser.add_argument(
-        "--validate", type=Path, metavar="ROOT", help="measure on these annotated pictures now and then"
-    )
+    parser.add_argument("--validate", type=Path, metavar="ROOT", help="measure on these annotated images now and then")
     parser.add_argument("--validate-split", default="", metavar="NAME", help="which of them (default: the usual one)")
     parser.add_argument(
-        "--validate-every", type=_minutes, default=5.0, metavar="N", help="times through the pictures (default: 5)"
+        "--validate-every", type=_minutes, default=5.0, metavar="N", help="epochs between measurements (default: 5)"
     )
 
 
@@ -111,7 +109,7 @@ def _add_recipe(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="JSON with any of the following (default: the paper's; with a model to start from, one to fine-tune by)",
     )
-    parser.add_argument("--epochs", type=_minutes, metavar="N", help="times through the pictures, instead of --steps")
+    parser.add_argument("--epochs", type=_minutes, metavar="N", help="passes over the images, instead of --steps")
     for name, kind, words in _RECIPE_FLAGS:
         parser.add_argument(f"--{name}", type=kind, metavar="N", help=f"{words} {_defaults(name)}")
     parser.add_argument("--schedule", dest="shape", choices=("paper", "cosine"), help=_defaults("shape"))
@@ -266,7 +264,7 @@ class _Display:
 
 def _tell(trained: TrainingResult, console: Console, request: TrainingRequest) -> None:
     if trained.bad:
-        console.note(f"{len(trained.bad)} picture{'s' * (len(trained.bad) > 1)} could not be read.")
+        console.note(f"{len(trained.bad)} image{'s' * (len(trained.bad) > 1)} could not be read.")
     if trained.model is None:
         console.say(f"Stopped after step {trained.step} of {trained.steps}. The same command goes on from there.")
         return

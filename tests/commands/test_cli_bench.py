@@ -128,7 +128,7 @@ def test_the_table_says_it_in_words(asked: list[BenchRequest], capsys: Capture) 
     assert "torchvision cpu fp32 typical 1 3.3 300.00 555.00 1.00 - - - -" in rows
     assert "ssd-viewer cpu int8 0.70 39.00 0.50" in rows
     assert "torchvision cpu fp32 7.00 280.00 -" in rows
-    assert "ssd-viewer cpu fp16 is left out: fp16 is for GPUs." in err
+    assert "ssd-viewer cpu fp16 is skipped: fp16 is for GPUs." in err
     assert "busy" in err
     assert run(capsys, "bench", "--quiet")[1:] == ("", "")
 

@@ -72,7 +72,7 @@ def test_from_pictures_to_a_model_that_opens(voc: Path, tmp_path: Path, capsys: 
     said = capsys.readouterr()
     assert f"Trained {out}" in said.out
     assert said.err.count("block001.png is no picture, or is damaged") == 1
-    assert "1 picture could not be read" in said.err
+    assert "1 image could not be read" in said.err
     spec = load_spec(out)
     assert set(spec.labels) == set(LABELS)
     assert (spec.name, spec.architecture, spec.width) == ("blocks", "ssd-vgg16", 0.0625)
@@ -128,7 +128,7 @@ def test_odd_data_are_named_and_learnt_from_as_far_as_they_go(
         "block000.png cannot be read: No such file or directory. The training goes on without it",
         "1 box reaches beyond its picture and is cut off at the edge (box 1 in block001.png)",
         "1 object whose box is no box of numbers, left out",
-        "1 picture could not be read",
+        "1 image could not be read",
     ):
         assert sum(words in line for line in said) == 1, (words, said)
 
@@ -200,7 +200,7 @@ def test_a_model_is_fine_tuned_for_other_classes_and_measured(
     assert main([*command, "--validate", str(voc), "--validate-split", "train"]) == 0
     said = capsys.readouterr()
     assert "VOC07 mAP" in said.out
-    assert said.err.count("4 of the 4 pictures to measure on are learnt, too") == 1
+    assert said.err.count("4 of the 4 images to measure on are also trained on") == 1
     spec = load_spec(second)
     assert spec.labels == ("red", "blue")
     assert list(spec.accuracy) == ["VOC07 mAP on train"]

@@ -30,7 +30,7 @@ from app.lab.charts import (
 )
 from app.lab.charts.colours import DARK, LIGHT, SERIES
 from app.lab.charts.drawing import Area, Box, Dot, Drawing, Stroke, Text
-from app.lab.charts.png import picture
+from app.lab.charts.png import paint
 from app.lab.charts.text import fit, text_width
 from app.lab.charts.ticks import Scale, scale_for, ticks
 from app.lab.charts.trace import visible_runs
@@ -129,7 +129,7 @@ def test_any_chart_is_well_formed_svg_and_a_picture_of_its_size(chart: Chart) ->
     assert {element.tag.removeprefix(SVG) for element in root.iter()} <= {
         *("svg", "style", "title", "text", "line", "polyline", "polygon", "rect", "circle")
     }
-    image = picture(drawing, scale=0.5)
+    image = paint(drawing, scale=0.5)
     assert image.shape == (math.ceil(drawing.height / 2), math.ceil(drawing.width / 2), 3)
 
 
@@ -217,7 +217,7 @@ def test_a_line_goes_where_its_numbers_are() -> None:
     (x1, y1), (x2, y2), (x3, y3) = line.points
     assert x2 == pytest.approx((x1 + x3) / 2)
     assert y1 == y3 == y2 + chart.plot_height
-    pixels = picture(drawing, scale=2.0)
+    pixels = paint(drawing, scale=2.0)
     assert near(pixels, x2, y2 + 1, "s0")
     assert near(pixels, (x1 + x2) / 2, (y1 + y2) / 2, "s0")
     assert not near(pixels, x2, (y1 + y2) / 2, "s0")
@@ -238,7 +238,7 @@ def test_bars_are_as_long_as_their_values() -> None:
     assert (none.width, long.x) == (0.0, short.x)
     texts = [text.text for text in texts_of(drawing)]
     assert "n/a" in texts
-    pixels = picture(drawing)
+    pixels = paint(drawing)
     assert near(pixels, long.x + 5, long.y + 3, "s0")
     assert near(pixels, short.x + 5, short.y + 3, "s1")
 
@@ -246,7 +246,7 @@ def test_bars_are_as_long_as_their_values() -> None:
 def test_a_text_is_inked_at_its_anchor() -> None:
     for anchor, left in (("start", 100.0), ("middle", 70.0), ("end", 40.0)):
         drawing = Drawing(200, 40, "", (Text(100, 28, "number", 14, anchor=anchor),))  # type: ignore[arg-type] # of a tuple
-        rows, columns = np.nonzero(picture(drawing).min(axis=2) < 100)
+        rows, columns = np.nonzero(paint(drawing).min(axis=2) < 100)
         assert 2 * left - 4 <= columns.min() < columns.max() <= 2 * (left + 60)
         assert {"start": columns.min(), "end": columns.max(), "middle": columns.mean()}[anchor] == pytest.approx(
             200, abs=6
@@ -363,7 +363,7 @@ def test_series_stand_out_from_the_paper_and_apart_for_every_kind_of_colour_visi
 
 def test_an_area_is_tinted_within_its_outline_and_nowhere_else() -> None:
     corners = ((20.0, 10.0), (60.0, 10.0), (60.0, 30.0), (20.0, 30.0))
-    image = picture(Drawing(80, 40, "", (Area(corners, "s0", 0.5),)), scale=2.0)
+    image = paint(Drawing(80, 40, "", (Area(corners, "s0", 0.5),)), scale=2.0)
     tinted = (image != 255).any(axis=2)
     rows, columns = np.nonzero(tinted)
     assert (columns.min(), columns.max()) == (pytest.approx(40, abs=1), pytest.approx(120, abs=1))
@@ -372,4 +372,4 @@ def test_an_area_is_tinted_within_its_outline_and_nowhere_else() -> None:
     half = (np.array(LIGHT["s0"][::-1]) + 255) / 2
     assert np.abs(image[40, 80] - half).max() <= 1
     beyond = ((-9.0, -9.0), (200.0, -9.0), (200.0, 90.0))
-    assert picture(Drawing(80, 40, "", (Area(beyond, "s0", 0.5),))).shape == (80, 160, 3)
+    assert paint(Drawing(80, 40, "", (Area(beyond, "s0", 0.5),))).shape == (80, 160, 3)

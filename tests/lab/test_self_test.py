@@ -53,7 +53,7 @@ def test_an_export_is_made_and_read_back(capsys: Capture, box: Path) -> None:
     code, out, err = run(capsys, "self-test", "--only", ",".join(WORKING))
     assert (code, err) == (0, "")
     assert "[ ok ] export: 10 frames with sound read back, " in out
-    assert "[ ok ] golden picture, cpu: 5 of 5 objects found" in out
+    assert "[ ok ] golden image, cpu: 5 of 5 objects found" in out
     assert "[ ok ] model demo: the weights are bit for bit those" in out
 
 
@@ -70,7 +70,7 @@ def test_a_damaged_model_is_named_by_all_that_need_it(capsys: Capture, box: Path
     assert code == 1
     check_one_line(err, "Does not work here: ")
     assert "[FAIL] model demo: the weights are not those that were put on the shelf" in out
-    assert "[FAIL] golden picture, cpu: " in out
+    assert "[FAIL] golden image, cpu: " in out
     assert "[ ok ] model voc: " in out
 
 
@@ -172,7 +172,7 @@ def test_a_part_that_does_not_exist_is_wrong_usage(capsys: Capture, parts: str, 
 
 @pytest.fixture
 def golden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """A golden picture with the objects given."""
+    """A golden image with the objects given."""
     from app.lab.self_test import golden as part
 
     install_fake_model(monkeypatch)
@@ -195,7 +195,7 @@ def test_the_picture_passes_where_everything_is_found(capsys: Capture, golden: C
     golden(EXPECTED)
     code, out, err = run(capsys, "--self-test", "--only", "versions,devices,codecs,cameras,golden")
     assert (code, err) == (0, "")
-    assert "[ ok ] golden picture, cpu: 2 of 2 objects found; cpu, fp32" in out
+    assert "[ ok ] golden image, cpu: 2 of 2 objects found; cpu, fp32" in out
     assert "libx264" in out
 
 
@@ -214,7 +214,7 @@ def test_it_fails_where_the_picture_is_read_wrongly(
     golden(expected, found)
     code, out, err = run(capsys, "self-test", "--only", "golden", "--json", "-")
     assert code == 1
-    check_one_line(err, "Does not work here: golden picture, cpu")
+    check_one_line(err, "Does not work here: golden image, cpu")
     result = json.loads(out)
     assert result["ok"] is False
     assert any(check["detail"].startswith(said) for check in result["checks"])
@@ -224,4 +224,4 @@ def test_a_missing_picture_is_said(capsys: Capture, box: Path) -> None:
     (box / "assets" / "selftest.png").unlink()
     code, out, _ = run(capsys, "self-test", "--only", "golden")
     assert code == 1
-    assert "[FAIL] golden picture: not in this installation" in out
+    assert "[FAIL] golden image: not in this installation" in out

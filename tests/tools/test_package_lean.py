@@ -98,7 +98,7 @@ def test_pictures_videos_and_models_need_no_torch(tmp_path: Path) -> None:
         assert code == 0, (out, err)
     self_test, detected = results[0], results[1]
     assert "torch: not in this version of the program" in self_test[1]
-    assert "golden picture, cpu: " in self_test[1]
+    assert "golden image, cpu: " in self_test[1]
     assert "FAIL" not in self_test[1]
     assert "not in this installation. Running on the CPU." in detected[2]
     assert json.loads(detected[1])

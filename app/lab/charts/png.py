@@ -23,7 +23,7 @@ _CANVAS = (1 << 15, 1 << 15)
 _REGULAR, _BOLD = 400, 600
 
 
-def picture(drawing: Drawing, scale: float = 2.0) -> ImageBGR:
+def paint(drawing: Drawing, scale: float = 2.0) -> ImageBGR:
     """Paints UInt8[H * scale, W * scale, 3], BGR.
 
     Args:
@@ -39,7 +39,7 @@ def png_bytes(drawing: Drawing, scale: float = 2.0) -> bytes:
     Raises:
         AppError: It cannot be encoded.
     """
-    done, data = cv2.imencode(".png", picture(drawing, scale), [cv2.IMWRITE_PNG_COMPRESSION, 6])
+    done, data = cv2.imencode(".png", paint(drawing, scale), [cv2.IMWRITE_PNG_COMPRESSION, 6])
     if not done:
         raise AppError("A chart could not be encoded as PNG.")
     return data.tobytes()

@@ -92,7 +92,7 @@ def _of_sane_size(path: Path) -> Path:
     return path
 
 
-def picture_of(mistake: Mistake, outcome: ImageOutcome, labels: Sequence[str], image: ImageBGR) -> str:
+def crop_of(mistake: Mistake, outcome: ImageOutcome, labels: Sequence[str], image: ImageBGR) -> str:
     """Returns an ``<svg>`` element of the boxes concerned and their surroundings.
 
     Args:
@@ -159,7 +159,7 @@ def _jpeg(image: ImageBGR, tile: _Tile) -> str:
     small = cv2.resize(part, size, interpolation=cv2.INTER_AREA) if scale < 1.0 else part
     done, data = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
     if not done:
-        raise AppError("A picture could not be encoded as JPEG.")
+        raise AppError("A crop could not be encoded as JPEG.")
     return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode("ascii")
 
 

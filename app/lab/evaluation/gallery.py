@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from app.core.errors import AppError
 from app.core.overlay import shown_score
 from app.lab.charts.svg import escaped
-from app.lab.evaluation.crops import open_image, picture_of
+from app.lab.evaluation.crops import crop_of, open_image
 from app.lab.evaluation.mistakes import Kind, Mistake, Mistakes
 from app.lab.html_page import cell, notes, number, table
 from detector.evaluation.results import Evaluation
@@ -52,7 +52,7 @@ class Gallery:
                 '<span class="key other"></span>other true objects in the image</p>'
             )
         else:
-            yield notes(["The images of the data set are not here, so the mistakes are listed without pictures."])
+            yield notes(["The images of the data set are not here, so the mistakes are listed without crops."])
         for kind, mistakes in self._mistakes.of.items():
             if mistakes:
                 title, words = _HEADS[kind]
@@ -88,11 +88,11 @@ class Gallery:
         if outcome.truth.path is None or mistake.image in self._unreadable:
             return ""
         try:
-            picture = picture_of(mistake, outcome, self._labels, open_image(outcome.truth))
+            crop = crop_of(mistake, outcome, self._labels, open_image(outcome.truth))
         except AppError as error:
             self._unreadable[mistake.image] = error.message
             return ""
-        return f"<figure>{picture}<figcaption>{self._caption(mistake)}</figcaption></figure>"
+        return f"<figure>{crop}<figcaption>{self._caption(mistake)}</figcaption></figure>"
 
     def _caption(self, mistake: Mistake) -> str:
         shown, true = self._names(mistake)

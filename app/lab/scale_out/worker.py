@@ -30,7 +30,7 @@ def run_task(task: Task) -> TaskOutcome:
             return before
         if task.version != __version__:
             raise AppError(
-                f"{node} has ssd-viewer {__version__}, and this job was begun by {task.version}.",
+                f"{node} has ssd-viewer {__version__}, and this job was started by {task.version}.",
                 "Put the same version on every computer.",
             )
         if weights_sha256(task.request.model) != task.weights:

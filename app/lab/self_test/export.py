@@ -63,9 +63,9 @@ def make_clip(sample: Path, target: Path) -> None:
         shown.pix_fmt = "yuv420p"
         shown.time_base = shown.codec_context.time_base = Fraction(1, 1000)
         copied = container.add_stream_from_template(heard)
-        for time, picture in zip(_TIMES_MS, islice(source.decode(video=0), len(_TIMES_MS)), strict=True):
-            picture.pts, picture.time_base = time, Fraction(1, 1000)
-            container.mux(shown.encode(picture))
+        for time, frame in zip(_TIMES_MS, islice(source.decode(video=0), len(_TIMES_MS)), strict=True):
+            frame.pts, frame.time_base = time, Fraction(1, 1000)
+            container.mux(shown.encode(frame))
         container.mux(shown.encode(None))
         source.seek(0)
         for packet in source.demux(heard):
@@ -82,9 +82,9 @@ def read_tracks(path: Path) -> Tracks:
     times: list[Fraction] = []
     sound: list[bytes] = []
     with av.open(str(path)) as container:
-        for picture in container.decode(video=0):
-            if picture.pts is not None and picture.time_base is not None:
-                times.append(picture.pts * picture.time_base)
+        for frame in container.decode(video=0):
+            if frame.pts is not None and frame.time_base is not None:
+                times.append(frame.pts * frame.time_base)
     with av.open(str(path)) as container:  # reopened: seeking to 0 would skip packets before it
         if container.streams.audio:
             sound = [bytes(packet) for packet in container.demux(audio=0) if packet.size]
@@ -102,7 +102,7 @@ def differences(source: Tracks, result: Tracks, detections: int) -> list[str]:
     if not source.sound or result.sound != source.sound:
         wrong.append(f"the sound is not the source's: {len(result.sound)} packets of {len(source.sound)}")
     if not detections:
-        wrong.append("nothing was found in pictures full of things")
+        wrong.append("nothing was found in frames full of objects")
     return wrong
 
 

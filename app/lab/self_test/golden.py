@@ -21,23 +21,23 @@ _MIN_IOU, _MIN_SCORE = 0.5, 0.5
 
 def golden() -> Iterator[Check]:
     """Compares each engine's detections with the objects drawn in the image."""
-    facts, picture = bundled_path("assets", "selftest.json"), bundled_path("assets", "selftest.png")
-    if not (facts.is_file() and picture.is_file()):
-        yield Check("golden picture", False, "not in this installation")
+    facts, image_file = bundled_path("assets", "selftest.json"), bundled_path("assets", "selftest.png")
+    if not (facts.is_file() and image_file.is_file()):
+        yield Check("golden image", False, "not in this installation")
         return
     from app.core.sources.images import read_image
 
     known = json.loads(facts.read_text("utf-8"))
-    image = read_image(picture)
+    image = read_image(image_file)
     entry = user_shelf().find(known["model"])
     for name, opened in _engines(entry):
         try:
             with opened() as detector:
                 found = detector.detect(image).above(_MIN_SCORE)
                 ok, detail = _compare(found, detector.spec.labels, known["expected"])
-                yield Check(f"golden picture, {name}", ok, f"{detail}; {detector.device}, {detector.precision}")
+                yield Check(f"golden image, {name}", ok, f"{detail}; {detector.device}, {detector.precision}")
         except ExplainedError as error:
-            yield Check(f"golden picture, {name}", False, str(error))
+            yield Check(f"golden image, {name}", False, str(error))
 
 
 def models() -> Iterator[Check]:

@@ -41,7 +41,7 @@ def curves_page(rows: Rows, name: str, steps: int) -> bytes:
         f"<h1>Training of {escaped(name)}</h1>",
         cards(_numbers(rows, steps)),
         f'<div class="charts">{drawn}</div>',
-        f"<footer>Made by ssd-viewer {escaped(app.__version__)}; written anew while the training goes on.</footer>",
+        f"<footer>Made by ssd-viewer {escaped(app.__version__)}; updated while the training runs.</footer>",
     ]
     return page(f"Training of {name}", body).encode()
 

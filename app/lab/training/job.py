@@ -78,7 +78,7 @@ def train(request: TrainingRequest, listener: Listener, stop: threading.Event) -
         except torch.OutOfMemoryError as error:
             raise DetectorError(
                 f"The memory of {device} is too small for this training.",
-                "Learn from fewer pictures at once (--batch, and --rate in proportion), or train a narrower network.",
+                "Train on fewer images at once (--batch, and --rate in proportion), or train a narrower network.",
             ) from error
 
 
@@ -95,7 +95,7 @@ class _Job:
         self._bad = BadPictures()
         self._told: set[Path] = set()
         self._summary = _Summary()
-        self._journal: TrainingLog | None = None
+        self._training_log: TrainingLog | None = None
 
     def run(self, stop: threading.Event) -> TrainingResult:
         request = self._request
@@ -116,14 +116,14 @@ class _Job:
             data=data,
         )
         source = self._source(material, recipe)
-        self._journal = self._new_journal(trainer)
+        self._training_log = self._new_log(trainer)
         fit = Fit(trainer, source, plan, self, spent_s)
         try:
             finished = self._finished(fit, trainer, stop)
         finally:
             self._tell_bad()
-            if self._journal is not None:
-                self._journal.close()
+            if self._training_log is not None:
+                self._training_log.close()
         measured = self._finish(trainer, material, validator) if finished and self._processes.rank == 0 else {}
         return TrainingResult(
             model=request.out if finished else None,
@@ -139,15 +139,15 @@ class _Job:
     def progress(self, progress: Progress) -> None:
         """Implements ``Watcher``."""
         self._summary.add(progress)
-        if self._journal is not None:
-            self._journal.progress(progress)
+        if self._training_log is not None:
+            self._training_log.progress(progress)
         self._tell_bad()
         self._listener.progress(progress)
 
     def validated(self, step: int, scores: dict[str, float]) -> None:
         """Implements ``Watcher``."""
-        if self._journal is not None:
-            self._journal.validated(step, scores)
+        if self._training_log is not None:
+            self._training_log.validated(step, scores)
         self._listener.note(f"step {step}: " + ", ".join(f"{name} {value:.4f}" for name, value in scores.items()))
 
     def note(self, line: str) -> None:
@@ -203,7 +203,7 @@ class _Job:
         self._listener.note(f"Going on after step {trainer.step} of {trainer.recipe.steps}.")
         return spent_s
 
-    def _new_journal(self, trainer: Trainer) -> TrainingLog | None:
+    def _new_log(self, trainer: Trainer) -> TrainingLog | None:
         if self._processes.rank != 0:
             return None
         folder = self._request.folder
@@ -220,7 +220,7 @@ class _Job:
         fill = fill_colour(material.spec.input)
         side = _side(self._device, len(material.pictures), size)
         if side is not None:
-            self._listener.note(f"Decoding {len(material.pictures)} pictures into the memory of {self._device}.")
+            self._listener.note(f"Decoding {len(material.pictures)} images into the memory of {self._device}.")
             data = DeviceDataset(material.pictures, side, self._device, self._request.threads, self._bad)
             return DeviceBatches(data, order, policy, size, fill)
         examples = PictureExamples(material.pictures, policy, size, fill, recipe.seed, self._bad)
@@ -247,9 +247,9 @@ class _Job:
             accuracy = {f"{name} on {material.validation.split}": round(v, 4) for name, v in measured.items()}
         recipe = trainer.recipe
         provenance = (
-            f"{material.provenance} {recipe.steps} steps of {recipe.batch} pictures, "
-            f"{recipe.steps * recipe.batch / len(material.pictures):.1f} times through {len(material.pictures)} "
-            f"pictures. Recipe: {recipe_to_json(recipe)}"
+            f"{material.provenance} {recipe.steps} steps of {recipe.batch} images, "
+            f"{recipe.steps * recipe.batch / len(material.pictures):.1f} epochs over {len(material.pictures)} "
+            f"images. Recipe: {recipe_to_json(recipe)}"
         )
         write_model(self._request.out, replace(material.spec, provenance=provenance), state, accuracy)
         return measured

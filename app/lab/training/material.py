@@ -67,7 +67,7 @@ def gather(request: TrainingRequest) -> Material:
     notes += box_notes(pictures)
     if validation is not None and (both := _learnt_and_measured(pictures, validation)):
         notes.append(
-            f"{both} of the {len(validation.images)} pictures to measure on are learnt, too: "
+            f"{both} of the {len(validation.images)} images to measure on are also trained on: "
             "the accuracy will look better than it is."
         )
     learnt = " and ".join(f"{found.split} of {found.root.name}" for found in sets)
