@@ -111,6 +111,35 @@ class Golden:
 
 
 @dataclass(frozen=True, slots=True)
+class Int8:
+    """What a network needs to run in int8, and what was measured of it when that was found out.
+
+    Attributes:
+        ranges: Of a map, by the name of the layer that makes it: the lowest and the highest value told apart.
+        method: How the ranges were chosen, in words.
+        pictures: What they were measured on, in words.
+        measured: How many pictures.
+        compared: On how many others int8 was compared with fp32.
+        objects: What fp32 found in those; see ``detector.evaluation.agreement`` for this and the rest.
+        least_score: The weakest of these objects scored so much.
+        agreement: 0..1, with fp32; None where that found nothing.
+        score_difference: Mean, 0..1, of objects both found; None where there were none.
+        golden: What the network must answer in int8; None where its answers were no numbers.
+    """
+
+    ranges: dict[str, tuple[float, float]]
+    method: str
+    pictures: str
+    measured: int
+    compared: int
+    objects: int
+    least_score: float
+    agreement: float | None = None
+    score_difference: float | None = None
+    golden: Golden | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ModelSpec:
     """One model of the shelf.
 
@@ -129,6 +158,7 @@ class ModelSpec:
         accuracy: Measured scores by name, e.g. {"AP50 on drawn scenes": 0.93}.
         weights: Published file, where there is one.
         golden: What it must answer to the fixed picture of the self-test; None in files written before there was one.
+        int8: How it runs in int8; None where nobody has measured that.
     """
 
     name: str
@@ -145,3 +175,4 @@ class ModelSpec:
     accuracy: dict[str, float] = field(default_factory=dict)
     weights: WeightsFile | None = None
     golden: Golden | None = None
+    int8: Int8 | None = None

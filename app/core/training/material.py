@@ -173,4 +173,5 @@ def _like(entry: ShelfEntry, name: str, labels: Sequence[str]) -> ModelSpec:
         accuracy={},
         weights=None,
         golden=None,
+        int8=None,
     )
