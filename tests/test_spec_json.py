@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from detector.errors import DetectorError
 from detector.registry import MODELS
-from detector.spec import Golden, InputSpec, ModelSpec
+from detector.spec import Golden, InputSpec, Int8, ModelSpec
 from detector.spec_json import MAX_JSON_CHARS, spec_from_json, spec_to_json
 
 SPEC = MODELS["ssd300-vgg16-coco"]
@@ -81,6 +81,23 @@ def _golden(**lists: Any) -> Callable[[Any], None]:
     return _set("golden", value={**right, **lists})
 
 
+def _int8(**fields: Any) -> Callable[[Any], None]:
+    """The right fields but for those given."""
+    right = {
+        "ranges": {"images": [-2.0, 2.5], "stem": [0, 6]},
+        "method": "trying",
+        "pictures": "photographs",
+        "measured": 20,
+        "compared": 10,
+        "objects": 33,
+        "least_score": 0.5,
+        "agreement": 0.99,
+        "score_difference": None,
+        "golden": None,
+    }
+    return _set("int8", value={**right, **fields})
+
+
 FAULTS: list[tuple[Callable[[Any], None], str]] = [
     (lambda c: c.pop("labels"), "labels is missing"),
     (_set("surprise", value=1), "surprise is unknown"),
@@ -118,7 +135,7 @@ FAULTS: list[tuple[Callable[[Any], None], str]] = [
     (_set("name", value=""), "name must be 1 to 100"),
     (_set("accuracy", value={"AP": "good"}), "accuracy must be a number"),
     (_set("weights", "size_bytes", value=-1), "weights.size_bytes"),
-    (_set("format", value=4), "has format 4"),
+    (_set("format", value=5), "has format 5"),
     (_set("golden", value=[]), "golden must be an object"),
     (_golden(boxes=[], classes=[], locs=[], log_scores=[]), "do not belong together"),
     (_golden(locs=[0.0] * 7), "do not belong together"),
@@ -128,7 +145,38 @@ FAULTS: list[tuple[Callable[[Any], None], str]] = [
     (_golden(log_scores=[-1e9, 0.0, 0.0, 0.0]), "golden.log_scores must be a number"),
     (_golden(weights="a" * 65), "golden.weights must be 0 to 64"),
     (_golden(log_scores="-1"), "golden.log_scores must be a list"),
+    (_int8(ranges={}), "int8.ranges must be an object of 1 to 2000"),
+    (_int8(ranges={f"m{i}": [0, 1] for i in range(2001)}), "int8.ranges must be an object of 1 to 2000"),
+    (_int8(ranges=[["images", 0, 1]]), "int8.ranges must be an object"),
+    (_int8(ranges={"images": [0]}), "int8.ranges.images must be two numbers"),
+    (_int8(ranges={"images": [0, "1"]}), "int8.ranges.images must be a number"),
+    (_int8(ranges={"images": [0.5, 1]}), "int8.ranges.images must be a number"),
+    (_int8(ranges={"images": [-1, -0.5]}), "int8.ranges.images must be a number"),
+    (_int8(ranges={"images": [0, 0]}), "int8.ranges.images must reach"),
+    (_int8(ranges={"images": [0, 1e9]}), "int8.ranges.images must be a number"),
+    (_int8(ranges={" ": [0, 1]}), "int8.ranges must be 1 to 200"),
+    (_int8(measured=-1), "int8.measured must be a whole number"),
+    (_int8(agreement=1.5), "int8.agreement must be a number"),
+    (_int8(golden={}), "golden.boxes is missing"),
+    (_int8(surprise=1), "int8.surprise is unknown"),
 ]
+
+
+def test_what_int8_needs_survives() -> None:
+    content = json.loads(spec_to_json(SPEC))
+    _int8()(content)
+    spec = spec_from_json(json.dumps(content))
+    assert spec.int8 == Int8(
+        {"images": (-2.0, 2.5), "stem": (0.0, 6.0)}, "trying", "photographs", 20, 10, 33, 0.5, 0.99
+    )
+    assert spec_from_json(spec_to_json(spec)) == spec
+
+
+def test_a_network_that_brings_its_own_has_no_ranges() -> None:
+    content = json.loads(spec_to_json(ModelSpec("x", "openvino-ir", ("a",), InputSpec(32, 48))))
+    _int8()(content)
+    with pytest.raises(DetectorError, match="int8 must be empty"):
+        spec_from_json(json.dumps(content))
 
 
 def test_kept_answers_survive_and_files_from_before_there_were_any_still_open() -> None:
@@ -138,7 +186,7 @@ def test_kept_answers_survive_and_files_from_before_there_were_any_still_open() 
     assert spec.golden == Golden((3, 5), (0, 1, 0, 1), (0.5,) * 8, (-1.5,) * 4, "ab")
     assert spec_from_json(spec_to_json(spec)) == spec
     content["format"] = 2
-    del content["golden"]["weights"]
+    del content["golden"]["weights"], content["int8"]
     older = spec_from_json(json.dumps(content)).golden
     assert older is not None
     assert older.weights == ""
