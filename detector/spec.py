@@ -138,6 +138,12 @@ class Int8:
     score_difference: float | None = None
     golden: Golden | None = None
 
+    def words(self) -> str:
+        """How far int8 agrees, for people; also fit after a colon."""
+        if self.agreement is None:
+            return "Not compared with fp32"
+        return f"{self.agreement:.1%} in agreement with fp32 on {self.compared} pictures ({self.pictures})"
+
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:

@@ -1,4 +1,4 @@
-"""Numbers in eight bits: filters whose errors cancel, ranges that clip little, and networks that do compute in bytes."""
+"""Numbers in eight bits: filters whose errors cancel, ranges that clip little, networks that do compute in bytes."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def plan_precision(
         if int8 is not None and is_proven(int8) and is_faster_in_int8(native):
             network = _network(openvino, entry, cache_dir)
             if network is not None:
-                return Plan("int8", (_as_the_file_says(entry),), network)
+                return Plan("int8", (f"int8 is used: {int8.words()}, as measured for the model's file.",), network)
     if asked == "int8":
         network = _network(openvino, entry, cache_dir)
         return Plan("fp32", (_not_here(entry),)) if network is None else Plan("int8", (), network)
@@ -96,16 +96,6 @@ def _best(openvino: Any, entry: ShelfEntry, measured: Optimised, has_bf16: bool,
         remarks = [f"{entry.name} in int8 is damaged. Make it anew: ssd-viewer models optimise {entry.name}"]
     chosen = "bf16" if best == "bf16" and has_bf16 else "fp32"
     return Plan(chosen, (*remarks, *([reason] if reason and chosen == best else [])))
-
-
-def _as_the_file_says(entry: ShelfEntry) -> str:
-    int8 = entry.spec.int8
-    assert int8 is not None  # just read
-    assert int8.agreement is not None  # or it were not proven
-    return (
-        f"int8 is used: {int8.agreement:.1%} in agreement with fp32 on {int8.compared} pictures ({int8.pictures}), "
-        "as measured when the model was made."
-    )
 
 
 def _not_here(entry: ShelfEntry) -> str:
