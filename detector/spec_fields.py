@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar, cast
 
 from detector.errors import DetectorError
+from detector.quantisation.ranges import LARGEST
 
 MAX_LABELS = 2000
 MAX_LABEL_CHARS = 200
@@ -46,7 +47,7 @@ def text(value: Any, where: str, longest: int, *, empty: bool = True) -> str:
 def _range(value: Any, where: str) -> tuple[float, float]:
     if not isinstance(value, list) or len(value) != 2:
         fault(where, "must be two numbers")
-    low, high = number(value[0], where, -1e6, 0.0), number(value[1], where, 0.0, 1e6)
+    low, high = number(value[0], where, -LARGEST, 0.0), number(value[1], where, 0.0, LARGEST)
     if high - low < _LEAST_RANGE:
         fault(where, f"must reach from a lower to a higher number, not {shown(value)}")
     return low, high

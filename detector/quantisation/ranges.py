@@ -7,8 +7,6 @@ both kinds of error together, over values taken evenly from all pictures.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import numpy.typing as npt
 
@@ -20,6 +18,7 @@ METHOD = "least mean square error"
 """How ``MapValues.range`` chooses."""
 
 LEVELS = 256
+LARGEST = 1e6
 _KEPT = 65_536  # values of a map, of all pictures together
 _SHARES = np.linspace(1.0, 0.2, 41)  # of the range in which all values lie
 _SEED = 20161008
@@ -51,9 +50,9 @@ class MapValues:
         )
 
     @property
-    def is_finite(self) -> bool:
-        """Whether all values are numbers."""
-        return math.isfinite(self._low) and math.isfinite(self._high)
+    def is_sane(self) -> bool:
+        """Whether all values are numbers, and none larger than a description of a model may hold."""
+        return self._low >= -LARGEST and self._high <= LARGEST  # False of NaN
 
     def range(self) -> Range:
         """The range with the least mean square error."""

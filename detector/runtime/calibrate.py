@@ -127,8 +127,8 @@ def measure_ranges(
             on_step("calibrate", done, len(images))
     except RuntimeError as error:
         raise DetectorError(f"OpenVINO cannot run {spec.name}: {last_line(error)}.") from error
-    if not all(values.is_finite for values in seen.values()):
-        raise DetectorError(f"{spec.name} gives no numbers on these pictures; its weights may be damaged.")
+    if not all(values.is_sane for values in seen.values()):
+        raise DetectorError(f"{spec.name} computes no numbers, or huge ones; its weights may be damaged.")
     return {name: values.range() for name, values in seen.items()}
 
 

@@ -108,6 +108,7 @@ def quantise(
     assert entry.path is not None  # just checked
     openvino, cache_dir = load_openvino(), places.cache_dir
     before = cache_dir / folder_name(openvino, entry.path)
+    target = entry.path if keep_ranges else place_of(entry, places.models_dir)
     try:
         cache_dir.mkdir(parents=True, exist_ok=True)
         with _alone(lock_of(before), entry), _workplace(cache_dir) as work:
@@ -122,7 +123,7 @@ def quantise(
                 stop=stop,
             )
             if outcome.int8 is not None and not keep_ranges:
-                entry = _with_ranges_in_file(entry, outcome.int8, places.models_dir)
+                entry = _with_ranges_in_file(entry, outcome.int8, target)
             assert entry.path is not None  # it was just written, or read
             folder = cache_dir / folder_name(openvino, entry.path)
             _place(Path(work), folder, outcome.measured, outcome.made_files)
@@ -136,34 +137,46 @@ def quantise(
     return OptimisedModel(entry, outcome.measured)
 
 
-def _with_ranges_in_file(entry: ShelfEntry, int8: Int8, models_dir: Path) -> ShelfEntry:
-    """The model with ``int8`` in its file; of one that came with the program a copy, made anew where there is one.
+def place_of(entry: ShelfEntry, models_dir: Path) -> Path:
+    """The file that the ranges go into: the model's own, or a copy of one that came with the program.
 
     Raises:
-        DetectorError: The file cannot be written, or another model has the copy's name.
+        DetectorError: Another model has the copy's name.
+    """
+    assert entry.path is not None  # as above
+    if not entry.bundled:
+        return entry.path
+    target = models_dir / f"{entry.name}{COPY}{MODEL_SUFFIX}"
+    if target.exists() and not _same_weights(target, entry.path):
+        raise DetectorError(
+            f"{entry.name} came with the program and stays as it is; its optimised copy would be called "
+            f"{entry.name}{COPY}, but there is such a model already.",
+            "Rename or remove that one first.",
+        )
+    return target
+
+
+def _with_ranges_in_file(entry: ShelfEntry, int8: Int8, target: Path) -> ShelfEntry:
+    """The model with ``int8`` in its file, or in a copy.
+
+    Raises:
+        DetectorError: The file cannot be written.
     """
     assert entry.path is not None  # it was optimised
     spec = replace(load_spec(entry.path), int8=int8)  # as in the file, whatever the entry says of it
-    if not entry.bundled:
-        describe_anew(entry.path, spec)
+    if target == entry.path:
+        describe_anew(target, spec)
         return replace(entry, spec=replace(entry.spec, int8=int8))
-    name = entry.name + COPY
-    target, arrays = models_dir / f"{name}{MODEL_SUFFIX}", load_arrays(entry.path, entry.spec)
-    if target.exists() and not _same_weights(target, arrays):
-        raise DetectorError(
-            f"{entry.name} came with the program and stays as it is; its optimised copy would be called {name}, but "
-            "there is such a model already.",
-            "Rename or remove that one first.",
-        )
-    spec = replace(spec, name=name)
-    save_model(target, spec, arrays)
-    return ShelfEntry(name, spec, target, False)
+    spec = replace(spec, name=entry.name + COPY)
+    save_model(target, spec, load_arrays(entry.path, spec))
+    return ShelfEntry(spec.name, spec, target, False)
 
 
-def _same_weights(path: Path, arrays: dict[str, np.ndarray]) -> bool:
+def _same_weights(one: Path, other: Path) -> bool:
     from detector.golden_reference import weights_hash
 
-    return weights_hash(load_arrays(path, load_spec(path))) == weights_hash(arrays)
+    first, second = (weights_hash(load_arrays(path, load_spec(path))) for path in (one, other))
+    return first == second
 
 
 def _workplace(cache_dir: Path) -> tempfile.TemporaryDirectory[str]:
