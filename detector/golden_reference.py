@@ -5,17 +5,18 @@ OpenVINO), and the SHA-256 of the weights that gave them.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from detector.errors import DetectorError
-from detector.golden import Floats, log_softmax, picture, take
+from detector.golden import Floats, ImageBGR, log_softmax, picture, take
 from detector.preprocess import InputBuilder
 from detector.runtime.openvino_runtime import compile_for_latency, is_installed, load_openvino
 from detector.safetensors_file import Arrays
-from detector.spec import TWO_STAGE, ModelSpec
+from detector.spec import TWO_STAGE, Golden, ModelSpec
 
 
 def with_golden(spec: ModelSpec, arrays: Arrays) -> ModelSpec:
@@ -33,6 +34,17 @@ def with_golden(spec: ModelSpec, arrays: Arrays) -> ModelSpec:
     images = InputBuilder(spec.input)([picture(spec.input.height, spec.input.width)])
     locs, logits = (_by_openvino if is_installed() else _by_torch)(spec, arrays, images)
     return replace(spec, golden=take(spec, locs, log_softmax(logits), weights_hash(arrays)))
+
+
+def golden_of(spec: ModelSpec, answer: Callable[[ImageBGR], tuple[Floats, Floats]], weights: str) -> Golden | None:
+    """The answers of an engine, as ``with_golden`` keeps those of the reference; None where they are no numbers.
+
+    Args:
+        spec: The model.
+        answer: ``Engine.raw``.
+        weights: SHA-256 of the weights that answer.
+    """
+    return take(spec, *answer(picture(spec.input.height, spec.input.width)), weights)
 
 
 def _by_openvino(spec: ModelSpec, arrays: Arrays, images: Floats) -> tuple[Floats, Floats]:
@@ -68,8 +80,7 @@ def ir_with_golden(spec: ModelSpec, xml_path: Path) -> ModelSpec:
     from detector.shelf import ShelfEntry
 
     with IrDetector(ShelfEntry(spec.name, spec, xml_path, False), "fp32") as detector:
-        answers = detector.raw(picture(spec.input.height, spec.input.width))
-    return replace(spec, golden=take(spec, *answers, ir_hash(xml_path)))
+        return replace(spec, golden=golden_of(spec, detector.raw, ir_hash(xml_path)))
 
 
 def weights_hash(arrays: Arrays) -> str:

@@ -116,6 +116,41 @@ class Golden:
 
 
 @dataclass(frozen=True, slots=True)
+class Int8:
+    """What a network needs to run in int8, and what was measured of it when that was found out.
+
+    Attributes:
+        ranges: Of a map, by the name of the layer that makes it: the lowest and the highest value told apart.
+        method: How the ranges were chosen, in words.
+        pictures: What they were measured on, in words.
+        measured: How many pictures.
+        compared: On how many others int8 was compared with fp32.
+        objects: What fp32 found in those; see ``detector.evaluation.agreement`` for this and the rest.
+        least_score: The weakest of these objects scored so much.
+        agreement: 0..1, with fp32; None where that found nothing.
+        score_difference: Mean, 0..1, of objects both found; None where there were none.
+        golden: What the network must answer in int8; None where its answers were no numbers.
+    """
+
+    ranges: dict[str, tuple[float, float]]
+    method: str
+    pictures: str
+    measured: int
+    compared: int
+    objects: int
+    least_score: float
+    agreement: float | None = None
+    score_difference: float | None = None
+    golden: Golden | None = None
+
+    def words(self) -> str:
+        """How far int8 agrees, for people; also fit after a colon."""
+        if self.agreement is None:
+            return "Not compared with fp32"
+        return f"{self.agreement:.1%} in agreement with fp32 on {self.compared} pictures ({self.pictures})"
+
+
+@dataclass(frozen=True, slots=True)
 class ModelSpec:
     """One model of the shelf.
 
@@ -135,6 +170,7 @@ class ModelSpec:
         weights: Published file, where there is one.
         golden: What it must answer to the fixed picture of the self-test; None in files written before there was one.
         threshold: Score from which a detection is worth showing, chosen on validation data; None where nobody chose.
+        int8: How it runs in int8; None where nobody has measured that.
     """
 
     name: str
@@ -152,3 +188,4 @@ class ModelSpec:
     weights: WeightsFile | None = None
     golden: Golden | None = None
     threshold: float | None = None
+    int8: Int8 | None = None

@@ -7,9 +7,12 @@ from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar, cast
 
 from detector.errors import DetectorError
+from detector.quantisation.ranges import LARGEST
 
 MAX_LABELS = 2000
 MAX_LABEL_CHARS = 200
+MAX_RANGES = 2000
+_LEAST_RANGE = 1e-9
 
 _T = TypeVar("_T")
 
@@ -39,6 +42,15 @@ def text(value: Any, where: str, longest: int, *, empty: bool = True) -> str:
     if any(ord(c) < 32 for c in value) or any(0xD800 <= ord(c) <= 0xDFFF for c in value):
         fault(where, "contains control characters")
     return value
+
+
+def _range(value: Any, where: str) -> tuple[float, float]:
+    if not isinstance(value, list) or len(value) != 2:
+        fault(where, "must be two numbers")
+    low, high = number(value[0], where, -LARGEST, 0.0), number(value[1], where, 0.0, LARGEST)
+    if high - low < _LEAST_RANGE:
+        fault(where, f"must reach from a lower to a higher number, not {shown(value)}")
+    return low, high
 
 
 def entries(value: Any, where: str, longest: int) -> list[Any]:
@@ -140,6 +152,15 @@ class Fields:
         if not isinstance(value, dict) or len(value) > 1000:
             fault(where, "must be an object of at most 1000 numbers")
         return {text(k, where, 200): number(v, where, -1e12, 1e12) for k, v in value.items()}
+
+    def ranges_by_name(self, key: str) -> dict[str, tuple[float, float]]:
+        """Two ends by name, the one below the other, zero between them or one of them."""
+        value, where = self._take(key)
+        if not isinstance(value, dict) or not 0 < len(value) <= MAX_RANGES:
+            fault(where, f"must be an object of 1 to {MAX_RANGES} ranges")
+        return {
+            text(name, where, 200, empty=False): _range(ends, f"{where}.{name[:40]}") for name, ends in value.items()
+        }
 
     def pairs(
         self, key: str, check: Callable[[Any, str], _T], *, single: bool = False, count: int | None = None

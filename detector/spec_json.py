@@ -18,6 +18,7 @@ from detector.spec import (
     Architecture,
     Golden,
     InputSpec,
+    Int8,
     ModelSpec,
     PostprocessSpec,
     WeightsFile,
@@ -26,8 +27,8 @@ from detector.spec_fields import MAX_LABELS, Fields, fault, integer, number
 
 FORMAT = 4
 """Raised when a field is added or changes its meaning; a file of a higher format is refused, not guessed at. Format 1
-had neither ``golden`` nor ``input.smooth``, format 2 no ``golden.weights``, format 3 neither ``config.shapes`` nor
-``threshold``."""
+had neither ``golden`` nor ``input.smooth``, format 2 no ``golden.weights``, format 3 none of ``config.shapes``,
+``threshold`` and ``int8``."""
 
 MAX_JSON_CHARS = 1_000_000
 MAX_DEFAULT_BOXES = 200_000  # eight times SSD512's
@@ -65,6 +66,7 @@ def spec_from_json(text: str) -> ModelSpec:
         weights=fields.optional("weights", _weights),
         golden=fields.optional("golden", lambda golden: _golden(golden, version)) if version > 1 else None,
         threshold=fields.number_or_none("threshold", 0.0, 1.0) if version > 3 else None,
+        int8=fields.optional("int8", lambda int8: _int8(int8, version)) if version > 3 else None,
     )
     fields.done()
     _check_whole(spec)
@@ -73,6 +75,8 @@ def spec_from_json(text: str) -> ModelSpec:
 
 def _check_whole(spec: ModelSpec) -> None:
     """Faults that only show between fields."""
+    if spec.int8 is not None and (spec.architecture == "openvino-ir" or spec.architecture in TWO_STAGE):
+        fault("int8", "must be empty: this architecture brings its own network")
     if spec.architecture == "openvino-ir":
         return
     if spec.architecture in TWO_STAGE:
@@ -158,6 +162,23 @@ def _golden(fields: Fields, version: int) -> Golden:
     if not count or not whole or len(golden.classes) % count:
         fault("golden", "has lists that do not belong together")
     return golden
+
+
+def _int8(fields: Fields, version: int) -> Int8:
+    result = Int8(
+        ranges=fields.ranges_by_name("ranges"),
+        method=fields.text("method", 200),
+        pictures=fields.text("pictures", 300),
+        measured=fields.integer("measured", 0, 10**9),
+        compared=fields.integer("compared", 0, 10**9),
+        objects=fields.integer("objects", 0, 10**9),
+        least_score=fields.number("least_score", 0.0, 1.0),
+        agreement=fields.number_or_none("agreement", 0.0, 1.0),
+        score_difference=fields.number_or_none("score_difference", 0.0, 1.0),
+        golden=fields.optional("golden", lambda golden: _golden(golden, version)),
+    )
+    fields.done()
+    return result
 
 
 def _config(fields: Fields, version: int) -> SSDConfig:

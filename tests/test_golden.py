@@ -120,13 +120,13 @@ def test_answers_that_are_no_numbers_are_neither_kept_nor_accepted(bad: float) -
     locs, scores = np.ones((50, 4), np.float32), log_softmax(np.eye(50, 3, dtype=np.float32))
     golden = take(spec, locs, scores, "")
     assert golden is not None
-    assert compare(golden, locs, scores, spec, "fp32").ok
+    assert compare(golden, locs, scores, spec, TOLERANCES["fp32"]).ok
     broken = locs.copy()
     broken[0] = bad
     assert take(spec, broken, scores, "") is None
-    assert not compare(golden, broken, scores, spec, "fp32").ok
-    assert not compare(golden, locs[:10], scores[:10], spec, "fp32").ok, "fewer boxes"
-    assert not compare(golden, locs, scores[:, :2], spec, "fp32").ok, "fewer classes"
+    assert not compare(golden, broken, scores, spec, TOLERANCES["fp32"]).ok
+    assert not compare(golden, locs[:10], scores[:10], spec, TOLERANCES["fp32"]).ok, "fewer boxes"
+    assert not compare(golden, locs, scores[:, :2], spec, TOLERANCES["fp32"]).ok, "fewer classes"
 
 
 # -- on the shelf --------------------------------------------------------------------------------------------------

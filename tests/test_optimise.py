@@ -1,4 +1,4 @@
-"""int8: made once, elsewhere, whole or not at all; chosen only where it agrees; missing parts are said in a line."""
+"""Optimising: done elsewhere, whole or not at all; int8 is chosen only where it agrees; what is missing is a line."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import logging
 import shutil
 import threading
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -19,6 +19,7 @@ from app.core.optimise.run import STAGES, share_done
 from detector.errors import DetectorError
 from detector.runtime import openvino_runtime, optimised, quantise, quantise_work
 from detector.runtime import precision as precision_module
+from detector.runtime.calibrate import Frames
 from detector.runtime.open import open_detector
 from detector.runtime.openvino_runtime import load_openvino
 from detector.runtime.optimised import (
@@ -30,23 +31,41 @@ from detector.runtime.optimised import (
     Optimised,
     best_format,
     best_if_asked,
-    read_network,
     read_optimised,
 )
 from detector.runtime.other_process import Messages, WorkStoppedError
-from detector.runtime.quantise import Frames
+from detector.runtime.quantise import OptimisedModel, Places
 from detector.shelf import ShelfEntry, open_file
+from detector.weights import describe_anew, load_arrays, load_spec
 from tests.support.tiny_models import picture, random_spec, save_random
 from tools.fixtures.tiny_ir import save_tiny_ir
 
 COUNT, HELD_OUT = 12, 4
 
 
-@pytest.fixture(scope="module")
-def entry(tmp_path_factory: pytest.TempPathFactory) -> ShelfEntry:
-    path = tmp_path_factory.mktemp("model") / "random.safetensors"
-    save_random(path)
-    return open_file(path)
+@dataclass(frozen=True)
+class Made:
+    """What came of optimising a model: where, what, and the stages it went through."""
+
+    places: Places
+    done: OptimisedModel
+    stages: tuple[str, ...]
+
+    @property
+    def cache(self) -> Path:
+        return self.places.cache_dir
+
+    @property
+    def folder(self) -> Path:
+        """The one in the cache."""
+        (folder,) = self.cache.glob("*-int8-*")
+        return folder
+
+
+@pytest.fixture
+def entry(tmp_path: Path) -> ShelfEntry:
+    save_random(tmp_path / "random.safetensors")
+    return open_file(tmp_path / "random.safetensors")
 
 
 def frames(entry: ShelfEntry) -> Frames:
@@ -55,13 +74,30 @@ def frames(entry: ShelfEntry) -> Frames:
     return Frames(np.stack(pictures), HELD_OUT, "blocks")
 
 
-@pytest.fixture(scope="module")
-def made(entry: ShelfEntry, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Optimised, list[str]]:
-    """A cache with the model's int8 network, what came of making it, and the stages it went through."""
-    cache = tmp_path_factory.mktemp("cache")
+def places(folder: Path) -> Places:
+    return Places(folder / "cache", folder / "models")
+
+
+def optimised_in(folder: Path, entry: ShelfEntry) -> Made:
     stages: list[str] = []
-    measured = quantise.quantise(entry, frames(entry), cache, lambda stage, *_steps: stages.append(stage))
-    return cache, measured, stages
+    where = places(folder)
+    done = quantise.quantise(entry, frames(entry), where, lambda stage, *_steps: stages.append(stage))
+    return Made(where, done, tuple(dict.fromkeys(stages)))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """A model of ours, optimised."""
+    folder = tmp_path_factory.mktemp("model")
+    save_random(folder / "random.safetensors")
+    return optimised_in(folder, open_file(folder / "random.safetensors"))
+
+
+@pytest.fixture(scope="module")
+def made_ir(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """A network in OpenVINO's own format, optimised by NNCF."""
+    folder = tmp_path_factory.mktemp("ir")
+    return optimised_in(folder, open_file(save_tiny_ir(folder)))
 
 
 def model(entry: ShelfEntry) -> Path:
@@ -69,54 +105,114 @@ def model(entry: ShelfEntry) -> Path:
     return entry.path
 
 
-def test_int8_is_made_measured_and_kept(entry: ShelfEntry, made: tuple[Path, Optimised, list[str]]) -> None:
-    cache, measured, stages = made
-    assert list(dict.fromkeys(stages)) == list(STAGES)[1:]
+def test_ranges_are_measured_and_put_into_the_models_file(made: Made) -> None:
+    measured, file = made.done.measured, model(made.done.entry)
+    assert list(made.stages) == [stage for stage in list(STAGES)[1:] if stage != "correct"]
     assert [each.precision for each in measured.formats][::2] in (["fp32", "int8"], ["fp32"])
     assert (measured.calibrated, measured.compared, measured.calibration) == (COUNT - HELD_OUT, HELD_OUT, "blocks")
     int8 = measured.of("int8")
     assert int8 is not None
     assert int8.agreement is not None
     assert int8.agreement > 0.8
-    assert measured.objects > 0
-    assert read_optimised(model(entry), cache) == measured
-    (folder,) = cache.iterdir()  # no lock, nothing half made beside it
-    assert sorted(path.suffix for path in folder.iterdir()) == [".bin", ".json", ".xml"]
+    kept = load_spec(file).int8
+    assert kept is not None
+    assert (kept.agreement, kept.objects, kept.pictures) == (int8.agreement, measured.objects, "blocks")
+    assert kept.golden is not None
+    assert read_optimised(file, made.cache) == measured
+    assert [path.name for path in made.folder.iterdir()] == [REPORT]
+    assert list(made.cache.iterdir()) == [made.folder]  # no lock, nothing half made, nothing of the file before
+    assert not made.places.models_dir.exists()
 
 
-def test_int8_finds_what_fp32_finds(entry: ShelfEntry, made: tuple[Path, Optimised, list[str]]) -> None:
-    cache, _, _ = made
+def test_int8_finds_what_fp32_finds_wherever_the_file_goes(made: Made, tmp_path: Path) -> None:
+    shutil.copyfile(model(made.done.entry), tmp_path / "moved.safetensors")
+    moved = open_file(tmp_path / "moved.safetensors")
     frame = picture(seed=99)
-    with open_detector(entry, "cpu", "int8", cache_dir=cache) as short:
+    with open_detector(moved, "cpu", "int8") as short, open_detector(moved, "cpu", "fp32") as exact:
         assert (short.precision, short.notes) == ("int8", ())
-        assert "FakeQuantize" in {op.get_type_name() for op in _network(entry, cache).get_ops()}
-        with open_detector(entry, "cpu", "fp32", cache_dir=cache) as exact:
-            mine, theirs = short.candidates_batch([frame])[0], exact.candidates_batch([frame])[0]
+        mine, theirs = short.candidates_batch([frame])[0], exact.candidates_batch([frame])[0]
     assert len(mine) > 50
     assert not np.array_equal(mine.scores[:50], theirs.scores[:50])
     assert np.abs(mine.scores[:50] - theirs.scores[:50]).max() < 0.1
 
 
-def _network(entry: ShelfEntry, cache: Path):  # type: ignore[no-untyped-def]  # OpenVINO carries no types
-    return read_network(load_openvino(), model(entry), cache)
+def test_a_model_that_came_with_the_program_is_copied(entry: ShelfEntry, tmp_path: Path) -> None:
+    bundled = replace(entry, bundled=True)
+    before = model(entry).read_bytes()
+    first = optimised_in(tmp_path, bundled)
+    assert model(entry).read_bytes() == before
+    copy = model(first.done.entry)
+    assert (first.done.entry.name, first.done.entry.bundled) == ("random-int8", False)
+    assert copy == first.places.models_dir / "random-int8.safetensors"
+    assert open_file(copy).spec == replace(load_spec(copy), name="random-int8")
+    assert read_optimised(copy, first.cache) == first.done.measured
+    save_random(copy, random_spec(name="random-int8"), seed=5)
+    with pytest.raises(DetectorError, match="would be called random-int8") as caught:
+        optimised_in(tmp_path, bundled)
+    assert "Rename or remove" in caught.value.hint
+    save_random(copy, random_spec(name="random-int8"))  # an earlier copy, with the same weights
+    assert quantise.place_of(bundled, first.places.models_dir) == copy
 
 
-def test_int8_that_was_never_made_is_said_and_fp32_runs(entry: ShelfEntry, tmp_path: Path) -> None:
+def test_ranges_that_were_proven_are_kept_and_the_formats_timed(made: Made, tmp_path: Path) -> None:
+    shutil.copyfile(model(made.done.entry), tmp_path / "m.safetensors")
+    entry = open_file(tmp_path / "m.safetensors")
+    before = model(entry).read_bytes()
+    stages: list[str] = []
+    few = Frames(frames(entry).images[:3], 1, DRAWN)
+    done = quantise.quantise(
+        entry, few, places(tmp_path), lambda stage, *_steps: stages.append(stage), keep_ranges=True
+    )
+    assert list(dict.fromkeys(stages)) == ["prepare", "time"]
+    assert model(entry).read_bytes() == before
+    kept, measured = entry.spec.int8, done.measured
+    assert kept is not None
+    assert (measured.calibration, measured.objects, measured.compared) == ("blocks", kept.objects, HELD_OUT)
+    int8, bf16 = measured.of("int8"), measured.of("bf16")
+    assert int8 is not None
+    assert int8.agreement == kept.agreement
+    assert bf16 is None or bf16.agreement is None
+
+
+def test_int8_that_was_never_measured_is_said_and_fp32_runs(entry: ShelfEntry, tmp_path: Path) -> None:
     for cache in (tmp_path, None):
         with open_detector(entry, "cpu", "int8", cache_dir=cache) as detector:
             assert detector.precision == "fp32"
             assert "ssd-viewer models optimise random" in detector.notes[0]
 
 
+@pytest.mark.parametrize("precision", ["auto", "int8"])
+def test_ranges_of_another_network_are_said_and_fp32_runs(made: Made, tmp_path: Path, precision: str) -> None:
+    path = tmp_path / "other.safetensors"
+    shutil.copyfile(model(made.done.entry), path)
+    spec = load_spec(path)
+    assert spec.int8 is not None
+    foreign = replace(spec.int8, ranges={**spec.int8.ranges, "no.such.layer": (0.0, 1.0)}, agreement=1.0, objects=99)
+    describe_anew(path, replace(spec, int8=foreign))
+    with open_detector(open_file(path), "cpu", precision) as detector:
+        assert detector.precision == "fp32"
+        assert ("does not fit its network" in " ".join(detector.notes)) == (precision == "int8")
+
+
+# -- networks in OpenVINO's own format --------------------------------------------------------------------------------
+
+
+def test_a_model_in_openvinos_own_format_can_be_optimised(made_ir: Made) -> None:
+    ir = made_ir.done.entry
+    assert list(made_ir.stages) == list(STAGES)[1:]
+    assert sorted(path.suffix for path in made_ir.folder.iterdir()) == [".bin", ".json", ".xml"]
+    assert made_ir.done.measured.made_with.startswith("NNCF")
+    with open_detector(ir, "cpu", "int8", cache_dir=made_ir.cache) as short, open_detector(ir, "cpu") as exact:
+        mine, theirs = (detector.detect(picture(100, 150, 7)) for detector in (short, exact))
+    assert short.precision == "int8"
+    assert len(mine) == len(theirs) == 2
+    np.testing.assert_allclose(mine.scores, theirs.scores, atol=0.05)
+
+
 @pytest.mark.parametrize("broken", ["xml", "bin", "report", "no report"])
-def test_a_damaged_network_is_noticed_and_fp32_runs(
-    broken: str, entry: ShelfEntry, made: tuple[Path, Optimised, list[str]], tmp_path: Path
-) -> None:
-    (folder,) = made[0].glob("*-int8-*")
-    copy = tmp_path / folder.name
-    copy.mkdir()
-    for path in folder.iterdir():
-        (copy / path.name).write_bytes(path.read_bytes())
+def test_a_damaged_network_is_noticed_and_fp32_runs(broken: str, made_ir: Made, tmp_path: Path) -> None:
+    copy = tmp_path / made_ir.folder.name
+    shutil.copytree(made_ir.folder, copy)
     if broken == "no report":
         (copy / REPORT).unlink()
     else:
@@ -124,9 +220,9 @@ def test_a_damaged_network_is_noticed_and_fp32_runs(
         content = bytearray(victim.read_bytes())
         content[len(content) // 2] ^= 0x55
         victim.write_bytes(content[:-1] if broken == "report" else content)
-    with open_detector(entry, "cpu", "int8", cache_dir=tmp_path) as detector:
+    with open_detector(made_ir.done.entry, "cpu", "int8", cache_dir=tmp_path) as detector:
         assert detector.precision == "fp32"
-        assert "optimise random" in detector.notes[0]
+        assert "optimise tiny" in detector.notes[0]
 
 
 @pytest.mark.parametrize(
@@ -138,53 +234,38 @@ def test_a_damaged_network_is_noticed_and_fp32_runs(
         {"objects": None},
     ],
 )
-def test_a_report_that_says_nonsense_counts_as_none(
-    change: dict[str, object], entry: ShelfEntry, made: tuple[Path, Optimised, list[str]], tmp_path: Path
-) -> None:
-    (folder,) = made[0].glob("*-int8-*")
-    (tmp_path / folder.name).mkdir()
-    data = json.loads((folder / REPORT).read_text())
-    (tmp_path / folder.name / REPORT).write_text(json.dumps(data | change))
-    assert read_optimised(model(entry), tmp_path) is None
+def test_a_report_that_says_nonsense_counts_as_none(change: dict[str, object], made: Made, tmp_path: Path) -> None:
+    (tmp_path / made.folder.name).mkdir()
+    data = json.loads((made.folder / REPORT).read_text())
+    (tmp_path / made.folder.name / REPORT).write_text(json.dumps(data | change))
+    assert read_optimised(model(made.done.entry), tmp_path) is None
 
 
-def test_the_network_of_other_weights_or_another_computer_is_not_taken(
-    entry: ShelfEntry, made: tuple[Path, Optimised, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_what_was_measured_of_other_weights_or_on_another_computer_is_not_taken(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    file = model(made.done.entry)
     save_random(tmp_path / "other.safetensors", random_spec(name="other"), seed=1)
-    assert read_optimised(tmp_path / "other.safetensors", made[0]) is None
+    assert read_optimised(tmp_path / "other.safetensors", made.cache) is None
     with monkeypatch.context() as elsewhere:
         elsewhere.setattr(optimised, "cpu_capabilities", lambda _core: frozenset({"FP32"}))
-        assert read_optimised(model(entry), made[0]) is None
-    assert read_optimised(model(entry), made[0]) is not None
+        assert read_optimised(file, made.cache) is None
+    assert read_optimised(file, made.cache) is not None
     monkeypatch.setattr(optimised, "usable_cores", lambda: 129)
-    assert read_optimised(model(entry), made[0]) is None
+    assert read_optimised(file, made.cache) is None
 
 
-def test_made_again_the_new_one_takes_the_old_ones_place(
-    entry: ShelfEntry, made: tuple[Path, Optimised, list[str]], tmp_path: Path
-) -> None:
+def test_made_again_the_new_one_takes_the_old_ones_place(made: Made, tmp_path: Path) -> None:
     work, folder = tmp_path / "work", tmp_path / "cache"
+    names = (quantise_work.GRAPH, quantise_work.WEIGHTS)
     for content in (b"one", b"two"):
         work.mkdir(exist_ok=True)
-        for name in (quantise_work.GRAPH, quantise_work.WEIGHTS):
+        for name in names:
             (work / name).write_bytes(content + name.encode())
-        quantise._place(work, folder, made[1])
+        quantise._place(work, folder, made.done.measured, names)
     assert len(list(folder.iterdir())) == 3
     named = json.loads((folder / REPORT).read_text())["files"]
     assert {path.name for path in folder.iterdir()} == {REPORT, *named}
-
-
-def test_a_model_in_openvinos_own_format_can_be_optimised(tmp_path: Path) -> None:
-    ir = open_file(save_tiny_ir(tmp_path))
-    size = ir.spec.input
-    pictures = np.stack([picture(size.height, size.width, seed) for seed in range(COUNT)])
-    assert quantise.quantise(ir, Frames(pictures, HELD_OUT, "blocks"), tmp_path / "cache").of("int8") is not None
-    with open_detector(ir, "cpu", "int8", cache_dir=tmp_path / "cache") as short, open_detector(ir, "cpu") as exact:
-        mine, theirs = (detector.detect(picture(100, 150, 7)) for detector in (short, exact))
-    assert short.precision == "int8"
-    assert len(mine) == len(theirs) == 2
-    np.testing.assert_allclose(mine.scores, theirs.scores, atol=0.05)
 
 
 # -- stopping, failing -----------------------------------------------------------------------------------------------
@@ -198,8 +279,9 @@ def test_a_stop_ends_the_other_process_and_leaves_nothing(entry: ShelfEntry, tmp
             stop.set()
 
     with pytest.raises(WorkStoppedError):
-        quantise.quantise(entry, frames(entry), tmp_path, on_step, stop)
-    assert list(tmp_path.iterdir()) == []
+        quantise.quantise(entry, frames(entry), places(tmp_path), on_step, stop)
+    assert list(places(tmp_path).cache_dir.iterdir()) == []
+    assert load_spec(model(entry)).int8 is None
 
 
 def test_two_programs_do_not_optimise_one_model_at_once(entry: ShelfEntry, tmp_path: Path) -> None:
@@ -208,38 +290,47 @@ def test_two_programs_do_not_optimise_one_model_at_once(entry: ShelfEntry, tmp_p
     def on_step(stage: str, _done: int, _total: int) -> None:
         if stage == "prepare":
             with pytest.raises(DetectorError, match="is being optimised by another program") as caught:
-                quantise.quantise(entry, frames(entry), tmp_path)
+                quantise.quantise(entry, frames(entry), places(tmp_path))
             refused.append(caught.value.hint)
             stop.set()
 
     stop = threading.Event()
     with pytest.raises(WorkStoppedError):
-        quantise.quantise(entry, frames(entry), tmp_path, on_step, stop)
+        quantise.quantise(entry, frames(entry), places(tmp_path), on_step, stop)
     assert refused == ["Wait until it is done."]
 
 
-def test_without_nncf_or_openvino_one_line_says_what_to_install(
-    entry: ShelfEntry, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_what_is_missing_is_said_in_a_line(entry: ShelfEntry, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    ir = open_file(save_tiny_ir(tmp_path))
     monkeypatch.setattr(openvino_runtime, "has_nncf", lambda: False)
     with pytest.raises(DetectorError, match="needs NNCF, which is not installed") as caught:
-        quantise.quantise(entry, frames(entry), tmp_path)
+        quantise.quantise(ir, frames(ir), places(tmp_path))
     assert "ssd-viewer[optimise]" in caught.value.hint
+    quantise.check_can_quantise(entry)  # ours need no NNCF
     monkeypatch.setattr(openvino_runtime, "is_installed", lambda: False)
     with pytest.raises(DetectorError, match="needs OpenVINO"):
-        quantise.quantise(entry, frames(entry), tmp_path)
+        quantise.quantise(entry, frames(entry), places(tmp_path))
     with pytest.raises(DetectorError, match="weights of random are not on this computer"):
         quantise.check_can_quantise(replace(entry, path=None))
 
 
-def test_a_damaged_model_says_so(tmp_path: Path) -> None:
-    save_random(tmp_path / "m.safetensors")
-    entry = open_file(tmp_path / "m.safetensors")
-    content = (tmp_path / "m.safetensors").read_bytes()
-    (tmp_path / "m.safetensors").write_bytes(content[: len(content) // 2])
-    with pytest.raises(DetectorError, match=r"m\.safetensors"):
-        quantise.quantise(entry, frames(entry), tmp_path / "cache")
-    assert list((tmp_path / "cache").iterdir()) == []
+def test_a_damaged_model_says_so(entry: ShelfEntry, tmp_path: Path) -> None:
+    content = model(entry).read_bytes()
+    model(entry).write_bytes(content[: len(content) // 2])
+    with pytest.raises(DetectorError, match=r"random\.safetensors"):
+        quantise.quantise(entry, frames(entry), places(tmp_path))
+    assert list(places(tmp_path).cache_dir.iterdir()) == []
+
+
+def test_weights_that_give_huge_numbers_are_said(tmp_path: Path) -> None:
+    from detector.runtime.calibrate import measure_ranges
+
+    spec = save_random(tmp_path / "m.safetensors")
+    arrays = load_arrays(tmp_path / "m.safetensors", spec)
+    first = next(name for name, array in arrays.items() if array.ndim == 4)
+    arrays[first] = np.full_like(arrays[first], 1e30)
+    with pytest.raises(DetectorError, match="no numbers, or huge ones"):
+        measure_ranges(spec, arrays, [picture()])
 
 
 def _full(*_arguments: object) -> None:
@@ -249,9 +340,9 @@ def _full(*_arguments: object) -> None:
 def test_a_full_disk_is_a_line(entry: ShelfEntry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(np, "save", _full)
     with pytest.raises(DetectorError, match=r"cannot be kept in .*No space left") as caught:
-        quantise.quantise(entry, frames(entry), tmp_path)
+        quantise.quantise(entry, frames(entry), places(tmp_path))
     assert "free disk space" in caught.value.hint
-    assert list(tmp_path.iterdir()) == []
+    assert list(places(tmp_path).cache_dir.iterdir()) == []
 
 
 def _dies(_task: object, _messages: Messages) -> None:
@@ -261,7 +352,8 @@ def _dies(_task: object, _messages: Messages) -> None:
 def test_a_process_that_dies_is_a_line(entry: ShelfEntry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quantise, "quantise_here", _dies)
     with pytest.raises(DetectorError, match="Optimising random ended before its time"):
-        quantise.quantise(entry, frames(entry), tmp_path)
+        quantise.quantise(entry, frames(entry), places(tmp_path))
+    assert load_spec(model(entry)).int8 is None
 
 
 # -- which format is taken -------------------------------------------------------------------------------------------
@@ -305,37 +397,28 @@ def test_agreeing_on_next_to_nothing_is_no_agreement() -> None:
 
 @pytest.mark.parametrize(("has_bf16", "precision"), [(True, "bf16"), (False, "fp32")])
 def test_where_the_best_format_is_damaged_the_next_best_is_taken(
-    has_bf16: bool,
-    precision: str,
-    entry: ShelfEntry,
-    made: tuple[Path, Optimised, list[str]],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    has_bf16: bool, precision: str, made_ir: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     report = measured(fp32=(10.0, None), bf16=(20.0, 0.999), int8=(30.0, 0.99))
     monkeypatch.setattr(precision_module, "read_optimised", lambda _model, _cache: report)
-    openvino = load_openvino()
-    assert precision_module.plan_precision(openvino, entry, "auto", has_bf16, made[0]).precision == "int8"
-    copy = tmp_path / next(made[0].glob("*-int8-*")).name
-    shutil.copytree(next(made[0].glob("*-int8-*")), copy)
-    next(copy.glob("*.bin")).write_bytes(b"damaged")
-    plan = precision_module.plan_precision(openvino, entry, "auto", has_bf16, tmp_path)
+    openvino, entry = load_openvino(), made_ir.done.entry
+    native = {"INT8", "BF16"} if has_bf16 else {"INT8"}
+    assert precision_module.plan_precision(openvino, entry, "auto", native, made_ir.cache).precision == "int8"
+    shutil.copytree(made_ir.folder, tmp_path / made_ir.folder.name)
+    next(tmp_path.glob("*/*.bin")).write_bytes(b"damaged")
+    plan = precision_module.plan_precision(openvino, entry, "auto", native, tmp_path)
     assert (plan.precision, plan.network) == (precision, None)
-    assert "random in int8 is damaged" in plan.remarks[0]
+    assert "tiny in int8 is damaged" in plan.remarks[0]
     assert len(plan.remarks) == (2 if has_bf16 else 1)
 
 
 @pytest.mark.parametrize(("agreement", "precision"), [(0.99, "int8"), (0.5, "fp32")])
 def test_auto_says_what_it_took_and_why(
-    agreement: float,
-    precision: str,
-    entry: ShelfEntry,
-    made: tuple[Path, Optimised, list[str]],
-    monkeypatch: pytest.MonkeyPatch,
+    agreement: float, precision: str, made: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     report = measured(fp32=(10.0, None), int8=(26.0, agreement))
     monkeypatch.setattr(precision_module, "read_optimised", lambda _model, _cache: report)
-    with open_detector(entry, "cpu", cache_dir=made[0]) as detector:
+    with open_detector(made.done.entry, "cpu", cache_dir=made.cache) as detector:
         assert detector.precision == precision
         if precision == "fp32":
             assert detector.notes == ()
@@ -344,9 +427,55 @@ def test_auto_says_what_it_took_and_why(
             assert "99.0% in agreement with it on 4 pictures (blocks)" in detector.notes[0]
 
 
-def test_auto_is_fp32_until_the_model_was_optimised(entry: ShelfEntry, tmp_path: Path) -> None:
+def test_auto_is_fp32_for_a_model_that_says_nothing_of_int8(entry: ShelfEntry, tmp_path: Path) -> None:
     with open_detector(entry, "cpu", cache_dir=tmp_path) as detector:
         assert (detector.precision, detector.notes) == ("fp32", ())
+
+
+@pytest.mark.parametrize(
+    ("change", "native", "machine", "chosen"),
+    [
+        ({}, {"INT8"}, "x86_64", "int8"),
+        ({}, {"INT8"}, "AMD64", "int8"),
+        ({}, {"FP32"}, "x86_64", "fp32"),
+        ({}, {"INT8"}, "aarch64", "fp32"),  # nobody has tried it there: optimising will
+        ({"agreement": AGREES - 0.001}, {"INT8"}, "x86_64", "fp32"),
+        ({"agreement": None}, {"INT8"}, "x86_64", "fp32"),
+        ({"objects": ENOUGH - 1}, {"INT8"}, "x86_64", "fp32"),
+        ({"pictures": DRAWN}, {"INT8"}, "x86_64", "fp32"),
+    ],
+)
+def test_auto_is_int8_where_the_models_file_shows_that_it_agrees(
+    change: dict[str, object],
+    native: set[str],
+    machine: str,
+    chosen: str,
+    made: Made,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    entry = made.done.entry
+    assert entry.spec.int8 is not None
+    int8 = replace(entry.spec.int8, agreement=0.99, objects=ENOUGH, pictures="photographs")
+    entry = replace(entry, spec=replace(entry.spec, int8=replace(int8, **change)))  # type: ignore[arg-type]
+    for cache in (tmp_path, None):
+        plan = precision_module.plan_precision(load_openvino(), entry, "auto", native, cache)
+        assert plan.precision == chosen
+        assert (plan.network is None) == (chosen == "fp32") == (plan.remarks == ())
+    if chosen == "int8":
+        assert "99.0% in agreement with fp32 on 4 pictures (photographs)" in plan.remarks[0]
+
+
+def test_what_was_measured_here_has_the_last_word(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = made.done.entry
+    assert entry.spec.int8 is not None
+    proven = replace(entry.spec.int8, agreement=0.99, objects=ENOUGH)
+    entry = replace(entry, spec=replace(entry.spec, int8=proven))
+    slower = measured(fp32=(10.0, None), int8=(9.0, 0.99))
+    monkeypatch.setattr(precision_module, "read_optimised", lambda _model, _cache: slower)
+    plan = precision_module.plan_precision(load_openvino(), entry, "auto", {"INT8"}, made.cache)
+    assert (plan.precision, plan.remarks) == ("fp32", ())
 
 
 # -- many frames at once ---------------------------------------------------------------------------------------------

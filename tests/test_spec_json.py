@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from detector.config import tensorflow_config
 from detector.errors import DetectorError
 from detector.registry import MODELS
-from detector.spec import Golden, InputSpec, ModelSpec
+from detector.spec import Golden, InputSpec, Int8, ModelSpec
 from detector.spec_json import MAX_JSON_CHARS, spec_from_json, spec_to_json
 
 SPEC = MODELS["ssd300-vgg16-coco"]
@@ -85,6 +85,23 @@ def _golden(**lists: Any) -> Callable[[Any], None]:
     return _set("golden", value={**right, **lists})
 
 
+def _int8(**fields: Any) -> Callable[[Any], None]:
+    """The right fields but for those given."""
+    right = {
+        "ranges": {"images": [-2.0, 2.5], "stem": [0, 6]},
+        "method": "trying",
+        "pictures": "photographs",
+        "measured": 20,
+        "compared": 10,
+        "objects": 33,
+        "least_score": 0.5,
+        "agreement": 0.99,
+        "score_difference": None,
+        "golden": None,
+    }
+    return _set("int8", value={**right, **fields})
+
+
 FAULTS: list[tuple[Callable[[Any], None], str]] = [
     (lambda c: c.pop("labels"), "labels is missing"),
     (_set("surprise", value=1), "surprise is unknown"),
@@ -137,6 +154,20 @@ FAULTS: list[tuple[Callable[[Any], None], str]] = [
     (_golden(log_scores=[-1e9, 0.0, 0.0, 0.0]), "golden.log_scores must be a number"),
     (_golden(weights="a" * 65), "golden.weights must be 0 to 64"),
     (_golden(log_scores="-1"), "golden.log_scores must be a list"),
+    (_int8(ranges={}), "int8.ranges must be an object of 1 to 2000"),
+    (_int8(ranges={f"m{i}": [0, 1] for i in range(2001)}), "int8.ranges must be an object of 1 to 2000"),
+    (_int8(ranges=[["images", 0, 1]]), "int8.ranges must be an object"),
+    (_int8(ranges={"images": [0]}), "int8.ranges.images must be two numbers"),
+    (_int8(ranges={"images": [0, "1"]}), "int8.ranges.images must be a number"),
+    (_int8(ranges={"images": [0.5, 1]}), "int8.ranges.images must be a number"),
+    (_int8(ranges={"images": [-1, -0.5]}), "int8.ranges.images must be a number"),
+    (_int8(ranges={"images": [0, 0]}), "int8.ranges.images must reach"),
+    (_int8(ranges={"images": [0, 1e9]}), "int8.ranges.images must be a number"),
+    (_int8(ranges={" ": [0, 1]}), "int8.ranges must be 1 to 200"),
+    (_int8(measured=-1), "int8.measured must be a whole number"),
+    (_int8(agreement=1.5), "int8.agreement must be a number"),
+    (_int8(golden={}), "golden.boxes is missing"),
+    (_int8(surprise=1), "int8.surprise is unknown"),
 ]
 
 
@@ -170,7 +201,7 @@ def test_shapes_survive_and_files_from_before_there_were_any_still_open() -> Non
     assert spec_from_json(spec_to_json(SHAPED)) == SHAPED
     content = json.loads(spec_to_json(SPEC))
     assert content["config"].pop("shapes") == []
-    assert content.pop("threshold") is None
+    assert content.pop("threshold") is content.pop("int8") is None
     content["format"] = 3
     assert spec_from_json(json.dumps(content)) == SPEC
 
@@ -182,6 +213,23 @@ def test_shapes_come_without_sizes() -> None:
         spec_from_json(json.dumps(content))
 
 
+def test_what_int8_needs_survives() -> None:
+    content = json.loads(spec_to_json(SPEC))
+    _int8()(content)
+    spec = spec_from_json(json.dumps(content))
+    assert spec.int8 == Int8(
+        {"images": (-2.0, 2.5), "stem": (0.0, 6.0)}, "trying", "photographs", 20, 10, 33, 0.5, 0.99
+    )
+    assert spec_from_json(spec_to_json(spec)) == spec
+
+
+def test_a_network_that_brings_its_own_has_no_ranges() -> None:
+    content = json.loads(spec_to_json(ModelSpec("x", "openvino-ir", ("a",), InputSpec(32, 48))))
+    _int8()(content)
+    with pytest.raises(DetectorError, match="int8 must be empty"):
+        spec_from_json(json.dumps(content))
+
+
 def test_kept_answers_survive_and_files_from_before_there_were_any_still_open() -> None:
     content = json.loads(spec_to_json(SPEC))
     _golden()(content)
@@ -189,7 +237,7 @@ def test_kept_answers_survive_and_files_from_before_there_were_any_still_open() 
     assert spec.golden == Golden((3, 5), (0, 1, 0, 1), (0.5,) * 8, (-1.5,) * 4, "ab")
     assert spec_from_json(spec_to_json(spec)) == spec
     content["format"] = 2
-    del content["golden"]["weights"], content["threshold"], content["config"]["shapes"]
+    del content["golden"]["weights"], content["threshold"], content["int8"], content["config"]["shapes"]
     older = spec_from_json(json.dumps(content)).golden
     assert older is not None
     assert older.weights == ""
@@ -202,7 +250,7 @@ def test_a_threshold_survives_and_files_from_before_there_was_one_still_open() -
     spec = replace(SPEC, threshold=0.38)
     assert spec_from_json(spec_to_json(spec)) == spec
     content = json.loads(spec_to_json(spec))
-    del content["config"]["shapes"]
+    del content["config"]["shapes"], content["int8"]
     content["format"] = 3
     with pytest.raises(DetectorError, match="threshold is unknown"):
         spec_from_json(json.dumps(content))

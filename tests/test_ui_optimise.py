@@ -19,6 +19,7 @@ from app.ui.models.models_dialog import ModelsDialog
 from detector.errors import DetectorError
 from detector.runtime.optimised import DRAWN, MeasuredFormat, Optimised
 from detector.runtime.other_process import WorkStoppedError
+from detector.runtime.quantise import OptimisedModel
 from detector.shelf import ShelfEntry
 from tests.support.box import use_box
 from tests.support.model_files import put_model
@@ -47,12 +48,13 @@ class FakeWork:
 
     go: threading.Event = field(default_factory=threading.Event)
     outcome: Optimised | Exception = DONE
+    copy: str = ""
     report: Callable[[str, float], None] | None = None
     names: list[str] = field(default_factory=list)
 
     def __call__(
         self, entry: ShelfEntry, _calibrate: Path | None, report: Callable[[str, float], None], stop: threading.Event
-    ) -> Optimised:
+    ) -> OptimisedModel:
         self.names.append(entry.name)
         self.report = report
         report("Calibrating", 0.25)
@@ -61,7 +63,7 @@ class FakeWork:
                 raise WorkStoppedError("It was stopped.")
         if isinstance(self.outcome, Exception):
             raise self.outcome
-        return self.outcome
+        return OptimisedModel(replace(entry, name=self.copy or entry.name), self.outcome)
 
 
 @pytest.fixture
@@ -138,6 +140,15 @@ def test_int8_of_drawn_pictures_is_used_where_the_user_says_so(
     table.qtbot.waitUntil(lambda: "pets is optimised." in dialog.banner.words[0])
     press(dialog)
     assert (table.settings.current.model.name, table.settings.current.model.precision) == ("pets", "int8")
+
+
+def test_a_copy_is_named_and_can_be_used(table: Desk, dialog: ModelsDialog, work: FakeWork) -> None:
+    work.copy = "pets-int8"
+    work.go.set()
+    dialog.details.optimise.click()
+    table.qtbot.waitUntil(lambda: "its optimised copy is pets-int8" in dialog.banner.words[0])
+    press(dialog)
+    assert table.settings.current.model.name == "pets-int8"
 
 
 def test_cancelling_is_no_failure(table: Desk, dialog: ModelsDialog, work: FakeWork) -> None:

@@ -23,7 +23,7 @@ from detector.importers.layouts import LAYOUTS
 
 if TYPE_CHECKING:
     from detector.shelf import ShelfEntry
-    from detector.spec import InputSpec
+    from detector.spec import InputSpec, ModelSpec
 
 
 def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Console], int]:
@@ -126,6 +126,7 @@ def _info(options: argparse.Namespace, console: Console) -> int:
         "threshold": spec.threshold,
         "path": None if entry.path is None else str(entry.path),
         "speed_here": [asdict(speed) for speed in speeds_of(entry.path)] if entry.path is not None else [],
+        "int8": _int8(spec),
         "optimised": _optimised(entry.path),
     }
     if entry.path is None and spec.weights is not None:
@@ -137,6 +138,14 @@ def _info(options: argparse.Namespace, console: Console) -> int:
         if value not in (None, "", {}, []) or key == "weights_sha256":
             console.say(f"{key.replace('_', ' ')}: {_words(key, value)}")
     return 0
+
+
+def _int8(spec: ModelSpec) -> dict[str, Any] | None:
+    """What the model's file says of int8, but for the ranges and the answers themselves."""
+    if spec.int8 is None:
+        return None
+    facts = {key: value for key, value in asdict(spec.int8).items() if key not in ("ranges", "golden")}
+    return {**facts, "words": spec.int8.words()}
 
 
 def _optimised(path: Path | None) -> dict[str, Any] | None:
@@ -238,6 +247,8 @@ def _words(key: str, value: Any) -> str:
             f"{s['frames_per_s']:.1f} frames/s on {s['device']} ({s['engine']}, {s['precision']}), {s['measured']}"
             for s in value
         )
+    if key == "int8":
+        return str(value["words"])
     if key == "optimised":
         formats = (f"{f['precision']} {f['agreement']:.1%}" for f in value["formats"] if f["agreement"] is not None)
         on = f"on {value['compared']} pictures ({value['calibration']})"

@@ -1,4 +1,4 @@
-"""``ssd-viewer models optimise``: a model in int8 for this computer. Main thread."""
+"""``ssd-viewer models optimise``: what a model needs to run in int8, and how fast it is here. Main thread."""
 
 from __future__ import annotations
 
@@ -22,16 +22,19 @@ _SCALE = 1000
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.description = (
-        "Make the model's network in int8 for this computer's processor, and measure how fast it is beside fp32 and "
-        "bf16, and how far their detections agree with fp32's. From then on --precision auto takes the fastest that "
-        "agrees. Takes minutes; an earlier result stays until the new one is complete."
+        "Measure the ranges of values a model needs to run in int8 and put them into its file, and measure how fast "
+        "int8 is here beside fp32 and bf16 and how far their detections agree with fp32's. From then on --precision "
+        "auto takes the fastest that agrees. A model that came with the program stays as it is: NAME-int8 is its "
+        "optimised copy. One whose file has ranges that agree is only timed, unless pictures are named. Takes minutes; "
+        "nothing changes until it is done."
     )
     parser.add_argument("model", metavar="M", help="a name or a model file")
     parser.add_argument(
         "--calibrate",
         type=Path,
         metavar="FOLDER|VIDEO",
-        help="pictures like those it will see; the agreement is measured on some of them (default: drawn ones)",
+        help="pictures like those it will see; the agreement is measured on some of them (default: the ranges in the "
+        "model's file, else drawn pictures)",
     )
 
 
@@ -45,13 +48,16 @@ def run(options: argparse.Namespace, console: Console) -> int:
     stop = threading.Event()
     with _Bar(entry.name, console.shows_progress) as bar, cancel_on_interrupt(stop.set):
         try:
-            measured = optimise(entry, options.calibrate, bar.show, stop)
+            done = optimise(entry, options.calibrate, bar.show, stop)
         except WorkStoppedError:
             bar.close()
             console.error("Interrupted. Nothing was changed.")
             return 130
+    measured = done.measured
     _, why = best_format(measured)
-    console.give({"model": entry.name, **as_json(measured)})
+    console.give({"model": done.entry.name, **as_json(measured)})
+    if done.entry.name != entry.name:
+        console.say(f"{entry.name} stays as it came; its optimised copy is {done.entry.name}.")
     for line in table([("FORMAT", "FRAMES/S", "AGREES WITH FP32", "SCORES DIFFER BY"), *map(_row, measured.formats)]):
         console.say(line)
     console.say(how_compared(measured))

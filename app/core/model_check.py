@@ -121,7 +121,7 @@ def _engines(entry: ShelfEntry) -> Iterator[tuple[str, str, Callable[[], Engine]
 
     graph = entry.spec.architecture == "openvino-ir"
     main = "openvino" if graph or openvino_runtime.is_installed() else "torch_cpu"
-    short = ("int8",) if entry.path is not None and read_optimised(entry.path, optimised_dir()) is not None else ()
+    short = ("int8",) if _has_int8(entry) else ()
     for precision in ("fp32", "bf16", *short):
         yield f"{main}, {precision}", main, usual("cpu", precision)
     if not graph:
@@ -131,6 +131,12 @@ def _engines(entry: ShelfEntry) -> Iterator[tuple[str, str, Callable[[], Engine]
             if device != "cpu":
                 for precision in ("fp32", "fp16"):
                     yield f"{device}, {precision}", f"torch_{device.partition(':')[0]}", usual(device, precision)
+
+
+def _has_int8(entry: ShelfEntry) -> bool:
+    if entry.spec.int8 is not None:
+        return openvino_runtime.is_installed()
+    return entry.path is not None and entry.path.is_dir() and read_optimised(entry.path, optimised_dir()) is not None
 
 
 def _torch_cpu(entry: ShelfEntry) -> Engine:

@@ -1,6 +1,6 @@
-"""The folder of networks made ready for OpenVINO: how they are named by content, and which make way. Any thread.
+"""The folder of what optimising measured, and of networks made by it: named by content, and which make way. Any thread.
 
-Each has a folder of its own, filled by ``quantise``; those of earlier versions, in fp32, make way first.
+Each model has a folder of its own, filled by ``quantise``; those of earlier versions, in fp32, make way first.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from detector.file_lock import LockedError, only_here
 from detector.shelf import IR_XML
 
 MOST_BYTES = 2**30
-_ABANDONED_S = 86_400.0  # without a network after this long, whoever was at work there is no more
+_ABANDONED_S = 86_400.0  # with nothing in it after this long, whoever was at work there is no more
 WORKING = "work-"
 """Begins the name of a folder somebody is at work in."""
 OPTIMISED = "-int8-"
@@ -76,7 +76,7 @@ def make_room(cache_dir: Path, kept: Path) -> None:
         if folder == kept:
             continue
         with contextlib.suppress(FileNotFoundError, LockedError):
-            if folder.name.startswith(WORKING) or not any(folder.glob("*.xml")):
+            if folder.name.startswith(WORKING) or not any(f.suffix in (".xml", ".json") for f in folder.iterdir()):
                 superfluous = now - used_s > _ABANDONED_S
             else:
                 used += sum(file.stat().st_size for file in folder.rglob("*"))

@@ -49,10 +49,11 @@ def open_detector(
     Args:
         model: A name on the shelf, a model file, or an entry of the shelf.
         device: "auto", "cpu", "cuda", "cuda:N", "mps" or "xpu".
-        precision: One of ``PRECISIONS``; "auto" is float16 on a GPU. On the CPU it is float32 until the model was
-            optimised there, which measures what else agrees and is faster.
+        precision: One of ``PRECISIONS``; "auto" is float16 on a GPU. On the CPU it is int8 where the model's file
+            shows that this agrees with float32, which it is otherwise; what ``models optimise`` measured there counts
+            for more than either.
         shelf: Where names are looked up; None for the models that came with the program.
-        cache_dir: Where networks in int8 are kept; None for nowhere.
+        cache_dir: Where what ``models optimise`` measured is kept; None for nowhere.
         for_batches: It will be handed ``preferred_batch`` frames at a time, and nobody waits for the first of them.
 
     Raises:
@@ -265,4 +266,4 @@ def _open_ir(
 def _plan(entry: ShelfEntry, precision: Precision, cache_dir: Path | None) -> Plan:
     openvino = openvino_runtime.load_openvino()
     native = openvino_runtime.cpu_capabilities(openvino.Core())
-    return plan_precision(openvino, entry, precision, "BF16" in native, cache_dir)
+    return plan_precision(openvino, entry, precision, native, cache_dir)

@@ -1,9 +1,9 @@
-"""Networks in int8, and what was measured when they were made: kept in the cache, read again here. Any thread.
+"""What was measured of a model's number formats on this computer: kept in the cache, read again here. Any thread.
 
-Each has a folder named by the model's content, OpenVINO's version and this computer's processor with its cores. In it
-lie the network and ``report.json``, which names the network's files and their hashes: a new network comes with new
-names and counts from the moment its report is in place, so that a reader never sees halves of two. ``quantise`` makes
-them; NNCF and torch are not needed here.
+Each model has a folder named by its content, OpenVINO's version and this computer's processor with its cores. In it
+lies ``report.json``; for a network in OpenVINO's own format, whose file cannot carry ranges, also its network in int8,
+whose files the report names with their hashes: a new network comes with new names and counts from the moment its
+report is in place, so that a reader never sees halves of two. ``quantise`` makes them.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import Any
 from detector.errors import DetectorError
 from detector.runtime.network_cache import OPTIMISED, content_key, file_sha256, version_words
 from detector.runtime.openvino_runtime import cpu_capabilities, load_openvino
+from detector.spec import Int8
 
 REPORT = "report.json"
 _FORMAT = 1
@@ -63,7 +64,7 @@ class Optimised:
 
     Attributes:
         made: Day, ISO.
-        made_with: Such as "NNCF 3.4.0".
+        made_with: How the ranges were found: a method's name, or such as "NNCF 3.4.0".
         calibration: What it was calibrated on, in words.
         calibrated: How many pictures.
         compared: How many others the formats were compared on.
@@ -102,6 +103,12 @@ def best_if_asked(measured: Optimised) -> tuple[str, str]:
     return _fastest(measured, measured.formats)
 
 
+def is_proven(int8: Int8) -> bool:
+    """Whether a model's file says enough for int8 to be used unasked."""
+    enough = int8.objects >= ENOUGH and int8.pictures != DRAWN
+    return enough and int8.agreement is not None and int8.agreement >= AGREES
+
+
 def _is_drawn(measured: Optimised, each: MeasuredFormat) -> bool:
     return each.precision == "int8" and measured.calibration == DRAWN
 
@@ -133,7 +140,7 @@ def read_network(openvino: Any, model: Path, cache_dir: Path) -> Any:
         None where there is none, or it is damaged.
     """
     found = _find(model, cache_dir)
-    if found is None:
+    if found is None or not found[2]:
         return None
     folder, _, files = found
     try:
@@ -148,7 +155,7 @@ def read_network(openvino: Any, model: Path, cache_dir: Path) -> Any:
 
 
 def folder_name(openvino: Any, model: Path) -> str:
-    """The folder in the cache of this model's int8 network.
+    """The folder in the cache of what is known of this model here.
 
     Raises:
         DetectorError: The model cannot be read, or OpenVINO has no part for this CPU.
@@ -169,7 +176,7 @@ def report_json(measured: Optimised, files: dict[str, str]) -> str:
 
     Args:
         measured: What is known.
-        files: Graph, then weights: names with their SHA-256.
+        files: Graph, then weights: names with their SHA-256; empty where the model's own file has all that is needed.
     """
     return json.dumps({"format": _FORMAT, "files": files, **dataclasses.asdict(measured)}, indent=1)
 
@@ -199,7 +206,7 @@ def _parsed(data: Any) -> tuple[Optimised, dict[str, str]]:
     if data["format"] != _FORMAT:
         raise ValueError(f"format {data['format']}")
     files = {str(name): str(sha256) for name, sha256 in data["files"].items()}
-    if len(files) != 2 or any(Path(name).name != name for name in files):
+    if len(files) not in (0, 2) or any(Path(name).name != name for name in files):
         raise ValueError("files")
     formats = tuple(
         MeasuredFormat(

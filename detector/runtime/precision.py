@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import logging
+import platform
+from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from detector.errors import DetectorError
 from detector.runtime.base import Precision
-from detector.runtime.optimised import Optimised, best_format, read_network, read_optimised
+from detector.runtime.openvino_graph import network_of
+from detector.runtime.optimised import Optimised, best_format, is_proven, read_network, read_optimised
 from detector.shelf import ShelfEntry
+
+_X86 = ("x86_64", "amd64")
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,38 +34,62 @@ class Plan:
     network: Any = None
 
 
-def plan_precision(openvino: Any, entry: ShelfEntry, asked: Precision, has_bf16: bool, cache_dir: Path | None) -> Plan:
+def plan_precision(
+    openvino: Any, entry: ShelfEntry, asked: Precision, native: Set[str], cache_dir: Path | None
+) -> Plan:
     """What OpenVINO computes ``entry`` in.
 
-    "auto" is the exact format until ``models optimise`` has measured the others on this computer; then it is the
-    fastest of those that agree with the exact one. Nothing is measured here, so opening a model never waits for it.
+    "auto" is what ``models optimise`` measured to be the fastest on this computer of the formats that agree with the
+    exact one. Until then it is int8 where the model's file shows that it agrees, and the processor has been tried to
+    be faster in it; else the exact one. Nothing is measured here, so opening a model never waits for it.
 
     Args:
         openvino: The module.
         entry: The model, with weights.
         asked: The format asked for.
-        has_bf16: Whether the CPU computes bf16 itself.
-        cache_dir: Where optimised networks are kept.
+        native: What the CPU computes itself, such as "BF16" and "INT8".
+        cache_dir: Where what was measured is kept.
     """
     assert entry.path is not None  # open_detector refuses entries without weights
-    if asked == "auto" and cache_dir is not None:
-        measured = read_optimised(entry.path, cache_dir)
+    has_bf16, int8 = "BF16" in native, entry.spec.int8
+    if asked == "auto":
+        measured = None if cache_dir is None else read_optimised(entry.path, cache_dir)
         if measured is not None:
             return _best(openvino, entry, measured, has_bf16, cache_dir)
+        if int8 is not None and is_proven(int8) and is_faster_in_int8(native):
+            network = _network(openvino, entry, cache_dir)
+            if network is not None:
+                return Plan("int8", (f"int8 is used: {int8.words()}, as measured for the model's file.",), network)
     if asked == "int8":
-        network = None if cache_dir is None else read_network(openvino, entry.path, cache_dir)
+        network = _network(openvino, entry, cache_dir)
         return Plan("fp32", (_not_here(entry),)) if network is None else Plan("int8", (), network)
     chosen, remarks = plain_precision(asked, has_bf16)
     return Plan(chosen, tuple(remarks))
 
 
-def _best(openvino: Any, entry: ShelfEntry, measured: Optimised, has_bf16: bool, cache_dir: Path) -> Plan:
-    """The fastest format that agrees and can be used; an int8 network may have been damaged since it was measured."""
+def is_faster_in_int8(native: Set[str]) -> bool:
+    """Whether int8 has been tried to be faster on this kind of processor, without or with dot products of bytes."""
+    return "INT8" in native and platform.machine().lower() in _X86
+
+
+def _network(openvino: Any, entry: ShelfEntry, cache_dir: Path | None) -> Any:
+    """The network in int8, of the ranges in the model's file or from the cache; None where there is none that fits."""
     assert entry.path is not None  # as above
+    if entry.spec.int8 is None:
+        return None if cache_dir is None else read_network(openvino, entry.path, cache_dir)
+    try:
+        return network_of(openvino, entry, entry.spec.int8.ranges)
+    except DetectorError as error:  # damaged weights fail again in fp32, with the same message
+        _log.info("%s cannot run in int8: %s", entry.name, error)
+        return None
+
+
+def _best(openvino: Any, entry: ShelfEntry, measured: Optimised, has_bf16: bool, cache_dir: Path | None) -> Plan:
+    """The fastest format that agrees and can be used; an int8 network may have been damaged since it was measured."""
     best, reason = best_format(measured)
     remarks = []
     if best == "int8":
-        network = read_network(openvino, entry.path, cache_dir)
+        network = _network(openvino, entry, cache_dir)
         if network is not None:
             return Plan("int8", (reason,), network)
         best, reason = best_format(measured, without="int8")
@@ -67,8 +99,10 @@ def _best(openvino: Any, entry: ShelfEntry, measured: Optimised, has_bf16: bool,
 
 
 def _not_here(entry: ShelfEntry) -> str:
+    if entry.spec.int8 is not None:
+        return f"What the file of {entry.name} says of int8 does not fit its network, so fp32 is used."
     return (
-        f"{entry.name} was not optimised for this computer yet, so fp32 is used. "
+        f"{entry.name} was not optimised yet, so fp32 is used. "
         f"Choose “Optimise for this computer” in Models, or type: ssd-viewer models optimise {entry.name}"
     )
 

@@ -1,57 +1,72 @@
-"""Makes a model's network in int8: calibrated, compared with fp32, timed, kept. Post-training quantisation by NNCF.
+"""Optimises a model: ranges for int8 measured and put into its file, formats compared and timed on this computer.
 
-The work is done by another process (``quantise_work``), which is ended when somebody wants to stop; NNCF brings torch
-and scipy, which this one never loads. What is made appears in the cache all at once, or not at all.
+The work is done by another process (``quantise_work``), which is ended when somebody wants to stop. Nothing is changed
+before it is done. A network in OpenVINO's own format cannot carry ranges: NNCF makes one in int8, kept in the cache.
 """
 
 from __future__ import annotations
 
 import contextlib
+import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from detector.errors import DetectorError
 from detector.file_lock import LockedError, only_here
 from detector.runtime import openvino_runtime
+from detector.runtime.calibrate import Frames
 from detector.runtime.network_cache import WORKING, file_sha256, lock_of, make_room
 from detector.runtime.openvino_runtime import load_openvino
 from detector.runtime.optimised import REPORT, Optimised, folder_name, report_json
 from detector.runtime.other_process import call_elsewhere
-from detector.runtime.quantise_work import FRAMES, GRAPH, WEIGHTS, Outcome, Task, quantise_here
-from detector.shelf import ShelfEntry
-from detector.spec import TWO_STAGE
+from detector.runtime.quantise_work import FRAMES, Outcome, Task, quantise_here
+from detector.shelf import MODEL_SUFFIX, ShelfEntry
+from detector.spec import TWO_STAGE, Int8
+from detector.weights import describe_anew, load_arrays, load_spec, save_model
 
 OnStep = Callable[[str, int, int], None]
 """Told the stage ("prepare", "calibrate", "correct", "compare", "time"), steps done and steps in all."""
 
+COPY = "-int8"
+"""Ends the name of the copy that is made of a model that came with the program, whose file stays as it is."""
+
 
 @dataclass(frozen=True, slots=True)
-class Frames:
-    """Pictures to calibrate on.
+class Places:
+    """Where what comes of it goes.
 
     Attributes:
-        images: UInt8[N, H, W, 3], BGR, at the network's input size.
-        held_out: How many of them, spread evenly, are not calibrated on but compared on.
-        source: What they are, in words.
+        cache_dir: What was measured on this computer.
+        models_dir: Copies of models that came with the program.
     """
 
-    images: npt.NDArray[np.uint8]
-    held_out: int
-    source: str
+    cache_dir: Path
+    models_dir: Path
+
+
+@dataclass(frozen=True, slots=True)
+class OptimisedModel:
+    """What came of it.
+
+    Attributes:
+        entry: The optimised model: the one that was given, or its copy.
+        measured: On this computer.
+    """
+
+    entry: ShelfEntry
+    measured: Optimised
 
 
 def check_can_quantise(entry: ShelfEntry) -> None:
     """Refuse at once what could not be done in the end.
 
     Raises:
-        DetectorError: OpenVINO or NNCF is missing, or the model's weights are.
+        DetectorError: OpenVINO is missing, NNCF is and is needed, or the model's weights are.
     """
     if entry.path is None:
         raise DetectorError(f"The weights of {entry.name} are not on this computer.")
@@ -59,18 +74,31 @@ def check_can_quantise(entry: ShelfEntry) -> None:
         raise DetectorError(f"{entry.name} is no SSD and cannot be optimised; it is only there to compare with.")
     if not openvino_runtime.is_installed():
         raise DetectorError("Optimising needs OpenVINO, which is not installed.", "Install it: pip install openvino")
-    if not openvino_runtime.has_nncf():
-        raise DetectorError("Optimising needs NNCF, which is not installed.", openvino_runtime.NNCF_MISSING)
+    if entry.spec.architecture == "openvino-ir" and not openvino_runtime.has_nncf():
+        raise DetectorError(
+            f"Optimising {entry.name}, a network in OpenVINO's own format, needs NNCF, which is not installed.",
+            openvino_runtime.NNCF_MISSING,
+        )
 
 
 def quantise(
     entry: ShelfEntry,
     frames: Frames,
-    cache_dir: Path,
+    places: Places,
     on_step: OnStep = lambda _stage, _done, _total: None,
     stop: threading.Event | None = None,
-) -> Optimised:
-    """Make and keep the int8 network of ``entry``; the one there was stays until then.
+    *,
+    keep_ranges: bool = False,
+) -> OptimisedModel:
+    """Optimise ``entry``; everything stays as it was until the work is done.
+
+    Args:
+        entry: The model, with weights.
+        frames: All of the network's input size.
+        places: Where to.
+        on_step: Called on this thread.
+        stop: Set from anywhere to give up.
+        keep_ranges: Only time the formats: the model's file has ranges and says how far int8 agrees.
 
     Raises:
         DetectorError: Something is missing or damaged, the disk is full, or another program is doing the same.
@@ -78,38 +106,77 @@ def quantise(
     """
     check_can_quantise(entry)
     assert entry.path is not None  # just checked
-    openvino = load_openvino()
-    folder = cache_dir / folder_name(openvino, entry.path)
+    openvino, cache_dir = load_openvino(), places.cache_dir
+    before = cache_dir / folder_name(openvino, entry.path)
+    target = entry.path if keep_ranges else place_of(entry, places.models_dir)
     try:
         cache_dir.mkdir(parents=True, exist_ok=True)
-        with _alone(lock_of(folder), entry), _workplace(cache_dir) as work:
-            make_room(cache_dir, folder)
-            np.save(Path(work) / FRAMES, frames.images)
+        with _alone(lock_of(before), entry), _workplace(cache_dir) as work:
+            make_room(cache_dir, before)
+            np.save(Path(work) / FRAMES, np.asarray(frames.images))
             outcome: Outcome = call_elsewhere(
                 quantise_here,
-                (Task(entry, Path(work), frames.held_out),),
+                (Task(entry, Path(work), frames.held_out, frames.source, keep_ranges),),
                 name="ssdv-optimise",
                 died=f"Optimising {entry.name} ended before its time.",
                 on_report=on_step,
                 stop=stop,
             )
-            measured = Optimised(
-                made=date.today().isoformat(),
-                made_with=outcome.made_with,
-                calibration=frames.source,
-                calibrated=len(frames.images) - frames.held_out,
-                compared=frames.held_out,
-                objects=outcome.objects,
-                least_score=outcome.least_score,
-                formats=outcome.formats,
-            )
-            _place(Path(work), folder, measured)
+            if outcome.int8 is not None and not keep_ranges:
+                entry = _with_ranges_in_file(entry, outcome.int8, target)
+            assert entry.path is not None  # it was just written, or read
+            folder = cache_dir / folder_name(openvino, entry.path)
+            _place(Path(work), folder, outcome.measured, outcome.made_files)
+            if folder != before and not entry.bundled:
+                shutil.rmtree(before, ignore_errors=True)  # of a file that is no more
     except OSError as error:
         raise DetectorError(
             f"The optimised {entry.name} cannot be kept in {cache_dir}: {error.strerror or error}.",
             "Check the free disk space and the permissions of that folder.",
         ) from error
-    return measured
+    return OptimisedModel(entry, outcome.measured)
+
+
+def place_of(entry: ShelfEntry, models_dir: Path) -> Path:
+    """The file that the ranges go into: the model's own, or a copy of one that came with the program.
+
+    Raises:
+        DetectorError: Another model has the copy's name.
+    """
+    assert entry.path is not None  # as above
+    if not entry.bundled:
+        return entry.path
+    target = models_dir / f"{entry.name}{COPY}{MODEL_SUFFIX}"
+    if target.exists() and not _same_weights(target, entry.path):
+        raise DetectorError(
+            f"{entry.name} came with the program and stays as it is; its optimised copy would be called "
+            f"{entry.name}{COPY}, but there is such a model already.",
+            "Rename or remove that one first.",
+        )
+    return target
+
+
+def _with_ranges_in_file(entry: ShelfEntry, int8: Int8, target: Path) -> ShelfEntry:
+    """The model with ``int8`` in its file, or in a copy.
+
+    Raises:
+        DetectorError: The file cannot be written.
+    """
+    assert entry.path is not None  # it was optimised
+    spec = replace(load_spec(entry.path), int8=int8)  # as in the file, whatever the entry says of it
+    if target == entry.path:
+        describe_anew(target, spec)
+        return replace(entry, spec=replace(entry.spec, int8=int8))
+    spec = replace(spec, name=entry.name + COPY)
+    save_model(target, spec, load_arrays(entry.path, spec))
+    return ShelfEntry(spec.name, spec, target, False)
+
+
+def _same_weights(one: Path, other: Path) -> bool:
+    from detector.golden_reference import weights_hash
+
+    first, second = (weights_hash(load_arrays(path, load_spec(path))) for path in (one, other))
+    return first == second
 
 
 def _workplace(cache_dir: Path) -> tempfile.TemporaryDirectory[str]:
@@ -129,12 +196,19 @@ def _alone(lock: Path, entry: ShelfEntry) -> Iterator[None]:
         yield
 
 
-def _place(work: Path, folder: Path, measured: Optimised) -> None:
-    """Move what was made to where it is read from; the report last, for it is what is looked for."""
+def _place(work: Path, folder: Path, measured: Optimised, names: tuple[str, ...]) -> None:
+    """Move what was made to where it is read from; the report last, for it is what is looked for.
+
+    Args:
+        work: Where the files were made.
+        folder: Where they go.
+        measured: For the report.
+        names: Of the files, ``GRAPH`` first; none where the model's own file has all that is needed.
+    """
     folder.mkdir(exist_ok=True)
     before = {path for path in folder.iterdir() if path.name != REPORT}
     files: dict[str, str] = {}
-    for name in (GRAPH, WEIGHTS):
+    for name in names:
         sha256 = file_sha256(work / name)
         named = f"network-{sha256[:16]}{Path(name).suffix}"
         files[named] = sha256

@@ -1,4 +1,5 @@
-"""The other process of ``quantise``: NNCF calibrates, then the number formats are compared and timed beside each other.
+"""The other process of ``quantise``: ranges are measured, or NNCF calibrates; then the number formats are compared and
+timed beside each other.
 
 Runs in a process of its own, on its main thread; importing this module loads neither NNCF nor OpenVINO.
 """
@@ -13,23 +14,29 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
-from detector.detections import FLOOR, Detections
+from detector.detections import FLOOR
 from detector.errors import DetectorError
-from detector.evaluation.agreement import Agreement, compare
 from detector.preprocess import InputBuilder
+from detector.quantisation.ranges import METHOD, Range
 from detector.runtime.base import ImageBGR
+from detector.runtime.calibrate import Frames, agreements, describe_int8, known, measure_ranges
 from detector.runtime.engine import Engine
 from detector.runtime.network_cache import file_sha256
+from detector.runtime.openvino import OpenVinoDetector
+from detector.runtime.openvino_graph import network_of
 from detector.runtime.openvino_runtime import cpu_capabilities, last_line, load_nncf, load_openvino
-from detector.runtime.optimised import MeasuredFormat
+from detector.runtime.optimised import MeasuredFormat, Optimised
 from detector.runtime.other_process import Messages
 from detector.shelf import ShelfEntry
+from detector.spec import Int8
+from detector.weights import load_arrays
 
 FRAMES, GRAPH, WEIGHTS = "frames.npy", "network.xml", "network.bin"
 _NICE = 10
@@ -43,23 +50,42 @@ class Task:
 
     Attributes:
         entry: The model, with weights.
-        folder: Where ``FRAMES`` lies, and the network goes.
+        folder: Where ``FRAMES`` lies, and a network made by NNCF goes.
         held_out: How many of the pictures are for comparing.
+        source: What the pictures are, in words.
+        keep_ranges: Only time the formats: the model's file says the rest.
     """
 
     entry: ShelfEntry
     folder: Path
     held_out: int
+    source: str
+    keep_ranges: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of it; see ``optimised.Optimised``."""
+    """What came of it.
 
+    Attributes:
+        measured: On this computer.
+        int8: For the model's file; None of a network in OpenVINO's format.
+        made_files: In the task's folder: a network made by NNCF.
+    """
+
+    measured: Optimised
+    int8: Int8 | None
+    made_files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Short:
+    """A network in int8, and how it was made; see ``Outcome``."""
+
+    network: Any
     made_with: str
-    objects: int
-    least_score: float
-    formats: tuple[MeasuredFormat, ...]
+    ranges: dict[str, Range]
+    made_files: tuple[str, ...] = ()
 
 
 def quantise_here(task: Task, messages: Messages) -> None:
@@ -72,26 +98,16 @@ def quantise_here(task: Task, messages: Messages) -> None:
             os.nice(max(0, _NICE - os.nice(0)))
         openvino = load_openvino()
         exact = exact_network(openvino, task.entry)
-        nncf = load_nncf()
-        frames = np.load(task.folder / FRAMES, mmap_mode="r", allow_pickle=False)
-        held_out = np.linspace(0, len(frames) - 1, task.held_out).round().astype(int)
-        rest = np.setdiff1d(np.arange(len(frames)), held_out)
-        short = _quantised(nncf, exact.clone(), [frames[i] for i in rest], task.entry, messages)
-        try:
-            openvino.save_model(short, str(task.folder / GRAPH), compress_to_fp16=False)
-        except RuntimeError as error:
-            raise DetectorError(
-                f"The optimised {task.entry.name} cannot be saved: {last_line(error)}", "Check the free disk space."
-            ) from error
-        file_sha256(task.folder / WEIGHTS)  # a graph without weights is of no use
-        networks = {"fp32": exact, "bf16": exact, "int8": short}
+        frames = Frames(np.load(task.folder / FRAMES, mmap_mode="r", allow_pickle=False), task.held_out, task.source)
+        if task.entry.spec.architecture == "openvino-ir":
+            short = _by_nncf(openvino, exact.clone(), frames, task, messages)
+        else:
+            short = _by_ranges(openvino, frames, task, messages)
+        networks = {"fp32": exact, "bf16": exact, "int8": short.network}
         if "BF16" not in cpu_capabilities(openvino.Core()):
             del networks["bf16"]
-        measured = _measured(task.entry, networks, [frames[i] for i in held_out], messages)
-    agreements, speeds = measured
-    formats = tuple(_format(name, speeds[name], agreements.get(name)) for name in networks)
-    judged = agreements["int8"]
-    messages.answer(Outcome(f"NNCF {nncf.__version__}", judged.objects, judged.least_score, formats))
+        outcome = _measured(task, frames, networks, short, messages)
+    messages.answer(outcome)
 
 
 def exact_network(openvino: Any, entry: ShelfEntry) -> Any:
@@ -104,49 +120,81 @@ def exact_network(openvino: Any, entry: ShelfEntry) -> Any:
         from detector.runtime.ir import read_ir
 
         return read_ir(openvino.Core(), entry)
-    from detector.runtime.openvino_graph import network_of
-
     return network_of(openvino, entry)
 
 
-def _quantised(nncf: Any, network: Any, frames: Sequence[ImageBGR], entry: ShelfEntry, messages: Messages) -> Any:
-    """``network`` with its convolutions in int8.
+def _by_ranges(openvino: Any, frames: Frames, task: Task, messages: Messages) -> _Short:
+    """The network in int8 of ranges measured now, or of those in the model's file."""
+    entry = task.entry
+    assert entry.path is not None  # quantise refuses entries without weights
+    if task.keep_ranges:
+        assert entry.spec.int8 is not None  # or there were none to keep
+        ranges, made_with = entry.spec.int8.ranges, entry.spec.int8.method
+    else:
+        arrays = load_arrays(entry.path, entry.spec)
+        ranges, made_with = measure_ranges(entry.spec, arrays, frames.parted()[0], messages.report), METHOD
+    return _Short(network_of(openvino, entry, ranges), made_with, ranges)
+
+
+def _by_nncf(openvino: Any, network: Any, frames: Frames, task: Task, messages: Messages) -> _Short:
+    """``network`` with its convolutions in int8, saved in the task's folder.
 
     Weights are symmetric per channel, activations asymmetric ("mixed"), which suits more than ReLU.
     """
-    inputs = InputBuilder(entry.spec.input)
-    seen = iter(range(1, len(frames) + 1))
+    nncf, name = load_nncf(), task.entry.name
+    images, inputs = frames.parted()[0], InputBuilder(task.entry.spec.input)
+    seen = iter(range(1, len(images) + 1))
 
     def given(number: int) -> Any:
-        done = next(seen, len(frames))
-        messages.report("calibrate" if done < len(frames) else "correct", done, len(frames))
-        return inputs([frames[number]]).copy()
+        done = next(seen, len(images))
+        messages.report("calibrate" if done < len(images) else "correct", done, len(images))
+        return inputs([images[number]]).copy()
 
     try:
-        return nncf.quantize(
+        short = nncf.quantize(
             network,
-            nncf.Dataset(range(len(frames)), given),
+            nncf.Dataset(range(len(images)), given),
             preset=nncf.QuantizationPreset.MIXED,
             target_device=nncf.TargetDevice.CPU,
-            subset_size=len(frames),
+            subset_size=len(images),
         )
     except (RuntimeError, ValueError, nncf.NNCFError) as error:
-        raise DetectorError(f"NNCF cannot optimise {entry.name}: {last_line(error)}.") from error
+        raise DetectorError(f"NNCF cannot optimise {name}: {last_line(error)}.") from error
+    try:
+        openvino.save_model(short, str(task.folder / GRAPH), compress_to_fp16=False)
+    except RuntimeError as error:
+        raise DetectorError(
+            f"The optimised {name} cannot be saved: {last_line(error)}", "Check the free disk space."
+        ) from error
+    file_sha256(task.folder / WEIGHTS)  # a graph without weights is of no use
+    return _Short(short, f"NNCF {nncf.__version__}", {}, (GRAPH, WEIGHTS))
 
 
-def _measured(
-    entry: ShelfEntry, networks: dict[str, Any], frames: Sequence[ImageBGR], messages: Messages
-) -> tuple[dict[str, Agreement], dict[str, float]]:
+def _measured(task: Task, frames: Frames, networks: dict[str, Any], short: _Short, messages: Messages) -> Outcome:
     """How far each format agrees with fp32, and pictures a second of each."""
+    entry, held_out = task.entry, frames.parted()[1]
     with contextlib.ExitStack() as closing:
         engines = {name: closing.enter_context(_engine(entry, name, net)) for name, net in networks.items()}
-        found: dict[str, list[Detections]] = {name: [] for name in engines}
-        for done, frame in enumerate(frames):
-            messages.report("compare", done, len(frames))
-            for name, engine in engines.items():
-                found[name].append(engine.detect(frame))
-        agreements = {name: compare(found["fp32"], mine) for name, mine in found.items() if name != "fp32"}
-        return agreements, dict(_speeds(engines, frames, messages))
+        if task.keep_ranges:
+            assert entry.spec.int8 is not None  # as above
+            found, int8 = {}, entry.spec.int8
+        else:
+            found = agreements(engines, held_out, messages.report)
+            int8 = describe_int8(entry.spec, short.ranges, frames, found["int8"], engines["int8"])
+        speeds = dict(_speeds(engines, held_out, messages))
+    compared = {name: known(each) for name, each in found.items()}
+    compared["int8"] = (int8.agreement, int8.score_difference)
+    measured = Optimised(
+        made=date.today().isoformat(),
+        made_with=short.made_with,
+        calibration=int8.pictures,
+        calibrated=int8.measured,
+        compared=int8.compared,
+        objects=int8.objects,
+        least_score=int8.least_score,
+        formats=tuple(MeasuredFormat(name, speeds[name], *compared.get(name, (None, None))) for name in networks),
+    )
+    return Outcome(measured, int8 if short.ranges else None, short.made_files)
 
 
 def _engine(entry: ShelfEntry, precision: str, network: Any) -> Engine:
@@ -154,8 +202,6 @@ def _engine(entry: ShelfEntry, precision: str, network: Any) -> Engine:
         from detector.runtime.ir import IrDetector
 
         return IrDetector(entry, precision, network=network)
-    from detector.runtime.openvino import OpenVinoDetector
-
     return OpenVinoDetector(entry, precision, network=network)
 
 
@@ -175,10 +221,3 @@ def _speeds(engines: dict[str, Engine], frames: Sequence[ImageBGR], messages: Me
             took[name].append(time.perf_counter() - begun)
     for name, seconds in took.items():
         yield name, 1 / statistics.median(seconds[_REHEARSALS:])
-
-
-def _format(name: str, frames_per_s: float, found: Agreement | None) -> MeasuredFormat:
-    if found is None:
-        return MeasuredFormat(name, frames_per_s)
-    known = [None if np.isnan(value) else value for value in (found.ap, found.score_difference)]
-    return MeasuredFormat(name, frames_per_s, *known)

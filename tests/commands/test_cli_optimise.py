@@ -15,9 +15,10 @@ import app.core.optimise.run
 from app.core.model_cards import speeds_of
 from app.core.models import user_shelf
 from detector.runtime import openvino_runtime
+from detector.runtime.calibrate import Frames
 from detector.runtime.optimised import MeasuredFormat, Optimised
 from detector.runtime.other_process import WorkStoppedError
-from detector.runtime.quantise import Frames
+from detector.runtime.quantise import OptimisedModel, Places
 from detector.shelf import ShelfEntry
 from tests.support.command_line import Capture, check_one_line, run
 
@@ -39,15 +40,18 @@ def frames(monkeypatch: pytest.MonkeyPatch) -> list[Frames]:
     seen: list[Frames] = []
 
     def quantise(
-        _entry: ShelfEntry,
+        entry: ShelfEntry,
         given: Frames,
-        _cache: Path,
+        _places: Places,
         on_step: Callable[[str, int, int], None],
         _stop: threading.Event,
-    ) -> Optimised:
+        *,
+        keep_ranges: bool,
+    ) -> OptimisedModel:
         seen.append(given)
         on_step("calibrate", 1, 2)
-        return DONE
+        assert not keep_ranges
+        return OptimisedModel(entry, DONE)
 
     monkeypatch.setattr(app.core.optimise.run, "quantise", quantise)
     return seen
@@ -94,11 +98,11 @@ def test_info_shows_what_was_measured(capsys: Capture, monkeypatch: pytest.Monke
     assert "optimised: 2026-11-22; in agreement with fp32 on 80 pictures (street.mp4): int8 98.8%; auto is int8" in out
 
 
-def test_without_nncf_it_says_what_to_install(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(openvino_runtime, "has_nncf", lambda: False)
+def test_without_openvino_it_says_what_to_install(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openvino_runtime, "is_installed", lambda: False)
     code, _, err = run(capsys, "models", "optimise", "demo")
     assert code == 1
-    check_one_line(err, "needs NNCF", "pip install")
+    check_one_line(err, "needs OpenVINO", "pip install")
 
 
 def test_pictures_that_are_none_are_a_line(capsys: Capture, frames: list[Frames], tmp_path: Path) -> None:
@@ -110,7 +114,7 @@ def test_pictures_that_are_none_are_a_line(capsys: Capture, frames: list[Frames]
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows sends no SIGINT to itself")
 def test_ctrl_c_ends_with_130_and_changes_nothing(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
-    def optimise(_entry: ShelfEntry, _source: Path | None, _show: object, stop: threading.Event) -> Optimised:
+    def optimise(_entry: ShelfEntry, _source: Path | None, _show: object, stop: threading.Event) -> OptimisedModel:
         os.kill(os.getpid(), signal.SIGINT)
         assert stop.wait(20)
         raise WorkStoppedError("It was stopped.")

@@ -19,24 +19,23 @@ from app.core.frames import ImageBGR
 from app.core.optimise.drawn import drawn_frames
 from app.core.sources.images import list_images, read_image
 from app.core.sources.video import VideoReader
+from detector.runtime.calibrate import HELD_OUT, MOST, Frames
 from detector.runtime.optimised import DRAWN
 from detector.runtime.other_process import WorkStoppedError
-from detector.runtime.quantise import Frames
 from detector.spec import InputSpec
 
-MOST = 240
-"""More pictures than this change little."""
 LEAST = 10
 """Fewer tell nothing about the values a network meets."""
 _ENOUGH = 60  # for a network with a large input, where each takes long
 _PIXELS = MOST * 300 * 300
-_HELD_OUT = 3  # of so many pictures one is compared on
 _SEEK_FROM = 6000  # frames; a longer video is sought through instead of decoded from end to end
 
 OnRead = Callable[[int, int], None]
 
 
-def calibration_frames(source: Path | None, spec: InputSpec, on_read: OnRead, stop: threading.Event) -> Frames:
+def calibration_frames(
+    source: Path | None, spec: InputSpec, on_read: OnRead, stop: threading.Event, most: int = MOST
+) -> Frames:
     """Collect them.
 
     Args:
@@ -44,12 +43,13 @@ def calibration_frames(source: Path | None, spec: InputSpec, on_read: OnRead, st
         spec: Of the model.
         on_read: Told how many there are so far, and how many there will be at most.
         stop: Set to give up.
+        most: So many at most; of a network with a large input fewer.
 
     Raises:
         AppError: There is nothing that can be read, or not enough.
         WorkStoppedError: ``stop`` was set.
     """
-    most = max(_ENOUGH, min(MOST, _PIXELS // (spec.width * spec.height)))
+    most = min(most, max(_ENOUGH, _PIXELS // (spec.width * spec.height)))
     if source is None:
         total, pictures, words = most, drawn_frames(most, spec.width, spec.height), DRAWN
     else:
@@ -69,7 +69,7 @@ def calibration_frames(source: Path | None, spec: InputSpec, on_read: OnRead, st
             f"{words} holds {len(images)} pictures that can be read; {LEAST} are the least to calibrate on.",
             f"Name a folder of images or a video with more; {MOST} are plenty.",
         )
-    return Frames(np.stack(images), max(LEAST // 2, len(images) // _HELD_OUT), words)
+    return Frames(np.stack(images), max(LEAST // 2, len(images) // HELD_OUT), words)
 
 
 def _of_folder(folder: Path, most: int) -> tuple[int, Iterator[ImageBGR]]:

@@ -1,4 +1,4 @@
-"""Optimises a model for this computer: pictures, int8 network, what it costs and what it gains. Blocks; for workers.
+"""Optimises a model: pictures, ranges for int8 into its file, what that costs and gains here. Blocks; for workers.
 
 The window's button and ``models optimise`` both end here.
 """
@@ -11,12 +11,13 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
-from app.core.optimise.frames import calibration_frames
-from app.core.paths import optimised_dir, speeds_file
+from app.core.optimise.frames import LEAST, calibration_frames
+from app.core.paths import models_dir, optimised_dir, speeds_file
 from app.core.speeds import MeasuredSpeed, record_speed
 from detector.errors import ExplainedError
-from detector.runtime.optimised import Optimised
-from detector.runtime.quantise import check_can_quantise, quantise
+from detector.runtime.calibrate import MOST
+from detector.runtime.optimised import Optimised, is_proven
+from detector.runtime.quantise import OptimisedModel, Places, check_can_quantise, quantise
 from detector.shelf import ShelfEntry
 
 _log = logging.getLogger(__name__)
@@ -24,8 +25,8 @@ _log = logging.getLogger(__name__)
 STAGES = {
     "read": ("Collecting pictures", 0.10),
     "prepare": ("Preparing the network", 0.15),
-    "calibrate": ("Calibrating", 0.55),
-    "correct": ("Correcting the weights", 0.65),
+    "calibrate": ("Measuring ranges", 0.60),
+    "correct": ("Correcting the weights", 0.65),  # only of networks in OpenVINO's own format
     "compare": ("Comparing with fp32", 0.92),
     "time": ("Measuring speed", 1.0),
 }
@@ -40,18 +41,19 @@ def optimise(
     calibrate: Path | None = None,
     on_progress: OnProgress = lambda _words, _share: None,
     stop: threading.Event | None = None,
-) -> Optimised:
-    """Make the int8 network of ``entry`` and measure it beside the other formats.
+) -> OptimisedModel:
+    """Put ranges for int8 into the file of ``entry`` and measure the formats beside each other.
 
     Args:
         entry: The model, with weights.
-        calibrate: A folder of images or a video of the user's; None for drawn pictures.
+        calibrate: A folder of images or a video of the user's. None for the ranges the file has, where they were shown
+            to agree with fp32; for drawn pictures elsewhere.
         on_progress: Called on this thread.
-        stop: Set from anywhere to give up; nothing is left behind, and an earlier result stays.
+        stop: Set from anywhere to give up; everything stays as it was.
 
     Raises:
         AppError: The pictures cannot be used.
-        DetectorError: NNCF or OpenVINO is missing, the model is damaged, or the disk is full.
+        DetectorError: OpenVINO is missing, the model is damaged or cannot be written, or the disk is full.
         WorkStoppedError: ``stop`` was set.
     """
     stop = stop or threading.Event()
@@ -60,10 +62,13 @@ def optimise(
     def on_step(stage: str, done: int, total: int) -> None:
         on_progress(STAGES[stage][0], share_done(stage, done, total))
 
-    frames = calibration_frames(calibrate, entry.spec.input, lambda n, most: on_step("read", n, most), stop)
-    measured = quantise(entry, frames, optimised_dir(), on_step, stop)
-    _record(entry, measured)
-    return measured
+    keep = calibrate is None and entry.spec.int8 is not None and is_proven(entry.spec.int8)
+    most = LEAST if keep else MOST
+    frames = calibration_frames(calibrate, entry.spec.input, lambda n, all_: on_step("read", n, all_), stop, most)
+    places = Places(optimised_dir(), models_dir())
+    done = quantise(entry, frames, places, on_step, stop, keep_ranges=keep)
+    _record(done.entry, done.measured)
+    return done
 
 
 def share_done(stage: str, done: int, total: int) -> float:

@@ -68,10 +68,10 @@ def run_bench(
     frames = drawn_frames() if request.source is None else video_frames(request.source)
     runner = _Runner(request, frames, on_progress, stop)
     with tempfile.TemporaryDirectory(prefix="ssd-viewer-bench-", ignore_cleanup_errors=True) as folder:
-        entries, cache_dir = _entries(request, frames, Path(folder), on_progress)
-        is_random = OWN_WEIGHTS not in entries
+        entries = _entries(request, frames, Path(folder), on_progress)
+        cache_dir, is_random = paths.optimised_dir(), OWN_WEIGHTS not in entries
         if is_random and "cpu" in where:
-            _quantise(request, list(entries.values()), frames, cache_dir, on_progress, stop)
+            entries = _in_int8(request, entries, frames, on_progress, stop)
         for place in where:
             for load, entry in entries.items():
                 runner.run_place(entry, place, load, cache_dir)
@@ -89,32 +89,32 @@ def _as_shown(entry: ShelfEntry) -> ShelfEntry:
 
 def _entries(
     request: BenchRequest, frames: Sequence[ImageBGR], folder: Path, on_progress: OnProgress
-) -> tuple[dict[str, ShelfEntry], Path]:
-    """Returns the model by load, and the folder of int8 networks: a lasting one only for the model's own weights."""
+) -> dict[str, ShelfEntry]:
+    """Returns the model by load."""
     if request.entry.path is not None and not request.loads:
-        return {OWN_WEIGHTS: request.entry}, paths.optimised_dir()
+        return {OWN_WEIGHTS: request.entry}
     on_progress("random weights", 0, 0)
     files = write_random(request.entry.spec, frames, folder, request.loads or ("typical",))
-    return {load: replace(request.entry, path=path) for load, path in files.items()}, folder / "optimised"
+    spec = replace(request.entry.spec, int8=None)  # its ranges are those of other weights
+    return {load: replace(request.entry, spec=spec, path=path) for load, path in files.items()}
 
 
-def _quantise(
+def _in_int8(
     request: BenchRequest,
-    entries: Sequence[ShelfEntry],
+    entries: dict[str, ShelfEntry],
     frames: Sequence[ImageBGR],
-    cache_dir: Path,
     on_progress: OnProgress,
     stop: threading.Event,
-) -> None:
-    """Makes an int8 network of random weights if requested; if only "all" was asked for, failing is no error."""
+) -> dict[str, ShelfEntry]:
+    """Returns random weights with ranges for int8, if requested; of "all" formats it may be missing."""
     if not {"int8", ALL} & set(request.precisions):
-        return
+        return entries
     try:
-        for entry in entries:
-            quantise_random(entry, frames, cache_dir, on_progress, stop)
+        return {load: quantise_random(entry, frames, on_progress, stop) for load, entry in entries.items()}
     except DetectorError:
         if "int8" in request.precisions:
             raise
+        return entries
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,40 +1,40 @@
-"""Makes int8 networks of random weights, the way ``models optimise`` makes them. On the calling thread."""
+"""Puts ranges for int8, measured on the frames of the benchmark, into files of random weights."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from pathlib import Path
-
-import cv2
-import numpy as np
+from dataclasses import replace
 
 from app.core.frames import ImageBGR
 from app.lab.bench.rounds import BenchCancelledError
-from detector.runtime.other_process import WorkStoppedError
-from detector.runtime.quantise import Frames, quantise
+from detector.runtime.calibrate import measure_ranges
 from detector.shelf import ShelfEntry
-
-_HELD_OUT = 4  # one frame in so many is held out to compare on
+from detector.spec import Int8
+from detector.weights import describe_anew, load_arrays
 
 
 def quantise_random(
     entry: ShelfEntry,
     frames: Sequence[ImageBGR],
-    cache_dir: Path,
     on_progress: Callable[[str, int, int], None],
     stop: threading.Event,
-) -> None:
-    """Makes the int8 network of ``entry`` in ``cache_dir``, calibrated on the frames of the benchmark.
+) -> ShelfEntry:
+    """Returns ``entry`` with ranges for int8 in its file, measured on the frames of the benchmark.
 
     Raises:
         BenchCancelledError: ``stop`` was set.
-        DetectorError: OpenVINO or NNCF is missing, or the disk is full.
+        DetectorError: OpenVINO is missing, the disk is full, or the network is not one of ours.
     """
-    size = (entry.spec.input.width, entry.spec.input.height)
-    images = [np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_LINEAR), np.uint8) for frame in frames]
-    seen = Frames(np.stack(images), max(1, len(images) // _HELD_OUT), "the frames of the measurement")
-    try:
-        quantise(entry, seen, cache_dir, lambda _stage, done, total: on_progress("int8", done, total), stop)
-    except WorkStoppedError as error:
-        raise BenchCancelledError("The measurement was stopped.") from error
+    assert entry.path is not None  # random weights lie in a file
+
+    def on_step(_stage: str, done: int, total: int) -> None:
+        if stop.is_set():
+            raise BenchCancelledError("The measurement was stopped.")
+        on_progress("int8", done, total)
+
+    ranges = measure_ranges(entry.spec, load_arrays(entry.path, entry.spec), frames, on_step)
+    int8 = Int8(ranges, "", "the frames of the measurement", len(frames), 0, 0, 0.0)
+    spec = replace(entry.spec, int8=int8)
+    describe_anew(entry.path, spec)
+    return replace(entry, spec=spec)

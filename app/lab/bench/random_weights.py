@@ -50,7 +50,7 @@ def write_random(spec: ModelSpec, frames: Sequence[ImageBGR], folder: Path, load
     from detector.weights import save_model
 
     network, logits = _tuned(spec, frames[:_FRAMES])
-    plain = replace(spec, golden=None, weights=None, accuracy={}, provenance="random weights")
+    plain = replace(spec, golden=None, int8=None, weights=None, accuracy={}, provenance="random weights")
     files: dict[Load, Path] = {}
     before = 0.0
     for load in loads:

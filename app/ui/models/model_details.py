@@ -48,7 +48,8 @@ class ModelDetails(QScrollArea):
         self.check.setToolTip("Run it on a fixed picture; it must answer as it did when it was put on the shelf")
         self.optimise = self._button("Optimise for this computer", "optimise")
         self.optimise.setToolTip(
-            "Make it faster on this processor (int8), and measure how far it still finds the same; takes minutes"
+            "Make it faster on the processor (int8), and measure how fast, and how far it still finds the same; "
+            "takes minutes"
         )
         self.use = self._button("Use this model", "use")
         self.use.setToolTip("It runs from now on, and at the next start")

@@ -27,7 +27,7 @@ from detector.shelf import IR_BIN, Shelf, ShelfEntry
 if TYPE_CHECKING:
     from app.core.model_check import ModelCheck
     from detector.importers import Recognised
-    from detector.runtime.optimised import Optimised
+    from detector.runtime.quantise import OptimisedModel
 
 _NAME_LENGTH = 48
 T = TypeVar("T")
@@ -174,10 +174,10 @@ class ModelShelf(QObject):
         name: str,
         report: Callable[[str, float], None],
         stop: threading.Event,
-        done: Callable[[Optimised], None],
+        done: Callable[[OptimisedModel], None],
         failed: Failed,
     ) -> None:
-        """Make a model's int8 network and measure it; takes minutes, in another process. The lists follow.
+        """Measure a model in int8; takes minutes, in another process. The lists follow.
 
         Args:
             name: Of the model.
@@ -187,7 +187,7 @@ class ModelShelf(QObject):
             failed: Receives what went wrong.
         """
 
-        def work() -> Optimised:
+        def work() -> OptimisedModel:
             from app.core.optimise.run import optimise
 
             return optimise(self._shelf().find(name), None, report, stop)

@@ -21,7 +21,7 @@ from app.ui.widgets.media_words import size
 if TYPE_CHECKING:
     from app.core.model_check import ModelCheck
     from app.ui.models.models_dialog import ModelsDialog
-    from detector.runtime.optimised import Optimised
+    from detector.runtime.quantise import OptimisedModel
 
 _CHECKING = "Asking every engine of this computer…"
 
@@ -195,9 +195,10 @@ class ModelVerbs(QObject):
         if name:
             self._remove_now(name)
 
-    def _optimised(self, name: str, measured: Optimised) -> None:
+    def _optimised(self, given: str, done: OptimisedModel) -> None:
         from detector.runtime.optimised import best_format, best_if_asked
 
+        name, measured = done.entry.name, done.measured
         unasked, (best, why) = best_format(measured)[0], best_if_asked(measured)
         if best == "fp32":
             self._dialog.banner.tell("info", f"{name} stays with fp32.", optimised_words(measured), topic=name)
@@ -209,7 +210,9 @@ class ModelVerbs(QObject):
                 self._dialog.settings.set("model", "precision", best)
             self._dialog.settings.set("model", "name", name)
 
-        self._dialog.banner.tell("success", f"{name} is optimised.", why, topic=name, action=("Use it now", use))
+        copied = f"{given} stays as it came; its optimised copy is {name}."
+        words = f"{name} is optimised." if name == given else copied
+        self._dialog.banner.tell("success", words, why, topic=name, action=("Use it now", use))
 
     def _optimising_failed(self, name: str, message: str, hint: str) -> None:
         self._dialog.banner.tell("error", message, hint, topic=name)

@@ -14,7 +14,7 @@ from app.ui.models.model_shelf import ModelShelf
 from app.ui.widgets.bridge import Wake
 
 if TYPE_CHECKING:
-    from detector.runtime.optimised import Optimised
+    from detector.runtime.quantise import OptimisedModel
 
 
 class OptimiseRunner(QObject):
@@ -23,7 +23,7 @@ class OptimiseRunner(QObject):
     changed = Signal()
     """One started, is further, or ended."""
     finished = Signal(str, object)
-    """Name, and ``Optimised``."""
+    """Name, and ``OptimisedModel``."""
     failed = Signal(str, str, str)
     """Name, message, hint."""
     cancelled = Signal(str)
@@ -71,10 +71,10 @@ class OptimiseRunner(QObject):
         self._wake.close()
         self._stop.set()
 
-    def _done(self, measured: Optimised) -> None:
+    def _done(self, done: OptimisedModel) -> None:
         name, self.running = self.running, ""
         self.changed.emit()
-        self.finished.emit(name, measured)
+        self.finished.emit(name, done)
 
     def _broken(self, message: str, hint: str) -> None:
         name, self.running = self.running, ""
