@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QPixmap, QResizeEvent
+from PySide6.QtGui import QPixmap, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QBoxLayout,
     QHBoxLayout,
@@ -61,6 +61,7 @@ class Card(QPushButton):
         words.setSpacing(3)
         words.addWidget(name)
         words.addWidget(line)
+        words.addStretch(1)
         row = QHBoxLayout(self)
         row.setContentsMargins(16, 14, 16, 14)
         row.setSpacing(14)
@@ -90,6 +91,8 @@ class StartPage(QScrollArea):
     open_file = Signal()
     open_sample = Signal()
     open_recent = Signal(str)
+    shown = Signal()
+    """It comes to the front."""
 
     def __init__(self, theme: Theme, has_sample: bool) -> None:
         super().__init__()
@@ -147,6 +150,10 @@ class StartPage(QScrollArea):
         """A line on what the chosen model sees; "" for none."""
         self._model.setText(words)
         self._model.setVisible(bool(words))
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.shown.emit()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
