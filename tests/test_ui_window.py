@@ -141,7 +141,9 @@ def test_the_sample_says_what_it_proves_and_who_looks_next(table: Desk, monkeypa
     assert table.window.stage.banner.words[1] == "", "nothing changes afterwards"
 
 
-def test_the_start_page_says_what_the_chosen_model_sees(table: Desk, tmp_path: Path) -> None:
+def test_the_start_page_says_what_the_chosen_model_sees(
+    table: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put_model(tmp_path / "bundled", "everyday", COCO80)
     put_model(tmp_path / "bundled", "shapes", ("ring",), demo=True)
     put_model(tmp_path / "models", "pets", ANIMALS)
@@ -152,6 +154,12 @@ def test_the_start_page_says_what_the_chosen_model_sees(table: Desk, tmp_path: P
     assert "everyday finds 80 kinds" in start.model_words
     table.settings.set("model", "name", "pets")
     assert start.model_words.endswith("cat, dog, horse.")
+    monkeypatch.setattr("app.ui.commands.sample_clip", lambda: Path(__file__))
+    table.window.actions_by_name["sample"].trigger()
+    assert "pets" in start.model_words, "it looks again afterwards"
+    table.settings.set("model", "name", "demo")  # on purpose, though it runs already
+    table.controller.close_source()
+    assert start.model_words == "", "this shelf has none of that name"
     table.settings.set("model", "name", "shapes")
     assert "drawn shapes only" in start.model_words
     table.settings.set("model", "name", "gone")

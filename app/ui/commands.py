@@ -86,7 +86,7 @@ class Commands(QObject):
         self._window.stage.banner.tell(
             "info",
             "Drawn shapes, found by the demo model: this shows that everything works, offline.",
-            f"Whatever you open next is seen by {chosen} again." if chosen != _DEMO else "",
+            f"The model {chosen} is back as soon as you open something else." if chosen != _DEMO else "",
             topic="note",
         )
 

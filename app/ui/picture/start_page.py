@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QPixmap, QResizeEvent
+from PySide6.QtGui import QPixmap, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QBoxLayout,
     QHBoxLayout,
@@ -24,6 +24,7 @@ from app.ui.widgets.theme import Theme
 _WIDE = 700  # from here on the cards stand side by side
 _RECENT_SHOWN = 5
 _COLUMN = 780  # widest, pixels
+_SHARE = 102  # parts of the room, of which the column takes all but one on either side
 _MARGIN = 24
 _GAP = 12
 _CARD_LEAST = 62
@@ -57,10 +58,11 @@ class Card(QPushButton):
         line = QLabel(explanation)
         line.setObjectName("muted")
         line.setWordWrap(True)
+        line.setAlignment(Qt.AlignmentFlag.AlignTop)
         words = QVBoxLayout()
         words.setSpacing(3)
         words.addWidget(name)
-        words.addWidget(line)
+        words.addWidget(line, 1)
         row = QHBoxLayout(self)
         row.setContentsMargins(16, 14, 16, 14)
         row.setSpacing(14)
@@ -90,6 +92,8 @@ class StartPage(QScrollArea):
     open_file = Signal()
     open_sample = Signal()
     open_recent = Signal(str)
+    shown = Signal()
+    """It comes to the front."""
 
     def __init__(self, theme: Theme, has_sample: bool) -> None:
         super().__init__()
@@ -111,7 +115,7 @@ class StartPage(QScrollArea):
         column = QWidget()
         column.setMaximumWidth(_COLUMN)
         outer.addStretch(1)
-        outer.addWidget(column, 100)
+        outer.addWidget(column, _SHARE - 2)
         outer.addStretch(1)
         self._box = QVBoxLayout(column)
         self._box.setContentsMargins(0, 0, 0, 0)
@@ -148,13 +152,17 @@ class StartPage(QScrollArea):
         self._model.setText(words)
         self._model.setVisible(bool(words))
 
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.shown.emit()
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         room = self.viewport().width()
         wide = room >= _WIDE
         self._cards.setDirection(QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom)
         cards = [card for card in (self.camera, self.file, self.sample) if not card.isHidden()]
-        width = min(room - 2 * _MARGIN, _COLUMN)
+        width = min((room - 2 * _MARGIN) * (_SHARE - 2) // _SHARE, _COLUMN)
         if wide:
             width = (width - (len(cards) - 1) * _GAP) // len(cards)
         height = max(card.needed_height(width) for card in cards)

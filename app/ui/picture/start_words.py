@@ -40,6 +40,7 @@ class StartWords(QObject):
         self._specs: dict[str, ModelSpec] = {}
         shelf.cards.connect(self._listed)
         settings.changed.connect(self._changed)
+        page.shown.connect(self._show)  # a model may be made one's choice that runs for the sample already
 
     def _listed(self, cards: Iterable[ModelCard]) -> None:
         self._specs = {card.name: card.spec for card in cards if card.usable and card.spec is not None}

@@ -76,24 +76,7 @@ class SettingsModel(QObject):
     def set(self, section: str, name: str, value: Any) -> None:
         """Change one setting; numbers are brought within their limits."""
         self._kept.pop((section, name), None)
-        info = setting_info(self._settings, section, name)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            if info.minimum is not None:
-                value = max(value, type(value)(info.minimum))
-            if info.maximum is not None:
-                value = min(value, type(value)(info.maximum))
-        if self.value(section, name) == value:
-            return
-        if (section, name) == _THRESHOLD:
-            self._asked = None
-            self._choose(with_choice(self._settings.chosen.thresholds, self._settings.model.name, value))
-            return
-        self._put(section, name, value)
-        self._timer.start()
-        self.changed.emit(section, name)
-        if (section, name) == ("model", "name"):
-            self._follow_model()
-            self.recommended.emit()
+        self._change(section, name, value)
 
     def lasting(self, section: str, name: str) -> Any:
         """One setting as it will be again after ``take_back``."""
@@ -102,9 +85,10 @@ class SettingsModel(QObject):
     def set_for_now(self, section: str, name: str, value: Any) -> None:
         """Change one setting until ``take_back``; what is remembered on disk is what it was, unless it is set again."""
         kept = self.lasting(section, name)
-        self.set(section, name, value)
+        self._kept.pop((section, name), None)
         if value != kept:
-            self._kept[section, name] = kept
+            self._kept[section, name] = kept  # before anybody hears of the change
+        self._change(section, name, value)
 
     def take_back(self, section: str, name: str) -> None:
         """Undo ``set_for_now``, if the setting was not set since."""
@@ -174,6 +158,26 @@ class SettingsModel(QObject):
         if self._save is not None and settings != self._saved:
             self._save(settings)
             self._saved = settings
+
+    def _change(self, section: str, name: str, value: Any) -> None:
+        info = setting_info(self._settings, section, name)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            if info.minimum is not None:
+                value = max(value, type(value)(info.minimum))
+            if info.maximum is not None:
+                value = min(value, type(value)(info.maximum))
+        if self.value(section, name) == value:
+            return
+        if (section, name) == _THRESHOLD:
+            self._asked = None
+            self._choose(with_choice(self._settings.chosen.thresholds, self._settings.model.name, value))
+            return
+        self._put(section, name, value)
+        self._timer.start()
+        self.changed.emit(section, name)
+        if (section, name) == ("model", "name"):
+            self._follow_model()
+            self.recommended.emit()
 
     def _remembered(self) -> Settings:
         """The settings, without what is set for now only."""
