@@ -52,7 +52,7 @@ def test_the_picture_is_the_same_everywhere() -> None:
         assert np.abs(image[..., channel].astype(int) - image[..., other]).mean() > 40
 
 
-@pytest.mark.parametrize("architecture", ["ultraface-slim", "ssd-vgg16"])
+@pytest.mark.parametrize("architecture", ["ultraface-slim", "ssd-vgg16", "ssd-mobilenetv1-tf"])
 def test_every_engine_answers_as_the_reference(tmp_path: Path, architecture: str) -> None:
     entry = keep(tmp_path / "m.safetensors", architecture)
     engines = TorchCpuDetector, OpenVinoDetector, lambda e, p: TorchDeviceDetector(e, torch.device("cpu"), p)

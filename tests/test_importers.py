@@ -60,6 +60,8 @@ LAYOUTS: list[tuple[dict[str, torch.Tensor], str]] = [
     ({"classification_headers.0.weight": t(1), "base_net.13.3.weight": t(1)}, "qfgaohao-mb1"),
     ({"classification_headers.0.weight": t(1), "base_net.14.conv.3.weight": t(1)}, "qfgaohao-mb2-lite"),
     ({"features.0.weight": t(1), "features.28.weight": t(1)}, "vgg16-features"),
+    ({"FeatureExtractor/MobilenetV2/Conv/weights": t(1), "BoxPredictor_0/ClassPredictor/weights": t(1)},
+     "tensorflow-ssd"),
 ]  # fmt: skip
 
 

@@ -11,12 +11,22 @@ from torch import nn
 from detector.models.build import build_network
 from detector.models.fused import fuse
 from detector.models.heads import JointHeads
+from detector.models.layers import Conv
 from detector.models.merged import merge_heads, widen_input
 from detector.spec import ARCHITECTURES, TWO_STAGE, Architecture
 from tests.support.one_thread import one_thread
 from tests.support.tiny_models import random_spec, random_state
 
-_PLAIN = {"ssd-vgg16", "ssd-vgg16-affine", "ssd-resnet50", "ssd-mobilenetv1", "ssd-mobilenetv1-pointwise"}
+_PLAIN = {
+    "ssd-vgg16",
+    "ssd-vgg16-affine",
+    "ssd-resnet50",
+    "ssd-mobilenetv1",
+    "ssd-mobilenetv1-pointwise",
+    "ssd-mobilenetv1-tf",
+    "ssd-mobilenetv2-tf",
+    "ssd-mobilenetv2-tf-pointwise",
+}
 """Architectures whose predictors are plain convolutions."""
 
 
@@ -80,6 +90,13 @@ def test_every_rectified_convolution_can_be_fused(monkeypatch: pytest.MonkeyPatc
             assert fuse(network) == wanted
             for old, new in zip(before, network(images), strict=True):
                 torch.testing.assert_close(new, old)
+
+
+def test_a_convolution_padded_as_tensorflows_is_not_fused() -> None:
+    """cuDNN's kernel pads both sides alike."""
+    network = nn.Sequential(Conv(4, 4, 3, stride=2, same=True), Conv(4, 4, 3, stride=2))
+    assert fuse(network) == 1
+    assert isinstance(network[0], Conv)
 
 
 def test_predictors_that_differ_stay_apart() -> None:

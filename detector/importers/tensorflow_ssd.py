@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import cast
 
 import numpy as np
 
@@ -70,7 +69,7 @@ def _architecture(state: Mapping[str, Array], source: SourceFile) -> Architectur
         heads = "separable"
     for architecture, network in TF_NETWORKS.items():
         if network == (int(found[1]), separable, heads):
-            return cast(Architecture, architecture)
+            return architecture
     raise DetectorError(
         f"{source.name} is an SSD on MobileNet {found} with {'' if separable else 'no '}separable feature layers and "
         f"{heads} predictors ({kernel}x{kernel}), none of TensorFlow's published ones."
@@ -131,7 +130,7 @@ def _check_boxes(state: Mapping[str, Array], config: SSDConfig, source: SourceFi
 
 def _outputs(state: Mapping[str, Array], config: SSDConfig, source: SourceFile) -> int:
     """Classes, background included."""
-    rows, boxes = _predictor(state).shape[-1], config.boxes_per_cell[0]
+    rows, boxes = int(_predictor(state).shape[-1]), config.boxes_per_cell[0]
     if rows == 0 or rows % boxes:
         raise DetectorError(
             f"{source.name}: BoxPredictor_0 has {rows} class outputs, which {boxes} boxes cannot share."

@@ -25,7 +25,8 @@ _MAX_JSON_BYTES = 8 * 2**20  # ssdlite_mobilenet_v2_coco's is 0.5 MiB
 _MAX_SHARDS = 1000
 _MAX_NAME_CHARS = 500
 _DTYPES = {"float32": "<f4", "int32": "<i4", "bool": "u1"}
-_QUANTISED = {"uint8": "u1", "uint16": "<u2", "float16": "<f2"}
+_HALF = "<f2"
+_QUANTISED = {"uint8": "u1", "uint16": "<u2", "float16": _HALF}
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,15 +146,22 @@ def _row(row: Any, path: Path) -> _Row:
         _damaged(path, "its manifest has a tensor without a name")
     if not _is_shape(shape):
         _damaged(path, f"tensor {name[:80]} has no proper shape")
-    if quantised is not None and not isinstance(quantised, dict):
+    stored = _type(dtype, _DTYPES, path, name)
+    if quantised is None:
+        return _Row(name, tuple(shape), stored, dtype != "float32", None)
+    if not isinstance(quantised, dict):
         _damaged(path, f"tensor {name[:80]} is quantised in a way not known here")
-    stored, known = (dtype, _DTYPES) if quantised is None else (quantised.get("dtype"), _QUANTISED)
-    for value, types in ((dtype, _DTYPES), (stored, known)):
-        if not isinstance(value, str) or value not in types:
-            odd = value[:20] if isinstance(value, str) else type(value).__name__
-            _damaged(path, f"tensor {name[:80]} holds values of type {odd!r}, which is not known here")
-    affine = None if quantised is None or stored == "float16" else _affine(quantised, path, name)
-    return _Row(name, tuple(shape), known[str(stored)], dtype != "float32", affine)
+    stored = _type(quantised.get("dtype"), _QUANTISED, path, name)
+    affine = None if stored == _HALF else _affine(quantised, path, name)
+    return _Row(name, tuple(shape), stored, dtype != "float32", affine)
+
+
+def _type(dtype: Any, known: Mapping[str, str], path: Path, name: str) -> str:
+    """numpy's name of ``dtype``."""
+    if not isinstance(dtype, str) or dtype not in known:
+        odd = dtype[:20] if isinstance(dtype, str) else type(dtype).__name__
+        _damaged(path, f"tensor {name[:80]} holds values of type {odd!r}, which is not known here")
+    return known[dtype]
 
 
 def _is_shape(shape: Any) -> bool:
@@ -220,7 +228,7 @@ def _tensors(rows: Sequence[_Row], data: memoryview, path: Path) -> Iterator[tup
 
 def _values(row: _Row, stored: Array, path: Path) -> Array:
     """Float32 or int64 of what was quantised; other values as they are."""
-    if row.stored == "<f2":
+    if row.stored == _HALF:
         return stored.astype(np.float32)
     if row.affine is None:
         return stored

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+from detector.spec import Architecture
+
 # -- SSD on VGG-16: paper section 2.1, figure 2; arXiv 1409.1556 ------------------------------------------------------
 
 VGG_BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
@@ -84,7 +86,7 @@ class TFNetwork(NamedTuple):
     heads: Literal["full", "pointwise", "separable"]
 
 
-TF_NETWORKS = {
+TF_NETWORKS: dict[Architecture, TFNetwork] = {
     "ssdlite-mobilenetv2-tf": TFNetwork(2, True, "separable"),
     "ssd-mobilenetv2-tf": TFNetwork(2, True, "full"),
     "ssd-mobilenetv2-tf-pointwise": TFNetwork(2, False, "pointwise"),

@@ -284,6 +284,7 @@ def photos() -> list[Floats]:
             file = archive.extractfile(member)
             assert file is not None
             image = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_COLOR)
+            assert image is not None
             small = cv2.resize(image, (300, 300), interpolation=cv2.INTER_LINEAR)
             found.append(small[..., ::-1].astype(np.float32) / np.float32(127.5) - 1)
     return found
@@ -307,8 +308,7 @@ def test_the_published_file_answers_as_its_own_graph(published: tuple[Imported, 
 
 
 def sigmoid(logits: Floats) -> Floats:
-    scores: Floats = 1 / (1 + np.exp(-logits))
-    return scores
+    return (1 / (1 + np.exp(-logits))).astype(np.float32)
 
 
 def test_the_published_boxes_are_ours(published: tuple[Imported, Graph]) -> None:

@@ -9,18 +9,27 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from detector.config import tensorflow_config
 from detector.models.build import build_network
+from detector.plans.tables import TF_NETWORKS
 from detector.registry import MODELS
 from detector.runtime.base import ImageBGR
-from detector.spec import ModelSpec
+from detector.spec import InputSpec, ModelSpec
 from detector.weights import save_model
 
 _LOC, _CONF = ("loc", "regression_headers"), ("conf", "classification_headers")
 
+_TENSORFLOWS = [
+    ModelSpec("", architecture, ("a", "b"), InputSpec(300, 300, "rgb", (127.5,) * 3, (127.5,) * 3), tensorflow_config())
+    for architecture in TF_NETWORKS
+]
+"""They come from files only, so no published one is known."""
+
 
 def random_spec(architecture: str = "ultraface-slim", name: str = "random") -> ModelSpec:
     """A small spec with a rule that keeps random weights from flooding the tests."""
-    spec = next(spec for spec in MODELS.values() if spec.architecture == architecture)
+    known = [*MODELS.values(), *_TENSORFLOWS]
+    spec = next(spec for spec in known if spec.architecture == architecture)
     rule = replace(spec.postprocess, top_k=1000, max_detections=1000, score_floor=0.3)
     width = 0.125 if architecture == "ssd-vgg16" else 1.0
     return replace(spec, name=name, labels=spec.labels[:2], postprocess=rule, width=width, weights=None, accuracy={})

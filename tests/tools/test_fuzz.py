@@ -14,7 +14,7 @@ from tools.fuzz.mutations import damage
 from tools.fuzz.run import Report, Target, run, save_findings
 from tools.fuzz.targets import TARGETS
 
-INPUTS = {"caffe-import": 100, "export": 60, **dict.fromkeys(EVALUATION_TARGETS, 300)}
+INPUTS = {"caffe-import": 100, "tfjs-import": 100, "export": 60, **dict.fromkeys(EVALUATION_TARGETS, 300)}
 
 
 @pytest.mark.parametrize("name", sorted(TARGETS))
@@ -25,7 +25,7 @@ def test_every_damaged_file_gives_a_result_or_one_line(name: str, tmp_path: Path
     assert report.refused > min(50, inputs // 8)
 
 
-@pytest.mark.parametrize("name", sorted(set(TARGETS) - {"caffe-import"}))
+@pytest.mark.parametrize("name", sorted(set(TARGETS) - {"caffe-import", "tfjs-import"}))
 def test_whole_files_are_read(name: str, tmp_path: Path) -> None:
     target = TARGETS[name]()
     whole = Target(target.suffix, target.read, target.seeds, (lambda content, _random: content,))

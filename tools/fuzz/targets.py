@@ -31,6 +31,7 @@ from tools.fixtures.tiny_ir import save_tiny_ir
 from tools.fuzz.evaluation import EVALUATION_TARGETS, XML_WORDS
 from tools.fuzz.mutations import Damage, damage, damage_fields
 from tools.fuzz.run import Target
+from tools.fuzz.tfjs import tfjs_import_target, tfjs_target
 from tools.fuzz.video import video_target
 
 _JSON_WORDS = (
@@ -157,6 +158,8 @@ TARGETS: dict[str, Callable[[], Target]] = {
     "safetensors": _safetensors,
     "openvino-xml": _openvino_xml,
     "checkpoint": _checkpoint,
+    "tfjs": tfjs_target,
+    "tfjs-import": tfjs_import_target,
     "export": video_target,
     **EVALUATION_TARGETS,
 }
