@@ -16,7 +16,7 @@ from detector.detections import DetectionFilter
 from detector.labels import COCO80
 from detector.runtime.open import open_detector
 from detector.training.checkpoint import read_checkpoint
-from detector.training.fit import Plan
+from detector.training.fit import FitPlan
 from detector.weights import as_tensors, load_spec
 from tests.support.everyday_course import TINY, Dying, PowerCut, options, tiny_start, write_coco, write_tars
 from tests.support.model_files import put_model
@@ -26,7 +26,7 @@ from tools.everyday import ship as everyday_ship
 from tools.everyday.courses import COURSES
 from tools.everyday.material import Sources
 from tools.everyday.run import Run
-from tools.everyday.ship import Measured, blended, choose, ship
+from tools.everyday.ship import Measured, averaged, blended, choose, ship
 from tools.everyday.start import network_of, teacher_of
 from tools.everyday.training_log import TrainingLog
 
@@ -41,7 +41,8 @@ def _one_thread() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _looking_after_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(everyday_run, "Plan", functools.partial(Plan, look_every_s=0.0))
+    monkeypatch.setattr(everyday_run, "FitPlan", functools.partial(FitPlan, look_every_s=0.0))
+    monkeypatch.setattr(everyday_run, "REPLAY", 2)
     monkeypatch.setattr(everyday_ship, "SHARES", (0.5, 1.0))
 
 
@@ -56,28 +57,32 @@ def begin(sources: Sources, work: Path, log: TrainingLog | None = None, stop: bo
     if stop:
         ended.set()
     log = log or TrainingLog(work / "log.jsonl")
-    return Run(options(sources, work), TINY, tiny_start(), ended, log)
+    return Run(options(sources, work), (TINY,), tiny_start(), ended, log)
 
 
 def test_a_course_survives_a_power_cut_and_a_stop_and_ships_nothing_poor(
     sources: Sources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     work, straight = tmp_path / "work", tmp_path / "straight"
-    checkpoint = work / "checkpoint.pt"
+    checkpoint = work / "one" / "checkpoint.pt"
     with pytest.raises(PowerCut):
         begin(sources, work, Dying(work / "log.jsonl", 2)).train()
     assert read_checkpoint(checkpoint)["step"] == 1
     assert begin(sources, work, stop=True).train() is None
     assert read_checkpoint(checkpoint)["step"] == 2
     run = begin(sources, work)
-    assert run.recipe.steps == 4, "6 pictures of VOC and 2 of COCO twice over, by two, 0.8 times"
-    trainer = run.train()
-    assert trainer is not None
+    tuned = run.train()
+    assert tuned is not None
+    assert tuned[0].recipe.steps == 4, "6 pictures of VOC and 2 of COCO twice over, by two, 0.8 times"
     assert "going on after step 2 of 4" in capsys.readouterr().out
-    assert run.spent_s > 0
+    assert tuned[0].spent_s > 0
+    again = run.train()
+    assert again is not None, "what is finished is read"
+    for name, tensor in again[0].state.items():
+        torch.testing.assert_close(tensor, tuned[0].state[name], rtol=0, atol=0)
 
     assert begin(sources, straight).train() is not None
-    before, after = read_checkpoint(checkpoint), read_checkpoint(straight / "checkpoint.pt")
+    before, after = read_checkpoint(checkpoint), read_checkpoint(straight / "one" / "checkpoint.pt")
     first = as_tensors(tiny_start().arrays)
     for name, tensor in after["ema"].items():
         torch.testing.assert_close(before["ema"][name], tensor, rtol=1e-4, atol=1e-5, msg=name)
@@ -85,13 +90,13 @@ def test_a_course_survives_a_power_cut_and_a_stop_and_ships_nothing_poor(
             assert torch.equal(after["network"][name], first[name]) == name.startswith("base_net.0."), name
 
     out = work / "everyday.safetensors"
-    shipped, said = ship(run, trainer, out, TrainingLog(work / "log.jsonl"))
+    shipped, said = ship(run, tuned, out, TrainingLog(work / "log.jsonl"))
     assert not shipped
     assert "nothing is shipped" in said
     assert not out.exists()
 
     monkeypatch.setattr(everyday_ship, "LEAST_MAP", 0.0)
-    shipped, said = ship(run, trainer, out, TrainingLog(work / "log.jsonl"))
+    shipped, said = ship(run, tuned, out, TrainingLog(work / "log.jsonl"))
     assert shipped, said
     spec = load_spec(out)
     assert (spec.name, spec.labels, spec.golden is None) == ("everyday", COCO80, False)
@@ -105,7 +110,7 @@ def test_a_course_survives_a_power_cut_and_a_stop_and_ships_nothing_poor(
     assert not list(work.rglob("*.part"))
 
     better = put_model(work, "everyday", COCO80, accuracy={SCORE: 0.99}).read_bytes()
-    shipped, said = ship(run, trainer, out, TrainingLog(work / "log.jsonl"))
+    shipped, said = ship(run, tuned, out, TrainingLog(work / "log.jsonl"))
     assert not shipped
     assert "reaches 0.9900 and stays" in said
     assert out.read_bytes() == better
@@ -123,8 +128,28 @@ def test_a_course_survives_a_power_cut_and_a_stop_and_ships_nothing_poor(
 def test_of_the_averages_the_best_that_forgets_little_is_chosen(
     tried: list[tuple[float, float, float]], chosen: float
 ) -> None:
-    start = Measured(0.0, 0.66, 0.33 if tried[0][2] else 0.0)
-    assert choose(start, [Measured(*one) for one in tried]).share == chosen
+    start = Measured(0.0, 0.66, 0.33 if tried[0][2] else 0.0, 0.3)
+    assert choose(start, [Measured(*one, others=0.3) for one in tried]).share == chosen
+
+
+def test_an_average_that_forgets_what_voc_does_not_have_is_not_chosen() -> None:
+    start = Measured(0.0, 0.66, 0.33, 0.3)
+    tried = [Measured(0.5, 0.70, 0.33, 0.3), Measured(0.9, 0.72, 0.33, 0.29)]
+    assert choose(start, tried).share == 0.5
+
+
+def test_several_rounds_are_averaged(sources: Sources, tmp_path: Path) -> None:
+    rounds = (TINY, replace(TINY, name="two", recipe=replace(TINY.recipe, seed=5)))
+    work = tmp_path / "work"
+    tuned = Run(
+        options(sources, work), rounds, tiny_start(), threading.Event(), TrainingLog(work / "log.jsonl")
+    ).train()
+    assert tuned is not None
+    assert [each.round.name for each in tuned] == ["one", "two"]
+    first, second = (each.state for each in tuned)
+    assert any(not torch.equal(tensor, second[name]) for name, tensor in first.items())
+    for name, tensor in averaged([first, second]).items():
+        torch.testing.assert_close(tensor, (first[name] + second[name]) / 2)
 
 
 def test_averaged_weights_lie_between() -> None:
@@ -153,8 +178,9 @@ def test_a_network_of_another_size_is_not_shipped(
     monkeypatch.setattr(everyday_ship, "LEAST_MAP", 0.0)
     monkeypatch.setattr(everyday_ship, "LARGEST_BYTES", 1000)
     run = begin(replace(sources, coco=None, holdout=None), tmp_path / "work")
-    trainer = run._trainer()
-    shipped, said = ship(run, trainer, tmp_path / "everyday.safetensors", TrainingLog(tmp_path / "log.jsonl"))
+    tuned = run.train()
+    assert tuned is not None
+    shipped, said = ship(run, tuned, tmp_path / "everyday.safetensors", TrainingLog(tmp_path / "log.jsonl"))
     assert not shipped
     assert "nothing is shipped" in said
     assert "COCO AP" not in said
@@ -162,11 +188,14 @@ def test_a_network_of_another_size_is_not_shipped(
 
 def test_the_courses_keep_and_slow_layers_that_there_are() -> None:
     from detector.models.tensorflow import TensorFlowSSD
+    from detector.plans.tables import TF_NETWORKS
 
-    network = TensorFlowSSD(81, (3, 6, 6, 6, 6, 6), version=2, lite=True)
+    network = TensorFlowSSD(81, (3, 6, 6, 6, 6, 6), TF_NETWORKS["ssdlite-mobilenetv2-tf"])
     names = [name for name, _ in network.named_parameters()]
-    for course in COURSES.values():
-        for prefix in (*course.frozen, *course.slow):
-            assert any(name.startswith(prefix) for name in names), prefix
-    assert COURSES["cpu"].frozen
-    assert not COURSES["cuda"].frozen
+    for rounds in COURSES.values():
+        assert len({each.name for each in rounds}) == len(rounds)
+        for each in rounds:
+            for prefix in (*each.frozen, *each.slow):
+                assert any(name.startswith(prefix) for name in names), prefix
+    assert all(each.frozen for each in COURSES["cpu"])
+    assert not any(each.frozen for each in COURSES["cuda"])

@@ -120,11 +120,11 @@ def test_the_command_stops_in_time_and_goes_on(
 ) -> None:
     work, out = tmp_path / "work", tmp_path / "everyday.safetensors"
     short = replace(TINY, frozen=("stem.", "blocks."), slow=(), epochs=1.0)  # three steps of two pictures
-    monkeypatch.setitem(COURSES, "cpu", short)
+    monkeypatch.setitem(COURSES, "cpu", (short,))
     arguments = _arguments(tars, work, "--minutes", "0", "--out", str(out))
     assert main(arguments) == STOPPED
     assert "the same command goes on from here" in capsys.readouterr().out
-    assert (work / "checkpoint.pt").is_file()
+    assert (work / "one" / "checkpoint.pt").is_file()
     assert not out.exists()
     assert main(arguments) == STOPPED
     assert "going on after step 1 of 3" in capsys.readouterr().out

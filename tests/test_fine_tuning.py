@@ -118,7 +118,7 @@ def test_many_pictures_are_gone_through_more_than_once(
     out = tmp_path / "mine.safetensors"
     arguments = ["--data", str(blocks), "--start", str(tmp_path / "start.safetensors"), "--out", str(out)]
     assert main(["train", *arguments, "--device", "cpu"]) == 0
-    assert "6 steps of 1 pictures" in load_spec(out).provenance
+    assert "6 steps of 1 images" in load_spec(out).provenance
 
 
 @pytest.mark.parametrize("architecture", sorted(FIRST_LAYERS))

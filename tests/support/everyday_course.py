@@ -20,7 +20,7 @@ from detector.training.policy import UNCHANGED
 from detector.training.recipe import Recipe
 from detector.weights import as_arrays
 from tests.support.training_sets import SPEC
-from tools.everyday.courses import Course
+from tools.everyday.courses import Round
 from tools.everyday.material import Sources
 from tools.everyday.run import Options
 from tools.everyday.start import Start
@@ -29,14 +29,14 @@ from tools.fixtures.data_sets import voc_xml
 
 PICTURES = {"train": 6, "val": 3}
 _COLOURS = {"cat": (40, 40, 220), "dog": (40, 200, 40), "cup": (220, 60, 40)}  # BGR
-TINY = Course(
+TINY = Round(
+    "one",
     Recipe(batch=2, rate=1e-3, shape="cosine", warmup=1, optimiser="adamw", clip_norm=5.0, ema=0.5, seed=3),
     epochs=0.8,
     policy=UNCHANGED,
     frozen=("base_net.0.",),
     slow=("base_net.",),
     slowness=0.5,
-    replay=2,
 )
 
 

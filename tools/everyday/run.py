@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from detector.errors import DetectorError
 from detector.labels import COCO80
 from detector.training.batches import HostBatches
-from detector.training.checkpoint import load_checkpoint
+from detector.training.checkpoint import load_checkpoint, read_checkpoint
 from detector.training.data import BadPictures, PictureExamples
 from detector.training.fit import Fit, FitPlan
 from detector.training.matcher import Matcher
 from detector.training.order import Order
+from detector.training.recipe import Recipe, recipe_from_json
 from detector.training.survey import fingerprint
 from detector.training.trainer import Trainer, fill_colour
-from tools.everyday.courses import Course
+from tools.everyday.courses import REPLAY, Round
 from tools.everyday.criterion import DistillingCriterion
 from tools.everyday.material import Sources, gather, overlapping
 from tools.everyday.start import Start, network_of, teacher_of
@@ -47,80 +49,113 @@ class Options:
     save_minutes: float = 4.0
 
 
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """What a finished round left.
+
+    Attributes:
+        round: How it was done.
+        recipe: With its steps.
+        state: The network's tensors, averaged over the steps, on the CPU.
+        spent_s: Seconds it took.
+    """
+
+    round: Round
+    recipe: Recipe
+    state: dict[str, Tensor]
+    spent_s: float
+
+
 class Run:
     """One run of the command.
 
     Args:
         options: What was asked for.
-        course: How.
+        rounds: How; each begins at the start.
         start: What is fine-tuned.
         stop: Ends it after the step under way, saved.
         log: Is told.
     """
 
-    def __init__(self, options: Options, course: Course, start: Start, stop: threading.Event, log: TrainingLog) -> None:
-        self.options, self.course, self.start = options, course, start
-        self.material = gather(options.sources, options.work, course.replay)
+    def __init__(
+        self, options: Options, rounds: Sequence[Round], start: Start, stop: threading.Event, log: TrainingLog
+    ) -> None:
+        self.options, self.rounds, self.start = options, rounds, start
+        self.material = gather(options.sources, options.work, REPLAY)
         if both := overlapping(self.material.pictures, self.material.voc_val):
             raise DetectorError(f"{both} of the pictures to measure on are among those to learn from.")
         self.spec = replace(start.spec, name=NAME, labels=COCO80)
-        steps = max(1, round(course.epochs * len(self.material.pictures) / course.recipe.batch))
-        self.recipe = replace(course.recipe, steps=steps)
         self.bad = BadPictures()
-        self.spent_s = 0.0
         self._stop, self._log = stop, log
 
-    def train(self) -> Trainer | None:
-        """Go on to the last step; None where it was stopped before."""
-        options, material = self.options, self.material
-        trainer = self._trainer()
-        checkpoint, data = options.work / "checkpoint.pt", fingerprint(material.pictures)
-        if checkpoint.exists():
-            self.spent_s = load_checkpoint(checkpoint, trainer, data)
-            self._log.note(f"going on after step {trainer.step} of {trainer.recipe.steps}")
-        if trainer.step >= trainer.recipe.steps:
-            return trainer
-        examples = PictureExamples(
-            material.pictures,
-            self.course.policy,
-            (self.spec.input.height, self.spec.input.width),
-            fill_colour(self.spec.input),
-            self.recipe.seed,
-            self.bad,
-        )
-        order = Order(len(material.pictures), self.recipe.batch, self.recipe.seed)
-        source = HostBatches(examples, order, options.device, options.threads)
-        fit = Fit(
-            trainer,
-            source,
-            FitPlan(checkpoint, options.save_minutes * 60, data=data),
-            self._log,
-            self.spent_s,
-        )
-        finished = fit.run(self._stop)
-        self.spent_s = fit.spent_s
-        return trainer if finished else None
+    def train(self) -> list[Tuned] | None:
+        """What all rounds left, each gone on with where it was stopped; None where one was stopped again.
 
-    def _trainer(self) -> Trainer:
+        Raises:
+            DetectorError: A checkpoint is damaged or of another training, or the loss is no number.
+        """
+        done = []
+        for round_ in self.rounds:
+            self._log.begin(round_.name)
+            tuned = self._finished(round_) or self._train(round_)
+            if tuned is None:
+                return None
+            done.append(tuned)
+        return done
+
+    def _finished(self, round_: Round) -> Tuned | None:
+        path = self._checkpoint(round_)
+        if not path.exists():
+            return None
+        state = read_checkpoint(path)
+        recipe = recipe_from_json(str(state["recipe"]))
+        if int(state["step"]) < recipe.steps:
+            return None
+        return Tuned(round_, recipe, state["ema"] or state["network"], float(state["spent_s"]))
+
+    def _train(self, round_: Round) -> Tuned | None:
+        options, material, path = self.options, self.material, self._checkpoint(round_)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        trainer, data, spent_s = self._trainer(round_), fingerprint(material.pictures), 0.0
+        recipe = trainer.recipe
+        if path.exists():
+            spent_s = load_checkpoint(path, trainer, data)
+            self._log.note(f"going on after step {trainer.step} of {recipe.steps}")
+        size, fill = (self.spec.input.height, self.spec.input.width), fill_colour(self.spec.input)
+        examples = PictureExamples(material.pictures, round_.policy, size, fill, recipe.seed, self.bad)
+        order = Order(len(material.pictures), recipe.batch, recipe.seed)
+        source = HostBatches(examples, order, options.device, options.threads)
+        plan = FitPlan(path, options.save_minutes * 60, data=data)
+        fit = Fit(trainer, source, plan, self._log, spent_s)
+        if not fit.run(self._stop):
+            return None
+        state = {name: tensor.cpu() for name, tensor in trainer.result().state_dict().items()}
+        return Tuned(round_, recipe, state, fit.spent_s)
+
+    def _checkpoint(self, round_: Round) -> Path:
+        return self.options.work / round_.name / "checkpoint.pt"
+
+    def _trainer(self, round_: Round) -> Trainer:
         assert self.spec.config is not None  # the start has default boxes
-        course, device = self.course, self.options.device
+        device, batch = self.options.device, round_.recipe.batch
+        steps = max(1, round(round_.epochs * len(self.material.pictures) / batch))
         network = network_of(self.start)
-        freeze(network, course.frozen)
+        freeze(network, round_.frozen)
         criterion = DistillingCriterion(
             Matcher(self.spec.config, device),
-            teacher_of(self.start, device, self.recipe.batch),
+            teacher_of(self.start, device, batch),
             self.material.labelled,
-            course.distillation,
+            round_.distillation,
         )
         return Trainer(
             self.spec,
             network,
-            self.recipe,
+            replace(round_.recipe, steps=steps),
             device,
             bf16=device.type == "cuda",  # on a CPU depthwise convolutions learn slower in bfloat16 than in float32
             criterion=criterion,
-            slow=course.slow,
-            slowness=course.slowness,
+            slow=round_.slow,
+            slowness=round_.slowness,
         )
 
 

@@ -1,8 +1,9 @@
-"""From the trained weights to the model file: averaged with the start, stored as float16 and measured as stored."""
+"""From what the rounds left to the model file: averaged with the start, stored as float16, measured as stored."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,16 +11,21 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from detector.errors import DetectorError
 from detector.evaluation.class_names import match_names
-from detector.evaluation.results import DataSet
+from detector.evaluation.recommend import OperatingPoint, judged, recommend
+from detector.evaluation.results import DataSet, Result
+from detector.golden_reference import with_golden
 from detector.labels import COCO80, VOC20
 from detector.models.build import build_network
-from detector.training.finish import as_stored, stored_state, write_model
+from detector.runtime.calibrate import MOST, with_ranges
+from detector.training.augment import Image
+from detector.training.data import read_picture
+from detector.training.finish import as_stored, stored_state
 from detector.training.recipe import recipe_to_json
-from detector.training.trainer import Trainer
 from detector.training.validate import Validator
-from detector.weights import load_spec
-from tools.everyday.run import Run
+from detector.weights import as_arrays, load_spec, save_model
+from tools.everyday.run import Run, Tuned
 from tools.everyday.start import network_of
 from tools.everyday.training_log import TrainingLog
 
@@ -30,6 +36,7 @@ LEAST_MAP = 0.69
 LARGEST_BYTES = 9_000_000
 _FORGOTTEN = 0.005
 """Most AP that may be lost to the start on the pictures kept apart: of all classes, and of those VOC does not have."""
+_VOC = frozenset(COCO80[index] for index in match_names(VOC20, COCO80, {}).ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +48,17 @@ class Measured:
         voc: VOC07 mAP on val.txt.
         coco: COCO AP on the fully labelled pictures kept apart; 0 where there are none.
         others: The same of the classes that VOC does not have.
+        recommended: The threshold that suits it on val.txt; None where none is precise enough.
     """
 
     share: float
     voc: float
     coco: float
     others: float
+    recommended: OperatingPoint | None = None
 
 
-def ship(run: Run, trainer: Trainer, out: Path, log: TrainingLog) -> tuple[bool, str]:
+def ship(run: Run, tuned: Sequence[Tuned], out: Path, log: TrainingLog) -> tuple[bool, str]:
     """Choose the average, and write it to ``out`` if it is good enough and no worse than what is there.
 
     Returns:
@@ -59,7 +68,7 @@ def ship(run: Run, trainer: Trainer, out: Path, log: TrainingLog) -> tuple[bool,
         DetectorError: The file cannot be written.
     """
     first = network_of(run.start).state_dict()
-    last = {name: tensor.cpu() for name, tensor in trainer.result().state_dict().items()}
+    last = averaged([each.state for each in tuned])
     measure = _Measure(run)
     start = measure(_network(run, first), 0.0)
     log.note(_line("the start", start))
@@ -79,14 +88,7 @@ def ship(run: Run, trainer: Trainer, out: Path, log: TrainingLog) -> tuple[bool,
         return False, f"{said}: nothing is shipped."
     if there > final.voc:
         return False, f"{said}: {out} reaches {there:.4f} and stays. --out FILE keeps this one beside it."
-    spec = replace(
-        run.spec,
-        title="80 everyday things (COCO's classes), fine-tuned for this program",
-        licence="Apache-2.0; initialised from ssdlite_mobilenet_v2_coco, © The TensorFlow Authors, Apache-2.0, "
-        "trained on COCO; fine-tuned on PASCAL VOC and COCO pictures, which have their own terms",
-        provenance=_provenance(run, start, chosen),
-    )
-    write_model(out, spec, stored, {name: round(final.voc, 4)})
+    _write(run, tuned, stored, start, final, name, out)
     return True, f"{said}: {out}"
 
 
@@ -100,12 +102,14 @@ def choose(start: Measured, tried: Sequence[Measured]) -> Measured:
     return max(mindful, key=lambda each: each.voc) if mindful else max(tried, key=lambda each: each.coco)
 
 
+def averaged(states: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """The mean of the weights of several networks that began alike. Wortsman et al., arXiv 2203.05482."""
+    return {name: torch.stack([state[name].float() for state in states]).mean(dim=0) for name in states[0]}
+
+
 def blended(first: dict[str, Tensor], second: dict[str, Tensor], share: float) -> dict[str, Tensor]:
     """The mean of two networks' weights, ``share`` of the second's. Wortsman et al., arXiv 2109.01903."""
     return {name: torch.lerp(tensor.float(), second[name].float(), share) for name, tensor in first.items()}
-
-
-_VOC = frozenset(COCO80[index] for index in match_names(VOC20, COCO80, {}).ids)
 
 
 class _Measure:
@@ -120,10 +124,18 @@ class _Measure:
         self._coco = None if holdout is None else on(holdout)
 
     def __call__(self, network: nn.Module, share: float) -> Measured:
+        voc = self._voc(network)
         coco = None if self._coco is None else self._coco(network)
-        others = [] if coco is None else [one.ap for one in coco.per_class if one.label not in _VOC]
-        mean = float(np.nanmean(others)) if others else 0.0
-        return Measured(share, self._voc(network).mean_ap, 0.0 if coco is None else coco.mean_ap, mean)
+        point = recommend(*judged(voc.per_class))
+        if coco is None:
+            return Measured(share, voc.mean_ap, 0.0, 0.0, point)
+        return Measured(share, voc.mean_ap, coco.mean_ap, _others(coco), point)
+
+
+def _others(coco: Result) -> float:
+    """AP of the classes that VOC does not have, averaged; 0 where none of them is there."""
+    found = [one.ap for one in coco.per_class if one.label not in _VOC and not math.isnan(one.ap)]
+    return float(np.mean(found)) if found else 0.0
 
 
 def _network(run: Run, state: dict[str, Tensor]) -> nn.Module:
@@ -132,25 +144,67 @@ def _network(run: Run, state: dict[str, Tensor]) -> nn.Module:
     return network.eval().requires_grad_(False).to(run.options.device)
 
 
+def _write(
+    run: Run, tuned: Sequence[Tuned], stored: dict[str, Tensor], start: Measured, final: Measured, name: str, out: Path
+) -> None:
+    arrays = as_arrays(stored)
+    spec = replace(
+        run.spec,
+        title="80 everyday things (COCO's classes), fine-tuned for this program",
+        licence="Apache-2.0; initialised from ssdlite_mobilenet_v2_coco, © The TensorFlow Authors, Apache-2.0, "
+        "trained on COCO; fine-tuned on PASCAL VOC and COCO pictures, which have their own terms",
+        provenance=_provenance(run, tuned, start, final),
+        accuracy={name: round(final.voc, 4)},
+        threshold=None if final.recommended is None else final.recommended.threshold,
+    )
+    spec = with_golden(spec, arrays)
+    source = "photographs of the training set"
+    save_model(out, with_ranges(spec, arrays, _photographs(run), source), arrays)
+
+
+def _photographs(run: Run) -> Iterator[Image]:
+    """Pictures that were learnt from, spread over the whole set."""
+    pictures = run.material.pictures
+    for number in np.linspace(0, len(pictures) - 1, min(MOST, len(pictures))).astype(int):
+        try:
+            yield read_picture(pictures[number])[0]
+        except DetectorError as error:
+            run.bad.add(pictures[number].path, error.message)
+
+
 def _line(what: str, measured: Measured) -> str:
     coco = (
         f", COCO AP {measured.coco:.4f} ({measured.others:.4f} of classes VOC does not have) on the pictures kept apart"
         if measured.coco
         else ""
     )
-    return f"{what}: VOC07 mAP {measured.voc:.4f} on val.txt{coco}"
+    point = measured.recommended
+    shown = (
+        ""
+        if point is None
+        else f"; at {point.threshold:.2f} precision {point.precision:.3f}, recall {point.recall:.3f}"
+    )
+    return f"{what}: VOC07 mAP {measured.voc:.4f} on val.txt{coco}{shown}"
 
 
-def _provenance(run: Run, start: Measured, chosen: Measured) -> str:
-    frozen = f", {', '.join(name.rstrip('.') for name in run.course.frozen)} kept" if run.course.frozen else ""
+def _provenance(run: Run, tuned: Sequence[Tuned], start: Measured, chosen: Measured) -> str:
     holdout = run.material.coco_holdout
     kept_apart = "" if holdout is None else f" and COCO AP on {len(holdout.images)} pictures of COCO train2017"
+    rounds = "; ".join(_round(each, run.options.device.type) for each in tuned)
     return (
         f"Fine-tuned by tools/everyday/train.py from {run.start.spec.provenance}. Learnt from: {run.material.said}; no "
-        f"picture of VOC2007 test or COCO val2017. {run.recipe.steps} steps of {run.recipe.batch} pictures, "
-        f"{run.spent_s / 60:.0f} minutes on {run.options.device.type}, recipe {recipe_to_json(run.recipe)}, "
-        f"augmentation {run.course.policy}{frozen}; {run.course.distillation}; {', '.join(run.course.slow)} at "
-        f"{run.course.slowness:g} of the rate. Averaged over the steps, then with the start: {chosen.share:.0%} of the "
-        f"trained weights, chosen by VOC07 mAP on val.txt{kept_apart} (the start there: {start.voc:.4f}, "
-        f"{start.coco:.4f}). Stored as float16 and measured as stored."
+        f"picture of VOC2007 test or COCO val2017. {rounds}. Weights averaged over the steps, over the rounds, then "
+        f"with the start: {chosen.share:.0%} of the trained ones, chosen by VOC07 mAP on val.txt{kept_apart} (the "
+        f"start there: {start.voc:.4f}, {start.coco:.4f}). Threshold chosen on val.txt. Stored as float16 and measured "
+        f"as stored."
+    )
+
+
+def _round(each: Tuned, device: str) -> str:
+    way, recipe = each.round, each.recipe
+    frozen = f", {', '.join(name.rstrip('.') for name in way.frozen)} kept" if way.frozen else ""
+    return (
+        f"{way.name}: {recipe.steps} steps of {recipe.batch} pictures, {each.spent_s / 60:.0f} minutes on {device}, "
+        f"recipe {recipe_to_json(recipe)}, augmentation {way.policy}{frozen}, {way.distillation}, "
+        f"{', '.join(way.slow)} at {way.slowness:g} of the rate"
     )

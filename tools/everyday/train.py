@@ -61,14 +61,13 @@ def _train(given: argparse.Namespace, stop: threading.Event) -> int:
     sources = Sources(given.tars, tuple(given.sharper), given.coco, given.holdout)
     options = Options(sources, given.work, torch.device(asked), given.threads, given.save_minutes)
     log = TrainingLog(given.work / "log.jsonl")
-    log.begin("everyday")
     run = Run(options, COURSES[given.course or asked], start, stop, log)
-    trainer = run.train()
-    if trainer is None:
+    tuned = run.train()
+    if tuned is None:
         log.note("stopped; the same command goes on from here")
         return STOPPED
     log.begin("ship")
-    reached, said = ship(run, trainer, given.out, log)
+    reached, said = ship(run, tuned, given.out, log)
     log.note(said)
     return FINISHED if reached else TOO_POOR
 
