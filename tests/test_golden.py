@@ -17,13 +17,15 @@ from detector.golden import TOLERANCES, Floats, ImageBGR, compare, log_softmax, 
 from detector.golden_reference import weights_hash, with_golden
 from detector.models.build import build_network
 from detector.preprocess import InputBuilder
+from detector.runtime.calibrate import with_ranges
 from detector.runtime.openvino import OpenVinoDetector
 from detector.runtime.torch_cpu import TorchCpuDetector
 from detector.runtime.torch_cuda import TorchDeviceDetector
 from detector.shelf import IR_BIN, ShelfEntry, bundled_dir, open_file
 from detector.spec import Golden, ModelSpec
-from detector.weights import as_arrays, describe_anew, load_spec, load_state, save_model
+from detector.weights import as_arrays, describe_anew, load_arrays, load_spec, load_state, save_model
 from tests.support.command_line import Capture, check_one_line, run
+from tests.support.tiny_models import picture as blocks
 from tests.support.tiny_models import random_spec, random_state, save_random
 from tools.fixtures.tiny_ir import save_tiny_ir
 
@@ -178,6 +180,24 @@ def test_a_model_that_changed_is_told(capsys: Capture, tmp_path: Path, one_engin
     assert told["ok"] is False
     assert [(check["engine"], check["ok"]) for check in told["checks"]] == [("", True), ("torch_cpu, fp32", False)]
     assert "answers otherwise" in told["checks"][1]["detail"]
+
+
+def test_a_model_with_ranges_proves_itself_in_int8(tmp_path: Path) -> None:
+    entry = keep(tmp_path / "m.safetensors")
+    arrays = load_arrays(tmp_path / "m.safetensors", entry.spec)
+    photos = [blocks(240, 320, seed) for seed in range(3)]
+    described = with_ranges(entry.spec, arrays, photos, "blocks")
+    assert described.int8 is not None
+    describe_anew(tmp_path / "m.safetensors", described)
+    checks = {check.engine: check for check in model_check.check_model(open_file(tmp_path / "m.safetensors"))}
+    assert checks["openvino, int8"].ok
+    kept = described.int8.golden
+    assert kept is not None
+    wrong = replace(kept, locs=tuple(-value for value in kept.locs))
+    describe_anew(tmp_path / "m.safetensors", replace(described, int8=replace(described.int8, golden=wrong)))
+    checks = {check.engine: check for check in model_check.check_model(open_file(tmp_path / "m.safetensors"))}
+    assert checks["openvino, int8"].ok is False
+    assert checks["openvino, fp32"].ok
 
 
 def _flip(path: Path, spec: ModelSpec, bit: int) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from app.core.bench.lineup import Opening, open_exactly
+from app.core.bench.quantised import quantise_random
+from app.core.bench.rounds import BenchCancelledError
 
 from detector.config import MOBILENET300
 from detector.errors import DetectorError
@@ -26,7 +30,7 @@ from detector.runtime.openvino_runtime import compile_for_latency, load_openvino
 from detector.safetensors_file import Arrays
 from detector.shelf import ShelfEntry
 from detector.spec import InputSpec, ModelSpec
-from detector.weights import as_arrays
+from detector.weights import as_arrays, save_model
 from tests.support.tiny_models import picture, random_spec, random_state
 
 # -- filters ---------------------------------------------------------------------------------------------------------
@@ -246,3 +250,19 @@ def test_an_answer_that_overflowed_tells_the_kind_of_processor(monkeypatch: pyte
         assert largest_weight() == 63
     finally:
         largest_weight.cache_clear()
+
+
+def test_random_weights_are_measured_in_int8_too(tmp_path: Path) -> None:
+    spec = random_spec()
+    save_model(tmp_path / "m.safetensors", spec, random_state(spec))
+    entry = ShelfEntry("m", spec, tmp_path / "m.safetensors", False)
+    told: list[tuple[str, int, int]] = []
+    made = quantise_random(entry, pictures(spec), lambda *step: told.append(step), threading.Event())
+    assert told == [("int8", number, 3) for number in (1, 2, 3)]
+    with open_exactly(made, "cpu", "int8", Opening(("int8",), (), None)) as detector:
+        assert detector.precision == "int8"
+        assert len(detector.candidates_batch(pictures(spec))) == 3
+    stopped = threading.Event()
+    stopped.set()
+    with pytest.raises(BenchCancelledError):
+        quantise_random(entry, pictures(spec), lambda *_: None, stopped)

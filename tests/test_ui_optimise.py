@@ -21,6 +21,7 @@ from detector.runtime.optimised import DRAWN, MeasuredFormat, Optimised
 from detector.runtime.other_process import WorkStoppedError
 from detector.runtime.quantise import OptimisedModel
 from detector.shelf import ShelfEntry
+from detector.spec import Int8
 from tests.support.box import use_box
 from tests.support.model_files import put_model
 from tests.support.qt_fakes import Desk, desk
@@ -197,6 +198,11 @@ def test_the_details_tell_what_was_measured(dialog: ModelsDialog) -> None:
     assert "80 pictures (street.mp4), 321 objects" in words
     dialog.details.show_card(replace(card, optimised=None), used=False)
     assert not dialog.details.facts.rows["Optimised"].isVisible()
+    assert not dialog.details.facts.rows["In int8"].isVisible()
+    assert card.spec is not None
+    int8 = Int8({"images": (0.0, 1.0)}, "", "photographs", 20, 10, 33, 0.5, 0.991)
+    dialog.details.show_card(replace(card, spec=replace(card.spec, int8=int8)), used=False)
+    assert dialog.details.facts.rows["In int8"].words == "99.1% in agreement with fp32 on 10 pictures (photographs)"
 
 
 def test_int8_can_be_chosen_in_the_settings() -> None:

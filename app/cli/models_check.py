@@ -46,6 +46,6 @@ def run(options: argparse.Namespace, console: Console) -> int:
         console.error(
             f"Not proved: {', '.join(sorted(bad))}. Where the weights or every engine fail, the model changed or is "
             "damaged: remove it and get it again; one that fails on one engine only shows a fault of that engine, its "
-            f"driver or, for int8, the copy in {optimised_dir()}, which can be deleted."
+            f"driver or, of an OpenVINO network in int8, the copy in {optimised_dir()}, which can be deleted."
         )
     return 1 if bad else 0

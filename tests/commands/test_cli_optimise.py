@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,10 @@ from detector.runtime.optimised import MeasuredFormat, Optimised
 from detector.runtime.other_process import WorkStoppedError
 from detector.runtime.quantise import OptimisedModel, Places
 from detector.shelf import ShelfEntry
+from detector.spec import Int8
+from detector.weights import describe_anew
 from tests.support.command_line import Capture, check_one_line, run
+from tests.support.tiny_models import save_random
 
 DONE = Optimised(
     "2026-11-22",
@@ -96,6 +100,19 @@ def test_info_shows_what_was_measured(capsys: Capture, monkeypatch: pytest.Monke
     monkeypatch.setattr("detector.runtime.optimised.read_optimised", lambda _model, _cache: DONE)
     out = run(capsys, "models", "info", "demo")[1]
     assert "optimised: 2026-11-22; in agreement with fp32 on 80 pictures (street.mp4): int8 98.8%; auto is int8" in out
+
+
+def test_info_tells_what_the_models_file_says_of_int8(capsys: Capture, tmp_path: Path) -> None:
+    spec = save_random(tmp_path / "m.safetensors")
+    int8 = Int8({"images": (-1.0, 1.0)}, "trying", "photographs", 20, 10, 33, 0.5, 0.991)
+    describe_anew(tmp_path / "m.safetensors", replace(spec, int8=int8))
+    told = json.loads(run(capsys, "models", "info", tmp_path / "m.safetensors", "--json", "-")[1])["int8"]
+    assert (told["agreement"], told["objects"]) == (0.991, 33)
+    assert "ranges" not in told
+    out = run(capsys, "models", "info", tmp_path / "m.safetensors")[1]
+    assert "int8: 99.1% in agreement with fp32 on 10 pictures (photographs)" in out
+    save_random(tmp_path / "plain.safetensors")
+    assert json.loads(run(capsys, "models", "info", tmp_path / "plain.safetensors", "--json", "-")[1])["int8"] is None
 
 
 def test_without_openvino_it_says_what_to_install(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
