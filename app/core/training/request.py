@@ -56,7 +56,7 @@ class TrainingRequest:
         precision: "auto", "fp32" or "bf16".
         threads: That load pictures.
         save_every_s: Seconds between checkpoints.
-        validate_every: Times through the pictures between measurements.
+        validate_every: Times through the pictures between measurements; 0 for a tenth of the training.
     """
 
     data: DataRequest
