@@ -26,7 +26,7 @@ from tools.everyday import ship as everyday_ship
 from tools.everyday.courses import COURSES
 from tools.everyday.material import Sources
 from tools.everyday.run import Run
-from tools.everyday.ship import Measured, averaged, blended, choose, ship
+from tools.everyday.ship import Measured, Remembered, averaged, blended, choose, ship
 from tools.everyday.start import network_of, teacher_of
 from tools.everyday.training_log import TrainingLog
 
@@ -119,23 +119,23 @@ def test_a_course_survives_a_power_cut_and_a_stop_and_ships_nothing_poor(
 @pytest.mark.parametrize(
     ("tried", "chosen"),
     [
-        ([(0.5, 0.70, 0.33), (0.7, 0.72, 0.33), (1.0, 0.71, 0.33)], 0.7),
-        ([(0.5, 0.70, 0.325), (0.7, 0.72, 0.31)], 0.5),  # the better one forgets too much
-        ([(0.5, 0.70, 0.30), (0.7, 0.72, 0.25)], 0.5),  # all forget
-        ([(0.5, 0.70, 0.0), (1.0, 0.72, 0.0)], 1.0),  # nothing to see it by
+        ([(0.5, 0.70, (0.33, 0.3), None), (0.7, 0.72, (0.33, 0.3), None), (1.0, 0.71, (0.33, 0.3), None)], 0.7),
+        ([(0.5, 0.70, (0.326, 0.3), None), (0.7, 0.72, (0.31, 0.3), None)], 0.5),  # the better one forgets too much
+        ([(0.5, 0.70, (0.33, 0.3), None), (0.7, 0.72, (0.33, 0.29), None)], 0.5),  # of what VOC does not have
+        ([(0.5, 0.70, (0.33, 0.3), (0.2, 0.2)), (0.7, 0.72, (0.33, 0.3), (0.2, 0.184))], 0.5),  # where only forbidden
+        ([(0.5, 0.70, (0.30, 0.3), None), (0.7, 0.72, (0.25, 0.3), None)], 0.5),  # all forget
+        ([(0.5, 0.70, None, None), (1.0, 0.72, None, None)], 1.0),  # nothing to see it by
     ],
 )
 def test_of_the_averages_the_best_that_forgets_little_is_chosen(
-    tried: list[tuple[float, float, float]], chosen: float
+    tried: list[tuple[float, float, tuple[float, float] | None, tuple[float, float] | None]], chosen: float
 ) -> None:
-    start = Measured(0.0, 0.66, 0.33 if tried[0][2] else 0.0, 0.3)
-    assert choose(start, [Measured(*one, others=0.3) for one in tried]).share == chosen
-
-
-def test_an_average_that_forgets_what_voc_does_not_have_is_not_chosen() -> None:
-    start = Measured(0.0, 0.66, 0.33, 0.3)
-    tried = [Measured(0.5, 0.70, 0.33, 0.3), Measured(0.9, 0.72, 0.33, 0.29)]
-    assert choose(start, tried).share == 0.5
+    start = Measured(0.0, 0.66, Remembered(0.33, 0.3), Remembered(0.2, 0.2))
+    measured = [
+        Measured(share, voc, holdout and Remembered(*holdout), brake and Remembered(*brake))
+        for share, voc, holdout, brake in tried
+    ]
+    assert choose(start, measured).share == chosen
 
 
 def test_several_rounds_are_averaged(sources: Sources, tmp_path: Path) -> None:

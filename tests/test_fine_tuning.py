@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -119,6 +120,17 @@ def test_many_pictures_are_gone_through_more_than_once(
     arguments = ["--data", str(blocks), "--start", str(tmp_path / "start.safetensors"), "--out", str(out)]
     assert main(["train", *arguments, "--device", "cpu"]) == 0
     assert "6 steps of 1 images" in load_spec(out).provenance
+
+
+def test_a_fine_tuning_is_measured_ten_times_however_few_the_pictures(
+    blocks: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_random(tmp_path / "start.safetensors", SPEC)
+    arguments = ["--data", str(blocks), "--start", str(tmp_path / "start.safetensors"), "--device", "cpu"]
+    arguments += ["--validate", str(blocks), "--validate-split", "train", "--steps", "20", "--batch", "1"]
+    assert main(["train", *arguments, "--out", str(tmp_path / "mine.safetensors")]) == 0
+    measured = re.findall(r"step (\d+): VOC07 mAP", capsys.readouterr().err)
+    assert [int(step) for step in measured] == list(range(2, 21, 2))
 
 
 @pytest.mark.parametrize("architecture", sorted(FIRST_LAYERS))

@@ -78,7 +78,10 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--validate", type=Path, metavar="ROOT", help="measure on these annotated images now and then")
     parser.add_argument("--validate-split", default="", metavar="NAME", help="which of them (default: the usual one)")
     parser.add_argument(
-        "--validate-every", type=_minutes, default=5.0, metavar="N", help="epochs between measurements (default: 5)"
+        "--validate-every",
+        type=_minutes,
+        metavar="N",
+        help="epochs between measurements (default: 5; from a model: a tenth of the training)",
     )
 
 
@@ -192,7 +195,7 @@ def _request(options: argparse.Namespace) -> TrainingRequest:
         precision=options.precision,
         threads=options.threads,
         save_every_s=options.save_minutes * 60,
-        validate_every=options.validate_every,
+        validate_every=options.validate_every or (0.0 if starts_from_detector(options.start) else 5.0),
     )
 
 

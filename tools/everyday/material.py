@@ -27,12 +27,14 @@ class Sources:
         sharper: VOC trees of the same pictures, larger; only their ``train`` is used.
         coco: Annotation file of fully labelled pictures to learn from; None for none.
         holdout: The same to choose by; None for none.
+        brake: The same to choose nothing by, but an average that forgets too much there is not shipped; None for none.
     """
 
     tars: Path
     sharper: tuple[Path, ...] = ()
     coco: Path | None = None
     holdout: Path | None = None
+    brake: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +46,7 @@ class Material:
         labelled: Bool[N, 80], the classes of which all objects in a picture are labelled.
         voc_val: 500 pictures of VOC2007 trainval to choose by.
         coco_holdout: Fully labelled pictures to choose by; None where there are none.
+        coco_brake: Fully labelled pictures that only forbid; None where there are none.
         said: What was read, for the provenance.
     """
 
@@ -51,6 +54,7 @@ class Material:
     labelled: Tensor
     voc_val: DataSet
     coco_holdout: DataSet | None
+    coco_brake: DataSet | None
     said: str
 
 
@@ -92,6 +96,7 @@ def gather(sources: Sources, work: Path, replay: int) -> Material:
         labelled=labelled_classes(counts, known, len(COCO80)),
         voc_val=read_data(tree / "VOCdevkit", "voc", "val"),
         coco_holdout=None if sources.holdout is None else read_data(sources.holdout, "coco"),
+        coco_brake=None if sources.brake is None else read_data(sources.brake, "coco"),
         said=said,
     )
 

@@ -58,7 +58,7 @@ def _train(given: argparse.Namespace, stop: threading.Event) -> int:
     if asked == "cuda" and not torch.cuda.is_available():
         raise DetectorError("There is no GPU here.", "Train with --device cpu.")
     start = read_start(given.start or (_START if _START.is_file() else fetch_start(given.work / "start")))
-    sources = Sources(given.tars, tuple(given.sharper), given.coco, given.holdout)
+    sources = Sources(given.tars, tuple(given.sharper), given.coco, given.holdout, given.brake)
     options = Options(sources, given.work, torch.device(asked), given.threads, given.save_minutes)
     log = TrainingLog(given.work / "log.jsonl")
     run = Run(options, COURSES[given.course or asked], start, stop, log)
@@ -86,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--sharper", type=Path, action="append", default=[], metavar="DIR", help="a VOC tree of larger pictures")
     add("--coco", type=Path, metavar="FILE", help="annotations of COCO pictures to learn from")
     add("--holdout", type=Path, metavar="FILE", help="annotations of COCO pictures to choose by")
+    add("--brake", type=Path, metavar="FILE", help="annotations of COCO pictures that only forbid what forgets")
     add(
         "--work", type=Path, default=Path("out/everyday"), metavar="DIR", help="keeps everything (default: %(default)s)"
     )

@@ -112,7 +112,7 @@ class _Job:
             checkpoint,
             request.save_every_s,
             None if validator is None else lambda network: scores(validator(network)),
-            max(1, round(request.validate_every * len(material.pictures) / recipe.batch)),
+            max(1, round(request.validate_every * len(material.pictures) / recipe.batch or recipe.steps / 10)),
             data=data,
         )
         source = self._source(material, recipe)

@@ -56,7 +56,7 @@ class TrainingRequest:
         precision: "auto", "fp32" or "bf16".
         threads: Threads that load images.
         save_every_s: Seconds between checkpoints.
-        validate_every: Epochs between measurements.
+        validate_every: Epochs between measurements; 0 for a tenth of the training.
     """
 
     data: DataRequest
