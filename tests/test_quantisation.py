@@ -15,7 +15,7 @@ from app.core.bench.rounds import BenchCancelledError
 
 from detector.config import MOBILENET300
 from detector.errors import DetectorError
-from detector.golden import INT8_TOLERANCE, prove
+from detector.golden import INT8_TOLERANCE, TOLERANCES, prove
 from detector.golden_reference import with_golden
 from detector.plans.shapes import network_shapes
 from detector.quantisation.filters import rounded_filters
@@ -25,7 +25,7 @@ from detector.runtime import openvino_int8
 from detector.runtime.calibrate import Frames, measure_ranges, with_ranges
 from detector.runtime.openvino import OpenVinoDetector
 from detector.runtime.openvino_graph import build_graph
-from detector.runtime.openvino_int8 import largest_weight
+from detector.runtime.openvino_int8 import FULL, NARROW, largest_weight
 from detector.runtime.openvino_runtime import compile_for_latency, load_openvino
 from detector.safetensors_file import Arrays
 from detector.shelf import ShelfEntry
@@ -206,15 +206,15 @@ def test_pictures_are_parted_into_those_to_measure_and_to_compare_on() -> None:
     assert sorted(rest + apart) == list(range(10))
 
 
-def error_in_int8(spec: ModelSpec, arrays: Arrays) -> float:
+def error_in_int8(spec: ModelSpec, arrays: Arrays, *, narrow: bool = False) -> float:
     """How far the answers in int8 are off those in the file."""
     assert spec.int8 is not None
     entry = ShelfEntry(spec.name, spec, Path("test.safetensors"), False)
     network = build_graph(load_openvino(), spec, dict(arrays), "test", spec.int8.ranges)
     with OpenVinoDetector(entry, "int8", network=network) as engine:
-        result = prove(spec, engine.raw, "int8")
+        result = prove(spec, engine.raw, "int8", narrow=narrow)
     assert result is not None
-    assert result.ok == (result.error <= INT8_TOLERANCE)
+    assert result.ok == (result.error <= (TOLERANCES["int8"] if narrow else INT8_TOLERANCE))
     return result.error
 
 
@@ -233,12 +233,25 @@ def test_a_processor_without_dot_products_of_bytes_gives_about_the_same(
     made: tuple[ModelSpec, Arrays], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec, arrays = made
-    monkeypatch.setattr(openvino_int8, "largest_weight", lambda: 63)
-    assert 1e-4 < error_in_int8(spec, arrays) < INT8_TOLERANCE
+    monkeypatch.setattr(openvino_int8, "largest_weight", lambda: NARROW)
+    assert 1e-4 < error_in_int8(spec, arrays, narrow=True) < TOLERANCES["int8"]
+
+
+def test_only_filters_whose_sums_could_overflow_have_seven_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec, openvino = SPECS["ultraface-slim"], load_openvino()
+    arrays = arrays_of(spec)
+    ranges = measure_ranges(spec, arrays, pictures(spec))
+    monkeypatch.setattr(openvino_int8, "largest_weight", lambda: NARROW)
+    largest: dict[str, set[int]] = {}
+    for node in build_graph(openvino, spec, dict(arrays), "test", ranges).get_ordered_ops():
+        if node.get_type_name() in ("Convolution", "GroupConvolution"):
+            whole = node.input_value(1).get_node().input_value(0).get_node().input_value(0).get_node().get_data()
+            largest.setdefault(node.get_type_name(), set()).add(int(np.abs(whole.astype(int)).max()))
+    assert largest == {"Convolution": {NARROW}, "GroupConvolution": {FULL}}
 
 
 def test_what_this_processor_can_multiply_is_known() -> None:
-    assert largest_weight() in (127, 63)
+    assert largest_weight() in (FULL, NARROW)
     assert largest_weight() == largest_weight()
 
 
@@ -247,7 +260,7 @@ def test_an_answer_that_overflowed_tells_the_kind_of_processor(monkeypatch: pyte
     monkeypatch.setattr(openvino_int8, "compile_for_latency", lambda *_: lambda _images: [halved])
     largest_weight.cache_clear()
     try:
-        assert largest_weight() == 63
+        assert largest_weight() == NARROW
     finally:
         largest_weight.cache_clear()
 

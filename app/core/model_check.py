@@ -17,6 +17,7 @@ from detector.golden import prove
 from detector.runtime import openvino_runtime
 from detector.runtime.engine import Engine
 from detector.runtime.open import available_devices
+from detector.runtime.openvino_int8 import FULL, largest_weight
 from detector.runtime.optimised import read_optimised
 from detector.runtime.torch_package import has_torch
 from detector.shelf import IR_XML, ShelfEntry
@@ -90,7 +91,8 @@ def _weights(entry: ShelfEntry, kept: str) -> ModelCheck:
 def _asked(entry: ShelfEntry, engine: Engine) -> ModelCheck:
     where = "" if engine.device == "cpu" else f" on {engine.device}"
     name = f"{engine.engine}{where}, {engine.precision}"
-    result = prove(entry.spec, engine.raw, engine.precision)
+    narrow = engine.precision == "int8" and largest_weight() < FULL
+    result = prove(entry.spec, engine.raw, engine.precision, narrow=narrow)
     assert result is not None  # check_model has looked
     if not math.isfinite(result.error):
         return ModelCheck(entry.name, name, False, "gives no numbers, or answers of another shape")

@@ -23,7 +23,8 @@ from detector.weights import refuse_faults
 
 Floats = npt.NDArray[np.float32]
 
-_FULL, _NARROW = 127, 63
+FULL, NARROW = 127, 63
+"""Largest whole numbers of filters; see ``largest_weight``."""
 
 
 class Int8Maps:
@@ -42,7 +43,7 @@ class Int8Maps:
         self._ops = operations
         self._ranges = ranges
         self._short: dict[str, Node] = {}
-        self._most = largest_weight() if ranges else _FULL
+        self._most = largest_weight() if ranges else FULL
 
     def map(self, x: Node) -> Node:
         """``x`` as a convolution, a sum or a pooling takes it: the same node for all of them."""
@@ -61,14 +62,14 @@ class Int8Maps:
 
         Args:
             x: The map.
-            filters: Float32[O, ..., K, K].
+            filters: Float32[O, C, K, K], or [O, 1, 1, K, K] of a depthwise convolution, whose sums never overflow.
         """
         node = _node(x)
         while node.get_type_name() == "MaxPool":
             node = node.input_value(0).get_node()
         if node.get_type_name() != "FakeQuantize":
             return None
-        whole, steps = rounded_filters(filters, self._most)
+        whole, steps = rounded_filters(filters, self._most if filters.ndim == 4 else FULL)
         ops = self._ops
         return ops.multiply(ops.convert(ops.constant(whole), np.float32), ops.constant(steps))
 
@@ -97,7 +98,7 @@ def largest_weight() -> int:
 
     A processor without instructions for dot products of bytes (VNNI) adds two products in 16 bits, which overflow
     where both are large. Which kind this is shows in the answer of a network of one convolution. With 63 nothing
-    overflows; what is lost by it is about what full weights lose when they are rounded one by one.
+    overflows.
 
     Raises:
         DetectorError: OpenVINO cannot use this CPU.
@@ -108,11 +109,11 @@ def largest_weight() -> int:
     low, high = ops.constant(np.float32(0)), ops.constant(np.float32(largest))
     taken = ops.fake_quantize(images, low, high, low, high, LEVELS)
     ones = ops.constant(np.ones((16, 1, 1, 1), np.float32))
-    whole = ops.convert(ops.constant(np.full((16, channels, 1, 1), _FULL, np.int8)), np.float32)
+    whole = ops.convert(ops.constant(np.full((16, channels, 1, 1), FULL, np.int8)), np.float32)
     sums = ops.convolution(taken, ops.multiply(whole, ones), [1, 1], [0, 0], [0, 0], [1, 1])
     try:
         network = compile_for_latency(openvino.Core(), openvino.Model([sums], [images], "bytes"), "int8")
         answer = network(np.full((1, channels, 4, 4), largest, np.float32))[0]
     except RuntimeError as error:
         raise DetectorError("OpenVINO cannot use this CPU.", "Reinstall it: pip install openvino") from error
-    return _FULL if np.allclose(answer, channels * largest * _FULL, rtol=1e-3) else _NARROW
+    return FULL if np.allclose(answer, channels * largest * FULL, rtol=1e-3) else NARROW
