@@ -462,9 +462,8 @@ def test_auto_is_int8_where_the_models_file_shows_that_it_agrees(
     for cache in (tmp_path, None):
         plan = precision_module.plan_precision(load_openvino(), entry, "auto", native, cache)
         assert plan.precision == chosen
-        assert (plan.network is None) == (chosen == "fp32") == (plan.remarks == ())
-    if chosen == "int8":
-        assert "99.0% in agreement with fp32 on 4 pictures (photographs)" in plan.remarks[0]
+        assert (plan.network is None) == (chosen == "fp32")
+        assert plan.remarks == ()  # what the model's file is made for needs no remark
 
 
 def test_what_was_measured_here_has_the_last_word(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from app.core.bench.lineup import Opening, open_exactly
-from app.core.bench.quantised import quantise_random
-from app.core.bench.rounds import BenchCancelledError
 
+from app.lab.bench.int8_networks import quantise_random
+from app.lab.bench.lineup import Opening, open_exactly
+from app.lab.bench.rounds import BenchCancelledError
 from detector.config import MOBILENET300
 from detector.errors import DetectorError
 from detector.golden import INT8_TOLERANCE, TOLERANCES, prove

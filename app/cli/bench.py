@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 
 _MODEL = "ssd300-vgg16-coco"
 _LOADS: tuple[Load, ...] = ("empty", "typical", "worst")  # as ``app.lab.bench.random_weights.LOADS``
-_VERSUS = ("torchvision", "onnxruntime", "opencv-dnn", "fasterrcnn")  # as ``app.lab.bench.baselines.BASELINES``
+_VERSUS = (
+    "torchvision",
+    "torch",
+    "onnxruntime",
+    "opencv-dnn",
+    "fasterrcnn",
+)  # as ``app.lab.bench.baselines.BASELINES``
 _CHARTS = (".html", ".png", ".svg")  # as ``app.lab.bench.chart.FORMATS``
 _ALL = "all"
 _MOST_BATCH = 256
@@ -61,7 +67,8 @@ def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Co
         nargs="+",
         action="extend",
         choices=_VERSUS,
-        help="others that run in the same rounds: the same network and weights by torchvision (eager), ONNX Runtime or "
+        help="others that run in the same rounds: the same network and weights by torchvision (eager), PyTorch (eager, "
+        "float32), ONNX Runtime or "
         "OpenCV's DNN module; torchvision's Faster R-CNN ResNet-50 FPN. Ratios refer to the first (default: to our "
         "first)",
     )

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 
 from app.core.errors import AppError
 from app.lab.bench.rounds import Contestant
+from detector.errors import DetectorError
 from detector.shelf import ShelfEntry
 from detector.spec import ModelSpec
 
@@ -47,6 +48,26 @@ def _twin(entry: ShelfEntry, place: str) -> Contestant:
     return open_twin(entry, place)
 
 
+def _check_torch(spec: ModelSpec) -> None:
+    from detector.plans.grids import checked_config
+
+    try:
+        checked_config(spec)
+    except DetectorError as error:
+        raise AppError(
+            f"PyTorch has no network like {spec.name}: {error.message}", "Leave --versus torch out."
+        ) from error
+
+
+def _torch(entry: ShelfEntry, place: str) -> Contestant:
+    from app.lab.bench.contestants import EngineContestant
+    from detector.runtime.torch_cpu import TorchCpuDetector
+
+    if place != "cpu":
+        raise AppError("PyTorch in float32 is compared on the CPU only.", "Add --device cpu.")
+    return EngineContestant(TorchCpuDetector(entry, "fp32"), "PyTorch cpu fp32")
+
+
 def _faster_rcnn(entry: ShelfEntry, place: str) -> Contestant:
     from app.lab.bench.torchvision_models import open_faster_rcnn
 
@@ -79,6 +100,7 @@ def _opencv(entry: ShelfEntry, place: str) -> Contestant:
 
 BASELINES: dict[str, Baseline] = {
     "torchvision": Baseline("the same network and weights by torchvision, eager", True, _check_twin, _twin),
+    "torch": Baseline("the same network and weights by PyTorch in float32, eager", True, _check_torch, _torch),
     "onnxruntime": Baseline("the same network and weights by ONNX Runtime", True, _check_onnxruntime, _onnxruntime),
     "opencv-dnn": Baseline("the same network and weights by OpenCV's DNN module", True, _check_opencv, _opencv),
     "fasterrcnn": Baseline(
