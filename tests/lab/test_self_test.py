@@ -71,7 +71,7 @@ def test_a_damaged_model_is_named_by_all_that_need_it(capsys: Capture, box: Path
     check_one_line(err, "Does not work here: ")
     assert "[FAIL] model demo: the weights are not those that were put on the shelf" in out
     assert "[FAIL] golden image, cpu: " in out
-    assert "[ ok ] model voc: " in out
+    assert "[ ok ] model everyday: " in out
 
 
 def test_a_model_that_cannot_be_read_fails_export_and_window(capsys: Capture, box: Path) -> None:
