@@ -147,7 +147,7 @@ class Int8:
         """How far int8 agrees, for people; also fit after a colon."""
         if self.agreement is None:
             return "Not compared with fp32"
-        return f"{self.agreement:.1%} in agreement with fp32 on {self.compared} pictures ({self.pictures})"
+        return f"{self.agreement:.1%} in agreement with fp32 on {self.compared} images ({self.pictures})"
 
 
 @dataclass(frozen=True, slots=True)

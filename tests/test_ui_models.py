@@ -102,10 +102,10 @@ def test_every_model_has_a_card_in_the_shelfs_order(dialog: ModelsDialog) -> Non
     assert names[:4] == ["demo", "pets", "street", "torn"]
     cards = {name: view.chips.status.text() for name, view in dialog.list.views.items()}
     assert (cards["demo"], cards["pets"], cards["torn"], cards[FETCHED]) == (
-        "In the box",
+        "Bundled",
         "Imported",
         "Broken",
-        "Not here",
+        "Not downloaded",
     )
     demo, torn, fetched = (dialog.list.views[name] for name in ("demo", "torn", FETCHED))
     assert demo.chips.demo.isVisible()

@@ -195,14 +195,14 @@ def test_the_details_tell_what_was_measured(dialog: ModelsDialog) -> None:
     words = dialog.details.facts.rows["Optimised"].words
     assert words == optimised_words(DONE)
     assert f"int8: 2.6 {TIMES} as fast as fp32, 98.8% in agreement" in words
-    assert "80 pictures (street.mp4), 321 objects" in words
+    assert "80 images (street.mp4), 321 objects" in words
     dialog.details.show_card(replace(card, optimised=None), used=False)
     assert not dialog.details.facts.rows["Optimised"].isVisible()
     assert not dialog.details.facts.rows["In int8"].isVisible()
     assert card.spec is not None
     int8 = Int8({"images": (0.0, 1.0)}, "", "photographs", 20, 10, 33, 0.5, 0.991)
     dialog.details.show_card(replace(card, spec=replace(card.spec, int8=int8)), used=False)
-    assert dialog.details.facts.rows["In int8"].words == "99.1% in agreement with fp32 on 10 pictures (photographs)"
+    assert dialog.details.facts.rows["In int8"].words == "99.1% in agreement with fp32 on 10 images (photographs)"
 
 
 def test_int8_can_be_chosen_in_the_settings() -> None:

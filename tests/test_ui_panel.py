@@ -205,3 +205,12 @@ def test_remembered_sources_are_newest_first_without_repeats(model: SettingsMode
     recent = model.current.source.recent
     assert recent[:3] == ("/5", "/11", "/10")
     assert len(recent) == len(set(recent)) == 10
+
+
+def test_a_camera_rate_that_is_left_alone_says_so(panel: SettingsPanel, model: SettingsModel) -> None:
+    editor = panel.editors["source", "fps"]
+    assert isinstance(editor, NumberEditor)
+    assert editor.spin.text() == "Auto"
+    editor.spin.setValue(30)
+    assert editor.spin.text() == "30 fps"
+    assert model.current.source.fps == 30

@@ -197,7 +197,7 @@ def test_verbs_by_button_and_by_key(booth: Booth, qtbot: QtBot) -> None:
     booth.choose(0)
     view.buttons["pause"].click()
     booth.wait("paused", "waiting", "waiting")
-    assert view.buttons["pause"].text() == "Go on"
+    assert view.buttons["pause"].text() == "Resume"
     assert job.held
     view.list.setFocus()
     qtbot.keyClick(view.list, Qt.Key.Key_Space)
@@ -216,7 +216,7 @@ def test_verbs_by_button_and_by_key(booth: Booth, qtbot: QtBot) -> None:
     booth.wait("running", "waiting", "waiting")
     view.pause_all.click()
     booth.wait("paused", "paused", "paused")
-    assert view.pause_all.text() == "Go on with all"
+    assert view.pause_all.text() == "Resume all"
     view.pause_all.click()
     booth.wait("running", "waiting", "waiting")
     view.cancel_all.click()

@@ -26,7 +26,7 @@ def card(path: Path, spec: ModelSpec | None) -> str:
     """Returns the rows of the model's card."""
     if spec is None:
         return (
-            "**It is not in the box**: `make train-everyday` makes it and ships nothing poor, and until then the demo "
+            "**It is not bundled**: `make train-everyday` makes it and ships nothing poor, and until then the demo "
             "is what starts.\n"
         )
     content = path.read_bytes()
@@ -51,9 +51,9 @@ def box(_path: Path, spec: ModelSpec | None) -> str:
         "shows that\neverything works, offline, and is labelled as a demo wherever it runs."
     )
     if spec is None:
-        return f"In the box is {demo} To see the real world, fetch a known model, or import weights:\n"
+        return f"Bundled is {demo} To see the real world, fetch a known model, or import weights:\n"
     return (
-        f"In the box, and what runs unless you choose another, is `everyday`: {len(spec.labels)} kinds of things that "
+        f"Bundled, and what runs unless you choose another, is `everyday`: {len(spec.labels)} kinds of things that "
         f"people film, from\nperson, car and dog to cup and keyboard (COCO's classes; {accuracy(spec)}). It was "
         "fine-tuned for this\nprogram from TensorFlow's `ssdlite_mobilenet_v2_coco` "
         "([how](weights/README.md#everydaysafetensors)) and is under the Apache License 2.0.\n"

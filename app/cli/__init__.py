@@ -26,7 +26,7 @@ Watch a camera or a video through an SSD detector, live, and export what it saw.
   ssd-viewer detect IMAGE...              images to detections, and annotated copies
   ssd-viewer annotate VIDEO...            video to annotated video and data
   ssd-viewer evaluate                     accuracy of a model, or of detections that exist already
-  ssd-viewer train                        from annotated pictures to a detector
+  ssd-viewer train                        from annotated images to a detector
   ssd-viewer bench                        how fast a model runs on this computer, beside others
   ssd-viewer cameras                      names and stable ids of the cameras
   ssd-viewer models [list|info|download|import|check|remove|...]

@@ -30,7 +30,7 @@ def add_highlight_flags(parser: argparse.ArgumentParser) -> None:
         "--snapshots",
         type=names,
         metavar="CLASS[,CLASS]|all",
-        help="the best picture of each object, clean and with its boxes, in the folder NAME.snapshots",
+        help="the best image of each object, clean and with its boxes, in the folder NAME.snapshots",
     )
     parser.add_argument(
         "--clips",
@@ -45,7 +45,7 @@ def add_highlight_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--frames",
         metavar="S",
-        help="COCO, VOC and YOLO data hold one frame every S seconds, with its picture; 0: every frame",
+        help="COCO, VOC and YOLO data hold one frame every S seconds, with its image; 0: every frame",
     )
 
 
@@ -66,7 +66,7 @@ def check_highlights_asked(options: argparse.Namespace) -> None:
         raise UsageError("--pre and --post are about clips.", "Add --clips CLASS.")
     formats = [FORMATS[format_of(Path(name), options.data_format)] for name in options.data]
     if options.frames is not None and not any(known.is_set for known in formats):
-        raise UsageError("--frames puts pictures into annotated sets.", "Add --data .voc, .yolo or .json.")
+        raise UsageError("--frames puts images into annotated sets.", "Add --data .voc, .yolo or .json.")
     hidden = [name for name in _named(options) if options.classes and find_name(name, options.classes) < 0]
     if hidden:
         raise UsageError(f"--classes leaves {hidden[0]} out, of which clips or snapshots are wanted.", "Add it there.")

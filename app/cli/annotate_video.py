@@ -20,7 +20,7 @@ def add_video_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--encoder", default="auto", metavar="NAME", help="FFmpeg's name of a video encoder; auto takes the best here"
     )
-    parser.add_argument("--deinterlace", action="store_true", help="make whole pictures of interlaced ones")
+    parser.add_argument("--deinterlace", action="store_true", help="make whole frames of interlaced ones")
     parser.add_argument(
         "--images-per-second", default="25", metavar="N", help="pace of a folder or numbered sequence of images"
     )

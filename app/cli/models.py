@@ -219,7 +219,7 @@ def _if_chosen(name: str, instead: str) -> None:
 
 
 def _summary(entry: ShelfEntry) -> dict[str, Any]:
-    status = "in the box" if entry.bundled else "imported" if entry.path is not None else "weights not here"
+    status = "bundled" if entry.bundled else "imported" if entry.path is not None else "not downloaded"
     weights = entry.spec.weights
     published = weights.size_bytes or None if weights is not None else None
     size = size_of(entry.path) if entry.path is not None else published
@@ -251,7 +251,7 @@ def _words(key: str, value: Any) -> str:
         return str(value["words"])
     if key == "optimised":
         formats = (f"{f['precision']} {f['agreement']:.1%}" for f in value["formats"] if f["agreement"] is not None)
-        on = f"on {value['compared']} pictures ({value['calibration']})"
+        on = f"on {value['compared']} images ({value['calibration']})"
         return f"{value['made']}; in agreement with fp32 {on}: {', '.join(formats)}; auto is {value['auto']}"
     if key == "input":
         return f"{value[1]} x {value[0]} pixels"

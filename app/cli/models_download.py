@@ -25,7 +25,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "Fetch the published weights of a known model, verify them, and put the model on the shelf. "
         "An interrupted download goes on where it was when it is started again."
     )
-    parser.add_argument("model", metavar="M", help="one of those that 'models list' shows as not here")
+    parser.add_argument("model", metavar="M", help="one of those that 'models list' shows as not downloaded")
     parser.add_argument(
         "--weights-dir", type=Path, metavar="DIR", help="take the published file from this folder, not from the net"
     )

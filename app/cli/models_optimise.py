@@ -25,7 +25,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "Measure the ranges of values a model needs to run in int8 and put them into its file, and measure how fast "
         "int8 is here beside fp32 and bf16 and how far their detections agree with fp32's. From then on --precision "
         "auto takes the fastest that agrees. A model that came with the program stays as it is: NAME-int8 is its "
-        "optimised copy. One whose file has ranges that agree is only timed, unless pictures are named. Takes minutes; "
+        "optimised copy. One whose file has ranges that agree is only timed, unless images are named. Takes minutes; "
         "nothing changes until it is done."
     )
     parser.add_argument("model", metavar="M", help="a name or a model file")
@@ -33,8 +33,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "--calibrate",
         type=Path,
         metavar="FOLDER|VIDEO",
-        help="pictures like those it will see; the agreement is measured on some of them (default: the ranges in the "
-        "model's file, else drawn pictures)",
+        help="images like those it will see; the agreement is measured on some of them (default: the ranges in the "
+        "model's file, else drawn images)",
     )
 
 
@@ -63,11 +63,11 @@ def run(options: argparse.Namespace, console: Console) -> int:
     console.say(how_compared(measured))
     nothing_fits = "fp32 is used: nothing else is faster and agrees well enough."
     if measured.objects < ENOUGH:
-        nothing_fits = f"fp32 is used: fewer than {ENOUGH} objects tell little. Calibrate on other pictures."
+        nothing_fits = f"fp32 is used: fewer than {ENOUGH} objects tell little. Calibrate on other images."
     console.say(f"--precision auto: {why or nothing_fits}")
     if measured.calibration == DRAWN and measured.of("int8") is not None:
         console.say(
-            "int8 was calibrated on drawn pictures: it runs where you ask for it. To let auto take it: --calibrate."
+            "int8 was calibrated on drawn images: it runs where you ask for it. To let auto take it: --calibrate."
         )
     return 0
 
@@ -83,7 +83,7 @@ def how_compared(measured: Optimised) -> str:
     """What the agreement was measured on, and what it is."""
     return (
         f"Agreement: average precision (overlap 0.5) against the {measured.objects} objects that fp32 finds with a "
-        f"score of at least {measured.least_score:.2f} in {measured.compared} pictures ({measured.calibration}); "
+        f"score of at least {measured.least_score:.2f} in {measured.compared} images ({measured.calibration}); "
         f"calibrated on {measured.calibrated} others by {measured.made_with}."
     )
 

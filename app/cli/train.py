@@ -119,7 +119,7 @@ def _add_recipe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--optimiser", choices=("sgd", "adamw"), help=_defaults("optimiser"))
     yes_no = argparse.BooleanOptionalAction
     parser.add_argument("--batch-norm", action=yes_no, default=None, help="while training a VGG network from nothing")
-    parser.add_argument("--augment", action=yes_no, default=None, help="change pictures at random (default: yes)")
+    parser.add_argument("--augment", action=yes_no, default=None, help="change images at random (default: yes)")
     parser.add_argument("--mild", action=yes_no, default=None, help=f"change them less {_defaults('mild')}")
     parser.add_argument("--freeze", action=yes_no, default=None, help=f"keep the first layers {_defaults('freeze')}")
     parser.add_argument(

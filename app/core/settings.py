@@ -27,6 +27,7 @@ class SettingInfo:
         help: One sentence: what it does.
         unit: "px", "%", "fps"...; empty for none.
         minimum: Smallest allowed number.
+        minimum_label: Shown in place of the smallest number; empty shows the number.
         maximum: Largest allowed number.
         step: Slider or spin-box step.
         choices: Allowed texts; filled at run time where empty and ``dynamic`` is set.
@@ -39,6 +40,7 @@ class SettingInfo:
     help: str
     unit: str = ""
     minimum: float | None = None
+    minimum_label: str = ""
     maximum: float | None = None
     step: float | None = None
     choices: Choices = ()
@@ -89,7 +91,7 @@ class DetectionSettings:
     )
     classes: tuple[str, ...] = setting((), "Classes", "Show these classes; none chosen shows all.", dynamic="classes")
     max_detections: int = setting(
-        200, "Objects at most", "Show at most this many objects, the best.", minimum=1, maximum=1000, step=1
+        200, "Maximum detections", "Show at most this many objects, the best.", minimum=1, maximum=1000, step=1
     )
 
 
@@ -112,7 +114,7 @@ class OverlaySettings:
         "Colour of each class.",
         choices=(("vivid", "Vivid"), ("colour-blind", "Colour-blind safe"), ("single", "One colour")),
     )
-    show_badge: bool = setting(True, "FPS badge", "Show speed and latency on the picture.")
+    show_badge: bool = setting(True, "FPS badge", "Show speed and latency on the video.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,7 @@ class SourceSettings:
         "Camera resolution",
         "Asked of the camera; it may choose another.",
         choices=(
-            ("auto", "auto"),
+            ("auto", "Auto"),
             ("640x480", "640 x 480"),
             ("1280x720", "1280 x 720"),
             ("1920x1080", "1920 x 1080"),
@@ -136,8 +138,9 @@ class SourceSettings:
     fps: int = setting(
         0,
         "Camera rate",
-        "Asked of the camera; 0 leaves it alone.",
+        "Asked of the camera; Auto leaves it alone.",
         unit="fps",
+        minimum_label="Auto",
         minimum=0,
         maximum=240,
         step=1,
@@ -162,10 +165,10 @@ class WindowSettings:
         "system",
         "Appearance",
         "Light or dark.",
-        choices=(("system", "As the system"), ("light", "Light"), ("dark", "Dark")),
+        choices=(("system", "System"), ("light", "Light"), ("dark", "Dark")),
     )
     notify: bool = setting(
-        True, "Say when done", "When an export ends while you look elsewhere, say so on the desktop."
+        True, "Notify when finished", "When an export ends while you look elsewhere, say so on the desktop."
     )
     show_panel: bool = setting(True, "Settings panel", "Show the panel.", hidden=True)
     geometry: str = setting("", "Geometry", "Place and size of the window.", hidden=True)

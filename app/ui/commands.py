@@ -147,7 +147,7 @@ class Commands(QObject):
     def do_snapshot(self) -> None:
         result = self._window.stage.view.result
         if result is None:
-            self._window.stage.banner.tell("info", "There is no picture to save yet.", "Open a camera or a file first.")
+            self._window.stage.banner.tell("info", "There is no frame to save yet.", "Open a camera or a file first.")
             return
         info = self._window.controller.info
         name = result.frame.name or (info.name if info else "snapshot")
@@ -191,7 +191,7 @@ class Commands(QObject):
         target, settings, banner = Path(chosen), self._window.settings.current, self._window.stage.banner
 
         def saved(_nothing: None) -> None:
-            hint = "Versions, self-test, settings and log; no pictures, names of files or addresses. Nothing was sent."
+            hint = "Versions, self-test, settings and log; no images, names of files or addresses. Nothing was sent."
             banner.tell("success", f"Saved {target.name}", hint, topic="diagnostics")
 
         def failed(message: str, hint: str) -> None:

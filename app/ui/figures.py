@@ -29,9 +29,17 @@ def cells(stats: LiveStats, live: bool) -> dict[str, str]:
         "camera": f"{'Camera' if live else 'Source'} {rate(stats.camera_fps)} fps" if stats.camera_fps else "",
         "detector": f"Detector {rate(stats.detector_fps)} fps" if stats.detector_fps else "",
         "screen": f"Screen {rate(stats.screen_fps)} fps" if stats.screen_fps else "",
-        "age": f"Age {stats.frame_age_p50_ms:.0f} ms (p95 {stats.frame_age_p95_ms:.0f})" if stats.screen_fps else "",
-        "drops": f"{stats.drops} left out" if stats.drops else "",
+        "age": f"Delay {stats.frame_age_p50_ms:.0f} ms" if stats.screen_fps else "",
+        "drops": f"{stats.drops} {'frame' if stats.drops == 1 else 'frames'} skipped" if stats.drops else "",
     }
+
+
+def delay_tip(stats: LiveStats) -> str:
+    """Explains the cell "age", with the spread that the cell has no room for."""
+    return (
+        "Delay of the frame on screen, from the device to the paint: "
+        f"median {stats.frame_age_p50_ms:.0f} ms, 95% within {stats.frame_age_p95_ms:.0f} ms"
+    )
 
 
 def source_words(info: SourceInfo) -> str:

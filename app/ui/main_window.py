@@ -206,7 +206,7 @@ class MainWindow(QMainWindow):
                 "Stop the export and quit?",
                 "An export is still running. Nothing unfinished is left under the final names.",
                 yes="Stop it and quit",
-                no="Go on",
+                no="Keep exporting",
             )
         ):
             event.ignore()

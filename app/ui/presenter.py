@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from app.core.frames import FrameResult, SourceInfo
 from app.core.live.events import ModelReady
 from app.ui.controller import LiveController
-from app.ui.figures import badge, cells, source_words
+from app.ui.figures import badge, cells, delay_tip, source_words
 from app.ui.models.model_shelf import ModelShelf
 from app.ui.picture.stage import Stage
 from app.ui.settings.settings_panel import SettingsPanel
@@ -146,7 +146,7 @@ class Presenter(QObject):
         self._view_described(view.notice.words or view.seen_words())
         view.set_badge("Paused" if controller.is_paused else badge(stats), note)
         for name, words in cells(stats, info.kind in ("camera", "stream")).items():
-            self._status.set_cell(name, words)
+            self._status.set_cell(name, words, delay_tip(stats) if name == "age" and words else "")
 
     def _view_described(self, words: str) -> None:
         """For those who hear the window instead of seeing it."""

@@ -86,7 +86,7 @@ class Watch(QObject):
             self._fail(f"{message} {hint}".strip())
 
     def _out_of_patience(self) -> None:
-        self._fail(f"{self.seen.pictures} pictures were shown, {self._with_boxes} of them with boxes")
+        self._fail(f"{self.seen.pictures} frames were shown, {self._with_boxes} of them with boxes")
 
     def _fail(self, what: str) -> None:
         self.seen.failure = self.seen.failure or what

@@ -12,14 +12,14 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy
 from app.ui.widgets.theme import Theme
 
 _CELLS: tuple[tuple[str, str], ...] = (
-    ("seen", "What is shown in the picture"),
+    ("seen", "What is seen in the video or image"),
     ("source", "What is looked at"),
     ("model", "The detector, and where it runs"),
-    ("camera", "Pictures a second that the source delivers"),
-    ("detector", "Pictures a second that the detector finishes"),
-    ("screen", "Pictures a second that are painted"),
-    ("age", "Age of the picture on screen: from the device to the paint, median and 95th percentile"),
-    ("drops", "Pictures left out because a newer one was there"),
+    ("camera", "Frames per second from the source"),
+    ("detector", "Frames per second through the detector"),
+    ("screen", "Frames per second on screen"),
+    ("age", "Delay of the frame on screen, from the device to the paint"),
+    ("drops", "Frames skipped because a newer one was there"),
 )
 _LEAVE_FIRST = ("screen", "drops", "camera", "detector", "source", "age", "model", "seen")
 _GAP = 18

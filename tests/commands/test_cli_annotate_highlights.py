@@ -157,7 +157,7 @@ def test_a_folder_of_the_user_is_refused_and_kept(capsys: Capture, tmp_path: Pat
         (("--pre", "1"), "--pre and --post are about clips"),
         (("--clips", "car", "--pre", "-1"), "--pre cannot be -1"),
         (("--clips", "car", "--post", "nan"), "--post cannot be nan"),
-        (("--frames", "1"), "--frames puts pictures into annotated sets"),
+        (("--frames", "1"), "--frames puts images into annotated sets"),
         (("--frames", "x", "--data", ".voc"), "--frames cannot be x"),
         (("--data", "labels.txt", "--data-format", "yolo"), "YOLO is a folder"),
         (("--data", "labels"), "does not say which data format"),

@@ -37,7 +37,7 @@ def test_models_are_listed_explained_imported_and_removed(capsys: Capture) -> No
     assert code == 0
     assert listed["faces"]["status"] == "imported"
     assert listed["faces"]["size_bytes"] > 1_000_000
-    assert listed["ssd300-vgg16-coco"]["status"] == "weights not here"
+    assert listed["ssd300-vgg16-coco"]["status"] == "not downloaded"
     code, out, _ = run(capsys, "models", "info", "faces")
     assert code == 0
     assert "labels: face" in out

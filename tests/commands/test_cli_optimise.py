@@ -69,7 +69,7 @@ def test_the_table_says_what_is_gained_and_lost(capsys: Capture, frames: list[Fr
         ["bf16", "18.0", "-", "-"],
         ["int8", "26.0", "98.80%", "0.0100"],
     ]
-    assert "321 objects that fp32 finds with a score of at least 0.50 in 80 pictures (street.mp4)" in out
+    assert "321 objects that fp32 finds with a score of at least 0.50 in 80 images (street.mp4)" in out
     assert "--precision auto: int8 is used: 2.6 times as fast" in out
     assert frames[0].source == "demo.mp4"
     path = user_shelf().find("demo").path
@@ -99,7 +99,7 @@ def test_info_shows_what_was_measured(capsys: Capture, monkeypatch: pytest.Monke
     assert json.loads(run(capsys, "models", "info", "demo", "--json", "-")[1])["optimised"] is None
     monkeypatch.setattr("detector.runtime.optimised.read_optimised", lambda _model, _cache: DONE)
     out = run(capsys, "models", "info", "demo")[1]
-    assert "optimised: 2026-11-22; in agreement with fp32 on 80 pictures (street.mp4): int8 98.8%; auto is int8" in out
+    assert "optimised: 2026-11-22; in agreement with fp32 on 80 images (street.mp4): int8 98.8%; auto is int8" in out
 
 
 def test_info_tells_what_the_models_file_says_of_int8(capsys: Capture, tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_info_tells_what_the_models_file_says_of_int8(capsys: Capture, tmp_path:
     assert (told["agreement"], told["objects"]) == (0.991, 33)
     assert "ranges" not in told
     out = run(capsys, "models", "info", tmp_path / "m.safetensors")[1]
-    assert "int8: 99.1% in agreement with fp32 on 10 pictures (photographs)" in out
+    assert "int8: 99.1% in agreement with fp32 on 10 images (photographs)" in out
     save_random(tmp_path / "plain.safetensors")
     assert json.loads(run(capsys, "models", "info", tmp_path / "plain.safetensors", "--json", "-")[1])["int8"] is None
 

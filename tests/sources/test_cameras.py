@@ -202,7 +202,7 @@ def test_pictures_until_it_is_pulled_out(capture: type[FakeCapture]) -> None:
     frames: list[Frame] = [source.read() for _ in range(3)]
     assert [frame.index for frame in frames] == [0, 1, 2]
     assert all(frame.pts_s is None for frame in frames)
-    with pytest.raises(SourceLostError, match="Webcam stopped giving pictures"):
+    with pytest.raises(SourceLostError, match="Webcam stopped sending video"):
         source.read()
     assert capture.made[0].reads < 10
     assert source.reopen_uri == "camera:046d:0825"
@@ -222,7 +222,7 @@ def test_what_is_asked_of_the_camera_and_what_it_does_instead(capture: type[Fake
 
 def test_a_busy_camera_is_named(capture: type[FakeCapture]) -> None:
     capture.pictures = 0
-    with pytest.raises(AppError, match="Webcam gives no pictures; another program may be using it"):
+    with pytest.raises(AppError, match="Webcam is not sending video; another program may be using it"):
         CameraSource("0", SourceOptions())
     capture.opened = False
     with pytest.raises(AppError, match="Webcam cannot be opened; another program may be using it"):

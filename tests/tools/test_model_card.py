@@ -53,7 +53,7 @@ def test_blocks_are_filled_from_the_file(tmp_path: Path) -> None:
 
 def test_without_the_file_they_say_so(tmp_path: Path) -> None:
     text = filled(EMPTY, tmp_path)
-    for words in ("is not in the box", "not finished yet", "In the box is `demo`"):
+    for words in ("is not bundled", "not finished yet", "Bundled is `demo`"):
         assert words in text, words
     put_everyday(tmp_path)
     assert filled(filled(text, tmp_path), tmp_path / "empty") == text

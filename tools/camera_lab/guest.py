@@ -277,7 +277,7 @@ def a_camera_silent_from_the_start_is_said() -> str:
     begun = time.monotonic()
     error = refused(f"camera:{NAME}", SourceOptions(first_frame_s=5))
     vivid.set_control(number, "Percentage of Dropped Buffers", 0)
-    assert "gives no pictures" in error.message, error
+    assert "is not sending video" in error.message, error
     with opened(f"camera:{NAME}") as source:
         frame(source)
     return f"{error} After {time.monotonic() - begun:.1f} s."

@@ -65,7 +65,7 @@ def find_cached(source: SourceKey, folders: Sequence[Path], model: str = "", rea
 
 def _no_cache(name: str, model: str, others: set[str], cut: str) -> AppError:
     if cut:
-        return AppError(f"Not all frames of {name} were looked at yet.", "Go on without --from-cache, to the end.")
+        return AppError(f"Not all frames of {name} were looked at yet.", "Resume it without --from-cache first.")
     if others:
         return AppError(
             f"No detections by {model} are kept of {name}.", f"There are some by {', '.join(sorted(others))}."

@@ -239,7 +239,7 @@ class CaptureStage:
                 f"{name} does not answer; another program may be using it.", "Check it and choose it again."
             )
         why = "Is it still sending?" if kind_by_name(self._uri) == "stream" else "Was it unplugged?"
-        return SourceLostError(f"{name} stopped giving pictures.", f"{why} It is looked for again.")
+        return SourceLostError(f"{name} stopped sending video.", f"{why} Reconnecting…")
 
     def _broken(self, error: BaseException) -> None:
         log.error("the watch over a source failed", exc_info=error)

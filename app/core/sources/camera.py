@@ -92,9 +92,10 @@ class CameraSource:
         if self._index == 0:
             self._capture.release()
             raise AppError(
-                f"{self._name} gives no pictures; another program may be using it.", "Close that program and try again."
+                f"{self._name} is not sending video; another program may be using it.",
+                "Close that program and try again.",
             )
-        raise SourceLostError(f"{self._name} stopped giving pictures.", "Was it unplugged? It is looked for again.")
+        raise SourceLostError(f"{self._name} stopped sending video.", "Was it unplugged? Reconnecting…")
 
 
 def _open(camera: CameraInfo, options: SourceOptions) -> cv2.VideoCapture:

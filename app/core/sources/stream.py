@@ -88,7 +88,7 @@ class StreamSource:
         try:
             self._first = self._next()
         except SourceLostError as error:
-            raise AppError(f"{self._name} gives no pictures.", "It answers, but sends no video in time.") from error
+            raise AppError(f"{self._name} is not sending video.", "It answers, but no video came in time.") from error
         rate = self._stream.average_rate
         self.info = SourceInfo(
             "stream", self._name, self._first.width, self._first.height, Fraction(rate) if rate else None

@@ -109,9 +109,9 @@ class ExportDialog(QDialog):
             if not confirmed(
                 self,
                 "Stop the export?",
-                "It is still running. What was found is kept: it can go on later from where it is now.",
+                "It is still running. What was found is kept: it can be resumed later from where it is now.",
                 yes="Stop it",
-                no="Go on",
+                no="Keep exporting",
             ):
                 return
             self._runner.cancel()

@@ -25,7 +25,7 @@ from app.ui.widgets.theme import Theme
 
 # (name, words, key, tooltip)
 _VERBS = (
-    ("pause", "Pause", "Space", "Hold this video, or go on with it"),
+    ("pause", "Pause", "Space", "Pause this video, or resume it"),
     ("up", "Up", "Alt+Up", "Take it earlier"),
     ("down", "Down", "Alt+Down", "Take it later"),
     ("retry", "Try again", "R", "Once more, from where it stopped"),
@@ -175,9 +175,9 @@ class QueueView(QWidget):
             self.verbs[name].setEnabled(on)
             self.buttons[name].setEnabled(on)
         for thing in (self.verbs["pause"], self.buttons["pause"]):
-            thing.setText("Go on" if state == "paused" else "Pause")
+            thing.setText("Resume" if state == "paused" else "Pause")
         states = {other.state for other in items}
-        self.pause_all.setText("Go on with all" if self._all_paused else "Pause all")
+        self.pause_all.setText("Resume all" if self._all_paused else "Pause all")
         self.pause_all.setEnabled(bool(states - set(ENDED)))
         self.cancel_all.setEnabled(bool(states - set(ENDED)))
         self.clear.setEnabled(bool(states & set(ENDED)))

@@ -75,13 +75,13 @@ class Unfinished(QObject):
                 self._banner.tell("warning", _DAMAGED, "Add those videos again.", topic=TOPIC)
             return
         hint = "What was found until then is kept. " if rest.interrupted else ""
-        hint += f"Going on uses the settings {'it' if count == 1 else 'they'} began with."
+        hint += f"Resuming uses the settings {'it' if count == 1 else 'they'} began with."
         self._banner.tell(
             "warning",
             words(rest),
             f"{hint} {_DAMAGED}" if rest.abandoned.damaged else hint,
             topic=TOPIC,
-            action=("Go on", self._go_on),
+            action=("Resume", self._go_on),
             other=("Discard", self._discard),
         )
 

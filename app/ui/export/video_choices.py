@@ -34,7 +34,7 @@ class VideoChoices(QWidget):
             self.quality.addItem(words, name)
         self.quality.setCurrentIndex(self.quality.findData(VideoOptions().quality))
         self.deinterlace = QCheckBox("Deinterlace")
-        self.deinterlace.setToolTip("For recordings of television: makes whole pictures of those that show combs")
+        self.deinterlace.setToolTip("For recordings of television: makes whole frames of those that show combs")
         self.encoder = QComboBox()
         self.encoder.setAccessibleName("Encoder")
         self.encoder.setToolTip("What compresses the video; the best that works on this computer is taken by itself")

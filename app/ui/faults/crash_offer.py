@@ -45,7 +45,7 @@ class CrashOffer:
 
         words = (
             f"The last time, the program ended by itself: {found[0].cause}. Nothing was sent anywhere. The text below "
-            "names no picture or video of yours; if this happens again, please send it with what you did."
+            "names no image or video of yours; if this happens again, please send it with what you did."
         )
         text = "\n\n".join(report.text.strip() for report in found)
         self.dialog = ReportDialog("ssd-viewer ended unexpectedly", words, text, found[0].path, self._window)

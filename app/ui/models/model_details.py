@@ -45,7 +45,7 @@ class ModelDetails(QScrollArea):
         self.about.setTextFormat(Qt.TextFormat.PlainText)  # a model file brings its own title
         self.about.setWordWrap(True)
         self.check = self._button("Check this model", "check")
-        self.check.setToolTip("Run it on a fixed picture; it must answer as it did when it was put on the shelf")
+        self.check.setToolTip("Run it on a fixed image; it must answer as it did when it was put on the shelf")
         self.optimise = self._button("Optimise for this computer", "optimise")
         self.optimise.setToolTip(
             "Make it faster on the processor (int8), and measure how fast, and how far it still finds the same; "

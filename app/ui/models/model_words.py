@@ -25,7 +25,7 @@ _OPTION = re.compile(r"--(layout|priors|channels|labels)(?: ([\w-]+))?")
 _BY_FOLDER = "name its folder by --weights-dir, or "  # the window imports files, wherever they are
 _FIELDS = {"layout": "Layout", "priors": "Default boxes", "channels": "Channel order", "labels": "Class names"}
 
-STATUS = {"bundled": "In the box", "imported": "Imported", "absent": "Not here", "broken": "Broken"}
+STATUS = {"bundled": "Bundled", "imported": "Imported", "absent": "Not downloaded", "broken": "Broken"}
 DOT = "  ·  "
 
 
@@ -60,7 +60,7 @@ def optimised_words(measured: Optimised) -> str:
         if each.agreement is not None and exact is not None:
             gain = each.frames_per_s / exact.frames_per_s
             lines.append(f"{each.precision}: {gain:.1f} {TIMES} as fast as fp32, {each.agreement:.1%} in agreement")
-    lines.append(f"Compared on {measured.compared} pictures ({measured.calibration}), {measured.objects} objects")
+    lines.append(f"Compared on {measured.compared} images ({measured.calibration}), {measured.objects} objects")
     return "\n".join(lines)
 
 

@@ -103,7 +103,7 @@ class StartPage(QScrollArea):
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.camera = Card("camera", "Open a camera", "Webcam or capture card", theme)
-        self.file = Card("film", "Open a video", "Or a picture, or a folder", theme)
+        self.file = Card("film", "Open a video", "Or an image, or a folder", theme)
         self.sample = Card("shapes", "Try the sample", _SAMPLE, theme)
         self.sample.setVisible(has_sample)
         self.camera.clicked.connect(self.open_camera)

@@ -80,6 +80,7 @@ class NumberEditor(Editor):
         self.spin.setKeyboardTracking(False)
         if info.unit:
             self.spin.setSuffix(f" {info.unit}")
+        self.spin.setSpecialValueText(info.minimum_label)
         widest = self.spin.fontMetrics().horizontalAdvance(self.spin.textFromValue(info.maximum) + self.spin.suffix())
         self.spin.setFixedWidth(max(60, widest + 22))
         title = QLabel(info.label)

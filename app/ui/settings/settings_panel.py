@@ -77,7 +77,7 @@ class SettingsPanel(QFrame):
         reset = QPushButton("Reset")
         reset.setObjectName("link")
         reset.setProperty("section", section)
-        reset.setToolTip(f"Give all of “{title}” their first values")
+        reset.setToolTip(f"Reset “{title}” to defaults")
         reset.setAccessibleName(f"Reset {title}")
         reset.clicked.connect(self._reset_clicked)
         head = QHBoxLayout()

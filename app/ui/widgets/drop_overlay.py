@@ -35,7 +35,7 @@ def zones(drop: Drop) -> tuple[Zone, ...]:
         play: Zone = ("open", "folder", "Play this folder", "its images, one after the other")
         return play, ("queue", "layers", "Export its videos", "all that are in it, annotated, and data files")
     if drop.kind == "image":
-        return (("open", "image", "Look at this picture", "and mark what is in it"),)
+        return (("open", "image", "Look at this image", "and mark what is in it"),)
     if drop.kind == "weights":
         return (("import", "model", "Add this model", "checked first, then put on the shelf"),)
     if drop.kind == "mixed":
