@@ -59,8 +59,9 @@ def test_a_model_brings_its_threshold_and_the_flag_wins(
     code, out, _ = run(capsys, "detect", picture, "--model", "fake", "--json", "-", *asked)
     result = json.loads(out)
     assert (code, result["threshold"], len(result["images"][0]["detections"])) == (0, threshold, objects)
+    assert result["precision"] == "fp32"
     _, out, _ = run(capsys, "detect", picture, "--model", "fake", *asked)
-    assert f"threshold {threshold:.2f}" in out.splitlines()[-1]
+    assert out.splitlines()[-1].endswith(f"fake on cpu, fp32, threshold {threshold:.2f}")
     video = make_video(tmp_path / "in.mp4", frames=4)
     code, out, _ = run(capsys, "annotate", video, "--model", "fake", "--json", "-", *asked)
     result = json.loads(out)

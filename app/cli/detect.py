@@ -76,16 +76,21 @@ def run(options: argparse.Namespace, console: Console) -> int:
             height, width = image.shape[:2]
             results.append({"path": str(path), "width": width, "height": height, "detections": as_dicts(found, labels)})
             _tell(console, results[-1])
-        where = {"model": detector.spec.name, "device": detector.device, "threshold": detection.threshold}
+        where = {
+            "model": detector.spec.name,
+            "device": detector.device,
+            "precision": detector.precision,
+            "threshold": detection.threshold,
+        }
         console.say(_summary(results, **where))
         console.give({**where, "images": results})
     return 1 if failures else 0
 
 
-def _summary(results: list[dict[str, Any]], model: str, device: str, threshold: float) -> str:
+def _summary(results: list[dict[str, Any]], model: str, device: str, precision: str, threshold: float) -> str:
     images, found = len(results), sum(len(result["detections"]) for result in results)
     counted = f"{images} image{'' if images == 1 else 's'}, {found} object{'' if found == 1 else 's'}"
-    return f"{counted}; {model} on {device}, threshold {threshold:.2f}"
+    return f"{counted}; {model} on {device}, {precision}, threshold {threshold:.2f}"
 
 
 def _expand(path: Path) -> list[Path]:
