@@ -37,6 +37,7 @@ def card(path: Path, spec: ModelSpec | None) -> str:
         ("Network", f"{spec.architecture}{width}; {len(spec.labels)} classes"),
         ("Input", f"{spec.input.channels.upper()}, warped to {size}, (x - [{mean}]) / [{std}]"),
         ("Accuracy", f"**{accuracy(spec)}**"),
+        *([("Threshold", f"{spec.threshold:.2f}, used until another is chosen")] if spec.threshold is not None else []),
         ("File", f"{len(content) / 1e6:.1f} MB, SHA-256 `{hashlib.sha256(content).hexdigest()}`"),
         ("How", spec.provenance),
         ("Licence", spec.licence),
