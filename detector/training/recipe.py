@@ -64,7 +64,7 @@ class Recipe:
 
 
 FINE_TUNING = Recipe(
-    steps=1000,
+    steps=300,
     batch=16,
     rate=4e-4,
     shape="cosine",
@@ -78,7 +78,7 @@ FINE_TUNING = Recipe(
     slowness=0.4,
     freeze=True,
 )
-"""What a trained detector learns few classes of one's own by; about ten minutes on two CPU cores."""
+"""What a trained detector learns few classes of one's own by; some minutes on two CPU cores."""
 FINE_TUNING_EPOCHS = 10.0
 """Times to go through many pictures, where ``FINE_TUNING``'s steps do not get as far."""
 
