@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
+from detector.bundled import bundled_dir
 from detector.errors import DetectorError
+from detector.model_file import IR_SPEC, MODEL_SUFFIX, ShelfEntry
 from detector.safetensors_file import atomic_file
-from detector.shelf import IR_SPEC, MODEL_SUFFIX, ShelfEntry, bundled_dir
 from detector.spec_json import MAX_JSON_CHARS, spec_from_json, spec_to_json
 from detector.weights import describe_anew, load_spec
 

@@ -22,7 +22,7 @@ from app.core.models import user_shelf, weights_sha256
 from app.core.settings import DetectionSettings, ModelSettings
 from detector.detections import Candidates, DetectionFilter
 from detector.errors import DetectorError
-from detector.shelf import ShelfEntry
+from detector.model_file import ShelfEntry
 from tests.support.fake_detector import FakeModels
 from tests.support.live_probe import LiveProbe
 from tests.support.media import make_video, read_frame_index

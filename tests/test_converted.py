@@ -16,9 +16,9 @@ import pytest
 
 from detector.errors import DetectorError
 from detector.file_lock import only_here
+from detector.model_file import ShelfEntry, open_file
 from detector.runtime import network_cache, nvidia_driver, other_process
 from detector.runtime.openvino import OpenVinoDetector
-from detector.shelf import ShelfEntry, open_file
 from detector.weights import save_model
 from tests.support.tiny_models import random_spec, random_state
 
@@ -26,7 +26,7 @@ _OPEN = """
 import sys
 from pathlib import Path
 from detector.runtime.open import needs_torch, open_detector
-from detector.shelf import open_file
+from detector.model_file import open_file
 
 entry = open_file(Path(sys.argv[1]))
 assert not needs_torch(entry, "cpu")

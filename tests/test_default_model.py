@@ -17,8 +17,8 @@ from app.core.settings import ModelSettings, Settings
 from app.core.settings_store import load_settings, save_settings
 from app.ui.commands import sample_clip
 from detector.bundled import default_model
+from detector.model_file import ShelfEntry
 from detector.runtime import open as runtime_open
-from detector.shelf import ShelfEntry
 from tests.support.box import use_box
 from tests.support.command_line import Capture, check_one_line, run
 from tests.support.model_files import put_model

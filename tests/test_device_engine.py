@@ -14,6 +14,7 @@ import torch
 
 from detector.detections import Candidates
 from detector.errors import DetectorError, DeviceFailedError
+from detector.model_file import ShelfEntry, open_file
 from detector.runtime import device_pass, torch_cuda
 from detector.runtime.base import ImageBGR
 from detector.runtime.engine import Engine
@@ -22,7 +23,6 @@ from detector.runtime.shape_cache import ShapeCache
 from detector.runtime.torch_cpu import TorchCpuDetector
 from detector.runtime.torch_cuda import TorchDeviceDetector
 from detector.runtime.uploads import PlainUploads, pieces
-from detector.shelf import ShelfEntry, open_file
 from detector.spec import PostprocessSpec
 from tests.support.one_thread import one_thread
 from tests.support.tiny_models import picture, random_spec, save_random

@@ -26,8 +26,8 @@ from app.core.settings import NetworkSettings, Settings
 from app.core.settings_store import save_settings
 from detector.download import DownloadProgress, DownloadStoppedError
 from detector.errors import DetectorError
+from detector.library import Shelf
 from detector.registry import MODELS
-from detector.shelf import Shelf
 from detector.spec import WeightsFile
 from detector.weights import load_state
 from tests.support.command_line import Capture, check_one_line, install_fake_model, run, write_photos

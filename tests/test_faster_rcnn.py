@@ -21,12 +21,13 @@ from torchvision.models.detection import (
 
 from detector.errors import DetectorError
 from detector.importers.base import Overrides
+from detector.library import Shelf
+from detector.model_file import ShelfEntry
 from detector.models.faster_rcnn import build_faster_rcnn
 from detector.plans.grids import checked_config
 from detector.registry import MODELS
 from detector.runtime.faster_rcnn import FasterRcnnDetector
 from detector.runtime.open import needs_torch, open_detector
-from detector.shelf import Shelf, ShelfEntry
 from detector.spec import TWO_STAGE, ModelSpec
 from detector.spec_json import spec_from_json, spec_to_json
 from tests.support.one_thread import one_thread
@@ -97,7 +98,7 @@ def test_a_published_file_answers_as_torchvision_does(tmp_path: Path, monkeypatc
     entry = shelf.import_file(tmp_path / "theirs.pth", "rival", Overrides(labels=NINETY)).entry
     assert entry.spec.title == "Faster R-CNN, for comparison: 90 classes, MobileNetV3"
     assert entry.spec.golden is None
-    with open_detector("rival", "cpu", "bf16", shelf) as ours:
+    with open_detector(entry, "cpu", "bf16") as ours:
         assert (ours.engine, ours.device, ours.precision) == ("torchvision_cpu", "cpu", "fp32")
         assert ours.notes == ("Faster R-CNN runs in fp32 only, not in bf16.",)
         (found,) = ours.candidates_batch([FRAME])

@@ -12,16 +12,17 @@ import torch
 
 from app.core import model_check
 from app.core.models import user_shelf
+from detector.bundled import bundled_dir
 from detector.errors import DetectorError
-from detector.golden import TOLERANCES, Floats, ImageBGR, compare, log_softmax, picture, prove, take
-from detector.golden_reference import weights_hash, with_golden
+from detector.golden import TOLERANCES, Floats, ImageBGR, compare, log_softmax, picture, prove, take, weights_hash
+from detector.golden_reference import with_golden
+from detector.model_file import IR_BIN, ShelfEntry, open_file
 from detector.models.build import build_network
 from detector.preprocess import InputBuilder
 from detector.runtime.calibrate import with_ranges
 from detector.runtime.openvino import OpenVinoDetector
 from detector.runtime.torch_cpu import TorchCpuDetector
 from detector.runtime.torch_cuda import TorchDeviceDetector
-from detector.shelf import IR_BIN, ShelfEntry, bundled_dir, open_file
 from detector.spec import Golden, ModelSpec
 from detector.weights import as_arrays, describe_anew, load_arrays, load_spec, load_state, save_model
 from tests.support.command_line import Capture, check_one_line, run

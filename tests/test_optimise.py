@@ -17,6 +17,7 @@ from app.core.errors import AppError
 from app.core.optimise.frames import LEAST, calibration_frames
 from app.core.optimise.run import STAGES, share_done
 from detector.errors import DetectorError
+from detector.model_file import ShelfEntry, open_file
 from detector.runtime import openvino_runtime, optimised, quantise, quantise_work
 from detector.runtime import precision as precision_module
 from detector.runtime.calibrate import Frames
@@ -35,7 +36,6 @@ from detector.runtime.optimised import (
 )
 from detector.runtime.other_process import Messages, WorkStoppedError
 from detector.runtime.quantise import OptimisedModel, Places
-from detector.shelf import ShelfEntry, open_file
 from detector.weights import describe_anew, load_arrays, load_spec
 from tests.support.tiny_models import picture, random_spec, save_random
 from tools.fixtures.tiny_ir import save_tiny_ir

@@ -17,7 +17,8 @@ from detector.config import MOBILENET300
 from detector.errors import DetectorError
 from detector.golden import INT8_TOLERANCE, TOLERANCES, prove
 from detector.golden_reference import with_golden
-from detector.plans.shapes import network_shapes
+from detector.model_file import ShelfEntry
+from detector.network_shapes import network_shapes
 from detector.quantisation.filters import rounded_filters
 from detector.quantisation.ranges import LEVELS, MapValues
 from detector.registry import MODELS
@@ -28,7 +29,6 @@ from detector.runtime.openvino_graph import build_graph
 from detector.runtime.openvino_int8 import FULL, NARROW, largest_weight
 from detector.runtime.openvino_runtime import compile_for_latency, load_openvino
 from detector.safetensors_file import Arrays
-from detector.shelf import ShelfEntry
 from detector.spec import InputSpec, ModelSpec
 from detector.weights import as_arrays, save_model
 from tests.support.tiny_models import picture, random_spec, random_state

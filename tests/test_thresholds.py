@@ -23,7 +23,7 @@ from app.ui.models.model_facts import fact_rows
 from app.ui.settings.settings_model import SettingsModel
 from app.ui.settings.settings_panel import SettingsPanel
 from app.ui.widgets.background import Background
-from detector.shelf import Shelf
+from detector.library import Shelf
 from detector.spec import InputSpec, ModelSpec
 from tests.support.command_line import run
 from tests.support.model_files import put_model

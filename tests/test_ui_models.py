@@ -34,8 +34,9 @@ from detector.download.fetch import by_hand
 from detector.errors import DetectorError
 from detector.importers import Recognised
 from detector.importers.base import Overrides
+from detector.library import ImportResult, Shelf
+from detector.model_file import ShelfEntry
 from detector.registry import MODELS
-from detector.shelf import ImportResult, Shelf, ShelfEntry
 from detector.spec import WeightsFile
 from tests.support.box import use_box
 from tests.support.file_server import FileServer, cut_after

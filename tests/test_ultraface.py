@@ -13,12 +13,13 @@ import pytest
 import torch
 
 from detector.detections import DetectionFilter
+from detector.library import Shelf
+from detector.model_file import ShelfEntry
 from detector.preprocess import InputBuilder
 from detector.runtime.base import ImageBGR
 from detector.runtime.openvino import OpenVinoDetector
 from detector.runtime.torch_cpu import TorchCpuDetector
 from detector.runtime.torch_cuda import TorchDeviceDetector
-from detector.shelf import Shelf, ShelfEntry
 from tests.support.shared_data import shared
 
 Floats = npt.NDArray[np.float32]

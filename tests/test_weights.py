@@ -86,7 +86,7 @@ def test_the_spec_is_read_without_torch(model: Path) -> None:
     program = f"""
 import sys
 from pathlib import Path
-from detector.shelf import Shelf
+from detector.library import Shelf
 from detector.weights import load_spec
 load_spec(Path({str(model)!r}))
 Shelf(Path({str(model.parent)!r}), Path("nowhere")).list()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from app.lab.bench.bench_request import BenchRequest
     from app.lab.bench.random_weights import Load
     from app.lab.bench.result import BenchReport
-    from detector.shelf import ShelfEntry
+    from detector.model_file import ShelfEntry
 
 _MODEL = "ssd300-vgg16-coco"
 _LOADS: tuple[Load, ...] = ("empty", "typical", "worst")  # as ``app.lab.bench.random_weights.LOADS``

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from detector.detections import DetectionFilter
     from detector.evaluation.found import Found
     from detector.evaluation.results import DataSet, Evaluation
+    from detector.model_file import ShelfEntry
     from detector.runtime.base import Detector
-    from detector.shelf import ShelfEntry
 
 _KINDS = ("voc", "coco")
 

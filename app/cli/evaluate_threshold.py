@@ -13,7 +13,7 @@ from app.core.thresholds import threshold_for
 if TYPE_CHECKING:
     from detector.evaluation.recommend import OperatingPoint
     from detector.evaluation.results import Evaluation
-    from detector.shelf import ShelfEntry
+    from detector.model_file import ShelfEntry
 
 
 def add_threshold_flags(parser: argparse.ArgumentParser) -> None:

@@ -22,7 +22,7 @@ from detector.importers.base import Channels, Overrides, Priors
 from detector.importers.layouts import LAYOUTS
 
 if TYPE_CHECKING:
-    from detector.shelf import ShelfEntry
+    from detector.model_file import ShelfEntry
     from detector.spec import InputSpec, ModelSpec
 
 
@@ -105,8 +105,8 @@ def _list(options: argparse.Namespace, console: Console) -> int:
 
 
 def _info(options: argparse.Namespace, console: Console) -> int:
+    from detector.model_file import ShelfEntry, how_to_get
     from detector.registry import MODELS
-    from detector.shelf import ShelfEntry, how_to_get
 
     shelf = user_shelf()
     entry = next((e for e in shelf.list() if e.name == options.model), None) or shelf.find(options.model)

@@ -14,7 +14,7 @@ from app.core.settings import DetectionSettings, ModelSettings
 from app.core.thresholds import COMMON, threshold_for
 
 if TYPE_CHECKING:
-    from detector.shelf import ShelfEntry
+    from detector.model_file import ShelfEntry
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8")
 

@@ -28,9 +28,10 @@ from detector.download import (
 )
 from detector.download.verify import ChangedFileError
 from detector.errors import DetectorError
+from detector.library import Shelf
+from detector.model_file import ShelfEntry
 from detector.part_file import part_path
 from detector.registry import MODELS
-from detector.shelf import Shelf, ShelfEntry
 from detector.spec import ModelSpec, WeightsFile
 from detector.weights import describe_anew
 

@@ -9,8 +9,8 @@ from typing import Literal
 
 from app.core.paths import optimised_dir, speeds_file
 from app.core.speeds import MeasuredSpeed, Speeds, fingerprint, load_speeds
+from detector.library import Shelf
 from detector.runtime.optimised import Optimised, read_optimised
-from detector.shelf import Shelf
 from detector.spec import ModelSpec
 
 _log = logging.getLogger(__name__)

@@ -14,13 +14,13 @@ from app.core.models import open_entry
 from app.core.paths import optimised_dir
 from detector.errors import ExplainedError
 from detector.golden import prove
+from detector.model_file import IR_XML, ShelfEntry
 from detector.runtime import openvino_runtime
 from detector.runtime.engine import Engine
 from detector.runtime.open import available_devices
 from detector.runtime.openvino_int8 import FULL, largest_weight
 from detector.runtime.optimised import read_optimised
 from detector.runtime.torch_package import has_torch
-from detector.shelf import IR_XML, ShelfEntry
 
 NOTHING_KEPT = "keeps no answers to compare with; import it again from its original file"
 
@@ -71,7 +71,7 @@ def check_model(entry: ShelfEntry) -> Iterator[ModelCheck]:
 
 
 def _weights(entry: ShelfEntry, kept: str) -> ModelCheck:
-    from detector.golden_reference import ir_hash, weights_hash
+    from detector.golden import ir_hash, weights_hash
     from detector.weights import load_arrays
 
     assert entry.path is not None  # only models that are here keep answers

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from app.core import paths
 from app.core.settings import ModelSettings, Settings
-from detector.bundled import default_model
+from detector.bundled import bundled_dir, default_model
 from detector.errors import DetectorError
-from detector.shelf import Shelf, ShelfEntry, bundled_dir
+from detector.library import Shelf
+from detector.model_file import ShelfEntry
 
 if TYPE_CHECKING:
     from detector.runtime.base import Detector

@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from detector.errors import DetectorError
+from detector.model_file import ShelfEntry
 from detector.models.build import build_network
-from detector.shelf import ShelfEntry
 from detector.weights import load_state, load_strict
 
 

@@ -1,4 +1,4 @@
-"""From a model's name to a running detector: picks the engine, and says so when it is not the one asked for.
+"""From a model's file to a running detector: picks the engine, and says so when it is not the one asked for.
 
 Call it on the thread that will use the detector. Importing this module loads no torch and no OpenVINO.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from detector.errors import DetectorError
+from detector.model_file import ShelfEntry, how_to_get
 from detector.runtime import openvino_runtime
 from detector.runtime.base import PRECISIONS, Detector, Precision
 from detector.runtime.engine import Engine
@@ -20,7 +21,6 @@ from detector.runtime.fallback import FallbackDetector
 from detector.runtime.nvidia_driver import has_nvidia_gpu
 from detector.runtime.precision import Plan, plain_precision, plan_precision
 from detector.runtime.torch_package import has_torch, load_torch
-from detector.shelf import Shelf, ShelfEntry, bundled_dir, how_to_get
 from detector.spec import TWO_STAGE
 
 if TYPE_CHECKING:
@@ -33,10 +33,9 @@ _log = logging.getLogger(__name__)
 
 
 def open_detector(
-    model: str | Path | ShelfEntry,
+    entry: ShelfEntry,
     device: str = "auto",
     precision: str = "auto",
-    shelf: Shelf | None = None,
     cache_dir: Path | None = None,
     *,
     for_batches: bool = False,
@@ -47,27 +46,23 @@ def open_detector(
     by one it has; ``Detector.notes`` then tells.
 
     Args:
-        model: A name on the shelf, a model file, or an entry of the shelf.
+        entry: The model.
         device: "auto", "cpu", "cuda", "cuda:N", "mps" or "xpu".
         precision: One of ``PRECISIONS``; "auto" is float16 on a GPU. On the CPU it is int8 where the model's file
             shows that this agrees with float32, which it is otherwise; what ``models optimise`` measured there counts
             for more than either.
-        shelf: Where names are looked up; None for the models that came with the program.
         cache_dir: Where what ``models optimise`` measured is kept; None for nowhere.
         for_batches: It will be handed ``preferred_batch`` frames at a time, and nobody waits for the first of them.
 
     Raises:
-        DetectorError: No such model, device or precision, or the model cannot be used.
+        DetectorError: No such device or precision, or the model is not here or cannot be used.
     """
     check_device(device)
     asked = _checked_precision(precision)
-    if not isinstance(model, ShelfEntry):
-        folder = bundled_dir()
-        model = (shelf or Shelf(folder, folder)).find(model)  # the same folder twice is listed once
-    if model.path is None:
-        raise DetectorError(f"The weights of {model.name} are not on this computer.", how_to_get(model.spec))
-    detector = _open(model, device, asked, cache_dir, for_batches)
-    _log.info("%s on %s by %s, %s", model.name, detector.device, detector.engine, detector.precision)
+    if entry.path is None:
+        raise DetectorError(f"The weights of {entry.name} are not on this computer.", how_to_get(entry.spec))
+    detector = _open(entry, device, asked, cache_dir, for_batches)
+    _log.info("%s on %s by %s, %s", entry.name, detector.device, detector.engine, detector.precision)
     return detector
 
 

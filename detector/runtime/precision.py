@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from detector.errors import DetectorError
+from detector.model_file import ShelfEntry
 from detector.runtime.base import Precision
 from detector.runtime.openvino_graph import network_of
 from detector.runtime.optimised import Optimised, best_format, is_proven, read_network, read_optimised
-from detector.shelf import ShelfEntry
 
 _X86 = ("x86_64", "amd64")
 _log = logging.getLogger(__name__)

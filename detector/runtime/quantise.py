@@ -18,6 +18,7 @@ import numpy as np
 
 from detector.errors import DetectorError
 from detector.file_lock import LockedError, only_here
+from detector.model_file import MODEL_SUFFIX, ShelfEntry
 from detector.runtime import openvino_runtime
 from detector.runtime.calibrate import Frames
 from detector.runtime.network_cache import WORKING, file_sha256, lock_of, make_room
@@ -25,7 +26,6 @@ from detector.runtime.openvino_runtime import load_openvino
 from detector.runtime.optimised import REPORT, Optimised, folder_name, report_json
 from detector.runtime.other_process import call_elsewhere
 from detector.runtime.quantise_work import FRAMES, Outcome, Task, quantise_here
-from detector.shelf import MODEL_SUFFIX, ShelfEntry
 from detector.spec import TWO_STAGE, Int8
 from detector.weights import describe_anew, load_arrays, load_spec, save_model
 
@@ -173,7 +173,7 @@ def _with_ranges_in_file(entry: ShelfEntry, int8: Int8, target: Path) -> ShelfEn
 
 
 def _same_weights(one: Path, other: Path) -> bool:
-    from detector.golden_reference import weights_hash
+    from detector.golden import weights_hash
 
     first, second = (weights_hash(load_arrays(path, load_spec(path))) for path in (one, other))
     return first == second

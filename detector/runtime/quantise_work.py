@@ -23,6 +23,7 @@ import numpy as np
 
 from detector.detections import FLOOR
 from detector.errors import DetectorError
+from detector.model_file import ShelfEntry
 from detector.preprocess import InputBuilder
 from detector.quantisation.ranges import METHOD, Range
 from detector.runtime.base import ImageBGR
@@ -34,7 +35,6 @@ from detector.runtime.openvino_graph import network_of
 from detector.runtime.openvino_runtime import cpu_capabilities, last_line, load_nncf, load_openvino
 from detector.runtime.optimised import MeasuredFormat, Optimised
 from detector.runtime.other_process import Messages
-from detector.shelf import ShelfEntry
 from detector.spec import Int8
 from detector.weights import load_arrays
 

@@ -9,12 +9,12 @@ import torch
 from detector.default_boxes import default_boxes
 from detector.detections import Candidates
 from detector.golden import Floats, log_softmax
+from detector.model_file import ShelfEntry
 from detector.postprocess import postprocess
 from detector.preprocess import InputBuilder
 from detector.runtime.base import ImageBGR
 from detector.runtime.engine import Engine
 from detector.runtime.network import load_network
-from detector.shelf import ShelfEntry
 from detector.spec import PostprocessSpec
 
 

@@ -97,7 +97,8 @@ def test_annotate_never_writes_over_its_source_nor_somewhere_else_instead(
 _SLOW = """
 import sys, threading
 from detector.runtime import open as runtime_open
-from detector.shelf import Shelf, ShelfEntry
+from detector.library import Shelf
+from detector.model_file import ShelfEntry
 from tests.support.steady_detector import SPEC, FakeDetector
 from app.cli import main
 

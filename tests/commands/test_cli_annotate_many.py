@@ -95,7 +95,8 @@ def test_nothing_found_and_wrong_use(capsys: Capture, fake_model: None, tmp_path
 _SLOW = """
 import sys, threading
 from detector.runtime import open as runtime_open
-from detector.shelf import Shelf, ShelfEntry
+from detector.library import Shelf
+from detector.model_file import ShelfEntry
 from tests.support.steady_detector import SPEC, FakeDetector
 from app.cli import main
 

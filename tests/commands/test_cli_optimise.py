@@ -15,12 +15,12 @@ import pytest
 import app.core.optimise.run
 from app.core.model_cards import speeds_of
 from app.core.models import user_shelf
+from detector.model_file import ShelfEntry
 from detector.runtime import openvino_runtime
 from detector.runtime.calibrate import Frames
 from detector.runtime.optimised import MeasuredFormat, Optimised
 from detector.runtime.other_process import WorkStoppedError
 from detector.runtime.quantise import OptimisedModel, Places
-from detector.shelf import ShelfEntry
 from detector.spec import Int8
 from detector.weights import describe_anew
 from tests.support.command_line import Capture, check_one_line, run

@@ -26,10 +26,10 @@ from app.lab.bench.random_weights import LOADS, background_bias, write_random
 from app.lab.bench.stages import timer_for
 from detector.default_boxes import default_boxes
 from detector.detections import Detections
+from detector.model_file import ShelfEntry, open_file
 from detector.postprocess import postprocess
 from detector.registry import MODELS
 from detector.runtime.torch_cpu import TorchCpuDetector
-from detector.shelf import ShelfEntry, open_file
 from detector.spec import ModelSpec, PostprocessSpec
 from tests.support.media import make_video, read_frame_index
 from tests.support.one_thread import one_thread

@@ -10,8 +10,9 @@ import cv2
 import pytest
 
 from app.cli import main
+from detector.library import Shelf
+from detector.model_file import ShelfEntry
 from detector.runtime import open as runtime_open
-from detector.shelf import Shelf, ShelfEntry
 from tests.support.media import coded_image
 from tests.support.steady_detector import SPEC, FakeDetector
 

@@ -32,7 +32,7 @@ from app.ui.settings.settings_model import SettingsModel
 from app.ui.widgets.background import Background
 from app.ui.widgets.theme import Theme
 from detector.detections import Candidates
-from detector.shelf import Shelf
+from detector.library import Shelf
 from detector.spec import InputSpec, ModelSpec
 from tests.support.queue_jobs import StepJobs
 

@@ -19,10 +19,10 @@ from app.core.frames import ImageBGR
 from app.lab.bench.frames import drawn_frames
 from app.lab.bench.random_weights import write_random
 from app.lab.bench.statistics import percentile
+from detector.model_file import ShelfEntry, open_file
 from detector.registry import MODELS
 from detector.runtime.cuda_support import new_stream
 from detector.runtime.torch_cuda import TorchDeviceDetector
-from detector.shelf import ShelfEntry, open_file
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from app.core.models import user_shelf, weights_sha256
 from app.core.settings import ModelSettings
 from app.core.sources.uri import kind_by_name
 from detector.detections import Candidates
-from detector.shelf import ShelfEntry
+from detector.model_file import ShelfEntry
 from detector.spec import ModelSpec
 
 log = logging.getLogger(__name__)

@@ -15,10 +15,10 @@ from app.core.optimise.frames import LEAST, calibration_frames
 from app.core.paths import models_dir, optimised_dir, speeds_file
 from app.core.speeds import MeasuredSpeed, record_speed
 from detector.errors import ExplainedError
+from detector.model_file import ShelfEntry
 from detector.runtime.calibrate import MOST
 from detector.runtime.optimised import Optimised, is_proven
 from detector.runtime.quantise import OptimisedModel, Places, check_can_quantise, quantise
-from detector.shelf import ShelfEntry
 
 _log = logging.getLogger(__name__)
 

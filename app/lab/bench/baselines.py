@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from app.core.errors import AppError
 from app.lab.bench.rounds import Contestant
 from detector.errors import DetectorError
-from detector.shelf import ShelfEntry
+from detector.model_file import ShelfEntry
 from detector.spec import ModelSpec
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from app.lab.bench.random_weights import Load
 from app.lab.bench.rounds import RoundPlan
-from detector.shelf import ShelfEntry
+from detector.model_file import ShelfEntry
 
 ALL = "all"
 """Stands for every device or precision this computer has; missing ones are no error."""

@@ -30,8 +30,8 @@ from app.lab.bench.rounds import Contestant, Feed, run_rounds
 from app.lab.bench.statistics import flat, times_faster
 from detector.detections import FLOOR, Detections
 from detector.errors import DetectorError
+from detector.model_file import ShelfEntry
 from detector.runtime.torch_package import load_torch
-from detector.shelf import ShelfEntry
 
 OnProgress = Callable[[str, int, int], None]
 OWN_WEIGHTS = "own weights"

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from app.core.frames import ImageBGR
 from app.lab.bench.rounds import BenchCancelledError
+from detector.model_file import ShelfEntry
 from detector.runtime.calibrate import measure_ranges
-from detector.shelf import ShelfEntry
 from detector.spec import Int8
 from detector.weights import describe_anew, load_arrays
 

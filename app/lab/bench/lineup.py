@@ -16,8 +16,8 @@ from app.lab.bench.memory import MemoryMeter
 from app.lab.bench.result import Skipped
 from app.lab.bench.rounds import Contestant
 from detector.errors import DetectorError
+from detector.model_file import ShelfEntry
 from detector.runtime.base import PRECISIONS, Detector
-from detector.shelf import ShelfEntry
 
 _REHEARSALS = 2
 

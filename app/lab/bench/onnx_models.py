@@ -21,10 +21,10 @@ from app.lab.bench.contestants import EngineContestant
 from detector.default_boxes import default_boxes
 from detector.detections import Candidates
 from detector.golden import Floats, log_softmax
+from detector.model_file import ShelfEntry
 from detector.postprocess import postprocess
 from detector.preprocess import InputBuilder
 from detector.runtime.engine import Engine
-from detector.shelf import ShelfEntry
 from detector.spec import ModelSpec, PostprocessSpec
 
 _INPUT, _OUTPUTS = "images", ("locs", "logits")

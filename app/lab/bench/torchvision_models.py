@@ -21,7 +21,7 @@ from detector.config import SSD300_TORCHVISION, SSDLITE320
 from detector.detections import Detections
 from detector.importers.torchvision_ssd import NAMING
 from detector.importers.torchvision_ssdlite import file_names
-from detector.shelf import ShelfEntry
+from detector.model_file import ShelfEntry
 from detector.spec import ModelSpec
 from detector.weights import load_state
 

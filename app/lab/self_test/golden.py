@@ -13,8 +13,8 @@ from detector.errors import ExplainedError
 
 if TYPE_CHECKING:
     from detector.detections import Detections
+    from detector.model_file import ShelfEntry
     from detector.runtime.base import Detector
-    from detector.shelf import ShelfEntry
 
 _MIN_IOU, _MIN_SCORE = 0.5, 0.5
 

@@ -18,7 +18,8 @@ from detector.evaluation.data_sets import read_data
 from detector.evaluation.results import DataSet
 from detector.evaluation.voc_layout import find_roots
 from detector.importers.read import read_checkpoint
-from detector.shelf import ShelfEntry, check_name
+from detector.library import check_name
+from detector.model_file import ShelfEntry
 from detector.spec import ModelSpec
 from detector.training.data import Picture, training_pictures
 from detector.training.networks import new_spec

@@ -35,7 +35,7 @@ from detector.errors import DetectorError
 from detector.importers import read_labels
 from detector.importers.base import Overrides
 from detector.importers.layouts import LAYOUTS
-from detector.shelf import check_name
+from detector.library import check_name
 
 if TYPE_CHECKING:
     from detector.importers import Recognised

@@ -22,7 +22,8 @@ from app.ui.figures import shorten
 from app.ui.widgets.background import Background, Failed
 from detector.errors import DetectorError
 from detector.importers.base import Overrides
-from detector.shelf import IR_BIN, Shelf, ShelfEntry
+from detector.library import Shelf
+from detector.model_file import IR_BIN, ShelfEntry
 
 if TYPE_CHECKING:
     from app.core.model_check import ModelCheck

@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from detector.bundled import bundled_dir
 from detector.errors import DetectorError
 from detector.importers import preview_model, read_labels
 from detector.importers.base import Overrides
+from detector.library import Shelf
+from detector.model_file import how_to_get, open_file
 from detector.registry import MODELS
-from detector.shelf import Shelf, bundled_dir, how_to_get, open_file
 from detector.weights import load_spec, load_state
 from tests.support.tiny_models import random_spec, save_checkpoint, save_random
 from tools.fixtures.tiny_ir import save_tiny_ir
