@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from detector.golden import Floats, golden_of, ir_hash, log_softmax, picture, take, weights_hash
-from detector.model_file import ShelfEntry
+from detector.model_file import ModelEntry
 from detector.preprocess import InputBuilder
 from detector.runtime.openvino_runtime import compile_for_latency, is_installed, load_openvino
 from detector.safetensors_file import Arrays
@@ -65,5 +65,5 @@ def ir_with_golden(spec: ModelSpec, xml_path: Path) -> ModelSpec:
     """
     from detector.runtime.ir import IrDetector
 
-    with IrDetector(ShelfEntry(spec.name, spec, xml_path, False), "fp32") as detector:
+    with IrDetector(ModelEntry(spec.name, spec, xml_path, False), "fp32") as detector:
         return replace(spec, golden=golden_of(spec, detector.raw, ir_hash(xml_path)))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from detector.errors import DetectorError
 from detector.importers.base import Overrides
-from detector.model_file import MODEL_SUFFIX, ShelfEntry, how_to_get, model_paths, open_file, read_spec
+from detector.model_file import MODEL_SUFFIX, ModelEntry, how_to_get, model_paths, open_file, read_spec
 from detector.registry import MODELS
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.IGNORECASE)
@@ -30,7 +30,7 @@ class ImportResult:
         notes: One line each, for people: what was recognised, what was assumed and which option says otherwise.
     """
 
-    entry: ShelfEntry
+    entry: ModelEntry
     notes: tuple[str, ...]
 
 
@@ -42,7 +42,7 @@ class BrokenModel:
         name: As it would be typed; it can be removed.
         path: The file or folder.
         reason: One line.
-        bundled: As for ``ShelfEntry``.
+        bundled: As for ``ModelEntry``.
     """
 
     name: str
@@ -51,7 +51,7 @@ class BrokenModel:
     bundled: bool
 
 
-class Shelf:
+class ModelLibrary:
     """Models in two folders, looked at afresh on every call.
 
     Args:
@@ -63,10 +63,10 @@ class Shelf:
         self.user_dir = user_dir
         self.bundled_dir = bundled_dir
 
-    def list(self) -> list[ShelfEntry]:
+    def list(self) -> list[ModelEntry]:
         """Everything usable or fetchable, by name: bundled ones (a demo last), the user's, known ones to fetch."""
-        entries = {e.name: e for e in self._scan() if isinstance(e, ShelfEntry)}
-        missing = [ShelfEntry(name, spec, None, False) for name, spec in MODELS.items() if name not in entries]
+        entries = {e.name: e for e in self._scan() if isinstance(e, ModelEntry)}
+        missing = [ModelEntry(name, spec, None, False) for name, spec in MODELS.items() if name not in entries]
         here = sorted(entries.values(), key=lambda e: (not e.bundled, e.bundled and e.spec.demo, e.name))
         return here + sorted(missing, key=lambda e: e.name)
 
@@ -85,7 +85,7 @@ class Shelf:
         except DetectorError:
             return False
 
-    def find(self, name_or_file: str | Path) -> ShelfEntry:
+    def find(self, name_or_file: str | Path) -> ModelEntry:
         """The model of that name on the shelf, else the model file of that path.
 
         Raises:
@@ -126,7 +126,7 @@ class Shelf:
         if any(found.name.lower() == name.lower() for found in self._scan()):
             raise DetectorError(f"There is a model {name} already.", "Choose another name, or remove that one first.")
         written = import_model(path, name, self.user_dir, overrides)
-        return ImportResult(ShelfEntry(name, read_spec(written.path), written.path, False), written.notes)
+        return ImportResult(ModelEntry(name, read_spec(written.path), written.path, False), written.notes)
 
     def remove(self, name: str) -> None:
         """Delete the user's model ``name``.
@@ -147,7 +147,7 @@ class Shelf:
         except OSError as error:
             raise DetectorError(f"Cannot remove {found.path}: {error.strerror or error}.") from error
 
-    def rename(self, old: str, new: str) -> ShelfEntry:
+    def rename(self, old: str, new: str) -> ModelEntry:
         """Call the user's model ``old`` ``new`` from now on; one step, the file itself is not touched.
 
         Raises:
@@ -173,7 +173,7 @@ class Shelf:
             raise DetectorError(f"Cannot rename {found.path}: {error.strerror or error}.") from error
         return replace(found, name=new, spec=replace(found.spec, name=new), path=target)
 
-    def _scan(self) -> Iterator[ShelfEntry | BrokenModel]:
+    def _scan(self) -> Iterator[ModelEntry | BrokenModel]:
         """Everything in both folders; a user's file never shadows a bundled one of its name."""
         seen: set[str] = set()
         for folder, bundled in ((self.bundled_dir, True), (self.user_dir, False)):
@@ -187,7 +187,7 @@ class Shelf:
                 except DetectorError as error:
                     yield BrokenModel(name, path, error.message, bundled)
                 else:
-                    yield ShelfEntry(name, spec, path, bundled)
+                    yield ModelEntry(name, spec, path, bundled)
 
 
 def _exists(path: Path) -> bool:

@@ -20,7 +20,7 @@ MODEL_SUFFIX = ".safetensors"
 
 
 @dataclass(frozen=True, slots=True)
-class ShelfEntry:
+class ModelEntry:
     """A model that can be chosen by name.
 
     Attributes:
@@ -36,7 +36,7 @@ class ShelfEntry:
     bundled: bool
 
 
-def open_file(path: Path) -> ShelfEntry:
+def open_file(path: Path) -> ModelEntry:
     """A model file of ours, or an IR model, without putting it on the shelf.
 
     Raises:
@@ -44,10 +44,10 @@ def open_file(path: Path) -> ShelfEntry:
     """
     path = path.absolute()
     if path.suffix.lower() == ".xml":
-        return ShelfEntry(path.stem, describe_ir(path), path, False)
+        return ModelEntry(path.stem, describe_ir(path), path, False)
     if (path.is_dir() and (path / IR_SPEC).is_file()) or path.suffix.lower() == MODEL_SUFFIX:
         name = path.name.removesuffix(MODEL_SUFFIX)
-        return ShelfEntry(name, replace(read_spec(path), name=name), path, False)
+        return ModelEntry(name, replace(read_spec(path), name=name), path, False)
     if path.is_dir():
         raise DetectorError(f"{path.name} is a folder, not a model.")
     raise DetectorError(

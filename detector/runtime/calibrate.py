@@ -17,7 +17,7 @@ from detector.detections import Detections
 from detector.errors import DetectorError
 from detector.evaluation.agreement import Agreement, compare
 from detector.golden import golden_of
-from detector.model_file import ShelfEntry
+from detector.model_file import ModelEntry
 from detector.preprocess import InputBuilder
 from detector.quantisation.ranges import METHOD, MapValues, Range
 from detector.runtime.base import ImageBGR
@@ -89,7 +89,7 @@ def with_ranges(
         "fp32": build_graph(openvino, spec, dict(arrays), spec.name),
         "int8": build_graph(openvino, spec, dict(arrays), spec.name, ranges),
     }
-    entry = ShelfEntry(spec.name, spec, None, False)
+    entry = ModelEntry(spec.name, spec, None, False)
     with ExitStack() as closing:
         engines = {
             name: closing.enter_context(OpenVinoDetector(entry, name, network=net)) for name, net in networks.items()

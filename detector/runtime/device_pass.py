@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from detector.default_boxes import default_boxes
-from detector.model_file import ShelfEntry
+from detector.model_file import ModelEntry
 from detector.models.fused import fuse
 from detector.models.merged import merge_heads, widen_input
 from detector.postprocess_fixed import Suppress, postprocess_fixed, result_shape
@@ -43,7 +43,7 @@ class DevicePass:
 
     def __init__(
         self,
-        entry: ShelfEntry,
+        entry: ModelEntry,
         device: torch.device,
         precision: str,
         *,

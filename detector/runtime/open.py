@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from detector.errors import DetectorError
-from detector.model_file import ShelfEntry, how_to_get
+from detector.model_file import ModelEntry, how_to_get
 from detector.runtime import openvino_runtime
 from detector.runtime.base import PRECISIONS, Detector, Precision
 from detector.runtime.engine import Engine
@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 
 
 def open_detector(
-    entry: ShelfEntry,
+    entry: ModelEntry,
     device: str = "auto",
     precision: str = "auto",
     cache_dir: Path | None = None,
@@ -106,7 +106,7 @@ def may_have_gpu() -> bool:
     return sys.platform == "darwin" or has_nvidia_gpu()
 
 
-def needs_torch(entry: ShelfEntry, device: str) -> bool:
+def needs_torch(entry: ModelEntry, device: str) -> bool:
     """Whether opening ``entry`` imports torch into this process."""
     if entry.spec.architecture == "openvino-ir":
         return False
@@ -126,7 +126,7 @@ def _checked_precision(precision: str) -> Precision:
     raise DetectorError(f"There is no precision {precision!r}.", f"Use one of {', '.join(PRECISIONS)}.")
 
 
-def _open(entry: ShelfEntry, device: str, precision: Precision, cache_dir: Path | None, for_batches: bool) -> Detector:
+def _open(entry: ModelEntry, device: str, precision: Precision, cache_dir: Path | None, for_batches: bool) -> Detector:
     notes: list[str] = []
     if entry.spec.architecture == "openvino-ir":
         if device not in ("auto", "cpu"):
@@ -147,7 +147,7 @@ def _open(entry: ShelfEntry, device: str, precision: Precision, cache_dir: Path 
     return FallbackDetector(found, lambda: _open_cpu(entry, then, [], cache_dir, for_batches))
 
 
-def _open_cuda(entry: ShelfEntry, device: str, precision: Precision, notes: list[str]) -> Engine | None:
+def _open_cuda(entry: ModelEntry, device: str, precision: Precision, notes: list[str]) -> Engine | None:
     """The GPU, or None with the reason in ``notes``; "auto" on a computer without one is no reason to speak."""
     import torch
 
@@ -167,7 +167,7 @@ def _open_cuda(entry: ShelfEntry, device: str, precision: Precision, notes: list
     return None
 
 
-def _open_two_stage(entry: ShelfEntry, device: str, precision: Precision, notes: list[str]) -> Detector:
+def _open_two_stage(entry: ModelEntry, device: str, precision: Precision, notes: list[str]) -> Detector:
     """torchvision's network, on an NVIDIA GPU where one can be used, else on the CPU."""
     load_torch()
     if importlib.util.find_spec("torchvision") is None:
@@ -206,7 +206,7 @@ def _gpu_precision(place: torch.device, precision: Precision, notes: list[str]) 
     return "fp16" if precision in ("auto", "int8") else precision
 
 
-def _open_untested(entry: ShelfEntry, device: str, precision: Precision, notes: list[str]) -> Engine | None:
+def _open_untested(entry: ModelEntry, device: str, precision: Precision, notes: list[str]) -> Engine | None:
     """A GPU of another maker, or None with the reason in ``notes``."""
     import torch
 
@@ -224,7 +224,7 @@ def _open_untested(entry: ShelfEntry, device: str, precision: Precision, notes: 
 
 
 def _open_cpu(
-    entry: ShelfEntry, precision: Precision, notes: list[str], cache_dir: Path | None, for_batches: bool
+    entry: ModelEntry, precision: Precision, notes: list[str], cache_dir: Path | None, for_batches: bool
 ) -> Detector:
     if openvino_runtime.is_installed():
         from detector.runtime.openvino import OpenVinoDetector
@@ -250,7 +250,7 @@ def _open_cpu(
 
 
 def _open_ir(
-    entry: ShelfEntry, precision: Precision, notes: list[str], cache_dir: Path | None, for_batches: bool
+    entry: ModelEntry, precision: Precision, notes: list[str], cache_dir: Path | None, for_batches: bool
 ) -> Detector:
     from detector.runtime.ir import IrDetector
 
@@ -258,7 +258,7 @@ def _open_ir(
     return IrDetector(entry, plan.precision, [*notes, *plan.remarks], network=plan.network, for_batches=for_batches)
 
 
-def _plan(entry: ShelfEntry, precision: Precision, cache_dir: Path | None) -> Plan:
+def _plan(entry: ModelEntry, precision: Precision, cache_dir: Path | None) -> Plan:
     openvino = openvino_runtime.load_openvino()
     native = openvino_runtime.cpu_capabilities(openvino.Core())
     return plan_precision(openvino, entry, precision, native, cache_dir)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detector.errors import DetectorError
-from detector.model_file import ShelfEntry
+from detector.model_file import ModelEntry
 from detector.plans.builder import Activation, Node
 from detector.plans.grids import checked_config
 from detector.plans.plan import predictions
@@ -27,7 +27,7 @@ from detector.weights import COUNTER, load_arrays, refuse_faults
 Floats = npt.NDArray[np.float32]
 
 
-def network_of(openvino: Any, entry: ShelfEntry, ranges: Mapping[str, Range] | None = None) -> Any:
+def network_of(openvino: Any, entry: ModelEntry, ranges: Mapping[str, Range] | None = None) -> Any:
     """The network of a shelf entry for one image, with its weights; an ``openvino.Model``.
 
     Args:
