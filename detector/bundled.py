@@ -21,6 +21,11 @@ def bundled_path(*parts: str) -> Path:
     return installed if installed.exists() and not beside.exists() else beside
 
 
+def bundled_dir() -> Path:
+    """The models that came with the program."""
+    return bundled_path("weights")
+
+
 def default_model() -> str:
     """Name of the model that runs where none is chosen: of those in the box the one that knows most of the world."""
     there = (name for name in _BEST_FIRST if bundled_path("weights", f"{name}.safetensors").is_file())

@@ -10,14 +10,18 @@ The picture has the size of the network's input: engines resize by different mea
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from detector.config import SSDConfig
+from detector.errors import DetectorError
+from detector.safetensors_file import Arrays
 from detector.spec import Golden, ModelSpec
 
 Floats = npt.NDArray[np.float32]
@@ -109,6 +113,17 @@ def take(spec: ModelSpec, locs: Floats, log_scores: Floats, weights: str) -> Gol
     )
 
 
+def golden_of(spec: ModelSpec, answer: Callable[[ImageBGR], tuple[Floats, Floats]], weights: str) -> Golden | None:
+    """The answers of an engine, as ``golden_reference`` keeps those of the reference; None where they are no numbers.
+
+    Args:
+        spec: The model.
+        answer: ``Engine.raw``.
+        weights: SHA-256 of the weights that answer.
+    """
+    return take(spec, *answer(picture(spec.input.height, spec.input.width)), weights)
+
+
 def _one_of_each(config: SSDConfig | None, count: int) -> npt.NDArray[np.intp]:
     """A default box of every kind on every level, from a cell off the middle; evenly spread where they are unknown."""
     if config is None:
@@ -166,6 +181,34 @@ def prove(
     if kept is None:
         return None
     return compare(kept, *answer(picture(spec.input.height, spec.input.width)), spec, tolerance)
+
+
+def weights_hash(arrays: Arrays) -> str:
+    """SHA-256 over names, shapes and values; the same for float16 and the float32 it is read as."""
+    found = hashlib.sha256()
+    for name, array in sorted(arrays.items()):
+        values = np.require(
+            array.astype(np.float32, copy=False) if array.dtype.kind == "f" else array, requirements="C"
+        )
+        found.update(f"{name} {values.dtype} {values.shape}\n".encode())
+        found.update(values.reshape(-1).view("u1").data)
+    return found.hexdigest()
+
+
+def ir_hash(xml_path: Path) -> str:
+    """SHA-256 over a network's ``.xml`` and ``.bin``.
+
+    Raises:
+        DetectorError: One of them cannot be read.
+    """
+    found = hashlib.sha256()
+    for path in (xml_path, xml_path.with_suffix(".bin")):
+        try:
+            with path.open("rb") as file:
+                found.update(hashlib.file_digest(file, "sha256").digest())
+        except OSError as error:
+            raise DetectorError(f"Cannot read {path}: {error.strerror or error}.") from error
+    return found.hexdigest()
 
 
 def _relative(found: npt.NDArray[np.floating], wanted: npt.NDArray[np.floating]) -> float:

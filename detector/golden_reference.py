@@ -4,19 +4,17 @@ OpenVINO), and the SHA-256 of the weights that gave them.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from detector.errors import DetectorError
-from detector.golden import Floats, ImageBGR, log_softmax, picture, take
+from detector.golden import Floats, golden_of, ir_hash, log_softmax, picture, take, weights_hash
+from detector.model_file import ModelEntry
 from detector.preprocess import InputBuilder
 from detector.runtime.openvino_runtime import compile_for_latency, is_installed, load_openvino
 from detector.safetensors_file import Arrays
-from detector.spec import TWO_STAGE, Golden, ModelSpec
+from detector.spec import TWO_STAGE, ModelSpec
 
 
 def with_golden(spec: ModelSpec, arrays: Arrays) -> ModelSpec:
@@ -34,17 +32,6 @@ def with_golden(spec: ModelSpec, arrays: Arrays) -> ModelSpec:
     images = InputBuilder(spec.input)([picture(spec.input.height, spec.input.width)])
     locs, logits = (_by_openvino if is_installed() else _by_torch)(spec, arrays, images)
     return replace(spec, golden=take(spec, locs, log_softmax(logits), weights_hash(arrays)))
-
-
-def golden_of(spec: ModelSpec, answer: Callable[[ImageBGR], tuple[Floats, Floats]], weights: str) -> Golden | None:
-    """The answers of an engine, as ``with_golden`` keeps those of the reference; None where they are no numbers.
-
-    Args:
-        spec: The model.
-        answer: ``Engine.raw``.
-        weights: SHA-256 of the weights that answer.
-    """
-    return take(spec, *answer(picture(spec.input.height, spec.input.width)), weights)
 
 
 def _by_openvino(spec: ModelSpec, arrays: Arrays, images: Floats) -> tuple[Floats, Floats]:
@@ -77,35 +64,6 @@ def ir_with_golden(spec: ModelSpec, xml_path: Path) -> ModelSpec:
         DetectorError: OpenVINO cannot run it.
     """
     from detector.runtime.ir import IrDetector
-    from detector.shelf import ShelfEntry
 
-    with IrDetector(ShelfEntry(spec.name, spec, xml_path, False), "fp32") as detector:
+    with IrDetector(ModelEntry(spec.name, spec, xml_path, False), "fp32") as detector:
         return replace(spec, golden=golden_of(spec, detector.raw, ir_hash(xml_path)))
-
-
-def weights_hash(arrays: Arrays) -> str:
-    """SHA-256 over names, shapes and values; the same for float16 and the float32 it is read as."""
-    found = hashlib.sha256()
-    for name, array in sorted(arrays.items()):
-        values = np.require(
-            array.astype(np.float32, copy=False) if array.dtype.kind == "f" else array, requirements="C"
-        )
-        found.update(f"{name} {values.dtype} {values.shape}\n".encode())
-        found.update(values.reshape(-1).view("u1").data)
-    return found.hexdigest()
-
-
-def ir_hash(xml_path: Path) -> str:
-    """SHA-256 over a network's ``.xml`` and ``.bin``.
-
-    Raises:
-        DetectorError: One of them cannot be read.
-    """
-    found = hashlib.sha256()
-    for path in (xml_path, xml_path.with_suffix(".bin")):
-        try:
-            with path.open("rb") as file:
-                found.update(hashlib.file_digest(file, "sha256").digest())
-        except OSError as error:
-            raise DetectorError(f"Cannot read {path}: {error.strerror or error}.") from error
-    return found.hexdigest()

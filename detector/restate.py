@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
+from detector.bundled import bundled_dir
 from detector.errors import DetectorError
+from detector.model_file import IR_SPEC, MODEL_SUFFIX, ModelEntry
 from detector.safetensors_file import atomic_file
-from detector.shelf import IR_SPEC, MODEL_SUFFIX, ShelfEntry, bundled_dir
 from detector.spec_json import MAX_JSON_CHARS, spec_from_json, spec_to_json
 from detector.weights import describe_anew, load_spec
 
 
-def refuse_fixed(entry: ShelfEntry) -> None:
+def refuse_fixed(entry: ModelEntry) -> None:
     """Refuse a model whose file must not, or cannot, be written to.
 
     Raises:
@@ -31,7 +32,7 @@ def refuse_fixed(entry: ShelfEntry) -> None:
         raise DetectorError(f"{path.name} is read-only.", copy)
 
 
-def store_threshold(entry: ShelfEntry, threshold: float) -> None:
+def store_threshold(entry: ModelEntry, threshold: float) -> None:
     """Write the recommended threshold into the model's file.
 
     Raises:

@@ -18,11 +18,11 @@ from app.core.candidate_cache.store_writer import StoreWriter
 from app.core.frames import FrameResult
 from app.core.live import Ended, LiveState, ModelFailed, ModelReady
 from app.core.live.cached_analysis import ENGINE, open_cached_analysis, stores_beside
-from app.core.models import user_shelf, weights_sha256
+from app.core.models import user_library, weights_sha256
 from app.core.settings import DetectionSettings, ModelSettings
 from detector.detections import Candidates, DetectionFilter
 from detector.errors import DetectorError
-from detector.shelf import ShelfEntry
+from detector.model_file import ModelEntry
 from tests.support.fake_detector import FakeModels
 from tests.support.live_probe import LiveProbe
 from tests.support.media import make_video, read_frame_index
@@ -44,12 +44,12 @@ def video(clip: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def entry() -> ShelfEntry:
+def entry() -> ModelEntry:
     """A model of the box."""
-    return next(entry for entry in user_shelf().list() if entry.bundled and entry.spec.demo)
+    return next(entry for entry in user_library().list() if entry.bundled and entry.spec.demo)
 
 
-def facts_of(video: Path, entry: ShelfEntry) -> StoreFacts:
+def facts_of(video: Path, entry: ModelEntry) -> StoreFacts:
     weights = weights_sha256(ModelSettings(name=entry.name))
     labels = entry.spec.labels
     return StoreFacts(source_key(video), entry.spec.name, weights, "openvino", "cpu", "fp32", labels, 0.05, FRAMES)
@@ -89,7 +89,7 @@ def shown(result: FrameResult) -> int:
     return read_frame_index(result.frame.image_bgr)
 
 
-def test_it_plays_to_its_end_with_its_own_boxes_and_opens_no_model(video: Path, entry: ShelfEntry) -> None:
+def test_it_plays_to_its_end_with_its_own_boxes_and_opens_no_model(video: Path, entry: ModelEntry) -> None:
     store = keep(video, facts_of(video, entry))
     with LiveProbe() as probe:
         probe.start(str(video), model=entry.name)
@@ -105,7 +105,7 @@ def test_it_plays_to_its_end_with_its_own_boxes_and_opens_no_model(video: Path, 
         assert probe.session.stats().detector_fps == 0  # nothing was computed, so nothing is said of its speed
 
 
-def test_a_seek_and_a_step_bring_the_boxes_with_the_picture(video: Path, entry: ShelfEntry) -> None:
+def test_a_seek_and_a_step_bring_the_boxes_with_the_picture(video: Path, entry: ModelEntry) -> None:
     keep(video, facts_of(video, entry))
     with LiveProbe() as probe:
         probe.start(str(video), model=entry.name)
@@ -121,7 +121,7 @@ def test_a_seek_and_a_step_bring_the_boxes_with_the_picture(video: Path, entry: 
         assert probe.models.made == []
 
 
-def test_any_threshold_acts_on_the_picture_that_is_there(video: Path, entry: ShelfEntry) -> None:
+def test_any_threshold_acts_on_the_picture_that_is_there(video: Path, entry: ModelEntry) -> None:
     keep(video, facts_of(video, entry))
     with LiveProbe() as probe:
         probe.start(str(video), model=entry.name)
@@ -131,7 +131,7 @@ def test_any_threshold_acts_on_the_picture_that_is_there(video: Path, entry: She
         assert len(found.detections(DetectionFilter(0.2, 0.9, frozenset({1})))) == 1
 
 
-def test_another_model_runs_as_before_and_back_again_from_the_store(video: Path, entry: ShelfEntry) -> None:
+def test_another_model_runs_as_before_and_back_again_from_the_store(video: Path, entry: ModelEntry) -> None:
     keep(video, facts_of(video, entry))
     with LiveProbe() as probe:
         probe.start(str(video), model=entry.name)
@@ -147,7 +147,7 @@ def test_another_model_runs_as_before_and_back_again_from_the_store(video: Path,
         assert len(probe.models.made) == 1
 
 
-def test_a_model_that_cannot_be_opened_leaves_the_kept_boxes(video: Path, entry: ShelfEntry) -> None:
+def test_a_model_that_cannot_be_opened_leaves_the_kept_boxes(video: Path, entry: ModelEntry) -> None:
     keep(video, facts_of(video, entry))
     with LiveProbe(FakeModels(errors={"broken": DetectorError("It is broken.")})) as probe:
         probe.start(str(video), model=entry.name)
@@ -159,7 +159,7 @@ def test_a_model_that_cannot_be_opened_leaves_the_kept_boxes(video: Path, entry:
         assert boxed(probe.result_where(lambda r: shown(r) == 30 and r.candidates is not None)) == 30
 
 
-def test_the_next_video_has_no_store_and_gets_the_network(video: Path, entry: ShelfEntry, tmp_path: Path) -> None:
+def test_the_next_video_has_no_store_and_gets_the_network(video: Path, entry: ModelEntry, tmp_path: Path) -> None:
     keep(video, facts_of(video, entry))
     other = make_video(tmp_path / "other.mp4", frames=20)
     with LiveProbe() as probe:
@@ -188,7 +188,7 @@ def test_the_next_video_has_no_store_and_gets_the_network(video: Path, entry: Sh
     ids=["another video", "other weights", "another model", "other classes", "read otherwise"],
 )
 def test_a_store_of_something_else_is_not_used(
-    video: Path, entry: ShelfEntry, spoil: Callable[[StoreFacts], StoreFacts], caplog: pytest.LogCaptureFixture
+    video: Path, entry: ModelEntry, spoil: Callable[[StoreFacts], StoreFacts], caplog: pytest.LogCaptureFixture
 ) -> None:
     keep(video, spoil(facts_of(video, entry)))
     with caplog.at_level("INFO", "app"), LiveProbe() as probe:
@@ -198,7 +198,7 @@ def test_a_store_of_something_else_is_not_used(
     assert "clip.mp4.ssdv is not used" in caplog.text
 
 
-def test_precision_counts_where_one_was_asked_for(video: Path, entry: ShelfEntry) -> None:
+def test_precision_counts_where_one_was_asked_for(video: Path, entry: ModelEntry) -> None:
     keep(video, facts_of(video, entry))
     stores = stores_beside(str(video))
     for precision, used in (("auto", True), ("fp32", True), ("int8", False)):
@@ -209,7 +209,7 @@ def test_precision_counts_where_one_was_asked_for(video: Path, entry: ShelfEntry
 
 
 def test_a_threshold_below_its_floor_brings_the_network_and_a_higher_one_the_store_again(
-    video: Path, entry: ShelfEntry, caplog: pytest.LogCaptureFixture
+    video: Path, entry: ModelEntry, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = keep(video, facts_of(video, entry))
     with caplog.at_level("INFO", "app"), LiveProbe() as probe:
@@ -231,7 +231,7 @@ def test_a_threshold_below_its_floor_brings_the_network_and_a_higher_one_the_sto
 
 
 @pytest.mark.parametrize("what", ["noise", "cut", "unfinished", "a folder"])
-def test_a_damaged_store_is_not_used(video: Path, entry: ShelfEntry, what: str) -> None:
+def test_a_damaged_store_is_not_used(video: Path, entry: ModelEntry, what: str) -> None:
     store = keep(video, facts_of(video, entry), finish=what != "unfinished")
     if what == "noise":
         store.write_bytes(b"noise" * 100)
@@ -248,7 +248,7 @@ def test_a_damaged_store_is_not_used(video: Path, entry: ShelfEntry, what: str) 
 
 @pytest.mark.parametrize("wrong", [{"shift": Fraction(1, 500)}, {"frames": 20}], ids=["other times", "fewer frames"])
 def test_a_store_that_turns_out_not_to_fit_gives_way_to_the_network(
-    video: Path, entry: ShelfEntry, wrong: dict[str, Any], caplog: pytest.LogCaptureFixture
+    video: Path, entry: ModelEntry, wrong: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     keep(video, facts_of(video, entry), **wrong)
     with caplog.at_level("INFO", "app"), LiveProbe() as probe:

@@ -10,9 +10,10 @@ import cv2
 import numpy as np
 import pytest
 
+from detector.bundled import bundled_dir
 from detector.errors import DetectorError
+from detector.model_file import IR_BIN, IR_SPEC, IR_XML, ModelEntry, open_file
 from detector.restate import refuse_fixed, store_threshold
-from detector.shelf import IR_BIN, IR_SPEC, IR_XML, ShelfEntry, bundled_dir, open_file
 from detector.spec_json import spec_from_json, spec_to_json
 from detector.weights import load_spec
 from tests.support.command_line import Capture, check_one_line, install_fake_model, run
@@ -150,18 +151,18 @@ def test_a_model_in_a_folder_keeps_it_in_its_description(tmp_path: Path) -> None
         (folder / name).write_bytes(b"x")
     spec = described("net", architecture="openvino-ir", config=None)
     (folder / IR_SPEC).write_text(spec_to_json(spec))
-    store_threshold(ShelfEntry("net", spec, folder, False), 0.41)
+    store_threshold(ModelEntry("net", spec, folder, False), 0.41)
     assert spec_from_json((folder / IR_SPEC).read_text()).threshold == 0.41
     assert sorted(file.name for file in folder.iterdir()) == sorted((IR_BIN, IR_SPEC, IR_XML))
     with pytest.raises(DetectorError, match="no description of its own"):
-        refuse_fixed(ShelfEntry("net", spec, folder / IR_XML, False))
+        refuse_fixed(ModelEntry("net", spec, folder / IR_XML, False))
 
 
 def test_a_link_to_a_model_stays_one(tmp_path: Path) -> None:
     path = put_model(tmp_path / "elsewhere", "real")
     link = tmp_path / "link.safetensors"
     link.symlink_to(path)
-    store_threshold(ShelfEntry("link", load_spec(path), link, False), 0.3)
+    store_threshold(ModelEntry("link", load_spec(path), link, False), 0.3)
     assert link.is_symlink()
     assert load_spec(path).threshold == 0.3
 

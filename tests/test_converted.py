@@ -16,9 +16,9 @@ import pytest
 
 from detector.errors import DetectorError
 from detector.file_lock import only_here
+from detector.model_file import ModelEntry, open_file
 from detector.runtime import network_cache, nvidia_driver, other_process
 from detector.runtime.openvino import OpenVinoDetector
-from detector.shelf import ShelfEntry, open_file
 from detector.weights import save_model
 from tests.support.tiny_models import random_spec, random_state
 
@@ -26,7 +26,7 @@ _OPEN = """
 import sys
 from pathlib import Path
 from detector.runtime.open import needs_torch, open_detector
-from detector.shelf import open_file
+from detector.model_file import open_file
 
 entry = open_file(Path(sys.argv[1]))
 assert not needs_torch(entry, "cpu")
@@ -38,14 +38,14 @@ if __name__ == "__main__":
 
 
 @pytest.fixture(scope="module")
-def entry(tmp_path_factory: pytest.TempPathFactory) -> ShelfEntry:
+def entry(tmp_path_factory: pytest.TempPathFactory) -> ModelEntry:
     path = tmp_path_factory.mktemp("model") / "random.safetensors"
     spec = random_spec("ultraface-slim")
     save_model(path, spec, random_state(spec))
     return open_file(path)
 
 
-def test_opening_loads_no_torch(entry: ShelfEntry, repository: Path) -> None:
+def test_opening_loads_no_torch(entry: ModelEntry, repository: Path) -> None:
     command = [sys.executable, "-c", _OPEN, str(entry.path)]
     done = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "False\n"), done.stderr
@@ -76,7 +76,7 @@ def test_ctrl_c_is_left_to_the_parent() -> None:
     assert blocked() == "False"
 
 
-def test_a_model_that_cannot_be_read_any_more_says_so(entry: ShelfEntry, tmp_path: Path) -> None:
+def test_a_model_that_cannot_be_read_any_more_says_so(entry: ModelEntry, tmp_path: Path) -> None:
     gone = replace(entry, path=tmp_path / "gone.safetensors")
     with pytest.raises(DetectorError, match=r"Cannot read .*gone\.safetensors: No such file"):
         OpenVinoDetector(gone, "fp32")

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
-from app.core.models import user_shelf, with_model_here
+from app.core.models import user_library, with_model_here
 from app.core.paths import settings_file
 from app.core.settings import ModelSettings, Settings
 from app.core.settings_store import load_settings, save_settings
 from app.ui.commands import sample_clip
 from detector.bundled import default_model
+from detector.model_file import ModelEntry
 from detector.runtime import open as runtime_open
-from detector.shelf import ShelfEntry
 from tests.support.box import use_box
 from tests.support.command_line import Capture, check_one_line, run
 from tests.support.model_files import put_model
@@ -26,7 +26,7 @@ from tests.support.qt_fakes import VIDEO, desk
 from tests.support.steady_detector import FakeDetector
 
 
-def _opened(entry: ShelfEntry, *_args: object, **_kwargs: object) -> FakeDetector:
+def _opened(entry: ModelEntry, *_args: object, **_kwargs: object) -> FakeDetector:
     """A detector that costs nothing."""
     made = FakeDetector()
     made.spec = entry.spec
@@ -43,7 +43,7 @@ def test_the_best_model_in_the_box_is_the_default(
     use_box(monkeypatch, tmp_path / "box", everyday=everyday)
     assert default_model() == ModelSettings().name == Settings().model.name == name
     assert load_settings(settings_file()) == (Settings(), [])
-    bundled = [entry.name for entry in user_shelf().list() if entry.bundled]
+    bundled = [entry.name for entry in user_library().list() if entry.bundled]
     assert bundled == (["everyday", "demo"] if everyday else ["demo"]), "a demo comes last"
 
 
@@ -72,7 +72,7 @@ def test_a_model_that_is_no_more_gives_way_to_the_default(
     assert len(lines) == 1
     assert "voc" in lines[0]
     assert name in lines[0]
-    kept = put_model(user_shelf().user_dir, "voc")
+    kept = put_model(user_library().user_dir, "voc")
     assert with_model_here(before) == (before, []), "one of the user's own of that name"
     elsewhere = replace(before, model=ModelSettings(name=str(kept)))
     assert with_model_here(elsewhere) == (elsewhere, []), "a file opened by its path"

@@ -14,6 +14,7 @@ import torch
 
 from detector.detections import Candidates
 from detector.errors import DetectorError, DeviceFailedError
+from detector.model_file import ModelEntry, open_file
 from detector.runtime import device_pass, torch_cuda
 from detector.runtime.base import ImageBGR
 from detector.runtime.engine import Engine
@@ -22,7 +23,6 @@ from detector.runtime.shape_cache import ShapeCache
 from detector.runtime.torch_cpu import TorchCpuDetector
 from detector.runtime.torch_cuda import TorchDeviceDetector
 from detector.runtime.uploads import PlainUploads, pieces
-from detector.shelf import ShelfEntry, open_file
 from detector.spec import PostprocessSpec
 from tests.support.one_thread import one_thread
 from tests.support.tiny_models import picture, random_spec, save_random
@@ -37,14 +37,14 @@ def _one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def entry(tmp_path_factory: pytest.TempPathFactory) -> ShelfEntry:
+def entry(tmp_path_factory: pytest.TempPathFactory) -> ModelEntry:
     path = tmp_path_factory.mktemp("model") / "random.safetensors"
     save_random(path, random_spec("ultraface-slim"))
     return open_file(path)
 
 
 @pytest.fixture
-def device(entry: ShelfEntry) -> Iterator[TorchDeviceDetector]:
+def device(entry: ModelEntry) -> Iterator[TorchDeviceDetector]:
     with TorchDeviceDetector(entry, CPU, "fp32") as detector:
         yield detector
 
@@ -71,7 +71,7 @@ def test_long_lists_and_sizes_in_any_order_come_back_in_order(
 
 
 def test_more_candidates_than_the_short_way_takes_are_all_found(
-    entry: ShelfEntry, monkeypatch: pytest.MonkeyPatch
+    entry: ModelEntry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with TorchCpuDetector(entry, "fp32") as reference:
         wanted = reference.candidates_batch([picture()])
@@ -134,7 +134,7 @@ def test_an_upload_without_a_gpu_is_the_frames(device: TorchDeviceDetector) -> N
     np.testing.assert_array_equal(there.numpy(), np.stack(frames))
 
 
-def test_closing_leaves_nothing(entry: ShelfEntry) -> None:
+def test_closing_leaves_nothing(entry: ModelEntry) -> None:
     detector = TorchDeviceDetector(entry, CPU, "fp32")
     detector.candidates_batch([picture(), picture(100, 100)])
     plan = detector._plan(240, 320)
@@ -227,7 +227,7 @@ def test_too_little_memory_for_a_batch_is_enough_for_half(device: TorchDeviceDet
 class Other(Engine):
     """What takes over; finds nothing."""
 
-    def __init__(self, entry: ShelfEntry) -> None:
+    def __init__(self, entry: ModelEntry) -> None:
         super().__init__(entry.spec, "other", "cpu", "fp32", ("The other's note.",))
         self.frames = 0
 
@@ -252,7 +252,7 @@ LOST = torch.AcceleratorError("CUDA error: unspecified launch failure\nCUDA kern
         (LOST, "gpu failed: CUDA error: unspecified launch failure. Running on the CPU since."),
     ],
 )
-def test_the_cpu_takes_over_and_keeps_the_frame(entry: ShelfEntry, error: Exception, told: str) -> None:
+def test_the_cpu_takes_over_and_keeps_the_frame(entry: ModelEntry, error: Exception, told: str) -> None:
     first = TorchDeviceDetector(entry, CPU, "fp32", ["Noted before."])
     first.device, first.preferred_batch = "gpu", 8
     other = Other(entry)
@@ -271,7 +271,7 @@ def test_the_cpu_takes_over_and_keeps_the_frame(entry: ShelfEntry, error: Except
     assert other._closed
 
 
-def test_a_smaller_batch_is_told_by_the_wrapper_too(entry: ShelfEntry) -> None:
+def test_a_smaller_batch_is_told_by_the_wrapper_too(entry: ModelEntry) -> None:
     first = TorchDeviceDetector(entry, CPU, "fp32")
     first.preferred_batch = 8
     with FallbackDetector(first, lambda: pytest.fail("no need of another")) as detector:
@@ -281,7 +281,7 @@ def test_a_smaller_batch_is_told_by_the_wrapper_too(entry: ShelfEntry) -> None:
         assert detector.notes == ("cpu is short of memory: 1 frames at a time.",)
 
 
-def test_where_nothing_takes_over_the_failure_is_told(entry: ShelfEntry) -> None:
+def test_where_nothing_takes_over_the_failure_is_told(entry: ModelEntry) -> None:
     def nothing() -> Engine:
         raise DetectorError("No CPU either.")
 
@@ -292,7 +292,7 @@ def test_where_nothing_takes_over_the_failure_is_told(entry: ShelfEntry) -> None
             detector.detect(picture())
 
 
-def test_a_second_failure_is_not_caught_again(entry: ShelfEntry) -> None:
+def test_a_second_failure_is_not_caught_again(entry: ModelEntry) -> None:
     class Fails(Other):
         def _run(self, frames: Sequence[ImageBGR], rule: PostprocessSpec) -> list[Candidates]:
             raise DeviceFailedError("It failed.")
@@ -303,7 +303,7 @@ def test_a_second_failure_is_not_caught_again(entry: ShelfEntry) -> None:
                 detector.detect(picture())
 
 
-def test_stages_are_heard_through_the_wrapper(entry: ShelfEntry) -> None:
+def test_stages_are_heard_through_the_wrapper(entry: ModelEntry) -> None:
     with FallbackDetector(TorchDeviceDetector(entry, CPU, "fp32"), lambda: Other(entry)) as detector:
         heard: list[str] = []
         detector.on_stage = heard.append
@@ -317,7 +317,7 @@ def test_faults_of_ours_are_no_failures_of_the_cpu(device: TorchDeviceDetector) 
         device.detect(picture())
 
 
-def test_a_device_that_is_not_there_is_explained(entry: ShelfEntry, tmp_path: Path) -> None:
+def test_a_device_that_is_not_there_is_explained(entry: ModelEntry, tmp_path: Path) -> None:
     for name in ("cuda", "xpu", "mps"):
         if getattr(torch, name).is_available():
             continue

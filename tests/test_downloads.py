@@ -21,13 +21,13 @@ from app.core import known_files, paths
 from app.core.downloads import fetch_model, fetched_so_far
 from app.core.errors import AppError
 from app.core.model_cards import model_cards
-from app.core.models import user_shelf
+from app.core.models import user_library
 from app.core.settings import NetworkSettings, Settings
 from app.core.settings_store import save_settings
 from detector.download import DownloadProgress, DownloadStoppedError
 from detector.errors import DetectorError
+from detector.library import ModelLibrary
 from detector.registry import MODELS
-from detector.shelf import Shelf
 from detector.spec import WeightsFile
 from detector.weights import load_state
 from tests.support.command_line import Capture, check_one_line, install_fake_model, run, write_photos
@@ -79,7 +79,7 @@ def test_a_model_is_fetched_and_on_the_shelf_with_what_is_known_of_it(
     assert said in done.notes[0]
     assert sha256 in done.notes[0]
     assert seen[-1].done_bytes == len(checkpoint)
-    entry = user_shelf().find(NAME)
+    entry = user_library().find(NAME)
     assert entry == done.entry
     known = MODELS[NAME]
     assert (entry.spec.title, entry.spec.licence, entry.spec.accuracy) == (known.title, known.licence, known.accuracy)
@@ -99,9 +99,9 @@ def test_bytes_that_change_later_are_noticed_where_no_hash_was_published(
     url = f"{server.address}/raw/{FILE}"
     fetch_model(NAME)
     assert known_files.recall(url) == sha256
-    user_shelf().remove(NAME)
+    user_library().remove(NAME)
     assert fetch_model(NAME).file.verified == "remembered"
-    user_shelf().remove(NAME)
+    user_library().remove(NAME)
     server.content = server.content[:-1] + b"?"
     with pytest.raises(DetectorError) as caught:
         fetch_model(NAME)
@@ -146,7 +146,7 @@ def test_a_hash_that_cannot_be_remembered_is_told_and_stops_nothing(
     publish(monkeypatch, server, 8)
     known_files.known_files().mkdir(parents=True)
     assert "cannot be remembered" in fetch_model(NAME).notes[0]
-    assert user_shelf().find(NAME).path is not None
+    assert user_library().find(NAME).path is not None
 
 
 def test_a_disk_that_fills_up_at_the_last_step_leaves_no_half_of_a_model(
@@ -175,7 +175,7 @@ def test_a_file_that_came_another_way_is_used_instead_of_the_net(
     assert done.file.path == folder / FILE
     assert (folder / FILE).exists(), "the user's own file stays"
     assert server.requests == []
-    user_shelf().remove(NAME)
+    user_library().remove(NAME)
     (folder / FILE).write_bytes(server.content[:-5])
     with pytest.raises(DetectorError, match="not the published file") as caught:
         fetch_model(NAME, weights_dir=tmp_path if where == "folder" else None)
@@ -219,7 +219,7 @@ def test_a_file_that_found_no_room_as_a_model_is_not_fetched_again(
 
     publish(monkeypatch, server, 0)
     with monkeypatch.context() as patch:
-        patch.setattr(Shelf, "import_file", full)
+        patch.setattr(ModelLibrary, "import_file", full)
         patch.setattr("app.core.downloads.shutil.disk_usage", lambda _: type("Usage", (), {"free": 1000}))
         patch.setattr("detector.download.part.DownloadPart.check_space", lambda *_: None)
         with pytest.raises(DetectorError, match="No space left"):
@@ -253,7 +253,7 @@ def test_a_stop_after_the_last_byte_leaves_the_file_for_the_next_time(
     assert left_over() == [".downloads", f".downloads/{FILE}"]
     weights = MODELS[NAME].weights
     assert weights is not None
-    assert fetched_so_far(weights, user_shelf()) == len(server.content)
+    assert fetched_so_far(weights, user_library()) == len(server.content)
     server.requests.clear()
     assert fetch_model(NAME).entry.path is not None
     assert server.requests == []
@@ -286,7 +286,7 @@ def test_proxy_and_mirror_are_those_of_the_settings(server: FileServer, monkeypa
     save_settings(paths.settings_file(), replace(Settings(), network=network))
     fetch_model(NAME)
     assert [path for path, _ in server.requests] == [f"/mirrored/{FILE}"]
-    user_shelf().remove(NAME)
+    user_library().remove(NAME)
     with pytest.raises(DetectorError, match=r"The proxy nowhere\.invalid is not found"):
         fetch_model(NAME, network=NetworkSettings(proxy="http://nowhere.invalid:1"))
 
@@ -422,7 +422,7 @@ def test_listing_describing_importing_checking_and_detecting_open_no_connection(
         save_checkpoint(tmp_path / "version-slim-320.pth")
         assert run(capsys, "models", "import", tmp_path / "version-slim-320.pth", "--name", "mine")[0] == 0
         assert run(capsys, "models", "check", "mine")[0] == 0
-        model_cards(user_shelf(), {})
+        model_cards(user_library(), {})
         code, _, err = run(capsys, "detect", photos[0], "--model", NAME)
         assert code == 1
         check_one_line(err, f"models download {NAME}")

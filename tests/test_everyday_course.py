@@ -14,6 +14,7 @@ import torch
 
 from detector.detections import DetectionFilter
 from detector.labels import COCO80
+from detector.model_file import open_file
 from detector.runtime.open import open_detector
 from detector.training.checkpoint import read_checkpoint
 from detector.training.fit import FitPlan
@@ -104,7 +105,7 @@ def test_a_course_survives_a_power_cut_and_a_stop_and_ships_nothing_poor(
     assert spec.licence.startswith("Apache-2.0; initialised from ssdlite_mobilenet_v2_coco, © The TensorFlow Authors")
     for words in ("6 VOC pictures", "2 pictures of COCO train2017 2 times over", '"seed": 3', "base_net.0 kept"):
         assert words in spec.provenance
-    with open_detector(out, device="cpu", precision="fp32") as detector:
+    with open_detector(open_file(out), device="cpu", precision="fp32") as detector:
         found = detector.detect(np.zeros((90, 120, 3), np.uint8), DetectionFilter(0.0, max_detections=5))
     assert len(found) == 5
     assert not list(work.rglob("*.part"))

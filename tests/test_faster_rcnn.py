@@ -21,12 +21,13 @@ from torchvision.models.detection import (
 
 from detector.errors import DetectorError
 from detector.importers.base import Overrides
+from detector.library import ModelLibrary
+from detector.model_file import ModelEntry
 from detector.models.faster_rcnn import build_faster_rcnn
 from detector.plans.grids import checked_config
 from detector.registry import MODELS
 from detector.runtime.faster_rcnn import FasterRcnnDetector
 from detector.runtime.open import needs_torch, open_detector
-from detector.shelf import Shelf, ShelfEntry
 from detector.spec import TWO_STAGE, ModelSpec
 from detector.spec_json import spec_from_json, spec_to_json
 from tests.support.one_thread import one_thread
@@ -93,11 +94,11 @@ def test_a_published_file_answers_as_torchvision_does(tmp_path: Path, monkeypatc
     with torch.inference_mode():
         expected = theirs(as_torchvision_wants(FRAME))[0]
     torch.save(with_old_names(state), tmp_path / "theirs.pth")
-    shelf = Shelf(tmp_path / "shelf", tmp_path / "box")
-    entry = shelf.import_file(tmp_path / "theirs.pth", "rival", Overrides(labels=NINETY)).entry
+    library = ModelLibrary(tmp_path / "shelf", tmp_path / "box")
+    entry = library.import_file(tmp_path / "theirs.pth", "rival", Overrides(labels=NINETY)).entry
     assert entry.spec.title == "Faster R-CNN, for comparison: 90 classes, MobileNetV3"
     assert entry.spec.golden is None
-    with open_detector("rival", "cpu", "bf16", shelf) as ours:
+    with open_detector(entry, "cpu", "bf16") as ours:
         assert (ours.engine, ours.device, ours.precision) == ("torchvision_cpu", "cpu", "fp32")
         assert ours.notes == ("Faster R-CNN runs in fp32 only, not in bf16.",)
         (found,) = ours.candidates_batch([FRAME])
@@ -108,9 +109,9 @@ def test_a_published_file_answers_as_torchvision_does(tmp_path: Path, monkeypatc
         assert fewer.kept is not None
         assert fewer.kept.sum() < len(found)
         check_same(ours.detect(FRAME), expected)
-    by_file = shelf.find("rival").path
+    by_file = library.find("rival").path
     assert by_file is not None
-    again = shelf.import_file(by_file, "again").entry  # a file of ours is checked like theirs
+    again = library.import_file(by_file, "again").entry  # a file of ours is checked like theirs
     assert again.spec.labels == NINETY
 
 
@@ -137,7 +138,7 @@ def test_of_cocos_outputs_the_unused_are_dropped(tmp_path: Path) -> None:
     state = random_state(replace(MOBILENET, labels=NINETY))
     state["some.num_batches_tracked"] = torch.zeros(1, dtype=torch.int64)  # of a training that normalised anew
     torch.save(state, tmp_path / "theirs.pth")
-    entry = Shelf(tmp_path / "shelf", tmp_path / "box").import_file(tmp_path / "theirs.pth", "rival").entry
+    entry = ModelLibrary(tmp_path / "shelf", tmp_path / "box").import_file(tmp_path / "theirs.pth", "rival").entry
     assert entry.spec.labels == MOBILENET.labels
     with open_detector(entry, "mps") as detector:
         assert detector.notes == ("Faster R-CNN runs on NVIDIA GPUs and CPUs only. Running on the CPU.",)
@@ -150,16 +151,16 @@ def test_of_cocos_outputs_the_unused_are_dropped(tmp_path: Path) -> None:
 
 def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     state = random_state(MOBILENET)
-    shelf = Shelf(tmp_path / "shelf", tmp_path / "box")
+    library = ModelLibrary(tmp_path / "shelf", tmp_path / "box")
     torch.save({**state, "roi_heads.mask_head.0.weight": torch.zeros(1)}, tmp_path / "mask.pth")
     with pytest.raises(DetectorError, match=r"mask_head.0.weight \[1\] is unexpected"):
-        shelf.import_file(tmp_path / "mask.pth", "mask")
+        library.import_file(tmp_path / "mask.pth", "mask")
     torch.save({**state, "roi_heads.box_head.fc6.weight": torch.zeros(2, 2)}, tmp_path / "small.pth")
     with pytest.raises(DetectorError, match=r"fc6.weight is \[2, 2\] instead of \[1024, 12544\]"):
-        shelf.import_file(tmp_path / "small.pth", "small")
+        library.import_file(tmp_path / "small.pth", "small")
     with pytest.raises(DetectorError, match="brings its own anchors"):
-        shelf.import_file(tmp_path / "small.pth", "small", Overrides(priors="voc"))
-    assert shelf.list()[0].path is None  # nothing was put there
+        library.import_file(tmp_path / "small.pth", "small", Overrides(priors="voc"))
+    assert library.list()[0].path is None  # nothing was put there
 
 
 def test_it_is_no_ssd_and_says_so() -> None:
@@ -170,13 +171,13 @@ def test_it_is_no_ssd_and_says_so() -> None:
             checked_config(spec)
         with pytest.raises(DetectorError, match="must be empty"):
             spec_from_json(spec_to_json(replace(spec, config=MODELS["ssd300-vgg16-coco"].config)))
-        assert needs_torch(ShelfEntry(spec.name, spec, None, False), "cpu")
+        assert needs_torch(ModelEntry(spec.name, spec, None, False), "cpu")
 
 
 def test_without_torchvision_it_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     with pytest.raises(DetectorError, match="needs torchvision, which is not installed"):
-        open_detector(ShelfEntry("rival", MOBILENET, tmp_path / "rival.safetensors", False), "cpu")
+        open_detector(ModelEntry("rival", MOBILENET, tmp_path / "rival.safetensors", False), "cpu")
 
 
 def test_on_a_gpu(tmp_path: Path) -> None:
@@ -186,7 +187,7 @@ def test_on_a_gpu(tmp_path: Path) -> None:
 
     spec = small(MOBILENET)
     save_model(tmp_path / "rival.safetensors", spec, random_state(spec))
-    entry = ShelfEntry("rival", spec, tmp_path / "rival.safetensors", False)
+    entry = ModelEntry("rival", spec, tmp_path / "rival.safetensors", False)
     with open_detector(entry, "cuda") as there, FasterRcnnDetector(entry, torch.device("cpu")) as here:
         assert there.engine == "torchvision_cuda"
         assert abs(len(there.detect(FRAME)) - len(here.detect(FRAME))) <= 5

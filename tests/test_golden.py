@@ -11,17 +11,18 @@ import pytest
 import torch
 
 from app.core import model_check
-from app.core.models import user_shelf
+from app.core.models import user_library
+from detector.bundled import bundled_dir
 from detector.errors import DetectorError
-from detector.golden import TOLERANCES, Floats, ImageBGR, compare, log_softmax, picture, prove, take
-from detector.golden_reference import weights_hash, with_golden
+from detector.golden import TOLERANCES, Floats, ImageBGR, compare, log_softmax, picture, prove, take, weights_hash
+from detector.golden_reference import with_golden
+from detector.model_file import IR_BIN, ModelEntry, open_file
 from detector.models.build import build_network
 from detector.preprocess import InputBuilder
 from detector.runtime.calibrate import with_ranges
 from detector.runtime.openvino import OpenVinoDetector
 from detector.runtime.torch_cpu import TorchCpuDetector
 from detector.runtime.torch_cuda import TorchDeviceDetector
-from detector.shelf import IR_BIN, ShelfEntry, bundled_dir, open_file
 from detector.spec import Golden, ModelSpec
 from detector.weights import as_arrays, describe_anew, load_arrays, load_spec, load_state, save_model
 from tests.support.command_line import Capture, check_one_line, run
@@ -30,7 +31,7 @@ from tests.support.tiny_models import random_spec, random_state, save_random
 from tools.fixtures.tiny_ir import save_tiny_ir
 
 
-def keep(path: Path, architecture: str = "ultraface-slim") -> ShelfEntry:
+def keep(path: Path, architecture: str = "ultraface-slim") -> ModelEntry:
     """A random model with its answers, as a file."""
     spec = random_spec(architecture)
     state = random_state(spec)
@@ -38,7 +39,7 @@ def keep(path: Path, architecture: str = "ultraface-slim") -> ShelfEntry:
     return open_file(path)
 
 
-def changed(entry: ShelfEntry, path: Path, **spec: object) -> ShelfEntry:
+def changed(entry: ModelEntry, path: Path, **spec: object) -> ModelEntry:
     """The same weights and answers under another description."""
     path.write_bytes((entry.path or Path()).read_bytes())
     describe_anew(path, replace(entry.spec, **spec))  # type: ignore[arg-type]
@@ -137,13 +138,13 @@ def test_answers_that_are_no_numbers_are_neither_kept_nor_accepted(bad: float) -
 def test_an_imported_model_keeps_its_answers(tmp_path: Path) -> None:
     spec = random_spec(name="given")
     torch.save(random_state(spec), tmp_path / "version-slim-320.pth")
-    entry = user_shelf().import_file(tmp_path / "version-slim-320.pth", "faces").entry
+    entry = user_library().import_file(tmp_path / "version-slim-320.pth", "faces").entry
     assert isinstance(entry.spec.golden, Golden)
     save_random(tmp_path / "plain.safetensors", random_spec(name="plain"))
-    again = user_shelf().import_file(tmp_path / "plain.safetensors", "plain").entry
+    again = user_library().import_file(tmp_path / "plain.safetensors", "plain").entry
     assert again.spec.golden is not None
     (tmp_path / "own.safetensors").write_bytes((entry.path or Path()).read_bytes())
-    assert user_shelf().import_file(tmp_path / "own.safetensors", "own").entry.spec.golden == entry.spec.golden
+    assert user_library().import_file(tmp_path / "own.safetensors", "own").entry.spec.golden == entry.spec.golden
 
 
 def test_the_demo_proves_itself_on_every_engine(capsys: Capture) -> None:
@@ -222,7 +223,7 @@ def test_weights_are_known_again_in_another_format(tmp_path: Path) -> None:
     spec = random_spec()
     state = {name: t.half() if t.is_floating_point() else t for name, t in random_state(spec).items()}
     save_model(tmp_path / "half.safetensors", with_golden(spec, as_arrays(state)), state)
-    entry = user_shelf().import_file(tmp_path / "half.safetensors", "half").entry
+    entry = user_library().import_file(tmp_path / "half.safetensors", "half").entry
     assert load_spec(tmp_path / "half.safetensors").golden == entry.spec.golden
     assert next(model_check.check_model(entry)).ok
     assert weights_hash(as_arrays(state)) != weights_hash({f"{name}x": a for name, a in as_arrays(state).items()})
@@ -280,7 +281,7 @@ def test_a_format_too_coarse_for_a_model_is_told_from_a_wrong_model(
 
 
 def test_an_engine_that_another_one_stands_in_for_has_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stand_in(entry: ShelfEntry, _device: str, _precision: str) -> TorchCpuDetector:
+    def stand_in(entry: ModelEntry, _device: str, _precision: str) -> TorchCpuDetector:
         return TorchCpuDetector(entry, "fp32", ["OpenVINO is not used: it broke. Running by torch."])
 
     entry = keep(tmp_path / "m.safetensors")
@@ -312,8 +313,8 @@ def test_an_engine_that_breaks_is_a_failed_check(tmp_path: Path, monkeypatch: py
 
 
 def test_a_broken_file_on_the_shelf_fails_the_check(capsys: Capture, one_engine: None) -> None:
-    user_shelf().user_dir.mkdir(parents=True)
-    (user_shelf().user_dir / "broken.safetensors").write_bytes(b"nothing")
+    user_library().user_dir.mkdir(parents=True)
+    (user_library().user_dir / "broken.safetensors").write_bytes(b"nothing")
     code, out, err = run(capsys, "models", "check")
     assert code == 1
     assert "[FAIL] broken: " in out
@@ -327,7 +328,7 @@ def test_the_bundled_model_has_answers() -> None:
 
 
 def test_an_openvino_network_keeps_and_proves_its_answers(tmp_path: Path) -> None:
-    entry = user_shelf().import_file(save_tiny_ir(tmp_path), "graph").entry
+    entry = user_library().import_file(save_tiny_ir(tmp_path), "graph").entry
     assert entry.spec.golden is not None
     checks = list(model_check.check_model(entry))
     assert len(checks) >= 2

@@ -21,12 +21,12 @@ from detector.importers.folding import folded
 from detector.importers.layouts import layout_named
 from detector.importers.mobilenet_ssd_caffe import map_layers
 from detector.labels import COCO80
+from detector.model_file import open_file
 from detector.models.build import build_network
 from detector.preprocess import ImageBGR, InputBuilder
 from detector.runtime.openvino import OpenVinoDetector
 from detector.runtime.torch_cpu import TorchCpuDetector
 from detector.runtime.torch_cuda import TorchDeviceDetector
-from detector.shelf import open_file
 from detector.spec import ModelSpec, PostprocessSpec
 from detector.weights import as_arrays, as_tensors, load_spec, load_state, save_model
 from tests.support.foreign_caffe import blobs, caffe_mobilenet_layers

@@ -21,12 +21,12 @@ from detector.importers import WrittenModel, import_model
 from detector.importers.base import Overrides, SourceFile
 from detector.importers.layouts import layout_named
 from detector.labels import COCO80, VOC20
+from detector.model_file import open_file
 from detector.models.build import build_network
 from detector.preprocess import InputBuilder
 from detector.registry import MODELS
 from detector.runtime.openvino import OpenVinoDetector
 from detector.runtime.torch_cpu import TorchCpuDetector
-from detector.shelf import open_file
 from detector.spec import ModelSpec, PostprocessSpec, WeightsFile
 from detector.spec_json import spec_from_json, spec_to_json
 from detector.weights import load_spec, load_state

@@ -11,11 +11,11 @@ import pytest
 
 from app.core.models import user_shelf
 from detector.evaluation.agreement import compare
+from detector.model_file import ModelEntry
 from detector.runtime.base import ImageBGR
 from detector.runtime.calibrate import with_ranges
 from detector.runtime.open import open_detector
 from detector.runtime.optimised import AGREES, ENOUGH
-from detector.shelf import ShelfEntry
 from detector.weights import describe_anew, load_arrays
 from tests.support.shared_data import shared
 
@@ -34,7 +34,7 @@ def photographs() -> list[ImageBGR]:
     return found
 
 
-def agreement(entry: ShelfEntry, photographs: list[ImageBGR]) -> tuple[float, int]:
+def agreement(entry: ModelEntry, photographs: list[ImageBGR]) -> tuple[float, int]:
     """Of int8 with fp32, and the objects it was measured on."""
     with open_detector(entry, "cpu", "int8") as short, open_detector(entry, "cpu", "fp32") as exact:
         assert (short.precision, exact.precision) == ("int8", "fp32")

@@ -11,10 +11,11 @@ import pytest
 
 from detector.detections import DetectionFilter
 from detector.errors import DetectorError
-from detector.importers.openvino_ir import describe_ir
+from detector.ir_file import describe_ir
+from detector.library import ModelLibrary
+from detector.model_file import open_file
 from detector.runtime.ir import IrDetector, read_detection_output
 from detector.runtime.open import open_detector
-from detector.shelf import Shelf, open_file
 from detector.spec import InputSpec, ModelSpec, PostprocessSpec
 from tests.support.shared_data import shared
 from tools.fixtures.tiny_ir import TINY_IR_BOXES, save_tiny_ir
@@ -144,21 +145,21 @@ def test_missing_cut_and_foreign_files_are_told(tiny_ir: Path, tmp_path: Path) -
 
 
 def test_a_graph_openvino_refuses_is_not_imported(tiny_ir: Path, tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path / "user", tmp_path / "none")
+    library = ModelLibrary(tmp_path / "user", tmp_path / "none")
     with pytest.raises(DetectorError, match="OpenVINO cannot read"):
-        shelf.import_file(_variant(tiny_ir, tmp_path, 'type="SoftMax"', 'type="Nonsense"'), "x")
-    assert not shelf.user_dir.exists()
+        library.import_file(_variant(tiny_ir, tmp_path, 'type="SoftMax"', 'type="Nonsense"'), "x")
+    assert not library.user_dir.exists()
 
 
 def test_the_devices_and_formats_it_does_not_have_are_noted(tiny_ir: Path) -> None:
-    with open_detector(tiny_ir, "cuda", "fp16") as detector:
+    with open_detector(open_file(tiny_ir), "cuda", "fp16") as detector:
         assert detector.device == "cpu"
         assert detector.precision == "fp32"
         assert detector.notes == (
             "This model runs by OpenVINO, on the CPU; cuda is not used.",
             "fp16 is for GPUs; fp32 is used on the CPU.",
         )
-    with open_detector(tiny_ir) as detector:
+    with open_detector(open_file(tiny_ir)) as detector:
         assert detector.notes == ()
 
 
@@ -172,11 +173,11 @@ def _middle_frame(name: str, index: int) -> np.ndarray[tuple[int, ...], np.dtype
 
 
 def test_a_real_model_sees_cars_and_people(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path / "user", tmp_path / "none")
+    library = ModelLibrary(tmp_path / "user", tmp_path / "none")
     xml = shared("weights/openvino-ssd/person-vehicle-bike-detection-crossroad-0078.xml")
-    entry = shelf.import_file(xml, "crossroad").entry
+    entry = library.import_file(xml, "crossroad").entry
     assert entry.spec.labels == ("person", "vehicle", "bike")
-    with open_detector("crossroad", shelf=shelf) as detector:
+    with open_detector(entry) as detector:
         cars = detector.detect(_middle_frame("car-detection.mp4", 100), DetectionFilter(0.5))
         people = detector.detect(_middle_frame("one-by-one-person-detection.mp4", 250), DetectionFilter(0.5))
     assert "vehicle" in {entry.spec.labels[i] for i in cars.class_ids}

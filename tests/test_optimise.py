@@ -17,6 +17,7 @@ from app.core.errors import AppError
 from app.core.optimise.frames import LEAST, calibration_frames
 from app.core.optimise.run import STAGES, share_done
 from detector.errors import DetectorError
+from detector.model_file import ModelEntry, open_file
 from detector.runtime import openvino_runtime, optimised, quantise, quantise_work
 from detector.runtime import precision as precision_module
 from detector.runtime.calibrate import Frames
@@ -35,7 +36,6 @@ from detector.runtime.optimised import (
 )
 from detector.runtime.other_process import Messages, WorkStoppedError
 from detector.runtime.quantise import OptimisedModel, Places
-from detector.shelf import ShelfEntry, open_file
 from detector.weights import describe_anew, load_arrays, load_spec
 from tests.support.tiny_models import picture, random_spec, save_random
 from tools.fixtures.tiny_ir import save_tiny_ir
@@ -63,12 +63,12 @@ class Made:
 
 
 @pytest.fixture
-def entry(tmp_path: Path) -> ShelfEntry:
+def entry(tmp_path: Path) -> ModelEntry:
     save_random(tmp_path / "random.safetensors")
     return open_file(tmp_path / "random.safetensors")
 
 
-def frames(entry: ShelfEntry) -> Frames:
+def frames(entry: ModelEntry) -> Frames:
     size = entry.spec.input
     pictures = [picture(size.height, size.width, seed) for seed in range(COUNT)]
     return Frames(np.stack(pictures), HELD_OUT, "blocks")
@@ -78,7 +78,7 @@ def places(folder: Path) -> Places:
     return Places(folder / "cache", folder / "models")
 
 
-def optimised_in(folder: Path, entry: ShelfEntry) -> Made:
+def optimised_in(folder: Path, entry: ModelEntry) -> Made:
     stages: list[str] = []
     where = places(folder)
     done = quantise.quantise(entry, frames(entry), where, lambda stage, *_steps: stages.append(stage))
@@ -100,7 +100,7 @@ def made_ir(tmp_path_factory: pytest.TempPathFactory) -> Made:
     return optimised_in(folder, open_file(save_tiny_ir(folder)))
 
 
-def model(entry: ShelfEntry) -> Path:
+def model(entry: ModelEntry) -> Path:
     assert entry.path is not None
     return entry.path
 
@@ -136,7 +136,7 @@ def test_int8_finds_what_fp32_finds_wherever_the_file_goes(made: Made, tmp_path:
     assert np.abs(mine.scores[:50] - theirs.scores[:50]).max() < 0.1
 
 
-def test_a_model_that_came_with_the_program_is_copied(entry: ShelfEntry, tmp_path: Path) -> None:
+def test_a_model_that_came_with_the_program_is_copied(entry: ModelEntry, tmp_path: Path) -> None:
     bundled = replace(entry, bundled=True)
     before = model(entry).read_bytes()
     first = optimised_in(tmp_path, bundled)
@@ -174,7 +174,7 @@ def test_ranges_that_were_proven_are_kept_and_the_formats_timed(made: Made, tmp_
     assert bf16 is None or bf16.agreement is None
 
 
-def test_int8_that_was_never_measured_is_said_and_fp32_runs(entry: ShelfEntry, tmp_path: Path) -> None:
+def test_int8_that_was_never_measured_is_said_and_fp32_runs(entry: ModelEntry, tmp_path: Path) -> None:
     for cache in (tmp_path, None):
         with open_detector(entry, "cpu", "int8", cache_dir=cache) as detector:
             assert detector.precision == "fp32"
@@ -271,7 +271,7 @@ def test_made_again_the_new_one_takes_the_old_ones_place(made: Made, tmp_path: P
 # -- stopping, failing -----------------------------------------------------------------------------------------------
 
 
-def test_a_stop_ends_the_other_process_and_leaves_nothing(entry: ShelfEntry, tmp_path: Path) -> None:
+def test_a_stop_ends_the_other_process_and_leaves_nothing(entry: ModelEntry, tmp_path: Path) -> None:
     stop = threading.Event()
 
     def on_step(stage: str, _done: int, _total: int) -> None:
@@ -284,7 +284,7 @@ def test_a_stop_ends_the_other_process_and_leaves_nothing(entry: ShelfEntry, tmp
     assert load_spec(model(entry)).int8 is None
 
 
-def test_two_programs_do_not_optimise_one_model_at_once(entry: ShelfEntry, tmp_path: Path) -> None:
+def test_two_programs_do_not_optimise_one_model_at_once(entry: ModelEntry, tmp_path: Path) -> None:
     refused: list[str] = []
 
     def on_step(stage: str, _done: int, _total: int) -> None:
@@ -300,7 +300,7 @@ def test_two_programs_do_not_optimise_one_model_at_once(entry: ShelfEntry, tmp_p
     assert refused == ["Wait until it is done."]
 
 
-def test_what_is_missing_is_said_in_a_line(entry: ShelfEntry, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_what_is_missing_is_said_in_a_line(entry: ModelEntry, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     ir = open_file(save_tiny_ir(tmp_path))
     monkeypatch.setattr(openvino_runtime, "has_nncf", lambda: False)
     with pytest.raises(DetectorError, match="needs NNCF, which is not installed") as caught:
@@ -314,7 +314,7 @@ def test_what_is_missing_is_said_in_a_line(entry: ShelfEntry, monkeypatch: pytes
         quantise.check_can_quantise(replace(entry, path=None))
 
 
-def test_a_damaged_model_says_so(entry: ShelfEntry, tmp_path: Path) -> None:
+def test_a_damaged_model_says_so(entry: ModelEntry, tmp_path: Path) -> None:
     content = model(entry).read_bytes()
     model(entry).write_bytes(content[: len(content) // 2])
     with pytest.raises(DetectorError, match=r"random\.safetensors"):
@@ -337,7 +337,7 @@ def _full(*_arguments: object) -> None:
     raise OSError(28, "No space left on device")
 
 
-def test_a_full_disk_is_a_line(entry: ShelfEntry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_a_line(entry: ModelEntry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(np, "save", _full)
     with pytest.raises(DetectorError, match=r"cannot be kept in .*No space left") as caught:
         quantise.quantise(entry, frames(entry), places(tmp_path))
@@ -349,7 +349,7 @@ def _dies(_task: object, _messages: Messages) -> None:
     raise SystemExit(3)
 
 
-def test_a_process_that_dies_is_a_line(entry: ShelfEntry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_dies_is_a_line(entry: ModelEntry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quantise, "quantise_here", _dies)
     with pytest.raises(DetectorError, match="Optimising random ended before its time"):
         quantise.quantise(entry, frames(entry), places(tmp_path))
@@ -427,7 +427,7 @@ def test_auto_says_what_it_took_and_why(
             assert "99.0% in agreement with it on 4 pictures (blocks)" in detector.notes[0]
 
 
-def test_auto_is_fp32_for_a_model_that_says_nothing_of_int8(entry: ShelfEntry, tmp_path: Path) -> None:
+def test_auto_is_fp32_for_a_model_that_says_nothing_of_int8(entry: ModelEntry, tmp_path: Path) -> None:
     with open_detector(entry, "cpu", cache_dir=tmp_path) as detector:
         assert (detector.precision, detector.notes) == ("fp32", ())
 
@@ -480,7 +480,7 @@ def test_what_was_measured_here_has_the_last_word(made: Made, monkeypatch: pytes
 # -- many frames at once ---------------------------------------------------------------------------------------------
 
 
-def test_opened_for_batches_frames_run_side_by_side_and_come_back_in_order(entry: ShelfEntry) -> None:
+def test_opened_for_batches_frames_run_side_by_side_and_come_back_in_order(entry: ModelEntry) -> None:
     frames = [picture(100 + 10 * number, 160, number) for number in range(9)]
     with open_detector(entry, "cpu", "fp32") as live, open_detector(entry, "cpu", "fp32", for_batches=True) as many:
         assert live.preferred_batch == 1
@@ -492,7 +492,7 @@ def test_opened_for_batches_frames_run_side_by_side_and_come_back_in_order(entry
             np.testing.assert_allclose(mine.scores, other.scores, atol=1e-5)
 
 
-def test_a_frame_that_is_none_stops_the_batch_and_not_the_detector(entry: ShelfEntry) -> None:
+def test_a_frame_that_is_none_stops_the_batch_and_not_the_detector(entry: ModelEntry) -> None:
     with open_detector(entry, "cpu", "fp32", for_batches=True) as many:
         with pytest.raises(ValueError, match="a frame is"):
             many.candidates_batch([picture(), picture(), np.zeros((0, 0, 3), np.uint8)])

@@ -15,7 +15,7 @@ from torch import Tensor
 from detector.config import SSD300_VOC, SSD512_VOC, SSDLITE320, SSDConfig, tensorflow_config, ultraface_config
 from detector.errors import DetectorError
 from detector.models.build import build_network
-from detector.plans.shapes import network_shapes
+from detector.network_shapes import network_shapes
 from detector.runtime.openvino_graph import build_graph
 from detector.runtime.openvino_runtime import compile_for_latency, load_openvino
 from detector.safetensors_file import Arrays

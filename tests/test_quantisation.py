@@ -17,7 +17,8 @@ from detector.config import MOBILENET300
 from detector.errors import DetectorError
 from detector.golden import INT8_TOLERANCE, TOLERANCES, prove
 from detector.golden_reference import with_golden
-from detector.plans.shapes import network_shapes
+from detector.model_file import ModelEntry
+from detector.network_shapes import network_shapes
 from detector.quantisation.filters import rounded_filters
 from detector.quantisation.ranges import LEVELS, MapValues
 from detector.registry import MODELS
@@ -28,7 +29,6 @@ from detector.runtime.openvino_graph import build_graph
 from detector.runtime.openvino_int8 import FULL, NARROW, largest_weight
 from detector.runtime.openvino_runtime import compile_for_latency, load_openvino
 from detector.safetensors_file import Arrays
-from detector.shelf import ShelfEntry
 from detector.spec import InputSpec, ModelSpec
 from detector.weights import as_arrays, save_model
 from tests.support.tiny_models import picture, random_spec, random_state
@@ -209,7 +209,7 @@ def test_pictures_are_parted_into_those_to_measure_and_to_compare_on() -> None:
 def error_in_int8(spec: ModelSpec, arrays: Arrays, *, narrow: bool = False) -> float:
     """How far the answers in int8 are off those in the file."""
     assert spec.int8 is not None
-    entry = ShelfEntry(spec.name, spec, Path("test.safetensors"), False)
+    entry = ModelEntry(spec.name, spec, Path("test.safetensors"), False)
     network = build_graph(load_openvino(), spec, dict(arrays), "test", spec.int8.ranges)
     with OpenVinoDetector(entry, "int8", network=network) as engine:
         result = prove(spec, engine.raw, "int8", narrow=narrow)
@@ -268,7 +268,7 @@ def test_an_answer_that_overflowed_tells_the_kind_of_processor(monkeypatch: pyte
 def test_random_weights_are_measured_in_int8_too(tmp_path: Path) -> None:
     spec = random_spec()
     save_model(tmp_path / "m.safetensors", spec, random_state(spec))
-    entry = ShelfEntry("m", spec, tmp_path / "m.safetensors", False)
+    entry = ModelEntry("m", spec, tmp_path / "m.safetensors", False)
     told: list[tuple[str, int, int]] = []
     made = quantise_random(entry, pictures(spec), lambda *step: told.append(step), threading.Event())
     assert told == [("int8", number, 3) for number in (1, 2, 3)]

@@ -16,7 +16,7 @@ from detector.importers.base import Overrides, SourceFile
 from detector.importers.detect import detect_layout
 from detector.importers.layouts import LAYOUTS
 from detector.importers.lufficc_vgg import NAMING as LUFFICC
-from detector.plans.shapes import network_shapes
+from detector.network_shapes import network_shapes
 from detector.registry import MODELS
 from detector.safetensors_file import Array
 from detector.spec import TWO_STAGE, ModelSpec

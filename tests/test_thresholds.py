@@ -23,7 +23,7 @@ from app.ui.models.model_facts import fact_rows
 from app.ui.settings.settings_model import SettingsModel
 from app.ui.settings.settings_panel import SettingsPanel
 from app.ui.widgets.background import Background
-from detector.shelf import Shelf
+from detector.library import ModelLibrary
 from detector.spec import InputSpec, ModelSpec
 from tests.support.command_line import run
 from tests.support.model_files import put_model
@@ -199,7 +199,7 @@ def test_a_model_renamed_on_the_command_line_takes_its_choice_along(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     put_model(tmp_path / "models", "first")
-    monkeypatch.setattr(models, "user_shelf", lambda: Shelf(tmp_path / "models", tmp_path / "none"))
+    monkeypatch.setattr(models, "user_library", lambda: ModelLibrary(tmp_path / "models", tmp_path / "none"))
     save_settings(settings_file(), replace(Settings(), chosen=ChosenSettings({"first": 0.2, "other": 0.3})))
     assert run(capsys, "models", "rename", "first", "second")[0] == 0
     assert load_settings(settings_file())[0].chosen.thresholds == {"second": 0.2, "other": 0.3}

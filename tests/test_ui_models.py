@@ -34,8 +34,9 @@ from detector.download.fetch import by_hand
 from detector.errors import DetectorError
 from detector.importers import Recognised
 from detector.importers.base import Overrides
+from detector.library import ImportResult, ModelLibrary
+from detector.model_file import ModelEntry
 from detector.registry import MODELS
-from detector.shelf import ImportResult, Shelf, ShelfEntry
 from detector.spec import WeightsFile
 from tests.support.box import use_box
 from tests.support.file_server import FileServer, cut_after
@@ -192,7 +193,7 @@ def test_a_card_that_moves_stays_in_sight(dialog: ModelsDialog, table: Desk, tmp
     last = list(dialog.list.views)[-1]
     dialog.show_model(last)
     put_model(tmp_path / "models", last)  # as if it had been fetched
-    dialog.shelf.refresh_models()
+    dialog.library.refresh_models()
     table.qtbot.waitUntil(lambda: dialog.cards[last].status == "imported")
     view, viewport = dialog.list.views[last], dialog.list.area.viewport()
     assert viewport.rect().contains(view.mapTo(viewport, view.rect().center()))
@@ -443,7 +444,7 @@ def test_a_model_proves_itself(dialog: ModelsDialog, table: Desk, monkeypatch: p
         )
     )
     monkeypatch.setattr("app.core.model_check.check_model", lambda _entry: iter(next(answers)))
-    monkeypatch.setattr("app.ui.models.model_shelf.preload_torch", lambda: None)
+    monkeypatch.setattr("app.ui.models.library_client.preload_torch", lambda: None)
     row = dialog.details.facts.rows["Self-check"]
     dialog.list.choose("pets")
     assert not row.isVisible()
@@ -618,8 +619,8 @@ class Importer:
         self.made: list[tuple[str, Overrides]] = []
         self.refusal: DetectorError | None = None
         monkeypatch.setattr(detector.importers, "preview_model", self._preview)
-        monkeypatch.setattr(Shelf, "import_file", lambda shelf, *asked: self._import(shelf, *asked))
-        monkeypatch.setattr("app.ui.models.model_shelf.preload_torch", lambda: None)
+        monkeypatch.setattr(ModelLibrary, "import_file", lambda library, *asked: self._import(library, *asked))
+        monkeypatch.setattr("app.ui.models.library_client.preload_torch", lambda: None)
 
     def _preview(self, path: Path, overrides: Overrides) -> Recognised:
         self.looked.append(overrides)
@@ -628,11 +629,11 @@ class Importer:
         note = "Sizes of the default boxes: VOC's, assumed. If boxes have the wrong size: --priors coco."
         return Recognised(described("model"), (f"Recognised {path.name}.", note))
 
-    def _import(self, shelf: Shelf, path: Path, name: str, overrides: Overrides) -> ImportResult:
+    def _import(self, library: ModelLibrary, path: Path, name: str, overrides: Overrides) -> ImportResult:
         if self.refusal is not None:
             raise self.refusal
         self.made.append((name, overrides))
-        return ImportResult(ShelfEntry(name, described(name), put_model(shelf.user_dir, name), False), ())
+        return ImportResult(ModelEntry(name, described(name), put_model(library.user_dir, name), False), ())
 
 
 @pytest.fixture

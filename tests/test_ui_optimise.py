@@ -17,10 +17,10 @@ from app.ui.figures import TIMES
 from app.ui.models.model_words import optimised_words
 from app.ui.models.models_dialog import ModelsDialog
 from detector.errors import DetectorError
+from detector.model_file import ModelEntry
 from detector.runtime.optimised import DRAWN, MeasuredFormat, Optimised
 from detector.runtime.other_process import WorkStoppedError
 from detector.runtime.quantise import OptimisedModel
-from detector.shelf import ShelfEntry
 from detector.spec import Int8
 from tests.support.box import use_box
 from tests.support.model_files import put_model
@@ -54,7 +54,7 @@ class FakeWork:
     names: list[str] = field(default_factory=list)
 
     def __call__(
-        self, entry: ShelfEntry, _calibrate: Path | None, report: Callable[[str, float], None], stop: threading.Event
+        self, entry: ModelEntry, _calibrate: Path | None, report: Callable[[str, float], None], stop: threading.Event
     ) -> OptimisedModel:
         self.names.append(entry.name)
         self.report = report

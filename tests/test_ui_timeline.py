@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from app.core.live.appearances import ClassRow
 from app.core.live.events import ModelReady
-from app.core.models import user_shelf
+from app.core.models import user_library
 from app.ui.picture.timeline import MOST_ROWS, Timeline
 from app.ui.widgets.theme import Theme
 from detector.labels import VOC20
@@ -123,7 +123,7 @@ def table(qtbot: QtBot, tmp_path: Path) -> Iterator[Desk]:
 
 
 def test_the_window_shows_what_is_kept_of_a_video(table: Desk, tmp_path: Path) -> None:
-    entry = next(entry for entry in user_shelf().list() if entry.bundled and entry.spec.demo)
+    entry = next(entry for entry in user_library().list() if entry.bundled and entry.spec.demo)
     video = make_video(tmp_path / "clip.mp4", frames=FRAMES, fps=RATE)
     store = keep(video, facts_of(video, entry))
     timeline = table.window.stage.timeline

@@ -19,7 +19,7 @@ from app.core.live.events import Ended, LiveState, ModelFailed, ModelLoading, Mo
 from app.core.settings import Settings, SourceSettings, WindowSettings
 from app.ui.actions import ACTIONS
 from app.ui.main import run
-from app.ui.models.model_shelf import free_name
+from app.ui.models.library_client import free_name
 from app.ui.widgets.drops import classify
 from detector.bundled import default_model
 from detector.labels import COCO80
@@ -149,7 +149,7 @@ def test_the_start_page_says_what_the_chosen_model_sees(
     put_model(tmp_path / "models", "pets", ANIMALS)
     start = table.window.stage.start
     table.settings.set("model", "name", "everyday")
-    table.window.shelf.refresh_models()
+    table.window.library.refresh_models()
     table.qtbot.waitUntil(lambda: start.model_words != "")
     assert "everyday finds 80 kinds" in start.model_words
     table.settings.set("model", "name", "pets")

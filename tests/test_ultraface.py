@@ -13,12 +13,13 @@ import pytest
 import torch
 
 from detector.detections import DetectionFilter
+from detector.library import ModelLibrary
+from detector.model_file import ModelEntry
 from detector.preprocess import InputBuilder
 from detector.runtime.base import ImageBGR
 from detector.runtime.openvino import OpenVinoDetector
 from detector.runtime.torch_cpu import TorchCpuDetector
 from detector.runtime.torch_cuda import TorchDeviceDetector
-from detector.shelf import Shelf, ShelfEntry
 from tests.support.shared_data import shared
 
 Floats = npt.NDArray[np.float32]
@@ -33,11 +34,11 @@ def _one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def shelf(tmp_path_factory: pytest.TempPathFactory) -> Shelf:
-    shelf = Shelf(tmp_path_factory.mktemp("shelf"), Path("none"))
+def library(tmp_path_factory: pytest.TempPathFactory) -> ModelLibrary:
+    library = ModelLibrary(tmp_path_factory.mktemp("shelf"), Path("none"))
     for variant in ("RFB", "slim"):
-        shelf.import_file(shared(f"weights/ultraface/version-{variant}-320.pth"), f"ultraface-{variant.lower()}-320")
-    return shelf
+        library.import_file(shared(f"weights/ultraface/version-{variant}-320.pth"), f"ultraface-{variant.lower()}-320")
+    return library
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +68,7 @@ def plain_nms(boxes: Floats, limit: float) -> list[int]:
     return kept
 
 
-def published(session: Any, image: ImageBGR, entry: ShelfEntry) -> tuple[Floats, Floats]:
+def published(session: Any, image: ImageBGR, entry: ModelEntry) -> tuple[Floats, Floats]:
     """Boxes in pixels and scores of the authors' network, by the same rule."""
     scores, boxes = session.run(["scores", "boxes"], {"input": InputBuilder(entry.spec.input)([image])})
     face = scores[0, :, 1]
@@ -79,10 +80,10 @@ def published(session: Any, image: ImageBGR, entry: ShelfEntry) -> tuple[Floats,
     return pixels[kept], face[order][kept]
 
 
-def test_it_equals_its_published_onnx(shelf: Shelf, photos: list[ImageBGR]) -> None:
+def test_it_equals_its_published_onnx(library: ModelLibrary, photos: list[ImageBGR]) -> None:
     import onnxruntime
 
-    entry = shelf.find("ultraface-rfb-320")
+    entry = library.find("ultraface-rfb-320")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
@@ -102,9 +103,9 @@ def test_it_equals_its_published_onnx(shelf: Shelf, photos: list[ImageBGR]) -> N
     assert faces > 15  # people are really in these photos
 
 
-def test_it_is_the_published_file_and_says_so(shelf: Shelf) -> None:
+def test_it_is_the_published_file_and_says_so(library: ModelLibrary) -> None:
     for name, easy in (("ultraface-rfb-320", 0.787), ("ultraface-slim-320", 0.77)):
-        spec = shelf.find(name).spec
+        spec = library.find(name).spec
         assert spec.accuracy["WIDER FACE val easy"] == easy
         assert spec.weights is not None
         assert spec.weights.sha256 in spec.provenance
@@ -112,8 +113,8 @@ def test_it_is_the_published_file_and_says_so(shelf: Shelf) -> None:
 
 
 @pytest.mark.parametrize("name", ["ultraface-rfb-320", "ultraface-slim-320"])
-def test_every_engine_sees_the_same_faces(shelf: Shelf, photos: list[ImageBGR], name: str) -> None:
-    entry, wanted = shelf.find(name), DetectionFilter(0.5, 0.3)
+def test_every_engine_sees_the_same_faces(library: ModelLibrary, photos: list[ImageBGR], name: str) -> None:
+    entry, wanted = library.find(name), DetectionFilter(0.5, 0.3)
     crowd = photos[:12]
     with TorchCpuDetector(entry, "fp32") as reference:
         expected = reference.detect_batch(crowd, wanted)
@@ -130,9 +131,9 @@ def test_every_engine_sees_the_same_faces(shelf: Shelf, photos: list[ImageBGR], 
             assert abs(len(found.above(0.6)) - len(right.above(0.6))) <= 1
 
 
-def test_where_the_faces_are(shelf: Shelf, photos: list[ImageBGR]) -> None:
+def test_where_the_faces_are(library: ModelLibrary, photos: list[ImageBGR]) -> None:
     """A crowd, looked at: fourteen or more faces in the upper part of the first photo, none on the road."""
-    with TorchCpuDetector(shelf.find("ultraface-rfb-320"), "fp32") as detector:
+    with TorchCpuDetector(library.find("ultraface-rfb-320"), "fp32") as detector:
         crowd = detector.detect(photos[0], DetectionFilter(0.6, 0.3))
     assert len(crowd) >= 14
     assert (crowd.boxes_xyxy[:, 1] < photos[0].shape[0] * 0.6).all()

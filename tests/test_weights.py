@@ -86,10 +86,10 @@ def test_the_spec_is_read_without_torch(model: Path) -> None:
     program = f"""
 import sys
 from pathlib import Path
-from detector.shelf import Shelf
+from detector.library import ModelLibrary
 from detector.weights import load_spec
 load_spec(Path({str(model)!r}))
-Shelf(Path({str(model.parent)!r}), Path("nowhere")).list()
+ModelLibrary(Path({str(model.parent)!r}), Path("nowhere")).list()
 heavy = {{"torch", "openvino", "cv2"}} & set(sys.modules)
 assert not heavy, heavy
 """

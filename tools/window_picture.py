@@ -39,7 +39,7 @@ def take(clip: Path, at_s: float, out: Path, theme: str, size: tuple[int, int]) 
     window = build_window(application, replace(settings, window=replace(settings.window, theme=theme)), None)
     window.resize(*size)
     window.show()
-    window.shelf.refresh_models()
+    window.library.refresh_models()
     failed = ["nothing was found in time"]
 
     def opened(_info: SourceInfo) -> None:

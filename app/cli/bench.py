@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from app.lab.bench.bench_request import BenchRequest
     from app.lab.bench.random_weights import Load
     from app.lab.bench.result import BenchReport
-    from detector.shelf import ShelfEntry
+    from detector.model_file import ModelEntry
 
 _MODEL = "ssd300-vgg16-coco"
 _LOADS: tuple[Load, ...] = ("empty", "typical", "worst")  # as ``app.lab.bench.random_weights.LOADS``
@@ -187,23 +187,23 @@ def _each(values: Sequence[_T]) -> tuple[_T, ...]:
     return tuple(dict.fromkeys(values))
 
 
-def _entry(name: str) -> ShelfEntry:
+def _entry(name: str) -> ModelEntry:
     """The model; one that is only known by name comes without weights.
 
     Raises:
         UsageError: There is none.
         DetectorError: Its file is broken.
     """
-    from app.core.models import user_shelf
+    from app.core.models import user_library
 
-    shelf = user_shelf()
-    entries = {entry.name: entry for entry in shelf.list()}
+    library = user_library()
+    entries = {entry.name: entry for entry in library.list()}
     if name in entries:
         return entries[name]
-    broken = {each.name for each in shelf.broken()}
+    broken = {each.name for each in library.broken()}
     if name not in broken and not Path(name).exists():
         raise UsageError(f"There is no model {name!r}.", f"Known: {', '.join(sorted({*entries, *broken}))}.")
-    return shelf.find(name)
+    return library.find(name)
 
 
 def lines(report: BenchReport) -> list[str]:

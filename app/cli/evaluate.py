@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from detector.detections import DetectionFilter
     from detector.evaluation.found import Found
     from detector.evaluation.results import DataSet, Evaluation
+    from detector.model_file import ModelEntry
     from detector.runtime.base import Detector
-    from detector.shelf import ShelfEntry
 
 _KINDS = ("voc", "coco")
 
@@ -154,7 +154,7 @@ def _of_detections(options: argparse.Namespace, data: DataSet, renames: dict[str
     return Evaluation(str(options.detections), "", data, result, (*data.notes, *found.notes)), found
 
 
-def _model(options: argparse.Namespace, console: Console) -> ShelfEntry:
+def _model(options: argparse.Namespace, console: Console) -> ModelEntry:
     """The model to measure, which can be written to where that is wanted.
 
     Raises:
@@ -176,7 +176,7 @@ def _model(options: argparse.Namespace, console: Console) -> ShelfEntry:
 
 
 def _of_model(
-    options: argparse.Namespace, entry: ShelfEntry, console: Console, data: DataSet, renames: dict[str, str]
+    options: argparse.Namespace, entry: ModelEntry, console: Console, data: DataSet, renames: dict[str, str]
 ) -> tuple[Evaluation, Found]:
     from app.lab.evaluation.model_run import EvaluationCancelledError, run_model
     from detector.evaluation.data_sets import score, usual_metric

@@ -13,7 +13,7 @@ from app.core.thresholds import threshold_for
 if TYPE_CHECKING:
     from detector.evaluation.recommend import OperatingPoint
     from detector.evaluation.results import Evaluation
-    from detector.shelf import ShelfEntry
+    from detector.model_file import ModelEntry
 
 
 def add_threshold_flags(parser: argparse.ArgumentParser) -> None:
@@ -97,7 +97,7 @@ def shown_at(options: argparse.Namespace, evaluation: Evaluation) -> float:
     return threshold_for(own, asked=options.threshold if options.shown is None else options.shown)
 
 
-def keep_recommended(told: Told, entry: ShelfEntry, console: Console) -> None:
+def keep_recommended(told: Told, entry: ModelEntry, console: Console) -> None:
     """Write the recommended threshold into the model's file.
 
     Raises:

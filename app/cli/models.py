@@ -12,7 +12,7 @@ from app.cli import models_check, models_download, models_optimise
 from app.cli.console import Console, one_line, table
 from app.cli.options import add_result_flags
 from app.core.model_cards import published_hash, size_of, speeds_of
-from app.core.models import user_shelf
+from app.core.models import user_library
 from app.core.paths import optimised_dir, settings_file
 from app.core.settings import ModelSettings
 from app.core.settings_store import load_settings, save_settings
@@ -22,7 +22,7 @@ from detector.importers.base import Channels, Overrides, Priors
 from detector.importers.layouts import LAYOUTS
 
 if TYPE_CHECKING:
-    from detector.shelf import ShelfEntry
+    from detector.model_file import ModelEntry
     from detector.spec import InputSpec, ModelSpec
 
 
@@ -88,8 +88,8 @@ def run(options: argparse.Namespace, console: Console) -> int:
 
 
 def _list(options: argparse.Namespace, console: Console) -> int:
-    shelf = user_shelf()
-    entries, broken = shelf.list(), shelf.broken()
+    library = user_library()
+    entries, broken = library.list(), library.broken()
     wanted = getattr(options, "detects", "")  # absent where no action was named
     if wanted:
         entries = [e for e in entries if any(is_found_by(wanted, label) for label in e.spec.labels)]
@@ -105,12 +105,12 @@ def _list(options: argparse.Namespace, console: Console) -> int:
 
 
 def _info(options: argparse.Namespace, console: Console) -> int:
+    from detector.model_file import ModelEntry, how_to_get
     from detector.registry import MODELS
-    from detector.shelf import ShelfEntry, how_to_get
 
-    shelf = user_shelf()
-    entry = next((e for e in shelf.list() if e.name == options.model), None) or shelf.find(options.model)
-    assert isinstance(entry, ShelfEntry)
+    library = user_library()
+    entry = next((e for e in library.list() if e.name == options.model), None) or library.find(options.model)
+    assert isinstance(entry, ModelEntry)
     spec = entry.spec
     facts: dict[str, Any] = {
         **_summary(entry),
@@ -160,7 +160,7 @@ def _import(options: argparse.Namespace, console: Console) -> int:
 
     labels = None if options.labels is None else read_labels(options.labels)
     overrides = Overrides(options.layout, options.priors, options.channels, labels)
-    result = user_shelf().import_file(options.file, options.name, overrides)
+    result = user_library().import_file(options.file, options.name, overrides)
     entry, spec = result.entry, result.entry.spec
     console.give({**_summary(entry), "notes": list(result.notes)})
     for note in result.notes:
@@ -173,7 +173,7 @@ def _import(options: argparse.Namespace, console: Console) -> int:
 
 
 def _remove(options: argparse.Namespace, console: Console) -> int:
-    user_shelf().remove(options.model)
+    user_library().remove(options.model)
     _if_chosen(options.model, ModelSettings().name)
     console.give({"removed": options.model})
     console.say(f"Removed {options.model}.")
@@ -181,7 +181,7 @@ def _remove(options: argparse.Namespace, console: Console) -> int:
 
 
 def _rename(options: argparse.Namespace, console: Console) -> int:
-    entry = user_shelf().rename(options.model, options.name)
+    entry = user_library().rename(options.model, options.name)
     _move_choices(options.model, entry.name)
     _if_chosen(options.model, entry.name)
     console.give({"renamed": options.model, "name": entry.name})
@@ -190,9 +190,9 @@ def _rename(options: argparse.Namespace, console: Console) -> int:
 
 
 def _default(options: argparse.Namespace, console: Console) -> int:
-    shelf = user_shelf()
-    entry = shelf.find(options.model)
-    on_shelf = any(known.path == entry.path for known in shelf.list())
+    library = user_library()
+    entry = library.find(options.model)
+    on_shelf = any(known.path == entry.path for known in library.list())
     name = entry.name if on_shelf else str(Path(options.model).resolve())
     settings, problems = load_settings(settings_file())
     for problem in problems:
@@ -218,7 +218,7 @@ def _if_chosen(name: str, instead: str) -> None:
         save_settings(settings_file(), replace(settings, model=replace(settings.model, name=instead)))
 
 
-def _summary(entry: ShelfEntry) -> dict[str, Any]:
+def _summary(entry: ModelEntry) -> dict[str, Any]:
     status = "bundled" if entry.bundled else "imported" if entry.path is not None else "not downloaded"
     weights = entry.spec.weights
     published = weights.size_bytes or None if weights is not None else None

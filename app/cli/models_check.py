@@ -6,7 +6,7 @@ import argparse
 from dataclasses import asdict
 
 from app.cli.console import Console, one_line
-from app.core.models import user_shelf
+from app.core.models import user_library
 from app.core.paths import optimised_dir
 
 _MARKS = {True: " ok ", False: "FAIL", None: "info"}
@@ -25,9 +25,9 @@ def run(options: argparse.Namespace, console: Console) -> int:
     """Report each model and engine; 1 when one fails, or one that was named cannot be checked."""
     from app.core.model_check import check_model
 
-    shelf = user_shelf()
+    library = user_library()
     named = bool(options.models)
-    entries = [shelf.find(name) for name in options.models] or [e for e in shelf.list() if e.path is not None]
+    entries = [library.find(name) for name in options.models] or [e for e in library.list() if e.path is not None]
     checks = []
     for entry in entries:
         for check in check_model(entry):
@@ -35,7 +35,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
             engine = f", {check.engine}" if check.engine else ""
             console.say(f"[{_MARKS[check.ok]}] {check.model}{engine}: {one_line(check.detail)}")
     bad = {check.model for check in checks if check.ok is False or (named and check.ok is None)}
-    broken = [] if named else list(shelf.broken())
+    broken = [] if named else list(library.broken())
     for model in broken:
         console.say(f"[FAIL] {model.name}: {one_line(model.reason)}")
     bad |= {model.name for model in broken}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.cli.console import Console, table
 from app.cli.interrupt import cancel_on_interrupt
-from app.core.models import user_shelf
+from app.core.models import user_library
 
 if TYPE_CHECKING:
     from detector.runtime.optimised import MeasuredFormat, Optimised
@@ -44,7 +44,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     from detector.runtime.optimised import DRAWN, ENOUGH, best_format
     from detector.runtime.other_process import WorkStoppedError
 
-    entry = user_shelf().find(options.model)
+    entry = user_library().find(options.model)
     stop = threading.Event()
     with _Bar(entry.name, console.shows_progress) as bar, cancel_on_interrupt(stop.set):
         try:

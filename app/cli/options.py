@@ -14,7 +14,7 @@ from app.core.settings import DetectionSettings, ModelSettings
 from app.core.thresholds import COMMON, threshold_for
 
 if TYPE_CHECKING:
-    from detector.shelf import ShelfEntry
+    from detector.model_file import ModelEntry
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8")
 
@@ -116,7 +116,7 @@ def with_threshold(detection: DetectionSettings, options: argparse.Namespace, ow
     return replace(detection, threshold=threshold_for(own, asked=options.threshold))
 
 
-def find_model(model: ModelSettings, detection: DetectionSettings) -> ShelfEntry:
+def find_model(model: ModelSettings, detection: DetectionSettings) -> ModelEntry:
     """The model asked for; its classes are checked.
 
     Raises:
@@ -124,7 +124,7 @@ def find_model(model: ModelSettings, detection: DetectionSettings) -> ShelfEntry
         DetectorError: The model is known but its weights are not here, or they are broken.
     """
     from app.core.detection_filter import check_classes
-    from app.core.models import user_shelf
+    from app.core.models import user_library
     from detector.errors import DetectorError
     from detector.runtime.open import check_device
 
@@ -132,11 +132,11 @@ def find_model(model: ModelSettings, detection: DetectionSettings) -> ShelfEntry
         check_device(model.device)
     except DetectorError as error:
         raise UsageError(error.message, error.hint) from error
-    shelf = user_shelf()
-    known = {entry.name for entry in shelf.list()} | {broken.name for broken in shelf.broken()}
+    library = user_library()
+    known = {entry.name for entry in library.list()} | {broken.name for broken in library.broken()}
     if model.name not in known and not Path(model.name).exists():
         raise UsageError(f"There is no model {model.name!r}.", f"Known: {', '.join(sorted(known))}.")
-    entry = shelf.find(model.name)
+    entry = library.find(model.name)
     try:
         check_classes(detection.classes, entry.spec.labels, entry.name)
     except AppError as error:
@@ -144,13 +144,13 @@ def find_model(model: ModelSettings, detection: DetectionSettings) -> ShelfEntry
     return entry
 
 
-def say_if_demo(entry: ShelfEntry, console: Console) -> None:
+def say_if_demo(entry: ModelEntry, console: Console) -> None:
     """The model in the box finds hearts on photos of people; whoever did not choose it should know why."""
     if entry.spec.demo:
         console.note(f"{entry.name} is a demo: it knows drawn shapes only. Choose another model with --model.")
 
 
-def open_for(entry: ShelfEntry, model: ModelSettings, console: Console, *, for_batches: bool = False) -> Any:
+def open_for(entry: ModelEntry, model: ModelSettings, console: Console, *, for_batches: bool = False) -> Any:
     """The detector, on the calling thread; what the user should know of it is noted."""
     from app.core.models import open_entry
 

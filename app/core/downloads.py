@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from app.core import known_files, paths
 from app.core.errors import AppError
-from app.core.models import user_shelf
+from app.core.models import user_library
 from app.core.settings import NetworkSettings
 from app.core.settings_store import load_settings
 from detector.download import (
@@ -28,9 +28,10 @@ from detector.download import (
 )
 from detector.download.verify import ChangedFileError
 from detector.errors import DetectorError
+from detector.library import ModelLibrary
+from detector.model_file import ModelEntry
 from detector.part_file import part_path
 from detector.registry import MODELS
-from detector.shelf import Shelf, ShelfEntry
 from detector.spec import ModelSpec, WeightsFile
 from detector.weights import describe_anew
 
@@ -54,7 +55,7 @@ class Downloaded:
         notes: What was verified, and against what; then what was recognised and assumed, a line each.
     """
 
-    entry: ShelfEntry
+    entry: ModelEntry
     file: FetchedFile
     notes: tuple[str, ...]
 
@@ -89,16 +90,16 @@ def fetch_model(
         DetectorError: The file cannot be fetched or used; the shelf is as before.
         DownloadStoppedError: ``stop`` was set; what came is kept for the next time.
     """
-    shelf = user_shelf()
-    spec, weights = _wanted(name, shelf)
+    library = user_library()
+    spec, weights = _wanted(name, library)
     remembered = known_files.recall(weights.url)
-    local = _lying_about(weights, weights_dir, shelf)
+    local = _lying_about(weights, weights_dir, library)
     mirror = ""
     try:
         if local is not None:
             file = _verified(local, weights, remembered, stop, alone=weights_dir is not None)
         else:
-            target = shelf.user_dir / _FOLDER / file_name(weights)
+            target = library.user_dir / _FOLDER / file_name(weights)
             chosen = network or network_settings()
             options = NetworkOptions(chosen.proxy, chosen.mirror)
             file = fetch(weights, target, options=options, remembered=remembered, on_progress=on_progress, stop=stop)
@@ -110,7 +111,7 @@ def fetch_model(
     if stop is not None and stop.is_set():
         came = "" if local is not None else "All of it came and is kept; the next download only puts it on the shelf."
         raise DownloadStoppedError("The download was stopped.", came)
-    entry, notes = _import(file, name, spec, shelf, fetched=local is None)
+    entry, notes = _import(file, name, spec, library, fetched=local is None)
     said = f"{file.path.name}{mirror}: SHA-256 {file.sha256}, {_SAID[file.verified]}."
     try:
         if file.verified != "full":
@@ -125,21 +126,21 @@ def network_settings() -> NetworkSettings:
     return load_settings(paths.settings_file())[0].network
 
 
-def fetched_so_far(weights: WeightsFile, shelf: Shelf) -> int:
+def fetched_so_far(weights: WeightsFile, library: ModelLibrary) -> int:
     """Bytes that an interrupted download left; the next one from the same place goes on from there."""
-    target = shelf.user_dir / _FOLDER / file_name(weights)
+    target = library.user_dir / _FOLDER / file_name(weights)
     for path in (target, part_path(target)):
         with contextlib.suppress(OSError):  # usually: there is none
             return path.stat().st_size
     return 0
 
 
-def _wanted(name: str, shelf: Shelf) -> tuple[ModelSpec, WeightsFile]:
+def _wanted(name: str, library: ModelLibrary) -> tuple[ModelSpec, WeightsFile]:
     spec = MODELS.get(name)
     if spec is None or spec.weights is None:
         raise AppError(f"No weights of {name!r} are published anywhere known here.", f"Known: {', '.join(MODELS)}.")
-    here = [entry.name for entry in shelf.list() if entry.path is not None]
-    for taken in (*here, *(broken.name for broken in shelf.broken())):
+    here = [entry.name for entry in library.list() if entry.path is not None]
+    for taken in (*here, *(broken.name for broken in library.broken())):
         if taken.lower() == name.lower():
             raise AppError(
                 f"{name} is on this computer already.", f"To fetch it again: ssd-viewer models remove {name}"
@@ -147,10 +148,10 @@ def _wanted(name: str, shelf: Shelf) -> tuple[ModelSpec, WeightsFile]:
     return spec, spec.weights
 
 
-def _lying_about(weights: WeightsFile, weights_dir: Path | None, shelf: Shelf) -> Path | None:
+def _lying_about(weights: WeightsFile, weights_dir: Path | None, library: ModelLibrary) -> Path | None:
     """The file, where it came another way."""
     name = file_name(weights)
-    folders = [shelf.user_dir, shelf.bundled_dir] if weights_dir is None else [weights_dir]
+    folders = [library.user_dir, library.bundled_dir] if weights_dir is None else [weights_dir]
     for folder in folders:
         with contextlib.suppress(OSError):  # a folder that may not be looked into has nothing for us
             if (folder / name).is_file():
@@ -176,14 +177,14 @@ def _verified(
 
 
 def _import(
-    file: FetchedFile, name: str, known: ModelSpec, shelf: Shelf, *, fetched: bool
-) -> tuple[ShelfEntry, tuple[str, ...]]:
+    file: FetchedFile, name: str, known: ModelSpec, library: ModelLibrary, *, fetched: bool
+) -> tuple[ModelEntry, tuple[str, ...]]:
     """Convert the file. One that was fetched is removed, unless the conversion failed and that was not its fault."""
     keep = not fetched
     try:
-        result = shelf.import_file(file.path, name)
+        result = library.import_file(file.path, name)
     except DetectorError:
-        keep = keep or file.verified != "none" or _no_room(file.path, shelf)
+        keep = keep or file.verified != "none" or _no_room(file.path, library)
         raise
     finally:
         if not keep:
@@ -203,14 +204,14 @@ def _import(
     try:
         describe_anew(path, spec)
     except DetectorError:  # a disk that is full by now
-        shelf.remove(name)
+        library.remove(name)
         raise
     return replace(result.entry, spec=spec), result.notes
 
 
-def _no_room(file: Path, shelf: Shelf) -> bool:
+def _no_room(file: Path, library: ModelLibrary) -> bool:
     """Whether the disk is what a conversion failed for: a model takes about as much as the file it is made of."""
     try:
-        return shutil.disk_usage(shelf.user_dir).free < file.stat().st_size
+        return shutil.disk_usage(library.user_dir).free < file.stat().st_size
     except OSError:
         return False

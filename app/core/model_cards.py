@@ -9,8 +9,8 @@ from typing import Literal
 
 from app.core.paths import optimised_dir, speeds_file
 from app.core.speeds import MeasuredSpeed, Speeds, fingerprint, load_speeds
+from detector.library import ModelLibrary
 from detector.runtime.optimised import Optimised, read_optimised
-from detector.shelf import Shelf
 from detector.spec import ModelSpec
 
 _log = logging.getLogger(__name__)
@@ -58,15 +58,15 @@ class ModelCard:
         return self.status == "absent" and self.spec is not None and self.spec.weights is not None
 
 
-def model_cards(shelf: Shelf, speeds: Speeds) -> tuple[ModelCard, ...]:
+def model_cards(library: ModelLibrary, speeds: Speeds) -> tuple[ModelCard, ...]:
     """The whole shelf: what came with the program, the user's, what is broken, what could be fetched."""
     from app.core.downloads import fetched_so_far  # brings the network's modules
 
     here, absent = [], []
-    for entry in shelf.list():
+    for entry in library.list():
         if entry.path is None:
             size = entry.spec.weights.size_bytes if entry.spec.weights is not None else 0
-            part = fetched_so_far(entry.spec.weights, shelf) if entry.spec.weights is not None else 0
+            part = fetched_so_far(entry.spec.weights, library) if entry.spec.weights is not None else 0
             absent.append(ModelCard(entry.name, "absent", entry.spec, size_bytes=size, part_bytes=part))
         else:
             status: CardStatus = "bundled" if entry.bundled else "imported"
@@ -83,7 +83,7 @@ def model_cards(shelf: Shelf, speeds: Speeds) -> tuple[ModelCard, ...]:
                     optimised=read_optimised(entry.path, optimised_dir()),
                 )
             )
-    broken = [ModelCard(b.name, "broken", None, b.path, size_of(b.path), b.reason, b.bundled) for b in shelf.broken()]
+    broken = [ModelCard(b.name, "broken", None, b.path, size_of(b.path), b.reason, b.bundled) for b in library.broken()]
     return (*here, *broken, *absent)
 
 

@@ -14,13 +14,13 @@ from app.core.models import open_entry
 from app.core.paths import optimised_dir
 from detector.errors import ExplainedError
 from detector.golden import prove
+from detector.model_file import IR_XML, ModelEntry
 from detector.runtime import openvino_runtime
 from detector.runtime.engine import Engine
 from detector.runtime.open import available_devices
 from detector.runtime.openvino_int8 import FULL, largest_weight
 from detector.runtime.optimised import read_optimised
 from detector.runtime.torch_package import has_torch
-from detector.shelf import IR_XML, ShelfEntry
 
 NOTHING_KEPT = "keeps no answers to compare with; import it again from its original file"
 
@@ -46,7 +46,7 @@ class ModelCheck:
     score_difference: float | None = None
 
 
-def check_model(entry: ShelfEntry) -> Iterator[ModelCheck]:
+def check_model(entry: ModelEntry) -> Iterator[ModelCheck]:
     """One result for the weights, then one for each engine; without kept answers a single one, undecided."""
     golden = entry.spec.golden
     if golden is None:
@@ -70,8 +70,8 @@ def check_model(entry: ShelfEntry) -> Iterator[ModelCheck]:
             yield ModelCheck(entry.name, asked, False, str(error).rstrip("."))
 
 
-def _weights(entry: ShelfEntry, kept: str) -> ModelCheck:
-    from detector.golden_reference import ir_hash, weights_hash
+def _weights(entry: ModelEntry, kept: str) -> ModelCheck:
+    from detector.golden import ir_hash, weights_hash
     from detector.weights import load_arrays
 
     assert entry.path is not None  # only models that are here keep answers
@@ -88,7 +88,7 @@ def _weights(entry: ShelfEntry, kept: str) -> ModelCheck:
     return ModelCheck(entry.name, "", found == kept, detail)
 
 
-def _asked(entry: ShelfEntry, engine: Engine) -> ModelCheck:
+def _asked(entry: ModelEntry, engine: Engine) -> ModelCheck:
     where = "" if engine.device == "cpu" else f" on {engine.device}"
     name = f"{engine.engine}{where}, {engine.precision}"
     narrow = engine.precision == "int8" and largest_weight() < FULL
@@ -107,7 +107,7 @@ def _asked(entry: ShelfEntry, engine: Engine) -> ModelCheck:
     return ModelCheck(entry.name, name, result.ok, detail, result.box_difference, result.score_difference)
 
 
-def _engines(entry: ShelfEntry) -> Iterator[tuple[str, str, Callable[[], Engine]]]:
+def _engines(entry: ModelEntry) -> Iterator[tuple[str, str, Callable[[], Engine]]]:
     """What this computer should run the model by: words, the engine's id, and how to open it.
 
     Opening puts another engine in the place of one that does not work; the id tells.
@@ -135,13 +135,13 @@ def _engines(entry: ShelfEntry) -> Iterator[tuple[str, str, Callable[[], Engine]
                     yield f"{device}, {precision}", f"torch_{device.partition(':')[0]}", usual(device, precision)
 
 
-def _has_int8(entry: ShelfEntry) -> bool:
+def _has_int8(entry: ModelEntry) -> bool:
     if entry.spec.int8 is not None:
         return openvino_runtime.is_installed()
     return entry.path is not None and entry.path.is_dir() and read_optimised(entry.path, optimised_dir()) is not None
 
 
-def _torch_cpu(entry: ShelfEntry) -> Engine:
+def _torch_cpu(entry: ModelEntry) -> Engine:
     from detector.runtime.torch_cpu import TorchCpuDetector
 
     return TorchCpuDetector(entry, "fp32")

@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING
 
 from app.core import paths
 from app.core.settings import ModelSettings, Settings
-from detector.bundled import default_model
+from detector.bundled import bundled_dir, default_model
 from detector.errors import DetectorError
-from detector.shelf import Shelf, ShelfEntry, bundled_dir
+from detector.library import ModelLibrary
+from detector.model_file import ModelEntry
 
 if TYPE_CHECKING:
     from detector.runtime.base import Detector
 
 
-def user_shelf() -> Shelf:
+def user_library() -> ModelLibrary:
     """The user's models and those that came with the program."""
-    return Shelf(paths.models_dir(), bundled_dir())
+    return ModelLibrary(paths.models_dir(), bundled_dir())
 
 
 def with_model_here(settings: Settings) -> tuple[Settings, list[str]]:
@@ -26,7 +27,7 @@ def with_model_here(settings: Settings) -> tuple[Settings, list[str]]:
     A model may have been removed, or came with an earlier version of the program, as ``voc`` did.
     """
     name, instead = settings.model.name, default_model()
-    if name == instead or user_shelf().holds(name):
+    if name == instead or user_library().holds(name):
         return settings, []
     problem = f"The model {name[:60]} is not on this computer any more; {instead} is used."
     return replace(settings, model=replace(settings.model, name=instead)), [problem]
@@ -38,16 +39,16 @@ def open_model(model: ModelSettings) -> Detector:
     Raises:
         DetectorError: There is no such model, device or precision, or the model cannot be used.
     """
-    return open_entry(user_shelf().find(model.name), model.device, model.precision)
+    return open_entry(user_library().find(model.name), model.device, model.precision)
 
 
 def open_model_for_batches(model: ModelSettings) -> Detector:
     """As ``open_model``, for many frames a second rather than for each as soon as possible: see ``preferred_batch``."""
-    return open_entry(user_shelf().find(model.name), model.device, model.precision, for_batches=True)
+    return open_entry(user_library().find(model.name), model.device, model.precision, for_batches=True)
 
 
 def open_entry(
-    entry: ShelfEntry, device: str = "auto", precision: str = "auto", *, for_batches: bool = False
+    entry: ModelEntry, device: str = "auto", precision: str = "auto", *, for_batches: bool = False
 ) -> Detector:
     """As ``open_model``, of an entry of the shelf."""
     from detector.runtime.open import open_detector
@@ -58,7 +59,7 @@ def open_entry(
 def own_threshold(name: str) -> float | None:
     """What the model of that name recommends; None where it recommends nothing, or is not on the shelf."""
     try:
-        return user_shelf().find(name).spec.threshold
+        return user_library().find(name).spec.threshold
     except DetectorError:
         return None
 
@@ -68,7 +69,7 @@ def weights_sha256(model: ModelSettings) -> str:
     from detector.runtime.network_cache import content_key, file_sha256
 
     try:
-        path = user_shelf().find(model.name).path
+        path = user_library().find(model.name).path
         if path is None:
             return ""
         return content_key(path) if path.is_dir() or path.suffix.lower() == ".xml" else file_sha256(path)

@@ -18,7 +18,7 @@ import threading
 from collections.abc import Iterable
 from pathlib import Path
 
-from app.core.models import user_shelf
+from app.core.models import user_library
 from app.core.settings import ModelSettings
 from detector.errors import DetectorError
 
@@ -41,7 +41,7 @@ def preload_for(model: ModelSettings) -> None:
     from detector.runtime.open import needs_torch
 
     try:
-        if needs_torch(user_shelf().find(model.name), model.device):
+        if needs_torch(user_library().find(model.name), model.device):
             preload_torch()
             return
         with _lock:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from app.core.files.json_store import JsonStore
-from detector.shelf import IR_BIN, IR_XML
+from detector.model_file import IR_BIN, IR_XML
 
 _FORMAT = 1
 _HEAD = 65_536  # bytes: the description and the first weights

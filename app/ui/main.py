@@ -21,7 +21,7 @@ from app.core.errors import AppError
 from app.core.instance import Place
 from app.core.live.events import LiveEvent
 from app.core.logs import start_log, stop_log
-from app.core.models import open_model, user_shelf, with_model_here
+from app.core.models import open_model, user_library, with_model_here
 from app.core.paths import log_file, settings_file
 from app.core.preload import preload_for, preload_media
 from app.core.settings import ModelSettings, Settings
@@ -39,7 +39,7 @@ from app.ui.faults.qt_messages import QtMessages, tell
 from app.ui.faults.uncaught import Faults, tell_why_it_does_not_start
 from app.ui.main_window import MainWindow
 from app.ui.models.download_runner import DownloadRunner, Progress
-from app.ui.models.model_shelf import ModelShelf
+from app.ui.models.library_client import LibraryClient
 from app.ui.settings.settings_model import SettingsModel
 from app.ui.widgets.background import Background
 from app.ui.widgets.icons import app_icon
@@ -86,10 +86,10 @@ def build_window(application: QApplication, settings: Settings, path: Path | Non
     model = SettingsModel(settings, save, background)
     theme = Theme(application, settings.window.theme)
     controller = LiveController(model, make_session)
-    shelf = ModelShelf(user_shelf, background)
+    library = LibraryClient(user_library, background)
     downloads = DownloadRunner(background, fetch_model)
     exports, queue = ExportRunner(background), QueueRunner(background)
-    return MainWindow(theme, model, background, controller, shelf, exports, downloads, queue)
+    return MainWindow(theme, model, background, controller, library, exports, downloads, queue)
 
 
 def run(
@@ -205,7 +205,7 @@ class _Starter:
     def begin(self) -> None:
         """Fill the lists, open the source."""
         window = self._window
-        window.shelf.refresh_models()
+        window.library.refresh_models()
         open_all(window, self._sources)
         self._arrivals.begin()
         window.exports.unfinished.look()

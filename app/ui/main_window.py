@@ -23,7 +23,7 @@ from app.ui.export.export_windows import ExportWindows
 from app.ui.export.queue_runner import QueueRunner
 from app.ui.faults.ending import stop_all
 from app.ui.models.download_runner import DownloadRunner
-from app.ui.models.model_shelf import ModelShelf
+from app.ui.models.library_client import LibraryClient
 from app.ui.picture.notice_feed import NoticeFeed
 from app.ui.picture.stage import Stage
 from app.ui.picture.start_words import StartWords
@@ -60,7 +60,7 @@ class MainWindow(QMainWindow):
         settings: SettingsModel,
         background: Background,
         controller: LiveController,
-        shelf: ModelShelf,
+        library: LibraryClient,
         exports: ExportRunner,
         downloads: DownloadRunner,
         queue: QueueRunner,
@@ -68,7 +68,7 @@ class MainWindow(QMainWindow):
     ) -> None:
         super().__init__()
         self.theme, self.settings, self.background = theme, settings, background
-        self.controller, self.shelf = controller, shelf
+        self.controller, self.library = controller, library
         self.downloads = downloads
         self.models: Choices = ()
         """Those on the shelf, for lists to choose from."""
@@ -93,8 +93,8 @@ class MainWindow(QMainWindow):
         self._build()
         self.drops = DropTarget(self)
         self.exports = ExportWindows(self, exports, queue)
-        self.start_words = StartWords(self.stage.start, shelf, settings)
-        self.presenter = Presenter(controller, self.stage, self.panel, self.status, shelf, self._try_again)
+        self.start_words = StartWords(self.stage.start, library, settings)
+        self.presenter = Presenter(controller, self.stage, self.panel, self.status, library, self._try_again)
         self.notices = NoticeFeed(self.stage.view, controller, settings, self.show_models)
         self.timeline = TimelineFeed(self.stage.timeline, controller, settings, background)
         self._connect()
@@ -138,7 +138,7 @@ class MainWindow(QMainWindow):
 
         if self.models_dialog is None:
             self.models_dialog = ModelsDialog(
-                self.theme, self.settings, self.shelf, self.downloads, self.controller, parent=self
+                self.theme, self.settings, self.library, self.downloads, self.controller, parent=self
             )
         self.models_dialog.show()
         self.models_dialog.raise_()
@@ -256,10 +256,10 @@ class MainWindow(QMainWindow):
         stage.start.open_sample.connect(self._commands.do_sample)
         stage.start.open_recent.connect(self.open_source)
         self.camera_menu.chosen.connect(self.open_source)
-        self.shelf.models.connect(self._models_listed)
-        self.shelf.cards.connect(self._cards_listed)
-        self.shelf.devices.connect(self._devices_listed)
-        controller.model_measured.connect(self.shelf.record_speed)
+        self.library.models.connect(self._models_listed)
+        self.library.cards.connect(self._cards_listed)
+        self.library.devices.connect(self._devices_listed)
+        controller.model_measured.connect(self.library.record_speed)
         self.split.changed.connect(self._show_panel_state)
         self.settings.changed.connect(self._setting_changed)
         self.settings.not_saved.connect(

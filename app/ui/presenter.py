@@ -10,7 +10,7 @@ from app.core.frames import FrameResult, SourceInfo
 from app.core.live.events import ModelReady
 from app.ui.controller import LiveController
 from app.ui.figures import badge, cells, delay_tip, source_words
-from app.ui.models.model_shelf import ModelShelf
+from app.ui.models.library_client import LibraryClient
 from app.ui.picture.stage import Stage
 from app.ui.settings.settings_panel import SettingsPanel
 from app.ui.status_bar import StatusBar
@@ -29,7 +29,7 @@ class Presenter(QObject):
         stage: Picture, banner, playback bar.
         panel: Gets the running model's classes.
         status: Gets the figures.
-        shelf: Asked for the devices once a model runs; by then the library that knows them is loaded anyway.
+        library: Asked for the devices once a model runs; by then the library that knows them is loaded anyway.
         retry: Opens the present source again.
     """
 
@@ -42,7 +42,7 @@ class Presenter(QObject):
         stage: Stage,
         panel: SettingsPanel,
         status: StatusBar,
-        shelf: ModelShelf,
+        library: LibraryClient,
         retry: Callable[[], None],
     ) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class Presenter(QObject):
         controller.paused.connect(stage.playback.set_paused)
         controller.model_loading.connect(self._model_loading)
         controller.model_ready.connect(self._model_ready)
-        controller.model_ready.connect(shelf.refresh_devices, Qt.ConnectionType.SingleShotConnection)
+        controller.model_ready.connect(library.refresh_devices, Qt.ConnectionType.SingleShotConnection)
         controller.model_lost.connect(self._model_lost)
         controller.trouble.connect(self._trouble)
         controller.solved.connect(stage.banner.solved)

@@ -248,14 +248,14 @@ def _check_finite(state: Mapping[str, Array], source: SourceFile) -> None:
 
 def _check_fits(spec: ModelSpec, state: Mapping[str, Array], what: str) -> None:
     """Tell what is missing or misshapen before anything is written."""
-    from detector.plans.shapes import network_shapes
+    from detector.network_shapes import network_shapes
     from detector.weights import refuse_misfits
 
     refuse_misfits(network_shapes(spec), state, what)
 
 
 def _describe_ir(graph: Path, overrides: Overrides) -> ModelSpec:
-    from detector.importers.openvino_ir import describe_ir
+    from detector.ir_file import describe_ir
     from detector.runtime.ir import check_model
 
     _refuse_beyond_labels(overrides, f"{graph.name} describes its own network")

@@ -26,7 +26,7 @@ from detector.importers.conventions import (
 from detector.importers.folding import BATCH_NORM_EPS, class_outputs
 from detector.importers.mobilenet_ssd_caffe import MOBILENET_SOURCES, map_layers
 from detector.importers.vgg import CAFFE_CONFIGS, width_of
-from detector.plans.shapes import network_shapes
+from detector.network_shapes import network_shapes
 from detector.safetensors_file import Array
 from detector.spec import InputSpec, ModelSpec
 

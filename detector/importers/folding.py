@@ -13,7 +13,7 @@ import numpy as np
 
 from detector.errors import DetectorError
 from detector.importers.base import SourceFile
-from detector.plans.shapes import network_shapes
+from detector.network_shapes import network_shapes
 from detector.safetensors_file import Array
 from detector.spec import ModelSpec
 from detector.weights import refuse_faults

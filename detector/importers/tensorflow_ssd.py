@@ -22,7 +22,7 @@ from detector.importers.base import Imported, Overrides, SourceFile
 from detector.importers.conventions import as_published, refuse_priors
 from detector.importers.torchvision_classes import choose_classes
 from detector.importers.vgg import pick_classes
-from detector.plans.shapes import network_shapes
+from detector.network_shapes import network_shapes
 from detector.plans.tables import TF_EXTRAS, TF_NETWORKS, V1_LAYERS, V2_STAGES, TFNetwork
 from detector.safetensors_file import Array
 from detector.spec import Architecture, InputSpec, ModelSpec

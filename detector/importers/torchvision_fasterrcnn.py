@@ -15,7 +15,7 @@ from detector.errors import DetectorError
 from detector.importers.base import Imported, Overrides, SourceFile
 from detector.importers.conventions import as_published, renamed
 from detector.importers.torchvision_classes import choose_classes
-from detector.plans.shapes import network_shapes
+from detector.network_shapes import network_shapes
 from detector.registry import MODELS
 
 _COUNTER = ".num_batches_tracked"

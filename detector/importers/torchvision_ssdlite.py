@@ -20,7 +20,7 @@ from detector.importers.conventions import (
 )
 from detector.importers.torchvision_classes import choose_classes
 from detector.importers.vgg import pick_classes
-from detector.plans.shapes import network_shapes
+from detector.network_shapes import network_shapes
 from detector.registry import MODELS
 from detector.safetensors_file import Array
 

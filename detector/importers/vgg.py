@@ -22,7 +22,7 @@ from detector.config import (
 from detector.errors import DetectorError
 from detector.importers.base import Priors, SourceFile
 from detector.importers.conventions import renamed
-from detector.plans.shapes import network_shapes
+from detector.network_shapes import network_shapes
 from detector.safetensors_file import Array
 from detector.spec import ModelSpec
 

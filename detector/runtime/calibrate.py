@@ -16,7 +16,8 @@ import numpy.typing as npt
 from detector.detections import Detections
 from detector.errors import DetectorError
 from detector.evaluation.agreement import Agreement, compare
-from detector.golden_reference import golden_of
+from detector.golden import golden_of
+from detector.model_file import ModelEntry
 from detector.preprocess import InputBuilder
 from detector.quantisation.ranges import METHOD, MapValues, Range
 from detector.runtime.base import ImageBGR
@@ -25,7 +26,6 @@ from detector.runtime.openvino import OpenVinoDetector
 from detector.runtime.openvino_graph import build_graph, build_taps
 from detector.runtime.openvino_runtime import compile_for_latency, last_line, load_openvino
 from detector.safetensors_file import Arrays
-from detector.shelf import ShelfEntry
 from detector.spec import Int8, ModelSpec
 
 MOST = 240
@@ -89,7 +89,7 @@ def with_ranges(
         "fp32": build_graph(openvino, spec, dict(arrays), spec.name),
         "int8": build_graph(openvino, spec, dict(arrays), spec.name, ranges),
     }
-    entry = ShelfEntry(spec.name, spec, None, False)
+    entry = ModelEntry(spec.name, spec, None, False)
     with ExitStack() as closing:
         engines = {
             name: closing.enter_context(OpenVinoDetector(entry, name, network=net)) for name, net in networks.items()

@@ -14,12 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from detector.default_boxes import default_boxes
+from detector.model_file import ModelEntry
 from detector.models.fused import fuse
 from detector.models.merged import merge_heads, widen_input
 from detector.postprocess_fixed import Suppress, postprocess_fixed, result_shape
 from detector.preprocess_torch import DeviceInput, ResizePlan
 from detector.runtime.network import load_network
-from detector.shelf import ShelfEntry
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 _log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class DevicePass:
 
     def __init__(
         self,
-        entry: ShelfEntry,
+        entry: ModelEntry,
         device: torch.device,
         precision: str,
         *,

@@ -17,13 +17,13 @@ from torch import Tensor
 from detector.detections import Candidates
 from detector.errors import DetectorError
 from detector.golden import Floats
+from detector.model_file import ModelEntry
 from detector.models.faster_rcnn import build_faster_rcnn
 from detector.nms import batched_nms
 from detector.preprocess import check_frame
 from detector.runtime.base import ImageBGR
 from detector.runtime.cuda_support import empty_cache, first_line, shown
 from detector.runtime.engine import Engine
-from detector.shelf import ShelfEntry
 from detector.spec import PostprocessSpec
 from detector.weights import load_state, load_strict
 
@@ -42,7 +42,7 @@ class FasterRcnnDetector(Engine):
         DetectorError: The weights are damaged, or the device cannot run them.
     """
 
-    def __init__(self, entry: ShelfEntry, device: torch.device, notes: Sequence[str] = ()) -> None:
+    def __init__(self, entry: ModelEntry, device: torch.device, notes: Sequence[str] = ()) -> None:
         super().__init__(entry.spec, f"torchvision_{device.type}", shown(device), "fp32", notes)
         assert entry.path is not None  # open_detector refuses entries without weights
         self._place = device

@@ -12,13 +12,13 @@ import numpy.typing as npt
 from detector.detections import Candidates
 from detector.errors import DetectorError
 from detector.golden import Floats
+from detector.model_file import IR_XML, ModelEntry
 from detector.nms import batched_nms
 from detector.preprocess import InputBuilder
 from detector.runtime.base import ImageBGR
 from detector.runtime.engine import Engine
 from detector.runtime.openvino_requests import Requests
 from detector.runtime.openvino_runtime import compile_for_latency, load_openvino
-from detector.shelf import IR_XML, ShelfEntry
 from detector.spec import PostprocessSpec
 
 
@@ -38,7 +38,7 @@ class IrDetector(Engine):
 
     def __init__(
         self,
-        entry: ShelfEntry,
+        entry: ModelEntry,
         precision: str,
         notes: Sequence[str] = (),
         *,
@@ -75,7 +75,7 @@ class IrDetector(Engine):
         del self._requests, self._core, self._model
 
 
-def read_ir(core: Any, entry: ShelfEntry) -> Any:
+def read_ir(core: Any, entry: ModelEntry) -> Any:
     """The network of ``entry``, an IR folder of the shelf or an ``.xml`` with its ``.bin`` beside it.
 
     Raises:

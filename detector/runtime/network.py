@@ -6,12 +6,12 @@ import torch
 from torch import nn
 
 from detector.errors import DetectorError
+from detector.model_file import ModelEntry
 from detector.models.build import build_network
-from detector.shelf import ShelfEntry
 from detector.weights import load_state, load_strict
 
 
-def load_network(entry: ShelfEntry) -> nn.Module:
+def load_network(entry: ModelEntry) -> nn.Module:
     """Build the network on the CPU and load its weights, in float32, for inference.
 
     Raises:

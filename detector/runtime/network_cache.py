@@ -17,7 +17,7 @@ from typing import Any
 
 from detector.errors import DetectorError
 from detector.file_lock import LockedError, only_here
-from detector.shelf import IR_XML
+from detector.model_file import IR_XML
 
 MOST_BYTES = 2**30
 _ABANDONED_S = 86_400.0  # with nothing in it after this long, whoever was at work there is no more

@@ -1,4 +1,4 @@
-"""From a model's name to a running detector: picks the engine, and says so when it is not the one asked for.
+"""From a model's file to a running detector: picks the engine, and says so when it is not the one asked for.
 
 Call it on the thread that will use the detector. Importing this module loads no torch and no OpenVINO.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from detector.errors import DetectorError
+from detector.model_file import ModelEntry, how_to_get
 from detector.runtime import openvino_runtime
 from detector.runtime.base import PRECISIONS, Detector, Precision
 from detector.runtime.engine import Engine
@@ -20,7 +21,6 @@ from detector.runtime.fallback import FallbackDetector
 from detector.runtime.nvidia_driver import has_nvidia_gpu
 from detector.runtime.precision import Plan, plain_precision, plan_precision
 from detector.runtime.torch_package import has_torch, load_torch
-from detector.shelf import Shelf, ShelfEntry, bundled_dir, how_to_get
 from detector.spec import TWO_STAGE
 
 if TYPE_CHECKING:
@@ -33,10 +33,9 @@ _log = logging.getLogger(__name__)
 
 
 def open_detector(
-    model: str | Path | ShelfEntry,
+    entry: ModelEntry,
     device: str = "auto",
     precision: str = "auto",
-    shelf: Shelf | None = None,
     cache_dir: Path | None = None,
     *,
     for_batches: bool = False,
@@ -47,27 +46,23 @@ def open_detector(
     by one it has; ``Detector.notes`` then tells.
 
     Args:
-        model: A name on the shelf, a model file, or an entry of the shelf.
+        entry: The model.
         device: "auto", "cpu", "cuda", "cuda:N", "mps" or "xpu".
         precision: One of ``PRECISIONS``; "auto" is float16 on a GPU. On the CPU it is int8 where the model's file
             shows that this agrees with float32, which it is otherwise; what ``models optimise`` measured there counts
             for more than either.
-        shelf: Where names are looked up; None for the models that came with the program.
         cache_dir: Where what ``models optimise`` measured is kept; None for nowhere.
         for_batches: It will be handed ``preferred_batch`` frames at a time, and nobody waits for the first of them.
 
     Raises:
-        DetectorError: No such model, device or precision, or the model cannot be used.
+        DetectorError: No such device or precision, or the model is not here or cannot be used.
     """
     check_device(device)
     asked = _checked_precision(precision)
-    if not isinstance(model, ShelfEntry):
-        folder = bundled_dir()
-        model = (shelf or Shelf(folder, folder)).find(model)  # the same folder twice is listed once
-    if model.path is None:
-        raise DetectorError(f"The weights of {model.name} are not on this computer.", how_to_get(model.spec))
-    detector = _open(model, device, asked, cache_dir, for_batches)
-    _log.info("%s on %s by %s, %s", model.name, detector.device, detector.engine, detector.precision)
+    if entry.path is None:
+        raise DetectorError(f"The weights of {entry.name} are not on this computer.", how_to_get(entry.spec))
+    detector = _open(entry, device, asked, cache_dir, for_batches)
+    _log.info("%s on %s by %s, %s", entry.name, detector.device, detector.engine, detector.precision)
     return detector
 
 
@@ -111,7 +106,7 @@ def may_have_gpu() -> bool:
     return sys.platform == "darwin" or has_nvidia_gpu()
 
 
-def needs_torch(entry: ShelfEntry, device: str) -> bool:
+def needs_torch(entry: ModelEntry, device: str) -> bool:
     """Whether opening ``entry`` imports torch into this process."""
     if entry.spec.architecture == "openvino-ir":
         return False
@@ -131,7 +126,7 @@ def _checked_precision(precision: str) -> Precision:
     raise DetectorError(f"There is no precision {precision!r}.", f"Use one of {', '.join(PRECISIONS)}.")
 
 
-def _open(entry: ShelfEntry, device: str, precision: Precision, cache_dir: Path | None, for_batches: bool) -> Detector:
+def _open(entry: ModelEntry, device: str, precision: Precision, cache_dir: Path | None, for_batches: bool) -> Detector:
     notes: list[str] = []
     if entry.spec.architecture == "openvino-ir":
         if device not in ("auto", "cpu"):
@@ -152,7 +147,7 @@ def _open(entry: ShelfEntry, device: str, precision: Precision, cache_dir: Path 
     return FallbackDetector(found, lambda: _open_cpu(entry, then, [], cache_dir, for_batches))
 
 
-def _open_cuda(entry: ShelfEntry, device: str, precision: Precision, notes: list[str]) -> Engine | None:
+def _open_cuda(entry: ModelEntry, device: str, precision: Precision, notes: list[str]) -> Engine | None:
     """The GPU, or None with the reason in ``notes``; "auto" on a computer without one is no reason to speak."""
     import torch
 
@@ -172,7 +167,7 @@ def _open_cuda(entry: ShelfEntry, device: str, precision: Precision, notes: list
     return None
 
 
-def _open_two_stage(entry: ShelfEntry, device: str, precision: Precision, notes: list[str]) -> Detector:
+def _open_two_stage(entry: ModelEntry, device: str, precision: Precision, notes: list[str]) -> Detector:
     """torchvision's network, on an NVIDIA GPU where one can be used, else on the CPU."""
     load_torch()
     if importlib.util.find_spec("torchvision") is None:
@@ -211,7 +206,7 @@ def _gpu_precision(place: torch.device, precision: Precision, notes: list[str]) 
     return "fp16" if precision in ("auto", "int8") else precision
 
 
-def _open_untested(entry: ShelfEntry, device: str, precision: Precision, notes: list[str]) -> Engine | None:
+def _open_untested(entry: ModelEntry, device: str, precision: Precision, notes: list[str]) -> Engine | None:
     """A GPU of another maker, or None with the reason in ``notes``."""
     import torch
 
@@ -229,7 +224,7 @@ def _open_untested(entry: ShelfEntry, device: str, precision: Precision, notes: 
 
 
 def _open_cpu(
-    entry: ShelfEntry, precision: Precision, notes: list[str], cache_dir: Path | None, for_batches: bool
+    entry: ModelEntry, precision: Precision, notes: list[str], cache_dir: Path | None, for_batches: bool
 ) -> Detector:
     if openvino_runtime.is_installed():
         from detector.runtime.openvino import OpenVinoDetector
@@ -255,7 +250,7 @@ def _open_cpu(
 
 
 def _open_ir(
-    entry: ShelfEntry, precision: Precision, notes: list[str], cache_dir: Path | None, for_batches: bool
+    entry: ModelEntry, precision: Precision, notes: list[str], cache_dir: Path | None, for_batches: bool
 ) -> Detector:
     from detector.runtime.ir import IrDetector
 
@@ -263,7 +258,7 @@ def _open_ir(
     return IrDetector(entry, plan.precision, [*notes, *plan.remarks], network=plan.network, for_batches=for_batches)
 
 
-def _plan(entry: ShelfEntry, precision: Precision, cache_dir: Path | None) -> Plan:
+def _plan(entry: ModelEntry, precision: Precision, cache_dir: Path | None) -> Plan:
     openvino = openvino_runtime.load_openvino()
     native = openvino_runtime.cpu_capabilities(openvino.Core())
     return plan_precision(openvino, entry, precision, native, cache_dir)

@@ -13,13 +13,13 @@ from detector.default_boxes import default_boxes
 from detector.detections import Candidates
 from detector.errors import DetectorError
 from detector.golden import Floats, log_softmax
+from detector.model_file import ModelEntry
 from detector.postprocess import postprocess
 from detector.runtime.base import ImageBGR
 from detector.runtime.engine import Engine
 from detector.runtime.openvino_graph import network_of
 from detector.runtime.openvino_requests import Requests
 from detector.runtime.openvino_runtime import last_line, load_openvino
-from detector.shelf import ShelfEntry
 from detector.spec import PostprocessSpec
 
 
@@ -39,7 +39,7 @@ class OpenVinoDetector(Engine):
 
     def __init__(
         self,
-        entry: ShelfEntry,
+        entry: ModelEntry,
         precision: str,
         notes: Sequence[str] = (),
         *,

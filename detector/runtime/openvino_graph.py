@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detector.errors import DetectorError
+from detector.model_file import ModelEntry
 from detector.plans.builder import Activation, Node
 from detector.plans.grids import checked_config
 from detector.plans.plan import predictions
@@ -20,14 +21,13 @@ from detector.quantisation.ranges import Range
 from detector.runtime.openvino_int8 import Int8Maps, name_of
 from detector.runtime.openvino_runtime import operations
 from detector.safetensors_file import Arrays
-from detector.shelf import ShelfEntry
 from detector.spec import ModelSpec
 from detector.weights import COUNTER, load_arrays, refuse_faults
 
 Floats = npt.NDArray[np.float32]
 
 
-def network_of(openvino: Any, entry: ShelfEntry, ranges: Mapping[str, Range] | None = None) -> Any:
+def network_of(openvino: Any, entry: ModelEntry, ranges: Mapping[str, Range] | None = None) -> Any:
     """The network of a shelf entry for one image, with its weights; an ``openvino.Model``.
 
     Args:

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from detector.errors import DetectorError
+from detector.model_file import ModelEntry
 from detector.runtime.base import Precision
 from detector.runtime.openvino_graph import network_of
 from detector.runtime.optimised import Optimised, best_format, is_proven, read_network, read_optimised
-from detector.shelf import ShelfEntry
 
 _X86 = ("x86_64", "amd64")
 _log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ class Plan:
 
 
 def plan_precision(
-    openvino: Any, entry: ShelfEntry, asked: Precision, native: Set[str], cache_dir: Path | None
+    openvino: Any, entry: ModelEntry, asked: Precision, native: Set[str], cache_dir: Path | None
 ) -> Plan:
     """What OpenVINO computes ``entry`` in.
 
@@ -72,7 +72,7 @@ def is_faster_in_int8(native: Set[str]) -> bool:
     return "INT8" in native and platform.machine().lower() in _X86
 
 
-def _network(openvino: Any, entry: ShelfEntry, cache_dir: Path | None) -> Any:
+def _network(openvino: Any, entry: ModelEntry, cache_dir: Path | None) -> Any:
     """The network in int8, of the ranges in the model's file or from the cache; None where there is none that fits."""
     assert entry.path is not None  # as above
     if entry.spec.int8 is None:
@@ -84,7 +84,7 @@ def _network(openvino: Any, entry: ShelfEntry, cache_dir: Path | None) -> Any:
         return None
 
 
-def _best(openvino: Any, entry: ShelfEntry, measured: Optimised, has_bf16: bool, cache_dir: Path | None) -> Plan:
+def _best(openvino: Any, entry: ModelEntry, measured: Optimised, has_bf16: bool, cache_dir: Path | None) -> Plan:
     """The fastest format that agrees and can be used; an int8 network may have been damaged since it was measured."""
     best, reason = best_format(measured)
     remarks = []
@@ -98,7 +98,7 @@ def _best(openvino: Any, entry: ShelfEntry, measured: Optimised, has_bf16: bool,
     return Plan(chosen, (*remarks, *([reason] if reason and chosen == best else [])))
 
 
-def _not_here(entry: ShelfEntry) -> str:
+def _not_here(entry: ModelEntry) -> str:
     if entry.spec.int8 is not None:
         return f"What the file of {entry.name} says of int8 does not fit its network, so fp32 is used."
     return (

@@ -18,6 +18,7 @@ import numpy as np
 
 from detector.errors import DetectorError
 from detector.file_lock import LockedError, only_here
+from detector.model_file import MODEL_SUFFIX, ModelEntry
 from detector.runtime import openvino_runtime
 from detector.runtime.calibrate import Frames
 from detector.runtime.network_cache import WORKING, file_sha256, lock_of, make_room
@@ -25,7 +26,6 @@ from detector.runtime.openvino_runtime import load_openvino
 from detector.runtime.optimised import REPORT, Optimised, folder_name, report_json
 from detector.runtime.other_process import call_elsewhere
 from detector.runtime.quantise_work import FRAMES, Outcome, Task, quantise_here
-from detector.shelf import MODEL_SUFFIX, ShelfEntry
 from detector.spec import TWO_STAGE, Int8
 from detector.weights import describe_anew, load_arrays, load_spec, save_model
 
@@ -58,11 +58,11 @@ class OptimisedModel:
         measured: On this computer.
     """
 
-    entry: ShelfEntry
+    entry: ModelEntry
     measured: Optimised
 
 
-def check_can_quantise(entry: ShelfEntry) -> None:
+def check_can_quantise(entry: ModelEntry) -> None:
     """Refuse at once what could not be done in the end.
 
     Raises:
@@ -82,7 +82,7 @@ def check_can_quantise(entry: ShelfEntry) -> None:
 
 
 def quantise(
-    entry: ShelfEntry,
+    entry: ModelEntry,
     frames: Frames,
     places: Places,
     on_step: OnStep = lambda _stage, _done, _total: None,
@@ -137,7 +137,7 @@ def quantise(
     return OptimisedModel(entry, outcome.measured)
 
 
-def place_of(entry: ShelfEntry, models_dir: Path) -> Path:
+def place_of(entry: ModelEntry, models_dir: Path) -> Path:
     """The file that the ranges go into: the model's own, or a copy of one that came with the program.
 
     Raises:
@@ -156,7 +156,7 @@ def place_of(entry: ShelfEntry, models_dir: Path) -> Path:
     return target
 
 
-def _with_ranges_in_file(entry: ShelfEntry, int8: Int8, target: Path) -> ShelfEntry:
+def _with_ranges_in_file(entry: ModelEntry, int8: Int8, target: Path) -> ModelEntry:
     """The model with ``int8`` in its file, or in a copy.
 
     Raises:
@@ -169,11 +169,11 @@ def _with_ranges_in_file(entry: ShelfEntry, int8: Int8, target: Path) -> ShelfEn
         return replace(entry, spec=replace(entry.spec, int8=int8))
     spec = replace(spec, name=entry.name + COPY)
     save_model(target, spec, load_arrays(entry.path, spec))
-    return ShelfEntry(spec.name, spec, target, False)
+    return ModelEntry(spec.name, spec, target, False)
 
 
 def _same_weights(one: Path, other: Path) -> bool:
-    from detector.golden_reference import weights_hash
+    from detector.golden import weights_hash
 
     first, second = (weights_hash(load_arrays(path, load_spec(path))) for path in (one, other))
     return first == second
@@ -184,7 +184,7 @@ def _workplace(cache_dir: Path) -> tempfile.TemporaryDirectory[str]:
 
 
 @contextlib.contextmanager
-def _alone(lock: Path, entry: ShelfEntry) -> Iterator[None]:
+def _alone(lock: Path, entry: ModelEntry) -> Iterator[None]:
     """While inside, no other program optimises this model."""
     with contextlib.ExitStack() as inside:
         try:

@@ -23,6 +23,7 @@ import numpy as np
 
 from detector.detections import FLOOR
 from detector.errors import DetectorError
+from detector.model_file import ModelEntry
 from detector.preprocess import InputBuilder
 from detector.quantisation.ranges import METHOD, Range
 from detector.runtime.base import ImageBGR
@@ -34,7 +35,6 @@ from detector.runtime.openvino_graph import network_of
 from detector.runtime.openvino_runtime import cpu_capabilities, last_line, load_nncf, load_openvino
 from detector.runtime.optimised import MeasuredFormat, Optimised
 from detector.runtime.other_process import Messages
-from detector.shelf import ShelfEntry
 from detector.spec import Int8
 from detector.weights import load_arrays
 
@@ -56,7 +56,7 @@ class Task:
         keep_ranges: Only time the formats: the model's file says the rest.
     """
 
-    entry: ShelfEntry
+    entry: ModelEntry
     folder: Path
     held_out: int
     source: str
@@ -110,7 +110,7 @@ def quantise_here(task: Task, messages: Messages) -> None:
     messages.answer(outcome)
 
 
-def exact_network(openvino: Any, entry: ShelfEntry) -> Any:
+def exact_network(openvino: Any, entry: ModelEntry) -> Any:
     """The model's network in fp32 as an ``openvino.Model``.
 
     Raises:
@@ -197,7 +197,7 @@ def _measured(task: Task, frames: Frames, networks: dict[str, Any], short: _Shor
     return Outcome(measured, int8 if short.ranges else None, short.made_files)
 
 
-def _engine(entry: ShelfEntry, precision: str, network: Any) -> Engine:
+def _engine(entry: ModelEntry, precision: str, network: Any) -> Engine:
     if entry.spec.architecture == "openvino-ir":
         from detector.runtime.ir import IrDetector
 

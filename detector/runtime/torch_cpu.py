@@ -9,12 +9,12 @@ import torch
 from detector.default_boxes import default_boxes
 from detector.detections import Candidates
 from detector.golden import Floats, log_softmax
+from detector.model_file import ModelEntry
 from detector.postprocess import postprocess
 from detector.preprocess import InputBuilder
 from detector.runtime.base import ImageBGR
 from detector.runtime.engine import Engine
 from detector.runtime.network import load_network
-from detector.shelf import ShelfEntry
 from detector.spec import PostprocessSpec
 
 
@@ -33,7 +33,7 @@ class TorchCpuDetector(Engine):
         notes: Passed on.
     """
 
-    def __init__(self, entry: ShelfEntry, precision: str, notes: Sequence[str] = ()) -> None:
+    def __init__(self, entry: ModelEntry, precision: str, notes: Sequence[str] = ()) -> None:
         super().__init__(entry.spec, "torch_cpu", "cpu", precision, notes)
         assert entry.spec.config is not None  # load_network refuses specs without
         self._dtype = torch.bfloat16 if precision == "bf16" else torch.float32

@@ -20,6 +20,7 @@ from torch import Tensor
 from detector.detections import Candidates
 from detector.errors import DetectorError, DeviceFailedError
 from detector.golden import Floats, log_softmax
+from detector.model_file import ModelEntry
 from detector.nms import float32_limit
 from detector.postprocess_fixed import unpack
 from detector.postprocess_torch import Packed, postprocess
@@ -31,7 +32,6 @@ from detector.runtime.device_pass import DevicePass
 from detector.runtime.engine import Engine
 from detector.runtime.shape_cache import ShapeCache
 from detector.runtime.uploads import PinnedUploads, PlainUploads, Uploads
-from detector.shelf import ShelfEntry
 from detector.spec import PostprocessSpec
 
 __all__ = ["TorchDeviceDetector", "why_not_cuda"]
@@ -59,7 +59,7 @@ class TorchDeviceDetector(Engine):
         DetectorError: The weights are damaged, or the device cannot run them.
     """
 
-    def __init__(self, entry: ShelfEntry, device: torch.device, precision: str, notes: Sequence[str] = ()) -> None:
+    def __init__(self, entry: ModelEntry, device: torch.device, precision: str, notes: Sequence[str] = ()) -> None:
         super().__init__(entry.spec, f"torch_{device.type}", shown(device), precision, notes)
         self._place = device
         self._silent = self.on_stage

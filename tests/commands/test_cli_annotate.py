@@ -97,7 +97,8 @@ def test_annotate_never_writes_over_its_source_nor_somewhere_else_instead(
 _SLOW = """
 import sys, threading
 from detector.runtime import open as runtime_open
-from detector.shelf import Shelf, ShelfEntry
+from detector.library import ModelLibrary
+from detector.model_file import ModelEntry
 from tests.support.steady_detector import SPEC, FakeDetector
 from app.cli import main
 
@@ -110,8 +111,8 @@ def work(_):
     if len(started) >= 5:
         never.wait(0.05)  # stands for a network that takes its time
 
-entry = ShelfEntry("fake", SPEC, None, False)
-Shelf.list, Shelf.find = lambda self: [entry], lambda self, name: entry
+entry = ModelEntry("fake", SPEC, None, False)
+ModelLibrary.list, ModelLibrary.find = lambda self: [entry], lambda self, name: entry
 runtime_open.open_detector = lambda *a, **k: FakeDetector(work)
 sys.exit(main(sys.argv[1:]))
 """

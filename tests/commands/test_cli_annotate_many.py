@@ -95,12 +95,13 @@ def test_nothing_found_and_wrong_use(capsys: Capture, fake_model: None, tmp_path
 _SLOW = """
 import sys, threading
 from detector.runtime import open as runtime_open
-from detector.shelf import Shelf, ShelfEntry
+from detector.library import ModelLibrary
+from detector.model_file import ModelEntry
 from tests.support.steady_detector import SPEC, FakeDetector
 from app.cli import main
 
-entry = ShelfEntry("fake", SPEC, None, False)
-Shelf.list, Shelf.find = lambda self: [entry], lambda self, name: entry
+entry = ModelEntry("fake", SPEC, None, False)
+ModelLibrary.list, ModelLibrary.find = lambda self: [entry], lambda self, name: entry
 never, seen = threading.Event(), []
 
 def work(_):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from app.core.models import user_shelf
+from app.core.models import user_library
 from tests.support.command_line import Capture, check_one_line, run
 from tests.support.vgg_layouts import LAYOUTS, random_state
 
@@ -38,7 +38,7 @@ def test_what_the_user_says_is_done(capsys: Capture, weights: Path, tmp_path: Pa
     code, out, _ = run(capsys, "models", "import", weights, "--name", "mine", *options)
     assert code == 0
     assert out.startswith("Taken as amdegroot/ssd.pytorch SSD300, as you said.\n")
-    spec = user_shelf().find("mine").spec
+    spec = user_library().find("mine").spec
     assert spec.labels[0] == "thing 0"
     assert spec.input.channels == "bgr"
     assert spec.config is not None
@@ -50,7 +50,7 @@ def test_a_label_file_of_other_length_is_refused(capsys: Capture, weights: Path,
     code, _, err = run(capsys, "models", "import", weights, "--name", "mine", "--labels", tmp_path / "names.txt")
     assert code == 1
     check_one_line(err, "The model has 20 classes, but 2 labels were given.")
-    assert "mine" not in {entry.name for entry in user_shelf().list()}
+    assert "mine" not in {entry.name for entry in user_library().list()}
 
 
 @pytest.mark.parametrize("option", [("--layout", "yolo"), ("--priors", "lvis"), ("--channels", "grey")])

@@ -14,13 +14,13 @@ import pytest
 
 import app.core.optimise.run
 from app.core.model_cards import speeds_of
-from app.core.models import user_shelf
+from app.core.models import user_library
+from detector.model_file import ModelEntry
 from detector.runtime import openvino_runtime
 from detector.runtime.calibrate import Frames
 from detector.runtime.optimised import MeasuredFormat, Optimised
 from detector.runtime.other_process import WorkStoppedError
 from detector.runtime.quantise import OptimisedModel, Places
-from detector.shelf import ShelfEntry
 from detector.spec import Int8
 from detector.weights import describe_anew
 from tests.support.command_line import Capture, check_one_line, run
@@ -44,7 +44,7 @@ def frames(monkeypatch: pytest.MonkeyPatch) -> list[Frames]:
     seen: list[Frames] = []
 
     def quantise(
-        entry: ShelfEntry,
+        entry: ModelEntry,
         given: Frames,
         _places: Places,
         on_step: Callable[[str, int, int], None],
@@ -72,7 +72,7 @@ def test_the_table_says_what_is_gained_and_lost(capsys: Capture, frames: list[Fr
     assert "321 objects that fp32 finds with a score of at least 0.50 in 80 images (street.mp4)" in out
     assert "--precision auto: int8 is used: 2.6 times as fast" in out
     assert frames[0].source == "demo.mp4"
-    path = user_shelf().find("demo").path
+    path = user_library().find("demo").path
     assert path is not None
     assert [(speed.precision, speed.frames_per_s) for speed in speeds_of(path)] == [
         ("fp32", 10.0),
@@ -131,7 +131,7 @@ def test_pictures_that_are_none_are_a_line(capsys: Capture, frames: list[Frames]
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows sends no SIGINT to itself")
 def test_ctrl_c_ends_with_130_and_changes_nothing(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
-    def optimise(_entry: ShelfEntry, _source: Path | None, _show: object, stop: threading.Event) -> OptimisedModel:
+    def optimise(_entry: ModelEntry, _source: Path | None, _show: object, stop: threading.Event) -> OptimisedModel:
         os.kill(os.getpid(), signal.SIGINT)
         assert stop.wait(20)
         raise WorkStoppedError("It was stopped.")

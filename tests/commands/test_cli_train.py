@@ -16,8 +16,8 @@ import torch
 from app.cli import main
 from app.cli import train as cli_train
 from detector.evaluation.results import DataSet
+from detector.model_file import open_file
 from detector.runtime.network import load_network
-from detector.shelf import open_file
 from detector.training.batches import Batch
 from detector.training.checkpoint import read_checkpoint
 from detector.training.trainer import Trainer

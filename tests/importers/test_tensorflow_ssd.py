@@ -23,6 +23,7 @@ from detector.importers.base import Imported, Overrides, SourceFile
 from detector.importers.layouts import layout_named
 from detector.importers.tensorflow_ssd import import_tensorflow
 from detector.labels import COCO80, TORCHVISION_COCO91
+from detector.model_file import open_file
 from detector.models.build import build_network
 from detector.plans.tables import TF_NETWORKS
 from detector.runtime.base import ImageBGR
@@ -164,7 +165,7 @@ def test_a_file_goes_on_the_shelf_and_detects(tmp_path: Path) -> None:
     assert replace(spec, name=before.spec.name, golden=None) == before.spec
     assert read_model(tmp_path).spec == before.spec  # by its folder
     image: ImageBGR = np.random.default_rng(0).integers(0, 256, (200, 320, 3), np.uint8)
-    with open_detector(target, "cpu") as detector:
+    with open_detector(open_file(target), "cpu") as detector:
         assert len(detector.detect(image).scores) <= spec.postprocess.max_detections
 
 

@@ -17,6 +17,7 @@ from app.core.speeds import fingerprint, load_speeds
 from app.lab.bench.clip import cut
 from app.lab.bench.export import Cost, ExportBench, share_of_possible, share_of_slowest
 from app.lab.bench.rounds import BenchCancelledError
+from detector.model_file import open_file
 from detector.runtime.open import open_detector
 from tests.support.command_line import Capture, check_one_line, run
 from tests.support.media import make_audio, make_video, read_frame_index
@@ -105,9 +106,10 @@ def test_it_can_be_stopped(tmp_path: Path) -> None:
         if step == "paint":
             stop.set()
 
-    model = ModelSettings(str(tmp_path / "tiny.safetensors"), "cpu", "fp32")
+    file = tmp_path / "tiny.safetensors"
+    model = ModelSettings(str(file), "cpu", "fp32")
     video = make_video(tmp_path / "v.mp4", 3)
-    bench = ExportBench(video, 9.0, model, lambda: open_detector(model.name, "cpu", "fp32"), work, on_step, stop)
+    bench = ExportBench(video, 9.0, model, lambda: open_detector(open_file(file), "cpu", "fp32"), work, on_step, stop)
     with one_thread(), pytest.raises(BenchCancelledError):
         bench.run()
 

@@ -26,10 +26,10 @@ from app.lab.bench.random_weights import LOADS, background_bias, write_random
 from app.lab.bench.stages import timer_for
 from detector.default_boxes import default_boxes
 from detector.detections import Detections
+from detector.model_file import ModelEntry, open_file
 from detector.postprocess import postprocess
 from detector.registry import MODELS
 from detector.runtime.torch_cpu import TorchCpuDetector
-from detector.shelf import ShelfEntry, open_file
 from detector.spec import ModelSpec, PostprocessSpec
 from tests.support.media import make_video, read_frame_index
 from tests.support.one_thread import one_thread
@@ -145,14 +145,14 @@ def test_our_network_run_by_others_finds_the_same(name: str, frames: list[ImageB
 
 
 def test_a_network_opencv_cannot_read_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def write_nonsense(_entry: ShelfEntry, folder: Path) -> Path:
+    def write_nonsense(_entry: ModelEntry, folder: Path) -> Path:
         (folder / "network.onnx").write_bytes(b"no network")
         return folder / "network.onnx"
 
     monkeypatch.setattr(onnx_models, "write_onnx", write_nonsense)
     before = cv2.utils.logging.getLogLevel()
     with pytest.raises(AppError, match="OpenCV's DNN module cannot read the network of x"):
-        onnx_models.open_opencv(ShelfEntry("x", SMALL, None, False), "cpu")
+        onnx_models.open_opencv(ModelEntry("x", SMALL, None, False), "cpu")
     assert cv2.utils.logging.getLogLevel() == before
 
 
@@ -169,7 +169,7 @@ def test_what_is_missing_for_a_comparison_is_named(monkeypatch: pytest.MonkeyPat
 
 def test_faster_rcnn_runs_and_tells_its_stages(frames: list[ImageBGR], monkeypatch: pytest.MonkeyPatch) -> None:
     shrink_faster_rcnn(monkeypatch)
-    rival = open_baseline("fasterrcnn", ShelfEntry("x", SSDLITE, None, False), "cpu")
+    rival = open_baseline("fasterrcnn", ModelEntry("x", SSDLITE, None, False), "cpu")
     assert rival.name == "fasterrcnn cpu fp32"
     found = rival.run(frames[:1])
     assert isinstance(found[0], Detections)

@@ -262,14 +262,14 @@ def test_a_real_model_on_real_images(tmp_path: Path) -> None:
     from app.lab.evaluation.model_run import run_model
     from detector.evaluation.data_sets import only_classes, read_data, score
     from detector.importers.base import Overrides
+    from detector.library import ModelLibrary
     from detector.runtime.open import open_detector
-    from detector.shelf import Shelf
 
-    shelf = Shelf(tmp_path / "bundled", tmp_path / "models")
+    library = ModelLibrary(tmp_path / "bundled", tmp_path / "models")
     weights = shared("weights/openvino-ssd/person-vehicle-bike-detection-crossroad-0078.xml")
-    shelf.import_file(weights, "crossroad", Overrides(labels=("person", "vehicle", "bike")))
+    entry = library.import_file(weights, "crossroad", Overrides(labels=("person", "vehicle", "bike"))).entry
     data = only_classes(read_data(shared("coco-val2017-32"), "coco", "val2017", 12), ("person", "car"))
-    detector = open_detector("crossroad", "cpu", shelf=shelf)
+    detector = open_detector(entry, "cpu")
     ran = run_model(detector, data, renames={"vehicle": "car"})
     measured = Evaluation(
         "crossroad", "cpu", ran.data, score(ran.data, ran.found, "coco"), ran.notes, ran.seconds, detector.spec

@@ -16,6 +16,7 @@ from detector.detections import DetectionFilter
 from detector.errors import DetectorError
 from detector.evaluation.data_sets import read_data, score
 from detector.evaluation.results import CocoResult
+from detector.model_file import open_file
 from detector.runtime.base import ImageBGR
 from detector.runtime.open import open_detector
 from tests.support.steady_detector import FakeDetector
@@ -120,7 +121,8 @@ def test_images_of_another_size_are_named(year: Path) -> None:
 def test_the_demo_model_scores_on_files_what_it_scores_in_memory(tmp_path: Path, repository: Path) -> None:
     """The same scenes by this way and by pycocotools; VOC's boxes and COCO's mean the same."""
     drawn = list(scenes(FRESH, 16))
-    with open_detector(repository / "weights" / "demo.safetensors", device="cpu", precision="fp32") as detector:
+    demo = open_file(repository / "weights" / "demo.safetensors")
+    with open_detector(demo, device="cpu", precision="fp32") as detector:
         run = run_model(detector, read_data(write_scenes_coco(tmp_path / "coco", drawn)))
         result = score(run.data, run.found, "coco")
         expected = average_precision(drawn, detector.detect_batch([scene.image_bgr for scene in drawn]))

@@ -10,8 +10,9 @@ import cv2
 import pytest
 
 from app.cli import main
+from detector.library import ModelLibrary
+from detector.model_file import ModelEntry
 from detector.runtime import open as runtime_open
-from detector.shelf import Shelf, ShelfEntry
 from tests.support.media import coded_image
 from tests.support.steady_detector import SPEC, FakeDetector
 
@@ -22,10 +23,10 @@ def install_fake_model(
     monkeypatch: pytest.MonkeyPatch, path: Path = Path("fake.safetensors"), bundled: bool = False, **fields: Any
 ) -> None:
     """Put a model "fake", described by ``SPEC`` and ``fields``, on the shelf; whatever is opened is it."""
-    entry = ShelfEntry("fake", replace(SPEC, **fields), path, bundled)
-    real = Shelf.find
-    monkeypatch.setattr(Shelf, "list", lambda self: [entry])
-    monkeypatch.setattr(Shelf, "find", lambda self, name: entry if name == "fake" else real(self, name))
+    entry = ModelEntry("fake", replace(SPEC, **fields), path, bundled)
+    real = ModelLibrary.find
+    monkeypatch.setattr(ModelLibrary, "list", lambda self: [entry])
+    monkeypatch.setattr(ModelLibrary, "find", lambda self, name: entry if name == "fake" else real(self, name))
     monkeypatch.setattr(runtime_open, "open_detector", lambda *_args, **_kwargs: FakeDetector())
 
 

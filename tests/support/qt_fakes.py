@@ -27,12 +27,12 @@ from app.ui.export.export_runner import ExportRunner
 from app.ui.export.queue_runner import QueueRunner
 from app.ui.main_window import MainWindow
 from app.ui.models.download_runner import DownloadRunner, Progress
-from app.ui.models.model_shelf import ModelShelf
+from app.ui.models.library_client import LibraryClient
 from app.ui.settings.settings_model import SettingsModel
 from app.ui.widgets.background import Background
 from app.ui.widgets.theme import Theme
 from detector.detections import Candidates
-from detector.shelf import Shelf
+from detector.library import ModelLibrary
 from detector.spec import InputSpec, ModelSpec
 from tests.support.queue_jobs import StepJobs
 
@@ -234,8 +234,8 @@ class Desk:
         self.settings = SettingsModel(settings or Settings(), self.saved.append, self.background)
         self.theme = Theme(application(), (settings or Settings()).window.theme)
         self.controller = LiveController(self.settings, make_session or self._make_session)
-        shelf = ModelShelf(
-            lambda: Shelf(tmp_path / "models", tmp_path / "bundled"), self.background, lambda: self.devices
+        library = LibraryClient(
+            lambda: ModelLibrary(tmp_path / "models", tmp_path / "bundled"), self.background, lambda: self.devices
         )
         self.exports = ExportRunner(self.background, self._make_job)
         self.queued = StepJobs()
@@ -247,7 +247,7 @@ class Desk:
             self.settings,
             self.background,
             self.controller,
-            shelf,
+            library,
             self.exports,
             self.downloads,
             self.queue,

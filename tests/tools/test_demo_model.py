@@ -15,6 +15,7 @@ import pytest
 from detector.boxes import iou
 from detector.config import SSD300_VOC
 from detector.detections import DetectionFilter, Detections
+from detector.model_file import open_file
 from detector.runtime.base import Detector
 from detector.runtime.open import open_detector
 from detector.weights import load_spec, load_state
@@ -32,7 +33,7 @@ UNSEEN = FRESH + 500_000  # neither trained on nor measured on when it was made
 
 @pytest.fixture(scope="module")
 def demo() -> Iterator[Detector]:
-    with open_detector("demo", device="cpu", precision="fp32") as detector:
+    with open_detector(open_file(MODEL), device="cpu", precision="fp32") as detector:
         yield detector
 
 

@@ -14,11 +14,11 @@ import pytest
 import torch
 
 from detector.detections import Candidates
+from detector.model_file import open_file
 from detector.registry import MODELS
 from detector.runtime.cuda_support import why_not_cuda
 from detector.runtime.torch_cpu import TorchCpuDetector
 from detector.runtime.torch_cuda import TorchDeviceDetector
-from detector.shelf import open_file
 from tests.support.one_thread import one_thread
 from tests.support.tiny_models import picture, random_spec, save_random
 from tools.gpu import check as gpu_check

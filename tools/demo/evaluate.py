@@ -19,6 +19,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from detector.detections import Detections
+from detector.model_file import open_file
 from detector.runtime.base import Detector
 from detector.runtime.open import open_detector
 from tools.demo.samples import FRESH, scenes
@@ -122,7 +123,7 @@ def main() -> None:
     parser.add_argument("--precision", default="auto")
     arguments = parser.parse_args()
     options = SceneOptions.for_frame(tuple(arguments.frame)) if arguments.frame else None
-    with open_detector(arguments.model, device=arguments.device, precision=arguments.precision) as detector:
+    with open_detector(open_file(arguments.model), device=arguments.device, precision=arguments.precision) as detector:
         accuracy = measure(detector, scenes(arguments.first, arguments.scenes, options))
         print(f"{arguments.model} on {detector.device}, {detector.precision}: {accuracy}")
 

@@ -16,6 +16,7 @@ import cv2
 import torch
 
 from app.cli.interrupt import cancel_on_interrupt
+from detector.model_file import open_file
 from detector.runtime.open import open_detector
 from detector.runtime.torch_cpu import has_native_bf16
 from detector.spec import ModelSpec
@@ -115,7 +116,7 @@ def finish(trainer: Trainer, out: Path, spent_s: float) -> Accuracy:
     with tempfile.TemporaryDirectory() as folder:
         trial = Path(folder) / "demo.safetensors"
         write_model(trial, spec, state, {})
-        with open_detector(trial, device="cpu", precision="fp32") as detector:
+        with open_detector(open_file(trial), device="cpu", precision="fp32") as detector:
             accuracy = measure(detector, scenes(FRESH, _FRESH_SCENES))
     measured = {f"AP50 on {_FRESH_SCENES} freshly drawn scenes": round(accuracy.ap50, 4)}
     write_model(out, spec, state, measured)

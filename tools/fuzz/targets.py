@@ -18,8 +18,8 @@ import torch
 from detector.importers.base import Overrides, SourceFile
 from detector.importers.caffe import import_caffemodel
 from detector.importers.caffe_file import read_caffemodel
-from detector.importers.openvino_ir import describe_ir
 from detector.importers.read import read_checkpoint
+from detector.ir_file import describe_ir
 from detector.registry import MODELS
 from detector.safetensors_file import Arrays, read_arrays, write_arrays
 from detector.spec_json import spec_to_json

@@ -19,10 +19,10 @@ from app.core.frames import ImageBGR
 from app.lab.bench.frames import drawn_frames
 from app.lab.bench.random_weights import write_random
 from app.lab.bench.statistics import percentile
+from detector.model_file import ModelEntry, open_file
 from detector.registry import MODELS
 from detector.runtime.cuda_support import new_stream
 from detector.runtime.torch_cuda import TorchDeviceDetector
-from detector.shelf import ShelfEntry, open_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def sizes_of(device: str, *, quick: bool) -> Sizes:
 
 
 @contextlib.contextmanager
-def random_models(names: Sequence[str], sizes: Sizes) -> Iterator[dict[str, ShelfEntry]]:
+def random_models(names: Sequence[str], sizes: Sizes) -> Iterator[dict[str, ModelEntry]]:
     """Makes models of those names with random weights that find about as much as trained ones."""
     with tempfile.TemporaryDirectory() as folder:
         files = {}
@@ -81,7 +81,7 @@ class Bench:
 
     device: str
     sizes: Sizes
-    files: dict[str, ShelfEntry]
+    files: dict[str, ModelEntry]
 
     @property
     def place(self) -> torch.device:

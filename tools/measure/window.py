@@ -49,7 +49,7 @@ def watch(url: str, seconds: float, model: str) -> list[str]:
     application.processEvents()
     up_s = time.perf_counter() - BEGUN
     window.open_source(url)
-    window.shelf.refresh_models()
+    window.library.refresh_models()
 
     gaps: list[float] = []
     seen: list[LiveStats] = []

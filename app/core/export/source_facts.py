@@ -15,8 +15,8 @@ from app.core.file_types import is_sequence
 from app.core.models import weights_sha256
 from app.core.sources.image_sequence import FrameReader, open_frames
 from detector.detections import floor_for
+from detector.model_file import MODEL_SUFFIX
 from detector.runtime.base import Detector
-from detector.shelf import MODEL_SUFFIX
 
 
 @dataclass(frozen=True, slots=True)

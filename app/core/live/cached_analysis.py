@@ -15,11 +15,11 @@ from app.core.candidate_cache.store import CandidateStore
 from app.core.candidate_cache.store_facts import StoreError, StoreFacts, source_key
 from app.core.errors import ExplainedError
 from app.core.frames import Frame
-from app.core.models import user_shelf, weights_sha256
+from app.core.models import user_library, weights_sha256
 from app.core.settings import ModelSettings
 from app.core.sources.uri import kind_by_name
 from detector.detections import Candidates
-from detector.shelf import ShelfEntry
+from detector.model_file import ModelEntry
 from detector.spec import ModelSpec
 
 log = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ def open_cached_analysis(
         min_score: It must reach down to that.
     """
     try:
-        entry = user_shelf().find(model.name)
+        entry = user_library().find(model.name)
         source, weights = source_key(Path(uri)), weights_sha256(model)
     except (ExplainedError, OSError) as error:
         log.info("kept detections of %s are not used: %s", Path(uri).name, error)
@@ -118,7 +118,7 @@ def open_cached_analysis(
     return None
 
 
-def _other_model(facts: StoreFacts, entry: ShelfEntry, weights: str, precision: str) -> str:
+def _other_model(facts: StoreFacts, entry: ModelEntry, weights: str, precision: str) -> str:
     """Why results of ``facts`` are not those of the model; "" when they are."""
     same = (facts.model, facts.weights_sha256, facts.labels) == (entry.spec.name, weights, entry.spec.labels)
     if not same:

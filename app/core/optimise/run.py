@@ -15,10 +15,10 @@ from app.core.optimise.frames import LEAST, calibration_frames
 from app.core.paths import models_dir, optimised_dir, speeds_file
 from app.core.speeds import MeasuredSpeed, record_speed
 from detector.errors import ExplainedError
+from detector.model_file import ModelEntry
 from detector.runtime.calibrate import MOST
 from detector.runtime.optimised import Optimised, is_proven
 from detector.runtime.quantise import OptimisedModel, Places, check_can_quantise, quantise
-from detector.shelf import ShelfEntry
 
 _log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ OnProgress = Callable[[str, float], None]
 
 
 def optimise(
-    entry: ShelfEntry,
+    entry: ModelEntry,
     calibrate: Path | None = None,
     on_progress: OnProgress = lambda _words, _share: None,
     stop: threading.Event | None = None,
@@ -78,7 +78,7 @@ def share_done(stage: str, done: int, total: int) -> float:
     return before + (STAGES[stage][1] - before) * min(1.0, done / max(total, 1))
 
 
-def _record(entry: ShelfEntry, measured: Optimised) -> None:
+def _record(entry: ModelEntry, measured: Optimised) -> None:
     """The speeds stand where all measured speeds do."""
     assert entry.path is not None  # it was optimised
     today = date.today().isoformat()

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from app.core.errors import AppError
 from app.lab.bench.rounds import Contestant
 from detector.errors import DetectorError
-from detector.shelf import ShelfEntry
+from detector.model_file import ModelEntry
 from detector.spec import ModelSpec
 
 
@@ -27,7 +27,7 @@ class Baseline:
     title: str
     shares_weights: bool
     check: Callable[[ModelSpec], None]
-    open: Callable[[ShelfEntry, str], Contestant]
+    open: Callable[[ModelEntry, str], Contestant]
 
 
 def _check_torchvision(_spec: ModelSpec) -> None:
@@ -42,7 +42,7 @@ def _check_twin(spec: ModelSpec) -> None:
     check_twin(spec)
 
 
-def _twin(entry: ShelfEntry, place: str) -> Contestant:
+def _twin(entry: ModelEntry, place: str) -> Contestant:
     from app.lab.bench.torchvision_models import open_twin
 
     return open_twin(entry, place)
@@ -59,7 +59,7 @@ def _check_torch(spec: ModelSpec) -> None:
         ) from error
 
 
-def _torch(entry: ShelfEntry, place: str) -> Contestant:
+def _torch(entry: ModelEntry, place: str) -> Contestant:
     from app.lab.bench.contestants import EngineContestant
     from detector.runtime.torch_cpu import TorchCpuDetector
 
@@ -68,7 +68,7 @@ def _torch(entry: ShelfEntry, place: str) -> Contestant:
     return EngineContestant(TorchCpuDetector(entry, "fp32"), "PyTorch cpu fp32")
 
 
-def _faster_rcnn(entry: ShelfEntry, place: str) -> Contestant:
+def _faster_rcnn(entry: ModelEntry, place: str) -> Contestant:
     from app.lab.bench.torchvision_models import open_faster_rcnn
 
     return open_faster_rcnn(entry, place)
@@ -80,7 +80,7 @@ def _check_onnxruntime(spec: ModelSpec) -> None:
     check_onnx("onnxruntime", spec)
 
 
-def _onnxruntime(entry: ShelfEntry, place: str) -> Contestant:
+def _onnxruntime(entry: ModelEntry, place: str) -> Contestant:
     from app.lab.bench.onnx_models import open_onnxruntime
 
     return open_onnxruntime(entry, place)
@@ -92,7 +92,7 @@ def _check_opencv(spec: ModelSpec) -> None:
     check_onnx("cv2", spec)
 
 
-def _opencv(entry: ShelfEntry, place: str) -> Contestant:
+def _opencv(entry: ModelEntry, place: str) -> Contestant:
     from app.lab.bench.onnx_models import open_opencv
 
     return open_opencv(entry, place)
@@ -118,7 +118,7 @@ def check_baseline(name: str, spec: ModelSpec) -> None:
     BASELINES[name].check(spec)
 
 
-def open_baseline(name: str, entry: ShelfEntry, place: str) -> Contestant:
+def open_baseline(name: str, entry: ModelEntry, place: str) -> Contestant:
     """Opens the contestant ``name`` of ``BASELINES``.
 
     Raises:

@@ -30,8 +30,8 @@ from app.lab.bench.rounds import Contestant, Feed, run_rounds
 from app.lab.bench.statistics import flat, times_faster
 from detector.detections import FLOOR, Detections
 from detector.errors import DetectorError
+from detector.model_file import ModelEntry
 from detector.runtime.torch_package import load_torch
-from detector.shelf import ShelfEntry
 
 OnProgress = Callable[[str, int, int], None]
 OWN_WEIGHTS = "own weights"
@@ -80,7 +80,7 @@ def run_bench(
     return runner.report(machine, is_random)
 
 
-def _as_shown(entry: ShelfEntry) -> ShelfEntry:
+def _as_shown(entry: ModelEntry) -> ModelEntry:
     """Returns the model with the score floor of the window and of exports; evaluations use a lower one."""
     rule = entry.spec.postprocess
     rule = replace(rule, score_floor=max(rule.score_floor, FLOOR))
@@ -89,7 +89,7 @@ def _as_shown(entry: ShelfEntry) -> ShelfEntry:
 
 def _entries(
     request: BenchRequest, frames: Sequence[ImageBGR], folder: Path, on_progress: OnProgress
-) -> dict[str, ShelfEntry]:
+) -> dict[str, ModelEntry]:
     """Returns the model by load."""
     if request.entry.path is not None and not request.loads:
         return {OWN_WEIGHTS: request.entry}
@@ -101,11 +101,11 @@ def _entries(
 
 def _in_int8(
     request: BenchRequest,
-    entries: dict[str, ShelfEntry],
+    entries: dict[str, ModelEntry],
     frames: Sequence[ImageBGR],
     on_progress: OnProgress,
     stop: threading.Event,
-) -> dict[str, ShelfEntry]:
+) -> dict[str, ModelEntry]:
     """Returns random weights with ranges for int8, if requested; of "all" formats it may be missing."""
     if not {"int8", ALL} & set(request.precisions):
         return entries
@@ -141,7 +141,7 @@ class _Runner:
         self._baseline = self._reference = ""
         self._export: ExportSpeed | None = None
 
-    def run_place(self, entry: ShelfEntry, place: str, load: str, cache_dir: Path) -> None:
+    def run_place(self, entry: ModelEntry, place: str, load: str, cache_dir: Path) -> None:
         """Runs all cases of one place and load.
 
         On the CPU, engines are reopened for larger batches, as an export opens them; a GPU's engine serves all sizes.
@@ -152,7 +152,7 @@ class _Runner:
             if part:
                 self._run_lineup(entry, place, load, cache_dir, part)
 
-    def _run_lineup(self, entry: ShelfEntry, place: str, load: str, cache_dir: Path, batches: Sequence[int]) -> None:
+    def _run_lineup(self, entry: ModelEntry, place: str, load: str, cache_dir: Path, batches: Sequence[int]) -> None:
         self._on_progress(f"opening on {place}", 0, 0)
         request = self._request
         rehearsal = Feed(self._frames, max(batches))(0)
@@ -224,7 +224,7 @@ class _Runner:
             )
             self._results.append((result, known.flops))
 
-    def run_export(self, entry: ShelfEntry, place: str, cache_dir: Path, folder: Path) -> None:
+    def run_export(self, entry: ModelEntry, place: str, cache_dir: Path, folder: Path) -> None:
         """Measures an export of the source in the first number format."""
         request = self._request
         assert request.source is not None

@@ -8,18 +8,18 @@ from dataclasses import replace
 
 from app.core.frames import ImageBGR
 from app.lab.bench.rounds import BenchCancelledError
+from detector.model_file import ModelEntry
 from detector.runtime.calibrate import measure_ranges
-from detector.shelf import ShelfEntry
 from detector.spec import Int8
 from detector.weights import describe_anew, load_arrays
 
 
 def quantise_random(
-    entry: ShelfEntry,
+    entry: ModelEntry,
     frames: Sequence[ImageBGR],
     on_progress: Callable[[str, int, int], None],
     stop: threading.Event,
-) -> ShelfEntry:
+) -> ModelEntry:
     """Returns ``entry`` with ranges for int8 in its file, measured on the frames of the benchmark.
 
     Raises:

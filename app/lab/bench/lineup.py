@@ -16,8 +16,8 @@ from app.lab.bench.memory import MemoryMeter
 from app.lab.bench.result import Skipped
 from app.lab.bench.rounds import Contestant
 from detector.errors import DetectorError
+from detector.model_file import ModelEntry
 from detector.runtime.base import PRECISIONS, Detector
-from detector.shelf import ShelfEntry
 
 _REHEARSALS = 2
 
@@ -104,7 +104,7 @@ class Opening:
     for_batches: bool = False
 
 
-def open_lineup(entry: ShelfEntry, place: str, how: Opening, rehearsal: Sequence[ImageBGR]) -> Lineup:
+def open_lineup(entry: ModelEntry, place: str, how: Opening, rehearsal: Sequence[ImageBGR]) -> Lineup:
     """Opens all contestants and runs each once, so that its memory is known.
 
     Args:
@@ -151,7 +151,7 @@ def formats(precisions: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(name for asked in precisions for name in (every if asked == ALL else [asked])))
 
 
-def open_exactly(entry: ShelfEntry, place: str, precision: str, how: Opening) -> Detector:
+def open_exactly(entry: ModelEntry, place: str, precision: str, how: Opening) -> Detector:
     """Opens our engine exactly as requested.
 
     Raises:

@@ -21,10 +21,10 @@ from app.lab.bench.contestants import EngineContestant
 from detector.default_boxes import default_boxes
 from detector.detections import Candidates
 from detector.golden import Floats, log_softmax
+from detector.model_file import ModelEntry
 from detector.postprocess import postprocess
 from detector.preprocess import InputBuilder
 from detector.runtime.engine import Engine
-from detector.shelf import ShelfEntry
 from detector.spec import ModelSpec, PostprocessSpec
 
 _INPUT, _OUTPUTS = "images", ("locs", "logits")
@@ -44,7 +44,7 @@ def check_onnx(package: str, spec: ModelSpec) -> None:
         raise AppError(f"{spec.name} brings its own network, which is not there as ONNX.")
 
 
-def open_onnxruntime(entry: ShelfEntry, place: str) -> EngineContestant:
+def open_onnxruntime(entry: ModelEntry, place: str) -> EngineContestant:
     """Opens ONNX Runtime with graph optimisations, all cores, and no threads spinning during the turns of others.
 
     Raises:
@@ -62,7 +62,7 @@ def open_onnxruntime(entry: ShelfEntry, place: str) -> EngineContestant:
     return _contestant("onnxruntime", entry, lambda images: session.run(list(_OUTPUTS), {_INPUT: images}))
 
 
-def open_opencv(entry: ShelfEntry, place: str) -> EngineContestant:
+def open_opencv(entry: ModelEntry, place: str) -> EngineContestant:
     """Opens OpenCV's DNN module with its classic engine, the faster of its two.
 
     Raises:
@@ -92,7 +92,7 @@ def open_opencv(entry: ShelfEntry, place: str) -> EngineContestant:
     return _contestant("opencv-dnn", entry, run)
 
 
-def write_onnx(entry: ShelfEntry, folder: Path) -> Path:
+def write_onnx(entry: ModelEntry, folder: Path) -> Path:
     """Writes the network of ``entry`` for one frame as an ONNX file in ``folder``, with PyTorch's exporter.
 
     Raises:
@@ -122,7 +122,7 @@ def _check_place(what: str, place: str) -> None:
         raise AppError(f"{what} is compared on the CPU only, not on {place}.", "Add --device cpu, or leave it out.")
 
 
-def _contestant(name: str, entry: ShelfEntry, network: Network) -> EngineContestant:
+def _contestant(name: str, entry: ModelEntry, network: Network) -> EngineContestant:
     return EngineContestant(_ForeignEngine(name, entry, network), f"{name} cpu fp32")
 
 
@@ -135,7 +135,7 @@ class _ForeignEngine(Engine):
         network: Runs the network.
     """
 
-    def __init__(self, name: str, entry: ShelfEntry, network: Network) -> None:
+    def __init__(self, name: str, entry: ModelEntry, network: Network) -> None:
         super().__init__(entry.spec, name, "cpu", "fp32")
         assert entry.spec.config is not None  # ``check_onnx`` refuses specs without
         self._network: Any = network

@@ -21,7 +21,7 @@ from detector.config import SSD300_TORCHVISION, SSDLITE320
 from detector.detections import Detections
 from detector.importers.torchvision_ssd import NAMING
 from detector.importers.torchvision_ssdlite import file_names
-from detector.shelf import ShelfEntry
+from detector.model_file import ModelEntry
 from detector.spec import ModelSpec
 from detector.weights import load_state
 
@@ -30,7 +30,7 @@ _RCNN_STAGES = {"transform": "preprocess", "backbone": "backbone", "rpn": "propo
 _SEED = 20161008
 
 
-def open_twin(entry: ShelfEntry, place: str) -> TorchvisionDetector:
+def open_twin(entry: ModelEntry, place: str) -> TorchvisionDetector:
     """Opens torchvision's SSD300 or SSDLite320 with the weights of ``entry``.
 
     Args:
@@ -81,7 +81,7 @@ def _twin(spec: ModelSpec) -> tuple[nn.Module, dict[str, str]]:
     return detection.ssdlite320_mobilenet_v3_large(**options), file_names()
 
 
-def open_faster_rcnn(entry: ShelfEntry, place: str) -> TorchvisionDetector:
+def open_faster_rcnn(entry: ModelEntry, place: str) -> TorchvisionDetector:
     """Opens torchvision's Faster R-CNN (ResNet-50, feature pyramid) for the classes of ``entry``, with random weights.
 
     The number of proposals is fixed, so the network works as hard as with trained weights. There are fewer results, so

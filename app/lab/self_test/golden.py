@@ -6,15 +6,15 @@ import json
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from app.core.models import open_entry, user_shelf
+from app.core.models import open_entry, user_library
 from app.lab.self_test.checks import Check
 from detector.bundled import bundled_path
 from detector.errors import ExplainedError
 
 if TYPE_CHECKING:
     from detector.detections import Detections
+    from detector.model_file import ModelEntry
     from detector.runtime.base import Detector
-    from detector.shelf import ShelfEntry
 
 _MIN_IOU, _MIN_SCORE = 0.5, 0.5
 
@@ -29,7 +29,7 @@ def golden() -> Iterator[Check]:
 
     known = json.loads(facts.read_text("utf-8"))
     image = read_image(image_file)
-    entry = user_shelf().find(known["model"])
+    entry = user_library().find(known["model"])
     for name, opened in _engines(entry):
         try:
             with opened() as detector:
@@ -44,13 +44,13 @@ def models() -> Iterator[Check]:
     """Checks each installed model against the outputs recorded when it was added."""
     from app.core.model_check import check_model
 
-    for entry in user_shelf().list():
+    for entry in user_library().list():
         for check in check_model(entry) if entry.path is not None else ():
             engine = f", {check.engine}" if check.engine else ""
             yield Check(f"model {check.model}{engine}", check.ok, check.detail)
 
 
-def _engines(entry: ShelfEntry) -> Iterator[tuple[str, Callable[[], Detector]]]:
+def _engines(entry: ModelEntry) -> Iterator[tuple[str, Callable[[], Detector]]]:
     """Yields every engine this computer can run, by name."""
     from detector.runtime.open import available_devices
     from detector.runtime.torch_package import has_torch
@@ -63,7 +63,7 @@ def _engines(entry: ShelfEntry) -> Iterator[tuple[str, Callable[[], Detector]]]:
             yield device, lambda device=device: open_entry(entry, device)  # type: ignore[misc]  # bound per round
 
 
-def _torch_cpu(entry: ShelfEntry) -> Detector:
+def _torch_cpu(entry: ModelEntry) -> Detector:
     from detector.runtime.torch_cpu import TorchCpuDetector
 
     return TorchCpuDetector(entry, "fp32", [])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import nn
 
-from app.core.models import user_shelf
+from app.core.models import user_library
 from app.lab.training.training_request import DataRequest, TrainingRequest, starts_from_detector
 from detector.class_names import key, meaning
 from detector.errors import DetectorError
@@ -18,7 +18,8 @@ from detector.evaluation.data_sets import read_data
 from detector.evaluation.results import DataSet
 from detector.evaluation.voc_layout import find_roots
 from detector.importers.read import read_checkpoint
-from detector.shelf import ShelfEntry, check_name
+from detector.library import check_name
+from detector.model_file import ModelEntry
 from detector.spec import ModelSpec
 from detector.training.data import Picture, training_pictures
 from detector.training.networks import new_spec
@@ -148,7 +149,7 @@ def _network(request: TrainingRequest, name: str, labels: Sequence[str]) -> tupl
         network = new_network(spec, recipe)
         transfer_vgg16(network, state)
         return spec, network, f"from VGG-16's weights in {path.name}"
-    entry = user_shelf().find(start)
+    entry = user_library().find(start)
     spec = _like(entry, name, labels)
     network = new_network(spec, recipe)
     assert entry.path is not None  # find() gives models whose weights are here
@@ -156,7 +157,7 @@ def _network(request: TrainingRequest, name: str, labels: Sequence[str]) -> tupl
     return spec, network, f"from the model {entry.name}"
 
 
-def _like(entry: ShelfEntry, name: str, labels: Sequence[str]) -> ModelSpec:
+def _like(entry: ModelEntry, name: str, labels: Sequence[str]) -> ModelSpec:
     """Returns the spec of ``entry`` for other classes."""
     spec = entry.spec
     if spec.architecture == "openvino-ir":

@@ -26,7 +26,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.ui.models.model_shelf import Choose, ModelShelf, free_name
+from app.ui.models.library_client import Choose, LibraryClient, free_name
 from app.ui.models.model_words import boxes_words, detects, for_the_form, input_words
 from app.ui.widgets.path_field import PathField
 from app.ui.widgets.texts import ElidedLabel
@@ -35,7 +35,7 @@ from detector.errors import DetectorError
 from detector.importers import read_labels
 from detector.importers.base import Overrides
 from detector.importers.layouts import LAYOUTS
-from detector.shelf import check_name
+from detector.library import check_name
 
 if TYPE_CHECKING:
     from detector.importers import Recognised
@@ -50,12 +50,12 @@ class ImportSheet(QDialog):
 
     imported = Signal(str)
 
-    def __init__(self, path: Path, taken: set[str], shelf: ModelShelf, theme: Theme, parent: QWidget) -> None:
+    def __init__(self, path: Path, taken: set[str], library: LibraryClient, theme: Theme, parent: QWidget) -> None:
         super().__init__(parent)
         self.setWindowTitle("Import a model")
         self.path = path
         self._taken = {name.lower() for name in taken}
-        self._shelf = shelf
+        self._library = library
         self._theme = theme
         self._asked = 0
         self._busy = False
@@ -142,7 +142,7 @@ class ImportSheet(QDialog):
             if asked == self._asked:
                 self._refused(message, hint)
 
-        self._shelf.preview(self.path, self._chooser(), show, refuse)
+        self._library.preview(self.path, self._chooser(), show, refuse)
 
     def _recognised(self, seen: Recognised) -> None:
         self.ready = True
@@ -196,7 +196,7 @@ class ImportSheet(QDialog):
         if not self.go.isEnabled():
             return
         self._set_busy(True)
-        self._shelf.import_file(self.path, self.name.text().strip(), self._chooser(), self._done, self._failed)
+        self._library.import_file(self.path, self.name.text().strip(), self._chooser(), self._done, self._failed)
 
     def _done(self, name: str) -> None:
         self._set_busy(False)

@@ -1,4 +1,4 @@
-"""What can be done with a model in the dialog. GUI thread; the work is done by ``ModelShelf`` and ``DownloadRunner``.
+"""What can be done with a model in the dialog. GUI thread; ``LibraryClient`` and ``DownloadRunner`` do the work.
 
 Each verb acts on one card and tells the dialog's banner what came of it.
 """
@@ -88,7 +88,7 @@ class ModelVerbs(QObject):
             self._show_answers(card.name, f"{message} {hint}".strip())
 
         self._show_check(card.name, _CHECKING)
-        self._dialog.shelf.check(card.name, seen, broken)
+        self._dialog.library.check(card.name, seen, broken)
 
     def checked(self, name: str) -> str:
         """What came of the last check of the model ``name``."""
@@ -120,7 +120,7 @@ class ModelVerbs(QObject):
         def refused(message: str, hint: str) -> None:
             self._dialog.banner.tell("error", message, hint, topic=card.name)
 
-        self._dialog.shelf.rename(card.name, new, renamed, refused)
+        self._dialog.library.rename(card.name, new, renamed, refused)
 
     def remove(self, card: ModelCard) -> None:
         """Ask, and delete it; what is in use makes way for the default first."""
@@ -178,7 +178,7 @@ class ModelVerbs(QObject):
             self._checks.pop(gone, None)
             self._dialog.banner.tell("success", f"{gone} is removed.")
 
-        self._dialog.shelf.remove(name, removed, self._failed)
+        self._dialog.library.remove(name, removed, self._failed)
 
     def _another_runs(self, ready: ModelReady) -> None:
         name = self._leaving
@@ -221,18 +221,18 @@ class ModelVerbs(QObject):
         self._dialog.banner.tell("info", f"{name} is not optimised: you cancelled it.", topic=name)
 
     def _downloaded(self, name: str, checked: str) -> None:
-        self._dialog.shelf.refresh_models()
+        self._dialog.library.refresh_models()
         self._welcome(name, f"{name} is here and ready.", checked)
 
     def _download_failed(self, name: str, message: str, hint: str) -> None:
         def again() -> None:
             self._dialog.downloads.start(name)
 
-        self._dialog.shelf.refresh_models()
+        self._dialog.library.refresh_models()
         self._dialog.banner.tell("error", message, for_the_form(hint), topic=name, action=("Try again", again))
 
     def _download_cancelled(self, name: str, kept: str) -> None:
-        self._dialog.shelf.refresh_models()
+        self._dialog.library.refresh_models()
         self._dialog.banner.tell("info", f"The download of {name} was cancelled.", kept, topic=name)
 
     def _failed(self, message: str, hint: str) -> None:

@@ -23,9 +23,9 @@ from app.core.model_cards import ModelCard
 from app.ui.controller import LiveController
 from app.ui.models.download_runner import DownloadRunner
 from app.ui.models.import_sheet import ImportSheet
+from app.ui.models.library_client import LibraryClient
 from app.ui.models.model_details import ModelDetails
 from app.ui.models.model_list import ModelList
-from app.ui.models.model_shelf import ModelShelf
 from app.ui.models.model_verbs import ModelVerbs
 from app.ui.models.optimise_runner import OptimiseRunner
 from app.ui.settings.settings_model import SettingsModel
@@ -48,7 +48,7 @@ class ModelsDialog(QDialog):
         self,
         theme: Theme,
         settings: SettingsModel,
-        shelf: ModelShelf,
+        library: LibraryClient,
         downloads: DownloadRunner,
         controller: LiveController,
         parent: QWidget | None = None,
@@ -56,7 +56,7 @@ class ModelsDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle("Models")
         self.setMinimumSize(*_LEAST)
-        self.theme, self.settings, self.shelf = theme, settings, shelf
+        self.theme, self.settings, self.library = theme, settings, library
         self.downloads, self.controller = downloads, controller
         self.cards: dict[str, ModelCard] = {}
         self._waited_for = ""
@@ -68,7 +68,7 @@ class ModelsDialog(QDialog):
         self.sheet: ImportSheet | None = None
         self.banner = Banner(theme)
         self.list = ModelList(downloads)
-        self.optimising = OptimiseRunner(shelf, self)
+        self.optimising = OptimiseRunner(library, self)
         self.details = ModelDetails(theme, downloads, self.optimising)
         self.add = QPushButton("Import a file…")
         self.add.setAutoDefault(False)
@@ -105,7 +105,7 @@ class ModelsDialog(QDialog):
             self.sheet.reject()
             if self.sheet is not None:
                 return  # it is writing a model at this moment
-        self.sheet = ImportSheet(path, set(self.cards), self.shelf, self.theme, self)
+        self.sheet = ImportSheet(path, set(self.cards), self.library, self.theme, self)
         self.sheet.imported.connect(self.verbs.imported)
         self.sheet.finished.connect(self._sheet_closed)
         self.sheet.open()
@@ -114,7 +114,7 @@ class ModelsDialog(QDialog):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        self.shelf.refresh_models()
+        self.library.refresh_models()
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
@@ -172,7 +172,7 @@ class ModelsDialog(QDialog):
         box.addLayout(panes, 1)
 
     def _connect(self) -> None:
-        self.shelf.cards.connect(self._listed)
+        self.library.cards.connect(self._listed)
         self.settings.changed.connect(self._setting_changed)
         self.downloads.changed.connect(self._download_changed)
         self.optimising.changed.connect(self.details.show_optimising)
@@ -250,7 +250,7 @@ class ModelsDialog(QDialog):
             self._hashed = (stamp, sha256)
             self.details.show_hash(card.name, sha256)
 
-        self.shelf.hash_file(card.path, show)
+        self.library.hash_file(card.path, show)
 
     def _sheet_closed(self) -> None:
         sheet, self.sheet = self.sheet, None

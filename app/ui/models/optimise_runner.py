@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
-from app.ui.models.model_shelf import ModelShelf
+from app.ui.models.library_client import LibraryClient
 from app.ui.widgets.bridge import Wake
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ class OptimiseRunner(QObject):
     cancelled = Signal(str)
     """Name."""
 
-    def __init__(self, shelf: ModelShelf, parent: QObject | None = None) -> None:
+    def __init__(self, library: LibraryClient, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._shelf = shelf
+        self._library = library
         self._stop = threading.Event()
         self._latest = ("", 0.0)
         self._wake = Wake(self.changed.emit)
@@ -58,7 +58,7 @@ class OptimiseRunner(QObject):
             self._latest = (words, share)
             self._wake.post()
 
-        self._shelf.optimise(name, report, self._stop, self._done, self._broken)
+        self._library.optimise(name, report, self._stop, self._done, self._broken)
         self.changed.emit()
 
     def cancel(self) -> None:

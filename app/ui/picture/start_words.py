@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from PySide6.QtCore import QObject
 
 from app.core.model_cards import ModelCard
-from app.ui.models.model_shelf import ModelShelf
+from app.ui.models.library_client import LibraryClient
 from app.ui.picture.start_page import StartPage
 from app.ui.settings.settings_model import SettingsModel
 from detector.spec import ModelSpec
@@ -30,15 +30,15 @@ class StartWords(QObject):
 
     Args:
         page: Shows it.
-        shelf: Lists the models, now and then anew.
+        library: Lists the models, now and then anew.
         settings: Name the chosen one.
     """
 
-    def __init__(self, page: StartPage, shelf: ModelShelf, settings: SettingsModel) -> None:
+    def __init__(self, page: StartPage, library: LibraryClient, settings: SettingsModel) -> None:
         super().__init__()
         self._page, self._settings = page, settings
         self._specs: dict[str, ModelSpec] = {}
-        shelf.cards.connect(self._listed)
+        library.cards.connect(self._listed)
         settings.changed.connect(self._changed)
         page.shown.connect(self._show)  # a model may be made one's choice that runs for the sample already
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from app.core.settings import SettingInfo
 from app.core.thresholds import ModelThreshold
 from app.ui.settings.editors import NumberEditor
-from detector.shelf import MODEL_SUFFIX
+from detector.model_file import MODEL_SUFFIX
 
 
 class ThresholdEditor(NumberEditor):

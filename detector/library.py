@@ -1,7 +1,7 @@
 """The shelf of models: the ones in the box, the ones the user put there, and the known ones still to be fetched.
 
-A model is one file ``NAME.safetensors``, or for OpenVINO IR a folder ``NAME`` with ``model.xml``, ``model.bin`` and
-``spec.json``. Names come from the files; one broken file never hides the others. No torch but in ``import_file``.
+``model_file`` says what a model is on disk. Names come from the files; one broken file never hides the others. No torch
+but in ``import_file``.
 """
 
 from __future__ import annotations
@@ -12,36 +12,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from detector.bundled import bundled_path
 from detector.errors import DetectorError
 from detector.importers.base import Overrides
+from detector.model_file import MODEL_SUFFIX, ModelEntry, how_to_get, model_paths, open_file, read_spec
 from detector.registry import MODELS
-from detector.spec import ModelSpec
-from detector.spec_json import MAX_JSON_CHARS, spec_from_json
-from detector.weights import load_spec
-
-IR_SPEC, IR_XML, IR_BIN = "spec.json", "model.xml", "model.bin"
-MODEL_SUFFIX = ".safetensors"
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.IGNORECASE)
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # devices on Windows
-
-
-@dataclass(frozen=True, slots=True)
-class ShelfEntry:
-    """A model that can be chosen by name.
-
-    Attributes:
-        name: As typed.
-        spec: What it is.
-        path: Its ``.safetensors`` file or IR folder; None for a known model whose weights are not here.
-        bundled: Came with the program; cannot be removed.
-    """
-
-    name: str
-    spec: ModelSpec
-    path: Path | None
-    bundled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +30,7 @@ class ImportResult:
         notes: One line each, for people: what was recognised, what was assumed and which option says otherwise.
     """
 
-    entry: ShelfEntry
+    entry: ModelEntry
     notes: tuple[str, ...]
 
 
@@ -65,7 +42,7 @@ class BrokenModel:
         name: As it would be typed; it can be removed.
         path: The file or folder.
         reason: One line.
-        bundled: As for ``ShelfEntry``.
+        bundled: As for ``ModelEntry``.
     """
 
     name: str
@@ -74,12 +51,7 @@ class BrokenModel:
     bundled: bool
 
 
-def bundled_dir() -> Path:
-    """The models that came with the program."""
-    return bundled_path("weights")
-
-
-class Shelf:
+class ModelLibrary:
     """Models in two folders, looked at afresh on every call.
 
     Args:
@@ -91,10 +63,10 @@ class Shelf:
         self.user_dir = user_dir
         self.bundled_dir = bundled_dir
 
-    def list(self) -> list[ShelfEntry]:
+    def list(self) -> list[ModelEntry]:
         """Everything usable or fetchable, by name: bundled ones (a demo last), the user's, known ones to fetch."""
-        entries = {e.name: e for e in self._scan() if isinstance(e, ShelfEntry)}
-        missing = [ShelfEntry(name, spec, None, False) for name, spec in MODELS.items() if name not in entries]
+        entries = {e.name: e for e in self._scan() if isinstance(e, ModelEntry)}
+        missing = [ModelEntry(name, spec, None, False) for name, spec in MODELS.items() if name not in entries]
         here = sorted(entries.values(), key=lambda e: (not e.bundled, e.bundled and e.spec.demo, e.name))
         return here + sorted(missing, key=lambda e: e.name)
 
@@ -105,7 +77,7 @@ class Shelf:
     def holds(self, name_or_file: str | Path) -> bool:
         """Whether a file of that name is on the shelf, or any of that path on the disk, fit for use or not."""
         name = str(name_or_file)
-        here = (path for folder in (self.bundled_dir, self.user_dir) for path in _model_paths(folder))
+        here = (path for folder in (self.bundled_dir, self.user_dir) for path in model_paths(folder))
         if any(path.name.removesuffix(MODEL_SUFFIX) == name for path in here):
             return True
         try:
@@ -113,7 +85,7 @@ class Shelf:
         except DetectorError:
             return False
 
-    def find(self, name_or_file: str | Path) -> ShelfEntry:
+    def find(self, name_or_file: str | Path) -> ModelEntry:
         """The model of that name on the shelf, else the model file of that path.
 
         Raises:
@@ -154,7 +126,7 @@ class Shelf:
         if any(found.name.lower() == name.lower() for found in self._scan()):
             raise DetectorError(f"There is a model {name} already.", "Choose another name, or remove that one first.")
         written = import_model(path, name, self.user_dir, overrides)
-        return ImportResult(ShelfEntry(name, _read_spec(written.path), written.path, False), written.notes)
+        return ImportResult(ModelEntry(name, read_spec(written.path), written.path, False), written.notes)
 
     def remove(self, name: str) -> None:
         """Delete the user's model ``name``.
@@ -175,7 +147,7 @@ class Shelf:
         except OSError as error:
             raise DetectorError(f"Cannot remove {found.path}: {error.strerror or error}.") from error
 
-    def rename(self, old: str, new: str) -> ShelfEntry:
+    def rename(self, old: str, new: str) -> ModelEntry:
         """Call the user's model ``old`` ``new`` from now on; one step, the file itself is not touched.
 
         Raises:
@@ -201,21 +173,21 @@ class Shelf:
             raise DetectorError(f"Cannot rename {found.path}: {error.strerror or error}.") from error
         return replace(found, name=new, spec=replace(found.spec, name=new), path=target)
 
-    def _scan(self) -> Iterator[ShelfEntry | BrokenModel]:
+    def _scan(self) -> Iterator[ModelEntry | BrokenModel]:
         """Everything in both folders; a user's file never shadows a bundled one of its name."""
         seen: set[str] = set()
         for folder, bundled in ((self.bundled_dir, True), (self.user_dir, False)):
-            for path in _model_paths(folder):
+            for path in model_paths(folder):
                 name = path.name.removesuffix(MODEL_SUFFIX)
                 if name in seen:
                     continue
                 seen.add(name)
                 try:
-                    spec = replace(_read_spec(path), name=name)
+                    spec = replace(read_spec(path), name=name)
                 except DetectorError as error:
                     yield BrokenModel(name, path, error.message, bundled)
                 else:
-                    yield ShelfEntry(name, spec, path, bundled)
+                    yield ModelEntry(name, spec, path, bundled)
 
 
 def _exists(path: Path) -> bool:
@@ -225,36 +197,6 @@ def _exists(path: Path) -> bool:
         raise DetectorError(f"Cannot read {str(path)[:200]}: {error.strerror or error}.") from error
 
 
-def open_file(path: Path) -> ShelfEntry:
-    """A model file of ours, or an IR model, without putting it on the shelf.
-
-    Raises:
-        DetectorError: It is neither, or broken.
-    """
-    path = path.absolute()
-    if path.suffix.lower() == ".xml":
-        from detector.importers.openvino_ir import describe_ir
-
-        return ShelfEntry(path.stem, describe_ir(path), path, False)
-    if (path.is_dir() and (path / IR_SPEC).is_file()) or path.suffix.lower() == MODEL_SUFFIX:
-        name = path.name.removesuffix(MODEL_SUFFIX)
-        return ShelfEntry(name, replace(_read_spec(path), name=name), path, False)
-    if path.is_dir():
-        raise DetectorError(f"{path.name} is a folder, not a model.")
-    raise DetectorError(
-        f"{path.name} is not a model file that can be opened directly.",
-        f"Import it first: ssd-viewer models import {path.name} --name NAME",
-    )
-
-
-def how_to_get(spec: ModelSpec) -> str:
-    """One line: what to type, and where the weights are published."""
-    if spec.weights is None:
-        return f"Import a file: ssd-viewer models import FILE --name {spec.name}"
-    fetch = f"Fetch them: ssd-viewer models download {spec.name}"
-    return f"{fetch} (published at {spec.weights.url} ; fetched another way: add --weights-dir FOLDER)."
-
-
 def check_name(name: str) -> None:
     """Raise ``DetectorError`` unless ``name`` is fit to be a file name everywhere."""
     if not _NAME.fullmatch(name) or _RESERVED.fullmatch(name) or name.endswith((".", MODEL_SUFFIX, ".part")):
@@ -262,36 +204,3 @@ def check_name(name: str) -> None:
             f"{name[:70]!r} cannot be a model's name.",
             "Use 1 to 64 letters, digits, dots, dashes and underscores, starting with a letter or digit.",
         )
-
-
-def _model_paths(folder: Path) -> list[Path]:
-    try:
-        paths = sorted(folder.iterdir())
-    except OSError:
-        return []  # not there yet, or not ours to read: the rest of the shelf still works
-    return [
-        p
-        for p in paths
-        if not p.name.startswith(".")
-        and ((p.suffix == MODEL_SUFFIX and p.is_file()) or (p.is_dir() and (p / IR_SPEC).is_file()))
-    ]
-
-
-def _read_spec(path: Path) -> ModelSpec:
-    if not path.is_dir():
-        return load_spec(path)
-    for part in (IR_XML, IR_BIN):
-        if not (path / part).is_file():
-            raise DetectorError(f"{path.name}: {part} is missing.", "Remove it and import it again.")
-    try:
-        with (path / IR_SPEC).open(encoding="utf-8") as file:
-            text = file.read(MAX_JSON_CHARS + 1)
-    except (OSError, UnicodeDecodeError) as error:
-        raise DetectorError(f"{path.name}: its description cannot be read.") from error
-    try:
-        spec = spec_from_json(text)
-    except DetectorError as error:
-        raise DetectorError(f"{path.name}: {error.message}", error.hint) from error
-    if spec.architecture != "openvino-ir":
-        raise DetectorError(f"{path.name}: its description is of another kind of model.")
-    return spec

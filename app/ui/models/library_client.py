@@ -22,7 +22,8 @@ from app.ui.figures import shorten
 from app.ui.widgets.background import Background, Failed
 from detector.errors import DetectorError
 from detector.importers.base import Overrides
-from detector.shelf import IR_BIN, Shelf, ShelfEntry
+from detector.library import ModelLibrary
+from detector.model_file import IR_BIN, ModelEntry
 
 if TYPE_CHECKING:
     from app.core.model_check import ModelCheck
@@ -35,7 +36,7 @@ Choose = Callable[[], Overrides]
 """Gives what the user says about a file; may read a list of labels, so it is called on a worker."""
 
 
-def shown_name(entry: ShelfEntry) -> str:
+def shown_name(entry: ModelEntry) -> str:
     """How a model stands in the list; a demo says that it is one."""
     return f"{entry.name} (demo: drawn shapes only)" if entry.spec.demo else entry.name
 
@@ -61,7 +62,7 @@ def list_devices_now() -> Choices:
     return tuple(available_devices())
 
 
-class ModelShelf(QObject):
+class LibraryClient(QObject):
     """Asks the shelf off the GUI thread."""
 
     models = Signal(object)
@@ -72,12 +73,12 @@ class ModelShelf(QObject):
 
     def __init__(
         self,
-        shelf: Callable[[], Shelf],
+        library: Callable[[], ModelLibrary],
         background: Background,
         list_devices: Callable[[], Choices] = list_devices_now,
     ) -> None:
         super().__init__()
-        self._shelf = shelf
+        self._library = library
         self._background = background
         self._list_devices = list_devices
         self._asked = 0
@@ -88,9 +89,9 @@ class ModelShelf(QObject):
         asked = self._asked
 
         def work() -> tuple[Choices, object]:
-            shelf = self._shelf()
-            choices = tuple((entry.name, shown_name(entry)) for entry in shelf.list() if entry.path is not None)
-            return choices, model_cards(shelf, load_speeds(speeds_file()))
+            library = self._library()
+            choices = tuple((entry.name, shown_name(entry)) for entry in library.list() if entry.path is not None)
+            return choices, model_cards(library, load_speeds(speeds_file()))
 
         def tell(found: tuple[Choices, object]) -> None:
             if asked == self._asked:  # of several answers only the last is not old
@@ -113,7 +114,7 @@ class ModelShelf(QObject):
         """Remember how fast a model ran; the cards follow."""
 
         def work() -> None:
-            path = self._shelf().find(told.name).path
+            path = self._library().find(told.name).path
             if path is None:
                 return
             today = date.today().isoformat()
@@ -141,19 +142,19 @@ class ModelShelf(QObject):
 
         def work() -> str:
             _make_ready(path)
-            return self._shelf().import_file(path, name, choose()).entry.name
+            return self._library().import_file(path, name, choose()).entry.name
 
         self._change("import-model", work, done, failed)
 
     def rename(self, old: str, new: str, done: Callable[[str], None], failed: Failed) -> None:
         """Give the user's model another name; ``done`` gets it, and the lists follow."""
-        self._change("rename-model", lambda: self._shelf().rename(old, new).name, done, failed)
+        self._change("rename-model", lambda: self._library().rename(old, new).name, done, failed)
 
     def remove(self, name: str, done: Callable[[str], None], failed: Failed) -> None:
         """Delete the user's model; ``done`` gets its name, and the lists follow."""
 
         def work() -> str:
-            self._shelf().remove(name)
+            self._library().remove(name)
             return name
 
         self._change("remove-model", work, done, failed)
@@ -165,7 +166,7 @@ class ModelShelf(QObject):
             from app.core.model_check import check_model
 
             preload_torch()
-            return tuple(check_model(self._shelf().find(name)))
+            return tuple(check_model(self._library().find(name)))
 
         self._background.run("check-model", work, done, failed)
 
@@ -190,7 +191,7 @@ class ModelShelf(QObject):
         def work() -> OptimisedModel:
             from app.core.optimise.run import optimise
 
-            return optimise(self._shelf().find(name), None, report, stop)
+            return optimise(self._library().find(name), None, report, stop)
 
         self._change("optimise-model", work, done, failed)
 

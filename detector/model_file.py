@@ -1,0 +1,103 @@
+"""What a model is on disk, and how its file is opened. No torch.
+
+A model is one file ``NAME.safetensors``, or for OpenVINO IR a folder ``NAME`` with ``model.xml``, ``model.bin`` and
+``spec.json``; an ``.xml`` with its ``.bin`` beside it can be opened where it lies.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from detector.errors import DetectorError
+from detector.ir_file import describe_ir
+from detector.spec import ModelSpec
+from detector.spec_json import MAX_JSON_CHARS, spec_from_json
+from detector.weights import load_spec
+
+IR_SPEC, IR_XML, IR_BIN = "spec.json", "model.xml", "model.bin"
+MODEL_SUFFIX = ".safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEntry:
+    """A model that can be chosen by name.
+
+    Attributes:
+        name: As typed.
+        spec: What it is.
+        path: Its ``.safetensors`` file or IR folder; None for a known model whose weights are not here.
+        bundled: Came with the program; cannot be removed.
+    """
+
+    name: str
+    spec: ModelSpec
+    path: Path | None
+    bundled: bool
+
+
+def open_file(path: Path) -> ModelEntry:
+    """A model file of ours, or an IR model, without putting it on the shelf.
+
+    Raises:
+        DetectorError: It is neither, or broken.
+    """
+    path = path.absolute()
+    if path.suffix.lower() == ".xml":
+        return ModelEntry(path.stem, describe_ir(path), path, False)
+    if (path.is_dir() and (path / IR_SPEC).is_file()) or path.suffix.lower() == MODEL_SUFFIX:
+        name = path.name.removesuffix(MODEL_SUFFIX)
+        return ModelEntry(name, replace(read_spec(path), name=name), path, False)
+    if path.is_dir():
+        raise DetectorError(f"{path.name} is a folder, not a model.")
+    raise DetectorError(
+        f"{path.name} is not a model file that can be opened directly.",
+        f"Import it first: ssd-viewer models import {path.name} --name NAME",
+    )
+
+
+def read_spec(path: Path) -> ModelSpec:
+    """The description in a ``.safetensors`` file or IR folder; its name is the one it was saved under.
+
+    Raises:
+        DetectorError: The description or a part of the model is missing, or damaged.
+    """
+    if not path.is_dir():
+        return load_spec(path)
+    for part in (IR_XML, IR_BIN):
+        if not (path / part).is_file():
+            raise DetectorError(f"{path.name}: {part} is missing.", "Remove it and import it again.")
+    try:
+        with (path / IR_SPEC).open(encoding="utf-8") as file:
+            text = file.read(MAX_JSON_CHARS + 1)
+    except (OSError, UnicodeDecodeError) as error:
+        raise DetectorError(f"{path.name}: its description cannot be read.") from error
+    try:
+        spec = spec_from_json(text)
+    except DetectorError as error:
+        raise DetectorError(f"{path.name}: {error.message}", error.hint) from error
+    if spec.architecture != "openvino-ir":
+        raise DetectorError(f"{path.name}: its description is of another kind of model.")
+    return spec
+
+
+def model_paths(folder: Path) -> list[Path]:
+    """The models in ``folder``, broken ones too, by name; none where it is missing or may not be looked into."""
+    try:
+        paths = sorted(folder.iterdir())
+    except OSError:
+        return []  # not there yet, or not ours to read: the rest of the shelf still works
+    return [
+        p
+        for p in paths
+        if not p.name.startswith(".")
+        and ((p.suffix == MODEL_SUFFIX and p.is_file()) or (p.is_dir() and (p / IR_SPEC).is_file()))
+    ]
+
+
+def how_to_get(spec: ModelSpec) -> str:
+    """One line: what to type, and where the weights are published."""
+    if spec.weights is None:
+        return f"Import a file: ssd-viewer models import FILE --name {spec.name}"
+    fetch = f"Fetch them: ssd-viewer models download {spec.name}"
+    return f"{fetch} (published at {spec.weights.url} ; fetched another way: add --weights-dir FOLDER)."
