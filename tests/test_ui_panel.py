@@ -50,7 +50,8 @@ def panel(qtbot: QtBot, model: SettingsModel) -> SettingsPanel:
 def _use(editor: Editor) -> Any:
     """Change the editor as a user would; returns the value it should now have."""
     if isinstance(editor, NumberEditor):
-        editor.slider.setValue(editor.slider.maximum() // 3)
+        before, third = editor.slider.value(), editor.slider.maximum() // 3
+        editor.slider.setValue(third if third != before else third + 1)  # a default may lie just there
         return editor.spin.value()
     if isinstance(editor, SwitchEditor):
         editor.check.click()
