@@ -27,7 +27,7 @@ from detector.config import (
 )
 from detector.default_boxes import default_boxes
 from tests.support.shared_data import shared
-from tests.support.tensorflow_networks import anchors
+from tools.fixtures.tensorflow_networks import anchors
 
 Boxes = npt.NDArray[np.float32]
 

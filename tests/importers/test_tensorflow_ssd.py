@@ -33,9 +33,9 @@ from detector.safetensors_file import Arrays
 from detector.weights import as_tensors, load_spec, load_strict
 from tests.support.one_thread import one_thread
 from tests.support.shared_data import shared
-from tests.support.tensorflow_networks import PIPELINES, anchors, predictions, random_variables
 from tests.support.tfjs_graph import Graph, load_graph
-from tests.support.tfjs_writer import Norm, Quantisation, as_converted, dequantised, write_tfjs
+from tools.fixtures.tensorflow_networks import PIPELINES, anchors, predictions, random_variables
+from tools.fixtures.tfjs_writer import Norm, Quantisation, as_converted, dequantised, write_tfjs
 
 Floats = npt.NDArray[np.float32]
 YXHW = [1, 0, 3, 2]

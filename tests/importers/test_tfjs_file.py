@@ -15,7 +15,7 @@ import pytest
 from detector.errors import DetectorError
 from detector.importers import import_model
 from detector.importers.tfjs_file import read_tfjs
-from tests.support.tfjs_writer import Array, Quantisation, write_json, write_tfjs
+from tools.fixtures.tfjs_writer import Array, Quantisation, write_json, write_tfjs
 
 Entry = dict[str, Any]
 

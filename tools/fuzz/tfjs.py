@@ -11,8 +11,8 @@ import numpy as np
 
 from detector.importers import read_model
 from detector.importers.tfjs_file import read_tfjs
-from tests.support.tensorflow_networks import PIPELINES, random_variables
-from tests.support.tfjs_writer import Array, Quantisation, as_converted, write_tfjs
+from tools.fixtures.tensorflow_networks import PIPELINES, random_variables
+from tools.fixtures.tfjs_writer import Array, Quantisation, as_converted, write_tfjs
 from tools.fuzz.evaluation import damage_values
 from tools.fuzz.mutations import damage
 from tools.fuzz.run import Target
