@@ -149,6 +149,16 @@ def test_a_model_that_is_renamed_keeps_what_was_chosen(model: SettingsModel) -> 
     assert model.threshold_of("first").value == 0.38
 
 
+def test_what_was_chosen_for_a_model_goes_with_it(model: SettingsModel) -> None:
+    model.set("detection", "threshold", 0.3)
+    model.set("model", "name", "second")
+    model.forget_model("first")
+    assert model.current.chosen.thresholds == {}
+    model.know_thresholds({"first": 0.8})
+    model.set("model", "name", "first")
+    assert model.current.detection.threshold == 0.8
+
+
 def test_settings_written_with_another_value_follow_the_model_at_once() -> None:
     stale = replace(Settings(), detection=DetectionSettings(threshold=0.9), chosen=ChosenSettings({"other": 0.1}))
     assert SettingsModel(stale, None, Background()).current.detection.threshold == COMMON

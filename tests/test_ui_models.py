@@ -23,7 +23,7 @@ from app.core.live.events import ModelFailed, ModelLoading, ModelMeasured, Model
 from app.core.model_cards import ModelCard
 from app.core.model_check import ModelCheck
 from app.core.paths import settings_file, speeds_file
-from app.core.settings import ModelSettings, NetworkSettings, Settings
+from app.core.settings import ChosenSettings, ModelSettings, NetworkSettings, Settings
 from app.core.speeds import MeasuredSpeed, load_speeds, record_speed
 from app.ui.models.download_bar import progress_words
 from app.ui.models.import_sheet import ImportSheet
@@ -912,12 +912,14 @@ def test_the_speed_of_a_model_in_use_survives_its_new_name(
 def test_settings_of_a_removed_model_do_not_come_back(qtbot: QtBot, tmp_path: Path, yes: list[str]) -> None:
     put_model(tmp_path / "bundled", "demo", demo=True)
     put_model(tmp_path / "models", "pets")
-    with desk(qtbot, tmp_path, Settings(model=ModelSettings(name="pets"))) as made:
+    settings = Settings(model=ModelSettings(name="pets"), chosen=ChosenSettings({"pets": 0.3, "demo": 0.6}))
+    with desk(qtbot, tmp_path, settings) as made:
         dialog = made.window.show_models()
         qtbot.waitUntil(lambda: dialog.list.current == "pets")
         dialog.details.remove.click()
         qtbot.waitUntil(lambda: "pets" not in dialog.cards)
     assert made.saved[-1].model.name == "demo"
+    assert made.saved[-1].chosen.thresholds == {"demo": 0.6}
 
 
 def test_an_error_of_the_app_is_shown_as_one_line(dialog: ModelsDialog, table: Desk) -> None:

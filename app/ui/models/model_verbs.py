@@ -176,6 +176,7 @@ class ModelVerbs(QObject):
     def _remove_now(self, name: str) -> None:
         def removed(gone: str) -> None:
             self._checks.pop(gone, None)
+            self._dialog.settings.forget_model(gone)
             self._dialog.banner.tell("success", f"{gone} is removed.")
 
         self._dialog.library.remove(name, removed, self._failed)

@@ -133,6 +133,11 @@ class SettingsModel(QObject):
         if self._settings.model.name == old:
             self.set("model", "name", new)
 
+    def forget_model(self, name: str) -> None:
+        """The model of that name was removed: another that comes under the name has its own threshold."""
+        self._own.pop(name, None)
+        self._choose(without_choice(self._settings.chosen.thresholds, name))
+
     def _choose(self, thresholds: dict[str, float]) -> None:
         self._put("chosen", "thresholds", thresholds)
         self._timer.start()
