@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from app.core.models import user_shelf
+from app.core.models import user_library
 from detector.evaluation.agreement import compare
 from detector.model_file import ModelEntry
 from detector.runtime.base import ImageBGR
@@ -43,20 +43,20 @@ def agreement(entry: ModelEntry, photographs: list[ImageBGR]) -> tuple[float, in
 
 
 def test_ranges_measured_on_photographs_do_for_others(photographs: list[ImageBGR]) -> None:
-    entry = user_shelf().import_file(Path(shared("weights/ultraface/version-RFB-320.pth")), "faces").entry
+    entry = user_library().import_file(Path(shared("weights/ultraface/version-RFB-320.pth")), "faces").entry
     assert entry.path is not None
     spec = with_ranges(entry.spec, load_arrays(entry.path, entry.spec), photographs[::2], "photographs")
     assert spec.int8 is not None
     assert spec.int8.agreement is not None
     assert spec.int8.agreement >= AGREES
     describe_anew(entry.path, spec)
-    ap, objects = agreement(user_shelf().find("faces"), photographs[1::2])
+    ap, objects = agreement(user_library().find("faces"), photographs[1::2])
     assert objects >= ENOUGH
     assert ap >= AGREES
 
 
 def test_models_in_the_box_with_ranges_find_in_int8_what_they_find_in_fp32(photographs: list[ImageBGR]) -> None:
-    bundled = [entry for entry in user_shelf().list() if entry.bundled and entry.spec.int8 is not None]
+    bundled = [entry for entry in user_library().list() if entry.bundled and entry.spec.int8 is not None]
     if not bundled:
         pytest.skip("no model in the box carries ranges")
     for entry in bundled:
