@@ -32,6 +32,7 @@ def test_detect_gives_exactly_the_promised_json(capsys: Capture, fake_model: Non
     assert result == {
         "model": "fake",
         "device": "cpu",
+        "precision": "fp32",
         "threshold": 0.5,
         "images": [
             {

@@ -199,7 +199,7 @@ def test_it_offers_them_after_what_was_begun_and_goes_on_in_that_order(
     booth.unfinished.look()
     qtbot.waitUntil(lambda: booth.banner.words[0].endswith("; 2 more were waiting."))
     assert booth.banner.words[0].startswith("The export of ä.mp4 was interrupted at ")
-    assert booth.banner.words[1].endswith("Going on uses the settings they began with.")
+    assert booth.banner.words[1].endswith("Resuming uses the settings they began with.")
     booth.banner._button.click()
     qtbot.waitUntil(lambda: len(booth.runner.queue.snapshot().items) == 3)
     assert [item.request for item in booth.runner.queue.snapshot().items] == requests_
