@@ -73,7 +73,7 @@ class Program:
     def window_times(self) -> tuple[float, float]:
         """Seconds from the start of the process to the window, and to the first box in it."""
         answer = self.folder / "window.json"
-        self.run("self-test", "--window-child", answer, "--begun", repr(time.time()))
+        self.run("self-test", "--window-child", answer, "--started", repr(time.time()))
         seen = json.loads(answer.read_text("utf-8"))
         return seen["window_s"], seen["detection_s"]
 
