@@ -57,7 +57,7 @@ TABLES = (
         ("--model", "ssdlite320-mobilenetv3-coco", *_CPU, *_FORMATS, "--versus", "torchvision", "onnxruntime"),
     ),
     Table("ssd512", ("--model", "ssd512-vgg16-coco", *_CPU, *_FORMATS, "--versus", "onnxruntime", "opencv-dnn")),
-    Table("everyday", ("--model", "everyday", *_CPU, *_FORMATS, "--load", "typical")),
+    Table("everyday", ("--model", "everyday", *_CPU, *_FORMATS, "--versus", "torch", "onnxruntime")),
     Table("loads", (*_CPU, "--precision", "fp32", "--load", "all", "--versus", "torchvision", "--seconds", "10")),
     Table("batches", (*_CPU, *_FORMATS, "--batch", "1", "8")),
     Table("export", ("--model", "everyday", "--load", "typical", *_EXPORT), "export"),
