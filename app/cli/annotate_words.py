@@ -52,7 +52,7 @@ def between_bars() -> Iterator[None]:
 
 
 def tell(console: Console, report: ExportReport, threshold: float) -> None:
-    """What an export did, and at which threshold, for people."""
+    """Prints what an export did, and at which threshold."""
     from app.core.export.disk_space import in_words
 
     found = ", ".join(f"{count} {name}" for name, count in report.counts.items()) or "no objects"

@@ -43,13 +43,13 @@ def check_threshold_flags(options: argparse.Namespace) -> None:
 
 
 def wants_recommendation(options: argparse.Namespace) -> bool:
-    """Whether a threshold is to be recommended."""
+    """Returns whether a threshold is to be recommended."""
     return bool(options.recommend or options.store_threshold)
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What is said of thresholds.
+    """The figures about thresholds that ``evaluate`` reports.
 
     Attributes:
         shown: What the model does at the threshold in force.

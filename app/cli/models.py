@@ -141,7 +141,7 @@ def _info(options: argparse.Namespace, console: Console) -> int:
 
 
 def _int8(spec: ModelSpec) -> dict[str, Any] | None:
-    """What the model's file says of int8, but for the ranges and the answers themselves."""
+    """Returns the model file's facts about int8, without the ranges and the golden answers."""
     if spec.int8 is None:
         return None
     facts = {key: value for key, value in asdict(spec.int8).items() if key not in ("ranges", "golden")}
@@ -204,7 +204,7 @@ def _default(options: argparse.Namespace, console: Console) -> int:
 
 
 def _move_choices(old: str, new: str) -> None:
-    """What was chosen for the model goes with it."""
+    """Moves what was chosen for a renamed model to its new name."""
     settings, _ = load_settings(settings_file())
     if old in settings.chosen.thresholds:
         chosen = replace(settings.chosen, thresholds=renamed(settings.chosen.thresholds, old, new))

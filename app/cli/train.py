@@ -128,7 +128,7 @@ def _add_recipe(parser: argparse.ArgumentParser) -> None:
 
 
 def _defaults(name: str) -> str:
-    """What an entry of the recipe is unless told, in brackets."""
+    """Returns the default of a recipe entry, in brackets for the help."""
     values = (getattr(recipe, name.replace("-", "_")) for recipe in (Recipe(), FINE_TUNING))
     first, tuned = (("no", "yes")[value] if isinstance(value, bool) else value for value in values)
     return f"(default: {first})" if first == tuned else f"(default: {first}; from a model: {tuned})"
@@ -200,7 +200,7 @@ def _request(options: argparse.Namespace) -> TrainingRequest:
 
 
 def _as_long_as_it_takes(options: argparse.Namespace) -> bool:
-    """Whether a model is fine-tuned and nobody said how long."""
+    """Returns whether a model is fine-tuned without a given length."""
     told = (options.recipe, options.epochs, options.steps)
     return starts_from_detector(options.start) and all(value is None for value in told)
 

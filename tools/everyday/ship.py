@@ -214,7 +214,10 @@ def _provenance(run: Run, tuned: Sequence[Tuned], start: Measured, chosen: Measu
             f"the start there {start.holdout.all:.4f})"
         )
     if run.material.coco_brake is not None:
-        by += f" and on {len(run.material.coco_brake.images)} more that chose nothing"
+        by += (
+            f"; averages that forgot more on {len(run.material.coco_brake.images)} others "
+            f"({run.material.coco_brake.root.name}) were ruled out"
+        )
     rounds = "; ".join(_round(each, run.options.device.type) for each in tuned)
     return (
         f"Fine-tuned by tools/everyday/train.py from {run.start.spec.provenance}. Learnt from: {run.material.said}. "

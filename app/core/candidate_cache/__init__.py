@@ -1,1 +1,1 @@
-"""What the network found in every frame of a video, kept on disk. Knows no export."""
+"""Cache on disk of the candidates of every frame of a video; independent of exports."""
