@@ -6,19 +6,41 @@ exits 1; the window shows them in its banner. Anything else that escapes is a bu
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """What helps, for each face to phrase in its own terms: the command line as a flag, the window as a control.
+
+    Attributes:
+        option: The option or setting concerned, such as "priors"; empty where a command as a whole helps.
+        value: The value to give it (for a command, its argument); empty where the user has to choose one.
+        command: The command that helps, such as "models import"; empty for the one that failed.
+        omit: Whether the option is to be left out.
+    """
+
+    option: str = ""
+    value: str = ""
+    command: str = ""
+    omit: bool = False
+
 
 class ExplainedError(Exception):
     """A failure with a cause and a way out.
 
     Args:
         message: What went wrong, one line, naming the file, device or value concerned.
-        hint: What to do, one line; empty when the message already says it.
+        hint: What to do, one line, in words that fit both the window and the command line; empty when the message
+            already says it.
+        remedies: The options and commands that the hint speaks of.
     """
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", *remedies: Remedy) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.remedies = remedies
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()

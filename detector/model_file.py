@@ -75,7 +75,7 @@ def read_spec(path: Path) -> ModelSpec:
     try:
         spec = spec_from_json(text)
     except DetectorError as error:
-        raise DetectorError(f"{path.name}: {error.message}", error.hint) from error
+        raise DetectorError(f"{path.name}: {error.message}", error.hint, *error.remedies) from error
     if spec.architecture != "openvino-ir":
         raise DetectorError(f"{path.name}: its description is of another kind of model.")
     return spec

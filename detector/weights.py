@@ -59,7 +59,7 @@ def load_spec(path: Path) -> ModelSpec:
     try:
         return spec_from_json(text)
     except DetectorError as error:
-        raise DetectorError(f"{path.name}: {error.message}", error.hint) from error
+        raise DetectorError(f"{path.name}: {error.message}", error.hint, *error.remedies) from error
 
 
 def describe_anew(path: Path, spec: ModelSpec) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from app.cli.console import Console, UsageError, ensure_streams
+from app.cli.remedies import phrased
 from detector.errors import ExplainedError
 
 DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -81,10 +82,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()  # what cannot be written fails here, where it is told
         return code
     except UsageError as error:
-        console.error(str(error))
+        console.error(phrased(error))
         return WRONG_USAGE
     except ExplainedError as error:
-        console.error(str(error))
+        console.error(phrased(error))
         return FAILED
     except KeyboardInterrupt:
         console.error("Interrupted.")

@@ -84,7 +84,7 @@ def check_highlight_classes(options: argparse.Namespace, labels: Sequence[str], 
     try:
         check_classes(_named(options), labels, model)
     except AppError as error:
-        raise UsageError(error.message, error.hint) from error
+        raise UsageError(error.message, error.hint, *error.remedies) from error
 
 
 def _named(options: argparse.Namespace) -> tuple[str, ...]:

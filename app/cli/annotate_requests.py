@@ -59,7 +59,7 @@ def check_targets_asked(options: argparse.Namespace) -> None:
         for name in options.data:
             format_of(Path(name), options.data_format)
     except AppError as error:
-        raise UsageError(error.message, error.hint) from error
+        raise UsageError(error.message, error.hint, *error.remedies) from error
     check_highlights_asked(options)
     if len(options.videos) > 1:
         if options.output is not None and not _is_folder(options.output):

@@ -17,6 +17,7 @@ from app.cli.options import (
     say_if_demo,
     with_threshold,
 )
+from app.cli.remedies import phrased
 from app.core.errors import AppError
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
         try:
             images += _expand(path)
         except AppError as error:
-            console.error(str(error))
+            console.error(phrased(error))
             failures += 1
     console.check_json_apart(images)
 
@@ -70,7 +71,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
                 if copies is not None:
                     copies.write(path, image, found, labels)
             except AppError as error:
-                console.error(str(error))
+                console.error(phrased(error))
                 failures += 1
                 continue
             height, width = image.shape[:2]

@@ -171,7 +171,7 @@ def _model(options: argparse.Namespace, console: Console) -> ModelEntry:
         try:
             refuse_fixed(entry)
         except DetectorError as error:
-            raise UsageError(error.message, error.hint) from error
+            raise UsageError(error.message, error.hint, *error.remedies) from error
     return entry
 
 

@@ -131,7 +131,7 @@ def find_model(model: ModelSettings, detection: DetectionSettings) -> ModelEntry
     try:
         check_device(model.device)
     except DetectorError as error:
-        raise UsageError(error.message, error.hint) from error
+        raise UsageError(error.message, error.hint, *error.remedies) from error
     library = user_library()
     known = {entry.name for entry in library.list()} | {broken.name for broken in library.broken()}
     if model.name not in known and not Path(model.name).exists():
@@ -140,7 +140,7 @@ def find_model(model: ModelSettings, detection: DetectionSettings) -> ModelEntry
     try:
         check_classes(detection.classes, entry.spec.labels, entry.name)
     except AppError as error:
-        raise UsageError(error.message, error.hint) from error
+        raise UsageError(error.message, error.hint, *error.remedies) from error
     return entry
 
 

@@ -217,7 +217,7 @@ def _recipe(options: argparse.Namespace) -> Recipe:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
         raise UsageError(f"The recipe {options.recipe} cannot be read: {reason}.") from error
     except DetectorError as error:
-        raise UsageError(error.message, error.hint) from error
+        raise UsageError(error.message, error.hint, *error.remedies) from error
 
 
 class _Display:

@@ -94,7 +94,7 @@ def save_settings(path: Path, settings: Settings) -> None:
     except FileBusyError as error:  # as if these had been saved just before the other window's, which replaces them
         log.info("%s", error)
     except AppError as error:
-        raise AppError(f"The settings cannot be saved. {error.message}", error.hint) from error
+        raise AppError(f"The settings cannot be saved. {error.message}", error.hint, *error.remedies) from error
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise AppError(f"The settings cannot be saved: {reason}.", f"Check the folder {path.parent}.") from error

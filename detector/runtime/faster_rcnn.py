@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from detector.detections import Candidates
-from detector.errors import DetectorError
+from detector.errors import DetectorError, Remedy
 from detector.golden import Floats
 from detector.model_file import ModelEntry
 from detector.models.faster_rcnn import build_faster_rcnn
@@ -68,7 +68,8 @@ class FasterRcnnDetector(Engine):
                 empty_cache(self._place)
                 raise DetectorError(
                     f"{self.device} has too little free memory for {self.spec.name}.",
-                    "Close other programs that use it, or run on the CPU (--device cpu).",
+                    "Close other programs that use it, or run on the CPU.",
+                    Remedy("device", "cpu"),
                 ) from error
             results.append(_candidates(boxes, scores, labels, rule))
             self.on_stage("postprocess")

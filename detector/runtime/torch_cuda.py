@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from detector.detections import Candidates
-from detector.errors import DetectorError, DeviceFailedError
+from detector.errors import DetectorError, DeviceFailedError, Remedy
 from detector.golden import Floats, log_softmax
 from detector.model_file import ModelEntry
 from detector.nms import float32_limit
@@ -103,7 +103,8 @@ class TorchDeviceDetector(Engine):
                 elif not self._fewer(len(frames)):
                     raise DeviceFailedError(
                         f"{self.device} has too little free memory for {self.spec.name}.",
-                        "Close other programs that use it, choose a smaller model, or run on the CPU (--device cpu).",
+                        "Close other programs that use it, choose a smaller model, or run on the CPU.",
+                        Remedy("device", "cpu"),
                     )
                 relieved = True
         return found
@@ -229,7 +230,8 @@ class TorchDeviceDetector(Engine):
             _log.info("%s failed", self.device, exc_info=error)
             raise DeviceFailedError(
                 f"{self.device} failed: {first_line(error)}.",
-                "Start the program again, or run on the CPU (--device cpu).",
+                "Start the program again, or run on the CPU.",
+                Remedy("device", "cpu"),
             ) from error
 
     def _fewer(self, count: int) -> bool:

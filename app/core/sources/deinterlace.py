@@ -9,6 +9,7 @@ import av
 import av.filter
 
 from app.core.errors import AppError
+from detector.errors import Remedy
 
 _FILTERS = ("bwdif", "yadif")
 
@@ -26,7 +27,11 @@ class Deinterlacer:
     def __init__(self, bottom_first: bool) -> None:
         known = [name for name in _FILTERS if name in av.filter.filters_available]
         if not known:
-            raise AppError("This build of FFmpeg cannot deinterlace.", "Leave out --deinterlace.")
+            raise AppError(
+                "This build of FFmpeg cannot deinterlace.",
+                "Leave the fields as they are.",
+                Remedy("deinterlace", omit=True),
+            )
         self._filter = known[0]
         self._parity = "1" if bottom_first else "0"
         self._graph: av.filter.Graph | None = None
@@ -59,7 +64,9 @@ class Deinterlacer:
             whole = graph.add(self._filter, mode="send_frame", parity=self._parity, deint="all")
             graph.link_nodes(source, whole, graph.add("buffersink")).configure()
         except (av.FFmpegError, ValueError) as error:
-            raise AppError("This video cannot be deinterlaced.", "Leave out --deinterlace.") from error
+            raise AppError(
+                "This video cannot be deinterlaced.", "Leave the fields as they are.", Remedy("deinterlace", omit=True)
+            ) from error
         return graph
 
     def _pull(self) -> list[av.VideoFrame]:
