@@ -7,8 +7,9 @@ of frames. Deterministic: the same detections and times give the same numbers.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -35,15 +36,54 @@ def with_unsure(wanted: DetectionFilter) -> DetectionFilter:
     return replace(wanted, score_threshold=min(wanted.score_threshold, lower))
 
 
+class Prediction(Protocol):
+    """Says where known boxes are expected; see ``Motion`` for the one that assumes a constant velocity."""
+
+    def __len__(self) -> int: ...
+    def boxes_xyxy(self) -> npt.NDArray[np.float64]: ...
+    def predict(self, seconds: float, resting: npt.NDArray[np.bool_]) -> None: ...
+    def correct(self, index: Indices, boxes_xyxy: npt.NDArray[np.float64]) -> None: ...
+    def add(self, boxes_xyxy: npt.NDArray[np.float64]) -> None: ...
+    def keep(self, kept: npt.NDArray[np.bool_]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class TrackedObject:
+    """An object the tracker knows, as of its last frame.
+
+    Attributes:
+        key: Tells it from all others of this tracker, also while it has no number.
+        number: Its number; None while unconfirmed.
+        class_id: Index into the model's labels.
+        score: Of the detection it was last seen by.
+        box_xyxy: Float64[4], pixels: where it is believed to be.
+        first_s: When it was first seen.
+        unseen_s: Seconds since it was last seen; 0 where it was in the last frame.
+    """
+
+    key: int
+    number: int | None
+    class_id: int
+    score: float
+    box_xyxy: npt.NDArray[np.float64]
+    first_s: float
+    unseen_s: float
+
+
 class Tracker:
     """Numbers objects, from 1 up in the order in which they are confirmed.
 
     An object seen in the very first frame has its number at once; a later one when it is there still a moment later and
     was seen in most frames between, so that a flicker of the detector makes no object. Classes are never mixed.
+
+    Args:
+        prediction: Says where objects are expected; None for a constant velocity.
     """
 
-    def __init__(self) -> None:
-        self._motion = Motion()
+    def __init__(self, prediction: Prediction | None = None) -> None:
+        self._motion: Prediction = prediction if prediction is not None else Motion()
+        self._key = np.empty(0, np.int64)
+        self._score = np.empty(0)
         self._class = np.empty(0, np.int32)
         self._number = np.empty(0, np.int64)  # 0 while unconfirmed
         self._born_s = np.empty(0)
@@ -52,6 +92,7 @@ class Tracker:
         self._balance = np.empty(0, np.int64)  # frames it was seen in, less those it was not
         self._now: Fraction | None = None
         self._given = 0
+        self._begun = 0
         self.first_s: dict[int, float] = {}
         """When each numbered object was first seen, also before it had its number."""
 
@@ -78,6 +119,26 @@ class Tracker:
         numbers = [int(self._number[index]) or None for index in owner[:sure]]
         self._forget(float(self._now))
         return tuple(numbers)
+
+    def objects(self) -> list[TrackedObject]:
+        """Returns every object that is known, also those that the last frame did not show."""
+        now_s = float(self._now or 0)
+        return [
+            TrackedObject(
+                key=int(self._key[i]),
+                number=int(self._number[i]) or None,
+                class_id=int(self._class[i]),
+                score=float(self._score[i]),
+                box_xyxy=box.copy(),
+                first_s=float(self._born_s[i]),
+                unseen_s=now_s - float(self._seen_s[i]),
+            )
+            for i, box in enumerate(self._motion.boxes_xyxy())
+        ]
+
+    def end_all(self) -> None:
+        """Forgets every object: the scene is another. Their numbers are not given again."""
+        self._keep(np.zeros(len(self._motion), np.bool_))
 
     def _associate(self, detections: Detections, sure: int) -> Indices:
         """Int[N]: the object of each detection, or -1."""
@@ -115,6 +176,7 @@ class Tracker:
         self._missing[:] = True
         self._missing[objects] = False
         self._seen_s[objects] = now_s
+        self._score[objects] = detections.scores[found]
         self._balance += np.where(self._missing, -1, 1)
         confirmed = (now_s - self._born_s >= _CONFIRMED_AFTER_S) & (self._balance > 0)
         for index in objects:  # in the order of the detections: the best one gets the lowest number
@@ -129,6 +191,10 @@ class Tracker:
         assert self._now is not None
         now_s = float(self._now)
         numbers = [self._next_number(now_s) if confirmed else 0 for _ in fresh]
+        keys = self._begun + np.arange(len(fresh))
+        self._begun += len(fresh)
+        self._key = np.concatenate((self._key, keys))
+        self._score = np.concatenate((self._score, detections.scores[fresh].astype(np.float64)))
         self._class = np.concatenate((self._class, detections.class_ids[fresh]))
         self._number = np.concatenate((self._number, np.array(numbers, np.int64)))
         self._born_s = np.concatenate((self._born_s, np.full(len(fresh), now_s)))
@@ -140,9 +206,12 @@ class Tracker:
         """Drop what was not seen for too long."""
         patience = np.where(self._number > 0, _FORGOTTEN_S, _UNCONFIRMED_S)
         kept = ~self._missing | (now_s - self._seen_s <= patience)
-        if kept.all():
-            return
+        if not kept.all():
+            self._keep(kept)
+
+    def _keep(self, kept: npt.NDArray[np.bool_]) -> None:
         self._motion.keep(kept)
+        self._key, self._score = self._key[kept], self._score[kept]
         self._class, self._number = self._class[kept], self._number[kept]
         self._born_s, self._seen_s = self._born_s[kept], self._seen_s[kept]
         self._missing, self._balance = self._missing[kept], self._balance[kept]

@@ -1,0 +1,140 @@
+"""Follows corners from frame to frame, on a copy of at most 320 pixels a side. OpenCV does the pixels.
+
+Corners by their smaller eigenvalue (Shi and Tomasi, "Good features to track", 1994), one a cell so that small objects
+have some too; followed by Lucas-Kanade on a pyramid (Bouguet, 2000) there and back (Kalal et al., "Forward-backward
+error", 2010). Points whose surroundings did not change since a reference image stand exactly still: without that, noise
+would add up to a drift.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from app.core.frames import ImageBGR
+from app.core.motion.frame_motion import FrameMotion, camera_of, cut
+
+Gray = npt.NDArray[np.uint8]
+
+_LONG_SIDE = 320
+_CELL = 12  # pixels of the small copy: one corner for each
+_WINDOW = (9, 9)
+_LEVELS = 3
+_UNTIL = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 10, 0.02)
+_ENOUGH = 3e-4  # least larger eigenvalue of the structure tensor: there is an edge at least
+_EDGE = 0.05  # what an edge is worth against a corner
+_HALF_KNOWN = 1e-4  # eigenvalue at which a shift is half known in that direction
+_POINT_ERROR = 0.12  # standard deviation of a shift, pixels of the small copy
+_MAX_RETURN = 0.7  # a point that comes back further from where it began is lost, pixels of the small copy
+_CUT_LOST = 0.75  # share of the points that is lost at a cut ...
+_CUT_CHANGE = 0.35  # ... where the histograms differ so much as well
+_QUIET = 3.5  # grey levels: mean change around a point that stands still
+
+
+class MotionEstimator:
+    """Motion from each frame to the next. One a video, on one thread; it keeps the last frame only."""
+
+    def __init__(self) -> None:
+        self._last: Gray | None = None
+        self._still: Gray | None = None  # what the scene looked like where nothing moves
+        self._size = (0, 0)
+
+    def update(self, image_bgr: ImageBGR) -> FrameMotion | None:
+        """Takes the next frame.
+
+        Args:
+            image_bgr: UInt8[H, W, 3].
+
+        Returns:
+            The motion from the frame before; None for the first one. Frames of another size are a cut.
+        """
+        height, width = image_bgr.shape[:2]
+        small = _small(image_bgr)
+        last, same = self._last, self._size == (width, height)
+        self._last, self._size = small, (width, height)
+        if last is None or self._still is None or not same:
+            self._still = small.copy()
+            return cut() if last is not None else None
+        motion = self._between(last, small, width / small.shape[1], height / small.shape[0])
+        if motion.cut:
+            self._still = small.copy()
+        return motion
+
+    def _between(self, last: Gray, now: Gray, scale_x: float, scale_y: float) -> FrameMotion:
+        points, tensors = _textured(last)
+        resting = self._resting(last, now, points)
+        ends = points.copy()
+        good = resting.copy()
+        if len(points) and not resting.all():
+            followed, found = _follow(last, now, points[~resting])
+            ends[~resting], good[~resting] = followed, found
+        if len(points) and good.mean() < 1 - _CUT_LOST and _histogram_change(last, now) > _CUT_CHANGE:
+            return cut()
+        start = points[good].astype(np.float64)
+        shift = (ends[good] - points[good]).astype(np.float64)
+        scale = np.array([scale_x, scale_y])
+        error = _POINT_ERROR * max(scale_x, scale_y)
+        places, shifts = (start + 0.5) * scale - 0.5, shift * scale
+        return FrameMotion(places, shifts, tensors[good], camera_of(places, shifts, tensors[good], error), error)
+
+    def _resting(self, last: Gray, now: Gray, points: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+        """Bool[N]: the surroundings of these points look as they did; elsewhere the reference becomes what is seen."""
+        assert self._still is not None
+        change = cv2.blur(cv2.max(cv2.absdiff(now, self._still), cv2.absdiff(now, last)), (7, 7))
+        moving = change > _QUIET
+        np.copyto(self._still, now, where=moving)
+        column, row = points.astype(np.intp).T
+        return ~moving[row, column]
+
+
+def _small(image_bgr: ImageBGR) -> Gray:
+    height, width = image_bgr.shape[:2]
+    share = min(1.0, _LONG_SIDE / max(height, width))
+    size = max(8, round(width * share)), max(8, round(height * share))
+    way = cv2.INTER_AREA if share < 1 else cv2.INTER_LINEAR
+    lines = image_bgr[::2] if share <= 0.5 else image_bgr  # half the memory to read, and one field of two
+    gray: Gray = np.asarray(cv2.cvtColor(cv2.resize(lines, size, interpolation=way), cv2.COLOR_BGR2GRAY), np.uint8)
+    return gray
+
+
+def _textured(gray: Gray) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]:
+    """The best point of each cell that has texture, Float32[N, 2] xy, and its tensor, Float64[N, 2, 2]."""
+    eigen = cv2.cornerEigenValsAndVecs(gray, 5, 3)
+    larger, smaller = np.maximum(eigen[..., 0], eigen[..., 1]), np.minimum(eigen[..., 0], eigen[..., 1])
+    rows, columns = gray.shape[0] // _CELL, gray.shape[1] // _CELL
+    cells = (smaller + _EDGE * larger)[: rows * _CELL, : columns * _CELL].reshape(rows, _CELL, columns, _CELL)
+    best = cells.transpose(0, 2, 1, 3).reshape(rows * columns, _CELL * _CELL).argmax(axis=1)
+    cell = np.arange(rows * columns)
+    y, x = cell // columns * _CELL + best // _CELL, cell % columns * _CELL + best % _CELL
+    there = larger[y, x] > _ENOUGH
+    y, x = y[there], x[there]
+    values, first, second = eigen[y, x, :2].astype(np.float64), eigen[y, x, 2:4], eigen[y, x, 4:6]
+    known = values / (values + _HALF_KNOWN)
+    tensors = sum(
+        known[:, i, None, None] * (axis[:, :, None] * axis[:, None, :]) for i, axis in enumerate((first, second))
+    )
+    return np.stack((x, y), axis=1).astype(np.float32), np.asarray(tensors, np.float64)
+
+
+def _follow(
+    last: Gray, now: Gray, points: npt.NDArray[np.float32]
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+    """Float32[N, 2] and Bool[N]: where the points went, and whether they come back to where they began."""
+    ends, there, _ = cv2.calcOpticalFlowPyrLK(
+        last, now, points, None, winSize=_WINDOW, maxLevel=_LEVELS, criteria=_UNTIL
+    )
+    back, again, _ = cv2.calcOpticalFlowPyrLK(
+        now, last, ends, points.copy(), winSize=_WINDOW, maxLevel=1, criteria=_UNTIL,
+        flags=cv2.OPTFLOW_USE_INITIAL_FLOW,
+    )  # begins where it should end: the coarse levels are for finding it
+    missed = np.abs(back - points).max(axis=1)
+    height, width = now.shape
+    inside = (ends >= 0).all(axis=1) & (ends[:, 0] < width) & (ends[:, 1] < height)
+    return ends, (there[:, 0] > 0) & (again[:, 0] > 0) & (missed < _MAX_RETURN) & inside
+
+
+def _histogram_change(last: Gray, now: Gray) -> float:
+    """Half the sum of differences of the two histograms of grey levels, 0 to 1."""
+    one, two = (np.bincount((image >> 3).ravel(), minlength=32) / image.size for image in (last, now))
+    return float(np.abs(one - two).sum() / 2)
