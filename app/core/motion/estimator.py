@@ -22,14 +22,18 @@ _CELL = 12  # pixels of the small copy: one corner for each
 _WINDOW = (9, 9)
 _LEVELS = 3
 _UNTIL = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 10, 0.02)
-_ENOUGH = 3e-4  # least larger eigenvalue of the structure tensor: there is an edge at least
 _EDGE = 0.05  # what an edge is worth against a corner
-_HALF_KNOWN = 1e-4  # eigenvalue at which a shift is half known in that direction
+_HALF_KNOWN = 3e-5  # eigenvalue at which a shift is half known in that direction, in an image without noise ...
+_HALF_KNOWN_NOISE = 2e-5  # ... and more of it for each grey level of noise squared
+_ENOUGH = 3.0  # times that: least larger eigenvalue of a point
 _POINT_ERROR = 0.12  # standard deviation of a shift, pixels of the small copy
 _MAX_RETURN = 0.7  # a point that comes back further from where it began is lost, pixels of the small copy
 _CUT_LOST = 0.75  # share of the points that is lost at a cut ...
 _CUT_CHANGE = 0.35  # ... where the histograms differ so much as well
-_QUIET = 3.5  # grey levels: mean change around a point that stands still
+_QUIET, _QUIET_NOISE = 2.5, 2.2  # grey levels: mean change around a point that stands still, and times the noise
+_MAX_NOISE = 8.0  # grey levels of the small copy; more is texture
+_LAPLACE_PAIR = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
+_LAPLACE_SCALE = float(np.sqrt(np.pi / 2)) / 6
 
 
 class MotionEstimator:
@@ -62,8 +66,9 @@ class MotionEstimator:
         return motion
 
     def _between(self, last: Gray, now: Gray, scale_x: float, scale_y: float) -> FrameMotion:
-        points, tensors = _textured(last)
-        resting = self._resting(last, now, points)
+        noise = _noise(now)
+        points, tensors = _textured(last, _HALF_KNOWN + _HALF_KNOWN_NOISE * noise**2)
+        resting = self._resting(last, now, points, _QUIET + _QUIET_NOISE * noise)
         ends = points.copy()
         good = resting.copy()
         if len(points) and not resting.all():
@@ -78,11 +83,13 @@ class MotionEstimator:
         places, shifts = (start + 0.5) * scale - 0.5, shift * scale
         return FrameMotion(places, shifts, tensors[good], camera_of(places, shifts, tensors[good], error), error)
 
-    def _resting(self, last: Gray, now: Gray, points: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    def _resting(
+        self, last: Gray, now: Gray, points: npt.NDArray[np.float32], quiet: float
+    ) -> npt.NDArray[np.bool_]:
         """Bool[N]: the surroundings of these points look as they did; elsewhere the reference becomes what is seen."""
         assert self._still is not None
         change = cv2.blur(cv2.max(cv2.absdiff(now, self._still), cv2.absdiff(now, last)), (7, 7))
-        moving = change > _QUIET
+        moving = change > quiet
         np.copyto(self._still, now, where=moving)
         column, row = points.astype(np.intp).T
         return ~moving[row, column]
@@ -98,7 +105,13 @@ def _small(image_bgr: ImageBGR) -> Gray:
     return gray
 
 
-def _textured(gray: Gray) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]:
+def _noise(gray: Gray) -> float:
+    """Standard deviation of the noise in grey levels, from where an image is flattest (after Immerkaer, 1996)."""
+    rough = cv2.blur(np.abs(cv2.filter2D(gray, cv2.CV_16S, _LAPLACE_PAIR)).astype(np.float32), (9, 9))[::6, ::6]
+    return min(float(np.percentile(rough, 20)) * _LAPLACE_SCALE, _MAX_NOISE)
+
+
+def _textured(gray: Gray, half_known: float) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]:
     """The best point of each cell that has texture, Float32[N, 2] xy, and its tensor, Float64[N, 2, 2]."""
     eigen = cv2.cornerEigenValsAndVecs(gray, 5, 3)
     larger, smaller = np.maximum(eigen[..., 0], eigen[..., 1]), np.minimum(eigen[..., 0], eigen[..., 1])
@@ -107,10 +120,10 @@ def _textured(gray: Gray) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float
     best = cells.transpose(0, 2, 1, 3).reshape(rows * columns, _CELL * _CELL).argmax(axis=1)
     cell = np.arange(rows * columns)
     y, x = cell // columns * _CELL + best // _CELL, cell % columns * _CELL + best % _CELL
-    there = larger[y, x] > _ENOUGH
+    there = larger[y, x] > _ENOUGH * half_known
     y, x = y[there], x[there]
     values, first, second = eigen[y, x, :2].astype(np.float64), eigen[y, x, 2:4], eigen[y, x, 4:6]
-    known = values / (values + _HALF_KNOWN)
+    known = values / (values + half_known)
     tensors = sum(
         known[:, i, None, None] * (axis[:, :, None] * axis[:, None, :]) for i, axis in enumerate((first, second))
     )
