@@ -57,11 +57,13 @@ class ModelLibrary:
     Args:
         user_dir: The user's models; created when first written to.
         bundled_dir: Models that came with the program; never written to.
+        marks_dir: Where surviving graphs are noted, ``cache_dir`` of ``open_detector``; None for nowhere.
     """
 
-    def __init__(self, user_dir: Path, bundled_dir: Path) -> None:
+    def __init__(self, user_dir: Path, bundled_dir: Path, marks_dir: Path | None = None) -> None:
         self.user_dir = user_dir
         self.bundled_dir = bundled_dir
+        self._marks_dir = marks_dir
 
     def list(self) -> list[ModelEntry]:
         """Everything usable or fetchable, by name: bundled ones (a demo last), the user's, known ones to fetch."""
@@ -121,11 +123,17 @@ class ModelLibrary:
             DetectorError: The name is taken or unfit, or the file cannot be used; the shelf is then as before.
         """
         from detector.importers import import_model
+        from detector.importers.ir_folder import remove_abandoned_imports
 
         check_name(name)
+        remove_abandoned_imports(self.user_dir)
         if any(found.name.lower() == name.lower() for found in self._scan()):
             raise DetectorError(f"There is a model {name} already.", "Choose another name, or remove that one first.")
         written = import_model(path, name, self.user_dir, overrides)
+        if self._marks_dir is not None and written.path.is_dir():
+            from detector.runtime.ir import remember_ir_survival
+
+            remember_ir_survival(written.path, self._marks_dir)
         return ImportResult(ModelEntry(name, read_spec(written.path), written.path, False), written.notes)
 
     def remove(self, name: str) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def user_library() -> ModelLibrary:
     """The user's models and those that came with the program."""
-    return ModelLibrary(paths.models_dir(), bundled_dir())
+    return ModelLibrary(paths.models_dir(), bundled_dir(), paths.optimised_dir())
 
 
 def with_model_here(settings: Settings) -> tuple[Settings, list[str]]:

@@ -7,9 +7,6 @@ for a spec and tensors of ours; these are checked against the network they are f
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -256,39 +253,20 @@ def _check_fits(spec: ModelSpec, state: Mapping[str, Array], what: str) -> None:
 
 def _describe_ir(graph: Path, overrides: Overrides) -> ModelSpec:
     from detector.ir_file import describe_ir
-    from detector.runtime.ir import check_model
+    from detector.runtime.ir import require_ir_survival
 
     _refuse_beyond_labels(overrides, f"{graph.name} describes its own network")
     spec = spec_from_json(spec_to_json(replace(describe_ir(graph, overrides.labels), name=_UNNAMED)))
-    check_model(graph)
+    require_ir_survival(graph)
     return spec
 
 
 def _import_ir(path: Path, name: str, folder: Path, overrides: Overrides) -> WrittenModel:
     from detector.golden_reference import ir_with_golden
+    from detector.importers.ir_folder import write_ir_folder
 
-    text = spec_to_json(ir_with_golden(replace(_describe_ir(path, overrides), name=name), path))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=".import-", dir=folder))
-        try:
-            shutil.copyfile(path, work / "model.xml")
-            shutil.copyfile(path.with_suffix(".bin"), work / "model.bin")
-            (work / "spec.json").write_text(text, encoding="utf-8")
-            for part in work.iterdir():
-                _to_disk(part)
-            work.replace(folder / name)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)  # gone already when all went well
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise DetectorError(f"Cannot write to {folder}: {reason}.", "Check its permissions and free space.") from error
-    return WrittenModel(folder / name, ())
-
-
-def _to_disk(path: Path) -> None:
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
+    spec = ir_with_golden(replace(_describe_ir(path, overrides), name=name), path)
+    return WrittenModel(write_ir_folder(path, spec, folder), ())
 
 
 def _source(path: Path) -> SourceFile:

@@ -252,8 +252,10 @@ def _open_cpu(
 def _open_ir(
     entry: ModelEntry, precision: Precision, notes: list[str], cache_dir: Path | None, for_batches: bool
 ) -> Detector:
-    from detector.runtime.ir import IrDetector
+    from detector.runtime.ir import IrDetector, require_ir_survival
 
+    assert entry.path is not None  # open_detector refuses entries without weights
+    require_ir_survival(entry.path, cache_dir)
     plan = _plan(entry, precision, cache_dir)
     return IrDetector(entry, plan.precision, [*notes, *plan.remarks], network=plan.network, for_batches=for_batches)
 
