@@ -29,11 +29,13 @@ from detector.runtime.other_process import (
 )
 
 TIME_LIMIT_S = 120.0
-"""For one trial; the largest detectors known take two seconds."""
+"""For one trial; it takes about a second on two idle cores."""
 
 _MEMORY_LIMIT = 4 * 2**30  # bytes that a trial may take, beyond the loaded engine
 _MARK = ".survived"
-_HARM = "It is damaged, or made to do harm; nothing was loaded."
+_HARM = "It is damaged, made to do harm, or too large for this computer; nothing was loaded."
+_UNCAUGHT = 1  # exit code of Python
+
 Step = Callable[[Path], None]
 """Takes the path of a graph; raises ``DetectorError``."""
 
@@ -90,6 +92,11 @@ def require_survival(
     except WorkTookTooLongError as error:
         raise DetectorError(f"{path.name} cannot be used: it was not open after {limit_s:g} seconds.", _HARM) from error
     except WorkDiedError as error:
+        if error.exit_code == _UNCAUGHT:  # not the graph's fault: ``_run`` catches what comes of that
+            raise DetectorError(
+                f"{path.name} cannot be tried: the process for that does not start.",
+                "A script that opens models must do so under: if __name__ == '__main__'",
+            ) from error
         raise DetectorError(error.message, _HARM) from error
     _remember(key, marks)
 

@@ -28,7 +28,15 @@ class WorkStoppedError(DetectorError):
 
 
 class WorkDiedError(DetectorError):
-    """The other process ended without an answer."""
+    """The other process ended without an answer.
+
+    Attributes:
+        exit_code: As Python tells it: 1 after an exception that nobody caught, negative after a signal.
+    """
+
+    def __init__(self, message: str, hint: str, exit_code: int | None) -> None:
+        super().__init__(message, hint)
+        self.exit_code = exit_code
 
 
 class WorkTookTooLongError(DetectorError):
@@ -91,7 +99,8 @@ def call_elsewhere(
     try:
         return _wait(receiver, on_report, stop, math.inf if limit_s is None else time.monotonic() + limit_s)
     except EOFError:
-        raise WorkDiedError(died, "Close other programs to free memory.") from None
+        process.join()
+        raise WorkDiedError(died, "Close other programs to free memory.", process.exitcode) from None
     except TimeoutError:
         process.kill()
         raise WorkTookTooLongError(f"{name} had no answer after {limit_s:g} seconds.") from None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -171,6 +173,33 @@ def test_a_graph_that_ends_its_process_is_one_line(graph: Path, tmp_path: Path) 
         with pytest.raises(DetectorError, match=r"graph\.onnx cannot be used: opening it ended the process"):
             require_survival(graph, GraphFormat(_accept, _dies, _version), marks)
     assert not marks.exists()
+
+
+def test_a_process_that_does_not_start_is_not_the_graphs_fault(graph: Path, tmp_path: Path) -> None:
+    script = tmp_path / "careless.py"
+    script.write_text(
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from tests.importers.test_graph_trial import try_careful\n"
+        "try_careful(Path(sys.argv[1]))\n",  # at the top level, so that the other process comes here again
+        encoding="utf-8",
+    )
+    ended = subprocess.run(
+        [sys.executable, str(script), str(graph)],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert "cannot be tried: the process for that does not start" in ended.stdout, ended.stderr
+
+
+def try_careful(graph: Path) -> None:
+    """Called by the script above."""
+    try:
+        require_survival(graph, GraphFormat(_accept, _passes, _version))
+    except DetectorError as error:
+        print(error)  # noqa: T201  # read by the test
 
 
 @pytest.mark.parametrize(
