@@ -1,7 +1,7 @@
 """SSDs in OpenVINO's own format: an ``.xml`` with the graph and a ``.bin`` beside it, box decoding and NMS inside.
 
 The XML is read here with a parser that refuses document types and entities, to learn and check what the model is and
-that it holds only layers that a detector has (``ir_layers``); OpenVINO itself sees the file only afterwards.
+that it consists of layers that detectors use (``ir_layers``); OpenVINO itself sees the file only afterwards.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def describe_ir(xml_path: Path, labels: Sequence[str] | None = None) -> ModelSpe
 
 
 def check_ir(xml_path: Path) -> None:
-    """Make sure that OpenVINO may be shown a network: whole files, and no layers but those a detector has.
+    """Make sure that OpenVINO may read a network: the files are whole, and detectors use all of its layers.
 
     Raises:
         DetectorError: A file is missing, damaged or unsafe.
@@ -121,7 +121,7 @@ def _parse(path: Path) -> _Graph:
     if not builder.is_net:
         raise DetectorError(f"{path.name} is an XML file, but not an OpenVINO model.")
     if builder.oddity:
-        raise DetectorError(f"{path.name} holds {builder.oddity}, which a detector never has.")
+        raise DetectorError(f"{path.name} contains {builder.oddity}, which is not valid.")
     return builder.graph
 
 

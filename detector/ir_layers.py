@@ -1,13 +1,13 @@
 """The layers a detector in OpenVINO's format may hold.
 
-OpenVINO builds whatever a file names, and some of its operations crash the process when they are put where they do not
-belong: a ``ReadValue`` without its variable, a ``Slice`` or a ``Broadcast`` with an input too few. So every layer, and
-what is connected to it, is held against this table before OpenVINO sees the file. The table lists what single-shot
-detectors consist of in fp32, fp16 and int8: the published ones of the Open Model Zoo, conversions from PyTorch,
-TensorFlow and Caffe, and the networks this program saves itself. Control flow, variables, strings, custom extensions
-and training are not in it.
+OpenVINO builds whatever a file names, and some of its operations crash the process where they do not belong: a
+``ReadValue`` without its variable, a ``Slice`` or a ``Broadcast`` with an input too few. So every layer, and what is
+connected to it, is checked against this table before OpenVINO sees the file. The table lists what single-shot detectors
+consist of in fp32, fp16 and int8: the published ones of the Open Model Zoo, conversions from PyTorch, TensorFlow and
+Caffe, and the networks this program saves itself. Control flow, variables, strings, custom extensions and training are
+not in it.
 
-Source: the operation sets in OpenVINO's documentation, "Available Operation Sets", opset1 to opset15.
+Opsets, ports and attributes are as OpenVINO 2026.4 writes them; source: its documentation, "Available Operation Sets".
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from typing import NamedTuple
 from detector.errors import DetectorError
 
 MAX_LAYERS = 20_000
-"""Largest number of layers; the detectors of the Open Model Zoo have up to 1500."""
+"""Largest number of layers; the largest network tried, ``everyday`` in int8, has 999."""
 
 ELEMENT_TYPES = frozenset(
     ("f64", "f32", "f16", "bf16", "i64", "i32", "i16", "i8", "i4", "u64", "u32", "u16", "u8", "u4", "boolean")
 )
-"""Types of numbers; strings are no business of a detector."""
+"""Numbers only: a detector has no use for strings."""
 
 _MAX_INPUTS = 1000
 _OPSET = re.compile(r"opset([1-9]\d?)")
@@ -158,17 +158,17 @@ class Layer(NamedTuple):
 
 
 def check_layers(layers: Sequence[Layer], edges: Sequence[Mapping[str, str]]) -> None:
-    """Make sure that a graph holds only layers that a detector has, completely connected.
+    """Make sure that a graph consists only of layers that detectors use, and that every input is connected.
 
     Args:
         layers: All layers.
         edges: All edges: from-layer, from-port, to-layer, to-port.
 
     Raises:
-        DetectorError: There are too many, one is not in ``LAYERS``, or an input hangs in the air.
+        DetectorError: There are too many layers, one is not as ``LAYERS`` says, or an edge is wrong.
     """
     if len(layers) > MAX_LAYERS:
-        raise DetectorError(f"The model holds more than {MAX_LAYERS} layers.")
+        raise DetectorError(f"The model has more than {MAX_LAYERS} layers.")
     for layer in layers:
         _check_layer(layer)
     _check_edges(layers, edges)
@@ -178,9 +178,9 @@ def _check_layer(layer: Layer) -> None:
     kind, version = layer.attributes.get("type", ""), layer.attributes.get("version", "")
     rule, opset = LAYERS.get(kind), _OPSET.fullmatch(version)
     if rule is None:
-        raise DetectorError(f"The model holds a layer of type {_shown(kind)}, which has no place in a detector.", _ONLY)
+        raise DetectorError(f"The model contains a layer of type {_shown(kind)}, which detectors do not use.", _ONLY)
     if opset is None or int(opset[1]) not in rule.opsets:
-        raise DetectorError(f"The model holds a {kind} of {_shown(version)}, which is unknown here.", _ONLY)
+        raise DetectorError(f"The model contains a {kind} of {_shown(version)}, which is not supported.", _ONLY)
     inputs, outputs = len(layer.inputs), len(layer.outputs)
     if not rule.inputs[0] <= inputs <= rule.inputs[1] or not rule.outputs[0] <= outputs <= rule.outputs[1]:
         raise _damaged(layer, f"{inputs} inputs and {outputs} outputs do not fit a {kind}")
@@ -193,19 +193,19 @@ def _check_layer(layer: Layer) -> None:
 
 
 def _check_edges(layers: Sequence[Layer], edges: Sequence[Mapping[str, str]]) -> None:
-    """Every input has one edge, from an output that is there."""
+    """Make sure that every input has one edge, from an output that exists."""
     by_id = {layer.attributes.get("id", ""): layer for layer in layers}
     if len(by_id) != len(layers) or "" in by_id:
-        raise DetectorError("The model is damaged: two of its layers have the same id.")
+        raise DetectorError("The model is damaged: two layers have the same id.")
     sources = {(name, port) for name, layer in by_id.items() for port in layer.outputs}
     ends = Counter((edge.get("to-layer", ""), edge.get("to-port", "")) for edge in edges)
     for edge in edges:
         if (edge.get("from-layer", ""), edge.get("from-port", "")) not in sources:
-            raise DetectorError("The model is damaged: a connection begins nowhere.")
+            raise DetectorError("The model is damaged: an edge starts at an output that does not exist.")
     inputs = {(name, port) for name, layer in by_id.items() for port in layer.inputs}
     ports = sum(len(layer.inputs) for layer in layers)
     if ends.keys() != inputs or ports != len(inputs) or any(count != 1 for count in ends.values()):
-        raise DetectorError("The model is damaged: an input is not connected, or more than once.")
+        raise DetectorError("The model is damaged: an input is unconnected, or connected twice.")
 
 
 _ONLY = "Only detectors made of the usual layers can be used; nothing was loaded."

@@ -33,7 +33,7 @@ TIME_LIMIT_S = 120.0
 
 _MEMORY_LIMIT = 4 * 2**30  # bytes that a trial may take, beyond the loaded engine
 _MARK = ".survived"
-_HARM = "It is damaged, made to do harm, or too large for this computer; nothing was loaded."
+_HARM = "It is damaged, malicious, or too large for this computer; nothing was loaded."
 _UNCAUGHT = 1  # exit code of Python
 
 Step = Callable[[Path], None]
@@ -62,7 +62,7 @@ class GraphFormat:
 def require_survival(
     path: Path, graph_format: GraphFormat, marks: Path | None = None, *, limit_s: float = TIME_LIMIT_S
 ) -> None:
-    """Return if opening the graph is known not to end the process; try it in another one where nothing is known.
+    """Make sure that opening a graph does not end the process, by trying it in another one unless that is known.
 
     Args:
         path: The graph's file, or the folder of a model in the library.
@@ -71,7 +71,7 @@ def require_survival(
         limit_s: Longest time for a trial.
 
     Raises:
-        DetectorError: It must not, cannot or could not be opened; what became of the other process is told in a line.
+        DetectorError: It must not be opened, cannot be, or ended the other process.
     """
     if is_other_process():  # may die itself
         graph_format.check(path)
@@ -90,7 +90,9 @@ def require_survival(
             limit_s=limit_s,
         )
     except WorkTookTooLongError as error:
-        raise DetectorError(f"{path.name} cannot be used: it was not open after {limit_s:g} seconds.", _HARM) from error
+        raise DetectorError(
+            f"{path.name} cannot be used: opening it took more than {limit_s:g} seconds.", _HARM
+        ) from error
     except WorkDiedError as error:
         if error.exit_code == _UNCAUGHT:  # not the graph's fault: ``_run`` catches what comes of that
             raise DetectorError(
@@ -102,7 +104,7 @@ def require_survival(
 
 
 def remember_survival(path: Path, graph_format: GraphFormat, marks: Path) -> None:
-    """Note in ``marks`` that the graph survived, if it did in this process: the next one need not try it."""
+    """Note in ``marks`` that a graph survived, if this process knows that it did, so that the next need not try it."""
     key = _key(path, graph_format)
     if key in _survived:
         _remember(key, marks)
