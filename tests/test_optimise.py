@@ -403,13 +403,13 @@ def test_where_the_best_format_is_damaged_the_next_best_is_taken(
     monkeypatch.setattr(precision_module, "read_optimised", lambda _model, _cache: report)
     openvino, entry = load_openvino(), made_ir.done.entry
     native = {"INT8", "BF16"} if has_bf16 else {"INT8"}
-    assert precision_module.plan_precision(openvino, entry, "auto", native, made_ir.cache).precision == "int8"
+    assert precision_module.choose_precision(openvino, entry, "auto", native, made_ir.cache).precision == "int8"
     shutil.copytree(made_ir.folder, tmp_path / made_ir.folder.name)
     next(tmp_path.glob("*/*.bin")).write_bytes(b"damaged")
-    plan = precision_module.plan_precision(openvino, entry, "auto", native, tmp_path)
-    assert (plan.precision, plan.network) == (precision, None)
-    assert "tiny in int8 is damaged" in plan.remarks[0]
-    assert len(plan.remarks) == (2 if has_bf16 else 1)
+    choice = precision_module.choose_precision(openvino, entry, "auto", native, tmp_path)
+    assert (choice.precision, choice.network) == (precision, None)
+    assert "tiny in int8 is damaged" in choice.notes[0]
+    assert len(choice.notes) == (2 if has_bf16 else 1)
 
 
 @pytest.mark.parametrize(("agreement", "precision"), [(0.99, "int8"), (0.5, "fp32")])
@@ -460,10 +460,10 @@ def test_auto_is_int8_where_the_models_file_shows_that_it_agrees(
     int8 = replace(entry.spec.int8, agreement=0.99, objects=ENOUGH, pictures="photographs")
     entry = replace(entry, spec=replace(entry.spec, int8=replace(int8, **change)))  # type: ignore[arg-type]
     for cache in (tmp_path, None):
-        plan = precision_module.plan_precision(load_openvino(), entry, "auto", native, cache)
-        assert plan.precision == chosen
-        assert (plan.network is None) == (chosen == "fp32")
-        assert plan.remarks == ()  # what the model's file is made for needs no remark
+        choice = precision_module.choose_precision(load_openvino(), entry, "auto", native, cache)
+        assert choice.precision == chosen
+        assert (choice.network is None) == (chosen == "fp32")
+        assert choice.notes == ()  # what the model's file is made for needs no note
 
 
 def test_what_was_measured_here_has_the_last_word(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -473,8 +473,8 @@ def test_what_was_measured_here_has_the_last_word(made: Made, monkeypatch: pytes
     entry = replace(entry, spec=replace(entry.spec, int8=proven))
     slower = measured(fp32=(10.0, None), int8=(9.0, 0.99))
     monkeypatch.setattr(precision_module, "read_optimised", lambda _model, _cache: slower)
-    plan = precision_module.plan_precision(load_openvino(), entry, "auto", {"INT8"}, made.cache)
-    assert (plan.precision, plan.remarks) == ("fp32", ())
+    choice = precision_module.choose_precision(load_openvino(), entry, "auto", {"INT8"}, made.cache)
+    assert (choice.precision, choice.notes) == ("fp32", ())
 
 
 # -- many frames at once ---------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.backbone_utils import mobilenet_backbone, resnet_fpn_backbone
 from torchvision.ops.misc import FrozenBatchNorm2d
 
+from detector.plans.architectures import ARCHITECTURES, TwoStage
 from detector.spec import ModelSpec
 
 _MOBILENET_LEVELS = 3
@@ -25,7 +26,7 @@ _RATIOS = (0.5, 1.0, 2.0)
 
 
 def build_faster_rcnn(spec: ModelSpec) -> nn.Module:
-    """A network for ``spec``, one of ``TWO_STAGE``, with random weights, in evaluation mode.
+    """A network for ``spec``, a ``TwoStage``, with random weights, in evaluation mode.
 
     Its anchors are made with it: build it where it will run, or on the CPU, never on the meta device but for shapes.
 
@@ -44,7 +45,9 @@ def build_faster_rcnn(spec: ModelSpec) -> nn.Module:
         "box_detections_per_img": rule.max_detections,
     }
     classes = len(spec.labels) + 1
-    if spec.architecture == "fasterrcnn-resnet50-fpn":
+    architecture = ARCHITECTURES[spec.architecture]
+    assert isinstance(architecture, TwoStage)
+    if architecture.backbone == "resnet50":
         backbone = resnet_fpn_backbone(backbone_name="resnet50", weights=None)
         for module in backbone.modules():
             if isinstance(module, FrozenBatchNorm2d):

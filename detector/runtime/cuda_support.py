@@ -74,6 +74,12 @@ def why_not_cuda(index: int) -> str:
     return ""
 
 
+def has_native_bf16(device: torch.device) -> bool:
+    """Whether an NVIDIA GPU multiplies bfloat16 itself, rather than by emulating it."""
+    with torch.cuda.device(device):
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+
+
 def is_covered(capability: tuple[int, int], architectures: Sequence[str]) -> bool:
     """Whether a PyTorch built for ``architectures`` ("sm_90", "compute_90"...) runs on a GPU of ``capability``.
 

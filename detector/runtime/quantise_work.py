@@ -24,6 +24,7 @@ import numpy as np
 from detector.detections import FLOOR
 from detector.errors import DetectorError
 from detector.model_file import ModelEntry
+from detector.plans.architectures import has_own_graph
 from detector.preprocess import InputBuilder
 from detector.quantisation.ranges import METHOD, Range
 from detector.runtime.base import ImageBGR
@@ -99,7 +100,7 @@ def quantise_here(task: Task, messages: Messages) -> None:
         openvino = load_openvino()
         exact = exact_network(openvino, task.entry)
         frames = Frames(np.load(task.folder / FRAMES, mmap_mode="r", allow_pickle=False), task.held_out, task.source)
-        if task.entry.spec.architecture == "openvino-ir":
+        if has_own_graph(task.entry.spec):
             short = _by_nncf(openvino, exact.clone(), frames, task, messages)
         else:
             short = _by_ranges(openvino, frames, task, messages)
@@ -116,7 +117,7 @@ def exact_network(openvino: Any, entry: ModelEntry) -> Any:
     Raises:
         DetectorError: It is damaged.
     """
-    if entry.spec.architecture == "openvino-ir":
+    if has_own_graph(entry.spec):
         from detector.runtime.ir import read_ir
 
         return read_ir(openvino.Core(), entry)
@@ -198,7 +199,7 @@ def _measured(task: Task, frames: Frames, networks: dict[str, Any], short: _Shor
 
 
 def _engine(entry: ModelEntry, precision: str, network: Any) -> Engine:
-    if entry.spec.architecture == "openvino-ir":
+    if has_own_graph(entry.spec):
         from detector.runtime.ir import IrDetector
 
         return IrDetector(entry, precision, network=network)

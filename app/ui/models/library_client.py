@@ -55,7 +55,7 @@ def free_name(path: Path, taken: set[str]) -> str:
 
 def list_devices_now() -> Choices:
     """Devices for the panel; slow, for a worker: it loads torch where there may be a GPU."""
-    from detector.runtime.open import available_devices, may_have_gpu
+    from detector.runtime.devices import available_devices, may_have_gpu
 
     if may_have_gpu():
         preload_torch()
