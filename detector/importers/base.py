@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from detector.importers.notes import Note
 from detector.safetensors_file import Array
 from detector.spec import ModelSpec
 
@@ -52,12 +53,12 @@ class Imported:
     Attributes:
         spec: Its description; the caller names it.
         tensors: Under the names of our network, shapes as it expects them.
-        notes: One line each, for people: what was recognised, what was assumed and which option says otherwise.
+        notes: What was recognised, what was assumed and which option says otherwise.
     """
 
     spec: ModelSpec
     tensors: dict[str, Array]
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 Importer = Callable[[Mapping[str, Array], SourceFile, Overrides], Imported]

@@ -29,14 +29,14 @@ _RULE = PostprocessSpec(top_k=200, max_detections=200)
 def import_qfgaohao_vgg(state: Mapping[str, Array], source: SourceFile, overrides: Overrides) -> Imported:
     """An ``Importer``."""
     refuse_priors(overrides, "qfgaohao/pytorch-ssd vgg16-ssd")
-    notes: list[str] = []
-    file = measure(state, NAMING, source, (300,), notes)
+    file = measure(state, NAMING, source, (300,))
     classes = file.classes - 1
+    labels, channels = choose_labels(classes, overrides), choose_channels(InputSpec(300, 300), overrides)
     spec = ModelSpec(
         name="qfgaohao-vgg16",
         architecture="ssd-vgg16-affine",
-        labels=choose_labels(classes, overrides, notes),
-        input=choose_channels(InputSpec(300, 300), overrides, notes),
+        labels=labels.value,
+        input=channels.value,
         config=CLAMPED_CONFIGS[300, "voc"],
         postprocess=_RULE,
         width=file.width,
@@ -46,7 +46,7 @@ def import_qfgaohao_vgg(state: Mapping[str, Array], source: SourceFile, override
     plain, statistics = _split(state)
     tensors = take(plain, NAMING, spec, source, file.classes)
     tensors |= _affine(tensors, statistics, source)
-    return Imported(as_published(spec, source), tensors, tuple(notes))
+    return Imported(as_published(spec, source), tensors, (*file.notes, *labels.notes, *channels.notes))
 
 
 def _split(state: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, Array]]:

@@ -94,7 +94,7 @@ def _best(
         if network is not None:
             return PrecisionChoice("int8", (reason,), network)
         best, reason = best_format(measured, without="int8")
-        notes = (f"{entry.name} in int8 is damaged. Make it anew: ssd-viewer models optimise {entry.name}",)
+        notes = (f"{entry.name} in int8 is damaged. Optimise it again.",)
     chosen = "bf16" if best == "bf16" and has_bf16 else "fp32"
     return PrecisionChoice(chosen, (*notes, reason) if reason and chosen == best else notes)
 
@@ -102,10 +102,7 @@ def _best(
 def _not_here(entry: ModelEntry) -> str:
     if entry.spec.int8 is not None:
         return f"What the file of {entry.name} says of int8 does not fit its network, so fp32 is used."
-    return (
-        f"{entry.name} was not optimised yet, so fp32 is used. "
-        f"Choose “Optimise for this computer” in Models, or type: ssd-viewer models optimise {entry.name}"
-    )
+    return f"{entry.name} has not been optimised for this computer, so fp32 is used. Optimise it to run it in int8."
 
 
 def plain_precision(asked: Precision, has_bf16: bool) -> tuple[str, tuple[str, ...]]:
