@@ -150,7 +150,7 @@ def _int8(spec: ModelSpec) -> dict[str, Any] | None:
 
 
 def _optimised(path: Path | None) -> dict[str, Any] | None:
-    from detector.runtime.optimised import read_optimised
+    from detector.runtime.format_measurements import read_optimised
 
     measured = None if path is None else read_optimised(path, optimised_dir())
     return None if measured is None else models_optimise.as_json(measured)

@@ -19,8 +19,8 @@ from detector.plans.architectures import has_own_graph
 from detector.runtime import openvino_runtime
 from detector.runtime.devices import available_devices
 from detector.runtime.engine import Engine
+from detector.runtime.format_measurements import read_optimised
 from detector.runtime.openvino_int8 import FULL, largest_weight
-from detector.runtime.optimised import read_optimised
 from detector.runtime.torch_package import has_torch
 
 NOTHING_KEPT = "keeps no answers to compare with; import it again from its original file"

@@ -1,4 +1,4 @@
-"""What every importer takes and gives. One importer, one layout: its key names and its conventions, nothing else."""
+"""The interface of every importer. One importer, one layout: its key names and its conventions, nothing else."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """What the user says about a file instead of what it, or its layout's habit, says; None leaves it to the importer.
+    """The user's word about a file, over its own or its layout's habit; None leaves it to the importer.
 
     Attributes:
         layout: Name of a layout, instead of the recognised one.

@@ -154,7 +154,7 @@ def _check_network(net: CaffeNet, side: int, source: SourceFile) -> None:
 
 
 def _told_boxes(net: CaffeNet, sources: tuple[str, ...], usual: SSDConfig, source: SourceFile) -> SSDConfig | None:
-    """What the file's own layers say of the default boxes; None if it has no such layers, or lacks whole levels."""
+    """The default boxes as the file's own layers say; None if it has no such layers, or lacks whole levels."""
     found: dict[str, PriorBox] = {}
     for name in sources:
         layer = net.layers.get(f"{name}_mbox_priorbox")

@@ -1,4 +1,4 @@
-"""What an importer tells people: what it recognised, what it assumed, and the option that says otherwise."""
+"""Notes of importers for people: what was recognised, what was assumed, and the option that says otherwise."""
 
 from __future__ import annotations
 

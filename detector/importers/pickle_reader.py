@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO, cast
 
 Stand = Callable[[tuple[Any, ...]], Any]
-"""What stands for a function or class: arguments in, a value of ours out."""
+"""A stand-in for a function or class: arguments in, a value of ours out."""
 
 _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 _EMPTY: dict[str, Callable[[], Any]] = {"EMPTY_DICT": dict, "EMPTY_LIST": list, "EMPTY_TUPLE": tuple, "EMPTY_SET": list}
@@ -27,7 +27,7 @@ _NOTHING = frozenset({"PROTO", "FRAME"})
 _KEYS = (str, bytes, type(None))
 _LARGEST_KEY = 2**31
 """Whole numbers as keys, and places of the memo: small ones cannot all fall on one place of a table."""
-_MOST_STEPS = 2_000_000
+MAX_STEPS = 2_000_000
 """A network of thousands of tensors takes a hundred thousand."""
 
 
@@ -116,7 +116,7 @@ class _Machine:
         self._names, self._persistent = names, persistent
         self._stack: list[Any] = []
         self._memo: dict[int, Any] = {}
-        self._left = _MOST_STEPS
+        self._left = MAX_STEPS
 
     def step(self, name: str, argument: Any) -> None:
         """Carry out one operation."""
@@ -148,7 +148,7 @@ class _Machine:
             raise DamagedPickleError("it takes too many steps")
 
     def _items(self) -> list[Any]:
-        """What lies above the last mark; both are taken off."""
+        """Takes off the last mark and what lies above it, which is returned."""
         at = next(i for i in range(len(self._stack) - 1, -1, -1) if self._stack[i] is _MARK)
         items = self._stack[at + 1 :]
         del self._stack[at:]
@@ -271,7 +271,7 @@ class _Machine:
 
 
 def stand_of(named: Any) -> Stand:
-    """What stands for a function, also for one that was handed on as an argument.
+    """The stand-in for a function, also for one that was handed on as an argument.
 
     Raises:
         DamagedPickleError: It is none.

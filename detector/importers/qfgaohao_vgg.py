@@ -50,7 +50,7 @@ def import_qfgaohao_vgg(state: Mapping[str, Array], source: SourceFile, override
 
 
 def _split(state: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, Array]]:
-    """What our network has a place for, and the running statistics of the batch norm."""
+    """The tensors our network has a place for, and the running statistics of the batch norm."""
     parts = ("running_mean", "running_var", "num_batches_tracked")
     statistics = {part: state[f"{_NORM}.{part}"] for part in parts if f"{_NORM}.{part}" in state}
     return {name: tensor for name, tensor in state.items() if name.rpartition(".")[2] not in statistics}, statistics

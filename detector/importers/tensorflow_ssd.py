@@ -227,7 +227,7 @@ class _Reader:
         self._tensors[f"{ours}.weight"], self._tensors[f"{ours}.bias"] = np.ascontiguousarray(weight), shift
 
     def _scale_and_shift(self, theirs: str, operation: str, shape: tuple[int, ...]) -> tuple[Array, Array]:
-        """What happens to each channel behind the convolution, in float64."""
+        """The scale and shift of each channel behind the convolution, in float64."""
         norm = f"{theirs}/BatchNorm"
         for added in (f"{theirs}/biases", f"{theirs}/{operation}_bn_offset", f"{norm}/batchnorm/sub"):
             if added in self._state:  # no normalisation, or a converter has folded it, but perhaps its factor

@@ -1,4 +1,4 @@
-"""What the pickles of ``torch.save`` name, and what stands for it here: tensors by where their numbers are. No torch.
+"""The names in pickles of ``torch.save``, and what stands for them here: tensors by where their numbers are. No torch.
 
 Code that a file asks for is in no table, so reading ends there; see ``pickle_reader``.
 """
@@ -16,8 +16,8 @@ from detector.importers.pickle_reader import DamagedPickleError, Opaque, Stand, 
 LONGEST_PICKLE = 32 * 2**20
 """Bytes; names and shapes take kilobytes."""
 
-_MOST_DIMENSIONS = 8
-_MOST_NUMBERS = 2**48
+_MAX_DIMENSIONS = 8
+_MAX_NUMBERS = 2**48
 
 _KINDS = {
     "Float": "<f4", "Half": "<f2", "Double": "<f8", "BFloat16": "bf16", "Long": "<i8", "Int": "<i4", "Short": "<i2",
@@ -107,13 +107,13 @@ class StoredTensor:
 
     @property
     def claimed_bytes(self) -> int:
-        """What its shape claims, also where a view repeats its storage."""
+        """The bytes its shape claims, also where a view repeats its storage."""
         assert self.storage is not None
         return math.prod(self.shape) * item_bytes(self.storage.kind)
 
 
 def item_bytes(kind: str) -> int:
-    """Of one number."""
+    """Bytes of one number."""
     return 2 if kind == "bf16" else np.dtype(kind or "u1").itemsize
 
 
@@ -146,16 +146,16 @@ def read_torch_pickle(stream: BinaryIO, storages: dict[str, Storage] | None = No
 
 
 def _is_count(value: Any) -> bool:
-    return type(value) is int and 0 <= value < _MOST_NUMBERS
+    return type(value) is int and 0 <= value < _MAX_NUMBERS
 
 
 def _tensor(arguments: tuple[Any, ...]) -> StoredTensor:
     """``_rebuild_tensor_v2(storage, offset, shape, strides, ...)``, and the first version of it."""
     storage, offset, shape, strides = arguments[:4]
-    whole = isinstance(shape, tuple) and isinstance(strides, tuple) and len(shape) == len(strides) <= _MOST_DIMENSIONS
+    whole = isinstance(shape, tuple) and isinstance(strides, tuple) and len(shape) == len(strides) <= _MAX_DIMENSIONS
     if not isinstance(storage, Storage) or not whole or not all(_is_count(n) for n in (offset, *shape, *strides)):
         raise DamagedPickleError("a tensor is described wrongly")
-    if math.prod(n for n in shape if n) >= _MOST_NUMBERS:
+    if math.prod(n for n in shape if n) >= _MAX_NUMBERS:
         raise DamagedPickleError("a tensor is too large for any computer")
     return StoredTensor(storage, offset, shape, strides)
 

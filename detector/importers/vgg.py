@@ -1,4 +1,4 @@
-"""What every VGG-16 SSD has in common: the same tensors under names that differ from code base to code base.
+"""Common to all SSDs on VGG-16: the same tensors under names that differ from code base to code base.
 
 Each importer states its names as a ``Naming``; size, classes and width are measured from the shapes.
 """
@@ -172,7 +172,7 @@ def take(
 
 
 def pick_classes(tensors: Mapping[str, Array], kept: tuple[int, ...], classes: int) -> dict[str, Array]:
-    """Of every class predictor, the outputs ``kept``, in that order, for each box.
+    """Keeps the outputs ``kept`` of every class predictor, in that order, for each box.
 
     Args:
         tensors: Under our names; output channels are box * classes + class.

@@ -21,7 +21,7 @@ from detector.spec import ModelSpec
 _MOBILENET_LEVELS = 3
 _MOBILENET_SIZES = (32, 64, 128, 256, 512)
 _MOBILENET_PROPOSALS = 150
-_MOBILENET_LEAST_PROPOSAL = 0.05
+_MOBILENET_MIN_PROPOSAL_SCORE = 0.05
 _RATIOS = (0.5, 1.0, 2.0)
 
 
@@ -62,7 +62,7 @@ def build_faster_rcnn(spec: ModelSpec) -> nn.Module:
         rpn_anchor_generator=anchors,
         rpn_pre_nms_top_n_test=_MOBILENET_PROPOSALS,
         rpn_post_nms_top_n_test=_MOBILENET_PROPOSALS,
-        rpn_score_thresh=_MOBILENET_LEAST_PROPOSAL,
+        rpn_score_thresh=_MOBILENET_MIN_PROPOSAL_SCORE,
         **options,
     )
     return network.eval()

@@ -1,4 +1,4 @@
-"""What torch's devices have to be asked and told: can an NVIDIA GPU be used, what is it called, take this memory back.
+"""Questions and requests to torch's devices: can an NVIDIA GPU be used, what is it called, take this memory back.
 
 None of the questions raises, for drivers may be broken in any way. On any thread.
 """

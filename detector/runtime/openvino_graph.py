@@ -28,7 +28,7 @@ Floats = npt.NDArray[np.float32]
 
 
 def network_of(openvino: Any, entry: ModelEntry, ranges: Mapping[str, Range] | None = None) -> Any:
-    """The network of a shelf entry for one image, with its weights; an ``openvino.Model``.
+    """The network of a model for one image, with its weights; an ``openvino.Model``.
 
     Args:
         openvino: The module.

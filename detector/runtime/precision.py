@@ -12,8 +12,8 @@ from typing import Any
 from detector.errors import DetectorError
 from detector.model_file import ModelEntry
 from detector.runtime.base import Precision
+from detector.runtime.format_measurements import Optimised, best_format, is_proven, read_network, read_optimised
 from detector.runtime.openvino_graph import network_of
-from detector.runtime.optimised import Optimised, best_format, is_proven, read_network, read_optimised
 
 _X86 = ("x86_64", "amd64")
 _log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ class PrecisionChoice:
 def choose_precision(
     openvino: Any, entry: ModelEntry, asked: Precision, native: Set[str], cache_dir: Path | None
 ) -> PrecisionChoice:
-    """What OpenVINO computes ``entry`` in.
+    """Chooses the number format that OpenVINO computes ``entry`` in.
 
     "auto" is what ``models optimise`` measured to be the fastest on this computer of the formats that agree with the
     exact one. Until then it is int8 where the model's file shows that it agrees, and the processor has been tried to

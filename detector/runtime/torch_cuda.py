@@ -73,7 +73,7 @@ class TorchDeviceDetector(Engine):
                 self._pass = DevicePass(entry, device, precision)
                 self._plan = lru_cache(maxsize=_PLANS)(self._pass.input.plan)
                 self._uploads = self._new_uploads()
-            # The first run loads kernels and picks algorithms; better now than on the first picture.
+            # The first run loads kernels and picks algorithms; better now than on the first frame.
             with self._pass.tuned():
                 self._run(
                     [np.zeros((entry.spec.input.height, entry.spec.input.width, 3), np.uint8)], entry.spec.postprocess

@@ -18,12 +18,10 @@ from app.core.optimise.frames import LEAST, calibration_frames
 from app.core.optimise.run import STAGES, share_done
 from detector.errors import DetectorError
 from detector.model_file import ModelEntry, open_file
-from detector.runtime import openvino_runtime, optimised, quantise, quantise_work
+from detector.runtime import format_measurements, openvino_runtime, quantise, quantise_work
 from detector.runtime import precision as precision_module
 from detector.runtime.calibrate import Frames
-from detector.runtime.open import open_detector
-from detector.runtime.openvino_runtime import load_openvino
-from detector.runtime.optimised import (
+from detector.runtime.format_measurements import (
     AGREES,
     DRAWN,
     ENOUGH,
@@ -34,6 +32,8 @@ from detector.runtime.optimised import (
     best_if_asked,
     read_optimised,
 )
+from detector.runtime.open import open_detector
+from detector.runtime.openvino_runtime import load_openvino
 from detector.runtime.other_process import Messages, WorkStoppedError
 from detector.runtime.quantise import OptimisedModel, Places
 from detector.weights import describe_anew, load_arrays, load_spec
@@ -248,10 +248,10 @@ def test_what_was_measured_of_other_weights_or_on_another_computer_is_not_taken(
     save_random(tmp_path / "other.safetensors", random_spec(name="other"), seed=1)
     assert read_optimised(tmp_path / "other.safetensors", made.cache) is None
     with monkeypatch.context() as elsewhere:
-        elsewhere.setattr(optimised, "cpu_capabilities", lambda _core: frozenset({"FP32"}))
+        elsewhere.setattr(format_measurements, "cpu_capabilities", lambda _core: frozenset({"FP32"}))
         assert read_optimised(file, made.cache) is None
     assert read_optimised(file, made.cache) is not None
-    monkeypatch.setattr(optimised, "usable_cores", lambda: 129)
+    monkeypatch.setattr(format_measurements, "usable_cores", lambda: 129)
     assert read_optimised(file, made.cache) is None
 
 
@@ -424,7 +424,7 @@ def test_auto_says_what_it_took_and_why(
             assert detector.notes == ()
         else:
             assert "2.6 times as fast as fp32" in detector.notes[0]
-            assert "99.0% in agreement with it on 4 pictures (blocks)" in detector.notes[0]
+            assert "99.0% in agreement with it on 4 images (blocks)" in detector.notes[0]
 
 
 def test_auto_is_fp32_for_a_model_that_says_nothing_of_int8(entry: ModelEntry, tmp_path: Path) -> None:

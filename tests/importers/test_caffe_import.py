@@ -211,7 +211,7 @@ def test_ratios_spelled_with_their_inverse_are_the_same_boxes(tmp_path: Path, mo
         ({"min_size": None}, "needs min sizes"),
         ({"min_size": [0.5]}, "needs min sizes"),
         ({"max_size": [90.0, 100.0]}, "needs min sizes"),
-        ({"img_size": [512]}, "pixels of another picture"),
+        ({"img_size": [512]}, "pixels of another image"),
     ],
 )
 def test_boxes_of_another_make_are_refused(

@@ -174,7 +174,7 @@ def test_a_hostile_pickle_ends_in_a_line(tmp_path: Path, code: bytes, old: bool)
 
 
 def test_steps_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pickle_reader, "_MOST_STEPS", 100)
+    monkeypatch.setattr(pickle_reader, "MAX_STEPS", 100)
     assert read_pickle(io.BytesIO(_Code(b"]" + b"Na" * 40).bytes), {}, str, 1000) == [None] * 40
     with pytest.raises(DamagedPickleError, match="too many steps"):
         read_pickle(io.BytesIO(_Code(b"]" + b"Na" * 60).bytes), {}, str, 1000)

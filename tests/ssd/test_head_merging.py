@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 from detector.models.build import build_network
-from detector.models.fused import fuse
+from detector.models.conv_fusion import fuse
+from detector.models.head_merging import merge_heads, widen_input
 from detector.models.heads import JointHeads
 from detector.models.layers import Conv
-from detector.models.merged import merge_heads, widen_input
 from detector.plans.architectures import ARCHITECTURES, TwoStage
 from detector.spec import Architecture
 from tests.support.one_thread import one_thread
