@@ -4,12 +4,14 @@ its importer asked for a spec and tensors of ours, and these checked against the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 from detector.errors import DetectorError
-from detector.importers.base import Imported, Overrides, SourceFile
+from detector.importers.base import Imported, Overrides, Priors, SourceFile
+from detector.importers.box_buffer import is_set_of, without_box_buffers
 from detector.importers.checks import check_finite, check_fits, checked_spec, refuse_all_but_labels
 from detector.importers.detect import detect_layout
 from detector.importers.first_bytes import start_of
@@ -66,6 +68,7 @@ def _read(path: Path, overrides: Overrides) -> Imported:
 
 def _from_state(state: Mapping[str, Array], source: SourceFile, overrides: Overrides) -> Imported:
     """A foreign state dict in our terms, by the importer of its layout."""
+    state, boxes = without_box_buffers(state)
     if overrides.layout is not None:
         layout = layout_named(overrides.layout)
         note = Note(f"Taken as {layout.title}, as you said.")
@@ -75,12 +78,46 @@ def _from_state(state: Mapping[str, Array], source: SourceFile, overrides: Overr
         note = Note(f"Recognised as {layout.title}, by its tensors {match.because}.")
     check_finite(state, source)
     imported = layout.load()(state, source, overrides)
+    if boxes is not None and imported.spec.config is not None:
+        imported = _held_to(boxes, imported, lambda priors: layout.load()(state, source, priors), overrides)
     if imported.spec.weights is None:
         return replace(imported, notes=(note, *imported.notes))
     if replace(overrides, labels=None) == Overrides():  # nothing was assumed about a file whose hash is known
         return replace(imported, notes=(note, Note(f"It is the published file: {imported.spec.title}.")))
     spec = replace(imported.spec, accuracy={}, weights=None)  # measured as published, not as the user has it
     return replace(imported, spec=spec, notes=(note, *imported.notes))
+
+
+def _held_to(boxes: Array, imported: Imported, load: Callable[[Overrides], Imported], overrides: Overrides) -> Imported:
+    """``imported`` with the set of default boxes that the file itself holds, where its layout has that set.
+
+    Args:
+        boxes: As the file holds them.
+        imported: With the set chosen by the user or by habit.
+        load: Imports anew.
+        overrides: What the user says.
+    """
+    if _has(imported, boxes):
+        return replace(imported, notes=(*_without_priors(imported.notes), Note("Default boxes: the file's own.")))
+    if overrides.priors is None:
+        for priors in get_args(Priors):
+            try:
+                other = load(replace(overrides, priors=priors))
+            except DetectorError:  # a layout with one set
+                continue
+            if _has(other, boxes):
+                return replace(other, notes=(*other.notes, Note("Default boxes: the file's own.")))
+    odd = Note("The file holds other default boxes than its layout has; these are used, so boxes may be off.")
+    return replace(imported, notes=(*imported.notes, odd))
+
+
+def _has(imported: Imported, boxes: Array) -> bool:
+    return imported.spec.config is not None and is_set_of(imported.spec.config, boxes)
+
+
+def _without_priors(notes: tuple[Note, ...]) -> tuple[Note, ...]:
+    """The notes, but for what was assumed of default boxes that turned out to be known."""
+    return tuple(note for note in notes if all(remedy.option != "priors" for remedy in note.remedies))
 
 
 def _from_safetensors(path: Path, overrides: Overrides) -> Imported:
