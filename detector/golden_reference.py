@@ -11,10 +11,11 @@ import numpy as np
 
 from detector.golden import Floats, golden_of, ir_hash, log_softmax, picture, take, weights_hash
 from detector.model_file import ModelEntry
+from detector.plans.architectures import is_two_stage
 from detector.preprocess import InputBuilder
 from detector.runtime.openvino_runtime import compile_for_latency, is_installed, load_openvino
 from detector.safetensors_file import Arrays
-from detector.spec import TWO_STAGE, ModelSpec
+from detector.spec import ModelSpec
 
 
 def with_golden(spec: ModelSpec, arrays: Arrays) -> ModelSpec:
@@ -27,7 +28,7 @@ def with_golden(spec: ModelSpec, arrays: Arrays) -> ModelSpec:
     Raises:
         DetectorError: The tensors do not fit the network.
     """
-    if spec.architecture in TWO_STAGE:
+    if is_two_stage(spec):
         return spec  # no default boxes whose answers could be kept
     images = InputBuilder(spec.input)([picture(spec.input.height, spec.input.width)])
     locs, logits = (_by_openvino if is_installed() else _by_torch)(spec, arrays, images)

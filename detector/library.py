@@ -14,6 +14,7 @@ from pathlib import Path
 
 from detector.errors import DetectorError
 from detector.importers.base import Overrides
+from detector.importers.notes import Note
 from detector.model_file import MODEL_SUFFIX, ModelEntry, how_to_get, model_paths, open_file, read_spec
 from detector.registry import MODELS
 
@@ -31,7 +32,7 @@ class ImportResult:
     """
 
     entry: ModelEntry
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +123,8 @@ class ModelLibrary:
         Raises:
             DetectorError: The name is taken or unfit, or the file cannot be used; the shelf is then as before.
         """
-        from detector.importers import import_model
         from detector.importers.ir_folder import remove_abandoned_imports
+        from detector.importers.model_writer import import_model
 
         check_name(name)
         remove_abandoned_imports(self.user_dir)

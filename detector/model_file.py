@@ -11,6 +11,7 @@ from pathlib import Path
 
 from detector.errors import DetectorError
 from detector.ir_file import describe_ir
+from detector.plans.architectures import has_own_graph
 from detector.spec import ModelSpec
 from detector.spec_json import MAX_JSON_CHARS, spec_from_json
 from detector.weights import load_spec
@@ -76,7 +77,7 @@ def read_spec(path: Path) -> ModelSpec:
         spec = spec_from_json(text)
     except DetectorError as error:
         raise DetectorError(f"{path.name}: {error.message}", error.hint, *error.remedies) from error
-    if spec.architecture != "openvino-ir":
+    if not has_own_graph(spec):
         raise DetectorError(f"{path.name}: its description is of another kind of model.")
     return spec
 

@@ -6,7 +6,7 @@ A spec travels inside our ``.safetensors`` files as JSON; ``detector.spec_json``
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Literal
 
 from detector.config import SSDConfig
 
@@ -32,11 +32,7 @@ Architecture = Literal[
     "fasterrcnn-mobilenetv3-320-fpn",
     "openvino-ir",
 ]
-ARCHITECTURES: tuple[Architecture, ...] = get_args(Architecture)
-
-TWO_STAGE: tuple[Architecture, ...] = ("fasterrcnn-resnet50-fpn", "fasterrcnn-mobilenetv3-320-fpn")
-"""No SSDs, but torchvision's, to compare with: no default boxes; the input's height and width are what the shorter and
-the longer side of a picture are scaled to at most, its shape kept."""
+"""The name of an architecture; ``detector.plans.architectures`` says what each is."""
 
 
 @dataclass(frozen=True, slots=True)

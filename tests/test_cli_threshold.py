@@ -13,8 +13,8 @@ import pytest
 from detector.bundled import bundled_dir
 from detector.errors import DetectorError
 from detector.model_file import IR_BIN, IR_SPEC, IR_XML, ModelEntry, open_file
-from detector.restate import refuse_fixed, store_threshold
 from detector.spec_json import spec_from_json, spec_to_json
+from detector.stored_threshold import refuse_fixed, store_threshold
 from detector.weights import load_spec
 from tests.support.command_line import Capture, check_one_line, install_fake_model, run
 from tests.support.media import make_video

@@ -23,11 +23,12 @@ from detector.config import MOBILENET300, SSD300_VOC, SSDLITE320
 from detector.errors import DetectorError
 from detector.evaluation.data_sets import read_data
 from detector.models.build import build_network
+from detector.plans.architectures import ARCHITECTURES, first_layers
 from detector.runtime.torch_cpu import has_native_bf16
 from detector.spec import InputSpec, ModelSpec
 from detector.training.batches import Batch
 from detector.training.matcher import Matcher
-from detector.training.networks import FIRST_LAYERS, base_layers
+from detector.training.networks import base_layers
 from detector.training.order import Pick
 from detector.training.recipe import FINE_TUNING, FINE_TUNING_EPOCHS, Recipe, recipe_from_json
 from detector.training.schedule import make_optimiser, set_rate
@@ -81,7 +82,7 @@ def test_the_model_in_the_box_learns_classes_of_ones_own(
     assert recipe == replace(FINE_TUNING, steps=3, batch=2, rate=0.01)
     old = load_state(bundled_path("weights", "everyday.safetensors"), before)
     new = load_state(out, after)
-    first = FIRST_LAYERS[after.architecture]
+    first = first_layers(after.architecture)
     for name, tensor in new.items():
         same = tensor.shape == old[name].shape and torch.equal(tensor, old[name])
         if name.startswith(first):
@@ -133,7 +134,7 @@ def test_a_fine_tuning_is_measured_ten_times_however_few_the_pictures(
     assert [int(step) for step in measured] == list(range(2, 21, 2))
 
 
-@pytest.mark.parametrize("architecture", sorted(FIRST_LAYERS))
+@pytest.mark.parametrize("architecture", sorted(filter(first_layers, ARCHITECTURES)))
 def test_layers_to_keep_and_to_slow_are_there(architecture: str) -> None:
     config = SSD300_VOC if "vgg" in architecture else SSDLITE320 if "v3" in architecture else MOBILENET300
     spec = ModelSpec("x", architecture, ("a", "b"), InputSpec(*config.image_size), config)  # type: ignore[arg-type] # of the list
@@ -141,7 +142,7 @@ def test_layers_to_keep_and_to_slow_are_there(architecture: str) -> None:
         network = build_network(spec)
     names = [name for name, _ in network.named_parameters()]
     slow = base_layers(names)
-    for prefix in FIRST_LAYERS[spec.architecture]:
+    for prefix in first_layers(spec.architecture):
         assert any(name.startswith(prefix) for name in names), prefix
         assert prefix.startswith(slow)
     assert not any(name.startswith(slow) for name in names if name.startswith(("loc.", "conf.", "extras.")))

@@ -13,8 +13,9 @@ import torch
 
 from detector.bundled import bundled_dir
 from detector.errors import DetectorError
-from detector.importers import preview_model, read_labels
 from detector.importers.base import Overrides
+from detector.importers.label_file import read_labels
+from detector.importers.model_writer import preview_model
 from detector.library import ModelLibrary
 from detector.model_file import how_to_get, open_file
 from detector.registry import MODELS

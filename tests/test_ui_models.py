@@ -17,7 +17,6 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
-import detector.importers
 from app.core.errors import AppError
 from app.core.live.events import ModelFailed, ModelLoading, ModelMeasured, ModelReady
 from app.core.model_cards import ModelCard
@@ -32,8 +31,10 @@ from app.ui.models.models_dialog import ModelsDialog
 from app.ui.widgets.media_words import size
 from detector.download.fetch import by_hand
 from detector.errors import DetectorError
-from detector.importers import Recognised
+from detector.importers import model_writer
 from detector.importers.base import Overrides
+from detector.importers.model_writer import RecognisedModel
+from detector.importers.notes import Note
 from detector.library import ImportResult, ModelLibrary
 from detector.model_file import ModelEntry
 from detector.registry import MODELS
@@ -618,16 +619,16 @@ class Importer:
         self.looked: list[Overrides] = []
         self.made: list[tuple[str, Overrides]] = []
         self.refusal: DetectorError | None = None
-        monkeypatch.setattr(detector.importers, "preview_model", self._preview)
+        monkeypatch.setattr(model_writer, "preview_model", self._preview)
         monkeypatch.setattr(ModelLibrary, "import_file", lambda library, *asked: self._import(library, *asked))
         monkeypatch.setattr("app.ui.models.library_client.preload_torch", lambda: None)
 
-    def _preview(self, path: Path, overrides: Overrides) -> Recognised:
+    def _preview(self, path: Path, overrides: Overrides) -> RecognisedModel:
         self.looked.append(overrides)
         if self.refusal is not None:
             raise self.refusal
         note = "Sizes of the default boxes: VOC's, assumed. If boxes have the wrong size: --priors coco."
-        return Recognised(described("model"), (f"Recognised {path.name}.", note))
+        return RecognisedModel(described("model"), (Note(f"Recognised {path.name}."), Note(note)))
 
     def _import(self, library: ModelLibrary, path: Path, name: str, overrides: Overrides) -> ImportResult:
         if self.refusal is not None:

@@ -18,7 +18,7 @@ from app.ui.models.model_words import optimised_words
 from app.ui.models.models_dialog import ModelsDialog
 from detector.errors import DetectorError
 from detector.model_file import ModelEntry
-from detector.runtime.optimised import DRAWN, MeasuredFormat, Optimised
+from detector.runtime.format_measurements import DRAWN, MeasuredFormat, Optimised
 from detector.runtime.other_process import WorkStoppedError
 from detector.runtime.quantise import OptimisedModel
 from detector.spec import Int8

@@ -139,7 +139,7 @@ def _check(options: argparse.Namespace, console: Console) -> None:
     Raises:
         UsageError: With the reason.
     """
-    from detector.runtime.open import check_device
+    from detector.runtime.devices import check_device
 
     for device in options.device or ():
         if device != _ALL:

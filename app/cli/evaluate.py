@@ -162,7 +162,7 @@ def _model(options: argparse.Namespace, console: Console) -> ModelEntry:
         DetectorError: Its weights are not here, or broken.
     """
     from detector.errors import DetectorError
-    from detector.restate import refuse_fixed
+    from detector.stored_threshold import refuse_fixed
 
     model, _ = detection_settings(options)
     entry = find_model(model, DetectionSettings())  # --classes are the data's

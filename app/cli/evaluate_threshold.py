@@ -104,7 +104,7 @@ def keep_recommended(told: Told, entry: ModelEntry, console: Console) -> None:
         AppError: None is recommended.
         DetectorError: The file cannot be written.
     """
-    from detector.restate import store_threshold
+    from detector.stored_threshold import store_threshold
 
     if told.best is None:
         raise AppError("No threshold is recommended, so none was stored.", "The model's file is as before.")

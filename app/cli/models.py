@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from app.cli import models_check, models_download, models_optimise
 from app.cli.console import Console, one_line, table
 from app.cli.options import add_result_flags
+from app.cli.remedies import with_flags
 from app.core.model_cards import published_hash, size_of, speeds_of
 from app.core.models import user_library
 from app.core.paths import optimised_dir, settings_file
@@ -149,21 +150,22 @@ def _int8(spec: ModelSpec) -> dict[str, Any] | None:
 
 
 def _optimised(path: Path | None) -> dict[str, Any] | None:
-    from detector.runtime.optimised import read_optimised
+    from detector.runtime.format_measurements import read_optimised
 
     measured = None if path is None else read_optimised(path, optimised_dir())
     return None if measured is None else models_optimise.as_json(measured)
 
 
 def _import(options: argparse.Namespace, console: Console) -> int:
-    from detector.importers import read_labels
+    from detector.importers.label_file import read_labels
 
     labels = None if options.labels is None else read_labels(options.labels)
     overrides = Overrides(options.layout, options.priors, options.channels, labels)
     result = user_library().import_file(options.file, options.name, overrides)
     entry, spec = result.entry, result.entry.spec
-    console.give({**_summary(entry), "notes": list(result.notes)})
-    for note in result.notes:
+    notes = [with_flags(note.text, note.remedies) for note in result.notes]
+    console.give({**_summary(entry), "notes": notes})
+    for note in notes:
         console.say(one_line(note))
     what = spec.title or spec.architecture
     if "class" not in what:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from app.cli.console import Console, one_line
 from app.cli.interrupt import cancel_on_interrupt
+from app.cli.remedies import with_flags
 
 if TYPE_CHECKING:
     from detector.download import DownloadProgress
@@ -52,6 +53,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
             bar.close()
             console.error(f"Interrupted. {error.hint}".strip())
             return 130
+    notes = [with_flags(note.text, note.remedies) for note in done.notes]
     console.give(
         {
             "name": done.entry.name,
@@ -59,10 +61,10 @@ def run(options: argparse.Namespace, console: Console) -> int:
             "path": str(done.entry.path),
             "sha256": done.file.sha256,
             "verified": done.file.verified,
-            "notes": list(done.notes),
+            "notes": notes,
         }
     )
-    for note in done.notes:
+    for note in notes:
         console.say(one_line(note))
     console.say(f"{done.entry.name} is on the shelf: {done.entry.spec.title}. Licence: {done.entry.spec.licence}.")
     return 0

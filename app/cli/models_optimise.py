@@ -14,7 +14,7 @@ from app.cli.interrupt import cancel_on_interrupt
 from app.core.models import user_library
 
 if TYPE_CHECKING:
-    from detector.runtime.optimised import MeasuredFormat, Optimised
+    from detector.runtime.format_measurements import MeasuredFormat, Optimised
 
 _SCALE = 1000
 
@@ -41,7 +41,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, console: Console) -> int:
     """Optimise and tell; 130 when interrupted."""
     from app.core.optimise.run import optimise
-    from detector.runtime.optimised import DRAWN, ENOUGH, best_format
+    from detector.runtime.format_measurements import DRAWN, ENOUGH, best_format
     from detector.runtime.other_process import WorkStoppedError
 
     entry = user_library().find(options.model)
@@ -74,7 +74,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
 
 def as_json(measured: Optimised) -> dict[str, Any]:
     """The result for programs; also part of ``models info``."""
-    from detector.runtime.optimised import AGREES, best_format
+    from detector.runtime.format_measurements import AGREES, best_format
 
     return {**asdict(measured), "agreement_asked_for": AGREES, "auto": best_format(measured)[0]}
 

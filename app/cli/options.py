@@ -126,7 +126,7 @@ def find_model(model: ModelSettings, detection: DetectionSettings) -> ModelEntry
     from app.core.detection_filter import check_classes
     from app.core.models import user_library
     from detector.errors import DetectorError
-    from detector.runtime.open import check_device
+    from detector.runtime.devices import check_device
 
     try:
         check_device(model.device)

@@ -28,6 +28,7 @@ from detector.download import (
 )
 from detector.download.verify import ChangedFileError
 from detector.errors import DetectorError
+from detector.importers.notes import Note
 from detector.library import ModelLibrary
 from detector.model_file import ModelEntry
 from detector.part_file import part_path
@@ -57,12 +58,12 @@ class Downloaded:
 
     entry: ModelEntry
     file: FetchedFile
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
     @property
     def verified(self) -> str:
         """The first of ``notes``, its hash cut short, for where there is little room."""
-        return self.notes[0].replace(self.file.sha256, f"{self.file.sha256[:8]}…")
+        return self.notes[0].text.replace(self.file.sha256, f"{self.file.sha256[:8]}…")
 
 
 def fetch_model(
@@ -118,7 +119,7 @@ def fetch_model(
             known_files.remember(weights.url, file.sha256)
     except AppError as error:  # the model is here all the same
         said = f"{said} But it cannot be remembered: {error.message}"
-    return Downloaded(entry, file, (said, *notes))
+    return Downloaded(entry, file, (Note(said), *notes))
 
 
 def network_settings() -> NetworkSettings:
@@ -178,7 +179,7 @@ def _verified(
 
 def _import(
     file: FetchedFile, name: str, known: ModelSpec, library: ModelLibrary, *, fetched: bool
-) -> tuple[ModelEntry, tuple[str, ...]]:
+) -> tuple[ModelEntry, tuple[Note, ...]]:
     """Convert the file. One that was fetched is removed, unless the conversion failed and that was not its fault."""
     keep = not fetched
     try:

@@ -10,7 +10,7 @@ from typing import Literal
 from app.core.paths import optimised_dir, speeds_file
 from app.core.speeds import MeasuredSpeed, Speeds, fingerprint, load_speeds
 from detector.library import ModelLibrary
-from detector.runtime.optimised import Optimised, read_optimised
+from detector.runtime.format_measurements import Optimised, read_optimised
 from detector.spec import ModelSpec
 
 _log = logging.getLogger(__name__)

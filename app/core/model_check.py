@@ -15,11 +15,12 @@ from app.core.paths import optimised_dir
 from detector.errors import ExplainedError
 from detector.golden import prove
 from detector.model_file import IR_XML, ModelEntry
+from detector.plans.architectures import has_own_graph
 from detector.runtime import openvino_runtime
+from detector.runtime.devices import available_devices
 from detector.runtime.engine import Engine
-from detector.runtime.open import available_devices
+from detector.runtime.format_measurements import read_optimised
 from detector.runtime.openvino_int8 import FULL, largest_weight
-from detector.runtime.optimised import read_optimised
 from detector.runtime.torch_package import has_torch
 
 NOTHING_KEPT = "keeps no answers to compare with; import it again from its original file"
@@ -121,7 +122,7 @@ def _engines(entry: ModelEntry) -> Iterator[tuple[str, str, Callable[[], Engine]
 
         return opened
 
-    graph = entry.spec.architecture == "openvino-ir"
+    graph = has_own_graph(entry.spec)
     main = "openvino" if graph or openvino_runtime.is_installed() else "torch_cpu"
     short = ("int8",) if _has_int8(entry) else ()
     for precision in ("fp32", "bf16", *short):

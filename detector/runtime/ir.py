@@ -29,7 +29,7 @@ class IrDetector(Engine):
     """See ``Detector``.
 
     Args:
-        entry: The model: an IR folder of the shelf, or an ``.xml`` with its ``.bin`` beside it.
+        entry: The model: a folder of the library, or an ``.xml`` with its ``.bin`` beside it.
         precision: "fp32", "bf16" or "int8".
         notes: Passed on.
         network: The network as an ``openvino.Model``, where it is at hand; for "int8" it must be.

@@ -38,7 +38,7 @@ class Recipe:
         mild: With ``augment``, a milder one: for a network that knows its work already.
         box_weight: Of the localisation cost beside the confidence cost; the paper's alpha.
         slowness: Multiple of the rate at which the base network learns, that is all but feature layers and predictors.
-        freeze: The first layers stay as they are, where it is known which (``networks.FIRST_LAYERS``).
+        freeze: The first layers stay as they are, where it is known which (``SingleStage.first_layers``).
         use_difficult: Train on VOC's difficult objects, too, as the authors did.
         seed: Of everything random.
     """

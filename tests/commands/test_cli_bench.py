@@ -19,8 +19,8 @@ from app.lab.bench.bench_request import BenchRequest
 from app.lab.bench.chart import FORMATS
 from app.lab.bench.random_weights import LOADS
 from app.lab.bench.result import BenchReport
+from detector.runtime.cuda_support import why_not_cuda
 from detector.runtime.openvino_runtime import is_installed
-from detector.runtime.torch_cuda import why_not_cuda
 from tests.support.bench_report import REPORT
 from tests.support.command_line import Capture, check_one_line, run
 from tests.support.media import make_video

@@ -20,7 +20,7 @@ from app.core.optimise.drawn import drawn_frames
 from app.core.sources.images import list_images, read_image
 from app.core.sources.video import VideoReader
 from detector.runtime.calibrate import HELD_OUT, MOST, Frames
-from detector.runtime.optimised import DRAWN
+from detector.runtime.format_measurements import DRAWN
 from detector.runtime.other_process import WorkStoppedError
 from detector.spec import InputSpec
 

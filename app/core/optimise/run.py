@@ -17,7 +17,7 @@ from app.core.speeds import MeasuredSpeed, record_speed
 from detector.errors import ExplainedError
 from detector.model_file import ModelEntry
 from detector.runtime.calibrate import MOST
-from detector.runtime.optimised import Optimised, is_proven
+from detector.runtime.format_measurements import Optimised, is_proven
 from detector.runtime.quantise import OptimisedModel, Places, check_can_quantise, quantise
 
 _log = logging.getLogger(__name__)

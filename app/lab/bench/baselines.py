@@ -49,10 +49,10 @@ def _twin(entry: ModelEntry, place: str) -> Contestant:
 
 
 def _check_torch(spec: ModelSpec) -> None:
-    from detector.plans.grids import checked_config
+    from detector.plans.architectures import single_stage
 
     try:
-        checked_config(spec)
+        single_stage(spec)
     except DetectorError as error:
         raise AppError(
             f"PyTorch has no network like {spec.name}: {error.message}", "Leave --versus torch out."

@@ -273,7 +273,7 @@ class _Runner:
 
 
 def _untested(where: Iterable[str]) -> list[str]:
-    from detector.runtime.open import UNTESTED
+    from detector.runtime.devices import UNTESTED
 
     return [
         f"{UNTESTED[place]} GPUs are untested: judge their figures with care." for place in where if place in UNTESTED

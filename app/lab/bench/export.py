@@ -31,7 +31,7 @@ from app.lab.bench.result import ExportSpeed
 from app.lab.bench.rounds import BenchCancelledError
 from detector.detections import DetectionFilter, Detections
 from detector.runtime.base import Detector
-from detector.runtime.optimised import usable_cores
+from detector.runtime.format_measurements import usable_cores
 
 _T = TypeVar("_T")
 OpenDetector = Callable[[], Detector]

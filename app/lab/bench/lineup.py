@@ -61,7 +61,7 @@ def places(devices: Sequence[str]) -> tuple[str, ...]:
     Raises:
         AppError: A device asked for by name is not here.
     """
-    from detector.runtime.open import available_devices, untested_devices
+    from detector.runtime.devices import available_devices, untested_devices
 
     found: list[str] = []
     for device in devices:
@@ -76,8 +76,8 @@ def places(devices: Sequence[str]) -> tuple[str, ...]:
 
 def _here(place: str) -> str:
     """Returns ``place`` if it is here."""
-    from detector.runtime.open import UNTESTED, untested_devices
-    from detector.runtime.torch_cuda import why_not_cuda
+    from detector.runtime.cuda_support import why_not_cuda
+    from detector.runtime.devices import UNTESTED, untested_devices
 
     reason = why_not_cuda(int(place.partition(":")[2])) if place.startswith("cuda") else ""
     if place in UNTESTED and place not in dict(untested_devices()):

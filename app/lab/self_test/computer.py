@@ -30,7 +30,7 @@ def versions() -> Iterator[Check]:
 
 def devices() -> Iterator[Check]:
     """Lists the devices that networks can run on."""
-    from detector.runtime.open import available_devices
+    from detector.runtime.devices import available_devices
 
     for device, name in available_devices():
         yield Check(f"device {device}", True, name)

@@ -52,7 +52,7 @@ def models() -> Iterator[Check]:
 
 def _engines(entry: ModelEntry) -> Iterator[tuple[str, Callable[[], Detector]]]:
     """Yields every engine this computer can run, by name."""
-    from detector.runtime.open import available_devices
+    from detector.runtime.devices import available_devices
     from detector.runtime.torch_package import has_torch
 
     yield "cpu", lambda: open_entry(entry, "cpu")

@@ -16,6 +16,7 @@ from app.lab.training.material import Material, gather
 from app.lab.training.training_log import TrainingLog
 from app.lab.training.training_request import TrainingRequest, TrainingResult
 from detector.errors import DetectorError
+from detector.plans.architectures import first_layers
 from detector.runtime.torch_cpu import has_native_bf16
 from detector.training import allocator
 from detector.training.batches import BatchSource, DeviceBatches, DeviceDataset, HostBatches
@@ -23,7 +24,7 @@ from detector.training.checkpoint import load_checkpoint
 from detector.training.data import BadPictures, PictureExamples
 from detector.training.finish import as_stored, stored_state, write_model
 from detector.training.fit import Fit, FitPlan, Progress, UnsavedError
-from detector.training.networks import FIRST_LAYERS, base_layers
+from detector.training.networks import base_layers
 from detector.training.order import Order
 from detector.training.policy import MILD, PAPER, UNCHANGED
 from detector.training.processes import Processes, joined_processes
@@ -182,7 +183,7 @@ class _Job:
         network = material.network
         names = [name for name, _ in network.named_parameters()]
         if recipe.freeze:
-            first = FIRST_LAYERS.get(material.spec.architecture, ())
+            first = first_layers(material.spec.architecture)
             for name, parameter in network.named_parameters():
                 parameter.requires_grad_(not name.startswith(first))
         return Trainer(

@@ -20,6 +20,7 @@ from detector.evaluation.voc_layout import find_roots
 from detector.importers.read import read_checkpoint
 from detector.library import check_name
 from detector.model_file import ModelEntry
+from detector.plans.architectures import has_own_graph
 from detector.spec import ModelSpec
 from detector.training.data import Picture, training_pictures
 from detector.training.networks import new_spec
@@ -160,7 +161,7 @@ def _network(request: TrainingRequest, name: str, labels: Sequence[str]) -> tupl
 def _like(entry: ModelEntry, name: str, labels: Sequence[str]) -> ModelSpec:
     """Returns the spec of ``entry`` for other classes."""
     spec = entry.spec
-    if spec.architecture == "openvino-ir":
+    if has_own_graph(spec):
         raise DetectorError(f"{entry.name} is an OpenVINO network and cannot be trained.")
     return ModelSpec(
         name=name,

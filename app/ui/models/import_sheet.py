@@ -32,13 +32,13 @@ from app.ui.widgets.path_field import PathField
 from app.ui.widgets.texts import ElidedLabel
 from app.ui.widgets.theme import Theme
 from detector.errors import DetectorError
-from detector.importers import read_labels
 from detector.importers.base import Overrides
+from detector.importers.label_file import read_labels
 from detector.importers.layouts import LAYOUTS
 from detector.library import check_name
 
 if TYPE_CHECKING:
-    from detector.importers import Recognised
+    from detector.importers.model_writer import RecognisedModel
 
 _AGAIN_MS = 250
 _PRIORS = (("As the file or its layout says", None), ("VOC sizes", "voc"), ("COCO sizes", "coco"))
@@ -134,7 +134,7 @@ class ImportSheet(QDialog):
         self.work.show()
         self._check()
 
-        def show(seen: Recognised) -> None:
+        def show(seen: RecognisedModel) -> None:
             if asked == self._asked:
                 self._recognised(seen)
 
@@ -144,14 +144,14 @@ class ImportSheet(QDialog):
 
         self._library.preview(self.path, self._chooser(), show, refuse)
 
-    def _recognised(self, seen: Recognised) -> None:
+    def _recognised(self, seen: RecognisedModel) -> None:
         self.ready = True
         self.work.hide()
         spec = seen.spec
         self.what.setText(spec.title or spec.architecture)
         rows = (detects(spec), f"Input: {input_words(spec)}", f"Default boxes: {boxes_words(spec)}")
         self.found.setText("\n".join(rows))
-        self.notes.setText("\n".join(f"•  {for_the_form(note)}" for note in seen.notes))
+        self.notes.setText("\n".join(f"•  {for_the_form(note.text)}" for note in seen.notes))
         self._show_found(True)
         self._say("")
         self._check()

@@ -27,7 +27,7 @@ from detector.model_file import IR_BIN, ModelEntry
 
 if TYPE_CHECKING:
     from app.core.model_check import ModelCheck
-    from detector.importers import Recognised
+    from detector.importers.model_writer import RecognisedModel
     from detector.runtime.quantise import OptimisedModel
 
 _NAME_LENGTH = 48
@@ -55,7 +55,7 @@ def free_name(path: Path, taken: set[str]) -> str:
 
 def list_devices_now() -> Choices:
     """Devices for the panel; slow, for a worker: it loads torch where there may be a GPU."""
-    from detector.runtime.open import available_devices, may_have_gpu
+    from detector.runtime.devices import available_devices, may_have_gpu
 
     if may_have_gpu():
         preload_torch()
@@ -126,11 +126,11 @@ class LibraryClient(QObject):
 
         self._change("record-speed", work, lambda _none: None, None)
 
-    def preview(self, path: Path, choose: Choose, done: Callable[[Recognised], None], failed: Failed) -> None:
+    def preview(self, path: Path, choose: Choose, done: Callable[[RecognisedModel], None], failed: Failed) -> None:
         """What a file would become on the shelf."""
 
-        def work() -> Recognised:
-            from detector.importers import preview_model
+        def work() -> RecognisedModel:
+            from detector.importers.model_writer import preview_model
 
             _make_ready(path)
             return preview_model(path, choose())

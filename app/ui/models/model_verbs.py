@@ -197,7 +197,7 @@ class ModelVerbs(QObject):
             self._remove_now(name)
 
     def _optimised(self, given: str, done: OptimisedModel) -> None:
-        from detector.runtime.optimised import best_format, best_if_asked
+        from detector.runtime.format_measurements import best_format, best_if_asked
 
         name, measured = done.entry.name, done.measured
         unasked, (best, why) = best_format(measured)[0], best_if_asked(measured)

@@ -16,7 +16,7 @@ from detector.spec import ModelSpec
 
 if TYPE_CHECKING:  # it loads an engine's parts
     from app.core.model_check import ModelCheck
-    from detector.runtime.optimised import Optimised
+    from detector.runtime.format_measurements import Optimised
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _ENGINES = {"openvino": "OpenVINO", "torch_cpu": "PyTorch", "torch_mps": "Metal", "torch_cuda": "CUDA"}

@@ -14,12 +14,13 @@ from torch.nn import functional
 
 from detector.config import SSD300_VOC_CLAMPED
 from detector.detections import DetectionFilter
-from detector.errors import DetectorError
-from detector.importers import import_model, read_labels
+from detector.errors import DetectorError, Remedy
 from detector.importers.base import Overrides, SourceFile
 from detector.importers.folding import folded
+from detector.importers.label_file import read_labels
 from detector.importers.layouts import layout_named
 from detector.importers.mobilenet_ssd_caffe import map_layers
+from detector.importers.model_writer import import_model
 from detector.labels import COCO80
 from detector.model_file import open_file
 from detector.models.build import build_network
@@ -31,6 +32,7 @@ from detector.spec import ModelSpec, PostprocessSpec
 from detector.weights import as_arrays, as_tensors, load_spec, load_state, save_model
 from tests.support.foreign_caffe import blobs, caffe_mobilenet_layers
 from tests.support.foreign_networks import LufficcMobileNetV2, Mb1LiteSSD, Mb1SSD, Mb2LiteSSD, NvidiaSSD, randomise
+from tests.support.notes import remedies_of
 from tests.support.tiny_models import picture
 
 SOURCE = SourceFile("weights.pth", "0" * 64)
@@ -98,8 +100,8 @@ def test_a_file_becomes_a_model_that_is_read_back_as_it_was_made(
     stored = load_state(written.path, spec)
     assert stored.keys() == direct.tensors.keys()
     assert all(torch.equal(stored[name], tensor) for name, tensor in as_tensors(direct.tensors).items())
-    assert written.notes[0].startswith("Recognised as ")
-    assert any("--channels bgr" in note for note in written.notes)
+    assert written.notes[0].text.startswith("Recognised as ")
+    assert Remedy("channels", "bgr") in remedies_of(written.notes)
 
 
 # As each program's own evaluation calls its suppression.
@@ -197,7 +199,7 @@ class TestConventions:
 
     @pytest.mark.parametrize("layout", ["qfgaohao-mb1", "qfgaohao-mb2-lite", "lufficc-mobilenetv2"])
     def test_other_default_boxes_exist_for_none_of_the_mobilenets(self, states: dict[str, State], layout: str) -> None:
-        with pytest.raises(DetectorError, match="--priors does not apply"):
+        with pytest.raises(DetectorError, match="one set of default boxes"):
             imported_as(layout, states[layout], priors="coco")
 
     def test_the_wrong_number_of_names_is_told(self, states: dict[str, State]) -> None:

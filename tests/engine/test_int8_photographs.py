@@ -14,8 +14,8 @@ from detector.evaluation.agreement import compare
 from detector.model_file import ModelEntry
 from detector.runtime.base import ImageBGR
 from detector.runtime.calibrate import with_ranges
+from detector.runtime.format_measurements import AGREES, ENOUGH
 from detector.runtime.open import open_detector
-from detector.runtime.optimised import AGREES, ENOUGH
 from detector.weights import describe_anew, load_arrays
 from tests.support.shared_data import shared
 

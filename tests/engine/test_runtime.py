@@ -21,14 +21,14 @@ import torch
 
 import detector.runtime.open as open_module
 from detector.detections import Candidates, DetectionFilter
-from detector.errors import DetectorError
+from detector.errors import DetectorError, Remedy
 from detector.library import ModelLibrary
 from detector.model_file import ModelEntry, open_file
-from detector.runtime import cuda_support, device_pass, openvino_runtime, torch_cuda
+from detector.runtime import cuda_support, device_pass, devices, engines, openvino_runtime, torch_cuda
 from detector.runtime.base import Detector
 from detector.runtime.cuda_support import is_covered, why_not_cuda
 from detector.runtime.openvino import OpenVinoDetector
-from detector.runtime.precision import plain_precision
+from detector.runtime.precision import gpu_precision, plain_precision
 from detector.runtime.torch_cpu import TorchCpuDetector, has_native_bf16
 from detector.runtime.torch_cuda import TorchDeviceDetector
 from detector.safetensors_file import Arrays
@@ -244,7 +244,7 @@ def test_out_of_memory_is_explained(entry: ModelEntry) -> None:
         detector._pass.network.forward = full
         with pytest.raises(DetectorError, match="too little free memory for random") as caught:
             detector.detect(picture())
-        assert "--device cpu" in caught.value.hint
+        assert caught.value.remedies == (Remedy("device", "cpu"),)
 
 
 def test_closing_works_on_a_gpu_that_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -321,7 +321,7 @@ class _Cuda:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._patch = monkeypatch
-        monkeypatch.setattr(open_module, "has_nvidia_gpu", lambda: True)
+        monkeypatch.setattr(devices, "has_nvidia_gpu", lambda: True)
         self.set("is_available", lambda: True)
         self.set("device_count", lambda: 1)
         self.set("get_device_name", lambda _device: "Pretend GPU")
@@ -360,7 +360,7 @@ def test_a_gpu_is_tried_before_it_is_trusted(cuda: _Cuda, monkeypatch: pytest.Mo
 def test_a_gpu_that_cannot_be_used_gives_way_to_the_cpu(
     cuda: _Cuda, entry: ModelEntry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(torch_cuda, "why_not_cuda", lambda _index: "it is on fire")
+    monkeypatch.setattr(cuda_support, "why_not_cuda", lambda _index: "it is on fire")
     for device in ("auto", "cuda", "cuda:0"):
         with open_module.open_detector(entry, device) as detector:
             assert detector.device == "cpu"
@@ -371,7 +371,7 @@ def test_a_gpu_that_cannot_be_used_gives_way_to_the_cpu(
 def test_a_gpu_that_fails_while_opening_gives_way_too(
     cuda: _Cuda, entry: ModelEntry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(torch_cuda, "why_not_cuda", lambda _index: "")
+    monkeypatch.setattr(cuda_support, "why_not_cuda", lambda _index: "")
     with open_module.open_detector(entry, "cuda") as detector:  # nothing stands behind the pretended device
         assert detector.device == "cpu"
         (note,) = detector.notes
@@ -379,11 +379,13 @@ def test_a_gpu_that_fails_while_opening_gives_way_too(
         assert note.endswith("Running on the CPU.")
 
 
-def test_gpu_precisions(cuda: _Cuda) -> None:
-    place, notes = torch.device("cuda", 0), list[str]()
-    assert open_module._gpu_precision(place, "auto", notes) == "fp16"
-    assert open_module._gpu_precision(place, "fp32", notes) == "fp32"
-    assert notes == []
+def test_gpu_precisions() -> None:
+    assert gpu_precision("auto", has_bf16=False) == ("fp16", ())
+    assert gpu_precision("fp32", has_bf16=False) == ("fp32", ())
+    assert gpu_precision("bf16", has_bf16=True) == ("bf16", ())
+    for asked in ("bf16", "int8"):
+        precision, notes = gpu_precision(asked, has_bf16=False)
+        assert (precision, len(notes)) == ("fp16", 1)
 
 
 def test_no_gpu_is_no_news_unless_one_was_asked_for(entry: ModelEntry, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -406,15 +408,22 @@ def test_gpus_of_other_makers_are_labelled_or_replaced(
         assert f"{maker} GPU is not used" in detector.notes[0]
     monkeypatch.setattr(getattr(torch, device), "is_available", lambda: True)
     monkeypatch.setattr(torch_cuda, "TorchDeviceDetector", lambda *asked: SimpleNamespace(asked=asked))
-    found: Any = open_module._open_untested(entry, device, "auto", [])
-    assert found.asked == (entry, torch.device(device), "fp16", [f"{maker} GPUs are untested."])
+    (row,) = (row for row in engines.ENGINES if row.title == f"The {maker} GPU")
+    opened: Any = row.open(entry, engines.EngineRequest(device, "auto"))
+    assert opened.asked == (entry, torch.device(device), "fp16", (f"{maker} GPUs are untested.",))
 
 
 def test_a_gpu_that_fails_later_gives_way_to_the_cpu(entry: ModelEntry, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(open_module, "has_nvidia_gpu", lambda: True)
-    monkeypatch.setattr(
-        open_module, "_open_cuda", lambda entry, _device, _precision, notes: TorchDeviceDetector(entry, CPU, "fp32")
+    pretended = engines.EngineRow(
+        "The GPU",
+        "Running on the CPU",
+        needs_torch=True,
+        takes=lambda _spec, device: device == "auto",
+        why_not=lambda _spec, _request: None,
+        open=lambda entry, _request: TorchDeviceDetector(entry, CPU, "fp32"),
+        may_fail=True,
     )
+    monkeypatch.setattr(open_module, "ENGINES", (pretended, *engines.ENGINES))
     with open_module.open_detector(entry, precision="fp16") as detector:
         assert detector.engine == "torch_cpu"  # the same code in a GPU's stead
         fault = torch.AcceleratorError("CUDA error: device lost")
@@ -459,8 +468,8 @@ def test_bf16_only_where_it_is_native(entry: ModelEntry, monkeypatch: pytest.Mon
         assert "does not compute bf16 itself" in detector.notes[0]
     monkeypatch.setattr(openvino_runtime, "cpu_capabilities", lambda _core: frozenset({"FP32", "BF16"}))
     monkeypatch.setattr(openvino_runtime, "compile_for_latency", lambda *_args: pytest.fail("not compiled here"))
-    assert plain_precision("bf16", True) == ("bf16", [])
-    assert plain_precision("auto", True) == ("fp32", [])
+    assert plain_precision("bf16", True) == ("bf16", ())
+    assert plain_precision("auto", True) == ("fp32", ())
 
 
 @pytest.mark.parametrize(
@@ -492,9 +501,9 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
 
 
 def test_devices_are_listed_without_raising(monkeypatch: pytest.MonkeyPatch, cuda: _Cuda) -> None:
-    assert open_module.available_devices()[:2] == [("cpu", "CPU"), ("cuda:0", "Pretend GPU")]
+    assert devices.available_devices()[:2] == [("cpu", "CPU"), ("cuda:0", "Pretend GPU")]
     cuda.set("is_available", _fail("broken driver"))
-    assert open_module.available_devices() == [("cpu", "CPU")]
+    assert devices.available_devices() == [("cpu", "CPU")]
 
 
 OFFLINE = """

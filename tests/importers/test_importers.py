@@ -18,10 +18,10 @@ import torch
 import detector.importers.first_bytes as first_bytes
 import detector.importers.read as read_module
 from detector.errors import DetectorError
-from detector.importers import import_model
 from detector.importers.detect import detect_layout
 from detector.importers.layouts import LAYOUTS as LAYOUT_TABLE
 from detector.importers.layouts import Layout
+from detector.importers.model_writer import import_model
 from detector.importers.read import read_checkpoint
 from detector.registry import MODELS
 from detector.weights import as_arrays, as_tensors, load_spec, load_state

@@ -37,10 +37,10 @@ def merge_heads(network: nn.Module) -> bool:
 
 
 def widen_input(network: nn.Module) -> int:
-    """Let the first convolution take ``_ROUND`` channels, those beyond the picture's three being zeros.
+    """Let the first convolution take ``_ROUND`` channels, those beyond the image's three being zeros.
 
     Returns:
-        Channels of the input from now on; 3 where it is not certain which convolution sees the picture.
+        Channels of the input from now on; 3 where it is not certain which convolution sees the image.
     """
     first = [m for m in network.modules() if isinstance(m, nn.Conv2d) and m.in_channels == 3 and m.groups == 1]
     if len(first) != 1:

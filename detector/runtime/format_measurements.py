@@ -1,4 +1,4 @@
-"""What was measured of a model's number formats on this computer: kept in the cache, read again here. Any thread.
+"""The measurements of a model's number formats on this computer: kept in the cache, read again here. Any thread.
 
 Each model has a folder named by its content, OpenVINO's version and this computer's processor with its cores. In it
 lies ``report.json``; for a network in OpenVINO's own format, whose file cannot carry ranges, also its network in int8,
@@ -33,8 +33,8 @@ _log = logging.getLogger(__name__)
 AGREES = 0.97
 """Least agreement of a format that is picked unasked, as ``detector.evaluation.agreement`` measures it."""
 DRAWN = "drawn ones"
-"""As ``Optimised.calibration``: not pictures of the user's. int8 calibrated on them is used only where it is asked for:
-drawn pictures hold nothing a detector was made for, so agreeing on them proves little."""
+"""As ``Optimised.calibration``: not images of the user's. int8 calibrated on them is used only where it is asked for:
+drawn images hold nothing a detector was made for, so agreeing on them proves little."""
 ENOUGH = 20
 """Objects that fp32 must have found for an agreement to mean anything."""
 FASTER = 1.1
@@ -47,7 +47,7 @@ class MeasuredFormat:
 
     Attributes:
         precision: "fp32", "bf16" or "int8".
-        frames_per_s: Pictures of 1280 x 720 through the detector, one at a time.
+        frames_per_s: Frames of 1280 x 720 through the detector, one at a time.
         agreement: 0..1, with fp32; None of fp32 itself, and where fp32 found nothing.
         score_difference: Mean, 0..1, of objects both found; None likewise.
     """
@@ -60,13 +60,13 @@ class MeasuredFormat:
 
 @dataclass(frozen=True, slots=True)
 class Optimised:
-    """What is known of an optimised model.
+    """The measurements of an optimised model.
 
     Attributes:
         made: Day, ISO.
         made_with: How the ranges were found: a method's name, or such as "NNCF 3.4.0".
         calibration: What it was calibrated on, in words.
-        calibrated: How many pictures.
+        calibrated: How many images.
         compared: How many others the formats were compared on.
         objects: What fp32 found in those.
         least_score: The weakest of these objects scored so much.
@@ -83,7 +83,7 @@ class Optimised:
     formats: tuple[MeasuredFormat, ...]
 
     def of(self, precision: str) -> MeasuredFormat | None:
-        """What was measured of a format."""
+        """Returns the measurements of a format; None where there are none."""
         return next((each for each in self.formats if each.precision == precision), None)
 
 
@@ -123,12 +123,12 @@ def _fastest(measured: Optimised, formats: Iterable[MeasuredFormat]) -> tuple[st
     gain = best.frames_per_s / exact.frames_per_s
     return best.precision, (
         f"{best.precision} is used: {gain:.1f} times as fast as fp32 here, and {best.agreement:.1%} in agreement with "
-        f"it on {measured.compared} pictures ({measured.calibration})."
+        f"it on {measured.compared} images ({measured.calibration})."
     )
 
 
 def read_optimised(model: Path, cache_dir: Path) -> Optimised | None:
-    """What is kept of the model in ``model``; None where it was not optimised on this computer. Never raises."""
+    """Returns what is kept of the model in ``model``; None where it was not optimised here. Never raises."""
     found = _find(model, cache_dir)
     return None if found is None else found[1]
 

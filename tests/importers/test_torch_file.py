@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from detector.errors import DetectorError
 from detector.importers import pickle_reader
-from detector.importers.pickle_reader import DamagedPickleError, read_pickle
+from detector.importers.pickle_reader import DamagedPickleError, Stand, UnknownNameError, read_pickle
 from detector.importers.read import read_checkpoint
 from detector.importers.torch_file import TorchFile
 from detector.importers.torch_names import StoredTensor
@@ -173,11 +173,15 @@ def test_a_hostile_pickle_ends_in_a_line(tmp_path: Path, code: bytes, old: bool)
     assert caught.value.message.isprintable()
 
 
+def refused(name: str) -> Stand:
+    raise UnknownNameError(name)
+
+
 def test_steps_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pickle_reader, "_MOST_STEPS", 100)
-    assert read_pickle(io.BytesIO(_Code(b"]" + b"Na" * 40).bytes), {}, str, 1000) == [None] * 40
+    monkeypatch.setattr(pickle_reader, "MAX_STEPS", 100)
+    assert read_pickle(io.BytesIO(_Code(b"]" + b"Na" * 40).bytes), refused, str, 1000) == [None] * 40
     with pytest.raises(DamagedPickleError, match="too many steps"):
-        read_pickle(io.BytesIO(_Code(b"]" + b"Na" * 60).bytes), {}, str, 1000)
+        read_pickle(io.BytesIO(_Code(b"]" + b"Na" * 60).bytes), refused, str, 1000)
 
 
 def _rebuilt(kind: str, *numbers: Any, count: int = 4) -> bytes:
@@ -282,7 +286,7 @@ def test_a_member_that_ends_behind_the_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_names_asked_for_cannot_write_to_the_terminal(tmp_path: Path) -> None:
-    path = _zip(tmp_path / "x.pth", _Code(b"cos\x1b[2J\nsystem\n").bytes)
+    path = _zip(tmp_path / "x.pth", _Code(b"cos\x1b[2J\nsystem\n)R").bytes)
     with pytest.raises(DetectorError, match=r"program code, not only weights \(os\?\[2J\.system\)"):
         read_checkpoint(path)
 

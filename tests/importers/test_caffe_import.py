@@ -14,14 +14,15 @@ import torch
 from detector.boxes import cxcywh_to_xyxy
 from detector.config import SSD300_COCO, SSD300_VOC, SSD512_VOC, SSDConfig
 from detector.default_boxes import default_boxes
-from detector.errors import DetectorError
-from detector.importers import import_model
+from detector.errors import DetectorError, Remedy
 from detector.importers.base import Imported, Overrides, SourceFile
 from detector.importers.caffe import import_caffemodel
+from detector.importers.model_writer import import_model
 from detector.labels import COCO80, VOC20
 from detector.models.build import build_network
 from detector.weights import as_tensors, load_spec, load_state
 from tests.support.caffe_reference import Weights, random_weights, run_caffe
+from tests.support.notes import remedies_of
 from tests.support.shared_data import shared
 from tools.fixtures.caffe_nets import mobilenet_ssd, vgg_ssd
 from tools.fixtures.caffe_writer import Style, caffemodel
@@ -151,7 +152,7 @@ def test_import_save_open_is_identical(tmp_path: Path, mobile: tuple[Node, Weigh
     state = load_state(written.path, spec)
     assert state.keys() == imported.tensors.keys()
     assert all(np.array_equal(state[name], imported.tensors[name]) for name in state)
-    assert any("MobileNet-SSD" in note for note in written.notes)
+    assert any("MobileNet-SSD" in note.text for note in written.notes)
 
 
 def test_a_file_of_weights_alone_takes_what_is_usual(tmp_path: Path, voc300: tuple[Node, Weights]) -> None:
@@ -160,7 +161,7 @@ def test_a_file_of_weights_alone_takes_what_is_usual(tmp_path: Path, voc300: tup
     imported = read(path)
     assert imported.spec.config == SSD300_VOC
     assert imported.spec.input.mean == (104.0, 117.0, 123.0)
-    assert any("--priors coco" in note for note in imported.notes)
+    assert Remedy("priors", "coco") in remedies_of(imported.notes)
     assert read(path, Overrides(priors="coco")).spec.config == SSD300_COCO
 
 
@@ -172,7 +173,7 @@ def test_what_the_user_says_counts_more_than_the_file(tmp_path: Path, voc300: tu
     assert imported.spec.labels == names
     assert imported.spec.input.channels == "rgb"
     assert imported.spec.input.mean == (123.0, 117.0, 104.0)
-    assert any("own default boxes differ" in note for note in imported.notes)
+    assert Remedy("priors", omit=True) in remedies_of(imported.notes)
 
 
 def test_clipped_boxes_without_steps_are_what_caffe_makes(tmp_path: Path, voc300: tuple[Node, Weights]) -> None:
@@ -210,7 +211,7 @@ def test_ratios_spelled_with_their_inverse_are_the_same_boxes(tmp_path: Path, mo
         ({"min_size": None}, "needs min sizes"),
         ({"min_size": [0.5]}, "needs min sizes"),
         ({"max_size": [90.0, 100.0]}, "needs min sizes"),
-        ({"img_size": [512]}, "pixels of another picture"),
+        ({"img_size": [512]}, "pixels of another image"),
     ],
 )
 def test_boxes_of_another_make_are_refused(
@@ -238,7 +239,7 @@ def test_levels_that_disagree_are_refused(tmp_path: Path, mobile: tuple[Node, We
 def test_another_size_of_pictures_is_refused(tmp_path: Path, mobile: tuple[Node, Weights]) -> None:
     net, weights = mobile
     for size in ({"input_shape": [{"dim": [[1, 3, 512, 640]]}]}, {"input_dim": [1, 3, 512, 640]}):
-        with pytest.raises(DetectorError, match="made for pictures of 640 x 512"):
+        with pytest.raises(DetectorError, match="made for images of 640 x 512"):
             read(write(tmp_path / "x.caffemodel", {**net, **size}, weights))
 
 
@@ -272,7 +273,7 @@ def test_a_narrower_network_is_measured(tmp_path: Path, voc300: tuple[Node, Weig
     net, weights = voc300
     imported = read(write(tmp_path / "x.caffemodel", net, weights))
     assert imported.spec.width == 0.125
-    assert any("0.125 times as wide" in note for note in imported.notes)
+    assert any("0.125 times as wide" in note.text for note in imported.notes)
     thin = {**weights, "fc7": [torch.zeros(4, 4, 1, 1), torch.zeros(4)]}
     with pytest.raises(DetectorError, match="4 channels in fc7 instead of 1024"):
         read(write(tmp_path / "x.caffemodel", net, thin))
@@ -318,8 +319,9 @@ def test_a_wrong_number_of_labels_is_refused(tmp_path: Path, mobile: tuple[Node,
 
 
 def test_a_layout_cannot_be_chosen(tmp_path: Path, mobile: tuple[Node, Weights]) -> None:
-    with pytest.raises(DetectorError, match="--layout does not apply"):
+    with pytest.raises(DetectorError) as caught:
         read(write(tmp_path / "x.caffemodel", *mobile), Overrides(layout="amdegroot"))
+    assert caught.value.remedies == (Remedy("layout", omit=True),)
 
 
 @pytest.mark.parametrize(

@@ -13,14 +13,15 @@ from torchvision.models import mobilenet_v3_large
 from torchvision.models.detection import ssdlite as torchvision_ssdlite
 
 from detector.detections import DetectionFilter
-from detector.errors import DetectorError
-from detector.importers import WrittenModel, import_model
+from detector.errors import DetectorError, Remedy
 from detector.importers.base import Overrides
+from detector.importers.model_writer import WrittenModel, import_model
 from detector.labels import COCO80, COCO_SPARSE_IDS
 from detector.models.build import build_network
 from detector.registry import MODELS
 from detector.spec import ModelSpec
 from detector.weights import load_spec, load_state
+from tests.support.notes import remedies_of
 from tests.support.torchvision_parity import assert_same, by_numpy, by_torch, network_input
 from tests.support.torchvision_twins import as_floats, randomise, their_ssd300, their_ssdlite
 
@@ -103,7 +104,7 @@ def test_the_conventions_are_those_the_registry_states(pair: Pair) -> None:
     for part in ("architecture", "input", "config", "postprocess"):
         assert getattr(pair.spec, part) == getattr(pair.known, part)
     assert (pair.spec.accuracy, pair.spec.weights) == ({}, None)  # random weights have no published accuracy
-    assert "91 outputs" in pair.written.notes[1]
+    assert "91 outputs" in pair.written.notes[1].text
 
 
 @pytest.mark.parametrize("wide", [False, True])
@@ -120,7 +121,7 @@ def test_an_ssdlite_of_ones_own_classes(tmp_path: Path, monkeypatch: pytest.Monk
     spec, ours, written = imported(tmp_path)
     assert spec.labels == ("class 1", "class 2", "class 3")
     assert spec.architecture.endswith("-wide") is wide
-    assert any("--labels" in note for note in written.notes)
+    assert Remedy("labels", "FILE") in remedies_of(written.notes)
     with torch.inference_mode():
         prepared = network_input(image(), spec)
         for found, wanted in zip(ours(prepared), raw(theirs, prepared), strict=True):
@@ -140,5 +141,5 @@ def test_faults_of_an_ssdlite_are_listed_under_its_own_names(tmp_path: Path) -> 
     torch.save(state, tmp_path / "x.pth")
     with pytest.raises(DetectorError, match="has 23 outputs, no multiple of its 6 default boxes"):
         import_model(tmp_path / "x.pth", "x", tmp_path / "shelf")
-    with pytest.raises(DetectorError, match="--priors does not apply"):
+    with pytest.raises(DetectorError, match="one set of default boxes"):
         import_model(tmp_path / "x.pth", "x", tmp_path / "shelf", Overrides(priors="voc"))

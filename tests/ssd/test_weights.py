@@ -93,7 +93,7 @@ ModelLibrary(Path({str(model.parent)!r}), Path("nowhere")).list()
 heavy = {{"torch", "openvino", "cv2"}} & set(sys.modules)
 assert not heavy, heavy
 """
-    subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(__file__).parents[1])
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(__file__).parents[2])
 
 
 def test_the_network_takes_exactly_its_own_tensors() -> None:

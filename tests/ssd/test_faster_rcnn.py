@@ -24,11 +24,11 @@ from detector.importers.base import Overrides
 from detector.library import ModelLibrary
 from detector.model_file import ModelEntry
 from detector.models.faster_rcnn import build_faster_rcnn
-from detector.plans.grids import checked_config
+from detector.plans.architectures import ARCHITECTURES, TwoStage, single_stage
 from detector.registry import MODELS
 from detector.runtime.faster_rcnn import FasterRcnnDetector
 from detector.runtime.open import needs_torch, open_detector
-from detector.spec import TWO_STAGE, ModelSpec
+from detector.spec import ModelSpec
 from detector.spec_json import spec_from_json, spec_to_json
 from tests.support.one_thread import one_thread
 from tests.support.tiny_models import picture
@@ -141,7 +141,9 @@ def test_of_cocos_outputs_the_unused_are_dropped(tmp_path: Path) -> None:
     entry = ModelLibrary(tmp_path / "shelf", tmp_path / "box").import_file(tmp_path / "theirs.pth", "rival").entry
     assert entry.spec.labels == MOBILENET.labels
     with open_detector(entry, "mps") as detector:
-        assert detector.notes == ("Faster R-CNN runs on NVIDIA GPUs and CPUs only. Running on the CPU.",)
+        assert detector.notes == (
+            "The GPU is not used: Faster R-CNN runs on NVIDIA GPUs and CPUs only. Running on the CPU.",
+        )
         assert detector.device == "cpu"
         with pytest.raises(DetectorError, match="no default boxes"):
             detector.raw(FRAME)  # type: ignore[attr-defined]  # every engine has it
@@ -164,11 +166,13 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
 
 
 def test_it_is_no_ssd_and_says_so() -> None:
-    assert {spec.architecture for spec in MODELS.values() if "for comparison" in spec.title} == set(TWO_STAGE)
+    assert {spec.architecture for spec in MODELS.values() if "for comparison" in spec.title} == {
+        name for name, row in ARCHITECTURES.items() if isinstance(row, TwoStage)
+    }
     for spec in (RESNET, MOBILENET):
         assert spec_from_json(spec_to_json(spec)) == spec
         with pytest.raises(DetectorError, match="is no SSD"):
-            checked_config(spec)
+            single_stage(spec)
         with pytest.raises(DetectorError, match="must be empty"):
             spec_from_json(spec_to_json(replace(spec, config=MODELS["ssd300-vgg16-coco"].config)))
         assert needs_torch(ModelEntry(spec.name, spec, None, False), "cpu")

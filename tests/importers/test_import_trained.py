@@ -15,8 +15,10 @@ import pytest
 import torch
 
 from detector.errors import DetectorError
-from detector.importers import import_model, preview_model, read_labels
 from detector.importers.base import Overrides
+from detector.importers.label_file import read_labels
+from detector.importers.model_writer import import_model, preview_model
+from detector.importers.notes import Note
 from detector.importers.read import read_checkpoint
 from detector.weights import as_tensors
 from tests.support.tiny_models import random_spec, random_state
@@ -136,7 +138,7 @@ def test_class_names_in_mmdetections_files_are_used(
     torch.save({"meta": meta, "state_dict": state}, tmp_path / "x.pth")
     recognised = preview_model(tmp_path / "x.pth")
     assert recognised.spec.labels == expected
-    assert ("Class names: the file's own." in recognised.notes) == (expected[0] == "cat")
+    assert (Note("Class names: the file's own.") in recognised.notes) == (expected[0] == "cat")
     mine = ("a", "b", "c", "d", "e")
     assert preview_model(tmp_path / "x.pth", Overrides(labels=mine)).spec.labels == mine
 

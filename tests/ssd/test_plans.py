@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -16,10 +16,11 @@ from detector.config import SSD300_VOC, SSD512_VOC, SSDLITE320, SSDConfig, tenso
 from detector.errors import DetectorError
 from detector.models.build import build_network
 from detector.network_shapes import network_shapes
+from detector.plans.architectures import ARCHITECTURES, SingleStage
 from detector.runtime.openvino_graph import build_graph
 from detector.runtime.openvino_runtime import compile_for_latency, load_openvino
 from detector.safetensors_file import Arrays
-from detector.spec import ARCHITECTURES, TWO_STAGE, Architecture, InputSpec, ModelSpec
+from detector.spec import Architecture, InputSpec, ModelSpec
 
 _MOBILE = replace(
     SSD300_VOC, image_size=(160, 224), grids=tuple((-(-160 // s), -(-224 // s)) for s in (16, 32, 64, 128, 256, 512))
@@ -72,7 +73,11 @@ def answers(spec: ModelSpec, arrays: Arrays, images: np.ndarray[Any, Any]) -> li
 
 
 def test_every_architecture_of_ours_is_compared() -> None:
-    assert set(CASES) == set(ARCHITECTURES) - {"openvino-ir", *TWO_STAGE}
+    assert set(CASES) == {name for name, row in ARCHITECTURES.items() if isinstance(row, SingleStage)}
+
+
+def test_every_architecture_has_its_row() -> None:
+    assert tuple(ARCHITECTURES) == get_args(Architecture)
 
 
 @pytest.mark.parametrize(

@@ -18,12 +18,10 @@ from app.core.optimise.frames import LEAST, calibration_frames
 from app.core.optimise.run import STAGES, share_done
 from detector.errors import DetectorError
 from detector.model_file import ModelEntry, open_file
-from detector.runtime import openvino_runtime, optimised, quantise, quantise_work
+from detector.runtime import format_measurements, openvino_runtime, quantise, quantise_work
 from detector.runtime import precision as precision_module
 from detector.runtime.calibrate import Frames
-from detector.runtime.open import open_detector
-from detector.runtime.openvino_runtime import load_openvino
-from detector.runtime.optimised import (
+from detector.runtime.format_measurements import (
     AGREES,
     DRAWN,
     ENOUGH,
@@ -34,6 +32,8 @@ from detector.runtime.optimised import (
     best_if_asked,
     read_optimised,
 )
+from detector.runtime.open import open_detector
+from detector.runtime.openvino_runtime import load_openvino
 from detector.runtime.other_process import Messages, WorkStoppedError
 from detector.runtime.quantise import OptimisedModel, Places
 from detector.weights import describe_anew, load_arrays, load_spec
@@ -178,7 +178,7 @@ def test_int8_that_was_never_measured_is_said_and_fp32_runs(entry: ModelEntry, t
     for cache in (tmp_path, None):
         with open_detector(entry, "cpu", "int8", cache_dir=cache) as detector:
             assert detector.precision == "fp32"
-            assert "ssd-viewer models optimise random" in detector.notes[0]
+            assert "random has not been optimised" in detector.notes[0]
 
 
 @pytest.mark.parametrize("precision", ["auto", "int8"])
@@ -222,7 +222,7 @@ def test_a_damaged_network_is_noticed_and_fp32_runs(broken: str, made_ir: Made, 
         victim.write_bytes(content[:-1] if broken == "report" else content)
     with open_detector(made_ir.done.entry, "cpu", "int8", cache_dir=tmp_path) as detector:
         assert detector.precision == "fp32"
-        assert "optimise tiny" in detector.notes[0]
+        assert "tiny has not been optimised" in detector.notes[0]
 
 
 @pytest.mark.parametrize(
@@ -248,10 +248,10 @@ def test_what_was_measured_of_other_weights_or_on_another_computer_is_not_taken(
     save_random(tmp_path / "other.safetensors", random_spec(name="other"), seed=1)
     assert read_optimised(tmp_path / "other.safetensors", made.cache) is None
     with monkeypatch.context() as elsewhere:
-        elsewhere.setattr(optimised, "cpu_capabilities", lambda _core: frozenset({"FP32"}))
+        elsewhere.setattr(format_measurements, "cpu_capabilities", lambda _core: frozenset({"FP32"}))
         assert read_optimised(file, made.cache) is None
     assert read_optimised(file, made.cache) is not None
-    monkeypatch.setattr(optimised, "usable_cores", lambda: 129)
+    monkeypatch.setattr(format_measurements, "usable_cores", lambda: 129)
     assert read_optimised(file, made.cache) is None
 
 
@@ -403,13 +403,13 @@ def test_where_the_best_format_is_damaged_the_next_best_is_taken(
     monkeypatch.setattr(precision_module, "read_optimised", lambda _model, _cache: report)
     openvino, entry = load_openvino(), made_ir.done.entry
     native = {"INT8", "BF16"} if has_bf16 else {"INT8"}
-    assert precision_module.plan_precision(openvino, entry, "auto", native, made_ir.cache).precision == "int8"
+    assert precision_module.choose_precision(openvino, entry, "auto", native, made_ir.cache).precision == "int8"
     shutil.copytree(made_ir.folder, tmp_path / made_ir.folder.name)
     next(tmp_path.glob("*/*.bin")).write_bytes(b"damaged")
-    plan = precision_module.plan_precision(openvino, entry, "auto", native, tmp_path)
-    assert (plan.precision, plan.network) == (precision, None)
-    assert "tiny in int8 is damaged" in plan.remarks[0]
-    assert len(plan.remarks) == (2 if has_bf16 else 1)
+    choice = precision_module.choose_precision(openvino, entry, "auto", native, tmp_path)
+    assert (choice.precision, choice.network) == (precision, None)
+    assert "tiny in int8 is damaged" in choice.notes[0]
+    assert len(choice.notes) == (2 if has_bf16 else 1)
 
 
 @pytest.mark.parametrize(("agreement", "precision"), [(0.99, "int8"), (0.5, "fp32")])
@@ -424,7 +424,7 @@ def test_auto_says_what_it_took_and_why(
             assert detector.notes == ()
         else:
             assert "2.6 times as fast as fp32" in detector.notes[0]
-            assert "99.0% in agreement with it on 4 pictures (blocks)" in detector.notes[0]
+            assert "99.0% in agreement with it on 4 images (blocks)" in detector.notes[0]
 
 
 def test_auto_is_fp32_for_a_model_that_says_nothing_of_int8(entry: ModelEntry, tmp_path: Path) -> None:
@@ -460,10 +460,10 @@ def test_auto_is_int8_where_the_models_file_shows_that_it_agrees(
     int8 = replace(entry.spec.int8, agreement=0.99, objects=ENOUGH, pictures="photographs")
     entry = replace(entry, spec=replace(entry.spec, int8=replace(int8, **change)))  # type: ignore[arg-type]
     for cache in (tmp_path, None):
-        plan = precision_module.plan_precision(load_openvino(), entry, "auto", native, cache)
-        assert plan.precision == chosen
-        assert (plan.network is None) == (chosen == "fp32")
-        assert plan.remarks == ()  # what the model's file is made for needs no remark
+        choice = precision_module.choose_precision(load_openvino(), entry, "auto", native, cache)
+        assert choice.precision == chosen
+        assert (choice.network is None) == (chosen == "fp32")
+        assert choice.notes == ()  # what the model's file is made for needs no note
 
 
 def test_what_was_measured_here_has_the_last_word(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -473,8 +473,8 @@ def test_what_was_measured_here_has_the_last_word(made: Made, monkeypatch: pytes
     entry = replace(entry, spec=replace(entry.spec, int8=proven))
     slower = measured(fp32=(10.0, None), int8=(9.0, 0.99))
     monkeypatch.setattr(precision_module, "read_optimised", lambda _model, _cache: slower)
-    plan = precision_module.plan_precision(load_openvino(), entry, "auto", {"INT8"}, made.cache)
-    assert (plan.precision, plan.remarks) == ("fp32", ())
+    choice = precision_module.choose_precision(load_openvino(), entry, "auto", {"INT8"}, made.cache)
+    assert (choice.precision, choice.notes) == ("fp32", ())
 
 
 # -- many frames at once ---------------------------------------------------------------------------------------------

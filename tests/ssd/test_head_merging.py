@@ -9,11 +9,12 @@ import torch
 from torch import nn
 
 from detector.models.build import build_network
-from detector.models.fused import fuse
+from detector.models.conv_fusion import fuse
+from detector.models.head_merging import merge_heads, widen_input
 from detector.models.heads import JointHeads
 from detector.models.layers import Conv
-from detector.models.merged import merge_heads, widen_input
-from detector.spec import ARCHITECTURES, TWO_STAGE, Architecture
+from detector.plans.architectures import ARCHITECTURES, TwoStage
+from detector.spec import Architecture
 from tests.support.one_thread import one_thread
 from tests.support.tiny_models import random_spec, random_state
 
@@ -39,7 +40,7 @@ def network_of(architecture: Architecture) -> nn.Module:
 
 def _known() -> list[Architecture]:
     known = []
-    for architecture in (each for each in ARCHITECTURES if each not in TWO_STAGE):
+    for architecture in (name for name, row in ARCHITECTURES.items() if not isinstance(row, TwoStage)):
         try:
             random_spec(architecture)
         except StopIteration:  # no published model of that kind to take the numbers from

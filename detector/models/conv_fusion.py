@@ -15,7 +15,7 @@ from detector.models.vgg import ConvReLU
 
 
 class FusedConv(nn.Module):
-    """What ``conv`` and its ReLU compute; the same parameters."""
+    """Computes what ``conv`` and its ReLU do, with the same parameters."""
 
     def __init__(self, conv: nn.Conv2d) -> None:
         super().__init__()

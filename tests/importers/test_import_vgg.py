@@ -16,10 +16,11 @@ import torch
 from torch import Tensor
 
 from detector.default_boxes import default_boxes
-from detector.errors import DetectorError
-from detector.importers import WrittenModel, import_model
+from detector.errors import DetectorError, Remedy
 from detector.importers.base import Overrides, SourceFile
 from detector.importers.layouts import layout_named
+from detector.importers.model_writer import WrittenModel, import_model
+from detector.importers.notes import Note
 from detector.labels import COCO80, VOC20
 from detector.model_file import open_file
 from detector.models.build import build_network
@@ -30,6 +31,7 @@ from detector.runtime.torch_cpu import TorchCpuDetector
 from detector.spec import ModelSpec, PostprocessSpec, WeightsFile
 from detector.spec_json import spec_from_json, spec_to_json
 from detector.weights import load_spec, load_state
+from tests.support.notes import remedies_of
 from tests.support.shared_data import shared
 from tests.support.vgg_layouts import LAYOUTS, forward, prior_boxes, random_state
 
@@ -180,15 +182,15 @@ def test_what_is_saved_is_what_was_imported_and_imports_again(done: Done, tmp_pa
 
 
 def test_the_user_is_told_what_was_recognised_and_what_to_change(done: Done) -> None:
-    notes = " ".join(done.written.notes)
     title = layout_named(done.case.layout).title
-    assert title in done.written.notes[0]
-    assert "--channels bgr" in notes
+    assert title in done.written.notes[0].text
+    assert any("0.125 times as wide" in note.text for note in done.written.notes)
     told = done.case.layout in ("torchvision-ssd300", "qfgaohao-vgg16") or done.case.overrides.priors is not None
-    assert ("--priors" in notes) is not told
-    assert ("--labels" in notes) is (done.case.outputs not in (91,))
-    assert "0.125 times as wide" in notes
-    assert ("--layout mmdetection-1" in notes) is (done.case.layout == "mmdetection-old")
+    remedies = remedies_of(done.written.notes)
+    assert Remedy("channels", "bgr") in remedies
+    assert any(remedy.option == "priors" for remedy in remedies) is not told
+    assert (Remedy("labels", "FILE") in remedies) is (done.case.outputs not in (91,))
+    assert (Remedy("layout", "mmdetection-1") in remedies) is (done.case.layout == "mmdetection-old")
 
 
 def save(folder: Path, layout: str, side: int = 300, outputs: int = 21) -> tuple[Path, dict[str, Tensor]]:
@@ -211,7 +213,7 @@ def test_weights_trained_on_blue_green_red_are_fed_that(tmp_path: Path) -> None:
     boxes, scores = expected(case, state)
     torch.testing.assert_close(locs, boxes, rtol=1e-4, atol=1e-3)
     torch.testing.assert_close(logits, scores, rtol=1e-4, atol=1e-3)
-    assert not any("--channels" in note for note in written.notes)
+    assert not any(remedy.option == "channels" for remedy in remedies_of(written.notes))
 
 
 def test_the_sizes_of_the_default_boxes_can_be_chosen(tmp_path: Path) -> None:
@@ -220,7 +222,7 @@ def test_the_sizes_of_the_default_boxes_can_be_chosen(tmp_path: Path) -> None:
     config = load_spec(written.path).config
     assert config is not None
     assert config.min_sizes[0] == (20.48,)
-    assert not any("--priors" in note for note in written.notes)
+    assert not any(remedy.option == "priors" for remedy in remedies_of(written.notes))
 
 
 def test_of_a_published_file_nothing_is_assumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,7 +234,7 @@ def test_of_a_published_file_nothing_is_assumed(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setitem(MODELS, "known", known)
     written = import_model(path, "a", tmp_path / "shelf")
     spec = load_spec(written.path)
-    assert written.notes[1:] == ("It is the published file: 20 things.",)
+    assert written.notes[1:] == (Note("It is the published file: 20 things."),)
     assert (spec.accuracy, spec.weights, spec.licence) == ({"mAP": 0.75}, published, known.licence)
     assert digest in spec.provenance
     changed = load_spec(import_model(path, "b", tmp_path / "shelf", Overrides(channels="bgr")).path)
@@ -242,8 +244,9 @@ def test_of_a_published_file_nothing_is_assumed(tmp_path: Path, monkeypatch: pyt
 @pytest.mark.parametrize("layout", ["torchvision-ssd300", "qfgaohao-vgg16"])
 def test_sizes_are_not_chosen_where_there_is_one_set(tmp_path: Path, layout: str) -> None:
     path, _ = save(tmp_path, layout)
-    with pytest.raises(DetectorError, match="--priors does not apply"):
+    with pytest.raises(DetectorError, match="one set of default boxes") as caught:
         import_model(path, "x", tmp_path / "shelf", Overrides(priors="voc"))
+    assert caught.value.remedies == (Remedy("priors", omit=True),)
 
 
 def test_labels_are_the_users_where_given(tmp_path: Path) -> None:
@@ -429,7 +432,7 @@ def test_a_state_dict_in_safetensors_is_imported_too(tmp_path: Path) -> None:
     save_file(state, tmp_path / "x.safetensors")
     written = import_model(tmp_path / "x.safetensors", "y", tmp_path / "shelf")
     assert load_spec(written.path).labels == VOC20
-    assert "lufficc" in written.notes[0]
+    assert "lufficc" in written.notes[0].text
 
 
 def test_a_file_of_ours_takes_labels_only(done: Done, tmp_path: Path) -> None:
