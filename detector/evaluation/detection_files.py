@@ -20,6 +20,7 @@ from detector.evaluation.image_names import ImageNames
 from detector.evaluation.issues import Issues, shortened
 from detector.evaluation.json_file import LARGEST_EDGE, four_numbers, identifier, number, read_json, whole_number
 from detector.evaluation.results import DataSet
+from detector.evaluation.text_file import decode_text
 
 _VOC_NAME = re.compile(r"(?:.*_)?det_[^_]+_(.+)\.txt", re.IGNORECASE | re.DOTALL)
 _MAX_TEXT_BYTES = 512 * 2**20
@@ -117,7 +118,7 @@ def _read_folder(folder: Path, table: _Table, renames: Mapping[str, str]) -> Non
 
 def _read_lines(path: Path, class_id: int, table: _Table, names: ImageNames) -> None:
     """One class: ``IMAGE SCORE XMIN YMIN XMAX YMAX`` a line, pixels counted from 1."""
-    lines = read_bounded(path, _MAX_TEXT_BYTES).decode("utf-8-sig", "replace").splitlines()
+    lines = decode_text(read_bounded(path, _MAX_TEXT_BYTES)).splitlines()
     known: dict[str, int | None] = {}
     for count, line in enumerate(lines, 1):
         words = line.split()

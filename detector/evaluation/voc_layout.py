@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 
+from detector import image_formats
 from detector.errors import DetectorError
 from detector.evaluation.bounded import read_bounded
 from detector.evaluation.issues import shortened
+from detector.evaluation.text_file import decode_text
 
 DEFAULT_SPLITS = ("test", "val", "trainval", "train")
 ALL = "all"
 """The split of a folder without ``ImageSets``: every annotation."""
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 _MAX_LIST_BYTES = 64 * 2**20
 
 
@@ -84,7 +85,7 @@ def list_pictures(folder: Path) -> dict[str, Path]:
     except OSError:
         return found
     for path in entries:
-        if path.suffix.lower() in IMAGE_SUFFIXES:
+        if path.suffix.lower() in image_formats.SUFFIXES:
             found.setdefault(path.stem.casefold(), path)
             found.setdefault(path.name.casefold(), path)
     return found
@@ -128,14 +129,13 @@ def read_list(path: Path) -> list[str]:
     Raises:
         DetectorError: It cannot be read, or names something outside of the data set.
     """
-    content = read_bounded(path, _MAX_LIST_BYTES)
     stems: dict[str, None] = {}
-    for line in content.decode("utf-8-sig", "replace").splitlines():
+    for line in decode_text(read_bounded(path, _MAX_LIST_BYTES)).splitlines():
         words = line.split()
         if not words:
             continue
         stem = words[0]
-        if Path(stem).suffix.lower() in IMAGE_SUFFIXES:
+        if Path(stem).suffix.lower() in image_formats.SUFFIXES:
             stem = stem[: -len(Path(stem).suffix)]
         if not is_plain(stem):
             raise DetectorError(f"{path.name} names {shortened(stem)!r}, which is no name of an image in the data set.")
