@@ -19,7 +19,7 @@ from detector.errors import DetectorError
 from detector.evaluation.data_sets import read_data
 from detector.evaluation.results import DataSet, ImageTruth
 from detector.training.batches import DeviceBatches, DeviceDataset, HostBatches, pad_objects
-from detector.training.data import BadPictures, Example, PictureExamples, read_picture, training_pictures
+from detector.training.data import Example, ImageExamples, UnreadableImages, read_labelled, training_images
 from detector.training.order import Order, Pick, noise
 from detector.training.policy import PAPER, UNCHANGED
 from detector.training.survey import box_notes, check_same_pictures, fingerprint
@@ -35,8 +35,8 @@ def blocks(tmp_path_factory: pytest.TempPathFactory) -> DataSet:
     return make_blocks(tmp_path_factory.mktemp("blocks"), 6)
 
 
-def examples(data: DataSet, bad: BadPictures | None = None) -> PictureExamples:
-    return PictureExamples(training_pictures([data], LABELS), PAPER, SIZE, _FILL, 7, bad or BadPictures())
+def examples(data: DataSet, bad: UnreadableImages | None = None) -> ImageExamples:
+    return ImageExamples(training_images([data], LABELS), PAPER, SIZE, _FILL, 7, bad or UnreadableImages())
 
 
 @settings(max_examples=40, deadline=None)
@@ -75,33 +75,33 @@ def test_classes_of_several_sets_are_joined_by_name_and_by_the_words_of_voc_and_
         "1", Path("1.jpg"), 100, 100, np.tile((0.0, 0.0, 9.0, 9.0), (4, 1)), np.arange(4, dtype=np.int32),
         *(np.zeros(4, np.bool_), np.zeros(4, np.bool_), np.full(4, 81.0), np.full(4, 81.0)), "1.jpg",
     )  # fmt: skip
-    (picture,) = training_pictures([replace(sets[1], images=(image,))], common_labels(sets))
+    (picture,) = training_images([replace(sets[1], images=(image,))], common_labels(sets))
     assert picture.class_ids.tolist() == [2, 0, 1, 3]
 
 
 def test_boxes_become_fractions_of_what_they_were_marked_on(blocks: DataSet) -> None:
-    picture = training_pictures([blocks], LABELS)[0]
-    image, boxes, ids = read_picture(picture)
+    picture = training_images([blocks], LABELS)[0]
+    image, boxes, ids = read_labelled(picture)
     assert image.shape == (120, 160, 3)
     np.testing.assert_allclose(boxes * (160, 120, 160, 120), blocks.images[0].boxes_xyxy, atol=1e-4)
     assert ids.tolist() == blocks.images[0].class_ids.tolist()
     twice = replace(picture, width=320, height=240, boxes_xyxy=picture.boxes_xyxy * 2)
-    np.testing.assert_allclose(read_picture(twice)[1], boxes, atol=1e-6)
+    np.testing.assert_allclose(read_labelled(twice)[1], boxes, atol=1e-6)
     unsaid = replace(picture, width=0, height=0)
-    np.testing.assert_allclose(read_picture(unsaid)[1], boxes, atol=1e-6)
+    np.testing.assert_allclose(read_labelled(unsaid)[1], boxes, atol=1e-6)
 
 
 def test_boxes_outside_are_cut_off_and_those_without_area_left_out(blocks: DataSet) -> None:
-    picture = training_pictures([blocks], LABELS)[0]
+    picture = training_images([blocks], LABELS)[0]
     boxes = np.array([[-50, -50, 80, 60], [20, 20, 20, 50], [200, 10, 240, 30], [40, 30, 20, 50]], np.float32)
     odd = replace(picture, boxes_xyxy=boxes, class_ids=np.array([0, 1, 2, 0]))
-    _, kept, ids = read_picture(odd)
+    _, kept, ids = read_labelled(odd)
     assert kept.tolist() == [[0.0, 0.0, 0.5, 0.5]]
     assert ids.tolist() == [0]
 
 
 def test_boxes_that_are_not_learnt_as_marked_are_counted_and_named(blocks: DataSet) -> None:
-    pictures = training_pictures([blocks], LABELS)
+    pictures = training_images([blocks], LABELS)
     assert box_notes(pictures) == ()
     boxes = np.array([[-50, -50, 80, 60], [20, 20, 20, 50], [200, 10, 240, 30], [-1, 30, 161, 50]], np.float32)
     odd = replace(pictures[0], boxes_xyxy=boxes, class_ids=np.array([0, 1, 2, 0]))
@@ -114,7 +114,7 @@ def test_boxes_that_are_not_learnt_as_marked_are_counted_and_named(blocks: DataS
 
 
 def test_sets_of_pictures_are_told_apart(blocks: DataSet, tmp_path: Path) -> None:
-    pictures = training_pictures([blocks], LABELS)
+    pictures = training_images([blocks], LABELS)
     known = fingerprint(pictures)
     moved = [replace(picture, path=tmp_path / picture.path.name) for picture in pictures]
     assert fingerprint(moved) == known
@@ -136,16 +136,16 @@ def test_sets_of_pictures_are_told_apart(blocks: DataSet, tmp_path: Path) -> Non
 
 
 def test_classes_are_found_by_name_and_what_is_not_to_be_learnt_is_left_out(blocks: DataSet) -> None:
-    pictures = training_pictures([blocks], ("Blue", "red"))
+    pictures = training_images([blocks], ("Blue", "red"))
     for picture, image in zip(pictures, blocks.images, strict=True):
         assert picture.class_ids.tolist() == [{0: 1, 2: 0}[k] for k in image.class_ids.tolist() if k != 1]
     crowded = _with(blocks, crowd=True)
     with pytest.raises(DetectorError, match="None of the 6 pictures"):
-        training_pictures([crowded], LABELS)
+        training_images([crowded], LABELS)
     difficult = _with(blocks, difficult=True)
-    assert len(training_pictures([difficult], LABELS)[0].class_ids) == len(blocks.images[0].class_ids)
+    assert len(training_images([difficult], LABELS)[0].class_ids) == len(blocks.images[0].class_ids)
     with pytest.raises(DetectorError, match="None of the 6 pictures"):
-        training_pictures([difficult], LABELS, use_difficult=False)
+        training_images([difficult], LABELS, use_difficult=False)
 
 
 def _with(data: DataSet, *, crowd: bool = False, difficult: bool = False) -> DataSet:
@@ -159,14 +159,14 @@ def _with(data: DataSet, *, crowd: bool = False, difficult: bool = False) -> Dat
 @pytest.mark.parametrize(("labels", "words"), [((), "no class"), (("horse",), "none of the classes")])
 def test_nothing_to_learn_is_one_line(blocks: DataSet, labels: tuple[str, ...], words: str) -> None:
     with pytest.raises(DetectorError, match=words):
-        training_pictures([blocks], labels)
+        training_images([blocks], labels)
 
 
 def test_a_bad_picture_is_named_once_and_the_next_one_stands_in(tmp_path: Path) -> None:
     data = make_blocks(tmp_path, 4)
     (tmp_path / "block001.png").write_bytes(b"\x89PNG no more")
     (tmp_path / "block002.png").unlink()
-    bad = BadPictures()
+    bad = UnreadableImages()
     found = examples(data, bad)
     for epoch in range(2):
         example = found.load(Pick(epoch, 1))
@@ -199,11 +199,11 @@ def test_batches_are_the_same_from_any_step_on_and_for_any_number_of_threads(blo
 
 
 def test_pictures_on_the_device_are_those_of_the_files(blocks: DataSet) -> None:
-    pictures = training_pictures([blocks], LABELS)
+    pictures = training_images([blocks], LABELS)
     order = Order(len(pictures), 4, 7)
-    device = DeviceDataset(pictures, 128, _CPU, 2, BadPictures())
+    device = DeviceDataset(pictures, 128, _CPU, 2, UnreadableImages())
     assert device.images.shape == (6, 128, 128, 3)
-    plain = PictureExamples(pictures, UNCHANGED, SIZE, _FILL, 7, BadPictures())
+    plain = ImageExamples(pictures, UNCHANGED, SIZE, _FILL, 7, UnreadableImages())
     with (
         closing(DeviceBatches(device, order, UNCHANGED, SIZE, _FILL).batches(1)) as one,
         closing(HostBatches(plain, order, _CPU, 1).batches(1)) as other,
@@ -217,8 +217,8 @@ def test_pictures_on_the_device_are_those_of_the_files(blocks: DataSet) -> None:
 
 
 def test_processes_augment_their_share_on_the_device_as_one_process_would(blocks: DataSet) -> None:
-    pictures = training_pictures([blocks], LABELS)
-    device = DeviceDataset(pictures, 96, _CPU, 1, BadPictures())
+    pictures = training_images([blocks], LABELS)
+    device = DeviceDataset(pictures, 96, _CPU, 1, UnreadableImages())
 
     def batch(rank: int, processes: int) -> torch.Tensor:
         order = Order(len(pictures), 4, 7, rank, processes)
@@ -244,12 +244,12 @@ def test_real_pictures_keep_their_objects_in_sight(tmp_path: Path) -> None:
     voc = read_data(next(path.parent for path in tmp_path.rglob("Annotations")), "voc")
     coco = read_data(shared("coco-val2017-32"), "coco")
     labels = tuple(dict.fromkeys((*voc.labels, "zebra")))
-    pictures = training_pictures([voc, coco], labels)
+    pictures = training_images([voc, coco], labels)
     assert len(pictures) == len(voc.images) + len(coco.images)
     known = {"car", "person", "tvmonitor"}  # the last one is COCO's "tv"
     assert known <= {labels[k] for picture in pictures[len(voc.images) :] for k in picture.class_ids}
-    bad = BadPictures()
-    examples = PictureExamples(pictures, PAPER, (300, 300), _FILL, 1, bad)
+    bad = UnreadableImages()
+    examples = ImageExamples(pictures, PAPER, (300, 300), _FILL, 1, bad)
     for index, picture in enumerate(pictures):
         example = examples.load(Pick(0, index))
         assert example.image_bgr.shape == (300, 300, 3)

@@ -24,7 +24,7 @@ from detector.models.ssd import SSD
 from detector.training import fit
 from detector.training.batches import Batch, HostBatches
 from detector.training.checkpoint import load_checkpoint, read_checkpoint, save_checkpoint
-from detector.training.data import BadPictures, PictureExamples, training_pictures
+from detector.training.data import ImageExamples, UnreadableImages, training_images
 from detector.training.ema import Ema
 from detector.training.finish import as_stored, stored_state, write_model
 from detector.training.fit import Fit, FitPlan, UnsavedError
@@ -73,10 +73,10 @@ def _moments(state: dict[str, Any]) -> list[Tensor]:
 def test_sixteen_pictures_are_learnt_by_heart(tmp_path: Path) -> None:
     recipe = Recipe(steps=80, batch=8, rate=5e-3, shape="cosine", warmup=10, optimiser="adamw", augment=False, ema=0.95)
     data = make_blocks(tmp_path, 16)
-    pictures = training_pictures([data], LABELS)
-    examples = PictureExamples(pictures, UNCHANGED, SIZE, fill_colour(SPEC.input), 0, BadPictures())
+    pictures = training_images([data], LABELS)
+    examples = ImageExamples(pictures, UNCHANGED, SIZE, fill_colour(SPEC.input), 0, UnreadableImages())
     trainer = Trainer(SPEC, new_network(SPEC, recipe), recipe, _CPU)
-    bad = BadPictures()
+    bad = UnreadableImages()
     validator = Validator(SPEC, data, _CPU, 1, bad)
     untrained = validator(trainer.result()).mean_ap
     source = HostBatches(examples, Order(16, 8, 0), _CPU, 1)
@@ -100,7 +100,7 @@ def test_sixteen_pictures_are_learnt_by_heart(tmp_path: Path) -> None:
 
 
 def test_an_unreadable_picture_does_not_end_a_validation(tmp_path: Path) -> None:
-    data, bad = make_blocks(tmp_path, 3), BadPictures()
+    data, bad = make_blocks(tmp_path, 3), UnreadableImages()
     (tmp_path / "block001.png").unlink()
     result = Validator(SPEC, data, _CPU, 1, bad)(make_trainer().result())
     assert [path.name for path in bad.reasons()] == ["block001.png"]

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from detector.training.augment_gpu import augment_batch
-from detector.training.data import BadPictures, Example, Examples, Picture, read_or_next
+from detector.training.data import Example, Examples, LabelledImage, UnreadableImages, read_or_next
 from detector.training.matcher import PADDING
 from detector.training.order import Order, Pick
 from detector.training.policy import Policy
@@ -108,7 +108,7 @@ class DeviceDataset:
     """
 
     def __init__(
-        self, pictures: Sequence[Picture], side: int, device: torch.device, threads: int, bad: BadPictures
+        self, pictures: Sequence[LabelledImage], side: int, device: torch.device, threads: int, bad: UnreadableImages
     ) -> None:
         import cv2
 

@@ -25,7 +25,7 @@ from detector.training.policy import Policy
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Picture:
+class LabelledImage:
     """One picture and what is in it.
 
     Attributes:
@@ -71,7 +71,7 @@ class Examples(Protocol):
         """The example of ``pick``, the same every time; called from several threads."""
 
 
-class BadPictures:
+class UnreadableImages:
     """The pictures that could not be read, and why. Any thread."""
 
     def __init__(self) -> None:
@@ -89,9 +89,9 @@ class BadPictures:
             return dict(self._reasons)
 
 
-def training_pictures(
+def training_images(
     sets: Sequence[DataSet], labels: Sequence[str], *, use_difficult: bool = True
-) -> tuple[Picture, ...]:
+) -> tuple[LabelledImage, ...]:
     """The pictures of several annotated sets, for a network that knows ``labels``.
 
     Classes are found by name as ``match_names`` does. Objects of others are left out, and so are COCO's crowds. Objects
@@ -102,7 +102,7 @@ def training_pictures(
     """
     if not labels:
         raise DetectorError("There is no class to learn.", "Name at least one.")
-    pictures: list[Picture] = []
+    pictures: list[LabelledImage] = []
     for data in sets:
         translation = _translation(data, labels)
         pictures += [_picture(data, image, translation, use_difficult) for image in data.images]
@@ -124,16 +124,18 @@ def _translation(data: DataSet, labels: Sequence[str]) -> npt.NDArray[np.int64]:
         ) from error
 
 
-def _picture(data: DataSet, image: ImageTruth, translation: npt.NDArray[np.int64], use_difficult: bool) -> Picture:
+def _picture(
+    data: DataSet, image: ImageTruth, translation: npt.NDArray[np.int64], use_difficult: bool
+) -> LabelledImage:
     ids = translation[image.class_ids]
     kept = (ids >= 0) & ~image.crowd
     if not use_difficult:
         kept &= ~image.difficult
     path = image.path or data.root / (image.file_name or image.image_id)
-    return Picture(path, image.width, image.height, image.boxes_xyxy[kept].astype(np.float32), ids[kept])
+    return LabelledImage(path, image.width, image.height, image.boxes_xyxy[kept].astype(np.float32), ids[kept])
 
 
-def read_picture(picture: Picture) -> tuple[Image, npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+def read_labelled(picture: LabelledImage) -> tuple[Image, npt.NDArray[np.float32], npt.NDArray[np.int64]]:
     """The pixels UInt8[H, W, 3] as stored (BGR, no rotation), boxes as fractions Float32[G, 4], class ids Int64[G].
 
     Boxes are cut off at the edges; those without an area are left out.
@@ -158,7 +160,7 @@ def read_picture(picture: Picture) -> tuple[Image, npt.NDArray[np.float32], npt.
     return np.asarray(image, dtype=np.uint8), boxes[kept], picture.class_ids[kept]
 
 
-class PictureExamples:
+class ImageExamples:
     """Pictures as augmented examples, read from their files each time.
 
     Args:
@@ -172,12 +174,12 @@ class PictureExamples:
 
     def __init__(
         self,
-        pictures: Sequence[Picture],
+        pictures: Sequence[LabelledImage],
         policy: Policy,
         size: tuple[int, int],
         fill_bgr: tuple[float, float, float],
         seed: int,
-        bad: BadPictures,
+        bad: UnreadableImages,
     ) -> None:
         self._pictures = pictures
         self._policy = policy
@@ -207,9 +209,9 @@ class PictureExamples:
 
 
 def read_or_next(
-    pictures: Sequence[Picture], index: int, bad: BadPictures
+    pictures: Sequence[LabelledImage], index: int, bad: UnreadableImages
 ) -> tuple[Image, npt.NDArray[np.float32], npt.NDArray[np.int64]]:
-    """``read_picture`` of number ``index``, or of the first after it that can be read; ``bad`` learns of the others.
+    """``read_labelled`` of number ``index``, or of the first after it that can be read; ``bad`` learns of the others.
 
     Raises:
         DetectorError: Not one picture can be read.
@@ -217,7 +219,7 @@ def read_or_next(
     for offset in range(len(pictures)):
         picture = pictures[(index + offset) % len(pictures)]
         try:
-            return read_picture(picture)
+            return read_labelled(picture)
         except DetectorError as error:
             bad.add(picture.path, error.message)
             last = error

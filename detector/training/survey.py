@@ -10,7 +10,7 @@ import numpy as np
 
 from detector.errors import DetectorError
 from detector.evaluation.issues import Issues
-from detector.training.data import Picture
+from detector.training.data import LabelledImage
 
 _SLACK = 1.0  # pixels: tools count from 0 or from 1
 _EMPTY = (
@@ -23,7 +23,7 @@ _OUTSIDE = (
 )
 
 
-def fingerprint(pictures: Sequence[Picture]) -> str:
+def fingerprint(pictures: Sequence[LabelledImage]) -> str:
     """Count and hash of what is learnt: names of files, sizes, boxes and classes; not where the files lie.
 
     Equal for equal sets in the same order, whatever folder they were moved to.
@@ -57,7 +57,7 @@ def check_same_pictures(path: Path, before: str, now: str) -> None:
     )
 
 
-def box_notes(pictures: Sequence[Picture]) -> tuple[str, ...]:
+def box_notes(pictures: Sequence[LabelledImage]) -> tuple[str, ...]:
     """One line for each kind of box that is not learnt as it was marked; of pictures whose size is stated."""
     issues = Issues()
     for picture in pictures:

@@ -23,7 +23,7 @@ from detector.evaluation.voc_metric import evaluate_voc
 from detector.postprocess_torch import postprocess
 from detector.spec import ModelSpec
 from detector.training.augment import Image
-from detector.training.data import BadPictures, Picture, read_picture, training_pictures
+from detector.training.data import LabelledImage, UnreadableImages, read_labelled, training_images
 from detector.training.trainer import Normaliser
 
 _BATCH = 32
@@ -51,7 +51,7 @@ class Validator:
         data: DataSet,
         device: torch.device,
         threads: int,
-        bad: BadPictures,
+        bad: UnreadableImages,
         metric: Metric | None = None,
     ) -> None:
         assert spec.config is not None
@@ -60,7 +60,7 @@ class Validator:
         self._spec = spec
         self._data = data
         self._numbers = match_names(spec.labels, data.labels, {}).ids
-        self._pictures = training_pictures([data], spec.labels)
+        self._pictures = training_images([data], spec.labels)
         self._device = device
         self._threads = threads
         self._bad = bad
@@ -81,10 +81,10 @@ class Validator:
             return evaluate_coco(self._data, found)
         return evaluate_voc(self._data, found, self._metric)
 
-    def _read(self, picture: Picture) -> tuple[Image, tuple[int, int]]:
+    def _read(self, picture: LabelledImage) -> tuple[Image, tuple[int, int]]:
         """The picture at the network's input size, and the height and width its boxes refer to."""
         try:
-            image, _, _ = read_picture(picture)
+            image, _, _ = read_labelled(picture)
         except DetectorError as error:  # a training of many hours must not end here
             self._bad.add(picture.path, error.message)
             return np.zeros((self._spec.input.height, self._spec.input.width, 3), np.uint8), _UNREAD

@@ -16,7 +16,7 @@ import torch
 
 from detector.spec import ModelSpec
 from detector.training.batches import HostBatches
-from detector.training.data import BadPictures, PictureExamples, training_pictures
+from detector.training.data import ImageExamples, UnreadableImages, training_images
 from detector.training.fit import Fit, FitPlan, Progress
 from detector.training.networks import new_spec
 from detector.training.order import Order
@@ -62,9 +62,9 @@ def make_source(
 ) -> HostBatches:
     """Six pictures of blocks, augmented; the pictures are made where they are not there yet."""
     us = processes or Processes()
-    pictures = training_pictures([make_blocks(folder, 6)], LABELS)
+    pictures = training_images([make_blocks(folder, 6)], LABELS)
     size = (spec.input.height, spec.input.width)
-    examples = PictureExamples(pictures, PAPER, size, fill_colour(spec.input), recipe.seed, BadPictures())
+    examples = ImageExamples(pictures, PAPER, size, fill_colour(spec.input), recipe.seed, UnreadableImages())
     return HostBatches(examples, Order(len(pictures), recipe.batch, recipe.seed, us.rank, us.count), _CPU, 1)
 
 

@@ -21,7 +21,7 @@ from detector.labels import COCO80, VOC20
 from detector.models.build import build_network
 from detector.runtime.calibrate import MOST, with_ranges
 from detector.training.augment import Image
-from detector.training.data import read_picture
+from detector.training.data import read_labelled
 from detector.training.finish import as_stored, stored_state
 from detector.training.recipe import recipe_to_json
 from detector.training.validate import Validator
@@ -190,7 +190,7 @@ def _photographs(run: Run) -> Iterator[Image]:
     pictures = run.material.pictures
     for number in np.linspace(0, len(pictures) - 1, min(MOST, len(pictures))).astype(int):
         try:
-            yield read_picture(pictures[number])[0]
+            yield read_labelled(pictures[number])[0]
         except DetectorError as error:
             run.bad.add(pictures[number].path, error.message)
 

@@ -20,7 +20,7 @@ from detector.runtime.torch_cpu import has_native_bf16
 from detector.training import allocator
 from detector.training.batches import BatchSource, DeviceBatches, DeviceDataset, HostBatches
 from detector.training.checkpoint import load_checkpoint
-from detector.training.data import BadPictures, PictureExamples
+from detector.training.data import ImageExamples, UnreadableImages
 from detector.training.finish import as_stored, stored_state, write_model
 from detector.training.fit import Fit, FitPlan, Progress, UnsavedError
 from detector.training.networks import FIRST_LAYERS, base_layers
@@ -92,7 +92,7 @@ class _Job:
         self._listener = listener
         self._device = device
         self._processes = processes
-        self._bad = BadPictures()
+        self._bad = UnreadableImages()
         self._told: set[Path] = set()
         self._summary = _Summary()
         self._training_log: TrainingLog | None = None
@@ -223,7 +223,7 @@ class _Job:
             self._listener.note(f"Decoding {len(material.pictures)} images into the memory of {self._device}.")
             data = DeviceDataset(material.pictures, side, self._device, self._request.threads, self._bad)
             return DeviceBatches(data, order, policy, size, fill)
-        examples = PictureExamples(material.pictures, policy, size, fill, recipe.seed, self._bad)
+        examples = ImageExamples(material.pictures, policy, size, fill, recipe.seed, self._bad)
         return HostBatches(examples, order, self._device, self._request.threads)
 
     def _validator(self, material: Material) -> Validator | None:

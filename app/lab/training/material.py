@@ -21,7 +21,7 @@ from detector.importers.read import read_checkpoint
 from detector.library import check_name
 from detector.model_file import ModelEntry
 from detector.spec import ModelSpec
-from detector.training.data import Picture, training_pictures
+from detector.training.data import LabelledImage, training_images
 from detector.training.networks import new_spec
 from detector.training.survey import box_notes
 from detector.training.trainer import new_network
@@ -44,7 +44,7 @@ class Material:
 
     spec: ModelSpec
     network: nn.Module
-    pictures: tuple[Picture, ...]
+    pictures: tuple[LabelledImage, ...]
     validation: DataSet | None
     provenance: str
     notes: tuple[str, ...]
@@ -61,7 +61,7 @@ def gather(request: TrainingRequest) -> Material:
     data = request.data
     sets = [read_data(root, data.kind, data.split or _usual_split(root, data), data.limit) for root in data.roots]
     labels = _chosen(data.classes, common_labels(sets))
-    pictures = training_pictures(sets, labels, use_difficult=request.recipe.use_difficult)
+    pictures = training_images(sets, labels, use_difficult=request.recipe.use_difficult)
     validation = _validation(data)
     spec, network, origin = _network(request, name, labels)
     notes = [line for found in (*sets, *([validation] if validation else [])) for line in found.notes]
@@ -99,7 +99,7 @@ def _chosen(classes: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
     return tuple({key(name): name for name in classes}.values()) or tuple(known)
 
 
-def _learnt_and_measured(pictures: Sequence[Picture], validation: DataSet) -> int:
+def _learnt_and_measured(pictures: Sequence[LabelledImage], validation: DataSet) -> int:
     """Counts the files in both."""
     learnt = {picture.path.resolve() for picture in pictures}
     return sum(image.path is not None and image.path.resolve() in learnt for image in validation.images)
