@@ -19,7 +19,8 @@ from detector.errors import DetectorError
 from detector.evaluation.data_sets import read_data
 from detector.evaluation.results import DataSet, ImageTruth
 from detector.training.batches import DeviceBatches, DeviceDataset, HostBatches, pad_objects
-from detector.training.data import Example, ImageExamples, UnreadableImages, read_labelled, training_images
+from detector.training.data import ImageReader, training_images
+from detector.training.examples import Example, ImageExamples
 from detector.training.order import Order, Pick, noise
 from detector.training.policy import PAPER, UNCHANGED
 from detector.training.survey import box_notes, check_same_pictures, fingerprint
@@ -35,8 +36,8 @@ def blocks(tmp_path_factory: pytest.TempPathFactory) -> DataSet:
     return make_blocks(tmp_path_factory.mktemp("blocks"), 6)
 
 
-def examples(data: DataSet, bad: UnreadableImages | None = None) -> ImageExamples:
-    return ImageExamples(training_images([data], LABELS), PAPER, SIZE, _FILL, 7, bad or UnreadableImages())
+def examples(data: DataSet, reader: ImageReader | None = None) -> ImageExamples:
+    return ImageExamples(training_images([data], LABELS), PAPER, SIZE, _FILL, 7, reader or ImageReader())
 
 
 @settings(max_examples=40, deadline=None)
@@ -81,21 +82,21 @@ def test_classes_of_several_sets_are_joined_by_name_and_by_the_words_of_voc_and_
 
 def test_boxes_become_fractions_of_what_they_were_marked_on(blocks: DataSet) -> None:
     picture = training_images([blocks], LABELS)[0]
-    image, boxes, ids = read_labelled(picture)
+    image, boxes, ids = ImageReader().read(picture)
     assert image.shape == (120, 160, 3)
     np.testing.assert_allclose(boxes * (160, 120, 160, 120), blocks.images[0].boxes_xyxy, atol=1e-4)
     assert ids.tolist() == blocks.images[0].class_ids.tolist()
     twice = replace(picture, width=320, height=240, boxes_xyxy=picture.boxes_xyxy * 2)
-    np.testing.assert_allclose(read_labelled(twice)[1], boxes, atol=1e-6)
+    np.testing.assert_allclose(ImageReader().read(twice)[1], boxes, atol=1e-6)
     unsaid = replace(picture, width=0, height=0)
-    np.testing.assert_allclose(read_labelled(unsaid)[1], boxes, atol=1e-6)
+    np.testing.assert_allclose(ImageReader().read(unsaid)[1], boxes, atol=1e-6)
 
 
 def test_boxes_outside_are_cut_off_and_those_without_area_left_out(blocks: DataSet) -> None:
     picture = training_images([blocks], LABELS)[0]
     boxes = np.array([[-50, -50, 80, 60], [20, 20, 20, 50], [200, 10, 240, 30], [40, 30, 20, 50]], np.float32)
     odd = replace(picture, boxes_xyxy=boxes, class_ids=np.array([0, 1, 2, 0]))
-    _, kept, ids = read_labelled(odd)
+    _, kept, ids = ImageReader().read(odd)
     assert kept.tolist() == [[0.0, 0.0, 0.5, 0.5]]
     assert ids.tolist() == [0]
 
@@ -166,21 +167,21 @@ def test_a_bad_picture_is_named_once_and_the_next_one_stands_in(tmp_path: Path) 
     data = make_blocks(tmp_path, 4)
     (tmp_path / "block001.png").write_bytes(b"\x89PNG no more")
     (tmp_path / "block002.png").unlink()
-    bad = UnreadableImages()
-    found = examples(data, bad)
+    reader = ImageReader()
+    found = examples(data, reader)
     for epoch in range(2):
         example = found.load(Pick(epoch, 1))
         assert example.image_bgr.shape == (*SIZE, 3)
         # The third picture's place is taken by the same one.
         assert 1 <= len(example.class_ids) <= len(data.images[3].class_ids)
-    reasons = {path.name: reason for path, reason in bad.reasons().items()}
+    reasons = {path.name: reason for path, reason in reader.failures().items()}
     assert list(reasons) == ["block001.png", "block002.png"]
     assert "damaged" in reasons["block001.png"]
     assert "cannot be read" in reasons["block002.png"]
     for picture in data.images:
         assert picture.path is not None
         picture.path.unlink(missing_ok=True)
-    with pytest.raises(DetectorError, match="Not one of the pictures"):
+    with pytest.raises(DetectorError, match="Not one of the images"):
         found.load(Pick(0, 0))
 
 
@@ -201,9 +202,9 @@ def test_batches_are_the_same_from_any_step_on_and_for_any_number_of_threads(blo
 def test_pictures_on_the_device_are_those_of_the_files(blocks: DataSet) -> None:
     pictures = training_images([blocks], LABELS)
     order = Order(len(pictures), 4, 7)
-    device = DeviceDataset(pictures, 128, _CPU, 2, UnreadableImages())
+    device = DeviceDataset(pictures, 128, _CPU, 2, ImageReader())
     assert device.images.shape == (6, 128, 128, 3)
-    plain = ImageExamples(pictures, UNCHANGED, SIZE, _FILL, 7, UnreadableImages())
+    plain = ImageExamples(pictures, UNCHANGED, SIZE, _FILL, 7, ImageReader())
     with (
         closing(DeviceBatches(device, order, UNCHANGED, SIZE, _FILL).batches(1)) as one,
         closing(HostBatches(plain, order, _CPU, 1).batches(1)) as other,
@@ -218,7 +219,7 @@ def test_pictures_on_the_device_are_those_of_the_files(blocks: DataSet) -> None:
 
 def test_processes_augment_their_share_on_the_device_as_one_process_would(blocks: DataSet) -> None:
     pictures = training_images([blocks], LABELS)
-    device = DeviceDataset(pictures, 96, _CPU, 1, UnreadableImages())
+    device = DeviceDataset(pictures, 96, _CPU, 1, ImageReader())
 
     def batch(rank: int, processes: int) -> torch.Tensor:
         order = Order(len(pictures), 4, 7, rank, processes)
@@ -248,12 +249,12 @@ def test_real_pictures_keep_their_objects_in_sight(tmp_path: Path) -> None:
     assert len(pictures) == len(voc.images) + len(coco.images)
     known = {"car", "person", "tvmonitor"}  # the last one is COCO's "tv"
     assert known <= {labels[k] for picture in pictures[len(voc.images) :] for k in picture.class_ids}
-    bad = UnreadableImages()
-    examples = ImageExamples(pictures, PAPER, (300, 300), _FILL, 1, bad)
+    reader = ImageReader()
+    examples = ImageExamples(pictures, PAPER, (300, 300), _FILL, 1, reader)
     for index, picture in enumerate(pictures):
         example = examples.load(Pick(0, index))
         assert example.image_bgr.shape == (300, 300, 3)
         assert bool(len(example.class_ids)) == bool(len(picture.class_ids))
         assert set(example.class_ids) <= set(picture.class_ids)
         assert bool(((example.boxes_xyxy >= 0) & (example.boxes_xyxy <= 1)).all())
-    assert not bad.reasons()
+    assert not reader.failures()

@@ -24,8 +24,9 @@ from detector.models.ssd import SSD
 from detector.training import fit
 from detector.training.batches import Batch, HostBatches
 from detector.training.checkpoint import load_checkpoint, read_checkpoint, save_checkpoint
-from detector.training.data import ImageExamples, UnreadableImages, training_images
+from detector.training.data import ImageReader, training_images
 from detector.training.ema import Ema
+from detector.training.examples import ImageExamples
 from detector.training.finish import as_stored, stored_state, write_model
 from detector.training.fit import Fit, FitPlan, UnsavedError
 from detector.training.networks import new_spec
@@ -74,10 +75,10 @@ def test_sixteen_pictures_are_learnt_by_heart(tmp_path: Path) -> None:
     recipe = Recipe(steps=80, batch=8, rate=5e-3, shape="cosine", warmup=10, optimiser="adamw", augment=False, ema=0.95)
     data = make_blocks(tmp_path, 16)
     pictures = training_images([data], LABELS)
-    examples = ImageExamples(pictures, UNCHANGED, SIZE, fill_colour(SPEC.input), 0, UnreadableImages())
+    examples = ImageExamples(pictures, UNCHANGED, SIZE, fill_colour(SPEC.input), 0, ImageReader())
     trainer = Trainer(SPEC, new_network(SPEC, recipe), recipe, _CPU)
-    bad = UnreadableImages()
-    validator = Validator(SPEC, data, _CPU, 1, bad)
+    reader = ImageReader()
+    validator = Validator(SPEC, data, _CPU, 1, reader)
     untrained = validator(trainer.result()).mean_ap
     source = HostBatches(examples, Order(16, 8, 0), _CPU, 1)
     assert Fit(trainer, source, FitPlan(tmp_path / "checkpoint.pt"), Watching()).run(_NEVER)
@@ -86,12 +87,12 @@ def test_sixteen_pictures_are_learnt_by_heart(tmp_path: Path) -> None:
     found = scores(validator(network))
     assert list(found) == ["VOC07 mAP"]
     assert found["VOC07 mAP"] > 0.95
-    as_coco = scores(Validator(SPEC, replace(data, kind="coco"), _CPU, 1, bad)(network))
+    as_coco = scores(Validator(SPEC, replace(data, kind="coco"), _CPU, 1, reader)(network))
     assert list(as_coco) == ["COCO AP", "COCO AP50"], "each kind of data has its own metric"
     assert 1.0 >= as_coco["COCO AP50"] > max(0.95, as_coco["COCO AP"])
     assert as_coco["COCO AP"] > 0.5
     state = stored_state(network)
-    assert not bad.reasons()
+    assert not reader.failures()
     assert validator(as_stored(network, state)).mean_ap > 0.95
     write_model(tmp_path / "blocks.safetensors", SPEC, state, {"mAP": 1.0})
     spec = load_spec(tmp_path / "blocks.safetensors")
@@ -100,10 +101,10 @@ def test_sixteen_pictures_are_learnt_by_heart(tmp_path: Path) -> None:
 
 
 def test_an_unreadable_picture_does_not_end_a_validation(tmp_path: Path) -> None:
-    data, bad = make_blocks(tmp_path, 3), UnreadableImages()
+    data, reader = make_blocks(tmp_path, 3), ImageReader()
     (tmp_path / "block001.png").unlink()
-    result = Validator(SPEC, data, _CPU, 1, bad)(make_trainer().result())
-    assert [path.name for path in bad.reasons()] == ["block001.png"]
+    result = Validator(SPEC, data, _CPU, 1, reader)(make_trainer().result())
+    assert [path.name for path in reader.failures()] == ["block001.png"]
     assert len(result.outcomes[1].found) == 0
     assert sum(one.objects for one in result.per_class) == sum(len(image) for image in data.images)
 

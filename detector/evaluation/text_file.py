@@ -24,8 +24,8 @@ def text_encoding(content: bytes) -> str:
             return encoding
     sample = content[:_SAMPLE]
     first, second = sample[::2].count(0), sample[1::2].count(0)
-    if 8 * max(first, second) >= len(sample) and min(first, second) == 0 and len(sample) >= 4:
-        return "utf-16-le" if second else "utf-16-be"
+    if 8 * max(first, second) >= len(sample) > 2 and max(first, second) > 2 * min(first, second):
+        return "utf-16le" if second > first else "utf-16be"  # as both Python and expat call them
     return "utf-8"
 
 

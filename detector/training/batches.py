@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from detector.training.augment_gpu import augment_batch
-from detector.training.data import Example, Examples, LabelledImage, UnreadableImages, read_or_next
+from detector.training.data import ImageReader, LabelledImage
+from detector.training.examples import Example, Examples
 from detector.training.matcher import PADDING
 from detector.training.order import Order, Pick
 from detector.training.policy import Policy
@@ -104,18 +105,18 @@ class DeviceDataset:
         side: Of the square, pixels.
         device: Where they live: 3 * side * side bytes each.
         threads: That decode.
-        bad: Where unreadable pictures are noted; the next readable one takes their place.
+        reader: Reads them; the next readable one takes the place of one that is not.
     """
 
     def __init__(
-        self, pictures: Sequence[LabelledImage], side: int, device: torch.device, threads: int, bad: UnreadableImages
+        self, pictures: Sequence[LabelledImage], side: int, device: torch.device, threads: int, reader: ImageReader
     ) -> None:
         import cv2
 
         self.pictures = pictures
 
         def load(index: int) -> Example:
-            image, boxes, ids = read_or_next(pictures, index, bad)
+            image, boxes, ids = reader.read_or_next(pictures, index)
             return Example(np.asarray(cv2.resize(image, (side, side)), dtype=np.uint8), boxes, ids)
 
         self.images = torch.empty((len(pictures), side, side, 3), dtype=torch.uint8, device=device)

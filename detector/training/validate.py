@@ -23,7 +23,7 @@ from detector.evaluation.voc_metric import evaluate_voc
 from detector.postprocess_torch import postprocess
 from detector.spec import ModelSpec
 from detector.training.augment import Image
-from detector.training.data import LabelledImage, UnreadableImages, read_labelled, training_images
+from detector.training.data import ImageReader, LabelledImage, training_images
 from detector.training.trainer import Normaliser
 
 _BATCH = 32
@@ -38,7 +38,7 @@ class Validator:
         data: The set. Classes that are not the spec's are left out.
         device: Where they run.
         threads: That read pictures.
-        bad: Where unreadable pictures are noted; their objects count as not found.
+        reader: Reads the images; the objects of those it cannot read count as not found.
         metric: None for the one that belongs to the data: COCO's for COCO sets, VOC2007's for VOC's.
 
     Raises:
@@ -51,7 +51,7 @@ class Validator:
         data: DataSet,
         device: torch.device,
         threads: int,
-        bad: UnreadableImages,
+        reader: ImageReader,
         metric: Metric | None = None,
     ) -> None:
         assert spec.config is not None
@@ -63,7 +63,7 @@ class Validator:
         self._pictures = training_images([data], spec.labels)
         self._device = device
         self._threads = threads
-        self._bad = bad
+        self._reader = reader
         self._metric: Metric = metric or ("coco" if data.kind == "coco" else "voc07")
         self._normalise = Normaliser(spec.input, device)
         self._defaults = torch.from_numpy(default_boxes(spec.config)).to(device)
@@ -84,9 +84,8 @@ class Validator:
     def _read(self, picture: LabelledImage) -> tuple[Image, tuple[int, int]]:
         """The picture at the network's input size, and the height and width its boxes refer to."""
         try:
-            image, _, _ = read_labelled(picture)
-        except DetectorError as error:  # a training of many hours must not end here
-            self._bad.add(picture.path, error.message)
+            image, _, _ = self._reader.read(picture)
+        except DetectorError:  # a training of many hours must not end here
             return np.zeros((self._spec.input.height, self._spec.input.width, 3), np.uint8), _UNREAD
         size = (picture.height or image.shape[0], picture.width or image.shape[1])
         warped = cv2.resize(image, (self._spec.input.width, self._spec.input.height), interpolation=cv2.INTER_LINEAR)

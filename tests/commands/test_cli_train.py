@@ -71,7 +71,7 @@ def test_from_pictures_to_a_model_that_opens(voc: Path, tmp_path: Path, capsys: 
     assert train(voc, out, "--steps", "3", "--json", str(result)) == 0
     said = capsys.readouterr()
     assert f"Trained {out}" in said.out
-    assert said.err.count("block001.png is no picture, or is damaged") == 1
+    assert said.err.count("block001.png is not a readable image") == 1
     assert "1 image could not be read" in said.err
     spec = load_spec(out)
     assert set(spec.labels) == set(LABELS)

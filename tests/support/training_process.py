@@ -16,7 +16,8 @@ import torch
 
 from detector.spec import ModelSpec
 from detector.training.batches import HostBatches
-from detector.training.data import ImageExamples, UnreadableImages, training_images
+from detector.training.data import ImageReader, training_images
+from detector.training.examples import ImageExamples
 from detector.training.fit import Fit, FitPlan, Progress
 from detector.training.networks import new_spec
 from detector.training.order import Order
@@ -64,7 +65,7 @@ def make_source(
     us = processes or Processes()
     pictures = training_images([make_blocks(folder, 6)], LABELS)
     size = (spec.input.height, spec.input.width)
-    examples = ImageExamples(pictures, PAPER, size, fill_colour(spec.input), recipe.seed, UnreadableImages())
+    examples = ImageExamples(pictures, PAPER, size, fill_colour(spec.input), recipe.seed, ImageReader())
     return HostBatches(examples, Order(len(pictures), recipe.batch, recipe.seed, us.rank, us.count), _CPU, 1)
 
 

@@ -21,7 +21,6 @@ from detector.labels import COCO80, VOC20
 from detector.models.build import build_network
 from detector.runtime.calibrate import MOST, with_ranges
 from detector.training.augment import Image
-from detector.training.data import read_labelled
 from detector.training.finish import as_stored, stored_state
 from detector.training.recipe import recipe_to_json
 from detector.training.validate import Validator
@@ -138,7 +137,7 @@ class _Measure:
 
     def __init__(self, run: Run) -> None:
         def on(data: DataSet) -> Validator:
-            return Validator(run.spec, data, run.options.device, run.options.threads, run.bad)
+            return Validator(run.spec, data, run.options.device, run.options.threads, run.reader)
 
         material = run.material
         self._voc = on(material.voc_val)
@@ -190,9 +189,10 @@ def _photographs(run: Run) -> Iterator[Image]:
     pictures = run.material.pictures
     for number in np.linspace(0, len(pictures) - 1, min(MOST, len(pictures))).astype(int):
         try:
-            yield read_labelled(pictures[number])[0]
-        except DetectorError as error:
-            run.bad.add(pictures[number].path, error.message)
+            image, _, _ = run.reader.read(pictures[number])
+        except DetectorError:
+            continue  # the reader keeps which it was
+        yield image
 
 
 def _line(what: str, measured: Measured) -> str:

@@ -7,11 +7,13 @@ import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import nn
 
+from app.core.sources.images import read_image
 from app.lab.training.material import Material, gather
 from app.lab.training.training_log import TrainingLog
 from app.lab.training.training_request import TrainingRequest, TrainingResult
@@ -20,7 +22,8 @@ from detector.runtime.torch_cpu import has_native_bf16
 from detector.training import allocator
 from detector.training.batches import BatchSource, DeviceBatches, DeviceDataset, HostBatches
 from detector.training.checkpoint import load_checkpoint
-from detector.training.data import ImageExamples, UnreadableImages
+from detector.training.data import ImageReader
+from detector.training.examples import ImageExamples
 from detector.training.finish import as_stored, stored_state, write_model
 from detector.training.fit import Fit, FitPlan, Progress, UnsavedError
 from detector.training.networks import FIRST_LAYERS, base_layers
@@ -92,7 +95,7 @@ class _Job:
         self._listener = listener
         self._device = device
         self._processes = processes
-        self._bad = UnreadableImages()
+        self._reader = ImageReader(partial(read_image, upright=False))
         self._told: set[Path] = set()
         self._summary = _Summary()
         self._training_log: TrainingLog | None = None
@@ -132,7 +135,7 @@ class _Job:
             scores=measured,
             images_per_s=self._summary.images_per_s,
             shares=self._summary.shares,
-            bad=self._bad.reasons(),
+            bad=self._reader.failures(),
             seconds=fit.spent_s,
         )
 
@@ -221,18 +224,18 @@ class _Job:
         side = _side(self._device, len(material.pictures), size)
         if side is not None:
             self._listener.note(f"Decoding {len(material.pictures)} images into the memory of {self._device}.")
-            data = DeviceDataset(material.pictures, side, self._device, self._request.threads, self._bad)
+            data = DeviceDataset(material.pictures, side, self._device, self._request.threads, self._reader)
             return DeviceBatches(data, order, policy, size, fill)
-        examples = ImageExamples(material.pictures, policy, size, fill, recipe.seed, self._bad)
+        examples = ImageExamples(material.pictures, policy, size, fill, recipe.seed, self._reader)
         return HostBatches(examples, order, self._device, self._request.threads)
 
     def _validator(self, material: Material) -> Validator | None:
         if material.validation is None or self._processes.rank != 0:
             return None
-        return Validator(material.spec, material.validation, self._device, self._request.threads, self._bad)
+        return Validator(material.spec, material.validation, self._device, self._request.threads, self._reader)
 
     def _tell_bad(self) -> None:
-        for path, reason in self._bad.reasons().items():
+        for path, reason in self._reader.failures().items():
             if path not in self._told:
                 self._told.add(path)
                 self._listener.note(f"{reason} The training goes on without it.")
