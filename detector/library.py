@@ -100,7 +100,7 @@ class ModelLibrary:
                     )
                 return found
         if name in MODELS:
-            raise DetectorError(f"The weights of {name} are not on this computer.", how_to_get(MODELS[name]))
+            raise DetectorError(f"The weights of {name} are not on this computer.", *how_to_get(MODELS[name]))
         path = Path(name_or_file)
         if name and _exists(path):
             return open_file(path)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from detector.errors import DetectorError
+from detector.errors import DetectorError, Remedy
 from detector.ir_file import describe_ir
 from detector.spec import ModelSpec
 from detector.spec_json import MAX_JSON_CHARS, spec_from_json
@@ -52,7 +52,8 @@ def open_file(path: Path) -> ModelEntry:
         raise DetectorError(f"{path.name} is a folder, not a model.")
     raise DetectorError(
         f"{path.name} is not a model file that can be opened directly.",
-        f"Import it first: ssd-viewer models import {path.name} --name NAME",
+        "Import it first.",
+        Remedy(command="models import", value=path.name),
     )
 
 
@@ -95,9 +96,9 @@ def model_paths(folder: Path) -> list[Path]:
     ]
 
 
-def how_to_get(spec: ModelSpec) -> str:
-    """One line: what to type, and where the weights are published."""
+def how_to_get(spec: ModelSpec) -> tuple[str, Remedy]:
+    """Returns a hint that says where the weights are published, and the command that brings them."""
     if spec.weights is None:
-        return f"Import a file: ssd-viewer models import FILE --name {spec.name}"
-    fetch = f"Fetch them: ssd-viewer models download {spec.name}"
-    return f"{fetch} (published at {spec.weights.url} ; fetched another way: add --weights-dir FOLDER)."
+        return "Import a file with them.", Remedy(command="models import", value="FILE")
+    hint = f"Download them, or fetch them another way and import the file; they are published at {spec.weights.url} ."
+    return hint, Remedy(command="models download", value=spec.name)

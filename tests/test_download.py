@@ -22,7 +22,7 @@ from detector.download import (
     verify_file,
 )
 from detector.download.part import DownloadPart, writing
-from detector.errors import DetectorError
+from detector.errors import DetectorError, Remedy
 from detector.spec import WeightsFile
 from tests.support.file_server import (
     Answer,
@@ -375,7 +375,7 @@ def test_no_network_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(DetectorError) as caught:
         fetch(weights, tmp_path / "net.pth")
     assert "nowhere.invalid is not found" in caught.value.message
-    assert "--weights-dir" in caught.value.hint
+    assert caught.value.remedies == (Remedy("weights-dir", "DIR"),)
     assert "http://nowhere.invalid/net.pth" in caught.value.hint
     assert list(tmp_path.iterdir()) == []
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from app.cli import models_check, models_download, models_optimise
 from app.cli.console import Console, one_line, table
 from app.cli.options import add_result_flags
+from app.cli.remedies import with_flags
 from app.core.model_cards import published_hash, size_of, speeds_of
 from app.core.models import user_library
 from app.core.paths import optimised_dir, settings_file
@@ -132,7 +133,8 @@ def _info(options: argparse.Namespace, console: Console) -> int:
     if entry.path is None and spec.weights is not None:
         facts["weights_sha256"] = spec.weights.sha256
     if entry.path is None and entry.name in MODELS:
-        facts["how_to_get"] = how_to_get(spec)
+        hint, remedy = how_to_get(spec)
+        facts["how_to_get"] = with_flags(hint, [remedy])
     console.give(facts)
     for key, value in facts.items():
         if value not in (None, "", {}, []) or key == "weights_sha256":

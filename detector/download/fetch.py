@@ -20,7 +20,7 @@ from detector.download.progress import Meter, OnProgress
 from detector.download.proxy import split
 from detector.download.request import CutError, get, web_address
 from detector.download.verify import FetchedFile, check_no_page, compare, verify_file
-from detector.errors import DetectorError
+from detector.errors import DetectorError, Remedy
 from detector.safetensors_file import MAX_FILE_BYTES
 from detector.spec import WeightsFile
 
@@ -29,6 +29,7 @@ _RECONNECTS = 4  # each only after bytes have come; few bytes, for after many th
 _MANY = 1 << 20
 _SLACK = 1.06  # published sizes are rounded
 _RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
+_BY_FOLDER = Remedy("weights-dir", "DIR")
 _EMPTY_RANGE = re.compile(r"bytes \*/([0-9]{1,18})")
 
 
@@ -99,14 +100,7 @@ def fetch(
     address = address_of(weights, options.mirror)
     web_address(address)
     if target.is_file():
-        try:
-            return verify_file(target, weights, remembered, stop)
-        except DownloadStoppedError:
-            raise
-        except DetectorError:
-            with contextlib.suppress(OSError):
-                target.unlink()
-            raise
+        return _already_here(target, weights, remembered, stop)
     patience = Patience(stop or threading.Event(), options.connect_s, options.stall_s)
     with DownloadPart(target) as part:
         try:
@@ -114,25 +108,39 @@ def fetch(
         except DownloadStoppedError as error:
             raise DownloadStoppedError(error.message, _kept(part, address)) from error
         except DetectorError as error:
-            hint = f"{_kept(part, address)} {error.hint or by_hand(weights)}".strip()
-            raise DetectorError(error.message, hint) from error
-        try:
-            check_no_page(part.start(), target.name)
-            verified = compare(target.name, part.sha256(), weights, remembered)
-        except DetectorError:
-            part.discard()
-            raise
-        sha256 = part.sha256()
-        part.commit()
-    return FetchedFile(target, sha256, verified)
+            hint, remedies = (error.hint, error.remedies) if error.hint else (by_hand(weights), (_BY_FOLDER,))
+            raise DetectorError(error.message, f"{_kept(part, address)} {hint}".strip(), *remedies) from error
+        return _verified(part, weights, remembered)
+
+
+def _already_here(target: Path, weights: WeightsFile, remembered: str, stop: threading.Event | None) -> FetchedFile:
+    """Verifies a file that has its final name; one that is another is removed."""
+    try:
+        return verify_file(target, weights, remembered, stop)
+    except DownloadStoppedError:
+        raise
+    except DetectorError:
+        with contextlib.suppress(OSError):
+            target.unlink()
+        raise
+
+
+def _verified(part: DownloadPart, weights: WeightsFile, remembered: str) -> FetchedFile:
+    """Gives a whole part its name if it is the published file, else throws it away."""
+    name, sha256 = part.target.name, part.sha256()
+    try:
+        check_no_page(part.start(), name)
+        verified = compare(name, sha256, weights, remembered)
+    except DetectorError:
+        part.discard()
+        raise
+    part.commit()
+    return FetchedFile(part.target, sha256, verified)
 
 
 def by_hand(weights: WeightsFile) -> str:
     """What to do where the network does not help."""
-    return (
-        f"Check the network, the proxy and the mirror; or fetch {weights.url} another way "
-        "and name its folder by --weights-dir, or import the file."
-    )
+    return f"Check the network, the proxy and the mirror; or fetch {weights.url} another way and import the file."
 
 
 def _kept(part: DownloadPart, address: str) -> str:

@@ -13,12 +13,13 @@ from urllib.parse import SplitResult, quote, urljoin
 
 from detector.download.connection import Patience, PatientSocket, connect, secure
 from detector.download.proxy import Proxy, authorization, proxy_for, split
-from detector.errors import DetectorError
+from detector.errors import DetectorError, Remedy
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MOST_REDIRECTS = 8
 _PORTS = {"http": 80, "https": 443}
-_PROXY_HINT = "Check the proxy setting (--proxy), or the variables http_proxy and https_proxy."
+_PROXY_HINT = "Check the proxy setting, or the variables http_proxy and https_proxy."
+_PROXY = Remedy("proxy")
 _CUT = (ConnectionError, TimeoutError, http.client.IncompleteRead, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
 
@@ -120,7 +121,7 @@ def _connect(parts: SplitResult, via: Proxy | None, patience: Patience) -> socke
         return connect(host, port, patience)
     except TimeoutError as error:
         who = f"The proxy {host}" if via else host
-        raise DetectorError(f"{who} does not answer.", _PROXY_HINT if via else "") from error
+        raise DetectorError(f"{who} does not answer.", *_advice(via)) from error
 
 
 def _netloc(host: str, port: int, usual: int) -> str:
@@ -145,14 +146,18 @@ def _tunnel(connected: socket.socket, host: str, port: int, via: Proxy, patience
 def _refuse_proxy(host: str, status: int) -> NoReturn:
     """Say that the proxy did not let the request through."""
     wants = "wants a user name and password" if status == 407 else "does not let the download through"
-    raise DetectorError(f"The proxy {host} {wants} ({status}).", _PROXY_HINT)
+    raise DetectorError(f"The proxy {host} {wants} ({status}).", _PROXY_HINT, _PROXY)
+
+
+def _advice(via: Proxy | None) -> tuple[()] | tuple[str, Remedy]:
+    """Returns what helps where the connection leads to a proxy: the hint and its remedy."""
+    return (_PROXY_HINT, _PROXY) if via else ()
 
 
 @contextlib.contextmanager
 def _explained(parts: SplitResult, via: Proxy | None = None) -> Iterator[None]:
     """Failures of the connection in plain words."""
     host = f"The proxy {via.host}" if via else str(parts.hostname)
-    hint = _PROXY_HINT if via else ""
     try:
         yield
     except ssl.SSLCertVerificationError as error:
@@ -162,14 +167,14 @@ def _explained(parts: SplitResult, via: Proxy | None = None) -> Iterator[None]:
             "connections needs SSL_CERT_FILE to name its certificate.",
         ) from error
     except socket.gaierror as error:
-        raise DetectorError(f"{host} is not found: there is no network, or no such name.", hint) from error
+        raise DetectorError(f"{host} is not found: there is no network, or no such name.", *_advice(via)) from error
     except ConnectionRefusedError as error:
-        raise DetectorError(f"{host} refuses the connection.", hint) from error
+        raise DetectorError(f"{host} refuses the connection.", *_advice(via)) from error
     except _CUT as error:
         raise CutError("fell silent" if isinstance(error, TimeoutError) else "broke off") from error
     except ssl.SSLError as error:
-        raise DetectorError(f"{host} does not speak TLS properly: {error.reason}.", hint) from error
+        raise DetectorError(f"{host} does not speak TLS properly: {error.reason}.", *_advice(via)) from error
     except http.client.HTTPException as error:
-        raise DetectorError(f"{host} answers with something that is not HTTP.", hint) from error
+        raise DetectorError(f"{host} answers with something that is not HTTP.", *_advice(via)) from error
     except OSError as error:
-        raise DetectorError(f"{host} cannot be reached: {error.strerror or error}.", hint) from error
+        raise DetectorError(f"{host} cannot be reached: {error.strerror or error}.", *_advice(via)) from error

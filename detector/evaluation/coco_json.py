@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from detector.errors import DetectorError
+from detector.errors import DetectorError, Remedy
 from detector.evaluation.class_names import cleaned
 from detector.evaluation.coco_layout import ImageFinder, find_annotations
 from detector.evaluation.issues import Issues, printable, shortened
@@ -52,7 +52,7 @@ def _list(content: Any, part: str, path: Path) -> list[Any]:
     if not isinstance(found, list):
         raise DetectorError(
             f"{path.name} is no COCO annotation file: it has no list of {part}.",
-            "Detections go to --detections." if isinstance(content, list) else "",
+            *(("It may hold detections.", Remedy("detections")) if isinstance(content, list) else ()),
         )
     return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from detector.errors import DetectorError
+from detector.errors import DetectorError, Remedy
 from detector.evaluation.issues import shortened
 
 DEFAULT_SPLITS = ("val2017", "val2014", "val", "valid", "minival", "test")
@@ -41,7 +41,7 @@ def find_annotations(root: Path, split: str = "") -> tuple[Path, str]:
     there = ", ".join(map(shortened, sorted(found)[:12]))
     if split:
         raise DetectorError(f"There is no split {split!r} in {root}.", f"There are: {there}.")
-    raise DetectorError(f"{root} has several splits.", f"Choose one with --split: {there}.")
+    raise DetectorError(f"{root} has several splits.", f"Choose one: {there}.", Remedy("split"))
 
 
 def list_splits(root: Path) -> dict[str, Path]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from detector.errors import DetectorError
+from detector.errors import DetectorError, Remedy
 from detector.evaluation.bounded import read_bounded
 from detector.evaluation.class_names import cleaned, match_names
 from detector.evaluation.found import Found, make_found
@@ -151,7 +151,11 @@ def _read_json(path: Path, table: _Table, renames: Mapping[str, str]) -> None:
         _read_results(content, table, renames)
     elif isinstance(content, dict) and isinstance(content.get("images"), list):
         if "annotations" in content:
-            raise DetectorError(f"{path.name} is an annotation file, not detections.", "It goes to --data.")
+            raise DetectorError(
+                f"{path.name} is an annotation file, not detections.",
+                "Give it as the data to measure on.",
+                Remedy("data"),
+            )
         _read_own(content["images"], table, renames)
     else:
         raise DetectorError(
@@ -166,7 +170,8 @@ def _read_results(entries: list[Any], table: _Table, renames: Mapping[str, str])
     if renames and not by_label:
         raise DetectorError(
             f"{shortened(table.path.name)} gives categories by number, so there are no names to map.",
-            "Leave --map out.",
+            "Leave out what joins names.",
+            Remedy("map", omit=True),
         )
     known = {number: index for index, number in enumerate(table.data.category_ids)}
     classes: dict[Any, int] = dict(known)
@@ -224,7 +229,7 @@ def _result(entry: Any) -> tuple[str, tuple[float, float, float, float], float] 
 
 
 def _read_own(entries: list[Any], table: _Table, renames: Mapping[str, str]) -> None:
-    """What ``ssd-viewer detect --json`` writes."""
+    """The detections in images that this program itself writes as JSON."""
     things = [(entry, thing) for entry in entries if isinstance(entry, dict) for thing in _things(entry)]
     classes = _by_label(
         list(dict.fromkeys(label for _, t in things if (label := _label(t)) is not None)), table, renames

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 
 from detector import image_formats
-from detector.errors import DetectorError
+from detector.errors import DetectorError, Remedy
 from detector.evaluation.bounded import read_bounded
 from detector.evaluation.issues import shortened
 from detector.evaluation.text_file import decode_text
@@ -105,7 +105,9 @@ def choose_split(roots: Sequence[VocRoot], split: str) -> tuple[list[tuple[VocRo
     if not listed:
         if split not in ("", ALL):
             raise DetectorError(
-                f"There is no split {split!r}: there is no folder ImageSets/Main.", "Leave --split out."
+                f"There is no split {split!r}: there is no folder ImageSets/Main.",
+                "Leave the split out.",
+                Remedy("split", omit=True),
             )
         return [(root, sorted(list_annotations(root.annotations))) for root in roots], ALL
     if split and (Path(split).name != split or split in (".", "..")):

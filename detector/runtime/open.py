@@ -60,7 +60,7 @@ def open_detector(
     check_device(device)
     asked = _checked_precision(precision)
     if entry.path is None:
-        raise DetectorError(f"The weights of {entry.name} are not on this computer.", how_to_get(entry.spec))
+        raise DetectorError(f"The weights of {entry.name} are not on this computer.", *how_to_get(entry.spec))
     detector = _open(entry, device, asked, cache_dir, for_batches)
     _log.info("%s on %s by %s, %s", entry.name, detector.device, detector.engine, detector.precision)
     return detector

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from detector.errors import DetectorError
+from detector.errors import DetectorError, Remedy
 from detector.evaluation.issues import Issues
 from detector.training.data import LabelledImage
 
@@ -53,7 +53,8 @@ def check_same_pictures(path: Path, before: str, now: str) -> None:
     what = f"{old} pictures instead of {new}" if old != new else f"{new} pictures with other names, boxes or classes"
     raise DetectorError(
         f"{path} was made with other data: {what}.",
-        "Train on the same pictures and labels, or choose another folder; a finished model can be a --start there.",
+        "Train on the same images and labels, or choose another folder; a finished model can be the start there.",
+        Remedy("start"),
     )
 
 

@@ -277,4 +277,4 @@ def test_a_memory_too_small_is_one_line(
     assert train(voc, tmp_path / "x.safetensors", "--steps", "1") == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert "The memory of cpu is too small for this training." in line
-    assert "--batch" in line
+    assert "(--batch, --rate, --width)" in line

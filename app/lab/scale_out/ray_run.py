@@ -17,6 +17,7 @@ from typing import Any
 
 from app.core.errors import AppError
 from app.lab.scale_out.tasks import Task, TaskOutcome
+from detector.errors import Remedy
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +91,7 @@ def run_on_ray(
 
 
 class _OwnWords:
-    """Standard output without the messages that Ray's threads print there: it may carry ``--json -``."""
+    """Standard output without the messages that Ray's threads print there: it may carry the command's JSON."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -139,7 +140,9 @@ def _cpus(ray: Any, asked: float | None, gpus: float) -> float:
     if not fit or cpus > most or most <= 0:
         raise AppError(
             f"No computer of the cluster has {cpus:g} CPUs" + (f" and {gpus:g} GPUs." if gpus else "."),
-            "Ask for less: --ray-cpus, --ray-gpus.",
+            "Ask for less.",
+            Remedy("ray-cpus"),
+            Remedy("ray-gpus"),
         )
     return float(cpus)
 

@@ -17,7 +17,7 @@ from app.core.sources.images import read_image
 from app.lab.training.material import Material, gather
 from app.lab.training.training_log import TrainingLog
 from app.lab.training.training_request import TrainingRequest, TrainingResult
-from detector.errors import DetectorError
+from detector.errors import DetectorError, Remedy
 from detector.runtime.torch_cpu import has_native_bf16
 from detector.training import allocator
 from detector.training.batches import BatchSource, DeviceBatches, DeviceDataset, HostBatches
@@ -81,7 +81,10 @@ def train(request: TrainingRequest, listener: Listener, stop: threading.Event) -
         except torch.OutOfMemoryError as error:
             raise DetectorError(
                 f"The memory of {device} is too small for this training.",
-                "Train on fewer images at once (--batch, and --rate in proportion), or train a narrower network.",
+                "Train on fewer images at once, with the rate lowered in proportion, or train a narrower network.",
+                Remedy("batch"),
+                Remedy("rate"),
+                Remedy("width"),
             ) from error
 
 
@@ -293,7 +296,7 @@ def _device_name(asked: str) -> str:
     if gpu is None:
         raise DetectorError(f"Training on {asked} is not supported.", "Use cpu, cuda or cuda:N.")
     if int(gpu[1] or 0) >= torch.cuda.device_count():
-        raise DetectorError(f"There is no GPU {asked} here.", "Train with --device cpu.")
+        raise DetectorError(f"There is no GPU {asked} here.", "Train on the CPU.", Remedy("device", "cpu"))
     return asked
 
 

@@ -11,7 +11,7 @@ from torch import nn
 from app.core.models import user_library
 from app.lab.training.training_request import DataRequest, TrainingRequest, starts_from_detector
 from detector.class_names import key, meaning
-from detector.errors import DetectorError
+from detector.errors import DetectorError, Remedy
 from detector.evaluation.class_names import known_names
 from detector.evaluation.coco_layout import list_splits
 from detector.evaluation.data_sets import read_data
@@ -121,7 +121,9 @@ def _usual_split(root: Path, data: DataRequest) -> str:
         if name in coco or any((folder / f"{name}.txt").is_file() for folder in lists):
             return name
     if lists or coco:
-        raise DetectorError(f"{root} has no list named train or trainval.", "Name the one to learn from with --split.")
+        raise DetectorError(
+            f"{root} has no list named train or trainval.", "Name the one to learn from.", Remedy("split")
+        )
     return ""
 
 
