@@ -17,7 +17,7 @@ from torch import nn
 
 from app.cli import main
 from app.cli import train as cli_train
-from app.lab.training import job
+from app.lab.training.device import uses_bf16
 from detector.bundled import bundled_path
 from detector.config import MOBILENET300, SSD300_VOC, SSDLITE320
 from detector.errors import DetectorError
@@ -106,8 +106,9 @@ def test_which_recipe_follows_from_what_is_started_from(tmp_path: Path) -> None:
     assert _request("--start", "everyday", "--steps", "9") == (replace(FINE_TUNING, steps=9), 0.0)
     assert _request("--start", "everyday", "--epochs", "9", "--no-freeze") == (replace(FINE_TUNING, freeze=False), 0.0)
     recipe = tmp_path / "recipe.json"
-    recipe.write_text('{"rate": 0.5}')
-    assert _request("--start", "everyday", "--recipe", str(recipe)) == (Recipe(rate=0.5), 0.0)
+    for encoding in ("utf-8", "utf-8-sig", "utf-16"):  # the last is what PowerShell's > writes
+        recipe.write_text('{"rate": 0.5}', encoding)
+        assert _request("--start", "everyday", "--recipe", str(recipe)) == (Recipe(rate=0.5), 0.0)
 
 
 def test_many_pictures_are_gone_through_more_than_once(
@@ -184,14 +185,14 @@ def test_places_weigh_as_the_recipe_says() -> None:
 
 def test_depthwise_networks_learn_in_float32_on_a_cpu_unless_told() -> None:
     plain, depthwise = nn.Conv2d(4, 4, 3), nn.Sequential(nn.Conv2d(4, 4, 3, groups=4))
-    assert job._uses_bf16("auto", _CPU, plain) == has_native_bf16()
-    assert not job._uses_bf16("auto", _CPU, depthwise)
-    assert not job._uses_bf16("fp32", _CPU, plain)
+    assert uses_bf16("auto", _CPU, plain) == has_native_bf16()
+    assert not uses_bf16("auto", _CPU, depthwise)
+    assert not uses_bf16("fp32", _CPU, plain)
     if has_native_bf16():
-        assert job._uses_bf16("bf16", _CPU, depthwise)
+        assert uses_bf16("bf16", _CPU, depthwise)
     else:
         with pytest.raises(DetectorError, match="bf16"):
-            job._uses_bf16("bf16", _CPU, depthwise)
+            uses_bf16("bf16", _CPU, depthwise)
 
 
 _FAULTS = """

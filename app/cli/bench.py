@@ -29,7 +29,7 @@ _VERSUS = (
 )  # as ``app.lab.bench.baselines.BASELINES``
 _CHARTS = (".html", ".png", ".svg")  # as ``app.lab.bench.chart.FORMATS``
 _ALL = "all"
-_MOST_BATCH = 256
+_MAX_BATCH = 256
 _T = TypeVar("_T")
 
 
@@ -41,6 +41,26 @@ def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Co
         "used that find as much as trained ones do."
     )
     parser.add_argument("--model", metavar="NAME|FILE", default=_MODEL, help=f"the detector (default: {_MODEL})")
+    _add_cases(parser)
+    parser.add_argument("--source", type=Path, metavar="VIDEO", help="frames from it (default: drawn, 1280 x 720)")
+    parser.add_argument(
+        "--export",
+        nargs="?",
+        type=_video_seconds,
+        const=20.0,
+        metavar="S",
+        help="also export the first S seconds of --source, each step alone and all at once (default: 20)",
+    )
+    parser.add_argument(
+        "--seconds", type=_seconds, default=20.0, metavar="S", help="how long about each case runs (default: 20)"
+    )
+    parser.add_argument("--chart", type=Path, metavar="FILE", help="write a page or image: .html, .png or .svg")
+    add_result_flags(parser)
+    return run
+
+
+def _add_cases(parser: argparse.ArgumentParser) -> None:
+    """Adds the options that each multiply the cases measured."""
     parser.add_argument(
         "--device", nargs="+", action="extend", metavar="auto|all|cpu|cuda[:N]|mps|xpu", help="where (default: auto)"
     )
@@ -72,26 +92,11 @@ def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Co
         "OpenCV's DNN module; torchvision's Faster R-CNN ResNet-50 FPN. Ratios refer to the first (default: to our "
         "first)",
     )
-    parser.add_argument("--source", type=Path, metavar="VIDEO", help="frames from it (default: drawn, 1280 x 720)")
-    parser.add_argument(
-        "--export",
-        nargs="?",
-        type=_video_seconds,
-        const=20.0,
-        metavar="S",
-        help="also export the first S seconds of --source, each step alone and all at once (default: 20)",
-    )
-    parser.add_argument(
-        "--seconds", type=_seconds, default=20.0, metavar="S", help="how long about each case runs (default: 20)"
-    )
-    parser.add_argument("--chart", type=Path, metavar="FILE", help="write a page or image: .html, .png or .svg")
-    add_result_flags(parser)
-    return run
 
 
 def _batch(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= _MOST_BATCH:
-        raise argparse.ArgumentTypeError(f"a batch is a number from 1 to {_MOST_BATCH}, not {text!r}")
+    if not text.isdecimal() or not 1 <= int(text) <= _MAX_BATCH:
+        raise argparse.ArgumentTypeError(f"a batch is a number from 1 to {_MAX_BATCH}, not {text!r}")
     return int(text)
 
 

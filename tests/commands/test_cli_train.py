@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from app.cli import main
-from app.cli import train as cli_train
+from app.cli.train_display import TrainingDisplay
 from detector.evaluation.results import DataSet
 from detector.model_file import open_file
 from detector.runtime.network import load_network
@@ -165,7 +165,7 @@ def test_a_disk_that_is_full_at_the_end_is_one_line(
 ) -> None:
     if stopped:
         (voc / "JPEGImages" / "block001.png").write_bytes(b"no picture")  # noted when the first steps are done
-        monkeypatch.setattr(cli_train._Display, "note", lambda _self, _line: os.kill(os.getpid(), signal.SIGINT))
+        monkeypatch.setattr(TrainingDisplay, "note", lambda _self, _line: os.kill(os.getpid(), signal.SIGINT))
     fill_disk(monkeypatch, "checkpoint", "x.safetensors")
     out = tmp_path / "x.safetensors"
     assert train(voc, out, "--steps", "100000" if stopped else "1") == 1
@@ -180,7 +180,7 @@ def test_a_disk_that_is_full_at_the_end_is_one_line(
 def test_asked_to_end_it_saves_first(
     voc: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    monkeypatch.setattr(cli_train._Display, "note", lambda _self, _line: os.kill(os.getpid(), number))
+    monkeypatch.setattr(TrainingDisplay, "note", lambda _self, _line: os.kill(os.getpid(), number))
     (voc / "JPEGImages" / "block001.png").write_bytes(b"no picture")  # noted when the first steps are done
     out = tmp_path / "blocks.safetensors"
     assert train(voc, out, "--steps", "100000") == 130

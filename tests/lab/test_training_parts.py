@@ -16,8 +16,8 @@ import torch
 from torchvision.models import VGG16_Weights, vgg16
 from torchvision.transforms.functional import normalize
 
-from app.lab.training import job
 from app.lab.training.curves import charts
+from app.lab.training.device import resident_side
 from app.lab.training.event_file import EventFile, crc32c, masked_crc
 from app.lab.training.training_log import CURVES, LOG, PAGE, TrainingLog, read_log
 from detector.errors import DetectorError
@@ -80,8 +80,8 @@ def test_pictures_are_kept_on_a_gpu_as_large_as_half_of_it_allows(
     monkeypatch: pytest.MonkeyPatch, free: float, size: tuple[int, int], side: int | None
 ) -> None:
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _device: (free, 2 * free))
-    assert job._side(torch.device("cuda", 0), 10_000, size) == side
-    assert job._side(torch.device("cpu"), 10_000, size) is None
+    assert resident_side(torch.device("cuda", 0), 10_000, size) == side
+    assert resident_side(torch.device("cpu"), 10_000, size) is None
 
 
 def test_networks_of_one_width_and_unknown_ones_are_refused() -> None:

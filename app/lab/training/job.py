@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -11,15 +10,14 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from app.core.sources.images import read_image
+from app.lab.training.device import device_name, open_device, resident_side, uses_bf16
 from app.lab.training.material import Material, gather
+from app.lab.training.pace import PaceSummary
 from app.lab.training.training_log import TrainingLog
 from app.lab.training.training_request import TrainingRequest, TrainingResult
 from detector.errors import DetectorError, Remedy
-from detector.runtime.torch_cpu import has_native_bf16
-from detector.training import allocator
 from detector.training.batches import BatchSource, DeviceBatches, DeviceDataset, HostBatches
 from detector.training.checkpoint import load_checkpoint
 from detector.training.data import ImageReader
@@ -36,8 +34,6 @@ from detector.training.trainer import Trainer, fill_colour
 from detector.training.validate import Validator, scores
 
 CHECKPOINT = "checkpoint.pt"
-_SIDES = (512, 300)  # of images kept on a GPU, unless the network's input is larger; crops lose less of large ones
-_GPU_SHARE = 0.5  # of free GPU memory that the images may take
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,21 +56,9 @@ def train(request: TrainingRequest, listener: Listener, stop: threading.Event) -
         DetectorError: The data, the network, the checkpoint or the model file cannot be used as asked, or the loss
             is no number.
     """
-    device_name = _device_name(request.device)
-    with joined_processes(device_name) as processes:
-        device = torch.device(device_name)
-        if device.type == "cuda":
-            index = processes.local_rank if processes.count > 1 else device.index or 0
-            if index >= torch.cuda.device_count():
-                raise DetectorError(
-                    f"There are {torch.cuda.device_count()} GPUs here for {processes.count} processes.",
-                    "Start as many processes as there are GPUs.",
-                )
-            device = torch.device("cuda", index)
-            torch.cuda.set_device(device)
-            torch.backends.cudnn.benchmark = True  # every step has the same shapes
-        else:
-            allocator.keep_freed_memory()
+    name = device_name(request.device)
+    with joined_processes(name) as processes:
+        device = open_device(name, processes)
         quiet = Listener(lambda _: None, lambda _: None)
         try:
             return _Job(request, listener if processes.rank == 0 else quiet, device, processes).run(stop)
@@ -100,7 +84,7 @@ class _Job:
         self._processes = processes
         self._reader = ImageReader(partial(read_image, upright=False))
         self._told: set[Path] = set()
-        self._summary = _Summary()
+        self._summary = PaceSummary()
         self._training_log: TrainingLog | None = None
 
     def run(self, stop: threading.Event) -> TrainingResult:
@@ -197,7 +181,7 @@ class _Job:
             recipe,
             self._device,
             self._processes,
-            bf16=_uses_bf16(self._request.precision, self._device, network),
+            bf16=uses_bf16(self._request.precision, self._device, network),
             slow=base_layers(names),
             slowness=recipe.slowness,
         )
@@ -224,7 +208,7 @@ class _Job:
         policy = UNCHANGED if not recipe.augment else MILD if recipe.mild else PAPER
         size = (material.spec.input.height, material.spec.input.width)
         fill = fill_colour(material.spec.input)
-        side = _side(self._device, len(material.pictures), size)
+        side = resident_side(self._device, len(material.pictures), size)
         if side is not None:
             self._listener.note(f"Decoding {len(material.pictures)} images into the memory of {self._device}.")
             data = DeviceDataset(material.pictures, side, self._device, self._request.threads, self._reader)
@@ -259,66 +243,3 @@ class _Job:
         )
         write_model(self._request.out, replace(material.spec, provenance=provenance), state, accuracy)
         return measured
-
-
-class _Summary:
-    """Pace and shares of time over a whole run, accumulated from its reports."""
-
-    def __init__(self) -> None:
-        self._seconds: dict[str, float] = {}
-        self._images = 0.0
-        self._elapsed_s = 0.0
-
-    def add(self, progress: Progress) -> None:
-        """Adds a report."""
-        self._images += progress.images_per_s * progress.elapsed_s
-        self._elapsed_s += progress.elapsed_s
-        for part, share in progress.shares.items():
-            self._seconds[part] = self._seconds.get(part, 0.0) + share * progress.elapsed_s
-
-    @property
-    def images_per_s(self) -> float:
-        """Images per second of all processes together."""
-        return self._images / self._elapsed_s if self._elapsed_s else 0.0
-
-    @property
-    def shares(self) -> dict[str, float]:
-        """Shares of the time, by ``clock.PARTS``."""
-        return {part: seconds / self._elapsed_s for part, seconds in self._seconds.items()} if self._elapsed_s else {}
-
-
-def _device_name(asked: str) -> str:
-    if asked == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if asked == "cpu":
-        return asked
-    gpu = re.fullmatch(r"cuda(?::([0-9]{1,3}))?", asked)
-    if gpu is None:
-        raise DetectorError(f"Training on {asked} is not supported.", "Use cpu, cuda or cuda:N.")
-    if int(gpu[1] or 0) >= torch.cuda.device_count():
-        raise DetectorError(f"There is no GPU {asked} here.", "Train on the CPU.", Remedy("device", "cpu"))
-    return asked
-
-
-def _uses_bf16(precision: str, device: torch.device, network: nn.Module) -> bool:
-    if precision == "fp32":
-        return False
-    if precision == "auto" and device.type == "cpu" and _is_depthwise(network):
-        return False  # a CPU learns depthwise convolutions slower in bfloat16 than in float32
-    native = torch.cuda.is_bf16_supported(including_emulation=False) if device.type == "cuda" else has_native_bf16()
-    if precision == "bf16" and not native:
-        raise DetectorError("This device does not compute bf16 itself; emulating it is slow.", "Use fp32.")
-    return native
-
-
-def _is_depthwise(network: nn.Module) -> bool:
-    return any(isinstance(module, nn.Conv2d) and module.groups > 1 for module in network.modules())
-
-
-def _side(device: torch.device, count: int, size: tuple[int, int]) -> int | None:
-    """Returns the side of squares in which ``count`` images fit on ``device``, for inputs of ``size``, or None."""
-    if device.type != "cuda":
-        return None
-    free, _ = torch.cuda.mem_get_info(device)
-    sides = (max(side, *size) for side in _SIDES)
-    return next((side for side in sides if count * side * side * 3 <= free * _GPU_SHARE), None)
