@@ -153,7 +153,7 @@ def test_a_cost_that_is_no_number_in_one_process_stops_both(together: Path) -> N
 
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
-    root = Path(__file__).resolve().parents[1]
+    root = Path(__file__).resolve().parents[2]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(root)}
     return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=280, check=False)
 
