@@ -20,9 +20,10 @@ from app.lab.bench.rounds import BenchCancelledError
 from detector.model_file import open_file
 from detector.runtime.open import open_detector
 from tests.support.command_line import Capture, check_one_line, run
-from tests.support.media import make_audio, make_video, read_frame_index
+from tests.support.media import make_audio, make_video
 from tests.support.one_thread import one_thread
 from tests.support.tiny_models import save_random
+from tools.fixtures.coded_images import read_frame_index
 
 
 def indices(path: Path) -> list[int]:

@@ -31,9 +31,10 @@ from detector.postprocess import postprocess
 from detector.registry import MODELS
 from detector.runtime.torch_cpu import TorchCpuDetector
 from detector.spec import ModelSpec, PostprocessSpec
-from tests.support.media import make_video, read_frame_index
+from tests.support.media import make_video
 from tests.support.one_thread import one_thread
 from tests.support.small_rival import shrink_faster_rcnn
+from tools.fixtures.coded_images import read_frame_index
 
 SMALL = replace(MODELS["ultraface-slim-320"], labels=tuple("abcdefghij"))
 SMALL_BOXES = 4420

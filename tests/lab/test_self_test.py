@@ -20,8 +20,8 @@ from app.lab.self_test.export import Tracks, differences
 from app.lab.self_test.window import look, shown_on
 from detector.errors import DetectorError
 from tests.support.command_line import Capture, check_one_line, install_fake_model, run
-from tests.support.media import coded_image
 from tests.support.steady_detector import FakeDetector
+from tools.fixtures.coded_images import coded_image
 
 EXPECTED = [{"label": "car", "box": [42, 20, 160, 78]}, {"label": "person", "box": [20, 60, 60, 90]}]
 WORKING = ["golden", "models", "export"]
