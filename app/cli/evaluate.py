@@ -185,7 +185,7 @@ def _of_model(
     model, _ = detection_settings(options)
     stop = threading.Event()
     with open_for(entry, model, console, for_batches=True) as detector, cancel_on_interrupt(stop.set):
-        with _Bar(entry.name, len(data.images), console.shows_progress) as bar:
+        with EvaluationBar(entry.name, len(data.images), console.shows_progress) as bar:
             try:
                 done = run_model(detector, data, _wanted(options, detector), renames, bar.show, stop)
             except EvaluationCancelledError:
@@ -210,7 +210,7 @@ def _wanted(options: argparse.Namespace, detector: Detector) -> DetectionFilter 
     )
 
 
-class _Bar:
+class EvaluationBar:
     """A progress bar on stderr."""
 
     def __init__(self, name: str, total: int, shown: bool) -> None:
@@ -225,7 +225,7 @@ class _Bar:
         self._bar.total = total
         self._bar.update(done - self._bar.n)
 
-    def __enter__(self) -> _Bar:
+    def __enter__(self) -> EvaluationBar:
         return self
 
     def __exit__(self, *_: object) -> None:

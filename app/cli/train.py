@@ -31,7 +31,7 @@ def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Co
 
 def run(options: argparse.Namespace, console: Console) -> int:
     """Train, show how it goes, tell what became of it."""
-    request = _request(options)
+    request = training_request(options)
     console.check_json_apart([*request.data.roots, request.out])
     from app.lab.training.job import Listener, train  # imports torch
 
@@ -62,7 +62,12 @@ def _stop_when_asked(stop: threading.Event) -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _request(options: argparse.Namespace) -> TrainingRequest:
+def training_request(options: argparse.Namespace) -> TrainingRequest:
+    """Returns the request that the options describe.
+
+    Raises:
+        UsageError: They contradict each other, or the recipe cannot be read.
+    """
     if options.out.suffix != ".safetensors":
         raise UsageError(f"{options.out} is no model file's name.", "It must end in .safetensors.")
     if options.epochs is not None and options.steps is not None:

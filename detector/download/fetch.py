@@ -26,7 +26,7 @@ from detector.spec import WeightsFile
 
 _BLOCK = 1 << 18
 _RECONNECTS = 4  # each only after bytes have come; few bytes, for after many there may be any number
-_MANY = 1 << 20
+MANY_BYTES = 1 << 20
 _SLACK = 1.06  # published sizes are rounded
 _RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
 _BY_FOLDER = Remedy("weights-dir", "DIR")
@@ -186,7 +186,7 @@ class _Download:
                     return
             except CutError as cut:
                 brought = self._part.size - before
-                if brought >= _MANY:
+                if brought >= MANY_BYTES:
                     poor = 0
                     continue
                 if brought <= 0 or poor == _RECONNECTS:

@@ -32,9 +32,9 @@ from tests.support.tiny_models import random_spec, save_random
 @pytest.fixture(autouse=True)
 def _quick_peaks(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the computer can multiply is no matter here."""
-    monkeypatch.setitem(peaks._SIDE, "cpu", 128)
-    monkeypatch.setitem(peaks._MAP, "cpu", 8)
-    monkeypatch.setattr(peaks, "_SECONDS", 0.0)
+    monkeypatch.setitem(peaks.MATRIX_SIDE, "cpu", 128)
+    monkeypatch.setitem(peaks.MAP_SIDE, "cpu", 8)
+    monkeypatch.setattr(peaks, "SECONDS", 0.0)
 
 
 @pytest.fixture

@@ -153,7 +153,7 @@ def test_a_connection_that_breaks_is_made_anew_while_it_brings_something(bench: 
 
 
 def test_a_connection_may_break_often_if_it_brings_much(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys.modules[fetch.__module__], "_MANY", 50_000)
+    monkeypatch.setattr(sys.modules[fetch.__module__], "MANY_BYTES", 50_000)
     bench.server.answers.extend([cut_after(60_000)] * 11)
     assert bench.fetch().verified == "full"
 

@@ -201,9 +201,9 @@ def test_the_work_of_a_network_is_that_of_the_published_counts() -> None:
 
 
 def test_peaks_are_measured_where_the_format_exists(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(peaks._SIDE, "cpu", 64)
-    monkeypatch.setitem(peaks._MAP, "cpu", 8)
-    monkeypatch.setattr(peaks, "_SECONDS", 0.0)
+    monkeypatch.setitem(peaks.MATRIX_SIDE, "cpu", 64)
+    monkeypatch.setitem(peaks.MAP_SIDE, "cpu", 8)
+    monkeypatch.setattr(peaks, "SECONDS", 0.0)
     for precision in ("fp32", "bf16"):
         peak = peaks.measured_peak("cpu", precision)
         assert peak is not None
@@ -245,7 +245,7 @@ def test_what_others_do_is_measured_and_not_what_we_did(tmp_path: Path, monkeypa
     def look(_seconds: float = 0) -> None:
         proc.write_text(next(ticks))
 
-    monkeypatch.setattr(machine_module, "_PROCESSORS", proc)
+    monkeypatch.setattr(machine_module, "PROCESSORS", proc)
     monkeypatch.setattr(machine_module.time, "sleep", look)
     look()
     assert this_machine().busy == pytest.approx((20 + 5 + 2) / (20 + 5 + 70 + 3 + 2))

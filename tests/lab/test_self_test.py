@@ -186,7 +186,7 @@ def golden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Non
         def refuse() -> FakeDetector:
             raise DetectorError("This engine is broken.")
 
-        monkeypatch.setattr(part, "_engines", lambda _: [("cpu", FakeDetector if found else refuse)])
+        monkeypatch.setattr(part, "engines", lambda _: [("cpu", FakeDetector if found else refuse)])
 
     return make
 

@@ -94,7 +94,7 @@ def test_the_model_in_the_box_learns_classes_of_ones_own(
 def _request(*more: str) -> tuple[Recipe, float]:
     parser = argparse.ArgumentParser()
     cli_train.prepare(parser)
-    request = cli_train._request(parser.parse_args(["--data", "x", "--out", "x.safetensors", *more]))
+    request = cli_train.training_request(parser.parse_args(["--data", "x", "--out", "x.safetensors", *more]))
     return request.recipe, request.least_epochs
 
 

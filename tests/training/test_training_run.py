@@ -34,7 +34,7 @@ from detector.training.order import Order
 from detector.training.policy import UNCHANGED
 from detector.training.recipe import Recipe
 from detector.training.schedule import Schedule, make_optimiser, set_rate
-from detector.training.trainer import StepLosses, Trainer, fill_colour, new_network
+from detector.training.trainer import Normaliser, StepLosses, Trainer, fill_colour, new_network
 from detector.training.validate import Validator, scores
 from detector.weights import load_spec
 from tests.support.one_thread import one_thread
@@ -375,6 +375,6 @@ def test_input_is_normalised_as_the_detectors_do_it(tmp_path: Path) -> None:
         batch = next(source)
     frames = [np.ascontiguousarray(image.permute(1, 2, 0).numpy()) for image in batch.images_bgr]
     expected = InputBuilder(SPEC.input)(frames)
-    got = trainer._normalise(batch.images_bgr)
+    got = Normaliser(SPEC.input, _CPU)(batch.images_bgr)
     np.testing.assert_allclose(got.numpy(), expected, atol=1e-5)
     assert got.is_contiguous(memory_format=torch.channels_last)
