@@ -71,7 +71,7 @@ class ModelLibrary:
         return here + sorted(missing, key=lambda e: e.name)
 
     def broken(self) -> tuple[BrokenModel, ...]:
-        """What lies on the shelf but cannot be used, and why."""
+        """Lists the models here that cannot be used, and why."""
         return tuple(e for e in self._scan() if isinstance(e, BrokenModel))
 
     def holds(self, name_or_file: str | Path) -> bool:

@@ -1,4 +1,4 @@
-"""What a model is on disk, and how its file is opened. No torch.
+"""A model on disk, and how its file is opened. No torch.
 
 A model is one file ``NAME.safetensors``, or for OpenVINO IR a folder ``NAME`` with ``model.xml``, ``model.bin`` and
 ``spec.json``; an ``.xml`` with its ``.bin`` beside it can be opened where it lies.
@@ -37,7 +37,7 @@ class ModelEntry:
 
 
 def open_file(path: Path) -> ModelEntry:
-    """A model file of ours, or an IR model, without putting it on the shelf.
+    """Opens a model file of ours, or an IR model, where it lies.
 
     Raises:
         DetectorError: It is neither, or broken.
@@ -58,7 +58,7 @@ def open_file(path: Path) -> ModelEntry:
 
 
 def read_spec(path: Path) -> ModelSpec:
-    """The description in a ``.safetensors`` file or IR folder; its name is the one it was saved under.
+    """Reads the description in a ``.safetensors`` file or IR folder; its name is the one it was saved under.
 
     Raises:
         DetectorError: The description or a part of the model is missing, or damaged.
@@ -83,7 +83,7 @@ def read_spec(path: Path) -> ModelSpec:
 
 
 def model_paths(folder: Path) -> list[Path]:
-    """The models in ``folder``, broken ones too, by name; none where it is missing or may not be looked into."""
+    """Lists the models in ``folder``, broken ones too, by name; none where it is missing or may not be looked into."""
     try:
         paths = sorted(folder.iterdir())
     except OSError:

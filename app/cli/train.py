@@ -1,4 +1,4 @@
-"""``ssd-viewer train``: from annotated pictures to a detector. Main thread; also under ``torchrun -m app train``."""
+"""``ssd-viewer train``: from annotated images to a detector. Main thread; also under ``torchrun -m app train``."""
 
 from __future__ import annotations
 

@@ -139,7 +139,7 @@ def _verified(part: DownloadPart, weights: WeightsFile, remembered: str) -> Fetc
 
 
 def by_hand(weights: WeightsFile) -> str:
-    """What to do where the network does not help."""
+    """Returns the hint for when the network does not help."""
     return f"Check the network, the proxy and the mirror; or fetch {weights.url} another way and import the file."
 
 
@@ -260,7 +260,7 @@ class _Download:
 
 
 def _validator(response: HTTPResponse) -> str:
-    """What says later whether the file is still the same: a strong ETag, else the date of its last change."""
+    """Returns a strong ETag, else the date of the last change: either tells later whether the file is the same."""
     etag = response.getheader("ETag", "")
     return etag if etag.startswith('"') else response.getheader("Last-Modified", "")
 

@@ -71,7 +71,7 @@ def compare(name: str, sha256: str, weights: WeightsFile, remembered: str = "") 
 def verify_file(
     path: Path, weights: WeightsFile, remembered: str = "", stop: threading.Event | None = None
 ) -> FetchedFile:
-    """As ``compare``, of a file on the disk; a slow one takes a while.
+    """Compares a file on the disk, as ``compare`` does; a slow disk takes a while.
 
     Raises:
         DetectorError: It is another file, or cannot be read.

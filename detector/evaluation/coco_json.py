@@ -58,7 +58,7 @@ def _list(content: Any, part: str, path: Path) -> list[Any]:
 
 
 class _Image:
-    """What is known of one image while the objects are read."""
+    """One image, while its objects are being read."""
 
     __slots__ = ("areas", "boxes", "classes", "crowd", "file_name", "height", "image_id", "sizes", "width")
 

@@ -97,12 +97,12 @@ class ImageFinder:
 
 
 def _spellings(file_name: str) -> list[str]:
-    """The name as it stands, and with the separators of this system where Windows wrote it."""
+    """Returns the name as it stands, and with this system's separators where Windows wrote it."""
     return list(dict.fromkeys((file_name, file_name.replace("\\", "/"))))
 
 
 def _ends(file_name: str) -> list[str]:
-    """What a name that leaves the data set ends with, longest first, of at most ``_MAX_PARTS`` parts; none climbs."""
+    """Returns the ends of a name that leaves the data set, longest first, up to ``_MAX_PARTS`` parts; none climbs."""
     whole = PureWindowsPath(file_name)  # it knows both separators
     parts = whole.parts[1:] if whole.anchor else whole.parts
     first = max((n + 1 for n, part in enumerate(parts) if part == ".." or ":" in part or "\0" in part), default=0)

@@ -29,7 +29,7 @@ MAX_DETECTIONS = 100
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Matching:
-    """What became of every detection, at T overlaps and for A sizes.
+    """The outcome of every detection, at T overlaps and for A sizes.
 
     Attributes:
         ranks: Intp[D], place among the detections of its image and class by score, from 0; equal scores in order.

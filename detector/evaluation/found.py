@@ -40,7 +40,7 @@ class Found:
         return len(self.images)
 
     def image(self, rows: Indices) -> ImageFound:
-        """Those of one image, given their row numbers."""
+        """Returns the rows of one image, given their numbers."""
         return ImageFound(self.boxes_xyxy[rows], self.scores[rows], self.class_ids[rows], self.areas[rows])
 
 

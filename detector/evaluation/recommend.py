@@ -22,7 +22,7 @@ _HUNDREDTHS = tuple(step / 100 for step in range(101))
 
 @dataclass(frozen=True, slots=True)
 class OperatingPoint:
-    """What a model does at a threshold, all classes counted together, at an overlap (IoU) of one half.
+    """Precision and recall of a model at a threshold, all classes counted together, at an overlap (IoU) of one half.
 
     Attributes:
         threshold: Detections that score at least this are shown.
@@ -38,7 +38,7 @@ class OperatingPoint:
 
 
 def point_at(scores: Floats, right: Flags, objects: int, threshold: float) -> OperatingPoint:
-    """What is shown at ``threshold``.
+    """Returns the operating point at ``threshold``.
 
     Args:
         scores: Float64[N], of the detections that count, in any order.

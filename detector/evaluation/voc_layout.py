@@ -26,7 +26,7 @@ class VocRoot:
     Attributes:
         folder: Named after the year, as a rule.
         annotations: With the ``.xml`` files.
-        images: With the pictures; it may not exist.
+        images: With the image files; it may not exist.
         lists: ``ImageSets/Main``; None where there is none.
     """
 
@@ -77,7 +77,7 @@ def list_annotations(folder: Path) -> dict[str, Path]:
         return {}
 
 
-def list_pictures(folder: Path) -> dict[str, Path]:
+def list_images(folder: Path) -> dict[str, Path]:
     """The images in ``folder`` by name and by stem, in lower case; empty if there is no such folder."""
     found: dict[str, Path] = {}
     try:

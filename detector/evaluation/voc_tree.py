@@ -17,7 +17,7 @@ from detector.class_names import key
 from detector.errors import DetectorError
 from detector.evaluation.issues import Issues
 from detector.evaluation.results import DataSet, ImageTruth
-from detector.evaluation.voc_layout import VocRoot, choose_split, find_roots, is_plain, list_annotations, list_pictures
+from detector.evaluation.voc_layout import VocRoot, choose_split, find_roots, is_plain, list_annotations, list_images
 from detector.evaluation.voc_xml import VocAnnotation, VocObject, read_annotation
 from detector.labels import VOC20
 
@@ -63,7 +63,7 @@ class _Reader:
 
     def read(self, root: VocRoot, stems: Sequence[str]) -> None:
         """Add the images ``stems`` of ``root``."""
-        pictures, annotations = list_pictures(root.images), list_annotations(root.annotations)
+        files, annotations = list_images(root.images), list_annotations(root.annotations)
         for stem in stems:
             if stem in self._seen:
                 self._issues.add("image is in two years, counted once", "images are in two years, counted once", stem)
@@ -71,7 +71,7 @@ class _Reader:
             self._seen.add(stem)
             annotation = self._annotation(annotations.get(stem), stem)
             if annotation is not None:
-                self.images.append((stem, self._picture(pictures, stem, annotation.filename), annotation))
+                self.images.append((stem, self._find(files, stem, annotation.filename), annotation))
 
     def _annotation(self, path: Path | None, stem: str) -> VocAnnotation | None:
         if path is None:
@@ -91,7 +91,7 @@ class _Reader:
             )
             return None
 
-    def _picture(self, pictures: dict[str, Path], stem: str, filename: str) -> Path | None:
+    def _find(self, files: dict[str, Path], stem: str, filename: str) -> Path | None:
         """The image of that stem, else the one of the name, or stem, that ends what the annotation calls it."""
         if filename and not is_plain(filename):
             self._issues.add(
@@ -100,7 +100,7 @@ class _Reader:
                 filename,
             )
         name = PureWindowsPath(filename).name.casefold()
-        found = pictures.get(stem.casefold()) or pictures.get(name) or pictures.get(PurePath(name).stem)
+        found = files.get(stem.casefold()) or files.get(name) or files.get(PurePath(name).stem)
         if found is None:
             self._issues.add("image is missing", "images are missing", filename if is_plain(filename) else stem)
         return found

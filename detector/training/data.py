@@ -29,7 +29,7 @@ Loaded = tuple[Image, npt.NDArray[np.float32], npt.NDArray[np.int64]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledImage:
-    """One picture and what is in it.
+    """One image and what is in it.
 
     Attributes:
         path: The file.
@@ -49,7 +49,7 @@ class LabelledImage:
 def training_images(
     sets: Sequence[DataSet], labels: Sequence[str], *, use_difficult: bool = True
 ) -> tuple[LabelledImage, ...]:
-    """The pictures of several annotated sets, for a network that knows ``labels``.
+    """The images of several annotated sets, for a network that knows ``labels``.
 
     Classes are found by name as ``match_names`` does. Objects of others are left out, and so are COCO's crowds. Objects
     marked difficult are trained on as the authors did, unless ``use_difficult`` is false.
@@ -59,16 +59,16 @@ def training_images(
     """
     if not labels:
         raise DetectorError("There is no class to learn.", "Name at least one.")
-    pictures: list[LabelledImage] = []
+    images: list[LabelledImage] = []
     for data in sets:
         translation = _translation(data, labels)
-        pictures += [_picture(data, image, translation, use_difficult) for image in data.images]
-    if not any(len(picture.class_ids) for picture in pictures):
+        images += [_labelled(data, image, translation, use_difficult) for image in data.images]
+    if not any(len(image.class_ids) for image in images):
         raise DetectorError(
-            f"None of the {len(pictures)} pictures shows any of the classes {', '.join(labels[:20])}.",
+            f"None of the {len(images)} images shows any of the classes {', '.join(labels[:20])}.",
             "Check the names of the classes and of the split.",
         )
-    return tuple(pictures)
+    return tuple(images)
 
 
 def _translation(data: DataSet, labels: Sequence[str]) -> npt.NDArray[np.int64]:
@@ -81,7 +81,7 @@ def _translation(data: DataSet, labels: Sequence[str]) -> npt.NDArray[np.int64]:
         ) from error
 
 
-def _picture(
+def _labelled(
     data: DataSet, image: ImageTruth, translation: npt.NDArray[np.int64], use_difficult: bool
 ) -> LabelledImage:
     ids = translation[image.class_ids]

@@ -17,7 +17,7 @@ from detector.training.policy import Policy
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Example:
-    """What the network is shown.
+    """An image as the network is shown it.
 
     Attributes:
         image_bgr: UInt8[H, W, 3], of the network's input size.
@@ -34,37 +34,37 @@ class Examples(Protocol):
     """Something that can be trained on."""
 
     def __len__(self) -> int:
-        """Pictures in it."""
+        """Images in it."""
 
     def name(self, index: int) -> str:
-        """What to call a picture in a message."""
+        """Returns the name of an image for messages."""
 
     def load(self, pick: Pick) -> Example:
         """The example of ``pick``, the same every time; called from several threads."""
 
 
 class ImageExamples:
-    """Pictures as augmented examples, read from their files each time.
+    """Images as augmented examples, read from their files each time.
 
     Args:
-        pictures: At least one.
+        images: At least one.
         policy: Of the augmentation.
         size: Height and width of the network's input.
-        fill_bgr: What surrounds a picture that is zoomed out, 0..255.
+        fill_bgr: What surrounds an image that is zoomed out, 0..255.
         seed: Of the training.
         reader: Reads them, and keeps which it could not.
     """
 
     def __init__(
         self,
-        pictures: Sequence[LabelledImage],
+        images: Sequence[LabelledImage],
         policy: Policy,
         size: tuple[int, int],
         fill_bgr: tuple[float, float, float],
         seed: int,
         reader: ImageReader,
     ) -> None:
-        self._pictures = pictures
+        self._images = images
         self._policy = policy
         self._size = size
         self._fill_bgr = fill_bgr
@@ -72,19 +72,19 @@ class ImageExamples:
         self._reader = reader
 
     def __len__(self) -> int:
-        return len(self._pictures)
+        return len(self._images)
 
     def name(self, index: int) -> str:
-        """The picture's file name."""
-        return self._pictures[index].path.name
+        """The image's file name."""
+        return self._images[index].path.name
 
     def load(self, pick: Pick) -> Example:
-        """Read and augment; the next readable picture stands in for one that is not.
+        """Read and augment; the next readable image stands in for one that is not.
 
         Raises:
-            DetectorError: Not one picture can be read.
+            DetectorError: Not one image can be read.
         """
-        image, boxes, ids = self._reader.read_or_next(self._pictures, pick.index)
+        image, boxes, ids = self._reader.read_or_next(self._images, pick.index)
         numbers = noise(self._seed, pick, self._policy.noise_size)
         return Example(
             *augment(image, boxes, ids, policy=self._policy, noise=numbers, size=self._size, fill_bgr=self._fill_bgr)

@@ -120,7 +120,7 @@ class Fit:
 
         Raises:
             UnsavedError: The last checkpoint cannot be written; the trainer is where it should be all the same.
-            DetectorError: No picture can be read, or the loss or a weight is no number.
+            DetectorError: No image can be read, or the loss or a weight is no number.
         """
         trainer, steps = self._trainer, self._trainer.recipe.steps
         saved_s = self.spent_s
@@ -192,7 +192,7 @@ class Fit:
                     f"The weights are not numbers any more after step {self._trainer.step}.",
                     f"Lower the learning rate, or limit the gradient's length.{self._what_is_left()}",
                 )
-            return  # the next look says why, and names the pictures
+            return  # the next look says why, and names the images
         try:
             save_checkpoint(self._plan.checkpoint, self._trainer, self.spent_s, self._plan.data)
         except DetectorError as error:

@@ -42,7 +42,7 @@ def new_network(spec: ModelSpec, recipe: Recipe) -> nn.Module:
 
 
 class Criterion(Protocol):
-    """What a training makes smaller, on the trainer's device."""
+    """The losses that a training makes smaller, on the trainer's device."""
 
     def __call__(self, images: Tensor, locs: Tensor, logits: Tensor, batch: Batch) -> Losses:
         """Compare a prediction with what it should be.
@@ -76,7 +76,7 @@ class MultiBoxCriterion:
 
 @dataclass(frozen=True, slots=True)
 class StepLosses:
-    """What the steps since the last look cost, on average.
+    """The average losses of the steps since the last look.
 
     Attributes:
         steps: How many they were.
@@ -239,7 +239,7 @@ class Normaliser:
 
     Args:
         spec: The network's input convention.
-        device: Where pictures are.
+        device: Where images are.
     """
 
     def __init__(self, spec: InputSpec, device: torch.device) -> None:
@@ -256,6 +256,6 @@ class Normaliser:
 
 
 def fill_colour(spec: InputSpec) -> tuple[float, float, float]:
-    """What surrounds a picture that is zoomed out, BGR 0..255: the input's mean, which the network sees as zero."""
+    """Returns the BGR colour, 0..255, around a zoomed out image: the input's mean, which the network sees as zero."""
     first, second, third = spec.mean
     return (third, second, first) if spec.channels == "rgb" else spec.mean

@@ -37,12 +37,12 @@ class Validator:
         spec: What the networks are.
         data: The set. Classes that are not the spec's are left out.
         device: Where they run.
-        threads: That read pictures.
+        threads: That read images.
         reader: Reads the images; the objects of those it cannot read count as not found.
         metric: None for the one that belongs to the data: COCO's for COCO sets, VOC2007's for VOC's.
 
     Raises:
-        DetectorError: No picture shows one of the classes.
+        DetectorError: No image shows one of the classes.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Validator:
         self._spec = spec
         self._data = data
         self._numbers = match_names(spec.labels, data.labels, {}).ids
-        self._pictures = training_images([data], spec.labels)
+        self._images = training_images([data], spec.labels)
         self._device = device
         self._threads = threads
         self._reader = reader
@@ -72,28 +72,28 @@ class Validator:
         """Run ``network``, in evaluation mode and on the device, over the whole set."""
         rows: list[tuple[int, Candidates]] = []
         with ThreadPoolExecutor(self._threads, thread_name_prefix="ssdv-train-load") as pool:
-            loaded = pool.map(self._read, self._pictures)
-            for low in range(0, len(self._pictures), _BATCH):
-                chunk = [next(loaded) for _ in range(min(_BATCH, len(self._pictures) - low))]
+            loaded = pool.map(self._read, self._images)
+            for low in range(0, len(self._images), _BATCH):
+                chunk = [next(loaded) for _ in range(min(_BATCH, len(self._images) - low))]
                 rows += enumerate(self._run(network, chunk), start=low)
         found = self._found(rows)
         if self._metric == "coco":
             return evaluate_coco(self._data, found)
         return evaluate_voc(self._data, found, self._metric)
 
-    def _read(self, picture: LabelledImage) -> tuple[Image, tuple[int, int]]:
-        """The picture at the network's input size, and the height and width its boxes refer to."""
+    def _read(self, labelled: LabelledImage) -> tuple[Image, tuple[int, int]]:
+        """The image at the network's input size, and the height and width its boxes refer to."""
         try:
-            image, _, _ = self._reader.read(picture)
+            image, _, _ = self._reader.read(labelled)
         except DetectorError:  # a training of many hours must not end here
             return np.zeros((self._spec.input.height, self._spec.input.width, 3), np.uint8), _UNREAD
-        size = (picture.height or image.shape[0], picture.width or image.shape[1])
+        size = (labelled.height or image.shape[0], labelled.width or image.shape[1])
         warped = cv2.resize(image, (self._spec.input.width, self._spec.input.height), interpolation=cv2.INTER_LINEAR)
         return np.asarray(warped, dtype=np.uint8), size
 
     @torch.inference_mode()
     def _run(self, network: nn.Module, chunk: Sequence[tuple[Image, tuple[int, int]]]) -> list[Candidates]:
-        """Candidates of each picture in ``chunk``."""
+        """Candidates of each image in ``chunk``."""
         images = torch.from_numpy(np.stack([image for image, _ in chunk])).to(self._device).permute(0, 3, 1, 2)
         locs, logits = network(self._normalise(images))
         found = self._candidates(locs, logits, [size for _, size in chunk])
@@ -110,7 +110,7 @@ class Validator:
         return postprocess(locs, logits, self._defaults, rule, extents, variances=variances).candidates()
 
     def _found(self, rows: Sequence[tuple[int, Candidates]]) -> Found:
-        """What non-maximum suppression leaves of all pictures, under the set's class numbers."""
+        """Returns the detections that suppression leaves in all images, under the set's class numbers."""
         rule = self._spec.postprocess
         wanted = DetectionFilter(rule.score_floor, rule.iou_threshold, None, rule.max_detections)
         found = [(number, candidates.detections(wanted)) for number, candidates in rows]

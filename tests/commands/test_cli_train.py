@@ -108,7 +108,7 @@ def test_the_same_command_goes_on_and_another_recipe_is_refused(
     assert train(voc, out, "--steps", "3") == 1
     said = capsys.readouterr().err.strip().splitlines()
     assert len(said) == 1
-    assert "other data: 4 pictures instead of 3" in said[0]
+    assert "other data: 4 images instead of 3" in said[0]
     assert read_checkpoint(tmp_path / "blocks.training" / "checkpoint.pt")["step"] == 2
 
 
@@ -126,7 +126,7 @@ def test_odd_data_are_named_and_learnt_from_as_far_as_they_go(
     for words in (
         "1 image is missing (block000",
         "block000.png cannot be read: No such file or directory. The training goes on without it",
-        "1 box reaches beyond its picture and is cut off at the edge (box 1 in block001.png)",
+        "1 box reaches beyond its image and is cut off at the edge (box 1 in block001.png)",
         "1 object whose box is no box of numbers, left out",
         "1 image could not be read",
     ):

@@ -23,7 +23,7 @@ from detector.training.data import ImageReader, training_images
 from detector.training.examples import Example, ImageExamples
 from detector.training.order import Order, Pick, noise
 from detector.training.policy import PAPER, UNCHANGED
-from detector.training.survey import box_notes, check_same_pictures, fingerprint
+from detector.training.survey import box_notes, check_same_images, fingerprint
 from tests.support.shared_data import shared
 from tests.support.training_sets import LABELS, SIZE, make_blocks
 
@@ -109,8 +109,8 @@ def test_boxes_that_are_not_learnt_as_marked_are_counted_and_named(blocks: DataS
     none = replace(pictures[1], boxes_xyxy=np.empty((0, 4), np.float32), class_ids=np.empty(0, np.int64))
     unsaid = replace(odd, width=0, height=0)
     assert box_notes([odd, none, unsaid]) == (
-        "1 box reaches beyond its picture and is cut off at the edge (box 1 in block000.png).",
-        "2 boxes have no area inside their pictures and are left out (box 2 in block000.png, box 3 in block000.png).",
+        "1 box reaches beyond its image and is cut off at the edge (box 1 in block000.png).",
+        "2 boxes have no area inside their images and are left out (box 2 in block000.png, box 3 in block000.png).",
     )
 
 
@@ -128,12 +128,12 @@ def test_sets_of_pictures_are_told_apart(blocks: DataSet, tmp_path: Path) -> Non
         [replace(first, class_ids=(first.class_ids + 1) % 3), *others],
     )
     assert len({known, *map(fingerprint, changed_ones)}) == 1 + len(changed_ones)
-    check_same_pictures(tmp_path, known, known)
-    check_same_pictures(tmp_path, "", known)
-    with pytest.raises(DetectorError, match="other data: 6 pictures instead of 5"):
-        check_same_pictures(tmp_path, known, fingerprint(others))
-    with pytest.raises(DetectorError, match="other data: 6 pictures with other names, boxes or classes"):
-        check_same_pictures(tmp_path, known, fingerprint(changed_ones[3]))
+    check_same_images(tmp_path, known, known)
+    check_same_images(tmp_path, "", known)
+    with pytest.raises(DetectorError, match="other data: 6 images instead of 5"):
+        check_same_images(tmp_path, known, fingerprint(others))
+    with pytest.raises(DetectorError, match="other data: 6 images with other names, boxes or classes"):
+        check_same_images(tmp_path, known, fingerprint(changed_ones[3]))
 
 
 def test_classes_are_found_by_name_and_what_is_not_to_be_learnt_is_left_out(blocks: DataSet) -> None:
@@ -141,11 +141,11 @@ def test_classes_are_found_by_name_and_what_is_not_to_be_learnt_is_left_out(bloc
     for picture, image in zip(pictures, blocks.images, strict=True):
         assert picture.class_ids.tolist() == [{0: 1, 2: 0}[k] for k in image.class_ids.tolist() if k != 1]
     crowded = _with(blocks, crowd=True)
-    with pytest.raises(DetectorError, match="None of the 6 pictures"):
+    with pytest.raises(DetectorError, match="None of the 6 images"):
         training_images([crowded], LABELS)
     difficult = _with(blocks, difficult=True)
     assert len(training_images([difficult], LABELS)[0].class_ids) == len(blocks.images[0].class_ids)
-    with pytest.raises(DetectorError, match="None of the 6 pictures"):
+    with pytest.raises(DetectorError, match="None of the 6 images"):
         training_images([difficult], LABELS, use_difficult=False)
 
 

@@ -290,7 +290,7 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
     longer = make_trainer(replace(RECIPE, steps=20))
     assert load_checkpoint(path, longer) == 1.0
     save_checkpoint(path, make_trainer(), 1.0, "6 abc")
-    with pytest.raises(DetectorError, match="other data: 6 pictures instead of 7"):
+    with pytest.raises(DetectorError, match="other data: 6 images instead of 7"):
         load_checkpoint(path, make_trainer(), "7 abc")
     assert load_checkpoint(path, make_trainer(), "6 abc") == 1.0
 
@@ -370,7 +370,6 @@ def test_a_vgg_trained_with_normalisation_ends_as_the_plain_network() -> None:
 def test_input_is_normalised_as_the_detectors_do_it(tmp_path: Path) -> None:
     from detector.preprocess import InputBuilder
 
-    trainer = make_trainer()
     with closing(make_source(tmp_path).batches(0)) as source:
         batch = next(source)
     frames = [np.ascontiguousarray(image.permute(1, 2, 0).numpy()) for image in batch.images_bgr]

@@ -23,7 +23,7 @@ _TIMES_MS = (0, 33, 70, 100, 150, 166, 233, 267, 300, 340)  # as uneven as a pho
 
 @dataclass(frozen=True, slots=True)
 class Tracks:
-    """What a player shows and plays of a file.
+    """The frames and sound that a player gets from a file.
 
     Attributes:
         times: Time of each frame that can be decoded, seconds.

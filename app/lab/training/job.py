@@ -95,14 +95,14 @@ class _Job:
         recipe = self._recipe(material)
         trainer = self._trainer(material, recipe)
         checkpoint = request.folder / CHECKPOINT
-        data = fingerprint(material.pictures)
+        data = fingerprint(material.images)
         spent_s = self._go_on(checkpoint, trainer, data)
         validator = self._validator(material)
         plan = FitPlan(
             checkpoint,
             request.save_every_s,
             None if validator is None else lambda network: scores(validator(network)),
-            max(1, round(request.validate_every * len(material.pictures) / recipe.batch or recipe.steps / 10)),
+            max(1, round(request.validate_every * len(material.images) / recipe.batch or recipe.steps / 10)),
             data=data,
         )
         source = self._source(material, recipe)
@@ -157,8 +157,8 @@ class _Job:
     def _recipe(self, material: Material) -> Recipe:
         recipe, epochs = self._request.recipe, self._request.epochs
         if epochs is not None:
-            recipe = replace(recipe, steps=max(1, round(epochs * len(material.pictures) / recipe.batch)))
-        least = math.ceil(self._request.least_epochs * len(material.pictures) / recipe.batch)
+            recipe = replace(recipe, steps=max(1, round(epochs * len(material.images) / recipe.batch)))
+        least = math.ceil(self._request.least_epochs * len(material.images) / recipe.batch)
         recipe = replace(recipe, steps=max(recipe.steps, least))
         if recipe.batch % self._processes.count:
             raise DetectorError(
@@ -204,16 +204,16 @@ class _Job:
         return TrainingLog(folder, trainer.step, trainer.recipe.steps)
 
     def _source(self, material: Material, recipe: Recipe) -> BatchSource:
-        order = Order(len(material.pictures), recipe.batch, recipe.seed, self._processes.rank, self._processes.count)
+        order = Order(len(material.images), recipe.batch, recipe.seed, self._processes.rank, self._processes.count)
         policy = UNCHANGED if not recipe.augment else MILD if recipe.mild else PAPER
         size = (material.spec.input.height, material.spec.input.width)
         fill = fill_colour(material.spec.input)
-        side = resident_side(self._device, len(material.pictures), size)
+        side = resident_side(self._device, len(material.images), size)
         if side is not None:
-            self._listener.note(f"Decoding {len(material.pictures)} images into the memory of {self._device}.")
-            data = DeviceDataset(material.pictures, side, self._device, self._request.threads, self._reader)
+            self._listener.note(f"Decoding {len(material.images)} images into the memory of {self._device}.")
+            data = DeviceDataset(material.images, side, self._device, self._request.threads, self._reader)
             return DeviceBatches(data, order, policy, size, fill)
-        examples = ImageExamples(material.pictures, policy, size, fill, recipe.seed, self._reader)
+        examples = ImageExamples(material.images, policy, size, fill, recipe.seed, self._reader)
         return HostBatches(examples, order, self._device, self._request.threads)
 
     def _validator(self, material: Material) -> Validator | None:
@@ -238,7 +238,7 @@ class _Job:
         recipe = trainer.recipe
         provenance = (
             f"{material.provenance} {recipe.steps} steps of {recipe.batch} images, "
-            f"{recipe.steps * recipe.batch / len(material.pictures):.1f} epochs over {len(material.pictures)} "
+            f"{recipe.steps * recipe.batch / len(material.images):.1f} epochs over {len(material.images)} "
             f"images. Recipe: {recipe_to_json(recipe)}"
         )
         write_model(self._request.out, replace(material.spec, provenance=provenance), state, accuracy)
