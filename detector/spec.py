@@ -143,7 +143,7 @@ class Int8:
     score_difference: float | None = None
     golden: Golden | None = None
 
-    def words(self) -> str:
+    def text(self) -> str:
         """How far int8 agrees, for people; also fit after a colon."""
         if self.agreement is None:
             return "Not compared with fp32"

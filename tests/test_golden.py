@@ -12,7 +12,7 @@ import torch
 
 from app.core import model_check
 from app.core.models import user_library
-from detector.bundled import bundled_dir
+from detector.bundled_files import bundled_dir
 from detector.errors import DetectorError
 from detector.golden import TOLERANCES, Floats, ImageBGR, compare, fixed_image, log_softmax, prove, take, weights_hash
 from detector.golden_reference import with_golden

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from detector.bundled import bundled_dir
+from detector.bundled_files import bundled_dir
 from detector.errors import DetectorError, Remedy
 from detector.importers import preview_model, read_labels
 from detector.importers.base import Overrides

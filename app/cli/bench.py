@@ -13,9 +13,9 @@ from app.cli.options import PRECISIONS, add_result_flags
 from detector.errors import DetectorError
 
 if TYPE_CHECKING:
+    from app.lab.bench.bench_report import BenchReport
     from app.lab.bench.bench_request import BenchRequest
     from app.lab.bench.random_weights import Load
-    from app.lab.bench.result import BenchReport
     from detector.model_file import ModelEntry
 
 _MODEL = "ssd300-vgg16-coco"
@@ -121,9 +121,9 @@ def run(options: argparse.Namespace, console: Console) -> int:
     """Check, measure, tell."""
     _check(options, console)
     request = _request(options)
+    from app.lab.bench.bench_report import as_json
     from app.lab.bench.benchmark import run_bench
     from app.lab.bench.chart import write_chart
-    from app.lab.bench.result import as_json
 
     with _Bar(console.shows_progress) as bar:
         report = run_bench(request, bar.show)
@@ -218,7 +218,7 @@ def lines(report: BenchReport) -> list[str]:
 
     weights = "random" if report.weights == "random" else "its own"
     out = [f"{report.model}, {weights} weights; {report.frames}; candidates above a score of {report.score_floor:g}"]
-    out += [report.machine.words()]
+    out += [report.machine.text()]
     for place, peaks in report.peaks_gflops.items():
         shown = ", ".join(f"{name} {peak:,.0f}" for name, peak in peaks.items())
         out.append(f"Peak of {place} in GFLOP/s: {shown}")

@@ -147,7 +147,7 @@ def _int8(spec: ModelSpec) -> dict[str, Any] | None:
     if spec.int8 is None:
         return None
     facts = {key: value for key, value in asdict(spec.int8).items() if key not in ("ranges", "golden")}
-    return {**facts, "words": spec.int8.words()}
+    return {**facts, "words": spec.int8.text()}
 
 
 def _optimised(path: Path | None) -> dict[str, Any] | None:

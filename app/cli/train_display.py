@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from app.cli.console import Console
 
 if TYPE_CHECKING:
-    from detector.training.fit import Progress
+    from detector.training.fit import TrainingProgress
 
 _LINE_EVERY_S = 30.0
 
@@ -24,7 +24,7 @@ class TrainingDisplay:
         self._bar: Any = None
         self._said_s = 0.0
 
-    def progress(self, progress: Progress) -> None:
+    def progress(self, progress: TrainingProgress) -> None:
         """Shows how far it is."""
         if self._console is None:
             return

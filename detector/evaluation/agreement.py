@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from detector.detections import Detections
-from detector.evaluation.found import Found, box_areas, make_found
+from detector.evaluation.detection_table import DetectionTable, box_areas, make_table
 from detector.evaluation.results import DataSet, ImageTruth, Verdict
 from detector.evaluation.voc_metric import evaluate_voc
 
@@ -89,8 +89,8 @@ def _truth(found: Detections, least: float) -> ImageTruth:
     return ImageTruth("", None, 0, 0, boxes, np.zeros(len(found), np.int32), weak, none, areas, areas)
 
 
-def _table(runs: Sequence[Detections]) -> Found:
+def _table(runs: Sequence[Detections]) -> DetectionTable:
     images = np.repeat(np.arange(len(runs)), [len(found) for found in runs])
     scores = np.concatenate([np.empty(0), *(found.scores for found in runs)])
     boxes = np.concatenate([np.empty((0, 4)), *(found.boxes_xyxy for found in runs)])
-    return make_found(images, np.zeros(len(scores), np.int32), scores, boxes)
+    return make_table(images, np.zeros(len(scores), np.int32), scores, boxes)

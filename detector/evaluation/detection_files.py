@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from detector.errors import DetectorError, Remedy
-from detector.evaluation.bounded import read_bounded
+from detector.evaluation.bounded_file import read_bounded
 from detector.evaluation.class_names import cleaned, match_names
-from detector.evaluation.found import Found, make_found
+from detector.evaluation.detection_table import DetectionTable, make_table
 from detector.evaluation.image_names import ImageNames
 from detector.evaluation.issues import Issues, shortened
 from detector.evaluation.json_file import LARGEST_EDGE, four_numbers, identifier, number, read_json, whole_number
@@ -27,7 +27,7 @@ _MAX_TEXT_BYTES = 512 * 2**20
 _THEIRS = "The detections"
 
 
-def read_detections(path: Path, data: DataSet, renames: Mapping[str, str] | None = None) -> Found:
+def read_detections(path: Path, data: DataSet, renames: Mapping[str, str] | None = None) -> DetectionTable:
     """Read whatever ``path`` is.
 
     Args:
@@ -80,7 +80,7 @@ class _Table:
         """A line or entry that is no detection."""
         self.issues.add("line is no detection, left out", "lines are no detections, left out", where)
 
-    def found(self) -> Found:
+    def found(self) -> DetectionTable:
         """The finished table.
 
         Raises:
@@ -91,7 +91,7 @@ class _Table:
             raise DetectorError(f"No detection in {self.path} belongs to the data.", lines[-1] if lines else "")
         if not self.listed:
             lines = (*lines, f"{self.path.name} holds no detections at all.")
-        return make_found(self.images, self.classes, self.scores, self.boxes, self.areas, lines)
+        return make_table(self.images, self.classes, self.scores, self.boxes, self.areas, lines)
 
 
 def _read_folder(folder: Path, table: _Table, renames: Mapping[str, str]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from detector.errors import DetectorError
-from detector.evaluation.bounded import read_bounded
+from detector.evaluation.bounded_file import read_bounded
 from detector.evaluation.issues import printable, shortened
 
 MAX_BYTES = 512 * 2**20  # COCO's train2017 is 448 MiB

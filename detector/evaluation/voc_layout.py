@@ -8,7 +8,7 @@ from pathlib import Path, PureWindowsPath
 
 from detector import image_formats
 from detector.errors import DetectorError, Remedy
-from detector.evaluation.bounded import read_bounded
+from detector.evaluation.bounded_file import read_bounded
 from detector.evaluation.issues import shortened
 from detector.evaluation.text_file import decode_text
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from detector.errors import DetectorError
-from detector.evaluation.bounded import read_bounded
+from detector.evaluation.bounded_file import read_bounded
 from detector.evaluation.class_names import cleaned
 from detector.evaluation.issues import printable, shortened
 from detector.evaluation.text_file import text_encoding

@@ -22,7 +22,7 @@ _LOOK_EVERY_STEPS = 20  # several processes must look after the same step, and t
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class TrainingProgress:
     """How a training is going.
 
     Attributes:
@@ -55,7 +55,7 @@ class Progress:
 class Watcher(Protocol):
     """Is told what happens; process 0's only."""
 
-    def progress(self, progress: Progress) -> None:
+    def progress(self, progress: TrainingProgress) -> None:
         """Some steps are done."""
 
     def validated(self, step: int, scores: dict[str, float]) -> None:
@@ -168,7 +168,7 @@ class Fit:
         steps = trainer.recipe.steps
         order = self._source.order
         self._watcher.progress(
-            Progress(
+            TrainingProgress(
                 step=trainer.step,
                 steps=steps,
                 epoch=trainer.step * order.batch / order.count,

@@ -15,10 +15,10 @@ from app.cli import bench as command
 from app.core.errors import AppError
 from app.lab.bench import benchmark, peaks
 from app.lab.bench.baselines import BASELINES
+from app.lab.bench.bench_report import BenchReport
 from app.lab.bench.bench_request import BenchRequest
 from app.lab.bench.chart import FORMATS
 from app.lab.bench.random_weights import LOADS
-from app.lab.bench.result import BenchReport
 from detector.runtime.openvino_runtime import is_installed
 from detector.runtime.torch_cuda import why_not_cuda
 from tests.support.bench_report import REPORT

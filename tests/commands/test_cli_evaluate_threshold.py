@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 import pytest
 
-from detector.bundled import bundled_dir
+from detector.bundled_files import bundled_dir
 from detector.errors import DetectorError
+from detector.model_description import refuse_fixed, store_threshold
 from detector.model_file import IR_BIN, IR_SPEC, IR_XML, ModelEntry, open_file
-from detector.restate import refuse_fixed, store_threshold
 from detector.spec_json import spec_from_json, spec_to_json
 from detector.weights import load_spec
 from tests.support.command_line import Capture, check_one_line, install_fake_model, run

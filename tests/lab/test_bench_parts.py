@@ -232,7 +232,7 @@ def test_the_computer_is_described() -> None:
     machine = this_machine()
     assert machine.cores >= 1
     assert machine.packages["torch"]
-    assert machine.cpu in machine.words()
+    assert machine.cpu in machine.text()
     assert "busy (30% of" in replace(machine, busy=0.3).warning()
     assert Machine("cpu", 2, "Linux", {}, None).warning() == ""
     assert replace(machine, busy=0.02).warning() == ""

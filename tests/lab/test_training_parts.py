@@ -21,7 +21,7 @@ from app.lab.training.device import resident_side
 from app.lab.training.event_file import EventFile, crc32c, masked_crc
 from app.lab.training.training_log import CURVES, LOG, PAGE, TrainingLog, read_log
 from detector.errors import DetectorError
-from detector.training.fit import Progress
+from detector.training.fit import TrainingProgress
 from detector.training.networks import TRAINABLE, new_spec
 from detector.training.recipe import Recipe, recipe_from_json, recipe_to_json
 from detector.training.trainer import Normaliser, new_network
@@ -259,8 +259,8 @@ def test_tensorboard_files_hold_every_point(tmp_path: Path) -> None:
     assert [(value["1"][0], pytest.approx(value["2"])) for value in values] == [(b"loss", 0.5), (b"rate", 0.001)]
 
 
-def report(step: int) -> Progress:
-    return Progress(step, 100, 0.5, 2.0, 3.0, 0.01, 11.0, 2.0, 60.0, 60.0, {})
+def report(step: int) -> TrainingProgress:
+    return TrainingProgress(step, 100, 0.5, 2.0, 3.0, 0.01, 11.0, 2.0, 60.0, 60.0, {})
 
 
 def test_the_log_of_a_continued_training_has_no_step_twice(tmp_path: Path) -> None:

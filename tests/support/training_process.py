@@ -18,7 +18,7 @@ from detector.spec import ModelSpec
 from detector.training.batches import HostBatches
 from detector.training.data import ImageReader, training_images
 from detector.training.examples import ImageExamples
-from detector.training.fit import Fit, FitPlan, Progress
+from detector.training.fit import Fit, FitPlan, TrainingProgress
 from detector.training.networks import new_spec
 from detector.training.order import Order
 from detector.training.policy import PAPER
@@ -37,12 +37,12 @@ class Watching:
     """Keeps what it is told; ends the process like a power cut after a step."""
 
     def __init__(self, kill_at: int = 0) -> None:
-        self.reports: list[Progress] = []
+        self.reports: list[TrainingProgress] = []
         self.notes: list[str] = []
         self.scores: list[tuple[int, dict[str, float]]] = []
         self._kill_at = kill_at
 
-    def progress(self, progress: Progress) -> None:
+    def progress(self, progress: TrainingProgress) -> None:
         self.reports.append(progress)
         if progress.step == self._kill_at:
             os.kill(os.getpid(), signal.SIGKILL)

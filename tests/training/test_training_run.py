@@ -35,7 +35,7 @@ from detector.training.policy import UNCHANGED
 from detector.training.recipe import Recipe
 from detector.training.schedule import Schedule, make_optimiser, set_rate
 from detector.training.trainer import Normaliser, StepLosses, Trainer, fill_colour, new_network
-from detector.training.validate import Validator, scores
+from detector.training.validator import Validator, scores
 from detector.weights import load_spec
 from tests.support.one_thread import one_thread
 from tests.support.training_process import PLAIN_RECIPE, PLAIN_SPEC, RECIPE, Watching, make_source, make_trainer

@@ -23,7 +23,7 @@ from detector.runtime.calibrate import MOST, with_ranges
 from detector.training.augment import Image
 from detector.training.finish import as_stored, stored_state
 from detector.training.recipe import recipe_to_json
-from detector.training.validate import Validator
+from detector.training.validator import Validator
 from detector.weights import as_arrays, load_spec, save_model
 from tools.everyday.run import Run, Tuned
 from tools.everyday.start import network_of

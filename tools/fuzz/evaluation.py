@@ -16,7 +16,7 @@ import numpy as np
 
 from detector.evaluation.data_sets import read_data, score
 from detector.evaluation.detection_files import read_detections
-from detector.evaluation.found import Found, make_found
+from detector.evaluation.detection_table import DetectionTable, make_table
 from detector.evaluation.results import METRICS, DataSet
 from detector.evaluation.results_file import results_json
 from tools.fixtures.data_sets import voc_xml, write_year
@@ -51,12 +51,12 @@ def _scored(data: DataSet) -> None:
     """Scores what was read: nothing that a reader accepts may break the metrics."""
     boxes = [box for image in data.images[:3] for box in image.boxes_xyxy[:5].tolist()]
     places = [(n, c) for n, image in enumerate(data.images[:3]) for c in image.class_ids[:5].tolist()]
-    found = make_found([n for n, _ in places], [c for _, c in places], [0.5] * len(places), boxes)
+    found = make_table([n for n, _ in places], [c for _, c in places], [0.5] * len(places), boxes)
     _score(data, found)
     _check_notes(data.notes)
 
 
-def _score(data: DataSet, found: Found) -> None:
+def _score(data: DataSet, found: DetectionTable) -> None:
     """Scores by one metric, chosen by the data: all of them for every input would take most of the time."""
     with np.errstate(over="raise", divide="raise", invalid="raise"):
         score(data, found, METRICS[(len(found) + len(data.images) + len(data.notes)) % len(METRICS)])
@@ -141,7 +141,7 @@ def _data() -> DataSet:
 
 def _detections_json() -> Target:
     data = _data()
-    found = make_found([0, 1, 2, 2], [0, 1, 0, 1], [0.9, 0.8, 0.7, 0.6], [[1, 2, 30, 40.5]] * 4)
+    found = make_table([0, 1, 2, 2], [0, 1, 0, 1], [0.9, 0.8, 0.7, 0.6], [[1, 2, 30, 40.5]] * 4)
     own = {
         "model": "m",
         "images": [

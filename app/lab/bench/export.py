@@ -26,8 +26,8 @@ from app.core.overlay_array import ArrayPainter
 from app.core.settings import DetectionSettings, ModelSettings, OverlaySettings
 from app.core.sources.video import VideoReader
 from app.core.thresholds import threshold_for
+from app.lab.bench.bench_report import ExportSpeed
 from app.lab.bench.clip import cut
-from app.lab.bench.result import ExportSpeed
 from app.lab.bench.rounds import BenchCancelledError
 from detector.detections import DetectionFilter, Detections
 from detector.runtime.base import Detector

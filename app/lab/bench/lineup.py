@@ -10,10 +10,10 @@ from pathlib import Path
 from app.core.errors import AppError
 from app.core.frames import ImageBGR
 from app.lab.bench.baselines import BASELINES, open_baseline
+from app.lab.bench.bench_report import Skipped
 from app.lab.bench.bench_request import ALL
 from app.lab.bench.contestants import OurDetector
 from app.lab.bench.memory import MemoryMeter
-from app.lab.bench.result import Skipped
 from app.lab.bench.rounds import Contestant
 from detector.errors import DetectorError, Remedy
 from detector.model_file import ModelEntry

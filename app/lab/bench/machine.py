@@ -34,7 +34,7 @@ class Machine:
     packages: dict[str, str]
     busy: float | None
 
-    def words(self) -> str:
+    def text(self) -> str:
         """Returns a description of one line."""
         packages = ", ".join(f"{name} {number}" for name, number in self.packages.items())
         return f"{self.cpu}, {self.cores} cores; {self.system}; {packages}"

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from app.core.errors import AppError
-from app.lab.scale_out.tasks import Task, TaskOutcome
+from app.lab.scale_out.tasks import ExportTask, TaskOutcome
 from detector.errors import Remedy
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ def load_ray() -> Any:
 
 
 def run_on_ray(
-    tasks: Sequence[Task],
+    tasks: Sequence[ExportTask],
     address: str,
     on_outcome: Callable[[TaskOutcome], None],
     cpus: float | None = None,
@@ -147,7 +147,7 @@ def _cpus(ray: Any, asked: float | None, gpus: float) -> float:
     return float(cpus)
 
 
-def _outcome(ray: Any, reference: Any, task: Task) -> TaskOutcome:
+def _outcome(ray: Any, reference: Any, task: ExportTask) -> TaskOutcome:
     """Returns the outcome of a task, or a failure if its worker kept dying or could not start."""
     try:
         outcome = ray.get(reference)

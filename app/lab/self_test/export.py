@@ -13,7 +13,7 @@ from app.core.export.job import ExportJob
 from app.core.export.request import ExportReport, ExportRequest
 from app.core.settings import ModelSettings
 from app.lab.self_test.checks import Check
-from detector.bundled import bundled_path
+from detector.bundled_files import bundled_path
 from detector.errors import ExplainedError
 
 MODEL, CLIP = "demo", "demo.mp4"
@@ -49,7 +49,7 @@ def export() -> Iterator[Check]:
         except (ExplainedError, OSError) as error:
             yield Check("export", False, str(error))
             return
-    yield Check("export", not wrong, "; ".join(wrong) or _words(report))
+    yield Check("export", not wrong, "; ".join(wrong) or _text(report))
 
 
 def make_clip(sample: Path, target: Path) -> None:
@@ -106,7 +106,7 @@ def differences(source: Tracks, result: Tracks, detections: int) -> list[str]:
     return wrong
 
 
-def _words(report: ExportReport) -> str:
+def _text(report: ExportReport) -> str:
     return (
         f"{report.frames} frames with sound read back, {report.detections} objects; "
         f"{report.encoder}, {report.device}, {report.precision}"

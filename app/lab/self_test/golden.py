@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.core.models import open_entry, user_library
 from app.lab.self_test.checks import Check
-from detector.bundled import bundled_path
+from detector.bundled_files import bundled_path
 from detector.errors import ExplainedError
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from detector.training.checkpoint import load_checkpoint
 from detector.training.data import ImageReader
 from detector.training.examples import ImageExamples
 from detector.training.finish import as_stored, stored_state, write_model
-from detector.training.fit import Fit, FitPlan, Progress, UnsavedError
+from detector.training.fit import Fit, FitPlan, TrainingProgress, UnsavedError
 from detector.training.networks import FIRST_LAYERS, base_layers
 from detector.training.order import Order
 from detector.training.policy import MILD, PAPER, UNCHANGED
@@ -31,7 +31,7 @@ from detector.training.processes import Processes, joined_processes
 from detector.training.recipe import Recipe, recipe_to_json
 from detector.training.survey import fingerprint
 from detector.training.trainer import Trainer, fill_colour
-from detector.training.validate import Validator, scores
+from detector.training.validator import Validator, scores
 
 CHECKPOINT = "checkpoint.pt"
 
@@ -45,7 +45,7 @@ class Listener:
         note: Something to know that does not end the training.
     """
 
-    progress: Callable[[Progress], None]
+    progress: Callable[[TrainingProgress], None]
     note: Callable[[str], None]
 
 
@@ -126,7 +126,7 @@ class _Job:
             seconds=fit.spent_s,
         )
 
-    def progress(self, progress: Progress) -> None:
+    def progress(self, progress: TrainingProgress) -> None:
         """Implements ``Watcher``."""
         self._summary.add(progress)
         if self._training_log is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from detector.training.fit import Progress
+from detector.training.fit import TrainingProgress
 
 
 class PaceSummary:
@@ -13,7 +13,7 @@ class PaceSummary:
         self._images = 0.0
         self._elapsed_s = 0.0
 
-    def add(self, progress: Progress) -> None:
+    def add(self, progress: TrainingProgress) -> None:
         """Adds a report."""
         self._images += progress.images_per_s * progress.elapsed_s
         self._elapsed_s += progress.elapsed_s

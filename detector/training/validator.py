@@ -17,7 +17,7 @@ from detector.errors import DetectorError
 from detector.evaluation.class_names import match_names
 from detector.evaluation.coco_metric import evaluate_coco
 from detector.evaluation.data_sets import only_classes
-from detector.evaluation.found import Found, make_found
+from detector.evaluation.detection_table import DetectionTable, make_table
 from detector.evaluation.results import CocoResult, DataSet, Metric, Result
 from detector.evaluation.voc_metric import evaluate_voc
 from detector.postprocess_torch import postprocess
@@ -109,7 +109,7 @@ class Validator:
         extents = torch.tensor(sizes, dtype=torch.float32, device=self._device)
         return postprocess(locs, logits, self._defaults, rule, extents, variances=variances).candidates()
 
-    def _found(self, rows: Sequence[tuple[int, Candidates]]) -> Found:
+    def _found(self, rows: Sequence[tuple[int, Candidates]]) -> DetectionTable:
         """Returns the detections that suppression leaves in all images, under the set's class numbers."""
         rule = self._spec.postprocess
         wanted = DetectionFilter(rule.score_floor, rule.iou_threshold, None, rule.max_detections)
@@ -119,7 +119,7 @@ class Validator:
         known = ids >= 0
         scores = np.concatenate([one.scores for _, one in found]).astype(np.float64)
         boxes = np.concatenate([one.boxes_xyxy for _, one in found]).astype(np.float64)
-        return make_found(images[known], ids[known], scores[known], boxes[known])
+        return make_table(images[known], ids[known], scores[known], boxes[known])
 
 
 def scores(result: Result) -> dict[str, float]:

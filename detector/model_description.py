@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
-from detector.bundled import bundled_dir
+from detector.bundled_files import bundled_dir
 from detector.errors import DetectorError, Remedy
 from detector.model_file import IR_SPEC, MODEL_SUFFIX, ModelEntry
 from detector.safetensors_file import atomic_file
