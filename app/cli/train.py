@@ -17,7 +17,7 @@ from app.cli.train_display import TrainingDisplay
 from app.cli.train_options import add_options
 from app.lab.training.training_request import DataRequest, TrainingRequest, TrainingResult, starts_from_detector
 from detector.errors import DetectorError
-from detector.evaluation.text_file import text_encoding
+from detector.evaluation.text_encoding import text_encoding
 from detector.training.recipe import FINE_TUNING, FINE_TUNING_EPOCHS, Recipe, changed, recipe_from_json
 
 _INTERRUPTED = 130
@@ -33,7 +33,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     """Train, show how it goes, tell what became of it."""
     request = training_request(options)
     console.check_json_apart([*request.data.roots, request.out])
-    from app.lab.training.job import Listener, train  # imports torch
+    from app.lab.training.training_job import Listener, train  # imports torch
 
     leads = os.environ.get("RANK", "0") == "0"
     display = TrainingDisplay(console if leads else None)

@@ -15,10 +15,10 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from detector.download.connection import DownloadStoppedError, Patience
+from detector.download.download_progress import Meter, OnProgress
+from detector.download.http_get import CutError, get, web_address
 from detector.download.part import DownloadPart, Origin
-from detector.download.progress import Meter, OnProgress
 from detector.download.proxy import split
-from detector.download.request import CutError, get, web_address
 from detector.download.verify import FetchedFile, check_no_page, compare, verify_file
 from detector.errors import DetectorError, Remedy
 from detector.safetensors_file import MAX_FILE_BYTES

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from detector.errors import DetectorError, Remedy
-from detector.evaluation.class_names import cleaned
+from detector.evaluation.class_matching import cleaned
 from detector.evaluation.coco_layout import ImageFinder, find_annotations
 from detector.evaluation.issues import Issues, printable, shortened
 from detector.evaluation.json_file import four_numbers, identifier, number, read_json, whole_number

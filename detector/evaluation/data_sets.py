@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from detector.errors import DetectorError
-from detector.evaluation.class_names import known_names
+from detector.evaluation.class_matching import known_names
 from detector.evaluation.coco_json import read_coco
 from detector.evaluation.coco_layout import list_splits
 from detector.evaluation.coco_metric import evaluate_coco

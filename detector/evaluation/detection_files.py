@@ -14,13 +14,13 @@ from typing import Any
 
 from detector.errors import DetectorError, Remedy
 from detector.evaluation.bounded_file import read_bounded
-from detector.evaluation.class_names import cleaned, match_names
+from detector.evaluation.class_matching import cleaned, match_names
 from detector.evaluation.detection_table import DetectionTable, make_table
 from detector.evaluation.image_names import ImageNames
 from detector.evaluation.issues import Issues, shortened
 from detector.evaluation.json_file import LARGEST_EDGE, four_numbers, identifier, number, read_json, whole_number
 from detector.evaluation.results import DataSet
-from detector.evaluation.text_file import decode_text
+from detector.evaluation.text_encoding import decode_text
 
 _VOC_NAME = re.compile(r"(?:.*_)?det_[^_]+_(.+)\.txt", re.IGNORECASE | re.DOTALL)
 _MAX_TEXT_BYTES = 512 * 2**20

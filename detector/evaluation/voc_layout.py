@@ -10,7 +10,7 @@ from detector import image_formats
 from detector.errors import DetectorError, Remedy
 from detector.evaluation.bounded_file import read_bounded
 from detector.evaluation.issues import shortened
-from detector.evaluation.text_file import decode_text
+from detector.evaluation.text_encoding import decode_text
 
 DEFAULT_SPLITS = ("test", "val", "trainval", "train")
 ALL = "all"

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from detector.errors import DetectorError
 from detector.evaluation.bounded_file import read_bounded
-from detector.evaluation.class_names import cleaned
+from detector.evaluation.class_matching import cleaned
 from detector.evaluation.issues import printable, shortened
-from detector.evaluation.text_file import text_encoding
+from detector.evaluation.text_encoding import text_encoding
 
 MAX_BYTES = 8 * 2**20
 MAX_OBJECTS = 20_000

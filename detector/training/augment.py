@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from detector.training.policy import Colours, Policy, Views, draw_colours, draw_views, see
+from detector.training.policy import ColourJitter, Policy, Views, draw_colours, draw_views, see
 
 Image = npt.NDArray[np.uint8]
 
@@ -47,7 +47,7 @@ def augment(
     return seen, seen_boxes[0][kept].numpy(), seen_ids[0][kept].numpy()
 
 
-def apply_colours(image_bgr: Image, colours: Colours) -> Image:
+def apply_colours(image_bgr: Image, colours: ColourJitter) -> Image:
     """Distort the colours of UInt8[H, W, 3] by the first entry of ``colours``; rounds to whole values at each step."""
     brightness, first, saturation, hue, last = (
         float(part[0])

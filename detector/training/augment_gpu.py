@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 # everybody's name for it
 
-from detector.training.policy import Colours, Policy, Views, draw_colours, draw_views, see
+from detector.training.policy import ColourJitter, Policy, Views, draw_colours, draw_views, see
 
 
 def augment_batch(
@@ -44,7 +44,7 @@ def augment_batch(
     return (images, *see(views, boxes_xyxy, class_ids))
 
 
-def apply_colours(images_bgr: Tensor, colours: Colours) -> Tensor:
+def apply_colours(images_bgr: Tensor, colours: ColourJitter) -> Tensor:
     """Distort the colours of Float32[B, 3, H, W] in 0..255; values stay in that range."""
 
     def factor(values: Tensor) -> Tensor:

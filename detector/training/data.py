@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detector.errors import DetectorError, ExplainedError
-from detector.evaluation.class_names import match_names
+from detector.evaluation.class_matching import match_names
 from detector.evaluation.results import DataSet, ImageTruth
 from detector.training.augment import Image
 

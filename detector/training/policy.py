@@ -78,7 +78,7 @@ UNCHANGED = Policy(colour_chance=0.0, zoom_out_chance=0.0, min_ious=(), mirror_c
 
 
 @dataclass(frozen=True, slots=True)
-class Colours:
+class ColourJitter:
     """Photometric distortion, in this order; each Float32[B].
 
     Attributes:
@@ -109,7 +109,7 @@ class Views:
     mirrored: Tensor
 
 
-def draw_colours(policy: Policy, noise: Tensor) -> Colours:
+def draw_colours(policy: Policy, noise: Tensor) -> ColourJitter:
     """Decide the photometric distortion.
 
     Args:
@@ -123,7 +123,7 @@ def draw_colours(policy: Policy, noise: Tensor) -> Colours:
         return torch.where(chosen[:, index], low + (high - low) * amounts[:, index], otherwise)
 
     contrast, first = amount(1, *policy.contrast, 1.0), coins[:, 4] < 0.5
-    return Colours(
+    return ColourJitter(
         brightness=amount(0, -policy.brightness, policy.brightness, 0.0),
         contrast_first=torch.where(first, contrast, 1.0),
         saturation=amount(2, *policy.saturation, 1.0),

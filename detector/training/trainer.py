@@ -15,7 +15,6 @@ from detector.models.build import build_network
 from detector.models.ssd import SSD
 from detector.spec import InputSpec, ModelSpec
 from detector.training.batches import Batch
-from detector.training.clock import StepClock
 from detector.training.ema import Ema
 from detector.training.loss import Losses, MultiBoxLoss
 from detector.training.matcher import Matcher
@@ -23,6 +22,7 @@ from detector.training.order import Pick
 from detector.training.processes import Processes, mean_of, parallel, share_batch_norm
 from detector.training.recipe import Recipe
 from detector.training.schedule import Schedule, make_optimiser, set_rate
+from detector.training.step_clock import StepClock
 
 
 def new_network(spec: ModelSpec, recipe: Recipe) -> nn.Module:

@@ -14,7 +14,7 @@ from detector import postprocess as on_host
 from detector.default_boxes import default_boxes
 from detector.detections import Candidates, DetectionFilter
 from detector.errors import DetectorError
-from detector.evaluation.class_names import match_names
+from detector.evaluation.class_matching import match_names
 from detector.evaluation.coco_metric import evaluate_coco
 from detector.evaluation.data_sets import only_classes
 from detector.evaluation.detection_table import DetectionTable, make_table

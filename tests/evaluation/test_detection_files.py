@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from detector.errors import DetectorError, Remedy
-from detector.evaluation.class_names import match_names
+from detector.evaluation.class_matching import match_names
 from detector.evaluation.data_sets import read_data, score
 from detector.evaluation.detection_files import read_detections
 from detector.evaluation.results import COCO_NUMBERS, CocoResult, DataSet

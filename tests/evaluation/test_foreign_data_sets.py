@@ -23,7 +23,7 @@ from detector.errors import DetectorError
 from detector.evaluation.data_sets import read_data
 from detector.evaluation.detection_files import read_detections
 from detector.evaluation.results import DataSet
-from detector.evaluation.text_file import decode_text
+from detector.evaluation.text_encoding import decode_text
 from detector.evaluation.voc_layout import read_list
 from detector.training.data import ImageReader, training_images
 from tests.support.shared_data import shared

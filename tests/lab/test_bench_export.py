@@ -15,7 +15,7 @@ from app.core.settings import ModelSettings
 from app.core.sources.video import VideoReader
 from app.core.speeds import fingerprint, load_speeds
 from app.lab.bench.clip import cut
-from app.lab.bench.export import Cost, ExportBench, share_of_possible, share_of_slowest
+from app.lab.bench.export_steps import Cost, ExportBench, share_of_possible, share_of_slowest
 from app.lab.bench.rounds import BenchCancelledError
 from detector.model_file import open_file
 from detector.runtime.open import open_detector
@@ -56,8 +56,8 @@ def test_what_is_no_video_is_said(tmp_path: Path) -> None:
 def test_an_export_is_measured_by_step_and_whole(
     capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.lab.bench.export._STEP_S", 0.05)
-    monkeypatch.setattr("app.lab.bench.export._LONG_S", 0.0)
+    monkeypatch.setattr("app.lab.bench.export_steps._STEP_S", 0.05)
+    monkeypatch.setattr("app.lab.bench.export_steps._LONG_S", 0.0)
     save_random(tmp_path / "tiny.safetensors")
     video = make_video(tmp_path / "v.mp4", 12, fps=Fraction(10), audio=True)
     page = tmp_path / "bench.html"

@@ -16,13 +16,13 @@ from app.core.errors import AppError
 from app.core.frames import ImageBGR
 from app.lab.bench import lineup, onnx_models, peaks
 from app.lab.bench import machine as machine_module
-from app.lab.bench.agreement import agreement
 from app.lab.bench.baselines import BASELINES, check_baseline, open_baseline
 from app.lab.bench.benchmark import _untested
-from app.lab.bench.frames import drawn_frames, video_frames
+from app.lab.bench.contestant_agreement import agreement
 from app.lab.bench.machine import Machine, this_machine
 from app.lab.bench.memory import MemoryMeter
 from app.lab.bench.random_weights import LOADS, background_bias, write_random
+from app.lab.bench.sample_frames import drawn_frames, video_frames
 from app.lab.bench.stages import timer_for
 from detector.default_boxes import default_boxes
 from detector.detections import Detections

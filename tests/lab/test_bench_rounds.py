@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.frames import ImageBGR
-from app.lab.bench.agreement import agreement
+from app.lab.bench.contestant_agreement import agreement
 from app.lab.bench.rounds import BenchCancelledError, Feed, RoundPlan, run_rounds
 from app.lab.bench.stages import CudaTimer, HostTimer, timer_for
 from app.lab.bench.statistics import flat, percentile, times_faster

@@ -16,8 +16,8 @@ import pytest
 from PySide6.QtCore import qVersion
 
 from app.core.system_libraries import missing_library, package_hint
-from app.lab.self_test.export import Tracks, differences
-from app.lab.self_test.window import look, shown_on
+from app.lab.self_test.export_check import Tracks, differences
+from app.lab.self_test.window_check import look, shown_on
 from detector.errors import DetectorError
 from tests.support.command_line import Capture, check_one_line, install_fake_model, run
 from tests.support.steady_detector import FakeDetector
@@ -173,7 +173,7 @@ def test_a_part_that_does_not_exist_is_wrong_usage(capsys: Capture, parts: str, 
 @pytest.fixture
 def golden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """A golden image with the objects given."""
-    from app.lab.self_test import golden as part
+    from app.lab.self_test import golden_check as part
 
     install_fake_model(monkeypatch)
 

@@ -16,9 +16,9 @@ import torch
 from torchvision.models import VGG16_Weights, vgg16
 from torchvision.transforms.functional import normalize
 
-from app.lab.training.curves import charts
-from app.lab.training.device import resident_side
 from app.lab.training.event_file import EventFile, crc32c, masked_crc
+from app.lab.training.training_curves import charts
+from app.lab.training.training_device import resident_side
 from app.lab.training.training_log import CURVES, LOG, PAGE, TrainingLog, read_log
 from detector.errors import DetectorError
 from detector.training.fit import TrainingProgress

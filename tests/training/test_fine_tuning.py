@@ -17,7 +17,7 @@ from torch import nn
 
 from app.cli import main
 from app.cli import train as cli_train
-from app.lab.training.device import uses_bf16
+from app.lab.training.training_device import uses_bf16
 from detector.bundled_files import bundled_path
 from detector.config import MOBILENET300, SSD300_VOC, SSDLITE320
 from detector.errors import DetectorError

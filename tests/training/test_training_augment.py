@@ -24,7 +24,7 @@ from detector.training.augment import Image, apply_colours, apply_view, augment
 from detector.training.augment_gpu import augment_batch
 from detector.training.loss import MultiBoxLoss
 from detector.training.matcher import PADDING, Matcher
-from detector.training.policy import PAPER, UNCHANGED, Colours, Policy, Views, draw_colours, draw_views, see
+from detector.training.policy import PAPER, UNCHANGED, ColourJitter, Policy, Views, draw_colours, draw_views, see
 from tests.support.one_thread import one_thread
 
 _FILL = (104.0, 117.0, 123.0)
@@ -187,7 +187,7 @@ def test_a_view_is_torchvisions_pad_crop_resize_and_flip(seed: int) -> None:
 @given(st.integers(0, 255), st.integers(0, 255), st.integers(0, 255), st.floats(0.5, 1.5), st.floats(-36, 36))
 def test_saturation_and_hue_are_those_of_hsv(red: int, green: int, blue: int, saturation: float, hue: float) -> None:
     one = torch.ones(1)
-    colours = Colours(one * 0, one, one * saturation, one * hue, one)
+    colours = ColourJitter(one * 0, one, one * saturation, one * hue, one)
     h, s, v = colorsys.rgb_to_hsv(red / 255, green / 255, blue / 255)
     expected = np.array(colorsys.hsv_to_rgb((h + hue / 360) % 1, min(s * saturation, 1), v)) * 255
     pixel = torch.tensor([blue, green, red]).float().reshape(1, 3, 1, 1)
@@ -234,9 +234,9 @@ def test_host_and_device_make_the_same_example(seed: int) -> None:
 
 def test_brightness_and_contrast_are_exact_on_the_host() -> None:
     image, one = smooth_picture(4), torch.ones(1)
-    got = apply_colours(image, Colours(one * 20, one * 1.5, one, one * 0, one))
+    got = apply_colours(image, ColourJitter(one * 20, one * 1.5, one, one * 0, one))
     np.testing.assert_array_equal(got, ((image.astype(float) + 20).clip(0, 255) * 1.5).round().clip(0, 255))
-    got = apply_colours(image, Colours(one * 0, one, one, one * 0, one * 0.5))
+    got = apply_colours(image, ColourJitter(one * 0, one, one, one * 0, one * 0.5))
     np.testing.assert_array_equal(got, (image * np.float32(0.5)).round())
 
 

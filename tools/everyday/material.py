@@ -9,7 +9,7 @@ from pathlib import Path
 from torch import Tensor
 
 from detector.errors import DetectorError
-from detector.evaluation.class_names import match_names
+from detector.evaluation.class_matching import match_names
 from detector.evaluation.data_sets import read_data
 from detector.evaluation.results import DataSet
 from detector.labels import COCO80

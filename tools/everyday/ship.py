@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from detector.errors import DetectorError
-from detector.evaluation.class_names import match_names
+from detector.evaluation.class_matching import match_names
 from detector.evaluation.recommend import OperatingPoint, judged, recommend
 from detector.evaluation.results import DataSet, Result
 from detector.golden_reference import with_golden

@@ -13,13 +13,12 @@ from pathlib import Path
 from app.core import paths
 from app.core.frames import ImageBGR
 from app.core.settings import ModelSettings
-from app.lab.bench.agreement import agreement
 from app.lab.bench.baselines import check_baseline
 from app.lab.bench.bench_report import BenchReport, CaseResult, ExportSpeed, Skipped
 from app.lab.bench.bench_request import ALL, BenchRequest
+from app.lab.bench.contestant_agreement import agreement
 from app.lab.bench.contestants import OurDetector
-from app.lab.bench.export import ExportBench
-from app.lab.bench.frames import drawn_frames, video_frames
+from app.lab.bench.export_steps import ExportBench
 from app.lab.bench.int8_networks import quantise_random
 from app.lab.bench.lineup import Lineup, Opening, formats, open_exactly, open_lineup, places
 from app.lab.bench.machine import Machine, this_machine
@@ -27,6 +26,7 @@ from app.lab.bench.model_speeds import record_speeds
 from app.lab.bench.peaks import measured_peak, network_flops
 from app.lab.bench.random_weights import write_random
 from app.lab.bench.rounds import Contestant, Feed, run_rounds
+from app.lab.bench.sample_frames import drawn_frames, video_frames
 from app.lab.bench.statistics import flat, times_faster
 from detector.detections import FLOOR, Detections
 from detector.errors import DetectorError

@@ -20,7 +20,7 @@ from app.core.frames import ImageBGR
 from app.core.sources.images import read_image
 from app.core.workers import Worker
 from detector.detections import DetectionFilter, Detections
-from detector.evaluation.class_names import match_names
+from detector.evaluation.class_matching import match_names
 from detector.evaluation.detection_table import DetectionTable, make_table
 from detector.evaluation.issues import Issues
 from detector.evaluation.results import DataSet, Floats, Ids, ImageTruth

@@ -12,7 +12,7 @@ from app.core.models import user_library
 from app.lab.training.training_request import DataRequest, TrainingRequest, starts_from_detector
 from detector.class_names import key, meaning
 from detector.errors import DetectorError, Remedy
-from detector.evaluation.class_names import known_names
+from detector.evaluation.class_matching import known_names
 from detector.evaluation.coco_layout import list_splits
 from detector.evaluation.data_sets import read_data
 from detector.evaluation.results import DataSet

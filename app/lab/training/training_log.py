@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from app.core.files.atomic_file import write_atomically
-from app.lab.training.curves import VALIDATION, curves_page, curves_png
 from app.lab.training.event_file import EventFile
+from app.lab.training.training_curves import VALIDATION, curves_page, curves_png
 from detector.errors import ExplainedError
 from detector.training.fit import TrainingProgress
 

@@ -85,7 +85,7 @@ class TrainingResult:
         steps: Steps in all.
         scores: Scores on the validation set; empty without one.
         images_per_s: Mean pace of this run.
-        shares: Shares of this run's time, by ``detector.training.clock.PARTS``.
+        shares: Shares of this run's time, by ``detector.training.step_clock.PARTS``.
         bad: Images that could not be read, and why.
         seconds: Training time of all runs together.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from detector.training.fit import TrainingProgress
 
 
-class PaceSummary:
+class RunSummary:
     """Pace and shares of time over a whole run, accumulated from its reports."""
 
     def __init__(self) -> None:
@@ -27,5 +27,5 @@ class PaceSummary:
 
     @property
     def shares(self) -> dict[str, float]:
-        """Shares of the time, by ``clock.PARTS``."""
+        """Shares of the time, by ``step_clock.PARTS``."""
         return {part: seconds / self._elapsed_s for part, seconds in self._seconds.items()} if self._elapsed_s else {}

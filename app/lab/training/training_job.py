@@ -12,9 +12,9 @@ from pathlib import Path
 import torch
 
 from app.core.sources.images import read_image
-from app.lab.training.device import device_name, open_device, resident_side, uses_bf16
 from app.lab.training.material import Material, gather
-from app.lab.training.pace import PaceSummary
+from app.lab.training.run_summary import RunSummary
+from app.lab.training.training_device import device_name, open_device, resident_side, uses_bf16
 from app.lab.training.training_log import TrainingLog
 from app.lab.training.training_request import TrainingRequest, TrainingResult
 from detector.errors import DetectorError, Remedy
@@ -84,7 +84,7 @@ class _Job:
         self._processes = processes
         self._reader = ImageReader(partial(read_image, upright=False))
         self._told: set[Path] = set()
-        self._summary = PaceSummary()
+        self._summary = RunSummary()
         self._training_log: TrainingLog | None = None
 
     def run(self, stop: threading.Event) -> TrainingResult:
