@@ -41,7 +41,7 @@ off by up to 0.2: there ``TOLERANCES`` holds."""
 
 _TOP, _SPREAD = 16, 32  # default boxes
 _CLASSES = 4  # of each box: the background and the likeliest others
-_LEAST_LOG = -60.0  # a score this small is zero in any number format
+_MIN_LOG = -60.0  # a score this small is zero in any number format
 _DIGITS = 6
 
 
@@ -103,7 +103,7 @@ def take(spec: ModelSpec, locs: Floats, log_scores: Floats, weights: str) -> Gol
     boxes = np.union1d(likeliest, _one_of_each(spec.config, len(locs)))
     others = np.argsort(-log_scores[boxes, 1:], axis=1, kind="stable")[:, : _CLASSES - 1] + 1
     classes = np.concatenate([np.zeros((len(boxes), 1), int), others], axis=1)
-    scores = np.maximum(log_scores[boxes[:, None], classes], _LEAST_LOG)
+    scores = np.maximum(log_scores[boxes[:, None], classes], _MIN_LOG)
     return Golden(
         boxes=tuple(int(i) for i in boxes),
         classes=tuple(int(i) for i in classes.reshape(-1)),
@@ -153,7 +153,7 @@ def compare(golden: Golden, locs: Floats, log_scores: Floats, spec: ModelSpec, t
         return GoldenResult(False, math.inf, math.inf, 1.0)
     wanted_locs = np.asarray(golden.locs).reshape(-1, 4)
     wanted = np.asarray(golden.log_scores).reshape(classes.shape)
-    found = np.maximum(log_scores[boxes[:, None], classes], _LEAST_LOG)
+    found = np.maximum(log_scores[boxes[:, None], classes], _MIN_LOG)
     error = max(_relative(locs[boxes], wanted_locs), _relative(found, wanted))
     variances = spec.config.variances if spec.config is not None else (0.1, 0.1, 0.2, 0.2)
     return GoldenResult(

@@ -87,7 +87,7 @@ def tell_thresholds(options: argparse.Namespace, evaluation: Evaluation) -> Told
     found = judged(evaluation.result.per_class)
     wanted = wants_recommendation(options)
     best = recommend(*found) if wanted else None
-    loose = recommend(*found, least_precision=0.0) if wanted and best is None else None
+    loose = recommend(*found, min_precision=0.0) if wanted and best is None else None
     return Told(point_at(*found, shown_at(options, evaluation)), wanted, best, loose)
 
 

@@ -87,7 +87,7 @@ def training_request(options: argparse.Namespace) -> TrainingRequest:
         folder=options.folder or options.out.with_suffix(".training"),
         recipe=_recipe(options),
         epochs=options.epochs,
-        least_epochs=FINE_TUNING_EPOCHS if _as_long_as_it_takes(options) else 0.0,
+        min_epochs=FINE_TUNING_EPOCHS if _as_long_as_it_takes(options) else 0.0,
         network=options.network,
         width=options.width,
         start=options.start,

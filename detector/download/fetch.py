@@ -14,7 +14,7 @@ from http.client import HTTPResponse
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from detector.download.connection import DownloadStoppedError, Patience
+from detector.download.connection import DownloadStoppedError, Timeouts
 from detector.download.download_progress import Meter, OnProgress
 from detector.download.http_get import CutError, get, web_address
 from detector.download.part import DownloadPart, Origin
@@ -40,8 +40,8 @@ class NetworkOptions:
     Attributes:
         proxy: Address of a proxy; empty for that of the system or the environment.
         mirror: Base address that has the published files under their names; empty for where they were published.
-        connect_s: Patience for a connection.
-        stall_s: Patience for the next byte.
+        connect_s: Timeouts for a connection.
+        stall_s: Timeouts for the next byte.
     """
 
     proxy: str = ""
@@ -87,7 +87,7 @@ def fetch(
         weights: What to fetch.
         target: Final name; the file has it only once it is whole and verified. If it is there already, it is only
             verified, and removed if it is another.
-        options: Proxy, mirror and patience.
+        options: Proxy, mirror and timeouts.
         remembered: SHA-256 of the file when it was first fetched; empty if it never was.
         on_progress: Told at most ten times a second, on this thread.
         stop: Ends the download at once when another thread sets it.
@@ -101,10 +101,10 @@ def fetch(
     web_address(address)
     if target.is_file():
         return _already_here(target, weights, remembered, stop)
-    patience = Patience(stop or threading.Event(), options.connect_s, options.stall_s)
+    timeouts = Timeouts(stop or threading.Event(), options.connect_s, options.stall_s)
     with DownloadPart(target) as part:
         try:
-            _Download(weights, address, options.proxy, patience, part, on_progress).run()
+            _Download(weights, address, options.proxy, timeouts, part, on_progress).run()
         except DownloadStoppedError as error:
             raise DownloadStoppedError(error.message, _kept(part, address)) from error
         except DetectorError as error:
@@ -163,7 +163,7 @@ class _Download:
         weights: WeightsFile,
         address: str,
         proxy: str,
-        patience: Patience,
+        timeouts: Timeouts,
         part: DownloadPart,
         on_progress: OnProgress | None,
     ) -> None:
@@ -171,7 +171,7 @@ class _Download:
         self._address, self._place = address, _place(address)
         self._host = str(urlsplit(address).hostname)
         self._proxy = proxy
-        self._patience = patience
+        self._timeouts = timeouts
         self._part = part
         self._meter = Meter(on_progress)
         self._limit = int(weights.size_bytes * _SLACK) if weights.size_bytes else MAX_FILE_BYTES
@@ -199,7 +199,7 @@ class _Download:
         headers = {}
         if origin is not None:
             headers = {"Range": f"bytes={self._part.size}-", "If-Range": origin.validator}
-        with get(self._address, headers, self._proxy, self._patience) as response:
+        with get(self._address, headers, self._proxy, self._timeouts) as response:
             if origin is not None and response.status == 416:
                 whole = _EMPTY_RANGE.fullmatch(response.getheader("Content-Range", ""))
                 if whole and int(whole[1]) == self._part.size:

@@ -18,7 +18,7 @@ from detector.evaluation.class_matching import cleaned, match_names
 from detector.evaluation.detection_table import DetectionTable, make_table
 from detector.evaluation.image_names import ImageNames
 from detector.evaluation.issues import Issues, shortened
-from detector.evaluation.json_file import LARGEST_EDGE, four_numbers, identifier, number, read_json, whole_number
+from detector.evaluation.json_file import MAX_EDGE, four_numbers, identifier, number, read_json, whole_number
 from detector.evaluation.results import DataSet
 from detector.evaluation.text_encoding import decode_text
 
@@ -131,7 +131,7 @@ def _read_lines(path: Path, class_id: int, table: _Table, names: ImageNames) -> 
             table.senseless(f"{path.name}:{count}")
             continue
         sane = math.isfinite(score + left + top + right + bottom)
-        if not sane or max(abs(left), abs(top), abs(right), abs(bottom)) > LARGEST_EDGE:
+        if not sane or max(abs(left), abs(top), abs(right), abs(bottom)) > MAX_EDGE:
             table.senseless(f"{path.name}:{count}")
             continue
         name = words[0]

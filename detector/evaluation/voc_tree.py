@@ -21,7 +21,7 @@ from detector.evaluation.voc_layout import VocRoot, choose_split, find_roots, is
 from detector.evaluation.voc_xml import VocAnnotation, VocObject, read_annotation
 from detector.labels import VOC20
 
-_LARGEST_EDGE = 1e6  # pixels; a box beyond is nonsense, and its area could overflow
+_MAX_EDGE = 1e6  # pixels; a box beyond is nonsense, and its area could overflow
 
 
 def read_voc(root: Path, split: str = "", limit: int | None = None) -> DataSet:
@@ -144,7 +144,7 @@ class _Reader:
         where = f"{thing.name or 'no name'} in {stem}.xml"
         if not key(thing.name):
             self._issues.add("object without a class name, left out", "objects without a class name, left out", where)
-        elif not all(math.isfinite(edge) and abs(edge) <= _LARGEST_EDGE for edge in thing.box):
+        elif not all(math.isfinite(edge) and abs(edge) <= _MAX_EDGE for edge in thing.box):
             where += f": {thing.no_number}" if thing.no_number else ""
             self._no_number = self._no_number or where
             self._issues.add(

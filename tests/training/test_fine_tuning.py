@@ -95,7 +95,7 @@ def _request(*more: str) -> tuple[Recipe, float]:
     parser = argparse.ArgumentParser()
     cli_train.prepare(parser)
     request = cli_train.training_request(parser.parse_args(["--data", "x", "--out", "x.safetensors", *more]))
-    return request.recipe, request.least_epochs
+    return request.recipe, request.min_epochs
 
 
 def test_which_recipe_follows_from_what_is_started_from(tmp_path: Path) -> None:

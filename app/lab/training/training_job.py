@@ -158,7 +158,7 @@ class _Job:
         recipe, epochs = self._request.recipe, self._request.epochs
         if epochs is not None:
             recipe = replace(recipe, steps=max(1, round(epochs * len(material.images) / recipe.batch)))
-        least = math.ceil(self._request.least_epochs * len(material.images) / recipe.batch)
+        least = math.ceil(self._request.min_epochs * len(material.images) / recipe.batch)
         recipe = replace(recipe, steps=max(recipe.steps, least))
         if recipe.batch % self._processes.count:
             raise DetectorError(
