@@ -1,4 +1,4 @@
-"""A model's proof of itself: what its network answered to one fixed image when it was put on the shelf. No torch.
+"""A model's proof of itself: what its network answered to one fixed image when it was imported. No torch.
 
 Final detections prove little, least of all on a drawn image: most models find nothing there. So the raw outputs are
 kept, at a few default boxes: those that look most like something, and one of every kind on every level, so that each

@@ -87,7 +87,7 @@ def model_paths(folder: Path) -> list[Path]:
     try:
         paths = sorted(folder.iterdir())
     except OSError:
-        return []  # not there yet, or not ours to read: the rest of the shelf still works
+        return []  # not there yet, or not ours to read: the rest of the library still works
     return [
         p
         for p in paths

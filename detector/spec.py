@@ -152,7 +152,7 @@ class Int8:
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """One model of the shelf.
+    """One model.
 
     Attributes:
         name: Unique, as typed on the command line.
