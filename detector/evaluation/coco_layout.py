@@ -77,6 +77,7 @@ class ImageFinder:
         beside = annotations.parent
         above = beside.parent if beside.name == "annotations" else beside
         self._folders = [above / split, above / "images" / split, above / "images", beside, above]
+        self._listings: dict[Path, dict[str, Path]] = {}
 
     def find(self, file_name: str) -> Path | None:
         """The file; None where it is missing.
@@ -85,15 +86,29 @@ class ImageFinder:
             ValueError: The name leaves the data set, and no file within has the end of that name.
         """
         inside = is_inside(file_name)
-        for name in _spellings(file_name) if inside else _ends(file_name):
+        names = _spellings(file_name) if inside else _ends(file_name)
+        for name in names:
             for index, folder in enumerate(self._folders):
                 path = folder / name
                 if path.is_file():
                     self._folders.insert(0, self._folders.pop(index))  # the next ones are likely there, too
                     return path
+        for path in (folder / name for name in names for folder in self._folders):
+            if (other := self._listing(path.parent).get(path.name.casefold())) is not None:
+                return other
         if not inside:
             raise ValueError(file_name)
         return None
+
+    def _listing(self, folder: Path) -> dict[str, Path]:
+        """Returns the files of ``folder`` by name in lower case: where sets are made on Windows, case does not count."""
+        if folder not in self._listings:
+            try:
+                files = {path.name.casefold(): path for path in sorted(folder.iterdir()) if path.is_file()}
+            except (OSError, ValueError):
+                files = {}
+            self._listings[folder] = files
+        return self._listings[folder]
 
 
 def _spellings(file_name: str) -> list[str]:

@@ -82,6 +82,8 @@ def assert_usable(data: DataSet, objects: int | None = None) -> None:
         "/home/q/set/images/0.png",
         "..\\..\\set\\images\\0.png",
         "file:///home/q/0.png",
+        "images\\0.PNG",
+        "0.Png",
     ],
 )
 def test_names_of_other_systems_are_found_within_the_set(tmp_path: Path, name: str) -> None:
