@@ -101,7 +101,7 @@ class ImageFinder:
         return None
 
     def _listing(self, folder: Path) -> dict[str, Path]:
-        """Returns the files of ``folder`` by name in lower case: where sets are made on Windows, case does not count."""
+        """Returns the files of ``folder`` by name in lower case: where sets are made on Windows, case is ignored."""
         if folder not in self._listings:
             try:
                 files = {path.name.casefold(): path for path in sorted(folder.iterdir()) if path.is_file()}
