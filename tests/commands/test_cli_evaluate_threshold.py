@@ -35,7 +35,7 @@ def year(tmp_path: Path) -> Path:
     return root
 
 
-# Found in every picture: a car at 0.9, a person at 0.6; a second car, at 0.55, is suppressed.
+# Found in every image: a car at 0.9, a person at 0.6; a second car, at 0.55, is suppressed.
 @pytest.mark.parametrize(
     ("own", "asked", "threshold", "objects"),
     [

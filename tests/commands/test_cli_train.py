@@ -38,14 +38,14 @@ def _one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def voc(tmp_path: Path) -> Path:
-    """Four pictures as a VOC tree with a list for training."""
+    """Four images as a VOC tree with a list for training."""
     root = tmp_path / "voc"
     write_voc(root, make_blocks(root / "JPEGImages", 4))
     return root
 
 
 def write_voc(root: Path, data: DataSet) -> None:
-    """Annotations and a list, beside pictures that are there already."""
+    """Annotations and a list, beside images that are there already."""
     (root / "Annotations").mkdir(parents=True)
     (root / "ImageSets" / "Main").mkdir(parents=True)
     for image in data.images:
@@ -65,7 +65,7 @@ def train(voc: Path, out: Path, *more: str) -> int:
     return main(["train", "--data", str(voc), "--split", "train", "--out", str(out), *_TINY, *more])
 
 
-def test_from_pictures_to_a_model_that_opens(voc: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_from_images_to_a_model_that_opens(voc: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (voc / "JPEGImages" / "block001.png").write_bytes(b"no picture")
     out, result = tmp_path / "blocks.safetensors", tmp_path / "result.json"
     assert train(voc, out, "--steps", "3", "--json", str(result)) == 0
@@ -164,7 +164,7 @@ def test_a_disk_that_is_full_at_the_end_is_one_line(
     voc: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, stopped: bool
 ) -> None:
     if stopped:
-        (voc / "JPEGImages" / "block001.png").write_bytes(b"no picture")  # noted when the first steps are done
+        (voc / "JPEGImages" / "block001.png").write_bytes(b"no image")  # noted when the first steps are done
         monkeypatch.setattr(TrainingDisplay, "note", lambda _self, _line: os.kill(os.getpid(), signal.SIGINT))
     fill_disk(monkeypatch, "checkpoint", "x.safetensors")
     out = tmp_path / "x.safetensors"
@@ -181,7 +181,7 @@ def test_asked_to_end_it_saves_first(
     voc: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     monkeypatch.setattr(TrainingDisplay, "note", lambda _self, _line: os.kill(os.getpid(), number))
-    (voc / "JPEGImages" / "block001.png").write_bytes(b"no picture")  # noted when the first steps are done
+    (voc / "JPEGImages" / "block001.png").write_bytes(b"no image")  # noted when the first steps are done
     out = tmp_path / "blocks.safetensors"
     assert train(voc, out, "--steps", "100000") == 130
     assert "Stopped after step" in capsys.readouterr().out

@@ -207,6 +207,6 @@ def test_the_same_finds_agree_and_others_do_not() -> None:
 
 def test_one_find_has_one_partner() -> None:
     assert agreement([found(ONE, NEAR)], [found(ONE)]) == pytest.approx(2 / 3)
-    assert agreement([found(ONE), found()], [found(), found(ONE)]) == 0.0  # nor one in another picture
+    assert agreement([found(ONE), found()], [found(), found(ONE)]) == 0.0  # nor one in another image
     with pytest.raises(ValueError, match="zip"):
         agreement([found()], [])

@@ -167,7 +167,7 @@ def test_a_part_that_does_not_exist_is_wrong_usage(capsys: Capture, parts: str, 
     check_one_line(err, f"there is no part {unknown!r}")
 
 
-# -- the picture in the box, with engines that are fakes
+# -- the image in the box, with engines that are fakes
 
 
 @pytest.fixture
@@ -191,7 +191,7 @@ def golden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Non
     return make
 
 
-def test_the_picture_passes_where_everything_is_found(capsys: Capture, golden: Callable[..., None]) -> None:
+def test_the_image_passes_where_everything_is_found(capsys: Capture, golden: Callable[..., None]) -> None:
     golden(EXPECTED)
     code, out, err = run(capsys, "--self-test", "--only", "versions,devices,codecs,cameras,golden")
     assert (code, err) == (0, "")
@@ -208,7 +208,7 @@ def test_the_picture_passes_where_everything_is_found(capsys: Capture, golden: C
         (EXPECTED, False, "This engine is broken."),
     ],
 )
-def test_it_fails_where_the_picture_is_read_wrongly(
+def test_it_fails_where_the_image_is_read_wrongly(
     capsys: Capture, golden: Callable[..., None], expected: list[dict[str, object]], found: bool, said: str
 ) -> None:
     golden(expected, found)
@@ -220,7 +220,7 @@ def test_it_fails_where_the_picture_is_read_wrongly(
     assert any(check["detail"].startswith(said) for check in result["checks"])
 
 
-def test_a_missing_picture_is_said(capsys: Capture, box: Path) -> None:
+def test_a_missing_image_is_said(capsys: Capture, box: Path) -> None:
     (box / "assets" / "selftest.png").unlink()
     code, out, _ = run(capsys, "self-test", "--only", "golden")
     assert code == 1

@@ -76,7 +76,7 @@ def test_every_network_of_the_list_can_be_made(name: str) -> None:
         (6e9, (512, 512), None),
     ],
 )
-def test_pictures_are_kept_on_a_gpu_as_large_as_half_of_it_allows(
+def test_images_are_kept_on_a_gpu_as_large_as_half_of_it_allows(
     monkeypatch: pytest.MonkeyPatch, free: float, size: tuple[int, int], side: int | None
 ) -> None:
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _device: (free, 2 * free))
@@ -181,7 +181,7 @@ def test_vgg16_of_imagenet_becomes_the_base_network() -> None:
         transfer_vgg16(new_network(new_spec("x", "ssd300-vgg16", ("a",), 0.5), Recipe()), reduced)
 
 
-def test_the_base_networks_weights_see_pictures_as_those_who_trained_them_showed_them() -> None:
+def test_the_base_networks_weights_see_images_as_those_who_trained_them_showed_them() -> None:
     images = torch.randint(0, 256, (1, 3, 8, 8), dtype=torch.uint8)
     rgb = images.flip(1) / 255
     for base, weights in (("torchvision", VGG16_Weights.IMAGENET1K_V1), ("caffe", VGG16_Weights.IMAGENET1K_FEATURES)):

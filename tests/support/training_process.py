@@ -61,7 +61,7 @@ def make_trainer(recipe: Recipe = RECIPE, processes: Processes | None = None, sp
 def make_source(
     folder: Path, recipe: Recipe = RECIPE, processes: Processes | None = None, spec: ModelSpec = SPEC
 ) -> HostBatches:
-    """Six pictures of blocks, augmented; the pictures are made where they are not there yet."""
+    """Six images of blocks, augmented; the images are made where they are not there yet."""
     us = processes or Processes()
     pictures = training_images([make_blocks(folder, 6)], LABELS)
     size = (spec.input.height, spec.input.width)

@@ -52,7 +52,7 @@ def _alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def blocks(tmp_path: Path) -> Path:
-    """Four pictures of coloured blocks under names that no model knows, as a VOC tree."""
+    """Four images of coloured blocks under names that no model knows, as a VOC tree."""
     root = tmp_path / "blocks"
     data = make_blocks(root / "JPEGImages", 4)
     things = {
@@ -111,7 +111,7 @@ def test_which_recipe_follows_from_what_is_started_from(tmp_path: Path) -> None:
         assert _request("--start", "everyday", "--recipe", str(recipe)) == (Recipe(rate=0.5), 0.0)
 
 
-def test_many_pictures_are_gone_through_more_than_once(
+def test_many_images_are_gone_through_more_than_once(
     blocks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cli_train, "FINE_TUNING", replace(FINE_TUNING, steps=2, batch=1))
@@ -123,7 +123,7 @@ def test_many_pictures_are_gone_through_more_than_once(
     assert "6 steps of 1 images" in load_spec(out).provenance
 
 
-def test_a_fine_tuning_is_measured_ten_times_however_few_the_pictures(
+def test_a_fine_tuning_is_measured_ten_times_however_few_the_images(
     blocks: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     save_random(tmp_path / "start.safetensors", SPEC)

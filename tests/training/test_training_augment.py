@@ -59,7 +59,7 @@ def random_objects(seed: int, images: int, most: int) -> tuple[Tensor, Tensor]:
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**31), st.integers(0, 6))
-def test_what_is_seen_lies_inside_and_no_picture_loses_all_its_objects(seed: int, most: int) -> None:
+def test_what_is_seen_lies_inside_and_no_image_loses_all_its_objects(seed: int, most: int) -> None:
     boxes, ids = random_objects(seed, 8, most)
     views = draw_views(PAPER, random_noise(seed, 8), boxes, ids)
     seen, seen_ids = see(views, boxes, ids)
@@ -85,7 +85,7 @@ def test_crops_overlap_some_object_as_much_as_was_asked(seed: int, least: float)
         assert float(box_iou(picture[numbers >= 0], window[None]).max()) >= least - 1e-5
 
 
-def test_crops_come_from_every_sampler_and_pictures_without_objects_are_not_cropped() -> None:
+def test_crops_come_from_every_sampler_and_images_without_objects_are_not_cropped() -> None:
     boxes = torch.tensor([[[0.1, 0.1, 0.9, 0.9]]]).repeat(700, 1, 1)
     noise = random_noise(1, 700)
     windows = draw_views(_CROPS_ONLY, noise, boxes, torch.zeros(700, 1, dtype=torch.int64)).windows
@@ -98,7 +98,7 @@ def test_crops_come_from_every_sampler_and_pictures_without_objects_are_not_crop
     assert nothing.unique(dim=0).tolist() == [[0.0, 0.0, 1.0, 1.0]]
 
 
-def test_zoom_out_puts_the_picture_on_a_canvas_up_to_four_times_as_wide() -> None:
+def test_zoom_out_puts_the_image_on_a_canvas_up_to_four_times_as_wide() -> None:
     policy = replace(UNCHANGED, zoom_out_chance=0.5)
     boxes, ids = random_objects(0, 400, 2)
     windows = draw_views(policy, random_noise(3, 400, policy), boxes, ids).windows
@@ -126,7 +126,7 @@ def test_amounts_stay_within_the_policy_and_each_comes_half_the_time() -> None:
     assert 150 < int((colours.contrast_last != 1).sum()) < 350
 
 
-def test_unchanged_is_the_picture_resized() -> None:
+def test_unchanged_is_the_image_resized() -> None:
     image, box = smooth_picture(0), np.array([[0.1, 0.2, 0.5, 0.6]], np.float32)
     ids = np.array([3], np.int64)
     noise = np.zeros(UNCHANGED.noise_size, np.float32)
@@ -137,7 +137,7 @@ def test_unchanged_is_the_picture_resized() -> None:
     assert numbers.tolist() == [3]
 
 
-def test_mirrored_twice_is_the_picture_itself() -> None:
+def test_mirrored_twice_is_the_image_itself() -> None:
     image, boxes, ids = smooth_picture(2, 64, 64), *random_objects(2, 1, 4)
     views = Views(torch.tensor([[0.0, 0.0, 1.0, 1.0]]), torch.tensor([True]))
     once, (seen, seen_ids) = apply_view(image, views, (64, 64), _FILL), see(views, boxes, ids)
@@ -263,7 +263,7 @@ def test_nothing_asks_the_device_for_a_value(objects: int, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("objects", [0, 2])
-def test_the_fate_of_a_picture_depends_on_its_own_numbers_only(objects: int) -> None:
+def test_the_fate_of_an_image_depends_on_its_own_numbers_only(objects: int) -> None:
     boxes, ids = random_objects(8, 5, objects)
     noise = random_noise(8, 5)
     together = draw_views(PAPER, noise, boxes, ids)

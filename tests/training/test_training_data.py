@@ -1,4 +1,4 @@
-"""What a training learns from: the order, the pictures, bad files, and batches on host and device."""
+"""What a training learns from: the order, the images, bad files, and batches on host and device."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def examples(data: DataSet, reader: ImageReader | None = None) -> ImageExamples:
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 40), st.integers(1, 8), st.sampled_from([1, 2, 4]), st.integers(0, 2**40))
-def test_every_picture_comes_once_each_time_and_processes_share_without_overlap(
+def test_every_image_comes_once_each_time_and_processes_share_without_overlap(
     count: int, share: int, processes: int, seed: int
 ) -> None:
     batch = share * processes
@@ -58,7 +58,7 @@ def test_every_picture_comes_once_each_time_and_processes_share_without_overlap(
         assert sorted(p.index for p in seen if p.epoch == epoch) == list(range(count))
 
 
-def test_times_through_the_pictures_differ_and_so_do_their_random_numbers() -> None:
+def test_times_through_the_images_differ_and_so_do_their_random_numbers() -> None:
     order = Order(50, 50, 3)
     first, second = ([pick.index for pick in order.picks(step)] for step in (0, 1))
     assert first != second
@@ -114,7 +114,7 @@ def test_boxes_that_are_not_learnt_as_marked_are_counted_and_named(blocks: DataS
     )
 
 
-def test_sets_of_pictures_are_told_apart(blocks: DataSet, tmp_path: Path) -> None:
+def test_sets_of_images_are_told_apart(blocks: DataSet, tmp_path: Path) -> None:
     pictures = training_images([blocks], LABELS)
     known = fingerprint(pictures)
     moved = [replace(picture, path=tmp_path / picture.path.name) for picture in pictures]
@@ -163,7 +163,7 @@ def test_nothing_to_learn_is_one_line(blocks: DataSet, labels: tuple[str, ...], 
         training_images([blocks], labels)
 
 
-def test_a_bad_picture_is_named_once_and_the_next_one_stands_in(tmp_path: Path) -> None:
+def test_a_bad_image_is_named_once_and_the_next_one_stands_in(tmp_path: Path) -> None:
     data = make_blocks(tmp_path, 4)
     (tmp_path / "block001.png").write_bytes(b"\x89PNG no more")
     (tmp_path / "block002.png").unlink()
@@ -172,7 +172,7 @@ def test_a_bad_picture_is_named_once_and_the_next_one_stands_in(tmp_path: Path) 
     for epoch in range(2):
         example = found.load(Pick(epoch, 1))
         assert example.image_bgr.shape == (*SIZE, 3)
-        # The third picture's place is taken by the same one.
+        # The third image's place is taken by the same one.
         assert 1 <= len(example.class_ids) <= len(data.images[3].class_ids)
     reasons = {path.name: reason for path, reason in reader.failures().items()}
     assert list(reasons) == ["block001.png", "block002.png"]
@@ -199,7 +199,7 @@ def test_batches_are_the_same_from_any_step_on_and_for_any_number_of_threads(blo
         assert torch.equal(ours.class_ids, theirs.class_ids)
 
 
-def test_pictures_on_the_device_are_those_of_the_files(blocks: DataSet) -> None:
+def test_images_on_the_device_are_those_of_the_files(blocks: DataSet) -> None:
     pictures = training_images([blocks], LABELS)
     order = Order(len(pictures), 4, 7)
     device = DeviceDataset(pictures, 128, _CPU, 2, ImageReader())
@@ -212,7 +212,7 @@ def test_pictures_on_the_device_are_those_of_the_files(blocks: DataSet) -> None:
         ours, theirs = next(one), next(other)
     assert ours.picks == theirs.picks
     difference = (ours.images_bgr - theirs.images_bgr.float()).abs()
-    assert float(difference.mean()) < 5  # resized twice, and the pictures are noisy
+    assert float(difference.mean()) < 5  # resized twice, and the images are noisy
     torch.testing.assert_close(ours.boxes_xyxy, theirs.boxes_xyxy, atol=1e-6, rtol=0)
     assert torch.equal(ours.class_ids, theirs.class_ids)
 
@@ -229,7 +229,7 @@ def test_processes_augment_their_share_on_the_device_as_one_process_would(blocks
     torch.testing.assert_close(torch.cat((batch(0, 2), batch(1, 2))), batch(0, 1), rtol=0, atol=1e-3)
 
 
-def test_pictures_without_objects_are_batched() -> None:
+def test_images_without_objects_are_batched() -> None:
     image = np.zeros((*SIZE, 3), np.uint8)
     empty = Example(image, np.empty((0, 4), np.float32), np.empty(0, np.int64))
     one = Example(image, np.array([[0.1, 0.1, 0.2, 0.2]], np.float32), np.array([2]))
@@ -239,7 +239,7 @@ def test_pictures_without_objects_are_batched() -> None:
     assert boxes.shape == (2, 1, 4)
 
 
-def test_real_pictures_keep_their_objects_in_sight(tmp_path: Path) -> None:
+def test_real_images_keep_their_objects_in_sight(tmp_path: Path) -> None:
     with tarfile.open(shared("images/voc2007-original-40.tar")) as archive:
         archive.extractall(tmp_path, filter="data")
     voc = read_data(next(path.parent for path in tmp_path.rglob("Annotations")), "voc")

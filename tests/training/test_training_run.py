@@ -71,7 +71,7 @@ def _moments(state: dict[str, Any]) -> list[Tensor]:
     return [entry["momentum_buffer"] for entry in state["optimiser"]["state"].values()]
 
 
-def test_sixteen_pictures_are_learnt_by_heart(tmp_path: Path) -> None:
+def test_sixteen_images_are_learnt_by_heart(tmp_path: Path) -> None:
     recipe = Recipe(steps=80, batch=8, rate=5e-3, shape="cosine", warmup=10, optimiser="adamw", augment=False, ema=0.95)
     data = make_blocks(tmp_path, 16)
     pictures = training_images([data], LABELS)
@@ -100,7 +100,7 @@ def test_sixteen_pictures_are_learnt_by_heart(tmp_path: Path) -> None:
     assert spec.golden is not None
 
 
-def test_an_unreadable_picture_does_not_end_a_validation(tmp_path: Path) -> None:
+def test_an_unreadable_image_does_not_end_a_validation(tmp_path: Path) -> None:
     data, reader = make_blocks(tmp_path, 3), ImageReader()
     (tmp_path / "block001.png").unlink()
     result = Validator(SPEC, data, _CPU, 1, reader)(make_trainer().result())
@@ -191,7 +191,7 @@ def test_measures_on_the_way_the_averaged_network(tmp_path: Path) -> None:
     assert not torch.equal(seen[-1], next(trainer.network.parameters()))
 
 
-def test_a_loss_that_is_no_number_stops_and_names_the_pictures(tmp_path: Path) -> None:
+def test_a_loss_that_is_no_number_stops_and_names_the_images(tmp_path: Path) -> None:
     trainer = make_trainer(replace(RECIPE, rate=1e30, warmup=0, clip_norm=0.0))
     plan = FitPlan(tmp_path / "checkpoint.pt", save_every_s=0.0, look_every_s=0.0)
     with pytest.raises(DetectorError, match=r"loss of step \d+ is not a number. It learnt from block00\d.png") as error:
