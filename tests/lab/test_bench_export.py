@@ -37,7 +37,7 @@ def indices(path: Path) -> list[int]:
 def test_a_clip_is_the_beginning_as_it_is(tmp_path: Path) -> None:
     video = make_video(tmp_path / "v.mp4", 40, fps=Fraction(20), audio=True)
     before = video.read_bytes()
-    # Images that refer to later ones are stored after these: a few more than asked for may have come by then.
+    # Frames that refer to later ones are stored after these: a few more than asked for may have come by then.
     found = indices(cut(video, 1.0, tmp_path))
     assert found[:19] == list(range(19))
     assert len(found) < 25
