@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
-from detector.bundled import bundled_dir
-from detector.errors import DetectorError
+from detector.bundled_files import bundled_dir
+from detector.errors import DetectorError, Remedy
 from detector.model_file import IR_SPEC, MODEL_SUFFIX, ModelEntry
 from detector.safetensors_file import atomic_file
 from detector.spec_json import MAX_JSON_CHARS, spec_from_json, spec_to_json
@@ -20,16 +20,19 @@ def refuse_fixed(entry: ModelEntry) -> None:
         DetectorError: With the reason.
     """
     path = entry.path
-    copy = "Copy its file, and name the copy with --model."
+    copy = ("Copy its file, and use the copy.", Remedy("model", "COPY"))
     if entry.bundled or path is None or path.resolve().parent == bundled_dir().resolve():
-        raise DetectorError(f"Model {entry.name} came with the program; its file is left as it is.", copy)
+        raise DetectorError(f"Model {entry.name} came with the program; its file is left as it is.", *copy)
     if not path.is_dir() and path.suffix.lower() != MODEL_SUFFIX:
-        hint = f"Import it first: ssd-viewer models import {path.name} --name NAME"
-        raise DetectorError(f"{path.name} has no description of its own to write to.", hint)
+        raise DetectorError(
+            f"{path.name} has no description of its own to write to.",
+            "Import it first.",
+            Remedy(command="models import", value=path.name),
+        )
     file = path / IR_SPEC if path.is_dir() else path
     # The file would be replaced, which its folder decides; whoever protects a file means the file.
     if not os.access(file, os.W_OK) or not file.stat().st_mode & 0o222 or not os.access(file.parent, os.W_OK):
-        raise DetectorError(f"{path.name} is read-only.", copy)
+        raise DetectorError(f"{path.name} is read-only.", *copy)
 
 
 def store_threshold(entry: ModelEntry, threshold: float) -> None:

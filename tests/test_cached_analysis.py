@@ -25,7 +25,8 @@ from detector.errors import DetectorError
 from detector.model_file import ModelEntry
 from tests.support.fake_detector import FakeModels
 from tests.support.live_probe import LiveProbe
-from tests.support.media import make_video, read_frame_index
+from tests.support.media import make_video
+from tools.fixtures.coded_images import read_frame_index
 
 RATE = Fraction(30000, 1001)
 FRAMES = 60

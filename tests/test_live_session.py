@@ -41,7 +41,8 @@ from detector.errors import DetectorError
 from detector.runtime.base import ImageBGR
 from tests.support.fake_detector import FakeDetector, FakeModels, busy_ms
 from tests.support.live_probe import PATIENCE, LiveProbe, count_live_images
-from tests.support.media import coded_image, make_video, read_frame_index
+from tests.support.media import make_video
+from tools.fixtures.coded_images import coded_image, read_frame_index
 from tools.fixtures.mjpeg_server import MjpegServer
 
 QUICK = SourceOptions(open_timeout_s=10, first_frame_s=5, stall_s=0.5)

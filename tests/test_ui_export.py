@@ -21,9 +21,10 @@ from app.ui.export.export_runner import ExportRunner
 from app.ui.widgets.background import Background
 from app.ui.widgets.media_words import size, span, waiting
 from app.ui.widgets.theme import Theme
-from tests.support.media import coded_image, make_video
+from tests.support.media import make_video
 from tests.support.qt_checks import cut_texts, outside, overlaps, settle
 from tests.support.qt_fakes import FakeJob, application
+from tools.fixtures.coded_images import coded_image
 
 
 class Booth:

@@ -17,8 +17,9 @@ from app.core.settings import DetectionSettings, ModelSettings, Settings
 from app.ui.controller import Session
 from detector.errors import DetectorError
 from tests.support.fake_detector import FakeModels, busy_ms
-from tests.support.media import make_video, read_frame_index
+from tests.support.media import make_video
 from tests.support.qt_fakes import Desk, desk
+from tools.fixtures.coded_images import read_frame_index
 from tools.fixtures.mjpeg_server import MjpegServer
 
 log = logging.getLogger(__name__)

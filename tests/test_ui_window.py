@@ -21,7 +21,7 @@ from app.ui.actions import ACTIONS
 from app.ui.main import run
 from app.ui.models.library_client import free_name
 from app.ui.widgets.drops import classify
-from detector.bundled import default_model
+from detector.bundled_files import default_model
 from detector.labels import COCO80
 from tests.support.model_files import ANIMALS, put_model
 from tests.support.qt_fakes import CAMERA, SPEC, VIDEO, Desk, desk, make_candidates, make_frame, make_result

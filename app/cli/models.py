@@ -133,7 +133,8 @@ def _info(options: argparse.Namespace, console: Console) -> int:
     if entry.path is None and spec.weights is not None:
         facts["weights_sha256"] = spec.weights.sha256
     if entry.path is None and entry.name in MODELS:
-        facts["how_to_get"] = how_to_get(spec)
+        hint, remedy = how_to_get(spec)
+        facts["how_to_get"] = with_flags(hint, [remedy])
     console.give(facts)
     for key, value in facts.items():
         if value not in (None, "", {}, []) or key == "weights_sha256":
@@ -146,7 +147,7 @@ def _int8(spec: ModelSpec) -> dict[str, Any] | None:
     if spec.int8 is None:
         return None
     facts = {key: value for key, value in asdict(spec.int8).items() if key not in ("ranges", "golden")}
-    return {**facts, "words": spec.int8.words()}
+    return {**facts, "words": spec.int8.text()}
 
 
 def _optimised(path: Path | None) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ from app.cli.console import Console, one_line
 from app.cli.options import add_result_flags
 from app.lab.self_test.checks import Check, guarded
 from app.lab.self_test.parts import PARTS
-from app.lab.self_test.window import CHILD_FLAG, STARTED_FLAG
+from app.lab.self_test.window_check import CHILD_FLAG, STARTED_FLAG
 
 _MARKS = {True: " ok ", False: "FAIL", None: "info"}
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from app.core import paths
 from app.core.settings import ModelSettings, Settings
-from detector.bundled import bundled_dir, default_model
+from detector.bundled_files import bundled_dir, default_model
 from detector.errors import DetectorError
 from detector.library import ModelLibrary
 from detector.model_file import ModelEntry

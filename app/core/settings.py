@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from app.core.thresholds import COMMON
-from detector.bundled import default_model
+from detector.bundled_files import default_model
 
 Choices = tuple[tuple[str, str], ...]
 """(stored value, shown text) pairs."""

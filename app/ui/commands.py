@@ -16,7 +16,7 @@ from app.core.settings import OverlaySettings
 from app.ui.about import AboutDialog
 from app.ui.help_sheet import HelpSheet
 from app.ui.widgets.drops import IMAGES, VIDEOS, WEIGHTS
-from detector.bundled import bundled_path
+from detector.bundled_files import bundled_path
 from detector.detections import Detections
 
 if TYPE_CHECKING:

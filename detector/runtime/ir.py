@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from detector.detections import Candidates
 from detector.errors import DetectorError
-from detector.golden import Floats, picture
+from detector.golden import Floats, fixed_image
 from detector.ir_file import check_ir, describe_ir
 from detector.model_file import IR_XML, ModelEntry
 from detector.nms import batched_nms
@@ -141,7 +141,7 @@ def xml_of(path: Path) -> Path:
 def _run_once(xml_path: Path) -> None:
     """Everything this program ever does with a network, once, on a fixed image."""
     spec = describe_ir(xml_path)
-    image = picture(spec.input.height, spec.input.width)
+    image = fixed_image(spec.input.height, spec.input.width)
     with IrDetector(ModelEntry(spec.name, spec, xml_path, False), "fp32") as detector:
         detector.candidates_batch([image])
         detector.raw(image)

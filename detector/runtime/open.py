@@ -48,7 +48,7 @@ def open_detector(
     check_device(device)
     request = EngineRequest(device, _checked_precision(precision), cache_dir, for_batches)
     if entry.path is None:
-        raise DetectorError(f"The weights of {entry.name} are not on this computer.", how_to_get(entry.spec))
+        raise DetectorError(f"The weights of {entry.name} are not on this computer.", *how_to_get(entry.spec))
     detector = _open(entry, request)
     _log.info("%s on %s by %s, %s", entry.name, detector.device, detector.engine, detector.precision)
     return detector

@@ -11,7 +11,7 @@ from detector.errors import DetectorError
 from detector.plans.architectures import ARCHITECTURES, SingleStage
 from detector.spec import Architecture, InputSpec, ModelSpec
 
-# The mean of ImageNet's pictures. A network that starts from nothing wants values of about 1.
+# The mean of ImageNet's images. A network that starts from nothing wants values of about 1.
 _MEAN = (123.0, 117.0, 104.0)
 _STD = (58.0, 58.0, 58.0)
 
@@ -68,7 +68,7 @@ def base_layers(parameters: Iterable[str]) -> tuple[str, ...]:
 def new_spec(
     name: str, network: str, labels: Sequence[str], width: float = 1.0, *, base: BaseWeights | None = None
 ) -> ModelSpec:
-    """What will be trained.
+    """Returns the spec of the network to train.
 
     Args:
         name: Of the model.

@@ -12,9 +12,9 @@ import torch
 
 from app.core import model_check
 from app.core.models import user_library
-from detector.bundled import bundled_dir
+from detector.bundled_files import bundled_dir
 from detector.errors import DetectorError
-from detector.golden import TOLERANCES, Floats, ImageBGR, compare, log_softmax, picture, prove, take, weights_hash
+from detector.golden import TOLERANCES, Floats, ImageBGR, compare, fixed_image, log_softmax, prove, take, weights_hash
 from detector.golden_reference import with_golden
 from detector.model_file import IR_BIN, ModelEntry, open_file
 from detector.models.build import build_network
@@ -47,10 +47,10 @@ def changed(entry: ModelEntry, path: Path, **spec: object) -> ModelEntry:
 
 
 def test_the_picture_is_the_same_everywhere() -> None:
-    image = picture(240, 320)
+    image = fixed_image(240, 320)
     assert (image.shape, image.dtype) == ((240, 320, 3), np.uint8)
     assert [int(v) for v in image[[0, 100, 180, 239], [0, 40, 200, 319]].sum(axis=1)] == [255, 290, 440, 330]
-    assert picture(300, 300).shape == (300, 300, 3)
+    assert fixed_image(300, 300).shape == (300, 300, 3)
     for channel, other in ((0, 1), (0, 2), (1, 2)):
         assert np.abs(image[..., channel].astype(int) - image[..., other]).mean() > 40
 
@@ -104,7 +104,7 @@ def test_every_filter_has_a_say() -> None:
             locs, logits = network(torch.from_numpy(InputBuilder(spec.input)([image])))
         return locs[0].numpy(), log_softmax(logits[0].numpy())
 
-    spec = replace(spec, golden=take(spec, *answer(picture(300, 300)), ""))
+    spec = replace(spec, golden=take(spec, *answer(fixed_image(300, 300)), ""))
     same = prove(spec, answer, "fp32")
     assert same is not None
     for name, tensor in network.state_dict().items():

@@ -20,10 +20,11 @@ from app.core.muxing import encoder
 from app.core.muxing.video_options import MP4
 from app.core.palette import SINGLE
 from app.core.settings import DetectionSettings, OverlaySettings
-from tests.support.media import ImageBGR, coded_image, damage, make_video, read_frame_index, truncate
+from tests.support.media import damage, make_video, truncate
 from tests.support.probe import pictures, probe
 from tests.support.shared_data import shared
 from tests.support.steady_detector import FakeDetector, open_fake
+from tools.fixtures.coded_images import ImageBGR, coded_image, read_frame_index
 
 NTSC = Fraction(30000, 1001)
 BARE = DetectionSettings(threshold=1.0)  # paints nothing, so that coded pictures can be read back

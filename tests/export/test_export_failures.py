@@ -27,9 +27,10 @@ from app.core.files.atomic_file import AtomicFile, WaitingFile
 from app.core.muxing.video_file import VideoFile
 from app.core.settings import DetectionSettings, ModelSettings
 from detector.errors import DetectorError
-from tests.support.media import ImageBGR, make_audio, make_video
+from tests.support.media import make_audio, make_video
 from tests.support.probe import probe
 from tests.support.steady_detector import FakeDetector, open_fake
+from tools.fixtures.coded_images import ImageBGR
 
 
 def files(folder: Path) -> set[str]:

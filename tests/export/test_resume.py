@@ -23,9 +23,10 @@ from app.core.export.request import DataFile, ExportCancelledError, ExportProgre
 from app.core.muxing.video_file import VideoFile
 from app.core.settings import DetectionSettings, ModelSettings, OverlaySettings
 from detector.detections import Candidates
-from tests.support.media import ImageBGR, make_video, read_frame_index
+from tests.support.media import make_video
 from tests.support.probe import pictures, probe
 from tests.support.steady_detector import FakeDetector
+from tools.fixtures.coded_images import ImageBGR, read_frame_index
 
 FRAMES = 40
 

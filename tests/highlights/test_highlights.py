@@ -31,9 +31,10 @@ from app.core.sources.image_sequence import open_frames
 from app.core.sources.video import VideoReader
 from app.lab.scale_out.tasks import plan_tasks
 from detector.detections import Detections
-from tests.support.media import damage, make_video, read_frame_index
+from tests.support.media import damage, make_video
 from tests.support.probe import pictures, probe
 from tests.support.steady_detector import open_fake
+from tools.fixtures.coded_images import read_frame_index
 
 LABELS = ("car", "dog")
 SIZE = (320, 240)

@@ -22,7 +22,7 @@ from app.core.models import weights_sha256
 from app.core.settings import DetectionSettings, ModelSettings
 from app.lab.scale_out import worker
 from app.lab.scale_out.ray_run import is_address
-from app.lab.scale_out.tasks import Task, TaskOutcome, outcome_before, plan_tasks, write_summary
+from app.lab.scale_out.tasks import ExportTask, TaskOutcome, outcome_before, plan_tasks, write_summary
 from app.lab.scale_out.worker import run_task
 from detector.file_lock import LockedError, open_locked
 from tests.support.command_line import Capture, check_one_line, run
@@ -32,7 +32,7 @@ from tests.support.probe import probe
 _DEMO = ModelSettings(name="demo", device="cpu")
 
 
-def task_for(source: Path, folder: Path, threshold: float = 0.5) -> Task:
+def task_for(source: Path, folder: Path, threshold: float = 0.5) -> ExportTask:
     """As ``annotate --ray`` makes it."""
     data = (DataFile(folder / "any.csv", "csv"),)
     request = ExportRequest(source, folder / "any.mp4", data, _DEMO, DetectionSettings(threshold=threshold))

@@ -17,8 +17,9 @@ from app.core.export.request import ExportReport
 from app.core.media import container
 from app.core.media.continuous_clock import ContinuousClock
 from tests.support.bare_export import bare
-from tests.support.media import damage, make_video, read_frame_index, truncate
+from tests.support.media import damage, make_video, truncate
 from tests.support.probe import pictures, probe
+from tools.fixtures.coded_images import read_frame_index
 from tools.fixtures.rich_media import Rich, make_rich
 
 SMALL = (160, 120)

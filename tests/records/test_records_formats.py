@@ -33,7 +33,7 @@ from detector.detections import Detections
 from detector.evaluation.coco_json import read_coco
 from detector.evaluation.voc_tree import read_voc
 from detector.labels import COCO80, VOC20
-from tests.support.media import coded_image, read_frame_index
+from tools.fixtures.coded_images import coded_image, read_frame_index
 
 SIZE = (160, 120)
 LABELS = ("car", "traffic <light> & co", "狗")

@@ -21,7 +21,8 @@ from app.core.settings import SourceSettings
 from app.core.sources.base import SeekableSource, SourceOptions, redact
 from app.core.sources.images import natural_key, read_image
 from app.core.sources.uri import kind_by_name, kind_of, open_source, shown_name
-from tests.support.media import coded_image, make_video, read_frame_index
+from tests.support.media import make_video
+from tools.fixtures.coded_images import coded_image, read_frame_index
 
 
 def write_image(path: Path, index: int, size: tuple[int, int] = (60, 40)) -> Path:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 import av
 
-from detector.bundled import bundled_path
+from detector.bundled_files import bundled_path
 
 if TYPE_CHECKING:
     from app.core.frames import FrameResult

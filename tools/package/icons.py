@@ -22,7 +22,7 @@ from PIL import Image
 from PySide6.QtCore import QBuffer, QIODevice
 
 from app.ui.widgets.icons import app_picture
-from detector.bundled import bundled_path
+from detector.bundled_files import bundled_path
 
 NAME = "ssd-viewer"
 ICO_SIDES = (16, 20, 24, 32, 40, 48, 64, 128, 256)

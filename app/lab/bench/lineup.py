@@ -10,12 +10,12 @@ from pathlib import Path
 from app.core.errors import AppError
 from app.core.frames import ImageBGR
 from app.lab.bench.baselines import BASELINES, open_baseline
+from app.lab.bench.bench_report import Skipped
 from app.lab.bench.bench_request import ALL
 from app.lab.bench.contestants import OurDetector
 from app.lab.bench.memory import MemoryMeter
-from app.lab.bench.result import Skipped
 from app.lab.bench.rounds import Contestant
-from detector.errors import DetectorError
+from detector.errors import DetectorError, Remedy
 from detector.model_file import ModelEntry
 from detector.runtime.base import PRECISIONS, Detector
 
@@ -83,7 +83,9 @@ def _here(place: str) -> str:
     if place in UNTESTED and place not in dict(untested_devices()):
         reason = f"there is no {UNTESTED[place]} GPU, or this PyTorch has no support for it"
     if reason:
-        raise AppError(f"{place} cannot be used: {reason}.", "Leave --device out to measure what is here.")
+        raise AppError(
+            f"{place} cannot be used: {reason}.", "Measure what is here instead.", Remedy("device", omit=True)
+        )
     return place
 
 

@@ -19,6 +19,7 @@ from app.core.frames import ImageBGR
 from app.lab.bench.stages import timer_for
 from detector.config import SSD300_TORCHVISION, SSDLITE320, SSDConfig
 from detector.detections import Detections
+from detector.errors import Remedy
 from detector.importers.torchvision_ssd import NAMING
 from detector.importers.torchvision_ssdlite import file_names
 from detector.model_file import ModelEntry
@@ -81,7 +82,8 @@ def _twin_of(spec: ModelSpec) -> _Twin:
             return twin
     raise AppError(
         f"torchvision has no network like {spec.name}.",
-        "Compare ssd300-vgg16-coco or ssdlite320-mobilenetv3-coco, or use --versus fasterrcnn.",
+        "Compare ssd300-vgg16-coco or ssdlite320-mobilenetv3-coco, or another network of torchvision.",
+        Remedy("versus", "fasterrcnn"),
     )
 
 

@@ -28,7 +28,7 @@ _COLUMNS = ("path", "state", "frames", "detections", "seconds", "output", "error
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class ExportTask:
     """One video of the job, with all that a worker on another computer needs to know.
 
     Attributes:
@@ -67,7 +67,7 @@ class TaskOutcome:
     node: str = ""
 
 
-def plan_tasks(requests: Iterable[ExportRequest], weights: str) -> tuple[Task, ...]:
+def plan_tasks(requests: Iterable[ExportRequest], weights: str) -> tuple[ExportTask, ...]:
     """Returns a task for each request, with file names that depend on nothing but the video.
 
     Args:
@@ -90,7 +90,7 @@ def plan_tasks(requests: Iterable[ExportRequest], weights: str) -> tuple[Task, .
     return tasks
 
 
-def _task(request: ExportRequest, weights: str) -> Task:
+def _task(request: ExportRequest, weights: str) -> ExportTask:
     source = request.source.absolute()
     video = None
     if request.output is not None:
@@ -104,7 +104,7 @@ def _task(request: ExportRequest, weights: str) -> Task:
     )
     moved = replace(request, source=source, output=video, data=data, highlights=highlights)
     folder = next(moved.targets()).parent
-    return Task(moved, folder / f"{source.name}.result.json", _settings_hash(moved, weights), weights)
+    return ExportTask(moved, folder / f"{source.name}.result.json", _settings_hash(moved, weights), weights)
 
 
 def _settings_hash(request: ExportRequest, weights: str) -> str:
@@ -122,7 +122,7 @@ def _settings_hash(request: ExportRequest, weights: str) -> str:
     return hashlib.sha256(json.dumps(wishes, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def outcome_before(task: Task) -> TaskOutcome | None:
+def outcome_before(task: ExportTask) -> TaskOutcome | None:
     """Returns the outcome of an earlier run if it is complete, else None."""
     try:
         with task.result.open("rb") as file:
@@ -153,7 +153,7 @@ def _is_source(path: Path, kept: dict[str, Any]) -> bool:
     return (kept["size"], kept["sha256"]) == (source.size, source.sha256)
 
 
-def write_result(task: Task, source: SourceKey, report: ExportReport, node: str) -> TaskOutcome:
+def write_result(task: ExportTask, source: SourceKey, report: ExportReport, node: str) -> TaskOutcome:
     """Marks the task as done, atomically and after everything else.
 
     Raises:

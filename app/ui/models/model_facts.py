@@ -52,7 +52,7 @@ def fact_rows(card: ModelCard, today: date) -> dict[str, str]:
         speeds = "\n".join(speed_words(speed, today) for speed in card.speeds)
         rows |= {
             "Speed here": speeds or (_NOT_MEASURED if card.usable else ""),
-            "In int8": spec.int8.words() if spec.int8 is not None else "",
+            "In int8": spec.int8.text() if spec.int8 is not None else "",
             "Optimised": optimised_words(card.optimised) if card.optimised is not None else "",
             "Accuracy": "\n".join(accuracy_words(spec)) or "Not known",
             "Threshold": f"{spec.threshold:.2f} is recommended" if spec.threshold is not None else "",

@@ -16,7 +16,7 @@ from app.ui.picture.picture_notice import PictureNotice
 from app.ui.picture.silence import Silence, silent_words
 from app.ui.picture.video_view import VideoView
 from app.ui.settings.settings_model import SettingsModel
-from detector.bundled import default_model
+from detector.bundled_files import default_model
 
 DEMO_WORDS = "The demo model knows drawn shapes only. Choose another model."
 _ANEW_NS = 500_000_000  # words that change with every picture cannot be read

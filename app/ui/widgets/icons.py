@@ -11,7 +11,7 @@ from PySide6.QtCore import QByteArray, QRectF, QSize, Qt
 from PySide6.QtGui import QIcon, QImage, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 
-from detector.bundled import bundled_path
+from detector.bundled_files import bundled_path
 
 _SCALES = (1, 2, 3)
 _COARSE = 24

@@ -13,7 +13,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QApplication
 
-from detector.bundled import bundled_path
+from detector.bundled_files import bundled_path
 
 
 @dataclass(frozen=True, slots=True)

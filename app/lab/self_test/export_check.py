@@ -13,7 +13,7 @@ from app.core.export.job import ExportJob
 from app.core.export.request import ExportReport, ExportRequest
 from app.core.settings import ModelSettings
 from app.lab.self_test.checks import Check
-from detector.bundled import bundled_path
+from detector.bundled_files import bundled_path
 from detector.errors import ExplainedError
 
 MODEL, CLIP = "demo", "demo.mp4"
@@ -23,7 +23,7 @@ _TIMES_MS = (0, 33, 70, 100, 150, 166, 233, 267, 300, 340)  # as uneven as a pho
 
 @dataclass(frozen=True, slots=True)
 class Tracks:
-    """What a player shows and plays of a file.
+    """The frames and sound that a player gets from a file.
 
     Attributes:
         times: Time of each frame that can be decoded, seconds.
@@ -49,7 +49,7 @@ def export() -> Iterator[Check]:
         except (ExplainedError, OSError) as error:
             yield Check("export", False, str(error))
             return
-    yield Check("export", not wrong, "; ".join(wrong) or _words(report))
+    yield Check("export", not wrong, "; ".join(wrong) or _text(report))
 
 
 def make_clip(sample: Path, target: Path) -> None:
@@ -106,7 +106,7 @@ def differences(source: Tracks, result: Tracks, detections: int) -> list[str]:
     return wrong
 
 
-def _words(report: ExportReport) -> str:
+def _text(report: ExportReport) -> str:
     return (
         f"{report.frames} frames with sound read back, {report.detections} objects; "
         f"{report.encoder}, {report.device}, {report.precision}"

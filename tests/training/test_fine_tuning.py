@@ -17,8 +17,8 @@ from torch import nn
 
 from app.cli import main
 from app.cli import train as cli_train
-from app.lab.training import job
-from detector.bundled import bundled_path
+from app.lab.training.training_device import uses_bf16
+from detector.bundled_files import bundled_path
 from detector.config import MOBILENET300, SSD300_VOC, SSDLITE320
 from detector.errors import DetectorError
 from detector.evaluation.data_sets import read_data
@@ -53,7 +53,7 @@ def _alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def blocks(tmp_path: Path) -> Path:
-    """Four pictures of coloured blocks under names that no model knows, as a VOC tree."""
+    """Four images of coloured blocks under names that no model knows, as a VOC tree."""
     root = tmp_path / "blocks"
     data = make_blocks(root / "JPEGImages", 4)
     things = {
@@ -95,8 +95,8 @@ def test_the_model_in_the_box_learns_classes_of_ones_own(
 def _request(*more: str) -> tuple[Recipe, float]:
     parser = argparse.ArgumentParser()
     cli_train.prepare(parser)
-    request = cli_train._request(parser.parse_args(["--data", "x", "--out", "x.safetensors", *more]))
-    return request.recipe, request.least_epochs
+    request = cli_train.training_request(parser.parse_args(["--data", "x", "--out", "x.safetensors", *more]))
+    return request.recipe, request.min_epochs
 
 
 def test_which_recipe_follows_from_what_is_started_from(tmp_path: Path) -> None:
@@ -107,11 +107,12 @@ def test_which_recipe_follows_from_what_is_started_from(tmp_path: Path) -> None:
     assert _request("--start", "everyday", "--steps", "9") == (replace(FINE_TUNING, steps=9), 0.0)
     assert _request("--start", "everyday", "--epochs", "9", "--no-freeze") == (replace(FINE_TUNING, freeze=False), 0.0)
     recipe = tmp_path / "recipe.json"
-    recipe.write_text('{"rate": 0.5}')
-    assert _request("--start", "everyday", "--recipe", str(recipe)) == (Recipe(rate=0.5), 0.0)
+    for encoding in ("utf-8", "utf-8-sig", "utf-16"):  # the last is what PowerShell's > writes
+        recipe.write_text('{"rate": 0.5}', encoding)
+        assert _request("--start", "everyday", "--recipe", str(recipe)) == (Recipe(rate=0.5), 0.0)
 
 
-def test_many_pictures_are_gone_through_more_than_once(
+def test_many_images_are_gone_through_more_than_once(
     blocks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cli_train, "FINE_TUNING", replace(FINE_TUNING, steps=2, batch=1))
@@ -123,7 +124,7 @@ def test_many_pictures_are_gone_through_more_than_once(
     assert "6 steps of 1 images" in load_spec(out).provenance
 
 
-def test_a_fine_tuning_is_measured_ten_times_however_few_the_pictures(
+def test_a_fine_tuning_is_measured_ten_times_however_few_the_images(
     blocks: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     save_random(tmp_path / "start.safetensors", SPEC)
@@ -185,14 +186,14 @@ def test_places_weigh_as_the_recipe_says() -> None:
 
 def test_depthwise_networks_learn_in_float32_on_a_cpu_unless_told() -> None:
     plain, depthwise = nn.Conv2d(4, 4, 3), nn.Sequential(nn.Conv2d(4, 4, 3, groups=4))
-    assert job._uses_bf16("auto", _CPU, plain) == has_native_bf16()
-    assert not job._uses_bf16("auto", _CPU, depthwise)
-    assert not job._uses_bf16("fp32", _CPU, plain)
+    assert uses_bf16("auto", _CPU, plain) == has_native_bf16()
+    assert not uses_bf16("auto", _CPU, depthwise)
+    assert not uses_bf16("fp32", _CPU, plain)
     if has_native_bf16():
-        assert job._uses_bf16("bf16", _CPU, depthwise)
+        assert uses_bf16("bf16", _CPU, depthwise)
     else:
         with pytest.raises(DetectorError, match="bf16"):
-            job._uses_bf16("bf16", _CPU, depthwise)
+            uses_bf16("bf16", _CPU, depthwise)
 
 
 _FAULTS = """

@@ -119,7 +119,7 @@ def test_gradient_is_the_slope() -> None:
         assert gradient[at].item() == pytest.approx(slope, abs=1e-3)
 
 
-def test_pictures_without_objects_cost_nothing_and_have_a_gradient() -> None:
+def test_images_without_objects_cost_nothing_and_have_a_gradient() -> None:
     locs, logits = torch.randn(1, 8, 4, requires_grad=True), torch.randn(1, 8, 3, requires_grad=True)
     losses = MultiBoxLoss()(locs, logits, Targets(torch.zeros(1, 8, 4), torch.zeros(1, 8, dtype=torch.int64)))
     assert [term.item() for term in losses] == [0.0, 0.0]

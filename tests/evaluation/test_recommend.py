@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector.evaluation.recommend import LEAST_PRECISION, judged, point_at, recommend
+from detector.evaluation.recommend import MIN_PRECISION, judged, point_at, recommend
 from detector.evaluation.results import ClassResult, Curve
 
 # Few values, so that scores are equal and stand exactly at a threshold; in single precision, as a network gives them.
@@ -58,13 +58,13 @@ def test_precision_of_exactly_the_least_is_enough_and_equal_scores_stand_togethe
     right = np.array([True, True, True, True, False])
     point = recommend(values, right, 4)
     assert point is not None
-    assert (point.threshold, point.precision, point.recall) == (0.6, LEAST_PRECISION, 1.0)
+    assert (point.threshold, point.precision, point.recall) == (0.6, MIN_PRECISION, 1.0)
 
 
 def test_a_model_that_is_never_precise_gets_no_recommendation() -> None:
     values, right = np.array([0.9, 0.8, 0.7]), np.array([False, True, True])
     assert recommend(values, right, 2) is None
-    loose = recommend(values, right, 2, least_precision=0.0)
+    loose = recommend(values, right, 2, min_precision=0.0)
     assert loose is not None
     assert loose.threshold == 0.7
     assert recommend(np.empty(0), np.empty(0, np.bool_), 3) is None

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from detector.errors import DetectorError
+from detector.errors import DetectorError, Remedy
 from detector.evaluation import json_file
 from detector.evaluation.data_sets import only_classes, read_data, score
 from detector.evaluation.detection_files import read_detections
@@ -115,8 +115,9 @@ def test_whole_numbers_written_as_floats_are_the_same_numbers(tmp_path: Path) ->
 def test_a_split_is_chosen_or_asked_for(tmp_path: Path) -> None:
     write(tmp_path, TRUTH, "annotations/instances_mine.json")
     write(tmp_path, TRUTH, "annotations/instances_other.json")
-    with pytest.raises(DetectorError, match=r"several splits.*mine, other"):
+    with pytest.raises(DetectorError, match=r"several splits.*mine, other") as caught:
         read_data(tmp_path)
+    assert caught.value.remedies == (Remedy("split"),)
     assert read_data(tmp_path, split="other").split == "other"
     with pytest.raises(DetectorError, match=r"no split 'val2017'.*mine, other"):
         read_data(tmp_path, split="val2017")
@@ -207,7 +208,7 @@ def test_harmless_doubles_are_read_around(tmp_path: Path) -> None:
         ("{", "no whole JSON file"),
         ("[" * 100_000, "nested too deeply"),
         ('{"images": ' + "1" * 5000 + "}", "no JSON file that can be read"),
-        ("[]", "no list of images.*--detections"),
+        ("[]", "no list of images.*detections"),
         ("3", "no list of images"),
     ],
 )

@@ -14,7 +14,7 @@ from typing import NoReturn
 import numpy as np
 
 from detector.class_names import find_name
-from detector.errors import DetectorError
+from detector.errors import DetectorError, Remedy
 from detector.evaluation.issues import printable, shortened
 from detector.evaluation.results import Ids
 
@@ -60,7 +60,8 @@ def match_names(
     if not np.any(ids >= 0):
         raise DetectorError(
             f"{owner} and the data have no class in common.",
-            f"{owner}: {_listed(own)}. The data: {_listed(data)}. Join them with --map OWN=DATA.",
+            f"{owner}: {_listed(own)}. The data: {_listed(data)}. Join those that mean the same.",
+            Remedy("map", "OWN=DATA"),
         )
     return Matched(ids, tuple(_unmatched(own, data, ids, owner)))
 
@@ -94,7 +95,7 @@ def _unmatched(own: Sequence[str], data: Sequence[str], ids: Ids, owner: str) ->
     if unknown:
         notes.append(
             f"Classes of the data that are not among those of {owner.lower()}, score 0: {_listed(unknown)}. "
-            "Leave them out of the mean with --classes."
+            "To leave them out of the mean, choose the classes to measure."
         )
     return notes
 

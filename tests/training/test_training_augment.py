@@ -24,7 +24,7 @@ from detector.training.augment import Image, apply_colours, apply_view, augment
 from detector.training.augment_gpu import augment_batch
 from detector.training.loss import MultiBoxLoss
 from detector.training.matcher import PADDING, Matcher
-from detector.training.policy import PAPER, UNCHANGED, Colours, Policy, Views, draw_colours, draw_views, see
+from detector.training.policy import PAPER, UNCHANGED, ColourJitter, Policy, Views, draw_colours, draw_views, see
 from tests.support.one_thread import one_thread
 
 _FILL = (104.0, 117.0, 123.0)
@@ -59,7 +59,7 @@ def random_objects(seed: int, images: int, most: int) -> tuple[Tensor, Tensor]:
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**31), st.integers(0, 6))
-def test_what_is_seen_lies_inside_and_no_picture_loses_all_its_objects(seed: int, most: int) -> None:
+def test_what_is_seen_lies_inside_and_no_image_loses_all_its_objects(seed: int, most: int) -> None:
     boxes, ids = random_objects(seed, 8, most)
     views = draw_views(PAPER, random_noise(seed, 8), boxes, ids)
     seen, seen_ids = see(views, boxes, ids)
@@ -85,7 +85,7 @@ def test_crops_overlap_some_object_as_much_as_was_asked(seed: int, least: float)
         assert float(box_iou(picture[numbers >= 0], window[None]).max()) >= least - 1e-5
 
 
-def test_crops_come_from_every_sampler_and_pictures_without_objects_are_not_cropped() -> None:
+def test_crops_come_from_every_sampler_and_images_without_objects_are_not_cropped() -> None:
     boxes = torch.tensor([[[0.1, 0.1, 0.9, 0.9]]]).repeat(700, 1, 1)
     noise = random_noise(1, 700)
     windows = draw_views(_CROPS_ONLY, noise, boxes, torch.zeros(700, 1, dtype=torch.int64)).windows
@@ -98,7 +98,7 @@ def test_crops_come_from_every_sampler_and_pictures_without_objects_are_not_crop
     assert nothing.unique(dim=0).tolist() == [[0.0, 0.0, 1.0, 1.0]]
 
 
-def test_zoom_out_puts_the_picture_on_a_canvas_up_to_four_times_as_wide() -> None:
+def test_zoom_out_puts_the_image_on_a_canvas_up_to_four_times_as_wide() -> None:
     policy = replace(UNCHANGED, zoom_out_chance=0.5)
     boxes, ids = random_objects(0, 400, 2)
     windows = draw_views(policy, random_noise(3, 400, policy), boxes, ids).windows
@@ -126,7 +126,7 @@ def test_amounts_stay_within_the_policy_and_each_comes_half_the_time() -> None:
     assert 150 < int((colours.contrast_last != 1).sum()) < 350
 
 
-def test_unchanged_is_the_picture_resized() -> None:
+def test_unchanged_is_the_image_resized() -> None:
     image, box = smooth_picture(0), np.array([[0.1, 0.2, 0.5, 0.6]], np.float32)
     ids = np.array([3], np.int64)
     noise = np.zeros(UNCHANGED.noise_size, np.float32)
@@ -137,7 +137,7 @@ def test_unchanged_is_the_picture_resized() -> None:
     assert numbers.tolist() == [3]
 
 
-def test_mirrored_twice_is_the_picture_itself() -> None:
+def test_mirrored_twice_is_the_image_itself() -> None:
     image, boxes, ids = smooth_picture(2, 64, 64), *random_objects(2, 1, 4)
     views = Views(torch.tensor([[0.0, 0.0, 1.0, 1.0]]), torch.tensor([True]))
     once, (seen, seen_ids) = apply_view(image, views, (64, 64), _FILL), see(views, boxes, ids)
@@ -187,7 +187,7 @@ def test_a_view_is_torchvisions_pad_crop_resize_and_flip(seed: int) -> None:
 @given(st.integers(0, 255), st.integers(0, 255), st.integers(0, 255), st.floats(0.5, 1.5), st.floats(-36, 36))
 def test_saturation_and_hue_are_those_of_hsv(red: int, green: int, blue: int, saturation: float, hue: float) -> None:
     one = torch.ones(1)
-    colours = Colours(one * 0, one, one * saturation, one * hue, one)
+    colours = ColourJitter(one * 0, one, one * saturation, one * hue, one)
     h, s, v = colorsys.rgb_to_hsv(red / 255, green / 255, blue / 255)
     expected = np.array(colorsys.hsv_to_rgb((h + hue / 360) % 1, min(s * saturation, 1), v)) * 255
     pixel = torch.tensor([blue, green, red]).float().reshape(1, 3, 1, 1)
@@ -234,9 +234,9 @@ def test_host_and_device_make_the_same_example(seed: int) -> None:
 
 def test_brightness_and_contrast_are_exact_on_the_host() -> None:
     image, one = smooth_picture(4), torch.ones(1)
-    got = apply_colours(image, Colours(one * 20, one * 1.5, one, one * 0, one))
+    got = apply_colours(image, ColourJitter(one * 20, one * 1.5, one, one * 0, one))
     np.testing.assert_array_equal(got, ((image.astype(float) + 20).clip(0, 255) * 1.5).round().clip(0, 255))
-    got = apply_colours(image, Colours(one * 0, one, one, one * 0, one * 0.5))
+    got = apply_colours(image, ColourJitter(one * 0, one, one, one * 0, one * 0.5))
     np.testing.assert_array_equal(got, (image * np.float32(0.5)).round())
 
 
@@ -263,7 +263,7 @@ def test_nothing_asks_the_device_for_a_value(objects: int, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("objects", [0, 2])
-def test_the_fate_of_a_picture_depends_on_its_own_numbers_only(objects: int) -> None:
+def test_the_fate_of_an_image_depends_on_its_own_numbers_only(objects: int) -> None:
     boxes, ids = random_objects(8, 5, objects)
     noise = random_noise(8, 5)
     together = draw_views(PAPER, noise, boxes, ids)

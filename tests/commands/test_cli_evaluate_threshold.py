@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from detector.bundled import bundled_dir
+from detector.bundled_files import bundled_dir
 from detector.errors import DetectorError
 from detector.model_file import IR_BIN, IR_SPEC, IR_XML, ModelEntry, open_file
 from detector.spec_json import spec_from_json, spec_to_json
@@ -35,7 +35,7 @@ def year(tmp_path: Path) -> Path:
     return root
 
 
-# Found in every picture: a car at 0.9, a person at 0.6; a second car, at 0.55, is suppressed.
+# Found in every image: a car at 0.9, a person at 0.6; a second car, at 0.55, is suppressed.
 @pytest.mark.parametrize(
     ("own", "asked", "threshold", "objects"),
     [

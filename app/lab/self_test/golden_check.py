@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.core.models import open_entry, user_library
 from app.lab.self_test.checks import Check
-from detector.bundled import bundled_path
+from detector.bundled_files import bundled_path
 from detector.errors import ExplainedError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def golden() -> Iterator[Check]:
     known = json.loads(facts.read_text("utf-8"))
     image = read_image(image_file)
     entry = user_library().find(known["model"])
-    for name, opened in _engines(entry):
+    for name, opened in engines(entry):
         try:
             with opened() as detector:
                 found = detector.detect(image).above(_MIN_SCORE)
@@ -50,7 +50,7 @@ def models() -> Iterator[Check]:
             yield Check(f"model {check.model}{engine}", check.ok, check.detail)
 
 
-def _engines(entry: ModelEntry) -> Iterator[tuple[str, Callable[[], Detector]]]:
+def engines(entry: ModelEntry) -> Iterator[tuple[str, Callable[[], Detector]]]:
     """Yields every engine this computer can run, by name."""
     from detector.runtime.devices import available_devices
     from detector.runtime.torch_package import has_torch

@@ -22,7 +22,7 @@ from detector.download import (
     verify_file,
 )
 from detector.download.part import DownloadPart, writing
-from detector.errors import DetectorError
+from detector.errors import DetectorError, Remedy
 from detector.spec import WeightsFile
 from tests.support.file_server import (
     Answer,
@@ -153,7 +153,7 @@ def test_a_connection_that_breaks_is_made_anew_while_it_brings_something(bench: 
 
 
 def test_a_connection_may_break_often_if_it_brings_much(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys.modules[fetch.__module__], "_MANY", 50_000)
+    monkeypatch.setattr(sys.modules[fetch.__module__], "MANY_BYTES", 50_000)
     bench.server.answers.extend([cut_after(60_000)] * 11)
     assert bench.fetch().verified == "full"
 
@@ -375,7 +375,7 @@ def test_no_network_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(DetectorError) as caught:
         fetch(weights, tmp_path / "net.pth")
     assert "nowhere.invalid is not found" in caught.value.message
-    assert "--weights-dir" in caught.value.hint
+    assert caught.value.remedies == (Remedy("weights-dir", "DIR"),)
     assert "http://nowhere.invalid/net.pth" in caught.value.hint
     assert list(tmp_path.iterdir()) == []
 

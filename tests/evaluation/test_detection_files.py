@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from detector.errors import DetectorError
-from detector.evaluation.class_names import match_names
+from detector.errors import DetectorError, Remedy
+from detector.evaluation.class_matching import match_names
 from detector.evaluation.data_sets import read_data, score
 from detector.evaluation.detection_files import read_detections
 from detector.evaluation.results import COCO_NUMBERS, CocoResult, DataSet
@@ -195,8 +195,9 @@ def test_classes_match_by_name_by_custom_or_by_hand() -> None:
         match_names(own, data, {"vehicel": "car"})
     with pytest.raises(DetectorError, match=r"The data knows no class 'lorry'"):
         match_names(own, data, {"vehicle": "lorry"})
-    with pytest.raises(DetectorError, match=r"no class in common.*--map"):
+    with pytest.raises(DetectorError, match=r"no class in common") as caught:
         match_names(("face",), data, {})
+    assert caught.value.remedies == (Remedy("map", "OWN=DATA"),)
 
 
 def test_published_voc_detections_give_their_published_scores(tmp_path: Path) -> None:

@@ -11,14 +11,15 @@ from collections.abc import Iterator, Mapping
 from typing import NoReturn, cast
 from urllib.parse import SplitResult, quote, urljoin
 
-from detector.download.connection import Patience, PatientSocket, connect, secure
+from detector.download.connection import StoppableSocket, Timeouts, connect, secure
 from detector.download.proxy import Proxy, authorization, proxy_for, split
-from detector.errors import DetectorError
+from detector.errors import DetectorError, Remedy
 
 _REDIRECTS = (301, 302, 303, 307, 308)
-_MOST_REDIRECTS = 8
+_MAX_REDIRECTS = 8
 _PORTS = {"http": 80, "https": 443}
-_PROXY_HINT = "Check the proxy setting (--proxy), or the variables http_proxy and https_proxy."
+_PROXY_HINT = "Check the proxy setting, or the variables http_proxy and https_proxy."
+_PROXY = Remedy("proxy")
 _CUT = (ConnectionError, TimeoutError, http.client.IncompleteRead, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
 
@@ -27,14 +28,14 @@ class CutError(Exception):
 
 
 @contextlib.contextmanager
-def get(address: str, headers: Mapping[str, str], proxy: str, patience: Patience) -> Iterator[http.client.HTTPResponse]:
+def get(address: str, headers: Mapping[str, str], proxy: str, timeouts: Timeouts) -> Iterator[http.client.HTTPResponse]:
     """The answer to a GET, after redirects; to be read inside the ``with`` block.
 
     Args:
         address: http or https.
         headers: Sent with every request.
         proxy: The user's setting; empty for the environment's.
-        patience: For each wait.
+        timeouts: For each wait.
 
     Raises:
         DetectorError: No connection, no HTTP, or a redirect that will not be followed; the message has no advice
@@ -43,9 +44,9 @@ def get(address: str, headers: Mapping[str, str], proxy: str, patience: Patience
         DownloadStoppedError: The user stopped.
     """
     with contextlib.ExitStack() as stack:
-        for _ in range(_MOST_REDIRECTS + 1):
+        for _ in range(_MAX_REDIRECTS + 1):
             parts = web_address(address)
-            response = _ask(parts, headers, proxy, patience, stack)
+            response = _ask(parts, headers, proxy, timeouts, stack)
             where = response.getheader("Location", "")
             if response.status not in _REDIRECTS or not where:
                 with _explained(parts):
@@ -83,18 +84,18 @@ def _followed(parts: SplitResult, where: str) -> str:
 
 
 def _ask(
-    parts: SplitResult, headers: Mapping[str, str], proxy: str, patience: Patience, stack: contextlib.ExitStack
+    parts: SplitResult, headers: Mapping[str, str], proxy: str, timeouts: Timeouts, stack: contextlib.ExitStack
 ) -> http.client.HTTPResponse:
     """Send the request; what was opened is closed by ``stack``."""
     via = proxy_for(parts, proxy)
     host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
     with _explained(parts, via):
-        connected = _connect(parts, via, patience)
+        connected = _connect(parts, via, timeouts)
         stack.callback(lambda: connected.close())  # the name may come to mean the encrypted one
         if parts.scheme == "https":
             if via:
-                _tunnel(connected, host, port, via, patience)
-            connected = secure(connected, host, patience)
+                _tunnel(connected, host, port, via, timeouts)
+            connected = secure(connected, host, timeouts)
         sent = {"User-Agent": "ssd-viewer", "Accept-Encoding": "identity", "Connection": "close", **headers}
         if parts.username is not None:
             sent["Authorization"] = authorization(parts)
@@ -104,7 +105,7 @@ def _ask(
             if via.authorization:
                 sent["Proxy-Authorization"] = via.authorization
         connection = http.client.HTTPConnection(host, port)
-        connection.sock = cast(socket.socket, PatientSocket(connected, patience))
+        connection.sock = cast(socket.socket, StoppableSocket(connected, timeouts))
         sent["Host"] = _netloc(host, port, _PORTS[parts.scheme])
         connection.request("GET", target, headers=sent)
         response = connection.getresponse()
@@ -114,13 +115,13 @@ def _ask(
         return response
 
 
-def _connect(parts: SplitResult, via: Proxy | None, patience: Patience) -> socket.socket:
+def _connect(parts: SplitResult, via: Proxy | None, timeouts: Timeouts) -> socket.socket:
     host, port = (via.host, via.port) if via else (parts.hostname or "", parts.port or _PORTS[parts.scheme])
     try:
-        return connect(host, port, patience)
+        return connect(host, port, timeouts)
     except TimeoutError as error:
         who = f"The proxy {host}" if via else host
-        raise DetectorError(f"{who} does not answer.", _PROXY_HINT if via else "") from error
+        raise DetectorError(f"{who} does not answer.", *_advice(via)) from error
 
 
 def _netloc(host: str, port: int, usual: int) -> str:
@@ -128,15 +129,15 @@ def _netloc(host: str, port: int, usual: int) -> str:
     return name if port == usual else f"{name}:{port}"
 
 
-def _tunnel(connected: socket.socket, host: str, port: int, via: Proxy, patience: Patience) -> None:
+def _tunnel(connected: socket.socket, host: str, port: int, via: Proxy, timeouts: Timeouts) -> None:
     """Have the proxy connect through to ``host``."""
-    patient = PatientSocket(connected, patience)
+    stoppable = StoppableSocket(connected, timeouts)
     where = _netloc(host, port, 0)
     lines = [f"CONNECT {where} HTTP/1.1", f"Host: {where}"]
     if via.authorization:
         lines.append(f"Proxy-Authorization: {via.authorization}")
-    patient.sendall("\r\n".join([*lines, "", ""]).encode("ascii"))
-    answer = http.client.HTTPResponse(cast(socket.socket, patient), method="CONNECT")
+    stoppable.sendall("\r\n".join([*lines, "", ""]).encode("ascii"))
+    answer = http.client.HTTPResponse(cast(socket.socket, stoppable), method="CONNECT")
     answer.begin()
     if not 200 <= answer.status < 300:
         _refuse_proxy(via.host, answer.status)
@@ -145,14 +146,18 @@ def _tunnel(connected: socket.socket, host: str, port: int, via: Proxy, patience
 def _refuse_proxy(host: str, status: int) -> NoReturn:
     """Say that the proxy did not let the request through."""
     wants = "wants a user name and password" if status == 407 else "does not let the download through"
-    raise DetectorError(f"The proxy {host} {wants} ({status}).", _PROXY_HINT)
+    raise DetectorError(f"The proxy {host} {wants} ({status}).", _PROXY_HINT, _PROXY)
+
+
+def _advice(via: Proxy | None) -> tuple[()] | tuple[str, Remedy]:
+    """Returns what helps where the connection leads to a proxy: the hint and its remedy."""
+    return (_PROXY_HINT, _PROXY) if via else ()
 
 
 @contextlib.contextmanager
 def _explained(parts: SplitResult, via: Proxy | None = None) -> Iterator[None]:
     """Failures of the connection in plain words."""
     host = f"The proxy {via.host}" if via else str(parts.hostname)
-    hint = _PROXY_HINT if via else ""
     try:
         yield
     except ssl.SSLCertVerificationError as error:
@@ -162,14 +167,14 @@ def _explained(parts: SplitResult, via: Proxy | None = None) -> Iterator[None]:
             "connections needs SSL_CERT_FILE to name its certificate.",
         ) from error
     except socket.gaierror as error:
-        raise DetectorError(f"{host} is not found: there is no network, or no such name.", hint) from error
+        raise DetectorError(f"{host} is not found: there is no network, or no such name.", *_advice(via)) from error
     except ConnectionRefusedError as error:
-        raise DetectorError(f"{host} refuses the connection.", hint) from error
+        raise DetectorError(f"{host} refuses the connection.", *_advice(via)) from error
     except _CUT as error:
         raise CutError("fell silent" if isinstance(error, TimeoutError) else "broke off") from error
     except ssl.SSLError as error:
-        raise DetectorError(f"{host} does not speak TLS properly: {error.reason}.", hint) from error
+        raise DetectorError(f"{host} does not speak TLS properly: {error.reason}.", *_advice(via)) from error
     except http.client.HTTPException as error:
-        raise DetectorError(f"{host} answers with something that is not HTTP.", hint) from error
+        raise DetectorError(f"{host} answers with something that is not HTTP.", *_advice(via)) from error
     except OSError as error:
-        raise DetectorError(f"{host} cannot be reached: {error.strerror or error}.", hint) from error
+        raise DetectorError(f"{host} cannot be reached: {error.strerror or error}.", *_advice(via)) from error

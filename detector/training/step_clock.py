@@ -7,7 +7,7 @@ import time
 import torch
 
 PARTS = ("wait", "prepare", "forward", "loss", "backward", "update")
-"""Waiting for pictures; normalising them; the network; matching and loss; gradients; the optimiser."""
+"""Waiting for images; normalising them; the network; matching and loss; gradients; the optimiser."""
 
 
 class StepClock:
@@ -22,7 +22,7 @@ class StepClock:
         self._marks: list[tuple[str, float | torch.cuda.Event]] = []
 
     def mark(self, part: str) -> None:
-        """What was done since the mark before was ``part``; the first mark only starts the clock."""
+        """Books the time since the mark before under ``part``; the first mark only starts the clock."""
         if self._on_gpu:
             event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]  # torch's own
             event.record()

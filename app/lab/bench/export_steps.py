@@ -26,8 +26,8 @@ from app.core.overlay_array import ArrayPainter
 from app.core.settings import DetectionSettings, ModelSettings, OverlaySettings
 from app.core.sources.video import VideoReader
 from app.core.thresholds import threshold_for
+from app.lab.bench.bench_report import ExportSpeed
 from app.lab.bench.clip import cut
-from app.lab.bench.result import ExportSpeed
 from app.lab.bench.rounds import BenchCancelledError
 from detector.detections import DetectionFilter, Detections
 from detector.runtime.base import Detector
@@ -70,7 +70,7 @@ class _Meter:
 class _Sample:
     """Frames of the clip, in order, and the detections in them."""
 
-    pictures: list[DecodedFrame]
+    frames: list[DecodedFrame]
     found: list[Detections]
     labels: Sequence[str]
 
@@ -122,7 +122,7 @@ class ExportBench:
             begun = time.perf_counter()
             while not rounds or (len(rounds) < _ROUNDS and time.perf_counter() - begun < _LONG_S):
                 rounds.append(self._round(clip, detector, wanted, sample, len(rounds)))
-            first = sample.pictures[0].image_bgr
+            first = sample.frames[0].image_bgr
             rates = {step: statistics.median(each[step].rate for each in rounds) for step in rounds[0]}
             cpu_ms = {step: statistics.median(each[step].cpu_ms for each in rounds) for step in rounds[0]}
             return ExportSpeed(
@@ -146,23 +146,23 @@ class ExportBench:
     def _sample(self, clip: Path, detector: Detector, wanted: DetectionFilter) -> _Sample:
         """Reads the first frames of the clip, as many as fit into little memory, and measures its length on the way."""
         self._on_step("looking at the video")
-        pictures: list[DecodedFrame] = []
+        frames: list[DecodedFrame] = []
         reader = VideoReader(clip)
         last: DecodedFrame | None = None
         count = 0
         try:
-            while (picture := reader.read_frame()) is not None:
+            while (frame := reader.read_frame()) is not None:
                 self._check()
-                count, last = count + 1, picture
-                if len(pictures) < min(_MAX_SAMPLE_FRAMES, max(4, _MAX_SAMPLE_BYTES // picture.image_bgr.nbytes)):
-                    pictures.append(picture)
+                count, last = count + 1, frame
+                if len(frames) < min(_MAX_SAMPLE_FRAMES, max(4, _MAX_SAMPLE_BYTES // frame.image_bgr.nbytes)):
+                    frames.append(frame)
         finally:
             reader.close()
-        assert last is not None  # a reader that opens has a first picture
+        assert last is not None  # a reader that opens has a first frame
         self._frames = count
         self._length_s = last.pts_s * count / max(count - 1, 1) or Fraction(1, 25)
-        found = [detector.detect(picture.image_bgr, wanted) for picture in pictures]
-        return _Sample(pictures, found, detector.spec.labels)
+        found = [detector.detect(frame.image_bgr, wanted) for frame in frames]
+        return _Sample(frames, found, detector.spec.labels)
 
     def _round(
         self, clip: Path, detector: Detector, wanted: DetectionFilter, sample: _Sample, number: int
@@ -189,7 +189,7 @@ class ExportBench:
         size = detector.preferred_batch
 
         def step(index: int) -> bool:
-            batch = [_at(sample.pictures, index * size + i).image_bgr for i in range(size)]
+            batch = [_at(sample.frames, index * size + i).image_bgr for i in range(size)]
             for candidates in detector.candidates_batch(batch, wanted.iou_threshold):
                 candidates.detections(wanted)
             return True
@@ -199,7 +199,7 @@ class ExportBench:
 
     def _paint(self, sample: _Sample) -> Cost:
         self._on_step("paint")
-        images = [picture.image_bgr.copy() for picture in sample.pictures]
+        images = [frame.image_bgr.copy() for frame in sample.frames]
 
         def step(index: int) -> bool:
             self._painter.annotate(_at(images, index), _at(sample.found, index), sample.labels, self._look)
@@ -212,13 +212,13 @@ class ExportBench:
         self._on_step("encode")
         target = self._folder / "step.mp4"
         video = OverlappedVideo(VideoFile(clip, target, Fraction(0), None))
-        pictures = [replace(picture, image_bgr=picture.image_bgr.copy()) for picture in sample.pictures]
+        frames = [replace(frame, image_bgr=frame.image_bgr.copy()) for frame in sample.frames]
         meter = _Meter()
         try:
             for index in range(self._frames):
                 self._check()
-                picture = replace(_at(pictures, index), index=index, pts_s=self._length_s * index / self._frames)
-                video.write(self._painter.annotated(picture, _at(sample.found, index), sample.labels, self._look))
+                frame = replace(_at(frames, index), index=index, pts_s=self._length_s * index / self._frames)
+                video.write(self._painter.annotated(frame, _at(sample.found, index), sample.labels, self._look))
             video.complete()
             video.finish()
         except BaseException:

@@ -80,7 +80,7 @@ def as_batch(pictures: list[list[Box]]) -> tuple[Tensor, Tensor]:
 
 @settings(max_examples=150, deadline=None)
 @given(grid_boxes(1, 20), st.lists(grid_boxes(0, 9), min_size=1, max_size=4))
-def test_matching_is_the_papers_for_every_picture_of_a_batch(defaults: list[Box], pictures: list[list[Box]]) -> None:
+def test_matching_is_the_papers_for_every_image_of_a_batch(defaults: list[Box], pictures: list[list[Box]]) -> None:
     boxes, valid = as_batch(pictures)
     got = match(torch.tensor(defaults, dtype=torch.float32), boxes, valid)
     assert got.tolist() == [slow_match(defaults, picture) for picture in pictures]
@@ -128,7 +128,7 @@ def test_an_object_beside_every_default_box_stays_without() -> None:
 
 
 @pytest.mark.parametrize("objects", [0, 3])
-def test_pictures_without_objects_match_nothing(objects: int) -> None:
+def test_images_without_objects_match_nothing(objects: int) -> None:
     matcher = Matcher(SSDLITE320)
     targets = matcher(torch.zeros(2, objects, 4), torch.full((2, objects), PADDING))
     assert targets.locs.shape == (2, SSDLITE320.num_boxes, 4)

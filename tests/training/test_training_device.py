@@ -51,7 +51,7 @@ def make_trainer(spec: ModelSpec, recipe: Recipe, monkeypatch: pytest.MonkeyPatc
 
 
 def on_device(objects: int, spec: ModelSpec) -> Batch:
-    """Two pictures with so many objects, cut from a set that lies on the device."""
+    """Two images with so many objects, cut from a set that lies on the device."""
     images = torch.empty((_BATCH, 64, 64, 3), dtype=torch.uint8, device=_GPU)
     boxes = torch.empty((_BATCH, objects, 4), device=_GPU)
     ids = torch.empty((_BATCH, objects), dtype=torch.int64, device=_GPU)
@@ -64,7 +64,7 @@ def on_device(objects: int, spec: ModelSpec) -> Batch:
 
 
 def from_host(objects: int, spec: ModelSpec) -> Batch:
-    """Two pictures as the loading threads bring them."""
+    """Two images as the loading threads bring them."""
     images = torch.empty((_BATCH, spec.input.height, spec.input.width, 3), dtype=torch.uint8, device=_GPU)
     ids = torch.empty((_BATCH, objects), dtype=torch.int64, device=_GPU)
     return Batch(images.permute(0, 3, 1, 2), torch.empty((_BATCH, objects, 4), device=_GPU), ids, [])

@@ -11,7 +11,7 @@ from app.lab.bench.statistics import flat, percentile
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class CaseResult:
     """One contestant in one case: a place, a load, a batch size.
 
     Attributes:
@@ -144,7 +144,7 @@ class BenchReport:
     reference: str
     peaks_gflops: dict[str, dict[str, float]]
     gflop: float | None
-    results: tuple[Result, ...]
+    results: tuple[CaseResult, ...]
     skipped: tuple[Skipped, ...]
     notes: tuple[str, ...]
     export: ExportSpeed | None = None
@@ -176,7 +176,7 @@ def as_json(report: BenchReport) -> dict[str, Any]:
     }
 
 
-def _row(result: Result) -> dict[str, Any]:
+def _row(result: CaseResult) -> dict[str, Any]:
     return {
         "name": result.name,
         "batch": result.batch,

@@ -48,8 +48,8 @@ def video_frames(path: Path, count: int = COUNT) -> list[ImageBGR]:
     reader = VideoReader(path)
     frames: list[ImageBGR] = []
     try:
-        while len(frames) < count and (picture := reader.read_frame()) is not None:
-            frames.append(picture.image_bgr)
+        while len(frames) < count and (frame := reader.read_frame()) is not None:
+            frames.append(frame.image_bgr)
     finally:
         reader.close()
     return frames

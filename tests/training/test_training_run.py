@@ -24,8 +24,9 @@ from detector.models.ssd import SSD
 from detector.training import fit
 from detector.training.batches import Batch, HostBatches
 from detector.training.checkpoint import load_checkpoint, read_checkpoint, save_checkpoint
-from detector.training.data import BadPictures, PictureExamples, training_pictures
+from detector.training.data import ImageReader, training_images
 from detector.training.ema import Ema
+from detector.training.examples import ImageExamples
 from detector.training.finish import as_stored, stored_state, write_model
 from detector.training.fit import Fit, FitPlan, UnsavedError
 from detector.training.networks import new_spec
@@ -33,8 +34,8 @@ from detector.training.order import Order
 from detector.training.policy import UNCHANGED
 from detector.training.recipe import Recipe
 from detector.training.schedule import Schedule, make_optimiser, set_rate
-from detector.training.trainer import StepLosses, Trainer, fill_colour, new_network
-from detector.training.validate import Validator, scores
+from detector.training.trainer import Normaliser, StepLosses, Trainer, fill_colour, new_network
+from detector.training.validator import Validator, scores
 from detector.weights import load_spec
 from tests.support.one_thread import one_thread
 from tests.support.training_process import PLAIN_RECIPE, PLAIN_SPEC, RECIPE, Watching, make_source, make_trainer
@@ -70,14 +71,14 @@ def _moments(state: dict[str, Any]) -> list[Tensor]:
     return [entry["momentum_buffer"] for entry in state["optimiser"]["state"].values()]
 
 
-def test_sixteen_pictures_are_learnt_by_heart(tmp_path: Path) -> None:
+def test_sixteen_images_are_learnt_by_heart(tmp_path: Path) -> None:
     recipe = Recipe(steps=80, batch=8, rate=5e-3, shape="cosine", warmup=10, optimiser="adamw", augment=False, ema=0.95)
     data = make_blocks(tmp_path, 16)
-    pictures = training_pictures([data], LABELS)
-    examples = PictureExamples(pictures, UNCHANGED, SIZE, fill_colour(SPEC.input), 0, BadPictures())
+    pictures = training_images([data], LABELS)
+    examples = ImageExamples(pictures, UNCHANGED, SIZE, fill_colour(SPEC.input), 0, ImageReader())
     trainer = Trainer(SPEC, new_network(SPEC, recipe), recipe, _CPU)
-    bad = BadPictures()
-    validator = Validator(SPEC, data, _CPU, 1, bad)
+    reader = ImageReader()
+    validator = Validator(SPEC, data, _CPU, 1, reader)
     untrained = validator(trainer.result()).mean_ap
     source = HostBatches(examples, Order(16, 8, 0), _CPU, 1)
     assert Fit(trainer, source, FitPlan(tmp_path / "checkpoint.pt"), Watching()).run(_NEVER)
@@ -86,12 +87,12 @@ def test_sixteen_pictures_are_learnt_by_heart(tmp_path: Path) -> None:
     found = scores(validator(network))
     assert list(found) == ["VOC07 mAP"]
     assert found["VOC07 mAP"] > 0.95
-    as_coco = scores(Validator(SPEC, replace(data, kind="coco"), _CPU, 1, bad)(network))
+    as_coco = scores(Validator(SPEC, replace(data, kind="coco"), _CPU, 1, reader)(network))
     assert list(as_coco) == ["COCO AP", "COCO AP50"], "each kind of data has its own metric"
     assert 1.0 >= as_coco["COCO AP50"] > max(0.95, as_coco["COCO AP"])
     assert as_coco["COCO AP"] > 0.5
     state = stored_state(network)
-    assert not bad.reasons()
+    assert not reader.failures()
     assert validator(as_stored(network, state)).mean_ap > 0.95
     write_model(tmp_path / "blocks.safetensors", SPEC, state, {"mAP": 1.0})
     spec = load_spec(tmp_path / "blocks.safetensors")
@@ -99,11 +100,11 @@ def test_sixteen_pictures_are_learnt_by_heart(tmp_path: Path) -> None:
     assert spec.golden is not None
 
 
-def test_an_unreadable_picture_does_not_end_a_validation(tmp_path: Path) -> None:
-    data, bad = make_blocks(tmp_path, 3), BadPictures()
+def test_an_unreadable_image_does_not_end_a_validation(tmp_path: Path) -> None:
+    data, reader = make_blocks(tmp_path, 3), ImageReader()
     (tmp_path / "block001.png").unlink()
-    result = Validator(SPEC, data, _CPU, 1, bad)(make_trainer().result())
-    assert [path.name for path in bad.reasons()] == ["block001.png"]
+    result = Validator(SPEC, data, _CPU, 1, reader)(make_trainer().result())
+    assert [path.name for path in reader.failures()] == ["block001.png"]
     assert len(result.outcomes[1].found) == 0
     assert sum(one.objects for one in result.per_class) == sum(len(image) for image in data.images)
 
@@ -152,7 +153,7 @@ def test_a_cost_that_is_no_number_in_one_process_stops_both(together: Path) -> N
 
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
-    root = Path(__file__).resolve().parents[1]
+    root = Path(__file__).resolve().parents[2]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(root)}
     return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=280, check=False)
 
@@ -190,7 +191,7 @@ def test_measures_on_the_way_the_averaged_network(tmp_path: Path) -> None:
     assert not torch.equal(seen[-1], next(trainer.network.parameters()))
 
 
-def test_a_loss_that_is_no_number_stops_and_names_the_pictures(tmp_path: Path) -> None:
+def test_a_loss_that_is_no_number_stops_and_names_the_images(tmp_path: Path) -> None:
     trainer = make_trainer(replace(RECIPE, rate=1e30, warmup=0, clip_norm=0.0))
     plan = FitPlan(tmp_path / "checkpoint.pt", save_every_s=0.0, look_every_s=0.0)
     with pytest.raises(DetectorError, match=r"loss of step \d+ is not a number. It learnt from block00\d.png") as error:
@@ -289,7 +290,7 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
     longer = make_trainer(replace(RECIPE, steps=20))
     assert load_checkpoint(path, longer) == 1.0
     save_checkpoint(path, make_trainer(), 1.0, "6 abc")
-    with pytest.raises(DetectorError, match="other data: 6 pictures instead of 7"):
+    with pytest.raises(DetectorError, match="other data: 6 images instead of 7"):
         load_checkpoint(path, make_trainer(), "7 abc")
     assert load_checkpoint(path, make_trainer(), "6 abc") == 1.0
 
@@ -369,11 +370,10 @@ def test_a_vgg_trained_with_normalisation_ends_as_the_plain_network() -> None:
 def test_input_is_normalised_as_the_detectors_do_it(tmp_path: Path) -> None:
     from detector.preprocess import InputBuilder
 
-    trainer = make_trainer()
     with closing(make_source(tmp_path).batches(0)) as source:
         batch = next(source)
     frames = [np.ascontiguousarray(image.permute(1, 2, 0).numpy()) for image in batch.images_bgr]
     expected = InputBuilder(SPEC.input)(frames)
-    got = trainer._normalise(batch.images_bgr)
+    got = Normaliser(SPEC.input, _CPU)(batch.images_bgr)
     np.testing.assert_allclose(got.numpy(), expected, atol=1e-5)
     assert got.is_contiguous(memory_format=torch.channels_last)

@@ -70,7 +70,7 @@ def test_nothing_found_tells_nothing() -> None:
     assert result.objects == 0
 
 
-def test_random_pictures_agree_as_the_rule_says_literally() -> None:
+def test_random_images_agree_as_the_rule_says_literally() -> None:
     rng = np.random.default_rng(5)
     reference, other = [], []
     for _ in range(40):

@@ -50,14 +50,14 @@ def look(too_long_s: float) -> Check:
             )
         except subprocess.TimeoutExpired as late:
             said = late.stderr.decode("utf-8", "replace") if isinstance(late.stderr, bytes) else late.stderr or ""
-            return Check("window", False, _with_words(f"not done after {too_long_s:.0f} s, and stopped", said))
+            return Check("window", False, _with_text(f"not done after {too_long_s:.0f} s, and stopped", said))
         except OSError as error:
             return Check("window", False, f"did not start: {error.strerror}")
         seen = _read(answer)
     if seen is not None and seen.get("failure"):
         return Check("window", False, str(seen["failure"]))
     if seen is None or done.returncode:
-        return Check("window", False, _with_words(_ending(done.returncode), done.stderr))
+        return Check("window", False, _with_text(_ending(done.returncode), done.stderr))
     return Check("window", True, words(seen))
 
 
@@ -94,7 +94,7 @@ def _ending(code: int) -> str:
         return f"ended by signal {-code}"
 
 
-def _with_words(what: str, said: str) -> str:
+def _with_text(what: str, said: str) -> str:
     library = missing_library(said)
     if library:
         return " ".join(filter(None, (f"{library} is missing.", package_hint(said))))

@@ -17,7 +17,7 @@ _T = TypeVar("_T", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
+class DetectionTable:
     """Detections over all images.
 
     Attributes:
@@ -40,22 +40,22 @@ class Found:
         return len(self.images)
 
     def image(self, rows: Indices) -> ImageFound:
-        """Those of one image, given their row numbers."""
+        """Returns the rows of one image, given their numbers."""
         return ImageFound(self.boxes_xyxy[rows], self.scores[rows], self.class_ids[rows], self.areas[rows])
 
 
-def make_found(
+def make_table(
     images: Sequence[int] | Indices,
     class_ids: Sequence[int] | Ids,
     scores: Sequence[float] | Floats,
     boxes_xyxy: Sequence[Sequence[float]] | Floats,
     areas: Sequence[float] | Floats | None = None,
     notes: Sequence[str] = (),
-) -> Found:
+) -> DetectionTable:
     """A table from columns; ``areas`` left out are those of the boxes."""
     boxes = np.asarray(boxes_xyxy, np.float64).reshape(-1, 4)
     sizes = box_areas(boxes) if areas is None else np.asarray(areas, np.float64)
-    return Found(
+    return DetectionTable(
         np.asarray(images, np.intp), np.asarray(class_ids, np.int32), np.asarray(scores, np.float64), boxes, sizes,
         tuple(notes),
     )  # fmt: skip

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import math
-import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
-from torch import nn
 
+from app.core.sources.images import read_image
 from app.lab.training.material import Material, gather
+from app.lab.training.run_summary import RunSummary
+from app.lab.training.training_device import device_name, open_device, resident_side, uses_bf16
 from app.lab.training.training_log import TrainingLog
 from app.lab.training.training_request import TrainingRequest, TrainingResult
-from detector.errors import DetectorError
+from detector.errors import DetectorError, Remedy
 from detector.plans.architectures import first_layers
-from detector.runtime.torch_cpu import has_native_bf16
-from detector.training import allocator
 from detector.training.batches import BatchSource, DeviceBatches, DeviceDataset, HostBatches
 from detector.training.checkpoint import load_checkpoint
-from detector.training.data import BadPictures, PictureExamples
+from detector.training.data import ImageReader
+from detector.training.examples import ImageExamples
 from detector.training.finish import as_stored, stored_state, write_model
-from detector.training.fit import Fit, FitPlan, Progress, UnsavedError
+from detector.training.fit import Fit, FitPlan, TrainingProgress, UnsavedError
 from detector.training.networks import base_layers
 from detector.training.order import Order
 from detector.training.policy import MILD, PAPER, UNCHANGED
@@ -31,11 +32,9 @@ from detector.training.processes import Processes, joined_processes
 from detector.training.recipe import Recipe, recipe_to_json
 from detector.training.survey import fingerprint
 from detector.training.trainer import Trainer, fill_colour
-from detector.training.validate import Validator, scores
+from detector.training.validator import Validator, scores
 
 CHECKPOINT = "checkpoint.pt"
-_SIDES = (512, 300)  # of images kept on a GPU, unless the network's input is larger; crops lose less of large ones
-_GPU_SHARE = 0.5  # of free GPU memory that the images may take
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,7 @@ class Listener:
         note: Something to know that does not end the training.
     """
 
-    progress: Callable[[Progress], None]
+    progress: Callable[[TrainingProgress], None]
     note: Callable[[str], None]
 
 
@@ -58,28 +57,19 @@ def train(request: TrainingRequest, listener: Listener, stop: threading.Event) -
         DetectorError: The data, the network, the checkpoint or the model file cannot be used as asked, or the loss
             is no number.
     """
-    device_name = _device_name(request.device)
-    with joined_processes(device_name) as processes:
-        device = torch.device(device_name)
-        if device.type == "cuda":
-            index = processes.local_rank if processes.count > 1 else device.index or 0
-            if index >= torch.cuda.device_count():
-                raise DetectorError(
-                    f"There are {torch.cuda.device_count()} GPUs here for {processes.count} processes.",
-                    "Start as many processes as there are GPUs.",
-                )
-            device = torch.device("cuda", index)
-            torch.cuda.set_device(device)
-            torch.backends.cudnn.benchmark = True  # every step has the same shapes
-        else:
-            allocator.keep_freed_memory()
+    name = device_name(request.device)
+    with joined_processes(name) as processes:
+        device = open_device(name, processes)
         quiet = Listener(lambda _: None, lambda _: None)
         try:
             return _Job(request, listener if processes.rank == 0 else quiet, device, processes).run(stop)
         except torch.OutOfMemoryError as error:
             raise DetectorError(
                 f"The memory of {device} is too small for this training.",
-                "Train on fewer images at once (--batch, and --rate in proportion), or train a narrower network.",
+                "Train on fewer images at once, with the rate lowered in proportion, or train a narrower network.",
+                Remedy("batch"),
+                Remedy("rate"),
+                Remedy("width"),
             ) from error
 
 
@@ -93,9 +83,9 @@ class _Job:
         self._listener = listener
         self._device = device
         self._processes = processes
-        self._bad = BadPictures()
+        self._reader = ImageReader(partial(read_image, upright=False))
         self._told: set[Path] = set()
-        self._summary = _Summary()
+        self._summary = RunSummary()
         self._training_log: TrainingLog | None = None
 
     def run(self, stop: threading.Event) -> TrainingResult:
@@ -106,14 +96,14 @@ class _Job:
         recipe = self._recipe(material)
         trainer = self._trainer(material, recipe)
         checkpoint = request.folder / CHECKPOINT
-        data = fingerprint(material.pictures)
+        data = fingerprint(material.images)
         spent_s = self._go_on(checkpoint, trainer, data)
         validator = self._validator(material)
         plan = FitPlan(
             checkpoint,
             request.save_every_s,
             None if validator is None else lambda network: scores(validator(network)),
-            max(1, round(request.validate_every * len(material.pictures) / recipe.batch or recipe.steps / 10)),
+            max(1, round(request.validate_every * len(material.images) / recipe.batch or recipe.steps / 10)),
             data=data,
         )
         source = self._source(material, recipe)
@@ -133,11 +123,11 @@ class _Job:
             scores=measured,
             images_per_s=self._summary.images_per_s,
             shares=self._summary.shares,
-            bad=self._bad.reasons(),
+            bad=self._reader.failures(),
             seconds=fit.spent_s,
         )
 
-    def progress(self, progress: Progress) -> None:
+    def progress(self, progress: TrainingProgress) -> None:
         """Implements ``Watcher``."""
         self._summary.add(progress)
         if self._training_log is not None:
@@ -168,8 +158,8 @@ class _Job:
     def _recipe(self, material: Material) -> Recipe:
         recipe, epochs = self._request.recipe, self._request.epochs
         if epochs is not None:
-            recipe = replace(recipe, steps=max(1, round(epochs * len(material.pictures) / recipe.batch)))
-        least = math.ceil(self._request.least_epochs * len(material.pictures) / recipe.batch)
+            recipe = replace(recipe, steps=max(1, round(epochs * len(material.images) / recipe.batch)))
+        least = math.ceil(self._request.min_epochs * len(material.images) / recipe.batch)
         recipe = replace(recipe, steps=max(recipe.steps, least))
         if recipe.batch % self._processes.count:
             raise DetectorError(
@@ -192,7 +182,7 @@ class _Job:
             recipe,
             self._device,
             self._processes,
-            bf16=_uses_bf16(self._request.precision, self._device, network),
+            bf16=uses_bf16(self._request.precision, self._device, network),
             slow=base_layers(names),
             slowness=recipe.slowness,
         )
@@ -215,25 +205,25 @@ class _Job:
         return TrainingLog(folder, trainer.step, trainer.recipe.steps)
 
     def _source(self, material: Material, recipe: Recipe) -> BatchSource:
-        order = Order(len(material.pictures), recipe.batch, recipe.seed, self._processes.rank, self._processes.count)
+        order = Order(len(material.images), recipe.batch, recipe.seed, self._processes.rank, self._processes.count)
         policy = UNCHANGED if not recipe.augment else MILD if recipe.mild else PAPER
         size = (material.spec.input.height, material.spec.input.width)
         fill = fill_colour(material.spec.input)
-        side = _side(self._device, len(material.pictures), size)
+        side = resident_side(self._device, len(material.images), size)
         if side is not None:
-            self._listener.note(f"Decoding {len(material.pictures)} images into the memory of {self._device}.")
-            data = DeviceDataset(material.pictures, side, self._device, self._request.threads, self._bad)
+            self._listener.note(f"Decoding {len(material.images)} images into the memory of {self._device}.")
+            data = DeviceDataset(material.images, side, self._device, self._request.threads, self._reader)
             return DeviceBatches(data, order, policy, size, fill)
-        examples = PictureExamples(material.pictures, policy, size, fill, recipe.seed, self._bad)
+        examples = ImageExamples(material.images, policy, size, fill, recipe.seed, self._reader)
         return HostBatches(examples, order, self._device, self._request.threads)
 
     def _validator(self, material: Material) -> Validator | None:
         if material.validation is None or self._processes.rank != 0:
             return None
-        return Validator(material.spec, material.validation, self._device, self._request.threads, self._bad)
+        return Validator(material.spec, material.validation, self._device, self._request.threads, self._reader)
 
     def _tell_bad(self) -> None:
-        for path, reason in self._bad.reasons().items():
+        for path, reason in self._reader.failures().items():
             if path not in self._told:
                 self._told.add(path)
                 self._listener.note(f"{reason} The training goes on without it.")
@@ -249,71 +239,8 @@ class _Job:
         recipe = trainer.recipe
         provenance = (
             f"{material.provenance} {recipe.steps} steps of {recipe.batch} images, "
-            f"{recipe.steps * recipe.batch / len(material.pictures):.1f} epochs over {len(material.pictures)} "
+            f"{recipe.steps * recipe.batch / len(material.images):.1f} epochs over {len(material.images)} "
             f"images. Recipe: {recipe_to_json(recipe)}"
         )
         write_model(self._request.out, replace(material.spec, provenance=provenance), state, accuracy)
         return measured
-
-
-class _Summary:
-    """Pace and shares of time over a whole run, accumulated from its reports."""
-
-    def __init__(self) -> None:
-        self._seconds: dict[str, float] = {}
-        self._images = 0.0
-        self._elapsed_s = 0.0
-
-    def add(self, progress: Progress) -> None:
-        """Adds a report."""
-        self._images += progress.images_per_s * progress.elapsed_s
-        self._elapsed_s += progress.elapsed_s
-        for part, share in progress.shares.items():
-            self._seconds[part] = self._seconds.get(part, 0.0) + share * progress.elapsed_s
-
-    @property
-    def images_per_s(self) -> float:
-        """Images per second of all processes together."""
-        return self._images / self._elapsed_s if self._elapsed_s else 0.0
-
-    @property
-    def shares(self) -> dict[str, float]:
-        """Shares of the time, by ``clock.PARTS``."""
-        return {part: seconds / self._elapsed_s for part, seconds in self._seconds.items()} if self._elapsed_s else {}
-
-
-def _device_name(asked: str) -> str:
-    if asked == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if asked == "cpu":
-        return asked
-    gpu = re.fullmatch(r"cuda(?::([0-9]{1,3}))?", asked)
-    if gpu is None:
-        raise DetectorError(f"Training on {asked} is not supported.", "Use cpu, cuda or cuda:N.")
-    if int(gpu[1] or 0) >= torch.cuda.device_count():
-        raise DetectorError(f"There is no GPU {asked} here.", "Train with --device cpu.")
-    return asked
-
-
-def _uses_bf16(precision: str, device: torch.device, network: nn.Module) -> bool:
-    if precision == "fp32":
-        return False
-    if precision == "auto" and device.type == "cpu" and _is_depthwise(network):
-        return False  # a CPU learns depthwise convolutions slower in bfloat16 than in float32
-    native = torch.cuda.is_bf16_supported(including_emulation=False) if device.type == "cuda" else has_native_bf16()
-    if precision == "bf16" and not native:
-        raise DetectorError("This device does not compute bf16 itself; emulating it is slow.", "Use fp32.")
-    return native
-
-
-def _is_depthwise(network: nn.Module) -> bool:
-    return any(isinstance(module, nn.Conv2d) and module.groups > 1 for module in network.modules())
-
-
-def _side(device: torch.device, count: int, size: tuple[int, int]) -> int | None:
-    """Returns the side of squares in which ``count`` images fit on ``device``, for inputs of ``size``, or None."""
-    if device.type != "cuda":
-        return None
-    free, _ = torch.cuda.mem_get_info(device)
-    sides = (max(side, *size) for side in _SIDES)
-    return next((side for side in sides if count * side * side * 3 <= free * _GPU_SHARE), None)
