@@ -74,12 +74,12 @@ def chosen_model(options: argparse.Namespace, console: Console) -> tuple[ModelSe
 
 def with_kept_threshold(request: ExportRequest, options: argparse.Namespace) -> ExportRequest:
     """``request``, which renders from kept detections, with the threshold of the model whose they are."""
-    from app.core.candidate_cache.store_facts import source_key
+    from app.core.candidate_cache.source_content import SourceContent
     from app.core.export.source_facts import cached_detections
     from app.core.models import own_threshold
 
     try:
-        model = cached_detections(request, source_key(request.source)).facts.model
+        model = cached_detections(request, SourceContent(request.source)).facts.model
     except AppError:
         return request  # nothing is kept: the export says so
     return replace(request, detection=with_threshold(request.detection, options, own_threshold(model)))

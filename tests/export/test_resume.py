@@ -253,7 +253,7 @@ def test_a_damaged_cache_is_made_anew(source: Path, tmp_path: Path) -> None:
     content = bytearray(store.read_bytes())
     content[len(content) // 2] ^= 255
     store.write_bytes(content)
-    with pytest.raises(AppError, match=r"Not all frames of in\.mp4 were looked at yet"):
+    with pytest.raises(AppError, match=r"Not all frames of in\.mp4 were analysed yet"):
         export(replace(request, cache="only", model=ModelSettings("")))
     fake = Moving()
     report = export(request, fake)

@@ -26,6 +26,7 @@ from app.core.candidate_cache.store_format import (
     HEAD_BYTES,
     MAGIC,
     PREFIX,
+    SOURCE_LINE,
     BlockHead,
     StoredFrame,
     unpack_block,
@@ -36,6 +37,7 @@ from detector.detections import Candidates
 
 SUFFIX = ".ssdv"
 _BLOCKS_HELD = 3
+_MAX_SOURCE_LINE = 128
 
 
 class CandidateStore:
@@ -49,6 +51,7 @@ class CandidateStore:
         facts: Video, model, labels, floor.
         frames: How many there are; indices run from 0.
         complete: Whether these are all the frames of the video.
+        source_sha256: Hash of all the bytes of the video, as ``SourceContent.whole_sha256``; "" where it is not known.
         end: Where the next frame would be written.
 
     Raises:
@@ -63,10 +66,13 @@ class CandidateStore:
         self._held: OrderedDict[int, list[StoredFrame]] = OrderedDict()
         self.frames = 0
         self.complete = False
+        self.source_sha256 = ""
         try:
             self.facts, self.end = self._read_facts()
             while not self.complete and (head := self._next_block()) is not None:
                 self._take_in(head)
+            if self.complete and (line := SOURCE_LINE.fullmatch(self._file.readline(_MAX_SOURCE_LINE))):
+                self.source_sha256 = line[1].decode()
         except OSError as error:
             raise StoreError(f"{name} cannot be read: {error.strerror or error}.") from error
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.core.candidate_cache.journal import CandidateJournal, fits
+from app.core.candidate_cache.lookup import RUN_THE_NETWORK
+from app.core.candidate_cache.source_content import SourceContent
 from app.core.candidate_cache.store import CandidateStore
-from app.core.candidate_cache.store_facts import SourceKey
 from app.core.channels import Channel
 from app.core.detection_filter import check_classes
 from app.core.errors import AppError
@@ -68,7 +69,7 @@ class ExportDetectStage:
         self,
         request: ExportRequest,
         folder: Path,
-        source: SourceKey,
+        source: SourceContent,
         expected_frames: int | None,
         gate: Gate,
         meter: ProgressMeter,
@@ -107,8 +108,8 @@ class ExportDetectStage:
         with open_detector(request.model) as detector:
             self.model = (detector.spec.name, detector.device, detector.precision)
             self.notes += detector.notes
-            facts = new_store_facts(request, self._source, detector, self._expected_frames)
-            journal = CandidateJournal(self._folder, facts, request.cache == "keep", request.resume)
+            facts = new_store_facts(request, self._source.key, detector, self._expected_frames)
+            journal = CandidateJournal(self._folder, facts, self._source, request.cache == "keep", request.resume)
             known = journal.frames_known
             try:
                 self._meter.known = known
@@ -117,7 +118,7 @@ class ExportDetectStage:
                 if known:
                     self._meter.remark(f"{known} frames were looked at before; the network runs on the others only.")
                 self._look(detector, journal, pictures, found)
-                journal.finish()
+                journal.finish(self._gate.check)
                 self.kept, self.temporary = journal.path, journal.temporary
             finally:
                 # A job that failed before its first frame was written failed for good: nothing is worth going on with.
@@ -175,9 +176,7 @@ class ExportDetectStage:
         check_classes(request.detection.classes, labels, facts.model)
         wanted = tracking_filter(request, labels)
         if wanted.score_threshold < facts.floor:
-            raise AppError(
-                f"{kept.path.name} reaches down to a score of {facts.floor:g} only.", "Run it without --from-cache."
-            )
+            raise AppError(f"{kept.path.name} reaches down to a score of {facts.floor:g} only.", *RUN_THE_NETWORK)
         with CandidateStore.open(kept.path) as store:
             self._meter.known = store.frames
             for picture in pictures:
@@ -188,5 +187,5 @@ class ExportDetectStage:
     def _kept_of(self, picture: DecodedFrame, store: CandidateStore, path: Path) -> Candidates:
         frame = store.frame(picture.index) if picture.index < store.frames else None
         if frame is None or not fits(frame, picture):
-            raise AppError(f"{path.name} does not fit {self._request.source.name}.", "Run it without --from-cache.")
+            raise AppError(f"{path.name} does not fit {self._request.source.name}.", *RUN_THE_NETWORK)
         return frame.candidates

@@ -18,8 +18,9 @@ from typing import Any
 
 from app.core import paths
 from app.core.candidate_cache.lookup import complete_stores
+from app.core.candidate_cache.source_content import SourceContent
 from app.core.candidate_cache.store import CandidateStore
-from app.core.candidate_cache.store_facts import SourceKey, StoreError, source_key
+from app.core.candidate_cache.store_facts import SourceKey, StoreError
 from app.core.errors import AppError
 from app.core.export.request import ExportReport, ExportRequest
 from app.core.export.targets import cache_folders, numbered
@@ -65,10 +66,13 @@ class FinishedExport:
 def record_finished(request: ExportRequest, report: ExportReport) -> None:
     """Remember that all files of ``request`` are there; where that cannot be written it is not remembered."""
     with contextlib.suppress(OSError, AppError):
+        source = SourceContent(request.source)
+        if source.why_uncacheable:
+            return
         states = [_state(path) for path in request.targets()]
         asked = _digest(request)
         if not _append_line(asked, states, report):
-            _append_hash(_hash(source_key(request.source).sha256, asked, states))
+            _append_hash(_hash(source.key, asked, states))
 
 
 def _append_line(asked: str, states: list[list[Any]], report: ExportReport) -> bool:
@@ -102,8 +106,10 @@ def find_finished(request: ExportRequest) -> FinishedExport | None:
     with contextlib.suppress(OSError, AppError):
         if not any(path.exists() for path in request.targets()):
             return None
-        asked, key = _digest(request), source_key(request.source)
-        lines = [line for line in _lines(request, key) if isinstance(line, dict)]
+        asked, source = _digest(request), SourceContent(request.source)
+        if source.why_uncacheable:
+            return None
+        lines = [line for line in _lines(request, source) if isinstance(line, dict)]
         named = []
         for candidate in _candidates(request):
             with contextlib.suppress(OSError):
@@ -114,7 +120,7 @@ def find_finished(request: ExportRequest) -> FinishedExport | None:
                     return _finished(candidate, line)
         hashes = _hashes()
         for candidate, states in named:
-            if _hash(key.sha256, asked, states) in hashes:
+            if _hash(source.key, asked, states) in hashes:
                 return FinishedExport(candidate, {})
     return None
 
@@ -138,11 +144,11 @@ def _candidates(request: ExportRequest) -> Iterator[ExportRequest]:
         yield candidate
 
 
-def _lines(request: ExportRequest, key: SourceKey) -> Iterator[Any]:
+def _lines(request: ExportRequest, source: SourceContent) -> Iterator[Any]:
     """The lines of JSON behind the stores of this video."""
     for path in complete_stores(cache_folders(request), request.source.name):
         with contextlib.suppress(StoreError), CandidateStore.open(path) as store:
-            if store.complete and store.facts.source.same(key):
+            if store.complete and source.is_same_as(store.facts.source, store.source_sha256):
                 for line in store.tail(_MOST_BYTES).splitlines():
                     with contextlib.suppress(ValueError, RecursionError):
                         yield json.loads(line)
@@ -172,9 +178,9 @@ def _nameless(path: Path) -> Path:
 # -- without a store ---------------------------------------------------------------------------------------------------
 
 
-def _hash(source: str, asked: str, states: list[list[Any]]) -> str:
+def _hash(source: SourceKey, asked: str, states: list[list[Any]]) -> str:
     """Tells nothing to who does not have the files."""
-    return hashlib.sha256(json.dumps([source, asked, states]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([source.sha256, source.stamp, asked, states]).encode()).hexdigest()
 
 
 def _hashes_file() -> Path:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from app.core.candidate_cache.store_facts import source_key
+from app.core.candidate_cache.source_content import SourceContent
 from app.core.channels import Channel
 from app.core.export.detect_stage import DetectedFrame, ExportDetectStage, OpenDetector
 from app.core.export.disk_space import check_room
@@ -84,7 +84,7 @@ class ExportJob:
         started = time.monotonic()
         check_targets(self.request)
         facts = read_source_facts(self.request)
-        source = source_key(self.request.source)
+        source = SourceContent(self.request.source)
         self._expected_frames = facts.frame_count
         make_folders(self.request.targets())
         self._meter.opening(facts.frames_expected)

@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from app.core.candidate_cache.lookup import CachedDetections, find_cached
+from app.core.candidate_cache.source_content import SourceContent
 from app.core.candidate_cache.store_facts import SourceKey, StoreFacts
 from app.core.export.request import ExportRequest
 from app.core.export.targets import cache_folders
@@ -81,7 +82,7 @@ def new_store_facts(
     )
 
 
-def cached_detections(request: ExportRequest, source: SourceKey) -> CachedDetections:
+def cached_detections(request: ExportRequest, source: SourceContent) -> CachedDetections:
     """The cached detections that ``request`` is rendered from.
 
     Raises:

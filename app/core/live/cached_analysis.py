@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from app.core.candidate_cache.lookup import store_paths
+from app.core.candidate_cache.source_content import SourceContent
 from app.core.candidate_cache.store import CandidateStore
-from app.core.candidate_cache.store_facts import StoreError, StoreFacts, source_key
+from app.core.candidate_cache.store_facts import StoreError, StoreFacts
 from app.core.errors import ExplainedError
 from app.core.frames import Frame
 from app.core.models import user_library, weights_sha256
@@ -92,7 +93,7 @@ def open_cached_analysis(
     """
     try:
         entry = user_library().find(model.name)
-        source, weights = source_key(Path(uri)), weights_sha256(model)
+        source, weights = SourceContent(Path(uri)), weights_sha256(model)
     except (ExplainedError, OSError) as error:
         log.info("kept detections of %s are not used: %s", Path(uri).name, error)
         return None
@@ -105,7 +106,7 @@ def open_cached_analysis(
         facts = store.facts
         if not store.complete:
             why = "it is not complete"
-        elif not facts.source.same(source) or facts.reading:
+        elif facts.reading or not source.is_same_as(facts.source, store.source_sha256):
             why = "it is of another version of the video"
         elif facts.floor > min_score:
             why = f"it reaches down to a score of {facts.floor:g} only"

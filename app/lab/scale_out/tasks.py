@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from app import __version__
-from app.core.candidate_cache.store_facts import SourceKey, source_key
+from app.core.candidate_cache.source_content import SourceContent
+from app.core.candidate_cache.store_facts import SourceKey
 from app.core.errors import AppError
 from app.core.export.request import ExportReport, ExportRequest
 from app.core.export_queue.collisions import location_of, target_locations
@@ -145,12 +146,8 @@ def outcome_before(task: Task) -> TaskOutcome | None:
 
 
 def _is_source(path: Path, kept: dict[str, Any]) -> bool:
-    """Returns whether the video is the one that was read; compares content only if size or time differ."""
-    facts = path.stat()
-    if not path.is_dir() and (kept["size"], kept["mtime_ns"]) == (facts.st_size, facts.st_mtime_ns):
-        return True
-    source = source_key(path)
-    return (kept["size"], kept["sha256"]) == (source.size, source.sha256)
+    """Returns whether the video is the one that was read."""
+    return SourceContent(path).is_same_as(SourceKey(**kept))
 
 
 def write_result(task: Task, source: SourceKey, report: ExportReport, node: str) -> TaskOutcome:
