@@ -53,7 +53,7 @@ def between_bars() -> Iterator[None]:
 
 def tell(console: Console, report: ExportReport, threshold: float) -> None:
     """Prints what an export did, and at which threshold."""
-    from app.core.export.disk_space import in_words
+    from app.core.files.disk import size_text
 
     found = ", ".join(f"{count} {name}" for name, count in report.counts.items()) or "no objects"
     rate = report.frames / report.seconds if report.seconds > 0 else 0.0
@@ -68,7 +68,7 @@ def tell(console: Console, report: ExportReport, threshold: float) -> None:
         if path is not None:
             console.say(f"  {path}" + (f" ({report.encoder})" if path == report.output else ""))
     if report.cache is not None:
-        console.say(f"  {report.cache} ({in_words(report.cache_bytes)} of detections kept, for --from-cache)")
+        console.say(f"  {report.cache} ({size_text(report.cache_bytes)} of detections kept, for --from-cache)")
     for note in report.notes:
         console.note(note if note.startswith(report.source.name) else f"{report.source.name}: {note}")
 

@@ -21,7 +21,7 @@ from app.core.candidate_cache.source_content import SourceContent
 from app.core.channels import Channel
 from app.core.export.detect_stage import DetectedFrame, ExportDetectStage, OpenDetector
 from app.core.export.disk_space import check_room
-from app.core.export.gate import Gate, free_bytes
+from app.core.export.gate import Gate
 from app.core.export.history import record_finished
 from app.core.export.outputs import Outputs
 from app.core.export.progress import ProgressMeter
@@ -29,6 +29,7 @@ from app.core.export.request import ExportCancelledError, ExportProgress, Export
 from app.core.export.source_facts import SourceFacts, open_export_source, read_source_facts
 from app.core.export.targets import check_targets, make_folders
 from app.core.export.tracking_filter import needs_tracking
+from app.core.files.disk import DiskSpace, disk_space
 from app.core.files.write_errors import waiting_for_room
 from app.core.frames import DecodedFrame
 from app.core.models import open_model_for_batches
@@ -47,7 +48,7 @@ class ExportJob:
         request: The video, the files to write, and all settings.
         on_progress: Called a few times a second and at each change of stage, on whichever thread of the job has news.
         open_detector: Makes the detector, on ``ssdv-export-detect``.
-        free: Room on the disk of a folder, bytes; None when it cannot be told.
+        space: Room on the disk of a folder; None when it cannot be told.
     """
 
     def __init__(
@@ -55,12 +56,12 @@ class ExportJob:
         request: ExportRequest,
         on_progress: Callable[[ExportProgress], None] | None = None,
         open_detector: OpenDetector = open_model_for_batches,
-        free: Callable[[Path], int | None] = free_bytes,
+        space: Callable[[Path], DiskSpace | None] = disk_space,
     ) -> None:
         self.request = request
         self._meter = ProgressMeter(on_progress)
-        self._free = free
-        self._gate = Gate(self._meter.pausing, free)
+        self._space = space
+        self._gate = Gate(self._meter.pausing, space)
         self._open_detector = open_detector
         self._lock = threading.RLock()  # a signal handler may cancel while this very thread holds it
         self._failure: BaseException | None = None
@@ -131,9 +132,10 @@ class ExportJob:
         self._gate.go_on()
 
     def _check_room(self, facts: SourceFacts) -> None:
-        warning = check_room(self.request, self._folder, facts.frames_expected, facts.frame_bytes, self._free)
-        if warning:
-            self._meter.remark(warning)
+        room = check_room(self.request, self._folder, facts.frames_expected, facts.frame_bytes, self._space)
+        self._gate.reserve = room.reserve
+        if room.warning:
+            self._meter.remark(room.warning)
 
     @property
     def _folder(self) -> Path:
