@@ -173,6 +173,14 @@ def test_summary_has_a_row_for_each(tmp_path: Path) -> None:
     assert (rows[1]["path"], rows[1]["state"], rows[1]["error"]) == ("/b,\n.mp4", "failed", 'It "broke".')
 
 
+def test_no_name_in_a_summary_is_a_formula_to_a_spreadsheet(tmp_path: Path) -> None:
+    as_json, as_csv = write_summary(tmp_path, [TaskOutcome("=1+1.mp4", "failed", error="@x: no such file.")])
+    with as_csv.open(newline="", encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["path"], row["error"]) == ("'=1+1.mp4", "'@x: no such file.")
+    assert json.loads(as_json.read_text())["videos"][0]["path"] == "=1+1.mp4"
+
+
 @pytest.mark.parametrize("good", ["local", "auto", "10.0.0.1:6379", "head.lab.example:1", "[::1]:6379"])
 def test_addresses(good: str) -> None:
     assert is_address(good)

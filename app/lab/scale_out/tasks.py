@@ -6,10 +6,8 @@ if its result file names exactly this source and these settings, and its files a
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import hashlib
-import io
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +21,7 @@ from app.core.errors import AppError
 from app.core.export.request import ExportReport, ExportRequest
 from app.core.export_queue.collisions import location_of, target_locations
 from app.core.files.atomic_file import write_atomically
+from app.core.records.csv_table import as_csv
 
 _MAX_RESULT = 2**20
 _COLUMNS = ("path", "state", "frames", "detections", "seconds", "output", "error")
@@ -186,13 +185,11 @@ def write_summary(folder: Path, outcomes: Sequence[TaskOutcome]) -> tuple[Path, 
     rows = [dataclasses.asdict(outcome) for outcome in outcomes]
     states = [outcome.state for outcome in outcomes]
     counts = {state: states.count(state) for state in ("done", "known", "failed")}
-    as_json, as_csv = folder / "summary.json", folder / "summary.csv"
-    write_atomically(as_json, (json.dumps({**counts, "videos": rows}, indent=2) + "\n").encode())
-    table = io.StringIO()
-    writer = csv.writer(table)
-    writer.writerow(_COLUMNS)
+    summary, table = folder / "summary.json", folder / "summary.csv"
+    write_atomically(summary, (json.dumps({**counts, "videos": rows}, indent=2) + "\n").encode())
+    cells: list[Sequence[object]] = [_COLUMNS]
     for outcome in outcomes:
         known = {**outcome.report, "path": outcome.path, "state": outcome.state, "error": outcome.error}
-        writer.writerow(["" if known.get(name) is None else known[name] for name in _COLUMNS])
-    write_atomically(as_csv, table.getvalue().encode("utf-8", "backslashreplace"))
-    return as_json, as_csv
+        cells.append(["" if known.get(name) is None else known[name] for name in _COLUMNS])
+    write_atomically(table, as_csv(cells).encode("utf-8", "backslashreplace"))
+    return summary, table
