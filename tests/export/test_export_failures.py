@@ -428,6 +428,35 @@ def test_a_folder_that_cannot_be_made_or_written_is_one_line(source: Path, tmp_p
         ExportJob(request_for(source, folder), open_detector=open_fake).run()
 
 
+@pytest.mark.parametrize("swap", [True, False])
+def test_an_unfinished_video_that_is_swapped_or_removed_is_noticed(source: Path, tmp_path: Path, swap: bool) -> None:
+    """As by ``rm *.part`` while it runs; what the network found is kept, if its own part was left alone."""
+    precious = tmp_path / "precious"
+    precious.write_bytes(b"precious")
+    part = source.parent / "out.mp4.part"
+
+    def meddle(_: Sequence[ImageBGR]) -> None:
+        if len(fake.batches) == 30:
+            opened.wait(60)
+            part.unlink()
+            if swap:
+                part.symlink_to(precious)
+
+    opened = threading.Event()
+    fake = FakeDetector(meddle)
+
+    def hear(progress: ExportProgress) -> None:
+        if progress.frames_done:
+            opened.set()
+
+    job = ExportJob(request_for(source, source.parent), hear, lambda _: fake)
+    fails(job, r"out\.mp4 is lost: its unfinished file was removed or replaced")
+    assert precious.read_bytes() == b"precious"
+    assert not (source.parent / "out.mp4").exists()
+    assert not (source.parent / "out.jsonl").exists()
+    assert (source.parent / "in.mp4.ssdv").exists()
+
+
 def test_two_exports_never_write_one_file(source: Path) -> None:
     with AtomicFile(source.parent / "out.mp4"):
         fails(
