@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 import subprocess
@@ -91,6 +92,51 @@ def test_it_helps_and_tells_nothing(tmp_path: Path) -> None:
     assert kept["source"]["recent"] == ["***", "***"]
     assert kept["detection"]["threshold"] == Settings().detection.threshold
     assert json.loads(files["self-test.json"]) == _report()
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "user:pw@proxy:8080",
+        "pw",
+        "http://user:pw@proxy:8080",
+        "//user:pw@proxy",
+        "proxy.example.org",
+        "192.168.7.9:3128",
+        "[fe80::1]:8080",
+        "user@proxy",
+        "rtsp://cam/token=abc",
+        "holiday clip",
+        "C:\\\\Users\\\\Jane",
+        "cuda:user@proxy",
+        "p\u00e4ssw\u00f6rt",
+    ],
+)
+def test_no_setting_tells_a_secret(secret: str) -> None:
+    """Whatever its shape, and in whichever of them it is."""
+    settings = Settings()
+    filled = 0
+    for group in dataclasses.fields(settings):
+        values = getattr(settings, group.name)
+        for field in dataclasses.fields(values):
+            value = getattr(values, field.name)
+            secrets: dict[type, object] = {str: secret, tuple: (secret, "x" + secret), dict: {secret: 0.5}}
+            if type(value) in secrets:
+                values = replace(values, **{field.name: secrets[type(value)]})
+                filled += 1
+        settings = replace(settings, **{group.name: values})
+    assert filled >= 10
+    told = json.dumps(diagnostics.private_settings(settings), ensure_ascii=False)
+    assert secret not in told
+    assert json.dumps(secret, ensure_ascii=False)[1:-1] not in told
+
+
+def test_what_is_offered_to_everybody_is_told() -> None:
+    settings = Settings()
+    told = diagnostics.private_settings(replace(settings, model=replace(settings.model, device="cuda:1")))
+    assert told["model"] == {"name": settings.model.name, "device": "cuda:1", "precision": "auto"}
+    assert told["window"]["theme"] == "system"
+    assert told["network"] == {"proxy": "", "mirror": ""}
 
 
 def test_versions_name_what_the_program_needs() -> None:

@@ -6,6 +6,7 @@ program itself wrote is kept (time, place, the traceback's code); what a line sa
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import os
@@ -14,16 +15,19 @@ import re
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from app import __version__
 from app.core.files.atomic_file import write_atomically
+from app.core.files.regular_file import open_regular
 from app.core.licences import ROOTS
-from app.core.settings import Settings
-from app.core.settings_store import to_dict
+from app.core.settings import SettingInfo, Settings
+from detector.bundled import bundled_dir
+from detector.model_file import MODEL_SUFFIX
+from detector.registry import MODELS
 
 _TOO_LONG_S = 180.0
 _LOG_BYTES = 500_000
@@ -37,8 +41,8 @@ _STACK_HEAD = re.compile(
     r"(ssd-viewer |Fatal Python error: |Windows fatal exception: |(Current t|T)hread 0x|Extension modules: )"
 )
 _FAULT = re.compile(r"([A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Exit|Warning))(?::.*)?$")
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://.*", re.IGNORECASE | re.DOTALL)
 _PLACE = re.compile(r"\S*[/\\]\S*|\S+\.[A-Za-z]\w{1,11}\b")
+_DEVICE = re.compile(r"auto|cpu|mps|cuda(:[0-9]{1,3})?")
 _HIDDEN = "***"
 
 
@@ -112,12 +116,30 @@ def run_self_test() -> dict[str, Any]:
 
 
 def private_settings(settings: Settings) -> dict[str, Any]:
-    """As they are kept, without what they name: sources, addresses, folders."""
-    values = to_dict(settings)
-    values["source"]["last"] = _HIDDEN if settings.source.last else ""
-    values["source"]["recent"] = [_HIDDEN for _ in settings.source.recent]
-    hidden: dict[str, Any] = _without_places(values)
-    return hidden
+    """The settings without any text that somebody typed or picked: only offered choices and known models are told."""
+    known = frozenset(MODELS) | {path.stem for path in bundled_dir().glob(f"*{MODEL_SUFFIX}")}
+    told: dict[str, Any] = {}
+    for group in dataclasses.fields(settings):
+        values = getattr(settings, group.name)
+        told[group.name] = {
+            field.name: _private(field.metadata["setting"], getattr(values, field.name), known)
+            for field in dataclasses.fields(values)
+        }
+    return told
+
+
+def _private(info: SettingInfo, value: object, known: frozenset[str]) -> object:
+    """The value of one setting; a text in it is hidden, unless it is one of those that are offered to everybody."""
+    if isinstance(value, str):
+        offered = value in {stored for stored, _ in info.choices} or (info.dynamic == "models" and value in known)
+        is_device = info.dynamic == "devices" and _DEVICE.fullmatch(value) is not None
+        return value if not value or offered or is_device else _HIDDEN
+    if isinstance(value, Mapping):
+        names = [name if name in known else f"{_HIDDEN} {number}" for number, name in enumerate(value, 1)]
+        return dict(zip(names, value.values(), strict=True))
+    if isinstance(value, tuple):
+        return [_HIDDEN for _ in value]
+    return value
 
 
 def private_report(report: dict[str, Any]) -> dict[str, Any]:
@@ -169,19 +191,9 @@ def _short(path: str) -> str:
     return "/".join(re.split(r"[/\\]", path)[-3:])
 
 
-def _without_places(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {_without_places(key): _without_places(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_places(inner) for inner in value]
-    if isinstance(value, str) and ("/" in value or "\\" in value or _ADDRESS.search(value)):
-        return _HIDDEN
-    return value
-
-
 def _tail(file: Path) -> str:
     try:
-        with file.open("rb") as opened:
+        with open_regular(file) as opened:
             opened.seek(max(0, file.stat().st_size - _LOG_BYTES))
             return opened.read(_LOG_BYTES).decode("utf-8", errors="replace")
     except OSError:

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Literal
 
 from app.core.errors import AppError
 from app.core.files.atomic_file import write_atomically
+from app.core.files.regular_file import open_regular
 from app.core.paths import place_dir
 from app.core.workers import Worker
 from detector.file_lock import LockedError, open_locked
@@ -205,7 +206,7 @@ class Place:
 
     def _read_address(self) -> str:
         try:
-            with self._address_file.open("rb") as file:
+            with open_regular(self._address_file) as file:
                 return file.read(_LONGEST).decode("utf-8")
         except (OSError, UnicodeDecodeError):
             return ""

@@ -18,7 +18,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from app.core.errors import AppError
 from app.core.files.atomic_file import FileBusyError, write_atomically
-from app.core.files.json_store import read_limited
+from app.core.files.regular_file import read_limited
 from app.core.settings import ChosenSettings, SettingInfo, Settings
 from app.core.thresholds import COMMON
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import zlib
 from collections.abc import Sequence
 from dataclasses import replace
@@ -294,6 +295,13 @@ def test_two_writers_never_share_a_store(tmp_path: Path) -> None:
         StoreWriter(tmp_path / "a.ssdv")
     writer.close(keep=False)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.ssdv")
+    with pytest.raises(StoreError, match="Not a file"):
+        CandidateStore.open(tmp_path / "a.ssdv")
 
 
 def test_no_store_is_one_line(tmp_path: Path) -> None:

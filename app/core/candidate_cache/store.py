@@ -33,6 +33,7 @@ from app.core.candidate_cache.store_format import (
     unpack_head,
     whole,
 )
+from app.core.files.regular_file import open_regular
 from detector.detections import Candidates
 
 SUFFIX = ".ssdv"
@@ -84,7 +85,7 @@ class CandidateStore:
             StoreError: There is none, or it cannot be read.
         """
         try:
-            file = path.open("rb")
+            file = open_regular(path)
         except OSError as error:
             raise StoreError(f"{path.name} cannot be read: {error.strerror or error}.") from error
         try:

@@ -25,6 +25,7 @@ from app.core.errors import AppError
 from app.core.export.request import ExportReport, ExportRequest
 from app.core.export.targets import cache_folders, numbered
 from app.core.files.atomic_file import write_atomically
+from app.core.files.regular_file import open_regular
 from app.core.models import weights_sha256
 
 _MOST_BYTES = 2**23
@@ -188,7 +189,7 @@ def _hashes_file() -> Path:
 
 
 def _hashes() -> frozenset[str]:
-    with contextlib.suppress(OSError), _hashes_file().open("rb") as file:
+    with contextlib.suppress(OSError), open_regular(_hashes_file()) as file:
         return frozenset(file.read(_HASH_LINE * _MOST_HASHES).decode("ascii", "replace").split())
     return frozenset()
 

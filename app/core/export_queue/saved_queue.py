@@ -23,6 +23,7 @@ from app.core.export.request_json import MOST_BYTES, requests_from_json, request
 from app.core.export_queue.collisions import avoid_collisions, existing_targets
 from app.core.export_queue.interrupted import marks_dir
 from app.core.files.atomic_file import write_atomically
+from app.core.files.regular_file import open_regular
 from detector.file_lock import open_locked
 from detector.part_file import remove_abandoned_part
 
@@ -106,7 +107,7 @@ def abandoned_queue(offered: Collection[ExportRequest] = (), folder: Path | None
     damaged = 0
     for file in _unheld(folder or marks_dir()):
         try:
-            with file.open("rb") as content:
+            with open_regular(file) as content:
                 listed = requests_from_json(content.read(MOST_BYTES + 1))
         except (OSError, AppError) as error:
             _log.info("%s: %s", file, error)
