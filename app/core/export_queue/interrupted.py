@@ -18,7 +18,7 @@ from app.core import paths
 from app.core.candidate_cache.lookup import unfinished_store
 from app.core.errors import AppError
 from app.core.export.history import find_finished
-from app.core.export.job_protocol import Job
+from app.core.export.job_protocol import ExportWork
 from app.core.export.request import ExportReport, ExportRequest
 from app.core.export.request_json import MAX_BYTES, request_from_json, request_to_json
 from app.core.export_queue.collisions import avoid_collisions, location_of
@@ -57,7 +57,7 @@ class MarkedJob:
         folder: Where marks are kept; None for the user's.
     """
 
-    def __init__(self, request: ExportRequest, job: Job, folder: Path | None = None) -> None:
+    def __init__(self, request: ExportRequest, job: ExportWork, folder: Path | None = None) -> None:
         self._request = request
         self._job = job
         self._folder = folder or marks_dir()

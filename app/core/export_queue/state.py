@@ -6,12 +6,9 @@ import heapq
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from app.core.export.request import ExportProgress, ExportReport, ExportRequest
-
-ItemState = Literal["waiting", "running", "paused", "done", "failed", "cancelled"]
-ENDED: tuple[ItemState, ...] = ("done", "failed", "cancelled")
+from app.core.jobs import ENDED, JobState
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +30,7 @@ class QueueItem:
     number: int
     request: ExportRequest
     size_bytes: int = 0
-    state: ItemState = "waiting"
+    state: JobState = "waiting"
     begun: bool = False
     progress: ExportProgress | None = None
     report: ExportReport | None = None
@@ -63,9 +60,9 @@ class QueueSnapshot:
     eta_s: float | None
 
     @property
-    def counts(self) -> dict[ItemState, int]:
+    def counts(self) -> dict[JobState, int]:
         """How many are in each state."""
-        counts: Counter[ItemState] = Counter(item.state for item in self.items)
+        counts: Counter[JobState] = Counter(item.state for item in self.items)
         return dict(counts)
 
     @property
