@@ -279,7 +279,7 @@ def test_a_store_that_does_not_fit_its_video_is_noticed(source: Path, tmp_path: 
     fake = Moving()
     report = export(request, fake)
     assert len(fake.batches) == FRAMES - 5
-    assert any("of other pictures" in note for note in report.notes)
+    assert any("of other frames" in note for note in report.notes)
 
 
 def test_rendering_from_a_cache_loads_neither_torch_nor_openvino(

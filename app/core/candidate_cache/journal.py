@@ -164,20 +164,20 @@ class CandidateJournal:
 
     # -- frames -----------------------------------------------------------------------------------------------------
 
-    def recall(self, picture: DecodedFrame) -> Candidates | None:
+    def recall(self, frame: DecodedFrame) -> Candidates | None:
         """The candidates an earlier run found in this frame; None where it did not get that far."""
-        if self._known is None or picture.index >= self._known.frames:
+        if self._known is None or frame.index >= self._known.frames:
             return None
+        height, width = frame.image_bgr.shape[:2]
         try:
-            frame = self._known.frame(picture.index)
+            candidates = self._known.recall(frame.index, frame.pts_s, width, height)
         except StoreError as error:
             log.info("%s", error)
             self._give_up("The kept detections are damaged")
             return None
-        if not fits(frame, picture):
-            self._give_up("The kept detections are of other pictures")
-            return None
-        return frame.candidates
+        if candidates is None:
+            self._give_up("The kept detections are of other frames")
+        return candidates
 
     def _give_up(self, why: str) -> None:
         self._let_go(f"{why}; the rest of the video is looked at again, and not kept.")
@@ -190,20 +190,20 @@ class CandidateJournal:
             self._known.close()
         self._known = self._writer = self._path = None
 
-    def keep(self, pictures: Sequence[DecodedFrame], found: Sequence[Candidates]) -> None:
-        """Append what the network found in the next pictures, one batch.
+    def keep(self, frames: Sequence[DecodedFrame], found: Sequence[Candidates]) -> None:
+        """Append what the network found in the next frames, one batch.
 
         Raises:
             AppError: The disk refuses.
         """
         if self._writer is None:
             return
-        frames = [
-            StoredFrame(p.pts_s, p.image_bgr.shape[1], p.image_bgr.shape[0], c)
-            for p, c in zip(pictures, found, strict=True)
+        stored = [
+            StoredFrame(frame.pts_s, frame.image_bgr.shape[1], frame.image_bgr.shape[0], candidates)
+            for frame, candidates in zip(frames, found, strict=True)
         ]
         try:
-            self._writer.extend(frames)
+            self._writer.extend(stored)
         except StoreError as error:
             self._give_up(error.message.rstrip("."))
 
@@ -240,9 +240,3 @@ class CandidateJournal:
             self._writer.close(keep or not self._created)
         elif self._known is not None:
             self._known.close()
-
-
-def fits(frame: StoredFrame, picture: DecodedFrame) -> bool:
-    """Whether ``frame`` is about ``picture``."""
-    height, width = picture.image_bgr.shape[:2]
-    return (frame.pts_s, frame.width, frame.height) == (picture.pts_s, width, height)

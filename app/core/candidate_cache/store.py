@@ -112,6 +112,28 @@ class CandidateStore:
         """Candidates of a frame; raises as ``frame``."""
         return self.frame(index).candidates
 
+    def recall(
+        self, index: int, pts_s: Fraction, width: int, height: int, index_is_exact: bool = True
+    ) -> Candidates | None:
+        """Candidates of a frame that was just decoded; None where the store has none of that time and size.
+
+        Args:
+            index: Its number.
+            pts_s: Its time.
+            width: Pixels, upright.
+            height: Pixels, upright.
+            index_is_exact: Whether it was counted; one reckoned after a seek may be wrong, and the time decides.
+
+        Raises:
+            StoreError: As ``frame``.
+        """
+        if not self.frames or (index_is_exact and index >= self.frames):
+            return None
+        stored = self.frame(min(index, self.frames - 1))
+        if not index_is_exact and stored.pts_s != pts_s:
+            stored = self.frame(self.index_at(pts_s))
+        return stored.candidates if (stored.pts_s, stored.width, stored.height) == (pts_s, width, height) else None
+
     def index_at(self, pts_s: Fraction) -> int:
         """The last frame not later than ``pts_s``; the first one for times before it.
 

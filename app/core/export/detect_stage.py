@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.core.candidate_cache.journal import CandidateJournal, fits
+from app.core.candidate_cache.journal import CandidateJournal
 from app.core.candidate_cache.lookup import RUN_THE_NETWORK
 from app.core.candidate_cache.source_content import SourceContent
 from app.core.candidate_cache.store import CandidateStore
@@ -24,7 +24,7 @@ from app.core.export.tracking_filter import tracking_filter
 from app.core.files.write_errors import waiting_for_room
 from app.core.frames import DecodedFrame
 from app.core.settings import ModelSettings
-from detector.detections import Candidates, DetectionFilter, Detections
+from detector.detections import DetectionFilter, Detections
 from detector.runtime.base import Detector
 
 OpenDetector = Callable[[ModelSettings], Detector]
@@ -181,11 +181,8 @@ class ExportDetectStage:
             self._meter.known = store.frames
             for picture in pictures:
                 self._gate.check()
-                detections = self._kept_of(picture, store, kept.path).detections(wanted)
-                found.put(DetectedFrame(picture, detections, labels, fresh=False))
-
-    def _kept_of(self, picture: DecodedFrame, store: CandidateStore, path: Path) -> Candidates:
-        frame = store.frame(picture.index) if picture.index < store.frames else None
-        if frame is None or not fits(frame, picture):
-            raise AppError(f"{path.name} does not fit {self._request.source.name}.", *RUN_THE_NETWORK)
-        return frame.candidates
+                height, width = picture.image_bgr.shape[:2]
+                candidates = store.recall(picture.index, picture.pts_s, width, height)
+                if candidates is None:
+                    raise AppError(f"{kept.path.name} does not fit {request.source.name}.", *RUN_THE_NETWORK)
+                found.put(DetectedFrame(picture, candidates.detections(wanted), labels, fresh=False))

@@ -53,16 +53,12 @@ class CachedAnalysis:
         Raises:
             StoreError: The store has no such frame, or was damaged since it was opened.
         """
-        store, pts_s = self._store, frame.pts_s
-        if pts_s is not None and store.frames:
-            # Counted while playing from the start, so exact; after a seek reckoned, so the time decides.
-            index = frame.index if frame.index < store.frames else store.frames - 1
-            stored = store.frame(index)
-            if stored.pts_s != pts_s:
-                stored = store.frame(store.index_at(pts_s))
-            if (stored.pts_s, stored.width, stored.height) == (pts_s, frame.width, frame.height):
-                return stored.candidates
-        raise StoreError(f"{self.path.name} has no frame like the one at {float(pts_s or 0):.3f} s.")
+        pts_s, found = frame.pts_s, None
+        if pts_s is not None:
+            found = self._store.recall(frame.index, pts_s, frame.width, frame.height, index_is_exact=False)
+        if found is None:
+            raise StoreError(f"{self.path.name} has no frame like the one at {float(pts_s or 0):.3f} s.")
+        return found
 
     def close(self) -> None:
         """Close the store; idempotent."""
