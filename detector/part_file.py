@@ -70,6 +70,7 @@ class PartFile(Generic[F]):
         self.target = target
         self.path = part_path(target)
         self.file = opened(open_locked(self.path, 0o600 if private else 0o666))
+        self._identity = os.fstat(self.file.fileno())
         if private and sys.platform != "win32":  # a part that was left may be open to others
             os.fchmod(self.file.fileno(), 0o600)
 
@@ -109,7 +110,7 @@ class PartFile(Generic[F]):
     def _has_its_name(self) -> bool:
         """Whether the name still leads to the file that is written; what is behind a link is not looked at."""
         with contextlib.suppress(OSError):
-            return os.path.samestat(os.fstat(self.file.fileno()), self.path.lstat())
+            return os.path.samestat(self._identity, self.path.lstat())
         return False
 
     def _remove(self, ours: bool) -> None:

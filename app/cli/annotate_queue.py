@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from app.cli.annotate_words import Bar, between_bars, tell
 from app.cli.console import Console
 from app.cli.interrupt import cancel_on_interrupt
+from app.cli.remedies import with_flags
 
 if TYPE_CHECKING:
     from app.core.export.request import ExportRequest
@@ -92,8 +93,8 @@ class _Board:
         elif item.state == "failed":
             name = item.request.source.name
             named = not self._several or name in item.message
-            words = f"{item.message} {item.hint}".strip()
-            self._console.error(words if named else f"{name}: {words}")
+            text = f"{item.message} {with_flags(item.hint, item.remedies)}".strip()
+            self._console.error(text if named else f"{name}: {text}")
 
     def _bar(self, item: QueueItem) -> None:
         if item.number not in self._bars:

@@ -50,8 +50,7 @@ class Job(Generic[P, R]):
         begun: Whether a thread works on it, be it paused or not.
         progress: The newest.
         result: What came of it, once it is done.
-        message: Why it failed.
-        hint: What to do about that.
+        error: Why it failed, and what to do about that; None while it has not.
     """
 
     def __init__(
@@ -73,7 +72,7 @@ class Job(Generic[P, R]):
         self.begun = False
         self.progress: P | None = None
         self.result: R | None = None
-        self.message = self.hint = ""
+        self.error: ExplainedError | None = None
 
     def pause(self) -> None:
         """Stand still soon, or do not begin, until ``resume``."""
@@ -110,13 +109,12 @@ class Job(Generic[P, R]):
         with self._lock:
             if self.state in ("failed", "cancelled"):
                 self._cancel = self._hold = False
-                self.progress, self.message, self.hint = None, "", ""
+                self.progress = self.error = None
                 self._change("waiting")
 
-    def fail(self, message: str, hint: str) -> None:
+    def fail(self, error: ExplainedError) -> None:
         """End as failed without having begun."""
-        with self._lock:
-            self._end("failed", message, hint)
+        self._end("failed", error)
 
     def begin(self) -> None:
         """Take it, so that nobody else does; ``run`` follows on this thread."""
@@ -138,10 +136,10 @@ class Job(Generic[P, R]):
         except self._cancelled_by:
             self._end("cancelled")
         except ExplainedError as error:
-            self._end("failed", error.message, error.hint)
+            self._end("failed", error)
         except Exception as error:  # a bug of ours costs this job, not the others
             log.exception("%s broke down", self._name)
-            self._end("failed", f"It broke down: {error or type(error).__name__}.")
+            self._end("failed", ExplainedError(f"It broke down: {error or type(error).__name__}."))
         else:
             with self._lock:
                 self.result = result
@@ -152,10 +150,9 @@ class Job(Generic[P, R]):
             self.progress = progress
             self._on_change()
 
-    def _end(self, state: JobState, message: str = "", hint: str = "") -> None:
+    def _end(self, state: JobState, error: ExplainedError | None = None) -> None:
         with self._lock:
-            self._work, self.begun = None, False
-            self.message, self.hint = message, hint
+            self._work, self.begun, self.error = None, False, error
             self._change(state)
 
     def _change(self, state: JobState) -> None:

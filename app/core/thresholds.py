@@ -34,7 +34,7 @@ def threshold_for(own: float | None, chosen: float | None = None, asked: float |
     Args:
         own: ``ModelSpec.threshold``.
         chosen: What the user chose for this model.
-        asked: What was asked for this run, by ``--threshold``.
+        asked: The threshold asked for in this run.
     """
     return next((value for value in (asked, chosen, own) if value is not None), COMMON)
 

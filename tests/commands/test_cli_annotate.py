@@ -248,7 +248,7 @@ def test_from_cache_renders_without_a_model(capsys: Capture, fake_model: None, t
     source = make_video(tmp_path / "in.mp4", frames=12)
     code, _, err = run(capsys, "annotate", source, "--from-cache")
     assert code == 1
-    check_one_line(err, "No detections are kept of in.mp4", "Run it without --from-cache first")
+    check_one_line(err, "No detections are kept of in.mp4", "Run the network on it (without --from-cache)")
     code, out, _ = run(capsys, "annotate", source, "--model", "fake")
     assert code == 0
     assert "of detections kept, for --from-cache" in out
@@ -288,7 +288,7 @@ def test_no_cache_goes_on_only_when_asked_to(
     left = (tmp_path / "in.mp4.ssdv.part").read_bytes()
     code, out, err = run(capsys, "annotate", source, "--model", "fake", "--no-cache", "--json", "-")
     assert (code, json.loads(out)["videos"][0]["frames_known"]) == (0, 0)
-    assert "What an interrupted run found stays in in.mp4.ssdv.part" in err
+    assert "frames of an interrupted run stay in in.mp4.ssdv.part" in err
     assert (tmp_path / "in.mp4.ssdv.part").read_bytes() == left
     asked = ("--model", "fake", "--no-cache", "--resume", "--json", "-", "-o", tmp_path / "two.mp4")
     code, out, err = run(capsys, "annotate", source, *asked)

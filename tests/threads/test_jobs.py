@@ -72,18 +72,21 @@ def test_what_is_done_has_its_result_and_the_newest_progress() -> None:
 
 
 def test_a_failure_keeps_its_two_lines() -> None:
-    desk = Desk(AppError("It failed.", "Do it better."))
+    error = AppError("It failed.", "Do it better.")
+    desk = Desk(error)
     desk.run()
-    assert (desk.job.state, desk.job.message, desk.job.hint) == ("failed", "It failed.", "Do it better.")
+    assert desk.job.state == "failed"
+    assert desk.job.error is error
     desk.job.retry()
-    assert (desk.job.state, desk.job.message, desk.job.hint, desk.job.progress) == ("waiting", "", "", None)
+    assert (desk.job.state, desk.job.error, desk.job.progress) == ("waiting", None, None)
 
 
 @pytest.mark.expects_log
 def test_a_bug_costs_this_job_only(caplog: pytest.LogCaptureFixture) -> None:
     desk = Desk(ZeroDivisionError("division by zero"))
     desk.run()
-    assert (desk.job.state, desk.job.message) == ("failed", "It broke down: division by zero.")
+    assert desk.job.state == "failed"
+    assert str(desk.job.error) == "It broke down: division by zero."
     assert "it broke down" in caplog.text
 
 

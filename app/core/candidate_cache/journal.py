@@ -148,10 +148,8 @@ class CandidateJournal:
         if known is not None and not self._is_ours(known):
             return False
         if known is not None and known.frames and not self._resume:
-            self.left_alone = (
-                f"What an interrupted run found stays in {writer.path.name} ({known.frames} frames); "
-                "--resume goes on with it."
-            )
+            stay = f"{known.frames} frames of an interrupted run stay in {writer.path.name}"
+            self.left_alone = f"{stay}; only a resumed export uses them."
             return False
         self._writer = writer
         if known is None or not self._deep_enough(known):

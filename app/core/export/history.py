@@ -54,7 +54,7 @@ class FinishedExport:
     precision: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for ``--json``: as of an export just finished, and that it was done before."""
+        """Returns plain values, as of an export just finished, and that it was done before."""
         request = self.request
         return self.report | {
             "path": str(request.source),

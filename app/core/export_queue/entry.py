@@ -53,8 +53,9 @@ class QueueEntry:
             job.begun,
             job.progress,
             job.result,
-            job.message,
-            job.hint,
+            "" if job.error is None else job.error.message,
+            "" if job.error is None else job.error.hint,
+            () if job.error is None else job.error.remedies,
         )
 
 

@@ -154,7 +154,7 @@ def resume_request(export: InterruptedExport) -> ExportRequest:
 
 
 def discard(export: InterruptedExport) -> None:
-    """Give it up, with the unfinished files and what was found; that of all frames stays, for ``--from-cache``."""
+    """Give it up, with the unfinished files and what was found; a complete cache stays."""
     export.mark.unlink(missing_ok=True)
     store = [export.store.with_suffix("")] if export.store.suffix == PART_SUFFIX else []
     for target in (*store, *export.request.targets()):

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
+from app.core.errors import AppError
 from app.core.export.job_protocol import ExportWork, MakeJob, make_job
 from app.core.export.request import ExportCancelledError, ExportProgress, ExportReport, ExportRequest
 from app.core.export_queue.collisions import avoid_collisions, existing_targets, location_of, target_locations
@@ -100,7 +101,8 @@ class ExportQueue:
             entry = QueueEntry(self._number, request, size, source, targets, replaces, job)
             self._entries.append(entry)
             if refused:
-                job.fail(f"{request.source.name} is about to be written by this queue.", "Try it again then.")
+                message = f"{request.source.name} is about to be written by this queue."
+                job.fail(AppError(message, "Try it again then."))
             else:
                 self._tell(entry)
             return entry.number

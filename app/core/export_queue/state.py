@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from app.core.export.request import ExportProgress, ExportReport, ExportRequest
 from app.core.jobs import ENDED, JobState
+from detector.errors import Remedy
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class QueueItem:
         report: What it did, once it is done.
         message: Why it failed.
         hint: What to do about that.
+        remedies: The options and commands that the hint speaks of.
     """
 
     number: int
@@ -36,6 +38,7 @@ class QueueItem:
     report: ExportReport | None = None
     message: str = ""
     hint: str = ""
+    remedies: tuple[Remedy, ...] = ()
 
     @property
     def part_done(self) -> float:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from app.core.errors import AppError
 from app.core.records.frame_record import FrameRecord
+from detector.errors import Remedy
 
 _JPEG_QUALITY = 95
 _LONGEST_STEM = 60
@@ -82,7 +83,9 @@ class FrameSampler:
         except cv2.error:
             done = False
         if not done:
-            raise AppError(f"Frame {record.index} cannot be saved as JPEG.", "Leave --frames out.")
+            raise AppError(
+                f"Frame {record.index} cannot be saved as JPEG.", "Leave the images out.", Remedy("frames", omit=True)
+            )
         return data.tobytes()
 
 
