@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from app.core.errors import AppError
-from app.core.optimise.frames import LEAST, calibration_frames
+from app.core.optimise.calibration_frames import LEAST, calibration_frames
 from app.core.optimise.run import STAGES, share_done
 from detector.errors import DetectorError
 from detector.model_file import ModelEntry, open_file
@@ -507,7 +507,7 @@ def collect(source: Path | None, spec: object = None) -> Frames:
 
 
 def test_drawn_pictures_are_the_same_each_time_and_differ_from_each_other() -> None:
-    from app.core.optimise.drawn import drawn_frames
+    from app.core.optimise.drawings import drawn_frames
 
     first, again = (list(drawn_frames(3, 64, 48)) for _ in range(2))
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))

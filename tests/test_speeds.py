@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from app.core.errors import AppError
 from app.core.live import ModelMeasured, ModelReady
-from app.core.live.pace import COUNTED, WARM_UP, Pace
+from app.core.live.throughput import COUNTED, WARM_UP, Pace
 from app.core.settings import ModelSettings
 from app.core.sources.base import SourceOptions
 from app.core.speeds import MeasuredSpeed, fingerprint, load_speeds, record_speed

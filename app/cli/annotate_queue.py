@@ -10,7 +10,7 @@ import queue
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from app.cli.annotate_words import Bar, between_bars, tell
+from app.cli.annotate_text import Bar, between_bars, tell
 from app.cli.console import Console
 from app.cli.interrupt import cancel_on_interrupt
 from app.cli.remedies import with_flags

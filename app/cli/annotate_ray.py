@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.cli.annotate_words import common_threshold
+from app.cli.annotate_text import common_threshold
 from app.cli.console import Console, UsageError
 from app.cli.interrupt import cancel_on_interrupt
 

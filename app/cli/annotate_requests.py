@@ -7,13 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.cli.annotate_cache import cache_policy, goes_on, with_kept_threshold
 from app.cli.annotate_highlights import (
     add_highlight_flags,
     check_highlights_asked,
     highlight_options,
     wants_highlights,
 )
-from app.cli.annotate_kept import cache_policy, goes_on, with_kept_threshold
 from app.cli.annotate_video import add_video_flags, video_options
 from app.cli.console import UsageError
 from app.core.errors import AppError

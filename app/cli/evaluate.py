@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from app.cli.console import Console, UsageError
 from app.cli.evaluate_report import add_report_flags, write_reports, written_reports
+from app.cli.evaluate_text import as_json, lines
 from app.cli.evaluate_threshold import (
     add_threshold_flags,
     check_threshold_flags,
     keep_recommended,
     tell_thresholds,
 )
-from app.cli.evaluate_words import as_json, lines
 from app.cli.interrupt import cancel_on_interrupt
 from app.cli.options import add_detection_flags, add_result_flags, detection_settings, find_model, open_for, say_if_demo
 from app.core.settings import DetectionSettings

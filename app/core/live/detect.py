@@ -21,8 +21,8 @@ from app.core.errors import ExplainedError
 from app.core.frames import Frame, FrameResult
 from app.core.live.cached_analysis import DEVICE, ENGINE, CachedAnalysis, open_cached_analysis, stores_beside
 from app.core.live.events import DetectorTrouble, LiveEvent, ModelFailed, ModelLoading, ModelMeasured, ModelReady
-from app.core.live.pace import Pace
 from app.core.live.route import Route
+from app.core.live.throughput import Pace
 from app.core.logs import log_hint
 from app.core.settings import DetectionSettings, ModelSettings
 from app.core.stats import StatsRecorder

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
-from app.core.optimise.frames import LEAST, calibration_frames
+from app.core.optimise.calibration_frames import LEAST, calibration_frames
 from app.core.paths import models_dir, optimised_dir, speeds_file
 from app.core.speeds import MeasuredSpeed, record_speed
 from detector.errors import ExplainedError

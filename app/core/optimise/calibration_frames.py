@@ -16,7 +16,7 @@ import numpy as np
 
 from app.core.errors import AppError
 from app.core.frames import ImageBGR
-from app.core.optimise.drawn import drawn_frames
+from app.core.optimise.drawings import drawn_frames
 from app.core.sources.images import list_images, read_image
 from app.core.sources.video import VideoReader
 from detector.runtime.calibrate import HELD_OUT, MOST, Frames
