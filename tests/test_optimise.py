@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from app.core.errors import AppError
-from app.core.optimise.calibration_frames import LEAST, calibration_frames
+from app.core.optimise.calibration_frames import MIN_FRAMES, calibration_frames
 from app.core.optimise.run import STAGES, share_done
 from detector.errors import DetectorError
 from detector.model_file import ModelEntry, open_file
@@ -517,12 +517,12 @@ def test_drawn_pictures_are_the_same_each_time_and_differ_from_each_other() -> N
 
 
 def test_a_folder_is_calibrated_on_without_what_cannot_be_read(tmp_path: Path) -> None:
-    for number in range(LEAST):
+    for number in range(MIN_FRAMES):
         cv2.imwrite(str(tmp_path / f"{number}.png"), picture(40 + number, 60, number))
     (tmp_path / "broken.jpg").write_bytes(b"no picture")
     found = collect(tmp_path)
-    assert found.images.shape == (LEAST, 240, 320, 3)
-    assert (found.held_out, found.source) == (LEAST // 2, tmp_path.name)
+    assert found.images.shape == (MIN_FRAMES, 240, 320, 3)
+    assert (found.held_out, found.source) == (MIN_FRAMES // 2, tmp_path.name)
 
 
 def test_a_video_is_calibrated_on_from_end_to_end(repository: Path) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _ALL = "all"
 _AROUND_S = "2"
-_LONGEST_S = 24 * 3600
+_MAX_SECONDS = 24 * 3600
 
 
 def add_highlight_flags(parser: argparse.ArgumentParser) -> None:
@@ -119,6 +119,6 @@ def _seconds(flag: str, text: str) -> Fraction:
         seconds = Fraction(text)
     except (ValueError, ZeroDivisionError):
         seconds = Fraction(-1)
-    if not 0 <= seconds <= _LONGEST_S or seconds.denominator > 1_000_000:
+    if not 0 <= seconds <= _MAX_SECONDS or seconds.denominator > 1_000_000:
         raise UsageError(f"{flag} cannot be {text}.", "Write a number of seconds, 0 or more.")
     return seconds

@@ -90,9 +90,9 @@ def run(options: argparse.Namespace, console: Console) -> int:
 def _list(options: argparse.Namespace, console: Console) -> int:
     library = user_library()
     entries, broken = library.list(), library.broken()
-    wanted = getattr(options, "detects", "")  # absent where no action was named
-    if wanted:
-        entries = [e for e in entries if any(is_found_by(wanted, label) for label in e.spec.labels)]
+    class_name = getattr(options, "detects", "")  # absent where no action was named
+    if class_name:
+        entries = [e for e in entries if any(is_found_by(class_name, label) for label in e.spec.labels)]
         broken = ()
     models = [_summary(entry) for entry in entries]
     models += [{"name": b.name, "title": b.reason, "status": "broken", "size_bytes": None} for b in broken]
@@ -136,7 +136,7 @@ def _info(options: argparse.Namespace, console: Console) -> int:
     console.give(facts)
     for key, value in facts.items():
         if value not in (None, "", {}, []) or key == "weights_sha256":
-            console.say(f"{key.replace('_', ' ')}: {_words(key, value)}")
+            console.say(f"{key.replace('_', ' ')}: {_text(key, value)}")
     return 0
 
 
@@ -237,7 +237,7 @@ def _size_text(size: int | None) -> str:
     return "-" if size is None else f"{size / 1e6:.1f} MB"
 
 
-def _words(key: str, value: Any) -> str:
+def _text(key: str, value: Any) -> str:
     if key == "size_bytes":
         return f"{value} ({_size_text(value)})"
     if key == "weights_sha256":

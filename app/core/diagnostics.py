@@ -29,9 +29,9 @@ from detector.bundled import bundled_dir
 from detector.model_file import MODEL_SUFFIX
 from detector.registry import MODELS
 
-_TOO_LONG_S = 180.0
+_TIMEOUT_S = 180.0
 _LOG_BYTES = 500_000
-_MOST_CRASHES = 5
+_MAX_CRASHES = 5
 _RECORD = re.compile(r"(\d{4}-\d\d-\d\d [\d:,]+ [A-Z]+ \S+ [A-Za-z0-9_.]+): ")
 _CODE = re.compile(r'  File "([^"]*)", (line \d+,? in \S+)$')
 # Of a fault; of an end that app.core.exit_watchdog had to force, with the stack of each thread.
@@ -69,7 +69,7 @@ def write_diagnostics(
             text = _tail(file)
             if text:
                 archive.writestr(file.name, private_log(text))
-        for file in sorted((log.parent / "crashes").glob("crash-*.txt"))[-_MOST_CRASHES:]:
+        for file in sorted((log.parent / "crashes").glob("crash-*.txt"))[-_MAX_CRASHES:]:
             archive.writestr(f"crashes/{file.name}", private_stacks(_tail(file)))
     write_atomically(target, packed.getvalue())
 
@@ -102,12 +102,12 @@ def run_self_test() -> dict[str, Any]:
             encoding="utf-8",
             errors="replace",
             env={**os.environ, "QT_QPA_PLATFORM": "offscreen"},  # it opens a window, and there is one already
-            timeout=_TOO_LONG_S,
+            timeout=_TIMEOUT_S,
             check=False,
         )
         report = json.loads(done.stdout)
     except subprocess.TimeoutExpired:
-        return {"ok": False, "failure": f"no answer within {_TOO_LONG_S:.0f} s"}
+        return {"ok": False, "failure": f"no answer within {_TIMEOUT_S:.0f} s"}
     except OSError as error:
         return {"ok": False, "failure": f"did not start: {error.strerror}"}
     except ValueError:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 WINDOW_NS = 2_500_000_000
-_MOST = 1024  # events kept per kind: 2.5 s at 400 a second
+_MAX_EVENTS = 1024  # events kept per kind: 2.5 s at 400 a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class _Series:
     """Values with the moment each was recorded, newest last."""
 
     def __init__(self) -> None:
-        self._events: deque[tuple[int, float]] = deque(maxlen=_MOST)
+        self._events: deque[tuple[int, float]] = deque(maxlen=_MAX_EVENTS)
 
     def add(self, now_ns: int, value: float = 0.0) -> None:
         self._events.append((now_ns, value))

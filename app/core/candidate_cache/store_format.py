@@ -42,7 +42,7 @@ ROW = np.dtype(
     [("num", "<i8"), ("den", "<i8"), ("width", "<u4"), ("height", "<u4"), ("count", "<u4"), ("iou", "<f8")], align=False
 )
 _BYTES_EACH = 24
-_LARGEST_SIDE = 1_000_000
+_MAX_SIDE = 1_000_000
 
 Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
@@ -200,7 +200,7 @@ def _plausible(rows: npt.NDArray[np.void]) -> bool:
     sides = (rows["width"], rows["height"])
     return bool(
         (rows["den"] > 0).all()
-        and all((side >= 1).all() and (side <= _LARGEST_SIDE).all() for side in sides)
+        and all((side >= 1).all() and (side <= _MAX_SIDE).all() for side in sides)
         and ((rows["iou"] == _NO_NMS) | ((rows["iou"] >= 0) & (rows["iou"] <= 1))).all()
     )
 

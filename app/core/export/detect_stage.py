@@ -20,7 +20,7 @@ from app.core.export.gate import Gate
 from app.core.export.progress import ProgressMeter
 from app.core.export.request import ExportCancelledError, ExportRequest
 from app.core.export.source_facts import cached_detections, new_store_facts
-from app.core.export.tracking_filter import tracking_filter
+from app.core.export.tracking_filter import filter_for_tracking
 from app.core.files.write_errors import waiting_for_room
 from app.core.frames import DecodedFrame
 from app.core.settings import ModelSettings
@@ -36,7 +36,7 @@ class DetectedFrame:
 
     Attributes:
         picture: The picture.
-        detections: What passes ``tracking_filter``: all that is shown, and where objects are followed what scores less.
+        detections: All that is shown; where objects are followed, what scores less as well (``filter_for_tracking``).
         labels: Class names.
         fresh: The network ran on it in this job.
     """
@@ -136,34 +136,34 @@ class ExportDetectStage:
     ) -> None:
         """Candidates from the journal as far as it goes, then from the network, in batches."""
         labels = detector.spec.labels
-        wanted = tracking_filter(self._request, labels)
+        tracking_filter = filter_for_tracking(self._request, labels)
         batch: list[DecodedFrame] = []
         for picture in pictures:
             self._gate.check()
             known = journal.recall(picture)  # from the first frame on, so never with a batch begun
             if known is not None:
-                found.put(DetectedFrame(picture, known.detections(wanted), labels, fresh=False))
+                found.put(DetectedFrame(picture, known.detections(tracking_filter), labels, fresh=False))
                 continue
             batch.append(picture)
             if len(batch) >= detector.preferred_batch:
-                self._run(detector, journal, batch, wanted, found)
+                self._run(detector, journal, batch, tracking_filter, found)
                 batch = []
         if batch:
-            self._run(detector, journal, batch, wanted, found)
+            self._run(detector, journal, batch, tracking_filter, found)
 
     def _run(
         self,
         detector: Detector,
         journal: CandidateJournal,
         batch: Sequence[DecodedFrame],
-        wanted: DetectionFilter,
+        tracking_filter: DetectionFilter,
         found: Channel[DetectedFrame],
     ) -> None:
         images = [picture.image_bgr for picture in batch]
-        results = detector.candidates_batch(images, wanted.iou_threshold, journal.floor)
+        results = detector.candidates_batch(images, tracking_filter.iou_threshold, journal.floor)
         journal.keep(batch, results)
         for picture, candidates in zip(batch, results, strict=True):
-            found.put(DetectedFrame(picture, candidates.detections(wanted), detector.spec.labels, fresh=True))
+            found.put(DetectedFrame(picture, candidates.detections(tracking_filter), detector.spec.labels, fresh=True))
 
     # -- from what is kept ------------------------------------------------------------------------------------------
 
@@ -174,8 +174,8 @@ class ExportDetectStage:
         facts, labels = kept.facts, kept.facts.labels
         self.model, self.kept = (facts.model, facts.device, facts.precision), kept.path
         check_classes(request.detection.classes, labels, facts.model)
-        wanted = tracking_filter(request, labels)
-        if wanted.score_threshold < facts.floor:
+        tracking_filter = filter_for_tracking(request, labels)
+        if tracking_filter.score_threshold < facts.floor:
             raise AppError(f"{kept.path.name} reaches down to a score of {facts.floor:g} only.", *RUN_THE_NETWORK)
         with CandidateStore.open(kept.path) as store:
             self._meter.known = store.frames
@@ -185,4 +185,4 @@ class ExportDetectStage:
                 candidates = store.recall(picture.index, picture.pts_s, width, height)
                 if candidates is None:
                     raise AppError(f"{kept.path.name} does not fit {request.source.name}.", *RUN_THE_NETWORK)
-                found.put(DetectedFrame(picture, candidates.detections(wanted), labels, fresh=False))
+                found.put(DetectedFrame(picture, candidates.detections(tracking_filter), labels, fresh=False))

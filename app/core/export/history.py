@@ -28,11 +28,11 @@ from app.core.files.atomic_file import write_atomically
 from app.core.files.regular_file import open_regular
 from app.core.models import weights_sha256
 
-_MOST_BYTES = 2**23
-_LONGEST_LINE = 2**20
-_MOST_NUMBERS = 99
+_MAX_BYTES = 2**23
+_MAX_LINE = 2**20
+_MAX_NUMBERS = 99
 _HASH_LINE = 65
-_MOST_HASHES = 20_000
+_MAX_HASHES = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +86,10 @@ def _append_line(asked: str, states: list[list[Any]], report: ExportReport) -> b
         "report": about,
     }
     line = json.dumps(whole)
-    if len(line) >= _LONGEST_LINE:
+    if len(line) >= _MAX_LINE:
         del about["tracks"]
         line = json.dumps(whole)
-    if report.cache is None or len(line) >= _LONGEST_LINE:
+    if report.cache is None or len(line) >= _MAX_LINE:
         return False
     try:
         _append(report.cache, line)
@@ -138,7 +138,7 @@ def _finished(request: ExportRequest, line: dict[str, Any]) -> FinishedExport:
 def _candidates(request: ExportRequest) -> Iterator[ExportRequest]:
     """The request, and with its files numbered as they are where names were taken."""
     yield request
-    for number in range(2, _MOST_NUMBERS + 1):
+    for number in range(2, _MAX_NUMBERS + 1):
         candidate = numbered(request, number)
         if not all(path.exists() for path in candidate.targets()):
             return
@@ -150,7 +150,7 @@ def _lines(request: ExportRequest, source: SourceContent) -> Iterator[Any]:
     for path in complete_stores(cache_folders(request), request.source.name):
         with contextlib.suppress(StoreError), CandidateStore.open(path) as store:
             if store.complete and source.is_same_as(store.facts.source, store.source_sha256):
-                for line in store.tail(_MOST_BYTES).splitlines():
+                for line in store.tail(_MAX_BYTES).splitlines():
                     with contextlib.suppress(ValueError, RecursionError):
                         yield json.loads(line)
 
@@ -162,14 +162,15 @@ def _state(path: Path) -> list[Any]:
 
 def _digest(request: ExportRequest) -> str:
     """Hash of everything that decides what is in the files."""
-    wishes = dataclasses.asdict(request)
+    settings = dataclasses.asdict(request)
     for name in ("source", "output", "cache", "resume", "highlights"):
-        del wishes[name]
-    wishes["evidence"] = dataclasses.asdict(request.highlights.renamed(_nameless))  # its name in all that is remembered
-    wishes["data"] = [data.format for data in request.data]
+        del settings[name]
+    highlights = request.highlights.renamed(_nameless)
+    settings["evidence"] = dataclasses.asdict(highlights)  # their name in all that is remembered
+    settings["data"] = [data.format for data in request.data]
     if request.cache != "only":  # which may be without the model
-        wishes["weights"] = weights_sha256(request.model)
-    return hashlib.sha256(json.dumps(wishes, default=str, sort_keys=True).encode()).hexdigest()
+        settings["weights"] = weights_sha256(request.model)
+    return hashlib.sha256(json.dumps(settings, default=str, sort_keys=True).encode()).hexdigest()
 
 
 def _nameless(path: Path) -> Path:
@@ -190,7 +191,7 @@ def _hashes_file() -> Path:
 
 def _hashes() -> frozenset[str]:
     with contextlib.suppress(OSError), open_regular(_hashes_file()) as file:
-        return frozenset(file.read(_HASH_LINE * _MOST_HASHES).decode("ascii", "replace").split())
+        return frozenset(file.read(_HASH_LINE * _MAX_HASHES).decode("ascii", "replace").split())
     return frozenset()
 
 
@@ -198,8 +199,8 @@ def _append_hash(value: str) -> None:
     file = _hashes_file()
     file.parent.mkdir(parents=True, exist_ok=True)
     file.touch()
-    if file.stat().st_size >= _HASH_LINE * _MOST_HASHES:
-        write_atomically(file, file.read_bytes()[-_HASH_LINE * (_MOST_HASHES // 2) :])
+    if file.stat().st_size >= _HASH_LINE * _MAX_HASHES:
+        write_atomically(file, file.read_bytes()[-_HASH_LINE * (_MAX_HASHES // 2) :])
     _append(file, value)
 
 

@@ -37,7 +37,7 @@ from app.core.workers import Worker, join_all
 from detector.part_file import remove_abandoned_part
 
 _WAITING_BYTES = 128 * 2**20  # of pictures, in each channel
-_WAITING_MOST = 64  # more than any engine's batch: decoding and painting go on while one is computed
+_MAX_WAITING = 64  # more than any engine's batch: decoding and painting go on while one is computed
 _STOP_S = 30.0
 
 
@@ -94,7 +94,7 @@ class ExportJob:
         stage = self._stage = ExportDetectStage(
             self.request, self._folder, source, facts.frame_count, self._gate, self._meter
         )
-        waiting = max(2, min(_WAITING_MOST, _WAITING_BYTES // facts.frame_bytes))
+        waiting = max(2, min(_MAX_WAITING, _WAITING_BYTES // facts.frame_bytes))
         pictures, found = Channel[DecodedFrame](waiting), Channel[DetectedFrame](waiting)
         with self._lock:
             self._pictures, self._found = pictures, found

@@ -74,7 +74,7 @@ class Outputs:
 
         Args:
             picture: The frame.
-            detections: What passed ``tracking_filter``; below the threshold it only keeps objects alive.
+            detections: What passed ``filter_for_tracking``; below the threshold it only keeps objects alive.
             labels: Class names.
 
         Raises:

@@ -11,7 +11,7 @@ from app.core.candidate_cache.source_content import SourceContent
 from app.core.candidate_cache.store_facts import SourceKey, StoreFacts
 from app.core.export.request import ExportRequest
 from app.core.export.targets import cache_folders
-from app.core.export.tracking_filter import tracking_filter
+from app.core.export.tracking_filter import filter_for_tracking
 from app.core.file_types import is_sequence
 from app.core.models import weights_sha256
 from app.core.sources.image_sequence import FrameReader, open_frames
@@ -67,7 +67,7 @@ def new_store_facts(
     request: ExportRequest, source: SourceKey, detector: Detector, expected_frames: int | None
 ) -> StoreFacts:
     """The head of the store that this run fills."""
-    floor = floor_for(tracking_filter(request, detector.spec.labels).score_threshold)
+    floor = floor_for(filter_for_tracking(request, detector.spec.labels).score_threshold)
     return StoreFacts(
         source=source,
         model=detector.spec.name,

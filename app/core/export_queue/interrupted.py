@@ -26,7 +26,7 @@ from detector.file_lock import open_locked
 from detector.part_file import PART_SUFFIX, remove_abandoned_part
 
 _log = logging.getLogger(__name__)
-_MOST = 200
+_MAX_MARKS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ def interrupted_exports(folder: Path | None = None) -> tuple[InterruptedExport, 
     with contextlib.suppress(OSError):
         marks = sorted((folder or marks_dir()).glob("*.json"), key=lambda mark: mark.stat().st_mtime, reverse=True)
         seen: dict[Path, InterruptedExport] = {}
-        for mark in marks[:_MOST]:
+        for mark in marks[:_MAX_MARKS]:
             export = _read_mark(mark)
             if export is not None and seen.setdefault(export.store, export) is not export:
                 mark.unlink(missing_ok=True)  # begun twice

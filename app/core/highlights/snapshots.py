@@ -74,9 +74,9 @@ class SnapshotFolder:
             check_classes(self._classes, record.labels, "The model")
         found = record.detections
         kept = replace(record, image_bgr=None)
-        wanted = chosen_ids(self._classes, tuple(record.labels))
+        chosen = chosen_ids(self._classes, tuple(record.labels))
         for place, (class_id, track) in enumerate(zip(found.class_ids.tolist(), record.track_of_each, strict=True)):
-            if track is None or (self._classes and class_id not in wanted):
+            if track is None or (self._classes and class_id not in chosen):
                 continue
             best = self._best.get(track)
             if best is None or float(found.scores[place]) > best.score:

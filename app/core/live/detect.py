@@ -22,7 +22,7 @@ from app.core.frames import Frame, FrameResult
 from app.core.live.cached_analysis import DEVICE, ENGINE, CachedAnalysis, open_cached_analysis, stores_beside
 from app.core.live.events import DetectorTrouble, LiveEvent, ModelFailed, ModelLoading, ModelMeasured, ModelReady
 from app.core.live.route import Route
-from app.core.live.throughput import Pace
+from app.core.live.throughput import ThroughputProbe
 from app.core.logs import log_hint
 from app.core.settings import DetectionSettings, ModelSettings
 from app.core.stats import StatsRecorder
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 DetectorFactory = Callable[[ModelSettings], Detector]
 
-MOST_FAILURES = 3
+MAX_FAILURES = 3
 """Failures in a row after which a detector is switched off."""
 
 
@@ -77,8 +77,8 @@ class DetectStage:
         self._running: ModelSettings | None = None
         self._failures = 0
         self._told: tuple[str, ...] = ()
-        self._pace = Pace()
-        self.wanted: ModelSettings | None = model
+        self._probe = ThroughputProbe()
+        self.requested_model: ModelSettings | None = model
         self.worker = Worker("detect", self._run, self._broken)
 
     def switch(self, model: ModelSettings) -> None:
@@ -88,8 +88,8 @@ class DetectStage:
     def look_at(self, uri: str, model: ModelSettings) -> None:
         """Pictures of ``uri`` come next, for ``model``; one that runs already goes on, unless ``uri`` is analysed."""
         with self._lock:
-            self._uri, self.wanted, self._request = uri, model, (uri, model)
-        self._route.frames.nudge()
+            self._uri, self.requested_model, self._request = uri, model, (uri, model)
+        self._route.frames.wake()
 
     def set_iou(self, iou: float) -> None:
         """From the next picture on."""
@@ -99,15 +99,15 @@ class DetectStage:
         """Look for whatever scores so much, in the present picture too where that was not looked at so far down."""
         with self._lock:
             before, self._least = self._least, floor_for(threshold)
-            if self._least == before or self.wanted is None:
+            if self._least == before or self.requested_model is None:
                 return
-            self._request = self._request or (self._uri, self.wanted)
-        self._route.frames.nudge()
+            self._request = self._request or (self._uri, self.requested_model)
+        self._route.frames.wake()
 
     def stop(self) -> None:
         """End after the present picture; the route is closed by its owner."""
         self.worker.stop()
-        self._route.frames.nudge()
+        self._route.frames.wake()
 
     def _run(self, stop: threading.Event) -> None:
         try:
@@ -145,7 +145,7 @@ class DetectStage:
             return
         self._close()
         self._detector, self._cached = detector, kept
-        self._running, self._failures, self._pace = model, 0, Pace()
+        self._running, self._failures, self._probe = model, 0, ThroughputProbe()
         took_s = time.monotonic() - begun
         if detector is not None:
             self._tell_ready(detector, took_s)
@@ -196,8 +196,8 @@ class DetectStage:
     def _forget(self, model: ModelSettings | None) -> None:
         """Let the same model be asked for again: it failed. The one that goes on need not be opened again."""
         with self._lock:
-            if self.wanted == model and self._request is None:
-                self.wanted = self._running
+            if self.requested_model == model and self._request is None:
+                self.requested_model = self._running
 
     def _close(self) -> None:
         detector, self._detector, self._running = self._detector, None, None
@@ -251,7 +251,7 @@ class DetectStage:
         self._failures = 0
         now_ns = time.monotonic_ns()
         if tuple(detector.notes) != self._told:  # it runs elsewhere now, or otherwise: a GPU may fail at any time
-            self._pace = Pace()
+            self._probe = ThroughputProbe()
             self._tell_ready(detector, (now_ns - begun_ns) / 1e9)
         detect_ms = (now_ns - begun_ns) / 1e6
         self._stats.detected(now_ns, detect_ms)
@@ -260,7 +260,7 @@ class DetectStage:
         self._route.finish(epoch, FrameResult(frame, candidates, spec.labels, spec.name, detect_ms, now_ns))
 
     def _tell_speed(self, detector: Detector, detect_ms: float) -> None:
-        frames_per_s = self._pace.add(detect_ms)
+        frames_per_s = self._probe.add(detect_ms)
         if frames_per_s is not None and self._running is not None:
             self._emit(
                 ModelMeasured(self._running.name, detector.engine, detector.device, detector.precision, frames_per_s)
@@ -274,16 +274,16 @@ class DetectStage:
             message, hint = f"The model {detector.spec.name} failed: {_one_line(error)}.", log_hint()
             if self._failures == 1:
                 log.error("the detector failed", exc_info=error)
-        if self._failures < MOST_FAILURES:
+        if self._failures < MAX_FAILURES:
             if self._failures == 1:
                 self._emit(DetectorTrouble(message, hint))
             return
         self._route.detector_away()
         self._close()
-        self._forget(self.wanted)
+        self._forget(self.requested_model)
         self._emit(
             ModelFailed(
-                f"{message} It is switched off after {MOST_FAILURES} failures in a row.",
+                f"{message} It is switched off after {MAX_FAILURES} failures in a row.",
                 "Choose another model or device.",
                 "",
             )

@@ -38,8 +38,8 @@ class Route:
         with self._lock:
             self._epoch += 1
             self._last = None
-            self.frames.withdraw()
-            self.results.withdraw()
+            self.frames.take_nowait()
+            self.results.take_nowait()
             return self._epoch
 
     def deliver(self, epoch: int, frame: Frame) -> bool:
@@ -75,7 +75,7 @@ class Route:
         """From now on pictures go straight to the window, beginning with one that waits for the detector."""
         with self._lock:
             self._ready = False
-            waiting = self.frames.withdraw()
+            waiting = self.frames.take_nowait()
             wake = waiting is not None and self.results.put(FrameResult(waiting[1], None))
         if wake:
             self._on_results_ready()

@@ -207,7 +207,7 @@ class LiveSession:
     def switch_model(self, model: ModelSettings) -> None:
         """Change to another model; the picture goes on meanwhile, and the old one is kept until the new one runs."""
         with self._lock:
-            if self._detect is not None and model != self._detect.wanted:
+            if self._detect is not None and model != self._detect.requested_model:
                 self._detect.switch(model)
 
     # -- from the stages --------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ WARM_UP = 20
 COUNTED = 60
 
 
-class Pace:
+class ThroughputProbe:
     """Collects the times of one detector until there are enough of them."""
 
     def __init__(self) -> None:

@@ -14,7 +14,7 @@ _LATE_NS = 100_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class PlaybackCommand:
     """One thing to do before playing on: go to ``seek``, or ``steps`` pictures forward (negative: back)."""
 
     seek: Fraction | None = None
@@ -69,15 +69,15 @@ class Transport:
             self._closed = True
             self._changed.notify_all()
 
-    def take_order(self) -> Order | None:
+    def take_command(self) -> PlaybackCommand | None:
         """What is to be done now, seek before steps; None for nothing."""
         with self._changed:
             if self._seek is not None:
-                order, self._seek = Order(seek=self._seek), None
-                return order
+                command, self._seek = PlaybackCommand(seek=self._seek), None
+                return command
             if self._steps:
-                order, self._steps = Order(steps=self._steps), 0
-                return order
+                command, self._steps = PlaybackCommand(steps=self._steps), 0
+                return command
             return None
 
     @property
@@ -86,13 +86,13 @@ class Transport:
         return self._seek is not None or self._closed
 
     def wait_turn(self, due_ns: int) -> bool:
-        """Wait until ``due_ns``; False when there is an order, a pause or the end to see to first."""
+        """Wait until ``due_ns``; False when there is a command, a pause or the end to see to first."""
         with self._changed:
             left_s = max(0, due_ns - time.monotonic_ns()) / 1e9
             return not self._changed.wait_for(lambda: self._interrupted or self._paused, left_s)
 
-    def wait_order(self) -> None:
-        """Wait, paused, for an order, for playing on or for the end."""
+    def wait_command(self) -> None:
+        """Wait, paused, for a command, for playing on or for the end."""
         with self._changed:
             self._changed.wait_for(lambda: self._interrupted or not self._paused)
 
@@ -101,7 +101,7 @@ class Transport:
         return self._closed or self._seek is not None or self._steps != 0
 
 
-class Pacer:
+class PlaybackClock:
     """When each picture of a file is due, by the monotonic clock.
 
     A reader that falls behind by more than 0.1 s does not race to catch up: the clock starts anew from there.

@@ -24,7 +24,7 @@ from detector.runtime.optimised import DRAWN
 from detector.runtime.other_process import WorkStoppedError
 from detector.spec import InputSpec
 
-LEAST = 10
+MIN_FRAMES = 10
 """Fewer tell nothing about the values a network meets."""
 _ENOUGH = 60  # for a network with a large input, where each takes long
 _PIXELS = MOST * 300 * 300
@@ -64,12 +64,12 @@ def calibration_frames(
         scaled = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
         images.append(np.asarray(scaled, np.uint8))
         on_read(len(images), max(total, len(images)))
-    if len(images) < LEAST:
+    if len(images) < MIN_FRAMES:
         raise AppError(
-            f"{words} holds {len(images)} pictures that can be read; {LEAST} are the least to calibrate on.",
+            f"{words} holds {len(images)} pictures that can be read; {MIN_FRAMES} are the least to calibrate on.",
             f"Name a folder of images or a video with more; {MOST} are plenty.",
         )
-    return Frames(np.stack(images), max(LEAST // 2, len(images) // HELD_OUT), words)
+    return Frames(np.stack(images), max(MIN_FRAMES // 2, len(images) // HELD_OUT), words)
 
 
 def _of_folder(folder: Path, most: int) -> tuple[int, Iterator[ImageBGR]]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
-from app.core.optimise.calibration_frames import LEAST, calibration_frames
+from app.core.optimise.calibration_frames import MIN_FRAMES, calibration_frames
 from app.core.paths import models_dir, optimised_dir, speeds_file
 from app.core.speeds import MeasuredSpeed, record_speed
 from detector.errors import ExplainedError
@@ -63,7 +63,7 @@ def optimise(
         on_progress(STAGES[stage][0], share_done(stage, done, total))
 
     keep = calibrate is None and entry.spec.int8 is not None and is_proven(entry.spec.int8)
-    most = LEAST if keep else MOST
+    most = MIN_FRAMES if keep else MOST
     frames = calibration_frames(calibrate, entry.spec.input, lambda n, all_: on_step("read", n, all_), stop, most)
     places = Places(optimised_dir(), models_dir())
     done = quantise(entry, frames, places, on_step, stop, keep_ranges=keep)

@@ -18,7 +18,7 @@ from app.core.records.frame_record import FrameRecord
 from detector.errors import Remedy
 
 _JPEG_QUALITY = 95
-_LONGEST_STEM = 60
+_MAX_STEM = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class FrameSampler:
     def __init__(self, plan: FrameSampling) -> None:
         self._plan = plan
         # Without spaces, which end a name in VOC's lists.
-        self._stem = re.sub(r"[^\w.()+-]+", "_", plan.name).lstrip("-.")[:_LONGEST_STEM] or "frame"
+        self._stem = re.sub(r"[^\w.()+-]+", "_", plan.name).lstrip("-.")[:_MAX_STEM] or "frame"
         self._due_s = Fraction(0)
 
     def takes(self, record: FrameRecord) -> bool:
