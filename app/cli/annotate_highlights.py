@@ -1,4 +1,4 @@
-"""The flags of ``annotate`` about the objects: their numbers, a picture of each, videos around them, annotated sets."""
+"""The flags of ``annotate`` about the objects: their numbers, an image of each, videos around them, annotated sets."""
 
 from __future__ import annotations
 

@@ -227,7 +227,7 @@ def _summary(entry: ModelEntry) -> dict[str, Any]:
 
 
 def _input_rule(rule: InputSpec) -> str:
-    """How a picture becomes the network's input, in a line."""
+    """How an image becomes the network's input, in a line."""
     mean, std = (", ".join(f"{value:g}" for value in values) for values in (rule.mean, rule.std))
     scaled = "" if set(rule.std) == {1.0} else f", divided by ({std})"
     return f"{rule.channels.upper()}, 0 to 255, minus ({mean}){scaled}"

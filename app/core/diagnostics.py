@@ -1,6 +1,6 @@
 """A zip for whoever is asked for help: versions, self-test, settings, log, crashes. Blocks for seconds; for a worker.
 
-Nothing in it tells what somebody looked at: no pictures, no names of files, no addresses. So of the log only what the
+Nothing in it tells what somebody looked at: no images, no names of files, no addresses. So of the log only what the
 program itself wrote is kept (time, place, the traceback's code); what a line says may name a file and is left out.
 """
 

@@ -1,7 +1,7 @@
 """Whether a model on the shelf still is what it was, on every engine of this computer. Blocks; for workers and the CLI.
 
 The weights are compared, bit for bit, with those that were put on the shelf; then each engine is asked for its answers
-to the fixed picture, which are compared with those kept in the model's file.
+to the fixed image, which are compared with those kept in the model's file.
 """
 
 from __future__ import annotations

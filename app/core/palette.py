@@ -22,7 +22,7 @@ _SALT = (61556).to_bytes(2, "big")
 _LIGHTNESS = (0.46, 0.55, 0.66)
 _SATURATION = 0.92
 
-# Okabe and Ito's set for all kinds of colour vision, without its black, which vanishes on dark pictures; the last two
+# Okabe and Ito's set for all kinds of colour vision, without its black, which vanishes on dark images; the last two
 # repeat its blue and vermilion lighter, told apart by brightness alone.
 COLOUR_BLIND: tuple[RGB, ...] = (
     (230, 159, 0),

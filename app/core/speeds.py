@@ -30,7 +30,7 @@ class MeasuredSpeed:
     """A model's speed in one setting.
 
     Attributes:
-        frames_per_s: Pictures a second through the detector, one at a time.
+        frames_per_s: Frames a second through the detector, one at a time.
         engine: As ``Detector.engine``.
         device: As ``Detector.device``.
         precision: As ``Detector.precision``.

@@ -56,7 +56,7 @@ class StoreFacts:
         labels: Class names.
         floor: Least score that was kept; 0 when all that the model gave was.
         expected_frames: How many the source says it has; None when it does not say.
-        reading: How pictures were made of the source where that is not the usual way, e.g. "deinterlaced".
+        reading: How frames were made of the source where that is not the usual way, e.g. "deinterlaced".
     """
 
     source: SourceKey

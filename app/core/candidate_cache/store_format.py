@@ -53,7 +53,7 @@ class StoredFrame:
     """One frame as it is stored.
 
     Attributes:
-        pts_s: Seconds from the first picture, exact.
+        pts_s: Seconds from the first frame, exact.
         width: Width of the upright frame, pixels.
         height: Its height, pixels.
         candidates: Output of the network, down to the floor of the store.

@@ -1,6 +1,6 @@
-"""The middle of an export: for each picture what is in it, from the journal, from the network, or from kept detections.
+"""The middle of an export: for each frame what is in it, from the journal, from the network, or from kept detections.
 
-Runs on ``ssdv-export-detect`` and owns the Detector and the Journal. Pictures come in order and leave in order.
+Runs on ``ssdv-export-detect`` and owns the Detector and the Journal. Frames come in order and leave in order.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ OpenDetector = Callable[[ModelSettings], Detector]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DetectedFrame:
-    """A picture and what is in it.
+    """A frame and what is in it.
 
     Attributes:
-        picture: The picture.
+        frame: The frame.
         detections: All that is shown; where objects are followed, what scores less as well (``filter_for_tracking``).
         labels: Class names.
         fresh: The network ran on it in this job.
     """
 
-    picture: DecodedFrame
+    frame: DecodedFrame
     detections: Detections
     labels: Sequence[str]
     fresh: bool
@@ -85,8 +85,8 @@ class ExportDetectStage:
         self.kept: Path | None = None
         self.temporary: Path | None = None
 
-    def run(self, open_detector: OpenDetector, pictures: Channel[DecodedFrame], found: Channel[DetectedFrame]) -> None:
-        """Answer for every picture, then close ``found``.
+    def run(self, open_detector: OpenDetector, frames: Channel[DecodedFrame], found: Channel[DetectedFrame]) -> None:
+        """Answer for every frame, then close ``found``.
 
         Raises:
             AppError: The journal cannot be written, or kept detections cannot be used.
@@ -94,15 +94,15 @@ class ExportDetectStage:
         """
         with waiting_for_room(self._gate.wait_for_room):
             if self._request.cache == "only":
-                self._recall(pictures, found)
+                self._recall(frames, found)
             else:
-                self._detect(open_detector, pictures, found)
+                self._detect(open_detector, frames, found)
         found.close()
 
     # -- by the network ---------------------------------------------------------------------------------------------
 
     def _detect(
-        self, open_detector: OpenDetector, pictures: Channel[DecodedFrame], found: Channel[DetectedFrame]
+        self, open_detector: OpenDetector, frames: Channel[DecodedFrame], found: Channel[DetectedFrame]
     ) -> None:
         request = self._request
         with open_detector(request.model) as detector:
@@ -117,7 +117,7 @@ class ExportDetectStage:
                     self._meter.remark(journal.left_alone)
                 if known:
                     self._meter.remark(f"{known} frames were looked at before; the network runs on the others only.")
-                self._look(detector, journal, pictures, found)
+                self._look(detector, journal, frames, found)
                 journal.finish(self._gate.check)
                 self.kept, self.temporary = journal.path, journal.temporary
             finally:
@@ -131,20 +131,20 @@ class ExportDetectStage:
         self,
         detector: Detector,
         journal: CandidateJournal,
-        pictures: Channel[DecodedFrame],
+        frames: Channel[DecodedFrame],
         found: Channel[DetectedFrame],
     ) -> None:
         """Candidates from the journal as far as it goes, then from the network, in batches."""
         labels = detector.spec.labels
         tracking_filter = filter_for_tracking(self._request, labels)
         batch: list[DecodedFrame] = []
-        for picture in pictures:
+        for frame in frames:
             self._gate.check()
-            known = journal.recall(picture)  # from the first frame on, so never with a batch begun
+            known = journal.recall(frame)  # from the first frame on, so never with a batch begun
             if known is not None:
-                found.put(DetectedFrame(picture, known.detections(tracking_filter), labels, fresh=False))
+                found.put(DetectedFrame(frame, known.detections(tracking_filter), labels, fresh=False))
                 continue
-            batch.append(picture)
+            batch.append(frame)
             if len(batch) >= detector.preferred_batch:
                 self._run(detector, journal, batch, tracking_filter, found)
                 batch = []
@@ -159,15 +159,15 @@ class ExportDetectStage:
         tracking_filter: DetectionFilter,
         found: Channel[DetectedFrame],
     ) -> None:
-        images = [picture.image_bgr for picture in batch]
+        images = [frame.image_bgr for frame in batch]
         results = detector.candidates_batch(images, tracking_filter.iou_threshold, journal.floor)
         journal.keep(batch, results)
-        for picture, candidates in zip(batch, results, strict=True):
-            found.put(DetectedFrame(picture, candidates.detections(tracking_filter), detector.spec.labels, fresh=True))
+        for frame, candidates in zip(batch, results, strict=True):
+            found.put(DetectedFrame(frame, candidates.detections(tracking_filter), detector.spec.labels, fresh=True))
 
     # -- from what is kept ------------------------------------------------------------------------------------------
 
-    def _recall(self, pictures: Channel[DecodedFrame], found: Channel[DetectedFrame]) -> None:
+    def _recall(self, frames: Channel[DecodedFrame], found: Channel[DetectedFrame]) -> None:
         """Every frame from the cache; no model is opened."""
         request = self._request
         kept = cached_detections(request, self._source)
@@ -179,10 +179,10 @@ class ExportDetectStage:
             raise AppError(f"{kept.path.name} reaches down to a score of {facts.floor:g} only.", *RUN_THE_NETWORK)
         with CandidateStore.open(kept.path) as store:
             self._meter.known = store.frames
-            for picture in pictures:
+            for frame in frames:
                 self._gate.check()
-                height, width = picture.image_bgr.shape[:2]
-                candidates = store.recall(picture.index, picture.pts_s, width, height)
+                height, width = frame.image_bgr.shape[:2]
+                candidates = store.recall(frame.index, frame.pts_s, width, height)
                 if candidates is None:
                     raise AppError(f"{kept.path.name} does not fit {request.source.name}.", *RUN_THE_NETWORK)
-                found.put(DetectedFrame(picture, candidates.detections(tracking_filter), labels, fresh=False))
+                found.put(DetectedFrame(frame, candidates.detections(tracking_filter), labels, fresh=False))

@@ -36,7 +36,7 @@ from app.core.models import open_model_for_batches
 from app.core.workers import Worker, join_all
 from detector.part_file import remove_abandoned_part
 
-_WAITING_BYTES = 128 * 2**20  # of pictures, in each channel
+_WAITING_BYTES = 128 * 2**20  # of frames, in each channel
 _MAX_WAITING = 64  # more than any engine's batch: decoding and painting go on while one is computed
 _STOP_S = 30.0
 
@@ -65,7 +65,7 @@ class ExportJob:
         self._open_detector = open_detector
         self._lock = threading.RLock()  # a signal handler may cancel while this very thread holds it
         self._failure: BaseException | None = None
-        self._pictures: Channel[DecodedFrame] | None = None
+        self._frames: Channel[DecodedFrame] | None = None
         self._found: Channel[DetectedFrame] | None = None
         self._outputs: Outputs | None = None
         self._stage: ExportDetectStage | None = None
@@ -95,12 +95,12 @@ class ExportJob:
             self.request, self._folder, source, facts.frame_count, self._gate, self._meter
         )
         waiting = max(2, min(_MAX_WAITING, _WAITING_BYTES // facts.frame_bytes))
-        pictures, found = Channel[DecodedFrame](waiting), Channel[DetectedFrame](waiting)
+        frames, found = Channel[DecodedFrame](waiting), Channel[DetectedFrame](waiting)
         with self._lock:
-            self._pictures, self._found = pictures, found
+            self._frames, self._found = frames, found
         workers = (
-            Worker("export-read", lambda _: self._read(pictures), self._fail),
-            Worker("export-detect", lambda _: stage.run(self._open_detector, pictures, found), self._fail),
+            Worker("export-read", lambda _: self._read(frames), self._fail),
+            Worker("export-detect", lambda _: stage.run(self._open_detector, frames, found), self._fail),
             Worker("export-write", lambda _: self._write(found, facts), self._fail),
         )
         for worker in workers:
@@ -144,14 +144,14 @@ class ExportJob:
 
     # -- the three threads ------------------------------------------------------------------------------------------
 
-    def _read(self, pictures: Channel[DecodedFrame]) -> None:
+    def _read(self, frames: Channel[DecodedFrame]) -> None:
         reader = open_export_source(self.request)
         try:
-            while (picture := reader.read_frame()) is not None:
-                pictures.put(picture)
+            while (frame := reader.read_frame()) is not None:
+                frames.put(frame)
             self._damaged = reader.broken_packets
             self._notes += reader.take_notes()
-            pictures.close()
+            frames.close()
         finally:
             reader.close()
 
@@ -163,7 +163,7 @@ class ExportJob:
                 for item in found:
                     self._gate.check()  # also for a failure: not only once the channel is drained
                     self._gate.watch(first)
-                    outputs.write(item.picture, item.detections, item.labels)
+                    outputs.write(item.frame, item.detections, item.labels)
                     self._meter.step(item.fresh)
                 self._meter.finishing()
                 self._raise_failure()
@@ -180,7 +180,7 @@ class ExportJob:
         """The first failure is what ``run`` raises; all threads end."""
         with self._lock:
             self._failure = self._failure or error
-            channels = (self._pictures, self._found)
+            channels = (self._frames, self._found)
         self._gate.stop(error)
         for channel in channels:
             if channel is not None:

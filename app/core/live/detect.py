@@ -1,9 +1,9 @@
-"""Runs the detector on the newest picture. Everything here happens on ``ssdv-detect``, which opens, uses and closes the
+"""Runs the detector on the newest frame. Everything here happens on ``ssdv-detect``, which opens, uses and closes the
 detector (torch loads on it too); only ``look_at``, ``switch``, ``set_iou``, ``set_threshold`` and ``stop`` are called
 from elsewhere.
 
 Of a video that the chosen model analysed before, what it found is taken from the store, and no detector is opened.
-Candidates go down to ``floor_for`` the threshold; for a threshold below that the picture is looked at again.
+Candidates go down to ``floor_for`` the threshold; for a threshold below that the frame is looked at again.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class DetectStage:
     """The detector's thread.
 
     Args:
-        route: Where pictures come from and results go.
+        route: Where frames come from and results go.
         stats: Told each run.
         emit: Told what happens.
         factory: Opens a model.
@@ -67,7 +67,7 @@ class DetectStage:
         self._factory = factory
         self._iou = detection.iou
         self._least = floor_for(detection.threshold)  # no candidate that scores less is of interest
-        self._reached = 0.0  # so far down the newest picture was looked at
+        self._reached = 0.0  # so far down the newest frame was looked at
         self._lock = threading.Lock()
         self._uri = uri
         self._request: tuple[str, ModelSettings] | None = (uri, model)
@@ -82,21 +82,21 @@ class DetectStage:
         self.worker = Worker("detect", self._run, self._broken)
 
     def switch(self, model: ModelSettings) -> None:
-        """Open another model as soon as the present picture is done; of several requests the last counts."""
+        """Open another model as soon as the present frame is done; of several requests the last counts."""
         self.look_at(self._uri, model)
 
     def look_at(self, uri: str, model: ModelSettings) -> None:
-        """Pictures of ``uri`` come next, for ``model``; one that runs already goes on, unless ``uri`` is analysed."""
+        """Frames of ``uri`` come next, for ``model``; one that runs already goes on, unless ``uri`` is analysed."""
         with self._lock:
             self._uri, self.requested_model, self._request = uri, model, (uri, model)
         self._route.frames.wake()
 
     def set_iou(self, iou: float) -> None:
-        """From the next picture on."""
+        """From the next frame on."""
         self._iou = iou
 
     def set_threshold(self, threshold: float) -> None:
-        """Look for whatever scores so much, in the present picture too where that was not looked at so far down."""
+        """Look for whatever scores so much, in the present frame too where that was not looked at so far down."""
         with self._lock:
             before, self._least = self._least, floor_for(threshold)
             if self._least == before or self.requested_model is None:
@@ -105,7 +105,7 @@ class DetectStage:
         self._route.frames.wake()
 
     def stop(self) -> None:
-        """End after the present picture; the route is closed by its owner."""
+        """End after the present frame; the route is closed by its owner."""
         self.worker.stop()
         self._route.frames.wake()
 
@@ -137,7 +137,7 @@ class DetectStage:
         self._emit(ModelLoading(model.name))
         try:
             detector = self._open(model) if kept is None else None
-        except Exception as error:  # whatever a model file or driver throws must not end the picture
+        except Exception as error:  # whatever a model file or driver throws must not end the view
             self._forget(model)
             self._emit(self._failure(model, error))
             if self._detector is not None or self._cached is not None:
@@ -164,7 +164,7 @@ class DetectStage:
             self._close()
         goes_on = kept is None and self._detector is not None and self._running == model
         if goes_on and (stores or self._least < self._reached):
-            self._route.detector_ready()  # it was away, or the present picture was not looked at so far down
+            self._route.detector_ready()  # it was away, or the present frame was not looked at so far down
         return kept
 
     def _tell_ready(self, detector: Detector, took_s: float) -> None:
@@ -211,11 +211,11 @@ class DetectStage:
         except Exception as error:  # the next model needs this thread
             log.error("model %s cannot be closed", detector.spec.name, exc_info=error)
 
-    # -- pictures ---------------------------------------------------------------------------------------------------
+    # -- frames ---------------------------------------------------------------------------------------------------
 
     def _look(self, epoch: int, frame: Frame) -> None:
         with self._lock:
-            another = self._request is not None  # the picture may be of a source that came with it
+            another = self._request is not None  # the frame may be of a source that came with it
         if self._cached is not None and not another:
             self._take_cached(self._cached, epoch, frame)
         elif self._detector is not None:
@@ -244,7 +244,7 @@ class DetectStage:
         try:
             least = self._reached = self._least
             candidates = detector.candidates_batch([frame.image_bgr], self._iou, least)[0]
-        except Exception as error:  # an engine may fail in any way; the picture goes on
+        except Exception as error:  # an engine may fail in any way; the view goes on
             self._route.finish(epoch, FrameResult(frame, None))
             self._failed_run(detector, error)
             return

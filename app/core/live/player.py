@@ -1,4 +1,4 @@
-"""Plays a file: each picture at its time, and whatever the transport asks. Runs on ``ssdv-capture``."""
+"""Plays a file: each frame at its time, and whatever the transport asks. Runs on ``ssdv-capture``."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Player:
     Args:
         source: Opened on this thread.
         transport: What the user asks.
-        deliver: Takes each picture at its time.
+        deliver: Takes each frame at its time.
         on_ended: Called at the end, with playback paused.
     """
 
@@ -47,7 +47,7 @@ class Player:
         self._period_ns = int((1 / fps if fps else _DEFAULT_PERIOD_S) * 1_000_000_000)
 
     def play(self, stop: threading.Event) -> None:
-        """Until ``stop``. The first picture is shown even when paused."""
+        """Until ``stop``. The first frame is shown even when paused."""
         self._show(self._source.read())
         while not stop.is_set():
             command = self._transport.take_command()
@@ -75,7 +75,7 @@ class Player:
     def _end(self) -> None:
         if self._transport.loop and self._played:
             self._played = False  # a file that gives nothing any more must not be begun for ever
-            self._clock.restart(self._period_ns)  # nor one of a single picture be shown as fast as it can be read
+            self._clock.restart(self._period_ns)  # nor one of a single frame be shown as fast as it can be read
             self._source.seek(Fraction(0))
             return
         self._at_end = True
@@ -92,7 +92,7 @@ class Player:
             self._back(-command.steps, stop)
 
     def _go_to(self, pts_s: Fraction) -> None:
-        """Pictures on the way are shown where it is long, and where another place is asked for meanwhile."""
+        """Frames on the way are shown where it is long, and where another place is asked for meanwhile."""
         self._ahead = None
         while not self._source.seek(pts_s, self._long_since(time.monotonic_ns())):
             self._show(self._source.read())

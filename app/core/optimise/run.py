@@ -1,4 +1,4 @@
-"""Optimises a model: pictures, ranges for int8 into its file, what that costs and gains here. Blocks; for workers.
+"""Optimises a model: images, ranges for int8 into its file, what that costs and gains here. Blocks; for workers.
 
 The window's button and ``models optimise`` both end here.
 """
@@ -23,7 +23,7 @@ from detector.runtime.quantise import OptimisedModel, Places, check_can_quantise
 _log = logging.getLogger(__name__)
 
 STAGES = {
-    "read": ("Collecting pictures", 0.10),
+    "read": ("Collecting images", 0.10),
     "prepare": ("Preparing the network", 0.15),
     "calibrate": ("Measuring ranges", 0.60),
     "correct": ("Correcting the weights", 0.65),  # only of networks in OpenVINO's own format
@@ -47,12 +47,12 @@ def optimise(
     Args:
         entry: The model, with weights.
         calibrate: A folder of images or a video of the user's. None for the ranges the file has, where they were shown
-            to agree with fp32; for drawn pictures elsewhere.
+            to agree with fp32; for drawn images elsewhere.
         on_progress: Called on this thread.
         stop: Set from anywhere to give up; everything stays as it was.
 
     Raises:
-        AppError: The pictures cannot be used.
+        AppError: The images cannot be used.
         DetectorError: OpenVINO is missing, the model is damaged or cannot be written, or the disk is full.
         WorkStoppedError: ``stop`` was set.
     """

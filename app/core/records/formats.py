@@ -18,7 +18,7 @@ class DataFormat:
         ending: Of its file or folder, with the dot; names the format, too.
         help: What it is, one line.
         is_folder: A folder of files rather than one file.
-        is_set: A set of annotated pictures, which can hold the pictures.
+        is_set: A set of annotated images, which can hold the images.
         needs_tracks: Says nothing without tracks.
     """
 

@@ -17,7 +17,7 @@ class SrtFile(TextFile):
 
     Args:
         target: Final name.
-        lead_s: When players show the first picture, counted from where they begin.
+        lead_s: When players show the first frame, counted from where they begin.
     """
 
     def __init__(self, target: Path, lead_s: Fraction = Fraction(0)) -> None:
