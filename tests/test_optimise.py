@@ -533,7 +533,7 @@ def test_a_video_is_calibrated_on_from_end_to_end(repository: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("empty", "holds no images"), ("few", "holds 3 pictures"), ("text", "text file|be opened"), ("gone", "set")],
+    [("empty", "holds no images"), ("few", "holds 3 images"), ("text", "text file|be opened"), ("gone", "set")],
 )
 def test_what_cannot_be_calibrated_on_is_a_line(content: str, message: str, tmp_path: Path) -> None:
     source = tmp_path / "set"

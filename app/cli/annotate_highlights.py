@@ -22,7 +22,7 @@ _MAX_SECONDS = 24 * 3600
 
 
 def add_highlight_flags(parser: argparse.ArgumentParser) -> None:
-    """What is made of the objects beyond boxes."""
+    """Flags about objects beyond boxes."""
     parser.add_argument(
         "--tracks", action="store_true", help="number each object, and write its number in labels and data"
     )
@@ -94,7 +94,7 @@ def _named(options: argparse.Namespace) -> tuple[str, ...]:
 
 
 def highlight_options(options: argparse.Namespace, output: Path) -> HighlightOptions:
-    """What was asked for; folders are named like the annotated video ``output``.
+    """Returns the options given; folders are named like the annotated video ``output``.
 
     Raises:
         UsageError: A number of seconds is none.

@@ -87,8 +87,8 @@ def request_for(
     Args:
         options: All that was typed.
         found: The video.
-        model: Which detector.
-        detection: What of its results.
+        model: The detector.
+        detection: Which of its results.
         plain: A name that is taken is not numbered.
     """
     from app.core.export.request import DataFile, ExportRequest

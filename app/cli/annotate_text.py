@@ -17,7 +17,7 @@ class Bar:
     """A progress bar on stderr.
 
     Args:
-        name: Of the video.
+        name: Name of the video.
         shown: Whether anybody looks.
         line: How many bars are above it.
     """
@@ -74,6 +74,6 @@ def tell(console: Console, report: ExportReport, threshold: float) -> None:
 
 
 def common_threshold(requests: Sequence[ExportRequest]) -> float | None:
-    """The one that all of them have; None for several, as of kept detections of several models."""
+    """Returns the threshold that all of them share; None for several, as with several models' kept detections."""
     values = {request.detection.threshold for request in requests}
     return values.pop() if len(values) == 1 else None

@@ -1,4 +1,4 @@
-"""``ssd-viewer models``: the shelf of models."""
+"""``ssd-viewer models``: the model library."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Co
     info.add_argument("model", metavar="M")
     fetching = actions.add_parser("download", help="fetch a known model's published weights")
     models_download.add_flags(fetching)
-    importing = actions.add_parser("import", help="put a model file on the shelf")
+    importing = actions.add_parser("import", help="add a model file to the library")
     _add_import_flags(importing)
     checking = actions.add_parser("check", help="whether models still answer as when they came, on every engine")
     models_check.add_flags(checking)
@@ -192,8 +192,8 @@ def _rename(options: argparse.Namespace, console: Console) -> int:
 def _default(options: argparse.Namespace, console: Console) -> int:
     library = user_library()
     entry = library.find(options.model)
-    on_shelf = any(known.path == entry.path for known in library.list())
-    name = entry.name if on_shelf else str(Path(options.model).resolve())
+    in_library = any(known.path == entry.path for known in library.list())
+    name = entry.name if in_library else str(Path(options.model).resolve())
     settings, problems = load_settings(settings_file())
     for problem in problems:
         console.note(problem)

@@ -1,4 +1,4 @@
-"""``ssd-viewer models download``: a known model's published weights onto the shelf. Main thread."""
+"""``ssd-viewer models download``: a known model's published weights into the library. Main thread."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _OPEN_END = "{desc}: {n_fmt}{postfix}"  # the server does not say how much there
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.description = (
-        "Fetch the published weights of a known model, verify them, and put the model on the shelf. "
+        "Fetch the published weights of a known model, verify them, and add the model to the library. "
         "An interrupted download goes on where it was when it is started again."
     )
     parser.add_argument("model", metavar="M", help="one of those that 'models list' shows as not downloaded")
@@ -64,7 +64,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     )
     for note in done.notes:
         console.say(one_line(note))
-    console.say(f"{done.entry.name} is on the shelf: {done.entry.spec.title}. Licence: {done.entry.spec.licence}.")
+    console.say(f"{done.entry.name} is in the library: {done.entry.spec.title}. Licence: {done.entry.spec.licence}.")
     return 0
 
 

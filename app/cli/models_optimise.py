@@ -80,7 +80,7 @@ def as_json(measured: Optimised) -> dict[str, Any]:
 
 
 def how_compared(measured: Optimised) -> str:
-    """What the agreement was measured on, and what it is."""
+    """Returns the agreement and what it was measured on, as a line."""
     return (
         f"Agreement: average precision (overlap 0.5) against the {measured.objects} objects that fp32 finds with a "
         f"score of at least {measured.least_score:.2f} in {measured.compared} images ({measured.calibration}); "

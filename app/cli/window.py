@@ -52,7 +52,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
 
 
 def _activation() -> str:
-    """What the desktop gave this start so that its window may come to the front."""
+    """Returns the token the desktop gave this start so that its window may come to the front."""
     return os.environ.get("XDG_ACTIVATION_TOKEN") or os.environ.get("DESKTOP_STARTUP_ID") or ""
 
 
@@ -97,7 +97,7 @@ def _source(source: str) -> str:
 
 
 def _check_model(options: argparse.Namespace) -> None:
-    """What is given here is kept for later runs: refuse what does not exist, and name a file wherever one starts from.
+    """Checks the model, which is kept for later runs, and makes a file's name absolute.
 
     Raises:
         UsageError: There is no such model, or it has no such class.

@@ -52,7 +52,7 @@ def write_diagnostics(
     """Write the zip; it is complete or not there.
 
     Args:
-        target: Where to.
+        target: The zip.
         settings: Those in force.
         log: The window's log; it need not exist.
         self_test: Gives the report of the self-test; None runs it in another process.
@@ -157,7 +157,7 @@ def private_report(report: dict[str, Any]) -> dict[str, Any]:
 
 
 def private_log(text: str) -> str:
-    """Of each line what cannot name a file: when, how bad, which thread and module; of a traceback its code."""
+    """Returns the parts of a log that cannot name a file: time, level, thread, module, and the code of tracebacks."""
     kept: list[str] = []
     code = False  # the line after a place in our code or Python's is a line of that code
     for line in text.splitlines():
@@ -176,7 +176,7 @@ def private_log(text: str) -> str:
 
 
 def private_stacks(text: str) -> str:
-    """What a crash left: which threads, and where in the code; not where the program is kept."""
+    """Returns a crash report's threads and their places in the code, without where the program is installed."""
     kept: list[str] = []
     for line in text.splitlines():
         place = _STACK.match(line)

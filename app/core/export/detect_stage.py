@@ -51,7 +51,7 @@ class ExportDetectStage:
     """Finds the detections of every frame of one export.
 
     Args:
-        request: Whose model, whose detections.
+        request: Names the model and the detections.
         folder: Where the journal lies.
         source: The video.
         expected_frames: How many it says it has; None when it does not say.

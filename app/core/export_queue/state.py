@@ -19,7 +19,7 @@ class QueueItem:
     Attributes:
         number: Names the item as long as the queue lives.
         request: What is done; its files may have other names than asked for, see ``ExportQueue.add``.
-        size_bytes: Of the source; 0 when it cannot be told.
+        size_bytes: Size of the source; 0 when it cannot be told.
         state: Where it stands.
         begun: Whether a job works on it, be it paused or not.
         progress: The newest of its job.

@@ -17,9 +17,9 @@ class HighlightOptions:
         frames_every_s: Annotated sets (COCO, VOC, YOLO) hold the images of frames this many seconds apart, 0 for
             all; None for no images.
         snapshots: Folder for the best image of each object; None for none.
-        snapshot_classes: Of these classes; empty for all.
+        snapshot_classes: Classes to take snapshots of; empty for all.
         clips: Folder for the videos around appearances; None for none.
-        clip_classes: Of these classes, each for itself.
+        clip_classes: Classes to cut clips of, each for itself.
         before_s: Seconds a clip begins before its object appears.
         after_s: Seconds it goes on after the object is gone.
     """

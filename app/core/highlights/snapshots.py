@@ -45,8 +45,8 @@ class SnapshotFolder:
 
     Args:
         target: The folder.
-        name: Of the video.
-        classes: Whose objects; empty for all.
+        name: Name of the video.
+        classes: Classes to take; empty for all.
         look: How boxes look.
         reread: The same video, from its beginning.
     """

@@ -56,7 +56,7 @@ class Survey:
     Attributes:
         labels: Class names, one a column.
         starts_s: Float64[P], start of each piece.
-        end_s: Of the last piece.
+        end_s: End of the last piece.
         best: Float32[P, C], best score of each class in each piece; -1 where there is none.
         best_s: Float64[P, C], time of the frame that has it.
     """

@@ -35,7 +35,7 @@ class CachedAnalysis:
 
     Args:
         uri: The video.
-        path: Of the store.
+        path: The store.
         store: Open; closed with this.
         spec: The model.
     """
@@ -48,7 +48,7 @@ class CachedAnalysis:
         self._store = store
 
     def candidates(self, frame: Frame) -> Candidates:
-        """What the network left of ``frame``.
+        """Returns the candidates of ``frame``.
 
         Raises:
             StoreError: The store has no such frame, or was damaged since it was opened.
@@ -79,7 +79,7 @@ def stores_beside(uri: str) -> tuple[Path, ...]:
 def open_cached_analysis(
     uri: str, stores: Sequence[Path], model: ModelSettings, min_score: float
 ) -> CachedAnalysis | None:
-    """What is kept of the video ``uri`` by ``model``; None when nothing fits, and then the log says why.
+    """Opens the detections kept of the video ``uri`` by ``model``; None when nothing fits, and then the log says why.
 
     Args:
         uri: The video.

@@ -155,7 +155,7 @@ class DetectStage:
             self._route.detector_ready()
 
     def _recall(self, uri: str, model: ModelSettings) -> CachedAnalysis | None:
-        """What is kept of ``uri`` by ``model``. A store in use that is of neither is closed."""
+        """Finds the detections kept of ``uri`` by ``model``; closes a store in use that belongs to neither."""
         stores = [path for path in stores_beside(uri) if (uri, path) != self._refused]
         if stores:
             self._route.detector_away()  # a large store takes a while to open

@@ -108,7 +108,7 @@ class ModelMeasured:
     """How fast the running model is on this computer; told once, when enough frames went through it.
 
     Attributes:
-        name: As it was asked for: a model of the shelf, or a file.
+        name: As it was asked for: a model of the library, or a file.
         engine: As ``Detector.engine``.
         device: As ``Detector.device``.
         precision: As ``Detector.precision``.

@@ -241,7 +241,7 @@ class LiveSession:
 
 
 class _Listener:
-    """What one capture stage says, passed on as long as it is the session's present one."""
+    """Events of one capture stage, passed on as long as it is the session's present one."""
 
     def __init__(self, session: LiveSession, route: Route, stats: StatsRecorder) -> None:
         self._session = session

@@ -1,4 +1,4 @@
-"""What the user asks of a file's playback, and the clock it is played by.
+"""Playback commands for a file, and the clock it is played by.
 
 ``Transport`` is written by any thread and followed by the capture thread, which sleeps in ``wait`` between frames.
 """

@@ -40,7 +40,7 @@ def calibration_frames(
 
     Args:
         source: A folder of images or a video; None for drawn images.
-        spec: Of the model.
+        spec: The input convention of the model.
         on_read: Told how many there are so far, and how many there will be at most.
         stop: Set to give up.
         most: So many at most; of a network with a large input fewer.

@@ -30,7 +30,7 @@ STAGES = {
     "compare": ("Comparing with fp32", 0.92),
     "time": ("Measuring speed", 1.0),
 }
-"""Of each stage its name, and how much of the whole is done at its end, about."""
+"""The name of each stage, and about how much of the whole is done at its end."""
 
 OnProgress = Callable[[str, float], None]
 """Told what is being done, and how much of the whole is done, 0..1, never less than before."""

@@ -15,7 +15,7 @@ class DataFormat:
 
     Attributes:
         title: What people call it.
-        ending: Of its file or folder, with the dot; names the format, too.
+        ending: Extension of its file or folder, with the dot; names the format, too.
         help: What it is, one line.
         is_folder: A folder of files rather than one file.
         is_set: A set of annotated images, which can hold the images.
