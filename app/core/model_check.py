@@ -1,4 +1,4 @@
-"""Whether a model in the library still is what it was, on every engine of this computer. Blocks; for workers and the CLI.
+"""Whether a model in the library is what it was, on every engine of this computer. Blocks; for workers and the CLI.
 
 The weights are compared, bit for bit, with those that were imported; then each engine is asked for its answers
 to the fixed image, which are compared with those kept in the model's file.

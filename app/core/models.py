@@ -1,4 +1,4 @@
-"""The model library of this computer's user, and detectors from it. Imports nothing heavy until a detector is opened."""
+"""The model library of this computer's user, and detectors from it. Loads nothing heavy until a detector is opened."""
 
 from __future__ import annotations
 
