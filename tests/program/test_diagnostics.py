@@ -80,7 +80,7 @@ def test_it_helps_and_tells_nothing(tmp_path: Path) -> None:
     assert lines[0].endswith(" INFO MainThread app.core.live")
     assert lines[1].endswith(" ERROR MainThread app.core.live")
     assert lines[2] == "Traceback (most recent call last):"
-    assert 'tests/test_diagnostics.py", line ' in lines[3]
+    assert 'tests/program/test_diagnostics.py", line ' in lines[3]
     assert lines[4:] == ["    raise ValueError(message)", "ValueError"]
     crash = files["crashes/crash-1.txt"].splitlines()
     assert crash[1:] == [
