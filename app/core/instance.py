@@ -125,7 +125,7 @@ class InstanceLock:
             self._descriptor = open_locked(self._lock)
         except LockedError:
             return False
-        _remove_room(self._read_address())  # of a window that was killed
+        _remove_room(self.read_address())  # of a window that was killed
         self._address_file.unlink(missing_ok=True)
         return True
 
@@ -139,7 +139,7 @@ class InstanceLock:
 
         content = message.to_bytes()
         OpenRequest.from_bytes(content)
-        address = self._read_address()
+        address = self.read_address()
         if not address:
             return "nobody"
         try:
@@ -204,7 +204,8 @@ class InstanceLock:
 
     # Addresses
 
-    def _read_address(self) -> str:
+    def read_address(self) -> str:
+        """Returns the address at which the window of this place listens; "" where none does."""
         try:
             with open_regular(self._address_file) as file:
                 return file.read(_MAX_TEXT).decode("utf-8")

@@ -220,7 +220,7 @@ def test_resume_knows_what_was_rendered_from_detections_that_may_only_be_read(
             raise PermissionError(13, "Permission denied", str(file))
         append(file, line)
 
-    monkeypatch.setattr(history, "_append", guarded)
+    monkeypatch.setattr(history, "_append", guarded)  # root, which may run this, is refused nothing
     asked = ("annotate", source, "--from-cache", "-o", f"{tmp_path / 'out'}/", "--resume")
     assert run(capsys, *asked)[0] == 0
     assert "a.mp4: done already" in run(capsys, *asked)[1]

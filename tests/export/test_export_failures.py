@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import pytest
@@ -214,11 +215,11 @@ class Disk:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, room: int) -> None:
         self.room = room
-        for kind, name in ((WaitingFile, "write_once"), (StoreWriter, "_put_once")):
-            monkeypatch.setattr(kind, name, self._taking_room(getattr(kind, name)))
+        monkeypatch.setattr(WaitingFile, "write_once", self._taking_room(WaitingFile.write_once))
+        monkeypatch.setattr(StoreWriter, "write_once", self._taking_room(StoreWriter.write_once))
 
-    def _taking_room(self, write: Callable[[object, bytes], object]) -> Callable[[object, bytes], object]:
-        def limited(file: object, content: bytes) -> object:
+    def _taking_room(self, write: Callable[[Any, bytes], object]) -> Callable[[Any, bytes], object]:
+        def limited(file: Any, content: bytes) -> object:
             if self.room < len(content):
                 raise OSError(errno.ENOSPC, "No space left on device")
             self.room -= len(content)

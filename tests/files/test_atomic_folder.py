@@ -75,7 +75,7 @@ def test_a_full_disk_is_waited_for_where_somebody_waits(tmp_path: Path, monkeypa
     waited: list[Path] = []
     with waiting_for_room(lambda _error, path: waited.append(path)):
         folder = AtomicFolder(tmp_path / "a")
-    real = AtomicFolder._put
+    real = AtomicFolder.write_once
 
     def full_at_first(self: AtomicFolder, path: Path, content: bytes) -> None:
         if not waited:
@@ -83,7 +83,7 @@ def test_a_full_disk_is_waited_for_where_somebody_waits(tmp_path: Path, monkeypa
             raise OSError(errno.ENOSPC, "No space left on device")
         real(self, path, content)
 
-    monkeypatch.setattr(AtomicFolder, "_put", full_at_first)
+    monkeypatch.setattr(AtomicFolder, "write_once", full_at_first)
     folder.write("x.txt", b"whole")
     folder.commit()
     assert waited == [tmp_path / "a"]

@@ -48,7 +48,7 @@ def _listening(folder: Path, answer: bool = True) -> Iterator[tuple[InstanceLock
 def _address(folder: Path) -> str:
     """Where the window listens, as soon as it does."""
     other = InstanceLock(folder)
-    while not (found := other._read_address()):
+    while not (found := other.read_address()):
         threading.Event().wait(0.01)
     return found
 
@@ -143,7 +143,7 @@ def test_what_is_no_message_does_nothing(tmp_path: Path, content: bytes) -> None
 
 
 def test_who_says_nothing_is_not_waited_for_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(instance, "_SPEAK_S", 0.1)
+    monkeypatch.setattr(instance, "_SPEAK_S", 0.1)  # what a test would wait for
     with _listening(tmp_path) as (_, got), Client(_address(tmp_path)):
         assert claim_or_send(InstanceLock(tmp_path), MESSAGE) == "handed over"
         assert got == [MESSAGE]

@@ -162,7 +162,7 @@ class StoreWriter:
 
         def put() -> None:
             try:
-                self._put_once(content)
+                self.write_once(content)
             except OSError:
                 with contextlib.suppress(OSError):
                     self._file.truncate(start)
@@ -171,7 +171,8 @@ class StoreWriter:
 
         retry_when_full(put, self.path, self._wait)
 
-    def _put_once(self, content: bytes) -> None:
+    def write_once(self, content: bytes) -> None:
+        """Write all of it and bring it to the disk; fails where the disk is full."""
         view = memoryview(content)
         while view:
             view = view[self._file.write(view) :]

@@ -68,11 +68,12 @@ class AtomicFolder:
             AppError: The disk is full (and nobody waits for room), the folder is gone.
         """
         try:
-            retry_when_full(lambda: self._put(self.path / name, content), self.target, self._wait)
+            retry_when_full(lambda: self.write_once(self.path / name, content), self.target, self._wait)
         except OSError as error:
             raise explain_write_error(error, self.target) from error
 
-    def _put(self, path: Path, content: bytes) -> None:
+    def write_once(self, path: Path, content: bytes) -> None:
+        """Write a file; fails where the disk is full."""
         self._check_name()
         if path.parent not in self._made:
             path.parent.mkdir(parents=True, exist_ok=True)
