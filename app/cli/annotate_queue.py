@@ -10,7 +10,7 @@ import queue
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from app.cli.annotate_text import Bar, between_bars, tell
+from app.cli.annotate_text import ExportBar, between_bars, tell
 from app.cli.console import Console
 from app.cli.interrupt import cancel_on_interrupt
 from app.cli.remedies import with_flags
@@ -71,7 +71,7 @@ class _Board:
     def __init__(self, console: Console, several: bool) -> None:
         self._console = console
         self._several = several
-        self._bars: dict[int, tuple[int, Bar]] = {}
+        self._bars: dict[int, tuple[int, ExportBar]] = {}
         """Line and bar by item."""
         self._said: dict[int, str] = {}
         """The last remark on each."""
@@ -100,7 +100,7 @@ class _Board:
         if item.number not in self._bars:
             taken = {line for line, _ in self._bars.values()}
             line = next(line for line in range(len(taken) + 1) if line not in taken)
-            self._bars[item.number] = line, Bar(item.request.source.name, self._console.shows_progress, line)
+            self._bars[item.number] = line, ExportBar(item.request.source.name, self._console.shows_progress, line)
         if item.progress is None:
             return
         _, bar = self._bars[item.number]

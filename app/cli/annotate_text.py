@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from app.core.export.request import ExportProgress, ExportReport, ExportRequest
 
 
-class Bar:
+class ExportBar:
     """A progress bar on stderr.
 
     Args:

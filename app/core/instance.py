@@ -93,6 +93,10 @@ class OpenRequest:
 def _is_source(source: object) -> bool:
     if not isinstance(source, str) or not 0 < len(source) <= _MAX_TEXT or "\0" in source:
         return False
+    try:
+        os.fsencode(source)
+    except UnicodeEncodeError:  # half a surrogate pair, which is in no name
+        return False
     return bool(_ADDRESS.match(source)) or Path(source).is_absolute()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import stat
 import subprocess
@@ -106,6 +107,14 @@ def test_what_would_not_be_taken_is_not_sent(tmp_path: Path, sources: tuple[str,
         assert got == []
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="names there are Unicode")
+def test_a_name_that_is_not_utf8_is_handed_over(tmp_path: Path) -> None:
+    message = OpenRequest((os.fsdecode(b"/films/\xff.mp4"),))
+    with _listening(tmp_path) as (_, got):
+        assert claim_or_send(InstanceLock(tmp_path), message) == "handed over"
+        assert got == [message]
+
+
 def test_a_window_that_closes_before_it_listens_leaves_nothing(tmp_path: Path) -> None:
     place = InstanceLock(tmp_path / "place")
     assert place.claim()
@@ -126,6 +135,8 @@ def test_a_folder_that_cannot_be_used_is_no_obstacle(tmp_path: Path) -> None:
         b'{"version": 1, "open": ["relative.mp4"], "activation": ""}',
         b'{"version": 1, "open": ["/a\\u0000b"], "activation": ""}',
         b'{"version": 1, "open": ["ftp://host/x"], "activation": ""}',
+        b'{"version": 1, "open": ["/films/\\ud83d.mp4"], "activation": ""}',
+        b'{"version": 1, "open": ["http://host/\\ud83d"], "activation": ""}',
         b'{"version": 1, "open": [7], "activation": ""}', b'{"version": 1, "open": [], "activation": null}',
         OpenRequest(("/x",) * 501).to_bytes(), OpenRequest(("/" + "x" * 5000,)).to_bytes(), b"x" * 1_100_000,
     ],
