@@ -92,8 +92,8 @@ def run_tasks(options: argparse.Namespace, requests: Sequence[ExportRequest], co
 def _tell(console: Console, outcome: TaskOutcome) -> None:
     name = Path(outcome.path).name
     if outcome.state == "failed":
-        words = f"{outcome.error} {outcome.hint}".strip()
-        console.error(words if name in words else f"{name}: {words}")
+        text = f"{outcome.error} {outcome.hint}".strip()
+        console.error(text if name in text else f"{name}: {text}")
     else:
         report = outcome.report
         console.say(

@@ -92,11 +92,11 @@ class _Bar:
         self._bar.total = progress.total_bytes
         self._bar.bar_format = _TO_THE_END if progress.total_bytes else _OPEN_END
         self._bar.n = progress.done_bytes
-        words = f"{progress.bytes_per_s / 1e6:.1f} MB/s"
+        text = f"{progress.bytes_per_s / 1e6:.1f} MB/s"
         if progress.total_bytes and progress.bytes_per_s:
             left = round((progress.total_bytes - progress.done_bytes) / progress.bytes_per_s)
-            words += f", {left // 60}:{left % 60:02d} left"
-        self._bar.set_postfix_str(words)
+            text += f", {left // 60}:{left % 60:02d} left"
+        self._bar.set_postfix_str(text)
 
     def close(self) -> None:
         """Take the bar off the terminal."""

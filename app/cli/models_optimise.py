@@ -111,9 +111,9 @@ class _Bar:
             bar_format="{desc}: {percentage:3.0f}% |{bar}| {elapsed}",
         )
 
-    def show(self, words: str, share: float) -> None:
+    def show(self, text: str, share: float) -> None:
         """Take over the newest state."""
-        self._bar.set_description_str(f"{self._name}: {words}", refresh=False)
+        self._bar.set_description_str(f"{self._name}: {text}", refresh=False)
         self._bar.update(round(share * _SCALE) - self._bar.n)
 
     def close(self) -> None:

@@ -55,10 +55,10 @@ def check_model(entry: ModelEntry) -> Iterator[ModelCheck]:
     if golden.weights:
         yield _weights(entry, golden.weights)
     seen: set[tuple[str, str, str]] = set()
-    for asked, wanted, opened in _engines(entry):
+    for asked, expected, opened in _engines(entry):
         try:
             with opened() as engine:
-                if engine.engine != wanted:
+                if engine.engine != expected:
                     yield ModelCheck(entry.name, asked, False, " ".join(engine.notes).rstrip("."))
                     continue
                 kind = (engine.engine, engine.device, engine.precision)

@@ -25,7 +25,7 @@ def fake_model(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_annotate_names_its_files_and_never_an_existing_one(capsys: Capture, fake_model: None, tmp_path: Path) -> None:
     source = make_video(tmp_path / "clip é.mp4", frames=12, audio=True)
-    for said in ("", "ssd-viewer: clip é.mp4: 12 frames were looked at before; the network runs on the others only.\n"):
+    for said in ("", "ssd-viewer: clip é.mp4: 12 frames were analysed before; the network runs on the others only.\n"):
         code, out, err = run(capsys, "annotate", source, "--model", "fake", "--data", ".csv", "--data", ".jsonl")
         assert (code, err) == (0, said)
     assert sorted(path.name for path in tmp_path.iterdir()) == [

@@ -114,7 +114,7 @@ def test_a_resumed_export_looks_at_the_rest_only_and_ends_the_same(
     assert sum(fake.batches) == FRAMES - kept
     assert drawn == uninterrupted
     assert report.frames_known == kept
-    assert any(f"{kept} frames were looked at before" in progress.remark for progress in heard) == (kept > 0)
+    assert any(f"{kept} frames were analysed before" in progress.remark for progress in heard) == (kept > 0)
     check_same(tmp_path / "whole", tmp_path / "resumed")
     assert (tmp_path / "whole/in.mp4.ssdv").exists()
     assert not list(tmp_path.rglob("*.part"))

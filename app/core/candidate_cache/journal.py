@@ -130,7 +130,7 @@ class CandidateJournal:
     def _suffices(self, store: CandidateStore) -> bool:
         """Whether it has all that is wanted; one that has not is written anew, and replaced in the end."""
         if not store.complete:
-            self.notes.append("The kept detections were damaged; all frames are looked at again.")
+            self.notes.append("The kept detections were damaged; all frames are analysed again.")
             return False
         return self._deep_enough(store)
 
@@ -138,7 +138,7 @@ class CandidateJournal:
         if store.facts.floor <= self._facts.floor:
             return True
         self.notes.append(
-            f"The kept detections reach down to a score of {store.facts.floor:g} only; all frames are looked at again."
+            f"The kept detections reach down to a score of {store.facts.floor:g} only; all frames are analysed again."
         )
         return False
 
@@ -178,7 +178,7 @@ class CandidateJournal:
         return candidates
 
     def _give_up(self, why: str) -> None:
-        self._let_go(f"{why}; the rest of the video is looked at again, and not kept.")
+        self._let_go(f"{why}; the rest of the video is analysed again, and not kept.")
 
     def _let_go(self, note: str) -> None:
         self.notes.append(note)

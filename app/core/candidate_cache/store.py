@@ -154,16 +154,16 @@ class CandidateStore:
         for block in range(len(self._offsets)):
             yield from self._block(block)
 
-    def tail(self, most: int) -> bytes:
-        """The last ``most`` bytes of what follows the end of a complete store.
+    def tail(self, max_bytes: int) -> bytes:
+        """The last ``max_bytes`` bytes of what follows the end of a complete store.
 
         Raises:
             StoreError: It cannot be read any more.
         """
         try:
             size = self._file.seek(0, os.SEEK_END)
-            self._file.seek(max(self.end + HEAD_BYTES, size - most))
-            return self._file.read(most)
+            self._file.seek(max(self.end + HEAD_BYTES, size - max_bytes))
+            return self._file.read(max_bytes)
         except OSError as error:
             raise StoreError(f"{self._name} cannot be read: {error.strerror or error}.") from error
 

@@ -116,7 +116,7 @@ class ExportDetectStage:
                 if journal.left_alone:
                     self._meter.remark(journal.left_alone)
                 if known:
-                    self._meter.remark(f"{known} frames were looked at before; the network runs on the others only.")
+                    self._meter.remark(f"{known} frames were analysed before; the network runs on the others only.")
                 self._look(detector, journal, frames, found)
                 journal.finish(self._gate.check)
                 self.kept, self.temporary = journal.path, journal.temporary

@@ -67,8 +67,8 @@ def _encoded(value: Any) -> bytes:
     return json.dumps(value, default=_plain, indent=1).encode("utf-8", "surrogateescape")
 
 
-def _decoded(content: bytes, most: int) -> Any:
-    if len(content) > most:
+def _decoded(content: bytes, max_bytes: int) -> Any:
+    if len(content) > max_bytes:
         raise ValueError("too large")
     return json.loads(content.decode("utf-8", "surrogateescape"))
 

@@ -66,7 +66,7 @@ class DetectStage:
         self._emit = emit
         self._factory = factory
         self._iou = detection.iou
-        self._least = floor_for(detection.threshold)  # no candidate that scores less is of interest
+        self._min_score = floor_for(detection.threshold)  # no candidate that scores less is of interest
         self._reached = 0.0  # so far down the newest frame was looked at
         self._lock = threading.Lock()
         self._uri = uri
@@ -98,8 +98,8 @@ class DetectStage:
     def set_threshold(self, threshold: float) -> None:
         """Look for whatever scores so much, in the present frame too where that was not looked at so far down."""
         with self._lock:
-            before, self._least = self._least, floor_for(threshold)
-            if self._least == before or self.requested_model is None:
+            before, self._min_score = self._min_score, floor_for(threshold)
+            if self._min_score == before or self.requested_model is None:
                 return
             self._request = self._request or (self._uri, self.requested_model)
         self._route.frames.wake()
@@ -159,11 +159,11 @@ class DetectStage:
         stores = [path for path in stores_beside(uri) if (uri, path) != self._refused]
         if stores:
             self._route.detector_away()  # a large store takes a while to open
-        kept = open_cached_analysis(uri, stores, model, self._least) if stores else None
+        kept = open_cached_analysis(uri, stores, model, self._min_score) if stores else None
         if kept is None and self._cached is not None and (self._cached.uri != uri or self._running == model):
             self._close()
         goes_on = kept is None and self._detector is not None and self._running == model
-        if goes_on and (stores or self._least < self._reached):
+        if goes_on and (stores or self._min_score < self._reached):
             self._route.detector_ready()  # it was away, or the present frame was not looked at so far down
         return kept
 
@@ -242,8 +242,8 @@ class DetectStage:
     def _detect(self, detector: Detector, epoch: int, frame: Frame) -> None:
         begun_ns = time.monotonic_ns()
         try:
-            least = self._reached = self._least
-            candidates = detector.candidates_batch([frame.image_bgr], self._iou, least)[0]
+            min_score = self._reached = self._min_score
+            candidates = detector.candidates_batch([frame.image_bgr], self._iou, min_score)[0]
         except Exception as error:  # an engine may fail in any way; the view goes on
             self._route.finish(epoch, FrameResult(frame, None))
             self._failed_run(detector, error)

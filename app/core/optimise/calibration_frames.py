@@ -34,7 +34,7 @@ OnRead = Callable[[int, int], None]
 
 
 def calibration_frames(
-    source: Path | None, spec: InputSpec, on_read: OnRead, stop: threading.Event, most: int = MOST
+    source: Path | None, spec: InputSpec, on_read: OnRead, stop: threading.Event, max_frames: int = MOST
 ) -> Frames:
     """Collect them.
 
@@ -43,21 +43,21 @@ def calibration_frames(
         spec: The input convention of the model.
         on_read: Told how many there are so far, and how many there will be at most.
         stop: Set to give up.
-        most: So many at most; of a network with a large input fewer.
+        max_frames: So many at most; of a network with a large input fewer.
 
     Raises:
         AppError: There is nothing that can be read, or not enough.
         WorkStoppedError: ``stop`` was set.
     """
-    most = min(most, max(_ENOUGH, _PIXELS // (spec.width * spec.height)))
+    max_frames = min(max_frames, max(_ENOUGH, _PIXELS // (spec.width * spec.height)))
     if source is None:
-        total, source_images, origin = most, drawn_frames(most, spec.width, spec.height), DRAWN
+        total, source_images, origin = max_frames, drawn_frames(max_frames, spec.width, spec.height), DRAWN
     else:
-        total, source_images = _of_folder(source, most) if source.is_dir() else _of_video(source, most)
+        total, source_images = _of_folder(source, max_frames) if source.is_dir() else _of_video(source, max_frames)
         origin = source.name or str(source)
     size = (spec.width, spec.height)
     images: list[ImageBGR] = []
-    for image in islice(source_images, most):
+    for image in islice(source_images, max_frames):
         if stop.is_set():
             raise WorkStoppedError("It was stopped.")
         shrinks = spec.smooth and image.shape[0] > spec.height
@@ -72,9 +72,11 @@ def calibration_frames(
     return Frames(np.stack(images), max(MIN_FRAMES // 2, len(images) // HELD_OUT), origin)
 
 
-def _of_folder(folder: Path, most: int) -> tuple[int, Iterator[ImageBGR]]:
+def _of_folder(folder: Path, max_frames: int) -> tuple[int, Iterator[ImageBGR]]:
     paths = list_images(folder)
-    chosen = [paths[i] for i in np.unique(np.linspace(0, len(paths) - 1, min(most, len(paths))).round().astype(int))]
+    chosen = [
+        paths[i] for i in np.unique(np.linspace(0, len(paths) - 1, min(max_frames, len(paths))).round().astype(int))
+    ]
 
     def images() -> Iterator[ImageBGR]:
         for path in chosen:
@@ -86,16 +88,16 @@ def _of_folder(folder: Path, most: int) -> tuple[int, Iterator[ImageBGR]]:
     return len(chosen), images()
 
 
-def _of_video(path: Path, most: int) -> tuple[int, Iterator[ImageBGR]]:
+def _of_video(path: Path, max_frames: int) -> tuple[int, Iterator[ImageBGR]]:
     reader = VideoReader(path)  # says what is wrong with it
     count, duration = reader.info.frame_count, reader.info.duration_s
 
     def images() -> Iterator[ImageBGR]:
         try:
             if count is not None and count > _SEEK_FROM and duration is not None:
-                yield from _sought(reader, Fraction(duration), most)
+                yield from _seek_evenly(reader, Fraction(duration), max_frames)
                 return
-            step = max(1, (count or 0) // most)
+            step = max(1, (count or 0) // max_frames)
             number = 0
             while (frame := reader.read_frame()) is not None:
                 if number % step == 0:
@@ -104,12 +106,12 @@ def _of_video(path: Path, most: int) -> tuple[int, Iterator[ImageBGR]]:
         finally:
             reader.close()
 
-    return min(most, count or most), images()
+    return min(max_frames, count or max_frames), images()
 
 
-def _sought(reader: VideoReader, duration_s: Fraction, most: int) -> Iterator[ImageBGR]:
-    for number in range(most):
-        reader.seek(duration_s * number / most)
+def _seek_evenly(reader: VideoReader, duration_s: Fraction, max_frames: int) -> Iterator[ImageBGR]:
+    for number in range(max_frames):
+        reader.seek(duration_s * number / max_frames)
         frame = reader.read_frame()
         if frame is not None:
             yield frame.image_bgr

@@ -63,8 +63,8 @@ def optimise(
         on_progress(STAGES[stage][0], share_done(stage, done, total))
 
     keep = calibrate is None and entry.spec.int8 is not None and is_proven(entry.spec.int8)
-    most = MIN_FRAMES if keep else MOST
-    frames = calibration_frames(calibrate, entry.spec.input, lambda n, all_: on_step("read", n, all_), stop, most)
+    max_frames = MIN_FRAMES if keep else MOST
+    frames = calibration_frames(calibrate, entry.spec.input, lambda n, all_: on_step("read", n, all_), stop, max_frames)
     places = Places(optimised_dir(), models_dir())
     done = quantise(entry, frames, places, on_step, stop, keep_ranges=keep)
     _record(done.entry, done.measured)

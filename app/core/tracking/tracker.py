@@ -98,14 +98,14 @@ class Tracker:
         overlap: npt.NDArray[np.float64],
         objects: npt.NDArray[np.bool_],
         found: npt.NDArray[np.bool_],
-        least: float,
+        min_overlap: float,
         owner: Indices,
     ) -> None:
         """Pair what is still free of ``objects`` and ``found``."""
         taken = np.zeros(len(overlap), np.bool_)
         taken[owner[owner >= 0]] = True
         rows, columns = np.flatnonzero(objects & ~taken), np.flatnonzero(found & (owner < 0))
-        for row, column in best_pairs(overlap[np.ix_(rows, columns)] - least):
+        for row, column in best_pairs(overlap[np.ix_(rows, columns)] - min_overlap):
             owner[columns[column]] = rows[row]
 
     def _correct(self, detections: Detections, owner: Indices, now_s: float) -> None:
