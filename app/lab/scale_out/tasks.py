@@ -129,7 +129,7 @@ def outcome_before(task: Task) -> TaskOutcome | None:
             kept = json.loads(file.read(_MAX_RESULT))
         if kept["settings"] != task.settings or kept["files"] != _sizes(task.request):
             return None
-        if not _is_source(task.request.source, kept["source"]):
+        if not _is_source(task.request.source, kept["source"], kept["source_sha256"]):
             return None
         report = kept["report"]
         return TaskOutcome(str(task.request.source), "known", dict(report), node=str(kept["node"]))
@@ -144,19 +144,21 @@ def outcome_before(task: Task) -> TaskOutcome | None:
         return None
 
 
-def _is_source(path: Path, kept: dict[str, Any]) -> bool:
-    """Returns whether the video is the one that was read."""
-    return SourceContent(path).is_same_as(SourceKey(**kept))
+def _is_source(path: Path, key: dict[str, Any], whole_sha256: str) -> bool:
+    """Returns whether the video is the one that was read, also where another computer numbers its files otherwise."""
+    return SourceContent(path).is_same_as(SourceKey(**key), whole_sha256)
 
 
-def write_result(task: Task, source: SourceKey, report: ExportReport, node: str) -> TaskOutcome:
+def write_result(task: Task, source: SourceContent, report: ExportReport, node: str) -> TaskOutcome:
     """Marks the task as done, atomically and after everything else.
 
     Raises:
         AppError: It cannot be written.
     """
+    whole_sha256 = source.whole_sha256()
     kept = {
-        "source": dataclasses.asdict(source),
+        "source": dataclasses.asdict(source.key),
+        "source_sha256": whole_sha256 if source.unchanged() else "",
         "settings": task.settings,
         "files": _sizes(task.request),
         "report": report.as_dict(),

@@ -38,7 +38,7 @@ def run_task(task: Task) -> TaskOutcome:
                 f"The model {task.request.model.name} on {node} is not the one of the computer that began this.",
                 "Put the same model file on every computer.",
             )
-        source = SourceContent(task.request.source).key
+        source = SourceContent(task.request.source)
         task.result.parent.mkdir(parents=True, exist_ok=True)
         return write_result(task, source, _export(task), node)
     except ExplainedError as error:
