@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from app.core.export.request import CachePolicy, ExportRequest
 
 
-def add_kept_flags(parser: argparse.ArgumentParser) -> None:
+def add_cache_flags(parser: argparse.ArgumentParser) -> None:
     """``--resume --from-cache --no-cache``."""
     parser.add_argument(
         "--resume",
@@ -50,7 +50,7 @@ def cache_policy(options: argparse.Namespace) -> CachePolicy:
     return "drop" if options.no_cache else "keep"
 
 
-def goes_on(options: argparse.Namespace) -> bool:
+def resumes(options: argparse.Namespace) -> bool:
     """Whether what an interrupted run left is used; a cluster begins a task again by itself, and must."""
     return options.resume or options.ray is not None or not options.no_cache
 
@@ -72,7 +72,7 @@ def chosen_model(options: argparse.Namespace, console: Console) -> tuple[ModelSe
     return model, detection
 
 
-def with_kept_threshold(request: ExportRequest, options: argparse.Namespace) -> ExportRequest:
+def with_cached_threshold(request: ExportRequest, options: argparse.Namespace) -> ExportRequest:
     """``request``, which renders from kept detections, with the threshold of the model whose they are."""
     from app.core.candidate_cache.source_content import SourceContent
     from app.core.export.source_facts import cached_detections

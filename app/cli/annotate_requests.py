@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.cli.annotate_cache import cache_policy, goes_on, with_kept_threshold
+from app.cli.annotate_cache import cache_policy, resumes, with_cached_threshold
 from app.cli.annotate_highlights import (
     add_highlight_flags,
     check_highlights_asked,
@@ -109,9 +109,9 @@ def request_for(
         video=video_options(options),
         cache=cache_policy(options),
         highlights=highlight_options(options, output),
-        resume=goes_on(options),
+        resume=resumes(options),
     )
-    return with_kept_threshold(request, options) if request.cache == "only" else request
+    return with_cached_threshold(request, options) if request.cache == "only" else request
 
 
 def _output(asked: str | None, found: FoundVideo, default: Callable[..., Path]) -> Path:
