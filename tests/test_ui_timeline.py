@@ -18,9 +18,9 @@ from app.core.models import user_library
 from app.ui.picture.timeline import MOST_ROWS, Timeline
 from app.ui.widgets.theme import Theme
 from detector.labels import VOC20
+from tests.live.test_cached_analysis import FRAMES, RATE, facts_of, keep
 from tests.support.media import make_video
 from tests.support.qt_fakes import Desk, application, desk
-from tests.test_cached_analysis import FRAMES, RATE, facts_of, keep
 
 CARS = ClassRow("car", np.array([1.0, 5.0]), np.array([2.0, 9.0]))
 DOGS = ClassRow("dog", np.array([3.0]), np.array([3.1]))

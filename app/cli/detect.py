@@ -63,11 +63,11 @@ def run(options: argparse.Namespace, console: Console) -> int:
     results: list[dict[str, Any]] = []
     with open_for(entry, model, console) as detector:
         labels = detector.spec.labels
-        wanted = detection_filter(detection, labels)
+        shown_filter = detection_filter(detection, labels)
         for path in images:
             try:
                 image = read_image(path)
-                found = detector.detect(image, wanted)
+                found = detector.detect(image, shown_filter)
                 if copies is not None:
                     copies.write(path, image, found, labels)
             except AppError as error:

@@ -1,4 +1,4 @@
-"""``ssd-viewer models``: the shelf of models."""
+"""``ssd-viewer models``: the model library."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Co
     info.add_argument("model", metavar="M")
     fetching = actions.add_parser("download", help="fetch a known model's published weights")
     models_download.add_flags(fetching)
-    importing = actions.add_parser("import", help="put a model file on the shelf")
+    importing = actions.add_parser("import", help="add a model file to the library")
     _add_import_flags(importing)
     checking = actions.add_parser("check", help="whether models still answer as when they came, on every engine")
     models_check.add_flags(checking)
@@ -91,9 +91,9 @@ def run(options: argparse.Namespace, console: Console) -> int:
 def _list(options: argparse.Namespace, console: Console) -> int:
     library = user_library()
     entries, broken = library.list(), library.broken()
-    wanted = getattr(options, "detects", "")  # absent where no action was named
-    if wanted:
-        entries = [e for e in entries if any(is_found_by(wanted, label) for label in e.spec.labels)]
+    class_name = getattr(options, "detects", "")  # absent where no action was named
+    if class_name:
+        entries = [e for e in entries if any(is_found_by(class_name, label) for label in e.spec.labels)]
         broken = ()
     models = [_summary(entry) for entry in entries]
     models += [{"name": b.name, "title": b.reason, "status": "broken", "size_bytes": None} for b in broken]
@@ -138,7 +138,7 @@ def _info(options: argparse.Namespace, console: Console) -> int:
     console.give(facts)
     for key, value in facts.items():
         if value not in (None, "", {}, []) or key == "weights_sha256":
-            console.say(f"{key.replace('_', ' ')}: {_words(key, value)}")
+            console.say(f"{key.replace('_', ' ')}: {_text(key, value)}")
     return 0
 
 
@@ -195,8 +195,8 @@ def _rename(options: argparse.Namespace, console: Console) -> int:
 def _default(options: argparse.Namespace, console: Console) -> int:
     library = user_library()
     entry = library.find(options.model)
-    on_shelf = any(known.path == entry.path for known in library.list())
-    name = entry.name if on_shelf else str(Path(options.model).resolve())
+    in_library = any(known.path == entry.path for known in library.list())
+    name = entry.name if in_library else str(Path(options.model).resolve())
     settings, problems = load_settings(settings_file())
     for problem in problems:
         console.note(problem)
@@ -230,7 +230,7 @@ def _summary(entry: ModelEntry) -> dict[str, Any]:
 
 
 def _input_rule(rule: InputSpec) -> str:
-    """How a picture becomes the network's input, in a line."""
+    """How an image becomes the network's input, in a line."""
     mean, std = (", ".join(f"{value:g}" for value in values) for values in (rule.mean, rule.std))
     scaled = "" if set(rule.std) == {1.0} else f", divided by ({std})"
     return f"{rule.channels.upper()}, 0 to 255, minus ({mean}){scaled}"
@@ -240,7 +240,7 @@ def _size_text(size: int | None) -> str:
     return "-" if size is None else f"{size / 1e6:.1f} MB"
 
 
-def _words(key: str, value: Any) -> str:
+def _text(key: str, value: Any) -> str:
     if key == "size_bytes":
         return f"{value} ({_size_text(value)})"
     if key == "weights_sha256":

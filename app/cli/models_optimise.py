@@ -80,7 +80,7 @@ def as_json(measured: Optimised) -> dict[str, Any]:
 
 
 def how_compared(measured: Optimised) -> str:
-    """What the agreement was measured on, and what it is."""
+    """Returns the agreement and what it was measured on, as a line."""
     return (
         f"Agreement: average precision (overlap 0.5) against the {measured.objects} objects that fp32 finds with a "
         f"score of at least {measured.least_score:.2f} in {measured.compared} images ({measured.calibration}); "
@@ -111,9 +111,9 @@ class _Bar:
             bar_format="{desc}: {percentage:3.0f}% |{bar}| {elapsed}",
         )
 
-    def show(self, words: str, share: float) -> None:
+    def show(self, text: str, share: float) -> None:
         """Take over the newest state."""
-        self._bar.set_description_str(f"{self._name}: {words}", refresh=False)
+        self._bar.set_description_str(f"{self._name}: {text}", refresh=False)
         self._bar.update(round(share * _SCALE) - self._bar.n)
 
     def close(self) -> None:

@@ -57,7 +57,7 @@ def add_detection_flags(parser: argparse.ArgumentParser, measuring: bool = False
     """``--model --device --precision --threshold --iou --classes``; those not given are None.
 
     Args:
-        parser: Of the command.
+        parser: The command's parser.
         measuring: A model is named and judged by its own rule, rather than by what suits the eye.
     """
     model, found = ModelSettings(), DetectionSettings()

@@ -51,8 +51,8 @@ def run(options: argparse.Namespace, console: Console) -> int:
 
 
 def _parts(text: str) -> tuple[str, ...]:
-    wanted = tuple(part.strip() for part in text.split(","))
-    unknown = [name for name in wanted if name not in PARTS]
+    parts = tuple(part.strip() for part in text.split(","))
+    unknown = [name for name in parts if name not in PARTS]
     if unknown:
         raise argparse.ArgumentTypeError(f"there is no part {unknown[0]!r}; there are {', '.join(PARTS)}")
-    return wanted
+    return parts

@@ -44,6 +44,8 @@ def start_log(path: Path) -> logging.Handler:
     handler: logging.Handler
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise FileExistsError(path)
         handler = _File(path, maxBytes=_BYTES, backupCount=1, encoding="utf-8", errors="replace")
     except OSError:
         handler = logging.NullHandler()

@@ -24,7 +24,7 @@ class MediaFacts:
         codec: FFmpeg's name of the video codec.
         audio: Audio tracks, e.g. ("aac, stereo",).
         subtitles: Number of subtitle tracks.
-        size_bytes: Of the file.
+        size_bytes: Size of the file.
     """
 
     info: SourceInfo

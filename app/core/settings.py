@@ -72,7 +72,7 @@ class ModelSettings:
 
 @dataclass(frozen=True, slots=True)
 class DetectionSettings:
-    """What of the network's output is shown.
+    """The filter between the network's output and what is shown.
 
     ``threshold`` is the one in force for the model in use. It follows from the model and ``ChosenSettings.thresholds``,
     see ``app.core.thresholds``; what the file says of it counts in files of old only.
@@ -176,7 +176,7 @@ class WindowSettings:
 
 @dataclass(frozen=True, slots=True)
 class ChosenSettings:
-    """What was chosen for single models, by the name that they are asked for."""
+    """Choices for single models, by the name that they are asked for."""
 
     thresholds: Mapping[str, float] = setting(
         dict, "Thresholds", "Chosen instead of the model's own.", minimum=0.0, maximum=1.0, hidden=True

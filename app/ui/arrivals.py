@@ -18,7 +18,7 @@ from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QFileOpenEvent
 from PySide6.QtWidgets import QApplication
 
-from app.core.instance import HandOver, Place
+from app.core.instance import InstanceLock, OpenRequest
 from app.core.sources.base import CAMERA
 from app.ui.widgets.bridge import Wake
 from app.ui.widgets.drops import classify
@@ -73,7 +73,7 @@ class Application(QApplication):
 
 @dataclass(frozen=True, slots=True)
 class _Visit:
-    message: HandOver
+    message: OpenRequest
     taken: threading.Event = field(default_factory=threading.Event)
 
 
@@ -85,7 +85,7 @@ class Arrivals(QObject):
         place: Through which later starts hand over; None without.
     """
 
-    def __init__(self, window: MainWindow, place: Place | None) -> None:
+    def __init__(self, window: MainWindow, place: InstanceLock | None) -> None:
         super().__init__(window)
         self._window, self._place = window, place
         self._visits: deque[_Visit] = deque()
@@ -105,7 +105,7 @@ class Arrivals(QObject):
         if self._place is not None:
             self._place.close()
 
-    def _arrived(self, message: HandOver) -> bool:
+    def _arrived(self, message: OpenRequest) -> bool:
         """On the listening thread: whether the window took it."""
         visit = _Visit(message)
         self._visits.append(visit)

@@ -18,7 +18,7 @@ from PySide6.QtGui import QFont, QFontInfo
 from PySide6.QtWidgets import QApplication
 
 from app.core.errors import AppError
-from app.core.instance import Place
+from app.core.instance import InstanceLock
 from app.core.live.events import LiveEvent
 from app.core.logs import start_log, stop_log
 from app.core.models import open_model, user_library, with_model_here
@@ -95,7 +95,7 @@ def build_window(application: QApplication, settings: Settings, path: Path | Non
 def run(
     sources: Sequence[str] = (),
     overrides: Mapping[str, Mapping[str, Any]] | None = None,
-    place: Place | None = None,
+    place: InstanceLock | None = None,
     on_closing: Callable[[], None] = lambda: None,
 ) -> int:
     """Open the window and stay until it is closed.
@@ -139,7 +139,7 @@ def _run(
     application: QApplication,
     sources: Sequence[str],
     overrides: Mapping[str, Mapping[str, Any]],
-    place: Place | None,
+    place: InstanceLock | None,
     on_closing: Callable[[], None],
 ) -> int:
     settings, problems = load_settings(settings_file())

@@ -216,7 +216,7 @@ def test_a_single_wrong_bit_is_told(capsys: Capture, tmp_path: Path, one_engine:
     code, out, err = run(capsys, "models", "check", tmp_path / "m.safetensors")
     assert code == 1
     check_one_line(err, "Not proved: m.")
-    assert "[FAIL] m: the weights are not those that were put on the shelf" in out
+    assert "[FAIL] m: the weights are not those that were imported" in out
 
 
 def test_weights_are_known_again_in_another_format(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from pytestqt.qtbot import QtBot
 
 from app.core.export.job import ExportJob
 from app.core.export.request import DataFile, ExportCancelledError, ExportRequest
-from app.core.export.request_json import MOST_REQUESTS, requests_from_json, requests_to_json
+from app.core.export.request_json import MAX_REQUESTS, requests_from_json, requests_to_json
 from app.core.export_queue.batch import BatchOptions, batch_requests
 from app.core.export_queue.interrupted import MarkedJob, interrupted_exports, marks_dir
 from app.core.export_queue.saved_queue import AbandonedQueue, SavedQueue, abandoned_queue, forget_lists
@@ -132,7 +132,7 @@ def _list_of(content: object) -> tuple[Path, ...]:
 
 def test_a_list_is_bounded() -> None:
     request = ExportRequest(Path("/a.mp4").absolute(), Path("/b.mp4").absolute())
-    assert len(requests_from_json(requests_to_json([request] * (MOST_REQUESTS + 5)))) == MOST_REQUESTS
+    assert len(requests_from_json(requests_to_json([request] * (MAX_REQUESTS + 5)))) == MAX_REQUESTS
 
 
 def test_what_is_done_is_not_offered_and_no_file_that_came_meanwhile_is_replaced(

@@ -69,7 +69,7 @@ def test_a_damaged_model_is_named_by_all_that_need_it(capsys: Capture, box: Path
     code, out, err = run(capsys, "self-test", "--only", ",".join(WORKING))
     assert code == 1
     check_one_line(err, "Does not work here: ")
-    assert "[FAIL] model demo: the weights are not those that were put on the shelf" in out
+    assert "[FAIL] model demo: the weights are not those that were imported" in out
     assert "[FAIL] golden image, cpu: " in out
     assert "[ ok ] model everyday: " in out
 

@@ -265,7 +265,7 @@ def test_formats_by_ending_or_by_wish(name: str, asked: str | None, format_: str
         ("labels.txt", "yolo", "YOLO is a folder.*Name a folder: labels/"),
         ("a.xml", None, "VOC writes an XML file a frame, into a folder.*Name it .voc"),
         ("a.xml", "voc", "VOC is a folder"),
-        ("out", None, "does not say which.*--data-format voc or yolo"),
+        ("out", None, "does not say which.*name the format, voc or yolo"),
         ("a.csv", "excel", "'excel'.*jsonl, csv, coco"),
     ],
 )

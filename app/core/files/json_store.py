@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from app.core.files.atomic_file import AtomicFile
+from app.core.files.regular_file import read_limited
 from app.core.files.write_errors import explain_write_error
 
 _log = logging.getLogger(__name__)
@@ -56,14 +57,3 @@ class JsonStore:
                     part.commit()
         except OSError as error:
             raise explain_write_error(error, self._path) from error
-
-
-def read_limited(path: Path, max_bytes: int) -> bytes | None:
-    """The content of ``path``; None where it is larger than a file of ours can be.
-
-    Raises:
-        OSError: It cannot be read.
-    """
-    with path.open("rb") as file:
-        content = file.read(max_bytes + 1)
-    return content if len(content) <= max_bytes else None

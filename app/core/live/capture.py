@@ -38,7 +38,7 @@ _leaving_lock = threading.Lock()
 
 
 class CaptureListener(Protocol):
-    """Told what happens, on the two threads. ``frame`` is called for every picture and returns at once."""
+    """Told what happens, on the two threads. ``frame`` is called for every frame and returns at once."""
 
     def frame(self, frame: Frame) -> None: ...
     def opened(self, info: SourceInfo) -> None: ...

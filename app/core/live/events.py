@@ -70,12 +70,12 @@ class SourceNote:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A file has been played to its end; its last picture stays."""
+    """A file has been played to its end; its last frame stays."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelLoading:
-    """A model is being opened; meanwhile pictures come without boxes."""
+    """A model is being opened; meanwhile frames come without boxes."""
 
     name: str
 
@@ -105,10 +105,10 @@ class ModelReady:
 
 @dataclass(frozen=True, slots=True)
 class ModelMeasured:
-    """How fast the running model is on this computer; told once, when enough pictures went through it.
+    """How fast the running model is on this computer; told once, when enough frames went through it.
 
     Attributes:
-        name: As it was asked for: a model of the shelf, or a file.
+        name: As it was asked for: a model of the library, or a file.
         engine: As ``Detector.engine``.
         device: As ``Detector.device``.
         precision: As ``Detector.precision``.
@@ -139,7 +139,7 @@ class ModelFailed:
 
 @dataclass(frozen=True, slots=True)
 class DetectorTrouble:
-    """The model failed on a picture; that one is shown without boxes and the next is tried."""
+    """The model failed on a frame; that one is shown without boxes and the next is tried."""
 
     message: str
     hint: str

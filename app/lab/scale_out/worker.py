@@ -7,7 +7,7 @@ import socket
 import threading
 
 from app import __version__
-from app.core.candidate_cache.store_facts import source_key
+from app.core.candidate_cache.source_content import SourceContent
 from app.core.errors import AppError, ExplainedError
 from app.core.export.job import ExportJob
 from app.core.export.request import ExportReport
@@ -38,7 +38,7 @@ def run_task(task: ExportTask) -> TaskOutcome:
                 f"The model {task.request.model.name} on {node} is not the one of the computer that began this.",
                 "Put the same model file on every computer.",
             )
-        source = source_key(task.request.source)
+        source = SourceContent(task.request.source)
         task.result.parent.mkdir(parents=True, exist_ok=True)
         return write_result(task, source, _export(task), node)
     except ExplainedError as error:

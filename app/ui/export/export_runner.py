@@ -11,14 +11,14 @@ from collections.abc import Callable
 from PySide6.QtCore import QObject, Signal
 
 from app.core.export import job_protocol
-from app.core.export.job_protocol import Job, MakeJob
+from app.core.export.job_protocol import ExportWork, MakeJob
 from app.core.export.request import ExportCancelledError, ExportProgress, ExportReport, ExportRequest
 from app.core.preload import preload_for
 from app.ui.widgets.background import Background
 from app.ui.widgets.bridge import Wake
 
 
-def make_job(request: ExportRequest, on_progress: Callable[[ExportProgress], None]) -> Job:
+def make_job(request: ExportRequest, on_progress: Callable[[ExportProgress], None]) -> ExportWork:
     """The real job, remembered until it is done; its libraries are loaded first, without stopping the window."""
     from app.core.export_queue.interrupted import MarkedJob
 
@@ -41,7 +41,7 @@ class ExportRunner(QObject):
         self._wake = Wake(self._tell_progress)
         self._lock = threading.Lock()
         self._latest: ExportProgress | None = None
-        self._job: Job | None = None
+        self._job: ExportWork | None = None
         self._cancel = False
         self.running = False
 

@@ -16,7 +16,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.core.export_queue.state import ENDED, QueueItem, QueueSnapshot
+from app.core.export_queue.state import QueueItem, QueueSnapshot
+from app.core.jobs import ENDED
 from app.ui.export.queue_model import ITEM, QueueModel
 from app.ui.export.queue_rows import QueueRows
 from app.ui.export.queue_runner import QueueRunner

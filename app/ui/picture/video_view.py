@@ -13,7 +13,7 @@ from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from app.core.counted import counted
+from app.core.counts import counted
 from app.core.detection_filter import detection_filter
 from app.core.frames import FrameResult, ImageBGRA
 from app.core.overlay import BoxMark, View, layout

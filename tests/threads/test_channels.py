@@ -35,17 +35,17 @@ def test_slot_against_a_model(actions: list[str]) -> None:
             assert slot.take(0) == waiting
             waiting = None
         else:
-            slot.nudge()
+            slot.wake()
         assert (slot.put_count, slot.take_count, slot.dropped) == (puts, takes, drops)
         assert puts == takes + drops + (waiting is not None)
 
 
 def test_only_the_reader_uses_up_a_nudge() -> None:
     slot: LatestSlot[int] = LatestSlot()
-    slot.nudge()
-    assert slot.withdraw() is None
+    slot.wake()
+    assert slot.take_nowait() is None
     slot.put(1)
-    assert slot.withdraw() == 1
+    assert slot.take_nowait() == 1
     assert (slot.put_count, slot.take_count, slot.dropped) == (1, 1, 0)
     reader = Worker("test-read", lambda stop: assert_none(slot.take()), fail_on_error)
     reader.start()
@@ -101,9 +101,9 @@ def test_slot_close_counts_the_unread_value_as_dropped() -> None:
 
 def test_slot_nudge_is_kept_for_the_next_take_only() -> None:
     slot: LatestSlot[int] = LatestSlot()
-    slot.nudge()
+    slot.wake()
     assert slot.take() is None
-    slot.nudge()
+    slot.wake()
     slot.put(5)
     assert slot.take() == 5
     assert slot.take(0) is None

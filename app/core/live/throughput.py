@@ -1,15 +1,15 @@
-"""How fast a detector is, from its first pictures. Used by ``ssdv-detect`` alone."""
+"""How fast a detector is, from its first frames. Used by ``ssdv-detect`` alone."""
 
 from __future__ import annotations
 
 from statistics import median
 
 WARM_UP = 20
-"""Pictures that do not count: caches fill, clocks rise, the window is still being built."""
+"""Frames that do not count: caches fill, clocks rise, the window is still being built."""
 COUNTED = 60
 
 
-class Pace:
+class ThroughputProbe:
     """Collects the times of one detector until there are enough of them."""
 
     def __init__(self) -> None:
@@ -17,10 +17,10 @@ class Pace:
         self._times_ms: list[float] = []
 
     def add(self, detect_ms: float) -> float | None:
-        """One picture took ``detect_ms``.
+        """One frame took ``detect_ms``.
 
         Returns:
-            Pictures a second by the median, once, when enough are counted; else None.
+            Frames a second by the median, once, when enough are counted; else None.
         """
         self._seen += 1
         if not WARM_UP < self._seen <= WARM_UP + COUNTED:

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from app.core.candidate_cache.source_content import SourceContent
 from app.core.candidate_cache.store import SUFFIX
-from app.core.candidate_cache.store_facts import StoreFacts, source_key
+from app.core.candidate_cache.store_facts import StoreFacts
 from app.core.candidate_cache.store_format import StoredFrame
 from app.core.candidate_cache.store_writer import StoreWriter
 from app.core.frames import FrameResult
@@ -53,7 +54,9 @@ def entry() -> ModelEntry:
 def facts_of(video: Path, entry: ModelEntry) -> StoreFacts:
     weights = weights_sha256(ModelSettings(name=entry.name))
     labels = entry.spec.labels
-    return StoreFacts(source_key(video), entry.spec.name, weights, "openvino", "cpu", "fp32", labels, 0.05, FRAMES)
+    return StoreFacts(
+        SourceContent(video).key, entry.spec.name, weights, "openvino", "cpu", "fp32", labels, 0.05, FRAMES
+    )
 
 
 def marked(index: int) -> Candidates:

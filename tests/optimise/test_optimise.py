@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from app.core.errors import AppError
-from app.core.optimise.frames import LEAST, calibration_frames
+from app.core.optimise.calibration_frames import MIN_FRAMES, calibration_frames
 from app.core.optimise.run import STAGES, share_done
 from detector.errors import DetectorError
 from detector.model_file import ModelEntry, open_file
@@ -507,7 +507,7 @@ def collect(source: Path | None, spec: object = None) -> Frames:
 
 
 def test_drawn_pictures_are_the_same_each_time_and_differ_from_each_other() -> None:
-    from app.core.optimise.drawn import drawn_frames
+    from app.core.optimise.drawings import drawn_frames
 
     first, again = (list(drawn_frames(3, 64, 48)) for _ in range(2))
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
@@ -517,12 +517,12 @@ def test_drawn_pictures_are_the_same_each_time_and_differ_from_each_other() -> N
 
 
 def test_a_folder_is_calibrated_on_without_what_cannot_be_read(tmp_path: Path) -> None:
-    for number in range(LEAST):
+    for number in range(MIN_FRAMES):
         cv2.imwrite(str(tmp_path / f"{number}.png"), picture(40 + number, 60, number))
     (tmp_path / "broken.jpg").write_bytes(b"no picture")
     found = collect(tmp_path)
-    assert found.images.shape == (LEAST, 240, 320, 3)
-    assert (found.held_out, found.source) == (LEAST // 2, tmp_path.name)
+    assert found.images.shape == (MIN_FRAMES, 240, 320, 3)
+    assert (found.held_out, found.source) == (MIN_FRAMES // 2, tmp_path.name)
 
 
 def test_a_video_is_calibrated_on_from_end_to_end(repository: Path) -> None:
@@ -533,7 +533,7 @@ def test_a_video_is_calibrated_on_from_end_to_end(repository: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("empty", "holds no images"), ("few", "holds 3 pictures"), ("text", "text file|be opened"), ("gone", "set")],
+    [("empty", "holds no images"), ("few", "holds 3 images"), ("text", "text file|be opened"), ("gone", "set")],
 )
 def test_what_cannot_be_calibrated_on_is_a_line(content: str, message: str, tmp_path: Path) -> None:
     source = tmp_path / "set"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -25,6 +27,18 @@ def test_faults_leave_their_traceback_in_the_file(tmp_path: Path) -> None:
     assert "jane" not in text
     assert "ss/w" not in text
     assert "after the end" not in text
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")
+def test_a_pipe_in_its_place_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "ssd-viewer.log")
+    handlers: list[logging.Handler] = []
+    worker = threading.Thread(target=lambda: handlers.append(start_log(tmp_path / "ssd-viewer.log")), daemon=True)
+    worker.start()
+    worker.join(60)
+    (handler,) = handlers
+    stop_log(handler)
+    assert isinstance(handler, logging.NullHandler)
 
 
 def test_a_place_that_cannot_be_written_is_no_obstacle(tmp_path: Path) -> None:

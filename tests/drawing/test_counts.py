@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.counted import counted, plural
+from app.core.counts import counted, plural
 from detector.labels import COCO80, VOC20
 
 PLURALS = [

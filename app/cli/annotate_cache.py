@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from app.core.export.request import CachePolicy, ExportRequest
 
 
-def add_kept_flags(parser: argparse.ArgumentParser) -> None:
+def add_cache_flags(parser: argparse.ArgumentParser) -> None:
     """``--resume --from-cache --no-cache``."""
     parser.add_argument(
         "--resume",
@@ -50,7 +50,7 @@ def cache_policy(options: argparse.Namespace) -> CachePolicy:
     return "drop" if options.no_cache else "keep"
 
 
-def goes_on(options: argparse.Namespace) -> bool:
+def resumes(options: argparse.Namespace) -> bool:
     """Whether what an interrupted run left is used; a cluster begins a task again by itself, and must."""
     return options.resume or options.ray is not None or not options.no_cache
 
@@ -72,14 +72,14 @@ def chosen_model(options: argparse.Namespace, console: Console) -> tuple[ModelSe
     return model, detection
 
 
-def with_kept_threshold(request: ExportRequest, options: argparse.Namespace) -> ExportRequest:
+def with_cached_threshold(request: ExportRequest, options: argparse.Namespace) -> ExportRequest:
     """``request``, which renders from kept detections, with the threshold of the model whose they are."""
-    from app.core.candidate_cache.store_facts import source_key
+    from app.core.candidate_cache.source_content import SourceContent
     from app.core.export.source_facts import cached_detections
     from app.core.models import own_threshold
 
     try:
-        model = cached_detections(request, source_key(request.source)).facts.model
+        model = cached_detections(request, SourceContent(request.source)).facts.model
     except AppError:
         return request  # nothing is kept: the export says so
     return replace(request, detection=with_threshold(request.detection, options, own_threshold(model)))

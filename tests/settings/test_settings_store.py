@@ -8,7 +8,8 @@ import math
 import os
 import stat
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +150,29 @@ def test_broken_file_is_set_aside(tmp_path: Path, content: bytes) -> None:
 def test_unreadable_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / "settings.json").mkdir()
     settings, problems = load_settings(tmp_path / "settings.json")
+    assert settings == Settings()
+    assert len(problems) == 1
+
+
+def make_endless(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def make_huge(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(10**9)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
+@pytest.mark.parametrize("make", [lambda path: os.mkfifo(path), Path.mkdir, make_endless, make_huge])
+def test_what_is_no_settings_file_is_not_waited_for(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    path = tmp_path / "settings.json"
+    make(path)
+    found: list[tuple[Settings, list[str]]] = []
+    worker = threading.Thread(target=lambda: found.append(load_settings(path)), daemon=True)
+    worker.start()
+    worker.join(60)
+    ((settings, problems),) = found
     assert settings == Settings()
     assert len(problems) == 1
 

@@ -1,4 +1,4 @@
-"""Playback by the clock, with made-up clocks and sources: order, pause, seek, step, loop, and no racing to catch up."""
+"""Playback by the clock, with made-up clocks and sources: order, pause, seek, step, loop; no racing to catch up."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from app.core.frames import Frame, SourceInfo
 from app.core.live.events import ALLOWED, LiveState
 from app.core.live.player import Player
-from app.core.live.transport import Order, Pacer, Transport
+from app.core.live.transport import PlaybackClock, PlaybackCommand, Transport
 from app.core.sources.base import frame_from_bgr, never
 from app.core.workers import Worker
 
@@ -190,9 +190,9 @@ def test_last_of_many_seeks_wins_and_cancels_steps() -> None:
     transport.seek(Fraction(2))
     transport.step(1)
     transport.step(1)
-    assert transport.take_order() == Order(seek=Fraction(2))
-    assert transport.take_order() == Order(steps=2)
-    assert transport.take_order() is None
+    assert transport.take_command() == PlaybackCommand(seek=Fraction(2))
+    assert transport.take_command() == PlaybackCommand(steps=2)
+    assert transport.take_command() is None
 
 
 def test_waiting_ends_with_an_order_a_pause_or_the_end() -> None:
@@ -204,25 +204,25 @@ def test_waiting_ends_with_an_order_a_pause_or_the_end() -> None:
     transport.set_paused(False)
     transport.step(1)
     assert not transport.wait_turn(far)
-    transport.take_order()
+    transport.take_command()
     transport.close()
     assert not transport.wait_turn(far)
-    transport.wait_order()
+    transport.wait_command()
 
 
 @given(st.lists(st.tuples(st.integers(1, 60), st.integers(0, 300)), min_size=1))
 def test_pacer_keeps_the_times_of_the_file_and_never_lags_more_than_a_little(steps: list[tuple[int, int]]) -> None:
     """Each step: the file's next picture is so many ms later; reading it took so many ms."""
-    pacer = Pacer()
+    clock = PlaybackClock()
     now, pts_ms = 5_000 * MS, 0
     origin: tuple[int, int] | None = None
     for gap_ms, work_ms in steps:
         now += work_ms * MS
         pts_ms += gap_ms
-        before = pacer.resyncs
-        due = pacer.due_ns(Fraction(pts_ms, 1000), now)
+        before = clock.resyncs
+        due = clock.due_ns(Fraction(pts_ms, 1000), now)
         assert due >= now - 100 * MS
-        if origin is None or pacer.resyncs > before:
+        if origin is None or clock.resyncs > before:
             assert due == now
             origin = (now, pts_ms)
         assert due == origin[0] + (pts_ms - origin[1]) * MS

@@ -173,7 +173,7 @@ def test_slow_detector_fast_camera_newest_wins_and_everything_is_counted() -> No
             # machine none or one; counted by the server, so that a busy machine slows both sides alike.)
             taken_ns = result.detected_ns - int(result.detect_ms * 1e6)
             assert server.sent_between(shown(result), taken_ns) < 18
-        route = probe.session._route
+        route = probe.session._route  # what waits for the detector is shown to nobody
         probe.session.pause()
         assert route.frames.put_count - route.frames.take_count - route.frames.dropped in (0, 1)
         stats = probe.session.stats()
@@ -215,11 +215,11 @@ def test_a_wake_comes_only_when_the_slot_was_empty() -> None:
         probe.start(server.url)
         probe.wait_event(ModelReady)
         probe.next_result()
-        route = probe.session._route
-        before = route.results.put_count
+        results = probe.session.results
+        before = results.put_count
         server.wait_sent(40)
-        assert route.results.put_count > before + 5
-        assert probe.wakes <= route.results.take_count + 1
+        assert results.put_count > before + 5
+        assert probe.wakes <= results.take_count + 1
 
 
 def test_a_stalled_camera_is_opened_again_and_counting_goes_on(no_back_off: None) -> None:
@@ -255,7 +255,7 @@ def test_a_camera_paused_shows_the_present_when_resumed() -> None:
         probe.start(server.url)
         probe.detected()
         probe.session.pause()
-        route = probe.session._route
+        route = probe.session._route  # what a paused camera goes on to read is shown to nobody
         at_pause = server.wait_sent(0)
         server.wait_sent(30)
         assert route.last is not None
@@ -607,8 +607,7 @@ def test_iou_reaches_the_detector(video: Path) -> None:
         detector.candidates_batch = spy  # type: ignore[method-assign, assignment] # watched from outside
         return detector
 
-    with LiveProbe() as probe:
-        probe.session._detector_factory = factory  # type: ignore[assignment] # returns a watched FakeDetector
+    with LiveProbe(factory=factory) as probe:
         probe.session.start(str(video), SourceOptions(loop=True), ModelSettings(), DetectionSettings(iou=0.3))
         probe.detected()
         probe.session.set_iou(0.7)
@@ -644,8 +643,7 @@ def test_a_paused_picture_is_looked_at_again_for_a_threshold_below_the_floor(vid
     def count(result: FrameResult) -> int:
         return -1 if result.candidates is None else len(result.candidates)
 
-    with LiveProbe() as probe:
-        probe.session._detector_factory = factory
+    with LiveProbe(factory=factory) as probe:
         probe.start(str(video))
         probe.wait_event(ModelReady)
         probe.session.pause()

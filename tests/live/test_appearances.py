@@ -80,7 +80,7 @@ def test_in_coarse_pieces_nothing_is_lost_and_each_start_shows_the_class(
     video: list[Seen], threshold: float, pieces: int
 ) -> None:
     store = store_of(video)
-    made = survey(store, most_pieces=pieces)
+    made = survey(store, max_pieces=pieces)
     assert made is not None
     assert len(made.starts_s) <= pieces
     rows = {row.name: row for row in made.rows(threshold, join_s=0)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 import subprocess
@@ -45,7 +46,7 @@ def _report() -> dict[str, Any]:
 def test_an_end_that_was_forced_says_where_each_thread_was(tmp_path: Path) -> None:
     log = tmp_path / "ssd-viewer.log"
     code = (
-        "import threading; from pathlib import Path; from app.core.last_resort import end_within;"
+        "import threading; from pathlib import Path; from app.core.exit_watchdog import end_within;"
         f"end_within(0.1, Path({str(log)!r})); threading.Event().wait(60)"
     )
     assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 1
@@ -79,7 +80,7 @@ def test_it_helps_and_tells_nothing(tmp_path: Path) -> None:
     assert lines[0].endswith(" INFO MainThread app.core.live")
     assert lines[1].endswith(" ERROR MainThread app.core.live")
     assert lines[2] == "Traceback (most recent call last):"
-    assert 'tests/test_diagnostics.py", line ' in lines[3]
+    assert 'tests/program/test_diagnostics.py", line ' in lines[3]
     assert lines[4:] == ["    raise ValueError(message)", "ValueError"]
     crash = files["crashes/crash-1.txt"].splitlines()
     assert crash[1:] == [
@@ -91,6 +92,51 @@ def test_it_helps_and_tells_nothing(tmp_path: Path) -> None:
     assert kept["source"]["recent"] == ["***", "***"]
     assert kept["detection"]["threshold"] == Settings().detection.threshold
     assert json.loads(files["self-test.json"]) == _report()
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "user:pw@proxy:8080",
+        "pw",
+        "http://user:pw@proxy:8080",
+        "//user:pw@proxy",
+        "proxy.example.org",
+        "192.168.7.9:3128",
+        "[fe80::1]:8080",
+        "user@proxy",
+        "rtsp://cam/token=abc",
+        "holiday clip",
+        "C:\\\\Users\\\\Jane",
+        "cuda:user@proxy",
+        "p\u00e4ssw\u00f6rt",
+    ],
+)
+def test_no_setting_tells_a_secret(secret: str) -> None:
+    """Whatever its shape, and in whichever of them it is."""
+    settings = Settings()
+    filled = 0
+    for group in dataclasses.fields(settings):
+        values = getattr(settings, group.name)
+        for field in dataclasses.fields(values):
+            value = getattr(values, field.name)
+            secrets: dict[type, object] = {str: secret, tuple: (secret, "x" + secret), dict: {secret: 0.5}}
+            if type(value) in secrets:
+                values = replace(values, **{field.name: secrets[type(value)]})
+                filled += 1
+        settings = replace(settings, **{group.name: values})
+    assert filled >= 10
+    told = json.dumps(diagnostics.private_settings(settings), ensure_ascii=False)
+    assert secret not in told
+    assert json.dumps(secret, ensure_ascii=False)[1:-1] not in told
+
+
+def test_what_is_offered_to_everybody_is_told() -> None:
+    settings = Settings()
+    told = diagnostics.private_settings(replace(settings, model=replace(settings.model, device="cuda:1")))
+    assert told["model"] == {"name": settings.model.name, "device": "cuda:1", "precision": "auto"}
+    assert told["window"]["theme"] == "system"
+    assert told["network"] == {"proxy": "", "mirror": ""}
 
 
 def test_versions_name_what_the_program_needs() -> None:

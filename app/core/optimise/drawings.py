@@ -1,7 +1,7 @@
-"""Pictures drawn to calibrate on, for whoever has none at hand. Pure; the same on every computer.
+"""Images drawn to calibrate on, for whoever has none at hand. Pure; the same on every computer.
 
 Leaves of all sizes that fall on one another (the "dead leaves" model of Matheron, 1968): in edges, contrasts and sizes
-such pictures are as photographs are, and a network answers to them with the range of values that photographs bring out.
+such images are as photographs are, and a network answers to them with the range of values that photographs bring out.
 Some are dim, noisy or blurred, as a camera's are.
 """
 
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from app.core.frames import ImageBGR
 
 _SEED = 20161008
-_SMALLEST, _LARGEST = 0.02, 0.6  # radius, as a share of the picture's longer side
+_SMALLEST, _LARGEST = 0.02, 0.6  # radius, as a share of the image's longer side
 _LARGE, _LEAVES = 40, 200
 _SPIKES = (3, 9)  # corners of a leaf that is no ellipse
 
@@ -24,18 +24,18 @@ Plane = npt.NDArray[np.float32]
 
 
 def drawn_frames(count: int, width: int, height: int) -> Iterator[ImageBGR]:
-    """``count`` pictures, each UInt8[height, width, 3]."""
+    """``count`` images, each UInt8[height, width, 3]."""
     for number in range(count):
         yield draw(np.random.default_rng((_SEED, number)), width, height)
 
 
 def draw(rng: np.random.Generator, width: int, height: int) -> ImageBGR:
-    """One picture."""
+    """One image."""
     canvas = np.empty((height, width, 3), np.float32)
     canvas[:] = _colour(rng)
     longer = max(width, height)
     # Large ones first, evenly by logarithm, or little ones would be all there is to see; then sizes with a density that
-    # falls with the third power: the same picture at every scale.
+    # falls with the third power: the same image at every scale.
     large = np.exp(rng.uniform(np.log(_LARGEST / 6), np.log(_LARGEST), _LARGE))
     low, high = _SMALLEST**-2, (_LARGEST / 2) ** -2
     small = (low - rng.random(_LEAVES) * (low - high)) ** -0.5

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from app.core.export.request import ExportProgress, ExportReport, ExportRequest
 
 
-class Bar:
+class ExportBar:
     """A progress bar on stderr.
 
     Args:
-        name: Of the video.
+        name: Name of the video.
         shown: Whether anybody looks.
         line: How many bars are above it.
     """
@@ -53,7 +53,7 @@ def between_bars() -> Iterator[None]:
 
 def tell(console: Console, report: ExportReport, threshold: float) -> None:
     """Prints what an export did, and at which threshold."""
-    from app.core.export.disk_space import in_words
+    from app.core.files.disk import size_text
 
     found = ", ".join(f"{count} {name}" for name, count in report.counts.items()) or "no objects"
     rate = report.frames / report.seconds if report.seconds > 0 else 0.0
@@ -68,12 +68,12 @@ def tell(console: Console, report: ExportReport, threshold: float) -> None:
         if path is not None:
             console.say(f"  {path}" + (f" ({report.encoder})" if path == report.output else ""))
     if report.cache is not None:
-        console.say(f"  {report.cache} ({in_words(report.cache_bytes)} of detections kept, for --from-cache)")
+        console.say(f"  {report.cache} ({size_text(report.cache_bytes)} of detections kept, for --from-cache)")
     for note in report.notes:
         console.note(note if note.startswith(report.source.name) else f"{report.source.name}: {note}")
 
 
 def common_threshold(requests: Sequence[ExportRequest]) -> float | None:
-    """The one that all of them have; None for several, as of kept detections of several models."""
+    """Returns the threshold that all of them share; None for several, as with several models' kept detections."""
     values = {request.detection.threshold for request in requests}
     return values.pop() if len(values) == 1 else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import stat
 import subprocess
@@ -19,21 +20,21 @@ from hypothesis import strategies as st
 from pytestqt.qtbot import QtBot
 
 from app.core import instance
-from app.core.instance import HandOver, Place, arrive
+from app.core.instance import InstanceLock, OpenRequest, claim_or_send
 from app.core.paths import place_dir
 from app.ui import arrivals
 from app.ui.arrivals import Arrivals
 from tests.support import window_process
 from tests.support.qt_fakes import Desk, desk
 
-MESSAGE = HandOver(("/films/Ünï 中.mp4", "rtsp://jane:pw@host/cam"), "token")
+MESSAGE = OpenRequest(("/films/Ünï 中.mp4", "rtsp://jane:pw@host/cam"), "token")
 
 
 @contextmanager
-def _listening(folder: Path, answer: bool = True) -> Iterator[tuple[Place, list[HandOver]]]:
-    place, got = Place(folder), []
+def _listening(folder: Path, answer: bool = True) -> Iterator[tuple[InstanceLock, list[OpenRequest]]]:
+    place, got = InstanceLock(folder), []
 
-    def receive(message: HandOver) -> bool:
+    def receive(message: OpenRequest) -> bool:
         got.append(message)
         return answer
 
@@ -47,25 +48,25 @@ def _listening(folder: Path, answer: bool = True) -> Iterator[tuple[Place, list[
 
 def _address(folder: Path) -> str:
     """Where the window listens, as soon as it does."""
-    other = Place(folder)
-    while not (found := other._read_address()):
+    other = InstanceLock(folder)
+    while not (found := other.read_address()):
         threading.Event().wait(0.01)
     return found
 
 
 def test_a_later_start_hands_over(tmp_path: Path) -> None:
     with _listening(tmp_path) as (_, got):
-        assert arrive(Place(tmp_path), MESSAGE) == "handed over"
-        assert arrive(Place(tmp_path), HandOver()) == "handed over"
-        assert got == [MESSAGE, HandOver()]
-        assert arrive(Place(tmp_path), None) == "alone", "a window of its own was asked for"
-    later = Place(tmp_path)
-    assert arrive(later, MESSAGE) == "first", "the window was closed"
+        assert claim_or_send(InstanceLock(tmp_path), MESSAGE) == "handed over"
+        assert claim_or_send(InstanceLock(tmp_path), OpenRequest()) == "handed over"
+        assert got == [MESSAGE, OpenRequest()]
+        assert claim_or_send(InstanceLock(tmp_path), None) == "alone", "a window of its own was asked for"
+    later = InstanceLock(tmp_path)
+    assert claim_or_send(later, MESSAGE) == "first", "the window was closed"
     later.close()
 
 
 def test_other_displays_have_windows_of_their_own(tmp_path: Path) -> None:
-    one, other = Place(tmp_path, {"DISPLAY": ":0"}), Place(tmp_path, {"DISPLAY": ":1"})
+    one, other = InstanceLock(tmp_path, {"DISPLAY": ":0"}), InstanceLock(tmp_path, {"DISPLAY": ":1"})
     assert one.claim()
     assert other.claim()
     one.close()
@@ -88,26 +89,34 @@ def test_nobody_else_can_speak_to_it_and_nothing_is_left(tmp_path: Path) -> None
 
 def test_a_window_that_does_not_take_it_is_left_alone(tmp_path: Path) -> None:
     with _listening(tmp_path, answer=False) as (_, got):
-        assert arrive(Place(tmp_path), MESSAGE) == "alone"
+        assert claim_or_send(InstanceLock(tmp_path), MESSAGE) == "alone"
         assert got == [MESSAGE]
 
 
 def test_a_window_that_never_listens_is_left_alone(tmp_path: Path) -> None:
-    first = Place(tmp_path)
+    first = InstanceLock(tmp_path)
     assert first.claim()
-    assert arrive(Place(tmp_path), MESSAGE, patience_s=0.2) == "alone"
+    assert claim_or_send(InstanceLock(tmp_path), MESSAGE, timeout_s=0.2) == "alone"
     first.close()
 
 
 @pytest.mark.parametrize("sources", [("camera:0",), ("/films/a.mp4",) * 501, ("/" + "x" * 4000,) * 400])
 def test_what_would_not_be_taken_is_not_sent(tmp_path: Path, sources: tuple[str, ...]) -> None:
     with _listening(tmp_path) as (_, got):
-        assert arrive(Place(tmp_path), HandOver(sources)) == "alone"
+        assert claim_or_send(InstanceLock(tmp_path), OpenRequest(sources)) == "alone"
         assert got == []
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="names there are Unicode")
+def test_a_name_that_is_not_utf8_is_handed_over(tmp_path: Path) -> None:
+    message = OpenRequest((os.fsdecode(b"/films/\xff.mp4"),))
+    with _listening(tmp_path) as (_, got):
+        assert claim_or_send(InstanceLock(tmp_path), message) == "handed over"
+        assert got == [message]
+
+
 def test_a_window_that_closes_before_it_listens_leaves_nothing(tmp_path: Path) -> None:
-    place = Place(tmp_path / "place")
+    place = InstanceLock(tmp_path / "place")
     assert place.claim()
     place.listen(lambda _message: True)
     place.close()
@@ -116,7 +125,7 @@ def test_a_window_that_closes_before_it_listens_leaves_nothing(tmp_path: Path) -
 
 def test_a_folder_that_cannot_be_used_is_no_obstacle(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    assert arrive(Place(tmp_path / "file"), MESSAGE) == "alone"
+    assert claim_or_send(InstanceLock(tmp_path / "file"), MESSAGE) == "alone"
 
 
 @pytest.mark.parametrize(
@@ -126,8 +135,10 @@ def test_a_folder_that_cannot_be_used_is_no_obstacle(tmp_path: Path) -> None:
         b'{"version": 1, "open": ["relative.mp4"], "activation": ""}',
         b'{"version": 1, "open": ["/a\\u0000b"], "activation": ""}',
         b'{"version": 1, "open": ["ftp://host/x"], "activation": ""}',
+        b'{"version": 1, "open": ["/films/\\ud83d.mp4"], "activation": ""}',
+        b'{"version": 1, "open": ["http://host/\\ud83d"], "activation": ""}',
         b'{"version": 1, "open": [7], "activation": ""}', b'{"version": 1, "open": [], "activation": null}',
-        HandOver(("/x",) * 501).to_bytes(), HandOver(("/" + "x" * 5000,)).to_bytes(), b"x" * 1_100_000,
+        OpenRequest(("/x",) * 501).to_bytes(), OpenRequest(("/" + "x" * 5000,)).to_bytes(), b"x" * 1_100_000,
     ],
 )  # fmt: skip
 def test_what_is_no_message_does_nothing(tmp_path: Path, content: bytes) -> None:
@@ -138,14 +149,14 @@ def test_what_is_no_message_does_nothing(tmp_path: Path, content: bytes) -> None
                 assert visitor.recv_bytes() == b"no"
             except (EOFError, OSError):
                 pass  # too much to be read at all
-        assert arrive(Place(tmp_path), MESSAGE) == "handed over", "it still listens"
+        assert claim_or_send(InstanceLock(tmp_path), MESSAGE) == "handed over", "it still listens"
         assert got == [MESSAGE]
 
 
 def test_who_says_nothing_is_not_waited_for_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(instance, "_SPEAK_S", 0.1)
+    monkeypatch.setattr(instance, "_SPEAK_S", 0.1)  # what a test would wait for
     with _listening(tmp_path) as (_, got), Client(_address(tmp_path)):
-        assert arrive(Place(tmp_path), MESSAGE) == "handed over"
+        assert claim_or_send(InstanceLock(tmp_path), MESSAGE) == "handed over"
         assert got == [MESSAGE]
 
 
@@ -161,29 +172,29 @@ _OBJECTS = st.fixed_dictionaries(
 @given(st.binary(max_size=300) | _OBJECTS.map(lambda value: json.dumps(value).encode()))
 def test_any_bytes_are_refused_or_a_message(content: bytes) -> None:
     try:
-        message = HandOver.from_bytes(content)
+        message = OpenRequest.from_bytes(content)
     except ValueError:
         return
-    assert HandOver.from_bytes(message.to_bytes()) == message
+    assert OpenRequest.from_bytes(message.to_bytes()) == message
 
 
 def test_names_that_are_no_text_arrive_unchanged() -> None:
-    odd = HandOver(("/films/\udcff.mp4",))
-    assert HandOver.from_bytes(odd.to_bytes()) == odd
+    odd = OpenRequest(("/films/\udcff.mp4",))
+    assert OpenRequest.from_bytes(odd.to_bytes()) == odd
 
 
 _CHILD = """
 import sys, threading
 from pathlib import Path
-from app.core.instance import HandOver, Place, arrive
-place = Place(Path(sys.argv[1]))
+from app.core.instance import OpenRequest, InstanceLock, claim_or_send
+place = InstanceLock(Path(sys.argv[1]))
 got, enough = [], threading.Event()
 def receive(message):
     got.append(message.sources[0])
     if len(got) == int(sys.argv[3]):
         enough.set()
     return True
-outcome = arrive(place, HandOver((sys.argv[2],)), patience_s=60)
+outcome = claim_or_send(place, OpenRequest((sys.argv[2],)), timeout_s=60)
 print(outcome, flush=True)
 if outcome == "first":
     place.listen(receive)
@@ -217,7 +228,7 @@ def test_what_a_killed_window_left_is_cleared_away(tmp_path: Path) -> None:
     assert address.exists()
     with _listening(tmp_path) as (_, got):
         assert not address.parent.exists()
-        assert arrive(Place(tmp_path), MESSAGE) == "handed over"
+        assert claim_or_send(InstanceLock(tmp_path), MESSAGE) == "handed over"
         assert got == [MESSAGE]
 
 
@@ -232,7 +243,7 @@ def table(qtbot: QtBot, tmp_path: Path) -> Iterator[Desk]:
 
 @pytest.fixture
 def arriving(table: Desk, tmp_path: Path) -> Iterator[Arrivals]:
-    place = Place(tmp_path / "place")
+    place = InstanceLock(tmp_path / "place")
     assert place.claim()
     made = Arrivals(table.window, place)
     made.begin()
@@ -243,7 +254,9 @@ def arriving(table: Desk, tmp_path: Path) -> Iterator[Arrivals]:
 def test_the_window_opens_the_first_and_offers_to_export_all(table: Desk, arriving: Arrivals, tmp_path: Path) -> None:
     files = tuple(str(tmp_path / name) for name in ("a.mp4", "b.mp4", "c.png"))
     answers: list[str] = []
-    thread = threading.Thread(target=lambda: answers.append(arrive(Place(tmp_path / "place"), HandOver(files))))
+    thread = threading.Thread(
+        target=lambda: answers.append(claim_or_send(InstanceLock(tmp_path / "place"), OpenRequest(files)))
+    )
     table.window.showMinimized()
     thread.start()
     table.qtbot.waitUntil(lambda: bool(table.sessions))
@@ -272,7 +285,9 @@ def test_a_window_that_is_stuck_opens_nothing_later(
     table: Desk, arriving: Arrivals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(arrivals, "_PATIENCE_S", 0.05)
-    assert arrive(Place(tmp_path / "place"), MESSAGE) == "alone"  # on the GUI thread, which does nothing else meanwhile
+    assert (
+        claim_or_send(InstanceLock(tmp_path / "place"), MESSAGE) == "alone"
+    )  # on the GUI thread, which does nothing else meanwhile
     table.qtbot.waitUntil(lambda: not table.background.busy)
     assert table.sessions == []
 
