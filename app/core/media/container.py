@@ -106,7 +106,9 @@ def main_video(container: InputContainer) -> av.VideoStream | None:
 
 def mean_rate(stream: av.VideoStream) -> Fraction | None:
     """Returns frames a second; None where unknown or absurd."""
-    rate = stream.average_rate or stream.guessed_rate
+    rate, guessed = stream.average_rate or stream.guessed_rate, stream.guessed_rate
+    if rate and guessed and stream.time_base and rate * stream.time_base >= 1 and rate >= 2 * guessed:
+        rate = guessed  # a frame in every tick, or in chunks of which half are empty, is not the rate of the frames
     return rate if rate and Fraction(1, 3600) <= rate <= 1000 else None
 
 

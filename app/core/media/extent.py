@@ -18,9 +18,9 @@ from app.core.media.container import FREE_CLOCK, mean_rate, open_container
 _LEAD_S = 6 * 3600  # sound that claims to begin longer before the first frame is on another clock
 _LEAD_FREE_S = 10  # ... where clocks begin anywhere
 _WHOLE_LENGTHS = frozenset(("asf", "asf_o"))  # of which FFmpeg gives each track the length of the file
-_LATE_S = 10  # a clock that begins later is looked at from its end, too
-_MAX_LOOKED_THROUGH = 256 * 2**20  # bytes; what has no index is read to its end
-_MAX_PACKETS = 20_000
+_LATE_S = Fraction(1, 2)  # of a clock that begins later it is not known from where a length is told
+_MAX_LOOKED_THROUGH = 128 * 2**20  # bytes; what has no index is read through
+_FAR_AHEAD = 2**62  # ticks
 
 
 def origin_s(container: InputContainer, first_s: Fraction) -> Fraction:
@@ -61,7 +61,7 @@ def length_s(container: InputContainer, stream: av.VideoStream, first_s: Fractio
     if own_s is not None or not container.duration or container.duration < 0:
         return own_s
     told_s = Fraction(container.duration, 1_000_000)
-    if _LATE_S < first_s < told_s:  # the end, or a length?
+    if first_s > _LATE_S:
         end_s = _end_s(container.name, stream.index)
         if end_s is not None and end_s > first_s:
             return end_s - first_s
@@ -80,15 +80,18 @@ def _end_s(url: str, index: int) -> Fraction | None:
             return None
         with open_container(url) as container:
             stream = container.streams[index]
-            container.seek(2**62, stream=stream, backward=True)
-            times = [
-                (packet.pts + (packet.duration or 0)) * packet.time_base
-                for _, packet in zip(range(_MAX_PACKETS), container.demux(stream), strict=False)
-                if packet.pts is not None
-            ]
+            for place in (_FAR_AHEAD, 0):  # FLV does not find its last key frame from beyond it
+                container.seek(place, stream=stream, backward=True)
+                times = [
+                    (packet.pts + (packet.duration or 0)) * packet.time_base
+                    for packet in container.demux(stream)
+                    if packet.pts is not None
+                ]
+                if times:
+                    return max(times)
     except (av.FFmpegError, OSError, ValueError):
-        return None
-    return max(times, default=None)
+        pass
+    return None
 
 
 def shown_frames(stream: av.VideoStream, is_cut_short: bool) -> int | None:
@@ -110,15 +113,6 @@ def shown_frames(stream: av.VideoStream, is_cut_short: bool) -> int | None:
     ):
         return told
     return sum(not entry.is_discard for entry in stream.index_entries)
-
-
-def steady_rate(stream: av.VideoStream, frames: int | None) -> Fraction | None:
-    """Returns frames a second, of which the header may tell more than there are; None where unknown or absurd."""
-    rate, base = mean_rate(stream), stream.base_rate
-    if rate and base and frames and frames < stream.frames:
-        counted = rate * frames / stream.frames
-        return base if abs(counted - base) < abs(counted - rate) else rate
-    return rate
 
 
 def is_cut_short(url: str) -> bool:

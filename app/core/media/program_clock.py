@@ -42,14 +42,17 @@ class _Track:
     def __init__(self, stamp: Stamp, shift_s: Fraction) -> None:
         self.shift_s = shift_s
         self.last_s = self.end_s = self.shown_to_s = stamp.decode_s + shift_s
+        self._length_s = stamp.length_s  # of a packet that does not tell its own
         self.next_shift_s: Fraction | None = None  # another track has met a jump that this one still has ahead
 
     def note(self, stamp: Stamp, shift_s: Fraction) -> None:
         """Go on to ``stamp``."""
         shown_s = stamp.decode_s if stamp.show_s is None else stamp.show_s
-        self.last_s = stamp.decode_s + shift_s
-        self.end_s = self.last_s + stamp.length_s
-        self.shown_to_s = max(self.shown_to_s, shown_s + shift_s + stamp.length_s)
+        now_s = stamp.decode_s + shift_s
+        step_s = now_s - self.last_s
+        self._length_s = stamp.length_s or (step_s if 0 < step_s < 1 else self._length_s)
+        self.last_s, self.end_s = now_s, now_s + self._length_s
+        self.shown_to_s = max(self.shown_to_s, shown_s + shift_s + self._length_s)
 
     def lacks_s(self, first: Stamp) -> Fraction:
         """By how much ``first`` must be moved to follow this track."""

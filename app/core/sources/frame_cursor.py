@@ -1,21 +1,16 @@
-"""A place in a video: decoded frames with their times from there on, and exact ways to another place.
-
-Owned by a ``VideoReader``.
-"""
+"""A place in a video, and the decoded frames from there on with their times. Owned by a ``VideoReader``."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Literal
 
 import av
 
 from app.core.errors import AppError
-from app.core.media.container import FREE_CLOCK, keeps_only_decoding_times, key_frame_between, open_video
-from app.core.media.continuous_packets import clock_jumps
-from app.core.media.extent import is_cut_short, shown_frames, steady_rate, track_length_s
+from app.core.media.container import keeps_only_decoding_times, mean_rate, open_video
+from app.core.media.extent import is_cut_short, shown_frames, track_length_s
 from app.core.media.missing_frames import MissingFrames
 from app.core.sources.decode import FrameFeed
 from app.core.sources.frame_times import FrameTimes
@@ -25,11 +20,6 @@ TimedFrame = tuple[av.VideoFrame, Fraction]
 _UNTIMED = 16  # frames without a time that may come first
 _DOUBTED = 48  # frames that are looked at where the container may keep only decoding times
 _DOUBTED_BYTES = 96 * 2**20
-_End = Literal["there", "on the way", "missed", "unsure"]
-_WATCHED = 3  # frames before the wanted one that are all decoded
-
-# A seek that lands too late (bad index) is tried again from further back, at last from the start.
-_SEEK_MARGINS_S = (Fraction(0), Fraction(2), Fraction(15))
 
 
 class FrameCursor:
@@ -45,7 +35,7 @@ class FrameCursor:
         rate: Frames a second; None when unknown.
         period_s: From one frame to the next, nominally.
         count: Frames that the file says it shows; None when it does not.
-        is_incomplete: The file ends before it says it does, or, once it was read to its end, lacks what its index lists.
+        is_incomplete: The file ends before it says it does, or, once read to its end, lacks what its index lists.
 
     Raises:
         AppError: It cannot be opened.
@@ -61,14 +51,13 @@ class FrameCursor:
         self._lead_s = Fraction(0)  # from the time by which the container finds a frame to when it is shown
         self._jumps_noted = 0
         self._gaps: MissingFrames | None = None
-        self._reach_s = Fraction(0)  # decoding on from the last frame leads there
         self._last: TimedFrame | None = None
         self._open()
         stream = self.stream
         assert stream.time_base is not None  # open_video refuses such
         self.is_incomplete = is_cut_short(url)
         self.count = shown_frames(stream, self.is_incomplete)
-        self.rate = steady_rate(stream, self.count)
+        self.rate = mean_rate(stream)
         self.period_s = 1 / self.rate if self.rate else Fraction(1, 25)
         self._time_base = stream.time_base
         self._times = FrameTimes(self._time_base, self.period_s, keeps_only_decoding_times(self.container, stream))
@@ -170,6 +159,8 @@ class FrameCursor:
                 self._notes.append(f"{self._name}: the file is cut short; its end is missing.")
             if self.count is not None and self._feed.packets < len(self.stream.index_entries):
                 self.is_incomplete = True
+            if self._times.moved:
+                self._notes.append(f"{self._name}: {self._times.moved} time stamps ran backwards and were moved.")
         self._knows_jumps = self._knows_jumps or self._reads_all
         self._reads_all = False
         gaps, self._gaps = self._gaps, None
@@ -187,61 +178,6 @@ class FrameCursor:
         self._jumps_noted = self._feed.jumps
         return notes
 
-    # -- seeking ----------------------------------------------------------------------------------------------------
-
-    def land(self, limit: Fraction, inclusive: bool, enough: Callable[[], bool]) -> bool:
-        """Continue with the last frame not later than ``limit``, or earlier than it; with the first if there is none.
-
-        Args:
-            limit: Seconds from the first frame.
-            inclusive: A frame at ``limit`` itself is meant.
-            enough: Asked after each frame, so that every call leads further. Only where the frame meant may have been
-                left out in hurry the way goes back, once, to a key frame.
-
-        Returns:
-            Whether it is there.
-        """
-        end: _End
-        ways: tuple[bool, ...] = (True, False)
-        if self._lies_ahead(limit, inclusive):
-            end = self._decode_up_to(limit, inclusive, enough, not self._careful, self._last)
-            if end in ("there", "on the way"):
-                return end == "there"
-            ways = (False,)  # to hurry once more would end like this for ever
-        if not self._clock_jumps():
-            for margin in _SEEK_MARGINS_S:
-                if limit - margin <= 0:
-                    break
-                end = "unsure"
-                for hurry in ways:
-                    if end == "unsure":
-                        jumped = self._jump(limit - margin)
-                        end = self._decode_up_to(limit, inclusive, enough, hurry) if jumped else "missed"
-                if end in ("there", "on the way"):
-                    return end == "there"
-            if self._jump(Fraction(0)):
-                end = self._decode_up_to(limit, inclusive, enough, hurry=False)
-                if end != "missed" or (self._ready and self._ready[0][1] <= 0):
-                    return end != "on the way"
-        return self._land_from_start(limit, inclusive, enough)
-
-    def _land_from_start(self, limit: Fraction, inclusive: bool, enough: Callable[[], bool]) -> bool:
-        """The long way: where the clock jumps, or the start cannot be sought (MPEG-TS may lead past its key frame)."""
-        self._open_again()
-        end = self._decode_up_to(limit, inclusive, enough, hurry=self._has_jumped)
-        if end == "unsure":
-            self._open_again()
-            end = self._decode_up_to(limit, inclusive, enough, hurry=False)
-        return end != "on the way"
-
-    def _clock_jumps(self) -> bool:
-        """Whether a time leads to no place, or to two. Found out by reading on, and of small files beforehand."""
-        if not (self._has_jumped or self._knows_jumps):
-            self._knows_jumps = True
-            if self.container.format.flags & FREE_CLOCK:
-                self._has_jumped = clock_jumps(self._url)
-        return self._has_jumped
-
     def _open_again(self) -> None:
         self._broken += self._feed.broken_packets
         self._notes += self._feed.take_notes()
@@ -251,77 +187,12 @@ class FrameCursor:
         self._restart()
         self._feed.make_as(before)
 
-    def _lies_ahead(self, limit: Fraction, inclusive: bool) -> bool:
-        """Whether reading on leads to ``limit`` sooner than a seek: no key frame lies between."""
-        left_out_to = self._feed.left_out_to
-        if self._last is None or limit < self._last[1] or (limit == self._last[1] and not inclusive):
-            return False
-        if left_out_to is not None and left_out_to >= self._ticks(limit - _WATCHED * self.period_s):
-            return False  # on the way to a later place: the decoder is ahead of what it gave
-        if limit <= self._reach_s or self._clock_jumps():
-            return True
-        return not key_frame_between(self.stream, self._sought(self._last[1]), self._sought(limit))
-
-    def _ticks(self, pts_s: Fraction) -> int:
-        """In the stream's own time."""
-        return int((pts_s + self.start_s) // self._time_base)
-
-    def _sought(self, pts_s: Fraction) -> int:
-        """In the time by which the container finds a place."""
-        return self._ticks(pts_s - self._lead_s)
-
-    def _jump(self, pts_s: Fraction) -> bool:
-        try:
-            self.container.seek(self._sought(pts_s), stream=self.stream, backward=True)
-        except (av.FFmpegError, OSError):
-            return False
-        self._restart()
-        return True
-
-    def _decode_up_to(
-        self,
-        limit: Fraction,
-        inclusive: bool,
-        enough: Callable[[], bool],
-        hurry: bool = True,
-        so_far: TimedFrame | None = None,
-    ) -> _End:
-        """Leave the wanted frame and the one after it in ``_ready``.
-
-        Returns:
-            "missed" when all come later than ``limit``; "unsure" when the wanted one may have been left out in hurry,
-            as happens where there is none for a long time before ``limit``, or where the clock jumps.
-        """
-        wanted = so_far
-        hurry = hurry and not self._times.by_decoding  # times follow from how many frames the decoder holds back
-        slow_from_s = limit - _WATCHED * self.period_s
-        self._feed.hurry(self._ticks(slow_from_s) if hurry else None)
-        stopped = False
-        while (timed := self.next()) is not None:
-            if timed[1] > limit or (timed[1] == limit and not inclusive):
-                self._ready.appendleft(timed)
-                break
-            wanted = timed
-            stopped = enough()
-            if stopped:
-                break
-        self._feed.hurry(None)
-        self._last = None
-        if wanted is None:
-            return "missed"
-        self._ready.appendleft(wanted)
-        self._reach_s, self._careful = max(self._reach_s, limit), not hurry
-        if stopped:
-            return "on the way"
-        return "unsure" if hurry and wanted[1] < slow_from_s else "there"
-
-    def _restart(self) -> None:
+    def _restart(self, sought: bool = False) -> None:
         self._feed.restart()
-        self._times.restart()
+        self._times.restart(sought)
         self._ready.clear()
         self._gaps, self._reads_all = None, False  # told only of a file that is read from its start
         self._last, self._jumps_noted = None, 0
-        self._reach_s, self._careful = Fraction(0), False
 
     def close(self) -> None:
         """Close the file; idempotent."""

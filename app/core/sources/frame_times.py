@@ -22,6 +22,7 @@ class FrameTimes:
     Attributes:
         start_s: Container time of the first frame.
         moved: How many times ran backwards.
+        is_lost: The frame after a seek has no time, nor one before it from which that could be reckoned.
     """
 
     def __init__(self, time_base: Fraction, period_s: Fraction, by_decoding: bool) -> None:
@@ -32,9 +33,10 @@ class FrameTimes:
         self.moved = 0
         self.restart()
 
-    def restart(self) -> None:
-        """The next frame does not follow the last one."""
+    def restart(self, sought: bool = False) -> None:
+        """The next frame does not follow the last one: it is the first, or was sought."""
         self._last_s: Fraction | None = None
+        self._sought, self.is_lost = sought, False
         self._step_s = self._period_s
 
     @property
@@ -78,6 +80,7 @@ class FrameTimes:
         if told_s is not None:
             now_s = told_s - self.start_s
         else:
+            self.is_lost = self._sought and last_s is None
             now_s = Fraction(0) if last_s is None else last_s + self._step_s
         if last_s is not None:
             if now_s <= last_s:

@@ -18,7 +18,7 @@ from app.core.media.extent import length_s, origin_s
 from app.core.sources.base import frame_from_bgra, never, redact
 from app.core.sources.conversion import FrameConverter
 from app.core.sources.decode import FrameFeed
-from app.core.sources.frame_cursor import FrameCursor
+from app.core.sources.frame_seek import SeekableCursor
 from app.core.sources.orientation import Image
 
 
@@ -41,7 +41,7 @@ class VideoReader:
         self.name: str = redact(path) if isinstance(path, str) and "://" in path else Path(path).name
         self._index: int | None = 0
         self._deinterlace = deinterlace
-        self._cursor = FrameCursor(self.reopen_uri, self.name)
+        self._cursor = SeekableCursor(self.reopen_uri, self.name)
         try:
             self._begin()
         except BaseException:
@@ -55,10 +55,12 @@ class VideoReader:
         self.stream_index: int = stream.index
         self.start_s = cursor.start_s
         self.lead_s = self.start_s - origin_s(cursor.container, self.start_s)
+        width, height = self._converter.size(first.width, first.height)
         self.info = SourceInfo(
             "video",
             self.name,
-            *self._converter.size(first.width, first.height),
+            width,
+            height,
             fps=cursor.rate,
             duration_s=length_s(cursor.container, stream, self.start_s),
             frame_count=cursor.count,
