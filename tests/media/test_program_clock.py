@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from itertools import pairwise
+from itertools import islice, pairwise
 
 import pytest
 from hypothesis import given
@@ -34,7 +34,7 @@ def run(stamps: Sequence[Stamp], free_clock: bool = True) -> tuple[dict[int, lis
     clock = ProgramClock(VIDEO, free_clock)
     times: dict[int, list[Fraction]] = {VIDEO: [], SOUND: []}
     for number, stamp in enumerate(stamps):
-        times[stamp.track].append(stamp.decode_s + clock.put(stamp, iter(stamps[number + 1 :])))
+        times[stamp.track].append(stamp.decode_s + clock.put(stamp, islice(stamps, number + 1, None)))
     return times, clock
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from app.core.sources.video import VideoReader
 from tests.support.frame_checks import check_export, check_seeks, read_through
 from tests.support.media import make_video
 from tests.support.probe import probe
@@ -65,6 +67,25 @@ def test_three_parts_of_any_order(parts: Path, tmp_path: Path) -> None:
     check_seeks(source, seen, 12)
     check_export(source, tmp_path, seen)
     in_step(source, tmp_path / "out.mp4")
+
+
+@pytest.mark.parametrize("is_read_first", [True, False])
+def test_a_place_beyond_jumps_is_reached_from_a_key_frame_near_it(
+    parts: Path, tmp_path: Path, is_read_first: bool
+) -> None:
+    source = tmp_path / "joined.ts"
+    source.write_bytes(b"".join((parts / f"{name}.ts").read_bytes() for name in (3600.0, 0.0, 0.7, 90_000.0)))
+    reader, asked = VideoReader(source), itertools.count()
+    while is_read_first and reader.read_frame() is not None:
+        pass
+    for number in (230, 100, 10, 170):
+        before = next(asked)
+        assert reader.seek(Fraction(number, 30), lambda: next(asked) < 0)
+        assert next(asked) - before < 20
+        frame = reader.read_frame()
+        assert frame is not None
+        assert frame.pts_s == Fraction(number, 30)
+    reader.close()
 
 
 @pytest.mark.parametrize("still_s", [14, 11, 40])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,21 @@ _MAX_LOOKED_THROUGH = 64 * 2**20  # bytes
 _APART_S = Fraction(1, 1000)  # packets of sound that lie over each other; the least any container can tell apart
 
 
+@dataclass(frozen=True, slots=True)
+class KeyPoint:
+    """A place in a file at which decoding can begin.
+
+    Attributes:
+        time_s: When its frame is shown, on the continuous clock.
+        byte: Where it lies.
+        shift_s: By how much times there are moved.
+    """
+
+    time_s: Fraction
+    byte: int
+    shift_s: Fraction
+
+
 class ContinuousPackets:
     """Iterates over the packets from where the container stands: those of the wanted tracks, of video and of sound.
 
@@ -30,13 +46,18 @@ class ContinuousPackets:
     Args:
         container: Open; stays the caller's.
         wanted: Tracks that are needed. Others that tell the time come along.
+        shift_s: By how much times are moved where the container stands.
+
+    Attributes:
+        key_points: Of the video, met so far.
     """
 
-    def __init__(self, container: InputContainer, wanted: Sequence[Any]) -> None:
+    def __init__(self, container: InputContainer, wanted: Sequence[Any], shift_s: Fraction = Fraction(0)) -> None:
         main = main_video(container)
         self._main = -1 if main is None else main.index
         self._tells_time = {self._main, *(stream.index for stream in container.streams.audio)}
-        self._clock = ProgramClock(self._main, bool(container.format.flags & FREE_CLOCK))
+        self._clock = ProgramClock(self._main, bool(container.format.flags & FREE_CLOCK), shift_s)
+        self.key_points: list[KeyPoint] = []
         chosen = self._tells_time | {stream.index for stream in wanted}
         self._source = container.demux([stream for stream in container.streams if stream.index in chosen])
         self._ahead: deque[av.Packet[Any]] = deque()
@@ -61,8 +82,11 @@ class ContinuousPackets:
             packet = next(self._source)
         stamp = self._stamp(packet)
         if stamp is not None:
-            _move(packet, self._clock.put(stamp, self._following()))
+            shift_s = self._clock.put(stamp, self._following())
+            _move(packet, shift_s)
             self._keep_apart(packet)
+            if packet.is_keyframe and packet.stream.index == self._main:
+                self._note_key(packet, shift_s)
         elif packet.pts is not None or packet.dts is not None:
             track = packet.stream.index
             told = track in self._tells_time
@@ -94,6 +118,10 @@ class ContinuousPackets:
         show_s = None if packet.pts is None else packet.pts * base
         return Stamp(packet.stream.index, packet.dts * base, show_s, (packet.duration or 0) * base)
 
+    def _note_key(self, packet: av.Packet[Any], shift_s: Fraction) -> None:
+        if packet.pts is not None and packet.pos is not None:
+            self.key_points.append(KeyPoint(packet.pts * packet.time_base, packet.pos, shift_s))
+
     def _keep_apart(self, packet: av.Packet[Any]) -> None:
         """Sound that lies over what came before, by less than a jump, follows it as closely as can be told."""
         track, base = packet.stream.index, packet.time_base
@@ -107,16 +135,22 @@ class ContinuousPackets:
         self._sound_to[track] = now_s
 
 
-def clock_jumps(url: str) -> bool:
-    """Whether the clock of a local file jumps anywhere; False for one too long to be read through just for that."""
+def find_jumps(url: str) -> list[KeyPoint]:
+    """Reads a local file through to see whether its clock jumps; one that is too long just for that is left alone.
+
+    Returns:
+        Where decoding can begin; empty where the clock does not jump, or it is not known.
+    """
     try:
         if "://" in url or Path(url).stat().st_size > _MAX_LOOKED_THROUGH:
-            return False
+            return []
         with open_container(url) as container:
             packets = ContinuousPackets(container, ())
-            return any(packets.jumps for _ in packets)
+            for _ in packets:
+                pass
+            return packets.key_points if packets.jumps else []
     except (av.FFmpegError, OSError, ValueError):
-        return False
+        return []
 
 
 def _move(packet: av.Packet[Any], shift_s: Fraction) -> None:

@@ -66,18 +66,19 @@ class ProgramClock:
     Args:
         main: The track whose frames shall follow each other closely over a jump.
         free_clock: The container's clock may start anew at any place (MPEG-TS).
+        shift_s: By how much the first stamps are moved.
 
     Attributes:
         shift_s: Of the latest part of the file.
         jumps: Met so far.
     """
 
-    def __init__(self, main: int, free_clock: bool) -> None:
+    def __init__(self, main: int, free_clock: bool, shift_s: Fraction = Fraction(0)) -> None:
         self._main = main
         self._ahead_s = _AHEAD_FREE_S if free_clock else _AHEAD_S
         self._tracks: dict[int, _Track] = {}
         self._latest_s: Fraction | None = None
-        self.shift_s = Fraction(0)
+        self.shift_s = shift_s
         self.jumps = 0
 
     def put(self, stamp: Stamp, following: Iterable[Stamp] = ()) -> Fraction:

@@ -10,7 +10,7 @@ from typing import Any
 import av
 from av.container import InputContainer
 
-from app.core.media.continuous_packets import ContinuousPackets
+from app.core.media.continuous_packets import ContinuousPackets, KeyPoint
 from app.core.sources.deinterlace import Deinterlacer
 
 
@@ -41,9 +41,13 @@ class FrameFeed:
         self.on_sound: Callable[[Fraction, Fraction], None] | None = None
         self.restart()
 
-    def restart(self) -> None:
-        """Forget what is waiting: the container was sought."""
-        self._packets = ContinuousPackets(self._container, [self._stream])
+    def restart(self, shift_s: Fraction = Fraction(0)) -> None:
+        """Forget what is waiting: the container was sought.
+
+        Args:
+            shift_s: By how much times are moved where it stands now.
+        """
+        self._packets = ContinuousPackets(self._container, [self._stream], shift_s)
         self._queue = self._feed()
         self._ready.clear()
         self.left_out_to: int | None = None
@@ -58,6 +62,11 @@ class FrameFeed:
     def jumps(self) -> int:
         """How often the clock jumped since the start."""
         return self._packets.jumps
+
+    @property
+    def key_points(self) -> list[KeyPoint]:
+        """Where decoding can begin, as far as was read since the start."""
+        return self._packets.key_points
 
     def deinterlace(self, first: av.VideoFrame, bottom_first: bool) -> av.VideoFrame:
         """From here on give whole frames.

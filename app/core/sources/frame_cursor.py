@@ -159,7 +159,7 @@ class FrameCursor:
                 self._notes.append(f"{self._name}: the file is cut short; its end is missing.")
             if self.count is not None and self._feed.packets < len(self.stream.index_entries):
                 self.is_incomplete = True
-            if self._times.moved:
+            if self._times.moved and not self.broken_packets:  # else that is why, and is said
                 self._notes.append(f"{self._name}: {self._times.moved} time stamps ran backwards and were moved.")
         self._knows_jumps = self._knows_jumps or self._reads_all
         self._reads_all = False
@@ -187,8 +187,8 @@ class FrameCursor:
         self._restart()
         self._feed.make_as(before)
 
-    def _restart(self, sought: bool = False) -> None:
-        self._feed.restart()
+    def _restart(self, sought: bool = False, shift_s: Fraction = Fraction(0)) -> None:
+        self._feed.restart(shift_s)
         self._times.restart(sought)
         self._ready.clear()
         self._gaps, self._reads_all = None, False  # told only of a file that is read from its start
