@@ -88,7 +88,7 @@ def test_a_place_beyond_jumps_is_reached_from_a_key_frame_near_it(
     reader.close()
 
 
-@pytest.mark.parametrize("still_s", [14, 11, 40])
+@pytest.mark.parametrize("still_s", [14, 11])
 def test_a_still_video_while_the_sound_goes_on(tmp_path: Path, still_s: int) -> None:
     plain = make_rich(tmp_path / "plain.mkv", replace(PLAIN, frames=30 * (still_s + 4)))
     ends_s = 2 + still_s

@@ -20,6 +20,7 @@ _LEAD_FREE_S = 10  # ... where clocks begin anywhere
 _WHOLE_LENGTHS = frozenset(("asf", "asf_o"))  # of which FFmpeg gives each track the length of the file
 _LATE_S = Fraction(1, 2)  # of a clock that begins later it is not known from where a length is told
 _MAX_LOOKED_THROUGH = 128 * 2**20  # bytes; what has no index is read through
+_MAX_BOXES = 20_000
 _FAR_AHEAD = 2**62  # ticks
 
 
@@ -155,9 +156,11 @@ def _matroska_number(data: bytes, at: int) -> tuple[int, int]:
 
 
 def _boxes_end(file: BinaryIO, size: int) -> int:
-    """Where the boxes of an MP4 file end that lie beside each other."""
+    """Where the boxes of an MP4 file end that lie beside each other (ISO 14496-12, 4.2)."""
     at = 0
-    while at + 8 <= size:
+    for _ in range(_MAX_BOXES):
+        if at + 8 > size:
+            break
         file.seek(at)
         head = file.read(16)
         length = int.from_bytes(head[:4], "big")
