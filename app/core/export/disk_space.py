@@ -14,6 +14,7 @@ from app.core.files.disk import MIN_ROOM, DiskSpace, disk_space, size_text
 _BITS = {"draft": 0.08, "good": 0.15, "best": 0.3}
 _TIMES_THE_SOURCE = 3
 _RECORD_BYTES, _KEPT_BYTES = 1500, 1500  # a frame, in a data file and in the store
+_FRAME_BYTES = 8  # of a source, at the least for each frame, container and all
 _HOPELESS = 4
 
 
@@ -29,6 +30,8 @@ def expected_bytes(request: ExportRequest, frames: int | None, frame_bytes: int)
         source = request.source.stat().st_size if request.source.is_file() else 0
     except OSError:
         source = 0
+    if frames is not None and source:
+        frames = min(frames, source // _FRAME_BYTES + 1)  # the number may be reckoned from a clock that is wrong
     total = source * _TIMES_THE_SOURCE
     if frames is not None:
         video = int(frames * (frame_bytes / 3) * _BITS.get(request.video.quality, _BITS["best"]) / 8)

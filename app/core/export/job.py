@@ -71,6 +71,7 @@ class ExportJob:
         self._stage: ExportDetectStage | None = None
         self._notes: list[str] = []
         self._damaged = 0
+        self._is_incomplete = False
         self._expected_frames: int | None = None
         self._finished = False
 
@@ -149,7 +150,7 @@ class ExportJob:
         try:
             while (frame := reader.read_frame()) is not None:
                 frames.put(frame)
-            self._damaged = reader.broken_packets
+            self._damaged, self._is_incomplete = reader.broken_packets, reader.is_incomplete
             self._notes += reader.take_notes()
             frames.close()
         finally:
@@ -196,7 +197,9 @@ class ExportJob:
         model, device, precision = self._stage.model
         kept = self._stage.kept
         frames, expected = self._meter.frames, self._expected_frames
-        short = f"Of {expected} frames {frames} could be decoded." if expected is not None and frames < expected else ""
+        # Headers also promise frames that are not to be shown, or never were: only damage makes them missing.
+        lacks = expected is not None and frames < expected and (self._damaged > 0 or self._is_incomplete)
+        short = f"Of {expected} frames {frames} could be decoded." if lacks else ""
         return ExportReport(
             source=self.request.source,
             output=self.request.output,

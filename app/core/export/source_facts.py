@@ -26,7 +26,7 @@ class SourceFacts:
 
     Attributes:
         start_s: Container time of the first frame.
-        frame_count: Frames promised by the file; None when it does not say.
+        frame_count: Frames that the file says it shows; None when it does not.
         frames_expected: The same, or reckoned from length and rate; for the progress bar only.
         frame_bytes: Size of one decoded frame.
         lead_s: How long the file runs, with its sound, before the first frame.

@@ -29,6 +29,7 @@ class FrameReader(Protocol):
         lead_s: How long the source runs, with its sound, before the first picture.
         conversion: What is done to its pictures.
         broken_packets: Pieces that could not be decoded, so far.
+        is_incomplete: Parts of the source are missing, as far as is known by now.
     """
 
     info: SourceInfo
@@ -38,6 +39,9 @@ class FrameReader(Protocol):
 
     @property
     def broken_packets(self) -> int: ...
+
+    @property
+    def is_incomplete(self) -> bool: ...
 
     def read_frame(self) -> DecodedFrame | None:
         """The next picture; None at the end."""
@@ -79,6 +83,7 @@ class SequenceReader:
 
     start_s = lead_s = Fraction(0)
     conversion = UNCHANGED
+    is_incomplete = False
 
     def __init__(self, source: Path, per_s: Fraction) -> None:
         self.paths = list_images(source) if source.is_dir() else _numbered(source)
