@@ -29,6 +29,7 @@ from tools.fixtures.caffe_writer import Style, caffemodel
 from tools.fixtures.prototxt import Node
 from tools.fixtures.tiny_ir import save_tiny_ir
 from tools.fuzz.evaluation import EVALUATION_TARGETS, XML_WORDS
+from tools.fuzz.images import images_target
 from tools.fuzz.mutations import Damage, damage, damage_fields
 from tools.fuzz.run import Target
 from tools.fuzz.tfjs import tfjs_import_target, tfjs_target
@@ -160,6 +161,7 @@ TARGETS: dict[str, Callable[[], Target]] = {
     "checkpoint": _checkpoint,
     "tfjs": tfjs_target,
     "tfjs-import": tfjs_import_target,
+    "images": images_target,
     "export": video_target,
     **EVALUATION_TARGETS,
 }

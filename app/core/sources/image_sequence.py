@@ -14,7 +14,7 @@ from app.core.errors import AppError
 from app.core.file_types import NUMBER, is_sequence
 from app.core.frames import UNCHANGED, DecodedFrame, FrameConversion, ImageBGR, SourceInfo
 from app.core.media.container import MAX_PIXELS
-from app.core.sources.images import decode_image, list_images, natural_key
+from app.core.sources.images import list_images, natural_key, read_decoded
 from app.core.sources.video import VideoReader
 
 _NAMED = 5  # skipped images that are named
@@ -122,7 +122,7 @@ class SequenceReader:
             path = self.paths[self._next]
             self._next += 1
             try:
-                image, transparent = decode_image(path)
+                image, transparent = read_decoded(path)
                 if transparent and not self._transparent:
                     self._transparent = True
                     self._notes.append("Transparent parts are shown on black.")
