@@ -1,4 +1,4 @@
-"""From a decoded frame to the picture a person sees: upright, without alpha, HDR brought down to a screen's range.
+"""From a decoded frame to what a person sees: cropped, upright, on black, of one size, HDR in a screen's range.
 
 Live view and export use the same, so the detector and the painter see what the window shows. One thread owns it.
 """
@@ -14,6 +14,9 @@ from av.sidedata.sidedata import Type as SideDataType
 
 from app.core.frames import FrameConversion
 from app.core.sources import tone_map
+from app.core.sources.alpha import on_black
+from app.core.sources.crop import NO_CROP, Crop
+from app.core.sources.fitting import fitted
 from app.core.sources.orientation import Image, Orientation
 
 _SMPTE170M = 5
@@ -22,18 +25,29 @@ _INTERLACED = (2, 3, 4, 5)
 
 
 class FrameConverter:
-    """Makes pictures of one stream's frames.
+    """Converts the frames of one stream.
 
     Args:
         first: Its first frame, which decides for all.
         field_order: ``AVFieldOrder`` of the stream.
+        crop: What is not shown of the stored frames.
+
+    Attributes:
+        size: (width, height) of all converted frames.
+        scaled: Number of frames that had another size.
     """
 
-    def __init__(self, first: av.VideoFrame, field_order: int) -> None:
+    def __init__(self, first: av.VideoFrame, field_order: int, crop: Crop = NO_CROP) -> None:
+        self._crop = crop
         self._orientation = _orientation(first)
         self._tone_map = tone_map.ToneMap(first) if tone_map.can_map(first) else None
         interlaced = first.interlaced_frame or field_order in _INTERLACED
-        bottom = (field_order in _BOTTOM_FIRST) != (self._orientation.mirror_y and first.height % 2 == 0)
+        height, width = crop.shown(first.height, first.width)
+        self.size = self._orientation.size(width, height)
+        self.scaled = 0
+        # Mirroring an even number of lines changes which half they belong to, and so does cropping an odd number.
+        is_swapped = (self._orientation.mirror_y and height % 2 == 0) != bool(crop.top % 2)
+        bottom = (field_order in _BOTTOM_FIRST) != is_swapped
         hdr = first.color_trc in tone_map.NAMES
         self.conversion = FrameConversion(
             turned=self._orientation.transposed,
@@ -48,12 +62,8 @@ class FrameConverter:
             return False
         try:
             return bool((self._pixels(frame, "bgra")[..., 3] < 255).any())
-        except (av.FFmpegError, ValueError):  # a damaged first picture; it is skipped when its turn comes
+        except (av.FFmpegError, ValueError):  # a damaged first frame; it is skipped when its turn comes
             return False
-
-    def size(self, width: int, height: int) -> tuple[int, int]:
-        """(width, height) of the upright picture."""
-        return self._orientation.size(width, height)
 
     def bgr(self, frame: av.VideoFrame) -> Image:
         """UInt8[H, W, 3], contiguous.
@@ -63,7 +73,7 @@ class FrameConverter:
         """
         if _has_alpha(frame.format.name):
             return np.ascontiguousarray(self.bgra(frame)[..., :3])
-        return np.ascontiguousarray(self._orientation.apply(self._pixels(frame, "bgr24")))
+        return np.ascontiguousarray(self._shown(self._pixels(frame, "bgr24")))
 
     def bgra(self, frame: av.VideoFrame) -> Image:
         """UInt8[H, W, 4], alpha 255 throughout.
@@ -73,33 +83,34 @@ class FrameConverter:
         """
         image = self._pixels(frame, "bgra")
         if _has_alpha(frame.format.name):
-            image = _on_black(image)
-        return self._orientation.apply(image)
+            image = _flat(image)
+        return self._shown(image)
+
+    def _shown(self, image: Image) -> Image:
+        upright = self._orientation.apply(image)
+        image = fitted(upright, self.size)
+        self.scaled += image is not upright
+        return image
 
     def _pixels(self, frame: av.VideoFrame, layout: str) -> Image:
         if self._tone_map is not None:
             frame = self._tone_map.apply(frame)
         try:
-            return cast(Image, frame.to_ndarray(format=layout))  # 8-bit layouts only: UInt8[H, W, 3 or 4]
-        except av.FFmpegError:  # a matrix that swscale does not know; the usual one is nearer than no picture
-            return cast(Image, frame.to_ndarray(format=layout, src_colorspace=_SMPTE170M))
+            image = frame.to_ndarray(format=layout)
+        except av.FFmpegError:  # a matrix that swscale does not know; the usual one is nearer than no frame
+            image = frame.to_ndarray(format=layout, src_colorspace=_SMPTE170M)
+        return self._crop.apply(cast(Image, image))  # 8-bit layouts only: UInt8[H, W, 3 or 4]
 
 
 @functools.lru_cache(64)
 def _has_alpha(name: str) -> bool:
-    picture = av.VideoFormat(name)
-    return picture.has_palette or any(part.is_alpha for part in picture.components)
+    layout = av.VideoFormat(name)
+    return layout.has_palette or any(part.is_alpha for part in layout.components)
 
 
-def _on_black(image: Image) -> Image:
-    import cv2
-
-    alpha = image[..., 3]
-    if bool((alpha == 255).all()):
-        return image
-    flat = np.empty_like(image)
-    flat[..., :3] = cv2.multiply(image[..., :3], cv2.merge([alpha, alpha, alpha]), scale=1 / 255)
-    flat[..., 3] = 255
+def _flat(image: Image) -> Image:
+    flat = np.full_like(image, 255)
+    flat[..., :3] = on_black(np.ascontiguousarray(image[..., :3]), np.ascontiguousarray(image[..., 3]))
     return flat
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import av
 from av.container import InputContainer
 
+from app.core.sources.alpha_decoder import decoder_of, has_separate_alpha
 from app.core.sources.deinterlace import Deinterlacer
 
 
@@ -26,9 +27,12 @@ class FrameFeed:
 
     def __init__(self, container: InputContainer, stream: av.VideoStream, name: str) -> None:
         self._container, self._stream, self._name = container, stream, name
+        self._decoder = decoder_of(stream)
         self._deinterlacer: Deinterlacer | None = None
         self._ready: deque[av.VideoFrame] = deque()
         self._notes: list[str] = []
+        if has_separate_alpha(stream) and self._decoder is stream.codec_context:
+            self._notes.append(f"{name}: its alpha cannot be decoded here; transparent parts are shown as opaque.")
         self.broken_packets = 0
         self._hurry_to: int | None = None
         self.restart()
@@ -37,6 +41,7 @@ class FrameFeed:
         """The container was sought: forget what is waiting."""
         self._packets = self._feed()
         self._ready.clear()
+        self._decoder.flush_buffers()  # again, where it is the stream's own
         self.left_out_to: int | None = None
         if self._deinterlacer is not None:
             self._deinterlacer.flush()
@@ -70,7 +75,7 @@ class FrameFeed:
                 return self._ready.popleft() if self._ready else None
             self._leave_out(packet)
             try:
-                for frame in self._stream.decode(packet):
+                for frame in self._decoder.decode(packet):
                     self._ready.extend([frame] if self._deinterlacer is None else self._deinterlacer.put(frame))
             except av.FFmpegError:
                 self.skip("damaged parts are skipped")
@@ -85,7 +90,7 @@ class FrameFeed:
         early = until is not None and pts is not None and pts < until
         if early and pts is not None:
             self.left_out_to = pts if self.left_out_to is None else max(self.left_out_to, pts)
-        self._stream.codec_context.skip_frame = "NONREF" if early else "DEFAULT"
+        self._decoder.skip_frame = "NONREF" if early else "DEFAULT"
 
     def skip(self, what: str) -> None:
         """Count something that could not be used; the first one is noted."""

@@ -21,6 +21,7 @@ from app.core.media.container import FREE_CLOCK, key_frame_between, lead_s, leng
 from app.core.media.continuous_clock import ContinuousClock, MissingFrames
 from app.core.sources.base import frame_from_bgra, never, redact
 from app.core.sources.conversion import FrameConverter
+from app.core.sources.crop import container_crop
 from app.core.sources.decode import FrameFeed
 from app.core.sources.orientation import Image
 
@@ -59,6 +60,7 @@ class VideoReader:
         self._reach_s = Fraction(0)  # decoding on from the last picture leads there
         self._index: int | None = 0
         self._gaps: MissingFrames | None = None
+        self._scaling_noted = False
         self._open()
         try:
             self._begin(deinterlace)
@@ -85,7 +87,9 @@ class VideoReader:
         first = self._feed.take()
         if first is None:
             raise AppError(f"{self.name} holds no picture that can be decoded.", "The file is damaged or empty.")
-        self._converter = FrameConverter(first, stream.codec_context.field_order)
+        self._converter = FrameConverter(
+            first, stream.codec_context.field_order, container_crop(self._container, stream)
+        )
         self.conversion = self._converter.conversion
         if deinterlace:
             first = self._feed.deinterlace(first, self.conversion.fields == "bottom")
@@ -95,7 +99,7 @@ class VideoReader:
         duration_s = length_s(self._container, stream)
         if self._count is None and self._rate is not None and self._rate == stream.base_rate:
             self._gaps = MissingFrames(self._period, duration_s)
-        width, height = self._converter.size(first.width, first.height)
+        width, height = self._converter.size
         self.info = SourceInfo("video", self.name, width, height, self._rate, duration_s, self._count, seekable=True)
 
     def _line_up(self, first: av.VideoFrame) -> None:
@@ -303,6 +307,10 @@ class VideoReader:
         if self._timeline.jumps > self._jumps_noted:
             notes.append(f"{self.name}: the time stamps jump; the parts were joined.")
         self._jumps_noted = self._timeline.jumps
+        if self._converter.scaled and not self._scaling_noted:
+            self._scaling_noted = True
+            width, height = self._converter.size
+            notes.append(f"{self.name} changes its size; frames are scaled to {width} x {height}.")
         return tuple(notes)
 
     def close(self) -> None:
