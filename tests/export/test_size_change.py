@@ -15,6 +15,7 @@ from app.core.export.job import ExportJob
 from app.core.export.request import DataFile, ExportReport, ExportRequest
 from app.core.highlights.options import HighlightOptions
 from app.core.muxing.video_options import VideoOptions
+from app.core.settings import ModelSettings
 from tests.support.media import coded_image, make_changing_video
 from tests.support.shared_data import shared
 from tools.fixtures.fixed_detector import BOXES, open_fixed
@@ -28,6 +29,7 @@ def _export(source: Path, folder: Path, from_cache: bool = False) -> ExportRepor
         source,
         folder / "out.mkv",
         (DataFile(folder / "out.jsonl", "jsonl"), DataFile(folder / "out.coco.json", "coco")),
+        model=ModelSettings("fake"),
         video=VideoOptions(quality="draft", images_per_s=Fraction(25)),
         cache="only" if from_cache else "keep",
         highlights=HighlightOptions(
