@@ -15,7 +15,7 @@ from app.core.sources.crop import NO_CROP, Crop, container_crop
 from app.core.sources.video import VideoReader
 from tests.support.media import coded_image, make_changing_video, make_video, read_frame_index
 from tests.support.shared_data import shared
-from tools.fixtures.mp4_crop import with_clap
+from tools.fixtures.cropped_video import as_matroska, with_clap
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -44,17 +44,6 @@ def _cropped(path: Path, edges: tuple[int, int, int, int], rotation: int = 0) ->
     return path, _frames(made)
 
 
-def _as_matroska(source: Path, copy: Path) -> Path:
-    with av.open(str(source)) as container, av.open(str(copy), "w") as output:
-        stream = container.streams.video[0]
-        target = output.add_stream_from_template(stream)
-        for packet in container.demux(stream):
-            if packet.size:
-                packet.stream = target
-                output.mux(packet)
-    return copy
-
-
 @pytest.mark.parametrize("edges", [_EDGES, (0, 0, 0, 41), (3, 1, 0, 0)])
 @pytest.mark.parametrize("ending", [".mp4", ".mkv"])
 def test_frames_are_cropped_as_the_container_says(
@@ -62,7 +51,7 @@ def test_frames_are_cropped_as_the_container_says(
 ) -> None:
     source, whole = _cropped(tmp_path / "in.mp4", edges)
     if ending == ".mkv":
-        source = _as_matroska(source, tmp_path / "in.mkv")
+        source = as_matroska(source, tmp_path / "in.mkv")
     left, top, right, bottom = edges
     shown = _frames(source)
     assert len(shown) == 5
