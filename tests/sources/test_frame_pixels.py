@@ -157,6 +157,30 @@ def test_seeking_finds_the_same_frames_with_alpha(tmp_path: Path, codec: str) ->
     assert np.array_equal(frame.image_bgr, shown[0])
 
 
+@pytest.mark.parametrize("transfer", [16, 18])
+def test_colours_hidden_in_hdr_are_black(tmp_path: Path, transfer: int) -> None:
+    source = tmp_path / "in.mkv"
+    image = np.full((64, 96, 4), 40_000, np.uint16)
+    image[:, :48, 3], image[:, 48:, 3] = 0, 65535
+    with av.open(str(source), "w") as container:
+        stream = container.add_stream("ffv1", rate=25)
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuva444p10le"
+        context = stream.codec_context
+        context.color_primaries, context.color_trc, context.colorspace = 9, transfer, 9
+        container.mux(
+            stream.encode(av.VideoFrame.from_ndarray(image, format="rgba64le").reformat(format="yuva444p10le"))
+        )
+        container.mux(stream.encode(None))
+    reader = VideoReader(source)
+    assert reader.conversion.curve
+    assert reader.conversion.flattened
+    reader.close()
+    (shown,) = _frames(source)
+    assert shown[:, :48].max() == 0
+    assert shown[:, 48:].min() > 100
+
+
 def test_without_libvpx_it_is_said_that_alpha_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = _with_alpha(tmp_path / "in.webm", "libvpx-vp9", frames=2)
 

@@ -34,24 +34,24 @@ class CameraSource:
     """A camera's frames.
 
     Args:
-        wanted: Number, name or stable id.
+        query: Number, name or stable id.
         options: Resolution and rate to ask for; the camera may choose others.
 
     Raises:
         AppError: No such camera, no permission, in use.
     """
 
-    def __init__(self, wanted: str, options: SourceOptions) -> None:
-        camera = find_camera(wanted, list_cameras())
+    def __init__(self, query: str, options: SourceOptions) -> None:
+        camera = find_camera(query, list_cameras())
         self.reopen_uri = camera.uri
         self._name = camera.name
         self._capture = _open(camera, options)
         self._notes: list[str] = []
-        self._patience_s = options.first_frame_s
+        self._timeout_s = options.first_frame_s
         self._index = 0
         self._first: Frame | None = None
         self._first = self._grab()
-        self._patience_s = options.stall_s
+        self._timeout_s = options.stall_s
         rate = self._capture.get(cv2.CAP_PROP_FPS)
         fps = Fraction(rate).limit_denominator(1001) if 1.0 <= rate <= 1000.0 else None
         self.info = SourceInfo("camera", camera.name, self._first.width, self._first.height, fps)
@@ -71,7 +71,7 @@ class CameraSource:
         return first or self._grab()
 
     def take_notes(self) -> tuple[str, ...]:
-        """A line about what the camera gives instead of what was asked."""
+        """A line if the camera gives another size than was asked for."""
         notes, self._notes = tuple(self._notes), []
         return notes
 
@@ -80,7 +80,7 @@ class CameraSource:
         self._capture.release()
 
     def _grab(self) -> Frame:
-        give_up = Deadline(self._patience_s)
+        give_up = Deadline(self._timeout_s)
         for _ in range(_MISSES):
             good, image = self._capture.read()
             captured_ns = time.monotonic_ns()
@@ -127,7 +127,7 @@ def _check_device(camera: CameraInfo) -> None:
 
 
 def _open_place(index: int, backend: int, asked: dict[int, int]) -> cv2.VideoCapture | None:
-    """Open a device and ask for what is wanted.
+    """Open a device and ask for resolution, rate and format.
 
     DirectShow builds its graph when it opens a device, and ignores a pixel format that is set later. Other interfaces
     refuse to open at all where the camera cannot do what it is asked at once, so they are asked afterwards.

@@ -72,21 +72,21 @@ def list_cameras(ask_formats: bool = False) -> list[CameraInfo]:
     return cameras
 
 
-def find_camera(wanted: str, cameras: list[CameraInfo]) -> CameraInfo:
-    """The camera called ``wanted``: a number, a stable id, a name, or the one name that contains it.
+def find_camera(query: str, cameras: list[CameraInfo]) -> CameraInfo:
+    """The camera called ``query``: a number, a stable id, a name, or the one name that contains it.
 
     A number that is not listed is taken at its word, since some drivers are not listed.
 
     Raises:
         AppError: No such camera, or several.
     """
-    if wanted.isascii() and wanted.isdigit() and len(wanted) < 5:
-        index = int(wanted)
+    if query.isascii() and query.isdigit() and len(query) < 5:
+        index = int(query)
         listed = next((camera for camera in cameras if camera.number == index), None)
-        return listed or CameraInfo(index, f"Camera {index}", wanted, system_backends()[0])
-    folded = wanted.casefold()
+        return listed or CameraInfo(index, f"Camera {index}", query, system_backends()[0])
+    folded = query.casefold()
     rules = (
-        lambda camera: camera.stable_id == wanted,
+        lambda camera: camera.stable_id == query,
         lambda camera: camera.name.casefold() == folded,
         lambda camera: folded in camera.name.casefold(),
     )
@@ -96,9 +96,9 @@ def find_camera(wanted: str, cameras: list[CameraInfo]) -> CameraInfo:
             return matches[0]
         if matches:
             numbers = ", ".join(str(camera.number) for camera in matches)
-            raise AppError(f"Several cameras are called {wanted!r}.", f"Use a number: {numbers}.")
+            raise AppError(f"Several cameras are called {query!r}.", f"Use a number: {numbers}.")
     names = ", ".join(f"{camera.number} ({camera.name})" for camera in cameras)
-    raise AppError(f"No camera {wanted!r}.", f"There are: {names}." if names else "No camera is connected.")
+    raise AppError(f"No camera {query!r}.", f"There are: {names}." if names else "No camera is connected.")
 
 
 def system_backends(platform: str = sys.platform) -> tuple[int, ...]:

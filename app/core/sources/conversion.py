@@ -93,19 +93,23 @@ class FrameConverter:
         return image
 
     def _pixels(self, frame: av.VideoFrame, layout: str) -> Image:
-        if self._tone_map is not None:
-            frame = self._tone_map.apply(frame)
-        try:
-            image = frame.to_ndarray(format=layout)
-        except av.FFmpegError:  # a matrix that swscale does not know; the usual one is nearer than no frame
-            image = frame.to_ndarray(format=layout, src_colorspace=_SMPTE170M)
-        return self._crop.apply(cast(Image, image))  # 8-bit layouts only: UInt8[H, W, 3 or 4]
+        image = _array(frame if self._tone_map is None else self._tone_map.apply(frame), layout)
+        if self._tone_map is not None and layout == "bgra" and _has_alpha(frame.format.name):
+            image[..., 3] = _array(frame, layout)[..., 3]  # the table of colours knows no alpha
+        return self._crop.apply(image)
 
 
 @functools.lru_cache(64)
 def _has_alpha(name: str) -> bool:
     layout = av.VideoFormat(name)
     return layout.has_palette or any(part.is_alpha for part in layout.components)
+
+
+def _array(frame: av.VideoFrame, layout: str) -> Image:
+    try:
+        return cast(Image, frame.to_ndarray(format=layout))  # 8-bit layouts only: UInt8[H, W, 3 or 4]
+    except av.FFmpegError:  # a matrix that swscale does not know; the usual one is nearer than no frame
+        return cast(Image, frame.to_ndarray(format=layout, src_colorspace=_SMPTE170M))
 
 
 def _flat(image: Image) -> Image:

@@ -1,4 +1,4 @@
-"""A source that changes its size midway: everything an export writes is in the pixels of the written video."""
+"""Sources that change their size midway, or are cropped: all that an export writes is in the written video's pixels."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from app.core.export.request import DataFile, ExportReport, ExportRequest
 from app.core.highlights.options import HighlightOptions
 from app.core.muxing.video_options import VideoOptions
 from app.core.settings import ModelSettings
-from tests.support.media import coded_image, make_changing_video
+from tests.support.media import coded_image, make_changing_video, make_video
 from tests.support.shared_data import shared
+from tools.fixtures.cropped_video import as_matroska, with_clap
 from tools.fixtures.fixed_detector import BOXES, open_fixed
 
 _LARGE_THEN_SMALL = (320, 240), (160, 120)
@@ -90,6 +91,22 @@ def test_a_folder_of_images(tmp_path: Path, sizes: tuple[tuple[int, int], ...]) 
     _assert_in_pixels_of(sizes[0], tmp_path, frames=8)
     width, height = sizes[0]
     assert f"The images differ in size; all are scaled to {width} x {height}." in report.notes
+
+
+@pytest.mark.parametrize("ending", [".mp4", ".mkv"])
+def test_a_cropped_video(tmp_path: Path, ending: str) -> None:
+    plain = make_video(tmp_path / "plain.mp4", frames=8, size=(320, 240))
+    source = tmp_path / "in.mp4"
+    source.write_bytes(with_clap(plain.read_bytes(), 320, 240, (7, 20, 33, 4)))
+    if ending == ".mkv":
+        source = as_matroska(source, tmp_path / "in.mkv")
+    _export(source, tmp_path)
+    _assert_in_pixels_of((280, 216), tmp_path, frames=8)
+
+
+def test_a_real_cropped_video(tmp_path: Path) -> None:
+    _export(shared("cases/crop.mkv"), tmp_path)
+    _assert_in_pixels_of((240, 200), tmp_path, frames=33)
 
 
 def test_a_real_video(tmp_path: Path) -> None:
