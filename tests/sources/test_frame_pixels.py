@@ -92,6 +92,33 @@ def test_a_crop_that_leaves_nothing_is_none() -> None:
     assert Crop(5, 3).apply(image).shape == (1, 1, 3)
 
 
+@pytest.mark.parametrize(
+    ("codec", "layout", "ending"),
+    [
+        ("mpeg4", "yuv420p", ".mp4"),
+        ("libvpx-vp9", "yuv420p", ".mp4"),
+        ("prores_ks", "yuv422p10le", ".mov"),
+        ("qtrle", "rgb24", ".mov"),  # this and the next one Matroska has no name for
+        ("png", "rgb24", ".mov"),
+    ],
+)
+@pytest.mark.parametrize("edges", [_EDGES, (0, 2, 8, 0)])
+def test_every_codec_is_cropped(
+    tmp_path: Path, codec: str, layout: str, ending: str, edges: tuple[int, int, int, int]
+) -> None:
+    path = tmp_path / f"in{ending}"
+    with av.open(str(path), "w") as output:
+        made = output.add_stream(codec, rate=25)
+        assert isinstance(made, av.VideoStream)
+        made.width, made.height, made.pix_fmt = 320, 240, layout
+        frame = av.VideoFrame.from_ndarray(coded_image(1, (320, 240)), format="bgr24").reformat(format=layout)
+        output.mux(made.encode(frame))
+        output.mux(made.encode(None))
+    path.write_bytes(with_clap(path.read_bytes(), 320, 240, edges))
+    with av.open(str(path)) as container:
+        assert container_crop(container, container.streams.video[0]) == Crop(*edges)
+
+
 def test_containers_that_do_not_crop_are_not_cropped(tmp_path: Path) -> None:
     for name, codec in (("a.mp4", "libx264"), ("a.mkv", "libx264"), ("a.avi", "mpeg4"), ("b.mkv", "ffv1")):
         with av.open(str(make_video(tmp_path / name, frames=2, codec=codec))) as container:

@@ -1,19 +1,17 @@
 """How an AVIF image is stored, as its boxes say: lying on a side, mirrored, in tiles. Pure; content from anywhere.
 
-Source: ISO/IEC 14496-12 (boxes, ``pitm``, ``iinf``) and 23008-12 (``iprp``, ``irot``, ``imir``); MIAF says that images
+Source: ISO/IEC 14496-12 (``pitm``, ``iinf``) and 23008-12 (``iprp``, ``irot``, ``imir``); MIAF says that images
 are turned first, then mirrored.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from app.core.sources.boxes import boxes, first_box
 from app.core.sources.orientation import Orientation
 
 _BRANDS = (b"avif", b"avis")
-_MAX_BOXES = 10_000
-_MAX_HEADER = 16  # bytes: size, name, 64-bit size
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +34,20 @@ def is_avif(content: bytes) -> bool:
 
 def avif_properties(content: bytes) -> AvifProperties:
     """The properties of the primary image; the usual ones where the file is damaged or does not say."""
-    meta = _first(content, b"meta")[4:]
-    primary = _Reader(_first(meta, b"pitm"))
+    meta = first_box(content, b"meta")[4:]
+    primary = _Reader(first_box(meta, b"pitm"))
     item = primary.number(4 if primary.version else 2)
-    parts = _first(meta, b"iprp")
-    shelf = list(_boxes(_first(parts, b"ipco")))
+    parts = first_box(meta, b"iprp")
+    shelf = list(boxes(first_box(parts, b"ipco")))
     quarter_turns, mirror_axis = 0, None
-    for index in _property_indices(_Reader(_first(parts, b"ipma")), item):
+    for index in _property_indices(_Reader(first_box(parts, b"ipma")), item):
         name, data = shelf[index - 1] if 0 < index <= len(shelf) else (b"", b"")
         if name == b"irot" and data:
             quarter_turns = data[0] & 3
         elif name == b"imir" and data:
             mirror_axis = data[0] & 1
     return AvifProperties(
-        Orientation.from_heif(quarter_turns, mirror_axis), _item_type(_first(meta, b"iinf"), item) == b"grid"
+        Orientation.from_heif(quarter_turns, mirror_axis), _item_type(first_box(meta, b"iinf"), item) == b"grid"
     )
 
 
@@ -76,27 +74,6 @@ class _Reader:
         return self._box[self._at :]
 
 
-def _boxes(content: bytes) -> Iterator[tuple[bytes, bytes]]:
-    at = 0
-    for _ in range(_MAX_BOXES):
-        head = content[at : at + _MAX_HEADER]
-        if len(head) < 8:
-            return
-        size, used = int.from_bytes(head[:4], "big"), 8
-        if size == 1:
-            size, used = int.from_bytes(head[8:16], "big"), 16
-        elif size == 0:
-            size = len(content) - at
-        if size < used:
-            return
-        yield head[4:8], content[at + used : at + size]
-        at += size
-
-
-def _first(content: bytes, name: bytes) -> bytes:
-    return next((data for found, data in _boxes(content) if found == name), b"")
-
-
 def _property_indices(table: _Reader, item: int) -> list[int]:
     """Places in ``ipco``, counted from 1, of an item's properties."""
     for _ in range(table.number(4)):
@@ -113,7 +90,7 @@ def _property_indices(table: _Reader, item: int) -> list[int]:
 def _item_type(info: bytes, item: int) -> bytes:
     table = _Reader(info)
     table.number(4 if table.version else 2)
-    for name, data in _boxes(table.rest):
+    for name, data in boxes(table.rest):
         entry = _Reader(data)
         if name == b"infe" and entry.version >= 2 and entry.number(4 if entry.version > 2 else 2) == item:
             return entry.rest[2:6]
