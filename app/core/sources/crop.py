@@ -1,7 +1,7 @@
 """Cropping that a container asks for: Matroska's PixelCrop, MP4's ``clap``. The calling thread owns the container.
 
 FFmpeg reads both but leaves cropping to programs, and PyAV gives no access to what FFmpeg read. FFmpeg's own writers
-do: a stream's header is written to memory, and the numbers are taken from there. So nothing from outside is parsed here.
+do: a stream's header is written to memory, and the numbers are taken from there. Nothing from outside is parsed here.
 
 Source: RFC 9559, section 5.1.4.1.28 (Video), with RFC 8794 for the lengths; ISO/IEC 14496-12, 12.1.4 (``clap``).
 """
