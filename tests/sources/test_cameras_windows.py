@@ -76,6 +76,8 @@ def test_without_media_foundation_direct_show_remains(windows: Callable[..., typ
     windows([], [Listed(0, "Webcam", _FRONT + _DS)])
     (camera,) = list_cameras()
     assert _places(camera) == ((cv2.CAP_DSHOW, 0),)
+    assert camera.number == 0
+    assert find_camera(_FRONT + _MF, [camera]) == camera  # as Media Foundation called it before
 
 
 @pytest.mark.parametrize("options", [SourceOptions(), SourceOptions(resolution=(1280, 720), fps=30)])

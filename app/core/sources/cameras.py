@@ -31,6 +31,7 @@ class CameraInfo:
         formats: Sizes with their pixel formats and rates, a line each, largest first; empty unless asked for, and where
             the system tells them only to a program that starts the camera.
         other_places: The same device with other interfaces: (backend, index) each.
+        first_number: Added to the index for people, so that cameras of several interfaces have different numbers.
     """
 
     index: int
@@ -39,13 +40,12 @@ class CameraInfo:
     backend: int
     formats: tuple[str, ...] = ()
     other_places: tuple[tuple[int, int], ...] = ()
+    first_number: int = 0
 
     @property
     def number(self) -> int:
-        """The number people use: the index; from 700 on, as OpenCV counts, where only DirectShow lists the camera."""
-        import cv2
-
-        return self.index + cv2.CAP_DSHOW if self.backend == cv2.CAP_DSHOW else self.index
+        """The number people use."""
+        return self.first_number + self.index
 
     @property
     def uri(self) -> str:
@@ -68,7 +68,8 @@ def list_cameras(ask_formats: bool = False) -> list[CameraInfo]:
         taken.add(stable_id)
         formats = formats_of(entry.path) if ask_formats and entry.path else ()
         name = entry.name or f"Camera {entry.index}"
-        cameras.append(CameraInfo(entry.index, name, stable_id, entry.backend, formats, tuple(entry.other_places)))
+        places = tuple(entry.other_places)
+        cameras.append(CameraInfo(entry.index, name, stable_id, entry.backend, formats, places, entry.first_number))
     return cameras
 
 
@@ -87,6 +88,7 @@ def find_camera(query: str, cameras: list[CameraInfo]) -> CameraInfo:
     folded = query.casefold()
     rules = (
         lambda camera: camera.stable_id == query,
+        lambda camera: _without_interface(camera.stable_id) == _without_interface(query),
         lambda camera: camera.name.casefold() == folded,
         lambda camera: folded in camera.name.casefold(),
     )
@@ -121,12 +123,18 @@ class _Entry:
     vid: int | None
     pid: int | None
     other_places: list[tuple[int, int]] = field(default_factory=list)
+    first_number: int = 0
 
     def is_same(self, other: _Entry) -> bool:
-        """Whether both are one device. Windows' paths end in "#{...}", which stands for the interface."""
+        """Whether both are one device."""
         if self.path and other.path:
-            return self.path.casefold().partition("#{")[0] == other.path.casefold().partition("#{")[0]
+            return _without_interface(self.path) == _without_interface(other.path)
         return (self.name, self.vid, self.pid) == (other.name, other.vid, other.pid)
+
+
+def _without_interface(path: str) -> str:
+    """The part of Windows' path of a device that is the same with each interface; they end in "#{...}"."""
+    return path.casefold().partition("#{")[0]
 
 
 def _entries(backend: int) -> list[_Entry]:
@@ -148,6 +156,7 @@ def _merged(lists: list[list[_Entry]]) -> list[_Entry]:
         for entry in entries:
             matches = [known for known in usual if known.is_same(entry)]
             if not matches:
+                entry.first_number = entry.backend if usual else 0  # as OpenCV itself tells interfaces apart
                 alone.append(entry)
             elif len(matches) == 1 and sum(matches[0].is_same(other) for other in entries) == 1:
                 matches[0].other_places.append((entry.backend, entry.index))
