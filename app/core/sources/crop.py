@@ -59,10 +59,10 @@ def container_crop(container: InputContainer, stream: av.VideoStream) -> Crop:
     """The cropping that an open container asks for; none where it does not."""
     if not container.format.name.startswith(_CROPPING_FORMATS):
         return NO_CROP
-    for name, read in _WRITERS.items():
+    for name, options, read in _WRITERS:
         header = io.BytesIO()
         try:
-            with av.open(header, "w", format=name, options={"movflags": "empty_moov"}) as copy:
+            with av.open(header, "w", format=name, options=options) as copy:
                 copy.add_stream_from_template(stream, opaque=True)
                 copy.start_encoding()
         except (av.FFmpegError, ValueError, OSError):  # it has no name for the codec
@@ -115,4 +115,8 @@ def _elements(content: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 # Matroska has a name for most codecs, the others for QuickTime's own.
-_WRITERS: dict[str, Callable[[bytes], Crop]] = {"matroska": _pixel_crop, "mov": _clap, "mp4": _clap}
+_WRITERS: tuple[tuple[str, dict[str, str], Callable[[bytes], Crop]], ...] = (
+    ("matroska", {}, _pixel_crop),
+    ("mov", {"movflags": "empty_moov"}, _clap),
+    ("mp4", {"movflags": "empty_moov"}, _clap),
+)
