@@ -75,7 +75,7 @@ def test_a_video(tmp_path: Path, sizes: tuple[tuple[int, int], ...]) -> None:
     report = _export(source, tmp_path)
     _assert_in_pixels_of(sizes[0], tmp_path, frames=16)
     width, height = sizes[0]
-    assert f"in.ts changes its size; frames are scaled to {width} x {height}." in report.notes
+    assert f"The video changes its size; frames are scaled to {width} x {height}." in report.notes
     data = (tmp_path / "out.jsonl").read_bytes()
     _export(source, tmp_path, from_cache=True)
     assert (tmp_path / "out.jsonl").read_bytes() == data

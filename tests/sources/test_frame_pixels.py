@@ -162,7 +162,27 @@ def test_colours_hidden_by_alpha_beside_the_frames_are_black(tmp_path: Path, cod
     shown = _frames(source)
     assert [read_frame_index(frame[:, :160]) for frame in shown] == list(range(24))
     assert max(frame[:, 170:].max() for frame in shown) < 16
-    assert VideoReader(source).conversion.flattened
+
+
+def test_it_is_said_once_where_something_is_transparent(tmp_path: Path) -> None:
+    source = tmp_path / "in.mkv"
+    with av.open(str(source), "w") as container:
+        stream = container.add_stream("ffv1", rate=25)
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "bgra"
+        for alpha in (255, 255, 128, 0):
+            image = np.full((64, 96, 4), (10, 20, 200, alpha), np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="bgra")))
+        container.mux(stream.encode(None))
+    reader = VideoReader(source)
+    told = []
+    for red in (200, 200, 100, 0):
+        frame = reader.read_frame()
+        assert frame is not None
+        assert abs(int(frame.image_bgr[0, 0, 2]) - red) <= 1
+        told.append(reader.take_notes())
+    assert told == [(), (), ("Transparent parts are shown on black.",), ()]
+    reader.close()
 
 
 @pytest.mark.parametrize("codec", _ALPHA_CODECS)
@@ -202,7 +222,6 @@ def test_colours_hidden_in_hdr_are_black(tmp_path: Path, transfer: int) -> None:
         container.mux(stream.encode(None))
     reader = VideoReader(source)
     assert reader.conversion.curve
-    assert reader.conversion.flattened
     reader.close()
     (shown,) = _frames(source)
     assert shown[:, :48].max() == 0
@@ -242,7 +261,7 @@ def test_frames_keep_the_size_of_the_first(tmp_path: Path, sizes: tuple[tuple[in
     reader = VideoReader(source)
     while reader.read() is not None:
         pass
-    says = f"in.ts changes its size; frames are scaled to {width} x {height}."
+    says = f"The video changes its size; frames are scaled to {width} x {height}."
     assert [note for note in reader.take_notes() if "size" in note] == [says]
     assert reader.take_notes() == ()
     reader.close()

@@ -257,8 +257,6 @@ def _about_conversion(conversion: FrameConversion) -> list[str]:
         notes.append(f"The video is HDR ({conversion.curve}); its colours were brought down to an ordinary screen's.")
     if conversion.hdr_left:
         notes.append("The video is HDR of a kind that is not understood; its colours were left as they are.")
-    if conversion.flattened:
-        notes.append("Transparent parts are shown on black.")
     if conversion.fields:
         notes.append("The video is interlaced and stays so; whole pictures can be made of it on request (deinterlace).")
     return notes

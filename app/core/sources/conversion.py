@@ -34,7 +34,7 @@ class FrameConverter:
 
     Attributes:
         size: (width, height) of all converted frames.
-        scaled: Number of frames that had another size.
+        conversion: What is done to all frames.
     """
 
     def __init__(self, first: av.VideoFrame, field_order: int, crop: Crop = NO_CROP) -> None:
@@ -44,7 +44,7 @@ class FrameConverter:
         interlaced = first.interlaced_frame or field_order in _INTERLACED
         height, width = crop.shown(first.height, first.width)
         self.size = self._orientation.size(width, height)
-        self.scaled = 0
+        self._notes: dict[str, bool] = {}  # and whether they were taken
         # Mirroring an even number of lines changes which half they belong to, and so does cropping an odd number.
         is_swapped = (self._orientation.mirror_y and height % 2 == 0) != bool(crop.top % 2)
         bottom = (field_order in _BOTTOM_FIRST) != is_swapped
@@ -53,17 +53,8 @@ class FrameConverter:
             turned=self._orientation.transposed,
             curve=tone_map.NAMES[first.color_trc] if self._tone_map is not None else "",
             hdr_left=hdr and self._tone_map is None,
-            flattened=self._is_transparent(first),
             fields="" if not interlaced else "bottom" if bottom else "top",
         )
-
-    def _is_transparent(self, frame: av.VideoFrame) -> bool:
-        if not _has_alpha(frame.format.name):
-            return False
-        try:
-            return bool((self._pixels(frame, "bgra")[..., 3] < 255).any())
-        except (av.FFmpegError, ValueError):  # a damaged first frame; it is skipped when its turn comes
-            return False
 
     def bgr(self, frame: av.VideoFrame) -> Image:
         """UInt8[H, W, 3], contiguous.
@@ -82,14 +73,23 @@ class FrameConverter:
             av.FFmpegError: The frame is of a kind that cannot be converted.
         """
         image = self._pixels(frame, "bgra")
-        if _has_alpha(frame.format.name):
+        if _has_alpha(frame.format.name) and bool((image[..., 3] < 255).any()):
+            self._notes.setdefault("Transparent parts are shown on black.", False)
             image = _flat(image)
         return self._shown(image)
+
+    def take_notes(self) -> list[str]:
+        """Lines about what was done to some frames since the last call; each is given once."""
+        notes = [note for note, is_taken in self._notes.items() if not is_taken]
+        self._notes = dict.fromkeys(self._notes, True)
+        return notes
 
     def _shown(self, image: Image) -> Image:
         upright = self._orientation.apply(image)
         image = fitted(upright, self.size)
-        self.scaled += image is not upright
+        if image is not upright:
+            note = f"The video changes its size; frames are scaled to {self.size[0]} x {self.size[1]}."
+            self._notes.setdefault(note, False)
         return image
 
     def _pixels(self, frame: av.VideoFrame, layout: str) -> Image:

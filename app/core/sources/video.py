@@ -60,7 +60,6 @@ class VideoReader:
         self._reach_s = Fraction(0)  # decoding on from the last picture leads there
         self._index: int | None = 0
         self._gaps: MissingFrames | None = None
-        self._scaling_noted = False
         self._open()
         try:
             self._begin(deinterlace)
@@ -303,14 +302,10 @@ class VideoReader:
 
     def take_notes(self) -> tuple[str, ...]:
         """Damage met since the last call, and jumps of the clock, one line each."""
-        notes, self._noted = [*self._noted, *self._feed.take_notes()], []
+        notes, self._noted = [*self._noted, *self._feed.take_notes(), *self._converter.take_notes()], []
         if self._timeline.jumps > self._jumps_noted:
             notes.append(f"{self.name}: the time stamps jump; the parts were joined.")
         self._jumps_noted = self._timeline.jumps
-        if self._converter.scaled and not self._scaling_noted:
-            self._scaling_noted = True
-            width, height = self._converter.size
-            notes.append(f"{self.name} changes its size; frames are scaled to {width} x {height}.")
         return tuple(notes)
 
     def close(self) -> None:
