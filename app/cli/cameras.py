@@ -24,7 +24,7 @@ def run(_options: argparse.Namespace, console: Console) -> int:
     console.give(
         {
             "cameras": [
-                {"index": c.index, "name": c.name, "stable_id": c.stable_id, "formats": list(c.formats)}
+                {"index": c.number, "name": c.name, "stable_id": c.stable_id, "formats": list(c.formats)}
                 for c in cameras
             ]
         }
@@ -32,7 +32,7 @@ def run(_options: argparse.Namespace, console: Console) -> int:
     if not cameras:
         console.say("No camera is connected.")
         return 0
-    lines = table([("N", "NAME", "STABLE ID"), *((str(c.index), c.name, c.stable_id) for c in cameras)])
+    lines = table([("N", "NAME", "STABLE ID"), *((str(c.number), c.name, c.stable_id) for c in cameras)])
     console.say(lines[0])
     for camera, line in zip(cameras, lines[1:], strict=True):
         console.say(line)

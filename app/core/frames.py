@@ -78,14 +78,12 @@ class FrameConversion:
         turned: Rows became columns.
         curve: "PQ" or "HLG" where that was brought down to BT.709; "" otherwise.
         hdr_left: HDR of a kind that is not understood; the frame is left as it is.
-        flattened: It had an alpha channel, and lies on black now.
         fields: Interlaced and still so: which half of the lines comes first; "" for whole frames.
     """
 
     turned: bool = False
     curve: str = ""
     hdr_left: bool = False
-    flattened: bool = False
     fields: Literal["", "top", "bottom"] = ""
 
 

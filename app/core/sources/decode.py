@@ -11,6 +11,7 @@ import av
 from av.container import InputContainer
 
 from app.core.media.continuous_packets import ContinuousPackets, KeyPoint
+from app.core.sources.alpha_decoder import decoder_of, has_separate_alpha
 from app.core.sources.deinterlace import Deinterlacer
 
 
@@ -33,9 +34,12 @@ class FrameFeed:
 
     def __init__(self, container: InputContainer, stream: av.VideoStream, name: str) -> None:
         self._container, self._stream, self._name = container, stream, name
+        self._decoder = decoder_of(stream)
         self._deinterlacer: Deinterlacer | None = None
         self._ready: deque[av.VideoFrame] = deque()
         self._notes: list[str] = []
+        if has_separate_alpha(stream) and self._decoder is stream.codec_context:
+            self._notes.append(f"{name}: its alpha cannot be decoded here; transparent parts are shown as opaque.")
         self.broken_packets = 0
         self._hurry_to: int | None = None
         self.on_sound: Callable[[Fraction, Fraction], None] | None = None
@@ -50,6 +54,7 @@ class FrameFeed:
         self._packets = ContinuousPackets(self._container, [self._stream], shift_s)
         self._queue = self._feed()
         self._ready.clear()
+        self._decoder.flush_buffers()  # again, where it is the stream's own
         self.left_out_to: int | None = None
         self.packets = 0
         self.first_dts: int | None = None
@@ -97,7 +102,7 @@ class FrameFeed:
                 return self._ready.popleft() if self._ready else None
             self._leave_out(packet)
             try:
-                for frame in self._stream.decode(packet):
+                for frame in self._decoder.decode(packet):
                     self._ready.extend([frame] if self._deinterlacer is None else self._deinterlacer.put(frame))
             except av.FFmpegError:
                 self.skip("damaged parts are skipped")
@@ -112,7 +117,7 @@ class FrameFeed:
         early = until is not None and pts is not None and pts < until
         if early and pts is not None:
             self.left_out_to = pts if self.left_out_to is None else max(self.left_out_to, pts)
-        self._stream.codec_context.skip_frame = "NONREF" if early else "DEFAULT"
+        self._decoder.skip_frame = "NONREF" if early else "DEFAULT"
 
     def skip(self, what: str) -> None:
         """Count something that could not be used; the first one is noted."""

@@ -17,6 +17,7 @@ from app.core.frames import DecodedFrame, Frame, SourceInfo
 from app.core.media.extent import length_s, origin_s
 from app.core.sources.base import frame_from_bgra, never, redact
 from app.core.sources.conversion import FrameConverter
+from app.core.sources.crop import container_crop
 from app.core.sources.decode import FrameFeed
 from app.core.sources.frame_seek import SeekableCursor
 from app.core.sources.orientation import Image
@@ -50,12 +51,12 @@ class VideoReader:
 
     def _begin(self) -> None:
         cursor = self._cursor
-        first = cursor.begin(self._prepare)
+        cursor.begin(self._prepare)
         stream = cursor.stream
         self.stream_index: int = stream.index
         self.start_s = cursor.start_s
         self.lead_s = self.start_s - origin_s(cursor.container, self.start_s)
-        width, height = self._converter.size(first.width, first.height)
+        width, height = self._converter.size
         self.info = SourceInfo(
             "video",
             self.name,
@@ -69,7 +70,9 @@ class VideoReader:
 
     def _prepare(self, first: av.VideoFrame, feed: FrameFeed) -> av.VideoFrame:
         """The first frame tells how all are converted."""
-        self._converter = FrameConverter(first, self._cursor.stream.codec_context.field_order)
+        stream = self._cursor.stream
+        crop = container_crop(self._cursor.container, stream)
+        self._converter = FrameConverter(first, stream.codec_context.field_order, crop)
         self.conversion = self._converter.conversion
         if self._deinterlace:
             first = feed.deinterlace(first, self.conversion.fields == "bottom")
@@ -140,7 +143,7 @@ class VideoReader:
 
     def take_notes(self) -> tuple[str, ...]:
         """Returns damage met since the last call, and jumps of the clock, one line each."""
-        return tuple(self._cursor.take_notes())
+        return (*self._cursor.take_notes(), *self._converter.take_notes())
 
     def close(self) -> None:
         """Close the file; idempotent."""

@@ -56,4 +56,4 @@ def cameras() -> Iterator[Check]:
     from app.core.sources.cameras import list_cameras
 
     found = list_cameras()
-    yield Check("cameras", None, ", ".join(f"{c.index} {c.name}" for c in found) or "none connected")
+    yield Check("cameras", None, ", ".join(f"{c.number} {c.name}" for c in found) or "none connected")
