@@ -15,10 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from app.core.addresses import redact
 from app.core.errors import AppError
 from app.core.frames import Frame
 from app.core.settings import SourceSettings
-from app.core.sources.base import SeekableSource, SourceOptions, redact
+from app.core.sources.base import SeekableSource, SourceOptions
 from app.core.sources.images import natural_key, read_image
 from app.core.sources.uri import kind_by_name, kind_of, open_source, shown_name
 from tests.support.media import coded_image, make_video, read_frame_index

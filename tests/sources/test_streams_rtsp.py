@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.core.addresses import as_understood
 from app.core.errors import AppError
 from app.core.live import LiveState, SourceOpened, SourceTrouble
 from app.core.live import capture as capture_module
 from app.core.sources.base import SourceOptions
-from app.core.sources.stream import StreamSource, as_understood
+from app.core.sources.stream import StreamSource
 from app.core.sources.uri import open_source
 from tests.support.live_probe import LiveProbe
 from tests.support.rtsp_server import RtspServer, missing

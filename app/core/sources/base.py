@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol, runtime_checkable
-from urllib.parse import parse_qsl, quote, urlencode
 
 import numpy as np
 
@@ -15,10 +14,7 @@ from app.core.errors import AppError
 from app.core.frames import Frame, ImageBGR, ImageBGRA, SourceInfo
 from app.core.settings import SourceSettings
 
-URL_SCHEMES = ("http://", "https://", "rtsp://", "rtsps://")
 CAMERA = "camera:"
-
-_SECRET = re.compile(r"pass|pwd|token|key|secret|auth|sig|user|login", re.IGNORECASE)
 
 
 class SourceLostError(AppError):
@@ -131,18 +127,3 @@ def _frozen(bgr: ImageBGR, bgra: ImageBGRA, index: int, pts_s: Fraction | None, 
     bgr.flags.writeable = False
     bgra.flags.writeable = False
     return Frame(bgr, bgra, index, pts_s, captured_ns, name)
-
-
-def redact(uri: str) -> str:
-    """``uri`` fit for a title or a log: user names, passwords and tokens of a URL replaced by ``***``.
-
-    People type passwords with / ? # and @ in them unescaped, so all before the last @ counts as secret.
-    """
-    if not uri.lower().startswith(URL_SCHEMES):
-        return uri
-    scheme, _, rest = uri.partition("://")
-    secret, _, address = rest.rpartition("@")
-    place, _, query = address.partition("#")[0].partition("?")
-    pairs = [(key, "***" if _SECRET.search(key) else value) for key, value in parse_qsl(query, keep_blank_values=True)]
-    shown = f"?{urlencode(pairs, quote_via=quote, safe='*/')}" if pairs else ""
-    return f"{scheme}://{'***@' if secret else ''}{place}{shown}"

@@ -15,9 +15,10 @@ from typing import cast
 
 import av
 
+from app.core.addresses import as_understood, redact
 from app.core.errors import AppError
 from app.core.frames import Frame, SourceInfo
-from app.core.sources.base import SourceLostError, SourceOptions, frame_from_bgra, redact
+from app.core.sources.base import SourceLostError, SourceOptions, frame_from_bgra
 from app.core.sources.orientation import Image
 from app.core.workers import Deadline
 
@@ -28,7 +29,6 @@ log = logging.getLogger(__name__)
 _COMMON = {"analyzeduration": "2000000", "fpsprobesize": "0"}
 
 _SILENT = "no answer in time"
-_ESCAPED = str.maketrans({"/": "%2F", "?": "%3F", "#": "%23", "@": "%40"})
 
 
 class RecordedError(Exception):
@@ -146,18 +146,3 @@ def _advice(error: Exception, address: str) -> str:
             return "Check user and password in the address."
         return f"Put user and password into the address: {scheme}://user:password@host/..."
     return "Check the address, and that this computer can reach it."
-
-
-def as_understood(url: str) -> str:
-    """``url`` as FFmpeg understands it: small letters in the scheme, and no bare / ? # @ in the password.
-
-    People paste passwords as they are. "user:half/half@host" is told from "host:554/path@2x" by the port, which is a
-    number.
-    """
-    scheme, _, rest = url.partition("://")
-    place = re.split("[/?#]", rest)[0]
-    port = place.rpartition(":")[2] if ":" in place else ""
-    if "@" not in place and "@" in rest and port and not port.isdigit() and not place.startswith("["):
-        secret, _, address = rest.rpartition("@")
-        rest = f"{secret.translate(_ESCAPED)}@{address}"
-    return f"{scheme.lower()}://{rest}"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from app.core.addresses import URL_SCHEMES, redact
 from app.core.errors import AppError
 from app.core.file_types import IMAGE_SUFFIXES
 from app.core.frames import SourceKind
-from app.core.sources.base import CAMERA, URL_SCHEMES, Source, SourceOptions, redact
+from app.core.sources.base import CAMERA, Source, SourceOptions
 
 
 def kind_of(uri: str) -> SourceKind:

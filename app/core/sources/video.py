@@ -15,11 +15,12 @@ from typing import Literal
 
 import av
 
+from app.core.addresses import redact
 from app.core.errors import AppError
 from app.core.frames import DecodedFrame, Frame, SourceInfo
 from app.core.media.container import FREE_CLOCK, key_frame_between, lead_s, length_s, mean_rate, open_video
 from app.core.media.continuous_clock import ContinuousClock, MissingFrames
-from app.core.sources.base import frame_from_bgra, never, redact
+from app.core.sources.base import frame_from_bgra, never
 from app.core.sources.conversion import FrameConverter
 from app.core.sources.decode import FrameFeed
 from app.core.sources.orientation import Image
