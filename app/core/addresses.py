@@ -12,9 +12,7 @@ _SECRET = re.compile(r"pass|pwd|token|key|secret|auth|sig|user|login", re.IGNORE
 _KNOWN = "https?|rtsps?|rtmps?|rtp|udp|tcp|srt|mms|ftps?|sftp|wss?"
 # Of a known scheme one slash may be all that is left: as a path, "rtsp://host" becomes "rtsp:/host".
 _SCHEME = re.compile(rf"([a-z][a-z0-9+.-]+)://|({_KNOWN}):/", re.IGNORECASE)
-_IN_TEXT = re.compile(
-    rf"(?<![a-z0-9+.-])(?:[a-z][a-z0-9+.-]+://|(?:{_KNOWN}):/)(?:\S*@)?[^\s\"'<>]*", re.IGNORECASE
-)
+_IN_TEXT = re.compile(rf"(?<![a-z0-9+.-])(?:[a-z][a-z0-9+.-]+://|(?:{_KNOWN}):/)(?:\S*@)?[^\s\"'<>]*", re.IGNORECASE)
 _HOST = re.compile(
     r"""(?: \d{1,3}(?:\.\d{1,3}){3}                # an IPv4 address
           | \[[0-9a-f:.%]+\]                       # an IPv6 address

@@ -212,7 +212,8 @@ def test_unknown_scheme() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "says"), [(401, "Unauthorized"), (403, "Forbidden"), (404, "Not Found"), (200, "cannot be opened")]
+    ("answer", "says"),
+    [(401, "Unauthorized"), (403, "Forbidden"), (404, "Not Found"), (200, "is a web page, not a video")],
 )
 def test_addresses_that_lead_nowhere_say_why_without_the_password(answer: int, says: str) -> None:
     class Refuse(BaseHTTPRequestHandler):

@@ -35,7 +35,7 @@ def test_a_camera_that_dies_and_comes_back(monkeypatch: pytest.MonkeyPatch) -> N
         trouble = probe.wait_event(SourceTrouble)
         assert trouble.retrying
         assert server.url in trouble.message
-        assert probe.session.state is LiveState.RUNNING
+        probe.wait_state(LiveState.STALLED)
         server.start()
         assert probe.wait_event(SourceOpened, 2).info.name == server.url
         assert probe.result_where(lambda result: result.frame.index > before).frame.image_bgr.std() > 5

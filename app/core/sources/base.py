@@ -13,6 +13,7 @@ import numpy as np
 from app.core.errors import AppError
 from app.core.frames import Frame, ImageBGR, ImageBGRA, SourceInfo
 from app.core.settings import SourceSettings
+from app.core.sources.replays import ReplayFilter
 
 CAMERA = "camera:"
 
@@ -33,6 +34,7 @@ class SourceOptions:
         first_frame_s: ... and give its first picture within this.
         stall_s: A running camera or stream that gives nothing for this long counts as lost.
         folder_fps: Images of a folder shown per second.
+        replays: What earlier connections to a stream brought, where it is opened again.
     """
 
     resolution: tuple[int, int] | None = None
@@ -42,6 +44,7 @@ class SourceOptions:
     first_frame_s: float = 6.0
     stall_s: float = 4.0
     folder_fps: Fraction = Fraction(2)
+    replays: ReplayFilter | None = None
 
     @classmethod
     def from_settings(cls, settings: SourceSettings) -> SourceOptions:
@@ -81,6 +84,23 @@ class Source(Protocol):
     def close(self) -> None:
         """Let go of the device or file; idempotent."""
         ...
+
+
+@runtime_checkable
+class UnevenSource(Source, Protocol):
+    """A stream, which may come in pieces.
+
+    Attributes:
+        stall_s: Silence that is no loss yet, seconds.
+        hold_s: For how long to hold the frame last read, seconds, so that frames are shown evenly.
+        delay_s: How far behind the newest frame that is shown, seconds.
+    """
+
+    stall_s: float
+    hold_s: float
+
+    @property
+    def delay_s(self) -> float: ...
 
 
 @runtime_checkable
