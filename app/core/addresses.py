@@ -37,7 +37,7 @@ def redact(uri: str) -> str:
     People type passwords with / ? # and @ in them unescaped, so everything before the last @ counts as secret.
     """
     if not is_address(uri):
-        return uri
+        return f"***@{uri.rpartition('@')[2]}" if "@" in uri and with_schemes(uri) else uri
     found = _SCHEME.match(uri)
     assert found is not None  # is_address
     rest = uri[found.end() :]

@@ -42,6 +42,10 @@ _TARGETS_SILENT = 3
 _MAX_STALL_S = 60.0
 
 
+class UnreachableError(AppError):
+    """Nobody answers there, or not in the language asked for."""
+
+
 class RecordedError(Exception):
     """The URL leads to a recorded video, which is to be played at its pace."""
 
@@ -92,7 +96,8 @@ class StreamSource:
         except (av.FFmpegError, OSError, ValueError) as error:
             # Cut short by the deadline, an RTSP handshake is reported as bad data.
             reason = _reason(error) if give_up.left_s > 0 else _SILENT
-            raise AppError(f"{self._name} cannot be opened: {reason}.", _advice(error, address)) from None
+            kind = AppError if _denied(error) or isinstance(error, urllib.error.HTTPError) else UnreachableError
+            raise kind(f"{self._name} cannot be opened: {reason}.", _advice(error, address)) from None
 
     def _open_rtsp(self, address: str, options: SourceOptions) -> av.container.InputContainer:
         # TCP loses nothing; UDP for the cameras that know only that.
@@ -259,9 +264,14 @@ def _reason(error: Exception) -> str:
     return (text or "it cannot be understood").rstrip(".")
 
 
+def _denied(error: Exception) -> bool:
+    if isinstance(error, urllib.error.HTTPError):
+        return error.code in (401, 403)
+    return isinstance(error, av.error.HTTPUnauthorizedError | av.error.HTTPForbiddenError)
+
+
 def _advice(error: Exception, address: str) -> str:
-    denied = isinstance(error, urllib.error.HTTPError) and error.code in (401, 403)
-    if denied or isinstance(error, av.error.HTTPUnauthorizedError | av.error.HTTPForbiddenError):
+    if _denied(error):
         scheme, _, rest = address.partition("://")
         if "@" in re.split("[/?#]", rest)[0]:
             return "Check user and password in the address."
