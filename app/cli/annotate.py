@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app.cli.addresses import check_files
 from app.cli.annotate_cache import add_cache_flags, chosen_model
 from app.cli.annotate_queue import export_all
 from app.cli.annotate_ray import add_ray_flags, check_ray_flags, run_tasks
@@ -49,6 +50,7 @@ def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Co
 
 def run(options: argparse.Namespace, console: Console) -> int:
     """Annotate each video; one that fails is reported, and the rest goes on."""
+    check_files(options.videos, "annotate")
     check_ray_flags(options)
     found, troubles = _find(options, console)
     check_targets_asked(options)

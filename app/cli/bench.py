@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from app.cli.addresses import check_files
 from app.cli.console import Console, UsageError, table
 from app.cli.options import PRECISIONS, add_result_flags
 from detector.errors import DetectorError
@@ -160,6 +161,7 @@ def _check(options: argparse.Namespace, console: Console) -> None:
     if options.export is not None and options.source is None:
         raise UsageError("--export needs the video to export.", "Add --source VIDEO.")
     if options.source is not None:
+        check_files([options.source], "bench")
         if not options.source.exists():
             raise UsageError(f"{options.source} does not exist.")
         console.check_json_apart([options.source])

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app.cli.addresses import check_files
 from app.cli.console import Console
 from app.cli.options import (
     add_detection_flags,
@@ -45,6 +46,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     detection = with_threshold(detection, options, entry.spec.threshold)
     say_if_demo(entry, console)
     failures = 0
+    check_files(options.images, "detect")
     images: list[Path] = []
     for path in options.images:
         try:

@@ -12,6 +12,7 @@ from typing import Any
 
 from app.cli.console import Console, UsageError
 from app.cli.options import add_detection_flags, detection_settings, find_model, overrides
+from app.core.addresses import with_schemes
 from app.core.crash_files import begin_crash_file
 from app.core.errors import AppError
 from app.core.exit_watchdog import end_within
@@ -92,6 +93,8 @@ def _source(source: str) -> str:
     if "://" in source or source.startswith("camera:"):
         return source
     if not Path(source).exists():
+        if with_schemes(source):
+            return source  # an address, whose schemes are tried
         raise AppError(f"{source}: no such file, folder or command.", "See ssd-viewer --help.")
     return str(Path(source).resolve())
 

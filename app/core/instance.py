@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from app.core.addresses import with_schemes
 from app.core.errors import AppError
 from app.core.files.atomic_file import write_atomically
 from app.core.files.regular_file import open_regular
@@ -85,9 +86,17 @@ class OpenRequest:
         sources, activation = message.get("open"), message.get("activation")
         if not isinstance(sources, list) or len(sources) > _MAX_SOURCES or not all(map(_is_source, sources)):
             raise ValueError("names what cannot be opened")
-        if not isinstance(activation, str) or len(activation) > _MAX_TEXT or "\0" in activation:
+        if not isinstance(activation, str) or not _is_activation(activation):
             raise ValueError("no activation")
         return cls(tuple(sources), activation)
+
+
+def _is_activation(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return len(text) <= _MAX_TEXT and "\0" not in text
 
 
 def _is_source(source: object) -> bool:
@@ -97,7 +106,11 @@ def _is_source(source: object) -> bool:
         os.fsencode(source)
     except UnicodeEncodeError:  # half a surrogate pair, which is in no name
         return False
-    return bool(_ADDRESS.match(source)) or Path(source).is_absolute()
+    try:
+        os.fsencode(source)  # half of a character pair, which JSON can spell, names no file and no address
+    except UnicodeEncodeError:
+        return False
+    return bool(_ADDRESS.match(source) or with_schemes(source)) or Path(source).is_absolute()
 
 
 class InstanceLock:

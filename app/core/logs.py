@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import re
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+from app.core.addresses import without_passwords
 from app.core.paths import log_file
-from app.core.sources.base import redact
 
 _LOUD = ("app", "detector")
 _BYTES = 1_000_000
-_ADDRESS = re.compile(r"(?:https?|rtsps?)://[^\s\"'<>]+", re.IGNORECASE)
 
 
 class _File(RotatingFileHandler):
@@ -28,11 +26,6 @@ class _Formatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         return without_passwords(super().format(record))
-
-
-def without_passwords(text: str) -> str:
-    """``text``, with the users' names, passwords and tokens taken out of the addresses in it."""
-    return _ADDRESS.sub(lambda found: redact(found[0]), text)
 
 
 def start_log(path: Path) -> logging.Handler:

@@ -75,6 +75,8 @@ class LiveController(QObject):
     """SourceInfo."""
     closed = Signal()
     paused = Signal(bool)
+    live = Signal(bool)
+    """Whether frames come from a running camera or stream."""
     model_loading = Signal(str)
     model_ready = Signal(object)
     """ModelReady."""
@@ -260,9 +262,11 @@ class LiveController(QObject):
                 self.trouble.emit("warning", "detector", message, hint)
             case Ended():
                 self.paused.emit(True)
+                self.live.emit(False)
 
     def _state_changed(self, state: LiveState) -> None:
         self.paused.emit(state in (LiveState.PAUSED, LiveState.FAILED))
+        self.live.emit(state is LiveState.RUNNING)
 
     def _model_failed(self, message: str, hint: str, kept: str) -> None:
         failed, self.loading = self.loading, ""

@@ -57,6 +57,7 @@ class Presenter(QObject):
         controller.opened.connect(self._source_opened)
         controller.closed.connect(self._nothing_to_show)
         controller.paused.connect(stage.playback.set_paused)
+        controller.live.connect(stage.playback.set_live)
         controller.model_loading.connect(self._model_loading)
         controller.model_ready.connect(self._model_ready)
         controller.model_ready.connect(library.refresh_devices, Qt.ConnectionType.SingleShotConnection)

@@ -15,12 +15,11 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from detector.errors import DetectorError
+from detector.system_certificates import verifying_context
 
 _TICK_S = 0.1
-_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 
 
 class DownloadStoppedError(DetectorError):
@@ -111,7 +110,7 @@ def secure(connected: socket.socket, host: str, timeouts: Timeouts) -> ssl.SSLSo
         DownloadStoppedError: The user stopped.
     """
     connected.settimeout(_TICK_S)
-    wrapped = _context().wrap_socket(connected, server_hostname=host, do_handshake_on_connect=False)
+    wrapped = verifying_context().wrap_socket(connected, server_hostname=host, do_handshake_on_connect=False)
     deadline = time.monotonic() + timeouts.connect_s
     try:
         while True:
@@ -125,21 +124,6 @@ def secure(connected: socket.socket, host: str, timeouts: Timeouts) -> ssl.SSLSo
     except BaseException:
         wrapped.close()
         raise
-
-
-def _context() -> ssl.SSLContext:
-    """Whose certificates are believed: the system's, or those that ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` name.
-
-    A packaged program's OpenSSL looks for the system's where they are on the computer it was made on.
-    """
-    context = ssl.create_default_context()
-    known = ssl.get_default_verify_paths()
-    if known.cafile is None and (known.capath is None or not any(Path(known.capath).iterdir())):
-        for bundle in _BUNDLES:
-            if Path(bundle).is_file():
-                context.load_verify_locations(bundle)
-                break
-    return context
 
 
 class StoppableSocket:

@@ -229,7 +229,7 @@ def test_a_stalled_camera_is_opened_again_and_counting_goes_on(no_back_off: None
         server.stall()
         trouble = probe.wait_event(SourceTrouble)
         assert trouble.retrying
-        assert probe.session.state is LiveState.RUNNING
+        probe.wait_state(LiveState.STALLED)
         server.go_on()
         probe.wait_event(SourceOpened, 2)
         after = probe.result_where(lambda result: result.frame.index > last + 1)

@@ -17,6 +17,8 @@ class LiveState(Enum):
     STARTING = "starting"
     RUNNING = "running"
     PAUSED = "paused"
+    STALLED = "stalled"
+    """A camera or stream that was running is lost, and looked for again."""
     STOPPING = "stopping"
     FAILED = "failed"
 
@@ -24,12 +26,19 @@ class LiveState(Enum):
 ALLOWED: dict[LiveState, frozenset[LiveState]] = {
     LiveState.IDLE: frozenset({LiveState.STARTING}),
     LiveState.STARTING: frozenset({LiveState.RUNNING, LiveState.PAUSED, LiveState.FAILED, LiveState.STOPPING}),
-    LiveState.RUNNING: frozenset({LiveState.PAUSED, LiveState.FAILED, LiveState.STOPPING, LiveState.STARTING}),
-    LiveState.PAUSED: frozenset({LiveState.RUNNING, LiveState.FAILED, LiveState.STOPPING, LiveState.STARTING}),
+    LiveState.RUNNING: frozenset(
+        {LiveState.PAUSED, LiveState.STALLED, LiveState.FAILED, LiveState.STOPPING, LiveState.STARTING}
+    ),
+    LiveState.PAUSED: frozenset(
+        {LiveState.RUNNING, LiveState.STALLED, LiveState.FAILED, LiveState.STOPPING, LiveState.STARTING}
+    ),
+    LiveState.STALLED: frozenset(
+        {LiveState.RUNNING, LiveState.PAUSED, LiveState.FAILED, LiveState.STOPPING, LiveState.STARTING}
+    ),
     LiveState.FAILED: frozenset({LiveState.STARTING, LiveState.STOPPING}),
     LiveState.STOPPING: frozenset({LiveState.IDLE}),
 }
-"""Which state may follow which. STARTING follows RUNNING, PAUSED and FAILED when another source is opened."""
+"""Which state may follow which. STARTING follows RUNNING, PAUSED, STALLED and FAILED when another source is opened."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,7 +158,7 @@ class LiveSession:
     def pause(self) -> None:
         """Keep the present frame. A camera or stream is read on, so that ``resume`` shows what is now."""
         with self._lock:
-            if self._capture is not None and self._state in (LiveState.RUNNING, LiveState.STARTING):
+            if self._capture is not None and self._state in (LiveState.RUNNING, LiveState.STARTING, LiveState.STALLED):
                 self._capture.transport.set_paused(True)
                 if self._state is LiveState.RUNNING:
                     self._set_state(LiveState.PAUSED)
@@ -166,7 +166,7 @@ class LiveSession:
     def resume(self) -> None:
         """Go on; after the end of a file, from its start."""
         with self._lock:
-            if self._capture is not None and self._state in (LiveState.PAUSED, LiveState.STARTING):
+            if self._capture is not None and self._state in (LiveState.PAUSED, LiveState.STARTING, LiveState.STALLED):
                 self._capture.transport.set_paused(False)
                 if self._state is LiveState.PAUSED:
                     self._set_state(LiveState.RUNNING)
@@ -215,7 +215,7 @@ class LiveSession:
     def _source_opened(self, info: SourceInfo) -> None:
         self._info = info
         self._tell(SourceOpened(info))
-        if self._state is LiveState.STARTING and self._capture is not None:
+        if self._state in (LiveState.STARTING, LiveState.STALLED) and self._capture is not None:
             self._set_state(LiveState.PAUSED if self._capture.transport.paused else LiveState.RUNNING)
 
     def _set_state(self, state: LiveState) -> None:
@@ -251,7 +251,7 @@ class _Listener:
 
     def frame(self, frame: Frame) -> None:
         if self._route.deliver(self._epoch, frame):
-            self._stats.captured(frame.captured_ns)
+            self._stats.captured(time.monotonic_ns())
 
     def opened(self, info: SourceInfo) -> None:
         with self._session._lock:
@@ -259,7 +259,7 @@ class _Listener:
                 self._session._source_opened(info)
 
     def lost(self, message: str, hint: str) -> None:
-        self._say(SourceTrouble(message, hint, retrying=True))
+        self._say(SourceTrouble(message, hint, retrying=True), LiveState.STALLED)
 
     def note(self, message: str) -> None:
         self._say(SourceNote(message))

@@ -15,7 +15,11 @@ from pathlib import Path
 import av
 from av.container import InputContainer
 
+from app.core.addresses import as_understood
 from app.core.errors import AppError
+from app.core.media.certificates import Certificates
+from app.core.media.playlists import REMOTE_FORMATS, local_options, refuse_disguised
+from app.core.media.remote import REMOTE_OPTIONS, RemoteFiles
 
 log = logging.getLogger(__name__)
 
@@ -32,16 +36,25 @@ def open_container(url: str) -> InputContainer:
     """Open a file or a URL.
 
     Raises:
+        AppError: It is a playlist that leads elsewhere than it may, or lies on a server that is not trusted.
         av.FFmpegError, OSError, ValueError: It cannot be.
     """
-    remote = "://" in url
-    return av.open(
-        # Absolute, for FFmpeg would take the part before a colon in a file's name for a protocol.
-        url if remote else str(Path(url).absolute()),
-        metadata_errors="replace",
-        timeout=_NETWORK_S if remote else None,
-        options={"max_pixels": str(MAX_PIXELS)},
-    )
+    limits = {"max_pixels": str(MAX_PIXELS)}
+    if url.lower().startswith(("http://", "https://")):
+        files = RemoteFiles(Certificates(), _NETWORK_S, _NETWORK_S)
+        start = files.begin(as_understood(url))
+        files.give_up_at = math.inf
+        return av.open(  # its files close with it
+            start.url,
+            format=start.format,
+            io_open=files.open,
+            metadata_errors="replace",
+            options=limits | REMOTE_OPTIONS | {"format_whitelist": REMOTE_FORMATS},
+        )
+    path = Path(url)
+    format_name, options = local_options(path)
+    # Absolute, for FFmpeg would take the part before a colon in a file's name for a protocol.
+    return av.open(str(path.absolute()), format=format_name, metadata_errors="replace", options=limits | options)
 
 
 def open_video(url: str, name: str) -> tuple[InputContainer, av.VideoStream]:
@@ -60,6 +73,8 @@ def open_video(url: str, name: str) -> tuple[InputContainer, av.VideoStream]:
         container = open_container(url)
     except (av.FFmpegError, OSError, ValueError) as error:
         log.info("%s: %s", name, type(error).__name__)
+        if "://" not in url:
+            refuse_disguised(Path(url))
         raise AppError(
             f"{name} cannot be opened as a video.", "It is damaged, incomplete, or not a video file."
         ) from error

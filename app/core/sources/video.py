@@ -13,9 +13,10 @@ from pathlib import Path
 
 import av
 
+from app.core.addresses import redact
 from app.core.frames import DecodedFrame, Frame, SourceInfo
 from app.core.media.extent import length_s, origin_s
-from app.core.sources.base import frame_from_bgra, never, redact
+from app.core.sources.base import frame_from_bgra, never
 from app.core.sources.conversion import FrameConverter
 from app.core.sources.crop import container_crop
 from app.core.sources.decode import FrameFeed

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QWidget
 
-from app.core.logs import without_passwords
+from app.core.addresses import without_passwords
 from app.core.paths import log_file
 from app.ui.widgets.bridge import Wake
 

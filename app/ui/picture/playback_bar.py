@@ -140,6 +140,10 @@ class PlaybackBar(QFrame):
             self._paused = paused
             self._dress()
 
+    def set_live(self, live: bool) -> None:
+        """Light LIVE while frames come from a camera or stream, and only then."""
+        self.live.setEnabled(live)
+
     def set_loop(self, loop: bool) -> None:
         """Show whether the video starts again at its end; silent."""
         self.loop.blockSignals(True)
