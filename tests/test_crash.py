@@ -20,7 +20,7 @@ from pytestqt.qtbot import QtBot
 from app.core.crash_files import CrashFile, begin_crash_file, new_reports
 from app.core.paths import crashes_dir
 from app.ui.faults.report_dialog import ReportDialog
-from app.ui.faults.uncaught import Faults
+from app.ui.faults.uncaught_errors import Faults
 from tests.support import window_process
 from tests.support.qt_fakes import Desk, desk
 

@@ -45,7 +45,7 @@ def _report() -> dict[str, Any]:
 def test_an_end_that_was_forced_says_where_each_thread_was(tmp_path: Path) -> None:
     log = tmp_path / "ssd-viewer.log"
     code = (
-        "import threading; from pathlib import Path; from app.core.last_resort import end_within;"
+        "import threading; from pathlib import Path; from app.core.exit_watchdog import end_within;"
         f"end_within(0.1, Path({str(log)!r})); threading.Event().wait(60)"
     )
     assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.core.stats import LiveStats
-from app.ui.figures import cells, delay_tip
+from app.ui.live_text import cells, delay_tip
 
 STATS = LiveStats(screen_fps=30.0, frame_age_p50_ms=80.2, frame_age_p95_ms=120.6)
 

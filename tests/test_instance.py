@@ -21,8 +21,7 @@ from pytestqt.qtbot import QtBot
 from app.core import instance
 from app.core.instance import HandOver, Place, arrive
 from app.core.paths import place_dir
-from app.ui import arrivals
-from app.ui.arrivals import Arrivals
+from app.ui.open_requests import Arrivals
 from tests.support import window_process
 from tests.support.qt_fakes import Desk, desk
 
@@ -260,7 +259,7 @@ def test_the_window_opens_the_first_and_offers_to_export_all(table: Desk, arrivi
 
 def test_a_model_file_is_shown_before_it_goes_to_the_shelf(table: Desk, tmp_path: Path) -> None:
     (tmp_path / "net.pth").write_bytes(b"nothing")
-    arrivals.open_all(table.window, [str(tmp_path / "net.pth")])
+    open_requests.open_all(table.window, [str(tmp_path / "net.pth")])
     assert table.sessions == []
     assert table.window.models_dialog is not None
     sheet = table.window.models_dialog.sheet
@@ -271,7 +270,7 @@ def test_a_model_file_is_shown_before_it_goes_to_the_shelf(table: Desk, tmp_path
 def test_a_window_that_is_stuck_opens_nothing_later(
     table: Desk, arriving: Arrivals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(arrivals, "_PATIENCE_S", 0.05)
+    monkeypatch.setattr(open_requests, "_PATIENCE_S", 0.05)
     assert arrive(Place(tmp_path / "place"), MESSAGE) == "alone"  # on the GUI thread, which does nothing else meanwhile
     table.qtbot.waitUntil(lambda: not table.background.busy)
     assert table.sessions == []
@@ -281,7 +280,7 @@ def test_a_window_that_closes_takes_nothing_more(
     table: Desk, arriving: Arrivals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else it would be shown again, and the file be lost with it."""
-    monkeypatch.setattr(arrivals, "_PATIENCE_S", 0.5)
+    monkeypatch.setattr(open_requests, "_PATIENCE_S", 0.5)
     answers: list[bool] = []
     table.window.close()
     thread = threading.Thread(target=lambda: answers.append(arriving._arrived(MESSAGE)))
@@ -316,7 +315,7 @@ def test_the_real_thing(tmp_path: Path) -> None:
 
 def test_a_file_opened_by_the_system_is_heard_of() -> None:
     code = (
-        "from PySide6.QtGui import QFileOpenEvent; from app.ui.arrivals import Application;"
+        "from PySide6.QtGui import QFileOpenEvent; from app.ui.open_requests import Application;"
         "application = Application([]); application.file_opened.connect(print);"
         "application.sendEvent(application, QFileOpenEvent('/films/a.mp4'))"
     )

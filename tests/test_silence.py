@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.ui.picture.silence import AFTER_NS, Silence, silent_words
+from app.ui.view.silence import AFTER_NS, Silence, silent_words
 from detector.detections import Candidates, DetectionFilter
 
 _STEP = AFTER_NS // 10

@@ -17,9 +17,9 @@ from app.core.settings import ModelSettings, Settings
 from app.core.thresholds import ModelThreshold
 from app.ui.export.export_dialog import ExportDialog, Looked, look_into
 from app.ui.export.export_options import ExportOptions
-from app.ui.export.export_runner import ExportRunner
-from app.ui.widgets.background import Background
-from app.ui.widgets.media_words import size, span, waiting
+from app.ui.services.background import Background
+from app.ui.services.export_runner import ExportRunner
+from app.ui.widgets.quantity_text import size, span, waiting
 from app.ui.widgets.theme import Theme
 from tests.support.media import coded_image, make_video
 from tests.support.qt_checks import cut_texts, outside, overlaps, settle

@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from app.core.live import LiveEvent, LiveSession, LiveState
 from app.core.settings import DetectionSettings, ModelSettings, Settings
-from app.ui.controller import Session
+from app.ui.services.controller import Session
 from detector.errors import DetectorError
 from tests.support.fake_detector import FakeModels, busy_ms
 from tests.support.media import make_video, read_frame_index

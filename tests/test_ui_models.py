@@ -27,9 +27,9 @@ from app.core.settings import ChosenSettings, ModelSettings, NetworkSettings, Se
 from app.core.speeds import MeasuredSpeed, load_speeds, record_speed
 from app.ui.models.download_bar import progress_words
 from app.ui.models.import_sheet import ImportSheet
-from app.ui.models.model_words import for_the_form, matching, speed_words
+from app.ui.models.model_text import for_the_form, matching, speed_words
 from app.ui.models.models_dialog import ModelsDialog
-from app.ui.widgets.media_words import size
+from app.ui.widgets.quantity_text import size
 from detector.download.fetch import by_hand
 from detector.errors import DetectorError
 from detector.importers import Recognised
@@ -79,12 +79,12 @@ def yes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         asked.append(f"{question} {detail}")
         return True
 
-    monkeypatch.setattr("app.ui.models.model_verbs.confirmed", confirmed)
+    monkeypatch.setattr("app.ui.models.model_actions.confirmed", confirmed)
     return asked
 
 
 def _type_name(monkeypatch: pytest.MonkeyPatch, answer: str | None) -> None:
-    monkeypatch.setattr("app.ui.models.model_verbs.typed", lambda *_a: answer)
+    monkeypatch.setattr("app.ui.models.model_actions.typed", lambda *_a: answer)
 
 
 def _start_download(table: Desk, dialog: ModelsDialog) -> FakeFetch:
@@ -304,12 +304,12 @@ def test_a_name_that_cannot_be_given(
 def test_removing_asks_first(
     dialog: ModelsDialog, table: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.ui.models.model_verbs.confirmed", lambda *_a, **_k: False)
+    monkeypatch.setattr("app.ui.models.model_actions.confirmed", lambda *_a, **_k: False)
     dialog.list.choose("pets")
     QTest.keyClick(dialog, Qt.Key.Key_Delete)
     assert (tmp_path / "models" / "pets.safetensors").exists()
     dialog.list.choose("demo")
-    monkeypatch.setattr("app.ui.models.model_verbs.confirmed", lambda *_a, **_k: pytest.fail("it cannot be removed"))
+    monkeypatch.setattr("app.ui.models.model_actions.confirmed", lambda *_a, **_k: pytest.fail("it cannot be removed"))
     QTest.keyClick(dialog, Qt.Key.Key_Delete)
 
 
@@ -444,7 +444,7 @@ def test_a_model_proves_itself(dialog: ModelsDialog, table: Desk, monkeypatch: p
         )
     )
     monkeypatch.setattr("app.core.model_check.check_model", lambda _entry: iter(next(answers)))
-    monkeypatch.setattr("app.ui.models.library_client.preload_torch", lambda: None)
+    monkeypatch.setattr("app.ui.services.library_client.preload_torch", lambda: None)
     row = dialog.details.facts.rows["Self-check"]
     dialog.list.choose("pets")
     assert not row.isVisible()
@@ -620,7 +620,7 @@ class Importer:
         self.refusal: DetectorError | None = None
         monkeypatch.setattr(detector.importers, "preview_model", self._preview)
         monkeypatch.setattr(ModelLibrary, "import_file", lambda library, *asked: self._import(library, *asked))
-        monkeypatch.setattr("app.ui.models.library_client.preload_torch", lambda: None)
+        monkeypatch.setattr("app.ui.services.library_client.preload_torch", lambda: None)
 
     def _preview(self, path: Path, overrides: Overrides) -> Recognised:
         self.looked.append(overrides)

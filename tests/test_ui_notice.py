@@ -16,9 +16,9 @@ from pytestqt.qtbot import QtBot
 from app.core.frames import FrameResult, SourceInfo
 from app.core.live.events import ModelLoading, ModelReady
 from app.core.settings import ModelSettings, Settings
-from app.ui.picture import notice_feed
-from app.ui.picture.picture_notice import PictureNotice
-from app.ui.picture.silence import AFTER_NS
+from app.ui.view import notice_feed
+from app.ui.view.notice_plate import PictureNotice
+from app.ui.view.silence import AFTER_NS
 from detector.detections import Candidates
 from detector.spec import ModelSpec
 from tests.support.qt_checks import settle

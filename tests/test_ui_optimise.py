@@ -13,8 +13,8 @@ from pytestqt.qtbot import QtBot
 
 import app.core.optimise.run
 from app.core.model_cards import ModelCard
-from app.ui.figures import TIMES
-from app.ui.models.model_words import optimised_words
+from app.ui.live_text import TIMES
+from app.ui.models.model_text import optimised_words
 from app.ui.models.models_dialog import ModelsDialog
 from detector.errors import DetectorError
 from detector.model_file import ModelEntry

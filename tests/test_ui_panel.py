@@ -16,11 +16,11 @@ from pytestqt.qtbot import QtBot
 
 from app.core.settings import SettingInfo, Settings
 from app.core.settings_store import from_dict, to_dict
+from app.ui.services.background import Background
+from app.ui.services.settings_model import SettingsModel, setting_info
 from app.ui.settings.class_filter import ClassFilter
-from app.ui.settings.editors import ChoiceEditor, Editor, NumberEditor, SwitchEditor, TextEditor, make_editor
-from app.ui.settings.settings_model import SettingsModel, setting_info
 from app.ui.settings.settings_panel import TITLES, SettingsPanel
-from app.ui.widgets.background import Background
+from app.ui.widgets.editors import ChoiceEditor, Editor, NumberEditor, SwitchEditor, TextEditor, make_editor
 
 _VISIBLE = [
     (section.name, field.name)

@@ -21,9 +21,9 @@ from app.core.settings import Settings
 from app.core.thresholds import ModelThreshold
 from app.ui.export.queue_dialog import QueueDialog
 from app.ui.export.queue_model import ITEM, QueueModel
-from app.ui.export.queue_runner import QueueRunner, VideoSearch
-from app.ui.export.queue_words import detail_words, found_words, state_words, summary_words
-from app.ui.widgets.background import Background
+from app.ui.export.queue_text import detail_words, found_words, state_words, summary_words
+from app.ui.services.background import Background
+from app.ui.services.queue_runner import QueueRunner, VideoSearch
 from app.ui.widgets.drop_overlay import zones
 from app.ui.widgets.drops import classify
 from app.ui.widgets.notify import Notifier, Portal, Tray, portal_call
@@ -131,7 +131,7 @@ def test_what_cannot_even_be_added_is_said(
     def refuse(*_: object) -> None:
         raise AppError("The folder cannot be looked into.", "Choose another.")
 
-    monkeypatch.setattr("app.ui.export.queue_runner.batch_requests", refuse)
+    monkeypatch.setattr("app.ui.services.queue_runner.batch_requests", refuse)
     touch(tmp_path / "a.mp4")
     booth.dialog.add([tmp_path / "a.mp4"])
     qtbot.waitUntil(booth.dialog.form.start.isEnabled)
@@ -154,7 +154,7 @@ def test_search_of_a_huge_folder_leaves_the_window_alive_and_ends_with_it(
         ended.set()
         return SearchResult((FoundVideo(Path("late.mp4")),), (), complete=False)
 
-    monkeypatch.setattr("app.ui.export.queue_runner.find_videos", endless)
+    monkeypatch.setattr("app.ui.services.queue_runner.find_videos", endless)
     background = Background()
     search = VideoSearch(background)
     counts: list[int] = []

@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 from app.core.live.appearances import ClassRow
 from app.core.live.events import ModelReady
 from app.core.models import user_library
-from app.ui.picture.timeline import MOST_ROWS, Timeline
+from app.ui.view.timeline import MOST_ROWS, Timeline
 from app.ui.widgets.theme import Theme
 from detector.labels import VOC20
 from tests.support.media import make_video

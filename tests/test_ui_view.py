@@ -16,8 +16,8 @@ from pytestqt.qtbot import QtBot
 
 from app.core.palette import class_colour
 from app.core.settings import DetectionSettings, OverlaySettings
-from app.ui.picture.video_view import VideoView, as_qimage
-from app.ui.widgets.bridge import Wake
+from app.ui.services.bridge import Wake
+from app.ui.view.video_view import VideoView, as_qimage
 from detector.detections import Candidates
 from tests.support.qt_checks import pixel, settle
 from tests.support.qt_fakes import make_candidates, make_frame, make_result

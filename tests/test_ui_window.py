@@ -19,7 +19,7 @@ from app.core.live.events import Ended, LiveState, ModelFailed, ModelLoading, Mo
 from app.core.settings import Settings, SourceSettings, WindowSettings
 from app.ui.actions import ACTIONS
 from app.ui.main import run
-from app.ui.models.library_client import free_name
+from app.ui.services.library_client import free_name
 from app.ui.widgets.drops import classify
 from detector.bundled import default_model
 from detector.labels import COCO80
@@ -535,7 +535,7 @@ def test_full_disk_does_not_keep_the_window_open(table: Desk) -> None:
 def test_recent_sources_open_from_the_start_page(qtbot: QtBot, tmp_path: Path) -> None:
     recent = ("/films/a.mp4", "rtsp://user:secret@host/one")
     with desk(qtbot, tmp_path, Settings(source=SourceSettings(recent=recent))) as table:
-        from app.ui.picture.start_page import RecentRow
+        from app.ui.view.start_page import RecentRow
 
         rows = table.window.stage.start.findChildren(RecentRow)
         assert len(rows) == 2

@@ -14,8 +14,8 @@ from app.cli.console import Console, UsageError
 from app.cli.options import add_detection_flags, detection_settings, find_model, overrides
 from app.core.crash_files import begin_crash_file
 from app.core.errors import AppError
+from app.core.exit_watchdog import end_within
 from app.core.instance import HandOver, Place, arrive
-from app.core.last_resort import end_within
 from app.core.system_libraries import package_hint
 
 

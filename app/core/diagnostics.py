@@ -30,7 +30,7 @@ _LOG_BYTES = 500_000
 _MOST_CRASHES = 5
 _RECORD = re.compile(r"(\d{4}-\d\d-\d\d [\d:,]+ [A-Z]+ \S+ [A-Za-z0-9_.]+): ")
 _CODE = re.compile(r'  File "([^"]*)", (line \d+,? in \S+)$')
-# Of a fault; of an end that app.core.last_resort had to force, with the stack of each thread.
+# Of a fault; of an end that app.core.exit_watchdog had to force, with the stack of each thread.
 _STACKS = re.compile(r"(Traceback \(most recent call last\)|Timeout \([\d:.]+\)!$|Thread 0x[0-9a-f]+ \(most recent)")
 _STACK = re.compile(r'  File "([^"]*)", (line \d+ in .+)$')
 _STACK_HEAD = re.compile(

@@ -12,8 +12,8 @@ from PySide6.QtCore import Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QWidget
 
-from app.ui.picture.start_page import source_icon, source_words
-from app.ui.widgets.background import Background
+from app.ui.services.background import Background
+from app.ui.view.start_page import source_icon, source_words
 from app.ui.widgets.icons import icon
 from app.ui.widgets.theme import Theme
 

@@ -28,20 +28,20 @@ from app.core.settings import ModelSettings, Settings
 from app.core.settings_store import load_settings, save_settings
 from app.core.sources.base import Source, SourceOptions
 from app.core.sources.uri import open_source
-from app.ui.arrivals import Application, Arrivals, open_all
-from app.ui.controller import LiveController, Session
-from app.ui.export.export_runner import ExportRunner
-from app.ui.export.queue_runner import QueueRunner
 from app.ui.faults.crash_offer import CrashOffer
-from app.ui.faults.ending import stop_all
 from app.ui.faults.interrupts import closing_on_interrupt
 from app.ui.faults.qt_messages import QtMessages, tell
-from app.ui.faults.uncaught import Faults, tell_why_it_does_not_start
+from app.ui.faults.shutdown import stop_all
+from app.ui.faults.uncaught_errors import Faults, tell_why_it_does_not_start
 from app.ui.main_window import MainWindow
-from app.ui.models.download_runner import DownloadRunner, Progress
-from app.ui.models.library_client import LibraryClient
-from app.ui.settings.settings_model import SettingsModel
-from app.ui.widgets.background import Background
+from app.ui.open_requests import Application, Arrivals, open_all
+from app.ui.services.background import Background
+from app.ui.services.controller import LiveController, Session
+from app.ui.services.download_runner import DownloadRunner, Progress
+from app.ui.services.export_runner import ExportRunner
+from app.ui.services.library_client import LibraryClient
+from app.ui.services.queue_runner import QueueRunner
+from app.ui.services.settings_model import SettingsModel
 from app.ui.widgets.icons import app_icon
 from app.ui.widgets.theme import Theme
 from detector.runtime.base import Detector

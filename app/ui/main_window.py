@@ -17,24 +17,24 @@ from app.ui.actions import dress_actions, make_actions
 from app.ui.camera_menu import CameraMenu, ListCameras, list_cameras_now
 from app.ui.camera_permission import when_allowed
 from app.ui.commands import Commands, sample_clip
-from app.ui.controller import LiveController
-from app.ui.export.export_runner import ExportRunner
 from app.ui.export.export_windows import ExportWindows
-from app.ui.export.queue_runner import QueueRunner
-from app.ui.faults.ending import stop_all
-from app.ui.models.download_runner import DownloadRunner
-from app.ui.models.library_client import LibraryClient
-from app.ui.picture.notice_feed import NoticeFeed
-from app.ui.picture.stage import Stage
-from app.ui.picture.start_words import StartWords
-from app.ui.picture.timeline_feed import TimelineFeed
+from app.ui.faults.shutdown import stop_all
 from app.ui.presenter import Presenter
-from app.ui.settings.settings_model import SettingsModel
+from app.ui.services.background import Background
+from app.ui.services.controller import LiveController
+from app.ui.services.download_runner import DownloadRunner
+from app.ui.services.export_runner import ExportRunner
+from app.ui.services.library_client import LibraryClient
+from app.ui.services.queue_runner import QueueRunner
+from app.ui.services.settings_model import SettingsModel
 from app.ui.settings.settings_panel import SettingsPanel
 from app.ui.status_bar import StatusBar
 from app.ui.top_bar import TopBar
+from app.ui.view.notice_feed import NoticeFeed
+from app.ui.view.stage import Stage
+from app.ui.view.start_text import StartWords
+from app.ui.view.timeline_feed import TimelineFeed
 from app.ui.widgets.ask import confirmed
-from app.ui.widgets.background import Background
 from app.ui.widgets.drop_target import DropTarget
 from app.ui.widgets.icons import app_icon
 from app.ui.widgets.key_guard import keeps_key

@@ -8,12 +8,12 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from app.core.frames import FrameResult, SourceInfo
 from app.core.live.events import ModelReady
-from app.ui.controller import LiveController
-from app.ui.figures import badge, cells, delay_tip, source_words
-from app.ui.models.library_client import LibraryClient
-from app.ui.picture.stage import Stage
+from app.ui.live_text import badge, cells, delay_tip, source_words
+from app.ui.services.controller import LiveController
+from app.ui.services.library_client import LibraryClient
 from app.ui.settings.settings_panel import SettingsPanel
 from app.ui.status_bar import StatusBar
+from app.ui.view.stage import Stage
 from app.ui.widgets.banner import Kind
 
 _FIGURES_EVERY_MS = 250

@@ -23,9 +23,9 @@ from app.core.export_queue.interrupted import MarkedJob, discard, interrupted_ex
 from app.core.highlights.options import HighlightOptions
 from app.core.muxing.video_options import VideoOptions
 from app.core.settings import DetectionSettings, ModelSettings, OverlaySettings
-from app.ui.export.queue_runner import QueueRunner
-from app.ui.export.unfinished import Rest, Unfinished, words
-from app.ui.widgets.background import Background
+from app.ui.export.unfinished_exports import Rest, Unfinished, words
+from app.ui.services.background import Background
+from app.ui.services.queue_runner import QueueRunner
 from app.ui.widgets.banner import Banner
 from app.ui.widgets.theme import Theme
 from detector.file_lock import open_locked

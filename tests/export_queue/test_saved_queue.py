@@ -23,9 +23,9 @@ from app.core.export_queue.saved_queue import AbandonedQueue, SavedQueue, abando
 from app.core.export_queue.video_search import FoundVideo
 from app.core.highlights.options import HighlightOptions
 from app.core.muxing.video_options import VideoOptions
-from app.ui.export.queue_runner import QueueRunner
-from app.ui.export.unfinished import Rest, Unfinished, words
-from app.ui.widgets.background import Background
+from app.ui.export.unfinished_exports import Rest, Unfinished, words
+from app.ui.services.background import Background
+from app.ui.services.queue_runner import QueueRunner
 from app.ui.widgets.banner import Banner
 from app.ui.widgets.theme import Theme
 from tests.support.media import make_video

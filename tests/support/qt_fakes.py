@@ -22,14 +22,14 @@ from app.core.live.events import LiveEvent, LiveState, ModelLoading, ModelReady,
 from app.core.settings import Choices, DetectionSettings, ModelSettings, Settings
 from app.core.sources.base import SourceOptions
 from app.core.stats import LiveStats
-from app.ui.controller import LiveController, MakeSession
-from app.ui.export.export_runner import ExportRunner
-from app.ui.export.queue_runner import QueueRunner
 from app.ui.main_window import MainWindow
-from app.ui.models.download_runner import DownloadRunner, Progress
-from app.ui.models.library_client import LibraryClient
-from app.ui.settings.settings_model import SettingsModel
-from app.ui.widgets.background import Background
+from app.ui.services.background import Background
+from app.ui.services.controller import LiveController, MakeSession
+from app.ui.services.download_runner import DownloadRunner, Progress
+from app.ui.services.export_runner import ExportRunner
+from app.ui.services.library_client import LibraryClient
+from app.ui.services.queue_runner import QueueRunner
+from app.ui.services.settings_model import SettingsModel
 from app.ui.widgets.theme import Theme
 from detector.detections import Candidates
 from detector.library import ModelLibrary

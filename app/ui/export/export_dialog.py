@@ -18,10 +18,10 @@ from app.core.settings import Choices, Settings
 from app.core.thresholds import ModelThreshold
 from app.ui.export.export_form import ExportForm
 from app.ui.export.export_progress import ExportProgressPage
-from app.ui.export.export_runner import ExportRunner
+from app.ui.services.background import Background
+from app.ui.services.export_runner import ExportRunner
 from app.ui.widgets.ask import confirmed
-from app.ui.widgets.background import Background
-from app.ui.widgets.media_words import media_words
+from app.ui.widgets.quantity_text import media_words
 from app.ui.widgets.theme import Theme
 
 

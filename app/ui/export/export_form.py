@@ -23,12 +23,12 @@ from app.core.thresholds import ModelThreshold
 from app.ui.export.export_options import ExportOptions, classes_shown
 from app.ui.export.form_page import lay_out, new_form
 from app.ui.export.video_choices import video_filter
-from app.ui.settings.editors import ChoiceEditor
-from app.ui.settings.settings_model import setting_info
-from app.ui.settings.threshold_editor import ThresholdEditor
+from app.ui.services.settings_model import setting_info
 from app.ui.widgets.drops import VIDEOS
+from app.ui.widgets.editors import ChoiceEditor
 from app.ui.widgets.path_field import PathField
 from app.ui.widgets.theme import Theme
+from app.ui.widgets.threshold_editor import ThresholdEditor
 
 
 class ExportForm(QWidget):

@@ -16,7 +16,7 @@ from app.core.records.formats import FORMATS
 from app.ui.export.data_boxes import data_boxes, in_a_grid
 from app.ui.export.object_choices import ObjectChoices, seconds_box, tenths
 from app.ui.export.video_choices import VideoChoices
-from app.ui.widgets.media_words import size
+from app.ui.widgets.quantity_text import size
 
 
 class ExportOptions(QObject):

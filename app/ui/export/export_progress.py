@@ -6,9 +6,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from app.core.export.request import ExportProgress, ExportReport, ExportRequest
-from app.ui.figures import rate
+from app.ui.live_text import rate
 from app.ui.widgets.icons import pixmap
-from app.ui.widgets.media_words import size, span, waiting
+from app.ui.widgets.quantity_text import size, span, waiting
 from app.ui.widgets.theme import Theme
 
 _STEPS = 1000

@@ -11,11 +11,11 @@ from PySide6.QtCore import QObject
 from app.core.export.request import ExportReport
 from app.core.export_queue.state import QueueSnapshot
 from app.ui.export.export_dialog import ExportDialog
-from app.ui.export.export_runner import ExportRunner
 from app.ui.export.queue_dialog import QueueDialog
-from app.ui.export.queue_runner import QueueRunner
-from app.ui.export.queue_words import summary_words
-from app.ui.export.unfinished import Unfinished
+from app.ui.export.queue_text import summary_words
+from app.ui.export.unfinished_exports import Unfinished
+from app.ui.services.export_runner import ExportRunner
+from app.ui.services.queue_runner import QueueRunner
 from app.ui.widgets.notify import Notifier
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from PySide6.QtWidgets import QDialog, QStackedWidget, QVBoxLayout, QWidget
 from app.core.settings import Choices, Settings
 from app.core.thresholds import ModelThreshold
 from app.ui.export.queue_form import QueueForm
-from app.ui.export.queue_runner import QueueRunner, VideoSearch
 from app.ui.export.queue_view import QueueView
-from app.ui.widgets.background import Background
+from app.ui.services.background import Background
+from app.ui.services.queue_runner import QueueRunner, VideoSearch
 from app.ui.widgets.drop_target import local_paths
 from app.ui.widgets.theme import Theme
 

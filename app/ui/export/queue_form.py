@@ -23,13 +23,13 @@ from app.core.settings import Choices, Settings
 from app.core.thresholds import ModelThreshold
 from app.ui.export.export_options import ExportOptions, classes_shown
 from app.ui.export.form_page import lay_out, new_form
-from app.ui.export.queue_runner import VideoSearch
-from app.ui.export.queue_words import found_words
-from app.ui.settings.editors import ChoiceEditor
-from app.ui.settings.settings_model import setting_info
-from app.ui.settings.threshold_editor import ThresholdEditor
+from app.ui.export.queue_text import found_words
+from app.ui.services.queue_runner import VideoSearch
+from app.ui.services.settings_model import setting_info
+from app.ui.widgets.editors import ChoiceEditor
 from app.ui.widgets.path_field import PathField
 from app.ui.widgets.theme import Theme
+from app.ui.widgets.threshold_editor import ThresholdEditor
 
 _FRAMES_A_MINUTE = 30 * 60
 

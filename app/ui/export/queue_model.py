@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import QAbstractListModel, QMimeData, QModelIndex, QPersistentModelIndex, Qt, Signal
 
 from app.core.export_queue.state import QueueItem, QueueSnapshot
-from app.ui.export.queue_words import detail_words, spoken
+from app.ui.export.queue_text import detail_words, spoken
 
 Index = QModelIndex | QPersistentModelIndex
 

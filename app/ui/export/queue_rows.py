@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem,
 
 from app.core.export_queue.state import QueueItem
 from app.ui.export.queue_model import ITEM
-from app.ui.export.queue_words import detail_words, state_words
+from app.ui.export.queue_text import detail_words, state_words
 from app.ui.widgets.theme import Theme
 
 _PAD = 12.0

@@ -19,8 +19,8 @@ from PySide6.QtWidgets import (
 from app.core.export_queue.state import ENDED, QueueItem, QueueSnapshot
 from app.ui.export.queue_model import ITEM, QueueModel
 from app.ui.export.queue_rows import QueueRows
-from app.ui.export.queue_runner import QueueRunner
-from app.ui.export.queue_words import summary_words
+from app.ui.export.queue_text import summary_words
+from app.ui.services.queue_runner import QueueRunner
 from app.ui.widgets.theme import Theme
 
 # (name, words, key, tooltip)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtWidgets import QWidget
 
 from app.core.crash_files import CrashReport, new_reports
-from app.ui.widgets.background import Background
+from app.ui.services.background import Background
 
 if TYPE_CHECKING:
     from app.ui.faults.report_dialog import ReportDialog

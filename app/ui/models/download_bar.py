@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from app.ui.models.download_runner import DownloadRunner, Progress
 from app.ui.models.work_bar import STEPS, WorkBar
-from app.ui.widgets.media_words import size, waiting
+from app.ui.services.download_runner import DownloadRunner, Progress
+from app.ui.widgets.quantity_text import size, waiting
 
 
 def progress_words(progress: Progress | None) -> str:

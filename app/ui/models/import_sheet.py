@@ -26,8 +26,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.ui.models.library_client import Choose, LibraryClient, free_name
-from app.ui.models.model_words import boxes_words, detects, for_the_form, input_words
+from app.ui.models.model_text import boxes_words, detects, for_the_form, input_words
+from app.ui.services.library_client import Choose, LibraryClient, free_name
 from app.ui.widgets.path_field import PathField
 from app.ui.widgets.texts import ElidedLabel
 from app.ui.widgets.theme import Theme

@@ -8,8 +8,8 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVB
 
 from app.core.model_cards import ModelCard
 from app.ui.models.download_bar import DownloadBar
-from app.ui.models.download_runner import DownloadRunner
-from app.ui.models.model_words import STATUS, card_facts, detects, found_words
+from app.ui.models.model_text import STATUS, card_facts, detects, found_words
+from app.ui.services.download_runner import DownloadRunner
 from app.ui.widgets.texts import ElidedLabel
 
 

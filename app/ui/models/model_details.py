@@ -9,14 +9,14 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QScrollArea, QVB
 
 from app.core.model_cards import ModelCard
 from app.ui.models.download_bar import DownloadBar
-from app.ui.models.download_runner import DownloadRunner
 from app.ui.models.model_card import Chips
 from app.ui.models.model_facts import ModelFacts
-from app.ui.models.model_words import detects
+from app.ui.models.model_text import detects
 from app.ui.models.optimise_bar import OptimiseBar
-from app.ui.models.optimise_runner import OptimiseRunner
+from app.ui.services.download_runner import DownloadRunner
+from app.ui.services.optimise_runner import OptimiseRunner
 from app.ui.widgets.icons import icon
-from app.ui.widgets.media_words import size
+from app.ui.widgets.quantity_text import size
 from app.ui.widgets.texts import ElidedLabel
 from app.ui.widgets.theme import Theme
 

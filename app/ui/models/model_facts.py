@@ -8,8 +8,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from app.core.model_cards import ModelCard, published_hash
-from app.ui.models.model_words import accuracy_words, boxes_words, input_words, optimised_words, speed_words
-from app.ui.widgets.media_words import size
+from app.ui.models.model_text import accuracy_words, boxes_words, input_words, optimised_words, speed_words
+from app.ui.widgets.quantity_text import size
 from app.ui.widgets.texts import FlowText
 from detector.class_names import is_found_by
 

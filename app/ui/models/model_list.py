@@ -6,9 +6,9 @@ from PySide6.QtCore import QCoreApplication, QEvent, Qt, QTimer, Signal
 from PySide6.QtWidgets import QLabel, QLineEdit, QScrollArea, QVBoxLayout, QWidget
 
 from app.core.model_cards import ModelCard
-from app.ui.models.download_runner import DownloadRunner
 from app.ui.models.model_card import ModelCardView
-from app.ui.models.model_words import matching
+from app.ui.models.model_text import matching
+from app.ui.services.download_runner import DownloadRunner
 
 
 class ModelList(QWidget):

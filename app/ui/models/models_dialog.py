@@ -20,15 +20,15 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QDialog, QFileDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.core.model_cards import ModelCard
-from app.ui.controller import LiveController
-from app.ui.models.download_runner import DownloadRunner
 from app.ui.models.import_sheet import ImportSheet
-from app.ui.models.library_client import LibraryClient
+from app.ui.models.model_actions import ModelVerbs
 from app.ui.models.model_details import ModelDetails
 from app.ui.models.model_list import ModelList
-from app.ui.models.model_verbs import ModelVerbs
-from app.ui.models.optimise_runner import OptimiseRunner
-from app.ui.settings.settings_model import SettingsModel
+from app.ui.services.controller import LiveController
+from app.ui.services.download_runner import DownloadRunner
+from app.ui.services.library_client import LibraryClient
+from app.ui.services.optimise_runner import OptimiseRunner
+from app.ui.services.settings_model import SettingsModel
 from app.ui.widgets.banner import Banner
 from app.ui.widgets.drops import WEIGHTS
 from app.ui.widgets.file_drop import FileDrop

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from app.ui.models.optimise_runner import OptimiseRunner
 from app.ui.models.work_bar import STEPS, WorkBar
+from app.ui.services.optimise_runner import OptimiseRunner
 
 
 class OptimiseBar(WorkBar):

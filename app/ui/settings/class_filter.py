@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QListWidget, QList
 
 from app.core.palette import RGB, model_colours
 from app.core.settings import SettingInfo
-from app.ui.settings.editors import Editor
+from app.ui.widgets.editors import Editor
 from detector.class_names import chosen_ids, is_found_by
 
 _SEARCH_FROM = 8  # classes; fewer need no search field

@@ -8,10 +8,10 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from app.core.settings import Choices, SettingInfo
+from app.ui.services.settings_model import SettingsModel
 from app.ui.settings.class_filter import ClassFilter
-from app.ui.settings.editors import ChoiceEditor, Editor, make_editor
-from app.ui.settings.settings_model import SettingsModel
-from app.ui.settings.threshold_editor import ThresholdEditor
+from app.ui.widgets.editors import ChoiceEditor, Editor, make_editor
+from app.ui.widgets.threshold_editor import ThresholdEditor
 
 TITLES = {
     "detection": "Detection",

@@ -11,7 +11,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
-from app.ui.picture.overlay_painter import label_font
+from app.ui.view.overlay_painter import label_font
 from app.ui.widgets.drops import Drop
 from app.ui.widgets.icons import draw_icon
 from app.ui.widgets.theme import Theme

@@ -6,10 +6,10 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
-from app.ui.picture.playback_bar import PlaybackBar
-from app.ui.picture.start_page import StartPage
-from app.ui.picture.timeline import Timeline
-from app.ui.picture.video_view import VideoView
+from app.ui.view.playback_bar import PlaybackBar
+from app.ui.view.start_page import StartPage
+from app.ui.view.timeline import Timeline
+from app.ui.view.video_view import VideoView
 from app.ui.widgets.banner import Banner
 from app.ui.widgets.theme import Theme
 

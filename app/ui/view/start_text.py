@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from PySide6.QtCore import QObject
 
 from app.core.model_cards import ModelCard
-from app.ui.models.library_client import LibraryClient
-from app.ui.picture.start_page import StartPage
-from app.ui.settings.settings_model import SettingsModel
+from app.ui.services.library_client import LibraryClient
+from app.ui.services.settings_model import SettingsModel
+from app.ui.view.start_page import StartPage
 from detector.spec import ModelSpec
 
 _NAMED = 6

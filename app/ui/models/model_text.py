@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from app.core.model_cards import ModelCard
 from app.core.speeds import MeasuredSpeed
-from app.ui.figures import TIMES, rate
-from app.ui.widgets.media_words import size
+from app.ui.live_text import TIMES, rate
+from app.ui.widgets.quantity_text import size
 from detector.class_names import is_found_by
 from detector.spec import ModelSpec
 

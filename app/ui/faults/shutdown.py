@@ -1,6 +1,6 @@
 """What has to end with the window. GUI thread, which nothing may hold up for long: threads that hang are left behind.
 
-``app.core.last_resort`` bounds the whole, for what hangs with the interpreter's lock in hand.
+``app.core.exit_watchdog`` bounds the whole, for what hangs with the interpreter's lock in hand.
 """
 
 from __future__ import annotations

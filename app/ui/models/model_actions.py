@@ -14,9 +14,9 @@ from PySide6.QtGui import QDesktopServices
 from app.core.live.events import ModelReady
 from app.core.model_cards import ModelCard
 from app.core.settings import ModelSettings
-from app.ui.models.model_words import check_words, for_the_form, optimised_words
+from app.ui.models.model_text import check_words, for_the_form, optimised_words
 from app.ui.widgets.ask import confirmed, typed
-from app.ui.widgets.media_words import size
+from app.ui.widgets.quantity_text import size
 
 if TYPE_CHECKING:
     from app.core.model_check import ModelCheck

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import QWidget
 
 from app.core.logs import without_passwords
 from app.core.paths import log_file
-from app.ui.widgets.bridge import Wake
+from app.ui.services.bridge import Wake
 
 if TYPE_CHECKING:
     from app.ui.faults.report_dialog import ReportDialog

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from app.core.errors import ExplainedError
-from app.ui.widgets.bridge import Wake
+from app.ui.services.bridge import Wake
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -14,8 +14,8 @@ from typing import Protocol
 from PySide6.QtCore import QObject, Signal
 
 from app.core.errors import ExplainedError
-from app.ui.widgets.background import Background
-from app.ui.widgets.bridge import Wake
+from app.ui.services.background import Background
+from app.ui.services.bridge import Wake
 
 
 class Progress(Protocol):

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
-from app.ui.models.library_client import LibraryClient
-from app.ui.widgets.bridge import Wake
+from app.ui.services.bridge import Wake
+from app.ui.services.library_client import LibraryClient
 
 if TYPE_CHECKING:
     from detector.runtime.quantise import OptimisedModel

@@ -14,10 +14,10 @@ from app.core.candidate_cache.store import CandidateStore
 from app.core.live.appearances import ClassRow, Survey, survey
 from app.core.live.events import ModelReady
 from app.core.palette import model_colours
-from app.ui.controller import LiveController
-from app.ui.picture.timeline import Timeline
-from app.ui.settings.settings_model import SettingsModel
-from app.ui.widgets.background import Background
+from app.ui.services.background import Background
+from app.ui.services.controller import LiveController
+from app.ui.services.settings_model import SettingsModel
+from app.ui.view.timeline import Timeline
 
 
 class TimelineFeed(QObject):

@@ -19,8 +19,8 @@ from app.core.frames import FrameResult, ImageBGRA
 from app.core.overlay import BoxMark, View, layout
 from app.core.records.frame_record import label_of
 from app.core.settings import DetectionSettings, OverlaySettings
-from app.ui.picture.overlay_painter import measure, paint_chips, paint_marks
-from app.ui.picture.picture_notice import PictureNotice
+from app.ui.view.notice_plate import PictureNotice
+from app.ui.view.overlay_painter import measure, paint_chips, paint_marks
 from detector.detections import Detections
 
 _BADGE = "#f4f6f8"

@@ -17,9 +17,9 @@ from app.core.export_queue.queue import ExportQueue
 from app.core.export_queue.saved_queue import SavedQueue
 from app.core.export_queue.state import ENDED, QueueItem, QueueSnapshot
 from app.core.export_queue.video_search import FoundVideo, SearchResult, find_videos
-from app.ui.export.export_runner import make_job
-from app.ui.widgets.background import Background
-from app.ui.widgets.bridge import Wake
+from app.ui.services.background import Background
+from app.ui.services.bridge import Wake
+from app.ui.services.export_runner import make_job
 
 
 class VideoSearch(QObject):

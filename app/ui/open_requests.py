@@ -20,7 +20,7 @@ from PySide6.QtWidgets import QApplication
 
 from app.core.instance import HandOver, Place
 from app.core.sources.base import CAMERA
-from app.ui.widgets.bridge import Wake
+from app.ui.services.bridge import Wake
 from app.ui.widgets.drops import classify
 
 if TYPE_CHECKING:

@@ -32,8 +32,8 @@ from app.core.live.events import (
 from app.core.settings import DetectionSettings, ModelSettings
 from app.core.sources.base import SourceOptions
 from app.core.stats import LiveStats
-from app.ui.settings.settings_model import SettingsModel
-from app.ui.widgets.bridge import Bridge
+from app.ui.services.bridge import Bridge
+from app.ui.services.settings_model import SettingsModel
 
 _REOPENING = ("resolution", "fps")
 

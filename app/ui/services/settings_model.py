@@ -16,7 +16,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.core.settings import SettingInfo, Settings
 from app.core.thresholds import ModelThreshold, renamed, threshold_for, with_choice, without_choice
-from app.ui.widgets.background import Background
+from app.ui.services.background import Background
 
 _SAVE_AFTER_MS = 800
 _RECENT = 10

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.core.settings import Choices, SettingInfo
-from app.ui.settings.marked_slider import MarkedSlider
+from app.ui.widgets.marked_slider import MarkedSlider
 
 
 class NoWheel(QObject):

@@ -11,11 +11,11 @@ from functools import partial
 from PySide6.QtCore import QObject, QRectF
 
 from app.core.frames import FrameResult
-from app.ui.controller import LiveController
-from app.ui.picture.picture_notice import PictureNotice
-from app.ui.picture.silence import Silence, silent_words
-from app.ui.picture.video_view import VideoView
-from app.ui.settings.settings_model import SettingsModel
+from app.ui.services.controller import LiveController
+from app.ui.services.settings_model import SettingsModel
+from app.ui.view.notice_plate import PictureNotice
+from app.ui.view.silence import Silence, silent_words
+from app.ui.view.video_view import VideoView
 from detector.bundled import default_model
 
 DEMO_WORDS = "The demo model knows drawn shapes only. Choose another model."

@@ -14,8 +14,8 @@ from PySide6.QtCore import QObject
 
 from app.core.export_queue.interrupted import InterruptedExport, discard, interrupted_exports, resume_request
 from app.core.export_queue.saved_queue import AbandonedQueue, abandoned_queue, forget_lists
-from app.ui.export.queue_runner import QueueRunner
-from app.ui.widgets.background import Background
+from app.ui.services.background import Background
+from app.ui.services.queue_runner import QueueRunner
 from app.ui.widgets.banner import Banner
 
 TOPIC = "unfinished"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from app.core.export_queue.state import QueueItem, QueueSnapshot
 from app.core.export_queue.video_search import SearchResult
-from app.ui.figures import rate
-from app.ui.widgets.media_words import span, waiting
+from app.ui.live_text import rate
+from app.ui.widgets.quantity_text import span, waiting
 
 _STATES = {
     "waiting": "Waiting",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.ui.figures import TIMES
+from app.ui.live_text import TIMES
 
 if TYPE_CHECKING:  # its readers load PyAV
     from app.core.media_facts import MediaFacts

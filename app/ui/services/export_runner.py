@@ -14,8 +14,8 @@ from app.core.export import job_protocol
 from app.core.export.job_protocol import Job, MakeJob
 from app.core.export.request import ExportCancelledError, ExportProgress, ExportReport, ExportRequest
 from app.core.preload import preload_for
-from app.ui.widgets.background import Background
-from app.ui.widgets.bridge import Wake
+from app.ui.services.background import Background
+from app.ui.services.bridge import Wake
 
 
 def make_job(request: ExportRequest, on_progress: Callable[[ExportProgress], None]) -> Job:

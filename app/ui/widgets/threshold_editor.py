@@ -6,7 +6,7 @@ from pathlib import Path
 
 from app.core.settings import SettingInfo
 from app.core.thresholds import ModelThreshold
-from app.ui.settings.editors import NumberEditor
+from app.ui.widgets.editors import NumberEditor
 from detector.model_file import MODEL_SUFFIX
 
 
