@@ -21,6 +21,7 @@ from pytestqt.qtbot import QtBot
 from app.core import instance
 from app.core.instance import HandOver, Place, arrive
 from app.core.paths import place_dir
+from app.ui import open_requests
 from app.ui.open_requests import Arrivals
 from tests.support import window_process
 from tests.support.qt_fakes import Desk, desk
