@@ -13,7 +13,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QWidget
 
 from app.ui.services.background import Background
-from app.ui.view.start_page import source_icon, source_words
+from app.ui.view.start_page import source_icon, source_text
 from app.ui.widgets.icons import icon
 from app.ui.widgets.theme import Theme
 
@@ -111,7 +111,7 @@ class CameraMenu(QMenu):
         self._recent_menu.clear()
         self._recent_menu.menuAction().setVisible(bool(self._recent))
         for uri in self._recent[:_RECENT_SHOWN]:
-            name, place = source_words(uri)
+            name, place = source_text(uri)
             action = self._recent_menu.addAction(icon(source_icon(uri), colours.text), name.replace("&", "&&"))
             action.setToolTip(place)
             action.setData(uri)

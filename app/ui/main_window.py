@@ -93,7 +93,7 @@ class MainWindow(QMainWindow):
         self._build()
         self.drops = DropTarget(self)
         self.exports = ExportWindows(self, exports, queue)
-        self.start_words = StartWords(self.stage.start, library, settings)
+        self.start_text = StartWords(self.stage.start, library, settings)
         self.presenter = Presenter(controller, self.stage, self.panel, self.status, library, self._try_again)
         self.notices = NoticeFeed(self.stage.view, controller, settings, self.show_models)
         self.timeline = TimelineFeed(self.stage.timeline, controller, settings, background)

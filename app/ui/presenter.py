@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from app.core.frames import FrameResult, SourceInfo
 from app.core.live.events import ModelReady
-from app.ui.live_text import badge, cells, delay_tip, source_words
+from app.ui.live_text import badge, cells, delay_tip, source_text
 from app.ui.services.controller import LiveController
 from app.ui.services.library_client import LibraryClient
 from app.ui.settings.settings_panel import SettingsPanel
@@ -88,7 +88,7 @@ class Presenter(QObject):
     def _source_opened(self, info: SourceInfo) -> None:
         self.title.emit(info.name)
         self._stage.playback.set_source(info)
-        self._status.set_cell("source", source_words(info), info.name)
+        self._status.set_cell("source", source_text(info), info.name)
         self._show_figures()
 
     def _nothing_to_show(self) -> None:
@@ -142,8 +142,8 @@ class Presenter(QObject):
             view.set_badge("", "Opening…" if controller.is_opening else "")
             return
         note = f"Loading {controller.loading}…" if controller.loading else ""
-        self._status.set_cell("seen", view.seen_words())
-        self._view_described(view.notice.words or view.seen_words())
+        self._status.set_cell("seen", view.seen_text())
+        self._view_described(view.notice.words or view.seen_text())
         view.set_badge("Paused" if controller.is_paused else badge(stats), note)
         for name, words in cells(stats, info.kind in ("camera", "stream")).items():
             self._status.set_cell(name, words, delay_tip(stats) if name == "age" and words else "")

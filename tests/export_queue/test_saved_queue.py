@@ -239,7 +239,7 @@ def test_a_damaged_list_is_told(booth: Booth, qtbot: QtBot) -> None:
     assert booth.banner.words[1] == "Add those videos again."
 
 
-def test_words() -> None:
+def test_text() -> None:
     request = ExportRequest(Path("/a.mp4"), None)
     assert words(Rest(abandoned=AbandonedQueue((request,)))) == "The export of a.mp4 was still waiting."
 

@@ -150,20 +150,20 @@ def test_the_start_page_says_what_the_chosen_model_sees(
     start = table.window.stage.start
     table.settings.set("model", "name", "everyday")
     table.window.library.refresh_models()
-    table.qtbot.waitUntil(lambda: start.model_words != "")
-    assert "everyday finds 80 kinds" in start.model_words
+    table.qtbot.waitUntil(lambda: start.model_text != "")
+    assert "everyday finds 80 kinds" in start.model_text
     table.settings.set("model", "name", "pets")
-    assert start.model_words.endswith("cat, dog, horse.")
+    assert start.model_text.endswith("cat, dog, horse.")
     monkeypatch.setattr("app.ui.commands.sample_clip", lambda: Path(__file__))
     table.window.actions_by_name["sample"].trigger()
-    assert "pets" in start.model_words, "it looks again afterwards"
+    assert "pets" in start.model_text, "it looks again afterwards"
     table.settings.set("model", "name", "demo")  # on purpose, though it runs already
     table.controller.close_source()
-    assert start.model_words == "", "this shelf has none of that name"
+    assert start.model_text == "", "this shelf has none of that name"
     table.settings.set("model", "name", "shapes")
-    assert "drawn shapes only" in start.model_words
+    assert "drawn shapes only" in start.model_text
     table.settings.set("model", "name", "gone")
-    assert start.model_words == ""
+    assert start.model_text == ""
 
 
 def test_space_pauses_and_goes_on(table: Desk) -> None:

@@ -80,7 +80,7 @@ def test_nothing_seen(table: Desk, size: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("size", _SIZES)
-def test_banner_with_long_words(table: Desk, size: tuple[int, int]) -> None:
+def test_banner_with_long_text(table: Desk, size: tuple[int, int]) -> None:
     table.open(VIDEO)
     table.window.stage.banner.tell(
         "error",

@@ -18,10 +18,10 @@ from app.core.settings import Choices, Settings
 from app.core.thresholds import ModelThreshold
 from app.ui.export.export_form import ExportForm
 from app.ui.export.export_progress import ExportProgressPage
+from app.ui.export.media_text import media_text
 from app.ui.services.background import Background
 from app.ui.services.export_runner import ExportRunner
 from app.ui.widgets.ask import confirmed
-from app.ui.widgets.quantity_text import media_words
 from app.ui.widgets.theme import Theme
 
 
@@ -52,7 +52,7 @@ def look_into(path: Path) -> Looked:
 
     facts = media_facts(path)
     frames = facts.info.frames_expected
-    return Looked(media_words(facts), None if frames is None else kept_bytes(frames))
+    return Looked(media_text(facts), None if frames is None else kept_bytes(frames))
 
 
 class ExportDialog(QDialog):

@@ -16,7 +16,7 @@ from app.core.records.formats import FORMATS
 from app.ui.export.data_boxes import data_boxes, in_a_grid
 from app.ui.export.object_choices import ObjectChoices, seconds_box, tenths
 from app.ui.export.video_choices import VideoChoices
-from app.ui.widgets.quantity_text import size
+from app.ui.widgets.quantity_text import size_text
 
 
 class ExportOptions(QObject):
@@ -65,7 +65,7 @@ class ExportOptions(QObject):
 
     def expect(self, kept_bytes: int | None, each: str = "") -> None:
         """Say about how much would be kept; ``each`` is of what."""
-        about = "" if kept_bytes is None else f" (about {size(kept_bytes)}{each})"
+        about = "" if kept_bytes is None else f" (about {size_text(kept_bytes)}{each})"
         self.keep.setText(f"Keep what was found, to change threshold or look later{about}")
 
     @property

@@ -6,9 +6,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from app.core.export.request import ExportProgress, ExportReport, ExportRequest
-from app.ui.live_text import rate
 from app.ui.widgets.icons import pixmap
-from app.ui.widgets.quantity_text import size, span, waiting
+from app.ui.widgets.quantity_text import duration_text, rate_text, size_text, wait_text
 from app.ui.widgets.theme import Theme
 
 _STEPS = 1000
@@ -83,9 +82,9 @@ class ExportProgressPage(QWidget):
             self.bar.setValue(min(_STEPS, round(progress.frames_done / progress.frames_total * _STEPS)))
             parts = [f"{progress.frames_done} of {progress.frames_total} frames"]
         if progress.frames_per_s:
-            parts.append(f"{rate(progress.frames_per_s)} fps")
+            parts.append(f"{rate_text(progress.frames_per_s)} fps")
         if progress.eta_s is not None:
-            parts.append(f"{waiting(progress.eta_s)} left")
+            parts.append(f"{wait_text(progress.eta_s)} left")
         words = "  ·  ".join(parts)
         self.line.setText(f"{words}\n{progress.remark}" if progress.remark else words)
 
@@ -100,10 +99,10 @@ class ExportProgressPage(QWidget):
         self._show("success", f"Done: {', '.join(files)}", running=False)
         found = sorted(report.counts.items(), key=lambda pair: -pair[1])[:6]
         lines = [
-            f"{report.frames} frames in {span(report.seconds)}, {report.detections} objects"
+            f"{report.frames} frames in {duration_text(report.seconds)}, {report.detections} objects"
             + (f": {', '.join(f'{count} {name}' for name, count in found)}." if found else "."),
             f"Model {report.model} on {report.device}, {report.precision}.",
-            *([f"Kept for another threshold: {size(report.cache_bytes)} of detections."] if report.cache else []),
+            *([f"Kept for another threshold: {size_text(report.cache_bytes)} of detections."] if report.cache else []),
             *report.notes,
         ]
         self.line.setText("\n".join(lines))

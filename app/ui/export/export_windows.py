@@ -12,7 +12,7 @@ from app.core.export.request import ExportReport
 from app.core.export_queue.state import QueueSnapshot
 from app.ui.export.export_dialog import ExportDialog
 from app.ui.export.queue_dialog import QueueDialog
-from app.ui.export.queue_text import summary_words
+from app.ui.export.queue_text import summary_text
 from app.ui.export.unfinished_exports import Unfinished
 from app.ui.services.export_runner import ExportRunner
 from app.ui.services.queue_runner import QueueRunner
@@ -95,7 +95,7 @@ class ExportWindows(QObject):
         self.notifier.tell("Export failed", message)
 
     def _many_ended(self, snapshot: QueueSnapshot) -> None:
-        words = summary_words(snapshot)
+        words = summary_text(snapshot)
         self.notifier.tell("Exports ended", words)
         if self.queue is None or not self.queue.isVisible():
             kind: Literal["success", "warning"] = "warning" if "failed" in snapshot.counts else "success"

@@ -23,7 +23,7 @@ from app.core.settings import Choices, Settings
 from app.core.thresholds import ModelThreshold
 from app.ui.export.export_options import ExportOptions, classes_shown
 from app.ui.export.form_page import lay_out, new_form
-from app.ui.export.queue_text import found_words
+from app.ui.export.queue_text import found_text
 from app.ui.services.queue_runner import VideoSearch
 from app.ui.services.settings_model import setting_info
 from app.ui.widgets.editors import ChoiceEditor
@@ -155,7 +155,7 @@ class QueueForm(QWidget):
     def _show_found(self) -> None:
         bad = False
         if self.found is not None:
-            self.facts.setText(found_words(self.found))
+            self.facts.setText(found_text(self.found))
             bad = not self.found.videos or bool(self.found.troubles)
         else:
             self.facts.setText("Choose videos or a folder, or drop them on this window.")

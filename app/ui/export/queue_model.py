@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import QAbstractListModel, QMimeData, QModelIndex, QPersistentModelIndex, Qt, Signal
 
 from app.core.export_queue.state import QueueItem, QueueSnapshot
-from app.ui.export.queue_text import detail_words, spoken
+from app.ui.export.queue_text import detail_text, spoken
 
 Index = QModelIndex | QPersistentModelIndex
 
@@ -67,7 +67,7 @@ class QueueModel(QAbstractListModel):
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return spoken(item)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return f"{item.request.source}\n{detail_words(item)}"
+            return f"{item.request.source}\n{detail_text(item)}"
         return None
 
     def flags(self, index: Index) -> Qt.ItemFlag:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from app.core.export_queue.state import QueueItem, QueueSnapshot
 from app.core.export_queue.video_search import SearchResult
-from app.ui.live_text import rate
-from app.ui.widgets.quantity_text import span, waiting
+from app.ui.widgets.quantity_text import duration_text, rate_text, wait_text
 
 _STATES = {
     "waiting": "Waiting",
@@ -17,7 +16,7 @@ _STATES = {
 }
 
 
-def state_words(item: QueueItem) -> str:
+def state_text(item: QueueItem) -> str:
     """One word, or two."""
     stage = "opening" if item.progress is None else item.progress.stage
     if item.state == "running":
@@ -25,14 +24,14 @@ def state_words(item: QueueItem) -> str:
     return _STATES[item.state]
 
 
-def detail_words(item: QueueItem) -> str:
+def detail_text(item: QueueItem) -> str:
     """The second line of a row: how far it is, what came of it, why not."""
     if item.state == "failed":
         return f"{item.message} {item.hint}".strip()
     if item.report is not None:
         name = item.request.output.name if item.request.output is not None else item.request.data[0].path.name
         objects = f"{item.report.detections} object{'s' if item.report.detections != 1 else ''}"
-        return f"{name}  ·  {item.report.frames} frames in {span(item.report.seconds)}, {objects}"
+        return f"{name}  ·  {item.report.frames} frames in {duration_text(item.report.seconds)}, {objects}"
     if item.state == "cancelled" or item.progress is None or item.progress.stage == "opening":
         return str(item.request.source.parent)
     progress = item.progress
@@ -42,19 +41,19 @@ def detail_words(item: QueueItem) -> str:
     if progress.frames_total:
         parts = [f"{progress.frames_done} of {progress.frames_total} frames"]
     if progress.frames_per_s and item.state == "running":
-        parts.append(f"{rate(progress.frames_per_s)} fps")
+        parts.append(f"{rate_text(progress.frames_per_s)} fps")
     if progress.eta_s is not None and item.state == "running":
-        parts.append(f"{waiting(progress.eta_s)} left")
+        parts.append(f"{wait_text(progress.eta_s)} left")
     return "  ·  ".join(parts)
 
 
 def spoken(item: QueueItem) -> str:
     """A row for a screen reader."""
     part = f", {round(item.part_done * 100)} percent" if item.begun else ""
-    return f"{item.request.source.name}, {state_words(item)}{part}, {detail_words(item)}"
+    return f"{item.request.source.name}, {state_text(item)}{part}, {detail_text(item)}"
 
 
-def summary_words(snapshot: QueueSnapshot) -> str:
+def summary_text(snapshot: QueueSnapshot) -> str:
     """The line below the list: how far all is, or what came of it."""
     counts = snapshot.counts
     total, done = len(snapshot.items), counts.get("done", 0)
@@ -69,11 +68,11 @@ def summary_words(snapshot: QueueSnapshot) -> str:
     if not counts.get("running") and not counts.get("waiting"):
         parts.append("paused")
     elif snapshot.eta_s is not None:
-        parts.append(f"{waiting(snapshot.eta_s)} left")
+        parts.append(f"{wait_text(snapshot.eta_s)} left")
     return "  ·  ".join(parts)
 
 
-def found_words(found: SearchResult) -> str:
+def found_text(found: SearchResult) -> str:
     """What a search brought."""
     count = len(found.videos)
     words = "No video was found there." if count == 0 else "1 video" if count == 1 else f"{count} videos"

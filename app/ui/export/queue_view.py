@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 from app.core.export_queue.state import ENDED, QueueItem, QueueSnapshot
 from app.ui.export.queue_model import ITEM, QueueModel
 from app.ui.export.queue_rows import QueueRows
-from app.ui.export.queue_text import summary_words
+from app.ui.export.queue_text import summary_text
 from app.ui.services.queue_runner import QueueRunner
 from app.ui.widgets.theme import Theme
 
@@ -71,7 +71,7 @@ class QueueView(QWidget):
     def show_queue(self, snapshot: QueueSnapshot) -> None:
         """Take over a snapshot."""
         self.model.show(snapshot)
-        self.summary.setText(summary_words(snapshot))
+        self.summary.setText(summary_text(snapshot))
         if not self.list.currentIndex().isValid() and snapshot.items:
             self.list.setCurrentIndex(self.model.index(0))
         self._show_verbs()

@@ -92,7 +92,7 @@ class Faults:
         return times == 1
 
     def _tell(self, error: BaseException, thread: str) -> None:
-        report = f"In {thread}:\n{_words_of(error)}"
+        report = f"In {thread}:\n{_report_text(error)}"
         with contextlib.suppress(OSError, ValueError, AttributeError):  # no terminal
             sys.stderr.write(report)
         self._untold.append(report)
@@ -123,8 +123,8 @@ def tell_why_it_does_not_start(error: Exception) -> None:
     from app.ui.faults.report_dialog import ReportDialog
 
     words = "The window could not be opened, because of a fault of the program. The text below says where it happened."
-    ReportDialog("ssd-viewer does not start", words, _words_of(error), log_file()).exec()
+    ReportDialog("ssd-viewer does not start", words, _report_text(error), log_file()).exec()
 
 
-def _words_of(error: BaseException) -> str:
+def _report_text(error: BaseException) -> str:
     return without_passwords("".join(traceback.format_exception(error)))[:_LONGEST]

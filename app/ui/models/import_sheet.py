@@ -26,7 +26,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.ui.models.model_text import boxes_words, detects, for_the_form, input_words
+from app.ui.models.model_text import boxes_text, detects, for_the_form, input_text
 from app.ui.services.library_client import Choose, LibraryClient, free_name
 from app.ui.widgets.path_field import PathField
 from app.ui.widgets.texts import ElidedLabel
@@ -149,7 +149,7 @@ class ImportSheet(QDialog):
         self.work.hide()
         spec = seen.spec
         self.what.setText(spec.title or spec.architecture)
-        rows = (detects(spec), f"Input: {input_words(spec)}", f"Default boxes: {boxes_words(spec)}")
+        rows = (detects(spec), f"Input: {input_text(spec)}", f"Default boxes: {boxes_text(spec)}")
         self.found.setText("\n".join(rows))
         self.notes.setText("\n".join(f"•  {for_the_form(note)}" for note in seen.notes))
         self._show_found(True)

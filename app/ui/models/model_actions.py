@@ -14,9 +14,9 @@ from PySide6.QtGui import QDesktopServices
 from app.core.live.events import ModelReady
 from app.core.model_cards import ModelCard
 from app.core.settings import ModelSettings
-from app.ui.models.model_text import check_words, for_the_form, optimised_words
+from app.ui.models.model_text import check_text, for_the_form, optimised_text
 from app.ui.widgets.ask import confirmed, typed
-from app.ui.widgets.quantity_text import size
+from app.ui.widgets.quantity_text import size_text
 
 if TYPE_CHECKING:
     from app.core.model_check import ModelCheck
@@ -82,7 +82,7 @@ class ModelVerbs(QObject):
             return
 
         def seen(checks: tuple[ModelCheck, ...]) -> None:
-            self._show_answers(card.name, check_words(checks))
+            self._show_answers(card.name, check_text(checks))
 
         def broken(message: str, hint: str) -> None:
             self._show_answers(card.name, f"{message} {hint}".strip())
@@ -130,7 +130,7 @@ class ModelVerbs(QObject):
         if not confirmed(
             self._dialog,
             f"Remove {card.name}?",
-            f"{size(card.size_bytes)} are deleted from this computer.{goes_on}",
+            f"{size_text(card.size_bytes)} are deleted from this computer.{goes_on}",
             yes="Remove it",
             no="Keep it",
         ):
@@ -202,7 +202,7 @@ class ModelVerbs(QObject):
         name, measured = done.entry.name, done.measured
         unasked, (best, why) = best_format(measured)[0], best_if_asked(measured)
         if best == "fp32":
-            self._dialog.banner.tell("info", f"{name} stays with fp32.", optimised_words(measured), topic=name)
+            self._dialog.banner.tell("info", f"{name} stays with fp32.", optimised_text(measured), topic=name)
             return
 
         def use() -> None:

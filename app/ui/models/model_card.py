@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVB
 
 from app.core.model_cards import ModelCard
 from app.ui.models.download_bar import DownloadBar
-from app.ui.models.model_text import STATUS, card_facts, detects, found_words
+from app.ui.models.model_text import STATUS, card_facts, detects, found_text
 from app.ui.services.download_runner import DownloadRunner
 from app.ui.widgets.texts import ElidedLabel
 
@@ -92,11 +92,11 @@ class ModelCardView(QPushButton):
             downloads: Knows whether it is being fetched.
         """
         self.card = card
-        self.name.set_words(card.name)
+        self.name.set_text(card.name)
         self.chips.show_card(card, used)
         about = card.reason if card.spec is None else card.spec.title or detects(card.spec)
         self.about.setText(about)
-        self.found.setText(found_words(classes) if classes else "")
+        self.found.setText(found_text(classes) if classes else "")
         self.found.setVisible(bool(classes))
         self.facts.setText(card_facts(card))
         self.facts.setVisible(bool(self.facts.text()))

@@ -16,7 +16,7 @@ from app.ui.models.optimise_bar import OptimiseBar
 from app.ui.services.download_runner import DownloadRunner
 from app.ui.services.optimise_runner import OptimiseRunner
 from app.ui.widgets.icons import icon
-from app.ui.widgets.quantity_text import size
+from app.ui.widgets.quantity_text import size_text
 from app.ui.widgets.texts import ElidedLabel
 from app.ui.widgets.theme import Theme
 
@@ -75,7 +75,7 @@ class ModelDetails(QScrollArea):
         if self.card is None or self.card.name != card.name:
             self.verticalScrollBar().setValue(0)
         self.card, self._used = card, used
-        self.name.set_words(card.name)
+        self.name.set_text(card.name)
         self.chips.show_card(card, used)
         broken = f"{card.reason} Remove it, then import or download it again."
         self.about.setText(broken if card.spec is None else card.spec.title or detects(card.spec))
@@ -100,7 +100,7 @@ class ModelDetails(QScrollArea):
         fetching = self._downloads.is_running(card.name)
         self.progress.show_state(card.name, self._downloads)
         self.use.setVisible(card.usable and not self._used)
-        self.download.setText(_download_words(card))
+        self.download.setText(_download_text(card))
         self.check.setVisible(card.usable)
         self.download.setVisible(card.downloadable and not fetching)
         self.rename.setVisible(card.status == "imported")
@@ -178,8 +178,8 @@ class ModelDetails(QScrollArea):
         self.download.setIcon(icon("download", colours.on_accent, size=16))
 
 
-def _download_words(card: ModelCard) -> str:
+def _download_text(card: ModelCard) -> str:
     if card.part_bytes:
-        of = f" of {size(card.size_bytes)}" if card.size_bytes else ""
-        return f"Resume the download ({size(card.part_bytes)}{of} are here)"
-    return f"Download ({size(card.size_bytes)})" if card.size_bytes else "Download"
+        of = f" of {size_text(card.size_bytes)}" if card.size_bytes else ""
+        return f"Resume the download ({size_text(card.part_bytes)}{of} are here)"
+    return f"Download ({size_text(card.size_bytes)})" if card.size_bytes else "Download"

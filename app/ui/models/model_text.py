@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 from app.core.model_cards import ModelCard
 from app.core.speeds import MeasuredSpeed
-from app.ui.live_text import TIMES, rate
-from app.ui.widgets.quantity_text import size
+from app.ui.widgets.quantity_text import TIMES, rate_text, size_text
 from detector.class_names import is_found_by
 from detector.spec import ModelSpec
 
@@ -37,7 +36,7 @@ def detects(spec: ModelSpec) -> str:
     return f"Detects {len(labels)} classes: {', '.join(labels[:_NAMED])}…"
 
 
-def speed_words(speed: MeasuredSpeed, today: date) -> str:
+def speed_text(speed: MeasuredSpeed, today: date) -> str:
     """Such as "34 frames/s on OpenVINO fp32, measured 22 Nov"."""
     return f"{_rate(speed)} frames/s on {_place(speed)} {speed.precision}, measured {_day(speed.measured, today)}"
 
@@ -47,12 +46,12 @@ def short_speed(speed: MeasuredSpeed) -> str:
     return f"{_rate(speed)} frames/s on {_place(speed)} {speed.precision}"
 
 
-def accuracy_words(spec: ModelSpec) -> list[str]:
+def accuracy_text(spec: ModelSpec) -> list[str]:
     """Each score with its metric's name, e.g. "COCO val2017 AP 0.251"."""
     return [f"{metric} {value:.3f}" for metric, value in spec.accuracy.items()]
 
 
-def optimised_words(measured: Optimised) -> str:
+def optimised_text(measured: Optimised) -> str:
     """A line for each short format, such as "int8: 2.6 × as fast as fp32, 99.2% in agreement", and on what."""
     exact = measured.of("fp32")
     lines = []
@@ -64,7 +63,7 @@ def optimised_words(measured: Optimised) -> str:
     return "\n".join(lines)
 
 
-def input_words(spec: ModelSpec) -> str:
+def input_text(spec: ModelSpec) -> str:
     """Such as "300 × 300 pixels, RGB, minus (123, 117, 104)"."""
     of = spec.input
     words = f"{of.width} {TIMES} {of.height} pixels, {of.channels.upper()}"
@@ -73,7 +72,7 @@ def input_words(spec: ModelSpec) -> str:
     return words if all(value == 1 for value in of.std) else f"{words}, divided by {_numbers(of.std)}"
 
 
-def boxes_words(spec: ModelSpec) -> str:
+def boxes_text(spec: ModelSpec) -> str:
     """Such as "8732 on 6 grids, from 38 × 38 to 1 × 1"."""
     config = spec.config
     if config is None:
@@ -88,12 +87,12 @@ def boxes_words(spec: ModelSpec) -> str:
 def card_facts(card: ModelCard) -> str:
     """One line for a card: speed, accuracy, size, licence, as far as they are known."""
     if card.spec is None:
-        return size(card.size_bytes)
-    scores = accuracy_words(card.spec)
+        return size_text(card.size_bytes)
+    scores = accuracy_text(card.spec)
     parts = (
         short_speed(card.speeds[0]) if card.speeds else "",
         scores[0] if scores else "",
-        size(card.size_bytes) if card.size_bytes else "",
+        size_text(card.size_bytes) if card.size_bytes else "",
         shorter(card.spec.licence.partition(";")[0], 40),
     )
     return DOT.join(part for part in parts if part)
@@ -120,7 +119,7 @@ def _containing(labels: Sequence[str], words: str) -> tuple[str, ...]:
     return tuple(sorted(found, key=lambda label: not label.casefold().startswith(words)))
 
 
-def check_words(checks: Sequence[ModelCheck]) -> str:
+def check_text(checks: Sequence[ModelCheck]) -> str:
     """What is known of the weights, a summary, then a line for each engine that was asked."""
     asked = [check for check in checks if check.engine]
     wrong = sum(check.ok is False for check in asked)
@@ -131,7 +130,7 @@ def check_words(checks: Sequence[ModelCheck]) -> str:
     return "\n".join([*plain, *([summary] if asked else []), *lines])
 
 
-def found_words(classes: Sequence[str]) -> str:
+def found_text(classes: Sequence[str]) -> str:
     """Why a card was found: "Detects dog, hot dog"."""
     more = f" and {len(classes) - _NAMED} more" if len(classes) > _NAMED else ""
     return f"Detects {', '.join(classes[:_NAMED])}{more}"
@@ -154,7 +153,7 @@ def shorter(words: str, most: int) -> str:
 
 
 def _rate(speed: MeasuredSpeed) -> str:
-    return f"{speed.frames_per_s:.0f}" if speed.frames_per_s >= 10 else rate(speed.frames_per_s)
+    return f"{speed.frames_per_s:.0f}" if speed.frames_per_s >= 10 else rate_text(speed.frames_per_s)
 
 
 def _engine(words: str) -> str:

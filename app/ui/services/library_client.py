@@ -18,8 +18,8 @@ from app.core.paths import speeds_file
 from app.core.preload import preload_torch
 from app.core.settings import Choices
 from app.core.speeds import MeasuredSpeed, load_speeds, record_speed
-from app.ui.live_text import shorten
 from app.ui.services.background import Background, Failed
+from app.ui.widgets.quantity_text import shorten
 from detector.errors import DetectorError
 from detector.importers.base import Overrides
 from detector.library import ModelLibrary

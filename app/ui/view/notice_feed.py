@@ -14,11 +14,11 @@ from app.core.frames import FrameResult
 from app.ui.services.controller import LiveController
 from app.ui.services.settings_model import SettingsModel
 from app.ui.view.notice_plate import PictureNotice
-from app.ui.view.silence import Silence, silent_words
+from app.ui.view.silence import Silence, silent_text
 from app.ui.view.video_view import VideoView
 from detector.bundled import default_model
 
-DEMO_WORDS = "The demo model knows drawn shapes only. Choose another model."
+DEMO_TEXT = "The demo model knows drawn shapes only. Choose another model."
 _ANEW_NS = 500_000_000  # words that change with every picture cannot be read
 
 
@@ -93,14 +93,14 @@ class NoticeFeed(QObject):
             button, self._act = "Choose a model…", self._show_models
         else:
             button, self._act = f"Use {better}", partial(self._settings.set, "model", "name", better)
-        self._tell(DEMO_WORDS, button, "The live view goes on meanwhile")
+        self._tell(DEMO_TEXT, button, "The live view goes on meanwhile")
 
     def _tell_silence(self, result: FrameResult) -> None:
         now_ns = result.frame.captured_ns
         if self.notice.words and not self._is_still and 0 <= now_ns - self._said_ns < _ANEW_NS:
             return
         self._said_ns = now_ns
-        said = silent_words(self._settings.current.detection.threshold, self._view.best())
+        said = silent_text(self._settings.current.detection.threshold, self._view.best())
         button = "" if said.threshold is None else f"Lower to {said.threshold:.2f}"
         self._act = partial(self._settings.set, "detection", "threshold", said.threshold)
         self._tell(said.words, button, "Show what scores at least this")

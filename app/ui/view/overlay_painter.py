@@ -7,21 +7,13 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPen
+from PySide6.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPen
 
 from app.core.overlay import BoxMark
 from app.core.palette import RGB
+from app.ui.widgets.fonts import label_font
 
 _LEADING = 1.25  # height of a label's background over its text size
-
-
-@lru_cache(maxsize=64)
-def label_font(size: float, bold: bool = True) -> QFont:
-    """The font of labels, ``size`` logical pixels high."""
-    font = QFont()
-    font.setPixelSize(max(1, round(size)))
-    font.setWeight(QFont.Weight.DemiBold if bold else QFont.Weight.Normal)
-    return font
 
 
 @lru_cache(maxsize=64)

@@ -53,7 +53,7 @@ class Lowering:
     threshold: float | None
 
 
-def silent_words(threshold: float, best: tuple[str, float] | None) -> Lowering:
+def silent_text(threshold: float, best: tuple[str, float] | None) -> Lowering:
     """What is said of a picture in which nothing reaches ``threshold``.
 
     Args:

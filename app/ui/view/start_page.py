@@ -31,7 +31,7 @@ _CARD_LEAST = 62
 _SAMPLE = "Drawn shapes, found by the demo model: shows that everything works, offline"
 
 
-def source_words(uri: str) -> tuple[str, str]:
+def source_text(uri: str) -> tuple[str, str]:
     """Name and place of a remembered source, for people; no password."""
     kind = kind_by_name(uri)
     return shown_name(uri), str(Path(uri).parent) if kind in ("video", "image", "folder") else ""
@@ -121,7 +121,7 @@ class StartPage(QScrollArea):
         self._box.setContentsMargins(0, 0, 0, 0)
         self._box.setSpacing(10)
         self._box.addStretch(2)
-        self._add_words()
+        self._add_text()
         self._cards = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         self._cards.setSpacing(_GAP)
         for card in (self.camera, self.file, self.sample):
@@ -143,7 +143,7 @@ class StartPage(QScrollArea):
             self._fill_recent()
 
     @property
-    def model_words(self) -> str:
+    def model_text(self) -> str:
         """What is said of the chosen model."""
         return self._model.text()
 
@@ -169,7 +169,7 @@ class StartPage(QScrollArea):
         for card in cards:
             card.setFixedHeight(height)
 
-    def _add_words(self) -> None:
+    def _add_text(self) -> None:
         picture = QLabel()
         picture.setPixmap(app_icon().pixmap(56, 56))
         title = QLabel("What shall we look at?")
@@ -202,7 +202,7 @@ class StartPage(QScrollArea):
             self._recent_box.addWidget(self._recent_row(uri))
 
     def _recent_row(self, uri: str) -> QWidget:
-        name, place = source_words(uri)
+        name, place = source_text(uri)
         button = RecentRow(name, place, pixmap(source_icon(uri), self._theme.colours.muted, 18, 2.0))
         button.setProperty("uri", uri)
         button.clicked.connect(self._recent_clicked)

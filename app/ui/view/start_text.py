@@ -15,7 +15,7 @@ from detector.spec import ModelSpec
 _NAMED = 6
 
 
-def model_words(name: str, spec: ModelSpec) -> str:
+def model_text(name: str, spec: ModelSpec) -> str:
     """Such as "The model everyday finds 80 kinds of things: person, bicycle, car…"."""
     if spec.demo:
         return f"The model {name} knows drawn shapes only. Choose another one for the real world: M."
@@ -53,4 +53,4 @@ class StartWords(QObject):
     def _show(self) -> None:
         name = self._settings.lasting("model", "name")
         spec = self._specs.get(name)
-        self._page.set_model(model_words(name, spec) if spec is not None else "")
+        self._page.set_model(model_text(name, spec) if spec is not None else "")

@@ -119,14 +119,14 @@ class TimelineRows(QWidget):
 
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
-            QToolTip.showText(event.globalPos(), self.words_at(event.pos()), self)
+            QToolTip.showText(event.globalPos(), self.tip_at(event.pos()), self)
             return True
         if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and _plain(event):
             event.accept()  # the window's own shortcuts step by frames
             return True
         return super().event(event)
 
-    def words_at(self, at: QPoint) -> str:
+    def tip_at(self, at: QPoint) -> str:
         """What the tooltip says there."""
         place = self.place(at)
         if place is None:

@@ -25,7 +25,7 @@ from detector.detections import Detections
 
 _BADGE = "#f4f6f8"
 _DEMO = "#ffc857"
-DEMO_WORDS = "Demo model: knows drawn shapes only"
+DEMO_TEXT = "Demo model: knows drawn shapes only"
 _DEMO_SHORT = "Demo: drawn shapes only"
 _NARROW = 420  # pixels of picture, below which the short words are used
 
@@ -148,7 +148,7 @@ class VideoView(QWidget):
             return None
         return label_of(result.labels, int(result.candidates.class_ids[row])), float(result.candidates.scores[row])
 
-    def seen_words(self) -> str:
+    def seen_text(self) -> str:
         """What is shown, such as "2 persons, 1 dog"; "" while nobody looks."""
         result = self._result
         if result is None or result.candidates is None:
@@ -243,7 +243,7 @@ class VideoView(QWidget):
         if self._badge and self._overlay.show_badge and self._result is not None:
             chips.append((self._badge, _BADGE))
         if self._demo and self._result is not None and not self._demo_told:
-            chips.append((DEMO_WORDS if self.picture_rect().width() >= _NARROW else _DEMO_SHORT, _DEMO))
+            chips.append((DEMO_TEXT if self.picture_rect().width() >= _NARROW else _DEMO_SHORT, _DEMO))
         if self._note:
             chips.append((self._note, _BADGE))
         if chips:

@@ -11,8 +11,8 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
-from app.ui.view.overlay_painter import label_font
 from app.ui.widgets.drops import Drop
+from app.ui.widgets.fonts import label_font
 from app.ui.widgets.icons import draw_icon
 from app.ui.widgets.theme import Theme
 
@@ -103,7 +103,7 @@ class DropOverlay(QWidget):
             inside.setAlpha(46 if active else 0)
             painter.setBrush(inside)
             painter.drawRoundedRect(rect, 16, 16)
-            self._paint_words(painter, zone, rect)
+            self._paint_text(painter, zone, rect)
         painter.end()
 
     def _index(self, position: QPointF) -> int:
@@ -111,7 +111,7 @@ class DropOverlay(QWidget):
         distances = [(rect.center() - position).manhattanLength() for rect in self.rects()]
         return distances.index(min(distances)) if distances else -1
 
-    def _paint_words(self, painter: QPainter, zone: Zone, rect: QRectF) -> None:
+    def _paint_text(self, painter: QPainter, zone: Zone, rect: QRectF) -> None:
         colours = self._theme.colours
         _, name, title, explanation = zone
         middle = rect.center()

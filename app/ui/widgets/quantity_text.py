@@ -1,46 +1,24 @@
-"""Facts about a file, and how long something takes, in words. Pure."""
+"""Quantities in words: sizes, durations, rates. Pure."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from app.ui.live_text import TIMES
-
-if TYPE_CHECKING:  # its readers load PyAV
-    from app.core.media_facts import MediaFacts
+TIMES = "\u00d7"
+"""The multiplication sign, between width and height."""
 
 
-def media_words(facts: MediaFacts) -> str:
-    """Such as "1280 × 720  ·  29.97 fps  ·  0:12  ·  h264  ·  1 audio track (aac, stereo)"."""
-    info = facts.info
-    parts = [f"{info.width} {TIMES} {info.height}"]
-    if info.fps:
-        parts.append(f"{float(info.fps):.4g} fps")
-    if info.duration_s:
-        parts.append(span(float(info.duration_s)))
-    if info.kind == "folder":
-        return "  ·  ".join([*parts, f"{info.frame_count} images", size(facts.size_bytes)])
-    if facts.codec:
-        parts.append(facts.codec)
-    if facts.audio:
-        count = "1 audio track" if len(facts.audio) == 1 else f"{len(facts.audio)} audio tracks"
-        parts.append(f"{count} ({'; '.join(dict.fromkeys(facts.audio))})")
-    else:
-        parts.append("no sound")
-    if facts.subtitles:
-        parts.append(f"{facts.subtitles} subtitle track{'s' if facts.subtitles > 1 else ''}")
-    parts.append(size(facts.size_bytes))
-    return "  ·  ".join(parts)
+def rate_text(value: float) -> str:
+    """Such as "29.9", "0.4", "120"."""
+    return f"{value:.0f}" if value >= 99.5 else f"{value:.1f}"
 
 
-def span(seconds: float) -> str:
+def duration_text(seconds: float) -> str:
     """Such as "0:07", "12:05", "1:02:03"."""
     minutes, s = divmod(round(max(0.0, seconds)), 60)
     hours, m = divmod(minutes, 60)
     return f"{hours}:{m:02d}:{s:02d}" if hours else f"{m}:{s:02d}"
 
 
-def waiting(seconds: float) -> str:
+def wait_text(seconds: float) -> str:
     """A wait: "a few seconds", "40 s", "3 min", "2 h 10 min"."""
     if seconds < 5:
         return "a few seconds"
@@ -52,7 +30,7 @@ def waiting(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
-def size(count: int) -> str:
+def size_text(count: int) -> str:
     """Such as "2.8 MB"."""
     value = float(count)
     for unit in ("B", "KB", "MB", "GB"):
@@ -60,3 +38,11 @@ def size(count: int) -> str:
             return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
         value /= 1000
     return ""
+
+
+def shorten(words: str, most: int) -> str:
+    """Cut in the middle, so that both the start and the ending of a file name stay."""
+    if len(words) <= most:
+        return words
+    head = (most - 1) // 2
+    return f"{words[:head]}…{words[-(most - 1 - head) :]}"

@@ -17,7 +17,7 @@ class ElidedLabel(QLabel):
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._fit()
 
-    def set_words(self, words: str) -> None:
+    def set_text(self, words: str) -> None:
         """Show ``words``."""
         self._words = words
         self._fit()
@@ -62,7 +62,7 @@ class FlowText(QTextEdit):
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
 
-    def set_words(self, words: str) -> None:
+    def set_text(self, words: str) -> None:
         """Show ``words``, plainly."""
         if words != self.toPlainText():
             self.setPlainText(words)

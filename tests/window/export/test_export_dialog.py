@@ -19,7 +19,7 @@ from app.ui.export.export_dialog import ExportDialog, Looked, look_into
 from app.ui.export.export_options import ExportOptions
 from app.ui.services.background import Background
 from app.ui.services.export_runner import ExportRunner
-from app.ui.widgets.quantity_text import size, span, waiting
+from app.ui.widgets.quantity_text import duration_text, size_text, wait_text
 from app.ui.widgets.theme import Theme
 from tests.support.media import coded_image, make_video
 from tests.support.qt_checks import cut_texts, outside, overlaps, settle
@@ -301,10 +301,10 @@ def test_looking_into_a_real_video(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("seconds", "words"), [(2, "a few seconds"), (42, "40 s"), (170, "3 min"), (7800, "2 h 10 min")]
 )
-def test_waits_in_words(seconds: float, words: str) -> None:
-    assert waiting(seconds) == words
+def test_waits_in_text(seconds: float, words: str) -> None:
+    assert wait_text(seconds) == words
 
 
-def test_sizes_and_spans_in_words() -> None:
-    assert [size(count) for count in (12, 2_800_000, 160_000_000_000)] == ["12 B", "2.8 MB", "160 GB"]
-    assert [span(s) for s in (7, 725, 3723)] == ["0:07", "12:05", "1:02:03"]
+def test_sizes_and_spans_in_text() -> None:
+    assert [size_text(count) for count in (12, 2_800_000, 160_000_000_000)] == ["12 B", "2.8 MB", "160 GB"]
+    assert [duration_text(s) for s in (7, 725, 3723)] == ["0:07", "12:05", "1:02:03"]

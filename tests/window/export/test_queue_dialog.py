@@ -21,7 +21,7 @@ from app.core.settings import Settings
 from app.core.thresholds import ModelThreshold
 from app.ui.export.queue_dialog import QueueDialog
 from app.ui.export.queue_model import ITEM, QueueModel
-from app.ui.export.queue_text import detail_words, found_words, state_words, summary_words
+from app.ui.export.queue_text import detail_text, found_text, state_text, summary_text
 from app.ui.services.background import Background
 from app.ui.services.queue_runner import QueueRunner, VideoSearch
 from app.ui.widgets.drop_overlay import zones
@@ -176,11 +176,11 @@ def test_list_shows_progress_failure_and_end(booth: Booth) -> None:
     booth.wait("running", "waiting")
     booth.jobs.get("a.mp4").step(25)
     booth.qtbot.waitUntil(lambda: booth.dialog.view.model.items[0].part_done == 0.25)
-    assert detail_words(booth.dialog.view.model.items[0]) == "25 of 100 frames  ·  10.0 fps  ·  10 s left"
+    assert detail_text(booth.dialog.view.model.items[0]) == "25 of 100 frames  ·  10.0 fps  ·  10 s left"
     assert summary.text() == "0 of 2 done  ·  20 s left"
     booth.jobs.get("a.mp4").fail(AppError("The disk is full.", "Free some space."))
     booth.wait("failed", "running")
-    assert detail_words(booth.dialog.view.model.items[0]) == "The disk is full. Free some space."
+    assert detail_text(booth.dialog.view.model.items[0]) == "The disk is full. Free some space."
     booth.jobs.get("b.mp4").finish()
     booth.wait("failed", "done")
     assert summary.text() == "Finished: 1 of 2 done, 1 failed."
@@ -468,21 +468,21 @@ def test_portal_is_asked_as_its_interface_says_and_missing_where_there_is_no_bus
     owner.deleteLater()
 
 
-def test_words() -> None:
+def test_text() -> None:
     request = request_for(Path("/films/a.mp4"))
 
     def item(state: str = "running", stage: str = "running", **more: object) -> QueueItem:
         progress = ExportProgress(stage, 10, 0, 5.0, None, "The disk is full.")  # type: ignore[arg-type] # a stage
         return QueueItem(1, request, 0, state, state == "running", progress, **more)  # type: ignore[arg-type] # a state
 
-    assert state_words(item(stage="opening")) == "Loading"
-    assert state_words(item(stage="finishing")) == "Finishing"
-    assert (state_words(item(stage="paused")), detail_words(item(stage="paused"))) == ("Held up", "The disk is full.")
-    assert detail_words(item()) == "10 frames  ·  5.0 fps"
+    assert state_text(item(stage="opening")) == "Loading"
+    assert state_text(item(stage="finishing")) == "Finishing"
+    assert (state_text(item(stage="paused")), detail_text(item(stage="paused"))) == ("Held up", "The disk is full.")
+    assert detail_text(item()) == "10 frames  ·  5.0 fps"
     done = QueueItem(1, request, 0, "done", report=report_for(request))
-    assert detail_words(done) == "a.annotated.mp4  ·  100 frames in 0:02, 7 objects"
-    assert summary_words(QueueSnapshot((), None)) == ""
-    assert summary_words(QueueSnapshot((done, done), 0.0)) == "All 2 done."
-    assert summary_words(QueueSnapshot((done, item("paused")), None)) == "1 of 2 done  ·  paused"
+    assert detail_text(done) == "a.annotated.mp4  ·  100 frames in 0:02, 7 objects"
+    assert summary_text(QueueSnapshot((), None)) == ""
+    assert summary_text(QueueSnapshot((done, done), 0.0)) == "All 2 done."
+    assert summary_text(QueueSnapshot((done, item("paused")), None)) == "1 of 2 done  ·  paused"
     troubles = ("The folder x cannot be looked into: no.", "y")
-    assert found_words(SearchResult((), troubles)).endswith("no. And 1 more.")
+    assert found_text(SearchResult((), troubles)).endswith("no. And 1 more.")

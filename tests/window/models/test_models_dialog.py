@@ -25,11 +25,11 @@ from app.core.model_check import ModelCheck
 from app.core.paths import settings_file, speeds_file
 from app.core.settings import ChosenSettings, ModelSettings, NetworkSettings, Settings
 from app.core.speeds import MeasuredSpeed, load_speeds, record_speed
-from app.ui.models.download_bar import progress_words
+from app.ui.models.download_bar import progress_text
 from app.ui.models.import_sheet import ImportSheet
-from app.ui.models.model_text import for_the_form, matching, speed_words
+from app.ui.models.model_text import for_the_form, matching, speed_text
 from app.ui.models.models_dialog import ModelsDialog
-from app.ui.widgets.quantity_text import size
+from app.ui.widgets.quantity_text import size_text
 from detector.download.fetch import by_hand
 from detector.errors import DetectorError
 from detector.importers import Recognised
@@ -572,8 +572,8 @@ def test_enter_on_an_absent_model_fetches_nothing(dialog: ModelsDialog, table: D
         (FakeProgress(142, 142, 10.0), "Checking and putting it on the shelf…"),
     ],
 )
-def test_progress_in_words(progress: FakeProgress | None, words: str) -> None:
-    assert progress_words(progress) == words
+def test_progress_in_text(progress: FakeProgress | None, words: str) -> None:
+    assert progress_text(progress) == words
 
 
 def test_a_real_download_is_cut_resumed_and_on_the_shelf(
@@ -597,7 +597,7 @@ def test_a_real_download_is_cut_resumed_and_on_the_shelf(
         table.qtbot.waitUntil(lambda: name in dialog.cards)
         dialog.list.choose(name)
         dialog.details.download.click()
-        table.qtbot.waitUntil(lambda: f"of {size(len(content))}" in dialog.details.progress.line.text())
+        table.qtbot.waitUntil(lambda: f"of {size_text(len(content))}" in dialog.details.progress.line.text())
         assert server.stalled.wait(10)
         dialog.details.progress.button.click()
         table.qtbot.waitUntil(lambda: dialog.details.download.text().startswith("Resume"), timeout=20_000)
@@ -649,7 +649,7 @@ def _open_sheet(table: Desk, dialog: ModelsDialog, path: Path = Path("/films/pet
     return sheet
 
 
-def test_the_sheet_shows_what_was_recognised_and_takes_other_words(
+def test_the_sheet_shows_what_was_recognised_and_takes_other_text(
     dialog: ModelsDialog, table: Desk, importer: Importer, tmp_path: Path
 ) -> None:
     sheet = _open_sheet(table, dialog)
@@ -870,17 +870,17 @@ def test_many_openings_leave_no_widgets(dialog: ModelsDialog, table: Desk, impor
     assert max(reopened() for _ in range(4)) <= before
 
 
-def test_speed_in_words() -> None:
+def test_speed_in_text() -> None:
     on_cpu = MeasuredSpeed(34.4, "openvino", "cpu", "fp32", "2026-11-22")
     on_gpu = MeasuredSpeed(1412.3, "torch_cuda", "cuda:0 (NVIDIA H100)", "fp16", "2025-02-03")
     today = date(2026, 12, 1)
-    assert speed_words(on_cpu, today) == "34 frames/s on OpenVINO fp32, measured 22 Nov"
-    assert speed_words(on_gpu, today) == "1412 frames/s on NVIDIA H100 fp16, measured 3 Feb 2025"
+    assert speed_text(on_cpu, today) == "34 frames/s on OpenVINO fp32, measured 22 Nov"
+    assert speed_text(on_gpu, today) == "1412 frames/s on NVIDIA H100 fp16, measured 3 Feb 2025"
     slow = MeasuredSpeed(0.42, "torch_cpu", "cpu", "fp32", "long ago")
-    assert speed_words(slow, today) == "0.4 frames/s on PyTorch fp32, measured some time ago"
+    assert speed_text(slow, today) == "0.4 frames/s on PyTorch fp32, measured some time ago"
 
 
-def test_search_and_notes_in_words() -> None:
+def test_search_and_notes_in_text() -> None:
     card = ModelCard("ssd300-voc", "imported", described("x", ("hot dog", "dog", "cat"), title="Pets by night"))
     assert matching(card, "") == (True, ())
     assert matching(card, " DOG ") == (True, ("dog", "hot dog"))

@@ -13,9 +13,9 @@ from pytestqt.qtbot import QtBot
 
 import app.core.optimise.run
 from app.core.model_cards import ModelCard
-from app.ui.live_text import TIMES
-from app.ui.models.model_text import optimised_words
+from app.ui.models.model_text import optimised_text
 from app.ui.models.models_dialog import ModelsDialog
+from app.ui.widgets.quantity_text import TIMES
 from detector.errors import DetectorError
 from detector.model_file import ModelEntry
 from detector.runtime.optimised import DRAWN, MeasuredFormat, Optimised
@@ -193,7 +193,7 @@ def test_the_details_tell_what_was_measured(dialog: ModelsDialog) -> None:
     card: ModelCard = replace(dialog.cards["pets"], optimised=DONE)
     dialog.details.show_card(card, used=False)
     words = dialog.details.facts.rows["Optimised"].words
-    assert words == optimised_words(DONE)
+    assert words == optimised_text(DONE)
     assert f"int8: 2.6 {TIMES} as fast as fp32, 98.8% in agreement" in words
     assert "80 images (street.mp4), 321 objects" in words
     dialog.details.show_card(replace(card, optimised=None), used=False)

@@ -227,7 +227,7 @@ def test_a_demo_on_anything_but_the_sample_says_so_and_offers_the_default(
     _open(table, CAMERA, SPEC)
     _give(table, FOUND)
     notice = table.window.stage.view.notice
-    assert notice.words == notice_feed.DEMO_WORDS
+    assert notice.words == notice_feed.DEMO_TEXT
     notice.button.click()
     assert table.settings.current.model.name == "everyday"
     assert table.session.names()[-1] in ("switch_model", "set_threshold")

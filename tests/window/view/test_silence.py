@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.ui.view.silence import AFTER_NS, Silence, silent_words
+from app.ui.view.silence import AFTER_NS, Silence, silent_text
 from detector.detections import Candidates, DetectionFilter
 
 _STEP = AFTER_NS // 10
@@ -44,7 +44,7 @@ def test_it_is_never_said_within_a_second_of_something_seen(pictures: list[tuple
 
 @given(st.floats(0.0, 1.0, width=32))
 def test_the_threshold_offered_truly_shows_the_best(score: float) -> None:
-    said = silent_words(1.0, ("person", score))
+    said = silent_text(1.0, ("person", score))
     assert said.threshold is not None
     assert f"{said.threshold:.2f}" in said.words
     found = Candidates(
@@ -53,11 +53,11 @@ def test_the_threshold_offered_truly_shows_the_best(score: float) -> None:
     assert len(found) == 1
 
 
-def test_words() -> None:
-    said = silent_words(0.5, ("person", 0.4297))
+def test_text() -> None:
+    said = silent_text(0.5, ("person", 0.4297))
     assert said.words.replace("  ·  ", " · ") == "Nothing above 0.50 · best: person 0.42"
     assert said.threshold == 0.42
-    assert silent_words(0.5, None).threshold is None
+    assert silent_text(0.5, None).threshold is None
 
 
 @pytest.mark.parametrize(

@@ -84,9 +84,9 @@ def test_keys_go_from_one_appearance_to_the_next(timeline: Timeline) -> None:
 
 
 def test_what_lies_under_the_pointer_is_named(timeline: Timeline) -> None:
-    assert timeline.body.words_at(at(timeline, 6.0)) == "car  ·  0:05.0 to 0:09.0"
-    assert timeline.body.words_at(at(timeline, 4.0)).startswith("car  ·  2 times, 0:05.0 in all")
-    assert timeline.body.words_at(QPoint(10, 500)) == ""
+    assert timeline.body.tip_at(at(timeline, 6.0)) == "car  ·  0:05.0 to 0:09.0"
+    assert timeline.body.tip_at(at(timeline, 4.0)).startswith("car  ·  2 times, 0:05.0 in all")
+    assert timeline.body.tip_at(QPoint(10, 500)) == ""
 
 
 def test_the_bars_are_where_the_class_is(timeline: Timeline) -> None:
