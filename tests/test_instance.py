@@ -1,4 +1,4 @@
-"""One window for a session: who has the place, what is handed over, and what must not be believed."""
+"""One window for a session: who has the lock, what is handed over, and what must not be believed."""
 
 from __future__ import annotations
 
@@ -16,56 +16,52 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pytestqt.qtbot import QtBot
 
-from app.core import instance
-from app.core.instance import HandOver, Place, arrive
-from app.core.paths import place_dir
-from app.ui import open_requests
-from app.ui.open_requests import Arrivals
+from app.core.instance import InstanceLock, OpenRequest, arrive
 from tests.support import window_process
-from tests.support.qt_fakes import Desk, desk
 
-MESSAGE = HandOver(("/films/Ünï 中.mp4", "rtsp://jane:pw@host/cam"), "token")
+MESSAGE = OpenRequest(("/films/Ünï 中.mp4", "rtsp://jane:pw@host/cam"), "token")
 
 
 @contextmanager
-def _listening(folder: Path, answer: bool = True) -> Iterator[tuple[Place, list[HandOver]]]:
-    place, got = Place(folder), []
+def _listening(
+    folder: Path, answer: bool = True, speak_s: float = 2.0
+) -> Iterator[tuple[InstanceLock, list[OpenRequest]]]:
+    lock, got = InstanceLock(folder, speak_s=speak_s), []
 
-    def receive(message: HandOver) -> bool:
+    def receive(message: OpenRequest) -> bool:
         got.append(message)
         return answer
 
-    assert place.claim()
-    place.listen(receive)
+    assert lock.claim()
+    lock.listen(receive)
     try:
-        yield place, got
+        yield lock, got
     finally:
-        place.close()
+        lock.close()
 
 
 def _address(folder: Path) -> str:
     """Where the window listens, as soon as it does."""
-    other = Place(folder)
-    while not (found := other._read_address()):
+    other = InstanceLock(folder)
+    while not (found := other.read_address()):
         threading.Event().wait(0.01)
     return found
 
 
 def test_a_later_start_hands_over(tmp_path: Path) -> None:
     with _listening(tmp_path) as (_, got):
-        assert arrive(Place(tmp_path), MESSAGE) == "handed over"
-        assert arrive(Place(tmp_path), HandOver()) == "handed over"
-        assert got == [MESSAGE, HandOver()]
-        assert arrive(Place(tmp_path), None) == "alone", "a window of its own was asked for"
-    later = Place(tmp_path)
+        assert arrive(InstanceLock(tmp_path), MESSAGE) == "handed over"
+        assert arrive(InstanceLock(tmp_path), OpenRequest()) == "handed over"
+        assert got == [MESSAGE, OpenRequest()]
+        assert arrive(InstanceLock(tmp_path), None) == "alone", "a window of its own was asked for"
+    later = InstanceLock(tmp_path)
     assert arrive(later, MESSAGE) == "first", "the window was closed"
     later.close()
 
 
 def test_other_displays_have_windows_of_their_own(tmp_path: Path) -> None:
-    one, other = Place(tmp_path, {"DISPLAY": ":0"}), Place(tmp_path, {"DISPLAY": ":1"})
+    one, other = InstanceLock(tmp_path, {"DISPLAY": ":0"}), InstanceLock(tmp_path, {"DISPLAY": ":1"})
     assert one.claim()
     assert other.claim()
     one.close()
@@ -88,35 +84,35 @@ def test_nobody_else_can_speak_to_it_and_nothing_is_left(tmp_path: Path) -> None
 
 def test_a_window_that_does_not_take_it_is_left_alone(tmp_path: Path) -> None:
     with _listening(tmp_path, answer=False) as (_, got):
-        assert arrive(Place(tmp_path), MESSAGE) == "alone"
+        assert arrive(InstanceLock(tmp_path), MESSAGE) == "alone"
         assert got == [MESSAGE]
 
 
 def test_a_window_that_never_listens_is_left_alone(tmp_path: Path) -> None:
-    first = Place(tmp_path)
+    first = InstanceLock(tmp_path)
     assert first.claim()
-    assert arrive(Place(tmp_path), MESSAGE, patience_s=0.2) == "alone"
+    assert arrive(InstanceLock(tmp_path), MESSAGE, wait_s=0.2) == "alone"
     first.close()
 
 
 @pytest.mark.parametrize("sources", [("camera:0",), ("/films/a.mp4",) * 501, ("/" + "x" * 4000,) * 400])
 def test_what_would_not_be_taken_is_not_sent(tmp_path: Path, sources: tuple[str, ...]) -> None:
     with _listening(tmp_path) as (_, got):
-        assert arrive(Place(tmp_path), HandOver(sources)) == "alone"
+        assert arrive(InstanceLock(tmp_path), OpenRequest(sources)) == "alone"
         assert got == []
 
 
 def test_a_window_that_closes_before_it_listens_leaves_nothing(tmp_path: Path) -> None:
-    place = Place(tmp_path / "place")
-    assert place.claim()
-    place.listen(lambda _message: True)
-    place.close()
+    lock = InstanceLock(tmp_path / "place")
+    assert lock.claim()
+    lock.listen(lambda _message: True)
+    lock.close()
     assert [path.suffix for path in (tmp_path / "place").iterdir()] == [".lock"]
 
 
 def test_a_folder_that_cannot_be_used_is_no_obstacle(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    assert arrive(Place(tmp_path / "file"), MESSAGE) == "alone"
+    assert arrive(InstanceLock(tmp_path / "file"), MESSAGE) == "alone"
 
 
 @pytest.mark.parametrize(
@@ -127,7 +123,7 @@ def test_a_folder_that_cannot_be_used_is_no_obstacle(tmp_path: Path) -> None:
         b'{"version": 1, "open": ["/a\\u0000b"], "activation": ""}',
         b'{"version": 1, "open": ["ftp://host/x"], "activation": ""}',
         b'{"version": 1, "open": [7], "activation": ""}', b'{"version": 1, "open": [], "activation": null}',
-        HandOver(("/x",) * 501).to_bytes(), HandOver(("/" + "x" * 5000,)).to_bytes(), b"x" * 1_100_000,
+        OpenRequest(("/x",) * 501).to_bytes(), OpenRequest(("/" + "x" * 5000,)).to_bytes(), b"x" * 1_100_000,
     ],
 )  # fmt: skip
 def test_what_is_no_message_does_nothing(tmp_path: Path, content: bytes) -> None:
@@ -138,14 +134,13 @@ def test_what_is_no_message_does_nothing(tmp_path: Path, content: bytes) -> None
                 assert visitor.recv_bytes() == b"no"
             except (EOFError, OSError):
                 pass  # too much to be read at all
-        assert arrive(Place(tmp_path), MESSAGE) == "handed over", "it still listens"
+        assert arrive(InstanceLock(tmp_path), MESSAGE) == "handed over", "it still listens"
         assert got == [MESSAGE]
 
 
-def test_who_says_nothing_is_not_waited_for_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(instance, "_SPEAK_S", 0.1)
-    with _listening(tmp_path) as (_, got), Client(_address(tmp_path)):
-        assert arrive(Place(tmp_path), MESSAGE) == "handed over"
+def test_who_says_nothing_is_not_waited_for_for_ever(tmp_path: Path) -> None:
+    with _listening(tmp_path, speak_s=0.1) as (_, got), Client(_address(tmp_path)):
+        assert arrive(InstanceLock(tmp_path), MESSAGE) == "handed over"
         assert got == [MESSAGE]
 
 
@@ -161,35 +156,35 @@ _OBJECTS = st.fixed_dictionaries(
 @given(st.binary(max_size=300) | _OBJECTS.map(lambda value: json.dumps(value).encode()))
 def test_any_bytes_are_refused_or_a_message(content: bytes) -> None:
     try:
-        message = HandOver.from_bytes(content)
+        message = OpenRequest.from_bytes(content)
     except ValueError:
         return
-    assert HandOver.from_bytes(message.to_bytes()) == message
+    assert OpenRequest.from_bytes(message.to_bytes()) == message
 
 
 def test_names_that_are_no_text_arrive_unchanged() -> None:
-    odd = HandOver(("/films/\udcff.mp4",))
-    assert HandOver.from_bytes(odd.to_bytes()) == odd
+    odd = OpenRequest(("/films/\udcff.mp4",))
+    assert OpenRequest.from_bytes(odd.to_bytes()) == odd
 
 
 _CHILD = """
 import sys, threading
 from pathlib import Path
-from app.core.instance import HandOver, Place, arrive
-place = Place(Path(sys.argv[1]))
+from app.core.instance import OpenRequest, InstanceLock, arrive
+lock = InstanceLock(Path(sys.argv[1]))
 got, enough = [], threading.Event()
 def receive(message):
     got.append(message.sources[0])
     if len(got) == int(sys.argv[3]):
         enough.set()
     return True
-outcome = arrive(place, HandOver((sys.argv[2],)), patience_s=60)
+outcome = arrive(lock, OpenRequest((sys.argv[2],)), wait_s=60)
 print(outcome, flush=True)
 if outcome == "first":
-    place.listen(receive)
+    lock.listen(receive)
     enough.wait(60)
     print(*sorted(got), flush=True)
-    place.close()
+    lock.close()
 """
 
 
@@ -217,110 +212,5 @@ def test_what_a_killed_window_left_is_cleared_away(tmp_path: Path) -> None:
     assert address.exists()
     with _listening(tmp_path) as (_, got):
         assert not address.parent.exists()
-        assert arrive(Place(tmp_path), MESSAGE) == "handed over"
+        assert arrive(InstanceLock(tmp_path), MESSAGE) == "handed over"
         assert got == [MESSAGE]
-
-
-# The window
-
-
-@pytest.fixture
-def table(qtbot: QtBot, tmp_path: Path) -> Iterator[Desk]:
-    with desk(qtbot, tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-def arriving(table: Desk, tmp_path: Path) -> Iterator[Arrivals]:
-    place = Place(tmp_path / "place")
-    assert place.claim()
-    made = Arrivals(table.window, place)
-    made.begin()
-    yield made
-    made.close()
-
-
-def test_the_window_opens_the_first_and_offers_to_export_all(table: Desk, arriving: Arrivals, tmp_path: Path) -> None:
-    files = tuple(str(tmp_path / name) for name in ("a.mp4", "b.mp4", "c.png"))
-    answers: list[str] = []
-    thread = threading.Thread(target=lambda: answers.append(arrive(Place(tmp_path / "place"), HandOver(files))))
-    table.window.showMinimized()
-    thread.start()
-    table.qtbot.waitUntil(lambda: bool(table.sessions))
-    thread.join()
-    assert answers == ["handed over"]
-    assert table.session.calls[0][1] == files[0]
-    assert not table.window.isMinimized()
-    banner = table.window.stage.banner
-    assert banner.words[0] == "a.mp4 is shown, the first of 3."
-    banner._button.click()
-    assert table.window.exports.queue is not None
-    assert table.window.exports.queue.isVisible()
-
-
-def test_a_model_file_is_shown_before_it_goes_to_the_shelf(table: Desk, tmp_path: Path) -> None:
-    (tmp_path / "net.pth").write_bytes(b"nothing")
-    open_requests.open_all(table.window, [str(tmp_path / "net.pth")])
-    assert table.sessions == []
-    assert table.window.models_dialog is not None
-    sheet = table.window.models_dialog.sheet
-    assert sheet is not None
-    table.qtbot.waitUntil(sheet.trouble.isVisible, timeout=30_000)
-
-
-def test_a_window_that_is_stuck_opens_nothing_later(
-    table: Desk, arriving: Arrivals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(open_requests, "_PATIENCE_S", 0.05)
-    assert arrive(Place(tmp_path / "place"), MESSAGE) == "alone"  # on the GUI thread, which does nothing else meanwhile
-    table.qtbot.waitUntil(lambda: not table.background.busy)
-    assert table.sessions == []
-
-
-def test_a_window_that_closes_takes_nothing_more(
-    table: Desk, arriving: Arrivals, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Else it would be shown again, and the file be lost with it."""
-    monkeypatch.setattr(open_requests, "_PATIENCE_S", 0.5)
-    answers: list[bool] = []
-    table.window.close()
-    thread = threading.Thread(target=lambda: answers.append(arriving._arrived(MESSAGE)))
-    thread.start()
-    table.qtbot.waitUntil(lambda: bool(answers))
-    thread.join()
-    assert answers == [False]
-    assert not table.window.isVisible()
-    assert table.sessions == []
-
-
-def test_the_real_thing(tmp_path: Path) -> None:
-    clip = tmp_path / "Ünï 中.png"
-    clip.write_bytes(b"no picture")
-    tell = """
-    def look():
-        if window.controller.uri:
-            timer.stop()
-            print(window.controller.uri, flush=True)
-            window.close()
-    timer = QTimer(window); timer.timeout.connect(look); timer.start(50)
-    """
-    first = window_process.start(tell)
-    _address(place_dir())
-    command = [sys.executable, "-m", "app", str(clip)]
-    second = subprocess.run(command, cwd=window_process.ROOT, capture_output=True, text=True, timeout=60)
-    out, err = first.communicate(timeout=60)
-    assert (second.returncode, second.stdout) == (0, ""), second.stderr
-    assert second.stderr.startswith("ssd-viewer: Opened in the window that is there already")
-    assert (first.returncode, out, err) == (0, f"{clip}\n", "")
-
-
-def test_a_file_opened_by_the_system_is_heard_of() -> None:
-    code = (
-        "from PySide6.QtGui import QFileOpenEvent; from app.ui.open_requests import Application;"
-        "application = Application([]); application.file_opened.connect(print);"
-        "application.sendEvent(application, QFileOpenEvent('/films/a.mp4'))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=window_process.ROOT, capture_output=True, text=True, timeout=60
-    )
-    assert (done.returncode, done.stdout) == (0, "/films/a.mp4\n"), done.stderr

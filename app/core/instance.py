@@ -1,8 +1,8 @@
-"""One window for a desktop session: the first has the place, a later start hands it what it was to open. No Qt.
+"""One window for a desktop session: a later start asks the first to open what it was started with. No Qt.
 
-The place is a locked file, which frees itself however a process ends. Beside it stands the address at which the window
-that has it listens: a local socket in a folder that only the user may enter, or on Windows a pipe of a name nobody can
-guess; never the network. A message is one small JSON object; what is in it is checked before anything is done.
+The first holds a locked file, which frees itself however a process ends. Beside it stands the address at which the
+window listens: a local socket in a folder that only the user may enter, or on Windows a pipe of a name nobody can
+guess; never the network. A request is one small JSON object; what is in it is checked before anything is done.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Literal
 
 from app.core.errors import AppError
 from app.core.files.atomic_file import write_atomically
-from app.core.paths import place_dir
+from app.core.paths import instance_dir
 from app.core.workers import Worker
 from detector.file_lock import LockedError, open_locked
 
@@ -41,18 +41,18 @@ _ADDRESS = re.compile(r"(https?|rtsps?)://", re.IGNORECASE)
 _ROOM = "ssd-viewer-window-"
 _TAKEN, _REFUSED = b"taken", b"no"
 _VERSION = 1
-_MOST_BYTES = 1_000_000
-_MOST_SOURCES = 500
-_LONGEST = 4096
+_MAX_BYTES = 1_000_000
+_MAX_SOURCES = 500
+_MAX_CHARACTERS = 4096
 _SPEAK_S = 2.0
 _ANSWER_S = 6.0
-_PATIENCE_S = 8.0
+_WAIT_S = 8.0
 _PAUSE_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class HandOver:
-    """What a later start asks of the window.
+class OpenRequest:
+    """What a later start asks the window to open.
 
     Attributes:
         sources: Absolute paths and addresses; none only brings the window to the front.
@@ -63,12 +63,12 @@ class HandOver:
     activation: str = ""
 
     def to_bytes(self) -> bytes:
-        """As it is sent."""
+        """Returns it as it is sent."""
         return json.dumps({"version": _VERSION, "open": self.sources, "activation": self.activation}).encode()
 
     @classmethod
-    def from_bytes(cls, content: bytes) -> HandOver:
-        """What was sent.
+    def from_bytes(cls, content: bytes) -> OpenRequest:
+        """Reads what was sent.
 
         Raises:
             ValueError: It is not one of these.
@@ -77,34 +77,38 @@ class HandOver:
             message = json.loads(content)
         except RecursionError as error:
             raise ValueError("too deep") from error
-        if len(content) > _MOST_BYTES:
+        if len(content) > _MAX_BYTES:
             raise ValueError("too long")
         if not isinstance(message, dict) or message.get("version") != _VERSION:
             raise ValueError("of another version")
         sources, activation = message.get("open"), message.get("activation")
-        if not isinstance(sources, list) or len(sources) > _MOST_SOURCES or not all(map(_is_source, sources)):
+        if not isinstance(sources, list) or len(sources) > _MAX_SOURCES or not all(map(_is_source, sources)):
             raise ValueError("names what cannot be opened")
-        if not isinstance(activation, str) or len(activation) > _LONGEST or "\0" in activation:
+        if not isinstance(activation, str) or len(activation) > _MAX_CHARACTERS or "\0" in activation:
             raise ValueError("no activation")
         return cls(tuple(sources), activation)
 
 
 def _is_source(source: object) -> bool:
-    if not isinstance(source, str) or not 0 < len(source) <= _LONGEST or "\0" in source:
+    if not isinstance(source, str) or not 0 < len(source) <= _MAX_CHARACTERS or "\0" in source:
         return False
     return bool(_ADDRESS.match(source)) or Path(source).is_absolute()
 
 
-class Place:
-    """The place of the one window. Used by the main thread; ``listen`` starts a thread of its own.
+class InstanceLock:
+    """Held by the one window. Used by the main thread; ``listen`` starts a thread of its own.
 
     Args:
         folder: Where its files are; None for the user's.
         environment: Tells one desktop session from another.
+        speak_s: Seconds that a visitor has to say what it wants.
     """
 
-    def __init__(self, folder: Path | None = None, environment: Mapping[str, str] = os.environ) -> None:
-        self._folder = folder or place_dir()
+    def __init__(
+        self, folder: Path | None = None, environment: Mapping[str, str] = os.environ, speak_s: float = _SPEAK_S
+    ) -> None:
+        self._speak_s = speak_s
+        self._folder = folder or instance_dir()
         session = "\0".join((platform.node(), *(environment.get(name, "") for name in _SESSION)))
         name = f"window-{hashlib.sha256(session.encode(errors='surrogateescape')).hexdigest()[:16]}"
         self._lock = self._folder / f"{name}.lock"
@@ -114,7 +118,7 @@ class Place:
         self._worker: Worker | None = None
 
     def claim(self) -> bool:
-        """Have the place, if nobody has it; whether it is ours now.
+        """Takes the lock if nobody has it; returns whether it is ours now.
 
         Raises:
             OSError: The folder cannot be used.
@@ -124,12 +128,12 @@ class Place:
             self._descriptor = open_locked(self._lock)
         except LockedError:
             return False
-        _remove_room(self._read_address())  # of a window that was killed
+        _remove_room(self.read_address())  # of a window that was killed
         self._address_file.unlink(missing_ok=True)
         return True
 
-    def send(self, message: HandOver) -> Answer:
-        """Hand over to the window that has the place; "nobody" where none listens (yet, or any more).
+    def send(self, message: OpenRequest) -> Answer:
+        """Sends a request to the window that holds the lock; returns "nobody" where none listens (yet, or any more).
 
         Raises:
             ValueError: It would not be taken.
@@ -137,8 +141,8 @@ class Place:
         from multiprocessing.connection import Client
 
         content = message.to_bytes()
-        HandOver.from_bytes(content)
-        address = self._read_address()
+        OpenRequest.from_bytes(content)
+        address = self.read_address()
         if not address:
             return "nobody"
         try:
@@ -150,17 +154,17 @@ class Place:
         except (OSError, EOFError):  # it just ended
             return "nobody"
 
-    def listen(self, receive: Callable[[HandOver], bool]) -> None:
-        """Take what later starts hand over, until ``close``.
+    def listen(self, receive: Callable[[OpenRequest], bool]) -> None:
+        """Receives the requests of later starts until ``close``.
 
         Args:
-            receive: Called on the listening thread; whether it was taken.
+            receive: Called on the listening thread; returns whether it was taken.
         """
         self._worker = Worker("hand-over", lambda stop: self._serve(stop, receive), _broken)
         self._worker.start()
 
     def close(self) -> None:
-        """Give the place up. Never raises."""
+        """Gives the lock up. Never raises."""
         if self._worker is not None:
             self._worker.stop()
             self._wake()
@@ -175,7 +179,7 @@ class Place:
 
     # On the listening thread
 
-    def _serve(self, stop: threading.Event, receive: Callable[[HandOver], bool]) -> None:
+    def _serve(self, stop: threading.Event, receive: Callable[[OpenRequest], bool]) -> None:
         from multiprocessing.connection import Listener  # takes a while, and the window should be up first
 
         address = ""
@@ -187,7 +191,7 @@ class Place:
                     write_atomically(self._address_file, address.encode(), private=True)
                 while not stop.is_set():
                     with listener.accept() as connection:
-                        _answer(connection, receive, stop)
+                        _answer(connection, receive, stop, self._speak_s)
         except (OSError, EOFError, AppError) as error:  # later starts open windows of their own
             _log.info("nothing can be handed over: %s", error)
         finally:
@@ -203,31 +207,32 @@ class Place:
 
     # Addresses
 
-    def _read_address(self) -> str:
+    def read_address(self) -> str:
+        """Returns where the window listens; "" while none does."""
         try:
             with self._address_file.open("rb") as file:
-                return file.read(_LONGEST).decode("utf-8")
+                return file.read(_MAX_CHARACTERS).decode("utf-8")
         except (OSError, UnicodeDecodeError):
             return ""
 
 
-def arrive(place: Place, message: HandOver | None, patience_s: float = _PATIENCE_S) -> Arrival:
-    """Have the place, or hand over to who has it.
+def arrive(instance: InstanceLock, message: OpenRequest | None, wait_s: float = _WAIT_S) -> Arrival:
+    """Takes the lock, or sends the request to the window that holds it.
 
-    A window that just begins does not listen yet, and one that ends gives the place free: both are waited for. One that
+    A window that just begins does not listen yet, and one that ends gives the lock free: both are waited for. One that
     does not answer is left alone.
 
     Args:
-        place: The place.
-        message: None takes the place if it is free, and hands nothing over.
-        patience_s: Seconds to wait at most.
+        instance: The lock.
+        message: None takes the lock if it is free, and sends nothing.
+        wait_s: Seconds to wait at most.
     """
-    end = time.monotonic() + patience_s
+    end = time.monotonic() + wait_s
     try:
-        while not place.claim():
+        while not instance.claim():
             if message is None:
                 return "alone"
-            answer = place.send(message)
+            answer = instance.send(message)
             if answer == "taken":
                 return "handed over"
             if answer == "refused" or time.monotonic() > end:
@@ -239,12 +244,14 @@ def arrive(place: Place, message: HandOver | None, patience_s: float = _PATIENCE
     return "first"
 
 
-def _answer(connection: Connection, receive: Callable[[HandOver], bool], stop: threading.Event) -> None:
+def _answer(
+    connection: Connection, receive: Callable[[OpenRequest], bool], stop: threading.Event, speak_s: float
+) -> None:
     """One visitor. None is answered once the window ends, so that it looks for the place again."""
     try:
-        if not connection.poll(_SPEAK_S):
+        if not connection.poll(speak_s):
             return
-        message = HandOver.from_bytes(connection.recv_bytes(_MOST_BYTES))
+        message = OpenRequest.from_bytes(connection.recv_bytes(_MAX_BYTES))
         if receive(message):
             connection.send_bytes(_TAKEN)
         elif not stop.is_set():

@@ -44,7 +44,7 @@ def crashes_dir() -> Path:
     return log_file().parent / "crashes"
 
 
-def place_dir() -> Path:
+def instance_dir() -> Path:
     """How windows of one session find each other."""
     return platformdirs.user_state_path(APP, appauthor=False)
 

@@ -12,6 +12,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QWidget
 
+from app.core.errors import ExplainedError
 from app.ui.services.background import Background
 from app.ui.view.start_page import source_icon, source_text
 from app.ui.widgets.icons import icon
@@ -83,9 +84,9 @@ class CameraMenu(QMenu):
         for camera in cameras:
             self._add(camera.uri, camera.name, "camera")
 
-    def _failed(self, message: str, _hint: str) -> None:
+    def _failed(self, error: ExplainedError) -> None:
         self._asking = False
-        self._placeholder(message)
+        self._placeholder(error.message)
 
     def _placeholder(self, words: str) -> None:
         self._remove_shown()

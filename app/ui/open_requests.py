@@ -1,7 +1,7 @@
-"""What is to be opened: named at the start, handed over by a later one, or by the system. GUI thread.
+"""Requests to open something while the window is there, from a later start or from the system. GUI thread.
 
 A later start speaks to the listening thread of ``app.core.instance``; that wakes the GUI thread and tells the later
-start only when it has taken the message, so that a window that is stuck is not mistaken for one that shows the file.
+start only when it has taken the request, so that a window that is stuck is not mistaken for one that shows the file.
 """
 
 from __future__ import annotations
@@ -9,48 +9,21 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QFileOpenEvent
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 
-from app.core.instance import HandOver, Place
-from app.core.sources.base import CAMERA
+from app.core.instance import InstanceLock, OpenRequest
 from app.ui.services.bridge import Wake
-from app.ui.widgets.drops import classify
 
-if TYPE_CHECKING:
-    from app.ui.main_window import MainWindow
-
-_PATIENCE_S = 3.0
+ANSWER_S = 3.0
+"""Seconds that a later start waits for the GUI thread to take its request."""
 
 
-def open_all(window: MainWindow, sources: Sequence[str]) -> None:
-    """Show the first; of several videos, offer to export all."""
-    if not sources:
-        return
-    first = sources[0]
-    if "://" not in first and classify([Path(first)]).kind == "weights":
-        window.import_model(Path(first))
-    else:
-        window.open_source(first)
-    files = [Path(source) for source in sources if "://" not in source and not source.startswith(CAMERA)]
-    videos = classify(files).to_export if len(files) > 1 else ()
-    if len(videos) > 1:
-        window.stage.banner.tell(
-            "info",
-            f"{Path(first).name} is shown, the first of {len(sources)}.",
-            "They can all be exported, one after the other.",
-            action=("Export all…", lambda: window.show_queue(videos)),
-        )
-
-
-def bring_to_front(window: MainWindow, activation: str = "") -> None:
-    """As far as the desktop allows; else it marks the window as asking for attention."""
+def bring_to_front(window: QWidget, activation: str = "") -> None:
+    """Raises ``window`` as far as the desktop allows; else marks it as asking for attention."""
     if activation:
         os.environ["XDG_ACTIVATION_TOKEN"] = activation  # Qt takes it from here, and out of it, under Wayland
     window.setWindowState(window.windowState() & ~Qt.WindowState.WindowMinimized)
@@ -72,59 +45,64 @@ class Application(QApplication):
 
 
 @dataclass(frozen=True, slots=True)
-class _Visit:
-    message: HandOver
+class _Pending:
+    request: OpenRequest
     taken: threading.Event = field(default_factory=threading.Event)
 
 
-class Arrivals(QObject):
-    """Receives files as long as the window is open.
+class OpenRequests(QObject):
+    """Receives requests until it is closed.
 
     Args:
-        window: Shows them.
-        place: Through which later starts hand over; None without.
+        instance: Through which later starts send them; None without.
+        answer_s: Seconds to wait for the GUI thread before a request is refused.
     """
 
-    def __init__(self, window: MainWindow, place: Place | None) -> None:
-        super().__init__(window)
-        self._window, self._place = window, place
-        self._visits: deque[_Visit] = deque()
+    received = Signal(object)
+    """``OpenRequest``; show the window, and in it what is asked for."""
+
+    def __init__(self, instance: InstanceLock | None, answer_s: float = ANSWER_S) -> None:
+        super().__init__()
+        self._instance, self._answer_s = instance, answer_s
+        self._pending: deque[_Pending] = deque()
         self._wake = Wake(self._take)
 
     def begin(self) -> None:
-        """From now on."""
+        """Receive from now on."""
         application = QApplication.instance()
         if isinstance(application, Application):
             application.file_opened.connect(self._opened_by_system)
-        if self._place is not None:
-            self._place.listen(self._arrived)
+        if self._instance is not None:
+            self._instance.listen(self.offer)
+
+    def refuse(self) -> None:
+        """Take no more: the window closes, and a file shown in it would be lost with it."""
+        self._wake.close()
 
     def close(self) -> None:
-        """No more; a later start has to open a window of its own."""
-        self._wake.close()
-        if self._place is not None:
-            self._place.close()
+        """End; a later start has to open a window of its own."""
+        self.refuse()
+        if self._instance is not None:
+            self._instance.close()
 
-    def _arrived(self, message: HandOver) -> bool:
-        """On the listening thread: whether the window took it."""
-        visit = _Visit(message)
-        self._visits.append(visit)
+    def offer(self, request: OpenRequest) -> bool:
+        """Hands a request to the GUI thread, from any other; returns whether it was taken."""
+        pending = _Pending(request)
+        self._pending.append(pending)
         self._wake.post()
-        if visit.taken.wait(_PATIENCE_S):
+        if pending.taken.wait(self._answer_s):
             return True
         try:
-            self._visits.remove(visit)
+            self._pending.remove(pending)
         except ValueError:  # it was taken this very moment
             return True
         return False
 
     def _opened_by_system(self, path: str) -> None:
-        open_all(self._window, [path])
+        self.received.emit(OpenRequest((path,)))
 
     def _take(self) -> None:
-        # One that came while the window closes would show it again and be lost with it: it waits for a free place.
-        while self._visits and not self._window.closed:
-            visit = self._visits.popleft()
-            visit.taken.set()
-            bring_to_front(self._window, visit.message.activation)
-            open_all(self._window, visit.message.sources)
+        while self._pending:
+            pending = self._pending.popleft()
+            pending.taken.set()
+            self.received.emit(pending.request)

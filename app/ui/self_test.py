@@ -54,9 +54,8 @@ class Watch(QObject):
         self.seen = Seen(str(qVersion()), QGuiApplication.platformName())
         self._window, self._begun = window, begun
         self._with_boxes = 0
-        self._tell_controller = window.stage.view.on_painted
-        window.stage.view.on_painted = self._painted
-        window.controller.trouble.connect(self._trouble)
+        window.stage.view.painted.connect(self._painted)
+        window.services.controller.trouble.connect(self._trouble)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._out_of_patience)
@@ -70,9 +69,7 @@ class Watch(QObject):
         else:
             self._fail("the sample clip is not in this installation")
 
-    def _painted(self, result: FrameResult) -> None:
-        if self._tell_controller is not None:
-            self._tell_controller(result)
+    def _painted(self, _result: FrameResult) -> None:
         self.seen.pictures += 1
         self.seen.objects = len(self._window.stage.view.marks())
         if self.seen.objects:

@@ -57,7 +57,7 @@ def test_a_refusal_is_told_and_nothing_is_opened(table: Desk, monkeypatch: pytes
     _play(monkeypatch, System(Status.Denied))
     table.window.open_source("camera:0")
     assert table.sessions == []
-    assert "does not let" in table.window.stage.banner.words[0]
+    assert "does not let" in table.services.banner.words[0]
 
 
 def test_here_nobody_is_asked(table: Desk) -> None:

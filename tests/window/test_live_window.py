@@ -155,7 +155,7 @@ def test_picture_goes_on_while_another_model_loads(table: Desk, models: FakeMode
 
 def test_broken_model_leaves_the_old_one_and_says_why(table: Desk, models: FakeModels) -> None:
     models.errors["broken"] = DetectorError("broken is cut short.", "Get it again.")
-    view, banner = table.window.stage.view, table.window.stage.banner
+    view, banner = table.window.stage.view, table.services.banner
     with MjpegServer(fps=30) as camera:
         table.window.open_source(camera.url)
         table.qtbot.waitUntil(lambda: view.result is not None and view.result.model == "fake", timeout=20_000)
@@ -176,7 +176,7 @@ def test_bad_files_get_one_clear_line(table: Desk, tmp_path: Path, name: str) ->
     if name == "text.mp4":
         path.write_text("this is no video")
     table.window.open_source(str(path))
-    banner = table.window.stage.banner
+    banner = table.services.banner
     table.qtbot.waitUntil(banner.isVisible, timeout=20_000)
     message, hint = banner.words
     assert banner.kind == "error"

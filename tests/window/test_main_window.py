@@ -67,7 +67,7 @@ def test_importing_the_window_loads_nothing_heavy(repository: Path) -> None:
 def test_opening_a_video(table: Desk) -> None:
     session = table.open(VIDEO)
     assert session.names() == ["start"]
-    assert table.window.stage.shows_picture
+    assert table.window.stage.shows_source
     assert table.window.stage.playback.slider.isVisible()
     assert "street.mp4" in table.window.windowTitle()
     assert table.settings.current.source.recent == ("/films/street.mp4",)
@@ -130,15 +130,15 @@ def test_the_sample_says_what_it_proves_and_who_looks_next(table: Desk, monkeypa
     table.settings.set("model", "name", "pets")
     for _ in range(2):  # a second time while it plays, too
         table.window.actions_by_name["sample"].trigger()
-        message, hint = table.window.stage.banner.words
+        message, hint = table.services.banner.words
         assert "demo" in message
         assert "pets" in hint
     table.open(VIDEO)
-    assert not table.window.stage.banner.isVisible()
+    assert not table.services.banner.isVisible()
     assert table.settings.current.model.name == "pets"
     table.settings.set("model", "name", "demo")
     table.window.actions_by_name["sample"].trigger()
-    assert table.window.stage.banner.words[1] == "", "nothing changes afterwards"
+    assert table.services.banner.words[1] == "", "nothing changes afterwards"
 
 
 def test_the_start_page_says_what_the_chosen_model_sees(
@@ -149,7 +149,7 @@ def test_the_start_page_says_what_the_chosen_model_sees(
     put_model(tmp_path / "models", "pets", ANIMALS)
     start = table.window.stage.start
     table.settings.set("model", "name", "everyday")
-    table.window.library.refresh_models()
+    table.services.library.refresh_models()
     table.qtbot.waitUntil(lambda: start.model_text != "")
     assert "everyday finds 80 kinds" in start.model_text
     table.settings.set("model", "name", "pets")
@@ -195,9 +195,9 @@ def test_letters_stay_shortcuts_after_a_model_was_chosen(table: Desk) -> None:
 
 def test_a_note_on_one_source_does_not_stay_for_the_next(table: Desk) -> None:
     table.open(VIDEO).on_event(SourceNote("Damaged parts are skipped."))
-    table.qtbot.waitUntil(table.window.stage.banner.isVisible)
+    table.qtbot.waitUntil(table.services.banner.isVisible)
     table.window.open_source("/films/other.mp4")
-    assert not table.window.stage.banner.isVisible()
+    assert not table.services.banner.isVisible()
 
 
 def test_seek_slider_seeks_where_it_is_clicked(table: Desk) -> None:
@@ -249,7 +249,7 @@ def test_failed_source_tells_why_and_goes_back_to_the_start_page(table: Desk) ->
     table.window.open_source("camera:7")
     table.session.on_event(SourceTrouble("Camera 7 is in use.", "Close the other program.", retrying=False))
     table.session.enter(LiveState.FAILED)
-    banner = table.window.stage.banner
+    banner = table.services.banner
     table.qtbot.waitUntil(banner.isVisible)
     assert banner.words == ("Camera 7 is in use.", "Close the other program.")
     assert banner.kind == "error"
@@ -261,10 +261,10 @@ def test_lost_source_keeps_its_last_picture_and_the_banner_leaves_when_it_is_bac
     session = table.open(CAMERA, "camera:0")
     table.give(make_result())
     session.on_event(SourceTrouble("The camera was unplugged.", "Plug it in again.", retrying=True))
-    banner = table.window.stage.banner
+    banner = table.services.banner
     table.qtbot.waitUntil(banner.isVisible)
     assert banner.kind == "warning"
-    assert table.window.stage.shows_picture
+    assert table.window.stage.shows_source
     session.open_as(CAMERA, model=False)
     table.qtbot.waitUntil(lambda: not banner.isVisible())
 
@@ -274,7 +274,7 @@ def test_failed_model_is_told_and_the_old_one_goes_on(table: Desk) -> None:
     table.qtbot.waitUntil(lambda: table.controller.model is not None)
     session.on_event(ModelLoading("broken"))
     session.on_event(ModelFailed("broken is truncated.", "Import it again.", "demo"))
-    banner = table.window.stage.banner
+    banner = table.services.banner
     table.qtbot.waitUntil(banner.isVisible)
     assert "demo goes on running." in banner.words[1]
     assert "demo" in table.window.status.shown()["model"]
@@ -307,11 +307,11 @@ def test_notes_of_the_engine_are_shown(table: Desk) -> None:
     session = table.open(VIDEO)
     note = "No GPU was found; the CPU is used."
     session.on_event(ModelReady(SPEC, "torch_cpu", "cpu", "fp32", (note,), 1.0))
-    table.qtbot.waitUntil(lambda: table.window.stage.banner.words[0] == note)
+    table.qtbot.waitUntil(lambda: table.services.banner.words[0] == note)
 
 
 def test_good_news_never_hides_a_failure(table: Desk) -> None:
-    banner = table.window.stage.banner
+    banner = table.services.banner
     banner.tell("error", "It failed.", topic="source")
     banner.tell("success", "Saved.")
     assert banner.words[0] == "It failed."
@@ -417,7 +417,7 @@ def test_snapshot_writes_both_pictures(table: Desk) -> None:
     table.open(VIDEO)
     table.give(make_result(make_candidates((10, 10, 60, 60, 0.9, 0))))
     table.window.actions_by_name["snapshot"].trigger()
-    banner = table.window.stage.banner
+    banner = table.services.banner
     table.qtbot.waitUntil(lambda: banner.kind == "success", timeout=20_000)
     from app.core.paths import pictures_dir
 
@@ -436,7 +436,7 @@ def test_snapshot_into_a_folder_that_cannot_be_made(
     table.open(VIDEO)
     table.give(make_result())
     table.window.actions_by_name["snapshot"].trigger()
-    banner = table.window.stage.banner
+    banner = table.services.banner
     table.qtbot.waitUntil(lambda: banner.kind == "error", timeout=20_000)
     assert table.window.isVisible()
 
@@ -468,7 +468,7 @@ def test_help_sheet_and_about_name_everything(table: Desk) -> None:
 
 def test_escape_leaves_full_screen_then_dismisses(table: Desk) -> None:
     table.open(VIDEO)
-    table.window.stage.banner.tell("error", "It failed.")
+    table.services.banner.tell("error", "It failed.")
     table.window.actions_by_name["fullscreen"].trigger()
     assert table.window.isFullScreen()
     assert not table.window.top_bar.isVisible()
@@ -479,7 +479,7 @@ def test_escape_leaves_full_screen_then_dismisses(table: Desk) -> None:
     assert table.window.panel.isVisible()
     assert table.window.stage.playback.isVisible()
     table.window.actions_by_name["escape"].trigger()
-    assert not table.window.stage.banner.isVisible()
+    assert not table.services.banner.isVisible()
 
 
 def test_panel_makes_room_in_a_narrow_window(table: Desk) -> None:
@@ -526,7 +526,7 @@ def test_full_disk_does_not_keep_the_window_open(table: Desk) -> None:
     def fail(_settings: Settings) -> None:
         raise AppError("The disk is full.")
 
-    table.settings._save = fail
+    table.save = fail
     table.settings.set("detection", "threshold", 0.9)
     assert table.window.close()
     assert not table.window.isVisible()
@@ -556,7 +556,7 @@ def test_camera_menu_lists_cameras_off_the_gui_thread(table: Desk) -> None:
         return [CameraInfo(0, "Front & back", "usb-1", 200)]
 
     menu = table.window.camera_menu
-    menu._list_cameras = listing
+    table.list_cameras = listing
     menu.refresh()
     table.qtbot.waitUntil(lambda: any(action.data() == "camera:usb-1" for action in menu.actions()))
     assert asked[0] is not threading.main_thread()
@@ -595,7 +595,7 @@ def test_run_opens_and_closes(loop: None, monkeypatch: pytest.MonkeyPatch) -> No
 
         for widget in QApplication.topLevelWidgets():
             if isinstance(widget, MainWindow):
-                seen.append(widget.stage.banner.words[0])
+                seen.append(widget.services.banner.words[0])
                 widget.close()
 
     QTimer.singleShot(400, QApplication.instance(), close)
@@ -618,7 +618,7 @@ def test_a_remembered_model_that_is_no_more_is_said_at_the_start(loop: None) -> 
 
         for widget in QApplication.topLevelWidgets():
             if isinstance(widget, MainWindow):
-                seen.append((widget.stage.banner.words[0], widget.settings.current.model.name))
+                seen.append((widget.services.banner.words[0], widget.services.settings.current.model.name))
                 widget.close()
 
     QTimer.singleShot(400, QApplication.instance(), close)
@@ -652,7 +652,7 @@ def test_ctrl_c_ends_an_idle_window(loop: None) -> None:
 def test_quitting_during_an_export_asks_first(table: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from app.core.export.request import ExportRequest
 
-    table.window.show_export(None)
+    table.window.exports.show_one(None)
     table.exports.start(ExportRequest(tmp_path / "a.mp4", tmp_path / "b.mp4"))
     table.qtbot.waitUntil(lambda: bool(table.jobs) and table.jobs[0].started.is_set())
     answers = iter((False, True))
@@ -674,7 +674,7 @@ def test_stuck_call_does_not_keep_the_process_alive(repository: Path) -> None:
         "app = QApplication([]);"
         "from app.core.settings import Settings; from app.ui.main import build_window;"
         "window = build_window(app, Settings(), None); window.show();"
-        "window.background.run('stuck', threading.Event().wait, print);"
+        "window.services.background.run('stuck', threading.Event().wait, print);"
         "QTimer.singleShot(100, window, window.close);"
         "raise SystemExit(app.exec())"
     )

@@ -66,7 +66,7 @@ def test_playing(table: Desk, size: tuple[int, int]) -> None:
     _resize(table, size)
     table.qtbot.waitUntil(lambda: "age" in table.window.status.shown())
     assert _faults(table.window) == []
-    assert table.window.stage.view.picture_rect().width() > 150
+    assert table.window.stage.view.frame_rect().width() > 150
 
 
 @pytest.mark.parametrize("size", _SIZES)
@@ -82,7 +82,7 @@ def test_nothing_seen(table: Desk, size: tuple[int, int]) -> None:
 @pytest.mark.parametrize("size", _SIZES)
 def test_banner_with_long_text(table: Desk, size: tuple[int, int]) -> None:
     table.open(VIDEO)
-    table.window.stage.banner.tell(
+    table.services.banner.tell(
         "error",
         "The camera “Integrated RGB Camera: Integrated C” is in use by another program.",
         "Close the other program (often a browser or a meeting), then choose the camera again.",
@@ -104,7 +104,7 @@ def test_panel_from_top_to_bottom(table: Desk) -> None:
 
 def test_dialogs(table: Desk, tmp_path: Path) -> None:
     (tmp_path / "film.mp4").write_bytes(b"")
-    table.window.show_export(tmp_path / "film.mp4")
+    table.window.exports.show_one(tmp_path / "film.mp4")
     export = table.window.exports.dialog
     assert export is not None
     for dialog in (HelpSheet(table.window), AboutDialog(table.window), export):

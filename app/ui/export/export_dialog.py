@@ -13,12 +13,14 @@ from PySide6.QtCore import QUrl
 from PySide6.QtGui import QCloseEvent, QDesktopServices
 from PySide6.QtWidgets import QDialog, QStackedWidget, QVBoxLayout, QWidget
 
+from app.core.errors import ExplainedError
 from app.core.export.request import ExportProgress, ExportReport
 from app.core.settings import Choices, Settings
 from app.core.thresholds import ModelThreshold
 from app.ui.export.export_form import ExportForm
 from app.ui.export.export_progress import ExportProgressPage
 from app.ui.export.media_text import media_text
+from app.ui.remedies import hint_of, phrased
 from app.ui.services.background import Background
 from app.ui.services.export_runner import ExportRunner
 from app.ui.widgets.ask import confirmed
@@ -76,7 +78,8 @@ class ExportDialog(QDialog):
         self._runner = runner
         self._look = look
         self._looked_at: Path | None = None
-        self._folder: Path | None = None
+        self.folder: Path | None = None
+        """Where the files of the export that was started go."""
         self.form = ExportForm(settings, models, theme, threshold_of)
         self.page = ExportProgressPage(theme)
         self.pages = QStackedWidget()
@@ -129,9 +132,9 @@ class ExportDialog(QDialog):
             if self._looked_at == path:
                 self.form.show_facts(looked.words, ok=True, kept_bytes=looked.kept_bytes)
 
-        def refuse(message: str, hint: str) -> None:
+        def refuse(error: ExplainedError) -> None:
             if self._looked_at == path:
-                self.form.show_facts(f"{message} {hint}".strip(), ok=False, failed=True)
+                self.form.show_facts(phrased(error), ok=False, failed=True)
 
         self._background.run("look-into", lambda: self._look(path), show, refuse)
 
@@ -142,7 +145,7 @@ class ExportDialog(QDialog):
         taken = [path for path in request.targets() if path.exists()]
         if taken and not self._may_replace(taken):
             return
-        self._folder = next(request.targets()).parent
+        self.folder = next(request.targets()).parent
         self.page.begin(request)
         self.pages.setCurrentWidget(self.page)
         self._runner.start(request)
@@ -163,8 +166,8 @@ class ExportDialog(QDialog):
     def _finished(self, report: ExportReport) -> None:
         self.page.show_report(report)
 
-    def _failed(self, message: str, hint: str) -> None:
-        self.page.show_failure(message, hint)
+    def _failed(self, error: ExplainedError) -> None:
+        self.page.show_failure(error.message, hint_of(error))
 
     def _cancelled(self) -> None:
         kept = "What was found is kept: started again, it goes on from there."
@@ -178,5 +181,5 @@ class ExportDialog(QDialog):
         self.pages.setCurrentWidget(self.form)
 
     def _open_folder(self) -> None:
-        if self._folder is not None:
-            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._folder)))
+        if self.folder is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.folder)))

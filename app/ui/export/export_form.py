@@ -23,6 +23,7 @@ from app.core.thresholds import ModelThreshold
 from app.ui.export.export_options import ExportOptions, classes_shown
 from app.ui.export.form_page import lay_out, new_form
 from app.ui.export.video_choices import video_filter
+from app.ui.remedies import phrased
 from app.ui.services.settings_model import setting_info
 from app.ui.widgets.drops import VIDEOS
 from app.ui.widgets.editors import ChoiceEditor
@@ -90,7 +91,7 @@ class ExportForm(QWidget):
         try:
             check_targets(request)
         except AppError as error:
-            self._show_trouble(str(error))
+            self._show_trouble(phrased(error))
             return None
         return request
 

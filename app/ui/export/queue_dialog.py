@@ -11,10 +11,12 @@ from pathlib import Path
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QDialog, QStackedWidget, QVBoxLayout, QWidget
 
+from app.core.errors import ExplainedError
 from app.core.settings import Choices, Settings
 from app.core.thresholds import ModelThreshold
 from app.ui.export.queue_form import QueueForm
 from app.ui.export.queue_view import QueueView
+from app.ui.remedies import phrased
 from app.ui.services.background import Background
 from app.ui.services.queue_runner import QueueRunner, VideoSearch
 from app.ui.widgets.drop_target import local_paths
@@ -93,8 +95,8 @@ class QueueDialog(QDialog):
         self.pages.setCurrentWidget(self.view)
         self.view.list.setFocus()
 
-    def _refused(self, message: str, hint: str) -> None:
-        self.form.facts.setText(f"{message} {hint}".strip())
+    def _refused(self, error: ExplainedError) -> None:
+        self.form.facts.setText(phrased(error))
         self.pages.setCurrentWidget(self.form)
 
     def _to_form(self) -> None:

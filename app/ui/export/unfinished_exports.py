@@ -1,16 +1,14 @@
-"""At the start: exports that were cut short or still waited are offered again, to go on with or to give up. GUI thread.
+"""Offers, at the start, to resume or discard the exports that an earlier run did not finish. GUI thread.
 
-The files that tell of them are looked at, and removed, on a worker. What is neither gone on with nor given up is
-offered again.
+Their files are read and removed on a worker. What is neither resumed nor discarded is offered again at the next start.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Signal
 
 from app.core.export_queue.interrupted import InterruptedExport, discard, interrupted_exports, resume_request
 from app.core.export_queue.saved_queue import AbandonedQueue, abandoned_queue, forget_lists
@@ -22,8 +20,8 @@ TOPIC = "unfinished"
 
 
 @dataclass(frozen=True, slots=True)
-class Rest:
-    """What earlier windows did not do.
+class UnfinishedWork:
+    """The exports that earlier runs did not finish.
 
     Attributes:
         interrupted: Exports that were interrupted.
@@ -34,73 +32,68 @@ class Rest:
     abandoned: AbandonedQueue = field(default_factory=AbandonedQueue)
 
 
-def look_for_rest() -> Rest:
-    """For a worker."""
+def find_unfinished() -> UnfinishedWork:
+    """Looks for them on the disk; for a worker."""
     interrupted = interrupted_exports()
-    return Rest(interrupted, abandoned_queue([one.request for one in interrupted]))
+    return UnfinishedWork(interrupted, abandoned_queue([one.request for one in interrupted]))
 
 
-class Unfinished(QObject):
-    """Offers what was not done.
+class UnfinishedExports(QObject):
+    """Looks for unfinished exports and offers them.
 
     Args:
-        banner: Where.
-        background: For what looks at the disk.
-        queue: Goes on with it.
-        show_queue: Brings the queue's dialog to the front.
-        parent: Qt's.
+        banner: Where they are offered.
+        background: Reads the disk.
+        queue: Resumes them.
+        parent: Owns this object.
     """
 
-    def __init__(
-        self,
-        banner: Banner,
-        background: Background,
-        queue: QueueRunner,
-        show_queue: Callable[[], None],
-        parent: QObject,
-    ) -> None:
+    resumed = Signal()
+    """They are in the queue now."""
+
+    def __init__(self, banner: Banner, background: Background, queue: QueueRunner, parent: QObject) -> None:
         super().__init__(parent)
-        self._banner, self._background, self._queue, self._show_queue = banner, background, queue, show_queue
-        self._rest = Rest()
+        self._banner, self._background, self._queue = banner, background, queue
+        self._found = UnfinishedWork()
 
     def look(self) -> None:
-        """Look for exports that were not done; the banner tells of them, if there are any."""
-        self._background.run("unfinished", look_for_rest, self._offer)
+        """Look for them; the banner offers any that there are."""
+        self._background.run("unfinished", find_unfinished, self._offer)
 
-    def _offer(self, rest: Rest) -> None:
-        self._rest = rest
-        count = len(rest.interrupted) + len(rest.abandoned.requests)
+    def _offer(self, unfinished: UnfinishedWork) -> None:
+        self._found = unfinished
+        count = len(unfinished.interrupted) + len(unfinished.abandoned.requests)
         if not count:
-            if rest.abandoned.damaged:
+            if unfinished.abandoned.damaged:
                 self._banner.tell("warning", _DAMAGED, "Add those videos again.", topic=TOPIC)
             return
-        hint = "What was found until then is kept. " if rest.interrupted else ""
+        hint = "What was found until then is kept. " if unfinished.interrupted else ""
         hint += f"Resuming uses the settings {'it' if count == 1 else 'they'} began with."
         self._banner.tell(
             "warning",
-            words(rest),
-            f"{hint} {_DAMAGED}" if rest.abandoned.damaged else hint,
+            summary(unfinished),
+            f"{hint} {_DAMAGED}" if unfinished.abandoned.damaged else hint,
             topic=TOPIC,
-            action=("Resume", self._go_on),
+            action=("Resume", self._resume),
             other=("Discard", self._discard),
         )
 
-    def _go_on(self) -> None:
-        rest, self._rest = self._rest, Rest()
+    def _resume(self) -> None:
+        unfinished, self._found = self._found, UnfinishedWork()
         # Their marks and lists go when the queue has written down that they are its own now.
         self._queue.add_again(
-            [*(interrupted.again for interrupted in rest.interrupted), *rest.abandoned.requests],
-            then=partial(_taken_over, rest),
+            [*(interrupted.again for interrupted in unfinished.interrupted), *unfinished.abandoned.requests],
+            then=partial(_taken_over, unfinished),
         )
-        self._show_queue()
+        self.resumed.emit()
 
     def _discard(self) -> None:
-        rest, self._rest = self._rest, Rest()
+        unfinished, self._found = self._found, UnfinishedWork()
 
         def work() -> None:
-            for interrupted in rest.interrupted:
+            for interrupted in unfinished.interrupted:
                 discard(interrupted)
-            forget_lists(rest.abandoned.files)
+            forget_lists(unfinished.abandoned.files)
 
         self._background.run("unfinished-discard", work, _nothing)
 
@@ -108,15 +101,15 @@ class Unfinished(QObject):
 _DAMAGED = "A list of exports that waited is damaged and was left out."
 
 
-def _taken_over(rest: Rest) -> None:
-    for interrupted in rest.interrupted:
+def _taken_over(unfinished: UnfinishedWork) -> None:
+    for interrupted in unfinished.interrupted:
         resume_request(interrupted)
-    forget_lists(rest.abandoned.files)
+    forget_lists(unfinished.abandoned.files)
 
 
-def words(rest: Rest) -> str:
-    """What was not done, in one line."""
-    interrupted, waiting = rest.interrupted, rest.abandoned.requests
+def summary(unfinished: UnfinishedWork) -> str:
+    """Says in one line what was not finished."""
+    interrupted, waiting = unfinished.interrupted, unfinished.abandoned.requests
     if not interrupted:
         first = waiting[0].source.name
         if len(waiting) == 1:

@@ -1,4 +1,4 @@
-"""Faults of the program that nobody caught: logged, shown once, and the program goes on. Any thread.
+"""UncaughtErrors of the program that nobody caught: logged, shown once, and the program goes on. Any thread.
 
 A slot or an event of Qt that raises ends up in ``sys.excepthook`` and the event loop goes on; a thread that raises
 ends, which is told by ``threading.excepthook``. A fault that comes again, from the same place, is only counted: one in
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from app.ui.faults.report_dialog import ReportDialog
 
 _log = logging.getLogger(__name__)
-_MOST_SHOWN = 10
-_LONGEST = 20_000
+_MAX_SHOWN = 10
+_MAX_CHARACTERS = 20_000
 _UNSEEN = ("offscreen", "minimal")
 _TITLE = "Something in ssd-viewer went wrong"
 _WORDS = (
@@ -37,7 +37,7 @@ _WORDS = (
 )
 
 
-class Faults:
+class UncaughtErrors:
     """Catches them from ``install`` to ``remove``. Create it in the GUI thread.
 
     Args:
@@ -49,7 +49,7 @@ class Faults:
         self._wake = Wake(self._show)
         self._lock = threading.Lock()
         self._times: dict[tuple[object, ...], int] = {}
-        self._untold: deque[str] = deque(maxlen=_MOST_SHOWN)
+        self._untold: deque[str] = deque(maxlen=_MAX_SHOWN)
         self._shown = 0
         self.dialog: ReportDialog | None = None
         """The one on screen, or the last that was."""
@@ -104,7 +104,7 @@ class Faults:
         while self._untold:
             report = self._untold.popleft()
             self._shown += 1
-            if self._shown > _MOST_SHOWN:
+            if self._shown > _MAX_SHOWN:
                 return  # the log has them
             if self.dialog is not None and self.dialog.isVisible():
                 self.dialog.add(report)
@@ -127,4 +127,4 @@ def tell_why_it_does_not_start(error: Exception) -> None:
 
 
 def _report_text(error: BaseException) -> str:
-    return without_passwords("".join(traceback.format_exception(error)))[:_LONGEST]
+    return without_passwords("".join(traceback.format_exception(error)))[:_MAX_CHARACTERS]

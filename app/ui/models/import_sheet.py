@@ -26,7 +26,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.ui.models.model_text import boxes_text, detects, for_the_form, input_text
+from app.core.errors import ExplainedError
+from app.ui.models.model_text import boxes_text, detects, input_text
+from app.ui.remedies import FIELDS, phrased
 from app.ui.services.library_client import Choose, LibraryClient, free_name
 from app.ui.widgets.path_field import PathField
 from app.ui.widgets.texts import ElidedLabel
@@ -77,10 +79,12 @@ class ImportSheet(QDialog):
         self.work.setAccessibleName("Working")
         self.name = QLineEdit(free_name(path, taken))
         self.name.setAccessibleName("Name on the shelf")
-        self.layout_choice = _choice("Layout", (("Recognised by itself", None), *((r.title, r.name) for r in LAYOUTS)))
-        self.priors = _choice("Default boxes", _PRIORS)
-        self.channels = _choice("Channel order", _CHANNELS)
-        self.labels = PathField("Class names")
+        self.layout_choice = _choice(
+            FIELDS["layout"], (("Recognised by itself", None), *((r.title, r.name) for r in LAYOUTS))
+        )
+        self.priors = _choice(FIELDS["priors"], _PRIORS)
+        self.channels = _choice(FIELDS["channels"], _CHANNELS)
+        self.labels = PathField(FIELDS["labels"])
         self.labels.line.setPlaceholderText("A text file, one class a line")
         self.go = QPushButton("Import")
         self.go.setObjectName("primary")
@@ -138,9 +142,9 @@ class ImportSheet(QDialog):
             if asked == self._asked:
                 self._recognised(seen)
 
-        def refuse(message: str, hint: str) -> None:
+        def refuse(error: ExplainedError) -> None:
             if asked == self._asked:
-                self._refused(message, hint)
+                self._refused(error)
 
         self._library.preview(self.path, self._chooser(), show, refuse)
 
@@ -151,15 +155,15 @@ class ImportSheet(QDialog):
         self.what.setText(spec.title or spec.architecture)
         rows = (detects(spec), f"Input: {input_text(spec)}", f"Default boxes: {boxes_text(spec)}")
         self.found.setText("\n".join(rows))
-        self.notes.setText("\n".join(f"•  {for_the_form(note)}" for note in seen.notes))
+        self.notes.setText("\n".join(f"•  {note}" for note in seen.notes))
         self._show_found(True)
         self._say("")
         self._check()
 
-    def _refused(self, message: str, hint: str) -> None:
+    def _refused(self, error: ExplainedError) -> None:
         self.work.hide()
         self._show_found(False)
-        self._say(f"{message} {for_the_form(hint)}".strip())
+        self._say(phrased(error))
         self._check()
 
     def _show_found(self, found: bool) -> None:
@@ -189,7 +193,7 @@ class ImportSheet(QDialog):
         try:
             check_name(name)
         except DetectorError as error:
-            return str(error)
+            return phrased(error)
         return ""
 
     def _import(self) -> None:
@@ -203,9 +207,9 @@ class ImportSheet(QDialog):
         self.imported.emit(name)
         self.accept()
 
-    def _failed(self, message: str, hint: str) -> None:
+    def _failed(self, error: ExplainedError) -> None:
         self._set_busy(False)
-        self._say(f"{message} {for_the_form(hint)}".strip())
+        self._say(phrased(error))
 
     def _set_busy(self, busy: bool) -> None:
         self._busy = busy
@@ -247,10 +251,10 @@ class ImportSheet(QDialog):
         say.setObjectName("muted")
         say.setWordWrap(True)
         fields.addRow(say)
-        fields.addRow("Layout", self.layout_choice)
-        fields.addRow("Default boxes", self.priors)
-        fields.addRow("Channel order", self.channels)
-        fields.addRow("Class names", self.labels)
+        fields.addRow(FIELDS["layout"], self.layout_choice)
+        fields.addRow(FIELDS["priors"], self.priors)
+        fields.addRow(FIELDS["channels"], self.channels)
+        fields.addRow(FIELDS["labels"], self.labels)
         body = QWidget()
         inside = QVBoxLayout(body)
         inside.setContentsMargins(24, 20, 24, 12)

@@ -67,8 +67,8 @@ class ModelDetails(QScrollArea):
         self.optimise_bar.cancel.connect(self._stop_optimising)
         self.facts = ModelFacts()
         self._build()
-        theme.changed.connect(self._dress)
-        self._dress()
+        theme.changed.connect(self._apply_theme)
+        self._apply_theme()
 
     def show_card(self, card: ModelCard, used: bool) -> None:
         """Show ``card``; ``used`` is whether it is the model in use."""
@@ -172,7 +172,7 @@ class ModelDetails(QScrollArea):
     def _stop_optimising(self) -> None:
         self.asked.emit("stop_optimising")
 
-    def _dress(self) -> None:
+    def _apply_theme(self) -> None:
         colours = self._theme.colours
         self.back_button.setIcon(icon("back", colours.accent, size=16))
         self.download.setIcon(icon("download", colours.on_accent, size=16))

@@ -20,9 +20,6 @@ if TYPE_CHECKING:  # it loads an engine's parts
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _ENGINES = {"openvino": "OpenVINO", "torch_cpu": "PyTorch", "torch_mps": "Metal", "torch_cuda": "CUDA"}
 _NAMED = 4  # classes a card names before it counts the rest
-_OPTION = re.compile(r"--(layout|priors|channels|labels)(?: ([\w-]+))?")
-_BY_FOLDER = "name its folder by --weights-dir, or "  # the window imports files, wherever they are
-_FIELDS = {"layout": "Layout", "priors": "Default boxes", "channels": "Channel order", "labels": "Class names"}
 
 STATUS = {"bundled": "Bundled", "imported": "Imported", "absent": "Not downloaded", "broken": "Broken"}
 DOT = "  ·  "
@@ -134,17 +131,6 @@ def found_text(classes: Sequence[str]) -> str:
     """Why a card was found: "Detects dog, hot dog"."""
     more = f" and {len(classes) - _NAMED} more" if len(classes) > _NAMED else ""
     return f"Detects {', '.join(classes[:_NAMED])}{more}"
-
-
-def for_the_form(note: str) -> str:
-    """Words of an importer or a download, speaking of what the window has where they spoke of options to type."""
-
-    def field(found: re.Match[str]) -> str:
-        name, value = found.group(1), found.group(2)
-        shown = "" if value in (None, "FILE") else f": {value.upper() if name in ('priors', 'channels') else value}"
-        return f"“{_FIELDS[name]}{shown}”"
-
-    return _OPTION.sub(field, note.replace(_BY_FOLDER, ""))
 
 
 def shorter(words: str, most: int) -> str:

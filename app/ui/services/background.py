@@ -18,7 +18,7 @@ from app.ui.services.bridge import Wake
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
-Failed = Callable[[str, str], None]
+Failed = Callable[[ExplainedError], None]
 
 
 class Background:
@@ -31,7 +31,7 @@ class Background:
         self._count = 0
 
     def run(self, name: str, work: Callable[[], T], done: Callable[[T], None], failed: Failed | None = None) -> None:
-        """Call ``work`` on a thread, then ``done(result)`` or ``failed(message, hint)`` here.
+        """Call ``work`` on a thread, then ``done(result)`` or ``failed(error)`` here.
 
         Args:
             name: Part of the thread's name.
@@ -44,10 +44,10 @@ class Background:
             try:
                 result = work()
             except ExplainedError as error:
-                self._fail(failed, name, error.message, error.hint)
+                self._fail(failed, name, error)
             except Exception as error:
                 _log.exception("%s failed", name)
-                self._fail(failed, name, f"{name}: {error}", "")
+                self._fail(failed, name, ExplainedError(f"{name}: {error}"))
             else:
                 self._answers.append(lambda: done(result))
             self._wake.post()
@@ -78,11 +78,11 @@ class Background:
             _log.info("left running at close: %s", ", ".join(left))
         return not left
 
-    def _fail(self, failed: Failed | None, name: str, message: str, hint: str) -> None:
+    def _fail(self, failed: Failed | None, name: str, error: ExplainedError) -> None:
         if failed is None:
-            _log.info("%s: %s %s", name, message, hint)
+            _log.info("%s: %s", name, error)
         else:
-            self._answers.append(lambda: failed(message, hint))
+            self._answers.append(lambda: failed(error))
 
     def _deliver(self) -> None:
         while self._answers:

@@ -6,14 +6,12 @@ what concerns the network or the source is passed on; thresholds, classes and co
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import fields, replace
 from fractions import Fraction
-from typing import Protocol
+from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
-from app.core.channels import LatestSlot
 from app.core.frames import FrameResult, SourceInfo
 from app.core.live.events import (
     DetectorTrouble,
@@ -29,40 +27,14 @@ from app.core.live.events import (
     SourceTrouble,
     StateChanged,
 )
-from app.core.settings import DetectionSettings, ModelSettings
+from app.core.settings import ModelSettings
 from app.core.sources.base import SourceOptions
 from app.core.stats import LiveStats
 from app.ui.services.bridge import Bridge
+from app.ui.services.session import MakeSession, Session
 from app.ui.services.settings_model import SettingsModel
 
 _REOPENING = ("resolution", "fps")
-
-
-class Session(Protocol):
-    """What is used of ``app.core.live.LiveSession``."""
-
-    @property
-    def results(self) -> LatestSlot[FrameResult]: ...
-    @property
-    def state(self) -> LiveState: ...
-
-    def start(
-        self, uri: str, options: SourceOptions, model: ModelSettings, detection: DetectionSettings, /
-    ) -> None: ...
-    def pause(self) -> None: ...
-    def resume(self) -> None: ...
-    def seek(self, pts_s: Fraction, /) -> None: ...
-    def step(self, pictures: int, /) -> None: ...
-    def set_loop(self, loop: bool, /) -> None: ...
-    def set_iou(self, iou: float, /) -> None: ...
-    def set_threshold(self, threshold: float, /) -> None: ...
-    def switch_model(self, model: ModelSettings, /) -> None: ...
-    def stop(self, deadline_s: float = ..., /) -> bool: ...
-    def stats(self) -> LiveStats: ...
-    def mark_painted(self, result: FrameResult, /) -> None: ...
-
-
-MakeSession = Callable[[Callable[[], None], Callable[[LiveEvent], None]], Session]
 
 
 class LiveController(QObject):
@@ -84,14 +56,12 @@ class LiveController(QObject):
     """No model runs."""
     trouble = Signal(str, str, str, str)
     """kind ("error", "warning" or "info"), topic, message, hint."""
-    solved = Signal(str)
-    """Topic."""
+    resolved = Signal(str)
+    """Topic of a trouble that is over."""
+    loop_changed = Signal(bool)
+    """Whether a file starts again at its end."""
 
-    def __init__(
-        self,
-        settings: SettingsModel,
-        make_session: MakeSession,
-    ) -> None:
+    def __init__(self, settings: SettingsModel, make_session: MakeSession) -> None:
         super().__init__()
         self._settings = settings
         self._make_session = make_session
@@ -127,7 +97,7 @@ class LiveController(QObject):
             self.session = self._make_session(bridge.results_ready, bridge.event)
         self.opening.emit(uri)
         settings = self._settings.current
-        self.looping = sample or settings.source.loop
+        self._note_loop(sample or settings.source.loop)
         options = replace(SourceOptions.from_settings(settings.source), loop=self.looping)
         self.session.start(uri, options, settings.model, settings.detection)
 
@@ -155,12 +125,12 @@ class LiveController(QObject):
         elif session.state is LiveState.RUNNING:
             session.pause()
 
-    def step(self, pictures: int) -> None:
-        """Pause, and go by single pictures."""
+    def step(self, frames: int) -> None:
+        """Pause, and go by single frames."""
         if self.session is not None and self._seekable:
             if self.session.state is LiveState.RUNNING:
                 self.session.pause()
-            self.session.step(pictures)
+            self.session.step(frames)
 
     def seek(self, seconds: float) -> None:
         """Go to a time in the file."""
@@ -176,10 +146,9 @@ class LiveController(QObject):
             self.seek(shown + seconds)
 
     def set_loop(self, loop: bool) -> None:
-        """Whether the file starts again at its end."""
-        self.looping = loop
-        if self.session is not None:
-            self.session.set_loop(loop)
+        """Whether files start again at their end; remembered."""
+        self._apply_loop(loop)
+        self._settings.set("source", "loop", loop)
 
     def painted(self, result: FrameResult) -> None:
         """A result is on the screen; counts frame age and screen rate."""
@@ -204,6 +173,11 @@ class LiveController(QObject):
         return self._sample
 
     @property
+    def video_file(self) -> Path | None:
+        """The video file that is looked at, if it is one."""
+        return Path(self.uri) if self.uri and self.info is not None and self.info.kind == "video" else None
+
+    @property
     def is_paused(self) -> bool:
         """Whether the source stands still."""
         return self.session is not None and self.session.state is LiveState.PAUSED
@@ -214,7 +188,7 @@ class LiveController(QObject):
         return self.session is not None and self.session.state is LiveState.STARTING
 
     shown_s = 0.0
-    """Time of the picture last shown, seconds."""
+    """Time of the frame last shown, seconds."""
 
     @property
     def _seekable(self) -> bool:
@@ -236,7 +210,7 @@ class LiveController(QObject):
                 self._state_changed(state)
             case SourceOpened(info):
                 self.info = info
-                self.solved.emit("source")
+                self.resolved.emit("source")
                 if not self._sample:
                     self._settings.remember_source(self.uri)
                 self.opened.emit(info)
@@ -296,9 +270,18 @@ class LiveController(QObject):
         elif (section, name) == ("detection", "threshold"):
             session.set_threshold(settings.detection.threshold)
         elif (section, name) == ("source", "loop"):
-            self.set_loop(settings.source.loop)
+            self._apply_loop(settings.source.loop)
         elif section == "source" and name in _REOPENING and self.uri.startswith("camera:"):
             self.open(self.uri)
+
+    def _apply_loop(self, loop: bool) -> None:
+        self._note_loop(loop)
+        if self.session is not None:
+            self.session.set_loop(loop)
+
+    def _note_loop(self, loop: bool) -> None:
+        self.looping = loop
+        self.loop_changed.emit(loop)
 
     def _forget(self) -> None:
         self.info, self.model = None, None

@@ -34,6 +34,13 @@ Fetch = Callable[[str, Callable[[Progress], None], threading.Event], str]
 after the event is set."""
 
 
+def fetch_model(name: str, on_progress: Callable[[Progress], None], stop: threading.Event) -> str:
+    """Fetches a model into the library (a worker); returns what its file was compared with."""
+    from app.core import downloads
+
+    return downloads.fetch_model(name, on_progress=on_progress, stop=stop).verified
+
+
 @dataclass
 class _Download:
     stop: threading.Event = field(default_factory=threading.Event)
@@ -47,12 +54,12 @@ class DownloadRunner(QObject):
     """A download of that model started, is further, or ended."""
     finished = Signal(str, str)
     """Name, and what its file was compared with."""
-    failed = Signal(str, str, str)
-    """Name, message, hint."""
+    failed = Signal(str, object)
+    """Name, ``ExplainedError``."""
     cancelled = Signal(str, str)
     """Name, and what is kept of it; may be empty."""
 
-    def __init__(self, background: Background, fetch: Fetch) -> None:
+    def __init__(self, background: Background, fetch: Fetch = fetch_model) -> None:
         super().__init__()
         self._background = background
         self._fetch = fetch
@@ -81,7 +88,7 @@ class DownloadRunner(QObject):
             f"download-{name}",
             work,
             lambda ended: self._ended(name, *ended),
-            lambda message, hint: self._failed(name, message, hint),
+            lambda error: self._failed(name, error),
         )
         self.changed.emit(name)
 
@@ -130,9 +137,9 @@ class DownloadRunner(QObject):
         else:
             self.cancelled.emit(name, words)
 
-    def _failed(self, name: str, message: str, hint: str) -> None:
+    def _failed(self, name: str, error: ExplainedError) -> None:
         self._forget(name)
-        self.failed.emit(name, message, hint)
+        self.failed.emit(name, error)
 
     def _forget(self, name: str) -> None:
         del self._running[name]

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QObject, Signal
 
+from app.core.errors import ExplainedError
 from app.core.export import job_protocol
 from app.core.export.job_protocol import Job, MakeJob
 from app.core.export.request import ExportCancelledError, ExportProgress, ExportReport, ExportRequest
@@ -31,7 +32,8 @@ class ExportRunner(QObject):
 
     progress = Signal(object)
     finished = Signal(object)
-    failed = Signal(str, str)
+    failed = Signal(object)
+    """``ExplainedError``."""
     cancelled = Signal()
 
     def __init__(self, background: Background, make: MakeJob = make_job) -> None:
@@ -99,9 +101,9 @@ class ExportRunner(QObject):
         else:
             self.finished.emit(report)
 
-    def _failed(self, message: str, hint: str) -> None:
+    def _failed(self, error: ExplainedError) -> None:
         self._forget()
-        self.failed.emit(message, hint)
+        self.failed.emit(error)
 
     def _forget(self) -> None:
         self.running = False

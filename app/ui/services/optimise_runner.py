@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
+from app.core.errors import ExplainedError
 from app.ui.services.bridge import Wake
 from app.ui.services.library_client import LibraryClient
 
@@ -24,8 +25,8 @@ class OptimiseRunner(QObject):
     """One started, is further, or ended."""
     finished = Signal(str, object)
     """Name, and ``OptimisedModel``."""
-    failed = Signal(str, str, str)
-    """Name, message, hint."""
+    failed = Signal(str, object)
+    """Name, ``ExplainedError``."""
     cancelled = Signal(str)
     """Name."""
 
@@ -58,7 +59,7 @@ class OptimiseRunner(QObject):
             self._latest = (words, share)
             self._wake.post()
 
-        self._library.optimise(name, report, self._stop, self._done, self._broken)
+        self._library.optimise(name, report, self._stop, self._done, self._failed)
         self.changed.emit()
 
     def cancel(self) -> None:
@@ -76,10 +77,10 @@ class OptimiseRunner(QObject):
         self.changed.emit()
         self.finished.emit(name, done)
 
-    def _broken(self, message: str, hint: str) -> None:
+    def _failed(self, error: ExplainedError) -> None:
         name, self.running = self.running, ""
         self.changed.emit()
         if self._stop.is_set():
             self.cancelled.emit(name)  # the user's wish, no failure
         else:
-            self.failed.emit(name, message, hint)
+            self.failed.emit(name, error)

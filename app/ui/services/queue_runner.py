@@ -10,6 +10,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
+from app.core.errors import ExplainedError
 from app.core.export.job_protocol import MakeJob
 from app.core.export.request import ExportRequest
 from app.core.export_queue.batch import BatchOptions, batch_requests
@@ -73,8 +74,8 @@ class QueueRunner(QObject):
     """``QueueSnapshot``."""
     ended = Signal(object)
     """``QueueSnapshot``, once all items have ended."""
-    refused = Signal(str, str)
-    """Videos could not even be added: message and hint."""
+    refused = Signal(object)
+    """Videos could not even be added: ``ExplainedError``."""
 
     def __init__(self, background: Background, make: MakeJob = make_job) -> None:
         super().__init__()
@@ -115,9 +116,9 @@ class QueueRunner(QObject):
             self._adding -= 1
             self._pull()
 
-        def failed(message: str, hint: str) -> None:
+        def failed(error: ExplainedError) -> None:
             self._adding -= 1
-            self.refused.emit(message, hint)
+            self.refused.emit(error)
 
         self._background.run("queue-add", work, added, failed)
 

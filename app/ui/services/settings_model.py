@@ -10,11 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from app.core.errors import ExplainedError
 from app.core.settings import SettingInfo, Settings
+from app.core.sources.uri import kind_by_name
 from app.core.thresholds import ModelThreshold, renamed, threshold_for, with_choice, without_choice
 from app.ui.services.background import Background
 
@@ -45,8 +48,8 @@ class SettingsModel(QObject):
     changed = Signal(str, str)
     recommended = Signal()
     """The model in use recommends another threshold than before, or another model is in use."""
-    not_saved = Signal(str, str)
-    """They cannot be kept: message and hint; said once."""
+    not_saved = Signal(object)
+    """They cannot be kept: ``ExplainedError``; said once."""
 
     def __init__(self, settings: Settings, save: Callable[[Settings], None] | None, background: Background) -> None:
         super().__init__()
@@ -156,6 +159,13 @@ class SettingsModel(QObject):
         self.set("source", "recent", (uri, *others)[:_RECENT])
         self.set("source", "last", uri)
 
+    def last_folder(self) -> str:
+        """The folder in which a file dialog starts: that of the newest file among the recent sources."""
+        for uri in self._settings.source.recent:
+            if kind_by_name(uri) in ("video", "image", "folder"):
+                return str(Path(uri).parent)
+        return str(Path.home())
+
     def flush(self) -> None:
         """Write now, if anything changed since the last time."""
         self._timer.stop()
@@ -214,8 +224,8 @@ class SettingsModel(QObject):
         self._saving = False
         self._saved = snapshot
 
-    def _save_failed(self, message: str, hint: str) -> None:
+    def _save_failed(self, error: ExplainedError) -> None:
         self._saving = False  # kept in memory; flush at close tries again
         if not self._told:
             self._told = True
-            self.not_saved.emit(message, hint)
+            self.not_saved.emit(error)

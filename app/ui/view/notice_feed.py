@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from PySide6.QtCore import QObject, QRectF
+from PySide6.QtCore import QObject, QRectF, Signal
 
 from app.core.frames import FrameResult
 from app.ui.services.controller import LiveController
 from app.ui.services.settings_model import SettingsModel
-from app.ui.view.notice_plate import PictureNotice
+from app.ui.view.notice_plate import NoticePlate
 from app.ui.view.silence import Silence, silent_text
 from app.ui.view.video_view import VideoView
 from detector.bundled import default_model
@@ -29,19 +29,18 @@ class NoticeFeed(QObject):
         view: Shows pictures, and bears the plate.
         controller: Says which source and model there are.
         settings: Changed by the plate's button.
-        show_models: Lets the user choose a model.
     """
 
-    def __init__(
-        self, view: VideoView, controller: LiveController, settings: SettingsModel, show_models: Callable[[], object]
-    ) -> None:
+    choose_model = Signal()
+    """The user wants to choose another model."""
+
+    def __init__(self, view: VideoView, controller: LiveController, settings: SettingsModel) -> None:
         super().__init__()
         self._view, self._controller, self._settings = view, controller, settings
-        self._show_models = show_models
         self._silence = Silence()
-        self._act: Callable[[], object] = show_models
+        self._act: Callable[[], object] = self.choose_model.emit
         self._said_ns = 0
-        self.notice: PictureNotice = view.notice
+        self.notice: NoticePlate = view.notice
         self.notice.pressed.connect(self._pressed)
         controller.frame.connect(self._frame_shown)
         controller.paused.connect(self._look_again)
@@ -90,7 +89,7 @@ class NoticeFeed(QObject):
         better = default_model()
         model = self._controller.model
         if model is not None and model.spec.name == better:  # nothing better came with the program
-            button, self._act = "Choose a model…", self._show_models
+            button, self._act = "Choose a model…", self.choose_model.emit
         else:
             button, self._act = f"Use {better}", partial(self._settings.set, "model", "name", better)
         self._tell(DEMO_TEXT, button, "The live view goes on meanwhile")
@@ -113,7 +112,7 @@ class NoticeFeed(QObject):
     def _place(self) -> None:
         if self.notice.words:
             boxes = [QRectF(x1, y1, x2 - x1, y2 - y1) for x1, y1, x2, y2 in (mark.rect for mark in self._view.marks())]
-            self.notice.place(self._view.picture_rect(), boxes)
+            self.notice.place(self._view.frame_rect(), boxes)
 
     def _hide(self) -> None:
         if not self.notice.isHidden():

@@ -15,7 +15,7 @@ _SPACING = 12
 _PADDING = (14, 8)
 
 
-class PictureNotice(QFrame):
+class NoticePlate(QFrame):
     """Says one thing at a time, at the foot of the picture."""
 
     pressed = Signal()

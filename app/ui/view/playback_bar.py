@@ -96,8 +96,8 @@ class PlaybackBar(QFrame):
         self.forward.clicked.connect(self._step_forward)
         self.loop.toggled.connect(self._loop_toggled)
         self.slider.valueChanged.connect(self._moved)
-        theme.changed.connect(self._dress)
-        self._dress()
+        theme.changed.connect(self._apply_theme)
+        self._apply_theme()
         self.hide()
 
     def set_source(self, info: SourceInfo) -> None:
@@ -138,7 +138,7 @@ class PlaybackBar(QFrame):
         """Show the button that leads to the other state."""
         if paused != self._paused:
             self._paused = paused
-            self._dress()
+            self._apply_theme()
 
     def set_loop(self, loop: bool) -> None:
         """Show whether the video starts again at its end; silent."""
@@ -175,7 +175,7 @@ class PlaybackBar(QFrame):
     def _loop_toggled(self, on: bool) -> None:
         self.loop_toggled.emit(on)
 
-    def _dress(self) -> None:
+    def _apply_theme(self) -> None:
         colours = self._theme.colours
         pairs = (
             (self.play, "play" if self._paused else "pause"),

@@ -19,9 +19,8 @@ _REST_MS = 2500
 class Stage(QWidget):
     """Holds the parts; shows either the start page or the picture."""
 
-    def __init__(self, theme: Theme, has_sample: bool) -> None:
+    def __init__(self, theme: Theme, banner: Banner, has_sample: bool) -> None:
         super().__init__()
-        self.banner = Banner(theme)
         self.start = StartPage(theme, has_sample)
         self.view = VideoView()
         self.playback = PlaybackBar(theme)
@@ -33,7 +32,7 @@ class Stage(QWidget):
         self._box = QVBoxLayout(self)
         self._box.setContentsMargins(0, 0, 0, 0)
         self._box.setSpacing(0)
-        self._box.addWidget(self.banner)
+        self._box.addWidget(banner)
         self._box.addWidget(self._stack, 1)
         self._box.addWidget(self.timeline)
         self._box.addWidget(self.playback)
@@ -83,11 +82,11 @@ class Stage(QWidget):
         self.playback.raise_()
 
     @property
-    def shows_picture(self) -> bool:
+    def shows_source(self) -> bool:
         """Whether a source is on the stage."""
         return self._stack.currentWidget() is self.view
 
-    def show_picture(self) -> None:
+    def show_source(self) -> None:
         """A source is being opened or runs."""
         self._stack.setCurrentWidget(self.view)
         self.view.setFocus(Qt.FocusReason.OtherFocusReason)

@@ -71,8 +71,8 @@ class Card(QPushButton):
         for label in (self._picture, name, line):
             label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self._row = row
-        theme.changed.connect(self._dress)
-        self._dress()
+        theme.changed.connect(self._apply_theme)
+        self._apply_theme()
 
     def needed_height(self, width: int) -> int:
         """Height at which every word is seen, pixels."""
@@ -81,7 +81,7 @@ class Card(QPushButton):
     def sizeHint(self) -> QSize:
         return QSize(200, max(_CARD_LEAST, self.minimumHeight()))
 
-    def _dress(self) -> None:
+    def _apply_theme(self) -> None:
         self._picture.setPixmap(pixmap(self._picture_name, self._theme.colours.accent, 28, 2.0))
 
 

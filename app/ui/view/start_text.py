@@ -25,7 +25,7 @@ def model_text(name: str, spec: ModelSpec) -> str:
     return f"The model {name} finds {len(spec.labels)} kinds of things: {labels}…"
 
 
-class StartWords(QObject):
+class StartText(QObject):
     """Keeps the line up to date.
 
     Args:

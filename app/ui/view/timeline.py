@@ -60,8 +60,8 @@ class TimelineRows(QWidget):
 
     def set_position(self, seconds: float) -> None:
         """Show where the picture on screen lies."""
-        before, self._position = self._x(self._position), seconds
-        after = self._x(seconds)
+        before, self._position = self.x_of(self._position), seconds
+        after = self.x_of(seconds)
         if round(before) != round(after):
             for x in (before, after):
                 self.update(round(x) - 2, 0, 5, self.height())
@@ -79,7 +79,8 @@ class TimelineRows(QWidget):
         left = _MARGIN + name + _GAP
         return QRect(left, 0, max(1, self.width() - left - _MARGIN), self.height())
 
-    def _x(self, seconds: float) -> float:
+    def x_of(self, seconds: float) -> float:
+        """Returns where a time is drawn, pixels from the left."""
         track = self.track
         return track.x() + (seconds / self._duration if self._duration > 0 else 0.0) * track.width()
 
@@ -188,7 +189,7 @@ class TimelineRows(QWidget):
             bar = QRect(track.x(), top + 4, track.width(), height - 8)
             painter.fillRect(bar, QColor(colours.raised))
             self._paint_row(painter, row, bar)
-        painter.fillRect(QRectF(self._x(self._position) - 0.75, 0, 1.5, self.height()), QColor(colours.text))
+        painter.fillRect(QRectF(self.x_of(self._position) - 0.75, 0, 1.5, self.height()), QColor(colours.text))
         painter.end()
 
     def _paint_row(self, painter: QPainter, row: ClassRow, bar: QRect) -> None:

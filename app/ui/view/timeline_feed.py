@@ -11,6 +11,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject
 
 from app.core.candidate_cache.store import CandidateStore
+from app.core.errors import ExplainedError
 from app.core.live.appearances import ClassRow, Survey, survey
 from app.core.live.events import ModelReady
 from app.core.palette import model_colours
@@ -97,7 +98,7 @@ class TimelineFeed(QObject):
 
         self._background.run("timeline-rows", lambda: made.rows(wanted.threshold, wanted.classes), done, self._failed)
 
-    def _failed(self, _message: str, _hint: str) -> None:
+    def _failed(self, _error: ExplainedError) -> None:
         self._busy = False
 
     def _show(self) -> None:

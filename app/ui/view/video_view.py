@@ -1,13 +1,11 @@
 """The picture: one frame, the boxes that belong to it, and a badge. GUI thread.
 
-In: ``FrameResult`` from the controller; settings snapshots. Out: ``painted`` (a callback, for the frame age that the
-status bar shows). The image is painted straight from the frame's own memory; the frame is held until the next one
+In: ``FrameResult`` from the controller; settings snapshots. Out: ``painted`` (for the frame age that the status bar
+shows). The image is painted straight from the frame's own memory; the frame is held until the next one
 replaces it, so that memory stays valid. Thresholds act here, on the candidates the network left.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
@@ -19,7 +17,7 @@ from app.core.frames import FrameResult, ImageBGRA
 from app.core.overlay import BoxMark, View, layout
 from app.core.records.frame_record import label_of
 from app.core.settings import DetectionSettings, OverlaySettings
-from app.ui.view.notice_plate import PictureNotice
+from app.ui.view.notice_plate import NoticePlate
 from app.ui.view.overlay_painter import measure, paint_chips, paint_marks
 from detector.detections import Detections
 
@@ -39,6 +37,8 @@ def as_qimage(image_bgra: ImageBGRA) -> QImage:
 class VideoView(QWidget):
     """Shows one frame with its boxes, letterboxed."""
 
+    painted = Signal(object)
+    """``FrameResult`` that is on the screen for the first time."""
     mouse_moved = Signal()
     filtered = Signal()
     """Something else of the same candidates is shown."""
@@ -52,7 +52,6 @@ class VideoView(QWidget):
         self.setMinimumSize(160, 90)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.setAccessibleName("Picture")
-        self.on_painted: Callable[[FrameResult], None] | None = None
         self.canvas = QColor("#0b0d10")
         self.paints = 0
         """Paint events so far."""
@@ -66,7 +65,7 @@ class VideoView(QWidget):
         self._badge = ""
         self._demo = self._demo_told = False
         self._note = ""
-        self.notice = PictureNotice(self)
+        self.notice = NoticePlate(self)
         """What is said on the picture."""
 
     # What to show
@@ -158,7 +157,7 @@ class VideoView(QWidget):
 
     # Geometry
 
-    def picture_rect(self) -> QRectF:
+    def frame_rect(self) -> QRectF:
         """Where the picture lies in the widget, logical pixels."""
         if self._image is None or self._image.isNull():
             return QRectF()
@@ -174,7 +173,7 @@ class VideoView(QWidget):
     def marks(self) -> tuple[BoxMark, ...]:
         """Boxes and labels as they are painted, logical pixels."""
         if self._marks is None:
-            rect = self.picture_rect()
+            rect = self.frame_rect()
             if self._result is None or self._image is None or rect.isEmpty():
                 self._marks = ()
             else:
@@ -201,7 +200,7 @@ class VideoView(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         self.paints += 1
         painter = QPainter(self)
-        rect = self.picture_rect()
+        rect = self.frame_rect()
         self._paint_around(painter, rect)
         if self._image is not None and not rect.isEmpty():
             ratio = self.devicePixelRatioF()
@@ -215,8 +214,7 @@ class VideoView(QWidget):
         painter.end()
         if self._result is not None and self._result is not self._reported:
             self._reported = self._result
-            if self.on_painted is not None:
-                self.on_painted(self._result)
+            self.painted.emit(self._result)
 
     def _paint_around(self, painter: QPainter, picture: QRectF) -> None:
         """Everything but the picture, which is opaque itself."""
@@ -235,7 +233,7 @@ class VideoView(QWidget):
                 painter.fillRect(rect, self.canvas)
 
     def _badge_area(self) -> QRect:
-        top = round(self.picture_rect().y())
+        top = round(self.frame_rect().y())
         return QRect(0, top, self.width(), 120)
 
     def _paint_badge(self, painter: QPainter) -> None:
@@ -243,10 +241,10 @@ class VideoView(QWidget):
         if self._badge and self._overlay.show_badge and self._result is not None:
             chips.append((self._badge, _BADGE))
         if self._demo and self._result is not None and not self._demo_told:
-            chips.append((DEMO_TEXT if self.picture_rect().width() >= _NARROW else _DEMO_SHORT, _DEMO))
+            chips.append((DEMO_TEXT if self.frame_rect().width() >= _NARROW else _DEMO_SHORT, _DEMO))
         if self._note:
             chips.append((self._note, _BADGE))
         if chips:
-            picture = self.picture_rect()
+            picture = self.frame_rect()
             corner = QPointF(picture.x() + 12, picture.y() + 12)
             paint_chips(painter, corner, chips, self.width() - picture.x() - 24)

@@ -56,11 +56,11 @@ def app_icon() -> QIcon:
     """The program's icon, in the sizes that title bars, task bars and switchers take."""
     made = QIcon()
     for side in (16, 24, 32, 48, 64, 128, 256):
-        made.addPixmap(QPixmap.fromImage(app_picture(side)))
+        made.addPixmap(QPixmap.fromImage(app_image(side)))
     return made
 
 
-def app_picture(side: int) -> QImage:
+def app_image(side: int) -> QImage:
     """The program's icon, ``side`` pixels wide; needs no application, so the package's files are made with it, too."""
     picture = QImage(side, side, QImage.Format.Format_ARGB32_Premultiplied)
     picture.fill(Qt.GlobalColor.transparent)

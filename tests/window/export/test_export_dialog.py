@@ -172,7 +172,7 @@ def test_pictures_alone_are_an_export(booth: Booth, qtbot: QtBot, tmp_path: Path
     form.options.objects.snapshots.setChecked(True)
     job = booth.press_export(qtbot)
     assert (job.request.output, job.request.data) == (None, ())
-    assert booth.dialog._folder == tmp_path
+    assert booth.dialog.folder == tmp_path
 
 
 @pytest.mark.parametrize("low", [False, True])

@@ -389,14 +389,14 @@ def test_end_of_the_queue_is_told_when_nobody_looks(
     for name, wanted in (("a.mp4", True), ("b.mp4", False)):
         table.settings.set("window", "notify", wanted)
         touch(tmp_path / name)
-        table.window.show_queue([tmp_path / name])
+        table.window.exports.show_many([tmp_path / name])
         table.qtbot.waitUntil(_queue(table).form.start.isEnabled)
         _queue(table).form.start.click()
         _queue(table).hide()
         with table.qtbot.waitSignal(table.queue.ended):
             table.queued.get(name).finish()
     assert told.said == [("Exports ended", "Done.")]
-    assert table.window.stage.banner.isVisible()
+    assert table.services.banner.isVisible()
 
 
 @pytest.mark.parametrize(("looking", "wanted", "times"), [(False, True, 1), (True, True, 0), (False, False, 0)])

@@ -49,7 +49,7 @@ def test_a_stream_that_never_answers(black_hole: str, scheme: str) -> None:
 
 STUCK_SOURCE = """
 import threading
-import app.ui.main as main
+from app.ui.services import session
 from app.core.frames import SourceInfo
 stuck = threading.Event()
 class Camera:
@@ -61,7 +61,7 @@ class Camera:
         HANG
     def close(self):
         HANG
-main._open_source = lambda uri, options: Camera()
+session.open_live_source = lambda uri, options: Camera()
 timer = QTimer(window)
 timer.timeout.connect(lambda: stuck.is_set() and (timer.stop(), close()))
 timer.start(20)
@@ -76,12 +76,12 @@ def test_a_camera_stuck_in_its_driver() -> None:
 
 STUCK_MODEL = """
 import threading
-import app.ui.main as main
+from app.ui.services import session
 stuck = threading.Event()
 def hang(model):
     stuck.set()
     HANG
-main._open_model = hang
+session.open_live_model = hang
 timer = QTimer(window)
 timer.timeout.connect(lambda: stuck.is_set() and (timer.stop(), close()))
 timer.start(20)
@@ -119,6 +119,7 @@ def test_exports_that_hang(tmp_path: Path) -> None:
     act = f"""
     import threading
     from pathlib import Path
+    from app.core.export import job_protocol
     from app.core.export.request import ExportRequest
     stuck = threading.Event()
     class Job:
@@ -131,10 +132,9 @@ def test_exports_that_hang(tmp_path: Path) -> None:
             pass
         pause = resume = cancel
     request = ExportRequest(Path({str(tmp_path / "a.mp4")!r}), Path({str(tmp_path / "b.mp4")!r}))
-    one, many = window.exports._one, window.exports._many
-    one._make = many.queue._make = Job
-    one.start(request)
-    many.add_again([request])
+    job_protocol.make_job = Job
+    window.services.exports.start(request)
+    window.services.queue.add_again([request])
     def close():
         if stuck.is_set():
             timer.stop()

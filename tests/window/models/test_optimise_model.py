@@ -127,7 +127,7 @@ def test_the_result_can_be_used_at_once(table: Desk, dialog: ModelsDialog, work:
     press(dialog)
     assert (table.settings.current.model.name, table.settings.current.model.precision) == ("pets", "auto")
     dialog.details.optimise.click()
-    table.qtbot.waitUntil(lambda: len(work.names) == 2 and not dialog.optimising.running)
+    table.qtbot.waitUntil(lambda: len(work.names) == 2 and not table.services.optimising.running)
     press(dialog)
     assert table.settings.current.model.precision == "int8"  # in use already: opened anew
 
@@ -156,7 +156,7 @@ def test_cancelling_is_no_failure(table: Desk, dialog: ModelsDialog, work: FakeW
     started(table, dialog)
     dialog.details.optimise_bar.button.click()
     assert dialog.details.optimise_bar.line.text() == "Stopping…"
-    table.qtbot.waitUntil(lambda: not dialog.optimising.running)
+    table.qtbot.waitUntil(lambda: not table.services.optimising.running)
     assert "you cancelled it" in dialog.banner.words[0]
     assert dialog.details.optimise.isVisible()
 
@@ -181,10 +181,10 @@ def test_it_goes_on_while_the_dialog_is_closed_and_ends_with_the_window(
 ) -> None:
     started(table, dialog)
     dialog.close()
-    assert dialog.optimising.running == "pets"
-    assert not dialog.optimising.is_stopping
+    assert table.services.optimising.running == "pets"
+    assert not table.services.optimising.is_stopping
     table.window.close()
-    assert dialog.optimising.is_stopping
+    assert table.services.optimising.is_stopping
 
 
 def test_the_details_tell_what_was_measured(dialog: ModelsDialog) -> None:

@@ -17,7 +17,7 @@ from app.core.frames import FrameResult, SourceInfo
 from app.core.live.events import ModelLoading, ModelReady
 from app.core.settings import ModelSettings, Settings
 from app.ui.view import notice_feed
-from app.ui.view.notice_plate import PictureNotice
+from app.ui.view.notice_plate import NoticePlate
 from app.ui.view.silence import AFTER_NS
 from detector.detections import Candidates
 from detector.spec import ModelSpec
@@ -184,7 +184,7 @@ def test_it_keeps_out_of_the_way_of_boxes_and_does_not_jump(qtbot: QtBot) -> Non
     qtbot.addWidget(view)
     view.resize(640, 400)
     picture = QRectF(0, 0, 640, 400)
-    notice = PictureNotice(view)
+    notice = NoticePlate(view)
     notice.tell("The demo model knows drawn shapes only.", "Use voc")
     notice.place(picture)
     foot = notice.geometry()
@@ -206,7 +206,7 @@ def test_its_words_fit_on_any_picture(qtbot: QtBot, width: int) -> None:
     view = QWidget()
     qtbot.addWidget(view)
     view.resize(width, 400)
-    notice = PictureNotice(view)
+    notice = NoticePlate(view)
     notice.tell("Nothing above 0.50  ·  best: refrigerator 0.42", "Lower to 0.42")
     view.show()
     notice.place(QRectF(0, 0, width, 400))
@@ -269,4 +269,4 @@ def test_what_the_plate_says_is_the_description_of_the_picture(table: Desk) -> N
     _give(table, WEAK)
     view = table.window.stage.view
     table.qtbot.waitUntil(lambda: "best: person 0.42" in view.accessibleDescription())
-    assert view.picture_rect().contains(QRectF(view.notice.geometry()))
+    assert view.frame_rect().contains(QRectF(view.notice.geometry()))

@@ -45,7 +45,7 @@ def sought(timeline: Timeline) -> list[float]:
 
 def at(timeline: Timeline, seconds: float, row: int = 0) -> QPoint:
     body = timeline.body
-    return QPoint(round(body._x(seconds)), row * body.row_height + body.row_height // 2)
+    return QPoint(round(body.x_of(seconds)), row * body.row_height + body.row_height // 2)
 
 
 @pytest.mark.parametrize(("seconds", "row"), [(1.5, 0), (7.0, 0), (4.0, 0), (0.2, 1), (9.9, 1)])

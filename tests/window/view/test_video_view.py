@@ -121,7 +121,7 @@ def test_no_candidates_is_a_picture_without_boxes(view: VideoView) -> None:
 
 def test_painted_is_told_once_for_each_result(view: VideoView) -> None:
     told: list[object] = []
-    view.on_painted = told.append
+    view.painted.connect(told.append)
     result = make_result()
     view.show_result(result)
     for _ in range(3):
@@ -149,7 +149,7 @@ def test_picture_stays_inside_and_keeps_its_shape(
     view.setMinimumSize(1, 1)
     view.resize(*window)
     view.show_result(make_result(frame=make_frame(*frame)))
-    rect = view.picture_rect()
+    rect = view.frame_rect()
     assert QRectF(view.rect()).adjusted(-0.5, -0.5, 0.5, 0.5).contains(rect)
     scale = min(window[0] / frame[0], window[1] / frame[1])
     assert abs(rect.width() - max(1.0, frame[0] * scale)) <= 0.5
