@@ -1,4 +1,4 @@
-"""Figures in words: speed, age, drops, device. Pure functions; the window decides where they stand."""
+"""Figures of the live view in words: speed, delay, frames skipped. Pure; the window decides where they stand."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from app.ui.widgets.quantity_text import TIMES, rate_text, shorten
 
 
 def badge(stats: LiveStats) -> str:
-    """Words of the badge on the picture; "" while nothing has run."""
+    """Returns the text of the badge on the frame; "" while nothing has run."""
     if stats.detector_fps > 0:
         return f"{rate_text(stats.detector_fps)} fps  ·  {stats.latency_p50_ms:.0f} ms"
     if stats.screen_fps > 0:
@@ -17,7 +17,7 @@ def badge(stats: LiveStats) -> str:
 
 
 def cells(stats: LiveStats, live: bool) -> dict[str, str]:
-    """Words of the status bar's cells."""
+    """Returns the text of the status bar's cells."""
     return {
         "camera": f"{'Camera' if live else 'Source'} {rate_text(stats.camera_fps)} fps" if stats.camera_fps else "",
         "detector": f"Detector {rate_text(stats.detector_fps)} fps" if stats.detector_fps else "",
@@ -36,5 +36,5 @@ def delay_tip(stats: LiveStats) -> str:
 
 
 def source_text(info: SourceInfo) -> str:
-    """Such as "car.mp4  ·  1280 × 720"."""
+    """Returns text such as "car.mp4  ·  1280 × 720"."""
     return f"{shorten(info.name, 40)}  ·  {info.width} {TIMES} {info.height}"

@@ -59,7 +59,7 @@ class MainWindow(QMainWindow):
         """Made when it is first shown."""
         self._asks = True
         self.closed = False
-        """Whether it was closed, by whomever."""
+        """Whether it was closed, by the user or by the program."""
         self.setWindowTitle(_TITLE)
         self.setWindowIcon(app_icon())
         self.setMinimumSize(360, 300)

@@ -19,7 +19,7 @@ _NO_MODEL = "No detector"
 
 
 class Presenter(QObject):
-    """From the controller's signals to stage, panel and status bar.
+    """Carries the controller's signals to stage, panel and status bar.
 
     Args:
         services: The controller speaks, the banner is told.
@@ -63,7 +63,7 @@ class Presenter(QObject):
         status.set_cell("source", _IDLE)
 
     def stop(self) -> None:
-        """The window closes."""
+        """Stop updating the figures: the window closes."""
         self._timer.stop()
 
     def _show_frame(self, result: FrameResult) -> None:
@@ -146,6 +146,6 @@ class Presenter(QObject):
             self._status.set_cell(name, words, delay_tip(stats) if name == "age" and words else "")
 
     def _view_described(self, words: str) -> None:
-        """For those who hear the window instead of seeing it."""
+        """Describe the view for screen readers."""
         if self._stage.view.accessibleDescription() != words:
             self._stage.view.setAccessibleDescription(words)

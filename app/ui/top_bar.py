@@ -1,4 +1,4 @@
-"""The bar above the picture: what to look at on the left, what to do with it on the right. GUI thread."""
+"""The bar at the top: what to look at on the left, what to do with it on the right. GUI thread."""
 
 from __future__ import annotations
 

@@ -205,7 +205,7 @@ class FakeFetch:
     error: Exception | None = None
     kept: str = ""
     arrive: Callable[[], object] = lambda: None
-    """What puts the model on the shelf."""
+    """Puts the model into the library."""
 
     def run(self) -> str:
         while not self.go.wait(0.01):

@@ -137,7 +137,7 @@ def _shown_index(table: Desk) -> int:
     return -1 if result is None else read_frame_index(result.frame.image_bgr)
 
 
-def test_picture_goes_on_while_another_model_loads(table: Desk, models: FakeModels) -> None:
+def test_frame_goes_on_while_another_model_loads(table: Desk, models: FakeModels) -> None:
     view = table.window.stage.view
     with MjpegServer(fps=30) as camera:
         table.window.open_source(camera.url)

@@ -257,7 +257,7 @@ def test_failed_source_tells_why_and_goes_back_to_the_start_page(table: Desk) ->
     assert table.settings.current.source.recent == (), "what never opened is not remembered"
 
 
-def test_lost_source_keeps_its_last_picture_and_the_banner_leaves_when_it_is_back(table: Desk) -> None:
+def test_lost_source_keeps_its_last_frame_and_the_banner_leaves_when_it_is_back(table: Desk) -> None:
     session = table.open(CAMERA, "camera:0")
     table.give(make_result())
     session.on_event(SourceTrouble("The camera was unplugged.", "Plug it in again.", retrying=True))
@@ -365,7 +365,7 @@ def test_dropped_video_is_watched_or_exported(table: Desk, tmp_path: Path, fract
         assert table.sessions == []
 
 
-def test_dropped_folder_and_picture_are_opened(table: Desk, tmp_path: Path) -> None:
+def test_dropped_folder_and_image_are_opened(table: Desk, tmp_path: Path) -> None:
     picture = tmp_path / "bird.JPG"
     picture.write_bytes(b"")
     left = QPoint(200, table.window.height() // 2)
@@ -374,7 +374,7 @@ def test_dropped_folder_and_picture_are_opened(table: Desk, tmp_path: Path) -> N
     assert [call[1] for call in table.session.calls] == [str(tmp_path), str(picture)]
 
 
-def test_dropped_weights_are_shown_before_they_go_to_the_shelf(table: Desk, tmp_path: Path) -> None:
+def test_dropped_weights_are_shown_before_they_go_to_the_library(table: Desk, tmp_path: Path) -> None:
     path = tmp_path / "net.pth"
     path.write_bytes(b"no weights at all")
     _drop(table, [path], QPoint(200, 200))
@@ -406,14 +406,14 @@ def test_drops_by_name(tmp_path: Path) -> None:
     assert classify([tmp_path]).kind == "weights", "the folder of a TensorFlow.js model"
 
 
-def test_names_for_the_shelf() -> None:
+def test_names_for_the_library() -> None:
     assert free_name(Path("/x/Modèle n°1.pth"), set()) == "Mod-le-n-1"
     assert free_name(Path("a.pth"), {"A", "a-2"}) == "a-3"
     assert free_name(Path("°°.pth"), set()) == "model"
     assert free_name(Path("/x/coco-ssd/model.json"), set()) == "coco-ssd"
 
 
-def test_snapshot_writes_both_pictures(table: Desk) -> None:
+def test_snapshot_writes_both_images(table: Desk) -> None:
     table.open(VIDEO)
     table.give(make_result(make_candidates((10, 10, 60, 60, 0.9, 0))))
     table.window.actions_by_name["snapshot"].trigger()

@@ -1,6 +1,6 @@
 """Annotate a video into a new file: what it is, where to, with which model; then progress, then the result.
 
-GUI thread. The file is looked into on a worker; the work is done by ``ExportRunner``.
+GUI thread. The file is facts into on a worker; the work is done by ``ExportRunner``.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ from app.ui.widgets.theme import Theme
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
-    """What a video is.
+class VideoFacts:
+    """Facts about a video.
 
     Attributes:
-        words: In one line.
-        kept_bytes: About how much is kept of what will be found in it; None when that cannot be told.
+        words: In one line, for people.
+        kept_bytes: About how much its detections will take in the cache; None when that cannot be told.
     """
 
     words: str
     kept_bytes: int | None = None
 
 
-Look = Callable[[Path], Looked]
+ReadFacts = Callable[[Path], VideoFacts]
 
 
-def look_into(path: Path) -> Looked:
-    """For a worker.
+def read_facts(path: Path) -> VideoFacts:
+    """Looks into a video; for a worker.
 
     Raises:
         AppError: It is no video.
@@ -54,7 +54,7 @@ def look_into(path: Path) -> Looked:
 
     facts = media_facts(path)
     frames = facts.info.frames_expected
-    return Looked(media_text(facts), None if frames is None else kept_bytes(frames))
+    return VideoFacts(media_text(facts), None if frames is None else kept_bytes(frames))
 
 
 class ExportDialog(QDialog):
@@ -69,15 +69,15 @@ class ExportDialog(QDialog):
         threshold_of: Callable[[str], ModelThreshold],
         background: Background,
         runner: ExportRunner,
-        look: Look = look_into,
+        read: ReadFacts = read_facts,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle("Export annotated video")
         self._background = background
         self._runner = runner
-        self._look = look
-        self._looked_at: Path | None = None
+        self._read = read
+        self._inspected: Path | None = None
         self.folder: Path | None = None
         """Where the files of the export that was started go."""
         self.form = ExportForm(settings, models, theme, threshold_of)
@@ -125,18 +125,18 @@ class ExportDialog(QDialog):
         self.reject()
 
     def _inspect(self, path: Path) -> None:
-        self._looked_at = path
+        self._inspected = path
         self.form.show_facts("Looking into the file…", ok=False)
 
-        def show(looked: Looked) -> None:
-            if self._looked_at == path:
-                self.form.show_facts(looked.words, ok=True, kept_bytes=looked.kept_bytes)
+        def show(facts: VideoFacts) -> None:
+            if self._inspected == path:
+                self.form.show_facts(facts.words, ok=True, kept_bytes=facts.kept_bytes)
 
         def refuse(error: ExplainedError) -> None:
-            if self._looked_at == path:
+            if self._inspected == path:
                 self.form.show_facts(phrased(error), ok=False, failed=True)
 
-        self._background.run("look-into", lambda: self._look(path), show, refuse)
+        self._background.run("look-into", lambda: self._read(path), show, refuse)
 
     def _start(self) -> None:
         request = self.form.request()

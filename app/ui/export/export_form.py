@@ -72,11 +72,11 @@ class ExportForm(QWidget):
         self._check()
 
     def set_source(self, path: Path) -> None:
-        """Take this video, and propose where to write."""
+        """Choose this video, and propose where to write."""
         self.source.line.setText(str(path))
 
     def show_facts(self, words: str, ok: bool, failed: bool = False, kept_bytes: int | None = None) -> None:
-        """What the video is, or why it cannot be used; and how much would be kept of what is found in it."""
+        """Show what the video is, or why it cannot be used; and how much its detections would take."""
         self._ready = ok
         self.facts.setText(words)
         self.options.expect(kept_bytes)
@@ -84,7 +84,7 @@ class ExportForm(QWidget):
         self._check()
 
     def request(self) -> ExportRequest | None:
-        """What is asked for; None, and a line that says why, when it cannot be done."""
+        """Returns the request; None, after showing a line that says why, when it cannot be done."""
         request = self._request()
         if request is None:
             return None
@@ -117,7 +117,7 @@ class ExportForm(QWidget):
         self.cancel.clicked.connect(self.rejected)
 
     def _show_threshold(self, model: object) -> None:
-        """The threshold of the model that is chosen here; each has its own."""
+        """Show the threshold of the chosen model; each has its own."""
         self.threshold.show_threshold(str(model), self._threshold_of(str(model)))
 
     def _source_typed(self, _text: str) -> None:

@@ -1,4 +1,4 @@
-"""The two ways to export, one video or a queue of them: their dialogs, and what is said when they end. GUI thread."""
+"""The dialogs for exporting one video and a queue of them, and the notice when exports end. GUI thread."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class ExportWindows(QObject):
         self._services, self._parent = services, parent
         self._models: Choices = ()
         self.dialog: ExportDialog | None = None
-        """For one video, the one last opened."""
+        """The dialog for one video that was opened last."""
         self.queue: QueueDialog | None = None
-        """For several, likewise."""
+        """The queue that was opened last."""
         self.notifier = Notifier(parent, lambda: services.settings.current.window.notify)
         services.library.models.connect(self._models_listed)
         services.exports.finished.connect(self._one_done)
@@ -90,7 +90,7 @@ class ExportWindows(QObject):
             self.queue.add(chosen)
 
     def hide(self) -> None:
-        """The program ends: otherwise Qt closes a dialog as the last window, and it asks once more."""
+        """Hide the dialogs when the program ends: else Qt closes one as the last window, and it asks once more."""
         for dialog in (self.dialog, self.queue):
             if dialog is not None:
                 dialog.hide()

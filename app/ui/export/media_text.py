@@ -11,7 +11,7 @@ if TYPE_CHECKING:  # its readers load PyAV
 
 
 def media_text(facts: MediaFacts) -> str:
-    """Such as "1280 × 720  ·  29.97 fps  ·  0:12  ·  h264  ·  1 audio track (aac, stereo)"."""
+    """Returns text such as "1280 × 720  ·  29.97 fps  ·  0:12  ·  h264  ·  1 audio track (aac, stereo)"."""
     info = facts.info
     parts = [f"{info.width} {TIMES} {info.height}"]
     if info.fps:

@@ -90,7 +90,7 @@ class QueueDialog(QDialog):
         found = self.form.found
         if found is None:
             return
-        self._runner.add(found.videos, self.form.recipe())
+        self._runner.add(found.videos, self.form.batch_options())
         self.form.clear()
         self.pages.setCurrentWidget(self.view)
         self.view.list.setFocus()

@@ -1,4 +1,4 @@
-"""The first page of "Export several": which videos were found, what is wanted of each. GUI thread."""
+"""The first page of "Export several": the videos found, and the options for each. GUI thread."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from app.core.settings import Choices, Settings
 from app.core.thresholds import ModelThreshold
 from app.ui.export.export_options import ExportOptions, classes_shown
 from app.ui.export.form_page import lay_out, new_form
-from app.ui.export.queue_text import found_text
+from app.ui.export.queue_text import search_text
 from app.ui.services.queue_runner import VideoSearch
 from app.ui.services.settings_model import setting_info
 from app.ui.widgets.editors import ChoiceEditor
@@ -54,7 +54,7 @@ class QueueForm(QWidget):
         self._start_folder = folder
         self._paths: tuple[Path, ...] = ()
         self.found: SearchResult | None = None
-        """What there is to add; None while it is looked for, or nothing was named."""
+        """The videos to add; None while they are looked for, or none was named."""
         self.facts = QLabel()
         self.facts.setWordWrap(True)
         self.facts.setTextFormat(Qt.TextFormat.PlainText)
@@ -85,7 +85,7 @@ class QueueForm(QWidget):
         self._show_found()
 
     def add(self, paths: Iterable[Path]) -> None:
-        """Look for videos in these, too."""
+        """Look for videos in these paths, too."""
         self._paths = (*self._paths, *paths)
         self.found = None
         self.facts.setText("Looking for videos…")
@@ -93,13 +93,13 @@ class QueueForm(QWidget):
         self._search.start(self._paths)
 
     def clear(self) -> None:
-        """Name nothing any more."""
+        """Forget the paths and the videos found in them."""
         self._search.stop()
         self._paths, self.found = (), None
         self._show_found()
 
-    def recipe(self) -> BatchOptions:
-        """What is wanted of each video."""
+    def batch_options(self) -> BatchOptions:
+        """Returns the options that hold for each video."""
         return BatchOptions(
             folder=self.output.path,
             video=self.options.want_video.isChecked(),
@@ -140,7 +140,7 @@ class QueueForm(QWidget):
         self.model.edited.connect(self._show_threshold)
 
     def _show_threshold(self, model: object) -> None:
-        """The threshold of the model that is chosen here; each has its own."""
+        """Show the threshold of the chosen model; each has its own."""
         self.threshold.show_threshold(str(model), self._threshold_of(str(model)))
 
     def _counted(self, count: int) -> None:
@@ -155,7 +155,7 @@ class QueueForm(QWidget):
     def _show_found(self) -> None:
         bad = False
         if self.found is not None:
-            self.facts.setText(found_text(self.found))
+            self.facts.setText(search_text(self.found))
             bad = not self.found.videos or bool(self.found.troubles)
         else:
             self.facts.setText("Choose videos or a folder, or drop them on this window.")

@@ -26,7 +26,7 @@ class QueueModel(QAbstractListModel):
         self.items: tuple[QueueItem, ...] = ()
 
     def show(self, snapshot: QueueSnapshot) -> None:
-        """Take over a snapshot; only rows that changed are painted again."""
+        """Show a snapshot; only rows that changed are painted again."""
         before, self_items = self.items, snapshot.items
         old, new = [i.number for i in before], [i.number for i in self_items]
         if new[: len(old)] == old:
@@ -48,7 +48,7 @@ class QueueModel(QAbstractListModel):
         self.layoutChanged.emit()
 
     def row_of(self, number: int) -> int:
-        """Where an item stands; -1 where it is not."""
+        """Returns the row of an item; -1 where there is none."""
         return next((row for row, item in enumerate(self.items) if item.number == number), -1)
 
     # Qt's questions

@@ -1,4 +1,4 @@
-"""How a row of the queue is drawn: name and state, a bar, and a line of details. GUI thread."""
+"""Draws a row of the queue: name and state, a bar, and a line of details. GUI thread."""
 
 from __future__ import annotations
 

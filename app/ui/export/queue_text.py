@@ -1,4 +1,4 @@
-"""What the rows and the last line of a queue say. Pure."""
+"""Texts for the rows and the last line of a queue. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _STATES = {
 
 
 def state_text(item: QueueItem) -> str:
-    """One word, or two."""
+    """Returns the state in one word or two."""
     stage = "opening" if item.progress is None else item.progress.stage
     if item.state == "running":
         return {"opening": "Loading", "finishing": "Finishing", "paused": "Held up"}.get(stage, "Running")
@@ -25,7 +25,7 @@ def state_text(item: QueueItem) -> str:
 
 
 def detail_text(item: QueueItem) -> str:
-    """The second line of a row: how far it is, what came of it, why not."""
+    """Returns the second line of a row: how far it is, what came of it, or why it failed."""
     if item.state == "failed":
         return f"{item.message} {item.hint}".strip()
     if item.report is not None:
@@ -48,13 +48,13 @@ def detail_text(item: QueueItem) -> str:
 
 
 def spoken(item: QueueItem) -> str:
-    """A row for a screen reader."""
+    """Returns a row for a screen reader."""
     part = f", {round(item.part_done * 100)} percent" if item.begun else ""
     return f"{item.request.source.name}, {state_text(item)}{part}, {detail_text(item)}"
 
 
 def summary_text(snapshot: QueueSnapshot) -> str:
-    """The line below the list: how far all is, or what came of it."""
+    """Returns the line below the list: how far all of it is, or what came of it."""
     counts = snapshot.counts
     total, done = len(snapshot.items), counts.get("done", 0)
     if total == 0:
@@ -72,8 +72,8 @@ def summary_text(snapshot: QueueSnapshot) -> str:
     return "  ·  ".join(parts)
 
 
-def found_text(found: SearchResult) -> str:
-    """What a search brought."""
+def search_text(found: SearchResult) -> str:
+    """Says what a search found."""
     count = len(found.videos)
     words = "No video was found there." if count == 0 else "1 video" if count == 1 else f"{count} videos"
     if count == 1:

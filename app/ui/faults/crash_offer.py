@@ -1,4 +1,4 @@
-"""At the start: what a crash of an earlier run left is shown, once. GUI thread; the disk is looked at on a worker."""
+"""Shows, at the start and once, the report that a crash of an earlier run left. GUI thread; a worker reads the disk."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class CrashOffer:
     """Shows the newest report; older ones that nobody saw are below it.
 
     Args:
-        window: Over which.
-        background: For what looks at the disk.
+        window: Over which the dialog opens.
+        background: Reads the disk.
     """
 
     def __init__(self, window: QWidget, background: Background) -> None:

@@ -38,7 +38,7 @@ _WORDS = (
 
 
 class UncaughtErrors:
-    """Catches them from ``install`` to ``remove``. Create it in the GUI thread.
+    """Catches errors from ``install`` to ``remove``. Create it in the GUI thread.
 
     Args:
         window: Over which they are shown.
@@ -55,12 +55,12 @@ class UncaughtErrors:
         """The one on screen, or the last that was."""
 
     def install(self) -> None:
-        """From now on."""
+        """Catch them from now on."""
         self._before = sys.excepthook, threading.excepthook
         sys.excepthook, threading.excepthook = self._raised, self._thread_raised
 
     def remove(self) -> None:
-        """As it was before."""
+        """Put the hooks back that were there before."""
         sys.excepthook, threading.excepthook = self._before
         self._wake.close()
 
@@ -78,7 +78,7 @@ class UncaughtErrors:
             self._tell(error, fault.thread.name if fault.thread is not None else "a thread")
 
     def _is_new(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> bool:
-        """Whether it is the first of its kind from its place; logs what deserves it."""
+        """Returns whether it is the first of its kind from its place; logs what deserves it."""
         last = trace
         while last is not None and last.tb_next is not None:
             last = last.tb_next

@@ -1,4 +1,4 @@
-"""How far a download is, and the button that stops it. GUI thread."""
+"""Progress of a download, and the button that stops it. GUI thread."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from app.ui.widgets.quantity_text import size_text, wait_text
 
 
 def progress_text(progress: Progress | None) -> str:
-    """Such as "43.1 of 142.6 MB  ·  2.3 MB/s  ·  40 s left"."""
+    """Returns text such as "43.1 of 142.6 MB  ·  2.3 MB/s  ·  40 s left"."""
     if progress is None:
         return "Starting…"
     if _is_whole(progress):
-        return "Checking and putting it on the shelf…"
+        return "Checking and adding it to the library…"
     done, total, speed = progress.done_bytes, progress.total_bytes, progress.bytes_per_s
     parts = [f"{size_text(done)} of {size_text(total)}" if total else size_text(done)]
     if speed > 0:
@@ -23,7 +23,7 @@ def progress_text(progress: Progress | None) -> str:
 
 
 def _is_whole(progress: Progress) -> bool:
-    """Whether everything came; what follows is short and cannot be half done."""
+    """Returns whether all of it has come; what follows is short and cannot be half done."""
     return bool(progress.total_bytes) and progress.done_bytes >= (progress.total_bytes or 0)
 
 

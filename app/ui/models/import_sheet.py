@@ -1,4 +1,4 @@
-"""Putting a model file on the shelf: what it was recognised as, what was assumed, and the user's say in it. GUI thread.
+"""Imports a model file: shows what it was recognised as and what was assumed, and lets the user correct it. GUI thread.
 
 The file is looked into on a worker, again after each change; what is shown is what the import will make.
 """
@@ -78,7 +78,7 @@ class ImportSheet(QDialog):
         self.work.setTextVisible(False)
         self.work.setAccessibleName("Working")
         self.name = QLineEdit(free_name(path, taken))
-        self.name.setAccessibleName("Name on the shelf")
+        self.name.setAccessibleName("Name in the library")
         self.layout_choice = _choice(
             FIELDS["layout"], (("Recognised by itself", None), *((r.title, r.name) for r in LAYOUTS))
         )
@@ -113,7 +113,7 @@ class ImportSheet(QDialog):
         self.reject()
 
     def set_taken(self, taken: set[str]) -> None:
-        """The names on the shelf, as soon as they are known; a name the user did not touch makes way."""
+        """Take over the names in use, as soon as they are known; a name the user did not touch makes way."""
         self._taken = {name.lower() for name in taken}
         if not self.name.isModified() and not self._busy:
             self.name.setText(free_name(self.path, taken))
@@ -121,7 +121,7 @@ class ImportSheet(QDialog):
         self._check()
 
     def _chooser(self) -> Choose:
-        """What the user says about the file, as chosen now; the list of labels is read when it is called."""
+        """Returns what gives the user's choices as they are now; the list of labels is read when it is called."""
         layout, priors, channels = (box.currentData() for box in (self.layout_choice, self.priors, self.channels))
         labels = self.labels.path
 
@@ -180,7 +180,7 @@ class ImportSheet(QDialog):
         self._check()
 
     def _check(self) -> None:
-        """Whether it can be imported as things stand."""
+        """Enable the import if it is possible as things stand."""
         wrong = self._wrong_name()
         if self.ready:
             self._say(wrong)

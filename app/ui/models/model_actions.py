@@ -93,7 +93,7 @@ class ModelActions(QObject):
         self._downloads.cancel(card.name)
 
     def check(self, card: ModelCard) -> None:
-        """Let it prove that it is what it was."""
+        """Compare what it answers with what it answered when it was added."""
         if self._checks.get(card.name) == _CHECKING:
             return
 
@@ -107,7 +107,7 @@ class ModelActions(QObject):
         self._library.check(card.name, seen, failed)
 
     def check_result(self, name: str) -> str:
-        """What came of the last check of the model ``name``."""
+        """Returns the result of the last check of the model ``name``."""
         return self._checks.get(name, "")
 
     def optimise(self, card: ModelCard) -> None:
@@ -116,7 +116,7 @@ class ModelActions(QObject):
         self._optimising.start(card.name)
 
     def stop_optimising(self, _card: ModelCard) -> None:
-        """Give that up."""
+        """Stop optimising it."""
         self._optimising.cancel()
 
     def rename(self, card: ModelCard) -> None:
@@ -167,7 +167,7 @@ class ModelActions(QObject):
 
     def imported(self, name: str) -> None:
         """A model was added to the library."""
-        self._welcome(name, f"{name} is on the shelf.")
+        self._welcome(name, f"{name} is in the library.")
 
     def _show_check(self, name: str, words: str) -> None:
         self._checks[name] = words
@@ -185,7 +185,7 @@ class ModelActions(QObject):
         self._banner.tell("success", words, more, topic=name, action=("Use it now", use))
 
     def _running(self) -> set[str]:
-        """Models whose files may be held open: the one that runs, and the one being loaded."""
+        """Returns the models whose files may be held open: the one that runs, and the one being loaded."""
         running = self._controller.model
         return {self._controller.loading, running.spec.name if running is not None else ""} - {""}
 

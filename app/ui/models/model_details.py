@@ -1,4 +1,4 @@
-"""The chosen model: what can be done with it, and everything known of it. GUI thread."""
+"""The chosen model: the actions on it, and everything known about it. GUI thread."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from app.ui.widgets.theme import Theme
 
 
 class ModelDetails(QScrollArea):
-    """One model at a time; each button tells ``asked`` the name of a verb of ``ModelVerbs``."""
+    """Shows one model at a time; each button emits ``asked`` with the name of an action of ``ModelActions``."""
 
     asked = Signal(str)
     """"use", "download", "cancel", "check", "optimise", "stop_optimising", "rename", "remove" or "show_file"."""
@@ -45,7 +45,7 @@ class ModelDetails(QScrollArea):
         self.about.setTextFormat(Qt.TextFormat.PlainText)  # a model file brings its own title
         self.about.setWordWrap(True)
         self.check = self._button("Check this model", "check")
-        self.check.setToolTip("Run it on a fixed image; it must answer as it did when it was put on the shelf")
+        self.check.setToolTip("Run it on a fixed image; it must answer as it did when it was added")
         self.optimise = self._button("Optimise for this computer", "optimise")
         self.optimise.setToolTip(
             "Make it faster on the processor (int8), and measure how fast, and how far it still finds the same; "
@@ -84,7 +84,7 @@ class ModelDetails(QScrollArea):
         self.show_optimising()
 
     def show_optimising(self) -> None:
-        """Whether the model is being optimised, and how far that is."""
+        """Show whether the model is being optimised, and how far that is."""
         if self.card is None:
             return
         running = self._optimising.running
@@ -93,7 +93,7 @@ class ModelDetails(QScrollArea):
         self.optimise_bar.show_state(self.card.name, self._optimising)
 
     def show_download(self) -> None:
-        """Buttons and progress, as they are now."""
+        """Update the buttons and the progress of a download."""
         card = self.card
         if card is None:
             return
@@ -108,24 +108,24 @@ class ModelDetails(QScrollArea):
         self.show_file.setVisible(card.path is not None)
 
     def show_hash(self, name: str, words: str) -> None:
-        """The hash of the file of the model ``name``, if that is still shown."""
+        """Show the hash of the file of the model ``name``, if that is still shown."""
         if self.card is not None and self.card.name == name:
             self.facts.set_row("SHA-256", words)
 
     def show_check(self, name: str, words: str) -> None:
-        """What came of checking the model ``name``, if that is still shown."""
+        """Show the result of checking the model ``name``, if that is still shown."""
         if self.card is not None and self.card.name == name:
             self.facts.set_row("Self-check", words)
 
     def set_narrow(self, narrow: bool) -> None:
-        """Whether the list is hidden behind the details."""
+        """Sets whether the list is hidden behind the details."""
         self.back_button.setVisible(narrow)
         self.facts.set_narrow(narrow)
 
-    def _button(self, words: str, verb: str) -> QPushButton:
+    def _button(self, words: str, action: str) -> QPushButton:
         button = QPushButton(words)
         button.setAutoDefault(False)
-        button.setProperty("verb", verb)
+        button.setProperty("action", action)
         button.clicked.connect(self._ask)
         return button
 
@@ -164,7 +164,7 @@ class ModelDetails(QScrollArea):
     def _ask(self) -> None:
         sender = self.sender()
         assert sender is not None
-        self.asked.emit(str(sender.property("verb")))
+        self.asked.emit(str(sender.property("action")))
 
     def _cancel(self) -> None:
         self.asked.emit("cancel")

@@ -1,4 +1,4 @@
-"""Everything known of one model, as a table of words, and its classes with a search. GUI thread."""
+"""Everything known about one model, as a table of words, and its classes with a search. GUI thread."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ _STATUS = {
     "bundled": "Came with the program",
     "imported": "On this computer, put there by you",
     "absent": "Published; not on this computer",
-    "broken": "On the shelf, but it cannot be used",
+    "broken": "In the library, but it cannot be used",
 }
 _SEARCH_FROM = 8  # classes; fewer need no search field
 _NOT_MEASURED = "Not measured yet: it is when the model has run for a while."
 
 
 def fact_rows(card: ModelCard, today: date) -> dict[str, str]:
-    """Words for each row that applies."""
+    """Returns the words for each row that applies."""
     spec = card.spec
     rows = {
         "Where": _STATUS[card.status],
@@ -120,7 +120,7 @@ class ModelFacts(QWidget):
         self._keys[name].setVisible(bool(words))
 
     def set_narrow(self, narrow: bool) -> None:
-        """Whether names stand above their words instead of beside them."""
+        """Sets whether names stand above their words instead of beside them."""
         if narrow == self._narrow:
             return
         self._narrow = narrow

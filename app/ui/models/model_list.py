@@ -1,4 +1,4 @@
-"""The shelf as a list of cards under two headings, and the search over it. GUI thread."""
+"""The models as a list of cards under two headings, and the search over them. GUI thread."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from app.ui.services.download_runner import DownloadRunner
 
 
 class ModelList(QWidget):
-    """Cards in the shelf's order; one is chosen."""
+    """Cards in the library's order; one is chosen."""
 
     chosen = Signal(str)
-    """By the user, by the program, or because the one chosen is gone."""
+    """Name of the model chosen: by the user, by the program, or because the one before is gone."""
     opened = Signal(str)
     """The user clicked a card."""
     activated = Signal(str)
@@ -28,7 +28,7 @@ class ModelList(QWidget):
         self.current = ""
         """Name of the chosen model."""
         self.views: dict[str, ModelCardView] = {}
-        """By name, in the order shown."""
+        """The cards by name, in the order shown."""
         self.search = QLineEdit()
         """Placed by the dialog."""
         self.tab_from: QWidget = self.search
@@ -80,7 +80,7 @@ class ModelList(QWidget):
             self._show_current()
 
     def set_used(self, used: str) -> None:
-        """Another model is in use."""
+        """Mark the model in use."""
         self._used = used
         self._filter(self.search.text())
 
@@ -97,12 +97,12 @@ class ModelList(QWidget):
         self.chosen.emit(name)
 
     def focus_current(self) -> None:
-        """The keyboard to the chosen card."""
+        """Give the keyboard to the chosen card."""
         if self.current in self.views:
             self.views[self.current].setFocus(Qt.FocusReason.OtherFocusReason)
 
     def shown(self) -> list[str]:
-        """Names of the cards that the search leaves, in order."""
+        """Returns the names of the cards that the search leaves, in order."""
         return [name for name, view in self.views.items() if not view.isHidden()]
 
     def _make(self, card: ModelCard) -> ModelCardView:

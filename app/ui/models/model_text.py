@@ -1,4 +1,4 @@
-"""Facts about a model in words, and finding models by what they detect. Pure."""
+"""Facts about a model in words, and the search for models by what they detect. Pure."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DOT = "  ·  "
 
 
 def detects(spec: ModelSpec) -> str:
-    """Such as "Detects face", "Detects 80 classes: person, bicycle, car, motorcycle…"."""
+    """Returns text such as "Detects face", "Detects 80 classes: person, bicycle, car, motorcycle…"."""
     labels = spec.labels
     if len(labels) <= _NAMED:
         return f"Detects {', '.join(labels)}"
@@ -34,22 +34,22 @@ def detects(spec: ModelSpec) -> str:
 
 
 def speed_text(speed: MeasuredSpeed, today: date) -> str:
-    """Such as "34 frames/s on OpenVINO fp32, measured 22 Nov"."""
+    """Returns text such as "34 frames/s on OpenVINO fp32, measured 22 Nov"."""
     return f"{_rate(speed)} frames/s on {_place(speed)} {speed.precision}, measured {_day(speed.measured, today)}"
 
 
 def short_speed(speed: MeasuredSpeed) -> str:
-    """Such as "34 frames/s on OpenVINO fp32"."""
+    """Returns text such as "34 frames/s on OpenVINO fp32"."""
     return f"{_rate(speed)} frames/s on {_place(speed)} {speed.precision}"
 
 
 def accuracy_text(spec: ModelSpec) -> list[str]:
-    """Each score with its metric's name, e.g. "COCO val2017 AP 0.251"."""
+    """Returns each score with its metric's name, such as "COCO val2017 AP 0.251"."""
     return [f"{metric} {value:.3f}" for metric, value in spec.accuracy.items()]
 
 
 def optimised_text(measured: Optimised) -> str:
-    """A line for each short format, such as "int8: 2.6 × as fast as fp32, 99.2% in agreement", and on what."""
+    """Returns a line for each short format, such as "int8: 2.6 × as fast as fp32, 99.2% in agreement"; and on what."""
     exact = measured.of("fp32")
     lines = []
     for each in measured.formats:
@@ -61,7 +61,7 @@ def optimised_text(measured: Optimised) -> str:
 
 
 def input_text(spec: ModelSpec) -> str:
-    """Such as "300 × 300 pixels, RGB, minus (123, 117, 104)"."""
+    """Returns text such as "300 × 300 pixels, RGB, minus (123, 117, 104)"."""
     of = spec.input
     words = f"{of.width} {TIMES} {of.height} pixels, {of.channels.upper()}"
     if any(of.mean):
@@ -70,7 +70,7 @@ def input_text(spec: ModelSpec) -> str:
 
 
 def boxes_text(spec: ModelSpec) -> str:
-    """Such as "8732 on 6 grids, from 38 × 38 to 1 × 1"."""
+    """Returns text such as "8732 on 6 grids, from 38 × 38 to 1 × 1"."""
     config = spec.config
     if config is None:
         return "Carried by the network itself"
@@ -82,7 +82,7 @@ def boxes_text(spec: ModelSpec) -> str:
 
 
 def card_facts(card: ModelCard) -> str:
-    """One line for a card: speed, accuracy, size, licence, as far as they are known."""
+    """Returns one line for a card: speed, accuracy, size, licence, as far as they are known."""
     if card.spec is None:
         return size_text(card.size_bytes)
     scores = accuracy_text(card.spec)
@@ -96,7 +96,7 @@ def card_facts(card: ModelCard) -> str:
 
 
 def matching(card: ModelCard, words: str) -> tuple[bool, tuple[str, ...]]:
-    """Whether a search for ``words`` finds the card, and by which of its classes.
+    """Returns whether a search for ``words`` finds the card, and by which of its classes.
 
     Every word must be found in the name, the title or the status; those that are not, together in a class. Classes that
     begin with what was typed come first.
@@ -117,7 +117,7 @@ def _containing(labels: Sequence[str], words: str) -> tuple[str, ...]:
 
 
 def check_text(checks: Sequence[ModelCheck]) -> str:
-    """What is known of the weights, a summary, then a line for each engine that was asked."""
+    """Says what is known of the weights, then a summary, then a line for each engine that was asked."""
     asked = [check for check in checks if check.engine]
     wrong = sum(check.ok is False for check in asked)
     engines = "1 engine" if len(asked) == 1 else f"{len(asked)} engines"
@@ -127,15 +127,15 @@ def check_text(checks: Sequence[ModelCheck]) -> str:
     return "\n".join([*plain, *([summary] if asked else []), *lines])
 
 
-def found_text(classes: Sequence[str]) -> str:
-    """Why a card was found: "Detects dog, hot dog"."""
+def match_text(classes: Sequence[str]) -> str:
+    """Says why a card was found: "Detects dog, hot dog"."""
     more = f" and {len(classes) - _NAMED} more" if len(classes) > _NAMED else ""
     return f"Detects {', '.join(classes[:_NAMED])}{more}"
 
 
-def shorter(words: str, most: int) -> str:
-    """Cut at the end."""
-    return words if len(words) <= most else f"{words[: most - 1].rstrip()}…"
+def shorter(words: str, limit: int) -> str:
+    """Returns ``words`` cut at the end."""
+    return words if len(words) <= limit else f"{words[: limit - 1].rstrip()}…"
 
 
 def _rate(speed: MeasuredSpeed) -> str:
@@ -143,14 +143,14 @@ def _rate(speed: MeasuredSpeed) -> str:
 
 
 def _engine(words: str) -> str:
-    """Such as "OpenVINO, fp32" of "openvino, fp32"."""
+    """Returns text such as "OpenVINO, fp32" for "openvino, fp32"."""
     for name, shown in _ENGINES.items():
         words = words.replace(name, shown)
     return words
 
 
 def _place(speed: MeasuredSpeed) -> str:
-    """The engine, or the card it used."""
+    """Returns the engine's name, or that of the GPU it used."""
     named = re.search(r"\((.+)\)", speed.device)
     if named is not None:
         return named.group(1)

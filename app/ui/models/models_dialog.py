@@ -1,4 +1,4 @@
-"""The shelf of models as the user sees it: all of them, the chosen one, search, download, import. GUI thread.
+"""The models dialog: all models, the chosen one, search, download, import. GUI thread.
 
 Cards on the left, the chosen model on the right; in a narrow window one behind the other. Files are read, fetched and
 written on workers; closing the dialog stops what is being fetched, and it can be resumed.
@@ -34,7 +34,7 @@ from app.ui.widgets.icons import icon
 _NARROW = 780  # pixels; below, list and details take turns
 _LIST_SHARE = 0.42
 _HINT_FROM = 440  # pixels of height; below, the cards need the room
-_LEAST = (340, 280)
+_MIN_SIZE = (340, 280)
 
 
 def _as_model(paths: Sequence[Path]) -> Drop:
@@ -48,7 +48,7 @@ class ModelsDialog(QDialog):
     def __init__(self, services: Services, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Models")
-        self.setMinimumSize(*_LEAST)
+        self.setMinimumSize(*_MIN_SIZE)
         self._theme, self._settings, self._library = services.theme, services.settings, services.library
         self._downloads = services.downloads
         self.cards: dict[str, ModelCard] = {}
@@ -64,7 +64,7 @@ class ModelsDialog(QDialog):
         self.details = ModelDetails(services.theme, services.downloads, services.optimising)
         self.add = QPushButton("Import a file…")
         self.add.setAutoDefault(False)
-        self.add.setToolTip("Put a model file on the shelf (Ctrl+I); or drop it here")
+        self.add.setToolTip("Add a model file to the library (Ctrl+I), or drop it here")
         self.hint = QLabel("Drop a model file here to import it. Nothing is fetched unless you ask.")
         self.hint.setObjectName("muted")
         self.hint.setWordWrap(True)
@@ -92,7 +92,7 @@ class ModelsDialog(QDialog):
             self._waited_for = name
 
     def show_import(self, path: Path) -> None:
-        """Open the sheet that puts ``path`` on the shelf."""
+        """Open the sheet that imports ``path``."""
         if self.sheet is not None:
             self.sheet.reject()
             if self.sheet is not None:
@@ -198,14 +198,14 @@ class ModelsDialog(QDialog):
         self._show_details()
 
     def _opened(self, _name: str) -> None:
-        """A card was clicked: where the details hide behind the list, they come forward."""
+        """Bring the details of the clicked card forward where they hide behind the list."""
         if self._narrow:
             self._reading = True
             self._arrange()
             self.details.back_button.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _activated(self, name: str) -> None:
-        """Enter on a card, or a double click."""
+        """Do what suits the card best, on Enter or a double click."""
         self._opened(name)
         details = self.details
         if self.cards[name].usable and not self._narrow:
@@ -219,7 +219,7 @@ class ModelsDialog(QDialog):
         self.list.focus_current()
 
     def _arrange(self) -> None:
-        """List and details side by side, or in turns."""
+        """Show list and details side by side, or in turns."""
         self._left.setVisible(not (self._narrow and self._reading))
         self.details.setVisible(not self._narrow or self._reading)
         share = self.width() if self._narrow else max(340, min(470, round(self.width() * _LIST_SHARE)))

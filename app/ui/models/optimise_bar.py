@@ -1,4 +1,4 @@
-"""How far the optimising of a model is, and the button that stops it. GUI thread."""
+"""Progress of optimising a model, and the button that stops it. GUI thread."""
 
 from __future__ import annotations
 

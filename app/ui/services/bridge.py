@@ -54,7 +54,7 @@ class Wake(QObject):
 
 
 class Bridge:
-    """The two callbacks of a live session, carried to the GUI thread.
+    """Carries the two callbacks of a live session to the GUI thread.
 
     Args:
         on_results: Called in the GUI thread when the result slot has something new.
@@ -68,11 +68,11 @@ class Bridge:
         self.events = Wake(self.drain)
 
     def results_ready(self) -> None:
-        """For ``LiveSession(on_results_ready=...)``; any thread."""
+        """Wakes the GUI thread for a result; for ``LiveSession(on_results_ready=...)``, any thread."""
         self.results.post()
 
     def event(self, event: LiveEvent) -> None:
-        """For ``LiveSession(on_event=...)``; any thread."""
+        """Passes on an event; for ``LiveSession(on_event=...)``, any thread."""
         self._events.append(event)
         self.events.post()
 

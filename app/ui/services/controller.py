@@ -85,7 +85,7 @@ class LiveController(QObject):
     # Commands
 
     def open(self, uri: str, sample: bool = False) -> None:
-        """Look at ``uri`` instead of what is looked at now; the sample loops, and is not remembered."""
+        """Open ``uri`` in place of the present source; the sample loops, and is not remembered."""
         if self.bridge is not None:
             self.bridge.drain()  # what was said of the source before
         self.info = None
@@ -102,7 +102,7 @@ class LiveController(QObject):
         self.session.start(uri, options, settings.model, settings.detection)
 
     def close_source(self) -> None:
-        """Stop looking, also at the next start. The session's threads end by themselves; nothing waits for them."""
+        """Close the source, also for the next start. The session's threads end by themselves; nobody waits."""
         self._settings.set("source", "last", "")
         session, bridge = self.session, self.bridge
         self.session = self.bridge = None
@@ -114,7 +114,7 @@ class LiveController(QObject):
         self.closed.emit()
 
     def toggle_pause(self) -> None:
-        """Pause or go on; after a failure, try again."""
+        """Pause or resume; after a failure, try again."""
         session = self.session
         if session is None:
             return
@@ -146,17 +146,17 @@ class LiveController(QObject):
             self.seek(shown + seconds)
 
     def set_loop(self, loop: bool) -> None:
-        """Whether files start again at their end; remembered."""
+        """Sets whether files start again at their end; remembered."""
         self._apply_loop(loop)
         self._settings.set("source", "loop", loop)
 
     def painted(self, result: FrameResult) -> None:
-        """A result is on the screen; counts frame age and screen rate."""
+        """Note that a result is on the screen: counts frame age and screen rate."""
         if self.session is not None:
             self.session.mark_painted(result)
 
     def stats(self) -> LiveStats | None:
-        """Figures of the last seconds; None without a source."""
+        """Returns the figures of the last seconds; None without a source."""
         return None if self.session is None or self.info is None else self.session.stats()
 
     def shutdown(self, deadline_s: float) -> bool:
@@ -169,7 +169,7 @@ class LiveController(QObject):
 
     @property
     def is_sample(self) -> bool:
-        """Whether the drawn clip that came with the program is looked at."""
+        """Whether the source is the drawn clip that came with the program."""
         return self._sample
 
     @property
@@ -179,12 +179,12 @@ class LiveController(QObject):
 
     @property
     def is_paused(self) -> bool:
-        """Whether the source stands still."""
+        """Whether the source is paused."""
         return self.session is not None and self.session.state is LiveState.PAUSED
 
     @property
     def is_opening(self) -> bool:
-        """Whether a source was asked for and has neither come nor failed."""
+        """Whether a source is being opened."""
         return self.session is not None and self.session.state is LiveState.STARTING
 
     shown_s = 0.0
@@ -251,7 +251,7 @@ class LiveController(QObject):
         self.trouble.emit("error", "model", message, f"{hint} {goes_on}".strip())
 
     def _show_model(self, model: ModelSettings) -> None:
-        """The settings say again what really runs."""
+        """Have the settings name again what really runs."""
         self._reverting = True
         for field in fields(model):
             self._settings.set("model", field.name, getattr(model, field.name))

@@ -19,7 +19,7 @@ from app.ui.services.bridge import Wake
 
 
 class Progress(Protocol):
-    """``detector.download.DownloadProgress``."""
+    """The part of ``detector.download.DownloadProgress`` that is shown."""
 
     @property
     def done_bytes(self) -> int: ...
@@ -30,7 +30,7 @@ class Progress(Protocol):
 
 
 Fetch = Callable[[str, Callable[[Progress], None], threading.Event], str]
-"""Fetches a model by name, puts it on the shelf and says what its file was compared with; called on a worker, ends soon
+"""Fetches a model by name into the library, returns what its file was compared with; called on a worker, ends soon
 after the event is set."""
 
 
@@ -99,7 +99,7 @@ class DownloadRunner(QObject):
             self.changed.emit(name)
 
     def cancel_all(self) -> None:
-        """As ``cancel``, of every one."""
+        """Cancel every download."""
         for name in tuple(self._running):
             self.cancel(name)
 
@@ -110,15 +110,15 @@ class DownloadRunner(QObject):
             download.stop.set()
 
     def is_running(self, name: str) -> bool:
-        """Whether it is being fetched, or about to stop."""
+        """Returns whether it is being fetched, or about to stop."""
         return name in self._running
 
     def is_stopping(self, name: str) -> bool:
-        """Whether it was cancelled and has not ended yet."""
+        """Returns whether it was cancelled and has not ended yet."""
         return name in self._running and self._running[name].stop.is_set()
 
     def progress(self, name: str) -> Progress | None:
-        """The newest report; None before the first."""
+        """Returns the newest report; None before the first."""
         return self._running[name].latest if name in self._running else None
 
     @property

@@ -37,12 +37,12 @@ Choose = Callable[[], Overrides]
 
 
 def shown_name(entry: ModelEntry) -> str:
-    """How a model stands in the list; a demo says that it is one."""
+    """Returns a model's name for lists; a demo says that it is one."""
     return f"{entry.name} (demo: drawn shapes only)" if entry.spec.demo else entry.name
 
 
 def free_name(path: Path, taken: set[str]) -> str:
-    """A name for the shelf made from a file's name, or its folder's where all are alike; unlike all those ``taken``."""
+    """Returns a name made from a file's name, or its folder's where all files are named alike; none of ``taken``."""
     word = path.parent.name if path.name == "model.json" else path.stem
     base = re.sub(r"[^A-Za-z0-9._-]+", "-", word).strip("-._")[:_NAME_LENGTH].strip("-._") or "model"
     lowered = {name.lower() for name in taken}
@@ -54,7 +54,7 @@ def free_name(path: Path, taken: set[str]) -> str:
 
 
 def list_devices_now() -> Choices:
-    """Devices for the panel; slow, for a worker: it loads torch where there may be a GPU."""
+    """Returns the devices for the panel; slow, for a worker: it loads torch where there may be a GPU."""
     from detector.runtime.open import available_devices, may_have_gpu
 
     if may_have_gpu():
@@ -63,12 +63,12 @@ def list_devices_now() -> Choices:
 
 
 class LibraryClient(QObject):
-    """Asks the shelf off the GUI thread."""
+    """Asks the library off the GUI thread."""
 
     models = Signal(object)
     """Choices for the panel."""
     cards = Signal(object)
-    """All of ``ModelCard``, in the shelf's order."""
+    """Every ``ModelCard``, in the library's order."""
     devices = Signal(object)
 
     def __init__(
@@ -127,7 +127,7 @@ class LibraryClient(QObject):
         self._change("record-speed", work, lambda _none: None, None)
 
     def preview(self, path: Path, choose: Choose, done: Callable[[Recognised], None], failed: Failed) -> None:
-        """What a file would become on the shelf."""
+        """Find out what model a file would become."""
 
         def work() -> Recognised:
             from detector.importers import preview_model
@@ -138,7 +138,7 @@ class LibraryClient(QObject):
         self._background.run("preview-model", work, done, failed)
 
     def import_file(self, path: Path, name: str, choose: Choose, done: Callable[[str], None], failed: Failed) -> None:
-        """Put a model file on the shelf; ``done`` gets its name, and the lists follow."""
+        """Add a model file to the library; ``done`` gets its name, and the lists follow."""
 
         def work() -> str:
             _make_ready(path)
@@ -160,7 +160,7 @@ class LibraryClient(QObject):
         self._change("remove-model", work, done, failed)
 
     def check(self, name: str, done: Callable[[tuple[ModelCheck, ...]], None], failed: Failed) -> None:
-        """Let a model answer to a picture whose answers it keeps, on every engine there is; takes seconds."""
+        """Run a model on the image whose results it keeps, on every engine there is; takes seconds."""
 
         def work() -> tuple[ModelCheck, ...]:
             from app.core.model_check import check_model
@@ -181,7 +181,7 @@ class LibraryClient(QObject):
         """Measure a model in int8; takes minutes, in another process. The lists follow.
 
         Args:
-            name: Of the model.
+            name: The model's.
             report: Told on the worker what is being done, and how much of the whole is done.
             stop: Set to give up; ``failed`` is called then, too.
             done: Receives the result.
@@ -196,7 +196,7 @@ class LibraryClient(QObject):
         self._change("optimise-model", work, done, failed)
 
     def hash_file(self, path: Path, done: Callable[[str], None]) -> None:
-        """SHA-256 of a model file; of an IR folder, of its weights."""
+        """Compute the SHA-256 of a model file; of an IR folder, that of its weights."""
 
         def work() -> str:
             try:
@@ -208,7 +208,7 @@ class LibraryClient(QObject):
         self._background.run("hash-model", work, done)
 
     def _change(self, name: str, work: Callable[[], T], done: Callable[[T], None], failed: Failed | None) -> None:
-        """Do something to the shelf, then list it anew."""
+        """Change the library, then list it again."""
 
         def changed(result: T) -> None:
             self.refresh_models()

@@ -41,7 +41,7 @@ class OptimiseRunner(QObject):
 
     @property
     def progress(self) -> tuple[str, float]:
-        """What is being done, and how much of the whole is done, 0..1."""
+        """The present step in words, and the share of the whole that is done, 0..1."""
         return self._latest
 
     @property

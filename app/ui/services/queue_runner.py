@@ -41,7 +41,7 @@ class VideoSearch(QObject):
     def start(self, paths: Iterable[Path]) -> None:
         """Look for videos; ``found`` follows."""
         self._number += 1
-        number, wanted = self._number, tuple(paths)
+        number, chosen = self._number, tuple(paths)
         self._count = 0
 
         def count(so_far: int) -> None:
@@ -50,7 +50,7 @@ class VideoSearch(QObject):
                 self._wake.post()
 
         def work() -> SearchResult:
-            return find_videos(wanted, count, lambda: number != self._number)
+            return find_videos(chosen, count, lambda: number != self._number)
 
         def done(found: SearchResult) -> None:
             if number == self._number:
@@ -91,18 +91,18 @@ class QueueRunner(QObject):
 
     @property
     def running(self) -> bool:
-        """Whether anything is being exported, waits or stands still."""
+        """Whether anything is being exported, waits or is paused."""
         return self._adding > 0 or self.queue.busy
 
-    def add(self, videos: Iterable[FoundVideo], recipe: BatchOptions) -> None:
+    def add(self, videos: Iterable[FoundVideo], options: BatchOptions) -> None:
         """Append the videos; work begins at once."""
-        wanted = tuple(videos)
-        self._append(lambda: batch_requests(wanted, recipe))
+        chosen = tuple(videos)
+        self._append(lambda: batch_requests(chosen, options))
 
     def add_again(self, requests: Iterable[ExportRequest], then: Callable[[], None] = lambda: None) -> None:
         """Append exports that were asked for before, as they were; ``then``, on a worker: they are remembered here."""
-        wanted = tuple(requests)
-        self._append(lambda: wanted, then)
+        chosen = tuple(requests)
+        self._append(lambda: chosen, then)
 
     def _append(self, requests: Callable[[], Iterable[ExportRequest]], then: Callable[[], None] = lambda: None) -> None:
         self._adding += 1
@@ -123,7 +123,7 @@ class QueueRunner(QObject):
         self._background.run("queue-add", work, added, failed)
 
     def refresh(self) -> None:
-        """Tell of the queue as it is, after a change that the queue itself does not tell of."""
+        """Emit the queue as it is, after a change that it does not report itself."""
         self._wake.post()
 
     def close(self, deadline_s: float) -> bool:
@@ -161,5 +161,5 @@ class QueueRunner(QObject):
 
 
 def _open_in(snapshot: QueueSnapshot) -> tuple[ExportRequest, ...]:
-    """What has not ended, be it begun or not."""
+    """Returns the exports that have not ended, whether they have begun or not."""
     return tuple(item.request for item in snapshot.items if item.state not in ENDED)

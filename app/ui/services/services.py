@@ -1,4 +1,4 @@
-"""What the parts of the window work with, made once by ``app.ui.main`` and handed to each of them. GUI thread."""
+"""The objects that the window works with, made once by ``app.ui.main`` and handed in. GUI thread."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from app.ui.widgets.theme import Theme
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """One of each.
+    """The services, one of each.
 
     Attributes:
         theme: The colours in force.

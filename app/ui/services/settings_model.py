@@ -27,7 +27,7 @@ _THRESHOLD = ("detection", "threshold")
 
 
 def setting_info(settings: Settings, section: str, name: str) -> SettingInfo:
-    """Label, help and limits of one setting."""
+    """Returns the label, help and limits of one setting."""
     for field in fields(getattr(settings, section)):
         if field.name == name:
             info = field.metadata["setting"]
@@ -73,7 +73,7 @@ class SettingsModel(QObject):
         return self._settings
 
     def value(self, section: str, name: str) -> Any:
-        """One setting."""
+        """Returns one setting."""
         return getattr(getattr(self._settings, section), name)
 
     def set(self, section: str, name: str, value: Any) -> None:
@@ -82,7 +82,7 @@ class SettingsModel(QObject):
         self._change(section, name, value)
 
     def lasting(self, section: str, name: str) -> Any:
-        """One setting as it will be again after ``take_back``."""
+        """Returns a setting as it will be again after ``take_back``."""
         return self._kept.get((section, name), self.value(section, name))
 
     def set_for_now(self, section: str, name: str, value: Any) -> None:
@@ -111,13 +111,13 @@ class SettingsModel(QObject):
     # The threshold, which each model has for itself
 
     def threshold_of(self, model: str) -> ModelThreshold:
-        """The threshold of the model of that name, and what it recommends itself."""
+        """Returns the threshold of the model of that name, and the one it recommends."""
         own = self._own.get(model)
         chosen = self._settings.chosen.thresholds.get(model)
         return ModelThreshold(threshold_for(own, chosen, self._asked), own)
 
     def know_thresholds(self, own: Mapping[str, float | None]) -> None:
-        """What models recommend, by name."""
+        """Take over the thresholds that models recommend, by name."""
         before = self._own.get(self._settings.model.name)
         self._own.update(own)
         self._follow_model()
@@ -125,19 +125,19 @@ class SettingsModel(QObject):
             self.recommended.emit()
 
     def ask_threshold(self, value: float) -> None:
-        """For this run, whichever model is in use, until the user chooses another; it is not remembered."""
+        """Use this threshold in this run, with every model, until the user chooses another; it is not remembered."""
         self._asked = value
         self._follow_model()
 
     def rename_model(self, old: str, new: str) -> None:
-        """The model ``old`` is called ``new`` from now on, and keeps what was chosen for it."""
+        """Call the model ``old`` ``new`` from now on; it keeps what was chosen for it."""
         self._own[new] = self._own.get(old)
         self._choose(renamed(self._settings.chosen.thresholds, old, new))
         if self._settings.model.name == old:
             self.set("model", "name", new)
 
     def forget_model(self, name: str) -> None:
-        """The model of that name was removed: another that comes under the name has its own threshold."""
+        """Forget a model that was removed: another that comes under its name has its own threshold."""
         self._own.pop(name, None)
         self._choose(without_choice(self._settings.chosen.thresholds, name))
 
@@ -195,7 +195,7 @@ class SettingsModel(QObject):
             self.recommended.emit()
 
     def _remembered(self) -> Settings:
-        """The settings, without what is set for now only."""
+        """Returns the settings, without what is set for now only."""
         settings = self._settings
         for (section, name), value in self._kept.items():
             settings = replace(settings, **{section: replace(getattr(settings, section), **{name: value})})

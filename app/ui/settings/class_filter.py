@@ -18,16 +18,16 @@ _ROWS_SHOWN = 7
 
 
 def swatch(colour: RGB) -> QIcon:
-    """A dot in the colour of a class."""
-    picture = QPixmap(24, 24)
-    picture.fill(Qt.GlobalColor.transparent)
-    painter = QPainter(picture)
+    """Makes a dot in the colour of a class."""
+    image = QPixmap(24, 24)
+    image.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(image)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(QColor(*colour))
     painter.drawEllipse(4, 4, 16, 16)
     painter.end()
-    return QIcon(picture)
+    return QIcon(image)
 
 
 class ClassFilter(Editor):

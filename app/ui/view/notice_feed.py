@@ -1,6 +1,6 @@
-"""Decides what the plate on the picture says: that nothing is seen and why, or that the model cannot know. GUI thread.
+"""Decides what the plate on the frame says: that nothing is found and why, or that the model cannot know. GUI thread.
 
-Comes after the presenter, which puts each picture on the view first.
+Comes after the presenter, which puts each frame on the view first.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from app.ui.view.video_view import VideoView
 from detector.bundled import default_model
 
 DEMO_TEXT = "The demo model knows drawn shapes only. Choose another model."
-_ANEW_NS = 500_000_000  # words that change with every picture cannot be read
+_ANEW_NS = 500_000_000  # words that change with every frame cannot be read
 
 
 class NoticeFeed(QObject):
     """Feeds the plate of one view.
 
     Args:
-        view: Shows pictures, and bears the plate.
+        view: Shows frames, and bears the plate.
         controller: Says which source and model there are.
         settings: Changed by the plate's button.
     """
@@ -77,7 +77,7 @@ class NoticeFeed(QObject):
 
     @property
     def _is_lost(self) -> bool:
-        """Whether the model looks at what it cannot know."""
+        """Whether the model is a demo that looks at more than its sample."""
         return self._view.is_demo and not self._controller.is_sample
 
     @property

@@ -1,6 +1,6 @@
-"""A plate of words and a button on the picture. GUI thread.
+"""A plate of words and a button on the frame. GUI thread.
 
-Clicks beside its button go to the picture, and it keeps out of the way of boxes as far as there is room.
+Clicks beside its button go to the view, and it keeps out of the way of boxes as far as there is room.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtWidgets import QBoxLayout, QFrame, QLabel, QPushButton, QWidget
 
-_MARGIN = 16  # pixels to the edges of the picture
+_MARGIN = 16  # pixels to the edges of the frame
 _SPACING = 12
 _PADDING = (14, 8)
 
 
 class NoticePlate(QFrame):
-    """Says one thing at a time, at the foot of the picture."""
+    """Says one thing at a time, at the foot of the frame."""
 
     pressed = Signal()
 
@@ -28,7 +28,7 @@ class NoticePlate(QFrame):
         self.label.setTextFormat(Qt.TextFormat.PlainText)  # a model file brings its own labels
         self.label.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.button = QPushButton()
-        self.button.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the keys to the picture
+        self.button.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the keys to the view
         self.button.clicked.connect(self.pressed)
         self._box = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
         self._box.setContentsMargins(_PADDING[0], _PADDING[1], _PADDING[0], _PADDING[1])
@@ -41,7 +41,7 @@ class NoticePlate(QFrame):
 
     @property
     def words(self) -> str:
-        """What is said; "" while nothing is."""
+        """The words shown; "" while there are none."""
         return self.label.text() if not self.isHidden() else ""
 
     def tell(self, words: str, button: str = "", tip: str = "") -> None:
@@ -53,18 +53,18 @@ class NoticePlate(QFrame):
         self.setAccessibleName(words)
         self.show()
 
-    def place(self, picture: QRectF, boxes: Sequence[QRectF] = ()) -> None:
-        """Lie on ``picture``, at its foot or else its head, where no box is if that can be.
+    def place(self, frame: QRectF, boxes: Sequence[QRectF] = ()) -> None:
+        """Lie on the frame, at its foot or else its head, where no box is if that can be.
 
         Args:
-            picture: In pixels of the view.
-            boxes: What is drawn there, likewise.
+            frame: Where it is drawn, pixels of the view.
+            boxes: Boxes drawn on it, likewise.
         """
-        size = self._fit(int(picture.width()) - 2 * _MARGIN)
-        left = round(picture.center().x() - size.width() / 2)
+        size = self._fit(int(frame.width()) - 2 * _MARGIN)
+        left = round(frame.center().x() - size.width() / 2)
         floor = self._view.height() - self.inset
-        foot = min(round(picture.bottom()) - _MARGIN, floor) - size.height()
-        head = round(picture.top()) + _MARGIN
+        foot = min(round(frame.bottom()) - _MARGIN, floor) - size.height()
+        head = round(frame.top()) + _MARGIN
         spots = [QRect(QPoint(left, top), size) for top in (foot, head)]
         if self.geometry() in spots:
             spots.insert(0, self.geometry())  # it does not jump without need

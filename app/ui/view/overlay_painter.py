@@ -64,7 +64,7 @@ def paint_marks(painter: QPainter, marks: Iterable[BoxMark]) -> None:
 def _label(
     text: str, size: tuple[float, float], text_size: float, padding: float, colour: RGB, ink: RGB, ratio: float
 ) -> QImage:
-    """A label on its plate. Drawn once: from picture to picture labels come again, and letters are the dear part."""
+    """Draws a label on its plate; cached: the same labels come frame by frame, and letters are the expensive part."""
     width, height = size
     image = QImage(round(width * ratio), round(height * ratio), QImage.Format.Format_RGB32)
     image.setDevicePixelRatio(ratio)

@@ -16,7 +16,7 @@ _TICKS = 10_000  # slider positions over the whole length
 
 
 def clock(seconds: float, tenths: bool = True) -> str:
-    """Such as "1:02:03.4", "0:07.5"."""
+    """Returns text such as "1:02:03.4", "0:07.5"."""
     whole = max(0.0, seconds)
     if tenths:
         total = round(whole * 10)
@@ -50,7 +50,7 @@ class SeekSlider(QSlider):
 
 
 class PlaybackBar(QFrame):
-    """For seekable sources everything; for live ones pause only."""
+    """Offers everything for seekable sources, and only pause for live ones."""
 
     play_toggled = Signal()
     step = Signal(int)
@@ -118,12 +118,12 @@ class PlaybackBar(QFrame):
         self.setVisible(self.wanted)
 
     def forget_source(self) -> None:
-        """There is nothing to play."""
+        """Hide: there is nothing to play."""
         self.wanted = False
         self.hide()
 
     def set_position(self, position_s: Fraction | float | None) -> None:
-        """Show where the picture on screen lies; silent, and left alone while the user drags."""
+        """Show the time of the frame on screen; emits nothing, and leaves the slider alone while the user drags it."""
         seconds = float(position_s or 0)
         if self._duration > 0:
             self._show_time(seconds)

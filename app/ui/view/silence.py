@@ -1,7 +1,7 @@
-"""When nothing is to be seen in the picture, and what is said then. Pure.
+"""Decides when to say that nothing is detected, and what to say then. Pure.
 
-A person who sees no box cannot know whether nothing is there, the threshold is too high or nothing runs. Live, things
-are missed in single pictures all the time; so silence begins after a second of nothing, and ends at once.
+A person who sees no box cannot know whether nothing is there, the threshold is too high or nothing runs. Live, objects
+are missed in single frames all the time; so silence begins after a second without detections, and ends at once.
 """
 
 from __future__ import annotations
@@ -11,26 +11,26 @@ from dataclasses import dataclass
 from app.core.overlay import threshold_showing
 
 AFTER_NS = 1_000_000_000
-"""Of nothing, by the clock of the pictures, before anything is said of it."""
+"""Nanoseconds without detections, by the clock of the frames, before anything is said."""
 
 
 class Silence:
-    """Follows the pictures of one source."""
+    """Follows the frames of one source."""
 
     def __init__(self) -> None:
         self._since_ns: int | None = None
 
     def forget(self) -> None:
-        """Another source, or another model."""
+        """Start again: another source, or another model."""
         self._since_ns = None
 
     def update(self, seen: bool, captured_ns: int, still: bool) -> bool:
-        """Whether it is time to say that there is nothing.
+        """Returns whether it is time to say that there is nothing.
 
         Args:
-            seen: Something is shown in the present picture.
+            seen: Something is shown in the present frame.
             captured_ns: When that was taken, see ``Frame.captured_ns``.
-            still: No other picture follows by itself: nothing can flicker.
+            still: No other frame follows by itself: nothing can flicker.
         """
         if seen:
             self._since_ns = None
@@ -41,11 +41,11 @@ class Silence:
 
 
 @dataclass(frozen=True, slots=True)
-class Lowering:
+class ThresholdHint:
     """Nothing is shown, and what would be at a lower threshold.
 
     Attributes:
-        words: For the picture.
+        words: To be shown on the frame.
         threshold: The highest that shows the best candidate, in hundredths; None where there is no candidate.
     """
 
@@ -53,15 +53,15 @@ class Lowering:
     threshold: float | None
 
 
-def silent_text(threshold: float, best: tuple[str, float] | None) -> Lowering:
-    """What is said of a picture in which nothing reaches ``threshold``.
+def silent_text(threshold: float, best: tuple[str, float] | None) -> ThresholdHint:
+    """Returns what to say about a frame in which nothing reaches ``threshold``.
 
     Args:
         threshold: In force.
         best: Class and score of the best candidate among the classes shown; None for none at all.
     """
     if best is None:
-        return Lowering("Nothing found", None)
+        return ThresholdHint("Nothing found", None)
     label, score = best
     lower = threshold_showing(score)
-    return Lowering(f"Nothing above {threshold:.2f}  ·  best: {label} {lower:.2f}", lower)
+    return ThresholdHint(f"Nothing above {threshold:.2f}  ·  best: {label} {lower:.2f}", lower)

@@ -1,4 +1,4 @@
-"""The middle of the window: banner, start page or picture, timeline, playback bar. GUI thread."""
+"""The middle of the window: banner, start page or view, timeline, playback bar. GUI thread."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _REST_MS = 2500
 
 
 class Stage(QWidget):
-    """Holds the parts; shows either the start page or the picture."""
+    """Holds the parts; shows either the start page or the view."""
 
     def __init__(self, theme: Theme, banner: Banner, has_sample: bool) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class Stage(QWidget):
         self.view.mouse_moved.connect(self._mouse_moved)
 
     def set_fullscreen(self, full: bool) -> None:
-        """On a full screen the playback bar lies over the picture, and only while the mouse moves."""
+        """Lay the playback bar over the view on a full screen, and show it only while the mouse moves."""
         self._full = full
         self.timeline.allow(not full)
         self.view.setMouseTracking(full)
@@ -83,16 +83,16 @@ class Stage(QWidget):
 
     @property
     def shows_source(self) -> bool:
-        """Whether a source is on the stage."""
+        """Whether the view is shown, not the start page."""
         return self._stack.currentWidget() is self.view
 
     def show_source(self) -> None:
-        """A source is being opened or runs."""
+        """Show the view: a source is being opened or runs."""
         self._stack.setCurrentWidget(self.view)
         self.view.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def show_start(self) -> None:
-        """No source."""
+        """Show the start page: there is no source."""
         self.view.clear()
         self.view.set_badge("")
         self.view.set_demo(False)

@@ -1,4 +1,4 @@
-"""What to do first: open a camera, open a file, drop something, try the sample, or go on where one left off."""
+"""The start page: open a camera or a file, drop something, try the sample, or a recent source."""
 
 from __future__ import annotations
 
@@ -27,32 +27,32 @@ _COLUMN = 780  # widest, pixels
 _SHARE = 102  # parts of the room, of which the column takes all but one on either side
 _MARGIN = 24
 _GAP = 12
-_CARD_LEAST = 62
+_MIN_CARD = 62
 _SAMPLE = "Drawn shapes, found by the demo model: shows that everything works, offline"
 
 
-def source_text(uri: str) -> tuple[str, str]:
-    """Name and place of a remembered source, for people; no password."""
+def recent_text(uri: str) -> tuple[str, str]:
+    """Returns name and place of a remembered source, for people; no password."""
     kind = kind_by_name(uri)
     return shown_name(uri), str(Path(uri).parent) if kind in ("video", "image", "folder") else ""
 
 
 def source_icon(uri: str) -> str:
-    """Name of the icon for a remembered source."""
+    """Returns the name of the icon for a remembered source."""
     return {"camera": "camera", "stream": "globe", "image": "image", "folder": "folder"}.get(kind_by_name(uri), "film")
 
 
 class Card(QPushButton):
     """A large button: icon, title, one line of explanation."""
 
-    def __init__(self, picture: str, title: str, explanation: str, theme: Theme) -> None:
+    def __init__(self, icon_name: str, title: str, explanation: str, theme: Theme) -> None:
         super().__init__()
         self.setObjectName("card")
         self.setAccessibleName(title)
         self.setAccessibleDescription(explanation)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self._picture_name, self._theme = picture, theme
-        self._picture = QLabel()
+        self._icon_name, self._theme = icon_name, theme
+        self._icon = QLabel()
         name = QLabel(title)
         name.setObjectName("heading")
         line = QLabel(explanation)
@@ -66,23 +66,23 @@ class Card(QPushButton):
         row = QHBoxLayout(self)
         row.setContentsMargins(16, 14, 16, 14)
         row.setSpacing(14)
-        row.addWidget(self._picture, 0, Qt.AlignmentFlag.AlignTop)
+        row.addWidget(self._icon, 0, Qt.AlignmentFlag.AlignTop)
         row.addLayout(words, 1)
-        for label in (self._picture, name, line):
+        for label in (self._icon, name, line):
             label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self._row = row
         theme.changed.connect(self._apply_theme)
         self._apply_theme()
 
     def needed_height(self, width: int) -> int:
-        """Height at which every word is seen, pixels."""
-        return max(_CARD_LEAST, self._row.heightForWidth(width))
+        """Returns the height at which every word is seen, pixels."""
+        return max(_MIN_CARD, self._row.heightForWidth(width))
 
     def sizeHint(self) -> QSize:
-        return QSize(200, max(_CARD_LEAST, self.minimumHeight()))
+        return QSize(200, max(_MIN_CARD, self.minimumHeight()))
 
     def _apply_theme(self) -> None:
-        self._picture.setPixmap(pixmap(self._picture_name, self._theme.colours.accent, 28, 2.0))
+        self._icon.setPixmap(pixmap(self._icon_name, self._theme.colours.accent, 28, 2.0))
 
 
 class StartPage(QScrollArea):
@@ -137,18 +137,18 @@ class StartPage(QScrollArea):
         theme.changed.connect(self._fill_recent)
 
     def set_recent(self, uris: tuple[str, ...]) -> None:
-        """The remembered sources, newest first."""
+        """List the remembered sources, newest first."""
         if uris != self._recent:
             self._recent = uris
             self._fill_recent()
 
     @property
     def model_text(self) -> str:
-        """What is said of the chosen model."""
+        """The line about the chosen model."""
         return self._model.text()
 
     def set_model(self, words: str) -> None:
-        """A line on what the chosen model sees; "" for none."""
+        """Show a line on what the chosen model detects; "" for none."""
         self._model.setText(words)
         self._model.setVisible(bool(words))
 
@@ -170,8 +170,8 @@ class StartPage(QScrollArea):
             card.setFixedHeight(height)
 
     def _add_text(self) -> None:
-        picture = QLabel()
-        picture.setPixmap(app_icon().pixmap(56, 56))
+        logo = QLabel()
+        logo.setPixmap(app_icon().pixmap(56, 56))
         title = QLabel("What shall we look at?")
         title.setObjectName("title")
         title.setWordWrap(True)
@@ -182,7 +182,7 @@ class StartPage(QScrollArea):
         self._model.setWordWrap(True)
         self._model.setTextFormat(Qt.TextFormat.PlainText)  # names of classes are not to become markup
         self._model.hide()
-        for label in (picture, title, line, self._model):
+        for label in (logo, title, line, self._model):
             label.setAlignment(Qt.AlignmentFlag.AlignHCenter)
             self._box.addWidget(label)
 
@@ -202,7 +202,7 @@ class StartPage(QScrollArea):
             self._recent_box.addWidget(self._recent_row(uri))
 
     def _recent_row(self, uri: str) -> QWidget:
-        name, place = source_text(uri)
+        name, place = recent_text(uri)
         button = RecentRow(name, place, pixmap(source_icon(uri), self._theme.colours.muted, 18, 2.0))
         button.setProperty("uri", uri)
         button.clicked.connect(self._recent_clicked)
@@ -217,7 +217,7 @@ class StartPage(QScrollArea):
 class RecentRow(QPushButton):
     """A remembered source; what is too long is shortened in the middle, the whole is in the tooltip."""
 
-    def __init__(self, name: str, place: str, picture: QPixmap) -> None:
+    def __init__(self, name: str, place: str, image: QPixmap) -> None:
         super().__init__()
         self.setObjectName("row")
         self._name, self._place = name, place
@@ -225,7 +225,7 @@ class RecentRow(QPushButton):
         self.setAccessibleName(f"Open {name}")
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._icon, self._title, self._where = QLabel(), QLabel(), QLabel()
-        self._icon.setPixmap(picture)
+        self._icon.setPixmap(image)
         self._where.setObjectName("muted")
         row = QHBoxLayout(self)
         row.setContentsMargins(10, 6, 10, 6)

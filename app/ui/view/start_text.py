@@ -1,4 +1,4 @@
-"""What the start page says of the model that will look. GUI thread."""
+"""Says on the start page what the chosen model detects. GUI thread."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NAMED = 6
 
 
 def model_text(name: str, spec: ModelSpec) -> str:
-    """Such as "The model everyday finds 80 kinds of things: person, bicycle, car…"."""
+    """Returns text such as "The model everyday finds 80 kinds of things: person, bicycle, car…"."""
     if spec.demo:
         return f"The model {name} knows drawn shapes only. Choose another one for the real world: M."
     labels = ", ".join(spec.labels[:_NAMED])
@@ -26,7 +26,7 @@ def model_text(name: str, spec: ModelSpec) -> str:
 
 
 class StartText(QObject):
-    """Keeps the line up to date.
+    """Keeps that line up to date.
 
     Args:
         page: Shows it.

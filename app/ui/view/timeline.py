@@ -1,4 +1,4 @@
-"""Where each class appears in an analysed video: a row a class, clicked to go there. GUI thread.
+"""Timeline of an analysed video: a row for each class, with its appearances; a click goes there. GUI thread.
 
 In: rows from ``timeline_feed``, the position on screen. Out: ``seek``. The rows beyond the first few are reached by
 scrolling; with the keyboard, up and down choose a row, left and right go from one appearance to the next.
@@ -18,9 +18,9 @@ from app.core.palette import RGB
 from app.ui.view.playback_bar import clock
 from app.ui.widgets.theme import Theme
 
-MOST_ROWS = 6
+MAX_ROWS = 6
 _MARGIN, _GAP = 12, 10
-_MOST_NAME = 150
+_MAX_NAME = 150
 _FALLBACK: RGB = (128, 128, 128)
 _INTO_S = 0.0005  # past the start of a frame, so that rounding never leads to the one before
 _KEYS = (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Home, Qt.Key.Key_End)
@@ -31,7 +31,7 @@ class TimelineRows(QWidget):
 
     seek = Signal(float)
     chosen = Signal(QRect)
-    """Where the row lies that the keyboard moved to."""
+    """The rectangle of the row that the keyboard moved to."""
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class TimelineRows(QWidget):
         self.update()
 
     def set_position(self, seconds: float) -> None:
-        """Show where the picture on screen lies."""
+        """Show the time of the frame on screen."""
         before, self._position = self.x_of(self._position), seconds
         after = self.x_of(seconds)
         if round(before) != round(after):
@@ -68,14 +68,14 @@ class TimelineRows(QWidget):
 
     @property
     def row_height(self) -> int:
-        """Of one row, in pixels of the layout."""
+        """Height of one row, logical pixels."""
         return self.fontMetrics().height() + 4
 
     @property
     def track(self) -> QRect:
-        """Where time is drawn: x and width hold for every row."""
+        """The rectangle in which time is drawn: x and width hold for every row."""
         names = (self.fontMetrics().horizontalAdvance(row.name) for row in self.rows)
-        name = min(max(names, default=0), _MOST_NAME, self.width() // 3)
+        name = min(max(names, default=0), _MAX_NAME, self.width() // 3)
         left = _MARGIN + name + _GAP
         return QRect(left, 0, max(1, self.width() - left - _MARGIN), self.height())
 
@@ -87,12 +87,12 @@ class TimelineRows(QWidget):
     # Mouse
 
     def seconds_at(self, x: float) -> float:
-        """The time that ``x`` stands for."""
+        """Returns the time that ``x`` stands for."""
         track = self.track
         return min(max((x - track.x()) / track.width(), 0.0), 1.0) * self._duration
 
     def place(self, at: QPoint) -> tuple[ClassRow, int | None] | None:
-        """The row at a point, and which of its appearances lies there, give or take two pixels; None beside all."""
+        """Returns the row at a point, and the appearance there, give or take two pixels; None beside all rows."""
         number = at.y() // self.row_height
         if not 0 <= number < len(self.rows) or self._duration <= 0:
             return None
@@ -113,7 +113,7 @@ class TimelineRows(QWidget):
         if event.position().x() < self.track.x():
             return  # on its name
         seconds = self.seconds_at(event.position().x())
-        if which is not None:  # so that a click on a bar never shows a picture beside it
+        if which is not None:  # so that a click on a bar never shows a frame beside it
             start = float(row.starts_s[which]) + _INTO_S
             seconds = max(seconds, start) if seconds < row.ends_s[which] else start
         self.seek.emit(seconds)
@@ -128,7 +128,7 @@ class TimelineRows(QWidget):
         return super().event(event)
 
     def tip_at(self, at: QPoint) -> str:
-        """What the tooltip says there."""
+        """Returns the tooltip at a point."""
         place = self.place(at)
         if place is None:
             return ""
@@ -233,20 +233,20 @@ class Timeline(QScrollArea):
         self._show_or_hide()
 
     def clear(self) -> None:
-        """Nothing is known of the source."""
+        """Forget the rows: nothing is known of the source."""
         self.show_rows((), {}, 0.0)
 
     def set_position(self, seconds: float) -> None:
-        """Show where the picture on screen lies."""
+        """Show the time of the frame on screen."""
         self.body.set_position(seconds)
 
     def allow(self, allowed: bool) -> None:
-        """Whether there is room for it: not on a full screen."""
+        """Sets whether it may be shown: not on a full screen."""
         self._allowed = allowed
         self._show_or_hide()
 
     def sizeHint(self) -> QSize:
-        return QSize(320, self.body.row_height * min(MOST_ROWS, len(self.body.rows)))
+        return QSize(320, self.body.row_height * min(MAX_ROWS, len(self.body.rows)))
 
     def minimumSizeHint(self) -> QSize:
         return QSize(120, self.body.row_height)

@@ -1,4 +1,4 @@
-"""The picture: one frame, the boxes that belong to it, and a badge. GUI thread.
+"""The view: one frame, the boxes that belong to it, and a badge. GUI thread.
 
 In: ``FrameResult`` from the controller; settings snapshots. Out: ``painted`` (for the frame age that the status bar
 shows). The image is painted straight from the frame's own memory; the frame is held until the next one
@@ -25,11 +25,11 @@ _BADGE = "#f4f6f8"
 _DEMO = "#ffc857"
 DEMO_TEXT = "Demo model: knows drawn shapes only"
 _DEMO_SHORT = "Demo: drawn shapes only"
-_NARROW = 420  # pixels of picture, below which the short words are used
+_NARROW = 420  # pixels of the frame's width, below which the short words are used
 
 
 def as_qimage(image_bgra: ImageBGRA) -> QImage:
-    """A QImage over the array's memory, without a copy; the array must outlive it."""
+    """Makes a QImage over the array's memory, without a copy; the array must outlive it."""
     height, width = image_bgra.shape[:2]
     return QImage(image_bgra.data, width, height, image_bgra.strides[0], QImage.Format.Format_RGB32)
 
@@ -41,9 +41,9 @@ class VideoView(QWidget):
     """``FrameResult`` that is on the screen for the first time."""
     mouse_moved = Signal()
     filtered = Signal()
-    """Something else of the same candidates is shown."""
+    """Other detections of the same candidates are shown."""
     rearranged = Signal()
-    """The picture lies elsewhere in the widget."""
+    """The frame lies elsewhere in the widget."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -51,7 +51,7 @@ class VideoView(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(160, 90)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-        self.setAccessibleName("Picture")
+        self.setAccessibleName("Video")
         self.canvas = QColor("#0b0d10")
         self.paints = 0
         """Paint events so far."""
@@ -66,12 +66,12 @@ class VideoView(QWidget):
         self._demo = self._demo_told = False
         self._note = ""
         self.notice = NoticePlate(self)
-        """What is said on the picture."""
+        """The notice on the frame."""
 
     # What to show
 
     def show_result(self, result: FrameResult) -> None:
-        """Replace the picture and its boxes."""
+        """Replace the frame and its boxes."""
         self._image = as_qimage(result.frame.image_bgra)
         self._result = result
         self._detections = None
@@ -88,7 +88,7 @@ class VideoView(QWidget):
         self.update()
 
     def set_look(self, detection: DetectionSettings, overlay: OverlaySettings) -> None:
-        """Take over new settings; the picture on screen follows without running the network."""
+        """Take over new settings; the frame on screen follows without running the network."""
         other = detection != self._detection
         if other:
             self._detection = detection
@@ -100,35 +100,35 @@ class VideoView(QWidget):
             self.filtered.emit()
 
     def set_badge(self, words: str, note: str = "") -> None:
-        """Words of the speed badge, and of a second plate below it ("Loading model…")."""
+        """Set the text of the speed badge, and of a second plate below it ("Loading model…")."""
         if (words, note) != (self._badge, self._note):
             self._badge, self._note = words, note
             self.update(self._badge_area())
 
     def set_demo(self, demo: bool) -> None:
-        """Whether the running model only knows drawn shapes; the picture says so."""
+        """Sets whether the running model only knows drawn shapes; a badge says so."""
         if demo != self._demo:
             self._demo = demo
             self.update()
 
     def set_demo_told(self, told: bool) -> None:
-        """Whether the notice says already that it is one."""
+        """Sets whether the notice says so already."""
         if told != self._demo_told:
             self._demo_told = told
             self.update(self._badge_area())
 
     @property
     def is_demo(self) -> bool:
-        """Whether the picture says that the model is a demo."""
+        """Whether a badge says that the model is a demo."""
         return self._demo
 
     @property
     def result(self) -> FrameResult | None:
-        """What is on screen."""
+        """The result on screen."""
         return self._result
 
     def detections(self) -> Detections:
-        """What is shown of the frame's candidates."""
+        """Returns the detections shown, out of the frame's candidates."""
         if self._detections is None:
             result = self._result
             if result is None or result.candidates is None:
@@ -138,7 +138,7 @@ class VideoView(QWidget):
         return self._detections
 
     def best(self) -> tuple[str, float] | None:
-        """Class and score of the best candidate among the classes shown, whatever the threshold; None for none."""
+        """Returns class and score of the best candidate among the classes shown, at any threshold; None for none."""
         result = self._result
         if result is None or result.candidates is None:
             return None
@@ -148,7 +148,7 @@ class VideoView(QWidget):
         return label_of(result.labels, int(result.candidates.class_ids[row])), float(result.candidates.scores[row])
 
     def seen_text(self) -> str:
-        """What is shown, such as "2 persons, 1 dog"; "" while nobody looks."""
+        """Returns what is shown, such as "2 persons, 1 dog"; "" while no model runs."""
         result = self._result
         if result is None or result.candidates is None:
             return ""
@@ -158,20 +158,20 @@ class VideoView(QWidget):
     # Geometry
 
     def frame_rect(self) -> QRectF:
-        """Where the picture lies in the widget, logical pixels."""
+        """Returns where the frame lies in the widget, logical pixels."""
         if self._image is None or self._image.isNull():
             return QRectF()
         width, height = self._image.width(), self._image.height()
         scale = min(self.width() / width, self.height() / height)
         shown_w, shown_h = max(1.0, width * scale), max(1.0, height * scale)
-        # Whole device pixels at the edges: no seam between picture and canvas.
+        # Whole device pixels at the edges: no seam between frame and canvas.
         ratio = self.devicePixelRatioF()
         x = round((self.width() - shown_w) / 2 * ratio) / ratio
         y = round((self.height() - shown_h) / 2 * ratio) / ratio
         return QRectF(x, y, round(shown_w * ratio) / ratio, round(shown_h * ratio) / ratio)
 
     def marks(self) -> tuple[BoxMark, ...]:
-        """Boxes and labels as they are painted, logical pixels."""
+        """Returns boxes and labels as they are painted, logical pixels."""
         if self._marks is None:
             rect = self.frame_rect()
             if self._result is None or self._image is None or rect.isEmpty():
@@ -216,12 +216,12 @@ class VideoView(QWidget):
             self._reported = self._result
             self.painted.emit(self._result)
 
-    def _paint_around(self, painter: QPainter, picture: QRectF) -> None:
-        """Everything but the picture, which is opaque itself."""
-        if picture.isEmpty():
+    def _paint_around(self, painter: QPainter, frame: QRectF) -> None:
+        """Paints everything but the frame, which is opaque itself."""
+        if frame.isEmpty():
             painter.fillRect(self.rect(), self.canvas)
             return
-        left, top, right, bottom = picture.left(), picture.top(), picture.right(), picture.bottom()
+        left, top, right, bottom = frame.left(), frame.top(), frame.right(), frame.bottom()
         width, height = float(self.width()), float(self.height())
         for rect in (
             QRectF(0, 0, width, top),
@@ -245,6 +245,6 @@ class VideoView(QWidget):
         if self._note:
             chips.append((self._note, _BADGE))
         if chips:
-            picture = self.frame_rect()
-            corner = QPointF(picture.x() + 12, picture.y() + 12)
-            paint_chips(painter, corner, chips, self.width() - picture.x() - 24)
+            frame = self.frame_rect()
+            corner = QPointF(frame.x() + 12, frame.y() + 12)
+            paint_chips(painter, corner, chips, self.width() - frame.x() - 24)

@@ -1,4 +1,4 @@
-"""One line across the top of the picture: what happened, what to do, and a button that does it. GUI thread."""
+"""One line across the top of a window: what happened, what to do, and a button that does it. GUI thread."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Banner(QFrame):
         self._kind: Kind = "info"
         self._topic = ""
         self._act: Callable[[], None] | None = None
-        self._picture = QLabel()
+        self._icon = QLabel()
         self._message = QLabel()
         self._hint = QLabel()
         for label in (self._message, self._hint):
@@ -54,7 +54,7 @@ class Banner(QFrame):
         row = QHBoxLayout(self)
         row.setContentsMargins(14, 9, 8, 9)
         row.setSpacing(12)
-        row.addWidget(self._picture)
+        row.addWidget(self._icon)
         row.addLayout(words, 1)
         row.addWidget(self._other)
         row.addWidget(self._button)
@@ -121,12 +121,12 @@ class Banner(QFrame):
 
     @property
     def kind(self) -> Kind:
-        """Of the last message."""
+        """The kind of the last message."""
         return self._kind
 
     @property
     def words(self) -> tuple[str, str]:
-        """(message, hint) of the last message."""
+        """Message and hint shown last."""
         return self._message.text(), self._hint.text()
 
     def _pressed(self) -> None:
@@ -149,7 +149,7 @@ class Banner(QFrame):
             "warning": colours.warning,
             "error": colours.danger,
         }[self._kind]
-        self._picture.setPixmap(pixmap(self._kind, strong, 22, self.devicePixelRatioF()))
+        self._icon.setPixmap(pixmap(self._kind, strong, 22, self.devicePixelRatioF()))
         self._close.setIcon(icon("close", colours.muted, size=16))
         self.setStyleSheet(
             f"QFrame#banner {{ background: {colours.surface}; border: 0; border-bottom: 1px solid {colours.border};"

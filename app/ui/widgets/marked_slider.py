@@ -25,7 +25,7 @@ class MarkedSlider(QSlider):
         self.update()
 
     def mark_x(self) -> int | None:
-        """Where the middle of the mark is, logical pixels from the left; None without one."""
+        """Returns the middle of the mark, logical pixels from the left; None without one."""
         if self.mark is None:
             return None
         handle = self._handle()

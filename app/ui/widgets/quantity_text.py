@@ -7,19 +7,19 @@ TIMES = "\u00d7"
 
 
 def rate_text(value: float) -> str:
-    """Such as "29.9", "0.4", "120"."""
+    """Returns text such as "29.9", "0.4", "120"."""
     return f"{value:.0f}" if value >= 99.5 else f"{value:.1f}"
 
 
 def duration_text(seconds: float) -> str:
-    """Such as "0:07", "12:05", "1:02:03"."""
+    """Returns text such as "0:07", "12:05", "1:02:03"."""
     minutes, s = divmod(round(max(0.0, seconds)), 60)
     hours, m = divmod(minutes, 60)
     return f"{hours}:{m:02d}:{s:02d}" if hours else f"{m}:{s:02d}"
 
 
 def wait_text(seconds: float) -> str:
-    """A wait: "a few seconds", "40 s", "3 min", "2 h 10 min"."""
+    """Returns a wait in words: "a few seconds", "40 s", "3 min", "2 h 10 min"."""
     if seconds < 5:
         return "a few seconds"
     if seconds < 90:
@@ -31,7 +31,7 @@ def wait_text(seconds: float) -> str:
 
 
 def size_text(count: int) -> str:
-    """Such as "2.8 MB"."""
+    """Returns text such as "2.8 MB"."""
     value = float(count)
     for unit in ("B", "KB", "MB", "GB"):
         if value < 1000 or unit == "GB":
@@ -40,9 +40,9 @@ def size_text(count: int) -> str:
     return ""
 
 
-def shorten(words: str, most: int) -> str:
-    """Cut in the middle, so that both the start and the ending of a file name stay."""
-    if len(words) <= most:
+def shorten(words: str, limit: int) -> str:
+    """Returns ``words`` cut in the middle, so that the start and the ending of a file name stay."""
+    if len(words) <= limit:
         return words
-    head = (most - 1) // 2
-    return f"{words[:head]}…{words[-(most - 1 - head) :]}"
+    head = (limit - 1) // 2
+    return f"{words[:head]}…{words[-(limit - 1 - head) :]}"

@@ -70,7 +70,7 @@ class FlowText(QTextEdit):
 
     @property
     def words(self) -> str:
-        """What is shown."""
+        """The words shown."""
         return self.toPlainText()
 
     def hasHeightForWidth(self) -> bool:

@@ -15,7 +15,7 @@ from app.core.export.request import DataFile
 from app.core.highlights.options import HighlightOptions
 from app.core.settings import ModelSettings, Settings
 from app.core.thresholds import ModelThreshold
-from app.ui.export.export_dialog import ExportDialog, Looked, look_into
+from app.ui.export.export_dialog import ExportDialog, VideoFacts, read_facts
 from app.ui.export.export_options import ExportOptions
 from app.ui.services.background import Background
 from app.ui.services.export_runner import ExportRunner
@@ -51,10 +51,10 @@ class Booth:
         self.jobs.append(FakeJob(request, progress))
         return self.jobs[-1]
 
-    def _look(self, _path: Path) -> Looked:
+    def _look(self, _path: Path) -> VideoFacts:
         if self.refusal is not None:
             raise self.refusal
-        return Looked(self.facts, 1_234_000)
+        return VideoFacts(self.facts, 1_234_000)
 
     def press_export(self, qtbot: QtBot) -> FakeJob:
         qtbot.waitUntil(self.dialog.form.start.isEnabled)
@@ -118,13 +118,13 @@ def test_request_carries_what_was_chosen(booth: Booth, tmp_path: Path) -> None:
     assert only_data.output is None
 
 
-def test_clips_pictures_in_sets_and_what_is_kept(booth: Booth, qtbot: QtBot, tmp_path: Path) -> None:
+def test_clips_images_in_sets_and_what_is_kept(booth: Booth, qtbot: QtBot, tmp_path: Path) -> None:
     form, options = booth.dialog.form, booth.dialog.form.options
     qtbot.waitUntil(form.start.isEnabled)
     assert "about 1.2 MB" in options.keep.text()
-    assert not options.pictures.isEnabled()
+    assert not options.images.isEnabled()
     options.data["voc"].setChecked(True)
-    options.pictures.setChecked(True)
+    options.images.setChecked(True)
     options.every.setValue(0.5)
     options.keep.setChecked(False)
     objects = options.objects
@@ -166,7 +166,7 @@ def test_a_class_that_the_settings_leave_out_is_refused(qtbot: QtBot) -> None:
     assert options.trouble == ""
 
 
-def test_pictures_alone_are_an_export(booth: Booth, qtbot: QtBot, tmp_path: Path) -> None:
+def test_images_alone_are_an_export(booth: Booth, qtbot: QtBot, tmp_path: Path) -> None:
     form = booth.dialog.form
     form.options.want_video.setChecked(False)
     form.options.objects.snapshots.setChecked(True)
@@ -285,17 +285,17 @@ def test_closing_while_running_asks_and_cancels(booth: Booth, qtbot: QtBot, monk
 def test_looking_into_a_real_video(tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
     make_video(path)
-    looked = look_into(path)
+    looked = read_facts(path)
     assert looked.words.startswith("160 × 120")  # noqa: RUF001 - the sign the window shows
     assert looked.kept_bytes is not None
     images = tmp_path / "images"
     images.mkdir()
     for index in range(3):
         cv2.imwrite(str(images / f"{index}.png"), coded_image(index, (64, 48)))
-    assert look_into(images).words.startswith("64 × 48  ·  3 images  ·  ")  # noqa: RUF001
+    assert read_facts(images).words.startswith("64 × 48  ·  3 images  ·  ")  # noqa: RUF001
     (tmp_path / "no.mp4").write_bytes(b"no video")
     with pytest.raises(AppError):
-        look_into(tmp_path / "no.mp4")
+        read_facts(tmp_path / "no.mp4")
 
 
 @pytest.mark.parametrize(

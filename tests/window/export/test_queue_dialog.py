@@ -21,7 +21,7 @@ from app.core.settings import Settings
 from app.core.thresholds import ModelThreshold
 from app.ui.export.queue_dialog import QueueDialog
 from app.ui.export.queue_model import ITEM, QueueModel
-from app.ui.export.queue_text import detail_text, found_text, state_text, summary_text
+from app.ui.export.queue_text import detail_text, search_text, state_text, summary_text
 from app.ui.services.background import Background
 from app.ui.services.queue_runner import QueueRunner, VideoSearch
 from app.ui.widgets.drop_overlay import zones
@@ -485,4 +485,4 @@ def test_text() -> None:
     assert summary_text(QueueSnapshot((done, done), 0.0)) == "All 2 done."
     assert summary_text(QueueSnapshot((done, item("paused")), None)) == "1 of 2 done  ·  paused"
     troubles = ("The folder x cannot be looked into: no.", "y")
-    assert found_text(SearchResult((), troubles)).endswith("no. And 1 more.")
+    assert search_text(SearchResult((), troubles)).endswith("no. And 1 more.")

@@ -39,7 +39,7 @@ def test_the_sheet_shows_what_was_recognised_and_takes_other_text(
     table.qtbot.waitUntil(lambda: dialog.list.current == "animals")
     assert importer.made == [("animals", chosen)]
     assert dialog.sheet is None
-    assert "animals is on the shelf" in dialog.banner.words[0]
+    assert "animals is in the library" in dialog.banner.words[0]
     next(b for b in dialog.banner.findChildren(QPushButton) if b.isVisibleTo(dialog.banner)).click()
     assert table.settings.current.model.name == "animals"
 
@@ -58,7 +58,7 @@ def test_a_name_is_checked_while_it_is_typed(
     assert sheet.go.isEnabled()
 
 
-def test_a_file_dropped_before_the_shelf_is_listed(table: Desk, importer: Importer) -> None:
+def test_a_file_dropped_before_the_library_is_listed(table: Desk, importer: Importer) -> None:
     table.window.import_model(Path("/films/pets.pth"))
     dialog = table.window.models_dialog
     assert dialog is not None
@@ -134,7 +134,7 @@ def test_a_file_dropped_on_the_dialog_opens_the_sheet(dialog: ModelsDialog, tabl
     table.qtbot.waitUntil(lambda: not table.background.busy)
 
 
-def test_a_real_file_from_the_button_to_the_shelf(
+def test_a_real_file_from_the_button_to_the_library(
     dialog: ModelsDialog, table: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from tests.support.tiny_models import save_random

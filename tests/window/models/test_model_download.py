@@ -25,7 +25,7 @@ from tests.support.models_dialog import FETCHED, start_download
 from tests.support.qt_fakes import Desk, FakeProgress
 
 
-def test_a_download_shows_how_far_it_is_and_ends_on_the_shelf(
+def test_a_download_shows_how_far_it_is_and_ends_on_the_library(
     dialog: ModelsDialog, table: Desk, tmp_path: Path
 ) -> None:
     fetch = start_download(table, dialog)
@@ -119,14 +119,14 @@ def test_enter_on_an_absent_model_fetches_nothing(dialog: ModelsDialog, table: D
         (None, "Starting…"),
         (FakeProgress(0, None, 0.0), "0 B"),
         (FakeProgress(5_000_000, None, 1000.0), "5.0 MB  ·  1.0 KB/s"),
-        (FakeProgress(142, 142, 10.0), "Checking and putting it on the shelf…"),
+        (FakeProgress(142, 142, 10.0), "Checking and adding it to the library…"),
     ],
 )
 def test_progress_in_text(progress: FakeProgress | None, words: str) -> None:
     assert progress_text(progress) == words
 
 
-def test_a_real_download_is_cut_resumed_and_on_the_shelf(
+def test_a_real_download_is_cut_resumed_and_on_the_library(
     table: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from app.core.settings_store import save_settings

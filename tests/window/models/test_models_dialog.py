@@ -19,7 +19,7 @@ from tests.support.models_dialog import FETCHED, Importer, open_sheet
 from tests.support.qt_fakes import Desk
 
 
-def test_every_model_has_a_card_in_the_shelfs_order(dialog: ModelsDialog) -> None:
+def test_every_model_has_a_card_in_the_order_of_the_library(dialog: ModelsDialog) -> None:
     names = list(dialog.list.views)
     assert names[:4] == ["demo", "pets", "street", "torn"]
     cards = {name: view.chips.status.text() for name, view in dialog.list.views.items()}
@@ -134,7 +134,7 @@ def test_measured_speed_comes_from_the_live_session(dialog: ModelsDialog, table:
     assert len(load_speeds(speeds_file())) == 1
 
 
-def test_a_shelf_that_changed_meanwhile_is_shown_as_it_is(dialog: ModelsDialog, table: Desk, tmp_path: Path) -> None:
+def test_a_library_that_changed_meanwhile_is_shown_as_it_is(dialog: ModelsDialog, table: Desk, tmp_path: Path) -> None:
     dialog.list.choose("pets")
     dialog.hide()
     (tmp_path / "models" / "pets.safetensors").unlink()

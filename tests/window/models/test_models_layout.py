@@ -103,7 +103,7 @@ def test_list_and_details(table: Desk, dialog: ModelsDialog, size: tuple[int, in
 def test_during_a_download_that_fails(table: Desk, dialog: ModelsDialog, size: tuple[int, int]) -> None:
     _resize(table, dialog, size)
     dialog.list.choose(FETCHED)
-    dialog.verbs.download(dialog.cards[FETCHED])
+    dialog.model_actions.download(dialog.cards[FETCHED])
     table.qtbot.waitUntil(lambda: bool(table.fetches))
     assert _faults(dialog) == []
     table.fetches[0].report(FakeProgress(140_000_000, 142_593_753, 40_000.0))

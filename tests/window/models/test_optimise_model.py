@@ -132,9 +132,7 @@ def test_the_result_can_be_used_at_once(table: Desk, dialog: ModelsDialog, work:
     assert table.settings.current.model.precision == "int8"  # in use already: opened anew
 
 
-def test_int8_of_drawn_pictures_is_used_where_the_user_says_so(
-    table: Desk, dialog: ModelsDialog, work: FakeWork
-) -> None:
+def test_int8_of_drawn_images_is_used_where_the_user_says_so(table: Desk, dialog: ModelsDialog, work: FakeWork) -> None:
     work.outcome = replace(DONE, calibration=DRAWN)
     work.go.set()
     dialog.details.optimise.click()

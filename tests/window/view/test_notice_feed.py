@@ -168,7 +168,7 @@ class _Presses(QObject):
         return False
 
 
-def test_clicks_beside_the_button_are_the_pictures(table: Desk) -> None:
+def test_clicks_beside_the_button_go_to_the_view(table: Desk) -> None:
     _open(table, PHOTO)
     _give(table, WEAK)
     view = table.window.stage.view
@@ -202,7 +202,7 @@ def test_it_keeps_out_of_the_way_of_boxes_and_does_not_jump(qtbot: QtBot) -> Non
 
 
 @pytest.mark.parametrize("width", [160, 240, 320, 480, 900])
-def test_its_words_fit_on_any_picture(qtbot: QtBot, width: int) -> None:
+def test_its_words_fit_on_any_frame(qtbot: QtBot, width: int) -> None:
     view = QWidget()
     qtbot.addWidget(view)
     view.resize(width, 400)
@@ -264,7 +264,7 @@ def test_the_status_bar_leads_with_what_is_seen(table: Desk) -> None:
     assert view.accessibleDescription() == ""
 
 
-def test_what_the_plate_says_is_the_description_of_the_picture(table: Desk) -> None:
+def test_what_the_plate_says_is_the_description_of_the_frame(table: Desk) -> None:
     _open(table, PHOTO)
     _give(table, WEAK)
     view = table.window.stage.view

@@ -21,7 +21,7 @@ def test_live_it_takes_a_second_of_nothing_and_ends_at_once() -> None:
     assert not silence.update(False, 13 * _STEP, still=False), "another second of nothing is needed"
 
 
-def test_of_a_still_picture_it_is_said_at_once() -> None:
+def test_of_a_still_frame_it_is_said_at_once() -> None:
     assert Silence().update(False, 0, still=True)
 
 

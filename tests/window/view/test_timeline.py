@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 from app.core.live.appearances import ClassRow
 from app.core.live.events import ModelReady
 from app.core.models import user_library
-from app.ui.view.timeline import MOST_ROWS, Timeline
+from app.ui.view.timeline import MAX_ROWS, Timeline
 from app.ui.widgets.theme import Theme
 from detector.labels import VOC20
 from tests.support.media import make_video
@@ -107,7 +107,7 @@ def test_the_bars_are_where_the_class_is(timeline: Timeline) -> None:
 def test_many_classes_scroll_and_none_hides(timeline: Timeline) -> None:
     many = tuple(ClassRow(name, CARS.starts_s, CARS.ends_s) for name in VOC20)
     timeline.show_rows(many, {}, 10.0)
-    assert timeline.sizeHint().height() == MOST_ROWS * timeline.body.row_height < timeline.body.height()
+    assert timeline.sizeHint().height() == MAX_ROWS * timeline.body.row_height < timeline.body.height()
     timeline.allow(False)
     assert not timeline.isVisible()
     timeline.allow(True)

@@ -66,7 +66,7 @@ def test_colours_come_out_as_in_the_frame(view: VideoView) -> None:
     assert pixel(view, 300, 200) == (50, 100, 200)
 
 
-def test_picture_is_not_copied_and_is_held_until_replaced(view: VideoView) -> None:
+def test_frame_is_not_copied_and_is_held_until_replaced(view: VideoView) -> None:
     frame = make_frame()
     image = as_qimage(frame.image_bgra)
     address = np.frombuffer(image.constBits(), np.uint8).__array_interface__["data"][0]
@@ -80,7 +80,7 @@ def test_picture_is_not_copied_and_is_held_until_replaced(view: VideoView) -> No
     assert sys.getrefcount(result) < held
 
 
-def test_threshold_on_a_still_picture_needs_no_network(view: VideoView) -> None:
+def test_threshold_on_a_still_frame_needs_no_network(view: VideoView) -> None:
     found = make_candidates((10, 10, 60, 60, 0.9, 0), (100, 10, 160, 60, 0.6, 1), (200, 10, 260, 60, 0.3, 2))
     view.show_result(make_result(found))
     counts = []
@@ -91,7 +91,7 @@ def test_threshold_on_a_still_picture_needs_no_network(view: VideoView) -> None:
     assert pixel(view, 220, 60) == (90, 90, 90)
 
 
-def test_classes_and_overlap_act_on_a_still_picture(view: VideoView) -> None:
+def test_classes_and_overlap_act_on_a_still_frame(view: VideoView) -> None:
     found = make_candidates((10, 10, 60, 60, 0.9, 0), (12, 10, 62, 60, 0.8, 0), (100, 10, 160, 60, 0.6, 1))
     view.show_result(make_result(found))
     assert len(view.detections()) == 2
@@ -113,7 +113,7 @@ def test_same_look_keeps_the_filtered_detections(view: VideoView) -> None:
     assert filtered.call_count == 1
 
 
-def test_no_candidates_is_a_picture_without_boxes(view: VideoView) -> None:
+def test_no_candidates_is_a_frame_without_boxes(view: VideoView) -> None:
     view.show_result(make_result(None))
     assert view.marks() == ()
     assert pixel(view, 300, 200) == (90, 90, 90)
@@ -129,7 +129,7 @@ def test_painted_is_told_once_for_each_result(view: VideoView) -> None:
     assert told == [result]
 
 
-def test_demo_is_named_on_the_picture(view: VideoView) -> None:
+def test_demo_is_named_on_the_frame(view: VideoView) -> None:
     view.show_result(make_result())
     before = view.grab().toImage()
     view.set_demo(True)
@@ -143,7 +143,7 @@ def test_demo_is_named_on_the_picture(view: VideoView) -> None:
     frame=st.tuples(st.integers(1, 400), st.integers(1, 400)),
     window=st.tuples(st.integers(1, 900), st.integers(1, 700)),
 )
-def test_picture_stays_inside_and_keeps_its_shape(
+def test_frame_stays_inside_and_keeps_its_shape(
     view: VideoView, frame: tuple[int, int], window: tuple[int, int]
 ) -> None:
     view.setMinimumSize(1, 1)
