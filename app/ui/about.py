@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from app import __version__
-from app.ui.licences import LicencesDialog
+from app.ui.licences_dialog import LicencesDialog
 from app.ui.widgets.icons import app_icon
 
 COMPONENTS: tuple[tuple[str, str, str], ...] = (

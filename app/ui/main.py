@@ -35,10 +35,10 @@ from app.ui.services.controller import LiveController
 from app.ui.services.download_runner import DownloadRunner
 from app.ui.services.export_runner import ExportRunner
 from app.ui.services.library_client import LibraryClient
+from app.ui.services.live_session import make_session
 from app.ui.services.optimise_runner import OptimiseRunner
 from app.ui.services.queue_runner import QueueRunner
 from app.ui.services.services import Services
-from app.ui.services.session import make_session
 from app.ui.services.settings_model import SettingsModel
 from app.ui.widgets.banner import Banner
 from app.ui.widgets.icons import app_icon

@@ -159,7 +159,7 @@ class MainWindow(QMainWindow):
         for widget in (self.top_bar, self.status):
             widget.setVisible(not full)
         self.stage.set_fullscreen(full)
-        self.split.set_wanted(not full and self.services.settings.current.window.show_panel)
+        self.split.prefer_open(not full and self.services.settings.current.window.show_panel)
         state = Qt.WindowState.WindowFullScreen
         if full:
             self.split.open_panel(False)
@@ -197,7 +197,7 @@ class MainWindow(QMainWindow):
         box.addWidget(self.status)
         self.setCentralWidget(whole)
         window = self.services.settings.current.window
-        self.split.set_wanted(window.show_panel)
+        self.split.prefer_open(window.show_panel)
         room = self.screen().availableSize()
         self.resize(min(1240, room.width()), min(780, room.height()))
         if window.geometry:

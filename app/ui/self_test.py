@@ -42,7 +42,7 @@ class Seen:
     failure: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values."""
+        """Returns plain values, for JSON."""
         return {name: getattr(self, name) for name in self.__slots__}
 
 

@@ -26,13 +26,13 @@ from app.ui.camera_menu import ListCameras
 from app.ui.main_window import MainWindow
 from app.ui.services.background import Background
 from app.ui.services.controller import LiveController
-from app.ui.services.download_runner import DownloadRunner, Fetch, Progress
+from app.ui.services.download_runner import DownloadRunner, Fetch, FetchProgress
 from app.ui.services.export_runner import ExportRunner
 from app.ui.services.library_client import LibraryClient
+from app.ui.services.live_session import MakeSession
 from app.ui.services.optimise_runner import OptimiseRunner
 from app.ui.services.queue_runner import QueueRunner
 from app.ui.services.services import Services
-from app.ui.services.session import MakeSession
 from app.ui.services.settings_model import SettingsModel
 from app.ui.widgets.banner import Banner
 from app.ui.widgets.theme import Theme
@@ -199,7 +199,7 @@ class FakeFetch:
     """A download that goes on, fails or ends when the test says so."""
 
     name: str
-    report: Callable[[Progress], None]
+    report: Callable[[FetchProgress], None]
     stop: threading.Event
     go: threading.Event = field(default_factory=threading.Event)
     error: Exception | None = None
@@ -285,7 +285,7 @@ class Desk:
         self.sessions.append(FakeSession(ready, event))
         return self.sessions[-1]
 
-    def _fetch(self, name: str, report: Callable[[Progress], None], stop: threading.Event) -> str:
+    def _fetch(self, name: str, report: Callable[[FetchProgress], None], stop: threading.Event) -> str:
         self.fetches.append(FakeFetch(name, report, stop))
         return self.fetches[-1].run()
 

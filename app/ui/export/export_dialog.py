@@ -58,7 +58,7 @@ def read_facts(path: Path) -> VideoFacts:
 
 
 class ExportDialog(QDialog):
-    """One export from start to end; stays usable while the live view goes on."""
+    """Carries one export from start to end; the live view goes on behind it."""
 
     def __init__(
         self,

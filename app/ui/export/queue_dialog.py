@@ -61,12 +61,12 @@ class QueueDialog(QDialog):
             self.pages.setCurrentWidget(self.view)
 
     def add(self, paths: Iterable[Path]) -> None:
-        """Look for videos in these, and ask what is wanted of them."""
+        """Look for videos in these, and show the form for them."""
         self.pages.setCurrentWidget(self.form)
         self.form.add(paths)
 
     def reject(self) -> None:
-        """Esc: the queue goes on."""
+        """Hide on Esc; the queue goes on."""
         self.search.stop()
         self.hide()
 

@@ -172,8 +172,8 @@ class QueueForm(QWidget):
 
     def _choose_files(self) -> None:
         patterns = " ".join(f"*{ending}" for ending in VIDEO_ENDINGS)
-        wanted = f"Videos ({patterns});;All files (*)"
-        chosen, _ = QFileDialog.getOpenFileNames(self, "Videos", self._start_folder, wanted)
+        kinds = f"Videos ({patterns});;All files (*)"
+        chosen, _ = QFileDialog.getOpenFileNames(self, "Videos", self._start_folder, kinds)
         if chosen:
             self._start_folder = str(Path(chosen[0]).parent)
             self.add(Path(name) for name in chosen)

@@ -124,4 +124,4 @@ def summary(unfinished: UnfinishedWork) -> str:
 
 
 def _nothing(_: object) -> None:
-    """Nobody waits for it."""
+    """Ignores that it is done."""

@@ -27,7 +27,7 @@ _NO_SCREEN = (
 
 
 class QtMessages:
-    """Hears them inside its ``with`` block. Set ``up`` once the application is made."""
+    """Receives them inside its ``with`` block. Set ``up`` once the application is made."""
 
     def __init__(self) -> None:
         self.up = False

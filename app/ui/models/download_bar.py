@@ -1,13 +1,13 @@
-"""Progress of a download, and the button that stops it. GUI thread."""
+"""FetchProgress of a download, and the button that stops it. GUI thread."""
 
 from __future__ import annotations
 
 from app.ui.models.work_bar import STEPS, WorkBar
-from app.ui.services.download_runner import DownloadRunner, Progress
+from app.ui.services.download_runner import DownloadRunner, FetchProgress
 from app.ui.widgets.quantity_text import size_text, wait_text
 
 
-def progress_text(progress: Progress | None) -> str:
+def progress_text(progress: FetchProgress | None) -> str:
     """Returns text such as "43.1 of 142.6 MB  ·  2.3 MB/s  ·  40 s left"."""
     if progress is None:
         return "Starting…"
@@ -22,7 +22,7 @@ def progress_text(progress: Progress | None) -> str:
     return "  ·  ".join(parts)
 
 
-def _is_whole(progress: Progress) -> bool:
+def _is_whole(progress: FetchProgress) -> bool:
     """Returns whether all of it has come; what follows is short and cannot be half done."""
     return bool(progress.total_bytes) and progress.done_bytes >= (progress.total_bytes or 0)
 

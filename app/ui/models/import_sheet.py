@@ -48,7 +48,7 @@ _CHANNELS = (("As the layout's authors train", None), ("RGB", "rgb"), ("BGR", "b
 
 
 class ImportSheet(QDialog):
-    """One file; ``imported`` tells the name it got."""
+    """Imports one file; emits ``imported`` with the name it got."""
 
     imported = Signal(str)
 

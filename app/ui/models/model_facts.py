@@ -68,7 +68,7 @@ def fact_rows(card: ModelCard, today: date) -> dict[str, str]:
 
 
 class ModelFacts(QWidget):
-    """Rows of words; those that do not apply are hidden."""
+    """Shows the facts in rows; those that do not apply are hidden."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -126,7 +126,7 @@ class ModelList(QWidget):
         self._box.addStretch(1)
 
     def _searched(self, words: str) -> None:
-        """Narrow the list down; the best find is chosen where the chosen one is none."""
+        """Narrow the list down; choose the best match where the chosen model is none."""
         self._filter(words)
         shown = self.shown()
         if shown and self.current not in shown:
@@ -150,7 +150,7 @@ class ModelList(QWidget):
         _settle()
 
     def _one_tab_stop(self) -> None:
-        """Tab goes to the chosen card and on; the arrow keys go from card to card."""
+        """Have Tab go to the chosen card and on; the arrow keys go from card to card."""
         shown = self.shown()
         stop = self.current if self.current in shown else shown[0] if shown else ""
         for name, view in self.views.items():

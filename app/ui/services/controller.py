@@ -31,7 +31,7 @@ from app.core.settings import ModelSettings
 from app.core.sources.base import SourceOptions
 from app.core.stats import LiveStats
 from app.ui.services.bridge import Bridge
-from app.ui.services.session import MakeSession, Session
+from app.ui.services.live_session import MakeSession, Session
 from app.ui.services.settings_model import SettingsModel
 
 _REOPENING = ("resolution", "fps")

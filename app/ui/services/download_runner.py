@@ -18,7 +18,7 @@ from app.ui.services.background import Background
 from app.ui.services.bridge import Wake
 
 
-class Progress(Protocol):
+class FetchProgress(Protocol):
     """The part of ``detector.download.DownloadProgress`` that is shown."""
 
     @property
@@ -29,12 +29,12 @@ class Progress(Protocol):
     def bytes_per_s(self) -> float: ...
 
 
-Fetch = Callable[[str, Callable[[Progress], None], threading.Event], str]
+Fetch = Callable[[str, Callable[[FetchProgress], None], threading.Event], str]
 """Fetches a model by name into the library, returns what its file was compared with; called on a worker, ends soon
 after the event is set."""
 
 
-def fetch_model(name: str, on_progress: Callable[[Progress], None], stop: threading.Event) -> str:
+def fetch_model(name: str, on_progress: Callable[[FetchProgress], None], stop: threading.Event) -> str:
     """Fetches a model into the library (a worker); returns what its file was compared with."""
     from app.core import downloads
 
@@ -44,11 +44,11 @@ def fetch_model(name: str, on_progress: Callable[[Progress], None], stop: thread
 @dataclass
 class _Download:
     stop: threading.Event = field(default_factory=threading.Event)
-    latest: Progress | None = None
+    latest: FetchProgress | None = None
 
 
 class DownloadRunner(QObject):
-    """Any number of downloads, one of each model."""
+    """Runs any number of downloads, one of each model."""
 
     changed = Signal(str)
     """A download of that model started, is further, or ended."""
@@ -72,7 +72,7 @@ class DownloadRunner(QObject):
             return
         download = self._running[name] = _Download()
 
-        def report(progress: Progress) -> None:
+        def report(progress: FetchProgress) -> None:
             download.latest = progress
             self._wake.post()
 
@@ -104,7 +104,7 @@ class DownloadRunner(QObject):
             self.cancel(name)
 
     def close(self) -> None:
-        """Cancel everything, and tell nobody any more."""
+        """Cancel everything, and emit nothing more."""
         self._wake.close()
         for download in self._running.values():
             download.stop.set()
@@ -117,7 +117,7 @@ class DownloadRunner(QObject):
         """Returns whether it was cancelled and has not ended yet."""
         return name in self._running and self._running[name].stop.is_set()
 
-    def progress(self, name: str) -> Progress | None:
+    def progress(self, name: str) -> FetchProgress | None:
         """Returns the newest report; None before the first."""
         return self._running[name].latest if name in self._running else None
 

@@ -28,7 +28,7 @@ def make_job(request: ExportRequest, on_progress: Callable[[ExportProgress], Non
 
 
 class ExportRunner(QObject):
-    """At most one export at a time."""
+    """Runs at most one export at a time."""
 
     progress = Signal(object)
     finished = Signal(object)
@@ -73,14 +73,14 @@ class ExportRunner(QObject):
             job.cancel()
 
     def resume(self) -> None:
-        """Go on where the disk was full: there is room now, or it is looked for at once."""
+        """Resume where the disk was full: look for room at once."""
         with self._lock:
             job = self._job
         if job is not None:
             job.resume()
 
     def close(self) -> None:
-        """Cancel, and tell nobody any more."""
+        """Cancel, and emit nothing more."""
         self._wake.close()
         if self.running:
             self.cancel()

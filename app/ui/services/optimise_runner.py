@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class OptimiseRunner(QObject):
-    """At most one model at a time: it takes the whole processor."""
+    """Optimises one model at a time: it takes the whole processor."""
 
     changed = Signal()
     """One started, is further, or ended."""
@@ -68,7 +68,7 @@ class OptimiseRunner(QObject):
         self.changed.emit()
 
     def close(self) -> None:
-        """Cancel, and tell nobody any more."""
+        """Cancel, and emit nothing more."""
         self._wake.close()
         self._stop.set()
 

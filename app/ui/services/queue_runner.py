@@ -24,7 +24,7 @@ from app.ui.services.export_runner import make_job
 
 
 class VideoSearch(QObject):
-    """One search at a time; a new one, or ``stop``, ends the one before."""
+    """Searches for videos, one search at a time; a new one, or ``stop``, ends the one before."""
 
     counted = Signal(int)
     """Videos found so far."""
@@ -59,7 +59,7 @@ class VideoSearch(QObject):
         self._background.run("find-videos", work, done)
 
     def stop(self) -> None:
-        """End the search; nothing more is told of it."""
+        """End the search; nothing more is emitted."""
         self._number += 1
 
     def _tell_count(self) -> None:
@@ -68,14 +68,14 @@ class VideoSearch(QObject):
 
 
 class QueueRunner(QObject):
-    """Owns the queue, and has it remembered until it ends."""
+    """Owns the queue, and keeps a list of it on the disk until it ends."""
 
     changed = Signal(object)
     """``QueueSnapshot``."""
     ended = Signal(object)
     """``QueueSnapshot``, once all items have ended."""
     refused = Signal(object)
-    """Videos could not even be added: ``ExplainedError``."""
+    """``ExplainedError``: the videos could not even be added."""
 
     def __init__(self, background: Background, make: MakeJob = make_job) -> None:
         super().__init__()

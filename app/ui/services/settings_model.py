@@ -49,7 +49,7 @@ class SettingsModel(QObject):
     recommended = Signal()
     """The model in use recommends another threshold than before, or another model is in use."""
     not_saved = Signal(object)
-    """They cannot be kept: ``ExplainedError``; said once."""
+    """``ExplainedError``: the settings cannot be written; emitted once."""
 
     def __init__(self, settings: Settings, save: Callable[[Settings], None] | None, background: Background) -> None:
         super().__init__()

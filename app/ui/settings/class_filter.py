@@ -1,4 +1,4 @@
-"""Which classes to show: a searchable list with each class's colour. GUI thread."""
+"""The choice of classes to show: a searchable list with each class's colour. GUI thread."""
 
 from __future__ import annotations
 

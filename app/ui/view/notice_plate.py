@@ -73,7 +73,7 @@ class NoticePlate(QFrame):
         self.raise_()
 
     def _fit(self, room: int) -> QSize:
-        """Its size where it may be ``room`` wide: in one line, else the button below the words."""
+        """Returns the size where it may be ``room`` wide: in one line, else with the button below the words."""
         words = self.label.fontMetrics().horizontalAdvance(self.label.text()) + 4
         button = self.button.sizeHint() if not self.button.isHidden() else QSize(0, 0)
         beside = words + (button.width() + _SPACING if button.width() else 0) + 2 * _PADDING[0]

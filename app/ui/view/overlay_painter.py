@@ -23,7 +23,7 @@ def _metrics(size: float) -> QFontMetricsF:
 
 @lru_cache(maxsize=8192)
 def measure(text: str, size: float) -> tuple[float, float]:
-    """Width and height of a label, logical pixels; for ``app.core.overlay.layout``."""
+    """Returns width and height of a label, logical pixels; for ``app.core.overlay.layout``."""
     return math.ceil(_metrics(size).horizontalAdvance(text)), math.ceil(size * _LEADING)
 
 

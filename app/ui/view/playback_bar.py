@@ -64,7 +64,7 @@ class PlaybackBar(QFrame):
         self._theme = theme
         self._duration = 0.0
         self._live = True
-        self.wanted = False
+        self.playable = False
         """Whether there is something to play."""
         self._paused = False
         self.play = self._button("Pause (Space)", checkable=False)
@@ -114,12 +114,12 @@ class PlaybackBar(QFrame):
             widget.setVisible(info.seekable and not one)
         self.loop.setVisible(info.seekable and not one)
         self.set_position(Fraction(0))
-        self.wanted = not one
-        self.setVisible(self.wanted)
+        self.playable = not one
+        self.setVisible(self.playable)
 
     def forget_source(self) -> None:
         """Hide: there is nothing to play."""
-        self.wanted = False
+        self.playable = False
         self.hide()
 
     def set_position(self, position_s: Fraction | float | None) -> None:

@@ -42,7 +42,7 @@ class Silence:
 
 @dataclass(frozen=True, slots=True)
 class ThresholdHint:
-    """Nothing is shown, and what would be at a lower threshold.
+    """A text for when nothing is shown, and the lower threshold at which something would be.
 
     Attributes:
         words: To be shown on the frame.

@@ -55,7 +55,7 @@ class Stage(QWidget):
             self._rest.stop()
             self.view.unsetCursor()
             self._box.addWidget(self.playback)
-            self.playback.setVisible(self.playback.wanted)
+            self.playback.setVisible(self.playback.playable)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -65,7 +65,7 @@ class Stage(QWidget):
     def _mouse_moved(self) -> None:
         if self._full:
             self.view.unsetCursor()
-            self.playback.setVisible(self.playback.wanted)
+            self.playback.setVisible(self.playback.playable)
             self._place_over()
             self._rest.start()
 

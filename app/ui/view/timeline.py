@@ -193,7 +193,7 @@ class TimelineRows(QWidget):
         painter.end()
 
     def _paint_row(self, painter: QPainter, row: ClassRow, bar: QRect) -> None:
-        """Its appearances; those that fall on the same pixels are one rectangle."""
+        """Paints the appearances of a row; those that fall on the same pixels are one rectangle."""
         if self._duration <= 0:
             return
         scale = bar.width() / self._duration

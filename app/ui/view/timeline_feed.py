@@ -86,7 +86,7 @@ class TimelineFeed(QObject):
             self._again = True
             return
         self._busy, self._again = True, False
-        wanted, stop = self._settings.current.detection, self._stop
+        detection, stop = self._settings.current.detection, self._stop
 
         def done(rows: tuple[ClassRow, ...]) -> None:
             self._busy = False
@@ -96,7 +96,9 @@ class TimelineFeed(QObject):
             if self._again or stop.is_set():
                 self._reckon()
 
-        self._background.run("timeline-rows", lambda: made.rows(wanted.threshold, wanted.classes), done, self._failed)
+        self._background.run(
+            "timeline-rows", lambda: made.rows(detection.threshold, detection.classes), done, self._failed
+        )
 
     def _failed(self, _error: ExplainedError) -> None:
         self._busy = False

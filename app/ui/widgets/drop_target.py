@@ -1,4 +1,4 @@
-"""Files dragged onto a window or dialog: recognised, shown where they may fall, and passed on. GUI thread."""
+"""Recognises files dragged onto a window or dialog, shows where they may fall, and passes them on. GUI thread."""
 
 from __future__ import annotations
 

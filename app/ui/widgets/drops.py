@@ -20,7 +20,7 @@ _DESCRIPTION = "model.json"
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """A recognised drop.
+    """The files of a drop, and what they are.
 
     Attributes:
         kind: What to do with it; an unknown ending counts as video, and the reader explains if it is none.

@@ -51,7 +51,7 @@ class Editor(QWidget):
         raise NotImplementedError
 
     def prepare(self, widget: QWidget, name: str = "") -> None:
-        """Tooltip, accessible name and wheel behaviour of an inner widget."""
+        """Set tooltip, accessible name and wheel behaviour of an inner widget."""
         widget.setToolTip(self.info.help)
         widget.setAccessibleName(name or self.info.label)
         widget.setAccessibleDescription(self.info.help)

@@ -1,4 +1,4 @@
-"""Which keys a focused control keeps for itself, although the window has a shortcut for them."""
+"""The keys that a focused control keeps for itself, although the window has a shortcut for them."""
 
 from __future__ import annotations
 

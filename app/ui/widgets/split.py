@@ -18,7 +18,7 @@ class Split(QWidget):
     def __init__(self, stage: QWidget, panel: QWidget) -> None:
         super().__init__()
         self._stage, self._panel = stage, panel
-        self._wanted = True
+        self._preferred = True
         self._over = False
         self._narrow = False
         for widget in (stage, panel):
@@ -28,7 +28,7 @@ class Split(QWidget):
     @property
     def panel_open(self) -> bool:
         """Whether the panel is on screen."""
-        return self._over if self._narrow else self._wanted
+        return self._over if self._narrow else self._preferred
 
     @property
     def is_narrow(self) -> bool:
@@ -40,12 +40,12 @@ class Split(QWidget):
         if self._narrow:
             self._over = show
         else:
-            self._wanted = show
+            self._preferred = show
         self._place()
 
-    def set_wanted(self, show: bool) -> None:
-        """Sets whether the panel is shown when there is room."""
-        self._wanted = show
+    def prefer_open(self, show: bool) -> None:
+        """Sets whether the panel is open where there is room for it."""
+        self._preferred = show
         self._place()
 
     def minimumSizeHint(self) -> QSize:

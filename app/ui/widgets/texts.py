@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QFrame, QLabel, QSizePolicy, QTextEdit
 
 
 class ElidedLabel(QLabel):
-    """One line; what does not fit is left out in the middle, and told by the tooltip."""
+    """One line, shortened in the middle where it does not fit; the tooltip has all of it."""
 
     def __init__(self, words: str = "") -> None:
         super().__init__()

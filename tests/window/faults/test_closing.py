@@ -49,7 +49,7 @@ def test_a_stream_that_never_answers(black_hole: str, scheme: str) -> None:
 
 STUCK_SOURCE = """
 import threading
-from app.ui.services import session
+from app.ui.services import live_session
 from app.core.frames import SourceInfo
 stuck = threading.Event()
 class Camera:
@@ -61,7 +61,7 @@ class Camera:
         HANG
     def close(self):
         HANG
-session.open_live_source = lambda uri, options: Camera()
+live_session.open_live_source = lambda uri, options: Camera()
 timer = QTimer(window)
 timer.timeout.connect(lambda: stuck.is_set() and (timer.stop(), close()))
 timer.start(20)
@@ -76,12 +76,12 @@ def test_a_camera_stuck_in_its_driver() -> None:
 
 STUCK_MODEL = """
 import threading
-from app.ui.services import session
+from app.ui.services import live_session
 stuck = threading.Event()
 def hang(model):
     stuck.set()
     HANG
-session.open_live_model = hang
+live_session.open_live_model = hang
 timer = QTimer(window)
 timer.timeout.connect(lambda: stuck.is_set() and (timer.stop(), close()))
 timer.start(20)

@@ -1,4 +1,4 @@
-"""The page of licences. GUI thread."""
+"""The dialog of licences. GUI thread."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from app.core.licences import shown_licences
 
 
 class LicencesDialog(QDialog):
-    """All of it as text that can be searched and copied."""
+    """Shows all licences as text that can be searched and copied."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
