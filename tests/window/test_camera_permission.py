@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 from PySide6.QtCore import QCoreApplication, Qt
-from pytestqt.qtbot import QtBot
 
 from app.ui import camera_permission
-from tests.support.qt_fakes import Desk, desk
+from tests.support.qt_fakes import Desk
 
 Status = Qt.PermissionStatus
-
-
-@pytest.fixture
-def table(qtbot: QtBot, tmp_path: Path) -> Iterator[Desk]:
-    with desk(qtbot, tmp_path) as made:
-        yield made
 
 
 class System:

@@ -11,22 +11,15 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtWidgets import QPushButton
-from pytestqt.qtbot import QtBot
 
 from app.core.instance import InstanceLock, OpenRequest, arrive
 from app.core.paths import instance_dir
 from app.ui.main import show_request
 from app.ui.open_requests import OpenRequests
 from tests.support import window_process
-from tests.support.qt_fakes import Desk, desk
+from tests.support.qt_fakes import Desk
 
 REQUEST = OpenRequest(("/films/Ünï 中.mp4", "rtsp://jane:pw@host/cam"), "token")
-
-
-@pytest.fixture
-def table(qtbot: QtBot, tmp_path: Path) -> Iterator[Desk]:
-    with desk(qtbot, tmp_path) as made:
-        yield made
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from app.ui.view.timeline import MAX_ROWS, Timeline
 from app.ui.widgets.theme import Theme
 from detector.labels import VOC20
 from tests.support.media import make_video
-from tests.support.qt_fakes import Desk, application, desk
+from tests.support.qt_fakes import Desk, application
 from tests.test_cached_analysis import FRAMES, RATE, facts_of, keep
 
 CARS = ClassRow("car", np.array([1.0, 5.0]), np.array([2.0, 9.0]))
@@ -114,12 +113,6 @@ def test_many_classes_scroll_and_none_hides(timeline: Timeline) -> None:
     assert timeline.isVisible()
     timeline.clear()
     assert not timeline.isVisible()
-
-
-@pytest.fixture
-def table(qtbot: QtBot, tmp_path: Path) -> Iterator[Desk]:
-    with desk(qtbot, tmp_path) as made:
-        yield made
 
 
 def test_the_window_shows_what_is_kept_of_a_video(table: Desk, tmp_path: Path) -> None:
