@@ -18,12 +18,12 @@ class CrashOffer:
     """Shows the newest report; older ones that nobody saw are below it.
 
     Args:
-        window: Over which the dialog opens.
+        parent: Over which the dialog opens.
         background: Reads the disk.
     """
 
-    def __init__(self, window: QWidget, background: Background) -> None:
-        self._window, self._background = window, background
+    def __init__(self, parent: QWidget, background: Background) -> None:
+        self._parent, self._background = parent, background
         self.dialog: ReportDialog | None = None
 
     def look(self, then: Callable[[bool], None]) -> None:
@@ -48,5 +48,5 @@ class CrashOffer:
             "names no image or video of yours; if this happens again, please send it with what you did."
         )
         text = "\n\n".join(report.text.strip() for report in found)
-        self.dialog = ReportDialog("ssd-viewer ended unexpectedly", words, text, found[0].path, self._window)
+        self.dialog = ReportDialog("ssd-viewer ended unexpectedly", words, text, found[0].path, self._parent)
         self.dialog.show()

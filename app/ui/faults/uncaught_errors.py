@@ -41,11 +41,11 @@ class UncaughtErrors:
     """Catches errors from ``install`` to ``remove``. Create it in the GUI thread.
 
     Args:
-        window: Over which they are shown.
+        parent: Over which they are shown.
     """
 
-    def __init__(self, window: QWidget) -> None:
-        self._window = window
+    def __init__(self, parent: QWidget) -> None:
+        self._parent = parent
         self._wake = Wake(self._show)
         self._lock = threading.Lock()
         self._times: dict[tuple[object, ...], int] = {}
@@ -111,7 +111,7 @@ class UncaughtErrors:
                 continue
             if self.dialog is not None:
                 self.dialog.deleteLater()
-            self.dialog = ReportDialog(_TITLE, _WORDS, report, log_file(), self._window)
+            self.dialog = ReportDialog(_TITLE, _WORDS, report, log_file(), self._parent)
             self.dialog.show()
 
 

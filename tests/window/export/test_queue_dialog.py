@@ -126,7 +126,7 @@ def test_what_cannot_even_be_added_is_said(
     booth.dialog.form.start.click()
     qtbot.waitUntil(lambda: "cannot be looked into" in booth.dialog.form.facts.text())
     assert booth.dialog.pages.currentWidget() is booth.dialog.form
-    qtbot.waitUntil(lambda: not booth.runner.running)  # the list of what is left is written first
+    qtbot.waitUntil(lambda: not booth.runner.running)
 
 
 def test_search_of_a_huge_folder_leaves_the_window_alive_and_ends_with_it(
