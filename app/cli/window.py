@@ -15,7 +15,7 @@ from app.cli.options import add_detection_flags, detection_settings, find_model,
 from app.core.crash_files import begin_crash_file
 from app.core.errors import AppError
 from app.core.exit_watchdog import end_within
-from app.core.instance import InstanceLock, OpenRequest, arrive
+from app.core.instance import InstanceLock, OpenRequest, claim_or_send
 from app.core.system_libraries import package_hint
 
 
@@ -37,31 +37,29 @@ def run(options: argparse.Namespace, console: Console) -> int:
     sources = _sources(options)
     _check_model(options)
     changes = overrides(options)
-    instance = InstanceLock()
+    place = InstanceLock()
     try:
         # What says how to look is meant for a window of its own: another's settings are not changed from outside.
-        may_ask = not (options.new_window or options.camera is not None or changes)
-        arrival = arrive(instance, OpenRequest(sources, _activation()) if may_ask else None)
+        hands_over = not (options.new_window or options.camera is not None or changes)
+        arrival = claim_or_send(place, OpenRequest(sources, _activation()) if hands_over else None)
         if arrival == "handed over":
             console.note("Opened in the window that is there already; --new-window opens another.")
             return 0
         _check_display()
-        return _with_crash_file(sources, changes, instance if arrival == "first" else None)
+        return _with_crash_file(sources, changes, place if arrival == "first" else None)
     finally:
-        instance.close()
+        place.close()
 
 
 def _activation() -> str:
-    """What the desktop gave this start so that its window may come to the front."""
+    """Returns the token the desktop gave this start so that its window may come to the front."""
     return os.environ.get("XDG_ACTIVATION_TOKEN") or os.environ.get("DESKTOP_STARTUP_ID") or ""
 
 
-def _with_crash_file(
-    sources: tuple[str, ...], changes: dict[str, dict[str, Any]], instance: InstanceLock | None
-) -> int:
+def _with_crash_file(sources: tuple[str, ...], changes: dict[str, dict[str, Any]], place: InstanceLock | None) -> int:
     crashes = begin_crash_file()
     try:
-        return _open_window()(sources, changes, instance, end_within)
+        return _open_window()(sources, changes, place, end_within)
     finally:
         if crashes is not None:
             crashes.end()
@@ -99,7 +97,7 @@ def _source(source: str) -> str:
 
 
 def _check_model(options: argparse.Namespace) -> None:
-    """What is given here is kept for later runs: refuse what does not exist, and name a file wherever one starts from.
+    """Checks the model, which is kept for later runs, and makes a file's name absolute.
 
     Raises:
         UsageError: There is no such model, or it has no such class.

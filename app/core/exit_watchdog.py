@@ -21,7 +21,7 @@ def end_within(seconds: float = END_S, log: Path | None = None) -> None:
 
     Args:
         seconds: How long.
-        log: Where to; None for the user's.
+        log: The log to write to; None for the user's.
     """
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
     try:

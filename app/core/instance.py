@@ -1,8 +1,8 @@
-"""One window for a desktop session: a later start asks the first to open what it was started with. No Qt.
+"""One window for a desktop session: the first has the place, a later start hands it what it was to open. No Qt.
 
-The first holds a locked file, which frees itself however a process ends. Beside it stands the address at which the
-window listens: a local socket in a folder that only the user may enter, or on Windows a pipe of a name nobody can
-guess; never the network. A request is one small JSON object; what is in it is checked before anything is done.
+The place is a locked file, which frees itself however a process ends. Beside it stands the address at which the window
+that has it listens: a local socket in a folder that only the user may enter, or on Windows a pipe of a name nobody can
+guess; never the network. A message is one small JSON object; what is in it is checked before anything is done.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Literal
 
 from app.core.errors import AppError
 from app.core.files.atomic_file import write_atomically
-from app.core.paths import instance_dir
+from app.core.paths import place_dir
 from app.core.workers import Worker
 from detector.file_lock import LockedError, open_locked
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-Arrival = Literal["first", "handed over", "alone"]
+StartOutcome = Literal["first", "handed over", "alone"]
 Answer = Literal["taken", "refused", "nobody"]
 
 _SESSION = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM", "SESSIONNAME")
@@ -43,16 +43,16 @@ _TAKEN, _REFUSED = b"taken", b"no"
 _VERSION = 1
 _MAX_BYTES = 1_000_000
 _MAX_SOURCES = 500
-_MAX_CHARACTERS = 4096
+_MAX_TEXT = 4096
 _SPEAK_S = 2.0
 _ANSWER_S = 6.0
-_WAIT_S = 8.0
+_TIMEOUT_S = 8.0
 _PAUSE_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class OpenRequest:
-    """What a later start asks the window to open.
+    """What a later start asks of the window.
 
     Attributes:
         sources: Absolute paths and addresses; none only brings the window to the front.
@@ -63,12 +63,12 @@ class OpenRequest:
     activation: str = ""
 
     def to_bytes(self) -> bytes:
-        """Returns it as it is sent."""
+        """As it is sent."""
         return json.dumps({"version": _VERSION, "open": self.sources, "activation": self.activation}).encode()
 
     @classmethod
     def from_bytes(cls, content: bytes) -> OpenRequest:
-        """Reads what was sent.
+        """What was sent.
 
         Raises:
             ValueError: It is not one of these.
@@ -84,31 +84,31 @@ class OpenRequest:
         sources, activation = message.get("open"), message.get("activation")
         if not isinstance(sources, list) or len(sources) > _MAX_SOURCES or not all(map(_is_source, sources)):
             raise ValueError("names what cannot be opened")
-        if not isinstance(activation, str) or len(activation) > _MAX_CHARACTERS or "\0" in activation:
+        if not isinstance(activation, str) or len(activation) > _MAX_TEXT or "\0" in activation:
             raise ValueError("no activation")
         return cls(tuple(sources), activation)
 
 
 def _is_source(source: object) -> bool:
-    if not isinstance(source, str) or not 0 < len(source) <= _MAX_CHARACTERS or "\0" in source:
+    if not isinstance(source, str) or not 0 < len(source) <= _MAX_TEXT or "\0" in source:
+        return False
+    try:
+        os.fsencode(source)
+    except UnicodeEncodeError:  # half a surrogate pair, which is in no name
         return False
     return bool(_ADDRESS.match(source)) or Path(source).is_absolute()
 
 
 class InstanceLock:
-    """Held by the one window. Used by the main thread; ``listen`` starts a thread of its own.
+    """The place of the one window. Used by the main thread; ``listen`` starts a thread of its own.
 
     Args:
         folder: Where its files are; None for the user's.
         environment: Tells one desktop session from another.
-        speak_s: Seconds that a visitor has to say what it wants.
     """
 
-    def __init__(
-        self, folder: Path | None = None, environment: Mapping[str, str] = os.environ, speak_s: float = _SPEAK_S
-    ) -> None:
-        self._speak_s = speak_s
-        self._folder = folder or instance_dir()
+    def __init__(self, folder: Path | None = None, environment: Mapping[str, str] = os.environ) -> None:
+        self._folder = folder or place_dir()
         session = "\0".join((platform.node(), *(environment.get(name, "") for name in _SESSION)))
         name = f"window-{hashlib.sha256(session.encode(errors='surrogateescape')).hexdigest()[:16]}"
         self._lock = self._folder / f"{name}.lock"
@@ -118,7 +118,7 @@ class InstanceLock:
         self._worker: Worker | None = None
 
     def claim(self) -> bool:
-        """Takes the lock if nobody has it; returns whether it is ours now.
+        """Have the place, if nobody has it; whether it is ours now.
 
         Raises:
             OSError: The folder cannot be used.
@@ -133,7 +133,7 @@ class InstanceLock:
         return True
 
     def send(self, message: OpenRequest) -> Answer:
-        """Sends a request to the window that holds the lock; returns "nobody" where none listens (yet, or any more).
+        """Hand over to the window that has the place; "nobody" where none listens (yet, or any more).
 
         Raises:
             ValueError: It would not be taken.
@@ -155,16 +155,16 @@ class InstanceLock:
             return "nobody"
 
     def listen(self, receive: Callable[[OpenRequest], bool]) -> None:
-        """Receives the requests of later starts until ``close``.
+        """Take what later starts hand over, until ``close``.
 
         Args:
-            receive: Called on the listening thread; returns whether it was taken.
+            receive: Called on the listening thread; whether it was taken.
         """
         self._worker = Worker("hand-over", lambda stop: self._serve(stop, receive), _broken)
         self._worker.start()
 
     def close(self) -> None:
-        """Gives the lock up. Never raises."""
+        """Give the place up. Never raises."""
         if self._worker is not None:
             self._worker.stop()
             self._wake()
@@ -191,7 +191,7 @@ class InstanceLock:
                     write_atomically(self._address_file, address.encode(), private=True)
                 while not stop.is_set():
                     with listener.accept() as connection:
-                        _answer(connection, receive, stop, self._speak_s)
+                        _answer(connection, receive, stop)
         except (OSError, EOFError, AppError) as error:  # later starts open windows of their own
             _log.info("nothing can be handed over: %s", error)
         finally:
@@ -208,31 +208,31 @@ class InstanceLock:
     # Addresses
 
     def read_address(self) -> str:
-        """Returns where the window listens; "" while none does."""
+        """Returns the address at which the window of this place listens; "" where none does."""
         try:
             with self._address_file.open("rb") as file:
-                return file.read(_MAX_CHARACTERS).decode("utf-8")
+                return file.read(_MAX_TEXT).decode("utf-8")
         except (OSError, UnicodeDecodeError):
             return ""
 
 
-def arrive(instance: InstanceLock, message: OpenRequest | None, wait_s: float = _WAIT_S) -> Arrival:
-    """Takes the lock, or sends the request to the window that holds it.
+def claim_or_send(place: InstanceLock, message: OpenRequest | None, timeout_s: float = _TIMEOUT_S) -> StartOutcome:
+    """Have the place, or hand over to who has it.
 
-    A window that just begins does not listen yet, and one that ends gives the lock free: both are waited for. One that
+    A window that just begins does not listen yet, and one that ends gives the place free: both are waited for. One that
     does not answer is left alone.
 
     Args:
-        instance: The lock.
-        message: None takes the lock if it is free, and sends nothing.
-        wait_s: Seconds to wait at most.
+        place: The place.
+        message: None takes the place if it is free, and hands nothing over.
+        timeout_s: Seconds to wait at most.
     """
-    end = time.monotonic() + wait_s
+    end = time.monotonic() + timeout_s
     try:
-        while not instance.claim():
+        while not place.claim():
             if message is None:
                 return "alone"
-            answer = instance.send(message)
+            answer = place.send(message)
             if answer == "taken":
                 return "handed over"
             if answer == "refused" or time.monotonic() > end:
@@ -244,12 +244,10 @@ def arrive(instance: InstanceLock, message: OpenRequest | None, wait_s: float = 
     return "first"
 
 
-def _answer(
-    connection: Connection, receive: Callable[[OpenRequest], bool], stop: threading.Event, speak_s: float
-) -> None:
+def _answer(connection: Connection, receive: Callable[[OpenRequest], bool], stop: threading.Event) -> None:
     """One visitor. None is answered once the window ends, so that it looks for the place again."""
     try:
-        if not connection.poll(speak_s):
+        if not connection.poll(_SPEAK_S):
             return
         message = OpenRequest.from_bytes(connection.recv_bytes(_MAX_BYTES))
         if receive(message):

@@ -44,7 +44,7 @@ def crashes_dir() -> Path:
     return log_file().parent / "crashes"
 
 
-def instance_dir() -> Path:
+def place_dir() -> Path:
     """How windows of one session find each other."""
     return platformdirs.user_state_path(APP, appauthor=False)
 

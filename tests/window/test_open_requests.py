@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from PySide6.QtWidgets import QPushButton
 
-from app.core.instance import InstanceLock, OpenRequest, arrive
-from app.core.paths import instance_dir
+from app.core.instance import InstanceLock, OpenRequest, claim_or_send
+from app.core.paths import place_dir
 from app.ui.main import show_request
 from app.ui.open_requests import OpenRequests
 from tests.support import window_process
@@ -49,7 +49,7 @@ def test_the_window_opens_the_first_and_offers_to_export_all(
 ) -> None:
     files = tuple(str(tmp_path / name) for name in ("a.mp4", "b.mp4", "c.png"))
     answers: list[str] = []
-    thread = threading.Thread(target=lambda: answers.append(arrive(InstanceLock(folder), OpenRequest(files))))
+    thread = threading.Thread(target=lambda: answers.append(claim_or_send(InstanceLock(folder), OpenRequest(files))))
     table.window.showMinimized()
     thread.start()
     table.qtbot.waitUntil(lambda: bool(table.sessions))
@@ -76,7 +76,9 @@ def test_a_model_file_is_shown_before_it_is_imported(table: Desk, tmp_path: Path
 
 @pytest.mark.parametrize("answer_s", [0.05])
 def test_a_window_that_is_stuck_opens_nothing_later(table: Desk, requests: OpenRequests, folder: Path) -> None:
-    assert arrive(InstanceLock(folder), REQUEST) == "alone"  # on the GUI thread, which does nothing else meanwhile
+    assert (
+        claim_or_send(InstanceLock(folder), REQUEST) == "alone"
+    )  # on the GUI thread, which does nothing else meanwhile
     table.qtbot.waitUntil(lambda: not table.background.busy)
     assert table.sessions == []
 
@@ -107,7 +109,7 @@ def test_the_real_thing(tmp_path: Path) -> None:
     timer = QTimer(window); timer.timeout.connect(look); timer.start(50)
     """
     first = window_process.start(tell)
-    instance = InstanceLock(instance_dir())
+    instance = InstanceLock(place_dir())
     while not instance.read_address():
         threading.Event().wait(0.01)
     command = [sys.executable, "-m", "app", str(clip)]

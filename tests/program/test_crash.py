@@ -15,13 +15,14 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QTimer
 from PySide6.QtGui import QGuiApplication
+from pytestqt.qtbot import QtBot
 
 from app.core.crash_files import CrashFile, begin_crash_file, new_reports
 from app.core.paths import crashes_dir
 from app.ui.faults.report_dialog import ReportDialog
 from app.ui.faults.uncaught_errors import UncaughtErrors
 from tests.support import window_process
-from tests.support.qt_fakes import Desk
+from tests.support.qt_fakes import Desk, desk
 
 CRASH = "import faulthandler, resource; resource.setrlimit(resource.RLIMIT_CORE, (0, 0)); faulthandler._sigsegv()"
 
@@ -114,6 +115,12 @@ def test_a_window_that_crashed_says_so_at_the_next_start_and_not_after(tmp_path:
 
 
 # UncaughtErrors of Python
+
+
+@pytest.fixture
+def table(qtbot: QtBot, tmp_path: Path) -> Iterator[Desk]:
+    with desk(qtbot, tmp_path) as made:
+        yield made
 
 
 @pytest.fixture

@@ -1,8 +1,9 @@
-"""One window for a session: who has the lock, what is handed over, and what must not be believed."""
+"""One window for a session: who has the place, what is handed over, and what must not be believed."""
 
 from __future__ import annotations
 
 import json
+import os
 import signal
 import stat
 import subprocess
@@ -17,28 +18,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.instance import InstanceLock, OpenRequest, arrive
+from app.core import instance
+from app.core.instance import InstanceLock, OpenRequest, claim_or_send
 from tests.support import window_process
 
 MESSAGE = OpenRequest(("/films/Ünï 中.mp4", "rtsp://jane:pw@host/cam"), "token")
 
 
 @contextmanager
-def _listening(
-    folder: Path, answer: bool = True, speak_s: float = 2.0
-) -> Iterator[tuple[InstanceLock, list[OpenRequest]]]:
-    lock, got = InstanceLock(folder, speak_s=speak_s), []
+def _listening(folder: Path, answer: bool = True) -> Iterator[tuple[InstanceLock, list[OpenRequest]]]:
+    place, got = InstanceLock(folder), []
 
     def receive(message: OpenRequest) -> bool:
         got.append(message)
         return answer
 
-    assert lock.claim()
-    lock.listen(receive)
+    assert place.claim()
+    place.listen(receive)
     try:
-        yield lock, got
+        yield place, got
     finally:
-        lock.close()
+        place.close()
 
 
 def _address(folder: Path) -> str:
@@ -51,12 +51,12 @@ def _address(folder: Path) -> str:
 
 def test_a_later_start_hands_over(tmp_path: Path) -> None:
     with _listening(tmp_path) as (_, got):
-        assert arrive(InstanceLock(tmp_path), MESSAGE) == "handed over"
-        assert arrive(InstanceLock(tmp_path), OpenRequest()) == "handed over"
+        assert claim_or_send(InstanceLock(tmp_path), MESSAGE) == "handed over"
+        assert claim_or_send(InstanceLock(tmp_path), OpenRequest()) == "handed over"
         assert got == [MESSAGE, OpenRequest()]
-        assert arrive(InstanceLock(tmp_path), None) == "alone", "a window of its own was asked for"
+        assert claim_or_send(InstanceLock(tmp_path), None) == "alone", "a window of its own was asked for"
     later = InstanceLock(tmp_path)
-    assert arrive(later, MESSAGE) == "first", "the window was closed"
+    assert claim_or_send(later, MESSAGE) == "first", "the window was closed"
     later.close()
 
 
@@ -84,35 +84,43 @@ def test_nobody_else_can_speak_to_it_and_nothing_is_left(tmp_path: Path) -> None
 
 def test_a_window_that_does_not_take_it_is_left_alone(tmp_path: Path) -> None:
     with _listening(tmp_path, answer=False) as (_, got):
-        assert arrive(InstanceLock(tmp_path), MESSAGE) == "alone"
+        assert claim_or_send(InstanceLock(tmp_path), MESSAGE) == "alone"
         assert got == [MESSAGE]
 
 
 def test_a_window_that_never_listens_is_left_alone(tmp_path: Path) -> None:
     first = InstanceLock(tmp_path)
     assert first.claim()
-    assert arrive(InstanceLock(tmp_path), MESSAGE, wait_s=0.2) == "alone"
+    assert claim_or_send(InstanceLock(tmp_path), MESSAGE, timeout_s=0.2) == "alone"
     first.close()
 
 
 @pytest.mark.parametrize("sources", [("camera:0",), ("/films/a.mp4",) * 501, ("/" + "x" * 4000,) * 400])
 def test_what_would_not_be_taken_is_not_sent(tmp_path: Path, sources: tuple[str, ...]) -> None:
     with _listening(tmp_path) as (_, got):
-        assert arrive(InstanceLock(tmp_path), OpenRequest(sources)) == "alone"
+        assert claim_or_send(InstanceLock(tmp_path), OpenRequest(sources)) == "alone"
         assert got == []
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="names there are Unicode")
+def test_a_name_that_is_not_utf8_is_handed_over(tmp_path: Path) -> None:
+    message = OpenRequest((os.fsdecode(b"/films/\xff.mp4"),))
+    with _listening(tmp_path) as (_, got):
+        assert claim_or_send(InstanceLock(tmp_path), message) == "handed over"
+        assert got == [message]
+
+
 def test_a_window_that_closes_before_it_listens_leaves_nothing(tmp_path: Path) -> None:
-    lock = InstanceLock(tmp_path / "place")
-    assert lock.claim()
-    lock.listen(lambda _message: True)
-    lock.close()
+    place = InstanceLock(tmp_path / "place")
+    assert place.claim()
+    place.listen(lambda _message: True)
+    place.close()
     assert [path.suffix for path in (tmp_path / "place").iterdir()] == [".lock"]
 
 
 def test_a_folder_that_cannot_be_used_is_no_obstacle(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    assert arrive(InstanceLock(tmp_path / "file"), MESSAGE) == "alone"
+    assert claim_or_send(InstanceLock(tmp_path / "file"), MESSAGE) == "alone"
 
 
 @pytest.mark.parametrize(
@@ -122,6 +130,8 @@ def test_a_folder_that_cannot_be_used_is_no_obstacle(tmp_path: Path) -> None:
         b'{"version": 1, "open": ["relative.mp4"], "activation": ""}',
         b'{"version": 1, "open": ["/a\\u0000b"], "activation": ""}',
         b'{"version": 1, "open": ["ftp://host/x"], "activation": ""}',
+        b'{"version": 1, "open": ["/films/\\ud83d.mp4"], "activation": ""}',
+        b'{"version": 1, "open": ["http://host/\\ud83d"], "activation": ""}',
         b'{"version": 1, "open": [7], "activation": ""}', b'{"version": 1, "open": [], "activation": null}',
         OpenRequest(("/x",) * 501).to_bytes(), OpenRequest(("/" + "x" * 5000,)).to_bytes(), b"x" * 1_100_000,
     ],
@@ -134,13 +144,14 @@ def test_what_is_no_message_does_nothing(tmp_path: Path, content: bytes) -> None
                 assert visitor.recv_bytes() == b"no"
             except (EOFError, OSError):
                 pass  # too much to be read at all
-        assert arrive(InstanceLock(tmp_path), MESSAGE) == "handed over", "it still listens"
+        assert claim_or_send(InstanceLock(tmp_path), MESSAGE) == "handed over", "it still listens"
         assert got == [MESSAGE]
 
 
-def test_who_says_nothing_is_not_waited_for_for_ever(tmp_path: Path) -> None:
-    with _listening(tmp_path, speak_s=0.1) as (_, got), Client(_address(tmp_path)):
-        assert arrive(InstanceLock(tmp_path), MESSAGE) == "handed over"
+def test_who_says_nothing_is_not_waited_for_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(instance, "_SPEAK_S", 0.1)  # what a test would wait for
+    with _listening(tmp_path) as (_, got), Client(_address(tmp_path)):
+        assert claim_or_send(InstanceLock(tmp_path), MESSAGE) == "handed over"
         assert got == [MESSAGE]
 
 
@@ -170,21 +181,21 @@ def test_names_that_are_no_text_arrive_unchanged() -> None:
 _CHILD = """
 import sys, threading
 from pathlib import Path
-from app.core.instance import OpenRequest, InstanceLock, arrive
-lock = InstanceLock(Path(sys.argv[1]))
+from app.core.instance import OpenRequest, InstanceLock, claim_or_send
+place = InstanceLock(Path(sys.argv[1]))
 got, enough = [], threading.Event()
 def receive(message):
     got.append(message.sources[0])
     if len(got) == int(sys.argv[3]):
         enough.set()
     return True
-outcome = arrive(lock, OpenRequest((sys.argv[2],)), wait_s=60)
+outcome = claim_or_send(place, OpenRequest((sys.argv[2],)), timeout_s=60)
 print(outcome, flush=True)
 if outcome == "first":
-    lock.listen(receive)
+    place.listen(receive)
     enough.wait(60)
     print(*sorted(got), flush=True)
-    lock.close()
+    place.close()
 """
 
 
@@ -212,5 +223,5 @@ def test_what_a_killed_window_left_is_cleared_away(tmp_path: Path) -> None:
     assert address.exists()
     with _listening(tmp_path) as (_, got):
         assert not address.parent.exists()
-        assert arrive(InstanceLock(tmp_path), MESSAGE) == "handed over"
+        assert claim_or_send(InstanceLock(tmp_path), MESSAGE) == "handed over"
         assert got == [MESSAGE]
