@@ -56,7 +56,8 @@ def _control(remedy: Remedy) -> str:
         return ""
     if remedy.omit:
         return f"without “{field}”"
-    return f"“{field}: {_choice(remedy)}”" if remedy.value else f"“{field}”"
+    chosen = remedy.value and not remedy.value.isupper()  # FILE and the like stand for what the user has to choose
+    return f"“{field}: {_choice(remedy)}”" if chosen else f"“{field}”"
 
 
 def _choice(remedy: Remedy) -> str:

@@ -76,9 +76,8 @@ def test_a_model_file_is_shown_before_it_is_imported(table: Desk, tmp_path: Path
 
 @pytest.mark.parametrize("answer_s", [0.05])
 def test_a_window_that_is_stuck_opens_nothing_later(table: Desk, requests: OpenRequests, folder: Path) -> None:
-    assert (
-        claim_or_send(InstanceLock(folder), REQUEST) == "alone"
-    )  # on the GUI thread, which does nothing else meanwhile
+    # On the GUI thread, which does nothing else meanwhile.
+    assert claim_or_send(InstanceLock(folder), REQUEST) == "alone"
     table.qtbot.waitUntil(lambda: not table.background.busy)
     assert table.sessions == []
 
