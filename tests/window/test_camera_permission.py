@@ -30,7 +30,7 @@ class System:
 
 
 def _play(monkeypatch: pytest.MonkeyPatch, system: System) -> None:
-    monkeypatch.setattr(camera_permission, "_system_asks", lambda: True)
+    monkeypatch.setattr(camera_permission, "system_asks", lambda: True)
     monkeypatch.setattr(camera_permission, "QCoreApplication", type("Fake", (), {"instance": lambda: system}))
 
 
