@@ -106,10 +106,6 @@ def _is_source(source: object) -> bool:
         os.fsencode(source)
     except UnicodeEncodeError:  # half a surrogate pair, which is in no name
         return False
-    try:
-        os.fsencode(source)  # half of a character pair, which JSON can spell, names no file and no address
-    except UnicodeEncodeError:
-        return False
     return bool(_ADDRESS.match(source) or with_schemes(source)) or Path(source).is_absolute()
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from app.core.thresholds import COMMON
 from detector.bundled_files import default_model
@@ -32,7 +32,6 @@ class SettingInfo:
         step: Slider or spin-box step.
         choices: Allowed texts; filled at run time where empty and ``dynamic`` is set.
         dynamic: "models", "devices", "classes", "resolutions": choices come from the running program.
-        applies: "now" (repaint), "detect" (next frame), "reopen" (source or model opens again).
         hidden: Kept, but not in the panel.
     """
 
@@ -45,7 +44,6 @@ class SettingInfo:
     step: float | None = None
     choices: Choices = ()
     dynamic: str = ""
-    applies: Literal["now", "detect", "reopen"] = "now"
     hidden: bool = False
 
 
@@ -59,14 +57,13 @@ def setting(default: Any, label: str, help: str, **limits: Any) -> Any:
 class ModelSettings:
     """Which model runs, and where."""
 
-    name: str = setting(default_model, "Model", "The detector to run.", dynamic="models", applies="reopen")
-    device: str = setting("auto", "Device", "Where it runs.", dynamic="devices", applies="reopen")
+    name: str = setting(default_model, "Model", "The detector to run.", dynamic="models")
+    device: str = setting("auto", "Device", "Where it runs.", dynamic="devices")
     precision: str = setting(
         "auto",
         "Precision",
         "Number format of the network; auto picks one whose results agree with fp32. int8 needs an optimised model.",
         choices=(("auto", "auto"), ("fp32", "fp32"), ("bf16", "bf16"), ("fp16", "fp16"), ("int8", "int8")),
-        applies="reopen",
     )
 
 
@@ -133,7 +130,6 @@ class SourceSettings:
             ("1280x720", "1280 x 720"),
             ("1920x1080", "1920 x 1080"),
         ),
-        applies="reopen",
     )
     fps: int = setting(
         0,
@@ -144,9 +140,8 @@ class SourceSettings:
         minimum=0,
         maximum=240,
         step=1,
-        applies="reopen",
     )
-    loop: bool = setting(False, "Loop", "Start a video again when it ends.", applies="detect")
+    loop: bool = setting(False, "Loop", "Start a video again when it ends.")
 
 
 @dataclass(frozen=True, slots=True)

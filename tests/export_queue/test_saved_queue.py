@@ -23,9 +23,9 @@ from app.core.export_queue.saved_queue import AbandonedQueue, SavedQueue, abando
 from app.core.export_queue.video_search import FoundVideo
 from app.core.highlights.options import HighlightOptions
 from app.core.muxing.video_options import VideoOptions
-from app.ui.export.queue_runner import QueueRunner
-from app.ui.export.unfinished import Rest, Unfinished, words
-from app.ui.widgets.background import Background
+from app.ui.export.unfinished_exports import UnfinishedExports, UnfinishedWork, summary
+from app.ui.services.background import Background
+from app.ui.services.queue_runner import QueueRunner
 from app.ui.widgets.banner import Banner
 from app.ui.widgets.theme import Theme
 from tests.support.media import make_video
@@ -155,7 +155,7 @@ class Booth:
         self.background = Background()
         self.runner = QueueRunner(self.background, self.jobs)
         self.banner = Banner(Theme(application(), "dark"))
-        self.unfinished = Unfinished(self.banner, self.background, self.runner, lambda: None, self.banner)
+        self.unfinished = UnfinishedExports(self.banner, self.background, self.runner, self.banner)
 
     def close(self) -> None:
         assert self.runner.close(20.0)
@@ -239,9 +239,9 @@ def test_a_damaged_list_is_told(booth: Booth, qtbot: QtBot) -> None:
     assert booth.banner.words[1] == "Add those videos again."
 
 
-def test_words() -> None:
+def test_text() -> None:
     request = ExportRequest(Path("/a.mp4"), None)
-    assert words(Rest(abandoned=AbandonedQueue((request,)))) == "The export of a.mp4 was still waiting."
+    assert summary(UnfinishedWork(abandoned=AbandonedQueue((request,)))) == "The export of a.mp4 was still waiting."
 
 
 def test_wishes_of_several_videos_reach_each(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from pytestqt.qtbot import QtBot
 from app.core.crash_files import CrashFile, begin_crash_file, new_reports
 from app.core.paths import crashes_dir
 from app.ui.faults.report_dialog import ReportDialog
-from app.ui.faults.uncaught import Faults
+from app.ui.faults.uncaught_errors import UncaughtErrors
 from tests.support import window_process
 from tests.support.qt_fakes import Desk, desk
 
@@ -89,9 +89,9 @@ def test_a_folder_that_cannot_be_written_is_no_obstacle() -> None:
 TELL = """
 def look():
     dialog = next((w for w in QApplication.topLevelWidgets() if type(w).__name__ == "ReportDialog"), None)
-    if dialog is not None or not window.background.busy:
+    if dialog is not None or not window.services.background.busy:
         timer.stop()
-        print(dialog.report.toPlainText() if dialog else "nothing to tell", window.controller.uri, flush=True)
+        print(dialog.report.toPlainText() if dialog else "nothing to tell", window.services.controller.uri, flush=True)
         window.close()
 timer = QTimer(window); timer.timeout.connect(look); timer.start(50)
 """
@@ -101,7 +101,7 @@ timer = QTimer(window); timer.timeout.connect(look); timer.start(50)
 def test_a_window_that_crashed_says_so_at_the_next_start_and_not_after(tmp_path: Path) -> None:
     clip = tmp_path / "holiday.png"
     clip.write_bytes(b"no picture")
-    remember = f"window.settings.set('source', 'last', {str(clip)!r}); window.settings.flush()"
+    remember = f"window.services.settings.set('source', 'last', {str(clip)!r}); window.services.settings.flush()"
     crashed = window_process.run(f"{remember}; {CRASH}")
     assert crashed.returncode == -signal.SIGSEGV, crashed.stderr
     second = window_process.run(TELL)
@@ -114,7 +114,7 @@ def test_a_window_that_crashed_says_so_at_the_next_start_and_not_after(tmp_path:
     assert [path.name[:6] for path in crashes_dir().iterdir()] == ["crash-"]
 
 
-# Faults of Python
+# UncaughtErrors of Python
 
 
 @pytest.fixture
@@ -124,10 +124,10 @@ def table(qtbot: QtBot, tmp_path: Path) -> Iterator[Desk]:
 
 
 @pytest.fixture
-def faults(table: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[Faults]:
+def faults(table: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[UncaughtErrors]:
     monkeypatch.setattr(sys, "excepthook", lambda *_: None)
     monkeypatch.setattr(threading, "excepthook", lambda *_: None)
-    made = Faults(table.window)
+    made = UncaughtErrors(table.window)
     made.install()
     yield made
     made.remove()
@@ -144,7 +144,7 @@ def _dialogs(table: Desk) -> list[ReportDialog]:
 @pytest.mark.qt_no_exception_capture
 @pytest.mark.expects_log
 def test_a_fault_in_a_slot_is_shown_once_however_often_it_comes(
-    table: Desk, faults: Faults, caplog: pytest.LogCaptureFixture
+    table: Desk, faults: UncaughtErrors, caplog: pytest.LogCaptureFixture
 ) -> None:
     timer = QTimer()
     left = iter(range(12))
@@ -173,7 +173,7 @@ def test_a_fault_in_a_slot_is_shown_once_however_often_it_comes(
 
 @pytest.mark.qt_no_exception_capture
 @pytest.mark.expects_log
-def test_a_fault_in_a_thread_joins_the_one_that_is_shown(table: Desk, faults: Faults) -> None:
+def test_a_fault_in_a_thread_joins_the_one_that_is_shown(table: Desk, faults: UncaughtErrors) -> None:
     QTimer.singleShot(0, table.window, lambda: _break("first"))
     table.qtbot.waitUntil(lambda: bool(_dialogs(table)))
     thread = threading.Thread(target=lambda: {}["second"], name="ssdv-odd")
@@ -188,7 +188,7 @@ def test_a_fault_in_a_thread_joins_the_one_that_is_shown(table: Desk, faults: Fa
 
 @pytest.mark.qt_no_exception_capture
 @pytest.mark.expects_log
-def test_an_export_goes_on_through_a_fault_in_the_window(table: Desk, faults: Faults, tmp_path: Path) -> None:
+def test_an_export_goes_on_through_a_fault_in_the_window(table: Desk, faults: UncaughtErrors, tmp_path: Path) -> None:
     from app.core.export.request import ExportRequest
 
     done: list[object] = []
@@ -203,7 +203,7 @@ def test_an_export_goes_on_through_a_fault_in_the_window(table: Desk, faults: Fa
 
 def test_hooks_are_put_back(table: Desk) -> None:
     before = sys.excepthook, threading.excepthook
-    made = Faults(table.window)
+    made = UncaughtErrors(table.window)
     made.install()
     assert (sys.excepthook, threading.excepthook) != before
     made.remove()

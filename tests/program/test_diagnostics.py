@@ -189,7 +189,7 @@ def test_the_window_saves_it(
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_arguments: (str(target), ""))
     monkeypatch.setattr(diagnostics, "run_self_test", _report)
     told: list[tuple[str, str]] = []
-    monkeypatch.setattr(table.window.stage.banner, "tell", lambda kind, message, *_, **__: told.append((kind, message)))
+    monkeypatch.setattr(table.services.banner, "tell", lambda kind, message, *_, **__: told.append((kind, message)))
     table.window.actions_by_name["diagnostics"].trigger()
     qtbot.waitUntil(lambda: len(told) == 2)
     assert told[0][0] == "info"
@@ -200,5 +200,5 @@ def test_the_window_saves_it(
 
 def test_giving_up_on_a_name_does_nothing(table: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_arguments: ("", ""))
-    monkeypatch.setattr(table.window.background, "run", lambda *_: pytest.fail("nothing was chosen"))
+    monkeypatch.setattr(table.services.background, "run", lambda *_: pytest.fail("nothing was chosen"))
     table.window.actions_by_name["diagnostics"].trigger()

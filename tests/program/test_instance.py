@@ -17,15 +17,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pytestqt.qtbot import QtBot
 
 from app.core import instance
 from app.core.instance import InstanceLock, OpenRequest, claim_or_send
-from app.core.paths import place_dir
-from app.ui import arrivals
-from app.ui.arrivals import Arrivals
 from tests.support import window_process
-from tests.support.qt_fakes import Desk, desk
 
 MESSAGE = OpenRequest(("/films/Ünï 中.mp4", "rtsp://jane:pw@host/cam"), "token")
 
@@ -230,112 +225,3 @@ def test_what_a_killed_window_left_is_cleared_away(tmp_path: Path) -> None:
         assert not address.parent.exists()
         assert claim_or_send(InstanceLock(tmp_path), MESSAGE) == "handed over"
         assert got == [MESSAGE]
-
-
-# The window
-
-
-@pytest.fixture
-def table(qtbot: QtBot, tmp_path: Path) -> Iterator[Desk]:
-    with desk(qtbot, tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-def arriving(table: Desk, tmp_path: Path) -> Iterator[Arrivals]:
-    place = InstanceLock(tmp_path / "place")
-    assert place.claim()
-    made = Arrivals(table.window, place)
-    made.begin()
-    yield made
-    made.close()
-
-
-def test_the_window_opens_the_first_and_offers_to_export_all(table: Desk, arriving: Arrivals, tmp_path: Path) -> None:
-    files = tuple(str(tmp_path / name) for name in ("a.mp4", "b.mp4", "c.png"))
-    answers: list[str] = []
-    thread = threading.Thread(
-        target=lambda: answers.append(claim_or_send(InstanceLock(tmp_path / "place"), OpenRequest(files)))
-    )
-    table.window.showMinimized()
-    thread.start()
-    table.qtbot.waitUntil(lambda: bool(table.sessions))
-    thread.join()
-    assert answers == ["handed over"]
-    assert table.session.calls[0][1] == files[0]
-    assert not table.window.isMinimized()
-    banner = table.window.stage.banner
-    assert banner.words[0] == "a.mp4 is shown, the first of 3."
-    banner._button.click()
-    assert table.window.exports.queue is not None
-    assert table.window.exports.queue.isVisible()
-
-
-def test_a_model_file_is_shown_before_it_goes_to_the_shelf(table: Desk, tmp_path: Path) -> None:
-    (tmp_path / "net.pth").write_bytes(b"nothing")
-    arrivals.open_all(table.window, [str(tmp_path / "net.pth")])
-    assert table.sessions == []
-    assert table.window.models_dialog is not None
-    sheet = table.window.models_dialog.sheet
-    assert sheet is not None
-    table.qtbot.waitUntil(sheet.trouble.isVisible, timeout=30_000)
-
-
-def test_a_window_that_is_stuck_opens_nothing_later(
-    table: Desk, arriving: Arrivals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(arrivals, "_PATIENCE_S", 0.05)
-    assert (
-        claim_or_send(InstanceLock(tmp_path / "place"), MESSAGE) == "alone"
-    )  # on the GUI thread, which does nothing else meanwhile
-    table.qtbot.waitUntil(lambda: not table.background.busy)
-    assert table.sessions == []
-
-
-def test_a_window_that_closes_takes_nothing_more(
-    table: Desk, arriving: Arrivals, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Else it would be shown again, and the file be lost with it."""
-    monkeypatch.setattr(arrivals, "_PATIENCE_S", 0.5)
-    answers: list[bool] = []
-    table.window.close()
-    thread = threading.Thread(target=lambda: answers.append(arriving._arrived(MESSAGE)))
-    thread.start()
-    table.qtbot.waitUntil(lambda: bool(answers))
-    thread.join()
-    assert answers == [False]
-    assert not table.window.isVisible()
-    assert table.sessions == []
-
-
-def test_the_real_thing(tmp_path: Path) -> None:
-    clip = tmp_path / "Ünï 中.png"
-    clip.write_bytes(b"no picture")
-    tell = """
-    def look():
-        if window.controller.uri:
-            timer.stop()
-            print(window.controller.uri, flush=True)
-            window.close()
-    timer = QTimer(window); timer.timeout.connect(look); timer.start(50)
-    """
-    first = window_process.start(tell)
-    _address(place_dir())
-    command = [sys.executable, "-m", "app", str(clip)]
-    second = subprocess.run(command, cwd=window_process.ROOT, capture_output=True, text=True, timeout=60)
-    out, err = first.communicate(timeout=60)
-    assert (second.returncode, second.stdout) == (0, ""), second.stderr
-    assert second.stderr.startswith("ssd-viewer: Opened in the window that is there already")
-    assert (first.returncode, out, err) == (0, f"{clip}\n", "")
-
-
-def test_a_file_opened_by_the_system_is_heard_of() -> None:
-    code = (
-        "from PySide6.QtGui import QFileOpenEvent; from app.ui.arrivals import Application;"
-        "application = Application([]); application.file_opened.connect(print);"
-        "application.sendEvent(application, QFileOpenEvent('/films/a.mp4'))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=window_process.ROOT, capture_output=True, text=True, timeout=60
-    )
-    assert (done.returncode, done.stdout) == (0, "/films/a.mp4\n"), done.stderr

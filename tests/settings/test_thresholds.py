@@ -20,9 +20,9 @@ from app.core.settings import ChosenSettings, DetectionSettings, ModelSettings, 
 from app.core.settings_store import from_dict, load_settings, save_settings, to_dict
 from app.core.thresholds import COMMON, ModelThreshold, renamed, threshold_for, with_choice, without_choice
 from app.ui.models.model_facts import fact_rows
-from app.ui.settings.settings_model import SettingsModel
+from app.ui.services.background import Background
+from app.ui.services.settings_model import SettingsModel
 from app.ui.settings.settings_panel import SettingsPanel
-from app.ui.widgets.background import Background
 from detector.library import ModelLibrary
 from detector.spec import InputSpec, ModelSpec
 from tests.support.command_line import run

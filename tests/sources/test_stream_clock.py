@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from fractions import Fraction
 
@@ -36,7 +37,7 @@ class Viewer:
 
     def gaps_s(self, skip: int = 0) -> list[float]:
         times = [at for _, at in self.shown[skip:]]
-        return [(after - before) / _S for before, after in zip(times, times[1:], strict=False)]
+        return [(after - before) / _S for before, after in itertools.pairwise(times)]
 
 
 def pieces(

@@ -72,7 +72,7 @@ def words(seen: Mapping[str, Any]) -> str:
     """Describes the findings of the other process."""
     return (
         f"Qt {seen['qt']} on {seen['platform']}: up after {seen['window_s']:.2f} s, "
-        f"first detection after {seen['detection_s']:.2f} s, {seen['pictures']} frames shown, "
+        f"first detection after {seen['detection_s']:.2f} s, {seen['frames']} frames shown, "
         f"{seen['objects']} objects in the last; closed in {seen['closed_s']:.2f} s"
     )
 

@@ -34,7 +34,7 @@ class Colours:
         danger: Failures.
         warning: Troubles that pass.
         success: Things done.
-        canvas: Around the picture.
+        canvas: Around the frame.
     """
 
     window: str
