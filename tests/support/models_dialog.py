@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-import detector.importers
 from app.core.model_check import ModelCheck
 from app.ui.models.import_sheet import ImportSheet
 from app.ui.models.models_dialog import ModelsDialog
 from detector.errors import DetectorError
-from detector.importers import Recognised
+from detector.importers import model_writer
 from detector.importers.base import Overrides
+from detector.importers.model_writer import RecognisedModel
+from detector.importers.notes import Note
 from detector.library import ImportResult, ModelLibrary
 from detector.model_file import ModelEntry
 from tests.support.model_files import described, put_model
@@ -45,16 +46,16 @@ class Importer:
         self.looked: list[Overrides] = []
         self.made: list[tuple[str, Overrides]] = []
         self.refusal: DetectorError | None = None
-        monkeypatch.setattr(detector.importers, "preview_model", self._preview)
+        monkeypatch.setattr(model_writer, "preview_model", self._preview)
         monkeypatch.setattr(ModelLibrary, "import_file", lambda library, *asked: self._import(library, *asked))
         monkeypatch.setattr("app.ui.services.library_client.preload_torch", lambda: None)
 
-    def _preview(self, path: Path, overrides: Overrides) -> Recognised:
+    def _preview(self, path: Path, overrides: Overrides) -> RecognisedModel:
         self.looked.append(overrides)
         if self.refusal is not None:
             raise self.refusal
         note = "Sizes of the default boxes: VOC's, assumed."
-        return Recognised(described("model"), (f"Recognised {path.name}.", note))
+        return RecognisedModel(described("model"), (Note(f"Recognised {path.name}."), Note(note)))
 
     def _import(self, library: ModelLibrary, path: Path, name: str, overrides: Overrides) -> ImportResult:
         if self.refusal is not None:
