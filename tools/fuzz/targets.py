@@ -31,6 +31,7 @@ from tools.fixtures.tiny_ir import save_tiny_ir
 from tools.fuzz.evaluation import EVALUATION_TARGETS, XML_WORDS
 from tools.fuzz.mutations import Damage, damage, damage_fields
 from tools.fuzz.run import Target
+from tools.fuzz.store import store_target
 from tools.fuzz.tfjs import tfjs_import_target, tfjs_target
 from tools.fuzz.video import video_target
 
@@ -161,6 +162,7 @@ TARGETS: dict[str, Callable[[], Target]] = {
     "tfjs": tfjs_target,
     "tfjs-import": tfjs_import_target,
     "export": video_target,
+    "store": store_target,
     **EVALUATION_TARGETS,
 }
 """Targets by their name on the command line."""
