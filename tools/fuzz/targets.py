@@ -30,6 +30,7 @@ from tools.fuzz.images import images_target
 from tools.fuzz.ir import checker_target, survival_target
 from tools.fuzz.mutations import Damage, damage, damage_fields
 from tools.fuzz.run import Target
+from tools.fuzz.store import store_target
 from tools.fuzz.tfjs import tfjs_import_target, tfjs_target
 from tools.fuzz.video import video_target
 
@@ -139,6 +140,7 @@ TARGETS: dict[str, Callable[[], Target]] = {
     "tfjs-import": tfjs_import_target,
     "images": images_target,
     "export": video_target,
+    "store": store_target,
     **EVALUATION_TARGETS,
 }
 """Targets by their name on the command line."""
