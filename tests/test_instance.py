@@ -324,3 +324,34 @@ def test_a_file_opened_by_the_system_is_heard_of() -> None:
         [sys.executable, "-c", code], cwd=window_process.ROOT, capture_output=True, text=True, timeout=60
     )
     assert (done.returncode, done.stdout) == (0, "/films/a.mp4\n"), done.stderr
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"open": ["/films/\ud800.mp4"], "activation": ""},
+        {"open": ["rtsp://cam/\udfff"], "activation": ""},
+        {"open": ["/films/a.mp4", "/films/\ud83d"], "activation": ""},
+        {"open": ["/films/a.mp4"], "activation": "token\udc80\ud800"},
+    ],
+)
+def test_half_a_character_is_refused_and_nothing_is_lost(tmp_path: Path, message: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"cannot be opened|no activation"):
+        HandOver.from_bytes(json.dumps({"version": 1, **message}).encode())
+    with _listening(tmp_path) as (_, got):
+        with Client(_address(tmp_path)) as visitor:
+            visitor.send_bytes(json.dumps({"version": 1, **message}).encode())
+            assert visitor.recv_bytes() == b"no"
+        assert got == []
+
+
+def test_a_name_that_is_no_text_is_handed_over_as_it_is() -> None:
+    if sys.platform == "win32":
+        pytest.skip("names are text there")
+    message = HandOver(("/films/\udcff.mp4",))
+    assert HandOver.from_bytes(message.to_bytes()) == message
+
+
+def test_an_address_without_a_scheme_is_handed_over() -> None:
+    message = HandOver(("192.168.1.5:554/x",))
+    assert HandOver.from_bytes(message.to_bytes()) == message

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from fractions import Fraction
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -36,10 +37,12 @@ class Viewer:
 
     def gaps_s(self, skip: int = 0) -> list[float]:
         times = [at for _, at in self.shown[skip:]]
-        return [(after - before) / _S for before, after in zip(times, times[1:], strict=False)]
+        return [(after - before) / _S for before, after in pairwise(times)]
 
 
-def pieces(count: int, length: int, late: dict[int, float] | None = None, rate: int = 30) -> list[tuple[Fraction, float]]:
+def pieces(
+    count: int, length: int, late: dict[int, float] | None = None, rate: int = 30
+) -> list[tuple[Fraction, float]]:
     """Pieces of ``length`` seconds, each there once its last frame was recorded, or later."""
     return [
         (Fraction(index, rate) + piece * length, (piece + 1) * length + (late or {}).get(piece, 0.0))

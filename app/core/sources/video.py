@@ -18,7 +18,15 @@ import av
 from app.core.addresses import redact
 from app.core.errors import AppError
 from app.core.frames import DecodedFrame, Frame, SourceInfo
-from app.core.media.container import FREE_CLOCK, key_frame_between, lead_s, length_s, mean_rate, open_video
+from app.core.media.container import (
+    FREE_CLOCK,
+    close_container,
+    key_frame_between,
+    lead_s,
+    length_s,
+    mean_rate,
+    open_video,
+)
 from app.core.media.continuous_clock import ContinuousClock, MissingFrames
 from app.core.sources.base import frame_from_bgra, never
 from app.core.sources.conversion import FrameConverter
@@ -308,4 +316,4 @@ class VideoReader:
 
     def close(self) -> None:
         """Close the file; idempotent."""
-        self._container.close()
+        close_container(self._container)
