@@ -71,11 +71,14 @@ def test_a_list_of_ffmpeg_is_read(folder: Path) -> None:
         "subfile,,start,0,end,0,,:{secret}/0.ts",
         "rtsp://127.0.0.1:9/live",
         "link.ts",
+        "deep/far/../../../secret/0.ts",
     ],
 )
 def test_nothing_else_is(folder: Path, name: str) -> None:
     secret = folder.parent / "secret"
     (folder / "link.ts").symlink_to(secret / "0.ts")
+    (folder / "1" / "2" / "3").mkdir(parents=True)
+    (folder / "deep" / "far").symlink_to(folder / "1" / "2" / "3")  # as text, its ".." lead outside
     name = name.format(secret=secret)
     for path in (hls(folder / "a.m3u8", name), concat(folder / "a.ffconcat", name)):
         with pytest.raises(AppError, match="leads to") as caught:
