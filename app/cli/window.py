@@ -23,7 +23,11 @@ from app.core.system_libraries import package_hint
 def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Console], int]:
     """Add the options; return what runs."""
     parser.add_argument(
-        "sources", nargs="*", metavar="SOURCE", help="what to look at (default: the last source); of several the first"
+        "sources",
+        nargs="*",
+        metavar="SOURCE",
+        help="what to look at: a file, a folder of images, or the address of a stream, http(s):// or rtsp(s):// "
+        "(default: the last source); of several the first",
     )
     parser.add_argument("--camera", metavar="N|NAME", help="look through this camera")
     parser.add_argument(

@@ -225,3 +225,34 @@ def test_what_a_killed_window_left_is_cleared_away(tmp_path: Path) -> None:
         assert not address.parent.exists()
         assert claim_or_send(InstanceLock(tmp_path), MESSAGE) == "handed over"
         assert got == [MESSAGE]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"open": ["/films/\ud800.mp4"], "activation": ""},
+        {"open": ["rtsp://cam/\udfff"], "activation": ""},
+        {"open": ["/films/a.mp4", "/films/\ud83d"], "activation": ""},
+        {"open": ["/films/a.mp4"], "activation": "token\udc80\ud800"},
+    ],
+)
+def test_half_a_character_is_refused_and_nothing_is_lost(tmp_path: Path, message: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"cannot be opened|no activation"):
+        OpenRequest.from_bytes(json.dumps({"version": 1, **message}).encode())
+    with _listening(tmp_path) as (_, got):
+        with Client(_address(tmp_path)) as visitor:
+            visitor.send_bytes(json.dumps({"version": 1, **message}).encode())
+            assert visitor.recv_bytes() == b"no"
+        assert got == []
+
+
+def test_a_name_that_is_no_text_is_handed_over_as_it_is() -> None:
+    if sys.platform == "win32":
+        pytest.skip("names are text there")
+    message = OpenRequest(("/films/\udcff.mp4",))
+    assert OpenRequest.from_bytes(message.to_bytes()) == message
+
+
+def test_an_address_without_a_scheme_is_handed_over() -> None:
+    message = OpenRequest(("192.168.1.5:554/x",))
+    assert OpenRequest.from_bytes(message.to_bytes()) == message

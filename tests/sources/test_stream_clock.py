@@ -87,8 +87,10 @@ def test_a_camera_is_shown_as_it_comes() -> None:
     assert [at for _, at in viewer.shown] == [int((i / 30 + (0.02 if i % 3 else 0.0)) * _S) for i in range(300)]
 
 
-def test_one_hiccup_of_the_network_makes_no_burst_stream() -> None:
-    frames = [(Fraction(i, 30), i / 30 if not 100 <= i < 145 else 145 / 30) for i in range(300)]
+@pytest.mark.parametrize("rate", [2, 5, 30])
+@pytest.mark.parametrize("every", [100, 300])
+def test_hiccups_of_the_network_make_no_burst_stream(rate: int, every: int) -> None:
+    frames = [(Fraction(i, rate), (i if i % every > 20 else i - i % every + 21) / rate) for i in range(every * 12)]
     viewer = Viewer(StreamClock())
     viewer.watch(frames)
     assert viewer.clock.piece_s is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shlex
 import shutil
 import ssl
 import subprocess
@@ -18,6 +19,7 @@ import pytest
 
 RATE = 10
 SEGMENT_S = 1
+_OWN = "req -x509 -newkey rsa:2048 -nodes -days 2"
 
 
 class Site:
@@ -84,7 +86,7 @@ def playlist(names: list[str], first: int = 0, ended: bool = False) -> tuple[str
 def segment(number: int) -> tuple[str, bytes]:
     """The ``number``-th second of a video, as MPEG-TS."""
     written = io.BytesIO()
-    with av.open(written, "w", format="mpegts", options={"muxdelay": "0", "muxpreload": "0"}) as container:
+    with av.open(written, "w", format="mpegts") as container:
         stream = container.add_stream("mpeg4", rate=RATE)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
         stream.time_base = stream.codec_context.time_base = Fraction(1, RATE)
@@ -115,51 +117,19 @@ class Signed:
     def by_itself(self, name: str = "camera") -> ssl.SSLContext:
         """As cameras are: signed by itself, valid for no host."""
         key, certificate = f"{name}.key", f"{name}.pem"
-        self._run(
-            *f"req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN={name} -keyout {key} -out {certificate}".split()
-        )
+        self._run(*shlex.split(f"{_OWN} -subj /CN={name} -keyout {key} -out {certificate}"))
         return self._context(certificate, key)
 
     def by_authority(self, alternative: str = "IP:127.0.0.1") -> tuple[ssl.SSLContext, Path]:
         """Signed by an authority, valid for ``alternative``; and the authority's own certificate."""
         self._run(
-            *[
-                "req",
-                "-x509",
-                "-newkey",
-                "rsa:2048",
-                "-nodes",
-                "-days",
-                "2",
-                "-subj",
-                "/CN=authority",
-                "-keyout",
-                "ca.key",
-                "-out",
-                "ca.pem",
-            ]
+            *shlex.split("req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=authority -keyout ca.key -out ca.pem")
         )
-        self._run(
-            *["req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=site", "-keyout", "site.key", "-out", "site.csr"]
-        )
+        self._run(*shlex.split("req -newkey rsa:2048 -nodes -subj /CN=site -keyout site.key -out site.csr"))
         (self._folder / "site.ext").write_text(f"subjectAltName={alternative}\n")
         self._run(
-            *[
-                "x509",
-                "-req",
-                "-in",
-                "site.csr",
-                "-CA",
-                "ca.pem",
-                "-CAkey",
-                "ca.key",
-                "-CAcreateserial",
-                "-days",
-                "2",
-                "-extfile",
-                "site.ext",
-            ],
-            *["-out", "site.pem"],
+            *shlex.split("x509 -req -in site.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile site.ext"),
+            *shlex.split("-out site.pem"),
         )
         return self._context("site.pem", "site.key"), self._folder / "ca.pem"
 

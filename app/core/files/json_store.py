@@ -23,10 +23,12 @@ class JsonStore:
 
     Args:
         path: Where; its folder is created when something is written.
+        private: Nobody but the user may read it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, private: bool = False) -> None:
         self._path = path
+        self._private = private
 
     def read(self) -> dict[str, Any]:
         """The object in the file, which anybody may have changed; empty where there is none, or it cannot be used."""
@@ -50,7 +52,7 @@ class JsonStore:
         """
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with _updating, AtomicFile(self._path) as part:
+            with _updating, AtomicFile(self._path, self._private) as part:
                 value = change(self.read())
                 if value is not None:
                     part.file.write(json.dumps(value, indent=1).encode() + b"\n")

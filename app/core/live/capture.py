@@ -33,6 +33,8 @@ BACK_OFF_S = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0, 15.0, 30.0, 60.0)
 _STEADY_S = 10.0
 """What was lost sooner than this after it opened is looked for less and less often, as what does not open."""
 _LET_GO_S = 3.0
+_OWN_WORDS_S = 1.0
+"""A stream notices its silence itself, and says more of it; only one that is stuck is given up from outside."""
 
 # Cameras told to stop that may still hold their device. A device belongs to the whole process, whichever session
 # opened it, so the next camera waits for these to let go; one that is stuck is waited for once.
@@ -104,7 +106,7 @@ class _Attempt:
         self.paced = isinstance(source, SeekableSource)
         with self._changed:
             if isinstance(source, UnevenSource):
-                self.stall_s = source.stall_s
+                self.stall_s = source.stall_s + _OWN_WORDS_S
             self.last_ns = self.opened_ns = time.monotonic_ns()
             self.info = source.info
             self._changed.notify_all()  # other deadlines apply now

@@ -44,7 +44,7 @@ def open_container(url: str) -> InputContainer:
         files = RemoteFiles(Certificates(), _NETWORK_S, _NETWORK_S)
         start = files.begin(as_understood(url))
         files.give_up_at = math.inf
-        return av.open(  # its files close with it
+        return av.open(
             start.url,
             format=start.format,
             io_open=files.open,
@@ -55,6 +55,14 @@ def open_container(url: str) -> InputContainer:
     format_name, options = local_options(path)
     # Absolute, for FFmpeg would take the part before a colon in a file's name for a protocol.
     return av.open(str(path.absolute()), format=format_name, metadata_errors="replace", options=limits | options)
+
+
+def close_container(container: InputContainer) -> None:
+    """Close it and, of a web server, its files, which PyAV leaves to the garbage collector; idempotent."""
+    container.close()
+    files = getattr(container.io_open, "__self__", None)
+    if isinstance(files, RemoteFiles):
+        files.close()
 
 
 def open_video(url: str, name: str) -> tuple[InputContainer, av.VideoStream]:
@@ -81,7 +89,7 @@ def open_video(url: str, name: str) -> tuple[InputContainer, av.VideoStream]:
     try:
         stream = _checked(container, name)
     except BaseException:
-        container.close()
+        close_container(container)
         raise
     # A decoder allocates for what the frames themselves claim, which may be more than the container says.
     stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}

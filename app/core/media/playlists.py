@@ -7,6 +7,7 @@ their own folder and those below.
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -103,8 +104,9 @@ def _check_below(playlist: Path, name: str, folder: Path) -> Path:
             f"{playlist.name} leads to {name.partition(':')[0]}: addresses are refused in a file's playlist.",
             "Open the address itself.",
         )
-    target = (playlist.parent / name).resolve()
-    if not target.is_relative_to(folder):
+    # FFmpeg takes ".." out of the text, the system follows links first: neither may lead outside.
+    target, as_text = (playlist.parent / name).resolve(), Path(os.path.normpath(playlist.parent.resolve() / name))
+    if not target.is_relative_to(folder) or not as_text.is_relative_to(folder):
         raise AppError(
             f"{playlist.name} leads to a file outside its folder ({Path(name).name}).",
             "That is refused; move the files below the playlist's folder.",

@@ -9,7 +9,7 @@ from fractions import Fraction
 import av
 
 from app.core.errors import AppError
-from app.core.media.container import keeps_only_decoding_times, mean_rate, open_video
+from app.core.media.container import close_container, keeps_only_decoding_times, mean_rate, open_video
 from app.core.media.extent import is_cut_short, shown_frames, track_length_s
 from app.core.media.missing_frames import MissingFrames
 from app.core.sources.decode import FrameFeed
@@ -196,4 +196,4 @@ class FrameCursor:
 
     def close(self) -> None:
         """Close the file; idempotent."""
-        self.container.close()
+        close_container(self.container)

@@ -230,12 +230,12 @@ class StreamSource:
         except AppError as error:
             raise SourceLostError(error.message, error.hint, *error.remedies) from None
         except (av.FFmpegError, OSError, ValueError) as error:
-            raise SourceLostError(f"{self._name} was lost: {self._why(error)}.", "It is tried again.") from None
-
-    def _why(self, error: Exception) -> str:
-        reason = _reason(error)
-        segmented = self._remote is not None and self._remote.target_s is not None
-        return "stalled, its playlist brings nothing new" if segmented and reason == _SILENT else reason
+            reason = _reason(error)
+            if reason == _SILENT and self._remote is not None and self._remote.target_s is not None:
+                message = f"{self._name} is stalled: its playlist brings nothing new."
+            else:
+                message = f"{self._name} was lost: {reason}."
+            raise SourceLostError(message, "It is tried again.") from None
 
     def _pace(self, raw: av.VideoFrame, asked_ns: int, arrived_ns: int) -> None:
         time_base = raw.time_base or self._stream.time_base

@@ -22,6 +22,9 @@ _EDGES = 8
 
 _PAUSE_NS = 300_000_000
 _BURST_S = Fraction(1, 4)
+_MAX_BURST_S = Fraction(30)
+_TRICKLE = Fraction(1, 4)
+"""What took longer than this part of its length to come was no burst but video at its pace, between two hiccups."""
 _BURSTS = 4
 """So many pauses in a row, each followed by a burst, make a stream one that sends in bursts."""
 
@@ -40,6 +43,7 @@ class StreamClock:
         self._last_s: Fraction | None = None
         self._edges: deque[int] = deque(maxlen=_EDGES)
         self._burst_from_s: Fraction | None = None
+        self._trickled_ns = 0
         self._bursts: deque[Fraction] = deque(maxlen=_BURSTS)
 
     @property
@@ -90,15 +94,14 @@ class StreamClock:
 
     def _look_for_bursts(self, pts_s: Fraction, waited_ns: int) -> None:
         if waited_ns < _PAUSE_NS:
-            if waited_ns >= _WAITED_NS:
-                self._bursts.clear()  # it also comes little by little
+            self._trickled_ns += waited_ns
             return
         if self._burst_from_s is not None and self._last_s is not None:
             length_s = self._last_s - self._burst_from_s
-            if length_s < _BURST_S:
-                self._bursts.clear()
-            else:
+            if _BURST_S <= length_s <= _MAX_BURST_S and self._trickled_ns < length_s * _TRICKLE * _S:
                 self._bursts.append(length_s)
-        self._burst_from_s = pts_s
+            else:
+                self._bursts.clear()
+        self._burst_from_s, self._trickled_ns = pts_s, 0
         if len(self._bursts) == _BURSTS:
             self.piece_s = max(self._bursts)

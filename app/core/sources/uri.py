@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from app.core.addresses import URL_SCHEMES, redact, with_schemes
+from app.core.addresses import URL_SCHEMES, is_address, redact, with_schemes
 from app.core.errors import AppError
 from app.core.file_types import IMAGE_SUFFIXES
 from app.core.frames import SourceKind
 from app.core.sources.base import CAMERA, Source, SourceOptions
+from app.core.stream_logins import with_login
 
 
 def kind_of(uri: str) -> SourceKind:
@@ -44,7 +45,7 @@ def kind_by_name(uri: str) -> SourceKind:
 def shown_name(uri: str) -> str:
     """``uri`` for a title or a list: no password, no long path."""
     kind = kind_by_name(uri)
-    if kind == "stream":
+    if kind == "stream" or is_address(uri):
         return redact(uri)
     return f"camera {uri[len(CAMERA) :]}" if kind == "camera" else Path(uri).name or uri
 
@@ -56,6 +57,7 @@ def open_source(uri: str, options: SourceOptions | None = None) -> Source:
         AppError: It cannot be opened; the message names it and says why.
     """
     options = options or SourceOptions()
+    uri = with_login(uri)
     kind = kind_of(uri)
     if kind == "camera":
         from app.core.sources.camera import CameraSource

@@ -18,6 +18,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from app.core.errors import ExplainedError
 from app.core.settings import SettingInfo, Settings
 from app.core.sources.uri import kind_by_name
+from app.core.stream_logins import keep_login
 from app.core.thresholds import ModelThreshold, renamed, threshold_for, with_choice, without_choice
 from app.ui.services.background import Background
 
@@ -154,8 +155,9 @@ class SettingsModel(QObject):
             self.changed.emit(*_THRESHOLD)
 
     def remember_source(self, uri: str) -> None:
-        """Put ``uri`` first among the recent sources."""
-        others = tuple(known for known in self._settings.source.recent if known != uri)
+        """Put ``uri`` first among the recent sources; a password in it is kept elsewhere."""
+        uri = keep_login(uri)
+        others = tuple(known for known in map(keep_login, self._settings.source.recent) if known != uri)
         self.set("source", "recent", (uri, *others)[:_RECENT])
         self.set("source", "last", uri)
 
