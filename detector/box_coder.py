@@ -23,7 +23,7 @@ class BoxCoder:
     max_log_size: float | None = None
 
     def encode(self, boxes_cxcywh: Boxes, defaults: Boxes) -> Boxes:
-        """What a network should predict: ((b - d) / d_wh) / v for centres, log(b / d) / v for sizes.
+        """Returns the regression targets: ((b - d) / d_wh) / v for centres, log(b / d) / v for sizes.
 
         Args:
             boxes_cxcywh: Float32[N, 4], sizes positive, in the unit of ``defaults``.

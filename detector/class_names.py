@@ -17,7 +17,7 @@ _SAME = (
     ("sofa", "couch"),
     ("tvmonitor", "tv"),
 )
-"""What VOC calls it, and COCO."""
+"""Pairs of names for one class: VOC's, COCO's."""
 
 
 @lru_cache(maxsize=8192)

@@ -15,9 +15,9 @@ LOG_SIZE_LIMIT = math.log(1000 / 16)
 """Bound of the decoded log size of a box in torchvision and mmdetection; Caffe and what follows it have none."""
 
 Clamp = Literal["none", "size", "all", "corners"]
-"""What a checkpoint's authors clamped to [0, 1]: nothing (Caffe, mmdetection); in centre form width and height only
-(torchvision) or all four numbers (amdegroot, lufficc, NVIDIA, UltraFace); or the four corner coordinates (Caffe where
-a network asks for ``clip``). A property of the weights, not a taste."""
+"""The coordinates that a checkpoint's authors clamped to [0, 1]: none (Caffe, mmdetection); in centre form width and
+height only (torchvision) or all four numbers (amdegroot, lufficc, NVIDIA, UltraFace); or the four corner coordinates
+(Caffe where a network asks for ``clip``). A property of the weights, not a taste."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Host-side results. ``Candidates`` is what one run of a network leaves; ``Detections`` is what a viewer shows of it.
 
-Keeping the candidates is what lets a threshold, an NMS limit or a class filter change at once, on a paused picture
+Keeping the candidates is what lets a threshold, an NMS limit or a class filter change at once, on a paused frame
 too, without running the network again. numpy only; immutable, so they may cross threads.
 """
 
@@ -28,7 +28,7 @@ def floor_for(threshold: float) -> float:
 
 
 def just_below(score: float) -> float:
-    """What exactly the float32 scores of at least ``score`` are more than."""
+    """Returns the largest float32 below ``score``: scores of at least ``score`` are those above it."""
     return float(np.nextafter(np.float32(score), np.float32(-1)))
 
 
@@ -76,14 +76,14 @@ class Detections:
         return Detections(np.empty((0, 4), np.float32), np.empty(0, np.float32), np.empty(0, np.int32))
 
     def above(self, score: float) -> Detections:
-        """Those scoring at least ``score``."""
+        """Returns the detections that score at least ``score``."""
         n = int(np.count_nonzero(self.scores >= np.float32(score)))
         return Detections(self.boxes_xyxy[:n], self.scores[:n], self.class_ids[:n])
 
 
 @dataclass(frozen=True, slots=True)
 class DetectionFilter:
-    """What of the candidates to show.
+    """Chooses which candidates are shown.
 
     Attributes:
         score_threshold: Shown when score >= threshold, in [0, 1].

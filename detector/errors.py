@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Remedy:
-    """What helps, for each face to phrase in its own terms: the command line as a flag, the window as a control.
+    """A way out, for each face to phrase in its own terms: the command line as a flag, the window as a control.
 
     Attributes:
         option: The option or setting concerned, such as "priors"; empty where a command as a whole helps.

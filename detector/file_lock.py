@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +23,10 @@ else:
     def lock(descriptor: int) -> None:
         """Lock the open file, or raise ``OSError`` at once if another program has."""
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+_FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+_IS_SYMLINK = (errno.ELOOP, errno.EMLINK)  # the second on FreeBSD
 
 
 class LockedError(OSError):
@@ -56,15 +62,40 @@ def open_locked(path: Path, mode: int = 0o666) -> int:
         OSError: It cannot be opened.
     """
     while True:
-        if path.is_symlink() or (path.is_file() and path.stat().st_nlink > 1):
+        if path.is_symlink():
             path.unlink()  # somebody else's file lies behind this name: never write through it
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), mode)
         try:
-            lock(descriptor)
+            descriptor = os.open(path, _FLAGS, mode)
         except OSError as error:
-            os.close(descriptor)
-            raise LockedError(f"{path.name} is being written by another program") from error
-        with contextlib.suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(descriptor), path.stat()):
+            if error.errno in _IS_SYMLINK and path.is_symlink():
+                continue  # it became one between the two calls
+            raise
+        try:
+            if _is_usable(descriptor, path):
                 return descriptor
-        os.close(descriptor)  # between the two calls its writer gave it its final name, and this one is free again
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+
+
+def _is_usable(descriptor: int, path: Path) -> bool:
+    """Whether the open file is a file of its own, now locked, that still has its name.
+
+    Raises:
+        LockedError: Another program has it.
+        OSError: It is no file.
+    """
+    facts = os.fstat(descriptor)
+    if not stat.S_ISREG(facts.st_mode):
+        raise OSError(errno.EEXIST, "something that is not a file is in its way", str(path))
+    if facts.st_nlink > 1:
+        path.unlink()  # another name of somebody's file
+        return False
+    try:
+        lock(descriptor)
+    except OSError as error:
+        raise LockedError(f"{path.name} is being written by another program") from error
+    with contextlib.suppress(FileNotFoundError):
+        return os.path.samestat(facts, path.lstat())
+    return False  # since it was opened its writer gave it its final name, and this one is free again

@@ -1,11 +1,11 @@
-"""A model's proof of itself: what its network answered to one fixed picture when it was put on the shelf. No torch.
+"""A model's proof of itself: what its network answered to one fixed image when it was imported. No torch.
 
-Final detections prove little, least of all on a drawn picture: most models find nothing there. So the raw outputs are
+Final detections prove little, least of all on a drawn image: most models find nothing there. So the raw outputs are
 kept, at a few default boxes: those that look most like something, and one of every kind on every level, so that each
 predictor is asked. A network with a wrong channel order, scale, activation or layer answers otherwise everywhere; a
 single wrong weight may not be heard, so the weights' own SHA-256 is kept beside.
 
-The picture has the size of the network's input: engines resize by different means, which agree only to a grey level.
+The image has the size of the network's input: engines resize by different means, which agree only to a grey level.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ networks most, and swapped channels by 0.12 to 0.8: there a pass says that the e
 fp32 engines, which every computer has, that the model is what it was."""
 
 INT8_TOLERANCE = 0.02
-"""Of answers in int8 that are compared with kept answers in int8, where filters have eight bits: the whole numbers are
-the same on all such processors, and the answers agreed to 0.000002. Where filters have seven bits the answers are
-others, off by up to 0.2: there ``TOLERANCES`` holds."""
+"""Tolerance of answers in int8 beside kept answers in int8, where filters have eight bits: the whole numbers are the
+same on all such processors, and the answers agreed to 0.000002. Where filters have seven bits the answers are others,
+off by up to 0.2: there ``TOLERANCES`` holds."""
 
 _TOP, _SPREAD = 16, 32  # default boxes
 _CLASSES = 4  # of each box: the background and the likeliest others
-_LEAST_LOG = -60.0  # a score this small is zero in any number format
+_MIN_LOG = -60.0  # a score this small is zero in any number format
 _DIGITS = 6
 
 
@@ -62,8 +62,8 @@ class GoldenResult:
     score_difference: float
 
 
-def picture(height: int, width: int) -> ImageBGR:
-    """The fixed picture, UInt8[height, width, 3]: ramps and checks that differ per channel, and a few plain shapes.
+def fixed_image(height: int, width: int) -> ImageBGR:
+    """The fixed image, UInt8[height, width, 3]: ramps and checks that differ per channel, and a few plain shapes.
 
     Whole numbers only, so it is the same everywhere.
     """
@@ -89,7 +89,7 @@ def log_softmax(logits: Floats) -> Floats:
 
 
 def take(spec: ModelSpec, locs: Floats, log_scores: Floats, weights: str) -> Golden | None:
-    """What to keep of the reference's answers to ``picture``; None where they are not finite.
+    """Returns what is kept of the reference's answers to ``fixed_image``; None where they are not finite.
 
     Args:
         spec: The model.
@@ -103,7 +103,7 @@ def take(spec: ModelSpec, locs: Floats, log_scores: Floats, weights: str) -> Gol
     boxes = np.union1d(likeliest, _one_of_each(spec.config, len(locs)))
     others = np.argsort(-log_scores[boxes, 1:], axis=1, kind="stable")[:, : _CLASSES - 1] + 1
     classes = np.concatenate([np.zeros((len(boxes), 1), int), others], axis=1)
-    scores = np.maximum(log_scores[boxes[:, None], classes], _LEAST_LOG)
+    scores = np.maximum(log_scores[boxes[:, None], classes], _MIN_LOG)
     return Golden(
         boxes=tuple(int(i) for i in boxes),
         classes=tuple(int(i) for i in classes.reshape(-1)),
@@ -121,7 +121,7 @@ def golden_of(spec: ModelSpec, answer: Callable[[ImageBGR], tuple[Floats, Floats
         answer: ``Engine.raw``.
         weights: SHA-256 of the weights that answer.
     """
-    return take(spec, *answer(picture(spec.input.height, spec.input.width)), weights)
+    return take(spec, *answer(fixed_image(spec.input.height, spec.input.width)), weights)
 
 
 def _one_of_each(config: SSDConfig | None, count: int) -> npt.NDArray[np.intp]:
@@ -138,7 +138,7 @@ def _one_of_each(config: SSDConfig | None, count: int) -> npt.NDArray[np.intp]:
 
 
 def compare(golden: Golden, locs: Floats, log_scores: Floats, spec: ModelSpec, tolerance: float) -> GoldenResult:
-    """Whether an engine's answers to ``picture`` are the kept ones.
+    """Whether an engine's answers to ``fixed_image`` are the kept ones.
 
     Args:
         golden: What is kept.
@@ -153,7 +153,7 @@ def compare(golden: Golden, locs: Floats, log_scores: Floats, spec: ModelSpec, t
         return GoldenResult(False, math.inf, math.inf, 1.0)
     wanted_locs = np.asarray(golden.locs).reshape(-1, 4)
     wanted = np.asarray(golden.log_scores).reshape(classes.shape)
-    found = np.maximum(log_scores[boxes[:, None], classes], _LEAST_LOG)
+    found = np.maximum(log_scores[boxes[:, None], classes], _MIN_LOG)
     error = max(_relative(locs[boxes], wanted_locs), _relative(found, wanted))
     variances = spec.config.variances if spec.config is not None else (0.1, 0.1, 0.2, 0.2)
     return GoldenResult(
@@ -180,7 +180,7 @@ def prove(
         kept, tolerance = spec.int8.golden, tolerance if narrow else INT8_TOLERANCE
     if kept is None:
         return None
-    return compare(kept, *answer(picture(spec.input.height, spec.input.width)), spec, tolerance)
+    return compare(kept, *answer(fixed_image(spec.input.height, spec.input.width)), spec, tolerance)
 
 
 def weights_hash(arrays: Arrays) -> str:

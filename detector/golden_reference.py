@@ -1,4 +1,4 @@
-"""What a model is held to: the answers of its network by OpenVINO on the CPU in float32 (by torch where there is no
+"""The reference of a model: the answers of its network by OpenVINO on the CPU in float32 (by torch where there is no
 OpenVINO), and the SHA-256 of the weights that gave them.
 """
 
@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from detector.golden import Floats, golden_of, ir_hash, log_softmax, picture, take, weights_hash
+from detector.golden import Floats, fixed_image, golden_of, ir_hash, log_softmax, take, weights_hash
 from detector.model_file import ModelEntry
+from detector.plans.architectures import is_two_stage
 from detector.preprocess import InputBuilder
 from detector.runtime.openvino_runtime import compile_for_latency, is_installed, load_openvino
 from detector.safetensors_file import Arrays
-from detector.spec import TWO_STAGE, ModelSpec
+from detector.spec import ModelSpec
 
 
 def with_golden(spec: ModelSpec, arrays: Arrays) -> ModelSpec:
@@ -27,9 +28,9 @@ def with_golden(spec: ModelSpec, arrays: Arrays) -> ModelSpec:
     Raises:
         DetectorError: The tensors do not fit the network.
     """
-    if spec.architecture in TWO_STAGE:
+    if is_two_stage(spec):
         return spec  # no default boxes whose answers could be kept
-    images = InputBuilder(spec.input)([picture(spec.input.height, spec.input.width)])
+    images = InputBuilder(spec.input)([fixed_image(spec.input.height, spec.input.width)])
     locs, logits = (_by_openvino if is_installed() else _by_torch)(spec, arrays, images)
     return replace(spec, golden=take(spec, locs, log_softmax(logits), weights_hash(arrays)))
 
@@ -58,7 +59,7 @@ def _by_torch(spec: ModelSpec, arrays: Arrays, images: Floats) -> tuple[Floats, 
 
 
 def ir_with_golden(spec: ModelSpec, xml_path: Path) -> ModelSpec:
-    """As ``with_golden``, of a network in OpenVINO's format.
+    """Does what ``with_golden`` does, for a network in OpenVINO's format.
 
     Raises:
         DetectorError: OpenVINO cannot run it.

@@ -1,7 +1,7 @@
 """SSDs in OpenVINO's own format: an ``.xml`` with the graph and a ``.bin`` beside it, box decoding and NMS inside.
 
-The XML is read here with a parser that refuses document types and entities, to learn and check what the model is;
-OpenVINO itself sees the file only afterwards.
+The XML is read here with a parser that refuses document types and entities, to learn and check what the model is and
+that it consists of layers that detectors use (``ir_layers``); OpenVINO itself sees the file only afterwards.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from detector.errors import DetectorError
+from detector.ir_layers import Layer, check_layers
 from detector.spec import InputSpec, ModelSpec, PostprocessSpec
 from detector.spec_fields import MAX_LABELS
 from detector.spec_json import MAX_INPUT_SIDE
@@ -29,6 +30,7 @@ class _Layer:
     data: dict[str, str] = field(default_factory=dict)
     inputs: list[tuple[int, ...]] = field(default_factory=list)
     outputs: list[tuple[int, ...]] = field(default_factory=list)
+    ports: tuple[list[str], list[str]] = field(default_factory=lambda: ([], []))
 
     @property
     def kind(self) -> str:
@@ -45,11 +47,7 @@ def describe_ir(xml_path: Path, labels: Sequence[str] | None = None) -> ModelSpe
     Raises:
         DetectorError: A file is missing, damaged or unsafe, or the model is no SSD with its own DetectionOutput.
     """
-    bin_path = xml_path.with_suffix(".bin")
-    if not bin_path.is_file():
-        raise DetectorError(f"{bin_path.name} is missing beside {xml_path.name}.", "Both files make up the model.")
-    graph = _parse(xml_path)
-    _check_bin(graph, bin_path)
+    graph = _checked(xml_path)
     parameters = [layer for layer in graph.layers if layer.kind == "Parameter"]
     outputs = [layer for layer in graph.layers if layer.kind == "DetectionOutput"]
     results = [layer for layer in graph.layers if layer.kind == "Result"]
@@ -75,11 +73,31 @@ def describe_ir(xml_path: Path, labels: Sequence[str] | None = None) -> ModelSpe
     )
 
 
+def check_ir(xml_path: Path) -> None:
+    """Make sure that OpenVINO may read a network: the files are whole, and detectors use all of its layers.
+
+    Raises:
+        DetectorError: A file is missing, damaged or unsafe.
+    """
+    _checked(xml_path)
+
+
 @dataclass(slots=True)
 class _Graph:
     layers: list[_Layer] = field(default_factory=list)
+    edges: list[dict[str, str]] = field(default_factory=list)
     net_name: str = ""
     model_name: str = ""
+
+
+def _checked(xml_path: Path) -> _Graph:
+    bin_path = xml_path.with_suffix(".bin")
+    if not bin_path.is_file():
+        raise DetectorError(f"{bin_path.name} is missing beside {xml_path.name}.", "Both files make up the model.")
+    graph = _parse(xml_path)
+    check_layers([Layer(each.attributes, each.data, *each.ports) for each in graph.layers], graph.edges)
+    _check_bin(graph, bin_path)
+    return graph
 
 
 def _parse(path: Path) -> _Graph:
@@ -102,6 +120,8 @@ def _parse(path: Path) -> _Graph:
         raise DetectorError(f"{path.name} is not a whole XML file (line {error.lineno}).", "Fetch it again.") from error
     if not builder.is_net:
         raise DetectorError(f"{path.name} is an XML file, but not an OpenVINO model.")
+    if builder.oddity:
+        raise DetectorError(f"{path.name} contains {builder.oddity}, which is not valid.")
     return builder.graph
 
 
@@ -111,10 +131,11 @@ class _GraphBuilder:
     def __init__(self, path: Path) -> None:
         self.graph = _Graph()
         self.is_net = False
+        self.oddity = ""
         self._path = path
         self._stack: list[str] = []
         self._dims: list[int] | None = None
-        self._number = ""
+        self._number = self._port = ""
 
     def refuse(self, *_declaration: object) -> None:
         raise DetectorError(f"{self._path.name} declares a document type or entities, which a model never needs.")
@@ -124,11 +145,17 @@ class _GraphBuilder:
         if not self._stack and tag == "net":
             self.is_net, self.graph.net_name = True, attributes.get("name", "")
         elif tag == "layer":
+            if self._stack != ["net", "layers"]:
+                self.oddity = "a layer inside another"
             self.graph.layers.append(_Layer(attributes))
         elif tag == "data" and layer is not None and self._stack[-1] == "layer":
+            if layer.data:  # OpenVINO goes by the first, and what is checked must be what it reads
+                self.oddity = "a layer with its attributes twice"
             layer.data = attributes
+        elif tag == "edge":
+            self.graph.edges.append(attributes)
         elif tag == "port":
-            self._dims = []
+            self._dims, self._port = [], attributes.get("id", "")
         elif tag == "dim":
             self._number = ""
         elif tag == "model_name":
@@ -146,7 +173,9 @@ class _GraphBuilder:
             self._dims.append(int(number) if number.isdecimal() and len(number) < 12 else -1)
         elif tag == "port" and self._dims is not None and self.graph.layers:
             layer = self.graph.layers[-1]
-            (layer.inputs if self._stack[-1] == "input" else layer.outputs).append(tuple(self._dims))
+            is_input = self._stack[-1] == "input"
+            (layer.inputs if is_input else layer.outputs).append(tuple(self._dims))
+            layer.ports[0 if is_input else 1].append(self._port)
             self._dims = None
 
 

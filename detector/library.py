@@ -1,4 +1,4 @@
-"""The shelf of models: the ones in the box, the ones the user put there, and the known ones still to be fetched.
+"""The library of models: those that came with the program, those the user imported, and the known ones to download.
 
 ``model_file`` says what a model is on disk. Names come from the files; one broken file never hides the others. No torch
 but in ``import_file``.
@@ -14,6 +14,7 @@ from pathlib import Path
 
 from detector.errors import DetectorError
 from detector.importers.base import Overrides
+from detector.importers.notes import Note
 from detector.model_file import MODEL_SUFFIX, ModelEntry, how_to_get, model_paths, open_file, read_spec
 from detector.registry import MODELS
 
@@ -23,7 +24,7 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """A model that was put on the shelf.
+    """A model that was imported.
 
     Attributes:
         entry: The model.
@@ -31,12 +32,12 @@ class ImportResult:
     """
 
     entry: ModelEntry
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class BrokenModel:
-    """A file on the shelf that cannot be used.
+    """A model file in the library that cannot be used.
 
     Attributes:
         name: As it would be typed; it can be removed.
@@ -57,11 +58,13 @@ class ModelLibrary:
     Args:
         user_dir: The user's models; created when first written to.
         bundled_dir: Models that came with the program; never written to.
+        marks_dir: Where surviving graphs are noted, ``cache_dir`` of ``open_detector``; None for nowhere.
     """
 
-    def __init__(self, user_dir: Path, bundled_dir: Path) -> None:
+    def __init__(self, user_dir: Path, bundled_dir: Path, marks_dir: Path | None = None) -> None:
         self.user_dir = user_dir
         self.bundled_dir = bundled_dir
+        self._marks_dir = marks_dir
 
     def list(self) -> list[ModelEntry]:
         """Everything usable or fetchable, by name: bundled ones (a demo last), the user's, known ones to fetch."""
@@ -71,11 +74,11 @@ class ModelLibrary:
         return here + sorted(missing, key=lambda e: e.name)
 
     def broken(self) -> tuple[BrokenModel, ...]:
-        """What lies on the shelf but cannot be used, and why."""
+        """Lists the models here that cannot be used, and why."""
         return tuple(e for e in self._scan() if isinstance(e, BrokenModel))
 
     def holds(self, name_or_file: str | Path) -> bool:
-        """Whether a file of that name is on the shelf, or any of that path on the disk, fit for use or not."""
+        """Whether the library has a file of that name, or the disk any of that path, fit for use or not."""
         name = str(name_or_file)
         here = (path for folder in (self.bundled_dir, self.user_dir) for path in model_paths(folder))
         if any(path.name.removesuffix(MODEL_SUFFIX) == name for path in here):
@@ -86,7 +89,7 @@ class ModelLibrary:
             return False
 
     def find(self, name_or_file: str | Path) -> ModelEntry:
-        """The model of that name on the shelf, else the model file of that path.
+        """Returns the library's model of that name, else the model file of that path.
 
         Raises:
             DetectorError: Neither; the weights are not here (says how to get them); or the file is broken.
@@ -100,7 +103,7 @@ class ModelLibrary:
                     )
                 return found
         if name in MODELS:
-            raise DetectorError(f"The weights of {name} are not on this computer.", how_to_get(MODELS[name]))
+            raise DetectorError(f"The weights of {name} are not on this computer.", *how_to_get(MODELS[name]))
         path = Path(name_or_file)
         if name and _exists(path):
             return open_file(path)
@@ -109,7 +112,7 @@ class ModelLibrary:
         raise DetectorError(f"There is no model {name}.", f"Known: {', '.join(e.name for e in self.list())}.")
 
     def import_file(self, path: Path, name: str, overrides: Overrides | None = None) -> ImportResult:
-        """Put the model in ``path`` on the shelf as ``name``.
+        """Import the model in ``path`` as ``name``.
 
         Args:
             path: PyTorch weights, ``.caffemodel``, ``.safetensors``, or OpenVINO IR ``.xml`` with its ``.bin``, or
@@ -118,14 +121,20 @@ class ModelLibrary:
             overrides: What the user says about the file; None for nothing.
 
         Raises:
-            DetectorError: The name is taken or unfit, or the file cannot be used; the shelf is then as before.
+            DetectorError: The name is taken or unfit, or the file cannot be used; the library is then as before.
         """
-        from detector.importers import import_model
+        from detector.importers.ir_folder import remove_abandoned_imports
+        from detector.importers.model_writer import import_model
 
         check_name(name)
+        remove_abandoned_imports(self.user_dir)
         if any(found.name.lower() == name.lower() for found in self._scan()):
             raise DetectorError(f"There is a model {name} already.", "Choose another name, or remove that one first.")
         written = import_model(path, name, self.user_dir, overrides)
+        if self._marks_dir is not None and written.path.is_dir():
+            from detector.runtime.ir import remember_ir_survival
+
+            remember_ir_survival(written.path, self._marks_dir)
         return ImportResult(ModelEntry(name, read_spec(written.path), written.path, False), written.notes)
 
     def remove(self, name: str) -> None:

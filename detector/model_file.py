@@ -1,4 +1,4 @@
-"""What a model is on disk, and how its file is opened. No torch.
+"""A model on disk, and how its file is opened. No torch.
 
 A model is one file ``NAME.safetensors``, or for OpenVINO IR a folder ``NAME`` with ``model.xml``, ``model.bin`` and
 ``spec.json``; an ``.xml`` with its ``.bin`` beside it can be opened where it lies.
@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from detector.errors import DetectorError
+from detector.errors import DetectorError, Remedy
 from detector.ir_file import describe_ir
+from detector.plans.architectures import has_own_graph
 from detector.spec import ModelSpec
 from detector.spec_json import MAX_JSON_CHARS, spec_from_json
 from detector.weights import load_spec
@@ -37,7 +38,7 @@ class ModelEntry:
 
 
 def open_file(path: Path) -> ModelEntry:
-    """A model file of ours, or an IR model, without putting it on the shelf.
+    """Opens a model file of ours, or an IR model, where it lies.
 
     Raises:
         DetectorError: It is neither, or broken.
@@ -52,12 +53,13 @@ def open_file(path: Path) -> ModelEntry:
         raise DetectorError(f"{path.name} is a folder, not a model.")
     raise DetectorError(
         f"{path.name} is not a model file that can be opened directly.",
-        f"Import it first: ssd-viewer models import {path.name} --name NAME",
+        "Import it first.",
+        Remedy(command="models import", value=path.name),
     )
 
 
 def read_spec(path: Path) -> ModelSpec:
-    """The description in a ``.safetensors`` file or IR folder; its name is the one it was saved under.
+    """Reads the description in a ``.safetensors`` file or IR folder; its name is the one it was saved under.
 
     Raises:
         DetectorError: The description or a part of the model is missing, or damaged.
@@ -76,17 +78,17 @@ def read_spec(path: Path) -> ModelSpec:
         spec = spec_from_json(text)
     except DetectorError as error:
         raise DetectorError(f"{path.name}: {error.message}", error.hint, *error.remedies) from error
-    if spec.architecture != "openvino-ir":
+    if not has_own_graph(spec):
         raise DetectorError(f"{path.name}: its description is of another kind of model.")
     return spec
 
 
 def model_paths(folder: Path) -> list[Path]:
-    """The models in ``folder``, broken ones too, by name; none where it is missing or may not be looked into."""
+    """Lists the models in ``folder``, broken ones too, by name; none where it is missing or may not be looked into."""
     try:
         paths = sorted(folder.iterdir())
     except OSError:
-        return []  # not there yet, or not ours to read: the rest of the shelf still works
+        return []  # not there yet, or not ours to read: the rest of the library still works
     return [
         p
         for p in paths
@@ -95,9 +97,9 @@ def model_paths(folder: Path) -> list[Path]:
     ]
 
 
-def how_to_get(spec: ModelSpec) -> str:
-    """One line: what to type, and where the weights are published."""
+def how_to_get(spec: ModelSpec) -> tuple[str, Remedy]:
+    """Returns a hint that says where the weights are published, and the command that brings them."""
     if spec.weights is None:
-        return f"Import a file: ssd-viewer models import FILE --name {spec.name}"
-    fetch = f"Fetch them: ssd-viewer models download {spec.name}"
-    return f"{fetch} (published at {spec.weights.url} ; fetched another way: add --weights-dir FOLDER)."
+        return "Import a file with them.", Remedy(command="models import", value="FILE")
+    hint = f"Download them, or fetch them another way and import the file; they are published at {spec.weights.url} ."
+    return hint, Remedy(command="models download", value=spec.name)

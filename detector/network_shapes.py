@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from detector.plans.architectures import is_two_stage
 from detector.plans.builder import Activation
 from detector.plans.plan import predictions
-from detector.spec import TWO_STAGE, ModelSpec
+from detector.spec import ModelSpec
 
 Shape = tuple[int, ...]
 
@@ -19,7 +20,7 @@ def network_shapes(spec: ModelSpec) -> dict[str, Shape]:
     Raises:
         DetectorError: The architecture brings its own network, or the default boxes do not fit it.
     """
-    if spec.architecture in TWO_STAGE:
+    if is_two_stage(spec):
         from detector.models.faster_rcnn import faster_rcnn_shapes
 
         return faster_rcnn_shapes(spec)

@@ -39,7 +39,7 @@ def batched_nms(
 
 
 def sorted_nms(boxes_xyxy: Floats, groups: npt.NDArray[np.integer[Any]], iou_threshold: float) -> npt.NDArray[np.bool_]:
-    """As ``batched_nms``, of boxes that are sorted by group, best first inside.
+    """Does what ``batched_nms`` does, for boxes that are sorted by group, best first inside.
 
     Where there are many, the best few of every group go first: most others overlap one of them and need not be compared
     among themselves. Then twice as many of those that are left, and so on.

@@ -8,6 +8,7 @@ Owned by the thread that writes. Raises plain ``OSError``: callers say in their 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -17,6 +18,13 @@ from typing import Any, Generic, Protocol, TypeVar
 from detector.file_lock import open_locked
 
 PART_SUFFIX = ".part"
+
+
+class PartLostError(OSError):
+    """The part was removed while it was written, or its name leads to something else now."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(errno.ENOENT, f"{path.name} was removed or replaced while it was written")
 
 
 class Writable(Protocol):
@@ -62,6 +70,7 @@ class PartFile(Generic[F]):
         self.target = target
         self.path = part_path(target)
         self.file = opened(open_locked(self.path, 0o600 if private else 0o666))
+        self._identity = os.fstat(self.file.fileno())
         if private and sys.platform != "win32":  # a part that was left may be open to others
             os.fchmod(self.file.fileno(), 0o600)
 
@@ -78,23 +87,35 @@ class PartFile(Generic[F]):
         """Give the part its final name, in one step, and close it.
 
         Raises:
+            PartLostError: The name of the part leads to something else now, or to nothing.
             OSError: It cannot be renamed; what had the final name is untouched.
         """
+        if not self._has_its_name() and self.path.parent.is_dir():
+            raise PartLostError(self.path)
         if sys.platform == "win32":
             self.file.close()
         self.path.replace(self.target)
         self.file.close()  # lets go of the lock
 
     def discard(self) -> None:
-        """Close and remove the part; not after ``commit``. Never raises."""
+        """Close and remove the part; not after ``commit``. Never raises. Leaves what took its name."""
+        ours = self._has_its_name()
         if sys.platform != "win32":  # while the lock is held: a moment later it may be another program's part
-            self._remove()
+            self._remove(ours)
         with contextlib.suppress(OSError):
             self.file.close()  # flushes, which fails again on a full disk
         if sys.platform == "win32":
-            self._remove()
+            self._remove(ours)
 
-    def _remove(self) -> None:
+    def _has_its_name(self) -> bool:
+        """Whether the name still leads to the file that is written; what is behind a link is not looked at."""
+        with contextlib.suppress(OSError):
+            return os.path.samestat(self._identity, self.path.lstat())
+        return False
+
+    def _remove(self, ours: bool) -> None:
+        if not ours:
+            return
         with contextlib.suppress(OSError):
             self.path.unlink(missing_ok=True)
 

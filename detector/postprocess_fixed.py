@@ -1,6 +1,6 @@
 """Post-processing that never asks the device a question: for CUDA graphs, where every step has one size and none waits.
 
-The third form of the rule in ``detector.postprocess``, on the engine's thread. What a picture shows decides none of the
+The third form of the rule in ``detector.postprocess``, on the engine's thread. What an image shows decides none of the
 shapes: the best ``capacity`` pairs of box and class above the floor are looked at, whatever their number, and
 suppression takes a fixed number of rounds. ``unpack`` finds both in what comes back:
 
@@ -27,7 +27,7 @@ CAPACITY = 1024
 """Pairs looked at per image: five times what a trained network finds in a crowded street."""
 
 ROUNDS = 6
-"""Of suppression; most pictures settle in two or three."""
+"""Rounds of suppression; most images settle in two or three."""
 
 COLUMNS = 7
 _PAIRS_AT_A_TIME = 1 << 24  # elements of the comparison matrix worked on together: 64 MB in float32
@@ -92,7 +92,7 @@ def result_shape(boxes: int, classes: int, capacity: int = CAPACITY) -> tuple[in
 
 
 def unpack(rows: npt.NDArray[np.float32], iou_threshold: float, capacity: int = CAPACITY) -> list[Candidates | None]:
-    """What ``postprocess_fixed`` left, on the host; None for an image that had more than ``capacity``.
+    """Returns the result of ``postprocess_fixed`` on the host; None for an image that had more than ``capacity``.
 
     Args:
         rows: Float32[B, 1 + K, 7], copied from.

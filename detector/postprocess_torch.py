@@ -1,7 +1,7 @@
 """From raw network outputs to candidates, on tensors of any device: all images and classes at once, fixed sizes.
 
 The twin of ``postprocess`` for engines whose outputs live on an accelerator; runs on the engine's thread. Its results
-have the same shape whatever the picture shows, so the host waits only where NMS asks whether it has settled, and one
+have the same shape whatever the image shows, so the host waits only where NMS asks whether it has settled, and one
 copy of ``Packed.rows`` brings everything back.
 """
 
@@ -22,7 +22,7 @@ CAPACITY = 4096
 """Candidates carried per image. More pass the floor only on untrained or absurd input; the best are the ones kept."""
 
 _PAIRS_AT_A_TIME = 1 << 26  # elements of the comparison matrix worked on together: a quarter of a gigabyte in float32
-_ROUNDS = 4  # of suppression between two questions to the device; most pictures need two or three
+_ROUNDS = 4  # of suppression between two questions to the device; most images need two or three
 _LOW_HALF = 0xFFFFFFFF
 
 

@@ -89,7 +89,7 @@ def _weighted(lines: npt.NDArray[np.generic], target: int) -> Floats:
 def _triangles(source: int, target: int) -> tuple[tuple[int, Floats], ...]:
     """For each target line the first source line that counts, and the weights from there on, 1 in all.
 
-    A triangle as wide as two target lines, or two source lines where the picture grows; what sticks out is left out.
+    A triangle as wide as two target lines, or two source lines where the image grows; what sticks out is left out.
     """
     reach = max(source / target, 1.0)
     result = []

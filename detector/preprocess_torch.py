@@ -118,7 +118,7 @@ class DeviceInput:
 def _neighbours(source: int, target: int) -> tuple[Indices, npt.NDArray[np.float32]]:
     """The two source lines that each target line lies between, [2 * target], and the share of the second, [target].
 
-    Centres of pixels lie on halves, as in OpenCV's linear resize; beyond the border the picture goes on as it ends.
+    Centres of pixels lie on halves, as in OpenCV's linear resize; beyond the border the image goes on as it ends.
     """
     place = np.clip((np.arange(target) + 0.5) * source / target - 0.5, 0, source - 1)
     first = np.minimum(place.astype(np.int64), max(source - 2, 0))

@@ -1,6 +1,6 @@
 """The models known by name: what they are and where their published weights are. A literal, in one place.
 
-The weights themselves are not here; the shelf finds them, ``detector.download`` fetches them when asked. The demo and
+The weights themselves are not here; the library finds them, ``detector.download`` fetches them when asked. The demo and
 any model trained with this program carry their spec in their own file and need no entry.
 
 Sizes, hashes and scores are those their authors published, and left out where they published none: torchvision names

@@ -54,7 +54,7 @@ class TensorEntry:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a file says it contains.
+    """The contents that a file declares.
 
     Attributes:
         metadata: Free texts by name.

@@ -1,4 +1,4 @@
-"""What a model is, as data: architecture, labels, input convention, default boxes, provenance. No torch.
+"""A model as data: architecture, labels, input convention, default boxes, provenance. No torch.
 
 A spec travels inside our ``.safetensors`` files as JSON; ``detector.spec_json`` reads and writes it.
 """
@@ -6,7 +6,7 @@ A spec travels inside our ``.safetensors`` files as JSON; ``detector.spec_json``
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Literal
 
 from detector.config import SSDConfig
 
@@ -32,11 +32,7 @@ Architecture = Literal[
     "fasterrcnn-mobilenetv3-320-fpn",
     "openvino-ir",
 ]
-ARCHITECTURES: tuple[Architecture, ...] = get_args(Architecture)
-
-TWO_STAGE: tuple[Architecture, ...] = ("fasterrcnn-resnet50-fpn", "fasterrcnn-mobilenetv3-320-fpn")
-"""No SSDs, but torchvision's, to compare with: no default boxes; the input's height and width are what the shorter and
-the longer side of a picture are scaled to at most, its shape kept."""
+"""The name of an architecture; ``detector.plans.architectures`` says what each is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +94,7 @@ class WeightsFile:
 
 @dataclass(frozen=True, slots=True)
 class Golden:
-    """What the network answered to a fixed picture; ``detector.golden`` takes and compares it.
+    """The network's answers to a fixed image; ``detector.golden`` takes and compares it.
 
     Attributes:
         boxes: Numbers of the default boxes looked at.
@@ -117,13 +113,13 @@ class Golden:
 
 @dataclass(frozen=True, slots=True)
 class Int8:
-    """What a network needs to run in int8, and what was measured of it when that was found out.
+    """The ranges a network needs to run in int8, and what was measured when they were found.
 
     Attributes:
         ranges: Of a map, by the name of the layer that makes it: the lowest and the highest value told apart.
         method: How the ranges were chosen, in words.
         pictures: What they were measured on, in words.
-        measured: How many pictures.
+        measured: How many images.
         compared: On how many others int8 was compared with fp32.
         objects: What fp32 found in those; see ``detector.evaluation.agreement`` for this and the rest.
         least_score: The weakest of these objects scored so much.
@@ -143,7 +139,7 @@ class Int8:
     score_difference: float | None = None
     golden: Golden | None = None
 
-    def words(self) -> str:
+    def text(self) -> str:
         """How far int8 agrees, for people; also fit after a colon."""
         if self.agreement is None:
             return "Not compared with fp32"
@@ -152,7 +148,7 @@ class Int8:
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """One model of the shelf.
+    """One model.
 
     Attributes:
         name: Unique, as typed on the command line.
@@ -168,7 +164,7 @@ class ModelSpec:
         provenance: Where the weights come from: file, hash, recipe.
         accuracy: Measured scores by name, e.g. {"AP50 on drawn scenes": 0.93}.
         weights: Published file, where there is one.
-        golden: What it must answer to the fixed picture of the self-test; None in files written before there was one.
+        golden: What it must answer to the fixed image of the self-test; None in files written before there was one.
         threshold: Score from which a detection is worth showing, chosen on validation data; None where nobody chose.
         int8: How it runs in int8; None where nobody has measured that.
     """

@@ -12,7 +12,7 @@ from detector.quantisation.ranges import LARGEST
 MAX_LABELS = 2000
 MAX_LABEL_CHARS = 200
 MAX_RANGES = 2000
-_LEAST_RANGE = 1e-9
+_MIN_RANGE = 1e-9
 
 _T = TypeVar("_T")
 
@@ -48,7 +48,7 @@ def _range(value: Any, where: str) -> tuple[float, float]:
     if not isinstance(value, list) or len(value) != 2:
         fault(where, "must be two numbers")
     low, high = number(value[0], where, -LARGEST, 0.0), number(value[1], where, 0.0, LARGEST)
-    if high - low < _LEAST_RANGE:
+    if high - low < _MIN_RANGE:
         fault(where, f"must reach from a lower to a higher number, not {shown(value)}")
     return low, high
 

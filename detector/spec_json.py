@@ -12,9 +12,8 @@ from typing import Any, NoReturn, cast, get_args
 
 from detector.config import Clamp, SSDConfig
 from detector.errors import DetectorError
+from detector.plans.architectures import ARCHITECTURES, SingleStage, TwoStage
 from detector.spec import (
-    ARCHITECTURES,
-    TWO_STAGE,
     Architecture,
     Golden,
     InputSpec,
@@ -52,7 +51,7 @@ def spec_from_json(text: str) -> ModelSpec:
         raise DetectorError(f"The model's description has format {version}.", "A newer ssd-viewer made it: update.")
     spec = ModelSpec(
         name=fields.text("name", 100, empty=False),
-        architecture=cast(Architecture, fields.choice("architecture", ARCHITECTURES)),
+        architecture=cast(Architecture, fields.choice("architecture", tuple(ARCHITECTURES))),
         labels=fields.labels("labels"),
         input=_input(fields.object("input"), version),
         config=fields.optional("config", lambda config: _config(config, version)),
@@ -75,21 +74,20 @@ def spec_from_json(text: str) -> ModelSpec:
 
 def _check_whole(spec: ModelSpec) -> None:
     """Faults that only show between fields."""
-    if spec.int8 is not None and (spec.architecture == "openvino-ir" or spec.architecture in TWO_STAGE):
-        fault("int8", "must be empty: this architecture brings its own network")
-    if spec.architecture == "openvino-ir":
-        return
-    if spec.architecture in TWO_STAGE:
-        if spec.config is not None:
+    row = ARCHITECTURES[spec.architecture]
+    if not isinstance(row, SingleStage):
+        if spec.int8 is not None:
+            fault("int8", "must be empty: this architecture brings its own network")
+        if isinstance(row, TwoStage) and spec.config is not None:
             fault("config", "must be empty: this architecture has no default boxes")
         return
     if spec.config is None:
         fault("config", "is missing: this architecture needs its default boxes")
     if spec.config.image_size != (spec.input.height, spec.input.width):
         fault("config.image_size", "differs from the input's size")
-    side = spec.config.image_size
-    if spec.architecture.startswith("ssd-vgg16") and side not in ((300, 300), (512, 512)):
-        fault("config.image_size", f"must be 300 x 300 or 512 x 512 for ssd-vgg16, not {side[1]} x {side[0]}")
+    if row.grids(spec.config.image_size) is None:
+        height, width = spec.config.image_size
+        fault("config.image_size", f"is {width} x {height}, which {spec.architecture} cannot be built for")
 
 
 def _parse(text: str) -> Any:

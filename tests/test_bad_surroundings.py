@@ -39,8 +39,9 @@ def _without_xdg(home: str, **more: str) -> dict[str, str]:
 
 def test_no_home_folder() -> None:
     act = """
-    window.settings.set("detection", "threshold", 0.3)
-    window.settings.not_saved.connect(lambda *_: (print(window.stage.banner.words[0], flush=True), window.close()))
+    services = window.services
+    services.settings.set("detection", "threshold", 0.3)
+    services.settings.not_saved.connect(lambda _error: (print(services.banner.words[0], flush=True), window.close()))
     """
     ended = window_process.run(act, environment=_without_xdg("/proc/none"))
     assert (ended.returncode, ended.stderr) == (0, "")
@@ -115,7 +116,7 @@ def test_an_export_outlives_the_display(tmp_path: Path) -> None:
         from pathlib import Path
         from app.core.export.request import ExportRequest
         from app.core.settings import ModelSettings
-        runner = window.exports._one
+        runner = window.services.exports
         source, output = Path({str(clip)!r}), Path({str(tmp_path / "out.mp4")!r})
         def told(progress):
             if progress.frames_done > 30:
@@ -130,9 +131,9 @@ def test_an_export_outlives_the_display(tmp_path: Path) -> None:
     assert not (tmp_path / "out.mp4").exists()
     offer = """
     def look():
-        if window.stage.banner.isVisible():
+        if window.services.banner.isVisible():
             timer.stop()
-            print(window.stage.banner.words[0], flush=True)
+            print(window.services.banner.words[0], flush=True)
             window.close()
     timer = QTimer(window); timer.timeout.connect(look); timer.start(20)
     """
@@ -160,5 +161,5 @@ def test_settings_that_cannot_be_kept_are_told_of_once(table: Desk) -> None:
         table.settings._save_soon()
         table.qtbot.waitUntil(lambda: not table.background.busy)
     assert len(told) == 1
-    assert table.window.stage.banner.words[0] == "The settings cannot be saved: No space left on device."
-    assert table.window.stage.banner.kind == "warning"
+    assert table.services.banner.words[0] == "The settings cannot be saved: No space left on device."
+    assert table.services.banner.kind == "warning"

@@ -10,7 +10,7 @@ from app.core.detection_filter import check_classes, detection_filter
 from app.core.errors import AppError
 from app.core.settings import DetectionSettings
 from detector.class_names import chosen_ids, find_name, is_found_by, key, meaning
-from detector.evaluation.class_names import match_names
+from detector.evaluation.class_matching import match_names
 from detector.labels import COCO80, VOC20
 
 PAIRS = (

@@ -16,7 +16,7 @@ from app.core.paths import settings_file
 from app.core.settings import ModelSettings, Settings
 from app.core.settings_store import load_settings, save_settings
 from app.ui.commands import sample_clip
-from detector.bundled import default_model
+from detector.bundled_files import default_model
 from detector.model_file import ModelEntry
 from detector.runtime import open as runtime_open
 from tests.support.box import use_box

@@ -76,8 +76,8 @@ def test_a_model_is_fetched_and_on_the_shelf_with_what_is_known_of_it(
     seen: list[DownloadProgress] = []
     done = fetch_model(NAME, on_progress=seen.append)
     assert (done.file.sha256, done.file.verified) == (sha256, verified)
-    assert said in done.notes[0]
-    assert sha256 in done.notes[0]
+    assert said in done.notes[0].text
+    assert sha256 in done.notes[0].text
     assert seen[-1].done_bytes == len(checkpoint)
     entry = user_library().find(NAME)
     assert entry == done.entry
@@ -145,7 +145,7 @@ def test_a_hash_that_cannot_be_remembered_is_told_and_stops_nothing(
 ) -> None:
     publish(monkeypatch, server, 8)
     known_files.known_files().mkdir(parents=True)
-    assert "cannot be remembered" in fetch_model(NAME).notes[0]
+    assert "cannot be remembered" in fetch_model(NAME).notes[0].text
     assert user_library().find(NAME).path is not None
 
 
@@ -264,7 +264,7 @@ def test_where_an_unpublished_hash_came_from_stays_with_the_model(
 ) -> None:
     publish(monkeypatch, server, 0)
     done = fetch_model(NAME, network=NetworkSettings(mirror=f"{server.address}/m"))
-    assert done.notes[0].startswith(f"{FILE} by way of 127.0.0.1: SHA-256 ")
+    assert done.notes[0].text.startswith(f"{FILE} by way of 127.0.0.1: SHA-256 ")
     assert done.entry.spec.provenance.endswith("(not published)")
     assert done.file.sha256 not in done.verified
     assert f"{done.file.sha256[:8]}…, which nobody published" in done.verified

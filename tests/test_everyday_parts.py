@@ -66,7 +66,7 @@ def test_sets_are_put_together_with_what_each_of_them_labels(tars: Path, tmp_pat
 
 
 def test_a_set_as_voc_names_its_classes_is_labelled_as_coco_names_them() -> None:
-    from detector.evaluation.class_names import match_names
+    from detector.evaluation.class_matching import match_names
 
     ids = match_names(VOC20, COCO80, {}).ids
     assert {VOC20[k]: COCO80[i] for k, i in enumerate(ids) if VOC20[k] != COCO80[i]} == {

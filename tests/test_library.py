@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from detector.bundled import bundled_dir
-from detector.errors import DetectorError
-from detector.importers import preview_model, read_labels
+from detector.bundled_files import bundled_dir
+from detector.errors import DetectorError, Remedy
 from detector.importers.base import Overrides
+from detector.importers.label_file import read_labels
+from detector.importers.model_writer import preview_model
 from detector.library import ModelLibrary
 from detector.model_file import how_to_get, open_file
 from detector.registry import MODELS
@@ -177,11 +178,11 @@ def test_missing_weights_say_how_to_get_them(library: ModelLibrary) -> None:
         library.find("ultraface-rfb-320")
     assert caught.value.message == "The weights of ultraface-rfb-320 are not on this computer."
     assert "https://github.com/Linzaer/" in caught.value.hint
-    assert "ssd-viewer models download ultraface-rfb-320" in caught.value.hint
+    assert caught.value.remedies == (Remedy(command="models download", value="ultraface-rfb-320"),)
     with pytest.raises(DetectorError) as caught:
         library.find("ssd300-vgg16-coco")
     assert "https://download.pytorch.org/models/ssd300_vgg16_coco-b556d3b4.pth" in caught.value.hint
-    assert "models import FILE --name x" in how_to_get(random_spec(name="x"))
+    assert how_to_get(random_spec(name="x"))[1] == Remedy(command="models import", value="FILE")
 
 
 def test_unknown_names_and_files_are_told_apart(library: ModelLibrary, tmp_path: Path) -> None:
@@ -190,8 +191,9 @@ def test_unknown_names_and_files_are_told_apart(library: ModelLibrary, tmp_path:
     with pytest.raises(DetectorError, match="no model file"):
         library.find("weights/yolo.safetensors")
     (tmp_path / "x.pth").write_bytes(b"x")
-    with pytest.raises(DetectorError, match=r"models import x\.pth --name"):
+    with pytest.raises(DetectorError, match="not a model file that can be opened") as caught:
         library.find(tmp_path / "x.pth")
+    assert caught.value.remedies == (Remedy(command="models import", value="x.pth"),)
     with pytest.raises(DetectorError, match="is a folder, not a model"):
         library.find(tmp_path)
     with pytest.raises(DetectorError, match="There is no model"):

@@ -17,9 +17,10 @@ from detector.importers.detect import detect_layout
 from detector.importers.layouts import LAYOUTS
 from detector.importers.lufficc_vgg import NAMING as LUFFICC
 from detector.network_shapes import network_shapes
+from detector.plans.architectures import is_two_stage
 from detector.registry import MODELS
 from detector.safetensors_file import Array
-from detector.spec import TWO_STAGE, ModelSpec
+from detector.spec import ModelSpec
 from detector.weights import as_arrays
 from tests.support.foreign_networks import LufficcMobileNetV2
 
@@ -35,7 +36,7 @@ def _nothing(shape: tuple[int, ...]) -> Array:
 
 def _published(spec: ModelSpec) -> Mapping[str, Array]:
     """Names and shapes as in the published file, without values."""
-    if spec.architecture in TWO_STAGE:
+    if is_two_stage(spec):
         ninety = replace(spec, labels=tuple(map(str, range(90))))
         return {name: _nothing(shape) for name, shape in network_shapes(ninety).items()}
     assert spec.config is not None

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from app.core.errors import AppError
 from app.core.live import ModelMeasured, ModelReady
-from app.core.live.pace import COUNTED, WARM_UP, Pace
+from app.core.live.throughput import COUNTED, WARM_UP, ThroughputProbe
 from app.core.settings import ModelSettings
 from app.core.sources.base import SourceOptions
 from app.core.speeds import MeasuredSpeed, fingerprint, load_speeds, record_speed
@@ -95,7 +95,7 @@ def test_arbitrary_json_gives_only_sound_speeds(tmp_path_factory: pytest.TempPat
 
 
 def test_pace_is_the_median_after_the_warm_up() -> None:
-    pace = Pace()
+    pace = ThroughputProbe()
     first = [pace.add(1000.0) for _ in range(WARM_UP)]
     then = [pace.add(20.0 if number % 3 else 500.0) for number in range(COUNTED)]
     after = [pace.add(1.0) for _ in range(COUNTED)]

@@ -28,6 +28,7 @@ from app.core.export.request import ExportRequest
 from app.core.media.container import main_video
 from app.core.settings import DetectionSettings
 from app.core.sources.conversion import FrameConverter
+from app.core.sources.crop import container_crop
 from tools.fixtures.fixed_detector import open_fixed
 
 _UNTOLD = "unknown"
@@ -141,12 +142,13 @@ def _by_ffprobe(path: Path) -> Facts:
         main_stream = main_video(container)
         assert main_stream is not None
         video = told["streams"][main_stream.index]
+        height, width = container_crop(container, main_stream).shown(video["height"], video["width"])
     base = Fraction(video["time_base"])
     frames = ask("-select_streams", str(video["index"]), "-show_entries", "frame=pts,best_effort_timestamp")["frames"]
     stamps = [frame.get("pts", frame.get("best_effort_timestamp")) for frame in frames]
     turned = any(round(abs(data.get("rotation", 0))) % 180 == 90 for data in video.get("side_data_list", ()))
     aspect = Fraction(video.get("sample_aspect_ratio", "1:1").replace(":", "/").replace("0/1", "1/1"))
-    size = video["width"], video["height"]
+    size = width, height
     sounds = [s["index"] for s in told["streams"] if s["codec_type"] == "audio"]
     return Facts(
         tuple(stamp * base for stamp in stamps if stamp is not None),
@@ -180,7 +182,8 @@ def _by_pyav(path: Path) -> Facts:
                 turned = FrameConverter(frame, 0).conversion.turned
         context = stream.codec_context
         aspect = stream.sample_aspect_ratio or Fraction(1)
-        size = context.width, context.height
+        height, width = container_crop(container, stream).shown(context.height, context.width)
+        size = width, height
         length_s = float((stream.duration or 0) * (stream.time_base or 0)) or (container.duration or 0) / 1e6
         subtitles, chapters = len(container.streams.subtitles), len(container.chapters())
         tags = (context.color_range, context.colorspace, context.color_trc, context.color_primaries)

@@ -23,7 +23,7 @@ import numpy as np
 
 from app.core.candidate_cache.store import CandidateStore
 from app.core.candidate_cache.store_facts import StoreError
-from detector.bundled import bundled_path
+from detector.bundled_files import bundled_path
 
 _ROUNDING = 3  # grey levels
 FILES = ("out.mp4", "out.jsonl", "out.csv")

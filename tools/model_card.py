@@ -48,18 +48,18 @@ def card(path: Path, spec: ModelSpec | None) -> str:
 def box(_path: Path, spec: ModelSpec | None) -> str:
     """Introduces the bundled models to newcomers."""
     demo = (
-        "`demo`, a small SSD300 of our own that knows drawn shapes only ([how it was made](weights/README.md)): it "
-        "shows that\neverything works, offline, and is labelled as a demo wherever it runs."
+        "`demo`, a small SSD300 of our own that knows only drawn shapes ([how it was made](weights/README.md)). It "
+        "shows,\noffline, that everything works, and is labelled as a demo wherever it runs."
     )
     if spec is None:
-        return f"Bundled is {demo} To see the real world, fetch a known model, or import weights:\n"
+        return f"The bundled model is {demo} To detect real objects, download a known model or import weights:\n"
     return (
-        f"Bundled, and what runs unless you choose another, is `everyday`: {len(spec.labels)} kinds of things that "
-        f"people film, from\nperson, car and dog to cup and keyboard (COCO's classes; {accuracy(spec)}). It was "
+        f"The bundled default is `everyday`: {len(spec.labels)} kinds of things that people film, from\n"
+        f"person, car and dog to cup and keyboard (COCO's classes; {accuracy(spec)}). It was "
         "fine-tuned for this\nprogram from TensorFlow's `ssdlite_mobilenet_v2_coco` "
         "([how](weights/README.md#everydaysafetensors)) and is under the Apache License 2.0.\n"
-        f"Beside it is {demo}\nFor things of your own, [train it](docs/training.md) on your pictures; to see more, "
-        "fetch a known model, or import weights:\n"
+        f"Also bundled is {demo}\nTo detect things of your own, [train it](docs/training.md) on your images; to detect "
+        "more kinds, download a known model or import weights:\n"
     )
 
 

@@ -39,11 +39,11 @@ def take(clip: Path, at_s: float, out: Path, theme: str, size: tuple[int, int]) 
     window = build_window(application, replace(settings, window=replace(settings.window, theme=theme)), None)
     window.resize(*size)
     window.show()
-    window.library.refresh_models()
+    window.services.library.refresh_models()
     failed = ["nothing was found in time"]
 
     def opened(_info: SourceInfo) -> None:
-        window.controller.seek(max(0.0, at_s - _LEAD_S))
+        window.services.controller.seek(max(0.0, at_s - _LEAD_S))
 
     def shown(result: FrameResult) -> None:
         time_s = result.frame.pts_s
@@ -57,9 +57,11 @@ def take(clip: Path, at_s: float, out: Path, theme: str, size: tuple[int, int]) 
             failed.append(f"{out} cannot be written")
         window.close_now()
 
-    window.controller.opened.connect(opened)
-    window.controller.frame.connect(shown)
-    window.controller.trouble.connect(lambda _kind, _topic, message, hint: print(message, hint, file=sys.stderr))
+    window.services.controller.opened.connect(opened)
+    window.services.controller.frame.connect(shown)
+    window.services.controller.trouble.connect(
+        lambda _kind, _topic, message, hint: print(message, hint, file=sys.stderr)
+    )
     QTimer.singleShot(_PATIENCE_MS, window, window.close_now)
     window.open_source(str(clip))
     application.exec()

@@ -31,7 +31,7 @@ Watch a camera or a video through an SSD detector, live, and export what it saw.
   ssd-viewer bench                        how fast a model runs on this computer, beside others
   ssd-viewer cameras                      names and stable ids of the cameras
   ssd-viewer models [list|info|download|import|check|remove|...]
-                                          the model shelf
+                                          the model library
   ssd-viewer self-test                    what works on this computer
 
 `ssd-viewer COMMAND --help` explains a command."""

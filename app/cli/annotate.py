@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.cli.annotate_kept import add_kept_flags, chosen_model
+from app.cli.addresses import check_files
+from app.cli.annotate_cache import add_cache_flags, chosen_model
 from app.cli.annotate_queue import export_all
 from app.cli.annotate_ray import add_ray_flags, check_ray_flags, run_tasks
 from app.cli.annotate_requests import add_target_flags, check_targets_asked, request_for
-from app.cli.annotate_words import common_threshold
+from app.cli.annotate_text import common_threshold
 from app.cli.console import Console
 from app.cli.options import add_detection_flags, add_result_flags, positive
 from app.core.errors import AppError
@@ -40,7 +41,7 @@ def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Co
         metavar="N",
         help="videos at the same time (default: 1; on a CPU they share its cores, and more is seldom faster)",
     )
-    add_kept_flags(parser)
+    add_cache_flags(parser)
     add_ray_flags(parser)
     add_detection_flags(parser)
     add_result_flags(parser)
@@ -49,6 +50,7 @@ def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Co
 
 def run(options: argparse.Namespace, console: Console) -> int:
     """Annotate each video; one that fails is reported, and the rest goes on."""
+    check_files(options.videos, "annotate")
     check_ray_flags(options)
     found, troubles = _find(options, console)
     check_targets_asked(options)

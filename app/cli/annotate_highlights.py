@@ -1,4 +1,4 @@
-"""The flags of ``annotate`` about the objects: their numbers, a picture of each, videos around them, annotated sets."""
+"""The flags of ``annotate`` about the objects: their numbers, an image of each, videos around them, annotated sets."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 _ALL = "all"
 _AROUND_S = "2"
-_LONGEST_S = 24 * 3600
+_MAX_SECONDS = 24 * 3600
 
 
 def add_highlight_flags(parser: argparse.ArgumentParser) -> None:
-    """What is made of the objects beyond boxes."""
+    """Flags about objects beyond boxes."""
     parser.add_argument(
         "--tracks", action="store_true", help="number each object, and write its number in labels and data"
     )
@@ -94,7 +94,7 @@ def _named(options: argparse.Namespace) -> tuple[str, ...]:
 
 
 def highlight_options(options: argparse.Namespace, output: Path) -> HighlightOptions:
-    """What was asked for; folders are named like the annotated video ``output``.
+    """Returns the options given; folders are named like the annotated video ``output``.
 
     Raises:
         UsageError: A number of seconds is none.
@@ -119,6 +119,6 @@ def _seconds(flag: str, text: str) -> Fraction:
         seconds = Fraction(text)
     except (ValueError, ZeroDivisionError):
         seconds = Fraction(-1)
-    if not 0 <= seconds <= _LONGEST_S or seconds.denominator > 1_000_000:
+    if not 0 <= seconds <= _MAX_SECONDS or seconds.denominator > 1_000_000:
         raise UsageError(f"{flag} cannot be {text}.", "Write a number of seconds, 0 or more.")
     return seconds

@@ -10,9 +10,10 @@ import queue
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from app.cli.annotate_words import Bar, between_bars, tell
+from app.cli.annotate_text import ExportBar, between_bars, tell
 from app.cli.console import Console
 from app.cli.interrupt import cancel_on_interrupt
+from app.cli.remedies import with_flags
 
 if TYPE_CHECKING:
     from app.core.export.request import ExportRequest
@@ -70,7 +71,7 @@ class _Board:
     def __init__(self, console: Console, several: bool) -> None:
         self._console = console
         self._several = several
-        self._bars: dict[int, tuple[int, Bar]] = {}
+        self._bars: dict[int, tuple[int, ExportBar]] = {}
         """Line and bar by item."""
         self._said: dict[int, str] = {}
         """The last remark on each."""
@@ -92,14 +93,14 @@ class _Board:
         elif item.state == "failed":
             name = item.request.source.name
             named = not self._several or name in item.message
-            words = f"{item.message} {item.hint}".strip()
-            self._console.error(words if named else f"{name}: {words}")
+            text = f"{item.message} {with_flags(item.hint, item.remedies)}".strip()
+            self._console.error(text if named else f"{name}: {text}")
 
     def _bar(self, item: QueueItem) -> None:
         if item.number not in self._bars:
             taken = {line for line, _ in self._bars.values()}
             line = next(line for line in range(len(taken) + 1) if line not in taken)
-            self._bars[item.number] = line, Bar(item.request.source.name, self._console.shows_progress, line)
+            self._bars[item.number] = line, ExportBar(item.request.source.name, self._console.shows_progress, line)
         if item.progress is None:
             return
         _, bar = self._bars[item.number]

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.cli.annotate_words import common_threshold
+from app.cli.annotate_text import common_threshold
 from app.cli.console import Console, UsageError
 from app.cli.interrupt import cancel_on_interrupt
 
@@ -92,8 +92,8 @@ def run_tasks(options: argparse.Namespace, requests: Sequence[ExportRequest], co
 def _tell(console: Console, outcome: TaskOutcome) -> None:
     name = Path(outcome.path).name
     if outcome.state == "failed":
-        words = f"{outcome.error} {outcome.hint}".strip()
-        console.error(words if name in words else f"{name}: {words}")
+        text = f"{outcome.error} {outcome.hint}".strip()
+        console.error(text if name in text else f"{name}: {text}")
     else:
         report = outcome.report
         console.say(

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.cli.annotate_cache import cache_policy, resumes, with_cached_threshold
 from app.cli.annotate_highlights import (
     add_highlight_flags,
     check_highlights_asked,
     highlight_options,
     wants_highlights,
 )
-from app.cli.annotate_kept import cache_policy, goes_on, with_kept_threshold
 from app.cli.annotate_video import add_video_flags, video_options
 from app.cli.console import UsageError
 from app.core.errors import AppError
@@ -87,8 +87,8 @@ def request_for(
     Args:
         options: All that was typed.
         found: The video.
-        model: Which detector.
-        detection: What of its results.
+        model: The detector.
+        detection: Which of its results.
         plain: A name that is taken is not numbered.
     """
     from app.core.export.request import DataFile, ExportRequest
@@ -109,9 +109,9 @@ def request_for(
         video=video_options(options),
         cache=cache_policy(options),
         highlights=highlight_options(options, output),
-        resume=goes_on(options),
+        resume=resumes(options),
     )
-    return with_kept_threshold(request, options) if request.cache == "only" else request
+    return with_cached_threshold(request, options) if request.cache == "only" else request
 
 
 def _output(asked: str | None, found: FoundVideo, default: Callable[..., Path]) -> Path:

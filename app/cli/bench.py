@@ -8,14 +8,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from app.cli.addresses import check_files
 from app.cli.console import Console, UsageError, table
 from app.cli.options import PRECISIONS, add_result_flags
 from detector.errors import DetectorError
 
 if TYPE_CHECKING:
+    from app.lab.bench.bench_report import BenchReport
     from app.lab.bench.bench_request import BenchRequest
     from app.lab.bench.random_weights import Load
-    from app.lab.bench.result import BenchReport
     from detector.model_file import ModelEntry
 
 _MODEL = "ssd300-vgg16-coco"
@@ -29,7 +30,7 @@ _VERSUS = (
 )  # as ``app.lab.bench.baselines.BASELINES``
 _CHARTS = (".html", ".png", ".svg")  # as ``app.lab.bench.chart.FORMATS``
 _ALL = "all"
-_MOST_BATCH = 256
+_MAX_BATCH = 256
 _T = TypeVar("_T")
 
 
@@ -41,6 +42,26 @@ def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Co
         "used that find as much as trained ones do."
     )
     parser.add_argument("--model", metavar="NAME|FILE", default=_MODEL, help=f"the detector (default: {_MODEL})")
+    _add_cases(parser)
+    parser.add_argument("--source", type=Path, metavar="VIDEO", help="frames from it (default: drawn, 1280 x 720)")
+    parser.add_argument(
+        "--export",
+        nargs="?",
+        type=_video_seconds,
+        const=20.0,
+        metavar="S",
+        help="also export the first S seconds of --source, each step alone and all at once (default: 20)",
+    )
+    parser.add_argument(
+        "--seconds", type=_seconds, default=20.0, metavar="S", help="how long about each case runs (default: 20)"
+    )
+    parser.add_argument("--chart", type=Path, metavar="FILE", help="write a page or image: .html, .png or .svg")
+    add_result_flags(parser)
+    return run
+
+
+def _add_cases(parser: argparse.ArgumentParser) -> None:
+    """Adds the options that each multiply the cases measured."""
     parser.add_argument(
         "--device", nargs="+", action="extend", metavar="auto|all|cpu|cuda[:N]|mps|xpu", help="where (default: auto)"
     )
@@ -72,26 +93,11 @@ def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Co
         "OpenCV's DNN module; torchvision's Faster R-CNN ResNet-50 FPN. Ratios refer to the first (default: to our "
         "first)",
     )
-    parser.add_argument("--source", type=Path, metavar="VIDEO", help="frames from it (default: drawn, 1280 x 720)")
-    parser.add_argument(
-        "--export",
-        nargs="?",
-        type=_video_seconds,
-        const=20.0,
-        metavar="S",
-        help="also export the first S seconds of --source, each step alone and all at once (default: 20)",
-    )
-    parser.add_argument(
-        "--seconds", type=_seconds, default=20.0, metavar="S", help="how long about each case runs (default: 20)"
-    )
-    parser.add_argument("--chart", type=Path, metavar="FILE", help="write a page or image: .html, .png or .svg")
-    add_result_flags(parser)
-    return run
 
 
 def _batch(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= _MOST_BATCH:
-        raise argparse.ArgumentTypeError(f"a batch is a number from 1 to {_MOST_BATCH}, not {text!r}")
+    if not text.isdecimal() or not 1 <= int(text) <= _MAX_BATCH:
+        raise argparse.ArgumentTypeError(f"a batch is a number from 1 to {_MAX_BATCH}, not {text!r}")
     return int(text)
 
 
@@ -116,9 +122,9 @@ def run(options: argparse.Namespace, console: Console) -> int:
     """Check, measure, tell."""
     _check(options, console)
     request = _request(options)
+    from app.lab.bench.bench_report import as_json
     from app.lab.bench.benchmark import run_bench
     from app.lab.bench.chart import write_chart
-    from app.lab.bench.result import as_json
 
     with _Bar(console.shows_progress) as bar:
         report = run_bench(request, bar.show)
@@ -139,7 +145,7 @@ def _check(options: argparse.Namespace, console: Console) -> None:
     Raises:
         UsageError: With the reason.
     """
-    from detector.runtime.open import check_device
+    from detector.runtime.devices import check_device
 
     for device in options.device or ():
         if device != _ALL:
@@ -155,6 +161,7 @@ def _check(options: argparse.Namespace, console: Console) -> None:
     if options.export is not None and options.source is None:
         raise UsageError("--export needs the video to export.", "Add --source VIDEO.")
     if options.source is not None:
+        check_files([options.source], "bench")
         if not options.source.exists():
             raise UsageError(f"{options.source} does not exist.")
         console.check_json_apart([options.source])
@@ -213,7 +220,7 @@ def lines(report: BenchReport) -> list[str]:
 
     weights = "random" if report.weights == "random" else "its own"
     out = [f"{report.model}, {weights} weights; {report.frames}; candidates above a score of {report.score_floor:g}"]
-    out += [report.machine.words()]
+    out += [report.machine.text()]
     for place, peaks in report.peaks_gflops.items():
         shown = ", ".join(f"{name} {peak:,.0f}" for name, peak in peaks.items())
         out.append(f"Peak of {place} in GFLOP/s: {shown}")

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from app.core.addresses import without_passwords
 from app.core.errors import AppError
 
 
@@ -45,11 +46,11 @@ class Console:
     def note(self, line: str) -> None:
         """Something to know that is no failure."""
         if not self._quiet:
-            print(f"ssd-viewer: {one_line(line)}", file=sys.stderr)
+            print(f"ssd-viewer: {without_passwords(one_line(line))}", file=sys.stderr)
 
     def error(self, line: str) -> None:
         """A failure: one line, whatever it says."""
-        print(f"ssd-viewer: {one_line(line)}", file=sys.stderr)
+        print(f"ssd-viewer: {without_passwords(one_line(line))}", file=sys.stderr)
 
     def give(self, result: Any) -> None:
         """Write the ``--json`` result, where one was asked for.

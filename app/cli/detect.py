@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app.cli.addresses import check_files
 from app.cli.console import Console
 from app.cli.options import (
     add_detection_flags,
@@ -45,6 +46,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     detection = with_threshold(detection, options, entry.spec.threshold)
     say_if_demo(entry, console)
     failures = 0
+    check_files(options.images, "detect")
     images: list[Path] = []
     for path in options.images:
         try:
@@ -63,11 +65,11 @@ def run(options: argparse.Namespace, console: Console) -> int:
     results: list[dict[str, Any]] = []
     with open_for(entry, model, console) as detector:
         labels = detector.spec.labels
-        wanted = detection_filter(detection, labels)
+        shown_filter = detection_filter(detection, labels)
         for path in images:
             try:
                 image = read_image(path)
-                found = detector.detect(image, wanted)
+                found = detector.detect(image, shown_filter)
                 if copies is not None:
                     copies.write(path, image, found, labels)
             except AppError as error:

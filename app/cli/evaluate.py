@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from app.cli.console import Console, UsageError
 from app.cli.evaluate_report import add_report_flags, write_reports, written_reports
+from app.cli.evaluate_text import as_json, lines
 from app.cli.evaluate_threshold import (
     add_threshold_flags,
     check_threshold_flags,
     keep_recommended,
     tell_thresholds,
 )
-from app.cli.evaluate_words import as_json, lines
 from app.cli.interrupt import cancel_on_interrupt
 from app.cli.options import add_detection_flags, add_result_flags, detection_settings, find_model, open_for, say_if_demo
 from app.core.settings import DetectionSettings
@@ -25,7 +25,7 @@ from detector.evaluation.results import METRICS
 
 if TYPE_CHECKING:
     from detector.detections import DetectionFilter
-    from detector.evaluation.found import Found
+    from detector.evaluation.detection_table import DetectionTable
     from detector.evaluation.results import DataSet, Evaluation
     from detector.model_file import ModelEntry
     from detector.runtime.base import Detector
@@ -144,7 +144,9 @@ def _check(options: argparse.Namespace) -> list[Path]:
     return [*(path for path in named if path is not None), *written_reports(options)]
 
 
-def _of_detections(options: argparse.Namespace, data: DataSet, renames: dict[str, str]) -> tuple[Evaluation, Found]:
+def _of_detections(
+    options: argparse.Namespace, data: DataSet, renames: dict[str, str]
+) -> tuple[Evaluation, DetectionTable]:
     from detector.evaluation.data_sets import score, usual_metric
     from detector.evaluation.detection_files import read_detections
     from detector.evaluation.results import Evaluation
@@ -162,7 +164,7 @@ def _model(options: argparse.Namespace, console: Console) -> ModelEntry:
         DetectorError: Its weights are not here, or broken.
     """
     from detector.errors import DetectorError
-    from detector.restate import refuse_fixed
+    from detector.stored_threshold import refuse_fixed
 
     model, _ = detection_settings(options)
     entry = find_model(model, DetectionSettings())  # --classes are the data's
@@ -177,7 +179,7 @@ def _model(options: argparse.Namespace, console: Console) -> ModelEntry:
 
 def _of_model(
     options: argparse.Namespace, entry: ModelEntry, console: Console, data: DataSet, renames: dict[str, str]
-) -> tuple[Evaluation, Found]:
+) -> tuple[Evaluation, DetectionTable]:
     from app.lab.evaluation.model_run import EvaluationCancelledError, run_model
     from detector.evaluation.data_sets import score, usual_metric
     from detector.evaluation.results import Evaluation
@@ -185,7 +187,7 @@ def _of_model(
     model, _ = detection_settings(options)
     stop = threading.Event()
     with open_for(entry, model, console, for_batches=True) as detector, cancel_on_interrupt(stop.set):
-        with _Bar(entry.name, len(data.images), console.shows_progress) as bar:
+        with EvaluationBar(entry.name, len(data.images), console.shows_progress) as bar:
             try:
                 done = run_model(detector, data, _wanted(options, detector), renames, bar.show, stop)
             except EvaluationCancelledError:
@@ -210,7 +212,7 @@ def _wanted(options: argparse.Namespace, detector: Detector) -> DetectionFilter 
     )
 
 
-class _Bar:
+class EvaluationBar:
     """A progress bar on stderr."""
 
     def __init__(self, name: str, total: int, shown: bool) -> None:
@@ -225,7 +227,7 @@ class _Bar:
         self._bar.total = total
         self._bar.update(done - self._bar.n)
 
-    def __enter__(self) -> _Bar:
+    def __enter__(self) -> EvaluationBar:
         return self
 
     def __exit__(self, *_: object) -> None:

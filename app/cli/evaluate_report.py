@@ -1,4 +1,4 @@
-"""What ``ssd-viewer evaluate`` leaves for people to look at: ``--report``, ``--plots``. Main thread."""
+"""The files that ``ssd-viewer evaluate`` writes for people: ``--report``, ``--plots``. Main thread."""
 
 from __future__ import annotations
 

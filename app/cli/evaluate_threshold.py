@@ -71,11 +71,11 @@ class Told:
 
     def lines(self) -> list[str]:
         """For people."""
-        said = ["", f"At the threshold {_words(self.shown)}"]
+        said = ["", f"At the threshold {_text(self.shown)}"]
         if self.best is not None:
-            said.append(f"Recommended threshold {_words(self.best)}")
+            said.append(f"Recommended threshold {_text(self.best)}")
         elif self.wanted:
-            best = f"; F1 is best at {_words(self.loose)}" if self.loose is not None else ""
+            best = f"; F1 is best at {_text(self.loose)}" if self.loose is not None else ""
             said.append(f"Recommended threshold: none, as at none 80% of what is shown is right{best}")
         return said
 
@@ -87,7 +87,7 @@ def tell_thresholds(options: argparse.Namespace, evaluation: Evaluation) -> Told
     found = judged(evaluation.result.per_class)
     wanted = wants_recommendation(options)
     best = recommend(*found) if wanted else None
-    loose = recommend(*found, least_precision=0.0) if wanted and best is None else None
+    loose = recommend(*found, min_precision=0.0) if wanted and best is None else None
     return Told(point_at(*found, shown_at(options, evaluation)), wanted, best, loose)
 
 
@@ -104,7 +104,7 @@ def keep_recommended(told: Told, entry: ModelEntry, console: Console) -> None:
         AppError: None is recommended.
         DetectorError: The file cannot be written.
     """
-    from detector.restate import store_threshold
+    from detector.stored_threshold import store_threshold
 
     if told.best is None:
         raise AppError("No threshold is recommended, so none was stored.", "The model's file is as before.")
@@ -112,7 +112,7 @@ def keep_recommended(told: Told, entry: ModelEntry, console: Console) -> None:
     console.say(f"Stored {told.best.threshold:.2f} in {one_line(str(entry.path))}")
 
 
-def _words(point: OperatingPoint) -> str:
+def _text(point: OperatingPoint) -> str:
     return (
         f"{point.threshold:.2f}: precision {point.precision:.3f}, recall {point.recall:.3f}, F1 {point.f1:.3f}, "
         "all classes together"

@@ -1,4 +1,4 @@
-"""``ssd-viewer models``: the shelf of models."""
+"""``ssd-viewer models``: the model library."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from app.cli import models_check, models_download, models_optimise
 from app.cli.console import Console, one_line, table
 from app.cli.options import add_result_flags
+from app.cli.remedies import with_flags
 from app.core.model_cards import published_hash, size_of, speeds_of
 from app.core.models import user_library
 from app.core.paths import optimised_dir, settings_file
@@ -38,7 +39,7 @@ def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Co
     info.add_argument("model", metavar="M")
     fetching = actions.add_parser("download", help="fetch a known model's published weights")
     models_download.add_flags(fetching)
-    importing = actions.add_parser("import", help="put a model file on the shelf")
+    importing = actions.add_parser("import", help="add a model file to the library")
     _add_import_flags(importing)
     checking = actions.add_parser("check", help="whether models still answer as when they came, on every engine")
     models_check.add_flags(checking)
@@ -90,9 +91,9 @@ def run(options: argparse.Namespace, console: Console) -> int:
 def _list(options: argparse.Namespace, console: Console) -> int:
     library = user_library()
     entries, broken = library.list(), library.broken()
-    wanted = getattr(options, "detects", "")  # absent where no action was named
-    if wanted:
-        entries = [e for e in entries if any(is_found_by(wanted, label) for label in e.spec.labels)]
+    class_name = getattr(options, "detects", "")  # absent where no action was named
+    if class_name:
+        entries = [e for e in entries if any(is_found_by(class_name, label) for label in e.spec.labels)]
         broken = ()
     models = [_summary(entry) for entry in entries]
     models += [{"name": b.name, "title": b.reason, "status": "broken", "size_bytes": None} for b in broken]
@@ -132,11 +133,12 @@ def _info(options: argparse.Namespace, console: Console) -> int:
     if entry.path is None and spec.weights is not None:
         facts["weights_sha256"] = spec.weights.sha256
     if entry.path is None and entry.name in MODELS:
-        facts["how_to_get"] = how_to_get(spec)
+        hint, remedy = how_to_get(spec)
+        facts["how_to_get"] = with_flags(hint, [remedy])
     console.give(facts)
     for key, value in facts.items():
         if value not in (None, "", {}, []) or key == "weights_sha256":
-            console.say(f"{key.replace('_', ' ')}: {_words(key, value)}")
+            console.say(f"{key.replace('_', ' ')}: {_text(key, value)}")
     return 0
 
 
@@ -145,25 +147,26 @@ def _int8(spec: ModelSpec) -> dict[str, Any] | None:
     if spec.int8 is None:
         return None
     facts = {key: value for key, value in asdict(spec.int8).items() if key not in ("ranges", "golden")}
-    return {**facts, "words": spec.int8.words()}
+    return {**facts, "words": spec.int8.text()}
 
 
 def _optimised(path: Path | None) -> dict[str, Any] | None:
-    from detector.runtime.optimised import read_optimised
+    from detector.runtime.format_measurements import read_optimised
 
     measured = None if path is None else read_optimised(path, optimised_dir())
     return None if measured is None else models_optimise.as_json(measured)
 
 
 def _import(options: argparse.Namespace, console: Console) -> int:
-    from detector.importers import read_labels
+    from detector.importers.label_file import read_labels
 
     labels = None if options.labels is None else read_labels(options.labels)
     overrides = Overrides(options.layout, options.priors, options.channels, labels)
     result = user_library().import_file(options.file, options.name, overrides)
     entry, spec = result.entry, result.entry.spec
-    console.give({**_summary(entry), "notes": list(result.notes)})
-    for note in result.notes:
+    notes = [with_flags(note.text, note.remedies) for note in result.notes]
+    console.give({**_summary(entry), "notes": notes})
+    for note in notes:
         console.say(one_line(note))
     what = spec.title or spec.architecture
     if "class" not in what:
@@ -192,8 +195,8 @@ def _rename(options: argparse.Namespace, console: Console) -> int:
 def _default(options: argparse.Namespace, console: Console) -> int:
     library = user_library()
     entry = library.find(options.model)
-    on_shelf = any(known.path == entry.path for known in library.list())
-    name = entry.name if on_shelf else str(Path(options.model).resolve())
+    in_library = any(known.path == entry.path for known in library.list())
+    name = entry.name if in_library else str(Path(options.model).resolve())
     settings, problems = load_settings(settings_file())
     for problem in problems:
         console.note(problem)
@@ -227,7 +230,7 @@ def _summary(entry: ModelEntry) -> dict[str, Any]:
 
 
 def _input_rule(rule: InputSpec) -> str:
-    """How a picture becomes the network's input, in a line."""
+    """How an image becomes the network's input, in a line."""
     mean, std = (", ".join(f"{value:g}" for value in values) for values in (rule.mean, rule.std))
     scaled = "" if set(rule.std) == {1.0} else f", divided by ({std})"
     return f"{rule.channels.upper()}, 0 to 255, minus ({mean}){scaled}"
@@ -237,7 +240,7 @@ def _size_text(size: int | None) -> str:
     return "-" if size is None else f"{size / 1e6:.1f} MB"
 
 
-def _words(key: str, value: Any) -> str:
+def _text(key: str, value: Any) -> str:
     if key == "size_bytes":
         return f"{value} ({_size_text(value)})"
     if key == "weights_sha256":

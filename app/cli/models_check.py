@@ -15,7 +15,7 @@ _MARKS = {True: " ok ", False: "FAIL", None: "info"}
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.description = (
-        "Compare each model's weights with those that were put on the shelf, then ask it for its answers to a fixed "
+        "Compare each model's weights with those that were imported, then ask it for its answers to a fixed "
         "image, on every engine of this computer, and compare them with those kept in its file."
     )
     parser.add_argument("models", nargs="*", metavar="M", help="names or files (default: all that are here)")

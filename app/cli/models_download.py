@@ -1,4 +1,4 @@
-"""``ssd-viewer models download``: a known model's published weights onto the shelf. Main thread."""
+"""``ssd-viewer models download``: a known model's published weights into the library. Main thread."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from app.cli.console import Console, one_line
 from app.cli.interrupt import cancel_on_interrupt
+from app.cli.remedies import with_flags
 
 if TYPE_CHECKING:
     from detector.download import DownloadProgress
@@ -22,7 +23,7 @@ _OPEN_END = "{desc}: {n_fmt}{postfix}"  # the server does not say how much there
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.description = (
-        "Fetch the published weights of a known model, verify them, and put the model on the shelf. "
+        "Fetch the published weights of a known model, verify them, and add the model to the library. "
         "An interrupted download goes on where it was when it is started again."
     )
     parser.add_argument("model", metavar="M", help="one of those that 'models list' shows as not downloaded")
@@ -52,6 +53,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
             bar.close()
             console.error(f"Interrupted. {error.hint}".strip())
             return 130
+    notes = [with_flags(note.text, note.remedies) for note in done.notes]
     console.give(
         {
             "name": done.entry.name,
@@ -59,12 +61,12 @@ def run(options: argparse.Namespace, console: Console) -> int:
             "path": str(done.entry.path),
             "sha256": done.file.sha256,
             "verified": done.file.verified,
-            "notes": list(done.notes),
+            "notes": notes,
         }
     )
-    for note in done.notes:
+    for note in notes:
         console.say(one_line(note))
-    console.say(f"{done.entry.name} is on the shelf: {done.entry.spec.title}. Licence: {done.entry.spec.licence}.")
+    console.say(f"{done.entry.name} is in the library: {done.entry.spec.title}. Licence: {done.entry.spec.licence}.")
     return 0
 
 
@@ -92,11 +94,11 @@ class _Bar:
         self._bar.total = progress.total_bytes
         self._bar.bar_format = _TO_THE_END if progress.total_bytes else _OPEN_END
         self._bar.n = progress.done_bytes
-        words = f"{progress.bytes_per_s / 1e6:.1f} MB/s"
+        text = f"{progress.bytes_per_s / 1e6:.1f} MB/s"
         if progress.total_bytes and progress.bytes_per_s:
             left = round((progress.total_bytes - progress.done_bytes) / progress.bytes_per_s)
-            words += f", {left // 60}:{left % 60:02d} left"
-        self._bar.set_postfix_str(words)
+            text += f", {left // 60}:{left % 60:02d} left"
+        self._bar.set_postfix_str(text)
 
     def close(self) -> None:
         """Take the bar off the terminal."""

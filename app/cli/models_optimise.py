@@ -14,7 +14,7 @@ from app.cli.interrupt import cancel_on_interrupt
 from app.core.models import user_library
 
 if TYPE_CHECKING:
-    from detector.runtime.optimised import MeasuredFormat, Optimised
+    from detector.runtime.format_measurements import MeasuredFormat, Optimised
 
 _SCALE = 1000
 
@@ -41,7 +41,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, console: Console) -> int:
     """Optimise and tell; 130 when interrupted."""
     from app.core.optimise.run import optimise
-    from detector.runtime.optimised import DRAWN, ENOUGH, best_format
+    from detector.runtime.format_measurements import DRAWN, ENOUGH, best_format
     from detector.runtime.other_process import WorkStoppedError
 
     entry = user_library().find(options.model)
@@ -74,13 +74,13 @@ def run(options: argparse.Namespace, console: Console) -> int:
 
 def as_json(measured: Optimised) -> dict[str, Any]:
     """The result for programs; also part of ``models info``."""
-    from detector.runtime.optimised import AGREES, best_format
+    from detector.runtime.format_measurements import AGREES, best_format
 
     return {**asdict(measured), "agreement_asked_for": AGREES, "auto": best_format(measured)[0]}
 
 
 def how_compared(measured: Optimised) -> str:
-    """What the agreement was measured on, and what it is."""
+    """Returns the agreement and what it was measured on, as a line."""
     return (
         f"Agreement: average precision (overlap 0.5) against the {measured.objects} objects that fp32 finds with a "
         f"score of at least {measured.least_score:.2f} in {measured.compared} images ({measured.calibration}); "
@@ -111,9 +111,9 @@ class _Bar:
             bar_format="{desc}: {percentage:3.0f}% |{bar}| {elapsed}",
         )
 
-    def show(self, words: str, share: float) -> None:
+    def show(self, text: str, share: float) -> None:
         """Take over the newest state."""
-        self._bar.set_description_str(f"{self._name}: {words}", refresh=False)
+        self._bar.set_description_str(f"{self._name}: {text}", refresh=False)
         self._bar.update(round(share * _SCALE) - self._bar.n)
 
     def close(self) -> None:

@@ -57,7 +57,7 @@ def add_detection_flags(parser: argparse.ArgumentParser, measuring: bool = False
     """``--model --device --precision --threshold --iou --classes``; those not given are None.
 
     Args:
-        parser: Of the command.
+        parser: The command's parser.
         measuring: A model is named and judged by its own rule, rather than by what suits the eye.
     """
     model, found = ModelSettings(), DetectionSettings()
@@ -126,7 +126,7 @@ def find_model(model: ModelSettings, detection: DetectionSettings) -> ModelEntry
     from app.core.detection_filter import check_classes
     from app.core.models import user_library
     from detector.errors import DetectorError
-    from detector.runtime.open import check_device
+    from detector.runtime.devices import check_device
 
     try:
         check_device(model.device)

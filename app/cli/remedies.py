@@ -28,5 +28,5 @@ def _flag(remedy: Remedy) -> str:
             parts.append(remedy.value)
     if remedy.option:
         flag = f"--{remedy.option}"
-        parts.append(f"without {flag}" if remedy.omit else f"{flag} {remedy.value}".rstrip())
+        parts.append(f"{'without ' if remedy.omit else ''}{flag} {remedy.value}".rstrip())
     return " ".join(parts)

@@ -11,7 +11,7 @@ from app.cli.console import Console, one_line
 from app.cli.options import add_result_flags
 from app.lab.self_test.checks import Check, guarded
 from app.lab.self_test.parts import PARTS
-from app.lab.self_test.window import CHILD_FLAG, STARTED_FLAG
+from app.lab.self_test.window_check import CHILD_FLAG, STARTED_FLAG
 
 _MARKS = {True: " ok ", False: "FAIL", None: "info"}
 
@@ -51,8 +51,8 @@ def run(options: argparse.Namespace, console: Console) -> int:
 
 
 def _parts(text: str) -> tuple[str, ...]:
-    wanted = tuple(part.strip() for part in text.split(","))
-    unknown = [name for name in wanted if name not in PARTS]
+    parts = tuple(part.strip() for part in text.split(","))
+    unknown = [name for name in parts if name not in PARTS]
     if unknown:
         raise argparse.ArgumentTypeError(f"there is no part {unknown[0]!r}; there are {', '.join(PARTS)}")
-    return wanted
+    return parts

@@ -12,17 +12,22 @@ from typing import Any
 
 from app.cli.console import Console, UsageError
 from app.cli.options import add_detection_flags, detection_settings, find_model, overrides
+from app.core.addresses import with_schemes
 from app.core.crash_files import begin_crash_file
 from app.core.errors import AppError
-from app.core.instance import HandOver, Place, arrive
-from app.core.last_resort import end_within
+from app.core.exit_watchdog import end_within
+from app.core.instance import InstanceLock, OpenRequest, claim_or_send
 from app.core.system_libraries import package_hint
 
 
 def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Console], int]:
     """Add the options; return what runs."""
     parser.add_argument(
-        "sources", nargs="*", metavar="SOURCE", help="what to look at (default: the last source); of several the first"
+        "sources",
+        nargs="*",
+        metavar="SOURCE",
+        help="what to look at: a file, a folder of images, or the address of a stream, http(s):// or rtsp(s):// "
+        "(default: the last source); of several the first",
     )
     parser.add_argument("--camera", metavar="N|NAME", help="look through this camera")
     parser.add_argument(
@@ -37,11 +42,11 @@ def run(options: argparse.Namespace, console: Console) -> int:
     sources = _sources(options)
     _check_model(options)
     changes = overrides(options)
-    place = Place()
+    place = InstanceLock()
     try:
         # What says how to look is meant for a window of its own: another's settings are not changed from outside.
         hands_over = not (options.new_window or options.camera is not None or changes)
-        arrival = arrive(place, HandOver(sources, _activation()) if hands_over else None)
+        arrival = claim_or_send(place, OpenRequest(sources, _activation()) if hands_over else None)
         if arrival == "handed over":
             console.note("Opened in the window that is there already; --new-window opens another.")
             return 0
@@ -52,11 +57,11 @@ def run(options: argparse.Namespace, console: Console) -> int:
 
 
 def _activation() -> str:
-    """What the desktop gave this start so that its window may come to the front."""
+    """Returns the token the desktop gave this start so that its window may come to the front."""
     return os.environ.get("XDG_ACTIVATION_TOKEN") or os.environ.get("DESKTOP_STARTUP_ID") or ""
 
 
-def _with_crash_file(sources: tuple[str, ...], changes: dict[str, dict[str, Any]], place: Place | None) -> int:
+def _with_crash_file(sources: tuple[str, ...], changes: dict[str, dict[str, Any]], place: InstanceLock | None) -> int:
     crashes = begin_crash_file()
     try:
         return _open_window()(sources, changes, place, end_within)
@@ -92,12 +97,14 @@ def _source(source: str) -> str:
     if "://" in source or source.startswith("camera:"):
         return source
     if not Path(source).exists():
+        if with_schemes(source):
+            return source  # an address, whose schemes are tried
         raise AppError(f"{source}: no such file, folder or command.", "See ssd-viewer --help.")
     return str(Path(source).resolve())
 
 
 def _check_model(options: argparse.Namespace) -> None:
-    """What is given here is kept for later runs: refuse what does not exist, and name a file wherever one starts from.
+    """Checks the model, which is kept for later runs, and makes a file's name absolute.
 
     Raises:
         UsageError: There is no such model, or it has no such class.

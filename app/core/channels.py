@@ -28,7 +28,7 @@ class LatestSlot(Generic[T]):
         self._item: T | None = None
         self._full = False
         self._closed = False
-        self._nudged = False
+        self._woken = False
         self._puts = 0
         self._takes = 0
         self._drops = 0
@@ -57,14 +57,14 @@ class LatestSlot(Generic[T]):
             timeout: Seconds to wait, 0 for not at all, None for ever.
 
         Returns:
-            None after the timeout, after ``nudge()``, or once closed.
+            None after the timeout, after ``wake()``, or once closed.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._full or self._closed or self._nudged, timeout)
-            self._nudged = False
+            self._changed.wait_for(lambda: self._full or self._closed or self._woken, timeout)
+            self._woken = False
             return self._taken()
 
-    def withdraw(self) -> T | None:
+    def take_nowait(self) -> T | None:
         """The value that waits, taken out of the reader's hands by somebody else; never waits, uses up no nudge."""
         with self._changed:
             return self._taken()
@@ -76,10 +76,10 @@ class LatestSlot(Generic[T]):
         self._takes += 1
         return item
 
-    def nudge(self) -> None:
+    def wake(self) -> None:
         """Make the reader's present or next ``take`` return at once, with None if there is no value."""
         with self._changed:
-            self._nudged = True
+            self._woken = True
             self._changed.notify_all()
 
     def close(self) -> None:

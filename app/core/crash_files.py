@@ -26,9 +26,9 @@ from detector.file_lock import open_locked
 _log = logging.getLogger(__name__)
 _RUNNING, _REPORT = "running-", "crash-"
 _END_OF_HEAD = b"\n\n"
-_MOST_BYTES = 200_000
-_MOST_LOOKED_AT = 100
-_MOST_KEPT = 10
+_MAX_BYTES = 200_000
+_MAX_LOOKED_AT = 100
+_MAX_KEPT = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +107,11 @@ def new_reports(folder: Path | None = None) -> tuple[CrashReport, ...]:
     found: list[CrashReport] = []
     with contextlib.suppress(OSError):
         left = sorted(folder.glob(f"{_RUNNING}*.txt"), key=_changed, reverse=True)
-        for path in left[:_MOST_LOOKED_AT]:
+        for path in left[:_MAX_LOOKED_AT]:
             report = _take(path)
             if report is not None:
                 found.append(report)
-        for old in sorted(folder.glob(f"{_REPORT}*.txt"), key=_changed, reverse=True)[_MOST_KEPT:]:
+        for old in sorted(folder.glob(f"{_REPORT}*.txt"), key=_changed, reverse=True)[_MAX_KEPT:]:
             old.unlink(missing_ok=True)
     return tuple(found)
 
@@ -123,7 +123,7 @@ def _take(path: Path) -> CrashReport | None:
     except OSError:  # it runs
         return None
     try:
-        content = os.read(descriptor, _MOST_BYTES)
+        content = os.read(descriptor, _MAX_BYTES)
         when = datetime.fromtimestamp(os.fstat(descriptor).st_mtime)
     except OSError as error:
         _log.info("%s: %s", path.name, error)

@@ -1,11 +1,12 @@
 """A zip for whoever is asked for help: versions, self-test, settings, log, crashes. Blocks for seconds; for a worker.
 
-Nothing in it tells what somebody looked at: no pictures, no names of files, no addresses. So of the log only what the
+Nothing in it tells what somebody looked at: no images, no names of files, no addresses. So of the log only what the
 program itself wrote is kept (time, place, the traceback's code); what a line says may name a file and is left out.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import os
@@ -14,31 +15,34 @@ import re
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from app import __version__
 from app.core.files.atomic_file import write_atomically
+from app.core.files.regular_file import open_regular
 from app.core.licences import ROOTS
-from app.core.settings import Settings
-from app.core.settings_store import to_dict
+from app.core.settings import SettingInfo, Settings
+from detector.bundled_files import bundled_dir
+from detector.model_file import MODEL_SUFFIX
+from detector.registry import MODELS
 
-_TOO_LONG_S = 180.0
+_TIMEOUT_S = 180.0
 _LOG_BYTES = 500_000
-_MOST_CRASHES = 5
+_MAX_CRASHES = 5
 _RECORD = re.compile(r"(\d{4}-\d\d-\d\d [\d:,]+ [A-Z]+ \S+ [A-Za-z0-9_.]+): ")
 _CODE = re.compile(r'  File "([^"]*)", (line \d+,? in \S+)$')
-# Of a fault; of an end that app.core.last_resort had to force, with the stack of each thread.
+# Of a fault; of an end that app.core.exit_watchdog had to force, with the stack of each thread.
 _STACKS = re.compile(r"(Traceback \(most recent call last\)|Timeout \([\d:.]+\)!$|Thread 0x[0-9a-f]+ \(most recent)")
 _STACK = re.compile(r'  File "([^"]*)", (line \d+ in .+)$')
 _STACK_HEAD = re.compile(
     r"(ssd-viewer |Fatal Python error: |Windows fatal exception: |(Current t|T)hread 0x|Extension modules: )"
 )
 _FAULT = re.compile(r"([A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Exit|Warning))(?::.*)?$")
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://.*", re.IGNORECASE | re.DOTALL)
 _PLACE = re.compile(r"\S*[/\\]\S*|\S+\.[A-Za-z]\w{1,11}\b")
+_DEVICE = re.compile(r"auto|cpu|mps|cuda(:[0-9]{1,3})?")
 _HIDDEN = "***"
 
 
@@ -48,7 +52,7 @@ def write_diagnostics(
     """Write the zip; it is complete or not there.
 
     Args:
-        target: Where to.
+        target: The zip.
         settings: Those in force.
         log: The window's log; it need not exist.
         self_test: Gives the report of the self-test; None runs it in another process.
@@ -65,7 +69,7 @@ def write_diagnostics(
             text = _tail(file)
             if text:
                 archive.writestr(file.name, private_log(text))
-        for file in sorted((log.parent / "crashes").glob("crash-*.txt"))[-_MOST_CRASHES:]:
+        for file in sorted((log.parent / "crashes").glob("crash-*.txt"))[-_MAX_CRASHES:]:
             archive.writestr(f"crashes/{file.name}", private_stacks(_tail(file)))
     write_atomically(target, packed.getvalue())
 
@@ -98,12 +102,12 @@ def run_self_test() -> dict[str, Any]:
             encoding="utf-8",
             errors="replace",
             env={**os.environ, "QT_QPA_PLATFORM": "offscreen"},  # it opens a window, and there is one already
-            timeout=_TOO_LONG_S,
+            timeout=_TIMEOUT_S,
             check=False,
         )
         report = json.loads(done.stdout)
     except subprocess.TimeoutExpired:
-        return {"ok": False, "failure": f"no answer within {_TOO_LONG_S:.0f} s"}
+        return {"ok": False, "failure": f"no answer within {_TIMEOUT_S:.0f} s"}
     except OSError as error:
         return {"ok": False, "failure": f"did not start: {error.strerror}"}
     except ValueError:
@@ -112,12 +116,30 @@ def run_self_test() -> dict[str, Any]:
 
 
 def private_settings(settings: Settings) -> dict[str, Any]:
-    """As they are kept, without what they name: sources, addresses, folders."""
-    values = to_dict(settings)
-    values["source"]["last"] = _HIDDEN if settings.source.last else ""
-    values["source"]["recent"] = [_HIDDEN for _ in settings.source.recent]
-    hidden: dict[str, Any] = _without_places(values)
-    return hidden
+    """The settings without any text that somebody typed or picked: only offered choices and known models are told."""
+    known = frozenset(MODELS) | {path.stem for path in bundled_dir().glob(f"*{MODEL_SUFFIX}")}
+    told: dict[str, Any] = {}
+    for group in dataclasses.fields(settings):
+        values = getattr(settings, group.name)
+        told[group.name] = {
+            field.name: _private(field.metadata["setting"], getattr(values, field.name), known)
+            for field in dataclasses.fields(values)
+        }
+    return told
+
+
+def _private(info: SettingInfo, value: object, known: frozenset[str]) -> object:
+    """The value of one setting; a text in it is hidden, unless it is one of those that are offered to everybody."""
+    if isinstance(value, str):
+        offered = value in {stored for stored, _ in info.choices} or (info.dynamic == "models" and value in known)
+        is_device = info.dynamic == "devices" and _DEVICE.fullmatch(value) is not None
+        return value if not value or offered or is_device else _HIDDEN
+    if isinstance(value, Mapping):
+        names = [name if name in known else f"{_HIDDEN} {number}" for number, name in enumerate(value, 1)]
+        return dict(zip(names, value.values(), strict=True))
+    if isinstance(value, tuple):
+        return [_HIDDEN for _ in value]
+    return value
 
 
 def private_report(report: dict[str, Any]) -> dict[str, Any]:
@@ -135,7 +157,7 @@ def private_report(report: dict[str, Any]) -> dict[str, Any]:
 
 
 def private_log(text: str) -> str:
-    """Of each line what cannot name a file: when, how bad, which thread and module; of a traceback its code."""
+    """Returns the parts of a log that cannot name a file: time, level, thread, module, and the code of tracebacks."""
     kept: list[str] = []
     code = False  # the line after a place in our code or Python's is a line of that code
     for line in text.splitlines():
@@ -154,7 +176,7 @@ def private_log(text: str) -> str:
 
 
 def private_stacks(text: str) -> str:
-    """What a crash left: which threads, and where in the code; not where the program is kept."""
+    """Returns a crash report's threads and their places in the code, without where the program is installed."""
     kept: list[str] = []
     for line in text.splitlines():
         place = _STACK.match(line)
@@ -169,19 +191,9 @@ def _short(path: str) -> str:
     return "/".join(re.split(r"[/\\]", path)[-3:])
 
 
-def _without_places(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {_without_places(key): _without_places(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_places(inner) for inner in value]
-    if isinstance(value, str) and ("/" in value or "\\" in value or _ADDRESS.search(value)):
-        return _HIDDEN
-    return value
-
-
 def _tail(file: Path) -> str:
     try:
-        with file.open("rb") as opened:
+        with open_regular(file) as opened:
             opened.seek(max(0, file.stat().st_size - _LOG_BYTES))
             return opened.read(_LOG_BYTES).decode("utf-8", errors="replace")
     except OSError:

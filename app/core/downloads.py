@@ -27,7 +27,8 @@ from detector.download import (
     verify_file,
 )
 from detector.download.verify import ChangedFileError
-from detector.errors import DetectorError
+from detector.errors import DetectorError, Remedy
+from detector.importers.notes import Note
 from detector.library import ModelLibrary
 from detector.model_file import ModelEntry
 from detector.part_file import part_path
@@ -57,12 +58,12 @@ class Downloaded:
 
     entry: ModelEntry
     file: FetchedFile
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
     @property
     def verified(self) -> str:
         """The first of ``notes``, its hash cut short, for where there is little room."""
-        return self.notes[0].replace(self.file.sha256, f"{self.file.sha256[:8]}…")
+        return self.notes[0].text.replace(self.file.sha256, f"{self.file.sha256[:8]}…")
 
 
 def fetch_model(
@@ -102,8 +103,8 @@ def fetch_model(
             target = library.user_dir / _FOLDER / file_name(weights)
             chosen = network or network_settings()
             options = NetworkOptions(chosen.proxy, chosen.mirror)
+            mirror = chosen.mirror.strip()
             file = fetch(weights, target, options=options, remembered=remembered, on_progress=on_progress, stop=stop)
-            mirror = f" by way of {urlsplit(chosen.mirror.strip()).hostname}" if chosen.mirror.strip() else ""
     except ChangedFileError as error:
         raise DetectorError(
             error.message, f"If its publisher replaced it, delete its line in {known_files.known_files()}."
@@ -112,13 +113,19 @@ def fetch_model(
         came = "" if local is not None else "All of it came and is kept; the next download only puts it on the shelf."
         raise DownloadStoppedError("The download was stopped.", came)
     entry, notes = _import(file, name, spec, library, fetched=local is None)
-    said = f"{file.path.name}{mirror}: SHA-256 {file.sha256}, {_SAID[file.verified]}."
+    return Downloaded(entry, file, (Note(_remembered(file, weights, mirror)), *notes))
+
+
+def _remembered(file: FetchedFile, weights: WeightsFile, mirror: str) -> str:
+    """Notes the hash of a file that nobody published whole, and returns the line on what was verified."""
+    by_way_of = f" by way of {urlsplit(mirror).hostname}" if mirror else ""
+    said = f"{file.path.name}{by_way_of}: SHA-256 {file.sha256}, {_SAID[file.verified]}."
     try:
         if file.verified != "full":
             known_files.remember(weights.url, file.sha256)
     except AppError as error:  # the model is here all the same
         said = f"{said} But it cannot be remembered: {error.message}"
-    return Downloaded(entry, file, (said, *notes))
+    return said
 
 
 def network_settings() -> NetworkSettings:
@@ -143,7 +150,9 @@ def _wanted(name: str, library: ModelLibrary) -> tuple[ModelSpec, WeightsFile]:
     for taken in (*here, *(broken.name for broken in library.broken())):
         if taken.lower() == name.lower():
             raise AppError(
-                f"{name} is on this computer already.", f"To fetch it again: ssd-viewer models remove {name}"
+                f"{name} is on this computer already.",
+                "To fetch it again, remove it first.",
+                Remedy(command="models remove", value=name),
             )
     return spec, spec.weights
 
@@ -178,7 +187,7 @@ def _verified(
 
 def _import(
     file: FetchedFile, name: str, known: ModelSpec, library: ModelLibrary, *, fetched: bool
-) -> tuple[ModelEntry, tuple[str, ...]]:
+) -> tuple[ModelEntry, tuple[Note, ...]]:
     """Convert the file. One that was fetched is removed, unless the conversion failed and that was not its fault."""
     keep = not fetched
     try:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-IMAGE_SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".dib", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".jp2", ".avif")
-)
+from detector import image_formats
+
+IMAGE_SUFFIXES = image_formats.SUFFIXES
 VIDEO_ENDINGS = (
     ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".flv", ".3gp",
     ".ogv", ".mjpeg", ".mjpg", ".gif",

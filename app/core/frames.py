@@ -22,14 +22,14 @@ SourceKind = Literal["camera", "video", "stream", "image", "folder"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """One upright picture.
+    """One upright frame.
 
     Attributes:
         image_bgr: UInt8[H, W, 3], read-only, contiguous.
-        image_bgra: The same picture ready to paint; made on the capture thread.
+        image_bgra: The same frame ready to paint; made on the capture thread.
         index: Running number in the source, from 0.
         pts_s: Presentation time in seconds from the source's start, exact; None for a live camera.
-        captured_ns: ``time.monotonic_ns()`` when the picture left the device or decoder.
+        captured_ns: ``time.monotonic_ns()`` when the frame left the device or decoder.
         name: File name, for images of a folder.
     """
 
@@ -51,10 +51,10 @@ class Frame:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameResult:
-    """A frame and what was found in it; the two never part, so boxes always lie on the picture they belong to.
+    """A frame and what was found in it; the two never part, so boxes always lie on the frame they belong to.
 
     Attributes:
-        frame: The picture.
+        frame: The frame.
         candidates: What the network left; None while no model was ready for this frame.
         labels: Class names that the candidates' ids index.
         model: Name of the model that ran; "" with no candidates.
@@ -72,20 +72,18 @@ class FrameResult:
 
 @dataclass(frozen=True, slots=True)
 class FrameConversion:
-    """How a decoded picture was converted, and what it is.
+    """How a decoded frame was converted, and what it is.
 
     Attributes:
         turned: Rows became columns.
         curve: "PQ" or "HLG" where that was brought down to BT.709; "" otherwise.
-        hdr_left: HDR of a kind that is not understood; the picture is left as it is.
-        flattened: It had an alpha channel, and lies on black now.
-        fields: Interlaced and still so: which half of the lines comes first; "" for whole pictures.
+        hdr_left: HDR of a kind that is not understood; the frame is left as it is.
+        fields: Interlaced and still so: which half of the lines comes first; "" for whole frames.
     """
 
     turned: bool = False
     curve: str = ""
     hdr_left: bool = False
-    flattened: bool = False
     fields: Literal["", "top", "bottom"] = ""
 
 
@@ -94,12 +92,12 @@ UNCHANGED = FrameConversion()
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DecodedFrame:
-    """A decoded picture for an export.
+    """A decoded frame for an export.
 
     Attributes:
         image_bgr: UInt8[H, W, 3], upright, contiguous.
         index: Running number, from 0.
-        pts_s: Seconds from the first picture, exact.
+        pts_s: Seconds from the first frame, exact.
         conversion: What was done to it; the same for all frames of a file.
     """
 

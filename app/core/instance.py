@@ -22,8 +22,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from app.core.addresses import with_schemes
 from app.core.errors import AppError
 from app.core.files.atomic_file import write_atomically
+from app.core.files.regular_file import open_regular
 from app.core.paths import place_dir
 from app.core.workers import Worker
 from detector.file_lock import LockedError, open_locked
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-Arrival = Literal["first", "handed over", "alone"]
+StartOutcome = Literal["first", "handed over", "alone"]
 Answer = Literal["taken", "refused", "nobody"]
 
 _SESSION = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM", "SESSIONNAME")
@@ -41,17 +43,17 @@ _ADDRESS = re.compile(r"(https?|rtsps?)://", re.IGNORECASE)
 _ROOM = "ssd-viewer-window-"
 _TAKEN, _REFUSED = b"taken", b"no"
 _VERSION = 1
-_MOST_BYTES = 1_000_000
-_MOST_SOURCES = 500
-_LONGEST = 4096
+_MAX_BYTES = 1_000_000
+_MAX_SOURCES = 500
+_MAX_TEXT = 4096
 _SPEAK_S = 2.0
 _ANSWER_S = 6.0
-_PATIENCE_S = 8.0
+_TIMEOUT_S = 8.0
 _PAUSE_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class HandOver:
+class OpenRequest:
     """What a later start asks of the window.
 
     Attributes:
@@ -67,7 +69,7 @@ class HandOver:
         return json.dumps({"version": _VERSION, "open": self.sources, "activation": self.activation}).encode()
 
     @classmethod
-    def from_bytes(cls, content: bytes) -> HandOver:
+    def from_bytes(cls, content: bytes) -> OpenRequest:
         """What was sent.
 
         Raises:
@@ -77,25 +79,37 @@ class HandOver:
             message = json.loads(content)
         except RecursionError as error:
             raise ValueError("too deep") from error
-        if len(content) > _MOST_BYTES:
+        if len(content) > _MAX_BYTES:
             raise ValueError("too long")
         if not isinstance(message, dict) or message.get("version") != _VERSION:
             raise ValueError("of another version")
         sources, activation = message.get("open"), message.get("activation")
-        if not isinstance(sources, list) or len(sources) > _MOST_SOURCES or not all(map(_is_source, sources)):
+        if not isinstance(sources, list) or len(sources) > _MAX_SOURCES or not all(map(_is_source, sources)):
             raise ValueError("names what cannot be opened")
-        if not isinstance(activation, str) or len(activation) > _LONGEST or "\0" in activation:
+        if not isinstance(activation, str) or not _is_activation(activation):
             raise ValueError("no activation")
         return cls(tuple(sources), activation)
 
 
-def _is_source(source: object) -> bool:
-    if not isinstance(source, str) or not 0 < len(source) <= _LONGEST or "\0" in source:
+def _is_activation(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
         return False
-    return bool(_ADDRESS.match(source)) or Path(source).is_absolute()
+    return len(text) <= _MAX_TEXT and "\0" not in text
 
 
-class Place:
+def _is_source(source: object) -> bool:
+    if not isinstance(source, str) or not 0 < len(source) <= _MAX_TEXT or "\0" in source:
+        return False
+    try:
+        os.fsencode(source)
+    except UnicodeEncodeError:  # half a surrogate pair, which is in no name
+        return False
+    return bool(_ADDRESS.match(source) or with_schemes(source)) or Path(source).is_absolute()
+
+
+class InstanceLock:
     """The place of the one window. Used by the main thread; ``listen`` starts a thread of its own.
 
     Args:
@@ -124,11 +138,11 @@ class Place:
             self._descriptor = open_locked(self._lock)
         except LockedError:
             return False
-        _remove_room(self._read_address())  # of a window that was killed
+        _remove_room(self.read_address())  # of a window that was killed
         self._address_file.unlink(missing_ok=True)
         return True
 
-    def send(self, message: HandOver) -> Answer:
+    def send(self, message: OpenRequest) -> Answer:
         """Hand over to the window that has the place; "nobody" where none listens (yet, or any more).
 
         Raises:
@@ -137,8 +151,8 @@ class Place:
         from multiprocessing.connection import Client
 
         content = message.to_bytes()
-        HandOver.from_bytes(content)
-        address = self._read_address()
+        OpenRequest.from_bytes(content)
+        address = self.read_address()
         if not address:
             return "nobody"
         try:
@@ -150,7 +164,7 @@ class Place:
         except (OSError, EOFError):  # it just ended
             return "nobody"
 
-    def listen(self, receive: Callable[[HandOver], bool]) -> None:
+    def listen(self, receive: Callable[[OpenRequest], bool]) -> None:
         """Take what later starts hand over, until ``close``.
 
         Args:
@@ -175,7 +189,7 @@ class Place:
 
     # On the listening thread
 
-    def _serve(self, stop: threading.Event, receive: Callable[[HandOver], bool]) -> None:
+    def _serve(self, stop: threading.Event, receive: Callable[[OpenRequest], bool]) -> None:
         from multiprocessing.connection import Listener  # takes a while, and the window should be up first
 
         address = ""
@@ -203,15 +217,16 @@ class Place:
 
     # Addresses
 
-    def _read_address(self) -> str:
+    def read_address(self) -> str:
+        """Returns the address at which the window of this place listens; "" where none does."""
         try:
-            with self._address_file.open("rb") as file:
-                return file.read(_LONGEST).decode("utf-8")
+            with open_regular(self._address_file) as file:
+                return file.read(_MAX_TEXT).decode("utf-8")
         except (OSError, UnicodeDecodeError):
             return ""
 
 
-def arrive(place: Place, message: HandOver | None, patience_s: float = _PATIENCE_S) -> Arrival:
+def claim_or_send(place: InstanceLock, message: OpenRequest | None, timeout_s: float = _TIMEOUT_S) -> StartOutcome:
     """Have the place, or hand over to who has it.
 
     A window that just begins does not listen yet, and one that ends gives the place free: both are waited for. One that
@@ -220,9 +235,9 @@ def arrive(place: Place, message: HandOver | None, patience_s: float = _PATIENCE
     Args:
         place: The place.
         message: None takes the place if it is free, and hands nothing over.
-        patience_s: Seconds to wait at most.
+        timeout_s: Seconds to wait at most.
     """
-    end = time.monotonic() + patience_s
+    end = time.monotonic() + timeout_s
     try:
         while not place.claim():
             if message is None:
@@ -239,12 +254,12 @@ def arrive(place: Place, message: HandOver | None, patience_s: float = _PATIENCE
     return "first"
 
 
-def _answer(connection: Connection, receive: Callable[[HandOver], bool], stop: threading.Event) -> None:
+def _answer(connection: Connection, receive: Callable[[OpenRequest], bool], stop: threading.Event) -> None:
     """One visitor. None is answered once the window ends, so that it looks for the place again."""
     try:
         if not connection.poll(_SPEAK_S):
             return
-        message = HandOver.from_bytes(connection.recv_bytes(_MOST_BYTES))
+        message = OpenRequest.from_bytes(connection.recv_bytes(_MAX_BYTES))
         if receive(message):
             connection.send_bytes(_TAKEN)
         elif not stop.is_set():

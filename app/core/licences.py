@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
-from detector.bundled import bundled_path
+from detector.bundled_files import bundled_path
 
 PAGE = "LICENCES.txt"
 _MODEL = "everyday.LICENSE.txt"

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import re
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+from app.core.addresses import without_passwords
 from app.core.paths import log_file
-from app.core.sources.base import redact
 
 _LOUD = ("app", "detector")
 _BYTES = 1_000_000
-_ADDRESS = re.compile(r"(?:https?|rtsps?)://[^\s\"'<>]+", re.IGNORECASE)
 
 
 class _File(RotatingFileHandler):
@@ -30,11 +28,6 @@ class _Formatter(logging.Formatter):
         return without_passwords(super().format(record))
 
 
-def without_passwords(text: str) -> str:
-    """``text``, with the users' names, passwords and tokens taken out of the addresses in it."""
-    return _ADDRESS.sub(lambda found: redact(found[0]), text)
-
-
 def start_log(path: Path) -> logging.Handler:
     """Write what the program notes to ``path``; where that cannot be written, nowhere.
 
@@ -44,6 +37,8 @@ def start_log(path: Path) -> logging.Handler:
     handler: logging.Handler
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise FileExistsError(path)
         handler = _File(path, maxBytes=_BYTES, backupCount=1, encoding="utf-8", errors="replace")
     except OSError:
         handler = logging.NullHandler()

@@ -11,6 +11,7 @@ import av
 from app.core.errors import AppError
 from app.core.file_types import is_sequence
 from app.core.frames import SourceInfo
+from app.core.media.container import open_container
 from app.core.sources.image_sequence import SequenceReader
 from app.core.sources.video import VideoReader
 
@@ -24,7 +25,7 @@ class MediaFacts:
         codec: FFmpeg's name of the video codec.
         audio: Audio tracks, e.g. ("aac, stereo",).
         subtitles: Number of subtitle tracks.
-        size_bytes: Of the file.
+        size_bytes: Size of the file.
     """
 
     info: SourceInfo
@@ -48,7 +49,7 @@ def media_facts(path: Path) -> MediaFacts:
     finally:
         reader.close()
     try:
-        with av.open(str(path)) as container:
+        with open_container(str(path)) as container:
             video = container.streams.best("video")
             codec = video.codec_context.name if isinstance(video, av.VideoStream) else ""
             audio = tuple(

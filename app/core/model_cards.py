@@ -1,4 +1,4 @@
-"""What there is to show about each model of the shelf. Reads files: for workers."""
+"""Cards that show each model of the library. Reads files: for workers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Literal
 from app.core.paths import optimised_dir, speeds_file
 from app.core.speeds import MeasuredSpeed, Speeds, fingerprint, load_speeds
 from detector.library import ModelLibrary
-from detector.runtime.optimised import Optimised, read_optimised
+from detector.runtime.format_measurements import Optimised, read_optimised
 from detector.spec import ModelSpec
 
 _log = logging.getLogger(__name__)
@@ -23,14 +23,14 @@ class ModelCard:
     """One model, or one file that should be one.
 
     Attributes:
-        name: As on the shelf.
+        name: As in the library.
         status: "bundled" came with the program, "imported" is the user's, "absent" is known but its weights are not
-            here, "broken" lies on the shelf and cannot be used.
+            here, "broken" is in the library and cannot be used.
         spec: What it is; None for a broken one.
         path: Its file or folder; None for an absent one.
-        size_bytes: Of its file, or of the published one; 0 where that is not known.
+        size_bytes: Size of its file, or of the published one; 0 where that is not known.
         reason: Why it is broken.
-        part_bytes: Of an absent one, what an interrupted download left.
+        part_bytes: Bytes that an interrupted download of an absent one left.
         bundled: Cannot be removed or renamed.
         speeds: Measured on this computer, newest first.
         optimised: What was measured when it was optimised for this computer; None where it was not.
@@ -59,7 +59,7 @@ class ModelCard:
 
 
 def model_cards(library: ModelLibrary, speeds: Speeds) -> tuple[ModelCard, ...]:
-    """The whole shelf: what came with the program, the user's, what is broken, what could be fetched."""
+    """The whole library: what came with the program, the user's, what is broken, what could be fetched."""
     from app.core.downloads import fetched_so_far  # brings the network's modules
 
     here, absent = [], []
@@ -98,7 +98,7 @@ def size_of(path: Path) -> int:
 
 
 def published_hash(sha256: str) -> str:
-    """What is known of the hash of published weights, in words."""
+    """Returns how well the hash of published weights is known, as text."""
     if not sha256:
         return "Not published; remembered after the first download"
     return sha256 if len(sha256) == 64 else f"{sha256}… (only its beginning is published)"

@@ -1,7 +1,7 @@
-"""Whether a model on the shelf still is what it was, on every engine of this computer. Blocks; for workers and the CLI.
+"""Whether a model in the library is what it was, on every engine of this computer. Blocks; for workers and the CLI.
 
-The weights are compared, bit for bit, with those that were put on the shelf; then each engine is asked for its answers
-to the fixed picture, which are compared with those kept in the model's file.
+The weights are compared, bit for bit, with those that were imported; then each engine is asked for its answers
+to the fixed image, which are compared with those kept in the model's file.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from app.core.paths import optimised_dir
 from detector.errors import ExplainedError
 from detector.golden import prove
 from detector.model_file import IR_XML, ModelEntry
+from detector.plans.architectures import has_own_graph
 from detector.runtime import openvino_runtime
+from detector.runtime.devices import available_devices
 from detector.runtime.engine import Engine
-from detector.runtime.open import available_devices
+from detector.runtime.format_measurements import read_optimised
 from detector.runtime.openvino_int8 import FULL, largest_weight
-from detector.runtime.optimised import read_optimised
 from detector.runtime.torch_package import has_torch
 
 NOTHING_KEPT = "keeps no answers to compare with; import it again from its original file"
@@ -55,10 +56,10 @@ def check_model(entry: ModelEntry) -> Iterator[ModelCheck]:
     if golden.weights:
         yield _weights(entry, golden.weights)
     seen: set[tuple[str, str, str]] = set()
-    for asked, wanted, opened in _engines(entry):
+    for asked, expected, opened in _engines(entry):
         try:
             with opened() as engine:
-                if engine.engine != wanted:
+                if engine.engine != expected:
                     yield ModelCheck(entry.name, asked, False, " ".join(engine.notes).rstrip("."))
                     continue
                 kind = (engine.engine, engine.device, engine.precision)
@@ -82,9 +83,9 @@ def _weights(entry: ModelEntry, kept: str) -> ModelCheck:
             found = weights_hash(load_arrays(entry.path, entry.spec))
     except ExplainedError as error:
         return ModelCheck(entry.name, "", False, str(error).rstrip("."))
-    detail = "the weights are bit for bit those that were put on the shelf"
+    detail = "the weights are bit for bit those that were imported"
     if found != kept:
-        detail = "the weights are not those that were put on the shelf: the file changed or is damaged"
+        detail = "the weights are not those that were imported: the file changed or is damaged"
     return ModelCheck(entry.name, "", found == kept, detail)
 
 
@@ -99,7 +100,7 @@ def _asked(entry: ModelEntry, engine: Engine) -> ModelCheck:
     detail = (
         f"boxes within {result.box_difference:.2%} of their size, scores within {result.score_difference:.4f}"
         if result.ok
-        else f"answers otherwise than when it was put on the shelf: boxes off by up to {result.box_difference:.0%} of "
+        else f"answers otherwise than when it was imported: boxes off by up to {result.box_difference:.0%} of "
         f"their size, scores by {result.score_difference:.2f}"
     )
     if not result.ok and engine.precision != "fp32":
@@ -108,7 +109,7 @@ def _asked(entry: ModelEntry, engine: Engine) -> ModelCheck:
 
 
 def _engines(entry: ModelEntry) -> Iterator[tuple[str, str, Callable[[], Engine]]]:
-    """What this computer should run the model by: words, the engine's id, and how to open it.
+    """Lists the engines that should run the model here: its name for people, its id, and how to open it.
 
     Opening puts another engine in the place of one that does not work; the id tells.
     """
@@ -121,7 +122,7 @@ def _engines(entry: ModelEntry) -> Iterator[tuple[str, str, Callable[[], Engine]
 
         return opened
 
-    graph = entry.spec.architecture == "openvino-ir"
+    graph = has_own_graph(entry.spec)
     main = "openvino" if graph or openvino_runtime.is_installed() else "torch_cpu"
     short = ("int8",) if _has_int8(entry) else ()
     for precision in ("fp32", "bf16", *short):

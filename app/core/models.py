@@ -1,4 +1,4 @@
-"""The shelf of this computer's user, and detectors from it. Imports nothing heavy until a detector is opened."""
+"""The model library of this computer's user, and detectors from it. Loads nothing heavy until a detector is opened."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from app.core import paths
 from app.core.settings import ModelSettings, Settings
-from detector.bundled import bundled_dir, default_model
+from detector.bundled_files import bundled_dir, default_model
 from detector.errors import DetectorError
 from detector.library import ModelLibrary
 from detector.model_file import ModelEntry
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def user_library() -> ModelLibrary:
     """The user's models and those that came with the program."""
-    return ModelLibrary(paths.models_dir(), bundled_dir())
+    return ModelLibrary(paths.models_dir(), bundled_dir(), paths.optimised_dir())
 
 
 def with_model_here(settings: Settings) -> tuple[Settings, list[str]]:
@@ -50,14 +50,14 @@ def open_model_for_batches(model: ModelSettings) -> Detector:
 def open_entry(
     entry: ModelEntry, device: str = "auto", precision: str = "auto", *, for_batches: bool = False
 ) -> Detector:
-    """As ``open_model``, of an entry of the shelf."""
+    """As ``open_model``, of an entry of the library."""
     from detector.runtime.open import open_detector
 
     return open_detector(entry, device, precision, cache_dir=paths.optimised_dir(), for_batches=for_batches)
 
 
 def own_threshold(name: str) -> float | None:
-    """What the model of that name recommends; None where it recommends nothing, or is not on the shelf."""
+    """Returns the threshold that the model recommends; None where it recommends none, or is not in the library."""
     try:
         return user_library().find(name).spec.threshold
     except DetectorError:
@@ -65,7 +65,7 @@ def own_threshold(name: str) -> float | None:
 
 
 def weights_sha256(model: ModelSettings) -> str:
-    """Of the content of the model's file or files; "" where there is none."""
+    """Returns the hash of the content of the model's file or files; "" where there is none."""
     from detector.runtime.network_cache import content_key, file_sha256
 
     try:

@@ -1,6 +1,6 @@
 """Where boxes and labels go: pure geometry, shared by the window (QPainter) and by exported files (arrays).
 
-Any thread; nothing is kept between calls. In: detections in picture pixels. Out: marks in view pixels, in paint order
+Any thread; nothing is kept between calls. In: detections in image pixels. Out: marks in view pixels, in paint order
 (best detection last, so that it lies on top).
 """
 
@@ -33,12 +33,12 @@ _ELLIPSIS = "…"
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How a picture is shown.
+    """How an image is shown.
 
     Attributes:
-        scale: View pixels per picture pixel.
-        offset: Where the picture's top left corner lies, view px.
-        viewport: The visible part, x1 y1 x2 y2 in view px; None for the whole picture.
+        scale: View pixels per image pixel.
+        offset: Where the image's top left corner lies, view px.
+        viewport: The visible part, x1 y1 x2 y2 in view px; None for the whole image.
         unit: View pixels per setting pixel (line width, label size): the device pixel ratio of a screen.
     """
 
@@ -49,7 +49,7 @@ class View:
 
     @staticmethod
     def of_file(width: int, height: int) -> View:
-        """A picture painted at its own size: lines and labels grow with it, so a 4K file reads as a 720p one."""
+        """An image painted at its own size: lines and labels grow with it, so a 4K file reads as a 720p one."""
         return View(unit=max(min(width, height) / 720.0, 0.85))
 
 
@@ -58,9 +58,9 @@ class BoxMark:
     """One detection, ready to paint.
 
     Attributes:
-        rect: The box, view px, not rounded, cut at the picture's edge.
+        rect: The box, view px, not rounded, cut at the image's edge.
         text: The label; "" for none (switched off, or no room for a single letter).
-        label_rect: Background of the label, inside the visible picture.
+        label_rect: Background of the label, inside the visible image.
         text_size: Height of the text, view px.
         padding: Space between the left edge of ``label_rect`` and the text, view px.
         colour: Outline and label background.
@@ -116,27 +116,27 @@ def layout(
 ) -> tuple[BoxMark, ...]:
     """Place every box and its label.
 
-    Labels stay inside the visible picture; each goes to the first free of some places around its box, better
+    Labels stay inside the visible image; each goes to the first free of some places around its box, better
     detections choose first, and where none is free it covers as little of the others as it can.
 
     Args:
-        detections: What to show, boxes in pixels of the upright picture.
+        detections: What to show, boxes in pixels of the upright image.
         labels: Class names; an id beyond them is shown as its number.
-        frame_size: (width, height) of the picture, px.
+        frame_size: (width, height) of the image, px.
         view: Scale, place and pixel density.
         look: Line width, label size, colours.
         measure: Size of a text in the painter's font.
         tracks: A track number, or None, for each detection; empty to show none.
 
     Returns:
-        One mark for each detection whose box touches the picture, best last.
+        One mark for each detection whose box touches the image, best last.
     """
     left, top = view.offset
-    picture = (left, top, left + frame_size[0] * view.scale, top + frame_size[1] * view.scale)
-    visible = picture if view.viewport is None else _intersection(picture, view.viewport)
+    image = (left, top, left + frame_size[0] * view.scale, top + frame_size[1] * view.scale)
+    visible = image if view.viewport is None else _intersection(image, view.viewport)
     names = [label_of(labels, class_id) for class_id in detections.class_ids.tolist()]
     rects = detections.boxes_xyxy * view.scale + np.array((left, top, left, top))  # [N, 4] float64
-    rects = np.minimum(np.maximum(rects, picture[:2] * 2), picture[2:] * 2)
+    rects = np.minimum(np.maximum(rects, image[:2] * 2), image[2:] * 2)
     texts = [
         label_text(name, score, look, track)
         for name, score, track in zip(names, detections.scores.tolist(), tracks or (None,) * len(names), strict=True)
@@ -173,7 +173,7 @@ class _LabelPlacer:
         self._fitted: dict[str, tuple[str, float, float]] = {}
 
     def place_all(self, rects: Floats, texts: list[str], line_width: float) -> list[tuple[str, Rect]]:
-        """For each box its text, shortened where the visible picture is narrower, and the text's background.
+        """For each box its text, shortened where the visible image is narrower, and the text's background.
 
         Args:
             rects: Float64[N, 4], boxes in order of preference.
@@ -204,7 +204,7 @@ class _LabelPlacer:
         return placed
 
     def _fit(self, text: str) -> tuple[str, float, float]:
-        """Text, width and height of its background; cut with an ellipsis until it fits the visible picture."""
+        """Text, width and height of its background; cut with an ellipsis until it fits the visible image."""
         if text not in self._fitted:
             self._fitted[text] = self._cut(text, self._visible[2] - self._visible[0])
         return self._fitted[text]
@@ -221,7 +221,7 @@ class _LabelPlacer:
         return "", 0.0, 0.0
 
     def _places(self, rects: Floats, sizes: Floats, line_width: float) -> Floats:
-        """Float64[N, 4, K]: K places for each label, x1 y1 x2 y2, best first, moved into the visible picture."""
+        """Float64[N, 4, K]: K places for each label, x1 y1 x2 y2, best first, moved into the visible image."""
         half = line_width / 2
         x1, y1, x2, y2 = (rects + np.array((-half, -half, half, half))).T  # each [N]
         w, h = sizes.T

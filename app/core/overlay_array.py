@@ -96,7 +96,7 @@ class ArrayPainter:
                 cv2.addWeighted(inside, 1.0 - mark.fill, tint, mark.fill, 0.0, dst=inside)
         line = max(1, round(mark.line_width))
         before, after = line // 2, line - line // 2
-        # The outline is centred on the edge; at the picture's edge it is moved inside to stay visible.
+        # The outline is centred on the edge; at the image's edge it is moved inside to stay visible.
         left = min(max(x1 - before, 0), max(width - line, 0))
         right = max(min(x2 + after, width), min(line, width))
         top = min(max(y1 - before, 0), max(height - line, 0))

@@ -22,7 +22,7 @@ _SALT = (61556).to_bytes(2, "big")
 _LIGHTNESS = (0.46, 0.55, 0.66)
 _SATURATION = 0.92
 
-# Okabe and Ito's set for all kinds of colour vision, without its black, which vanishes on dark pictures; the last two
+# Okabe and Ito's set for all kinds of colour vision, without its black, which vanishes on dark images; the last two
 # repeat its blue and vermilion lighter, told apart by brightness alone.
 COLOUR_BLIND: tuple[RGB, ...] = (
     (230, 159, 0),
@@ -37,7 +37,7 @@ COLOUR_BLIND: tuple[RGB, ...] = (
 )
 SINGLE: RGB = (64, 224, 96)
 
-_MOST_APART = 24  # hues that can still be told apart
+_MAX_HUES = 24  # hues that can still be told apart
 
 
 def _digest(name: str) -> bytes:
@@ -69,7 +69,7 @@ def model_colours(labels: tuple[str, ...], palette: str = "vivid") -> dict[str, 
     """
     if palette == "colour-blind":
         return _unlike_where_possible(labels)
-    if palette == "single" or len(labels) > _MOST_APART:
+    if palette == "single" or len(labels) > _MAX_HUES:
         return {name: class_colour(name, palette) for name in labels}
     colours: dict[str, RGB] = {}
     taken: list[float] = []

@@ -14,6 +14,16 @@ def settings_file() -> Path:
     return platformdirs.user_config_path(APP, appauthor=False, roaming=True) / "settings.json"
 
 
+def trusted_certificates_file() -> Path:
+    """Fingerprints of the cameras' certificates that the user trusts."""
+    return platformdirs.user_config_path(APP, appauthor=False, roaming=True) / "trusted_certificates.json"
+
+
+def stream_logins_file() -> Path:
+    """Addresses of streams with their passwords, for the user's eyes only."""
+    return platformdirs.user_config_path(APP, appauthor=False, roaming=True) / "stream_logins.json"
+
+
 def models_dir() -> Path:
     """Imported and downloaded weights."""
     return platformdirs.user_data_path(APP, appauthor=False) / "models"

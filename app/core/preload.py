@@ -4,7 +4,7 @@ Importing a package maps its libraries while the interpreter's lock is held, whi
 for torch. Asking the system's loader directly (a foreign call, made without that lock) takes most of it away; the
 import that follows finds the libraries in memory. And two threads must not load at once: the second waits for the
 system's loader with the interpreter's lock in hand. So everything heavy is loaded here, one package at a time, what
-the picture needs first. Where it cannot be done ahead nothing is lost.
+the image needs first. Where it cannot be done ahead nothing is lost.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _lock = threading.Lock()
 
 
 def preload_media() -> None:
-    """Load what reads pictures: OpenCV and PyAV. Returns when that is done; never raises."""
+    """Load what reads images: OpenCV and PyAV. Returns when that is done; never raises."""
     with _lock:
         _load_media()
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from app.core.thresholds import COMMON
-from detector.bundled import default_model
+from detector.bundled_files import default_model
 
 Choices = tuple[tuple[str, str], ...]
 """(stored value, shown text) pairs."""
@@ -32,7 +32,6 @@ class SettingInfo:
         step: Slider or spin-box step.
         choices: Allowed texts; filled at run time where empty and ``dynamic`` is set.
         dynamic: "models", "devices", "classes", "resolutions": choices come from the running program.
-        applies: "now" (repaint), "detect" (next frame), "reopen" (source or model opens again).
         hidden: Kept, but not in the panel.
     """
 
@@ -45,7 +44,6 @@ class SettingInfo:
     step: float | None = None
     choices: Choices = ()
     dynamic: str = ""
-    applies: Literal["now", "detect", "reopen"] = "now"
     hidden: bool = False
 
 
@@ -59,20 +57,19 @@ def setting(default: Any, label: str, help: str, **limits: Any) -> Any:
 class ModelSettings:
     """Which model runs, and where."""
 
-    name: str = setting(default_model, "Model", "The detector to run.", dynamic="models", applies="reopen")
-    device: str = setting("auto", "Device", "Where it runs.", dynamic="devices", applies="reopen")
+    name: str = setting(default_model, "Model", "The detector to run.", dynamic="models")
+    device: str = setting("auto", "Device", "Where it runs.", dynamic="devices")
     precision: str = setting(
         "auto",
         "Precision",
         "Number format of the network; auto picks one whose results agree with fp32. int8 needs an optimised model.",
         choices=(("auto", "auto"), ("fp32", "fp32"), ("bf16", "bf16"), ("fp16", "fp16"), ("int8", "int8")),
-        applies="reopen",
     )
 
 
 @dataclass(frozen=True, slots=True)
 class DetectionSettings:
-    """What of the network's output is shown.
+    """The filter between the network's output and what is shown.
 
     ``threshold`` is the one in force for the model in use. It follows from the model and ``ChosenSettings.thresholds``,
     see ``app.core.thresholds``; what the file says of it counts in files of old only.
@@ -133,7 +130,6 @@ class SourceSettings:
             ("1280x720", "1280 x 720"),
             ("1920x1080", "1920 x 1080"),
         ),
-        applies="reopen",
     )
     fps: int = setting(
         0,
@@ -144,9 +140,8 @@ class SourceSettings:
         minimum=0,
         maximum=240,
         step=1,
-        applies="reopen",
     )
-    loop: bool = setting(False, "Loop", "Start a video again when it ends.", applies="detect")
+    loop: bool = setting(False, "Loop", "Start a video again when it ends.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +171,7 @@ class WindowSettings:
 
 @dataclass(frozen=True, slots=True)
 class ChosenSettings:
-    """What was chosen for single models, by the name that they are asked for."""
+    """Choices for single models, by the name that they are asked for."""
 
     thresholds: Mapping[str, float] = setting(
         dict, "Thresholds", "Chosen instead of the model's own.", minimum=0.0, maximum=1.0, hidden=True

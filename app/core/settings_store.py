@@ -18,7 +18,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from app.core.errors import AppError
 from app.core.files.atomic_file import FileBusyError, write_atomically
-from app.core.files.json_store import read_limited
+from app.core.files.regular_file import read_limited
 from app.core.settings import ChosenSettings, SettingInfo, Settings
 from app.core.thresholds import COMMON
 
@@ -27,8 +27,8 @@ log = logging.getLogger(__name__)
 D = TypeVar("D")
 
 _MAX_BYTES = 1_000_000  # bytes; real files have a few thousand
-_LARGEST = 10**15
-_LONGEST = 100  # values in a list, e.g. of recent sources or classes
+_MAX_NUMBER = 10**15
+_MAX_ITEMS = 100  # values in a list, e.g. of recent sources or classes
 
 
 class _WrongValueError(Exception):
@@ -131,12 +131,12 @@ def _group(cls: type[D], data: dict[Any, Any], where: str, problems: list[str]) 
 
 def _value(kind: Any, info: SettingInfo, value: object, name: str, problems: list[str]) -> object:
     if get_origin(kind) is tuple:
-        if not isinstance(value, list | tuple) or len(value) > _LONGEST:
+        if not isinstance(value, list | tuple) or len(value) > _MAX_ITEMS:
             raise _WrongValueError(f"{_kind(value)} is not a short list")
         item = get_args(kind)[0]
         return tuple(_scalar(item, element) for element in value)
     if get_origin(kind) is Mapping:
-        if not isinstance(value, dict) or len(value) > _LONGEST:
+        if not isinstance(value, dict) or len(value) > _MAX_ITEMS:
             raise _WrongValueError(f"{_kind(value)} is not a short table")
         return {_scalar(str, key): _value(float, info, number, name, problems) for key, number in value.items()}
     checked = _scalar(kind, value)
@@ -154,7 +154,7 @@ def _scalar(kind: type, value: object) -> object:
             return value
     elif isinstance(value, int | float) and kind in (int, float):
         # An integer of a thousand digits fits no float: cap it before anything asks.
-        number = value if isinstance(value, float) else max(-_LARGEST, min(_LARGEST, value))
+        number = value if isinstance(value, float) else max(-_MAX_NUMBER, min(_MAX_NUMBER, value))
         if math.isfinite(number) and (kind is float or number == int(number)):
             return kind(number)
     elif isinstance(value, str) and kind is str and _is_text(value):

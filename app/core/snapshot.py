@@ -1,4 +1,4 @@
-"""Snapshots: the picture on screen as two PNG files, clean and with its boxes. Runs on a worker; writes atomically."""
+"""Snapshots: the image on screen as two PNG files, clean and with its boxes. Runs on a worker; writes atomically."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def snapshot_names(folder: Path, source: str, moment: datetime) -> tuple[Path, P
 def save_snapshot(
     result: FrameResult, detections: Detections, look: OverlaySettings, folder: Path, source: str
 ) -> tuple[Path, Path]:
-    """Write both pictures.
+    """Write both images.
 
     Args:
-        result: The picture on screen.
+        result: The image on screen.
         detections: What is shown of it.
         look: How boxes look.
         folder: Created if missing.

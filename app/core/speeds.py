@@ -19,7 +19,7 @@ from detector.model_file import IR_BIN, IR_XML
 
 _FORMAT = 1
 _HEAD = 65_536  # bytes: the description and the first weights
-_MOST_MODELS, _MOST_EACH = 300, 20
+_MAX_MODELS, _MAX_EACH = 300, 20
 
 Speeds = Mapping[str, tuple["MeasuredSpeed", ...]]
 """By ``fingerprint``, newest first."""
@@ -30,7 +30,7 @@ class MeasuredSpeed:
     """A model's speed in one setting.
 
     Attributes:
-        frames_per_s: Pictures a second through the detector, one at a time.
+        frames_per_s: Frames a second through the detector, one at a time.
         engine: As ``Detector.engine``.
         device: As ``Detector.device``.
         precision: As ``Detector.precision``.
@@ -83,8 +83,8 @@ def record_speed(store: Path, model: Path, speed: MeasuredSpeed) -> None:
     def add(data: dict[str, Any]) -> dict[str, Any]:
         known = _known(data)
         others = tuple(s for s in known.pop(key, ()) if _setting(s) != _setting(speed))
-        kept = dict(list(known.items())[-(_MOST_MODELS - 1) :])
-        kept[key] = (speed, *others)[:_MOST_EACH]
+        kept = dict(list(known.items())[-(_MAX_MODELS - 1) :])
+        kept[key] = (speed, *others)[:_MAX_EACH]
         rows = {name: [dataclasses.asdict(s) for s in speeds] for name, speeds in kept.items()}
         return {"format": _FORMAT, "models": rows}
 
@@ -96,7 +96,7 @@ def _setting(speed: MeasuredSpeed) -> tuple[str, str, str]:
 
 
 def _speeds(rows: Any) -> tuple[MeasuredSpeed, ...]:
-    found = (_speed(row) for row in rows[:_MOST_EACH]) if isinstance(rows, list) else ()
+    found = (_speed(row) for row in rows[:_MAX_EACH]) if isinstance(rows, list) else ()
     return tuple(speed for speed in found if speed is not None)
 
 

@@ -1,4 +1,4 @@
-"""How fast the live picture is, measured over the last seconds. Any thread records; any thread reads a snapshot."""
+"""How fast the live view is, measured over the last seconds. Any thread records; any thread reads a snapshot."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 WINDOW_NS = 2_500_000_000
-_MOST = 1024  # events kept per kind: 2.5 s at 400 a second
+_MAX_EVENTS = 1024  # events kept per kind: 2.5 s at 400 a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,14 +17,14 @@ class LiveStats:
     """A snapshot. Rates and times cover the last 2.5 s; 0 where nothing happened.
 
     Attributes:
-        camera_fps: Pictures that came from the source, per second.
-        detector_fps: Pictures that went through the network, per second.
-        screen_fps: Pictures painted, per second.
+        camera_fps: Frames that came from the source, per second.
+        detector_fps: Frames that went through the network, per second.
+        screen_fps: Frames painted, per second.
         frame_age_p50_ms: From capture to paint, median, milliseconds.
         frame_age_p95_ms: From capture to paint, 95th percentile.
         latency_p50_ms: Time in the detector, median, milliseconds.
         latency_p95_ms: Time in the detector, 95th percentile.
-        drops: Pictures never painted since the start, because a newer one was there.
+        drops: Frames never painted since the start, because a newer one was there.
     """
 
     camera_fps: float = 0.0
@@ -41,7 +41,7 @@ class _Series:
     """Values with the moment each was recorded, newest last."""
 
     def __init__(self) -> None:
-        self._events: deque[tuple[int, float]] = deque(maxlen=_MOST)
+        self._events: deque[tuple[int, float]] = deque(maxlen=_MAX_EVENTS)
 
     def add(self, now_ns: int, value: float = 0.0) -> None:
         self._events.append((now_ns, value))
@@ -76,17 +76,17 @@ class StatsRecorder:
         self._screen = _Series()
 
     def captured(self, now_ns: int) -> None:
-        """A picture came from the source."""
+        """A frame came from the source."""
         with self._lock:
             self._camera.add(now_ns)
 
     def detected(self, now_ns: int, detect_ms: float) -> None:
-        """The network finished a picture."""
+        """The network finished a frame."""
         with self._lock:
             self._detector.add(now_ns, detect_ms)
 
     def painted(self, now_ns: int, captured_ns: int) -> None:
-        """A picture captured at ``captured_ns`` is on the screen."""
+        """A frame captured at ``captured_ns`` is on the screen."""
         with self._lock:
             self._screen.add(now_ns, (now_ns - captured_ns) / 1e6)
 

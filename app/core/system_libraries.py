@@ -36,6 +36,6 @@ def missing_library(message: str) -> str:
 
 
 def package_hint(message: str) -> str:
-    """What to install, by the loader's message; "" where that is not known."""
+    """Returns the package to install, going by the loader's message; "" where that is not known."""
     package = PACKAGES.get(missing_library(message))
     return f"Install {package}." if package else ""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 COMMON = 0.5
 """Where neither the model nor anybody says otherwise."""
 
-_MOST = 100
+_MAX_CHOICES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ def threshold_for(own: float | None, chosen: float | None = None, asked: float |
     Args:
         own: ``ModelSpec.threshold``.
         chosen: What the user chose for this model.
-        asked: What was asked for this run, by ``--threshold``.
+        asked: The threshold asked for in this run.
     """
     return next((value for value in (asked, chosen, own) if value is not None), COMMON)
 
@@ -42,7 +42,7 @@ def threshold_for(own: float | None, chosen: float | None = None, asked: float |
 def with_choice(chosen: Mapping[str, float], model: str, value: float) -> dict[str, float]:
     """``chosen`` with ``value`` for ``model``; of very many models those chosen for last stay."""
     others = {name: old for name, old in chosen.items() if name != model}
-    return dict([*others.items(), (model, value)][-_MOST:])
+    return dict([*others.items(), (model, value)][-_MAX_CHOICES:])
 
 
 def without_choice(chosen: Mapping[str, float], model: str) -> dict[str, float]:

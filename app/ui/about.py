@@ -1,4 +1,4 @@
-"""What this program is, what it is made of, and under which licences. GUI thread."""
+"""The about dialog: name, version, components and licences. GUI thread."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from app import __version__
-from app.ui.licences import LicencesDialog
+from app.ui.licences_dialog import LicencesDialog
 from app.ui.widgets.icons import app_icon
 
 COMPONENTS: tuple[tuple[str, str, str], ...] = (
@@ -73,8 +73,8 @@ class AboutDialog(QDialog):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("About ssd-viewer")
-        picture = QLabel()
-        picture.setPixmap(app_icon().pixmap(64, 64))
+        logo = QLabel()
+        logo.setPixmap(app_icon().pixmap(64, 64))
         name = QLabel("ssd-viewer")
         name.setObjectName("title")
         line = QLabel(f"Version {__version__}. Watches a camera or a video through an SSD detector. MIT licence.")
@@ -88,7 +88,7 @@ class AboutDialog(QDialog):
             words.addWidget(label)
         head = QHBoxLayout()
         head.setSpacing(18)
-        head.addWidget(picture, 0, Qt.AlignmentFlag.AlignTop)
+        head.addWidget(logo, 0, Qt.AlignmentFlag.AlignTop)
         head.addLayout(words, 1)
         heading = QLabel("Made with")
         heading.setObjectName("heading")

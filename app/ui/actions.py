@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import QObject
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QWidget
 
@@ -17,7 +16,7 @@ class ActionSpec:
     """One command.
 
     Attributes:
-        name: ``Commands`` does it in ``do_<name>``.
+        name: By which ``Commands`` or the window connects it.
         text: In menus and on the help sheet.
         keys: Shortcuts in Qt's portable spelling; the first is the one shown.
         group: Heading on the help sheet.
@@ -65,8 +64,8 @@ ACTIONS: tuple[ActionSpec, ...] = (
 )
 
 
-def make_actions(owner: QWidget, commands: QObject) -> dict[str, QAction]:
-    """One QAction for each command, attached to ``owner`` and calling ``do_<name>`` of ``commands``."""
+def make_actions(owner: QWidget) -> dict[str, QAction]:
+    """Makes a QAction for each command, attached to ``owner``; what it does is connected by name."""
     made: dict[str, QAction] = {}
     for spec in ACTIONS:
         action = QAction(spec.text, owner)
@@ -75,13 +74,12 @@ def make_actions(owner: QWidget, commands: QObject) -> dict[str, QAction]:
         action.setAutoRepeat(spec.group in ("Playback", "Detection") and spec.name not in ("play", "loop"))
         keys = f" ({spec.keys[0]})" if spec.keys else ""
         action.setToolTip(spec.text.removesuffix("…") + keys)
-        action.triggered.connect(getattr(commands, f"do_{spec.name}"))
         owner.addAction(action)
         made[spec.name] = action
     return made
 
 
-def dress_actions(actions: dict[str, QAction], colours: Colours) -> None:
+def apply_theme(actions: dict[str, QAction], colours: Colours) -> None:
     """Give the icons the theme's colours."""
     for spec in ACTIONS:
         if spec.icon:

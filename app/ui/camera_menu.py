@@ -12,8 +12,9 @@ from PySide6.QtCore import Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QWidget
 
-from app.ui.picture.start_page import source_icon, source_words
-from app.ui.widgets.background import Background
+from app.core.errors import ExplainedError
+from app.ui.services.background import Background
+from app.ui.view.start_page import recent_text, source_icon
 from app.ui.widgets.icons import icon
 from app.ui.widgets.theme import Theme
 
@@ -25,7 +26,7 @@ _RECENT_SHOWN = 8
 
 
 def list_cameras_now() -> Sequence[CameraInfo]:
-    """The cameras of this computer; slow, for a worker."""
+    """Lists the cameras of this computer; slow, for a worker."""
     from app.core.sources.cameras import list_cameras
 
     return list_cameras()
@@ -64,7 +65,7 @@ class CameraMenu(QMenu):
         self.triggered.connect(self._triggered)
 
     def set_recent(self, uris: tuple[str, ...]) -> None:
-        """The remembered sources, newest first."""
+        """List the remembered sources, newest first."""
         self._recent = uris
 
     def refresh(self) -> None:
@@ -83,18 +84,18 @@ class CameraMenu(QMenu):
         for camera in cameras:
             self._add(camera.uri, camera.name, "camera")
 
-    def _failed(self, message: str, _hint: str) -> None:
+    def _failed(self, error: ExplainedError) -> None:
         self._asking = False
-        self._placeholder(message)
+        self._placeholder(error.message)
 
     def _placeholder(self, words: str) -> None:
         self._remove_shown()
         action = self._add("", words, "camera")
         action.setEnabled(False)
 
-    def _add(self, uri: str, words: str, picture: str) -> QAction:
+    def _add(self, uri: str, words: str, icon_name: str) -> QAction:
         colours = self._theme.colours
-        action = QAction(icon(picture, colours.text, colours.muted), words.replace("&", "&&"), self)
+        action = QAction(icon(icon_name, colours.text, colours.muted), words.replace("&", "&&"), self)
         action.setData(uri)
         self.insertAction(self._first, action)
         self._shown.append(action)
@@ -111,7 +112,7 @@ class CameraMenu(QMenu):
         self._recent_menu.clear()
         self._recent_menu.menuAction().setVisible(bool(self._recent))
         for uri in self._recent[:_RECENT_SHOWN]:
-            name, place = source_words(uri)
+            name, place = recent_text(uri)
             action = self._recent_menu.addAction(icon(source_icon(uri), colours.text), name.replace("&", "&&"))
             action.setToolTip(place)
             action.setData(uri)

@@ -20,7 +20,7 @@ def when_allowed(context: QObject, go: Callable[[], None], refused: Callable[[],
         refused: Says that it may not.
     """
     application = QCoreApplication.instance()
-    if application is None or not _system_asks():
+    if application is None or not system_asks():
         go()
         return
 
@@ -34,5 +34,6 @@ def when_allowed(context: QObject, go: Callable[[], None], refused: Callable[[],
         answered()
 
 
-def _system_asks() -> bool:
+def system_asks() -> bool:
+    """Returns whether the system has a say in it."""
     return sys.platform == "darwin" and bool(getattr(sys, "frozen", False))

@@ -1,26 +1,25 @@
-"""What every action of the window does. GUI thread; each ``do_<name>`` belongs to one entry of ``app.ui.actions``."""
+"""Does what the actions of the window say, as far as that needs no window. GUI thread."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QUrl
-from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QFileDialog, QInputDialog, QLineEdit
+from PySide6.QtCore import QObject, QUrl, Signal
+from PySide6.QtGui import QAction, QDesktopServices
+from PySide6.QtWidgets import QFileDialog, QInputDialog, QLineEdit, QWidget
 
 from app.core.diagnostics import write_diagnostics
+from app.core.errors import ExplainedError
 from app.core.frames import FrameResult
 from app.core.paths import log_file
 from app.core.settings import OverlaySettings
 from app.ui.about import AboutDialog
 from app.ui.help_sheet import HelpSheet
+from app.ui.services.services import Services
+from app.ui.view.video_view import VideoView
 from app.ui.widgets.drops import IMAGES, VIDEOS, WEIGHTS
-from detector.bundled import bundled_path
+from detector.bundled_files import bundled_path
 from detector.detections import Detections
-
-if TYPE_CHECKING:
-    from app.ui.main_window import MainWindow
 
 _JUMP_S = 5.0
 _DEMO = "demo"
@@ -28,7 +27,7 @@ _THRESHOLD_STEP = 0.05
 
 
 def sample_clip() -> Path:
-    """The drawn clip that came with the program; may be absent."""
+    """Returns the drawn clip that came with the program; may be absent."""
     return bundled_path("assets", "demo.mp4")
 
 
@@ -37,53 +36,88 @@ def _patterns(endings: tuple[str, ...]) -> str:
 
 
 class Commands(QObject):
-    """The window's verbs."""
+    """Carries out actions over the services.
 
-    def __init__(self, window: MainWindow) -> None:
-        super().__init__(window)
-        self._window = window
+    Args:
+        services: What they act on.
+        view: Holds the frame that a snapshot keeps.
+        parent: Over which dialogs open; owns this object.
+    """
+
+    source_chosen = Signal(str)
+    model_chosen = Signal(object)
+    """Path of a model file."""
+
+    def __init__(self, services: Services, view: VideoView, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._settings, self._controller = services.settings, services.controller
+        self._banner, self._background = services.banner, services.background
+        self._view, self._parent = view, parent
         self._help: HelpSheet | None = None
-        window.controller.opening.connect(self._leave_sample)
-        window.controller.closed.connect(self._leave_sample)
+        self._controller.opening.connect(self._leave_sample)
+        self._controller.closed.connect(self._leave_sample)
+
+    def connect_actions(self, actions: dict[str, QAction]) -> None:
+        """Have these done from now on; the others are for the window to connect."""
+        controller = self._controller
+        for name, does in (
+            ("open_file", self._open_file),
+            ("open_folder", self._open_folder),
+            ("open_address", self._open_address),
+            ("sample", self._play_sample),
+            ("close_source", controller.close_source),
+            ("play", controller.toggle_pause),
+            ("step_back", self._step_back),
+            ("step_forward", self._step_forward),
+            ("jump_back", self._jump_back),
+            ("jump_forward", self._jump_forward),
+            ("rewind", self._rewind),
+            ("loop", self._toggle_loop),
+            ("lower", self._lower_threshold),
+            ("higher", self._raise_threshold),
+            ("labels", self._toggle_labels),
+            ("import_model", self._choose_model),
+            ("snapshot", self._save_snapshot),
+            ("help", self._show_help),
+            ("diagnostics", self._save_diagnostics),
+            ("about", self._show_about),
+        ):
+            actions[name].triggered.connect(does)
 
     # Source
 
-    def do_open_file(self) -> None:
-        wanted = (
+    def _open_file(self) -> None:
+        kinds = (
             f"Videos and images ({_patterns(VIDEOS + IMAGES)});;Videos ({_patterns(VIDEOS)});;"
             f"Images ({_patterns(IMAGES)});;All files (*)"
         )
-        chosen, _ = QFileDialog.getOpenFileName(self._window, "Open", self._window.last_folder(), wanted)
+        chosen, _ = QFileDialog.getOpenFileName(self._parent, "Open", self._settings.last_folder(), kinds)
         if chosen:
-            self._window.open_source(chosen)
+            self.source_chosen.emit(chosen)
 
-    def do_open_folder(self) -> None:
-        chosen = QFileDialog.getExistingDirectory(self._window, "Folder of images", self._window.last_folder())
+    def _open_folder(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(self._parent, "Folder of images", self._settings.last_folder())
         if chosen:
-            self._window.open_source(chosen)
+            self.source_chosen.emit(chosen)
 
-    def do_open_address(self) -> None:
+    def _open_address(self) -> None:
         typed, accepted = QInputDialog.getText(
-            self._window,
+            self._parent,
             "Stream address",
             "Address of a stream (http, https or rtsp):",
             QLineEdit.EchoMode.Normal,
             "rtsp://",
         )
         if accepted and typed.strip() not in ("", "rtsp://"):
-            self._window.open_source(typed.strip())
+            self.source_chosen.emit(typed.strip())
 
-    def do_cameras(self) -> None:
-        self._window.top_bar.source.showMenu()
-
-    def do_sample(self) -> None:
+    def _play_sample(self) -> None:
         if not sample_clip().exists():
             return
-        settings = self._window.settings
-        settings.set_for_now("model", "name", _DEMO)  # shows drawn shapes, which no other model knows
-        self._window.controller.open(str(sample_clip()), sample=True)
-        chosen = settings.lasting("model", "name")
-        self._window.stage.banner.tell(
+        self._settings.set_for_now("model", "name", _DEMO)  # shows drawn shapes, which no other model knows
+        self._controller.open(str(sample_clip()), sample=True)
+        chosen = self._settings.lasting("model", "name")
+        self._banner.tell(
             "info",
             "Drawn shapes, found by the demo model: this shows that everything works, offline.",
             f"The model {chosen} is back as soon as you open something else." if chosen != _DEMO else "",
@@ -92,125 +126,63 @@ class Commands(QObject):
 
     def _leave_sample(self, uri: str = "") -> None:
         if uri != str(sample_clip()):
-            self._window.settings.take_back("model", "name")
-
-    def do_close_source(self) -> None:
-        self._window.controller.close_source()
+            self._settings.take_back("model", "name")
 
     # Playback
 
-    def do_play(self) -> None:
-        self._window.controller.toggle_pause()
+    def _step_back(self) -> None:
+        self._controller.step(-1)
 
-    def do_step_back(self) -> None:
-        self._window.controller.step(-1)
+    def _step_forward(self) -> None:
+        self._controller.step(1)
 
-    def do_step_forward(self) -> None:
-        self._window.controller.step(1)
+    def _jump_back(self) -> None:
+        self._controller.jump(-_JUMP_S)
 
-    def do_jump_back(self) -> None:
-        self._window.controller.jump(-_JUMP_S)
+    def _jump_forward(self) -> None:
+        self._controller.jump(_JUMP_S)
 
-    def do_jump_forward(self) -> None:
-        self._window.controller.jump(_JUMP_S)
+    def _rewind(self) -> None:
+        self._controller.seek(0.0)
 
-    def do_rewind(self) -> None:
-        self._window.controller.seek(0.0)
-
-    def do_loop(self) -> None:
-        self._window.set_loop(not self._window.controller.looping)
+    def _toggle_loop(self) -> None:
+        self._controller.set_loop(not self._controller.looping)
 
     # Detection
 
-    def do_lower(self) -> None:
+    def _lower_threshold(self) -> None:
         self._change_threshold(-_THRESHOLD_STEP)
 
-    def do_higher(self) -> None:
+    def _raise_threshold(self) -> None:
         self._change_threshold(_THRESHOLD_STEP)
 
-    def do_labels(self) -> None:
-        settings = self._window.settings
-        settings.set("overlay", "show_labels", not settings.current.overlay.show_labels)
+    def _change_threshold(self, by: float) -> None:
+        value = round(self._settings.current.detection.threshold + by, 2)
+        self._settings.set("detection", "threshold", min(max(value, 0.0), 1.0))
 
-    def do_models(self) -> None:
-        self._window.show_models()
+    def _toggle_labels(self) -> None:
+        self._settings.set("overlay", "show_labels", not self._settings.current.overlay.show_labels)
 
-    def do_import_model(self) -> None:
+    def _choose_model(self) -> None:
         chosen, _ = QFileDialog.getOpenFileName(
-            self._window, "Model file", self._window.last_folder(), f"Models ({_patterns(WEIGHTS)});;All files (*)"
+            self._parent, "Model file", self._settings.last_folder(), f"Models ({_patterns(WEIGHTS)});;All files (*)"
         )
         if chosen:
-            self._window.import_model(Path(chosen))
+            self.model_chosen.emit(Path(chosen))
 
     # Output
 
-    def do_snapshot(self) -> None:
-        result = self._window.stage.view.result
+    def _save_snapshot(self) -> None:
+        result = self._view.result
         if result is None:
-            self._window.stage.banner.tell("info", "There is no frame to save yet.", "Open a camera or a file first.")
+            self._banner.tell("info", "There is no frame to save yet.", "Open a camera or a file first.")
             return
-        info = self._window.controller.info
+        info = self._controller.info
         name = result.frame.name or (info.name if info else "snapshot")
-        shown = self._window.stage.view.detections()
-        look = self._window.settings.current.overlay
-        self._window.background.run(
+        shown, look = self._view.detections(), self._settings.current.overlay
+        self._background.run(
             "snapshot", lambda: _save(result, shown, look, name), self._snapshot_saved, self._snapshot_failed
         )
-
-    def do_export(self) -> None:
-        self._window.show_export(self._window.current_video())
-
-    def do_export_many(self) -> None:
-        self._window.show_queue()
-
-    # Window
-
-    def do_panel(self) -> None:
-        self._window.toggle_panel()
-
-    def do_fullscreen(self) -> None:
-        self._window.set_fullscreen(not self._window.isFullScreen())
-
-    def do_escape(self) -> None:
-        if self._window.isFullScreen():
-            self._window.set_fullscreen(False)
-        else:
-            self._window.stage.banner.dismiss()
-
-    def do_help(self) -> None:
-        if self._help is None:
-            self._help = HelpSheet(self._window)
-        self._help.show()
-        self._help.raise_()
-
-    def do_diagnostics(self) -> None:
-        proposal = str(Path(self._window.last_folder()) / "ssd-viewer-diagnostics.zip")
-        chosen, _ = QFileDialog.getSaveFileName(self._window, "Save diagnostics", proposal, "Zip files (*.zip)")
-        if not chosen:
-            return
-        target, settings, banner = Path(chosen), self._window.settings.current, self._window.stage.banner
-
-        def saved(_nothing: None) -> None:
-            hint = "Versions, self-test, settings and log; no images, names of files or addresses. Nothing was sent."
-            banner.tell("success", f"Saved {target.name}", hint, topic="diagnostics")
-
-        def failed(message: str, hint: str) -> None:
-            banner.tell("error", message, hint, topic="diagnostics")
-
-        banner.tell("info", "Collecting diagnostics…", "The self-test takes some seconds.", topic="diagnostics")
-        log = log_file()
-        self._window.background.run("diagnostics", lambda: write_diagnostics(target, settings, log), saved, failed)
-
-    def do_about(self) -> None:
-        AboutDialog(self._window).open()
-
-    def do_quit(self) -> None:
-        self._window.close()
-
-    def _change_threshold(self, by: float) -> None:
-        settings = self._window.settings
-        value = round(settings.current.detection.threshold + by, 2)
-        settings.set("detection", "threshold", min(max(value, 0.0), 1.0))
 
     def _snapshot_saved(self, paths: tuple[Path, Path]) -> None:
         folder = paths[0].parent
@@ -218,12 +190,40 @@ class Commands(QObject):
         def show_folder() -> None:
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
 
-        self._window.stage.banner.tell(
+        self._banner.tell(
             "success", f"Saved {paths[0].name}", f"And a clean copy, in {folder}.", action=("Open folder", show_folder)
         )
 
-    def _snapshot_failed(self, message: str, hint: str) -> None:
-        self._window.stage.banner.tell("error", message, hint, topic="snapshot")
+    def _snapshot_failed(self, error: ExplainedError) -> None:
+        self._banner.tell_error(error, topic="snapshot")
+
+    # Window
+
+    def _show_help(self) -> None:
+        if self._help is None:
+            self._help = HelpSheet(self._parent)
+        self._help.show()
+        self._help.raise_()
+
+    def _save_diagnostics(self) -> None:
+        proposal = str(Path(self._settings.last_folder()) / "ssd-viewer-diagnostics.zip")
+        chosen, _ = QFileDialog.getSaveFileName(self._parent, "Save diagnostics", proposal, "Zip files (*.zip)")
+        if not chosen:
+            return
+        target, settings, log = Path(chosen), self._settings.current, log_file()
+
+        def saved(_nothing: None) -> None:
+            hint = "Versions, self-test, settings and log; no images, names of files or addresses. Nothing was sent."
+            self._banner.tell("success", f"Saved {target.name}", hint, topic="diagnostics")
+
+        def failed(error: ExplainedError) -> None:
+            self._banner.tell_error(error, topic="diagnostics")
+
+        self._banner.tell("info", "Collecting diagnostics…", "The self-test takes some seconds.", topic="diagnostics")
+        self._background.run("diagnostics", lambda: write_diagnostics(target, settings, log), saved, failed)
+
+    def _show_about(self) -> None:
+        AboutDialog(self._parent).open()
 
 
 def _save(result: FrameResult, shown: Detections, look: OverlaySettings, name: str) -> tuple[Path, Path]:

@@ -67,6 +67,6 @@ class HelpSheet(QDialog):
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         box.addWidget(scroll)
-        wanted = body.sizeHint()
+        needed = body.sizeHint()
         room = self.screen().availableSize()
-        self.resize(min(wanted.width() + 24, room.width() - 40), min(wanted.height() + 8, room.height() - 60))
+        self.resize(min(needed.width() + 24, room.width() - 40), min(needed.height() + 8, room.height() - 60))

@@ -5,10 +5,9 @@ The window is on screen before torch, OpenCV or PyAV are imported; those load on
 
 from __future__ import annotations
 
-import logging
 import sys
-import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,65 +17,36 @@ from PySide6.QtGui import QFont, QFontInfo
 from PySide6.QtWidgets import QApplication
 
 from app.core.errors import AppError
-from app.core.instance import Place
-from app.core.live.events import LiveEvent
+from app.core.instance import InstanceLock, OpenRequest
 from app.core.logs import start_log, stop_log
-from app.core.models import open_model, user_library, with_model_here
+from app.core.models import user_library, with_model_here
 from app.core.paths import log_file, settings_file
-from app.core.preload import preload_for, preload_media
-from app.core.settings import ModelSettings, Settings
+from app.core.settings import Settings
 from app.core.settings_store import load_settings, save_settings
-from app.core.sources.base import Source, SourceOptions
-from app.core.sources.uri import open_source
-from app.ui.arrivals import Application, Arrivals, open_all
-from app.ui.controller import LiveController, Session
-from app.ui.export.export_runner import ExportRunner
-from app.ui.export.queue_runner import QueueRunner
 from app.ui.faults.crash_offer import CrashOffer
-from app.ui.faults.ending import stop_all
 from app.ui.faults.interrupts import closing_on_interrupt
 from app.ui.faults.qt_messages import QtMessages, tell
-from app.ui.faults.uncaught import Faults, tell_why_it_does_not_start
+from app.ui.faults.shutdown import stop_all
+from app.ui.faults.uncaught_errors import UncaughtErrors, tell_why_it_does_not_start
 from app.ui.main_window import MainWindow
-from app.ui.models.download_runner import DownloadRunner, Progress
-from app.ui.models.library_client import LibraryClient
-from app.ui.settings.settings_model import SettingsModel
-from app.ui.widgets.background import Background
+from app.ui.open_requests import Application, OpenRequests, bring_to_front
+from app.ui.services.background import Background
+from app.ui.services.controller import LiveController
+from app.ui.services.download_runner import DownloadRunner
+from app.ui.services.export_runner import ExportRunner
+from app.ui.services.library_client import LibraryClient
+from app.ui.services.live_session import make_session
+from app.ui.services.optimise_runner import OptimiseRunner
+from app.ui.services.queue_runner import QueueRunner
+from app.ui.services.services import Services
+from app.ui.services.settings_model import SettingsModel
+from app.ui.widgets.banner import Banner
 from app.ui.widgets.icons import app_icon
 from app.ui.widgets.theme import Theme
-from detector.runtime.base import Detector
-
-_log = logging.getLogger(__name__)
 
 
-def make_session(on_results_ready: Callable[[], None], on_event: Callable[[LiveEvent], None]) -> Session:
-    """The real live session."""
-    from app.core.live import LiveSession
-
-    return LiveSession(on_results_ready, on_event, detector_factory=_open_model, source_factory=_open_source)
-
-
-def _open_model(model: ModelSettings) -> Detector:
-    """Opens a model (detect thread); its libraries first, without stopping the window."""
-    preload_for(model)
-    return open_model(model)
-
-
-def _open_source(uri: str, options: SourceOptions) -> Source:
-    """Opens a source (capture thread), likewise."""
-    preload_media()
-    return open_source(uri, options)
-
-
-def fetch_model(name: str, on_progress: Callable[[Progress], None], stop: threading.Event) -> str:
-    """Fetches a model and puts it on the shelf (a worker); says what its file was compared with."""
-    from app.core import downloads
-
-    return downloads.fetch_model(name, on_progress=on_progress, stop=stop).verified
-
-
-def build_window(application: QApplication, settings: Settings, path: Path | None) -> MainWindow:
-    """Put the window together; ``path`` is where settings are kept, None for nowhere."""
+def build_services(application: QApplication, settings: Settings, path: Path | None) -> Services:
+    """Makes what the window works with; ``path`` is where settings are kept, None for nowhere."""
     background = Background()
 
     def save(changed: Settings) -> None:
@@ -85,17 +55,30 @@ def build_window(application: QApplication, settings: Settings, path: Path | Non
 
     model = SettingsModel(settings, save, background)
     theme = Theme(application, settings.window.theme)
-    controller = LiveController(model, make_session)
     library = LibraryClient(user_library, background)
-    downloads = DownloadRunner(background, fetch_model)
-    exports, queue = ExportRunner(background), QueueRunner(background)
-    return MainWindow(theme, model, background, controller, library, exports, downloads, queue)
+    return Services(
+        theme=theme,
+        settings=model,
+        background=background,
+        controller=LiveController(model, make_session),
+        library=library,
+        downloads=DownloadRunner(background),
+        optimising=OptimiseRunner(library),
+        exports=ExportRunner(background),
+        queue=QueueRunner(background),
+        banner=Banner(theme),
+    )
+
+
+def build_window(application: QApplication, settings: Settings, path: Path | None) -> MainWindow:
+    """Puts the window together; ``path`` is where settings are kept, None for nowhere."""
+    return MainWindow(build_services(application, settings, path))
 
 
 def run(
     sources: Sequence[str] = (),
     overrides: Mapping[str, Mapping[str, Any]] | None = None,
-    place: Place | None = None,
+    instance: InstanceLock | None = None,
     on_closing: Callable[[], None] = lambda: None,
 ) -> int:
     """Open the window and stay until it is closed.
@@ -103,7 +86,7 @@ def run(
     Args:
         sources: What to look at; none for the last source, or the start page.
         overrides: Settings by section and name, for this run and later ones; a threshold for this run only.
-        place: Through which later starts hand over what they were to open; given up at the end.
+        instance: Through which later starts ask for what they were to open; given up at the end.
         on_closing: Called when the window begins to close.
 
     Returns:
@@ -119,7 +102,7 @@ def run(
             messages.up = True
             if not QFontInfo(QFont()).family():  # families have names even where there is no font of them
                 tell("There are no fonts, so the window has no words. Install some, e.g. fonts-dejavu-core.")
-            return _run(application, sources, overrides or {}, place, on_closing)
+            return _run(application, sources, overrides or {}, instance, on_closing)
         finally:
             stop_log(log)
 
@@ -139,7 +122,7 @@ def _run(
     application: QApplication,
     sources: Sequence[str],
     overrides: Mapping[str, Mapping[str, Any]],
-    place: Place | None,
+    instance: InstanceLock | None,
     on_closing: Callable[[], None],
 ) -> int:
     settings, problems = load_settings(settings_file())
@@ -150,26 +133,38 @@ def _run(
     except Exception as error:
         tell_why_it_does_not_start(error)
         raise
-    faults = Faults(window)
+    faults = UncaughtErrors(window)
     faults.install()
-    arrivals = Arrivals(window, place)
-    window.closing.connect(on_closing)
+    requests = OpenRequests(instance)
+    requests.received.connect(partial(show_request, window))
+    for begins_to_close in (requests.refuse, on_closing):
+        window.closing.connect(begins_to_close)
     try:
-        for section, values in overrides.items():
-            for name, value in values.items():
-                if (section, name) == ("detection", "threshold"):
-                    window.settings.ask_threshold(value)
-                else:
-                    window.settings.set(section, name, value)
+        _override(window.services.settings, overrides)
         window.show()
-        starter = _Starter(window, arrivals, sources, problems)
+        starter = _Starter(window, requests, sources, problems)
         QTimer.singleShot(0, window, starter.begin)
         return _until_closed(application, window)
     finally:
-        arrivals.close()
+        requests.close()
         faults.remove()
         # Now, whole and on this thread: left to Python's collector, its parts may go on a worker's, during a paint.
         shiboken6.delete(window)
+
+
+def _override(settings: SettingsModel, overrides: Mapping[str, Mapping[str, Any]]) -> None:
+    for section, values in overrides.items():
+        for name, value in values.items():
+            if (section, name) == ("detection", "threshold"):
+                settings.ask_threshold(value)
+            else:
+                settings.set(section, name, value)
+
+
+def show_request(window: MainWindow, request: OpenRequest) -> None:
+    """Brings the window to the front, and shows in it what is asked for."""
+    bring_to_front(window, request.activation)
+    window.open_all(request.sources)
 
 
 def _until_closed(application: QApplication, window: MainWindow) -> int:
@@ -185,7 +180,7 @@ def _until_closed(application: QApplication, window: MainWindow) -> int:
         return 128 + signals[0]
     if code and not window.closed:
         window.closing.emit()
-        stop_all(window)
+        stop_all(window.services)
         raise AppError(
             "The display is gone, and the window with it.", "Exports go on from where they were: start again."
         )
@@ -193,28 +188,29 @@ def _until_closed(application: QApplication, window: MainWindow) -> int:
 
 
 class _Starter:
-    """What follows once the window is on screen."""
+    """Does what follows once the window is on screen."""
 
-    def __init__(self, window: MainWindow, arrivals: Arrivals, sources: Sequence[str], problems: list[str]) -> None:
-        self._window = window
-        self._arrivals = arrivals
-        self._sources = sources
-        self._problems = problems
-        self._crashes = CrashOffer(window, window.background)
+    def __init__(
+        self, window: MainWindow, requests: OpenRequests, sources: Sequence[str], problems: Sequence[str]
+    ) -> None:
+        self._window, self._requests = window, requests
+        self._sources, self._problems = sources, problems
+        self._crashes = CrashOffer(window, window.services.background)
 
     def begin(self) -> None:
         """Fill the lists, open the source."""
-        window = self._window
-        window.library.refresh_models()
-        open_all(window, self._sources)
-        self._arrivals.begin()
-        window.exports.unfinished.look()
+        services = self._window.services
+        services.library.refresh_models()
+        self._window.open_all(self._sources)
+        self._requests.begin()
+        self._window.exports.unfinished.look()
         self._crashes.look(self._open_last)
         if self._problems:
-            window.stage.banner.tell("warning", self._problems[0], " ".join(self._problems[1:3]))
+            services.banner.tell("warning", self._problems[0], " ".join(self._problems[1:3]))
 
     def _open_last(self, crashed: bool) -> None:
-        """What was open when the program was closed; not if it crashed, for it may do so again."""
-        last = self._window.settings.current.source.last
-        if last and not self._sources and not crashed and self._window.controller.session is None:
+        """Open what was open when the program was closed; not if it crashed, for it may do so again."""
+        services = self._window.services
+        last = services.settings.current.source.last
+        if last and not self._sources and not crashed and services.controller.session is None:
             self._window.open_source(last)

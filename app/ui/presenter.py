@@ -1,19 +1,16 @@
-"""Shows on the widgets what the live session says: pictures, sources, models, troubles, figures. GUI thread."""
+"""Shows on the widgets what the live session says: frames, sources, models, troubles, figures. GUI thread."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from app.core.frames import FrameResult, SourceInfo
 from app.core.live.events import ModelReady
-from app.ui.controller import LiveController
-from app.ui.figures import badge, cells, delay_tip, source_words
-from app.ui.models.library_client import LibraryClient
-from app.ui.picture.stage import Stage
+from app.ui.live_text import badge, cells, delay_tip, source_text
+from app.ui.services.services import Services
 from app.ui.settings.settings_panel import SettingsPanel
 from app.ui.status_bar import StatusBar
+from app.ui.view.stage import Stage
 from app.ui.widgets.banner import Kind
 
 _FIGURES_EVERY_MS = 250
@@ -22,51 +19,52 @@ _NO_MODEL = "No detector"
 
 
 class Presenter(QObject):
-    """From the controller's signals to stage, panel and status bar.
+    """Carries the controller's signals to stage, panel and status bar.
 
     Args:
-        controller: Speaks.
-        stage: Picture, banner, playback bar.
+        services: The controller speaks, the banner is told.
+        stage: Shows the frames, and where in the video they are.
         panel: Gets the running model's classes.
         status: Gets the figures.
-        library: Asked for the devices once a model runs; by then the library that knows them is loaded anyway.
-        retry: Opens the present source again.
     """
 
     title = Signal(str)
     """Name of the source; "" for none."""
+    retry = Signal()
+    """The user wants the present source to be opened again."""
 
-    def __init__(
-        self,
-        controller: LiveController,
-        stage: Stage,
-        panel: SettingsPanel,
-        status: StatusBar,
-        library: LibraryClient,
-        retry: Callable[[], None],
-    ) -> None:
+    def __init__(self, services: Services, stage: Stage, panel: SettingsPanel, status: StatusBar) -> None:
         super().__init__()
-        self._controller, self._stage, self._panel, self._status = controller, stage, panel, status
-        self._retry = retry
+        controller = services.controller
+        self._controller, self._banner = controller, services.banner
+        self._stage, self._panel, self._status = stage, panel, status
         self._timer = QTimer(self)
         self._timer.setInterval(_FIGURES_EVERY_MS)
         self._timer.timeout.connect(self._show_figures)
-        stage.view.on_painted = controller.painted
+        stage.view.painted.connect(controller.painted)
+        stage.playback.play_toggled.connect(controller.toggle_pause)
+        stage.playback.step.connect(controller.step)
+        stage.playback.loop_toggled.connect(controller.set_loop)
+        for bar in (stage.playback, stage.timeline):
+            bar.seek.connect(controller.seek)
         controller.frame.connect(self._show_frame)
         controller.opening.connect(self._source_opening)
         controller.opened.connect(self._source_opened)
         controller.closed.connect(self._nothing_to_show)
         controller.paused.connect(stage.playback.set_paused)
+        controller.live.connect(stage.playback.set_live)
+        controller.loop_changed.connect(stage.playback.set_loop)
         controller.model_loading.connect(self._model_loading)
         controller.model_ready.connect(self._model_ready)
-        controller.model_ready.connect(library.refresh_devices, Qt.ConnectionType.SingleShotConnection)
+        # Once a model runs, the library that knows the devices is loaded anyway.
+        controller.model_ready.connect(services.library.refresh_devices, Qt.ConnectionType.SingleShotConnection)
         controller.model_lost.connect(self._model_lost)
         controller.trouble.connect(self._trouble)
-        controller.solved.connect(stage.banner.solved)
+        controller.resolved.connect(services.banner.dismiss)
         status.set_cell("source", _IDLE)
 
     def stop(self) -> None:
-        """The window closes."""
+        """Stop updating the figures: the window closes."""
         self._timer.stop()
 
     def _show_frame(self, result: FrameResult) -> None:
@@ -76,8 +74,8 @@ class Presenter(QObject):
             self._stage.timeline.set_position(float(result.frame.pts_s))
 
     def _source_opening(self, _uri: str) -> None:
-        self._stage.banner.solved("note")  # it was about the source before
-        self._stage.show_picture()
+        self._banner.dismiss("note")  # it was about the source before
+        self._stage.show_source()
         self._stage.view.clear()
         self._clear_figures("")
         if self._controller.model is not None:
@@ -88,7 +86,7 @@ class Presenter(QObject):
     def _source_opened(self, info: SourceInfo) -> None:
         self.title.emit(info.name)
         self._stage.playback.set_source(info)
-        self._status.set_cell("source", source_words(info), info.name)
+        self._status.set_cell("source", source_text(info), info.name)
         self._show_figures()
 
     def _nothing_to_show(self) -> None:
@@ -117,9 +115,9 @@ class Presenter(QObject):
     def _model_ready(self, model: ModelReady) -> None:
         self._show_model(model)
         self._panel.set_classes(model.spec.labels)
-        self._stage.banner.solved("model")
+        self._banner.dismiss("model")
         if model.notes:
-            self._stage.banner.tell("info", model.notes[0], " ".join(model.notes[1:]), topic="model")
+            self._banner.tell("info", model.notes[0], " ".join(model.notes[1:]), topic="model")
         self._show_figures()
 
     def _model_lost(self) -> None:
@@ -130,8 +128,8 @@ class Presenter(QObject):
     def _trouble(self, kind: str, topic: str, message: str, hint: str) -> None:
         shown: Kind = "error" if kind == "error" else "warning" if kind == "warning" else "info"
         failed = (kind, topic) == ("error", "source")
-        action = ("Try again", self._retry) if failed else None
-        self._stage.banner.tell(shown, message, hint, topic=topic, action=action)
+        action = ("Try again", self.retry.emit) if failed else None
+        self._banner.tell(shown, message, hint, topic=topic, action=action)
         if failed and self._stage.view.result is None:
             self._nothing_to_show()
 
@@ -142,13 +140,13 @@ class Presenter(QObject):
             view.set_badge("", "Opening…" if controller.is_opening else "")
             return
         note = f"Loading {controller.loading}…" if controller.loading else ""
-        self._status.set_cell("seen", view.seen_words())
-        self._view_described(view.notice.words or view.seen_words())
+        self._status.set_cell("seen", view.seen_text())
+        self._view_described(view.notice.words or view.seen_text())
         view.set_badge("Paused" if controller.is_paused else badge(stats), note)
         for name, words in cells(stats, info.kind in ("camera", "stream")).items():
             self._status.set_cell(name, words, delay_tip(stats) if name == "age" and words else "")
 
     def _view_described(self, words: str) -> None:
-        """For those who hear the window instead of seeing it."""
+        """Describe the view for screen readers."""
         if self._stage.view.accessibleDescription() != words:
             self._stage.view.setAccessibleDescription(words)

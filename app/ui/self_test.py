@@ -24,43 +24,42 @@ from app.ui.commands import sample_clip
 from app.ui.main import build_window
 from app.ui.main_window import MainWindow
 
-PATIENCE_S = 75.0
-_PICTURES = 20  # with boxes, after which it plays
+LIMIT_S = 75.0
+_MIN_FRAMES = 20  # with boxes
 
 
 @dataclass(slots=True)
 class Seen:
-    """What the window showed; times are seconds since the process was asked for."""
+    """Observations of the window; times are seconds since the process was asked for."""
 
     qt: str = ""
     platform: str = ""
     window_s: float = 0.0
     detection_s: float = 0.0
-    pictures: int = 0
+    frames: int = 0
     objects: int = 0
     closed_s: float = 0.0
     failure: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values."""
+        """Returns plain values, for JSON."""
         return {name: getattr(self, name) for name in self.__slots__}
 
 
 class Watch(QObject):
-    """Counts the pictures that are painted with boxes, and ends the loop once there are enough or something fails."""
+    """Counts the frames that are painted with boxes, and ends the loop once there are enough or something fails."""
 
-    def __init__(self, window: MainWindow, begun: float, patience_s: float) -> None:
+    def __init__(self, window: MainWindow, begun: float, limit_s: float) -> None:
         super().__init__()
         self.seen = Seen(str(qVersion()), QGuiApplication.platformName())
         self._window, self._begun = window, begun
         self._with_boxes = 0
-        self._tell_controller = window.stage.view.on_painted
-        window.stage.view.on_painted = self._painted
-        window.controller.trouble.connect(self._trouble)
+        window.stage.view.painted.connect(self._painted)
+        window.services.controller.trouble.connect(self._trouble)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self._out_of_patience)
-        self._timer.start(round(patience_s * 1000))
+        self._timer.timeout.connect(self._out_of_time)
+        self._timer.start(round(limit_s * 1000))
 
     def begin(self) -> None:
         """The window is painted: play the clip."""
@@ -70,43 +69,41 @@ class Watch(QObject):
         else:
             self._fail("the sample clip is not in this installation")
 
-    def _painted(self, result: FrameResult) -> None:
-        if self._tell_controller is not None:
-            self._tell_controller(result)
-        self.seen.pictures += 1
+    def _painted(self, _result: FrameResult) -> None:
+        self.seen.frames += 1
         self.seen.objects = len(self._window.stage.view.marks())
         if self.seen.objects:
             self._with_boxes += 1
             self.seen.detection_s = self.seen.detection_s or time.time() - self._begun
-        if self._with_boxes >= _PICTURES:
+        if self._with_boxes >= _MIN_FRAMES:
             QApplication.exit()
 
     def _trouble(self, kind: str, _topic: str, message: str, hint: str) -> None:
         if kind == "error":
             self._fail(f"{message} {hint}".strip())
 
-    def _out_of_patience(self) -> None:
-        self._fail(f"{self.seen.pictures} frames were shown, {self._with_boxes} of them with boxes")
+    def _out_of_time(self) -> None:
+        self._fail(f"{self.seen.frames} frames were shown, {self._with_boxes} of them with boxes")
 
     def _fail(self, what: str) -> None:
         self.seen.failure = self.seen.failure or what
         QApplication.exit()
 
 
-def play_sample(answer: Path, begun: float, patience_s: float = PATIENCE_S) -> int:
+def play_sample(answer: Path, begun: float, limit_s: float = LIMIT_S) -> int:
     """Open the window, play the clip, close it, write the answer; 0 when all of it worked.
 
     Args:
         answer: JSON file to write.
         begun: When the process was asked for, ``time.time()``.
-        patience_s: How long the clip may take to show boxes.
+        limit_s: How long the clip may take to show boxes.
     """
-    faulthandler.dump_traceback_later(patience_s + 5, exit=True)  # to stderr, which the other process reads
+    faulthandler.dump_traceback_later(limit_s + 5, exit=True)  # to stderr, which the other process reads
     application = QApplication.instance() or QApplication(sys.argv[:1])
     assert isinstance(application, QApplication)
     window = build_window(application, Settings(), None)
     try:
-        watch = Watch(window, begun, patience_s)
+        watch = Watch(window, begun, limit_s)
         window.show()
         application.processEvents()
         QTimer.singleShot(0, watch, watch.begin)

@@ -78,13 +78,13 @@ class StatusBar(QFrame):
         self._arrange()
 
     def _arrange(self) -> None:
-        wanted = {name for name, cell in self._cells.items() if cell.text()}
+        shown = {name for name, cell in self._cells.items() if cell.text()}
         room = self.width() - 2 * 14
         for name in _LEAVE_FIRST:
-            needed = sum(self._cells[n].sizeHint().width() for n in wanted) + _GAP * max(0, len(wanted) - 1)
+            needed = sum(self._cells[n].sizeHint().width() for n in shown) + _GAP * max(0, len(shown) - 1)
             if needed <= room:
                 break
-            if len(wanted) > 1:
-                wanted.discard(name)
+            if len(shown) > 1:
+                shown.discard(name)
         for name, cell in self._cells.items():
-            cell.setVisible(name in wanted)
+            cell.setVisible(name in shown)

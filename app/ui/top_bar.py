@@ -1,4 +1,4 @@
-"""The bar above the picture: what to look at on the left, what to do with it on the right. GUI thread."""
+"""The bar at the top: what to look at on the left, what to do with it on the right. GUI thread."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ class TopBar(QFrame):
         row.addWidget(self.more)
         for button in self.findChildren(QToolButton):
             button.setIconSize(QSize(20, 20))
-        theme.changed.connect(self._dress)
-        self._dress()
+        theme.changed.connect(self._apply_theme)
+        self._apply_theme()
 
     def _menu(self, actions: dict[str, QAction]) -> QMenu:
         menu = QMenu(self)
@@ -62,7 +62,7 @@ class TopBar(QFrame):
                 menu.addSeparator()
         return menu
 
-    def _dress(self) -> None:
+    def _apply_theme(self) -> None:
         colours = self._theme.colours
         self.source.setIcon(icon("camera", colours.text, colours.muted))
         self.more.setIcon(icon("menu", colours.text, colours.muted))

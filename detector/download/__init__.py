@@ -7,8 +7,8 @@ describes or runs models.
 from __future__ import annotations
 
 from detector.download.connection import DownloadStoppedError
+from detector.download.download_progress import DownloadProgress, OnProgress
 from detector.download.fetch import NetworkOptions, fetch, file_name
-from detector.download.progress import DownloadProgress, OnProgress
 from detector.download.verify import FetchedFile, Verified, verify_file
 
 __all__ = [

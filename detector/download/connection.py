@@ -15,12 +15,11 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from detector.errors import DetectorError
+from detector.system_certificates import verifying_context
 
 _TICK_S = 0.1
-_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 
 
 class DownloadStoppedError(DetectorError):
@@ -28,7 +27,7 @@ class DownloadStoppedError(DetectorError):
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class Timeouts:
     """How long to wait, and for whom.
 
     Attributes:
@@ -47,7 +46,7 @@ class Patience:
             raise DownloadStoppedError("The download was stopped.")
 
 
-def connect(host: str, port: int, patience: Patience) -> socket.socket:
+def connect(host: str, port: int, timeouts: Timeouts) -> socket.socket:
     """A connected socket.
 
     Raises:
@@ -59,7 +58,7 @@ def connect(host: str, port: int, patience: Patience) -> socket.socket:
 
     def work() -> None:
         try:
-            connected = _connect_any(host, port, patience.connect_s)
+            connected = _connect_any(host, port, timeouts.connect_s)
         except OSError as error:
             outcome.put(error)
             return
@@ -68,24 +67,24 @@ def connect(host: str, port: int, patience: Patience) -> socket.socket:
             connected.close()
 
     threading.Thread(target=work, name="ssdv-connect", daemon=True).start()
-    deadline = time.monotonic() + patience.connect_s
+    deadline = time.monotonic() + timeouts.connect_s
     while True:
         with contextlib.suppress(queue.Empty):
             found = outcome.get(timeout=_TICK_S)
             if isinstance(found, OSError):
                 raise found
             return found
-        if patience.stop.is_set() or time.monotonic() > deadline:
+        if timeouts.stop.is_set() or time.monotonic() > deadline:
             abandoned.set()
             with contextlib.suppress(queue.Empty):  # it came at this very moment
                 late = outcome.get_nowait()
                 if isinstance(late, socket.socket):
                     late.close()
-            patience.check()
-            raise TimeoutError(f"no answer in {patience.connect_s:g} s")
+            timeouts.check()
+            raise TimeoutError(f"no answer in {timeouts.connect_s:g} s")
 
 
-def _connect_any(host: str, port: int, patience_s: float) -> socket.socket:
+def _connect_any(host: str, port: int, timeout_s: float) -> socket.socket:
     """Try the addresses of ``host``, those of IPv4 and IPv6 in turn: in many a network one of the two leads nowhere."""
     addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     before: Counter[int] = Counter()
@@ -97,15 +96,13 @@ def _connect_any(host: str, port: int, patience_s: float) -> socket.socket:
     failure: OSError = OSError("no address")
     for _, address in ranked:
         try:
-            return socket.create_connection(
-                (str(address[0]), int(address[1])), timeout=patience_s / min(len(ranked), 4)
-            )
+            return socket.create_connection((str(address[0]), int(address[1])), timeout=timeout_s / min(len(ranked), 4))
         except OSError as error:
             failure = error
     raise failure
 
 
-def secure(connected: socket.socket, host: str, patience: Patience) -> ssl.SSLSocket:
+def secure(connected: socket.socket, host: str, timeouts: Timeouts) -> ssl.SSLSocket:
     """The same connection, encrypted, after the other side has proved to be ``host``.
 
     Raises:
@@ -113,15 +110,15 @@ def secure(connected: socket.socket, host: str, patience: Patience) -> ssl.SSLSo
         DownloadStoppedError: The user stopped.
     """
     connected.settimeout(_TICK_S)
-    wrapped = _context().wrap_socket(connected, server_hostname=host, do_handshake_on_connect=False)
-    deadline = time.monotonic() + patience.connect_s
+    wrapped = verifying_context().wrap_socket(connected, server_hostname=host, do_handshake_on_connect=False)
+    deadline = time.monotonic() + timeouts.connect_s
     try:
         while True:
             try:
                 wrapped.do_handshake()
                 return wrapped
             except TimeoutError:
-                patience.check()
+                timeouts.check()
                 if time.monotonic() > deadline:
                     raise
     except BaseException:
@@ -129,33 +126,18 @@ def secure(connected: socket.socket, host: str, patience: Patience) -> ssl.SSLSo
         raise
 
 
-def _context() -> ssl.SSLContext:
-    """Whose certificates are believed: the system's, or those that ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` name.
-
-    A packaged program's OpenSSL looks for the system's where they are on the computer it was made on.
-    """
-    context = ssl.create_default_context()
-    known = ssl.get_default_verify_paths()
-    if known.cafile is None and (known.capath is None or not any(Path(known.capath).iterdir())):
-        for bundle in _BUNDLES:
-            if Path(bundle).is_file():
-                context.load_verify_locations(bundle)
-                break
-    return context
-
-
-class PatientSocket:
-    """As much of a socket as ``http.client`` uses; its waits follow a ``Patience``.
+class StoppableSocket:
+    """As much of a socket as ``http.client`` uses; its waits follow a ``Timeouts``.
 
     Args:
         connected: Closed by its owner, not by ``close``: http.client closes a connection whose answer is still to be
             read, and relies on sockets counting their readers.
-        patience: For each wait.
+        timeouts: For each wait.
     """
 
-    def __init__(self, connected: socket.socket, patience: Patience) -> None:
+    def __init__(self, connected: socket.socket, timeouts: Timeouts) -> None:
         self._socket = connected
-        self._patience = patience
+        self._timeouts = timeouts
 
     def makefile(self, *_mode: object, **_options: object) -> io.BufferedReader:
         """The reading side."""
@@ -163,7 +145,7 @@ class PatientSocket:
 
     def sendall(self, data: bytes) -> None:
         """Send a request; a few hundred bytes, which the system takes at once."""
-        self._socket.settimeout(self._patience.stall_s)
+        self._socket.settimeout(self._timeouts.stall_s)
         self._socket.sendall(data)
 
     def close(self) -> None:
@@ -176,25 +158,25 @@ class PatientSocket:
             OSError: The connection broke, or nothing came for too long.
             DownloadStoppedError: The user stopped.
         """
-        deadline = time.monotonic() + self._patience.stall_s
+        deadline = time.monotonic() + self._timeouts.stall_s
         self._socket.settimeout(_TICK_S)
         while True:
-            self._patience.check()
+            self._timeouts.check()
             try:
                 return self._socket.recv_into(buffer)
             except TimeoutError:
                 if time.monotonic() > deadline:
-                    raise TimeoutError(f"nothing came for {self._patience.stall_s:g} s") from None
+                    raise TimeoutError(f"nothing came for {self._timeouts.stall_s:g} s") from None
 
 
 class _Reader(io.RawIOBase):
-    """The raw file under ``PatientSocket.makefile``."""
+    """The raw file under ``StoppableSocket.makefile``."""
 
-    def __init__(self, patient: PatientSocket) -> None:
-        self._patient = patient
+    def __init__(self, stoppable: StoppableSocket) -> None:
+        self._stoppable = stoppable
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: object) -> int:
-        return self._patient.receive_into(memoryview(buffer))  # type: ignore[arg-type]  # any writable buffer
+        return self._stoppable.receive_into(memoryview(buffer))  # type: ignore[arg-type]  # any writable buffer

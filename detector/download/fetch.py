@@ -14,21 +14,22 @@ from http.client import HTTPResponse
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from detector.download.connection import DownloadStoppedError, Patience
+from detector.download.connection import DownloadStoppedError, Timeouts
+from detector.download.download_progress import Meter, OnProgress
+from detector.download.http_get import CutError, get, web_address
 from detector.download.part import DownloadPart, Origin
-from detector.download.progress import Meter, OnProgress
 from detector.download.proxy import split
-from detector.download.request import CutError, get, web_address
 from detector.download.verify import FetchedFile, check_no_page, compare, verify_file
-from detector.errors import DetectorError
+from detector.errors import DetectorError, Remedy
 from detector.safetensors_file import MAX_FILE_BYTES
 from detector.spec import WeightsFile
 
 _BLOCK = 1 << 18
 _RECONNECTS = 4  # each only after bytes have come; few bytes, for after many there may be any number
-_MANY = 1 << 20
+MANY_BYTES = 1 << 20
 _SLACK = 1.06  # published sizes are rounded
 _RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
+_BY_FOLDER = Remedy("weights-dir", "DIR")
 _EMPTY_RANGE = re.compile(r"bytes \*/([0-9]{1,18})")
 
 
@@ -39,8 +40,8 @@ class NetworkOptions:
     Attributes:
         proxy: Address of a proxy; empty for that of the system or the environment.
         mirror: Base address that has the published files under their names; empty for where they were published.
-        connect_s: Patience for a connection.
-        stall_s: Patience for the next byte.
+        connect_s: Timeouts for a connection.
+        stall_s: Timeouts for the next byte.
     """
 
     proxy: str = ""
@@ -86,7 +87,7 @@ def fetch(
         weights: What to fetch.
         target: Final name; the file has it only once it is whole and verified. If it is there already, it is only
             verified, and removed if it is another.
-        options: Proxy, mirror and patience.
+        options: Proxy, mirror and timeouts.
         remembered: SHA-256 of the file when it was first fetched; empty if it never was.
         on_progress: Told at most ten times a second, on this thread.
         stop: Ends the download at once when another thread sets it.
@@ -99,40 +100,47 @@ def fetch(
     address = address_of(weights, options.mirror)
     web_address(address)
     if target.is_file():
-        try:
-            return verify_file(target, weights, remembered, stop)
-        except DownloadStoppedError:
-            raise
-        except DetectorError:
-            with contextlib.suppress(OSError):
-                target.unlink()
-            raise
-    patience = Patience(stop or threading.Event(), options.connect_s, options.stall_s)
+        return _already_here(target, weights, remembered, stop)
+    timeouts = Timeouts(stop or threading.Event(), options.connect_s, options.stall_s)
     with DownloadPart(target) as part:
         try:
-            _Download(weights, address, options.proxy, patience, part, on_progress).run()
+            _Download(weights, address, options.proxy, timeouts, part, on_progress).run()
         except DownloadStoppedError as error:
             raise DownloadStoppedError(error.message, _kept(part, address)) from error
         except DetectorError as error:
-            hint = f"{_kept(part, address)} {error.hint or by_hand(weights)}".strip()
-            raise DetectorError(error.message, hint) from error
-        try:
-            check_no_page(part.start(), target.name)
-            verified = compare(target.name, part.sha256(), weights, remembered)
-        except DetectorError:
-            part.discard()
-            raise
-        sha256 = part.sha256()
-        part.commit()
-    return FetchedFile(target, sha256, verified)
+            hint, remedies = (error.hint, error.remedies) if error.hint else (by_hand(weights), (_BY_FOLDER,))
+            raise DetectorError(error.message, f"{_kept(part, address)} {hint}".strip(), *remedies) from error
+        return _verified(part, weights, remembered)
+
+
+def _already_here(target: Path, weights: WeightsFile, remembered: str, stop: threading.Event | None) -> FetchedFile:
+    """Verifies a file that has its final name; one that is another is removed."""
+    try:
+        return verify_file(target, weights, remembered, stop)
+    except DownloadStoppedError:
+        raise
+    except DetectorError:
+        with contextlib.suppress(OSError):
+            target.unlink()
+        raise
+
+
+def _verified(part: DownloadPart, weights: WeightsFile, remembered: str) -> FetchedFile:
+    """Gives a whole part its name if it is the published file, else throws it away."""
+    name, sha256 = part.target.name, part.sha256()
+    try:
+        check_no_page(part.start(), name)
+        verified = compare(name, sha256, weights, remembered)
+    except DetectorError:
+        part.discard()
+        raise
+    part.commit()
+    return FetchedFile(part.target, sha256, verified)
 
 
 def by_hand(weights: WeightsFile) -> str:
-    """What to do where the network does not help."""
-    return (
-        f"Check the network, the proxy and the mirror; or fetch {weights.url} another way "
-        "and name its folder by --weights-dir, or import the file."
-    )
+    """Returns the hint for when the network does not help."""
+    return f"Check the network, the proxy and the mirror; or fetch {weights.url} another way and import the file."
 
 
 def _kept(part: DownloadPart, address: str) -> str:
@@ -155,7 +163,7 @@ class _Download:
         weights: WeightsFile,
         address: str,
         proxy: str,
-        patience: Patience,
+        timeouts: Timeouts,
         part: DownloadPart,
         on_progress: OnProgress | None,
     ) -> None:
@@ -163,7 +171,7 @@ class _Download:
         self._address, self._place = address, _place(address)
         self._host = str(urlsplit(address).hostname)
         self._proxy = proxy
-        self._patience = patience
+        self._timeouts = timeouts
         self._part = part
         self._meter = Meter(on_progress)
         self._limit = int(weights.size_bytes * _SLACK) if weights.size_bytes else MAX_FILE_BYTES
@@ -178,7 +186,7 @@ class _Download:
                     return
             except CutError as cut:
                 brought = self._part.size - before
-                if brought >= _MANY:
+                if brought >= MANY_BYTES:
                     poor = 0
                     continue
                 if brought <= 0 or poor == _RECONNECTS:
@@ -191,7 +199,7 @@ class _Download:
         headers = {}
         if origin is not None:
             headers = {"Range": f"bytes={self._part.size}-", "If-Range": origin.validator}
-        with get(self._address, headers, self._proxy, self._patience) as response:
+        with get(self._address, headers, self._proxy, self._timeouts) as response:
             if origin is not None and response.status == 416:
                 whole = _EMPTY_RANGE.fullmatch(response.getheader("Content-Range", ""))
                 if whole and int(whole[1]) == self._part.size:
@@ -252,7 +260,7 @@ class _Download:
 
 
 def _validator(response: HTTPResponse) -> str:
-    """What says later whether the file is still the same: a strong ETag, else the date of its last change."""
+    """Returns a strong ETag, else the date of the last change: either tells later whether the file is the same."""
     etag = response.getheader("ETag", "")
     return etag if etag.startswith('"') else response.getheader("Last-Modified", "")
 

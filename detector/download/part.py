@@ -25,7 +25,7 @@ _BLOCK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a part is a part of.
+    """The file that a part belongs to.
 
     Attributes:
         url: Where it is fetched, without what may be a secret.
@@ -65,7 +65,7 @@ class DownloadPart:
                 self.size += len(block)
 
     def origin(self, url: str) -> Origin | None:
-        """What the part is of, if it is of ``url`` and can be gone on with."""
+        """Returns the file the part belongs to, if that is ``url``'s and the download can be resumed."""
         origin = self._origin
         if origin is None or not (origin.url == url and origin.validator and self.size):
             return None
@@ -110,7 +110,7 @@ class DownloadPart:
         return found
 
     def sha256(self) -> str:
-        """Of what came so far."""
+        """Returns the SHA-256 of the bytes so far, hex."""
         return self._hash.hexdigest()
 
     def commit(self) -> None:

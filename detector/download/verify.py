@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from detector.download.connection import Patience
+from detector.download.connection import Timeouts
 from detector.errors import DetectorError
 from detector.spec import WeightsFile
 
@@ -71,20 +71,20 @@ def compare(name: str, sha256: str, weights: WeightsFile, remembered: str = "") 
 def verify_file(
     path: Path, weights: WeightsFile, remembered: str = "", stop: threading.Event | None = None
 ) -> FetchedFile:
-    """As ``compare``, of a file on the disk; a slow one takes a while.
+    """Compares a file on the disk, as ``compare`` does; a slow disk takes a while.
 
     Raises:
         DetectorError: It is another file, or cannot be read.
         DownloadStoppedError: ``stop`` was set.
     """
-    patience = Patience(stop or threading.Event())
+    timeouts = Timeouts(stop or threading.Event())
     found = hashlib.sha256()
     try:
         with path.open("rb") as file:
             check_no_page(file.read(512), path.name)
             file.seek(0)
             while block := file.read(_BLOCK):
-                patience.check()
+                timeouts.check()
                 found.update(block)
     except OSError as error:
         raise DetectorError(f"Cannot read {path}: {error.strerror or error}.") from error

@@ -1,4 +1,4 @@
-"""How far one run of a model finds what another run finds, on pictures nobody has labelled. Pure.
+"""How far one run of a model finds what another run finds, on images nobody has labelled. Pure.
 
 The measure is average precision with the other run's detections in the place of true objects: a shorter number format
 is judged by what the exact one finds.
@@ -14,19 +14,19 @@ from pathlib import Path
 import numpy as np
 
 from detector.detections import Detections
-from detector.evaluation.found import Found, box_areas, make_found
+from detector.evaluation.detection_table import DetectionTable, box_areas, make_table
 from detector.evaluation.results import DataSet, ImageTruth, Verdict
 from detector.evaluation.voc_metric import evaluate_voc
 
 SURE = 0.5
-"""What the reference scores so high must be found."""
+"""Objects that the reference scores this high must be found."""
 FEW = 50
-"""With fewer such objects in all pictures, this many of the reference's best take their place."""
+"""With fewer such objects in all images, this many of the reference's best take their place."""
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """What a comparison came to.
+    """The result of a comparison.
 
     Attributes:
         ap: 0..1, average precision against the reference's detections at an overlap of one half: the area under one
@@ -45,14 +45,14 @@ class Agreement:
 
 
 def compare(reference: Sequence[Detections], other: Sequence[Detections]) -> Agreement:
-    """Compare picture by picture.
+    """Compare image by image.
 
     Args:
-        reference: What the exact format finds in each picture, best first, down to its low floor score.
-        other: Of the same pictures.
+        reference: What the exact format finds in each image, best first, down to its low floor score.
+        other: Of the same images.
     """
     least = _least_score(reference)
-    # One curve for all classes: every class of every picture is taken for a picture of its own, with one class.
+    # One curve for all classes: every class of every image is taken for an image of its own, with one class.
     cells = [
         (found, other_found, class_id)
         for found, other_found in zip(reference, other, strict=True)
@@ -89,8 +89,8 @@ def _truth(found: Detections, least: float) -> ImageTruth:
     return ImageTruth("", None, 0, 0, boxes, np.zeros(len(found), np.int32), weak, none, areas, areas)
 
 
-def _table(pictures: Sequence[Detections]) -> Found:
-    images = np.repeat(np.arange(len(pictures)), [len(found) for found in pictures])
-    scores = np.concatenate([np.empty(0), *(found.scores for found in pictures)])
-    boxes = np.concatenate([np.empty((0, 4)), *(found.boxes_xyxy for found in pictures)])
-    return make_found(images, np.zeros(len(scores), np.int32), scores, boxes)
+def _table(runs: Sequence[Detections]) -> DetectionTable:
+    images = np.repeat(np.arange(len(runs)), [len(found) for found in runs])
+    scores = np.concatenate([np.empty(0), *(found.scores for found in runs)])
+    boxes = np.concatenate([np.empty((0, 4)), *(found.boxes_xyxy for found in runs)])
+    return make_table(images, np.zeros(len(scores), np.int32), scores, boxes)

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from detector.errors import DetectorError
-from detector.evaluation.class_names import cleaned
-from detector.evaluation.coco_layout import Pictures, find_annotations
+from detector.errors import DetectorError, Remedy
+from detector.evaluation.class_matching import cleaned
+from detector.evaluation.coco_layout import ImageFinder, find_annotations
 from detector.evaluation.issues import Issues, printable, shortened
 from detector.evaluation.json_file import four_numbers, identifier, number, read_json, whole_number
 from detector.evaluation.results import DataSet, ImageTruth
@@ -40,8 +40,8 @@ def data_set_of(content: Any, path: Path, split: str, limit: int | None = None) 
         DetectorError: It describes none.
     """
     images, annotations, categories = (_list(content, part, path) for part in ("images", "annotations", "categories"))
-    reader = _Reader(path, Pictures(path, split))
-    reader.read_categories(categories)
+    reader = _Reader(path, ImageFinder(path, split))
+    reader.read_categories(categories, annotations)
     reader.read_images(images, limit)
     reader.read_annotations(annotations, limited=limit is not None)
     return reader.data_set(split)
@@ -52,13 +52,13 @@ def _list(content: Any, part: str, path: Path) -> list[Any]:
     if not isinstance(found, list):
         raise DetectorError(
             f"{path.name} is no COCO annotation file: it has no list of {part}.",
-            "Detections go to --detections." if isinstance(content, list) else "",
+            *(("It may hold detections.", Remedy("detections")) if isinstance(content, list) else ()),
         )
     return found
 
 
 class _Image:
-    """What is known of one image while the objects are read."""
+    """One image, while its objects are being read."""
 
     __slots__ = ("areas", "boxes", "classes", "crowd", "file_name", "height", "image_id", "sizes", "width")
 
@@ -82,18 +82,23 @@ def _pixels(value: Any) -> int:
 class _Reader:
     """Collects categories, then images, then objects."""
 
-    def __init__(self, path: Path, pictures: Pictures) -> None:
+    def __init__(self, path: Path, finder: ImageFinder) -> None:
         self._path = path
-        self._pictures = pictures
+        self._finder = finder
         self._issues = Issues()
         self._labels: list[str] = []
         self._category_ids: list[int] = []
         self._classes: dict[int, int] = {}
         self._images: dict[str, _Image] = {}
+        self._no_numbers = ""
 
-    def read_categories(self, entries: list[Any]) -> None:
-        """Number the classes by ascending id; two of one name are told apart by their id."""
+    def read_categories(self, entries: list[Any], annotations: list[Any]) -> None:
+        """Number the classes by ascending id; two of one name are told apart by their id.
+
+        A category that others name as the one above them, and that has no object itself, is a heading: no class.
+        """
         names: dict[int, str] = {}
+        above: dict[int, str] = {}
         for entry in entries:
             category = whole_number(entry.get("id")) if isinstance(entry, dict) else None
             name = entry.get("name") if isinstance(entry, dict) else None
@@ -103,7 +108,12 @@ class _Reader:
                 raise DetectorError(f"{self._path.name} has a category without a name ({category}).")
             if names.setdefault(category, cleaned(name)) != cleaned(name):
                 raise DetectorError(f"{self._path.name} gives category {category} two names.")
-        for category in sorted(names):
+            parent = entry.get("supercategory")
+            above[category] = cleaned(parent) if isinstance(parent, str) else ""
+        headings = _headings(names, above) - {
+            whole_number(entry.get("category_id")) for entry in annotations if isinstance(entry, dict)
+        }
+        for category in sorted(names.keys() - headings or names):
             name = names[category]
             self._classes[category] = len(self._labels)
             self._category_ids.append(category)
@@ -165,6 +175,7 @@ class _Reader:
         box = four_numbers(entry.get("bbox"))
         where = f"{self._labels[class_id]} in image {image.image_id}"
         if box is None:
+            self._no_numbers = self._no_numbers or f"{where} has {shortened(repr(entry.get('bbox')))}"
             self._issues.add(
                 "object whose box is no box of numbers, left out",
                 "objects whose box is no box of numbers, left out",
@@ -187,7 +198,16 @@ class _Reader:
         image.areas.append(width * height if area is None or area < 0 else area)
 
     def data_set(self, split: str) -> DataSet:
-        """Everything read."""
+        """Everything read.
+
+        Raises:
+            DetectorError: There are objects, but the boxes of all are no numbers.
+        """
+        if self._no_numbers and not any(image.classes for image in self._images.values()):
+            raise DetectorError(
+                f"The boxes in {self._path.name} are not numbers: {self._no_numbers}.",
+                "Write a box as four numbers: left, top, width and height in pixels.",
+            )
         images = tuple(self._truth(image) for image in self._images.values())
         return DataSet(
             self._path, "coco", split, tuple(self._labels), images, self._issues.lines(), tuple(self._category_ids)
@@ -210,7 +230,7 @@ class _Reader:
 
     def _find(self, image: _Image) -> Path | None:
         try:
-            path = self._pictures.find(image.file_name) if image.file_name else None
+            path = self._finder.find(image.file_name) if image.file_name else None
         except (ValueError, OSError):  # OSError: a name too long for the system
             self._issues.add(
                 "image is named outside of the data set, which is not followed",
@@ -221,6 +241,15 @@ class _Reader:
         if path is None:
             self._issues.add("image is missing", "images are missing", image.file_name or f"image {image.image_id}")
         return path
+
+
+def _headings(names: dict[int, str], above: dict[int, str]) -> set[int]:
+    """The categories that others have above them; COCO's "person", above itself alone, is none."""
+    return {
+        category
+        for category, name in names.items()
+        if above[category] != name and any(above[other] == name for other in names if other != category)
+    }
 
 
 def _by_number(image_id: str) -> tuple[bool, int, str]:

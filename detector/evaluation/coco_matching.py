@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from detector.evaluation.found import Found, Indices, Truths
+from detector.evaluation.detection_table import DetectionTable, Indices, Truths
 from detector.evaluation.overlaps import Overlap, Pairs, coco_overlap, overlapping_pairs
 from detector.evaluation.results import Flags, Floats
 
@@ -29,7 +29,7 @@ MAX_DETECTIONS = 100
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Matching:
-    """What became of every detection, at T overlaps and for A sizes.
+    """The outcome of every detection, at T overlaps and for A sizes.
 
     Attributes:
         ranks: Intp[D], place among the detections of its image and class by score, from 0; equal scores in order.
@@ -46,7 +46,7 @@ class Matching:
     outside: Flags
 
 
-def match(found: Found, truths: Truths, classes: int) -> Matching:
+def match(found: DetectionTable, truths: Truths, classes: int) -> Matching:
     """Match all of ``found`` to all of ``truths``."""
     keys = found.images * classes + found.class_ids
     ranks = _ranks(keys, found.scores)

@@ -12,7 +12,7 @@ import numpy as np
 
 from detector.evaluation.coco_matching import AREAS, MAX_DETECTIONS, OVERLAPS, Matching, match
 from detector.evaluation.curves import class_result, measured_curve
-from detector.evaluation.found import Found, Indices, Truths, all_truths
+from detector.evaluation.detection_table import DetectionTable, Indices, Truths, all_truths
 from detector.evaluation.outcomes import put_together
 from detector.evaluation.results import COCO_NUMBERS, ClassResult, CocoResult, DataSet, Flags, Floats, Verdict
 
@@ -22,7 +22,7 @@ _ABSENT = -1.0
 _TINY = float(np.spacing(1))  # keeps 0 / 0 at 0; part of the published numbers
 
 
-def evaluate_coco(data: DataSet, found: Found) -> CocoResult:
+def evaluate_coco(data: DataSet, found: DetectionTable) -> CocoResult:
     """The twelve numbers, over all classes and for each.
 
     Args:
@@ -56,7 +56,7 @@ class _Tables:
         objects: Intp[A, C], how many objects count.
     """
 
-    def __init__(self, found: Found, truths: Truths, matching: Matching, classes: int) -> None:
+    def __init__(self, found: DetectionTable, truths: Truths, matching: Matching, classes: int) -> None:
         self._found, self._matching = found, matching
         sizes = len(AREAS)
         self.precision = np.full((len(OVERLAPS), len(_RECALLS), classes, sizes), _ABSENT)
@@ -138,7 +138,7 @@ def _mean(values: Floats) -> float:
     return float(np.mean(present)) if present.size else math.nan
 
 
-def _at_one_half(found: Found, matching: Matching) -> tuple[np.ndarray, Indices]:
+def _at_one_half(found: DetectionTable, matching: Matching) -> tuple[np.ndarray, Indices]:
     """A verdict and a partner for every detection, at an overlap of one half, any size."""
     verdicts = np.full(len(found), Verdict.FALSE, np.uint8)
     verdicts[matching.ranks >= MAX_DETECTIONS] = Verdict.IGNORED

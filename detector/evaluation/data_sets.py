@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from detector.errors import DetectorError
-from detector.evaluation.class_names import known_names
+from detector.evaluation.class_matching import known_names
 from detector.evaluation.coco_json import read_coco
 from detector.evaluation.coco_layout import list_splits
 from detector.evaluation.coco_metric import evaluate_coco
-from detector.evaluation.found import Found
+from detector.evaluation.detection_table import DetectionTable
 from detector.evaluation.results import DataSet, ImageTruth, Metric, Result
 from detector.evaluation.voc_layout import find_roots
 from detector.evaluation.voc_metric import evaluate_voc
@@ -54,7 +54,7 @@ def usual_metric(data: DataSet) -> Metric:
     return "coco" if data.kind == "coco" else "voc07"
 
 
-def score(data: DataSet, found: Found, metric: Metric) -> Result:
+def score(data: DataSet, found: DetectionTable, metric: Metric) -> Result:
     """The scores of ``found`` on ``data``; any rule works on any data."""
     return evaluate_coco(data, found) if metric == "coco" else evaluate_voc(data, found, metric)
 

@@ -12,21 +12,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from detector.errors import DetectorError
-from detector.evaluation.bounded import read_bounded
-from detector.evaluation.class_names import cleaned, match_names
-from detector.evaluation.found import Found, make_found
+from detector.errors import DetectorError, Remedy
+from detector.evaluation.bounded_file import read_bounded
+from detector.evaluation.class_matching import cleaned, match_names
+from detector.evaluation.detection_table import DetectionTable, make_table
 from detector.evaluation.image_names import ImageNames
 from detector.evaluation.issues import Issues, shortened
-from detector.evaluation.json_file import LARGEST_EDGE, four_numbers, identifier, number, read_json, whole_number
+from detector.evaluation.json_file import MAX_EDGE, four_numbers, identifier, number, read_json, whole_number
 from detector.evaluation.results import DataSet
+from detector.evaluation.text_encoding import decode_text
 
 _VOC_NAME = re.compile(r"(?:.*_)?det_[^_]+_(.+)\.txt", re.IGNORECASE | re.DOTALL)
 _MAX_TEXT_BYTES = 512 * 2**20
 _THEIRS = "The detections"
 
 
-def read_detections(path: Path, data: DataSet, renames: Mapping[str, str] | None = None) -> Found:
+def read_detections(path: Path, data: DataSet, renames: Mapping[str, str] | None = None) -> DetectionTable:
     """Read whatever ``path`` is.
 
     Args:
@@ -79,7 +80,7 @@ class _Table:
         """A line or entry that is no detection."""
         self.issues.add("line is no detection, left out", "lines are no detections, left out", where)
 
-    def found(self) -> Found:
+    def found(self) -> DetectionTable:
         """The finished table.
 
         Raises:
@@ -90,7 +91,7 @@ class _Table:
             raise DetectorError(f"No detection in {self.path} belongs to the data.", lines[-1] if lines else "")
         if not self.listed:
             lines = (*lines, f"{self.path.name} holds no detections at all.")
-        return make_found(self.images, self.classes, self.scores, self.boxes, self.areas, lines)
+        return make_table(self.images, self.classes, self.scores, self.boxes, self.areas, lines)
 
 
 def _read_folder(folder: Path, table: _Table, renames: Mapping[str, str]) -> None:
@@ -117,7 +118,7 @@ def _read_folder(folder: Path, table: _Table, renames: Mapping[str, str]) -> Non
 
 def _read_lines(path: Path, class_id: int, table: _Table, names: ImageNames) -> None:
     """One class: ``IMAGE SCORE XMIN YMIN XMAX YMAX`` a line, pixels counted from 1."""
-    lines = read_bounded(path, _MAX_TEXT_BYTES).decode("utf-8-sig", "replace").splitlines()
+    lines = decode_text(read_bounded(path, _MAX_TEXT_BYTES)).splitlines()
     known: dict[str, int | None] = {}
     for count, line in enumerate(lines, 1):
         words = line.split()
@@ -130,7 +131,7 @@ def _read_lines(path: Path, class_id: int, table: _Table, names: ImageNames) -> 
             table.senseless(f"{path.name}:{count}")
             continue
         sane = math.isfinite(score + left + top + right + bottom)
-        if not sane or max(abs(left), abs(top), abs(right), abs(bottom)) > LARGEST_EDGE:
+        if not sane or max(abs(left), abs(top), abs(right), abs(bottom)) > MAX_EDGE:
             table.senseless(f"{path.name}:{count}")
             continue
         name = words[0]
@@ -150,7 +151,11 @@ def _read_json(path: Path, table: _Table, renames: Mapping[str, str]) -> None:
         _read_results(content, table, renames)
     elif isinstance(content, dict) and isinstance(content.get("images"), list):
         if "annotations" in content:
-            raise DetectorError(f"{path.name} is an annotation file, not detections.", "It goes to --data.")
+            raise DetectorError(
+                f"{path.name} is an annotation file, not detections.",
+                "Give it as the data to measure on.",
+                Remedy("data"),
+            )
         _read_own(content["images"], table, renames)
     else:
         raise DetectorError(
@@ -165,7 +170,8 @@ def _read_results(entries: list[Any], table: _Table, renames: Mapping[str, str])
     if renames and not by_label:
         raise DetectorError(
             f"{shortened(table.path.name)} gives categories by number, so there are no names to map.",
-            "Leave --map out.",
+            "Leave out what joins names.",
+            Remedy("map", omit=True),
         )
     known = {number: index for index, number in enumerate(table.data.category_ids)}
     classes: dict[Any, int] = dict(known)
@@ -223,7 +229,7 @@ def _result(entry: Any) -> tuple[str, tuple[float, float, float, float], float] 
 
 
 def _read_own(entries: list[Any], table: _Table, renames: Mapping[str, str]) -> None:
-    """What ``ssd-viewer detect --json`` writes."""
+    """The detections in images that this program itself writes as JSON."""
     things = [(entry, thing) for entry in entries if isinstance(entry, dict) for thing in _things(entry)]
     classes = _by_label(
         list(dict.fromkeys(label for _, t in things if (label := _label(t)) is not None)), table, renames

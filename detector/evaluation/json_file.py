@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from detector.errors import DetectorError
-from detector.evaluation.bounded import read_bounded
+from detector.evaluation.bounded_file import read_bounded
 from detector.evaluation.issues import printable, shortened
 
 MAX_BYTES = 512 * 2**20  # COCO's train2017 is 448 MiB
@@ -30,16 +30,16 @@ def read_json(path: Path) -> Any:
         raise DetectorError(f"{name} is no JSON file that can be read.") from error
 
 
-LARGEST_EDGE = 1e6
+MAX_EDGE = 1e6
 """Pixels; a box beyond is nonsense, and its area could overflow."""
 
-_LARGEST = 1e300
+_MAX_NUMBER = 1e300
 _REAL = (int, float)  # exactly: true and false are integers to Python, but no numbers
 
 
 def number(value: Any) -> float | None:
     """``value`` as a finite float; None for anything else."""
-    return float(value) if type(value) in _REAL and -_LARGEST < value < _LARGEST else None  # refuses NaN, too
+    return float(value) if type(value) in _REAL and -_MAX_NUMBER < value < _MAX_NUMBER else None  # refuses NaN, too
 
 
 def four_numbers(value: Any) -> tuple[float, float, float, float] | None:
@@ -47,7 +47,7 @@ def four_numbers(value: Any) -> tuple[float, float, float, float] | None:
     if type(value) is not list or len(value) != 4:
         return None
     for part in value:
-        if type(part) not in _REAL or not -LARGEST_EDGE <= part <= LARGEST_EDGE:
+        if type(part) not in _REAL or not -MAX_EDGE <= part <= MAX_EDGE:
             return None
     a, b, c, d = value
     return float(a), float(b), float(c), float(d)

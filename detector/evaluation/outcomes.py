@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from detector.evaluation.found import Found, Indices, Truths
+from detector.evaluation.detection_table import DetectionTable, Indices, Truths
 from detector.evaluation.results import DataSet, Flags, ImageOutcome, Verdict
 
 OVERLAP = 0.5
@@ -16,7 +16,7 @@ OVERLAP = 0.5
 
 def put_together(
     data: DataSet,
-    found: Found,
+    found: DetectionTable,
     truths: Truths,
     uncounted: Flags,
     verdicts: npt.NDArray[np.uint8],

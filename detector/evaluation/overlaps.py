@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from detector.evaluation.found import Found, Indices, Truths
+from detector.evaluation.detection_table import DetectionTable, Indices, Truths
 from detector.evaluation.results import Flags, Floats
 
 Overlap = Callable[[Indices, Indices], Floats]
@@ -63,7 +63,7 @@ def overlapping_pairs(found_keys: Indices, truth_keys: Indices, overlap: Overlap
     return Pairs(found, truth, overlaps)
 
 
-def voc_overlap(found: Found, truths: Truths) -> Overlap:
+def voc_overlap(found: DetectionTable, truths: Truths) -> Overlap:
     """The devkit's: a box includes its last pixel, so it is one wider than the difference of its edges."""
     a, b = found.boxes_xyxy, truths.boxes_xyxy
     areas_a, areas_b = _areas_inclusive(a), _areas_inclusive(b)
@@ -75,7 +75,7 @@ def voc_overlap(found: Found, truths: Truths) -> Overlap:
     return overlap
 
 
-def coco_overlap(found: Found, truths: Truths) -> Overlap:
+def coco_overlap(found: DetectionTable, truths: Truths) -> Overlap:
     """COCO's: plain intersection over union; of a crowd, the share of the detection that lies inside it."""
     a, b = found.boxes_xyxy, truths.boxes_xyxy
 

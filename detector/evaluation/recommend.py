@@ -14,7 +14,7 @@ import numpy as np
 from detector.evaluation.curves import reached_by, right_of
 from detector.evaluation.results import ClassResult, Flags, Floats
 
-LEAST_PRECISION = 0.8
+MIN_PRECISION = 0.8
 """A viewer that is wrong about more than one box in five is not believed in the other four."""
 
 _HUNDREDTHS = tuple(step / 100 for step in range(101))
@@ -22,7 +22,7 @@ _HUNDREDTHS = tuple(step / 100 for step in range(101))
 
 @dataclass(frozen=True, slots=True)
 class OperatingPoint:
-    """What a model does at a threshold, all classes counted together, at an overlap (IoU) of one half.
+    """Precision and recall of a model at a threshold, all classes counted together, at an overlap (IoU) of one half.
 
     Attributes:
         threshold: Detections that score at least this are shown.
@@ -38,7 +38,7 @@ class OperatingPoint:
 
 
 def point_at(scores: Floats, right: Flags, objects: int, threshold: float) -> OperatingPoint:
-    """What is shown at ``threshold``.
+    """Returns the operating point at ``threshold``.
 
     Args:
         scores: Float64[N], of the detections that count, in any order.
@@ -53,14 +53,14 @@ def point_at(scores: Floats, right: Flags, objects: int, threshold: float) -> Op
 
 
 def recommend(
-    scores: Floats, right: Flags, objects: int, least_precision: float = LEAST_PRECISION
+    scores: Floats, right: Flags, objects: int, min_precision: float = MIN_PRECISION
 ) -> OperatingPoint | None:
-    """The threshold with the best F1 at a precision of at least ``least_precision``, the highest of equals.
+    """The threshold with the best F1 at a precision of at least ``min_precision``, the highest of equals.
 
     None where no threshold is that precise, or nothing is right. Arguments as for ``point_at``.
     """
     points = [point_at(scores, right, objects, threshold) for threshold in _HUNDREDTHS]
-    precise = [point for point in points if point.f1 > 0 and point.precision >= least_precision]
+    precise = [point for point in points if point.f1 > 0 and point.precision >= min_precision]
     return max(precise, key=lambda point: (point.f1, point.threshold), default=None)
 
 

@@ -1,4 +1,4 @@
-"""What an evaluation is made of: the true objects, what was found, and the scores. Plain data, numpy only, immutable.
+"""The parts of an evaluation: true objects, detections, and scores. Plain data, numpy only, immutable.
 
 Readers of this package make ``ImageTruth`` and ``ImageFound``; the metrics turn them into a ``VocResult`` or a
 ``CocoResult``; reports and charts read those. Boxes are in pixels of the image counted from 0, in float64: a score
@@ -66,7 +66,7 @@ class ImageTruth:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ImageFound:
-    """What was detected in one image, in the order it was given; ``DataSet.labels`` are indexed.
+    """The detections in one image, in the order given; ``DataSet.labels`` are indexed.
 
     Attributes:
         boxes_xyxy: Float64[D, 4], pixels from 0.
@@ -113,7 +113,7 @@ class DataSet:
 
 
 class Verdict(IntEnum):
-    """What a detection turned out to be, at an overlap of at least one half."""
+    """The outcome of a detection, at an overlap of at least one half."""
 
     FALSE = 0
     MATCHED = 1

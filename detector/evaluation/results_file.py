@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from detector.evaluation.found import Found
+from detector.evaluation.detection_table import DetectionTable
 from detector.evaluation.results import DataSet
 
 
-def results_json(data: DataSet, found: Found) -> bytes:
+def results_json(data: DataSet, found: DetectionTable) -> bytes:
     """A list of ``{image_id, category_id, bbox: [x, y, width, height], score}``, in the order of ``found``.
 
     VOC has no category numbers: its classes are numbered from 1, and named by a ``label`` in every entry.

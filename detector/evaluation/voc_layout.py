@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 
-from detector.errors import DetectorError
-from detector.evaluation.bounded import read_bounded
+from detector import image_formats
+from detector.errors import DetectorError, Remedy
+from detector.evaluation.bounded_file import read_bounded
 from detector.evaluation.issues import shortened
+from detector.evaluation.text_encoding import decode_text
 
 DEFAULT_SPLITS = ("test", "val", "trainval", "train")
 ALL = "all"
 """The split of a folder without ``ImageSets``: every annotation."""
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 _MAX_LIST_BYTES = 64 * 2**20
 
 
@@ -25,7 +26,7 @@ class VocRoot:
     Attributes:
         folder: Named after the year, as a rule.
         annotations: With the ``.xml`` files.
-        images: With the pictures; it may not exist.
+        images: With the image files; it may not exist.
         lists: ``ImageSets/Main``; None where there is none.
     """
 
@@ -76,7 +77,7 @@ def list_annotations(folder: Path) -> dict[str, Path]:
         return {}
 
 
-def list_pictures(folder: Path) -> dict[str, Path]:
+def list_images(folder: Path) -> dict[str, Path]:
     """The images in ``folder`` by name and by stem, in lower case; empty if there is no such folder."""
     found: dict[str, Path] = {}
     try:
@@ -84,7 +85,7 @@ def list_pictures(folder: Path) -> dict[str, Path]:
     except OSError:
         return found
     for path in entries:
-        if path.suffix.lower() in IMAGE_SUFFIXES:
+        if path.suffix.lower() in image_formats.SUFFIXES:
             found.setdefault(path.stem.casefold(), path)
             found.setdefault(path.name.casefold(), path)
     return found
@@ -104,7 +105,9 @@ def choose_split(roots: Sequence[VocRoot], split: str) -> tuple[list[tuple[VocRo
     if not listed:
         if split not in ("", ALL):
             raise DetectorError(
-                f"There is no split {split!r}: there is no folder ImageSets/Main.", "Leave --split out."
+                f"There is no split {split!r}: there is no folder ImageSets/Main.",
+                "Leave the split out.",
+                Remedy("split", omit=True),
             )
         return [(root, sorted(list_annotations(root.annotations))) for root in roots], ALL
     if split and (Path(split).name != split or split in (".", "..")):
@@ -128,14 +131,13 @@ def read_list(path: Path) -> list[str]:
     Raises:
         DetectorError: It cannot be read, or names something outside of the data set.
     """
-    content = read_bounded(path, _MAX_LIST_BYTES)
     stems: dict[str, None] = {}
-    for line in content.decode("utf-8-sig", "replace").splitlines():
+    for line in decode_text(read_bounded(path, _MAX_LIST_BYTES)).splitlines():
         words = line.split()
         if not words:
             continue
         stem = words[0]
-        if Path(stem).suffix.lower() in IMAGE_SUFFIXES:
+        if Path(stem).suffix.lower() in image_formats.SUFFIXES:
             stem = stem[: -len(Path(stem).suffix)]
         if not is_plain(stem):
             raise DetectorError(f"{path.name} names {shortened(stem)!r}, which is no name of an image in the data set.")

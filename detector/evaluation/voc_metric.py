@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detector.evaluation.curves import class_result, mean_ap, measured_curve
-from detector.evaluation.found import Found, Indices, Truths, all_truths
+from detector.evaluation.detection_table import DetectionTable, Indices, Truths, all_truths
 from detector.evaluation.outcomes import OVERLAP, put_together
 from detector.evaluation.overlaps import overlapping_pairs, voc_overlap
 from detector.evaluation.results import ClassResult, Curve, DataSet, Flags, Floats, Verdict, VocResult
@@ -25,7 +25,7 @@ VocRule = Literal["voc07", "voc"]
 _ELEVEN = np.arange(11) * 0.1  # as everybody's script computes them: 0.30000000000000004 is not reached by 3 of 10
 
 
-def evaluate_voc(data: DataSet, found: Found, rule: VocRule = "voc07") -> VocResult:
+def evaluate_voc(data: DataSet, found: DetectionTable, rule: VocRule = "voc07") -> VocResult:
     """Average precision of each class at an overlap of one half.
 
     Args:
@@ -69,7 +69,7 @@ def _falling(precision: Floats) -> Floats:
 
 
 def _judge(
-    found: Found, truths: Truths, uncounted: Flags, order: Indices, classes: int
+    found: DetectionTable, truths: Truths, uncounted: Flags, order: Indices, classes: int
 ) -> tuple[Indices, npt.NDArray[np.uint8]]:
     """The object each detection looks at (or -1) and its verdict; ``order`` is best first."""
     pairs = overlapping_pairs(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePath, PureWindowsPath
 
 import numpy as np
 
@@ -17,11 +17,11 @@ from detector.class_names import key
 from detector.errors import DetectorError
 from detector.evaluation.issues import Issues
 from detector.evaluation.results import DataSet, ImageTruth
-from detector.evaluation.voc_layout import VocRoot, choose_split, find_roots, is_plain, list_annotations, list_pictures
+from detector.evaluation.voc_layout import VocRoot, choose_split, find_roots, is_plain, list_annotations, list_images
 from detector.evaluation.voc_xml import VocAnnotation, VocObject, read_annotation
 from detector.labels import VOC20
 
-_LARGEST_EDGE = 1e6  # pixels; a box beyond is nonsense, and its area could overflow
+_MAX_EDGE = 1e6  # pixels; a box beyond is nonsense, and its area could overflow
 
 
 def read_voc(root: Path, split: str = "", limit: int | None = None) -> DataSet:
@@ -58,10 +58,12 @@ class _Reader:
         self.images: list[tuple[str, Path | None, VocAnnotation]] = []
         self._issues = issues
         self._seen: set[str] = set()
+        self._no_number = ""
+        self._unusable = ""
 
     def read(self, root: VocRoot, stems: Sequence[str]) -> None:
         """Add the images ``stems`` of ``root``."""
-        pictures, annotations = list_pictures(root.images), list_annotations(root.annotations)
+        files, annotations = list_images(root.images), list_annotations(root.annotations)
         for stem in stems:
             if stem in self._seen:
                 self._issues.add("image is in two years, counted once", "images are in two years, counted once", stem)
@@ -69,7 +71,7 @@ class _Reader:
             self._seen.add(stem)
             annotation = self._annotation(annotations.get(stem), stem)
             if annotation is not None:
-                self.images.append((stem, self._picture(pictures, stem, annotation.filename), annotation))
+                self.images.append((stem, self._find(files, stem, annotation.filename), annotation))
 
     def _annotation(self, path: Path | None, stem: str) -> VocAnnotation | None:
         if path is None:
@@ -89,21 +91,26 @@ class _Reader:
             )
             return None
 
-    def _picture(self, pictures: dict[str, Path], stem: str, filename: str) -> Path | None:
-        """The picture of that stem, else the one the annotation names, if that is a plain name."""
+    def _find(self, files: dict[str, Path], stem: str, filename: str) -> Path | None:
+        """The image of that stem, else the one of the name, or stem, that ends what the annotation calls it."""
         if filename and not is_plain(filename):
             self._issues.add(
                 "annotation names a path instead of a file, which is not followed",
                 "annotations name paths instead of files, which are not followed",
                 filename,
             )
-        found = pictures.get(stem.casefold()) or pictures.get(filename.casefold())
+        name = PureWindowsPath(filename).name.casefold()
+        found = files.get(stem.casefold()) or files.get(name) or files.get(PurePath(name).stem)
         if found is None:
             self._issues.add("image is missing", "images are missing", filename if is_plain(filename) else stem)
         return found
 
     def data_set(self, root: Path, split: str) -> DataSet:
-        """Everything read, with class names numbered."""
+        """Everything read, with class names numbered.
+
+        Raises:
+            DetectorError: There are objects, but none can be used.
+        """
         spelling: dict[str, str] = {key(name): name for name in VOC20}
         seen: set[str] = set()
         for stem, _, annotation in self.images:
@@ -117,17 +124,29 @@ class _Reader:
                         f"{thing.name} for {known}",
                     )
                 seen.add(known)
+        if self._unusable and not seen:
+            raise self._no_object(root, split)
         labels = (*(name for name in VOC20 if name in seen), *sorted(seen.difference(VOC20)))
         numbers = {key(name): index for index, name in enumerate(labels)}
         images = tuple(_truth(stem, path, annotation, numbers) for stem, path, annotation in self.images)
         return DataSet(root, "voc", split, labels, images, self._issues.lines())
 
+    def _no_object(self, root: Path, split: str) -> DetectorError:
+        if self._no_number:
+            return DetectorError(
+                f"The boxes of the split {split} in {root} are not numbers: {self._no_number}.",
+                "Write the edges of boxes as pixels, with a decimal point where they have a fraction.",
+            )
+        return DetectorError(f"No object of the split {split} in {root} can be used: {self._unusable}.")
+
     def _is_sound(self, stem: str, thing: VocObject) -> bool:
         left, top, right, bottom = thing.box
-        where = f"{thing.name or 'no name'} in {stem}"
+        where = f"{thing.name or 'no name'} in {stem}.xml"
         if not key(thing.name):
             self._issues.add("object without a class name, left out", "objects without a class name, left out", where)
-        elif not all(math.isfinite(edge) and abs(edge) <= _LARGEST_EDGE for edge in thing.box):
+        elif not all(math.isfinite(edge) and abs(edge) <= _MAX_EDGE for edge in thing.box):
+            where += f": {thing.no_number}" if thing.no_number else ""
+            self._no_number = self._no_number or where
             self._issues.add(
                 "object whose box is no box of numbers, left out",
                 "objects whose box is no box of numbers, left out",
@@ -145,6 +164,7 @@ class _Reader:
                     where,
                 )
             return True
+        self._unusable = self._unusable or where
         return False
 
 

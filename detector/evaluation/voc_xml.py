@@ -12,14 +12,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from detector.errors import DetectorError
-from detector.evaluation.bounded import read_bounded
-from detector.evaluation.class_names import cleaned
+from detector.evaluation.bounded_file import read_bounded
+from detector.evaluation.class_matching import cleaned
 from detector.evaluation.issues import printable, shortened
+from detector.evaluation.text_encoding import text_encoding
 
 MAX_BYTES = 8 * 2**20
 MAX_OBJECTS = 20_000
 _MAX_DEPTH = 64
 _MAX_TEXT = 1000
+_MAX_SHOWN = 20
 
 Box = tuple[float, float, float, float]
 
@@ -32,11 +34,13 @@ class VocObject:
         name: Class name, ``cleaned``.
         box: (xmin, ymin, xmax, ymax), pixels counted from 1; NaN where there is no number.
         difficult: To be left out of the count.
+        no_number: The first edge that is no number, as it stands there, e.g. "xmin is 364,5"; "" where all are.
     """
 
     name: str = ""
     box: Box = (math.nan, math.nan, math.nan, math.nan)
     difficult: bool = False
+    no_number: str = ""
 
 
 @dataclass(slots=True)
@@ -64,7 +68,9 @@ def read_annotation(path: Path) -> VocAnnotation:
     """
     content, name = read_bounded(path, MAX_BYTES), shortened(path.name)
     builder = _Builder(name)
-    parser = xml.parsers.expat.ParserCreate()
+    # A file that was converted as a whole may still declare the encoding it had before.
+    utf16 = text_encoding(content)
+    parser = xml.parsers.expat.ParserCreate(utf16 if utf16.startswith("utf-16") else None)
     parser.buffer_text = True
     parser.StartDoctypeDeclHandler = builder.refuse
     parser.EntityDeclHandler = builder.refuse
@@ -80,13 +86,14 @@ def read_annotation(path: Path) -> VocAnnotation:
     return builder.annotation
 
 
+_EDGES = ("xmin", "ymin", "xmax", "ymax")
 _FIELDS = {
     ("annotation", "filename"),
     ("annotation", "size", "width"),
     ("annotation", "size", "height"),
     ("annotation", "object", "name"),
     ("annotation", "object", "difficult"),
-    *(("annotation", "object", "bndbox", edge) for edge in ("xmin", "ymin", "xmax", "ymax")),
+    *(("annotation", "object", "bndbox", edge) for edge in _EDGES),
 }
 """Looked at where they stand: a ``<part>`` of a person has a name and a box, too."""
 
@@ -135,10 +142,19 @@ class _Builder:
             raise DetectorError(f"{self._name} lists more than {MAX_OBJECTS} objects.")
         take = self._fields.pop
         here = ("annotation", "object")
-        box = [_number(take((*here, "bndbox", edge), "")) for edge in ("xmin", "ymin", "xmax", "ymax")]
+        texts = [take((*here, "bndbox", edge), "") for edge in _EDGES]
+        left, top, right, bottom = map(_number, texts)
+        no_number = next(
+            (
+                f"{edge} is {printable(text[:_MAX_SHOWN]) or 'empty'}"
+                for edge, text in zip(_EDGES, texts, strict=True)
+                if not math.isfinite(_number(text))
+            ),
+            "",
+        )
         difficult = take((*here, "difficult"), "").casefold() in ("1", "true", "yes")
         name = cleaned(take((*here, "name"), ""))
-        self.annotation.objects.append(VocObject(name, (box[0], box[1], box[2], box[3]), difficult))
+        self.annotation.objects.append(VocObject(name, (left, top, right, bottom), difficult, no_number))
 
     def _size(self, side: str) -> int:
         value = _number(self._fields.get(("annotation", "size", side), ""))
@@ -147,6 +163,6 @@ class _Builder:
 
 def _number(text: str) -> float:
     try:
-        return float(text)
+        return math.nan if "_" in text else float(text)  # to Python 3_64 is a number
     except ValueError:
         return math.nan

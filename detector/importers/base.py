@@ -1,4 +1,4 @@
-"""What every importer takes and gives. One importer, one layout: its key names and its conventions, nothing else."""
+"""The interface of every importer. One importer, one layout: its key names and its conventions, nothing else."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from detector.importers.notes import Note
 from detector.safetensors_file import Array
 from detector.spec import ModelSpec
 
@@ -30,7 +31,7 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """What the user says about a file instead of what it, or its layout's habit, says; None leaves it to the importer.
+    """The user's word about a file, over its own or its layout's habit; None leaves it to the importer.
 
     Attributes:
         layout: Name of a layout, instead of the recognised one.
@@ -52,12 +53,12 @@ class Imported:
     Attributes:
         spec: Its description; the caller names it.
         tensors: Under the names of our network, shapes as it expects them.
-        notes: One line each, for people: what was recognised, what was assumed and which option says otherwise.
+        notes: What was recognised, what was assumed and which option says otherwise.
     """
 
     spec: ModelSpec
     tensors: dict[str, Array]
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 Importer = Callable[[Mapping[str, Array], SourceFile, Overrides], Imported]

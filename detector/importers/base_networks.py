@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NoReturn
 
-from detector.errors import DetectorError
+from detector.errors import DetectorError, Remedy
 from detector.importers.base import Overrides, SourceFile
 from detector.safetensors_file import Array
 
@@ -18,5 +18,6 @@ def refuse(_state: Mapping[str, Array], source: SourceFile, _overrides: Override
     """
     raise DetectorError(
         f"{source.name} is a base network only, VGG-16 without box predictors: it detects nothing.",
-        "A training starts from it: ssd-viewer train --start FILE. To detect, import the weights of a whole SSD.",
+        "To detect, import the weights of a whole SSD; a training can start from this one.",
+        Remedy("start", "FILE", command="train"),
     )

@@ -1,6 +1,6 @@
 """SSDs trained with Caffe: weiliu89's SSD300 and SSD512 on VGG-16, and chuanqi305's MobileNet-SSD.
 
-Caffe reads pictures with OpenCV, so all are BGR. A file that Caffe wrote tells its default boxes and its mean pixel
+Caffe reads images with OpenCV, so all are BGR. A file that Caffe wrote tells its default boxes and its mean pixel
 itself; files written by converters may hold weights only, and the published numbers stand in.
 """
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from detector.config import MOBILENET300_CAFFE, SSDConfig
-from detector.errors import DetectorError
+from detector.errors import DetectorError, Remedy
 from detector.importers.base import Imported, Overrides, SourceFile
 from detector.importers.base_networks import refuse as refuse_base_network
 from detector.importers.caffe_file import CaffeNet, PriorBox, read_caffemodel
@@ -25,11 +25,13 @@ from detector.importers.conventions import (
 )
 from detector.importers.folding import BATCH_NORM_EPS, class_outputs
 from detector.importers.mobilenet_ssd_caffe import MOBILENET_SOURCES, map_layers
+from detector.importers.notes import Choice, Note
 from detector.importers.vgg import CAFFE_CONFIGS, width_of
 from detector.network_shapes import network_shapes
 from detector.safetensors_file import Array
 from detector.spec import InputSpec, ModelSpec
 
+_NO_PRIORS = Remedy("priors", omit=True)
 _NORM = "conv4_3_norm"
 _VGG_SOURCES = (_NORM, "fc7", "conv6_2", "conv7_2", "conv8_2", "conv9_2")
 _SSD512_SOURCES = (*_VGG_SOURCES, "conv10_2")
@@ -48,7 +50,11 @@ def import_caffemodel(path: Path, source: SourceFile, overrides: Overrides) -> I
         DetectorError: It cannot be read, is no SSD known here, or its layers are missing, extra or of other shapes.
     """
     if overrides.layout is not None:
-        raise DetectorError(f"{source.name} tells its layout by its layers: --layout does not apply.", "Leave it out.")
+        raise DetectorError(
+            f"{source.name} tells its layout by its layers; none can be chosen.",
+            "Leave the choice out.",
+            Remedy("layout", omit=True),
+        )
     net = read_caffemodel(path)
     if f"{_NORM}_mbox_loc" in net.layers:
         imported, title = _import_vgg(net, source, overrides), "Caffe SSD on VGG-16"
@@ -57,33 +63,36 @@ def import_caffemodel(path: Path, source: SourceFile, overrides: Overrides) -> I
     else:
         _refuse(net, source)
     called = f", {net.name[:60]!r}" if net.name else ""
-    return replace(imported, notes=(f"Recognised by its layers as {title}{called}.", *imported.notes))
+    return replace(imported, notes=(Note(f"Recognised by its layers as {title}{called}."), *imported.notes))
 
 
 def _import_vgg(net: CaffeNet, source: SourceFile, overrides: Overrides) -> Imported:
     large = f"{_SSD512_SOURCES[-1]}_mbox_loc" in net.layers
     side, sources = (512, _SSD512_SOURCES) if large else (300, _VGG_SOURCES)
     _check_network(net, side, source)
-    notes: list[str] = []
     state = _vgg_state(net, source)
     told = _told_boxes(net, sources, CAFFE_CONFIGS[side, "voc"], source)
     first_level = (told or CAFFE_CONFIGS[side, "voc"]).boxes_per_cell[0]
     classes = class_outputs(state, f"{_NORM}_mbox_conf", first_level, source) - 1
     usual = InputSpec(height=side, width=side, channels="bgr", mean=_MEAN_BGR)
-    labels = choose_labels(classes, overrides, notes)
     fc7 = state.get("fc7.bias")
+    width = Choice(1.0) if fc7 is None else width_of(fc7.size, source)
+    labels, boxes = choose_labels(classes, overrides), _choose_boxes(told, side, classes, overrides)
+    channels = choose_channels(usual, overrides)
+    prepared = _as_prepared(channels.value, net)
     spec = ModelSpec(
         name=f"ssd{side}-caffe",
         architecture="ssd-vgg16",
-        labels=labels,
-        input=_as_prepared(choose_channels(usual, overrides, notes), net, notes),
-        config=_choose_boxes(told, side, classes, overrides, notes),
-        width=1.0 if fc7 is None else width_of(fc7.size, source, notes),
+        labels=labels.value,
+        input=prepared.value,
+        config=boxes.value,
+        width=width.value,
         title=f"SSD{side} VGG-16, {classes} classes",
         provenance="weiliu89/caffe, Caffe",
     )
     tensors = renamed(state, _vgg_names(sources), network_shapes(spec), source)
-    return Imported(as_published(spec, source), tensors, tuple(notes))
+    notes = (*labels.notes, *channels.notes, *prepared.notes, *boxes.notes, *width.notes)
+    return Imported(as_published(spec, source), tensors, notes)
 
 
 def _vgg_state(net: CaffeNet, source: SourceFile) -> dict[str, Array]:
@@ -119,16 +128,14 @@ def _import_mobilenet(net: CaffeNet, source: SourceFile, overrides: Overrides) -
     if odd:
         raise DetectorError(f"{source.name}: layer {odd[0][:60]!r} normalises with another epsilon than Caffe's 1e-5.")
     imported = map_layers(_tensors(net), source, overrides)
-    notes = list(imported.notes)
     told = _told_boxes(net, MOBILENET_SOURCES, MOBILENET300_CAFFE, source)
     if told is not None and told.boxes_per_cell != MOBILENET300_CAFFE.boxes_per_cell:
         raise DetectorError(f"{source.name}: its default boxes do not fit its predictors.", "The file is inconsistent.")
+    prepared, notes = _as_prepared(imported.spec.input, net), imported.notes
     if told is not None and told != MOBILENET300_CAFFE:
-        notes.append("Default boxes: the file's own, other than the published ones.")
-    spec = replace(
-        imported.spec, config=told or MOBILENET300_CAFFE, input=_as_prepared(imported.spec.input, net, notes)
-    )
-    return replace(imported, spec=spec, notes=tuple(notes))
+        notes = (*notes, Note("Default boxes: the file's own, other than the published ones."))
+    spec = replace(imported.spec, config=told or MOBILENET300_CAFFE, input=prepared.value)
+    return replace(imported, spec=spec, notes=(*notes, *prepared.notes))
 
 
 def _tensors(net: CaffeNet) -> dict[str, list[Array]]:
@@ -140,14 +147,14 @@ def _check_network(net: CaffeNet, side: int, source: SourceFile) -> None:
     if net.input_hw not in (None, (side, side)):
         height, width = net.input_hw
         raise DetectorError(
-            f"{source.name} was made for pictures of {width} x {height}; with these layers only {side} x {side} works."
+            f"{source.name} was made for images of {width} x {height}; with these layers only {side} x {side} works."
         )
     if _NORM in net.layers and net.layers[_NORM].across_spatial:
         raise DetectorError(f"{source.name}: layer {_NORM} normalises whole maps; SSD normalises each location.")
 
 
 def _told_boxes(net: CaffeNet, sources: tuple[str, ...], usual: SSDConfig, source: SourceFile) -> SSDConfig | None:
-    """What the file's own layers say of the default boxes; None if it has no such layers, or lacks whole levels."""
+    """The default boxes as the file's own layers say; None if it has no such layers, or lacks whole levels."""
     found: dict[str, PriorBox] = {}
     for name in sources:
         layer = net.layers.get(f"{name}_mbox_priorbox")
@@ -161,22 +168,24 @@ def _told_boxes(net: CaffeNet, sources: tuple[str, ...], usual: SSDConfig, sourc
     return config_from_layers(found, usual.image_size, usual.grids, source)
 
 
-def _choose_boxes(told: SSDConfig | None, side: int, classes: int, overrides: Overrides, notes: list[str]) -> SSDConfig:
+def _choose_boxes(told: SSDConfig | None, side: int, classes: int, overrides: Overrides) -> Choice[SSDConfig]:
     """The user's, else the file's own, else what is usual for so many classes."""
     if told is None or overrides.priors is not None:
-        chosen = CAFFE_CONFIGS[side, choose_priors(classes, overrides, notes)]
+        priors = choose_priors(classes, overrides)
+        chosen, notes = CAFFE_CONFIGS[side, priors.value], priors.notes
         if told not in (None, chosen):
-            notes.append("The file's own default boxes differ; without --priors they are used.")
-        return chosen
+            own = Note("The file's own default boxes differ; they are used if none are chosen.", (_NO_PRIORS,))
+            notes = (*notes, own)
+        return Choice(chosen, notes)
     known = [priors for priors in ("voc", "coco") if told == CAFFE_CONFIGS[side, priors]]
-    notes.append(f"Default boxes: as the file itself says{f', the ones for {known[0].upper()}' if known else ''}.")
-    return told
+    whose = f", the ones for {known[0].upper()}" if known else ""
+    return Choice(told, (Note(f"Default boxes: as the file itself says{whose}."),))
 
 
-def _as_prepared(usual: InputSpec, net: CaffeNet, notes: list[str]) -> InputSpec:
+def _as_prepared(usual: InputSpec, net: CaffeNet) -> Choice[InputSpec]:
     """``usual`` with the mean and scale the network was trained with, where the file tells them."""
     if len(net.mean) not in (1, 3) or (net.scale is not None and net.scale <= 0):
-        return usual
+        return Choice(usual)
     first, second, third = net.mean * 3 if len(net.mean) == 1 else net.mean
     scale = 1.0 if net.scale is None else decimal(net.scale)
     told = replace(
@@ -184,9 +193,10 @@ def _as_prepared(usual: InputSpec, net: CaffeNet, notes: list[str]) -> InputSpec
         mean=(first, second, third) if usual.channels == "bgr" else (third, second, first),
         std=(1 / scale, 1 / scale, 1 / scale),
     )
-    if told != usual:
-        notes.append(f"Pictures: minus ({first:g}, {second:g}, {third:g}), times {scale:g}, as the file itself says.")
-    return told
+    if told == usual:
+        return Choice(usual)
+    text = f"Images: minus ({first:g}, {second:g}, {third:g}), times {scale:g}, as the file itself says."
+    return Choice(told, (Note(text),))
 
 
 def _refuse(net: CaffeNet, source: SourceFile) -> NoReturn:

@@ -1,7 +1,7 @@
 """Reading a ``.caffemodel``: Caffe's ``NetParameter``, as far as an SSD needs it. No torch.
 
 Both generations of the format are known: ``layer`` with named kinds, and the older ``layers`` (V1). A file that Caffe
-wrote holds the whole network with its weights, so it also tells its default boxes and how its pictures were prepared.
+wrote holds the whole network with its weights, so it also tells its default boxes and how its images were prepared.
 The tables below are our own, minimal statement of caffe.proto (BVLC/caffe, and weiliu89/caffe for the layers of SSD).
 """
 
@@ -105,7 +105,7 @@ class CaffeLayer:
 
 @dataclass(frozen=True, slots=True)
 class CaffeNet:
-    """What a ``.caffemodel`` holds.
+    """The content of a ``.caffemodel``.
 
     Attributes:
         name: The network's.
@@ -227,5 +227,5 @@ def _dims(shapes: list[Message]) -> list[list[int]]:
 
 
 def _side(dims: Any) -> tuple[int, int] | None:
-    """Height and width of a picture's (batch, 3, height, width); None where it is none."""
+    """Height and width of an image's (batch, 3, height, width); None where it is none."""
     return (dims[2], dims[3]) if len(dims) >= 4 and dims[1] == 3 and dims[2] > 0 and dims[3] > 0 else None

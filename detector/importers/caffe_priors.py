@@ -63,7 +63,7 @@ def _check(box: PriorBox, name: str, size: tuple[int, int], source: SourceFile) 
     if box.offset != 0.5:
         _refuse(source, name, f"puts boxes at {box.offset:g} of a cell; only 0.5 is supported")
     if box.image_hw not in (None, size):
-        _refuse(source, name, "counts in pixels of another picture than the network's input")
+        _refuse(source, name, "counts in pixels of another image than the network's input")
 
 
 def _variances(box: PriorBox, name: str, source: SourceFile) -> tuple[float, float, float, float]:

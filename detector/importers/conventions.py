@@ -1,4 +1,4 @@
-"""What the importers share: labels by class count, and the choices a file does not tell, each with its note.
+"""Shared by the importers: labels by class count, and the choices a file does not tell, each with its note.
 
 A note says what was recognised or assumed and, where the user may know better, the option that says otherwise.
 """
@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from detector.errors import DetectorError
+from detector.errors import DetectorError, Remedy
 from detector.importers.base import Overrides, Priors, SourceFile
+from detector.importers.notes import Choice, Note
 from detector.labels import COCO80, VOC20
 from detector.registry import MODELS
 from detector.safetensors_file import Array
@@ -17,14 +18,15 @@ from detector.spec import InputSpec, ModelSpec
 from detector.spec_fields import MAX_LABELS
 from detector.weights import COUNTER, refuse_faults
 
+_VOC_COCO: tuple[Priors, Priors] = ("voc", "coco")
 
-def choose_labels(classes: int, overrides: Overrides, notes: list[str], told: tuple[str, ...] = ()) -> tuple[str, ...]:
+
+def choose_labels(classes: int, overrides: Overrides, told: tuple[str, ...] = ()) -> Choice[tuple[str, ...]]:
     """Names of ``classes`` classes, background not counted: the user's, the file's, a known data set's, or numbers.
 
     Args:
         classes: How many.
         overrides: What the user says.
-        notes: Added to where it was not the user.
         told: The file's own, where it has any; of another number they are not this network's.
 
     Raises:
@@ -35,55 +37,55 @@ def choose_labels(classes: int, overrides: Overrides, notes: list[str], told: tu
     if overrides.labels is not None:
         if len(overrides.labels) != classes:
             raise DetectorError(f"The model has {classes} classes, but {len(overrides.labels)} labels were given.")
-        return overrides.labels
+        return Choice(overrides.labels)
     if len(told) == len(set(told)) == classes:
-        notes.append("Class names: the file's own.")
-        return told
+        return Choice(told, (Note("Class names: the file's own."),))
+    by_name = (Remedy("labels", "FILE"),)
     if classes in (len(VOC20), len(COCO80)):
         known, title = (VOC20, "PASCAL VOC's") if classes == len(VOC20) else (COCO80, "COCO's")
-        notes.append(f"{classes} classes: assumed to be {title}. Others: --labels FILE.")
-        return known
-    notes.append(f"{classes} classes of unknown names, numbered for now. Name them: --labels FILE.")
-    return tuple(f"class {number}" for number in range(1, classes + 1))
+        return Choice(known, (Note(f"{classes} classes, assumed to be {title}; they can have other names.", by_name),))
+    numbers = tuple(f"class {number}" for number in range(1, classes + 1))
+    return Choice(numbers, (Note(f"{classes} classes of unknown names, numbered until they are named.", by_name),))
 
 
-def choose_priors(classes: int, overrides: Overrides, notes: list[str]) -> Priors:
+def choose_priors(classes: int, overrides: Overrides) -> Choice[Priors]:
     """Which published sizes the default boxes have: VOC's for 20 classes, else COCO's, unless the user says."""
     if overrides.priors is not None:
-        return overrides.priors
+        return Choice(overrides.priors)
     chosen, other = _VOC_COCO if classes == len(VOC20) else _VOC_COCO[::-1]
-    notes.append(
+    text = (
         f"Sizes of the default boxes: {chosen.upper()}'s, assumed from the {classes} classes; the file does not tell. "
-        f"If boxes have the wrong size: --priors {other}."
+        f"If boxes have the wrong size, take {other.upper()}'s."
     )
-    return chosen
+    return Choice(chosen, (Note(text, (Remedy("priors", other),)),))
 
 
-_VOC_COCO: tuple[Priors, Priors] = ("voc", "coco")
-
-
-def choose_channels(usual: InputSpec, overrides: Overrides, notes: list[str]) -> InputSpec:
+def choose_channels(usual: InputSpec, overrides: Overrides) -> Choice[InputSpec]:
     """``usual``, or the same for the other channel order where the user says so."""
     if overrides.channels is None:
         other = "bgr" if usual.channels == "rgb" else "rgb"
-        notes.append(
+        text = (
             f"Channel order: {usual.channels.upper()}, as this layout's authors train; the file does not tell. "
-            f"If it finds little: --channels {other}."
+            f"If it finds little, take {other.upper()}."
         )
-        return usual
+        return Choice(usual, (Note(text, (Remedy("channels", other),)),))
     if overrides.channels == usual.channels:
-        return usual
-    return replace(usual, channels=overrides.channels, mean=usual.mean[::-1], std=usual.std[::-1])
+        return Choice(usual)
+    return Choice(replace(usual, channels=overrides.channels, mean=usual.mean[::-1], std=usual.std[::-1]))
 
 
 def refuse_priors(overrides: Overrides, what: str) -> None:
-    """For a layout with one set of default boxes.
+    """Refuse a choice of default boxes for a layout with one set of them.
 
     Raises:
-        DetectorError: The user chose another.
+        DetectorError: The user chose some.
     """
     if overrides.priors is not None:
-        raise DetectorError(f"{what} has one set of default boxes: --priors does not apply.", "Leave it out.")
+        raise DetectorError(
+            f"{what} has one set of default boxes; no others can be chosen.",
+            "Leave the choice out.",
+            Remedy("priors", omit=True),
+        )
 
 
 def as_published(spec: ModelSpec, source: SourceFile) -> ModelSpec:

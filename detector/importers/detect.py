@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from detector.errors import DetectorError
+from detector.errors import DetectorError, Remedy
 from detector.importers.layouts import LAYOUTS, Layout
 from detector.safetensors_file import Array
 
@@ -41,7 +41,11 @@ def detect_layout(state: Mapping[str, Array]) -> LayoutMatch:
         told = " and of ".join(f"{match.layout.title} ({match.because})" for match in matches[:3])
         raise DetectorError(f"The file mixes tensors of {told}.", "It is not the weights of one network.")
     some = ", ".join(name[:40] for name in list(state)[:3])
-    raise DetectorError(f"No SSD layout known here has tensors like {some}.", "See 'ssd-viewer models import --help'.")
+    raise DetectorError(
+        f"No SSD layout known here has tensors like {some}.",
+        "If it is of a layout that can be imported, name that.",
+        Remedy("layout", "NAME"),
+    )
 
 
 def _match(layout: Layout, state: Mapping[str, Array]) -> LayoutMatch | None:

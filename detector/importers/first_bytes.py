@@ -1,4 +1,4 @@
-"""What a file that was meant to hold weights turns out to be instead, told by its size and its first bytes."""
+"""Tells by its size and first bytes what a file is that was meant to hold weights."""
 
 from __future__ import annotations
 

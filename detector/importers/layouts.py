@@ -19,7 +19,7 @@ class Layout:
     """One way of naming and ordering an SSD's tensors.
 
     Attributes:
-        name: Short id, as ``--layout`` takes it.
+        name: Short id, by which the user can name it.
         title: For people: code base and network.
         importer: ``module:function`` of its ``Importer``.
         has: A file of this layout has a tensor starting with each of these. Empty: never recognised, only chosen.

@@ -42,19 +42,20 @@ def import_version_1(state: Mapping[str, Array], source: SourceFile, overrides: 
 
 
 def _import(state: Mapping[str, Array], naming: Naming, source: SourceFile, overrides: Overrides) -> Imported:
-    notes: list[str] = []
-    file = measure(state, naming, source, (300, 512), notes)
+    file = measure(state, naming, source, (300, 512))
     classes = file.classes - 1
+    labels, priors = choose_labels(classes, overrides), choose_priors(classes, overrides)
+    channels = choose_channels(InputSpec(file.side, file.side), overrides)
     spec = ModelSpec(
         name="lufficc",
         architecture="ssd-vgg16",
-        labels=choose_labels(classes, overrides, notes),
-        input=choose_channels(InputSpec(file.side, file.side), overrides, notes),
-        config=CLAMPED_CONFIGS[file.side, choose_priors(classes, overrides, notes)],
+        labels=labels.value,
+        input=channels.value,
+        config=CLAMPED_CONFIGS[file.side, priors.value],
         postprocess=_RULE,
         width=file.width,
         title=f"{classes} classes, SSD{file.side} VGG-16",
         provenance="Weights of lufficc/SSD",
     )
     tensors = take(state, naming, spec, source, file.classes)
-    return Imported(as_published(spec, source), tensors, tuple(notes))
+    return Imported(as_published(spec, source), tensors, (*file.notes, *labels.notes, *channels.notes, *priors.notes))

@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from detector.config import LOG_SIZE_LIMIT
+from detector.errors import Remedy
 from detector.importers.base import Imported, Overrides, SourceFile
 from detector.importers.conventions import as_published, choose_channels, choose_labels, choose_priors
+from detector.importers.notes import Note
 from detector.importers.vgg import CAFFE_CONFIGS, Naming, measure, numbered, pick_classes, take
 from detector.safetensors_file import Array
 from detector.spec import InputSpec, ModelSpec, PostprocessSpec
@@ -41,8 +43,8 @@ def import_current(state: Mapping[str, Array], source: SourceFile, overrides: Ov
 def import_old(state: Mapping[str, Array], source: SourceFile, overrides: Overrides) -> Imported:
     """An ``Importer`` for version 2 before 2.14."""
     imported = _import(state, OLD, source, overrides, background_last=True)
-    note = "Taken to have the background last, as from version 2 on. Made with version 1: --layout mmdetection-1."
-    return replace(imported, notes=(*imported.notes, note))
+    text = "Taken to have the background last, as from version 2 on. If made with version 1, name that layout."
+    return replace(imported, notes=(*imported.notes, Note(text, (Remedy("layout", "mmdetection-1"),))))
 
 
 def import_version_1(state: Mapping[str, Array], source: SourceFile, overrides: Overrides) -> Imported:
@@ -53,20 +55,21 @@ def import_version_1(state: Mapping[str, Array], source: SourceFile, overrides: 
 def _import(
     state: Mapping[str, Array], naming: Naming, source: SourceFile, overrides: Overrides, *, background_last: bool
 ) -> Imported:
-    notes: list[str] = []
-    file = measure(state, naming, source, (300, 512), notes)
+    file = measure(state, naming, source, (300, 512))
     classes = file.classes - 1
     order = (classes, *range(classes)) if background_last else tuple(range(file.classes))
+    labels, priors = choose_labels(classes, overrides, source.classes), choose_priors(classes, overrides)
+    channels = choose_channels(InputSpec(file.side, file.side, mean=_MEAN), overrides)
     spec = ModelSpec(
         name="mmdetection",
         architecture="ssd-vgg16",
-        labels=choose_labels(classes, overrides, notes, source.classes),
-        input=choose_channels(InputSpec(file.side, file.side, mean=_MEAN), overrides, notes),
-        config=CAFFE_CONFIGS[file.side, choose_priors(classes, overrides, notes)],
+        labels=labels.value,
+        input=channels.value,
+        config=CAFFE_CONFIGS[file.side, priors.value],
         postprocess=_RULE,
         width=file.width,
         title=f"{classes} classes, SSD{file.side} VGG-16",
         provenance="Weights of mmdetection",
     )
     tensors = pick_classes(take(state, naming, spec, source, file.classes), order, file.classes)
-    return Imported(as_published(spec, source), tensors, tuple(notes))
+    return Imported(as_published(spec, source), tensors, (*file.notes, *labels.notes, *channels.notes, *priors.notes))

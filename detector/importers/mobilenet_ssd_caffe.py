@@ -41,15 +41,15 @@ def map_layers(layers: Mapping[str, Sequence[Array]], source: SourceFile, overri
         DetectorError: Layers are missing, extra, or of other shapes.
     """
     refuse_priors(overrides, "MobileNet-SSD")
-    notes: list[str] = []
     state = _as_state(layers, source)
     boxes = MOBILENET300_CAFFE.boxes_per_cell
     classes = class_outputs(state, f"{MOBILENET_SOURCES[0]}_mbox_conf", boxes[0], source)
+    labels, channels = choose_labels(classes - 1, overrides), choose_channels(_INPUT, overrides)
     spec = ModelSpec(
         name="mobilenet-ssd",
         architecture="ssd-mobilenetv1-pointwise",
-        labels=choose_labels(classes - 1, overrides, notes),
-        input=choose_channels(_INPUT, overrides, notes),
+        labels=labels.value,
+        input=channels.value,
         config=MOBILENET300_CAFFE,
         postprocess=_RULE,
         title=f"MobileNet-SSD, {classes - 1} classes",
@@ -60,7 +60,7 @@ def map_layers(layers: Mapping[str, Sequence[Array]], source: SourceFile, overri
         norm = theirs + _MERGED if any(key.startswith(f"{theirs}{_MERGED}.") for key in state) else None
         # A convolution that is normalised has no bias of its own in the published training files.
         reader.conv(ours, theirs, norm, bias=norm is None or f"{theirs}.bias" in state)
-    return Imported(as_published(spec, source), reader.finish(), tuple(notes))
+    return Imported(as_published(spec, source), reader.finish(), (*labels.notes, *channels.notes))
 
 
 def _names() -> dict[str, str]:

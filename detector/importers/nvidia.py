@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from detector.config import SSD300_COCO_CLAMPED, SSD300_VOC_CLAMPED
+from detector.errors import Remedy
 from detector.importers.base import Imported, Overrides, SourceFile
 from detector.importers.conventions import as_published, choose_channels, choose_labels
 from detector.importers.folding import FoldingReader, class_outputs
+from detector.importers.notes import Note
 from detector.plans.tables import RESNET_STAGES
 from detector.safetensors_file import Array
 from detector.spec import InputSpec, ModelSpec, PostprocessSpec
@@ -32,17 +34,15 @@ _FIRST_STAGE = 4  # place of ResNet's layer1 among its children: conv1, bn1, rel
 
 def import_nvidia(state: Mapping[str, Array], source: SourceFile, overrides: Overrides) -> Imported:
     """An ``Importer``."""
-    notes: list[str] = []
     config = SSD300_VOC_CLAMPED if overrides.priors == "voc" else SSD300_COCO_CLAMPED
-    if overrides.priors is None:
-        notes.append("Sizes of the default boxes: COCO's, as the authors train. If trained with VOC's: --priors voc.")
     boxes = config.boxes_per_cell
     classes = class_outputs(state, "conf.0", boxes[0], source)
+    labels, channels = choose_labels(classes - 1, overrides), choose_channels(_INPUT, overrides)
     spec = ModelSpec(
         name="nvidia-ssd300",
         architecture="ssd-resnet50",
-        labels=choose_labels(classes - 1, overrides, notes),
-        input=choose_channels(_INPUT, overrides, notes),
+        labels=labels.value,
+        input=channels.value,
         config=config,
         postprocess=_RULE,
         title=f"SSD300 ResNet-50, {classes - 1} classes",
@@ -56,7 +56,16 @@ def import_nvidia(state: Mapping[str, Array], source: SourceFile, overrides: Ove
     for i, count in enumerate(boxes):
         reader.conv(f"loc.{i}", f"loc.{i}", reorder=_box_first(count))
         reader.conv(f"conf.{i}", f"conf.{i}", reorder=_box_first(count))
-    return Imported(as_published(spec, source), reader.finish(), tuple(notes))
+    return Imported(
+        as_published(spec, source), reader.finish(), (*_boxes_note(overrides), *labels.notes, *channels.notes)
+    )
+
+
+def _boxes_note(overrides: Overrides) -> tuple[Note, ...]:
+    if overrides.priors is not None:
+        return ()
+    text = "Sizes of the default boxes: COCO's, as the authors train. If trained with VOC's, take those."
+    return (Note(text, (Remedy("priors", "voc"),)),)
 
 
 def _base(reader: FoldingReader) -> None:

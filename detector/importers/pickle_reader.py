@@ -1,7 +1,7 @@
 """Reading a pickle as data: lists, dictionaries, numbers and texts, and of objects only that they are there.
 
 A pickle is a program for a stack machine that may call anything. This machine calls nothing: where the program names a
-function or class, the caller's table says what stands for it, and a name that is not in the table ends the reading.
+function or class, the caller says what stands for it, or refuses the name, which ends the reading.
 Nor may a stream take for ever or swell: steps are counted, what is handed over counts with them, and keys are of kinds
 whose hashes nobody can choose. Needs neither ``pickle`` nor torch. Runs on the thread that calls it.
 """
@@ -9,11 +9,14 @@ whose hashes nobody can choose. Needs neither ``pickle`` nor torch. Runs on the 
 from __future__ import annotations
 
 import pickletools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, BinaryIO, cast
 
 Stand = Callable[[tuple[Any, ...]], Any]
-"""What stands for a function or class: arguments in, a value of ours out."""
+"""A stand-in for a function or class: arguments in, a value of ours out."""
+
+StandIn = Callable[[str], Stand]
+"""Gives the stand-in for a ``module.name``; raises ``UnknownNameError`` where there is to be none."""
 
 _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 _EMPTY: dict[str, Callable[[], Any]] = {"EMPTY_DICT": dict, "EMPTY_LIST": list, "EMPTY_TUPLE": tuple, "EMPTY_SET": list}
@@ -27,7 +30,7 @@ _NOTHING = frozenset({"PROTO", "FRAME"})
 _KEYS = (str, bytes, type(None))
 _LARGEST_KEY = 2**31
 """Whole numbers as keys, and places of the memo: small ones cannot all fall on one place of a table."""
-_MOST_STEPS = 2_000_000
+MAX_STEPS = 2_000_000
 """A network of thousands of tensors takes a hundred thousand."""
 
 
@@ -36,7 +39,7 @@ class DamagedPickleError(ValueError):
 
 
 class UnknownNameError(ValueError):
-    """The stream asks for something that is not in the table.
+    """The stream asks for something that nothing may stand for.
 
     Attributes:
         name: ``module.name``.
@@ -47,8 +50,16 @@ class UnknownNameError(ValueError):
         self.name = name
 
 
-class Opaque:
-    """An object that was there and of which nothing is kept."""
+class Opaque(dict[Any, Any]):
+    """An object that was there, of which nothing is kept but what it holds as a dictionary.
+
+    Attributes:
+        name: ``module.name`` of what would have made it; "" for what is known to matter to nobody.
+    """
+
+    def __init__(self, name: str = "") -> None:
+        super().__init__()
+        self.name = name
 
 
 class _Named:
@@ -62,20 +73,20 @@ _MARK = object()
 """Where the items of a tuple, list or dictionary begin on the stack."""
 
 
-def read_pickle(stream: BinaryIO, names: Mapping[str, Stand], persistent: Callable[[Any], Any], longest: int) -> Any:
+def read_pickle(stream: BinaryIO, stand_in: StandIn, persistent: Callable[[Any], Any], longest: int) -> Any:
     """Read one pickle; ``stream`` is then behind it.
 
     Args:
         stream: At its first byte.
-        names: By ``module.name``, what stands for functions and classes.
+        stand_in: Gives what stands for a function or class; may raise ``UnknownNameError``.
         persistent: Gives the value for an id of what lies outside the pickle.
         longest: Bytes a pickle may have.
 
     Raises:
-        UnknownNameError: It names what is not in ``names``.
+        UnknownNameError: ``stand_in`` refused a name.
         DamagedPickleError: It is cut off, malformed, too long or takes too many steps.
     """
-    machine = _Machine(names, persistent)
+    machine = _Machine(stand_in, persistent)
     try:
         for operation, argument, _ in pickletools.genops(cast(BinaryIO, _Bounded(stream, longest))):
             if operation.name == "STOP":
@@ -112,11 +123,11 @@ class _Bounded:
 class _Machine:
     """The stack machine of pickles, as far as data needs it."""
 
-    def __init__(self, names: Mapping[str, Stand], persistent: Callable[[Any], Any]) -> None:
-        self._names, self._persistent = names, persistent
+    def __init__(self, stand_in: StandIn, persistent: Callable[[Any], Any]) -> None:
+        self._stand_in, self._persistent = stand_in, persistent
         self._stack: list[Any] = []
         self._memo: dict[int, Any] = {}
-        self._left = _MOST_STEPS
+        self._left = MAX_STEPS
 
     def step(self, name: str, argument: Any) -> None:
         """Carry out one operation."""
@@ -148,7 +159,7 @@ class _Machine:
             raise DamagedPickleError("it takes too many steps")
 
     def _items(self) -> list[Any]:
-        """What lies above the last mark; both are taken off."""
+        """Takes off the last mark and what lies above it, which is returned."""
         at = next(i for i in range(len(self._stack) - 1, -1, -1) if self._stack[i] is _MARK)
         items = self._stack[at + 1 :]
         del self._stack[at:]
@@ -243,9 +254,7 @@ class _Machine:
         self._name(f"{module}.{name}")
 
     def _name(self, name: str) -> None:
-        if name not in self._names:
-            raise UnknownNameError(name)
-        self._stack.append(_Named(self._names[name]))
+        self._stack.append(_Named(self._stand_in(name)))
 
     def _do_reduce(self, _: Any) -> None:
         arguments, named = self.pop(), self.pop()
@@ -271,7 +280,7 @@ class _Machine:
 
 
 def stand_of(named: Any) -> Stand:
-    """What stands for a function, also for one that was handed on as an argument.
+    """The stand-in for a function, also for one that was handed on as an argument.
 
     Raises:
         DamagedPickleError: It is none.

@@ -74,7 +74,7 @@ class _Reader:
         return message
 
     def _values(self, kind: Any, tag: int, end: int) -> list[Any] | None:
-        """What the field just begun adds to its list; None, and nothing read, if it is encoded as another kind."""
+        """The values the current field adds to its list; None, and nothing read, if it is encoded as another kind."""
         wire = tag & 7
         if isinstance(kind, Mapping):
             return [self.message(kind, self._length(end))] if wire == _BYTES else None
@@ -117,7 +117,7 @@ class _Reader:
         raise WireError("it has a number that does not end")
 
     def _length(self, end: int) -> int:
-        """Where the length-delimited field just begun ends."""
+        """The end of the current, length-delimited field."""
         length = self._varint(end)
         if length > end - self._position:
             _cut()

@@ -13,6 +13,7 @@ from detector.importers.base import Imported, Overrides, SourceFile
 from detector.importers.conventions import as_published, choose_channels, choose_labels, refuse_priors
 from detector.importers.folding import FoldingReader, class_outputs
 from detector.importers.mobilenet_v2_names import inverted_residuals
+from detector.importers.notes import Note
 from detector.plans.tables import V1_LAYERS
 from detector.safetensors_file import Array
 from detector.spec import Architecture, InputSpec, ModelSpec, PostprocessSpec
@@ -76,22 +77,21 @@ def _describe(
     name: str,
     architecture: Architecture,
     predictor: str,
-) -> tuple[ModelSpec, tuple[str, ...]]:
+) -> tuple[ModelSpec, tuple[Note, ...]]:
     """The spec, its classes counted at ``predictor``, and the notes."""
     refuse_priors(overrides, name)
-    notes = ["Input: 300 x 300 pixels, unless the trainer was told otherwise; the file does not tell."]
+    size = Note("Input: 300 x 300 pixels, unless the trainer was told otherwise; the file does not tell.")
     classes = class_outputs(state, predictor, MOBILENET300.boxes_per_cell[0], source)
-    labels = choose_labels(classes - 1, overrides, notes)
-    if overrides.labels is None:
-        notes.append("The trainer writes the class names to labels.txt, beside the weights.")
+    labels, channels = choose_labels(classes - 1, overrides), choose_channels(_INPUT, overrides)
+    where = Note("The trainer writes the class names to labels.txt, beside the weights.")
     spec = ModelSpec(
         name=name,
         architecture=architecture,
-        labels=labels,
-        input=choose_channels(_INPUT, overrides, notes),
+        labels=labels.value,
+        input=channels.value,
         config=MOBILENET300,
         postprocess=_RULE,
         title=f"{name}, {classes - 1} classes",
         provenance=f"qfgaohao/pytorch-ssd or jetson-inference, {name}",
     )
-    return spec, tuple(notes)
+    return spec, (size, *labels.notes, *((where,) if overrides.labels is None else ()), *channels.notes)

@@ -29,14 +29,14 @@ _RULE = PostprocessSpec(top_k=200, max_detections=200)
 def import_qfgaohao_vgg(state: Mapping[str, Array], source: SourceFile, overrides: Overrides) -> Imported:
     """An ``Importer``."""
     refuse_priors(overrides, "qfgaohao/pytorch-ssd vgg16-ssd")
-    notes: list[str] = []
-    file = measure(state, NAMING, source, (300,), notes)
+    file = measure(state, NAMING, source, (300,))
     classes = file.classes - 1
+    labels, channels = choose_labels(classes, overrides), choose_channels(InputSpec(300, 300), overrides)
     spec = ModelSpec(
         name="qfgaohao-vgg16",
         architecture="ssd-vgg16-affine",
-        labels=choose_labels(classes, overrides, notes),
-        input=choose_channels(InputSpec(300, 300), overrides, notes),
+        labels=labels.value,
+        input=channels.value,
         config=CLAMPED_CONFIGS[300, "voc"],
         postprocess=_RULE,
         width=file.width,
@@ -46,11 +46,11 @@ def import_qfgaohao_vgg(state: Mapping[str, Array], source: SourceFile, override
     plain, statistics = _split(state)
     tensors = take(plain, NAMING, spec, source, file.classes)
     tensors |= _affine(tensors, statistics, source)
-    return Imported(as_published(spec, source), tensors, tuple(notes))
+    return Imported(as_published(spec, source), tensors, (*file.notes, *labels.notes, *channels.notes))
 
 
 def _split(state: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, Array]]:
-    """What our network has a place for, and the running statistics of the batch norm."""
+    """The tensors our network has a place for, and the running statistics of the batch norm."""
     parts = ("running_mean", "running_var", "num_batches_tracked")
     statistics = {part: state[f"{_NORM}.{part}"] for part in parts if f"{_NORM}.{part}" in state}
     return {name: tensor for name, tensor in state.items() if name.rpartition(".")[2] not in statistics}, statistics

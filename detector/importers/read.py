@@ -5,6 +5,7 @@ Only plain tensors are accepted; everything that can be wrong with a downloaded 
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,14 +14,17 @@ from typing import Any, NoReturn
 import numpy as np
 
 from detector.errors import DetectorError
+from detector.importers.box_buffer import is_box_buffer
 from detector.importers.first_bytes import start_of
-from detector.importers.pickle_reader import DamagedPickleError, UnknownNameError
+from detector.importers.pickle_reader import DamagedPickleError, Opaque, UnknownNameError
 from detector.importers.torch_file import TorchFile
 from detector.importers.torch_names import LONGEST_PICKLE, StoredTensor
 from detector.safetensors_file import MAX_FILE_BYTES, MAX_TENSORS, Arrays
 
 _WRAPPERS = ("model", "state_dict", "ema_state_dict", "model_state_dict", "net")
-_PREFIXES = ("module.1.", "module.", "_orig_mod.", "model.")
+_PREFIXES = ("module.1.", "module.", "_orig_mod.", "model.", "net.", "network.", "detector.")
+_BESIDE = re.compile(r"[a-z_]*(loss|criterion|metric)[a-z_]*\d*\.", re.IGNORECASE)
+"""Modules that Lightning keeps with the network, as they belong to the same class."""
 _AGAIN = "Fetch the file again."
 _ENCRYPTED = 1  # of a zip member's flags
 _REPEATED, _ANYWAY = 4, 16 * 2**20
@@ -59,12 +63,19 @@ def read_with_classes(path: Path) -> tuple[Arrays, tuple[str, ...]]:
 
 
 def clean_state(state: Arrays) -> Arrays:
-    """``state`` with floats as float32, prefixes of training or compilation off."""
-    state = {name: _single(array) for name, array in state.items()}
+    """``state`` with floats as float32, without prefixes of training or compilation and without the loss's tensors.
+
+    A buffer of default boxes stays, whatever its prefix; see ``box_buffer``.
+    """
+    state = {name: _single(array) for name, array in state.items() if not _BESIDE.match(name)}
     state.pop("n_averaged", None)  # the counter of torch.optim.swa_utils.AveragedModel, beside its "module."
-    while state and (prefix := next((p for p in _PREFIXES if all(name.startswith(p) for name in state)), None)):
+    while prefix := _common_prefix([name for name, array in state.items() if not is_box_buffer(name, array)]):
         state = {name.removeprefix(prefix): array for name, array in state.items()}
     return state
+
+
+def _common_prefix(names: list[str]) -> str:
+    return next((p for p in _PREFIXES if names and all(name.startswith(p) for name in names)), "")
 
 
 def _printable(name: str) -> str:
@@ -140,7 +151,10 @@ def _stored(content: Any, file_name: str, file_bytes: int) -> dict[str, StoredTe
 
     Raises:
         DetectorError: It is something else, or too big.
+        UnknownNameError: It is an object that only its program could make.
     """
+    if isinstance(content, Opaque) and not content and content.name:
+        raise UnknownNameError(content.name)
     if not isinstance(content, Mapping) or not content or len(content) > MAX_TENSORS:
         raise DetectorError(f"{file_name} is a PyTorch file, but not a network's weights.")
     stored: dict[str, StoredTensor] = {}

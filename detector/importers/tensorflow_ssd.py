@@ -20,6 +20,7 @@ from detector.default_boxes import default_boxes
 from detector.errors import DetectorError
 from detector.importers.base import Imported, Overrides, SourceFile
 from detector.importers.conventions import as_published, refuse_priors
+from detector.importers.notes import Choice, Note
 from detector.importers.torchvision_classes import choose_classes
 from detector.importers.vgg import pick_classes
 from detector.network_shapes import network_shapes
@@ -32,7 +33,7 @@ _EPS = 0.001
 _LEVELS = 6
 _FEATURES = "FeatureExtractor/Mobilenet"
 _SIZE = "Preprocessor/map/while/ResizeImage/stack"
-_NEAR = 0.005  # of the picture; boxes that a converter has quantised to 8 bits are off by up to 0.0035
+_NEAR = 0.005  # of the image; boxes that a converter has quantised to 8 bits are off by up to 0.0035
 _COCO_LITE = "1b212beb"  # the weights of ssdlite_mobilenet_v2_coco as coco-ssd had them
 
 
@@ -40,12 +41,12 @@ def import_tensorflow(state: Mapping[str, Array], source: SourceFile, overrides:
     """An ``Importer``."""
     refuse_priors(overrides, "A detector of TensorFlow's")
     state = {re.sub(r"(MobilenetV\d)/\1/", r"\1/", name): tensor for name, tensor in state.items()}  # operations' scope
-    notes: list[str] = []
-    config = tensorflow_config(_side(state, source, notes))
-    _check_boxes(state, config, source, notes)
+    side = _side(state, source)
+    config = tensorflow_config(side.value)
+    boxes = _check_boxes(state, config, source)
     outputs = _outputs(state, config, source)
     architecture = _architecture(state, source)
-    classes = choose_classes(outputs, overrides, notes)
+    classes = choose_classes(outputs, overrides)
     spec = _described(architecture, config, classes.labels, overrides)
     as_in_file = replace(spec, labels=tuple(str(number) for number in range(1, outputs)))
     tensors = _Reader(state, as_in_file, source).network(TF_NETWORKS[architecture])
@@ -53,7 +54,8 @@ def import_tensorflow(state: Mapping[str, Array], source: SourceFile, overrides:
     published = as_published(spec, source)
     if source.sha256.startswith(_COCO_LITE):
         published = replace(published, licence="Apache-2.0, © The TensorFlow Authors; trained on COCO")
-    return Imported(published, tensors | pick_classes(last, classes.kept, outputs), tuple(notes))
+    tensors |= pick_classes(last, classes.kept, outputs)
+    return Imported(published, tensors, (*side.notes, *boxes, *classes.notes))
 
 
 def _architecture(state: Mapping[str, Array], source: SourceFile) -> Architecture:
@@ -98,20 +100,20 @@ def _described(
     )
 
 
-def _side(state: Mapping[str, Array], source: SourceFile, notes: list[str]) -> int:
+def _side(state: Mapping[str, Array], source: SourceFile) -> Choice[int]:
     """The side of the input, pixels; 300 where the graph does not say."""
     size = state.get(_SIZE)
     if size is None or size.shape != (2,):
-        notes.append("Input: 300 x 300 pixels, as TensorFlow's published models have it; the file does not tell.")
-        return 300
+        text = "Input: 300 x 300 pixels, as TensorFlow's published models have it; the file does not tell."
+        return Choice(300, (Note(text),))
     height, width = (int(side) for side in size)
     if height != width or not 32 <= height <= 2048:
-        raise DetectorError(f"{source.name} takes pictures of {width} x {height} pixels; only squares are known here.")
-    return height
+        raise DetectorError(f"{source.name} takes images of {width} x {height} pixels; only squares are known here.")
+    return Choice(height)
 
 
-def _check_boxes(state: Mapping[str, Array], config: SSDConfig, source: SourceFile, notes: list[str]) -> None:
-    """Hold the default boxes to those in the file, corners as (y, x, y, x), where it has them."""
+def _check_boxes(state: Mapping[str, Array], config: SSDConfig, source: SourceFile) -> tuple[Note, ...]:
+    """Hold the default boxes to those in the file, corners as (y, x, y, x); noted where it has none."""
     corners = cxcywh_to_xyxy(default_boxes(config))[:, [1, 0, 3, 2]]
     found = False
     for name, tensor in state.items():
@@ -124,8 +126,8 @@ def _check_boxes(state: Mapping[str, Array], config: SSDConfig, source: SourceFi
                 f"({boxes.shape[1]} of them, {len(corners)} there)."
             )
         found = True
-    if not found:
-        notes.append("Default boxes: those of TensorFlow's published models; the file does not tell.")
+    text = "Default boxes: those of TensorFlow's published models; the file does not tell."
+    return () if found else (Note(text),)
 
 
 def _outputs(state: Mapping[str, Array], config: SSDConfig, source: SourceFile) -> int:
@@ -225,7 +227,7 @@ class _Reader:
         self._tensors[f"{ours}.weight"], self._tensors[f"{ours}.bias"] = np.ascontiguousarray(weight), shift
 
     def _scale_and_shift(self, theirs: str, operation: str, shape: tuple[int, ...]) -> tuple[Array, Array]:
-        """What happens to each channel behind the convolution, in float64."""
+        """The scale and shift of each channel behind the convolution, in float64."""
         norm = f"{theirs}/BatchNorm"
         for added in (f"{theirs}/biases", f"{theirs}/{operation}_bn_offset", f"{norm}/batchnorm/sub"):
             if added in self._state:  # no normalisation, or a converter has folded it, but perhaps its factor

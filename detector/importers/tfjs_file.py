@@ -183,7 +183,7 @@ def _number(value: Any) -> float | None:
 
 
 def _check_counts(groups: Sequence[tuple[list[str], list[_Row]]], path: Path) -> None:
-    """What is listed twice would let a small file fill the memory."""
+    """Refuses what is listed twice, which would let a small file fill the memory."""
     shards = [shard for each, _ in groups for shard in each]
     rows = [row for _, each in groups for row in each]
     if len(set(shards)) != len(shards) or len({row.name for row in rows}) != len(rows):

@@ -1,4 +1,4 @@
-"""What ``torch.save`` writes: a pickle that says what there is, and the tensors' numbers beside it. Needs no torch.
+"""The files of ``torch.save``: a pickle that says what there is, and the tensors' numbers beside it. Needs no torch.
 
 Two containers: since PyTorch 1.6 a zip archive, stored and not compressed; before, one stream of pickles and numbers.
 Tensors are read one at a time, when they are asked for: what an optimizer kept beside the weights stays on the disk.
@@ -18,7 +18,7 @@ from detector.importers.torch_names import Storage, StoredTensor, item_bytes, re
 from detector.safetensors_file import Array
 
 _MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
-_MOST_STORAGES = 200_000
+_MAX_STORAGES = 200_000
 
 
 class TorchFile:
@@ -123,7 +123,7 @@ class TorchFile:
         storages: dict[str, Storage] = {}
         content = read_torch_pickle(self._file, storages)
         keys = read_torch_pickle(self._file)
-        if not isinstance(keys, list) or len(keys) > _MOST_STORAGES:
+        if not isinstance(keys, list) or len(keys) > _MAX_STORAGES:
             raise DamagedPickleError("its storages are not listed")
         self._find_storages(keys, storages)
         return content

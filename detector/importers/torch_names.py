@@ -1,28 +1,35 @@
-"""What the pickles of ``torch.save`` name, and what stands for it here: tensors by where their numbers are. No torch.
+"""The names in pickles of ``torch.save``, and what stands for them here: tensors by where their numbers are. No torch.
 
-Code that a file asks for is in no table, so reading ends there; see ``pickle_reader``.
+Nothing that a file names is run. Objects of other packages, such as a trainer's configuration, are passed over; a name
+of Python's own library that data has no use for ends the reading. See ``pickle_reader``.
 """
 
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from detector.importers.pickle_reader import DamagedPickleError, Opaque, Stand, read_pickle, stand_of
+from detector.importers.pickle_reader import DamagedPickleError, Opaque, Stand, UnknownNameError, read_pickle, stand_of
 
 LONGEST_PICKLE = 32 * 2**20
 """Bytes; names and shapes take kilobytes."""
 
-_MOST_DIMENSIONS = 8
-_MOST_NUMBERS = 2**48
+_MAX_DIMENSIONS = 8
+_MAX_NUMBERS = 2**48
 
 _KINDS = {
     "Float": "<f4", "Half": "<f2", "Double": "<f8", "BFloat16": "bf16", "Long": "<i8", "Int": "<i4", "Short": "<i2",
     "Char": "i1", "Byte": "u1", "Bool": "?",
 }  # fmt: skip
+
+_BUILT_IN = (
+    "bool", "bytearray", "complex", "dict", "float", "frozenset", "int", "list", "long", "object", "range", "set",
+    "slice", "str", "tuple", "unicode", "xrange",
+)  # fmt: skip
 
 # What trainers leave beside the weights and nobody here needs: torchvision's options, paths, scores, mmdetection's log;
 # and what torch writes of tensors that are no plain weights.
@@ -40,14 +47,28 @@ _PASSED_OVER = (
     "numpy._core.multiarray._reconstruct",
     "mmengine.logging.history_buffer.HistoryBuffer",
     "collections.Counter",
+    "collections.deque",
+    "datetime.date",
+    "datetime.datetime",
+    "datetime.time",
+    "datetime.timedelta",
+    "datetime.timezone",
+    "zoneinfo.ZoneInfo._unpickle",
+    "decimal.Decimal",
+    "fractions.Fraction",
+    "functools.partial",
+    "types.SimpleNamespace",
+    "uuid.UUID",
+    "copyreg._reconstructor",
+    "copy_reg._reconstructor",
     "_codecs.encode",
-    "builtins.complex",
-    "builtins.set",
-    "__builtin__.set",
     "torch.device",
     "torch.serialization._get_layout",
     "torch._utils._rebuild_sparse_tensor",
+    *(f"{module}.{name}" for module in ("builtins", "__builtin__") for name in _BUILT_IN),
 )
+_PYTHON_2 = {"__builtin__", "cPickle", "commands", "copy_reg", "exceptions"}
+_PYTHONS_OWN = sys.stdlib_module_names | _PYTHON_2
 _NOT_PLAIN = (
     "torch._utils._rebuild_qtensor",
     "torch._utils._rebuild_meta_tensor_no_storage",
@@ -107,13 +128,13 @@ class StoredTensor:
 
     @property
     def claimed_bytes(self) -> int:
-        """What its shape claims, also where a view repeats its storage."""
+        """The bytes its shape claims, also where a view repeats its storage."""
         assert self.storage is not None
         return math.prod(self.shape) * item_bytes(self.storage.kind)
 
 
 def item_bytes(kind: str) -> int:
-    """Of one number."""
+    """Bytes of one number."""
     return 2 if kind == "bf16" else np.dtype(kind or "u1").itemsize
 
 
@@ -142,20 +163,20 @@ def read_torch_pickle(stream: BinaryIO, storages: dict[str, Storage] | None = No
             storage = replace(storage, count=count, start=start)
         return storage
 
-    return read_pickle(stream, _NAMES, persistent, LONGEST_PICKLE)
+    return read_pickle(stream, _stand_in, persistent, LONGEST_PICKLE)
 
 
 def _is_count(value: Any) -> bool:
-    return type(value) is int and 0 <= value < _MOST_NUMBERS
+    return type(value) is int and 0 <= value < _MAX_NUMBERS
 
 
 def _tensor(arguments: tuple[Any, ...]) -> StoredTensor:
     """``_rebuild_tensor_v2(storage, offset, shape, strides, ...)``, and the first version of it."""
     storage, offset, shape, strides = arguments[:4]
-    whole = isinstance(shape, tuple) and isinstance(strides, tuple) and len(shape) == len(strides) <= _MOST_DIMENSIONS
+    whole = isinstance(shape, tuple) and isinstance(strides, tuple) and len(shape) == len(strides) <= _MAX_DIMENSIONS
     if not isinstance(storage, Storage) or not whole or not all(_is_count(n) for n in (offset, *shape, *strides)):
         raise DamagedPickleError("a tensor is described wrongly")
-    if math.prod(n for n in shape if n) >= _MOST_NUMBERS:
+    if math.prod(n for n in shape if n) >= _MAX_NUMBERS:
         raise DamagedPickleError("a tensor is too large for any computer")
     return StoredTensor(storage, offset, shape, strides)
 
@@ -176,6 +197,19 @@ def _opaque(_: tuple[Any, ...]) -> Opaque:
     return Opaque()
 
 
+def _stand_in(name: str) -> Stand:
+    """What stands for ``name``: of the table, or of another package nothing but what it holds as a dictionary.
+
+    Raises:
+        UnknownNameError: It is of Python's own library: code, not an object that lies beside weights.
+    """
+    if name in _NAMES:
+        return _NAMES[name]
+    if name.partition(".")[0] in _PYTHONS_OWN:
+        raise UnknownNameError(name)
+    return lambda _: Opaque(name)
+
+
 def _dictionary(arguments: tuple[Any, ...]) -> dict[Any, Any]:
     pairs = arguments[0] if arguments else []
     if not isinstance(pairs, list):
@@ -189,6 +223,7 @@ def _constant(value: Any) -> Stand:
 
 _NAMES: dict[str, Stand] = {
     "collections.OrderedDict": _dictionary,
+    "collections.defaultdict": lambda _: {},
     "torch._utils._rebuild_tensor": _tensor,
     "torch._utils._rebuild_tensor_v2": _tensor,
     "torch._utils._rebuild_parameter": lambda arguments: arguments[0],

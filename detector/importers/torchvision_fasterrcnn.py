@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from detector.errors import DetectorError
+from detector.errors import DetectorError, Remedy
 from detector.importers.base import Imported, Overrides, SourceFile
 from detector.importers.conventions import as_published, renamed
 from detector.importers.torchvision_classes import choose_classes
@@ -42,13 +42,15 @@ def _import(
 ) -> Imported:
     if overrides.priors is not None or overrides.channels is not None:
         raise DetectorError(
-            f"torchvision's {theirs} brings its own anchors and takes RGB.", "Leave out --priors and --channels."
+            f"torchvision's {theirs} brings its own anchors and takes RGB.",
+            "Leave default boxes and channel order to it.",
+            Remedy("priors", omit=True),
+            Remedy("channels", omit=True),
         )
     # The counters are of a training that normalised anew; nothing computes with them.
     renewed = {_renewed(name): array for name, array in state.items() if not name.endswith(_COUNTER)}
     outputs = _outputs(renewed, source)
-    notes: list[str] = []
-    classes = choose_classes(outputs, overrides, notes)
+    classes = choose_classes(outputs, overrides)
     known = MODELS[known_name]
     network = known.title.rpartition(", ")[2]
     spec = replace(
@@ -69,7 +71,7 @@ def _import(
             by_class = boxes.reshape(outputs, 4, *boxes.shape[1:])
             tensors[f"{_SCORES}.{part}"] = scores[kept]
             tensors[f"{_BOXES}.{part}"] = by_class[kept].reshape(-1, *boxes.shape[1:])
-    return Imported(as_published(spec, source), tensors, tuple(notes))
+    return Imported(as_published(spec, source), tensors, classes.notes)
 
 
 def _renewed(name: str) -> str:

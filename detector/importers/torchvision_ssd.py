@@ -38,14 +38,14 @@ NAMING = Naming(
 def import_ssd300(state: Mapping[str, Array], source: SourceFile, overrides: Overrides) -> Imported:
     """An ``Importer``."""
     refuse_priors(overrides, "torchvision's ssd300_vgg16")
-    notes: list[str] = []
-    file = measure(state, NAMING, source, (300,), notes)
-    classes = choose_classes(file.classes, overrides, notes)
+    file = measure(state, NAMING, source, (300,))
+    classes = choose_classes(file.classes, overrides)
     known = MODELS["ssd300-vgg16-coco"]
+    channels = choose_channels(known.input, overrides)
     spec = replace(
         known,
         labels=classes.labels,
-        input=choose_channels(known.input, overrides, notes),
+        input=channels.value,
         width=file.width,
         title=f"{len(classes.labels)} classes, SSD300 VGG-16",
         licence="",
@@ -54,4 +54,4 @@ def import_ssd300(state: Mapping[str, Array], source: SourceFile, overrides: Ove
         weights=None,
     )
     tensors = pick_classes(take(state, NAMING, spec, source, file.classes), classes.kept, file.classes)
-    return Imported(as_published(spec, source), tensors, tuple(notes))
+    return Imported(as_published(spec, source), tensors, (*file.notes, *classes.notes, *channels.notes))

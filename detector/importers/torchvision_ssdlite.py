@@ -34,16 +34,16 @@ _SQUEEZING = (3, 4, 5, 10, 11, 12, 13, 14)
 def import_ssdlite320(state: Mapping[str, Array], source: SourceFile, overrides: Overrides) -> Imported:
     """An ``Importer``."""
     refuse_priors(overrides, "torchvision's ssdlite320_mobilenet_v3_large")
-    notes: list[str] = []
     outputs = _outputs(state, source)
-    classes = choose_classes(outputs, overrides, notes)
+    classes = choose_classes(outputs, overrides)
     known = MODELS["ssdlite320-mobilenetv3-coco"]
+    channels = choose_channels(known.input, overrides)
     wide = "backbone.features.1.3.0.weight" in state and state["backbone.features.1.3.0.weight"].shape[0] > 480
     spec = replace(
         known,
         architecture="ssdlite320-mobilenetv3-wide" if wide else known.architecture,
         labels=classes.labels,
-        input=choose_channels(known.input, overrides, notes),
+        input=channels.value,
         title=f"{len(classes.labels)} classes, SSDLite320 MobileNetV3",
         licence="",
         provenance="Weights of torchvision ssdlite320_mobilenet_v3_large",
@@ -53,7 +53,8 @@ def import_ssdlite320(state: Mapping[str, Array], source: SourceFile, overrides:
     as_in_file = replace(spec, labels=tuple(str(number) for number in range(1, outputs)))
     tensors = renamed(state, file_names(), network_shapes(as_in_file), source)
     last = {name: tensor for name, tensor in tensors.items() if re.match(r"conf\.\d\.1\.", name)}
-    return Imported(as_published(spec, source), tensors | pick_classes(last, classes.kept, outputs), tuple(notes))
+    tensors |= pick_classes(last, classes.kept, outputs)
+    return Imported(as_published(spec, source), tensors, (*classes.notes, *channels.notes))
 
 
 def _outputs(state: Mapping[str, Array], source: SourceFile) -> int:

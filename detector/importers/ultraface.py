@@ -8,6 +8,7 @@ from dataclasses import replace
 from detector.errors import DetectorError
 from detector.importers.base import Imported, Overrides, SourceFile
 from detector.importers.conventions import as_published, choose_channels, refuse_priors
+from detector.importers.notes import Note
 from detector.registry import MODELS
 from detector.safetensors_file import Array
 
@@ -32,15 +33,14 @@ def _import(state: Mapping[str, Array], variant: str, source: SourceFile, overri
     large = MODELS[f"ultraface-{variant}-640"]
     assert large.weights is not None
     known = large if source.sha256.startswith(large.weights.sha256) else MODELS[f"ultraface-{variant}-320"]
-    notes = (
-        [] if known is large else ["Input: 320 x 240 pixels, as the smaller published ones; the file does not tell."]
-    )
+    size = Note("Input: 320 x 240 pixels, as the smaller published ones; the file does not tell.")
+    channels = choose_channels(known.input, overrides)
     spec = replace(
         known,
-        input=choose_channels(known.input, overrides, notes),
+        input=channels.value,
         licence="",
         provenance="Weights of Ultra-Light-Fast-Generic-Face-Detector-1MB",
         accuracy={},
         weights=None,
     )
-    return Imported(as_published(spec, source), dict(state), tuple(notes))
+    return Imported(as_published(spec, source), dict(state), (*(() if known is large else (size,)), *channels.notes))

@@ -1,4 +1,4 @@
-"""What every VGG-16 SSD has in common: the same tensors under names that differ from code base to code base.
+"""Common to all SSDs on VGG-16: the same tensors under names that differ from code base to code base.
 
 Each importer states its names as a ``Naming``; size, classes and width are measured from the shapes.
 """
@@ -22,6 +22,7 @@ from detector.config import (
 from detector.errors import DetectorError
 from detector.importers.base import Priors, SourceFile
 from detector.importers.conventions import renamed
+from detector.importers.notes import Choice, Note
 from detector.network_shapes import network_shapes
 from detector.safetensors_file import Array
 from detector.spec import ModelSpec
@@ -87,22 +88,22 @@ class Naming:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What the shapes of a file tell.
+    """A network as the shapes in its file tell it.
 
     Attributes:
         side: Of the input, pixels.
         classes: Outputs per box, background included.
         width: Channel multiplier.
+        notes: Where the network is not the published one.
     """
 
     side: int
     classes: int
     width: float
+    notes: tuple[Note, ...]
 
 
-def measure(
-    state: Mapping[str, Array], naming: Naming, source: SourceFile, sides: tuple[int, ...], notes: list[str]
-) -> Measured:
+def measure(state: Mapping[str, Array], naming: Naming, source: SourceFile, sides: tuple[int, ...]) -> Measured:
     """Measure a state dict.
 
     Args:
@@ -110,7 +111,6 @@ def measure(
         naming: Its names.
         source: For messages.
         sides: Input sides this layout comes in.
-        notes: Added to where the network is not the published one.
 
     Raises:
         DetectorError: A tensor that tells is missing, or the network is none of this layout.
@@ -126,11 +126,12 @@ def measure(
     if rows == 0 or rows % 4:
         raise DetectorError(f"{source.name}: {naming.conf(0)} has {rows} outputs, no multiple of its 4 default boxes.")
     fc7 = _rows(state, f"{naming.base(_BASE['fc7'])}.weight", source)
-    return Measured(_SIZES[levels], rows // 4, width_of(fc7, source, notes))
+    width = width_of(fc7, source)
+    return Measured(_SIZES[levels], rows // 4, width.value, width.notes)
 
 
-def width_of(fc7: int, source: SourceFile, notes: list[str]) -> float:
-    """Channel multiplier of a network with ``fc7`` channels there; added to ``notes`` where it is not 1.
+def width_of(fc7: int, source: SourceFile) -> Choice[float]:
+    """Channel multiplier of a network with ``fc7`` channels there, noted where it is not 1.
 
     Raises:
         DetectorError: It is out of all proportion.
@@ -138,9 +139,9 @@ def width_of(fc7: int, source: SourceFile, notes: list[str]) -> float:
     width = fc7 / _FC_CHANNELS
     if not 0.01 <= width <= 4:
         raise DetectorError(f"{source.name} has {fc7} channels in fc7 instead of {_FC_CHANNELS}.")
-    if width != 1:
-        notes.append(f"Its layers are {width:.3g} times as wide as those of the published network.")
-    return width
+    if width == 1:
+        return Choice(width)
+    return Choice(width, (Note(f"Its layers are {width:.3g} times as wide as those of the published network."),))
 
 
 def _rows(state: Mapping[str, Array], name: str, source: SourceFile) -> int:
@@ -171,7 +172,7 @@ def take(
 
 
 def pick_classes(tensors: Mapping[str, Array], kept: tuple[int, ...], classes: int) -> dict[str, Array]:
-    """Of every class predictor, the outputs ``kept``, in that order, for each box.
+    """Keeps the outputs ``kept`` of every class predictor, in that order, for each box.
 
     Args:
         tensors: Under our names; output channels are box * classes + class.

@@ -15,17 +15,18 @@ from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.backbone_utils import mobilenet_backbone, resnet_fpn_backbone
 from torchvision.ops.misc import FrozenBatchNorm2d
 
+from detector.plans.architectures import ARCHITECTURES, TwoStage
 from detector.spec import ModelSpec
 
 _MOBILENET_LEVELS = 3
 _MOBILENET_SIZES = (32, 64, 128, 256, 512)
 _MOBILENET_PROPOSALS = 150
-_MOBILENET_LEAST_PROPOSAL = 0.05
+_MOBILENET_MIN_PROPOSAL_SCORE = 0.05
 _RATIOS = (0.5, 1.0, 2.0)
 
 
 def build_faster_rcnn(spec: ModelSpec) -> nn.Module:
-    """A network for ``spec``, one of ``TWO_STAGE``, with random weights, in evaluation mode.
+    """A network for ``spec``, a ``TwoStage``, with random weights, in evaluation mode.
 
     Its anchors are made with it: build it where it will run, or on the CPU, never on the meta device but for shapes.
 
@@ -44,7 +45,9 @@ def build_faster_rcnn(spec: ModelSpec) -> nn.Module:
         "box_detections_per_img": rule.max_detections,
     }
     classes = len(spec.labels) + 1
-    if spec.architecture == "fasterrcnn-resnet50-fpn":
+    architecture = ARCHITECTURES[spec.architecture]
+    assert isinstance(architecture, TwoStage)
+    if architecture.backbone == "resnet50":
         backbone = resnet_fpn_backbone(backbone_name="resnet50", weights=None)
         for module in backbone.modules():
             if isinstance(module, FrozenBatchNorm2d):
@@ -59,7 +62,7 @@ def build_faster_rcnn(spec: ModelSpec) -> nn.Module:
         rpn_anchor_generator=anchors,
         rpn_pre_nms_top_n_test=_MOBILENET_PROPOSALS,
         rpn_post_nms_top_n_test=_MOBILENET_PROPOSALS,
-        rpn_score_thresh=_MOBILENET_LEAST_PROPOSAL,
+        rpn_score_thresh=_MOBILENET_MIN_PROPOSAL_SCORE,
         **options,
     )
     return network.eval()

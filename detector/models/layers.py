@@ -1,4 +1,4 @@
-"""What the networks without normalisation layers are made of: a convolution that carries its activation.
+"""The layers of networks without normalisation: a convolution that carries its activation.
 
 Batch normalisation is a fixed scale and shift once training is over; importers merge it into the convolutions (see
 ``detector.importers.folding``), so these networks have weights and biases only. Runs on the thread that calls it.

@@ -1,4 +1,4 @@
-"""What a network's plan is written in: layers by name and size. Each engine has a ``Builder`` of its own.
+"""The language of a network's plan: layers by name and size. Each engine has a ``Builder`` of its own.
 
 A plan is a function that asks a builder for one layer after the other, in the order of the torch twin's ``forward``.
 """
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, Protocol
 
 Node = Any
-"""What a builder gives for a map of features; only the builder looks inside."""
+"""A map of features, as a builder holds it; only the builder looks inside."""
 
 Activation = Literal["relu", "relu6", "hardswish", "none"]
 

@@ -1,43 +1,28 @@
-"""The source maps each architecture has at an input size, and whether default boxes are laid out on them. No torch."""
+"""The source maps that networks have at an input size. No torch."""
 
 from __future__ import annotations
 
-from detector.config import SSD300_VOC, SSD512_VOC, SSDLITE320, SSDConfig, ultraface_config
-from detector.errors import DetectorError
-from detector.spec import TWO_STAGE, ModelSpec
+from collections.abc import Callable
 
-_MOBILENET_STRIDES = (16, 32, 64, 128, 256, 512)  # each source map is half the one before, rounded up
+from detector.config import SSDConfig
+
+Size = tuple[int, int]
+"""(height, width) in pixels, or (rows, columns) in cells."""
+Grids = tuple[Size, ...]
+"""Rows and columns of each source map, finest first."""
 
 
-def checked_config(spec: ModelSpec) -> SSDConfig:
-    """The default boxes of ``spec``, sure to belong to its architecture.
+def fixed_grids(*configs: SSDConfig) -> Callable[[Size], Grids | None]:
+    """Returns the maps of a network that only exists at the input sizes of ``configs``; None for another size."""
+    return {config.image_size: config.grids for config in configs}.get
 
-    Raises:
-        DetectorError: The architecture brings its own network, or the boxes are not laid out as it predicts.
+
+def halving_grids(first_stride: int, levels: int) -> Callable[[Size], Grids | None]:
+    """Returns the maps of a network for any input: each half the one before, rounded up ("SAME" padding does so too).
+
+    Args:
+        first_stride: Pixels of the input to a cell of the finest map.
+        levels: How many maps.
     """
-    config = spec.config
-    if spec.architecture in TWO_STAGE:
-        raise DetectorError(f"{spec.name} is no SSD; it is only there to compare with.")
-    if spec.architecture == "openvino-ir" or config is None:
-        raise DetectorError(f"Model {spec.name} brings its own network.", "Run it with the OpenVINO engine.")
-    if config.grids != _grids(spec, config):
-        height, width = config.image_size
-        raise DetectorError(
-            f"Model {spec.name}: its default boxes for {width}x{height} pixels do not fit {spec.architecture}.",
-            "The file was not made for this program, or is damaged.",
-        )
-    return config
-
-
-def _grids(spec: ModelSpec, config: SSDConfig) -> tuple[tuple[int, int], ...] | None:
-    """Source map sizes of the architecture at the input size asked for; None where it has no such size."""
-    size = config.image_size
-    if spec.architecture.startswith("ssd-vgg16"):
-        return {(300, 300): SSD300_VOC.grids, (512, 512): SSD512_VOC.grids}.get(size)
-    if spec.architecture == "ssd-resnet50":
-        return SSD300_VOC.grids if size == SSD300_VOC.image_size else None
-    if spec.architecture.startswith("ssdlite320-mobilenetv3"):
-        return SSDLITE320.grids if size == SSDLITE320.image_size else None
-    if spec.architecture.startswith(("ssd-mobilenet", "ssdlite-mobilenet")):  # "SAME" rounds up as well
-        return tuple((-(-size[0] // stride), -(-size[1] // stride)) for stride in _MOBILENET_STRIDES)
-    return ultraface_config(*size).grids
+    strides = tuple(first_stride << level for level in range(levels))
+    return lambda size: tuple((-(-size[0] // stride), -(-size[1] // stride)) for stride in strides)

@@ -73,10 +73,10 @@ TF_EXTRAS = ((256, 512), (128, 256), (128, 256), (64, 128))
 
 
 class TFNetwork(NamedTuple):
-    """What a pipeline configuration chooses.
+    """The choices of a pipeline configuration.
 
     Attributes:
-        version: Of MobileNet.
+        version: MobileNet's.
         separable: The 3x3 part of the feature layers is (``feature_extractor.use_depthwise``).
         heads: Predictors of 3x3, of 1x1 or separable (``box_predictor``'s ``kernel_size``, ``use_depthwise``).
     """
@@ -111,7 +111,7 @@ class V3Block(NamedTuple):
 
 
 V3_EPS = 0.001
-"""Of batch normalisation; what the published weights were trained with."""
+"""The epsilon of batch normalisation that the published weights were trained with."""
 V3_STEM = 16
 V3_TAIL_FACTOR = 6
 """The last 1x1 convolution widens the last block this many times."""

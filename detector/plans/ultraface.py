@@ -42,6 +42,11 @@ def separable(build: Builder, x: Node, name: str, out: int, *, stride: int = 1) 
     return build.conv(y, f"{name}.2", out, 1)
 
 
+def predictor(build: Builder, x: Node, name: str, out: int, last: bool) -> Node:
+    """Separable, but for a full convolution on the last map."""
+    return build.conv(x, name, out, 3) if last else separable(build, x, name, out)
+
+
 def _receptive_field_block(build: Builder, x: Node, name: str) -> Node:
     """Three branches with dilations 2, 3 and 5 beside a shortcut."""
     wide = build.channels(x)

@@ -3,7 +3,7 @@
 Rounded one by one, the weights of a filter are off by amounts that add up: neighbouring inputs are alike, so their sum
 shifts the whole output. Weights are therefore rounded so that the errors of a kernel, and of a whole filter, cancel to
 within half a step (SQuant, Guo et al., arXiv 2202.07471): those that were closest to the other whole number go there.
-On SSDLite-MobileNetV2 this halves what int8 is off by; it needs no pictures and takes a tenth of a second.
+On SSDLite-MobileNetV2 this halves what int8 is off by; it needs no images and takes a tenth of a second.
 """
 
 from __future__ import annotations

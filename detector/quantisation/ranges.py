@@ -1,8 +1,8 @@
-"""Which range of a map's values 8 bits are spent on: measured on pictures. Pure.
+"""Which range of a map's values 8 bits are spent on: measured on images. Pure.
 
 The 256 values lie evenly between the two ends, zero among them, for padding is made of zeros. What lies beyond is
 clipped. A wide range clips nothing and tells neighbours apart badly; the one chosen has the smallest mean square of
-both kinds of error together, over values taken evenly from all pictures.
+both kinds of error together, over values taken evenly from all images.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ METHOD = "least mean square error"
 
 LEVELS = 256
 LARGEST = 1e6
-_KEPT = 65_536  # values of a map, of all pictures together
+_KEPT = 65_536  # values of a map, of all images together
 _SHARES = np.linspace(1.0, 0.2, 41)  # of the range in which all values lie
 _SEED = 20161008
 _DIGITS = 7
-_LEAST = 1e-6  # a map that is zero throughout has a range all the same
+_MIN_HIGH = 1e-6  # a map that is zero throughout has a range all the same
 
 
 class MapValues:
-    """What is seen of one map.
+    """The values seen of one map.
 
     Args:
-        pictures: How many there will be.
+        images: How many there will be.
     """
 
-    def __init__(self, pictures: int) -> None:
+    def __init__(self, images: int) -> None:
         self._low, self._high = 0.0, 0.0
-        self._each = -(-_KEPT // max(pictures, 1))
+        self._each = -(-_KEPT // max(images, 1))
         self._draw = np.random.default_rng(_SEED)
         self._kept: list[Floats] = []
 
     def add(self, values: Floats) -> None:
-        """The map of one picture, Float32 of any shape."""
+        """The map of one image, Float32 of any shape."""
         flat = values.reshape(-1)
         self._low = float(np.minimum(self._low, flat.min()))  # unlike Python's, it hands on NaN
         self._high = float(np.maximum(self._high, flat.max()))
@@ -63,7 +63,7 @@ class MapValues:
 
 def _around_zero(low: float, high: float) -> Range:
     """``low`` .. ``high`` widened a little, so that zero is one of the 256 values exactly."""
-    high = max(high, _LEAST)
+    high = max(high, _MIN_HIGH)
     if low >= 0:
         return 0.0, _short(high)
     below = min(max(round(-low / (high - low) * (LEVELS - 1)), 1), LEVELS - 2)

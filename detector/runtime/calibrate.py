@@ -1,4 +1,4 @@
-"""What a network needs to run in int8, measured on pictures by OpenVINO: ``with_ranges`` is the door. No torch.
+"""The ranges a network needs to run in int8, measured on images by OpenVINO: ``with_ranges`` is the door. No torch.
 
 The ranges go into the model's file, so a network in int8 is built of that alone, wherever the file is opened.
 """
@@ -29,9 +29,9 @@ from detector.safetensors_file import Arrays
 from detector.spec import Int8, ModelSpec
 
 MOST = 240
-"""More pictures than this change little."""
+"""More images than this change little."""
 HELD_OUT = 3
-"""Of so many pictures one is compared on."""
+"""One in so many images is compared on."""
 
 OnStep = Callable[[str, int, int], object]
 """Told the stage ("calibrate", "compare"), steps done and steps in all."""
@@ -39,7 +39,7 @@ OnStep = Callable[[str, int, int], object]
 
 @dataclass(frozen=True, slots=True)
 class Frames:
-    """Pictures to calibrate on.
+    """Images to calibrate on.
 
     Attributes:
         images: UInt8[H, W, 3] each, BGR.
@@ -80,7 +80,7 @@ def with_ranges(
     """
     kept = list(islice(images, MOST))
     if len(kept) < HELD_OUT:
-        raise DetectorError(f"{len(kept)} pictures are too few to measure the ranges of {spec.name} on.")
+        raise DetectorError(f"{len(kept)} images are too few to measure the ranges of {spec.name} on.")
     frames = Frames(kept, max(1, len(kept) // HELD_OUT), source)
     measured, held_out = frames.parted()
     ranges = measure_ranges(spec, arrays, measured, on_step)
@@ -109,7 +109,7 @@ def measure_ranges(
     Args:
         spec: The model.
         arrays: Tensors under the names of our network.
-        images: Pictures to run it on.
+        images: Images to run it on.
         on_step: Told how far it is.
 
     Raises:
@@ -143,7 +143,7 @@ def agreements(engines: Mapping[str, Engine], images: Sequence[ImageBGR], on_ste
 
 
 def describe_int8(spec: ModelSpec, ranges: dict[str, Range], frames: Frames, found: Agreement, engine: Engine) -> Int8:
-    """What a model's file says of int8.
+    """Describes int8 for a model's file.
 
     Args:
         spec: The model.

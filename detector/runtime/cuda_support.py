@@ -1,4 +1,4 @@
-"""What torch's devices have to be asked and told: can an NVIDIA GPU be used, what is it called, take this memory back.
+"""Questions and requests to torch's devices: can an NVIDIA GPU be used, what is it called, take this memory back.
 
 None of the questions raises, for drivers may be broken in any way. On any thread.
 """
@@ -72,6 +72,12 @@ def why_not_cuda(index: int) -> str:
         _log.info("cuda:%d refused: %s", index, error)
         return first_line(error)
     return ""
+
+
+def has_native_bf16(device: torch.device) -> bool:
+    """Whether an NVIDIA GPU multiplies bfloat16 itself, rather than by emulating it."""
+    with torch.cuda.device(device):
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
 def is_covered(capability: tuple[int, int], architectures: Sequence[str]) -> bool:

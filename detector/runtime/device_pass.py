@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from detector.default_boxes import default_boxes
 from detector.model_file import ModelEntry
-from detector.models.fused import fuse
-from detector.models.merged import merge_heads, widen_input
+from detector.models.conv_fusion import fuse
+from detector.models.head_merging import merge_heads, widen_input
 from detector.postprocess_fixed import Suppress, postprocess_fixed, result_shape
 from detector.preprocess_torch import DeviceInput, ResizePlan
 from detector.runtime.network import load_network
@@ -32,7 +32,7 @@ class DevicePass:
         entry: The model, with weights.
         device: Where it runs.
         precision: "fp32", "fp16" or "bf16", for the network; boxes are always decoded in float32.
-        fused: Convolutions as in ``detector.models.fused``.
+        fused: Convolutions as in ``detector.models.conv_fusion``.
 
     Attributes:
         limit: Float32[] on the device, the overlap limit; filled before a run.
@@ -90,7 +90,7 @@ class DevicePass:
             )
 
     def predictions(self, frames: Tensor, plan: ResizePlan) -> tuple[Tensor, Tensor]:
-        """What the network itself says: locs Float[B, P, 4] and logits Float[B, P, C]."""
+        """Returns the network's own output: locs Float[B, P, 4] and logits Float[B, P, C]."""
         with self._convolutions():
             locs, logits = self.network(self.input(frames, plan))
             return locs, logits

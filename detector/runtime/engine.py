@@ -1,4 +1,4 @@
-"""What every engine has in common: checks, batching, filtering and closing. An engine adds how frames are run.
+"""Common to all engines: checks, batching, filtering and closing. An engine adds how frames are run.
 
 Used by the thread that opened it. Frames come in on the host, ``Candidates`` go out.
 """
@@ -70,7 +70,7 @@ class Engine(ABC):
         return self._run(frames, replace(own, iou_threshold=limit, score_floor=floor))
 
     def raw(self, frame: ImageBGR) -> tuple[Floats, Floats]:
-        """What the network itself says of one frame; for the self-test.
+        """The network's own output for one frame; for the self-test.
 
         Returns:
             Encoded boxes, Float32[P, 4], and the logarithms of the scores, Float32[P, C], background first.

@@ -56,7 +56,7 @@ class FasterRcnnDetector(Engine):
 
     def _run(self, frames: Sequence[ImageBGR], rule: PostprocessSpec) -> list[Candidates]:
         results = []
-        for frame in frames:  # one by one: what it needs of a batch of large pictures is out of proportion
+        for frame in frames:  # one by one: what it needs of a batch of large frames is out of proportion
             try:
                 with torch.inference_mode():
                     image = self._tensor(frame)

@@ -11,12 +11,15 @@ import numpy.typing as npt
 
 from detector.detections import Candidates
 from detector.errors import DetectorError
-from detector.golden import Floats
+from detector.golden import Floats, fixed_image
+from detector.ir_file import check_ir, describe_ir
 from detector.model_file import IR_XML, ModelEntry
 from detector.nms import batched_nms
 from detector.preprocess import InputBuilder
 from detector.runtime.base import ImageBGR
 from detector.runtime.engine import Engine
+from detector.runtime.graph_trial import GraphFormat, remember_survival, require_survival
+from detector.runtime.network_cache import version_words
 from detector.runtime.openvino_requests import Requests
 from detector.runtime.openvino_runtime import compile_for_latency, load_openvino
 from detector.spec import PostprocessSpec
@@ -26,7 +29,7 @@ class IrDetector(Engine):
     """See ``Detector``.
 
     Args:
-        entry: The model: an IR folder of the shelf, or an ``.xml`` with its ``.bin`` beside it.
+        entry: The model: a folder of the library, or an ``.xml`` with its ``.bin`` beside it.
         precision: "fp32", "bf16" or "int8".
         notes: Passed on.
         network: The network as an ``openvino.Model``, where it is at hand; for "int8" it must be.
@@ -83,7 +86,7 @@ def read_ir(core: Any, entry: ModelEntry) -> Any:
     """
     if entry.path is None:
         raise DetectorError(f"The files of {entry.name} are not on this computer.")
-    return _read(core, entry.path / IR_XML if entry.path.is_dir() else entry.path)
+    return _read(core, xml_of(entry.path))
 
 
 def read_detection_output(
@@ -120,16 +123,40 @@ def _with_raw_outputs(model: Any) -> Any:
     return probe
 
 
-def check_model(xml_path: Path) -> None:
-    """Let OpenVINO read the model, without compiling it.
+def require_ir_survival(path: Path, marks: Path | None = None) -> None:
+    """Make sure that this process may open a network: see ``graph_trial.require_survival``."""
+    require_survival(xml_of(path), IR_FORMAT, marks)
 
-    Raises:
-        DetectorError: It cannot.
-    """
-    _read(load_openvino().Core(), xml_path)
+
+def remember_ir_survival(path: Path, marks: Path) -> None:
+    """Note in ``marks`` that a network survived in this process: see ``graph_trial.remember_survival``."""
+    remember_survival(xml_of(path), IR_FORMAT, marks)
+
+
+def xml_of(path: Path) -> Path:
+    """The ``.xml`` of an IR folder, or the file itself."""
+    return path / IR_XML if path.is_dir() else path
+
+
+def _run_once(xml_path: Path) -> None:
+    """Everything this program ever does with a network, once, on a fixed image."""
+    spec = describe_ir(xml_path)
+    image = fixed_image(spec.input.height, spec.input.width)
+    with IrDetector(ModelEntry(spec.name, spec, xml_path, False), "fp32") as detector:
+        detector.candidates_batch([image])
+        detector.raw(image)
+
+
+def _engine_version() -> str:
+    return f"openvino-{version_words(load_openvino())}"
+
+
+IR_FORMAT = GraphFormat(check_ir, _run_once, _engine_version)
+"""Networks in OpenVINO's format, as ``graph_trial`` tries them."""
 
 
 def _read(core: Any, xml_path: Path) -> Any:
+    require_ir_survival(xml_path)
     try:
         return core.read_model(str(xml_path))
     except RuntimeError as error:

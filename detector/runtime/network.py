@@ -1,4 +1,4 @@
-"""A shelf entry's torch network with its weights in place. Needs torch."""
+"""A model's torch network with its weights in place. Needs torch."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def _sha256(path: Path, _size: int, _changed_ns: int) -> str:
 def make_room(cache_dir: Path, kept: Path) -> None:
     """Throw away the networks that were not used for longest, and what an interrupted conversion left.
 
-    What took minutes and perhaps pictures of the user's stays longer than what takes seconds. Other programs may do the
+    What took minutes and perhaps images of the user's stays longer than what takes seconds. Other programs may do the
     same at this moment; what one of them is making stays.
     """
     used, now = 0, time.time()
@@ -87,7 +87,7 @@ def make_room(cache_dir: Path, kept: Path) -> None:
 
 
 def lock_of(folder: Path) -> Path:
-    """What is locked while ``folder`` is made, or thrown away."""
+    """The file that is locked while ``folder`` is made, or thrown away."""
     return folder.with_name(f"{folder.name}.lock")
 
 

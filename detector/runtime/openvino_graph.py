@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from detector.errors import DetectorError
 from detector.model_file import ModelEntry
+from detector.plans.architectures import single_stage
 from detector.plans.builder import Activation, Node
-from detector.plans.grids import checked_config
 from detector.plans.plan import predictions
 from detector.quantisation.ranges import Range
 from detector.runtime.openvino_int8 import Int8Maps, name_of
@@ -28,7 +28,7 @@ Floats = npt.NDArray[np.float32]
 
 
 def network_of(openvino: Any, entry: ModelEntry, ranges: Mapping[str, Range] | None = None) -> Any:
-    """The network of a shelf entry for one image, with its weights; an ``openvino.Model``.
+    """The network of a model for one image, with its weights; an ``openvino.Model``.
 
     Args:
         openvino: The module.
@@ -63,7 +63,7 @@ def build_graph(
     """
     ops, weights = operations(), Weights(arrays, what)
     maps = Int8Maps(ops, ranges or {})
-    images = ops.parameter([1, 3, *checked_config(spec).image_size], np.float32, name="images")
+    images = ops.parameter([1, 3, *single_stage(spec)[1].image_size], np.float32, name="images")
     builder = GraphBuilder(ops, weights, maps)
     levels = predictions(builder, images, spec)
     weights.check()
@@ -90,7 +90,7 @@ def build_taps(openvino: Any, spec: ModelSpec, arrays: Arrays, what: str) -> tup
     """
     ops, weights = operations(), Weights(arrays, what)
     maps = Int8Maps(ops, {})
-    images = ops.parameter([1, 3, *checked_config(spec).image_size], np.float32, name="images")
+    images = ops.parameter([1, 3, *single_stage(spec)[1].image_size], np.float32, name="images")
     predictions(GraphBuilder(ops, weights, maps), images, spec)
     weights.check()
     return openvino.Model([ops.result(x) for x in maps.asked.values()], [images], spec.name), tuple(maps.asked)

@@ -1,4 +1,4 @@
-"""What makes a network of OpenVINO nodes one in int8: maps and filters of which a range is known. Used by one thread.
+"""Turns a network of OpenVINO nodes into int8: the maps and filters of which a range is known. Used by one thread.
 
 OpenVINO computes a convolution in int8 whose input has passed a ``FakeQuantize`` node and whose filters are whole
 numbers with steps; its own transformations do the rest: sums and activations melt into the convolutions, and what goes

@@ -76,7 +76,7 @@ def load_nncf() -> Any:
 
 
 def cpu_capabilities(core: Any) -> frozenset[str]:
-    """What the CPU computes natively, e.g. {"FP32", "BF16", "INT8"}.
+    """The formats that the CPU computes natively, e.g. {"FP32", "BF16", "INT8"}.
 
     Raises:
         DetectorError: OpenVINO has no part for this CPU.
@@ -111,6 +111,6 @@ def _compile(core: Any, network: Any, precision: str, hint: str) -> Any:
 
 
 def last_line(error: Exception) -> str:
-    """What one of OpenVINO's many-line messages comes to."""
+    """The line that matters of one of OpenVINO's long messages."""
     lines = [line for line in str(error).splitlines() if line.strip()]
     return lines[-1].strip()[:200] if lines else type(error).__name__

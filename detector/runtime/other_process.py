@@ -6,11 +6,13 @@ Used by the thread that waits. Messages come back through a pipe: any number of 
 from __future__ import annotations
 
 import contextlib
+import math
 import multiprocessing
 import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
@@ -23,6 +25,22 @@ _LOOK_S = 0.2  # between two looks at whether somebody wants to stop
 
 class WorkStoppedError(DetectorError):
     """Somebody asked to stop."""
+
+
+class WorkDiedError(DetectorError):
+    """The other process ended without an answer.
+
+    Attributes:
+        exit_code: As Python tells it: 1 after an exception that nobody caught, negative after a signal.
+    """
+
+    def __init__(self, message: str, hint: str, exit_code: int | None) -> None:
+        super().__init__(message, hint)
+        self.exit_code = exit_code
+
+
+class WorkTookTooLongError(DetectorError):
+    """The other process was ended because its answer did not come in time."""
 
 
 class Messages:
@@ -52,6 +70,7 @@ def call_elsewhere(
     died: str,
     on_report: Callable[..., None] = lambda *_words: None,
     stop: threading.Event | None = None,
+    limit_s: float | None = None,
 ) -> Any:
     """Call ``work(*arguments, messages)`` in a process of its own and wait for its answer.
 
@@ -62,9 +81,12 @@ def call_elsewhere(
         died: What to say when it ends without a word, which is mostly for want of memory.
         on_report: Called on this thread with each report.
         stop: Set from anywhere to end the other process.
+        limit_s: Longest time until the answer; None for no limit.
 
     Raises:
         DetectorError: The work failed.
+        WorkDiedError: The process died.
+        WorkTookTooLongError: It took longer than ``limit_s``.
         WorkStoppedError: ``stop`` was set.
     """
     # Spawned, not forked: the window's threads and locks must not be copied.
@@ -75,9 +97,13 @@ def call_elsewhere(
         process.start()
     sender.close()  # the child's end is then the only one, so its death ends the wait
     try:
-        return _wait(receiver, on_report, stop)
+        return _wait(receiver, on_report, stop, math.inf if limit_s is None else time.monotonic() + limit_s)
     except EOFError:
-        raise DetectorError(died, "Close other programs to free memory.") from None
+        process.join()
+        raise WorkDiedError(died, "Close other programs to free memory.", process.exitcode) from None
+    except TimeoutError:
+        process.kill()
+        raise WorkTookTooLongError(f"{name} had no answer after {limit_s:g} seconds.") from None
     except BaseException:
         process.kill()
         raise
@@ -86,11 +112,14 @@ def call_elsewhere(
         process.join()
 
 
-def _wait(receiver: Connection, on_report: Callable[..., None], stop: threading.Event | None) -> Any:
+def _wait(receiver: Connection, on_report: Callable[..., None], stop: threading.Event | None, until: float) -> Any:
+    """``until``: when patience ends, by the monotonic clock; ``TimeoutError`` then."""
     while True:
-        while stop is not None and not receiver.poll(_LOOK_S):
-            if stop.is_set():
+        while (stop is not None or until < math.inf) and not receiver.poll(_LOOK_S):
+            if stop is not None and stop.is_set():
                 raise WorkStoppedError("It was stopped.")
+            if time.monotonic() > until:
+                raise TimeoutError
         kind, content = receiver.recv()
         if kind == "report":
             on_report(*content)
@@ -98,6 +127,11 @@ def _wait(receiver: Connection, on_report: Callable[..., None], stop: threading.
             raise DetectorError(*content)
         else:
             return content
+
+
+def is_other_process() -> bool:
+    """Whether this is a process that ``call_elsewhere`` started: its death ends nothing else."""
+    return multiprocessing.parent_process() is not None
 
 
 def _work(work: Callable[..., None], arguments: tuple[Any, ...], sender: Connection) -> None:

@@ -12,32 +12,32 @@ from typing import Any
 from detector.errors import DetectorError
 from detector.model_file import ModelEntry
 from detector.runtime.base import Precision
+from detector.runtime.format_measurements import Optimised, best_format, is_proven, read_network, read_optimised
 from detector.runtime.openvino_graph import network_of
-from detector.runtime.optimised import Optimised, best_format, is_proven, read_network, read_optimised
 
 _X86 = ("x86_64", "amd64")
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class PrecisionChoice:
     """How OpenVINO will run a model.
 
     Attributes:
         precision: "fp32", "bf16" or "int8".
-        remarks: Why, where the user should know.
+        notes: Why, where the user should know.
         network: The ``openvino.Model`` in int8; None otherwise.
     """
 
     precision: str
-    remarks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     network: Any = None
 
 
-def plan_precision(
+def choose_precision(
     openvino: Any, entry: ModelEntry, asked: Precision, native: Set[str], cache_dir: Path | None
-) -> Plan:
-    """What OpenVINO computes ``entry`` in.
+) -> PrecisionChoice:
+    """Chooses the number format that OpenVINO computes ``entry`` in.
 
     "auto" is what ``models optimise`` measured to be the fastest on this computer of the formats that agree with the
     exact one. Until then it is int8 where the model's file shows that it agrees, and the processor has been tried to
@@ -59,12 +59,11 @@ def plan_precision(
         if int8 is not None and is_proven(int8) and is_faster_in_int8(native):
             network = _network(openvino, entry, cache_dir)
             if network is not None:
-                return Plan("int8", (), network)  # as the model's maker meant it: nothing to remark
+                return PrecisionChoice("int8", (), network)  # as the model's maker meant it: nothing to say
     if asked == "int8":
         network = _network(openvino, entry, cache_dir)
-        return Plan("fp32", (_not_here(entry),)) if network is None else Plan("int8", (), network)
-    chosen, remarks = plain_precision(asked, has_bf16)
-    return Plan(chosen, tuple(remarks))
+        return PrecisionChoice("fp32", (_not_here(entry),)) if network is None else PrecisionChoice("int8", (), network)
+    return PrecisionChoice(*plain_precision(asked, has_bf16))
 
 
 def is_faster_in_int8(native: Set[str]) -> bool:
@@ -84,37 +83,44 @@ def _network(openvino: Any, entry: ModelEntry, cache_dir: Path | None) -> Any:
         return None
 
 
-def _best(openvino: Any, entry: ModelEntry, measured: Optimised, has_bf16: bool, cache_dir: Path | None) -> Plan:
+def _best(
+    openvino: Any, entry: ModelEntry, measured: Optimised, has_bf16: bool, cache_dir: Path | None
+) -> PrecisionChoice:
     """The fastest format that agrees and can be used; an int8 network may have been damaged since it was measured."""
     best, reason = best_format(measured)
-    remarks = []
+    notes: tuple[str, ...] = ()
     if best == "int8":
         network = _network(openvino, entry, cache_dir)
         if network is not None:
-            return Plan("int8", (reason,), network)
+            return PrecisionChoice("int8", (reason,), network)
         best, reason = best_format(measured, without="int8")
-        remarks = [f"{entry.name} in int8 is damaged. Make it anew: ssd-viewer models optimise {entry.name}"]
+        notes = (f"{entry.name} in int8 is damaged. Optimise it again.",)
     chosen = "bf16" if best == "bf16" and has_bf16 else "fp32"
-    return Plan(chosen, (*remarks, *([reason] if reason and chosen == best else [])))
+    return PrecisionChoice(chosen, (*notes, reason) if reason and chosen == best else notes)
 
 
 def _not_here(entry: ModelEntry) -> str:
     if entry.spec.int8 is not None:
         return f"What the file of {entry.name} says of int8 does not fit its network, so fp32 is used."
-    return (
-        f"{entry.name} was not optimised yet, so fp32 is used. "
-        f"Choose “Optimise for this computer” in Models, or type: ssd-viewer models optimise {entry.name}"
-    )
+    return f"{entry.name} has not been optimised for this computer, so fp32 is used. Optimise it to run it in int8."
 
 
-def plain_precision(asked: Precision, has_bf16: bool) -> tuple[str, list[str]]:
-    """Where there is no int8 network: what the CPU computes in, and why where that is not as asked."""
+def plain_precision(asked: Precision, has_bf16: bool) -> tuple[str, tuple[str, ...]]:
+    """Returns the format that the CPU computes in where there is no int8 network, and why where it is not ``asked``."""
     if asked == "bf16" and has_bf16:
-        return "bf16", []
-    if asked == "bf16":
-        return "fp32", ["This CPU does not compute bf16 itself, emulating it is slow; fp32 is used."]
-    if asked == "fp16":
-        return "fp32", ["fp16 is for GPUs; fp32 is used on the CPU."]
+        return "bf16", ()
+    reasons = {
+        "bf16": "This CPU does not compute bf16 itself, emulating it is slow; fp32 is used.",
+        "fp16": "fp16 is for GPUs; fp32 is used on the CPU.",
+        "int8": "int8 needs OpenVINO; fp32 is used.",
+    }
+    return "fp32", tuple(reason for name, reason in reasons.items() if name == asked)
+
+
+def gpu_precision(asked: Precision, has_bf16: bool) -> tuple[str, tuple[str, ...]]:
+    """Returns the format that a GPU computes in, and why where it is not ``asked``; "auto" is fp16."""
+    if asked == "bf16" and not has_bf16:
+        return "fp16", ("This GPU does not compute bf16 itself; fp16 is used.",)
     if asked == "int8":
-        return "fp32", ["int8 needs OpenVINO; fp32 is used."]
-    return "fp32", []
+        return "fp16", ("int8 is for the CPU; fp16 is used on the GPU.",)
+    return ("fp16" if asked == "auto" else asked), ()

@@ -19,14 +19,15 @@ import numpy as np
 from detector.errors import DetectorError
 from detector.file_lock import LockedError, only_here
 from detector.model_file import MODEL_SUFFIX, ModelEntry
+from detector.plans.architectures import has_own_graph, is_two_stage
 from detector.runtime import openvino_runtime
 from detector.runtime.calibrate import Frames
+from detector.runtime.format_measurements import REPORT, Optimised, folder_name, report_json
 from detector.runtime.network_cache import WORKING, file_sha256, lock_of, make_room
 from detector.runtime.openvino_runtime import load_openvino
-from detector.runtime.optimised import REPORT, Optimised, folder_name, report_json
 from detector.runtime.other_process import call_elsewhere
 from detector.runtime.quantise_work import FRAMES, Outcome, Task, quantise_here
-from detector.spec import TWO_STAGE, Int8
+from detector.spec import Int8
 from detector.weights import describe_anew, load_arrays, load_spec, save_model
 
 OnStep = Callable[[str, int, int], None]
@@ -51,7 +52,7 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class OptimisedModel:
-    """What came of it.
+    """A model after it was optimised.
 
     Attributes:
         entry: The optimised model: the one that was given, or its copy.
@@ -70,11 +71,11 @@ def check_can_quantise(entry: ModelEntry) -> None:
     """
     if entry.path is None:
         raise DetectorError(f"The weights of {entry.name} are not on this computer.")
-    if entry.spec.architecture in TWO_STAGE:
+    if is_two_stage(entry.spec):
         raise DetectorError(f"{entry.name} is no SSD and cannot be optimised; it is only there to compare with.")
     if not openvino_runtime.is_installed():
         raise DetectorError("Optimising needs OpenVINO, which is not installed.", "Install it: pip install openvino")
-    if entry.spec.architecture == "openvino-ir" and not openvino_runtime.has_nncf():
+    if has_own_graph(entry.spec) and not openvino_runtime.has_nncf():
         raise DetectorError(
             f"Optimising {entry.name}, a network in OpenVINO's own format, needs NNCF, which is not installed.",
             openvino_runtime.NNCF_MISSING,
@@ -106,35 +107,47 @@ def quantise(
     """
     check_can_quantise(entry)
     assert entry.path is not None  # just checked
-    openvino, cache_dir = load_openvino(), places.cache_dir
-    before = cache_dir / folder_name(openvino, entry.path)
+    cache_dir = places.cache_dir
+    before = cache_dir / folder_name(load_openvino(), entry.path)
     target = entry.path if keep_ranges else place_of(entry, places.models_dir)
     try:
         cache_dir.mkdir(parents=True, exist_ok=True)
         with _alone(lock_of(before), entry), _workplace(cache_dir) as work:
             make_room(cache_dir, before)
-            np.save(Path(work) / FRAMES, np.asarray(frames.images))
-            outcome: Outcome = call_elsewhere(
-                quantise_here,
-                (Task(entry, Path(work), frames.held_out, frames.source, keep_ranges),),
-                name="ssdv-optimise",
-                died=f"Optimising {entry.name} ended before its time.",
-                on_report=on_step,
-                stop=stop,
-            )
+            task = Task(entry, Path(work), frames.held_out, frames.source, keep_ranges)
+            outcome = _measured_elsewhere(task, frames, on_step, stop)
             if outcome.int8 is not None and not keep_ranges:
                 entry = _with_ranges_in_file(entry, outcome.int8, target)
-            assert entry.path is not None  # it was just written, or read
-            folder = cache_dir / folder_name(openvino, entry.path)
-            _place(Path(work), folder, outcome.measured, outcome.made_files)
-            if folder != before and not entry.bundled:
-                shutil.rmtree(before, ignore_errors=True)  # of a file that is no more
+            _keep(outcome, Path(work), entry, before)
     except OSError as error:
         raise DetectorError(
             f"The optimised {entry.name} cannot be kept in {cache_dir}: {error.strerror or error}.",
             "Check the free disk space and the permissions of that folder.",
         ) from error
     return OptimisedModel(entry, outcome.measured)
+
+
+def _measured_elsewhere(task: Task, frames: Frames, on_step: OnStep, stop: threading.Event | None) -> Outcome:
+    """Lets another process do the work, which ends with it."""
+    np.save(task.folder / FRAMES, np.asarray(frames.images))
+    outcome: Outcome = call_elsewhere(
+        quantise_here,
+        (task,),
+        name="ssdv-optimise",
+        died=f"Optimising {task.entry.name} ended before its time.",
+        on_report=on_step,
+        stop=stop,
+    )
+    return outcome
+
+
+def _keep(outcome: Outcome, work: Path, entry: ModelEntry, before: Path) -> None:
+    """Moves what was measured of ``entry`` beside ``before``, the folder of the file as it was."""
+    assert entry.path is not None  # it was just written, or read
+    folder = before.parent / folder_name(load_openvino(), entry.path)
+    _place(work, folder, outcome.measured, outcome.made_files)
+    if folder != before and not entry.bundled:
+        shutil.rmtree(before, ignore_errors=True)  # of a file that is no more
 
 
 def place_of(entry: ModelEntry, models_dir: Path) -> Path:

@@ -24,16 +24,17 @@ import numpy as np
 from detector.detections import FLOOR
 from detector.errors import DetectorError
 from detector.model_file import ModelEntry
+from detector.plans.architectures import has_own_graph
 from detector.preprocess import InputBuilder
 from detector.quantisation.ranges import METHOD, Range
 from detector.runtime.base import ImageBGR
 from detector.runtime.calibrate import Frames, agreements, describe_int8, known, measure_ranges
 from detector.runtime.engine import Engine
+from detector.runtime.format_measurements import MeasuredFormat, Optimised
 from detector.runtime.network_cache import file_sha256
 from detector.runtime.openvino import OpenVinoDetector
 from detector.runtime.openvino_graph import network_of
 from detector.runtime.openvino_runtime import cpu_capabilities, last_line, load_nncf, load_openvino
-from detector.runtime.optimised import MeasuredFormat, Optimised
 from detector.runtime.other_process import Messages
 from detector.spec import Int8
 from detector.weights import load_arrays
@@ -41,18 +42,18 @@ from detector.weights import load_arrays
 FRAMES, GRAPH, WEIGHTS = "frames.npy", "network.xml", "network.bin"
 _NICE = 10
 _ROUNDS, _REHEARSALS = 15, 3
-_SIZE = (1280, 720)  # pixels, of the picture that is timed
+_SIZE = (1280, 720)  # pixels, of the frame that is timed
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What to do.
+    """An optimisation to be done.
 
     Attributes:
         entry: The model, with weights.
         folder: Where ``FRAMES`` lies, and a network made by NNCF goes.
-        held_out: How many of the pictures are for comparing.
-        source: What the pictures are, in words.
+        held_out: How many of the images are for comparing.
+        source: Where the images come from, in words.
         keep_ranges: Only time the formats: the model's file says the rest.
     """
 
@@ -65,7 +66,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of it.
+    """The results of an optimisation.
 
     Attributes:
         measured: On this computer.
@@ -94,12 +95,12 @@ def quantise_here(task: Task, messages: Messages) -> None:
     with warnings.catch_warnings(), contextlib.redirect_stdout(noise), contextlib.redirect_stderr(noise):
         warnings.simplefilter("ignore")
         messages.report("prepare", 0, 1)
-        if hasattr(os, "nice"):  # the window's picture comes first
+        if hasattr(os, "nice"):  # the window comes first
             os.nice(max(0, _NICE - os.nice(0)))
         openvino = load_openvino()
         exact = exact_network(openvino, task.entry)
         frames = Frames(np.load(task.folder / FRAMES, mmap_mode="r", allow_pickle=False), task.held_out, task.source)
-        if task.entry.spec.architecture == "openvino-ir":
+        if has_own_graph(task.entry.spec):
             short = _by_nncf(openvino, exact.clone(), frames, task, messages)
         else:
             short = _by_ranges(openvino, frames, task, messages)
@@ -116,7 +117,7 @@ def exact_network(openvino: Any, entry: ModelEntry) -> Any:
     Raises:
         DetectorError: It is damaged.
     """
-    if entry.spec.architecture == "openvino-ir":
+    if has_own_graph(entry.spec):
         from detector.runtime.ir import read_ir
 
         return read_ir(openvino.Core(), entry)
@@ -171,7 +172,7 @@ def _by_nncf(openvino: Any, network: Any, frames: Frames, task: Task, messages: 
 
 
 def _measured(task: Task, frames: Frames, networks: dict[str, Any], short: _Short, messages: Messages) -> Outcome:
-    """How far each format agrees with fp32, and pictures a second of each."""
+    """How far each format agrees with fp32, and its frames a second."""
     entry, held_out = task.entry, frames.parted()[1]
     with contextlib.ExitStack() as closing:
         engines = {name: closing.enter_context(_engine(entry, name, net)) for name, net in networks.items()}
@@ -198,7 +199,7 @@ def _measured(task: Task, frames: Frames, networks: dict[str, Any], short: _Shor
 
 
 def _engine(entry: ModelEntry, precision: str, network: Any) -> Engine:
-    if entry.spec.architecture == "openvino-ir":
+    if has_own_graph(entry.spec):
         from detector.runtime.ir import IrDetector
 
         return IrDetector(entry, precision, network=network)
@@ -206,18 +207,18 @@ def _engine(entry: ModelEntry, precision: str, network: Any) -> Engine:
 
 
 def _speeds(engines: dict[str, Engine], frames: Sequence[ImageBGR], messages: Messages) -> Iterator[tuple[str, float]]:
-    """Pictures a second, medians; the formats take turns, so that what disturbs the computer disturbs all alike.
+    """Frames a second, medians; the formats take turns, so that what disturbs the computer disturbs all alike.
 
     The first run of a turn does not count: it finds cold caches, and threads still busy with the one before.
     """
     took: dict[str, list[float]] = {name: [] for name in engines}
     for turn in range(_REHEARSALS + _ROUNDS):
         messages.report("time", turn, _REHEARSALS + _ROUNDS)
-        picture = np.asarray(cv2.resize(np.asarray(frames[turn % len(frames)]), _SIZE), np.uint8)
+        frame = np.asarray(cv2.resize(np.asarray(frames[turn % len(frames)]), _SIZE), np.uint8)
         for name, engine in engines.items():
-            engine.candidates_batch([picture], None, FLOOR)
-            begun = time.perf_counter()
-            engine.candidates_batch([picture], None, FLOOR)
-            took[name].append(time.perf_counter() - begun)
+            engine.candidates_batch([frame], None, FLOOR)
+            start = time.perf_counter()
+            engine.candidates_batch([frame], None, FLOOR)
+            took[name].append(time.perf_counter() - start)
     for name, seconds in took.items():
         yield name, 1 / statistics.median(seconds[_REHEARSALS:])

@@ -13,7 +13,7 @@ _REMEMBERED = 64  # keys seen once
 
 
 class ShapeCache(Generic[Key, Value]):
-    """Values by key, made the second time a key is asked for: a folder of pictures of every size is not worth any.
+    """Values by key, made the second time a key is asked for: a folder of images of every size is not worth any.
 
     Args:
         make: Makes a value; None where it cannot be made, which is remembered.

@@ -27,14 +27,12 @@ from detector.postprocess_torch import Packed, postprocess
 from detector.preprocess import check_frame
 from detector.runtime.base import ImageBGR
 from detector.runtime.cuda_graph import FrameGraph
-from detector.runtime.cuda_support import empty_cache, first_line, new_stream, shown, why_not_cuda
+from detector.runtime.cuda_support import empty_cache, first_line, new_stream, shown
 from detector.runtime.device_pass import DevicePass
 from detector.runtime.engine import Engine
 from detector.runtime.shape_cache import ShapeCache
 from detector.runtime.uploads import PinnedUploads, PlainUploads, Uploads
 from detector.spec import PostprocessSpec
-
-__all__ = ["TorchDeviceDetector", "why_not_cuda"]
 
 _GRAPHS = 4  # shapes of batch kept ready
 _PLANS = 16  # sizes of frames
@@ -75,7 +73,7 @@ class TorchDeviceDetector(Engine):
                 self._pass = DevicePass(entry, device, precision)
                 self._plan = lru_cache(maxsize=_PLANS)(self._pass.input.plan)
                 self._uploads = self._new_uploads()
-            # The first run loads kernels and picks algorithms; better now than on the first picture.
+            # The first run loads kernels and picks algorithms; better now than on the first frame.
             with self._pass.tuned():
                 self._run(
                     [np.zeros((entry.spec.input.height, entry.spec.input.width, 3), np.uint8)], entry.spec.postprocess

@@ -1,4 +1,4 @@
-"""Augmentation of one picture on the host: what ``policy`` decided, done with OpenCV. On the loading threads."""
+"""Augmentation of one image on the host: what ``policy`` decided, done with OpenCV. On the loading threads."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from detector.training.policy import Colours, Policy, Views, draw_colours, draw_views, see
+from detector.training.policy import ColourJitter, Policy, Views, draw_colours, draw_views, see
 
 Image = npt.NDArray[np.uint8]
 
@@ -24,16 +24,16 @@ def augment(
     size: tuple[int, int],
     fill_bgr: tuple[float, float, float],
 ) -> tuple[Image, npt.NDArray[np.float32], npt.NDArray[np.int64]]:
-    """One training example from one picture.
+    """One training example from one image.
 
     Args:
         image_bgr: UInt8[H, W, 3]; left as it is.
-        boxes_xyxy: Float32[G, 4], fractions of the picture.
+        boxes_xyxy: Float32[G, 4], fractions of the image.
         class_ids: Int64[G].
         policy: The limits.
         noise: Float32[policy.noise_size] in [0, 1), which decides everything.
         size: Height and width of the result, pixels.
-        fill_bgr: What surrounds a picture that is zoomed out, 0..255.
+        fill_bgr: What surrounds an image that is zoomed out, 0..255.
 
     Returns:
         UInt8[height, width, 3], and the objects seen in it as fractions of it.
@@ -43,11 +43,11 @@ def augment(
     views = draw_views(policy, numbers, boxes, ids)
     seen_boxes, seen_ids = see(views, boxes, ids)
     kept = seen_ids[0] >= 0
-    picture = apply_view(apply_colours(image_bgr, draw_colours(policy, numbers)), views, size, fill_bgr)
-    return picture, seen_boxes[0][kept].numpy(), seen_ids[0][kept].numpy()
+    seen = apply_view(apply_colours(image_bgr, draw_colours(policy, numbers)), views, size, fill_bgr)
+    return seen, seen_boxes[0][kept].numpy(), seen_ids[0][kept].numpy()
 
 
-def apply_colours(image_bgr: Image, colours: Colours) -> Image:
+def apply_colours(image_bgr: Image, colours: ColourJitter) -> Image:
     """Distort the colours of UInt8[H, W, 3] by the first entry of ``colours``; rounds to whole values at each step."""
     brightness, first, saturation, hue, last = (
         float(part[0])
@@ -76,7 +76,7 @@ def apply_view(image_bgr: Image, views: Views, size: tuple[int, int], fill_bgr: 
     height, width = size
     x1, y1, x2, y2 = views.windows[0].tolist()
     rows, columns = image_bgr.shape[:2]
-    # From a pixel of the result to the picture: centres of pixels lie at whole numbers and a half.
+    # From a pixel of the result to the image: centres of pixels lie at whole numbers and a half.
     step_x, step_y = (x2 - x1) * columns / width, (y2 - y1) * rows / height
     matrix = np.array([[step_x, 0, x1 * columns - 0.5 + step_x / 2], [0, step_y, y1 * rows - 0.5 + step_y / 2]])
     result = np.empty((height, width, 3), np.uint8)

@@ -1,6 +1,6 @@
 """Augmentation of a batch on its device: what ``policy`` decided, done with tensor operations. On the trainer's thread.
 
-Pictures come as they lie in a ``DeviceDataset``; nothing here asks the device for a value, so the host never waits. It
+Images come as they lie in a ``DeviceDataset``; nothing here asks the device for a value, so the host never waits. It
 computes the same on the CPU, where ``augment`` is its reference.
 """
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 # everybody's name for it
 
-from detector.training.policy import Colours, Policy, Views, draw_colours, draw_views, see
+from detector.training.policy import ColourJitter, Policy, Views, draw_colours, draw_views, see
 
 
 def augment_batch(
@@ -23,16 +23,16 @@ def augment_batch(
     size: tuple[int, int],
     fill_bgr: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """A batch of training examples from a batch of pictures.
+    """A batch of training examples from a batch of images.
 
     Args:
-        images_bgr: UInt8[B, S, S, 3], each picture stretched to a square.
-        boxes_xyxy: Float32[B, G, 4], fractions of the picture.
+        images_bgr: UInt8[B, S, S, 3], each image stretched to a square.
+        boxes_xyxy: Float32[B, G, 4], fractions of the image.
         class_ids: Int64[B, G]; ``PADDING`` where there is no object.
         policy: The limits.
         noise: Float32[B, policy.noise_size] in [0, 1), which decides everything.
         size: Height and width of the result, pixels.
-        fill_bgr: Float32[3], what surrounds a picture that is zoomed out, 0..255.
+        fill_bgr: Float32[3], what surrounds an image that is zoomed out, 0..255.
 
     Returns:
         Float32[B, 3, height, width] in 0..255, still BGR; boxes and class ids as given, ``PADDING`` for objects that
@@ -44,7 +44,7 @@ def augment_batch(
     return (images, *see(views, boxes_xyxy, class_ids))
 
 
-def apply_colours(images_bgr: Tensor, colours: Colours) -> Tensor:
+def apply_colours(images_bgr: Tensor, colours: ColourJitter) -> Tensor:
     """Distort the colours of Float32[B, 3, H, W] in 0..255; values stay in that range."""
 
     def factor(values: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
-"""Batches for the trainer: loaded ahead on threads of the host, or cut from pictures that live on the device.
+"""Batches for the trainer: loaded ahead on threads of the host, or cut from images that live on the device.
 
-Both give the same pictures in the same order for the same seed, from any step on and for any number of processes.
+Both give the same images in the same order for the same seed, from any step on and for any number of processes.
 """
 
 from __future__ import annotations
@@ -16,18 +16,19 @@ import torch
 from torch import Tensor
 
 from detector.training.augment_gpu import augment_batch
-from detector.training.data import BadPictures, Example, Examples, Picture, read_or_next
+from detector.training.data import ImageReader, LabelledImage
+from detector.training.examples import Example, Examples
 from detector.training.matcher import PADDING
 from detector.training.order import Order, Pick
 from detector.training.policy import Policy
 
 _AHEAD = 3  # batches being loaded while one is learnt from
-_CHUNK = 256  # pictures decoded between two copies to the device
+_CHUNK = 256  # images decoded between two copies to the device
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One step's pictures, on the trainer's device.
+    """One step's images, on the trainer's device.
 
     Attributes:
         images_bgr: UInt8 or Float32 [B, 3, H, W] in 0..255.
@@ -51,7 +52,7 @@ class BatchSource(Protocol):
         """The batches of step ``first_step`` and all after it, without end."""
 
     def name(self, index: int) -> str:
-        """What to call a picture in a message."""
+        """Returns the name of an image for messages."""
 
 
 class HostBatches:
@@ -97,33 +98,33 @@ class HostBatches:
 
 
 class DeviceDataset:
-    """All pictures decoded, stretched to a square and kept on the device.
+    """All images decoded, stretched to a square and kept on the device.
 
     Args:
-        pictures: At least one.
+        labelled: At least one.
         side: Of the square, pixels.
         device: Where they live: 3 * side * side bytes each.
         threads: That decode.
-        bad: Where unreadable pictures are noted; the next readable one takes their place.
+        reader: Reads them; the next readable one takes the place of one that is not.
     """
 
     def __init__(
-        self, pictures: Sequence[Picture], side: int, device: torch.device, threads: int, bad: BadPictures
+        self, labelled: Sequence[LabelledImage], side: int, device: torch.device, threads: int, reader: ImageReader
     ) -> None:
         import cv2
 
-        self.pictures = pictures
+        self.labelled = labelled
 
         def load(index: int) -> Example:
-            image, boxes, ids = read_or_next(pictures, index, bad)
+            image, boxes, ids = reader.read_or_next(labelled, index)
             return Example(np.asarray(cv2.resize(image, (side, side)), dtype=np.uint8), boxes, ids)
 
-        self.images = torch.empty((len(pictures), side, side, 3), dtype=torch.uint8, device=device)
+        self.images = torch.empty((len(labelled), side, side, 3), dtype=torch.uint8, device=device)
         objects: list[Example] = []
         empty = np.empty((0, 0, 3), np.uint8)
         with ThreadPoolExecutor(threads, thread_name_prefix="ssdv-train-load") as pool:
-            for low in range(0, len(pictures), _CHUNK):
-                examples = list(pool.map(load, range(low, min(low + _CHUNK, len(pictures)))))
+            for low in range(0, len(labelled), _CHUNK):
+                examples = list(pool.map(load, range(low, min(low + _CHUNK, len(labelled)))))
                 chunk = torch.from_numpy(np.stack([example.image_bgr for example in examples]))
                 self.images[low : low + len(examples)] = chunk.to(device)
                 objects += [Example(empty, example.boxes_xyxy, example.class_ids) for example in examples]
@@ -136,11 +137,11 @@ class DeviceBatches:
     """Batches cut from a ``DeviceDataset`` and augmented there.
 
     Args:
-        data: The pictures.
+        data: The images.
         order: Which when.
         policy: Of the augmentation.
         size: Height and width of the network's input.
-        fill_bgr: What surrounds a picture that is zoomed out, 0..255.
+        fill_bgr: What surrounds an image that is zoomed out, 0..255.
     """
 
     def __init__(
@@ -160,8 +161,8 @@ class DeviceBatches:
         self._generator = torch.Generator(self._device)
 
     def name(self, index: int) -> str:
-        """The picture's file name."""
-        return self._data.pictures[index].path.name
+        """The image's file name."""
+        return self._data.labelled[index].path.name
 
     def batches(self, first_step: int) -> Generator[Batch, None, None]:
         """See ``BatchSource``."""

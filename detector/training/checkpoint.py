@@ -13,7 +13,7 @@ from detector.errors import DetectorError
 from detector.safetensors_file import atomic_file
 from detector.spec_json import spec_to_json
 from detector.training.recipe import changed, recipe_to_json
-from detector.training.survey import check_same_pictures
+from detector.training.survey import check_same_images
 from detector.training.trainer import Trainer
 
 FORMAT = 1
@@ -64,12 +64,12 @@ def load_checkpoint(path: Path, trainer: Trainer, data: str = "") -> float:
         Seconds trained so far.
 
     Raises:
-        DetectorError: The file is damaged, or of another network, recipe or set of pictures; ``trainer`` is then not
+        DetectorError: The file is damaged, or of another network, recipe or set of images; ``trainer`` is then not
             to be used.
     """
     state = read_checkpoint(path)
     _check_same(path, state, trainer)
-    check_same_pictures(path, str(state.get("data", "")), data)
+    check_same_images(path, str(state.get("data", "")), data)
     try:
         trainer.load(state)
         return float(state["spent_s"])
@@ -78,7 +78,7 @@ def load_checkpoint(path: Path, trainer: Trainer, data: str = "") -> float:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """What is in ``path``, on the CPU.
+    """Reads ``path`` onto the CPU.
 
     Raises:
         DetectorError: It cannot be read, or is no checkpoint.

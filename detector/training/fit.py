@@ -22,7 +22,7 @@ _LOOK_EVERY_STEPS = 20  # several processes must look after the same step, and t
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class TrainingProgress:
     """How a training is going.
 
     Attributes:
@@ -55,7 +55,7 @@ class Progress:
 class Watcher(Protocol):
     """Is told what happens; process 0's only."""
 
-    def progress(self, progress: Progress) -> None:
+    def progress(self, progress: TrainingProgress) -> None:
         """Some steps are done."""
 
     def validated(self, step: int, scores: dict[str, float]) -> None:
@@ -120,7 +120,7 @@ class Fit:
 
         Raises:
             UnsavedError: The last checkpoint cannot be written; the trainer is where it should be all the same.
-            DetectorError: No picture can be read, or the loss or a weight is no number.
+            DetectorError: No image can be read, or the loss or a weight is no number.
         """
         trainer, steps = self._trainer, self._trainer.recipe.steps
         saved_s = self.spent_s
@@ -168,7 +168,7 @@ class Fit:
         steps = trainer.recipe.steps
         order = self._source.order
         self._watcher.progress(
-            Progress(
+            TrainingProgress(
                 step=trainer.step,
                 steps=steps,
                 epoch=trainer.step * order.batch / order.count,
@@ -192,7 +192,7 @@ class Fit:
                     f"The weights are not numbers any more after step {self._trainer.step}.",
                     f"Lower the learning rate, or limit the gradient's length.{self._what_is_left()}",
                 )
-            return  # the next look says why, and names the pictures
+            return  # the next look says why, and names the images
         try:
             save_checkpoint(self._plan.checkpoint, self._trainer, self.spent_s, self._plan.data)
         except DetectorError as error:

@@ -71,7 +71,7 @@ def _hardest(costs: Tensor, wanted: Tensor) -> Tensor:
 
 
 def _share(count: Tensor) -> Tensor:
-    """What a process divides by: the matched default boxes of all, over the number of processes; at least 1 in all."""
+    """Returns a process's divisor: the matched default boxes of all, over the number of processes; at least 1."""
     if not (distributed.is_available() and distributed.is_initialized()):
         return count.clamp_min(1)
     total = count.clone()

@@ -25,7 +25,7 @@ _LOW = (1 << _HALF) - 1
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """What the network should answer.
+    """The answers expected of the network.
 
     Attributes:
         locs: Float32[B, P, 4], encoded offsets; zero where nothing matched.
@@ -89,7 +89,7 @@ def match(defaults_xyxy: Tensor, boxes_xyxy: Tensor, valid: Tensor, iou_threshol
     """
     if boxes_xyxy.device.type != "cpu":
         return _match(defaults_xyxy, boxes_xyxy, valid, iou_threshold)
-    # Where the host computes, padding is what costs: few pictures have many objects, so the others go without them.
+    # Where the host computes, padding is what costs: few images have many objects, so the others go without them.
     matched = torch.full((len(boxes_xyxy), len(defaults_xyxy)), UNMATCHED)
     last = torch.where(valid, torch.arange(1, valid.shape[1] + 1), 0)
     rows = last.amax(dim=1) if valid.shape[1] else torch.zeros(len(valid))

@@ -8,9 +8,10 @@ from typing import Literal
 
 from detector.config import SSD300_COCO, SSD300_VOC, SSD512_COCO, SSD512_VOC, SSDLITE320, SSDConfig
 from detector.errors import DetectorError
+from detector.plans.architectures import ARCHITECTURES, SingleStage
 from detector.spec import Architecture, InputSpec, ModelSpec
 
-# The mean of ImageNet's pictures. A network that starts from nothing wants values of about 1.
+# The mean of ImageNet's images. A network that starts from nothing wants values of about 1.
 _MEAN = (123.0, 117.0, 104.0)
 _STD = (58.0, 58.0, 58.0)
 
@@ -55,27 +56,6 @@ TRAINABLE: dict[str, Trainable] = {
 }
 """By the name on the command line; "small" has the smaller default boxes that the authors used for COCO."""
 
-
-def _mobilenet(blocks: int) -> tuple[str, ...]:
-    return ("stem.", *(f"blocks.{index}." for index in range(blocks)))
-
-
-FIRST_LAYERS: dict[Architecture, tuple[str, ...]] = {
-    "ssd-vgg16": ("backbone.conv1_", "backbone.conv2_"),
-    "ssd-vgg16-affine": ("backbone.conv1_", "backbone.conv2_"),
-    "ssd-mobilenetv1": _mobilenet(5),
-    "ssd-mobilenetv1-pointwise": _mobilenet(5),
-    "ssdlite-mobilenetv1": _mobilenet(5),
-    "ssd-mobilenetv1-tf": _mobilenet(5),
-    "ssdlite-mobilenetv2": _mobilenet(7),
-    "ssdlite-mobilenetv2-narrow": _mobilenet(7),
-    "ssdlite-mobilenetv2-tf": _mobilenet(7),
-    "ssd-mobilenetv2-tf": _mobilenet(7),
-    "ssdlite320-mobilenetv3": _mobilenet(7),
-    "ssdlite320-mobilenetv3-wide": _mobilenet(7),
-}
-"""How the parameters' names begin of the layers that see edges and textures: any detector can use them as they are, and
-learning nothing there makes a step on a CPU nearly twice as fast."""
 _BEHIND_THE_BASE = ("extras", "loc", "conf", "regression_headers", "classification_headers")
 
 
@@ -88,7 +68,7 @@ def base_layers(parameters: Iterable[str]) -> tuple[str, ...]:
 def new_spec(
     name: str, network: str, labels: Sequence[str], width: float = 1.0, *, base: BaseWeights | None = None
 ) -> ModelSpec:
-    """What will be trained.
+    """Returns the spec of the network to train.
 
     Args:
         name: Of the model.
@@ -103,7 +83,7 @@ def new_spec(
     if network not in TRAINABLE:
         raise DetectorError(f"There is no network {network!r} to train.", f"Known: {', '.join(TRAINABLE)}.")
     found = TRAINABLE[network]
-    if width != 1.0 and found.architecture != "ssd-vgg16":
+    if width != 1.0 and not _is_scalable(found.architecture):
         raise DetectorError(f"{network} has one width only.")
     if base is not None and base not in found.pretrained:
         raise DetectorError(
@@ -117,3 +97,8 @@ def new_spec(
         config=found.config,
         width=width,
     )
+
+
+def _is_scalable(architecture: Architecture) -> bool:
+    row = ARCHITECTURES[architecture]
+    return isinstance(row, SingleStage) and row.scalable

@@ -1,4 +1,4 @@
-"""Which pictures make up which step: computed from the step's number, so there is nothing to save and nothing to lose.
+"""Which images make up which step: computed from the step's number, so there is nothing to save and nothing to lose.
 
 Pure; the same on every process and after every interruption.
 """
@@ -16,7 +16,7 @@ _ORDER, _NOISE = 0, 1  # keep the streams of random numbers apart
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """One picture at one time.
+    """One image at one time.
 
     Attributes:
         epoch: How often the set was gone through before.
@@ -32,8 +32,8 @@ class Order:
     """The shuffled set, gone through again and again; a batch may reach from one time into the next.
 
     Attributes:
-        count: Pictures in the set.
-        batch: Pictures of a step, of all processes together; a multiple of ``processes``.
+        count: Images in the set.
+        batch: Images of a step, of all processes together; a multiple of ``processes``.
         seed: Of everything random.
         rank: This process.
         processes: How many share each batch.
@@ -57,7 +57,7 @@ class Order:
 
 
 def noise(seed: int, pick: Pick, size: int) -> npt.NDArray[np.float32]:
-    """Float32[size] in [0, 1): the random numbers of one picture at one time."""
+    """Float32[size] in [0, 1): the random numbers of one image at one time."""
     return np.random.default_rng((seed, _NOISE, pick.epoch, pick.index)).random(size, dtype=np.float32)
 
 

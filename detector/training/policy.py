@@ -1,10 +1,10 @@
-"""What augmentation does to which picture, decided from given random numbers. Paper section 2.2, "Data augmentation".
+"""The augmentation of each image, decided from given random numbers. Paper section 2.2, "Data augmentation".
 
-Pure functions of tensors on any device, a batch at a time. All randomness comes in as ``noise``, so a picture's fate
+Pure functions of tensors on any device, a batch at a time. All randomness comes in as ``noise``, so an image's fate
 depends on its own numbers only: not on the batch it is in, the worker that loads it, or how many processes share the
 work. Applying the decisions to pixels is the business of ``augment`` (host) and ``augment_gpu`` (device).
 
-Where the paper is silent the rules are those of the authors' Caffe code: everything is in fractions of the picture,
+Where the paper is silent the rules are those of the authors' Caffe code: everything is in fractions of the image,
 each of the samplers makes its tries, one of their successes is drawn. torchvision's transforms differ in the numbers
 (brightness is multiplied, hue turns half as far, channels are swapped) and in the shape of the crops, and draw from one
 global generator; so they serve as witnesses in the tests and are not used here.
@@ -33,8 +33,8 @@ class Policy:
         saturation: The same for the saturation.
         hue: Most the hue is turned, degrees. (Caffe's 18 are OpenCV's units of two degrees.)
         colour_chance: Of each of these four.
-        zoom_out_chance: Of putting the picture somewhere on a larger canvas.
-        zoom_out: Largest side of the canvas, in sides of the picture.
+        zoom_out_chance: Of putting the image somewhere on a larger canvas.
+        zoom_out: Largest side of the canvas, in sides of the image.
         min_ious: One sampler of crops each: some object overlaps the crop by at least this much. A crop always holds
             the centre of that object (Caffe's may hold none). Not cropping is one more choice.
         tries: Of each sampler.
@@ -58,7 +58,7 @@ class Policy:
 
     @property
     def noise_size(self) -> int:
-        """Random numbers one picture needs."""
+        """Random numbers one image needs."""
         return _TRIES + 4 * self.tries * len(self.min_ious)
 
 
@@ -78,7 +78,7 @@ UNCHANGED = Policy(colour_chance=0.0, zoom_out_chance=0.0, min_ious=(), mirror_c
 
 
 @dataclass(frozen=True, slots=True)
-class Colours:
+class ColourJitter:
     """Photometric distortion, in this order; each Float32[B].
 
     Attributes:
@@ -98,10 +98,10 @@ class Colours:
 
 @dataclass(frozen=True, slots=True)
 class Views:
-    """The part of each picture that becomes the network's input.
+    """The part of each image that becomes the network's input.
 
     Attributes:
-        windows: Float32[B, 4] xyxy, fractions of the picture; reaches outside where the picture was zoomed out.
+        windows: Float32[B, 4] xyxy, fractions of the image; reaches outside where the image was zoomed out.
         mirrored: Bool[B], left and right swapped afterwards.
     """
 
@@ -109,7 +109,7 @@ class Views:
     mirrored: Tensor
 
 
-def draw_colours(policy: Policy, noise: Tensor) -> Colours:
+def draw_colours(policy: Policy, noise: Tensor) -> ColourJitter:
     """Decide the photometric distortion.
 
     Args:
@@ -123,7 +123,7 @@ def draw_colours(policy: Policy, noise: Tensor) -> Colours:
         return torch.where(chosen[:, index], low + (high - low) * amounts[:, index], otherwise)
 
     contrast, first = amount(1, *policy.contrast, 1.0), coins[:, 4] < 0.5
-    return Colours(
+    return ColourJitter(
         brightness=amount(0, -policy.brightness, policy.brightness, 0.0),
         contrast_first=torch.where(first, contrast, 1.0),
         saturation=amount(2, *policy.saturation, 1.0),
@@ -138,12 +138,12 @@ def draw_views(policy: Policy, noise: Tensor, boxes_xyxy: Tensor, class_ids: Ten
     Args:
         policy: The limits.
         noise: Float32[B, noise_size] in [0, 1).
-        boxes_xyxy: Float32[B, G, 4], fractions of the picture.
+        boxes_xyxy: Float32[B, G, 4], fractions of the image.
         class_ids: Int64[B, G]; ``PADDING`` where there is no object.
     """
     zoomed = noise[:, _ZOOM] < policy.zoom_out_chance
     side = torch.where(zoomed, 1 + (policy.zoom_out - 1) * noise[:, _ZOOM + 1], 1.0)[:, None]  # [B, 1]
-    corner = (side - 1) * noise[:, _ZOOM + 2 : _ZOOM + 4]  # [B, 2] of the picture on the canvas
+    corner = (side - 1) * noise[:, _ZOOM + 2 : _ZOOM + 4]  # [B, 2] of the image on the canvas
     corner = corner.repeat(1, 2)  # [B, 4]
     crop = _draw_crops(policy, noise, (boxes_xyxy + corner[:, None]) / side[:, None], class_ids >= 0)
     return Views(crop * side - corner, noise[:, _MIRROR] < policy.mirror_chance)
@@ -154,7 +154,7 @@ def see(views: Views, boxes_xyxy: Tensor, class_ids: Tensor) -> tuple[Tensor, Te
 
     Args:
         views: Of the same batch.
-        boxes_xyxy: Float32[B, G, 4], fractions of the picture.
+        boxes_xyxy: Float32[B, G, 4], fractions of the image.
         class_ids: Int64[B, G].
 
     Returns:

@@ -58,7 +58,7 @@ def joined_processes(device: str) -> Iterator[Processes]:
 
 
 def parallel(network: nn.Module, processes: Processes, device: torch.device) -> nn.Module:
-    """What to call in place of ``network``, whose batch normalisation must be shared already."""
+    """Returns the module to call in place of ``network``, whose batch normalisation must be shared already."""
     if processes.count == 1:
         return network
     ids = [device.index] if device.type == "cuda" else None
@@ -106,7 +106,7 @@ def _shared(norm: nn.BatchNorm2d, device: torch.device) -> nn.Module:
 class SharedBatchNorm2d(nn.BatchNorm2d):
     """Batch normalisation over the batches of all processes; torch's own ``SyncBatchNorm`` is for GPUs only.
 
-    Every process must bring as many pictures as the others.
+    Every process must bring as many images as the others.
     """
 
     def forward(self, input: Tensor) -> Tensor:  # the base class's name

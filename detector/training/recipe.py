@@ -1,4 +1,4 @@
-"""How a network is trained, as data: everything besides the network, the pictures and the machine. No torch.
+"""How a network is trained, as data: everything besides the network, the images and the machine. No torch.
 
 Travels as JSON: in recipe files people write, in checkpoints, and in the provenance of the finished model.
 """
@@ -23,7 +23,7 @@ class Recipe:
 
     Attributes:
         steps: Length of the training.
-        batch: Pictures of a step, of all processes together.
+        batch: Images of a step, of all processes together.
         rate: Highest learning rate.
         shape: Of the learning rate over time; see ``Schedule``.
         warmup: Steps of linear rise at the beginning.
@@ -34,11 +34,11 @@ class Recipe:
         ema: Share of the averaged weights that stays with each step; 0 for no average.
         batch_norm: Normalise after each convolution of a VGG network while training; folded into the weights at the
             end. For training without pretrained weights.
-        augment: The paper's augmentation; else pictures are only resized.
+        augment: The paper's augmentation; else images are only resized.
         mild: With ``augment``, a milder one: for a network that knows its work already.
         box_weight: Of the localisation cost beside the confidence cost; the paper's alpha.
         slowness: Multiple of the rate at which the base network learns, that is all but feature layers and predictors.
-        freeze: The first layers stay as they are, where it is known which (``networks.FIRST_LAYERS``).
+        freeze: The first layers stay as they are, where it is known which (``SingleStage.first_layers``).
         use_difficult: Train on VOC's difficult objects, too, as the authors did.
         seed: Of everything random.
     """
@@ -78,9 +78,9 @@ FINE_TUNING = Recipe(
     slowness=0.4,
     freeze=True,
 )
-"""What a trained detector learns few classes of one's own by; some minutes on two CPU cores."""
+"""The recipe by which a trained detector learns a few classes of one's own; some minutes on two CPU cores."""
 FINE_TUNING_EPOCHS = 10.0
-"""Times to go through many pictures, where ``FINE_TUNING``'s steps do not get as far."""
+"""Times to go through many images, where ``FINE_TUNING``'s steps do not get as far."""
 
 _RANGES: dict[str, tuple[float, float]] = {
     "steps": (1, 100_000_000),

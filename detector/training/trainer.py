@@ -15,7 +15,6 @@ from detector.models.build import build_network
 from detector.models.ssd import SSD
 from detector.spec import InputSpec, ModelSpec
 from detector.training.batches import Batch
-from detector.training.clock import StepClock
 from detector.training.ema import Ema
 from detector.training.loss import Losses, MultiBoxLoss
 from detector.training.matcher import Matcher
@@ -23,6 +22,7 @@ from detector.training.order import Pick
 from detector.training.processes import Processes, mean_of, parallel, share_batch_norm
 from detector.training.recipe import Recipe
 from detector.training.schedule import Schedule, make_optimiser, set_rate
+from detector.training.step_clock import StepClock
 
 
 def new_network(spec: ModelSpec, recipe: Recipe) -> nn.Module:
@@ -42,7 +42,7 @@ def new_network(spec: ModelSpec, recipe: Recipe) -> nn.Module:
 
 
 class Criterion(Protocol):
-    """What a training makes smaller, on the trainer's device."""
+    """The losses that a training makes smaller, on the trainer's device."""
 
     def __call__(self, images: Tensor, locs: Tensor, logits: Tensor, batch: Batch) -> Losses:
         """Compare a prediction with what it should be.
@@ -76,7 +76,7 @@ class MultiBoxCriterion:
 
 @dataclass(frozen=True, slots=True)
 class StepLosses:
-    """What the steps since the last look cost, on average.
+    """The average losses of the steps since the last look.
 
     Attributes:
         steps: How many they were.
@@ -239,7 +239,7 @@ class Normaliser:
 
     Args:
         spec: The network's input convention.
-        device: Where pictures are.
+        device: Where images are.
     """
 
     def __init__(self, spec: InputSpec, device: torch.device) -> None:
@@ -256,6 +256,6 @@ class Normaliser:
 
 
 def fill_colour(spec: InputSpec) -> tuple[float, float, float]:
-    """What surrounds a picture that is zoomed out, BGR 0..255: the input's mean, which the network sees as zero."""
+    """Returns the BGR colour, 0..255, around a zoomed out image: the input's mean, which the network sees as zero."""
     first, second, third = spec.mean
     return (third, second, first) if spec.channels == "rgb" else spec.mean

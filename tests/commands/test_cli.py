@@ -166,15 +166,15 @@ def test_words_cannot_write_on_the_terminal() -> None:
 def test_what_is_meant_for_a_window_of_its_own_gets_one(
     capsys: Capture, monkeypatch: pytest.MonkeyPatch, flags: list[str]
 ) -> None:
-    from app.core.instance import Place
+    from app.core.instance import InstanceLock
     from app.ui import main as window
 
     places: list[object] = []
     monkeypatch.setattr(window, "run", lambda _sources, _overrides, place, _closing: places.append(place) or 0)
-    other = Place()
+    other = InstanceLock()
     assert other.claim()
     assert run(capsys, *flags) == (0, "", "")
     other.close()
     assert run(capsys, *flags) == (0, "", "")
     assert places[0] is None
-    assert isinstance(places[1], Place), "later starts may hand over to it"
+    assert isinstance(places[1], InstanceLock), "later starts may hand over to it"

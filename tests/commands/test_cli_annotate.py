@@ -25,7 +25,7 @@ def fake_model(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_annotate_names_its_files_and_never_an_existing_one(capsys: Capture, fake_model: None, tmp_path: Path) -> None:
     source = make_video(tmp_path / "clip é.mp4", frames=12, audio=True)
-    for said in ("", "ssd-viewer: clip é.mp4: 12 frames were looked at before; the network runs on the others only.\n"):
+    for said in ("", "ssd-viewer: clip é.mp4: 12 frames were analysed before; the network runs on the others only.\n"):
         code, out, err = run(capsys, "annotate", source, "--model", "fake", "--data", ".csv", "--data", ".jsonl")
         assert (code, err) == (0, said)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
@@ -220,7 +220,7 @@ def test_resume_knows_what_was_rendered_from_detections_that_may_only_be_read(
             raise PermissionError(13, "Permission denied", str(file))
         append(file, line)
 
-    monkeypatch.setattr(history, "_append", guarded)
+    monkeypatch.setattr(history, "_append", guarded)  # root, which may run this, is refused nothing
     asked = ("annotate", source, "--from-cache", "-o", f"{tmp_path / 'out'}/", "--resume")
     assert run(capsys, *asked)[0] == 0
     assert "a.mp4: done already" in run(capsys, *asked)[1]
@@ -248,7 +248,7 @@ def test_from_cache_renders_without_a_model(capsys: Capture, fake_model: None, t
     source = make_video(tmp_path / "in.mp4", frames=12)
     code, _, err = run(capsys, "annotate", source, "--from-cache")
     assert code == 1
-    check_one_line(err, "No detections are kept of in.mp4", "Run it without --from-cache first")
+    check_one_line(err, "No detections are kept of in.mp4", "Run the network on it (without --from-cache)")
     code, out, _ = run(capsys, "annotate", source, "--model", "fake")
     assert code == 0
     assert "of detections kept, for --from-cache" in out
@@ -288,7 +288,7 @@ def test_no_cache_goes_on_only_when_asked_to(
     left = (tmp_path / "in.mp4.ssdv.part").read_bytes()
     code, out, err = run(capsys, "annotate", source, "--model", "fake", "--no-cache", "--json", "-")
     assert (code, json.loads(out)["videos"][0]["frames_known"]) == (0, 0)
-    assert "What an interrupted run found stays in in.mp4.ssdv.part" in err
+    assert "frames of an interrupted run stay in in.mp4.ssdv.part" in err
     assert (tmp_path / "in.mp4.ssdv.part").read_bytes() == left
     asked = ("--model", "fake", "--no-cache", "--resume", "--json", "-", "-o", tmp_path / "two.mp4")
     code, out, err = run(capsys, "annotate", source, *asked)

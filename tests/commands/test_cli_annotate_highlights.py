@@ -16,9 +16,10 @@ from detector.evaluation.voc_tree import read_voc
 from detector.runtime import open as runtime_open
 from detector.runtime.base import ImageBGR
 from tests.support.command_line import Capture, check_one_line, install_fake_model, run
-from tests.support.media import make_video, read_frame_index
+from tests.support.media import make_video
 from tests.support.probe import pictures, probe
 from tests.support.steady_detector import FakeDetector
+from tools.fixtures.coded_images import read_frame_index
 
 
 @pytest.fixture(autouse=True)

@@ -15,12 +15,12 @@ from app.cli import bench as command
 from app.core.errors import AppError
 from app.lab.bench import benchmark, peaks
 from app.lab.bench.baselines import BASELINES
+from app.lab.bench.bench_report import BenchReport
 from app.lab.bench.bench_request import BenchRequest
 from app.lab.bench.chart import FORMATS
 from app.lab.bench.random_weights import LOADS
-from app.lab.bench.result import BenchReport
+from detector.runtime.cuda_support import why_not_cuda
 from detector.runtime.openvino_runtime import is_installed
-from detector.runtime.torch_cuda import why_not_cuda
 from tests.support.bench_report import REPORT
 from tests.support.command_line import Capture, check_one_line, run
 from tests.support.media import make_video
@@ -32,9 +32,9 @@ from tests.support.tiny_models import random_spec, save_random
 @pytest.fixture(autouse=True)
 def _quick_peaks(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the computer can multiply is no matter here."""
-    monkeypatch.setitem(peaks._SIDE, "cpu", 128)
-    monkeypatch.setitem(peaks._MAP, "cpu", 8)
-    monkeypatch.setattr(peaks, "_SECONDS", 0.0)
+    monkeypatch.setitem(peaks.MATRIX_SIDE, "cpu", 128)
+    monkeypatch.setitem(peaks.MAP_SIDE, "cpu", 8)
+    monkeypatch.setattr(peaks, "SECONDS", 0.0)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.support.command_line import Capture, check_one_line, install_fake_model, run, write_photos
-from tests.support.media import coded_image
+from tools.fixtures.coded_images import coded_image
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from app.core.paths import models_dir, settings_file, speeds_file
 from app.core.settings_store import load_settings
 from app.core.speeds import MeasuredSpeed, record_speed
-from detector.bundled import default_model
+from detector.bundled_files import default_model
 from tests.support.command_line import Capture, check_one_line, install_fake_model, run, write_photos
 from tests.support.model_files import put_model
 from tests.support.shared_data import shared

@@ -18,7 +18,7 @@ from app.core.models import user_library
 from detector.model_file import ModelEntry
 from detector.runtime import openvino_runtime
 from detector.runtime.calibrate import Frames
-from detector.runtime.optimised import MeasuredFormat, Optimised
+from detector.runtime.format_measurements import MeasuredFormat, Optimised
 from detector.runtime.other_process import WorkStoppedError
 from detector.runtime.quantise import OptimisedModel, Places
 from detector.spec import Int8
@@ -97,7 +97,7 @@ def test_the_result_for_programs(capsys: Capture, frames: list[Frames], reposito
 
 def test_info_shows_what_was_measured(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     assert json.loads(run(capsys, "models", "info", "demo", "--json", "-")[1])["optimised"] is None
-    monkeypatch.setattr("detector.runtime.optimised.read_optimised", lambda _model, _cache: DONE)
+    monkeypatch.setattr("detector.runtime.format_measurements.read_optimised", lambda _model, _cache: DONE)
     out = run(capsys, "models", "info", "demo")[1]
     assert "optimised: 2026-11-22; in agreement with fp32 on 80 images (street.mp4): int8 98.8%; auto is int8" in out
 

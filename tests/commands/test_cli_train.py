@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from app.cli import main
-from app.cli import train as cli_train
+from app.cli.train_display import TrainingDisplay
 from detector.evaluation.results import DataSet
 from detector.model_file import open_file
 from detector.runtime.network import load_network
@@ -38,14 +38,14 @@ def _one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def voc(tmp_path: Path) -> Path:
-    """Four pictures as a VOC tree with a list for training."""
+    """Four images as a VOC tree with a list for training."""
     root = tmp_path / "voc"
     write_voc(root, make_blocks(root / "JPEGImages", 4))
     return root
 
 
 def write_voc(root: Path, data: DataSet) -> None:
-    """Annotations and a list, beside pictures that are there already."""
+    """Annotations and a list, beside images that are there already."""
     (root / "Annotations").mkdir(parents=True)
     (root / "ImageSets" / "Main").mkdir(parents=True)
     for image in data.images:
@@ -65,13 +65,13 @@ def train(voc: Path, out: Path, *more: str) -> int:
     return main(["train", "--data", str(voc), "--split", "train", "--out", str(out), *_TINY, *more])
 
 
-def test_from_pictures_to_a_model_that_opens(voc: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_from_images_to_a_model_that_opens(voc: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (voc / "JPEGImages" / "block001.png").write_bytes(b"no picture")
     out, result = tmp_path / "blocks.safetensors", tmp_path / "result.json"
     assert train(voc, out, "--steps", "3", "--json", str(result)) == 0
     said = capsys.readouterr()
     assert f"Trained {out}" in said.out
-    assert said.err.count("block001.png is no picture, or is damaged") == 1
+    assert said.err.count("block001.png is not a readable image") == 1
     assert "1 image could not be read" in said.err
     spec = load_spec(out)
     assert set(spec.labels) == set(LABELS)
@@ -108,7 +108,7 @@ def test_the_same_command_goes_on_and_another_recipe_is_refused(
     assert train(voc, out, "--steps", "3") == 1
     said = capsys.readouterr().err.strip().splitlines()
     assert len(said) == 1
-    assert "other data: 4 pictures instead of 3" in said[0]
+    assert "other data: 4 images instead of 3" in said[0]
     assert read_checkpoint(tmp_path / "blocks.training" / "checkpoint.pt")["step"] == 2
 
 
@@ -126,7 +126,7 @@ def test_odd_data_are_named_and_learnt_from_as_far_as_they_go(
     for words in (
         "1 image is missing (block000",
         "block000.png cannot be read: No such file or directory. The training goes on without it",
-        "1 box reaches beyond its picture and is cut off at the edge (box 1 in block001.png)",
+        "1 box reaches beyond its image and is cut off at the edge (box 1 in block001.png)",
         "1 object whose box is no box of numbers, left out",
         "1 image could not be read",
     ):
@@ -164,8 +164,8 @@ def test_a_disk_that_is_full_at_the_end_is_one_line(
     voc: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, stopped: bool
 ) -> None:
     if stopped:
-        (voc / "JPEGImages" / "block001.png").write_bytes(b"no picture")  # noted when the first steps are done
-        monkeypatch.setattr(cli_train._Display, "note", lambda _self, _line: os.kill(os.getpid(), signal.SIGINT))
+        (voc / "JPEGImages" / "block001.png").write_bytes(b"no image")  # noted when the first steps are done
+        monkeypatch.setattr(TrainingDisplay, "note", lambda _self, _line: os.kill(os.getpid(), signal.SIGINT))
     fill_disk(monkeypatch, "checkpoint", "x.safetensors")
     out = tmp_path / "x.safetensors"
     assert train(voc, out, "--steps", "100000" if stopped else "1") == 1
@@ -180,8 +180,8 @@ def test_a_disk_that_is_full_at_the_end_is_one_line(
 def test_asked_to_end_it_saves_first(
     voc: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    monkeypatch.setattr(cli_train._Display, "note", lambda _self, _line: os.kill(os.getpid(), number))
-    (voc / "JPEGImages" / "block001.png").write_bytes(b"no picture")  # noted when the first steps are done
+    monkeypatch.setattr(TrainingDisplay, "note", lambda _self, _line: os.kill(os.getpid(), number))
+    (voc / "JPEGImages" / "block001.png").write_bytes(b"no image")  # noted when the first steps are done
     out = tmp_path / "blocks.safetensors"
     assert train(voc, out, "--steps", "100000") == 130
     assert "Stopped after step" in capsys.readouterr().out
@@ -277,4 +277,4 @@ def test_a_memory_too_small_is_one_line(
     assert train(voc, tmp_path / "x.safetensors", "--steps", "1") == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert "The memory of cpu is too small for this training." in line
-    assert "--batch" in line
+    assert "(--batch, --rate, --width)" in line

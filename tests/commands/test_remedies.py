@@ -14,6 +14,7 @@ from detector.errors import DetectorError, Remedy
         ("Run on the CPU.", [Remedy("device", "cpu")], "Run on the CPU (--device cpu)."),
         ("Name the classes.", [Remedy("map")], "Name the classes (--map)."),
         ("Leave the fields.", [Remedy("deinterlace", omit=True)], "Leave the fields (without --deinterlace)."),
+        ("Skip it.", [Remedy("versus", "torch", omit=True)], "Skip it (without --versus torch)."),
         ("Import it.", [Remedy(command="models import", value="a.pth")], "Import it (ssd-viewer models import a.pth)."),
         ("", [Remedy("priors", "voc")], "Try --priors voc."),
         ("Close programs.", [], "Close programs."),

@@ -20,10 +20,11 @@ from app.core.muxing import encoder
 from app.core.muxing.video_options import MP4
 from app.core.palette import SINGLE
 from app.core.settings import DetectionSettings, OverlaySettings
-from tests.support.media import ImageBGR, coded_image, damage, make_video, read_frame_index, truncate
+from tests.support.media import damage, make_video, truncate
 from tests.support.probe import pictures, probe
 from tests.support.shared_data import shared
 from tests.support.steady_detector import FakeDetector, open_fake
+from tools.fixtures.coded_images import ImageBGR, coded_image, read_frame_index
 
 NTSC = Fraction(30000, 1001)
 BARE = DetectionSettings(threshold=1.0)  # paints nothing, so that coded pictures can be read back
@@ -276,7 +277,7 @@ def test_a_picture_that_changes_its_size_midway_is_scaled(tmp_path: Path) -> Non
     source.write_bytes(content)
     report = bare(source, tmp_path / "out.mp4")
     assert report.frames == 8
-    assert any("4 frames were scaled" in note for note in report.notes)
+    assert "The video changes its size; frames are scaled to 160 x 120." in report.notes
     shown = pictures(tmp_path / "out.mp4")
     assert {image.shape for image in shown} == {(120, 160, 3)}
     assert [read_frame_index(image) for image in shown] == [0, 1, 2, 3, 0, 1, 2, 3]

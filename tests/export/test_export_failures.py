@@ -2,53 +2,36 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import pytest
 
-from app.core.candidate_cache.store_writer import StoreWriter
 from app.core.detection_filter import check_classes, detection_filter
 from app.core.errors import AppError
-from app.core.export.disk_space import expected_bytes
 from app.core.export.job import ExportJob
 from app.core.export.progress import ProgressMeter
 from app.core.export.request import DataFile, ExportCancelledError, ExportProgress, ExportReport, ExportRequest
-from app.core.export.source_facts import read_source_facts
 from app.core.export.targets import check_targets, default_output, free_name
-from app.core.files.atomic_file import AtomicFile, WaitingFile
+from app.core.files.atomic_file import AtomicFile
 from app.core.muxing.video_file import VideoFile
 from app.core.settings import DetectionSettings, ModelSettings
 from detector.errors import DetectorError
-from tests.support.media import ImageBGR, make_audio, make_video
+from tests.support.export_checks import fails, files, request_for
+from tests.support.media import make_audio, make_video
 from tests.support.probe import probe
 from tests.support.steady_detector import FakeDetector, open_fake
-
-
-def files(folder: Path) -> set[str]:
-    return {path.name for path in folder.rglob("*") if path.is_file()}
-
-
-def request_for(source: Path, folder: Path) -> ExportRequest:
-    return ExportRequest(source, folder / "out.mp4", (DataFile(folder / "out.jsonl", "jsonl"),))
+from tools.fixtures.coded_images import ImageBGR
 
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
     return make_video(tmp_path / "in.mp4", frames=40, audio=True)
-
-
-def fails(job: ExportJob, said: str, kind: type[Exception] = AppError) -> None:
-    with pytest.raises(kind, match=said) as caught:
-        job.run()
-    assert "\n" not in str(caught.value)
 
 
 def write_text(path: Path) -> Path:
@@ -200,99 +183,6 @@ def test_cancel_after_the_end_changes_nothing(source: Path) -> None:
     assert files(source.parent) == {"in.mp4", "out.mp4", "out.jsonl", "in.mp4.ssdv"}
 
 
-class Disk:
-    """A disk with room for so many bytes more."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, room: int) -> None:
-        self.room = room
-        for kind, name in ((WaitingFile, "write_once"), (StoreWriter, "_put_once")):
-            monkeypatch.setattr(kind, name, self._taking_room(getattr(kind, name)))
-
-    def _taking_room(self, write: Callable[[object, bytes], object]) -> Callable[[object, bytes], object]:
-        def limited(file: object, content: bytes) -> object:
-            if self.room < len(content):
-                raise OSError(errno.ENOSPC, "No space left on device")
-            self.room -= len(content)
-            return write(file, content)
-
-        return limited
-
-
-ROOMS = [0, 40, 3000, 20_000]
-
-
-@pytest.mark.parametrize("room", ROOMS)
-def test_a_full_disk_is_waited_for_and_said(source: Path, monkeypatch: pytest.MonkeyPatch, room: int) -> None:
-    """From the first byte to the index at the very end; when there is room again, nothing is missing."""
-    request = request_for(source, source.parent)
-    ExportJob(replace(request, cache="drop"), open_detector=open_fake).run()
-    assert request.output is not None
-    whole, data = probe(request.output), request.data[0].path.read_bytes()
-    disk = Disk(monkeypatch, room)
-    said: list[str] = []
-
-    def hear(progress: ExportProgress) -> None:
-        if progress.stage == "paused" and disk.room < 10**6:
-            said.append(progress.remark)
-            disk.room = 10**9
-            job.resume()
-
-    job = ExportJob(request, hear, open_fake, free=lambda folder: 10**9)
-    report = job.run()
-    assert len(said) == 1
-    assert said[0].startswith("The disk is full: ")
-    assert report.frames == 40
-    assert probe(request.output) == whole
-    assert request.data[0].path.read_bytes() == data
-    assert files(source.parent) == {"in.mp4", "out.mp4", "out.jsonl", "in.mp4.ssdv"}
-
-
-@pytest.mark.parametrize("room", ROOMS)
-def test_cancel_while_the_disk_is_full_leaves_what_was_found(
-    source: Path, monkeypatch: pytest.MonkeyPatch, room: int
-) -> None:
-    Disk(monkeypatch, room)
-
-    def hear(progress: ExportProgress) -> None:
-        if progress.stage == "paused":
-            job.cancel()
-
-    job = ExportJob(request_for(source, source.parent), hear, open_fake, free=lambda _: 10**9)
-    fails(job, "cancelled", ExportCancelledError)
-    assert files(source.parent) <= {"in.mp4", "in.mp4.ssdv.part", "in.mp4.ssdv"}
-
-
-def test_a_nearly_full_disk_is_left_to_others(source: Path) -> None:
-    free, said = [10**9], []
-
-    def hear(progress: ExportProgress) -> None:
-        if progress.frames_done == 1:
-            free[0] = 1000
-        if progress.stage == "paused":
-            said.append(progress.remark)
-            free[0] = 10**9
-            job.resume()
-
-    slow = FakeDetector(lambda _: watched.wait(0.06))
-    watched = threading.Event()
-    job = ExportJob(request_for(source, source.parent), hear, lambda _: slow, free=lambda _: free[0])
-    assert job.run().frames == 40
-    assert said
-    assert all("The disk is full: out.mp4 waits for room" in words for words in said)
-
-
-def test_too_little_room_is_said_before_it_begins(source: Path) -> None:
-    request = request_for(source, source.parent)
-    heard: list[ExportProgress] = []
-    with pytest.raises(AppError, match=r"About .* are needed on .*, and 900 bytes are free"):
-        ExportJob(request, heard.append, open_fake, free=lambda _: 900).run()
-    assert files(source.parent) == {"in.mp4"}
-    needed = expected_bytes(request, 40, read_source_facts(request).frame_bytes)
-    room = iter([needed // 2])
-    ExportJob(request, heard.append, open_fake, free=lambda _: next(room, 10**9)).run()
-    assert heard[2].remark.endswith("the export may have to wait for room.")
-
-
 def test_pause_and_resume(source: Path) -> None:
     heard: list[ExportProgress] = []
     paused = threading.Event()
@@ -360,6 +250,35 @@ def test_a_folder_that_cannot_be_made_or_written_is_one_line(source: Path, tmp_p
             pytest.skip("no folder here refuses this user")
     with pytest.raises(AppError, match="cannot be"):
         ExportJob(request_for(source, folder), open_detector=open_fake).run()
+
+
+@pytest.mark.parametrize("swap", [True, False])
+def test_an_unfinished_video_that_is_swapped_or_removed_is_noticed(source: Path, tmp_path: Path, swap: bool) -> None:
+    """As by ``rm *.part`` while it runs; what the network found is kept, if its own part was left alone."""
+    precious = tmp_path / "precious"
+    precious.write_bytes(b"precious")
+    part = source.parent / "out.mp4.part"
+
+    def meddle(_: Sequence[ImageBGR]) -> None:
+        if len(fake.batches) == 30:
+            opened.wait(60)
+            part.unlink()
+            if swap:
+                part.symlink_to(precious)
+
+    opened = threading.Event()
+    fake = FakeDetector(meddle)
+
+    def hear(progress: ExportProgress) -> None:
+        if progress.frames_done:
+            opened.set()
+
+    job = ExportJob(request_for(source, source.parent), hear, lambda _: fake)
+    fails(job, r"out\.mp4 is lost: its unfinished file was removed or replaced")
+    assert precious.read_bytes() == b"precious"
+    assert not (source.parent / "out.mp4").exists()
+    assert not (source.parent / "out.jsonl").exists()
+    assert (source.parent / "in.mp4.ssdv").exists()
 
 
 def test_two_exports_never_write_one_file(source: Path) -> None:

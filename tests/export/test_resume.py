@@ -23,9 +23,10 @@ from app.core.export.request import DataFile, ExportCancelledError, ExportProgre
 from app.core.muxing.video_file import VideoFile
 from app.core.settings import DetectionSettings, ModelSettings, OverlaySettings
 from detector.detections import Candidates
-from tests.support.media import ImageBGR, make_video, read_frame_index
+from tests.support.media import make_video
 from tests.support.probe import pictures, probe
 from tests.support.steady_detector import FakeDetector
+from tools.fixtures.coded_images import ImageBGR, read_frame_index
 
 FRAMES = 40
 
@@ -114,7 +115,7 @@ def test_a_resumed_export_looks_at_the_rest_only_and_ends_the_same(
     assert sum(fake.batches) == FRAMES - kept
     assert drawn == uninterrupted
     assert report.frames_known == kept
-    assert any(f"{kept} frames were looked at before" in progress.remark for progress in heard) == (kept > 0)
+    assert any(f"{kept} frames were analysed before" in progress.remark for progress in heard) == (kept > 0)
     check_same(tmp_path / "whole", tmp_path / "resumed")
     assert (tmp_path / "whole/in.mp4.ssdv").exists()
     assert not list(tmp_path.rglob("*.part"))
@@ -253,7 +254,7 @@ def test_a_damaged_cache_is_made_anew(source: Path, tmp_path: Path) -> None:
     content = bytearray(store.read_bytes())
     content[len(content) // 2] ^= 255
     store.write_bytes(content)
-    with pytest.raises(AppError, match=r"Not all frames of in\.mp4 were looked at yet"):
+    with pytest.raises(AppError, match=r"Not all frames of in\.mp4 were analysed yet"):
         export(replace(request, cache="only", model=ModelSettings("")))
     fake = Moving()
     report = export(request, fake)
@@ -279,7 +280,7 @@ def test_a_store_that_does_not_fit_its_video_is_noticed(source: Path, tmp_path: 
     fake = Moving()
     report = export(request, fake)
     assert len(fake.batches) == FRAMES - 5
-    assert any("of other pictures" in note for note in report.notes)
+    assert any("of other frames" in note for note in report.notes)
 
 
 def test_rendering_from_a_cache_loads_neither_torch_nor_openvino(

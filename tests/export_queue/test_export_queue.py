@@ -14,7 +14,8 @@ from app.core.errors import AppError
 from app.core.export.job import ExportJob
 from app.core.export.request import DataFile, ExportProgress, ExportRequest
 from app.core.export_queue.queue import ExportQueue
-from app.core.export_queue.state import ENDED, ItemState, QueueItem, time_left
+from app.core.export_queue.state import QueueItem, time_left
+from app.core.jobs import ENDED, JobState
 from tests.support.media import make_video, truncate
 from tests.support.probe import probe
 from tests.support.queue_jobs import StepJobs, report_for, request_for
@@ -33,7 +34,7 @@ class Seen:
             self.changes.append(item)
             self._more.notify_all()
 
-    def until(self, number: int, state: ItemState, also: Callable[[QueueItem], bool] = lambda item: True) -> QueueItem:
+    def until(self, number: int, state: JobState, also: Callable[[QueueItem], bool] = lambda item: True) -> QueueItem:
         def last() -> QueueItem | None:
             return next((item for item in reversed(self.changes) if item.number == number), None)
 
@@ -74,7 +75,7 @@ def table(tmp_path: Path) -> Iterator[Table]:
         assert queue.close(20.0)
 
 
-def states(queue: ExportQueue) -> list[ItemState]:
+def states(queue: ExportQueue) -> list[JobState]:
     return [item.state for item in queue.snapshot().items]
 
 

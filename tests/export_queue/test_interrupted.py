@@ -23,9 +23,9 @@ from app.core.export_queue.interrupted import MarkedJob, discard, interrupted_ex
 from app.core.highlights.options import HighlightOptions
 from app.core.muxing.video_options import VideoOptions
 from app.core.settings import DetectionSettings, ModelSettings, OverlaySettings
-from app.ui.export.queue_runner import QueueRunner
-from app.ui.export.unfinished import Rest, Unfinished, words
-from app.ui.widgets.background import Background
+from app.ui.export.unfinished_exports import UnfinishedExports, UnfinishedWork, summary
+from app.ui.services.background import Background
+from app.ui.services.queue_runner import QueueRunner
 from app.ui.widgets.banner import Banner
 from app.ui.widgets.theme import Theme
 from detector.file_lock import open_locked
@@ -90,7 +90,7 @@ def test_what_was_cut_short_is_found_and_done_is_forgotten(request_: ExportReque
     assert begun.request == request_
     assert begun.part_done is not None
     assert 0.4 < begun.part_done < 0.7
-    assert words(Rest((begun,))).startswith("The export of in.mp4 was interrupted at ")
+    assert summary(UnfinishedWork((begun,))).startswith("The export of in.mp4 was interrupted at ")
     MarkedJob(resume_request(begun), ExportJob(begun.request, open_detector=lambda _: FakeDetector())).run()
     assert interrupted_exports() == ()
 
@@ -109,7 +109,7 @@ def test_what_was_cut_short_when_every_frame_was_looked_at_is_found_too(
             MarkedJob(request_, job).run()
     (begun,) = interrupted_exports()
     assert (begun.request, begun.store, begun.part_done) == (request_, tmp_path / "in.mp4.ssdv", None)
-    assert words(Rest((begun,))) == "The export of in.mp4 was interrupted."
+    assert summary(UnfinishedWork((begun,))) == "The export of in.mp4 was interrupted."
     discard(begun)
     assert interrupted_exports() == ()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4", "in.mp4.ssdv"]  # worth keeping
@@ -214,7 +214,8 @@ class Booth:
         self.background = Background()
         self.runner = QueueRunner(self.background, self._make)
         self.banner = Banner(Theme(application(), "dark"))
-        self.unfinished = Unfinished(self.banner, self.background, self.runner, self._show, self.banner)
+        self.unfinished = UnfinishedExports(self.banner, self.background, self.runner, self.banner)
+        self.unfinished.resumed.connect(self._show)
 
     def _make(self, request, progress):  # type: ignore[no-untyped-def] # as MakeJob
         self.jobs.append(FakeJob(request, progress))

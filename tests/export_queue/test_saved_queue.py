@@ -16,16 +16,16 @@ from pytestqt.qtbot import QtBot
 
 from app.core.export.job import ExportJob
 from app.core.export.request import DataFile, ExportCancelledError, ExportRequest
-from app.core.export.request_json import MOST_REQUESTS, requests_from_json, requests_to_json
+from app.core.export.request_json import MAX_REQUESTS, requests_from_json, requests_to_json
 from app.core.export_queue.batch import BatchOptions, batch_requests
 from app.core.export_queue.interrupted import MarkedJob, interrupted_exports, marks_dir
 from app.core.export_queue.saved_queue import AbandonedQueue, SavedQueue, abandoned_queue, forget_lists
 from app.core.export_queue.video_search import FoundVideo
 from app.core.highlights.options import HighlightOptions
 from app.core.muxing.video_options import VideoOptions
-from app.ui.export.queue_runner import QueueRunner
-from app.ui.export.unfinished import Rest, Unfinished, words
-from app.ui.widgets.background import Background
+from app.ui.export.unfinished_exports import UnfinishedExports, UnfinishedWork, summary
+from app.ui.services.background import Background
+from app.ui.services.queue_runner import QueueRunner
 from app.ui.widgets.banner import Banner
 from app.ui.widgets.theme import Theme
 from tests.support.media import make_video
@@ -132,7 +132,7 @@ def _list_of(content: object) -> tuple[Path, ...]:
 
 def test_a_list_is_bounded() -> None:
     request = ExportRequest(Path("/a.mp4").absolute(), Path("/b.mp4").absolute())
-    assert len(requests_from_json(requests_to_json([request] * (MOST_REQUESTS + 5)))) == MOST_REQUESTS
+    assert len(requests_from_json(requests_to_json([request] * (MAX_REQUESTS + 5)))) == MAX_REQUESTS
 
 
 def test_what_is_done_is_not_offered_and_no_file_that_came_meanwhile_is_replaced(
@@ -155,7 +155,7 @@ class Booth:
         self.background = Background()
         self.runner = QueueRunner(self.background, self.jobs)
         self.banner = Banner(Theme(application(), "dark"))
-        self.unfinished = Unfinished(self.banner, self.background, self.runner, lambda: None, self.banner)
+        self.unfinished = UnfinishedExports(self.banner, self.background, self.runner, self.banner)
 
     def close(self) -> None:
         assert self.runner.close(20.0)
@@ -239,9 +239,9 @@ def test_a_damaged_list_is_told(booth: Booth, qtbot: QtBot) -> None:
     assert booth.banner.words[1] == "Add those videos again."
 
 
-def test_words() -> None:
+def test_text() -> None:
     request = ExportRequest(Path("/a.mp4"), None)
-    assert words(Rest(abandoned=AbandonedQueue((request,)))) == "The export of a.mp4 was still waiting."
+    assert summary(UnfinishedWork(abandoned=AbandonedQueue((request,)))) == "The export of a.mp4 was still waiting."
 
 
 def test_wishes_of_several_videos_reach_each(tmp_path: Path) -> None:

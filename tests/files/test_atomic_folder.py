@@ -43,6 +43,25 @@ def test_a_part_left_by_a_crash_is_taken_over(tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "a").rglob("*")) == [MARK, "new.txt"]
 
 
+@pytest.mark.parametrize("swap", [True, False])
+def test_a_part_that_was_taken_away_or_swapped_is_noticed_and_nothing_is_followed(tmp_path: Path, swap: bool) -> None:
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    folder = AtomicFolder(tmp_path / "a")
+    folder.write("first.txt", b"first")
+    folder.path.rename(tmp_path / "moved")
+    if swap:
+        folder.path.symlink_to(precious)
+    with pytest.raises(AppError, match="a is lost: its unfinished file"):
+        folder.write("second.txt", b"second")
+    with pytest.raises(AppError, match="a is lost: its unfinished file"):
+        folder.commit()
+    folder.discard()
+    assert list(precious.iterdir()) == []
+    assert not (tmp_path / "a").exists()
+    assert folder.path.is_symlink() is swap
+
+
 def test_a_crash_between_the_two_renames_loses_nothing(tmp_path: Path) -> None:
     first = AtomicFolder(tmp_path / "a")
     first.write("old.txt", b"old")
@@ -56,7 +75,7 @@ def test_a_full_disk_is_waited_for_where_somebody_waits(tmp_path: Path, monkeypa
     waited: list[Path] = []
     with waiting_for_room(lambda _error, path: waited.append(path)):
         folder = AtomicFolder(tmp_path / "a")
-    real = AtomicFolder._put
+    real = AtomicFolder.write_once
 
     def full_at_first(self: AtomicFolder, path: Path, content: bytes) -> None:
         if not waited:
@@ -64,7 +83,7 @@ def test_a_full_disk_is_waited_for_where_somebody_waits(tmp_path: Path, monkeypa
             raise OSError(errno.ENOSPC, "No space left on device")
         real(self, path, content)
 
-    monkeypatch.setattr(AtomicFolder, "_put", full_at_first)
+    monkeypatch.setattr(AtomicFolder, "write_once", full_at_first)
     folder.write("x.txt", b"whole")
     folder.commit()
     assert waited == [tmp_path / "a"]

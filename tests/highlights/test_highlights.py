@@ -31,9 +31,10 @@ from app.core.sources.image_sequence import open_frames
 from app.core.sources.video import VideoReader
 from app.lab.scale_out.tasks import plan_tasks
 from detector.detections import Detections
-from tests.support.media import damage, make_video, read_frame_index
+from tests.support.media import damage, make_video
 from tests.support.probe import pictures, probe
 from tests.support.steady_detector import open_fake
+from tools.fixtures.coded_images import read_frame_index
 
 LABELS = ("car", "dog")
 SIZE = (320, 240)
@@ -190,8 +191,8 @@ def test_a_picture_that_cannot_be_sought_is_read_on_to(tmp_path: Path, monkeypat
     source = make_video(tmp_path / "in.mp4", frames=400, size=(64, 48))
     monkeypatch.setattr(VideoReader, "seek", lambda self, pts_s: None)  # lands anywhere
     again = looking(source)
-    assert read_frame_index(again.picture(390, Fraction(13)).image_bgr) == 390
-    assert again.picture(395, Fraction(395, 30)).pts_s == Fraction(395, 30)
+    assert read_frame_index(again.frame(390, Fraction(13)).image_bgr) == 390
+    assert again.frame(395, Fraction(395, 30)).pts_s == Fraction(395, 30)
     again.close()
 
 
@@ -260,7 +261,7 @@ def test_a_second_look_at_another_video_is_refused(tmp_path: Path) -> None:
     source = make_video(tmp_path / "in.mp4", frames=5, size=SIZE)
     again = looking(source)
     with pytest.raises(AppError, match="changed while it was read"):
-        again.picture(3, Fraction(1))
+        again.frame(3, Fraction(1))
     again.close()
 
 

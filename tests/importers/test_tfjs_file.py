@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from detector.errors import DetectorError
-from detector.importers import import_model
+from detector.importers.model_writer import import_model
 from detector.importers.tfjs_file import read_tfjs
 from tools.fixtures.tfjs_writer import Array, Quantisation, write_json, write_tfjs
 

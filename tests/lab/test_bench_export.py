@@ -15,14 +15,15 @@ from app.core.settings import ModelSettings
 from app.core.sources.video import VideoReader
 from app.core.speeds import fingerprint, load_speeds
 from app.lab.bench.clip import cut
-from app.lab.bench.export import Cost, ExportBench, share_of_possible, share_of_slowest
+from app.lab.bench.export_steps import Cost, ExportBench, share_of_possible, share_of_slowest
 from app.lab.bench.rounds import BenchCancelledError
 from detector.model_file import open_file
 from detector.runtime.open import open_detector
 from tests.support.command_line import Capture, check_one_line, run
-from tests.support.media import make_audio, make_video, read_frame_index
+from tests.support.media import make_audio, make_video
 from tests.support.one_thread import one_thread
 from tests.support.tiny_models import save_random
+from tools.fixtures.coded_images import read_frame_index
 
 
 def indices(path: Path) -> list[int]:
@@ -36,7 +37,7 @@ def indices(path: Path) -> list[int]:
 def test_a_clip_is_the_beginning_as_it_is(tmp_path: Path) -> None:
     video = make_video(tmp_path / "v.mp4", 40, fps=Fraction(20), audio=True)
     before = video.read_bytes()
-    # Pictures that refer to later ones are stored after these: a few more than asked for may have come by then.
+    # Frames that refer to later ones are stored after these: a few more than asked for may have come by then.
     found = indices(cut(video, 1.0, tmp_path))
     assert found[:19] == list(range(19))
     assert len(found) < 25
@@ -55,8 +56,8 @@ def test_what_is_no_video_is_said(tmp_path: Path) -> None:
 def test_an_export_is_measured_by_step_and_whole(
     capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.lab.bench.export._STEP_S", 0.05)
-    monkeypatch.setattr("app.lab.bench.export._LONG_S", 0.0)
+    monkeypatch.setattr("app.lab.bench.export_steps._STEP_S", 0.05)
+    monkeypatch.setattr("app.lab.bench.export_steps._LONG_S", 0.0)
     save_random(tmp_path / "tiny.safetensors")
     video = make_video(tmp_path / "v.mp4", 12, fps=Fraction(10), audio=True)
     page = tmp_path / "bench.html"

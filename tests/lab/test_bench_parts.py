@@ -16,13 +16,13 @@ from app.core.errors import AppError
 from app.core.frames import ImageBGR
 from app.lab.bench import lineup, onnx_models, peaks
 from app.lab.bench import machine as machine_module
-from app.lab.bench.agreement import agreement
 from app.lab.bench.baselines import BASELINES, check_baseline, open_baseline
 from app.lab.bench.benchmark import _untested
-from app.lab.bench.frames import drawn_frames, video_frames
+from app.lab.bench.contestant_agreement import agreement
 from app.lab.bench.machine import Machine, this_machine
 from app.lab.bench.memory import MemoryMeter
 from app.lab.bench.random_weights import LOADS, background_bias, write_random
+from app.lab.bench.sample_frames import drawn_frames, video_frames
 from app.lab.bench.stages import timer_for
 from detector.default_boxes import default_boxes
 from detector.detections import Detections
@@ -31,9 +31,10 @@ from detector.postprocess import postprocess
 from detector.registry import MODELS
 from detector.runtime.torch_cpu import TorchCpuDetector
 from detector.spec import ModelSpec, PostprocessSpec
-from tests.support.media import make_video, read_frame_index
+from tests.support.media import make_video
 from tests.support.one_thread import one_thread
 from tests.support.small_rival import shrink_faster_rcnn
+from tools.fixtures.coded_images import read_frame_index
 
 SMALL = replace(MODELS["ultraface-slim-320"], labels=tuple("abcdefghij"))
 SMALL_BOXES = 4420
@@ -200,9 +201,9 @@ def test_the_work_of_a_network_is_that_of_the_published_counts() -> None:
 
 
 def test_peaks_are_measured_where_the_format_exists(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(peaks._SIDE, "cpu", 64)
-    monkeypatch.setitem(peaks._MAP, "cpu", 8)
-    monkeypatch.setattr(peaks, "_SECONDS", 0.0)
+    monkeypatch.setitem(peaks.MATRIX_SIDE, "cpu", 64)
+    monkeypatch.setitem(peaks.MAP_SIDE, "cpu", 8)
+    monkeypatch.setattr(peaks, "SECONDS", 0.0)
     for precision in ("fp32", "bf16"):
         peak = peaks.measured_peak("cpu", precision)
         assert peak is not None
@@ -231,7 +232,7 @@ def test_the_computer_is_described() -> None:
     machine = this_machine()
     assert machine.cores >= 1
     assert machine.packages["torch"]
-    assert machine.cpu in machine.words()
+    assert machine.cpu in machine.text()
     assert "busy (30% of" in replace(machine, busy=0.3).warning()
     assert Machine("cpu", 2, "Linux", {}, None).warning() == ""
     assert replace(machine, busy=0.02).warning() == ""
@@ -244,7 +245,7 @@ def test_what_others_do_is_measured_and_not_what_we_did(tmp_path: Path, monkeypa
     def look(_seconds: float = 0) -> None:
         proc.write_text(next(ticks))
 
-    monkeypatch.setattr(machine_module, "_PROCESSORS", proc)
+    monkeypatch.setattr(machine_module, "PROCESSORS", proc)
     monkeypatch.setattr(machine_module.time, "sleep", look)
     look()
     assert this_machine().busy == pytest.approx((20 + 5 + 2) / (20 + 5 + 70 + 3 + 2))

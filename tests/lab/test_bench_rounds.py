@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.frames import ImageBGR
-from app.lab.bench.agreement import agreement
+from app.lab.bench.contestant_agreement import agreement
 from app.lab.bench.rounds import BenchCancelledError, Feed, RoundPlan, run_rounds
 from app.lab.bench.stages import CudaTimer, HostTimer, timer_for
 from app.lab.bench.statistics import flat, percentile, times_faster
@@ -207,6 +207,6 @@ def test_the_same_finds_agree_and_others_do_not() -> None:
 
 def test_one_find_has_one_partner() -> None:
     assert agreement([found(ONE, NEAR)], [found(ONE)]) == pytest.approx(2 / 3)
-    assert agreement([found(ONE), found()], [found(), found(ONE)]) == 0.0  # nor one in another picture
+    assert agreement([found(ONE), found()], [found(), found(ONE)]) == 0.0  # nor one in another image
     with pytest.raises(ValueError, match="zip"):
         agreement([found()], [])

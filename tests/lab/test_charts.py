@@ -121,7 +121,7 @@ def test_shapes_lie_inside_the_chart_whatever_the_numbers(chart: Chart) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(charts)
-def test_any_chart_is_well_formed_svg_and_a_picture_of_its_size(chart: Chart) -> None:
+def test_any_chart_is_well_formed_svg_and_an_image_of_its_size(chart: Chart) -> None:
     drawing = layout(chart)
     root = ET.fromstring(svg_file(drawing))
     ET.fromstring(svg_element(drawing))
@@ -190,7 +190,7 @@ def test_a_shortened_text_fits_and_says_so(text: str, size: float, room: float, 
 @pytest.mark.parametrize(
     "text", ["aeroplane", "diningtable", "0.25", "mAP 0.721868", "Größe", "汽车", "Precision at 0.5"]
 )
-def test_the_room_reckoned_for_a_text_is_enough_for_the_font_of_pictures(text: str) -> None:
+def test_the_room_reckoned_for_a_text_is_enough_for_the_font_of_images(text: str) -> None:
     font = cv2.FontFace("sans")
     for size, weight, bold in ((23, 400, False), (28, 600, True)):
         x, _, width, _ = cv2.getTextSize((9999, 9999), text, (0, 0), font, size, weight, wrap=(0, 9999))

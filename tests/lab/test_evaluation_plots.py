@@ -127,7 +127,7 @@ def test_kinds_are_counted() -> None:
     )
 
 
-def test_very_many_classes_have_pictures_of_bounded_size(tmp_path: Path) -> None:
+def test_very_many_classes_have_images_of_bounded_size(tmp_path: Path) -> None:
     result = many(300)
     data = DataSet(Path("many"), "voc", "all", tuple(each.label for each in result.per_class), ())
     paths = write_plots(Evaluation("many", "", data, result), tmp_path, "svg")

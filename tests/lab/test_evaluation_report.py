@@ -76,7 +76,7 @@ def test_each_mistake_is_drawn_in_its_section_where_it_is_in_the_image(tmp_path:
     assert "dog 0.95" in nothing.caption
 
 
-def test_boxes_and_tags_stay_within_their_picture_and_tags_apart(tmp_path: Path) -> None:
+def test_boxes_and_tags_stay_within_their_image_and_tags_apart(tmp_path: Path) -> None:
     corners = ((0, 0, 40, 30), (360, 270, 400, 300), (0, 0, 400, 300), (395, 0, 400, 300), (-50, -20, 900, 700))
     drawn = [
         Scene(f"corner {n}", (Object(box, 1, RED),), (Seen(tuple(v + 1 for v in box), 0, 0.8),))  # type: ignore[arg-type] # four

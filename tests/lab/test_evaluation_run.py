@@ -95,7 +95,7 @@ def test_no_image_at_all_is_one_line(year: Path) -> None:
         run_model(FakeDetector(), read_data(year))
 
 
-def test_a_turned_picture_is_read_the_way_it_was_annotated(tmp_path: Path) -> None:
+def test_a_turned_image_is_read_the_way_it_was_annotated(tmp_path: Path) -> None:
     stored = np.zeros((60, 90, 3), np.uint8)
     stored[:, :30] = (0, 0, 255)
     data = cv2.imencode(".jpg", stored)[1].tobytes()

@@ -15,7 +15,7 @@ import pytest
 from app.core.errors import AppError
 from app.core.export.request import ExportRequest
 from app.lab.scale_out.ray_run import run_on_ray
-from app.lab.scale_out.tasks import Task, TaskOutcome, plan_tasks
+from app.lab.scale_out.tasks import ExportTask, TaskOutcome, plan_tasks
 
 
 class RayError(Exception):
@@ -25,13 +25,13 @@ class RayError(Exception):
 class FakeRay:
     """Runs nothing; each task ends as the test says, the last one first."""
 
-    def __init__(self, nodes: list[dict[str, float]], end: Callable[[Task], TaskOutcome]) -> None:
+    def __init__(self, nodes: list[dict[str, float]], end: Callable[[ExportTask], TaskOutcome]) -> None:
         self.exceptions = SimpleNamespace(RayError=RayError)
         self.node_list, self.end = nodes, end
         self.options: dict[str, Any] = {}
         self.task_options: dict[str, Any] = {}
         self.cancelled: list[int] = []
-        self.begun: dict[int, Task] = {}
+        self.begun: dict[int, ExportTask] = {}
         self.down = False
         self.refuses: Exception | None = None
 
@@ -50,7 +50,7 @@ class FakeRay:
         self.task_options = options
         return lambda _work: SimpleNamespace(remote=self._begin)
 
-    def _begin(self, task: Task) -> int:
+    def _begin(self, task: ExportTask) -> int:
         self.begun[len(self.begun)] = task
         return len(self.begun) - 1
 
@@ -67,12 +67,12 @@ class FakeRay:
         self.cancelled.append(reference)
 
 
-def done(task: Task) -> TaskOutcome:
+def done(task: ExportTask) -> TaskOutcome:
     return TaskOutcome(str(task.request.source), "done")
 
 
 @pytest.fixture
-def tasks(tmp_path: Path) -> tuple[Task, ...]:
+def tasks(tmp_path: Path) -> tuple[ExportTask, ...]:
     return plan_tasks((ExportRequest(tmp_path / f"{i}.mp4", tmp_path / "out" / "x.mp4") for i in range(4)), "")
 
 
@@ -82,7 +82,7 @@ def put(monkeypatch: pytest.MonkeyPatch, fake: FakeRay) -> FakeRay:
 
 
 def test_outcomes_come_as_they_end_and_ray_stays_silent(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tasks: tuple[Task, ...]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tasks: tuple[ExportTask, ...]
 ) -> None:
     fake = put(monkeypatch, FakeRay([{"CPU": 8.0}, {"CPU": 1.0}], done))
     came: list[TaskOutcome] = []
@@ -101,7 +101,7 @@ def test_outcomes_come_as_they_end_and_ray_stays_silent(
     assert fake.task_options["max_retries"] == 5
 
 
-def test_statistics_are_off_before_ray_is_there(monkeypatch: pytest.MonkeyPatch, tasks: tuple[Task, ...]) -> None:
+def test_statistics_are_off_before_ray_is_there(monkeypatch: pytest.MonkeyPatch, tasks: tuple[ExportTask, ...]) -> None:
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "1")
     put(monkeypatch, FakeRay([{"CPU": 1.0}], done))
     assert run_on_ray(tasks, "auto", lambda _: None)
@@ -122,7 +122,7 @@ def test_statistics_are_off_before_ray_is_there(monkeypatch: pytest.MonkeyPatch,
 )
 def test_what_no_computer_has_is_refused_instead_of_waited_for(
     monkeypatch: pytest.MonkeyPatch,
-    tasks: tuple[Task, ...],
+    tasks: tuple[ExportTask, ...],
     nodes: list[dict[str, float]],
     cpus: float | None,
     gpus: float,
@@ -139,8 +139,10 @@ def test_what_no_computer_has_is_refused_instead_of_waited_for(
     assert fake.down
 
 
-def test_what_ray_gives_up_is_a_failure_of_that_video(monkeypatch: pytest.MonkeyPatch, tasks: tuple[Task, ...]) -> None:
-    def end(task: Task) -> TaskOutcome:
+def test_what_ray_gives_up_is_a_failure_of_that_video(
+    monkeypatch: pytest.MonkeyPatch, tasks: tuple[ExportTask, ...]
+) -> None:
+    def end(task: ExportTask) -> TaskOutcome:
         if task is tasks[1]:
             raise RayError("\n  The worker died unexpectedly.\n" + "page after page\n" * 50)
         return done(task)
@@ -152,7 +154,7 @@ def test_what_ray_gives_up_is_a_failure_of_that_video(monkeypatch: pytest.Monkey
     assert came[2].error == "Ray gave it up: The worker died unexpectedly."
 
 
-def test_stopped_means_the_rest_is_cancelled(monkeypatch: pytest.MonkeyPatch, tasks: tuple[Task, ...]) -> None:
+def test_stopped_means_the_rest_is_cancelled(monkeypatch: pytest.MonkeyPatch, tasks: tuple[ExportTask, ...]) -> None:
     fake = put(monkeypatch, FakeRay([{"CPU": 4.0}], done))
     came: list[TaskOutcome] = []
     assert not run_on_ray(tasks, "auto", came.append, stopped=lambda: len(came) == 1)
@@ -164,7 +166,7 @@ def test_stopped_means_the_rest_is_cancelled(monkeypatch: pytest.MonkeyPatch, ta
 @pytest.mark.parametrize("error", [ConnectionError("nobody there"), ValueError("bad"), Exception("timed out\nand on")])
 @pytest.mark.parametrize("address", ["local", "head:6379"])
 def test_no_cluster_is_a_line(
-    monkeypatch: pytest.MonkeyPatch, tasks: tuple[Task, ...], error: Exception, address: str
+    monkeypatch: pytest.MonkeyPatch, tasks: tuple[ExportTask, ...], error: Exception, address: str
 ) -> None:
     put(monkeypatch, FakeRay([], done)).refuses = error
     with pytest.raises(AppError) as caught:

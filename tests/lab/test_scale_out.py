@@ -22,7 +22,7 @@ from app.core.models import weights_sha256
 from app.core.settings import DetectionSettings, ModelSettings
 from app.lab.scale_out import worker
 from app.lab.scale_out.ray_run import is_address
-from app.lab.scale_out.tasks import Task, TaskOutcome, outcome_before, plan_tasks, write_summary
+from app.lab.scale_out.tasks import ExportTask, TaskOutcome, outcome_before, plan_tasks, write_summary
 from app.lab.scale_out.worker import run_task
 from detector.file_lock import LockedError, open_locked
 from tests.support.command_line import Capture, check_one_line, run
@@ -32,7 +32,7 @@ from tests.support.probe import probe
 _DEMO = ModelSettings(name="demo", device="cpu")
 
 
-def task_for(source: Path, folder: Path, threshold: float = 0.5) -> Task:
+def task_for(source: Path, folder: Path, threshold: float = 0.5) -> ExportTask:
     """As ``annotate --ray`` makes it."""
     data = (DataFile(folder / "any.csv", "csv"),)
     request = ExportRequest(source, folder / "any.mp4", data, _DEMO, DetectionSettings(threshold=threshold))
@@ -92,6 +92,22 @@ def test_what_is_done_is_not_done_again_until_something_changes(clip: Path, tmp_
     make_video(clip, frames=9, size=(96, 64))
     assert outcome_before(task) is None
     assert run_task(task).report["frames"] == 9
+
+
+def test_a_large_video_that_moved_is_known_and_one_changed_in_place_is_not(tmp_path: Path) -> None:
+    source = make_video(tmp_path / "in.mp4", frames=8, size=(96, 64))
+    with source.open("ab") as file:  # a box that readers skip
+        file.write((2_000_008).to_bytes(4, "big") + b"free" + bytes(2_000_000))
+    task = task_for(source, tmp_path / "out")
+    assert run_task(task).state == "done"
+    copy = tmp_path / "copy.mp4"
+    copy.write_bytes(source.read_bytes())
+    copy.replace(source)
+    assert outcome_before(task) is not None
+    with source.open("r+b") as file:
+        file.seek(1_100_000)  # between two samples
+        file.write(b"!")
+    assert outcome_before(task) is None
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b'{"settings": 1}', b"\xff" * 10, b"[" * 100_000])
@@ -171,6 +187,14 @@ def test_summary_has_a_row_for_each(tmp_path: Path) -> None:
         rows = list(csv.DictReader(file))
     assert (rows[0]["frames"], rows[0]["detections"], rows[0]["output"]) == ("3", "0", "/o/a.mp4")
     assert (rows[1]["path"], rows[1]["state"], rows[1]["error"]) == ("/b,\n.mp4", "failed", 'It "broke".')
+
+
+def test_no_name_in_a_summary_is_a_formula_to_a_spreadsheet(tmp_path: Path) -> None:
+    as_json, as_csv = write_summary(tmp_path, [TaskOutcome("=1+1.mp4", "failed", error="@x: no such file.")])
+    with as_csv.open(newline="", encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["path"], row["error"]) == ("'=1+1.mp4", "'@x: no such file.")
+    assert json.loads(as_json.read_text())["videos"][0]["path"] == "=1+1.mp4"
 
 
 @pytest.mark.parametrize("good", ["local", "auto", "10.0.0.1:6379", "head.lab.example:1", "[::1]:6379"])

@@ -16,12 +16,12 @@ import pytest
 from PySide6.QtCore import qVersion
 
 from app.core.system_libraries import missing_library, package_hint
-from app.lab.self_test.export import Tracks, differences
-from app.lab.self_test.window import look, shown_on
+from app.lab.self_test.export_check import Tracks, differences
+from app.lab.self_test.window_check import look, shown_on
 from detector.errors import DetectorError
 from tests.support.command_line import Capture, check_one_line, install_fake_model, run
-from tests.support.media import coded_image
 from tests.support.steady_detector import FakeDetector
+from tools.fixtures.coded_images import coded_image
 
 EXPECTED = [{"label": "car", "box": [42, 20, 160, 78]}, {"label": "person", "box": [20, 60, 60, 90]}]
 WORKING = ["golden", "models", "export"]
@@ -69,7 +69,7 @@ def test_a_damaged_model_is_named_by_all_that_need_it(capsys: Capture, box: Path
     code, out, err = run(capsys, "self-test", "--only", ",".join(WORKING))
     assert code == 1
     check_one_line(err, "Does not work here: ")
-    assert "[FAIL] model demo: the weights are not those that were put on the shelf" in out
+    assert "[FAIL] model demo: the weights are not those that were imported" in out
     assert "[FAIL] golden image, cpu: " in out
     assert "[ ok ] model everyday: " in out
 
@@ -167,13 +167,13 @@ def test_a_part_that_does_not_exist_is_wrong_usage(capsys: Capture, parts: str, 
     check_one_line(err, f"there is no part {unknown!r}")
 
 
-# -- the picture in the box, with engines that are fakes
+# -- the image in the box, with engines that are fakes
 
 
 @pytest.fixture
 def golden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """A golden image with the objects given."""
-    from app.lab.self_test import golden as part
+    from app.lab.self_test import golden_check as part
 
     install_fake_model(monkeypatch)
 
@@ -186,12 +186,12 @@ def golden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Non
         def refuse() -> FakeDetector:
             raise DetectorError("This engine is broken.")
 
-        monkeypatch.setattr(part, "_engines", lambda _: [("cpu", FakeDetector if found else refuse)])
+        monkeypatch.setattr(part, "engines", lambda _: [("cpu", FakeDetector if found else refuse)])
 
     return make
 
 
-def test_the_picture_passes_where_everything_is_found(capsys: Capture, golden: Callable[..., None]) -> None:
+def test_the_image_passes_where_everything_is_found(capsys: Capture, golden: Callable[..., None]) -> None:
     golden(EXPECTED)
     code, out, err = run(capsys, "--self-test", "--only", "versions,devices,codecs,cameras,golden")
     assert (code, err) == (0, "")
@@ -208,7 +208,7 @@ def test_the_picture_passes_where_everything_is_found(capsys: Capture, golden: C
         (EXPECTED, False, "This engine is broken."),
     ],
 )
-def test_it_fails_where_the_picture_is_read_wrongly(
+def test_it_fails_where_the_image_is_read_wrongly(
     capsys: Capture, golden: Callable[..., None], expected: list[dict[str, object]], found: bool, said: str
 ) -> None:
     golden(expected, found)
@@ -220,7 +220,7 @@ def test_it_fails_where_the_picture_is_read_wrongly(
     assert any(check["detail"].startswith(said) for check in result["checks"])
 
 
-def test_a_missing_picture_is_said(capsys: Capture, box: Path) -> None:
+def test_a_missing_image_is_said(capsys: Capture, box: Path) -> None:
     (box / "assets" / "selftest.png").unlink()
     code, out, _ = run(capsys, "self-test", "--only", "golden")
     assert code == 1

@@ -16,12 +16,12 @@ import torch
 from torchvision.models import VGG16_Weights, vgg16
 from torchvision.transforms.functional import normalize
 
-from app.lab.training import job
-from app.lab.training.curves import charts
 from app.lab.training.event_file import EventFile, crc32c, masked_crc
+from app.lab.training.training_curves import charts
+from app.lab.training.training_device import resident_side
 from app.lab.training.training_log import CURVES, LOG, PAGE, TrainingLog, read_log
 from detector.errors import DetectorError
-from detector.training.fit import Progress
+from detector.training.fit import TrainingProgress
 from detector.training.networks import TRAINABLE, new_spec
 from detector.training.recipe import Recipe, recipe_from_json, recipe_to_json
 from detector.training.trainer import Normaliser, new_network
@@ -76,12 +76,12 @@ def test_every_network_of_the_list_can_be_made(name: str) -> None:
         (6e9, (512, 512), None),
     ],
 )
-def test_pictures_are_kept_on_a_gpu_as_large_as_half_of_it_allows(
+def test_images_are_kept_on_a_gpu_as_large_as_half_of_it_allows(
     monkeypatch: pytest.MonkeyPatch, free: float, size: tuple[int, int], side: int | None
 ) -> None:
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _device: (free, 2 * free))
-    assert job._side(torch.device("cuda", 0), 10_000, size) == side
-    assert job._side(torch.device("cpu"), 10_000, size) is None
+    assert resident_side(torch.device("cuda", 0), 10_000, size) == side
+    assert resident_side(torch.device("cpu"), 10_000, size) is None
 
 
 def test_networks_of_one_width_and_unknown_ones_are_refused() -> None:
@@ -181,7 +181,7 @@ def test_vgg16_of_imagenet_becomes_the_base_network() -> None:
         transfer_vgg16(new_network(new_spec("x", "ssd300-vgg16", ("a",), 0.5), Recipe()), reduced)
 
 
-def test_the_base_networks_weights_see_pictures_as_those_who_trained_them_showed_them() -> None:
+def test_the_base_networks_weights_see_images_as_those_who_trained_them_showed_them() -> None:
     images = torch.randint(0, 256, (1, 3, 8, 8), dtype=torch.uint8)
     rgb = images.flip(1) / 255
     for base, weights in (("torchvision", VGG16_Weights.IMAGENET1K_V1), ("caffe", VGG16_Weights.IMAGENET1K_FEATURES)):
@@ -259,8 +259,8 @@ def test_tensorboard_files_hold_every_point(tmp_path: Path) -> None:
     assert [(value["1"][0], pytest.approx(value["2"])) for value in values] == [(b"loss", 0.5), (b"rate", 0.001)]
 
 
-def report(step: int) -> Progress:
-    return Progress(step, 100, 0.5, 2.0, 3.0, 0.01, 11.0, 2.0, 60.0, 60.0, {})
+def report(step: int) -> TrainingProgress:
+    return TrainingProgress(step, 100, 0.5, 2.0, 3.0, 0.01, 11.0, 2.0, 60.0, 60.0, {})
 
 
 def test_the_log_of_a_continued_training_has_no_step_twice(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from app.core.sources.tone_map import HLG, PQ, bend, hlg_to_nits, nits_to_pq, pq_to_nits, to_screen
 from app.core.sources.video import VideoReader
 from tests.support.bare_export import bare
-from tests.support.media import ImageBGR
 from tests.support.probe import pictures, probe
+from tools.fixtures.coded_images import ImageBGR
 from tools.fixtures.rich_media import Rich, make_rich
 
 QUIET = {"preset": "ultrafast", "x265-params": "log-level=none"}

@@ -21,9 +21,10 @@ from app.core.muxing.presets import BITS_PER_PIXEL, BY_BIT_RATE, ENCODERS, OPTIO
 from app.core.muxing.video_options import CONTAINERS, QUALITIES, container_of
 from app.core.sources.orientation import Orientation
 from tests.support.bare_export import bare
-from tests.support.media import coded_image, make_video, read_frame_index
+from tests.support.media import make_video
 from tests.support.probe import pictures, probe
 from tests.support.steady_detector import open_fake
+from tools.fixtures.coded_images import coded_image, read_frame_index
 from tools.fixtures.rich_media import CHAPTERS, LINES, Rich, make_rich, read_lines
 
 QUICK = {"preset": "ultrafast"}

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from app.core.errors import AppError
+from app.core.records.csv_table import as_csv
 from app.core.records.data_file import open_data_file
 from app.core.records.formats import format_of
 from app.core.records.frame_record import FrameRecord, RecordWriter, plain
@@ -61,6 +62,26 @@ def test_csv(tmp_path: Path) -> None:
     assert rows[1] == ["0", "0.0", LABELS[1], "0.87", "1.5", "2.25", "30.125", "40.1", ""]
     assert [row[0] for row in rows[1:]] == ["0", "0", "2", "2"]
     assert [row[-1] for row in rows[3:]] == ["7", ""]
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff20"])
+def test_no_name_is_a_formula_to_a_spreadsheet(tmp_path: Path, start: str) -> None:
+    """In CSV a class that begins like a formula is marked as text; JSON has it as it is."""
+    label = f"{start}HYPERLINK(A1)"
+    for name in ("out.csv", "out.jsonl"):
+        writer = open_data_file(tmp_path / name)
+        writer.write(FrameRecord(0, Fraction(0), TWO, (label, "car")))
+        writer.finish()
+    with (tmp_path / "out.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    assert [row[2] for row in rows[1:]] == ["car", "'" + label.replace("\r", " ")]
+    line = json.loads((tmp_path / "out.jsonl").read_text("utf-8"))
+    assert [detection["label"] for detection in line["detections"]] == ["car", label]
+
+
+def test_numbers_stay_numbers_in_a_table() -> None:
+    assert as_csv([(-1.5, -3, "-1.5", "+7", "a-b", "", True)]) == "-1.5,-3,-1.5,+7,a-b,,True\n"
+    assert as_csv([("--1", "-1e", "a\r=1")]) == "'--1,'-1e,a =1\n"
 
 
 @pytest.mark.parametrize("name", ["out.jsonl", "out.csv"])

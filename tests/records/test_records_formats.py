@@ -33,7 +33,7 @@ from detector.detections import Detections
 from detector.evaluation.coco_json import read_coco
 from detector.evaluation.voc_tree import read_voc
 from detector.labels import COCO80, VOC20
-from tests.support.media import coded_image, read_frame_index
+from tools.fixtures.coded_images import coded_image, read_frame_index
 
 SIZE = (160, 120)
 LABELS = ("car", "traffic <light> & co", "狗")
@@ -265,7 +265,7 @@ def test_formats_by_ending_or_by_wish(name: str, asked: str | None, format_: str
         ("labels.txt", "yolo", "YOLO is a folder.*Name a folder: labels/"),
         ("a.xml", None, "VOC writes an XML file a frame, into a folder.*Name it .voc"),
         ("a.xml", "voc", "VOC is a folder"),
-        ("out", None, "does not say which.*--data-format voc or yolo"),
+        ("out", None, "does not say which.*name the format, voc or yolo"),
         ("a.csv", "excel", "'excel'.*jsonl, csv, coco"),
     ],
 )

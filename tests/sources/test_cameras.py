@@ -6,13 +6,10 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import cv2_enumerate_cameras
-import numpy as np
 import pytest
 
 from app.cli import main
@@ -23,57 +20,9 @@ from app.core.sources import cameras as cameras_module
 from app.core.sources.base import SourceLostError, SourceOptions
 from app.core.sources.camera import CameraSource
 from app.core.sources.cameras import CameraInfo, find_camera, list_cameras
+from tests.support.fake_camera import FakeCapture, Listed
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the pretended devices are Linux's")
-
-
-@dataclass
-class Listed:
-    """One entry of cv2_enumerate_cameras."""
-
-    index: int
-    name: str | None
-    path: str | None = None
-    vid: int | None = None
-    pid: int | None = None
-
-
-class FakeCapture:
-    """``cv2.VideoCapture`` of a camera that gives ``pictures`` and then nothing, at once, as after an unplug."""
-
-    opened = True
-    pictures = 3
-    size = (640, 480)
-    made: list[FakeCapture]
-
-    def __init__(self, index: int, backend: int) -> None:
-        self.index = index
-        self.asked: dict[int, float] = {}
-        self.left = type(self).pictures
-        self.released = False
-        self.reads = 0
-        type(self).made.append(self)
-
-    def isOpened(self) -> bool:  # noqa: N802 - OpenCV's name
-        return type(self).opened
-
-    def set(self, prop: int, value: float) -> bool:
-        self.asked[prop] = value
-        return True
-
-    def get(self, prop: int) -> float:
-        return 29.97 if prop == cv2.CAP_PROP_FPS else 0.0
-
-    def read(self) -> tuple[bool, Any]:
-        self.reads += 1
-        if self.left <= 0:
-            return False, None
-        self.left -= 1
-        width, height = type(self).size
-        return True, np.full((height, width, 3), self.left, np.uint8)
-
-    def release(self) -> None:
-        self.released = True
 
 
 @pytest.fixture
@@ -193,7 +142,7 @@ def test_names_that_fit_none_or_several_say_what_there_is() -> None:
     assert absent.value.hint == "No camera is connected."
 
 
-def test_pictures_until_it_is_pulled_out(capture: type[FakeCapture]) -> None:
+def test_frames_until_it_is_pulled_out(capture: type[FakeCapture]) -> None:
     source = CameraSource("0", SourceOptions(resolution=(640, 480), fps=30))
     info = source.info
     assert (info.kind, info.name, info.width, info.height, info.seekable) == ("camera", "Webcam", 640, 480, False)
@@ -221,7 +170,7 @@ def test_what_is_asked_of_the_camera_and_what_it_does_instead(capture: type[Fake
 
 
 def test_a_busy_camera_is_named(capture: type[FakeCapture]) -> None:
-    capture.pictures = 0
+    capture.frames = 0
     with pytest.raises(AppError, match="Webcam is not sending video; another program may be using it"):
         CameraSource("0", SourceOptions())
     capture.opened = False

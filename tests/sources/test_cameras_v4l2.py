@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.sources import v4l2
-from app.core.sources.v4l2 import Mode, formats_of, in_words, modes
+from app.core.sources.v4l2 import Mode, format_lines, formats_of, modes
 
 YUYV = int.from_bytes(b"YUYV", "little")
 MJPG = int.from_bytes(b"MJPG", "little")
@@ -80,7 +80,7 @@ def test_a_webcam() -> None:
         }
     )
     assert modes(driver)[0] == Mode("MJPG", 640, 480, None, (Fraction(30), Fraction(15)))
-    assert in_words(modes(driver)) == (
+    assert format_lines(modes(driver)) == (
         "1280x720: MJPG 30 fps; YUYV 10/7.5 fps",
         "640x480: MJPG, YUYV 30/15 fps",
     )
@@ -89,13 +89,13 @@ def test_a_webcam() -> None:
 def test_ranges_of_sizes_and_rates() -> None:
     driver = Driver({YUYV: {(48, 1920, 16, 32, 1080, 8): [(1, 60, 1, 2, 0, 1)]}})
     assert modes(driver) == [Mode("YUYV", 48, 32, (1920, 1080), (Fraction(60), Fraction(2)))]
-    assert in_words(modes(driver)) == ("48x32 to 1920x1080: YUYV 60/2 fps",)
+    assert format_lines(modes(driver)) == ("48x32 to 1920x1080: YUYV 60/2 fps",)
 
 
 def test_ntsc_rates_and_rates_not_told() -> None:
-    assert in_words(modes(Driver({YUYV: {(720, 480): [(1001, 30000)]}}))) == ("720x480: YUYV 29.97 fps",)
-    assert in_words(modes(Driver({YUYV: {(720, 480): []}}))) == ("720x480: YUYV",)
-    assert in_words(modes(Driver({YUYV: {(720, 480): [(0, 30), (1, 0)]}}))) == ("720x480: YUYV",)
+    assert format_lines(modes(Driver({YUYV: {(720, 480): [(1001, 30000)]}}))) == ("720x480: YUYV 29.97 fps",)
+    assert format_lines(modes(Driver({YUYV: {(720, 480): []}}))) == ("720x480: YUYV",)
+    assert format_lines(modes(Driver({YUYV: {(720, 480): [(0, 30), (1, 0)]}}))) == ("720x480: YUYV",)
 
 
 def test_names_of_pixel_formats() -> None:
@@ -103,7 +103,7 @@ def test_names_of_pixel_formats() -> None:
     offered = modes(Driver({odd: {(8, 8): []}, 0x01020304: {(8, 8): []}}))
     assert [mode.pixels for mode in offered] == ["Y16-BE", "????"]
     many = modes(Driver({YUYV + index: {(8, 8): []} for index in range(20)}))
-    assert in_words(many)[0].endswith(" and 12 more")
+    assert format_lines(many)[0].endswith(" and 12 more")
 
 
 def test_a_driver_that_never_stops_answering() -> None:
@@ -119,7 +119,7 @@ def test_a_driver_that_never_stops_answering() -> None:
             raise OSError(errno.EINVAL, "no more")
         return question[:8] + struct.pack("<3I", 1, 640, 480) + question[20:]
 
-    assert in_words(modes(ask)) == ("640x480: ????",)
+    assert format_lines(modes(ask)) == ("640x480: ????",)
     assert asked < 2000
 
 
@@ -132,7 +132,7 @@ def test_any_answer_can_be_shown(one: bytes, two: bytes, three: bytes) -> None:
             raise OSError(errno.EINVAL, "no more")
         return answers[request]
 
-    (line,) = in_words(modes(ask))
+    (line,) = format_lines(modes(ask))
     assert line.isascii()
     assert line.isprintable()
 

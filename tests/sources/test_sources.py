@@ -15,13 +15,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from app.core.addresses import redact
 from app.core.errors import AppError
 from app.core.frames import Frame
 from app.core.settings import SourceSettings
-from app.core.sources.base import SeekableSource, SourceOptions, redact
+from app.core.sources.base import SeekableSource, SourceOptions
 from app.core.sources.images import natural_key, read_image
 from app.core.sources.uri import kind_by_name, kind_of, open_source, shown_name
-from tests.support.media import coded_image, make_video, read_frame_index
+from tests.support.media import make_video
+from tools.fixtures.coded_images import coded_image, read_frame_index
 
 
 def write_image(path: Path, index: int, size: tuple[int, int] = (60, 40)) -> Path:
@@ -211,7 +213,8 @@ def test_unknown_scheme() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "says"), [(401, "Unauthorized"), (403, "Forbidden"), (404, "Not Found"), (200, "cannot be opened")]
+    ("answer", "says"),
+    [(401, "Unauthorized"), (403, "Forbidden"), (404, "Not Found"), (200, "is a web page, not a video")],
 )
 def test_addresses_that_lead_nowhere_say_why_without_the_password(answer: int, says: str) -> None:
     class Refuse(BaseHTTPRequestHandler):

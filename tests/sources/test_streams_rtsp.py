@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.core.addresses import as_understood
 from app.core.errors import AppError
 from app.core.live import LiveState, SourceOpened, SourceTrouble
 from app.core.live import capture as capture_module
 from app.core.sources.base import SourceOptions
-from app.core.sources.stream import StreamSource, as_understood
+from app.core.sources.stream import StreamSource
 from app.core.sources.uri import open_source
 from tests.support.live_probe import LiveProbe
 from tests.support.rtsp_server import RtspServer, missing
@@ -34,7 +35,7 @@ def test_a_camera_that_dies_and_comes_back(monkeypatch: pytest.MonkeyPatch) -> N
         trouble = probe.wait_event(SourceTrouble)
         assert trouble.retrying
         assert server.url in trouble.message
-        assert probe.session.state is LiveState.RUNNING
+        probe.wait_state(LiveState.STALLED)
         server.start()
         assert probe.wait_event(SourceOpened, 2).info.name == server.url
         assert probe.result_where(lambda result: result.frame.index > before).frame.image_bgr.std() > 5

@@ -19,15 +19,9 @@ from app.core.errors import AppError
 from app.core.frames import Frame
 from app.core.sources.orientation import Orientation
 from app.core.sources.video import VideoReader
-from tests.support.media import (
-    coded_image,
-    damage,
-    make_audio,
-    make_video,
-    read_frame_index,
-    truncate,
-)
+from tests.support.media import damage, make_audio, make_video, truncate
 from tests.support.shared_data import shared
+from tools.fixtures.coded_images import coded_image, read_frame_index
 
 VFR = [Fraction(i * i + 3 * i, 300) for i in range(30)]
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from app.lab.bench.bench_report import BenchReport, CaseResult, Skipped
 from app.lab.bench.machine import Machine
-from app.lab.bench.result import BenchReport, Result, Skipped
 
 MACHINE = Machine("A processor", 2, "Linux, Python 3.11", {"torch": "2.15"}, 0.1)
 
 
-def result(name: str, ms: float, **fields: Any) -> Result:
-    base = Result(
+def result(name: str, ms: float, **fields: Any) -> CaseResult:
+    base = CaseResult(
         name, "cpu", "cpu", "fp32", "openvino", "typical", 1, ((ms, ms), (ms, 2 * ms)), 1.0, {}, None, None, None, None
     )
     return replace(base, **fields)

@@ -13,8 +13,9 @@ from app.cli import main
 from detector.library import ModelLibrary
 from detector.model_file import ModelEntry
 from detector.runtime import open as runtime_open
-from tests.support.media import coded_image
-from tests.support.steady_detector import SPEC, FakeDetector
+from tests.support.steady_detector import FakeDetector
+from tools.fixtures.coded_images import coded_image
+from tools.fixtures.fixed_detector import SPEC
 
 Capture = pytest.CaptureFixture[str]
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from hypothesis import strategies as st
 
-from detector.evaluation.found import Found, make_found
+from detector.evaluation.detection_table import DetectionTable, make_table
 from detector.evaluation.results import DataSet, ImageTruth
 from tests.support import literal_metrics as literal
 
@@ -63,9 +63,9 @@ def data_set(case: Case) -> DataSet:
     return DataSet(Path("nowhere"), "coco", "drawn", labels, tuple(images))
 
 
-def found_table(case: Case) -> Found:
+def found_table(case: Case) -> DetectionTable:
     """The detections of ``case`` as readers would give them."""
-    return make_found(
+    return make_table(
         [found.image for _, found in case.found],
         [number for number, _ in case.found],
         [found.score for _, found in case.found],

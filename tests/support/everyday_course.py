@@ -15,7 +15,7 @@ import torch
 from detector.labels import COCO80
 from detector.models.build import build_network
 from detector.spec import PostprocessSpec
-from detector.training.fit import Progress
+from detector.training.fit import TrainingProgress
 from detector.training.policy import UNCHANGED
 from detector.training.recipe import Recipe
 from detector.weights import as_arrays
@@ -139,7 +139,7 @@ class Dying(TrainingLog):
         super().__init__(path)
         self._at = at
 
-    def progress(self, progress: Progress) -> None:
+    def progress(self, progress: TrainingProgress) -> None:
         super().progress(progress)
         if progress.step >= self._at:
             raise PowerCut

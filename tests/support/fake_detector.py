@@ -16,7 +16,7 @@ from app.core.settings import ModelSettings
 from detector.detections import Candidates, DetectionFilter, Detections
 from detector.runtime.base import ImageBGR
 from detector.spec import InputSpec, ModelSpec
-from tests.support.media import read_frame_index
+from tools.fixtures.coded_images import read_frame_index
 
 
 class FakeDetector:

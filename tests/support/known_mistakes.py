@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from detector.evaluation.found import Found, make_found
+from detector.evaluation.detection_table import DetectionTable, make_table
 from detector.evaluation.results import DataSet, Evaluation, ImageTruth
 from detector.evaluation.voc_metric import evaluate_voc
 
@@ -102,10 +102,10 @@ def _truth(scene: Scene, path: Path | None) -> ImageTruth:
     )
 
 
-def found_in(scenes: Sequence[Scene] = SCENES) -> Found:
+def found_in(scenes: Sequence[Scene] = SCENES) -> DetectionTable:
     """All detections of the scenes."""
     rows = [(number, seen) for number, scene in enumerate(scenes) for seen in scene.seen]
-    return make_found(
+    return make_table(
         [number for number, _ in rows],
         [seen.class_id for _, seen in rows],
         [seen.score for _, seen in rows],

@@ -24,16 +24,22 @@ class LiveProbe:
     """Plays the window's part. Use as a context; leaving it stops the session.
 
     Args:
-        models: Opens detectors.
+        models: Opens detectors, and remembers them.
+        factory: Opens detectors in their place.
         kwargs: For ``LiveSession``.
     """
 
-    def __init__(self, models: FakeModels | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        models: FakeModels | None = None,
+        factory: Callable[[ModelSettings], Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
         self.models = models or FakeModels()
         self.events: list[LiveEvent] = []
         self.wakes = 0
         self._changed = threading.Condition()
-        self.session = LiveSession(self._wake, self._event, detector_factory=self.models, **kwargs)
+        self.session = LiveSession(self._wake, self._event, detector_factory=factory or self.models, **kwargs)
 
     def start(
         self,

@@ -11,7 +11,16 @@ import numpy as np
 
 from tools.fixtures.coded_images import ImageBGR, coded_image, read_frame_index
 
-__all__ = ["ImageBGR", "coded_image", "damage", "make_audio", "make_video", "read_frame_index", "truncate"]
+__all__ = [
+    "ImageBGR",
+    "coded_image",
+    "damage",
+    "make_audio",
+    "make_changing_video",
+    "make_video",
+    "read_frame_index",
+    "truncate",
+]
 
 _TIME_BASE = Fraction(1, 90_000)
 _AUDIO_RATE = 48_000
@@ -66,6 +75,27 @@ def make_video(
         container.mux(stream.encode(None))
         if tone is not None:
             _add_tone(container, tone, times[-1] + 1 / fps)
+    return path
+
+
+def make_changing_video(path: Path, *sizes: tuple[int, int]) -> Path:
+    """Eight coded frames of each size, one size after the other."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height, stream.pix_fmt = *sizes[0], "yuv420p"
+        for part, size in enumerate(sizes):
+            context = av.CodecContext.create("libx264", "w")
+            assert isinstance(context, av.VideoCodecContext)
+            context.width, context.height, context.pix_fmt = *size, "yuv420p"
+            context.time_base, context.framerate = Fraction(1, 25), Fraction(25)
+            context.options = {"preset": "ultrafast", "tune": "zerolatency"}
+            frames = [av.VideoFrame.from_ndarray(coded_image(i, size), format="bgr24") for i in range(8)]
+            for index, frame in enumerate(frames):
+                frame.pts, frame.time_base = part * 8 + index, Fraction(1, 25)
+            for packet in [packet for frame in [*frames, None] for packet in context.encode(frame)]:
+                packet.stream = stream
+                container.mux(packet)
     return path
 
 

@@ -22,14 +22,19 @@ from app.core.live.events import LiveEvent, LiveState, ModelLoading, ModelReady,
 from app.core.settings import Choices, DetectionSettings, ModelSettings, Settings
 from app.core.sources.base import SourceOptions
 from app.core.stats import LiveStats
-from app.ui.controller import LiveController, MakeSession
-from app.ui.export.export_runner import ExportRunner
-from app.ui.export.queue_runner import QueueRunner
+from app.ui.camera_menu import ListCameras
 from app.ui.main_window import MainWindow
-from app.ui.models.download_runner import DownloadRunner, Progress
-from app.ui.models.library_client import LibraryClient
-from app.ui.settings.settings_model import SettingsModel
-from app.ui.widgets.background import Background
+from app.ui.services.background import Background
+from app.ui.services.controller import LiveController
+from app.ui.services.download_runner import DownloadRunner, Fetch, FetchProgress
+from app.ui.services.export_runner import ExportRunner
+from app.ui.services.library_client import LibraryClient
+from app.ui.services.live_session import MakeSession
+from app.ui.services.optimise_runner import OptimiseRunner
+from app.ui.services.queue_runner import QueueRunner
+from app.ui.services.services import Services
+from app.ui.services.settings_model import SettingsModel
+from app.ui.widgets.banner import Banner
 from app.ui.widgets.theme import Theme
 from detector.detections import Candidates
 from detector.library import ModelLibrary
@@ -43,7 +48,7 @@ SPEC = ModelSpec("demo", "ssd-vgg16", LABELS, InputSpec(300, 300), demo=True)
 def make_frame(
     width: int = 320, height: int = 180, index: int = 0, grey: int = 90, pts_s: Fraction | None = None
 ) -> Frame:
-    """A plain picture."""
+    """A frame of one grey."""
     bgra = np.full((height, width, 4), grey, np.uint8)
     bgra[..., 3] = 255
     bgr = np.ascontiguousarray(bgra[..., :3])
@@ -69,7 +74,7 @@ def make_result(candidates: Candidates | None = None, frame: Frame | None = None
 
 @dataclass
 class FakeSession:
-    """Does what it is told and remembers it; pictures come when the test gives them."""
+    """Does what it is told and remembers it; frames come when the test gives them."""
 
     on_results_ready: Callable[[], None]
     on_event: Callable[[LiveEvent], None]
@@ -110,8 +115,8 @@ class FakeSession:
     def seek(self, pts_s: Fraction) -> None:
         self.calls.append(("seek", pts_s))
 
-    def step(self, pictures: int) -> None:
-        self.calls.append(("step", pictures))
+    def step(self, frames: int) -> None:
+        self.calls.append(("step", frames))
 
     def set_loop(self, loop: bool) -> None:
         self.calls.append(("set_loop", loop))
@@ -194,13 +199,13 @@ class FakeFetch:
     """A download that goes on, fails or ends when the test says so."""
 
     name: str
-    report: Callable[[Progress], None]
+    report: Callable[[FetchProgress], None]
     stop: threading.Event
     go: threading.Event = field(default_factory=threading.Event)
     error: Exception | None = None
     kept: str = ""
     arrive: Callable[[], object] = lambda: None
-    """What puts the model on the shelf."""
+    """Puts the model into the library."""
 
     def run(self) -> str:
         while not self.go.wait(0.01):
@@ -229,30 +234,35 @@ class Desk:
         self.sessions: list[FakeSession] = []
         self.jobs: list[FakeJob] = []
         self.saved: list[Settings] = []
+        self.save: Callable[[Settings], None] = self.saved.append
         self.devices: Choices = (("cpu", "CPU"),)
         self.background = Background()
-        self.settings = SettingsModel(settings or Settings(), self.saved.append, self.background)
+        self.settings = SettingsModel(settings or Settings(), lambda changed: self.save(changed), self.background)
         self.theme = Theme(application(), (settings or Settings()).window.theme)
         self.controller = LiveController(self.settings, make_session or self._make_session)
-        library = LibraryClient(
+        self.library = LibraryClient(
             lambda: ModelLibrary(tmp_path / "models", tmp_path / "bundled"), self.background, lambda: self.devices
         )
         self.exports = ExportRunner(self.background, self._make_job)
         self.queued = StepJobs()
         self.queue = QueueRunner(self.background, self.queued)
         self.fetches: list[FakeFetch] = []
-        self.downloads = DownloadRunner(self.background, self._fetch)
-        self.window = MainWindow(
-            self.theme,
-            self.settings,
-            self.background,
-            self.controller,
-            library,
-            self.exports,
-            self.downloads,
-            self.queue,
-            lambda: [],
+        self.fetch: Fetch = self._fetch
+        self.downloads = DownloadRunner(self.background, lambda *asked: self.fetch(*asked))
+        self.services = Services(
+            theme=self.theme,
+            settings=self.settings,
+            background=self.background,
+            controller=self.controller,
+            library=self.library,
+            downloads=self.downloads,
+            optimising=OptimiseRunner(self.library),
+            exports=self.exports,
+            queue=self.queue,
+            banner=Banner(self.theme),
         )
+        self.list_cameras: ListCameras = list
+        self.window = MainWindow(self.services, lambda: self.list_cameras())
         self.window.exports.notifier.ways = ()  # whoever runs the tests has a desktop of their own
 
     @property
@@ -275,7 +285,7 @@ class Desk:
         self.sessions.append(FakeSession(ready, event))
         return self.sessions[-1]
 
-    def _fetch(self, name: str, report: Callable[[Progress], None], stop: threading.Event) -> str:
+    def _fetch(self, name: str, report: Callable[[FetchProgress], None], stop: threading.Event) -> str:
         self.fetches.append(FakeFetch(name, report, stop))
         return self.fetches[-1].run()
 

@@ -98,3 +98,9 @@ class StepJobs:
     def names(self) -> list[str]:
         """Sources in the order in which their jobs were made."""
         return [job.request.source.name for job in self.made]
+
+
+def touch(*paths: Path) -> None:
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"film")

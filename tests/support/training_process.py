@@ -16,8 +16,9 @@ import torch
 
 from detector.spec import ModelSpec
 from detector.training.batches import HostBatches
-from detector.training.data import BadPictures, PictureExamples, training_pictures
-from detector.training.fit import Fit, FitPlan, Progress
+from detector.training.data import ImageReader, training_images
+from detector.training.examples import ImageExamples
+from detector.training.fit import Fit, FitPlan, TrainingProgress
 from detector.training.networks import new_spec
 from detector.training.order import Order
 from detector.training.policy import PAPER
@@ -36,12 +37,12 @@ class Watching:
     """Keeps what it is told; ends the process like a power cut after a step."""
 
     def __init__(self, kill_at: int = 0) -> None:
-        self.reports: list[Progress] = []
+        self.reports: list[TrainingProgress] = []
         self.notes: list[str] = []
         self.scores: list[tuple[int, dict[str, float]]] = []
         self._kill_at = kill_at
 
-    def progress(self, progress: Progress) -> None:
+    def progress(self, progress: TrainingProgress) -> None:
         self.reports.append(progress)
         if progress.step == self._kill_at:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -60,11 +61,11 @@ def make_trainer(recipe: Recipe = RECIPE, processes: Processes | None = None, sp
 def make_source(
     folder: Path, recipe: Recipe = RECIPE, processes: Processes | None = None, spec: ModelSpec = SPEC
 ) -> HostBatches:
-    """Six pictures of blocks, augmented; the pictures are made where they are not there yet."""
+    """Six images of blocks, augmented; the images are made where they are not there yet."""
     us = processes or Processes()
-    pictures = training_pictures([make_blocks(folder, 6)], LABELS)
+    pictures = training_images([make_blocks(folder, 6)], LABELS)
     size = (spec.input.height, spec.input.width)
-    examples = PictureExamples(pictures, PAPER, size, fill_colour(spec.input), recipe.seed, BadPictures())
+    examples = ImageExamples(pictures, PAPER, size, fill_colour(spec.input), recipe.seed, ImageReader())
     return HostBatches(examples, Order(len(pictures), recipe.batch, recipe.seed, us.rank, us.count), _CPU, 1)
 
 

@@ -1,4 +1,4 @@
-"""Something small to train on: pictures of coloured blocks, and a network that learns them in seconds."""
+"""Something small to train on: images of coloured blocks, and a network that learns them in seconds."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SPEC = ModelSpec(
 
 
 def make_blocks(folder: Path, count: int, seed: int = 0) -> DataSet:
-    """Write ``count`` pictures with one to three blocks each; returns their annotations."""
+    """Write ``count`` images with one to three blocks each; returns their annotations."""
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
     return DataSet(folder, "voc", "train", LABELS, tuple(_picture(folder, rng, number) for number in range(count)))

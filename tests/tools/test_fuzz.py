@@ -14,7 +14,13 @@ from tools.fuzz.mutations import damage
 from tools.fuzz.run import Report, Target, run, save_findings
 from tools.fuzz.targets import TARGETS
 
-INPUTS = {"caffe-import": 100, "tfjs-import": 100, "export": 60, **dict.fromkeys(EVALUATION_TARGETS, 300)}
+INPUTS = {
+    "caffe-import": 100,
+    "tfjs-import": 100,
+    "export": 60,
+    "openvino-survival": 60,
+    **dict.fromkeys(EVALUATION_TARGETS, 300),
+}
 
 
 @pytest.mark.parametrize("name", sorted(TARGETS))

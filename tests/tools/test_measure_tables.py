@@ -13,7 +13,7 @@ import pytest
 
 from app.cli.bench import prepare
 from app.core.sources.video import VideoReader
-from app.lab.bench.result import as_json
+from app.lab.bench.bench_report import as_json
 from tests.support.bench_report import REPORT
 from tools.measure import tables
 

@@ -45,7 +45,7 @@ def test_blocks_are_filled_from_the_file(tmp_path: Path) -> None:
         "| Licence | Apache-2.0; whose start |",
         "**AP50 0.900 on 500 scenes**",
         "| `python -m tools.demo.train`, drawn shapes | 7 minutes on cpu | AP50 0.900 on 500 scenes |",
-        "what runs unless you choose another, is `everyday`: 80 kinds of things",
+        "The bundled default is `everyday`: 80 kinds of things",
     ):
         assert words in text, words
     assert "\nold" not in text
@@ -55,7 +55,7 @@ def test_blocks_are_filled_from_the_file(tmp_path: Path) -> None:
 
 def test_without_the_file_they_say_so(tmp_path: Path) -> None:
     text = filled(EMPTY, tmp_path)
-    for words in ("is not bundled", "not finished yet", "Bundled is `demo`"):
+    for words in ("is not bundled", "not finished yet", "The bundled model is `demo`"):
         assert words in text, words
     put_everyday(tmp_path)
     assert filled(filled(text, tmp_path), tmp_path / "empty") == text

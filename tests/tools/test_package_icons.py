@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtGui import QImage, QImageReader
 
-from app.ui.widgets.icons import app_icon, app_picture
+from app.ui.widgets.icons import app_icon, app_image
 from tools.package.icons import ICO_SIDES, PNG_SIDES, main, write_icons
 
 
@@ -45,7 +45,7 @@ def test_ico_and_icns_hold_each_size_as_it_is_drawn(icons: Path) -> None:
     assert set(mac) >= {32, 64, 128, 256, 512, 1024}
     for pictures in (windows, mac):
         for side in set(pictures) & {16, 24, 32, 64}:
-            assert _same(pictures[side], app_picture(side)), side
+            assert _same(pictures[side], app_image(side)), side
 
 
 def test_every_size_is_filled_and_has_round_corners(icons: Path) -> None:
@@ -59,7 +59,7 @@ def test_every_size_is_filled_and_has_round_corners(icons: Path) -> None:
 
 def test_in_a_title_bar_the_marks_stand_out() -> None:
     """At 16 pixels every one of the four corner marks has a pixel of pure white, and there is ground beside it."""
-    picture = app_picture(16)
+    picture = app_image(16)
     for x, y in ((2, 2), (13, 2), (2, 13), (13, 13), (8, 8)):
         assert picture.pixelColor(x, y).getRgb() == (255, 255, 255, 255)
     for x, y in ((8, 2), (2, 8), (5, 5), (10, 10)):

@@ -13,8 +13,9 @@ import cv2
 import pytest
 import torch
 
-from tests.support.media import coded_image, make_video
+from tests.support.media import make_video
 from tests.support.tiny_models import random_spec, random_state
+from tools.fixtures.coded_images import coded_image
 
 _LEAN = """
 import contextlib, io, json, sys

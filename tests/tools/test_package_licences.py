@@ -70,7 +70,7 @@ def test_a_packaged_program_shows_the_page_it_was_made_with(tmp_path: Path, monk
 def test_the_window_shows_the_page(qtbot: QtBot) -> None:
     import shiboken6
 
-    from app.ui.licences import LicencesDialog
+    from app.ui.licences_dialog import LicencesDialog
 
     dialog = LicencesDialog()
     try:

@@ -9,7 +9,7 @@ import numpy as np
 
 from detector.config import SSD300_VOC
 from detector.spec import InputSpec
-from detector.training.data import Example
+from detector.training.examples import Example
 from detector.training.order import Pick
 from tools.demo.scenes import Scene, SceneOptions, draw_scene
 

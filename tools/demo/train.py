@@ -23,7 +23,7 @@ from detector.spec import ModelSpec
 from detector.training.batches import HostBatches
 from detector.training.checkpoint import load_checkpoint
 from detector.training.finish import stored_state, write_model
-from detector.training.fit import Fit, FitPlan, Progress
+from detector.training.fit import Fit, FitPlan, TrainingProgress
 from detector.training.order import Order
 from detector.training.recipe import Recipe, recipe_to_json
 from detector.training.trainer import Trainer, new_network
@@ -79,7 +79,7 @@ class _Printer:
     def __init__(self) -> None:
         self._printed = 0
 
-    def progress(self, progress: Progress) -> None:
+    def progress(self, progress: TrainingProgress) -> None:
         """Prints a line every few steps."""
         if progress.step - self._printed >= _REPORT_EVERY_STEPS or progress.step == progress.steps:
             self._printed = progress.step

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from detector.training.networks import FIRST_LAYERS
+from detector.plans.architectures import first_layers
 from detector.training.policy import MILD, Policy
 from detector.training.recipe import Recipe
 
@@ -66,7 +66,7 @@ _TUNE = Recipe(
     clip_norm=10.0,
     ema=0.998,
 )
-_FIRST = FIRST_LAYERS["ssdlite-mobilenetv2-tf"]
+_FIRST = first_layers("ssdlite-mobilenetv2-tf")
 
 COURSES: dict[str, tuple[Round, ...]] = {
     "cpu": (

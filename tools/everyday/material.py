@@ -9,11 +9,11 @@ from pathlib import Path
 from torch import Tensor
 
 from detector.errors import DetectorError
-from detector.evaluation.class_names import match_names
+from detector.evaluation.class_matching import match_names
 from detector.evaluation.data_sets import read_data
 from detector.evaluation.results import DataSet
 from detector.labels import COCO80
-from detector.training.data import Picture, training_pictures
+from detector.training.data import LabelledImage, training_images
 from tools.everyday.criterion import labelled_classes
 from tools.everyday.unpack import missing_pictures, unpack
 
@@ -50,7 +50,7 @@ class Material:
         said: What was read, for the provenance.
     """
 
-    pictures: tuple[Picture, ...]
+    pictures: tuple[LabelledImage, ...]
     labelled: Tensor
     voc_val: DataSet
     coco_holdout: DataSet | None
@@ -81,10 +81,10 @@ def gather(sources: Sources, work: Path, replay: int) -> Material:
     for _, _, data in parts:
         if missing := missing_pictures(data):
             raise DetectorError(f"{missing} pictures of {data.root} are missing.", "Give them, then run again.")
-    pictures: list[Picture] = []
+    pictures: list[LabelledImage] = []
     counts: list[int] = []
     for _, times, data in parts:
-        once = training_pictures([data], COCO80)
+        once = training_images([data], COCO80)
         pictures += once * times
         counts.append(len(once) * times)
     known = [[int(i) for i in match_names(data.labels, COCO80, {}).ids if i >= 0] for _, _, data in parts]
@@ -101,7 +101,7 @@ def gather(sources: Sources, work: Path, replay: int) -> Material:
     )
 
 
-def overlapping(pictures: Sequence[Picture], measured: DataSet) -> int:
+def overlapping(pictures: Sequence[LabelledImage], measured: DataSet) -> int:
     """How many pictures are both learnt from and measured on, by their names."""
     learnt = {picture.path.stem for picture in pictures}
     return sum(image.image_id in learnt for image in measured.images)

@@ -14,7 +14,8 @@ from detector.errors import DetectorError
 from detector.labels import COCO80
 from detector.training.batches import HostBatches
 from detector.training.checkpoint import load_checkpoint, read_checkpoint
-from detector.training.data import BadPictures, PictureExamples
+from detector.training.data import ImageReader
+from detector.training.examples import ImageExamples
 from detector.training.fit import Fit, FitPlan
 from detector.training.matcher import Matcher
 from detector.training.order import Order
@@ -85,7 +86,7 @@ class Run:
         if both := overlapping(self.material.pictures, self.material.voc_val):
             raise DetectorError(f"{both} of the pictures to measure on are among those to learn from.")
         self.spec = replace(start.spec, name=NAME, labels=COCO80)
-        self.bad = BadPictures()
+        self.reader = ImageReader()
         self._stop, self._log = stop, log
 
     def train(self) -> list[Tuned] | None:
@@ -122,7 +123,7 @@ class Run:
             spent_s = load_checkpoint(path, trainer, data)
             self._log.note(f"going on after step {trainer.step} of {recipe.steps}")
         size, fill = (self.spec.input.height, self.spec.input.width), fill_colour(self.spec.input)
-        examples = PictureExamples(material.pictures, round_.policy, size, fill, recipe.seed, self.bad)
+        examples = ImageExamples(material.pictures, round_.policy, size, fill, recipe.seed, self.reader)
         order = Order(len(material.pictures), recipe.batch, recipe.seed)
         source = HostBatches(examples, order, options.device, options.threads)
         plan = FitPlan(path, options.save_minutes * 60, data=data)

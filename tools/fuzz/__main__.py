@@ -32,7 +32,7 @@ def main() -> int:
     parser.add_argument("--findings", type=Path, default=Path("fuzz-findings"), help="folder for inputs at fault")
     options = parser.parse_args()
     target = TARGETS[options.reader]()
-    target = replace(target, read=_guarded(target.read))
+    target = replace(target, read=_guarded(target.read, round(max(_HANG_S, target.slow_s))))
     _limit(options.memory)
     began = time.monotonic()
     with TemporaryDirectory() as folder:
@@ -50,16 +50,16 @@ class HungError(Exception):
     """The reader hung on one input."""
 
 
-def _guarded(read: Callable[[Path], object]) -> Callable[[Path], object]:
-    """Wraps ``read`` so that it is interrupted after ``_HANG_S``."""
+def _guarded(read: Callable[[Path], object], limit_s: int) -> Callable[[Path], object]:
+    """Wraps ``read`` so that it is interrupted after ``limit_s``."""
 
     def hung(_signal: int, _frame: FrameType | None) -> None:
-        raise HungError(f"more than {_HANG_S} s")
+        raise HungError(f"more than {limit_s} s")
 
     signal.signal(signal.SIGALRM, hung)
 
     def guarded(path: Path) -> object:
-        signal.alarm(_HANG_S)
+        signal.alarm(limit_s)
         try:
             return read(path)
         finally:

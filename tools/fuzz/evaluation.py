@@ -16,9 +16,10 @@ import numpy as np
 
 from detector.evaluation.data_sets import read_data, score
 from detector.evaluation.detection_files import read_detections
-from detector.evaluation.found import Found, make_found
+from detector.evaluation.detection_table import DetectionTable, make_table
 from detector.evaluation.results import METRICS, DataSet
 from detector.evaluation.results_file import results_json
+from detector.evaluation.voc_layout import read_list
 from tools.fixtures.data_sets import voc_xml, write_year
 from tools.fuzz.mutations import Damage, damage
 from tools.fuzz.run import Target
@@ -51,12 +52,12 @@ def _scored(data: DataSet) -> None:
     """Scores what was read: nothing that a reader accepts may break the metrics."""
     boxes = [box for image in data.images[:3] for box in image.boxes_xyxy[:5].tolist()]
     places = [(n, c) for n, image in enumerate(data.images[:3]) for c in image.class_ids[:5].tolist()]
-    found = make_found([n for n, _ in places], [c for _, c in places], [0.5] * len(places), boxes)
+    found = make_table([n for n, _ in places], [c for _, c in places], [0.5] * len(places), boxes)
     _score(data, found)
     _check_notes(data.notes)
 
 
-def _score(data: DataSet, found: Found) -> None:
+def _score(data: DataSet, found: DetectionTable) -> None:
     """Scores by one metric, chosen by the data: all of them for every input would take most of the time."""
     with np.errstate(over="raise", divide="raise", invalid="raise"):
         score(data, found, METRICS[(len(found) + len(data.images) + len(data.notes)) % len(METRICS)])
@@ -82,7 +83,8 @@ def _voc_xml() -> Target:
         _scored(data)
         return data
 
-    return Target(".xml", read, (*seeds, head + part), (partial(damage, words=XML_WORDS), damage_texts))
+    utf16 = (head.decode() + voc_xml(things)).encode("utf-16")
+    return Target(".xml", read, (*seeds, head + part, utf16), (partial(damage, words=XML_WORDS), damage_texts))
 
 
 def damage_texts(content: bytes, random: Random) -> bytes:
@@ -127,8 +129,19 @@ def _coco_json() -> Target:
         _scored(data)
         return data
 
-    seeds = (json.dumps(truth).encode(), json.dumps(truth, indent=1).encode())
+    foreign = copy.deepcopy(truth)
+    for image, name in zip(foreign["images"], ("images\\1.jpg", "C:\\set\\2.jpg", "/home/q/3.jpg"), strict=True):
+        image["file_name"] = name
+    foreign["categories"] += [{"id": 0, "name": "things", "supercategory": "none"}]
+    foreign["categories"][0]["supercategory"] = "things"
+    seeds = (json.dumps(truth).encode(), json.dumps(truth, indent=1).encode(), json.dumps(foreign).encode())
     return Target(".json", read, seeds, (partial(damage, words=_JSON_WORDS), damage_values))
+
+
+def _split_list() -> Target:
+    lines = "000001\r\n000002  1\n000003.jpg\n図 -1\n"
+    seeds = tuple(lines.encode(encoding) for encoding in ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32"))
+    return Target(".txt", read_list, seeds, (partial(damage, words=(b"\xff\xfe", b"\0", b"..", b"/", b"C:", b"\n")),))
 
 
 def _data() -> DataSet:
@@ -141,7 +154,7 @@ def _data() -> DataSet:
 
 def _detections_json() -> Target:
     data = _data()
-    found = make_found([0, 1, 2, 2], [0, 1, 0, 1], [0.9, 0.8, 0.7, 0.6], [[1, 2, 30, 40.5]] * 4)
+    found = make_table([0, 1, 2, 2], [0, 1, 0, 1], [0.9, 0.8, 0.7, 0.6], [[1, 2, 30, 40.5]] * 4)
     own = {
         "model": "m",
         "images": [
@@ -201,6 +214,7 @@ def _replace(node: Any, key: Any, random: Random) -> None:
 
 EVALUATION_TARGETS: dict[str, Callable[[], Target]] = {
     "voc-xml": _voc_xml,
+    "voc-list": _split_list,
     "coco-json": _coco_json,
     "detections-json": _detections_json,
     "detections-txt": _detections_txt,

@@ -23,12 +23,14 @@ class Target:
         read: Reads one file; must return, or raise an ``ExplainedError``.
         seeds: Whole, valid files.
         damages: Ways to damage them, used in turn.
+        slow_s: What one input may take, where that is more than the run allows; seconds.
     """
 
     suffix: str
     read: Callable[[Path], object]
     seeds: tuple[bytes, ...]
     damages: tuple[Damage, ...]
+    slow_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -77,7 +79,7 @@ def run(target: Target, inputs: int, seed: int, folder: Path, *, slow_s: float) 
             report.accepted += 1
         took = time.monotonic() - began
         report.slowest_s = max(report.slowest_s, took)
-        if took > slow_s:
+        if took > max(slow_s, target.slow_s):
             report.findings.setdefault("slow", content)
     return report
 

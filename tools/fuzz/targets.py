@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import re
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -19,7 +18,6 @@ from detector.importers.base import Overrides, SourceFile
 from detector.importers.caffe import import_caffemodel
 from detector.importers.caffe_file import read_caffemodel
 from detector.importers.read import read_checkpoint
-from detector.ir_file import describe_ir
 from detector.registry import MODELS
 from detector.safetensors_file import Arrays, read_arrays, write_arrays
 from detector.spec_json import spec_to_json
@@ -27,10 +25,12 @@ from detector.weights import METADATA_KEY, load_spec
 from tools.fixtures.caffe_nets import mobilenet_ssd, vgg_ssd
 from tools.fixtures.caffe_writer import Style, caffemodel
 from tools.fixtures.prototxt import Node
-from tools.fixtures.tiny_ir import save_tiny_ir
-from tools.fuzz.evaluation import EVALUATION_TARGETS, XML_WORDS
+from tools.fuzz.evaluation import EVALUATION_TARGETS
+from tools.fuzz.images import images_target
+from tools.fuzz.ir import checker_target, survival_target
 from tools.fuzz.mutations import Damage, damage, damage_fields
 from tools.fuzz.run import Target
+from tools.fuzz.store import store_target
 from tools.fuzz.tfjs import tfjs_import_target, tfjs_target
 from tools.fuzz.video import video_target
 
@@ -119,29 +119,6 @@ def _damage_spec(content: bytes, random: Random) -> bytes:
     return len(changed).to_bytes(8, "little") + changed + content[8 + length :]
 
 
-def _openvino_xml() -> Target:
-    with TemporaryDirectory() as folder:
-        graph = save_tiny_ir(Path(folder))
-        text, weights = graph.read_bytes(), graph.with_suffix(".bin").read_bytes()
-
-    def read(path: Path) -> object:
-        path.with_suffix(".bin").write_bytes(weights)
-        return describe_ir(path)
-
-    return Target(".xml", read, (text,), (partial(damage, words=XML_WORDS), _damage_values))
-
-
-def _damage_values(content: bytes, random: Random) -> bytes:
-    """Replaces one to three attribute values; the XML stays well-formed."""
-    for _ in range(random.randint(1, 3)):
-        place = random.choice(list(re.finditer(rb'"([^"<>]*)"', content)))
-        text = random.choice(
-            (b"", b"-1", b"0", b"1e999", b"nan", b"1" * 30, b"1,3,8,8", b"Parameter", b"\xc3\xa9", b"&#1;")
-        )
-        content = content[: place.start(1)] + text + content[place.end(1) :]
-    return content
-
-
 def _checkpoint() -> Target:
     state = {"a.weight": torch.ones(2, 3), "b": torch.zeros(4, dtype=torch.int64)}
     files = []
@@ -156,11 +133,14 @@ TARGETS: dict[str, Callable[[], Target]] = {
     "caffemodel": _caffemodel,
     "caffe-import": _caffe_import,
     "safetensors": _safetensors,
-    "openvino-xml": _openvino_xml,
+    "openvino-xml": checker_target,
+    "openvino-survival": survival_target,
     "checkpoint": _checkpoint,
     "tfjs": tfjs_target,
     "tfjs-import": tfjs_import_target,
+    "images": images_target,
     "export": video_target,
+    "store": store_target,
     **EVALUATION_TARGETS,
 }
 """Targets by their name on the command line."""

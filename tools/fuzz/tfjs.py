@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from detector.importers import read_model
+from detector.importers.conversion import convert_weights
 from detector.importers.tfjs_file import read_tfjs
 from tools.fixtures.tensorflow_networks import PIPELINES, random_variables
 from tools.fixtures.tfjs_writer import Array, Quantisation, as_converted, write_tfjs
@@ -48,7 +48,7 @@ def tfjs_import_target() -> Target:
     for architecture in ("ssdlite-mobilenetv2-tf", "ssd-mobilenetv1-tf"):
         constants = as_converted(random_variables(PIPELINES[architecture], 2), "mixed")
         models[architecture] = ({name: _tiny(name, value) for name, value in constants.items()}, None)
-    return _target(models, read_model)
+    return _target(models, convert_weights)
 
 
 def _target(models: _Models, reader: Callable[[Path], object]) -> Target:

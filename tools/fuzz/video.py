@@ -18,6 +18,7 @@ from random import Random
 from tempfile import TemporaryDirectory
 
 from detector.errors import ExplainedError
+from tools.fixtures.cropped_video import as_matroska, with_clap
 from tools.fixtures.rich_media import Rich, make_rich
 from tools.fuzz.mutations import damage
 from tools.fuzz.run import Target
@@ -31,6 +32,7 @@ _WORDS = (
     b"moov", b"trak", b"stts", b"stsz", b"stco", b"elst", b"mdat", b"moof", b"avcC", b"hvcC", b"\x00\x00\x00\x01",
     b"\x00\x00\x01\xb3", b"\x1a\x45\xdf\xa3", b"\x1f\x43\xb6\x75", b"\xa3", b"\x47\x40\x00", b"RIFF", b"idx1", b"00dc",
     b"strf", b"GIF89a", b"\x21\xf9\x04", b"\x2c", b"\xff\xf1", b"\x7f\xff\xff\xff", b"\x80\x00\x00\x00",
+    b"clap", b"\x54\xbb", b"\x53\xc0",
 )  # fmt: skip
 _KINDS: tuple[tuple[str, Rich], ...] = (
     (".mp4", Rich(12, _SMALL, options=_QUICK, sound=(("aac", 44100),), subtitles=("mov_text",), chapters=True,
@@ -43,6 +45,7 @@ _KINDS: tuple[tuple[str, Rich], ...] = (
     (".ts", Rich(12, _SMALL, options=_QUICK, sound=(("mp2", 48000),))),
     (".avi", Rich(12, _SMALL, "mpeg4", sound=(("libmp3lame", 44100),))),
     (".mov", Rich(6, _SMALL, "mjpeg", "yuvj420p", sound=(("pcm_mulaw", 8000),))),
+    (".webm", Rich(8, _SMALL, "libvpx-vp9", "yuva420p", options={**_WEB, "auto-alt-ref": "0"})),
     (".gif", Rich(8, _SMALL, "gif", "rgb8")),
 )  # fmt: skip
 
@@ -115,11 +118,18 @@ def video_target() -> Target:
         seeds = tuple(
             make_rich(Path(folder) / f"{number}{suffix}", kind).read_bytes()
             for number, (suffix, kind) in enumerate(_KINDS)
-        )
+        ) + _cropped(Path(folder))
     child = _Child()
     raw = partial(damage, words=_WORDS)
     # FFmpeg goes by content: one suffix does for all.
     return Target(".mp4", child.export, seeds, (raw, _scatter, _cut))
+
+
+def _cropped(folder: Path) -> tuple[bytes, ...]:
+    plain = make_rich(folder / "plain.mp4", Rich(8, _SMALL, options=_QUICK))
+    cropped = folder / "cropped.mp4"
+    cropped.write_bytes(with_clap(plain.read_bytes(), *_SMALL, (3, 1, 2, 0)))
+    return cropped.read_bytes(), as_matroska(cropped, folder / "cropped.mkv").read_bytes()
 
 
 def _scatter(content: bytes, random: Random) -> bytes:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from app.core.frames import ImageBGR
-from app.lab.bench.agreement import agreement
+from app.lab.bench.contestant_agreement import agreement
 from detector.detections import Candidates, Detections
 from detector.golden import TOLERANCES
 from detector.runtime.engine import Engine

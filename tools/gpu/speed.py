@@ -12,7 +12,7 @@ import torch
 from app.core.errors import AppError
 from app.lab.bench.peaks import measured_peak, network_flops
 from app.lab.bench.statistics import flat, percentile, times_faster
-from detector.models.fused import FusedConv
+from detector.models.conv_fusion import FusedConv
 from detector.models.vgg import ConvReLU
 from detector.postprocess_fixed import postprocess_fixed
 from detector.runtime.device_pass import DevicePass

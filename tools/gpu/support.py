@@ -16,8 +16,8 @@ from typing import Any
 import torch
 
 from app.core.frames import ImageBGR
-from app.lab.bench.frames import drawn_frames
 from app.lab.bench.random_weights import write_random
+from app.lab.bench.sample_frames import drawn_frames
 from app.lab.bench.statistics import percentile
 from detector.model_file import ModelEntry, open_file
 from detector.registry import MODELS

@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from detector.bundled import bundled_path
+from detector.bundled_files import bundled_path
 from tools.kill_export import same as files_agree
 
 _FILES = ("out.mp4", "out.jsonl")

@@ -21,7 +21,7 @@ from typing import Any
 
 import av
 
-from detector.bundled import bundled_path
+from detector.bundled_files import bundled_path
 
 _READINGS = 20
 _SETTLED = 5

@@ -37,7 +37,7 @@ def painting() -> list[str]:
 
     from app.core.frames import Frame, FrameResult
     from app.core.settings import DetectionSettings, OverlaySettings
-    from app.ui.picture.video_view import VideoView
+    from app.ui.view.video_view import VideoView
     from detector.detections import Candidates
     from detector.labels import COCO80
 

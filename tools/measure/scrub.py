@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 import av
 
-from detector.bundled import bundled_path
+from detector.bundled_files import bundled_path
 
 if TYPE_CHECKING:
     from app.core.frames import FrameResult
@@ -93,15 +93,12 @@ class Clicker:
         self._window = window
         self._times = times
         self._shown: list[tuple[float, Fraction]] = []
-        before = window.stage.view.on_painted
 
         def painted(result: FrameResult) -> None:
-            if before is not None:
-                before(result)
             if result.candidates is not None and result.frame.pts_s is not None:
                 self._shown.append((time.perf_counter(), result.frame.pts_s))
 
-        window.stage.view.on_painted = painted
+        window.stage.view.painted.connect(painted)
 
     def click(self, place: float) -> Times:
         """Clicks on the first row of the timeline, at ``place`` of its length (0..1)."""
@@ -189,7 +186,7 @@ def scrub(video: Path, model: str, clicks: int) -> list[str]:
         application.processEvents()
         if time.monotonic() > end:
             raise SystemExit("no timeline: the video is not analysed by this model, or shows nothing at the threshold")
-    window.controller.toggle_pause()
+    window.services.controller.toggle_pause()
     clicker, chance = Clicker(window, times), random.Random(1)
     clicker.click(0.5)  # the first one waits for whatever is still being loaded
     clicked = [clicker.click(chance.random()) for _ in range(clicks)]

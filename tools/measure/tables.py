@@ -240,7 +240,7 @@ def drawn_video(folder: Path, seconds: int = VIDEO_S, draw: Callable[[], Any] | 
     """Writes a video of 1280 x 720 at 30 frames per second in H.264: a scene that moves back and forth."""
     import av
 
-    from app.lab.bench.frames import drawn_frames
+    from app.lab.bench.sample_frames import drawn_frames
 
     frames = draw() if draw is not None else drawn_frames()
     path = folder / "drawn.mp4"

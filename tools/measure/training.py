@@ -16,11 +16,11 @@ import torch
 from detector.labels import VOC20
 from detector.runtime.torch_cpu import has_native_bf16
 from detector.training.batches import Batch
-from detector.training.clock import PARTS
 from detector.training.matcher import PADDING
 from detector.training.networks import TRAINABLE, new_spec
 from detector.training.order import Pick
 from detector.training.recipe import Recipe
+from detector.training.step_clock import PARTS
 from detector.training.trainer import Trainer, new_network
 
 _OBJECTS = 2.4  # per image of VOC2007 trainval, on average

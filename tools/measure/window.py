@@ -49,7 +49,7 @@ def watch(url: str, seconds: float, model: str) -> list[str]:
     application.processEvents()
     up_s = time.perf_counter() - BEGUN
     window.open_source(url)
-    window.library.refresh_models()
+    window.services.library.refresh_models()
 
     gaps: list[float] = []
     seen: list[LiveStats] = []
@@ -70,7 +70,7 @@ def watch(url: str, seconds: float, model: str) -> list[str]:
             application.quit()
 
     def sample() -> None:
-        stats = window.controller.stats()
+        stats = window.services.controller.stats()
         if stats is not None and stats.detector_fps:
             seen.append(stats)
             memory.append(resident_mb())

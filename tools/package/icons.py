@@ -21,8 +21,8 @@ from pathlib import Path
 from PIL import Image
 from PySide6.QtCore import QBuffer, QIODevice
 
-from app.ui.widgets.icons import app_picture
-from detector.bundled import bundled_path
+from app.ui.widgets.icons import app_image
+from detector.bundled_files import bundled_path
 
 NAME = "ssd-viewer"
 ICO_SIDES = (16, 20, 24, 32, 40, 48, 64, 128, 256)
@@ -49,7 +49,7 @@ def png(side: int) -> bytes:
     """The icon as a PNG, ``side`` pixels wide."""
     buffer = QBuffer()
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-    picture = app_picture(side)
+    picture = app_image(side)
     picture.setDotsPerMeterX(2835)  # 72 per inch; else whatever the screen here has
     picture.setDotsPerMeterY(2835)
     picture.save(buffer, "PNG")  # type: ignore[call-overload]  # the stub knows a QIODevice by bytes only

@@ -166,8 +166,8 @@ def foreign_weights(program: Program) -> str:
     import torch
     from safetensors.torch import save_file
 
-    from app.lab.bench.frames import drawn_frames
     from app.lab.bench.random_weights import write_random
+    from app.lab.bench.sample_frames import drawn_frames
     from detector.registry import MODELS
     from detector.weights import read_tensors
 

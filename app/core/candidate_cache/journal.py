@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from app.core.candidate_cache.lookup import store_paths
+from app.core.candidate_cache.source_content import SourceContent
 from app.core.candidate_cache.store import CandidateStore
 from app.core.candidate_cache.store_facts import StoreError, StoreFacts
 from app.core.candidate_cache.store_format import StoredFrame
@@ -30,6 +31,7 @@ class CandidateJournal:
     Args:
         folder: Where the store lies, or will lie.
         facts: The head of the store this run fills.
+        source: The video.
         permanent: Whether the store stays when all frames are in, and one that stayed is used; otherwise it is there
             only for an interrupted run to go on with.
         resume: Whether to go on with what an interrupted run left.
@@ -44,10 +46,13 @@ class CandidateJournal:
         AppError: The disk refuses.
     """
 
-    def __init__(self, folder: Path, facts: StoreFacts, permanent: bool = True, resume: bool = True) -> None:
+    def __init__(
+        self, folder: Path, facts: StoreFacts, source: SourceContent, permanent: bool = True, resume: bool = True
+    ) -> None:
         self.notes: list[str] = []
         self.left_alone = ""
         self._facts = facts
+        self._source = source
         self._permanent = permanent
         self._resume = resume
         self._known: CandidateStore | None = None
@@ -80,6 +85,10 @@ class CandidateJournal:
 
     def _open(self, folder: Path) -> None:
         self._path: Path | None = None
+        if self._source.why_uncacheable:
+            if self._permanent:
+                self.notes.append(f"Detections are not kept: {self._source.why_uncacheable}.")
+            return
         occupied = ""
         for target in store_paths(folder, self._facts.source.name):
             finished = self._finished(target)
@@ -108,15 +117,20 @@ class CandidateJournal:
             return None
         with contextlib.suppress(StoreError):
             store = CandidateStore.open(target)
-            if store.facts.same_results(self._facts):
+            if self._is_ours(store):
                 return store
             store.close()
         return None
 
+    def _is_ours(self, store: CandidateStore) -> bool:
+        """Whether it is of this video and model."""
+        same = store.facts.same_results(self._facts)
+        return same and self._source.is_same_as(store.facts.source, store.source_sha256)
+
     def _suffices(self, store: CandidateStore) -> bool:
         """Whether it has all that is wanted; one that has not is written anew, and replaced in the end."""
         if not store.complete:
-            self.notes.append("The kept detections were damaged; all frames are looked at again.")
+            self.notes.append("The kept detections were damaged; all frames are analysed again.")
             return False
         return self._deep_enough(store)
 
@@ -124,20 +138,18 @@ class CandidateJournal:
         if store.facts.floor <= self._facts.floor:
             return True
         self.notes.append(
-            f"The kept detections reach down to a score of {store.facts.floor:g} only; all frames are looked at again."
+            f"The kept detections reach down to a score of {store.facts.floor:g} only; all frames are analysed again."
         )
         return False
 
     def _take(self, writer: StoreWriter) -> bool:
         """Go on with what an interrupted run left, or begin; False where it is somebody else's."""
         known = writer.known
-        if known is not None and not known.facts.same_results(self._facts):
+        if known is not None and not self._is_ours(known):
             return False
         if known is not None and known.frames and not self._resume:
-            self.left_alone = (
-                f"What an interrupted run found stays in {writer.path.name} ({known.frames} frames); "
-                "--resume goes on with it."
-            )
+            stay = f"{known.frames} frames of an interrupted run stay in {writer.path.name}"
+            self.left_alone = f"{stay}; only a resumed export uses them."
             return False
         self._writer = writer
         if known is None or not self._deep_enough(known):
@@ -150,57 +162,67 @@ class CandidateJournal:
 
     # -- frames -----------------------------------------------------------------------------------------------------
 
-    def recall(self, picture: DecodedFrame) -> Candidates | None:
+    def recall(self, frame: DecodedFrame) -> Candidates | None:
         """The candidates an earlier run found in this frame; None where it did not get that far."""
-        if self._known is None or picture.index >= self._known.frames:
+        if self._known is None or frame.index >= self._known.frames:
             return None
+        height, width = frame.image_bgr.shape[:2]
         try:
-            frame = self._known.frame(picture.index)
+            candidates = self._known.recall(frame.index, frame.pts_s, width, height)
         except StoreError as error:
             log.info("%s", error)
             self._give_up("The kept detections are damaged")
             return None
-        if not fits(frame, picture):
-            self._give_up("The kept detections are of other pictures")
-            return None
-        return frame.candidates
+        if candidates is None:
+            self._give_up("The kept detections are of other frames")
+        return candidates
 
     def _give_up(self, why: str) -> None:
-        self.notes.append(f"{why}; the rest of the video is looked at again, and not kept.")
+        self._let_go(f"{why}; the rest of the video is analysed again, and not kept.")
+
+    def _let_go(self, note: str) -> None:
+        self.notes.append(note)
         if self._writer is not None:
             self._writer.close(keep=False)
         elif self._known is not None:
             self._known.close()
         self._known = self._writer = self._path = None
 
-    def keep(self, pictures: Sequence[DecodedFrame], found: Sequence[Candidates]) -> None:
-        """Append what the network found in the next pictures, one batch.
+    def keep(self, frames: Sequence[DecodedFrame], found: Sequence[Candidates]) -> None:
+        """Append what the network found in the next frames, one batch.
 
         Raises:
             AppError: The disk refuses.
         """
         if self._writer is None:
             return
-        frames = [
-            StoredFrame(p.pts_s, p.image_bgr.shape[1], p.image_bgr.shape[0], c)
-            for p, c in zip(pictures, found, strict=True)
+        stored = [
+            StoredFrame(frame.pts_s, frame.image_bgr.shape[1], frame.image_bgr.shape[0], candidates)
+            for frame, candidates in zip(frames, found, strict=True)
         ]
         try:
-            self._writer.extend(frames)
+            self._writer.extend(stored)
         except StoreError as error:
             self._give_up(error.message.rstrip("."))
 
-    def finish(self) -> None:
+    def finish(self, check: Callable[[], None] = lambda: None) -> None:
         """Ends the store, which has all frames now, and gives it its name if it is permanent.
+
+        Args:
+            check: Called now and then; may raise to stop.
 
         Raises:
             AppError: The disk refuses.
         """
+        whole_sha256 = self._source.whole_sha256(check) if self._writer is not None and self._permanent else ""
+        if not self._source.unchanged():
+            self._let_go(f"{self._source.path.name} was changed while it was read; its detections are not kept.")
+            return
         self._created = False  # whatever happens to the files now, this is worth keeping
         if self._writer is None:
             return
         if self._permanent:
-            self._writer.finish()
+            self._writer.finish(whole_sha256)
             self._path = self._writer.target
         else:
             self._writer.flush()
@@ -216,9 +238,3 @@ class CandidateJournal:
             self._writer.close(keep or not self._created)
         elif self._known is not None:
             self._known.close()
-
-
-def fits(frame: StoredFrame, picture: DecodedFrame) -> bool:
-    """Whether ``frame`` is about ``picture``."""
-    height, width = picture.image_bgr.shape[:2]
-    return (frame.pts_s, frame.width, frame.height) == (picture.pts_s, width, height)

@@ -26,16 +26,19 @@ from app.core.candidate_cache.store_format import (
     HEAD_BYTES,
     MAGIC,
     PREFIX,
+    SOURCE_LINE,
     BlockHead,
     StoredFrame,
     unpack_block,
     unpack_head,
     whole,
 )
+from app.core.files.regular_file import open_regular
 from detector.detections import Candidates
 
 SUFFIX = ".ssdv"
 _BLOCKS_HELD = 3
+_MAX_SOURCE_LINE = 128
 
 
 class CandidateStore:
@@ -49,6 +52,7 @@ class CandidateStore:
         facts: Video, model, labels, floor.
         frames: How many there are; indices run from 0.
         complete: Whether these are all the frames of the video.
+        source_sha256: Hash of all the bytes of the video, as ``SourceContent.whole_sha256``; "" where it is not known.
         end: Where the next frame would be written.
 
     Raises:
@@ -63,10 +67,13 @@ class CandidateStore:
         self._held: OrderedDict[int, list[StoredFrame]] = OrderedDict()
         self.frames = 0
         self.complete = False
+        self.source_sha256 = ""
         try:
             self.facts, self.end = self._read_facts()
             while not self.complete and (head := self._next_block()) is not None:
                 self._take_in(head)
+            if self.complete and (line := SOURCE_LINE.fullmatch(self._file.readline(_MAX_SOURCE_LINE))):
+                self.source_sha256 = line[1].decode()
         except OSError as error:
             raise StoreError(f"{name} cannot be read: {error.strerror or error}.") from error
 
@@ -78,7 +85,7 @@ class CandidateStore:
             StoreError: There is none, or it cannot be read.
         """
         try:
-            file = path.open("rb")
+            file = open_regular(path)
         except OSError as error:
             raise StoreError(f"{path.name} cannot be read: {error.strerror or error}.") from error
         try:
@@ -105,6 +112,28 @@ class CandidateStore:
         """Candidates of a frame; raises as ``frame``."""
         return self.frame(index).candidates
 
+    def recall(
+        self, index: int, pts_s: Fraction, width: int, height: int, index_is_exact: bool = True
+    ) -> Candidates | None:
+        """Candidates of a frame that was just decoded; None where the store has none of that time and size.
+
+        Args:
+            index: Its number.
+            pts_s: Its time.
+            width: Pixels, upright.
+            height: Pixels, upright.
+            index_is_exact: Whether it was counted; one reckoned after a seek may be wrong, and the time decides.
+
+        Raises:
+            StoreError: As ``frame``.
+        """
+        if not self.frames or (index_is_exact and index >= self.frames):
+            return None
+        stored = self.frame(min(index, self.frames - 1))
+        if not index_is_exact and stored.pts_s != pts_s:
+            stored = self.frame(self.index_at(pts_s))
+        return stored.candidates if (stored.pts_s, stored.width, stored.height) == (pts_s, width, height) else None
+
     def index_at(self, pts_s: Fraction) -> int:
         """The last frame not later than ``pts_s``; the first one for times before it.
 
@@ -125,16 +154,16 @@ class CandidateStore:
         for block in range(len(self._offsets)):
             yield from self._block(block)
 
-    def tail(self, most: int) -> bytes:
-        """The last ``most`` bytes of what follows the end of a complete store.
+    def tail(self, max_bytes: int) -> bytes:
+        """The last ``max_bytes`` bytes of what follows the end of a complete store.
 
         Raises:
             StoreError: It cannot be read any more.
         """
         try:
             size = self._file.seek(0, os.SEEK_END)
-            self._file.seek(max(self.end + HEAD_BYTES, size - most))
-            return self._file.read(most)
+            self._file.seek(max(self.end + HEAD_BYTES, size - max_bytes))
+            return self._file.read(max_bytes)
         except OSError as error:
             raise StoreError(f"{self._name} cannot be read: {error.strerror or error}.") from error
 

@@ -1,26 +1,22 @@
 """The head of a store of candidates: which video, by which model, down to which score. Pure but for looking.
 
 Two runs may share their results when source, model, engine and precision are the same; nothing else matters to what
-the network answers. The source is known by content, so that a moved or copied file is still the same one.
+the network answers. Whether a source is the same, ``source_content`` decides: a moved or copied file is.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from app.core.errors import AppError
-from app.core.file_types import IMAGE_SUFFIXES
 
 MAX_HEADER = 2**20
 _EXPECTED_FRAMES = "promised"  # its name in the files
-_SAMPLES, _SAMPLE = 16, 65_536
-_MOST_LABELS, _LONGEST = 100_000, 10_000
+_MAX_LABELS, _MAX_TEXT = 100_000, 10_000
 
 
 class StoreError(AppError):
@@ -36,16 +32,14 @@ class SourceKey:
         size: Bytes; of a folder, the number of files.
         mtime_ns: When it was last changed, for people: a copy is the same video.
         sha256: Hash of its size and of samples from its beginning to its end.
+        stamp: Hash of what the system said of the file, which changes whenever somebody touches it.
     """
 
     name: str
     size: int
     mtime_ns: int
     sha256: str
-
-    def same(self, other: SourceKey) -> bool:
-        """Whether both are one video."""
-        return self.size == other.size and self.sha256 == other.sha256
+    stamp: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +56,7 @@ class StoreFacts:
         labels: Class names.
         floor: Least score that was kept; 0 when all that the model gave was.
         expected_frames: How many the source says it has; None when it does not say.
-        reading: How pictures were made of the source where that is not the usual way, e.g. "deinterlaced".
+        reading: How frames were made of the source where that is not the usual way, e.g. "deinterlaced".
     """
 
     source: SourceKey
@@ -77,12 +71,11 @@ class StoreFacts:
     reading: str = ""
 
     def same_results(self, other: StoreFacts) -> bool:
-        """Whether both runs would find the same in every frame, above the higher of their floors."""
-        same_pictures = self.source.same(other.source) and self.reading == other.reading
-        return same_pictures and self._detector() == other._detector()
+        """Whether both runs would find the same in one video, above the higher of their floors."""
+        return self._detector() == other._detector()
 
     def _detector(self) -> tuple[object, ...]:
-        return self.model, self.weights_sha256, self.engine, self.precision, self.labels
+        return self.model, self.weights_sha256, self.engine, self.precision, self.labels, self.reading
 
     def to_json(self) -> bytes:
         """The head as it stands in the file."""
@@ -102,7 +95,11 @@ class StoreFacts:
             source = data["source"]
             return StoreFacts(
                 source=SourceKey(
-                    _text(source["name"]), _count(source["size"]), int(source["mtime_ns"]), _text(source["sha256"])
+                    _text(source["name"]),
+                    _count(source["size"]),
+                    int(source["mtime_ns"]),
+                    _text(source["sha256"]),
+                    _text(source.get("stamp", "")),  # absent from older files
                 ),
                 model=_text(data["model"]),
                 weights_sha256=_text(data["weights_sha256"]),
@@ -118,43 +115,8 @@ class StoreFacts:
             raise StoreError("The kept detections cannot be read: their description is damaged.") from error
 
 
-def source_key(path: Path) -> SourceKey:
-    """Identifies a video, or a folder of images, by its content; reads a megabyte at most.
-
-    Raises:
-        AppError: It cannot be read.
-    """
-    try:
-        if path.is_dir():
-            return _folder_key(path, path.name)
-        if "%" in path.name and not path.exists():  # a numbered sequence of images
-            return _folder_key(path.parent, path.name)
-        stat = path.stat()
-        digest = hashlib.sha256(f"{stat.st_size}:".encode())
-        with path.open("rb") as file:
-            last = max(0, stat.st_size - _SAMPLE)
-            for offset in sorted({last * step // (_SAMPLES - 1) for step in range(_SAMPLES)}):
-                file.seek(offset)
-                digest.update(file.read(_SAMPLE))
-    except FileNotFoundError as error:
-        raise AppError(f"{path.name}: no such file.", f"Looked for {path}.") from error
-    except OSError as error:
-        raise AppError(f"{path.name} cannot be read: {error.strerror}.", "Check its permissions.") from error
-    return SourceKey(path.name, stat.st_size, stat.st_mtime_ns, digest.hexdigest())
-
-
-def _folder_key(path: Path, name: str) -> SourceKey:
-    files = sorted(entry for entry in path.iterdir() if entry.suffix.lower() in IMAGE_SUFFIXES and entry.is_file())
-    digest, newest = hashlib.sha256(), 0
-    for file in files:
-        stat = file.stat()
-        digest.update(f"{file.name!r}:{stat.st_size}:{stat.st_mtime_ns};".encode())
-        newest = max(newest, stat.st_mtime_ns)
-    return SourceKey(name, len(files), newest, digest.hexdigest())
-
-
 def _text(value: Any) -> str:
-    if not isinstance(value, str) or len(value) > _LONGEST:
+    if not isinstance(value, str) or len(value) > _MAX_TEXT:
         raise ValueError("not a text")
     return value
 
@@ -172,6 +134,6 @@ def _score(value: Any) -> float:
 
 
 def _labels(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list) or len(value) > _MOST_LABELS:
+    if not isinstance(value, list) or len(value) > _MAX_LABELS:
         raise ValueError("no labels")
     return tuple(_text(label) for label in value)

@@ -1,6 +1,7 @@
 """The bytes of a store of candidates. Pure; what is read may come from anywhere, so every size is checked first.
 
-    file   = magic, u32 length, u32 CRC-32, facts as JSON; then blocks; then, once complete, one block of no frames
+    file   = magic, u32 length, u32 CRC-32, facts as JSON; then blocks; then, once complete, one block of no frames,
+             and lines of JSON: first the hash of the video, then what ``export.history`` remembers
     block  = head (see ``_HEAD``), payload by zlib
     payload = a row for each frame (``ROW``), then for all candidates of the block, in order: x1, y1, x2, y2, scores,
               class ids as planes of equal significance (all lowest bytes, all second bytes...), then ``kept`` as bits
@@ -11,6 +12,7 @@ alike bytes beside each other, which compresses better.
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections.abc import Sequence
@@ -34,12 +36,13 @@ _CRC = struct.Struct("<I")
 HEAD_BYTES = _HEAD.size + _CRC.size
 _BLOCK = b"FRMS"
 _NO_NMS = -1.0
+SOURCE_LINE = re.compile(rb'\{"source_sha256": "([0-9a-f]{64})"\}\n')
 
 ROW = np.dtype(
     [("num", "<i8"), ("den", "<i8"), ("width", "<u4"), ("height", "<u4"), ("count", "<u4"), ("iou", "<f8")], align=False
 )
 _BYTES_EACH = 24
-_LARGEST_SIDE = 1_000_000
+_MAX_SIDE = 1_000_000
 
 Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
@@ -50,7 +53,7 @@ class StoredFrame:
     """One frame as it is stored.
 
     Attributes:
-        pts_s: Seconds from the first picture, exact.
+        pts_s: Seconds from the first frame, exact.
         width: Width of the upright frame, pixels.
         height: Its height, pixels.
         candidates: Output of the network, down to the floor of the store.
@@ -106,6 +109,11 @@ def pack_block(first: int, frames: Sequence[StoredFrame]) -> bytes:
     start = frames[0].pts_s if frames else Fraction(0)
     head = _HEAD.pack(_BLOCK, len(frames), total, first, start.numerator, start.denominator, len(payload))
     return head + _CRC.pack(zlib.crc32(payload, zlib.crc32(head))) + payload
+
+
+def pack_source_line(sha256: str) -> bytes:
+    """The line behind the end mark with the hash of all the bytes of the video; empty where it is not known."""
+    return f'{{"source_sha256": "{sha256}"}}\n'.encode() if sha256 else b""
 
 
 def _row(frame: StoredFrame) -> tuple[int, int, int, int, int, float]:
@@ -192,7 +200,7 @@ def _plausible(rows: npt.NDArray[np.void]) -> bool:
     sides = (rows["width"], rows["height"])
     return bool(
         (rows["den"] > 0).all()
-        and all((side >= 1).all() and (side <= _LARGEST_SIDE).all() for side in sides)
+        and all((side >= 1).all() and (side <= _MAX_SIDE).all() for side in sides)
         and ((rows["iou"] == _NO_NMS) | ((rows["iou"] >= 0) & (rows["iou"] <= 1))).all()
     )
 

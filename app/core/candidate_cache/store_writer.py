@@ -21,7 +21,7 @@ import numpy as np
 
 from app.core.candidate_cache.store import CandidateStore
 from app.core.candidate_cache.store_facts import StoreError, StoreFacts
-from app.core.candidate_cache.store_format import MAGIC, MAX_FRAMES, PREFIX, StoredFrame, pack_block
+from app.core.candidate_cache.store_format import MAGIC, MAX_FRAMES, PREFIX, StoredFrame, pack_block, pack_source_line
 from app.core.files.write_errors import explain_write_error, retry_when_full, room_waiter
 from detector.detections import Candidates
 from detector.part_file import PartFile
@@ -124,8 +124,11 @@ class StoreWriter:
                 self._put(block)
             self._waiting, self._candidates = [], 0
 
-    def finish(self) -> None:
+    def finish(self, source_sha256: str = "") -> None:
         """Mark the end, when all frames are in, and give the file its name.
+
+        Args:
+            source_sha256: As ``CandidateStore.source_sha256``.
 
         Raises:
             AppError: It cannot be completed; the part stays as far as it got.
@@ -133,7 +136,7 @@ class StoreWriter:
         self.flush()
         with self._explained():
             self._file.seek(0, os.SEEK_END)
-            self._put(pack_block(self.frames, []))
+            self._put(pack_block(self.frames, []) + pack_source_line(source_sha256))
             self._part.commit()
             sync_folder(self.target.parent)
 
@@ -159,7 +162,7 @@ class StoreWriter:
 
         def put() -> None:
             try:
-                self._put_once(content)
+                self.write_once(content)
             except OSError:
                 with contextlib.suppress(OSError):
                     self._file.truncate(start)
@@ -168,7 +171,8 @@ class StoreWriter:
 
         retry_when_full(put, self.path, self._wait)
 
-    def _put_once(self, content: bytes) -> None:
+    def write_once(self, content: bytes) -> None:
+        """Write all of it and bring it to the disk; fails where the disk is full."""
         view = memoryview(content)
         while view:
             view = view[self._file.write(view) :]

@@ -1,6 +1,6 @@
-"""The middle of an export: for each picture what is in it, from the journal, from the network, or from kept detections.
+"""The middle of an export: for each frame what is in it, from the journal, from the network, or from kept detections.
 
-Runs on ``ssdv-export-detect`` and owns the Detector and the Journal. Pictures come in order and leave in order.
+Runs on ``ssdv-export-detect`` and owns the Detector and the Journal. Frames come in order and leave in order.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.core.candidate_cache.journal import CandidateJournal, fits
+from app.core.candidate_cache.journal import CandidateJournal
+from app.core.candidate_cache.lookup import RUN_THE_NETWORK
+from app.core.candidate_cache.source_content import SourceContent
 from app.core.candidate_cache.store import CandidateStore
-from app.core.candidate_cache.store_facts import SourceKey
 from app.core.channels import Channel
 from app.core.detection_filter import check_classes
 from app.core.errors import AppError
@@ -19,11 +20,11 @@ from app.core.export.gate import Gate
 from app.core.export.progress import ProgressMeter
 from app.core.export.request import ExportCancelledError, ExportRequest
 from app.core.export.source_facts import cached_detections, new_store_facts
-from app.core.export.tracking_filter import tracking_filter
+from app.core.export.tracking_filter import filter_for_tracking
 from app.core.files.write_errors import waiting_for_room
 from app.core.frames import DecodedFrame
 from app.core.settings import ModelSettings
-from detector.detections import Candidates, DetectionFilter, Detections
+from detector.detections import DetectionFilter, Detections
 from detector.runtime.base import Detector
 
 OpenDetector = Callable[[ModelSettings], Detector]
@@ -31,16 +32,16 @@ OpenDetector = Callable[[ModelSettings], Detector]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DetectedFrame:
-    """A picture and what is in it.
+    """A frame and what is in it.
 
     Attributes:
-        picture: The picture.
-        detections: What passes ``tracking_filter``: all that is shown, and where objects are followed what scores less.
+        frame: The frame.
+        detections: All that is shown; where objects are followed, what scores less as well (``filter_for_tracking``).
         labels: Class names.
         fresh: The network ran on it in this job.
     """
 
-    picture: DecodedFrame
+    frame: DecodedFrame
     detections: Detections
     labels: Sequence[str]
     fresh: bool
@@ -50,7 +51,7 @@ class ExportDetectStage:
     """Finds the detections of every frame of one export.
 
     Args:
-        request: Whose model, whose detections.
+        request: Names the model and the detections.
         folder: Where the journal lies.
         source: The video.
         expected_frames: How many it says it has; None when it does not say.
@@ -68,7 +69,7 @@ class ExportDetectStage:
         self,
         request: ExportRequest,
         folder: Path,
-        source: SourceKey,
+        source: SourceContent,
         expected_frames: int | None,
         gate: Gate,
         meter: ProgressMeter,
@@ -84,8 +85,8 @@ class ExportDetectStage:
         self.kept: Path | None = None
         self.temporary: Path | None = None
 
-    def run(self, open_detector: OpenDetector, pictures: Channel[DecodedFrame], found: Channel[DetectedFrame]) -> None:
-        """Answer for every picture, then close ``found``.
+    def run(self, open_detector: OpenDetector, frames: Channel[DecodedFrame], found: Channel[DetectedFrame]) -> None:
+        """Answer for every frame, then close ``found``.
 
         Raises:
             AppError: The journal cannot be written, or kept detections cannot be used.
@@ -93,31 +94,31 @@ class ExportDetectStage:
         """
         with waiting_for_room(self._gate.wait_for_room):
             if self._request.cache == "only":
-                self._recall(pictures, found)
+                self._recall(frames, found)
             else:
-                self._detect(open_detector, pictures, found)
+                self._detect(open_detector, frames, found)
         found.close()
 
     # -- by the network ---------------------------------------------------------------------------------------------
 
     def _detect(
-        self, open_detector: OpenDetector, pictures: Channel[DecodedFrame], found: Channel[DetectedFrame]
+        self, open_detector: OpenDetector, frames: Channel[DecodedFrame], found: Channel[DetectedFrame]
     ) -> None:
         request = self._request
         with open_detector(request.model) as detector:
             self.model = (detector.spec.name, detector.device, detector.precision)
             self.notes += detector.notes
-            facts = new_store_facts(request, self._source, detector, self._expected_frames)
-            journal = CandidateJournal(self._folder, facts, request.cache == "keep", request.resume)
+            facts = new_store_facts(request, self._source.key, detector, self._expected_frames)
+            journal = CandidateJournal(self._folder, facts, self._source, request.cache == "keep", request.resume)
             known = journal.frames_known
             try:
                 self._meter.known = known
                 if journal.left_alone:
                     self._meter.remark(journal.left_alone)
                 if known:
-                    self._meter.remark(f"{known} frames were looked at before; the network runs on the others only.")
-                self._look(detector, journal, pictures, found)
-                journal.finish()
+                    self._meter.remark(f"{known} frames were analysed before; the network runs on the others only.")
+                self._look(detector, journal, frames, found)
+                journal.finish(self._gate.check)
                 self.kept, self.temporary = journal.path, journal.temporary
             finally:
                 # A job that failed before its first frame was written failed for good: nothing is worth going on with.
@@ -130,63 +131,58 @@ class ExportDetectStage:
         self,
         detector: Detector,
         journal: CandidateJournal,
-        pictures: Channel[DecodedFrame],
+        frames: Channel[DecodedFrame],
         found: Channel[DetectedFrame],
     ) -> None:
         """Candidates from the journal as far as it goes, then from the network, in batches."""
         labels = detector.spec.labels
-        wanted = tracking_filter(self._request, labels)
+        tracking_filter = filter_for_tracking(self._request, labels)
         batch: list[DecodedFrame] = []
-        for picture in pictures:
+        for frame in frames:
             self._gate.check()
-            known = journal.recall(picture)  # from the first frame on, so never with a batch begun
+            known = journal.recall(frame)  # from the first frame on, so never with a batch begun
             if known is not None:
-                found.put(DetectedFrame(picture, known.detections(wanted), labels, fresh=False))
+                found.put(DetectedFrame(frame, known.detections(tracking_filter), labels, fresh=False))
                 continue
-            batch.append(picture)
+            batch.append(frame)
             if len(batch) >= detector.preferred_batch:
-                self._run(detector, journal, batch, wanted, found)
+                self._run(detector, journal, batch, tracking_filter, found)
                 batch = []
         if batch:
-            self._run(detector, journal, batch, wanted, found)
+            self._run(detector, journal, batch, tracking_filter, found)
 
     def _run(
         self,
         detector: Detector,
         journal: CandidateJournal,
         batch: Sequence[DecodedFrame],
-        wanted: DetectionFilter,
+        tracking_filter: DetectionFilter,
         found: Channel[DetectedFrame],
     ) -> None:
-        images = [picture.image_bgr for picture in batch]
-        results = detector.candidates_batch(images, wanted.iou_threshold, journal.floor)
+        images = [frame.image_bgr for frame in batch]
+        results = detector.candidates_batch(images, tracking_filter.iou_threshold, journal.floor)
         journal.keep(batch, results)
-        for picture, candidates in zip(batch, results, strict=True):
-            found.put(DetectedFrame(picture, candidates.detections(wanted), detector.spec.labels, fresh=True))
+        for frame, candidates in zip(batch, results, strict=True):
+            found.put(DetectedFrame(frame, candidates.detections(tracking_filter), detector.spec.labels, fresh=True))
 
     # -- from what is kept ------------------------------------------------------------------------------------------
 
-    def _recall(self, pictures: Channel[DecodedFrame], found: Channel[DetectedFrame]) -> None:
+    def _recall(self, frames: Channel[DecodedFrame], found: Channel[DetectedFrame]) -> None:
         """Every frame from the cache; no model is opened."""
         request = self._request
         kept = cached_detections(request, self._source)
         facts, labels = kept.facts, kept.facts.labels
         self.model, self.kept = (facts.model, facts.device, facts.precision), kept.path
         check_classes(request.detection.classes, labels, facts.model)
-        wanted = tracking_filter(request, labels)
-        if wanted.score_threshold < facts.floor:
-            raise AppError(
-                f"{kept.path.name} reaches down to a score of {facts.floor:g} only.", "Run it without --from-cache."
-            )
+        tracking_filter = filter_for_tracking(request, labels)
+        if tracking_filter.score_threshold < facts.floor:
+            raise AppError(f"{kept.path.name} reaches down to a score of {facts.floor:g} only.", *RUN_THE_NETWORK)
         with CandidateStore.open(kept.path) as store:
             self._meter.known = store.frames
-            for picture in pictures:
+            for frame in frames:
                 self._gate.check()
-                detections = self._kept_of(picture, store, kept.path).detections(wanted)
-                found.put(DetectedFrame(picture, detections, labels, fresh=False))
-
-    def _kept_of(self, picture: DecodedFrame, store: CandidateStore, path: Path) -> Candidates:
-        frame = store.frame(picture.index) if picture.index < store.frames else None
-        if frame is None or not fits(frame, picture):
-            raise AppError(f"{path.name} does not fit {self._request.source.name}.", "Run it without --from-cache.")
-        return frame.candidates
+                height, width = frame.image_bgr.shape[:2]
+                candidates = store.recall(frame.index, frame.pts_s, width, height)
+                if candidates is None:
+                    raise AppError(f"{kept.path.name} does not fit {request.source.name}.", *RUN_THE_NETWORK)
+                found.put(DetectedFrame(frame, candidates.detections(tracking_filter), labels, fresh=False))

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from app.core.errors import AppError
-from app.core.export.gate import free_bytes
 from app.core.export.request import ExportRequest
+from app.core.files.disk import MIN_ROOM, DiskSpace, disk_space, size_text
 
 # Bits of encoded video per pixel at each quality, generously, and never more than some times the source.
 _BITS = {"draft": 0.08, "good": 0.15, "best": 0.3}
 _TIMES_THE_SOURCE = 3
 _RECORD_BYTES, _KEPT_BYTES = 1500, 1500  # a frame, in a data file and in the store
+_FRAME_BYTES = 8  # of a source, at the least for each frame, container and all
 _HOPELESS = 4
 
 
@@ -28,6 +30,8 @@ def expected_bytes(request: ExportRequest, frames: int | None, frame_bytes: int)
         source = request.source.stat().st_size if request.source.is_file() else 0
     except OSError:
         source = 0
+    if frames is not None and source:
+        frames = min(frames, source // _FRAME_BYTES + 1)  # the number may be reckoned from a clock that is wrong
     total = source * _TIMES_THE_SOURCE
     if frames is not None:
         video = int(frames * (frame_bytes / 3) * _BITS.get(request.video.quality, _BITS["best"]) / 8)
@@ -43,32 +47,39 @@ def kept_bytes(frames: int) -> int:
     return _KEPT_BYTES * frames
 
 
+@dataclass(frozen=True, slots=True)
+class RoomCheck:
+    """Whether an export will fit, as far as that can be told.
+
+    Attributes:
+        reserve: Bytes that it leaves to other programs; None for what its disks leave by themselves.
+        warning: What the user should know; "" where there is room enough.
+    """
+
+    reserve: int | None = None
+    warning: str = ""
+
+
 def check_room(
     request: ExportRequest,
     folder: Path,
     frames: int | None,
     frame_bytes: int,
-    free: Callable[[Path], int | None] = free_bytes,
-) -> str:
-    """A warning where there may not be enough room; "" where there is, or where it cannot be told.
+    space: Callable[[Path], DiskSpace | None] = disk_space,
+) -> RoomCheck:
+    """Estimates whether what an export makes fits beside the reserve; what fits without it may use it.
 
     Raises:
-        AppError: There is so little that beginning makes no sense.
+        AppError: There is so little room that beginning makes no sense.
     """
-    needed, room = expected_bytes(request, frames, frame_bytes), free(folder)
-    if room is None or room >= needed:
-        return ""
-    words = f"About {in_words(needed)} are needed on {folder}, and {in_words(room)} are free"
-    if room * _HOPELESS < needed:
-        raise AppError(f"{words}.", "Free some space, or write to another disk.")
-    return f"{words}: the export may have to wait for room."
-
-
-def in_words(size: int) -> str:
-    """Bytes for people: "1.4 GB"."""
-    amount = float(size)
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if amount < 1000 or unit == "GB":
-            break
-        amount /= 1000
-    return f"{amount:.0f} {unit}" if amount >= 10 or unit == "bytes" else f"{amount:.1f} {unit}"
+    needed, disk = expected_bytes(request, frames, frame_bytes), space(folder)
+    if disk is None or disk.free >= needed + disk.reserve:
+        return RoomCheck()
+    text = f"About {size_text(needed)} are needed on {folder}, and {size_text(disk.free)} are free"
+    if disk.free * _HOPELESS < needed:
+        raise AppError(f"{text}.", "Free some space, or write to another disk.")
+    if disk.free >= needed:
+        reserve = max(MIN_ROOM, disk.free - needed)
+        return RoomCheck(reserve, f"{text}: little more than {size_text(disk.free - needed)} will be left.")
+    wait = "the export may have to wait for room"
+    return RoomCheck(None, f"{text}: {wait}, as it leaves {size_text(disk.reserve)} to other programs.")

@@ -7,23 +7,15 @@ between frames, and ``wait_for_room`` where something could not be written.
 from __future__ import annotations
 
 import errno
-import shutil
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from app.core.files.disk import DiskSpace, disk_space, size_text
+
 _LOOK_S = 2.0
-_SPARE = 8 * 2**20  # bytes that are left to others
 _WATCH_S = 1.0
-
-
-def free_bytes(folder: Path) -> int | None:
-    """Room on the disk of ``folder``; None when it cannot be told."""
-    try:
-        return shutil.disk_usage(folder).free
-    except OSError:
-        return None
 
 
 class Gate:
@@ -31,18 +23,22 @@ class Gate:
 
     Args:
         tell: Called with why everything stands still, or None when it goes on; on the thread that waits.
-        free: As ``free_bytes``.
+        space: As ``disk_space``.
         look_s: Seconds between two looks at a full disk.
+
+    Attributes:
+        reserve: Bytes to leave to other programs at most; None leaves that to each disk. Set before work begins.
     """
 
     def __init__(
         self,
         tell: Callable[[str | None], None],
-        free: Callable[[Path], int | None] = free_bytes,
+        space: Callable[[Path], DiskSpace | None] = disk_space,
         look_s: float = _LOOK_S,
     ) -> None:
         self._tell = tell
-        self._free = free
+        self._space = space
+        self.reserve: int | None = None
         self._look_s = look_s
         self._changed = threading.Condition(threading.RLock())  # a signal handler may stop what its thread holds
         self._paused = False
@@ -101,8 +97,8 @@ class Gate:
         if now - self._watched_s < _WATCH_S:
             return
         self._watched_s = now
-        free = self._free(path.parent)
-        if free is not None and free < _SPARE:
+        disk = self._space(path.parent)
+        if disk is not None and disk.free < self._reserve_on(disk):
             self.wait_for_room(OSError(errno.ENOSPC, "nearly full"), path)
 
     def wait_for_room(self, error: OSError, path: Path) -> None:
@@ -112,13 +108,18 @@ class Gate:
             BaseException: What ``stop`` was given.
         """
         folder, before = path.parent, self._again
-        self._tell(f"The disk is full: {path.name} waits for room on {folder}.")
+        disk = self._space(folder)
+        reserved = f" ({size_text(self._reserve_on(disk))} are left to other programs)" if disk is not None else ""
+        self._tell(f"The disk is full: {path.name} waits for room on {folder}{reserved}.")
         with self._changed:
             while self._failure is None and self._again == before:
                 self._changed.wait(self._look_s)
-                free = None if error.errno == errno.EDQUOT else self._free(folder)
-                if free is None or free >= _SPARE:  # of a quota nothing can be seen: try
+                disk = None if error.errno == errno.EDQUOT else self._space(folder)
+                if disk is None or disk.free >= self._reserve_on(disk):  # of a quota nothing can be seen: try
                     break
             if self._failure is not None:
                 raise self._failure
         self._tell(None)
+
+    def _reserve_on(self, disk: DiskSpace) -> int:
+        return disk.reserve if self.reserve is None else min(self.reserve, disk.reserve)

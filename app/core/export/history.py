@@ -18,19 +18,21 @@ from typing import Any
 
 from app.core import paths
 from app.core.candidate_cache.lookup import complete_stores
+from app.core.candidate_cache.source_content import SourceContent
 from app.core.candidate_cache.store import CandidateStore
-from app.core.candidate_cache.store_facts import SourceKey, StoreError, source_key
+from app.core.candidate_cache.store_facts import SourceKey, StoreError
 from app.core.errors import AppError
 from app.core.export.request import ExportReport, ExportRequest
 from app.core.export.targets import cache_folders, numbered
 from app.core.files.atomic_file import write_atomically
+from app.core.files.regular_file import open_regular
 from app.core.models import weights_sha256
 
-_MOST_BYTES = 2**23
-_LONGEST_LINE = 2**20
-_MOST_NUMBERS = 99
+_MAX_BYTES = 2**23
+_MAX_LINE = 2**20
+_MAX_NUMBERS = 99
 _HASH_LINE = 65
-_MOST_HASHES = 20_000
+_MAX_HASHES = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class FinishedExport:
     precision: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for ``--json``: as of an export just finished, and that it was done before."""
+        """Returns plain values, as of an export just finished, and that it was done before."""
         request = self.request
         return self.report | {
             "path": str(request.source),
@@ -65,10 +67,13 @@ class FinishedExport:
 def record_finished(request: ExportRequest, report: ExportReport) -> None:
     """Remember that all files of ``request`` are there; where that cannot be written it is not remembered."""
     with contextlib.suppress(OSError, AppError):
+        source = SourceContent(request.source)
+        if source.why_uncacheable:
+            return
         states = [_state(path) for path in request.targets()]
         asked = _digest(request)
         if not _append_line(asked, states, report):
-            _append_hash(_hash(source_key(request.source).sha256, asked, states))
+            _append_hash(_hash(source.key, asked, states))
 
 
 def _append_line(asked: str, states: list[list[Any]], report: ExportReport) -> bool:
@@ -81,10 +86,10 @@ def _append_line(asked: str, states: list[list[Any]], report: ExportReport) -> b
         "report": about,
     }
     line = json.dumps(whole)
-    if len(line) >= _LONGEST_LINE:
+    if len(line) >= _MAX_LINE:
         del about["tracks"]
         line = json.dumps(whole)
-    if report.cache is None or len(line) >= _LONGEST_LINE:
+    if report.cache is None or len(line) >= _MAX_LINE:
         return False
     try:
         _append(report.cache, line)
@@ -102,8 +107,10 @@ def find_finished(request: ExportRequest) -> FinishedExport | None:
     with contextlib.suppress(OSError, AppError):
         if not any(path.exists() for path in request.targets()):
             return None
-        asked, key = _digest(request), source_key(request.source)
-        lines = [line for line in _lines(request, key) if isinstance(line, dict)]
+        asked, source = _digest(request), SourceContent(request.source)
+        if source.why_uncacheable:
+            return None
+        lines = [line for line in _lines(request, source) if isinstance(line, dict)]
         named = []
         for candidate in _candidates(request):
             with contextlib.suppress(OSError):
@@ -114,7 +121,7 @@ def find_finished(request: ExportRequest) -> FinishedExport | None:
                     return _finished(candidate, line)
         hashes = _hashes()
         for candidate, states in named:
-            if _hash(key.sha256, asked, states) in hashes:
+            if _hash(source.key, asked, states) in hashes:
                 return FinishedExport(candidate, {})
     return None
 
@@ -131,19 +138,19 @@ def _finished(request: ExportRequest, line: dict[str, Any]) -> FinishedExport:
 def _candidates(request: ExportRequest) -> Iterator[ExportRequest]:
     """The request, and with its files numbered as they are where names were taken."""
     yield request
-    for number in range(2, _MOST_NUMBERS + 1):
+    for number in range(2, _MAX_NUMBERS + 1):
         candidate = numbered(request, number)
         if not all(path.exists() for path in candidate.targets()):
             return
         yield candidate
 
 
-def _lines(request: ExportRequest, key: SourceKey) -> Iterator[Any]:
+def _lines(request: ExportRequest, source: SourceContent) -> Iterator[Any]:
     """The lines of JSON behind the stores of this video."""
     for path in complete_stores(cache_folders(request), request.source.name):
         with contextlib.suppress(StoreError), CandidateStore.open(path) as store:
-            if store.complete and store.facts.source.same(key):
-                for line in store.tail(_MOST_BYTES).splitlines():
+            if store.complete and source.is_same_as(store.facts.source, store.source_sha256):
+                for line in store.tail(_MAX_BYTES).splitlines():
                     with contextlib.suppress(ValueError, RecursionError):
                         yield json.loads(line)
 
@@ -155,14 +162,15 @@ def _state(path: Path) -> list[Any]:
 
 def _digest(request: ExportRequest) -> str:
     """Hash of everything that decides what is in the files."""
-    wishes = dataclasses.asdict(request)
+    settings = dataclasses.asdict(request)
     for name in ("source", "output", "cache", "resume", "highlights"):
-        del wishes[name]
-    wishes["evidence"] = dataclasses.asdict(request.highlights.renamed(_nameless))  # its name in all that is remembered
-    wishes["data"] = [data.format for data in request.data]
+        del settings[name]
+    highlights = request.highlights.renamed(_nameless)
+    settings["evidence"] = dataclasses.asdict(highlights)  # their name in all that is remembered
+    settings["data"] = [data.format for data in request.data]
     if request.cache != "only":  # which may be without the model
-        wishes["weights"] = weights_sha256(request.model)
-    return hashlib.sha256(json.dumps(wishes, default=str, sort_keys=True).encode()).hexdigest()
+        settings["weights"] = weights_sha256(request.model)
+    return hashlib.sha256(json.dumps(settings, default=str, sort_keys=True).encode()).hexdigest()
 
 
 def _nameless(path: Path) -> Path:
@@ -172,9 +180,9 @@ def _nameless(path: Path) -> Path:
 # -- without a store ---------------------------------------------------------------------------------------------------
 
 
-def _hash(source: str, asked: str, states: list[list[Any]]) -> str:
+def _hash(source: SourceKey, asked: str, states: list[list[Any]]) -> str:
     """Tells nothing to who does not have the files."""
-    return hashlib.sha256(json.dumps([source, asked, states]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([source.sha256, source.stamp, asked, states]).encode()).hexdigest()
 
 
 def _hashes_file() -> Path:
@@ -182,8 +190,8 @@ def _hashes_file() -> Path:
 
 
 def _hashes() -> frozenset[str]:
-    with contextlib.suppress(OSError), _hashes_file().open("rb") as file:
-        return frozenset(file.read(_HASH_LINE * _MOST_HASHES).decode("ascii", "replace").split())
+    with contextlib.suppress(OSError), open_regular(_hashes_file()) as file:
+        return frozenset(file.read(_HASH_LINE * _MAX_HASHES).decode("ascii", "replace").split())
     return frozenset()
 
 
@@ -191,13 +199,13 @@ def _append_hash(value: str) -> None:
     file = _hashes_file()
     file.parent.mkdir(parents=True, exist_ok=True)
     file.touch()
-    if file.stat().st_size >= _HASH_LINE * _MOST_HASHES:
-        write_atomically(file, file.read_bytes()[-_HASH_LINE * (_MOST_HASHES // 2) :])
+    if file.stat().st_size >= _HASH_LINE * _MAX_HASHES:
+        write_atomically(file, file.read_bytes()[-_HASH_LINE * (_MAX_HASHES // 2) :])
     _append(file, value)
 
 
 def _append(file: Path, line: str) -> None:
-    descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0))
+    descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0))
     try:
         os.write(descriptor, line.encode() + b"\n")
     finally:

@@ -17,11 +17,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from app.core.candidate_cache.store_facts import source_key
+from app.core.candidate_cache.source_content import SourceContent
 from app.core.channels import Channel
 from app.core.export.detect_stage import DetectedFrame, ExportDetectStage, OpenDetector
 from app.core.export.disk_space import check_room
-from app.core.export.gate import Gate, free_bytes
+from app.core.export.gate import Gate
 from app.core.export.history import record_finished
 from app.core.export.outputs import Outputs
 from app.core.export.progress import ProgressMeter
@@ -29,14 +29,15 @@ from app.core.export.request import ExportCancelledError, ExportProgress, Export
 from app.core.export.source_facts import SourceFacts, open_export_source, read_source_facts
 from app.core.export.targets import check_targets, make_folders
 from app.core.export.tracking_filter import needs_tracking
+from app.core.files.disk import DiskSpace, disk_space
 from app.core.files.write_errors import waiting_for_room
 from app.core.frames import DecodedFrame
 from app.core.models import open_model_for_batches
 from app.core.workers import Worker, join_all
 from detector.part_file import remove_abandoned_part
 
-_WAITING_BYTES = 128 * 2**20  # of pictures, in each channel
-_WAITING_MOST = 64  # more than any engine's batch: decoding and painting go on while one is computed
+_WAITING_BYTES = 128 * 2**20  # of frames, in each channel
+_MAX_WAITING = 64  # more than any engine's batch: decoding and painting go on while one is computed
 _STOP_S = 30.0
 
 
@@ -47,7 +48,7 @@ class ExportJob:
         request: The video, the files to write, and all settings.
         on_progress: Called a few times a second and at each change of stage, on whichever thread of the job has news.
         open_detector: Makes the detector, on ``ssdv-export-detect``.
-        free: Room on the disk of a folder, bytes; None when it cannot be told.
+        space: Room on the disk of a folder; None when it cannot be told.
     """
 
     def __init__(
@@ -55,21 +56,22 @@ class ExportJob:
         request: ExportRequest,
         on_progress: Callable[[ExportProgress], None] | None = None,
         open_detector: OpenDetector = open_model_for_batches,
-        free: Callable[[Path], int | None] = free_bytes,
+        space: Callable[[Path], DiskSpace | None] = disk_space,
     ) -> None:
         self.request = request
         self._meter = ProgressMeter(on_progress)
-        self._free = free
-        self._gate = Gate(self._meter.pausing, free)
+        self._space = space
+        self._gate = Gate(self._meter.pausing, space)
         self._open_detector = open_detector
         self._lock = threading.RLock()  # a signal handler may cancel while this very thread holds it
         self._failure: BaseException | None = None
-        self._pictures: Channel[DecodedFrame] | None = None
+        self._frames: Channel[DecodedFrame] | None = None
         self._found: Channel[DetectedFrame] | None = None
         self._outputs: Outputs | None = None
         self._stage: ExportDetectStage | None = None
         self._notes: list[str] = []
         self._damaged = 0
+        self._is_incomplete = False
         self._expected_frames: int | None = None
         self._finished = False
 
@@ -84,7 +86,7 @@ class ExportJob:
         started = time.monotonic()
         check_targets(self.request)
         facts = read_source_facts(self.request)
-        source = source_key(self.request.source)
+        source = SourceContent(self.request.source)
         self._expected_frames = facts.frame_count
         make_folders(self.request.targets())
         self._meter.opening(facts.frames_expected)
@@ -93,13 +95,13 @@ class ExportJob:
         stage = self._stage = ExportDetectStage(
             self.request, self._folder, source, facts.frame_count, self._gate, self._meter
         )
-        waiting = max(2, min(_WAITING_MOST, _WAITING_BYTES // facts.frame_bytes))
-        pictures, found = Channel[DecodedFrame](waiting), Channel[DetectedFrame](waiting)
+        waiting = max(2, min(_MAX_WAITING, _WAITING_BYTES // facts.frame_bytes))
+        frames, found = Channel[DecodedFrame](waiting), Channel[DetectedFrame](waiting)
         with self._lock:
-            self._pictures, self._found = pictures, found
+            self._frames, self._found = frames, found
         workers = (
-            Worker("export-read", lambda _: self._read(pictures), self._fail),
-            Worker("export-detect", lambda _: stage.run(self._open_detector, pictures, found), self._fail),
+            Worker("export-read", lambda _: self._read(frames), self._fail),
+            Worker("export-detect", lambda _: stage.run(self._open_detector, frames, found), self._fail),
             Worker("export-write", lambda _: self._write(found, facts), self._fail),
         )
         for worker in workers:
@@ -131,9 +133,10 @@ class ExportJob:
         self._gate.go_on()
 
     def _check_room(self, facts: SourceFacts) -> None:
-        warning = check_room(self.request, self._folder, facts.frames_expected, facts.frame_bytes, self._free)
-        if warning:
-            self._meter.remark(warning)
+        room = check_room(self.request, self._folder, facts.frames_expected, facts.frame_bytes, self._space)
+        self._gate.reserve = room.reserve
+        if room.warning:
+            self._meter.remark(room.warning)
 
     @property
     def _folder(self) -> Path:
@@ -142,14 +145,14 @@ class ExportJob:
 
     # -- the three threads ------------------------------------------------------------------------------------------
 
-    def _read(self, pictures: Channel[DecodedFrame]) -> None:
+    def _read(self, frames: Channel[DecodedFrame]) -> None:
         reader = open_export_source(self.request)
         try:
-            while (picture := reader.read_frame()) is not None:
-                pictures.put(picture)
-            self._damaged = reader.broken_packets
+            while (frame := reader.read_frame()) is not None:
+                frames.put(frame)
+            self._damaged, self._is_incomplete = reader.broken_packets, reader.is_incomplete
             self._notes += reader.take_notes()
-            pictures.close()
+            frames.close()
         finally:
             reader.close()
 
@@ -161,7 +164,7 @@ class ExportJob:
                 for item in found:
                     self._gate.check()  # also for a failure: not only once the channel is drained
                     self._gate.watch(first)
-                    outputs.write(item.picture, item.detections, item.labels)
+                    outputs.write(item.frame, item.detections, item.labels)
                     self._meter.step(item.fresh)
                 self._meter.finishing()
                 self._raise_failure()
@@ -178,7 +181,7 @@ class ExportJob:
         """The first failure is what ``run`` raises; all threads end."""
         with self._lock:
             self._failure = self._failure or error
-            channels = (self._pictures, self._found)
+            channels = (self._frames, self._found)
         self._gate.stop(error)
         for channel in channels:
             if channel is not None:
@@ -194,7 +197,9 @@ class ExportJob:
         model, device, precision = self._stage.model
         kept = self._stage.kept
         frames, expected = self._meter.frames, self._expected_frames
-        short = f"Of {expected} frames {frames} could be decoded." if expected is not None and frames < expected else ""
+        # Headers also promise frames that are not to be shown, or never were: only damage makes them missing.
+        lacks = expected is not None and frames < expected and (self._damaged > 0 or self._is_incomplete)
+        short = f"Of {expected} frames {frames} could be decoded." if lacks else ""
         return ExportReport(
             source=self.request.source,
             output=self.request.output,

@@ -69,28 +69,28 @@ class Outputs:
         """Lines about what differs from a perfect copy."""
         return () if self._video is None else self._video.notes
 
-    def write(self, picture: DecodedFrame, detections: Detections, labels: Sequence[str]) -> None:
-        """Append a frame to every file; boxes are painted into the picture.
+    def write(self, frame: DecodedFrame, detections: Detections, labels: Sequence[str]) -> None:
+        """Append a frame to every file; boxes are painted into the frame.
 
         Args:
-            picture: The frame.
-            detections: What passed ``tracking_filter``; below the threshold it only keeps objects alive.
+            frame: The frame.
+            detections: What passed ``filter_for_tracking``; below the threshold it only keeps objects alive.
             labels: Class names.
 
         Raises:
             AppError: A file cannot be written.
         """
         shown = detections.above(self._request.detection.threshold)
-        tracks = () if self._tracker is None else self._tracker.update(picture.pts_s, detections, len(shown))
-        height, width = picture.image_bgr.shape[:2]
-        image = picture.image_bgr
-        record = FrameRecord(picture.index, picture.pts_s, shown, labels, tracks, (width, height), image)
+        tracks = () if self._tracker is None else self._tracker.update(frame.pts_s, detections, len(shown))
+        height, width = frame.image_bgr.shape[:2]
+        image = frame.image_bgr
+        record = FrameRecord(frame.index, frame.pts_s, shown, labels, tracks, (width, height), image)
         self.tally.add(record, {} if self._tracker is None else self._tracker.first_s)
         for writer in self._records:
             writer.write(record)
         if self._video is not None:
             numbers = tracks if self._request.highlights.tracks else ()
-            self._video.write(self._painter.annotated(picture, shown, labels, self._request.overlay, numbers))
+            self._video.write(self._painter.annotated(frame, shown, labels, self._request.overlay, numbers))
 
     def finish(self) -> None:
         """Complete every file, and when all are safely on the disk give them their names.

@@ -47,9 +47,9 @@ class ProgressMeter:
         self._total = total
         self._tell()
 
-    def remark(self, words: str) -> None:
+    def remark(self, text: str) -> None:
         """Something a person should know now; told with the progress from here on."""
-        self._remark = words
+        self._remark = text
         self._tell()
 
     def step(self, fresh: bool = True) -> None:

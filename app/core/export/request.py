@@ -142,7 +142,7 @@ class ExportReport:
     folders: tuple[Path, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for ``--json``."""
+        """Returns plain values for JSON."""
         return {
             "path": str(self.source),
             "output": None if self.output is None else str(self.output),

@@ -18,8 +18,8 @@ from app.core.errors import AppError
 from app.core.export.request import ExportRequest
 
 MAX_BYTES = 2**20
-MOST_REQUESTS, MOST_BYTES = 10_000, 2**26
-_MOST = 10_000
+MAX_REQUESTS, MAX_QUEUE_BYTES = 10_000, 2**26
+_MAX_LENGTH = 10_000
 _HIGHLIGHTS = "evidence"  # their name in the files
 _FRACTION = re.compile(r"-?[0-9]{1,20}(/[0-9]{1,20})?")  # as it is written; an exponent would take for ever
 
@@ -30,8 +30,8 @@ def request_to_json(request: ExportRequest) -> bytes:
 
 
 def requests_to_json(requests: Sequence[ExportRequest]) -> bytes:
-    """The first ``MOST_REQUESTS`` of them, in order."""
-    return _encoded({"exports": [_plain_values(request) for request in requests[:MOST_REQUESTS]]})
+    """The first ``MAX_REQUESTS`` of them, in order."""
+    return _encoded({"exports": [_plain_values(request) for request in requests[:MAX_REQUESTS]]})
 
 
 def request_from_json(content: bytes) -> ExportRequest:
@@ -51,8 +51,8 @@ def requests_from_json(content: bytes) -> tuple[ExportRequest, ...]:
         AppError: It is none.
     """
     with _damage_explained():
-        listed = _decoded(content, MOST_BYTES)["exports"]
-        if not isinstance(listed, list) or len(listed) > MOST_REQUESTS:
+        listed = _decoded(content, MAX_QUEUE_BYTES)["exports"]
+        if not isinstance(listed, list) or len(listed) > MAX_REQUESTS:
             raise ValueError("no list, or too long")
         return tuple(map(_request, listed))
 
@@ -67,8 +67,8 @@ def _encoded(value: Any) -> bytes:
     return json.dumps(value, default=_plain, indent=1).encode("utf-8", "surrogateescape")
 
 
-def _decoded(content: bytes, most: int) -> Any:
-    if len(content) > most:
+def _decoded(content: bytes, max_bytes: int) -> Any:
+    if len(content) > max_bytes:
         raise ValueError("too large")
     return json.loads(content.decode("utf-8", "surrogateescape"))
 
@@ -105,7 +105,7 @@ def _build(kind: Any, value: Any) -> Any:
     if origin in (Union, types.UnionType):
         return None if value is None else _build(next(one for one in inner if one is not type(None)), value)
     if origin is tuple:
-        if not isinstance(value, list) or len(value) > _MOST:
+        if not isinstance(value, list) or len(value) > _MAX_LENGTH:
             raise TypeError(value)
         return tuple(_build(inner[0], part) for part in value)
     if origin is Literal:
@@ -116,7 +116,7 @@ def _build(kind: Any, value: Any) -> Any:
 
 
 def _scalar(kind: Any, value: Any) -> Any:
-    if kind is Path and isinstance(value, str) and len(value) < _MOST:
+    if kind is Path and isinstance(value, str) and len(value) < _MAX_LENGTH:
         return _path(value)
     if kind is Fraction and isinstance(value, str) and _FRACTION.fullmatch(value):
         return Fraction(value)

@@ -7,10 +7,11 @@ from fractions import Fraction
 from pathlib import Path
 
 from app.core.candidate_cache.lookup import CachedDetections, find_cached
+from app.core.candidate_cache.source_content import SourceContent
 from app.core.candidate_cache.store_facts import SourceKey, StoreFacts
 from app.core.export.request import ExportRequest
 from app.core.export.targets import cache_folders
-from app.core.export.tracking_filter import tracking_filter
+from app.core.export.tracking_filter import filter_for_tracking
 from app.core.file_types import is_sequence
 from app.core.models import weights_sha256
 from app.core.sources.image_sequence import FrameReader, open_frames
@@ -24,11 +25,11 @@ class SourceFacts:
     """Facts the source states before it is read.
 
     Attributes:
-        start_s: Container time of the first picture.
-        frame_count: Pictures promised by the file; None when it does not say.
+        start_s: Container time of the first frame.
+        frame_count: Frames that the file says it shows; None when it does not.
         frames_expected: The same, or reckoned from length and rate; for the progress bar only.
         frame_bytes: Size of one decoded frame.
-        lead_s: How long the file runs, with its sound, before the first picture.
+        lead_s: How long the file runs, with its sound, before the first frame.
     """
 
     start_s: Fraction
@@ -66,7 +67,7 @@ def new_store_facts(
     request: ExportRequest, source: SourceKey, detector: Detector, expected_frames: int | None
 ) -> StoreFacts:
     """The head of the store that this run fills."""
-    floor = floor_for(tracking_filter(request, detector.spec.labels).score_threshold)
+    floor = floor_for(filter_for_tracking(request, detector.spec.labels).score_threshold)
     return StoreFacts(
         source=source,
         model=detector.spec.name,
@@ -81,7 +82,7 @@ def new_store_facts(
     )
 
 
-def cached_detections(request: ExportRequest, source: SourceKey) -> CachedDetections:
+def cached_detections(request: ExportRequest, source: SourceContent) -> CachedDetections:
     """The cached detections that ``request`` is rendered from.
 
     Raises:

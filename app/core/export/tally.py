@@ -34,7 +34,7 @@ class TrackSummary:
     best: float
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for ``--json``."""
+        """Returns plain values for JSON."""
         return {
             "track": self.track,
             "label": self.label,

@@ -16,7 +16,7 @@ def needs_tracking(request: ExportRequest) -> bool:
     return request.highlights.follows or any(FORMATS[data.format].needs_tracks for data in request.data)
 
 
-def tracking_filter(request: ExportRequest, labels: Sequence[str]) -> DetectionFilter:
+def filter_for_tracking(request: ExportRequest, labels: Sequence[str]) -> DetectionFilter:
     """The filter for ``Outputs``: detections that are shown, and weaker ones that only keep objects alive."""
-    wanted = detection_filter(request.detection, labels)
-    return with_unsure(wanted) if needs_tracking(request) else wanted
+    shown = detection_filter(request.detection, labels)
+    return with_unsure(shown) if needs_tracking(request) else shown

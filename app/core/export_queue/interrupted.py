@@ -18,7 +18,7 @@ from app.core import paths
 from app.core.candidate_cache.lookup import unfinished_store
 from app.core.errors import AppError
 from app.core.export.history import find_finished
-from app.core.export.job_protocol import Job
+from app.core.export.job_protocol import ExportWork
 from app.core.export.request import ExportReport, ExportRequest
 from app.core.export.request_json import MAX_BYTES, request_from_json, request_to_json
 from app.core.export_queue.collisions import avoid_collisions, location_of
@@ -26,7 +26,7 @@ from detector.file_lock import open_locked
 from detector.part_file import PART_SUFFIX, remove_abandoned_part
 
 _log = logging.getLogger(__name__)
-_MOST = 200
+_MAX_MARKS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class MarkedJob:
         folder: Where marks are kept; None for the user's.
     """
 
-    def __init__(self, request: ExportRequest, job: Job, folder: Path | None = None) -> None:
+    def __init__(self, request: ExportRequest, job: ExportWork, folder: Path | None = None) -> None:
         self._request = request
         self._job = job
         self._folder = folder or marks_dir()
@@ -104,7 +104,7 @@ def interrupted_exports(folder: Path | None = None) -> tuple[InterruptedExport, 
     with contextlib.suppress(OSError):
         marks = sorted((folder or marks_dir()).glob("*.json"), key=lambda mark: mark.stat().st_mtime, reverse=True)
         seen: dict[Path, InterruptedExport] = {}
-        for mark in marks[:_MOST]:
+        for mark in marks[:_MAX_MARKS]:
             export = _read_mark(mark)
             if export is not None and seen.setdefault(export.store, export) is not export:
                 mark.unlink(missing_ok=True)  # begun twice
@@ -154,7 +154,7 @@ def resume_request(export: InterruptedExport) -> ExportRequest:
 
 
 def discard(export: InterruptedExport) -> None:
-    """Give it up, with the unfinished files and what was found; that of all frames stays, for ``--from-cache``."""
+    """Give it up, with the unfinished files and what was found; a complete cache stays."""
     export.mark.unlink(missing_ok=True)
     store = [export.store.with_suffix("")] if export.store.suffix == PART_SUFFIX else []
     for target in (*store, *export.request.targets()):

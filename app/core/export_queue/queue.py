@@ -10,34 +10,21 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
-from app.core.errors import ExplainedError
-from app.core.export.job_protocol import Job, MakeJob, make_job
-from app.core.export.request import ExportCancelledError, ExportProgress, ExportRequest
+from app.core.errors import AppError
+from app.core.export.job_protocol import ExportWork, MakeJob, make_job
+from app.core.export.request import ExportCancelledError, ExportProgress, ExportReport, ExportRequest
 from app.core.export_queue.collisions import avoid_collisions, existing_targets, location_of, target_locations
-from app.core.export_queue.state import ENDED, QueueItem, QueueSnapshot, time_left
+from app.core.export_queue.entry import QueueEntry, used_locations
+from app.core.export_queue.state import QueueItem, QueueSnapshot, time_left
+from app.core.jobs import Job
 from app.core.workers import Worker, join_all
 
 log = logging.getLogger(__name__)
 
 _SLICE_S = 0.5
 _END_S = 5.0
-
-
-@dataclass(slots=True)
-class _Entry:
-    """An item with its job; guarded by the queue's lock."""
-
-    item: QueueItem
-    source: str
-    targets: frozenset[str]
-    replaces: frozenset[str]  # what was there when it was added
-    job: Job | None = None
-    cancel: bool = False  # asked for, perhaps while the job is still being made
-    hold: bool = False  # likewise
 
 
 class ExportQueue:
@@ -58,7 +45,7 @@ class ExportQueue:
         # Reentrant: a signal handler may cancel while this very thread holds it.
         self._changed = threading.Condition(threading.RLock())
         self._adding = threading.Lock()  # names are chosen for one caller of ``add`` at a time
-        self._entries: list[_Entry] = []
+        self._entries: list[QueueEntry] = []
         self._number = 0
         self._places: dict[int, Worker] = {}  # those that work, or look for work
         self._left: list[Worker] = []  # those that found none, and end by themselves
@@ -75,24 +62,22 @@ class ExportQueue:
         Returns:
             The numbers of the new items.
         """
-        wanted = list(requests)
+        asked = list(requests)
         with self._adding:
-            added = self._append_all(wanted)
+            added = self._append_all(asked)
         self._fill()
         return added
 
-    def _append_all(self, wanted: Sequence[ExportRequest]) -> tuple[int, ...]:
+    def _append_all(self, asked: Sequence[ExportRequest]) -> tuple[int, ...]:
         with self._changed:
             entries = list(self._entries)
-        waited_for = {place for entry in entries for place in entry.targets if entry.item.state not in ENDED}
-        taken = {place for entry in entries for place in (entry.source, *entry.targets)}  # any may be tried again
-        sources = [location_of(request.source) for request in wanted]
-        taken.update(sources)
+        waited_for = {place for entry in entries for place in entry.targets if not entry.has_ended}
+        sources = [location_of(request.source) for request in asked]
+        taken = {*used_locations(entries), *sources}
         added = []
-        for request, source in zip(wanted, sources, strict=True):
-            request = avoid_collisions(
-                request, taken - {source}
-            )  # that it would write over its own source is for the job to say
+        for request, source in zip(asked, sources, strict=True):
+            # That it would write over its own source is for the job to say.
+            request = avoid_collisions(request, taken - {source})
             targets = target_locations(request)
             taken |= targets
             added.append(self._append(request, source, targets, refused=source in waited_for))
@@ -106,14 +91,21 @@ class ExportQueue:
         replaces = existing_targets(request)
         with self._changed:
             self._number += 1
-            entry = _Entry(QueueItem(self._number, request, size), source, targets, replaces)
+            job: Job[ExportProgress, ExportReport] = Job(
+                f"the export of {request.source}",
+                lambda on_progress: self._make_apart(entry, on_progress),
+                ExportCancelledError,
+                lambda: self._tell(entry),
+                self._changed,
+            )
+            entry = QueueEntry(self._number, request, size, source, targets, replaces, job)
             self._entries.append(entry)
             if refused:
                 message = f"{request.source.name} is about to be written by this queue."
-                self._set(entry, state="failed", message=message, hint="Try it again then.")
+                job.fail(AppError(message, "Try it again then."))
             else:
-                self._set(entry)
-            return entry.item.number
+                self._tell(entry)
+            return entry.number
 
     def set_jobs(self, jobs: int) -> None:
         """How many run at once from now on; those that run are left alone."""
@@ -127,56 +119,42 @@ class ExportQueue:
             for entry in self._some(number):
                 self._entries.remove(entry)
                 self._entries.insert(max(0, to), entry)
-                self._set(entry)
+                self._tell(entry)
 
     def pause(self, number: int | None = None) -> None:
         """Hold one item, or all: what runs stands still where it is and keeps its place, what waits is not begun."""
-        self._hold(number, True)
+        with self._changed:
+            for entry in self._some(number):
+                entry.job.pause()
 
     def resume(self, number: int | None = None) -> None:
         """Go on with one item, or all."""
-        self._hold(number, False)
-
-    def _hold(self, number: int | None, hold: bool) -> None:
         with self._changed:
             for entry in self._some(number):
-                if entry.item.state in ENDED or entry.hold == hold:
-                    continue
-                entry.hold = hold
-                going = "running" if entry.item.begun else "waiting"
-                self._set(entry, state="paused" if hold else going)
-                if entry.job is not None:
-                    (entry.job.pause if hold else entry.job.resume)()
+                entry.job.resume()
         self._fill()
 
     def cancel(self, number: int | None = None) -> None:
         """Give up one item, or all that have not ended. One that runs ends soon, and can be taken up again."""
-        jobs = []
         with self._changed:
-            for entry in self._some(number):
-                if entry.item.state in ENDED:
-                    continue
-                entry.cancel = True
-                if entry.job is not None:
-                    jobs.append(entry.job)
-                if not entry.item.begun:
-                    self._set(entry, state="cancelled")
-        for job in jobs:
-            job.cancel()
+            entries = self._some(number)
+            for entry in entries:
+                if not entry.job.begun:  # before those that run: none is to be begun in the place of one that ends
+                    entry.job.cancel()
+        for entry in entries:
+            entry.job.cancel()
 
     def retry(self, number: int) -> None:
         """Let an item that failed or was cancelled wait for its turn again."""
         with self._changed:
             for entry in self._some(number):
-                if entry.item.state in ("failed", "cancelled"):
-                    entry.cancel = entry.hold = False
-                    self._set(entry, state="waiting", progress=None, message="", hint="")
+                entry.job.retry()
         self._fill()
 
     def forget_ended(self) -> None:
         """Take off the list what has ended."""
         with self._changed:
-            self._entries = [entry for entry in self._entries if entry.item.state not in ENDED]
+            self._entries = [entry for entry in self._entries if not entry.has_ended]
 
     def close(self, deadline_s: float) -> bool:
         """Cancel all, begin nothing more, tell nobody any more; wait for what runs, at most ``deadline_s``.
@@ -195,14 +173,14 @@ class ExportQueue:
     def snapshot(self) -> QueueSnapshot:
         """All items in order, and how long the rest takes."""
         with self._changed:
-            items, jobs = tuple(entry.item for entry in self._entries), self._jobs
+            items, jobs = tuple(entry.item() for entry in self._entries), self._jobs
         return QueueSnapshot(items, time_left(items, jobs))
 
     @property
     def busy(self) -> bool:
         """Whether any item has not ended."""
         with self._changed:
-            return any(entry.item.state not in ENDED for entry in self._entries)
+            return not all(entry.has_ended for entry in self._entries)
 
     def wait(self) -> QueueSnapshot:
         """Return when all items have ended, and with them the threads."""
@@ -219,7 +197,7 @@ class ExportQueue:
     def _fill(self) -> None:
         """A thread for each free place, as long as there is something to begin."""
         with self._changed:
-            ready = sum(self._is_ready(entry) for entry in self._entries)
+            ready = 0 if self._closed else sum(entry.is_ready for entry in self._entries)
             self._left = [worker for worker in self._left if worker.alive]
             for place in range(1, self._jobs + 1):
                 if ready > 0 and place not in self._places and len(self._places) < self._jobs:
@@ -229,74 +207,41 @@ class ExportQueue:
 
     def _work(self, place: int, _stopping: threading.Event) -> None:
         while (entry := self._begin(place)) is not None:
-            self._run(entry)
+            entry.job.run()
 
-    def _begin(self, place: int) -> _Entry | None:
+    def _begin(self, place: int) -> QueueEntry | None:
         """The next item; None gives the place up, under the lock, so that no item is overlooked meanwhile."""
         with self._changed:
-            entry = next((entry for entry in self._entries if self._is_ready(entry)), None)
-            if entry is None or len(self._places) > self._jobs:
+            entry = next((entry for entry in self._entries if entry.is_ready), None)
+            if entry is None or self._closed or len(self._places) > self._jobs:
                 self._left.append(self._places.pop(place))
                 self._changed.notify_all()
                 return None
-            self._set(entry, state="running", begun=True, progress=None)
+            entry.job.begin()
             return entry
 
-    def _is_ready(self, entry: _Entry) -> bool:
-        return entry.item.state == "waiting" and not self._closed
-
-    def _run(self, entry: _Entry) -> None:
-        """One job from start to end, whatever its end is."""
-        end: dict[str, Any]
-        try:
-            self._keep_apart(entry)
-            job = self._make(entry.item.request, lambda progress: self._progressed(entry, progress))
-            with self._changed:
-                entry.job = job
-                if entry.hold:
-                    job.pause()
-                if entry.cancel:
-                    job.cancel()
-            report = job.run()
-            end = {"state": "done", "report": report}
-        except ExportCancelledError:
-            end = {"state": "cancelled"}
-        except ExplainedError as error:
-            end = {"state": "failed", "message": error.message, "hint": error.hint}
-        except Exception as error:  # a bug of ours costs this file, not the others
-            log.exception("the export of %s broke down", entry.item.request.source)
-            end = {"state": "failed", "message": f"It broke down: {error or type(error).__name__}.", "hint": ""}
-        with self._changed:
-            entry.job = None
-            self._set(entry, begun=False, **end)
-
-    def _keep_apart(self, entry: _Entry) -> None:
-        """Other names where files came under its names while it waited, from another program or dialog."""
-        came = existing_targets(entry.item.request) - entry.replaces
-        if not came:
-            return
-        with self._adding:
-            with self._changed:
-                others = [other for other in self._entries if other is not entry]
-            taken = {place for other in others for place in (other.source, *other.targets)}
-            request = avoid_collisions(entry.item.request, came | taken)
-            with self._changed:
-                entry.targets = target_locations(request)
-                self._set(entry, request=request)
-
-    def _progressed(self, entry: _Entry, progress: ExportProgress) -> None:
-        with self._changed:
-            self._set(entry, progress=progress)
+    def _make_apart(self, entry: QueueEntry, on_progress: Callable[[ExportProgress], None]) -> ExportWork:
+        """The work, under names of its own also where files came under its names while it waited."""
+        newcomers = existing_targets(entry.request) - entry.replaces
+        if newcomers:
+            with self._adding:
+                with self._changed:
+                    others = used_locations(other for other in self._entries if other is not entry)
+                request = avoid_collisions(entry.request, newcomers | others)
+                targets = target_locations(request)
+                with self._changed:
+                    entry.request, entry.targets = request, targets
+                    self._tell(entry)
+        return self._make(entry.request, on_progress)
 
     # Inside; the caller holds the lock
 
-    def _some(self, number: int | None) -> list[_Entry]:
-        return [entry for entry in self._entries if number is None or entry.item.number == number]
+    def _some(self, number: int | None) -> list[QueueEntry]:
+        return [entry for entry in self._entries if number is None or entry.number == number]
 
-    def _set(self, entry: _Entry, **changes: Any) -> None:
-        entry.item = replace(entry.item, **changes)
+    def _tell(self, entry: QueueEntry) -> None:
         if self._on_change is not None:
-            self._on_change(entry.item)
+            self._on_change(entry.item())
         self._changed.notify_all()
 
 

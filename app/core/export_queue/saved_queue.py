@@ -19,16 +19,17 @@ from pathlib import Path
 from app.core.errors import AppError
 from app.core.export.history import find_finished
 from app.core.export.request import ExportRequest
-from app.core.export.request_json import MOST_BYTES, requests_from_json, requests_to_json
+from app.core.export.request_json import MAX_QUEUE_BYTES, requests_from_json, requests_to_json
 from app.core.export_queue.collisions import avoid_collisions, existing_targets
 from app.core.export_queue.interrupted import marks_dir
 from app.core.files.atomic_file import write_atomically
+from app.core.files.regular_file import open_regular
 from detector.file_lock import open_locked
 from detector.part_file import remove_abandoned_part
 
 _log = logging.getLogger(__name__)
 _ENDING, _LOCK = ".queue", ".lock"
-_MOST_FILES = 200
+_MAX_FILES = 200
 
 
 class SavedQueue:
@@ -106,8 +107,8 @@ def abandoned_queue(offered: Collection[ExportRequest] = (), folder: Path | None
     damaged = 0
     for file in _unheld(folder or marks_dir()):
         try:
-            with file.open("rb") as content:
-                listed = requests_from_json(content.read(MOST_BYTES + 1))
+            with open_regular(file) as content:
+                listed = requests_from_json(content.read(MAX_QUEUE_BYTES + 1))
         except (OSError, AppError) as error:
             _log.info("%s: %s", file, error)
             damaged += 1
@@ -136,7 +137,7 @@ def _unheld(folder: Path) -> list[Path]:
     """The lists whose window is gone, the oldest first; what a crash left besides is cleared away."""
     found = []
     with contextlib.suppress(OSError):
-        for lock in sorted(folder.glob(f"*{_ENDING}{_LOCK}"), key=lambda lock: lock.stat().st_mtime)[:_MOST_FILES]:
+        for lock in sorted(folder.glob(f"*{_ENDING}{_LOCK}"), key=lambda lock: lock.stat().st_mtime)[:_MAX_FILES]:
             file = lock.with_name(lock.name.removesuffix(_LOCK))
             try:
                 os.close(open_locked(lock))

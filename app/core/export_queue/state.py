@@ -6,12 +6,10 @@ import heapq
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from app.core.export.request import ExportProgress, ExportReport, ExportRequest
-
-ItemState = Literal["waiting", "running", "paused", "done", "failed", "cancelled"]
-ENDED: tuple[ItemState, ...] = ("done", "failed", "cancelled")
+from app.core.jobs import ENDED, JobState
+from detector.errors import Remedy
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,24 +19,26 @@ class QueueItem:
     Attributes:
         number: Names the item as long as the queue lives.
         request: What is done; its files may have other names than asked for, see ``ExportQueue.add``.
-        size_bytes: Of the source; 0 when it cannot be told.
+        size_bytes: Size of the source; 0 when it cannot be told.
         state: Where it stands.
         begun: Whether a job works on it, be it paused or not.
         progress: The newest of its job.
         report: What it did, once it is done.
         message: Why it failed.
         hint: What to do about that.
+        remedies: The options and commands that the hint speaks of.
     """
 
     number: int
     request: ExportRequest
     size_bytes: int = 0
-    state: ItemState = "waiting"
+    state: JobState = "waiting"
     begun: bool = False
     progress: ExportProgress | None = None
     report: ExportReport | None = None
     message: str = ""
     hint: str = ""
+    remedies: tuple[Remedy, ...] = ()
 
     @property
     def part_done(self) -> float:
@@ -63,9 +63,9 @@ class QueueSnapshot:
     eta_s: float | None
 
     @property
-    def counts(self) -> dict[ItemState, int]:
+    def counts(self) -> dict[JobState, int]:
         """How many are in each state."""
-        counts: Counter[ItemState] = Counter(item.state for item in self.items)
+        counts: Counter[JobState] = Counter(item.state for item in self.items)
         return dict(counts)
 
     @property

@@ -107,7 +107,7 @@ def _below(
             with os.scandir(folder) as listing:
                 listed = list(listing)
             if folder != root and any(entry.name == MARK for entry in listed):
-                continue  # clips, or pictures to train on
+                continue  # clips, or images to train on
             named = [entry for entry in listed if not entry.name.startswith(".")]
             entries = sorted(named, key=lambda entry: (entry.name.casefold(), entry.name))
         except OSError as error:

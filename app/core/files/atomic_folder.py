@@ -16,7 +16,7 @@ from pathlib import Path
 from app.core.errors import AppError
 from app.core.files.write_errors import explain_write_error, retry_when_full, room_waiter
 from detector.file_lock import LockedError, open_locked
-from detector.part_file import part_path
+from detector.part_file import PartLostError, part_path
 
 MARK = ".ssd-viewer"
 _OLD = ".old"
@@ -46,6 +46,7 @@ class AtomicFolder:
             _check_untouched(target)
             _check_ours(self.path)
             self.path.mkdir(exist_ok=True)
+            self._identity = self.path.lstat()
             self._lock = open_locked(self.path / MARK)
             _empty(self.path)  # a part left by a crash is taken over
             os.ftruncate(self._lock, 0)
@@ -67,11 +68,13 @@ class AtomicFolder:
             AppError: The disk is full (and nobody waits for room), the folder is gone.
         """
         try:
-            retry_when_full(lambda: self._put(self.path / name, content), self.target, self._wait)
+            retry_when_full(lambda: self.write_once(self.path / name, content), self.target, self._wait)
         except OSError as error:
             raise explain_write_error(error, self.target) from error
 
-    def _put(self, path: Path, content: bytes) -> None:
+    def write_once(self, path: Path, content: bytes) -> None:
+        """Write a file; fails where the disk is full."""
+        self._check_name()
         if path.parent not in self._made:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._made.add(path.parent)
@@ -101,6 +104,7 @@ class AtomicFolder:
             AppError: It cannot; the part is removed, and what had the name has it still.
         """
         try:
+            self._check_name()
             os.utime(self.path / MARK)  # nothing in it is younger, until somebody changes it
             _check_untouched(self.target)  # it may have come while this was written
             if sys.platform == "win32":  # there a folder with an open file cannot be renamed
@@ -124,11 +128,24 @@ class AtomicFolder:
         if self._ended:
             return
         self._ended = True
-        if sys.platform != "win32":  # while the lock is held: a moment later it may be another program's part
-            shutil.rmtree(self.path, ignore_errors=True)
+        with contextlib.suppress(PartLostError):
+            self._check_name()
+            if sys.platform != "win32":  # while the lock is held: a moment later it may be another program's part
+                shutil.rmtree(self.path, ignore_errors=True)
         self._let_go()
         if sys.platform == "win32":  # there an open file cannot be removed
             shutil.rmtree(self.path, ignore_errors=True)
+
+    def _check_name(self) -> None:
+        """Write nowhere else: the name may lead to another folder by now.
+
+        Raises:
+            PartLostError: It does, or to nothing.
+        """
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(self._identity, self.path.lstat()):
+                return
+        raise PartLostError(self.path)
 
     def _let_go(self) -> None:
         """Close the lock, once: its number may be another file's a moment later."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from app.core.files.atomic_file import AtomicFile
+from app.core.files.regular_file import read_limited
 from app.core.files.write_errors import explain_write_error
 
 _log = logging.getLogger(__name__)
@@ -22,10 +23,12 @@ class JsonStore:
 
     Args:
         path: Where; its folder is created when something is written.
+        private: Nobody but the user may read it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, private: bool = False) -> None:
         self._path = path
+        self._private = private
 
     def read(self) -> dict[str, Any]:
         """The object in the file, which anybody may have changed; empty where there is none, or it cannot be used."""
@@ -49,21 +52,10 @@ class JsonStore:
         """
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with _updating, AtomicFile(self._path) as part:
+            with _updating, AtomicFile(self._path, self._private) as part:
                 value = change(self.read())
                 if value is not None:
                     part.file.write(json.dumps(value, indent=1).encode() + b"\n")
                     part.commit()
         except OSError as error:
             raise explain_write_error(error, self._path) from error
-
-
-def read_limited(path: Path, max_bytes: int) -> bytes | None:
-    """The content of ``path``; None where it is larger than a file of ours can be.
-
-    Raises:
-        OSError: It cannot be read.
-    """
-    with path.open("rb") as file:
-        content = file.read(max_bytes + 1)
-    return content if len(content) <= max_bytes else None

@@ -60,6 +60,11 @@ def explain_write_error(error: OSError, path: Path) -> AppError:
         return AppError(f"The disk is full: {path.name} could not be written.", f"Free some space on {folder}.")
     if error.errno == errno.EFBIG:
         return AppError(f"{path.name} grew too large for the disk's file system.", "Write to another disk.")
+    if error.errno == errno.ENOENT and folder.is_dir():
+        return AppError(
+            f"{path.name} is lost: its unfinished file was removed or replaced while it was written.",
+            "Begin again, and leave files that end in .part alone until it is done.",
+        )
     if error.errno == errno.ENOENT:
         return AppError(f"The folder {folder} does not exist (any more).", "Create it, or choose another.")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):

@@ -1,1 +1,1 @@
-"""The best picture and the clips of objects in a video."""
+"""The best frame and the clips of objects in a video."""

@@ -38,7 +38,7 @@ class ClipPlan:
 
     Attributes:
         source: The video.
-        start_s: Container time of its first picture.
+        start_s: Container time of its first frame.
         classes: Each has clips of its own.
         before_s: Seconds a clip begins before its object appears.
         after_s: Seconds it goes on after.
@@ -125,12 +125,12 @@ class ClipFolder:
         for of_frame in zip(*decisions, strict=True):
             record = self._waiting.popleft()
             wanting = [pair for pair in zip(self._series, of_frame, strict=True) if pair[1].inside]
-            picture = self._reread.picture(record.index, record.pts_s) if wanting else None
+            frame = self._reread.frame(record.index, record.pts_s) if wanting else None
             for series, decision in zip(self._series, of_frame, strict=True):
                 if not decision.inside or decision.begins:
                     series.end(record.pts_s)
-                if decision.inside and picture is not None:
-                    own = picture if len(wanting) == 1 else replace(picture, image_bgr=picture.image_bgr.copy())
+                if decision.inside and frame is not None:
+                    own = frame if len(wanting) == 1 else replace(frame, image_bgr=frame.image_bgr.copy())
                     series.write(own, record, decision)
 
 
@@ -154,7 +154,7 @@ class _Series:
         """Whether the class is among what was found in the frame."""
         return not self._ids(record).isdisjoint(record.detections.class_ids.tolist())
 
-    def write(self, picture: DecodedFrame, record: FrameRecord, decision: Decision) -> None:
+    def write(self, frame: DecodedFrame, record: FrameRecord, decision: Decision) -> None:
         """Append a frame to the clip; the first one begins it."""
         plan = self._plan
         if self._file is None:
@@ -170,7 +170,7 @@ class _Series:
                     self._tracks.add(track)
         self._frames += 1
         tracks = record.tracks if plan.shows_tracks else ()
-        self._file.write(self._painter.annotated(picture, record.detections, record.labels, plan.look, tracks))
+        self._file.write(self._painter.annotated(frame, record.detections, record.labels, plan.look, tracks))
 
     def end(self, end_s: Fraction) -> None:
         """Complete the clip, if there is one: its last frame lasts until ``end_s``."""

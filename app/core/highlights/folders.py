@@ -34,7 +34,7 @@ def open_highlights(
         start_s: Container time of its first frame.
         look: How boxes look.
         video: How the frames are read, and clips are written.
-        container: Of the clips.
+        container: The container of the clips.
         check: See ``FrameRereader``.
 
     Raises:

@@ -14,12 +14,12 @@ class HighlightOptions:
 
     Attributes:
         tracks: Number the objects, show the numbers in the labels, write them into the data files.
-        frames_every_s: Annotated sets (COCO, VOC, YOLO) hold the pictures of frames this many seconds apart, 0 for
-            all; None for no pictures.
-        snapshots: Folder for the best picture of each object; None for none.
-        snapshot_classes: Of these classes; empty for all.
+        frames_every_s: Annotated sets (COCO, VOC, YOLO) hold the images of frames this many seconds apart, 0 for
+            all; None for no images.
+        snapshots: Folder for the best image of each object; None for none.
+        snapshot_classes: Classes to take snapshots of; empty for all.
         clips: Folder for the videos around appearances; None for none.
-        clip_classes: Of these classes, each for itself.
+        clip_classes: Classes to cut clips of, each for itself.
         before_s: Seconds a clip begins before its object appears.
         after_s: Seconds it goes on after the object is gone.
     """
@@ -35,7 +35,7 @@ class HighlightOptions:
 
     @property
     def follows(self) -> bool:
-        """Whether objects are numbered, be it only to take one picture of each."""
+        """Whether objects are numbered, be it only to take one image of each."""
         return self.tracks or self.snapshots is not None
 
     def renamed(self, name: Callable[[Path], Path]) -> HighlightOptions:

@@ -1,4 +1,4 @@
-"""Reads pictures of a video a second time, later than the export did: boxes are known by then. Writing thread."""
+"""Reads frames of a video a second time, later than the export did: boxes are known by then. Writing thread."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from app.core.sources.video import VideoReader
 
 OpenSource = Callable[[], FrameReader]
 
-_READ_ON_S = Fraction(10)  # a picture not further ahead is read on to, rather than sought
+_READ_ON_S = Fraction(10)  # a frame not further ahead is read on to, rather than sought
 
 
 class FrameRereader:
-    """Pictures by number, rising; opened with the first one asked for.
+    """Frames by number, rising; opened with the first one asked for.
 
     Args:
         open_source: Opens the video as the export did.
-        check: Called before each picture is read, which there may be very many of: waits or raises where the export
+        check: Called before each frame is read, which there may be very many of: waits or raises where the export
             is to stand still or to end.
     """
 
@@ -32,15 +32,15 @@ class FrameRereader:
         self._now_s = Fraction(0)
         self._seeks = True
 
-    def picture(self, index: int, pts_s: Fraction) -> DecodedFrame:
-        """Picture number ``index``, whose time is ``pts_s``; its array is the caller's.
+    def frame(self, index: int, pts_s: Fraction) -> DecodedFrame:
+        """Frame number ``index``, whose time is ``pts_s``; its array is the caller's.
 
         Raises:
             AppError: It is not there any more, or another.
         """
         found = self._sought(index, pts_s) or self._read_on(index, pts_s)
         if found is None and self._seeks:
-            # Damaged or oddly stamped: not every file can be sought to the picture. Read through it is found for sure.
+            # Damaged or oddly stamped: not every file can be sought to the frame. Read through it is found for sure.
             self._seeks = False
             self.close()
             found = self._read_on(index, pts_s)
@@ -49,7 +49,7 @@ class FrameRereader:
         return found
 
     def _sought(self, index: int, pts_s: Fraction) -> DecodedFrame | None:
-        """A picture far ahead."""
+        """A frame far ahead."""
         reader = self._reader = self._reader or self._open()
         if not self._seeks or pts_s <= self._now_s + _READ_ON_S or not isinstance(reader, VideoReader):
             return None

@@ -1,6 +1,6 @@
-"""The best picture of each object, clean and with its boxes, at full size. Owned by the writing thread.
+"""The best image of each object, clean and with its boxes, at full size. Owned by the writing thread.
 
-Which frame shows an object best is known only when it is gone; so its boxes are kept, and the pictures of those few
+Which frame shows an object best is known only when it is gone; so its boxes are kept, and the images of those few
 frames are read again at the end.
 """
 
@@ -45,8 +45,8 @@ class SnapshotFolder:
 
     Args:
         target: The folder.
-        name: Of the video.
-        classes: Whose objects; empty for all.
+        name: Name of the video.
+        classes: Classes to take; empty for all.
         look: How boxes look.
         reread: The same video, from its beginning.
     """
@@ -65,7 +65,7 @@ class SnapshotFolder:
 
     @property
     def count(self) -> int:
-        """Objects pictured."""
+        """Objects shown."""
         return len(self._best)
 
     def write(self, record: FrameRecord) -> None:
@@ -74,16 +74,16 @@ class SnapshotFolder:
             check_classes(self._classes, record.labels, "The model")
         found = record.detections
         kept = replace(record, image_bgr=None)
-        wanted = chosen_ids(self._classes, tuple(record.labels))
+        chosen = chosen_ids(self._classes, tuple(record.labels))
         for place, (class_id, track) in enumerate(zip(found.class_ids.tolist(), record.track_of_each, strict=True)):
-            if track is None or (self._classes and class_id not in wanted):
+            if track is None or (self._classes and class_id not in chosen):
                 continue
             best = self._best.get(track)
             if best is None or float(found.scores[place]) > best.score:
                 self._best[track] = _Best(kept, place)
 
     def complete(self) -> None:
-        """Read the pictures and write them; see ``RecordWriter``."""
+        """Read the images and write them; see ``RecordWriter``."""
         if self._is_whole:
             return
         self._is_whole = True
@@ -93,7 +93,7 @@ class SnapshotFolder:
         shown = -1
         for track, best in by_time:
             if image is None or best.record.index != shown:
-                image = self._reread.picture(best.record.index, best.record.pts_s).image_bgr
+                image = self._reread.frame(best.record.index, best.record.pts_s).image_bgr
                 shown = best.record.index
             rows.append(self._save(track, best, image))
         self._reread.close()

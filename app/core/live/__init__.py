@@ -1,4 +1,4 @@
-"""The live picture: ``LiveSession`` and what it says. Light to import: OpenCV, PyAV and torch load on its threads."""
+"""The live view: ``LiveSession`` and what it says. Light to import: OpenCV, PyAV and torch load on its threads."""
 
 from app.core.live.events import (
     DetectorTrouble,

@@ -19,9 +19,9 @@ from detector.class_names import chosen_ids
 
 Seconds = npt.NDArray[np.float64]
 
-MOST_PIECES = 8192
-_MOST_CELLS = 4_000_000  # of pieces and classes
-_FEWEST_PIECES = 64
+MAX_PIECES = 8192
+_MAX_CELLS = 4_000_000  # of pieces and classes
+_MIN_PIECES = 64
 _AT_ONCE = 256  # frames gathered before they are sorted in
 _DEFAULT_PERIOD_S = 0.04
 
@@ -56,7 +56,7 @@ class Survey:
     Attributes:
         labels: Class names, one a column.
         starts_s: Float64[P], start of each piece.
-        end_s: Of the last piece.
+        end_s: End of the last piece.
         best: Float32[P, C], best score of each class in each piece; -1 where there is none.
         best_s: Float64[P, C], time of the frame that has it.
     """
@@ -94,15 +94,15 @@ class Survey:
         return ClassRow(self.labels[column], starts[np.append(True, apart)], ends[np.append(apart, True)])
 
 
-def survey(store: CandidateStore, stop: threading.Event | None = None, most_pieces: int = MOST_PIECES) -> Survey | None:
+def survey(store: CandidateStore, stop: threading.Event | None = None, max_pieces: int = MAX_PIECES) -> Survey | None:
     """Read the whole store; None when ``stop`` was set meanwhile.
 
     Raises:
         StoreError: It cannot be read.
     """
     labels = store.facts.labels
-    room = max(_FEWEST_PIECES, _MOST_CELLS // max(1, len(labels)))
-    each = max(1, -(-store.frames // min(most_pieces, room)))
+    room = max(_MIN_PIECES, _MAX_CELLS // max(1, len(labels)))
+    each = max(1, -(-store.frames // min(max_pieces, room)))
     pieces = -(-store.frames // each)
     best = np.full((pieces, len(labels)), -1, np.float32)
     best_s = np.zeros((pieces, len(labels)))

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from app.core.candidate_cache.lookup import store_paths
+from app.core.candidate_cache.source_content import SourceContent
 from app.core.candidate_cache.store import CandidateStore
-from app.core.candidate_cache.store_facts import StoreError, StoreFacts, source_key
+from app.core.candidate_cache.store_facts import StoreError, StoreFacts
 from app.core.errors import ExplainedError
 from app.core.frames import Frame
 from app.core.models import user_library, weights_sha256
@@ -34,7 +35,7 @@ class CachedAnalysis:
 
     Args:
         uri: The video.
-        path: Of the store.
+        path: The store.
         store: Open; closed with this.
         spec: The model.
     """
@@ -47,21 +48,17 @@ class CachedAnalysis:
         self._store = store
 
     def candidates(self, frame: Frame) -> Candidates:
-        """What the network left of ``frame``.
+        """Returns the candidates of ``frame``.
 
         Raises:
             StoreError: The store has no such frame, or was damaged since it was opened.
         """
-        store, pts_s = self._store, frame.pts_s
-        if pts_s is not None and store.frames:
-            # Counted while playing from the start, so exact; after a seek reckoned, so the time decides.
-            index = frame.index if frame.index < store.frames else store.frames - 1
-            stored = store.frame(index)
-            if stored.pts_s != pts_s:
-                stored = store.frame(store.index_at(pts_s))
-            if (stored.pts_s, stored.width, stored.height) == (pts_s, frame.width, frame.height):
-                return stored.candidates
-        raise StoreError(f"{self.path.name} has no frame like the one at {float(pts_s or 0):.3f} s.")
+        pts_s, found = frame.pts_s, None
+        if pts_s is not None:
+            found = self._store.recall(frame.index, pts_s, frame.width, frame.height, index_is_exact=False)
+        if found is None:
+            raise StoreError(f"{self.path.name} has no frame like the one at {float(pts_s or 0):.3f} s.")
+        return found
 
     def close(self) -> None:
         """Close the store; idempotent."""
@@ -82,7 +79,7 @@ def stores_beside(uri: str) -> tuple[Path, ...]:
 def open_cached_analysis(
     uri: str, stores: Sequence[Path], model: ModelSettings, min_score: float
 ) -> CachedAnalysis | None:
-    """What is kept of the video ``uri`` by ``model``; None when nothing fits, and then the log says why.
+    """Opens the detections kept of the video ``uri`` by ``model``; None when nothing fits, and then the log says why.
 
     Args:
         uri: The video.
@@ -92,7 +89,7 @@ def open_cached_analysis(
     """
     try:
         entry = user_library().find(model.name)
-        source, weights = source_key(Path(uri)), weights_sha256(model)
+        source, weights = SourceContent(Path(uri)), weights_sha256(model)
     except (ExplainedError, OSError) as error:
         log.info("kept detections of %s are not used: %s", Path(uri).name, error)
         return None
@@ -105,7 +102,7 @@ def open_cached_analysis(
         facts = store.facts
         if not store.complete:
             why = "it is not complete"
-        elif not facts.source.same(source) or facts.reading:
+        elif facts.reading or not source.is_same_as(facts.source, store.source_sha256):
             why = "it is of another version of the video"
         elif facts.floor > min_score:
             why = f"it reaches down to a score of {facts.floor:g} only"

@@ -20,7 +20,8 @@ from app.core.frames import Frame, SourceInfo
 from app.core.live.player import Player
 from app.core.live.transport import Transport
 from app.core.logs import log_hint
-from app.core.sources.base import CAMERA, SeekableSource, Source, SourceLostError, SourceOptions
+from app.core.sources.base import CAMERA, SeekableSource, Source, SourceLostError, SourceOptions, UnevenSource
+from app.core.sources.replays import ReplayFilter
 from app.core.sources.uri import kind_by_name, shown_name
 from app.core.workers import Worker, join_all
 
@@ -28,8 +29,12 @@ log = logging.getLogger(__name__)
 
 SourceFactory = Callable[[str, SourceOptions], Source]
 
-BACK_OFF_S = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+BACK_OFF_S = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0, 15.0, 30.0, 60.0)
+_STEADY_S = 10.0
+"""What was lost sooner than this after it opened is looked for less and less often, as what does not open."""
 _LET_GO_S = 3.0
+_OWN_WORDS_S = 1.0
+"""A stream notices its silence itself, and says more of it; only one that is stuck is given up from outside."""
 
 # Cameras told to stop that may still hold their device. A device belongs to the whole process, whichever session
 # opened it, so the next camera waits for these to let go; one that is stuck is waited for once.
@@ -38,7 +43,7 @@ _leaving_lock = threading.Lock()
 
 
 class CaptureListener(Protocol):
-    """Told what happens, on the two threads. ``frame`` is called for every picture and returns at once."""
+    """Told what happens, on the two threads. ``frame`` is called for every frame and returns at once."""
 
     def frame(self, frame: Frame) -> None: ...
     def opened(self, info: SourceInfo) -> None: ...
@@ -65,7 +70,9 @@ class _Attempt:
         self.reopen_uri = uri
         self.paced = False
         self.next_index = first_index
-        self.last_ns = time.monotonic_ns()
+        self.at_end = False
+        self.stall_s = options.stall_s
+        self.last_ns = self.opened_ns = time.monotonic_ns()
         self.worker = Worker("capture", self._run, self._fail)
 
     def wait(self, quiet_s: Callable[[], float | None]) -> bool:
@@ -98,14 +105,17 @@ class _Attempt:
         self.reopen_uri = source.reopen_uri
         self.paced = isinstance(source, SeekableSource)
         with self._changed:
-            self.last_ns, self.info = time.monotonic_ns(), source.info
+            if isinstance(source, UnevenSource):
+                self.stall_s = source.stall_s + _OWN_WORDS_S
+            self.last_ns = self.opened_ns = time.monotonic_ns()
+            self.info = source.info
             self._changed.notify_all()  # other deadlines apply now
         listener = self._stage.listener
         listener.opened(source.info)
         self._pass_notes(source)
 
         def deliver(frame: Frame) -> None:
-            self.last_ns = frame.captured_ns
+            self.last_ns = time.monotonic_ns()
             if not stop.is_set():
                 listener.frame(frame)
                 self._pass_notes(source)
@@ -113,20 +123,46 @@ class _Attempt:
         if isinstance(source, SeekableSource):
             Player(source, self._transport, deliver, listener.ended).play(stop)
             return
+        uneven = source if isinstance(source, UnevenSource) else None
         while not stop.is_set():
             frame = source.read()
+            live = source.info.kind in ("camera", "stream")
+            if frame is None and live:
+                self._end(source, stop)
+                return
             if frame is None:  # a single image: it stays
                 self.paced = True
                 stop.wait()
                 return
-            live = source.info.kind in ("camera", "stream")
             if live:
                 frame = replace(frame, index=self.next_index)  # goes on counting after a reconnect
                 self.next_index += 1
+            if uneven is not None:
+                frame = self._held(frame, uneven, stop)
             if live and self._transport.paused:
-                self.last_ns = frame.captured_ns  # read on, so that the next one shown is fresh
+                self.last_ns = time.monotonic_ns()  # read on, so that the next one shown is fresh
                 continue
             deliver(frame)
+
+    def _held(self, frame: Frame, source: UnevenSource, stop: threading.Event) -> Frame:
+        """Waits until it is the frame's turn; its age then counts from when the newest of its piece came."""
+        self.last_ns = time.monotonic_ns()
+        if source.hold_s > 0:
+            stop.wait(source.hold_s)
+        if source.delay_s > 0:
+            return replace(frame, captured_ns=time.monotonic_ns() - int(source.delay_s * 1e9))
+        return frame
+
+    def _end(self, source: Source, stop: threading.Event) -> None:
+        """A stream has come to the end it announced: its last frame stays until the user wants to go on."""
+        with self._changed:
+            self.at_end = True
+            self._changed.notify_all()
+        self._transport.set_paused(True)
+        self._stage.listener.ended()
+        self._transport.wait_command()
+        if not stop.is_set():
+            raise SourceLostError(f"{source.info.name} has ended.", "Looking whether it goes on…")
 
     def _pass_notes(self, source: Source) -> None:
         for note in source.take_notes():
@@ -163,7 +199,8 @@ class CaptureStage:
         self.source_factory = source_factory
         self.transport = Transport(options.loop)
         self._uri = uri
-        self._options = options
+        # Across reconnections, so that what a server repeats is not taken for live.
+        self._options = replace(options, replays=ReplayFilter())
         self._attempt: _Attempt | None = None
         self._lock = threading.Lock()
         self._worker = Worker("source", self._watch, self._broken)
@@ -207,7 +244,8 @@ class CaptureStage:
                 return
             if live:
                 self.listener.lost(error.message, error.hint)
-                failures = 0
+                if attempt.last_ns - attempt.opened_ns >= _STEADY_S * 1e9:
+                    failures = 0
             uri, index = attempt.reopen_uri, attempt.next_index
             stop.wait(BACK_OFF_S[min(failures, len(BACK_OFF_S) - 1)])
             failures += 1
@@ -227,7 +265,7 @@ class CaptureStage:
         def quiet_s() -> float | None:
             if attempt.info is None:
                 return self._options.open_timeout_s
-            return None if attempt.paced else self._options.stall_s
+            return None if attempt.paced or attempt.at_end else attempt.stall_s
 
         if attempt.wait(quiet_s):
             return _explain(attempt.error, self._uri)

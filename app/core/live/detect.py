@@ -1,9 +1,9 @@
-"""Runs the detector on the newest picture. Everything here happens on ``ssdv-detect``, which opens, uses and closes the
+"""Runs the detector on the newest frame. Everything here happens on ``ssdv-detect``, which opens, uses and closes the
 detector (torch loads on it too); only ``look_at``, ``switch``, ``set_iou``, ``set_threshold`` and ``stop`` are called
 from elsewhere.
 
 Of a video that the chosen model analysed before, what it found is taken from the store, and no detector is opened.
-Candidates go down to ``floor_for`` the threshold; for a threshold below that the picture is looked at again.
+Candidates go down to ``floor_for`` the threshold; for a threshold below that the frame is looked at again.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from app.core.errors import ExplainedError
 from app.core.frames import Frame, FrameResult
 from app.core.live.cached_analysis import DEVICE, ENGINE, CachedAnalysis, open_cached_analysis, stores_beside
 from app.core.live.events import DetectorTrouble, LiveEvent, ModelFailed, ModelLoading, ModelMeasured, ModelReady
-from app.core.live.pace import Pace
 from app.core.live.route import Route
+from app.core.live.throughput import ThroughputProbe
 from app.core.logs import log_hint
 from app.core.settings import DetectionSettings, ModelSettings
 from app.core.stats import StatsRecorder
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 DetectorFactory = Callable[[ModelSettings], Detector]
 
-MOST_FAILURES = 3
+MAX_FAILURES = 3
 """Failures in a row after which a detector is switched off."""
 
 
@@ -42,7 +42,7 @@ class DetectStage:
     """The detector's thread.
 
     Args:
-        route: Where pictures come from and results go.
+        route: Where frames come from and results go.
         stats: Told each run.
         emit: Told what happens.
         factory: Opens a model.
@@ -66,8 +66,8 @@ class DetectStage:
         self._emit = emit
         self._factory = factory
         self._iou = detection.iou
-        self._least = floor_for(detection.threshold)  # no candidate that scores less is of interest
-        self._reached = 0.0  # so far down the newest picture was looked at
+        self._min_score = floor_for(detection.threshold)  # no candidate that scores less is of interest
+        self._reached = 0.0  # so far down the newest frame was looked at
         self._lock = threading.Lock()
         self._uri = uri
         self._request: tuple[str, ModelSettings] | None = (uri, model)
@@ -77,37 +77,37 @@ class DetectStage:
         self._running: ModelSettings | None = None
         self._failures = 0
         self._told: tuple[str, ...] = ()
-        self._pace = Pace()
-        self.wanted: ModelSettings | None = model
+        self._probe = ThroughputProbe()
+        self.requested_model: ModelSettings | None = model
         self.worker = Worker("detect", self._run, self._broken)
 
     def switch(self, model: ModelSettings) -> None:
-        """Open another model as soon as the present picture is done; of several requests the last counts."""
+        """Open another model as soon as the present frame is done; of several requests the last counts."""
         self.look_at(self._uri, model)
 
     def look_at(self, uri: str, model: ModelSettings) -> None:
-        """Pictures of ``uri`` come next, for ``model``; one that runs already goes on, unless ``uri`` is analysed."""
+        """Frames of ``uri`` come next, for ``model``; one that runs already goes on, unless ``uri`` is analysed."""
         with self._lock:
-            self._uri, self.wanted, self._request = uri, model, (uri, model)
-        self._route.frames.nudge()
+            self._uri, self.requested_model, self._request = uri, model, (uri, model)
+        self._route.frames.wake()
 
     def set_iou(self, iou: float) -> None:
-        """From the next picture on."""
+        """From the next frame on."""
         self._iou = iou
 
     def set_threshold(self, threshold: float) -> None:
-        """Look for whatever scores so much, in the present picture too where that was not looked at so far down."""
+        """Look for whatever scores so much, in the present frame too where that was not looked at so far down."""
         with self._lock:
-            before, self._least = self._least, floor_for(threshold)
-            if self._least == before or self.wanted is None:
+            before, self._min_score = self._min_score, floor_for(threshold)
+            if self._min_score == before or self.requested_model is None:
                 return
-            self._request = self._request or (self._uri, self.wanted)
-        self._route.frames.nudge()
+            self._request = self._request or (self._uri, self.requested_model)
+        self._route.frames.wake()
 
     def stop(self) -> None:
-        """End after the present picture; the route is closed by its owner."""
+        """End after the present frame; the route is closed by its owner."""
         self.worker.stop()
-        self._route.frames.nudge()
+        self._route.frames.wake()
 
     def _run(self, stop: threading.Event) -> None:
         try:
@@ -137,7 +137,7 @@ class DetectStage:
         self._emit(ModelLoading(model.name))
         try:
             detector = self._open(model) if kept is None else None
-        except Exception as error:  # whatever a model file or driver throws must not end the picture
+        except Exception as error:  # whatever a model file or driver throws must not end the view
             self._forget(model)
             self._emit(self._failure(model, error))
             if self._detector is not None or self._cached is not None:
@@ -145,7 +145,7 @@ class DetectStage:
             return
         self._close()
         self._detector, self._cached = detector, kept
-        self._running, self._failures, self._pace = model, 0, Pace()
+        self._running, self._failures, self._probe = model, 0, ThroughputProbe()
         took_s = time.monotonic() - begun
         if detector is not None:
             self._tell_ready(detector, took_s)
@@ -155,16 +155,16 @@ class DetectStage:
             self._route.detector_ready()
 
     def _recall(self, uri: str, model: ModelSettings) -> CachedAnalysis | None:
-        """What is kept of ``uri`` by ``model``. A store in use that is of neither is closed."""
+        """Finds the detections kept of ``uri`` by ``model``; closes a store in use that belongs to neither."""
         stores = [path for path in stores_beside(uri) if (uri, path) != self._refused]
         if stores:
             self._route.detector_away()  # a large store takes a while to open
-        kept = open_cached_analysis(uri, stores, model, self._least) if stores else None
+        kept = open_cached_analysis(uri, stores, model, self._min_score) if stores else None
         if kept is None and self._cached is not None and (self._cached.uri != uri or self._running == model):
             self._close()
         goes_on = kept is None and self._detector is not None and self._running == model
-        if goes_on and (stores or self._least < self._reached):
-            self._route.detector_ready()  # it was away, or the present picture was not looked at so far down
+        if goes_on and (stores or self._min_score < self._reached):
+            self._route.detector_ready()  # it was away, or the present frame was not looked at so far down
         return kept
 
     def _tell_ready(self, detector: Detector, took_s: float) -> None:
@@ -196,8 +196,8 @@ class DetectStage:
     def _forget(self, model: ModelSettings | None) -> None:
         """Let the same model be asked for again: it failed. The one that goes on need not be opened again."""
         with self._lock:
-            if self.wanted == model and self._request is None:
-                self.wanted = self._running
+            if self.requested_model == model and self._request is None:
+                self.requested_model = self._running
 
     def _close(self) -> None:
         detector, self._detector, self._running = self._detector, None, None
@@ -211,11 +211,11 @@ class DetectStage:
         except Exception as error:  # the next model needs this thread
             log.error("model %s cannot be closed", detector.spec.name, exc_info=error)
 
-    # -- pictures ---------------------------------------------------------------------------------------------------
+    # -- frames ---------------------------------------------------------------------------------------------------
 
     def _look(self, epoch: int, frame: Frame) -> None:
         with self._lock:
-            another = self._request is not None  # the picture may be of a source that came with it
+            another = self._request is not None  # the frame may be of a source that came with it
         if self._cached is not None and not another:
             self._take_cached(self._cached, epoch, frame)
         elif self._detector is not None:
@@ -242,16 +242,16 @@ class DetectStage:
     def _detect(self, detector: Detector, epoch: int, frame: Frame) -> None:
         begun_ns = time.monotonic_ns()
         try:
-            least = self._reached = self._least
-            candidates = detector.candidates_batch([frame.image_bgr], self._iou, least)[0]
-        except Exception as error:  # an engine may fail in any way; the picture goes on
+            min_score = self._reached = self._min_score
+            candidates = detector.candidates_batch([frame.image_bgr], self._iou, min_score)[0]
+        except Exception as error:  # an engine may fail in any way; the view goes on
             self._route.finish(epoch, FrameResult(frame, None))
             self._failed_run(detector, error)
             return
         self._failures = 0
         now_ns = time.monotonic_ns()
         if tuple(detector.notes) != self._told:  # it runs elsewhere now, or otherwise: a GPU may fail at any time
-            self._pace = Pace()
+            self._probe = ThroughputProbe()
             self._tell_ready(detector, (now_ns - begun_ns) / 1e9)
         detect_ms = (now_ns - begun_ns) / 1e6
         self._stats.detected(now_ns, detect_ms)
@@ -260,7 +260,7 @@ class DetectStage:
         self._route.finish(epoch, FrameResult(frame, candidates, spec.labels, spec.name, detect_ms, now_ns))
 
     def _tell_speed(self, detector: Detector, detect_ms: float) -> None:
-        frames_per_s = self._pace.add(detect_ms)
+        frames_per_s = self._probe.add(detect_ms)
         if frames_per_s is not None and self._running is not None:
             self._emit(
                 ModelMeasured(self._running.name, detector.engine, detector.device, detector.precision, frames_per_s)
@@ -274,16 +274,16 @@ class DetectStage:
             message, hint = f"The model {detector.spec.name} failed: {_one_line(error)}.", log_hint()
             if self._failures == 1:
                 log.error("the detector failed", exc_info=error)
-        if self._failures < MOST_FAILURES:
+        if self._failures < MAX_FAILURES:
             if self._failures == 1:
                 self._emit(DetectorTrouble(message, hint))
             return
         self._route.detector_away()
         self._close()
-        self._forget(self.wanted)
+        self._forget(self.requested_model)
         self._emit(
             ModelFailed(
-                f"{message} It is switched off after {MOST_FAILURES} failures in a row.",
+                f"{message} It is switched off after {MAX_FAILURES} failures in a row.",
                 "Choose another model or device.",
                 "",
             )

@@ -17,6 +17,8 @@ class LiveState(Enum):
     STARTING = "starting"
     RUNNING = "running"
     PAUSED = "paused"
+    STALLED = "stalled"
+    """A camera or stream that was running is lost, and looked for again."""
     STOPPING = "stopping"
     FAILED = "failed"
 
@@ -24,12 +26,19 @@ class LiveState(Enum):
 ALLOWED: dict[LiveState, frozenset[LiveState]] = {
     LiveState.IDLE: frozenset({LiveState.STARTING}),
     LiveState.STARTING: frozenset({LiveState.RUNNING, LiveState.PAUSED, LiveState.FAILED, LiveState.STOPPING}),
-    LiveState.RUNNING: frozenset({LiveState.PAUSED, LiveState.FAILED, LiveState.STOPPING, LiveState.STARTING}),
-    LiveState.PAUSED: frozenset({LiveState.RUNNING, LiveState.FAILED, LiveState.STOPPING, LiveState.STARTING}),
+    LiveState.RUNNING: frozenset(
+        {LiveState.PAUSED, LiveState.STALLED, LiveState.FAILED, LiveState.STOPPING, LiveState.STARTING}
+    ),
+    LiveState.PAUSED: frozenset(
+        {LiveState.RUNNING, LiveState.STALLED, LiveState.FAILED, LiveState.STOPPING, LiveState.STARTING}
+    ),
+    LiveState.STALLED: frozenset(
+        {LiveState.RUNNING, LiveState.PAUSED, LiveState.FAILED, LiveState.STOPPING, LiveState.STARTING}
+    ),
     LiveState.FAILED: frozenset({LiveState.STARTING, LiveState.STOPPING}),
     LiveState.STOPPING: frozenset({LiveState.IDLE}),
 }
-"""Which state may follow which. STARTING follows RUNNING, PAUSED and FAILED when another source is opened."""
+"""Which state may follow which. STARTING follows RUNNING, PAUSED, STALLED and FAILED when another source is opened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +79,12 @@ class SourceNote:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A file has been played to its end; its last picture stays."""
+    """A file has been played to its end; its last frame stays."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelLoading:
-    """A model is being opened; meanwhile pictures come without boxes."""
+    """A model is being opened; meanwhile frames come without boxes."""
 
     name: str
 
@@ -105,10 +114,10 @@ class ModelReady:
 
 @dataclass(frozen=True, slots=True)
 class ModelMeasured:
-    """How fast the running model is on this computer; told once, when enough pictures went through it.
+    """How fast the running model is on this computer; told once, when enough frames went through it.
 
     Attributes:
-        name: As it was asked for: a model of the shelf, or a file.
+        name: As it was asked for: a model of the library, or a file.
         engine: As ``Detector.engine``.
         device: As ``Detector.device``.
         precision: As ``Detector.precision``.
@@ -139,7 +148,7 @@ class ModelFailed:
 
 @dataclass(frozen=True, slots=True)
 class DetectorTrouble:
-    """The model failed on a picture; that one is shown without boxes and the next is tried."""
+    """The model failed on a frame; that one is shown without boxes and the next is tried."""
 
     message: str
     hint: str

@@ -1,4 +1,4 @@
-"""Plays a file: each picture at its time, and whatever the transport asks. Runs on ``ssdv-capture``."""
+"""Plays a file: each frame at its time, and whatever the transport asks. Runs on ``ssdv-capture``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from app.core.frames import Frame
-from app.core.live.transport import Order, Pacer, Transport
+from app.core.live.transport import PlaybackClock, PlaybackCommand, Transport
 from app.core.sources.base import SeekableSource
 
 _DEFAULT_PERIOD_S = Fraction(1, 25)
@@ -23,7 +23,7 @@ class Player:
     Args:
         source: Opened on this thread.
         transport: What the user asks.
-        deliver: Takes each picture at its time.
+        deliver: Takes each frame at its time.
         on_ended: Called at the end, with playback paused.
     """
 
@@ -38,7 +38,7 @@ class Player:
         self._transport = transport
         self._deliver = deliver
         self._on_ended = on_ended
-        self._pacer = Pacer()
+        self._clock = PlaybackClock()
         self._ahead: Frame | None = None  # read, but not shown yet
         self._position_s = Fraction(0)
         self._at_end = False
@@ -47,15 +47,15 @@ class Player:
         self._period_ns = int((1 / fps if fps else _DEFAULT_PERIOD_S) * 1_000_000_000)
 
     def play(self, stop: threading.Event) -> None:
-        """Until ``stop``. The first picture is shown even when paused."""
+        """Until ``stop``. The first frame is shown even when paused."""
         self._show(self._source.read())
         while not stop.is_set():
-            order = self._transport.take_order()
-            if order is not None:
-                self._obey(order, stop)
+            command = self._transport.take_command()
+            if command is not None:
+                self._obey(command, stop)
             elif self._transport.paused:
-                self._pacer.restart()
-                self._transport.wait_order()
+                self._clock.restart()
+                self._transport.wait_command()
             elif self._at_end:
                 self._go_to(Fraction(0))
             else:
@@ -66,7 +66,7 @@ class Player:
         if frame is None:
             self._end()
             return
-        due_ns = self._pacer.due_ns(frame.pts_s or Fraction(0), time.monotonic_ns())
+        due_ns = self._clock.due_ns(frame.pts_s or Fraction(0), time.monotonic_ns())
         if self._transport.wait_turn(due_ns):
             self._show(frame)
         else:
@@ -75,30 +75,30 @@ class Player:
     def _end(self) -> None:
         if self._transport.loop and self._played:
             self._played = False  # a file that gives nothing any more must not be begun for ever
-            self._pacer.restart(self._period_ns)  # nor one of a single picture be shown as fast as it can be read
+            self._clock.restart(self._period_ns)  # nor one of a single frame be shown as fast as it can be read
             self._source.seek(Fraction(0))
             return
         self._at_end = True
         self._transport.set_paused(True)
         self._on_ended()
 
-    def _obey(self, order: Order, stop: threading.Event) -> None:
-        self._pacer.restart()
-        if order.seek is not None:
-            self._go_to(order.seek)
-        elif order.steps > 0:
-            self._forward(order.steps, stop)
+    def _obey(self, command: PlaybackCommand, stop: threading.Event) -> None:
+        self._clock.restart()
+        if command.seek is not None:
+            self._go_to(command.seek)
+        elif command.steps > 0:
+            self._forward(command.steps, stop)
         else:
-            self._back(-order.steps, stop)
+            self._back(-command.steps, stop)
 
     def _go_to(self, pts_s: Fraction) -> None:
-        """Pictures on the way are shown where it is long, and where another place is asked for meanwhile."""
+        """Frames on the way are shown where it is long, and where another place is asked for meanwhile."""
         self._ahead = None
         while not self._source.seek(pts_s, self._long_since(time.monotonic_ns())):
             self._show(self._source.read())
             if self._transport.superseded:
                 return
-        self._pacer.restart()
+        self._clock.restart()
         self._show(self._source.read())
 
     def _long_since(self, begun_ns: int) -> Callable[[], bool]:
@@ -138,5 +138,5 @@ class Player:
         self._position_s = frame.pts_s or Fraction(0)
         # Its age counts from the moment it is due, not from when it was decoded ahead.
         now_ns = time.monotonic_ns()
-        self._pacer.shown(self._position_s, now_ns)
+        self._clock.shown(self._position_s, now_ns)
         self._deliver(replace(frame, captured_ns=now_ns))

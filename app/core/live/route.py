@@ -1,7 +1,7 @@
-"""Where a captured picture goes: to the detector, or straight to the window while no model is ready.
+"""Where a captured frame goes: to the detector, or straight to the window while no model is ready.
 
 The capture thread delivers, the detect thread finishes and switches, the GUI thread takes from ``results``. One lock
-makes each of these whole, so pictures reach the window in order and none of a source that was replaced.
+makes each of these whole, so frames reach the window in order and none of a source that was replaced.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ class Route:
         on_results_ready: Called, on a worker thread, when ``results`` was empty and is not any more.
 
     Attributes:
-        frames: (epoch, picture) for the detector.
-        results: Pictures with their candidates, for the window.
+        frames: (epoch, frame) for the detector.
+        results: Frames with their candidates, for the window.
     """
 
     def __init__(self, on_results_ready: Callable[[], None]) -> None:
@@ -34,16 +34,16 @@ class Route:
         self._last: Frame | None = None
 
     def begin(self) -> int:
-        """Another source begins: forget the pictures of the one before. Returns the number to deliver under."""
+        """Another source begins: forget the frames of the one before. Returns the number to deliver under."""
         with self._lock:
             self._epoch += 1
             self._last = None
-            self.frames.withdraw()
-            self.results.withdraw()
+            self.frames.take_nowait()
+            self.results.take_nowait()
             return self._epoch
 
     def deliver(self, epoch: int, frame: Frame) -> bool:
-        """A picture from the source; False when that source is no longer wanted."""
+        """A frame from the source; False when that source is no longer wanted."""
         with self._lock:
             if epoch != self._epoch:
                 return False
@@ -58,41 +58,41 @@ class Route:
         return True
 
     def finish(self, epoch: int, result: FrameResult) -> None:
-        """A picture that went through the detector."""
+        """A frame that went through the detector."""
         with self._lock:
             wake = epoch == self._epoch and self.results.put(result)
         if wake:
             self._on_results_ready()
 
     def detector_ready(self) -> None:
-        """From now on pictures go through the detector; the present one (a paused picture, an image) does so again."""
+        """From now on frames go through the detector; the present one (a paused frame, an image) does so again."""
         with self._lock:
             self._ready = True
             if self._last is not None:
                 self.frames.put((self._epoch, self._last))
 
     def detector_away(self) -> None:
-        """From now on pictures go straight to the window, beginning with one that waits for the detector."""
+        """From now on frames go straight to the window, beginning with one that waits for the detector."""
         with self._lock:
             self._ready = False
-            waiting = self.frames.withdraw()
+            waiting = self.frames.take_nowait()
             wake = waiting is not None and self.results.put(FrameResult(waiting[1], None))
         if wake:
             self._on_results_ready()
 
     @property
     def epoch(self) -> int:
-        """The number that pictures of the present source are delivered under."""
+        """The number that frames of the present source are delivered under."""
         return self._epoch
 
     @property
     def last(self) -> Frame | None:
-        """The newest picture of the source."""
+        """The newest frame of the source."""
         return self._last
 
     @property
     def drops(self) -> int:
-        """Pictures that gave way to newer ones."""
+        """Frames that gave way to newer ones."""
         return self.frames.dropped + self.results.dropped
 
     def close(self) -> None:

@@ -1,6 +1,6 @@
-"""The live picture as a whole: one source, one detector, their states. Owned and called by one thread, the GUI's.
+"""The live view as a whole: one source, one detector, their states. Owned and called by one thread, the GUI's.
 
-Composes capture stage, route and detect stage; the pictures flow past it:
+Composes capture stage, route and detect stage; the frames flow past it:
 source -> ``ssdv-capture`` -> route.frames -> ``ssdv-detect`` -> route.results -> whoever takes from ``results``.
 The callbacks are called on worker threads (and on the caller's, for what a call brings about); they must return at
 once and not wait for another thread.
@@ -86,12 +86,12 @@ class LiveSession:
 
     @property
     def results(self) -> LatestSlot[FrameResult]:
-        """The newest picture with what was found in it. Ask anew after each ``start``."""
+        """The newest frame with what was found in it. Ask anew after each ``start``."""
         return self._route.results
 
     @property
     def position_s(self) -> Fraction | None:
-        """Time of the newest picture of a file; None for a live source."""
+        """Time of the newest frame of a file; None for a live source."""
         frame = self._route.last
         return frame.pts_s if frame is not None else None
 
@@ -156,9 +156,9 @@ class LiveSession:
         return not any(worker.alive for worker in workers)
 
     def pause(self) -> None:
-        """Keep the present picture. A camera or stream is read on, so that ``resume`` shows what is now."""
+        """Keep the present frame. A camera or stream is read on, so that ``resume`` shows what is now."""
         with self._lock:
-            if self._capture is not None and self._state in (LiveState.RUNNING, LiveState.STARTING):
+            if self._capture is not None and self._state in (LiveState.RUNNING, LiveState.STARTING, LiveState.STALLED):
                 self._capture.transport.set_paused(True)
                 if self._state is LiveState.RUNNING:
                     self._set_state(LiveState.PAUSED)
@@ -166,23 +166,23 @@ class LiveSession:
     def resume(self) -> None:
         """Go on; after the end of a file, from its start."""
         with self._lock:
-            if self._capture is not None and self._state in (LiveState.PAUSED, LiveState.STARTING):
+            if self._capture is not None and self._state in (LiveState.PAUSED, LiveState.STARTING, LiveState.STALLED):
                 self._capture.transport.set_paused(False)
                 if self._state is LiveState.PAUSED:
                     self._set_state(LiveState.RUNNING)
 
     def seek(self, pts_s: Fraction | float) -> None:
-        """Show the picture at that time, paused or playing on from there."""
+        """Show the frame at that time, paused or playing on from there."""
         with self._lock:
             if self._capture is not None and (self._info is None or self._info.seekable):
                 self._capture.transport.seek(seconds(pts_s))
 
-    def step(self, pictures: int) -> None:
-        """Pause, and show the picture that many after (negative: before) the present one."""
+    def step(self, frames: int) -> None:
+        """Pause, and show the frame that many after (negative: before) the present one."""
         with self._lock:
             self.pause()
             if self._capture is not None and self._info is not None and self._info.seekable:
-                self._capture.transport.step(pictures)
+                self._capture.transport.step(frames)
 
     def set_loop(self, loop: bool) -> None:
         """Whether a file begins again at its end."""
@@ -193,7 +193,7 @@ class LiveSession:
     # -- detector ---------------------------------------------------------------------------------------------------
 
     def set_iou(self, iou: float) -> None:
-        """NMS limit of the pictures to come; the present one is filtered by its candidates."""
+        """NMS limit of the frames to come; the present one is filtered by its candidates."""
         with self._lock:
             if self._detect is not None:
                 self._detect.set_iou(iou)
@@ -205,9 +205,9 @@ class LiveSession:
                 self._detect.set_threshold(threshold)
 
     def switch_model(self, model: ModelSettings) -> None:
-        """Change to another model; the picture goes on meanwhile, and the old one is kept until the new one runs."""
+        """Change to another model; the view goes on meanwhile, and the old one is kept until the new one runs."""
         with self._lock:
-            if self._detect is not None and model != self._detect.wanted:
+            if self._detect is not None and model != self._detect.requested_model:
                 self._detect.switch(model)
 
     # -- from the stages --------------------------------------------------------------------------------------------
@@ -215,7 +215,7 @@ class LiveSession:
     def _source_opened(self, info: SourceInfo) -> None:
         self._info = info
         self._tell(SourceOpened(info))
-        if self._state is LiveState.STARTING and self._capture is not None:
+        if self._state in (LiveState.STARTING, LiveState.STALLED) and self._capture is not None:
             self._set_state(LiveState.PAUSED if self._capture.transport.paused else LiveState.RUNNING)
 
     def _set_state(self, state: LiveState) -> None:
@@ -241,7 +241,7 @@ class LiveSession:
 
 
 class _Listener:
-    """What one capture stage says, passed on as long as it is the session's present one."""
+    """Events of one capture stage, passed on as long as it is the session's present one."""
 
     def __init__(self, session: LiveSession, route: Route, stats: StatsRecorder) -> None:
         self._session = session
@@ -251,7 +251,7 @@ class _Listener:
 
     def frame(self, frame: Frame) -> None:
         if self._route.deliver(self._epoch, frame):
-            self._stats.captured(frame.captured_ns)
+            self._stats.captured(time.monotonic_ns())
 
     def opened(self, info: SourceInfo) -> None:
         with self._session._lock:
@@ -259,7 +259,7 @@ class _Listener:
                 self._session._source_opened(info)
 
     def lost(self, message: str, hint: str) -> None:
-        self._say(SourceTrouble(message, hint, retrying=True))
+        self._say(SourceTrouble(message, hint, retrying=True), LiveState.STALLED)
 
     def note(self, message: str) -> None:
         self._say(SourceNote(message))

@@ -1,6 +1,6 @@
-"""What the user asks of a file's playback, and the clock it is played by.
+"""Playback commands for a file, and the clock it is played by.
 
-``Transport`` is written by any thread and followed by the capture thread, which sleeps in ``wait`` between pictures.
+``Transport`` is written by any thread and followed by the capture thread, which sleeps in ``wait`` between frames.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ _LATE_NS = 100_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """One thing to do before playing on: go to ``seek``, or ``steps`` pictures forward (negative: back)."""
+class PlaybackCommand:
+    """One thing to do before playing on: go to ``seek``, or ``steps`` frames forward (negative: back)."""
 
     seek: Fraction | None = None
     steps: int = 0
@@ -41,7 +41,7 @@ class Transport:
         return self._loop
 
     def set_paused(self, paused: bool) -> None:
-        """Stop at the present picture, or play on."""
+        """Stop at the present frame, or play on."""
         with self._changed:
             self._paused = paused
             self._changed.notify_all()
@@ -52,15 +52,15 @@ class Transport:
             self._loop = loop
 
     def seek(self, pts_s: Fraction) -> None:
-        """Show the picture at ``pts_s`` next."""
+        """Show the frame at ``pts_s`` next."""
         with self._changed:
             self._seek, self._steps = pts_s, 0
             self._changed.notify_all()
 
-    def step(self, pictures: int) -> None:
-        """Show the picture that many after (before) the present one."""
+    def step(self, frames: int) -> None:
+        """Show the frame that many after (before) the present one."""
         with self._changed:
-            self._steps += pictures
+            self._steps += frames
             self._changed.notify_all()
 
     def close(self) -> None:
@@ -69,15 +69,15 @@ class Transport:
             self._closed = True
             self._changed.notify_all()
 
-    def take_order(self) -> Order | None:
+    def take_command(self) -> PlaybackCommand | None:
         """What is to be done now, seek before steps; None for nothing."""
         with self._changed:
             if self._seek is not None:
-                order, self._seek = Order(seek=self._seek), None
-                return order
+                command, self._seek = PlaybackCommand(seek=self._seek), None
+                return command
             if self._steps:
-                order, self._steps = Order(steps=self._steps), 0
-                return order
+                command, self._steps = PlaybackCommand(steps=self._steps), 0
+                return command
             return None
 
     @property
@@ -86,13 +86,13 @@ class Transport:
         return self._seek is not None or self._closed
 
     def wait_turn(self, due_ns: int) -> bool:
-        """Wait until ``due_ns``; False when there is an order, a pause or the end to see to first."""
+        """Wait until ``due_ns``; False when there is a command, a pause or the end to see to first."""
         with self._changed:
             left_s = max(0, due_ns - time.monotonic_ns()) / 1e9
             return not self._changed.wait_for(lambda: self._interrupted or self._paused, left_s)
 
-    def wait_order(self) -> None:
-        """Wait, paused, for an order, for playing on or for the end."""
+    def wait_command(self) -> None:
+        """Wait, paused, for a command, for playing on or for the end."""
         with self._changed:
             self._changed.wait_for(lambda: self._interrupted or not self._paused)
 
@@ -101,8 +101,8 @@ class Transport:
         return self._closed or self._seek is not None or self._steps != 0
 
 
-class Pacer:
-    """When each picture of a file is due, by the monotonic clock.
+class PlaybackClock:
+    """When each frame of a file is due, by the monotonic clock.
 
     A reader that falls behind by more than 0.1 s does not race to catch up: the clock starts anew from there.
     """
@@ -114,18 +114,18 @@ class Pacer:
         self.resyncs = 0
 
     def restart(self, gap_ns: int = 0) -> None:
-        """Let the next picture set the clock; it is due at once, or ``gap_ns`` after the last one shown."""
+        """Let the next frame set the clock; it is due at once, or ``gap_ns`` after the last one shown."""
         self._origin = None
         self._earliest_ns = self._last_ns + gap_ns if gap_ns else 0
 
     def shown(self, pts_s: Fraction, now_ns: int) -> None:
-        """A picture was shown; it sets the clock where none is set."""
+        """A frame was shown; it sets the clock where none is set."""
         self._last_ns = now_ns
         if self._origin is None:
             self._origin = (now_ns, pts_s)
 
     def due_ns(self, pts_s: Fraction, now_ns: int) -> int:
-        """The moment to show the picture at ``pts_s``."""
+        """The moment to show the frame at ``pts_s``."""
         if self._origin is None:
             self._origin = (max(now_ns, self._earliest_ns), pts_s)
         due_ns = self._origin[0] + int((pts_s - self._origin[1]) * 1_000_000_000)

@@ -15,14 +15,19 @@ from pathlib import Path
 import av
 from av.container import InputContainer
 
+from app.core.addresses import as_understood
 from app.core.errors import AppError
+from app.core.media.certificates import Certificates
+from app.core.media.playlists import REMOTE_FORMATS, local_options, refuse_disguised
+from app.core.media.remote import REMOTE_OPTIONS, RemoteFiles
 
 log = logging.getLogger(__name__)
 
 MAX_PIXELS = 8192 * 8192
 FREE_CLOCK = 0x0200  # AVFMT_TS_DISCONT
 _NETWORK_S = 20.0  # without an answer for this long, a file on the network counts as at its end
-_MOST_TICKS_PER_S = 1_000_000_000
+_MAX_TICKS_PER_S = 1_000_000_000
+_DECODING_TIMES = frozenset(("avi", "asf", "asf_o"))
 _KEY_FRAMES_S = Fraction(1, 2)
 _BELIEVED_S = Fraction(10)
 
@@ -31,20 +36,37 @@ def open_container(url: str) -> InputContainer:
     """Open a file or a URL.
 
     Raises:
+        AppError: It is a playlist that leads elsewhere than it may, or lies on a server that is not trusted.
         av.FFmpegError, OSError, ValueError: It cannot be.
     """
-    remote = "://" in url
-    return av.open(
-        # Absolute, for FFmpeg would take the part before a colon in a file's name for a protocol.
-        url if remote else str(Path(url).absolute()),
-        metadata_errors="replace",
-        timeout=_NETWORK_S if remote else None,
-        options={"max_pixels": str(MAX_PIXELS)},
-    )
+    limits = {"max_pixels": str(MAX_PIXELS)}
+    if url.lower().startswith(("http://", "https://")):
+        files = RemoteFiles(Certificates(), _NETWORK_S, _NETWORK_S)
+        start = files.begin(as_understood(url))
+        files.give_up_at = math.inf
+        return av.open(
+            start.url,
+            format=start.format,
+            io_open=files.open,
+            metadata_errors="replace",
+            options=limits | REMOTE_OPTIONS | {"format_whitelist": REMOTE_FORMATS},
+        )
+    path = Path(url)
+    format_name, options = local_options(path)
+    # Absolute, for FFmpeg would take the part before a colon in a file's name for a protocol.
+    return av.open(str(path.absolute()), format=format_name, metadata_errors="replace", options=limits | options)
+
+
+def close_container(container: InputContainer) -> None:
+    """Close it and, of a web server, its files, which PyAV leaves to the garbage collector; idempotent."""
+    container.close()
+    files = getattr(container.io_open, "__self__", None)
+    if isinstance(files, RemoteFiles):
+        files.close()
 
 
 def open_video(url: str, name: str) -> tuple[InputContainer, av.VideoStream]:
-    """Open a file or a URL that shall hold pictures, and choose the stream.
+    """Open a file or a URL that shall hold a video, and choose the stream.
 
     Args:
         url: What to open.
@@ -59,15 +81,17 @@ def open_video(url: str, name: str) -> tuple[InputContainer, av.VideoStream]:
         container = open_container(url)
     except (av.FFmpegError, OSError, ValueError) as error:
         log.info("%s: %s", name, type(error).__name__)
+        if "://" not in url:
+            refuse_disguised(Path(url))
         raise AppError(
             f"{name} cannot be opened as a video.", "It is damaged, incomplete, or not a video file."
         ) from error
     try:
         stream = _checked(container, name)
     except BaseException:
-        container.close()
+        close_container(container)
         raise
-    # A decoder allocates for what the pictures themselves claim, which may be more than the container says.
+    # A decoder allocates for what the frames themselves claim, which may be more than the container says.
     stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
     stream.thread_type = "AUTO"
     return container, stream
@@ -79,7 +103,7 @@ def _checked(container: InputContainer, name: str) -> av.VideoStream:
     stream = main_video(container)
     if stream is None:
         kind = "audio only" if container.streams.audio else "no video stream"
-        raise AppError(f"{name} holds no video ({kind}).", "Choose a file with a picture.")
+        raise AppError(f"{name} holds no video ({kind}).", "Choose a video file.")
     context = stream.codec_context
     if context is None:
         raise AppError(
@@ -88,25 +112,35 @@ def _checked(container: InputContainer, name: str) -> av.VideoStream:
     if context.width * context.height > MAX_PIXELS:
         side = math.isqrt(MAX_PIXELS)
         raise AppError(
-            f"{name} claims pictures of {context.width} x {context.height} pixels.",
+            f"{name} claims frames of {context.width} x {context.height} pixels.",
             f"At most {side} x {side} can be handled; the file may be damaged.",
         )
-    if stream.time_base is None or not 0 < stream.time_base.denominator <= _MOST_TICKS_PER_S:
+    if stream.time_base is None or not 0 < stream.time_base.denominator <= _MAX_TICKS_PER_S:
         raise AppError(f"{name} has no usable clock.", "The file is damaged.")
     return stream
 
 
 def main_video(container: InputContainer) -> av.VideoStream | None:
-    """FFmpeg's choice among the video streams; a cover picture is none."""
+    """Returns FFmpeg's choice among the video streams; cover art is none."""
     videos = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
     best = container.streams.best("video")
     return next((s for s in videos if best is not None and s.index == best.index), videos[0] if videos else None)
 
 
 def mean_rate(stream: av.VideoStream) -> Fraction | None:
-    """Pictures a second; None where unknown or absurd."""
-    rate = stream.average_rate or stream.guessed_rate
+    """Returns frames a second; None where unknown or absurd."""
+    rate, guessed = stream.average_rate or stream.guessed_rate, stream.guessed_rate
+    if rate and guessed and stream.time_base and rate * stream.time_base >= 1 and rate >= 2 * guessed:
+        rate = guessed  # a frame in every tick, or in chunks of which half are empty, is not the rate of the frames
     return rate if rate and Fraction(1, 3600) <= rate <= 1000 else None
+
+
+def keeps_only_decoding_times(container: InputContainer, stream: av.VideoStream) -> bool:
+    """Whether what FFmpeg calls presentation times is its guess: the format has no room for them."""
+    if container.format.name in _DECODING_TIMES:
+        return True
+    # Codecs of Video for Windows in Matroska, in which native ones have no such tag.
+    return "matroska" in container.format.name and stream.codec_context.codec_tag.strip("\0") != ""
 
 
 def _check_file(path: Path) -> None:
@@ -123,25 +157,10 @@ def _check_file(path: Path) -> None:
         raise AppError(f"{path.name} is empty.")
 
 
-def length_s(container: InputContainer, stream: av.VideoStream) -> Fraction | None:
-    """How long the pictures last, as the file says; None when it does not."""
-    if stream.duration and stream.duration > 0 and stream.time_base is not None:
-        return stream.duration * stream.time_base
-    if container.duration and container.duration > 0:
-        return Fraction(container.duration, 1_000_000)
-    return None
-
-
-def lead_s(container: InputContainer, start_s: Fraction) -> Fraction:
-    """How long a file runs before its first picture at ``start_s``, with its sound: players begin there."""
-    begun = Fraction(container.start_time or 0, 1_000_000)
-    return max(Fraction(0), start_s - max(Fraction(0), begun))
-
-
 def key_frame_between(stream: av.VideoStream, start: int, end: int) -> bool:
     """Whether decoding can begin anew after ``start`` and not after ``end``, ticks, as far as the container tells.
 
-    A table of all pictures is believed. Others grow as a file is read and sought, and may have holes: they are believed
+    A table of all frames is believed. Others grow as a file is read and sought, and may have holes: they are believed
     over a short way, and no further than they reach. Elsewhere a key frame is assumed in every half second.
     """
     assert stream.time_base is not None  # open_video refuses such

@@ -181,7 +181,7 @@ def to_video_frame(image: ImageBGR, plan: EncoderPlan, convert: VideoReformatter
     bottom, right = plan.height - height, plan.width - width
     if 0 <= bottom <= 1 and 0 <= right <= 1:
         image = _bordered(image, bottom, right) if bottom or right else image
-    else:  # made square, or the stream changed its size midway
+    else:  # made square
         way = cv2.INTER_AREA if plan.width < width else cv2.INTER_CUBIC
         image = np.asarray(cv2.resize(image, (plan.width, plan.height), interpolation=way), np.uint8)
     frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="bgr24")

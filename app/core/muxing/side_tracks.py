@@ -1,6 +1,6 @@
-"""Everything in a video that is no picture, on its way to the copy: sound and subtitles, in step with the pictures.
+"""Sound and subtitles of a video on their way to the copy, in step with its frames.
 
-Owned by ``ssdv-export-write``. Reads the source by a handle of its own, as far as the pictures have got.
+Owned by ``ssdv-export-write``. Reads the source by a handle of its own, as far as the frames have got.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import av
 from av.container import InputContainer, OutputContainer
 
 from app.core.media.container import FREE_CLOCK
-from app.core.media.continuous_clock import ContinuousClock
+from app.core.media.continuous_packets import ContinuousPackets
 from app.core.muxing.audio import add_sound
 from app.core.muxing.stream_copier import StreamCopier
 from app.core.muxing.subtitles import add_subtitles
@@ -24,7 +24,7 @@ _INTERLEAVED_S = Fraction(2)  # so much later a file may hold what another track
 
 
 class SideTracks:
-    """Every sound and subtitle track of a file, fed into a copy beside its pictures.
+    """Every sound and subtitle track of a file, fed into a copy beside its frames.
 
     Args:
         source: The open file; its tracks are read through it.
@@ -44,24 +44,22 @@ class SideTracks:
     ) -> None:
         self._copy = copy
         self._origin_s = origin_s
-        self._free_clock = bool(source.format.flags & FREE_CLOCK)
         self._tracks: dict[int, StreamCopier] = {}
-        self._times: dict[int, ContinuousClock] = {}
-        self._shift_s = Fraction(0)  # of the sound; subtitles are too few to show a jump by themselves
         self._dropped = 0
         self._ended_early = False
         self._added: list[str] = []
         for number, sound in enumerate(source.streams.audio, 1):
             self._keep(sound, *add_sound(number, sound, copy, container))
-            self._times[sound.index] = ContinuousClock(self._free_clock)
         for number, text in enumerate(source.streams.subtitles, 1):
             self._keep(text, *add_subtitles(number, text, copy, container))
         chosen = [stream for stream in source.streams if stream.index in self._tracks]
-        self._packets: Iterator[av.Packet[Any]] = iter(source.demux(chosen)) if chosen else iter(())
+        self._packets: Iterator[av.Packet[Any]] = ContinuousPackets(source, chosen) if chosen else iter(())
         self._next: av.Packet[Any] | None = None
         self._next_s = Fraction(0)
         self._from_s = origin_s if is_clip else None
-        if is_clip and not self._free_clock:  # there times cannot be sought: what comes before is read over
+        if (
+            is_clip and not source.format.flags & FREE_CLOCK
+        ):  # there times cannot be sought: what comes before is read over
             with contextlib.suppress(av.FFmpegError, OSError):
                 source.seek(max(0, int(origin_s * 1_000_000)), backward=True)
 
@@ -108,6 +106,8 @@ class SideTracks:
                 return None
             if packet is None:
                 return None
+            if packet.stream.index not in self._tracks:
+                continue  # the video's own, which only tells the time
             if packet.dts is not None or packet.pts is not None:  # an empty packet marks a stream's end
                 self._next_s = self._move(packet)
                 if self._from_s is None or self._next_s >= self._from_s:
@@ -121,18 +121,12 @@ class SideTracks:
         base = packet.time_base
         stamp = packet.dts if packet.dts is not None else packet.pts
         assert stamp is not None
-        times = self._times.get(packet.stream.index)
-        if times is not None:
-            told_s = times.put(stamp * base, (packet.duration or 0) * base)
-            self._shift_s = times.shift_s
-        else:
-            told_s = stamp * base + self._shift_s
-        ticks = round((self._origin_s - (told_s - stamp * base)) / base)
+        ticks = round(self._origin_s / base)
         if packet.pts is not None:
             packet.pts -= ticks
         if packet.dts is not None:
             packet.dts -= ticks
-        return told_s
+        return stamp * base
 
     def _write(self, packets: list[av.Packet[Any]]) -> None:
         for packet in packets:

@@ -9,10 +9,10 @@ from fractions import Fraction
 
 import av
 
-from app.core.media.container import FREE_CLOCK, main_video, mean_rate
+from app.core.media.container import main_video, mean_rate
+from app.core.media.extent import origin_s
 
 _MAX_TICKS_PER_S = 10_000_000
-_LEAD_S = 10  # sound that claims to begin longer before the first picture is on another clock
 _UNSPECIFIED = 2  # of primaries, transfer and matrix in ISO 23091-2
 _RGB_MATRIX = 0
 _BT709 = 1
@@ -41,9 +41,8 @@ class StreamFacts:
 
     Attributes:
         time_base: Seconds per tick of its clock.
-        origin_s: Container time that becomes 0 in the copy: 0, except where the container's clock starts anywhere
-            (MPEG-TS) or the picture starts before 0.
-        end_s: Container time when the last picture ends, as the file says; None when it does not.
+        origin_s: Container time that becomes 0 in the copy: where players begin.
+        end_s: Container time when the last frame ends, as the file says; None when it does not.
         rate: Mean frames per second; None when unknown.
         sample_aspect: Width of a stored pixel over its height; None when unknown.
         colour: Tags to carry.
@@ -64,7 +63,7 @@ def stream_facts(container: av.container.InputContainer, first_s: Fraction) -> S
 
     Args:
         container: Open.
-        first_s: Container time of its first picture.
+        first_s: Container time of its first frame.
 
     Raises:
         ValueError: There is no video stream.
@@ -73,16 +72,13 @@ def stream_facts(container: av.container.InputContainer, first_s: Fraction) -> S
     if stream is None or stream.time_base is None:
         raise ValueError("no video stream")
     context = stream.codec_context
-    start_s = Fraction(0) if stream.start_time is None else stream.start_time * stream.time_base
-    origin_s = min(first_s, Fraction(0))
-    if container.format.flags & FREE_CLOCK:
-        origin_s = min([first_s, *(s for s in map(_start_of, container.streams.audio) if first_s - s <= _LEAD_S)])
-    end_s = None if not stream.duration or stream.duration < 0 else start_s + stream.duration * stream.time_base
+    length_s = stream.duration * stream.time_base if stream.duration and stream.duration > 0 else None
+    told_s = first_s if stream.start_time is None else stream.start_time * stream.time_base
     sound_rates = [sound.rate or 0 for sound in container.streams.audio if sound.codec_context is not None]
     return StreamFacts(
         time_base=_clock(stream.time_base),
-        origin_s=origin_s,
-        end_s=end_s,
+        origin_s=origin_s(container, first_s),
+        end_s=None if length_s is None else told_s + length_s,
         rate=mean_rate(stream),
         sample_aspect=stream.sample_aspect_ratio or None,
         colour=_colour(context),
@@ -94,13 +90,6 @@ def image_facts(per_s: Fraction) -> StreamFacts:
     """Facts of images that become a video, ``per_s`` a second."""
     colour = ColourTags(matrix=_BT709, full_range=False)
     return StreamFacts(Fraction(1, per_s.numerator), Fraction(0), None, per_s, None, colour)
-
-
-def _start_of(stream: av.VideoStream | av.AudioStream) -> Fraction:
-    """When a stream begins, exact (the container's own start is rounded to microseconds); unknown is never first."""
-    if stream.start_time is None or stream.time_base is None:
-        return Fraction(10**9)
-    return stream.start_time * stream.time_base
 
 
 def _clock(time_base: Fraction) -> Fraction:

@@ -66,7 +66,7 @@ class VideoFile:
         self._source: InputContainer | None = None
         self._sound: SideTracks | None = None
         self._stream: av.VideoStream | None = None
-        self._frames = self._resized = 0
+        self._frames = 0
         self._rounded = False
         self._part = AtomicFile(target)
         try:
@@ -89,7 +89,6 @@ class VideoFile:
         moved = self._clock.moved if self._stream is not None else 0
         late = (
             f"{moved} time stamps ran backwards and were moved." if moved else "",
-            f"The picture changes its size; {self._resized} frames were scaled." if self._resized else "",
             f"{self._container.name} counts in thousandths of a second; times were rounded to them."
             if self._rounded
             else "",
@@ -119,8 +118,6 @@ class VideoFile:
         image = frame.image_bgr
         if self._stream is None:
             self._begin(image, frame.conversion)
-        height, width = image.shape[:2]
-        self._resized += (width, height) != self._size
         with self._explained():
             return to_video_frame(image, self._plan, self._convert)
 
@@ -183,7 +180,6 @@ class VideoFile:
 
     def _begin(self, image: ImageBGR, conversion: FrameConversion) -> None:
         height, width = image.shape[:2]
-        self._size = width, height
         plan = self._plan = plan_encoder(width, height, self._facts, self._container, self._options, conversion)
         self.encoder = plan.name
         self._notes += _about_encoder(plan, width, height) + _about_conversion(conversion)
@@ -261,8 +257,6 @@ def _about_conversion(conversion: FrameConversion) -> list[str]:
         notes.append(f"The video is HDR ({conversion.curve}); its colours were brought down to an ordinary screen's.")
     if conversion.hdr_left:
         notes.append("The video is HDR of a kind that is not understood; its colours were left as they are.")
-    if conversion.flattened:
-        notes.append("Transparent parts are shown on black.")
     if conversion.fields:
         notes.append("The video is interlaced and stays so; whole pictures can be made of it on request (deinterlace).")
     return notes

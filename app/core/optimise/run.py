@@ -1,4 +1,4 @@
-"""Optimises a model: pictures, ranges for int8 into its file, what that costs and gains here. Blocks; for workers.
+"""Optimises a model: images, ranges for int8 into its file, what that costs and gains here. Blocks; for workers.
 
 The window's button and ``models optimise`` both end here.
 """
@@ -11,26 +11,26 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
-from app.core.optimise.frames import LEAST, calibration_frames
+from app.core.optimise.calibration_frames import MIN_FRAMES, calibration_frames
 from app.core.paths import models_dir, optimised_dir, speeds_file
 from app.core.speeds import MeasuredSpeed, record_speed
 from detector.errors import ExplainedError
 from detector.model_file import ModelEntry
 from detector.runtime.calibrate import MOST
-from detector.runtime.optimised import Optimised, is_proven
+from detector.runtime.format_measurements import Optimised, is_proven
 from detector.runtime.quantise import OptimisedModel, Places, check_can_quantise, quantise
 
 _log = logging.getLogger(__name__)
 
 STAGES = {
-    "read": ("Collecting pictures", 0.10),
+    "read": ("Collecting images", 0.10),
     "prepare": ("Preparing the network", 0.15),
     "calibrate": ("Measuring ranges", 0.60),
     "correct": ("Correcting the weights", 0.65),  # only of networks in OpenVINO's own format
     "compare": ("Comparing with fp32", 0.92),
     "time": ("Measuring speed", 1.0),
 }
-"""Of each stage its name, and how much of the whole is done at its end, about."""
+"""The name of each stage, and about how much of the whole is done at its end."""
 
 OnProgress = Callable[[str, float], None]
 """Told what is being done, and how much of the whole is done, 0..1, never less than before."""
@@ -47,12 +47,12 @@ def optimise(
     Args:
         entry: The model, with weights.
         calibrate: A folder of images or a video of the user's. None for the ranges the file has, where they were shown
-            to agree with fp32; for drawn pictures elsewhere.
+            to agree with fp32; for drawn images elsewhere.
         on_progress: Called on this thread.
         stop: Set from anywhere to give up; everything stays as it was.
 
     Raises:
-        AppError: The pictures cannot be used.
+        AppError: The images cannot be used.
         DetectorError: OpenVINO is missing, the model is damaged or cannot be written, or the disk is full.
         WorkStoppedError: ``stop`` was set.
     """
@@ -63,8 +63,8 @@ def optimise(
         on_progress(STAGES[stage][0], share_done(stage, done, total))
 
     keep = calibrate is None and entry.spec.int8 is not None and is_proven(entry.spec.int8)
-    most = LEAST if keep else MOST
-    frames = calibration_frames(calibrate, entry.spec.input, lambda n, all_: on_step("read", n, all_), stop, most)
+    max_frames = MIN_FRAMES if keep else MOST
+    frames = calibration_frames(calibrate, entry.spec.input, lambda n, all_: on_step("read", n, all_), stop, max_frames)
     places = Places(optimised_dir(), models_dir())
     done = quantise(entry, frames, places, on_step, stop, keep_ranges=keep)
     _record(done.entry, done.measured)

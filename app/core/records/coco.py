@@ -22,7 +22,7 @@ _NO_CLASS = "N/A"
 
 
 class CocoFile(TextFile):
-    """NAME.json; its pictures, where they are saved, in the folder NAME.frames beside it.
+    """NAME.json; its images, where they are saved, in the folder NAME.frames beside it.
 
     Annotations are written as they come. What is kept for the end are the lines of the images: about 100 bytes a frame.
     """
@@ -36,7 +36,7 @@ class CocoFile(TextFile):
         self._count = 0
         self._is_whole = False
         try:
-            if plan.saves_pictures:
+            if plan.saves_images:
                 self._folder = AtomicFolder(target.with_name(f"{target.stem}.frames"))
             description = f"Detections in {plan.name}, by ssd-viewer"
             self.append('{"info": ' + json.dumps({"description": description}) + ',\n"annotations": [')
@@ -52,9 +52,9 @@ class CocoFile(TextFile):
         ids = category_ids(record.labels)
         image_id = record.index + 1
         name = f"{self._picker.stem(record)}.jpg"
-        picture = self._picker.picture(record)
-        if self._folder is not None and picture is not None:
-            self._folder.write(name, picture)
+        jpeg = self._picker.jpeg(record)
+        if self._folder is not None and jpeg is not None:
+            self._folder.write(name, jpeg)
             name = f"{self._folder.target.name}/{name}"
         image = {"id": image_id, "file_name": name, "width": record.size[0], "height": record.size[1]}
         image |= {"frame": record.index, "time": float(record.pts_s)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from app.core.records.frame_record import FrameRecord, label_of, plain
 from app.core.records.text_file import TextFile
 
 COLUMNS = ("frame", "time", "label", "score", "x1", "y1", "x2", "y2", "track")
+_FORMULA_STARTS = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")  # the last four are full-width
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 
 
 class CsvTable(TextFile):
@@ -40,7 +43,19 @@ class CsvTable(TextFile):
 
 
 def as_csv(rows: Sequence[Sequence[object]]) -> str:
-    """Lines of a comma-separated table."""
+    """Returns lines of a comma-separated table; no cell of it is a formula to a spreadsheet."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
+    csv.writer(text, lineterminator="\n").writerows([_cell(value) for value in row] for row in rows)
     return text.getvalue()
+
+
+def _cell(value: object) -> object:
+    """The value; a text that a spreadsheet would compute is marked as text by an apostrophe in front.
+
+    Names of classes and files come from anywhere, and `=HYPERLINK(...)` is a possible one. Numbers are no formulas,
+    whatever their sign. What to mark: https://owasp.org/www-community/attacks/CSV_Injection
+    """
+    if not isinstance(value, str):
+        return value
+    marked = value.startswith(_FORMULA_STARTS) and _NUMBER.fullmatch(value) is None
+    return ("'" if marked else "") + value.replace("\r", " ")  # some read a lone one as the end of the row

@@ -33,7 +33,7 @@ def open_data_file(path: Path, data_format: str | None = None, plan: FrameSampli
     Args:
         path: Where.
         data_format: A name of ``FORMATS``; None goes by the path's ending.
-        plan: What annotated sets call the frames and whether they hold pictures; the file's name, and none, by default.
+        plan: What annotated sets call the frames and whether they hold images; the file's name, and none, by default.
 
     Raises:
         AppError: Unknown format, or the file cannot be written.

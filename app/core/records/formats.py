@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.core.errors import AppError
+from detector.errors import Remedy
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,10 +15,10 @@ class DataFormat:
 
     Attributes:
         title: What people call it.
-        ending: Of its file or folder, with the dot; names the format, too.
+        ending: Extension of its file or folder, with the dot; names the format, too.
         help: What it is, one line.
         is_folder: A folder of files rather than one file.
-        is_set: A set of annotated pictures, which can hold the pictures.
+        is_set: A set of annotated images, which can hold the images.
         needs_tracks: Says nothing without tracks.
     """
 
@@ -75,7 +76,8 @@ def _unknown(path: Path) -> AppError:
     if not path.suffix:
         return AppError(
             f"{path.name} does not say which data format is meant.",
-            "Add --data-format voc or yolo for a folder; or end the name with " + ", ".join(_BY_ENDING) + ".",
+            "End the name with " + ", ".join(_BY_ENDING) + "; or name the format, voc or yolo, of a folder.",
+            Remedy("data-format", "voc"),
         )
     if path.suffix.lower() == ".xml":
         return AppError(f"VOC writes an XML file a frame, into a folder: {path.name} is one file.", "Name it .voc.")

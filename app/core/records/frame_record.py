@@ -23,8 +23,8 @@ class FrameRecord:
         detections: Objects found, best first.
         labels: Class names.
         tracks: A track number (or None) for each detection; empty when nothing was tracked.
-        size: (width, height) of the picture, pixels.
-        image_bgr: UInt8[H, W, 3], the clean picture, valid only while the record is written; None where nobody has it.
+        size: (width, height) of the image, pixels.
+        image_bgr: UInt8[H, W, 3], the clean image, valid only while the record is written; None where nobody has it.
     """
 
     index: int

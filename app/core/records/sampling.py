@@ -1,4 +1,4 @@
-"""Frames of a video as the pictures of an annotated set: which are taken, what they are called, where they lie.
+"""Frames of a video as the images of an annotated set: which are taken, what they are called, where they lie.
 
 Owned by the writing thread.
 """
@@ -15,19 +15,20 @@ import numpy.typing as npt
 
 from app.core.errors import AppError
 from app.core.records.frame_record import FrameRecord
+from detector.errors import Remedy
 
 _JPEG_QUALITY = 95
-_LONGEST_STEM = 60
+_MAX_STEM = 60
 
 
 @dataclass(frozen=True, slots=True)
 class FrameSampling:
-    """Which frames of a video become pictures of a set.
+    """Which frames of a video become images of a set.
 
     Attributes:
         name: What the frames are named after: the video.
-        every_s: Seconds between the frames taken, whose pictures are then saved, too; 0 takes every frame. None takes
-            every frame as well, but saves no picture.
+        every_s: Seconds between the frames taken, whose images are then saved, too; 0 takes every frame. None takes
+            every frame as well, but saves no image.
         lead_s: When players show the first frame; subtitles count from where players begin.
     """
 
@@ -36,8 +37,8 @@ class FrameSampling:
     lead_s: Fraction = Fraction(0)
 
     @property
-    def saves_pictures(self) -> bool:
-        """Whether the set holds the pictures themselves."""
+    def saves_images(self) -> bool:
+        """Whether the set holds the images themselves."""
         return self.every_s is not None
 
 
@@ -51,7 +52,7 @@ class FrameSampler:
     def __init__(self, plan: FrameSampling) -> None:
         self._plan = plan
         # Without spaces, which end a name in VOC's lists.
-        self._stem = re.sub(r"[^\w.()+-]+", "_", plan.name).lstrip("-.")[:_LONGEST_STEM] or "frame"
+        self._stem = re.sub(r"[^\w.()+-]+", "_", plan.name).lstrip("-.")[:_MAX_STEM] or "frame"
         self._due_s = Fraction(0)
 
     def takes(self, record: FrameRecord) -> bool:
@@ -68,26 +69,28 @@ class FrameSampler:
         """NAME_000123, numbered from 0 like everywhere in our files."""
         return f"{self._stem}_{record.index:06d}"
 
-    def picture(self, record: FrameRecord) -> bytes | None:
-        """The frame as JPEG; None where pictures are not saved.
+    def jpeg(self, record: FrameRecord) -> bytes | None:
+        """The frame as JPEG; None where images are not saved.
 
         Raises:
             AppError: JPEG cannot hold it.
         """
-        if not self._plan.saves_pictures:
+        if not self._plan.saves_images:
             return None
-        assert record.image_bgr is not None  # whoever asks for pictures hands them over
+        assert record.image_bgr is not None  # whoever asks for images hands them over
         try:
             done, data = cv2.imencode(".jpg", record.image_bgr, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
         except cv2.error:
             done = False
         if not done:
-            raise AppError(f"Frame {record.index} cannot be saved as JPEG.", "Leave --frames out.")
+            raise AppError(
+                f"Frame {record.index} cannot be saved as JPEG.", "Leave the images out.", Remedy("frames", omit=True)
+            )
         return data.tobytes()
 
 
 def clipped(record: FrameRecord) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.intp]]:
-    """Boxes cut at the picture's edges, for formats that know none beyond; those wholly outside are left out.
+    """Boxes cut at the image's edges, for formats that know none beyond; those wholly outside are left out.
 
     Returns:
         Float64[K, 4] xyxy, pixels, and Int[K]: which of the detections they are.

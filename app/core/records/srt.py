@@ -17,7 +17,7 @@ class SrtFile(TextFile):
 
     Args:
         target: Final name.
-        lead_s: When players show the first picture, counted from where they begin.
+        lead_s: When players show the first frame, counted from where they begin.
     """
 
     def __init__(self, target: Path, lead_s: Fraction = Fraction(0)) -> None:
@@ -35,7 +35,7 @@ class SrtFile(TextFile):
         if self._last_s is not None and now_s > self._last_s:
             self._step_s = now_s - self._last_s
         self._last_s = now_s
-        text = in_words(record)
+        text = frame_text(record)
         if text != self._shown:
             self._end_cue(now_s)
             self._shown, self._start_s = text, now_s
@@ -61,7 +61,7 @@ class SrtFile(TextFile):
         self.append(f"{self._number}\n{_stamp(start)} --> {_stamp(end)}\n{self._shown}\n\n")
 
 
-def in_words(record: FrameRecord) -> str:
+def frame_text(record: FrameRecord) -> str:
     """ "2 car, 1 person": the most frequent class first; "" for an empty frame."""
     counts = Counter(label_of(record.labels, class_id) for class_id in record.detections.class_ids.tolist())
     order = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))

@@ -1,7 +1,7 @@
 """Detections as PASCAL VOC annotations: a folder as one year of a VOCdevkit. Owned by the writing thread.
 
 Boxes are whole pixels counted from 1, the last one included: what covers pixels [x1, x2) from 0 becomes x1 + 1 to x2,
-each edge rounded to the nearest, a half upwards. A box cut off at the picture's edge is marked truncated.
+each edge rounded to the nearest, a half upwards. A box cut off at the image's edge is marked truncated.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _LIST = "trainval"
 
 
 class VocFolder:
-    """``Annotations/NAME_000123.xml``, ``JPEGImages`` where pictures are saved, ``ImageSets/Main/trainval.txt``."""
+    """``Annotations/NAME_000123.xml``, ``JPEGImages`` where images are saved, ``ImageSets/Main/trainval.txt``."""
 
     def __init__(self, target: Path, plan: FrameSampling) -> None:
         self._folder = AtomicFolder(target)
@@ -33,9 +33,9 @@ class VocFolder:
         if not self._picker.takes(record):
             return
         stem = self._picker.stem(record)
-        picture = self._picker.picture(record)
-        if picture is not None:
-            self._folder.write(f"JPEGImages/{stem}.jpg", picture)
+        jpeg = self._picker.jpeg(record)
+        if jpeg is not None:
+            self._folder.write(f"JPEGImages/{stem}.jpg", jpeg)
         self._folder.write(f"Annotations/{stem}.xml", self._annotation(record, stem).encode("utf-8", "replace"))
         self._stems.append(stem)
 
@@ -77,7 +77,7 @@ class VocFolder:
 
 
 def whole_pixels(boxes_xyxy: npt.NDArray[np.float64], size: tuple[int, int]) -> npt.NDArray[np.int64]:
-    """Int64[K, 4]: first and last pixel, counted from 1; never less than one, never outside of the picture."""
+    """Int64[K, 4]: first and last pixel, counted from 1; never less than one, never outside of the image."""
     rounded = np.floor(boxes_xyxy + 0.5).astype(np.int64)
     last = np.array(size, np.int64)
     low = np.minimum(rounded[:, :2] + 1, last)

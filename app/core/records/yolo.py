@@ -1,4 +1,4 @@
-"""Detections as a YOLO data set: a text file a frame, ``class cx cy w h`` as shares of the picture. Writing thread."""
+"""Detections as a YOLO data set: a text file a frame, ``class cx cy w h`` as shares of the image. Writing thread."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.core.records.sampling import FrameSampler, FrameSampling, clipped
 
 
 class YoloFolder:
-    """``labels/NAME_000123.txt``, ``images`` where pictures are saved, ``classes.txt``, ``data.yaml``.
+    """``labels/NAME_000123.txt``, ``images`` where images are saved, ``classes.txt``, ``data.yaml``.
 
     Classes count from 0. A frame with nothing in it has an empty file: it is known to show nothing.
     """
@@ -27,9 +27,9 @@ class YoloFolder:
             return
         self._labels = tuple(record.labels)
         stem = self._picker.stem(record)
-        picture = self._picker.picture(record)
-        if picture is not None:
-            self._folder.write(f"images/{stem}.jpg", picture)
+        jpeg = self._picker.jpeg(record)
+        if jpeg is not None:
+            self._folder.write(f"images/{stem}.jpg", jpeg)
         width, height = record.size
         lines = []
         for (x1, y1, x2, y2), index in zip(*clipped(record), strict=True):

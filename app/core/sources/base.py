@@ -7,18 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol, runtime_checkable
-from urllib.parse import parse_qsl, quote, urlencode
 
 import numpy as np
 
 from app.core.errors import AppError
 from app.core.frames import Frame, ImageBGR, ImageBGRA, SourceInfo
 from app.core.settings import SourceSettings
+from app.core.sources.replays import ReplayFilter
 
-URL_SCHEMES = ("http://", "https://", "rtsp://", "rtsps://")
 CAMERA = "camera:"
-
-_SECRET = re.compile(r"pass|pwd|token|key|secret|auth|sig|user|login", re.IGNORECASE)
 
 
 class SourceLostError(AppError):
@@ -37,6 +34,7 @@ class SourceOptions:
         first_frame_s: ... and give its first picture within this.
         stall_s: A running camera or stream that gives nothing for this long counts as lost.
         folder_fps: Images of a folder shown per second.
+        replays: What earlier connections to a stream brought, where it is opened again.
     """
 
     resolution: tuple[int, int] | None = None
@@ -46,6 +44,7 @@ class SourceOptions:
     first_frame_s: float = 6.0
     stall_s: float = 4.0
     folder_fps: Fraction = Fraction(2)
+    replays: ReplayFilter | None = None
 
     @classmethod
     def from_settings(cls, settings: SourceSettings) -> SourceOptions:
@@ -85,6 +84,23 @@ class Source(Protocol):
     def close(self) -> None:
         """Let go of the device or file; idempotent."""
         ...
+
+
+@runtime_checkable
+class UnevenSource(Source, Protocol):
+    """A stream, which may come in pieces.
+
+    Attributes:
+        stall_s: Silence that is no loss yet, seconds.
+        hold_s: For how long to hold the frame last read, seconds, so that frames are shown evenly.
+        delay_s: How far behind the newest frame that is shown, seconds.
+    """
+
+    stall_s: float
+    hold_s: float
+
+    @property
+    def delay_s(self) -> float: ...
 
 
 @runtime_checkable
@@ -131,18 +147,3 @@ def _frozen(bgr: ImageBGR, bgra: ImageBGRA, index: int, pts_s: Fraction | None, 
     bgr.flags.writeable = False
     bgra.flags.writeable = False
     return Frame(bgr, bgra, index, pts_s, captured_ns, name)
-
-
-def redact(uri: str) -> str:
-    """``uri`` fit for a title or a log: user names, passwords and tokens of a URL replaced by ``***``.
-
-    People type passwords with / ? # and @ in them unescaped, so all before the last @ counts as secret.
-    """
-    if not uri.lower().startswith(URL_SCHEMES):
-        return uri
-    scheme, _, rest = uri.partition("://")
-    secret, _, address = rest.rpartition("@")
-    place, _, query = address.partition("#")[0].partition("?")
-    pairs = [(key, "***" if _SECRET.search(key) else value) for key, value in parse_qsl(query, keep_blank_values=True)]
-    shown = f"?{urlencode(pairs, quote_via=quote, safe='*/')}" if pairs else ""
-    return f"{scheme}://{'***@' if secret else ''}{place}{shown}"

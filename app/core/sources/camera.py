@@ -27,31 +27,31 @@ import cv2
 
 log = logging.getLogger(__name__)
 
-_MISSES = 3  # reads in a row without a picture, after which the camera is gone; an unplugged one fails at once
+_MISSES = 3  # reads in a row without a frame, after which the camera is gone; an unplugged one fails at once
 
 
 class CameraSource:
-    """Pictures of a camera.
+    """A camera's frames.
 
     Args:
-        wanted: Number, name or stable id.
+        query: Number, name or stable id.
         options: Resolution and rate to ask for; the camera may choose others.
 
     Raises:
         AppError: No such camera, no permission, in use.
     """
 
-    def __init__(self, wanted: str, options: SourceOptions) -> None:
-        camera = find_camera(wanted, list_cameras())
+    def __init__(self, query: str, options: SourceOptions) -> None:
+        camera = find_camera(query, list_cameras())
         self.reopen_uri = camera.uri
         self._name = camera.name
         self._capture = _open(camera, options)
         self._notes: list[str] = []
-        self._patience_s = options.first_frame_s
+        self._timeout_s = options.first_frame_s
         self._index = 0
         self._first: Frame | None = None
         self._first = self._grab()
-        self._patience_s = options.stall_s
+        self._timeout_s = options.stall_s
         rate = self._capture.get(cv2.CAP_PROP_FPS)
         fps = Fraction(rate).limit_denominator(1001) if 1.0 <= rate <= 1000.0 else None
         self.info = SourceInfo("camera", camera.name, self._first.width, self._first.height, fps)
@@ -62,7 +62,7 @@ class CameraSource:
             )
 
     def read(self) -> Frame:
-        """The next picture; waits for it.
+        """The next frame; waits for it.
 
         Raises:
             SourceLostError: Unplugged, or the driver gave up.
@@ -71,7 +71,7 @@ class CameraSource:
         return first or self._grab()
 
     def take_notes(self) -> tuple[str, ...]:
-        """A line about what the camera gives instead of what was asked."""
+        """A line if the camera gives another size than was asked for."""
         notes, self._notes = tuple(self._notes), []
         return notes
 
@@ -80,7 +80,7 @@ class CameraSource:
         self._capture.release()
 
     def _grab(self) -> Frame:
-        give_up = Deadline(self._patience_s)
+        give_up = Deadline(self._timeout_s)
         for _ in range(_MISSES):
             good, image = self._capture.read()
             captured_ns = time.monotonic_ns()
@@ -100,13 +100,10 @@ class CameraSource:
 
 def _open(camera: CameraInfo, options: SourceOptions) -> cv2.VideoCapture:
     _check_device(camera)
-    backends = [camera.backend, cv2.CAP_DSHOW] if sys.platform == "win32" else [camera.backend]
-    for backend in backends:
-        capture = cv2.VideoCapture(camera.index, backend)
-        if capture.isOpened():
-            _ask(capture, backend, options)
+    for backend, index in ((camera.backend, camera.index), *camera.other_places):
+        capture = _open_place(index, backend, _asked(backend, options))
+        if capture is not None:
             return capture
-        capture.release()
     if sys.platform == "darwin":
         raise AppError(f"{camera.name} cannot be opened.", "Allow camera access in System Settings, Privacy.")
     raise AppError(
@@ -119,7 +116,7 @@ def _check_device(camera: CameraInfo) -> None:
         return
     device = Path(f"/dev/video{camera.index}")
     if not device.exists():
-        others = ", ".join(f"{other.index} ({other.name})" for other in list_cameras())
+        others = ", ".join(f"{other.number} ({other.name})" for other in list_cameras())
         raise AppError(
             f"There is no camera {camera.index}.", f"There are: {others}." if others else "No camera is connected."
         )
@@ -129,13 +126,34 @@ def _check_device(camera: CameraInfo) -> None:
         )
 
 
-def _ask(capture: cv2.VideoCapture, backend: int, options: SourceOptions) -> None:
-    """Ask for what is wanted. Uncompressed video caps most cameras at a few pictures a second, so MJPG comes first."""
+def _open_place(index: int, backend: int, asked: dict[int, int]) -> cv2.VideoCapture | None:
+    """Open a device and ask for resolution, rate and format.
+
+    DirectShow builds its graph when it opens a device, and ignores a pixel format that is set later. Other interfaces
+    refuse to open at all where the camera cannot do what it is asked at once, so they are asked afterwards.
+    """
+    if backend == cv2.CAP_DSHOW and asked:
+        capture = cv2.VideoCapture(index, backend, [number for pair in asked.items() for number in pair])
+        if capture.isOpened():
+            return capture
+        capture.release()
+    capture = cv2.VideoCapture(index, backend)
+    if not capture.isOpened():
+        capture.release()
+        return None
+    for prop, value in asked.items():
+        capture.set(prop, value)
+    return capture
+
+
+def _asked(backend: int, options: SourceOptions) -> dict[int, int]:
+    """Values to ask for, by property. MJPG comes first: most cameras send few uncompressed frames a second."""
+    asked: dict[int, int] = {}
     wants_something = options.resolution is not None or options.fps > 0
     if backend in (cv2.CAP_V4L2, cv2.CAP_DSHOW) or (backend == cv2.CAP_MSMF and wants_something):
-        capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
+        asked[cv2.CAP_PROP_FOURCC] = cv2.VideoWriter.fourcc(*"MJPG")
     if options.resolution is not None:
-        capture.set(cv2.CAP_PROP_FRAME_WIDTH, options.resolution[0])
-        capture.set(cv2.CAP_PROP_FRAME_HEIGHT, options.resolution[1])
+        asked[cv2.CAP_PROP_FRAME_WIDTH], asked[cv2.CAP_PROP_FRAME_HEIGHT] = options.resolution
     if options.fps > 0:
-        capture.set(cv2.CAP_PROP_FPS, options.fps)
+        asked[cv2.CAP_PROP_FPS] = options.fps
+    return asked

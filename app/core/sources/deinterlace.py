@@ -1,6 +1,6 @@
-"""Whole pictures out of interlaced ones, by FFmpeg's ``bwdif`` or ``yadif``; as many as before, at the same times.
+"""Progressive frames from interlaced ones, by FFmpeg's ``bwdif`` or ``yadif``; as many as before, at the same times.
 
-Used by the thread that reads. Pictures go in and come out in order, one late.
+Used by the thread that reads. Frames go in and come out in order, one late.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ _FILTERS = ("bwdif", "yadif")
 
 
 class Deinterlacer:
-    """Every picture is taken for interlaced, whether it says so or not: somebody has looked, and asked for this.
+    """Deinterlaces every frame, whether it says that it is interlaced or not: somebody has looked, and asked for this.
 
     Args:
         bottom_first: The lower lines are the earlier half.
 
     Raises:
-        AppError: FFmpeg was built without.
+        AppError: FFmpeg was built without such a filter.
     """
 
     def __init__(self, bottom_first: bool) -> None:
@@ -38,7 +38,7 @@ class Deinterlacer:
         self._like: tuple[int, int, str] = (0, 0, "")
 
     def put(self, frame: av.VideoFrame) -> list[av.VideoFrame]:
-        """Pictures that are ready now."""
+        """Puts a frame in, and returns those that are ready now."""
         like = frame.width, frame.height, frame.format.name
         ready: list[av.VideoFrame] = []
         if self._graph is None or like != self._like:

@@ -1,6 +1,6 @@
 """Images as a video: a folder of them, or a name with a number in it ("shot_%04d.png"). Used on ``ssdv-export-read``.
 
-The first image decides the size; others are scaled to it where the video is written.
+The first image decides the size; others are scaled to it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from app.core.errors import AppError
 from app.core.file_types import NUMBER, is_sequence
 from app.core.frames import UNCHANGED, DecodedFrame, FrameConversion, ImageBGR, SourceInfo
 from app.core.media.container import MAX_PIXELS
-from app.core.sources.images import decode_image, list_images, natural_key
+from app.core.sources.fitting import fitted
+from app.core.sources.images import list_images, natural_key, read_decoded
 from app.core.sources.video import VideoReader
 
 _NAMED = 5  # skipped images that are named
@@ -25,10 +26,11 @@ class FrameReader(Protocol):
 
     Attributes:
         info: What the source turned out to be.
-        start_s: Where the first picture lies in the source's own time.
-        lead_s: How long the source runs, with its sound, before the first picture.
-        conversion: What is done to its pictures.
+        start_s: Where the first frame lies in the source's own time.
+        lead_s: How long the source runs, with its sound, before the first frame.
+        conversion: How its frames are converted.
         broken_packets: Pieces that could not be decoded, so far.
+        is_incomplete: Parts of the source are missing, as far as is known by now.
     """
 
     info: SourceInfo
@@ -39,8 +41,11 @@ class FrameReader(Protocol):
     @property
     def broken_packets(self) -> int: ...
 
+    @property
+    def is_incomplete(self) -> bool: ...
+
     def read_frame(self) -> DecodedFrame | None:
-        """The next picture; None at the end."""
+        """The next frame; None at the end."""
         ...
 
     def take_notes(self) -> tuple[str, ...]:
@@ -79,13 +84,14 @@ class SequenceReader:
 
     start_s = lead_s = Fraction(0)
     conversion = UNCHANGED
+    is_incomplete = False
 
     def __init__(self, source: Path, per_s: Fraction) -> None:
         self.paths = list_images(source) if source.is_dir() else _numbered(source)
         self._period = 1 / per_s
         self._next = self._index = 0
         self._notes: list[str] = []
-        self._transparent = False
+        self._transparent = self._is_scaled = False
         self.broken_packets = 0
         first = self._load()
         if first is None:
@@ -104,8 +110,12 @@ class SequenceReader:
             image = self._load()
         if image is None:
             return None
+        size = self.info.width, self.info.height
+        if not self._is_scaled and image.shape[1::-1] != size:
+            self._is_scaled = True
+            self._notes.append(f"The images differ in size; all are scaled to {size[0]} x {size[1]}.")
         index, self._index = self._index, self._index + 1
-        return DecodedFrame(image, index, index * self._period)
+        return DecodedFrame(fitted(image, size), index, index * self._period)
 
     def take_notes(self) -> tuple[str, ...]:
         """A line for each of the first images skipped, and their number where there are more."""
@@ -122,7 +132,7 @@ class SequenceReader:
             path = self.paths[self._next]
             self._next += 1
             try:
-                image, transparent = decode_image(path)
+                image, transparent = read_decoded(path)
                 if transparent and not self._transparent:
                     self._transparent = True
                     self._notes.append("Transparent parts are shown on black.")

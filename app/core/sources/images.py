@@ -1,7 +1,4 @@
-"""Pictures in files: a single image, and a folder of them shown one after the other. Used on ``ssdv-capture``.
-
-OpenCV decodes from bytes that Python read, so any file name works; it turns pictures upright by their EXIF tag.
-"""
+"""Image files: a single one, and a folder of them shown one after the other. Used on ``ssdv-capture``."""
 
 from __future__ import annotations
 
@@ -10,63 +7,37 @@ import time
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
-from typing import cast
-
-import cv2
-import numpy as np
-import numpy.typing as npt
 
 from app.core.errors import AppError
 from app.core.file_types import IMAGE_SUFFIXES
 from app.core.frames import Frame, ImageBGR, SourceInfo
-from app.core.sources.avif import is_avif, read_avif
 from app.core.sources.base import frame_from_bgr, never
-
-_WITH_ALPHA = (b"\x89PNG", b"RIFF", b"II*\0", b"MM\0*")  # PNG, WebP, TIFF
+from app.core.sources.image_decoder import DecodedImage, decode_image
 
 
 def read_image(path: Path, upright: bool = True) -> ImageBGR:
-    """UInt8[H, W, 3].
+    """UInt8[H, W, 3], transparent parts on black.
 
     Args:
         path: The file.
-        upright: Turned by its EXIF tag; False for the pixels as they are stored.
+        upright: Turned as the file says; False for the pixels as they are stored.
 
     Raises:
-        AppError: Not there, not readable, or no picture OpenCV knows.
+        AppError: Not there, not readable, or of an unknown kind.
     """
-    return decode_image(path, upright)[0]
+    return read_decoded(path, upright).image_bgr
 
 
-def decode_image(path: Path, upright: bool = True) -> tuple[ImageBGR, bool]:
-    """See ``read_image``; and whether parts of it were transparent, which lie on black now."""
+def read_decoded(path: Path, upright: bool = True) -> DecodedImage:
+    """See ``read_image``; and whether parts of it were transparent."""
     try:
         content = path.read_bytes()
     except OSError as error:
         raise AppError(f"{path.name} cannot be read: {error.strerror}.", f"Looked for {path}.") from error
-    try:
-        flags = cv2.IMREAD_COLOR if upright else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-        image = cv2.imdecode(np.frombuffer(content, np.uint8), flags) if content else None
-    except cv2.error:  # a picture of absurd size
-        image = None
-    if image is None and is_avif(content):
-        image = read_avif(content)
-    if image is None:
+    decoded = decode_image(content, upright)
+    if decoded is None:
         raise AppError(f"{path.name} is not a readable image.", "It is damaged, or of an unknown kind.")
-    shown = cast(ImageBGR, image)  # IMREAD_COLOR gives UInt8[H, W, 3]
-    alpha = _alpha(content) if content.startswith(_WITH_ALPHA) else None
-    if alpha is None or alpha.shape != shown.shape[:2] or bool((alpha == 255).all()):
-        return shown, False
-    return cast(ImageBGR, cv2.multiply(shown, cv2.merge([alpha, alpha, alpha]), scale=1 / 255)), True
-
-
-def _alpha(content: bytes) -> npt.NDArray[np.uint8] | None:
-    """UInt8[H, W], 255 where the picture covers what is behind it; None where it does so everywhere."""
-    whole = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
-    if whole is None or whole.ndim != 3 or whole.shape[2] != 4:
-        return None
-    alpha = whole[..., 3]
-    return np.ascontiguousarray(alpha // 257 if alpha.dtype == np.uint16 else alpha, np.uint8)
+    return decoded
 
 
 def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
@@ -158,7 +129,7 @@ class FolderSource:
 
 
 class ImageSource:
-    """One picture, given once.
+    """A single image, given once.
 
     Raises:
         AppError: It cannot be read.
@@ -171,7 +142,7 @@ class ImageSource:
         self.info = SourceInfo("image", path.name, width, height, frame_count=1)
 
     def read(self) -> Frame | None:
-        """The picture, the first time; None afterwards."""
+        """The image, the first time; None afterwards."""
         image, self._image = self._image, None
         if image is None:
             return None

@@ -1,4 +1,4 @@
-"""Turning and mirroring stored pictures upright by the container's display matrix. Pure."""
+"""Turning and mirroring stored images and frames upright. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Image = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Orientation:
-    """One of the eight ways a stored picture can lie: exchange x and y first, then mirror.
+    """One of the eight ways to make a stored image upright: exchange x and y first, then mirror.
 
     Attributes:
         transposed: Rows become columns.
@@ -36,12 +36,28 @@ class Orientation:
             return cls(transposed=True, mirror_x=c < 0, mirror_y=b < 0)
         return cls(mirror_x=a < 0, mirror_y=d < 0)
 
+    @classmethod
+    def from_exif(cls, value: int) -> Orientation:
+        """From EXIF's Orientation, 1 to 8; as stored for other values."""
+        return _BY_EXIF.get(value, cls())
+
+    @classmethod
+    def from_heif(cls, quarter_turns: int, mirror_axis: int | None) -> Orientation:
+        """From the properties of an image in HEIF or AVIF (ISO/IEC 23008-12, 6.5.10 and 6.5.12).
+
+        Args:
+            quarter_turns: ``irot``: anticlockwise, and done first.
+            mirror_axis: ``imir``: 0 exchanges top and bottom, 1 left and right; None for neither.
+        """
+        turned = _BY_EXIF[(1, 8, 3, 6)[quarter_turns % 4]]
+        return cls(turned.transposed, turned.mirror_x != (mirror_axis == 1), turned.mirror_y != (mirror_axis == 0))
+
     def size(self, width: int, height: int) -> tuple[int, int]:
-        """(width, height) of the upright picture."""
+        """(width, height) of the upright image."""
         return (height, width) if self.transposed else (width, height)
 
     def apply(self, image: Image) -> Image:
-        """The upright picture; ``image`` itself where nothing is to be done."""
+        """The upright image; ``image`` itself where nothing is to be done."""
         import cv2
 
         if self.transposed:
@@ -50,3 +66,15 @@ class Orientation:
             code = -1 if self.mirror_x and self.mirror_y else 1 if self.mirror_x else 0
             image = cv2.flip(image, code)  # type: ignore[assignment] # cv2's stubs forget the dtype
         return image
+
+
+_BY_EXIF = {
+    1: Orientation(),
+    2: Orientation(mirror_x=True),
+    3: Orientation(mirror_x=True, mirror_y=True),
+    4: Orientation(mirror_y=True),
+    5: Orientation(transposed=True),
+    6: Orientation(transposed=True, mirror_x=True),
+    7: Orientation(transposed=True, mirror_x=True, mirror_y=True),
+    8: Orientation(transposed=True, mirror_y=True),
+}

@@ -1,4 +1,4 @@
-"""Live network streams (http, rtsp) through PyAV: newest picture first, deadlines on opening and on silence.
+"""Live network streams (http, rtsp) through PyAV, with deadlines on opening and on silence.
 
 Used on ``ssdv-capture``. A lost stream is closed and opened anew from scratch by ``app.core.live.capture``.
 """
@@ -8,17 +8,26 @@ from __future__ import annotations
 import errno
 import logging
 import re
+import socket
 import time
+import urllib.error
 from collections import deque
 from fractions import Fraction
 from typing import cast
 
 import av
 
+from app.core.addresses import as_understood, host_and_port, redact
 from app.core.errors import AppError
 from app.core.frames import Frame, SourceInfo
-from app.core.sources.base import SourceLostError, SourceOptions, frame_from_bgra, redact
+from app.core.media.certificates import Certificates
+from app.core.media.playlists import REMOTE_FORMATS
+from app.core.media.remote import REMOTE_OPTIONS, RemoteFiles
+from app.core.media.tls_relay import TlsRelay
+from app.core.sources.base import SourceLostError, SourceOptions, frame_from_bgra
 from app.core.sources.orientation import Image
+from app.core.sources.replays import ReplayFilter
+from app.core.sources.stream_clock import StreamClock
 from app.core.workers import Deadline
 
 log = logging.getLogger(__name__)
@@ -26,9 +35,15 @@ log = logging.getLogger(__name__)
 # No long look ahead to find out what the stream is; its rate is taken from what it says about itself. Not "nobuffer":
 # that throws away what was looked at, the key picture with it, and the next may be ten seconds away.
 _COMMON = {"analyzeduration": "2000000", "fpsprobesize": "0"}
-
+_LIVE_EDGE = {"live_start_index": "-1"}
 _SILENT = "no answer in time"
-_ESCAPED = str.maketrans({"/": "%2F", "?": "%3F", "#": "%23", "@": "%40"})
+_TARGETS_SILENT = 3
+"""A playlist that has brought nothing new for so many of its segments' lengths counts as silent."""
+_MAX_STALL_S = 60.0
+
+
+class UnreachableError(AppError):
+    """Nobody answers there, or not in the language asked for."""
 
 
 class RecordedError(Exception):
@@ -36,45 +51,85 @@ class RecordedError(Exception):
 
 
 class StreamSource:
-    """Pictures of a stream as they arrive.
+    """Frames of a stream as they arrive; evenly, where they arrive in pieces.
 
     Args:
         url: ``http(s)://`` or ``rtsp(s)://``; a password in it is never shown.
-        options: Deadlines.
+        options: Deadlines, and what earlier connections brought.
+
+    Attributes:
+        stall_s: Silence that is no loss yet, seconds.
+        hold_s: For how long to hold the frame last read, seconds.
+        delay_s: How far behind the newest frame that is shown, seconds.
 
     Raises:
-        AppError: Nobody answers in time, access denied, no video in it.
+        AppError: Nobody answers in time, access denied, a certificate that is not trusted, no video in it.
         RecordedError: It has an end: open it as a video.
     """
 
     def __init__(self, url: str, options: SourceOptions) -> None:
         self.reopen_uri = url
+        self.stall_s = options.stall_s
+        self.hold_s = 0.0
         self._name = redact(url)
-        self._container = self._open(url, options)
+        self._relay: TlsRelay | None = None
+        self._remote: RemoteFiles | None = None
+        self._notes: list[str] = []
         try:
-            self._begin()
+            self._container = self._open(url, options)
+        except BaseException:
+            self._hang_up()
+            raise
+        try:
+            self._begin(options.replays)
         except BaseException:
             self.close()
             raise
 
     def _open(self, url: str, options: SourceOptions) -> av.container.InputContainer:
-        address = as_understood(url)
-        # TCP loses nothing; UDP for the cameras that know only that.
         give_up = Deadline(options.open_timeout_s)
-        extra = {"rtsp_flags": "prefer_tcp"} if address.startswith("rtsp") else {}
+        address = as_understood(url)
         try:
-            return av.open(
-                address,
-                options=_COMMON | extra,
-                metadata_errors="replace",
-                timeout=(options.open_timeout_s, options.stall_s),
-            )
+            if address.startswith("rtsp"):
+                return self._open_rtsp(address, options)
+            return self._open_http(address, options)
         except (av.FFmpegError, OSError, ValueError) as error:
             # Cut short by the deadline, an RTSP handshake is reported as bad data.
             reason = _reason(error) if give_up.left_s > 0 else _SILENT
-            raise AppError(f"{self._name} cannot be opened: {reason}.", _advice(error, address)) from None
+            kind = AppError if _denied(error) or isinstance(error, urllib.error.HTTPError) else UnreachableError
+            raise kind(f"{self._name} cannot be opened: {reason}.", _advice(error, address)) from None
 
-    def _begin(self) -> None:
+    def _open_rtsp(self, address: str, options: SourceOptions) -> av.container.InputContainer:
+        # TCP loses nothing; UDP for the cameras that know only that.
+        transport = {"rtsp_flags": "prefer_tcp"}
+        if address.startswith("rtsps:"):
+            host, port = host_and_port(address)
+            self._relay = TlsRelay(Certificates(), host, port, options.open_timeout_s)
+            rest = address.partition("://")[2]
+            place = re.split("[/?#]", rest)[0]
+            login = place.rpartition("@")[0]
+            address = f"rtsp://{login}{'@' if login else ''}127.0.0.1:{self._relay.port}{rest[len(place) :]}"
+            transport = {"rtsp_transport": "tcp"}
+        return av.open(
+            address,
+            options=_COMMON | transport,
+            metadata_errors="replace",
+            timeout=(options.open_timeout_s, options.stall_s),
+        )
+
+    def _open_http(self, address: str, options: SourceOptions) -> av.container.InputContainer:
+        self._remote = RemoteFiles(Certificates(), options.open_timeout_s, options.stall_s)
+        start = self._remote.begin(address)
+        return av.open(
+            start.url,
+            format=start.format,
+            io_open=self._remote.open,
+            options=_COMMON | _LIVE_EDGE | REMOTE_OPTIONS | {"format_whitelist": REMOTE_FORMATS},
+            metadata_errors="replace",
+            timeout=(options.open_timeout_s, _MAX_STALL_S),
+        )
+
+    def _begin(self, replays: ReplayFilter | None) -> None:
         if self._container.duration:
             raise RecordedError
         if not self._container.streams.video:
@@ -84,18 +139,34 @@ class StreamSource:
         self._packets = self._container.demux(self._stream)
         self._decoded: deque[av.VideoFrame] = deque()
         self._index = 0
+        self._replayed: set[int] = set()
+        segmented = self._container.format.name == "hls"
+        self._replays = replays if segmented else None
+        if self._replays is not None:
+            self._replays.connected()
+        target_s = self._remote.target_s if self._remote is not None else None
+        if segmented:
+            self.stall_s = min(max(self.stall_s, _TARGETS_SILENT * float(target_s or 0)), _MAX_STALL_S)
+        self._clock = StreamClock((target_s or Fraction(2)) if segmented else None)
+        self._told_even = False
         self._first: Frame | None = None
         try:
             self._first = self._next()
         except SourceLostError as error:
             raise AppError(f"{self._name} is not sending video.", "It answers, but no video came in time.") from error
+        if self._first is None:
+            raise RecordedError
         rate = self._stream.average_rate
         self.info = SourceInfo(
             "stream", self._name, self._first.width, self._first.height, Fraction(rate) if rate else None
         )
 
-    def read(self) -> Frame:
-        """The next picture; waits for it.
+    @property
+    def delay_s(self) -> float:
+        return float(self._clock.delay_s)
+
+    def read(self) -> Frame | None:
+        """Returns the next frame, once it is here; None after the end that the server has announced.
 
         Raises:
             SourceLostError: It ended, broke, or was silent for too long.
@@ -104,60 +175,105 @@ class StreamSource:
         return first or self._next()
 
     def take_notes(self) -> tuple[str, ...]:
-        """Nothing to say."""
-        return ()
+        """Returns what is to be known about the pace."""
+        notes, self._notes = self._notes, []
+        return tuple(notes)
 
     def close(self) -> None:
         """Hang up."""
         self._container.close()
+        self._hang_up()
 
-    def _next(self) -> Frame:
+    def _hang_up(self) -> None:
+        if self._remote is not None:
+            self._remote.close()
+        if self._relay is not None:
+            self._relay.close()
+
+    def _next(self) -> Frame | None:
+        asked_ns = time.monotonic_ns()
+        give_up_at = time.monotonic() + self.stall_s
         while not self._decoded:
+            packet = self._packet(give_up_at)
+            if packet is None:
+                return None
+            self._note_replay(packet)
+            came_ns = time.monotonic_ns()
             try:
-                packet = next(self._packets)
-            except StopIteration:
-                raise SourceLostError(f"{self._name} ended.", "It is tried again.") from None
-            except (av.FFmpegError, OSError) as error:
-                raise SourceLostError(f"{self._name} was lost: {_reason(error)}.", "It is tried again.") from None
-            try:
-                self._decoded.extend(packet.decode())
+                self._decoded.extend(frame for frame in packet.decode() if frame.pts not in self._replayed)
             except av.FFmpegError:
                 log.debug("a damaged packet was skipped")
+            asked_ns += time.monotonic_ns() - came_ns  # decoding is no waiting
         raw = self._decoded.popleft()
         captured_ns = time.monotonic_ns()
+        self._pace(raw, asked_ns, captured_ns)
         index, self._index = self._index, self._index + 1
         return frame_from_bgra(cast(Image, raw.to_ndarray(format="bgra")), index, None, captured_ns)
 
+    def _note_replay(self, packet: av.Packet[av.VideoStream]) -> None:
+        if self._replays is None or packet.pts is None or not packet.size:
+            return
+        if self._replays.is_replay(packet.pts, bytes(packet)):
+            self._replayed.add(packet.pts)
+
+    def _packet(self, give_up_at: float) -> av.Packet[av.VideoStream] | None:
+        if self._remote is not None:
+            self._remote.give_up_at = give_up_at
+        try:
+            if time.monotonic() > give_up_at:
+                raise TimeoutError
+            return next(self._packets)
+        except StopIteration:
+            if self._remote is not None and self._remote.complete:
+                return None
+            raise SourceLostError(f"{self._name} ended.", "It is tried again.") from None
+        except AppError as error:
+            raise SourceLostError(error.message, error.hint, *error.remedies) from None
+        except (av.FFmpegError, OSError, ValueError) as error:
+            reason = _reason(error)
+            if reason == _SILENT and self._remote is not None and self._remote.target_s is not None:
+                message = f"{self._name} is stalled: its playlist brings nothing new."
+            else:
+                message = f"{self._name} was lost: {reason}."
+            raise SourceLostError(message, "It is tried again.") from None
+
+    def _pace(self, raw: av.VideoFrame, asked_ns: int, arrived_ns: int) -> None:
+        time_base = raw.time_base or self._stream.time_base
+        if raw.pts is None or time_base is None:
+            self.hold_s = 0.0
+            return
+        self.hold_s = self._clock.hold_ns(raw.pts * time_base, asked_ns, arrived_ns) / 1e9
+        if self._clock.piece_s is not None and not self._told_even:
+            self._told_even = True
+            pieces_s = float(self._clock.piece_s)
+            self._notes.append(
+                f"{self._name} comes in pieces of {pieces_s:.1f} s: it is shown evenly, and at least that much later."
+            )
+
 
 def _reason(error: Exception) -> str:
-    """FFmpeg's words for it, without the URL that its messages repeat."""
+    """Returns FFmpeg's words for it, without the URL that its messages repeat."""
     if isinstance(error, av.error.ExitError | TimeoutError):
         return _SILENT
-    if getattr(error, "errno", None) == errno.EIO:  # FFmpeg's word for a name that nobody knows, among others
+    if isinstance(error, urllib.error.HTTPError):
+        return f"{error.code} {error.reason}".strip()
+    # EIO is FFmpeg's word for a name that nobody knows, among others.
+    if isinstance(error, socket.gaierror) or getattr(error, "errno", None) == errno.EIO:
         return "it cannot be reached"
     text = getattr(error, "strerror", None)
     return (text or "it cannot be understood").rstrip(".")
 
 
+def _denied(error: Exception) -> bool:
+    if isinstance(error, urllib.error.HTTPError):
+        return error.code in (401, 403)
+    return isinstance(error, av.error.HTTPUnauthorizedError | av.error.HTTPForbiddenError)
+
+
 def _advice(error: Exception, address: str) -> str:
-    if isinstance(error, av.error.HTTPUnauthorizedError | av.error.HTTPForbiddenError):
+    if _denied(error):
         scheme, _, rest = address.partition("://")
         if "@" in re.split("[/?#]", rest)[0]:
             return "Check user and password in the address."
         return f"Put user and password into the address: {scheme}://user:password@host/..."
     return "Check the address, and that this computer can reach it."
-
-
-def as_understood(url: str) -> str:
-    """``url`` as FFmpeg understands it: small letters in the scheme, and no bare / ? # @ in the password.
-
-    People paste passwords as they are. "user:half/half@host" is told from "host:554/path@2x" by the port, which is a
-    number.
-    """
-    scheme, _, rest = url.partition("://")
-    place = re.split("[/?#]", rest)[0]
-    port = place.rpartition(":")[2] if ":" in place else ""
-    if "@" not in place and "@" in rest and port and not port.isdigit() and not place.startswith("["):
-        secret, _, address = rest.rpartition("@")
-        rest = f"{secret.translate(_ESCAPED)}@{address}"
-    return f"{scheme.lower()}://{rest}"

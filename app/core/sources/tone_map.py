@@ -30,7 +30,7 @@ NAMES = {PQ: "PQ", HLG: "HLG"}
 Floats = npt.NDArray[np.float64]
 
 _SCREEN_NITS = 203.0
-_USUAL_PEAK_NITS = 1000.0  # of pictures that do not tell their own
+_USUAL_PEAK_NITS = 1000.0  # of videos that do not tell their own
 _GRID = 49  # points of the table in each colour: of random colours 99 in 100 come within 5 of 255, all greys within 2
 _BT2020_CONSTANT, _ICTCP = 10, 14
 _SWS_BT2020 = 9
@@ -106,10 +106,10 @@ def can_map(frame: av.VideoFrame) -> bool:
 
 
 class ToneMap:
-    """Looks pictures up in a table made for their curve and brightness.
+    """Looks frames up in a table made for their curve and brightness.
 
     Args:
-        first: The first picture; says which curve, and how bright.
+        first: The first frame; says which curve, and how bright.
     """
 
     def __init__(self, first: av.VideoFrame) -> None:
@@ -118,7 +118,7 @@ class ToneMap:
         self._size = (0, 0)
 
     def apply(self, frame: av.VideoFrame) -> av.VideoFrame:
-        """The picture in BT.709 RGB, 12 bits a colour."""
+        """The frame in BT.709 RGB, 12 bits a colour, without alpha."""
         rgb = frame.reformat(format="gbrp12le", src_colorspace=_SWS_BT2020, interpolation="BILINEAR")
         if self._graph is None or self._size != (rgb.width, rgb.height):
             self._graph, self._size = self._make_graph(rgb), (rgb.width, rgb.height)

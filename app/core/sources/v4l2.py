@@ -28,7 +28,7 @@ INTERVAL = struct.Struct("=5I6I2I")
 _CAPTURE = 1  # V4L2_BUF_TYPE_VIDEO_CAPTURE
 _NAMED = 8  # pixel formats in one line; webcams have two or three, test drivers sixty
 _DISCRETE = 1  # the other kinds, continuous and stepwise, both give a smallest and a largest value
-_MOST = 256  # answers of one kind; a broken driver may never say "no more"
+_MAX_ANSWERS = 256  # answers of one kind; a broken driver may never say "no more"
 
 Ask = Callable[[int, bytes], bytes]
 """(ioctl request, structure) -> the structure as the driver filled it in; OSError when there are no more answers."""
@@ -46,14 +46,14 @@ ENUM_INTERVALS = _read_write(75, INTERVAL)
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """One way in which a camera can send pictures.
+    """One way in which a camera can send video.
 
     Attributes:
         pixels: Four-character code of the pixel format, e.g. "MJPG".
         width: Pixels; the smallest where a range is given.
         height: Pixels; the smallest where a range is given.
         largest: (width, height) at the other end of a range.
-        rates: Pictures per second, highest first; for a range of rates its two ends; empty when not told.
+        rates: Frames per second, highest first; for a range of rates its two ends; empty when not told.
     """
 
     pixels: str
@@ -64,7 +64,7 @@ class Mode:
 
 
 def formats_of(device: str) -> tuple[str, ...]:
-    """The formats of ``device`` ("/dev/video0") in words, largest size first; empty when it does not tell."""
+    """The formats of ``device`` ("/dev/video0"), a line for each size, largest first; empty when it does not tell."""
     if sys.platform != "linux":
         return ()
     import fcntl
@@ -75,7 +75,7 @@ def formats_of(device: str) -> tuple[str, ...]:
         log.info("%s does not tell its formats: %s", device, error.strerror)
         return ()
     try:
-        return in_words(modes(lambda request, question: fcntl.ioctl(handle, request, question)))
+        return format_lines(modes(lambda request, question: fcntl.ioctl(handle, request, question)))
     finally:
         os.close(handle)
 
@@ -94,7 +94,7 @@ def modes(ask: Ask) -> list[Mode]:
     return found
 
 
-def in_words(offered: list[Mode]) -> tuple[str, ...]:
+def format_lines(offered: list[Mode]) -> tuple[str, ...]:
     """One line for each size, largest first, e.g. "1280x720: MJPG 30/15 fps; YUYV 10 fps"."""
     sizes: dict[tuple[tuple[int, int], tuple[int, int]], dict[str, list[str]]] = {}
     for mode in offered:
@@ -128,7 +128,7 @@ def _rates(ask: Ask, code: int, width: int, height: int) -> tuple[Fraction, ...]
 def _answers(ask: Ask, request: int, layout: struct.Struct, *given: int) -> Iterator[tuple[Any, ...]]:
     """All answers to one question: its index counts up until the driver says there are no more."""
     empty = layout.unpack(bytes(layout.size))
-    for index in range(_MOST):
+    for index in range(_MAX_ANSWERS):
         question = layout.pack(index, *given, *empty[1 + len(given) :])
         try:
             answer = ask(request, question)

@@ -15,7 +15,7 @@ _MEASURED = 1 / 20  # standard deviation of a detected coordinate, of the box's 
 _WANDER = 30 * (1 / 20) ** 2  # variance a position gains a second, of the size squared
 _DRIFT = 30 * (30 / 160) ** 2  # variance a velocity gains a second, of the size squared
 _START = (10 * 30 / 160) ** 2  # variance of an unknown velocity, of the size squared per second squared
-_LEAST = 1.0  # pixel: no box is smaller
+_MIN_SIDE = 1.0  # pixel: no box is smaller
 
 
 class Motion:
@@ -31,7 +31,7 @@ class Motion:
 
     def boxes_xyxy(self) -> Floats:
         """Float64[T, 4]: where the boxes are believed to be."""
-        centre, half = self._place[:, :2], np.maximum(self._place[:, 2:], _LEAST) / 2
+        centre, half = self._place[:, :2], np.maximum(self._place[:, 2:], _MIN_SIDE) / 2
         return np.concatenate((centre - half, centre + half), axis=1)
 
     def predict(self, seconds: float, resting: npt.NDArray[np.bool_]) -> None:
@@ -74,10 +74,10 @@ class Motion:
 
     def _scale(self) -> Floats:
         """Float64[T, 4]: each box's size squared, in pixels; its area stands for it."""
-        sides = np.maximum(self._place[:, 2:], _LEAST)
+        sides = np.maximum(self._place[:, 2:], _MIN_SIDE)
         return np.repeat(sides.prod(axis=1)[:, None], 4, axis=1)
 
 
 def _cxcywh(boxes_xyxy: Floats) -> Floats:
     low, high = boxes_xyxy[:, :2], boxes_xyxy[:, 2:]
-    return np.concatenate(((low + high) / 2, np.maximum(high - low, _LEAST)), axis=1)
+    return np.concatenate(((low + high) / 2, np.maximum(high - low, _MIN_SIDE)), axis=1)

@@ -25,15 +25,15 @@ _UNSURE_IOU = 0.5  # of a detection below the threshold
 _FORGOTTEN_S = 1.0  # an object unseen for longer comes back as another
 _CONFIRMED_AFTER_S = 0.15  # an object seen for less may be a flicker of the detector
 _UNCONFIRMED_S = 0.2  # ... and is waited for no longer than this once it is unseen in a frame
-_UNSURE_SHARE, _UNSURE_LEAST = 0.4, 0.1
+_UNSURE_SHARE, _MIN_UNSURE = 0.4, 0.1
 
 Indices = npt.NDArray[np.intp]
 
 
-def with_unsure(wanted: DetectionFilter) -> DetectionFilter:
-    """``wanted`` with a lower threshold: what is found by it goes to ``Tracker.update``."""
-    lower = max(_UNSURE_LEAST, _UNSURE_SHARE * wanted.score_threshold)
-    return replace(wanted, score_threshold=min(wanted.score_threshold, lower))
+def with_unsure(shown: DetectionFilter) -> DetectionFilter:
+    """``shown`` with a lower threshold: what is found by it goes to ``Tracker.update``."""
+    lower = max(_MIN_UNSURE, _UNSURE_SHARE * shown.score_threshold)
+    return replace(shown, score_threshold=min(shown.score_threshold, lower))
 
 
 class Prediction(Protocol):
@@ -159,14 +159,14 @@ class Tracker:
         overlap: npt.NDArray[np.float64],
         objects: npt.NDArray[np.bool_],
         found: npt.NDArray[np.bool_],
-        least: float,
+        min_overlap: float,
         owner: Indices,
     ) -> None:
         """Pair what is still free of ``objects`` and ``found``."""
         taken = np.zeros(len(overlap), np.bool_)
         taken[owner[owner >= 0]] = True
         rows, columns = np.flatnonzero(objects & ~taken), np.flatnonzero(found & (owner < 0))
-        for row, column in best_pairs(overlap[np.ix_(rows, columns)] - least):
+        for row, column in best_pairs(overlap[np.ix_(rows, columns)] - min_overlap):
             owner[columns[column]] = rows[row]
 
     def _correct(self, detections: Detections, owner: Indices, now_s: float) -> None:

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 
 from app.core.errors import AppError
 from app.lab.bench.rounds import Contestant
-from detector.errors import DetectorError
+from detector.errors import DetectorError, Remedy
 from detector.model_file import ModelEntry
 from detector.spec import ModelSpec
 
@@ -49,13 +49,15 @@ def _twin(entry: ModelEntry, place: str) -> Contestant:
 
 
 def _check_torch(spec: ModelSpec) -> None:
-    from detector.plans.grids import checked_config
+    from detector.plans.architectures import single_stage
 
     try:
-        checked_config(spec)
+        single_stage(spec)
     except DetectorError as error:
         raise AppError(
-            f"PyTorch has no network like {spec.name}: {error.message}", "Leave --versus torch out."
+            f"PyTorch has no network like {spec.name}: {error.message}",
+            "Leave out that comparison.",
+            Remedy("versus", "torch", omit=True),
         ) from error
 
 
@@ -64,7 +66,9 @@ def _torch(entry: ModelEntry, place: str) -> Contestant:
     from detector.runtime.torch_cpu import TorchCpuDetector
 
     if place != "cpu":
-        raise AppError("PyTorch in float32 is compared on the CPU only.", "Add --device cpu.")
+        raise AppError(
+            "PyTorch in float32 is compared on the CPU only.", "Compare on the CPU.", Remedy("device", "cpu")
+        )
     return EngineContestant(TorchCpuDetector(entry, "fp32"), "PyTorch cpu fp32")
 
 

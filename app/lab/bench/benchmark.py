@@ -13,20 +13,20 @@ from pathlib import Path
 from app.core import paths
 from app.core.frames import ImageBGR
 from app.core.settings import ModelSettings
-from app.lab.bench.agreement import agreement
 from app.lab.bench.baselines import check_baseline
+from app.lab.bench.bench_report import BenchReport, CaseResult, ExportSpeed, Skipped
 from app.lab.bench.bench_request import ALL, BenchRequest
+from app.lab.bench.contestant_agreement import agreement
 from app.lab.bench.contestants import OurDetector
-from app.lab.bench.export import ExportBench
-from app.lab.bench.frames import drawn_frames, video_frames
+from app.lab.bench.export_steps import ExportBench
 from app.lab.bench.int8_networks import quantise_random
 from app.lab.bench.lineup import Lineup, Opening, formats, open_exactly, open_lineup, places
 from app.lab.bench.machine import Machine, this_machine
 from app.lab.bench.model_speeds import record_speeds
 from app.lab.bench.peaks import measured_peak, network_flops
 from app.lab.bench.random_weights import write_random
-from app.lab.bench.result import BenchReport, ExportSpeed, Result, Skipped
 from app.lab.bench.rounds import Contestant, Feed, run_rounds
+from app.lab.bench.sample_frames import drawn_frames, video_frames
 from app.lab.bench.statistics import flat, times_faster
 from detector.detections import FLOOR, Detections
 from detector.errors import DetectorError
@@ -119,7 +119,7 @@ def _in_int8(
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """Figures of a contestant for every batch size; see ``Result``. ``flops`` is per frame, None if unknown."""
+    """Figures of a contestant for every batch size; see ``CaseResult``. ``flops`` is per frame, None if unknown."""
 
     memory_mib: float | None
     candidates: float | None
@@ -134,7 +134,7 @@ class _Runner:
         self, request: BenchRequest, frames: Sequence[ImageBGR], on_progress: OnProgress, stop: threading.Event
     ) -> None:
         self._request, self._frames, self._on_progress, self._stop = request, frames, on_progress, stop
-        self._results: list[tuple[Result, float | None]] = []  # with the operations per frame, if known
+        self._results: list[tuple[CaseResult, float | None]] = []  # with the operations per frame, if known
         self._skipped: list[Skipped] = []
         self._peaks: dict[str, dict[str, float]] = {}
         self._flops = network_flops(request.entry.spec)
@@ -206,7 +206,7 @@ class _Runner:
         self._baseline = self._baseline or contestants[0].name
         for contestant, rounds in zip(contestants, times, strict=True):
             known = facts[contestant.name]
-            result = Result(
+            result = CaseResult(
                 name=contestant.name,
                 place=lineup.place,
                 device=contestant.device,
@@ -241,7 +241,7 @@ class _Runner:
             self._stop,
         ).run()
 
-    def _with_share(self, result: Result, flops: float | None) -> Result:
+    def _with_share(self, result: CaseResult, flops: float | None) -> CaseResult:
         peak = self._peaks[result.place].get(result.precision)
         return replace(result, peak_share=flops * result.frames_per_s / peak if flops is not None and peak else None)
 
@@ -273,7 +273,7 @@ class _Runner:
 
 
 def _untested(where: Iterable[str]) -> list[str]:
-    from detector.runtime.open import UNTESTED
+    from detector.runtime.devices import UNTESTED
 
     return [
         f"{UNTESTED[place]} GPUs are untested: judge their figures with care." for place in where if place in UNTESTED

@@ -7,8 +7,8 @@ from itertools import groupby
 from pathlib import Path
 
 from app.core.files.atomic_file import write_atomically
+from app.lab.bench.bench_report import BenchReport, CaseResult
 from app.lab.bench.report_text import HEADS, export_rows, export_text, figures, stage_rows
-from app.lab.bench.result import BenchReport, Result
 from app.lab.charts import Axis, Bar, BarChart, Drawing, in_grid, layout, png_bytes, svg_element, svg_file
 from app.lab.charts.svg import escaped
 from app.lab.html_page import cards, cell, facts, notes, page, table
@@ -34,7 +34,7 @@ def write_chart(report: BenchReport, path: Path) -> None:
     write_atomically(path, content)
 
 
-def speed_chart(results: Sequence[Result]) -> BarChart:
+def speed_chart(results: Sequence[CaseResult]) -> BarChart:
     """Returns a chart of the frames per second of one case's contestants."""
     first = results[0]
     bars = tuple(
@@ -54,7 +54,7 @@ def _drawings(report: BenchReport) -> list[Drawing]:
     return [layout(speed_chart(case)) for case in cases(report)]
 
 
-def cases(report: BenchReport) -> Iterator[list[Result]]:
+def cases(report: BenchReport) -> Iterator[list[CaseResult]]:
     """Groups the results that were measured in the same rounds."""
     for _, group in groupby(report.results, key=lambda each: (each.place, each.load, each.batch)):
         yield list(group)
@@ -87,7 +87,7 @@ def _page(report: BenchReport) -> str:
         "<h2>Where</h2>",
         facts(
             (
-                ("Computer", report.machine.words()),
+                ("Computer", report.machine.text()),
                 ("Frames", report.frames),
                 ("Candidates", f"above a score of {report.score_floor:g}"),
                 ("Weights", report.weights),

@@ -25,13 +25,13 @@ def cut(source: Path, seconds: float, folder: Path) -> Path:
         with av.open(str(source)) as given, av.open(str(target), "w", format="matroska") as taken:
             if not given.streams.video:
                 raise AppError(f"{source.name} holds no video.")
-            pictures = given.streams.video[0]
-            copies = {each.index: taken.add_stream_from_template(each) for each in (pictures, *given.streams.audio)}
+            video = given.streams.video[0]
+            copies = {each.index: taken.add_stream_from_template(each) for each in (video, *given.streams.audio)}
             first_s: float | None = None
-            for packet in given.demux([pictures, *given.streams.audio]):
+            for packet in given.demux([video, *given.streams.audio]):
                 if packet.dts is None:
                     continue
-                if packet.stream.index == pictures.index:
+                if packet.stream.index == video.index:
                     now_s = float(packet.dts * packet.time_base)
                     first_s = now_s if first_s is None else first_s
                     if now_s - first_s >= seconds:

@@ -10,12 +10,12 @@ from pathlib import Path
 from app.core.errors import AppError
 from app.core.frames import ImageBGR
 from app.lab.bench.baselines import BASELINES, open_baseline
+from app.lab.bench.bench_report import Skipped
 from app.lab.bench.bench_request import ALL
 from app.lab.bench.contestants import OurDetector
 from app.lab.bench.memory import MemoryMeter
-from app.lab.bench.result import Skipped
 from app.lab.bench.rounds import Contestant
-from detector.errors import DetectorError
+from detector.errors import DetectorError, Remedy
 from detector.model_file import ModelEntry
 from detector.runtime.base import PRECISIONS, Detector
 
@@ -61,7 +61,7 @@ def places(devices: Sequence[str]) -> tuple[str, ...]:
     Raises:
         AppError: A device asked for by name is not here.
     """
-    from detector.runtime.open import available_devices, untested_devices
+    from detector.runtime.devices import available_devices, untested_devices
 
     found: list[str] = []
     for device in devices:
@@ -76,14 +76,16 @@ def places(devices: Sequence[str]) -> tuple[str, ...]:
 
 def _here(place: str) -> str:
     """Returns ``place`` if it is here."""
-    from detector.runtime.open import UNTESTED, untested_devices
-    from detector.runtime.torch_cuda import why_not_cuda
+    from detector.runtime.cuda_support import why_not_cuda
+    from detector.runtime.devices import UNTESTED, untested_devices
 
     reason = why_not_cuda(int(place.partition(":")[2])) if place.startswith("cuda") else ""
     if place in UNTESTED and place not in dict(untested_devices()):
         reason = f"there is no {UNTESTED[place]} GPU, or this PyTorch has no support for it"
     if reason:
-        raise AppError(f"{place} cannot be used: {reason}.", "Leave --device out to measure what is here.")
+        raise AppError(
+            f"{place} cannot be used: {reason}.", "Measure what is here instead.", Remedy("device", omit=True)
+        )
     return place
 
 

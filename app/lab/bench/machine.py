@@ -13,7 +13,7 @@ from pathlib import Path
 _PACKAGES = ("torch", "torchvision", "openvino", "onnxruntime", "opencv-python-headless")
 _BUSY = 0.1
 _LOOK_S = 0.25
-_PROCESSORS = Path("/proc/stat")
+PROCESSORS = Path("/proc/stat")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Machine:
     packages: dict[str, str]
     busy: float | None
 
-    def words(self) -> str:
+    def text(self) -> str:
         """Returns a description of one line."""
         packages = ", ".join(f"{name} {number}" for name, number in self.packages.items())
         return f"{self.cpu}, {self.cores} cores; {self.system}; {packages}"
@@ -70,7 +70,7 @@ def _jiffies() -> tuple[int, int] | None:
     """Returns the busy ticks (work, or time stolen by another virtual machine) and all ticks. Linux only."""
     try:
         user, nice, system, idle, waiting, *rest = map(
-            int, _PROCESSORS.read_text("ascii").split("\n", 1)[0].split()[1:9]
+            int, PROCESSORS.read_text("ascii").split("\n", 1)[0].split()[1:9]
         )
     except (OSError, ValueError):
         return None

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from app.core.errors import AppError
 from app.core.speeds import MeasuredSpeed, record_speed
-from app.lab.bench.result import Result
+from app.lab.bench.bench_report import CaseResult
 
 _log = logging.getLogger(__name__)
 
 
-def record_speeds(results: Sequence[Result], model: Path, store: Path) -> str:
+def record_speeds(results: Sequence[CaseResult], model: Path, store: Path) -> str:
     """Records how fast our engines ran the model's own weights, one frame at a time.
 
     Args:

@@ -20,6 +20,7 @@ from app.core.frames import ImageBGR
 from app.lab.bench.contestants import EngineContestant
 from detector.default_boxes import default_boxes
 from detector.detections import Candidates
+from detector.errors import Remedy
 from detector.golden import Floats, log_softmax
 from detector.model_file import ModelEntry
 from detector.postprocess import postprocess
@@ -80,7 +81,9 @@ def open_opencv(entry: ModelEntry, place: str) -> EngineContestant:
             network = cv2.dnn.readNetFromONNX(str(path), cv2.dnn.ENGINE_CLASSIC)
     except cv2.error as error:
         raise AppError(
-            f"OpenCV's DNN module cannot read the network of {entry.name}.", "Leave out --versus opencv-dnn."
+            f"OpenCV's DNN module cannot read the network of {entry.name}.",
+            "Leave out that comparison.",
+            Remedy("versus", "opencv-dnn", omit=True),
         ) from error
     finally:
         cv2.utils.logging.setLogLevel(level)
@@ -119,7 +122,11 @@ def write_onnx(entry: ModelEntry, folder: Path) -> Path:
 
 def _check_place(what: str, place: str) -> None:
     if place != "cpu":
-        raise AppError(f"{what} is compared on the CPU only, not on {place}.", "Add --device cpu, or leave it out.")
+        raise AppError(
+            f"{what} is compared on the CPU only, not on {place}.",
+            "Compare on the CPU, or leave it out.",
+            Remedy("device", "cpu"),
+        )
 
 
 def _contestant(name: str, entry: ModelEntry, network: Network) -> EngineContestant:

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     import torch
 
 _RUNS = 5
-_SECONDS = 1.0
-_SIDE = {"cpu": 1536, "cuda": 8192, "mps": 4096, "xpu": 4096}
-_CHANNELS, _MAP = 256, {"cpu": 75, "cuda": 300, "mps": 150, "xpu": 150}
+SECONDS = 1.0
+"""How long each product is repeated; tests make it and the sizes small."""
+
+MATRIX_SIDE = {"cpu": 1536, "cuda": 8192, "mps": 4096, "xpu": 4096}
+_CHANNELS, MAP_SIDE = 256, {"cpu": 75, "cuda": 300, "mps": 150, "xpu": 150}
 
 
 def network_flops(spec: ModelSpec) -> float | None:
@@ -91,7 +93,7 @@ def _rounding(allowed: bool) -> Iterator[None]:
 def _matmul(place: torch.device, dtype: torch.dtype) -> float:
     import torch
 
-    side = _SIDE.get(place.type, 2048)
+    side = MATRIX_SIDE.get(place.type, 2048)
     a, b = (torch.randn(side, side, device=place).to(dtype) for _ in range(2))
     return 2.0 * side**3 / _fastest(lambda: torch.mm(a, b), place)
 
@@ -101,7 +103,7 @@ def _convolution(place: torch.device, dtype: torch.dtype) -> float:
     import torch
     from torch.nn import functional
 
-    side = _MAP.get(place.type, 75)
+    side = MAP_SIDE.get(place.type, 75)
     images = torch.randn(1, _CHANNELS, side, side, device=place).to(dtype)
     weight = torch.randn(_CHANNELS, _CHANNELS, 3, 3, device=place).to(dtype)
     images, weight = (each.contiguous(memory_format=torch.channels_last) for each in (images, weight))
@@ -115,7 +117,7 @@ def _int8(place: torch.device) -> float | None:
     multiply: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = getattr(torch, "_int_mm", None)
     if multiply is None:
         return None
-    side = _SIDE["cpu"]
+    side = MATRIX_SIDE["cpu"]
     a, b = (torch.randint(-128, 127, (side, side), dtype=torch.int8, device=place) for _ in range(2))
     return 2.0 * side**3 / _fastest(lambda: multiply(a, b), place)
 
@@ -127,7 +129,7 @@ def _fastest(work: Callable[[], object], place: torch.device) -> float:
     settle = settling(place.type)
     work()  # finds its kernel
     settle()
-    while len(times) < _RUNS or (time.perf_counter() - begun < _SECONDS and len(times) < 50):
+    while len(times) < _RUNS or (time.perf_counter() - begun < SECONDS and len(times) < 50):
         times.append(_on_gpu(work) if place.type == "cuda" else _on_host(work, settle))
     return min(times)
 

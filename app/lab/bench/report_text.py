@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.lab.bench.result import ExportSpeed, Result
+from app.lab.bench.bench_report import CaseResult, ExportSpeed
 
 HEADS = (
     "contestant", "load", "batch", "frames/s", "p50 ms", "p95 ms", "x baseline", "of peak", "MiB", "candidates",
@@ -21,7 +21,7 @@ _STEPS = {
 _LAST = ("postprocess", "copy")  # baselines have stages of their own before these
 
 
-def figures(result: Result) -> tuple[str, ...]:
+def figures(result: CaseResult) -> tuple[str, ...]:
     """Returns one row under ``HEADS``."""
     return (
         result.name,
@@ -38,7 +38,7 @@ def figures(result: Result) -> tuple[str, ...]:
     )
 
 
-def stage_rows(case: Sequence[Result]) -> list[tuple[str, ...]]:
+def stage_rows(case: Sequence[CaseResult]) -> list[tuple[str, ...]]:
     """Returns a header, then stage times (ms) of each contestant that reports them, in order of execution."""
     met = dict.fromkeys(stage for each in case for stage in each.stages_ms)
     stages = [stage for stage in met if stage not in _LAST] + [stage for stage in _LAST if stage in met]

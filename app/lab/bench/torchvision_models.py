@@ -7,7 +7,7 @@ Needs torch and torchvision. On the thread that opens them.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -17,17 +17,40 @@ from torch import Tensor, nn
 from app.core.errors import AppError
 from app.core.frames import ImageBGR
 from app.lab.bench.stages import timer_for
-from detector.config import SSD300_TORCHVISION, SSDLITE320
+from detector.config import SSD300_TORCHVISION, SSDLITE320, SSDConfig
 from detector.detections import Detections
+from detector.errors import Remedy
 from detector.importers.torchvision_ssd import NAMING
 from detector.importers.torchvision_ssdlite import file_names
 from detector.model_file import ModelEntry
-from detector.spec import ModelSpec
+from detector.spec import Architecture, ModelSpec
 from detector.weights import load_state
 
 _SSD_STAGES = {"transform": "preprocess", "head": "network"}
 _RCNN_STAGES = {"transform": "preprocess", "backbone": "backbone", "rpn": "proposals", "roi_heads": "heads"}
 _SEED = 20161008
+
+
+class _Twin(NamedTuple):
+    """A network that torchvision has too.
+
+    Attributes:
+        architecture: Ours.
+        config: Its default boxes.
+        function: Builds it, in ``torchvision.models.detection``.
+        names: Returns the name in torchvision for each tensor of ours.
+    """
+
+    architecture: Architecture
+    config: SSDConfig
+    function: str
+    names: Callable[[], dict[str, str]]
+
+
+_TWINS = (
+    _Twin("ssd-vgg16", SSD300_TORCHVISION, "ssd300_vgg16", lambda: NAMING.names(len(SSD300_TORCHVISION.grids))),
+    _Twin("ssdlite320-mobilenetv3", SSDLITE320, "ssdlite320_mobilenet_v3_large", file_names),
+)
 
 
 def open_twin(entry: ModelEntry, place: str) -> TorchvisionDetector:
@@ -50,13 +73,18 @@ def open_twin(entry: ModelEntry, place: str) -> TorchvisionDetector:
 
 def check_twin(spec: ModelSpec) -> None:
     """Raises ``AppError`` unless torchvision has exactly this network with these default boxes."""
-    ssd300 = spec.architecture == "ssd-vgg16" and spec.config == SSD300_TORCHVISION and spec.width == 1.0
-    ssdlite = spec.architecture == "ssdlite320-mobilenetv3" and spec.config == SSDLITE320
-    if not (ssd300 or ssdlite):
-        raise AppError(
-            f"torchvision has no network like {spec.name}.",
-            "Compare ssd300-vgg16-coco or ssdlite320-mobilenetv3-coco, or use --versus fasterrcnn.",
-        )
+    _twin_of(spec)
+
+
+def _twin_of(spec: ModelSpec) -> _Twin:
+    for twin in _TWINS:
+        if (spec.architecture, spec.config, spec.width) == (twin.architecture, twin.config, 1.0):
+            return twin
+    raise AppError(
+        f"torchvision has no network like {spec.name}.",
+        "Compare ssd300-vgg16-coco or ssdlite320-mobilenetv3-coco, or another network of torchvision.",
+        Remedy("versus", "fasterrcnn"),
+    )
 
 
 def _twin(spec: ModelSpec) -> tuple[nn.Module, dict[str, str]]:
@@ -75,10 +103,8 @@ def _twin(spec: ModelSpec) -> tuple[nn.Module, dict[str, str]]:
         "image_mean": [value / 255 for value in spec.input.mean],
         "image_std": [value / 255 for value in spec.input.std],
     }
-    check_twin(spec)
-    if spec.architecture == "ssd-vgg16":
-        return detection.ssd300_vgg16(**options), NAMING.names(len(SSD300_TORCHVISION.grids))
-    return detection.ssdlite320_mobilenet_v3_large(**options), file_names()
+    twin = _twin_of(spec)
+    return getattr(detection, twin.function)(**options), twin.names()
 
 
 def open_faster_rcnn(entry: ModelEntry, place: str) -> TorchvisionDetector:

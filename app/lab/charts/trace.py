@@ -1,7 +1,7 @@
 """Reduces a line to what can be seen: thinned to pixel columns, clipped to the axes. Pure.
 
 An evaluation leaves a curve of 50 000 points, a training as many; a chart has a few hundred pixels. The first, lowest,
-highest and last of the points in a pixel column draw the same picture as all of them.
+highest and last of the points in a pixel column draw the same image as all of them.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ class Gallery:
                 title, words = _HEADS[kind]
                 yield f'<h3>{escaped(title)} ({len(mistakes):,})</h3><p class="quiet">{escaped(words)}</p>'
                 telling = sorted(mistakes, key=self._is_of_class_never_detected)
-                yield self._pictures(telling) if here else self._listing(telling)
+                yield self._images(telling) if here else self._listing(telling)
         yield notes(self._issues())
 
     def _issues(self) -> list[str]:
@@ -71,7 +71,7 @@ class Gallery:
         truth = self._outcomes[mistake.image].truth
         return mistake.kind is Kind.MISSED and int(truth.class_ids[mistake.truth]) in self._never
 
-    def _pictures(self, mistakes: Sequence[Mistake]) -> str:
+    def _images(self, mistakes: Sequence[Mistake]) -> str:
         figures: list[str] = []
         shown: dict[int, int] = {}
         for mistake in mistakes:

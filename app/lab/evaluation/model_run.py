@@ -20,8 +20,8 @@ from app.core.frames import ImageBGR
 from app.core.sources.images import read_image
 from app.core.workers import Worker
 from detector.detections import DetectionFilter, Detections
-from detector.evaluation.class_names import match_names
-from detector.evaluation.found import Found, make_found
+from detector.evaluation.class_matching import match_names
+from detector.evaluation.detection_table import DetectionTable, make_table
 from detector.evaluation.issues import Issues
 from detector.evaluation.results import DataSet, Floats, Ids, ImageTruth
 from detector.runtime.base import Detector
@@ -46,7 +46,7 @@ class ModelRun:
     """
 
     data: DataSet
-    found: Found
+    found: DetectionTable
     seconds: float
     notes: tuple[str, ...]
 
@@ -151,10 +151,10 @@ class _Run:
         self._scores.append(found.scores[kept].astype(np.float64))
         self._classes.append(class_ids[kept])
 
-    def found(self) -> Found:
+    def found(self) -> DetectionTable:
         """Returns everything collected."""
         images = np.repeat(np.arange(len(self._scores)), [len(scores) for scores in self._scores])
-        return make_found(
+        return make_table(
             images, np.concatenate(self._classes), np.concatenate(self._scores), np.concatenate(self._boxes)
         )
 

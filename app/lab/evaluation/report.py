@@ -49,7 +49,7 @@ def write_report(
         evaluation: The evaluation.
         path: The file, replaced if it exists; its folder must exist.
         threshold: Score from which a detection is shown; counts and mistakes are those at this threshold.
-        examples: Pictures of each kind of mistake, at most.
+        examples: Images of each kind of mistake, at most.
         moment: When it was measured; None: now.
 
     Raises:

@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from app.core.errors import AppError
-from app.lab.scale_out.tasks import Task, TaskOutcome
+from app.lab.scale_out.tasks import ExportTask, TaskOutcome
+from detector.errors import Remedy
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ def load_ray() -> Any:
 
 
 def run_on_ray(
-    tasks: Sequence[Task],
+    tasks: Sequence[ExportTask],
     address: str,
     on_outcome: Callable[[TaskOutcome], None],
     cpus: float | None = None,
@@ -90,7 +91,7 @@ def run_on_ray(
 
 
 class _OwnWords:
-    """Standard output without the messages that Ray's threads print there: it may carry ``--json -``."""
+    """Standard output without the messages that Ray's threads print there: it may carry the command's JSON."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -139,12 +140,14 @@ def _cpus(ray: Any, asked: float | None, gpus: float) -> float:
     if not fit or cpus > most or most <= 0:
         raise AppError(
             f"No computer of the cluster has {cpus:g} CPUs" + (f" and {gpus:g} GPUs." if gpus else "."),
-            "Ask for less: --ray-cpus, --ray-gpus.",
+            "Ask for less.",
+            Remedy("ray-cpus"),
+            Remedy("ray-gpus"),
         )
     return float(cpus)
 
 
-def _outcome(ray: Any, reference: Any, task: Task) -> TaskOutcome:
+def _outcome(ray: Any, reference: Any, task: ExportTask) -> TaskOutcome:
     """Returns the outcome of a task, or a failure if its worker kept dying or could not start."""
     try:
         outcome = ray.get(reference)

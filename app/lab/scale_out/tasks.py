@@ -6,10 +6,8 @@ if its result file names exactly this source and these settings, and its files a
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import hashlib
-import io
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -17,18 +15,20 @@ from pathlib import Path
 from typing import Any, Literal
 
 from app import __version__
-from app.core.candidate_cache.store_facts import SourceKey, source_key
+from app.core.candidate_cache.source_content import SourceContent
+from app.core.candidate_cache.store_facts import SourceKey
 from app.core.errors import AppError
 from app.core.export.request import ExportReport, ExportRequest
 from app.core.export_queue.collisions import location_of, target_locations
 from app.core.files.atomic_file import write_atomically
+from app.core.records.csv_table import as_csv
 
 _MAX_RESULT = 2**20
 _COLUMNS = ("path", "state", "frames", "detections", "seconds", "output", "error")
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class ExportTask:
     """One video of the job, with all that a worker on another computer needs to know.
 
     Attributes:
@@ -67,7 +67,7 @@ class TaskOutcome:
     node: str = ""
 
 
-def plan_tasks(requests: Iterable[ExportRequest], weights: str) -> tuple[Task, ...]:
+def plan_tasks(requests: Iterable[ExportRequest], weights: str) -> tuple[ExportTask, ...]:
     """Returns a task for each request, with file names that depend on nothing but the video.
 
     Args:
@@ -90,7 +90,7 @@ def plan_tasks(requests: Iterable[ExportRequest], weights: str) -> tuple[Task, .
     return tasks
 
 
-def _task(request: ExportRequest, weights: str) -> Task:
+def _task(request: ExportRequest, weights: str) -> ExportTask:
     source = request.source.absolute()
     video = None
     if request.output is not None:
@@ -104,7 +104,7 @@ def _task(request: ExportRequest, weights: str) -> Task:
     )
     moved = replace(request, source=source, output=video, data=data, highlights=highlights)
     folder = next(moved.targets()).parent
-    return Task(moved, folder / f"{source.name}.result.json", _settings_hash(moved, weights), weights)
+    return ExportTask(moved, folder / f"{source.name}.result.json", _settings_hash(moved, weights), weights)
 
 
 def _settings_hash(request: ExportRequest, weights: str) -> str:
@@ -122,14 +122,14 @@ def _settings_hash(request: ExportRequest, weights: str) -> str:
     return hashlib.sha256(json.dumps(wishes, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def outcome_before(task: Task) -> TaskOutcome | None:
+def outcome_before(task: ExportTask) -> TaskOutcome | None:
     """Returns the outcome of an earlier run if it is complete, else None."""
     try:
         with task.result.open("rb") as file:
             kept = json.loads(file.read(_MAX_RESULT))
         if kept["settings"] != task.settings or kept["files"] != _sizes(task.request):
             return None
-        if not _is_source(task.request.source, kept["source"]):
+        if not _is_source(task.request.source, kept["source"], kept["source_sha256"]):
             return None
         report = kept["report"]
         return TaskOutcome(str(task.request.source), "known", dict(report), node=str(kept["node"]))
@@ -144,23 +144,21 @@ def outcome_before(task: Task) -> TaskOutcome | None:
         return None
 
 
-def _is_source(path: Path, kept: dict[str, Any]) -> bool:
-    """Returns whether the video is the one that was read; compares content only if size or time differ."""
-    facts = path.stat()
-    if not path.is_dir() and (kept["size"], kept["mtime_ns"]) == (facts.st_size, facts.st_mtime_ns):
-        return True
-    source = source_key(path)
-    return (kept["size"], kept["sha256"]) == (source.size, source.sha256)
+def _is_source(path: Path, key: dict[str, Any], whole_sha256: str) -> bool:
+    """Returns whether the video is the one that was read, also where another computer numbers its files otherwise."""
+    return SourceContent(path).is_same_as(SourceKey(**key), whole_sha256)
 
 
-def write_result(task: Task, source: SourceKey, report: ExportReport, node: str) -> TaskOutcome:
+def write_result(task: ExportTask, source: SourceContent, report: ExportReport, node: str) -> TaskOutcome:
     """Marks the task as done, atomically and after everything else.
 
     Raises:
         AppError: It cannot be written.
     """
+    whole_sha256 = source.whole_sha256()
     kept = {
-        "source": dataclasses.asdict(source),
+        "source": dataclasses.asdict(source.key),
+        "source_sha256": whole_sha256 if source.unchanged() else "",
         "settings": task.settings,
         "files": _sizes(task.request),
         "report": report.as_dict(),
@@ -189,13 +187,11 @@ def write_summary(folder: Path, outcomes: Sequence[TaskOutcome]) -> tuple[Path, 
     rows = [dataclasses.asdict(outcome) for outcome in outcomes]
     states = [outcome.state for outcome in outcomes]
     counts = {state: states.count(state) for state in ("done", "known", "failed")}
-    as_json, as_csv = folder / "summary.json", folder / "summary.csv"
-    write_atomically(as_json, (json.dumps({**counts, "videos": rows}, indent=2) + "\n").encode())
-    table = io.StringIO()
-    writer = csv.writer(table)
-    writer.writerow(_COLUMNS)
+    summary, table = folder / "summary.json", folder / "summary.csv"
+    write_atomically(summary, (json.dumps({**counts, "videos": rows}, indent=2) + "\n").encode())
+    cells: list[Sequence[object]] = [_COLUMNS]
     for outcome in outcomes:
         known = {**outcome.report, "path": outcome.path, "state": outcome.state, "error": outcome.error}
-        writer.writerow(["" if known.get(name) is None else known[name] for name in _COLUMNS])
-    write_atomically(as_csv, table.getvalue().encode("utf-8", "backslashreplace"))
-    return as_json, as_csv
+        cells.append(["" if known.get(name) is None else known[name] for name in _COLUMNS])
+    write_atomically(table, as_csv(cells).encode("utf-8", "backslashreplace"))
+    return summary, table

@@ -7,12 +7,12 @@ import socket
 import threading
 
 from app import __version__
-from app.core.candidate_cache.store_facts import source_key
+from app.core.candidate_cache.source_content import SourceContent
 from app.core.errors import AppError, ExplainedError
 from app.core.export.job import ExportJob
 from app.core.export.request import ExportReport
 from app.core.models import weights_sha256
-from app.lab.scale_out.tasks import Task, TaskOutcome, outcome_before, write_result
+from app.lab.scale_out.tasks import ExportTask, TaskOutcome, outcome_before, write_result
 from detector.file_lock import LockedError
 
 log = logging.getLogger(__name__)
@@ -21,7 +21,7 @@ _RETRY_S = 5.0
 _TIMEOUT_S = 600.0
 
 
-def run_task(task: Task) -> TaskOutcome:
+def run_task(task: ExportTask) -> TaskOutcome:
     """Runs the task unless it is done; a failure that a user can act on is an outcome, not an exception."""
     node = socket.gethostname()
     try:
@@ -38,7 +38,7 @@ def run_task(task: Task) -> TaskOutcome:
                 f"The model {task.request.model.name} on {node} is not the one of the computer that began this.",
                 "Put the same model file on every computer.",
             )
-        source = source_key(task.request.source)
+        source = SourceContent(task.request.source)
         task.result.parent.mkdir(parents=True, exist_ok=True)
         return write_result(task, source, _export(task), node)
     except ExplainedError as error:
@@ -49,7 +49,7 @@ def run_task(task: Task) -> TaskOutcome:
         return TaskOutcome(str(task.request.source), "failed", error=message, node=node)
 
 
-def _export(task: Task) -> ExportReport:
+def _export(task: ExportTask) -> ExportReport:
     """Exports; waits while a worker that Ray gave up, but that still runs, holds the files."""
     waited = 0.0
     while True:

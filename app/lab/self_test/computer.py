@@ -30,7 +30,7 @@ def versions() -> Iterator[Check]:
 
 def devices() -> Iterator[Check]:
     """Lists the devices that networks can run on."""
-    from detector.runtime.open import available_devices
+    from detector.runtime.devices import available_devices
 
     for device, name in available_devices():
         yield Check(f"device {device}", True, name)
@@ -56,4 +56,4 @@ def cameras() -> Iterator[Check]:
     from app.core.sources.cameras import list_cameras
 
     found = list_cameras()
-    yield Check("cameras", None, ", ".join(f"{c.index} {c.name}" for c in found) or "none connected")
+    yield Check("cameras", None, ", ".join(f"{c.number} {c.name}" for c in found) or "none connected")

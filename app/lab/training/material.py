@@ -11,8 +11,8 @@ from torch import nn
 from app.core.models import user_library
 from app.lab.training.training_request import DataRequest, TrainingRequest, starts_from_detector
 from detector.class_names import key, meaning
-from detector.errors import DetectorError
-from detector.evaluation.class_names import known_names
+from detector.errors import DetectorError, Remedy
+from detector.evaluation.class_matching import known_names
 from detector.evaluation.coco_layout import list_splits
 from detector.evaluation.data_sets import read_data
 from detector.evaluation.results import DataSet
@@ -20,8 +20,9 @@ from detector.evaluation.voc_layout import find_roots
 from detector.importers.read import read_checkpoint
 from detector.library import check_name
 from detector.model_file import ModelEntry
+from detector.plans.architectures import has_own_graph
 from detector.spec import ModelSpec
-from detector.training.data import Picture, training_pictures
+from detector.training.data import LabelledImage, training_images
 from detector.training.networks import new_spec
 from detector.training.survey import box_notes
 from detector.training.trainer import new_network
@@ -36,7 +37,7 @@ class Material:
     Attributes:
         spec: The model to train.
         network: With its first weights.
-        pictures: Annotated images to learn from.
+        images: Annotated images to learn from.
         validation: Data set to measure on; None for none.
         provenance: A sentence on where data and first weights come from.
         notes: Notes on the data, one line each.
@@ -44,7 +45,7 @@ class Material:
 
     spec: ModelSpec
     network: nn.Module
-    pictures: tuple[Picture, ...]
+    images: tuple[LabelledImage, ...]
     validation: DataSet | None
     provenance: str
     notes: tuple[str, ...]
@@ -61,18 +62,18 @@ def gather(request: TrainingRequest) -> Material:
     data = request.data
     sets = [read_data(root, data.kind, data.split or _usual_split(root, data), data.limit) for root in data.roots]
     labels = _chosen(data.classes, common_labels(sets))
-    pictures = training_pictures(sets, labels, use_difficult=request.recipe.use_difficult)
+    images = training_images(sets, labels, use_difficult=request.recipe.use_difficult)
     validation = _validation(data)
     spec, network, origin = _network(request, name, labels)
     notes = [line for found in (*sets, *([validation] if validation else [])) for line in found.notes]
-    notes += box_notes(pictures)
-    if validation is not None and (both := _learnt_and_measured(pictures, validation)):
+    notes += box_notes(images)
+    if validation is not None and (both := _learnt_and_measured(images, validation)):
         notes.append(
             f"{both} of the {len(validation.images)} images to measure on are also trained on: "
             "the accuracy will look better than it is."
         )
     learnt = " and ".join(f"{found.split} of {found.root.name}" for found in sets)
-    return Material(spec, network, pictures, validation, f"Trained on {learnt}, {origin}.", tuple(notes))
+    return Material(spec, network, images, validation, f"Trained on {learnt}, {origin}.", tuple(notes))
 
 
 def common_labels(sets: Sequence[DataSet]) -> tuple[str, ...]:
@@ -99,9 +100,9 @@ def _chosen(classes: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
     return tuple({key(name): name for name in classes}.values()) or tuple(known)
 
 
-def _learnt_and_measured(pictures: Sequence[Picture], validation: DataSet) -> int:
+def _learnt_and_measured(images: Sequence[LabelledImage], validation: DataSet) -> int:
     """Counts the files in both."""
-    learnt = {picture.path.resolve() for picture in pictures}
+    learnt = {image.path.resolve() for image in images}
     return sum(image.path is not None and image.path.resolve() in learnt for image in validation.images)
 
 
@@ -121,7 +122,9 @@ def _usual_split(root: Path, data: DataRequest) -> str:
         if name in coco or any((folder / f"{name}.txt").is_file() for folder in lists):
             return name
     if lists or coco:
-        raise DetectorError(f"{root} has no list named train or trainval.", "Name the one to learn from with --split.")
+        raise DetectorError(
+            f"{root} has no list named train or trainval.", "Name the one to learn from.", Remedy("split")
+        )
     return ""
 
 
@@ -160,13 +163,13 @@ def _network(request: TrainingRequest, name: str, labels: Sequence[str]) -> tupl
 def _like(entry: ModelEntry, name: str, labels: Sequence[str]) -> ModelSpec:
     """Returns the spec of ``entry`` for other classes."""
     spec = entry.spec
-    if spec.architecture == "openvino-ir":
+    if has_own_graph(spec):
         raise DetectorError(f"{entry.name} is an OpenVINO network and cannot be trained.")
     return ModelSpec(
         name=name,
         architecture=spec.architecture,
         labels=tuple(labels),
-        input=replace(spec.input, smooth=False),  # pictures are resized without smoothing here
+        input=replace(spec.input, smooth=False),  # images are resized without smoothing here
         config=spec.config,
         postprocess=spec.postprocess,
         width=spec.width,

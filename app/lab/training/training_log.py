@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from app.core.files.atomic_file import write_atomically
-from app.lab.training.curves import VALIDATION, curves_page, curves_png
 from app.lab.training.event_file import EventFile
+from app.lab.training.training_curves import VALIDATION, curves_page, curves_png
 from detector.errors import ExplainedError
-from detector.training.fit import Progress
+from detector.training.fit import TrainingProgress
 
 LOG, CURVES, PAGE = "log.jsonl", "curves.png", "curves.html"
 _PAINT_EVERY_S = 60.0
@@ -48,7 +48,7 @@ class TrainingLog:
         except (OSError, ExplainedError) as error:
             self._fail(error)
 
-    def progress(self, progress: Progress) -> None:
+    def progress(self, progress: TrainingProgress) -> None:
         """Logs a report."""
         values = {
             "loss/localisation": progress.localisation,

@@ -48,7 +48,7 @@ class TrainingRequest:
         folder: Folder of checkpoint, log and curves; a training found there is resumed.
         recipe: Hyperparameters; ``epochs``, if given, replace its ``steps``.
         epochs: Passes over the images; None to count in steps.
-        least_epochs: Least passes over the images, where that takes more than the recipe's ``steps``.
+        min_epochs: Least passes over the images, where that takes more than the recipe's ``steps``.
         network: One of ``detector.training.networks.TRAINABLE``.
         width: Channel multiplier of a VGG network.
         start: Weights to start from: a model's name or file, or a file of VGG-16's weights; "" for none.
@@ -64,7 +64,7 @@ class TrainingRequest:
     folder: Path
     recipe: Recipe = field(default_factory=Recipe)
     epochs: float | None = None
-    least_epochs: float = 0.0
+    min_epochs: float = 0.0
     network: str = "ssd300-vgg16"
     width: float = 1.0
     start: str = ""
@@ -85,7 +85,7 @@ class TrainingResult:
         steps: Steps in all.
         scores: Scores on the validation set; empty without one.
         images_per_s: Mean pace of this run.
-        shares: Shares of this run's time, by ``detector.training.clock.PARTS``.
+        shares: Shares of this run's time, by ``detector.training.step_clock.PARTS``.
         bad: Images that could not be read, and why.
         seconds: Training time of all runs together.
     """

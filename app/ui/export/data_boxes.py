@@ -1,4 +1,4 @@
-"""A check box for each data format, as the forms of one and of several exports show them. GUI thread."""
+"""Check boxes for the data formats, in the forms of one and of several exports. GUI thread."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _COLUMNS = 4
 
 
 def data_boxes() -> dict[str, QCheckBox]:
-    """By the format's name, none checked."""
+    """Makes a check box for each data format, by its name; none is checked."""
     boxes = {}
     for name, known in FORMATS.items():
         boxes[name] = QCheckBox(known.title)
@@ -21,7 +21,7 @@ def data_boxes() -> dict[str, QCheckBox]:
 
 
 def in_a_grid(boxes: Mapping[str, QCheckBox]) -> QGridLayout:
-    """The boxes in rows."""
+    """Lays the boxes out in rows."""
     grid = QGridLayout()
     grid.setHorizontalSpacing(18)
     grid.setVerticalSpacing(6)

@@ -1,6 +1,6 @@
 """Annotate a video into a new file: what it is, where to, with which model; then progress, then the result.
 
-GUI thread. The file is looked into on a worker; the work is done by ``ExportRunner``.
+GUI thread. The file is facts into on a worker; the work is done by ``ExportRunner``.
 """
 
 from __future__ import annotations
@@ -13,36 +13,38 @@ from PySide6.QtCore import QUrl
 from PySide6.QtGui import QCloseEvent, QDesktopServices
 from PySide6.QtWidgets import QDialog, QStackedWidget, QVBoxLayout, QWidget
 
+from app.core.errors import ExplainedError
 from app.core.export.request import ExportProgress, ExportReport
 from app.core.settings import Choices, Settings
 from app.core.thresholds import ModelThreshold
 from app.ui.export.export_form import ExportForm
 from app.ui.export.export_progress import ExportProgressPage
-from app.ui.export.export_runner import ExportRunner
+from app.ui.export.media_text import media_text
+from app.ui.remedies import hint_of, phrased
+from app.ui.services.background import Background
+from app.ui.services.export_runner import ExportRunner
 from app.ui.widgets.ask import confirmed
-from app.ui.widgets.background import Background
-from app.ui.widgets.media_words import media_words
 from app.ui.widgets.theme import Theme
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
-    """What a video is.
+class VideoFacts:
+    """Facts about a video.
 
     Attributes:
-        words: In one line.
-        kept_bytes: About how much is kept of what will be found in it; None when that cannot be told.
+        words: In one line, for people.
+        kept_bytes: About how much its detections will take in the cache; None when that cannot be told.
     """
 
     words: str
     kept_bytes: int | None = None
 
 
-Look = Callable[[Path], Looked]
+ReadFacts = Callable[[Path], VideoFacts]
 
 
-def look_into(path: Path) -> Looked:
-    """For a worker.
+def read_facts(path: Path) -> VideoFacts:
+    """Looks into a video; for a worker.
 
     Raises:
         AppError: It is no video.
@@ -52,11 +54,11 @@ def look_into(path: Path) -> Looked:
 
     facts = media_facts(path)
     frames = facts.info.frames_expected
-    return Looked(media_words(facts), None if frames is None else kept_bytes(frames))
+    return VideoFacts(media_text(facts), None if frames is None else kept_bytes(frames))
 
 
 class ExportDialog(QDialog):
-    """One export from start to end; stays usable while the live view goes on."""
+    """Carries one export from start to end; the live view goes on behind it."""
 
     def __init__(
         self,
@@ -67,16 +69,17 @@ class ExportDialog(QDialog):
         threshold_of: Callable[[str], ModelThreshold],
         background: Background,
         runner: ExportRunner,
-        look: Look = look_into,
+        read: ReadFacts = read_facts,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle("Export annotated video")
         self._background = background
         self._runner = runner
-        self._look = look
-        self._looked_at: Path | None = None
-        self._folder: Path | None = None
+        self._read = read
+        self._inspected: Path | None = None
+        self.folder: Path | None = None
+        """Where the files of the export that was started go."""
         self.form = ExportForm(settings, models, theme, threshold_of)
         self.page = ExportProgressPage(theme)
         self.pages = QStackedWidget()
@@ -122,18 +125,18 @@ class ExportDialog(QDialog):
         self.reject()
 
     def _inspect(self, path: Path) -> None:
-        self._looked_at = path
+        self._inspected = path
         self.form.show_facts("Looking into the file…", ok=False)
 
-        def show(looked: Looked) -> None:
-            if self._looked_at == path:
-                self.form.show_facts(looked.words, ok=True, kept_bytes=looked.kept_bytes)
+        def show(facts: VideoFacts) -> None:
+            if self._inspected == path:
+                self.form.show_facts(facts.words, ok=True, kept_bytes=facts.kept_bytes)
 
-        def refuse(message: str, hint: str) -> None:
-            if self._looked_at == path:
-                self.form.show_facts(f"{message} {hint}".strip(), ok=False, failed=True)
+        def refuse(error: ExplainedError) -> None:
+            if self._inspected == path:
+                self.form.show_facts(phrased(error), ok=False, failed=True)
 
-        self._background.run("look-into", lambda: self._look(path), show, refuse)
+        self._background.run("look-into", lambda: self._read(path), show, refuse)
 
     def _start(self) -> None:
         request = self.form.request()
@@ -142,7 +145,7 @@ class ExportDialog(QDialog):
         taken = [path for path in request.targets() if path.exists()]
         if taken and not self._may_replace(taken):
             return
-        self._folder = next(request.targets()).parent
+        self.folder = next(request.targets()).parent
         self.page.begin(request)
         self.pages.setCurrentWidget(self.page)
         self._runner.start(request)
@@ -163,8 +166,8 @@ class ExportDialog(QDialog):
     def _finished(self, report: ExportReport) -> None:
         self.page.show_report(report)
 
-    def _failed(self, message: str, hint: str) -> None:
-        self.page.show_failure(message, hint)
+    def _failed(self, error: ExplainedError) -> None:
+        self.page.show_failure(error.message, hint_of(error))
 
     def _cancelled(self) -> None:
         kept = "What was found is kept: started again, it goes on from there."
@@ -178,5 +181,5 @@ class ExportDialog(QDialog):
         self.pages.setCurrentWidget(self.form)
 
     def _open_folder(self) -> None:
-        if self._folder is not None:
-            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._folder)))
+        if self.folder is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.folder)))

@@ -23,12 +23,13 @@ from app.core.thresholds import ModelThreshold
 from app.ui.export.export_options import ExportOptions, classes_shown
 from app.ui.export.form_page import lay_out, new_form
 from app.ui.export.video_choices import video_filter
-from app.ui.settings.editors import ChoiceEditor
-from app.ui.settings.settings_model import setting_info
-from app.ui.settings.threshold_editor import ThresholdEditor
+from app.ui.remedies import phrased
+from app.ui.services.settings_model import setting_info
 from app.ui.widgets.drops import VIDEOS
+from app.ui.widgets.editors import ChoiceEditor
 from app.ui.widgets.path_field import PathField
 from app.ui.widgets.theme import Theme
+from app.ui.widgets.threshold_editor import ThresholdEditor
 
 
 class ExportForm(QWidget):
@@ -71,11 +72,11 @@ class ExportForm(QWidget):
         self._check()
 
     def set_source(self, path: Path) -> None:
-        """Take this video, and propose where to write."""
+        """Choose this video, and propose where to write."""
         self.source.line.setText(str(path))
 
     def show_facts(self, words: str, ok: bool, failed: bool = False, kept_bytes: int | None = None) -> None:
-        """What the video is, or why it cannot be used; and how much would be kept of what is found in it."""
+        """Show what the video is, or why it cannot be used; and how much its detections would take."""
         self._ready = ok
         self.facts.setText(words)
         self.options.expect(kept_bytes)
@@ -83,14 +84,14 @@ class ExportForm(QWidget):
         self._check()
 
     def request(self) -> ExportRequest | None:
-        """What is asked for; None, and a line that says why, when it cannot be done."""
+        """Returns the request; None, after showing a line that says why, when it cannot be done."""
         request = self._request()
         if request is None:
             return None
         try:
             check_targets(request)
         except AppError as error:
-            self._show_trouble(str(error))
+            self._show_trouble(phrased(error))
             return None
         return request
 
@@ -116,7 +117,7 @@ class ExportForm(QWidget):
         self.cancel.clicked.connect(self.rejected)
 
     def _show_threshold(self, model: object) -> None:
-        """The threshold of the model that is chosen here; each has its own."""
+        """Show the threshold of the chosen model; each has its own."""
         self.threshold.show_threshold(str(model), self._threshold_of(str(model)))
 
     def _source_typed(self, _text: str) -> None:

@@ -1,4 +1,4 @@
-"""What is wanted of a video: the rows that the forms of one and of several exports share. GUI thread."""
+"""The options of an export: the rows that the forms of one and of several exports share. GUI thread."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from app.core.records.formats import FORMATS
 from app.ui.export.data_boxes import data_boxes, in_a_grid
 from app.ui.export.object_choices import ObjectChoices, seconds_box, tenths
 from app.ui.export.video_choices import VideoChoices
-from app.ui.widgets.media_words import size
+from app.ui.widgets.quantity_text import size_text
 
 
 class ExportOptions(QObject):
-    """Quality, data files, objects, and whether to keep what was found.
+    """Rows for quality, data files, objects, and whether to keep the detections.
 
     Args:
         shown: The classes that are looked for; empty for all.
@@ -35,8 +35,8 @@ class ExportOptions(QObject):
         self.want_video.setChecked(True)
         self.video = VideoChoices()
         self.data = data_boxes()
-        self.pictures = QCheckBox("Annotated sets with images, one every")
-        self.pictures.setToolTip("COCO, VOC and YOLO then hold the images, too")
+        self.images = QCheckBox("Annotated sets with images, one every")
+        self.images.setToolTip("COCO, VOC and YOLO then hold the images, too")
         self.every = seconds_box(" s", Fraction(1))
         self.every.setAccessibleName("Seconds from one image to the next")
         self.every.setSpecialValueText("frame")
@@ -45,7 +45,7 @@ class ExportOptions(QObject):
         self.keep.setToolTip("Another threshold, class or look later then needs no model: it is made from what is kept")
         self.keep.setChecked(True)
         self.expect(None)
-        for box in (self.want_video, self.pictures, *self.data.values()):
+        for box in (self.want_video, self.images, *self.data.values()):
             box.toggled.connect(self._toggled)
         self.objects.changed.connect(self._toggled)
         self._toggled()
@@ -56,7 +56,7 @@ class ExportOptions(QObject):
         form.addRow("Data files", in_a_grid(self.data))
         row = QHBoxLayout()
         row.setSpacing(8)
-        row.addWidget(self.pictures)
+        row.addWidget(self.images)
         row.addWidget(self.every)
         row.addStretch(1)
         form.addRow("", row)
@@ -64,8 +64,8 @@ class ExportOptions(QObject):
         form.addRow("Detections", self.keep)
 
     def expect(self, kept_bytes: int | None, each: str = "") -> None:
-        """Say about how much would be kept; ``each`` is of what."""
-        about = "" if kept_bytes is None else f" (about {size(kept_bytes)}{each})"
+        """Say about how much the detections would take; ``each`` says of what, such as " a minute"."""
+        about = "" if kept_bytes is None else f" (about {size_text(kept_bytes)}{each})"
         self.keep.setText(f"Keep what was found, to change threshold or look later{about}")
 
     @property
@@ -77,32 +77,32 @@ class ExportOptions(QObject):
 
     @property
     def formats(self) -> tuple[str, ...]:
-        """Of data files."""
+        """The data formats chosen."""
         return tuple(name for name, box in self.data.items() if box.isChecked())
 
     @property
     def cache(self) -> CachePolicy:
-        """What becomes of what was found."""
+        """Whether the detections are kept."""
         return "keep" if self.keep.isChecked() else "drop"
 
     def highlights(self, output: Path) -> HighlightOptions:
-        """What else is made; folders are named like the annotated video ``output``."""
+        """Returns what else is made; folders are named like the annotated video ``output``."""
         chosen = self.objects.highlights(output)
-        return replace(chosen, frames_every_s=tenths(self.every)) if self._pictures_wanted else chosen
+        return replace(chosen, frames_every_s=tenths(self.every)) if self._images_chosen else chosen
 
     @property
-    def _pictures_wanted(self) -> bool:
-        return self.pictures.isEnabled() and self.pictures.isChecked()
+    def _images_chosen(self) -> bool:
+        return self.images.isEnabled() and self.images.isChecked()
 
     def _toggled(self) -> None:
-        self.pictures.setEnabled(any(FORMATS[name].is_set for name in self.formats))
-        self.every.setEnabled(self._pictures_wanted)
+        self.images.setEnabled(any(FORMATS[name].is_set for name in self.formats))
+        self.every.setEnabled(self._images_chosen)
         self.video.setEnabled(self.want_video.isChecked() or self.objects.clips.isChecked())
         self.changed.emit()
 
 
 def classes_shown(classes: Sequence[str]) -> QLabel:
-    """Says that the settings leave the others out."""
+    """Makes a label that says which classes the settings leave."""
     label = QLabel(f"{', '.join(classes)} only, as in the settings")
     label.setObjectName("muted")
     label.setWordWrap(True)

@@ -6,9 +6,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from app.core.export.request import ExportProgress, ExportReport, ExportRequest
-from app.ui.figures import rate
 from app.ui.widgets.icons import pixmap
-from app.ui.widgets.media_words import size, span, waiting
+from app.ui.widgets.quantity_text import duration_text, rate_text, size_text, wait_text
 from app.ui.widgets.theme import Theme
 
 _STEPS = 1000
@@ -20,7 +19,7 @@ class ExportProgressPage(QWidget):
     def __init__(self, theme: Theme) -> None:
         super().__init__()
         self._theme = theme
-        self._picture = QLabel()
+        self._icon = QLabel()
         self.title = QLabel()
         self.title.setObjectName("heading")
         self.title.setWordWrap(True)
@@ -39,7 +38,7 @@ class ExportProgressPage(QWidget):
         self.close_button = QPushButton("Close")
         head = QHBoxLayout()
         head.setSpacing(12)
-        head.addWidget(self._picture)
+        head.addWidget(self._icon)
         head.addWidget(self.title, 1)
         buttons = QHBoxLayout()
         # Cancel lies far from where "Export" was: the second half of a double click must not stop what the first began.
@@ -59,14 +58,14 @@ class ExportProgressPage(QWidget):
         box.addLayout(buttons)
 
     def begin(self, request: ExportRequest) -> None:
-        """An export starts."""
+        """Show that an export starts."""
         self._show("film", f"Annotating {request.source.name}", running=True)
         self.setFocus()  # not on Cancel, where a second Enter would press it
         self.bar.setRange(0, 0)
         self.line.setText("Loading the model…")
 
     def show_progress(self, progress: ExportProgress) -> None:
-        """How far it is."""
+        """Show how far it is."""
         self.resume.setVisible(progress.stage == "paused")
         if progress.stage == "paused":
             self.line.setText(progress.remark or "Paused.")
@@ -83,27 +82,27 @@ class ExportProgressPage(QWidget):
             self.bar.setValue(min(_STEPS, round(progress.frames_done / progress.frames_total * _STEPS)))
             parts = [f"{progress.frames_done} of {progress.frames_total} frames"]
         if progress.frames_per_s:
-            parts.append(f"{rate(progress.frames_per_s)} fps")
+            parts.append(f"{rate_text(progress.frames_per_s)} fps")
         if progress.eta_s is not None:
-            parts.append(f"{waiting(progress.eta_s)} left")
+            parts.append(f"{wait_text(progress.eta_s)} left")
         words = "  ·  ".join(parts)
         self.line.setText(f"{words}\n{progress.remark}" if progress.remark else words)
 
     def cancelling(self) -> None:
-        """Cancel was pressed."""
+        """Show that it is being cancelled."""
         self.cancel.setEnabled(False)
         self.line.setText("Stopping…")
 
     def show_report(self, report: ExportReport) -> None:
-        """It is done."""
+        """Show what came of it."""
         files = [path.name for path in (report.output, *report.data) if path is not None]
         self._show("success", f"Done: {', '.join(files)}", running=False)
         found = sorted(report.counts.items(), key=lambda pair: -pair[1])[:6]
         lines = [
-            f"{report.frames} frames in {span(report.seconds)}, {report.detections} objects"
+            f"{report.frames} frames in {duration_text(report.seconds)}, {report.detections} objects"
             + (f": {', '.join(f'{count} {name}' for name, count in found)}." if found else "."),
             f"Model {report.model} on {report.device}, {report.precision}.",
-            *([f"Kept for another threshold: {size(report.cache_bytes)} of detections."] if report.cache else []),
+            *([f"Kept for another threshold: {size_text(report.cache_bytes)} of detections."] if report.cache else []),
             *report.notes,
         ]
         self.line.setText("\n".join(lines))
@@ -111,16 +110,16 @@ class ExportProgressPage(QWidget):
         self.again.hide()
 
     def show_failure(self, message: str, hint: str, mild: bool = False) -> None:
-        """It ended without a result."""
+        """Show that it ended without a result."""
         self._show("info" if mild else "error", message, running=False)
         self.line.setText(hint)
         self.open_folder.hide()
         self.again.show()
 
-    def _show(self, picture: str, title: str, running: bool) -> None:
+    def _show(self, icon_name: str, title: str, running: bool) -> None:
         colours = self._theme.colours
-        colour = {"success": colours.success, "error": colours.danger}.get(picture, colours.accent)
-        self._picture.setPixmap(pixmap(picture, colour, 26, self.devicePixelRatioF()))
+        colour = {"success": colours.success, "error": colours.danger}.get(icon_name, colours.accent)
+        self._icon.setPixmap(pixmap(icon_name, colour, 26, self.devicePixelRatioF()))
         self.title.setText(title)
         self.bar.setVisible(running)
         self.cancel.setVisible(running)

@@ -1,102 +1,112 @@
-"""The two ways to export, one video or a queue of them: their dialogs, and what is said when they end. GUI thread."""
+"""The dialogs for exporting one video and a queue of them, and the notice when exports end. GUI thread."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QWidget
 
+from app.core.errors import ExplainedError
 from app.core.export.request import ExportReport
 from app.core.export_queue.state import QueueSnapshot
+from app.core.settings import Choices
 from app.ui.export.export_dialog import ExportDialog
-from app.ui.export.export_runner import ExportRunner
 from app.ui.export.queue_dialog import QueueDialog
-from app.ui.export.queue_runner import QueueRunner
-from app.ui.export.queue_words import summary_words
-from app.ui.export.unfinished import Unfinished
+from app.ui.export.queue_text import summary_text
+from app.ui.export.unfinished_exports import UnfinishedExports
+from app.ui.services.services import Services
 from app.ui.widgets.notify import Notifier
-
-if TYPE_CHECKING:
-    from app.ui.main_window import MainWindow
 
 
 class ExportWindows(QObject):
-    """Makes the dialogs when they are first asked for."""
+    """Makes the dialogs when they are first asked for.
 
-    def __init__(self, window: MainWindow, one: ExportRunner, many: QueueRunner) -> None:
-        super().__init__(window)
-        self._window, self._one, self._many = window, one, many
+    Args:
+        services: Runs the exports.
+        parent: Over which the dialogs open; owns this object.
+    """
+
+    def __init__(self, services: Services, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._services, self._parent = services, parent
+        self._models: Choices = ()
         self.dialog: ExportDialog | None = None
-        """For one video, the one last opened."""
+        """The dialog for one video that was opened last."""
         self.queue: QueueDialog | None = None
-        """For several, likewise."""
-        self.notifier = Notifier(window, lambda: window.settings.current.window.notify)
-        one.finished.connect(self._one_done)
-        one.failed.connect(self._one_failed)
-        many.ended.connect(self._many_ended)
-        self.unfinished = Unfinished(window.stage.banner, window.background, many, self.show_many, self)
-
-    @property
-    def running(self) -> bool:
-        """Whether anything is being exported."""
-        return self._one.running or self._many.running
+        """The queue that was opened last."""
+        self.notifier = Notifier(parent, lambda: services.settings.current.window.notify)
+        services.library.models.connect(self._models_listed)
+        services.exports.finished.connect(self._one_done)
+        services.exports.failed.connect(self._one_failed)
+        services.queue.ended.connect(self._queue_ended)
+        self.unfinished = UnfinishedExports(services.banner, services.background, services.queue, self)
+        self.unfinished.resumed.connect(self.show_many)
 
     def show_one(self, source: Path | None) -> None:
         """Open the dialog for one video, or bring it back while it runs."""
-        if self.dialog is not None and (self.dialog.isVisible() or self._one.running):
+        services, running = self._services, self._services.exports.running
+        if self.dialog is not None and (self.dialog.isVisible() or running):
             self.dialog.show()
             self.dialog.raise_()
-            if source is not None and not self._one.running:
+            if source is not None and not running:
                 self.dialog.form.set_source(source)
             return
         if self.dialog is not None:
             self.dialog.deleteLater()
-        window = self._window
         self.dialog = ExportDialog(
-            *(source, window.settings.current, window.models, window.theme, window.settings.threshold_of),
-            *(window.background, self._one),
-            parent=window,
+            source,
+            services.settings.current,
+            self._models,
+            services.theme,
+            services.settings.threshold_of,
+            services.background,
+            services.exports,
+            parent=self._parent,
         )
         self.dialog.show()
 
     def show_many(self, paths: Iterable[Path] = ()) -> None:
         """Open the queue, or bring it back; look for videos in ``paths``."""
-        window, wanted = self._window, tuple(paths)
-        if self.queue is None or not (self.queue.isVisible() or self._many.running):
+        services, chosen = self._services, tuple(paths)
+        if self.queue is None or not (self.queue.isVisible() or services.queue.running):
             if self.queue is not None:
                 self.queue.deleteLater()
             self.queue = QueueDialog(
-                *(window.settings.current, window.models, window.theme, window.settings.threshold_of),
-                *(window.background, self._many, window.last_folder()),
-                parent=window,
+                services.settings.current,
+                self._models,
+                services.theme,
+                services.settings.threshold_of,
+                services.background,
+                services.queue,
+                services.settings.last_folder(),
+                parent=self._parent,
             )
         self.queue.show()
         self.queue.raise_()
-        if wanted:
-            self.queue.add(wanted)
+        if chosen:
+            self.queue.add(chosen)
 
     def hide(self) -> None:
-        """The program ends: otherwise Qt closes a dialog as the last window, and it asks once more."""
+        """Hide the dialogs when the program ends: else Qt closes one as the last window, and it asks once more."""
         for dialog in (self.dialog, self.queue):
             if dialog is not None:
                 dialog.hide()
 
-    def close(self, deadline_s: float) -> None:
-        """Stop everything; nothing unfinished stays under its final name."""
-        self._one.close()
-        self._many.close(deadline_s if self._many.running else 0.0)
+    def _models_listed(self, choices: Choices) -> None:
+        self._models = choices
 
     def _one_done(self, report: ExportReport) -> None:
         self.notifier.tell("Export done", report.source.name)
 
-    def _one_failed(self, message: str, _hint: str) -> None:
-        self.notifier.tell("Export failed", message)
+    def _one_failed(self, error: ExplainedError) -> None:
+        self.notifier.tell("Export failed", error.message)
 
-    def _many_ended(self, snapshot: QueueSnapshot) -> None:
-        words = summary_words(snapshot)
+    def _queue_ended(self, snapshot: QueueSnapshot) -> None:
+        words = summary_text(snapshot)
         self.notifier.tell("Exports ended", words)
         if self.queue is None or not self.queue.isVisible():
             kind: Literal["success", "warning"] = "warning" if "failed" in snapshot.counts else "success"
-            self._window.stage.banner.tell(kind, "Exports ended.", words, action=("Show", self.show_many))
+            self._services.banner.tell(kind, "Exports ended.", words, action=("Show", self.show_many))

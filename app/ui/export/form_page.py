@@ -1,4 +1,4 @@
-"""The page of a form: rows and editors that scroll, and below them trouble and buttons, always in sight. GUI thread."""
+"""Page of a form: rows and editors that scroll, and below them trouble and buttons, always in sight. GUI thread."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 
 
 def new_form() -> QFormLayout:
-    """Rows of a name and a field."""
+    """Makes a layout for rows of a name and a field."""
     form = QFormLayout()
     form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
     form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)

@@ -1,4 +1,4 @@
-"""What an export makes of the objects: numbers, a picture of each, videos around them. Rows of a form. GUI thread."""
+"""Choices about the objects of an export: numbers, an image and a clip of each. Rows of a form. GUI thread."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from PySide6.QtWidgets import QCheckBox, QDoubleSpinBox, QGridLayout, QLineEdit,
 from app.core.highlights.options import HighlightOptions
 from detector.class_names import find_name
 
-_LONGEST_S = 3600.0
+_MAX_S = 3600.0
 
 
 class ObjectChoices(QWidget):
-    """Collects ``HighlightOptions``, but for pictures in annotated sets."""
+    """Collects ``HighlightOptions``, but for the images of annotated sets."""
 
     changed = Signal()
 
@@ -42,11 +42,11 @@ class ObjectChoices(QWidget):
 
     @property
     def writes(self) -> bool:
-        """Whether there is a folder to make."""
+        """Whether an output folder is to be made."""
         return self.snapshots.isChecked() or self.clips.isChecked()
 
     def trouble(self, shown: Sequence[str]) -> str:
-        """Why it cannot be done; "" when it can.
+        """Returns why it cannot be done; "" when it can.
 
         Args:
             shown: The classes that are looked for; empty for all.
@@ -59,7 +59,7 @@ class ObjectChoices(QWidget):
         return f"The settings leave {hidden[0]} out. Show that class, too." if shown and hidden else ""
 
     def highlights(self, output: Path) -> HighlightOptions:
-        """What is chosen; folders are named like the annotated video ``output``."""
+        """Returns the choices; folders are named like the annotated video ``output``."""
         return HighlightOptions(
             tracks=self.tracks.isChecked(),
             snapshots=output.with_name(f"{output.stem}.snapshots") if self.snapshots.isChecked() else None,
@@ -110,10 +110,10 @@ def _seconds(when: str, value: Fraction) -> QDoubleSpinBox:
 
 
 def seconds_box(suffix: str, value: Fraction) -> QDoubleSpinBox:
-    """A field for a time, to a tenth of a second."""
+    """Makes a field for a time, to a tenth of a second."""
     spin = QDoubleSpinBox()
     spin.setDecimals(1)
-    spin.setRange(0.0, _LONGEST_S)
+    spin.setRange(0.0, _MAX_S)
     spin.setSingleStep(0.5)
     spin.setSuffix(suffix)
     spin.setAlignment(Qt.AlignmentFlag.AlignRight)
@@ -123,5 +123,5 @@ def seconds_box(suffix: str, value: Fraction) -> QDoubleSpinBox:
 
 
 def tenths(spin: QDoubleSpinBox) -> Fraction:
-    """What stands in a ``seconds_box``, exact."""
+    """Returns the value of a ``seconds_box``, exact."""
     return Fraction(round(spin.value() * 10), 10)

@@ -11,12 +11,14 @@ from pathlib import Path
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QDialog, QStackedWidget, QVBoxLayout, QWidget
 
+from app.core.errors import ExplainedError
 from app.core.settings import Choices, Settings
 from app.core.thresholds import ModelThreshold
 from app.ui.export.queue_form import QueueForm
-from app.ui.export.queue_runner import QueueRunner, VideoSearch
 from app.ui.export.queue_view import QueueView
-from app.ui.widgets.background import Background
+from app.ui.remedies import phrased
+from app.ui.services.background import Background
+from app.ui.services.queue_runner import QueueRunner, VideoSearch
 from app.ui.widgets.drop_target import local_paths
 from app.ui.widgets.theme import Theme
 
@@ -59,12 +61,12 @@ class QueueDialog(QDialog):
             self.pages.setCurrentWidget(self.view)
 
     def add(self, paths: Iterable[Path]) -> None:
-        """Look for videos in these, and ask what is wanted of them."""
+        """Look for videos in these, and show the form for them."""
         self.pages.setCurrentWidget(self.form)
         self.form.add(paths)
 
     def reject(self) -> None:
-        """Esc: the queue goes on."""
+        """Hide on Esc; the queue goes on."""
         self.search.stop()
         self.hide()
 
@@ -88,13 +90,13 @@ class QueueDialog(QDialog):
         found = self.form.found
         if found is None:
             return
-        self._runner.add(found.videos, self.form.recipe())
+        self._runner.add(found.videos, self.form.batch_options())
         self.form.clear()
         self.pages.setCurrentWidget(self.view)
         self.view.list.setFocus()
 
-    def _refused(self, message: str, hint: str) -> None:
-        self.form.facts.setText(f"{message} {hint}".strip())
+    def _refused(self, error: ExplainedError) -> None:
+        self.form.facts.setText(phrased(error))
         self.pages.setCurrentWidget(self.form)
 
     def _to_form(self) -> None:

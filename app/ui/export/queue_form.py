@@ -1,4 +1,4 @@
-"""The first page of "Export several": which videos were found, what is wanted of each. GUI thread."""
+"""The first page of "Export several": the videos found, and the options for each. GUI thread."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from app.core.settings import Choices, Settings
 from app.core.thresholds import ModelThreshold
 from app.ui.export.export_options import ExportOptions, classes_shown
 from app.ui.export.form_page import lay_out, new_form
-from app.ui.export.queue_runner import VideoSearch
-from app.ui.export.queue_words import found_words
-from app.ui.settings.editors import ChoiceEditor
-from app.ui.settings.settings_model import setting_info
-from app.ui.settings.threshold_editor import ThresholdEditor
+from app.ui.export.queue_text import search_text
+from app.ui.services.queue_runner import VideoSearch
+from app.ui.services.settings_model import setting_info
+from app.ui.widgets.editors import ChoiceEditor
 from app.ui.widgets.path_field import PathField
 from app.ui.widgets.theme import Theme
+from app.ui.widgets.threshold_editor import ThresholdEditor
 
 _FRAMES_A_MINUTE = 30 * 60
 
@@ -54,7 +54,7 @@ class QueueForm(QWidget):
         self._start_folder = folder
         self._paths: tuple[Path, ...] = ()
         self.found: SearchResult | None = None
-        """What there is to add; None while it is looked for, or nothing was named."""
+        """The videos to add; None while they are looked for, or none was named."""
         self.facts = QLabel()
         self.facts.setWordWrap(True)
         self.facts.setTextFormat(Qt.TextFormat.PlainText)
@@ -85,7 +85,7 @@ class QueueForm(QWidget):
         self._show_found()
 
     def add(self, paths: Iterable[Path]) -> None:
-        """Look for videos in these, too."""
+        """Look for videos in these paths, too."""
         self._paths = (*self._paths, *paths)
         self.found = None
         self.facts.setText("Looking for videos…")
@@ -93,13 +93,13 @@ class QueueForm(QWidget):
         self._search.start(self._paths)
 
     def clear(self) -> None:
-        """Name nothing any more."""
+        """Forget the paths and the videos found in them."""
         self._search.stop()
         self._paths, self.found = (), None
         self._show_found()
 
-    def recipe(self) -> BatchOptions:
-        """What is wanted of each video."""
+    def batch_options(self) -> BatchOptions:
+        """Returns the options that hold for each video."""
         return BatchOptions(
             folder=self.output.path,
             video=self.options.want_video.isChecked(),
@@ -140,7 +140,7 @@ class QueueForm(QWidget):
         self.model.edited.connect(self._show_threshold)
 
     def _show_threshold(self, model: object) -> None:
-        """The threshold of the model that is chosen here; each has its own."""
+        """Show the threshold of the chosen model; each has its own."""
         self.threshold.show_threshold(str(model), self._threshold_of(str(model)))
 
     def _counted(self, count: int) -> None:
@@ -155,7 +155,7 @@ class QueueForm(QWidget):
     def _show_found(self) -> None:
         bad = False
         if self.found is not None:
-            self.facts.setText(found_words(self.found))
+            self.facts.setText(search_text(self.found))
             bad = not self.found.videos or bool(self.found.troubles)
         else:
             self.facts.setText("Choose videos or a folder, or drop them on this window.")
@@ -172,8 +172,8 @@ class QueueForm(QWidget):
 
     def _choose_files(self) -> None:
         patterns = " ".join(f"*{ending}" for ending in VIDEO_ENDINGS)
-        wanted = f"Videos ({patterns});;All files (*)"
-        chosen, _ = QFileDialog.getOpenFileNames(self, "Videos", self._start_folder, wanted)
+        kinds = f"Videos ({patterns});;All files (*)"
+        chosen, _ = QFileDialog.getOpenFileNames(self, "Videos", self._start_folder, kinds)
         if chosen:
             self._start_folder = str(Path(chosen[0]).parent)
             self.add(Path(name) for name in chosen)

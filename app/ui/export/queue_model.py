@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import QAbstractListModel, QMimeData, QModelIndex, QPersistentModelIndex, Qt, Signal
 
 from app.core.export_queue.state import QueueItem, QueueSnapshot
-from app.ui.export.queue_words import detail_words, spoken
+from app.ui.export.queue_text import detail_text, spoken
 
 Index = QModelIndex | QPersistentModelIndex
 
@@ -26,7 +26,7 @@ class QueueModel(QAbstractListModel):
         self.items: tuple[QueueItem, ...] = ()
 
     def show(self, snapshot: QueueSnapshot) -> None:
-        """Take over a snapshot; only rows that changed are painted again."""
+        """Show a snapshot; only rows that changed are painted again."""
         before, self_items = self.items, snapshot.items
         old, new = [i.number for i in before], [i.number for i in self_items]
         if new[: len(old)] == old:
@@ -48,7 +48,7 @@ class QueueModel(QAbstractListModel):
         self.layoutChanged.emit()
 
     def row_of(self, number: int) -> int:
-        """Where an item stands; -1 where it is not."""
+        """Returns the row of an item; -1 where there is none."""
         return next((row for row, item in enumerate(self.items) if item.number == number), -1)
 
     # Qt's questions
@@ -67,7 +67,7 @@ class QueueModel(QAbstractListModel):
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return spoken(item)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return f"{item.request.source}\n{detail_words(item)}"
+            return f"{item.request.source}\n{detail_text(item)}"
         return None
 
     def flags(self, index: Index) -> Qt.ItemFlag:

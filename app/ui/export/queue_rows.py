@@ -1,4 +1,4 @@
-"""How a row of the queue is drawn: name and state, a bar, and a line of details. GUI thread."""
+"""Draws a row of the queue: name and state, a bar, and a line of details. GUI thread."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem,
 
 from app.core.export_queue.state import QueueItem
 from app.ui.export.queue_model import ITEM
-from app.ui.export.queue_words import detail_words, state_words
+from app.ui.export.queue_text import detail_text, state_text
 from app.ui.widgets.theme import Theme
 
 _PAD = 12.0
@@ -43,7 +43,7 @@ class QueueRows(QStyledItemDelegate):
         below = QRectF(area.x(), area.y() + line + 2 * _GAP + _BAR, area.width(), line)
         colours = self._theme.colours
         painter.setPen(QColor(colours.danger if item.state == "failed" else colours.muted))
-        self._text(painter, below, detail_words(item), Qt.AlignmentFlag.AlignLeft)
+        self._text(painter, below, detail_text(item), Qt.AlignmentFlag.AlignLeft)
         painter.restore()
 
     def _ground(self, painter: QPainter, option: QStyleOptionViewItem) -> None:
@@ -58,7 +58,7 @@ class QueueRows(QStyledItemDelegate):
 
     def _head(self, painter: QPainter, font: QFont, rect: QRectF, item: QueueItem) -> None:
         colours = self._theme.colours
-        state = state_words(item)
+        state = state_text(item)
         if item.begun and item.part_done > 0:
             state = f"{state}  {round(item.part_done * 100)} %"
         colour = {"done": colours.success, "failed": colours.danger, "running": colours.accent_hover}

@@ -1,4 +1,4 @@
-"""The second page of "Export several": the list, what can be done with a row, and how far all is. GUI thread."""
+"""The second page of "Export several": the list, the actions on a row, and how far all of it is. GUI thread."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.core.export_queue.state import ENDED, QueueItem, QueueSnapshot
+from app.core.export_queue.state import QueueItem, QueueSnapshot
+from app.core.jobs import ENDED
 from app.ui.export.queue_model import ITEM, QueueModel
 from app.ui.export.queue_rows import QueueRows
-from app.ui.export.queue_runner import QueueRunner
-from app.ui.export.queue_words import summary_words
+from app.ui.export.queue_text import summary_text
+from app.ui.services.queue_runner import QueueRunner
 from app.ui.widgets.theme import Theme
 
 # (name, words, key, tooltip)
-_VERBS = (
+_ROW_ACTIONS = (
     ("pause", "Pause", "Space", "Pause this video, or resume it"),
     ("up", "Up", "Alt+Up", "Take it earlier"),
     ("down", "Down", "Alt+Down", "Take it later"),
@@ -49,8 +50,8 @@ class QueueView(QWidget):
         self.summary = QLabel()
         self.summary.setObjectName("heading")
         self.summary.setWordWrap(True)
-        self.verbs = {name: self._action(name, *rest) for name, *rest in _VERBS}
-        self.buttons = {name: self._button(action) for name, action in self.verbs.items()}
+        self.row_actions = {name: self._action(name, *rest) for name, *rest in _ROW_ACTIONS}
+        self.buttons = {name: self._button(action) for name, action in self.row_actions.items()}
         self.pause_all = QPushButton("Pause all")
         self.cancel_all = QPushButton("Cancel all")
         self.clear = QPushButton("Clear ended")
@@ -69,12 +70,12 @@ class QueueView(QWidget):
         self.show_queue(self._queue.snapshot())
 
     def show_queue(self, snapshot: QueueSnapshot) -> None:
-        """Take over a snapshot."""
+        """Show a snapshot."""
         self.model.show(snapshot)
-        self.summary.setText(summary_words(snapshot))
+        self.summary.setText(summary_text(snapshot))
         if not self.list.currentIndex().isValid() and snapshot.items:
             self.list.setCurrentIndex(self.model.index(0))
-        self._show_verbs()
+        self._update_actions()
 
     @property
     def current(self) -> QueueItem | None:
@@ -99,7 +100,7 @@ class QueueView(QWidget):
         view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         view.customContextMenuRequested.connect(self._menu)
-        for action in self.verbs.values():
+        for action in self.row_actions.values():
             view.addAction(action)
 
     def _action(self, name: str, words: str, key: str, tip: str) -> QAction:
@@ -149,7 +150,7 @@ class QueueView(QWidget):
     def _connect(self) -> None:
         self._runner.changed.connect(self.show_queue)
         self.model.dragged.connect(self._queue.move)
-        self.list.selectionModel().currentChanged.connect(self._show_verbs)
+        self.list.selectionModel().currentChanged.connect(self._update_actions)
         self.pause_all.clicked.connect(self._pause_all)
         self.cancel_all.clicked.connect(self._cancel_all)
         self.clear.clicked.connect(self._clear)
@@ -157,7 +158,7 @@ class QueueView(QWidget):
         self.close_button.clicked.connect(self.closed)
         self.jobs.valueChanged.connect(self._queue.set_jobs)
 
-    def _show_verbs(self) -> None:
+    def _update_actions(self) -> None:
         """Enable what makes sense for the chosen row, and for all."""
         item, items = self.current, self.model.items
         state = item.state if item is not None else ""
@@ -172,9 +173,9 @@ class QueueView(QWidget):
             "open": item is not None,
         }
         for name, on in enabled.items():
-            self.verbs[name].setEnabled(on)
+            self.row_actions[name].setEnabled(on)
             self.buttons[name].setEnabled(on)
-        for thing in (self.verbs["pause"], self.buttons["pause"]):
+        for thing in (self.row_actions["pause"], self.buttons["pause"]):
             thing.setText("Resume" if state == "paused" else "Pause")
         states = {other.state for other in items}
         self.pause_all.setText("Resume all" if self._all_paused else "Pause all")
@@ -187,7 +188,7 @@ class QueueView(QWidget):
         states = {item.state for item in self.model.items} - set(ENDED)
         return states == {"paused"}
 
-    # The verbs
+    # The actions
 
     def _pause(self) -> None:
         item = self.current
@@ -234,6 +235,6 @@ class QueueView(QWidget):
         if self.current is None:
             return
         menu = QMenu(self)
-        menu.addActions(list(self.verbs.values()))
+        menu.addActions(list(self.row_actions.values()))
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.popup(self.list.viewport().mapToGlobal(position))

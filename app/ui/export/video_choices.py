@@ -1,4 +1,4 @@
-"""How the annotated video is written: quality, encoder, deinterlacing, pace of images. Rows of a form. GUI thread."""
+"""Choices about the annotated video: quality, encoder, deinterlacing, images per second. Rows of a form. GUI thread."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ class VideoChoices(QWidget):
         self.show_pace(False)
 
     def show_pace(self, shown: bool) -> None:
-        """Whether images are to become a video."""
+        """Show the field for images per second, or hide it where the source is no set of images."""
         self.pace.setVisible(shown)
 
     @property
     def options(self) -> VideoOptions:
-        """What is chosen."""
+        """The options chosen."""
         return VideoOptions(
             quality=str(self.quality.currentData()),
             encoder=str(self.encoder.currentData()),
@@ -73,6 +73,6 @@ class VideoChoices(QWidget):
 
 
 def video_filter() -> str:
-    """Kinds of files to save, for a file dialog."""
+    """Returns the kinds of files to save, for a file dialog."""
     kinds = (f"{kind.name} ({' '.join(f'*{suffix}' for suffix in kind.suffixes)})" for kind in CONTAINERS)
     return ";;".join(kinds)

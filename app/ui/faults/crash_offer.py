@@ -1,4 +1,4 @@
-"""At the start: what a crash of an earlier run left is shown, once. GUI thread; the disk is looked at on a worker."""
+"""Shows, at the start and once, the report that a crash of an earlier run left. GUI thread; a worker reads the disk."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtWidgets import QWidget
 
 from app.core.crash_files import CrashReport, new_reports
-from app.ui.widgets.background import Background
+from app.ui.services.background import Background
 
 if TYPE_CHECKING:
     from app.ui.faults.report_dialog import ReportDialog
@@ -18,12 +18,12 @@ class CrashOffer:
     """Shows the newest report; older ones that nobody saw are below it.
 
     Args:
-        window: Over which.
-        background: For what looks at the disk.
+        parent: Over which the dialog opens.
+        background: Reads the disk.
     """
 
-    def __init__(self, window: QWidget, background: Background) -> None:
-        self._window, self._background = window, background
+    def __init__(self, parent: QWidget, background: Background) -> None:
+        self._parent, self._background = parent, background
         self.dialog: ReportDialog | None = None
 
     def look(self, then: Callable[[bool], None]) -> None:
@@ -48,5 +48,5 @@ class CrashOffer:
             "names no image or video of yours; if this happens again, please send it with what you did."
         )
         text = "\n\n".join(report.text.strip() for report in found)
-        self.dialog = ReportDialog("ssd-viewer ended unexpectedly", words, text, found[0].path, self._window)
+        self.dialog = ReportDialog("ssd-viewer ended unexpectedly", words, text, found[0].path, self._parent)
         self.dialog.show()

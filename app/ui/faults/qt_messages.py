@@ -1,4 +1,4 @@
-"""What Qt has to say goes to the log, not to the terminal; that it cannot go on becomes one line. Any thread.
+"""Sends Qt's messages to the log instead of the terminal; that Qt cannot go on becomes one line. Any thread.
 
 Without a screen that answers, or with a library missing, Qt aborts the process while the application is being made,
 after several lines. Here that is one line and an ordinary end.
@@ -27,7 +27,7 @@ _NO_SCREEN = (
 
 
 class QtMessages:
-    """Hears them inside its ``with`` block. Set ``up`` once the application is made."""
+    """Receives them inside its ``with`` block. Set ``up`` once the application is made."""
 
     def __init__(self) -> None:
         self.up = False
@@ -55,7 +55,7 @@ class QtMessages:
 
 
 def tell(words: str) -> None:
-    """A line for the terminal, if there is one."""
+    """Writes a line to the terminal, if there is one."""
     with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or none at all
         sys.stderr.write(f"ssd-viewer: {words}\n")
         sys.stderr.flush()

@@ -59,7 +59,7 @@ class ReportDialog(QDialog):
         self.resize(min(640, room.width() - 40), min(420, room.height() - 60))
 
     def add(self, report: str) -> None:
-        """One more, below."""
+        """Add a report below."""
         self.report.appendPlainText("\n" + report)
         self.copy.setText("Copy")
 

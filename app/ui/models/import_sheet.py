@@ -1,4 +1,4 @@
-"""Putting a model file on the shelf: what it was recognised as, what was assumed, and the user's say in it. GUI thread.
+"""Imports a model file: shows what it was recognised as and what was assumed, and lets the user correct it. GUI thread.
 
 The file is looked into on a worker, again after each change; what is shown is what the import will make.
 """
@@ -26,19 +26,21 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.ui.models.library_client import Choose, LibraryClient, free_name
-from app.ui.models.model_words import boxes_words, detects, for_the_form, input_words
+from app.core.errors import ExplainedError
+from app.ui.models.model_text import boxes_text, detects, input_text
+from app.ui.remedies import FIELDS, phrased, with_controls
+from app.ui.services.library_client import Choose, LibraryClient, free_name
 from app.ui.widgets.path_field import PathField
 from app.ui.widgets.texts import ElidedLabel
 from app.ui.widgets.theme import Theme
 from detector.errors import DetectorError
-from detector.importers import read_labels
 from detector.importers.base import Overrides
+from detector.importers.label_file import read_labels
 from detector.importers.layouts import LAYOUTS
 from detector.library import check_name
 
 if TYPE_CHECKING:
-    from detector.importers import Recognised
+    from detector.importers.model_writer import RecognisedModel
 
 _AGAIN_MS = 250
 _PRIORS = (("As the file or its layout says", None), ("VOC sizes", "voc"), ("COCO sizes", "coco"))
@@ -46,7 +48,7 @@ _CHANNELS = (("As the layout's authors train", None), ("RGB", "rgb"), ("BGR", "b
 
 
 class ImportSheet(QDialog):
-    """One file; ``imported`` tells the name it got."""
+    """Imports one file; emits ``imported`` with the name it got."""
 
     imported = Signal(str)
 
@@ -76,11 +78,13 @@ class ImportSheet(QDialog):
         self.work.setTextVisible(False)
         self.work.setAccessibleName("Working")
         self.name = QLineEdit(free_name(path, taken))
-        self.name.setAccessibleName("Name on the shelf")
-        self.layout_choice = _choice("Layout", (("Recognised by itself", None), *((r.title, r.name) for r in LAYOUTS)))
-        self.priors = _choice("Default boxes", _PRIORS)
-        self.channels = _choice("Channel order", _CHANNELS)
-        self.labels = PathField("Class names")
+        self.name.setAccessibleName("Name in the library")
+        self.layout_choice = _choice(
+            FIELDS["layout"], (("Recognised by itself", None), *((r.title, r.name) for r in LAYOUTS))
+        )
+        self.priors = _choice(FIELDS["priors"], _PRIORS)
+        self.channels = _choice(FIELDS["channels"], _CHANNELS)
+        self.labels = PathField(FIELDS["labels"])
         self.labels.line.setPlaceholderText("A text file, one class a line")
         self.go = QPushButton("Import")
         self.go.setObjectName("primary")
@@ -109,7 +113,7 @@ class ImportSheet(QDialog):
         self.reject()
 
     def set_taken(self, taken: set[str]) -> None:
-        """The names on the shelf, as soon as they are known; a name the user did not touch makes way."""
+        """Take over the names in use, as soon as they are known; a name the user did not touch makes way."""
         self._taken = {name.lower() for name in taken}
         if not self.name.isModified() and not self._busy:
             self.name.setText(free_name(self.path, taken))
@@ -117,7 +121,7 @@ class ImportSheet(QDialog):
         self._check()
 
     def _chooser(self) -> Choose:
-        """What the user says about the file, as chosen now; the list of labels is read when it is called."""
+        """Returns what gives the user's choices as they are now; the list of labels is read when it is called."""
         layout, priors, channels = (box.currentData() for box in (self.layout_choice, self.priors, self.channels))
         labels = self.labels.path
 
@@ -134,32 +138,32 @@ class ImportSheet(QDialog):
         self.work.show()
         self._check()
 
-        def show(seen: Recognised) -> None:
+        def show(seen: RecognisedModel) -> None:
             if asked == self._asked:
                 self._recognised(seen)
 
-        def refuse(message: str, hint: str) -> None:
+        def refuse(error: ExplainedError) -> None:
             if asked == self._asked:
-                self._refused(message, hint)
+                self._refused(error)
 
         self._library.preview(self.path, self._chooser(), show, refuse)
 
-    def _recognised(self, seen: Recognised) -> None:
+    def _recognised(self, seen: RecognisedModel) -> None:
         self.ready = True
         self.work.hide()
         spec = seen.spec
         self.what.setText(spec.title or spec.architecture)
-        rows = (detects(spec), f"Input: {input_words(spec)}", f"Default boxes: {boxes_words(spec)}")
+        rows = (detects(spec), f"Input: {input_text(spec)}", f"Default boxes: {boxes_text(spec)}")
         self.found.setText("\n".join(rows))
-        self.notes.setText("\n".join(f"•  {for_the_form(note)}" for note in seen.notes))
+        self.notes.setText("\n".join(f"•  {with_controls(note.text, note.remedies)}" for note in seen.notes))
         self._show_found(True)
         self._say("")
         self._check()
 
-    def _refused(self, message: str, hint: str) -> None:
+    def _refused(self, error: ExplainedError) -> None:
         self.work.hide()
         self._show_found(False)
-        self._say(f"{message} {for_the_form(hint)}".strip())
+        self._say(phrased(error))
         self._check()
 
     def _show_found(self, found: bool) -> None:
@@ -176,7 +180,7 @@ class ImportSheet(QDialog):
         self._check()
 
     def _check(self) -> None:
-        """Whether it can be imported as things stand."""
+        """Enable the import if it is possible as things stand."""
         wrong = self._wrong_name()
         if self.ready:
             self._say(wrong)
@@ -189,7 +193,7 @@ class ImportSheet(QDialog):
         try:
             check_name(name)
         except DetectorError as error:
-            return str(error)
+            return phrased(error)
         return ""
 
     def _import(self) -> None:
@@ -203,9 +207,9 @@ class ImportSheet(QDialog):
         self.imported.emit(name)
         self.accept()
 
-    def _failed(self, message: str, hint: str) -> None:
+    def _failed(self, error: ExplainedError) -> None:
         self._set_busy(False)
-        self._say(f"{message} {for_the_form(hint)}".strip())
+        self._say(phrased(error))
 
     def _set_busy(self, busy: bool) -> None:
         self._busy = busy
@@ -247,10 +251,10 @@ class ImportSheet(QDialog):
         say.setObjectName("muted")
         say.setWordWrap(True)
         fields.addRow(say)
-        fields.addRow("Layout", self.layout_choice)
-        fields.addRow("Default boxes", self.priors)
-        fields.addRow("Channel order", self.channels)
-        fields.addRow("Class names", self.labels)
+        fields.addRow(FIELDS["layout"], self.layout_choice)
+        fields.addRow(FIELDS["priors"], self.priors)
+        fields.addRow(FIELDS["channels"], self.channels)
+        fields.addRow(FIELDS["labels"], self.labels)
         body = QWidget()
         inside = QVBoxLayout(body)
         inside.setContentsMargins(24, 20, 24, 12)

@@ -1,4 +1,4 @@
-"""One model on the shelf: name, what it detects, speed, accuracy, size, licence, where it is. GUI thread."""
+"""Card of one model: name, what it detects, speed, accuracy, size, licence, where it is. GUI thread."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVB
 
 from app.core.model_cards import ModelCard
 from app.ui.models.download_bar import DownloadBar
-from app.ui.models.download_runner import DownloadRunner
-from app.ui.models.model_words import STATUS, card_facts, detects, found_words
+from app.ui.models.model_text import STATUS, card_facts, detects, match_text
+from app.ui.services.download_runner import DownloadRunner
 from app.ui.widgets.texts import ElidedLabel
 
 
@@ -31,7 +31,7 @@ class Chips(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
 
     def show_card(self, card: ModelCard, used: bool) -> None:
-        """The chips of ``card``."""
+        """Show the status of ``card``."""
         self.demo.setVisible(card.spec is not None and card.spec.demo)
         self.used.setVisible(used)
         self.status.setText(STATUS[card.status])
@@ -92,11 +92,11 @@ class ModelCardView(QPushButton):
             downloads: Knows whether it is being fetched.
         """
         self.card = card
-        self.name.set_words(card.name)
+        self.name.set_text(card.name)
         self.chips.show_card(card, used)
         about = card.reason if card.spec is None else card.spec.title or detects(card.spec)
         self.about.setText(about)
-        self.found.setText(found_words(classes) if classes else "")
+        self.found.setText(match_text(classes) if classes else "")
         self.found.setVisible(bool(classes))
         self.facts.setText(card_facts(card))
         self.facts.setVisible(bool(self.facts.text()))
@@ -107,7 +107,7 @@ class ModelCardView(QPushButton):
         self.updateGeometry()
 
     def show_download(self, downloads: DownloadRunner) -> None:
-        """How far its download is, if there is one."""
+        """Show how far its download is, if there is one."""
         self.download.show_state(self.card.name, downloads)
 
     def sizeHint(self) -> QSize:

@@ -1,4 +1,4 @@
-"""The chosen model: what can be done with it, and everything known of it. GUI thread."""
+"""The chosen model: the actions on it, and everything known about it. GUI thread."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QScrollArea, QVB
 
 from app.core.model_cards import ModelCard
 from app.ui.models.download_bar import DownloadBar
-from app.ui.models.download_runner import DownloadRunner
 from app.ui.models.model_card import Chips
 from app.ui.models.model_facts import ModelFacts
-from app.ui.models.model_words import detects
+from app.ui.models.model_text import detects
 from app.ui.models.optimise_bar import OptimiseBar
-from app.ui.models.optimise_runner import OptimiseRunner
+from app.ui.services.download_runner import DownloadRunner
+from app.ui.services.optimise_runner import OptimiseRunner
 from app.ui.widgets.icons import icon
-from app.ui.widgets.media_words import size
+from app.ui.widgets.quantity_text import size_text
 from app.ui.widgets.texts import ElidedLabel
 from app.ui.widgets.theme import Theme
 
 
 class ModelDetails(QScrollArea):
-    """One model at a time; each button tells ``asked`` the name of a verb of ``ModelVerbs``."""
+    """Shows one model at a time; each button emits ``asked`` with the name of an action of ``ModelActions``."""
 
     asked = Signal(str)
     """"use", "download", "cancel", "check", "optimise", "stop_optimising", "rename", "remove" or "show_file"."""
@@ -45,7 +45,7 @@ class ModelDetails(QScrollArea):
         self.about.setTextFormat(Qt.TextFormat.PlainText)  # a model file brings its own title
         self.about.setWordWrap(True)
         self.check = self._button("Check this model", "check")
-        self.check.setToolTip("Run it on a fixed image; it must answer as it did when it was put on the shelf")
+        self.check.setToolTip("Run it on a fixed image; it must answer as it did when it was added")
         self.optimise = self._button("Optimise for this computer", "optimise")
         self.optimise.setToolTip(
             "Make it faster on the processor (int8), and measure how fast, and how far it still finds the same; "
@@ -67,15 +67,15 @@ class ModelDetails(QScrollArea):
         self.optimise_bar.cancel.connect(self._stop_optimising)
         self.facts = ModelFacts()
         self._build()
-        theme.changed.connect(self._dress)
-        self._dress()
+        theme.changed.connect(self._apply_theme)
+        self._apply_theme()
 
     def show_card(self, card: ModelCard, used: bool) -> None:
         """Show ``card``; ``used`` is whether it is the model in use."""
         if self.card is None or self.card.name != card.name:
             self.verticalScrollBar().setValue(0)
         self.card, self._used = card, used
-        self.name.set_words(card.name)
+        self.name.set_text(card.name)
         self.chips.show_card(card, used)
         broken = f"{card.reason} Remove it, then import or download it again."
         self.about.setText(broken if card.spec is None else card.spec.title or detects(card.spec))
@@ -84,7 +84,7 @@ class ModelDetails(QScrollArea):
         self.show_optimising()
 
     def show_optimising(self) -> None:
-        """Whether the model is being optimised, and how far that is."""
+        """Show whether the model is being optimised, and how far that is."""
         if self.card is None:
             return
         running = self._optimising.running
@@ -93,14 +93,14 @@ class ModelDetails(QScrollArea):
         self.optimise_bar.show_state(self.card.name, self._optimising)
 
     def show_download(self) -> None:
-        """Buttons and progress, as they are now."""
+        """Update the buttons and the progress of a download."""
         card = self.card
         if card is None:
             return
         fetching = self._downloads.is_running(card.name)
         self.progress.show_state(card.name, self._downloads)
         self.use.setVisible(card.usable and not self._used)
-        self.download.setText(_download_words(card))
+        self.download.setText(_download_text(card))
         self.check.setVisible(card.usable)
         self.download.setVisible(card.downloadable and not fetching)
         self.rename.setVisible(card.status == "imported")
@@ -108,24 +108,24 @@ class ModelDetails(QScrollArea):
         self.show_file.setVisible(card.path is not None)
 
     def show_hash(self, name: str, words: str) -> None:
-        """The hash of the file of the model ``name``, if that is still shown."""
+        """Show the hash of the file of the model ``name``, if that is still shown."""
         if self.card is not None and self.card.name == name:
             self.facts.set_row("SHA-256", words)
 
     def show_check(self, name: str, words: str) -> None:
-        """What came of checking the model ``name``, if that is still shown."""
+        """Show the result of checking the model ``name``, if that is still shown."""
         if self.card is not None and self.card.name == name:
             self.facts.set_row("Self-check", words)
 
     def set_narrow(self, narrow: bool) -> None:
-        """Whether the list is hidden behind the details."""
+        """Sets whether the list is hidden behind the details."""
         self.back_button.setVisible(narrow)
         self.facts.set_narrow(narrow)
 
-    def _button(self, words: str, verb: str) -> QPushButton:
+    def _button(self, words: str, action: str) -> QPushButton:
         button = QPushButton(words)
         button.setAutoDefault(False)
-        button.setProperty("verb", verb)
+        button.setProperty("action", action)
         button.clicked.connect(self._ask)
         return button
 
@@ -164,7 +164,7 @@ class ModelDetails(QScrollArea):
     def _ask(self) -> None:
         sender = self.sender()
         assert sender is not None
-        self.asked.emit(str(sender.property("verb")))
+        self.asked.emit(str(sender.property("action")))
 
     def _cancel(self) -> None:
         self.asked.emit("cancel")
@@ -172,14 +172,14 @@ class ModelDetails(QScrollArea):
     def _stop_optimising(self) -> None:
         self.asked.emit("stop_optimising")
 
-    def _dress(self) -> None:
+    def _apply_theme(self) -> None:
         colours = self._theme.colours
         self.back_button.setIcon(icon("back", colours.accent, size=16))
         self.download.setIcon(icon("download", colours.on_accent, size=16))
 
 
-def _download_words(card: ModelCard) -> str:
+def _download_text(card: ModelCard) -> str:
     if card.part_bytes:
-        of = f" of {size(card.size_bytes)}" if card.size_bytes else ""
-        return f"Resume the download ({size(card.part_bytes)}{of} are here)"
-    return f"Download ({size(card.size_bytes)})" if card.size_bytes else "Download"
+        of = f" of {size_text(card.size_bytes)}" if card.size_bytes else ""
+        return f"Resume the download ({size_text(card.part_bytes)}{of} are here)"
+    return f"Download ({size_text(card.size_bytes)})" if card.size_bytes else "Download"

@@ -1,4 +1,4 @@
-"""Everything known of one model, as a table of words, and its classes with a search. GUI thread."""
+"""Everything known about one model, as a table of words, and its classes with a search. GUI thread."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from app.core.model_cards import ModelCard, published_hash
-from app.ui.models.model_words import accuracy_words, boxes_words, input_words, optimised_words, speed_words
-from app.ui.widgets.media_words import size
+from app.ui.models.model_text import accuracy_text, boxes_text, input_text, optimised_text, speed_text
+from app.ui.widgets.quantity_text import size_text
 from app.ui.widgets.texts import FlowText
 from detector.class_names import is_found_by
 
@@ -34,32 +34,32 @@ _STATUS = {
     "bundled": "Came with the program",
     "imported": "On this computer, put there by you",
     "absent": "Published; not on this computer",
-    "broken": "On the shelf, but it cannot be used",
+    "broken": "In the library, but it cannot be used",
 }
 _SEARCH_FROM = 8  # classes; fewer need no search field
 _NOT_MEASURED = "Not measured yet: it is when the model has run for a while."
 
 
 def fact_rows(card: ModelCard, today: date) -> dict[str, str]:
-    """Words for each row that applies."""
+    """Returns the words for each row that applies."""
     spec = card.spec
     rows = {
         "Where": _STATUS[card.status],
-        "Size": size(card.size_bytes) if card.size_bytes else "",
+        "Size": size_text(card.size_bytes) if card.size_bytes else "",
         "File": str(card.path or ""),
     }
     if spec is not None:
-        speeds = "\n".join(speed_words(speed, today) for speed in card.speeds)
+        speeds = "\n".join(speed_text(speed, today) for speed in card.speeds)
         rows |= {
             "Speed here": speeds or (_NOT_MEASURED if card.usable else ""),
-            "In int8": spec.int8.words() if spec.int8 is not None else "",
-            "Optimised": optimised_words(card.optimised) if card.optimised is not None else "",
-            "Accuracy": "\n".join(accuracy_words(spec)) or "Not known",
+            "In int8": spec.int8.text() if spec.int8 is not None else "",
+            "Optimised": optimised_text(card.optimised) if card.optimised is not None else "",
+            "Accuracy": "\n".join(accuracy_text(spec)) or "Not known",
             "Threshold": f"{spec.threshold:.2f} is recommended" if spec.threshold is not None else "",
             "Licence": spec.licence,
             "Architecture": spec.architecture if spec.width == 1 else f"{spec.architecture}, width {spec.width:g}",
-            "Input": input_words(spec),
-            "Default boxes": boxes_words(spec),
+            "Input": input_text(spec),
+            "Default boxes": boxes_text(spec),
             "Comes from": spec.provenance,
         }
         if card.status == "absent" and spec.weights is not None:
@@ -68,7 +68,7 @@ def fact_rows(card: ModelCard, today: date) -> dict[str, str]:
 
 
 class ModelFacts(QWidget):
-    """Rows of words; those that do not apply are hidden."""
+    """Shows the facts in rows; those that do not apply are hidden."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -115,12 +115,12 @@ class ModelFacts(QWidget):
 
     def set_row(self, name: str, words: str) -> None:
         """Fill one row; "" hides it."""
-        self.rows[name].set_words(words)
+        self.rows[name].set_text(words)
         self.rows[name].setVisible(bool(words))
         self._keys[name].setVisible(bool(words))
 
     def set_narrow(self, narrow: bool) -> None:
-        """Whether names stand above their words instead of beside them."""
+        """Sets whether names stand above their words instead of beside them."""
         if narrow == self._narrow:
             return
         self._narrow = narrow
@@ -137,4 +137,4 @@ class ModelFacts(QWidget):
 
     def _show_classes(self, typed: str) -> None:
         found = [label for label in self._labels if is_found_by(typed.strip(), label)]
-        self.classes.set_words("  ·  ".join(found) or f"It has no class “{typed.strip()}”.")
+        self.classes.set_text("  ·  ".join(found) or f"It has no class “{typed.strip()}”.")

@@ -1,4 +1,4 @@
-"""The shelf as a list of cards under two headings, and the search over it. GUI thread."""
+"""The models as a list of cards under two headings, and the search over them. GUI thread."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from PySide6.QtCore import QCoreApplication, QEvent, Qt, QTimer, Signal
 from PySide6.QtWidgets import QLabel, QLineEdit, QScrollArea, QVBoxLayout, QWidget
 
 from app.core.model_cards import ModelCard
-from app.ui.models.download_runner import DownloadRunner
 from app.ui.models.model_card import ModelCardView
-from app.ui.models.model_words import matching
+from app.ui.models.model_text import matching
+from app.ui.services.download_runner import DownloadRunner
 
 
 class ModelList(QWidget):
-    """Cards in the shelf's order; one is chosen."""
+    """Cards in the library's order; one is chosen."""
 
     chosen = Signal(str)
-    """By the user, by the program, or because the one chosen is gone."""
+    """Name of the model chosen: by the user, by the program, or because the one before is gone."""
     opened = Signal(str)
     """The user clicked a card."""
     activated = Signal(str)
@@ -28,7 +28,7 @@ class ModelList(QWidget):
         self.current = ""
         """Name of the chosen model."""
         self.views: dict[str, ModelCardView] = {}
-        """By name, in the order shown."""
+        """The cards by name, in the order shown."""
         self.search = QLineEdit()
         """Placed by the dialog."""
         self.tab_from: QWidget = self.search
@@ -80,7 +80,7 @@ class ModelList(QWidget):
             self._show_current()
 
     def set_used(self, used: str) -> None:
-        """Another model is in use."""
+        """Mark the model in use."""
         self._used = used
         self._filter(self.search.text())
 
@@ -97,12 +97,12 @@ class ModelList(QWidget):
         self.chosen.emit(name)
 
     def focus_current(self) -> None:
-        """The keyboard to the chosen card."""
+        """Give the keyboard to the chosen card."""
         if self.current in self.views:
             self.views[self.current].setFocus(Qt.FocusReason.OtherFocusReason)
 
     def shown(self) -> list[str]:
-        """Names of the cards that the search leaves, in order."""
+        """Returns the names of the cards that the search leaves, in order."""
         return [name for name, view in self.views.items() if not view.isHidden()]
 
     def _make(self, card: ModelCard) -> ModelCardView:
@@ -126,7 +126,7 @@ class ModelList(QWidget):
         self._box.addStretch(1)
 
     def _searched(self, words: str) -> None:
-        """Narrow the list down; the best find is chosen where the chosen one is none."""
+        """Narrow the list down; choose the best match where the chosen model is none."""
         self._filter(words)
         shown = self.shown()
         if shown and self.current not in shown:
@@ -150,7 +150,7 @@ class ModelList(QWidget):
         _settle()
 
     def _one_tab_stop(self) -> None:
-        """Tab goes to the chosen card and on; the arrow keys go from card to card."""
+        """Have Tab go to the chosen card and on; the arrow keys go from card to card."""
         shown = self.shown()
         stop = self.current if self.current in shown else shown[0] if shown else ""
         for name, view in self.views.items():

@@ -1,4 +1,4 @@
-"""The shelf of models as the user sees it: all of them, the chosen one, search, download, import. GUI thread.
+"""The models dialog: all models, the chosen one, search, download, import. GUI thread.
 
 Cards on the left, the chosen model on the right; in a narrow window one behind the other. Files are read, fetched and
 written on workers; closing the dialog stops what is being fetched, and it can be resumed.
@@ -6,6 +6,7 @@ written on workers; closing the dialog stops what is being fetched, and it can b
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import Qt
@@ -20,44 +21,36 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QDialog, QFileDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.core.model_cards import ModelCard
-from app.ui.controller import LiveController
-from app.ui.models.download_runner import DownloadRunner
 from app.ui.models.import_sheet import ImportSheet
-from app.ui.models.library_client import LibraryClient
+from app.ui.models.model_actions import ModelActions
 from app.ui.models.model_details import ModelDetails
 from app.ui.models.model_list import ModelList
-from app.ui.models.model_verbs import ModelVerbs
-from app.ui.models.optimise_runner import OptimiseRunner
-from app.ui.settings.settings_model import SettingsModel
+from app.ui.services.services import Services
 from app.ui.widgets.banner import Banner
-from app.ui.widgets.drops import WEIGHTS
-from app.ui.widgets.file_drop import FileDrop
+from app.ui.widgets.drop_target import DropTarget
+from app.ui.widgets.drops import WEIGHTS, Drop
 from app.ui.widgets.icons import icon
-from app.ui.widgets.theme import Theme
 
 _NARROW = 780  # pixels; below, list and details take turns
 _LIST_SHARE = 0.42
 _HINT_FROM = 440  # pixels of height; below, the cards need the room
-_LEAST = (340, 280)
+_MIN_SIZE = (340, 280)
+
+
+def _as_model(paths: Sequence[Path]) -> Drop:
+    """Takes the first of ``paths`` for a model file, whatever it is called: the import finds out what it holds."""
+    return Drop("weights", tuple(paths[:1])) if paths else Drop("nothing", ())
 
 
 class ModelsDialog(QDialog):
     """Opened once, then shown and hidden; the live view goes on behind it."""
 
-    def __init__(
-        self,
-        theme: Theme,
-        settings: SettingsModel,
-        library: LibraryClient,
-        downloads: DownloadRunner,
-        controller: LiveController,
-        parent: QWidget | None = None,
-    ) -> None:
+    def __init__(self, services: Services, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Models")
-        self.setMinimumSize(*_LEAST)
-        self.theme, self.settings, self.library = theme, settings, library
-        self.downloads, self.controller = downloads, controller
+        self.setMinimumSize(*_MIN_SIZE)
+        self._theme, self._settings, self._library = services.theme, services.settings, services.library
+        self._downloads = services.downloads
         self.cards: dict[str, ModelCard] = {}
         self._waited_for = ""
         """A model to choose as soon as it is listed."""
@@ -66,29 +59,28 @@ class ModelsDialog(QDialog):
         """In a narrow window: whether the details are shown instead of the list."""
         self._hashed: tuple[str, str] = ("", "")
         self.sheet: ImportSheet | None = None
-        self.banner = Banner(theme)
-        self.list = ModelList(downloads)
-        self.optimising = OptimiseRunner(library, self)
-        self.details = ModelDetails(theme, downloads, self.optimising)
+        self.banner = Banner(services.theme)
+        self.list = ModelList(services.downloads)
+        self.details = ModelDetails(services.theme, services.downloads, services.optimising)
         self.add = QPushButton("Import a file…")
         self.add.setAutoDefault(False)
-        self.add.setToolTip("Put a model file on the shelf (Ctrl+I); or drop it here")
+        self.add.setToolTip("Add a model file to the library (Ctrl+I), or drop it here")
         self.hint = QLabel("Drop a model file here to import it. Nothing is fetched unless you ask.")
         self.hint.setObjectName("muted")
         self.hint.setWordWrap(True)
-        self.verbs = ModelVerbs(self)
+        self.model_actions = ModelActions(services, self.banner, self)
         self.list.tab_from = self.add
         self._build()
-        self.drops = FileDrop(self, theme)
-        self._connect()
-        self._dress()
+        self.drops = DropTarget(self, services.theme, _as_model)
+        self._connect(services)
+        self._apply_theme()
         room = self.screen().availableSize()
         self.resize(min(1060, room.width() - 40), min(720, room.height() - 60))
 
     @property
     def used(self) -> str:
         """Name of the model in use."""
-        return self.settings.current.model.name
+        return self._settings.current.model.name
 
     def show_model(self, name: str) -> None:
         """Choose the model ``name``, now or as soon as it is listed."""
@@ -100,13 +92,13 @@ class ModelsDialog(QDialog):
             self._waited_for = name
 
     def show_import(self, path: Path) -> None:
-        """Open the sheet that puts ``path`` on the shelf."""
+        """Open the sheet that imports ``path``."""
         if self.sheet is not None:
             self.sheet.reject()
             if self.sheet is not None:
                 return  # it is writing a model at this moment
-        self.sheet = ImportSheet(path, set(self.cards), self.library, self.theme, self)
-        self.sheet.imported.connect(self.verbs.imported)
+        self.sheet = ImportSheet(path, set(self.cards), self._library, self._theme, self)
+        self.sheet.imported.connect(self.model_actions.imported)
         self.sheet.finished.connect(self._sheet_closed)
         self.sheet.open()
 
@@ -114,13 +106,13 @@ class ModelsDialog(QDialog):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        self.library.refresh_models()
+        self._library.refresh_models()
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
         if event.spontaneous():  # minimised
             return
-        self.downloads.cancel_all()
+        self._downloads.cancel_all()
         if self.sheet is not None:
             self.sheet.reject()
         if self.sheet is not None:
@@ -171,21 +163,23 @@ class ModelsDialog(QDialog):
         box.addWidget(self.banner)
         box.addLayout(panes, 1)
 
-    def _connect(self) -> None:
-        self.library.cards.connect(self._listed)
-        self.settings.changed.connect(self._setting_changed)
-        self.downloads.changed.connect(self._download_changed)
-        self.optimising.changed.connect(self.details.show_optimising)
+    def _connect(self, services: Services) -> None:
+        self._library.cards.connect(self._listed)
+        self._settings.changed.connect(self._setting_changed)
+        self._downloads.changed.connect(self._download_changed)
+        services.optimising.changed.connect(self.details.show_optimising)
         self.list.chosen.connect(self._show_details)
         self.list.opened.connect(self._opened)
         self.list.activated.connect(self._activated)
-        self.list.cancel.connect(self.downloads.cancel)
+        self.list.cancel.connect(self._downloads.cancel)
         self.details.asked.connect(self._asked)
         self.details.back.connect(self._show_list)
         self.list.search.returnPressed.connect(self.list.focus_current)
         self.add.clicked.connect(self._choose_file)
-        self.drops.fell.connect(self.show_import)
-        self.theme.changed.connect(self._dress)
+        self.drops.imported.connect(self.show_import)
+        self.model_actions.show_model.connect(self.show_model)
+        self.model_actions.checked.connect(self.details.show_check)
+        self._theme.changed.connect(self._apply_theme)
         for keys, does in (
             (QKeySequence.StandardKey.Find, self._find),
             ("Ctrl+I", self._choose_file),
@@ -204,18 +198,18 @@ class ModelsDialog(QDialog):
         self._show_details()
 
     def _opened(self, _name: str) -> None:
-        """A card was clicked: where the details hide behind the list, they come forward."""
+        """Bring the details of the clicked card forward where they hide behind the list."""
         if self._narrow:
             self._reading = True
             self._arrange()
             self.details.back_button.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _activated(self, name: str) -> None:
-        """Enter on a card, or a double click."""
+        """Do what suits the card best, on Enter or a double click."""
         self._opened(name)
         details = self.details
         if self.cards[name].usable and not self._narrow:
-            self.verbs.use(self.cards[name])
+            self.model_actions.use(self.cards[name])
         elif details.download.isVisible():  # nothing is fetched but by its own button
             details.download.setFocus(Qt.FocusReason.OtherFocusReason)
 
@@ -225,7 +219,7 @@ class ModelsDialog(QDialog):
         self.list.focus_current()
 
     def _arrange(self) -> None:
-        """List and details side by side, or in turns."""
+        """Show list and details side by side, or in turns."""
         self._left.setVisible(not (self._narrow and self._reading))
         self.details.setVisible(not self._narrow or self._reading)
         share = self.width() if self._narrow else max(340, min(470, round(self.width() * _LIST_SHARE)))
@@ -238,7 +232,7 @@ class ModelsDialog(QDialog):
         if card is None:
             return
         self.details.show_card(card, card.name == self.used)
-        self.details.show_check(card.name, self.verbs.checked(card.name))
+        self.details.show_check(card.name, self.model_actions.check_result(card.name))
         if card.path is None:
             return
         stamp = f"{card.path}|{card.size_bytes}"
@@ -250,7 +244,7 @@ class ModelsDialog(QDialog):
             self._hashed = (stamp, sha256)
             self.details.show_hash(card.name, sha256)
 
-        self.library.hash_file(card.path, show)
+        self._library.hash_file(card.path, show)
 
     def _sheet_closed(self) -> None:
         sheet, self.sheet = self.sheet, None
@@ -265,9 +259,9 @@ class ModelsDialog(QDialog):
         if chosen:
             self.show_import(Path(chosen))
 
-    def _asked(self, verb: str) -> None:
+    def _asked(self, name: str) -> None:
         if self.details.card is not None:
-            self.verbs.do(verb, self.details.card)
+            self.model_actions.trigger(name, self.details.card)
 
     def _setting_changed(self, section: str, name: str) -> None:
         if (section, name) == ("model", "name"):
@@ -291,5 +285,5 @@ class ModelsDialog(QDialog):
         if self.details.remove.isVisibleTo(self.details):
             self._asked("remove")
 
-    def _dress(self) -> None:
-        self.add.setIcon(icon("model", self.theme.colours.text, self.theme.colours.muted))
+    def _apply_theme(self) -> None:
+        self.add.setIcon(icon("model", self._theme.colours.text, self._theme.colours.muted))

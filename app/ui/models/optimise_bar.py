@@ -1,9 +1,9 @@
-"""How far the optimising of a model is, and the button that stops it. GUI thread."""
+"""Progress of optimising a model, and the button that stops it. GUI thread."""
 
 from __future__ import annotations
 
-from app.ui.models.optimise_runner import OptimiseRunner
 from app.ui.models.work_bar import STEPS, WorkBar
+from app.ui.services.optimise_runner import OptimiseRunner
 
 
 class OptimiseBar(WorkBar):

@@ -1,4 +1,4 @@
-"""How far something long is, in a bar and a line, and the button that stops it. GUI thread."""
+"""Progress of long work in a bar and a line, and the button that stops it. GUI thread."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 STEPS = 1000
-"""Of the bar, from nothing to all."""
+"""Steps of the bar, from nothing to all."""
 
 
 class WorkBar(QWidget):
-    """What downloads and optimising share."""
+    """Base of the bars for downloads and optimising."""
 
     cancel = Signal()
 

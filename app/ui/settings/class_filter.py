@@ -1,4 +1,4 @@
-"""Which classes to show: a searchable list with each class's colour. GUI thread."""
+"""The choice of classes to show: a searchable list with each class's colour. GUI thread."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QListWidget, QList
 
 from app.core.palette import RGB, model_colours
 from app.core.settings import SettingInfo
-from app.ui.settings.editors import Editor
+from app.ui.widgets.editors import Editor
 from detector.class_names import chosen_ids, is_found_by
 
 _SEARCH_FROM = 8  # classes; fewer need no search field
@@ -18,16 +18,16 @@ _ROWS_SHOWN = 7
 
 
 def swatch(colour: RGB) -> QIcon:
-    """A dot in the colour of a class."""
-    picture = QPixmap(24, 24)
-    picture.fill(Qt.GlobalColor.transparent)
-    painter = QPainter(picture)
+    """Makes a dot in the colour of a class."""
+    image = QPixmap(24, 24)
+    image.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(image)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(QColor(*colour))
     painter.drawEllipse(4, 4, 16, 16)
     painter.end()
-    return QIcon(picture)
+    return QIcon(image)
 
 
 class ClassFilter(Editor):

@@ -8,10 +8,10 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from app.core.settings import Choices, SettingInfo
+from app.ui.services.settings_model import SettingsModel
 from app.ui.settings.class_filter import ClassFilter
-from app.ui.settings.editors import ChoiceEditor, Editor, make_editor
-from app.ui.settings.settings_model import SettingsModel
-from app.ui.settings.threshold_editor import ThresholdEditor
+from app.ui.widgets.editors import ChoiceEditor, Editor, make_editor
+from app.ui.widgets.threshold_editor import ThresholdEditor
 
 TITLES = {
     "detection": "Detection",
@@ -30,7 +30,7 @@ class SettingsPanel(QFrame):
     """All visible settings, each with the editor its type asks for."""
 
     manage_models = Signal()
-    """The user wants to see the shelf."""
+    """The user wants to see the models dialog."""
 
     def __init__(self, model: SettingsModel) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class SettingsPanel(QFrame):
         self.setFixedWidth(WIDTH)
         self._model = model
         self.editors: dict[tuple[str, str], Editor] = {}
-        """By (section, name)."""
+        """The editors, by (section, name)."""
         body = QWidget()
         body.setObjectName("panelBody")
         self._box = QVBoxLayout(body)
@@ -66,7 +66,7 @@ class SettingsPanel(QFrame):
                 editor.set_choices(choices)
 
     def set_classes(self, labels: tuple[str, ...]) -> None:
-        """The running model's classes."""
+        """List the running model's classes."""
         for editor in self.editors.values():
             if isinstance(editor, ClassFilter):
                 editor.set_classes(labels, self._model.current.overlay.palette)

@@ -1,13 +1,15 @@
-"""One line across the top of the picture: what happened, what to do, and a button that does it. GUI thread."""
+"""One line across the top of a window: what happened, what to do, and a button that does it. GUI thread."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Literal
 
-from PySide6.QtCore import QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
+from app.core.errors import ExplainedError
+from app.ui.remedies import hint_of
 from app.ui.widgets.icons import icon, pixmap
 from app.ui.widgets.theme import Theme
 
@@ -16,9 +18,7 @@ _STAY_MS = {"info": 9000, "success": 7000}
 
 
 class Banner(QFrame):
-    """Shows one message at a time; errors stay until dismissed or solved, the rest leave by themselves."""
-
-    dismissed = Signal()
+    """Shows one message at a time; errors stay until dismissed, the rest leave by themselves."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -27,7 +27,7 @@ class Banner(QFrame):
         self._kind: Kind = "info"
         self._topic = ""
         self._act: Callable[[], None] | None = None
-        self._picture = QLabel()
+        self._icon = QLabel()
         self._message = QLabel()
         self._hint = QLabel()
         for label in (self._message, self._hint):
@@ -46,7 +46,7 @@ class Banner(QFrame):
         self._close.setIconSize(QSize(16, 16))
         self._close.setToolTip("Dismiss (Esc)")
         self._close.setAccessibleName("Dismiss")
-        self._close.clicked.connect(self.dismiss)
+        self._close.clicked.connect(self._leave)
         words = QVBoxLayout()
         words.setSpacing(1)
         words.addWidget(self._message)
@@ -54,15 +54,15 @@ class Banner(QFrame):
         row = QHBoxLayout(self)
         row.setContentsMargins(14, 9, 8, 9)
         row.setSpacing(12)
-        row.addWidget(self._picture)
+        row.addWidget(self._icon)
         row.addLayout(words, 1)
         row.addWidget(self._other)
         row.addWidget(self._button)
         row.addWidget(self._close)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self.dismiss)
-        theme.changed.connect(self._dress)
+        self._timer.timeout.connect(self._leave)
+        theme.changed.connect(self._apply_theme)
         self.hide()
 
     def tell(
@@ -81,7 +81,7 @@ class Banner(QFrame):
             kind: Colour and icon, and whether it stays.
             message: What happened, one line.
             hint: What to do.
-            topic: What it is about; ``solved`` with the same topic takes it away.
+            topic: What it is about; ``dismiss`` with the same topic takes it away.
             action: Words of a button, and what it does.
             other: Likewise, of a second one.
         """
@@ -98,31 +98,35 @@ class Banner(QFrame):
         self._other.setText(other[0] if other else "")
         self._other.setVisible(other is not None)
         self.setAccessibleName(f"{kind}: {message} {hint}")
-        self._dress()
+        self._apply_theme()
         self.show()
         self._timer.stop()
         if kind in _STAY_MS:
             self._timer.start(_STAY_MS[kind])
 
-    def solved(self, topic: str) -> None:
-        """Take away what was shown about ``topic``."""
-        if self.isVisible() and topic == self._topic:
-            self.dismiss()
+    def tell_error(
+        self, error: ExplainedError, *, topic: str = "", action: tuple[str, Callable[[], None]] | None = None
+    ) -> None:
+        """Show a failure, and the controls of the window that help."""
+        self.tell("error", error.message, hint_of(error), topic=topic, action=action)
 
-    def dismiss(self) -> None:
-        """Go away."""
+    def dismiss(self, topic: str | None = None) -> None:
+        """Go away; where a topic is given, only if that is what the message is about."""
+        if topic is None or (self.isVisible() and topic == self._topic):
+            self._leave()
+
+    def _leave(self) -> None:
         self._timer.stop()
         self.hide()
-        self.dismissed.emit()
 
     @property
     def kind(self) -> Kind:
-        """Of the last message."""
+        """The kind of the last message."""
         return self._kind
 
     @property
     def words(self) -> tuple[str, str]:
-        """(message, hint) of the last message."""
+        """Message and hint shown last."""
         return self._message.text(), self._hint.text()
 
     def _pressed(self) -> None:
@@ -137,7 +141,7 @@ class Banner(QFrame):
         if act is not None:
             act()
 
-    def _dress(self) -> None:
+    def _apply_theme(self) -> None:
         colours = self._theme.colours
         strong = {
             "info": colours.accent,
@@ -145,7 +149,7 @@ class Banner(QFrame):
             "warning": colours.warning,
             "error": colours.danger,
         }[self._kind]
-        self._picture.setPixmap(pixmap(self._kind, strong, 22, self.devicePixelRatioF()))
+        self._icon.setPixmap(pixmap(self._kind, strong, 22, self.devicePixelRatioF()))
         self._close.setIcon(icon("close", colours.muted, size=16))
         self.setStyleSheet(
             f"QFrame#banner {{ background: {colours.surface}; border: 0; border-bottom: 1px solid {colours.border};"

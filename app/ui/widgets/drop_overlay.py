@@ -1,4 +1,4 @@
-"""What letting go would do, shown over the whole window while something is dragged across it. GUI thread.
+"""Shows what letting go would do, over the whole window, while something is dragged across it. GUI thread.
 
 A video has two meanings, so it has two halves to fall on: watch it live, or annotate and export it.
 """
@@ -11,8 +11,8 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
-from app.ui.picture.overlay_painter import label_font
 from app.ui.widgets.drops import Drop
+from app.ui.widgets.fonts import label_font
 from app.ui.widgets.icons import draw_icon
 from app.ui.widgets.theme import Theme
 
@@ -25,7 +25,7 @@ _EXPORT: Zone = ("export", "export", "Annotate and export", "a new video with bo
 
 
 def zones(drop: Drop) -> tuple[Zone, ...]:
-    """The places to let go, left to right."""
+    """Returns the places to let go, left to right."""
     count = len(drop.paths)
     if drop.kind == "video":
         return (_WATCH, _EXPORT) if count == 1 else (_QUEUE,)
@@ -37,7 +37,7 @@ def zones(drop: Drop) -> tuple[Zone, ...]:
     if drop.kind == "image":
         return (("open", "image", "Look at this image", "and mark what is in it"),)
     if drop.kind == "weights":
-        return (("import", "model", "Add this model", "checked first, then put on the shelf"),)
+        return (("import", "model", "Add this model", "checked first, then added to the library"),)
     if drop.kind == "mixed":
         first: Zone = ("open", "film", "Open the first one", "the others are left alone")
         return (first, _QUEUE) if drop.to_export else (first,)
@@ -56,7 +56,7 @@ class DropOverlay(QWidget):
         self.hide()
 
     def begin(self, drop: Drop) -> None:
-        """Something recognised entered the window."""
+        """Show the zones: something recognised entered the window."""
         self._zones = zones(drop)
         self._active = -1
         parent = self.parentWidget()
@@ -66,19 +66,19 @@ class DropOverlay(QWidget):
         self.setVisible(bool(self._zones))
 
     def move_to(self, position: QPointF) -> None:
-        """The pointer moved, in the parent's coordinates."""
+        """Highlight the zone at the pointer, in the parent's coordinates."""
         active = self._index(position)
         if active != self._active:
             self._active = active
             self.update()
 
     def choice(self, position: QPointF) -> str:
-        """What letting go there does: "open", "export", "import" or ""."""
+        """Returns what letting go there does: "open", "export", "queue", "import" or ""."""
         index = self._index(position)
         return self._zones[index][0] if index >= 0 else ""
 
     def rects(self) -> list[QRectF]:
-        """Where the zones lie."""
+        """Returns where the zones lie."""
         count = max(1, len(self._zones))
         area = QRectF(self.rect()).adjusted(18, 18, -18, -18)
         if area.width() < area.height():
@@ -103,7 +103,7 @@ class DropOverlay(QWidget):
             inside.setAlpha(46 if active else 0)
             painter.setBrush(inside)
             painter.drawRoundedRect(rect, 16, 16)
-            self._paint_words(painter, zone, rect)
+            self._paint_text(painter, zone, rect)
         painter.end()
 
     def _index(self, position: QPointF) -> int:
@@ -111,7 +111,7 @@ class DropOverlay(QWidget):
         distances = [(rect.center() - position).manhattanLength() for rect in self.rects()]
         return distances.index(min(distances)) if distances else -1
 
-    def _paint_words(self, painter: QPainter, zone: Zone, rect: QRectF) -> None:
+    def _paint_text(self, painter: QPainter, zone: Zone, rect: QRectF) -> None:
         colours = self._theme.colours
         _, name, title, explanation = zone
         middle = rect.center()

@@ -1,43 +1,48 @@
-"""Things dragged onto the window: recognised, shown where they may fall, and routed. GUI thread."""
+"""Recognises files dragged onto a window or dialog, shows where they may fall, and passes them on. GUI thread."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QMimeData, QObject, QPointF
+from PySide6.QtCore import QEvent, QMimeData, QObject, QPointF, Signal
 from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent
+from PySide6.QtWidgets import QWidget
 
 from app.ui.widgets.drop_overlay import DropOverlay
 from app.ui.widgets.drops import Drop, classify
-
-if TYPE_CHECKING:
-    from app.ui.main_window import MainWindow
+from app.ui.widgets.theme import Theme
 
 
 def local_paths(mime: QMimeData) -> list[Path]:
-    """The files and folders in a drag."""
+    """Returns the files and folders in a drag."""
     return [Path(url.toLocalFile()) for url in mime.urls() if url.isLocalFile()]
 
 
-def dropped(mime: QMimeData) -> Drop:
-    """The files in a drag."""
-    return classify(local_paths(mime))
-
-
 class DropTarget(QObject):
-    """Listens to the window's drag events."""
+    """Listens to the drag events of ``widget``.
 
-    def __init__(self, window: MainWindow) -> None:
-        super().__init__(window)
-        self._window = window
-        self.overlay = DropOverlay(window.theme, window)
-        window.setAcceptDrops(True)
-        window.installEventFilter(self)
+    Args:
+        widget: Where things are dropped; owns this object.
+        theme: The colours of the overlay.
+        recognise: Says what the files in a drag are.
+    """
 
-    def follow(self) -> None:
-        """The window changed its size."""
-        self.overlay.setGeometry(self._window.rect())
+    opened = Signal(object)
+    """Path to look at."""
+    exported = Signal(object)
+    """Path of the one video to export."""
+    queued = Signal(object)
+    """Paths of videos, and folders of them, to export one after the other."""
+    imported = Signal(object)
+    """Path of a model file."""
+
+    def __init__(self, widget: QWidget, theme: Theme, recognise: Callable[[Sequence[Path]], Drop] = classify) -> None:
+        super().__init__(widget)
+        self._widget, self._recognise = widget, recognise
+        self.overlay = DropOverlay(theme, widget)
+        widget.setAcceptDrops(True)
+        widget.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if isinstance(event, QDragEnterEvent):
@@ -46,35 +51,32 @@ class DropTarget(QObject):
             self.overlay.move_to(event.position())
             event.acceptProposedAction()
             return True
+        if isinstance(event, QDropEvent):
+            self.let_go(self._recognise(local_paths(event.mimeData())), event.position())
+            event.acceptProposedAction()
+            return True
         if event.type() == QEvent.Type.DragLeave:
             self.overlay.hide()
             return True
-        if isinstance(event, QDropEvent):
-            self.let_go(dropped(event.mimeData()), event.position())
-            event.acceptProposedAction()
-            return True
+        if event.type() == QEvent.Type.Resize:
+            self.overlay.setGeometry(self._widget.rect())
         return False
 
     def let_go(self, drop: Drop, position: QPointF) -> None:
-        """Do what the place where it fell says."""
+        """Emit what the place where ``drop`` fell stands for."""
         if not self.overlay.isVisible():
             self.overlay.begin(drop)
         choice = self.overlay.choice(position)
         self.overlay.hide()
         if not choice or not drop.paths:
             return
-        first = drop.paths[0]
         if choice == "queue":
-            self._window.show_queue(drop.to_export)
-        elif choice == "export":
-            self._window.show_export(first)
-        elif choice == "import":
-            self._window.import_model(first)
+            self.queued.emit(drop.to_export)
         else:
-            self._window.open_source(str(first))
+            {"open": self.opened, "export": self.exported, "import": self.imported}[choice].emit(drop.paths[0])
 
     def _entered(self, event: QDragEnterEvent) -> bool:
-        drop = dropped(event.mimeData())
+        drop = self._recognise(local_paths(event.mimeData()))
         if drop.kind == "nothing":
             return False
         self.overlay.begin(drop)

@@ -1,4 +1,4 @@
-"""What was dropped on the window, told by name alone: reading files is for workers."""
+"""Recognises what was dropped on the window, by name alone: reading files is for workers."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ VIDEOS = VIDEO_ENDINGS
 IMAGES = tuple(IMAGE_SUFFIXES)
 WEIGHTS = (".safetensors", ".pth", ".pt", ".xml", ".onnx", ".caffemodel", ".json")
 _DESCRIPTION = "model.json"
-"""Of TensorFlow.js; what else is dropped with it are the shards beside it."""
+"""The description of a TensorFlow.js model; what is dropped with it are the shards beside it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """A recognised drop.
+    """The files of a drop, and what they are.
 
     Attributes:
         kind: What to do with it; an unknown ending counts as video, and the reader explains if it is none.
@@ -32,7 +32,7 @@ class Drop:
 
     @property
     def to_export(self) -> tuple[Path, ...]:
-        """Those that may be, or hold, videos."""
+        """The paths that may be, or hold, videos."""
         return tuple(path for path in self.paths if _kind(path) in ("video", "folder"))
 
 

@@ -11,7 +11,7 @@ from PySide6.QtCore import QByteArray, QRectF, QSize, Qt
 from PySide6.QtGui import QIcon, QImage, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 
-from detector.bundled import bundled_path
+from detector.bundled_files import bundled_path
 
 _SCALES = (1, 2, 3)
 _COARSE = 24
@@ -29,20 +29,20 @@ def draw_icon(painter: QPainter, name: str, colour: str, rect: QRectF) -> None:
 
 @lru_cache(maxsize=512)
 def pixmap(name: str, colour: str, size: int, scale: float = 1.0) -> QPixmap:
-    """The icon as a square picture of ``size`` logical pixels."""
+    """Returns the icon as a square image of ``size`` logical pixels."""
     side = max(1, round(size * scale))
-    picture = QPixmap(QSize(side, side))
-    picture.fill(Qt.GlobalColor.transparent)
-    painter = QPainter(picture)
+    image = QPixmap(QSize(side, side))
+    image.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(image)
     draw_icon(painter, name, colour, QRectF(0, 0, side, side))
     painter.end()
-    picture.setDevicePixelRatio(scale)
-    return picture
+    image.setDevicePixelRatio(scale)
+    return image
 
 
 @lru_cache(maxsize=256)
 def icon(name: str, colour: str, disabled: str = "", size: int = 20) -> QIcon:
-    """The icon for a button or menu, in ordinary and disabled colours."""
+    """Returns the icon for a button or menu, in ordinary and disabled colours."""
     made = QIcon()
     for scale in _SCALES:
         made.addPixmap(pixmap(name, colour, size, scale), QIcon.Mode.Normal)
@@ -53,21 +53,21 @@ def icon(name: str, colour: str, disabled: str = "", size: int = 20) -> QIcon:
 
 @lru_cache(maxsize=1)
 def app_icon() -> QIcon:
-    """The program's icon, in the sizes that title bars, task bars and switchers take."""
+    """Returns the program's icon, in the sizes that title bars, task bars and switchers take."""
     made = QIcon()
     for side in (16, 24, 32, 48, 64, 128, 256):
-        made.addPixmap(QPixmap.fromImage(app_picture(side)))
+        made.addPixmap(QPixmap.fromImage(app_image(side)))
     return made
 
 
-def app_picture(side: int) -> QImage:
-    """The program's icon, ``side`` pixels wide; needs no application, so the package's files are made with it, too."""
-    picture = QImage(side, side, QImage.Format.Format_ARGB32_Premultiplied)
-    picture.fill(Qt.GlobalColor.transparent)
-    painter = QPainter(picture)
+def app_image(side: int) -> QImage:
+    """Returns the program's icon, ``side`` pixels wide; needs no application, so packages make their files with it."""
+    image = QImage(side, side, QImage.Format.Format_ARGB32_Premultiplied)
+    image.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(image)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     # The fine lines of the large drawing are a blur in a title bar: there a coarser one, fitted to 16 pixels.
     name = "icon-small.svg" if side <= _COARSE else "icon.svg"
     QSvgRenderer(str(bundled_path("assets", name))).render(painter, QRectF(0, 0, side, side))
     painter.end()
-    return picture
+    return image

@@ -1,4 +1,4 @@
-"""Which keys a focused control keeps for itself, although the window has a shortcut for them."""
+"""The keys that a focused control keeps for itself, although the window has a shortcut for them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _PRESS = frozenset((Qt.Key.Key_Space,))
 
 
 def keeps_key(focused: QWidget | None, event: QEvent) -> bool:
-    """Whether ``focused`` should get the key: a slider moves by arrows, a button is pressed by Space."""
+    """Returns whether ``focused`` should get the key: a slider moves by arrows, a button is pressed by Space."""
     if focused is None or not isinstance(event, QKeyEvent):
         return False
     if event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier:

@@ -28,12 +28,12 @@ Way = Callable[[str, str, Failed], bool]
 
 
 class Notifier(QObject):
-    """Speaks up when work has ended.
+    """Tells the user that work has ended.
 
     Args:
-        window: Whose work it is.
-        wanted: Whether the user wants to be told.
-        ways: How, best first; after them comes the task bar.
+        window: Marked in the task bar where nothing else works.
+        wanted: Returns whether the user wants to be told.
+        ways: The ways to tell, best first.
     """
 
     def __init__(self, window: QWidget, wanted: Callable[[], bool], ways: Sequence[Way] | None = None) -> None:
@@ -56,7 +56,7 @@ class Notifier(QObject):
 
 
 class Tray(QObject):
-    """A balloon. The icon is there only as long as its balloon."""
+    """Shows a balloon from an icon in the tray, which is there only as long as its balloon."""
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
@@ -84,7 +84,7 @@ class Tray(QObject):
 
 
 class Portal(QObject):
-    """The notifications of a Linux desktop, by its portal, which also serves programs in a sandbox."""
+    """Uses the notifications of a Linux desktop by its portal, which also serves programs in a sandbox."""
 
     def tell(self, title: str, words: str, failed: Failed) -> bool:
         """Ask for it, where there is a session bus; ``failed`` is called if nobody there shows it."""

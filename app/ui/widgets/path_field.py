@@ -29,6 +29,6 @@ class PathField(QWidget):
 
     @property
     def path(self) -> Path | None:
-        """What is typed; None for nothing."""
+        """The path typed; None for nothing."""
         text = self.line.text().strip()
         return Path(text).expanduser() if text else None

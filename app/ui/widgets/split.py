@@ -1,4 +1,4 @@
-"""Picture and panel: side by side where there is room, the panel laid over the picture where there is not."""
+"""Stage and panel: side by side where there is room, the panel laid over the stage where there is not."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from PySide6.QtCore import QSize, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QWidget
 
-_LEAST_STAGE = 420  # pixels the picture keeps before the panel goes on top of it
+_MIN_STAGE = 420  # pixels the stage keeps before the panel goes on top of it
 
 
 class Split(QWidget):
@@ -18,7 +18,7 @@ class Split(QWidget):
     def __init__(self, stage: QWidget, panel: QWidget) -> None:
         super().__init__()
         self._stage, self._panel = stage, panel
-        self._wanted = True
+        self._preferred = True
         self._over = False
         self._narrow = False
         for widget in (stage, panel):
@@ -28,11 +28,11 @@ class Split(QWidget):
     @property
     def panel_open(self) -> bool:
         """Whether the panel is on screen."""
-        return self._over if self._narrow else self._wanted
+        return self._over if self._narrow else self._preferred
 
     @property
     def is_narrow(self) -> bool:
-        """Whether the panel lies over the picture."""
+        """Whether the panel lies over the stage."""
         return self._narrow
 
     def open_panel(self, show: bool) -> None:
@@ -40,19 +40,19 @@ class Split(QWidget):
         if self._narrow:
             self._over = show
         else:
-            self._wanted = show
+            self._preferred = show
         self._place()
 
-    def set_wanted(self, show: bool) -> None:
-        """Whether the panel is shown when there is room."""
-        self._wanted = show
+    def prefer_open(self, show: bool) -> None:
+        """Sets whether the panel is open where there is room for it."""
+        self._preferred = show
         self._place()
 
     def minimumSizeHint(self) -> QSize:
         return QSize(320, 180)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        narrow = self.width() < self._panel.width() + _LEAST_STAGE
+        narrow = self.width() < self._panel.width() + _MIN_STAGE
         if narrow and not self._narrow:
             self._over = False
         self._narrow = narrow

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QFrame, QLabel, QSizePolicy, QTextEdit
 
 
 class ElidedLabel(QLabel):
-    """One line; what does not fit is left out in the middle, and told by the tooltip."""
+    """One line, shortened in the middle where it does not fit; the tooltip has all of it."""
 
     def __init__(self, words: str = "") -> None:
         super().__init__()
@@ -17,7 +17,7 @@ class ElidedLabel(QLabel):
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._fit()
 
-    def set_words(self, words: str) -> None:
+    def set_text(self, words: str) -> None:
         """Show ``words``."""
         self._words = words
         self._fit()
@@ -62,7 +62,7 @@ class FlowText(QTextEdit):
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
 
-    def set_words(self, words: str) -> None:
+    def set_text(self, words: str) -> None:
         """Show ``words``, plainly."""
         if words != self.toPlainText():
             self.setPlainText(words)
@@ -70,7 +70,7 @@ class FlowText(QTextEdit):
 
     @property
     def words(self) -> str:
-        """What is shown."""
+        """The words shown."""
         return self.toPlainText()
 
     def hasHeightForWidth(self) -> bool:

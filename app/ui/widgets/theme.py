@@ -13,7 +13,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QApplication
 
-from detector.bundled import bundled_path
+from detector.bundled_files import bundled_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Colours:
         danger: Failures.
         warning: Troubles that pass.
         success: Things done.
-        canvas: Around the picture.
+        canvas: Around the frame.
     """
 
     window: str
@@ -111,6 +111,7 @@ QPushButton, QToolButton { background: $raised; color: $text; border: 1px solid 
   padding: 6px 12px; }
 QPushButton:hover, QToolButton:hover { background: $hover; }
 QPushButton:pressed, QToolButton:pressed { background: $border; }
+QLabel#key:disabled { color: $muted; font-weight: 400; }
 QPushButton:disabled, QToolButton:disabled { color: $muted; background: $surface; }
 QPushButton:focus, QToolButton:focus { border: 1px solid $accent; }
 QPushButton#primary { background: $accent; color: $on_accent; border: 1px solid $accent; font-weight: 600; }

@@ -1,0 +1,79 @@
+"""How ``annotate`` shows what it does: a bar on a terminal, and lines at the end. Main thread."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from app.cli.console import Console
+
+if TYPE_CHECKING:
+    from app.core.export.request import ExportProgress, ExportReport, ExportRequest
+
+
+class ExportBar:
+    """A progress bar on stderr.
+
+    Args:
+        name: Name of the video.
+        shown: Whether anybody looks.
+        line: How many bars are above it.
+    """
+
+    def __init__(self, name: str, shown: bool, line: int = 0) -> None:
+        from tqdm import tqdm
+
+        options = {"unit": "frame", "dynamic_ncols": True, "leave": False}
+        self._bar = tqdm(desc=name, file=sys.stderr, disable=not shown, position=line, **options)
+
+    def show(self, progress: ExportProgress) -> None:
+        """Take over the newest state."""
+        if self._bar.disable:
+            return
+        paused = progress.stage == "paused"
+        self._bar.set_postfix_str("paused" if paused else "", refresh=paused)
+        self._bar.total = progress.frames_total
+        self._bar.update(progress.frames_done - self._bar.n)
+
+    def close(self) -> None:
+        """Take it off the screen."""
+        self._bar.close()
+
+
+@contextmanager
+def between_bars() -> Iterator[None]:
+    """Lines written inside go above the bars."""
+    from tqdm import tqdm
+
+    with tqdm.external_write_mode():
+        yield
+
+
+def tell(console: Console, report: ExportReport, threshold: float) -> None:
+    """Prints what an export did, and at which threshold."""
+    from app.core.files.disk import size_text
+
+    found = ", ".join(f"{count} {name}" for name, count in report.counts.items()) or "no objects"
+    rate = report.frames / report.seconds if report.seconds > 0 else 0.0
+    console.say(
+        f"{report.source.name}: {report.frames} frames in {report.seconds:.1f} s ({rate:.1f} per second), {found}; "
+        f"{report.model} on {report.device}, {report.precision}, threshold {threshold:.2f}"
+    )
+    if report.objects is not None:
+        counted = ", ".join(f"{count} {name}" for name, count in report.objects.items()) or "none"
+        console.say(f"  objects, each counted once: {counted}")
+    for path in (report.output, *report.data, *report.folders):
+        if path is not None:
+            console.say(f"  {path}" + (f" ({report.encoder})" if path == report.output else ""))
+    if report.cache is not None:
+        console.say(f"  {report.cache} ({size_text(report.cache_bytes)} of detections kept, for --from-cache)")
+    for note in report.notes:
+        console.note(note if note.startswith(report.source.name) else f"{report.source.name}: {note}")
+
+
+def common_threshold(requests: Sequence[ExportRequest]) -> float | None:
+    """Returns the threshold that all of them share; None for several, as with several models' kept detections."""
+    values = {request.detection.threshold for request in requests}
+    return values.pop() if len(values) == 1 else None

@@ -1,0 +1,24 @@
+"""The dialog of licences. GUI thread."""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QPlainTextEdit, QVBoxLayout, QWidget
+
+from app.core.licences import shown_licences
+
+
+class LicencesDialog(QDialog):
+    """Shows all licences as text that can be searched and copied."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Licences")
+        self.page = QPlainTextEdit(shown_licences())
+        self.page.setReadOnly(True)
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons.rejected.connect(self.reject)
+        box = QVBoxLayout(self)
+        box.addWidget(self.page, 1)
+        box.addWidget(buttons)
+        room = self.screen().availableSize()
+        self.resize(min(760, room.width() - 40), min(640, room.height() - 60))

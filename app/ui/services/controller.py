@@ -1,0 +1,293 @@
+"""The only owner of the live session: tells it what to do, pulls what it has. GUI thread.
+
+Session → bridge → here: at most one pending wake-up, then the newest result is taken from the slot. Settings → here:
+what concerns the network or the source is passed on; thresholds, classes and colours are not, the view applies them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from fractions import Fraction
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+
+from app.core.frames import FrameResult, SourceInfo
+from app.core.live.events import (
+    DetectorTrouble,
+    Ended,
+    LiveEvent,
+    LiveState,
+    ModelFailed,
+    ModelLoading,
+    ModelMeasured,
+    ModelReady,
+    SourceNote,
+    SourceOpened,
+    SourceTrouble,
+    StateChanged,
+)
+from app.core.settings import ModelSettings
+from app.core.sources.base import SourceOptions
+from app.core.stats import LiveStats
+from app.ui.services.bridge import Bridge
+from app.ui.services.live_session import MakeSession, Session
+from app.ui.services.settings_model import SettingsModel
+
+_REOPENING = ("resolution", "fps")
+
+
+class LiveController(QObject):
+    """Drives one session at a time."""
+
+    frame = Signal(object)
+    """FrameResult to show."""
+    opening = Signal(str)
+    opened = Signal(object)
+    """SourceInfo."""
+    closed = Signal()
+    paused = Signal(bool)
+    live = Signal(bool)
+    """Whether frames come from a running camera or stream."""
+    model_loading = Signal(str)
+    model_ready = Signal(object)
+    """ModelReady."""
+    model_measured = Signal(object)
+    """ModelMeasured."""
+    model_lost = Signal()
+    """No model runs."""
+    trouble = Signal(str, str, str, str)
+    """kind ("error", "warning" or "info"), topic, message, hint."""
+    resolved = Signal(str)
+    """Topic of a trouble that is over."""
+    loop_changed = Signal(bool)
+    """Whether a file starts again at its end."""
+
+    def __init__(self, settings: SettingsModel, make_session: MakeSession) -> None:
+        super().__init__()
+        self._settings = settings
+        self._make_session = make_session
+        self.session: Session | None = None
+        """The running session, if any; nobody else keeps it."""
+        self.bridge: Bridge | None = None
+        """Carries the session's calls; None without a session."""
+        self.info: SourceInfo | None = None
+        self.uri = ""
+        self._sample = False
+        self.looping = False
+        """Whether a file starts again at its end."""
+        self.loading = ""
+        """Name of the model being loaded."""
+        self.model: ModelReady | None = None
+        self._asked: ModelSettings | None = None
+        self._good: ModelSettings | None = None
+        self._reverting = False
+        settings.changed.connect(self._setting_changed)
+
+    # Commands
+
+    def open(self, uri: str, sample: bool = False) -> None:
+        """Open ``uri`` in place of the present source; the sample loops, and is not remembered."""
+        if self.bridge is not None:
+            self.bridge.drain()  # what was said of the source before
+        self.info = None
+        self.uri, self._sample = uri, sample
+        self.shown_s = 0.0
+        if self.session is None:
+            bridge = Bridge(self._pull, self._on_event)
+            self.bridge = bridge
+            self.session = self._make_session(bridge.results_ready, bridge.event)
+        self.opening.emit(uri)
+        settings = self._settings.current
+        self._note_loop(sample or settings.source.loop)
+        options = replace(SourceOptions.from_settings(settings.source), loop=self.looping)
+        self.session.start(uri, options, settings.model, settings.detection)
+
+    def close_source(self) -> None:
+        """Close the source, also for the next start. The session's threads end by themselves; nobody waits."""
+        self._settings.set("source", "last", "")
+        session, bridge = self.session, self.bridge
+        self.session = self.bridge = None
+        self._forget()
+        if bridge is not None:
+            bridge.close()
+        if session is not None:
+            session.stop(0.0)
+        self.closed.emit()
+
+    def toggle_pause(self) -> None:
+        """Pause or resume; after a failure, try again."""
+        session = self.session
+        if session is None:
+            return
+        if session.state is LiveState.FAILED:
+            self.open(self.uri)
+        elif session.state is LiveState.PAUSED:
+            session.resume()
+        elif session.state is LiveState.RUNNING:
+            session.pause()
+
+    def step(self, frames: int) -> None:
+        """Pause, and go by single frames."""
+        if self.session is not None and self._seekable:
+            if self.session.state is LiveState.RUNNING:
+                self.session.pause()
+            self.session.step(frames)
+
+    def seek(self, seconds: float) -> None:
+        """Go to a time in the file."""
+        if self.session is not None and self._seekable:
+            self.session.seek(Fraction(max(0.0, seconds)).limit_denominator(100_000))
+
+    def jump(self, seconds: float) -> None:
+        """Go forward, or back, by a time."""
+        shown = self.shown_s
+        if self.info is not None and self.info.duration_s is not None:
+            self.seek(min(shown + seconds, max(0.0, float(self.info.duration_s) - 0.05)))
+        else:
+            self.seek(shown + seconds)
+
+    def set_loop(self, loop: bool) -> None:
+        """Sets whether files start again at their end; remembered."""
+        self._apply_loop(loop)
+        self._settings.set("source", "loop", loop)
+
+    def painted(self, result: FrameResult) -> None:
+        """Note that a result is on the screen: counts frame age and screen rate."""
+        if self.session is not None:
+            self.session.mark_painted(result)
+
+    def stats(self) -> LiveStats | None:
+        """Returns the figures of the last seconds; None without a source."""
+        return None if self.session is None or self.info is None else self.session.stats()
+
+    def shutdown(self, deadline_s: float) -> bool:
+        """Stop for good, waiting at most ``deadline_s``; False when a thread was left behind."""
+        session, bridge = self.session, self.bridge
+        self.session = self.bridge = None
+        if bridge is not None:
+            bridge.close()
+        return session.stop(deadline_s) if session is not None else True
+
+    @property
+    def is_sample(self) -> bool:
+        """Whether the source is the drawn clip that came with the program."""
+        return self._sample
+
+    @property
+    def video_file(self) -> Path | None:
+        """The video file that is looked at, if it is one."""
+        return Path(self.uri) if self.uri and self.info is not None and self.info.kind == "video" else None
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the source is paused."""
+        return self.session is not None and self.session.state is LiveState.PAUSED
+
+    @property
+    def is_opening(self) -> bool:
+        """Whether a source is being opened."""
+        return self.session is not None and self.session.state is LiveState.STARTING
+
+    shown_s = 0.0
+    """Time of the frame last shown, seconds."""
+
+    @property
+    def _seekable(self) -> bool:
+        return self.info is not None and self.info.seekable
+
+    # From the session
+
+    def _pull(self) -> None:
+        if self.session is None:
+            return
+        result = self.session.results.take(0)
+        if result is not None:
+            self.shown_s = float(result.frame.pts_s or 0)
+            self.frame.emit(result)
+
+    def _on_event(self, event: LiveEvent) -> None:
+        match event:
+            case StateChanged(state):
+                self._state_changed(state)
+            case SourceOpened(info):
+                self.info = info
+                self.resolved.emit("source")
+                if not self._sample:
+                    self._settings.remember_source(self.uri)
+                self.opened.emit(info)
+            case SourceTrouble(message, hint, retrying):
+                self.trouble.emit("warning" if retrying else "error", "source", message, hint)
+            case SourceNote(message):
+                self.trouble.emit("info", "note", message, "")
+            case ModelLoading(name):
+                self.loading, self._asked = name, self._settings.current.model
+                self.model_loading.emit(name)
+            case ModelReady():
+                self.loading, self.model, self._good = "", event, self._asked
+                if self._asked is not None:  # by which name, that of a file perhaps
+                    self._settings.know_thresholds({self._asked.name: event.spec.threshold})
+                self.model_ready.emit(event)
+            case ModelMeasured():
+                self.model_measured.emit(event)
+            case ModelFailed(message, hint, kept):
+                self._model_failed(message, hint, kept)
+            case DetectorTrouble(message, hint):
+                self.trouble.emit("warning", "detector", message, hint)
+            case Ended():
+                self.paused.emit(True)
+                self.live.emit(False)
+
+    def _state_changed(self, state: LiveState) -> None:
+        self.paused.emit(state in (LiveState.PAUSED, LiveState.FAILED))
+        self.live.emit(state is LiveState.RUNNING)
+
+    def _model_failed(self, message: str, hint: str, kept: str) -> None:
+        failed, self.loading = self.loading, ""
+        goes_on = f"{kept} goes on running." if kept else ""
+        if kept and self.model is not None:
+            if self._good is not None and failed in ("", self._settings.current.model.name):
+                self._show_model(self._good)  # unless another one was chosen meanwhile, which comes next
+            self.model_ready.emit(self.model)
+        else:
+            self.model = None
+            self.model_lost.emit()
+        self.trouble.emit("error", "model", message, f"{hint} {goes_on}".strip())
+
+    def _show_model(self, model: ModelSettings) -> None:
+        """Have the settings name again what really runs."""
+        self._reverting = True
+        for field in fields(model):
+            self._settings.set("model", field.name, getattr(model, field.name))
+        self._reverting = False
+
+    # From the settings
+
+    def _setting_changed(self, section: str, name: str) -> None:
+        session, settings = self.session, self._settings.current
+        if session is None:
+            return
+        if section == "model" and not self._reverting:
+            session.switch_model(settings.model)
+        elif (section, name) == ("detection", "iou"):
+            session.set_iou(settings.detection.iou)
+        elif (section, name) == ("detection", "threshold"):
+            session.set_threshold(settings.detection.threshold)
+        elif (section, name) == ("source", "loop"):
+            self._apply_loop(settings.source.loop)
+        elif section == "source" and name in _REOPENING and self.uri.startswith("camera:"):
+            self.open(self.uri)
+
+    def _apply_loop(self, loop: bool) -> None:
+        self._note_loop(loop)
+        if self.session is not None:
+            self.session.set_loop(loop)
+
+    def _note_loop(self, loop: bool) -> None:
+        self.looping = loop
+        self.loop_changed.emit(loop)
+
+    def _forget(self) -> None:
+        self.info, self.model = None, None
+        self.uri = self.loading = ""
+        self.shown_s = 0.0

@@ -1,0 +1,61 @@
+"""Opens what the user names: a camera once the system allows it, the first of several files. GUI thread."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+
+from app.core.sources.base import CAMERA
+from app.ui.camera_permission import when_allowed
+from app.ui.services.services import Services
+from app.ui.widgets.drops import classify
+
+
+class SourceOpener(QObject):
+    """Opens sources in the live session; passes on what is none."""
+
+    model_found = Signal(object)
+    """Path of a model file among the sources."""
+    export_asked = Signal(object)
+    """Paths of videos that the user wants to export together."""
+
+    def __init__(self, services: Services, parent: QObject) -> None:
+        super().__init__(parent)
+        self._controller, self._banner = services.controller, services.banner
+
+    def open(self, uri: str) -> None:
+        """Look at ``uri``."""
+        self._banner.dismiss("source")
+        if uri.startswith(CAMERA):
+            when_allowed(self, lambda: self._controller.open(uri), self._refused)
+        else:
+            self._controller.open(uri)
+
+    def open_again(self) -> None:
+        """Look at the present source once more."""
+        self.open(self._controller.uri)
+
+    def open_all(self, sources: Sequence[str]) -> None:
+        """Look at the first; of several videos, offer to export all."""
+        if not sources:
+            return
+        first = sources[0]
+        if "://" not in first and classify([Path(first)]).kind == "weights":
+            self.model_found.emit(Path(first))
+        else:
+            self.open(first)
+        files = [Path(source) for source in sources if "://" not in source and not source.startswith(CAMERA)]
+        videos = classify(files).to_export if len(files) > 1 else ()
+        if len(videos) > 1:
+            self._banner.tell(
+                "info",
+                f"{Path(first).name} is shown, the first of {len(sources)}.",
+                "They can all be exported, one after the other.",
+                action=("Export all…", lambda: self.export_asked.emit(videos)),
+            )
+
+    def _refused(self) -> None:
+        hint = "Allow it in System Settings, Privacy & Security, Camera; then choose the camera again."
+        self._banner.tell("error", "The system does not let ssd-viewer use the camera.", hint, topic="source")

@@ -1,0 +1,194 @@
+"""Play, pause, step, seek and loop. GUI thread; tells the controller, is told the position."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QMouseEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSlider, QStyle, QStyleOptionSlider, QToolButton, QWidget
+
+from app.core.frames import SourceInfo
+from app.ui.widgets.icons import icon
+from app.ui.widgets.theme import Theme
+
+_TICKS = 10_000  # slider positions over the whole length
+
+
+def clock(seconds: float, tenths: bool = True) -> str:
+    """Returns text such as "1:02:03.4", "0:07.5"."""
+    whole = max(0.0, seconds)
+    if tenths:
+        total = round(whole * 10)
+        rest, fraction = divmod(total, 10)
+    else:
+        rest, fraction = round(whole), 0
+    minutes, s = divmod(rest, 60)
+    hours, m = divmod(minutes, 60)
+    shown = f"{hours}:{m:02d}:{s:02d}" if hours else f"{m}:{s:02d}"
+    return f"{shown}.{fraction}" if tenths else shown
+
+
+class SeekSlider(QSlider):
+    """A slider that goes where it is clicked."""
+
+    def __init__(self) -> None:
+        super().__init__(Qt.Orientation.Horizontal)
+        self.setRange(0, _TICKS)
+        self.setPageStep(_TICKS // 20)
+        self.setSingleStep(_TICKS // 200)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton:
+            option = QStyleOptionSlider()
+            self.initStyleOption(option)
+            handle = self.style().pixelMetric(QStyle.PixelMetric.PM_SliderLength, option, self)
+            room = max(1, self.width() - handle)
+            place = event.position().x() - handle / 2
+            self.setSliderPosition(round(min(max(place / room, 0.0), 1.0) * _TICKS))
+        super().mousePressEvent(event)
+
+
+class PlaybackBar(QFrame):
+    """Offers everything for seekable sources, and only pause for live ones."""
+
+    play_toggled = Signal()
+    step = Signal(int)
+    seek = Signal(float)
+    """Seconds from the start."""
+    loop_toggled = Signal(bool)
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self.setObjectName("bottomBar")
+        self._theme = theme
+        self._duration = 0.0
+        self._live = True
+        self.playable = False
+        """Whether there is something to play."""
+        self._paused = False
+        self.play = self._button("Pause (Space)", checkable=False)
+        self.back = self._button("Back one frame (Left)", checkable=False)
+        self.forward = self._button("Forward one frame (Right)", checkable=False)
+        self.loop = self._button("Loop (L)", checkable=True)
+        self.slider = SeekSlider()
+        self.slider.setAccessibleName("Position")
+        self.time = QLabel("0:00.0")
+        self.time.setTextFormat(Qt.TextFormat.PlainText)
+        self.live = QLabel("LIVE")
+        self.live.setObjectName("key")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(10, 5, 12, 5)
+        row.setSpacing(4)
+        for widget in (self.play, self.back, self.forward):
+            row.addWidget(widget)
+        row.addSpacing(6)
+        row.addWidget(self.live)
+        row.addWidget(self.slider, 1)
+        row.addSpacing(8)
+        row.addWidget(self.time)
+        row.addSpacing(4)
+        row.addWidget(self.loop)
+        self._stretch = QWidget()
+        row.addWidget(self._stretch, 1)
+        self.play.clicked.connect(self.play_toggled)
+        self.back.clicked.connect(self._step_back)
+        self.forward.clicked.connect(self._step_forward)
+        self.loop.toggled.connect(self._loop_toggled)
+        self.slider.valueChanged.connect(self._moved)
+        theme.changed.connect(self._apply_theme)
+        self._apply_theme()
+        self.hide()
+
+    def set_source(self, info: SourceInfo) -> None:
+        """Offer what this source can do."""
+        self._live = not info.seekable
+        self._duration = float(info.duration_s or 0)
+        one = info.kind == "image"
+        has_time = info.seekable and self._duration > 0
+        self.live.setVisible(info.kind in ("camera", "stream"))
+        self.slider.setVisible(has_time)
+        self._stretch.setVisible(not has_time)
+        self.time.setVisible(info.seekable and not one)
+        for widget in (self.back, self.forward):
+            widget.setVisible(info.seekable and not one)
+        self.loop.setVisible(info.seekable and not one)
+        self.set_position(Fraction(0))
+        self.playable = not one
+        self.setVisible(self.playable)
+
+    def forget_source(self) -> None:
+        """Hide: there is nothing to play."""
+        self.playable = False
+        self.hide()
+
+    def set_position(self, position_s: Fraction | float | None) -> None:
+        """Show the time of the frame on screen; emits nothing, and leaves the slider alone while the user drags it."""
+        seconds = float(position_s or 0)
+        if self._duration > 0:
+            self._show_time(seconds)
+            if not self.slider.isSliderDown():
+                self.slider.blockSignals(True)
+                self.slider.setValue(round(seconds / self._duration * _TICKS))
+                self.slider.blockSignals(False)
+        elif not self._live:
+            self.time.setText(clock(seconds))
+
+    def set_paused(self, paused: bool) -> None:
+        """Show the button that leads to the other state."""
+        if paused != self._paused:
+            self._paused = paused
+            self._apply_theme()
+
+    def set_live(self, live: bool) -> None:
+        """Light LIVE while frames come from a camera or stream, and only then."""
+        self.live.setEnabled(live)
+
+    def set_loop(self, loop: bool) -> None:
+        """Show whether the video starts again at its end; silent."""
+        self.loop.blockSignals(True)
+        self.loop.setChecked(loop)
+        self.loop.blockSignals(False)
+
+    def _button(self, tip: str, checkable: bool) -> QToolButton:
+        button = QToolButton()
+        button.setObjectName("flat")
+        button.setCheckable(checkable)
+        button.setIconSize(QSize(20, 20))
+        button.setToolTip(tip)
+        button.setAccessibleName(tip.split(" (")[0])
+        return button
+
+    def _show_time(self, seconds: float) -> None:
+        whole = clock(self._duration)
+        self.time.setText(f"{clock(seconds)} / {whole}")
+        widest = self.time.fontMetrics().horizontalAdvance(f"{whole} / {whole}".replace("1", "0"))
+        self.time.setMinimumWidth(widest)
+
+    def _moved(self, position: int) -> None:
+        seconds = position / _TICKS * self._duration
+        self._show_time(seconds)
+        self.seek.emit(seconds)
+
+    def _step_back(self) -> None:
+        self.step.emit(-1)
+
+    def _step_forward(self) -> None:
+        self.step.emit(1)
+
+    def _loop_toggled(self, on: bool) -> None:
+        self.loop_toggled.emit(on)
+
+    def _apply_theme(self) -> None:
+        colours = self._theme.colours
+        pairs = (
+            (self.play, "play" if self._paused else "pause"),
+            (self.back, "step-back"),
+            (self.forward, "step-forward"),
+            (self.loop, "loop"),
+        )
+        for button, name in pairs:
+            button.setIcon(icon(name, colours.text, colours.muted))
+        words = "Play" if self._paused else "Pause"
+        self.play.setToolTip(f"{words} (Space)")
+        self.play.setAccessibleName(words)

@@ -1,0 +1,100 @@
+"""The middle of the window: banner, start page or view, timeline, playback bar. GUI thread."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
+
+from app.ui.view.playback_bar import PlaybackBar
+from app.ui.view.start_page import StartPage
+from app.ui.view.timeline import Timeline
+from app.ui.view.video_view import VideoView
+from app.ui.widgets.banner import Banner
+from app.ui.widgets.theme import Theme
+
+_REST_MS = 2500
+
+
+class Stage(QWidget):
+    """Holds the parts; shows either the start page or the view."""
+
+    def __init__(self, theme: Theme, banner: Banner, has_sample: bool) -> None:
+        super().__init__()
+        self.start = StartPage(theme, has_sample)
+        self.view = VideoView()
+        self.playback = PlaybackBar(theme)
+        self.timeline = Timeline(theme)
+        self._stack = QStackedWidget()
+        self._stack.addWidget(self.start)
+        self._stack.addWidget(self.view)
+        self._full = False
+        self._box = QVBoxLayout(self)
+        self._box.setContentsMargins(0, 0, 0, 0)
+        self._box.setSpacing(0)
+        self._box.addWidget(banner)
+        self._box.addWidget(self._stack, 1)
+        self._box.addWidget(self.timeline)
+        self._box.addWidget(self.playback)
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(_REST_MS)
+        self._rest.timeout.connect(self._mouse_rested)
+        self.view.mouse_moved.connect(self._mouse_moved)
+
+    def set_fullscreen(self, full: bool) -> None:
+        """Lay the playback bar over the view on a full screen, and show it only while the mouse moves."""
+        self._full = full
+        self.timeline.allow(not full)
+        self.view.setMouseTracking(full)
+        self.view.notice.inset = self.playback.sizeHint().height() if full else 0
+        if full:
+            self._box.removeWidget(self.playback)
+            self._mouse_rested()
+        else:
+            self._rest.stop()
+            self.view.unsetCursor()
+            self._box.addWidget(self.playback)
+            self.playback.setVisible(self.playback.playable)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if self._full:
+            self._place_over()
+
+    def _mouse_moved(self) -> None:
+        if self._full:
+            self.view.unsetCursor()
+            self.playback.setVisible(self.playback.playable)
+            self._place_over()
+            self._rest.start()
+
+    def _mouse_rested(self) -> None:
+        if self.playback.underMouse():
+            self._rest.start()
+            return
+        self.playback.hide()
+        self.view.setCursor(Qt.CursorShape.BlankCursor)
+
+    def _place_over(self) -> None:
+        height = self.playback.sizeHint().height()
+        self.playback.setGeometry(0, self.height() - height, self.width(), height)
+        self.playback.raise_()
+
+    @property
+    def shows_source(self) -> bool:
+        """Whether the view is shown, not the start page."""
+        return self._stack.currentWidget() is self.view
+
+    def show_source(self) -> None:
+        """Show the view: a source is being opened or runs."""
+        self._stack.setCurrentWidget(self.view)
+        self.view.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def show_start(self) -> None:
+        """Show the start page: there is no source."""
+        self.view.clear()
+        self.view.set_badge("")
+        self.view.set_demo(False)
+        self.playback.forget_source()
+        self._stack.setCurrentWidget(self.start)

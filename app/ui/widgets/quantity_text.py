@@ -1,0 +1,48 @@
+"""Quantities in words: sizes, durations, rates. Pure."""
+
+from __future__ import annotations
+
+TIMES = "\u00d7"
+"""The multiplication sign, between width and height."""
+
+
+def rate_text(value: float) -> str:
+    """Returns text such as "29.9", "0.4", "120"."""
+    return f"{value:.0f}" if value >= 99.5 else f"{value:.1f}"
+
+
+def duration_text(seconds: float) -> str:
+    """Returns text such as "0:07", "12:05", "1:02:03"."""
+    minutes, s = divmod(round(max(0.0, seconds)), 60)
+    hours, m = divmod(minutes, 60)
+    return f"{hours}:{m:02d}:{s:02d}" if hours else f"{m}:{s:02d}"
+
+
+def wait_text(seconds: float) -> str:
+    """Returns a wait in words: "a few seconds", "40 s", "3 min", "2 h 10 min"."""
+    if seconds < 5:
+        return "a few seconds"
+    if seconds < 90:
+        return f"{round(seconds / 5) * 5} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def size_text(count: int) -> str:
+    """Returns text such as "2.8 MB"."""
+    value = float(count)
+    for unit in ("B", "KB", "MB", "GB"):
+        if value < 1000 or unit == "GB":
+            return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
+        value /= 1000
+    return ""
+
+
+def shorten(words: str, limit: int) -> str:
+    """Returns ``words`` cut in the middle, so that the start and the ending of a file name stay."""
+    if len(words) <= limit:
+        return words
+    head = (limit - 1) // 2
+    return f"{words[:head]}…{words[-(limit - 1 - head) :]}"

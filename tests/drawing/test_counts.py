@@ -1,0 +1,72 @@
+"""Counts in words: the plural of every class of COCO and VOC, and the list that the status bar leads with."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.core.counts import counted, plural
+from detector.labels import COCO80, VOC20
+
+PLURALS = [
+    "persons", "bicycles", "cars", "motorcycles", "airplanes", "buses", "trains", "trucks", "boats", "traffic lights",
+    "fire hydrants", "stop signs", "parking meters", "benches", "birds", "cats", "dogs", "horses", "sheep", "cows",
+    "elephants", "bears", "zebras", "giraffes", "backpacks", "umbrellas", "handbags", "ties", "suitcases", "frisbees",
+    "skis", "snowboards", "sports balls", "kites", "baseball bats", "baseball gloves", "skateboards", "surfboards",
+    "tennis rackets", "bottles", "wine glasses", "cups", "forks", "knives", "spoons", "bowls", "bananas", "apples",
+    "sandwiches", "oranges", "broccoli", "carrots", "hot dogs", "pizzas", "donuts", "cakes", "chairs", "couches",
+    "potted plants", "beds", "dining tables", "toilets", "tvs", "laptops", "mice", "remotes", "keyboards",
+    "cell phones", "microwaves", "ovens", "toasters", "sinks", "refrigerators", "books", "clocks", "vases", "scissors",
+    "teddy bears", "hair driers", "toothbrushes",
+]  # fmt: skip
+
+
+def test_every_class_of_coco() -> None:
+    assert [plural(label) for label in COCO80] == PLURALS
+
+
+def test_every_class_of_voc() -> None:
+    odd = {"bus": "buses", "sheep": "sheep"}
+    assert [plural(label) for label in VOC20] == [odd.get(label, f"{label}s") for label in VOC20]
+
+
+@pytest.mark.parametrize(
+    ("label", "several"),
+    [
+        ("face", "faces"),
+        ("cross", "crosses"),
+        ("box", "boxes"),
+        ("lorry", "lorries"),
+        ("toy", "toys"),
+        ("Mouse", "Mice"),
+        ("old man", "old men"),
+        ("vehicle-2", "vehicle-2"),
+        ("N/A", "N/As"),
+        ("y", "ys"),
+        ("7", "7"),
+        ("", ""),
+        ("自行车", "自行车"),
+    ],
+)
+def test_other_names(label: str, several: str) -> None:
+    assert plural(label) == several
+
+
+def test_the_commonest_come_first_and_the_rest_is_counted() -> None:
+    assert counted([]) == ""
+    assert counted(["person", "dog", "person"]) == "2 persons, 1 dog"
+    assert counted(["sheep"]) == "1 sheep"
+    many = ["car"] * 5 + ["knife"] * 2 + ["bus"] + ["dog"] * 3 + ["cat"]
+    assert counted(many) == "5 cars, 3 dogs, 2 knives and 2 more"
+
+
+@given(st.lists(st.sampled_from(COCO80)))
+def test_no_object_is_forgotten(labels: list[str]) -> None:
+    words = counted(labels).replace(" and ", ", ").split(", ")
+    assert sum(int(part.split()[0]) for part in words if part) == len(labels)
+
+
+@given(st.text())
+def test_any_name_has_a_plural(label: str) -> None:
+    assert plural(label).startswith(label[:1])

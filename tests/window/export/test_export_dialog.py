@@ -1,0 +1,311 @@
+"""The export dialog: what the video is, what will be written, progress, cancel, result."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import pytest
+from pytestqt.qtbot import QtBot
+
+from app.core.errors import AppError
+from app.core.export.request import DataFile
+from app.core.highlights.options import HighlightOptions
+from app.core.settings import ModelSettings, Settings
+from app.core.thresholds import ModelThreshold
+from app.ui.export.export_dialog import ExportDialog, VideoFacts, read_facts
+from app.ui.export.export_options import ExportOptions
+from app.ui.services.background import Background
+from app.ui.services.export_runner import ExportRunner
+from app.ui.widgets.quantity_text import duration_text, size_text, wait_text
+from app.ui.widgets.theme import Theme
+from tests.support.media import make_video
+from tests.support.qt_checks import cut_texts, outside, overlaps, settle
+from tests.support.qt_fakes import FakeJob, application
+from tools.fixtures.coded_images import coded_image
+
+
+class Booth:
+    """A dialog over a job that the test steers."""
+
+    def __init__(self, folder: Path, source: Path) -> None:
+        self.jobs: list[FakeJob] = []
+        self.facts = "1280 wide"
+        self.refusal: AppError | None = None
+        self.background = Background()
+        self.runner = ExportRunner(self.background, self._make)
+        chosen = Settings(model=ModelSettings(name="faces"))
+        self.dialog = ExportDialog(
+            source,
+            chosen,
+            (("demo", "demo"), ("faces", "faces")),
+            Theme(application(), "dark"),
+            {"faces": ModelThreshold(0.4, 0.4), "demo": ModelThreshold(0.5, None)}.__getitem__,
+            self.background,
+            self.runner,
+            self._look,
+        )
+
+    def _make(self, request, progress):  # type: ignore[no-untyped-def] # as MakeJob
+        self.jobs.append(FakeJob(request, progress))
+        return self.jobs[-1]
+
+    def _look(self, _path: Path) -> VideoFacts:
+        if self.refusal is not None:
+            raise self.refusal
+        return VideoFacts(self.facts, 1_234_000)
+
+    def press_export(self, qtbot: QtBot) -> FakeJob:
+        qtbot.waitUntil(self.dialog.form.start.isEnabled)
+        self.dialog.form.start.click()
+        qtbot.waitUntil(lambda: bool(self.jobs) and self.jobs[-1].started.is_set())
+        return self.jobs[-1]
+
+
+@pytest.fixture
+def booth(qtbot: QtBot, tmp_path: Path) -> Iterator[Booth]:
+    source = tmp_path / "street.mp4"
+    source.write_bytes(b"film")
+    made = Booth(tmp_path, source)
+    made.dialog.show()
+    yield made
+    for job in made.jobs:
+        job.cancel()
+    qtbot.waitUntil(lambda: not made.runner.running)
+    made.dialog.close()
+    assert made.background.close(5.0)
+    made.dialog.deleteLater()
+
+
+def test_form_shows_what_it_is_and_proposes_where_to(booth: Booth, qtbot: QtBot, tmp_path: Path) -> None:
+    form = booth.dialog.form
+    qtbot.waitUntil(lambda: form.facts.text() == "1280 wide")
+    assert form.output.path == tmp_path / "street.annotated.mp4"
+    assert form.model.combo.currentData() == "faces"
+    assert form.threshold.spin.value() == 0.4
+    assert form.threshold.slider.mark == 40
+    form.model.combo.setCurrentIndex(form.model.combo.findData("demo"))
+    form.model.combo.activated.emit(form.model.combo.currentIndex())
+    assert form.threshold.spin.value() == 0.5
+    assert form.threshold.slider.mark is None
+
+
+def test_request_carries_what_was_chosen(booth: Booth, tmp_path: Path) -> None:
+    form = booth.dialog.form
+    form.options.data["csv"].setChecked(True)
+    form.model.show_value("demo")
+    form.threshold.show_value(0.75)
+    form.options.video.quality.setCurrentIndex(form.options.video.quality.findData("best"))
+    form.options.video.deinterlace.setChecked(True)
+    request = form.request()
+    assert request is not None
+    assert request.output == tmp_path / "street.annotated.mp4"
+    assert request.data == (DataFile(tmp_path / "street.annotated.csv", "csv"),)
+    assert (request.model.name, request.detection.threshold) == ("demo", 0.75)
+    assert request.highlights == HighlightOptions()
+    form.options.data["coco"].setChecked(True)
+    form.options.objects.tracks.setChecked(True)
+    form.options.objects.snapshots.setChecked(True)
+    more = form.request()
+    assert more is not None
+    assert more.data[1:] == (DataFile(tmp_path / "street.annotated.json", "coco"),)
+    assert more.highlights == HighlightOptions(tracks=True, snapshots=tmp_path / "street.annotated.snapshots")
+    assert (request.video.quality, request.video.deinterlace) == ("best", True)
+    form.options.want_video.setChecked(False)
+    only_data = form.request()
+    assert only_data is not None
+    assert only_data.output is None
+
+
+def test_clips_images_in_sets_and_what_is_kept(booth: Booth, qtbot: QtBot, tmp_path: Path) -> None:
+    form, options = booth.dialog.form, booth.dialog.form.options
+    qtbot.waitUntil(form.start.isEnabled)
+    assert "about 1.2 MB" in options.keep.text()
+    assert not options.images.isEnabled()
+    options.data["voc"].setChecked(True)
+    options.images.setChecked(True)
+    options.every.setValue(0.5)
+    options.keep.setChecked(False)
+    objects = options.objects
+    objects.clips.setChecked(True)
+    assert not form.start.isEnabled()
+    assert "Say of which classes" in form.trouble.text()
+    objects.clip_classes.setText("person, traffic light,,person")
+    objects.before.setValue(0.0)
+    objects.after.setValue(3.3)
+    objects.snapshots.setChecked(True)
+    objects.snapshot_classes.setText("car")
+    options.video.encoder.setCurrentIndex(options.video.encoder.findData("libx264"))
+    assert form.start.isEnabled()
+    request = form.request()
+    assert request is not None
+    assert request.cache == "drop"
+    assert request.video.encoder == "libx264"
+    assert request.highlights == HighlightOptions(
+        frames_every_s=Fraction(1, 2),
+        snapshots=tmp_path / "street.annotated.snapshots",
+        snapshot_classes=("car",),
+        clips=tmp_path / "street.annotated.clips",
+        clip_classes=("person", "traffic light"),
+        before_s=Fraction(0),
+        after_s=Fraction(33, 10),
+    )
+    options.data["voc"].setChecked(False)
+    without_sets = form.request()
+    assert without_sets is not None
+    assert without_sets.highlights.frames_every_s is None
+
+
+def test_a_class_that_the_settings_leave_out_is_refused(qtbot: QtBot) -> None:
+    options = ExportOptions(("person",))
+    options.objects.clips.setChecked(True)
+    options.objects.clip_classes.setText("car")
+    assert options.trouble == "The settings leave car out. Show that class, too."
+    options.objects.clip_classes.setText("person")
+    assert options.trouble == ""
+
+
+def test_images_alone_are_an_export(booth: Booth, qtbot: QtBot, tmp_path: Path) -> None:
+    form = booth.dialog.form
+    form.options.want_video.setChecked(False)
+    form.options.objects.snapshots.setChecked(True)
+    job = booth.press_export(qtbot)
+    assert (job.request.output, job.request.data) == (None, ())
+    assert booth.dialog.folder == tmp_path
+
+
+@pytest.mark.parametrize("low", [False, True])
+def test_nothing_of_the_form_is_cut_or_covered(booth: Booth, qtbot: QtBot, low: bool) -> None:
+    dialog = booth.dialog
+    dialog.form.options.objects.clips.setChecked(True)  # and says what is missing
+    dialog.form.options.video.show_pace(True)
+    if low:
+        dialog.resize(520, 400)
+    settle()
+    assert overlaps(dialog) + cut_texts(dialog) + outside(dialog) == []
+
+
+def test_nothing_to_write_cannot_be_started(booth: Booth, qtbot: QtBot) -> None:
+    form = booth.dialog.form
+    qtbot.waitUntil(form.start.isEnabled)
+    form.options.want_video.setChecked(False)
+    assert not form.start.isEnabled()
+    assert form.trouble.isVisible()
+    form.options.data["jsonl"].setChecked(True)
+    assert form.start.isEnabled()
+
+
+def test_source_is_never_a_target(booth: Booth, qtbot: QtBot, tmp_path: Path) -> None:
+    form = booth.dialog.form
+    form.output.line.setText(str(tmp_path / "street.mp4"))
+    qtbot.waitUntil(form.start.isEnabled)
+    form.start.click()
+    assert "never overwritten" in form.trouble.text()
+    assert booth.jobs == []
+
+
+def test_file_that_is_no_video_says_so(booth: Booth, qtbot: QtBot, tmp_path: Path) -> None:
+    booth.refusal = AppError("notes.txt is not a video.", "Choose another file.")
+    form = booth.dialog.form
+    form.set_source(tmp_path / "notes.txt")
+    qtbot.waitUntil(lambda: "not a video" in form.facts.text())
+    assert not form.start.isEnabled()
+
+
+def test_own_output_name_is_kept_when_the_source_changes(booth: Booth, tmp_path: Path) -> None:
+    form = booth.dialog.form
+    form.set_source(tmp_path / "other.mp4")
+    assert form.output.path == tmp_path / "other.annotated.mp4"
+    form.output.line.setText(str(tmp_path / "mine.mp4"))
+    form.set_source(tmp_path / "third.mp4")
+    assert form.output.path == tmp_path / "mine.mp4"
+
+
+def test_progress_then_report(booth: Booth, qtbot: QtBot) -> None:
+    job = booth.press_export(qtbot)
+    page = booth.dialog.page
+    qtbot.waitUntil(lambda: "50 of 200 frames" in page.line.text())
+    assert page.bar.value() / page.bar.maximum() == 0.25
+    assert "5 s left" in page.line.text()
+    job.go.set()
+    qtbot.waitUntil(page.open_folder.isVisible)
+    assert "street.annotated.mp4" in page.title.text()
+    assert "300 car" in page.line.text()
+    assert "subtitle track was left out" in page.line.text()
+    assert not page.cancel.isVisible()
+
+
+def test_cancel(booth: Booth, qtbot: QtBot) -> None:
+    job = booth.press_export(qtbot)
+    booth.dialog.page.cancel.click()
+    assert job.cancelled
+    qtbot.waitUntil(booth.dialog.page.again.isVisible)
+    assert "cancelled" in booth.dialog.page.title.text()
+    booth.dialog.page.again.click()
+    assert booth.dialog.form.isVisible()
+
+
+def test_failure_says_what_to_do(booth: Booth, qtbot: QtBot) -> None:
+    job = booth.press_export(qtbot)
+    job.error = AppError("The disk is full.", "Free some space.")
+    job.go.set()
+    page = booth.dialog.page
+    qtbot.waitUntil(page.again.isVisible)
+    assert (page.title.text(), page.line.text()) == ("The disk is full.", "Free some space.")
+
+
+def test_existing_file_is_asked_about(
+    booth: Booth, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form = booth.dialog.form
+    form.output.line.setText(str(tmp_path / "old.mp4"))
+    (tmp_path / "old.mp4").write_bytes(b"old")
+    qtbot.waitUntil(form.start.isEnabled)
+    answers = iter((False, True))
+    monkeypatch.setattr("app.ui.export.export_dialog.confirmed", lambda *_a, **_k: next(answers))
+    form.start.click()
+    assert booth.jobs == []
+    booth.press_export(qtbot)
+    assert len(booth.jobs) == 1
+
+
+def test_closing_while_running_asks_and_cancels(booth: Booth, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = booth.press_export(qtbot)
+    answers = iter((False, True))
+    monkeypatch.setattr("app.ui.export.export_dialog.confirmed", lambda *_a, **_k: next(answers))
+    booth.dialog.close()
+    assert booth.dialog.isVisible()
+    assert not job.cancelled
+    booth.dialog.close()
+    assert not booth.dialog.isVisible()
+    assert job.cancelled
+
+
+def test_looking_into_a_real_video(tmp_path: Path) -> None:
+    path = tmp_path / "clip.mp4"
+    make_video(path)
+    looked = read_facts(path)
+    assert looked.words.startswith("160 × 120")  # noqa: RUF001 - the sign the window shows
+    assert looked.kept_bytes is not None
+    images = tmp_path / "images"
+    images.mkdir()
+    for index in range(3):
+        cv2.imwrite(str(images / f"{index}.png"), coded_image(index, (64, 48)))
+    assert read_facts(images).words.startswith("64 × 48  ·  3 images  ·  ")  # noqa: RUF001
+    (tmp_path / "no.mp4").write_bytes(b"no video")
+    with pytest.raises(AppError):
+        read_facts(tmp_path / "no.mp4")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(2, "a few seconds"), (42, "40 s"), (170, "3 min"), (7800, "2 h 10 min")]
+)
+def test_waits_in_text(seconds: float, words: str) -> None:
+    assert wait_text(seconds) == words
+
+
+def test_sizes_and_spans_in_text() -> None:
+    assert [size_text(count) for count in (12, 2_800_000, 160_000_000_000)] == ["12 B", "2.8 MB", "160 GB"]
+    assert [duration_text(s) for s in (7, 725, 3723)] == ["0:07", "12:05", "1:02:03"]

@@ -1,0 +1,197 @@
+"""Playing a source: the controls, the sample, what goes wrong, and what the session is told."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QPoint, Qt
+
+from app.core.live.events import Ended, LiveState
+from app.core.settings import SourceSettings
+from tests.support.qt_fakes import CAMERA, VIDEO, Desk, make_candidates, make_frame, make_result
+
+
+def test_opening_a_video(table: Desk) -> None:
+    session = table.open(VIDEO)
+    assert session.names() == ["start"]
+    assert table.window.stage.shows_source
+    assert table.window.stage.playback.slider.isVisible()
+    assert "street.mp4" in table.window.windowTitle()
+    assert table.settings.current.source.recent == ("/films/street.mp4",)
+    result = make_result(make_candidates((10, 10, 60, 60, 0.9, 0)), make_frame(pts_s=Fraction(5)))
+    table.give(result)
+    assert table.window.stage.playback.time.text().startswith("0:05.0")
+    table.qtbot.waitUntil(lambda: session.painted == [result])
+
+
+def test_camera_has_no_seek_bar_but_pauses(table: Desk) -> None:
+    session = table.open(CAMERA, "camera:0")
+    assert not table.window.stage.playback.slider.isVisible()
+    assert table.window.stage.playback.live.isVisible()
+    table.window.stage.playback.play.click()
+    table.window.actions_by_name["step_forward"].trigger()
+    assert session.names() == ["start", "pause"]
+
+
+@pytest.mark.parametrize(
+    ("action", "expected"),
+    [
+        ("play", [("pause",)]),
+        ("step_forward", [("pause",), ("step", 1)]),
+        ("step_back", [("pause",), ("step", -1)]),
+        ("jump_forward", [("seek", Fraction(5))]),
+        ("jump_back", [("seek", Fraction(0))]),
+        ("rewind", [("seek", Fraction(0))]),
+    ],
+)
+def test_playback_actions(table: Desk, action: str, expected: list[tuple[object, ...]]) -> None:
+    session = table.open(VIDEO)
+    table.window.actions_by_name[action].trigger()
+    assert session.calls[1:] == expected
+
+
+def test_loop_is_told_and_remembered(table: Desk) -> None:
+    session = table.open(VIDEO)
+    table.window.actions_by_name["loop"].trigger()
+    assert session.calls[-1] == ("set_loop", True)
+    assert table.settings.current.source.loop
+    assert table.window.stage.playback.loop.isChecked()
+    table.window.stage.playback.loop.click()
+    assert session.calls[-1] == ("set_loop", False)
+
+
+def test_sample_loops_without_changing_the_settings(table: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.ui.commands.sample_clip", lambda: Path(__file__))
+    table.window.actions_by_name["sample"].trigger()
+    table.session.open_as(VIDEO)
+    table.qtbot.waitUntil(lambda: table.controller.info is VIDEO)
+    assert table.session.calls[0][2].loop  # type: ignore[attr-defined] # SourceOptions
+    assert table.window.stage.playback.loop.isChecked()
+    assert table.settings.current.source == SourceSettings()
+    table.window.actions_by_name["loop"].trigger()
+    assert table.session.calls[-1] == ("set_loop", False)
+
+
+def test_the_sample_says_what_it_proves_and_who_looks_next(table: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.ui.commands.sample_clip", lambda: Path(__file__))
+    table.settings.set("model", "name", "pets")
+    for _ in range(2):  # a second time while it plays, too
+        table.window.actions_by_name["sample"].trigger()
+        message, hint = table.services.banner.words
+        assert "demo" in message
+        assert "pets" in hint
+    table.open(VIDEO)
+    assert not table.services.banner.isVisible()
+    assert table.settings.current.model.name == "pets"
+    table.settings.set("model", "name", "demo")
+    table.window.actions_by_name["sample"].trigger()
+    assert table.services.banner.words[1] == "", "nothing changes afterwards"
+
+
+def test_space_pauses_and_goes_on(table: Desk) -> None:
+    session = table.open(VIDEO)
+    view = table.window.stage.view
+    table.qtbot.keyClick(view, Qt.Key.Key_Space)
+    table.qtbot.waitUntil(lambda: session.state is LiveState.PAUSED)
+    table.qtbot.keyClick(view, Qt.Key.Key_Space)
+    assert session.names()[1:] == ["pause", "resume"]
+
+
+def test_seek_slider_seeks_where_it_is_clicked(table: Desk) -> None:
+    session = table.open(VIDEO)
+    slider = table.window.stage.playback.slider
+    table.qtbot.mouseClick(slider, Qt.MouseButton.LeftButton, pos=QPoint(slider.width() // 2, slider.height() // 2))
+    name, seconds = session.calls[-1]
+    assert name == "seek"
+    assert float(seconds) == pytest.approx(5.0, abs=0.3)  # type: ignore[arg-type]
+
+
+def test_settings_go_where_they_belong(table: Desk) -> None:
+    session = table.open(VIDEO)
+    result = make_result(make_candidates((10, 10, 60, 60, 0.9, 0), (100, 10, 160, 60, 0.6, 1)))
+    table.give(result)
+    view = table.window.stage.view
+    assert len(view.marks()) == 2
+    table.settings.set("detection", "threshold", 0.8)
+    assert len(view.marks()) == 1
+    assert session.calls[1:] == [("set_threshold", 0.8)]
+    table.settings.set("detection", "iou", 0.7)
+    table.settings.set("model", "name", "other")
+    table.settings.set("source", "resolution", "640x480")
+    assert session.names()[2:] == ["set_iou", "switch_model", "set_threshold"], (
+        "a file is not opened again for a camera's size"
+    )
+    camera = table.open(CAMERA, "camera:0")
+    table.settings.set("source", "resolution", "1280x720")
+    assert camera.names()[-1] == "start"
+
+
+def test_another_source_in_place_of_the_first(table: Desk) -> None:
+    first = table.open(VIDEO)
+    table.open(CAMERA, "camera:0")
+    assert table.sessions == [first], "the model stays loaded"
+    assert first.names() == ["start", "start"]
+    assert table.settings.current.source.recent == ("camera:0", "/films/street.mp4")
+
+
+def test_end_of_the_video_shows_play(table: Desk) -> None:
+    session = table.open(VIDEO)
+    session.on_event(Ended())
+    session.enter(LiveState.PAUSED)
+    table.qtbot.waitUntil(lambda: table.window.stage.playback.play.accessibleName() == "Play")
+
+
+def test_closing_the_source(table: Desk) -> None:
+    session = table.open(VIDEO)
+    table.window.actions_by_name["close_source"].trigger()
+    assert session.names()[-1] == "stop"
+    assert table.settings.current.source.last == "", "it is not opened again at the next start"
+    assert table.window.stage.start.isVisible()
+    assert not table.window.stage.playback.isVisible()
+    again = table.open(VIDEO)
+    assert again is not session
+
+
+def test_one_wake_up_for_many_results(table: Desk) -> None:
+    session = table.open(VIDEO)
+    table.qtbot.waitUntil(lambda: not table.background.busy)
+    bridge = table.controller.bridge
+    assert bridge is not None
+    posts, paints = bridge.results.posts, table.window.stage.view.paints
+    for _ in range(500):
+        session.results.put(make_result())
+        bridge.results_ready()
+    assert bridge.results.posts == posts + 1
+    table.qtbot.waitUntil(lambda: table.window.stage.view.result is not None)
+    table.window.stage.view.repaint()
+    assert table.window.stage.view.paints - paints <= 3
+
+
+def test_snapshot_writes_both_images(table: Desk) -> None:
+    table.open(VIDEO)
+    table.give(make_result(make_candidates((10, 10, 60, 60, 0.9, 0))))
+    table.window.actions_by_name["snapshot"].trigger()
+    banner = table.services.banner
+    table.qtbot.waitUntil(lambda: banner.kind == "success", timeout=20_000)
+    from app.core.paths import pictures_dir
+
+    written = sorted(pictures_dir().iterdir())
+    assert [path.suffix for path in written] == [".png", ".png"]
+    assert [path.stem.endswith("-clean") for path in written] == [True, False]
+    assert written[0].read_bytes() != written[1].read_bytes()
+
+
+def test_snapshot_into_a_folder_that_cannot_be_made(
+    table: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_bytes(b"")
+    monkeypatch.setattr("app.core.paths.pictures_dir", lambda: blocked / "inside")
+    table.open(VIDEO)
+    table.give(make_result())
+    table.window.actions_by_name["snapshot"].trigger()
+    banner = table.services.banner
+    table.qtbot.waitUntil(lambda: banner.kind == "error", timeout=20_000)
+    assert table.window.isVisible()

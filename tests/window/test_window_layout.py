@@ -1,0 +1,164 @@
+"""On a real (virtual) screen: nothing covers anything else, no word is cut, nothing sticks out, at several sizes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QPointF
+from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+from pytestqt.qtbot import QtBot
+
+from app.core.settings import Settings, SourceSettings, WindowSettings
+from app.ui.about import AboutDialog
+from app.ui.help_sheet import HelpSheet
+from app.ui.widgets.drops import Drop
+from tests.support.qt_checks import cut_texts, outside, overlaps, settle
+from tests.support.qt_fakes import VIDEO, Desk, application, desk, make_candidates, make_frame, make_result
+
+_RECENT = ("/home/maria/Videos/holiday in the mountains/a rather long name of a film.mp4", "camera:0")
+_SIZES = ((1240, 780), (1000, 700), (900, 600), (640, 420), (480, 360))
+
+pytestmark = pytest.mark.xvfb
+
+
+@pytest.fixture(autouse=True)
+def _needs_a_screen(qapp: object) -> None:
+    if application().platformName() != "xcb":
+        pytest.skip(f"needs an X screen (xvfb-run), not the {application().platformName()} platform")
+
+
+@pytest.fixture(params=["light", "dark"])
+def table(qtbot: QtBot, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Desk]:
+    chosen = Settings(window=WindowSettings(theme=request.param), source=SourceSettings(recent=_RECENT))
+    with desk(qtbot, tmp_path, chosen) as made:
+        yield made
+
+
+def _faults(root: QWidget) -> list[str]:
+    settle()
+    return overlaps(root) + cut_texts(root) + outside(root)
+
+
+def _resize(table: Desk, size: tuple[int, int]) -> None:
+    table.window.resize(*size)
+    table.qtbot.waitUntil(lambda: table.window.size().toTuple() == size)
+    settle()
+
+
+@pytest.mark.parametrize("size", _SIZES)
+def test_start_page(table: Desk, size: tuple[int, int]) -> None:
+    table.window.stage.start.sample.show()
+    _resize(table, size)
+    assert _faults(table.window) == []
+
+
+@pytest.mark.parametrize("size", _SIZES)
+def test_playing(table: Desk, size: tuple[int, int]) -> None:
+    table.open(VIDEO)
+    table.give(make_result(make_candidates((10, 10, 60, 60, 0.9, 0)), make_frame(pts_s=Fraction(5))))
+    _resize(table, size)
+    table.qtbot.waitUntil(lambda: "age" in table.window.status.shown())
+    assert _faults(table.window) == []
+    assert table.window.stage.view.frame_rect().width() > 150
+
+
+@pytest.mark.parametrize("size", _SIZES)
+def test_nothing_seen(table: Desk, size: tuple[int, int]) -> None:
+    table.open(replace(VIDEO, kind="image"), "/pictures/street.png")
+    table.qtbot.waitUntil(lambda: table.controller.model is not None)
+    table.give(make_result(make_candidates((10, 10, 60, 60, 0.4, 0))))
+    _resize(table, size)
+    assert table.window.stage.view.notice.isVisible()
+    assert _faults(table.window) == []
+
+
+@pytest.mark.parametrize("size", _SIZES)
+def test_banner_with_long_text(table: Desk, size: tuple[int, int]) -> None:
+    table.open(VIDEO)
+    table.services.banner.tell(
+        "error",
+        "The camera “Integrated RGB Camera: Integrated C” is in use by another program.",
+        "Close the other program (often a browser or a meeting), then choose the camera again.",
+        action=("Try again", settle),
+    )
+    _resize(table, size)
+    assert _faults(table.window) == []
+
+
+def test_panel_from_top_to_bottom(table: Desk) -> None:
+    table.open(VIDEO)
+    table.qtbot.waitUntil(lambda: table.controller.model is not None)
+    _resize(table, (900, 600))
+    bar = table.window.panel.scroll_area.verticalScrollBar()
+    for value in range(0, bar.maximum() + bar.pageStep(), bar.pageStep()):
+        bar.setValue(value)
+        assert _faults(table.window) == []
+
+
+def test_dialogs(table: Desk, tmp_path: Path) -> None:
+    (tmp_path / "film.mp4").write_bytes(b"")
+    table.window.exports.show_one(tmp_path / "film.mp4")
+    export = table.window.exports.dialog
+    assert export is not None
+    for dialog in (HelpSheet(table.window), AboutDialog(table.window), export):
+        dialog.show()
+        table.qtbot.waitExposed(dialog)
+        assert _faults(dialog) == [], type(dialog).__name__
+        dialog.close()
+
+
+def test_drop_zones_lie_beside_each_other(table: Desk) -> None:
+    overlay = table.window.drops.overlay
+    for size in _SIZES:
+        _resize(table, size)
+        overlay.begin(Drop("video", (Path("a.mp4"),)))
+        first, second = overlay.rects()
+        assert not first.intersects(second)
+        assert overlay.rect().toRectF().contains(first.united(second))
+        assert overlay.choice(first.center()) == "open"
+        assert overlay.choice(second.center()) == "export"
+        assert overlay.choice(QPointF(0, 0)) == "open"
+        overlay.hide()
+
+
+@pytest.mark.parametrize("factor", ["1.5", "2"])
+def test_the_same_on_a_dense_screen(repository: Path, factor: str) -> None:
+    if "QT_SCALE_FACTOR" in os.environ:
+        pytest.skip("this is the inner run")
+    chosen = f"{Path(__file__)}::test_playing[dark-size2]", f"{Path(__file__)}::test_start_page[light-size1]"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *chosen],
+        cwd=repository,
+        env={**os.environ, "QT_SCALE_FACTOR": factor},
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "2 passed" in done.stdout
+
+
+def test_the_checks_find_faults(qtbot: QtBot) -> None:
+    root = QWidget()
+    qtbot.addWidget(root)
+    box = QVBoxLayout(root)
+    first, second = QLabel("a line of words that is long"), QPushButton("press here please")
+    box.addWidget(first)
+    box.addWidget(second)
+    root.show()
+    assert _faults(root) == []
+    first.setFixedWidth(30)
+    second.setFixedWidth(30)
+    settle()
+    assert len(cut_texts(root)) == 2
+    second.setGeometry(first.geometry())
+    assert len(overlaps(root)) == 1
+    second.move(root.width() - 5, 0)
+    assert len(outside(root)) == 1

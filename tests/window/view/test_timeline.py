@@ -1,0 +1,140 @@
+"""The timeline of an analysed video: a click goes where it points, keys go from appearance to appearance."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
+
+from app.core.live.appearances import ClassRow
+from app.core.live.events import ModelReady
+from app.core.models import user_library
+from app.ui.view.timeline import MAX_ROWS, Timeline
+from app.ui.widgets.theme import Theme
+from detector.labels import VOC20
+from tests.live.test_cached_analysis import FRAMES, RATE, facts_of, keep
+from tests.support.media import make_video
+from tests.support.qt_fakes import Desk, application
+
+CARS = ClassRow("car", np.array([1.0, 5.0]), np.array([2.0, 9.0]))
+DOGS = ClassRow("dog", np.array([3.0]), np.array([3.1]))
+COLOURS = {"car": (200, 40, 40), "dog": (40, 200, 40)}
+
+
+@pytest.fixture
+def timeline(qtbot: QtBot) -> Timeline:
+    made = Timeline(Theme(application(), "dark"))
+    qtbot.addWidget(made)
+    made.resize(600, 60)
+    made.show_rows((CARS, DOGS), COLOURS, 10.0)
+    made.show()
+    return made
+
+
+def sought(timeline: Timeline) -> list[float]:
+    seen: list[float] = []
+    timeline.seek.connect(seen.append)
+    return seen
+
+
+def at(timeline: Timeline, seconds: float, row: int = 0) -> QPoint:
+    body = timeline.body
+    return QPoint(round(body.x_of(seconds)), row * body.row_height + body.row_height // 2)
+
+
+@pytest.mark.parametrize(("seconds", "row"), [(1.5, 0), (7.0, 0), (4.0, 0), (0.2, 1), (9.9, 1)])
+def test_a_click_goes_to_the_time_it_points_at(timeline: Timeline, seconds: float, row: int) -> None:
+    seen = sought(timeline)
+    QTest.mouseClick(timeline.body, Qt.MouseButton.LeftButton, pos=at(timeline, seconds, row))
+    assert seen == [pytest.approx(seconds, abs=10.0 / timeline.body.track.width())]
+    assert timeline.body.current == row
+
+
+def test_a_click_on_a_bar_shows_the_class(timeline: Timeline) -> None:
+    seen = sought(timeline)
+    place = at(timeline, 3.0, 1) - QPoint(1, 0)  # a pixel early, on a bar of some pixels
+    QTest.mouseClick(timeline.body, Qt.MouseButton.LeftButton, pos=place)
+    assert 3.0 <= seen[0] < 3.1
+
+
+def test_a_click_on_a_name_only_chooses_its_row(timeline: Timeline) -> None:
+    seen = sought(timeline)
+    QTest.mouseClick(timeline.body, Qt.MouseButton.LeftButton, pos=QPoint(3, at(timeline, 0, 1).y()))
+    assert (seen, timeline.body.current) == ([], 1)
+
+
+def test_keys_go_from_one_appearance_to_the_next(timeline: Timeline) -> None:
+    seen = sought(timeline)
+    for position, key, target in ((0.0, "Right", 1.0), (1.0, "Right", 5.0), (5.0, "Left", 1.0), (1.0, "End", 5.0)):
+        timeline.set_position(position)
+        QTest.keyClick(timeline.body, getattr(Qt.Key, f"Key_{key}"))
+        assert seen.pop() == pytest.approx(target, abs=0.001)
+    timeline.set_position(5.0)
+    QTest.keyClick(timeline.body, Qt.Key.Key_Right)  # there is no later one
+    assert seen == []
+    QTest.keyClick(timeline.body, Qt.Key.Key_Down)
+    QTest.keyClick(timeline.body, Qt.Key.Key_Home)
+    assert seen == [pytest.approx(3.0, abs=0.001)]
+
+
+def test_what_lies_under_the_pointer_is_named(timeline: Timeline) -> None:
+    assert timeline.body.tip_at(at(timeline, 6.0)) == "car  ·  0:05.0 to 0:09.0"
+    assert timeline.body.tip_at(at(timeline, 4.0)).startswith("car  ·  2 times, 0:05.0 in all")
+    assert timeline.body.tip_at(QPoint(10, 500)) == ""
+
+
+def test_the_bars_are_where_the_class_is(timeline: Timeline) -> None:
+    image = timeline.body.grab().toImage()
+    ratio = image.width() / timeline.body.width()
+
+    def colour(seconds: float, row: int) -> tuple[int, int, int]:
+        place = at(timeline, seconds, row)
+        pixel = image.pixelColor(round(place.x() * ratio), round(place.y() * ratio))
+        return pixel.red(), pixel.green(), pixel.blue()
+
+    assert colour(1.5, 0) == colour(8.0, 0) == COLOURS["car"]
+    assert colour(3.05, 1) == COLOURS["dog"]
+    assert colour(4.0, 0) not in COLOURS.values()
+    assert colour(7.0, 1) not in COLOURS.values()
+
+
+def test_many_classes_scroll_and_none_hides(timeline: Timeline) -> None:
+    many = tuple(ClassRow(name, CARS.starts_s, CARS.ends_s) for name in VOC20)
+    timeline.show_rows(many, {}, 10.0)
+    assert timeline.sizeHint().height() == MAX_ROWS * timeline.body.row_height < timeline.body.height()
+    timeline.allow(False)
+    assert not timeline.isVisible()
+    timeline.allow(True)
+    assert timeline.isVisible()
+    timeline.clear()
+    assert not timeline.isVisible()
+
+
+def test_the_window_shows_what_is_kept_of_a_video(table: Desk, tmp_path: Path) -> None:
+    entry = next(entry for entry in user_library().list() if entry.bundled and entry.spec.demo)
+    video = make_video(tmp_path / "clip.mp4", frames=FRAMES, fps=RATE)
+    store = keep(video, facts_of(video, entry))
+    timeline = table.window.stage.timeline
+    ready = ModelReady(entry.spec, "kept", "", "fp32", (), 0.0)
+    table.controller.model_ready.emit(ready)
+    assert not timeline.isVisible()  # the network runs
+    table.controller.model_ready.emit(replace(ready, kept=store))
+    table.qtbot.waitUntil(lambda: len(timeline.body.rows) == 1)  # of the second class nothing reaches the threshold
+    row = timeline.body.rows[0]
+    assert (row.name, row.starts_s[0], round(row.seconds, 2)) == (
+        entry.spec.labels[0],
+        0.0,
+        round(FRAMES / float(RATE), 2),
+    )
+    table.settings.set("detection", "threshold", 0.2)
+    table.qtbot.waitUntil(lambda: len(timeline.body.rows) == 2)
+    table.settings.set("detection", "threshold", 0.99)
+    table.qtbot.waitUntil(lambda: not timeline.body.rows)
+    table.controller.closed.emit()
+    table.settings.set("detection", "threshold", 0.2)
+    assert not timeline.isVisible()
