@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
-from pytestqt.qtbot import QtBot
 
 from app.core.frames import SourceInfo
 from app.core.live.events import Ended, LiveState, SourceTrouble
-from tests.support.qt_fakes import Desk, desk
+from tests.support.qt_fakes import Desk
 
 STREAM = SourceInfo("stream", "rtsp://cam/live", 320, 180, None)
-
-
-@pytest.fixture
-def table(qtbot: QtBot, tmp_path: Path) -> Iterator[Desk]:
-    with desk(qtbot, tmp_path) as made:
-        yield made
 
 
 def test_a_running_stream_is_live(table: Desk) -> None:

@@ -8,8 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from app.ui.settings.settings_model import SettingsModel
-from app.ui.widgets.background import Background
 
 from app.core.paths import settings_file, stream_logins_file
 from app.core.settings import Settings
@@ -17,6 +15,8 @@ from app.core.settings_store import save_settings
 from app.core.sources.base import SourceOptions
 from app.core.sources.uri import open_source
 from app.core.stream_logins import keep_login, with_login
+from app.ui.services.background import Background
+from app.ui.services.settings_model import SettingsModel
 from tests.support.hls_site import Site, playlist, segment
 
 LOGIN = "rtsp://jane:S3CRET@cam/live"
