@@ -17,6 +17,7 @@ from app.core.errors import AppError
 MAX_HEADER = 2**20
 _EXPECTED_FRAMES = "promised"  # its name in the files
 _MAX_LABELS, _MAX_TEXT = 100_000, 10_000
+_MAX_INTERVAL = 1000
 
 
 class StoreError(AppError):
@@ -56,6 +57,7 @@ class StoreFacts:
         labels: Class names.
         floor: Least score that was kept; 0 when all that the model gave was.
         expected_frames: How many the source says it has; None when it does not say.
+        detect_every: N: only every Nth frame and the last were seen by the network; the others have no candidates.
         reading: How frames were made of the source where that is not the usual way, e.g. "deinterlaced".
     """
 
@@ -69,13 +71,16 @@ class StoreFacts:
     floor: float
     expected_frames: int | None = None
     reading: str = ""
+    detect_every: int = 1
 
     def same_results(self, other: StoreFacts) -> bool:
         """Whether both runs would find the same in one video, above the higher of their floors."""
         return self._detector() == other._detector()
 
     def _detector(self) -> tuple[object, ...]:
-        return self.model, self.weights_sha256, self.engine, self.precision, self.labels, self.reading
+        return (
+            self.model, self.weights_sha256, self.engine, self.precision, self.labels, self.reading, self.detect_every
+        )  # fmt: skip
 
     def to_json(self) -> bytes:
         """The head as it stands in the file."""
@@ -110,6 +115,7 @@ class StoreFacts:
                 floor=_score(data["floor"]),
                 expected_frames=None if data[_EXPECTED_FRAMES] is None else _count(data[_EXPECTED_FRAMES]),
                 reading=_text(data["reading"]),
+                detect_every=_interval(data.get("detect_every", 1)),  # absent from older files
             )
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise StoreError("The kept detections cannot be read: their description is damaged.") from error
@@ -124,6 +130,12 @@ def _text(value: Any) -> str:
 def _count(value: Any) -> int:
     if type(value) is not int or not 0 <= value < 2**63:
         raise ValueError("not a count")
+    return value
+
+
+def _interval(value: Any) -> int:
+    if type(value) is not int or not 1 <= value <= _MAX_INTERVAL:
+        raise ValueError("not a number of frames")
     return value
 
 

@@ -17,6 +17,7 @@ from app.core.channels import Channel
 from app.core.detection_filter import check_classes
 from app.core.errors import AppError
 from app.core.export.gate import Gate
+from app.core.export.key_frames import Ask, follow_between
 from app.core.export.progress import ProgressMeter
 from app.core.export.request import ExportCancelledError, ExportRequest
 from app.core.export.source_facts import cached_detections, new_store_facts
@@ -24,7 +25,7 @@ from app.core.export.tracking_filter import filter_for_tracking
 from app.core.files.write_errors import waiting_for_room
 from app.core.frames import DecodedFrame
 from app.core.settings import ModelSettings
-from detector.detections import DetectionFilter, Detections
+from detector.detections import Candidates, DetectionFilter, Detections
 from detector.runtime.base import Detector
 
 OpenDetector = Callable[[ModelSettings], Detector]
@@ -38,13 +39,15 @@ class DetectedFrame:
         frame: The frame.
         detections: All that is shown; where objects are followed, what scores less as well (``filter_for_tracking``).
         labels: Class names.
-        fresh: The network ran on it in this job.
+        fresh: The network ran on it, or motion brought its boxes, in this job.
+        followed: Motion brought the boxes.
     """
 
     frame: DecodedFrame
     detections: Detections
     labels: Sequence[str]
     fresh: bool
+    followed: bool = False
 
 
 class ExportDetectStage:
@@ -57,6 +60,7 @@ class ExportDetectStage:
         expected_frames: How many it says it has; None when it does not say.
         gate: Where it stands still.
         meter: Told how far an earlier run came.
+        every: The network sees every Nth frame.
 
     Attributes:
         model: (name, device, precision), once known.
@@ -73,6 +77,7 @@ class ExportDetectStage:
         expected_frames: int | None,
         gate: Gate,
         meter: ProgressMeter,
+        every: int = 1,
     ) -> None:
         self._request = request
         self._folder = folder
@@ -80,6 +85,7 @@ class ExportDetectStage:
         self._expected_frames = expected_frames
         self._gate = gate
         self._meter = meter
+        self._every = every
         self.model = ("", "", "")
         self.notes: list[str] = []
         self.kept: Path | None = None
@@ -108,7 +114,7 @@ class ExportDetectStage:
         with open_detector(request.model) as detector:
             self.model = (detector.spec.name, detector.device, detector.precision)
             self.notes += detector.notes
-            facts = new_store_facts(request, self._source.key, detector, self._expected_frames)
+            facts = new_store_facts(request, self._source.key, detector, self._expected_frames, self._every)
             journal = CandidateJournal(self._folder, facts, self._source, request.cache == "keep", request.resume)
             known = journal.frames_known
             try:
@@ -117,7 +123,8 @@ class ExportDetectStage:
                     self._meter.remark(journal.left_alone)
                 if known:
                     self._meter.remark(f"{known} frames were analysed before; the network runs on the others only.")
-                self._look(detector, journal, frames, found)
+                look = self._look if self._every == 1 else self._look_at_some
+                look(detector, journal, frames, found)
                 journal.finish(self._gate.check)
                 self.kept, self.temporary = journal.path, journal.temporary
             finally:
@@ -165,6 +172,48 @@ class ExportDetectStage:
         for frame, candidates in zip(batch, results, strict=True):
             found.put(DetectedFrame(frame, candidates.detections(tracking_filter), detector.spec.labels, fresh=True))
 
+    def _look_at_some(
+        self,
+        detector: Detector,
+        journal: CandidateJournal,
+        frames: Channel[DecodedFrame],
+        found: Channel[DetectedFrame],
+    ) -> None:
+        """Key frames as ``_look`` does, and those between by motion."""
+        tracking_filter = filter_for_tracking(self._request, detector.spec.labels)
+
+        def ask(runs: Sequence[Sequence[DecodedFrame]]) -> list[Detections]:
+            self._gate.check()
+            known = [journal.recall(run[-1]) for run in runs]
+            images = [run[-1].image_bgr for run, there in zip(runs, known, strict=True) if there is None]
+            answers = detector.candidates_batch(images, tracking_filter.iou_threshold, journal.floor) if images else []
+            fresh = iter(answers)
+            results = [next(fresh) if there is None else there for there in known]
+            for run, candidates in zip(runs, results, strict=True):
+                new = [frame for frame in run if frame.index >= journal.frames]
+                if new:
+                    journal.keep(new, [*[Candidates.empty()] * (len(new) - 1), candidates])
+            return [candidates.detections(tracking_filter) for candidates in results]
+
+        self._follow(
+            frames, self._every, ask, detector.preferred_batch, detector.spec.labels, journal.frames_known, found
+        )
+
+    def _follow(
+        self,
+        frames: Channel[DecodedFrame],
+        every: int,
+        ask: Ask,
+        batch: int,
+        labels: Sequence[str],
+        known: int,
+        found: Channel[DetectedFrame],
+    ) -> None:
+        min_score = filter_for_tracking(self._request, labels).score_threshold
+        for frame, detections, followed in follow_between(frames, every, ask, batch):
+            fresh = frame.index >= known
+            found.put(DetectedFrame(frame, detections.above(min_score), labels, fresh, followed))
+
     # -- from what is kept ------------------------------------------------------------------------------------------
 
     def _recall(self, frames: Channel[DecodedFrame], found: Channel[DetectedFrame]) -> None:
@@ -179,10 +228,20 @@ class ExportDetectStage:
             raise AppError(f"{kept.path.name} reaches down to a score of {facts.floor:g} only.", *RUN_THE_NETWORK)
         with CandidateStore.open(kept.path) as store:
             self._meter.known = store.frames
-            for frame in frames:
+
+            def recall(frame: DecodedFrame) -> Detections:
                 self._gate.check()
                 height, width = frame.image_bgr.shape[:2]
                 candidates = store.recall(frame.index, frame.pts_s, width, height)
                 if candidates is None:
                     raise AppError(f"{kept.path.name} does not fit {request.source.name}.", *RUN_THE_NETWORK)
-                found.put(DetectedFrame(frame, candidates.detections(tracking_filter), labels, fresh=False))
+                return candidates.detections(tracking_filter)
+
+            def ask(runs: Sequence[Sequence[DecodedFrame]]) -> list[Detections]:
+                return [recall(run[-1]) for run in runs]
+
+            if facts.detect_every > 1:
+                self._follow(frames, facts.detect_every, ask, 1, labels, store.frames, found)
+                return
+            for frame in frames:
+                found.put(DetectedFrame(frame, recall(frame), labels, fresh=False))

@@ -23,6 +23,7 @@ from app.core.export.detect_stage import DetectedFrame, ExportDetectStage, OpenD
 from app.core.export.disk_space import check_room
 from app.core.export.gate import Gate
 from app.core.export.history import record_finished
+from app.core.export.key_frames import resolved_interval
 from app.core.export.outputs import Outputs
 from app.core.export.progress import ProgressMeter
 from app.core.export.request import ExportCancelledError, ExportProgress, ExportReport, ExportRequest
@@ -93,7 +94,13 @@ class ExportJob:
         self._check_room(facts)
         self._raise_failure()
         stage = self._stage = ExportDetectStage(
-            self.request, self._folder, source, facts.frame_count, self._gate, self._meter
+            self.request,
+            self._folder,
+            source,
+            facts.frame_count,
+            self._gate,
+            self._meter,
+            resolved_interval(self.request.detect_every, facts.fps),
         )
         waiting = max(2, min(_MAX_WAITING, _WAITING_BYTES // facts.frame_bytes))
         frames, found = Channel[DecodedFrame](waiting), Channel[DetectedFrame](waiting)
@@ -164,7 +171,7 @@ class ExportJob:
                 for item in found:
                     self._gate.check()  # also for a failure: not only once the channel is drained
                     self._gate.watch(first)
-                    outputs.write(item.frame, item.detections, item.labels)
+                    outputs.write(item.frame, item.detections, item.labels, item.followed)
                     self._meter.step(item.fresh)
                 self._meter.finishing()
                 self._raise_failure()

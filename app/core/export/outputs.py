@@ -69,13 +69,14 @@ class Outputs:
         """Lines about what differs from a perfect copy."""
         return () if self._video is None else self._video.notes
 
-    def write(self, frame: DecodedFrame, detections: Detections, labels: Sequence[str]) -> None:
+    def write(self, frame: DecodedFrame, detections: Detections, labels: Sequence[str], followed: bool = False) -> None:
         """Append a frame to every file; boxes are painted into the frame.
 
         Args:
             frame: The frame.
             detections: What passed ``filter_for_tracking``; below the threshold it only keeps objects alive.
             labels: Class names.
+            followed: Motion brought the boxes.
 
         Raises:
             AppError: A file cannot be written.
@@ -84,7 +85,7 @@ class Outputs:
         tracks = () if self._tracker is None else self._tracker.update(frame.pts_s, detections, len(shown))
         height, width = frame.image_bgr.shape[:2]
         image = frame.image_bgr
-        record = FrameRecord(frame.index, frame.pts_s, shown, labels, tracks, (width, height), image)
+        record = FrameRecord(frame.index, frame.pts_s, shown, labels, tracks, (width, height), image, followed)
         self.tally.add(record, {} if self._tracker is None else self._tracker.first_s)
         for writer in self._records:
             writer.write(record)

@@ -51,6 +51,7 @@ class ExportRequest:
             what is kept, and opens no model: ``model.name`` then says whose, "" the newest.
         highlights: What else is made of the objects: numbers, snapshots, clips.
         resume: Whether what an interrupted run left is gone on with; otherwise it is left alone, for a later one.
+        detect_every: N: the network sees every Nth frame, and motion carries boxes between; 0 chooses by frame rate.
     """
 
     source: Path
@@ -63,6 +64,7 @@ class ExportRequest:
     cache: CachePolicy = "keep"
     highlights: HighlightOptions = field(default_factory=HighlightOptions)
     resume: bool = True
+    detect_every: int = 1
 
     def targets(self) -> Iterator[Path]:
         """The files and folders it writes; what the network finds is kept in the folder of the first one."""

@@ -64,7 +64,11 @@ def read_source_facts(request: ExportRequest) -> SourceFacts:
 
 
 def new_store_facts(
-    request: ExportRequest, source: SourceKey, detector: Detector, expected_frames: int | None
+    request: ExportRequest,
+    source: SourceKey,
+    detector: Detector,
+    expected_frames: int | None,
+    detect_every: int,
 ) -> StoreFacts:
     """The head of the store that this run fills."""
     floor = floor_for(filter_for_tracking(request, detector.spec.labels).score_threshold)
@@ -79,6 +83,7 @@ def new_store_facts(
         floor=floor if floor > detector.spec.postprocess.score_floor else 0.0,
         expected_frames=expected_frames,
         reading=reading_mode(request),
+        detect_every=detect_every,
     )
 
 

@@ -14,10 +14,10 @@ import numpy as np
 
 from app.core.following.flow_prediction import FlowPrediction
 from app.core.following.motion_history import MotionHistory
+from app.core.frames import ImageBGR
 from app.core.motion.boxes import moved
 from app.core.motion.estimator import MotionEstimator
 from app.core.motion.frame_motion import Floats
-from app.core.frames import ImageBGR
 from app.core.tracking.tracker import TrackedObject, Tracker
 from detector.detections import Detections
 

@@ -104,6 +104,8 @@ def open_cached_analysis(
             why = "it is not complete"
         elif facts.reading or not source.is_same_as(facts.source, store.source_sha256):
             why = "it is of another version of the video"
+        elif facts.detect_every != 1:
+            why = f"only every {facts.detect_every}th frame was analysed"
         elif facts.floor > min_score:
             why = f"it reaches down to a score of {facts.floor:g} only"
         else:

@@ -83,9 +83,7 @@ class MotionEstimator:
         places, shifts = (start + 0.5) * scale - 0.5, shift * scale
         return FrameMotion(places, shifts, tensors[good], camera_of(places, shifts, tensors[good], error), error)
 
-    def _resting(
-        self, last: Gray, now: Gray, points: npt.NDArray[np.float32], quiet: float
-    ) -> npt.NDArray[np.bool_]:
+    def _resting(self, last: Gray, now: Gray, points: npt.NDArray[np.float32], quiet: float) -> npt.NDArray[np.bool_]:
         """Bool[N]: the surroundings of these points look as they did; elsewhere the reference becomes what is seen."""
         assert self._still is not None
         change = cv2.blur(cv2.max(cv2.absdiff(now, self._still), cv2.absdiff(now, last)), (7, 7))
@@ -138,7 +136,13 @@ def _follow(
         last, now, points, None, winSize=_WINDOW, maxLevel=_LEVELS, criteria=_UNTIL
     )
     back, again, _ = cv2.calcOpticalFlowPyrLK(
-        now, last, ends, points.copy(), winSize=_WINDOW, maxLevel=1, criteria=_UNTIL,
+        now,
+        last,
+        ends,
+        points.copy(),
+        winSize=_WINDOW,
+        maxLevel=1,
+        criteria=_UNTIL,
         flags=cv2.OPTFLOW_USE_INITIAL_FLOW,
     )  # begins where it should end: the coarse levels are for finding it
     missed = np.abs(back - points).max(axis=1)

@@ -24,6 +24,7 @@ class FrameRecord:
         labels: Class names.
         tracks: A track number (or None) for each detection; empty when nothing was tracked.
         size: (width, height) of the image, pixels.
+        followed: Motion brought the boxes; the network did not see this frame.
         image_bgr: UInt8[H, W, 3], the clean image, valid only while the record is written; None where nobody has it.
     """
 
@@ -34,6 +35,7 @@ class FrameRecord:
     tracks: tuple[int | None, ...] = ()
     size: tuple[int, int] = (0, 0)
     image_bgr: npt.NDArray[np.uint8] | None = None
+    followed: bool = False
 
     @property
     def track_of_each(self) -> tuple[int | None, ...]:

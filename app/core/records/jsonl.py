@@ -20,5 +20,7 @@ class JsonLines(TextFile):
         found = as_dicts(record.detections, record.labels)
         for detection, track in zip(found, record.track_of_each, strict=True):
             detection["track"] = track
+            if record.followed:
+                detection["followed"] = True
         line = {"frame": record.index, "time": float(record.pts_s), "detections": found}
         self.append(json.dumps(line, ensure_ascii=False) + "\n")

@@ -39,9 +39,7 @@ def between(
     ahead = _carried(first, motions)
     behind = _carried(last, [motion.reversed() for motion in reversed(motions)])[::-1]
     pairs = [] if ahead[-1] is None or behind[0] is None else _pairs(first, last, ahead, behind)
-    return [
-        _blend(first, last, ahead[step - 1], behind[step], pairs, step / steps, size) for step in range(1, steps)
-    ]
+    return [_blend(first, last, ahead[step - 1], behind[step], pairs, step / steps, size) for step in range(1, steps)]
 
 
 def _carried(detections: Detections, motions: Sequence[FrameMotion]) -> list[Floats | None]:

@@ -1,0 +1,89 @@
+"""Detections of every frame from those of some: the network sees key frames, and motion carries boxes between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from app.core.following.between import between
+from app.core.frames import DecodedFrame
+from app.core.motion.estimator import MotionEstimator
+from app.core.motion.frame_motion import FrameMotion
+from detector.detections import Detections
+
+AUTO = 0
+"""``detect_every`` as "auto": as often as objects need it, whatever the frame rate."""
+MAX_DETECT_EVERY = 60
+_RUNS_PER_S = 6  # what "auto" comes to: a person walks a tenth of the frame's width meanwhile
+_WAITING_BYTES = 128 * 2**20  # of frames that wait for the next run of the network
+
+Found = tuple[DecodedFrame, Detections, bool]
+"""A frame, its detections, and whether motion brought them."""
+
+Ask = Callable[[Sequence[Sequence[DecodedFrame]]], Sequence[Detections]]
+"""Takes runs of frames, each of which ends with a key frame; returns what the network finds in the key frames."""
+
+
+@dataclass(eq=False)
+class _Interval:
+    """The frames after one key frame, up to and including the next."""
+
+    frames: list[DecodedFrame] = field(default_factory=list)
+    motions: list[FrameMotion] = field(default_factory=list)
+
+
+def resolved_interval(detect_every: int, fps: Fraction | None) -> int:
+    """Returns N for "every Nth frame", where ``AUTO`` depends on the frame rate."""
+    if detect_every != AUTO:
+        return detect_every
+    return 1 if fps is None else max(1, min(MAX_DETECT_EVERY, int(fps / _RUNS_PER_S)))
+
+
+def follow_between(frames: Iterable[DecodedFrame], every: int, ask: Ask, batch: int) -> Iterator[Found]:
+    """Detections of each frame, where the network sees every Nth and the last.
+
+    Args:
+        frames: In order, of one size, indices from 0.
+        every: N, 2 or more.
+        ask: Asks the network; called with all frames in order, as many runs as may be computed at once.
+        batch: How many frames the detector likes to be handed at once.
+
+    Yields:
+        Every frame, in order.
+    """
+    estimator, current, waiting = MotionEstimator(), _Interval(), list[_Interval]()
+    last: Detections | None = None
+    at_once = 1
+    for frame in frames:
+        motion = estimator.update(frame.image_bgr)
+        if motion is None or last is None:
+            last = ask([[frame]])[0]
+            yield frame, last, False
+            at_once = max(1, min(batch, _WAITING_BYTES // (every * frame.image_bgr.nbytes)))
+            continue
+        current.frames.append(frame)
+        current.motions.append(motion)
+        if frame.index % every == 0:
+            waiting.append(current)
+            current = _Interval()
+        if len(waiting) >= at_once:
+            last = yield from _answers(last, waiting, ask)
+            waiting = []
+    if current.frames:
+        waiting.append(current)
+    if waiting and last is not None:
+        yield from _answers(last, waiting, ask)
+
+
+def _answers(last: Detections, intervals: Sequence[_Interval], ask: Ask) -> Generator[Found, None, Detections]:
+    """Yields the frames of whole intervals; returns the detections of the last one."""
+    found = ask([interval.frames for interval in intervals])
+    for interval, now in zip(intervals, found, strict=True):
+        *inner, key = interval.frames
+        height, width = key.image_bgr.shape[:2]
+        for frame, carried in zip(inner, between(last, now, interval.motions, (width, height)), strict=True):
+            yield frame, carried, True
+        yield key, now, False
+        last = now
+    return last
