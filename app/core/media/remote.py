@@ -42,7 +42,7 @@ _DOCUMENTS = (
 
 @dataclass(frozen=True, slots=True)
 class RemoteStart:
-    """What an address turned out to be.
+    """An address that was asked for, as FFmpeg is to open it.
 
     Attributes:
         url: Where it led, without user and password.
@@ -256,12 +256,12 @@ class RemoteFile:
         return self._wanted
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Continue at another place; FFmpeg's AVSEEK_SIZE asks for the size."""
-        if whence == _AVSEEK_SIZE or whence == io.SEEK_END:
+        """Continue at another place; FFmpeg's AVSEEK_SIZE asks for the size, -1 where it is not known."""
+        if whence == _AVSEEK_SIZE:
+            return -1 if self._size is None else self._size
+        if whence == io.SEEK_END:
             if self._size is None:
                 raise OSError("the size is not known")
-            if whence == _AVSEEK_SIZE:
-                return self._size
             offset += self._size
         elif whence == io.SEEK_CUR:
             offset += self._wanted
