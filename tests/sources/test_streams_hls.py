@@ -117,6 +117,14 @@ def test_the_end_that_a_server_announces_is_the_end() -> None:
         assert probe.of(SourceTrouble) == []
 
 
+def test_addresses_are_taken_as_people_paste_them() -> None:
+    with Site({"/gro%C3%9F%20a.m3u8": playlist(["0%20b.ts"]), "/0%20b.ts": segment(0)}) as site:
+        for path in ("/groß a.m3u8", "/gro%C3%9F%20a.m3u8#live", "/gro%C3%9F a.m3u8?size=a b"):
+            source = open_source(site.url(path), SourceOptions(open_timeout_s=10, stall_s=1))
+            assert source.read() is not None
+            source.close()
+
+
 def test_a_recorded_playlist_is_played_as_a_video_and_can_be_sought() -> None:
     with Site({"/a.m3u8": playlist(names(0, 1, 2), ended=True), **segments(0, 1, 2)}) as site:
         source = open_source(site.url("/a.m3u8"), IMPATIENT)
