@@ -117,6 +117,15 @@ def test_the_end_that_a_server_announces_is_the_end() -> None:
         assert probe.of(SourceTrouble) == []
 
 
+def test_a_segment_that_is_gone_costs_itself_only() -> None:
+    with Site({"/a.m3u8": playlist(names(0)), **segments(0, 2)}) as site:
+        source = open_source(site.url("/a.m3u8"), SourceOptions(open_timeout_s=10, stall_s=1))
+        site.files["/a.m3u8"] = playlist(names(0, 1, 2))
+        assert read_all(source) > RATE + RATE // 2
+        assert "/1.ts" in site.asked
+        source.close()
+
+
 def test_addresses_are_taken_as_people_paste_them() -> None:
     with Site({"/gro%C3%9F%20a.m3u8": playlist(["0%20b.ts"]), "/0%20b.ts": segment(0)}) as site:
         for path in ("/groß a.m3u8", "/gro%C3%9F%20a.m3u8#live", "/gro%C3%9F a.m3u8?size=a b"):
