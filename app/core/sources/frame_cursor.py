@@ -10,7 +10,8 @@ import av
 
 from app.core.errors import AppError
 from app.core.media.container import keeps_only_decoding_times, mean_rate, open_video
-from app.core.media.extent import is_cut_short, shown_frames, track_length_s
+from app.core.media.continuous_packets import find_jumps
+from app.core.media.extent import is_cut_short, length_s, shown_frames, track_length_s
 from app.core.media.missing_frames import MissingFrames
 from app.core.sources.decode import FrameFeed
 from app.core.sources.frame_times import FrameTimes
@@ -35,6 +36,7 @@ class FrameCursor:
         rate: Frames a second; None when unknown.
         period_s: From one frame to the next, nominally.
         count: Frames that the file says it shows; None when it does not.
+        jumps: Where the clock jumps; None where it does not, as far as is known without reading a long file through.
         is_incomplete: The file ends before it says it does, or, once read to its end, lacks what its index lists.
 
     Raises:
@@ -46,13 +48,13 @@ class FrameCursor:
         self._ready: deque[TimedFrame] = deque()
         self._notes: list[str] = []
         self._broken = 0  # counted by feeds before the present one
-        self._has_jumped = False
-        self._knows_jumps = False  # whether that would be known by now
         self._lead_s = Fraction(0)  # from the time by which the container finds a frame to when it is shown
         self._jumps_noted = 0
         self._gaps: MissingFrames | None = None
         self._last: TimedFrame | None = None
         self._open()
+        self.jumps = find_jumps(self.container)
+        self._has_jumped = self.jumps is not None
         stream = self.stream
         assert stream.time_base is not None  # open_video refuses such
         self.is_incomplete = is_cut_short(url)
@@ -122,6 +124,13 @@ class FrameCursor:
             self._lead_s = (waiting[0].dts - self._feed.first_dts) * self._time_base
 
     @property
+    def length_s(self) -> Fraction | None:
+        """How long the frames last, as far as is known."""
+        if self.jumps is not None:
+            return self.jumps.end_s - self.start_s
+        return length_s(self.container, self.stream, self.start_s)
+
+    @property
     def start_s(self) -> Fraction:
         """Container time of the first frame."""
         return self._times.start_s
@@ -161,7 +170,6 @@ class FrameCursor:
                 self.is_incomplete = True
             if self._times.moved and not self.broken_packets:  # else that is why, and is said
                 self._notes.append(f"{self._name}: {self._times.moved} time stamps ran backwards and were moved.")
-        self._knows_jumps = self._knows_jumps or self._reads_all
         self._reads_all = False
         gaps, self._gaps = self._gaps, None
         if gaps is not None:

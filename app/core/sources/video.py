@@ -14,7 +14,7 @@ from pathlib import Path
 import av
 
 from app.core.frames import DecodedFrame, Frame, SourceInfo
-from app.core.media.extent import length_s, origin_s
+from app.core.media.extent import origin_s
 from app.core.sources.base import frame_from_bgra, never, redact
 from app.core.sources.conversion import FrameConverter
 from app.core.sources.decode import FrameFeed
@@ -51,8 +51,7 @@ class VideoReader:
     def _begin(self) -> None:
         cursor = self._cursor
         first = cursor.begin(self._prepare)
-        stream = cursor.stream
-        self.stream_index: int = stream.index
+        self.stream_index: int = cursor.stream.index
         self.start_s = cursor.start_s
         self.lead_s = self.start_s - origin_s(cursor.container, self.start_s)
         width, height = self._converter.size(first.width, first.height)
@@ -62,7 +61,7 @@ class VideoReader:
             width,
             height,
             fps=cursor.rate,
-            duration_s=length_s(cursor.container, stream, self.start_s),
+            duration_s=cursor.length_s,
             frame_count=cursor.count,
             seekable=True,
         )
