@@ -142,11 +142,11 @@ class JumpyVideo:
 
     Attributes:
         key_points: Where decoding can begin.
-        end_s: When its last frame ends, on the continuous clock.
+        last_s: When its last frame is shown, on the continuous clock.
     """
 
     key_points: tuple[KeyPoint, ...]
-    end_s: Fraction
+    last_s: Fraction
 
 
 def find_jumps(container: InputContainer) -> JumpyVideo | None:
@@ -162,11 +162,11 @@ def find_jumps(container: InputContainer) -> JumpyVideo | None:
         if "://" in url or Path(url).stat().st_size > _MAX_LOOKED_THROUGH:
             return None
         with open_container(url) as own:
-            packets, main, end_s = ContinuousPackets(own, ()), main_video(own), Fraction(0)
+            packets, main, times = ContinuousPackets(own, ()), main_video(own), [Fraction(0)]
             for packet in packets:
                 if main is not None and packet.stream.index == main.index and packet.pts is not None:
-                    end_s = max(end_s, (packet.pts + (packet.duration or 0)) * packet.time_base)
-            return JumpyVideo(tuple(packets.key_points), end_s) if packets.jumps else None
+                    times.append(packet.pts * packet.time_base)
+            return JumpyVideo(tuple(packets.key_points), max(times)) if packets.jumps else None
     except (av.FFmpegError, OSError, ValueError):
         return None
 

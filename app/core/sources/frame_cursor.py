@@ -127,7 +127,7 @@ class FrameCursor:
     def length_s(self) -> Fraction | None:
         """How long the frames last, as far as is known."""
         if self.jumps is not None:
-            return self.jumps.end_s - self.start_s
+            return self.jumps.last_s + self.period_s - self.start_s
         return length_s(self.container, self.stream, self.start_s)
 
     @property
