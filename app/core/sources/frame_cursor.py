@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 from fractions import Fraction
 
 import av
@@ -52,7 +51,7 @@ class FrameCursor:
         self._jumps_noted = 0
         self._gaps: MissingFrames | None = None
         self._last: TimedFrame | None = None
-        self._open()
+        self.container, self.stream = open_video(url, name)
         self.jumps = find_jumps(self.container)
         self._has_jumped = self.jumps is not None
         stream = self.stream
@@ -63,17 +62,11 @@ class FrameCursor:
         self.period_s = 1 / self.rate if self.rate else Fraction(1, 25)
         self._time_base = stream.time_base
         self._times = FrameTimes(self._time_base, self.period_s, keeps_only_decoding_times(self.container, stream))
+        self._feed = FrameFeed(self.container, stream, name, self._times.tell)
         self._restart()
 
-    def _open(self) -> None:
-        self.container, self.stream = open_video(self._url, self._name)
-        self._feed = FrameFeed(self.container, self.stream, self._name)
-
-    def begin(self, prepare: Callable[[av.VideoFrame, FrameFeed], av.VideoFrame]) -> av.VideoFrame:
-        """Decode the first frame, and find when it is shown.
-
-        Args:
-            prepare: Called with the first frame, before any other is decoded; returns what it became.
+    def begin(self) -> av.VideoFrame:
+        """Find out when the first frame is shown, and returns it; ``next`` gives it, too.
 
         Raises:
             AppError: There is none.
@@ -81,7 +74,6 @@ class FrameCursor:
         first = self._feed.take()
         if first is None:
             raise AppError(f"{self._name} holds no frame that can be decoded.", "The file is damaged or empty.")
-        first = prepare(first, self._feed)
         waiting = self._look_ahead(first)
         self._line_up(waiting)
         self._ready.extend((frame, self._times.put(frame)) for frame in waiting)
@@ -90,6 +82,17 @@ class FrameCursor:
         if self.count is None and is_steady and not self._times.is_guessed:
             self._watch_for_gaps()
         return first
+
+    def deinterlace(self, bottom_first: bool) -> None:
+        """Give whole frames from here on, where ``begin`` has just been called.
+
+        Args:
+            bottom_first: The lower lines are the earlier half.
+        """
+        whole = self._feed.deinterlace([frame for frame, _ in self._ready], bottom_first)
+        self._ready.clear()
+        self._times.restart()
+        self._ready.extend((frame, self._times.put(frame)) for frame in whole)
 
     def _watch_for_gaps(self) -> None:
         start_s = self._times.start_s
@@ -191,7 +194,8 @@ class FrameCursor:
         self._notes += self._feed.take_notes()
         before = self._feed
         self.close()
-        self._open()
+        self.container, self.stream = open_video(self._url, self._name)
+        self._feed = FrameFeed(self.container, self.stream, self._name, self._times.tell)
         self._restart()
         self._feed.make_as(before)
 

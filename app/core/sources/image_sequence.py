@@ -25,9 +25,9 @@ class FrameReader(Protocol):
 
     Attributes:
         info: What the source turned out to be.
-        start_s: Where the first picture lies in the source's own time.
-        lead_s: How long the source runs, with its sound, before the first picture.
-        conversion: What is done to its pictures.
+        start_s: Where the first frame lies in the source's own time.
+        lead_s: How long the source runs, with its sound, before the first frame.
+        conversion: What is done to its frames.
         broken_packets: Pieces that could not be decoded, so far.
         is_incomplete: Parts of the source are missing, as far as is known by now.
     """
@@ -44,7 +44,7 @@ class FrameReader(Protocol):
     def is_incomplete(self) -> bool: ...
 
     def read_frame(self) -> DecodedFrame | None:
-        """The next picture; None at the end."""
+        """The next frame; None at the end."""
         ...
 
     def take_notes(self) -> tuple[str, ...]:

@@ -17,7 +17,6 @@ from app.core.frames import DecodedFrame, Frame, SourceInfo
 from app.core.media.extent import origin_s
 from app.core.sources.base import frame_from_bgra, never, redact
 from app.core.sources.conversion import FrameConverter
-from app.core.sources.decode import FrameFeed
 from app.core.sources.frame_seek import SeekableCursor
 from app.core.sources.orientation import Image
 
@@ -40,17 +39,21 @@ class VideoReader:
         self.reopen_uri = str(path)
         self.name: str = redact(path) if isinstance(path, str) and "://" in path else Path(path).name
         self._index: int | None = 0
-        self._deinterlace = deinterlace
         self._cursor = SeekableCursor(self.reopen_uri, self.name)
         try:
-            self._begin()
+            self._begin(deinterlace)
         except BaseException:
             self.close()
             raise
 
-    def _begin(self) -> None:
+    def _begin(self, deinterlace: bool) -> None:
         cursor = self._cursor
-        first = cursor.begin(self._prepare)
+        first = cursor.begin()
+        self._converter = FrameConverter(first, cursor.stream.codec_context.field_order)
+        self.conversion = self._converter.conversion
+        if deinterlace:
+            cursor.deinterlace(self.conversion.fields == "bottom")
+            self.conversion = replace(self.conversion, fields="")
         self.stream_index: int = cursor.stream.index
         self.start_s = cursor.start_s
         self.lead_s = self.start_s - origin_s(cursor.container, self.start_s)
@@ -65,15 +68,6 @@ class VideoReader:
             frame_count=cursor.count,
             seekable=True,
         )
-
-    def _prepare(self, first: av.VideoFrame, feed: FrameFeed) -> av.VideoFrame:
-        """The first frame tells how all are converted."""
-        self._converter = FrameConverter(first, self._cursor.stream.codec_context.field_order)
-        self.conversion = self._converter.conversion
-        if self._deinterlace:
-            first = feed.deinterlace(first, self.conversion.fields == "bottom")
-            self.conversion = replace(self.conversion, fields="")
-        return first
 
     @property
     def broken_packets(self) -> int:
