@@ -145,7 +145,7 @@ def _keep(outcome: Outcome, work: Path, entry: ModelEntry, before: Path) -> None
     """Moves what was measured of ``entry`` beside ``before``, the folder of the file as it was."""
     assert entry.path is not None  # it was just written, or read
     folder = before.parent / folder_name(load_openvino(), entry.path)
-    _place(work, folder, outcome.measured, outcome.made_files)
+    move_into_cache(work, folder, outcome.measured, outcome.made_files)
     if folder != before and not entry.bundled:
         shutil.rmtree(before, ignore_errors=True)  # of a file that is no more
 
@@ -209,7 +209,7 @@ def _alone(lock: Path, entry: ModelEntry) -> Iterator[None]:
         yield
 
 
-def _place(work: Path, folder: Path, measured: Optimised, names: tuple[str, ...]) -> None:
+def move_into_cache(work: Path, folder: Path, measured: Optimised, names: tuple[str, ...]) -> None:
     """Move what was made to where it is read from; the report last, for it is what is looked for.
 
     Args:

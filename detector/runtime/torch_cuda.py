@@ -53,6 +53,9 @@ class TorchDeviceDetector(Engine):
         precision: "fp32", "fp16" or "bf16", for the network; boxes are always decoded in float32.
         notes: Passed on.
 
+    Attributes:
+        device_pass: The loaded network with everything around it.
+
     Raises:
         DetectorError: The weights are damaged, or the device cannot run them.
     """
@@ -70,11 +73,11 @@ class TorchDeviceDetector(Engine):
             if device.type == "cuda":
                 self._stream = new_stream(device)
             with self._here():
-                self._pass = DevicePass(entry, device, precision)
-                self._plan = lru_cache(maxsize=_PLANS)(self._pass.input.plan)
+                self.device_pass = DevicePass(entry, device, precision)
+                self._plan = lru_cache(maxsize=_PLANS)(self.device_pass.input.plan)
                 self._uploads = self._new_uploads()
             # The first run loads kernels and picks algorithms; better now than on the first frame.
-            with self._pass.tuned():
+            with self.device_pass.tuned():
                 self._run(
                     [np.zeros((entry.spec.input.height, entry.spec.input.width, 3), np.uint8)], entry.spec.postprocess
                 )
@@ -121,8 +124,8 @@ class TorchDeviceDetector(Engine):
     def _found(self, frames: Sequence[ImageBGR], rule: PostprocessSpec) -> list[Candidates]:
         """Queue everything, wait once, look at what came."""
         if rule != self._rule:  # numbers that a graph reads, so that it need not be captured anew
-            self._pass.limit.fill_(float(float32_limit(rule.iou_threshold)))
-            self._pass.floor.fill_(rule.score_floor)
+            self.device_pass.limit.fill_(float(float32_limit(rule.iou_threshold)))
+            self.device_pass.floor.fill_(rule.score_floor)
             self._rule = rule
         fetched, done = self._buffer(len(frames)), 0
         for chunk in self._chunks(frames):
@@ -150,7 +153,7 @@ class TorchDeviceDetector(Engine):
         graph = None if listening else self._graph(len(chunk), height, width)
 
         def step_by_step(images: Tensor) -> Tensor:
-            rows = self._pass(images, plan, self.on_stage)
+            rows = self.device_pass(images, plan, self.on_stage)
             self.on_stage("postprocess")
             return rows
 
@@ -160,7 +163,7 @@ class TorchDeviceDetector(Engine):
         """Float32[count, 1 + K, 7] on the host, page-locked beside an NVIDIA GPU."""
         if self._fetched is None or len(self._fetched) < count:
             self._fetched = None
-            shape = (count, *self._pass.result_shape)
+            shape = (count, *self.device_pass.result_shape)
             self._fetched = torch.empty(shape, dtype=torch.float32, pin_memory=self._stream is not None)
         return self._fetched[:count]
 
@@ -169,14 +172,14 @@ class TorchDeviceDetector(Engine):
         plan = self._plan(*frame.shape[:2])
 
         def work(images: Tensor) -> Tensor:
-            locs, logits = self._pass.predictions(images, plan)
+            locs, logits = self.device_pass.predictions(images, plan)
             return postprocess(
                 locs,
                 logits,
-                self._pass.defaults,
+                self.device_pass.defaults,
                 rule,
                 plan.extent[:2].flip(0)[None],
-                variances=self._pass.variances,
+                variances=self.device_pass.variances,
             ).rows
 
         return Packed(self._uploads.use([frame], plan, work), rule.iou_threshold).candidates()[0]
@@ -186,7 +189,7 @@ class TorchDeviceDetector(Engine):
             plan = self._plan(*frame.shape[:2])
 
             def work(images: Tensor) -> Tensor:
-                return torch.cat([each[0].float() for each in self._pass.predictions(images, plan)], dim=-1)
+                return torch.cat([each[0].float() for each in self.device_pass.predictions(images, plan)], dim=-1)
 
             both: Floats = self._uploads.use([frame], plan, work).cpu().numpy()
         return both[:, :4], log_softmax(both[:, 4:])
@@ -208,7 +211,7 @@ class TorchDeviceDetector(Engine):
         count, height, width = shape
         assert self._stream is not None
         try:
-            return FrameGraph(self._pass, count, self._plan(height, width), self._stream)
+            return FrameGraph(self.device_pass, count, self._plan(height, width), self._stream)
         except RuntimeError as error:
             _log.info("no graph of %s on %s: %s", shape, self.device, first_line(error))
             if not isinstance(error, torch.OutOfMemoryError) and not any("CUDA graph" in note for note in self.notes):
@@ -264,7 +267,7 @@ class TorchDeviceDetector(Engine):
                 self._graphs.clear()
         except RuntimeError as error:  # after a fault every call fails; closing must not
             _log.info("%s: %s", self.device, first_line(error))
-        for held in ("_graphs", "_uploads", "_plan", "_pass", "_fetched", "_stream"):
+        for held in ("_graphs", "_uploads", "_plan", "device_pass", "_fetched", "_stream"):
             self.__dict__.pop(held, None)  # some are missing where opening failed half way
         empty_cache(self._place)
 

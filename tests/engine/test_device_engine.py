@@ -103,7 +103,7 @@ def test_the_switches_of_cudnn_are_put_back(device: TorchDeviceDetector) -> None
 
     device.on_stage = look
     device.detect(picture())
-    with device._pass.tuned():
+    with device.device_pass.tuned():
         device.detect(picture())
     assert inside == [(False, False), (True, False)]
     assert (torch.backends.cudnn.benchmark, torch.backends.cudnn.allow_tf32) == before
@@ -138,8 +138,11 @@ def test_closing_leaves_nothing(entry: ModelEntry) -> None:
     detector = TorchDeviceDetector(entry, CPU, "fp32")
     detector.candidates_batch([picture(), picture(100, 100)])
     plan = detector._plan(240, 320)
-    held = [weakref.ref(each) for each in (detector._pass, detector._pass.network, detector._uploads, plan.values)]
-    held += [weakref.ref(each) for each in (detector._fetched, next(detector._pass.network.parameters()))]
+    held = [
+        weakref.ref(each)
+        for each in (detector.device_pass, detector.device_pass.network, detector._uploads, plan.values)
+    ]
+    held += [weakref.ref(each) for each in (detector._fetched, next(detector.device_pass.network.parameters()))]
     del plan
     detector.close()
     assert [ref() for ref in held] == [None] * len(held)  # at once: a GPU's memory waits for no collector
@@ -213,8 +216,8 @@ def test_too_little_memory_for_a_batch_is_enough_for_half(device: TorchDeviceDet
     frames = [picture(seed=seed) for seed in range(8)]
     wanted = device.candidates_batch(frames)
     device.preferred_batch = 32
-    failing: Any = Failing(device._pass.network, 2, full())
-    device._pass.network = failing
+    failing: Any = Failing(device.device_pass.network, 2, full())
+    device.device_pass.network = failing
     assert_same(device.candidates_batch(frames), wanted)
     batches = [count for count in failing.asked if count > 1]
     assert batches == [8, 8, 4, 2, 2, 2, 2]  # at first everything else is dropped
@@ -259,23 +262,25 @@ def test_the_cpu_takes_over_and_keeps_the_frame(entry: ModelEntry, error: Except
     with FallbackDetector(first, lambda: other) as detector:
         assert (detector.device, detector.preferred_batch, detector.notes) == ("gpu", 8, ("Noted before.",))
         assert len(detector.candidates_batch([picture()])[0]) > 0
-        first._pass.network = Failing(None, 0, error)  # type: ignore[assignment]  # in its place
+        first.device_pass.network = Failing(None, 0, error)  # type: ignore[assignment]  # in its place
         assert [len(found) for found in detector.candidates_batch([picture()] * 3)] == [0] * 3
         assert other.frames == 3
         assert (detector.engine, detector.device, detector.preferred_batch) == ("other", "cpu", 1)
         assert detector.notes == ("Noted before.", told, "The other's note.")
-        assert first._closed
+        with pytest.raises(DetectorError, match="closed already"):
+            first.detect(picture())
         assert detector.raw(picture()) == "the other's"
         detector.detect(picture())
         assert other.frames == 4
-    assert other._closed
+    with pytest.raises(DetectorError, match="closed already"):
+        other.detect(picture())
 
 
 def test_a_smaller_batch_is_told_by_the_wrapper_too(entry: ModelEntry) -> None:
     first = TorchDeviceDetector(entry, CPU, "fp32")
     first.preferred_batch = 8
     with FallbackDetector(first, lambda: pytest.fail("no need of another")) as detector:
-        first._pass.network = Failing(first._pass.network, 1, full())  # type: ignore[assignment]  # in its place
+        first.device_pass.network = Failing(first.device_pass.network, 1, full())  # type: ignore[assignment]  # in its place
         detector.candidates_batch([picture()] * 2)
         assert detector.preferred_batch == 1
         assert detector.notes == ("cpu is short of memory: 1 frames at a time.",)
@@ -287,7 +292,7 @@ def test_where_nothing_takes_over_the_failure_is_told(entry: ModelEntry) -> None
 
     first = TorchDeviceDetector(entry, CPU, "fp32")
     with FallbackDetector(first, nothing) as detector:
-        first._pass.network = Failing(None, 0, full())  # type: ignore[assignment]  # in its place
+        first.device_pass.network = Failing(None, 0, full())  # type: ignore[assignment]  # in its place
         with pytest.raises(DeviceFailedError, match="too little free memory"):
             detector.detect(picture())
 
@@ -312,7 +317,7 @@ def test_stages_are_heard_through_the_wrapper(entry: ModelEntry) -> None:
 
 
 def test_faults_of_ours_are_no_failures_of_the_cpu(device: TorchDeviceDetector) -> None:
-    device._pass.network = Failing(None, 0, RuntimeError("shapes do not fit"))  # type: ignore[assignment]  # likewise
+    device.device_pass.network = Failing(None, 0, RuntimeError("shapes do not fit"))  # type: ignore[assignment]  # likewise
     with pytest.raises(RuntimeError, match="shapes do not fit"):
         device.detect(picture())
 

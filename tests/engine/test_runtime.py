@@ -241,7 +241,7 @@ def test_out_of_memory_is_explained(entry: ModelEntry) -> None:
         def full(_images: Any) -> Any:
             raise torch.OutOfMemoryError("CUDA out of memory.")
 
-        detector._pass.network.forward = full
+        detector.device_pass.network.forward = full
         with pytest.raises(DetectorError, match="too little free memory for random") as caught:
             detector.detect(picture())
         assert caught.value.remedies == (Remedy("device", "cpu"),)
@@ -260,7 +260,7 @@ def test_a_device_that_fails_while_opening_is_given_everything_back(
 
     def release(detector: TorchDeviceDetector) -> None:
         original(detector)
-        released.append([name for name in vars(detector) if name in ("_pass", "_uploads", "_plan")])
+        released.append([name for name in vars(detector) if name in ("device_pass", "_uploads", "_plan")])
 
     monkeypatch.setattr(TorchDeviceDetector, "_release", release)
     for error in (torch.OutOfMemoryError("full"), RuntimeError("no kernel image")):

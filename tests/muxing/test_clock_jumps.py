@@ -67,6 +67,22 @@ def test_three_parts_of_any_order(parts: Path, tmp_path: Path) -> None:
     check_seeks(source, seen, 12)
     check_export(source, tmp_path, seen)
     in_step(source, tmp_path / "out.mp4")
+    reader = VideoReader(source)
+    assert reader.info.duration_s == Fraction(3 * FRAMES, 30)
+    assert reader.info.frames_expected == 3 * FRAMES
+    reader.close()
+
+
+def test_a_sender_that_was_restarted_within_a_live_recording(tmp_path: Path) -> None:
+    """Its tags begin at 0 again; the header stays what it was."""
+    content = make_video(tmp_path / "plain.flv", frames=FRAMES, audio=True, size=(64, 48), gop=15).read_bytes()
+    source = tmp_path / "restarted.flv"
+    source.write_bytes(content + content[13:])
+    seen = read_through(source)
+    assert len(seen) == 2 * FRAMES
+    check_seeks(source, seen, 12)
+    assert check_export(source, tmp_path, seen).notes == (f"restarted.flv: {JOINED}",)
+    in_step(source, tmp_path / "out.mp4")
 
 
 @pytest.mark.parametrize("is_read_first", [True, False])

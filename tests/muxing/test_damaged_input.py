@@ -85,7 +85,7 @@ def test_damage_in_the_middle(whole: dict[str, Path], tmp_path: Path, ending: st
     result = attempt(damage(whole[ending], tmp_path / f"hurt.{ending}", 0.45, 0.5), tmp_path / "out.mp4")
     assert isinstance(result, ExportReport)
     assert result.frames > KINDS[ending].frames // 3
-    if result.frames < KINDS[ending].frames and ending != "gif":  # which neither counts its pictures nor paces them
+    if result.frames < KINDS[ending].frames and ending != "gif":  # which neither counts its frames nor paces them
         assert result.notes
 
 
@@ -126,7 +126,7 @@ def test_a_sound_track_without_a_packet(tmp_path: Path) -> None:
         assert bare(source, tmp_path / f"out.{ending}", quality="draft").frames == 5
 
 
-def test_a_video_track_without_a_picture(tmp_path: Path) -> None:
+def test_a_video_track_without_a_frame(tmp_path: Path) -> None:
     plain = make_video(tmp_path / "plain.mp4", frames=5, audio=True)
     source = tmp_path / "in.mkv"
     with av.open(str(plain)) as original, av.open(str(source), "w") as copy:

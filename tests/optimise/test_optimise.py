@@ -262,7 +262,7 @@ def test_made_again_the_new_one_takes_the_old_ones_place(made: Made, tmp_path: P
         work.mkdir(exist_ok=True)
         for name in names:
             (work / name).write_bytes(content + name.encode())
-        quantise._place(work, folder, made.done.measured, names)
+        quantise.move_into_cache(work, folder, made.done.measured, names)
     assert len(list(folder.iterdir())) == 3
     named = json.loads((folder / REPORT).read_text())["files"]
     assert {path.name for path in folder.iterdir()} == {REPORT, *named}

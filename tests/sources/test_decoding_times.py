@@ -69,6 +69,16 @@ def test_times_are_ffmpegs_best_effort(files: dict[str, Path], name: str) -> Non
     check_times(files[name], read_through(files[name]))
 
 
+@pytest.mark.parametrize("name", ["x264.avi", "mpeg4.avi", "x264.wmv"])
+def test_whole_frames_made_of_interlaced_ones_keep_the_times(files: dict[str, Path], name: str) -> None:
+    seen, whole = read_through(files[name]), []
+    reader = VideoReader(files[name], deinterlace=True)
+    while (frame := reader.read_frame()) is not None:
+        whole.append(frame.pts_s)
+    reader.close()
+    assert whole == [pts_s for pts_s, _ in seen]
+
+
 def test_an_interrupted_export_goes_on_with_the_same_times(files: dict[str, Path], tmp_path: Path) -> None:
     source = files["x264.avi"]
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import pytest
 
 from app.core.errors import AppError
 from app.core.live import Ended, LiveState, SourceOpened, SourceTrouble
 from app.core.live import capture as capture_module
-from app.core.sources.base import Source, SourceLostError, SourceOptions, UnevenSource
+from app.core.sources.base import SeekableSource, Source, SourceLostError, SourceOptions, UnevenSource
 from app.core.sources.replays import ReplayFilter
 from app.core.sources.stream import StreamSource
 from app.core.sources.uri import open_source
@@ -113,6 +115,36 @@ def test_the_end_that_a_server_announces_is_the_end() -> None:
         probe.wait_event(Ended)
         probe.wait_state(LiveState.PAUSED)
         assert probe.of(SourceTrouble) == []
+
+
+def test_a_segment_that_is_gone_costs_itself_only() -> None:
+    with Site({"/a.m3u8": playlist(names(0)), **segments(0, 2)}) as site:
+        source = open_source(site.url("/a.m3u8"), SourceOptions(open_timeout_s=10, stall_s=1))
+        site.files["/a.m3u8"] = playlist(names(0, 1, 2))
+        assert read_all(source) > RATE + RATE // 2
+        assert "/1.ts" in site.asked
+        source.close()
+
+
+def test_addresses_are_taken_as_people_paste_them() -> None:
+    with Site({"/gro%C3%9F%20a.m3u8": playlist(["0%20b.ts"]), "/0%20b.ts": segment(0)}) as site:
+        for path in ("/groß a.m3u8", "/gro%C3%9F%20a.m3u8#live", "/gro%C3%9F a.m3u8?size=a b"):
+            source = open_source(site.url(path), SourceOptions(open_timeout_s=10, stall_s=1))
+            assert source.read() is not None
+            source.close()
+
+
+def test_a_recorded_playlist_is_played_as_a_video_and_can_be_sought() -> None:
+    with Site({"/a.m3u8": playlist(names(0, 1, 2), ended=True), **segments(0, 1, 2)}) as site:
+        source = open_source(site.url("/a.m3u8"), IMPATIENT)
+        assert isinstance(source, SeekableSource)
+        assert source.info.kind == "video"
+        assert read_all(source) == 3 * RATE
+        assert source.seek(Fraction(3, 2))
+        frame = source.read()
+        assert frame is not None
+        assert frame.pts_s == Fraction(3, 2)
+        source.close()
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 import socket
 import ssl
 import threading
@@ -131,6 +133,35 @@ def test_rtsps_is_refused_before_anything_is_sent_and_relayed_once_trusted(signe
             assert answer == said.upper()
         relay.close()
         thread.join(5)
+
+
+def test_ffmpeg_speaks_rtsp_through_the_relay(signed: Signed) -> None:
+    context, heard = signed.by_itself(), []
+
+    def serve(listener: socket.socket) -> None:
+        for _ in range(2):  # the look at the certificate, and the camera's own connection
+            plain, _ = listener.accept()
+            with context.wrap_socket(plain, server_side=True) as visitor:
+                while piece := visitor.recv(4000):
+                    heard.append(piece)
+                    sequence = re.search(rb"CSeq: *(\d+)", piece)
+                    assert sequence is not None
+                    visitor.sendall(b"RTSP/1.0 404 Not Found\r\nCSeq: %s\r\n\r\n" % sequence[1])
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=(listener,))
+        thread.start()
+        place = f"127.0.0.1:{listener.getsockname()[1]}"
+        with socket.create_connection(listener.getsockname()) as plain:
+            secured = ssl._create_unverified_context().wrap_socket(plain)
+            shown = hashlib.sha256(secured.getpeercert(binary_form=True) or b"").hexdigest()
+            secured.close()
+        Certificates().trust(place, shown)
+        with pytest.raises(AppError, match="404 Not Found"):
+            open_source(f"rtsps://{place}/garden?channel=1", QUICK)
+        thread.join(5)
+    assert heard[0].startswith(b"OPTIONS rtsp://127.0.0.1:")
+    assert b"/garden?channel=1 RTSP/1.0" in heard[0]
 
 
 def test_the_command_line_trusts_and_forgets(signed: Signed, capsys: Capture) -> None:

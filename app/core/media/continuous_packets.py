@@ -20,6 +20,7 @@ from app.core.media.program_clock import ProgramClock, Stamp
 
 _AHEAD_BYTES = 64 * 2**20  # of packets that are looked at to decide about a jump
 _MAX_LOOKED_THROUGH = 64 * 2**20  # bytes
+_RESTARTED = frozenset(("flv", "live_flv"))  # senders of which start their clock anew without leaving a trace
 _APART_S = Fraction(1, 1000)  # packets of sound that lie over each other; the least any container can tell apart
 
 
@@ -135,22 +136,39 @@ class ContinuousPackets:
         self._sound_to[track] = now_s
 
 
-def find_jumps(url: str) -> list[KeyPoint]:
-    """Reads a local file through to see whether its clock jumps; one that is too long just for that is left alone.
+@dataclass(frozen=True, slots=True)
+class JumpyVideo:
+    """A video whose clock jumps.
+
+    Attributes:
+        key_points: Where decoding can begin.
+        last_s: When its last frame is shown, on the continuous clock.
+    """
+
+    key_points: tuple[KeyPoint, ...]
+    last_s: Fraction
+
+
+def find_jumps(container: InputContainer) -> JumpyVideo | None:
+    """Reads a local file through, by a handle of its own, to see whether its clock jumps.
 
     Returns:
-        Where decoding can begin; empty where the clock does not jump, or it is not known.
+        None where it does not, where the container rules it out, or where the file is too long to be read for that.
     """
+    url = container.name
+    if not (container.format.flags & FREE_CLOCK or container.format.name in _RESTARTED):
+        return None
     try:
         if "://" in url or Path(url).stat().st_size > _MAX_LOOKED_THROUGH:
-            return []
-        with open_container(url) as container:
-            packets = ContinuousPackets(container, ())
-            for _ in packets:
-                pass
-            return packets.key_points if packets.jumps else []
+            return None
+        with open_container(url) as own:
+            packets, main, times = ContinuousPackets(own, ()), main_video(own), [Fraction(0)]
+            for packet in packets:
+                if main is not None and packet.stream.index == main.index and packet.pts is not None:
+                    times.append(packet.pts * packet.time_base)
+            return JumpyVideo(tuple(packets.key_points), max(times)) if packets.jumps else None
     except (av.FFmpegError, OSError, ValueError):
-        return []
+        return None
 
 
 def _move(packet: av.Packet[Any], shift_s: Fraction) -> None:

@@ -51,7 +51,7 @@ def track_length_s(container: InputContainer, stream: av.VideoStream, first_s: F
     if told is not None:  # Matroska: written as the end of the track, or as its length
         ends_s = int(told[1]) * 3600 + int(told[2]) * 60 + Fraction(told[3])
         return ends_s - first_s if ends_s > first_s else None
-    if not container.streams.audio and container.duration and container.duration > 0:
+    if len(container.streams) == 1 and container.duration and container.duration > 0:
         return _from_end(Fraction(container.duration, 1_000_000), first_s)
     return None
 

@@ -10,20 +10,17 @@ from __future__ import annotations
 import http.client
 import io
 import re
-import socket
 import time
-import urllib.error
-import urllib.request
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, cast
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from app.core.addresses import redact
 from app.core.errors import AppError
 from app.core.media.certificates import Certificates
+from app.core.media.web_client import WebClient
 
 _AVSEEK_SIZE = 0x10000
 REMOTE_OPTIONS = {"http_persistent": "0", "http_multiple": "0"}
@@ -42,7 +39,7 @@ _DOCUMENTS = (
 
 @dataclass(frozen=True, slots=True)
 class RemoteStart:
-    """What an address turned out to be.
+    """An address that was asked for, as FFmpeg is to open it.
 
     Attributes:
         url: Where it led, without user and password.
@@ -73,23 +70,9 @@ class RemoteFiles:
         self.give_up_at = time.monotonic() + open_s
         self.target_s: Fraction | None = None
         self.complete = False
-        self._logins = urllib.request.HTTPPasswordMgrWithPriorAuth()
+        self._client = WebClient(certificates)
         self._first: tuple[str, RemoteFile] | None = None
         self._files: weakref.WeakSet[RemoteFile] = weakref.WeakSet()
-        self._sockets: list[socket.socket] = []
-        self._opener = urllib.request.OpenerDirector()
-        for handler in (
-            urllib.request.ProxyHandler(),
-            _PlainHandler(self._sockets),
-            _SecureHandler(self._sockets, certificates),
-            urllib.request.HTTPDefaultErrorHandler(),
-            urllib.request.HTTPRedirectHandler(),
-            urllib.request.HTTPBasicAuthHandler(self._logins),
-            urllib.request.HTTPDigestAuthHandler(self._logins),
-            urllib.request.HTTPErrorProcessor(),
-        ):
-            self._opener.add_handler(handler)
-        self._opener.addheaders = [("User-Agent", "ssd-viewer"), ("Accept", "*/*")]
 
     def begin(self, url: str) -> RemoteStart:
         """Ask for ``url`` and look at what comes; FFmpeg is then to open what is returned, with ``open``.
@@ -103,8 +86,7 @@ class RemoteFiles:
         bare = urlunsplit(parts._replace(netloc=place))
         if login:
             user, _, password = login.partition(":")
-            root = f"{parts.scheme}://{place}/"
-            self._logins.add_password(None, root, unquote(user), unquote(password))
+            self._client.add_login(f"{parts.scheme}://{place}/", unquote(user), unquote(password))
         first = self._ask(bare, None)
         try:
             head = first.peek(_HEAD)
@@ -169,22 +151,8 @@ class RemoteFiles:
         Raises:
             OSError, ValueError: There is no such file, or no answer that can be understood.
         """
-        request = urllib.request.Request(url, headers={"Range": byte_range} if byte_range else {})
         left_s = max(0.05, min(self._open_s, self.give_up_at - time.monotonic()))
-        try:
-            response = self._opener.open(request, timeout=left_s)
-            for connected in self._sockets[-1:]:
-                connected.settimeout(self._quiet_s)
-        except urllib.error.HTTPError as error:
-            error.close()
-            raise
-        except urllib.error.URLError as error:
-            raise error.reason if isinstance(error.reason, Exception) else OSError(error.reason) from None
-        except http.client.HTTPException as error:
-            raise ValueError("no answer in HTTP") from error
-        finally:
-            self._sockets.clear()  # they belong to the answers
-        return cast(http.client.HTTPResponse, response)
+        return self._client.request(url, byte_range, left_s, self._quiet_s)
 
     @staticmethod
     def _refuse_documents(name: str, kind: str, head: bytes) -> None:
@@ -256,12 +224,12 @@ class RemoteFile:
         return self._wanted
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Continue at another place; FFmpeg's AVSEEK_SIZE asks for the size."""
-        if whence == _AVSEEK_SIZE or whence == io.SEEK_END:
+        """Continue at another place; FFmpeg's AVSEEK_SIZE asks for the size, -1 where it is not known."""
+        if whence == _AVSEEK_SIZE:
+            return -1 if self._size is None else self._size
+        if whence == io.SEEK_END:
             if self._size is None:
                 raise OSError("the size is not known")
-            if whence == _AVSEEK_SIZE:
-                return self._size
             offset += self._size
         elif whence == io.SEEK_CUR:
             offset += self._wanted
@@ -299,51 +267,3 @@ class RemoteFile:
             return self._response.read1(size)
         except http.client.HTTPException as error:
             raise OSError("the connection broke") from error
-
-
-class _PlainHandler(urllib.request.HTTPHandler):
-    """Notes the sockets, whose patience changes once they have answered."""
-
-    def __init__(self, sockets: list[socket.socket]) -> None:
-        super().__init__()
-        self._sockets = sockets
-
-    def http_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
-        """Called by urllib."""
-        return self.do_open(cast(Any, self._connection), request)
-
-    def _connection(self, host: str, **options: Any) -> http.client.HTTPConnection:
-        sockets = self._sockets
-
-        class Connection(http.client.HTTPConnection):
-            def connect(self) -> None:
-                super().connect()
-                sockets.append(self.sock)
-
-        return Connection(host, **options)
-
-
-class _SecureHandler(urllib.request.HTTPSHandler):
-    """Connections to servers that have proved who they are."""
-
-    def __init__(self, sockets: list[socket.socket], certificates: Certificates) -> None:
-        super().__init__()
-        self._sockets = sockets
-        self._certificates = certificates
-
-    def https_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
-        """Called by urllib."""
-        return self.do_open(cast(Any, self._connection), request)
-
-    def _connection(self, host: str, **options: Any) -> http.client.HTTPSConnection:
-        sockets, certificates = self._sockets, self._certificates
-
-        class Connection(http.client.HTTPSConnection):
-            def connect(self) -> None:
-                http.client.HTTPConnection.connect(self)  # and through the proxy, where there is one
-                inner: Any = self  # http.client has no public name for where the proxy leads to
-                host, port = inner._tunnel_host or self.host, inner._tunnel_port or self.port
-                self.sock = certificates.secure(self.sock, host, port)
-                sockets.append(self.sock)
-
-        return Connection(host, **options)

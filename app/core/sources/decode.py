@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -22,6 +22,7 @@ class FrameFeed:
         container: Open; stays the caller's.
         stream: One of its streams.
         name: What to call the file.
+        tell: Says when a decoded frame is shown, ticks, which becomes its ``pts``.
 
     Attributes:
         broken_packets: Pieces that could not be decoded, so far.
@@ -32,7 +33,14 @@ class FrameFeed:
         on_sound: Told the container time and the length of each packet of the first sound track, in seconds.
     """
 
-    def __init__(self, container: InputContainer, stream: av.VideoStream, name: str) -> None:
+    def __init__(
+        self,
+        container: InputContainer,
+        stream: av.VideoStream,
+        name: str,
+        tell: Callable[[av.VideoFrame], int | None],
+    ) -> None:
+        self._tell = tell
         self._container, self._stream, self._name = container, stream, name
         self._decoder = decoder_of(stream)
         self._deinterlacer: Deinterlacer | None = None
@@ -73,19 +81,18 @@ class FrameFeed:
         """Where decoding can begin, as far as was read since the start."""
         return self._packets.key_points
 
-    def deinterlace(self, first: av.VideoFrame, bottom_first: bool) -> av.VideoFrame:
+    def deinterlace(self, taken: Sequence[av.VideoFrame], bottom_first: bool) -> list[av.VideoFrame]:
         """From here on give whole frames.
 
         Args:
-            first: The one frame taken so far.
+            taken: The frames taken so far.
             bottom_first: The lower lines are the earlier half.
 
         Returns:
-            What ``first`` became.
+            What they became; the last one is held back.
         """
         self._deinterlacer = Deinterlacer(bottom_first)
-        self._ready.extendleft(reversed(self._deinterlacer.put(first)))
-        return self.take() or first
+        return [whole for frame in taken for whole in self._deinterlacer.put(frame)]
 
     def make_as(self, other: FrameFeed) -> None:
         """Give whole frames, if ``other`` gave them; that is not used any more."""
@@ -103,6 +110,7 @@ class FrameFeed:
             self._leave_out(packet)
             try:
                 for frame in self._decoder.decode(packet):
+                    frame.pts = self._tell(frame)
                     self._ready.extend([frame] if self._deinterlacer is None else self._deinterlacer.put(frame))
             except av.FFmpegError:
                 self.skip("damaged parts are skipped")

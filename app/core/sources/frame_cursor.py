@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 from fractions import Fraction
 
 import av
 
 from app.core.errors import AppError
 from app.core.media.container import close_container, keeps_only_decoding_times, mean_rate, open_video
-from app.core.media.extent import is_cut_short, shown_frames, track_length_s
+from app.core.media.continuous_packets import find_jumps
+from app.core.media.extent import is_cut_short, length_s, shown_frames, track_length_s
 from app.core.media.missing_frames import MissingFrames
 from app.core.sources.decode import FrameFeed
 from app.core.sources.frame_times import FrameTimes
@@ -35,6 +35,7 @@ class FrameCursor:
         rate: Frames a second; None when unknown.
         period_s: From one frame to the next, nominally.
         count: Frames that the file says it shows; None when it does not.
+        jumps: Where the clock jumps; None where it does not, as far as is known without reading a long file through.
         is_incomplete: The file ends before it says it does, or, once read to its end, lacks what its index lists.
 
     Raises:
@@ -46,13 +47,13 @@ class FrameCursor:
         self._ready: deque[TimedFrame] = deque()
         self._notes: list[str] = []
         self._broken = 0  # counted by feeds before the present one
-        self._has_jumped = False
-        self._knows_jumps = False  # whether that would be known by now
         self._lead_s = Fraction(0)  # from the time by which the container finds a frame to when it is shown
         self._jumps_noted = 0
         self._gaps: MissingFrames | None = None
         self._last: TimedFrame | None = None
-        self._open()
+        self.container, self.stream = open_video(url, name)
+        self.jumps = find_jumps(self.container)
+        self._has_jumped = self.jumps is not None
         stream = self.stream
         assert stream.time_base is not None  # open_video refuses such
         self.is_incomplete = is_cut_short(url)
@@ -61,17 +62,11 @@ class FrameCursor:
         self.period_s = 1 / self.rate if self.rate else Fraction(1, 25)
         self._time_base = stream.time_base
         self._times = FrameTimes(self._time_base, self.period_s, keeps_only_decoding_times(self.container, stream))
+        self._feed = FrameFeed(self.container, stream, name, self._times.tell)
         self._restart()
 
-    def _open(self) -> None:
-        self.container, self.stream = open_video(self._url, self._name)
-        self._feed = FrameFeed(self.container, self.stream, self._name)
-
-    def begin(self, prepare: Callable[[av.VideoFrame, FrameFeed], av.VideoFrame]) -> av.VideoFrame:
-        """Decode the first frame, and find when it is shown.
-
-        Args:
-            prepare: Called with the first frame, before any other is decoded; returns what it became.
+    def begin(self) -> av.VideoFrame:
+        """Find out when the first frame is shown, and returns it; ``next`` gives it, too.
 
         Raises:
             AppError: There is none.
@@ -79,7 +74,6 @@ class FrameCursor:
         first = self._feed.take()
         if first is None:
             raise AppError(f"{self._name} holds no frame that can be decoded.", "The file is damaged or empty.")
-        first = prepare(first, self._feed)
         waiting = self._look_ahead(first)
         self._line_up(waiting)
         self._ready.extend((frame, self._times.put(frame)) for frame in waiting)
@@ -88,6 +82,17 @@ class FrameCursor:
         if self.count is None and is_steady and not self._times.is_guessed:
             self._watch_for_gaps()
         return first
+
+    def deinterlace(self, bottom_first: bool) -> None:
+        """Give whole frames from here on, where ``begin`` has just been called.
+
+        Args:
+            bottom_first: The lower lines are the earlier half.
+        """
+        whole = self._feed.deinterlace([frame for frame, _ in self._ready], bottom_first)
+        self._ready.clear()
+        self._times.restart()
+        self._ready.extend((frame, self._times.put(frame)) for frame in whole)
 
     def _watch_for_gaps(self) -> None:
         start_s = self._times.start_s
@@ -120,6 +125,13 @@ class FrameCursor:
                 break
         if self._times.by_decoding and waiting[0].dts is not None and self._feed.first_dts is not None:
             self._lead_s = (waiting[0].dts - self._feed.first_dts) * self._time_base
+
+    @property
+    def length_s(self) -> Fraction | None:
+        """How long the frames last, as far as is known."""
+        if self.jumps is not None:
+            return self.jumps.last_s + self.period_s - self.start_s
+        return length_s(self.container, self.stream, self.start_s)
 
     @property
     def start_s(self) -> Fraction:
@@ -161,7 +173,6 @@ class FrameCursor:
                 self.is_incomplete = True
             if self._times.moved and not self.broken_packets:  # else that is why, and is said
                 self._notes.append(f"{self._name}: {self._times.moved} time stamps ran backwards and were moved.")
-        self._knows_jumps = self._knows_jumps or self._reads_all
         self._reads_all = False
         gaps, self._gaps = self._gaps, None
         if gaps is not None:
@@ -183,7 +194,8 @@ class FrameCursor:
         self._notes += self._feed.take_notes()
         before = self._feed
         self.close()
-        self._open()
+        self.container, self.stream = open_video(self._url, self._name)
+        self._feed = FrameFeed(self.container, self.stream, self._name, self._times.tell)
         self._restart()
         self._feed.make_as(before)
 

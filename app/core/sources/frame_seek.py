@@ -10,8 +10,8 @@ from typing import Literal
 
 import av
 
-from app.core.media.container import FREE_CLOCK, key_frame_between
-from app.core.media.continuous_packets import KeyPoint, find_jumps
+from app.core.media.container import key_frame_between
+from app.core.media.continuous_packets import KeyPoint
 from app.core.sources.frame_cursor import FrameCursor, TimedFrame
 
 _End = Literal["there", "on the way", "missed", "unsure"]
@@ -30,8 +30,8 @@ class SeekableCursor(FrameCursor):
     _is_continuous = True  # read from the start, or from a known point: times are moved as they must be
 
     def __init__(self, url: str, name: str) -> None:
-        self._key_points: dict[int, KeyPoint] = {}
         super().__init__(url, name)
+        self._key_points = {} if self.jumps is None else {point.byte: point for point in self.jumps.key_points}
 
     def land(self, limit: Fraction, inclusive: bool, enough: Callable[[], bool]) -> bool:
         """Continue with the last frame not later than ``limit``, or earlier than it; with the first if there is none.
@@ -52,7 +52,7 @@ class SeekableCursor(FrameCursor):
             if end in ("there", "on the way"):
                 return end == "there"
             ways = (False,)  # to hurry once more would end like this for ever
-        if self._clock_jumps():
+        if self._has_jumped:
             jumps = [partial(self._jump_to, point) for point in self._points_before(limit)]
         else:
             jumps = [partial(self._jump, limit - margin) for margin in _SEEK_MARGINS_S if limit > margin]
@@ -85,15 +85,6 @@ class SeekableCursor(FrameCursor):
         if self._is_continuous:
             self._key_points |= {point.byte: point for point in self._feed.key_points}
 
-    def _clock_jumps(self) -> bool:
-        """Whether a time leads to no place, or to two. Found out by reading on, and of small files beforehand."""
-        if not (self._has_jumped or self._knows_jumps):
-            self._knows_jumps = True
-            if self.container.format.flags & FREE_CLOCK:
-                self._key_points |= {point.byte: point for point in find_jumps(self._url)}
-                self._has_jumped = bool(self._key_points)
-        return self._has_jumped
-
     def _lies_ahead(self, limit: Fraction, inclusive: bool) -> bool:
         """Whether reading on leads to ``limit`` sooner than a seek: no key frame lies between."""
         left_out_to = self._feed.left_out_to
@@ -103,7 +94,7 @@ class SeekableCursor(FrameCursor):
             return False  # on the way to a later place: the decoder is ahead of what it gave
         if limit <= self._reach_s:
             return True
-        if self._clock_jumps():
+        if self._has_jumped:
             return all(point.time_s <= self._last[1] + self.start_s for point in self._points_before(limit))
         return not key_frame_between(self.stream, self._sought(self._last[1]), self._sought(limit))
 

@@ -45,7 +45,7 @@ class FrameTimes:
         return bool(self._early)
 
     def look_at(self, frames: Sequence[av.VideoFrame]) -> None:
-        """Find out by the first frames whether presentation times can be believed, as FFmpeg does.
+        """Find out by the first frames whether presentation times can be believed, as FFmpeg does, and correct them.
 
         Those that fall are faults, and so are decoding times that do; the kind with fewer is believed.
         """
@@ -61,21 +61,24 @@ class FrameTimes:
                 self.by_decoding = True
                 early = ((before.dts, before.pts) for before in frames[:number])
                 self._early = {dts: pts for dts, pts in early if dts is not None and pts is not None}
+                for wrong in frames:
+                    wrong.pts = self.tell(wrong)
                 return
 
-    def told_s(self, frame: av.VideoFrame) -> Fraction | None:
-        """Returns container time as the file tells it; None when it does not."""
-        ticks: int | None
+    def tell(self, frame: av.VideoFrame) -> int | None:
+        """Returns when a frame is shown, in ticks, as the file tells it; None when it does not."""
         if not self.by_decoding:
-            ticks = frame.dts if frame.pts is None else frame.pts
-        elif frame.dts is None:
-            ticks = None  # the last ones, given out when no packet is left; what stands in its place is a guess
-        else:
-            ticks = self._early.get(frame.dts, frame.dts)
-        return None if ticks is None else ticks * (frame.time_base or self._time_base)
+            return frame.dts if frame.pts is None else frame.pts
+        if frame.dts is None:
+            return None  # the last ones, given out when no packet is left; what stands in its place is a guess
+        return self._early.get(frame.dts, frame.dts)
+
+    def told_s(self, frame: av.VideoFrame) -> Fraction | None:
+        """Returns the container time of a frame whose ``pts`` is what ``tell`` returned."""
+        return None if frame.pts is None else frame.pts * (frame.time_base or self._time_base)
 
     def put(self, frame: av.VideoFrame) -> Fraction:
-        """Returns the seconds from the first frame to this one, which is shown next."""
+        """Returns the seconds from the first frame to this one, which is shown next; see ``told_s``."""
         told_s, last_s = self.told_s(frame), self._last_s
         if told_s is not None:
             now_s = told_s - self.start_s

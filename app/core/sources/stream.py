@@ -220,9 +220,12 @@ class StreamSource:
         if self._remote is not None:
             self._remote.give_up_at = give_up_at
         try:
-            if time.monotonic() > give_up_at:
-                raise TimeoutError
-            return next(self._packets)
+            while time.monotonic() <= give_up_at:
+                try:
+                    return next(self._packets)
+                except urllib.error.HTTPError:  # a segment that is gone: FFmpeg goes on with the next
+                    self._packets = self._container.demux(self._stream)
+            raise TimeoutError
         except StopIteration:
             if self._remote is not None and self._remote.complete:
                 return None

@@ -15,11 +15,10 @@ import av
 
 from app.core.addresses import redact
 from app.core.frames import DecodedFrame, Frame, SourceInfo
-from app.core.media.extent import length_s, origin_s
+from app.core.media.extent import origin_s
 from app.core.sources.base import frame_from_bgra, never
 from app.core.sources.conversion import FrameConverter
 from app.core.sources.crop import container_crop
-from app.core.sources.decode import FrameFeed
 from app.core.sources.frame_seek import SeekableCursor
 from app.core.sources.orientation import Image
 
@@ -42,19 +41,23 @@ class VideoReader:
         self.reopen_uri = str(path)
         self.name: str = redact(path) if isinstance(path, str) and "://" in path else Path(path).name
         self._index: int | None = 0
-        self._deinterlace = deinterlace
         self._cursor = SeekableCursor(self.reopen_uri, self.name)
         try:
-            self._begin()
+            self._begin(deinterlace)
         except BaseException:
             self.close()
             raise
 
-    def _begin(self) -> None:
+    def _begin(self, deinterlace: bool) -> None:
         cursor = self._cursor
-        cursor.begin(self._prepare)
-        stream = cursor.stream
-        self.stream_index: int = stream.index
+        first = cursor.begin()
+        crop = container_crop(cursor.container, cursor.stream)
+        self._converter = FrameConverter(first, cursor.stream.codec_context.field_order, crop)
+        self.conversion = self._converter.conversion
+        if deinterlace:
+            cursor.deinterlace(self.conversion.fields == "bottom")
+            self.conversion = replace(self.conversion, fields="")
+        self.stream_index: int = cursor.stream.index
         self.start_s = cursor.start_s
         self.lead_s = self.start_s - origin_s(cursor.container, self.start_s)
         width, height = self._converter.size
@@ -64,21 +67,10 @@ class VideoReader:
             width,
             height,
             fps=cursor.rate,
-            duration_s=length_s(cursor.container, stream, self.start_s),
+            duration_s=cursor.length_s,
             frame_count=cursor.count,
             seekable=True,
         )
-
-    def _prepare(self, first: av.VideoFrame, feed: FrameFeed) -> av.VideoFrame:
-        """The first frame tells how all are converted."""
-        stream = self._cursor.stream
-        crop = container_crop(self._cursor.container, stream)
-        self._converter = FrameConverter(first, stream.codec_context.field_order, crop)
-        self.conversion = self._converter.conversion
-        if self._deinterlace:
-            first = feed.deinterlace(first, self.conversion.fields == "bottom")
-            self.conversion = replace(self.conversion, fields="")
-        return first
 
     @property
     def broken_packets(self) -> int:

@@ -32,7 +32,6 @@ from app.ui.remedies import FIELDS, phrased, with_controls
 from app.ui.services.library_client import Choose, LibraryClient, free_name
 from app.ui.widgets.path_field import PathField
 from app.ui.widgets.texts import ElidedLabel
-from app.ui.widgets.theme import Theme
 from detector.errors import DetectorError
 from detector.importers.base import Overrides
 from detector.importers.label_file import read_labels
@@ -52,13 +51,12 @@ class ImportSheet(QDialog):
 
     imported = Signal(str)
 
-    def __init__(self, path: Path, taken: set[str], library: LibraryClient, theme: Theme, parent: QWidget) -> None:
+    def __init__(self, path: Path, taken: set[str], library: LibraryClient, parent: QWidget) -> None:
         super().__init__(parent)
         self.setWindowTitle("Import a model")
         self.path = path
         self._taken = {name.lower() for name in taken}
         self._library = library
-        self._theme = theme
         self._asked = 0
         self._busy = False
         self.ready = False
@@ -77,15 +75,7 @@ class ImportSheet(QDialog):
         self.work.setRange(0, 0)
         self.work.setTextVisible(False)
         self.work.setAccessibleName("Working")
-        self.name = QLineEdit(free_name(path, taken))
-        self.name.setAccessibleName("Name in the library")
-        self.layout_choice = _choice(
-            FIELDS["layout"], (("Recognised by itself", None), *((r.title, r.name) for r in LAYOUTS))
-        )
-        self.priors = _choice(FIELDS["priors"], _PRIORS)
-        self.channels = _choice(FIELDS["channels"], _CHANNELS)
-        self.labels = PathField(FIELDS["labels"])
-        self.labels.line.setPlaceholderText("A text file, one class a line")
+        self._make_fields(free_name(path, taken))
         self.go = QPushButton("Import")
         self.go.setObjectName("primary")
         self.go.setDefault(True)
@@ -102,6 +92,17 @@ class ImportSheet(QDialog):
         self._look()
         self.name.selectAll()
         self.name.setFocus()
+
+    def _make_fields(self, name: str) -> None:
+        self.name = QLineEdit(name)
+        self.name.setAccessibleName("Name in the library")
+        self.layout_choice = _choice(
+            FIELDS["layout"], (("Recognised by itself", None), *((r.title, r.name) for r in LAYOUTS))
+        )
+        self.priors = _choice(FIELDS["priors"], _PRIORS)
+        self.channels = _choice(FIELDS["channels"], _CHANNELS)
+        self.labels = PathField(FIELDS["labels"])
+        self.labels.line.setPlaceholderText("A text file, one class a line")
 
     def reject(self) -> None:
         """Close; not while the model is being written, which takes a moment and cannot be half done."""

@@ -97,7 +97,7 @@ class ModelsDialog(QDialog):
             self.sheet.reject()
             if self.sheet is not None:
                 return  # it is writing a model at this moment
-        self.sheet = ImportSheet(path, set(self.cards), self._library, self._theme, self)
+        self.sheet = ImportSheet(path, set(self.cards), self._library, self)
         self.sheet.imported.connect(self.model_actions.imported)
         self.sheet.finished.connect(self._sheet_closed)
         self.sheet.open()
