@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.cli.addresses import check_files
 from app.cli.annotate_cache import add_cache_flags, chosen_model
+from app.cli.annotate_key_frames import add_key_frame_flag
 from app.cli.annotate_queue import export_all
 from app.cli.annotate_ray import add_ray_flags, check_ray_flags, run_tasks
 from app.cli.annotate_requests import add_target_flags, check_targets_asked, request_for
@@ -42,6 +43,7 @@ def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Co
         help="videos at the same time (default: 1; on a CPU they share its cores, and more is seldom faster)",
     )
     add_cache_flags(parser)
+    add_key_frame_flag(parser)
     add_ray_flags(parser)
     add_detection_flags(parser)
     add_result_flags(parser)

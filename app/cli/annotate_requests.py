@@ -14,6 +14,7 @@ from app.cli.annotate_highlights import (
     highlight_options,
     wants_highlights,
 )
+from app.cli.annotate_key_frames import detect_every
 from app.cli.annotate_video import add_video_flags, video_options
 from app.cli.console import UsageError
 from app.core.errors import AppError
@@ -110,6 +111,7 @@ def request_for(
         cache=cache_policy(options),
         highlights=highlight_options(options, output),
         resume=resumes(options),
+        detect_every=detect_every(options),
     )
     return with_cached_threshold(request, options) if request.cache == "only" else request
 

@@ -180,7 +180,7 @@ def test_a_store_of_another_video_or_model_is_left_alone(source: Path, tmp_path:
     other = make_video(tmp_path / "other" / "in.mp4", frames=10)
     report = export(request_for(other, folder))
     assert report.cache == folder / "in.mp4 (2).ssdv"
-    assert any("in.mp4.ssdv holds another model's or video's" in note for note in report.notes)
+    assert any("in.mp4.ssdv holds detections by another model" in note for note in report.notes)
     assert (folder / "in.mp4.ssdv").read_bytes().startswith(before)
     another = Moving()
     another.precision = "bf16"

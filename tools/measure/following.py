@@ -1,4 +1,4 @@
-"""``python -m tools.measure.following``: boxes on drawn scenes between the runs of a slow detector, beside holding them.
+"""``python -m tools.measure.following``: boxes on drawn scenes between the runs of a slow detector, and held instead.
 
 The detector is simulated: it sees one frame after the other, takes ``1 / rate`` seconds for each, misses objects and
 places boxes with noise, so that what is measured is the following alone. The truth is what was drawn.
@@ -55,7 +55,7 @@ def shaken(scene: Scene, offset: tuple[int, int]) -> Scene:
     """Returns the middle of a scene as a camera sees it that is moved by ``offset`` pixels."""
     x, y = _MARGIN + offset[0], _MARGIN + offset[1]
     width, height = _SIZE[0] - 2 * _MARGIN, _SIZE[1] - 2 * _MARGIN
-    boxes = np.clip(scene.boxes_xyxy - np.float32([x, y, x, y]), 0, np.float32([width, height, width, height]))
+    boxes = np.clip(scene.boxes_xyxy - np.array([x, y, x, y], np.float32), 0, np.array([width, height] * 2, np.float32))
     sides = boxes[:, 2:] - boxes[:, :2]
     seen = (sides > 8).all(axis=1)
     image = np.ascontiguousarray(scene.image_bgr[y : y + height, x : x + width])
@@ -102,7 +102,8 @@ def play(clip: list[Scene], detector: SimulatedDetector, seed: int) -> tuple[lis
 
 def mean_iou(clip: list[Scene], shown: list[Shown]) -> tuple[float, float]:
     """Returns the mean IoU of each drawn object with its best box (0 without one), and wrong boxes a frame."""
-    best, extra, frames = [], 0, 0
+    best: list[float] = []
+    extra = frames = 0
     for scene, (boxes, classes) in list(zip(clip, shown, strict=True))[int(_SETTLED_S * _FPS) :]:
         overlap = iou(scene.boxes_xyxy, boxes)
         overlap[scene.class_ids[:, None] != classes[None]] = 0

@@ -77,6 +77,11 @@ class CandidateJournal:
         return (self._facts if self._known is None else self._known.facts).floor
 
     @property
+    def detect_every(self) -> int:
+        """Which frames the network sees; a store that is used says so itself."""
+        return (self._facts if self._known is None else self._known.facts).detect_every
+
+    @property
     def frames(self) -> int:
         """How many are in it now."""
         return self.frames_known if self._writer is None else self._writer.frames
@@ -109,7 +114,10 @@ class CandidateJournal:
             occupied = occupied or writer.path.name
             writer.close(keep=True)
         if occupied and self._permanent:
-            self.notes.append(f"{occupied} holds another model's or video's detections; these are kept in a new file.")
+            self.notes.append(
+                f"{occupied} holds detections by another model, of another video or of other frames; "
+                "these are kept in a new file."
+            )
 
     def _finished(self, target: Path) -> CandidateStore | None:
         """The store at ``target``, if it is of this video and model."""
@@ -117,15 +125,17 @@ class CandidateJournal:
             return None
         with contextlib.suppress(StoreError):
             store = CandidateStore.open(target)
-            if self._is_ours(store):
+            if store.facts.serves(self._facts) and self._is_of_source(store):
                 return store
             store.close()
         return None
 
     def _is_ours(self, store: CandidateStore) -> bool:
-        """Whether it is of this video and model."""
-        same = store.facts.same_results(self._facts)
-        return same and self._source.is_same_as(store.facts.source, store.source_sha256)
+        """Whether it is of this video and model, and of the same frames."""
+        return store.facts.same_results(self._facts) and self._is_of_source(store)
+
+    def _is_of_source(self, store: CandidateStore) -> bool:
+        return self._source.is_same_as(store.facts.source, store.source_sha256)
 
     def _suffices(self, store: CandidateStore) -> bool:
         """Whether it has all that is wanted; one that has not is written anew, and replaced in the end."""

@@ -75,12 +75,14 @@ class StoreFacts:
 
     def same_results(self, other: StoreFacts) -> bool:
         """Whether both runs would find the same in one video, above the higher of their floors."""
-        return self._detector() == other._detector()
+        return self._detector() == other._detector() and self.detect_every == other.detect_every
+
+    def serves(self, wanted: StoreFacts) -> bool:
+        """Whether a complete store with this head has all that ``wanted`` asks for, or more frames."""
+        return self._detector() == wanted._detector() and self.detect_every in (1, wanted.detect_every)
 
     def _detector(self) -> tuple[object, ...]:
-        return (
-            self.model, self.weights_sha256, self.engine, self.precision, self.labels, self.reading, self.detect_every
-        )  # fmt: skip
+        return self.model, self.weights_sha256, self.engine, self.precision, self.labels, self.reading
 
     def to_json(self) -> bytes:
         """The head as it stands in the file."""

@@ -123,7 +123,7 @@ class ExportDetectStage:
                     self._meter.remark(journal.left_alone)
                 if known:
                     self._meter.remark(f"{known} frames were analysed before; the network runs on the others only.")
-                look = self._look if self._every == 1 else self._look_at_some
+                look = self._look if journal.detect_every == 1 else self._look_at_some
                 look(detector, journal, frames, found)
                 journal.finish(self._gate.check)
                 self.kept, self.temporary = journal.path, journal.temporary
@@ -195,9 +195,8 @@ class ExportDetectStage:
                     journal.keep(new, [*[Candidates.empty()] * (len(new) - 1), candidates])
             return [candidates.detections(tracking_filter) for candidates in results]
 
-        self._follow(
-            frames, self._every, ask, detector.preferred_batch, detector.spec.labels, journal.frames_known, found
-        )
+        batch, labels = detector.preferred_batch, detector.spec.labels
+        self._follow(frames, journal.detect_every, ask, batch, labels, journal.frames_known, found)
 
     def _follow(
         self,

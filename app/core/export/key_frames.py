@@ -35,9 +35,9 @@ class _Interval:
 
 def resolved_interval(detect_every: int, fps: Fraction | None) -> int:
     """Returns N for "every Nth frame", where ``AUTO`` depends on the frame rate."""
-    if detect_every != AUTO:
-        return detect_every
-    return 1 if fps is None else max(1, min(MAX_DETECT_EVERY, int(fps / _RUNS_PER_S)))
+    if detect_every == AUTO:
+        detect_every = 1 if fps is None else int(fps / _RUNS_PER_S)
+    return max(1, min(MAX_DETECT_EVERY, detect_every))
 
 
 def follow_between(frames: Iterable[DecodedFrame], every: int, ask: Ask, batch: int) -> Iterator[Found]:

@@ -30,6 +30,7 @@ class SourceFacts:
         frames_expected: The same, or reckoned from length and rate; for the progress bar only.
         frame_bytes: Size of one decoded frame.
         lead_s: How long the file runs, with its sound, before the first frame.
+        fps: Nominal frames per second; None when unknown.
     """
 
     start_s: Fraction
@@ -37,6 +38,7 @@ class SourceFacts:
     frames_expected: int | None
     frame_bytes: int
     lead_s: Fraction = Fraction(0)
+    fps: Fraction | None = None
 
 
 def open_export_source(request: ExportRequest) -> FrameReader:
@@ -58,7 +60,7 @@ def read_source_facts(request: ExportRequest) -> SourceFacts:
     try:
         info = reader.info
         size = info.width * info.height * 3
-        return SourceFacts(reader.start_s, info.frame_count, info.frames_expected, size, reader.lead_s)
+        return SourceFacts(reader.start_s, info.frame_count, info.frames_expected, size, reader.lead_s, info.fps)
     finally:
         reader.close()
 

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from app.core.motion.boxes import moved
-from app.core.motion.frame_motion import Floats, FrameMotion
+from app.core.motion.frame_motion import FrameMotion
+from app.core.motion.similarity import Floats
 from detector.boxes import iou
 from detector.detections import Detections
 
@@ -56,7 +57,8 @@ def _pairs(
     first: Detections, last: Detections, ahead: list[Floats | None], behind: list[Floats | None]
 ) -> list[tuple[int, int]]:
     """(row of first, row of last): the same objects, the best overlaps first."""
-    assert ahead[-1] is not None and behind[0] is not None
+    assert ahead[-1] is not None
+    assert behind[0] is not None
     at_last = iou(ahead[-1].astype(np.float32), last.boxes_xyxy)
     at_first = iou(first.boxes_xyxy, behind[0].astype(np.float32))
     overlap = (at_last + at_first) / 2
@@ -80,7 +82,8 @@ def _blend(
 ) -> Detections:
     boxes, scores, classes = [], [], []
     for row, column in pairs:
-        assert ahead is not None and behind is not None
+        assert ahead is not None
+        assert behind is not None
         boxes.append((1 - share) * ahead[row] + share * behind[column])
         scores.append((1 - share) * float(first.scores[row]) + share * float(last.scores[column]))
         classes.append(int(first.class_ids[row]))

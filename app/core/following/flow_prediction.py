@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.core.following.motion_history import MotionHistory
-from app.core.motion.frame_motion import Floats
+from app.core.motion.similarity import Floats
 
 _MIN_GAIN = 0.4  # of a detection that is about where the box was expected: that is the detector's noise, and smoothed
 _NOISE = 0.08  # of the box's sides; a detection this far off is believed as it is

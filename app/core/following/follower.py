@@ -17,7 +17,7 @@ from app.core.following.motion_history import MotionHistory
 from app.core.frames import ImageBGR
 from app.core.motion.boxes import moved
 from app.core.motion.estimator import MotionEstimator
-from app.core.motion.frame_motion import Floats
+from app.core.motion.similarity import Floats
 from app.core.tracking.tracker import TrackedObject, Tracker
 from detector.detections import Detections
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import deque
 
 from app.core.motion.boxes import moved
-from app.core.motion.frame_motion import Floats, FrameMotion
+from app.core.motion.frame_motion import FrameMotion
+from app.core.motion.similarity import Floats
 
 _MAX_FRAMES = 600  # ten seconds at 60 frames a second: a detector that takes longer starts anew
 

@@ -1,1 +1,1 @@
-"""Motion between neighbouring frames: where the points of a frame went, what the camera did, and where boxes go with it."""
+"""Motion between neighbouring frames: of points, of the camera, and of boxes with what they hold."""

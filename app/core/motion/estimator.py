@@ -14,8 +14,7 @@ import numpy.typing as npt
 
 from app.core.frames import ImageBGR
 from app.core.motion.frame_motion import FrameMotion, camera_of, cut
-
-Gray = npt.NDArray[np.uint8]
+from app.core.motion.stillness import Gray, Stillness
 
 _LONG_SIDE = 320
 _CELL = 12  # pixels of the small copy: one corner for each
@@ -41,7 +40,7 @@ class MotionEstimator:
 
     def __init__(self) -> None:
         self._last: Gray | None = None
-        self._still: Gray | None = None  # what the scene looked like where nothing moves
+        self._stillness: Stillness | None = None
         self._size = (0, 0)
 
     def update(self, image_bgr: ImageBGR) -> FrameMotion | None:
@@ -57,18 +56,19 @@ class MotionEstimator:
         small = _small(image_bgr)
         last, same = self._last, self._size == (width, height)
         self._last, self._size = small, (width, height)
-        if last is None or self._still is None or not same:
-            self._still = small.copy()
+        if last is None or self._stillness is None or not same:
+            self._stillness = Stillness(small)
             return cut() if last is not None else None
-        motion = self._between(last, small, width / small.shape[1], height / small.shape[0])
+        motion = self._between(self._stillness, last, small, width / small.shape[1], height / small.shape[0])
         if motion.cut:
-            self._still = small.copy()
+            self._stillness = Stillness(small)
         return motion
 
-    def _between(self, last: Gray, now: Gray, scale_x: float, scale_y: float) -> FrameMotion:
+    def _between(self, stillness: Stillness, last: Gray, now: Gray, scale_x: float, scale_y: float) -> FrameMotion:
         noise = _noise(now)
         points, tensors = _textured(last, _HALF_KNOWN + _HALF_KNOWN_NOISE * noise**2)
-        resting = self._resting(last, now, points, _QUIET + _QUIET_NOISE * noise)
+        column, row = points.astype(np.intp).T
+        resting = ~stillness.moving(now, _QUIET + _QUIET_NOISE * noise)[row, column]
         ends = points.copy()
         good = resting.copy()
         if len(points) and not resting.all():
@@ -82,15 +82,6 @@ class MotionEstimator:
         error = _POINT_ERROR * max(scale_x, scale_y)
         places, shifts = (start + 0.5) * scale - 0.5, shift * scale
         return FrameMotion(places, shifts, tensors[good], camera_of(places, shifts, tensors[good], error), error)
-
-    def _resting(self, last: Gray, now: Gray, points: npt.NDArray[np.float32], quiet: float) -> npt.NDArray[np.bool_]:
-        """Bool[N]: the surroundings of these points look as they did; elsewhere the reference becomes what is seen."""
-        assert self._still is not None
-        change = cv2.blur(cv2.max(cv2.absdiff(now, self._still), cv2.absdiff(now, last)), (7, 7))
-        moving = change > quiet
-        np.copyto(self._still, now, where=moving)
-        column, row = points.astype(np.intp).T
-        return ~moving[row, column]
 
 
 def _small(image_bgr: ImageBGR) -> Gray:
@@ -132,10 +123,11 @@ def _follow(
     last: Gray, now: Gray, points: npt.NDArray[np.float32]
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
     """Float32[N, 2] and Bool[N]: where the points went, and whether they come back to where they began."""
+    guess = points.copy()
     ends, there, _ = cv2.calcOpticalFlowPyrLK(
-        last, now, points, None, winSize=_WINDOW, maxLevel=_LEVELS, criteria=_UNTIL
+        last, now, points, guess, winSize=_WINDOW, maxLevel=_LEVELS, criteria=_UNTIL
     )
-    back, again, _ = cv2.calcOpticalFlowPyrLK(
+    back, again, _ = cv2.calcOpticalFlowPyrLK(  # begins where it should end: the coarse levels are for finding it
         now,
         last,
         ends,
@@ -144,11 +136,12 @@ def _follow(
         maxLevel=1,
         criteria=_UNTIL,
         flags=cv2.OPTFLOW_USE_INITIAL_FLOW,
-    )  # begins where it should end: the coarse levels are for finding it
+    )
     missed = np.abs(back - points).max(axis=1)
     height, width = now.shape
     inside = (ends >= 0).all(axis=1) & (ends[:, 0] < width) & (ends[:, 1] < height)
-    return ends, (there[:, 0] > 0) & (again[:, 0] > 0) & (missed < _MAX_RETURN) & inside
+    sound = (there[:, 0] > 0) & (again[:, 0] > 0) & (missed < _MAX_RETURN) & inside
+    return np.asarray(ends, np.float32), np.asarray(sound, np.bool_)
 
 
 def _histogram_change(last: Gray, now: Gray) -> float:

@@ -1,0 +1,174 @@
+"""The network on every Nth frame, and motion between."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from app.cli import main
+from app.core.candidate_cache.store import CandidateStore
+from app.core.export.job import ExportJob
+from app.core.export.key_frames import AUTO, resolved_interval
+from app.core.export.request import DataFile, ExportCancelledError, ExportProgress, ExportReport, ExportRequest
+from app.core.export.request_json import request_from_json, request_to_json
+from app.core.settings import ModelSettings
+from detector.boxes import iou
+from detector.detections import Candidates
+from tests.support.steady_detector import FakeDetector
+from tools.fixtures.coded_images import ImageBGR
+
+FRAMES, SIZE, SPEED = 33, (320, 240), 4
+
+
+def truth(index: int) -> tuple[int, int, int, int]:
+    return 20 + SPEED * index, 80, 80 + SPEED * index, 150
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A patterned square that crosses a textured ground."""
+    path = tmp_path_factory.mktemp("film") / "in.mp4"
+    rng = np.random.default_rng(3)
+    ground = cv2.GaussianBlur((rng.random((SIZE[1], SIZE[0], 3)) * 255).astype(np.uint8), (0, 0), 4)
+    ground = np.asarray(cv2.normalize(ground, ground.copy(), 60, 180, cv2.NORM_MINMAX), np.uint8)
+    coat = np.kron(rng.integers(0, 2, (7, 6)), np.ones((10, 10))).astype(np.uint8) * 255
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=30)
+        stream.width, stream.height, stream.bit_rate = *SIZE, 4_000_000
+        for index in range(FRAMES):
+            image = ground.copy()
+            left, top, right, bottom = truth(index)
+            image[top:bottom, left:right] = (coat // 3)[..., None] + np.array([40, 0, 160], np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
+        container.mux(stream.encode())
+    return path
+
+
+class RedDetector(FakeDetector):
+    """Finds the red square by its colour."""
+
+    def __init__(self, batch: int = 1) -> None:
+        super().__init__(batch=batch)
+        self.lefts: list[float] = []
+
+    def candidates_batch(
+        self, frames: Sequence[ImageBGR], iou_threshold: float | None = None, least_score: float = 0.0
+    ) -> list[Candidates]:
+        super().candidates_batch(frames, iou_threshold, least_score)
+        return [self._found(frame) for frame in frames]
+
+    def _found(self, frame: ImageBGR) -> Candidates:
+        red = cv2.medianBlur(((frame[..., 2].astype(int) - frame[..., 1]) > 60).astype(np.uint8), 9)
+        x, y, width, height = cv2.boundingRect(red)
+        self.lefts.append(x)
+        box = np.array([[x, y, x + width, y + height]], np.float32)
+        return Candidates(box, np.array([0.9], np.float32), np.array([0], np.int32))
+
+
+def run(source: Path, folder: Path, every: int, batch: int = 1, **more: Any) -> tuple[ExportReport, RedDetector]:
+    folder.mkdir(exist_ok=True)
+    detector = RedDetector(batch)
+    request = ExportRequest(source, None, (DataFile(folder / "out.jsonl", "jsonl"),), detect_every=every, **more)
+    return ExportJob(request, open_detector=lambda _: detector).run(), detector
+
+
+def lines(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "out.jsonl").read_text().splitlines()]
+
+
+def test_the_network_sees_every_fifth_frame_and_the_last_and_motion_the_rest(source: Path, tmp_path: Path) -> None:
+    report, detector = run(source, tmp_path, 5)
+    assert report.frames == FRAMES
+    assert detector.lefts == pytest.approx([truth(index)[0] for index in (0, 5, 10, 15, 20, 25, 30, 32)], abs=4)
+    for line in lines(tmp_path):
+        (found,) = line["detections"]
+        seen = line["frame"] % 5 == 0 or line["frame"] == FRAMES - 1
+        assert found.get("followed", False) is not seen
+        box = np.array([found["box"]], np.float32)
+        assert iou(box, np.array([truth(line["frame"])], np.float32))[0, 0] > 0.85, line["frame"]
+
+
+def test_batches_change_nothing(source: Path, tmp_path: Path) -> None:
+    run(source, tmp_path / "one", 3)
+    _, detector = run(source, tmp_path / "many", 3, batch=4)
+    assert detector.batches == [1, 4, 4, 3]
+    assert lines(tmp_path / "one") == lines(tmp_path / "many")
+
+
+def test_every_frame_is_as_ever_and_more_than_there_are_is_first_and_last(source: Path, tmp_path: Path) -> None:
+    _, detector = run(source, tmp_path / "all", 1)
+    assert len(detector.lefts) == FRAMES
+    assert "followed" not in (tmp_path / "all" / "out.jsonl").read_text()
+    _, detector = run(source, tmp_path / "few", 60)
+    assert len(detector.lefts) == 2
+
+
+def test_what_is_kept_renders_the_same_and_says_which_frames_were_seen(source: Path, tmp_path: Path) -> None:
+    report, _ = run(source, tmp_path / "a", 5)
+    assert report.cache is not None
+    with CandidateStore.open(report.cache) as store:
+        assert (store.facts.detect_every, store.frames, store.complete) == (5, FRAMES, True)
+        assert [bool(len(store.candidates(i))) for i in range(7)] == [True, *[False] * 4, True, False]
+    before = lines(tmp_path / "a")
+    again, detector = run(source, tmp_path / "a", 1, cache="only", model=ModelSettings(""))
+    assert (detector.lefts, again.frames) == ([], FRAMES)
+    assert lines(tmp_path / "a") == before
+
+
+def test_detections_of_every_frame_serve_those_who_want_fewer(source: Path, tmp_path: Path) -> None:
+    run(source, tmp_path / "full", 1)
+    _, detector = run(source, tmp_path / "full", 5)
+    assert detector.lefts == []
+    assert "followed" not in (tmp_path / "full" / "out.jsonl").read_text()
+    run(source, tmp_path / "some", 5)
+    _, detector = run(source, tmp_path / "some", 1)
+    assert len(detector.lefts) == FRAMES
+
+
+@pytest.mark.parametrize("stop_at", [1, 7, 18])
+def test_a_resumed_run_equals_another(source: Path, tmp_path: Path, stop_at: int) -> None:
+    folder = tmp_path / "cut"
+    folder.mkdir()
+    request = ExportRequest(source, None, (DataFile(folder / "out.jsonl", "jsonl"),), detect_every=5)
+
+    def watch(progress: ExportProgress) -> None:
+        if progress.frames_done >= stop_at:
+            job.cancel()
+
+    job = ExportJob(request, watch, open_detector=lambda _: RedDetector())
+    try:
+        job.run()
+    except ExportCancelledError:
+        report, _ = run(source, folder, 5)
+        assert report.frames == FRAMES
+    run(source, tmp_path / "whole", 5)
+    assert lines(folder) == lines(tmp_path / "whole")
+
+
+def test_auto_follows_the_frame_rate() -> None:
+    rates = {Fraction(30): 5, Fraction(60): 10, Fraction(10): 1, Fraction(1, 2): 1, Fraction(6000): 60, None: 1}
+    assert {fps: resolved_interval(AUTO, fps) for fps in rates} == rates
+    assert [resolved_interval(n, Fraction(30)) for n in (1, 7, 10**9, -3)] == [1, 7, 60, 1]
+
+
+def test_an_interrupted_request_remembers_it(source: Path, tmp_path: Path) -> None:
+    request = ExportRequest(source, tmp_path / "out.mp4", detect_every=5)
+    assert request_from_json(request_to_json(request)) == request
+    older = json.loads(request_to_json(replace(request, detect_every=1)))
+    del older["detect_every"]
+    assert request_from_json(json.dumps(older).encode()).detect_every == 1
+
+
+@pytest.mark.parametrize("wrong", ["0", "-1", "61", "2.5", "often", "", "99999999999999999999"])
+def test_what_is_no_number_of_frames_is_said(source: Path, wrong: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["annotate", str(source), f"--detect-every={wrong}"]) == 2
+    assert "--detect-every cannot be" in capsys.readouterr().err
