@@ -11,6 +11,7 @@ import pytest
 from app.core.errors import AppError
 from app.core.export.disk_space import check_room, expected_bytes
 from app.core.export.request import DataFile, ExportRequest
+from app.core.files.disk import DiskSpace
 from app.core.media.missing_frames import MissingFrames
 from app.core.sources.video import VideoReader
 from tests.support.frame_checks import check_export, check_seeks, read_through
@@ -105,9 +106,14 @@ def test_space_is_estimated_from_frames_that_the_file_has_room_for(plain: Path, 
     request = ExportRequest(plain, tmp_path / "out.mp4", (DataFile(tmp_path / "out.jsonl", "jsonl"),))
     size = plain.stat().st_size
     assert expected_bytes(request, WALL_CLOCK_S * 30, 64 * 48 * 3) < 1000 * size
-    assert check_room(request, tmp_path, WALL_CLOCK_S * 30, 64 * 48 * 3, lambda _: 1000 * size) == ""
+    assert (
+        check_room(
+            request, tmp_path, WALL_CLOCK_S * 30, 64 * 48 * 3, lambda _: DiskSpace(1000 * size, 2000 * size)
+        ).warning
+        == ""
+    )
     with pytest.raises(AppError):
-        check_room(request, tmp_path, FRAMES, 64 * 48 * 3, lambda _: 1)
+        check_room(request, tmp_path, FRAMES, 64 * 48 * 3, lambda _: DiskSpace(1, 2000 * size))
 
 
 def only(kind: str, move: Move) -> Move:

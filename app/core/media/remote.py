@@ -62,6 +62,8 @@ class RemoteFiles:
         give_up_at: Moment of the monotonic clock at which reading ends with ``TimeoutError``, however much comes.
         target_s: Longest segment that a playlist has announced, seconds; None before one has.
         complete: The playlist last read says that nothing will follow.
+        refused: Why a file that FFmpeg asked for was refused; None where none was. FFmpeg itself would look on for
+            others, and say no more than that none came.
     """
 
     def __init__(self, certificates: Certificates, open_s: float, quiet_s: float) -> None:
@@ -70,6 +72,7 @@ class RemoteFiles:
         self.give_up_at = time.monotonic() + open_s
         self.target_s: Fraction | None = None
         self.complete = False
+        self.refused: AppError | None = None
         self._client = WebClient(certificates)
         self._first: tuple[str, RemoteFile] | None = None
         self._files: weakref.WeakSet[RemoteFile] = weakref.WeakSet()
@@ -110,6 +113,14 @@ class RemoteFiles:
         if self._first is not None and self._first[0] == url and not options.get("offset"):
             first, self._first = self._first[1], None
             return first
+        try:
+            return self._open(url, options)
+        except AppError as error:
+            self.refused = self.refused or error
+            self.give_up_at = time.monotonic()
+            raise
+
+    def _open(self, url: str, options: Mapping[str, str]) -> RemoteFile:
         if not url.lower().startswith(("http://", "https://")):
             scheme = url.partition(":")[0] if ":" in url else "a file"
             raise AppError(

@@ -17,6 +17,7 @@ from app.core.sources.frame_times import FrameTimes
 
 TimedFrame = tuple[av.VideoFrame, Fraction]
 
+_MAX_STEADY = 480  # frames a second; more is the clock of the container
 _UNTIMED = 16  # frames without a time that may come first
 _DOUBTED = 48  # frames that are looked at where the container may keep only decoding times
 _DOUBTED_BYTES = 96 * 2**20
@@ -78,7 +79,7 @@ class FrameCursor:
         self._line_up(waiting)
         self._ready.extend((frame, self._times.put(frame)) for frame in waiting)
         self._reads_all = True
-        is_steady = self.rate is not None and self.rate == self.stream.base_rate
+        is_steady = self.rate is not None and self.rate == self.stream.base_rate and self.rate <= _MAX_STEADY
         if self.count is None and is_steady and not self._times.is_guessed:
             self._watch_for_gaps()
         return first

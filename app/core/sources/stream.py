@@ -94,6 +94,8 @@ class StreamSource:
                 return self._open_rtsp(address, options)
             return self._open_http(address, options)
         except (av.FFmpegError, OSError, ValueError) as error:
+            if self._remote is not None and self._remote.refused is not None:
+                raise self._remote.refused from None
             # Cut short by the deadline, an RTSP handshake is reported as bad data.
             reason = _reason(error) if give_up.left_s > 0 else _SILENT
             kind = AppError if _denied(error) or isinstance(error, urllib.error.HTTPError) else UnreachableError
