@@ -17,7 +17,6 @@ _IRREGULAR = {
     "knife": "knives",
     "leaf": "leaves",
     "loaf": "loaves",
-    "shelf": "shelves",
     "wolf": "wolves",
     "calf": "calves",
     "potato": "potatoes",

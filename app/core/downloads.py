@@ -1,4 +1,4 @@
-"""A known model onto the shelf: its published file from the net or a folder, verified, imported, described.
+"""A known model into the library: its published file from the net or a folder, verified, imported, described.
 
 Blocks until done; for workers and the command line. Nothing else in the program uses the network for models.
 """
@@ -36,7 +36,7 @@ from detector.registry import MODELS
 from detector.spec import ModelSpec, WeightsFile
 from detector.weights import describe_anew
 
-_FOLDER = ".downloads"  # inside the models' folder: one disk, and hidden from the shelf
+_FOLDER = ".downloads"  # inside the models' folder: one disk, and hidden from the library
 _SAID = {
     "full": "as published",
     "prefix": "which begins as published (more was not); remembered from now on",
@@ -51,7 +51,7 @@ class Downloaded:
     """A model that was fetched.
 
     Attributes:
-        entry: On the shelf.
+        entry: In the library.
         file: The published file as it came; gone by now, unless it lay in a folder of the user's.
         notes: What was verified, and against what; then what was recognised and assumed, a line each.
     """
@@ -74,7 +74,7 @@ def fetch_model(
     weights_dir: Path | None = None,
     network: NetworkSettings | None = None,
 ) -> Downloaded:
-    """Fetch a known model's weights and put it on the shelf.
+    """Fetch a known model's weights and put it into the library.
 
     A file of the published name in the models' folder, or among what came with the program, is used instead of the
     net and verified the same way.
@@ -87,8 +87,8 @@ def fetch_model(
         network: Proxy and mirror; None for the user's settings.
 
     Raises:
-        AppError: There is no such model, it is on the shelf already, or its file is not in ``weights_dir``.
-        DetectorError: The file cannot be fetched or used; the shelf is as before.
+        AppError: There is no such model, it is in the library already, or its file is not in ``weights_dir``.
+        DetectorError: The file cannot be fetched or used; the library is as before.
         DownloadStoppedError: ``stop`` was set; what came is kept for the next time.
     """
     library = user_library()
@@ -110,7 +110,9 @@ def fetch_model(
             error.message, f"If its publisher replaced it, delete its line in {known_files.known_files()}."
         ) from error
     if stop is not None and stop.is_set():
-        came = "" if local is not None else "All of it came and is kept; the next download only puts it on the shelf."
+        came = (
+            "" if local is not None else "All of it came and is kept; the next download only puts it into the library."
+        )
         raise DownloadStoppedError("The download was stopped.", came)
     entry, notes = _import(file, name, spec, library, fetched=local is None)
     return Downloaded(entry, file, (Note(_remembered(file, weights, mirror)), *notes))

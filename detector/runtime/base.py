@@ -38,14 +38,14 @@ class Detector(Protocol):
     preferred_batch: int
 
     def candidates_batch(
-        self, frames: Sequence[ImageBGR], iou_threshold: float | None = None, least_score: float = 0.0
+        self, frames: Sequence[ImageBGR], iou_threshold: float | None = None, min_score: float = 0.0
     ) -> list[Candidates]:
         """Run the network and NMS once over ``frames`` (any sizes) and keep everything above the model's floor.
 
         Args:
             frames: Each UInt8[H, W, 3] BGR.
             iou_threshold: NMS limit for ``Candidates.kept``; None for the model's own.
-            least_score: Nobody asks for what scores less, so it may be left out. The others are the same then: a box
+            min_score: Nobody asks for what scores less, so it may be left out. The others are the same then: a box
                 is suppressed, or cut off at the end of a list, by better ones only.
         """
         ...

@@ -58,7 +58,7 @@ class Engine(ABC):
         """Drop the network and everything it holds."""
 
     def candidates_batch(
-        self, frames: Sequence[ImageBGR], iou_threshold: float | None = None, least_score: float = 0.0
+        self, frames: Sequence[ImageBGR], iou_threshold: float | None = None, min_score: float = 0.0
     ) -> list[Candidates]:
         """See ``Detector.candidates_batch``."""
         self._check_open()
@@ -66,7 +66,7 @@ class Engine(ABC):
             return []
         own = self.spec.postprocess
         limit = own.iou_threshold if iou_threshold is None else iou_threshold
-        floor = max(own.score_floor, just_below(least_score))
+        floor = max(own.score_floor, just_below(min_score))
         return self._run(frames, replace(own, iou_threshold=limit, score_floor=floor))
 
     def raw(self, frame: ImageBGR) -> tuple[Floats, Floats]:

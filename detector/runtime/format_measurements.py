@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from detector.errors import DetectorError
-from detector.runtime.network_cache import OPTIMISED, content_key, file_sha256, version_words
+from detector.runtime.network_cache import OPTIMISED, content_key, file_sha256, version_text
 from detector.runtime.openvino_runtime import cpu_capabilities, load_openvino
 from detector.spec import Int8
 
@@ -163,7 +163,7 @@ def folder_name(openvino: Any, model: Path) -> str:
     core = openvino.Core()
     cpu = [core.get_property("CPU", "FULL_DEVICE_NAME"), f"{usable_cores()} cores", *sorted(cpu_capabilities(core))]
     machine = hashlib.sha256(" ".join(cpu).encode()).hexdigest()
-    return f"{content_key(model)}{OPTIMISED}{version_words(openvino)}-{machine[:8]}"
+    return f"{content_key(model)}{OPTIMISED}{version_text(openvino)}-{machine[:8]}"
 
 
 def usable_cores() -> int:

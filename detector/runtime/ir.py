@@ -19,7 +19,7 @@ from detector.preprocess import InputBuilder
 from detector.runtime.base import ImageBGR
 from detector.runtime.engine import Engine
 from detector.runtime.graph_trial import GraphFormat, remember_survival, require_survival
-from detector.runtime.network_cache import version_words
+from detector.runtime.network_cache import version_text
 from detector.runtime.openvino_requests import Requests
 from detector.runtime.openvino_runtime import compile_for_latency, load_openvino
 from detector.spec import PostprocessSpec
@@ -79,7 +79,7 @@ class IrDetector(Engine):
 
 
 def read_ir(core: Any, entry: ModelEntry) -> Any:
-    """The network of ``entry``, an IR folder of the shelf or an ``.xml`` with its ``.bin`` beside it.
+    """The network of ``entry``, an IR folder of the library or an ``.xml`` with its ``.bin`` beside it.
 
     Raises:
         DetectorError: It is not here, or damaged.
@@ -148,7 +148,7 @@ def _run_once(xml_path: Path) -> None:
 
 
 def _engine_version() -> str:
-    return f"openvino-{version_words(load_openvino())}"
+    return f"openvino-{version_text(load_openvino())}"
 
 
 IR_FORMAT = GraphFormat(check_ir, _run_once, _engine_version)

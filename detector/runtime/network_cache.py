@@ -27,7 +27,7 @@ OPTIMISED = "-int8-"
 """In the folder's name of an optimised network."""
 
 
-def version_words(openvino: Any) -> str:
+def version_text(openvino: Any) -> str:
     """OpenVINO's version, fit for a folder's name."""
     return "".join(c if c.isalnum() else "-" for c in str(openvino.__version__).partition("+")[0])[:24]
 

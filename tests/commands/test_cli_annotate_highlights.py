@@ -57,7 +57,7 @@ class Jittery(FakeDetector):
     """Two things that move, and now and then score less than the threshold, or too little to be kept at all."""
 
     def candidates_batch(
-        self, frames: Sequence[ImageBGR], iou_threshold: float | None = None, least_score: float = 0.0
+        self, frames: Sequence[ImageBGR], iou_threshold: float | None = None, min_score: float = 0.0
     ) -> list[Candidates]:
         return [self._of(read_frame_index(frame)) for frame in frames]
 

@@ -194,7 +194,7 @@ def test_with_ranges_says_what_it_saw(made: tuple[ModelSpec, Arrays]) -> None:
     assert int8.golden.weights == spec.golden.weights != ""
 
 
-def test_too_few_pictures_are_refused(made: tuple[ModelSpec, Arrays]) -> None:
+def test_too_few_images_are_refused(made: tuple[ModelSpec, Arrays]) -> None:
     with pytest.raises(DetectorError, match="2 images are too few"):
         with_ranges(made[0], made[1], pictures(made[0], 2), "blocks")
 

@@ -61,9 +61,9 @@ class RedDetector(FakeDetector):
         self.lefts: list[float] = []
 
     def candidates_batch(
-        self, frames: Sequence[ImageBGR], iou_threshold: float | None = None, least_score: float = 0.0
+        self, frames: Sequence[ImageBGR], iou_threshold: float | None = None, min_score: float = 0.0
     ) -> list[Candidates]:
-        super().candidates_batch(frames, iou_threshold, least_score)
+        super().candidates_batch(frames, iou_threshold, min_score)
         return [self._found(frame) for frame in frames]
 
     def _found(self, frame: ImageBGR) -> Candidates:

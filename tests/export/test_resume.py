@@ -35,18 +35,18 @@ class Moving(FakeDetector):
     """Finds something else in every picture, by the number drawn into it."""
 
     def candidates_batch(
-        self, frames: Sequence[ImageBGR], iou_threshold: float | None = None, least_score: float = 0.0
+        self, frames: Sequence[ImageBGR], iou_threshold: float | None = None, min_score: float = 0.0
     ) -> list[Candidates]:
         super().candidates_batch(frames)
-        return [_found_in(read_frame_index(frame), least_score) for frame in frames]
+        return [_found_in(read_frame_index(frame), min_score) for frame in frames]
 
 
-def _found_in(index: int, least_score: float) -> Candidates:
+def _found_in(index: int, min_score: float) -> Candidates:
     """As an engine does, without what nobody asks for."""
     rng = np.random.default_rng(index)
     boxes = np.sort(rng.uniform(0, 90, (30, 4)).astype(np.float32))
     scores = np.sort(np.r_[rng.uniform(0, 1, 27), 0.07, 0.03, 0.01].astype(np.float32))[::-1].copy()
-    some = slice(np.count_nonzero(scores >= np.float32(least_score)))
+    some = slice(np.count_nonzero(scores >= np.float32(min_score)))
     return Candidates(boxes[some], scores[some], rng.integers(0, 3, 30).astype(np.int32)[some])
 
 

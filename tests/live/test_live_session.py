@@ -600,9 +600,9 @@ def test_iou_reaches_the_detector(video: Path) -> None:
         detector = models(model)
         run = detector.candidates_batch
 
-        def spy(frames: object, iou_threshold: float | None = None, least_score: float = 0.0) -> object:
+        def spy(frames: object, iou_threshold: float | None = None, min_score: float = 0.0) -> object:
             seen.append(iou_threshold)
-            return run(frames, iou_threshold, least_score)  # type: ignore[arg-type] # passed through
+            return run(frames, iou_threshold, min_score)  # type: ignore[arg-type] # passed through
 
         detector.candidates_batch = spy  # type: ignore[method-assign, assignment] # watched from outside
         return detector
@@ -623,12 +623,12 @@ class Faint(FakeDetector):
         self.asked: list[float] = []
 
     def candidates_batch(
-        self, frames: Sequence[ImageBGR], iou_threshold: float | None = None, least_score: float = 0.0
+        self, frames: Sequence[ImageBGR], iou_threshold: float | None = None, min_score: float = 0.0
     ) -> list[Candidates]:
         super().candidates_batch(frames)
-        self.asked.append(least_score)
+        self.asked.append(min_score)
         scores = np.array([0.9, 0.03], np.float32)
-        scores = scores[scores >= np.float32(least_score)]
+        scores = scores[scores >= np.float32(min_score)]
         boxes = np.tile(np.array([0, 0, 9, 9], np.float32), (len(scores), 1))
         return [Candidates(boxes, scores, np.arange(len(scores), dtype=np.int32)) for _ in frames]
 

@@ -41,7 +41,7 @@ class FakeDetector:
         self.threads: set[int] = {threading.get_ident()}
 
     def candidates_batch(
-        self, frames: Sequence[ImageBGR], iou_threshold: float | None = None, least_score: float = 0.0
+        self, frames: Sequence[ImageBGR], iou_threshold: float | None = None, min_score: float = 0.0
     ) -> list[Candidates]:
         self.threads.add(threading.get_ident())
         assert not self.closed

@@ -35,12 +35,12 @@ class FakeDetector(FixedDetector):
         self._on_batch = on_batch
 
     def candidates_batch(
-        self, frames: Sequence[ImageBGR], iou_threshold: float | None = None, least_score: float = 0.0
+        self, frames: Sequence[ImageBGR], iou_threshold: float | None = None, min_score: float = 0.0
     ) -> list[Candidates]:
         self.batches.append(len(frames))
         if self._on_batch is not None:
             self._on_batch(frames)
-        return super().candidates_batch(frames, iou_threshold, least_score)
+        return super().candidates_batch(frames, iou_threshold, min_score)
 
     def close(self) -> None:
         self.closed = True

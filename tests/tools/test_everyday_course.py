@@ -31,7 +31,7 @@ from tools.everyday.ship import Measured, Remembered, averaged, blended, choose,
 from tools.everyday.start import network_of, teacher_of
 from tools.everyday.training_log import TrainingLog
 
-SCORE = "VOC07 mAP on val.txt (3 pictures)"
+SCORE = "VOC07 mAP on val.txt (3 images)"
 
 
 @pytest.fixture(autouse=True)
@@ -103,7 +103,7 @@ def test_a_course_survives_a_power_cut_and_a_stop_and_ships_nothing_poor(
     assert (spec.name, spec.labels, spec.golden is None) == ("everyday", COCO80, False)
     assert spec.accuracy.keys() == {SCORE}
     assert spec.licence.startswith("Apache-2.0; initialised from ssdlite_mobilenet_v2_coco, © The TensorFlow Authors")
-    for words in ("6 VOC pictures", "2 pictures of COCO train2017 2 times over", '"seed": 3', "base_net.0 kept"):
+    for words in ("6 VOC images", "2 images of COCO train2017 2 times over", '"seed": 3', "base_net.0 kept"):
         assert words in spec.provenance
     with open_detector(open_file(out), device="cpu", precision="fp32") as detector:
         found = detector.detect(np.zeros((90, 120, 3), np.uint8), DetectionFilter(0.0, max_detections=5))

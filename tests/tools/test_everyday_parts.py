@@ -61,7 +61,7 @@ def test_sets_are_put_together_with_what_each_of_them_labels(tars: Path, tmp_pat
     assert len(material.coco_holdout.images) == 1
     assert overlapping(material.pictures, material.voc_val) == 0
     assert material.said == (
-        f"{count} VOC pictures of 300 pixels, {count} larger VOC pictures, 2 pictures of COCO train2017 3 times over"
+        f"{count} VOC images of 300 pixels, {count} larger VOC images, 2 images of COCO train2017 3 times over"
     )
 
 
@@ -82,7 +82,7 @@ def test_a_set_as_voc_names_its_classes_is_labelled_as_coco_names_them() -> None
 def test_pictures_that_are_missing_are_counted_before_anything_is_learnt(tars: Path, tmp_path: Path) -> None:
     coco = write_coco(tmp_path / "coco", "train", 3)
     (tmp_path / "coco" / "images" / "train001.jpg").unlink()
-    with pytest.raises(DetectorError, match=r"1 pictures of .*instances_train\.json are missing"):
+    with pytest.raises(DetectorError, match=r"1 images of .*instances_train\.json are missing"):
         gather(Sources(tars, (), coco), tmp_path / "work", replay=1)
 
 
@@ -94,7 +94,7 @@ def test_what_is_measured_on_is_not_learnt_from(tars: Path, tmp_path: Path, caps
     code = main(_arguments(tars, tmp_path / "work", "--sharper", str(larger / "VOCdevkit")))
     err = capsys.readouterr().err
     assert code == 1
-    assert f"{PICTURES['val']} of the pictures to measure on are among those to learn from" in err
+    assert f"{PICTURES['val']} of the images to measure on are among those to learn from" in err
     assert err.count("\n") == 1
 
 
@@ -109,7 +109,7 @@ def test_pictures_may_arrive_in_several_runs(tars: Path, tmp_path: Path, capsys:
     (tars / "images.tar").rename(later / "images.tar")
     work = tmp_path / "work"
     assert main(_arguments(tars, work)) == 1
-    assert f"{PICTURES['train']} pictures of" in capsys.readouterr().err
+    assert f"{PICTURES['train']} images of" in capsys.readouterr().err
     unpack(later, work / "data")
     assert missing_pictures(read_data(work / "data" / "VOCdevkit", "voc", "train")) == 0
     assert unpack(later, work / "data") == [], "each once"

@@ -37,7 +37,7 @@ from detector.weights import load_spec, load_state
 from tests.support.one_thread import one_thread
 from tests.support.tiny_models import save_random
 from tests.support.training_sets import LABELS, SPEC, make_blocks
-from tools.few_pictures import CLASSES, cut
+from tools.few_images import CLASSES, cut
 from tools.fixtures.data_sets import write_year
 
 _CPU = torch.device("cpu")
@@ -244,5 +244,5 @@ def test_a_small_set_of_ones_own_is_cut_out_of_voc(tmp_path: Path) -> None:
     assert np.bincount(ids).tolist() == [2, 2, 2]
     assert data.images[0].boxes_xyxy[0].tolist() == [10.0, 10.0, 59.0, 59.0]
     assert read_data(out, "voc", "val").images[0].image_id == "000020"
-    with pytest.raises(DetectorError, match="fewer than 13 pictures"):
+    with pytest.raises(DetectorError, match="fewer than 13 images"):
         cut(tmp_path / "VOCdevkit", out, CLASSES, 13)

@@ -70,7 +70,7 @@ def frame(source: Source) -> Frame:
     """Returns the next frame, after checking that it is one."""
     found = source.read()
     assert found is not None
-    assert found.image_bgr.std() > 5, "an empty picture"
+    assert found.image_bgr.std() > 5, "an empty frame"
     return found
 
 
@@ -120,7 +120,7 @@ def resolutions_are_honoured() -> str:
             frames = [frame(source) for _ in range(3)]
             assert [found.index for found in frames] == [0, 1, 2]
             assert {(found.width, found.height) for found in frames} == {size}
-            assert (frames[0].image_bgr != frames[2].image_bgr).any(), "the picture stands still"
+            assert (frames[0].image_bgr != frames[2].image_bgr).any(), "the frame stands still"
             assert source.take_notes() == ()
     return "1280x720, 640x360, 320x180"
 
@@ -203,7 +203,7 @@ def a_picture_stream_that_is_cut_is_noticed_at_once() -> str:
                 source.read()
         except SourceLostError as error:
             return f"{error} after {time.monotonic() - begun:.1f} s"
-    raise AssertionError("still giving pictures")
+    raise AssertionError("still giving frames")
 
 
 def the_live_view_goes_on_after_a_disconnection() -> str:
@@ -214,7 +214,7 @@ def the_live_view_goes_on_after_a_disconnection() -> str:
         after = watched.picture(lambda result: result.frame.index > before + 5)
         assert watched.count(SourceOpened) >= 2
         assert watched.session.state is LiveState.RUNNING
-    return f"{trouble.message} {trouble.hint} Picture {before}, then {after}."
+    return f"{trouble.message} {trouble.hint} Frame {before}, then {after}."
 
 
 def the_live_view_waits_for_a_camera_that_is_pulled_out() -> str:

@@ -29,7 +29,7 @@ class NothingDetector:
     preferred_batch = 1
 
     def candidates_batch(
-        self, frames: Sequence[ImageBGR], iou_threshold: float | None = None, least_score: float = 0.0
+        self, frames: Sequence[ImageBGR], iou_threshold: float | None = None, min_score: float = 0.0
     ) -> list[Candidates]:
         return [Candidates.empty() for _ in frames]
 
@@ -91,4 +91,4 @@ class Watched:
             assert result is not None, self._events
             if result.candidates is not None and wanted(result):
                 return result.frame.index
-        raise AssertionError("1000 pictures, and none was the one wanted")
+        raise AssertionError("1000 frames, and none was the one wanted")

@@ -35,7 +35,7 @@ class SceneOptions:
         stretch: Range of ``Pose.stretch``, one for the whole scene. The default covers frames from 16:9 to upright
             4:5 once warped to the network's square.
         max_hidden: No shape is hidden, behind others or outside the frame, by more than this share of its area, so
-            every shape in the picture is labelled and can be told.
+            every shape in the image is labelled and can be told.
         max_iou: No two boxes overlap by more, so that non-maximum suppression keeps both.
     """
 

@@ -35,7 +35,7 @@ class Round:
     Attributes:
         name: Of its folder.
         recipe: Its ``steps`` follow from ``epochs``.
-        epochs: Times through the pictures.
+        epochs: Times through the images.
         policy: Of the augmentation.
         frozen: Modules that stay as they are.
         slow: Modules that learn at ``slowness`` times the rate.
@@ -54,7 +54,7 @@ class Round:
 
 
 REPLAY = 8
-"""How often each fully labelled picture is in the set."""
+"""How often each fully labelled image is in the set."""
 
 _TUNE = Recipe(
     batch=24,

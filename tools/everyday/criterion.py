@@ -1,7 +1,7 @@
 """Learning from labels that name some classes only, without forgetting the others: the start answers for those.
 
-VOC's pictures name twenty classes; a cup in them is not background. So of every default box that has no object the
-target is the start's own answer to the same picture, but for the labelled classes, of which only a share is believed
+VOC's images name twenty classes; a cup in them is not background. So of every default box that has no object the
+target is the start's own answer to the same image, but for the labelled classes, of which only a share is believed
 where no label is. (Hinton et al., arXiv 1503.02531; for detectors Shmelkov et al., arXiv 1708.06977.)
 """
 
@@ -28,7 +28,7 @@ class DistillingCriterion:
     Args:
         matcher: Gives objects to default boxes.
         teacher: The start.
-        labelled: Bool[N, C - 1], for each picture of the set the classes whose objects are all labelled.
+        labelled: Bool[N, C - 1], for each image of the set the classes whose objects are all labelled.
         distillation: How much of the start is kept.
         negative_ratio: Hard negatives per matched default box, image by image.
     """
@@ -92,10 +92,10 @@ def _hardest(costs: Tensor, wanted: Tensor) -> Tensor:
 
 
 def labelled_classes(counts: Sequence[int], known: Sequence[Sequence[int]], classes: int) -> Tensor:
-    """Bool[N, classes]: for each picture the classes whose objects are all labelled.
+    """Bool[N, classes]: for each image the classes whose objects are all labelled.
 
     Args:
-        counts: Pictures of each set, in the order of the pictures.
+        counts: Images of each set, in the order of the images.
         known: Numbers of the classes each set labels.
         classes: Without background.
     """

@@ -20,12 +20,12 @@ from tools.everyday.unpack import missing_pictures, unpack
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where the pictures are.
+    """Where the images are.
 
     Attributes:
         tars: Folder of VOC's tars, long side 300; unpacked into the work folder.
-        sharper: VOC trees of the same pictures, larger; only their ``train`` is used.
-        coco: Annotation file of fully labelled pictures to learn from; None for none.
+        sharper: VOC trees of the same images, larger; only their ``train`` is used.
+        coco: Annotation file of fully labelled images to learn from; None for none.
         holdout: The same to choose by; None for none.
         brake: The same to choose nothing by, but an average that forgets too much there is not shipped; None for none.
     """
@@ -42,11 +42,11 @@ class Material:
     """Everything that is read before the first step.
 
     Attributes:
-        pictures: To learn from.
-        labelled: Bool[N, 80], the classes of which all objects in a picture are labelled.
-        voc_val: 500 pictures of VOC2007 trainval to choose by.
-        coco_holdout: Fully labelled pictures to choose by; None where there are none.
-        coco_brake: Fully labelled pictures that only forbid; None where there are none.
+        images: To learn from.
+        labelled: Bool[N, 80], the classes of which all objects in an image are labelled.
+        voc_val: 500 images of VOC2007 trainval to choose by.
+        coco_holdout: Fully labelled images to choose by; None where there are none.
+        coco_brake: Fully labelled images that only forbid; None where there are none.
         said: What was read, for the provenance.
     """
 
@@ -59,15 +59,15 @@ class Material:
 
 
 def gather(sources: Sources, work: Path, replay: int) -> Material:
-    """Unpack and read all pictures.
+    """Unpack and read all images.
 
     Args:
         sources: Where they are.
         work: Folder for what is unpacked.
-        replay: How often each fully labelled picture is in the set.
+        replay: How often each fully labelled image is in the set.
 
     Raises:
-        DetectorError: Pictures are missing, or nothing can be read.
+        DetectorError: Images are missing, or nothing can be read.
     """
     tree = work / "data"
     unpack(sources.tars, tree)
@@ -75,12 +75,12 @@ def gather(sources: Sources, work: Path, replay: int) -> Material:
         read_data(tree / "VOCdevkit", "voc", "train"),
         *(read_data(root, "voc", "train") for root in sources.sharper),
     ]
-    parts = [("VOC pictures of 300 pixels", 1, sets[0]), *(("larger VOC pictures", 1, data) for data in sets[1:])]
+    parts = [("VOC images of 300 pixels", 1, sets[0]), *(("larger VOC images", 1, data) for data in sets[1:])]
     if sources.coco is not None:
-        parts.append(("pictures of COCO train2017", replay, read_data(sources.coco, "coco")))
+        parts.append(("images of COCO train2017", replay, read_data(sources.coco, "coco")))
     for _, _, data in parts:
         if missing := missing_pictures(data):
-            raise DetectorError(f"{missing} pictures of {data.root} are missing.", "Give them, then run again.")
+            raise DetectorError(f"{missing} images of {data.root} are missing.", "Give them, then run again.")
     pictures: list[LabelledImage] = []
     counts: list[int] = []
     for _, times, data in parts:
@@ -102,6 +102,6 @@ def gather(sources: Sources, work: Path, replay: int) -> Material:
 
 
 def overlapping(pictures: Sequence[LabelledImage], measured: DataSet) -> int:
-    """How many pictures are both learnt from and measured on, by their names."""
+    """How many images are both learnt from and measured on, by their names."""
     learnt = {picture.path.stem for picture in pictures}
     return sum(image.image_id in learnt for image in measured.images)

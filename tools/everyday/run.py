@@ -1,4 +1,4 @@
-"""One run of the fine-tuning: from where it was stopped to its end. On the main thread; pictures load on others."""
+"""One run of the fine-tuning: from where it was stopped to its end. On the main thread; images load on others."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Options:
     """What was asked for on the command line.
 
     Attributes:
-        sources: Pictures.
+        sources: Images.
         work: Folder to keep everything in.
         device: Where to train.
         threads: Of the CPU.
@@ -84,7 +84,7 @@ class Run:
         self.options, self.rounds, self.start = options, rounds, start
         self.material = gather(options.sources, options.work, REPLAY)
         if both := overlapping(self.material.pictures, self.material.voc_val):
-            raise DetectorError(f"{both} of the pictures to measure on are among those to learn from.")
+            raise DetectorError(f"{both} of the images to measure on are among those to learn from.")
         self.spec = replace(start.spec, name=NAME, labels=COCO80)
         self.reader = ImageReader()
         self._stop, self._log = stop, log

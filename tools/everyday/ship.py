@@ -35,14 +35,14 @@ LEAST_MAP = 0.69
 """A model that finds less of VOC's classes is not shipped; the start has .66."""
 LARGEST_BYTES = 9_000_000
 _FORGOTTEN = (0.005, 0.005)
-"""Most AP that may be lost to the start on the pictures kept apart: of all classes, and of those VOC does not have."""
+"""Most AP that may be lost to the start on the images kept apart: of all classes, and of those VOC does not have."""
 _FORGOTTEN_BRAKE = (0.01, 0.015)
-"""The same on the pictures that only forbid."""
+"""The same on the images that only forbid."""
 _VOC = frozenset(COCO80[index] for index in match_names(VOC20, COCO80, {}).ids)
 
 
 class Remembered(NamedTuple):
-    """COCO AP on fully labelled pictures.
+    """COCO AP on fully labelled images.
 
     Attributes:
         all: Of all classes.
@@ -60,9 +60,9 @@ class Measured:
     Attributes:
         share: Of the trained ones.
         voc: VOC07 mAP on val.txt.
-        holdout: On the fully labelled pictures to choose by; None where there are none.
+        holdout: On the fully labelled images to choose by; None where there are none.
         brake: On those that only forbid; None where there are none.
-        recommended: The threshold that suits it on all pictures to choose by; None where none is precise enough.
+        recommended: The threshold that suits it on all images to choose by; None where none is precise enough.
     """
 
     share: float
@@ -96,7 +96,7 @@ def ship(run: Run, tuned: Sequence[Tuned], out: Path, log: TrainingLog) -> tuple
     final = measure(as_stored(network, stored), chosen.share)
     size = sum(tensor.numel() * tensor.element_size() for tensor in stored.values())
     said = f"{_line(f'{chosen.share:.0%} trained, as stored', final)}, {size / 1e6:.1f} MB"
-    name = f"VOC07 mAP on val.txt ({len(run.material.voc_val.images)} pictures)"
+    name = f"VOC07 mAP on val.txt ({len(run.material.voc_val.images)} images)"
     there = load_spec(out).accuracy.get(name, 0.0) if out.is_file() else 0.0
     if final.voc < LEAST_MAP or size > LARGEST_BYTES:
         return False, f"{said}: nothing is shipped."
@@ -133,7 +133,7 @@ def blended(first: dict[str, Tensor], second: dict[str, Tensor], share: float) -
 
 
 class _Measure:
-    """Measures networks on the pictures to choose by."""
+    """Measures networks on the images to choose by."""
 
     def __init__(self, run: Run) -> None:
         def on(data: DataSet) -> Validator:
@@ -174,7 +174,7 @@ def _write(
         run.spec,
         title="80 everyday things (COCO's classes), fine-tuned for this program",
         licence="Apache-2.0; initialised from ssdlite_mobilenet_v2_coco, © The TensorFlow Authors, Apache-2.0, "
-        "trained on COCO; fine-tuned on PASCAL VOC and COCO pictures, which have their own terms",
+        "trained on COCO; fine-tuned on PASCAL VOC and COCO images, which have their own terms",
         provenance=_provenance(run, tuned, start, final),
         accuracy={name: round(final.voc, 4)},
         threshold=None if final.recommended is None else final.recommended.threshold,
@@ -185,7 +185,7 @@ def _write(
 
 
 def _photographs(run: Run) -> Iterator[Image]:
-    """Pictures that were learnt from, spread over the whole set."""
+    """Images that were learnt from, spread over the whole set."""
     pictures = run.material.pictures
     for number in np.linspace(0, len(pictures) - 1, min(MOST, len(pictures))).astype(int):
         try:
@@ -199,7 +199,7 @@ def _line(what: str, measured: Measured) -> str:
     said = f"{what}: VOC07 mAP {measured.voc:.4f} on val.txt"
     for found, where in ((measured.holdout, "to choose by"), (measured.brake, "that only forbid")):
         if found is not None:
-            said += f"; COCO AP {found.all:.4f}, without VOC's classes {found.others:.4f}, on the pictures {where}"
+            said += f"; COCO AP {found.all:.4f}, without VOC's classes {found.others:.4f}, on the images {where}"
     point = measured.recommended
     if point is not None:
         said += f"; at {point.threshold:.2f} precision {point.precision:.3f}, recall {point.recall:.3f}"
@@ -210,7 +210,7 @@ def _provenance(run: Run, tuned: Sequence[Tuned], start: Measured, chosen: Measu
     by = "VOC07 mAP on val.txt"
     if run.material.coco_holdout is not None and start.holdout is not None:
         by += (
-            f", forgetting little on {len(run.material.coco_holdout.images)} pictures of COCO train2017 (COCO AP of "
+            f", forgetting little on {len(run.material.coco_holdout.images)} images of COCO train2017 (COCO AP of "
             f"the start there {start.holdout.all:.4f})"
         )
     if run.material.coco_brake is not None:
@@ -222,7 +222,7 @@ def _provenance(run: Run, tuned: Sequence[Tuned], start: Measured, chosen: Measu
     return (
         f"Fine-tuned by tools/everyday/train.py from {run.start.spec.provenance}. Learnt from: {run.material.said}. "
         f"{rounds}. Weights averaged over the steps, over the rounds, then with the start: {chosen.share:.0%} of the "
-        f"trained ones, chosen by {by}; no picture of VOC2007 test was used. Threshold chosen on the same pictures. "
+        f"trained ones, chosen by {by}; no image of VOC2007 test was used. Threshold chosen on the same images. "
         f"Stored as float16 and measured as stored."
     )
 
@@ -231,7 +231,7 @@ def _round(each: Tuned, device: str) -> str:
     way, recipe = each.round, each.recipe
     frozen = f", {', '.join(name.rstrip('.') for name in way.frozen)} kept" if way.frozen else ""
     return (
-        f"{way.name}: {recipe.steps} steps of {recipe.batch} pictures, {each.spent_s / 60:.0f} minutes on {device}, "
+        f"{way.name}: {recipe.steps} steps of {recipe.batch} images, {each.spent_s / 60:.0f} minutes on {device}, "
         f"recipe {recipe_to_json(recipe)}, augmentation {way.policy}{frozen}, {way.distillation}, "
         f"{', '.join(way.slow)} at {way.slowness:g} of the rate"
     )

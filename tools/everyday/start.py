@@ -91,7 +91,7 @@ def network_of(start: Start) -> nn.Module:
 
 
 def teacher_of(start: Start, device: torch.device, batch: int) -> Teacher:
-    """The start, to be asked for ``batch`` pictures at once: by OpenVINO on the CPU, several times as fast as torch."""
+    """The start, to be asked for ``batch`` images at once: by OpenVINO on the CPU, several times as fast as torch."""
     return _OpenVinoTeacher(start, batch) if device.type == "cpu" else _TorchTeacher(start, device)
 
 

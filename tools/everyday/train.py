@@ -1,7 +1,7 @@
 """Makes the bundled detector: ``python -m tools.everyday.train``, again and again until it is finished.
 
-Fine-tunes TensorFlow's ssdlite_mobilenet_v2_coco on pictures of VOC and COCO, averages the result with the start as the
-validation pictures advise, and writes the model file with all that belongs in it. Everything is kept in a work folder.
+Fine-tunes TensorFlow's ssdlite_mobilenet_v2_coco on images of VOC and COCO, averages the result with the start as the
+validation images advise, and writes the model file with all that belongs in it. Everything is kept in a work folder.
 """
 
 from __future__ import annotations
@@ -81,12 +81,12 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         default=Path("../shared/data/voc0712-train"),
         metavar="DIR",
-        help="folder of VOC's pictures and annotations as tars (default: %(default)s)",
+        help="folder of VOC's images and annotations as tars (default: %(default)s)",
     )
-    add("--sharper", type=Path, action="append", default=[], metavar="DIR", help="a VOC tree of larger pictures")
-    add("--coco", type=Path, metavar="FILE", help="annotations of COCO pictures to learn from")
-    add("--holdout", type=Path, metavar="FILE", help="annotations of COCO pictures to choose by")
-    add("--brake", type=Path, metavar="FILE", help="annotations of COCO pictures that only forbid what forgets")
+    add("--sharper", type=Path, action="append", default=[], metavar="DIR", help="a VOC tree of larger images")
+    add("--coco", type=Path, metavar="FILE", help="annotations of COCO images to learn from")
+    add("--holdout", type=Path, metavar="FILE", help="annotations of COCO images to choose by")
+    add("--brake", type=Path, metavar="FILE", help="annotations of COCO images that only forbid what forgets")
     add(
         "--work", type=Path, default=Path("out/everyday"), metavar="DIR", help="keeps everything (default: %(default)s)"
     )

@@ -28,7 +28,7 @@ class TrainingLog:
         self.peak_flops = 0.0
 
     def begin(self, stage: str, flops_per_image: float = 0.0, peak_flops: float = 0.0) -> None:
-        """What follows is of ``stage``; forward and backward of a picture cost so much, and the device can do so much.
+        """What follows is of ``stage``; forward and backward of an image cost so much, and the device can do so much.
 
         Both numbers are 0 where they are not known.
         """

@@ -129,7 +129,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--device", default="cuda:0", help="cpu tries the program itself")
     parser.add_argument("--models", nargs="+", default=MODEL_NAMES, choices=sorted(MODELS), metavar="NAME")
     parser.add_argument("--minutes", type=float, default=8.0, help="after which nothing new is begun")
-    parser.add_argument("--quick", action="store_true", help="few runs, small pictures")
+    parser.add_argument("--quick", action="store_true", help="few runs, small images")
     parser.add_argument("--out", type=Path, help=f"folder for {RESULT}")
     return parser.parse_args(arguments)
 

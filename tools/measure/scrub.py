@@ -150,7 +150,7 @@ class Clicker:
                 QApplication.processEvents()
                 if self._shown and self._shown[-1][1] == wanted:
                     return (self._shown[0][0] - begun) * 1000, (self._shown[-1][0] - begun) * 1000
-            raise SystemExit(f"the picture at {float(wanted):.3f} s was not shown")
+            raise SystemExit(f"the frame at {float(wanted):.3f} s was not shown")
         finally:
             for source in (self._window.stage.timeline.seek, self._window.stage.playback.seek):
                 source.disconnect(note)
@@ -195,7 +195,7 @@ def scrub(video: Path, model: str, clicks: int) -> list[str]:
     return [
         f"{what}, {which:19} {_row([times[number] for times in took])}"
         for what, took in (("click on the timeline", clicked), ("drag of the slider   ", dragged))
-        for number, which in enumerate(("first boxes", "the picture itself"))
+        for number, which in enumerate(("first boxes", "the frame itself"))
     ]
 
 

@@ -59,7 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.measure.training", description=__doc__)
     parser.add_argument("--network", choices=tuple(TRAINABLE), default="ssd300-vgg16", help="(default: %(default)s)")
     parser.add_argument("--width", type=float, default=1.0, metavar="W", help="of a VGG network (default: 1)")
-    parser.add_argument("--batch", type=int, default=32, metavar="N", help="pictures of a step (default: %(default)s)")
+    parser.add_argument("--batch", type=int, default=32, metavar="N", help="images of a step (default: %(default)s)")
     parser.add_argument("--steps", type=int, default=5, metavar="N", help="to measure (default: %(default)s)")
     parser.add_argument("--device", default="cpu", metavar="cpu|cuda", help="(default: cpu)")
     given = parser.parse_args(arguments)
@@ -71,7 +71,7 @@ def main(arguments: list[str] | None = None) -> int:
     seconds = measure(trainer, drawn_batch(given.batch, (spec.input.height, spec.input.width), device), given.steps)
     whole = sum(seconds.values())
     network = f"{given.network}, width {given.width:g}, {spec.config.num_boxes if spec.config else 0} default boxes"
-    print(f"{network}, {given.batch} pictures a step, {'bf16' if bf16 else 'fp32'}, {device}")
+    print(f"{network}, {given.batch} images a step, {'bf16' if bf16 else 'fp32'}, {device}")
     print(f"step {whole:.3f} s, {given.batch / whole:.1f} pictures/s")
     for part, value in seconds.items():
         if part != "wait":

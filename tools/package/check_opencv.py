@@ -1,6 +1,6 @@
 """Checks that an OpenCV build has all the program needs: ``python -m tools.package.check_opencv``.
 
-Every name the code uses is there; picture files of all kinds but AVIF (which PyAV reads) can be read back; the Unicode
+Every name the code uses is there; image files of all kinds but AVIF (which PyAV reads) can be read back; the Unicode
 font draws; cameras are read by the system's own means. For the small one: PYTHONPATH=build/small_opencv.
 """
 
@@ -40,7 +40,7 @@ def missing_names() -> Iterator[str]:
 
 
 def unreadable_kinds() -> Iterator[str]:
-    """Endings of picture files that cannot be written and read back."""
+    """Endings of image files that cannot be written and read back."""
     image = np.full((96, 128, 3), (40, 120, 220), np.uint8)
     for suffix in sorted(IMAGE_SUFFIXES - _READ_BY_PYAV):
         stored = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) if suffix in (".pgm", ".pbm") else image
@@ -63,7 +63,7 @@ def draws(text: str) -> bytes:
 def main() -> int:
     """Prints what is wrong; returns 1 if anything is."""
     wrong = [f"no cv2.{name}" for name in missing_names()]
-    wrong += [f"no {suffix} pictures" for suffix in unreadable_kinds()]
+    wrong += [f"no {suffix} images" for suffix in unreadable_kinds()]
     if len({draws(letter) for letter in ("", "車", "人", "я")}) < 4:
         wrong.append("no Unicode font")
     if sys.platform.startswith("linux"):

@@ -20,7 +20,7 @@ UNUSED = (
     "torch/test/",
     # A part of the system's C library, which must be that of the rest of it.
     "libmvec.so",
-    # Qt: its translations, and plugins of no use to a window that plays pictures (they drag in GTK, QML and OpenSSL).
+    # Qt: its translations, and plugins of no use to a window that plays images (they drag in GTK, QML and OpenSSL).
     "PySide6/Qt/translations",
     "plugins/platformthemes/libqgtk3",
     "plugins/platforminputcontexts/libqtvirtualkeyboard",

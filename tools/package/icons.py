@@ -57,7 +57,7 @@ def png(side: int) -> bytes:
 
 
 def _several(file: Path, sides: tuple[int, ...]) -> Path:
-    """One file with a picture for each size; each drawn for its size, none scaled."""
+    """One file with an image for each size; each drawn for its size, none scaled."""
     pictures = [Image.open(BytesIO(png(side))).convert("RGBA") for side in sides]
     largest, others = pictures[-1], pictures[:-1]
     # PNG inside, which Windows reads at every size since Vista. An ICNS holds the sizes that its format knows.

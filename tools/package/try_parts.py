@@ -149,7 +149,7 @@ def annotate(program: Program) -> str:
 
 
 def evaluate(program: Program) -> str:
-    """The picture of the self-test, as a set of one picture in COCO's layout."""
+    """The image of the self-test, as a set of one image in COCO's layout."""
     from tools.demo.clip import selftest_scene
     from tools.fixtures.data_sets import write_scenes_coco
 

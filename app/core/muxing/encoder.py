@@ -1,6 +1,6 @@
-"""Pictures to packets: the first encoder that opens, the source's clock, pixel shape and colour tags.
+"""Frames to packets: the first encoder that opens, the source's clock, pixel shape and colour tags.
 
-Owned by ``ssdv-export-write``. Pictures arrive upright and in order; packets leave with exact times.
+Owned by ``ssdv-export-write``. Frames arrive upright and in order; packets leave with exact times.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class EncoderPlan:
         sample_aspect: Pixel width over height, upright; None when unknown.
         colour: Tags.
         stretched: The container cannot state the shape of pixels, so they are made square.
-        fields: "top" or "bottom" for interlaced pictures, by the half that comes first; "" for whole ones.
+        fields: "top" or "bottom" for interlaced frames, by the half that comes first; "" for whole ones.
     """
 
     name: str
@@ -61,7 +61,7 @@ class EncoderPlan:
 
     @property
     def pixels(self) -> str:
-        """Layout of the pictures it takes, 8 bits and 4:2:0."""
+        """Layout of the frames it takes, 8 bits and 4:2:0."""
         return PIXELS.get(self.name, "yuv420p")
 
     def apply(self, context: av.VideoCodecContext) -> None:
@@ -92,7 +92,7 @@ def plan_encoder(
     options: VideoOptions | None = None,
     conversion: FrameConversion = UNCHANGED,
 ) -> EncoderPlan:
-    """Pick the encoder for upright pictures of ``width`` x ``height`` px.
+    """Pick the encoder for upright frames of ``width`` x ``height`` px.
 
     Args:
         width: Pixels.
@@ -100,7 +100,7 @@ def plan_encoder(
         facts: Properties of the source.
         container: It is for.
         options: The user's choices.
-        conversion: What was done to the stored pictures.
+        conversion: What was done to the stored frames.
 
     Raises:
         AppError: None opens at this size, or not the one asked for.
@@ -173,9 +173,9 @@ def to_video_frame(image: ImageBGR, plan: EncoderPlan, convert: VideoReformatter
     """UInt8[H, W, 3] BGR as the encoder wants it: even size (last row or column repeated), its matrix and range.
 
     Args:
-        image: The picture.
+        image: The frame.
         plan: The encoder's.
-        convert: The same for every picture of a file: one of its own would start threads for each.
+        convert: The same for every frame of a file: one of its own would start threads for each.
     """
     height, width = image.shape[:2]
     bottom, right = plan.height - height, plan.width - width

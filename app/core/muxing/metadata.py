@@ -93,16 +93,16 @@ def _attach(source: InputContainer, copy: OutputContainer, container: ContainerK
 
 
 def time_code(source: InputContainer) -> str:
-    """Time code of the first picture ("01:00:00:00"); "" where there is none."""
+    """Time code of the first frame ("01:00:00:00"); "" where there is none."""
     places = [source.metadata, *(stream.metadata for stream in source.streams)]
     return next((place["timecode"] for place in places if place.get("timecode")), "")
 
 
 def tracks_left_out(source: InputContainer, main: av.VideoStream | None) -> list[str]:
-    """Lines about further pictures in the file, and about what is neither picture, sound nor text."""
+    """Lines about cover images and further video tracks, and about what is neither video, sound nor text."""
     others = [stream for stream in source.streams.video if main is None or stream.index != main.index]
     covers = [s for s in others if s.disposition & av.stream.Disposition.attached_pic]
-    lines = [f"{_count(len(covers), 'cover picture')} left out."] if covers else []
+    lines = [f"{_count(len(covers), 'cover image')} left out."] if covers else []
     more = len(others) - len(covers)
     # Chapters and the time code lie in tracks of their own, and are made anew.
     data = len(source.streams.data) - bool(source.chapters()) - bool(time_code(source))

@@ -57,5 +57,5 @@ OPTIONS: dict[str, dict[str, dict[str, str]]] = {
 # For encoders without a setting of quality alone.
 BITS_PER_PIXEL = {_DRAFT: 0.08, _GOOD: 0.15, _BEST: 0.3}
 BY_BIT_RATE = ("h264_videotoolbox", "h264_mf", "libopenh264")
-# Layout of pictures where it is not the usual yuv420p.
+# Layout of frames where it is not the usual yuv420p.
 PIXELS = {"h264_qsv": "nv12", "h264_amf": "nv12", "h264_mf": "nv12"}

@@ -1,6 +1,6 @@
 """A video file made of another's frames, changed or not, with its sound and clock. Owned by the thread that writes.
 
-Its header is written with the first picture: only then the size is known, which no sound may come before.
+Its header is written with the first frame: only then the size is known, which no sound may come before.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class VideoFile:
     Args:
         source: The original, for its sound, clock and tags.
         target: Where; the ending chooses the container.
-        start_s: Container time of the source's first picture.
-        frame_count: Pictures the source promises; the last one's duration is believed when they all came.
+        start_s: Container time of the source's first frame.
+        frame_count: Frames the source promises; the last one's duration is believed when they all came.
         options: How the video is written.
         clip_from_s: Container time at which a clip of the source begins, which is 0 in the copy; None for all of it.
 
@@ -142,7 +142,7 @@ class VideoFile:
             AppError: It cannot be completed; nothing is left.
         """
         if self._stream is None:
-            raise AppError("There was no picture to write.")
+            raise AppError("There was no frame to write.")
         try:
             with self._explained():
                 complete = self._frames == self._frame_count
@@ -258,5 +258,5 @@ def _about_conversion(conversion: FrameConversion) -> list[str]:
     if conversion.hdr_left:
         notes.append("The video is HDR of a kind that is not understood; its colours were left as they are.")
     if conversion.fields:
-        notes.append("The video is interlaced and stays so; whole pictures can be made of it on request (deinterlace).")
+        notes.append("The video is interlaced and stays so; whole frames can be made of it on request (deinterlace).")
     return notes

@@ -46,7 +46,7 @@ class VideoOptions:
     Attributes:
         quality: A key of ``QUALITIES``.
         encoder: FFmpeg's name of an encoder; "auto" takes the best that opens on this computer.
-        deinterlace: Make whole pictures of interlaced ones.
+        deinterlace: Make whole frames of interlaced ones.
         images_per_s: Rate at which a folder or numbered sequence of images becomes a video.
     """
 

@@ -38,10 +38,10 @@ def avif_properties(content: bytes) -> AvifProperties:
     primary = _Reader(first_box(meta, b"pitm"))
     item = primary.number(4 if primary.version else 2)
     parts = first_box(meta, b"iprp")
-    shelf = list(boxes(first_box(parts, b"ipco")))
+    properties = list(boxes(first_box(parts, b"ipco")))
     quarter_turns, mirror_axis = 0, None
     for index in _property_indices(_Reader(first_box(parts, b"ipma")), item):
-        name, data = shelf[index - 1] if 0 < index <= len(shelf) else (b"", b"")
+        name, data = properties[index - 1] if 0 < index <= len(properties) else (b"", b"")
         if name == b"irot" and data:
             quarter_turns = data[0] & 3
         elif name == b"imir" and data:

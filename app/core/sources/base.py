@@ -31,7 +31,7 @@ class SourceOptions:
         fps: Rate asked of a camera; 0 leaves it alone.
         loop: Start a file again when it ends.
         open_timeout_s: A camera or stream must be open within this.
-        first_frame_s: ... and give its first picture within this.
+        first_frame_s: ... and give its first frame within this.
         stall_s: A running camera or stream that gives nothing for this long counts as lost.
         folder_fps: Images of a folder shown per second.
         replays: What earlier connections to a stream brought, where it is opened again.
@@ -59,7 +59,7 @@ def never() -> bool:
 
 
 class Source(Protocol):
-    """Pictures, one after the other.
+    """Frames, one after the other.
 
     Attributes:
         info: What the source turned out to be.
@@ -70,7 +70,7 @@ class Source(Protocol):
     reopen_uri: str
 
     def read(self) -> Frame | None:
-        """The next picture; None at the end of a file.
+        """The next frame; None at the end of a file.
 
         Raises:
             SourceLostError: A camera or stream went away.
@@ -105,14 +105,14 @@ class UnevenSource(Source, Protocol):
 
 @runtime_checkable
 class SeekableSource(Source, Protocol):
-    """A file: every picture has a ``pts_s`` and can be asked for."""
+    """A file: every frame has a ``pts_s`` and can be asked for."""
 
     def seek(self, pts_s: Fraction, enough: Callable[[], bool] = never) -> bool:
-        """Make ``read`` continue with the picture shown at ``pts_s``: the last one not later than that.
+        """Make ``read`` continue with the frame shown at ``pts_s``: the last one not later than that.
 
         Args:
-            pts_s: Seconds from the first picture.
-            enough: Asked on the way there; True stops it. Then ``read`` gives the picture that was reached, and
+            pts_s: Seconds from the first frame.
+            enough: Asked on the way there; True stops it. Then ``read`` gives the frame that was reached, and
                 seeking on leads further.
 
         Returns:
@@ -121,12 +121,12 @@ class SeekableSource(Source, Protocol):
         ...
 
     def seek_before(self, pts_s: Fraction) -> None:
-        """Make ``read`` continue with the last picture earlier than ``pts_s`` (the first one, if there is none)."""
+        """Make ``read`` continue with the last frame earlier than ``pts_s`` (the first one, if there is none)."""
         ...
 
 
 def frame_from_bgra(image: ImageBGRA, index: int, pts_s: Fraction | None, captured_ns: int, name: str = "") -> Frame:
-    """A frame from UInt8[H, W, 4], which it takes over; the BGR picture is made here."""
+    """A frame from UInt8[H, W, 4], which it takes over; the BGR frame is made here."""
     import cv2
 
     bgra = np.ascontiguousarray(image)
@@ -135,7 +135,7 @@ def frame_from_bgra(image: ImageBGRA, index: int, pts_s: Fraction | None, captur
 
 
 def frame_from_bgr(image: ImageBGR, index: int, pts_s: Fraction | None, captured_ns: int, name: str = "") -> Frame:
-    """A frame from UInt8[H, W, 3], which it takes over; the BGRA picture is made here."""
+    """A frame from UInt8[H, W, 3], which it takes over; the BGRA frame is made here."""
     import cv2
 
     bgr = np.ascontiguousarray(image)

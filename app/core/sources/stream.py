@@ -33,7 +33,7 @@ from app.core.workers import Deadline
 log = logging.getLogger(__name__)
 
 # No long look ahead to find out what the stream is; its rate is taken from what it says about itself. Not "nobuffer":
-# that throws away what was looked at, the key picture with it, and the next may be ten seconds away.
+# that throws away what was looked at, the key frame with it, and the next may be ten seconds away.
 _COMMON = {"analyzeduration": "2000000", "fpsprobesize": "0"}
 _LIVE_EDGE = {"live_start_index": "-1"}
 _SILENT = "no answer in time"
@@ -137,7 +137,7 @@ class StreamSource:
         if not self._container.streams.video:
             raise AppError(f"{self._name} carries no video.")
         self._stream = self._container.streams.video[0]
-        self._stream.thread_type = "SLICE"  # frame threads would hold back a picture each
+        self._stream.thread_type = "SLICE"  # frame threads would hold back a frame each
         self._packets = self._container.demux(self._stream)
         self._decoded: deque[av.VideoFrame] = deque()
         self._index = 0

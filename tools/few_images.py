@@ -1,6 +1,6 @@
-"""Cuts a small set of one's own out of VOC, to try a fine-tuning on: ``python -m tools.few_pictures VOCDEVKIT OUT``.
+"""Cuts a small set of one's own out of VOC, to try a fine-tuning on: ``python -m tools.few_images VOCDEVKIT OUT``.
 
-Three classes under private names, so that no predictor is taken over by its name, and few pictures, as somebody has who
+Three classes under private names, so that no predictor is taken over by its name, and few images, as somebody has who
 labels them by hand. ``train.txt`` of the result holds those to learn from, ``val.txt`` all that show one of the classes
 in the devkit's own ``val.txt``.
 """
@@ -29,10 +29,10 @@ def cut(devkit: Path, out: Path, classes: Mapping[str, str], count: int) -> dict
         devkit: A VOCdevkit with the lists ``train`` and ``val``.
         out: Folder to write; a tree as one year of a VOCdevkit.
         classes: VOC's name of each class, and its private one.
-        count: Pictures to learn from, as many of each class as of the others.
+        count: Images to learn from, as many of each class as of the others.
 
     Returns:
-        How many pictures are in each list.
+        How many images are in each list.
 
     Raises:
         DetectorError: There is no such data, or too little of it.
@@ -44,7 +44,7 @@ def cut(devkit: Path, out: Path, classes: Mapping[str, str], count: int) -> dict
     for (name, images), data in zip(chosen.items(), (train, val), strict=True):
         for image in images:
             if image.path is None:
-                raise DetectorError(f"The picture {image.image_id} is missing.")
+                raise DetectorError(f"The image {image.image_id} is missing.")
             shutil.copyfile(image.path, out / "JPEGImages" / f"{image.image_id}{image.path.suffix}")
             text = _annotation(image, data.labels, classes)
             (out / "Annotations" / f"{image.image_id}.xml").write_text(text, encoding="utf-8")
@@ -54,21 +54,21 @@ def cut(devkit: Path, out: Path, classes: Mapping[str, str], count: int) -> dict
 
 
 def _some_of_each(data: DataSet, names: Sequence[str], count: int) -> list[ImageTruth]:
-    """The first pictures of each class in turn, until there are ``count``."""
+    """The first images of each class in turn, until there are ``count``."""
     waiting = [iter(_all_of(data, [name])) for name in names]
     found: dict[str, ImageTruth] = {}
     turn = 0
     while len(found) < count:
         image = next((one for one in waiting[turn % len(waiting)] if one.image_id not in found), None)
         if image is None:
-            raise DetectorError(f"There are fewer than {count} pictures of {', '.join(names)} in {data.root}.")
+            raise DetectorError(f"There are fewer than {count} images of {', '.join(names)} in {data.root}.")
         found[image.image_id] = image
         turn += 1
     return sorted(found.values(), key=lambda image: image.image_id)
 
 
 def _all_of(data: DataSet, names: Iterable[str]) -> list[ImageTruth]:
-    """The pictures that show one of ``names`` plainly."""
+    """The images that show one of ``names`` plainly."""
     wanted = {number for number, label in enumerate(data.labels) if label in set(names)}
     return [image for image in data.images if wanted.intersection(image.class_ids[~image.difficult].tolist())]
 
@@ -90,7 +90,7 @@ def _annotation(image: ImageTruth, labels: Sequence[str], classes: Mapping[str, 
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the set and say what is in it."""
-    parser = argparse.ArgumentParser(prog="python -m tools.few_pictures", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.few_images", description=__doc__)
     parser.add_argument("devkit", type=Path, metavar="VOCDEVKIT")
     parser.add_argument("out", type=Path, metavar="OUT")
     parser.add_argument("--pictures", type=int, default=PICTURES, metavar="N", help="to learn from (default: 60)")
@@ -100,7 +100,7 @@ def main(arguments: list[str] | None = None) -> int:
     except DetectorError as error:
         print(error.message, error.hint, file=sys.stderr)
         return 1
-    print(f"{written['train']} pictures to learn from and {written['val']} to measure on in {given.out}")
+    print(f"{written['train']} images to learn from and {written['val']} to measure on in {given.out}")
     return 0
 
 

@@ -1,7 +1,7 @@
-"""Makes the picture of the window in the README: ``xvfb-run -a python -m tools.window_picture CLIP --at 81``.
+"""Makes the image of the window in the README: ``xvfb-run -a python -m tools.window_screenshot CLIP --at 81``.
 
-The real window with the default model plays a clip, and its picture is taken at the first frame from the time named on
-that shows something found. The clip is not kept; who publishes the picture names its author beside it.
+The real window with the default model plays a clip, and its image is taken at the first frame from the time named on
+that shows something found. The clip is not kept; who publishes the image names its author beside it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _QUALITY = 90
 
 
 def take(clip: Path, at_s: float, out: Path, theme: str, size: tuple[int, int]) -> str:
-    """Write the picture; what could not be done, or "".
+    """Write the image; what could not be done, or "".
 
     Args:
         clip: A video.
@@ -69,8 +69,8 @@ def take(clip: Path, at_s: float, out: Path, theme: str, size: tuple[int, int]) 
 
 
 def main() -> int:
-    """Take the picture."""
-    parser = argparse.ArgumentParser(prog="python -m tools.window_picture", description=__doc__)
+    """Take the image."""
+    parser = argparse.ArgumentParser(prog="python -m tools.window_screenshot", description=__doc__)
     parser.add_argument("clip", type=Path, metavar="CLIP")
     parser.add_argument("--at", type=float, default=0.0, metavar="S", help="seconds from the beginning (default: 0)")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "window.jpg", metavar="FILE")
