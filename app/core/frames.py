@@ -60,6 +60,8 @@ class FrameResult:
         model: Name of the model that ran; "" with no candidates.
         detect_ms: Time in the detector for this frame, milliseconds.
         detected_ns: ``time.monotonic_ns()`` when the result was ready.
+        followed: The network saw an earlier frame; motion brought the boxes here.
+        numbers: Number of each candidate's object, None while it has none; empty where nothing was followed.
     """
 
     frame: Frame
@@ -68,6 +70,8 @@ class FrameResult:
     model: str = ""
     detect_ms: float = 0.0
     detected_ns: int = 0
+    followed: bool = False
+    numbers: tuple[int | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

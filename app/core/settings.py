@@ -142,6 +142,12 @@ class SourceSettings:
         step=1,
     )
     loop: bool = setting(False, "Loop", "Start a video again when it ends.")
+    smooth: str = setting(
+        "auto",
+        "Smooth boxes",
+        "Show every frame at once and move boxes with what they hold; auto does so when the detector is slower.",
+        choices=(("auto", "Auto"), ("on", "On"), ("off", "Off")),
+    )
 
 
 @dataclass(frozen=True, slots=True)

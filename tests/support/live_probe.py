@@ -26,6 +26,7 @@ class LiveProbe:
     Args:
         models: Opens detectors, and remembers them.
         factory: Opens detectors in their place.
+        smoothing: Off, so that boxes belong to their frames, unless a test is about it.
         kwargs: For ``LiveSession``.
     """
 
@@ -33,6 +34,7 @@ class LiveProbe:
         self,
         models: FakeModels | None = None,
         factory: Callable[[ModelSettings], Any] | None = None,
+        smoothing: str = "off",
         **kwargs: Any,
     ) -> None:
         self.models = models or FakeModels()
@@ -40,6 +42,7 @@ class LiveProbe:
         self.wakes = 0
         self._changed = threading.Condition()
         self.session = LiveSession(self._wake, self._event, detector_factory=factory or self.models, **kwargs)
+        self.session.set_smoothing(smoothing)
 
     def start(
         self,

@@ -124,6 +124,9 @@ class FakeSession:
     def set_iou(self, iou: float) -> None:
         self.calls.append(("set_iou", iou))
 
+    def set_smoothing(self, mode: str) -> None:
+        self.calls.append(("set_smoothing", mode))
+
     def set_threshold(self, threshold: float) -> None:
         self.calls.append(("set_threshold", threshold))
 

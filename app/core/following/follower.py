@@ -31,7 +31,7 @@ class FollowedObject:
 
     Attributes:
         box_xyxy: Its box in pixels of the frame.
-        score: Of its last detection.
+        score: Of the last sure detection of it.
         class_id: Of the model's labels.
         tracker_id: Its number; None while it may be a flicker of the detector.
         unseen_s: Seconds since the network last saw it; 0 where it did in its last run.
@@ -125,6 +125,11 @@ class Follower:
             for key, known in self._known.items()
             if (box := self._in_frame(self._shown[key])) is not None
         )
+
+    def end_all(self) -> None:
+        """Forgets every object: another model sees others."""
+        self._forget()
+        self._tracker.end_all()
 
     def _in_frame(self, box: Floats) -> Floats | None:
         """Clips a box; None for one that has left the frame."""

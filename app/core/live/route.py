@@ -8,9 +8,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Protocol
 
 from app.core.channels import LatestSlot
 from app.core.frames import Frame, FrameResult
+from app.core.live.smoothing import SmoothingSwitch
+
+
+class FrameFollower(Protocol):
+    """Moves boxes between the runs of the detector; see ``FollowStage``. Returns at once."""
+
+    def frame(self, epoch: int, frame: Frame) -> None: ...
+    def answer(self, epoch: int, result: FrameResult) -> None: ...
 
 
 class Route:
@@ -22,6 +31,8 @@ class Route:
     Attributes:
         frames: (epoch, frame) for the detector.
         results: Frames with their candidates, for the window.
+        smoothing: Whether boxes follow the motion meanwhile.
+        follow: Who follows them; None for nobody.
     """
 
     def __init__(self, on_results_ready: Callable[[], None]) -> None:
@@ -32,12 +43,21 @@ class Route:
         self._epoch = 0
         self._ready = False
         self._last: Frame | None = None
+        self.smoothing = SmoothingSwitch()
+        self.follow: FrameFollower | None = None
+        self._shown_after_all = 0  # frames that the detector did not take, and that were shown
+
+    def set_smoothing(self, mode: str) -> None:
+        """Takes the user's choice, from the next frame on."""
+        with self._lock:
+            self.smoothing.set_mode(mode)
 
     def begin(self) -> int:
         """Another source begins: forget the frames of the one before. Returns the number to deliver under."""
         with self._lock:
             self._epoch += 1
             self._last = None
+            self.smoothing.restart()
             self.frames.take_nowait()
             self.results.take_nowait()
             return self._epoch
@@ -48,9 +68,14 @@ class Route:
             if epoch != self._epoch:
                 return False
             self._last = frame
+            self.smoothing.frame(frame.captured_ns)
             if self._ready:
+                dropped = self.frames.dropped
                 self.frames.put((epoch, frame))
                 wake = False
+                if self.smoothing.on and self.follow is not None:
+                    self.follow.frame(epoch, frame)
+                    self._shown_after_all += self.frames.dropped - dropped
             else:
                 wake = self.results.put(FrameResult(frame, None))
         if wake:
@@ -59,6 +84,16 @@ class Route:
 
     def finish(self, epoch: int, result: FrameResult) -> None:
         """A frame that went through the detector."""
+        with self._lock:
+            if result.candidates is not None:
+                self.smoothing.detected(result.detect_ms)
+            if self.smoothing.on and self.follow is not None and result.candidates is not None and self._ready:
+                self.follow.answer(epoch, result)
+                return
+        self.show(epoch, result)
+
+    def show(self, epoch: int, result: FrameResult) -> None:
+        """A frame for the window."""
         with self._lock:
             wake = epoch == self._epoch and self.results.put(result)
         if wake:
@@ -93,7 +128,7 @@ class Route:
     @property
     def drops(self) -> int:
         """Frames that gave way to newer ones."""
-        return self.frames.dropped + self.results.dropped
+        return self.frames.dropped - self._shown_after_all + self.results.dropped
 
     def close(self) -> None:
         """Refuse everything from now on and wake whoever waits."""

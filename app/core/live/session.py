@@ -2,6 +2,8 @@
 
 Composes capture stage, route and detect stage; the frames flow past it:
 source -> ``ssdv-capture`` -> route.frames -> ``ssdv-detect`` -> route.results -> whoever takes from ``results``.
+Where the detector is slower than the source, every frame also goes to ``ssdv-follow``, which shows it at once with the
+boxes moved, and the detector's answers go there, too.
 The callbacks are called on worker threads (and on the caller's, for what a call brings about); they must return at
 once and not wait for another thread.
 """
@@ -28,6 +30,7 @@ from app.core.live.events import (
     SourceTrouble,
     StateChanged,
 )
+from app.core.live.follow import FollowStage
 from app.core.live.route import Route
 from app.core.models import open_model
 from app.core.settings import DetectionSettings, ModelSettings
@@ -69,9 +72,11 @@ class LiveSession:
         self._capture: CaptureStage | None = None
         self._retired: list[Worker] = []  # threads of sources that were replaced, as long as they run
         self._detect: DetectStage | None = None
+        self._follow: FollowStage | None = None
         self._info: SourceInfo | None = None
         self._painted: tuple[int, int, int] | None = None
         self._drops_before = 0
+        self._smoothing = "auto"
 
     # -- what is going on -------------------------------------------------------------------------------------------
 
@@ -116,8 +121,11 @@ class LiveSession:
         with self._lock:
             if self._detect is None:
                 self._route = Route(self._on_results_ready)
+                self._route.set_smoothing(self._smoothing)
                 self._detect = self._new_detect_stage(uri, model, detection)
                 self._detect.worker.start()
+                self._follow = self._route.follow = FollowStage(self._route.show, detection.threshold)
+                self._follow.worker.start()
             else:
                 self.set_iou(detection.iou)
                 self.set_threshold(detection.threshold)
@@ -145,9 +153,12 @@ class LiveSession:
             self._set_state(LiveState.STOPPING)
             capture.stop()
             detect.stop()
+            followers = [self._follow.worker] if self._follow is not None else []
+            if self._follow is not None:
+                self._follow.stop()
             self._route.close()
-            self._capture = self._detect = self._info = None
-            workers = (*self._retired, *capture.workers, detect.worker)
+            self._capture = self._detect = self._follow = self._info = None
+            workers = (*self._retired, *capture.workers, detect.worker, *followers)
             self._retired = []
         if deadline_s > 0:
             join_all(workers, deadline_s)
@@ -203,6 +214,14 @@ class LiveSession:
         with self._lock:
             if self._detect is not None:
                 self._detect.set_threshold(threshold)
+            if self._follow is not None:
+                self._follow.set_threshold(threshold)
+
+    def set_smoothing(self, mode: str) -> None:
+        """Whether boxes follow the motion between the runs of the detector: "auto", "on" or "off"."""
+        with self._lock:
+            self._smoothing = mode
+            self._route.set_smoothing(mode)
 
     def switch_model(self, model: ModelSettings) -> None:
         """Change to another model; the view goes on meanwhile, and the old one is kept until the new one runs."""

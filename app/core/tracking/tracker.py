@@ -55,7 +55,7 @@ class TrackedObject:
         key: Tells it from all others of this tracker, also while it has no number.
         number: Its number; None while unconfirmed.
         class_id: Index into the model's labels.
-        score: Of the detection it was last seen by.
+        score: Of the last sure detection of it.
         box_xyxy: Float64[4], pixels: where it is believed to be.
         first_s: When it was first seen.
         unseen_s: Seconds since it was last seen; 0 where it was in the last frame.
@@ -114,7 +114,7 @@ class Tracker:
         self._now = pts_s if self._now is None else max(pts_s, self._now)
         self._motion.predict(float(passed), self._missing)
         owner = self._associate(detections, sure)
-        self._correct(detections, owner, float(self._now))
+        self._correct(detections, owner, sure, float(self._now))
         self._begin(detections, owner, sure, confirmed=first)
         numbers = [int(self._number[index]) or None for index in owner[:sure]]
         self._forget(float(self._now))
@@ -169,14 +169,15 @@ class Tracker:
         for row, column in best_pairs(overlap[np.ix_(rows, columns)] - min_overlap):
             owner[columns[column]] = rows[row]
 
-    def _correct(self, detections: Detections, owner: Indices, now_s: float) -> None:
+    def _correct(self, detections: Detections, owner: Indices, sure: int, now_s: float) -> None:
         found = np.flatnonzero(owner >= 0)
         objects = owner[found]
         self._motion.correct(objects, detections.boxes_xyxy[found].astype(np.float64))
         self._missing[:] = True
         self._missing[objects] = False
         self._seen_s[objects] = now_s
-        self._score[objects] = detections.scores[found]
+        is_sure = found < sure
+        self._score[objects[is_sure]] = detections.scores[found[is_sure]]
         self._balance += np.where(self._missing, -1, 1)
         confirmed = (now_s - self._born_s >= _CONFIRMED_AFTER_S) & (self._balance > 0)
         for index in objects:  # in the order of the detections: the best one gets the lowest number

@@ -101,6 +101,8 @@ class LiveController(QObject):
         settings = self._settings.current
         self._note_loop(sample or settings.source.loop)
         options = replace(SourceOptions.from_settings(settings.source), loop=self.looping)
+        if settings.source.smooth != "auto":
+            self.session.set_smoothing(settings.source.smooth)
         self.session.start(uri, options, settings.model, settings.detection)
 
     def close_source(self) -> None:
@@ -273,6 +275,8 @@ class LiveController(QObject):
             session.set_iou(settings.detection.iou)
         elif (section, name) == ("detection", "threshold"):
             session.set_threshold(settings.detection.threshold)
+        elif (section, name) == ("source", "smooth"):
+            session.set_smoothing(settings.source.smooth)
         elif (section, name) == ("source", "loop"):
             self._apply_loop(settings.source.loop)
         elif section == "source" and name in _REOPENING and self.uri.startswith("camera:"):

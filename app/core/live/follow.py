@@ -1,0 +1,137 @@
+"""Shows every frame at once, with boxes moved to it from the frame that the detector saw last.
+
+Everything here happens on ``ssdv-follow``; only ``frame``, ``answer``, ``set_threshold`` and ``stop`` are called from
+elsewhere. A frame that the detector itself has answered for, and that is still the newest, is shown as it answered.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from app.core.channels import LatestSlot
+from app.core.frames import Frame, FrameResult
+from app.core.tracking.tracker import with_unsure
+from app.core.workers import Worker
+from detector.detections import Candidates, DetectionFilter
+
+if TYPE_CHECKING:  # it loads OpenCV
+    from app.core.following.follower import FollowedObject, Follower
+
+log = logging.getLogger(__name__)
+
+_SAME_SCENE_S = 1.0  # frames further apart have a seek or a pause between them
+
+Show = Callable[[int, FrameResult], None]
+
+
+class FollowStage:
+    """The following thread.
+
+    Args:
+        show: Takes (epoch, result).
+        threshold: Least score of an object to follow.
+    """
+
+    def __init__(self, show: Show, threshold: float) -> None:
+        self.frames: LatestSlot[tuple[int, Frame]] = LatestSlot()
+        self._answers: deque[tuple[int, FrameResult]] = deque()
+        self._show = show
+        self._threshold = threshold
+        self._epoch = 0
+        self._follower: Follower | None = None
+        self._newest: Frame | None = None
+        self._answer: FrameResult | None = None
+        self.worker = Worker("follow", self._run, self._broken)
+
+    def frame(self, epoch: int, frame: Frame) -> None:
+        """Takes the newest frame of the source."""
+        self.frames.put((epoch, frame))
+
+    def answer(self, epoch: int, result: FrameResult) -> None:
+        """Takes what the detector found in one of the frames."""
+        self._answers.append((epoch, result))
+        self.frames.wake()
+
+    def set_threshold(self, threshold: float) -> None:
+        """Follows objects of at least this score from now on."""
+        self._threshold = threshold
+
+    def stop(self) -> None:
+        """Ends the thread soon."""
+        self.worker.stop()
+        self.frames.close()
+
+    # -- on the thread ----------------------------------------------------------------------------------------------
+
+    def _run(self, stop: threading.Event) -> None:
+        while not stop.is_set() and not self.frames.closed:
+            item = self.frames.take()
+            if item is not None:
+                self._advance(*item)
+            answered = self._take_answers()
+            if self._newest is not None and (item is not None or answered):
+                self._show(self._epoch, self._result(self._newest))
+
+    def _advance(self, epoch: int, frame: Frame) -> None:
+        from app.core.following.follower import Follower
+
+        if self._follower is None or epoch != self._epoch or not _goes_on(self._newest, frame):
+            self._epoch, self._follower, self._answer = epoch, Follower(), None
+        self._follower.advance(frame.index, frame.image_bgr)
+        self._newest = frame
+
+    def _take_answers(self) -> bool:
+        answered = False
+        while self._answers:
+            epoch, result = self._answers.popleft()
+            if self._follower is None or epoch != self._epoch or result.candidates is None:
+                continue
+            if self._answer is not None and (self._answer.model, self._answer.labels) != (result.model, result.labels):
+                self._follower.end_all()
+            self._answer, answered = result, True
+            wanted = with_unsure(DetectionFilter(self._threshold, result.candidates.iou_threshold))
+            found = result.candidates.detections(wanted)
+            sure = len(found.above(self._threshold))
+            self._follower.detected(result.frame.index, _time_s(result.frame), found, sure)
+        return answered
+
+    def _result(self, frame: Frame) -> FrameResult:
+        answer = self._answer
+        if answer is None or self._follower is None:
+            return FrameResult(frame, None)
+        if answer.frame is frame:
+            return answer
+        candidates, numbers = _as_candidates(self._follower.objects())
+        return replace(answer, frame=frame, candidates=candidates, followed=True, numbers=numbers)
+
+    def _broken(self, error: BaseException) -> None:
+        log.error("the following thread failed", exc_info=error)
+
+
+def _as_candidates(objects: tuple[FollowedObject, ...]) -> tuple[Candidates, tuple[int | None, ...]]:
+    """Followed objects as the filters of the window take them, best first, and their numbers."""
+    order = sorted(objects, key=lambda each: -each.score)
+    boxes = np.array([each.box_xyxy for each in order], np.float32).reshape(-1, 4)
+    scores = np.array([each.score for each in order], np.float32)
+    classes = np.array([each.class_id for each in order], np.int32)
+    kept = np.ones(len(order), np.bool_)
+    return Candidates(boxes, scores, classes, kept), tuple(each.tracker_id for each in order)
+
+
+def _goes_on(last: Frame | None, frame: Frame) -> bool:
+    """Whether ``frame`` follows ``last`` within the same scene: no seek, loop or long pause between."""
+    if last is None or (last.pts_s is None) is not (frame.pts_s is None):
+        return False
+    return 0 < _time_s(frame) - _time_s(last) < _SAME_SCENE_S and frame.index > last.index
+
+
+def _time_s(frame: Frame) -> Fraction:
+    return frame.pts_s if frame.pts_s is not None else Fraction(frame.captured_ns, 1_000_000_000)
