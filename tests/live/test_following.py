@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from app.core.frames import FrameResult
 from app.core.live import LiveState
 from app.core.live.smoothing import SmoothingSwitch
+from app.core.settings import ModelSettings
 from app.core.sources.base import SourceOptions
 from detector.boxes import iou
 from detector.detections import Candidates
@@ -137,3 +139,20 @@ def test_auto_is_on_while_the_detector_is_slower() -> None:
     assert switch.on
     switch.set_mode("nonsense")
     assert not switch.on
+
+
+def test_an_image_that_was_there_before_the_model_is_shown_with_its_answer(tmp_path: Path) -> None:
+    image = np.full((120, 160, 3), 90, np.uint8)
+    image[40:80, 50:100] = (40, 0, 200)
+    assert cv2.imwrite(str(tmp_path / "still.png"), image)
+    go = threading.Event()
+
+    def late(_: ModelSettings) -> RedDetector:
+        assert go.wait(PATIENCE)
+        return RedDetector()
+
+    with LiveProbe(factory=late, smoothing="on") as probe:
+        probe.start(str(tmp_path / "still.png"))
+        assert probe.next_result().candidates is None
+        go.set()
+        assert not probe.detected().followed

@@ -90,7 +90,7 @@ class FollowStage:
 
     def _take_answers(self) -> bool:
         answered = False
-        while self._answers:
+        while self._answers and not self._is_ahead(*self._answers[0]):
             epoch, result = self._answers.popleft()
             if self._follower is None or epoch != self._epoch or result.candidates is None:
                 continue
@@ -102,6 +102,12 @@ class FollowStage:
             sure = len(found.above(self._threshold))
             self._follower.detected(result.frame.index, _time_s(result.frame), found, sure)
         return answered
+
+    def _is_ahead(self, epoch: int, result: FrameResult) -> bool:
+        """Whether the answer is to a frame that has not arrived here yet."""
+        if self._newest is None or epoch > self._epoch:
+            return True
+        return epoch == self._epoch and result.frame.captured_ns > self._newest.captured_ns
 
     def _result(self, frame: Frame) -> FrameResult:
         answer = self._answer

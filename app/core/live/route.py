@@ -89,7 +89,8 @@ class Route:
                 self.smoothing.detected(result.detect_ms)
             if self.smoothing.on and self.follow is not None and result.candidates is not None and self._ready:
                 self.follow.answer(epoch, result)
-                return
+                if result.frame is not self._last:  # the newest frame, a paused one say, is shown as it was answered
+                    return
         self.show(epoch, result)
 
     def show(self, epoch: int, result: FrameResult) -> None:
@@ -105,6 +106,8 @@ class Route:
             self._ready = True
             if self._last is not None:
                 self.frames.put((self._epoch, self._last))
+                if self.smoothing.on and self.follow is not None:
+                    self.follow.frame(self._epoch, self._last)
 
     def detector_away(self) -> None:
         """From now on frames go straight to the window, beginning with one that waits for the detector."""
