@@ -15,12 +15,12 @@ import torch
 from detector.errors import DetectorError
 from detector.evaluation.data_sets import read_data
 from detector.labels import COCO80, VOC20
-from tests.support.everyday_course import PICTURES, TINY, write_coco, write_tars
+from tests.support.everyday_schedule import PICTURES, TINY, write_coco, write_tars
 from tests.support.one_thread import one_thread
 from tests.support.shared_data import shared
 from tests.support.tiny_models import random_spec, random_state
-from tools.everyday.courses import COURSES
 from tools.everyday.material import Sources, gather, overlapping
+from tools.everyday.schedules import SCHEDULES
 from tools.everyday.start import PACKAGE, fetch_start, network_of, read_start
 from tools.everyday.train import STOPPED, main
 from tools.everyday.unpack import missing_pictures, unpack
@@ -120,7 +120,7 @@ def test_the_command_stops_in_time_and_goes_on(
 ) -> None:
     work, out = tmp_path / "work", tmp_path / "everyday.safetensors"
     short = replace(TINY, frozen=("stem.", "blocks."), slow=(), epochs=1.0)  # three steps of two pictures
-    monkeypatch.setitem(COURSES, "cpu", (short,))
+    monkeypatch.setitem(SCHEDULES, "cpu", (short,))
     arguments = _arguments(tars, work, "--minutes", "0", "--out", str(out))
     assert main(arguments) == STOPPED
     assert "the same command goes on from here" in capsys.readouterr().out

@@ -22,9 +22,9 @@ from detector.training.order import Order
 from detector.training.recipe import Recipe, recipe_from_json
 from detector.training.survey import fingerprint
 from detector.training.trainer import Trainer, fill_colour
-from tools.everyday.courses import REPLAY, Round
 from tools.everyday.criterion import DistillingCriterion
 from tools.everyday.material import Sources, gather, overlapping
+from tools.everyday.schedules import REPLAY, Round
 from tools.everyday.start import Start, network_of, teacher_of
 from tools.everyday.training_log import TrainingLog
 
