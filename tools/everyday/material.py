@@ -1,4 +1,4 @@
-"""What ``everyday`` learns from and is measured on. Needs torch for the table of labelled classes only."""
+"""The data that ``everyday`` learns from and is measured on. Needs torch for the table of labelled classes only."""
 
 from __future__ import annotations
 

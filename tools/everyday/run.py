@@ -33,7 +33,7 @@ NAME = "everyday"
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What was asked for on the command line.
+    """The options of the command line.
 
     Attributes:
         sources: Images.
@@ -52,7 +52,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """What a finished round left.
+    """The result of a finished round.
 
     Attributes:
         round: How it was done.
@@ -90,7 +90,7 @@ class Run:
         self._stop, self._log = stop, log
 
     def train(self) -> list[Tuned] | None:
-        """What all rounds left, each gone on with where it was stopped; None where one was stopped again.
+        """Run all rounds, each from where it was stopped; returns their results, or None where one was stopped again.
 
         Raises:
             DetectorError: A checkpoint is damaged or of another training, or the loss is no number.

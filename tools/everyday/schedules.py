@@ -11,7 +11,7 @@ from detector.training.recipe import Recipe
 
 @dataclass(frozen=True, slots=True)
 class Distillation:
-    """What of the start is to be kept; see ``criterion``.
+    """How much of the start's knowledge is kept; see ``criterion``.
 
     Attributes:
         weight: Of the start's answers beside the labels.

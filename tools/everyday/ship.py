@@ -30,7 +30,7 @@ from tools.everyday.start import network_of
 from tools.everyday.training_log import TrainingLog
 
 SHARES = (0.5, 0.6, 0.65, 0.7, 0.8, 1.0)
-"""Of the trained weights in the average with the start's that are tried."""
+"""The shares of the trained weights that are tried in their average with the start's."""
 LEAST_MAP = 0.69
 """A model that finds less of VOC's classes is not shipped; the start has .66."""
 LARGEST_BYTES = 9_000_000
