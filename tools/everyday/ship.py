@@ -186,10 +186,10 @@ def _write(
 
 def _photographs(run: Run) -> Iterator[Image]:
     """Images that were learnt from, spread over the whole set."""
-    pictures = run.material.pictures
-    for number in np.linspace(0, len(pictures) - 1, min(MOST, len(pictures))).astype(int):
+    images = run.material.images
+    for number in np.linspace(0, len(images) - 1, min(MOST, len(images))).astype(int):
         try:
-            image, _, _ = run.reader.read(pictures[number])
+            image, _, _ = run.reader.read(images[number])
         except DetectorError:
             continue  # the reader keeps which it was
         yield image
