@@ -72,7 +72,7 @@ class DeviceInput:
         self._mean = torch.from_numpy(mean).to(device)
 
     def plan(self, height: int, width: int) -> ResizePlan:
-        """For frames of ``height`` x ``width`` pixels."""
+        """Returns the plan for frames of ``height`` x ``width`` pixels."""
         spec = self._spec
         rows, down = _neighbours(height, spec.height)
         columns, across = _neighbours(width, spec.width)

@@ -167,7 +167,7 @@ def run(arguments: list[str]) -> int:
     if code == 0:
         say(f"done: {result} and, one line a frame, {result.with_suffix('.jsonl').name} beside it")
         say('next, persons, cars, dogs and the like in a video of yours:  make run ARGS="annotate street.mp4"')
-        say('or in pictures:  make run ARGS="detect photo.jpg --output out"')
+        say('or in images:  make run ARGS="detect photo.jpg --output out"')
     return code
 
 

@@ -19,7 +19,7 @@ from detector.evaluation.data_sets import read_data
 from detector.evaluation.results import DataSet, ImageTruth
 
 CLASSES = {"bicycle": "pushbike", "cat": "moggy", "sheep": "woolly"}
-PICTURES = 60
+IMAGES = 60
 
 
 def cut(devkit: Path, out: Path, classes: Mapping[str, str], count: int) -> dict[str, int]:
@@ -93,10 +93,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.few_images", description=__doc__)
     parser.add_argument("devkit", type=Path, metavar="VOCDEVKIT")
     parser.add_argument("out", type=Path, metavar="OUT")
-    parser.add_argument("--pictures", type=int, default=PICTURES, metavar="N", help="to learn from (default: 60)")
+    parser.add_argument("--images", type=int, default=IMAGES, metavar="N", help="to learn from (default: 60)")
     given = parser.parse_args(arguments)
     try:
-        written = cut(given.devkit, given.out, CLASSES, given.pictures)
+        written = cut(given.devkit, given.out, CLASSES, given.images)
     except DetectorError as error:
         print(error.message, error.hint, file=sys.stderr)
         return 1

@@ -1,4 +1,4 @@
-"""What the command line says to an address of a stream, where it takes one and where it does not."""
+"""Addresses of streams on the command line: where one is accepted, and the message where it is not."""
 
 from __future__ import annotations
 

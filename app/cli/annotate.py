@@ -134,7 +134,7 @@ def _sum_up(results: Sequence[QueueItem | FinishedExport], console: Console) -> 
 
 
 def _by(result: QueueItem | FinishedExport) -> FinishedExport | ExportReport | None:
-    """What knows the model; None where nothing does."""
+    """Returns the report that names the model; None where there is none."""
     from app.core.export.history import FinishedExport
 
     if isinstance(result, FinishedExport):

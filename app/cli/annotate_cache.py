@@ -38,7 +38,7 @@ def add_cache_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def cache_policy(options: argparse.Namespace) -> CachePolicy:
-    """What the flags mean.
+    """Returns the policy that the flags ask for.
 
     Raises:
         UsageError: They contradict each other.

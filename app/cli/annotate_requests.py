@@ -1,4 +1,4 @@
-"""What ``annotate`` is asked for, as one ``ExportRequest`` for each video. Pure but for looking at names."""
+"""The requests of ``annotate``: one ``ExportRequest`` for each video. Pure but for looking at names."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def request_for(
     detection: DetectionSettings,
     plain: bool = False,
 ) -> ExportRequest:
-    """What to do with one of the videos. A folder to write to gets folders as those that were searched.
+    """Returns the request for one of the videos. A folder to write to gets folders as those that were searched.
 
     Args:
         options: All that was typed.

@@ -27,7 +27,7 @@ def add_video_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def video_options(options: argparse.Namespace) -> VideoOptions:
-    """What was asked for.
+    """Returns the video options that the flags ask for.
 
     Raises:
         UsageError: The pace is none.

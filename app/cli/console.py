@@ -1,4 +1,4 @@
-"""What goes to stdout, stderr and the ``--json`` file. With ``--json -`` stdout carries the JSON and nothing else."""
+"""Output to stdout, stderr and the ``--json`` file. With ``--json -`` stdout carries the JSON and nothing else."""
 
 from __future__ import annotations
 

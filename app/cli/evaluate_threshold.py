@@ -70,7 +70,7 @@ class Told:
         return told | ({"recommended": asdict(self.best) if self.best else None} if self.wanted else {})
 
     def lines(self) -> list[str]:
-        """For people."""
+        """Returns the lines for people."""
         said = ["", f"At the threshold {_text(self.shown)}"]
         if self.best is not None:
             said.append(f"Recommended threshold {_text(self.best)}")

@@ -65,7 +65,7 @@ class LatestSlot(Generic[T]):
             return self._taken()
 
     def take_nowait(self) -> T | None:
-        """The value that waits, taken out of the reader's hands by somebody else; never waits, uses up no nudge."""
+        """The value that waits, taken out of the reader's hands by somebody else; never waits, uses up no wake-up."""
         with self._changed:
             return self._taken()
 

@@ -54,7 +54,7 @@ _PAUSE_S = 0.05
 
 @dataclass(frozen=True, slots=True)
 class OpenRequest:
-    """What a later start asks of the window.
+    """A request of a later start to the open window.
 
     Attributes:
         sources: Absolute paths and addresses; none only brings the window to the front.
@@ -65,12 +65,12 @@ class OpenRequest:
     activation: str = ""
 
     def to_bytes(self) -> bytes:
-        """As it is sent."""
+        """Returns the request as it is sent."""
         return json.dumps({"version": _VERSION, "open": self.sources, "activation": self.activation}).encode()
 
     @classmethod
     def from_bytes(cls, content: bytes) -> OpenRequest:
-        """What was sent.
+        """Returns the request that was sent.
 
         Raises:
             ValueError: It is not one of these.

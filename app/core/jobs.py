@@ -23,7 +23,7 @@ R_co = TypeVar("R_co", covariant=True)
 
 
 class Work(Protocol[R_co]):
-    """What a job does; ``cancel``, ``pause`` and ``resume`` may be called from any thread."""
+    """The work of a job; ``cancel``, ``pause`` and ``resume`` may be called from any thread."""
 
     def run(self) -> R_co: ...
 

@@ -36,7 +36,7 @@ ssd-viewer itself is under the MIT licence; so are the model "demo", the sample 
 authors' own work.
 
 The model "everyday" is under the Apache License 2.0 and not under MIT: initialised from ssdlite_mobilenet_v2_coco,
-© The TensorFlow Authors, Apache-2.0, trained on COCO; what was changed, and the licence, stand below. The pictures it
+© The TensorFlow Authors, Apache-2.0, trained on COCO; what was changed, and the licence, stand below. The images it
 was trained on, of PASCAL VOC and COCO, are not bundled; each is under the terms of its owner.
 
 The packaged program as a whole is under the GNU General Public License, version 3. PyAV brings FFmpeg with the video

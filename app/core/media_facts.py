@@ -39,7 +39,7 @@ def media_facts(path: Path) -> MediaFacts:
     """Look into ``path``.
 
     Raises:
-        AppError: Not there, not a video, or damaged beyond the first picture.
+        AppError: Not there, not a video, or damaged before its first frame.
     """
     if is_sequence(path):
         return _images_facts(path)

@@ -43,14 +43,14 @@ def open_model(model: ModelSettings) -> Detector:
 
 
 def open_model_for_batches(model: ModelSettings) -> Detector:
-    """As ``open_model``, for many frames a second rather than for each as soon as possible: see ``preferred_batch``."""
+    """Like ``open_model``, but tuned for throughput rather than latency: see ``preferred_batch``."""
     return open_entry(user_library().find(model.name), model.device, model.precision, for_batches=True)
 
 
 def open_entry(
     entry: ModelEntry, device: str = "auto", precision: str = "auto", *, for_batches: bool = False
 ) -> Detector:
-    """As ``open_model``, of an entry of the library."""
+    """Like ``open_model``, for an entry of the library."""
     from detector.runtime.open import open_detector
 
     return open_detector(entry, device, precision, cache_dir=paths.optimised_dir(), for_batches=for_batches)

@@ -98,7 +98,7 @@ def shown_score(score: float) -> str:
 
 
 def label_text(label: str, score: float, look: OverlaySettings, track: int | None = None) -> str:
-    """What stands beside a box, e.g. "car 0.87", or "car #3 0.87" where it has a track number."""
+    """Returns the label of a box, e.g. "car 0.87", or "car #3 0.87" where it has a track number."""
     parts = [label] if look.show_labels else []
     parts += [f"#{track}"] if track is not None else []
     parts += [shown_score(score)] if look.show_scores else []
@@ -173,7 +173,7 @@ class _LabelPlacer:
         self._fitted: dict[str, tuple[str, float, float]] = {}
 
     def place_all(self, rects: Floats, texts: list[str], line_width: float) -> list[tuple[str, Rect]]:
-        """For each box its text, shortened where the visible image is narrower, and the text's background.
+        """Returns each box's text, shortened where the visible image is narrower, and the text's background.
 
         Args:
             rects: Float64[N, 4], boxes in order of preference.

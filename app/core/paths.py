@@ -35,7 +35,7 @@ def speeds_file() -> Path:
 
 
 def cache_dir() -> Path:
-    """What can be made again: compiled networks, thumbnails."""
+    """Returns the folder of what can be made again: compiled networks, thumbnails."""
     return platformdirs.user_cache_path(APP, appauthor=False)
 
 
@@ -50,7 +50,7 @@ def log_file() -> Path:
 
 
 def crashes_dir() -> Path:
-    """What crashes of the window left."""
+    """Returns the folder of the reports that crashes of the window left."""
     return log_file().parent / "crashes"
 
 

@@ -116,7 +116,7 @@ class OverlaySettings:
 
 @dataclass(frozen=True, slots=True)
 class SourceSettings:
-    """What is looked at."""
+    """Which sources are opened."""
 
     last: str = setting("", "Last source", "Opened again on start.", hidden=True)
     recent: tuple[str, ...] = setting((), "Recent sources", "The ten last ones.", hidden=True)

@@ -127,7 +127,7 @@ def secure(connected: socket.socket, host: str, timeouts: Timeouts) -> ssl.SSLSo
 
 
 class StoppableSocket:
-    """As much of a socket as ``http.client`` uses; its waits follow a ``Timeouts``.
+    """The part of a socket that ``http.client`` uses; its waits follow a ``Timeouts``.
 
     Args:
         connected: Closed by its owner, not by ``close``: http.client closes a connection whose answer is still to be

@@ -34,13 +34,13 @@ class Agreement:
             down to half the score of the weakest that counts, are neither asked for nor wrong. NaN where the
             reference found nothing.
         objects: How many detections of the reference counted.
-        least_score: The score of the weakest of them, at most ``SURE``.
+        min_score: The score of the weakest of them, at most ``SURE``.
         score_difference: Mean absolute difference of the scores of objects that both found; NaN where none was.
     """
 
     ap: float
     objects: int
-    least_score: float
+    min_score: float
     score_difference: float
 
 
@@ -51,7 +51,7 @@ def compare(reference: Sequence[Detections], other: Sequence[Detections]) -> Agr
         reference: What the exact format finds in each image, best first, down to its low floor score.
         other: Of the same images.
     """
-    least = _least_score(reference)
+    least = _min_score(reference)
     # One curve for all classes: every class of every image is taken for an image of its own, with one class.
     cells = [
         (found, other_found, class_id)
@@ -70,7 +70,7 @@ def compare(reference: Sequence[Detections], other: Sequence[Detections]) -> Agr
     return Agreement(result.mean_ap, result.per_class[0].objects, least, difference)
 
 
-def _least_score(reference: Sequence[Detections]) -> float:
+def _min_score(reference: Sequence[Detections]) -> float:
     scores = np.sort(np.concatenate([np.empty(0, np.float32), *(found.scores for found in reference)]))[::-1]
     return float(min(SURE, scores[min(FEW, len(scores)) - 1])) if len(scores) else SURE
 

@@ -41,7 +41,7 @@ def read_checkpoint(path: Path) -> Arrays:
 
 
 def read_with_classes(path: Path) -> tuple[Arrays, tuple[str, ...]]:
-    """As ``read_checkpoint``, and the class names that lie beside the weights; () for none."""
+    """Like ``read_checkpoint``, with the class names that lie beside the weights; () for none."""
     _check_start(path)
     try:
         with TorchFile(path) as file:
@@ -137,7 +137,7 @@ def _unwrap(content: Any) -> Any:
 
 
 def _class_names(content: Any) -> tuple[str, ...]:
-    """As mmdetection keeps them: in ``meta``, since version 3 one level below and in small letters."""
+    """Returns the names that mmdetection keeps in ``meta``, since version 3 one level below and in lower case."""
     meta = content.get("meta") if isinstance(content, Mapping) else None
     told = meta.get("dataset_meta", meta) if isinstance(meta, Mapping) else None
     names = told.get("classes", told.get("CLASSES")) if isinstance(told, Mapping) else None

@@ -198,7 +198,7 @@ def _opaque(_: tuple[Any, ...]) -> Opaque:
 
 
 def _stand_in(name: str) -> Stand:
-    """What stands for ``name``: of the table, or of another package nothing but what it holds as a dictionary.
+    """Returns the stand-in for ``name``: from the table, or for another package's class an ``Opaque``.
 
     Raises:
         UnknownNameError: It is of Python's own library: code, not an object that lies beside weights.

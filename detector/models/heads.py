@@ -23,7 +23,7 @@ class JointHeads(nn.ModuleList):
         self._classes, self._depth = classes, depth
 
     def predictions(self, sources: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """As ``predict``; views of one tensor."""
+        """Like ``predict``; both are views of one tensor."""
         rows = [_rows(cast(Tensor, conv(source)), self._depth) for conv, source in zip(self, sources, strict=True)]
         joint = torch.cat(rows, dim=1)
         return joint[..., :4], joint[..., 4 : 4 + self._classes]

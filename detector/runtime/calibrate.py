@@ -160,7 +160,7 @@ def describe_int8(spec: ModelSpec, ranges: dict[str, Range], frames: Frames, fou
         measured=len(frames.images) - frames.held_out,
         compared=frames.held_out,
         objects=found.objects,
-        least_score=found.least_score,
+        least_score=found.min_score,
         agreement=ap,
         score_difference=difference,
         golden=golden_of(spec, engine.raw, spec.golden.weights if spec.golden is not None else ""),

@@ -26,7 +26,7 @@ def new_stream(device: torch.device) -> torch.cuda.Stream:
 
 
 def shown(device: torch.device) -> str:
-    """For people, e.g. "cuda:0 (NVIDIA H100)"."""
+    """Returns the device's name for people, e.g. "cuda:0 (NVIDIA H100)"."""
     try:
         if device.type == "cuda":
             return f"{device} ({torch.cuda.get_device_name(device)})"

@@ -99,7 +99,7 @@ def best_format(measured: Optimised, without: str = "") -> tuple[str, str]:
 
 
 def best_if_asked(measured: Optimised) -> tuple[str, str]:
-    """As ``best_format``, with what is used only where somebody asks for it."""
+    """Like ``best_format``, but also considers formats that are used only on request."""
     return _fastest(measured, measured.formats)
 
 

@@ -128,7 +128,7 @@ class Weights:
             self._faults.append(f"{name} [] is missing")
 
     def check(self) -> None:
-        """To be called when the network is complete.
+        """Check that every tensor was used; called once, when the network is complete.
 
         Raises:
             DetectorError: Names the first ten tensors that were missing, misshapen, no floats, or are left over.

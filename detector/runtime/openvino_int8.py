@@ -74,7 +74,7 @@ class Int8Maps:
         return ops.multiply(ops.convert(ops.constant(whole), np.float32), ops.constant(steps))
 
     def check(self, what: str) -> None:
-        """To be called when the network is complete.
+        """Check that every range was used; called once, when the network is complete.
 
         Raises:
             DetectorError: A range is of no map of this network.

@@ -101,7 +101,7 @@ def compile_for_latency(core: Any, network: Any, precision: str) -> Any:
 
 
 def compile_for_batches(core: Any, network: Any, precision: str) -> Any:
-    """As ``compile_for_latency``, for as many frames a second as possible, several side by side."""
+    """Like ``compile_for_latency``, for as many frames a second as possible, several side by side."""
     return _compile(core, network, precision, "THROUGHPUT")
 
 

@@ -72,7 +72,7 @@ def training_images(
 
 
 def _translation(data: DataSet, labels: Sequence[str]) -> npt.NDArray[np.int64]:
-    """For each class of ``data`` its index in ``labels``, or -1."""
+    """Returns for each class of ``data`` its index in ``labels``, or -1."""
     try:
         return match_names(data.labels, labels, {}).ids.astype(np.int64)
     except DetectorError as error:

@@ -31,7 +31,7 @@ from tests.support.tiny_models import random_spec, save_random
 
 @pytest.fixture(autouse=True)
 def _quick_peaks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the computer can multiply is no matter here."""
+    """Measures small matrices: what the computer can multiply is no matter here."""
     monkeypatch.setitem(peaks.MATRIX_SIDE, "cpu", 128)
     monkeypatch.setitem(peaks.MAP_SIDE, "cpu", 8)
     monkeypatch.setattr(peaks, "SECONDS", 0.0)
@@ -39,7 +39,7 @@ def _quick_peaks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[BenchRequest]:
-    """What would have been measured; ``REPORT`` is the answer."""
+    """The requests that would have been measured; ``REPORT`` is the answer."""
     requests: list[BenchRequest] = []
 
     def measure(request: BenchRequest, _on_progress: Callable[[str, int, int], None]) -> BenchReport:

@@ -24,7 +24,7 @@ from tools.fixtures.data_sets import Thing, write_year
 
 @pytest.fixture
 def year(tmp_path: Path) -> Path:
-    """Of the first image the fake model finds the one car, of the second nothing that is there."""
+    """The fake model finds the one car of the first image, and nothing that is there in the second."""
     things: dict[str, Sequence[Thing]] = {
         "000001": [("car", (41.0, 21.0, 161.0, 81.0), False)],
         "000002": [("car", (1.0, 1.0, 20.0, 20.0), False)],

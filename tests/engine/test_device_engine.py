@@ -228,7 +228,7 @@ def test_too_little_memory_for_a_batch_is_enough_for_half(device: TorchDeviceDet
 
 
 class Other(Engine):
-    """What takes over; finds nothing."""
+    """The engine that takes over; finds nothing."""
 
     def __init__(self, entry: ModelEntry) -> None:
         super().__init__(entry.spec, "other", "cpu", "fp32", ("The other's note.",))

@@ -35,7 +35,7 @@ def photographs() -> list[ImageBGR]:
 
 
 def agreement(entry: ModelEntry, photographs: list[ImageBGR]) -> tuple[float, int]:
-    """Of int8 with fp32, and the objects it was measured on."""
+    """Returns the agreement of int8 with fp32, and the objects it was measured on."""
     with open_detector(entry, "cpu", "int8") as short, open_detector(entry, "cpu", "fp32") as exact:
         assert (short.precision, exact.precision) == ("int8", "fp32")
         found = compare([exact.detect(image) for image in photographs], [short.detect(image) for image in photographs])

@@ -53,14 +53,14 @@ def test_what_the_reference_is_not_sure_of_neither_counts_nor_harms() -> None:
     reference = [*many, found((CAT, 0.9, 0), doubtful)]
     with_it, without = (compare(reference, [*many, found((CAT, 0.9, 0), *more)]) for more in ([(DOG, 0.95, 1)], []))
     assert with_it == without
-    assert (with_it.ap, with_it.objects, with_it.least_score) == (1.0, FEW + 1, SURE)
+    assert (with_it.ap, with_it.objects, with_it.min_score) == (1.0, FEW + 1, SURE)
 
 
 def test_where_little_is_sure_the_best_there_is_decides() -> None:
     reference = [found((CAT, 0.2, 0), (DOG, 0.1, 1))]
     result = compare(reference, [found((CAT, 0.2, 0))])
     assert (result.ap, result.objects) == (0.5, 2)
-    assert result.least_score == pytest.approx(0.1)
+    assert result.min_score == pytest.approx(0.1)
 
 
 def test_nothing_found_tells_nothing() -> None:

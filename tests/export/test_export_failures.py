@@ -254,7 +254,7 @@ def test_a_folder_that_cannot_be_made_or_written_is_one_line(source: Path, tmp_p
 
 @pytest.mark.parametrize("swap", [True, False])
 def test_an_unfinished_video_that_is_swapped_or_removed_is_noticed(source: Path, tmp_path: Path, swap: bool) -> None:
-    """As by ``rm *.part`` while it runs; what the network found is kept, if its own part was left alone."""
+    """Like ``rm *.part`` while it runs; what the network found is kept, if its own part was left alone."""
     precious = tmp_path / "precious"
     precious.write_bytes(b"precious")
     part = source.parent / "out.mp4.part"

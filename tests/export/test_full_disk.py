@@ -144,7 +144,7 @@ def test_an_export_that_fits_without_the_reserve_is_finished(source: Path) -> No
 
 
 def test_a_small_disk_keeps_a_small_reserve(source: Path) -> None:
-    """As one of 4 MB does, which never has the usual 8 MB free."""
+    """Like a disk of 4 MB, which never has the usual 8 MB free."""
     heard: list[ExportProgress] = []
     small = DiskSpace(3_900_000, 4_000_000)
     assert small.reserve == 65_536

@@ -42,7 +42,7 @@ class Moving(FakeDetector):
 
 
 def _found_in(index: int, min_score: float) -> Candidates:
-    """As an engine does, without what nobody asks for."""
+    """Answers like an engine, without what nobody asks for."""
     rng = np.random.default_rng(index)
     boxes = np.sort(rng.uniform(0, 90, (30, 4)).astype(np.float32))
     scores = np.sort(np.r_[rng.uniform(0, 1, 27), 0.07, 0.03, 0.01].astype(np.float32))[::-1].copy()
@@ -265,7 +265,7 @@ def test_a_damaged_cache_is_made_anew(source: Path, tmp_path: Path) -> None:
 
 
 def test_a_store_that_does_not_fit_its_video_is_noticed(source: Path, tmp_path: Path) -> None:
-    """As after a change in the middle of the file that left its size."""
+    """Like a change in the middle of the file that leaves its size."""
     request = request_for(source, tmp_path)
     export(request)
     store = tmp_path / "in.mp4.ssdv"

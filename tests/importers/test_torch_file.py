@@ -35,7 +35,7 @@ _NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size
 
 @st.composite
 def _tensors(draw: st.DrawFn) -> torch.Tensor:
-    """Of any kind and shape, whole or a view of something larger: cut, stepped, turned, repeated."""
+    """Tensors of any kind and shape, whole or a view of something larger: cut, stepped, turned, repeated."""
     shape = draw(st.lists(st.integers(0, 4), max_size=4))
     base = torch.randint(-5, 100, [n * 2 for n in shape]).to(draw(st.sampled_from(_KINDS)))
     view = base[tuple(slice(draw(st.integers(0, n)), None, draw(st.integers(1, 2))) for n in shape)]

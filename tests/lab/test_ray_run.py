@@ -19,7 +19,7 @@ from app.lab.scale_out.tasks import ExportTask, TaskOutcome, plan_tasks
 
 
 class RayError(Exception):
-    """As ``ray.exceptions.RayError``."""
+    """Stands for ``ray.exceptions.RayError``."""
 
 
 class FakeRay:

@@ -33,7 +33,7 @@ _DEMO = ModelSettings(name="demo", device="cpu")
 
 
 def task_for(source: Path, folder: Path, threshold: float = 0.5) -> ExportTask:
-    """As ``annotate --ray`` makes it."""
+    """Returns the request that ``annotate --ray`` makes."""
     data = (DataFile(folder / "any.csv", "csv"),)
     request = ExportRequest(source, folder / "any.mp4", data, _DEMO, DetectionSettings(threshold=threshold))
     return plan_tasks([request], weights_sha256(_DEMO))[0]

@@ -60,7 +60,7 @@ def facts_of(video: Path, entry: ModelEntry) -> StoreFacts:
 
 
 def marked(index: int) -> Candidates:
-    """Of frame ``index``: a box whose left edge says which frame it is, and a faint one."""
+    """Candidates of frame ``index``: a box whose left edge says which frame it is, and a faint one."""
     boxes = np.array([[index, 0, 100, 50], [index, 60, 100, 100]], np.float32)
     return Candidates(boxes, np.array([0.9, 0.3], np.float32), np.array([0, 1], np.int32), np.ones(2, np.bool_), 0.45)
 

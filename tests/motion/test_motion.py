@@ -23,7 +23,7 @@ def texture(seed: int, width: int = 900, height: int = 600, grain: float = 5.0) 
 
 
 def view(ground: npt.NDArray[np.uint8], x: float, y: float, zoom: float = 1.0) -> ImageBGR:
-    """What a camera sees at (x, y) of the ground."""
+    """Returns the image of a camera at (x, y) above the ground."""
     matrix = np.array([[zoom, 0, -x * zoom], [0, zoom, -y * zoom]])
     return np.asarray(cv2.warpAffine(ground, matrix, SIZE, flags=cv2.INTER_LINEAR), np.uint8)
 

@@ -45,7 +45,7 @@ COUNT, HELD_OUT = 12, 4
 
 @dataclass(frozen=True)
 class Made:
-    """What came of optimising a model: where, what, and the stages it went through."""
+    """An optimised model: where it is, the report, and the stages it went through."""
 
     places: Places
     done: OptimisedModel

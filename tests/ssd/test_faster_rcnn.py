@@ -61,7 +61,7 @@ def random_state(spec: ModelSpec) -> dict[str, Tensor]:
 
 
 def with_old_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """As the published files have them."""
+    """Returns them as the published files have them."""
     return {
         name.replace("conv.0.0.", "conv.").replace(".0.weight", ".weight").replace(".0.bias", ".bias")
         if name.startswith(("rpn.head.conv", "backbone.fpn"))

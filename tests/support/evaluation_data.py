@@ -30,11 +30,11 @@ class Case:
     found: tuple[tuple[int, literal.Found], ...]
 
     def things_of(self, class_id: int) -> list[literal.Thing]:
-        """Of one class, in order."""
+        """Those of one class, in order."""
         return [thing for number, thing in self.things if number == class_id]
 
     def found_of(self, class_id: int) -> list[literal.Found]:
-        """Of one class, in order."""
+        """Those of one class, in order."""
         return [found for number, found in self.found if number == class_id]
 
 

@@ -96,7 +96,7 @@ class FileServer:
 
 
 def serve(handler: Handler) -> None:
-    """As it should be."""
+    """Serves the content as a web server should."""
     content, start = handler.owner.content, _asked(handler)
     if start is None or handler.headers.get("If-Range", ETAG) != ETAG:
         handler.head(200, Content_Length=len(content), ETag=ETAG, Accept_Ranges="bytes")

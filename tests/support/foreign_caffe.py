@@ -36,7 +36,7 @@ def _caffe_rows() -> list[tuple[str, int, int, int, int]]:
 
 
 def blobs(layers: Layers) -> dict[str, list[Array]]:
-    """As the importer gets them."""
+    """Returns them as the importer gets them."""
     return {name: [tensor.numpy() for tensor in tensors] for name, tensors in layers.items()}
 
 

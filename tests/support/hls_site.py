@@ -115,7 +115,7 @@ class Signed:
         subprocess.run(["openssl", *words], cwd=self._folder, check=True, capture_output=True)
 
     def by_itself(self, name: str = "camera") -> ssl.SSLContext:
-        """As cameras are: signed by itself, valid for no host."""
+        """Returns the context of a certificate like a camera's: signed by itself, valid for no host."""
         key, certificate = f"{name}.key", f"{name}.pem"
         self._run(*shlex.split(f"{_OWN} -subj /CN={name} -keyout {key} -out {certificate}"))
         return self._context(certificate, key)

@@ -1,4 +1,4 @@
-"""What an importer's notes offer."""
+"""Returns the remedies that an importer's notes offer."""
 
 from __future__ import annotations
 

@@ -146,7 +146,7 @@ class FakeSession:
         self.painted.append(result)
 
     def names(self) -> list[object]:
-        """What was called, in order."""
+        """The calls, in order."""
         return [call[0] for call in self.calls]
 
 
@@ -190,7 +190,7 @@ class FakeJob:
 
 @dataclass(frozen=True)
 class FakeProgress:
-    """As ``detector.download.DownloadProgress``."""
+    """Stands for ``detector.download.DownloadProgress``."""
 
     done_bytes: int
     total_bytes: int | None

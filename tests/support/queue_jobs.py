@@ -10,7 +10,7 @@ from app.core.export.request import ExportCancelledError, ExportProgress, Export
 
 
 def request_for(source: Path, folder: Path | None = None) -> ExportRequest:
-    """As ``annotate`` makes it, without looking at what exists."""
+    """Returns the request that ``annotate`` makes, without looking at what exists."""
     return ExportRequest(source, (folder or source.parent) / f"{source.stem}.annotated.mp4")
 
 

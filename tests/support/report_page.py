@@ -47,7 +47,7 @@ class Picture:
 
 @dataclass
 class Page:
-    """What a report holds."""
+    """The parts of a report."""
 
     sections: dict[str, list[Picture]] = field(default_factory=dict)
     addresses: list[str] = field(default_factory=list)

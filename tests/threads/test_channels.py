@@ -19,7 +19,7 @@ def fail_on_error(error: BaseException) -> None:
     raise AssertionError("worker failed") from error
 
 
-@given(st.lists(st.sampled_from(["put", "take", "nudge"])))
+@given(st.lists(st.sampled_from(["put", "take", "wake"])))
 def test_slot_against_a_model(actions: list[str]) -> None:
     slot: LatestSlot[int] = LatestSlot()
     waiting: int | None = None
@@ -40,7 +40,7 @@ def test_slot_against_a_model(actions: list[str]) -> None:
         assert puts == takes + drops + (waiting is not None)
 
 
-def test_only_the_reader_uses_up_a_nudge() -> None:
+def test_only_the_reader_uses_up_a_wake_up() -> None:
     slot: LatestSlot[int] = LatestSlot()
     slot.wake()
     assert slot.take_nowait() is None
@@ -99,7 +99,7 @@ def test_slot_close_counts_the_unread_value_as_dropped() -> None:
     assert (slot.put_count, slot.take_count, slot.dropped) == (1, 0, 1)
 
 
-def test_slot_nudge_is_kept_for_the_next_take_only() -> None:
+def test_slot_wake_up_is_kept_for_the_next_take_only() -> None:
     slot: LatestSlot[int] = LatestSlot()
     slot.wake()
     assert slot.take() is None

@@ -17,8 +17,8 @@ from detector.training.matcher import PADDING, Matcher, Targets
 from detector.training.order import Pick
 from tests.support.one_thread import one_thread
 from tests.support.training_sets import SPEC
-from tools.everyday.courses import Distillation
 from tools.everyday.criterion import DistillingCriterion, labelled_classes
+from tools.everyday.schedules import Distillation
 
 CLASSES = 4  # with the background
 

@@ -15,15 +15,15 @@ import torch
 from detector.errors import DetectorError
 from detector.evaluation.data_sets import read_data
 from detector.labels import COCO80, VOC20
-from tests.support.everyday_course import PICTURES, TINY, write_coco, write_tars
+from tests.support.everyday_schedule import PICTURES, TINY, write_coco, write_tars
 from tests.support.one_thread import one_thread
 from tests.support.shared_data import shared
 from tests.support.tiny_models import random_spec, random_state
-from tools.everyday.courses import COURSES
 from tools.everyday.material import Sources, gather, overlapping
+from tools.everyday.schedules import SCHEDULES
 from tools.everyday.start import PACKAGE, fetch_start, network_of, read_start
 from tools.everyday.train import STOPPED, main
-from tools.everyday.unpack import missing_pictures, unpack
+from tools.everyday.unpack import missing_images, unpack
 
 CAT, DOG, CUP = (COCO80.index(name) for name in ("cat", "dog", "cup"))
 
@@ -48,18 +48,18 @@ def test_sets_are_put_together_with_what_each_of_them_labels(tars: Path, tmp_pat
     sources = Sources(tars, (larger / "VOCdevkit",), write_coco(coco, "train", 2), write_coco(coco, "holdout", 1))
     material = gather(sources, tmp_path / "work", replay=3)
     count = PICTURES["train"]
-    assert len(material.pictures) == 2 * count + 2 * 3
-    assert material.labelled.shape == (len(material.pictures), 80)
+    assert len(material.images) == 2 * count + 2 * 3
+    assert material.labelled.shape == (len(material.images), 80)
     voc, whole = material.labelled[: 2 * count], material.labelled[2 * count :]
     assert bool((voc == voc[0]).all())
     assert {COCO80[index] for index in voc[0].nonzero()[:, 0].tolist()} == {"cat", "dog"}
     assert {COCO80[index] for index in whole[0].nonzero()[:, 0].tolist()} == {"cat", "cup"}
-    assert {int(k) for picture in material.pictures[: 2 * count] for k in picture.class_ids} == {CAT, DOG}
-    assert {int(k) for picture in material.pictures[2 * count :] for k in picture.class_ids} == {CAT, CUP}
+    assert {int(k) for picture in material.images[: 2 * count] for k in picture.class_ids} == {CAT, DOG}
+    assert {int(k) for picture in material.images[2 * count :] for k in picture.class_ids} == {CAT, CUP}
     assert len(material.voc_val.images) == PICTURES["val"]
     assert material.coco_holdout is not None
     assert len(material.coco_holdout.images) == 1
-    assert overlapping(material.pictures, material.voc_val) == 0
+    assert overlapping(material.images, material.voc_val) == 0
     assert material.said == (
         f"{count} VOC images of 300 pixels, {count} larger VOC images, 2 images of COCO train2017 3 times over"
     )
@@ -111,7 +111,7 @@ def test_pictures_may_arrive_in_several_runs(tars: Path, tmp_path: Path, capsys:
     assert main(_arguments(tars, work)) == 1
     assert f"{PICTURES['train']} images of" in capsys.readouterr().err
     unpack(later, work / "data")
-    assert missing_pictures(read_data(work / "data" / "VOCdevkit", "voc", "train")) == 0
+    assert missing_images(read_data(work / "data" / "VOCdevkit", "voc", "train")) == 0
     assert unpack(later, work / "data") == [], "each once"
 
 
@@ -120,7 +120,7 @@ def test_the_command_stops_in_time_and_goes_on(
 ) -> None:
     work, out = tmp_path / "work", tmp_path / "everyday.safetensors"
     short = replace(TINY, frozen=("stem.", "blocks."), slow=(), epochs=1.0)  # three steps of two pictures
-    monkeypatch.setitem(COURSES, "cpu", (short,))
+    monkeypatch.setitem(SCHEDULES, "cpu", (short,))
     arguments = _arguments(tars, work, "--minutes", "0", "--out", str(out))
     assert main(arguments) == STOPPED
     assert "the same command goes on from here" in capsys.readouterr().out

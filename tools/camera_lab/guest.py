@@ -93,7 +93,7 @@ def no_camera_is_said() -> str:
     return str(error)
 
 
-def only_nodes_that_give_pictures_are_listed() -> str:
+def only_nodes_that_send_video_are_listed() -> str:
     vivid.load(n_devs="2")
     listed = [(camera.index, camera.name) for camera in list_cameras()]
     expected = sorted((number, name) for number, name in vivid.node_names().items() if name.endswith("vid-cap"))
@@ -193,7 +193,7 @@ def no_permission_is_said() -> str:
     return answer
 
 
-def a_picture_stream_that_is_cut_is_noticed_at_once() -> str:
+def a_video_stream_that_is_cut_is_noticed_at_once() -> str:
     with opened("camera:0") as source:
         frame(source)
         vivid.set_control(0, "Disconnect")
@@ -208,10 +208,10 @@ def a_picture_stream_that_is_cut_is_noticed_at_once() -> str:
 
 def the_live_view_goes_on_after_a_disconnection() -> str:
     with Watched("camera:0", PATIENT) as watched:
-        before = watched.picture()
+        before = watched.detected_frame()
         vivid.set_control(0, "Disconnect")
         trouble = watched.wait(SourceTrouble)
-        after = watched.picture(lambda result: result.frame.index > before + 5)
+        after = watched.detected_frame(lambda result: result.frame.index > before + 5)
         assert watched.count(SourceOpened) >= 2
         assert watched.session.state is LiveState.RUNNING
     return f"{trouble.message} {trouble.hint} Frame {before}, then {after}."
@@ -219,7 +219,7 @@ def the_live_view_goes_on_after_a_disconnection() -> str:
 
 def the_live_view_waits_for_a_camera_that_is_pulled_out() -> str:
     with Watched("camera:0", PATIENT) as watched:
-        watched.picture()
+        watched.detected_frame()
         begun = time.monotonic()
         vivid.unplug()
         trouble = watched.wait(SourceTrouble)
@@ -230,7 +230,7 @@ def the_live_view_waits_for_a_camera_that_is_pulled_out() -> str:
         vivid.plug()
         begun = time.monotonic()
         watched.wait(SourceOpened, 2)
-        watched.picture()
+        watched.detected_frame()
         assert watched.session.state is LiveState.RUNNING
     return (
         f"{trouble.message} Noticed after {noticed_s:.1f} s; meanwhile: {error} "
@@ -240,7 +240,7 @@ def the_live_view_waits_for_a_camera_that_is_pulled_out() -> str:
 
 def it_is_found_again_under_another_number() -> str:
     with Watched("camera:0", PATIENT) as watched:
-        watched.picture()
+        watched.detected_frame()
         holder = os.open("/dev/video0", os.O_RDONLY)  # a program that does not let go keeps the number taken
         try:
             vivid.unplug()
@@ -249,7 +249,7 @@ def it_is_found_again_under_another_number() -> str:
             watched.wait(SourceOpened, 2)
             number = next(number for number, name in vivid.node_names().items() if name == NAME)
             assert number != 0
-            watched.picture()
+            watched.detected_frame()
             assert watched.wait(SourceOpened, 2).info.name == NAME
         finally:
             os.close(holder)
@@ -259,7 +259,7 @@ def it_is_found_again_under_another_number() -> str:
 def a_silent_camera_is_noticed() -> str:
     number = next(camera.index for camera in list_cameras() if camera.name == NAME)
     with Watched(f"camera:{NAME}", SourceOptions(resolution=(640, 360), first_frame_s=20, stall_s=2)) as watched:
-        watched.picture()
+        watched.detected_frame()
         begun = time.monotonic()
         vivid.set_control(number, "Percentage of Dropped Buffers", 100)
         trouble = watched.wait(SourceTrouble)
@@ -267,7 +267,7 @@ def a_silent_camera_is_noticed() -> str:
         vivid.set_control(number, "Percentage of Dropped Buffers", 0)
         opened_so_far = watched.count(SourceOpened)
         watched.wait(SourceOpened, max(2, opened_so_far))
-        watched.picture()
+        watched.detected_frame()
     return f"{trouble.message} After {noticed_s:.1f} s; then it went on."
 
 
@@ -298,7 +298,7 @@ def nothing_is_left_open() -> str:
 
 CHECKS: tuple[Callable[[], str], ...] = (
     no_camera_is_said,
-    only_nodes_that_give_pictures_are_listed,
+    only_nodes_that_send_video_are_listed,
     the_command_line_tells_the_formats,
     resolutions_are_honoured,
     rates_are_honoured,
@@ -307,7 +307,7 @@ CHECKS: tuple[Callable[[], str], ...] = (
     asking_for_formats_leaves_a_running_camera_alone,
     a_second_opener_is_told_that_it_is_busy,
     no_permission_is_said,
-    a_picture_stream_that_is_cut_is_noticed_at_once,
+    a_video_stream_that_is_cut_is_noticed_at_once,
     the_live_view_goes_on_after_a_disconnection,
     the_live_view_waits_for_a_camera_that_is_pulled_out,
     it_is_found_again_under_another_number,

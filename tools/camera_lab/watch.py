@@ -84,7 +84,7 @@ class Watched:
             assert self._changed.wait_for(lambda: len(found()) >= count, TIMEOUT_S), self._events
             return found()[count - 1]
 
-    def picture(self, wanted: Callable[[FrameResult], bool] = lambda result: True) -> int:
+    def detected_frame(self, wanted: Callable[[FrameResult], bool] = lambda result: True) -> int:
         """Waits for a detected frame for which ``wanted`` holds; returns its number."""
         for _ in range(1000):
             result = self.session.results.take(TIMEOUT_S)

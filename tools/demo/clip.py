@@ -45,9 +45,9 @@ def write_clip(path: Path) -> None:
         audio = container.add_stream("aac", rate=AUDIO_RATE, layout="mono")
         audio.bit_rate = 64_000
         for number in range(FPS * DURATION_S):
-            picture = av.VideoFrame.from_ndarray(content.frame(number / FPS).image_bgr, format="bgr24")
-            picture.pts, picture.time_base = number, Fraction(1, FPS)
-            container.mux(video.encode(picture))
+            frame = av.VideoFrame.from_ndarray(content.frame(number / FPS).image_bgr, format="bgr24")
+            frame.pts, frame.time_base = number, Fraction(1, FPS)
+            container.mux(video.encode(frame))
         container.mux(video.encode(None))
         _mux_tone(container, audio)
 

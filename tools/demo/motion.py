@@ -80,8 +80,8 @@ class MovingScene:
     def _calm_background(self, rng: np.random.Generator) -> textures.Image:
         """Draws a background larger than the frame, so that it can pan; smoothed a little, as by a lens."""
         width, height = self.size
-        picture = textures.background(rng, (width * 5 // 4, height * 5 // 4))
-        return np.asarray(cv2.GaussianBlur(picture, (0, 0), 1.0), dtype=np.uint8)
+        ground = textures.background(rng, (width * 5 // 4, height * 5 // 4))
+        return np.asarray(cv2.GaussianBlur(ground, (0, 0), 1.0), dtype=np.uint8)
 
     def _mover(self, rng: np.random.Generator, class_id: int) -> Mover:
         width, height = self.size

@@ -86,20 +86,20 @@ def camera(rng: np.random.Generator, image: Image) -> Image:
     """Applies the faults of a camera: blur, exposure, noise, compression."""
     if rng.random() < 0.5:
         image = np.asarray(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 1.4)), dtype=np.uint8)
-    picture = image.astype(np.float32)
+    values = image.astype(np.float32)
     if rng.random() < 0.6:
         gain, offset = rng.uniform(0.6, 1.3), rng.uniform(-25, 25)
-        picture = picture * np.float32(gain) + np.float32(offset)
+        values = values * np.float32(gain) + np.float32(offset)
     if rng.random() < 0.7:
         height, width = image.shape[:2]
         channels = 3 if rng.random() < 0.3 else 1
-        picture += rng.standard_normal((height, width, channels), dtype=np.float32) * np.float32(rng.uniform(1, 16))
-    result = _to_image(picture)
+        values += rng.standard_normal((height, width, channels), dtype=np.float32) * np.float32(rng.uniform(1, 16))
+    result = _to_image(values)
     if rng.random() < 0.3:
         _, packed = cv2.imencode(".jpg", result, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(30, 90))])
         result = np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), dtype=np.uint8)
     return result
 
 
-def _to_image(picture: Plane) -> Image:
-    return np.clip(picture, 0, 255, out=picture).astype(np.uint8)
+def _to_image(values: Plane) -> Image:
+    return np.clip(values, 0, 255, out=values).astype(np.uint8)

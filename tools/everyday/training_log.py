@@ -1,4 +1,4 @@
-"""What happened when: lines on the terminal now and then, and a JSON Lines file for later. On the trainer's thread."""
+"""The course of a run: lines on the terminal now and then, and a JSON Lines file for later. On the trainer's thread."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class TrainingLog:
         self.peak_flops = 0.0
 
     def begin(self, stage: str, flops_per_image: float = 0.0, peak_flops: float = 0.0) -> None:
-        """What follows is of ``stage``; forward and backward of an image cost so much, and the device can do so much.
+        """Begin ``stage``, with the cost of an image's forward and backward pass, and the device's peak.
 
         Both numbers are 0 where they are not known.
         """

@@ -8,8 +8,8 @@ from pathlib import Path
 from detector.errors import DetectorError
 from detector.evaluation.results import DataSet
 
-_MOST_FILES = 100_000
-_MOST_BYTES = 4 * 1024**3
+_MAX_FILES = 100_000
+_MAX_BYTES = 4 * 1024**3
 _NOTE = "unpacked.txt"
 
 
@@ -39,7 +39,7 @@ def unpack(tars: Path, target: Path) -> list[str]:
     return fresh
 
 
-def missing_pictures(data: DataSet) -> int:
+def missing_images(data: DataSet) -> int:
     """How many images of ``data`` are not there (yet)."""
     return sum(1 for image in data.images if image.path is None or not image.path.is_file())
 
@@ -63,5 +63,5 @@ def _check(archive: tarfile.TarFile, path: Path) -> None:
         files, size = files + 1, size + member.size
         if not (member.isfile() or member.isdir()):
             raise DetectorError(f"{path} holds {member.name!r}, which is neither file nor folder.")
-        if files > _MOST_FILES or size > _MOST_BYTES:
-            raise DetectorError(f"{path} holds more than {_MOST_FILES} files or {_MOST_BYTES / 1e9:.0f} GB.")
+        if files > _MAX_FILES or size > _MAX_BYTES:
+            raise DetectorError(f"{path} holds more than {_MAX_FILES} files or {_MAX_BYTES / 1e9:.0f} GB.")

@@ -68,12 +68,12 @@ def _replaced(content: bytes, what: re.Pattern[bytes], group: int, by: bytes, ra
 
 
 def checker_target() -> Target:
-    """What is read of an ``.xml`` before OpenVINO sees it."""
+    """The checker, which reads an ``.xml`` before OpenVINO sees it."""
     return _target(describe_ir, (partial(damage, words=XML_WORDS), damage_values, damage_layers))
 
 
 def survival_target() -> Target:
-    """What the checker lets through, opened in a process that may die; each takes half a second and more."""
+    """Graphs that the checker lets through, opened in a process that may die; each takes half a second and more."""
 
     def read(path: Path) -> object:
         described = describe_ir(path)

@@ -52,7 +52,7 @@ def check_accuracy(bench: Bench, name: str) -> dict[str, Any]:
                         rows.append({"precision": precision, "size": size, "batch": batch, "raw": error, **row})
                         if row["in_common"] < MIN_AGREEMENT[precision] or not row["graph_same"]:
                             failures.append(f"{precision} {size} batch {batch}: {row}")
-                print("    " + _words(rows, precision), flush=True)
+                print("    " + _text(rows, precision), flush=True)
                 failures += [f"{precision}: {note}" for note in ours.notes]
     return {"rows": rows, "failures": failures}
 
@@ -78,6 +78,6 @@ def same(first: Candidates, second: Candidates) -> bool:
     return bool(near.any(axis=1).mean() > 0.9) if count else True
 
 
-def _words(rows: Sequence[dict[str, Any]], precision: str) -> str:
+def _text(rows: Sequence[dict[str, Any]], precision: str) -> str:
     of_it = [row for row in rows if row["precision"] == precision]
     return ", ".join(f"{row['size'][1]}x{row['size'][0]} x{row['batch']}: {row['in_common']:.1%}" for row in of_it)

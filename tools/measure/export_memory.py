@@ -40,9 +40,9 @@ def smaller(source: Path, target: Path, height: int, rate: Fraction) -> None:
         next_s = Fraction(0)
         for frame in given.decode(video):
             if frame.pts is not None and frame.time_base and frame.pts * frame.time_base >= next_s:
-                picture = frame.reformat(width, height, "yuv420p")
-                picture.pts, picture.time_base = round(next_s * rate), 1 / rate
-                copy.mux(written.encode(picture))
+                scaled = frame.reformat(width, height, "yuv420p")
+                scaled.pts, scaled.time_base = round(next_s * rate), 1 / rate
+                copy.mux(written.encode(scaled))
                 next_s += 1 / rate
         copy.mux(written.encode(None))
         given.seek(0)

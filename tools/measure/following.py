@@ -28,7 +28,7 @@ _MARGIN = 24  # pixels that the shaken camera may see beyond the frame
 
 @dataclass(frozen=True)
 class SimulatedDetector:
-    """What a detector answers for a truth.
+    """A detector that answers with the truth, noisy and incomplete.
 
     Attributes:
         rate: Frames a second it manages.

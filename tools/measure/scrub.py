@@ -46,9 +46,9 @@ def made_clip(target: Path, seconds: int) -> Path:
         while written < seconds * rate:
             with av.open(str(sample)) as given:
                 for frame in given.decode(given.streams.video[0]):
-                    picture = frame.reformat(1280, 720, "yuv420p")
-                    picture.pts, picture.time_base = written, Fraction(1, rate)
-                    copy.mux(stream.encode(picture))
+                    scaled = frame.reformat(1280, 720, "yuv420p")
+                    scaled.pts, scaled.time_base = written, Fraction(1, rate)
+                    copy.mux(stream.encode(scaled))
                     written += 1
         copy.mux(stream.encode(None))
     return target
@@ -74,8 +74,8 @@ def times_of(video: Path) -> list[Fraction]:
     reader = VideoReader(video)
     try:
         found = []
-        while (picture := reader.read_frame()) is not None:
-            found.append(picture.pts_s)
+        while (frame := reader.read_frame()) is not None:
+            found.append(frame.pts_s)
         return found
     finally:
         reader.close()
@@ -145,7 +145,7 @@ class Clicker:
             act()
             if not asked:  # the slider was there already
                 return 0.0, 0.0
-            wanted = self._picture_at(asked[-1])
+            wanted = self._frame_at(asked[-1])
             while time.perf_counter() - begun < _TIMEOUT_S:
                 QApplication.processEvents()
                 if self._shown and self._shown[-1][1] == wanted:
@@ -155,7 +155,7 @@ class Clicker:
             for source in (self._window.stage.timeline.seek, self._window.stage.playback.seek):
                 source.disconnect(note)
 
-    def _picture_at(self, seconds: float) -> Fraction:
+    def _frame_at(self, seconds: float) -> Fraction:
         """Returns the last frame not later than that, as the controller requests it."""
         limit = Fraction(max(0.0, seconds)).limit_denominator(100_000)
         return max((pts_s for pts_s in self._times if pts_s <= limit), default=self._times[0])

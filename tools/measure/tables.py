@@ -129,14 +129,14 @@ def measured(table: Table, typed: Sequence[str], folder: Path, drawn: bool) -> l
     if why:
         return [f"`ssd-viewer bench {shown}`", "", f"Not measured: {why.removeprefix('ssd-viewer: ')}"]
     content = json.loads(answer.read_text(encoding="utf-8"))
-    where = [f"`ssd-viewer bench {shown}`", "", machine_words(content)]
+    where = [f"`ssd-viewer bench {shown}`", "", machine_text(content)]
     if table.kind == "export":
         source = f"a drawn video of {VIDEO_S} s" if drawn else "a video"
         return [*where, "", *export_lines(content["export"], source)]
     return [*where, "", *speed_lines(content), "", *stage_lines(content)]
 
 
-def machine_words(content: dict[str, Any]) -> str:
+def machine_text(content: dict[str, Any]) -> str:
     """Describes the computer, and whether it was idle."""
     machine = content["machine"]
     packages = ", ".join(f"{name} {number}" for name, number in machine["packages"].items())

@@ -72,7 +72,7 @@ def main(arguments: list[str] | None = None) -> int:
     whole = sum(seconds.values())
     network = f"{given.network}, width {given.width:g}, {spec.config.num_boxes if spec.config else 0} default boxes"
     print(f"{network}, {given.batch} images a step, {'bf16' if bf16 else 'fp32'}, {device}")
-    print(f"step {whole:.3f} s, {given.batch / whole:.1f} pictures/s")
+    print(f"step {whole:.3f} s, {given.batch / whole:.1f} images/s")
     for part, value in seconds.items():
         if part != "wait":
             print(f"{part:8s} {value * 1000:10.1f} ms {value / whole:7.2%}")

@@ -49,17 +49,17 @@ def png(side: int) -> bytes:
     """The icon as a PNG, ``side`` pixels wide."""
     buffer = QBuffer()
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-    picture = app_image(side)
-    picture.setDotsPerMeterX(2835)  # 72 per inch; else whatever the screen here has
-    picture.setDotsPerMeterY(2835)
-    picture.save(buffer, "PNG")  # type: ignore[call-overload]  # the stub knows a QIODevice by bytes only
+    image = app_image(side)
+    image.setDotsPerMeterX(2835)  # 72 per inch; else whatever the screen here has
+    image.setDotsPerMeterY(2835)
+    image.save(buffer, "PNG")  # type: ignore[call-overload]  # the stub knows a QIODevice by bytes only
     return bytes(buffer.data().data())
 
 
 def _several(file: Path, sides: tuple[int, ...]) -> Path:
     """One file with an image for each size; each drawn for its size, none scaled."""
-    pictures = [Image.open(BytesIO(png(side))).convert("RGBA") for side in sides]
-    largest, others = pictures[-1], pictures[:-1]
+    images = [Image.open(BytesIO(png(side))).convert("RGBA") for side in sides]
+    largest, others = images[-1], images[:-1]
     # PNG inside, which Windows reads at every size since Vista. An ICNS holds the sizes that its format knows.
     largest.save(file, append_images=others, sizes=[(side, side) for side in sides])
     return file

@@ -2,7 +2,7 @@
 # Builds OpenCV with only what ssd-viewer uses, into build/small_opencv, where `make bundle` takes it from: 160 MB less.
 # Wants a C++ compiler, cmake, and the development files of zlib, libpng and libjpeg (without them slower ones are built);
 # 20 minutes on two cores. What was compiled stays in build/opencv: a second run is short.
-# The wheel from PyPI brings FFmpeg, OpenBLAS, IPP, OpenSSL and dnn; we use the picture operations, the image files and
+# The wheel from PyPI brings FFmpeg, OpenBLAS, IPP, OpenSSL and dnn; we use the image operations, the image files and
 # cameras. `bench --versus opencv` needs dnn and is not in such a bundle. Delete build/small_opencv to go back.
 set -eu
 cd "$(dirname "$0")/../.."

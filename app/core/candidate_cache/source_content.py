@@ -134,6 +134,6 @@ def _add_samples(digest: hashlib._Hash, path: Path, size: int) -> None:
 
 
 def _stamp(states: list[os.stat_result]) -> str:
-    """What the system says of the files, and what every change to one of them changes."""
+    """Returns a hash of what the system says of the files; every change to one of them changes it."""
     facts = ((s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino) for s in states)
     return hashlib.sha256(repr(list(facts)).encode()).hexdigest()

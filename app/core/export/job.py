@@ -4,7 +4,7 @@
 bounded channels, nothing is lost, and memory stays flat. On failure or cancel the parts are removed and the final names
 are as before; what the network found stays in the journal, and the next run begins from there.
 
-    ssdv-export-read     owns the PictureReader
+    ssdv-export-read     owns the reader
     ssdv-export-detect   owns the Detector and the Journal
     ssdv-export-write    paints; owns the data files and, with ssdv-export-encode, the video
 """

@@ -1,4 +1,4 @@
-"""What is between two frames that the network saw: detections of both, carried to each other along the motion.
+"""Detections for the frames between two that the network saw: those of both, carried along the motion.
 
 Forward from the first, backward from the last, blended by how near each is. An object that only one of the two shows is
 taken to appear or vanish halfway; both ends' detections are exact, those in between are followed.

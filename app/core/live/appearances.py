@@ -51,7 +51,7 @@ class ClassRow:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Survey:
-    """What is left of a store.
+    """A store's best score of each class, piece by piece.
 
     Attributes:
         labels: Class names, one a column.

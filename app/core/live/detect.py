@@ -92,7 +92,7 @@ class DetectStage:
         self._route.frames.wake()
 
     def set_iou(self, iou: float) -> None:
-        """From the next frame on."""
+        """Use this overlap limit, from the next frame on."""
         self._iou = iou
 
     def set_threshold(self, threshold: float) -> None:

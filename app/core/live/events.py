@@ -1,4 +1,4 @@
-"""What a live session tells its owner. Immutable; made on worker threads, handled wherever the owner likes."""
+"""The events of a live session. Immutable; made on worker threads, handled wherever the session's owner likes."""
 
 from __future__ import annotations
 

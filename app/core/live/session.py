@@ -210,7 +210,7 @@ class LiveSession:
                 self._detect.set_iou(iou)
 
     def set_threshold(self, threshold: float) -> None:
-        """What is shown from now on; only a low one makes a difference here, see ``detector.detections.floor_for``."""
+        """Show detections from this score on; only a low one matters here, see ``detector.detections.floor_for``."""
         with self._lock:
             if self._detect is not None:
                 self._detect.set_threshold(threshold)

@@ -70,7 +70,7 @@ class Transport:
             self._changed.notify_all()
 
     def take_command(self) -> PlaybackCommand | None:
-        """What is to be done now, seek before steps; None for nothing."""
+        """Returns the next command and clears it, seek before steps; None where there is nothing to do."""
         with self._changed:
             if self._seek is not None:
                 command, self._seek = PlaybackCommand(seek=self._seek), None

@@ -202,7 +202,7 @@ def _reason(error: ssl.SSLCertVerificationError) -> str:
 
 
 def _unverifying_context() -> ssl.SSLContext:
-    """For looking at a certificate: who uses it compares the fingerprint before anything is sent."""
+    """Returns a context for looking at a certificate: callers compare the fingerprint before anything is sent."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

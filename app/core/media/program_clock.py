@@ -55,7 +55,7 @@ class _Track:
         self.shown_to_s = max(self.shown_to_s, shown_s + shift_s + self._length_s)
 
     def lacks_s(self, first: Stamp) -> Fraction:
-        """By how much ``first`` must be moved to follow this track."""
+        """Returns by how much ``first`` must be moved to follow this track."""
         lacking = self.end_s - first.decode_s
         return lacking if first.show_s is None else max(lacking, self.shown_to_s - first.show_s)
 
@@ -105,7 +105,7 @@ class ProgramClock:
         return shift_s
 
     def shift_of(self, track: int) -> Fraction:
-        """By how much a packet without a decoding time is moved."""
+        """Returns by how much a packet without a decoding time is moved."""
         return self._tracks[track].shift_s if track in self._tracks else self.shift_s
 
     def _strays(self, track: _Track, stamp: Stamp) -> bool:

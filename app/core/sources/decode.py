@@ -82,7 +82,7 @@ class FrameFeed:
         return self._packets.key_points
 
     def deinterlace(self, taken: Sequence[av.VideoFrame], bottom_first: bool) -> list[av.VideoFrame]:
-        """From here on give whole frames.
+        """Deinterlace from here on.
 
         Args:
             taken: The frames taken so far.

@@ -99,11 +99,11 @@ class SeekableCursor(FrameCursor):
         return not key_frame_between(self.stream, self._sought(self._last[1]), self._sought(limit))
 
     def _ticks(self, pts_s: Fraction) -> int:
-        """In the stream's own time."""
+        """Returns ticks of the stream's own clock."""
         return int((pts_s + self.start_s) // self._time_base)
 
     def _sought(self, pts_s: Fraction) -> int:
-        """In the time by which the container finds a place."""
+        """Returns ticks of the clock that the container seeks by."""
         return self._ticks(pts_s - self._lead_s)
 
     def _jump(self, pts_s: Fraction) -> bool:

@@ -27,7 +27,7 @@ class Orientation:
 
     @classmethod
     def from_display_matrix(cls, matrix: Sequence[int] | npt.NDArray[np.int32]) -> Orientation:
-        """From the nine 16.16 numbers (a b u, c d v, x y w) of ISO 14496-12: x' = a x + c y, y' = b x + d y.
+        """Reads the nine 16.16 numbers (a b u, c d v, x y w) of ISO 14496-12: x' = a x + c y, y' = b x + d y.
 
         A matrix that is no multiple of 90 degrees is taken for the nearest one.
         """
@@ -38,12 +38,12 @@ class Orientation:
 
     @classmethod
     def from_exif(cls, value: int) -> Orientation:
-        """From EXIF's Orientation, 1 to 8; as stored for other values."""
+        """Reads EXIF's Orientation, 1 to 8; as stored for other values."""
         return _BY_EXIF.get(value, cls())
 
     @classmethod
     def from_heif(cls, quarter_turns: int, mirror_axis: int | None) -> Orientation:
-        """From the properties of an image in HEIF or AVIF (ISO/IEC 23008-12, 6.5.10 and 6.5.12).
+        """Reads the properties of an image in HEIF or AVIF (ISO/IEC 23008-12, 6.5.10 and 6.5.12).
 
         Args:
             quarter_turns: ``irot``: anticlockwise, and done first.

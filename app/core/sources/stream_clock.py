@@ -1,7 +1,7 @@
 """When to show the frames of a stream that comes in pieces: evenly, by their own times. Pure; owned by the source.
 
 A live stream is normally shown as it comes, newest first. HLS comes in segments, though, and some servers and relays
-send in bursts: shown as they come, seconds of video would flash by and the picture would then stand still until the
+send in bursts: shown as they come, seconds of video would flash by and the last frame would then stand until the
 next piece. Such streams are shown by their times, as little behind as the pieces allow.
 """
 

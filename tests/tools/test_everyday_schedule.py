@@ -19,14 +19,14 @@ from detector.runtime.open import open_detector
 from detector.training.checkpoint import read_checkpoint
 from detector.training.fit import FitPlan
 from detector.weights import as_tensors, load_spec
-from tests.support.everyday_course import TINY, Dying, PowerCut, options, tiny_start, write_coco, write_tars
+from tests.support.everyday_schedule import TINY, Dying, PowerCut, options, tiny_start, write_coco, write_tars
 from tests.support.model_files import put_model
 from tests.support.one_thread import one_thread
 from tools.everyday import run as everyday_run
 from tools.everyday import ship as everyday_ship
-from tools.everyday.courses import COURSES
 from tools.everyday.material import Sources
 from tools.everyday.run import Run
+from tools.everyday.schedules import SCHEDULES
 from tools.everyday.ship import Measured, Remembered, averaged, blended, choose, ship
 from tools.everyday.start import network_of, teacher_of
 from tools.everyday.training_log import TrainingLog
@@ -61,7 +61,7 @@ def begin(sources: Sources, work: Path, log: TrainingLog | None = None, stop: bo
     return Run(options(sources, work), (TINY,), tiny_start(), ended, log)
 
 
-def test_a_course_survives_a_power_cut_and_a_stop_and_ships_nothing_poor(
+def test_a_schedule_survives_a_power_cut_and_a_stop_and_ships_nothing_poor(
     sources: Sources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     work, straight = tmp_path / "work", tmp_path / "straight"
@@ -187,16 +187,16 @@ def test_a_network_of_another_size_is_not_shipped(
     assert "COCO AP" not in said
 
 
-def test_the_courses_keep_and_slow_layers_that_there_are() -> None:
+def test_the_schedules_keep_and_slow_layers_that_there_are() -> None:
     from detector.models.tensorflow import TensorFlowSSD
     from detector.plans.tables import TF_NETWORKS
 
     network = TensorFlowSSD(81, (3, 6, 6, 6, 6, 6), TF_NETWORKS["ssdlite-mobilenetv2-tf"])
     names = [name for name, _ in network.named_parameters()]
-    for rounds in COURSES.values():
+    for rounds in SCHEDULES.values():
         assert len({each.name for each in rounds}) == len(rounds)
         for each in rounds:
             for prefix in (*each.frozen, *each.slow):
                 assert any(name.startswith(prefix) for name in names), prefix
-    assert all(each.frozen for each in COURSES["cpu"])
-    assert not any(each.frozen for each in COURSES["cuda"])
+    assert all(each.frozen for each in SCHEDULES["cpu"])
+    assert not any(each.frozen for each in SCHEDULES["cuda"])

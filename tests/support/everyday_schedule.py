@@ -20,9 +20,9 @@ from detector.training.policy import UNCHANGED
 from detector.training.recipe import Recipe
 from detector.weights import as_arrays
 from tests.support.training_sets import SPEC
-from tools.everyday.courses import Round
 from tools.everyday.material import Sources
 from tools.everyday.run import Options
+from tools.everyday.schedules import Round
 from tools.everyday.start import Start
 from tools.everyday.training_log import TrainingLog
 from tools.fixtures.data_sets import voc_xml

@@ -1,4 +1,4 @@
-"""How ``everyday`` is fine-tuned, as data: one course for two CPU cores, one for a GPU, one for tests. No torch."""
+"""How ``everyday`` is fine-tuned, as data: one schedule for two CPU cores, one for a GPU, one for tests. No torch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from detector.training.recipe import Recipe
 
 @dataclass(frozen=True, slots=True)
 class Distillation:
-    """What of the start is to be kept; see ``criterion``.
+    """How much of the start's knowledge is kept; see ``criterion``.
 
     Attributes:
         weight: Of the start's answers beside the labels.
@@ -30,7 +30,7 @@ class Distillation:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One fine-tuning of the start. Those of a course go different ways; their average is better than each.
+    """One fine-tuning of the start. Those of a schedule go different ways; their average is better than each.
 
     Attributes:
         name: Of its folder.
@@ -68,7 +68,7 @@ _TUNE = Recipe(
 )
 _FIRST = first_layers("ssdlite-mobilenetv2-tf")
 
-COURSES: dict[str, tuple[Round, ...]] = {
+SCHEDULES: dict[str, tuple[Round, ...]] = {
     "cpu": (
         Round(
             "short", replace(_TUNE, rate=4e-4), 1.9, frozen=_FIRST, slowness=0.3, distillation=Distillation(kept=0.3)
