@@ -35,10 +35,12 @@ _BUILT_IN = (
 # and what torch writes of tensors that are no plain weights.
 _PASSED_OVER = (
     "argparse.Namespace",
-    "pathlib.PosixPath",
-    "pathlib.WindowsPath",
-    "pathlib._local.PosixPath",
-    "pathlib._local.WindowsPath",
+    *(
+        f"{module}.{name}"
+        for module in ("pathlib", "pathlib._local")
+        for name in ("PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath")
+    ),
+    "re._compile",
     "numpy.dtype",
     "numpy.ndarray",
     "numpy.core.multiarray.scalar",

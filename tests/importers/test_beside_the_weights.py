@@ -5,10 +5,11 @@ from __future__ import annotations
 import collections
 import datetime
 import pickle
+import re
 import sys
 import types
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 import numpy as np
@@ -73,6 +74,8 @@ def test_plain_objects_beside_the_weights(tmp_path: Path, state: dict[str, Tenso
         "options": types.SimpleNamespace(rate=0.1),
         "random": np.random.default_rng(1).bit_generator.state,
         "set": {1, 2},
+        "paths": [Path("a"), PurePosixPath("a/b"), PureWindowsPath("C:/a")],
+        "frozen": re.compile(r"backbone\."),
     }
     for protocol in (2, 4):
         torch.save({"state_dict": state, **beside}, tmp_path / "x.pth", pickle_protocol=protocol)

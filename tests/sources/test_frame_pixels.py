@@ -13,7 +13,7 @@ import pytest
 from app.core.sources.conversion import FrameConverter
 from app.core.sources.crop import NO_CROP, Crop, container_crop
 from app.core.sources.video import VideoReader
-from tests.support.media import coded_image, make_changing_video, make_video, read_frame_index
+from tests.support.media import coded_image, make_changing_video, make_transparent_video, make_video, read_frame_index
 from tests.support.shared_data import shared
 from tools.fixtures.cropped_video import as_matroska, with_clap
 
@@ -136,29 +136,9 @@ def test_a_real_cropped_file() -> None:
 _ALPHA_CODECS = ["libvpx", "libvpx-vp9"]
 
 
-def _with_alpha(path: Path, codec: str, frames: int = 24) -> Path:
-    """A WebM of coded frames, of which the right third is transparent, with white behind it."""
-    with av.open(str(path), "w") as container:
-        options = {"deadline": "realtime", "cpu-used": "8", "auto-alt-ref": "0", "threads": "1"}
-        stream = container.add_stream(codec, rate=25, options=options)
-        assert isinstance(stream, av.VideoStream)
-        stream.width, stream.height, stream.pix_fmt = 240, 120, "yuva420p"
-        stream.bit_rate, stream.codec_context.gop_size = 2_000_000, 6
-        stream.metadata["alpha_mode"] = "1"
-        for index in range(frames):
-            image = np.full((120, 240, 4), 255, np.uint8)
-            image[:, :160, :3] = coded_image(index, (160, 120))
-            image[:, 160:, 3] = 0
-            frame = av.VideoFrame.from_ndarray(image, format="bgra").reformat(format="yuva420p")
-            frame.pts, frame.time_base = index, Fraction(1, 25)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-    return path
-
-
 @pytest.mark.parametrize("codec", _ALPHA_CODECS)
 def test_colours_hidden_by_alpha_beside_the_frames_are_black(tmp_path: Path, codec: str) -> None:
-    source = _with_alpha(tmp_path / "in.webm", codec)
+    source = make_transparent_video(tmp_path / "in.webm", codec)
     shown = _frames(source)
     assert [read_frame_index(frame[:, :160]) for frame in shown] == list(range(24))
     assert max(frame[:, 170:].max() for frame in shown) < 16
@@ -186,8 +166,8 @@ def test_it_is_said_once_where_something_is_transparent(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("codec", _ALPHA_CODECS)
-def test_seeking_finds_the_same_frames_with_alpha(tmp_path: Path, codec: str) -> None:
-    source = _with_alpha(tmp_path / "in.webm", codec)
+def test_seeking_finds_the_same_framesmake_transparent_video(tmp_path: Path, codec: str) -> None:
+    source = make_transparent_video(tmp_path / "in.webm", codec)
     shown = _frames(source)
     reader = VideoReader(source)
     for index in (20, 3, 3, 23, 0, 11):
@@ -229,7 +209,7 @@ def test_colours_hidden_in_hdr_are_black(tmp_path: Path, transfer: int) -> None:
 
 
 def test_without_libvpx_it_is_said_that_alpha_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    source = _with_alpha(tmp_path / "in.webm", "libvpx-vp9", frames=2)
+    source = make_transparent_video(tmp_path / "in.webm", "libvpx-vp9", frames=2)
 
     def unknown(*_: object) -> av.CodecContext:
         raise av.codec.codec.UnknownCodecError("libvpx-vp9")
@@ -241,7 +221,7 @@ def test_without_libvpx_it_is_said_that_alpha_is_lost(tmp_path: Path, monkeypatc
     reader.close()
 
 
-def test_a_real_file_with_alpha() -> None:
+def test_a_real_filemake_transparent_video() -> None:
     shown = _frames(shared("cases/alpha9.webm"))
     assert len(shown) == 15
     assert all(frame[:, :152].max() < 16 and frame[:, 168:].max() > 128 for frame in shown)

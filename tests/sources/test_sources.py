@@ -228,12 +228,14 @@ def test_addresses_that_lead_nowhere_say_why_without_the_password(answer: int, s
             """Quiet."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Refuse) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
-        with pytest.raises(AppError, match=says) as caught:
-            open_source(f"http://admin:hunter2@127.0.0.1:{server.server_address[1]}/camera")
-        server.shutdown()
-        thread.join()
+        try:
+            with pytest.raises(AppError, match=says) as caught:
+                open_source(f"http://admin:hunter2@127.0.0.1:{server.server_address[1]}/camera")
+        finally:
+            server.shutdown()  # a test that fails ends as well
+            thread.join()
     assert "hunter2" not in str(caught.value)
     assert "\n" not in str(caught.value)
     assert ("password" in caught.value.hint) == (answer in (401, 403))

@@ -115,7 +115,7 @@ def test_rtsps_is_refused_before_anything_is_sent_and_relayed_once_trusted(signe
                 plain.close()
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=serve, args=(listener,))
+        thread = threading.Thread(target=serve, args=(listener,), daemon=True)
         thread.start()
         port = listener.getsockname()[1]
         error = refused(f"rtsps://jane:hunter2@127.0.0.1:{port}/live")
@@ -149,7 +149,7 @@ def test_ffmpeg_speaks_rtsp_through_the_relay(signed: Signed) -> None:
                     visitor.sendall(b"RTSP/1.0 404 Not Found\r\nCSeq: %s\r\n\r\n" % sequence[1])
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=serve, args=(listener,))
+        thread = threading.Thread(target=serve, args=(listener,), daemon=True)
         thread.start()
         place = f"127.0.0.1:{listener.getsockname()[1]}"
         with socket.create_connection(listener.getsockname()) as plain:

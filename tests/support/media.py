@@ -17,6 +17,7 @@ __all__ = [
     "damage",
     "make_audio",
     "make_changing_video",
+    "make_transparent_video",
     "make_video",
     "read_frame_index",
     "truncate",
@@ -96,6 +97,26 @@ def make_changing_video(path: Path, *sizes: tuple[int, int]) -> Path:
             for packet in [packet for frame in [*frames, None] for packet in context.encode(frame)]:
                 packet.stream = stream
                 container.mux(packet)
+    return path
+
+
+def make_transparent_video(path: Path, codec: str, frames: int = 24) -> Path:
+    """A WebM of coded frames, of which the right third is transparent, with white behind it."""
+    with av.open(str(path), "w") as container:
+        options = {"deadline": "realtime", "cpu-used": "8", "auto-alt-ref": "0", "threads": "1"}
+        stream = container.add_stream(codec, rate=25, options=options)
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height, stream.pix_fmt = 240, 120, "yuva420p"
+        stream.bit_rate, stream.codec_context.gop_size = 2_000_000, 6
+        stream.metadata["alpha_mode"] = "1"
+        for index in range(frames):
+            image = np.full((120, 240, 4), 255, np.uint8)
+            image[:, :160, :3] = coded_image(index, (160, 120))
+            image[:, 160:, 3] = 0
+            frame = av.VideoFrame.from_ndarray(image, format="bgra").reformat(format="yuva420p")
+            frame.pts, frame.time_base = index, Fraction(1, 25)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
     return path
 
 

@@ -36,3 +36,10 @@ def decoder_of(stream: av.VideoStream) -> av.VideoCodecContext:
     decoder.thread_type = own.thread_type
     decoder.options = {"max_pixels": str(MAX_PIXELS)}
     return decoder
+
+
+def alpha_notes(stream: av.VideoStream, decoder: av.VideoCodecContext, name: str) -> list[str]:
+    """Returns a line where the stream has alpha that ``decoder`` passes over; ``name`` is what to call the source."""
+    if has_separate_alpha(stream) and decoder is stream.codec_context:
+        return [f"{name}: its alpha cannot be decoded here; transparent parts are shown as opaque."]
+    return []

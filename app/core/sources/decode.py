@@ -11,7 +11,7 @@ import av
 from av.container import InputContainer
 
 from app.core.media.continuous_packets import ContinuousPackets, KeyPoint
-from app.core.sources.alpha_decoder import decoder_of, has_separate_alpha
+from app.core.sources.alpha_decoder import alpha_notes, decoder_of
 from app.core.sources.deinterlace import Deinterlacer
 
 
@@ -45,9 +45,7 @@ class FrameFeed:
         self._decoder = decoder_of(stream)
         self._deinterlacer: Deinterlacer | None = None
         self._ready: deque[av.VideoFrame] = deque()
-        self._notes: list[str] = []
-        if has_separate_alpha(stream) and self._decoder is stream.codec_context:
-            self._notes.append(f"{name}: its alpha cannot be decoded here; transparent parts are shown as opaque.")
+        self._notes = alpha_notes(stream, self._decoder, name)
         self.broken_packets = 0
         self._hurry_to: int | None = None
         self.on_sound: Callable[[Fraction, Fraction], None] | None = None

@@ -13,7 +13,6 @@ import time
 import urllib.error
 from collections import deque
 from fractions import Fraction
-from typing import cast
 
 import av
 
@@ -21,10 +20,14 @@ from app.core.addresses import as_understood, host_and_port, redact
 from app.core.errors import AppError
 from app.core.frames import Frame, SourceInfo
 from app.core.media.certificates import Certificates
+from app.core.media.container import MAX_PIXELS
 from app.core.media.playlists import REMOTE_FORMATS
 from app.core.media.remote import REMOTE_OPTIONS, RemoteFiles
 from app.core.media.tls_relay import TlsRelay
+from app.core.sources.alpha_decoder import alpha_notes, decoder_of
 from app.core.sources.base import SourceLostError, SourceOptions, frame_from_bgra
+from app.core.sources.conversion import FrameConverter
+from app.core.sources.crop import container_crop
 from app.core.sources.orientation import Image
 from app.core.sources.replays import ReplayFilter
 from app.core.sources.stream_clock import StreamClock
@@ -137,7 +140,12 @@ class StreamSource:
         if not self._container.streams.video:
             raise AppError(f"{self._name} carries no video.")
         self._stream = self._container.streams.video[0]
+        self._stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
         self._stream.thread_type = "SLICE"  # frame threads would hold back a frame each
+        self._decoder = decoder_of(self._stream)
+        self._notes += alpha_notes(self._stream, self._decoder, self._name)
+        self._crop = container_crop(self._container, self._stream)
+        self._converter: FrameConverter | None = None
         self._packets = self._container.demux(self._stream)
         self._decoded: deque[av.VideoFrame] = deque()
         self._index = 0
@@ -177,9 +185,9 @@ class StreamSource:
         return first or self._next()
 
     def take_notes(self) -> tuple[str, ...]:
-        """Returns what is to be known about the pace."""
+        """Returns what is to be known about the pace, and about how frames are shown."""
         notes, self._notes = self._notes, []
-        return tuple(notes)
+        return (*notes, *(self._converter.take_notes() if self._converter is not None else ()))
 
     def close(self) -> None:
         """Hang up."""
@@ -195,22 +203,37 @@ class StreamSource:
     def _next(self) -> Frame | None:
         asked_ns = time.monotonic_ns()
         give_up_at = time.monotonic() + self.stall_s
-        while not self._decoded:
-            packet = self._packet(give_up_at)
-            if packet is None:
-                return None
-            self._note_replay(packet)
-            came_ns = time.monotonic_ns()
+        while True:
+            while not self._decoded:
+                packet = self._packet(give_up_at)
+                if packet is None:
+                    return None
+                self._note_replay(packet)
+                asked_ns += self._decode(packet)  # decoding is no waiting
+            raw = self._decoded.popleft()
+            captured_ns = time.monotonic_ns()
             try:
-                self._decoded.extend(frame for frame in packet.decode() if frame.pts not in self._replayed)
-            except av.FFmpegError:
-                log.debug("a damaged packet was skipped")
-            asked_ns += time.monotonic_ns() - came_ns  # decoding is no waiting
-        raw = self._decoded.popleft()
-        captured_ns = time.monotonic_ns()
-        self._pace(raw, asked_ns, captured_ns)
-        index, self._index = self._index, self._index + 1
-        return frame_from_bgra(cast(Image, raw.to_ndarray(format="bgra")), index, None, captured_ns)
+                image = self._converted(raw)
+            except (av.FFmpegError, ValueError):  # decoded, but into something that is no image
+                log.debug("a damaged frame was skipped")
+                continue
+            self._pace(raw, asked_ns, captured_ns)
+            index, self._index = self._index, self._index + 1
+            return frame_from_bgra(image, index, None, captured_ns)
+
+    def _decode(self, packet: av.Packet[av.VideoStream]) -> int:
+        """Adds the packet's frames to those that wait, and returns how long it took, in nanoseconds."""
+        came_ns = time.monotonic_ns()
+        try:
+            self._decoded.extend(frame for frame in self._decoder.decode(packet) if frame.pts not in self._replayed)
+        except av.FFmpegError:
+            log.debug("a damaged packet was skipped")
+        return time.monotonic_ns() - came_ns
+
+    def _converted(self, raw: av.VideoFrame) -> Image:
+        if self._converter is None:
+            self._converter = FrameConverter(raw, self._stream.codec_context.field_order, self._crop)
+        return self._converter.bgra(raw)
 
     def _note_replay(self, packet: av.Packet[av.VideoStream]) -> None:
         if self._replays is None or packet.pts is None or not packet.size:
