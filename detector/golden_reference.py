@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from detector.golden import Floats, fixed_image, golden_of, ir_hash, log_softmax, take, weights_hash
+from detector.golden import Floats, fixed_image, ir_hash, log_softmax, take, weights_hash
 from detector.model_file import ModelEntry
 from detector.plans.architectures import is_two_stage
 from detector.preprocess import InputBuilder
@@ -67,4 +67,7 @@ def ir_with_golden(spec: ModelSpec, xml_path: Path) -> ModelSpec:
     from detector.runtime.ir import IrDetector
 
     with IrDetector(ModelEntry(spec.name, spec, xml_path, False), "fp32") as detector:
-        return replace(spec, golden=golden_of(spec, detector.raw, ir_hash(xml_path)))
+        locs, log_scores = detector.raw(fixed_image(spec.input.height, spec.input.width))
+        if not len(locs):  # a network that suppresses by itself: its few boxes change places with the number format
+            return spec
+        return replace(spec, golden=take(spec, locs, log_scores, ir_hash(xml_path)))

@@ -1,76 +1,78 @@
-"""SSDs in OpenVINO's own format: an ``.xml`` with the graph and a ``.bin`` beside it, box decoding and NMS inside.
+"""Networks in OpenVINO's own format: an ``.xml`` with the graph and a ``.bin`` with its constants beside it.
 
-The XML is read here with a parser that refuses document types and entities, to learn and check what the model is and
+The XML is read here with a parser that refuses document types and entities, to learn and check what the network is and
 that it consists of layers that detectors use (``ir_layers``); OpenVINO itself sees the file only afterwards.
 """
 
 from __future__ import annotations
 
 import xml.parsers.expat
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from detector.errors import DetectorError
 from detector.ir_layers import Layer, check_layers
-from detector.spec import InputSpec, ModelSpec, PostprocessSpec
-from detector.spec_fields import MAX_LABELS
-from detector.spec_json import MAX_INPUT_SIDE
 
 MAX_XML_BYTES = 64 * 2**20
 MAX_BIN_BYTES = 2**30
+OLDEST_VERSION = 10
 
-# Label files are not part of the format; the classes of published models, by the name inside the file.
-_KNOWN_LABELS = {"person-vehicle-bike-detection-crossroad-0078": ("person", "vehicle", "bike")}
+_LFS = b"version https://git-lfs"
+_FACTS = ("model_name", "reverse_input_channels", "labels")
 
 
 @dataclass(slots=True)
-class _Layer:
+class IrLayer:
+    """A layer as the file has it.
+
+    Attributes:
+        attributes: Of its element: id, name, type, version.
+        data: Of the operation.
+        inputs: Shapes of its inputs; -1 for an axis of any length.
+        outputs: Shapes of its outputs.
+        ports: Ids of its inputs, and of its outputs.
+        names: Names of its outputs.
+    """
+
     attributes: dict[str, str]
     data: dict[str, str] = field(default_factory=dict)
     inputs: list[tuple[int, ...]] = field(default_factory=list)
     outputs: list[tuple[int, ...]] = field(default_factory=list)
     ports: tuple[list[str], list[str]] = field(default_factory=lambda: ([], []))
+    names: list[str] = field(default_factory=list)
 
     @property
     def kind(self) -> str:
         return self.attributes.get("type", "")
 
 
-def describe_ir(xml_path: Path, labels: Sequence[str] | None = None) -> ModelSpec:
-    """Check an IR model and describe it.
+@dataclass(slots=True)
+class IrGraph:
+    """A network's graph, checked.
 
-    Args:
-        xml_path: The ``.xml``; its ``.bin`` must lie beside it.
-        labels: Class names without background, in the order of the model's ids; None takes them from what is known.
-
-    Raises:
-        DetectorError: A file is missing, damaged or unsafe, or the model is no SSD with its own DetectionOutput.
+    Attributes:
+        layers: All layers, in the file's order.
+        edges: All edges: from-layer, from-port, to-layer, to-port.
+        net_name: The graph's name.
+        version: Of the format.
+        facts: What the converter noted: ``model_name``, ``reverse_input_channels``, ``labels``.
     """
-    graph = _checked(xml_path)
-    parameters = [layer for layer in graph.layers if layer.kind == "Parameter"]
-    outputs = [layer for layer in graph.layers if layer.kind == "DetectionOutput"]
-    results = [layer for layer in graph.layers if layer.kind == "Result"]
-    if len(parameters) != 1 or len(outputs) != 1 or len(results) != 1:
-        raise _no_ssd(xml_path, f"{len(parameters)} inputs, {len(outputs)} DetectionOutput, {len(results)} results")
-    height, width = _input_size(parameters[0], xml_path)
-    output = outputs[0]
-    shapes = results[0].inputs
-    if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][:2] != (1, 1) or shapes[0][3] != 7:
-        raise _no_ssd(xml_path, "its output is not [1, 1, N, 7]")
-    name = "".join(c for c in graph.model_name or graph.net_name or xml_path.stem if c.isprintable())[:100]
-    rule = _rule(output, xml_path)
-    return ModelSpec(
-        name=xml_path.stem,
-        architecture="openvino-ir",
-        labels=_labels(labels, _class_count(output, xml_path), name),
-        # Open Model Zoo's convention: BGR, 0..255; any mean is subtracted inside the graph.
-        input=InputSpec(height=height, width=width, channels="bgr", mean=(0.0, 0.0, 0.0)),
-        postprocess=rule,
-        title=f"{name}, OpenVINO IR",
-        provenance=f"OpenVINO IR {xml_path.name}; suppresses overlaps above {rule.iou_threshold:g} by itself, so a "
-        "higher overlap limit shows nothing more",
-    )
+
+    layers: list[IrLayer] = field(default_factory=list)
+    edges: list[dict[str, str]] = field(default_factory=list)
+    net_name: str = ""
+    version: str = ""
+    facts: dict[str, str] = field(default_factory=dict)
+
+    def of_kind(self, kind: str) -> list[IrLayer]:
+        """Returns all layers of a type, in the file's order."""
+        return [layer for layer in self.layers if layer.kind == kind]
+
+    def source(self, layer: IrLayer) -> tuple[IrLayer, int]:
+        """Returns the layer that feeds the first input of ``layer``, and the number of its output that does."""
+        edge = next(e for e in self.edges if e["to-layer"] == layer.attributes["id"])
+        found = next(each for each in self.layers if each.attributes["id"] == edge["from-layer"])
+        return found, found.ports[1].index(edge["from-port"])
 
 
 def check_ir(xml_path: Path) -> None:
@@ -79,28 +81,30 @@ def check_ir(xml_path: Path) -> None:
     Raises:
         DetectorError: A file is missing, damaged or unsafe.
     """
-    _checked(xml_path)
+    read_ir_graph(xml_path)
 
 
-@dataclass(slots=True)
-class _Graph:
-    layers: list[_Layer] = field(default_factory=list)
-    edges: list[dict[str, str]] = field(default_factory=list)
-    net_name: str = ""
-    model_name: str = ""
+def read_ir_graph(xml_path: Path) -> IrGraph:
+    """Does what ``check_ir`` does, and returns the graph.
 
-
-def _checked(xml_path: Path) -> _Graph:
+    Raises:
+        DetectorError: As ``check_ir``.
+    """
     bin_path = xml_path.with_suffix(".bin")
     if not bin_path.is_file():
         raise DetectorError(f"{bin_path.name} is missing beside {xml_path.name}.", "Both files make up the model.")
     graph = _parse(xml_path)
+    if graph.version.isdecimal() and len(graph.version) < 4 and int(graph.version) < OLDEST_VERSION:
+        raise DetectorError(
+            f"{xml_path.name} is OpenVINO IR version {graph.version}; versions from {OLDEST_VERSION} on can be used.",
+            "Convert the original model again with a current OpenVINO.",
+        )
     check_layers([Layer(each.attributes, each.data, *each.ports) for each in graph.layers], graph.edges)
     _check_bin(graph, bin_path)
     return graph
 
 
-def _parse(path: Path) -> _Graph:
+def _parse(path: Path) -> IrGraph:
     try:
         if path.stat().st_size > MAX_XML_BYTES:
             raise DetectorError(f"{path.name} is larger than {MAX_XML_BYTES >> 20} MiB.")
@@ -129,13 +133,13 @@ class _GraphBuilder:
     """Receives the parser's events; keeps layers, their attributes and port shapes."""
 
     def __init__(self, path: Path) -> None:
-        self.graph = _Graph()
+        self.graph = IrGraph()
         self.is_net = False
         self.oddity = ""
         self._path = path
         self._stack: list[str] = []
         self._dims: list[int] | None = None
-        self._number = self._port = ""
+        self._number = self._port = self._name = ""
 
     def refuse(self, *_declaration: object) -> None:
         raise DetectorError(f"{self._path.name} declares a document type or entities, which a model never needs.")
@@ -144,10 +148,11 @@ class _GraphBuilder:
         layer = self.graph.layers[-1] if self.graph.layers else None
         if not self._stack and tag == "net":
             self.is_net, self.graph.net_name = True, attributes.get("name", "")
+            self.graph.version = attributes.get("version", "")
         elif tag == "layer":
             if self._stack != ["net", "layers"]:
                 self.oddity = "a layer inside another"
-            self.graph.layers.append(_Layer(attributes))
+            self.graph.layers.append(IrLayer(attributes))
         elif tag == "data" and layer is not None and self._stack[-1] == "layer":
             if layer.data:  # OpenVINO goes by the first, and what is checked must be what it reads
                 self.oddity = "a layer with its attributes twice"
@@ -155,11 +160,11 @@ class _GraphBuilder:
         elif tag == "edge":
             self.graph.edges.append(attributes)
         elif tag == "port":
-            self._dims, self._port = [], attributes.get("id", "")
+            self._dims, self._port, self._name = [], attributes.get("id", ""), attributes.get("names", "")
         elif tag == "dim":
             self._number = ""
-        elif tag == "model_name":
-            self.graph.model_name = attributes.get("value", "")
+        elif tag in _FACTS and "layers" not in self._stack:
+            self.graph.facts[tag] = attributes.get("value", "")
         self._stack.append(tag)
 
     def text(self, characters: str) -> None:
@@ -176,12 +181,17 @@ class _GraphBuilder:
             is_input = self._stack[-1] == "input"
             (layer.inputs if is_input else layer.outputs).append(tuple(self._dims))
             layer.ports[0 if is_input else 1].append(self._port)
+            if not is_input:
+                layer.names.append(self._name)
             self._dims = None
 
 
-def _check_bin(graph: _Graph, path: Path) -> None:
+def _check_bin(graph: IrGraph, path: Path) -> None:
     """Every constant must lie inside the weights file."""
     size = path.stat().st_size
+    with path.open("rb") as file:
+        if file.read(len(_LFS)) == _LFS:
+            raise DetectorError(f"{path.name} is a Git LFS pointer, not the weights.", "Run 'git lfs pull'.")
     if size > MAX_BIN_BYTES:
         raise DetectorError(f"{path.name} is {size >> 20} MiB; weights may have {MAX_BIN_BYTES >> 20} MiB.")
     for layer in graph.layers:
@@ -195,58 +205,5 @@ def _check_bin(graph: _Graph, path: Path) -> None:
                 )
 
 
-def _input_size(parameter: _Layer, path: Path) -> tuple[int, int]:
-    shape = parameter.outputs[0] if len(parameter.outputs) == 1 else ()
-    if len(shape) != 4 or shape[:2] != (1, 3) or not all(8 <= side <= MAX_INPUT_SIDE for side in shape[2:]):
-        raise _no_ssd(path, "its input is not one image [1, 3, H, W]")
-    return shape[2], shape[3]
-
-
-def _class_count(output: _Layer, path: Path) -> int:
-    """Classes without background, from the sizes of the box and class inputs."""
-    if len(output.inputs) < 3 or any(len(shape) != 2 for shape in output.inputs[:2]):
-        raise _no_ssd(path, "its DetectionOutput has unknown inputs")
-    boxes, scores = output.inputs[0][1], output.inputs[1][1]
-    shared = output.data.get("share_location", "true").lower() in ("true", "1")
-    if not shared or boxes < 4 or boxes % 4 or scores % (boxes // 4) or scores // (boxes // 4) < 2:
-        raise _no_ssd(path, "its box and class outputs do not match")
-    return scores // (boxes // 4) - 1
-
-
-def _labels(given: Sequence[str] | None, count: int, model_name: str) -> tuple[str, ...]:
-    labels = tuple(given) if given is not None else _KNOWN_LABELS.get(model_name, ())
-    if given is None and len(labels) != count:
-        labels = tuple(f"class {number}" for number in range(1, count + 1))
-    if len(labels) != count or len(labels) > MAX_LABELS or len(set(labels)) != len(labels):
-        raise DetectorError(f"The model has {count} classes; {len(labels)} labels were given, or one appears twice.")
-    return labels
-
-
-def _rule(output: _Layer, path: Path) -> PostprocessSpec:
-    """The suppression built into the graph, as numbers to show."""
-    data = output.data
-    try:
-        rule = PostprocessSpec(
-            score_floor=round(float(data.get("confidence_threshold", "0")), 6),
-            iou_threshold=round(float(data["nms_threshold"]), 6),
-            top_k=max(1, min(10_000, int(data.get("top_k", "400")))),
-            max_detections=max(1, min(10_000, int(data["keep_top_k"].split(",")[0]))),
-        )
-    except (KeyError, ValueError) as error:
-        raise _no_ssd(path, "its DetectionOutput has damaged attributes") from error
-    if not (0 <= rule.score_floor <= 1 and 0 <= rule.iou_threshold <= 1):
-        raise _no_ssd(path, "its DetectionOutput has damaged attributes")
-    if data.get("background_label_id", "0") != "0" or data.get("decrease_label_id", "false").lower() in ("true", "1"):
-        raise _no_ssd(path, "its background class is not the first")
-    return rule
-
-
 def _whole(text: str | None) -> int | None:
     return int(text) if text is not None and text.isdecimal() and len(text) < 16 else None
-
-
-def _no_ssd(path: Path, why: str) -> DetectorError:
-    return DetectorError(
-        f"{path.name} is not an SSD with its own DetectionOutput: {why}.",
-        "A model needs one image input [1, 3, H, W] and one output [1, 1, N, 7].",
-    )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from detector.errors import DetectorError, Remedy
-from detector.ir_file import describe_ir
+from detector.ir_description import describe_ir
 from detector.plans.architectures import has_own_graph
 from detector.spec import ModelSpec
 from detector.spec_json import MAX_JSON_CHARS, spec_from_json

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from detector.config import SSDConfig
+from detector.graph_spec import GraphSpec
 
 Architecture = Literal[
     "ssd-vgg16",
@@ -30,7 +31,7 @@ Architecture = Literal[
     "ultraface-slim",
     "fasterrcnn-resnet50-fpn",
     "fasterrcnn-mobilenetv3-320-fpn",
-    "openvino-ir",
+    "graph",
 ]
 """The name of an architecture; ``detector.plans.architectures`` says what each is."""
 
@@ -155,7 +156,7 @@ class ModelSpec:
         architecture: Which network the weights belong to.
         labels: Class names, background excluded; ``Detections.class_ids`` index them.
         input: Input convention.
-        config: Default boxes; None for a network that carries its own (OpenVINO IR).
+        config: Default boxes; None for a network that its file brings along.
         postprocess: Candidate rule.
         width: Channel multiplier of a VGG network.
         title: A line for people.
@@ -167,6 +168,7 @@ class ModelSpec:
         golden: What it must answer to the fixed image of the self-test; None in files written before there was one.
         threshold: Score from which a detection is worth showing, chosen on validation data; None where nobody chose.
         int8: How it runs in int8; None where nobody has measured that.
+        graph: How a network that its file brings along is fed and read; None for ours.
     """
 
     name: str
@@ -185,3 +187,4 @@ class ModelSpec:
     golden: Golden | None = None
     threshold: float | None = None
     int8: Int8 | None = None
+    graph: GraphSpec | None = None

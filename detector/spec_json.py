@@ -12,7 +12,9 @@ from typing import Any, NoReturn, cast, get_args
 
 from detector.config import Clamp, SSDConfig
 from detector.errors import DetectorError
-from detector.plans.architectures import ARCHITECTURES, SingleStage, TwoStage
+from detector.graph_json import graph_from_fields
+from detector.graph_spec import GraphSpec
+from detector.plans.architectures import ARCHITECTURES, OwnGraph, SingleStage, TwoStage
 from detector.spec import (
     Architecture,
     Golden,
@@ -24,11 +26,12 @@ from detector.spec import (
 )
 from detector.spec_fields import MAX_LABELS, Fields, fault, integer, number
 
-FORMAT = 4
+FORMAT = 5
 """Raised when a field is added or changes its meaning; a file of a higher format is refused, not guessed at. Format 1
 had neither ``golden`` nor ``input.smooth``, format 2 no ``golden.weights``, format 3 none of ``config.shapes``,
-``threshold`` and ``int8``."""
+``threshold`` and ``int8``, format 4 no ``graph``: until then networks of a file's own were "openvino-ir"."""
 
+_FORMER_GRAPH = "openvino-ir"
 MAX_JSON_CHARS = 1_000_000
 MAX_DEFAULT_BOXES = 200_000  # eight times SSD512's
 MAX_INPUT_SIDE = 4096
@@ -49,9 +52,11 @@ def spec_from_json(text: str) -> ModelSpec:
     version = fields.integer("format", 1, 1_000_000)
     if version > FORMAT:
         raise DetectorError(f"The model's description has format {version}.", "A newer ssd-viewer made it: update.")
+    name = fields.text("name", 100, empty=False)
+    architecture = fields.choice("architecture", (*ARCHITECTURES, _FORMER_GRAPH) if version < 5 else (*ARCHITECTURES,))
     spec = ModelSpec(
-        name=fields.text("name", 100, empty=False),
-        architecture=cast(Architecture, fields.choice("architecture", tuple(ARCHITECTURES))),
+        name=name,
+        architecture=cast(Architecture, "graph" if architecture == _FORMER_GRAPH else architecture),
         labels=fields.labels("labels"),
         input=_input(fields.object("input"), version),
         config=fields.optional("config", lambda config: _config(config, version)),
@@ -66,6 +71,7 @@ def spec_from_json(text: str) -> ModelSpec:
         golden=fields.optional("golden", lambda golden: _golden(golden, version)) if version > 1 else None,
         threshold=fields.number_or_none("threshold", 0.0, 1.0) if version > 3 else None,
         int8=fields.optional("int8", lambda int8: _int8(int8, version)) if version > 3 else None,
+        graph=fields.optional("graph", graph_from_fields) if version > 4 else _former_graph(architecture),
     )
     fields.done()
     _check_whole(spec)
@@ -75,6 +81,8 @@ def spec_from_json(text: str) -> ModelSpec:
 def _check_whole(spec: ModelSpec) -> None:
     """Faults that only show between fields."""
     row = ARCHITECTURES[spec.architecture]
+    if isinstance(row, OwnGraph) != (spec.graph is not None):
+        fault("graph", "must be there for a network that its file brings along, and for no other")
     if not isinstance(row, SingleStage):
         if spec.int8 is not None:
             fault("int8", "must be empty: this architecture brings its own network")
@@ -88,6 +96,11 @@ def _check_whole(spec: ModelSpec) -> None:
     if row.grids(spec.config.image_size) is None:
         height, width = spec.config.image_size
         fault("config.image_size", f"is {width} x {height}, which {spec.architecture} cannot be built for")
+
+
+def _former_graph(architecture: str) -> GraphSpec | None:
+    """How every network in OpenVINO's format was read before specs said so."""
+    return GraphSpec("detection-output", background=0) if architecture == _FORMER_GRAPH else None
 
 
 def _parse(text: str) -> Any:

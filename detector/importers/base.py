@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from detector.graph_spec import Activation, Fit, Rule
 from detector.importers.notes import Note
 from detector.safetensors_file import Array
 from detector.spec import ModelSpec
 
 Priors = Literal["voc", "coco"]
 Channels = Literal["rgb", "bgr"]
+Scale = Literal["0-255", "0-1", "-1-1", "127-128", "imagenet"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +40,22 @@ class Overrides:
         priors: Which published sizes of the default boxes.
         channels: Channel order the weights were trained with.
         labels: Class names, background left out.
+        rule: How a graph's outputs are read.
+        size: (width, height) of a graph's input, where it leaves that open.
+        scale: Name of the scale of a graph's pixels.
+        fit: How a frame is fitted into a graph's input.
+        activation: What turns a graph's scores into probabilities.
     """
 
     layout: str | None = None
     priors: Priors | None = None
     channels: Channels | None = None
     labels: tuple[str, ...] | None = None
+    rule: Rule | None = None
+    size: tuple[int, int] | None = None
+    scale: Scale | None = None
+    fit: Fit | None = None
+    activation: Activation | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 
 import numpy as np
 
@@ -24,13 +24,27 @@ def refuse_all_but_labels(overrides: Overrides, why: str) -> None:
     Raises:
         DetectorError: It is more than class names.
     """
-    given = [name for name in ("layout", "priors", "channels") if getattr(overrides, name) is not None]
+    others = tuple(field.name for field in fields(overrides) if field.name != "labels")
+    refuse_options(overrides, others, why, "only its labels can be given")
+
+
+def refuse_options(
+    overrides: Overrides, names: Sequence[str], why: str, what: str = "some choices mean nothing for it"
+) -> None:
+    """Refuse choices that mean nothing for a file.
+
+    Args:
+        overrides: What the user says.
+        names: Of the choices.
+        why: The file, and what it is.
+        what: Ends the sentence.
+
+    Raises:
+        DetectorError: One of them was made.
+    """
+    given = [name for name in names if getattr(overrides, name) is not None]
     if given:
-        raise DetectorError(
-            f"{why}: only its labels can be given.",
-            "Leave the rest to it.",
-            *(Remedy(name, omit=True) for name in given),
-        )
+        raise DetectorError(f"{why}: {what}.", "Leave the rest to it.", *(Remedy(name, omit=True) for name in given))
 
 
 def checked_spec(spec: ModelSpec) -> ModelSpec:

@@ -7,7 +7,7 @@ from pathlib import Path
 from detector.errors import DetectorError
 from detector.spec_fields import MAX_LABEL_CHARS, MAX_LABELS
 
-_MAX_BYTES = 1_000_000
+MAX_LABEL_BYTES = 1_000_000
 
 
 def read_labels(path: Path) -> tuple[str, ...]:
@@ -16,7 +16,7 @@ def read_labels(path: Path) -> tuple[str, ...]:
     Raises:
         DetectorError: The file cannot be read or is no list of names.
     """
-    labels = tuple(line.strip() for line in _text(path).splitlines() if line.strip())
+    labels = tuple(line.strip() for line in text_of(path).splitlines() if line.strip())
     if labels and labels[0].strip("_").lower() == "background":  # as jetson-inference and TensorFlow write it
         labels = labels[1:]
     if not 1 <= len(labels) <= MAX_LABELS or len(set(labels)) != len(labels):
@@ -27,11 +27,16 @@ def read_labels(path: Path) -> tuple[str, ...]:
     return labels
 
 
-def _text(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """Returns the whole of a small text file.
+
+    Raises:
+        DetectorError: It cannot be read, is large, or no text.
+    """
     try:
         if path.exists() and not path.is_file():  # a pipe may never end
             raise DetectorError(f"{path} is not a file.")
-        if path.stat().st_size > _MAX_BYTES:
+        if path.stat().st_size > MAX_LABEL_BYTES:
             raise DetectorError(f"{path.name} is too large to be a list of labels.")
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from detector.importers.base import Imported, Overrides
-from detector.importers.checks import checked_spec, refuse_all_but_labels
 from detector.importers.notes import Note
-from detector.importers.source_file import graph_file, main_file
+from detector.importers.source_file import GraphKind, graph_file, main_file
 from detector.spec import ModelSpec
 
 
@@ -52,7 +52,7 @@ def import_model(path: Path, name: str, folder: Path, overrides: Overrides | Non
     """
     graph = graph_file(main_file(path))
     if graph is not None:
-        return _import_graph(graph, name, folder, overrides or Overrides())
+        return _import_graph(*graph, name, folder, overrides or Overrides())
     from detector.importers.conversion import convert_weights
 
     return _save(convert_weights(path, overrides), name, folder)
@@ -66,7 +66,7 @@ def preview_model(path: Path, overrides: Overrides | None = None) -> RecognisedM
     """
     graph = graph_file(main_file(path))
     if graph is not None:
-        return RecognisedModel(_describe_graph(graph, overrides or Overrides()), ())
+        return _preview_graph(*graph, overrides or Overrides())
     from detector.importers.conversion import convert_weights
 
     imported = convert_weights(path, overrides)
@@ -85,19 +85,22 @@ def _save(imported: Imported, name: str, folder: Path) -> WrittenModel:
     return WrittenModel(target, imported.notes)
 
 
-def _describe_graph(graph: Path, overrides: Overrides) -> ModelSpec:
-    from detector.ir_file import describe_ir
-    from detector.runtime.ir import require_ir_survival
-
-    refuse_all_but_labels(overrides, f"{graph.name} describes its own network")
-    spec = checked_spec(describe_ir(graph, overrides.labels))
-    require_ir_survival(graph)
-    return spec
-
-
-def _import_graph(path: Path, name: str, folder: Path, overrides: Overrides) -> WrittenModel:
+def _import_graph(path: Path, kind: GraphKind, name: str, folder: Path, overrides: Overrides) -> WrittenModel:
     from detector.golden_reference import ir_with_golden
+    from detector.importers.graph_import import import_graph
     from detector.importers.ir_folder import write_ir_folder
 
-    spec = ir_with_golden(replace(_describe_graph(path, overrides), name=name), path)
-    return WrittenModel(write_ir_folder(path, spec, folder), ())
+    with TemporaryDirectory(prefix="ssdv-import-") as work:
+        imported = import_graph(path, kind, overrides, Path(work))
+        spec = ir_with_golden(replace(imported.spec, name=name), imported.xml)
+        return WrittenModel(write_ir_folder(imported.xml, spec, folder), imported.notes)
+
+
+def _preview_graph(path: Path, kind: GraphKind, overrides: Overrides) -> RecognisedModel:
+    from detector.importers.graph_import import import_graph
+    from detector.runtime.ir import require_ir_survival
+
+    with TemporaryDirectory(prefix="ssdv-import-") as work:
+        imported = import_graph(path, kind, overrides, Path(work))
+        require_ir_survival(imported.xml)
+        return RecognisedModel(imported.spec, imported.notes)

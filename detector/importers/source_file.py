@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
+from typing import Literal
 
 from detector.errors import DetectorError
 from detector.importers.base import SourceFile
+from detector.importers.tflite_file import IDENTIFIER
+
+GraphKind = Literal["openvino", "onnx", "tflite"]
+
+_ENOUGH = 512
+_ONNX_VERSION = b"\x08"
+_ONNX_NEXT = frozenset((0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42, 0x72))  # of ModelProto, the fields that may follow
+_XML_NET = re.compile(rb"\s*(\xef\xbb\xbf)?(<\?xml[^>]*\?>)?\s*(<!--.*?-->\s*)*<net\b", re.DOTALL)
 
 
 def main_file(path: Path) -> Path:
@@ -18,21 +28,40 @@ def main_file(path: Path) -> Path:
         return path
 
 
-def graph_file(path: Path) -> Path | None:
-    """Returns the ``.xml`` of the OpenVINO network that ``path`` is a file of; None for other models.
+def graph_file(path: Path) -> tuple[Path, GraphKind] | None:
+    """Returns the file and format of the graph that ``path`` is a file of, told by its content; None for other models.
 
     Raises:
-        DetectorError: There is no such file.
+        DetectorError: There is no such file, or a part of the graph is missing.
     """
-    suffix = path.suffix.lower()
     try:
         if not path.is_file():
             raise DetectorError(f"{path} is not a file." if path.exists() else f"There is no file {path}.")
-        if suffix == ".bin" and path.with_suffix(".xml").is_file():
-            return path.with_suffix(".xml")
+        with path.open("rb") as file:
+            start = file.read(_ENOUGH)
+        xml = path.with_suffix(".xml")
+        if path.suffix.lower() == ".bin" and not start.startswith((b"PK\x03\x04", b"\x80")):
+            if xml.is_file():
+                return xml, "openvino"
+            raise DetectorError(
+                f"{path.name} holds the weights of an OpenVINO network, whose {xml.name} is missing beside it.",
+                "Both files make up the model.",
+            )
     except OSError as error:  # a name that is too long, a folder that may not be looked into
         raise DetectorError(f"Cannot read {str(path)[:200]}: {error.strerror or error}.") from error
-    return path if suffix == ".xml" else None
+    kind = _graph_kind(start)
+    return (
+        (path, "openvino") if kind is None and path.suffix.lower() == ".xml" else None if kind is None else (path, kind)
+    )
+
+
+def _graph_kind(start: bytes) -> GraphKind | None:
+    """The format of a graph, by its first bytes."""
+    if start[4:8] == IDENTIFIER:
+        return "tflite"
+    if start[:1] == _ONNX_VERSION and len(start) > 2 and 1 <= start[1] < 32 and start[2] in _ONNX_NEXT:
+        return "onnx"
+    return "openvino" if _XML_NET.match(start) else None
 
 
 def hashed(path: Path) -> SourceFile:

@@ -77,7 +77,7 @@ class TwoStage:
 
 @dataclass(frozen=True, slots=True)
 class OwnGraph:
-    """A network that its file brings along, in OpenVINO's format."""
+    """A network that its file brings along, kept in OpenVINO's format; ``ModelSpec.graph`` says how it is read."""
 
 
 def _convolution(kernel: int) -> Predictor:
@@ -191,7 +191,7 @@ ARCHITECTURES: dict[Architecture, SingleStage | TwoStage | OwnGraph] = {
     "ultraface-slim": _ultraface(rfb=False),
     "fasterrcnn-resnet50-fpn": TwoStage("resnet50"),
     "fasterrcnn-mobilenetv3-320-fpn": TwoStage("mobilenet_v3"),
-    "openvino-ir": OwnGraph(),
+    "graph": OwnGraph(),
 }
 
 
@@ -201,7 +201,7 @@ def is_two_stage(spec: ModelSpec) -> bool:
 
 
 def has_own_graph(spec: ModelSpec) -> bool:
-    """Whether ``spec`` is of a network in OpenVINO's own format."""
+    """Whether ``spec`` is of a network that its file brings along."""
     return isinstance(ARCHITECTURES[spec.architecture], OwnGraph)
 
 

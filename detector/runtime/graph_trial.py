@@ -17,9 +17,11 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from detector.errors import DetectorError
 from detector.runtime.network_cache import content_key
+from detector.runtime.openvino_runtime import load_openvino
 from detector.runtime.other_process import (
     Messages,
     WorkDiedError,
@@ -81,10 +83,26 @@ def require_survival(
         _survived.add(key)
         return
     graph_format.check(path)
+    run_on_trial(_run, (graph_format, path), path, limit_s)
+    _remember(key, marks)
+
+
+def run_on_trial(work: Callable[[Any, Messages], None], argument: Any, path: Path, limit_s: float) -> Any:
+    """Call ``work(argument, messages)`` where it may die, quiet and within limits of time and memory.
+
+    Args:
+        work: A function of a module; answers through its ``Messages``. Raises ``DetectorError``.
+        argument: Travels to the other process.
+        path: The graph that it opens, for messages.
+        limit_s: Longest time.
+
+    Raises:
+        DetectorError: The work failed, took too long, or ended the process.
+    """
     try:
-        call_elsewhere(
-            _run,
-            (graph_format, path),
+        return call_elsewhere(
+            _limited,
+            (work, argument, path.name),
             name="ssdv-graph-trial",
             died=f"{path.name} cannot be used: opening it ended the process that tried it.",
             limit_s=limit_s,
@@ -100,7 +118,6 @@ def require_survival(
                 "A script that opens models must do so under: if __name__ == '__main__'",
             ) from error
         raise DetectorError(error.message, _HARM) from error
-    _remember(key, marks)
 
 
 def remember_survival(path: Path, graph_format: GraphFormat, marks: Path) -> None:
@@ -108,6 +125,11 @@ def remember_survival(path: Path, graph_format: GraphFormat, marks: Path) -> Non
     key = _key(path, graph_format)
     if key in _survived:
         _remember(key, marks)
+
+
+def note_survival(path: Path, graph_format: GraphFormat) -> None:
+    """Note for this process that a graph survived: ``run_on_trial`` did with it all that ``GraphFormat.run`` does."""
+    _remember(_key(path, graph_format), None)
 
 
 def _key(path: Path, graph_format: GraphFormat) -> str:
@@ -125,20 +147,24 @@ def _remember(key: str, marks: Path | None) -> None:
         _log.info("that a graph survived cannot be noted: %s", error)
 
 
-def _run(graph_format: GraphFormat, path: Path, messages: Messages) -> None:
+def _run(graph_format_and_path: tuple[GraphFormat, Path], messages: Messages) -> None:
+    graph_format, path = graph_format_and_path
+    graph_format.run(path)
+    messages.answer(None)
+
+
+def _limited(work: Callable[[Any, Messages], None], argument: Any, name: str, messages: Messages) -> None:
     """The other process: quiet, limited, and without a core file when it dies."""
     with contextlib.suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # what dies may say so; the one line comes from the parent
-    graph_format.engine()  # loads it
+    load_openvino()
     _limit()
     try:
-        graph_format.run(path)
+        work(argument, messages)
     except DetectorError:
         raise
     except Exception as error:  # whatever an engine makes of nonsense
-        messages.fail(f"{path.name} cannot be used: running it fails ({type(error).__name__}).", _HARM)
-        return
-    messages.answer(None)
+        messages.fail(f"{name} cannot be used: running it fails ({type(error).__name__}).", _HARM)
 
 
 def _limit() -> None:

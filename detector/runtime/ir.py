@@ -1,21 +1,25 @@
-"""SSDs in OpenVINO IR with their own DetectionOutput: boxes come out of the graph decoded and suppressed."""
+"""Networks that their files bring along, kept in OpenVINO's format and run by it; ``GraphSpec`` says how.
+
+What a network puts out is read by ``detector.graph_output``; here it is only run.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from detector.detections import Candidates
 from detector.errors import DetectorError
 from detector.golden import Floats, fixed_image
-from detector.ir_file import check_ir, describe_ir
+from detector.graph_input import input_builder
+from detector.graph_output import read_candidates, read_dense
+from detector.graph_spec import NONE
+from detector.ir_file import check_ir
 from detector.model_file import IR_XML, ModelEntry
-from detector.nms import batched_nms
-from detector.preprocess import InputBuilder
 from detector.runtime.base import ImageBGR
 from detector.runtime.engine import Engine
 from detector.runtime.graph_trial import GraphFormat, remember_survival, require_survival
@@ -23,6 +27,8 @@ from detector.runtime.network_cache import version_text
 from detector.runtime.openvino_requests import Requests
 from detector.runtime.openvino_runtime import compile_for_latency, load_openvino
 from detector.spec import PostprocessSpec
+
+_TABLES = ("detection-output", "nms-inside")
 
 
 class IrDetector(Engine):
@@ -52,7 +58,8 @@ class IrDetector(Engine):
         core = load_openvino().Core()
         self._model = read_ir(core, entry) if network is None else network
         try:
-            self._requests = Requests(core, self._model, precision, entry.spec.input, for_batches)
+            build = partial(input_builder, entry.spec)
+            self._requests = Requests(core, self._model, precision, build, for_batches)
         except RuntimeError as error:
             raise DetectorError(f"OpenVINO cannot compile {entry.name}; the model may be damaged.") from error
         self.preferred_batch = self._requests.preferred_batch
@@ -61,21 +68,35 @@ class IrDetector(Engine):
     def _run(self, frames: Sequence[ImageBGR], rule: PostprocessSpec) -> list[Candidates]:
         results = []
         outputs = self._requests.outputs(frames, self.on_stage)
-        for frame, (rows,) in zip(frames, outputs, strict=True):
+        for frame, given in zip(frames, outputs, strict=True):
             height, width = frame.shape[:2]
-            results.append(read_detection_output(rows, len(self.spec.labels), rule, (height, width)))
+            results.append(read_candidates(self.spec, given, rule, (height, width)))
             self.on_stage("postprocess")
         return results
 
     def _raw(self, frame: ImageBGR) -> tuple[Floats, Floats]:
+        graph = self.spec.graph
+        assert graph is not None  # the table of engines brings no other model here
+        if graph.rule not in _TABLES:
+            dense = read_dense(self.spec, self._requests.first(frame))
+            return dense.boxes, _log(np.concatenate([dense.background[:, None], dense.scores], axis=1))
+        if not _has_detection_output(self._model):
+            return np.empty((0, 4), np.float32), np.empty((0, len(self.spec.labels) + 1), np.float32)
         probe = compile_for_latency(self._core, _with_raw_outputs(self._model), self.precision)
-        outputs = probe.create_infer_request().infer({0: InputBuilder(self.spec.input)([frame])})
-        locs = np.asarray(outputs[1], np.float32).reshape(-1, 4)
-        scores = np.asarray(outputs[2], np.float32).reshape(len(locs), -1)
-        return locs, np.log(np.maximum(scores, np.finfo(np.float32).tiny))
+        outputs = probe.create_infer_request().infer({0: input_builder(self.spec)([frame])})
+        locs = np.asarray(outputs[len(outputs) - 2], np.float32).reshape(-1, 4)
+        scores = np.asarray(outputs[len(outputs) - 1], np.float32).reshape(len(locs), -1)
+        if graph.background not in (NONE, 0):
+            first = scores[:, [graph.background]]
+            scores = np.concatenate([first, np.delete(scores, graph.background, axis=1)], axis=1)
+        return locs, _log(scores)
 
     def _release(self) -> None:
         del self._requests, self._core, self._model
+
+
+def _log(scores: Floats) -> Floats:
+    return np.log(np.maximum(scores, np.finfo(np.float32).tiny))
 
 
 def read_ir(core: Any, entry: ModelEntry) -> Any:
@@ -89,30 +110,8 @@ def read_ir(core: Any, entry: ModelEntry) -> Any:
     return _read(core, xml_of(entry.path))
 
 
-def read_detection_output(
-    rows: npt.NDArray[np.float32], classes: int, rule: PostprocessSpec, size: tuple[int, int]
-) -> Candidates:
-    """Turn the graph's table into candidates.
-
-    Args:
-        rows: Float32[1, 1, N, 7]: image, class with background 0, score, then x1, y1, x2, y2 as fractions; a
-            negative image number ends the list.
-        classes: How many the model has, background excluded.
-        rule: Floor, and the limit for ``Candidates.kept``; the graph's own suppression has already happened.
-        size: (height, width) of the frame, pixels.
-    """
-    table = rows.reshape(-1, 7)
-    ended = np.flatnonzero(table[:, 0] < 0)
-    table = table[: ended[0]] if len(ended) else table
-    labels = table[:, 1].astype(np.int32) - 1
-    usable = (labels >= 0) & (labels < classes) & (table[:, 2] > rule.score_floor)
-    usable &= np.isfinite(table).all(axis=1)
-    table, labels = table[usable], labels[usable]
-    order = np.argsort(-table[:, 2], kind="stable")
-    height, width = size
-    boxes = table[order, 3:] * np.array([width, height, width, height], np.float32)
-    kept = batched_nms(boxes, labels[order], rule.iou_threshold)
-    return Candidates(boxes, table[order, 2], labels[order], kept, rule.iou_threshold)
+def _has_detection_output(model: Any) -> bool:
+    return any(op.get_type_name() == "DetectionOutput" for op in model.get_ops())
 
 
 def _with_raw_outputs(model: Any) -> Any:
@@ -140,11 +139,20 @@ def xml_of(path: Path) -> Path:
 
 def _run_once(xml_path: Path) -> None:
     """Everything this program ever does with a network, once, on a fixed image."""
-    spec = describe_ir(xml_path)
-    image = fixed_image(spec.input.height, spec.input.width)
-    with IrDetector(ModelEntry(spec.name, spec, xml_path, False), "fp32") as detector:
-        detector.candidates_batch([image])
-        detector.raw(image)
+    core = load_openvino().Core()
+    model = _read(core, xml_path)
+    try:
+        compiled = compile_for_latency(
+            core, _with_raw_outputs(model) if _has_detection_output(model) else model, "fp32"
+        )
+        port = compiled.inputs[0]
+        shape = tuple(port.shape)
+        rows, columns = shape[2:] if shape[1] == 3 else shape[1:3]
+        image = fixed_image(rows, columns)
+        images = image.transpose(2, 0, 1) if shape[1] == 3 else image
+        compiled({0: np.ascontiguousarray(images[None]).astype(port.element_type.to_dtype())})
+    except RuntimeError as error:
+        raise DetectorError(f"OpenVINO cannot compile {xml_path.name}; the model may be damaged.") from error
 
 
 def _engine_version() -> str:

@@ -15,6 +15,7 @@ from detector.errors import DetectorError
 from detector.golden import Floats, log_softmax
 from detector.model_file import ModelEntry
 from detector.postprocess import postprocess
+from detector.preprocess import InputBuilder
 from detector.runtime.base import ImageBGR
 from detector.runtime.engine import Engine
 from detector.runtime.openvino_graph import network_of
@@ -52,7 +53,9 @@ class OpenVinoDetector(Engine):
         if network is None:
             network = network_of(openvino, entry)
         try:
-            self._requests = Requests(openvino.Core(), network, precision, entry.spec.input, for_batches)
+            self._requests = Requests(
+                openvino.Core(), network, precision, lambda: InputBuilder(entry.spec.input), for_batches
+            )
         except RuntimeError as error:
             raise DetectorError(f"OpenVINO cannot compile {entry.name}: {last_line(error)}.") from error
         self.preferred_batch = self._requests.preferred_batch

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 
 from detector.golden import Floats
-from detector.preprocess import InputBuilder
+from detector.graph_input import BuildInput
 from detector.runtime.base import ImageBGR
 from detector.runtime.openvino_runtime import compile_for_batches, compile_for_latency
-from detector.spec import InputSpec
 
 _ROUNDS_EACH = 2  # frames of a batch for each request: only at a batch's end do some of them idle
 
@@ -24,18 +23,20 @@ class Requests:
         core: ``openvino.Core``.
         network: ``openvino.Model``.
         precision: As ``compile_for_latency``.
-        spec: Input convention.
+        build: Returns a builder of the network's input, with a buffer of its own.
         for_batches: As many frames a second as possible, several side by side; otherwise each as soon as possible.
 
     Attributes:
         preferred_batch: How many frames to hand over at once.
     """
 
-    def __init__(self, core: Any, network: Any, precision: str, spec: InputSpec, for_batches: bool) -> None:
+    def __init__(
+        self, core: Any, network: Any, precision: str, build: Callable[[], BuildInput], for_batches: bool
+    ) -> None:
         compiled = (compile_for_batches if for_batches else compile_for_latency)(core, network, precision)
         count = int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")) if for_batches else 1
         self._requests = [compiled.create_infer_request() for _ in range(max(count, 1))]
-        self._inputs = [InputBuilder(spec) for _ in self._requests]  # each keeps the buffer its request reads
+        self._inputs = [build() for _ in self._requests]  # each keeps the buffer its request reads
         self._results = len(compiled.outputs)
         self.preferred_batch = 1 if len(self._requests) == 1 else _ROUNDS_EACH * len(self._requests)
 

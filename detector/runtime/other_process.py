@@ -18,7 +18,7 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from typing import Any
 
-from detector.errors import DetectorError
+from detector.errors import DetectorError, Remedy
 
 _LOOK_S = 0.2  # between two looks at whether somebody wants to stop
 
@@ -57,9 +57,9 @@ class Messages:
         """The work is done."""
         self._sender.send(("answer", result))
 
-    def fail(self, message: str, hint: str = "") -> None:
+    def fail(self, message: str, hint: str = "", *remedies: Remedy) -> None:
         """The work cannot be done: as ``DetectorError``."""
-        self._sender.send(("failed", (message, hint)))
+        self._sender.send(("failed", (message, hint, *remedies)))
 
 
 def call_elsewhere(
@@ -140,7 +140,7 @@ def _work(work: Callable[..., None], arguments: tuple[Any, ...], sender: Connect
     try:
         work(*arguments, messages)
     except DetectorError as error:
-        messages.fail(error.message, error.hint)
+        messages.fail(error.message, error.hint, *error.remedies)
 
 
 def _end_with_parent() -> None:

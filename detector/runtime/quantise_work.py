@@ -23,9 +23,9 @@ import numpy as np
 
 from detector.detections import FLOOR
 from detector.errors import DetectorError
+from detector.graph_input import input_builder
 from detector.model_file import ModelEntry
 from detector.plans.architectures import has_own_graph
-from detector.preprocess import InputBuilder
 from detector.quantisation.ranges import METHOD, Range
 from detector.runtime.base import ImageBGR
 from detector.runtime.calibrate import Frames, agreements, describe_int8, known, measure_ranges
@@ -143,7 +143,7 @@ def _by_nncf(openvino: Any, network: Any, frames: Frames, task: Task, messages: 
     Weights are symmetric per channel, activations asymmetric ("mixed"), which suits more than ReLU.
     """
     nncf, name = load_nncf(), task.entry.name
-    images, inputs = frames.parted()[0], InputBuilder(task.entry.spec.input)
+    images, inputs = frames.parted()[0], input_builder(task.entry.spec)
     seen = iter(range(1, len(images) + 1))
 
     def given(number: int) -> Any:

@@ -12,6 +12,7 @@ import pytest
 
 from detector.bundled_files import bundled_dir
 from detector.errors import DetectorError
+from detector.graph_spec import GraphSpec
 from detector.model_file import IR_BIN, IR_SPEC, IR_XML, ModelEntry, open_file
 from detector.spec_json import spec_from_json, spec_to_json
 from detector.stored_threshold import refuse_fixed, store_threshold
@@ -149,7 +150,7 @@ def test_a_model_in_a_folder_keeps_it_in_its_description(tmp_path: Path) -> None
     folder.mkdir()
     for name in (IR_XML, IR_BIN):
         (folder / name).write_bytes(b"x")
-    spec = described("net", architecture="openvino-ir", config=None)
+    spec = described("net", architecture="graph", config=None, graph=GraphSpec("detection-output"))
     (folder / IR_SPEC).write_text(spec_to_json(spec))
     store_threshold(ModelEntry("net", spec, folder, False), 0.41)
     assert spec_from_json((folder / IR_SPEC).read_text()).threshold == 0.41

@@ -11,10 +11,12 @@ import pytest
 
 from detector.detections import DetectionFilter
 from detector.errors import DetectorError
-from detector.ir_file import describe_ir
+from detector.graph_output import read_candidates
+from detector.graph_spec import GraphSpec
+from detector.ir_description import describe_ir
 from detector.library import ModelLibrary
 from detector.model_file import open_file
-from detector.runtime.ir import IrDetector, read_detection_output
+from detector.runtime.ir import IrDetector
 from detector.runtime.open import open_detector
 from detector.spec import InputSpec, ModelSpec, PostprocessSpec
 from tests.support.shared_data import shared
@@ -31,7 +33,7 @@ def test_the_tiny_model_is_described(tiny_ir: Path) -> None:
     assert spec.labels == ("class 1", "class 2")
     assert spec.input == InputSpec(32, 48, "bgr", (0.0, 0.0, 0.0))
     assert spec.postprocess == PostprocessSpec(0.05, 0.45, 400, 200)
-    assert spec.architecture == "openvino-ir"
+    assert spec.architecture == "graph"
 
 
 def test_its_boxes_and_scores_are_right(tiny_ir: Path) -> None:
@@ -52,7 +54,14 @@ def test_its_boxes_and_scores_are_right(tiny_ir: Path) -> None:
 
 
 def test_the_table_is_read_up_to_its_end_and_strange_rows_are_left_out() -> None:
-    spec = ModelSpec("x", "openvino-ir", ("a", "b"), InputSpec(8, 8), postprocess=PostprocessSpec(0.05, 0.45))
+    spec = ModelSpec(
+        "x",
+        "graph",
+        ("a", "b"),
+        InputSpec(8, 8),
+        postprocess=PostprocessSpec(0.05, 0.45),
+        graph=GraphSpec("detection-output", background=0),
+    )
     rows = np.array(
         [
             [0, 1, 0.6, 0, 0, 1, 1],
@@ -68,14 +77,14 @@ def test_the_table_is_read_up_to_its_end_and_strange_rows_are_left_out() -> None
         np.float32,
     )
     rule = replace(spec.postprocess, iou_threshold=0.45)
-    found = read_detection_output(rows[None, None], len(spec.labels), rule, (10, 20))
+    found = read_candidates(spec, [rows[None, None]], rule, (10, 20))
     assert found.scores.tolist() == pytest.approx([0.9, 0.6, 0.5])
     assert found.class_ids.tolist() == [1, 0, 0]
     assert found.boxes_xyxy[0].tolist() == [10, 5, 20, 10]
     assert found.kept is not None
     assert found.kept.tolist() == [True, True, False]
     rule = replace(rule, iou_threshold=0.95, score_floor=0.55)
-    found = read_detection_output(rows[None, None], len(spec.labels), rule, (10, 20))
+    found = read_candidates(spec, [rows[None, None]], rule, (10, 20))
     assert found.detections(DetectionFilter(0.5, 0.95)).scores.tolist() == pytest.approx([0.9, 0.6])
 
 
@@ -114,7 +123,7 @@ def _variant(tiny_ir: Path, folder: Path, old: str, new: str) -> Path:
         ("<dim>7</dim>", "<dim>8</dim>", "its output is not"),
         ("<dim>12</dim>", "<dim>13</dim>", "box and class outputs do not match"),
         ('share_location="true"', 'share_location="false"', "box and class outputs do not match"),
-        ('background_label_id="0"', 'background_label_id="2"', "background class is not the first"),
+        ('background_label_id="0"', 'background_label_id="3"', "none of them is the background"),
         ('nms_threshold="', 'other="', "DetectionOutput needs nms_threshold"),
         ('nms_threshold="', 'nms_threshold="x', "damaged attributes"),
         ('keep_top_k="200"', 'keep_top_k="many"', "damaged attributes"),

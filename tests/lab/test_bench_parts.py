@@ -165,7 +165,7 @@ def test_what_is_missing_for_a_comparison_is_named(monkeypatch: pytest.MonkeyPat
         check_baseline("opencv-dnn", SMALL)
     monkeypatch.undo()
     with pytest.raises(AppError, match="brings its own network"):
-        check_baseline("opencv-dnn", replace(SMALL, architecture="openvino-ir", config=None))
+        check_baseline("opencv-dnn", replace(SMALL, architecture="graph", config=None))
 
 
 def test_faster_rcnn_runs_and_tells_its_stages(frames: list[ImageBGR], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,7 +197,7 @@ def test_the_work_of_a_network_is_that_of_the_published_counts() -> None:
         flops = peaks.network_flops(replace(MODELS[name], labels=ninety))
         assert flops is not None
         assert flops / 2e9 == pytest.approx(published, rel=0.01)
-    assert peaks.network_flops(replace(SMALL, architecture="openvino-ir", config=None)) is None
+    assert peaks.network_flops(replace(SMALL, architecture="graph", config=None)) is None
 
 
 def test_peaks_are_measured_where_the_format_exists(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -181,7 +181,7 @@ def test_default_boxes_of_another_network_are_refused(architecture: Architecture
 
 def test_a_model_that_is_its_own_network_is_refused() -> None:
     with pytest.raises(DetectorError, match="its own network"):
-        build_network(ModelSpec("ir", "openvino-ir", ("car",), InputSpec(8, 8)))
+        build_network(ModelSpec("ir", "graph", ("car",), InputSpec(8, 8)))
 
 
 class TestPublishedFaceDetectors:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from detector.config import tensorflow_config
 from detector.errors import DetectorError
+from detector.graph_spec import GraphSpec
 from detector.registry import MODELS
 from detector.spec import Golden, InputSpec, Int8, ModelSpec
 from detector.spec_json import MAX_JSON_CHARS, spec_from_json, spec_to_json
@@ -29,7 +30,9 @@ def test_every_known_model_survives_the_round_trip(name: str) -> None:
 
 
 def test_a_spec_without_options_survives() -> None:
-    spec = ModelSpec("x", "openvino-ir", ("a b", "ü"), InputSpec(32, 48, "bgr"), accuracy={"AP": 0.5})
+    spec = ModelSpec(
+        "x", "graph", ("a b", "ü"), InputSpec(32, 48, "bgr"), accuracy={"AP": 0.5}, graph=GraphSpec("detection-output")
+    )
     assert spec_from_json(spec_to_json(spec)) == spec
 
 
@@ -139,7 +142,7 @@ FAULTS: list[tuple[Callable[[Any], None], str]] = [
     (_set("name", value=""), "name must be 1 to 100"),
     (_set("accuracy", value={"AP": "good"}), "accuracy must be a number"),
     (_set("weights", "size_bytes", value=-1), "weights.size_bytes"),
-    (_set("format", value=5), "has format 5"),
+    (_set("format", value=6), "has format 6"),
     (_set("threshold", value=1.5), "threshold must be a number from 0 to 1"),
     (_set("threshold", value="low"), "threshold must be a number"),
     (_set("format", value=3), "is unknown"),
@@ -203,6 +206,7 @@ def test_shapes_survive_and_files_from_before_there_were_any_still_open() -> Non
     assert content["config"].pop("shapes") == []
     assert content.pop("threshold") is content.pop("int8") is None
     content["format"] = 3
+    del content["graph"]
     assert spec_from_json(json.dumps(content)) == SPEC
 
 
@@ -224,7 +228,7 @@ def test_what_int8_needs_survives() -> None:
 
 
 def test_a_network_that_brings_its_own_has_no_ranges() -> None:
-    content = json.loads(spec_to_json(ModelSpec("x", "openvino-ir", ("a",), InputSpec(32, 48))))
+    content = json.loads(spec_to_json(ModelSpec("x", "graph", ("a",), InputSpec(32, 48), graph=GraphSpec("grid"))))
     _int8()(content)
     with pytest.raises(DetectorError, match="int8 must be empty"):
         spec_from_json(json.dumps(content))
@@ -237,6 +241,7 @@ def test_kept_answers_survive_and_files_from_before_there_were_any_still_open() 
     assert spec.golden == Golden((3, 5), (0, 1, 0, 1), (0.5,) * 8, (-1.5,) * 4, "ab")
     assert spec_from_json(spec_to_json(spec)) == spec
     content["format"] = 2
+    del content["graph"]
     del content["golden"]["weights"], content["threshold"], content["int8"], content["config"]["shapes"]
     older = spec_from_json(json.dumps(content)).golden
     assert older is not None
@@ -252,6 +257,7 @@ def test_a_threshold_survives_and_files_from_before_there_was_one_still_open() -
     content = json.loads(spec_to_json(spec))
     del content["config"]["shapes"], content["int8"]
     content["format"] = 3
+    del content["graph"]
     with pytest.raises(DetectorError, match="threshold is unknown"):
         spec_from_json(json.dumps(content))
     del content["threshold"]

@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
-from detector.ir_file import describe_ir
+from detector.ir_description import describe_ir
 from detector.ir_layers import LAYERS
 from detector.runtime.ir import require_ir_survival
 from tools.fixtures.tiny_ir import save_tiny_ir

@@ -1,0 +1,258 @@
+"""Reading of an ``.onnx`` file what must be known before an engine sees it. No torch, no onnx package.
+
+The file is read with our own reader of the wire format: its operators are held to the table below, no tensor may be
+larger than a detector needs, and weights in files beside it must lie in its folder. The schema is our own, minimal
+statement of onnx.proto (https://github.com/onnx/onnx, ``onnx/onnx.proto``).
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
+
+from detector.errors import DetectorError
+from detector.importers.first_bytes import start_of
+from detector.importers.protobuf_wire import Message, Schema, WireError, read_message
+
+_ENTRY: Schema = {1: ("key", "text"), 2: ("value", "text")}
+_TENSOR: Schema = {
+    1: ("dims", "whole"),
+    2: ("data_type", "whole"),
+    8: ("name", "text"),
+    13: ("external_data", _ENTRY),
+    14: ("data_location", "whole"),
+}
+_DIMENSION: Schema = {1: ("value", "whole"), 2: ("param", "text")}
+_VALUE: Schema = {
+    1: ("name", "text"),
+    2: ("type", {1: ("tensor_type", {1: ("elem_type", "whole"), 2: ("shape", {1: ("dim", _DIMENSION)})})}),
+}
+_ATTRIBUTE: Schema = {
+    1: ("name", "text"),
+    5: ("tensor", _TENSOR),
+    6: ("graph", {}),
+    10: ("tensors", _TENSOR),
+    11: ("graphs", {}),
+    22: ("sparse_tensor", {}),
+    23: ("sparse_tensors", {}),
+}
+_NODE: Schema = {
+    1: ("input", "text"),
+    2: ("output", "text"),
+    4: ("op_type", "text"),
+    5: ("attribute", _ATTRIBUTE),
+    7: ("domain", "text"),
+}
+_GRAPH: Schema = {
+    1: ("node", _NODE),
+    2: ("name", "text"),
+    5: ("initializer", _TENSOR),
+    11: ("input", _VALUE),
+    12: ("output", _VALUE),
+    15: ("sparse_initializer", {}),
+}
+_MODEL: Schema = {
+    1: ("ir_version", "whole"),
+    2: ("producer_name", "text"),
+    7: ("graph", _GRAPH),
+    8: ("opset_import", {1: ("domain", "text"), 2: ("version", "whole")}),
+    14: ("metadata_props", _ENTRY),
+    25: ("functions", {}),
+}
+
+OPERATORS = frozenset(
+    (
+        # Convolutions, pooling, normalisation
+        "Conv", "ConvTranspose", "Gemm", "MatMul", "MaxPool", "AveragePool", "GlobalAveragePool",
+        "GlobalMaxPool", "BatchNormalization", "InstanceNormalization", "LayerNormalization",
+        "GroupNormalization", "LpNormalization", "LRN", "MeanVarianceNormalization", "Upsample", "Resize",
+        "DepthToSpace", "SpaceToDepth", "GridSample", "Einsum",
+        # Activations
+        "Relu", "LeakyRelu", "PRelu", "Clip", "Elu", "Selu", "Sigmoid", "HardSigmoid", "HardSwish", "Mish",
+        "Softmax", "LogSoftmax", "Softplus", "Softsign", "Tanh", "Erf", "Gelu", "Dropout", "Identity",
+        # Arithmetic and comparison
+        "Add", "Sub", "Mul", "Div", "Pow", "Neg", "Abs", "Sqrt", "Exp", "Log", "Floor", "Ceil", "Round",
+        "Reciprocal", "Sin", "Cos", "Min", "Max", "Mean", "Sum", "Mod", "Sign", "And", "Or", "Not", "Equal",
+        "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Where", "ReduceL1", "ReduceL2", "ReduceMax",
+        "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum", "ReduceSumSquare", "ArgMax", "ArgMin", "CumSum",
+        # Shapes
+        "Cast", "CastLike", "Concat", "Constant", "ConstantOfShape", "Expand", "Flatten", "Gather",
+        "GatherElements", "GatherND", "Pad", "Range", "Reshape", "ScatterElements", "ScatterND", "Shape",
+        "Size", "Slice", "Split", "Squeeze", "Tile", "Transpose", "Unsqueeze", "TopK", "NonZero",
+        # Numbers of eight bits
+        "QuantizeLinear", "DequantizeLinear",
+        # Detection
+        "NonMaxSuppression",
+    )
+)  # fmt: skip
+"""Operators of ONNX's own set that detectors consist of. Control flow (If, Loop, Scan), strings, random numbers,
+sequences and operators of other sets are not among them."""
+
+MAX_NODES = 20_000
+MAX_ELEMENTS = 2**28
+"""Numbers in one tensor; a gibibyte in float32."""
+MAX_EXTERNAL_BYTES = 2**30
+
+_OWN_DOMAINS = ("", "ai.onnx")
+_ITEM_BYTES = {1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 12: 4, 13: 8, 16: 2}
+_ONLY = "Only detectors made of the usual operators can be used; nothing was loaded."
+_AGAIN = "Fetch the file again."
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """An input or output of the network: its name and shape, -1 for an axis of any length; () for no shape."""
+
+    name: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OnnxFile:
+    """What an ``.onnx`` file says about itself.
+
+    Attributes:
+        inputs: Without those that are weights.
+        outputs: In the file's order.
+        facts: The metadata that its maker left, by name.
+        producer: The program that wrote it.
+        beside: Files of weights beside it, that belong to it.
+    """
+
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    facts: dict[str, str]
+    producer: str
+    beside: tuple[Path, ...]
+
+
+def check_onnx(path: Path) -> OnnxFile:
+    """Make sure that an engine may read an ``.onnx`` file.
+
+    Raises:
+        DetectorError: It cannot be read, is cut off, damaged or no ONNX file, or holds what no detector needs.
+    """
+    start_of(path)
+    try:
+        with path.open("rb") as file:
+            message = read_message(file, os.fstat(file.fileno()).st_size, _MODEL)
+    except WireError as error:
+        raise DetectorError(f"{path.name} is cut off, damaged or no ONNX file: {error}.", _AGAIN) from error
+    except OSError as error:
+        raise DetectorError(f"Cannot read {path}: {error.strerror or error}.") from error
+    graphs = message.get("graph", [])
+    if len(graphs) != 1 or not graphs[0].get("node") or not message.get("opset_import"):
+        raise DetectorError(f"{path.name} is cut off, damaged or no ONNX file: it has no graph.", _AGAIN)
+    if "functions" in message:
+        raise DetectorError(f"{path.name} defines functions of its own, which is not supported.", _ONLY)
+    graph = graphs[0]
+    tensors = list(graph.get("initializer", []))
+    for node in graph["node"]:
+        tensors += _checked_node(node)
+    if len(graph["node"]) > MAX_NODES:
+        raise DetectorError(f"{path.name} has more than {MAX_NODES} operators.")
+    if "sparse_initializer" in graph:
+        raise DetectorError(f"{path.name} has sparse weights, which are not supported.", _ONLY)
+    _check_order(graph, path)
+    beside = {place for tensor in tensors if (place := _checked_tensor(tensor, path)) is not None}
+    weights = {_text(tensor, "name") for tensor in graph.get("initializer", [])}
+    return OnnxFile(
+        inputs=tuple(port for each in graph.get("input", []) if (port := _port(each)).name not in weights),
+        outputs=tuple(_port(each) for each in graph.get("output", [])),
+        facts={_text(entry, "key"): _text(entry, "value") for entry in message.get("metadata_props", [])},
+        producer=_text(message, "producer_name"),
+        beside=tuple(sorted(beside)),
+    )
+
+
+def _checked_node(node: Message) -> list[Message]:
+    """The tensors among an operator's attributes.
+
+    Raises:
+        DetectorError: It is none that detectors use, or has a graph inside.
+    """
+    kind, domain = _text(node, "op_type"), _text(node, "domain")
+    if kind not in OPERATORS or domain not in _OWN_DOMAINS:
+        name = kind if domain in _OWN_DOMAINS else f"{domain}.{kind}"
+        raise DetectorError(f"The model contains an operator {_shown(name)}, which detectors do not use.", _ONLY)
+    tensors = []
+    for attribute in node.get("attribute", []):
+        if any(part in attribute for part in ("graph", "graphs", "sparse_tensor", "sparse_tensors")):
+            raise DetectorError(f"The model's operator {_shown(kind)} holds a graph or sparse weights.", _ONLY)
+        tensors += [*attribute.get("tensor", []), *attribute.get("tensors", [])]
+    return tensors
+
+
+def _check_order(graph: Message, path: Path) -> None:
+    """Every operator takes what was there before it: the graph has no circle and no loose end."""
+    known = {_text(each, "name") for each in (*graph.get("input", []), *graph.get("initializer", []))} | {""}
+    for node in graph["node"]:
+        if not known.issuperset(node.get("input", [])):
+            raise DetectorError(f"{path.name} is damaged: an operator takes what none before it gives.", _AGAIN)
+        given = [name for name in node.get("output", []) if name]
+        if known.intersection(given) - {""} or len(set(given)) != len(given):
+            raise DetectorError(f"{path.name} is damaged: two operators give the same tensor.", _AGAIN)
+        known.update(given)
+    if not {_text(each, "name") for each in graph.get("output", [])} <= known:
+        raise DetectorError(f"{path.name} is damaged: no operator gives one of its outputs.", _AGAIN)
+
+
+def _checked_tensor(tensor: Message, path: Path) -> Path | None:
+    """The file beside ``path`` that holds the tensor; None where it lies in ``path`` itself."""
+    dims = tensor.get("dims", [])
+    name, count = _shown(_text(tensor, "name")), math.prod(dims)
+    if any(side < 0 for side in dims) or count > MAX_ELEMENTS:
+        raise DetectorError(f"{path.name}: tensor {name} has the shape {str(dims[:8])[:80]}, which no detector needs.")
+    entries = {_text(entry, "key"): _text(entry, "value") for entry in tensor.get("external_data", [])}
+    if not entries and _last(tensor, "data_location", 0) == 0:
+        return None
+    place = _inside_folder(entries.get("location", ""), path)
+    offset, length = _whole(entries.get("offset", "0")), _whole(entries.get("length", "0"))
+    size = place.stat().st_size
+    length = length or count * _ITEM_BYTES.get(_last(tensor, "data_type", 0), 1)
+    if size > MAX_EXTERNAL_BYTES or offset + length > size:
+        raise DetectorError(f"{place.name} is cut off or too large: {path.name} needs {offset + length} bytes of it.")
+    return place
+
+
+def _inside_folder(location: str, path: Path) -> Path:
+    """The file that a tensor names, sure to lie in the folder of ``path``."""
+    pure = PurePosixPath(location)
+    is_foreign = PureWindowsPath(location).drive or "\\" in location or pure.is_absolute() or ".." in pure.parts
+    place = path.parent / pure
+    try:
+        inside = not is_foreign and bool(location) and place.resolve().is_relative_to(path.parent.resolve())
+        found = inside and place.is_file()
+    except (OSError, ValueError):
+        inside = found = False
+    if not inside:
+        raise DetectorError(f"{path.name} wants weights from outside its folder ({_shown(location)}).", _ONLY)
+    if not found:
+        raise DetectorError(f"{_shown(pure.name)} is missing beside {path.name}.", "Both files make up the model.")
+    return place
+
+
+def _port(value: Message) -> Port:
+    kind: Message = _last(_last(value, "type", {}), "tensor_type", {})
+    dims = _last(kind, "shape", {}).get("dim", [])
+    return Port(_text(value, "name"), tuple(_last(dim, "value", -1) for dim in dims))
+
+
+def _last(message: Message, key: str, default: Any) -> Any:
+    values = message.get(key)
+    return values[-1] if values else default
+
+
+def _text(message: Message, key: str) -> str:
+    return str(_last(message, key, ""))
+
+
+def _whole(text: str) -> int:
+    return int(text) if text.isdecimal() and len(text) < 16 else MAX_EXTERNAL_BYTES + 1
+
+
+def _shown(text: str) -> str:
+    return "".join(c for c in text if c.isprintable())[:60] or "without a name"
