@@ -26,6 +26,7 @@ Watch a camera or a video through an SSD detector, live, and export what it saw.
                                           the window: video, image, folder of images, http(s):// or rtsp:// stream
   ssd-viewer detect IMAGE...              images to detections, and annotated copies
   ssd-viewer annotate VIDEO...            video to annotated video and data
+  ssd-viewer analyse VIDEO...             what is in a video, kept beside it for later questions
   ssd-viewer evaluate                     accuracy of a model, or of detections that exist already
   ssd-viewer train                        from annotated images to a detector
   ssd-viewer bench                        how fast a model runs on this computer, beside others
@@ -134,6 +135,12 @@ def _window(parser: argparse.ArgumentParser) -> Run:
     return window.prepare(parser)
 
 
+def _analyse(parser: argparse.ArgumentParser) -> Run:
+    from app.cli import analyse
+
+    return analyse.prepare(parser)
+
+
 def _annotate(parser: argparse.ArgumentParser) -> Run:
     from app.cli import annotate
 
@@ -184,6 +191,7 @@ def _train(parser: argparse.ArgumentParser) -> Run:
 
 # Each adds its options to a parser and returns what runs; plain imports, so that PyInstaller finds them.
 COMMANDS: dict[str, Callable[[argparse.ArgumentParser], Run]] = {
+    "analyse": _analyse,
     "annotate": _annotate,
     "bench": _bench,
     "cameras": _cameras,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from app.cli.addresses import check_files
 from app.cli.annotate_cache import add_cache_flags, chosen_model
@@ -13,16 +13,13 @@ from app.cli.annotate_key_frames import add_key_frame_flag
 from app.cli.annotate_queue import export_all
 from app.cli.annotate_ray import add_ray_flags, check_ray_flags, run_tasks
 from app.cli.annotate_requests import add_target_flags, check_targets_asked, request_for
-from app.cli.annotate_text import common_threshold
+from app.cli.batch_results import find_named, give_results
 from app.cli.console import Console
 from app.cli.options import add_detection_flags, add_result_flags, positive
-from app.core.errors import AppError
 from app.core.settings import DetectionSettings, ModelSettings
 
 if TYPE_CHECKING:
     from app.core.export.history import FinishedExport
-    from app.core.export.request import ExportReport
-    from app.core.export_queue.state import QueueItem
     from app.core.export_queue.video_search import FoundVideo
 
 
@@ -54,7 +51,8 @@ def run(options: argparse.Namespace, console: Console) -> int:
     """Annotate each video; one that fails is reported, and the rest goes on."""
     check_files(options.videos, "annotate")
     check_ray_flags(options)
-    found, troubles = _find(options, console)
+    found, troubles = find_named(options.videos, console)
+    options.videos = [video.path for video in found]
     check_targets_asked(options)
     model, detection = chosen_model(options, console)
     console.check_json_apart(options.videos)
@@ -70,38 +68,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     items = export_all(requests, options.jobs, console)
     new = dict(zip((video.path for video in left), items, strict=True))
     results = [before.get(video.path) or new[video.path] for video in found]
-    if len(results) > 1:
-        _sum_up(results, console)
-    by = next((by for result in reversed(results) if (by := _by(result)) is not None), None)
-    console.give(
-        {
-            "model": model.name if by is None else by.model,
-            "device": None if by is None else by.device,
-            "precision": None if by is None else by.precision,
-            "threshold": common_threshold([result.request for result in results]),
-            "videos": [_plain(result) for result in results],
-            **({"problems": list(troubles)} if troubles else {}),
-        }
-    )
-    return 1 if troubles or any(item.report is None for item in items) else 0
-
-
-def _find(options: argparse.Namespace, console: Console) -> tuple[tuple[FoundVideo, ...], tuple[str, ...]]:
-    """The videos meant; ``options.videos`` names them from here on.
-
-    Raises:
-        AppError: There are none.
-    """
-    from app.core.export_queue.video_search import find_videos
-
-    named = list(options.videos)
-    found = find_videos(named)
-    if not found.videos:
-        raise AppError(found.troubles[0] if found.troubles else f"There is no video in {named[0]}.")
-    options.videos = [video.path for video in found.videos]
-    if len(found.videos) > len(named):
-        console.say(f"{len(found.videos)} videos")
-    return found.videos, found.troubles
+    return give_results(results, model.name, troubles, console)
 
 
 def _made_before(
@@ -121,32 +88,3 @@ def _made_before(
             console.say(f"{video.path.name}: done already")
             before[video.path] = made
     return before
-
-
-def _sum_up(results: Sequence[QueueItem | FinishedExport], console: Console) -> None:
-    done = [report for result in results if (report := _plain(result)) and "error" not in report]
-    before, failed = sum("done_before" in report for report in done), len(results) - len(done)
-    words = [f"{len(done)} of {len(results)} videos done"]
-    words += [f"{before} of them before"] if before else []
-    words += [f"{failed} failed"] if failed else []
-    frames, found = (sum(int(report.get(name) or 0) for report in done) for name in ("frames", "detections"))
-    console.say(f"{', '.join(words)}: {frames} frames, {found} objects")
-
-
-def _by(result: QueueItem | FinishedExport) -> FinishedExport | ExportReport | None:
-    """Returns the report that names the model; None where there is none."""
-    from app.core.export.history import FinishedExport
-
-    if isinstance(result, FinishedExport):
-        return result if result.model else None
-    return result.report
-
-
-def _plain(result: QueueItem | FinishedExport) -> dict[str, Any]:
-    from app.core.export.history import FinishedExport
-
-    if isinstance(result, FinishedExport):
-        return result.as_dict()
-    if result.report is not None:
-        return result.report.as_dict()
-    return {"path": str(result.request.source), "error": result.message}

@@ -57,6 +57,8 @@ def export_all(requests: Iterable[ExportRequest], jobs: int, console: Console) -
     if any(item.state == "cancelled" for item in items):
         if any(item.request.cache == "drop" for item in items):
             console.note("What was found is kept until then: with --resume the same command goes on from there.")
+        elif any(item.request.analysis is not None for item in items):
+            console.note("What was found is kept: the same command goes on from there.")
         else:
             console.note(
                 "What was found is kept: the same command goes on from there (with --resume past what is done)."

@@ -20,6 +20,11 @@ def add_video_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--encoder", default="auto", metavar="NAME", help="FFmpeg's name of a video encoder; auto takes the best here"
     )
+    add_reading_flags(parser)
+
+
+def add_reading_flags(parser: argparse.ArgumentParser) -> None:
+    """How frames are read."""
     parser.add_argument("--deinterlace", action="store_true", help="make whole frames of interlaced ones")
     parser.add_argument(
         "--images-per-second", default="25", metavar="N", help="pace of a folder or numbered sequence of images"
@@ -34,6 +39,15 @@ def video_options(options: argparse.Namespace) -> VideoOptions:
     """
     from app.core.muxing.video_options import VideoOptions
 
+    return VideoOptions(options.quality, options.encoder, options.deinterlace, images_per_s(options))
+
+
+def images_per_s(options: argparse.Namespace) -> Fraction:
+    """The pace of images.
+
+    Raises:
+        UsageError: It is none.
+    """
     try:
         pace = Fraction(options.images_per_second)
     except (ValueError, ZeroDivisionError):
@@ -42,4 +56,4 @@ def video_options(options: argparse.Namespace) -> VideoOptions:
         raise UsageError(
             f"--images-per-second cannot be {options.images_per_second}.", "Write a number from 0.01 to 1000."
         )
-    return VideoOptions(options.quality, options.encoder, options.deinterlace, pace)
+    return pace

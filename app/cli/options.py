@@ -66,9 +66,7 @@ def add_detection_flags(parser: argparse.ArgumentParser, measuring: bool = False
         name, threshold, iou = "none", "as low as the model's rule goes", own
     else:
         name, threshold, iou = model.name, f"{own}, else {COMMON}", str(found.iou)
-    parser.add_argument("--model", metavar="NAME|FILE", help=f"the detector (default: {name})")
-    parser.add_argument("--device", metavar="auto|cpu|cuda[:N]|mps", help="where it runs (default: auto)")
-    parser.add_argument("--precision", choices=PRECISIONS, help="number format of the network (default: auto)")
+    add_model_flags(parser, name)
     parser.add_argument(
         "--threshold", type=fraction("the threshold"), metavar="0..1", help=f"least score (default: {threshold})"
     )
@@ -79,6 +77,13 @@ def add_detection_flags(parser: argparse.ArgumentParser, measuring: bool = False
         help=f"of boxes of one class that overlap more, the best is kept (default: {iou})",
     )
     parser.add_argument("--classes", type=names, metavar="NAME[,NAME]", help="only these classes (default: all)")
+
+
+def add_model_flags(parser: argparse.ArgumentParser, default: str) -> None:
+    """``--model --device --precision``; those not given are None."""
+    parser.add_argument("--model", metavar="NAME|FILE", help=f"the detector (default: {default})")
+    parser.add_argument("--device", metavar="auto|cpu|cuda[:N]|mps", help="where it runs (default: auto)")
+    parser.add_argument("--precision", choices=PRECISIONS, help="number format of the network (default: auto)")
 
 
 def add_result_flags(parser: argparse.ArgumentParser, below: bool = False) -> None:

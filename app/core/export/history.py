@@ -65,10 +65,13 @@ class FinishedExport:
 
 
 def record_finished(request: ExportRequest, report: ExportReport) -> None:
-    """Remember that all files of ``request`` are there; where that cannot be written it is not remembered."""
+    """Remember that all files of ``request`` are there; where that cannot be written it is not remembered.
+
+    An analysis is not: its kept detections are themselves the proof.
+    """
     with contextlib.suppress(OSError, AppError):
         source = SourceContent(request.source)
-        if source.why_uncacheable:
+        if source.why_uncacheable or request.analysis is not None:
             return
         states = [_state(path) for path in request.targets()]
         asked = _digest(request)
@@ -105,7 +108,7 @@ def find_finished(request: ExportRequest) -> FinishedExport | None:
         request: With the names of its files as they are where none is taken; numbered ones are found as well.
     """
     with contextlib.suppress(OSError, AppError):
-        if not any(path.exists() for path in request.targets()):
+        if request.analysis is not None or not any(path.exists() for path in request.targets()):
             return None
         asked, source = _digest(request), SourceContent(request.source)
         if source.why_uncacheable:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from app.core.candidate_cache.lookup import store_paths
 from app.core.candidate_cache.source_content import SourceContent
 from app.core.channels import Channel
 from app.core.export.detect_stage import DetectedFrame, ExportDetectStage, OpenDetector
@@ -62,6 +63,7 @@ class ExportJob:
         self.request = request
         self._meter = ProgressMeter(on_progress)
         self._space = space
+        self._store = next(store_paths(request.store_folder, request.source.name))
         self._gate = Gate(self._meter.pausing, space)
         self._open_detector = open_detector
         self._lock = threading.RLock()  # a signal handler may cancel while this very thread holds it
@@ -89,13 +91,13 @@ class ExportJob:
         facts = read_source_facts(self.request)
         source = SourceContent(self.request.source)
         self._expected_frames = facts.frame_count
-        make_folders(self.request.targets())
+        make_folders((*self.request.targets(), self._store))
         self._meter.opening(facts.frames_expected)
         self._check_room(facts)
         self._raise_failure()
         stage = self._stage = ExportDetectStage(
             self.request,
-            self._folder,
+            self._store.parent,
             source,
             facts.frame_count,
             self._gate,
@@ -140,15 +142,10 @@ class ExportJob:
         self._gate.go_on()
 
     def _check_room(self, facts: SourceFacts) -> None:
-        room = check_room(self.request, self._folder, facts.frames_expected, facts.frame_bytes, self._space)
+        room = check_room(self.request, self._store.parent, facts.frames_expected, facts.frame_bytes, self._space)
         self._gate.reserve = room.reserve
         if room.warning:
             self._meter.remark(room.warning)
-
-    @property
-    def _folder(self) -> Path:
-        """The folder of the first output, in which the store lies."""
-        return next(self.request.targets()).parent
 
     # -- the three threads ------------------------------------------------------------------------------------------
 
@@ -166,7 +163,7 @@ class ExportJob:
     def _write(self, found: Channel[DetectedFrame], facts: SourceFacts) -> None:
         with waiting_for_room(self._gate.wait_for_room):
             outputs = self._outputs = Outputs(self.request, facts, self._gate.check)
-            first = next(self.request.targets())
+            first = next(self.request.targets(), self._store)
             try:
                 for item in found:
                     self._gate.check()  # also for a failure: not only once the channel is drained

@@ -52,6 +52,7 @@ class ExportRequest:
         highlights: What else is made of the objects: numbers, snapshots, clips.
         resume: Whether what an interrupted run left is gone on with; otherwise it is left alone, for a later one.
         detect_every: N: the network sees every Nth frame, and motion carries boxes between; 0 chooses by frame rate.
+        analysis: Folder in which the detections are kept of a run that writes nothing else; None for any other run.
     """
 
     source: Path
@@ -65,9 +66,15 @@ class ExportRequest:
     highlights: HighlightOptions = field(default_factory=HighlightOptions)
     resume: bool = True
     detect_every: int = 1
+    analysis: Path | None = None
+
+    @property
+    def store_folder(self) -> Path:
+        """The folder in which the detections are kept."""
+        return self.analysis or next(self.targets(), self.source).parent
 
     def targets(self) -> Iterator[Path]:
-        """The files and folders it writes; what the network finds is kept in the folder of the first one."""
+        """The files and folders it writes beside the kept detections."""
         if self.output is not None:
             yield self.output
         yield from (data.path for data in self.data)

@@ -34,7 +34,8 @@ def data_beside(output: Path, data_format: str) -> DataFile:
 
 def cache_folders(request: ExportRequest) -> tuple[Path, ...]:
     """The folders to search for stored detections: beside each file to write, and beside the video."""
-    return *(target.parent for target in request.targets()), request.source.parent
+    analysis = () if request.analysis is None else (request.analysis,)
+    return *analysis, *(target.parent for target in request.targets()), request.source.parent
 
 
 def free_name(path: Path) -> Path:
@@ -75,7 +76,7 @@ def check_targets(request: ExportRequest) -> None:
     """
     folders = [*request.highlights.folders(), *(data.path for data in request.data if FORMATS[data.format].is_folder)]
     files = [data.path for data in request.data if not FORMATS[data.format].is_folder]
-    if request.output is None and not files and not folders:
+    if request.output is None and not files and not folders and request.analysis is None:
         raise AppError("There is nothing to write.", "Ask for the video, for a data file, or for both.")
     if request.output is not None and request.output.suffix.lower() not in VIDEO_SUFFIXES:
         raise AppError(

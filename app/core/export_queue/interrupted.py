@@ -120,10 +120,10 @@ def _read_mark(mark: Path) -> InterruptedExport | None:
     try:
         request = request_from_json(os.read(descriptor, MAX_BYTES + 1))
         began_ns = os.fstat(descriptor).st_mtime_ns
-        folder = next((target.parent for target in request.targets()), None)
         found = None
-        if folder is not None and find_finished(request) is None:  # it may have been asked for once more
-            found = unfinished_store(folder, request.source)
+        makes_files = request.analysis is not None or any(request.targets())
+        if makes_files and find_finished(request) is None:  # it may have been asked for once more
+            found = unfinished_store(request.store_folder, request.source)
     except (AppError, OSError) as error:
         _log.info("%s: %s", mark, error)
         found = None

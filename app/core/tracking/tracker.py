@@ -82,7 +82,6 @@ class Tracker:
 
     def __init__(self, prediction: Prediction | None = None) -> None:
         self._motion: Prediction = prediction if prediction is not None else Motion()
-        self._key = np.empty(0, np.int64)
         self._score = np.empty(0)
         self._class = np.empty(0, np.int32)
         self._number = np.empty(0, np.int64)  # 0 while unconfirmed
@@ -92,7 +91,12 @@ class Tracker:
         self._balance = np.empty(0, np.int64)  # frames it was seen in, less those it was not
         self._now: Fraction | None = None
         self._given = 0
-        self._begun = 0
+        self._birth = np.empty(0, np.int64)
+        self._born = 0
+        self.births = np.empty(0, np.int64)
+        """Int64[N]: for each detection of the last frame its object, counted from 1 as they appeared; 0 for none."""
+        self.number_of: dict[int, int] = {}
+        """The number of each object that has one, by its place among all that appeared."""
         self.first_s: dict[int, float] = {}
         """When each numbered object was first seen, also before it had its number."""
 
@@ -116,6 +120,7 @@ class Tracker:
         owner = self._associate(detections, sure)
         self._correct(detections, owner, sure, float(self._now))
         self._begin(detections, owner, sure, confirmed=first)
+        self.births = np.append(self._birth, 0)[owner]
         numbers = [int(self._number[index]) or None for index in owner[:sure]]
         self._forget(float(self._now))
         return tuple(numbers)
@@ -125,7 +130,7 @@ class Tracker:
         now_s = float(self._now or 0)
         return [
             TrackedObject(
-                key=int(self._key[i]),
+                key=int(self._birth[i]),
                 number=int(self._number[i]) or None,
                 class_id=int(self._class[i]),
                 score=float(self._score[i]),
@@ -182,7 +187,7 @@ class Tracker:
         confirmed = (now_s - self._born_s >= _CONFIRMED_AFTER_S) & (self._balance > 0)
         for index in objects:  # in the order of the detections: the best one gets the lowest number
             if self._number[index] == 0 and confirmed[index]:
-                self._number[index] = self._next_number(float(self._born_s[index]))
+                self._number[index] = self._next_number(float(self._born_s[index]), int(self._birth[index]))
 
     def _begin(self, detections: Detections, owner: Indices, sure: int, confirmed: bool) -> None:
         """An object for each shown detection that has none."""
@@ -191,11 +196,11 @@ class Tracker:
         self._motion.add(detections.boxes_xyxy[fresh].astype(np.float64))
         assert self._now is not None
         now_s = float(self._now)
-        numbers = [self._next_number(now_s) if confirmed else 0 for _ in fresh]
-        keys = self._begun + np.arange(len(fresh))
-        self._begun += len(fresh)
-        self._key = np.concatenate((self._key, keys))
+        births = self._born + 1 + np.arange(len(fresh))
+        self._born += len(fresh)
+        self._birth = np.concatenate((self._birth, births))
         self._score = np.concatenate((self._score, detections.scores[fresh].astype(np.float64)))
+        numbers = [self._next_number(now_s, int(birth)) if confirmed else 0 for birth in births]
         self._class = np.concatenate((self._class, detections.class_ids[fresh]))
         self._number = np.concatenate((self._number, np.array(numbers, np.int64)))
         self._born_s = np.concatenate((self._born_s, np.full(len(fresh), now_s)))
@@ -212,12 +217,13 @@ class Tracker:
 
     def _keep(self, kept: npt.NDArray[np.bool_]) -> None:
         self._motion.keep(kept)
-        self._key, self._score = self._key[kept], self._score[kept]
-        self._class, self._number = self._class[kept], self._number[kept]
+        self._score = self._score[kept]
+        self._class, self._number, self._birth = self._class[kept], self._number[kept], self._birth[kept]
         self._born_s, self._seen_s = self._born_s[kept], self._seen_s[kept]
         self._missing, self._balance = self._missing[kept], self._balance[kept]
 
-    def _next_number(self, born_s: float) -> int:
+    def _next_number(self, born_s: float, birth: int) -> int:
         self._given += 1
         self.first_s[self._given] = born_s
+        self.number_of[birth] = self._given
         return self._given

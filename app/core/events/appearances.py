@@ -1,0 +1,142 @@
+"""From sightings to appearances: which sightings make one event at a threshold. Pure, numpy over the whole video.
+
+docs/events.md has the rules in words, and ``tests/support/literal_events.py`` taken literally.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from app.core.events.trajectories import FOLLOWED_FROM, Trajectories
+
+GAP_S = 1.0
+"""An object unseen for longer was gone."""
+SEEN_S = 0.15
+"""An object seen for less is a flicker of the detector."""
+UNSURE_SHARE = 0.4
+"""A sighting that scores this share of the threshold belongs to the event, but neither begins nor ends one."""
+LOST_S = 30.0
+"""An object that was lost where it stood may be found again there within this time."""
+SAME_PLACE_IOU = 0.7
+_STOOD_S = 0.5
+_CLOSE_S = 1e-6  # times are sums of binary fractions
+
+Indices = npt.NDArray[np.intp]
+Times = npt.NDArray[np.float64]
+
+
+def least_score(threshold: float) -> float:
+    """The score from which sightings belong to events of objects that reach ``threshold``."""
+    return min(threshold, max(FOLLOWED_FROM, UNSURE_SHARE * threshold))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Appearances:
+    """The sightings of all events, in the order of the events and then by time.
+
+    Attributes:
+        rows: Int[M], places in the trajectories.
+        starts: Int[E], where in ``rows`` each event begins.
+    """
+
+    rows: Indices
+    starts: Indices
+
+    @property
+    def counts(self) -> Indices:
+        """Int[E]: sightings of each event."""
+        return np.diff(self.starts, append=len(self.rows))
+
+    @property
+    def event_of_row(self) -> Indices:
+        """Int[M]: the event of each sighting, from 0."""
+        return np.repeat(np.arange(len(self.starts)), self.counts)
+
+
+def appearances(seen: Trajectories, threshold: float) -> Appearances:
+    """Returns which sightings make up events at ``threshold``, events in the order in which they begin."""
+    first, last, rows = _pieces(seen, threshold)
+    if not len(first):
+        return Appearances(np.empty(0, np.intp), np.empty(0, np.intp))
+    event = _joined(seen, rows[first], rows[last], _stood(seen, rows, first, last))
+    begin = seen.times_s[rows[first]]
+    begins = np.full(len(first), np.inf)
+    np.minimum.at(begins, event, begin)
+    order = np.lexsort((begin, event, begins[event]))  # pieces by event, events by time
+    counts = last - first + 1
+    taken = np.concatenate([rows[a : a + n] for a, n in zip(first[order], counts[order], strict=True)])
+    lengths = counts[order]
+    is_first = np.concatenate(([True], np.diff(event[order]) != 0))
+    offsets = np.concatenate(([0], np.cumsum(lengths)[:-1]))
+    return Appearances(taken, offsets[is_first])
+
+
+def _pieces(seen: Trajectories, threshold: float) -> tuple[Indices, Indices, Indices]:
+    """Sightings of one track without a long gap, from the first sure one to the last.
+
+    Returns:
+        Int[P] and Int[P], where each piece begins and ends in what comes third: Int[K], rows of ``seen``.
+    """
+    rows = np.flatnonzero(seen.scores >= np.float32(least_score(threshold)))
+    if not len(rows):
+        return rows, rows, rows
+    times, tracks = seen.times_s[rows], seen.tracks[rows]
+    breaks = (np.diff(tracks) != 0) | (np.diff(times) > GAP_S + _CLOSE_S)
+    piece = np.concatenate(([0], np.cumsum(breaks)))
+    sure = np.flatnonzero(seen.scores[rows] >= np.float32(threshold))
+    numbers, first_at = np.unique(piece[sure], return_index=True)
+    last_at = np.append(first_at[1:], len(sure)) - 1 if len(numbers) else first_at
+    first, last = sure[first_at], sure[last_at]
+    # Of a video that is over before that, everything is there for too short a time.
+    kept = times[last] - times[first] >= min(SEEN_S, seen.duration_s) - _CLOSE_S
+    return first[kept], last[kept], rows
+
+
+def _stood(seen: Trajectories, rows: Indices, first: Indices, last: Indices) -> npt.NDArray[np.bool_]:
+    """Bool[P]: whether the object of each piece stood still when it was lost: its box was there a moment before."""
+    times, boxes = seen.times_s[rows], seen.boxes_xyxy[rows]
+    # Tracks one after the other on one axis of time, so that one search finds the earlier sighting in all of them.
+    axis = times + seen.tracks[rows] * (times.max() + 2 * _STOOD_S)
+    earlier = np.searchsorted(axis, axis[last] - _STOOD_S + _CLOSE_S, "right") - 1
+    overlap = _overlaps(boxes[np.maximum(earlier, first)], boxes[last])
+    stood: npt.NDArray[np.bool_] = (earlier >= first) & (overlap >= SAME_PLACE_IOU)
+    return stood
+
+
+def _joined(
+    seen: Trajectories, first_rows: Indices, last_rows: Indices, stood: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.intp]:
+    """Int[P]: the first piece of the event of each: itself, or the one that it goes on with."""
+    event = np.arange(len(first_rows))
+    begins, ends = seen.times_s[first_rows], seen.times_s[last_rows]
+    classes = seen.class_ids[first_rows]
+    lost = np.flatnonzero(stood)
+    lost = lost[np.argsort(ends[lost], kind="stable")]
+    free = np.ones(len(first_rows), np.bool_)
+    lost_ends = ends[lost]
+    for place in np.argsort(begins, kind="stable").tolist():
+        low = int(np.searchsorted(lost_ends, begins[place] - LOST_S - _CLOSE_S, "left"))
+        high = int(np.searchsorted(lost_ends, begins[place], "left"))
+        near = lost[low:high]
+        near = near[free[near] & (classes[near] == classes[place])]
+        if not len(near):
+            continue
+        overlap = _overlaps(seen.boxes_xyxy[first_rows[place]], seen.boxes_xyxy[last_rows[near]])
+        best = int(overlap.argmax())
+        if overlap[best] >= SAME_PLACE_IOU:
+            event[place] = event[near[best]]
+            free[near[best]] = False
+    return event
+
+
+def _overlaps(first: npt.NDArray[np.float32], second: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """Float64[N]: IoU of the boxes, pair by pair; Float32[N, 4] each, or [4] for one box with all others."""
+    a, b = first.astype(np.float64), second.astype(np.float64)
+    sides = np.maximum(np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2]), 0.0)
+    both = sides[..., 0] * sides[..., 1]
+    union = sum((c[..., 2] - c[..., 0]) * (c[..., 3] - c[..., 1]) for c in (a, b)) - both
+    overlap: npt.NDArray[np.float64] = np.divide(both, union, out=np.zeros_like(both), where=union > 0)
+    return overlap

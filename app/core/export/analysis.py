@@ -1,0 +1,44 @@
+"""Analyses a video without writing one: an export whose only result is the kept detections."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from app.core.candidate_cache.lookup import CachedDetections
+from app.core.candidate_cache.source_content import SourceContent
+from app.core.errors import AppError
+from app.core.export.request import ExportRequest
+from app.core.export.source_facts import cached_detections
+from app.core.models import weights_sha256
+from app.core.muxing.video_options import VideoOptions
+from app.core.settings import DetectionSettings, ModelSettings
+from detector.detections import floor_for
+
+
+def analysis_of(
+    source: Path, folder: Path | None, model: ModelSettings, detection: DetectionSettings, video: VideoOptions
+) -> ExportRequest:
+    """Returns the request that fills the cache of ``source``.
+
+    Args:
+        source: The video.
+        folder: Where the detections are kept; None for beside the video.
+        model: The detector.
+        detection: Its threshold decides how far down detections are kept, see ``floor_for``, and what is counted.
+        video: How frames are read.
+    """
+    return ExportRequest(source, None, (), model, detection, video=video, analysis=folder or source.parent)
+
+
+def analysed_before(request: ExportRequest) -> CachedDetections | None:
+    """Returns the complete store that has all ``request`` would find; None where the network has to run.
+
+    It is of this very video, by this very model, in a precision the request allows, and reaches down far enough.
+    """
+    try:
+        kept = cached_detections(request, SourceContent(request.source))
+    except AppError:
+        return None
+    facts, wanted = kept.facts, request.model.precision
+    same = facts.weights_sha256 == weights_sha256(request.model) and wanted in ("auto", facts.precision)
+    return kept if same and facts.floor <= floor_for(request.detection.threshold) else None
