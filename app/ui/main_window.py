@@ -207,7 +207,7 @@ class MainWindow(QMainWindow):
         actions, start = self.actions_by_name, self.stage.start
         self._commands.connect_actions(actions)
         for name, does in (
-            ("cameras", self.top_bar.source.showMenu),
+            ("cameras", self._show_sources),
             ("models", self.show_models),
             ("export", self._export_present),
             ("export_many", self._show_queue),
@@ -218,7 +218,7 @@ class MainWindow(QMainWindow):
         ):
             actions[name].triggered.connect(does)
         self.panel.manage_models.connect(self.show_models)
-        start.open_camera.connect(actions["cameras"].trigger)
+        start.open_camera.connect(self._show_cameras)
         start.open_file.connect(actions["open_file"].trigger)
         start.open_sample.connect(actions["sample"].trigger)
 
@@ -243,6 +243,12 @@ class MainWindow(QMainWindow):
         services.settings.changed.connect(self._setting_changed)
         services.settings.not_saved.connect(self._settings_not_saved)
         services.theme.changed.connect(self._apply_theme)
+
+    def _show_sources(self) -> None:
+        self.top_bar.show_sources()
+
+    def _show_cameras(self) -> None:
+        self.top_bar.show_sources(below=self.stage.start.camera)
 
     def _export_present(self) -> None:
         self.exports.show_one(self.services.controller.video_file)
