@@ -108,6 +108,36 @@ def test_seek_slider_seeks_where_it_is_clicked(table: Desk) -> None:
     assert float(seconds) == pytest.approx(5.0, abs=0.3)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("off_centre", [-14, 0, 14])
+def test_seek_slider_drags_at_any_height(table: Desk, off_centre: int) -> None:
+    session = table.open(VIDEO)
+    bar = table.window.stage.playback
+    slider = bar.slider
+    assert slider.height() >= bar.height() - 2, "all but the hairline of the bar"
+    y = slider.height() // 2 + off_centre
+    left, length = slider.axis
+    table.qtbot.mousePress(slider, Qt.MouseButton.LeftButton, pos=QPoint(round(left + length / 2), y))
+    table.qtbot.mouseMove(slider, QPoint(round(left + length * 0.8), y))
+    assert slider.isSliderDown()
+    bar.set_position(1.0)
+    assert slider.value() == pytest.approx(slider.maximum() * 0.8, abs=30), "what plays meanwhile leaves it alone"
+    table.qtbot.mouseRelease(slider, Qt.MouseButton.LeftButton, pos=QPoint(round(left + length * 0.8), y))
+    assert not slider.isSliderDown()
+    sought = [float(call[1]) for call in session.calls if call[0] == "seek"]  # type: ignore[arg-type]
+    assert sought == [pytest.approx(5.0, abs=0.1), pytest.approx(8.0, abs=0.1)]
+
+
+def test_a_handle_taken_at_its_edge_does_not_jump(table: Desk) -> None:
+    session = table.open(VIDEO)
+    table.window.stage.playback.set_position(5.0)
+    slider = table.window.stage.playback.slider
+    left, length = slider.axis
+    table.qtbot.mouseClick(
+        slider, Qt.MouseButton.LeftButton, pos=QPoint(round(left + length / 2) + 4, slider.height() // 2)
+    )
+    assert session.names() == ["start"]
+
+
 def test_settings_go_where_they_belong(table: Desk) -> None:
     session = table.open(VIDEO)
     result = make_result(make_candidates((10, 10, 60, 60, 0.9, 0), (100, 10, 160, 60, 0.6, 1)))

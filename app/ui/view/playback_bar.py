@@ -5,14 +5,12 @@ from __future__ import annotations
 from fractions import Fraction
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QMouseEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSlider, QStyle, QStyleOptionSlider, QToolButton, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QWidget
 
 from app.core.frames import SourceInfo
+from app.ui.view.seek_slider import TICKS, SeekSlider
 from app.ui.widgets.icons import icon
 from app.ui.widgets.theme import Theme
-
-_TICKS = 10_000  # slider positions over the whole length
 
 
 def clock(seconds: float, tenths: bool = True) -> str:
@@ -29,26 +27,6 @@ def clock(seconds: float, tenths: bool = True) -> str:
     return f"{shown}.{fraction}" if tenths else shown
 
 
-class SeekSlider(QSlider):
-    """A slider that goes where it is clicked."""
-
-    def __init__(self) -> None:
-        super().__init__(Qt.Orientation.Horizontal)
-        self.setRange(0, _TICKS)
-        self.setPageStep(_TICKS // 20)
-        self.setSingleStep(_TICKS // 200)
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        if event.button() == Qt.MouseButton.LeftButton:
-            option = QStyleOptionSlider()
-            self.initStyleOption(option)
-            handle = self.style().pixelMetric(QStyle.PixelMetric.PM_SliderLength, option, self)
-            room = max(1, self.width() - handle)
-            place = event.position().x() - handle / 2
-            self.setSliderPosition(round(min(max(place / room, 0.0), 1.0) * _TICKS))
-        super().mousePressEvent(event)
-
-
 class PlaybackBar(QFrame):
     """Offers everything for seekable sources, and only pause for live ones."""
 
@@ -57,6 +35,8 @@ class PlaybackBar(QFrame):
     seek = Signal(float)
     """Seconds from the start."""
     loop_toggled = Signal(bool)
+    length_changed = Signal()
+    """Another length lies along the slider."""
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -78,7 +58,7 @@ class PlaybackBar(QFrame):
         self.live = QLabel("LIVE")
         self.live.setObjectName("key")
         row = QHBoxLayout(self)
-        row.setContentsMargins(10, 5, 12, 5)
+        row.setContentsMargins(10, 0, 12, 0)  # the slider takes the whole height
         row.setSpacing(4)
         for widget in (self.play, self.back, self.forward):
             row.addWidget(widget)
@@ -116,6 +96,12 @@ class PlaybackBar(QFrame):
         self.set_position(Fraction(0))
         self.playable = not one
         self.setVisible(self.playable)
+        self.length_changed.emit()
+
+    @property
+    def duration_s(self) -> float:
+        """Length of what is played, seconds; 0 where it has none."""
+        return self._duration
 
     def forget_source(self) -> None:
         """Hide: there is nothing to play."""
@@ -129,7 +115,7 @@ class PlaybackBar(QFrame):
             self._show_time(seconds)
             if not self.slider.isSliderDown():
                 self.slider.blockSignals(True)
-                self.slider.setValue(round(seconds / self._duration * _TICKS))
+                self.slider.setValue(round(seconds / self._duration * TICKS))
                 self.slider.blockSignals(False)
         elif not self._live:
             self.time.setText(clock(seconds))
@@ -166,7 +152,7 @@ class PlaybackBar(QFrame):
         self.time.setMinimumWidth(widest)
 
     def _moved(self, position: int) -> None:
-        seconds = position / _TICKS * self._duration
+        seconds = position / TICKS * self._duration
         self._show_time(seconds)
         self.seek.emit(seconds)
 

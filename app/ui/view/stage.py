@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QPointF, Qt, QTimer
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
@@ -41,6 +41,8 @@ class Stage(QWidget):
         self._rest.setInterval(_REST_MS)
         self._rest.timeout.connect(self._mouse_rested)
         self.view.mouse_moved.connect(self._mouse_moved)
+        self.playback.slider.laid_out.connect(self._share_axis)
+        self.playback.length_changed.connect(self._share_axis)
 
     def set_fullscreen(self, full: bool) -> None:
         """Lay the playback bar over the view on a full screen, and show it only while the mouse moves."""
@@ -61,6 +63,13 @@ class Stage(QWidget):
         super().resizeEvent(event)
         if self._full:
             self._place_over()
+
+    def _share_axis(self) -> None:
+        """Draw a moment in the timeline right above its place on the slider."""
+        slider = self.playback.slider
+        left, length = slider.axis
+        place = slider.mapTo(self, QPointF(left, 0.0)) - self.timeline.body.mapTo(self, QPointF(0.0, 0.0))
+        self.timeline.set_axis(place.x(), length, self.playback.duration_s)
 
     def _mouse_moved(self) -> None:
         if self._full:
