@@ -72,6 +72,7 @@ class Commands(QObject):
             ("jump_back", self._jump_back),
             ("jump_forward", self._jump_forward),
             ("rewind", self._rewind),
+            ("to_end", controller.seek_end),
             ("loop", self._toggle_loop),
             ("lower", self._lower_threshold),
             ("higher", self._raise_threshold),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from app.core.frames import SourceInfo
 from app.core.stats import LiveStats
 from app.ui.widgets.quantity_text import TIMES, rate_text, shorten
 
@@ -27,6 +26,13 @@ def cells(stats: LiveStats, live: bool) -> dict[str, str]:
     }
 
 
+def still_cells(detect_ms: float) -> dict[str, str]:
+    """Returns the same for a still image: nothing of it comes at a rate."""
+    return dict.fromkeys(cells(LiveStats(), live=False), "") | {
+        "detector": f"Detector {detect_ms:.0f} ms" if detect_ms > 0 else ""
+    }
+
+
 def delay_tip(stats: LiveStats) -> str:
     """Explains the cell "age", with the spread that the cell has no room for."""
     return (
@@ -35,6 +41,6 @@ def delay_tip(stats: LiveStats) -> str:
     )
 
 
-def source_text(info: SourceInfo) -> str:
+def source_text(name: str, width: int, height: int) -> str:
     """Returns text such as "car.mp4  ·  1280 × 720"."""
-    return f"{shorten(info.name, 40)}  ·  {info.width} {TIMES} {info.height}"
+    return f"{shorten(name, 40)}  ·  {width} {TIMES} {height}"

@@ -24,6 +24,7 @@ from app.ui.settings.settings_panel import SettingsPanel
 from app.ui.source_opener import SourceOpener
 from app.ui.status_bar import StatusBar
 from app.ui.top_bar import TopBar
+from app.ui.view.folder_feed import FolderFeed
 from app.ui.view.notice_feed import NoticeFeed
 from app.ui.view.stage import Stage
 from app.ui.view.start_text import StartText
@@ -64,7 +65,7 @@ class MainWindow(QMainWindow):
         self.setWindowIcon(app_icon())
         self.setMinimumSize(360, 300)
         has_sample = sample_clip().exists()
-        self.stage = Stage(services.theme, services.banner, has_sample)
+        self.stage = Stage(services.theme, services.banner, services.background, has_sample)
         self.actions_by_name = make_actions(self)
         self.actions_by_name["sample"].setVisible(has_sample)
         self.camera_menu = CameraMenu(services.theme, services.background, self.actions_by_name, list_cameras, self)
@@ -82,6 +83,7 @@ class MainWindow(QMainWindow):
         self._presenter = Presenter(services, self.stage, self.panel, self.status)
         self._notices = NoticeFeed(self.stage.view, services.controller, services.settings)
         self._timeline = TimelineFeed(self.stage.timeline, services.controller, services.settings, services.background)
+        self._folder = FolderFeed(self.stage.strip, services.controller, services.background)
         self._connect()
         self._connect_actions()
         self._apply_theme()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
-from app.core.frames import FrameResult, SourceInfo
+from app.core.frames import Frame, FrameResult, SourceInfo
 from app.core.live.events import ModelReady
-from app.ui.live_text import badge, cells, delay_tip, source_text
+from app.ui.live_text import badge, cells, delay_tip, source_text, still_cells
 from app.ui.services.services import Services
 from app.ui.settings.settings_panel import SettingsPanel
 from app.ui.status_bar import StatusBar
@@ -72,6 +72,15 @@ class Presenter(QObject):
         if result.frame.pts_s is not None:
             self._stage.playback.set_position(result.frame.pts_s)
             self._stage.timeline.set_position(float(result.frame.pts_s))
+        info = self._controller.info
+        if info is not None and info.kind == "folder":
+            self._show_image(result.frame, info)
+
+    def _show_image(self, frame: Frame, folder: SourceInfo) -> None:
+        """Say which of the folder's images it is, and how large that one is."""
+        self._stage.playback.show_image(frame.index, frame.name)
+        self._status.set_cell("source", source_text(frame.name, frame.width, frame.height), folder.name)
+        self.title.emit(f"{frame.name} — {folder.name}")
 
     def _source_opening(self, _uri: str) -> None:
         self._banner.dismiss("note")  # it was about the source before
@@ -86,7 +95,7 @@ class Presenter(QObject):
     def _source_opened(self, info: SourceInfo) -> None:
         self.title.emit(info.name)
         self._stage.playback.set_source(info)
-        self._status.set_cell("source", source_text(info), info.name)
+        self._status.set_cell("source", source_text(info.name, info.width, info.height), info.name)
         self._show_figures()
 
     def _nothing_to_show(self) -> None:
@@ -142,8 +151,13 @@ class Presenter(QObject):
         note = f"Loading {controller.loading}…" if controller.loading else ""
         self._status.set_cell("seen", view.seen_text())
         self._view_described(view.notice.words or view.seen_text())
-        view.set_badge("Paused" if controller.is_paused else badge(stats), note)
-        for name, words in cells(stats, info.kind in ("camera", "stream")).items():
+        if info.kind in ("image", "folder"):
+            view.set_badge("", note)
+            shown = still_cells(view.result.detect_ms if view.result is not None else 0.0)
+        else:
+            view.set_badge("Paused" if controller.is_paused else badge(stats), note)
+            shown = cells(stats, info.kind in ("camera", "stream"))
+        for name, words in shown.items():
             self._status.set_cell(name, words, delay_tip(stats) if name == "age" and words else "")
 
     def _view_described(self, words: str) -> None:

@@ -149,6 +149,9 @@ def test_a_folder_goes_on_past_an_unreadable_image(tmp_path: Path) -> None:
     (tmp_path / "1.png").write_bytes(b"broken")
     with LiveProbe() as probe:
         probe.start(str(tmp_path), SourceOptions(folder_fps=Fraction(50)))
+        assert probe.result_where(lambda result: shown(result) == 0).frame.name == "0.png"
+        assert probe.session.state is LiveState.PAUSED, "it waits to be leafed through"
+        probe.session.resume()
         note = probe.wait_event(SourceNote)
         assert "1.png" in note.message
         probe.wait_event(Ended)

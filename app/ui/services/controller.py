@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 from fractions import Fraction
+from math import inf
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
@@ -34,6 +35,7 @@ from app.ui.services.bridge import Bridge
 from app.ui.services.live_session import MakeSession, Session
 from app.ui.services.settings_model import SettingsModel
 
+_SHORT_S = 0.05  # less than a frame lasts
 _REOPENING = ("resolution", "fps")
 
 
@@ -141,11 +143,18 @@ class LiveController(QObject):
 
     def jump(self, seconds: float) -> None:
         """Go forward, or back, by a time."""
-        shown = self.shown_s
-        if self.info is not None and self.info.duration_s is not None:
-            self.seek(min(shown + seconds, max(0.0, float(self.info.duration_s) - 0.05)))
-        else:
-            self.seek(shown + seconds)
+        self.seek(min(self.shown_s + seconds, self._last_s))
+
+    def seek_end(self) -> None:
+        """Go to the last frame of the file, or the last image of the folder."""
+        if self._last_s < inf:
+            self.seek(self._last_s)
+
+    @property
+    def _last_s(self) -> float:
+        """A time at which the last frame is shown, seconds; infinite where the length is not known."""
+        info = self.info
+        return inf if info is None or info.duration_s is None else max(0.0, float(info.duration_s) - _SHORT_S)
 
     def set_loop(self, loop: bool) -> None:
         """Sets whether files start again at their end; remembered."""

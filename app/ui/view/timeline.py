@@ -194,14 +194,14 @@ class TimelineRows(QWidget):
             if not event.rect().intersects(QRect(0, top, self.width(), height)):
                 continue
             if number == self.current and self.hasFocus():
-                painter.fillRect(0, top, self.width(), height, QColor(colours.hover))
+                painter.fillRect(0, top, self.width(), height, QColor(colours.raised))
             painter.setPen(QColor(colours.text if number == self.current and self.hasFocus() else colours.muted))
             words = self.fontMetrics().elidedText(row.name, Qt.TextElideMode.ElideRight, names.width())
             painter.drawText(
                 names.translated(0, top), Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, words
             )
             bar = QRect(track.x(), top + 4, track.width(), height - 8)
-            painter.fillRect(bar, QColor(colours.raised))
+            painter.fillRect(bar, QColor(colours.hover))
             self._paint_row(painter, row, bar)
             self._paint_times(
                 painter, row, QRect(bar.right() + _GAP, top, self.width() - bar.right() - 2 * _GAP, height)
