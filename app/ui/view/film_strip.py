@@ -146,8 +146,8 @@ class _Painter(QStyledItemDelegate):
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
         colours = self._theme.colours
-        cell: QRect = option.rect  # type: ignore[attr-defined] # the stubs lack the fields of style options
-        state: QStyle.StateFlag = option.state  # type: ignore[attr-defined]
+        cell: QRect = option.rect
+        state: QStyle.StateFlag = option.state
         room = cell.adjusted(_PADDING, _PADDING, -_PADDING, -_PADDING)
         image = index.data(Qt.ItemDataRole.DecorationRole)
         if isinstance(image, QImage):

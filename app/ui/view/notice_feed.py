@@ -1,4 +1,4 @@
-"""Decides what the plate on the frame says: that nothing is found and why, or that the model cannot know. GUI thread.
+"""Decides what the plate on the frame says: that nothing is shown and why, or that the model cannot know. GUI thread.
 
 Comes after the presenter, which puts each frame on the view first.
 """
@@ -15,7 +15,7 @@ from app.ui.services.controller import LiveController
 from app.ui.services.settings_model import SettingsModel
 from app.ui.view.notice_plate import NoticePlate
 from app.ui.view.silence import Silence, silent_text
-from app.ui.view.video_view import VideoView
+from app.ui.view.video_view import VideoView, hidden_text
 from detector.bundled_files import default_model
 
 DEMO_TEXT = "The demo model knows drawn shapes only. Choose another model."
@@ -99,6 +99,11 @@ class NoticeFeed(QObject):
         if self.notice.words and not self._is_still and 0 <= now_ns - self._said_ns < _ANEW_NS:
             return
         self._said_ns = now_ns
+        hidden = self._view.hidden()
+        if hidden:
+            self._act = partial(self._settings.set, "detection", "classes", ())
+            self._tell(hidden_text(hidden), "Show all classes", "Take the class filter off")
+            return
         said = silent_text(self._settings.current.detection.threshold, self._view.best())
         button = "" if said.threshold is None else f"Lower to {said.threshold:.2f}"
         self._act = partial(self._settings.set, "detection", "threshold", said.threshold)

@@ -7,6 +7,8 @@ replaces it, so that memory stays valid. Thresholds act here, on the candidates 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
@@ -26,6 +28,11 @@ _DEMO = "#ffc857"
 DEMO_TEXT = "Demo model: knows drawn shapes only"
 _DEMO_SHORT = "Demo: drawn shapes only"
 _NARROW = 420  # pixels of the frame's width, below which the short words are used
+
+
+def hidden_text(count: int) -> str:
+    """Returns text such as "3 detections hidden by the class filter"."""
+    return f"{count} {'detection' if count == 1 else 'detections'} hidden by the class filter"
 
 
 def as_qimage(image_bgra: ImageBGRA) -> QImage:
@@ -61,6 +68,7 @@ class VideoView(QWidget):
         self._detection = DetectionSettings()
         self._overlay = OverlaySettings()
         self._detections: Detections | None = None
+        self._hidden: int | None = None
         self._marks: tuple[BoxMark, ...] | None = None
         self._badge = ""
         self._demo = self._demo_told = False
@@ -74,7 +82,7 @@ class VideoView(QWidget):
         """Replace the frame and its boxes."""
         self._image = as_qimage(result.frame.image_bgra)
         self._result = result
-        self._detections = None
+        self._detections = self._hidden = None
         self._marks = None
         self.update()
 
@@ -83,7 +91,7 @@ class VideoView(QWidget):
         self._image = None
         self._result = None
         self._reported = None
-        self._detections = None
+        self._detections = self._hidden = None
         self._marks = None
         self.update()
 
@@ -92,7 +100,7 @@ class VideoView(QWidget):
         other = detection != self._detection
         if other:
             self._detection = detection
-            self._detections = None
+            self._detections = self._hidden = None
         self._overlay = overlay
         self._marks = None
         self.update()
@@ -137,6 +145,17 @@ class VideoView(QWidget):
                 self._detections = result.candidates.detections(detection_filter(self._detection, result.labels))
         return self._detections
 
+    def hidden(self) -> int:
+        """Returns how many detections the class filter hides."""
+        if self._hidden is None:
+            result, self._hidden = self._result, 0
+            if result is not None and result.candidates is not None:
+                wanted = detection_filter(self._detection, result.labels)
+                if wanted.class_ids is not None:
+                    found = result.candidates.detections(replace(wanted, class_ids=None))
+                    self._hidden = sum(class_id not in wanted.class_ids for class_id in found.class_ids.tolist())
+        return self._hidden
+
     def best(self) -> tuple[str, float] | None:
         """Returns class and score of the best candidate among the classes shown, at any threshold; None for none."""
         result = self._result
@@ -148,12 +167,15 @@ class VideoView(QWidget):
         return label_of(result.labels, int(result.candidates.class_ids[row])), float(result.candidates.scores[row])
 
     def seen_text(self) -> str:
-        """Returns what is shown, such as "2 persons, 1 dog"; "" while no model runs."""
+        """Returns what is shown, such as "2 persons, 1 dog", and what is not; "" while no model runs."""
         result = self._result
         if result is None or result.candidates is None:
             return ""
         labels = [label_of(result.labels, class_id) for class_id in self.detections().class_ids.tolist()]
-        return counted(labels) or f"Nothing above {self._detection.threshold:.2f}"
+        hidden, seen = self.hidden(), counted(labels)
+        if not hidden:
+            return seen or f"Nothing above {self._detection.threshold:.2f}"
+        return f"{seen}  ·  {hidden} hidden by the class filter" if seen else hidden_text(hidden)
 
     # Geometry
 
