@@ -118,7 +118,7 @@ class OverlaySettings:
 class SourceSettings:
     """What is looked at."""
 
-    last: str = setting("", "Last source", "Opened again on start.", hidden=True)
+    last: str = setting("", "Last source", "The one that was open when the window was closed.", hidden=True)
     recent: tuple[str, ...] = setting((), "Recent sources", "The ten last ones.", hidden=True)
     resolution: str = setting(
         "auto",
@@ -142,6 +142,16 @@ class SourceSettings:
         step=1,
     )
     loop: bool = setting(False, "Loop", "Start a video again when it ends.")
+    at_start: str = setting(
+        "files",
+        "Open at start",
+        "What opens by itself when the program starts. A camera or stream does so only if chosen here.",
+        choices=(
+            ("nothing", "Nothing"),
+            ("files", "The last video or images"),
+            ("any", "The last source, cameras too"),
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,19 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
+from app.core.addresses import is_address
 from app.core.sources.base import CAMERA
+from app.core.sources.uri import kind_by_name
 from app.ui.camera_permission import when_allowed
 from app.ui.services.services import Services
 from app.ui.widgets.drops import classify
+
+
+def opens_by_itself(uri: str, at_start: str) -> bool:
+    """Returns whether what was open last may open unasked, by the setting ``source.at_start``."""
+    if not uri or at_start == "nothing":
+        return False
+    return at_start == "any" or (kind_by_name(uri) not in ("camera", "stream") and not is_address(uri))
 
 
 class SourceOpener(QObject):
