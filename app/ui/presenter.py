@@ -6,12 +6,14 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from app.core.frames import Frame, FrameResult, SourceInfo
 from app.core.live.events import ModelReady
+from app.core.sources.uri import shown_name
 from app.ui.live_text import badge, cells, delay_tip, source_text, still_cells
 from app.ui.services.services import Services
 from app.ui.settings.settings_panel import SettingsPanel
 from app.ui.status_bar import StatusBar
 from app.ui.view.stage import Stage
 from app.ui.widgets.banner import Kind
+from app.ui.widgets.quantity_text import shorten
 
 _FIGURES_EVERY_MS = 250
 _IDLE = "Ready. F1 shows the keyboard shortcuts."
@@ -31,7 +33,7 @@ class Presenter(QObject):
     title = Signal(str)
     """Name of the source; "" for none."""
     retry = Signal()
-    """The user wants the present source to be opened again."""
+    """The user wants to try again what could not be opened."""
 
     def __init__(self, services: Services, stage: Stage, panel: SettingsPanel, status: StatusBar) -> None:
         super().__init__()
@@ -48,6 +50,7 @@ class Presenter(QObject):
         for bar in (stage.playback, stage.timeline):
             bar.seek.connect(controller.seek)
         controller.frame.connect(self._show_frame)
+        controller.awaiting.connect(self._show_figures)
         controller.opening.connect(self._source_opening)
         controller.opened.connect(self._source_opened)
         controller.closed.connect(self._nothing_to_show)
@@ -136,11 +139,12 @@ class Presenter(QObject):
 
     def _trouble(self, kind: str, topic: str, message: str, hint: str) -> None:
         shown: Kind = "error" if kind == "error" else "warning" if kind == "warning" else "info"
-        failed = (kind, topic) == ("error", "source")
+        failed = kind == "error" and topic in ("source", "refused")
         action = ("Try again", self.retry.emit) if failed else None
         self._banner.tell(shown, message, hint, topic=topic, action=action)
-        if failed and self._stage.view.result is None:
+        if failed and topic == "source" and self._stage.view.result is None:
             self._nothing_to_show()
+        self._show_figures()
 
     def _show_figures(self) -> None:
         controller, view = self._controller, self._stage.view
@@ -149,6 +153,8 @@ class Presenter(QObject):
             view.set_badge("", "Opening…" if controller.is_opening else "")
             return
         note = f"Loading {controller.loading}…" if controller.loading else ""
+        if controller.awaited:
+            note = f"Opening {shorten(shown_name(controller.awaited), 40)}…"
         self._status.set_cell("seen", view.seen_text())
         self._view_described(view.notice.words or view.seen_text())
         if info.kind in ("image", "folder"):

@@ -36,15 +36,16 @@ class SourceOpener(QObject):
 
     def open(self, uri: str) -> None:
         """Look at ``uri``."""
-        self._banner.dismiss("source")
+        for topic in ("source", "refused"):
+            self._banner.dismiss(topic)
         if uri.startswith(CAMERA):
             when_allowed(self, lambda: self._controller.open(uri), self._refused)
         else:
             self._controller.open(uri)
 
     def open_again(self) -> None:
-        """Look at the present source once more."""
-        self.open(self._controller.uri)
+        """Look once more at what could not be opened, or was lost."""
+        self.open(self._controller.refused or self._controller.uri)
 
     def open_all(self, sources: Sequence[str]) -> None:
         """Look at the first; of several videos, offer to export all."""

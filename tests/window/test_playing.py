@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QPushButton
 
-from app.core.live.events import Ended, LiveState
+from app.core.live.events import Ended, LiveState, ReplacementFailed, SourceReplaced
 from app.core.settings import SourceSettings
 from tests.support.qt_fakes import CAMERA, VIDEO, Desk, make_candidates, make_frame, make_result
 
@@ -164,6 +166,44 @@ def test_another_source_in_place_of_the_first(table: Desk) -> None:
     assert table.sessions == [first], "the model stays loaded"
     assert first.names() == ["start", "start"]
     assert table.settings.current.source.recent == ("camera:0", "/films/street.mp4")
+
+
+def test_what_cannot_be_opened_leaves_the_old_one_playing(table: Desk) -> None:
+    session = table.open(VIDEO)
+    result = make_result()
+    table.give(result)
+    session.goes_on = True
+    table.window.open_source("/films/broken.mp4")
+    view, banner = table.window.stage.view, table.services.banner
+    assert (view.result, table.controller.uri) == (result, "/films/street.mp4")
+    session.on_event(ReplacementFailed("/films/broken.mp4", "broken.mp4 is no video.", "Get it again."))
+    table.qtbot.waitUntil(banner.isVisible)
+    assert banner.kind == "error"
+    assert banner.words == ("broken.mp4 is no video.", "Get it again. street.mp4 goes on.")
+    assert table.window.stage.shows_source
+    assert (view.result, table.controller.info) == (result, VIDEO)
+    assert "street.mp4" in table.window.windowTitle()
+    assert table.settings.current.source.last == "/films/street.mp4"
+    table.window.actions_by_name["step_forward"].trigger()
+    assert session.calls[-1] == ("step", 1), "it is still the one that the controls are for"
+    next(button for button in banner.findChildren(QPushButton) if button.text() == "Try again").click()
+    assert session.calls[-1][:2] == ("start", "/films/broken.mp4"), "Try again"
+
+
+def test_another_source_takes_the_place_once_it_is_open(table: Desk) -> None:
+    session = table.open(VIDEO)
+    table.give(make_result())
+    session.goes_on = True
+    table.window.open_source("/films/other.mp4")
+    assert table.controller.awaited == "/films/other.mp4"
+    other = replace(VIDEO, name="other.mp4")
+    session.on_event(SourceReplaced("/films/other.mp4"))
+    session.enter(LiveState.STARTING)
+    session.open_as(other, model=False)
+    table.qtbot.waitUntil(lambda: table.controller.info is other)
+    assert table.window.stage.view.result is None, "nothing of the old one is left"
+    assert (table.controller.uri, table.controller.awaited) == ("/films/other.mp4", "")
+    assert table.settings.current.source.last == "/films/other.mp4"
 
 
 def test_end_of_the_video_shows_play(table: Desk) -> None:

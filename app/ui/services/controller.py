@@ -23,8 +23,10 @@ from app.core.live.events import (
     ModelLoading,
     ModelMeasured,
     ModelReady,
+    ReplacementFailed,
     SourceNote,
     SourceOpened,
+    SourceReplaced,
     SourceTrouble,
     StateChanged,
 )
@@ -44,7 +46,10 @@ class LiveController(QObject):
 
     frame = Signal(object)
     """FrameResult to show."""
+    awaiting = Signal(str)
+    """Another source is being opened, while the present one goes on."""
     opening = Signal(str)
+    """A source is the present one from now on."""
     opened = Signal(object)
     """SourceInfo."""
     closed = Signal()
@@ -75,7 +80,11 @@ class LiveController(QObject):
         """Carries the session's calls; None without a session."""
         self.info: SourceInfo | None = None
         self.uri = ""
-        self._sample = False
+        self.awaited = ""
+        """What is being opened, in place of the present source or of none."""
+        self.refused = ""
+        """What could not be opened last, in place of the present source."""
+        self._sample_uri = ""
         self.looping = False
         """Whether a file starts again at its end."""
         self.loading = ""
@@ -89,21 +98,28 @@ class LiveController(QObject):
     # Commands
 
     def open(self, uri: str, sample: bool = False) -> None:
-        """Open ``uri`` in place of the present source; the sample loops, and is not remembered."""
+        """Open ``uri`` in place of the present source; the sample loops, and is not remembered.
+
+        The present source goes on until the new one is open, if it can.
+        """
         if self.bridge is not None:
             self.bridge.drain()  # what was said of the source before
-        self.info = None
-        self.uri, self._sample = uri, sample
-        self.shown_s = 0.0
+        if sample or uri == self._sample_uri:
+            self._sample_uri = uri if sample else ""
+        self.refused = ""
         if self.session is None:
             bridge = Bridge(self._pull, self._on_event)
             self.bridge = bridge
             self.session = self._make_session(bridge.results_ready, bridge.event)
-        self.opening.emit(uri)
         settings = self._settings.current
-        self._note_loop(sample or settings.source.loop)
-        options = replace(SourceOptions.from_settings(settings.source), loop=self.looping)
-        self.session.start(uri, options, settings.model, settings.detection)
+        options = replace(SourceOptions.from_settings(settings.source), loop=sample or settings.source.loop)
+        # What runs for the sample only does not look at anything else, not even for a moment.
+        name = settings.model.name if sample else self._settings.lasting("model", "name")
+        self.awaited = uri
+        if self.session.start(uri, options, replace(settings.model, name=name), settings.detection):
+            self.awaiting.emit(uri)
+        else:
+            self._begin(uri)
 
     def close_source(self) -> None:
         """Close the source, also for the next start. The session's threads end by themselves; nobody waits."""
@@ -181,7 +197,7 @@ class LiveController(QObject):
     @property
     def is_sample(self) -> bool:
         """Whether the source is the drawn clip that came with the program."""
-        return self._sample
+        return bool(self.uri) and self.uri == self._sample_uri
 
     @property
     def video_file(self) -> Path | None:
@@ -219,10 +235,17 @@ class LiveController(QObject):
         match event:
             case StateChanged(state):
                 self._state_changed(state)
+            case SourceReplaced(uri):
+                self._begin(uri)
+                if self.session is not None:
+                    self.session.set_loop(self.looping)
+            case ReplacementFailed(uri, message, hint):
+                if uri == self.awaited:
+                    self._refuse(message, hint)
             case SourceOpened(info):
                 self.info = info
                 self.resolved.emit("source")
-                if not self._sample:
+                if not self.is_sample:
                     self._settings.remember_source(self.uri)
                 self.opened.emit(info)
             case SourceTrouble(message, hint, retrying):
@@ -246,6 +269,20 @@ class LiveController(QObject):
             case Ended():
                 self.paused.emit(True)
                 self.live.emit(False)
+
+    def _begin(self, uri: str) -> None:
+        """A source is the present one from now on, open or not."""
+        if uri == self.awaited:
+            self.awaited = ""
+        self.info, self.uri, self.shown_s = None, uri, 0.0
+        self.opening.emit(uri)
+        self._note_loop(self.is_sample or self._settings.current.source.loop)
+
+    def _refuse(self, message: str, hint: str) -> None:
+        """The present source goes on in place of the one that was asked for."""
+        self.refused, self.awaited = self.awaited, ""
+        goes_on = f"{self.info.name} goes on." if self.info is not None else ""
+        self.trouble.emit("error", "refused", message, f"{hint} {goes_on}".strip())
 
     def _state_changed(self, state: LiveState) -> None:
         self.paused.emit(state in (LiveState.PAUSED, LiveState.FAILED))
@@ -298,5 +335,5 @@ class LiveController(QObject):
 
     def _forget(self) -> None:
         self.info, self.model = None, None
-        self.uri = self.loading = ""
+        self.uri = self.loading = self.awaited = self.refused = ""
         self.shown_s = 0.0
