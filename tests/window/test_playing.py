@@ -179,7 +179,7 @@ def test_what_cannot_be_opened_leaves_the_old_one_playing(table: Desk) -> None:
     session.on_event(ReplacementFailed("/films/broken.mp4", "broken.mp4 is no video.", "Get it again."))
     table.qtbot.waitUntil(banner.isVisible)
     assert banner.kind == "error"
-    assert banner.words == ("broken.mp4 is no video.", "Get it again. street.mp4 goes on.")
+    assert banner.words == ("broken.mp4 is no video.", "Get it again. street.mp4 stays open.")
     assert table.window.stage.shows_source
     assert (view.result, table.controller.info) == (result, VIDEO)
     assert "street.mp4" in table.window.windowTitle()

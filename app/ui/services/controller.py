@@ -281,7 +281,7 @@ class LiveController(QObject):
     def _refuse(self, message: str, hint: str) -> None:
         """The present source goes on in place of the one that was asked for."""
         self.refused, self.awaited = self.awaited, ""
-        goes_on = f"{self.info.name} goes on." if self.info is not None else ""
+        goes_on = f"{self.info.name} stays open." if self.info is not None else ""
         self.trouble.emit("error", "refused", message, f"{hint} {goes_on}".strip())
 
     def _state_changed(self, state: LiveState) -> None:

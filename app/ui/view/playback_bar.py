@@ -63,14 +63,15 @@ class PlaybackBar(QFrame):
         self.time = QLabel("0:00.0")
         self.time.setTextFormat(Qt.TextFormat.PlainText)
         self.live = QLabel("LIVE")
-        self.live.setObjectName("key")
+        self.live.setObjectName("live")
         row = QHBoxLayout(self)
         row.setContentsMargins(10, 0, 12, 0)  # the slider takes the whole height
         row.setSpacing(4)
+        self.setMinimumHeight(self.slider.sizeHint().height() + 1)  # also without the slider
         for widget in (self.play, self.back, self.forward):
             row.addWidget(widget)
         row.addSpacing(6)
-        row.addWidget(self.live)
+        row.addWidget(self.live, 0, Qt.AlignmentFlag.AlignVCenter)
         row.addWidget(self.slider, 1)
         row.addSpacing(8)
         row.addWidget(self.time)
@@ -157,6 +158,8 @@ class PlaybackBar(QFrame):
     def set_live(self, live: bool) -> None:
         """Light LIVE while frames come from a camera or stream, and only then."""
         self.live.setEnabled(live)
+        self.live.setAccessibleName("Live" if live else "Not live")
+        self.live.setToolTip("Frames are shown as they come" if live else "No frames come")
 
     def set_loop(self, loop: bool) -> None:
         """Show whether the video starts again at its end; silent."""

@@ -111,7 +111,9 @@ QPushButton, QToolButton { background: $raised; color: $text; border: 1px solid 
   padding: 6px 12px; }
 QPushButton:hover, QToolButton:hover { background: $hover; }
 QPushButton:pressed, QToolButton:pressed { background: $border; }
-QLabel#key:disabled { color: $muted; font-weight: 400; }
+QLabel#live { background: transparent; border: 1px solid $danger; border-radius: 5px; padding: 2px 7px; color: $danger;
+  font-weight: 600; }
+QLabel#live:disabled { border-color: $border; color: $muted; font-weight: 400; }
 QPushButton:disabled, QToolButton:disabled { color: $muted; background: $surface; }
 QPushButton:focus, QToolButton:focus { border: 1px solid $accent; }
 QPushButton#primary { background: $accent; color: $on_accent; border: 1px solid $accent; font-weight: 600; }
