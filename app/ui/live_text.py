@@ -5,6 +5,9 @@ from __future__ import annotations
 from app.core.stats import LiveStats
 from app.ui.widgets.quantity_text import TIMES, rate_text, shorten
 
+KINDS = {"camera": "Camera", "video": "Video", "stream": "Stream", "image": "Image", "folder": "Images"}
+"""What a source is, for people, by ``SourceInfo.kind``."""
+
 
 def badge(stats: LiveStats) -> str:
     """Returns the text of the badge on the frame; "" while nothing has run."""

@@ -7,7 +7,7 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from app.core.frames import Frame, FrameResult, SourceInfo
 from app.core.live.events import ModelReady
 from app.core.sources.uri import shown_name
-from app.ui.live_text import badge, cells, delay_tip, source_text, still_cells
+from app.ui.live_text import KINDS, badge, cells, delay_tip, source_text, still_cells
 from app.ui.services.services import Services
 from app.ui.settings.settings_panel import SettingsPanel
 from app.ui.status_bar import StatusBar
@@ -83,6 +83,7 @@ class Presenter(QObject):
         """Say which of the folder's images it is, and how large that one is."""
         self._stage.playback.show_image(frame.index, frame.name)
         self._status.set_cell("source", source_text(frame.name, frame.width, frame.height), folder.name)
+        self._stage.view.setAccessibleName(f"{KINDS['image']}: {frame.name}")
         self.title.emit(f"{frame.name} — {folder.name}")
 
     def _source_opening(self, _uri: str) -> None:
@@ -97,6 +98,7 @@ class Presenter(QObject):
 
     def _source_opened(self, info: SourceInfo) -> None:
         self.title.emit(info.name)
+        self._stage.view.setAccessibleName(f"{KINDS[info.kind]}: {info.name}")
         self._stage.playback.set_source(info)
         self._status.set_cell("source", source_text(info.name, info.width, info.height), info.name)
         self._show_figures()
@@ -156,7 +158,8 @@ class Presenter(QObject):
         if controller.awaited:
             note = f"Opening {shorten(shown_name(controller.awaited), 40)}…"
         self._status.set_cell("seen", view.seen_text())
-        self._view_described(view.notice.words or view.seen_text())
+        still = controller.is_paused or info.kind in ("image", "folder")
+        self._view_described(view.notice.words or view.spoken_text(with_places=still))
         if info.kind in ("image", "folder"):
             view.set_badge("", note)
             shown = still_cells(view.result.detect_ms if view.result is not None else 0.0)

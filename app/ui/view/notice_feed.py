@@ -14,8 +14,8 @@ from app.core.frames import FrameResult
 from app.ui.services.controller import LiveController
 from app.ui.services.settings_model import SettingsModel
 from app.ui.view.notice_plate import NoticePlate
-from app.ui.view.silence import Silence, silent_text
-from app.ui.view.video_view import VideoView, hidden_text
+from app.ui.view.silence import Silence, hidden_text, silent_text
+from app.ui.view.video_view import VideoView
 from detector.bundled_files import default_model
 
 DEMO_TEXT = "The demo model knows drawn shapes only. Choose another model."

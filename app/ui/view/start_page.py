@@ -101,6 +101,7 @@ class StartPage(QScrollArea):
         self._recent: tuple[str, ...] = ()
         self._model = QLabel()
         self.setWidgetResizable(True)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # what is focused in it comes into sight
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.camera = Card("camera", "Open a camera", "Webcam or capture card", theme)
         self.file = Card("film", "Open a video", "Or an image, or a folder", theme)

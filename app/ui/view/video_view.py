@@ -10,7 +10,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtGui import (
+    QColor,
+    QFocusEvent,
+    QImage,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPalette,
+    QPen,
+    QResizeEvent,
+)
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.core.counts import counted
@@ -21,6 +31,8 @@ from app.core.records.frame_record import label_of
 from app.core.settings import DetectionSettings, OverlaySettings
 from app.ui.view.notice_plate import NoticePlate
 from app.ui.view.overlay_painter import measure, paint_chips, paint_marks
+from app.ui.view.silence import hidden_text
+from app.ui.view.spoken import boxes_text
 from detector.detections import Detections
 
 _BADGE = "#f4f6f8"
@@ -28,11 +40,6 @@ _DEMO = "#ffc857"
 DEMO_TEXT = "Demo model: knows drawn shapes only"
 _DEMO_SHORT = "Demo: drawn shapes only"
 _NARROW = 420  # pixels of the frame's width, below which the short words are used
-
-
-def hidden_text(count: int) -> str:
-    """Returns text such as "3 detections hidden by the class filter"."""
-    return f"{count} {'detection' if count == 1 else 'detections'} hidden by the class filter"
 
 
 def as_qimage(image_bgra: ImageBGRA) -> QImage:
@@ -57,7 +64,8 @@ class VideoView(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(160, 90)
-        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self._ring: QColor | None = None  # around the frame, when the keyboard came here
         self.setAccessibleName("Video")
         self.canvas = QColor("#0b0d10")
         self.paints = 0
@@ -177,6 +185,17 @@ class VideoView(QWidget):
             return seen or f"Nothing above {self._detection.threshold:.2f}"
         return f"{seen}  ·  {hidden} hidden by the class filter" if seen else hidden_text(hidden)
 
+    def spoken_text(self, with_places: bool) -> str:
+        """Returns the frame in words, for a screen reader.
+
+        Args:
+            with_places: Say of each box where it lies too, which is of use while nothing moves.
+        """
+        result, seen = self._result, self.seen_text()
+        if result is None or not with_places or not len(self.detections()):
+            return seen
+        return f"{seen}. {boxes_text(self.detections(), result.labels, (result.frame.width, result.frame.height))}"
+
     # Geometry
 
     def frame_rect(self) -> QRectF:
@@ -213,6 +232,17 @@ class VideoView(QWidget):
         self.mouse_moved.emit()
         super().mouseMoveEvent(event)
 
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        if event.reason() in (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason):
+            self._ring = self.palette().color(QPalette.ColorRole.Highlight)
+        super().focusInEvent(event)
+        self.update()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        self._ring = None
+        super().focusOutEvent(event)
+        self.update()
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         self._marks = None
         self.rearranged.emit()
@@ -233,6 +263,10 @@ class VideoView(QWidget):
             paint_marks(painter, self.marks())
             painter.setClipping(False)
         self._paint_badge(painter)
+        if self._ring is not None:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+            painter.setPen(QPen(self._ring, 2))
+            painter.drawRect(self.rect().adjusted(1, 1, -1, -1))
         painter.end()
         if self._result is not None and self._result is not self._reported:
             self._reported = self._result
