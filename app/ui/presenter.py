@@ -6,7 +6,7 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from app.core.frames import Frame, FrameResult, SourceInfo
 from app.core.live.events import ModelReady
-from app.core.sources.uri import shown_name
+from app.core.sources.uri import kind_by_name, shown_name
 from app.ui.live_text import KINDS, badge, cells, delay_tip, source_text, still_cells
 from app.ui.services.services import Services
 from app.ui.settings.settings_panel import SettingsPanel
@@ -50,6 +50,7 @@ class Presenter(QObject):
         for bar in (stage.playback, stage.timeline):
             bar.seek.connect(controller.seek)
         controller.frame.connect(self._show_frame)
+        stage.view.waiting.cancelled.connect(controller.close_source)
         controller.awaiting.connect(self._show_figures)
         controller.opening.connect(self._source_opening)
         controller.opened.connect(self._source_opened)
@@ -86,10 +87,11 @@ class Presenter(QObject):
         self._stage.view.setAccessibleName(f"{KINDS['image']}: {frame.name}")
         self.title.emit(f"{frame.name} — {folder.name}")
 
-    def _source_opening(self, _uri: str) -> None:
+    def _source_opening(self, uri: str) -> None:
         self._banner.dismiss("note")  # it was about the source before
         self._stage.show_source()
         self._stage.view.clear()
+        self._stage.view.waiting.begin(shorten(shown_name(uri), 40), kind_by_name(uri))
         self._clear_figures("")
         if self._controller.model is not None:
             self._show_model(self._controller.model)
@@ -152,7 +154,8 @@ class Presenter(QObject):
         controller, view = self._controller, self._stage.view
         stats, info = controller.stats(), controller.info
         if info is None or stats is None:
-            view.set_badge("", "Opening…" if controller.is_opening else "")
+            view.set_badge("")
+            self._view_described(view.waiting.words)
             return
         note = f"Loading {controller.loading}…" if controller.loading else ""
         if controller.awaited:
@@ -164,7 +167,8 @@ class Presenter(QObject):
             view.set_badge("", note)
             shown = still_cells(view.result.detect_ms if view.result is not None else 0.0)
         else:
-            view.set_badge("Paused" if controller.is_paused else badge(stats), note)
+            halted = "Ended" if controller.at_end else "Paused"
+            view.set_badge(halted if controller.is_paused else badge(stats), note)
             shown = cells(stats, info.kind in ("camera", "stream"))
         for name, words in shown.items():
             self._status.set_cell(name, words, delay_tip(stats) if name == "age" and words else "")

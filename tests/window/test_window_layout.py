@@ -97,6 +97,16 @@ def test_a_stream_that_is_hidden_by_the_class_filter(table: Desk, size: tuple[in
 
 
 @pytest.mark.parametrize("size", _SIZES)
+def test_waiting_for_a_camera(table: Desk, size: tuple[int, int]) -> None:
+    table.window.open_source("rtsp://jane:secret@a-camera-with-a-long-name.example.org:554/stream1")
+    waiting = table.window.stage.view.waiting
+    table.qtbot.waitUntil(waiting.isVisible)
+    _resize(table, size)
+    assert _faults(table.window) == []
+    assert table.window.stage.view.rect().contains(waiting.geometry())
+
+
+@pytest.mark.parametrize("size", _SIZES)
 def test_nothing_seen(table: Desk, size: tuple[int, int]) -> None:
     table.open(replace(VIDEO, kind="image"), "/pictures/street.png")
     table.qtbot.waitUntil(lambda: table.controller.model is not None)

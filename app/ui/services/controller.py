@@ -214,6 +214,9 @@ class LiveController(QObject):
         """Whether a source is being opened."""
         return self.session is not None and self.session.state is LiveState.STARTING
 
+    at_end = False
+    """Whether the source stands still because it has been played to its end."""
+
     shown_s = 0.0
     """Time of the frame last shown, seconds."""
 
@@ -228,7 +231,9 @@ class LiveController(QObject):
             return
         result = self.session.results.take(0)
         if result is not None:
-            self.shown_s = float(result.frame.pts_s or 0)
+            shown_s = float(result.frame.pts_s or 0)
+            self.at_end = self.at_end and shown_s == self.shown_s  # the last frame may come again, with its boxes
+            self.shown_s = shown_s
             self.frame.emit(result)
 
     def _on_event(self, event: LiveEvent) -> None:
@@ -267,6 +272,7 @@ class LiveController(QObject):
             case DetectorTrouble(message, hint):
                 self.trouble.emit("warning", "detector", message, hint)
             case Ended():
+                self.at_end = True
                 self.paused.emit(True)
                 self.live.emit(False)
 
@@ -274,7 +280,7 @@ class LiveController(QObject):
         """A source is the present one from now on, open or not."""
         if uri == self.awaited:
             self.awaited = ""
-        self.info, self.uri, self.shown_s = None, uri, 0.0
+        self.info, self.uri, self.shown_s, self.at_end = None, uri, 0.0, False
         self.opening.emit(uri)
         self._note_loop(self.is_sample or self._settings.current.source.loop)
 
@@ -285,6 +291,7 @@ class LiveController(QObject):
         self.trouble.emit("error", "refused", message, f"{hint} {goes_on}".strip())
 
     def _state_changed(self, state: LiveState) -> None:
+        self.at_end = self.at_end and state is LiveState.PAUSED
         self.paused.emit(state in (LiveState.PAUSED, LiveState.FAILED))
         self.live.emit(state is LiveState.RUNNING)
 

@@ -19,6 +19,7 @@ from app.ui.view.video_view import VideoView
 from detector.bundled_files import default_model
 
 DEMO_TEXT = "The demo model knows drawn shapes only. Choose another model."
+NO_MODEL_TEXT = "No model is running, so nothing is detected."
 _ANEW_NS = 500_000_000  # words that change with every frame cannot be read
 
 
@@ -40,6 +41,7 @@ class NoticeFeed(QObject):
         self._silence = Silence()
         self._act: Callable[[], object] = self.choose_model.emit
         self._said_ns = 0
+        self._without_model = False  # and none is being opened
         self.notice: NoticePlate = view.notice
         self.notice.pressed.connect(self._pressed)
         controller.frame.connect(self._frame_shown)
@@ -47,12 +49,18 @@ class NoticeFeed(QObject):
         controller.opening.connect(self._forget)
         controller.closed.connect(self._forget)
         controller.model_loading.connect(self._forget)
-        controller.model_lost.connect(self._forget)
+        controller.model_lost.connect(self._model_lost)
         controller.model_ready.connect(self._look_again)
         view.filtered.connect(self._look_again)
         view.rearranged.connect(self._place)
 
+    def _model_lost(self) -> None:
+        self._forget()
+        self._without_model = True
+        self._look_again()
+
     def _forget(self) -> None:
+        self._without_model = False
         self._silence.forget()
         self._hide()
 
@@ -66,7 +74,10 @@ class NoticeFeed(QObject):
     def _update(self) -> None:
         result = self._view.result
         self._view.set_demo_told(self._is_lost)
-        if result is None or result.candidates is None:
+        if result is not None and self._without_model:
+            self._act = self.choose_model.emit
+            self._tell(NO_MODEL_TEXT, "Choose a model…", "The video goes on meanwhile")
+        elif result is None or result.candidates is None:
             self._hide()
         elif self._is_lost:
             self._tell_demo()

@@ -33,6 +33,7 @@ from app.ui.view.notice_plate import NoticePlate
 from app.ui.view.overlay_painter import measure, paint_chips, paint_marks
 from app.ui.view.silence import hidden_text
 from app.ui.view.spoken import boxes_text
+from app.ui.view.waiting_plate import WaitingPlate
 from detector.detections import Detections
 
 _BADGE = "#f4f6f8"
@@ -83,11 +84,14 @@ class VideoView(QWidget):
         self._note = ""
         self.notice = NoticePlate(self)
         """The notice on the frame."""
+        self.waiting = WaitingPlate(self)
+        """Shown while there is no frame yet."""
 
     # What to show
 
     def show_result(self, result: FrameResult) -> None:
         """Replace the frame and its boxes."""
+        self.waiting.end()
         self._image = as_qimage(result.frame.image_bgra)
         self._result = result
         self._detections = self._hidden = None
@@ -96,6 +100,7 @@ class VideoView(QWidget):
 
     def clear(self) -> None:
         """Show nothing."""
+        self.waiting.end()
         self._image = None
         self._result = None
         self._reported = None

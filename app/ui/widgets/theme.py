@@ -97,6 +97,7 @@ QLabel#muted { color: $muted; }
 QLabel#seen { color: $text; font-weight: 600; }
 QFrame#notice { background: rgba(10, 12, 15, 215); border: 0; border-radius: 9px; }
 QFrame#notice QLabel { background: transparent; color: #f4f6f8; font-weight: 600; }
+QFrame#notice QLabel#plain { font-weight: 400; }
 QFrame#notice QPushButton { background: rgba(255, 255, 255, 36); color: #ffffff; padding: 4px 10px;
   border: 1px solid rgba(255, 255, 255, 90); }
 QFrame#notice QPushButton:hover { background: rgba(255, 255, 255, 70); }
