@@ -10,8 +10,9 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QPushButton
 
-from app.core.live.events import Ended, LiveState, ReplacementFailed, SourceReplaced
+from app.core.live.events import Ended, LiveState, ReplacementFailed, SourceOpened, SourceReplaced
 from app.core.settings import SourceSettings
+from tests.support.qt_checks import settle
 from tests.support.qt_fakes import CAMERA, VIDEO, Desk, make_candidates, make_frame, make_result
 
 
@@ -204,6 +205,23 @@ def test_another_source_takes_the_place_once_it_is_open(table: Desk) -> None:
     assert table.window.stage.view.result is None, "nothing of the old one is left"
     assert (table.controller.uri, table.controller.awaited) == ("/films/other.mp4", "")
     assert table.settings.current.source.last == "/films/other.mp4"
+
+
+def test_a_frame_never_comes_before_the_event_that_announces_its_source(table: Desk) -> None:
+    session = table.open(VIDEO)
+    session.goes_on = True
+    table.window.open_source("/films/photo.png")
+    photo = replace(VIDEO, kind="image", name="photo.png", duration_s=None, seekable=False)
+    bridge = table.controller.bridge
+    assert bridge is not None
+    bridge.results_ready()  # a wake-up that is on its way already, for a frame of the old source
+    for event in (SourceReplaced("/films/photo.png"), SourceOpened(photo)):
+        session.on_event(event)
+    only = make_result()
+    session.results.put(only)
+    table.qtbot.waitUntil(lambda: table.controller.info is photo)
+    settle()
+    assert table.window.stage.view.result is only
 
 
 def test_end_of_the_video_shows_play(table: Desk) -> None:

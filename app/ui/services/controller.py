@@ -209,11 +209,6 @@ class LiveController(QObject):
         """Whether the source is paused."""
         return self.session is not None and self.session.state is LiveState.PAUSED
 
-    @property
-    def is_opening(self) -> bool:
-        """Whether a source is being opened."""
-        return self.session is not None and self.session.state is LiveState.STARTING
-
     at_end = False
     """Whether the source stands still because it has been played to its end."""
 
@@ -227,9 +222,12 @@ class LiveController(QObject):
     # From the session
 
     def _pull(self) -> None:
-        if self.session is None:
+        session, bridge = self.session, self.bridge
+        if session is None or bridge is None:
             return
-        result = self.session.results.take(0)
+        bridge.drain()
+        result = session.results.take(0)
+        bridge.drain()  # a frame never comes before the event that announces its source
         if result is not None:
             shown_s = float(result.frame.pts_s or 0)
             self.at_end = self.at_end and shown_s == self.shown_s  # the last frame may come again, with its boxes
