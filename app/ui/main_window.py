@@ -221,8 +221,13 @@ class MainWindow(QMainWindow):
             actions[name].triggered.connect(does)
         self.panel.manage_models.connect(self.show_models)
         start.open_camera.connect(self._show_cameras)
-        start.open_file.connect(actions["open_file"].trigger)
-        start.open_sample.connect(actions["sample"].trigger)
+        for asked, name in (
+            (start.open_file, "open_file"),
+            (start.open_folder, "open_folder"),
+            (start.open_address, "open_address"),
+            (start.open_sample, "sample"),
+        ):
+            asked.connect(actions[name].trigger)
 
     def _connect(self) -> None:
         services = self.services
