@@ -56,7 +56,7 @@ def _resize(table: Desk, size: tuple[int, int]) -> None:
     settle()
 
 
-@pytest.mark.parametrize("size", (*_SIZES, (360, 300)))
+@pytest.mark.parametrize("size", [*_SIZES, (360, 300)])
 def test_start_page(table: Desk, size: tuple[int, int]) -> None:
     table.window.stage.start.sample.show()
     _resize(table, size)

@@ -62,6 +62,7 @@ class ImageList(QAbstractListModel):
         super().__init__()
         self._background, self._read, self._ratio = background, read, ratio
         self.paths: tuple[Path, ...] = ()
+        self._rows: dict[Path, int] = {}
         self._made: OrderedDict[Path, QImage | None] = OrderedDict()  # None: it cannot be read
         self._wanted: OrderedDict[Path, None] = OrderedDict()
         self._reading: Path | None = None
@@ -70,6 +71,7 @@ class ImageList(QAbstractListModel):
         """List these instead."""
         self.beginResetModel()
         self.paths = tuple(paths)
+        self._rows = {path: row for row, path in enumerate(paths)}
         self._made.clear()
         self._wanted.clear()
         self.endResetModel()
@@ -125,11 +127,12 @@ class ImageList(QAbstractListModel):
 
     def _done(self, path: Path, image: QImage | None) -> None:
         self._reading = None
-        if path in self.paths:
+        row = self._rows.get(path)
+        if row is not None:
             self._made[path] = image
             if len(self._made) > _KEPT:
                 self._made.popitem(last=False)
-            index = self.index(self.paths.index(path))
+            index = self.index(row)
             self.dataChanged.emit(index, index, [Qt.ItemDataRole.DecorationRole])
         self._next()
 
