@@ -118,7 +118,7 @@ class OverlaySettings:
 class SourceSettings:
     """Which sources are opened."""
 
-    last: str = setting("", "Last source", "Opened again on start.", hidden=True)
+    last: str = setting("", "Last source", "The one that was open when the window was closed.", hidden=True)
     recent: tuple[str, ...] = setting((), "Recent sources", "The ten last ones.", hidden=True)
     resolution: str = setting(
         "auto",
@@ -147,6 +147,16 @@ class SourceSettings:
         "Smooth boxes",
         "Show every frame at once and move boxes with what they hold; auto does so when the detector is slower.",
         choices=(("auto", "Auto"), ("on", "On"), ("off", "Off")),
+    )
+    at_start: str = setting(
+        "files",
+        "Open at start",
+        "What opens by itself when the program starts. A camera or stream does so only if chosen here.",
+        choices=(
+            ("nothing", "Nothing"),
+            ("files", "The last video or images"),
+            ("any", "The last source, cameras too"),
+        ),
     )
 
 

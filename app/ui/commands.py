@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, QUrl, Signal
 from PySide6.QtGui import QAction, QDesktopServices
-from PySide6.QtWidgets import QFileDialog, QInputDialog, QLineEdit, QWidget
+from PySide6.QtWidgets import QFileDialog, QWidget
 
 from app.core.diagnostics import write_diagnostics
 from app.core.errors import ExplainedError
@@ -16,6 +16,7 @@ from app.core.settings import OverlaySettings
 from app.ui.about import AboutDialog
 from app.ui.help_sheet import HelpSheet
 from app.ui.services.services import Services
+from app.ui.view.address_dialog import AddressDialog
 from app.ui.view.video_view import VideoView
 from app.ui.widgets.drops import IMAGES, VIDEOS, WEIGHTS
 from detector.bundled_files import bundled_path
@@ -72,6 +73,7 @@ class Commands(QObject):
             ("jump_back", self._jump_back),
             ("jump_forward", self._jump_forward),
             ("rewind", self._rewind),
+            ("to_end", controller.seek_end),
             ("loop", self._toggle_loop),
             ("lower", self._lower_threshold),
             ("higher", self._raise_threshold),
@@ -101,15 +103,9 @@ class Commands(QObject):
             self.source_chosen.emit(chosen)
 
     def _open_address(self) -> None:
-        typed, accepted = QInputDialog.getText(
-            self._parent,
-            "Stream address",
-            "Address of a stream (http, https or rtsp):",
-            QLineEdit.EchoMode.Normal,
-            "rtsp://",
-        )
-        if accepted and typed.strip() not in ("", "rtsp://"):
-            self.source_chosen.emit(typed.strip())
+        dialog = AddressDialog(self._settings.current.source.recent, self._parent)
+        dialog.chosen.connect(self.source_chosen)
+        dialog.open()
 
     def _play_sample(self) -> None:
         if not sample_clip().exists():

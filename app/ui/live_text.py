@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from app.core.frames import SourceInfo
 from app.core.stats import LiveStats
 from app.ui.widgets.quantity_text import TIMES, rate_text, shorten
+
+KINDS = {"camera": "Camera", "video": "Video", "stream": "Stream", "image": "Image", "folder": "Images"}
+"""What a source is, for people, by ``SourceInfo.kind``."""
 
 
 def badge(stats: LiveStats) -> str:
@@ -27,6 +29,13 @@ def cells(stats: LiveStats, live: bool) -> dict[str, str]:
     }
 
 
+def still_cells(detect_ms: float) -> dict[str, str]:
+    """Returns the same for a still image: nothing of it comes at a rate."""
+    return dict.fromkeys(cells(LiveStats(), live=False), "") | {
+        "detector": f"Detector {detect_ms:.0f} ms" if detect_ms > 0 else ""
+    }
+
+
 def delay_tip(stats: LiveStats) -> str:
     """Explains the cell "age", with the spread that the cell has no room for."""
     return (
@@ -35,6 +44,6 @@ def delay_tip(stats: LiveStats) -> str:
     )
 
 
-def source_text(info: SourceInfo) -> str:
+def source_text(name: str, width: int, height: int) -> str:
     """Returns text such as "car.mp4  ·  1280 × 720"."""
-    return f"{shorten(info.name, 40)}  ·  {info.width} {TIMES} {info.height}"
+    return f"{shorten(name, 40)}  ·  {width} {TIMES} {height}"

@@ -40,6 +40,7 @@ from app.ui.services.optimise_runner import OptimiseRunner
 from app.ui.services.queue_runner import QueueRunner
 from app.ui.services.services import Services
 from app.ui.services.settings_model import SettingsModel
+from app.ui.source_opener import opens_by_itself
 from app.ui.widgets.banner import Banner
 from app.ui.widgets.icons import app_icon
 from app.ui.widgets.theme import Theme
@@ -209,8 +210,9 @@ class _Starter:
             services.banner.tell("warning", self._problems[0], " ".join(self._problems[1:3]))
 
     def _open_last(self, crashed: bool) -> None:
-        """Open what was open when the program was closed; not if it crashed, for it may do so again."""
+        """Open what was open when the program was closed, if it may; not after a crash, for it may crash again."""
         services = self._window.services
-        last = services.settings.current.source.last
-        if last and not self._sources and not crashed and services.controller.session is None:
-            self._window.open_source(last)
+        source = services.settings.current.source
+        free = not self._sources and not crashed and services.controller.session is None
+        if free and opens_by_itself(source.last, source.at_start):
+            self._window.open_source(source.last)

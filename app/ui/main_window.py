@@ -24,6 +24,7 @@ from app.ui.settings.settings_panel import SettingsPanel
 from app.ui.source_opener import SourceOpener
 from app.ui.status_bar import StatusBar
 from app.ui.top_bar import TopBar
+from app.ui.view.folder_feed import FolderFeed
 from app.ui.view.notice_feed import NoticeFeed
 from app.ui.view.stage import Stage
 from app.ui.view.start_text import StartText
@@ -64,7 +65,7 @@ class MainWindow(QMainWindow):
         self.setWindowIcon(app_icon())
         self.setMinimumSize(360, 300)
         has_sample = sample_clip().exists()
-        self.stage = Stage(services.theme, services.banner, has_sample)
+        self.stage = Stage(services.theme, services.banner, services.background, has_sample)
         self.actions_by_name = make_actions(self)
         self.actions_by_name["sample"].setVisible(has_sample)
         self.camera_menu = CameraMenu(services.theme, services.background, self.actions_by_name, list_cameras, self)
@@ -82,6 +83,7 @@ class MainWindow(QMainWindow):
         self._presenter = Presenter(services, self.stage, self.panel, self.status)
         self._notices = NoticeFeed(self.stage.view, services.controller, services.settings)
         self._timeline = TimelineFeed(self.stage.timeline, services.controller, services.settings, services.background)
+        self._folder = FolderFeed(self.stage.strip, services.controller, services.background)
         self._connect()
         self._connect_actions()
         self._apply_theme()
@@ -207,7 +209,7 @@ class MainWindow(QMainWindow):
         actions, start = self.actions_by_name, self.stage.start
         self._commands.connect_actions(actions)
         for name, does in (
-            ("cameras", self.top_bar.source.showMenu),
+            ("cameras", self._show_sources),
             ("models", self.show_models),
             ("export", self._export_present),
             ("export_many", self._show_queue),
@@ -218,9 +220,14 @@ class MainWindow(QMainWindow):
         ):
             actions[name].triggered.connect(does)
         self.panel.manage_models.connect(self.show_models)
-        start.open_camera.connect(actions["cameras"].trigger)
-        start.open_file.connect(actions["open_file"].trigger)
-        start.open_sample.connect(actions["sample"].trigger)
+        start.open_camera.connect(self._show_cameras)
+        for asked, name in (
+            (start.open_file, "open_file"),
+            (start.open_folder, "open_folder"),
+            (start.open_address, "open_address"),
+            (start.open_sample, "sample"),
+        ):
+            asked.connect(actions[name].trigger)
 
     def _connect(self) -> None:
         services = self.services
@@ -243,6 +250,12 @@ class MainWindow(QMainWindow):
         services.settings.changed.connect(self._setting_changed)
         services.settings.not_saved.connect(self._settings_not_saved)
         services.theme.changed.connect(self._apply_theme)
+
+    def _show_sources(self) -> None:
+        self.top_bar.show_sources()
+
+    def _show_cameras(self) -> None:
+        self.top_bar.show_sources(below=self.stage.start.camera)
 
     def _export_present(self) -> None:
         self.exports.show_one(self.services.controller.video_file)

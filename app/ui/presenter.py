@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
-from app.core.frames import FrameResult, SourceInfo
+from app.core.frames import Frame, FrameResult, SourceInfo
 from app.core.live.events import ModelReady
-from app.ui.live_text import badge, cells, delay_tip, source_text
+from app.core.sources.uri import kind_by_name, shown_name
+from app.ui.live_text import KINDS, badge, cells, delay_tip, source_text, still_cells
 from app.ui.services.services import Services
 from app.ui.settings.settings_panel import SettingsPanel
 from app.ui.status_bar import StatusBar
 from app.ui.view.stage import Stage
 from app.ui.widgets.banner import Kind
+from app.ui.widgets.quantity_text import shorten
 
 _FIGURES_EVERY_MS = 250
 _IDLE = "Ready. F1 shows the keyboard shortcuts."
@@ -31,7 +33,7 @@ class Presenter(QObject):
     title = Signal(str)
     """Name of the source; "" for none."""
     retry = Signal()
-    """The user wants the present source to be opened again."""
+    """The user wants to try again what could not be opened."""
 
     def __init__(self, services: Services, stage: Stage, panel: SettingsPanel, status: StatusBar) -> None:
         super().__init__()
@@ -48,6 +50,8 @@ class Presenter(QObject):
         for bar in (stage.playback, stage.timeline):
             bar.seek.connect(controller.seek)
         controller.frame.connect(self._show_frame)
+        stage.view.waiting.cancelled.connect(controller.close_source)
+        controller.awaiting.connect(self._show_figures)
         controller.opening.connect(self._source_opening)
         controller.opened.connect(self._source_opened)
         controller.closed.connect(self._nothing_to_show)
@@ -72,11 +76,22 @@ class Presenter(QObject):
         if result.frame.pts_s is not None:
             self._stage.playback.set_position(result.frame.pts_s)
             self._stage.timeline.set_position(float(result.frame.pts_s))
+        info = self._controller.info
+        if info is not None and info.kind == "folder":
+            self._show_image(result.frame, info)
 
-    def _source_opening(self, _uri: str) -> None:
+    def _show_image(self, frame: Frame, folder: SourceInfo) -> None:
+        """Say which of the folder's images it is, and how large that one is."""
+        self._stage.playback.show_image(frame.index, frame.name)
+        self._status.set_cell("source", source_text(frame.name, frame.width, frame.height), folder.name)
+        self._stage.view.setAccessibleName(f"{KINDS['image']}: {frame.name}")
+        self.title.emit(f"{frame.name} — {folder.name}")
+
+    def _source_opening(self, uri: str) -> None:
         self._banner.dismiss("note")  # it was about the source before
         self._stage.show_source()
         self._stage.view.clear()
+        self._stage.view.waiting.begin(shorten(shown_name(uri), 40), kind_by_name(uri))
         self._clear_figures("")
         if self._controller.model is not None:
             self._show_model(self._controller.model)
@@ -85,8 +100,9 @@ class Presenter(QObject):
 
     def _source_opened(self, info: SourceInfo) -> None:
         self.title.emit(info.name)
+        self._stage.view.setAccessibleName(f"{KINDS[info.kind]}: {info.name}")
         self._stage.playback.set_source(info)
-        self._status.set_cell("source", source_text(info), info.name)
+        self._status.set_cell("source", source_text(info.name, info.width, info.height), info.name)
         self._show_figures()
 
     def _nothing_to_show(self) -> None:
@@ -127,23 +143,34 @@ class Presenter(QObject):
 
     def _trouble(self, kind: str, topic: str, message: str, hint: str) -> None:
         shown: Kind = "error" if kind == "error" else "warning" if kind == "warning" else "info"
-        failed = (kind, topic) == ("error", "source")
+        failed = kind == "error" and topic in ("source", "refused")
         action = ("Try again", self.retry.emit) if failed else None
         self._banner.tell(shown, message, hint, topic=topic, action=action)
-        if failed and self._stage.view.result is None:
+        if failed and topic == "source" and self._stage.view.result is None:
             self._nothing_to_show()
+        self._show_figures()
 
     def _show_figures(self) -> None:
         controller, view = self._controller, self._stage.view
         stats, info = controller.stats(), controller.info
         if info is None or stats is None:
-            view.set_badge("", "Opening…" if controller.is_opening else "")
+            view.set_badge("")
+            self._view_described(view.waiting.words)
             return
         note = f"Loading {controller.loading}…" if controller.loading else ""
+        if controller.awaited:
+            note = f"Opening {shorten(shown_name(controller.awaited), 40)}…"
         self._status.set_cell("seen", view.seen_text())
-        self._view_described(view.notice.words or view.seen_text())
-        view.set_badge("Paused" if controller.is_paused else badge(stats), note)
-        for name, words in cells(stats, info.kind in ("camera", "stream")).items():
+        still = controller.is_paused or info.kind in ("image", "folder")
+        self._view_described(view.notice.words or view.spoken_text(with_places=still))
+        if info.kind in ("image", "folder"):
+            view.set_badge("", note)
+            shown = still_cells(view.result.detect_ms if view.result is not None else 0.0)
+        else:
+            halted = "Ended" if controller.at_end else "Paused"
+            view.set_badge(halted if controller.is_paused else badge(stats), note)
+            shown = cells(stats, info.kind in ("camera", "stream"))
+        for name, words in shown.items():
             self._status.set_cell(name, words, delay_tip(stats) if name == "age" and words else "")
 
     def _view_described(self, words: str) -> None:

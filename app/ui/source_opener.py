@@ -7,10 +7,19 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
+from app.core.addresses import is_address
 from app.core.sources.base import CAMERA
+from app.core.sources.uri import kind_by_name
 from app.ui.camera_permission import when_allowed
 from app.ui.services.services import Services
 from app.ui.widgets.drops import classify
+
+
+def opens_by_itself(uri: str, at_start: str) -> bool:
+    """Returns whether what was open last may open unasked, by the setting ``source.at_start``."""
+    if not uri or at_start == "nothing":
+        return False
+    return at_start == "any" or (kind_by_name(uri) not in ("camera", "stream") and not is_address(uri))
 
 
 class SourceOpener(QObject):
@@ -27,15 +36,16 @@ class SourceOpener(QObject):
 
     def open(self, uri: str) -> None:
         """Look at ``uri``."""
-        self._banner.dismiss("source")
+        for topic in ("source", "refused"):
+            self._banner.dismiss(topic)
         if uri.startswith(CAMERA):
             when_allowed(self, lambda: self._controller.open(uri), self._refused)
         else:
             self._controller.open(uri)
 
     def open_again(self) -> None:
-        """Look at the present source once more."""
-        self.open(self._controller.uri)
+        """Look once more at what could not be opened, or was lost."""
+        self.open(self._controller.refused or self._controller.uri)
 
     def open_all(self, sources: Sequence[str]) -> None:
         """Look at the first; of several videos, offer to export all."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QPoint, QSize, Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QToolButton
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QToolButton, QWidget
 
 from app.ui.widgets.icons import icon
 from app.ui.widgets.theme import Theme
@@ -52,6 +52,15 @@ class TopBar(QFrame):
             button.setIconSize(QSize(20, 20))
         theme.changed.connect(self._apply_theme)
         self._apply_theme()
+
+    def show_sources(self, below: QWidget | None = None) -> None:
+        """Open the menu of sources below ``below``, or else below its button, and return at once.
+
+        ``QToolButton.showMenu`` called from Python returns when the menu is closed, and until then no other thread runs
+        Python: cameras are not listed, frames not detected.
+        """
+        anchor = below or self.source
+        self.source.menu().popup(anchor.mapToGlobal(QPoint(0, anchor.height())))
 
     def _menu(self, actions: dict[str, QAction]) -> QMenu:
         menu = QMenu(self)

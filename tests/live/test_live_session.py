@@ -28,8 +28,10 @@ from app.core.live import (
     ModelFailed,
     ModelLoading,
     ModelReady,
+    ReplacementFailed,
     SourceNote,
     SourceOpened,
+    SourceReplaced,
     SourceTrouble,
 )
 from app.core.live import capture as capture_module
@@ -149,11 +151,55 @@ def test_a_folder_goes_on_past_an_unreadable_image(tmp_path: Path) -> None:
     (tmp_path / "1.png").write_bytes(b"broken")
     with LiveProbe() as probe:
         probe.start(str(tmp_path), SourceOptions(folder_fps=Fraction(50)))
+        assert probe.result_where(lambda result: shown(result) == 0).frame.name == "0.png"
+        assert probe.session.state is LiveState.PAUSED, "it waits to be leafed through"
+        probe.session.resume()
         note = probe.wait_event(SourceNote)
         assert "1.png" in note.message
         probe.wait_event(Ended)
         probe.session.step(-1)
         assert probe.result_where(lambda result: shown(result) == 0).frame.name == "0.png"
+
+
+def test_a_file_that_cannot_be_opened_leaves_the_present_one_playing(tmp_path: Path) -> None:
+    video = make_video(tmp_path / "clip.mp4", frames=30)
+    (tmp_path / "broken.mp4").write_bytes(b"no video")
+    with LiveProbe() as probe:
+        probe.start(str(video), SourceOptions(loop=True))
+        probe.detected()
+        probe.start(str(tmp_path / "broken.mp4"))
+        failed = probe.wait_event(ReplacementFailed)
+        assert failed.uri.endswith("broken.mp4")
+        assert "broken.mp4" in failed.message
+        assert probe.session.state is LiveState.RUNNING
+        probe.detected()
+        assert probe.of(SourceTrouble) == []
+        assert len(probe.of(SourceOpened)) == 1
+
+
+def test_the_present_source_goes_on_until_the_next_is_open(tmp_path: Path) -> None:
+    video = make_video(tmp_path / "clip.mp4", frames=30)
+    photo = write_image(tmp_path / "photo.png", 7)
+    let_open, asked = threading.Event(), threading.Event()
+
+    def slowly(uri: str, options: SourceOptions) -> Source:
+        if uri == str(photo):
+            asked.set()
+            assert let_open.wait(PATIENCE)
+        return open_source(uri, options)
+
+    with LiveProbe(source_factory=slowly) as probe:
+        probe.start(str(video), SourceOptions(loop=True))
+        probe.detected()
+        probe.start(str(photo))
+        assert asked.wait(PATIENCE)
+        probe.result_where(lambda result: shown(result) == 20)
+        assert probe.session.info is not None
+        assert probe.session.info.name == "clip.mp4"
+        let_open.set()
+        assert probe.wait_event(SourceReplaced).uri == str(photo)
+        probe.wait_event(SourceOpened, 2)
+        assert shown(probe.result_where(lambda result: result.frame.name == "photo.png")) == 7
 
 
 # -- a camera on the network ------------------------------------------------------------------------------------------

@@ -83,10 +83,14 @@ class FakeSession:
     calls: list[tuple[object, ...]] = field(default_factory=list)
     painted: list[FrameResult] = field(default_factory=list)
     stop_delay: threading.Event | None = None
+    goes_on: bool = False
+    """Whether the present source stays until another is open; the test then says what comes of that."""
 
-    def start(self, uri: str, options: SourceOptions, model: ModelSettings, detection: DetectionSettings) -> None:
+    def start(self, uri: str, options: SourceOptions, model: ModelSettings, detection: DetectionSettings) -> bool:
         self.calls.append(("start", uri, options, model, detection))
-        self.enter(LiveState.STARTING)
+        if not self.goes_on:
+            self.enter(LiveState.STARTING)
+        return self.goes_on
 
     def enter(self, state: LiveState) -> None:
         self.state = state

@@ -154,6 +154,21 @@ def test_frame_goes_on_while_another_model_loads(table: Desk, models: FakeModels
     assert table.window.status.shown()["model"].startswith("second")
 
 
+def test_frames_go_on_while_the_menu_of_sources_is_open(table: Desk) -> None:
+    view, menu = table.window.stage.view, table.window.camera_menu
+    with MjpegServer(fps=30) as camera:
+        table.window.open_source(camera.url)
+        table.qtbot.waitUntil(lambda: view.result is not None and view.result.model == "fake", timeout=20_000)
+        QTimer.singleShot(10_000, menu, menu.close)  # by Qt alone: it is no use to wait for Python if nothing runs
+        table.window.actions_by_name["cameras"].trigger()
+        index = view.result.frame.index if view.result else 0
+        table.qtbot.waitUntil(
+            lambda: view.result is not None and view.result.model == "fake" and view.result.frame.index > index + 10
+        )
+        assert menu.isVisible()
+        menu.close()
+
+
 def test_broken_model_leaves_the_old_one_and_says_why(table: Desk, models: FakeModels) -> None:
     models.errors["broken"] = DetectorError("broken is cut short.", "Get it again.")
     view, banner = table.window.stage.view, table.services.banner

@@ -33,6 +33,23 @@ def test_letters_stay_shortcuts_after_a_model_was_chosen(table: Desk) -> None:
     assert table.settings.current.overlay.show_labels != before
 
 
+def test_arrows_step_through_the_video_after_a_click_in_the_class_list(table: Desk) -> None:
+    session = table.open(VIDEO)
+    classes = table.window.panel.editors["detection", "classes"].list  # type: ignore[attr-defined] # a ClassFilter
+    table.qtbot.waitUntil(lambda: classes.count() == 3)
+    table.qtbot.mouseClick(
+        classes.viewport(), Qt.MouseButton.LeftButton, pos=classes.visualItemRect(classes.item(1)).center()
+    )
+    classes.setFocus()
+    before = len(session.calls)
+    table.qtbot.keyClick(classes, Qt.Key.Key_Right)
+    table.qtbot.keyClick(classes, Qt.Key.Key_Left)
+    assert [call for call in session.calls[before:] if call[0] == "step"] == [("step", 1), ("step", -1)]
+    chosen = table.settings.current.detection.classes
+    table.qtbot.keyClick(classes, Qt.Key.Key_Space)
+    assert table.settings.current.detection.classes != chosen, "Space ticks, as in any list"
+
+
 def test_threshold_keys(table: Desk) -> None:
     table.window.actions_by_name["higher"].trigger()
     assert table.settings.current.detection.threshold == pytest.approx(0.55)

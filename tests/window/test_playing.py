@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QPushButton
 
-from app.core.live.events import Ended, LiveState
+from app.core.live.events import Ended, LiveState, ReplacementFailed, SourceOpened, SourceReplaced
 from app.core.settings import SourceSettings
+from tests.support.qt_checks import settle
 from tests.support.qt_fakes import CAMERA, VIDEO, Desk, make_candidates, make_frame, make_result
 
 
@@ -108,6 +111,36 @@ def test_seek_slider_seeks_where_it_is_clicked(table: Desk) -> None:
     assert float(seconds) == pytest.approx(5.0, abs=0.3)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("off_centre", [-14, 0, 14])
+def test_seek_slider_drags_at_any_height(table: Desk, off_centre: int) -> None:
+    session = table.open(VIDEO)
+    bar = table.window.stage.playback
+    slider = bar.slider
+    assert slider.height() >= bar.height() - 2, "all but the hairline of the bar"
+    y = slider.height() // 2 + off_centre
+    left, length = slider.axis
+    table.qtbot.mousePress(slider, Qt.MouseButton.LeftButton, pos=QPoint(round(left + length / 2), y))
+    table.qtbot.mouseMove(slider, QPoint(round(left + length * 0.8), y))
+    assert slider.isSliderDown()
+    bar.set_position(1.0)
+    assert slider.value() == pytest.approx(slider.maximum() * 0.8, abs=30), "what plays meanwhile leaves it alone"
+    table.qtbot.mouseRelease(slider, Qt.MouseButton.LeftButton, pos=QPoint(round(left + length * 0.8), y))
+    assert not slider.isSliderDown()
+    sought = [float(call[1]) for call in session.calls if call[0] == "seek"]  # type: ignore[arg-type]
+    assert sought == [pytest.approx(5.0, abs=0.1), pytest.approx(8.0, abs=0.1)]
+
+
+def test_a_handle_taken_at_its_edge_does_not_jump(table: Desk) -> None:
+    session = table.open(VIDEO)
+    table.window.stage.playback.set_position(5.0)
+    slider = table.window.stage.playback.slider
+    left, length = slider.axis
+    table.qtbot.mouseClick(
+        slider, Qt.MouseButton.LeftButton, pos=QPoint(round(left + length / 2) + 4, slider.height() // 2)
+    )
+    assert session.names() == ["start"]
+
+
 def test_settings_go_where_they_belong(table: Desk) -> None:
     session = table.open(VIDEO)
     result = make_result(make_candidates((10, 10, 60, 60, 0.9, 0), (100, 10, 160, 60, 0.6, 1)))
@@ -134,6 +167,61 @@ def test_another_source_in_place_of_the_first(table: Desk) -> None:
     assert table.sessions == [first], "the model stays loaded"
     assert first.names() == ["start", "start"]
     assert table.settings.current.source.recent == ("camera:0", "/films/street.mp4")
+
+
+def test_what_cannot_be_opened_leaves_the_old_one_playing(table: Desk) -> None:
+    session = table.open(VIDEO)
+    result = make_result()
+    table.give(result)
+    session.goes_on = True
+    table.window.open_source("/films/broken.mp4")
+    view, banner = table.window.stage.view, table.services.banner
+    assert (view.result, table.controller.uri) == (result, "/films/street.mp4")
+    session.on_event(ReplacementFailed("/films/broken.mp4", "broken.mp4 is no video.", "Get it again."))
+    table.qtbot.waitUntil(banner.isVisible)
+    assert banner.kind == "error"
+    assert banner.words == ("broken.mp4 is no video.", "Get it again. street.mp4 stays open.")
+    assert table.window.stage.shows_source
+    assert (view.result, table.controller.info) == (result, VIDEO)
+    assert "street.mp4" in table.window.windowTitle()
+    assert table.settings.current.source.last == "/films/street.mp4"
+    table.window.actions_by_name["step_forward"].trigger()
+    assert session.calls[-1] == ("step", 1), "it is still the one that the controls are for"
+    next(button for button in banner.findChildren(QPushButton) if button.text() == "Try again").click()
+    assert session.calls[-1][:2] == ("start", "/films/broken.mp4"), "Try again"
+
+
+def test_another_source_takes_the_place_once_it_is_open(table: Desk) -> None:
+    session = table.open(VIDEO)
+    table.give(make_result())
+    session.goes_on = True
+    table.window.open_source("/films/other.mp4")
+    assert table.controller.awaited == "/films/other.mp4"
+    other = replace(VIDEO, name="other.mp4")
+    session.on_event(SourceReplaced("/films/other.mp4"))
+    session.enter(LiveState.STARTING)
+    session.open_as(other, model=False)
+    table.qtbot.waitUntil(lambda: table.controller.info is other)
+    assert table.window.stage.view.result is None, "nothing of the old one is left"
+    assert (table.controller.uri, table.controller.awaited) == ("/films/other.mp4", "")
+    assert table.settings.current.source.last == "/films/other.mp4"
+
+
+def test_a_frame_never_comes_before_the_event_that_announces_its_source(table: Desk) -> None:
+    session = table.open(VIDEO)
+    session.goes_on = True
+    table.window.open_source("/films/photo.png")
+    photo = replace(VIDEO, kind="image", name="photo.png", duration_s=None, seekable=False)
+    bridge = table.controller.bridge
+    assert bridge is not None
+    bridge.results_ready()  # a wake-up that is on its way already, for a frame of the old source
+    for event in (SourceReplaced("/films/photo.png"), SourceOpened(photo)):
+        session.on_event(event)
+    only = make_result()
+    session.results.put(only)
+    table.qtbot.waitUntil(lambda: table.controller.info is photo)
+    settle()
+    assert table.window.stage.view.result is only
 
 
 def test_end_of_the_video_shows_play(table: Desk) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from PySide6.QtCore import QCoreApplication, QEvent, QTimer
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from app.ui.faults.crash_offer import CrashOffer
 from app.ui.main import run
 from detector.bundled_files import default_model
 
@@ -67,6 +69,41 @@ def test_run_opens_and_closes(loop: None, monkeypatch: pytest.MonkeyPatch) -> No
     settings, problems = load_settings(settings_file())
     assert problems == []
     assert settings.chosen.thresholds == {}, "it was asked for this run, not chosen"
+
+
+@pytest.mark.parametrize(
+    ("last", "at_start", "opened"),
+    [
+        ("camera:0", None, []),
+        ("rtsp://***@10.0.0.9/live", None, []),
+        ("10.0.0.9:554/live", None, []),
+        ("/films/street.mp4", None, ["/films/street.mp4"]),
+        ("/photos/summer", None, ["/photos/summer"]),
+        ("camera:0", "any", ["camera:0"]),
+        ("/films/street.mp4", "nothing", []),
+    ],
+)
+def test_a_camera_starts_unasked_only_if_that_was_chosen(
+    loop: None, monkeypatch: pytest.MonkeyPatch, last: str, at_start: str | None, opened: list[str]
+) -> None:
+    from app.core.paths import settings_file
+    from app.ui.main_window import MainWindow
+
+    seen: list[str] = []
+    monkeypatch.setattr(MainWindow, "open_source", lambda _self, uri: seen.append(uri))
+    settings_file().parent.mkdir(parents=True)
+    source = {"last": last, "recent": [last]} | ({} if at_start is None else {"at_start": at_start})
+    settings_file().write_text(json.dumps({"source": source}))
+
+    def looked(self: CrashOffer, found: Callable[[bool], None]) -> None:
+        found(False)
+        for window in QApplication.topLevelWidgets():
+            if isinstance(window, MainWindow):
+                QTimer.singleShot(0, window, window.close)
+
+    monkeypatch.setattr(CrashOffer, "look", looked)
+    assert run() == 0
+    assert seen == opened
 
 
 def test_a_remembered_model_that_is_no_more_is_said_at_the_start(loop: None) -> None:

@@ -15,15 +15,19 @@ from PySide6.QtCore import QPointF
 from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
+from app.core.frames import SourceInfo
+from app.core.live.events import LiveState
 from app.core.settings import Settings, SourceSettings, WindowSettings
 from app.ui.about import AboutDialog
 from app.ui.help_sheet import HelpSheet
+from app.ui.view.address_dialog import AddressDialog
 from app.ui.widgets.drops import Drop
+from tests.sources.test_sources import write_image
 from tests.support.qt_checks import cut_texts, outside, overlaps, settle
-from tests.support.qt_fakes import VIDEO, Desk, application, desk, make_candidates, make_frame, make_result
+from tests.support.qt_fakes import CAMERA, VIDEO, Desk, application, desk, make_candidates, make_frame, make_result
 
 _RECENT = ("/home/maria/Videos/holiday in the mountains/a rather long name of a film.mp4", "camera:0")
-_SIZES = ((1240, 780), (1000, 700), (900, 600), (640, 420), (480, 360))
+_SIZES = ((3840, 2160), (1240, 780), (1000, 700), (900, 600), (640, 420), (480, 360))
 
 pytestmark = pytest.mark.xvfb
 
@@ -52,7 +56,7 @@ def _resize(table: Desk, size: tuple[int, int]) -> None:
     settle()
 
 
-@pytest.mark.parametrize("size", _SIZES)
+@pytest.mark.parametrize("size", [*_SIZES, (360, 300)])
 def test_start_page(table: Desk, size: tuple[int, int]) -> None:
     table.window.stage.start.sample.show()
     _resize(table, size)
@@ -67,6 +71,39 @@ def test_playing(table: Desk, size: tuple[int, int]) -> None:
     table.qtbot.waitUntil(lambda: "age" in table.window.status.shown())
     assert _faults(table.window) == []
     assert table.window.stage.view.frame_rect().width() > 150
+
+
+@pytest.mark.parametrize("size", _SIZES)
+def test_a_folder_of_photos(table: Desk, size: tuple[int, int], tmp_path: Path) -> None:
+    for number in range(12):
+        write_image(tmp_path / f"a rather long name of a photo {number}.png", number)
+    info = SourceInfo("folder", "summer", 320, 180, Fraction(2), Fraction(6), 12, seekable=True)
+    table.open(info, str(tmp_path)).enter(LiveState.PAUSED)
+    name = "a rather long name of a photo 4.png"
+    table.give(make_result(make_candidates((10, 10, 60, 60, 0.9, 0)), replace(make_frame(index=4), name=name)))
+    table.qtbot.waitUntil(table.window.stage.strip.isVisible)
+    _resize(table, size)
+    assert _faults(table.window) == []
+    assert table.window.stage.view.frame_rect().width() > 150
+
+
+@pytest.mark.parametrize("size", _SIZES)
+def test_a_stream_that_is_hidden_by_the_class_filter(table: Desk, size: tuple[int, int]) -> None:
+    table.open(replace(CAMERA, kind="stream", name="rtsp://***@192.168.1.20:554/stream1"), "rtsp://192.168.1.20/live")
+    table.settings.set("detection", "classes", ("dog",))
+    table.give(make_result(make_candidates((10, 10, 60, 60, 0.9, 0), (90, 10, 160, 60, 0.9, 1))))
+    _resize(table, size)
+    assert _faults(table.window) == []
+
+
+@pytest.mark.parametrize("size", _SIZES)
+def test_waiting_for_a_camera(table: Desk, size: tuple[int, int]) -> None:
+    table.window.open_source("rtsp://jane:secret@a-camera-with-a-long-name.example.org:554/stream1")
+    waiting = table.window.stage.view.waiting
+    table.qtbot.waitUntil(waiting.isVisible)
+    _resize(table, size)
+    assert _faults(table.window) == []
+    assert table.window.stage.view.rect().contains(waiting.geometry())
 
 
 @pytest.mark.parametrize("size", _SIZES)
@@ -107,7 +144,8 @@ def test_dialogs(table: Desk, tmp_path: Path) -> None:
     table.window.exports.show_one(tmp_path / "film.mp4")
     export = table.window.exports.dialog
     assert export is not None
-    for dialog in (HelpSheet(table.window), AboutDialog(table.window), export):
+    address = AddressDialog((*_RECENT, "rtsp://***@192.168.1.20:554/stream1"), table.window)
+    for dialog in (HelpSheet(table.window), AboutDialog(table.window), export, address):
         dialog.show()
         table.qtbot.waitExposed(dialog)
         assert _faults(dialog) == [], type(dialog).__name__
@@ -132,7 +170,7 @@ def test_drop_zones_lie_beside_each_other(table: Desk) -> None:
 def test_the_same_on_a_dense_screen(repository: Path, factor: str) -> None:
     if "QT_SCALE_FACTOR" in os.environ:
         pytest.skip("this is the inner run")
-    chosen = f"{Path(__file__)}::test_playing[dark-size2]", f"{Path(__file__)}::test_start_page[light-size1]"
+    chosen = f"{Path(__file__)}::test_playing[dark-size3]", f"{Path(__file__)}::test_start_page[light-size2]"
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *chosen],
         cwd=repository,

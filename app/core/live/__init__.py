@@ -9,8 +9,10 @@ from app.core.live.events import (
     ModelLoading,
     ModelMeasured,
     ModelReady,
+    ReplacementFailed,
     SourceNote,
     SourceOpened,
+    SourceReplaced,
     SourceTrouble,
     StateChanged,
 )
@@ -26,8 +28,10 @@ __all__ = [
     "ModelLoading",
     "ModelMeasured",
     "ModelReady",
+    "ReplacementFailed",
     "SourceNote",
     "SourceOpened",
+    "SourceReplaced",
     "SourceTrouble",
     "StateChanged",
 ]

@@ -110,6 +110,8 @@ class _Attempt:
             self.last_ns = self.opened_ns = time.monotonic_ns()
             self.info = source.info
             self._changed.notify_all()  # other deadlines apply now
+        if source.info.kind == "folder":
+            self._transport.set_paused(True)  # photos are leafed through, not played
         listener = self._stage.listener
         listener.opened(source.info)
         self._pass_notes(source)

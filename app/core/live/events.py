@@ -71,6 +71,28 @@ class SourceTrouble:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceReplaced:
+    """Another source is open and takes the place of the present one; ``SourceOpened`` says what it is."""
+
+    uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplacementFailed:
+    """Another source cannot be opened; the present one goes on.
+
+    Attributes:
+        uri: Of the one that cannot.
+        message: What happened, one line.
+        hint: What to do, one line; may be empty.
+    """
+
+    uri: str
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
 class SourceNote:
     """Something in the source was left out or is other than asked; it goes on."""
 
@@ -157,6 +179,8 @@ class DetectorTrouble:
 LiveEvent = (
     StateChanged
     | SourceOpened
+    | SourceReplaced
+    | ReplacementFailed
     | SourceTrouble
     | SourceNote
     | Ended

@@ -14,32 +14,45 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from fractions import Fraction
 
 from app.core.channels import LatestSlot
-from app.core.frames import Frame, FrameResult, SourceInfo
+from app.core.frames import FrameResult, SourceInfo
 from app.core.live.capture import CaptureStage, SourceFactory, seconds
 from app.core.live.detect import DetectorFactory, DetectStage
 from app.core.live.events import (
     ALLOWED,
-    Ended,
     LiveEvent,
     LiveState,
-    SourceNote,
+    ReplacementFailed,
     SourceOpened,
+    SourceReplaced,
     SourceTrouble,
     StateChanged,
 )
 from app.core.live.follow import FollowStage
 from app.core.live.route import Route
+from app.core.live.source_listener import SessionSide, SourceListener
 from app.core.models import open_model
 from app.core.settings import DetectionSettings, ModelSettings
-from app.core.sources.base import SourceOptions
+from app.core.sources.base import CAMERA, SourceOptions
 from app.core.sources.uri import open_source
 from app.core.stats import LiveStats, StatsRecorder
 from app.core.workers import Worker, join_all
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Following:
+    """A source that was asked for, and what to detect in it."""
+
+    uri: str
+    model: ModelSettings
+    detection: DetectionSettings
+    capture: CaptureStage
+    listener: SourceListener
 
 
 class LiveSession:
@@ -70,6 +83,8 @@ class LiveSession:
         self._stats = StatsRecorder()
         self._route = Route(on_results_ready)
         self._capture: CaptureStage | None = None
+        self._uri = ""
+        self._next: _Following | None = None  # takes the capture's place once it is open
         self._retired: list[Worker] = []  # threads of sources that were replaced, as long as they run
         self._detect: DetectStage | None = None
         self._follow: FollowStage | None = None
@@ -113,33 +128,64 @@ class LiveSession:
 
     # -- source -----------------------------------------------------------------------------------------------------
 
-    def start(self, uri: str, options: SourceOptions, model: ModelSettings, detection: DetectionSettings) -> None:
+    def start(self, uri: str, options: SourceOptions, model: ModelSettings, detection: DetectionSettings) -> bool:
         """Look at ``uri``; in place of the present source, if there is one (the model then stays loaded).
 
         Returns at once. What comes of it is told by events.
+
+        Returns:
+            Whether the present source goes on until the new one is open, and for good if that cannot be opened
+            (``SourceReplaced``, ``ReplacementFailed``). Not where both may want the same device.
         """
         with self._lock:
-            if self._detect is None:
-                self._route = Route(self._on_results_ready)
-                self._route.set_smoothing(self._smoothing)
-                self._detect = self._new_detect_stage(uri, model, detection)
-                self._detect.worker.start()
-                self._follow = self._route.follow = FollowStage(self._route.show, detection.threshold)
-                self._follow.worker.start()
+            self._drop_next()
+            listener = SourceListener(SessionSide(self._source_opened, self._source_failed, self._source_says))
+            stage = CaptureStage(uri, options, listener, self._source_factory)
+            following = _Following(uri, model, detection, stage, listener)
+            goes_on = self._may_go_on_before(uri)
+            if goes_on:
+                self._next = following
             else:
-                self.set_iou(detection.iou)
-                self.set_threshold(detection.threshold)
-                self._detect.look_at(uri, model)
-            if self._capture is not None:
-                self._capture.stop()
-                self._retired = [worker for worker in (*self._retired, *self._capture.workers) if worker.alive]
-            self._info = None
-            listener = _Listener(self, self._route, self._stats)
-            self._stats.clear()
-            self._drops_before = self._route.drops
-            self._capture = CaptureStage(uri, options, listener, self._source_factory)
-            self._set_state(LiveState.STARTING)
-            self._capture.start()
+                self._take(following)
+            stage.start()
+            return goes_on
+
+    def _may_go_on_before(self, uri: str) -> bool:
+        is_open = self._info is not None and self._state in (LiveState.RUNNING, LiveState.PAUSED, LiveState.STALLED)
+        cameras = uri.startswith(CAMERA) and self._uri.startswith(CAMERA)
+        return is_open and uri != self._uri and not cameras
+
+    def _take(self, following: _Following) -> None:
+        """Have this source from now on; the one before ends."""
+        uri, model, detection = following.uri, following.model, following.detection
+        if self._detect is None:
+            self._route = Route(self._on_results_ready)
+            self._route.set_smoothing(self._smoothing)
+            self._detect = self._new_detect_stage(uri, model, detection)
+            self._detect.worker.start()
+            self._follow = self._route.follow = FollowStage(self._route.show, detection.threshold)
+            self._follow.worker.start()
+        else:
+            self.set_iou(detection.iou)
+            self.set_threshold(detection.threshold)
+            self._detect.look_at(uri, model)
+        if self._capture is not None:
+            self._retire(self._capture)
+        self._info, self._uri = None, uri
+        following.listener.attach(self._route, self._stats)
+        self._stats.clear()
+        self._drops_before = self._route.drops
+        self._capture = following.capture
+        self._set_state(LiveState.STARTING)
+
+    def _drop_next(self) -> None:
+        following, self._next = self._next, None
+        if following is not None:
+            self._retire(following.capture)
+
+    def _retire(self, capture: CaptureStage) -> None:
+        capture.stop()
+        self._retired = [worker for worker in (*self._retired, *capture.workers) if worker.alive]
 
     def stop(self, deadline_s: float = 3.0) -> bool:
         """End everything, waiting up to ``deadline_s`` (0: not at all); True when all threads have ended.
@@ -151,6 +197,7 @@ class LiveSession:
             if capture is None or detect is None:
                 return True
             self._set_state(LiveState.STOPPING)
+            self._drop_next()
             capture.stop()
             detect.stop()
             followers = [self._follow.worker] if self._follow is not None else []
@@ -231,11 +278,35 @@ class LiveSession:
 
     # -- from the stages --------------------------------------------------------------------------------------------
 
-    def _source_opened(self, info: SourceInfo) -> None:
-        self._info = info
-        self._tell(SourceOpened(info))
-        if self._state in (LiveState.STARTING, LiveState.STALLED) and self._capture is not None:
-            self._set_state(LiveState.PAUSED if self._capture.transport.paused else LiveState.RUNNING)
+    def _source_opened(self, listener: SourceListener, info: SourceInfo) -> None:
+        with self._lock:
+            following = self._next
+            if following is not None and following.listener is listener:
+                self._next = None
+                self._tell(SourceReplaced(following.uri))
+                self._take(following)
+            if not listener.is_present:
+                return
+            self._info = info
+            self._tell(SourceOpened(info))
+            if self._state in (LiveState.STARTING, LiveState.STALLED) and self._capture is not None:
+                self._set_state(LiveState.PAUSED if self._capture.transport.paused else LiveState.RUNNING)
+
+    def _source_failed(self, listener: SourceListener, message: str, hint: str) -> None:
+        with self._lock:
+            following = self._next
+            if following is not None and following.listener is listener:
+                self._drop_next()
+                self._tell(ReplacementFailed(following.uri, message, hint))
+            else:
+                self._source_says(listener, SourceTrouble(message, hint, retrying=False), LiveState.FAILED)
+
+    def _source_says(self, listener: SourceListener, event: LiveEvent, state: LiveState | None) -> None:
+        with self._lock:
+            if listener.is_present:
+                self._tell(event)
+                if state is not None:
+                    self._set_state(state)
 
     def _set_state(self, state: LiveState) -> None:
         if state is self._state:
@@ -257,44 +328,3 @@ class LiveSession:
 
         stage = DetectStage(self._route, self._stats, tell, self._detector_factory, uri, model, detection)
         return stage
-
-
-class _Listener:
-    """Events of one capture stage, passed on as long as it is the session's present one."""
-
-    def __init__(self, session: LiveSession, route: Route, stats: StatsRecorder) -> None:
-        self._session = session
-        self._route = route
-        self._stats = stats
-        self._epoch = route.begin()
-
-    def frame(self, frame: Frame) -> None:
-        if self._route.deliver(self._epoch, frame):
-            self._stats.captured(time.monotonic_ns())
-
-    def opened(self, info: SourceInfo) -> None:
-        with self._session._lock:
-            if self._present():
-                self._session._source_opened(info)
-
-    def lost(self, message: str, hint: str) -> None:
-        self._say(SourceTrouble(message, hint, retrying=True), LiveState.STALLED)
-
-    def note(self, message: str) -> None:
-        self._say(SourceNote(message))
-
-    def ended(self) -> None:
-        self._say(Ended(), LiveState.PAUSED)
-
-    def failed(self, message: str, hint: str) -> None:
-        self._say(SourceTrouble(message, hint, retrying=False), LiveState.FAILED)
-
-    def _present(self) -> bool:
-        return self._route.epoch == self._epoch
-
-    def _say(self, event: LiveEvent, state: LiveState | None = None) -> None:
-        with self._session._lock:
-            if self._present():
-                self._session._tell(event)
-                if state is not None:
-                    self._session._set_state(state)

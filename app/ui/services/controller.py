@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 from fractions import Fraction
+from math import inf
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
@@ -22,8 +23,10 @@ from app.core.live.events import (
     ModelLoading,
     ModelMeasured,
     ModelReady,
+    ReplacementFailed,
     SourceNote,
     SourceOpened,
+    SourceReplaced,
     SourceTrouble,
     StateChanged,
 )
@@ -34,6 +37,7 @@ from app.ui.services.bridge import Bridge
 from app.ui.services.live_session import MakeSession, Session
 from app.ui.services.settings_model import SettingsModel
 
+_SHORT_S = 0.05  # less than a frame lasts
 _REOPENING = ("resolution", "fps")
 
 
@@ -42,7 +46,10 @@ class LiveController(QObject):
 
     frame = Signal(object)
     """FrameResult to show."""
+    awaiting = Signal(str)
+    """Another source is being opened, while the present one goes on."""
     opening = Signal(str)
+    """A source is the present one from now on."""
     opened = Signal(object)
     """SourceInfo."""
     closed = Signal()
@@ -73,7 +80,11 @@ class LiveController(QObject):
         """Carries the session's calls; None without a session."""
         self.info: SourceInfo | None = None
         self.uri = ""
-        self._sample = False
+        self.awaited = ""
+        """What is being opened, in place of the present source or of none."""
+        self.refused = ""
+        """What could not be opened last, in place of the present source."""
+        self._sample_uri = ""
         self.looping = False
         """Whether a file starts again at its end."""
         self.loading = ""
@@ -87,23 +98,30 @@ class LiveController(QObject):
     # Commands
 
     def open(self, uri: str, sample: bool = False) -> None:
-        """Open ``uri`` in place of the present source; the sample loops, and is not remembered."""
+        """Open ``uri`` in place of the present source; the sample loops, and is not remembered.
+
+        The present source goes on until the new one is open, if it can.
+        """
         if self.bridge is not None:
             self.bridge.drain()  # what was said of the source before
-        self.info = None
-        self.uri, self._sample = uri, sample
-        self.shown_s = 0.0
+        if sample or uri == self._sample_uri:
+            self._sample_uri = uri if sample else ""
+        self.refused = ""
         if self.session is None:
             bridge = Bridge(self._pull, self._on_event)
             self.bridge = bridge
             self.session = self._make_session(bridge.results_ready, bridge.event)
-        self.opening.emit(uri)
         settings = self._settings.current
-        self._note_loop(sample or settings.source.loop)
-        options = replace(SourceOptions.from_settings(settings.source), loop=self.looping)
+        options = replace(SourceOptions.from_settings(settings.source), loop=sample or settings.source.loop)
+        # What runs for the sample only does not look at anything else, not even for a moment.
+        name = settings.model.name if sample else self._settings.lasting("model", "name")
+        self.awaited = uri
         if settings.source.smooth != "auto":
             self.session.set_smoothing(settings.source.smooth)
-        self.session.start(uri, options, settings.model, settings.detection)
+        if self.session.start(uri, options, replace(settings.model, name=name), settings.detection):
+            self.awaiting.emit(uri)
+        else:
+            self._begin(uri)
 
     def close_source(self) -> None:
         """Close the source, also for the next start. The session's threads end by themselves; nobody waits."""
@@ -143,11 +161,18 @@ class LiveController(QObject):
 
     def jump(self, seconds: float) -> None:
         """Go forward, or back, by a time."""
-        shown = self.shown_s
-        if self.info is not None and self.info.duration_s is not None:
-            self.seek(min(shown + seconds, max(0.0, float(self.info.duration_s) - 0.05)))
-        else:
-            self.seek(shown + seconds)
+        self.seek(min(self.shown_s + seconds, self._last_s))
+
+    def seek_end(self) -> None:
+        """Go to the last frame of the file, or the last image of the folder."""
+        if self._last_s < inf:
+            self.seek(self._last_s)
+
+    @property
+    def _last_s(self) -> float:
+        """A time at which the last frame is shown, seconds; infinite where the length is not known."""
+        info = self.info
+        return inf if info is None or info.duration_s is None else max(0.0, float(info.duration_s) - _SHORT_S)
 
     def set_loop(self, loop: bool) -> None:
         """Sets whether files start again at their end; remembered."""
@@ -174,7 +199,7 @@ class LiveController(QObject):
     @property
     def is_sample(self) -> bool:
         """Whether the source is the drawn clip that came with the program."""
-        return self._sample
+        return bool(self.uri) and self.uri == self._sample_uri
 
     @property
     def video_file(self) -> Path | None:
@@ -186,10 +211,8 @@ class LiveController(QObject):
         """Whether the source is paused."""
         return self.session is not None and self.session.state is LiveState.PAUSED
 
-    @property
-    def is_opening(self) -> bool:
-        """Whether a source is being opened."""
-        return self.session is not None and self.session.state is LiveState.STARTING
+    at_end = False
+    """Whether the source stands still because it has been played to its end."""
 
     shown_s = 0.0
     """Time of the frame last shown, seconds."""
@@ -201,21 +224,33 @@ class LiveController(QObject):
     # From the session
 
     def _pull(self) -> None:
-        if self.session is None:
+        session, bridge = self.session, self.bridge
+        if session is None or bridge is None:
             return
-        result = self.session.results.take(0)
+        bridge.drain()
+        result = session.results.take(0)
+        bridge.drain()  # a frame never comes before the event that announces its source
         if result is not None:
-            self.shown_s = float(result.frame.pts_s or 0)
+            shown_s = float(result.frame.pts_s or 0)
+            self.at_end = self.at_end and shown_s == self.shown_s  # the last frame may come again, with its boxes
+            self.shown_s = shown_s
             self.frame.emit(result)
 
     def _on_event(self, event: LiveEvent) -> None:
         match event:
             case StateChanged(state):
                 self._state_changed(state)
+            case SourceReplaced(uri):
+                self._begin(uri)
+                if self.session is not None:
+                    self.session.set_loop(self.looping)
+            case ReplacementFailed(uri, message, hint):
+                if uri == self.awaited:
+                    self._refuse(message, hint)
             case SourceOpened(info):
                 self.info = info
                 self.resolved.emit("source")
-                if not self._sample:
+                if not self.is_sample:
                     self._settings.remember_source(self.uri)
                 self.opened.emit(info)
             case SourceTrouble(message, hint, retrying):
@@ -237,10 +272,26 @@ class LiveController(QObject):
             case DetectorTrouble(message, hint):
                 self.trouble.emit("warning", "detector", message, hint)
             case Ended():
+                self.at_end = True
                 self.paused.emit(True)
                 self.live.emit(False)
 
+    def _begin(self, uri: str) -> None:
+        """A source is the present one from now on, open or not."""
+        if uri == self.awaited:
+            self.awaited = ""
+        self.info, self.uri, self.shown_s, self.at_end = None, uri, 0.0, False
+        self.opening.emit(uri)
+        self._note_loop(self.is_sample or self._settings.current.source.loop)
+
+    def _refuse(self, message: str, hint: str) -> None:
+        """The present source goes on in place of the one that was asked for."""
+        self.refused, self.awaited = self.awaited, ""
+        goes_on = f"{self.info.name} stays open." if self.info is not None else ""
+        self.trouble.emit("error", "refused", message, f"{hint} {goes_on}".strip())
+
     def _state_changed(self, state: LiveState) -> None:
+        self.at_end = self.at_end and state is LiveState.PAUSED
         self.paused.emit(state in (LiveState.PAUSED, LiveState.FAILED))
         self.live.emit(state is LiveState.RUNNING)
 
@@ -293,5 +344,5 @@ class LiveController(QObject):
 
     def _forget(self) -> None:
         self.info, self.model = None, None
-        self.uri = self.loading = ""
+        self.uri = self.loading = self.awaited = self.refused = ""
         self.shown_s = 0.0

@@ -1,4 +1,4 @@
-"""Decides what the plate on the frame says: that nothing is found and why, or that the model cannot know. GUI thread.
+"""Decides what the plate on the frame says: that nothing is shown and why, or that the model cannot know. GUI thread.
 
 Comes after the presenter, which puts each frame on the view first.
 """
@@ -14,11 +14,12 @@ from app.core.frames import FrameResult
 from app.ui.services.controller import LiveController
 from app.ui.services.settings_model import SettingsModel
 from app.ui.view.notice_plate import NoticePlate
-from app.ui.view.silence import Silence, silent_text
+from app.ui.view.silence import Silence, hidden_text, silent_text
 from app.ui.view.video_view import VideoView
 from detector.bundled_files import default_model
 
 DEMO_TEXT = "The demo model knows drawn shapes only. Choose another model."
+NO_MODEL_TEXT = "No model is running, so nothing is detected."
 _ANEW_NS = 500_000_000  # words that change with every frame cannot be read
 
 
@@ -40,6 +41,7 @@ class NoticeFeed(QObject):
         self._silence = Silence()
         self._act: Callable[[], object] = self.choose_model.emit
         self._said_ns = 0
+        self._without_model = False  # and none is being opened
         self.notice: NoticePlate = view.notice
         self.notice.pressed.connect(self._pressed)
         controller.frame.connect(self._frame_shown)
@@ -47,12 +49,18 @@ class NoticeFeed(QObject):
         controller.opening.connect(self._forget)
         controller.closed.connect(self._forget)
         controller.model_loading.connect(self._forget)
-        controller.model_lost.connect(self._forget)
+        controller.model_lost.connect(self._model_lost)
         controller.model_ready.connect(self._look_again)
         view.filtered.connect(self._look_again)
         view.rearranged.connect(self._place)
 
+    def _model_lost(self) -> None:
+        self._forget()
+        self._without_model = True
+        self._look_again()
+
     def _forget(self) -> None:
+        self._without_model = False
         self._silence.forget()
         self._hide()
 
@@ -66,7 +74,10 @@ class NoticeFeed(QObject):
     def _update(self) -> None:
         result = self._view.result
         self._view.set_demo_told(self._is_lost)
-        if result is None or result.candidates is None:
+        if result is not None and self._without_model:
+            self._act = self.choose_model.emit
+            self._tell(NO_MODEL_TEXT, "Choose a model…", "The video goes on meanwhile")
+        elif result is None or result.candidates is None:
             self._hide()
         elif self._is_lost:
             self._tell_demo()
@@ -99,6 +110,11 @@ class NoticeFeed(QObject):
         if self.notice.words and not self._is_still and 0 <= now_ns - self._said_ns < _ANEW_NS:
             return
         self._said_ns = now_ns
+        hidden = self._view.hidden()
+        if hidden:
+            self._act = partial(self._settings.set, "detection", "classes", ())
+            self._tell(hidden_text(hidden), "Show all classes", "Take the class filter off")
+            return
         said = silent_text(self._settings.current.detection.threshold, self._view.best())
         button = "" if said.threshold is None else f"Lower to {said.threshold:.2f}"
         self._act = partial(self._settings.set, "detection", "threshold", said.threshold)

@@ -5,14 +5,17 @@ from __future__ import annotations
 from fractions import Fraction
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QMouseEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSlider, QStyle, QStyleOptionSlider, QToolButton, QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QWidget
 
 from app.core.frames import SourceInfo
+from app.ui.view.film_strip import place_text
+from app.ui.view.seek_slider import TICKS, SeekSlider
 from app.ui.widgets.icons import icon
 from app.ui.widgets.theme import Theme
 
-_TICKS = 10_000  # slider positions over the whole length
+_NAME_WIDTH = 280  # pixels, for the place and name of an image
+_ANY_WIDTH = 16777215  # Qt's "no limit"
 
 
 def clock(seconds: float, tenths: bool = True) -> str:
@@ -29,26 +32,6 @@ def clock(seconds: float, tenths: bool = True) -> str:
     return f"{shown}.{fraction}" if tenths else shown
 
 
-class SeekSlider(QSlider):
-    """A slider that goes where it is clicked."""
-
-    def __init__(self) -> None:
-        super().__init__(Qt.Orientation.Horizontal)
-        self.setRange(0, _TICKS)
-        self.setPageStep(_TICKS // 20)
-        self.setSingleStep(_TICKS // 200)
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        if event.button() == Qt.MouseButton.LeftButton:
-            option = QStyleOptionSlider()
-            self.initStyleOption(option)
-            handle = self.style().pixelMetric(QStyle.PixelMetric.PM_SliderLength, option, self)
-            room = max(1, self.width() - handle)
-            place = event.position().x() - handle / 2
-            self.setSliderPosition(round(min(max(place / room, 0.0), 1.0) * _TICKS))
-        super().mousePressEvent(event)
-
-
 class PlaybackBar(QFrame):
     """Offers everything for seekable sources, and only pause for live ones."""
 
@@ -57,6 +40,8 @@ class PlaybackBar(QFrame):
     seek = Signal(float)
     """Seconds from the start."""
     loop_toggled = Signal(bool)
+    length_changed = Signal()
+    """Another length lies along the slider."""
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -64,26 +49,29 @@ class PlaybackBar(QFrame):
         self._theme = theme
         self._duration = 0.0
         self._live = True
+        self._images: tuple[int, float] | None = None  # how many there are, and seconds for each
+        self._image = ""
         self.playable = False
         """Whether there is something to play."""
         self._paused = False
-        self.play = self._button("Pause (Space)", checkable=False)
-        self.back = self._button("Back one frame (Left)", checkable=False)
-        self.forward = self._button("Forward one frame (Right)", checkable=False)
-        self.loop = self._button("Loop (L)", checkable=True)
+        self.play = self._button("Pause", "Space")
+        self.back = self._button("Back one frame", "Left")
+        self.forward = self._button("Forward one frame", "Right")
+        self.loop = self._button("Loop", "L", checkable=True)
         self.slider = SeekSlider()
         self.slider.setAccessibleName("Position")
         self.time = QLabel("0:00.0")
         self.time.setTextFormat(Qt.TextFormat.PlainText)
         self.live = QLabel("LIVE")
-        self.live.setObjectName("key")
+        self.live.setObjectName("live")
         row = QHBoxLayout(self)
-        row.setContentsMargins(10, 5, 12, 5)
+        row.setContentsMargins(10, 0, 12, 0)  # the slider takes the whole height
         row.setSpacing(4)
+        self.setMinimumHeight(self.slider.sizeHint().height() + 1)  # also without the slider
         for widget in (self.play, self.back, self.forward):
             row.addWidget(widget)
         row.addSpacing(6)
-        row.addWidget(self.live)
+        row.addWidget(self.live, 0, Qt.AlignmentFlag.AlignVCenter)
         row.addWidget(self.slider, 1)
         row.addSpacing(8)
         row.addWidget(self.time)
@@ -105,6 +93,7 @@ class PlaybackBar(QFrame):
         self._live = not info.seekable
         self._duration = float(info.duration_s or 0)
         one = info.kind == "image"
+        self._set_images(info)
         has_time = info.seekable and self._duration > 0
         self.live.setVisible(info.kind in ("camera", "stream"))
         self.slider.setVisible(has_time)
@@ -116,6 +105,33 @@ class PlaybackBar(QFrame):
         self.set_position(Fraction(0))
         self.playable = not one
         self.setVisible(self.playable)
+        self.length_changed.emit()
+
+    def _set_images(self, info: SourceInfo) -> None:
+        count = info.frame_count or 0
+        self._images = (count, float(1 / info.fps)) if info.kind == "folder" and info.fps else None
+        self.slider.set_steps(count - 1 if self._images else TICKS)
+        self.slider.setAccessibleName("Image" if self._images else "Position")
+        what = "image" if self._images else "frame"
+        self._name(self.back, f"Back one {what}", "Left")
+        self._name(self.forward, f"Forward one {what}", "Right")
+
+    def show_image(self, number: int, name: str) -> None:
+        """Say which image of the folder is on screen; emits nothing."""
+        if self._images is None:
+            return
+        self._image = place_text(number, self._images[0], name)
+        self._show_image_text()
+        self._put(number)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._show_image_text()
+
+    @property
+    def duration_s(self) -> float:
+        """Length of what is played, seconds; 0 where it has none, as images have."""
+        return 0.0 if self._images else self._duration
 
     def forget_source(self) -> None:
         """Hide: there is nothing to play."""
@@ -125,14 +141,13 @@ class PlaybackBar(QFrame):
     def set_position(self, position_s: Fraction | float | None) -> None:
         """Show the time of the frame on screen; emits nothing, and leaves the slider alone while the user drags it."""
         seconds = float(position_s or 0)
+        if self._images is not None:
+            return  # ``show_image`` says more
         if self._duration > 0:
             self._show_time(seconds)
-            if not self.slider.isSliderDown():
-                self.slider.blockSignals(True)
-                self.slider.setValue(round(seconds / self._duration * _TICKS))
-                self.slider.blockSignals(False)
+            self._put(round(seconds / self._duration * TICKS))
         elif not self._live:
-            self.time.setText(clock(seconds))
+            self._say(clock(seconds))
 
     def set_paused(self, paused: bool) -> None:
         """Show the button that leads to the other state."""
@@ -143,6 +158,8 @@ class PlaybackBar(QFrame):
     def set_live(self, live: bool) -> None:
         """Light LIVE while frames come from a camera or stream, and only then."""
         self.live.setEnabled(live)
+        self.live.setAccessibleName("Live" if live else "Not live")
+        self.live.setToolTip("Frames are shown as they come" if live else "No frames come")
 
     def set_loop(self, loop: bool) -> None:
         """Show whether the video starts again at its end; silent."""
@@ -150,23 +167,49 @@ class PlaybackBar(QFrame):
         self.loop.setChecked(loop)
         self.loop.blockSignals(False)
 
-    def _button(self, tip: str, checkable: bool) -> QToolButton:
+    def _button(self, words: str, key: str, checkable: bool = False) -> QToolButton:
         button = QToolButton()
         button.setObjectName("flat")
         button.setCheckable(checkable)
         button.setIconSize(QSize(20, 20))
-        button.setToolTip(tip)
-        button.setAccessibleName(tip.split(" (")[0])
+        self._name(button, words, key)
         return button
+
+    def _name(self, button: QToolButton, words: str, key: str) -> None:
+        button.setToolTip(f"{words} ({key})")
+        button.setAccessibleName(words)
+
+    def _put(self, position: int) -> None:
+        if not self.slider.isSliderDown():
+            self.slider.blockSignals(True)
+            self.slider.setValue(position)
+            self.slider.blockSignals(False)
+
+    def _say(self, words: str, widest: str = "") -> None:
+        """Show words beside the slider, with room for ``widest``."""
+        self.time.setText(words)
+        self.time.setToolTip("")
+        self.time.setMaximumWidth(_ANY_WIDTH)
+        self.time.setMinimumWidth(self.time.fontMetrics().horizontalAdvance(widest))
+
+    def _show_image_text(self) -> None:
+        """Fit the name into a width that stays, so that the slider does too."""
+        if self._images is None:
+            return
+        width = min(_NAME_WIDTH, self.width() // 3)
+        self.time.setFixedWidth(width)
+        self.time.setText(self.time.fontMetrics().elidedText(self._image, Qt.TextElideMode.ElideMiddle, width))
+        self.time.setToolTip(self._image)
 
     def _show_time(self, seconds: float) -> None:
         whole = clock(self._duration)
-        self.time.setText(f"{clock(seconds)} / {whole}")
-        widest = self.time.fontMetrics().horizontalAdvance(f"{whole} / {whole}".replace("1", "0"))
-        self.time.setMinimumWidth(widest)
+        self._say(f"{clock(seconds)} / {whole}", f"{whole} / {whole}".replace("1", "0"))
 
     def _moved(self, position: int) -> None:
-        seconds = position / _TICKS * self._duration
+        if self._images is not None:
+            self.seek.emit((position + 0.5) * self._images[1])  # the middle of its time: never its neighbour
+            return
+        seconds = position / TICKS * self._duration
         self._show_time(seconds)
         self.seek.emit(seconds)
 
@@ -190,5 +233,4 @@ class PlaybackBar(QFrame):
         for button, name in pairs:
             button.setIcon(icon(name, colours.text, colours.muted))
         words = "Play" if self._paused else "Pause"
-        self.play.setToolTip(f"{words} (Space)")
-        self.play.setAccessibleName(words)
+        self._name(self.play, words, "Space")

@@ -65,3 +65,8 @@ def silent_text(threshold: float, best: tuple[str, float] | None) -> ThresholdHi
     label, score = best
     lower = threshold_showing(score)
     return ThresholdHint(f"Nothing above {threshold:.2f}  ·  best: {label} {lower:.2f}", lower)
+
+
+def hidden_text(count: int) -> str:
+    """Returns text such as "3 detections hidden by the class filter"."""
+    return f"{count} {'detection' if count == 1 else 'detections'} hidden by the class filter"

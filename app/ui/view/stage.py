@@ -1,11 +1,13 @@
-"""The middle of the window: banner, start page or view, timeline, playback bar. GUI thread."""
+"""The middle of the window: banner, start page or view, timeline or film strip, playback bar. GUI thread."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QPointF, Qt, QTimer
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
+from app.ui.services.background import Background
+from app.ui.view.film_strip import FilmStrip
 from app.ui.view.playback_bar import PlaybackBar
 from app.ui.view.start_page import StartPage
 from app.ui.view.timeline import Timeline
@@ -19,12 +21,13 @@ _REST_MS = 2500
 class Stage(QWidget):
     """Holds the parts; shows either the start page or the view."""
 
-    def __init__(self, theme: Theme, banner: Banner, has_sample: bool) -> None:
+    def __init__(self, theme: Theme, banner: Banner, background: Background, has_sample: bool) -> None:
         super().__init__()
         self.start = StartPage(theme, has_sample)
         self.view = VideoView()
         self.playback = PlaybackBar(theme)
         self.timeline = Timeline(theme)
+        self.strip = FilmStrip(theme, background)
         self._stack = QStackedWidget()
         self._stack.addWidget(self.start)
         self._stack.addWidget(self.view)
@@ -34,6 +37,7 @@ class Stage(QWidget):
         self._box.setSpacing(0)
         self._box.addWidget(banner)
         self._box.addWidget(self._stack, 1)
+        self._box.addWidget(self.strip)
         self._box.addWidget(self.timeline)
         self._box.addWidget(self.playback)
         self._rest = QTimer(self)
@@ -41,11 +45,14 @@ class Stage(QWidget):
         self._rest.setInterval(_REST_MS)
         self._rest.timeout.connect(self._mouse_rested)
         self.view.mouse_moved.connect(self._mouse_moved)
+        self.playback.slider.laid_out.connect(self._share_axis)
+        self.playback.length_changed.connect(self._share_axis)
 
     def set_fullscreen(self, full: bool) -> None:
         """Lay the playback bar over the view on a full screen, and show it only while the mouse moves."""
         self._full = full
-        self.timeline.allow(not full)
+        for below in (self.timeline, self.strip):
+            below.allow(not full)
         self.view.setMouseTracking(full)
         self.view.notice.inset = self.playback.sizeHint().height() if full else 0
         if full:
@@ -61,6 +68,13 @@ class Stage(QWidget):
         super().resizeEvent(event)
         if self._full:
             self._place_over()
+
+    def _share_axis(self) -> None:
+        """Draw a moment in the timeline right above its place on the slider."""
+        slider = self.playback.slider
+        left, length = slider.axis
+        place = slider.mapTo(self, QPointF(left, 0.0)) - self.timeline.body.mapTo(self, QPointF(0.0, 0.0))
+        self.timeline.set_axis(place.x(), length, self.playback.duration_s)
 
     def _mouse_moved(self) -> None:
         if self._full:

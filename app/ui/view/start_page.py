@@ -22,6 +22,7 @@ from app.ui.widgets.icons import app_icon, pixmap
 from app.ui.widgets.theme import Theme
 
 _WIDE = 700  # from here on the cards stand side by side
+_BESIDE = 420  # and the links
 _RECENT_SHOWN = 5
 _COLUMN = 780  # widest, pixels
 _SHARE = 102  # parts of the room, of which the column takes all but one on either side
@@ -90,6 +91,8 @@ class StartPage(QScrollArea):
 
     open_camera = Signal()
     open_file = Signal()
+    open_folder = Signal()
+    open_address = Signal()
     open_sample = Signal()
     open_recent = Signal(str)
     shown = Signal()
@@ -100,10 +103,12 @@ class StartPage(QScrollArea):
         self._theme = theme
         self._recent: tuple[str, ...] = ()
         self._model = QLabel()
+        self._links = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         self.setWidgetResizable(True)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # what is focused in it comes into sight
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.camera = Card("camera", "Open a camera", "Webcam or capture card", theme)
-        self.file = Card("film", "Open a video", "Or an image, or a folder", theme)
+        self.file = Card("film", "Open a video", "Or an image", theme)
         self.sample = Card("shapes", "Try the sample", _SAMPLE, theme)
         self.sample.setVisible(has_sample)
         self.camera.clicked.connect(self.open_camera)
@@ -128,6 +133,7 @@ class StartPage(QScrollArea):
             self._cards.addWidget(card, 1)
         self._box.addSpacing(10)
         self._box.addLayout(self._cards)
+        self._add_links()
         self._recent_box = QVBoxLayout()
         self._recent_box.setSpacing(0)
         self._box.addSpacing(12)
@@ -161,6 +167,8 @@ class StartPage(QScrollArea):
         room = self.viewport().width()
         wide = room >= _WIDE
         self._cards.setDirection(QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom)
+        beside = room >= _BESIDE
+        self._links.setDirection(QBoxLayout.Direction.LeftToRight if beside else QBoxLayout.Direction.TopToBottom)
         cards = [card for card in (self.camera, self.file, self.sample) if not card.isHidden()]
         width = min((room - 2 * _MARGIN) * (_SHARE - 2) // _SHARE, _COLUMN)
         if wide:
@@ -185,6 +193,19 @@ class StartPage(QScrollArea):
         for label in (logo, title, line, self._model):
             label.setAlignment(Qt.AlignmentFlag.AlignHCenter)
             self._box.addWidget(label)
+
+    def _add_links(self) -> None:
+        self.folder, self.address = QPushButton("Open a folder of images…"), QPushButton("Open a stream address…")
+        self._links.setSpacing(4)
+        for link, opens in ((self.folder, self.open_folder), (self.address, self.open_address)):
+            link.setObjectName("link")
+            link.clicked.connect(opens)
+            self._links.addWidget(link)
+        holder = QHBoxLayout()
+        holder.addStretch(1)
+        holder.addLayout(self._links)
+        holder.addStretch(1)
+        self._box.addLayout(holder)
 
     def _fill_recent(self) -> None:
         while (item := self._recent_box.takeAt(0)) is not None:

@@ -42,6 +42,7 @@ class TimelineRows(QWidget):
         self._colours: dict[str, RGB] = {}
         self._duration = 0.0
         self._position = 0.0
+        self._axis: tuple[float, float, float] | None = None
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
         self.setAccessibleName("Where each class appears")
@@ -58,6 +59,13 @@ class TimelineRows(QWidget):
         self._describe()
         self.update()
 
+    def set_axis(self, left: float, length: float, duration: float) -> None:
+        """Draw ``duration`` seconds from ``left`` on, over ``length`` pixels, as the slider does; 0 s: as is fit."""
+        axis = (left, length, duration) if duration > 0 else None
+        if axis != self._axis:
+            self._axis = axis
+            self.update()
+
     def set_position(self, seconds: float) -> None:
         """Show the time of the frame on screen."""
         before, self._position = self.x_of(self._position), seconds
@@ -72,8 +80,15 @@ class TimelineRows(QWidget):
         return self.fontMetrics().height() + 4
 
     @property
+    def duration(self) -> float:
+        """Seconds over the whole width of ``track``."""
+        return self._axis[2] if self._axis is not None else self._duration
+
+    @property
     def track(self) -> QRect:
         """The rectangle in which time is drawn: x and width hold for every row."""
+        if self._axis is not None:
+            return QRect(round(self._axis[0]), 0, max(1, round(self._axis[1])), self.height())
         names = (self.fontMetrics().horizontalAdvance(row.name) for row in self.rows)
         name = min(max(names, default=0), _MAX_NAME, self.width() // 3)
         left = _MARGIN + name + _GAP
@@ -82,22 +97,22 @@ class TimelineRows(QWidget):
     def x_of(self, seconds: float) -> float:
         """Returns where a time is drawn, pixels from the left."""
         track = self.track
-        return track.x() + (seconds / self._duration if self._duration > 0 else 0.0) * track.width()
+        return track.x() + (seconds / self.duration if self.duration > 0 else 0.0) * track.width()
 
     # Mouse
 
     def seconds_at(self, x: float) -> float:
         """Returns the time that ``x`` stands for."""
         track = self.track
-        return min(max((x - track.x()) / track.width(), 0.0), 1.0) * self._duration
+        return min(max((x - track.x()) / track.width(), 0.0), 1.0) * self.duration
 
     def place(self, at: QPoint) -> tuple[ClassRow, int | None] | None:
         """Returns the row at a point, and the appearance there, give or take two pixels; None beside all rows."""
         number = at.y() // self.row_height
-        if not 0 <= number < len(self.rows) or self._duration <= 0:
+        if not 0 <= number < len(self.rows) or self.duration <= 0:
             return None
         row, seconds = self.rows[number], self.seconds_at(at.x())
-        slack = 2 / self.track.width() * self._duration
+        slack = 2 / self.track.width() * self.duration
         distance = np.maximum(np.maximum(row.starts_s - seconds, seconds - row.ends_s), 0)
         nearest = int(distance.argmin())
         inside = at.x() >= self.track.x() and distance[nearest] <= slack
@@ -135,8 +150,7 @@ class TimelineRows(QWidget):
         row, which = place
         if which is not None:
             return f"{row.name}  ·  {clock(float(row.starts_s[which]))} to {clock(float(row.ends_s[which]))}"
-        times = "once" if len(row.starts_s) == 1 else f"{len(row.starts_s)} times"
-        words = f"{row.name}  ·  {times}, {clock(row.seconds)} in all"
+        words = f"{row.name}  ·  {_times(row)}, {clock(row.seconds)} in all"
         return f"{words}  ·  {clock(self.seconds_at(at.x()))} here" if at.x() >= self.track.x() else words
 
     # Keyboard
@@ -180,23 +194,33 @@ class TimelineRows(QWidget):
             if not event.rect().intersects(QRect(0, top, self.width(), height)):
                 continue
             if number == self.current and self.hasFocus():
-                painter.fillRect(0, top, self.width(), height, QColor(colours.hover))
+                painter.fillRect(0, top, self.width(), height, QColor(colours.raised))
             painter.setPen(QColor(colours.text if number == self.current and self.hasFocus() else colours.muted))
             words = self.fontMetrics().elidedText(row.name, Qt.TextElideMode.ElideRight, names.width())
             painter.drawText(
                 names.translated(0, top), Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, words
             )
             bar = QRect(track.x(), top + 4, track.width(), height - 8)
-            painter.fillRect(bar, QColor(colours.raised))
+            painter.fillRect(bar, QColor(colours.hover))
             self._paint_row(painter, row, bar)
+            self._paint_times(
+                painter, row, QRect(bar.right() + _GAP, top, self.width() - bar.right() - 2 * _GAP, height)
+            )
         painter.fillRect(QRectF(self.x_of(self._position) - 0.75, 0, 1.5, self.height()), QColor(colours.text))
         painter.end()
 
+    def _paint_times(self, painter: QPainter, row: ClassRow, room: QRect) -> None:
+        """Says how often it appears, where the axis leaves room beside it."""
+        words = _times(row)
+        if self.fontMetrics().horizontalAdvance(words) <= room.width():
+            painter.setPen(QColor(self._theme.colours.muted))
+            painter.drawText(room, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, words)
+
     def _paint_row(self, painter: QPainter, row: ClassRow, bar: QRect) -> None:
         """Paints the appearances of a row; those that fall on the same pixels are one rectangle."""
-        if self._duration <= 0:
+        if self.duration <= 0:
             return
-        scale = bar.width() / self._duration
+        scale = bar.width() / self.duration
         lefts = np.clip(np.floor(row.starts_s * scale), 0, bar.width() - 2).astype(int)
         rights = np.clip(np.ceil(row.ends_s * scale), lefts + 2, bar.width()).astype(int)
         apart = lefts[1:] > rights[:-1]
@@ -236,6 +260,10 @@ class Timeline(QScrollArea):
         """Forget the rows: nothing is known of the source."""
         self.show_rows((), {}, 0.0)
 
+    def set_axis(self, left: float, length: float, duration: float) -> None:
+        """Take over the slider's axis; see ``TimelineRows.set_axis``."""
+        self.body.set_axis(left, length, duration)
+
     def set_position(self, seconds: float) -> None:
         """Show the time of the frame on screen."""
         self.body.set_position(seconds)
@@ -256,6 +284,10 @@ class Timeline(QScrollArea):
 
     def _bring_into_view(self, where: QRect) -> None:
         self.ensureVisible(0, where.center().y(), 0, where.height() // 2 + 1)
+
+
+def _times(row: ClassRow) -> str:
+    return "once" if len(row.starts_s) == 1 else f"{len(row.starts_s)} times"
 
 
 def _plain(event: QKeyEvent) -> bool:

@@ -7,8 +7,20 @@ replaces it, so that memory stays valid. Thresholds act here, on the candidates 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtGui import (
+    QColor,
+    QFocusEvent,
+    QImage,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPalette,
+    QPen,
+    QResizeEvent,
+)
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.core.counts import counted
@@ -19,6 +31,9 @@ from app.core.records.frame_record import label_of
 from app.core.settings import DetectionSettings, OverlaySettings
 from app.ui.view.notice_plate import NoticePlate
 from app.ui.view.overlay_painter import measure, paint_chips, paint_marks
+from app.ui.view.silence import hidden_text
+from app.ui.view.spoken import boxes_text
+from app.ui.view.waiting_plate import WaitingPlate
 from detector.detections import Detections
 
 _BADGE = "#f4f6f8"
@@ -50,7 +65,8 @@ class VideoView(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(160, 90)
-        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self._ring: QColor | None = None  # around the frame, when the keyboard came here
         self.setAccessibleName("Video")
         self.canvas = QColor("#0b0d10")
         self.paints = 0
@@ -61,29 +77,34 @@ class VideoView(QWidget):
         self._detection = DetectionSettings()
         self._overlay = OverlaySettings()
         self._detections: Detections | None = None
+        self._hidden: int | None = None
         self._marks: tuple[BoxMark, ...] | None = None
         self._badge = ""
         self._demo = self._demo_told = False
         self._note = ""
         self.notice = NoticePlate(self)
         """The notice on the frame."""
+        self.waiting = WaitingPlate(self)
+        """Shown while there is no frame yet."""
 
     # What to show
 
     def show_result(self, result: FrameResult) -> None:
         """Replace the frame and its boxes."""
+        self.waiting.end()
         self._image = as_qimage(result.frame.image_bgra)
         self._result = result
-        self._detections = None
+        self._detections = self._hidden = None
         self._marks = None
         self.update()
 
     def clear(self) -> None:
         """Show nothing."""
+        self.waiting.end()
         self._image = None
         self._result = None
         self._reported = None
-        self._detections = None
+        self._detections = self._hidden = None
         self._marks = None
         self.update()
 
@@ -92,7 +113,7 @@ class VideoView(QWidget):
         other = detection != self._detection
         if other:
             self._detection = detection
-            self._detections = None
+            self._detections = self._hidden = None
         self._overlay = overlay
         self._marks = None
         self.update()
@@ -137,6 +158,17 @@ class VideoView(QWidget):
                 self._detections = result.candidates.detections(detection_filter(self._detection, result.labels))
         return self._detections
 
+    def hidden(self) -> int:
+        """Returns how many detections the class filter hides."""
+        if self._hidden is None:
+            result, self._hidden = self._result, 0
+            if result is not None and result.candidates is not None:
+                wanted = detection_filter(self._detection, result.labels)
+                if wanted.class_ids is not None:
+                    found = result.candidates.detections(replace(wanted, class_ids=None))
+                    self._hidden = sum(class_id not in wanted.class_ids for class_id in found.class_ids.tolist())
+        return self._hidden
+
     def best(self) -> tuple[str, float] | None:
         """Returns class and score of the best candidate among the classes shown, at any threshold; None for none."""
         result = self._result
@@ -148,12 +180,26 @@ class VideoView(QWidget):
         return label_of(result.labels, int(result.candidates.class_ids[row])), float(result.candidates.scores[row])
 
     def seen_text(self) -> str:
-        """Returns what is shown, such as "2 persons, 1 dog"; "" while no model runs."""
+        """Returns what is shown, such as "2 persons, 1 dog", and what is not; "" while no model runs."""
         result = self._result
         if result is None or result.candidates is None:
             return ""
         labels = [label_of(result.labels, class_id) for class_id in self.detections().class_ids.tolist()]
-        return counted(labels) or f"Nothing above {self._detection.threshold:.2f}"
+        hidden, seen = self.hidden(), counted(labels)
+        if not hidden:
+            return seen or f"Nothing above {self._detection.threshold:.2f}"
+        return f"{seen}  ·  {hidden} hidden by the class filter" if seen else hidden_text(hidden)
+
+    def spoken_text(self, with_places: bool) -> str:
+        """Returns the frame in words, for a screen reader.
+
+        Args:
+            with_places: Say of each box where it lies too, which is of use while nothing moves.
+        """
+        result, seen = self._result, self.seen_text()
+        if result is None or not with_places or not len(self.detections()):
+            return seen
+        return f"{seen}. {boxes_text(self.detections(), result.labels, (result.frame.width, result.frame.height))}"
 
     # Geometry
 
@@ -191,6 +237,17 @@ class VideoView(QWidget):
         self.mouse_moved.emit()
         super().mouseMoveEvent(event)
 
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        if event.reason() in (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason):
+            self._ring = self.palette().color(QPalette.ColorRole.Highlight)
+        super().focusInEvent(event)
+        self.update()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        self._ring = None
+        super().focusOutEvent(event)
+        self.update()
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         self._marks = None
         self.rearranged.emit()
@@ -211,6 +268,10 @@ class VideoView(QWidget):
             paint_marks(painter, self.marks())
             painter.setClipping(False)
         self._paint_badge(painter)
+        if self._ring is not None:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+            painter.setPen(QPen(self._ring, 2))
+            painter.drawRect(self.rect().adjusted(1, 1, -1, -1))
         painter.end()
         if self._result is not None and self._result is not self._reported:
             self._reported = self._result

@@ -97,6 +97,7 @@ QLabel#muted { color: $muted; }
 QLabel#seen { color: $text; font-weight: 600; }
 QFrame#notice { background: rgba(10, 12, 15, 215); border: 0; border-radius: 9px; }
 QFrame#notice QLabel { background: transparent; color: #f4f6f8; font-weight: 600; }
+QFrame#notice QLabel#plain { font-weight: 400; }
 QFrame#notice QPushButton { background: rgba(255, 255, 255, 36); color: #ffffff; padding: 4px 10px;
   border: 1px solid rgba(255, 255, 255, 90); }
 QFrame#notice QPushButton:hover { background: rgba(255, 255, 255, 70); }
@@ -111,7 +112,9 @@ QPushButton, QToolButton { background: $raised; color: $text; border: 1px solid 
   padding: 6px 12px; }
 QPushButton:hover, QToolButton:hover { background: $hover; }
 QPushButton:pressed, QToolButton:pressed { background: $border; }
-QLabel#key:disabled { color: $muted; font-weight: 400; }
+QLabel#live { background: transparent; border: 1px solid $danger; border-radius: 5px; padding: 2px 7px; color: $danger;
+  font-weight: 600; }
+QLabel#live:disabled { border-color: $border; color: $muted; font-weight: 400; }
 QPushButton:disabled, QToolButton:disabled { color: $muted; background: $surface; }
 QPushButton:focus, QToolButton:focus { border: 1px solid $accent; }
 QPushButton#primary { background: $accent; color: $on_accent; border: 1px solid $accent; font-weight: 600; }

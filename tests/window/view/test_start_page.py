@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
 from app.core.settings import Settings, SourceSettings
+from app.ui.view.address_dialog import AddressDialog
 from detector.labels import COCO80
 from tests.support.model_files import ANIMALS, put_model
 from tests.support.qt_fakes import Desk, desk
@@ -54,6 +56,23 @@ def test_recent_sources_open_from_the_start_page(qtbot: QtBot, tmp_path: Path) -
         assert "secret" not in rows[1].toolTip() + rows[1].accessibleName()
         rows[0].click()
         assert table.session.calls[0][1] == "/films/a.mp4"
+
+
+def test_every_kind_of_source_can_be_opened_from_the_start_page(table: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    start, opened = table.window.stage.start, []
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: ("/films/a.mp4", ""))
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: "/photos")
+    monkeypatch.setattr(table.window.sources, "open", opened.append)
+    start.file.click()
+    start.folder.click()
+    assert opened == ["/films/a.mp4", "/photos"]
+    start.address.click()
+    dialog = table.window.findChild(AddressDialog)
+    assert dialog is not None
+    dialog.reject()
+    start.camera.click()
+    assert table.window.camera_menu.isVisible()
+    table.window.camera_menu.close()
 
 
 def test_camera_menu_lists_cameras_off_the_gui_thread(table: Desk) -> None:

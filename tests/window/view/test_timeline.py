@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
@@ -19,7 +19,8 @@ from app.ui.widgets.theme import Theme
 from detector.labels import VOC20
 from tests.live.test_cached_analysis import FRAMES, RATE, facts_of, keep
 from tests.support.media import make_video
-from tests.support.qt_fakes import Desk, application
+from tests.support.qt_checks import settle
+from tests.support.qt_fakes import VIDEO, Desk, application
 
 CARS = ClassRow("car", np.array([1.0, 5.0]), np.array([2.0, 9.0]))
 DOGS = ClassRow("dog", np.array([3.0]), np.array([3.1]))
@@ -113,6 +114,26 @@ def test_many_classes_scroll_and_none_hides(timeline: Timeline) -> None:
     assert timeline.isVisible()
     timeline.clear()
     assert not timeline.isVisible()
+
+
+def test_the_timeline_and_the_slider_share_one_axis(table: Desk) -> None:
+    stage = table.window.stage
+    table.open(VIDEO)
+    stage.timeline.show_rows((CARS, DOGS), COLOURS, 9.96)  # the last frame ends a little before the file does
+    slider, body = stage.playback.slider, stage.timeline.body
+
+    def apart(seconds: float) -> float:
+        left, length = slider.axis
+        handle = slider.mapTo(stage, QPointF(left + length * seconds / 10.0, 0.0)).x()
+        return abs(handle - body.mapTo(stage, QPointF(body.x_of(seconds), 0.0)).x())
+
+    for width in (1240, 900, 640):
+        table.window.resize(width, 700)
+        settle()
+        for seconds in (0.0, 1.0, 5.0, 10.0):
+            assert apart(seconds) <= 1.0, (width, seconds)
+    table.open(replace(VIDEO, duration_s=None))  # no slider: no axis to share
+    assert body.track.right() > body.width() - 20
 
 
 def test_the_window_shows_what_is_kept_of_a_video(table: Desk, tmp_path: Path) -> None:
