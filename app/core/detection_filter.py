@@ -20,6 +20,15 @@ def detection_filter(settings: DetectionSettings, labels: Sequence[str]) -> Dete
     return DetectionFilter(settings.threshold, settings.iou, ids or None, settings.max_detections)
 
 
+def left_out(classes: Sequence[str], labels: Sequence[str], model: str) -> str:
+    """Returns a line about the chosen classes that the model does not have, which filter nothing; "" for none."""
+    unknown = [name for name in classes if find_name(name, labels) < 0]
+    if not unknown:
+        return ""
+    shown = "all classes are shown" if len(unknown) == len(classes) else "the other classes chosen are shown"
+    return f"{model} knows no class {', '.join(map(repr, unknown))}; {shown}."
+
+
 def check_classes(classes: Sequence[str], labels: Sequence[str], model: str) -> None:
     """Refuse class names the model does not have.
 

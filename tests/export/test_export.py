@@ -203,6 +203,14 @@ def test_data_files_hold_every_frame_and_the_settings_decide_what_is_in_them(tmp
     assert export(ExportRequest(source, None, data, detection=unlimited)).counts == {"car": 7, "person": 7}
 
 
+def test_a_class_that_the_model_does_not_have_is_said_to_filter_nothing(tmp_path: Path) -> None:
+    source = make_video(tmp_path / "in.mp4", frames=3)
+    data = (DataFile(tmp_path / "out.csv", "csv"),)
+    report = export(ExportRequest(source, None, data, detection=DetectionSettings(0.56, 1.0, ("vehicle",))))
+    assert report.counts == {"car": 3, "person": 3}
+    assert any("knows no class 'vehicle'; all classes are shown." in note for note in report.notes)
+
+
 def test_a_gpu_gets_full_batches_and_the_order_stays(tmp_path: Path) -> None:
     source = make_video(tmp_path / "in.mp4", frames=19)
     seen: list[int] = []

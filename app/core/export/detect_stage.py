@@ -14,7 +14,7 @@ from app.core.candidate_cache.lookup import RUN_THE_NETWORK
 from app.core.candidate_cache.source_content import SourceContent
 from app.core.candidate_cache.store import CandidateStore
 from app.core.channels import Channel
-from app.core.detection_filter import check_classes
+from app.core.detection_filter import check_classes, left_out
 from app.core.errors import AppError
 from app.core.export.gate import Gate
 from app.core.export.progress import ProgressMeter
@@ -108,6 +108,8 @@ class ExportDetectStage:
         with open_detector(request.model) as detector:
             self.model = (detector.spec.name, detector.device, detector.precision)
             self.notes += detector.notes
+            if without := left_out(request.detection.classes, detector.spec.labels, detector.spec.name):
+                self.notes.append(without)
             facts = new_store_facts(request, self._source.key, detector, self._expected_frames)
             journal = CandidateJournal(self._folder, facts, self._source, request.cache == "keep", request.resume)
             known = journal.frames_known

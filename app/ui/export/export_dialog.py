@@ -15,9 +15,9 @@ from PySide6.QtWidgets import QDialog, QStackedWidget, QVBoxLayout, QWidget
 
 from app.core.errors import ExplainedError
 from app.core.export.request import ExportProgress, ExportReport
-from app.core.settings import Choices, Settings
-from app.core.thresholds import ModelThreshold
+from app.core.settings import Settings
 from app.ui.export.export_form import ExportForm
+from app.ui.export.export_models import ExportModels
 from app.ui.export.export_progress import ExportProgressPage
 from app.ui.export.media_text import media_text
 from app.ui.remedies import hint_of, phrased
@@ -64,9 +64,8 @@ class ExportDialog(QDialog):
         self,
         source: Path | None,
         settings: Settings,
-        models: Choices,
+        models: ExportModels,
         theme: Theme,
-        threshold_of: Callable[[str], ModelThreshold],
         background: Background,
         runner: ExportRunner,
         read: ReadFacts = read_facts,
@@ -80,7 +79,7 @@ class ExportDialog(QDialog):
         self._inspected: Path | None = None
         self.folder: Path | None = None
         """Where the files of the export that was started go."""
-        self.form = ExportForm(settings, models, theme, threshold_of)
+        self.form = ExportForm(settings, models, theme)
         self.page = ExportProgressPage(theme)
         self.pages = QStackedWidget()
         self.pages.addWidget(self.form)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import Signal
@@ -18,18 +16,16 @@ from app.core.errors import AppError
 from app.core.export.request import ExportRequest
 from app.core.export.targets import check_targets, data_beside, default_output
 from app.core.file_types import is_sequence
-from app.core.settings import Choices, Settings
-from app.core.thresholds import ModelThreshold
-from app.ui.export.export_options import ExportOptions, classes_shown
+from app.core.settings import Settings
+from app.ui.export.detector_choice import DetectorChoice
+from app.ui.export.export_models import ExportModels
+from app.ui.export.export_options import ExportOptions
 from app.ui.export.form_page import lay_out, new_form
 from app.ui.export.video_choices import video_filter
 from app.ui.remedies import phrased
-from app.ui.services.settings_model import setting_info
 from app.ui.widgets.drops import VIDEOS
-from app.ui.widgets.editors import ChoiceEditor
 from app.ui.widgets.path_field import PathField
 from app.ui.widgets.theme import Theme
-from app.ui.widgets.threshold_editor import ThresholdEditor
 
 
 class ExportForm(QWidget):
@@ -39,9 +35,7 @@ class ExportForm(QWidget):
     accepted = Signal()
     rejected = Signal()
 
-    def __init__(
-        self, settings: Settings, models: Choices, theme: Theme, threshold_of: Callable[[str], ModelThreshold]
-    ) -> None:
+    def __init__(self, settings: Settings, models: ExportModels, theme: Theme) -> None:
         super().__init__()
         self._settings = settings
         self._theme = theme
@@ -52,13 +46,8 @@ class ExportForm(QWidget):
         self.facts.setObjectName("muted")
         self.facts.setWordWrap(True)
         self.output = PathField("Annotated video")
-        self.options = ExportOptions(settings.detection.classes)
-        self.model = ChoiceEditor(setting_info(settings, "model", "name"))
-        self.model.set_choices(models)
-        self.model.show_value(settings.model.name)
-        self.threshold = ThresholdEditor(setting_info(settings, "detection", "threshold"))
-        self._threshold_of = threshold_of
-        self._show_threshold(settings.model.name)
+        self.options = ExportOptions()
+        self.detector = DetectorChoice(settings, models)
         self.trouble = QLabel()
         self.trouble.setWordWrap(True)
         self.trouble.hide()
@@ -69,7 +58,7 @@ class ExportForm(QWidget):
         self.cancel.setAutoDefault(False)
         self._build()
         self._connect()
-        self._check()
+        self._detector_changed()
 
     def set_source(self, path: Path) -> None:
         """Choose this video, and propose where to write."""
@@ -102,9 +91,7 @@ class ExportForm(QWidget):
         form.addRow("Write", self.options.want_video)
         form.addRow("", self.output)
         self.options.add_rows(form)
-        if self._settings.detection.classes:
-            form.addRow("Classes", classes_shown(self._settings.detection.classes))
-        lay_out(self, form, (self.model, self.threshold), self.trouble, (self.cancel, self.start))
+        lay_out(self, form, (self.detector,), self.trouble, (self.cancel, self.start))
 
     def _connect(self) -> None:
         self.source.changed.connect(self._source_typed)
@@ -112,13 +99,12 @@ class ExportForm(QWidget):
         self.output.changed.connect(self._check)
         self.output.button.clicked.connect(self._choose_output)
         self.options.changed.connect(self._check)
-        self.model.edited.connect(self._show_threshold)
+        self.detector.changed.connect(self._detector_changed)
         self.start.clicked.connect(self.accepted)
         self.cancel.clicked.connect(self.rejected)
 
-    def _show_threshold(self, model: object) -> None:
-        """Show the threshold of the chosen model; each has its own."""
-        self.threshold.show_threshold(str(model), self._threshold_of(str(model)))
+    def _detector_changed(self) -> None:
+        self.options.show_classes(self.detector.shown)
 
     def _source_typed(self, _text: str) -> None:
         path = self.source.path
@@ -140,8 +126,8 @@ class ExportForm(QWidget):
             source=source,
             output=output if options.want_video.isChecked() else None,
             data=tuple(data_beside(output, name) for name in options.formats),
-            model=replace(self._settings.model, name=str(self.model.combo.currentData() or "")),
-            detection=replace(self._settings.detection, threshold=self.threshold.spin.value()),
+            model=self.detector.model_settings,
+            detection=self.detector.detection_settings,
             overlay=self._settings.overlay,
             video=options.video.options,
             cache=options.cache,

@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QLabel
+from PySide6.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout
 
 from app.core.export.request import CachePolicy
 from app.core.highlights.options import HighlightOptions
@@ -20,17 +20,13 @@ from app.ui.widgets.quantity_text import size_text
 
 
 class ExportOptions(QObject):
-    """Rows for quality, data files, objects, and whether to keep the detections.
-
-    Args:
-        shown: The classes that are looked for; empty for all.
-    """
+    """Rows for quality, data files, objects, and whether to keep the detections."""
 
     changed = Signal()
 
-    def __init__(self, shown: Sequence[str]) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._shown = shown
+        self._shown: Sequence[str] = ()
         self.want_video = QCheckBox("Annotated video (sound copied, same timing)")
         self.want_video.setChecked(True)
         self.video = VideoChoices()
@@ -62,6 +58,11 @@ class ExportOptions(QObject):
         form.addRow("", row)
         form.addRow("Objects", self.objects)
         form.addRow("Detections", self.keep)
+
+    def show_classes(self, shown: Sequence[str]) -> None:
+        """Take over which classes the export shows; empty for all."""
+        self._shown = shown
+        self.changed.emit()
 
     def expect(self, kept_bytes: int | None, each: str = "") -> None:
         """Say about how much the detections would take; ``each`` says of what, such as " a minute"."""
@@ -99,11 +100,3 @@ class ExportOptions(QObject):
         self.every.setEnabled(self._images_chosen)
         self.video.setEnabled(self.want_video.isChecked() or self.objects.clips.isChecked())
         self.changed.emit()
-
-
-def classes_shown(classes: Sequence[str]) -> QLabel:
-    """Makes a label that says which classes the settings leave."""
-    label = QLabel(f"{', '.join(classes)} only, as in the settings")
-    label.setObjectName("muted")
-    label.setWordWrap(True)
-    return label

@@ -19,6 +19,7 @@ class ExportProgressPage(QWidget):
     def __init__(self, theme: Theme) -> None:
         super().__init__()
         self._theme = theme
+        self._classes: tuple[str, ...] = ()
         self._icon = QLabel()
         self.title = QLabel()
         self.title.setObjectName("heading")
@@ -59,6 +60,7 @@ class ExportProgressPage(QWidget):
 
     def begin(self, request: ExportRequest) -> None:
         """Show that an export starts."""
+        self._classes = request.detection.classes
         self._show("film", f"Annotating {request.source.name}", running=True)
         self.setFocus()  # not on Cancel, where a second Enter would press it
         self.bar.setRange(0, 0)
@@ -98,9 +100,11 @@ class ExportProgressPage(QWidget):
         files = [path.name for path in (report.output, *report.data) if path is not None]
         self._show("success", f"Done: {', '.join(files)}", running=False)
         found = sorted(report.counts.items(), key=lambda pair: -pair[1])[:6]
+        verb = "was" if len(self._classes) == 1 else "were"
         lines = [
             f"{report.frames} frames in {duration_text(report.seconds)}, {report.detections} objects"
             + (f": {', '.join(f'{count} {name}' for name, count in found)}." if found else "."),
+            *([f"Only {', '.join(self._classes)} {verb} looked for."] if self._classes else []),
             f"Model {report.model} on {report.device}, {report.precision}.",
             *([f"Kept for another threshold: {size_text(report.cache_bytes)} of detections."] if report.cache else []),
             *report.notes,

@@ -16,6 +16,8 @@ from app.core.highlights.options import HighlightOptions
 from app.core.settings import ModelSettings, Settings
 from app.core.thresholds import ModelThreshold
 from app.ui.export.export_dialog import ExportDialog, VideoFacts, read_facts
+from app.ui.export.export_form import ExportForm
+from app.ui.export.export_models import ExportModels
 from app.ui.export.export_options import ExportOptions
 from app.ui.services.background import Background
 from app.ui.services.export_runner import ExportRunner
@@ -25,6 +27,14 @@ from tests.support.media import make_video
 from tests.support.qt_checks import cut_texts, outside, overlaps, settle
 from tests.support.qt_fakes import FakeJob, application
 from tools.fixtures.coded_images import coded_image
+
+
+MODELS = ExportModels(
+    (("demo", "demo"), ("faces", "faces")),
+    {"faces": ModelThreshold(0.4, 0.4), "demo": ModelThreshold(0.5, None)}.__getitem__,
+    {"faces": (), "demo": ("star", "vehicle")}.__getitem__,
+    {"faces": ("person", "car", "traffic light"), "demo": ("circle", "star")},
+)
 
 
 class Booth:
@@ -40,9 +50,8 @@ class Booth:
         self.dialog = ExportDialog(
             source,
             chosen,
-            (("demo", "demo"), ("faces", "faces")),
+            MODELS,
             Theme(application(), "dark"),
-            {"faces": ModelThreshold(0.4, 0.4), "demo": ModelThreshold(0.5, None)}.__getitem__,
             self.background,
             self.runner,
             self._look,
@@ -64,6 +73,13 @@ class Booth:
         return self.jobs[-1]
 
 
+def choose_model(form: ExportForm, name: str) -> None:
+    """As from the list."""
+    combo = form.detector.model.combo
+    combo.setCurrentIndex(combo.findData(name))
+    combo.activated.emit(combo.currentIndex())
+
+
 @pytest.fixture
 def booth(qtbot: QtBot, tmp_path: Path) -> Iterator[Booth]:
     source = tmp_path / "street.mp4"
@@ -83,20 +99,19 @@ def test_form_shows_what_it_is_and_proposes_where_to(booth: Booth, qtbot: QtBot,
     form = booth.dialog.form
     qtbot.waitUntil(lambda: form.facts.text() == "1280 wide")
     assert form.output.path == tmp_path / "street.annotated.mp4"
-    assert form.model.combo.currentData() == "faces"
-    assert form.threshold.spin.value() == 0.4
-    assert form.threshold.slider.mark == 40
-    form.model.combo.setCurrentIndex(form.model.combo.findData("demo"))
-    form.model.combo.activated.emit(form.model.combo.currentIndex())
-    assert form.threshold.spin.value() == 0.5
-    assert form.threshold.slider.mark is None
+    assert form.detector.model.combo.currentData() == "faces"
+    assert form.detector.threshold.spin.value() == 0.4
+    assert form.detector.threshold.slider.mark == 40
+    choose_model(form, "demo")
+    assert form.detector.threshold.spin.value() == 0.5
+    assert form.detector.threshold.slider.mark is None
 
 
 def test_request_carries_what_was_chosen(booth: Booth, tmp_path: Path) -> None:
     form = booth.dialog.form
     form.options.data["csv"].setChecked(True)
-    form.model.show_value("demo")
-    form.threshold.show_value(0.75)
+    form.detector.model.show_value("demo")
+    form.detector.threshold.show_value(0.75)
     form.options.video.quality.setCurrentIndex(form.options.video.quality.findData("best"))
     form.options.video.deinterlace.setChecked(True)
     request = form.request()
@@ -117,6 +132,26 @@ def test_request_carries_what_was_chosen(booth: Booth, tmp_path: Path) -> None:
     only_data = form.request()
     assert only_data is not None
     assert only_data.output is None
+
+
+def test_form_names_the_classes_that_the_model_has_and_asks_for_these(booth: Booth) -> None:
+    form = booth.dialog.form
+    assert form.detector.classes.text() == "Classes: all 3 that the model knows"
+    request = form.request()
+    assert request is not None
+    assert request.detection.classes == ()
+    choose_model(form, "demo")
+    assert form.detector.classes.text() == "Classes: star only, as in the settings"
+    other = form.request()
+    assert other is not None
+    assert other.detection.classes == ("star",)
+
+
+def test_the_result_says_which_classes_were_looked_for(booth: Booth, qtbot: QtBot) -> None:
+    choose_model(booth.dialog.form, "demo")
+    booth.press_export(qtbot).go.set()
+    qtbot.waitUntil(booth.dialog.page.open_folder.isVisible)
+    assert "Only star was looked for." in booth.dialog.page.line.text()
 
 
 def test_clips_images_in_sets_and_what_is_kept(booth: Booth, qtbot: QtBot, tmp_path: Path) -> None:
@@ -159,7 +194,8 @@ def test_clips_images_in_sets_and_what_is_kept(booth: Booth, qtbot: QtBot, tmp_p
 
 
 def test_a_class_that_the_settings_leave_out_is_refused(qtbot: QtBot) -> None:
-    options = ExportOptions(("person",))
+    options = ExportOptions()
+    options.show_classes(("person",))
     options.objects.clips.setChecked(True)
     options.objects.clip_classes.setText("car")
     assert options.trouble == "The settings leave car out. Show that class, too."

@@ -16,6 +16,7 @@ from app.core.export_queue.state import QueueItem, QueueSnapshot
 from app.core.export_queue.video_search import FoundVideo, SearchResult
 from app.core.settings import Settings
 from app.core.thresholds import ModelThreshold
+from app.ui.export.export_models import ExportModels
 from app.ui.export.queue_dialog import QueueDialog
 from app.ui.export.queue_model import ITEM, QueueModel
 from app.ui.export.queue_text import detail_text, search_text, state_text, summary_text
@@ -37,9 +38,13 @@ class Booth:
         self.runner = QueueRunner(self.background, self.jobs)
         self.dialog = QueueDialog(
             Settings(),
-            (("demo", "demo"), ("faces", "faces")),
+            ExportModels(
+                (("demo", "demo"), ("faces", "faces")),
+                lambda name: ModelThreshold(0.4 if name == "faces" else 0.5, None),
+                lambda name: ("face", "vehicle") if name == "faces" else (),
+                {"faces": ("face",)},
+            ),
             Theme(application(), theme),
-            lambda name: ModelThreshold(0.4 if name == "faces" else 0.5, None),
             self.background,
             self.runner,
             str(folder),
@@ -87,13 +92,14 @@ def test_folder_is_searched_and_wishes_reach_the_jobs(booth: Booth, qtbot: QtBot
     assert form.start.text() == "Export 2 videos"
     form.output.line.setText(str(tmp_path / "out"))
     form.options.data["csv"].setChecked(True)
-    form.model.combo.setCurrentIndex(form.model.combo.findData("faces"))
-    form.model.combo.activated.emit(form.model.combo.currentIndex())
+    form.detector.model.combo.setCurrentIndex(form.detector.model.combo.findData("faces"))
+    form.detector.model.combo.activated.emit(form.detector.model.combo.currentIndex())
     form.start.click()
     job = booth.jobs.get("b.mp4")
     assert job.request.output == tmp_path / "out" / "b.annotated.mp4"
     assert [data.path.name for data in job.request.data] == ["b.annotated.csv"]
     assert (job.request.model.name, job.request.detection.threshold) == ("faces", 0.4)
+    assert job.request.detection.classes == ("face",)
     assert booth.dialog.pages.currentWidget() is booth.dialog.view
     job.finish()
     assert booth.jobs.get("a.mov").request.output == tmp_path / "out" / "sub" / "a.annotated.mp4"
