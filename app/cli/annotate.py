@@ -12,7 +12,7 @@ from app.cli.annotate_cache import add_cache_flags, chosen_model
 from app.cli.annotate_queue import export_all
 from app.cli.annotate_ray import add_ray_flags, check_ray_flags, run_tasks
 from app.cli.annotate_requests import add_target_flags, check_targets_asked, request_for
-from app.cli.annotate_text import common_threshold
+from app.cli.annotate_text import all_found, common_threshold
 from app.cli.console import Console
 from app.cli.options import add_detection_flags, add_result_flags, positive
 from app.core.errors import AppError
@@ -127,8 +127,7 @@ def _sum_up(results: Sequence[QueueItem | FinishedExport], console: Console) -> 
     words = [f"{len(done)} of {len(results)} videos done"]
     words += [f"{before} of them before"] if before else []
     words += [f"{failed} failed"] if failed else []
-    frames, found = (sum(int(report.get(name) or 0) for report in done) for name in ("frames", "detections"))
-    console.say(f"{', '.join(words)}: {frames} frames, {found} objects")
+    console.say(f"{', '.join(words)}: {all_found(done)}")
 
 
 def _by(result: QueueItem | FinishedExport) -> FinishedExport | ExportReport | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from app.core.counts import found_text
 from app.core.errors import AppError
 from app.core.export.tally import TrackSummary
 from app.core.highlights.options import HighlightOptions
@@ -107,8 +108,8 @@ class ExportReport:
         device: Where it ran.
         precision: What it computed in.
         frames: Frames written.
-        detections: Objects found, over all frames.
-        counts: Objects by class name.
+        detections: Boxes shown, over all frames; an object that is seen in many frames counts as often.
+        counts: The same by class name.
         seconds: From start to finished files.
         encoder: FFmpeg's name of the video encoder; "" without a video.
         damaged_packets: Pieces of the source that could not be decoded.
@@ -140,6 +141,11 @@ class ExportReport:
     objects: dict[str, int] | None = None
     seen: tuple[TrackSummary, ...] = ()
     folders: tuple[Path, ...] = ()
+
+    @property
+    def found(self) -> str:
+        """What was found, in words: "8 vehicles" where objects were followed, else "232 detections in 180 frames"."""
+        return found_text(self.detections, self.frames, self.objects)
 
     def as_dict(self) -> dict[str, Any]:
         """Returns plain values for JSON."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
+from app.core.counts import number_of
 from app.core.export.request import ExportProgress, ExportReport, ExportRequest
 from app.ui.widgets.icons import pixmap
 from app.ui.widgets.quantity_text import duration_text, rate_text, size_text, wait_text
@@ -99,11 +100,10 @@ class ExportProgressPage(QWidget):
         """Show what came of it."""
         files = [path.name for path in (report.output, *report.data) if path is not None]
         self._show("success", f"Done: {', '.join(files)}", running=False)
-        found = sorted(report.counts.items(), key=lambda pair: -pair[1])[:6]
         verb = "was" if len(self._classes) == 1 else "were"
         lines = [
-            f"{report.frames} frames in {duration_text(report.seconds)}, {report.detections} objects"
-            + (f": {', '.join(f'{count} {name}' for name, count in found)}." if found else "."),
+            f"{report.found[0].upper()}{report.found[1:]}.",
+            f"{number_of(report.frames, 'frame')} in {duration_text(report.seconds)}.",
             *([f"Only {', '.join(self._classes)} {verb} looked for."] if self._classes else []),
             f"Model {report.model} on {report.device}, {report.precision}.",
             *([f"Kept for another threshold: {size_text(report.cache_bytes)} of detections."] if report.cache else []),

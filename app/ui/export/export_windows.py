@@ -16,7 +16,7 @@ from app.core.settings import Choices
 from app.ui.export.export_dialog import ExportDialog
 from app.ui.export.export_models import ExportModels
 from app.ui.export.queue_dialog import QueueDialog
-from app.ui.export.queue_text import summary_text
+from app.ui.export.queue_text import notes_of, summary_text
 from app.ui.export.unfinished_exports import UnfinishedExports
 from app.ui.services.services import Services
 from app.ui.widgets.notify import Notifier
@@ -110,7 +110,7 @@ class ExportWindows(QObject):
         self._labels = {card.name: card.spec.labels for card in cards if card.spec is not None}
 
     def _one_done(self, report: ExportReport) -> None:
-        self.notifier.tell("Export done", report.source.name)
+        self.notifier.tell("Export done", " ".join((f"{report.source.name}: {report.found}.", *report.notes)))
 
     def _one_failed(self, error: ExplainedError) -> None:
         self.notifier.tell("Export failed", error.message)
@@ -119,5 +119,6 @@ class ExportWindows(QObject):
         words = summary_text(snapshot)
         self.notifier.tell("Exports ended", words)
         if self.queue is None or not self.queue.isVisible():
-            kind: Literal["success", "warning"] = "warning" if "failed" in snapshot.counts else "success"
+            noted = any(map(notes_of, snapshot.items))
+            kind: Literal["success", "warning"] = "warning" if "failed" in snapshot.counts or noted else "success"
             self._services.banner.tell(kind, "Exports ended.", words, action=("Show", self.show_many))

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem,
 
 from app.core.export_queue.state import QueueItem
 from app.ui.export.queue_model import ITEM
-from app.ui.export.queue_text import detail_text, state_text
+from app.ui.export.queue_text import detail_text, notes_of, state_text
 from app.ui.widgets.theme import Theme
 
 _PAD = 12.0
@@ -42,7 +42,8 @@ class QueueRows(QStyledItemDelegate):
         self._bar(painter, QRectF(area.x(), area.y() + line + _GAP, area.width(), _BAR), item)
         below = QRectF(area.x(), area.y() + line + 2 * _GAP + _BAR, area.width(), line)
         colours = self._theme.colours
-        painter.setPen(QColor(colours.danger if item.state == "failed" else colours.muted))
+        noted = colours.warning if notes_of(item) else colours.muted
+        painter.setPen(QColor(colours.danger if item.state == "failed" else noted))
         self._text(painter, below, detail_text(item), Qt.AlignmentFlag.AlignLeft)
         painter.restore()
 
@@ -62,7 +63,8 @@ class QueueRows(QStyledItemDelegate):
         if item.begun and item.part_done > 0:
             state = f"{state}  {round(item.part_done * 100)} %"
         colour = {"done": colours.success, "failed": colours.danger, "running": colours.accent_hover}
-        painter.setPen(QColor(colour.get(item.state, colours.muted)))
+        known = colours.warning if notes_of(item) else colour.get(item.state, colours.muted)
+        painter.setPen(QColor(known))
         painter.setFont(font)
         room = painter.fontMetrics().horizontalAdvance(state) + 2
         painter.drawText(rect, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, state)
