@@ -21,6 +21,8 @@ from app.core.export.history import find_finished
 from app.core.export.job_protocol import ExportWork
 from app.core.export.request import ExportReport, ExportRequest
 from app.core.export.request_json import MAX_BYTES, request_from_json, request_to_json
+from app.core.export.targets import same_file
+from app.core.export.tracking_filter import needs_tracking
 from app.core.export_queue.collisions import avoid_collisions, location_of
 from detector.file_lock import open_locked
 from detector.part_file import PART_SUFFIX, remove_abandoned_part
@@ -145,6 +147,23 @@ def _beside_newer(request: ExportRequest, began_ns: int) -> ExportRequest:
             if path.stat().st_mtime_ns > began_ns:
                 newer.add(location_of(path))
     return avoid_collisions(request, newer)
+
+
+def interrupted_export_of(source: Path, folder: Path | None = None) -> InterruptedExport | None:
+    """The newest export of that video that can be gone on with; None for none."""
+    return next((one for one in interrupted_exports(folder) if same_file(one.request.source, source)), None)
+
+
+def goes_on_with(request: ExportRequest, begun: ExportRequest) -> bool:
+    """Whether an export surely uses what ``begun``, an interrupted one, has found."""
+
+    def what_is_found(one: ExportRequest) -> tuple[object, ...]:
+        folder = next((target.parent for target in one.targets()), None)
+        return one.source, folder, one.model, one.video.deinterlace, one.video.images_per_s
+
+    deep_enough = request.detection.threshold >= begun.detection.threshold
+    deep_enough = deep_enough and (needs_tracking(begun) or not needs_tracking(request))  # which looks further down
+    return what_is_found(request) == what_is_found(begun) and deep_enough
 
 
 def resume_request(export: InterruptedExport) -> ExportRequest:

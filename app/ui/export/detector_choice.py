@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from app.core.settings import DetectionSettings, ModelSettings, Settings
-from app.ui.export.export_models import ExportModels, classes_text
+from app.ui.export.export_models import ExportModels, classes_text, known_among
 from app.ui.services.settings_model import setting_info
 from app.ui.widgets.editors import ChoiceEditor
 from app.ui.widgets.threshold_editor import ThresholdEditor
@@ -23,6 +23,7 @@ class DetectorChoice(QWidget):
         super().__init__()
         self._models = models
         self._model, self._detection = settings.model, settings.detection
+        self._given: tuple[str, tuple[str, ...]] = ("", ())  # classes that were asked for of one model
         self.model = ChoiceEditor(setting_info(settings, "model", "name"))
         self.model.set_choices(models.choices)
         self.model.show_value(settings.model.name)
@@ -57,7 +58,8 @@ class DetectorChoice(QWidget):
     @property
     def shown(self) -> tuple[str, ...]:
         """The classes that the export shows; empty for all."""
-        return self._models.shown_classes(self.name)
+        model, classes = self._given
+        return known_among(classes, self.labels) if model == self.name else self._models.shown_classes(self.name)
 
     @property
     def model_settings(self) -> ModelSettings:
@@ -68,6 +70,13 @@ class DetectorChoice(QWidget):
     def detection_settings(self) -> DetectionSettings:
         """The threshold chosen, and the classes of the model chosen."""
         return replace(self._detection, threshold=self.threshold.spin.value(), classes=self.shown)
+
+    def show_choice(self, model: ModelSettings, detection: DetectionSettings) -> None:
+        """Show what was chosen before."""
+        self._model, self._detection, self._given = model, detection, (model.name, detection.classes)
+        self.model.show_value(model.name)
+        self._follow_model()
+        self.threshold.show_value(detection.threshold)
 
     def _follow_model(self) -> None:
         self.threshold.show_threshold(self.name, self._models.threshold_of(self.name))

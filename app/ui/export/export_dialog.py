@@ -1,6 +1,6 @@
 """Annotate a video into a new file: what it is, where to, with which model; then progress, then the result.
 
-GUI thread. The file is facts into on a worker; the work is done by ``ExportRunner``.
+GUI thread. The file is looked into on a worker; the work is done by ``ExportRunner``.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QDialog, QStackedWidget, QVBoxLayout, QWidget
 
 from app.core.errors import ExplainedError
 from app.core.export.request import ExportProgress, ExportReport
+from app.core.export_queue.interrupted import InterruptedExport, interrupted_export_of
 from app.core.settings import Settings
 from app.ui.export.export_form import ExportForm
 from app.ui.export.export_models import ExportModels
@@ -34,10 +35,12 @@ class VideoFacts:
     Attributes:
         words: In one line, for people.
         kept_bytes: About how much its detections will take in the cache; None when that cannot be told.
+        interrupted: Its export that was stopped and can be gone on with.
     """
 
     words: str
     kept_bytes: int | None = None
+    interrupted: InterruptedExport | None = None
 
 
 ReadFacts = Callable[[Path], VideoFacts]
@@ -54,7 +57,8 @@ def read_facts(path: Path) -> VideoFacts:
 
     facts = media_facts(path)
     frames = facts.info.frames_expected
-    return VideoFacts(media_text(facts), None if frames is None else kept_bytes(frames))
+    size = None if frames is None else kept_bytes(frames)
+    return VideoFacts(media_text(facts), size, interrupted_export_of(path))
 
 
 class ExportDialog(QDialog):
@@ -130,6 +134,7 @@ class ExportDialog(QDialog):
         def show(facts: VideoFacts) -> None:
             if self._inspected == path:
                 self.form.show_facts(facts.words, ok=True, kept_bytes=facts.kept_bytes)
+                self.form.show_interrupted(facts.interrupted)
 
         def refuse(error: ExplainedError) -> None:
             if self._inspected == path:
@@ -178,6 +183,8 @@ class ExportDialog(QDialog):
 
     def _back_to_form(self) -> None:
         self.pages.setCurrentWidget(self.form)
+        if self._inspected is not None:
+            self._inspect(self._inspected)  # which now may be gone on with
 
     def _open_folder(self) -> None:
         if self.folder is not None:

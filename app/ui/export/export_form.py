@@ -14,7 +14,8 @@ from PySide6.QtWidgets import (
 
 from app.core.errors import AppError
 from app.core.export.request import ExportRequest
-from app.core.export.targets import check_targets, data_beside, default_output
+from app.core.export.targets import check_targets, data_beside, default_output, video_beside
+from app.core.export_queue.interrupted import InterruptedExport, goes_on_with
 from app.core.file_types import is_sequence
 from app.core.settings import Settings
 from app.ui.export.detector_choice import DetectorChoice
@@ -37,7 +38,8 @@ class ExportForm(QWidget):
 
     def __init__(self, settings: Settings, models: ExportModels, theme: Theme) -> None:
         super().__init__()
-        self._settings = settings
+        self._overlay = settings.overlay
+        self._begun: InterruptedExport | None = None
         self._theme = theme
         self._ready = False
         self._proposed = ""
@@ -71,6 +73,22 @@ class ExportForm(QWidget):
         self.options.expect(kept_bytes)
         self.facts.setStyleSheet(f"color: {self._theme.colours.danger};" if failed else "")
         self._check()
+
+    def show_interrupted(self, export: InterruptedExport | None) -> None:
+        """Show the choices of an export that was stopped, to go on with it; None for none."""
+        self._begun = export
+        if export is not None:
+            self._show_choices(export.again)
+            at = "" if export.part_done is None else f" at {int(export.part_done * 100)} %"
+            kept = f"Its export was stopped{at}. Its choices are shown, and what was found is kept."
+            self.facts.setText(f"{self.facts.text()}\n{kept}")
+        self._check()
+
+    def _show_choices(self, request: ExportRequest) -> None:
+        self._overlay = request.overlay
+        self.output.line.setText(str(video_beside(request)))
+        self.options.show_request(request)
+        self.detector.show_choice(request.model, request.detection)
 
     def request(self) -> ExportRequest | None:
         """Returns the request; None, after showing a line that says why, when it cannot be done."""
@@ -109,6 +127,7 @@ class ExportForm(QWidget):
     def _source_typed(self, _text: str) -> None:
         path = self.source.path
         self._ready = False
+        self._begun = None
         if path is not None:
             if self.output.line.text() in ("", self._proposed):
                 self._proposed = str(default_output(path))
@@ -128,7 +147,7 @@ class ExportForm(QWidget):
             data=tuple(data_beside(output, name) for name in options.formats),
             model=self.detector.model_settings,
             detection=self.detector.detection_settings,
-            overlay=self._settings.overlay,
+            overlay=self._overlay,
             video=options.video.options,
             cache=options.cache,
             highlights=options.highlights(output),
@@ -139,7 +158,15 @@ class ExportForm(QWidget):
         self.trouble.setVisible(False)
         if trouble:
             self._show_trouble(trouble)
+        self.start.setText(self._start_text())
         self.start.setEnabled(self._ready and not trouble and self.output.path is not None)
+
+    def _start_text(self) -> str:
+        request = self._request()
+        if self._begun is None or request is None or not goes_on_with(request, self._begun.again):
+            return "Export"
+        part = self._begun.part_done
+        return "Resume" if part is None else f"Resume ({int(part * 100)} % analysed)"
 
     def _show_trouble(self, words: str) -> None:
         self.trouble.setText(words)

@@ -10,7 +10,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout
 
-from app.core.export.request import CachePolicy
+from app.core.export.request import CachePolicy, ExportRequest
 from app.core.highlights.options import HighlightOptions
 from app.core.records.formats import FORMATS
 from app.ui.export.data_boxes import data_boxes, in_a_grid
@@ -63,6 +63,20 @@ class ExportOptions(QObject):
         """Take over which classes the export shows; empty for all."""
         self._shown = shown
         self.changed.emit()
+
+    def show_request(self, request: ExportRequest) -> None:
+        """Show what was chosen before."""
+        self.want_video.setChecked(request.output is not None)
+        self.video.show_options(request.video)
+        chosen = {data.format for data in request.data}
+        for name, box in self.data.items():
+            box.setChecked(name in chosen)
+        every_s = request.highlights.frames_every_s
+        self.images.setChecked(every_s is not None)
+        if every_s is not None:
+            self.every.setValue(float(every_s))
+        self.objects.show_options(request.highlights)
+        self.keep.setChecked(request.cache == "keep")
 
     def expect(self, kept_bytes: int | None, each: str = "") -> None:
         """Say about how much the detections would take; ``each`` says of what, such as " a minute"."""

@@ -70,6 +70,16 @@ class ObjectChoices(QWidget):
             after_s=tenths(self.after),
         )
 
+    def show_options(self, chosen: HighlightOptions) -> None:
+        """Show what was chosen before."""
+        self.tracks.setChecked(chosen.tracks)
+        self.snapshots.setChecked(chosen.snapshots is not None)
+        self.snapshot_classes.setText(", ".join(chosen.snapshot_classes))
+        self.clips.setChecked(chosen.clips is not None)
+        self.clip_classes.setText(", ".join(chosen.clip_classes))
+        self.before.setValue(float(chosen.before_s))
+        self.after.setValue(float(chosen.after_s))
+
     def _named(self, box: QCheckBox, line: QLineEdit) -> tuple[str, ...]:
         names = (name.strip() for name in line.text().split(",")) if box.isChecked() else ()
         return tuple(dict.fromkeys(name for name in names if name))

@@ -11,9 +11,11 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from app.core.errors import AppError
-from app.core.export.request import DataFile
+from app.core.export.request import DataFile, ExportRequest
+from app.core.export_queue.interrupted import InterruptedExport
 from app.core.highlights.options import HighlightOptions
-from app.core.settings import ModelSettings, Settings
+from app.core.muxing.video_options import VideoOptions
+from app.core.settings import DetectionSettings, ModelSettings, OverlaySettings, Settings
 from app.core.thresholds import ModelThreshold
 from app.ui.export.export_dialog import ExportDialog, VideoFacts, read_facts
 from app.ui.export.export_form import ExportForm
@@ -43,6 +45,7 @@ class Booth:
         self.jobs: list[FakeJob] = []
         self.facts = "1280 wide"
         self.refusal: AppError | None = None
+        self.interrupted: InterruptedExport | None = None
         self.background = Background()
         self.runner = ExportRunner(self.background, self._make)
         chosen = Settings(model=ModelSettings(name="faces"))
@@ -63,7 +66,7 @@ class Booth:
     def _look(self, _path: Path) -> VideoFacts:
         if self.refusal is not None:
             raise self.refusal
-        return VideoFacts(self.facts, 1_234_000)
+        return VideoFacts(self.facts, 1_234_000, self.interrupted)
 
     def press_export(self, qtbot: QtBot) -> FakeJob:
         qtbot.waitUntil(self.dialog.form.start.isEnabled)
@@ -280,6 +283,50 @@ def test_cancel(booth: Booth, qtbot: QtBot) -> None:
     assert "cancelled" in booth.dialog.page.title.text()
     booth.dialog.page.again.click()
     assert booth.dialog.form.isVisible()
+
+
+def stopped(folder: Path, part_done: float | None = 0.6) -> InterruptedExport:
+    """An export with a choice of everything, which was stopped."""
+    request = ExportRequest(
+        folder / "street.mp4",
+        None,
+        (DataFile(folder / "mine.csv", "csv"), DataFile(folder / "mine.json", "coco")),
+        ModelSettings("faces", "cpu", "fp32"),
+        DetectionSettings(0.7, 0.6, ("car",), 50),
+        OverlaySettings(line_width=5.0),
+        VideoOptions("best", "libx264", deinterlace=True),
+        "drop",
+        HighlightOptions(True, Fraction(1, 2), folder / "mine.snapshots", ("car",), before_s=Fraction(1)),
+    )
+    return InterruptedExport(folder / "mark.json", request, request, folder / "street.mp4.ssdv.part", part_done)
+
+
+def test_a_stopped_export_opens_with_its_choices_and_goes_on(booth: Booth, qtbot: QtBot, tmp_path: Path) -> None:
+    form = booth.dialog.form
+    qtbot.waitUntil(form.start.isEnabled)
+    assert form.start.text() == "Export"
+    booth.interrupted = stopped(tmp_path)
+    form.set_source(tmp_path / "other.mp4")
+    form.set_source(tmp_path / "street.mp4")
+    qtbot.waitUntil(form.start.isEnabled)
+    assert form.start.text() == "Resume (60 % analysed)"
+    assert form.request() == booth.interrupted.again
+    assert "stopped at 60 %" in form.facts.text()
+    choose_model(form, "demo")
+    assert form.start.text() == "Export"
+    choose_model(form, "faces")
+    form.detector.threshold.show_value(0.7)
+    assert booth.press_export(qtbot).request == booth.interrupted.again
+
+
+def test_back_after_a_cancel_offers_to_resume(booth: Booth, qtbot: QtBot, tmp_path: Path) -> None:
+    job = booth.press_export(qtbot)
+    booth.dialog.page.cancel.click()
+    qtbot.waitUntil(booth.dialog.page.again.isVisible)
+    booth.interrupted = InterruptedExport(tmp_path / "m", job.request, job.request, tmp_path / "s", None)
+    booth.dialog.page.again.click()
+    qtbot.waitUntil(lambda: booth.dialog.form.start.text() == "Resume")
+    assert booth.dialog.form.request() == job.request
 
 
 def test_failure_says_what_to_do(booth: Booth, qtbot: QtBot) -> None:
