@@ -16,6 +16,7 @@ from app.ui.widgets.banner import Kind
 _FIGURES_EVERY_MS = 250
 _IDLE = "Ready. F1 shows the keyboard shortcuts."
 _NO_MODEL = "No detector"
+_RESTING = "Detection pauses while exporting"
 
 
 class Presenter(QObject):
@@ -139,7 +140,9 @@ class Presenter(QObject):
         if info is None or stats is None:
             view.set_badge("", "Opening…" if controller.is_opening else "")
             return
-        note = f"Loading {controller.loading}…" if controller.loading else ""
+        without = view.result is not None and view.result.candidates is None  # what is kept of a video is shown still
+        resting = _RESTING if controller.resting and without else ""
+        note = f"Loading {controller.loading}…" if controller.loading else resting
         self._status.set_cell("seen", view.seen_text())
         self._view_described(view.notice.words or view.seen_text())
         view.set_badge("Paused" if controller.is_paused else badge(stats), note)

@@ -74,6 +74,8 @@ class LiveController(QObject):
         self.info: SourceInfo | None = None
         self.uri = ""
         self._sample = False
+        self.resting = False
+        """Whether the detector leaves the computer to an export."""
         self.looping = False
         """Whether a file starts again at its end."""
         self.loading = ""
@@ -102,6 +104,8 @@ class LiveController(QObject):
         self._note_loop(sample or settings.source.loop)
         options = replace(SourceOptions.from_settings(settings.source), loop=self.looping)
         self.session.start(uri, options, settings.model, settings.detection)
+        if self.resting:
+            self.session.rest(True)
 
     def close_source(self) -> None:
         """Close the source, also for the next start. The session's threads end by themselves; nobody waits."""
@@ -151,6 +155,13 @@ class LiveController(QObject):
         """Sets whether files start again at their end; remembered."""
         self._apply_loop(loop)
         self._settings.set("source", "loop", loop)
+
+    def rest(self, resting: bool) -> None:
+        """Have the detector rest, or take up its work again."""
+        if resting != self.resting:
+            self.resting = resting
+            if self.session is not None:
+                self.session.rest(resting)
 
     def painted(self, result: FrameResult) -> None:
         """Note that a result is on the screen: counts frame age and screen rate."""

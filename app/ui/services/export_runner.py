@@ -30,6 +30,7 @@ def make_job(request: ExportRequest, on_progress: Callable[[ExportProgress], Non
 class ExportRunner(QObject):
     """Runs at most one export at a time."""
 
+    began = Signal()
     progress = Signal(object)
     finished = Signal(object)
     failed = Signal(object)
@@ -52,6 +53,7 @@ class ExportRunner(QObject):
         self.running = True
         self._cancel = False
         self._latest = None
+        self.began.emit()
 
         def work() -> ExportReport:
             job = self._make(request, self._report)
