@@ -122,7 +122,7 @@ class ExportForm(QWidget):
         self.cancel.clicked.connect(self.rejected)
 
     def _detector_changed(self) -> None:
-        self.options.show_classes(self.detector.shown)
+        self.options.show_classes(self.detector.shown, self.detector.labels)
 
     def _source_typed(self, _text: str) -> None:
         path = self.source.path

@@ -26,7 +26,6 @@ class ExportOptions(QObject):
 
     def __init__(self) -> None:
         super().__init__()
-        self._shown: Sequence[str] = ()
         self.want_video = QCheckBox("Annotated video (sound copied, same timing)")
         self.want_video.setChecked(True)
         self.video = VideoChoices()
@@ -59,9 +58,9 @@ class ExportOptions(QObject):
         form.addRow("Objects", self.objects)
         form.addRow("Detections", self.keep)
 
-    def show_classes(self, shown: Sequence[str]) -> None:
-        """Take over which classes the export shows; empty for all."""
-        self._shown = shown
+    def show_classes(self, shown: Sequence[str], labels: Sequence[str]) -> None:
+        """Take over which classes the export shows, see ``ObjectChoices``."""
+        self.objects.show_classes(shown, labels)
         self.changed.emit()
 
     def show_request(self, request: ExportRequest) -> None:
@@ -88,7 +87,7 @@ class ExportOptions(QObject):
         """Why it cannot be done; "" when it can."""
         if not (self.want_video.isChecked() or self.formats or self.objects.writes):
             return "Choose the video, a data file, or both."
-        return self.objects.trouble(self._shown)
+        return self.objects.trouble
 
     @property
     def formats(self) -> tuple[str, ...]:

@@ -130,7 +130,7 @@ class QueueForm(QWidget):
         self.detector.changed.connect(self._detector_changed)
 
     def _detector_changed(self) -> None:
-        self.options.show_classes(self.detector.shown)
+        self.options.show_classes(self.detector.shown, self.detector.labels)
 
     def _counted(self, count: int) -> None:
         if self.found is None:

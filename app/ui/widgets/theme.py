@@ -151,6 +151,7 @@ QLabel#bad { color: $danger; }
 QLineEdit, QComboBox, QAbstractSpinBox { background: $raised; color: $text; border: 1px solid $border;
   border-radius: 6px; padding: 4px 8px; selection-background-color: $accent; selection-color: $on_accent; }
 QLineEdit:focus, QComboBox:focus, QAbstractSpinBox:focus { border: 1px solid $accent; }
+QLineEdit[wrong="true"] { border: 1px solid $danger; }
 QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { width: 0; height: 0; border: 0; }
 QAbstractSpinBox QLineEdit { border: 0; padding: 0 8px; background: transparent; }
 QComboBox::drop-down { border: 0; width: 22px; }

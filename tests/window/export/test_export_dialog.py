@@ -8,6 +8,7 @@ from pathlib import Path
 
 import cv2
 import pytest
+from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from app.core.errors import AppError
@@ -197,12 +198,52 @@ def test_clips_images_in_sets_and_what_is_kept(booth: Booth, qtbot: QtBot, tmp_p
 
 def test_a_class_that_the_settings_leave_out_is_refused(qtbot: QtBot) -> None:
     options = ExportOptions()
-    options.show_classes(("person",))
+    options.show_classes(("person",), ("person", "car"))
     options.objects.clips.setChecked(True)
     options.objects.clip_classes.setText("car")
     assert options.trouble == "The settings leave car out. Show that class, too."
     options.objects.clip_classes.setText("person")
     assert options.trouble == ""
+
+
+def test_class_names_are_checked_while_they_are_typed(booth: Booth, qtbot: QtBot) -> None:
+    form, objects = booth.dialog.form, booth.dialog.form.options.objects
+    qtbot.waitUntil(form.start.isEnabled)
+    assert objects.clip_classes.placeholderText() == "such as person, car"
+    assert objects.snapshot_classes.placeholderText() == "of any class, or such as person, car"
+    objects.clips.setChecked(True)
+    assert form.trouble.text() == "Say of which classes clips are wanted, such as person, car."
+    qtbot.keyClicks(objects.clip_classes, "person, bus")
+    assert form.trouble.text() == "The model knows no class “bus”."
+    assert objects.clip_classes.property("wrong") is True
+    assert not form.start.isEnabled()
+    objects.clip_classes.setText("person, cart")
+    assert form.trouble.text() == "The model knows no class “cart”. Did you mean car?"
+    objects.clip_classes.setText("Person, car")
+    assert form.start.isEnabled()
+    choose_model(form, "demo")
+    assert objects.clip_classes.placeholderText() == "such as star"
+    assert "leave Person out" in form.trouble.text()
+
+
+def test_a_name_of_several_is_completed(booth: Booth, qtbot: QtBot) -> None:
+    field = booth.dialog.form.options.objects.clip_classes
+    booth.dialog.form.options.objects.clips.setChecked(True)
+    field.setFocus()
+    qtbot.keyClicks(field, "car, lig")
+    popup = field.completer_popup
+    qtbot.waitUntil(popup.isVisible)
+    qtbot.keyClick(popup, Qt.Key.Key_Down)
+    qtbot.keyClick(popup, Qt.Key.Key_Return)
+    assert field.text() == "car, traffic light"
+    assert field.names == ("car", "traffic light")
+    assert booth.jobs == [], "Enter chose the word, and pressed no button"
+    field.setText("lig, car")
+    field.setCursorPosition(3)
+    qtbot.keyClick(field, Qt.Key.Key_H)
+    qtbot.keyClick(popup, Qt.Key.Key_Down)
+    qtbot.keyClick(popup, Qt.Key.Key_Return)
+    assert field.text() == "traffic light, car"
 
 
 def test_images_alone_are_an_export(booth: Booth, qtbot: QtBot, tmp_path: Path) -> None:
