@@ -49,6 +49,7 @@ class ExportJob:
         on_progress: Called a few times a second and at each change of stage, on whichever thread of the job has news.
         open_detector: Makes the detector, on ``ssdv-export-detect``.
         space: Room on the disk of a folder; None when it cannot be told.
+        preview: Whether progress comes with the newest frame.
     """
 
     def __init__(
@@ -57,10 +58,12 @@ class ExportJob:
         on_progress: Callable[[ExportProgress], None] | None = None,
         open_detector: OpenDetector = open_model_for_batches,
         space: Callable[[Path], DiskSpace | None] = disk_space,
+        preview: bool = False,
     ) -> None:
         self.request = request
         self._meter = ProgressMeter(on_progress)
         self._space = space
+        self._preview = preview
         self._gate = Gate(self._meter.pausing, space)
         self._open_detector = open_detector
         self._lock = threading.RLock()  # a signal handler may cancel while this very thread holds it
@@ -158,14 +161,14 @@ class ExportJob:
 
     def _write(self, found: Channel[DetectedFrame], facts: SourceFacts) -> None:
         with waiting_for_room(self._gate.wait_for_room):
-            outputs = self._outputs = Outputs(self.request, facts, self._gate.check)
+            outputs = self._outputs = Outputs(self.request, facts, self._gate.check, self._preview)
             first = next(self.request.targets())
             try:
                 for item in found:
                     self._gate.check()  # also for a failure: not only once the channel is drained
                     self._gate.watch(first)
                     outputs.write(item.frame, item.detections, item.labels)
-                    self._meter.step(item.fresh)
+                    self._meter.step(item.fresh, outputs.seen)
                 self._meter.finishing()
                 self._raise_failure()
                 outputs.finish()

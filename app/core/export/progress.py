@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from app.core.export.request import ExportProgress
+from app.core.export.seen import SeenSoFar
 
 _EVERY_S = 0.1
 
@@ -39,6 +40,7 @@ class ProgressMeter:
         self._paused: str | None = None
         self._paused_s = 0.0
         self._remark = ""
+        self._seen: SeenSoFar | None = None
         self.known = 0
         self.frames = 0
 
@@ -52,10 +54,11 @@ class ProgressMeter:
         self._remark = text
         self._tell()
 
-    def step(self, fresh: bool = True) -> None:
+    def step(self, fresh: bool = True, seen: Callable[[], SeenSoFar] | None = None) -> None:
         """One more frame is written.
 
         Args:
+            seen: Asked for what was found so far, when it is time to report.
             fresh: The network ran on it. Those it did not come at another pace: rate and time left begin anew where
                 they end.
         """
@@ -68,6 +71,8 @@ class ProgressMeter:
             self._counted += 1
             due = self.frames == 1 or now - self._reported_s >= _EVERY_S
         if due:
+            if seen is not None:
+                self._seen = seen()
             self._tell()
 
     def finishing(self) -> None:
@@ -101,5 +106,6 @@ class ProgressMeter:
         if self._total is not None and rate > 0 and (self._fresh or self.known >= self._total):
             left = max(0, self._total - self.frames) / rate
         if self._paused is not None:
-            return ExportProgress("paused", self.frames, self._total, 0.0, None, self._paused or self._remark)
-        return ExportProgress(self._stage, self.frames, self._total, rate, left, self._remark)
+            why = self._paused or self._remark
+            return ExportProgress("paused", self.frames, self._total, 0.0, None, why, self._seen)
+        return ExportProgress(self._stage, self.frames, self._total, rate, left, self._remark, self._seen)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from app.core.counts import found_text
 from app.core.errors import AppError
+from app.core.export.seen import SeenSoFar
 from app.core.export.tally import TrackSummary
 from app.core.highlights.options import HighlightOptions
 from app.core.muxing.video_options import VideoOptions
@@ -86,6 +87,7 @@ class ExportProgress:
         eta_s: Seconds to go; None when unknown.
         remark: What a person should know now, one line: why it is paused, that it goes on from where an earlier run
             stopped, that the disk may become full; "" for nothing.
+        seen: What was found so far; None before the first frame.
     """
 
     stage: Literal["opening", "running", "finishing", "paused"]
@@ -94,6 +96,12 @@ class ExportProgress:
     frames_per_s: float = 0.0
     eta_s: float | None = None
     remark: str = ""
+    seen: SeenSoFar | None = None
+
+    @property
+    def found(self) -> str:
+        """What was found so far, in words; "" before the first frame."""
+        return "" if self.seen is None else found_text(self.seen.detections, self.frames_done, self.seen.objects)
 
 
 @dataclass(frozen=True, slots=True)

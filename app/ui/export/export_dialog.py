@@ -81,6 +81,7 @@ class ExportDialog(QDialog):
         self._runner = runner
         self._read = read
         self._inspected: Path | None = None
+        self._made: Path | None = None
         self.folder: Path | None = None
         """Where the files of the export that was started go."""
         self.form = ExportForm(settings, models, theme)
@@ -98,6 +99,7 @@ class ExportDialog(QDialog):
         self.page.resume.clicked.connect(runner.resume)
         self.page.close_button.clicked.connect(self.reject)
         self.page.open_folder.clicked.connect(self._open_folder)
+        self.page.play.clicked.connect(self._play)
         self.page.again.clicked.connect(self._back_to_form)
         runner.progress.connect(self._progressed)
         runner.finished.connect(self._finished)
@@ -168,6 +170,7 @@ class ExportDialog(QDialog):
         self.page.show_progress(progress)
 
     def _finished(self, report: ExportReport) -> None:
+        self._made = report.output
         self.page.show_report(report)
 
     def _failed(self, error: ExplainedError) -> None:
@@ -185,6 +188,10 @@ class ExportDialog(QDialog):
         self.pages.setCurrentWidget(self.form)
         if self._inspected is not None:
             self._inspect(self._inspected)  # which now may be gone on with
+
+    def _play(self) -> None:
+        if self._made is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._made)))
 
     def _open_folder(self) -> None:
         if self.folder is not None:

@@ -22,6 +22,7 @@ from app.ui.export.detector_choice import DetectorChoice
 from app.ui.export.export_models import ExportModels
 from app.ui.export.export_options import ExportOptions
 from app.ui.export.form_page import lay_out, new_form
+from app.ui.export.presets import PresetChoice
 from app.ui.export.video_choices import video_filter
 from app.ui.remedies import phrased
 from app.ui.widgets.drops import VIDEOS
@@ -49,6 +50,7 @@ class ExportForm(QWidget):
         self.facts.setWordWrap(True)
         self.output = PathField("Annotated video")
         self.options = ExportOptions()
+        self.presets = PresetChoice(self.options)
         self.detector = DetectorChoice(settings, models)
         self.trouble = QLabel()
         self.trouble.setWordWrap(True)
@@ -106,10 +108,11 @@ class ExportForm(QWidget):
         form = new_form()
         form.addRow("Video", self.source)
         form.addRow("", self.facts)
-        form.addRow("Write", self.options.want_video)
-        form.addRow("", self.output)
+        form.addRow("Make", self.presets)
+        form.addRow("Save as", self.output)
+        form.addRow(self.detector)
         self.options.add_rows(form)
-        lay_out(self, form, (self.detector,), self.trouble, (self.cancel, self.start))
+        lay_out(self, form, self.trouble, (self.cancel, self.start))
 
     def _connect(self) -> None:
         self.source.changed.connect(self._source_typed)

@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout
+from PySide6.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QLabel
 
 from app.core.export.request import CachePolicy, ExportRequest
 from app.core.highlights.options import HighlightOptions
@@ -46,7 +46,12 @@ class ExportOptions(QObject):
         self._toggled()
 
     def add_rows(self, form: QFormLayout) -> None:
-        """Append the rows, but for the video itself: where it goes is for the form to ask."""
+        """Append the rows; where all of it goes is for the form to ask."""
+        heading = QLabel("Details")
+        heading.setObjectName("section")
+        heading.setContentsMargins(0, 8, 0, 0)
+        form.addRow(heading)
+        form.addRow("Video", self.want_video)
         form.addRow("Quality", self.video)
         form.addRow("Data files", in_a_grid(self.data))
         row = QHBoxLayout()
@@ -62,6 +67,25 @@ class ExportOptions(QObject):
         """Take over which classes the export shows, see ``ObjectChoices``."""
         self.objects.show_classes(shown, labels)
         self.changed.emit()
+
+    def choose(self, data: Sequence[str], tracks: bool, snapshots: bool) -> None:
+        """Choose the video with these data files and objects, and nothing else."""
+        self.want_video.setChecked(True)
+        for name, box in self.data.items():
+            box.setChecked(name in data)
+        self.images.setChecked(False)
+        self.objects.tracks.setChecked(tracks)
+        self.objects.snapshots.setChecked(snapshots)
+        self.objects.snapshot_classes.clear()
+        self.objects.clips.setChecked(False)
+
+    @property
+    def chosen(self) -> tuple[bool, tuple[str, ...], bool, bool, bool, bool]:
+        """What is written: the video, data files, numbers, images and clips of objects, images in sets."""
+        objects = self.objects
+        boxes = (objects.tracks, objects.snapshots, objects.clips)
+        tracks, snapshots, clips = (box.isChecked() for box in boxes)
+        return self.want_video.isChecked(), self.formats, tracks, snapshots, clips, self._images_chosen
 
     def show_request(self, request: ExportRequest) -> None:
         """Show what was chosen before."""

@@ -23,6 +23,7 @@ from app.ui.export.detector_choice import DetectorChoice
 from app.ui.export.export_models import ExportModels
 from app.ui.export.export_options import ExportOptions
 from app.ui.export.form_page import lay_out, new_form
+from app.ui.export.presets import PresetChoice
 from app.ui.export.queue_text import search_text
 from app.ui.services.queue_runner import VideoSearch
 from app.ui.widgets.path_field import PathField
@@ -57,6 +58,7 @@ class QueueForm(QWidget):
         self.add_files = QPushButton("Add videos…")
         self.add_folder = QPushButton("Add a folder…")
         self.options = ExportOptions()
+        self.presets = PresetChoice(self.options)
         self.options.expect(kept_bytes(_FRAMES_A_MINUTE), " a minute")
         self.output = PathField("Folder")
         self.output.line.setPlaceholderText("Beside each video")
@@ -113,10 +115,11 @@ class QueueForm(QWidget):
         form = new_form()
         form.addRow("Videos", self.facts)
         form.addRow("", add)
-        form.addRow("Write", self.options.want_video)
-        form.addRow("To", self.output)
+        form.addRow("Make", self.presets)
+        form.addRow("Save in", self.output)
+        form.addRow(self.detector)
         self.options.add_rows(form)
-        lay_out(self, form, (self.detector,), self.trouble, (self.cancel, self.start))
+        lay_out(self, form, self.trouble, (self.cancel, self.start))
 
     def _connect(self) -> None:
         self._search.counted.connect(self._counted)

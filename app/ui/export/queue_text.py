@@ -50,6 +50,8 @@ def detail_text(item: QueueItem) -> str:
         parts = [f"{progress.frames_done} of {progress.frames_total} frames"]
     if progress.frames_per_s and item.state == "running":
         parts.append(f"{rate_text(progress.frames_per_s)} fps")
+    if progress.found:
+        parts.append(f"{progress.found} so far")
     if progress.eta_s is not None and item.state == "running":
         parts.append(f"{wait_text(progress.eta_s)} left")
     return "  ·  ".join(parts)

@@ -117,6 +117,7 @@ QPushButton:focus, QToolButton:focus { border: 1px solid $accent; }
 QPushButton#primary { background: $accent; color: $on_accent; border: 1px solid $accent; font-weight: 600; }
 QPushButton#primary:hover { background: $accent_hover; border-color: $accent_hover; }
 QPushButton#primary:disabled { background: $raised; color: $muted; border-color: $border; }
+QPushButton#preset:checked { border: 1px solid $accent; background: $hover; }
 QPushButton#link { background: transparent; border: 1px solid transparent; color: $accent; padding: 2px 4px; }
 QPushButton#link:hover { text-decoration: underline; }
 QPushButton#link:focus { border: 1px solid $accent; }

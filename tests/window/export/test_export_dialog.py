@@ -7,12 +7,14 @@ from fractions import Fraction
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt, QUrl
 from pytestqt.qtbot import QtBot
 
 from app.core.errors import AppError
-from app.core.export.request import DataFile, ExportRequest
+from app.core.export.request import DataFile, ExportProgress, ExportRequest
+from app.core.export.seen import SeenSoFar
 from app.core.export_queue.interrupted import InterruptedExport
 from app.core.highlights.options import HighlightOptions
 from app.core.muxing.video_options import VideoOptions
@@ -311,9 +313,83 @@ def test_progress_then_report(booth: Booth, qtbot: QtBot) -> None:
     job.go.set()
     qtbot.waitUntil(page.open_folder.isVisible)
     assert "street.annotated.mp4" in page.title.text()
-    assert page.line.text().startswith("321 detections in 200 frames")
+    assert page.found.text() == "321 detections in 200 frames"
+    assert "Detections: car 300, dog 21." in page.line.text()
     assert "subtitle track was left out" in page.line.text()
     assert not page.cancel.isVisible()
+
+
+def test_progress_shows_the_frame_just_written_and_what_was_found(booth: Booth, qtbot: QtBot) -> None:
+    job, page = booth.press_export(qtbot), booth.dialog.page
+    assert page.preview.is_empty
+    frame = np.full((90, 160, 4), 200, np.uint8)
+    frame[..., 3] = 255
+    job.on_progress(ExportProgress("running", 80, 200, 25.0, 6.0, seen=SeenSoFar(40, {"car": 3}, frame)))
+    qtbot.waitUntil(lambda: page.found.text() == "3 cars so far")
+    assert page.preview.grab().toImage().pixelColor(page.preview.rect().center()).red() == 200
+    assert page.preview.height() * 2 > page.height(), "it has most of the page"
+    job.on_progress(ExportProgress("running", 90, 200, 25.0, 6.0, seen=SeenSoFar(40, None)))
+    qtbot.waitUntil(lambda: page.found.text() == "40 detections in 90 frames so far")
+    assert not page.preview.is_empty
+    settle()
+    assert overlaps(booth.dialog) + cut_texts(booth.dialog) + outside(booth.dialog) == []
+
+
+def test_result_plays_the_video(booth: Booth, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[QUrl] = []
+    monkeypatch.setattr("app.ui.export.export_dialog.QDesktopServices.openUrl", opened.append)
+    booth.press_export(qtbot).go.set()
+    page = booth.dialog.page
+    qtbot.waitUntil(page.play.isVisible)
+    page.play.click()
+    assert [Path(url.toLocalFile()) for url in opened] == [tmp_path / "street.annotated.mp4"]
+    settle()
+    assert overlaps(booth.dialog) + cut_texts(booth.dialog) + outside(booth.dialog) == []
+
+
+def test_result_without_a_video_has_nothing_to_play(booth: Booth, qtbot: QtBot) -> None:
+    booth.dialog.form.options.want_video.setChecked(False)
+    booth.dialog.form.options.data["csv"].setChecked(True)
+    booth.press_export(qtbot).go.set()
+    qtbot.waitUntil(booth.dialog.page.open_folder.isVisible)
+    assert not booth.dialog.page.play.isVisible()
+
+
+def test_presets_choose_in_the_details_and_follow_them(booth: Booth, qtbot: QtBot, tmp_path: Path) -> None:
+    form = booth.dialog.form
+    qtbot.waitUntil(form.start.isEnabled)
+    video, table, objects = form.presets.buttons
+
+    def pressed() -> list[str]:
+        return [button.text() for button in form.presets.buttons if button.isChecked()]
+
+    assert pressed() == ["Video"]
+    form.options.objects.clips.setChecked(True)
+    assert (pressed(), form.presets.words.text()) == ([], "Your own choice, as in the details below.")
+    objects.click()
+    assert pressed() == ["Objects"]
+    request = form.request()
+    assert request is not None
+    assert request.data == (DataFile(tmp_path / "street.annotated.csv", "csv"),)
+    assert request.highlights == HighlightOptions(tracks=True, snapshots=tmp_path / "street.annotated.snapshots")
+    objects.click()
+    assert pressed() == ["Objects"], "a second click takes nothing away"
+    form.options.objects.snapshots.setChecked(False)
+    assert pressed() == ["Video and table"]
+    table.click()
+    video.click()
+    plain = form.request()
+    assert plain is not None
+    assert (plain.data, plain.highlights) == ((), HighlightOptions())
+
+
+def test_daily_choices_come_before_the_details(booth: Booth) -> None:
+    form = booth.dialog.form
+    daily = (form.source, form.presets, form.output, form.detector)
+    details = (form.options.want_video, form.options.video, form.options.data["csv"], form.options.keep)
+    tops = [widget.mapTo(form, QPoint(0, 0)).y() for widget in (*daily, *details)]
+    assert tops == sorted(tops)
+    assert len(set(tops)) == len(tops)
 
 
 def test_cancel(booth: Booth, qtbot: QtBot) -> None:
