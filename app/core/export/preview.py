@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 import cv2
+import numpy as np
 
 from app.core.frames import ImageBGR, ImageBGRA
 
@@ -42,5 +43,4 @@ def small(image: ImageBGR) -> ImageBGRA:
     scale = min(1.0, _SIDE / max(width, height))
     size = max(1, round(width * scale)), max(1, round(height * scale))
     shrunk = image if scale == 1.0 else cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    made: ImageBGRA = cv2.cvtColor(shrunk, cv2.COLOR_BGR2BGRA)
-    return made
+    return np.asarray(cv2.cvtColor(shrunk, cv2.COLOR_BGR2BGRA), np.uint8)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QStringListModel, Qt
-from PySide6.QtWidgets import QAbstractItemView, QCompleter, QLineEdit
+from PySide6.QtGui import QFocusEvent
+from PySide6.QtWidgets import QCompleter, QLineEdit, QListView
 
 from app.core.detection_filter import closest
 from detector.class_names import find_name, is_found_by
@@ -28,10 +29,14 @@ class ClassField(QLineEdit):
         self._labels: tuple[str, ...] = ()
         self._words = QStringListModel(self)
         self._completer = QCompleter(self._words, self)
+        self.completions = QListView()
+        """The names offered while one is typed."""
+        self.completions.setObjectName("completions")
+        self._completer.setPopup(self.completions)
         self._completer.setWidget(self)  # which completes a word of several, not the whole line
         self._completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         self._completer.setFilterMode(Qt.MatchFlag.MatchContains)
-        self._completer.activated[str].connect(self._complete)
+        self._completer.activated.connect(self._complete)
         self.textEdited.connect(self._offer)
         self.textChanged.connect(self._mark)
         self.setAccessibleName(name)
@@ -52,18 +57,14 @@ class ClassField(QLineEdit):
     @property
     def trouble(self) -> str:
         """What is wrong with the names; "" for nothing, or where the model's classes are not known."""
-        unknown = [name for name in self.names if self._labels and find_name(name, self._labels) < 0]
-        if not unknown:
+        name = self._unknown
+        if name is None:
             return ""
-        offered = [label for label in self._labels if is_found_by(unknown[0], label)][:_OFFERED]
-        offered = offered or [label for label in (closest(unknown[0], self._labels),) if label]
+        offered = self._found_by(name) or [label for label in (closest(name, self._labels),) if label]
+        if self._is_unfinished(name):
+            return f"Finish the name “{name}”: {' or '.join(offered)}."
         meant = f" Did you mean {' or '.join(offered)}?" if offered else ""
-        return f"The model knows no class “{unknown[0]}”.{meant}"
-
-    @property
-    def completer_popup(self) -> QAbstractItemView:
-        """The list of names that is offered while one is typed."""
-        return self._completer.popup()
+        return f"The model knows no class “{name}”.{meant}"
 
     def show_labels(self, labels: Sequence[str]) -> None:
         """Take over the classes to choose from; empty where they are not known."""
@@ -73,14 +74,31 @@ class ClassField(QLineEdit):
         self.setPlaceholderText(", or ".join(hint for hint in hints if hint))
         self._mark()
 
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self._mark()
+
     def _mark(self) -> None:
         """Show by the colour of the edge whether something is wrong."""
-        wrong = bool(self.trouble)
+        wrong = self._unknown is not None and not self._is_unfinished(self._unknown)
         if wrong != bool(self.property("wrong")):
             self.setProperty("wrong", wrong)
             self.style().unpolish(self)
             self.style().polish(self)
         self.setAccessibleDescription(self.trouble or self.toolTip())
+
+    @property
+    def _unknown(self) -> str | None:
+        """The first name that the model does not know."""
+        return next((name for name in self.names if self._labels and find_name(name, self._labels) < 0), None)
+
+    def _found_by(self, name: str) -> list[str]:
+        return [label for label in self._labels if is_found_by(name, label)][:_OFFERED]
+
+    def _is_unfinished(self, name: str) -> bool:
+        """Whether it is being typed and may become one that the model knows."""
+        begin, end = self._word()
+        return self.hasFocus() and self.text()[begin:end].strip() == name and bool(self._found_by(name))
 
     def _word(self) -> tuple[int, int]:
         """Where the name at the cursor begins and ends, without the blanks before it."""
@@ -97,7 +115,7 @@ class ClassField(QLineEdit):
         if typed and typed not in self._labels and self._completer.completionCount():
             self._completer.complete()
         else:
-            self.completer_popup.hide()
+            self.completions.hide()
 
     def _complete(self, label: str) -> None:
         begin, end = self._word()

@@ -121,7 +121,9 @@ class ExportProgressPage(QWidget):
     def show_report(self, report: ExportReport) -> None:
         """Show what came of it."""
         files = [path.name for path in (report.output, *report.data, *report.folders) if path is not None]
-        self._show("success", f"Done: {', '.join(files)}", running=False)
+        more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+        self._show("success", f"Done: {files[0]}{more}", running=False)
+        self.title.setToolTip("\n".join(files))
         self.found.setText(_sentence(report.found))
         self.found.show()
         self.preview.setVisible(not self.preview.is_empty)
@@ -141,6 +143,7 @@ class ExportProgressPage(QWidget):
         colour = {"success": colours.success, "error": colours.danger}.get(icon_name, colours.accent)
         self._icon.setPixmap(pixmap(icon_name, colour, 26, self.devicePixelRatioF()))
         self.title.setText(title)
+        self.title.setToolTip("")
         self.bar.setVisible(running)
         self.cancel.setVisible(running)
         self.cancel.setEnabled(True)

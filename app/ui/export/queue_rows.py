@@ -44,7 +44,9 @@ class QueueRows(QStyledItemDelegate):
         colours = self._theme.colours
         noted = colours.warning if notes_of(item) else colours.muted
         painter.setPen(QColor(colours.danger if item.state == "failed" else noted))
-        self._text(painter, below, detail_text(item), Qt.AlignmentFlag.AlignLeft)
+        # Notes and failures begin with what matters; the middle of a folder's name does not.
+        cut = Qt.TextElideMode.ElideRight if notes_of(item) or item.message else Qt.TextElideMode.ElideMiddle
+        self._text(painter, below, detail_text(item), Qt.AlignmentFlag.AlignLeft, cut)
         painter.restore()
 
     def _ground(self, painter: QPainter, option: QStyleOptionViewItem) -> None:
@@ -89,6 +91,12 @@ class QueueRows(QStyledItemDelegate):
         painter.drawRoundedRect(QRectF(rect.x(), rect.y(), width, rect.height()), _BAR / 2, _BAR / 2)
 
     @staticmethod
-    def _text(painter: QPainter, rect: QRectF, words: str, side: Qt.AlignmentFlag) -> None:
-        shown = painter.fontMetrics().elidedText(words, Qt.TextElideMode.ElideMiddle, int(rect.width()))
+    def _text(
+        painter: QPainter,
+        rect: QRectF,
+        words: str,
+        side: Qt.AlignmentFlag,
+        cut: Qt.TextElideMode = Qt.TextElideMode.ElideMiddle,
+    ) -> None:
+        shown = painter.fontMetrics().elidedText(words, cut, int(rect.width()))
         painter.drawText(rect, side | Qt.AlignmentFlag.AlignVCenter, shown)

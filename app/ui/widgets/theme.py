@@ -180,6 +180,10 @@ QSlider::sub-page:horizontal:disabled, QSlider::handle:horizontal:disabled { bac
 QProgressBar { background: $raised; border: 0; border-radius: 5px; min-height: 10px; max-height: 10px; }
 QProgressBar::chunk { background: $accent; border-radius: 5px; }
 
+QListView#completions { background: $surface; color: $text; border: 1px solid $accent; border-radius: 6px;
+  padding: 4px; outline: 0; }
+QListView#completions::item { border-radius: 4px; padding: 4px 6px; color: $text; }
+QListView#completions::item:hover, QListView#completions::item:selected { background: $accent; color: $on_accent; }
 QListWidget { background: $raised; border: 1px solid $border; border-radius: 7px; padding: 3px; outline: 0; }
 QListWidget::item { border-radius: 5px; padding: 3px 4px; color: $text; }
 QListWidget::item:hover, QListWidget::item:selected { background: $hover; color: $text; }

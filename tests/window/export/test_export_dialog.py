@@ -215,6 +215,12 @@ def test_class_names_are_checked_while_they_are_typed(booth: Booth, qtbot: QtBot
     assert objects.snapshot_classes.placeholderText() == "of any class, or such as person, car"
     objects.clips.setChecked(True)
     assert form.trouble.text() == "Say of which classes clips are wanted, such as person, car."
+    objects.clip_classes.setFocus()
+    qtbot.keyClicks(objects.clip_classes, "person, tra")
+    assert form.trouble.text() == "Finish the name “tra”: traffic light."
+    assert not objects.clip_classes.property("wrong"), "it may become right"
+    assert not form.start.isEnabled()
+    objects.clip_classes.clear()
     qtbot.keyClicks(objects.clip_classes, "person, bus")
     assert form.trouble.text() == "The model knows no class “bus”."
     assert objects.clip_classes.property("wrong") is True
@@ -233,7 +239,7 @@ def test_a_name_of_several_is_completed(booth: Booth, qtbot: QtBot) -> None:
     booth.dialog.form.options.objects.clips.setChecked(True)
     field.setFocus()
     qtbot.keyClicks(field, "car, lig")
-    popup = field.completer_popup
+    popup = field.completions
     qtbot.waitUntil(popup.isVisible)
     qtbot.keyClick(popup, Qt.Key.Key_Down)
     qtbot.keyClick(popup, Qt.Key.Key_Return)
