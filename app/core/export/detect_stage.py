@@ -106,10 +106,10 @@ class ExportDetectStage:
     ) -> None:
         request = self._request
         with open_detector(request.model) as detector:
-            self.model = (detector.spec.name, detector.device, detector.precision)
-            self.notes += detector.notes
             if without := left_out(request.detection.classes, detector.spec.labels, detector.spec.name):
                 self.notes.append(without)
+            self.model = (detector.spec.name, detector.device, detector.precision)
+            self.notes += detector.notes
             facts = new_store_facts(request, self._source.key, detector, self._expected_frames)
             journal = CandidateJournal(self._folder, facts, self._source, request.cache == "keep", request.resume)
             known = journal.frames_known

@@ -162,13 +162,14 @@ class ExportJob:
     def _write(self, found: Channel[DetectedFrame], facts: SourceFacts) -> None:
         with waiting_for_room(self._gate.wait_for_room):
             outputs = self._outputs = Outputs(self.request, facts, self._gate.check, self._preview)
+            self._meter.look = outputs.seen
             first = next(self.request.targets())
             try:
                 for item in found:
                     self._gate.check()  # also for a failure: not only once the channel is drained
                     self._gate.watch(first)
                     outputs.write(item.frame, item.detections, item.labels)
-                    self._meter.step(item.fresh, outputs.seen)
+                    self._meter.step(item.fresh)
                 self._meter.finishing()
                 self._raise_failure()
                 outputs.finish()

@@ -23,6 +23,7 @@ class ProgressMeter:
     Attributes:
         frames: Written so far.
         known: How many an earlier run had done.
+        look: Returns what was found so far; called by ``step``, when it is time to report.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class ProgressMeter:
         self._paused_s = 0.0
         self._remark = ""
         self._seen: SeenSoFar | None = None
+        self.look: Callable[[], SeenSoFar] | None = None
         self.known = 0
         self.frames = 0
 
@@ -54,11 +56,10 @@ class ProgressMeter:
         self._remark = text
         self._tell()
 
-    def step(self, fresh: bool = True, seen: Callable[[], SeenSoFar] | None = None) -> None:
+    def step(self, fresh: bool = True) -> None:
         """One more frame is written.
 
         Args:
-            seen: Asked for what was found so far, when it is time to report.
             fresh: The network ran on it. Those it did not come at another pace: rate and time left begin anew where
                 they end.
         """
@@ -71,8 +72,8 @@ class ProgressMeter:
             self._counted += 1
             due = self.frames == 1 or now - self._reported_s >= _EVERY_S
         if due:
-            if seen is not None:
-                self._seen = seen()
+            if self.look is not None:
+                self._seen = self.look()
             self._tell()
 
     def finishing(self) -> None:

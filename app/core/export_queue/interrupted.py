@@ -11,7 +11,7 @@ import logging
 import os
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.core import paths
@@ -24,6 +24,7 @@ from app.core.export.request_json import MAX_BYTES, request_from_json, request_t
 from app.core.export.targets import same_file
 from app.core.export.tracking_filter import needs_tracking
 from app.core.export_queue.collisions import avoid_collisions, location_of
+from app.core.muxing.video_options import VideoOptions
 from detector.file_lock import open_locked
 from detector.part_file import PART_SUFFIX, remove_abandoned_part
 
@@ -159,7 +160,18 @@ def goes_on_with(request: ExportRequest, begun: ExportRequest) -> bool:
 
     def what_is_found(one: ExportRequest) -> tuple[object, ...]:
         folder = next((target.parent for target in one.targets()), None)
-        return one.source, folder, one.model, one.video.deinterlace, one.video.images_per_s
+        reading = VideoOptions(deinterlace=one.video.deinterlace, images_per_s=one.video.images_per_s)
+        plain = ExportRequest(one.source, None)  # whose values stand for all that comes after the network
+        return folder, replace(
+            one,
+            output=plain.output,
+            data=plain.data,
+            detection=plain.detection,
+            overlay=plain.overlay,
+            video=reading,
+            cache=plain.cache,
+            highlights=plain.highlights,
+        )
 
     deep_enough = request.detection.threshold >= begun.detection.threshold
     deep_enough = deep_enough and (needs_tracking(begun) or not needs_tracking(request))  # which looks further down

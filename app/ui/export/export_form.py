@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import Signal
@@ -144,7 +145,8 @@ class ExportForm(QWidget):
         if source is None or output is None:
             return None
         options = self.options
-        return ExportRequest(
+        return replace(
+            ExportRequest(source, output) if self._begun is None else self._begun.again,
             source=source,
             output=output if options.want_video.isChecked() else None,
             data=tuple(data_beside(output, name) for name in options.formats),
