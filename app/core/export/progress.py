@@ -23,7 +23,7 @@ class ProgressMeter:
     Attributes:
         frames: Written so far.
         known: How many an earlier run had done.
-        look: Returns what was found so far; called by ``step``, when it is time to report.
+        look: Returns what was found so far; called by ``step`` when it is time to report, and by ``finishing``.
     """
 
     def __init__(
@@ -72,13 +72,13 @@ class ProgressMeter:
             self._counted += 1
             due = self.frames == 1 or now - self._reported_s >= _EVERY_S
         if due:
-            if self.look is not None:
-                self._seen = self.look()
+            self._see()
             self._tell()
 
     def finishing(self) -> None:
         """All frames are written; the files get their names."""
         self._stage = "finishing"
+        self._see()
         self._tell()
 
     def pausing(self, why: str | None) -> None:
@@ -91,6 +91,10 @@ class ProgressMeter:
                 self._first_s += now - self._paused_s
             self._paused = why
         self._tell()
+
+    def _see(self) -> None:
+        if self.look is not None:
+            self._seen = self.look()
 
     def _tell(self) -> None:
         with self._lock:
