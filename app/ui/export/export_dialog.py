@@ -106,8 +106,8 @@ class ExportDialog(QDialog):
         runner.failed.connect(self._failed)
         runner.cancelled.connect(self._cancelled)
         self.setAcceptDrops(False)
-        room = self.screen().availableSize()
-        self.resize(min(720, room.width() - 40), min(self.sizeHint().height(), room.height() - 60))
+        self.resize(min(720, self.screen().availableSize().width() - 40), 0)
+        self._grow()
         if source is not None:
             self.form.set_source(source)
 
@@ -137,12 +137,18 @@ class ExportDialog(QDialog):
             if self._inspected == path:
                 self.form.show_facts(facts.words, ok=True, kept_bytes=facts.kept_bytes)
                 self.form.show_interrupted(facts.interrupted)
+                self._grow()
 
         def refuse(error: ExplainedError) -> None:
             if self._inspected == path:
                 self.form.show_facts(phrased(error), ok=False, failed=True)
 
         self._background.run("look-into", lambda: self._read(path), show, refuse)
+
+    def _grow(self) -> None:
+        """Show all of the form, as far as the screen is high enough."""
+        most = self.screen().availableSize().height() - 60
+        self.resize(self.width(), max(self.height(), min(self.form.sizeHint().height(), most)))
 
     def _start(self) -> None:
         request = self.form.request()
