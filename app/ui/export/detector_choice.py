@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.core.settings import DetectionSettings, ModelSettings, Settings
 from app.ui.export.export_models import ExportModels, classes_text, known_among
 from app.ui.services.settings_model import setting_info
 from app.ui.widgets.editors import ChoiceEditor
+from app.ui.widgets.texts import WrappedLabel
 from app.ui.widgets.threshold_editor import ThresholdEditor
 
 
@@ -28,10 +29,8 @@ class DetectorChoice(QWidget):
         self.model.set_choices(models.choices)
         self.model.show_value(settings.model.name)
         self.threshold = ThresholdEditor(setting_info(settings, "detection", "threshold"))
-        self.classes = QLabel()
+        self.classes = WrappedLabel()
         self.classes.setObjectName("muted")
-        self.classes.setWordWrap(True)
-        self.classes.setTextFormat(Qt.TextFormat.PlainText)  # a model file brings its own labels
         self.classes.setAccessibleName("Classes")
         columns = QHBoxLayout()
         columns.setSpacing(24)

@@ -28,6 +28,7 @@ from app.ui.export.video_choices import video_filter
 from app.ui.remedies import phrased
 from app.ui.widgets.drops import VIDEOS
 from app.ui.widgets.path_field import PathField
+from app.ui.widgets.texts import WrappedLabel
 from app.ui.widgets.theme import Theme
 
 
@@ -46,9 +47,8 @@ class ExportForm(QWidget):
         self._ready = False
         self._proposed = ""
         self.source = PathField("Video")
-        self.facts = QLabel("Choose a video, or drop one on the window.")
+        self.facts = WrappedLabel("Choose a video, or drop one on the window.")
         self.facts.setObjectName("muted")
-        self.facts.setWordWrap(True)
         self.output = PathField("Annotated video")
         self.options = ExportOptions()
         self.presets = PresetChoice(self.options)

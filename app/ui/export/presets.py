@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from app.ui.export.export_options import ExportOptions
+from app.ui.widgets.texts import WrappedLabel
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +55,8 @@ class PresetChoice(QWidget):
         super().__init__()
         self._options = options
         self.buttons = tuple(QPushButton(preset.name) for preset in PRESETS)
-        self.words = QLabel()
+        self.words = WrappedLabel()
         self.words.setObjectName("muted")
-        self.words.setWordWrap(True)
         row = QHBoxLayout()
         row.setSpacing(8)
         for button, preset in zip(self.buttons, PRESETS, strict=True):

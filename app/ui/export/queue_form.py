@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
@@ -27,6 +27,7 @@ from app.ui.export.presets import PresetChoice
 from app.ui.export.queue_text import search_text
 from app.ui.services.queue_runner import VideoSearch
 from app.ui.widgets.path_field import PathField
+from app.ui.widgets.texts import WrappedLabel
 from app.ui.widgets.theme import Theme
 
 _FRAMES_A_MINUTE = 30 * 60
@@ -52,9 +53,7 @@ class QueueForm(QWidget):
         self._paths: tuple[Path, ...] = ()
         self.found: SearchResult | None = None
         """The videos to add; None while they are looked for, or none was named."""
-        self.facts = QLabel()
-        self.facts.setWordWrap(True)
-        self.facts.setTextFormat(Qt.TextFormat.PlainText)
+        self.facts = WrappedLabel()
         self.add_files = QPushButton("Add videos…")
         self.add_folder = QPushButton("Add a folder…")
         self.options = ExportOptions()
