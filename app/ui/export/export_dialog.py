@@ -111,6 +111,11 @@ class ExportDialog(QDialog):
         if source is not None:
             self.form.set_source(source)
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it shows what came of an export."""
+        return self.pages.currentWidget() is self.page and not self._runner.running
+
     def reject(self) -> None:
         """Close; while an export runs, ask first."""
         if self._runner.running:

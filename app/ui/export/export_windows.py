@@ -54,13 +54,14 @@ class ExportWindows(QObject):
     def show_one(self, source: Path | None) -> None:
         """Open the dialog for one video, or bring it back while it runs."""
         services, running = self._services, self._services.exports.running
-        if self.dialog is not None and (self.dialog.isVisible() or running):
+        if self.dialog is not None and (running or (self.dialog.isVisible() and not self.dialog.has_ended)):
             self.dialog.show()
             self.dialog.raise_()
             if source is not None and not running:
                 self.dialog.form.set_source(source)
             return
         if self.dialog is not None:
+            self.dialog.hide()
             self.dialog.deleteLater()
         self.dialog = ExportDialog(
             source,

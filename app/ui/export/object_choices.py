@@ -25,7 +25,9 @@ class ObjectChoices(QWidget):
         super().__init__()
         self._shown: Sequence[str] = ()
         self.tracks = QCheckBox("Number each object")
-        self.tracks.setToolTip("An object keeps its number while it is seen; labels and data show it")
+        self.tracks.setToolTip(
+            "An object keeps its number while seen and is counted once; labels and data show it"
+        )
         self.snapshots = QCheckBox("An image of each")
         self.snapshots.setToolTip("Its best frame, clean and with boxes, in a folder beside the video")
         self.snapshot_classes = ClassField("Classes of the images", "of any class")
