@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.cli.annotate_text import common_threshold
+from app.cli.annotate_text import all_found, common_threshold
 from app.cli.console import Console, UsageError
 from app.cli.interrupt import cancel_on_interrupt
 
@@ -97,7 +97,7 @@ def _tell(console: Console, outcome: TaskOutcome) -> None:
     else:
         report = outcome.report
         console.say(
-            f"{name}: {report['frames']} frames in {report['seconds']:.1f} s, {report['detections']} objects; "
+            f"{name}: {report['frames']} frames in {report['seconds']:.1f} s; {all_found([report])}; "
             f"{report['output'] or ', '.join(report['data'])}"
         )
 

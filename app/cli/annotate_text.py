@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from app.cli.console import Console
+from app.core.counts import found_in_all
 
 if TYPE_CHECKING:
     from app.core.export.request import ExportProgress, ExportReport, ExportRequest
@@ -55,15 +56,11 @@ def tell(console: Console, report: ExportReport, threshold: float) -> None:
     """Prints what an export did, and at which threshold."""
     from app.core.files.disk import size_text
 
-    found = ", ".join(f"{count} {name}" for name, count in report.counts.items()) or "no objects"
     rate = report.frames / report.seconds if report.seconds > 0 else 0.0
     console.say(
-        f"{report.source.name}: {report.frames} frames in {report.seconds:.1f} s ({rate:.1f} per second), {found}; "
-        f"{report.model} on {report.device}, {report.precision}, threshold {threshold:.2f}"
+        f"{report.source.name}: {report.frames} frames in {report.seconds:.1f} s ({rate:.1f} per second); "
+        f"{_found(report)}; {report.model} on {report.device}, {report.precision}, threshold {threshold:.2f}"
     )
-    if report.objects is not None:
-        counted = ", ".join(f"{count} {name}" for name, count in report.objects.items()) or "none"
-        console.say(f"  objects, each counted once: {counted}")
     for path in (report.output, *report.data, *report.folders):
         if path is not None:
             console.say(f"  {path}" + (f" ({report.encoder})" if path == report.output else ""))
@@ -71,6 +68,19 @@ def tell(console: Console, report: ExportReport, threshold: float) -> None:
         console.say(f"  {report.cache} ({size_text(report.cache_bytes)} of detections kept, for --from-cache)")
     for note in report.notes:
         console.note(note if note.startswith(report.source.name) else f"{report.source.name}: {note}")
+
+
+def _found(report: ExportReport) -> str:
+    by_class = ", ".join(f"{name} {count}" for name, count in report.counts.items())
+    return report.found if report.objects is not None or not by_class else f"{report.found} ({by_class})"
+
+
+def all_found(reports: Sequence[Mapping[str, Any]]) -> str:
+    """Says what several exports found, of which each is given as ``ExportReport.as_dict``."""
+    return found_in_all(
+        (int(report.get("detections") or 0), int(report.get("frames") or 0), report.get("objects"))
+        for report in reports
+    )
 
 
 def common_threshold(requests: Sequence[ExportRequest]) -> float | None:

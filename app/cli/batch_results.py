@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.cli.annotate_text import common_threshold
+from app.cli.annotate_text import all_found, common_threshold
 from app.cli.console import Console
 from app.core.errors import AppError
 
@@ -70,8 +70,7 @@ def _sum_up(results: Sequence[dict[str, Any]], console: Console) -> None:
     words = [f"{len(done)} of {len(results)} videos done"]
     words += [f"{before} of them before"] if before else []
     words += [f"{failed} failed"] if failed else []
-    frames, found = (sum(int(report.get(name) or 0) for report in done) for name in ("frames", "detections"))
-    console.say(f"{', '.join(words)}: {frames} frames, {found} objects")
+    console.say(f"{', '.join(words)}: {all_found(done)}")
 
 
 def _by(result: QueueItem | FinishedExport) -> FinishedExport | ExportReport | None:

@@ -20,6 +20,20 @@ def detection_filter(settings: DetectionSettings, labels: Sequence[str]) -> Dete
     return DetectionFilter(settings.threshold, settings.iou, ids or None, settings.max_detections)
 
 
+def left_out(classes: Sequence[str], labels: Sequence[str], model: str) -> str:
+    """Returns a line about the chosen classes that the model does not have, which filter nothing; "" for none."""
+    unknown = [name for name in classes if find_name(name, labels) < 0]
+    if not unknown:
+        return ""
+    shown = "all classes are shown" if len(unknown) == len(classes) else "the other classes chosen are shown"
+    return f"{model} knows no class {', '.join(map(repr, unknown))}; {shown}."
+
+
+def closest(name: str, labels: Sequence[str]) -> str:
+    """Returns the label that is spelled most like ``name``; "" where none is much like it."""
+    return next(iter(difflib.get_close_matches(name, labels, n=1)), "")
+
+
 def check_classes(classes: Sequence[str], labels: Sequence[str], model: str) -> None:
     """Refuse class names the model does not have.
 
@@ -29,6 +43,6 @@ def check_classes(classes: Sequence[str], labels: Sequence[str], model: str) -> 
     unknown = [name for name in classes if find_name(name, labels) < 0]
     if not unknown:
         return
-    close = difflib.get_close_matches(unknown[0], labels, n=1)
-    meant = f"Did you mean {close[0]}? " if close else ""
+    close = closest(unknown[0], labels)
+    meant = f"Did you mean {close}? " if close else ""
     raise AppError(f"{model} knows no class {', '.join(map(repr, unknown))}.", f"{meant}It knows: {', '.join(labels)}.")

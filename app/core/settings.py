@@ -72,7 +72,8 @@ class DetectionSettings:
     """The filter between the network's output and what is shown.
 
     ``threshold`` is the one in force for the model in use. It follows from the model and ``ChosenSettings.thresholds``,
-    see ``app.core.thresholds``; what the file says of it counts in files of old only.
+    see ``app.core.thresholds``; likewise ``classes``, from ``ChosenSettings.classes``. What the file says of these two
+    counts in files of old only.
     """
 
     threshold: float = setting(
@@ -191,6 +192,9 @@ class ChosenSettings:
 
     thresholds: Mapping[str, float] = setting(
         dict, "Thresholds", "Chosen instead of the model's own.", minimum=0.0, maximum=1.0, hidden=True
+    )
+    classes: Mapping[str, tuple[str, ...]] = setting(
+        dict, "Classes", "Those to show; a model that is not named shows all.", hidden=True
     )
 
 

@@ -46,19 +46,23 @@ def from_dict(data: object) -> tuple[Settings, list[str]]:
     if not isinstance(data, dict):
         return Settings(), [f"The settings are {_kind(data)}, not an object; defaults are used."]
     settings = _group(Settings, data, "", problems)
-    return (settings if "chosen" in data else _as_of_old(settings)), problems
+    chosen = data.get("chosen", {})
+    return _as_of_old(settings, chosen if isinstance(chosen, dict) else {}, "chosen" in data), problems
 
 
-def _as_of_old(settings: Settings) -> Settings:
-    """Settings written when there was one threshold for all models.
+def _as_of_old(settings: Settings, chosen: dict[Any, Any], has_thresholds: bool) -> Settings:
+    """Settings written when there was one threshold, or one class filter, for all models.
 
-    Whoever moved it did so looking at the model in use, so it becomes the choice for that one; the others get their
+    Whoever set it did so looking at the model in use, so it becomes the choice for that one; the others get their
     own. The common value was nobody's choice.
     """
-    threshold = settings.detection.threshold
-    if threshold == COMMON:
-        return settings
-    return replace(settings, chosen=ChosenSettings({settings.model.name: threshold}))
+    model, detection = settings.model.name, settings.detection
+    thresholds, classes = settings.chosen.thresholds, settings.chosen.classes
+    if not has_thresholds and detection.threshold != COMMON:
+        thresholds = {model: detection.threshold}
+    if "classes" not in chosen and detection.classes:
+        classes = {model: detection.classes}
+    return replace(settings, chosen=ChosenSettings(thresholds, classes))
 
 
 def load_settings(path: Path) -> tuple[Settings, list[str]]:
@@ -138,7 +142,8 @@ def _value(kind: Any, info: SettingInfo, value: object, name: str, problems: lis
     if get_origin(kind) is Mapping:
         if not isinstance(value, dict) or len(value) > _MAX_ITEMS:
             raise _WrongValueError(f"{_kind(value)} is not a short table")
-        return {_scalar(str, key): _value(float, info, number, name, problems) for key, number in value.items()}
+        inner = get_args(kind)[1]
+        return {_scalar(str, key): _value(inner, info, part, name, problems) for key, part in value.items()}
     checked = _scalar(kind, value)
     if isinstance(checked, str) and info.choices and checked not in [stored for stored, _ in info.choices]:
         raise _WrongValueError(f"{checked[:40]!r} is not one of the choices")

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 COMMON = 0.5
 """Where neither the model nor anybody says otherwise."""
 
 _MAX_CHOICES = 100
+
+T = TypeVar("T")  # what is chosen for a model: its threshold, or the classes to show
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +42,17 @@ def threshold_for(own: float | None, chosen: float | None = None, asked: float |
     return next((value for value in (asked, chosen, own) if value is not None), COMMON)
 
 
-def with_choice(chosen: Mapping[str, float], model: str, value: float) -> dict[str, float]:
+def with_choice(chosen: Mapping[str, T], model: str, value: T) -> dict[str, T]:
     """``chosen`` with ``value`` for ``model``; of very many models those chosen for last stay."""
     others = {name: old for name, old in chosen.items() if name != model}
     return dict([*others.items(), (model, value)][-_MAX_CHOICES:])
 
 
-def without_choice(chosen: Mapping[str, float], model: str) -> dict[str, float]:
-    """``chosen`` with nothing for ``model``, which then has its own threshold again."""
+def without_choice(chosen: Mapping[str, T], model: str) -> dict[str, T]:
+    """``chosen`` with nothing for ``model``, which then is as it was before anything was chosen."""
     return {name: value for name, value in chosen.items() if name != model}
 
 
-def renamed(chosen: Mapping[str, float], old: str, new: str) -> dict[str, float]:
+def renamed(chosen: Mapping[str, T], old: str, new: str) -> dict[str, T]:
     """``chosen`` once the model ``old`` is called ``new``."""
     return {new if name == old else name: value for name, value in chosen.items() if name != new}

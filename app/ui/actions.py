@@ -22,6 +22,7 @@ class ActionSpec:
         group: Heading on the help sheet.
         icon: Name of the icon, or "".
         checkable: A switch.
+        label: In the toolbar, beside the icon.
     """
 
     name: str
@@ -30,6 +31,7 @@ class ActionSpec:
     group: str
     icon: str = ""
     checkable: bool = False
+    label: str = ""
 
 
 ACTIONS: tuple[ActionSpec, ...] = (
@@ -52,8 +54,8 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("labels", "Labels on or off", ("T",), "Detection"),
     ActionSpec("models", "Manage models…", ("M",), "Detection", "model"),
     ActionSpec("import_model", "Import a model file…", ("Ctrl+I",), "Detection", "folder"),
-    ActionSpec("snapshot", "Save a snapshot", ("S",), "Output", "snapshot"),
-    ActionSpec("export", "Export annotated video…", ("Ctrl+E",), "Output", "export"),
+    ActionSpec("snapshot", "Save a snapshot", ("S",), "Output", "snapshot", label="Snapshot"),
+    ActionSpec("export", "Export annotated video…", ("Ctrl+E",), "Output", "export", label="Export"),
     ActionSpec("export_many", "Export several videos…", ("Ctrl+Shift+E",), "Output", "layers"),
     ActionSpec("panel", "Settings panel", ("P",), "Window", "sliders", checkable=True),
     ActionSpec("fullscreen", "Full screen", ("F11", "F"), "Window", "fullscreen"),
@@ -72,6 +74,8 @@ def make_actions(owner: QWidget) -> dict[str, QAction]:
         action = QAction(spec.text, owner)
         action.setShortcuts([QKeySequence(key) for key in spec.keys])
         action.setCheckable(spec.checkable)
+        if spec.label:
+            action.setIconText(spec.label)
         action.setAutoRepeat(spec.group in ("Playback", "Detection") and spec.name not in ("play", "loop"))
         keys = f" ({spec.keys[0]})" if spec.keys else ""
         action.setToolTip(spec.text.removesuffix("…") + keys)

@@ -19,6 +19,7 @@ from app.ui.export.export_windows import ExportWindows
 from app.ui.faults.shutdown import stop_all
 from app.ui.presenter import Presenter
 from app.ui.remedies import hint_of
+from app.ui.services.live_rest import LiveRest
 from app.ui.services.services import Services
 from app.ui.settings.settings_panel import SettingsPanel
 from app.ui.source_opener import SourceOpener
@@ -81,6 +82,7 @@ class MainWindow(QMainWindow):
         self._commands = Commands(services, self.stage.view, self)
         self._start_text = StartText(self.stage.start, services.library, services.settings)
         self._presenter = Presenter(services, self.stage, self.panel, self.status)
+        self._rest = LiveRest(services, self)
         self._notices = NoticeFeed(self.stage.view, services.controller, services.settings)
         self._timeline = TimelineFeed(self.stage.timeline, services.controller, services.settings, services.background)
         self._folder = FolderFeed(self.stage.strip, services.controller, services.background)

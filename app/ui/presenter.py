@@ -18,6 +18,7 @@ from app.ui.widgets.quantity_text import shorten
 _FIGURES_EVERY_MS = 250
 _IDLE = "Ready. F1 shows the keyboard shortcuts."
 _NO_MODEL = "No detector"
+_RESTING = "Detection pauses while exporting"
 
 
 class Presenter(QObject):
@@ -157,7 +158,9 @@ class Presenter(QObject):
             view.set_badge("")
             self._view_described(view.waiting.words)
             return
-        note = f"Loading {controller.loading}…" if controller.loading else ""
+        without = view.result is not None and view.result.candidates is None  # what is kept of a video is shown still
+        resting = _RESTING if controller.resting and without else ""
+        note = f"Loading {controller.loading}…" if controller.loading else resting
         if controller.awaited:
             note = f"Opening {shorten(shown_name(controller.awaited), 40)}…"
         self._status.set_cell("seen", view.seen_text())

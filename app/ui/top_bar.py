@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QPoint, QSize, Qt
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QToolButton, QWidget
 
 from app.ui.widgets.icons import icon
@@ -13,6 +13,8 @@ _MENU = (
     "snapshot", "export", "export_many", "", "models", "import_model", "", "panel", "fullscreen", "",
     "help", "diagnostics", "about", "", "quit",
 )  # fmt: skip
+_LABELLED = ("snapshot", "export")
+_WORDS_FROM = 560  # pixels of width
 
 
 class TopBar(QFrame):
@@ -22,6 +24,8 @@ class TopBar(QFrame):
         super().__init__()
         self.setObjectName("topBar")
         self._theme = theme
+        self.labelled: list[QToolButton] = []
+        """Buttons with words beside their icons, where there is room."""
         self.source = QToolButton()
         self.source.setObjectName("menu")
         self.source.setText(" Source")
@@ -47,6 +51,8 @@ class TopBar(QFrame):
             button.setDefaultAction(actions[name])
             button.setAccessibleName(actions[name].text())
             row.addWidget(button)
+            if name in _LABELLED:
+                self.labelled.append(button)
         row.addWidget(self.more)
         for button in self.findChildren(QToolButton):
             button.setIconSize(QSize(20, 20))
@@ -61,6 +67,12 @@ class TopBar(QFrame):
         """
         anchor = below or self.source
         self.source.menu().popup(anchor.mapToGlobal(QPoint(0, anchor.height())))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        beside, alone = Qt.ToolButtonStyle.ToolButtonTextBesideIcon, Qt.ToolButtonStyle.ToolButtonIconOnly
+        for button in self.labelled:
+            button.setToolButtonStyle(beside if event.size().width() >= _WORDS_FROM else alone)
 
     def _menu(self, actions: dict[str, QAction]) -> QMenu:
         menu = QMenu(self)

@@ -39,7 +39,7 @@ def test_annotate_names_its_files_and_never_an_existing_one(capsys: Capture, fak
         "clip é.mp4.ssdv",
     ]
     assert "12 frames" in out
-    assert "12 car, 12 person" in out
+    assert "24 detections in 12 frames (car 12, person 12)" in out
     assert "(libx264)" in out
     assert len(probe(tmp_path / "clip é.annotated.mp4").pts_s) == 12
 
@@ -194,7 +194,7 @@ def test_resume_tells_of_the_whole_result(capsys: Capture, fake_model: None, tmp
     assert [video["frames"] for video in done["videos"]] == [5, 6, 7]
     assert (done["model"], done["device"], done["precision"]) == ("fake", "cpu", "fp32")
     said = run(capsys, "annotate", *videos, *asked[:-2], "--resume")[1].splitlines()
-    assert said[-1] == "3 of 3 videos done, 3 of them before: 18 frames, 36 objects"
+    assert said[-1] == "3 of 3 videos done, 3 of them before: 3 cars, 3 persons"
 
 
 def test_resume_knows_what_was_rendered_from_detections_kept_elsewhere(

@@ -35,7 +35,7 @@ def test_tracks_are_in_every_file_and_in_the_report(capsys: Capture, tmp_path: P
         capsys, "annotate", source, "--model", "fake", "--tracks", *data, "--json", tmp_path / "r.json"
     )
     assert (code, err) == (0, "")
-    assert "objects, each counted once: 1 car, 1 person" in out
+    assert "; 1 car, 1 person; " in out
     lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert {tuple((d["label"], d["track"]) for d in line["detections"]) for line in lines} == {
         (("car", 1), ("person", 2))

@@ -53,7 +53,7 @@ def test_folder_is_worked_off_whatever_fails(capsys: Capture, fake_model: None, 
         name.replace(".mp4", ".csv") for name in films(out)
     }
     assert said.splitlines()[0] == "4 videos"
-    assert said.splitlines()[-1] == "3 of 4 videos done, 1 failed: 18 frames, 36 objects"
+    assert said.splitlines()[-1] == "3 of 4 videos done, 1 failed: 36 detections in 18 frames"
     for name in films(out):
         assert len(probe(out / name).pts_s) == 6
     videos = json.loads((tmp_path / "j").read_text())["videos"]
@@ -138,7 +138,7 @@ def test_ctrl_c_stops_all_and_the_next_run_makes_the_same(
     assert films(out) == {"a.annotated.mp4", "b.annotated.mp4"}
     code, said, _ = run(capsys, "annotate", tree / "c.mp4", tree / "d.mp4", "--model", "fake", "-o", out)
     assert code == 0
-    assert "2 of 2 videos done: 600 frames" in said
+    assert "2 of 2 videos done: 1200 detections in 600 frames" in said
     assert len(probe(out / "c.annotated.mp4").pts_s) == 300
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.counts import counted, plural
+from app.core.counts import counted, found_in_all, found_text, plural
 from detector.labels import COCO80, VOC20
 
 PLURALS = [
@@ -70,3 +70,16 @@ def test_no_object_is_forgotten(labels: list[str]) -> None:
 @given(st.text())
 def test_any_name_has_a_plural(label: str) -> None:
     assert plural(label).startswith(label[:1])
+
+
+def test_what_is_followed_is_counted_once_and_what_is_not_in_every_frame() -> None:
+    assert found_text(232, 180, {"vehicle": 8}) == "8 vehicles"
+    assert found_text(232, 180, {"vehicle": 8, "person": 1}) == "8 vehicles, 1 person"
+    assert found_text(0, 180, {}) == "no objects"
+    assert found_text(232, 180) == "232 detections in 180 frames"
+    assert found_text(1, 1) == "1 detection in 1 frame"
+
+
+def test_several_exports_count_objects_only_where_all_followed_them() -> None:
+    assert found_in_all([(9, 5, {"car": 2}), (3, 4, {"car": 1, "dog": 1})]) == "3 cars, 1 dog"
+    assert found_in_all([(9, 5, {"car": 2}), (3, 4, None)]) == "12 detections in 9 frames"

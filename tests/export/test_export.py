@@ -16,6 +16,7 @@ import pytest
 
 from app.core.export.job import ExportJob
 from app.core.export.request import DataFile, ExportProgress, ExportReport, ExportRequest
+from app.core.highlights.options import HighlightOptions
 from app.core.muxing import encoder
 from app.core.muxing.video_options import MP4
 from app.core.palette import SINGLE
@@ -203,6 +204,14 @@ def test_data_files_hold_every_frame_and_the_settings_decide_what_is_in_them(tmp
     assert export(ExportRequest(source, None, data, detection=unlimited)).counts == {"car": 7, "person": 7}
 
 
+def test_a_class_that_the_model_does_not_have_is_said_to_filter_nothing(tmp_path: Path) -> None:
+    source = make_video(tmp_path / "in.mp4", frames=3)
+    data = (DataFile(tmp_path / "out.csv", "csv"),)
+    report = export(ExportRequest(source, None, data, detection=DetectionSettings(0.56, 1.0, ("vehicle",))))
+    assert report.counts == {"car": 3, "person": 3}
+    assert any("knows no class 'vehicle'; all classes are shown." in note for note in report.notes)
+
+
 def test_a_gpu_gets_full_batches_and_the_order_stays(tmp_path: Path) -> None:
     source = make_video(tmp_path / "in.mp4", frames=19)
     seen: list[int] = []
@@ -229,6 +238,26 @@ def test_progress_rises_to_the_end(tmp_path: Path) -> None:
     assert {p.frames_total for p in heard} == {12}
     done = [p.frames_done for p in heard]
     assert done == sorted(done)
+
+
+def test_progress_tells_what_was_found_and_shows_the_frame_just_written(tmp_path: Path) -> None:
+    source = make_video(tmp_path / "in.mp4", frames=12, size=(1280, 720))
+    look = OverlaySettings(palette="single", show_labels=False, show_scores=False, line_width=12.0)
+    heard: list[ExportProgress] = []
+    asked = ExportRequest(source, tmp_path / "out.mp4", overlay=look, highlights=HighlightOptions(tracks=True))
+    report = ExportJob(asked, heard.append, open_fake, preview=True).run()
+    assert heard[0].seen is None
+    assert heard[-1].found == report.found == "1 car, 1 person"
+    seen = heard[-1].seen
+    assert seen is not None
+    assert seen.frame is not None
+    assert seen.frame.shape == (360, 640, 4)
+    y, x = 180, 128  # the left edge of the car is painted
+    assert np.abs(seen.frame[y, x, :3].astype(int) - SINGLE[::-1]).max() < 70
+    ExportJob(replace(asked, highlights=HighlightOptions()), heard.append, open_fake).run()
+    unwatched = heard[-1].seen
+    assert unwatched is not None
+    assert (unwatched.detections, unwatched.objects, unwatched.frame) == (24, None, None)
 
 
 def test_without_x264_another_encoder_writes_the_video_and_is_named(

@@ -19,7 +19,15 @@ from app.core.export.job import ExportJob
 from app.core.export.outputs import Outputs
 from app.core.export.request import DataFile, ExportCancelledError, ExportRequest
 from app.core.export.request_json import request_from_json, request_to_json
-from app.core.export_queue.interrupted import MarkedJob, discard, interrupted_exports, marks_dir, resume_request
+from app.core.export_queue.interrupted import (
+    MarkedJob,
+    discard,
+    goes_on_with,
+    interrupted_export_of,
+    interrupted_exports,
+    marks_dir,
+    resume_request,
+)
 from app.core.highlights.options import HighlightOptions
 from app.core.muxing.video_options import VideoOptions
 from app.core.settings import DetectionSettings, ModelSettings, OverlaySettings
@@ -252,3 +260,21 @@ def test_the_window_gives_it_up(booth: Booth, request_: ExportRequest, qtbot: Qt
     booth.banner._other.click()
     qtbot.waitUntil(lambda: [path.name for path in tmp_path.iterdir()] == ["in.mp4"])
     assert booth.jobs == []
+
+
+def test_an_export_of_that_video_is_found_and_only_the_same_work_goes_on(request_: ExportRequest) -> None:
+    cut_short(request_)
+    found = interrupted_export_of(request_.source)
+    assert found is not None
+    assert (found.again, found.part_done) == (request_, 0.5)
+    assert interrupted_export_of(request_.source.with_name("other.mp4")) is None
+    replace = dataclasses.replace
+    assert goes_on_with(replace(request_, video=VideoOptions("best"), cache="drop"), request_)
+    for other in (
+        replace(request_, model=ModelSettings("voc")),
+        replace(request_, detection=DetectionSettings(threshold=0.2)),
+        replace(request_, video=VideoOptions(deinterlace=True)),
+        replace(request_, highlights=HighlightOptions(tracks=True)),
+        replace(request_, output=request_.source.parent / "elsewhere" / "out.mp4"),
+    ):
+        assert not goes_on_with(other, request_)

@@ -125,6 +125,22 @@ def test_a_seek_and_a_step_bring_the_boxes_with_the_picture(video: Path, entry: 
         assert probe.models.made == []
 
 
+def test_kept_boxes_are_shown_while_the_detector_rests(video: Path, entry: ModelEntry) -> None:
+    keep(video, facts_of(video, entry))
+    with LiveProbe() as probe:
+        probe.start(str(video), model=entry.name)
+        probe.wait_event(ModelReady)
+        probe.session.rest(True)
+        probe.session.pause()
+        probe.session.seek(Fraction(20) / RATE)
+        probe.result_where(lambda result: shown(result) == 20 and result.candidates is not None)
+        probe.session.switch_model(ModelSettings(name="first"))  # whose network rests
+        probe.wait_event(ModelReady, 2)
+        probe.session.seek(Fraction(30) / RATE)
+        plain = probe.result_where(lambda result: shown(result) == 30)
+        assert plain.candidates is None
+
+
 def test_any_threshold_acts_on_the_picture_that_is_there(video: Path, entry: ModelEntry) -> None:
     keep(video, facts_of(video, entry))
     with LiveProbe() as probe:

@@ -11,7 +11,7 @@ from app.core.live.route import Route
 from app.core.sources.base import frame_from_bgr
 from detector.detections import Candidates
 
-ACTIONS = ["deliver", "deliver", "take", "finish", "ready", "away", "begin", "show"]
+ACTIONS = ["deliver", "deliver", "take", "finish", "ready", "away", "hold", "release", "begin", "show"]
 
 
 def picture(index: int) -> Frame:
@@ -42,6 +42,8 @@ def test_order_and_sources(actions: list[str]) -> None:
         elif action == "away" and at_work is None:  # the detect thread switches between two pictures
             route.detector_away()
             ready = False
+        elif action in ("hold", "release") and at_work is None:
+            route.hold(action == "hold")
         elif action == "begin":
             old, epoch = epoch, route.begin()
             index = 1000 * epoch

@@ -704,3 +704,25 @@ def test_a_paused_picture_is_looked_at_again_for_a_threshold_below_the_floor(vid
         probe.result_where(lambda result: count(result) == 1)
     (detector,) = detectors
     assert set(detector.asked) == {0.0, 0.05, 0.02}  # the first to warm up
+
+
+def test_a_detector_that_rests_lets_frames_pass_and_takes_up_the_present_one(video: Path) -> None:
+    with LiveProbe() as probe:
+        probe.start(str(video))
+        probe.detected()
+        probe.session.rest(True)
+        probe.result_where(lambda result: result.candidates is None)
+        probe.session.pause()
+        probe.session.seek(Fraction(30, 60))
+        probe.result_where(lambda result: read_frame_index(result.frame.image_bgr) == 30)
+        (detector,) = probe.models.made
+        assert 30 not in detector.seen
+        probe.session.switch_model(ModelSettings(name="second"))  # opened meanwhile, and it rests as well
+        probe.wait_event(ModelReady, 2)
+        probe.session.seek(Fraction(31, 60))
+        probe.result_where(lambda result: read_frame_index(result.frame.image_bgr) == 31)
+        assert 31 not in probe.models.made[1].seen
+        probe.session.rest(False)
+        again = probe.detected()
+        assert (again.model, read_frame_index(again.frame.image_bgr)) == ("second", 31)
+        assert len(probe.models.made) == 2

@@ -67,6 +67,15 @@ def test_a_threshold_of_old_becomes_the_choice_for_the_model_that_was_in_use() -
     assert settings.chosen.thresholds == {"faces": 0.31}
 
 
+def test_a_class_filter_of_old_becomes_the_choice_for_the_model_that_was_in_use() -> None:
+    old = {"model": {"name": "faces"}, "detection": {"classes": ["face"]}, "chosen": {"thresholds": {"cars": 0.2}}}
+    settings, problems = from_dict(old)
+    assert problems == []
+    assert settings.chosen == ChosenSettings({"cars": 0.2}, {"faces": ("face",)})
+    new = {**old, "chosen": {"classes": {}}}
+    assert from_dict(new)[0].chosen.classes == {}
+
+
 def test_the_common_threshold_of_old_was_nobodys_choice() -> None:
     assert from_dict({"detection": {"threshold": 0.5}})[0].chosen.thresholds == {}
     assert from_dict({"detection": {"threshold": "low"}})[0].chosen.thresholds == {}
@@ -126,6 +135,27 @@ def test_another_model_brings_its_threshold_and_a_choice_holds_for_its_model(mod
     assert model.current.detection.threshold == 0.62
     assert model.current.chosen.thresholds == {}
     assert from_dict(json.loads(json.dumps(to_dict(model.current))))[0] == model.current
+
+
+def test_a_class_filter_holds_for_the_model_it_was_set_for(model: SettingsModel) -> None:
+    told: list[tuple[str, ...]] = []
+
+    def changed(_section: str, name: str) -> None:
+        if name == "classes":
+            told.append(model.current.detection.classes)
+
+    model.changed.connect(changed)
+    model.set("detection", "classes", ("vehicle",))
+    model.set("model", "name", "second")
+    assert model.current.detection.classes == ()
+    assert model.classes_of("first") == ("vehicle",)
+    model.rename_model("first", "best")
+    model.set("model", "name", "best")
+    assert told == [("vehicle",), (), ("vehicle",)]
+    assert from_dict(json.loads(json.dumps(to_dict(model.current))))[0] == model.current
+    model.reset("detection")
+    assert model.current.detection.classes == ()
+    assert model.current.chosen.classes == {}
 
 
 def test_what_is_asked_for_a_run_wins_until_something_is_chosen(model: SettingsModel) -> None:

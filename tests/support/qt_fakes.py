@@ -134,6 +134,9 @@ class FakeSession:
     def set_threshold(self, threshold: float) -> None:
         self.calls.append(("set_threshold", threshold))
 
+    def rest(self, resting: bool) -> None:
+        self.calls.append(("rest", resting))
+
     def switch_model(self, model: ModelSettings) -> None:
         self.calls.append(("switch_model", model))
 

@@ -14,7 +14,7 @@ from app.core.candidate_cache.lookup import RUN_THE_NETWORK
 from app.core.candidate_cache.source_content import SourceContent
 from app.core.candidate_cache.store import CandidateStore
 from app.core.channels import Channel
-from app.core.detection_filter import check_classes
+from app.core.detection_filter import check_classes, left_out
 from app.core.errors import AppError
 from app.core.export.gate import Gate
 from app.core.export.key_frames import Ask, follow_between
@@ -112,6 +112,8 @@ class ExportDetectStage:
     ) -> None:
         request = self._request
         with open_detector(request.model) as detector:
+            if without := left_out(request.detection.classes, detector.spec.labels, detector.spec.name):
+                self.notes.append(without)
             self.model = (detector.spec.name, detector.device, detector.precision)
             self.notes += detector.notes
             facts = new_store_facts(request, self._source.key, detector, self._expected_frames, self._every)

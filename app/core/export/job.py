@@ -51,6 +51,7 @@ class ExportJob:
         on_progress: Called a few times a second and at each change of stage, on whichever thread of the job has news.
         open_detector: Makes the detector, on ``ssdv-export-detect``.
         space: Room on the disk of a folder; None when it cannot be told.
+        preview: Whether progress comes with the newest frame.
     """
 
     def __init__(
@@ -59,11 +60,13 @@ class ExportJob:
         on_progress: Callable[[ExportProgress], None] | None = None,
         open_detector: OpenDetector = open_model_for_batches,
         space: Callable[[Path], DiskSpace | None] = disk_space,
+        preview: bool = False,
     ) -> None:
         self.request = request
         self._meter = ProgressMeter(on_progress)
         self._space = space
         self._store = next(store_paths(request.store_folder, request.source.name))
+        self._preview = preview
         self._gate = Gate(self._meter.pausing, space)
         self._open_detector = open_detector
         self._lock = threading.RLock()  # a signal handler may cancel while this very thread holds it
@@ -162,7 +165,8 @@ class ExportJob:
 
     def _write(self, found: Channel[DetectedFrame], facts: SourceFacts) -> None:
         with waiting_for_room(self._gate.wait_for_room):
-            outputs = self._outputs = Outputs(self.request, facts, self._gate.check)
+            outputs = self._outputs = Outputs(self.request, facts, self._gate.check, self._preview)
+            self._meter.look = outputs.seen
             first = next(self.request.targets(), self._store)
             try:
                 for item in found:

@@ -13,8 +13,10 @@ ExportWork = Work[ExportReport]
 MakeJob = Callable[[ExportRequest, Callable[[ExportProgress], None]], ExportWork]
 
 
-def make_job(request: ExportRequest, on_progress: Callable[[ExportProgress], None]) -> ExportWork:
-    """The real job; loads what it needs, so on its own thread."""
+def make_job(
+    request: ExportRequest, on_progress: Callable[[ExportProgress], None], preview: bool = False
+) -> ExportWork:
+    """The real job, with a preview if wanted; loads what it needs, so on its own thread."""
     from app.core.export.job import ExportJob
 
-    return ExportJob(request, on_progress)
+    return ExportJob(request, on_progress, preview=preview)

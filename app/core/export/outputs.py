@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from app.core.export.preview import Preview
 from app.core.export.request import ExportRequest
+from app.core.export.seen import SeenSoFar
 from app.core.export.source_facts import SourceFacts
 from app.core.export.tally import Tally
 from app.core.export.tracking_filter import needs_tracking
 from app.core.files.atomic_file import commit_together
-from app.core.frames import DecodedFrame
+from app.core.frames import DecodedFrame, ImageBGR
 from app.core.highlights.folders import open_highlights
 from app.core.muxing.overlapped_video import OverlappedVideo
 from app.core.muxing.video_file import VideoFile
@@ -32,18 +34,27 @@ class Outputs:
         request: Names the files.
         facts: About the source.
         check: Called between steps that take long, see ``FrameRereader``.
+        preview: Whether somebody looks at the frames while they are written.
 
     Raises:
         AppError: A file cannot be written; none is left.
     """
 
-    def __init__(self, request: ExportRequest, facts: SourceFacts, check: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        request: ExportRequest,
+        facts: SourceFacts,
+        check: Callable[[], None] = lambda: None,
+        preview: bool = False,
+    ) -> None:
         self.tally = Tally()
         self._request = request
         self._tracker = Tracker() if needs_tracking(request) else None
         self._painter = ArrayPainter()
         self._video: OverlappedVideo | None = None
         self._records: list[RecordWriter] = []
+        self._preview = Preview(preview)
+        self._newest: ImageBGR | None = None
         try:
             if request.output is not None:
                 video = VideoFile(request.source, request.output, facts.start_s, facts.frame_count, request.video)
@@ -91,7 +102,14 @@ class Outputs:
             writer.write(record)
         if self._video is not None:
             numbers = tracks if self._request.highlights.tracks else ()
-            self._video.write(self._painter.annotated(frame, shown, labels, self._request.overlay, numbers))
+            frame = self._painter.annotated(frame, shown, labels, self._request.overlay, numbers)
+            self._video.write(frame)
+        self._newest = frame.image_bgr
+
+    def seen(self) -> SeenSoFar:
+        """Returns what was written so far."""
+        objects = None if self._tracker is None else self.tally.objects
+        return SeenSoFar(self.tally.detections.total(), objects, self._preview.newest(self._newest))
 
     def finish(self) -> None:
         """Complete every file, and when all are safely on the disk give them their names.

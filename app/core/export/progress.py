@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from app.core.export.request import ExportProgress
+from app.core.export.seen import SeenSoFar
 
 _EVERY_S = 0.1
 
@@ -22,6 +23,7 @@ class ProgressMeter:
     Attributes:
         frames: Written so far.
         known: How many an earlier run had done.
+        look: Returns what was found so far; called by ``step`` when it is time to report, and by ``finishing``.
     """
 
     def __init__(
@@ -39,6 +41,8 @@ class ProgressMeter:
         self._paused: str | None = None
         self._paused_s = 0.0
         self._remark = ""
+        self._seen: SeenSoFar | None = None
+        self.look: Callable[[], SeenSoFar] | None = None
         self.known = 0
         self.frames = 0
 
@@ -68,11 +72,13 @@ class ProgressMeter:
             self._counted += 1
             due = self.frames == 1 or now - self._reported_s >= _EVERY_S
         if due:
+            self._see()
             self._tell()
 
     def finishing(self) -> None:
         """All frames are written; the files get their names."""
         self._stage = "finishing"
+        self._see()
         self._tell()
 
     def pausing(self, why: str | None) -> None:
@@ -85,6 +91,10 @@ class ProgressMeter:
                 self._first_s += now - self._paused_s
             self._paused = why
         self._tell()
+
+    def _see(self) -> None:
+        if self.look is not None:
+            self._seen = self.look()
 
     def _tell(self) -> None:
         with self._lock:
@@ -101,5 +111,6 @@ class ProgressMeter:
         if self._total is not None and rate > 0 and (self._fresh or self.known >= self._total):
             left = max(0, self._total - self.frames) / rate
         if self._paused is not None:
-            return ExportProgress("paused", self.frames, self._total, 0.0, None, self._paused or self._remark)
-        return ExportProgress(self._stage, self.frames, self._total, rate, left, self._remark)
+            why = self._paused or self._remark
+            return ExportProgress("paused", self.frames, self._total, 0.0, None, why, self._seen)
+        return ExportProgress(self._stage, self.frames, self._total, rate, left, self._remark, self._seen)

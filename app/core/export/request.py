@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from app.core.counts import found_text
 from app.core.errors import AppError
+from app.core.export.seen import SeenSoFar
 from app.core.export.tally import TrackSummary
 from app.core.highlights.options import HighlightOptions
 from app.core.muxing.video_options import VideoOptions
@@ -94,6 +96,7 @@ class ExportProgress:
         eta_s: Seconds to go; None when unknown.
         remark: What a person should know now, one line: why it is paused, that it goes on from where an earlier run
             stopped, that the disk may become full; "" for nothing.
+        seen: What was found so far; None before the first frame.
     """
 
     stage: Literal["opening", "running", "finishing", "paused"]
@@ -102,6 +105,12 @@ class ExportProgress:
     frames_per_s: float = 0.0
     eta_s: float | None = None
     remark: str = ""
+    seen: SeenSoFar | None = None
+
+    @property
+    def found(self) -> str:
+        """What was found so far, in words; "" before the first frame."""
+        return "" if self.seen is None else found_text(self.seen.detections, self.frames_done, self.seen.objects)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +125,8 @@ class ExportReport:
         device: Where it ran.
         precision: What it computed in.
         frames: Frames written.
-        detections: Objects found, over all frames.
-        counts: Objects by class name.
+        detections: Boxes shown, over all frames; an object that is seen in many frames counts as often.
+        counts: The same by class name.
         seconds: From start to finished files.
         encoder: FFmpeg's name of the video encoder; "" without a video.
         damaged_packets: Pieces of the source that could not be decoded.
@@ -149,6 +158,11 @@ class ExportReport:
     objects: dict[str, int] | None = None
     seen: tuple[TrackSummary, ...] = ()
     folders: tuple[Path, ...] = ()
+
+    @property
+    def found(self) -> str:
+        """What was found, in words: "8 vehicles" where objects were followed, else "232 detections in 180 frames"."""
+        return found_text(self.detections, self.frames, self.objects)
 
     def as_dict(self) -> dict[str, Any]:
         """Returns plain values for JSON."""

@@ -32,6 +32,16 @@ def data_beside(output: Path, data_format: str) -> DataFile:
     return DataFile(output.with_name(output.stem + FORMATS[data_format].ending), data_format)
 
 
+def video_beside(request: ExportRequest) -> Path:
+    """The annotated video, or where it would be beside the data or folders; what ``data_beside`` is given."""
+    if request.output is not None:
+        return request.output
+    if request.data:
+        first = request.data[0]
+        return first.path.with_name(f"{first.path.name.removesuffix(FORMATS[first.format].ending)}.mp4")
+    return next(iter(request.highlights.folders())).with_suffix(".mp4")
+
+
 def cache_folders(request: ExportRequest) -> tuple[Path, ...]:
     """The folders to search for stored detections: beside each file to write, and beside the video."""
     analysis = () if request.analysis is None else (request.analysis,)

@@ -11,7 +11,7 @@ import logging
 import os
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.core import paths
@@ -21,7 +21,10 @@ from app.core.export.history import find_finished
 from app.core.export.job_protocol import ExportWork
 from app.core.export.request import ExportReport, ExportRequest
 from app.core.export.request_json import MAX_BYTES, request_from_json, request_to_json
+from app.core.export.targets import same_file
+from app.core.export.tracking_filter import needs_tracking
 from app.core.export_queue.collisions import avoid_collisions, location_of
+from app.core.muxing.video_options import VideoOptions
 from detector.file_lock import open_locked
 from detector.part_file import PART_SUFFIX, remove_abandoned_part
 
@@ -145,6 +148,34 @@ def _beside_newer(request: ExportRequest, began_ns: int) -> ExportRequest:
             if path.stat().st_mtime_ns > began_ns:
                 newer.add(location_of(path))
     return avoid_collisions(request, newer)
+
+
+def interrupted_export_of(source: Path, folder: Path | None = None) -> InterruptedExport | None:
+    """The newest export of that video that can be gone on with; None for none."""
+    return next((one for one in interrupted_exports(folder) if same_file(one.request.source, source)), None)
+
+
+def goes_on_with(request: ExportRequest, begun: ExportRequest) -> bool:
+    """Whether an export surely uses what ``begun``, an interrupted one, has found."""
+
+    def what_is_found(one: ExportRequest) -> tuple[object, ...]:
+        folder = next((target.parent for target in one.targets()), None)
+        reading = VideoOptions(deinterlace=one.video.deinterlace, images_per_s=one.video.images_per_s)
+        plain = ExportRequest(one.source, None)  # whose values stand for all that comes after the network
+        return folder, replace(
+            one,
+            output=plain.output,
+            data=plain.data,
+            detection=plain.detection,
+            overlay=plain.overlay,
+            video=reading,
+            cache=plain.cache,
+            highlights=plain.highlights,
+        )
+
+    deep_enough = request.detection.threshold >= begun.detection.threshold
+    deep_enough = deep_enough and (needs_tracking(begun) or not needs_tracking(request))  # which looks further down
+    return what_is_found(request) == what_is_found(begun) and deep_enough
 
 
 def resume_request(export: InterruptedExport) -> ExportRequest:

@@ -1,6 +1,6 @@
 """Runs the detector on the newest frame. Everything here happens on ``ssdv-detect``, which opens, uses and closes the
-detector (torch loads on it too); only ``look_at``, ``switch``, ``set_iou``, ``set_threshold`` and ``stop`` are called
-from elsewhere.
+detector (torch loads on it too); only ``look_at``, ``switch``, ``set_iou``, ``set_threshold``, ``rest`` and
+``stop`` are called from elsewhere.
 
 Of a video that the chosen model analysed before, what it found is taken from the store, and no detector is opened.
 Candidates go down to ``floor_for`` the threshold; for a threshold below that the frame is looked at again.
@@ -76,6 +76,7 @@ class DetectStage:
         self._refused: tuple[str, Path] | None = None  # (source, store) that turned out not to fit
         self._running: ModelSettings | None = None
         self._failures = 0
+        self._resting = False
         self._told: tuple[str, ...] = ()
         self._probe = ThroughputProbe()
         self.requested_model: ModelSettings | None = model
@@ -104,6 +105,11 @@ class DetectStage:
             self._request = self._request or (self._uri, self.requested_model)
         self._route.frames.wake()
 
+    def rest(self, resting: bool) -> None:
+        """Whether to leave the network alone; what is kept of a video is shown all the same."""
+        self._resting = resting
+        self._route.frames.wake()
+
     def stop(self) -> None:
         """End after the present frame; the route is closed by its owner."""
         self.worker.stop()
@@ -117,6 +123,7 @@ class DetectStage:
                 if request is not None:
                     self._change(*request, stop)
                     continue
+                self._route.hold(self._resting and self._cached is None)  # here, where no frame is at work
                 item = self._route.frames.take()
                 if item is not None:
                     self._look(*item)

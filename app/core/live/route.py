@@ -41,7 +41,7 @@ class Route:
         self._on_results_ready = on_results_ready
         self._lock = threading.Lock()
         self._epoch = 0
-        self._ready = False
+        self._ready = self._held = False
         self._last: Frame | None = None
         self.smoothing = SmoothingSwitch()
         self.follow: FrameFollower | None = None
@@ -69,7 +69,7 @@ class Route:
                 return False
             self._last = frame
             self.smoothing.frame(frame.captured_ns)
-            if self._ready:
+            if self._ready and not self._held:
                 dropped = self.frames.dropped
                 self.frames.put((epoch, frame))
                 wake = False
@@ -104,7 +104,7 @@ class Route:
         """From now on frames go through the detector; the present one (a paused frame, an image) does so again."""
         with self._lock:
             self._ready = True
-            if self._last is not None:
+            if self._last is not None and not self._held:
                 self.frames.put((self._epoch, self._last))
                 if self.smoothing.on and self.follow is not None:
                     self.follow.frame(self._epoch, self._last)
@@ -113,10 +113,31 @@ class Route:
         """From now on frames go straight to the window, beginning with one that waits for the detector."""
         with self._lock:
             self._ready = False
-            waiting = self.frames.take_nowait()
-            wake = waiting is not None and self.results.put(FrameResult(waiting[1], None))
+            wake = self._pass_by()
         if wake:
             self._on_results_ready()
+
+    def hold(self, held: bool) -> None:
+        """Whether frames pass by the detector though it is ready, to the window; after that the present one is next.
+
+        To be called while no frame is in the detector, or it would be shown late.
+        """
+        wake = False
+        with self._lock:
+            if held == self._held:
+                return
+            self._held = held
+            if held:
+                wake = self._pass_by()
+            elif self._ready and self._last is not None:
+                self.frames.put((self._epoch, self._last))
+        if wake:
+            self._on_results_ready()
+
+    def _pass_by(self) -> bool:
+        """Pass a frame that waits for the detector on to the window; True where that must be woken."""
+        waiting = self.frames.take_nowait()
+        return waiting is not None and self.results.put(FrameResult(waiting[1], None))
 
     @property
     def epoch(self) -> int:

@@ -270,6 +270,12 @@ class LiveSession:
             self._smoothing = mode
             self._route.set_smoothing(mode)
 
+    def rest(self, resting: bool) -> None:
+        """Whether the detector leaves the computer to others: frames then come without detections."""
+        with self._lock:
+            if self._detect is not None:
+                self._detect.rest(resting)
+
     def switch_model(self, model: ModelSettings) -> None:
         """Change to another model; the view goes on meanwhile, and the old one is kept until the new one runs."""
         with self._lock:

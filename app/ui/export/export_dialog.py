@@ -1,6 +1,6 @@
 """Annotate a video into a new file: what it is, where to, with which model; then progress, then the result.
 
-GUI thread. The file is facts into on a worker; the work is done by ``ExportRunner``.
+GUI thread. The file is looked into on a worker; the work is done by ``ExportRunner``.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from PySide6.QtWidgets import QDialog, QStackedWidget, QVBoxLayout, QWidget
 
 from app.core.errors import ExplainedError
 from app.core.export.request import ExportProgress, ExportReport
-from app.core.settings import Choices, Settings
-from app.core.thresholds import ModelThreshold
+from app.core.export_queue.interrupted import InterruptedExport, interrupted_export_of
+from app.core.settings import Settings
 from app.ui.export.export_form import ExportForm
+from app.ui.export.export_models import ExportModels
 from app.ui.export.export_progress import ExportProgressPage
 from app.ui.export.media_text import media_text
 from app.ui.remedies import hint_of, phrased
@@ -34,10 +35,12 @@ class VideoFacts:
     Attributes:
         words: In one line, for people.
         kept_bytes: About how much its detections will take in the cache; None when that cannot be told.
+        interrupted: Its export that was stopped and can be gone on with.
     """
 
     words: str
     kept_bytes: int | None = None
+    interrupted: InterruptedExport | None = None
 
 
 ReadFacts = Callable[[Path], VideoFacts]
@@ -54,7 +57,8 @@ def read_facts(path: Path) -> VideoFacts:
 
     facts = media_facts(path)
     frames = facts.info.frames_expected
-    return VideoFacts(media_text(facts), None if frames is None else kept_bytes(frames))
+    size = None if frames is None else kept_bytes(frames)
+    return VideoFacts(media_text(facts), size, interrupted_export_of(path))
 
 
 class ExportDialog(QDialog):
@@ -64,9 +68,8 @@ class ExportDialog(QDialog):
         self,
         source: Path | None,
         settings: Settings,
-        models: Choices,
+        models: ExportModels,
         theme: Theme,
-        threshold_of: Callable[[str], ModelThreshold],
         background: Background,
         runner: ExportRunner,
         read: ReadFacts = read_facts,
@@ -78,9 +81,10 @@ class ExportDialog(QDialog):
         self._runner = runner
         self._read = read
         self._inspected: Path | None = None
+        self._made: Path | None = None
         self.folder: Path | None = None
         """Where the files of the export that was started go."""
-        self.form = ExportForm(settings, models, theme, threshold_of)
+        self.form = ExportForm(settings, models, theme)
         self.page = ExportProgressPage(theme)
         self.pages = QStackedWidget()
         self.pages.addWidget(self.form)
@@ -95,16 +99,22 @@ class ExportDialog(QDialog):
         self.page.resume.clicked.connect(runner.resume)
         self.page.close_button.clicked.connect(self.reject)
         self.page.open_folder.clicked.connect(self._open_folder)
+        self.page.play.clicked.connect(self._play)
         self.page.again.clicked.connect(self._back_to_form)
         runner.progress.connect(self._progressed)
         runner.finished.connect(self._finished)
         runner.failed.connect(self._failed)
         runner.cancelled.connect(self._cancelled)
         self.setAcceptDrops(False)
-        room = self.screen().availableSize()
-        self.resize(min(720, room.width() - 40), min(self.sizeHint().height(), room.height() - 60))
+        self.resize(min(720, self.screen().availableSize().width() - 40), 0)
+        self._grow()
         if source is not None:
             self.form.set_source(source)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it shows what came of an export."""
+        return self.pages.currentWidget() is self.page and not self._runner.running
 
     def reject(self) -> None:
         """Close; while an export runs, ask first."""
@@ -131,12 +141,19 @@ class ExportDialog(QDialog):
         def show(facts: VideoFacts) -> None:
             if self._inspected == path:
                 self.form.show_facts(facts.words, ok=True, kept_bytes=facts.kept_bytes)
+                self.form.show_interrupted(facts.interrupted)
+                self._grow()
 
         def refuse(error: ExplainedError) -> None:
             if self._inspected == path:
                 self.form.show_facts(phrased(error), ok=False, failed=True)
 
         self._background.run("look-into", lambda: self._read(path), show, refuse)
+
+    def _grow(self) -> None:
+        """Show all of the form, as far as the screen is high enough."""
+        most = self.screen().availableSize().height() - 60
+        self.resize(self.width(), max(self.height(), min(self.form.sizeHint().height(), most)))
 
     def _start(self) -> None:
         request = self.form.request()
@@ -164,6 +181,7 @@ class ExportDialog(QDialog):
         self.page.show_progress(progress)
 
     def _finished(self, report: ExportReport) -> None:
+        self._made = report.output
         self.page.show_report(report)
 
     def _failed(self, error: ExplainedError) -> None:
@@ -179,6 +197,12 @@ class ExportDialog(QDialog):
 
     def _back_to_form(self) -> None:
         self.pages.setCurrentWidget(self.form)
+        if self._inspected is not None:
+            self._inspect(self._inspected)  # which now may be gone on with
+
+    def _play(self) -> None:
+        if self._made is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._made)))
 
     def _open_folder(self) -> None:
         if self.folder is not None:

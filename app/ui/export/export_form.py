@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,20 +15,21 @@ from PySide6.QtWidgets import (
 
 from app.core.errors import AppError
 from app.core.export.request import ExportRequest
-from app.core.export.targets import check_targets, data_beside, default_output
+from app.core.export.targets import check_targets, data_beside, default_output, video_beside
+from app.core.export_queue.interrupted import InterruptedExport, goes_on_with
 from app.core.file_types import is_sequence
-from app.core.settings import Choices, Settings
-from app.core.thresholds import ModelThreshold
-from app.ui.export.export_options import ExportOptions, classes_shown
+from app.core.settings import Settings
+from app.ui.export.detector_choice import DetectorChoice
+from app.ui.export.export_models import ExportModels
+from app.ui.export.export_options import ExportOptions
 from app.ui.export.form_page import lay_out, new_form
+from app.ui.export.presets import PresetChoice
 from app.ui.export.video_choices import video_filter
 from app.ui.remedies import phrased
-from app.ui.services.settings_model import setting_info
 from app.ui.widgets.drops import VIDEOS
-from app.ui.widgets.editors import ChoiceEditor
 from app.ui.widgets.path_field import PathField
+from app.ui.widgets.texts import WrappedLabel
 from app.ui.widgets.theme import Theme
-from app.ui.widgets.threshold_editor import ThresholdEditor
 
 
 class ExportForm(QWidget):
@@ -39,26 +39,20 @@ class ExportForm(QWidget):
     accepted = Signal()
     rejected = Signal()
 
-    def __init__(
-        self, settings: Settings, models: Choices, theme: Theme, threshold_of: Callable[[str], ModelThreshold]
-    ) -> None:
+    def __init__(self, settings: Settings, models: ExportModels, theme: Theme) -> None:
         super().__init__()
-        self._settings = settings
+        self._overlay = settings.overlay
+        self._begun: InterruptedExport | None = None
         self._theme = theme
         self._ready = False
         self._proposed = ""
         self.source = PathField("Video")
-        self.facts = QLabel("Choose a video, or drop one on the window.")
+        self.facts = WrappedLabel("Choose a video, or drop one on the window.")
         self.facts.setObjectName("muted")
-        self.facts.setWordWrap(True)
         self.output = PathField("Annotated video")
-        self.options = ExportOptions(settings.detection.classes)
-        self.model = ChoiceEditor(setting_info(settings, "model", "name"))
-        self.model.set_choices(models)
-        self.model.show_value(settings.model.name)
-        self.threshold = ThresholdEditor(setting_info(settings, "detection", "threshold"))
-        self._threshold_of = threshold_of
-        self._show_threshold(settings.model.name)
+        self.options = ExportOptions()
+        self.presets = PresetChoice(self.options)
+        self.detector = DetectorChoice(settings, models)
         self.trouble = QLabel()
         self.trouble.setWordWrap(True)
         self.trouble.hide()
@@ -69,7 +63,7 @@ class ExportForm(QWidget):
         self.cancel.setAutoDefault(False)
         self._build()
         self._connect()
-        self._check()
+        self._detector_changed()
 
     def set_source(self, path: Path) -> None:
         """Choose this video, and propose where to write."""
@@ -82,6 +76,22 @@ class ExportForm(QWidget):
         self.options.expect(kept_bytes)
         self.facts.setStyleSheet(f"color: {self._theme.colours.danger};" if failed else "")
         self._check()
+
+    def show_interrupted(self, export: InterruptedExport | None) -> None:
+        """Show the choices of an export that was stopped, to go on with it; None for none."""
+        self._begun = export
+        if export is not None:
+            self._show_choices(export.again)
+            at = "" if export.part_done is None else f" at {int(export.part_done * 100)} %"
+            kept = f"Its export was stopped{at}. Its choices are shown, and what was found is kept."
+            self.facts.setText(f"{self.facts.text()}\n{kept}")
+        self._check()
+
+    def _show_choices(self, request: ExportRequest) -> None:
+        self._overlay = request.overlay
+        self.output.line.setText(str(video_beside(request)))
+        self.options.show_request(request)
+        self.detector.show_choice(request.model, request.detection)
 
     def request(self) -> ExportRequest | None:
         """Returns the request; None, after showing a line that says why, when it cannot be done."""
@@ -99,12 +109,11 @@ class ExportForm(QWidget):
         form = new_form()
         form.addRow("Video", self.source)
         form.addRow("", self.facts)
-        form.addRow("Write", self.options.want_video)
-        form.addRow("", self.output)
+        form.addRow("Make", self.presets)
+        form.addRow("Save as", self.output)
+        form.addRow(self.detector)
         self.options.add_rows(form)
-        if self._settings.detection.classes:
-            form.addRow("Classes", classes_shown(self._settings.detection.classes))
-        lay_out(self, form, (self.model, self.threshold), self.trouble, (self.cancel, self.start))
+        lay_out(self, form, self.trouble, (self.cancel, self.start))
 
     def _connect(self) -> None:
         self.source.changed.connect(self._source_typed)
@@ -112,17 +121,17 @@ class ExportForm(QWidget):
         self.output.changed.connect(self._check)
         self.output.button.clicked.connect(self._choose_output)
         self.options.changed.connect(self._check)
-        self.model.edited.connect(self._show_threshold)
+        self.detector.changed.connect(self._detector_changed)
         self.start.clicked.connect(self.accepted)
         self.cancel.clicked.connect(self.rejected)
 
-    def _show_threshold(self, model: object) -> None:
-        """Show the threshold of the chosen model; each has its own."""
-        self.threshold.show_threshold(str(model), self._threshold_of(str(model)))
+    def _detector_changed(self) -> None:
+        self.options.show_classes(self.detector.shown, self.detector.labels)
 
     def _source_typed(self, _text: str) -> None:
         path = self.source.path
         self._ready = False
+        self._begun = None
         if path is not None:
             if self.output.line.text() in ("", self._proposed):
                 self._proposed = str(default_output(path))
@@ -136,13 +145,14 @@ class ExportForm(QWidget):
         if source is None or output is None:
             return None
         options = self.options
-        return ExportRequest(
+        return replace(
+            ExportRequest(source, output) if self._begun is None else self._begun.again,
             source=source,
             output=output if options.want_video.isChecked() else None,
             data=tuple(data_beside(output, name) for name in options.formats),
-            model=replace(self._settings.model, name=str(self.model.combo.currentData() or "")),
-            detection=replace(self._settings.detection, threshold=self.threshold.spin.value()),
-            overlay=self._settings.overlay,
+            model=self.detector.model_settings,
+            detection=self.detector.detection_settings,
+            overlay=self._overlay,
             video=options.video.options,
             cache=options.cache,
             highlights=options.highlights(output),
@@ -153,7 +163,15 @@ class ExportForm(QWidget):
         self.trouble.setVisible(False)
         if trouble:
             self._show_trouble(trouble)
+        self.start.setText(self._start_text())
         self.start.setEnabled(self._ready and not trouble and self.output.path is not None)
+
+    def _start_text(self) -> str:
+        request = self._request()
+        if self._begun is None or request is None or not goes_on_with(request, self._begun.again):
+            return "Export"
+        part = self._begun.part_done
+        return "Resume" if part is None else f"Resume ({int(part * 100)} % analysed)"
 
     def _show_trouble(self, words: str) -> None:
         self.trouble.setText(words)

@@ -10,7 +10,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QLabel
 
-from app.core.export.request import CachePolicy
+from app.core.export.request import CachePolicy, ExportRequest
 from app.core.highlights.options import HighlightOptions
 from app.core.records.formats import FORMATS
 from app.ui.export.data_boxes import data_boxes, in_a_grid
@@ -20,17 +20,12 @@ from app.ui.widgets.quantity_text import size_text
 
 
 class ExportOptions(QObject):
-    """Rows for quality, data files, objects, and whether to keep the detections.
-
-    Args:
-        shown: The classes that are looked for; empty for all.
-    """
+    """Rows for quality, data files, objects, and whether to keep the detections."""
 
     changed = Signal()
 
-    def __init__(self, shown: Sequence[str]) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._shown = shown
         self.want_video = QCheckBox("Annotated video (sound copied, same timing)")
         self.want_video.setChecked(True)
         self.video = VideoChoices()
@@ -51,7 +46,12 @@ class ExportOptions(QObject):
         self._toggled()
 
     def add_rows(self, form: QFormLayout) -> None:
-        """Append the rows, but for the video itself: where it goes is for the form to ask."""
+        """Append the rows; where all of it goes is for the form to ask."""
+        heading = QLabel("Details")
+        heading.setObjectName("section")
+        heading.setContentsMargins(0, 8, 0, 0)
+        form.addRow(heading)
+        form.addRow("Video", self.want_video)
         form.addRow("Quality", self.video)
         form.addRow("Data files", in_a_grid(self.data))
         row = QHBoxLayout()
@@ -63,6 +63,44 @@ class ExportOptions(QObject):
         form.addRow("Objects", self.objects)
         form.addRow("Detections", self.keep)
 
+    def show_classes(self, shown: Sequence[str], labels: Sequence[str]) -> None:
+        """Take over which classes the export shows, see ``ObjectChoices``."""
+        self.objects.show_classes(shown, labels)
+        self.changed.emit()
+
+    def choose(self, data: Sequence[str], tracks: bool, snapshots: bool) -> None:
+        """Choose the video with these data files and objects, and nothing else."""
+        self.want_video.setChecked(True)
+        for name, box in self.data.items():
+            box.setChecked(name in data)
+        self.images.setChecked(False)
+        self.objects.tracks.setChecked(tracks)
+        self.objects.snapshots.setChecked(snapshots)
+        self.objects.snapshot_classes.clear()
+        self.objects.clips.setChecked(False)
+
+    @property
+    def chosen(self) -> tuple[bool, tuple[str, ...], bool, bool, bool, bool]:
+        """What is written: the video, data files, numbers, images and clips of objects, images in sets."""
+        objects = self.objects
+        boxes = (objects.tracks, objects.snapshots, objects.clips)
+        tracks, snapshots, clips = (box.isChecked() for box in boxes)
+        return self.want_video.isChecked(), self.formats, tracks, snapshots, clips, self._images_chosen
+
+    def show_request(self, request: ExportRequest) -> None:
+        """Show what was chosen before."""
+        self.want_video.setChecked(request.output is not None)
+        self.video.show_options(request.video)
+        chosen = {data.format for data in request.data}
+        for name, box in self.data.items():
+            box.setChecked(name in chosen)
+        every_s = request.highlights.frames_every_s
+        self.images.setChecked(every_s is not None)
+        if every_s is not None:
+            self.every.setValue(float(every_s))
+        self.objects.show_options(request.highlights)
+        self.keep.setChecked(request.cache == "keep")
+
     def expect(self, kept_bytes: int | None, each: str = "") -> None:
         """Say about how much the detections would take; ``each`` says of what, such as " a minute"."""
         about = "" if kept_bytes is None else f" (about {size_text(kept_bytes)}{each})"
@@ -73,7 +111,7 @@ class ExportOptions(QObject):
         """Why it cannot be done; "" when it can."""
         if not (self.want_video.isChecked() or self.formats or self.objects.writes):
             return "Choose the video, a data file, or both."
-        return self.objects.trouble(self._shown)
+        return self.objects.trouble
 
     @property
     def formats(self) -> tuple[str, ...]:
@@ -99,11 +137,3 @@ class ExportOptions(QObject):
         self.every.setEnabled(self._images_chosen)
         self.video.setEnabled(self.want_video.isChecked() or self.objects.clips.isChecked())
         self.changed.emit()
-
-
-def classes_shown(classes: Sequence[str]) -> QLabel:
-    """Makes a label that says which classes the settings leave."""
-    label = QLabel(f"{', '.join(classes)} only, as in the settings")
-    label.setObjectName("muted")
-    label.setWordWrap(True)
-    return label

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QWidget
@@ -14,11 +14,15 @@ from app.core.export.request import ExportReport
 from app.core.export_queue.state import QueueSnapshot
 from app.core.settings import Choices
 from app.ui.export.export_dialog import ExportDialog
+from app.ui.export.export_models import ExportModels
 from app.ui.export.queue_dialog import QueueDialog
-from app.ui.export.queue_text import summary_text
+from app.ui.export.queue_text import notes_of, summary_text
 from app.ui.export.unfinished_exports import UnfinishedExports
 from app.ui.services.services import Services
 from app.ui.widgets.notify import Notifier
+
+if TYPE_CHECKING:
+    from app.core.model_cards import ModelCard
 
 
 class ExportWindows(QObject):
@@ -32,13 +36,15 @@ class ExportWindows(QObject):
     def __init__(self, services: Services, parent: QWidget) -> None:
         super().__init__(parent)
         self._services, self._parent = services, parent
-        self._models: Choices = ()
+        self._choices: Choices = ()
+        self._labels: dict[str, tuple[str, ...]] = {}
         self.dialog: ExportDialog | None = None
         """The dialog for one video that was opened last."""
         self.queue: QueueDialog | None = None
         """The queue that was opened last."""
         self.notifier = Notifier(parent, lambda: services.settings.current.window.notify)
         services.library.models.connect(self._models_listed)
+        services.library.cards.connect(self._cards_listed)
         services.exports.finished.connect(self._one_done)
         services.exports.failed.connect(self._one_failed)
         services.queue.ended.connect(self._queue_ended)
@@ -48,20 +54,20 @@ class ExportWindows(QObject):
     def show_one(self, source: Path | None) -> None:
         """Open the dialog for one video, or bring it back while it runs."""
         services, running = self._services, self._services.exports.running
-        if self.dialog is not None and (self.dialog.isVisible() or running):
+        if self.dialog is not None and (running or (self.dialog.isVisible() and not self.dialog.has_ended)):
             self.dialog.show()
             self.dialog.raise_()
             if source is not None and not running:
                 self.dialog.form.set_source(source)
             return
         if self.dialog is not None:
+            self.dialog.hide()
             self.dialog.deleteLater()
         self.dialog = ExportDialog(
             source,
             services.settings.current,
-            self._models,
+            self._export_models(),
             services.theme,
-            services.settings.threshold_of,
             services.background,
             services.exports,
             parent=self._parent,
@@ -76,9 +82,8 @@ class ExportWindows(QObject):
                 self.queue.deleteLater()
             self.queue = QueueDialog(
                 services.settings.current,
-                self._models,
+                self._export_models(),
                 services.theme,
-                services.settings.threshold_of,
                 services.background,
                 services.queue,
                 services.settings.last_folder(),
@@ -95,11 +100,18 @@ class ExportWindows(QObject):
             if dialog is not None:
                 dialog.hide()
 
+    def _export_models(self) -> ExportModels:
+        settings = self._services.settings
+        return ExportModels(self._choices, settings.threshold_of, settings.classes_of, self._labels)
+
     def _models_listed(self, choices: Choices) -> None:
-        self._models = choices
+        self._choices = choices
+
+    def _cards_listed(self, cards: tuple[ModelCard, ...]) -> None:
+        self._labels = {card.name: card.spec.labels for card in cards if card.spec is not None}
 
     def _one_done(self, report: ExportReport) -> None:
-        self.notifier.tell("Export done", report.source.name)
+        self.notifier.tell("Export done", " ".join((f"{report.source.name}: {report.found}.", *report.notes)))
 
     def _one_failed(self, error: ExplainedError) -> None:
         self.notifier.tell("Export failed", error.message)
@@ -108,5 +120,6 @@ class ExportWindows(QObject):
         words = summary_text(snapshot)
         self.notifier.tell("Exports ended", words)
         if self.queue is None or not self.queue.isVisible():
-            kind: Literal["success", "warning"] = "warning" if "failed" in snapshot.counts else "success"
+            noted = any(map(notes_of, snapshot.items))
+            kind: Literal["success", "warning"] = "warning" if "failed" in snapshot.counts or noted else "success"
             self._services.banner.tell(kind, "Exports ended.", words, action=("Show", self.show_many))

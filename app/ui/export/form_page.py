@@ -1,4 +1,4 @@
-"""Page of a form: rows and editors that scroll, and below them trouble and buttons, always in sight. GUI thread."""
+"""Page of a form: rows that scroll, and below them trouble and buttons, always in sight. GUI thread."""
 
 from __future__ import annotations
 
@@ -28,14 +28,8 @@ def new_form() -> QFormLayout:
     return form
 
 
-def lay_out(
-    page: QWidget, form: QFormLayout, editors: Iterable[QWidget], trouble: QLabel, buttons: Iterable[QPushButton]
-) -> None:
-    """Fill ``page``: ``form``, ``editors`` side by side under it, and at the foot ``trouble`` and ``buttons``."""
-    columns = QHBoxLayout()
-    columns.setSpacing(24)
-    for editor in editors:
-        columns.addWidget(editor, 1, Qt.AlignmentFlag.AlignTop)
+def lay_out(page: QWidget, form: QFormLayout, trouble: QLabel, buttons: Iterable[QPushButton]) -> None:
+    """Fill ``page``: ``form``, and at the foot ``trouble`` and ``buttons``."""
     row = QHBoxLayout()
     row.addStretch(1)
     for button in buttons:
@@ -45,7 +39,6 @@ def lay_out(
     inside.setContentsMargins(24, 20, 24, 8)
     inside.setSpacing(18)
     inside.addLayout(form)
-    inside.addLayout(columns)
     inside.addStretch(1)
     foot = QVBoxLayout()
     foot.setContentsMargins(24, 10, 24, 20)

@@ -7,9 +7,10 @@ from fractions import Fraction
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QCheckBox, QDoubleSpinBox, QGridLayout, QLineEdit, QWidget
+from PySide6.QtWidgets import QCheckBox, QDoubleSpinBox, QGridLayout, QWidget
 
 from app.core.highlights.options import HighlightOptions
+from app.ui.export.class_field import ClassField
 from detector.class_names import find_name
 
 _MAX_S = 3600.0
@@ -22,14 +23,15 @@ class ObjectChoices(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
+        self._shown: Sequence[str] = ()
         self.tracks = QCheckBox("Number each object")
-        self.tracks.setToolTip("An object keeps its number while it is seen; labels and data show it")
+        self.tracks.setToolTip("An object keeps its number while seen and is counted once; labels and data show it")
         self.snapshots = QCheckBox("An image of each")
         self.snapshots.setToolTip("Its best frame, clean and with boxes, in a folder beside the video")
-        self.snapshot_classes = _classes("Classes of the images", "object of any class")
+        self.snapshot_classes = ClassField("Classes of the images", "of any class")
         self.clips = QCheckBox("A clip of each")
         self.clips.setToolTip("A video around each appearance of the class, with sound, in a folder beside the video")
-        self.clip_classes = _classes("Classes of the clips", "person, car")
+        self.clip_classes = ClassField("Classes of the clips")
         plan = HighlightOptions()
         self.before = _seconds("before", plan.before_s)
         self.after = _seconds("after", plan.after_s)
@@ -45,34 +47,51 @@ class ObjectChoices(QWidget):
         """Whether an output folder is to be made."""
         return self.snapshots.isChecked() or self.clips.isChecked()
 
-    def trouble(self, shown: Sequence[str]) -> str:
-        """Returns why it cannot be done; "" when it can.
+    def show_classes(self, shown: Sequence[str], labels: Sequence[str]) -> None:
+        """Take over which classes there are to name.
 
         Args:
-            shown: The classes that are looked for; empty for all.
+            shown: Those that are looked for; empty for all.
+            labels: All that the model knows; empty where that is not known.
         """
-        clips = self._named(self.clips, self.clip_classes)
-        if self.clips.isChecked() and not clips:
-            return "Say of which classes clips are wanted, such as person, car."
-        named = (*clips, *self._named(self.snapshots, self.snapshot_classes))
-        hidden = [name for name in named if find_name(name, shown) < 0]
-        return f"The settings leave {hidden[0]} out. Show that class, too." if shown and hidden else ""
+        self._shown = shown
+        for field in (self.snapshot_classes, self.clip_classes):
+            field.show_labels(shown or labels)
+
+    @property
+    def trouble(self) -> str:
+        """Why it cannot be done; "" when it can."""
+        fields = ((self.snapshots, self.snapshot_classes), (self.clips, self.clip_classes))
+        wanted = [field for box, field in fields if box.isChecked()]
+        if self.clip_classes in wanted and not self.clip_classes.names:
+            such = self.clip_classes.examples
+            return f"Say of which classes clips are wanted{f', such as {such}' if such else ''}."
+        hidden = [name for field in wanted for name in field.names if find_name(name, self._shown) < 0]
+        if self._shown and hidden:
+            return f"The settings leave {hidden[0]} out. Show that class, too."
+        return next((field.trouble for field in wanted if field.trouble), "")
 
     def highlights(self, output: Path) -> HighlightOptions:
         """Returns the choices; folders are named like the annotated video ``output``."""
         return HighlightOptions(
             tracks=self.tracks.isChecked(),
             snapshots=output.with_name(f"{output.stem}.snapshots") if self.snapshots.isChecked() else None,
-            snapshot_classes=self._named(self.snapshots, self.snapshot_classes),
+            snapshot_classes=self.snapshot_classes.names if self.snapshots.isChecked() else (),
             clips=output.with_name(f"{output.stem}.clips") if self.clips.isChecked() else None,
-            clip_classes=self._named(self.clips, self.clip_classes),
+            clip_classes=self.clip_classes.names if self.clips.isChecked() else (),
             before_s=tenths(self.before),
             after_s=tenths(self.after),
         )
 
-    def _named(self, box: QCheckBox, line: QLineEdit) -> tuple[str, ...]:
-        names = (name.strip() for name in line.text().split(",")) if box.isChecked() else ()
-        return tuple(dict.fromkeys(name for name in names if name))
+    def show_options(self, chosen: HighlightOptions) -> None:
+        """Show what was chosen before."""
+        self.tracks.setChecked(chosen.tracks)
+        self.snapshots.setChecked(chosen.snapshots is not None)
+        self.snapshot_classes.setText(", ".join(chosen.snapshot_classes))
+        self.clips.setChecked(chosen.clips is not None)
+        self.clip_classes.setText(", ".join(chosen.clip_classes))
+        self.before.setValue(float(chosen.before_s))
+        self.after.setValue(float(chosen.after_s))
 
     def _toggled(self) -> None:
         self.snapshot_classes.setEnabled(self.snapshots.isChecked())
@@ -91,15 +110,6 @@ class ObjectChoices(QWidget):
         for column, widget in enumerate((self.clips, self.clip_classes, self.before, self.after)):
             grid.addWidget(widget, 2, column)
         grid.setColumnStretch(1, 1)
-
-
-def _classes(name: str, hint: str) -> QLineEdit:
-    line = QLineEdit()
-    line.setAccessibleName(name)
-    line.setPlaceholderText(hint)
-    line.setToolTip("Names of classes, with commas between them")
-    line.setMinimumWidth(80)
-    return line
 
 
 def _seconds(when: str, value: Fraction) -> QDoubleSpinBox:

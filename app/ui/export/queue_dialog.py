@@ -5,15 +5,15 @@ Closing the dialog leaves the queue alone: it goes on, and opening the dialog sh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QDialog, QStackedWidget, QVBoxLayout, QWidget
 
 from app.core.errors import ExplainedError
-from app.core.settings import Choices, Settings
-from app.core.thresholds import ModelThreshold
+from app.core.settings import Settings
+from app.ui.export.export_models import ExportModels
 from app.ui.export.queue_form import QueueForm
 from app.ui.export.queue_view import QueueView
 from app.ui.remedies import phrased
@@ -29,9 +29,8 @@ class QueueDialog(QDialog):
     def __init__(
         self,
         settings: Settings,
-        models: Choices,
+        models: ExportModels,
         theme: Theme,
-        threshold_of: Callable[[str], ModelThreshold],
         background: Background,
         runner: QueueRunner,
         folder: str,
@@ -41,7 +40,7 @@ class QueueDialog(QDialog):
         self.setWindowTitle("Export several videos")
         self._runner = runner
         self.search = VideoSearch(background)
-        self.form = QueueForm(settings, models, theme, threshold_of, self.search, folder)
+        self.form = QueueForm(settings, models, theme, self.search, folder)
         self.view = QueueView(runner, theme)
         self.pages = QStackedWidget()
         self.pages.addWidget(self.form)

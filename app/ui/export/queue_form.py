@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Iterable
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
@@ -19,17 +18,17 @@ from app.core.export.disk_space import kept_bytes
 from app.core.export_queue.batch import BatchOptions
 from app.core.export_queue.video_search import SearchResult, is_video_name
 from app.core.file_types import VIDEO_ENDINGS
-from app.core.settings import Choices, Settings
-from app.core.thresholds import ModelThreshold
-from app.ui.export.export_options import ExportOptions, classes_shown
+from app.core.settings import Settings
+from app.ui.export.detector_choice import DetectorChoice
+from app.ui.export.export_models import ExportModels
+from app.ui.export.export_options import ExportOptions
 from app.ui.export.form_page import lay_out, new_form
+from app.ui.export.presets import PresetChoice
 from app.ui.export.queue_text import search_text
 from app.ui.services.queue_runner import VideoSearch
-from app.ui.services.settings_model import setting_info
-from app.ui.widgets.editors import ChoiceEditor
 from app.ui.widgets.path_field import PathField
+from app.ui.widgets.texts import WrappedLabel
 from app.ui.widgets.theme import Theme
-from app.ui.widgets.threshold_editor import ThresholdEditor
 
 _FRAMES_A_MINUTE = 30 * 60
 
@@ -43,9 +42,8 @@ class QueueForm(QWidget):
     def __init__(
         self,
         settings: Settings,
-        models: Choices,
+        models: ExportModels,
         theme: Theme,
-        threshold_of: Callable[[str], ModelThreshold],
         search: VideoSearch,
         folder: str,
     ) -> None:
@@ -55,21 +53,15 @@ class QueueForm(QWidget):
         self._paths: tuple[Path, ...] = ()
         self.found: SearchResult | None = None
         """The videos to add; None while they are looked for, or none was named."""
-        self.facts = QLabel()
-        self.facts.setWordWrap(True)
-        self.facts.setTextFormat(Qt.TextFormat.PlainText)
+        self.facts = WrappedLabel()
         self.add_files = QPushButton("Add videos…")
         self.add_folder = QPushButton("Add a folder…")
-        self.options = ExportOptions(settings.detection.classes)
+        self.options = ExportOptions()
+        self.presets = PresetChoice(self.options)
         self.options.expect(kept_bytes(_FRAMES_A_MINUTE), " a minute")
         self.output = PathField("Folder")
         self.output.line.setPlaceholderText("Beside each video")
-        self.model = ChoiceEditor(setting_info(settings, "model", "name"))
-        self.model.set_choices(models)
-        self.model.show_value(settings.model.name)
-        self.threshold = ThresholdEditor(setting_info(settings, "detection", "threshold"))
-        self._threshold_of = threshold_of
-        self._show_threshold(settings.model.name)
+        self.detector = DetectorChoice(settings, models)
         self.trouble = QLabel()
         self.trouble.setWordWrap(True)
         self.trouble.setStyleSheet(f"color: {theme.colours.danger};")
@@ -82,6 +74,7 @@ class QueueForm(QWidget):
             button.setAutoDefault(False)
         self._build()
         self._connect()
+        self._detector_changed()
         self._show_found()
 
     def add(self, paths: Iterable[Path]) -> None:
@@ -104,8 +97,8 @@ class QueueForm(QWidget):
             folder=self.output.path,
             video=self.options.want_video.isChecked(),
             data=self.options.formats,
-            model=replace(self._settings.model, name=str(self.model.combo.currentData() or "")),
-            detection=replace(self._settings.detection, threshold=self.threshold.spin.value()),
+            model=self.detector.model_settings,
+            detection=self.detector.detection_settings,
             overlay=self._settings.overlay,
             options=self.options.video.options,
             cache=self.options.cache,
@@ -121,12 +114,11 @@ class QueueForm(QWidget):
         form = new_form()
         form.addRow("Videos", self.facts)
         form.addRow("", add)
-        form.addRow("Write", self.options.want_video)
-        form.addRow("To", self.output)
+        form.addRow("Make", self.presets)
+        form.addRow("Save in", self.output)
+        form.addRow(self.detector)
         self.options.add_rows(form)
-        if self._settings.detection.classes:
-            form.addRow("Classes", classes_shown(self._settings.detection.classes))
-        lay_out(self, form, (self.model, self.threshold), self.trouble, (self.cancel, self.start))
+        lay_out(self, form, self.trouble, (self.cancel, self.start))
 
     def _connect(self) -> None:
         self._search.counted.connect(self._counted)
@@ -137,11 +129,10 @@ class QueueForm(QWidget):
         self.start.clicked.connect(self.accepted)
         self.cancel.clicked.connect(self.rejected)
         self.options.changed.connect(self._check)
-        self.model.edited.connect(self._show_threshold)
+        self.detector.changed.connect(self._detector_changed)
 
-    def _show_threshold(self, model: object) -> None:
-        """Show the threshold of the chosen model; each has its own."""
-        self.threshold.show_threshold(str(model), self._threshold_of(str(model)))
+    def _detector_changed(self) -> None:
+        self.options.show_classes(self.detector.shown, self.detector.labels)
 
     def _counted(self, count: int) -> None:
         if self.found is None:

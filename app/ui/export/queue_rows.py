@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem,
 
 from app.core.export_queue.state import QueueItem
 from app.ui.export.queue_model import ITEM
-from app.ui.export.queue_text import detail_text, state_text
+from app.ui.export.queue_text import detail_text, notes_of, state_text
 from app.ui.widgets.theme import Theme
 
 _PAD = 12.0
@@ -42,8 +42,11 @@ class QueueRows(QStyledItemDelegate):
         self._bar(painter, QRectF(area.x(), area.y() + line + _GAP, area.width(), _BAR), item)
         below = QRectF(area.x(), area.y() + line + 2 * _GAP + _BAR, area.width(), line)
         colours = self._theme.colours
-        painter.setPen(QColor(colours.danger if item.state == "failed" else colours.muted))
-        self._text(painter, below, detail_text(item), Qt.AlignmentFlag.AlignLeft)
+        noted = colours.warning if notes_of(item) else colours.muted
+        painter.setPen(QColor(colours.danger if item.state == "failed" else noted))
+        # Notes and failures begin with what matters; the middle of a folder's name does not.
+        cut = Qt.TextElideMode.ElideRight if notes_of(item) or item.message else Qt.TextElideMode.ElideMiddle
+        self._text(painter, below, detail_text(item), Qt.AlignmentFlag.AlignLeft, cut)
         painter.restore()
 
     def _ground(self, painter: QPainter, option: QStyleOptionViewItem) -> None:
@@ -62,7 +65,8 @@ class QueueRows(QStyledItemDelegate):
         if item.begun and item.part_done > 0:
             state = f"{state}  {round(item.part_done * 100)} %"
         colour = {"done": colours.success, "failed": colours.danger, "running": colours.accent_hover}
-        painter.setPen(QColor(colour.get(item.state, colours.muted)))
+        known = colours.warning if notes_of(item) else colour.get(item.state, colours.muted)
+        painter.setPen(QColor(known))
         painter.setFont(font)
         room = painter.fontMetrics().horizontalAdvance(state) + 2
         painter.drawText(rect, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, state)
@@ -87,6 +91,12 @@ class QueueRows(QStyledItemDelegate):
         painter.drawRoundedRect(QRectF(rect.x(), rect.y(), width, rect.height()), _BAR / 2, _BAR / 2)
 
     @staticmethod
-    def _text(painter: QPainter, rect: QRectF, words: str, side: Qt.AlignmentFlag) -> None:
-        shown = painter.fontMetrics().elidedText(words, Qt.TextElideMode.ElideMiddle, int(rect.width()))
+    def _text(
+        painter: QPainter,
+        rect: QRectF,
+        words: str,
+        side: Qt.AlignmentFlag,
+        cut: Qt.TextElideMode = Qt.TextElideMode.ElideMiddle,
+    ) -> None:
+        shown = painter.fontMetrics().elidedText(words, cut, int(rect.width()))
         painter.drawText(rect, side | Qt.AlignmentFlag.AlignVCenter, shown)

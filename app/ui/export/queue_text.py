@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.core.counts import found_in_all
 from app.core.export_queue.state import QueueItem, QueueSnapshot
 from app.core.export_queue.video_search import SearchResult
 from app.ui.widgets.quantity_text import duration_text, rate_text, wait_text
@@ -21,7 +22,14 @@ def state_text(item: QueueItem) -> str:
     stage = "opening" if item.progress is None else item.progress.stage
     if item.state == "running":
         return {"opening": "Loading", "finishing": "Finishing", "paused": "Held up"}.get(stage, "Running")
+    if notes_of(item):
+        return "Done, with a note" if len(notes_of(item)) == 1 else f"Done, with {len(notes_of(item))} notes"
     return _STATES[item.state]
+
+
+def notes_of(item: QueueItem) -> tuple[str, ...]:
+    """Returns what the user should know of an export that is done, such as that its video is damaged."""
+    return () if item.report is None else item.report.notes
 
 
 def detail_text(item: QueueItem) -> str:
@@ -30,8 +38,8 @@ def detail_text(item: QueueItem) -> str:
         return f"{item.message} {item.hint}".strip()
     if item.report is not None:
         name = item.request.output.name if item.request.output is not None else item.request.data[0].path.name
-        objects = f"{item.report.detections} object{'s' if item.report.detections != 1 else ''}"
-        return f"{name}  ·  {item.report.frames} frames in {duration_text(item.report.seconds)}, {objects}"
+        noted = f"{' '.join(notes_of(item))}  ·  " if notes_of(item) else ""
+        return f"{noted}{name}  ·  {item.report.found}  ·  took {duration_text(item.report.seconds)}"
     if item.state == "cancelled" or item.progress is None or item.progress.stage == "opening":
         return str(item.request.source.parent)
     progress = item.progress
@@ -42,6 +50,8 @@ def detail_text(item: QueueItem) -> str:
         parts = [f"{progress.frames_done} of {progress.frames_total} frames"]
     if progress.frames_per_s and item.state == "running":
         parts.append(f"{rate_text(progress.frames_per_s)} fps")
+    if progress.found:
+        parts.append(f"{progress.found} so far")
     if progress.eta_s is not None and item.state == "running":
         parts.append(f"{wait_text(progress.eta_s)} left")
     return "  ·  ".join(parts)
@@ -60,10 +70,16 @@ def summary_text(snapshot: QueueSnapshot) -> str:
     if total == 0:
         return ""
     apart = [f"{counts[state]} {state}" for state in ("failed", "cancelled") if state in counts]
+    noted = sum(bool(notes_of(item)) for item in snapshot.items)
+    if noted:
+        apart.append(f"{noted} with notes")
     if not snapshot.busy:
+        reports = [item.report for item in snapshot.items if item.report is not None]
+        found = found_in_all((report.detections, report.frames, report.objects) for report in reports)
+        found = f" {found[0].upper()}{found[1:]}." if reports else ""
         if done == total:
-            return f"All {total} done." if total > 1 else "Done."
-        return f"Finished: {', '.join([f'{done} of {total} done', *apart])}."
+            return f"{', '.join([f'All {total} done' if total > 1 else 'Done', *apart])}.{found}"
+        return f"Finished: {', '.join([f'{done} of {total} done', *apart])}.{found}"
     parts = [", ".join([f"{done} of {total} done", *apart])]
     if not counts.get("running") and not counts.get("waiting"):
         parts.append("paused")

@@ -61,6 +61,13 @@ class VideoChoices(QWidget):
         """Show the field for images per second, or hide it where the source is no set of images."""
         self.pace.setVisible(shown)
 
+    def show_options(self, chosen: VideoOptions) -> None:
+        """Show what was chosen before."""
+        self.quality.setCurrentIndex(self.quality.findData(chosen.quality))
+        self.encoder.setCurrentIndex(max(0, self.encoder.findData(chosen.encoder)))
+        self.deinterlace.setChecked(chosen.deinterlace)
+        self.pace.setValue(float(chosen.images_per_s))
+
     @property
     def options(self) -> VideoOptions:
         """The options chosen."""

@@ -85,6 +85,8 @@ class LiveController(QObject):
         self.refused = ""
         """What could not be opened last, in place of the present source."""
         self._sample_uri = ""
+        self.resting = False
+        """Whether the detector leaves the computer to an export."""
         self.looping = False
         """Whether a file starts again at its end."""
         self.loading = ""
@@ -122,6 +124,8 @@ class LiveController(QObject):
             self.awaiting.emit(uri)
         else:
             self._begin(uri)
+        if self.resting:
+            self.session.rest(True)
 
     def close_source(self) -> None:
         """Close the source, also for the next start. The session's threads end by themselves; nobody waits."""
@@ -178,6 +182,13 @@ class LiveController(QObject):
         """Sets whether files start again at their end; remembered."""
         self._apply_loop(loop)
         self._settings.set("source", "loop", loop)
+
+    def rest(self, resting: bool) -> None:
+        """Have the detector rest, or take up its work again."""
+        if resting != self.resting:
+            self.resting = resting
+            if self.session is not None:
+                self.session.rest(resting)
 
     def painted(self, result: FrameResult) -> None:
         """Note that a result is on the screen: counts frame age and screen rate."""

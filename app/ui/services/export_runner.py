@@ -19,24 +19,32 @@ from app.ui.services.background import Background
 from app.ui.services.bridge import Wake
 
 
-def make_job(request: ExportRequest, on_progress: Callable[[ExportProgress], None]) -> ExportWork:
+def make_job(
+    request: ExportRequest, on_progress: Callable[[ExportProgress], None], preview: bool = False
+) -> ExportWork:
     """The real job, remembered until it is done; its libraries are loaded first, without stopping the window."""
     from app.core.export_queue.interrupted import MarkedJob
 
     preload_for(request.model)
-    return MarkedJob(request, job_protocol.make_job(request, on_progress))
+    return MarkedJob(request, job_protocol.make_job(request, on_progress, preview))
+
+
+def make_watched_job(request: ExportRequest, on_progress: Callable[[ExportProgress], None]) -> ExportWork:
+    """The same with a preview, for a page that shows it."""
+    return make_job(request, on_progress, preview=True)
 
 
 class ExportRunner(QObject):
     """Runs at most one export at a time."""
 
+    began = Signal()
     progress = Signal(object)
     finished = Signal(object)
     failed = Signal(object)
     """``ExplainedError``."""
     cancelled = Signal()
 
-    def __init__(self, background: Background, make: MakeJob = make_job) -> None:
+    def __init__(self, background: Background, make: MakeJob = make_watched_job) -> None:
         super().__init__()
         self._background = background
         self._make = make
@@ -52,6 +60,7 @@ class ExportRunner(QObject):
         self.running = True
         self._cancel = False
         self._latest = None
+        self.began.emit()
 
         def work() -> ExportReport:
             job = self._make(request, self._report)

@@ -3,7 +3,7 @@
 Widgets ask for changes here and hear of every change here, so two that show the same setting never disagree. Written
 to disk a moment after the last change, on a worker, and once more at close.
 
-``detection.threshold`` is the one of the model in use: another model brings another value with it.
+``detection.threshold`` and ``detection.classes`` are those of the model in use: another model brings others with it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from app.ui.services.background import Background
 
 _SAVE_AFTER_MS = 800
 _RECENT = 10
-_THRESHOLD = ("detection", "threshold")
+_THRESHOLD, _CLASSES = ("detection", "threshold"), ("detection", "classes")
 
 
 def setting_info(settings: Settings, section: str, name: str) -> SettingInfo:
@@ -105,17 +105,21 @@ class SettingsModel(QObject):
         for field in fields(default):
             if (section, field.name) == _THRESHOLD:
                 self._asked = None
-                self._choose(without_choice(self._settings.chosen.thresholds, self._settings.model.name))
+                self._choose("thresholds", without_choice(self._settings.chosen.thresholds, self._settings.model.name))
             elif not field.metadata["setting"].hidden:
                 self.set(section, field.name, getattr(default, field.name))
 
-    # The threshold, which each model has for itself
+    # The threshold and the classes to show, which each model has for itself
 
     def threshold_of(self, model: str) -> ModelThreshold:
         """Returns the threshold of the model of that name, and the one it recommends."""
         own = self._own.get(model)
         chosen = self._settings.chosen.thresholds.get(model)
         return ModelThreshold(threshold_for(own, chosen, self._asked), own)
+
+    def classes_of(self, model: str) -> tuple[str, ...]:
+        """Returns the classes that the user chose to see of the model of that name; empty for all."""
+        return self._settings.chosen.classes.get(model, ())
 
     def know_thresholds(self, own: Mapping[str, float | None]) -> None:
         """Take over the thresholds that models recommend, by name."""
@@ -133,26 +137,29 @@ class SettingsModel(QObject):
     def rename_model(self, old: str, new: str) -> None:
         """Call the model ``old`` ``new`` from now on; it keeps what was chosen for it."""
         self._own[new] = self._own.get(old)
-        self._choose(renamed(self._settings.chosen.thresholds, old, new))
+        self._choose("thresholds", renamed(self._settings.chosen.thresholds, old, new))
+        self._choose("classes", renamed(self._settings.chosen.classes, old, new))
         if self._settings.model.name == old:
             self.set("model", "name", new)
 
     def forget_model(self, name: str) -> None:
-        """Forget a model that was removed: another that comes under its name has its own threshold."""
+        """Forget a model that was removed: another that comes under its name has its own threshold and classes."""
         self._own.pop(name, None)
-        self._choose(without_choice(self._settings.chosen.thresholds, name))
+        self._choose("thresholds", without_choice(self._settings.chosen.thresholds, name))
+        self._choose("classes", without_choice(self._settings.chosen.classes, name))
 
-    def _choose(self, thresholds: dict[str, float]) -> None:
-        self._put("chosen", "thresholds", thresholds)
+    def _choose(self, what: str, by_model: Mapping[str, Any]) -> None:
+        self._put("chosen", what, by_model)
         self._timer.start()
         self._follow_model()
 
     def _follow_model(self) -> None:
-        """Bring the threshold in force up to date."""
-        value = self.threshold_of(self._settings.model.name).value
-        if value != self._settings.detection.threshold:
-            self._put(*_THRESHOLD, value)
-            self.changed.emit(*_THRESHOLD)
+        """Bring the threshold and the classes in force up to date."""
+        model = self._settings.model.name
+        for setting, value in ((_THRESHOLD, self.threshold_of(model).value), (_CLASSES, self.classes_of(model))):
+            if value != self.value(*setting):
+                self._put(*setting, value)
+                self.changed.emit(*setting)
 
     def remember_source(self, uri: str) -> None:
         """Put ``uri`` first among the recent sources; a password in it is kept elsewhere."""
@@ -187,7 +194,12 @@ class SettingsModel(QObject):
             return
         if (section, name) == _THRESHOLD:
             self._asked = None
-            self._choose(with_choice(self._settings.chosen.thresholds, self._settings.model.name, value))
+            self._choose("thresholds", with_choice(self._settings.chosen.thresholds, self._settings.model.name, value))
+            return
+        if (section, name) == _CLASSES:
+            chosen, model = self._settings.chosen.classes, self._settings.model.name
+            kept = with_choice(chosen, model, tuple(value)) if value else without_choice(chosen, model)
+            self._choose("classes", kept)
             return
         self._put(section, name, value)
         self._timer.start()

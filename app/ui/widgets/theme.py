@@ -120,6 +120,7 @@ QPushButton:focus, QToolButton:focus { border: 1px solid $accent; }
 QPushButton#primary { background: $accent; color: $on_accent; border: 1px solid $accent; font-weight: 600; }
 QPushButton#primary:hover { background: $accent_hover; border-color: $accent_hover; }
 QPushButton#primary:disabled { background: $raised; color: $muted; border-color: $border; }
+QPushButton#preset:checked { border: 1px solid $accent; background: $hover; }
 QPushButton#link { background: transparent; border: 1px solid transparent; color: $accent; padding: 2px 4px; }
 QPushButton#link:hover { text-decoration: underline; }
 QPushButton#link:focus { border: 1px solid $accent; }
@@ -154,6 +155,7 @@ QLabel#bad { color: $danger; }
 QLineEdit, QComboBox, QAbstractSpinBox { background: $raised; color: $text; border: 1px solid $border;
   border-radius: 6px; padding: 4px 8px; selection-background-color: $accent; selection-color: $on_accent; }
 QLineEdit:focus, QComboBox:focus, QAbstractSpinBox:focus { border: 1px solid $accent; }
+QLineEdit[wrong="true"] { border: 1px solid $danger; }
 QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { width: 0; height: 0; border: 0; }
 QAbstractSpinBox QLineEdit { border: 0; padding: 0 8px; background: transparent; }
 QComboBox::drop-down { border: 0; width: 22px; }
@@ -181,6 +183,10 @@ QSlider::sub-page:horizontal:disabled, QSlider::handle:horizontal:disabled { bac
 QProgressBar { background: $raised; border: 0; border-radius: 5px; min-height: 10px; max-height: 10px; }
 QProgressBar::chunk { background: $accent; border-radius: 5px; }
 
+QListView#completions { background: $surface; color: $text; border: 1px solid $accent; border-radius: 6px;
+  padding: 4px; outline: 0; }
+QListView#completions::item { border-radius: 4px; padding: 4px 6px; color: $text; }
+QListView#completions::item:hover, QListView#completions::item:selected { background: $accent; color: $on_accent; }
 QListWidget { background: $raised; border: 1px solid $border; border-radius: 7px; padding: 3px; outline: 0; }
 QListWidget::item { border-radius: 5px; padding: 3px 4px; color: $text; }
 QListWidget::item:hover, QListWidget::item:selected { background: $hover; color: $text; }

@@ -7,15 +7,22 @@ from fractions import Fraction
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
+from PySide6.QtCore import QPoint, Qt, QUrl
 from pytestqt.qtbot import QtBot
 
 from app.core.errors import AppError
-from app.core.export.request import DataFile
+from app.core.export.request import DataFile, ExportProgress, ExportRequest
+from app.core.export.seen import SeenSoFar
+from app.core.export_queue.interrupted import InterruptedExport
 from app.core.highlights.options import HighlightOptions
-from app.core.settings import ModelSettings, Settings
+from app.core.muxing.video_options import VideoOptions
+from app.core.settings import DetectionSettings, ModelSettings, OverlaySettings, Settings
 from app.core.thresholds import ModelThreshold
 from app.ui.export.export_dialog import ExportDialog, VideoFacts, read_facts
+from app.ui.export.export_form import ExportForm
+from app.ui.export.export_models import ExportModels
 from app.ui.export.export_options import ExportOptions
 from app.ui.services.background import Background
 from app.ui.services.export_runner import ExportRunner
@@ -26,6 +33,13 @@ from tests.support.qt_checks import cut_texts, outside, overlaps, settle
 from tests.support.qt_fakes import FakeJob, application
 from tools.fixtures.coded_images import coded_image
 
+MODELS = ExportModels(
+    (("demo", "demo"), ("faces", "faces")),
+    {"faces": ModelThreshold(0.4, 0.4), "demo": ModelThreshold(0.5, None)}.__getitem__,
+    {"faces": (), "demo": ("star", "vehicle")}.__getitem__,
+    {"faces": ("person", "car", "traffic light"), "demo": ("circle", "star")},
+)
+
 
 class Booth:
     """A dialog over a job that the test steers."""
@@ -34,15 +48,15 @@ class Booth:
         self.jobs: list[FakeJob] = []
         self.facts = "1280 wide"
         self.refusal: AppError | None = None
+        self.interrupted: InterruptedExport | None = None
         self.background = Background()
         self.runner = ExportRunner(self.background, self._make)
         chosen = Settings(model=ModelSettings(name="faces"))
         self.dialog = ExportDialog(
             source,
             chosen,
-            (("demo", "demo"), ("faces", "faces")),
+            MODELS,
             Theme(application(), "dark"),
-            {"faces": ModelThreshold(0.4, 0.4), "demo": ModelThreshold(0.5, None)}.__getitem__,
             self.background,
             self.runner,
             self._look,
@@ -55,13 +69,20 @@ class Booth:
     def _look(self, _path: Path) -> VideoFacts:
         if self.refusal is not None:
             raise self.refusal
-        return VideoFacts(self.facts, 1_234_000)
+        return VideoFacts(self.facts, 1_234_000, self.interrupted)
 
     def press_export(self, qtbot: QtBot) -> FakeJob:
         qtbot.waitUntil(self.dialog.form.start.isEnabled)
         self.dialog.form.start.click()
         qtbot.waitUntil(lambda: bool(self.jobs) and self.jobs[-1].started.is_set())
         return self.jobs[-1]
+
+
+def choose_model(form: ExportForm, name: str) -> None:
+    """As from the list."""
+    combo = form.detector.model.combo
+    combo.setCurrentIndex(combo.findData(name))
+    combo.activated.emit(combo.currentIndex())
 
 
 @pytest.fixture
@@ -83,20 +104,19 @@ def test_form_shows_what_it_is_and_proposes_where_to(booth: Booth, qtbot: QtBot,
     form = booth.dialog.form
     qtbot.waitUntil(lambda: form.facts.text() == "1280 wide")
     assert form.output.path == tmp_path / "street.annotated.mp4"
-    assert form.model.combo.currentData() == "faces"
-    assert form.threshold.spin.value() == 0.4
-    assert form.threshold.slider.mark == 40
-    form.model.combo.setCurrentIndex(form.model.combo.findData("demo"))
-    form.model.combo.activated.emit(form.model.combo.currentIndex())
-    assert form.threshold.spin.value() == 0.5
-    assert form.threshold.slider.mark is None
+    assert form.detector.model.combo.currentData() == "faces"
+    assert form.detector.threshold.spin.value() == 0.4
+    assert form.detector.threshold.slider.mark == 40
+    choose_model(form, "demo")
+    assert form.detector.threshold.spin.value() == 0.5
+    assert form.detector.threshold.slider.mark is None
 
 
 def test_request_carries_what_was_chosen(booth: Booth, tmp_path: Path) -> None:
     form = booth.dialog.form
     form.options.data["csv"].setChecked(True)
-    form.model.show_value("demo")
-    form.threshold.show_value(0.75)
+    form.detector.model.show_value("demo")
+    form.detector.threshold.show_value(0.75)
     form.options.video.quality.setCurrentIndex(form.options.video.quality.findData("best"))
     form.options.video.deinterlace.setChecked(True)
     request = form.request()
@@ -117,6 +137,26 @@ def test_request_carries_what_was_chosen(booth: Booth, tmp_path: Path) -> None:
     only_data = form.request()
     assert only_data is not None
     assert only_data.output is None
+
+
+def test_form_names_the_classes_that_the_model_has_and_asks_for_these(booth: Booth) -> None:
+    form = booth.dialog.form
+    assert form.detector.classes.text() == "Classes: all 3 that the model knows"
+    request = form.request()
+    assert request is not None
+    assert request.detection.classes == ()
+    choose_model(form, "demo")
+    assert form.detector.classes.text() == "Classes: star only, as in the settings"
+    other = form.request()
+    assert other is not None
+    assert other.detection.classes == ("star",)
+
+
+def test_the_result_says_which_classes_were_looked_for(booth: Booth, qtbot: QtBot) -> None:
+    choose_model(booth.dialog.form, "demo")
+    booth.press_export(qtbot).go.set()
+    qtbot.waitUntil(booth.dialog.page.open_folder.isVisible)
+    assert "Only star was looked for." in booth.dialog.page.line.text()
 
 
 def test_clips_images_in_sets_and_what_is_kept(booth: Booth, qtbot: QtBot, tmp_path: Path) -> None:
@@ -159,12 +199,59 @@ def test_clips_images_in_sets_and_what_is_kept(booth: Booth, qtbot: QtBot, tmp_p
 
 
 def test_a_class_that_the_settings_leave_out_is_refused(qtbot: QtBot) -> None:
-    options = ExportOptions(("person",))
+    options = ExportOptions()
+    options.show_classes(("person",), ("person", "car"))
     options.objects.clips.setChecked(True)
     options.objects.clip_classes.setText("car")
     assert options.trouble == "The settings leave car out. Show that class, too."
     options.objects.clip_classes.setText("person")
     assert options.trouble == ""
+
+
+def test_class_names_are_checked_while_they_are_typed(booth: Booth, qtbot: QtBot) -> None:
+    form, objects = booth.dialog.form, booth.dialog.form.options.objects
+    qtbot.waitUntil(form.start.isEnabled)
+    assert objects.clip_classes.placeholderText() == "such as person, car"
+    assert objects.snapshot_classes.placeholderText() == "of any class, or such as person, car"
+    objects.clips.setChecked(True)
+    assert form.trouble.text() == "Say of which classes clips are wanted, such as person, car."
+    objects.clip_classes.setFocus()
+    qtbot.keyClicks(objects.clip_classes, "person, tra")
+    assert form.trouble.text() == "Finish the name “tra”: traffic light."
+    assert not objects.clip_classes.property("wrong"), "it may become right"
+    assert not form.start.isEnabled()
+    objects.clip_classes.clear()
+    qtbot.keyClicks(objects.clip_classes, "person, bus")
+    assert form.trouble.text() == "The model knows no class “bus”."
+    assert objects.clip_classes.property("wrong") is True
+    assert not form.start.isEnabled()
+    objects.clip_classes.setText("person, cart")
+    assert form.trouble.text() == "The model knows no class “cart”. Did you mean car?"
+    objects.clip_classes.setText("Person, car")
+    assert form.start.isEnabled()
+    choose_model(form, "demo")
+    assert objects.clip_classes.placeholderText() == "such as star"
+    assert "leave Person out" in form.trouble.text()
+
+
+def test_a_name_of_several_is_completed(booth: Booth, qtbot: QtBot) -> None:
+    field = booth.dialog.form.options.objects.clip_classes
+    booth.dialog.form.options.objects.clips.setChecked(True)
+    field.setFocus()
+    qtbot.keyClicks(field, "car, lig")
+    popup = field.completions
+    qtbot.waitUntil(popup.isVisible)
+    qtbot.keyClick(popup, Qt.Key.Key_Down)
+    qtbot.keyClick(popup, Qt.Key.Key_Return)
+    assert field.text() == "car, traffic light"
+    assert field.names == ("car", "traffic light")
+    assert booth.jobs == [], "Enter chose the word, and pressed no button"
+    field.setText("lig, car")
+    field.setCursorPosition(3)
+    qtbot.keyClick(field, Qt.Key.Key_H)
+    qtbot.keyClick(popup, Qt.Key.Key_Down)
+    qtbot.keyClick(popup, Qt.Key.Key_Return)
+    assert field.text() == "traffic light, car"
 
 
 def test_images_alone_are_an_export(booth: Booth, qtbot: QtBot, tmp_path: Path) -> None:
@@ -232,9 +319,83 @@ def test_progress_then_report(booth: Booth, qtbot: QtBot) -> None:
     job.go.set()
     qtbot.waitUntil(page.open_folder.isVisible)
     assert "street.annotated.mp4" in page.title.text()
-    assert "300 car" in page.line.text()
+    assert page.found.text() == "321 detections in 200 frames"
+    assert "Detections: car 300, dog 21." in page.line.text()
     assert "subtitle track was left out" in page.line.text()
     assert not page.cancel.isVisible()
+
+
+def test_progress_shows_the_frame_just_written_and_what_was_found(booth: Booth, qtbot: QtBot) -> None:
+    job, page = booth.press_export(qtbot), booth.dialog.page
+    assert page.preview.is_empty
+    frame = np.full((90, 160, 4), 200, np.uint8)
+    frame[..., 3] = 255
+    job.on_progress(ExportProgress("running", 80, 200, 25.0, 6.0, seen=SeenSoFar(40, {"car": 3}, frame)))
+    qtbot.waitUntil(lambda: page.found.text() == "3 cars so far")
+    assert page.preview.grab().toImage().pixelColor(page.preview.rect().center()).red() == 200
+    assert page.preview.height() * 2 > page.height(), "it has most of the page"
+    job.on_progress(ExportProgress("running", 90, 200, 25.0, 6.0, seen=SeenSoFar(40, None)))
+    qtbot.waitUntil(lambda: page.found.text() == "40 detections in 90 frames so far")
+    assert not page.preview.is_empty
+    settle()
+    assert overlaps(booth.dialog) + cut_texts(booth.dialog) + outside(booth.dialog) == []
+
+
+def test_result_plays_the_video(booth: Booth, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[QUrl] = []
+    monkeypatch.setattr("app.ui.export.export_dialog.QDesktopServices.openUrl", opened.append)
+    booth.press_export(qtbot).go.set()
+    page = booth.dialog.page
+    qtbot.waitUntil(page.play.isVisible)
+    page.play.click()
+    assert [Path(url.toLocalFile()) for url in opened] == [tmp_path / "street.annotated.mp4"]
+    settle()
+    assert overlaps(booth.dialog) + cut_texts(booth.dialog) + outside(booth.dialog) == []
+
+
+def test_result_without_a_video_has_nothing_to_play(booth: Booth, qtbot: QtBot) -> None:
+    booth.dialog.form.options.want_video.setChecked(False)
+    booth.dialog.form.options.data["csv"].setChecked(True)
+    booth.press_export(qtbot).go.set()
+    qtbot.waitUntil(booth.dialog.page.open_folder.isVisible)
+    assert not booth.dialog.page.play.isVisible()
+
+
+def test_presets_choose_in_the_details_and_follow_them(booth: Booth, qtbot: QtBot, tmp_path: Path) -> None:
+    form = booth.dialog.form
+    qtbot.waitUntil(form.start.isEnabled)
+    video, table, objects = form.presets.buttons
+
+    def pressed() -> list[str]:
+        return [button.text() for button in form.presets.buttons if button.isChecked()]
+
+    assert pressed() == ["Video"]
+    form.options.objects.clips.setChecked(True)
+    assert (pressed(), form.presets.words.text()) == ([], "Your own choice, as in the details below.")
+    objects.click()
+    assert pressed() == ["Objects"]
+    request = form.request()
+    assert request is not None
+    assert request.data == (DataFile(tmp_path / "street.annotated.csv", "csv"),)
+    assert request.highlights == HighlightOptions(tracks=True, snapshots=tmp_path / "street.annotated.snapshots")
+    objects.click()
+    assert pressed() == ["Objects"], "a second click takes nothing away"
+    form.options.objects.snapshots.setChecked(False)
+    assert pressed() == ["Video and table"]
+    table.click()
+    video.click()
+    plain = form.request()
+    assert plain is not None
+    assert (plain.data, plain.highlights) == ((), HighlightOptions())
+
+
+def test_daily_choices_come_before_the_details(booth: Booth) -> None:
+    form = booth.dialog.form
+    daily = (form.source, form.presets, form.output, form.detector)
+    details = (form.options.want_video, form.options.video, form.options.data["csv"], form.options.keep)
+    tops = [widget.mapTo(form, QPoint(0, 0)).y() for widget in (*daily, *details)]
+    assert tops == sorted(tops)
+    assert len(set(tops)) == len(tops)
 
 
 def test_cancel(booth: Booth, qtbot: QtBot) -> None:
@@ -245,6 +406,50 @@ def test_cancel(booth: Booth, qtbot: QtBot) -> None:
     assert "cancelled" in booth.dialog.page.title.text()
     booth.dialog.page.again.click()
     assert booth.dialog.form.isVisible()
+
+
+def stopped(folder: Path, part_done: float | None = 0.6) -> InterruptedExport:
+    """An export with a choice of everything, which was stopped."""
+    request = ExportRequest(
+        folder / "street.mp4",
+        None,
+        (DataFile(folder / "mine.csv", "csv"), DataFile(folder / "mine.json", "coco")),
+        ModelSettings("faces", "cpu", "fp32"),
+        DetectionSettings(0.7, 0.6, ("car",), 50),
+        OverlaySettings(line_width=5.0),
+        VideoOptions("best", "libx264", deinterlace=True),
+        "drop",
+        HighlightOptions(True, Fraction(1, 2), folder / "mine.snapshots", ("car",), before_s=Fraction(1)),
+    )
+    return InterruptedExport(folder / "mark.json", request, request, folder / "street.mp4.ssdv.part", part_done)
+
+
+def test_a_stopped_export_opens_with_its_choices_and_goes_on(booth: Booth, qtbot: QtBot, tmp_path: Path) -> None:
+    form = booth.dialog.form
+    qtbot.waitUntil(form.start.isEnabled)
+    assert form.start.text() == "Export"
+    booth.interrupted = stopped(tmp_path)
+    form.set_source(tmp_path / "other.mp4")
+    form.set_source(tmp_path / "street.mp4")
+    qtbot.waitUntil(form.start.isEnabled)
+    assert form.start.text() == "Resume (60 % analysed)"
+    assert form.request() == booth.interrupted.again
+    assert "stopped at 60 %" in form.facts.text()
+    choose_model(form, "demo")
+    assert form.start.text() == "Export"
+    choose_model(form, "faces")
+    form.detector.threshold.show_value(0.7)
+    assert booth.press_export(qtbot).request == booth.interrupted.again
+
+
+def test_back_after_a_cancel_offers_to_resume(booth: Booth, qtbot: QtBot, tmp_path: Path) -> None:
+    job = booth.press_export(qtbot)
+    booth.dialog.page.cancel.click()
+    qtbot.waitUntil(booth.dialog.page.again.isVisible)
+    booth.interrupted = InterruptedExport(tmp_path / "m", job.request, job.request, tmp_path / "s", None)
+    booth.dialog.page.again.click()
+    qtbot.waitUntil(lambda: booth.dialog.form.start.text() == "Resume")
+    assert booth.dialog.form.request() == job.request
 
 
 def test_failure_says_what_to_do(booth: Booth, qtbot: QtBot) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,10 @@ from app.core.export_queue.state import QueueItem, QueueSnapshot
 from app.core.export_queue.video_search import FoundVideo, SearchResult
 from app.core.settings import Settings
 from app.core.thresholds import ModelThreshold
+from app.ui.export.export_models import ExportModels
 from app.ui.export.queue_dialog import QueueDialog
 from app.ui.export.queue_model import ITEM, QueueModel
-from app.ui.export.queue_text import detail_text, search_text, state_text, summary_text
+from app.ui.export.queue_text import detail_text, search_text, spoken, state_text, summary_text
 from app.ui.services.background import Background
 from app.ui.services.queue_runner import QueueRunner, VideoSearch
 from app.ui.widgets.theme import Theme
@@ -37,9 +39,13 @@ class Booth:
         self.runner = QueueRunner(self.background, self.jobs)
         self.dialog = QueueDialog(
             Settings(),
-            (("demo", "demo"), ("faces", "faces")),
+            ExportModels(
+                (("demo", "demo"), ("faces", "faces")),
+                lambda name: ModelThreshold(0.4 if name == "faces" else 0.5, None),
+                lambda name: ("face", "vehicle") if name == "faces" else (),
+                {"faces": ("face",)},
+            ),
             Theme(application(), theme),
-            lambda name: ModelThreshold(0.4 if name == "faces" else 0.5, None),
             self.background,
             self.runner,
             str(folder),
@@ -87,13 +93,14 @@ def test_folder_is_searched_and_wishes_reach_the_jobs(booth: Booth, qtbot: QtBot
     assert form.start.text() == "Export 2 videos"
     form.output.line.setText(str(tmp_path / "out"))
     form.options.data["csv"].setChecked(True)
-    form.model.combo.setCurrentIndex(form.model.combo.findData("faces"))
-    form.model.combo.activated.emit(form.model.combo.currentIndex())
+    form.detector.model.combo.setCurrentIndex(form.detector.model.combo.findData("faces"))
+    form.detector.model.combo.activated.emit(form.detector.model.combo.currentIndex())
     form.start.click()
     job = booth.jobs.get("b.mp4")
     assert job.request.output == tmp_path / "out" / "b.annotated.mp4"
     assert [data.path.name for data in job.request.data] == ["b.annotated.csv"]
     assert (job.request.model.name, job.request.detection.threshold) == ("faces", 0.4)
+    assert job.request.detection.classes == ("face",)
     assert booth.dialog.pages.currentWidget() is booth.dialog.view
     job.finish()
     assert booth.jobs.get("a.mov").request.output == tmp_path / "out" / "sub" / "a.annotated.mp4"
@@ -171,7 +178,7 @@ def test_list_shows_progress_failure_and_end(booth: Booth) -> None:
     assert detail_text(booth.dialog.view.model.items[0]) == "The disk is full. Free some space."
     booth.jobs.get("b.mp4").finish()
     booth.wait("failed", "done")
-    assert summary.text() == "Finished: 1 of 2 done, 1 failed."
+    assert summary.text() == "Finished: 1 of 2 done, 1 failed. 7 detections in 100 frames."
     booth.dialog.view.clear.click()
     booth.qtbot.waitUntil(lambda: booth.states() == [])
 
@@ -290,9 +297,16 @@ def test_text() -> None:
     assert (state_text(item(stage="paused")), detail_text(item(stage="paused"))) == ("Held up", "The disk is full.")
     assert detail_text(item()) == "10 frames  ·  5.0 fps"
     done = QueueItem(1, request, 0, "done", report=report_for(request))
-    assert detail_text(done) == "a.annotated.mp4  ·  100 frames in 0:02, 7 objects"
+    assert detail_text(done) == "a.annotated.mp4  ·  7 detections in 100 frames  ·  took 0:02"
     assert summary_text(QueueSnapshot((), None)) == ""
-    assert summary_text(QueueSnapshot((done, done), 0.0)) == "All 2 done."
+    assert summary_text(QueueSnapshot((done, done), 0.0)) == "All 2 done. 14 detections in 200 frames."
     assert summary_text(QueueSnapshot((done, item("paused")), None)) == "1 of 2 done  ·  paused"
     troubles = ("The folder x cannot be looked into: no.", "y")
     assert search_text(SearchResult((), troubles)).endswith("no. And 1 more.")
+    assert state_text(done) == "Done"
+    damaged = "Of 150 frames 100 could be decoded."
+    noted = replace(done, report=replace(report_for(request), notes=(damaged,)))
+    assert state_text(noted) == "Done, with a note"
+    assert detail_text(noted).startswith(damaged)
+    assert damaged in spoken(noted)
+    assert summary_text(QueueSnapshot((done, noted), 0.0)).startswith("All 2 done, 1 with notes.")

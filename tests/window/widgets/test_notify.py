@@ -45,7 +45,7 @@ def test_end_of_the_queue_is_told_when_nobody_looks(
         dialog.hide()
         with table.qtbot.waitSignal(table.queue.ended):
             table.queued.get(name).finish()
-    assert told.said == [("Exports ended", "Done.")]
+    assert told.said == [("Exports ended", "Done. 7 detections in 100 frames.")]
     assert table.services.banner.isVisible()
 
 
