@@ -55,6 +55,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("export", "Export annotated video…", ("Ctrl+E",), "Output", "export"),
     ActionSpec("export_many", "Export several videos…", ("Ctrl+Shift+E",), "Output", "layers"),
     ActionSpec("panel", "Settings panel", ("P",), "Window", "sliders", checkable=True),
+    ActionSpec("preferences", "Preferences…", ("Ctrl+,",), "Window", "sliders"),
     ActionSpec("fullscreen", "Full screen", ("F11", "F"), "Window", "fullscreen"),
     ActionSpec("escape", "Leave full screen, dismiss the message", ("Esc",), "Window"),
     ActionSpec("help", "Keyboard shortcuts", ("F1", "?"), "Window", "help"),

@@ -37,6 +37,7 @@ from app.ui.widgets.split import Split
 if TYPE_CHECKING:
     from app.core.model_cards import ModelCard
     from app.ui.models.models_dialog import ModelsDialog
+    from app.ui.settings.preferences import Preferences
 
 _TITLE = "ssd-viewer"
 
@@ -70,7 +71,9 @@ class MainWindow(QMainWindow):
         self.camera_menu = CameraMenu(services.theme, services.background, self.actions_by_name, list_cameras, self)
         self.top_bar = TopBar(services.theme, self.actions_by_name, self.camera_menu)
         self.panel = SettingsPanel(services.settings)
-        self.panel.set_choices("devices", (("auto", "auto"), ("cpu", "CPU")))
+        self.preferences: Preferences | None = None
+        """Made when it is first shown."""
+        self._devices: Choices = (("auto", "auto"), ("cpu", "CPU"))
         self.split = Split(self.stage, self.panel)
         self.status = StatusBar(services.theme)
         self._lay_out()
@@ -113,6 +116,17 @@ class MainWindow(QMainWindow):
         self.models_dialog.activateWindow()
         return self.models_dialog
 
+    def show_preferences(self) -> None:
+        """Open the Preferences window, or bring it back."""
+        from app.ui.settings.preferences import Preferences  # not before the window is up
+
+        if self.preferences is None:
+            self.preferences = Preferences(self.services.settings, self)
+            self.preferences.set_choices("devices", self._devices)
+        self.preferences.show()
+        self.preferences.raise_()
+        self.preferences.activateWindow()
+
     def close_now(self) -> None:
         """Close without a question, whatever dialog is open: the system or the terminal wants the program to end."""
         self._asks = False
@@ -130,8 +144,9 @@ class MainWindow(QMainWindow):
         self.hide()
         self.services.settings.set("window", "geometry", geometry)
         self.exports.hide()
-        if self.models_dialog is not None:
-            self.models_dialog.hide()
+        for dialog in (self.models_dialog, self.preferences):
+            if dialog is not None:
+                dialog.hide()
         self.closed = True
         stop_all(self.services)
         event.accept()
@@ -212,12 +227,14 @@ class MainWindow(QMainWindow):
             ("export", self._export_present),
             ("export_many", self._show_queue),
             ("panel", self.toggle_panel),
+            ("preferences", self.show_preferences),
             ("fullscreen", self._toggle_fullscreen),
             ("escape", self._escape),
             ("quit", self.close),
         ):
             actions[name].triggered.connect(does)
         self.panel.manage_models.connect(self.show_models)
+        self.panel.show_preferences.connect(self.show_preferences)
         start.open_camera.connect(actions["cameras"].trigger)
         start.open_file.connect(actions["open_file"].trigger)
         start.open_sample.connect(actions["sample"].trigger)
@@ -264,7 +281,9 @@ class MainWindow(QMainWindow):
         self.services.settings.know_thresholds(own)
 
     def _devices_listed(self, choices: Choices) -> None:
-        self.panel.set_choices("devices", choices)
+        self._devices = choices
+        if self.preferences is not None:
+            self.preferences.set_choices("devices", choices)
 
     def _settings_not_saved(self, error: ExplainedError) -> None:
         hint = f"They hold until the window is closed. {hint_of(error)}".strip()

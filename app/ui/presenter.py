@@ -142,6 +142,7 @@ class Presenter(QObject):
         note = f"Loading {controller.loading}…" if controller.loading else ""
         self._status.set_cell("seen", view.seen_text())
         self._view_described(view.notice.words or view.seen_text())
+        self._panel.set_counts(view.class_counts())
         view.set_badge("Paused" if controller.is_paused else badge(stats), note)
         for name, words in cells(stats, info.kind in ("camera", "stream")).items():
             self._status.set_cell(name, words, delay_tip(stats) if name == "age" and words else "")

@@ -10,7 +10,7 @@ from app.ui.widgets.icons import icon
 from app.ui.widgets.theme import Theme
 
 _MENU = (
-    "snapshot", "export", "export_many", "", "models", "import_model", "", "panel", "fullscreen", "",
+    "snapshot", "export", "export_many", "", "models", "import_model", "", "panel", "preferences", "fullscreen", "",
     "help", "diagnostics", "about", "", "quit",
 )  # fmt: skip
 

@@ -97,7 +97,7 @@ def test_panel_from_top_to_bottom(table: Desk) -> None:
     table.qtbot.waitUntil(lambda: table.controller.model is not None)
     _resize(table, (900, 600))
     bar = table.window.panel.scroll_area.verticalScrollBar()
-    for value in range(0, bar.maximum() + bar.pageStep(), bar.pageStep()):
+    for value in range(0, bar.maximum() + 1, max(1, bar.pageStep())):
         bar.setValue(value)
         assert _faults(table.window) == []
 
@@ -107,7 +107,10 @@ def test_dialogs(table: Desk, tmp_path: Path) -> None:
     table.window.exports.show_one(tmp_path / "film.mp4")
     export = table.window.exports.dialog
     assert export is not None
-    for dialog in (HelpSheet(table.window), AboutDialog(table.window), export):
+    table.window.show_preferences()
+    preferences = table.window.preferences
+    assert preferences is not None
+    for dialog in (HelpSheet(table.window), AboutDialog(table.window), preferences, export):
         dialog.show()
         table.qtbot.waitExposed(dialog)
         assert _faults(dialog) == [], type(dialog).__name__

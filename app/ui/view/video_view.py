@@ -7,6 +7,9 @@ replaces it, so that memory stays valid. Thresholds act here, on the candidates 
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
+
 from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
@@ -154,6 +157,14 @@ class VideoView(QWidget):
             return ""
         labels = [label_of(result.labels, class_id) for class_id in self.detections().class_ids.tolist()]
         return counted(labels) or f"Nothing above {self._detection.threshold:.2f}"
+
+    def class_counts(self) -> dict[int, int]:
+        """Returns how many objects above the threshold are in the frame, by class; also of classes that are hidden."""
+        result = self._result
+        if result is None or result.candidates is None:
+            return {}
+        every = detection_filter(replace(self._detection, classes=()), result.labels)
+        return dict(Counter(result.candidates.detections(every).class_ids.tolist()))
 
     # Geometry
 

@@ -30,6 +30,7 @@ class Colours:
         muted: Words of second rank; still 4.5:1 on ``surface``.
         accent: What to press, what is chosen.
         accent_hover: The same under the mouse.
+        link: Words to press; 4.5:1 on all that they stand on.
         on_accent: Words on the accent.
         danger: Failures.
         warning: Troubles that pass.
@@ -46,6 +47,7 @@ class Colours:
     muted: str
     accent: str
     accent_hover: str
+    link: str
     on_accent: str
     danger: str
     warning: str
@@ -61,8 +63,9 @@ DARK = Colours(
     border="#2f3642",
     text="#e8ebf0",
     muted="#9ba5b4",
-    accent="#3f7fee",
-    accent_hover="#5590f5",
+    accent="#2f6fe0",
+    accent_hover="#346fe2",
+    link="#7fabf8",
     on_accent="#ffffff",
     danger="#f47c7c",
     warning="#f0b44c",
@@ -79,6 +82,7 @@ LIGHT = Colours(
     muted="#596473",
     accent="#2563eb",
     accent_hover="#1d55d0",
+    link="#1d55d0",
     on_accent="#ffffff",
     danger="#c03030",
     warning="#8f5f00",
@@ -117,7 +121,7 @@ QPushButton:focus, QToolButton:focus { border: 1px solid $accent; }
 QPushButton#primary { background: $accent; color: $on_accent; border: 1px solid $accent; font-weight: 600; }
 QPushButton#primary:hover { background: $accent_hover; border-color: $accent_hover; }
 QPushButton#primary:disabled { background: $raised; color: $muted; border-color: $border; }
-QPushButton#link { background: transparent; border: 1px solid transparent; color: $accent; padding: 2px 4px; }
+QPushButton#link { background: transparent; border: 1px solid transparent; color: $link; padding: 2px 0; }
 QPushButton#link:hover { text-decoration: underline; }
 QPushButton#link:focus { border: 1px solid $accent; }
 QToolButton#flat { background: transparent; border: 1px solid transparent; padding: 5px; }
@@ -150,6 +154,7 @@ QLabel#bad { color: $danger; }
 
 QLineEdit, QComboBox, QAbstractSpinBox { background: $raised; color: $text; border: 1px solid $border;
   border-radius: 6px; padding: 4px 8px; selection-background-color: $accent; selection-color: $on_accent; }
+QLineEdit { placeholder-text-color: $muted; }
 QLineEdit:focus, QComboBox:focus, QAbstractSpinBox:focus { border: 1px solid $accent; }
 QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { width: 0; height: 0; border: 0; }
 QAbstractSpinBox QLineEdit { border: 0; padding: 0 8px; background: transparent; }
@@ -228,7 +233,7 @@ def make_palette(colours: Colours) -> QPalette:
         (role.PlaceholderText, colours.muted),
         (role.Highlight, colours.accent),
         (role.HighlightedText, colours.on_accent),
-        (role.Link, colours.accent),
+        (role.Link, colours.link),
         (role.Mid, colours.border),
         (role.Dark, colours.border),
         (role.Light, colours.raised),
