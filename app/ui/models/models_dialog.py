@@ -160,8 +160,8 @@ class ModelsDialog(QDialog):
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(0)
-        box.addWidget(self.banner)
         box.addLayout(panes, 1)
+        self.banner.lie_over(self, Qt.Edge.BottomEdge)
 
     def _connect(self, services: Services) -> None:
         self._library.cards.connect(self._listed)
