@@ -1,8 +1,8 @@
 """Settings: frozen dataclasses whose fields carry their own label, help, unit and limits.
 
-The window's panel, its Preferences and the command line's help are made from these fields, so a setting is described once. Only the
-GUI thread (or the CLI) writes; everyone else is handed a snapshot. Loading never fails: a broken file is set aside, a
-broken value is replaced by its default, and both are reported.
+The window's panel, its Preferences and the command line's help are made from these fields, so a setting is described
+once. Only the GUI thread (or the CLI) writes; everyone else is handed a snapshot. Loading never fails: a broken file is
+set aside, a broken value is replaced by its default, and both are reported.
 """
 
 from __future__ import annotations

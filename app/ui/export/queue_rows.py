@@ -61,7 +61,7 @@ class QueueRows(QStyledItemDelegate):
         state = state_text(item)
         if item.begun and item.part_done > 0:
             state = f"{state}  {round(item.part_done * 100)} %"
-        colour = {"done": colours.success, "failed": colours.danger, "running": colours.accent_hover}
+        colour = {"done": colours.success, "failed": colours.danger, "running": colours.link}
         painter.setPen(QColor(colour.get(item.state, colours.muted)))
         painter.setFont(font)
         room = painter.fontMetrics().horizontalAdvance(state) + 2

@@ -23,7 +23,7 @@ _WIDEST = 720
 class Banner(QFrame):
     """Shows one message at a time, and moves nothing else.
 
-    Warnings, errors and whatever has a button stay until dismissed; the rest leaves by itself, but never under the mouse.
+    Warnings, errors and whatever has a button stay until dismissed; the rest leaves by itself, not under the mouse.
     """
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
