@@ -7,6 +7,7 @@ from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from app.ui.actions import ACTIONS, ActionSpec
+from app.ui.widgets.screen_room import resize_on_screen
 
 _COLUMNS = (("Source", "Playback"), ("Detection", "Output", "Window"))
 
@@ -68,5 +69,4 @@ class HelpSheet(QDialog):
         box.setContentsMargins(0, 0, 0, 0)
         box.addWidget(scroll)
         needed = body.sizeHint()
-        room = self.screen().availableSize()
-        self.resize(min(needed.width() + 24, room.width() - 40), min(needed.height() + 8, room.height() - 60))
+        resize_on_screen(self, needed.width() + 24, needed.height() + 8)

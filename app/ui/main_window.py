@@ -32,6 +32,7 @@ from app.ui.widgets.ask import confirmed
 from app.ui.widgets.drop_target import DropTarget
 from app.ui.widgets.icons import app_icon
 from app.ui.widgets.key_guard import keeps_key
+from app.ui.widgets.screen_room import keep_on_screen, resize_on_screen
 from app.ui.widgets.split import Split
 
 if TYPE_CHECKING:
@@ -213,10 +214,10 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(whole)
         window = self.services.settings.current.window
         self.split.prefer_open(window.show_panel)
-        room = self.screen().availableSize()
-        self.resize(min(1240, room.width()), min(780, room.height()))
+        resize_on_screen(self, 1240, 780)
         if window.geometry:
             self.restoreGeometry(QByteArray.fromBase64(window.geometry.encode("ascii", "ignore")))
+            keep_on_screen(self)
 
     def _connect_actions(self) -> None:
         actions, start = self.actions_by_name, self.stage.start

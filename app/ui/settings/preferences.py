@@ -22,6 +22,7 @@ from app.core.settings import Choices, SettingInfo
 from app.ui.services.settings_model import SettingsModel
 from app.ui.settings.setting_editors import SettingEditors, visible_settings
 from app.ui.widgets.editors import Editor
+from app.ui.widgets.screen_room import resize_on_screen
 
 TITLES = {
     "model": "Model",
@@ -71,9 +72,8 @@ class Preferences(QDialog):
         box.setSpacing(0)
         box.addWidget(scroll, 1)
         box.addLayout(foot)
-        room = self.screen().availableSize()
         next(iter(self.editors.values())).setFocus(Qt.FocusReason.OtherFocusReason)
-        self.resize(min(_SIZE[0], room.width() - 40), min(_SIZE[1], room.height() - 64))
+        resize_on_screen(self, *_SIZE)
 
     @property
     def editors(self) -> Mapping[tuple[str, str], Editor]:

@@ -133,6 +133,11 @@ QToolButton::menu-indicator { image: none; width: 0; }
 QToolButton#menu { padding: 6px 30px 6px 10px; }
 QToolButton#menu::menu-indicator { image: url("$chevron"); width: 14px; height: 14px; subcontrol-origin: padding;
   subcontrol-position: right center; right: 9px; }
+QFileDialog { backward-icon: url("$file_back"); forward-icon: url("$file_forward");
+  filedialog-parent-directory-icon: url("$file_up"); filedialog-new-directory-icon: url("$file_new");
+  filedialog-listview-icon: url("$file_list"); filedialog-detailedview-icon: url("$file_details"); }
+QFileDialog QToolButton { padding: 2px; }
+QDialogButtonBox { dialogbuttonbox-buttons-have-icons: 0; }
 QPushButton#row { text-align: left; background: transparent; border: 1px solid transparent; padding: 0; }
 QPushButton#row:hover { background: $raised; }
 QPushButton#row:focus { border: 1px solid $accent; }
@@ -208,10 +213,10 @@ QTextBrowser { background: $surface; color: $text; border: 1px solid $border; bo
 
 def style_sheet(colours: Colours) -> str:
     """The sheet in these colours."""
-    files = {
-        "chevron": bundled_path("assets", "icons", "chevron-down-muted.svg").as_posix(),
-        "check": bundled_path("assets", "icons", "check-white.svg").as_posix(),
-    }
+    names = {"chevron": "chevron-down-muted", "check": "check-white"}
+    look = "dark" if colours == DARK else "light"
+    names |= {f"file_{name}": f"file-{name}-{look}" for name in ("back", "forward", "up", "new", "list", "details")}
+    files = {key: bundled_path("assets", "icons", f"{name}.svg").as_posix() for key, name in names.items()}
     return _SHEET.substitute(asdict(colours), **files)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from PySide6.QtGui import QColor, QPalette
-from PySide6.QtWidgets import QLineEdit
+from PySide6.QtWidgets import QFileDialog, QLineEdit, QToolButton
 from pytestqt.qtbot import QtBot
 
 from app.ui.widgets.theme import DARK, LIGHT, Colours, Theme
+from tests.support.qt_checks import settle
 from tests.support.qt_fakes import application
 
 _LEAST = 4.5
@@ -55,4 +58,29 @@ def test_links_and_placeholders_take_those_colours(qtbot: QtBot, choice: str, co
     placeholder = line.palette().color(QPalette.ColorRole.PlaceholderText)
     assert (placeholder.name(QColor.NameFormat.HexRgb), placeholder.alpha()) == (colours.muted, 255)
     assert application().palette().color(QPalette.ColorRole.Link).name() == colours.link
+    assert theme.colours == colours
+
+
+@pytest.mark.parametrize(("choice", "colours"), [("light", LIGHT), ("dark", DARK)])
+def test_the_buttons_of_qts_file_dialog_have_icons(
+    qtbot: QtBot, tmp_path: Path, choice: str, colours: Colours
+) -> None:
+    theme = Theme(application(), choice)
+    dialog = QFileDialog(None, "Open", str(tmp_path))
+    qtbot.addWidget(dialog)
+    dialog.setOption(QFileDialog.Option.DontUseNativeDialog)
+    dialog.show()
+    settle()
+    buttons = [b for b in dialog.findChildren(QToolButton) if b.isVisible()]
+    assert len(buttons) >= 6
+    for button in buttons:
+        picture = button.grab().toImage()
+        inside = picture.rect().adjusted(5, 5, -5, -5)
+        ground = picture.pixelColor(inside.topLeft()).name()
+        strongest = max(
+            _contrast(picture.pixelColor(x, y).name(), ground)
+            for x in range(inside.left(), inside.right())
+            for y in range(inside.top(), inside.bottom())
+        )
+        assert strongest > (2.5 if button.isEnabled() else 1.5), button.objectName()
     assert theme.colours == colours
