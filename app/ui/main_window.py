@@ -81,7 +81,7 @@ class MainWindow(QMainWindow):
         self.sources = SourceOpener(services, self)
         self.exports = ExportWindows(services, self)
         self.drops = DropTarget(self, services.theme)
-        self._commands = Commands(services, self.stage.view, self)
+        self.commands = Commands(services, self.stage.view, self)
         self._start_text = StartText(self.stage.start, services.library, services.settings)
         self._presenter = Presenter(services, self.stage, self.panel, self.status)
         self._notices = NoticeFeed(self.stage.view, services.controller, services.settings)
@@ -221,7 +221,7 @@ class MainWindow(QMainWindow):
 
     def _connect_actions(self) -> None:
         actions, start = self.actions_by_name, self.stage.start
-        self._commands.connect_actions(actions)
+        self.commands.connect_actions(actions)
         for name, does in (
             ("cameras", self.top_bar.source.showMenu),
             ("models", self.show_models),
@@ -242,14 +242,15 @@ class MainWindow(QMainWindow):
 
     def _connect(self) -> None:
         services = self.services
-        for asked in (self.stage.start.open_recent, self.camera_menu.chosen, self._commands.source_chosen):
+        for asked in (self.stage.start.open_recent, self.camera_menu.chosen, self.commands.source_chosen):
             asked.connect(self.open_source)
-        for found in (self._commands.model_chosen, self.sources.model_found, self.drops.imported):
+        for found in (self.commands.model_chosen, self.sources.model_found, self.drops.imported):
             found.connect(self.import_model)
         self.drops.opened.connect(self._open_path)
         self.drops.exported.connect(self.exports.show_one)
         for several in (self.drops.queued, self.sources.export_asked):
             several.connect(self.exports.show_many)
+        self.camera_menu.help_asked.connect(self.commands.show_guide)
         self._presenter.title.connect(self._show_title)
         self._presenter.retry.connect(self.sources.open_again)
         self._notices.choose_model.connect(self.show_models)

@@ -14,7 +14,7 @@ from app.ui.view.stage import Stage
 from app.ui.widgets.banner import Kind
 
 _FIGURES_EVERY_MS = 250
-_IDLE = "Ready. F1 shows the keyboard shortcuts."
+_IDLE = "Ready. F1 shows help and the keyboard shortcuts."
 _NO_MODEL = "No detector"
 
 

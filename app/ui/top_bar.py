@@ -11,7 +11,7 @@ from app.ui.widgets.theme import Theme
 
 _MENU = (
     "snapshot", "export", "export_many", "", "models", "import_model", "", "panel", "preferences", "fullscreen", "",
-    "help", "diagnostics", "about", "", "quit",
+    "help", "guides", "diagnostics", "about", "", "quit",
 )  # fmt: skip
 
 

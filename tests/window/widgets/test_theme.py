@@ -62,9 +62,7 @@ def test_links_and_placeholders_take_those_colours(qtbot: QtBot, choice: str, co
 
 
 @pytest.mark.parametrize(("choice", "colours"), [("light", LIGHT), ("dark", DARK)])
-def test_the_buttons_of_qts_file_dialog_have_icons(
-    qtbot: QtBot, tmp_path: Path, choice: str, colours: Colours
-) -> None:
+def test_the_buttons_of_qts_file_dialog_have_icons(qtbot: QtBot, tmp_path: Path, choice: str, colours: Colours) -> None:
     theme = Theme(application(), choice)
     dialog = QFileDialog(None, "Open", str(tmp_path))
     qtbot.addWidget(dialog)
