@@ -24,6 +24,7 @@ from app.ui.settings.settings_panel import SettingsPanel
 from app.ui.source_opener import SourceOpener
 from app.ui.status_bar import StatusBar
 from app.ui.top_bar import TopBar
+from app.ui.trust_offer import TrustOffer
 from app.ui.view.notice_feed import NoticeFeed
 from app.ui.view.stage import Stage
 from app.ui.view.start_text import StartText
@@ -84,6 +85,7 @@ class MainWindow(QMainWindow):
         self.commands = Commands(services, self.stage.view, self)
         self._start_text = StartText(self.stage.start, services.library, services.settings)
         self._presenter = Presenter(services, self.stage, self.panel, self.status)
+        self._trust = TrustOffer(services, self)
         self._notices = NoticeFeed(self.stage.view, services.controller, services.settings)
         self._timeline = TimelineFeed(self.stage.timeline, services.controller, services.settings, services.background)
         self._connect()
@@ -252,7 +254,8 @@ class MainWindow(QMainWindow):
             several.connect(self.exports.show_many)
         self.camera_menu.help_asked.connect(self.commands.show_guide)
         self._presenter.title.connect(self._show_title)
-        self._presenter.retry.connect(self.sources.open_again)
+        for again in (self._presenter.retry, self._trust.trusted):
+            again.connect(self.sources.open_again)
         self._notices.choose_model.connect(self.show_models)
         self.split.changed.connect(self._show_panel_state)
         services.library.models.connect(self._models_listed)

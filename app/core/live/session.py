@@ -15,6 +15,7 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from app.core.channels import LatestSlot
+from app.core.errors import ExplainedError
 from app.core.frames import Frame, FrameResult, SourceInfo
 from app.core.live.capture import CaptureStage, SourceFactory, seconds
 from app.core.live.detect import DetectorFactory, DetectStage
@@ -258,8 +259,8 @@ class _Listener:
             if self._present():
                 self._session._source_opened(info)
 
-    def lost(self, message: str, hint: str) -> None:
-        self._say(SourceTrouble(message, hint, retrying=True), LiveState.STALLED)
+    def lost(self, error: ExplainedError) -> None:
+        self._say(SourceTrouble(error.message, error.hint, True, error), LiveState.STALLED)
 
     def note(self, message: str) -> None:
         self._say(SourceNote(message))
@@ -267,8 +268,8 @@ class _Listener:
     def ended(self) -> None:
         self._say(Ended(), LiveState.PAUSED)
 
-    def failed(self, message: str, hint: str) -> None:
-        self._say(SourceTrouble(message, hint, retrying=False), LiveState.FAILED)
+    def failed(self, error: ExplainedError) -> None:
+        self._say(SourceTrouble(error.message, error.hint, False, error), LiveState.FAILED)
 
     def _present(self) -> bool:
         return self._route.epoch == self._epoch

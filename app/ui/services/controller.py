@@ -58,6 +58,8 @@ class LiveController(QObject):
     """No model runs."""
     trouble = Signal(str, str, str, str)
     """kind ("error", "warning" or "info"), topic, message, hint."""
+    source_failed = Signal(object)
+    """``ExplainedError``: the failure of which ``trouble`` has just told."""
     resolved = Signal(str)
     """Topic of a trouble that is over."""
     loop_changed = Signal(bool)
@@ -216,8 +218,10 @@ class LiveController(QObject):
                 if not self._sample:
                     self._settings.remember_source(self.uri)
                 self.opened.emit(info)
-            case SourceTrouble(message, hint, retrying):
+            case SourceTrouble(message, hint, retrying, error):
                 self.trouble.emit("warning" if retrying else "error", "source", message, hint)
+                if error is not None:
+                    self.source_failed.emit(error)
             case SourceNote(message):
                 self.trouble.emit("info", "note", message, "")
             case ModelLoading(name):
