@@ -40,18 +40,18 @@ class _Rows(QStyledItemDelegate):
     def initStyleOption(self, option: QStyleOptionViewItem, index: _Index) -> None:
         super().initStyleOption(option, index)
         room = option.rect.width() - _LEAD - self._list.link_width()
-        option.text = option.fontMetrics.elidedText(option.text, Qt.TextElideMode.ElideRight, max(room, 24))  # type: ignore[attr-defined] # PySide's stubs leave the fields out
+        option.text = option.fontMetrics.elidedText(option.text, Qt.TextElideMode.ElideRight, max(room, 24))
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
         super().paint(painter, option, index)
-        reached = option.state & (QStyle.StateFlag.State_MouseOver | QStyle.StateFlag.State_HasFocus)  # type: ignore[attr-defined] # as above
+        reached = option.state & (QStyle.StateFlag.State_MouseOver | QStyle.StateFlag.State_HasFocus)
         count = index.data(COUNT)
         words = self._list.link_words(index.row()) if reached else str(count or "")
         if words:
             role = QPalette.ColorRole.Link if reached else QPalette.ColorRole.PlaceholderText
             painter.save()
-            painter.setPen(option.palette.color(role))  # type: ignore[attr-defined] # as above
-            where = option.rect.adjusted(0, 0, -_MARGIN, 0)  # type: ignore[attr-defined] # as above
+            painter.setPen(option.palette.color(role))
+            where = option.rect.adjusted(0, 0, -_MARGIN, 0)
             painter.drawText(where, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, words)
             painter.restore()
 

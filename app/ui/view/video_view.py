@@ -163,6 +163,8 @@ class VideoView(QWidget):
         result = self._result
         if result is None or result.candidates is None:
             return {}
+        if not self._detection.classes:
+            return dict(Counter(self.detections().class_ids.tolist()))
         every = detection_filter(replace(self._detection, classes=()), result.labels)
         return dict(Counter(result.candidates.detections(every).class_ids.tolist()))
 
