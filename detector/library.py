@@ -67,11 +67,11 @@ class ModelLibrary:
         self._marks_dir = marks_dir
 
     def list(self) -> list[ModelEntry]:
-        """Everything usable or fetchable, by name: bundled ones (a demo last), the user's, known ones to fetch."""
+        """Everything usable or fetchable: bundled ones (a demo last), the user's by name, known ones as recommended."""
         entries = {e.name: e for e in self._scan() if isinstance(e, ModelEntry)}
         missing = [ModelEntry(name, spec, None, False) for name, spec in MODELS.items() if name not in entries]
         here = sorted(entries.values(), key=lambda e: (not e.bundled, e.bundled and e.spec.demo, e.name))
-        return here + sorted(missing, key=lambda e: e.name)
+        return here + missing
 
     def broken(self) -> tuple[BrokenModel, ...]:
         """Lists the models here that cannot be used, and why."""

@@ -202,6 +202,20 @@ MODELS: dict[str, ModelSpec] = {
                 f"{_TORCHVISION}ssdlite320_mobilenet_v3_large_coco-a79551df.pth", "a79551df", 14_069_793
             ),
         ),
+        _ultraface(
+            "RFB",
+            (320, 240),
+            ("c722b4427cc71642768baef6e15c659931b56f07425e5d2b0ec033ad41b145b3", 1_168_374),
+            (0.787, 0.698, 0.438),
+        ),
+        _ultraface(
+            "slim",
+            (320, 240),
+            ("cd24abce45da5dbc7cfd8167cd3d5f955382dfc9d9ae9459f0026abd3c2e38a4", 1_091_283),
+            (0.77, 0.671, 0.395),
+        ),
+        _ultraface("RFB", (640, 480), ("bf34512b", 0), (0.855, 0.822, 0.579)),
+        _ultraface("slim", (640, 480), ("02ca7780", 0), (0.853, 0.819, 0.539)),
         _faster_rcnn(
             "fasterrcnn-resnet50-fpn-coco",
             "fasterrcnn-resnet50-fpn",
@@ -218,19 +232,9 @@ MODELS: dict[str, ModelSpec] = {
             0.228,
             "MobileNetV3",
         ),
-        _ultraface(
-            "RFB",
-            (320, 240),
-            ("c722b4427cc71642768baef6e15c659931b56f07425e5d2b0ec033ad41b145b3", 1_168_374),
-            (0.787, 0.698, 0.438),
-        ),
-        _ultraface(
-            "slim",
-            (320, 240),
-            ("cd24abce45da5dbc7cfd8167cd3d5f955382dfc9d9ae9459f0026abd3c2e38a4", 1_091_283),
-            (0.77, 0.671, 0.395),
-        ),
-        _ultraface("RFB", (640, 480), ("bf34512b", 0), (0.855, 0.822, 0.579)),
-        _ultraface("slim", (640, 480), ("02ca7780", 0), (0.853, 0.819, 0.539)),
     )
 }
+"""By name, in the order they are offered in: the recommended one first, those that are only for comparison last."""
+
+RECOMMENDED = next(iter(MODELS))
+"""The one to download first."""

@@ -9,8 +9,12 @@ from typing import Literal
 
 from app.core.paths import optimised_dir, speeds_file
 from app.core.speeds import MeasuredSpeed, Speeds, fingerprint, load_speeds
+from detector.errors import ExplainedError
 from detector.library import ModelLibrary
+from detector.model_file import ModelEntry
+from detector.registry import RECOMMENDED
 from detector.runtime.format_measurements import Optimised, read_optimised
+from detector.runtime.quantisable import check_can_quantise
 from detector.spec import ModelSpec
 
 _log = logging.getLogger(__name__)
@@ -34,6 +38,8 @@ class ModelCard:
         bundled: Cannot be removed or renamed.
         speeds: Measured on this computer, newest first.
         optimised: What was measured when it was optimised for this computer; None where it was not.
+        not_optimisable: Why it cannot be optimised here, and what is needed; None where it can.
+        recommended: The one to download first.
     """
 
     name: str
@@ -46,6 +52,8 @@ class ModelCard:
     bundled: bool = False
     speeds: tuple[MeasuredSpeed, ...] = ()
     optimised: Optimised | None = None
+    not_optimisable: ExplainedError | None = None
+    recommended: bool = False
 
     @property
     def usable(self) -> bool:
@@ -67,7 +75,16 @@ def model_cards(library: ModelLibrary, speeds: Speeds) -> tuple[ModelCard, ...]:
         if entry.path is None:
             size = entry.spec.weights.size_bytes if entry.spec.weights is not None else 0
             part = fetched_so_far(entry.spec.weights, library) if entry.spec.weights is not None else 0
-            absent.append(ModelCard(entry.name, "absent", entry.spec, size_bytes=size, part_bytes=part))
+            absent.append(
+                ModelCard(
+                    entry.name,
+                    "absent",
+                    entry.spec,
+                    size_bytes=size,
+                    part_bytes=part,
+                    recommended=entry.name == RECOMMENDED,
+                )
+            )
         else:
             status: CardStatus = "bundled" if entry.bundled else "imported"
             measured = _measured(entry.path, speeds)
@@ -81,10 +98,19 @@ def model_cards(library: ModelLibrary, speeds: Speeds) -> tuple[ModelCard, ...]:
                     bundled=entry.bundled,
                     speeds=measured,
                     optimised=read_optimised(entry.path, optimised_dir()),
+                    not_optimisable=_not_optimisable(entry),
                 )
             )
     broken = [ModelCard(b.name, "broken", None, b.path, size_of(b.path), b.reason, b.bundled) for b in library.broken()]
     return (*here, *broken, *absent)
+
+
+def _not_optimisable(entry: ModelEntry) -> ExplainedError | None:
+    try:
+        check_can_quantise(entry)
+    except ExplainedError as error:
+        return error
+    return None
 
 
 def size_of(path: Path) -> int:

@@ -1,8 +1,8 @@
 """Settings: frozen dataclasses whose fields carry their own label, help, unit and limits.
 
-The window's panel and the command line's help are made from these fields, so a setting is described once. Only the
-GUI thread (or the CLI) writes; everyone else is handed a snapshot. Loading never fails: a broken file is set aside, a
-broken value is replaced by its default, and both are reported.
+The window's panel, its Preferences and the command line's help are made from these fields, so a setting is described
+once. Only the GUI thread (or the CLI) writes; everyone else is handed a snapshot. Loading never fails: a broken file is
+set aside, a broken value is replaced by its default, and both are reported.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ class SettingInfo:
         step: Slider or spin-box step.
         choices: Allowed texts; filled at run time where empty and ``dynamic`` is set.
         dynamic: "models", "devices", "classes", "resolutions": choices come from the running program.
-        hidden: Kept, but not in the panel.
+        daily: In the panel beside the video; the others are in the Preferences window.
+        hidden: Kept, but shown in neither.
     """
 
     label: str
@@ -44,6 +45,7 @@ class SettingInfo:
     step: float | None = None
     choices: Choices = ()
     dynamic: str = ""
+    daily: bool = False
     hidden: bool = False
 
 
@@ -57,7 +59,7 @@ def setting(default: Any, label: str, help: str, **limits: Any) -> Any:
 class ModelSettings:
     """Which model runs, and where."""
 
-    name: str = setting(default_model, "Model", "The detector to run.", dynamic="models")
+    name: str = setting(default_model, "Model", "The detector to run.", dynamic="models", daily=True)
     device: str = setting("auto", "Device", "Where it runs.", dynamic="devices")
     precision: str = setting(
         "auto",
@@ -77,7 +79,7 @@ class DetectionSettings:
     """
 
     threshold: float = setting(
-        COMMON, "Threshold", "Show objects with at least this score.", minimum=0.0, maximum=1.0, step=0.01
+        COMMON, "Threshold", "Show objects with at least this score.", minimum=0.0, maximum=1.0, step=0.01, daily=True
     )
     iou: float = setting(
         0.45,
@@ -87,7 +89,9 @@ class DetectionSettings:
         maximum=1.0,
         step=0.01,
     )
-    classes: tuple[str, ...] = setting((), "Classes", "Show these classes; none chosen shows all.", dynamic="classes")
+    classes: tuple[str, ...] = setting(
+        (), "Classes", "Show these classes; naming none shows all.", dynamic="classes", daily=True
+    )
     max_detections: int = setting(
         200, "Maximum detections", "Show at most this many objects, the best.", minimum=1, maximum=1000, step=1
     )

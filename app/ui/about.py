@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 from app import __version__
 from app.ui.licences_dialog import LicencesDialog
 from app.ui.widgets.icons import app_icon
+from app.ui.widgets.screen_room import resize_on_screen
 
 COMPONENTS: tuple[tuple[str, str, str], ...] = (
     ("Python", "python", "PSF licence"),
@@ -116,5 +117,4 @@ class AboutDialog(QDialog):
         foot.addStretch(1)
         foot.addWidget(close)
         box.addLayout(foot)
-        room = self.screen().availableSize()
-        self.resize(min(560, room.width() - 40), min(body.heightForWidth(540) + 70, room.height() - 60))
+        resize_on_screen(self, 560, body.heightForWidth(540) + 70)

@@ -13,6 +13,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QWidget
 
 from app.core.errors import ExplainedError
+from app.ui.guides import NO_CAMERA
 from app.ui.services.background import Background
 from app.ui.view.start_page import recent_text, source_icon
 from app.ui.widgets.icons import icon
@@ -36,6 +37,8 @@ class CameraMenu(QMenu):
     """Emits the chosen source's uri."""
 
     chosen = Signal(str)
+    help_asked = Signal(str)
+    """The guide, and the heading in it, that says why there is no camera."""
 
     def __init__(
         self,
@@ -79,6 +82,7 @@ class CameraMenu(QMenu):
         self._asking = False
         if not cameras:
             self._placeholder("No camera found")
+            self._offer_help()
             return
         self._remove_shown()
         for camera in cameras:
@@ -87,11 +91,18 @@ class CameraMenu(QMenu):
     def _failed(self, error: ExplainedError) -> None:
         self._asking = False
         self._placeholder(error.message)
+        self._offer_help()
 
     def _placeholder(self, words: str) -> None:
         self._remove_shown()
         action = self._add("", words, "camera")
         action.setEnabled(False)
+
+    def _offer_help(self) -> None:
+        self._add("", "What to do…", "help").triggered.connect(self._ask_help)
+
+    def _ask_help(self) -> None:
+        self.help_asked.emit(NO_CAMERA)
 
     def _add(self, uri: str, words: str, icon_name: str) -> QAction:
         colours = self._theme.colours

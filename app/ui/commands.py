@@ -14,6 +14,7 @@ from app.core.frames import FrameResult
 from app.core.paths import log_file
 from app.core.settings import OverlaySettings
 from app.ui.about import AboutDialog
+from app.ui.guides import GUIDES, Guides
 from app.ui.help_sheet import HelpSheet
 from app.ui.services.services import Services
 from app.ui.view.address_dialog import AddressDialog
@@ -55,6 +56,8 @@ class Commands(QObject):
         self._banner, self._background = services.banner, services.background
         self._view, self._parent = view, parent
         self._help: HelpSheet | None = None
+        self.guides: Guides | None = None
+        """Made when they are first shown."""
         self._controller.opening.connect(self._leave_sample)
         self._controller.closed.connect(self._leave_sample)
 
@@ -81,6 +84,7 @@ class Commands(QObject):
             ("import_model", self._choose_model),
             ("snapshot", self._save_snapshot),
             ("help", self._show_help),
+            ("guides", self._show_guides),
             ("diagnostics", self._save_diagnostics),
             ("about", self._show_about),
         ):
@@ -198,8 +202,18 @@ class Commands(QObject):
     def _show_help(self) -> None:
         if self._help is None:
             self._help = HelpSheet(self._parent)
+            self._help.guide_asked.connect(self.show_guide)
         self._help.show()
         self._help.raise_()
+
+    def _show_guides(self) -> None:
+        self.show_guide(next(iter(GUIDES)))
+
+    def show_guide(self, where: str) -> None:
+        """Show a guide; see ``Guides.open_guide``."""
+        if self.guides is None:
+            self.guides = Guides(self._parent)
+        self.guides.open_guide(where)
 
     def _save_diagnostics(self) -> None:
         proposal = str(Path(self._settings.last_folder()) / "ssd-viewer-diagnostics.zip")

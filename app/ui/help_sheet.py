@@ -1,13 +1,18 @@
-"""The sheet of keyboard shortcuts, made from the table of actions. GUI thread."""
+"""Keyboard shortcuts, made from the table of actions, and the way to the guides. GUI thread."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from functools import partial
+
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeySequence
-from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from app.ui.actions import ACTIONS, ActionSpec
+from app.ui.guides import GUIDES
+from app.ui.widgets.screen_room import resize_on_screen
 
+_GUIDES_ABREAST = 3
 _COLUMNS = (("Source", "Playback"), ("Detection", "Output", "Window"))
 
 
@@ -51,16 +56,23 @@ def _column(groups: tuple[str, ...]) -> QGridLayout:
 class HelpSheet(QDialog):
     """Esc or F1 closes it."""
 
+    guide_asked = Signal(str)
+    """Name of a guide."""
+
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Keyboard shortcuts")
+        self.setWindowTitle("Help")
         body = QWidget()
         body.setObjectName("panelBody")
-        columns = QHBoxLayout(body)
-        columns.setContentsMargins(24, 20, 24, 20)
-        columns.setSpacing(44)
+        columns = QHBoxLayout()
+        columns.setSpacing(40)
         for groups in _COLUMNS:
             columns.addLayout(_column(groups), 1)
+        whole = QVBoxLayout(body)
+        whole.setContentsMargins(24, 24, 24, 24)
+        whole.setSpacing(24)
+        whole.addLayout(self._guides())
+        whole.addLayout(columns, 1)
         scroll = QScrollArea()
         scroll.setWidget(body)
         scroll.setWidgetResizable(True)
@@ -68,5 +80,19 @@ class HelpSheet(QDialog):
         box.setContentsMargins(0, 0, 0, 0)
         box.addWidget(scroll)
         needed = body.sizeHint()
-        room = self.screen().availableSize()
-        self.resize(min(needed.width() + 24, room.width() - 40), min(needed.height() + 8, room.height() - 60))
+        resize_on_screen(self, needed.width() + 24, needed.height() + 8)
+
+    def _guides(self) -> QGridLayout:
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(24)
+        grid.setVerticalSpacing(4)
+        title = QLabel("Guides")
+        title.setObjectName("heading")
+        grid.addWidget(title, 0, 0, 1, _GUIDES_ABREAST)
+        for number, (name, words) in enumerate(GUIDES.items()):
+            link = QPushButton(words)
+            link.setObjectName("link")
+            link.setAutoDefault(False)
+            link.clicked.connect(partial(self.guide_asked.emit, name))
+            grid.addWidget(link, 1 + number // _GUIDES_ABREAST, number % _GUIDES_ABREAST, Qt.AlignmentFlag.AlignLeft)
+        return grid

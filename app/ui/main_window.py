@@ -25,6 +25,7 @@ from app.ui.settings.settings_panel import SettingsPanel
 from app.ui.source_opener import SourceOpener
 from app.ui.status_bar import StatusBar
 from app.ui.top_bar import TopBar
+from app.ui.trust_offer import TrustOffer
 from app.ui.view.folder_feed import FolderFeed
 from app.ui.view.notice_feed import NoticeFeed
 from app.ui.view.stage import Stage
@@ -34,11 +35,13 @@ from app.ui.widgets.ask import confirmed
 from app.ui.widgets.drop_target import DropTarget
 from app.ui.widgets.icons import app_icon
 from app.ui.widgets.key_guard import keeps_key
+from app.ui.widgets.screen_room import keep_on_screen, resize_on_screen
 from app.ui.widgets.split import Split
 
 if TYPE_CHECKING:
     from app.core.model_cards import ModelCard
     from app.ui.models.models_dialog import ModelsDialog
+    from app.ui.settings.preferences import Preferences
 
 _TITLE = "ssd-viewer"
 
@@ -72,17 +75,20 @@ class MainWindow(QMainWindow):
         self.camera_menu = CameraMenu(services.theme, services.background, self.actions_by_name, list_cameras, self)
         self.top_bar = TopBar(services.theme, self.actions_by_name, self.camera_menu)
         self.panel = SettingsPanel(services.settings)
-        self.panel.set_choices("devices", (("auto", "auto"), ("cpu", "CPU")))
+        self.preferences: Preferences | None = None
+        """Made when it is first shown."""
+        self._devices: Choices = (("auto", "auto"), ("cpu", "CPU"))
         self.split = Split(self.stage, self.panel)
         self.status = StatusBar(services.theme)
         self._lay_out()
         self.sources = SourceOpener(services, self)
         self.exports = ExportWindows(services, self)
         self.drops = DropTarget(self, services.theme)
-        self._commands = Commands(services, self.stage.view, self)
+        self.commands = Commands(services, self.stage.view, self)
         self._start_text = StartText(self.stage.start, services.library, services.settings)
         self._presenter = Presenter(services, self.stage, self.panel, self.status)
         self._rest = LiveRest(services, self)
+        self._trust = TrustOffer(services, self)
         self._notices = NoticeFeed(self.stage.view, services.controller, services.settings)
         self._timeline = TimelineFeed(self.stage.timeline, services.controller, services.settings, services.background)
         self._folder = FolderFeed(self.stage.strip, services.controller, services.background)
@@ -117,6 +123,17 @@ class MainWindow(QMainWindow):
         self.models_dialog.activateWindow()
         return self.models_dialog
 
+    def show_preferences(self) -> None:
+        """Open the Preferences window, or bring it back."""
+        from app.ui.settings.preferences import Preferences  # not before the window is up
+
+        if self.preferences is None:
+            self.preferences = Preferences(self.services.settings, self)
+            self.preferences.set_choices("devices", self._devices)
+        self.preferences.show()
+        self.preferences.raise_()
+        self.preferences.activateWindow()
+
     def close_now(self) -> None:
         """Close without a question, whatever dialog is open: the system or the terminal wants the program to end."""
         self._asks = False
@@ -134,8 +151,9 @@ class MainWindow(QMainWindow):
         self.hide()
         self.services.settings.set("window", "geometry", geometry)
         self.exports.hide()
-        if self.models_dialog is not None:
-            self.models_dialog.hide()
+        for dialog in (self.models_dialog, self.preferences):
+            if dialog is not None:
+                dialog.hide()
         self.closed = True
         stop_all(self.services)
         event.accept()
@@ -202,26 +220,28 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(whole)
         window = self.services.settings.current.window
         self.split.prefer_open(window.show_panel)
-        room = self.screen().availableSize()
-        self.resize(min(1240, room.width()), min(780, room.height()))
+        resize_on_screen(self, 1240, 780)
         if window.geometry:
             self.restoreGeometry(QByteArray.fromBase64(window.geometry.encode("ascii", "ignore")))
+            keep_on_screen(self)
 
     def _connect_actions(self) -> None:
         actions, start = self.actions_by_name, self.stage.start
-        self._commands.connect_actions(actions)
+        self.commands.connect_actions(actions)
         for name, does in (
             ("cameras", self._show_sources),
             ("models", self.show_models),
             ("export", self._export_present),
             ("export_many", self._show_queue),
             ("panel", self.toggle_panel),
+            ("preferences", self.show_preferences),
             ("fullscreen", self._toggle_fullscreen),
             ("escape", self._escape),
             ("quit", self.close),
         ):
             actions[name].triggered.connect(does)
         self.panel.manage_models.connect(self.show_models)
+        self.panel.show_preferences.connect(self.show_preferences)
         start.open_camera.connect(self._show_cameras)
         for asked, name in (
             (start.open_file, "open_file"),
@@ -233,16 +253,18 @@ class MainWindow(QMainWindow):
 
     def _connect(self) -> None:
         services = self.services
-        for asked in (self.stage.start.open_recent, self.camera_menu.chosen, self._commands.source_chosen):
+        for asked in (self.stage.start.open_recent, self.camera_menu.chosen, self.commands.source_chosen):
             asked.connect(self.open_source)
-        for found in (self._commands.model_chosen, self.sources.model_found, self.drops.imported):
+        for found in (self.commands.model_chosen, self.sources.model_found, self.drops.imported):
             found.connect(self.import_model)
         self.drops.opened.connect(self._open_path)
         self.drops.exported.connect(self.exports.show_one)
         for several in (self.drops.queued, self.sources.export_asked):
             several.connect(self.exports.show_many)
+        self.camera_menu.help_asked.connect(self.commands.show_guide)
         self._presenter.title.connect(self._show_title)
-        self._presenter.retry.connect(self.sources.open_again)
+        for again in (self._presenter.retry, self._trust.trusted):
+            again.connect(self.sources.open_again)
         self._notices.choose_model.connect(self.show_models)
         self.split.changed.connect(self._show_panel_state)
         services.library.models.connect(self._models_listed)
@@ -279,7 +301,9 @@ class MainWindow(QMainWindow):
         self.services.settings.know_thresholds(own)
 
     def _devices_listed(self, choices: Choices) -> None:
-        self.panel.set_choices("devices", choices)
+        self._devices = choices
+        if self.preferences is not None:
+            self.preferences.set_choices("devices", choices)
 
     def _settings_not_saved(self, error: ExplainedError) -> None:
         hint = f"They hold until the window is closed. {hint_of(error)}".strip()

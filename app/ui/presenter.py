@@ -16,7 +16,7 @@ from app.ui.widgets.banner import Kind
 from app.ui.widgets.quantity_text import shorten
 
 _FIGURES_EVERY_MS = 250
-_IDLE = "Ready. F1 shows the keyboard shortcuts."
+_IDLE = "Ready. F1 shows help and the keyboard shortcuts."
 _NO_MODEL = "No detector"
 _RESTING = "Detection pauses while exporting"
 
@@ -164,6 +164,7 @@ class Presenter(QObject):
         if controller.awaited:
             note = f"Opening {shorten(shown_name(controller.awaited), 40)}…"
         self._status.set_cell("seen", view.seen_text())
+        self._panel.set_counts(view.class_counts())
         still = controller.is_paused or info.kind in ("image", "folder")
         self._view_described(view.notice.words or view.spoken_text(with_places=still))
         if info.kind in ("image", "folder"):

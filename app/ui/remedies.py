@@ -21,6 +21,7 @@ FIELDS = {
     "deinterlace": "Deinterlace",
 }
 """Labels of the controls, by the option they stand for."""
+_IN_PREFERENCES = ("device", "precision")
 COMMANDS = {
     "models import": "Import a model file…",
     "models download": "Download",
@@ -57,7 +58,8 @@ def _control(remedy: Remedy) -> str:
     if remedy.omit:
         return f"without “{field}”"
     chosen = remedy.value and not remedy.value.isupper()  # FILE and the like stand for what the user has to choose
-    return f"“{field}: {_choice(remedy)}”" if chosen else f"“{field}”"
+    where = " in Preferences" if remedy.option in _IN_PREFERENCES else ""
+    return f"“{field}: {_choice(remedy)}”{where}" if chosen else f"“{field}”{where}"
 
 
 def _choice(remedy: Remedy) -> str:

@@ -10,8 +10,8 @@ from app.ui.widgets.icons import icon
 from app.ui.widgets.theme import Theme
 
 _MENU = (
-    "snapshot", "export", "export_many", "", "models", "import_model", "", "panel", "fullscreen", "",
-    "help", "diagnostics", "about", "", "quit",
+    "snapshot", "export", "export_many", "", "models", "import_model", "", "panel", "preferences", "fullscreen", "",
+    "help", "guides", "diagnostics", "about", "", "quit",
 )  # fmt: skip
 _LABELLED = ("snapshot", "export")
 _WORDS_FROM = 560  # pixels of width

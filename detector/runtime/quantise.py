@@ -19,13 +19,12 @@ import numpy as np
 from detector.errors import DetectorError
 from detector.file_lock import LockedError, only_here
 from detector.model_file import MODEL_SUFFIX, ModelEntry
-from detector.plans.architectures import has_own_graph, is_two_stage
-from detector.runtime import openvino_runtime
 from detector.runtime.calibrate import Frames
 from detector.runtime.format_measurements import REPORT, Optimised, folder_name, report_json
 from detector.runtime.network_cache import WORKING, file_sha256, lock_of, make_room
 from detector.runtime.openvino_runtime import load_openvino
 from detector.runtime.other_process import call_elsewhere
+from detector.runtime.quantisable import check_can_quantise
 from detector.runtime.quantise_work import FRAMES, Outcome, Task, quantise_here
 from detector.spec import Int8
 from detector.weights import describe_anew, load_arrays, load_spec, save_model
@@ -61,25 +60,6 @@ class OptimisedModel:
 
     entry: ModelEntry
     measured: Optimised
-
-
-def check_can_quantise(entry: ModelEntry) -> None:
-    """Refuse at once what could not be done in the end.
-
-    Raises:
-        DetectorError: OpenVINO is missing, NNCF is and is needed, or the model's weights are.
-    """
-    if entry.path is None:
-        raise DetectorError(f"The weights of {entry.name} are not on this computer.")
-    if is_two_stage(entry.spec):
-        raise DetectorError(f"{entry.name} is no SSD and cannot be optimised; it is only there to compare with.")
-    if not openvino_runtime.is_installed():
-        raise DetectorError("Optimising needs OpenVINO, which is not installed.", "Install it: pip install openvino")
-    if has_own_graph(entry.spec) and not openvino_runtime.has_nncf():
-        raise DetectorError(
-            f"Optimising {entry.name}, a network in OpenVINO's own format, needs NNCF, which is not installed.",
-            openvino_runtime.NNCF_MISSING,
-        )
 
 
 def quantise(

@@ -35,6 +35,7 @@ from detector.runtime.format_measurements import (
 from detector.runtime.open import open_detector
 from detector.runtime.openvino_runtime import load_openvino
 from detector.runtime.other_process import Messages, WorkStoppedError
+from detector.runtime.quantisable import check_can_quantise
 from detector.runtime.quantise import OptimisedModel, Places
 from detector.weights import describe_anew, load_arrays, load_spec
 from tests.support.tiny_models import picture, random_spec, save_random
@@ -306,12 +307,12 @@ def test_what_is_missing_is_said_in_a_line(entry: ModelEntry, monkeypatch: pytes
     with pytest.raises(DetectorError, match="needs NNCF, which is not installed") as caught:
         quantise.quantise(ir, frames(ir), places(tmp_path))
     assert "ssd-viewer[optimise]" in caught.value.hint
-    quantise.check_can_quantise(entry)  # ours need no NNCF
+    check_can_quantise(entry)  # ours need no NNCF
     monkeypatch.setattr(openvino_runtime, "is_installed", lambda: False)
     with pytest.raises(DetectorError, match="needs OpenVINO"):
         quantise.quantise(entry, frames(entry), places(tmp_path))
     with pytest.raises(DetectorError, match="weights of random are not on this computer"):
-        quantise.check_can_quantise(replace(entry, path=None))
+        check_can_quantise(replace(entry, path=None))
 
 
 def test_a_damaged_model_says_so(entry: ModelEntry, tmp_path: Path) -> None:

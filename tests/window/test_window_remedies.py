@@ -17,7 +17,7 @@ from detector.errors import DetectorError, Remedy
         ("Name it.", [Remedy("layout", "of-tomorrow")], "Name it (“Layout: of-tomorrow”)."),
         ("List them.", [Remedy("labels"), Remedy("labels")], "List them (“Class names”)."),
         ("List them.", [Remedy("labels", "FILE")], "List them (“Class names”)."),
-        ("Run it on the CPU.", [Remedy("device", "cpu")], "Run it on the CPU (“Device: CPU”)."),
+        ("Run it on the CPU.", [Remedy("device", "cpu")], "Run it on the CPU (“Device: CPU” in Preferences)."),
         ("Leave the fields.", [Remedy("deinterlace", omit=True)], "Leave the fields (without “Deinterlace”)."),
         ("Import it.", [Remedy(command="models import", value="a.pth")], "Import it (“Import a model file…”)."),
         ("Write elsewhere.", [Remedy("out")], "Write elsewhere."),

@@ -47,10 +47,10 @@ class CaptureListener(Protocol):
 
     def frame(self, frame: Frame) -> None: ...
     def opened(self, info: SourceInfo) -> None: ...
-    def lost(self, message: str, hint: str) -> None: ...
+    def lost(self, error: ExplainedError) -> None: ...
     def note(self, message: str) -> None: ...
     def ended(self) -> None: ...
-    def failed(self, message: str, hint: str) -> None: ...
+    def failed(self, error: ExplainedError) -> None: ...
 
 
 class _Attempt:
@@ -242,10 +242,10 @@ class CaptureStage:
             live = attempt.info is not None and not attempt.paced
             was_open = was_open or live
             if not was_open or (attempt.info is not None and attempt.paced):
-                self.listener.failed(error.message, error.hint)
+                self.listener.failed(error)
                 return
             if live:
-                self.listener.lost(error.message, error.hint)
+                self.listener.lost(error)
                 if attempt.last_ns - attempt.opened_ns >= _STEADY_S * 1e9:
                     failures = 0
             uri, index = attempt.reopen_uri, attempt.next_index
@@ -283,7 +283,7 @@ class CaptureStage:
 
     def _broken(self, error: BaseException) -> None:
         log.error("the watch over a source failed", exc_info=error)
-        self.listener.failed("The source failed because of a fault in this program.", log_hint())
+        self.listener.failed(AppError("The source failed because of a fault in this program.", log_hint()))
 
 
 def _wait_for_devices() -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from app.core.errors import ExplainedError
 from app.core.frames import SourceInfo
 from detector.spec import ModelSpec
 
@@ -63,11 +64,13 @@ class SourceTrouble:
         message: What happened, one line.
         hint: What to do, one line; may be empty.
         retrying: It is tried again by itself; otherwise the state is FAILED.
+        error: The failure itself, for a face that can offer more than words.
     """
 
     message: str
     hint: str
     retrying: bool
+    error: ExplainedError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +88,13 @@ class ReplacementFailed:
         uri: Of the one that cannot.
         message: What happened, one line.
         hint: What to do, one line; may be empty.
+        error: The failure itself, for a face that can offer more than words.
     """
 
     uri: str
     message: str
     hint: str
+    error: ExplainedError | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from app.core.channels import LatestSlot
+from app.core.errors import ExplainedError
 from app.core.frames import FrameResult, SourceInfo
 from app.core.live.capture import CaptureStage, SourceFactory, seconds
 from app.core.live.detect import DetectorFactory, DetectStage
@@ -298,14 +299,14 @@ class LiveSession:
             if self._state in (LiveState.STARTING, LiveState.STALLED) and self._capture is not None:
                 self._set_state(LiveState.PAUSED if self._capture.transport.paused else LiveState.RUNNING)
 
-    def _source_failed(self, listener: SourceListener, message: str, hint: str) -> None:
+    def _source_failed(self, listener: SourceListener, error: ExplainedError) -> None:
         with self._lock:
             following = self._next
             if following is not None and following.listener is listener:
                 self._drop_next()
-                self._tell(ReplacementFailed(following.uri, message, hint))
+                self._tell(ReplacementFailed(following.uri, error.message, error.hint, error))
             else:
-                self._source_says(listener, SourceTrouble(message, hint, retrying=False), LiveState.FAILED)
+                self._source_says(listener, SourceTrouble(error.message, error.hint, False, error), LiveState.FAILED)
 
     def _source_says(self, listener: SourceListener, event: LiveEvent, state: LiveState | None) -> None:
         with self._lock:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from app.core.errors import ExplainedError
 from app.core.frames import Frame, SourceInfo
 from app.core.live.events import Ended, LiveEvent, LiveState, SourceNote, SourceTrouble
 from app.core.live.route import Route
@@ -18,12 +19,12 @@ class SessionSide:
 
     Attributes:
         opened: The source is open.
-        failed: It ends with an error, and is not tried again: (listener, message, hint).
+        failed: It ends with an error, and is not tried again.
         say: An event, and the state it leads to, None for the same.
     """
 
     opened: Callable[[SourceListener, SourceInfo], None]
-    failed: Callable[[SourceListener, str, str], None]
+    failed: Callable[[SourceListener, ExplainedError], None]
     say: Callable[[SourceListener, LiveEvent, LiveState | None], None]
 
 
@@ -56,8 +57,8 @@ class SourceListener:
     def opened(self, info: SourceInfo) -> None:
         self._session.opened(self, info)
 
-    def lost(self, message: str, hint: str) -> None:
-        self._session.say(self, SourceTrouble(message, hint, retrying=True), LiveState.STALLED)
+    def lost(self, error: ExplainedError) -> None:
+        self._session.say(self, SourceTrouble(error.message, error.hint, True, error), LiveState.STALLED)
 
     def note(self, message: str) -> None:
         self._session.say(self, SourceNote(message), None)
@@ -65,5 +66,5 @@ class SourceListener:
     def ended(self) -> None:
         self._session.say(self, Ended(), LiveState.PAUSED)
 
-    def failed(self, message: str, hint: str) -> None:
-        self._session.failed(self, message, hint)
+    def failed(self, error: ExplainedError) -> None:
+        self._session.failed(self, error)

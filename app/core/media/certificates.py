@@ -29,12 +29,16 @@ class UntrustedCertificateError(AppError):
     Attributes:
         place: "host:port", what trust is remembered under.
         fingerprint: SHA-256 of the certificate it shows, or "" where that could not be read.
+        replaces_trusted: Whether another one of this place is trusted.
     """
 
-    def __init__(self, message: str, hint: str, place: str, fingerprint: str, *remedies: Remedy) -> None:
+    def __init__(
+        self, message: str, hint: str, place: str, fingerprint: str, *remedies: Remedy, replaces_trusted: bool = False
+    ) -> None:
         super().__init__(message, hint, *remedies)
         self.place = place
         self.fingerprint = fingerprint
+        self.replaces_trusted = replaces_trusted
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +120,7 @@ class Certificates:
                 place,
                 shown,
                 Remedy("trust", place, command="cameras"),
+                replaces_trusted=True,
             )
         return secured
 

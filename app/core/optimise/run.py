@@ -18,7 +18,8 @@ from detector.errors import ExplainedError
 from detector.model_file import ModelEntry
 from detector.runtime.calibrate import MOST
 from detector.runtime.format_measurements import Optimised, is_proven
-from detector.runtime.quantise import OptimisedModel, Places, check_can_quantise, quantise
+from detector.runtime.quantisable import check_can_quantise
+from detector.runtime.quantise import OptimisedModel, Places, quantise
 
 _log = logging.getLogger(__name__)
 

@@ -19,6 +19,8 @@ class Chips(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.demo, self.used, self.status = QLabel("Demo"), QLabel("In use"), QLabel()
+        self.recommended = QLabel("Recommended")
+        self.recommended.setObjectName("chip")
         self.demo.setObjectName("chipDemo")
         self.demo.setToolTip("Knows drawn shapes only; it finds nothing sensible in photographs.")
         self.used.setObjectName("chipUsed")
@@ -26,7 +28,7 @@ class Chips(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(6)
-        for chip in (self.demo, self.used, self.status):
+        for chip in (self.demo, self.used, self.recommended, self.status):
             row.addWidget(chip)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
 
@@ -34,6 +36,8 @@ class Chips(QWidget):
         """Show the status of ``card``."""
         self.demo.setVisible(card.spec is not None and card.spec.demo)
         self.used.setVisible(used)
+        self.recommended.setVisible(card.recommended)
+        self.status.setVisible(not card.recommended)  # the heading says that it is not here; the name needs the room
         self.status.setText(STATUS[card.status])
         name = "chipBad" if card.status == "broken" else "chip"
         if self.status.objectName() != name:
@@ -102,7 +106,8 @@ class ModelCardView(QPushButton):
         self.facts.setVisible(bool(self.facts.text()))
         self.show_download(downloads)
         use = "in use, " if used else ""
-        self.setAccessibleName(f"{card.name}, {use}{STATUS[card.status]}")
+        first = "recommended, " if card.recommended else ""
+        self.setAccessibleName(f"{card.name}, {use}{first}{STATUS[card.status]}")
         self.setAccessibleDescription(f"{about}. {self.found.text()} {self.facts.text()}".strip())
         self.updateGeometry()
 

@@ -13,6 +13,7 @@ from app.ui.models.model_card import Chips
 from app.ui.models.model_facts import ModelFacts
 from app.ui.models.model_text import detects
 from app.ui.models.optimise_bar import OptimiseBar
+from app.ui.remedies import phrased
 from app.ui.services.download_runner import DownloadRunner
 from app.ui.services.optimise_runner import OptimiseRunner
 from app.ui.widgets.icons import icon
@@ -51,6 +52,11 @@ class ModelDetails(QScrollArea):
             "Make it faster on the processor (int8), and measure how fast, and how far it still finds the same; "
             "takes minutes"
         )
+        self.not_optimisable = QLabel()
+        self.not_optimisable.setObjectName("muted")
+        self.not_optimisable.setTextFormat(Qt.TextFormat.PlainText)
+        self.not_optimisable.setWordWrap(True)
+        self.not_optimisable.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.use = self._button("Use this model", "use")
         self.use.setToolTip("It runs from now on, and at the next start")
         self.download = self._button("Download", "download")
@@ -88,7 +94,10 @@ class ModelDetails(QScrollArea):
         if self.card is None:
             return
         running = self._optimising.running
-        self.optimise.setVisible(self.card.usable and running != self.card.name)
+        why_not = self.card.not_optimisable
+        self.not_optimisable.setText(phrased(why_not) if why_not is not None else "")
+        self.not_optimisable.setVisible(why_not is not None)
+        self.optimise.setVisible(self.card.usable and why_not is None and running != self.card.name)
         self.optimise.setEnabled(not running)  # one takes the whole processor
         self.optimise_bar.show_state(self.card.name, self._optimising)
 
@@ -154,6 +163,7 @@ class ModelDetails(QScrollArea):
                 row.addWidget(button)
             row.addStretch(1)
             box.addLayout(row)
+        box.addWidget(self.not_optimisable)
         box.addWidget(self.progress)
         box.addWidget(self.optimise_bar)
         box.addSpacing(4)
@@ -174,7 +184,7 @@ class ModelDetails(QScrollArea):
 
     def _apply_theme(self) -> None:
         colours = self._theme.colours
-        self.back_button.setIcon(icon("back", colours.accent, size=16))
+        self.back_button.setIcon(icon("back", colours.link, size=16))
         self.download.setIcon(icon("download", colours.on_accent, size=16))
 
 

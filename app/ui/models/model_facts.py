@@ -8,9 +8,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from app.core.model_cards import ModelCard, published_hash
-from app.ui.models.model_text import accuracy_text, boxes_text, input_text, optimised_text, speed_text
+from app.ui.models.model_text import accuracy_text, boxes_text, input_text, optimised_text, origin, speed_text
 from app.ui.widgets.quantity_text import size_text
-from app.ui.widgets.texts import FlowText
+from app.ui.widgets.texts import FlowText, FoldedText
 from detector.class_names import is_found_by
 
 _ROWS = (
@@ -26,10 +26,12 @@ _ROWS = (
     "Input",
     "Default boxes",
     "Comes from",
+    "Training recipe",
     "File",
     "SHA-256",
     "Self-check",
 )
+_FOLDED = ("Training recipe",)
 _STATUS = {
     "bundled": "Came with the program",
     "imported": "On this computer, put there by you",
@@ -49,6 +51,7 @@ def fact_rows(card: ModelCard, today: date) -> dict[str, str]:
         "File": str(card.path or ""),
     }
     if spec is not None:
+        comes_from, recipe = origin(spec.provenance)
         speeds = "\n".join(speed_text(speed, today) for speed in card.speeds)
         rows |= {
             "Speed here": speeds or (_NOT_MEASURED if card.usable else ""),
@@ -60,7 +63,8 @@ def fact_rows(card: ModelCard, today: date) -> dict[str, str]:
             "Architecture": spec.architecture if spec.width == 1 else f"{spec.architecture}, width {spec.width:g}",
             "Input": input_text(spec),
             "Default boxes": boxes_text(spec),
-            "Comes from": spec.provenance,
+            "Comes from": comes_from,
+            "Training recipe": recipe,
         }
         if card.status == "absent" and spec.weights is not None:
             rows |= {"File": spec.weights.url, "SHA-256": published_hash(spec.weights.sha256)}
@@ -72,7 +76,7 @@ class ModelFacts(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.rows = {name: FlowText(name) for name in _ROWS}
+        self.rows = {name: FoldedText(name) if name in _FOLDED else FlowText(name) for name in _ROWS}
         self._keys = {name: QLabel(name) for name in _ROWS}
         for key in self._keys.values():
             key.setObjectName("muted")

@@ -33,6 +33,15 @@ def detects(spec: ModelSpec) -> str:
     return f"Detects {len(labels)} classes: {', '.join(labels[:_NAMED])}…"
 
 
+def origin(provenance: str) -> tuple[str, str]:
+    """Returns where a model comes from, and its recipe, the part with JSON in it; "" where there is none."""
+    begin = provenance.find("{")
+    if begin < 0:
+        return provenance, ""
+    end = provenance.rfind(". ", 0, begin) + 1  # of the sentence before
+    return provenance[:end], provenance[end:].strip()
+
+
 def speed_text(speed: MeasuredSpeed, today: date) -> str:
     """Returns text such as "34 frames/s on OpenVINO fp32, measured 22 Nov"."""
     return f"{_rate(speed)} frames/s on {_place(speed)} {speed.precision}, measured {_day(speed.measured, today)}"

@@ -30,6 +30,7 @@ from app.ui.widgets.banner import Banner
 from app.ui.widgets.drop_target import DropTarget
 from app.ui.widgets.drops import WEIGHTS, Drop
 from app.ui.widgets.icons import icon
+from app.ui.widgets.screen_room import resize_on_screen
 
 _NARROW = 780  # pixels; below, list and details take turns
 _LIST_SHARE = 0.42
@@ -74,8 +75,7 @@ class ModelsDialog(QDialog):
         self.drops = DropTarget(self, services.theme, _as_model)
         self._connect(services)
         self._apply_theme()
-        room = self.screen().availableSize()
-        self.resize(min(1060, room.width() - 40), min(720, room.height() - 60))
+        resize_on_screen(self, 1060, 720)
 
     @property
     def used(self) -> str:
@@ -160,8 +160,8 @@ class ModelsDialog(QDialog):
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(0)
-        box.addWidget(self.banner)
         box.addLayout(panes, 1)
+        self.banner.lie_over(self, Qt.Edge.BottomEdge)
 
     def _connect(self, services: Services) -> None:
         self._library.cards.connect(self._listed)

@@ -65,6 +65,8 @@ class LiveController(QObject):
     """No model runs."""
     trouble = Signal(str, str, str, str)
     """kind ("error", "warning" or "info"), topic, message, hint."""
+    source_failed = Signal(object)
+    """``ExplainedError``: the failure of which ``trouble`` has just told."""
     resolved = Signal(str)
     """Topic of a trouble that is over."""
     loop_changed = Signal(bool)
@@ -255,17 +257,21 @@ class LiveController(QObject):
                 self._begin(uri)
                 if self.session is not None:
                     self.session.set_loop(self.looping)
-            case ReplacementFailed(uri, message, hint):
+            case ReplacementFailed(uri, message, hint, error):
                 if uri == self.awaited:
                     self._refuse(message, hint)
+                    if error is not None:
+                        self.source_failed.emit(error)
             case SourceOpened(info):
                 self.info = info
                 self.resolved.emit("source")
                 if not self.is_sample:
                     self._settings.remember_source(self.uri)
                 self.opened.emit(info)
-            case SourceTrouble(message, hint, retrying):
+            case SourceTrouble(message, hint, retrying, error):
                 self.trouble.emit("warning" if retrying else "error", "source", message, hint)
+                if error is not None:
+                    self.source_failed.emit(error)
             case SourceNote(message):
                 self.trouble.emit("info", "note", message, "")
             case ModelLoading(name):

@@ -8,7 +8,7 @@ to disk a moment after the last change, on a worker, and once more at close.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -99,15 +99,15 @@ class SettingsModel(QObject):
         if (section, name) in self._kept:
             self.set(section, name, self._kept[section, name])
 
-    def reset(self, section: str) -> None:
-        """Give a section's visible settings their defaults; the threshold, the one that the model recommends."""
+    def reset(self, section: str, names: Iterable[str]) -> None:
+        """Give settings of a section their defaults; the threshold, the one that the model recommends."""
         default = type(getattr(self._settings, section))()
-        for field in fields(default):
-            if (section, field.name) == _THRESHOLD:
+        for name in names:
+            if (section, name) == _THRESHOLD:
                 self._asked = None
                 self._choose("thresholds", without_choice(self._settings.chosen.thresholds, self._settings.model.name))
-            elif not field.metadata["setting"].hidden:
-                self.set(section, field.name, getattr(default, field.name))
+            else:
+                self.set(section, name, getattr(default, name))
 
     # The threshold and the classes to show, which each model has for itself
 

@@ -1,52 +1,49 @@
-"""The settings panel, generated from the settings dataclasses: a new setting appears here by itself. GUI thread."""
+"""The panel beside the video: the settings that are changed every day. GUI thread."""
 
 from __future__ import annotations
 
-from dataclasses import fields
+from collections.abc import Mapping
+from typing import cast
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
-from app.core.settings import Choices, SettingInfo
+from app.core.settings import Choices
+from app.core.thresholds import COMMON
 from app.ui.services.settings_model import SettingsModel
 from app.ui.settings.class_filter import ClassFilter
-from app.ui.widgets.editors import ChoiceEditor, Editor, make_editor
+from app.ui.settings.setting_editors import SettingEditors, visible_settings
+from app.ui.widgets.editors import Editor
 from app.ui.widgets.threshold_editor import ThresholdEditor
 
-TITLES = {
-    "detection": "Detection",
-    "model": "Model",
-    "overlay": "Boxes",
-    "source": "Source",
-    "window": "Window",
-    "network": "Downloads of models",
-}
-"""Sections in the order they are shown; the ones changed most come first."""
-
+_SECTIONS = ("model", "detection")
 WIDTH = 304
 
 
 class SettingsPanel(QFrame):
-    """All visible settings, each with the editor its type asks for."""
+    """Model, threshold and classes; the rest is in the Preferences window."""
 
     manage_models = Signal()
     """The user wants to see the models dialog."""
+    show_preferences = Signal()
+    """The user wants to see the other settings."""
 
     def __init__(self, model: SettingsModel) -> None:
         super().__init__()
         self.setObjectName("panel")
         self.setFixedWidth(WIDTH)
         self._model = model
-        self.editors: dict[tuple[str, str], Editor] = {}
-        """The editors, by (section, name)."""
+        self._made = SettingEditors(model, self)
         body = QWidget()
         body.setObjectName("panelBody")
         self._box = QVBoxLayout(body)
-        self._box.setContentsMargins(18, 14, 18, 18)
-        self._box.setSpacing(12)
-        for section, title in TITLES.items():
-            self._add_section(section, title)
-        self._box.addStretch(1)
+        self._box.setContentsMargins(16, 16, 16, 16)
+        self._box.setSpacing(16)
+        for section in _SECTIONS:
+            for name, info in visible_settings(section, daily=True).items():
+                self._place(self._made.add(section, name, info, titled=True))
+        self.threshold = cast("ThresholdEditor", self.editors["detection", "threshold"])
+        self.classes = cast("ClassFilter", self.editors["detection", "classes"])
         self.scroll_area = QScrollArea()
         self.scroll_area.setWidget(body)
         self.scroll_area.setWidgetResizable(True)
@@ -54,84 +51,77 @@ class SettingsPanel(QFrame):
         self.scroll_area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(1, 0, 0, 0)
-        outer.addWidget(self.scroll_area)
+        outer.setSpacing(0)
+        outer.addWidget(self.scroll_area, 1)
+        outer.addLayout(self._foot())
         model.changed.connect(self._setting_changed)
         model.recommended.connect(self._show_threshold)
         self._show_threshold()
 
+    @property
+    def editors(self) -> Mapping[tuple[str, str], Editor]:
+        """The editors, by (section, name)."""
+        return self._made.by_key
+
     def set_choices(self, dynamic: str, choices: Choices) -> None:
-        """Fill the lists that only the running program knows: "models", "devices"."""
-        for editor in self.editors.values():
-            if editor.info.dynamic == dynamic and isinstance(editor, ChoiceEditor):
-                editor.set_choices(choices)
+        """Fill the lists that only the running program knows: "models"."""
+        self._made.set_choices(dynamic, choices)
 
     def set_classes(self, labels: tuple[str, ...]) -> None:
         """List the running model's classes."""
-        for editor in self.editors.values():
-            if isinstance(editor, ClassFilter):
-                editor.set_classes(labels, self._model.current.overlay.palette)
+        self.classes.set_classes(labels, self._model.current.overlay.palette)
 
-    def _add_section(self, section: str, title: str) -> None:
-        words = QLabel(title)
-        words.setObjectName("heading")
-        reset = QPushButton("Reset")
-        reset.setObjectName("link")
-        reset.setProperty("section", section)
-        reset.setToolTip(f"Reset “{title}” to defaults")
-        reset.setAccessibleName(f"Reset {title}")
-        reset.clicked.connect(self._reset_clicked)
-        head = QHBoxLayout()
-        head.addWidget(words, 1)
-        head.addWidget(reset)
-        if self.editors:
-            self._box.addSpacing(12)
-        self._box.addLayout(head)
-        for field in fields(getattr(self._model.current, section)):
-            info: SettingInfo = field.metadata["setting"]
-            if not info.hidden:
-                self._add_editor(section, field.name, info)
+    def set_counts(self, counts: Mapping[int, int]) -> None:
+        """Show how many of each class are in the picture; see ``ClassFilter.set_counts``."""
+        self.classes.set_counts(counts)
 
-    def _add_editor(self, section: str, name: str, info: SettingInfo) -> None:
-        value = self._model.value(section, name)
-        editor: Editor
-        if info.dynamic == "classes":
-            editor = ClassFilter(info)
-            editor.show_value(value)
-        elif (section, name) == ("detection", "threshold"):
-            editor = self.threshold = ThresholdEditor(info)
+    def _place(self, editor: Editor) -> None:
+        """Add an editor, with the link that belongs below it."""
+        link = QPushButton()
+        link.setObjectName("link")
+        if editor.info.dynamic == "models":
+            link.setText("Manage models…")
+            link.setToolTip("Download, import, rename, remove, and what each detects (M)")
+            link.clicked.connect(self.manage_models)
+        elif isinstance(editor, ThresholdEditor):
+            self.recommended = link
+            link.setToolTip("Set the threshold to what the model recommends")
+            link.clicked.connect(self._reset_threshold)
+            policy = link.sizePolicy()
+            policy.setRetainSizeWhenHidden(True)  # what lies below does not move while the slider does
+            link.setSizePolicy(policy)
         else:
-            editor = make_editor(info, value)
-        self.editors[section, name] = editor
-        editor.setProperty("key", f"{section}.{name}")
-        editor.edited.connect(self._edited)
-        self._box.addWidget(editor)
-        if info.dynamic == "models":
-            manage = QPushButton("Manage models…")
-            manage.setObjectName("link")
-            manage.setToolTip("Download, import, rename, remove, and what each detects (M)")
-            manage.clicked.connect(self.manage_models)
-            self._box.addWidget(manage, 0, Qt.AlignmentFlag.AlignLeft)
+            self._box.addWidget(editor, 1)
+            return
+        column = QVBoxLayout()
+        column.setSpacing(4)
+        column.addWidget(editor)
+        column.addWidget(link, 0, Qt.AlignmentFlag.AlignLeft)
+        self._box.addLayout(column)
 
-    def _edited(self, value: object) -> None:
-        sender = self.sender()
-        assert isinstance(sender, Editor)
-        section, name = str(sender.property("key")).split(".")
-        self._model.set(section, name, value)
+    def _foot(self) -> QHBoxLayout:
+        button = QPushButton("Preferences…")
+        button.setToolTip("Device, boxes, cameras, appearance and everything else (Ctrl+,)")
+        button.clicked.connect(self.show_preferences)
+        foot = QHBoxLayout()
+        foot.setContentsMargins(16, 8, 16, 16)
+        foot.addWidget(button)
+        foot.addStretch(1)
+        return foot
 
     def _setting_changed(self, section: str, name: str) -> None:
-        editor = self.editors.get((section, name))
-        if editor is not None:
-            editor.show_value(self._model.value(section, name))
         if (section, name) == ("overlay", "palette"):
-            for other in self.editors.values():
-                if isinstance(other, ClassFilter):
-                    other.set_palette(self._model.current.overlay.palette)
+            self.classes.set_palette(self._model.current.overlay.palette)
+        elif (section, name) == ("detection", "threshold"):
+            self._show_threshold()
 
     def _show_threshold(self) -> None:
         name = self._model.current.model.name
-        self.threshold.show_threshold(name, self._model.threshold_of(name))
+        threshold = self._model.threshold_of(name)
+        self.threshold.show_threshold(name, threshold)
+        usual = COMMON if threshold.own is None else threshold.own
+        self.recommended.setText(f"Reset to {usual:.2f}")
+        self.recommended.setVisible(threshold.value != usual)
 
-    def _reset_clicked(self) -> None:
-        sender = self.sender()
-        if sender is not None:
-            self._model.reset(str(sender.property("section")))
+    def _reset_threshold(self) -> None:
+        self._model.reset("detection", ("threshold",))

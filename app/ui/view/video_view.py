@@ -7,6 +7,7 @@ replaces it, so that memory stays valid. Thresholds act here, on the candidates 
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt, Signal
@@ -200,6 +201,16 @@ class VideoView(QWidget):
         if result is None or not with_places or not len(self.detections()):
             return seen
         return f"{seen}. {boxes_text(self.detections(), result.labels, (result.frame.width, result.frame.height))}"
+
+    def class_counts(self) -> dict[int, int]:
+        """Returns how many objects above the threshold are in the frame, by class; also of classes that are hidden."""
+        result = self._result
+        if result is None or result.candidates is None:
+            return {}
+        if not self._detection.classes:
+            return dict(Counter(self.detections().class_ids.tolist()))
+        every = detection_filter(replace(self._detection, classes=()), result.labels)
+        return dict(Counter(result.candidates.detections(every).class_ids.tolist()))
 
     # Geometry
 

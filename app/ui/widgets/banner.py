@@ -1,11 +1,12 @@
-"""One line across the top of a window: what happened, what to do, and a button that does it. GUI thread."""
+"""A message over the edge of a window: what happened, what to do, and a button that does it. GUI thread."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Literal
 
-from PySide6.QtCore import QSize, Qt, QTimer
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer
+from PySide6.QtGui import QEnterEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from app.core.errors import ExplainedError
@@ -15,10 +16,15 @@ from app.ui.widgets.theme import Theme
 
 Kind = Literal["info", "success", "warning", "error"]
 _STAY_MS = {"info": 9000, "success": 7000}
+_MARGIN = 8  # pixels to the edges of what it lies over
+_WIDEST = 720
 
 
 class Banner(QFrame):
-    """Shows one message at a time; errors stay until dismissed, the rest leave by themselves."""
+    """Shows one message at a time, and moves nothing else.
+
+    Warnings, errors and whatever has a button stay until dismissed; the rest leaves by itself, not under the mouse.
+    """
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -26,6 +32,8 @@ class Banner(QFrame):
         self._theme = theme
         self._kind: Kind = "info"
         self._topic = ""
+        self._host: QWidget | None = None
+        self._edge = Qt.Edge.TopEdge
         self._act: Callable[[], None] | None = None
         self._icon = QLabel()
         self._message = QLabel()
@@ -51,8 +59,8 @@ class Banner(QFrame):
         words.setSpacing(1)
         words.addWidget(self._message)
         words.addWidget(self._hint)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(14, 9, 8, 9)
+        row = self._row = QHBoxLayout(self)
+        row.setContentsMargins(12, 8, 8, 8)
         row.setSpacing(12)
         row.addWidget(self._icon)
         row.addLayout(words, 1)
@@ -100,9 +108,51 @@ class Banner(QFrame):
         self.setAccessibleName(f"{kind}: {message} {hint}")
         self._apply_theme()
         self.show()
+        self._place()  # only what is shown knows how high it has to be
+        self._wait_or_stay()
+
+    def lie_over(self, host: QWidget, edge: Qt.Edge = Qt.Edge.TopEdge) -> None:
+        """Lie over the top or bottom edge of ``host`` from now on, which notices nothing of it."""
+        self._host, self._edge = host, edge
+        self.setParent(host)
+        host.installEventFilter(self)
+        self._place()
+
+    @property
+    def leaves(self) -> bool:
+        """Whether the message leaves by itself, unless the mouse comes."""
+        return self._timer.isActive()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if watched is self._host and event.type() in (QEvent.Type.Resize, QEvent.Type.Show):
+            self._place()
+        return False
+
+    def enterEvent(self, event: QEnterEvent) -> None:
+        super().enterEvent(event)
         self._timer.stop()
-        if kind in _STAY_MS:
-            self._timer.start(_STAY_MS[kind])
+
+    def leaveEvent(self, event: QEvent) -> None:
+        super().leaveEvent(event)
+        if self.isVisible():
+            self._wait_or_stay()
+
+    def _wait_or_stay(self) -> None:
+        self._timer.stop()
+        stays = self._act is not None or self._other_act is not None or self.underMouse()
+        if self._kind in _STAY_MS and not stays:
+            self._timer.start(_STAY_MS[self._kind])
+
+    def _place(self) -> None:
+        host = self._host
+        if host is None:
+            return
+        self._row.activate()
+        width = max(0, min(_WIDEST, host.width() - 2 * _MARGIN))
+        height = self.heightForWidth(width)
+        top = _MARGIN if self._edge == Qt.Edge.TopEdge else host.height() - _MARGIN - height
+        self.setGeometry((host.width() - width) // 2, top, width, height)
+        self.raise_()
 
     def tell_error(
         self, error: ExplainedError, *, topic: str = "", action: tuple[str, Callable[[], None]] | None = None
@@ -152,6 +202,6 @@ class Banner(QFrame):
         self._icon.setPixmap(pixmap(self._kind, strong, 22, self.devicePixelRatioF()))
         self._close.setIcon(icon("close", colours.muted, size=16))
         self.setStyleSheet(
-            f"QFrame#banner {{ background: {colours.surface}; border: 0; border-bottom: 1px solid {colours.border};"
+            f"QFrame#banner {{ background: {colours.surface}; border: 1px solid {colours.border}; border-radius: 8px;"
             f" border-left: 4px solid {strong}; }} QFrame#banner QLabel {{ background: transparent; }}"
         )

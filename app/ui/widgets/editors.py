@@ -1,7 +1,8 @@
 """One small editor for each kind of setting: number, choice, switch, text. GUI thread.
 
 Each shows a value (``show_value``, silent) and tells of changes by the user (``edited``); none knows which setting it
-edits. ``make_editor`` picks by the setting's type and limits.
+edits. ``make_editor`` picks by the setting's type and limits. The title stands above the field, or wherever the owner
+of an editor without one puts ``title``.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from app.ui.widgets.marked_slider import MarkedSlider
 
 
 class NoWheel(QObject):
-    """Lets the wheel scroll the panel instead of changing whatever lies under the mouse."""
+    """Lets the wheel scroll the page instead of changing whatever lies under the mouse."""
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Wheel and isinstance(watched, QWidget) and not watched.hasFocus():
@@ -43,12 +44,25 @@ class Editor(QWidget):
     def __init__(self, info: SettingInfo) -> None:
         super().__init__()
         self.info = info
+        self.title = QLabel(info.label)
+        """The setting's name; belongs into a layout unless the editor is ``titled``."""
         self._no_wheel = NoWheel(self)
         self.setToolTip(info.help)
 
     def show_value(self, value: Any) -> None:
         """Show ``value`` without telling anyone."""
         raise NotImplementedError
+
+    def lay_out(self, field: QWidget, titled: bool) -> None:
+        """Place the only field, below the title if this editor has its own."""
+        self.title.setBuddy(field)
+        self.setFocusProxy(field)
+        box = QVBoxLayout(self)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.setSpacing(4)
+        if titled:
+            box.addWidget(self.title)
+        box.addWidget(field)
 
     def prepare(self, widget: QWidget, name: str = "") -> None:
         """Set tooltip, accessible name and wheel behaviour of an inner widget."""
@@ -62,7 +76,7 @@ class Editor(QWidget):
 class NumberEditor(Editor):
     """A slider with the exact number beside it."""
 
-    def __init__(self, info: SettingInfo, whole: bool) -> None:
+    def __init__(self, info: SettingInfo, whole: bool, titled: bool = True) -> None:
         super().__init__(info)
         assert info.minimum is not None
         assert info.maximum is not None
@@ -82,17 +96,19 @@ class NumberEditor(Editor):
             self.spin.setSuffix(f" {info.unit}")
         self.spin.setSpecialValueText(info.minimum_label)
         widest = self.spin.fontMetrics().horizontalAdvance(self.spin.textFromValue(info.maximum) + self.spin.suffix())
-        self.spin.setFixedWidth(max(60, widest + 22))
-        title = QLabel(info.label)
-        title.setBuddy(self.spin)
+        self.spin.setFixedWidth(max(60 if titled else 88, widest + 22))  # on a grid all are as wide as the widest
+        self.title.setBuddy(self.spin)
+        self.setFocusProxy(self.spin)
         head = QHBoxLayout()
-        head.addWidget(title, 1)
+        head.setSpacing(8)
+        head.addWidget(self.title if titled else self.slider, 1)
         head.addWidget(self.spin)
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
-        box.setSpacing(3)
+        box.setSpacing(4)
         box.addLayout(head)
-        box.addWidget(self.slider)
+        if titled:
+            box.addWidget(self.slider)
         self.prepare(self.slider, f"{info.label}, slider")
         self.prepare(self.spin)
         self.slider.valueChanged.connect(self._slid)
@@ -129,19 +145,13 @@ class NumberEditor(Editor):
 class ChoiceEditor(Editor):
     """A drop-down list; its choices may come later."""
 
-    def __init__(self, info: SettingInfo) -> None:
+    def __init__(self, info: SettingInfo, titled: bool = True) -> None:
         super().__init__(info)
         self._value = ""
         self.combo = QComboBox()
         self.combo.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.combo.setMinimumContentsLength(6)
-        title = QLabel(info.label)
-        title.setBuddy(self.combo)
-        box = QVBoxLayout(self)
-        box.setContentsMargins(0, 0, 0, 0)
-        box.setSpacing(4)
-        box.addWidget(title)
-        box.addWidget(self.combo)
+        self.lay_out(self.combo, titled)
         self.prepare(self.combo)
         self.set_choices(info.choices)
         self.combo.activated.connect(self._picked)
@@ -168,14 +178,13 @@ class ChoiceEditor(Editor):
 
 
 class SwitchEditor(Editor):
-    """A check box."""
+    """A check box, which carries its title itself."""
 
     def __init__(self, info: SettingInfo) -> None:
         super().__init__(info)
         self.check = QCheckBox(info.label)
-        box = QVBoxLayout(self)
-        box.setContentsMargins(0, 0, 0, 0)
-        box.addWidget(self.check)
+        self.title.clear()
+        self.lay_out(self.check, titled=False)
         self.prepare(self.check)
         self.check.clicked.connect(self._clicked)
 
@@ -189,17 +198,11 @@ class SwitchEditor(Editor):
 class TextEditor(Editor):
     """A line of text, told when it is finished, not at every key."""
 
-    def __init__(self, info: SettingInfo) -> None:
+    def __init__(self, info: SettingInfo, titled: bool = True) -> None:
         super().__init__(info)
         self.line = QLineEdit()
         self.line.setMaxLength(500)
-        title = QLabel(info.label)
-        title.setBuddy(self.line)
-        box = QVBoxLayout(self)
-        box.setContentsMargins(0, 0, 0, 0)
-        box.setSpacing(4)
-        box.addWidget(title)
-        box.addWidget(self.line)
+        self.lay_out(self.line, titled)
         self.prepare(self.line)
         self.line.editingFinished.connect(self._finished)
 
@@ -210,16 +213,16 @@ class TextEditor(Editor):
         self.edited.emit(self.line.text().strip())
 
 
-def make_editor(info: SettingInfo, value: Any) -> Editor:
+def make_editor(info: SettingInfo, value: Any, titled: bool = True) -> Editor:
     """The editor for a setting of ``value``'s type, showing it."""
     editor: Editor
     if isinstance(value, bool):
         editor = SwitchEditor(info)
     elif isinstance(value, int | float):
-        editor = NumberEditor(info, whole=isinstance(value, int))
+        editor = NumberEditor(info, isinstance(value, int), titled)
     elif info.choices or info.dynamic:
-        editor = ChoiceEditor(info)
+        editor = ChoiceEditor(info, titled)
     else:
-        editor = TextEditor(info)
+        editor = TextEditor(info, titled)
     editor.show_value(value)
     return editor

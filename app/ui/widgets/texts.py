@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import QResizeEvent, QTextOption
-from PySide6.QtWidgets import QFrame, QLabel, QSizePolicy, QTextEdit
+from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QSizePolicy, QTextEdit, QVBoxLayout, QWidget
 
 _NARROWEST = 120  # pixels
 
@@ -116,3 +116,44 @@ class FlowText(QTextEdit):
 
     def _fit(self) -> None:
         self.setFixedHeight(max(self.fontMetrics().height(), self.heightForWidth(self.viewport().width())))
+
+
+class FoldedText(QWidget):
+    """A text that hardly anybody needs: shown when it is asked for."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.text = FlowText(name)
+        self.text.hide()
+        self.button = QPushButton()
+        self.button.setObjectName("link")
+        self.button.setAutoDefault(False)
+        self.button.clicked.connect(self._toggle)
+        self._name = name
+        self._say()
+        box = QVBoxLayout(self)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.setSpacing(4)
+        box.addWidget(self.button, 0, Qt.AlignmentFlag.AlignLeft)
+        box.addWidget(self.text)
+
+    def set_text(self, words: str) -> None:
+        """Hold ``words``, folded if they are new."""
+        if words != self.words:
+            self.text.set_text(words)
+            self.text.hide()
+            self._say()
+
+    @property
+    def words(self) -> str:
+        """The words, folded or not."""
+        return self.text.words
+
+    def _toggle(self) -> None:
+        self.text.setVisible(self.text.isHidden())
+        self._say()
+
+    def _say(self) -> None:
+        verb = "Show" if self.text.isHidden() else "Hide"
+        self.button.setText(verb)
+        self.button.setAccessibleName(f"{verb} {self._name}")

@@ -30,6 +30,7 @@ class Colours:
         muted: Words of second rank; still 4.5:1 on ``surface``.
         accent: What to press, what is chosen.
         accent_hover: The same under the mouse.
+        link: Words to press; 4.5:1 on all that they stand on.
         on_accent: Words on the accent.
         danger: Failures.
         warning: Troubles that pass.
@@ -46,6 +47,7 @@ class Colours:
     muted: str
     accent: str
     accent_hover: str
+    link: str
     on_accent: str
     danger: str
     warning: str
@@ -61,8 +63,9 @@ DARK = Colours(
     border="#2f3642",
     text="#e8ebf0",
     muted="#9ba5b4",
-    accent="#3f7fee",
-    accent_hover="#5590f5",
+    accent="#2f6fe0",
+    accent_hover="#346fe2",
+    link="#7fabf8",
     on_accent="#ffffff",
     danger="#f47c7c",
     warning="#f0b44c",
@@ -79,6 +82,7 @@ LIGHT = Colours(
     muted="#596473",
     accent="#2563eb",
     accent_hover="#1d55d0",
+    link="#1d55d0",
     on_accent="#ffffff",
     danger="#c03030",
     warning="#8f5f00",
@@ -122,6 +126,7 @@ QPushButton#primary:hover { background: $accent_hover; border-color: $accent_hov
 QPushButton#primary:disabled { background: $raised; color: $muted; border-color: $border; }
 QPushButton#preset:checked { border: 1px solid $accent; background: $hover; }
 QPushButton#link { background: transparent; border: 1px solid transparent; color: $accent; padding: 2px 4px; }
+QPushButton#link { background: transparent; border: 1px solid transparent; color: $link; padding: 2px 0; }
 QPushButton#link:hover { text-decoration: underline; }
 QPushButton#link:focus { border: 1px solid $accent; }
 QToolButton#flat { background: transparent; border: 1px solid transparent; padding: 5px; }
@@ -133,6 +138,11 @@ QToolButton::menu-indicator { image: none; width: 0; }
 QToolButton#menu { padding: 6px 30px 6px 10px; }
 QToolButton#menu::menu-indicator { image: url("$chevron"); width: 14px; height: 14px; subcontrol-origin: padding;
   subcontrol-position: right center; right: 9px; }
+QFileDialog { backward-icon: url("$file_back"); forward-icon: url("$file_forward");
+  filedialog-parent-directory-icon: url("$file_up"); filedialog-new-directory-icon: url("$file_new");
+  filedialog-listview-icon: url("$file_list"); filedialog-detailedview-icon: url("$file_details"); }
+QFileDialog QToolButton { padding: 2px; }
+QDialogButtonBox { dialogbuttonbox-buttons-have-icons: 0; }
 QPushButton#row { text-align: left; background: transparent; border: 1px solid transparent; padding: 0; }
 QPushButton#row:hover { background: $raised; }
 QPushButton#row:focus { border: 1px solid $accent; }
@@ -154,6 +164,7 @@ QLabel#bad { color: $danger; }
 
 QLineEdit, QComboBox, QAbstractSpinBox { background: $raised; color: $text; border: 1px solid $border;
   border-radius: 6px; padding: 4px 8px; selection-background-color: $accent; selection-color: $on_accent; }
+QLineEdit { placeholder-text-color: $muted; }
 QLineEdit:focus, QComboBox:focus, QAbstractSpinBox:focus { border: 1px solid $accent; }
 QLineEdit[wrong="true"] { border: 1px solid $danger; }
 QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { width: 0; height: 0; border: 0; }
@@ -212,10 +223,10 @@ QTextBrowser { background: $surface; color: $text; border: 1px solid $border; bo
 
 def style_sheet(colours: Colours) -> str:
     """The sheet in these colours."""
-    files = {
-        "chevron": bundled_path("assets", "icons", "chevron-down-muted.svg").as_posix(),
-        "check": bundled_path("assets", "icons", "check-white.svg").as_posix(),
-    }
+    names = {"chevron": "chevron-down-muted", "check": "check-white"}
+    look = "dark" if colours == DARK else "light"
+    names |= {f"file_{name}": f"file-{name}-{look}" for name in ("back", "forward", "up", "new", "list", "details")}
+    files = {key: bundled_path("assets", "icons", f"{name}.svg").as_posix() for key, name in names.items()}
     return _SHEET.substitute(asdict(colours), **files)
 
 
@@ -237,7 +248,7 @@ def make_palette(colours: Colours) -> QPalette:
         (role.PlaceholderText, colours.muted),
         (role.Highlight, colours.accent),
         (role.HighlightedText, colours.on_accent),
-        (role.Link, colours.accent),
+        (role.Link, colours.link),
         (role.Mid, colours.border),
         (role.Dark, colours.border),
         (role.Light, colours.raised),

@@ -6,7 +6,7 @@ from datetime import date
 
 from app.core.model_cards import ModelCard
 from app.core.speeds import MeasuredSpeed
-from app.ui.models.model_text import matching, speed_text
+from app.ui.models.model_text import matching, origin, speed_text
 from tests.support.model_files import described
 
 
@@ -29,3 +29,10 @@ def test_search_by_name_title_status_and_class() -> None:
     assert matching(card, "hot cat")[0] is False, "not one class"
     assert matching(card, "night bird")[0] is False
     assert matching(card, "imported")[0] is True
+
+
+def test_the_recipe_is_told_apart_from_where_a_model_comes_from() -> None:
+    trained = 'Trained by v1.2 on 9 scenes. Recipe: {"steps": 4}. Stored as float16.'
+    assert origin(trained) == ("Trained by v1.2 on 9 scenes.", 'Recipe: {"steps": 4}. Stored as float16.')
+    assert origin("torchvision COCO_V1; ten ids dropped") == ("torchvision COCO_V1; ten ids dropped", "")
+    assert origin('{"steps": 4}') == ("", '{"steps": 4}')

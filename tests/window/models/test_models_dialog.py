@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from app.core.live.events import ModelMeasured
 from app.core.paths import speeds_file
 from app.core.speeds import load_speeds
 from app.ui.models.models_dialog import ModelsDialog
+from app.ui.widgets.texts import FoldedText
+from detector.plans.architectures import is_two_stage
+from detector.registry import MODELS
 from tests.support.model_files import put_model
 from tests.support.models_dialog import FETCHED, Importer, open_sheet
 from tests.support.qt_fakes import Desk
@@ -235,3 +239,28 @@ def test_many_openings_leave_no_widgets(dialog: ModelsDialog, table: Desk, impor
     reopened()
     before = reopened()
     assert max(reopened() for _ in range(4)) <= before
+
+
+def test_the_training_recipe_is_folded_until_it_is_asked_for(dialog: ModelsDialog) -> None:
+    card = dialog.cards["pets"]
+    assert card.spec is not None
+    trained = replace(card.spec, provenance='Trained here. Recipe: {"steps": 4}.')
+    dialog.details.show_card(replace(card, spec=trained), used=False)
+    rows = dialog.details.facts.rows
+    assert rows["Comes from"].words == "Trained here."
+    recipe = rows["Training recipe"]
+    assert isinstance(recipe, FoldedText)
+    assert (recipe.words, recipe.text.isVisible()) == ('Recipe: {"steps": 4}.', False)
+    recipe.button.click()
+    assert recipe.text.isVisible()
+    recipe.button.click()
+    assert not recipe.text.isVisible()
+
+
+def test_what_can_be_downloaded_begins_with_the_recommended_and_ends_with_comparisons(dialog: ModelsDialog) -> None:
+    absent = [name for name, card in dialog.cards.items() if card.status == "absent"]
+    assert dialog.list.views[absent[0]].chips.recommended.isVisible()
+    assert sum(view.chips.recommended.isVisible() for view in dialog.list.views.values()) == 1
+    compared = [is_two_stage(MODELS[name]) for name in absent]
+    assert compared == sorted(compared)
+    assert any(compared)

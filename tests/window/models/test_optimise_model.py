@@ -12,12 +12,14 @@ from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
 import app.core.optimise.run
-from app.core.model_cards import ModelCard
+from app.core.model_cards import ModelCard, model_cards
 from app.ui.models.model_text import optimised_text
 from app.ui.models.models_dialog import ModelsDialog
 from app.ui.widgets.quantity_text import TIMES
 from detector.errors import DetectorError
+from detector.library import ModelLibrary
 from detector.model_file import ModelEntry
+from detector.runtime import openvino_runtime
 from detector.runtime.format_measurements import DRAWN, MeasuredFormat, Optimised
 from detector.runtime.other_process import WorkStoppedError
 from detector.runtime.quantise import OptimisedModel
@@ -210,3 +212,24 @@ def test_int8_can_be_chosen_in_the_settings() -> None:
 
     (precision,) = (each for each in fields(ModelSettings) if each.name == "precision")
     assert ("int8", "int8") in precision.metadata["setting"].choices
+
+
+def test_where_it_cannot_run_it_is_not_offered_and_what_is_needed_is_said(dialog: ModelsDialog) -> None:
+    details, card = dialog.details, dialog.cards["pets"]
+    assert details.optimise.isVisible()
+    assert not details.not_optimisable.isVisible()
+    needed = DetectorError("Optimising pets needs NNCF, which is not installed.", "Install it: pip install nncf")
+    details.show_card(replace(card, not_optimisable=needed), used=False)
+    assert not details.optimise.isVisible()
+    assert details.not_optimisable.isVisible()
+    assert "pip install nncf" in details.not_optimisable.text()
+
+
+def test_the_cards_know_what_cannot_be_optimised(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    put_model(tmp_path, "pets")
+    library = ModelLibrary(tmp_path, tmp_path / "bundled")
+    assert model_cards(library, {})[0].not_optimisable is None
+    monkeypatch.setattr(openvino_runtime, "is_installed", lambda: False)
+    needed = model_cards(library, {})[0].not_optimisable
+    assert needed is not None
+    assert "OpenVINO" in needed.message

@@ -1,4 +1,4 @@
-"""The settings panel: every visible setting has an editor that shows it and writes it back."""
+"""Panel and Preferences: every visible setting has an editor in one of them that shows it and writes it back."""
 
 from __future__ import annotations
 
@@ -19,8 +19,11 @@ from app.core.settings_store import from_dict, to_dict
 from app.ui.services.background import Background
 from app.ui.services.settings_model import SettingsModel, setting_info
 from app.ui.settings.class_filter import ClassFilter
-from app.ui.settings.settings_panel import TITLES, SettingsPanel
+from app.ui.settings.class_list import COUNT
+from app.ui.settings.preferences import TITLES, Preferences
+from app.ui.settings.settings_panel import SettingsPanel
 from app.ui.widgets.editors import ChoiceEditor, Editor, NumberEditor, SwitchEditor, TextEditor, make_editor
+from tests.support.qt_checks import settle
 
 _VISIBLE = [
     (section.name, field.name)
@@ -28,6 +31,7 @@ _VISIBLE = [
     for field in fields(getattr(Settings(), section.name))
     if not field.metadata["setting"].hidden
 ]
+_DAILY = [("model", "name"), ("detection", "threshold"), ("detection", "classes")]
 
 
 @pytest.fixture
@@ -41,8 +45,15 @@ def panel(qtbot: QtBot, model: SettingsModel) -> SettingsPanel:
     qtbot.addWidget(made)
     made.set_classes(("car", "person", "dog"))
     made.set_choices("models", (("demo", "demo (demo: drawn shapes only)"), ("faces", "faces")))
-    made.set_choices("devices", (("auto", "auto"), ("cpu", "CPU")))
     made.resize(made.width(), 700)
+    made.show()
+    return made
+
+
+@pytest.fixture
+def preferences(qtbot: QtBot, model: SettingsModel, panel: SettingsPanel) -> Preferences:
+    made = Preferences(model, panel)
+    made.set_choices("devices", (("auto", "auto"), ("cpu", "CPU")))
     made.show()
     return made
 
@@ -61,8 +72,8 @@ def _use(editor: Editor) -> Any:
         editor.line.editingFinished.emit()
         return "http://proxy:3128"
     if isinstance(editor, ClassFilter):
-        editor.list.item(1).setCheckState(Qt.CheckState.Checked)
-        return ("person",)
+        editor.list.item(1).setCheckState(Qt.CheckState.Unchecked)
+        return ("car", "dog")
     assert isinstance(editor, ChoiceEditor)
     last = editor.combo.count() - 1
     editor.combo.setCurrentIndex(last if editor.combo.currentIndex() != last else 0)
@@ -70,32 +81,57 @@ def _use(editor: Editor) -> Any:
     return editor.combo.currentData()
 
 
-def test_every_section_and_visible_setting_is_there(panel: SettingsPanel) -> None:
-    assert set(TITLES) == {section for section, _ in _VISIBLE}
-    assert set(panel.editors) == set(_VISIBLE)
+def test_the_panel_has_what_is_changed_every_day_and_preferences_the_rest(
+    panel: SettingsPanel, preferences: Preferences
+) -> None:
+    assert list(panel.editors) == _DAILY
+    assert set(preferences.editors) == set(_VISIBLE) - set(_DAILY)
+    assert set(TITLES) == {section for section, _ in preferences.editors}
 
 
 @pytest.mark.parametrize(("section", "name"), _VISIBLE)
-def test_editor_writes_back_and_follows(panel: SettingsPanel, model: SettingsModel, section: str, name: str) -> None:
+def test_editor_writes_back_and_follows(
+    panel: SettingsPanel, preferences: Preferences, model: SettingsModel, section: str, name: str
+) -> None:
     told: list[tuple[str, str]] = []
     model.changed.connect(lambda *which: told.append(which))
-    expected = _use(panel.editors[section, name])
+    expected = _use({**panel.editors, **preferences.editors}[section, name])
     assert model.value(section, name) == expected
     assert type(model.value(section, name)) is type(getattr(getattr(Settings(), section), name))
     assert told == [(section, name)]
-    assert from_dict(to_dict(model.current))[1] == [], "what the panel sets must survive the file"
-    model.reset(section)
+    assert from_dict(to_dict(model.current))[1] == [], "what is set must survive the file"
+    model.reset(section, (name,))
     assert model.value(section, name) == getattr(getattr(Settings(), section), name)
     assert len(told) == 2
 
 
-def test_reset_button_of_a_section(panel: SettingsPanel, model: SettingsModel) -> None:
+def test_reset_button_of_a_section_leaves_the_panel_alone(preferences: Preferences, model: SettingsModel) -> None:
     model.set("detection", "threshold", 0.9)
+    model.set("detection", "iou", 0.9)
     model.set("overlay", "fill", 30.0)
-    button = next(b for b in panel.findChildren(QPushButton) if b.property("section") == "detection")
+    button = next(b for b in preferences.findChildren(QPushButton) if b.accessibleName() == "Reset Detection")
     button.click()
-    assert model.current.detection.threshold == 0.5
+    assert model.current.detection.iou == 0.45
+    assert model.current.detection.threshold == 0.9
     assert model.current.overlay.fill == 30.0
+
+
+def test_names_and_fields_of_preferences_stand_on_one_grid(preferences: Preferences) -> None:
+    settle()
+    editors = preferences.editors.values()
+    assert len({editor.mapTo(preferences, QPoint()).x() for editor in editors}) == 1
+    assert len({editor.width() for editor in editors}) == 1
+    assert len({editor.title.mapTo(preferences, QPoint()).x() for editor in editors}) == 1
+
+
+def test_the_threshold_goes_back_to_the_recommended_one(panel: SettingsPanel, model: SettingsModel) -> None:
+    model.know_thresholds({model.current.model.name: 0.38})
+    assert not panel.recommended.isVisible()
+    model.set("detection", "threshold", 0.9)
+    assert panel.recommended.isVisible()
+    panel.recommended.click()
+    assert model.current.detection.threshold == 0.38
+    assert not panel.recommended.isVisible()
 
 
 def test_wheel_over_a_slider_scrolls_instead_of_changing_it(panel: SettingsPanel, model: SettingsModel) -> None:
@@ -111,19 +147,76 @@ def test_wheel_over_a_slider_scrolls_instead_of_changing_it(panel: SettingsPanel
     assert model.current.detection.threshold == 0.5
 
 
+def _rows(editor: ClassFilter) -> list[str]:
+    return [editor.list.item(row).text() for row in range(editor.list.count())]
+
+
 def test_class_search_hides_rows_but_keeps_choices(panel: SettingsPanel, model: SettingsModel) -> None:
     labels = tuple(f"class {index}" for index in range(80))
     panel.set_classes(labels)
-    editor = panel.editors["detection", "classes"]
-    assert isinstance(editor, ClassFilter)
-    editor.list.item(3).setCheckState(Qt.CheckState.Checked)
+    editor = panel.classes
+    editor.list.item(3).setCheckState(Qt.CheckState.Unchecked)
     editor.search.setText("CLASS 7")
     shown = [row for row in range(editor.list.count()) if not editor.list.item(row).isHidden()]
     assert shown == [7, *range(70, 80)]
-    editor.list.item(70).setCheckState(Qt.CheckState.Checked)
-    assert model.current.detection.classes == ("class 3", "class 70")
+    editor.list.item(70).setCheckState(Qt.CheckState.Unchecked)
+    assert model.current.detection.classes == tuple(name for name in labels if name not in ("class 3", "class 70"))
     editor.findChild(QPushButton).click()
     assert model.current.detection.classes == ()
+
+
+def test_all_classes_are_ticked_when_nothing_is_filtered(panel: SettingsPanel, model: SettingsModel) -> None:
+    items = [panel.classes.list.item(row) for row in range(3)]
+    assert all(item.checkState() == Qt.CheckState.Checked for item in items)
+    items[0].setCheckState(Qt.CheckState.Unchecked)
+    assert model.current.detection.classes == ("person", "dog")
+    items[0].setCheckState(Qt.CheckState.Checked)
+    assert model.current.detection.classes == (), "all of them are no filter, also for the next model"
+
+
+def test_the_last_class_stays_ticked_and_says_why(panel: SettingsPanel, model: SettingsModel) -> None:
+    model.set("detection", "classes", ("dog",))
+    dog = panel.classes.list.item(2)
+    dog.setCheckState(Qt.CheckState.Unchecked)
+    assert dog.checkState() == Qt.CheckState.Checked
+    assert model.current.detection.classes == ("dog",)
+    assert panel.classes.hint.isVisible()
+
+
+def test_the_link_of_a_row_shows_its_class_alone_and_then_all(
+    panel: SettingsPanel, model: SettingsModel, qtbot: QtBot
+) -> None:
+    rows = panel.classes.list
+    for chosen in (("person",), ()):
+        qtbot.mouseClick(rows.viewport(), Qt.MouseButton.LeftButton, pos=rows.link_rect(1).center())
+        assert model.current.detection.classes == chosen
+    rows.setCurrentRow(2)
+    for chosen in (("dog",), ()):
+        qtbot.keyClick(rows, Qt.Key.Key_Return)
+        assert model.current.detection.classes == chosen
+
+
+def test_classes_in_the_picture_come_first_with_their_counts(panel: SettingsPanel) -> None:
+    labels = tuple(f"class {index}" for index in range(80))
+    panel.set_classes(labels)
+    editor = panel.classes
+    panel.set_counts({70: 2, 5: 1})
+    assert _rows(editor)[:3] == ["class 5", "class 70", "class 0"]
+    assert [editor.list.item(row).data(COUNT) for row in range(3)] == [1, 2, 0]
+    assert editor.list.item(1).data(Qt.ItemDataRole.AccessibleTextRole) == "class 70, 2 in the picture"
+    panel.set_counts({5: 1})
+    assert _rows(editor)[1] == "class 70", "one that flickers keeps its place"
+    for _ in range(10):
+        panel.set_counts({5: 1})
+    assert _rows(editor)[:2] == ["class 5", "class 0"]
+    editor.list.setFocus()
+    panel.set_counts({60: 1})
+    assert _rows(editor)[:2] == ["class 5", "class 0"], "nothing moves under the keyboard"
+
+
+def test_few_classes_keep_their_order(panel: SettingsPanel) -> None:
+    panel.set_counts({2: 1})
+    assert _rows(panel.classes) == ["car", "person", "dog"]
 
 
 def test_words_of_a_search_do_not_outlive_the_search_field(panel: SettingsPanel) -> None:
@@ -145,7 +238,7 @@ def test_a_click_on_a_class_ticks_it_once(
     assert isinstance(editor, ClassFilter)
     row = editor.list.visualItemRect(editor.list.item(1))
     where = QPoint(row.left() + (90 if beside else 14), row.center().y())
-    for chosen in (("vehicle",), ()):
+    for chosen in (("person",), ()):
         qtbot.mouseClick(editor.list.viewport(), Qt.MouseButton.LeftButton, pos=where)
         assert model.current.detection.classes == chosen
 
@@ -208,8 +301,8 @@ def test_remembered_sources_are_newest_first_without_repeats(model: SettingsMode
     assert len(recent) == len(set(recent)) == 10
 
 
-def test_a_camera_rate_that_is_left_alone_says_so(panel: SettingsPanel, model: SettingsModel) -> None:
-    editor = panel.editors["source", "fps"]
+def test_a_camera_rate_that_is_left_alone_says_so(preferences: Preferences, model: SettingsModel) -> None:
+    editor = preferences.editors["source", "fps"]
     assert isinstance(editor, NumberEditor)
     assert editor.spin.text() == "Auto"
     editor.spin.setValue(30)

@@ -1,0 +1,40 @@
+"""Windows fit on their screen with the frame that the system adds, also where a scale factor makes it small."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QSize
+from PySide6.QtGui import QScreen
+from PySide6.QtWidgets import QMainWindow
+from pytestqt.qtbot import QtBot
+
+from app.core.settings import Settings
+from tests.support.qt_fakes import desk
+
+_FRAME = 40  # pixels; of title bars that window managers draw
+_SCREENS = {"1366 x 768 at 2": QSize(683, 384), "1600 x 900 at 1.5": QSize(1067, 600), "1280 x 800": QSize(1280, 800)}
+
+
+@pytest.mark.parametrize("screen", _SCREENS.values(), ids=_SCREENS)
+@pytest.mark.parametrize("remembered", [False, True])
+def test_windows_leave_room_for_their_frames(
+    qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, screen: QSize, remembered: bool
+) -> None:
+    settings = Settings()
+    if remembered:
+        before = QMainWindow()
+        qtbot.addWidget(before)
+        before.resize(1240, 780)
+        geometry = bytes(before.saveGeometry().toBase64().data()).decode("ascii")
+        settings = replace(settings, window=replace(settings.window, geometry=geometry))
+    monkeypatch.setattr(QScreen, "availableSize", lambda _screen: screen)
+    with desk(qtbot, tmp_path, settings) as table:
+        models = table.window.show_models()
+        table.window.show_preferences()
+        assert table.window.preferences is not None
+        for window in (table.window, models, table.window.preferences):
+            assert window.height() + _FRAME <= screen.height(), type(window).__name__
+            assert window.width() <= screen.width(), type(window).__name__

@@ -1,0 +1,84 @@
+"""Both appearances can be read: contrast of words by WCAG 2.2, 1.4.3, from the colours themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtGui import QColor, QPalette
+from PySide6.QtWidgets import QFileDialog, QLineEdit, QToolButton
+from pytestqt.qtbot import QtBot
+
+from app.ui.widgets.theme import DARK, LIGHT, Colours, Theme
+from tests.support.qt_checks import settle
+from tests.support.qt_fakes import application
+
+_LEAST = 4.5
+_STRONG = ("text", "muted", "link")
+_SIGNALS = ("danger", "warning", "success")
+
+
+def _luminance(colour: str) -> float:
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _contrast(first: str, second: str) -> float:
+    dark, light = sorted((_luminance(first), _luminance(second)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_the_measure_itself() -> None:
+    assert _contrast("#000000", "#ffffff") == pytest.approx(21)
+    assert _contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.01)
+
+
+@pytest.mark.parametrize("colours", [LIGHT, DARK], ids=["light", "dark"])
+def test_words_stand_out_from_what_they_stand_on(colours: Colours) -> None:
+    pairs = [
+        *((words, ground) for words in _STRONG for ground in ("window", "surface", "raised", "hover")),
+        *((words, ground) for words in _SIGNALS for ground in ("window", "surface", "raised")),
+        *(("on_accent", ground) for ground in ("accent", "accent_hover")),
+    ]
+    poor = {
+        pair: round(_contrast(getattr(colours, pair[0]), getattr(colours, pair[1])), 2)
+        for pair in pairs
+        if _contrast(getattr(colours, pair[0]), getattr(colours, pair[1])) < _LEAST
+    }
+    assert poor == {}
+
+
+@pytest.mark.parametrize(("choice", "colours"), [("light", LIGHT), ("dark", DARK)])
+def test_links_and_placeholders_take_those_colours(qtbot: QtBot, choice: str, colours: Colours) -> None:
+    theme = Theme(application(), choice)
+    line = QLineEdit()
+    qtbot.addWidget(line)
+    line.ensurePolished()
+    placeholder = line.palette().color(QPalette.ColorRole.PlaceholderText)
+    assert (placeholder.name(QColor.NameFormat.HexRgb), placeholder.alpha()) == (colours.muted, 255)
+    assert application().palette().color(QPalette.ColorRole.Link).name() == colours.link
+    assert theme.colours == colours
+
+
+@pytest.mark.parametrize(("choice", "colours"), [("light", LIGHT), ("dark", DARK)])
+def test_the_buttons_of_qts_file_dialog_have_icons(qtbot: QtBot, tmp_path: Path, choice: str, colours: Colours) -> None:
+    theme = Theme(application(), choice)
+    dialog = QFileDialog(None, "Open", str(tmp_path))
+    qtbot.addWidget(dialog)
+    dialog.setOption(QFileDialog.Option.DontUseNativeDialog)
+    dialog.show()
+    settle()
+    buttons = [b for b in dialog.findChildren(QToolButton) if b.isVisible()]
+    assert len(buttons) >= 6
+    for button in buttons:
+        picture = button.grab().toImage()
+        inside = picture.rect().adjusted(5, 5, -5, -5)
+        ground = picture.pixelColor(inside.topLeft()).name()
+        strongest = max(
+            _contrast(picture.pixelColor(x, y).name(), ground)
+            for x in range(inside.left(), inside.right())
+            for y in range(inside.top(), inside.bottom())
+        )
+        assert strongest > (2.5 if button.isEnabled() else 1.5), button.objectName()
+    assert theme.colours == colours
