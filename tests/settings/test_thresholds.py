@@ -153,7 +153,7 @@ def test_a_class_filter_holds_for_the_model_it_was_set_for(model: SettingsModel)
     model.set("model", "name", "best")
     assert told == [("vehicle",), (), ("vehicle",)]
     assert from_dict(json.loads(json.dumps(to_dict(model.current))))[0] == model.current
-    model.reset("detection")
+    model.reset("detection", ["classes"])
     assert model.current.detection.classes == ()
     assert model.current.chosen.classes == {}
 

@@ -71,6 +71,7 @@ def test_slow_detector_and_fast_camera(table: Desk, models: FakeModels) -> None:
     view = table.window.stage.view
     shown: list[int] = []
     with MjpegServer(fps=60, size=(640, 360)) as camera:
+        table.window.services.settings.set("source", "smooth", "off")
         table.window.open_source(camera.url)
         table.qtbot.waitUntil(lambda: view.result is not None and view.result.candidates is not None, timeout=20_000)
         bridge = table.controller.bridge
@@ -141,6 +142,7 @@ def _shown_index(table: Desk) -> int:
 def test_frame_goes_on_while_another_model_loads(table: Desk, models: FakeModels) -> None:
     view = table.window.stage.view
     with MjpegServer(fps=30) as camera:
+        table.window.services.settings.set("source", "smooth", "off")
         table.window.open_source(camera.url)
         table.qtbot.waitUntil(lambda: view.result is not None and view.result.model == "fake", timeout=20_000)
         models.gate.clear()
@@ -157,6 +159,7 @@ def test_frame_goes_on_while_another_model_loads(table: Desk, models: FakeModels
 def test_frames_go_on_while_the_menu_of_sources_is_open(table: Desk) -> None:
     view, menu = table.window.stage.view, table.window.camera_menu
     with MjpegServer(fps=30) as camera:
+        table.window.services.settings.set("source", "smooth", "off")
         table.window.open_source(camera.url)
         table.qtbot.waitUntil(lambda: view.result is not None and view.result.model == "fake", timeout=20_000)
         QTimer.singleShot(10_000, menu, menu.close)  # by Qt alone: it is no use to wait for Python if nothing runs
@@ -173,6 +176,7 @@ def test_broken_model_leaves_the_old_one_and_says_why(table: Desk, models: FakeM
     models.errors["broken"] = DetectorError("broken is cut short.", "Get it again.")
     view, banner = table.window.stage.view, table.services.banner
     with MjpegServer(fps=30) as camera:
+        table.window.services.settings.set("source", "smooth", "off")
         table.window.open_source(camera.url)
         table.qtbot.waitUntil(lambda: view.result is not None and view.result.model == "fake", timeout=20_000)
         table.settings.set("model", "name", "broken")
@@ -205,6 +209,7 @@ def test_stuck_detector_does_not_keep_the_window(table: Desk, models: FakeModels
     stuck = threading.Event()
     models.work = lambda count: None if count == 0 else bool(stuck.wait(30)) and None
     with MjpegServer(fps=30) as camera:
+        table.window.services.settings.set("source", "smooth", "off")
         table.window.open_source(camera.url)
         table.qtbot.waitUntil(lambda: bool(models.made) and models.made[0].count == 1, timeout=20_000)
         table.qtbot.waitUntil(lambda: table.controller.info is not None, timeout=20_000)
