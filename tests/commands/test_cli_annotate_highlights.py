@@ -17,14 +17,14 @@ from detector.runtime import open as runtime_open
 from detector.runtime.base import ImageBGR
 from tests.support.command_line import Capture, check_one_line, install_fake_model, run
 from tests.support.media import make_video
-from tests.support.probe import pictures, probe
+from tests.support.probe import decoded_frames, probe
 from tests.support.steady_detector import FakeDetector
 from tools.fixtures.coded_images import read_frame_index
 
 
 @pytest.fixture(autouse=True)
 def _fake_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A model "fake" that finds a car and a person in every picture."""
+    """A model "fake" that finds a car and a person in every frame."""
     install_fake_model(monkeypatch)
 
 
@@ -87,7 +87,9 @@ def test_numbers_are_painted_only_when_asked_for(capsys: Capture, tmp_path: Path
     source = make_video(tmp_path / "in.mp4", frames=3, size=(640, 480))
     for name, flags in (("plain", ()), ("mot", ("--data", tmp_path / "m.txt")), ("numbered", ("--tracks",))):
         assert run(capsys, "annotate", source, "--model", "fake", "-o", tmp_path / f"{name}.mp4", *flags)[0] == 0
-    plain, mot, numbered = (pictures(tmp_path / f"{name}.mp4")[1].astype(int) for name in ("plain", "mot", "numbered"))
+    plain, mot, numbered = (
+        decoded_frames(tmp_path / f"{name}.mp4")[1].astype(int) for name in ("plain", "mot", "numbered")
+    )
     assert np.array_equal(plain, mot)
     assert np.abs(plain - numbered).max() > 100
     assert "-1,-1,-1" in (tmp_path / "m.txt").read_text()
@@ -128,7 +130,7 @@ def test_clips_alone_need_no_video(capsys: Capture, tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.annotated.clips", "in.mp4"]
 
 
-def test_sets_with_pictures_by_their_endings(capsys: Capture, tmp_path: Path) -> None:
+def test_sets_with_frames_by_their_endings(capsys: Capture, tmp_path: Path) -> None:
     source = make_video(tmp_path / "in.mp4", frames=12)
     endings = [item for ending in (".voc", ".yolo", ".json") for item in ("--data", ending)]
     assert run(capsys, "annotate", source, "--model", "fake", "--no-video", *endings, "--frames", "0.2")[0] == 0

@@ -107,9 +107,9 @@ def test_a_result_that_cannot_be_written_is_one_line(
 
 
 def test_a_demo_says_that_it_is_one(capsys: Capture, tmp_path: Path) -> None:
-    picture = tmp_path / "grey.png"
-    cv2.imwrite(str(picture), np.full((32, 32, 3), 128, np.uint8))
-    code, _, err = run(capsys, "detect", picture, "--model", "demo")
+    image = tmp_path / "grey.png"
+    cv2.imwrite(str(image), np.full((32, 32, 3), 128, np.uint8))
+    code, _, err = run(capsys, "detect", image, "--model", "demo")
     assert code == 0
     check_one_line(err, "drawn shapes only", "--model")
-    assert run(capsys, "detect", picture, "--model", "demo", "--quiet") == (0, "", "")
+    assert run(capsys, "detect", image, "--model", "demo", "--quiet") == (0, "", "")

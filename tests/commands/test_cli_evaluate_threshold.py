@@ -56,13 +56,13 @@ def test_a_model_brings_its_threshold_and_the_flag_wins(
     objects: int,
 ) -> None:
     install_fake_model(monkeypatch, threshold=own)
-    picture = tmp_path / "grey.png"
-    cv2.imwrite(str(picture), np.full((90, 160, 3), 128, np.uint8))
-    code, out, _ = run(capsys, "detect", picture, "--model", "fake", "--json", "-", *asked)
+    image = tmp_path / "grey.png"
+    cv2.imwrite(str(image), np.full((90, 160, 3), 128, np.uint8))
+    code, out, _ = run(capsys, "detect", image, "--model", "fake", "--json", "-", *asked)
     result = json.loads(out)
     assert (code, result["threshold"], len(result["images"][0]["detections"])) == (0, threshold, objects)
     assert result["precision"] == "fp32"
-    _, out, _ = run(capsys, "detect", picture, "--model", "fake", *asked)
+    _, out, _ = run(capsys, "detect", image, "--model", "fake", *asked)
     assert out.splitlines()[-1].endswith(f"fake on cpu, fp32, threshold {threshold:.2f}")
     video = make_video(tmp_path / "in.mp4", frames=4)
     code, out, _ = run(capsys, "annotate", video, "--model", "fake", "--json", "-", *asked)

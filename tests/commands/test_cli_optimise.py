@@ -40,7 +40,7 @@ DONE = Optimised(
 
 @pytest.fixture
 def frames(monkeypatch: pytest.MonkeyPatch) -> list[Frames]:
-    """NNCF's work is done at once; the pictures it would have had are kept."""
+    """NNCF's work is done at once; the images it would have had are kept."""
     seen: list[Frames] = []
 
     def quantise(
@@ -122,7 +122,7 @@ def test_without_openvino_it_says_what_to_install(capsys: Capture, monkeypatch: 
     check_one_line(err, "needs OpenVINO", "pip install")
 
 
-def test_pictures_that_are_none_are_a_line(capsys: Capture, frames: list[Frames], tmp_path: Path) -> None:
+def test_images_that_are_none_are_a_line(capsys: Capture, frames: list[Frames], tmp_path: Path) -> None:
     code, _, err = run(capsys, "models", "optimise", "demo", "--calibrate", tmp_path)
     assert code == 1
     check_one_line(err, "holds no images")

@@ -66,7 +66,7 @@ def train(voc: Path, out: Path, *more: str) -> int:
 
 
 def test_from_images_to_a_model_that_opens(voc: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (voc / "JPEGImages" / "block001.png").write_bytes(b"no picture")
+    (voc / "JPEGImages" / "block001.png").write_bytes(b"no image")
     out, result = tmp_path / "blocks.safetensors", tmp_path / "result.json"
     assert train(voc, out, "--steps", "3", "--json", str(result)) == 0
     said = capsys.readouterr()

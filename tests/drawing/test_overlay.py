@@ -13,7 +13,7 @@ from app.core.palette import class_colour
 from app.core.settings import OverlaySettings
 from detector.detections import Detections
 
-LABELS = ("car", "dog", "Größe", "a very long class name for such a small picture")
+LABELS = ("car", "dog", "Größe", "a very long class name for such a small image")
 LOOK = OverlaySettings()
 
 
@@ -48,7 +48,7 @@ detections = st.lists(st.tuples(edges, edges, edges, edges), max_size=12).map(
     st.floats(1.0, 3.0),
     st.one_of(st.none(), st.just((50.0, 40.0, 400.0, 300.0))),
 )
-def test_labels_stay_inside_the_visible_picture(
+def test_labels_stay_inside_the_visible_image(
     objects: Detections,
     width: int,
     height: int,
@@ -103,7 +103,7 @@ def test_a_long_label_is_cut_to_fit_and_dropped_where_nothing_fits() -> None:
     assert (tiny.text, tiny.rect) == ("", (0.0, 0.0, 4.0, 4.0))
 
 
-def test_sizes_follow_the_pixel_density_and_files_the_picture() -> None:
+def test_sizes_follow_the_pixel_density_and_files_the_image() -> None:
     (mark,) = layout(found((10, 10, 90, 90)), LABELS, (200, 200), View(unit=2.0), LOOK, measure)
     assert (mark.line_width, mark.text_size) == (4.0, 28.0)
     assert View.of_file(3840, 2160).unit == 3.0
@@ -157,7 +157,7 @@ def test_a_label_is_its_colour_with_ink_and_comes_the_same_from_the_cache() -> N
 
 @settings(max_examples=60)
 @given(detections, st.integers(1, 160), st.integers(1, 160), st.floats(0, 60))
-def test_any_detections_paint_on_any_picture(objects: Detections, width: int, height: int, fill: float) -> None:
+def test_any_detections_paint_on_any_image(objects: Detections, width: int, height: int, fill: float) -> None:
     image = np.zeros((height, width, 3), np.uint8)
     ArrayPainter().annotate(image, objects, LABELS, OverlaySettings(fill=fill))
     assert image.shape == (height, width, 3)

@@ -26,8 +26,8 @@ CAT, DOG = (10.0, 10.0, 60.0, 60.0), (100.0, 100.0, 180.0, 160.0)
 
 
 def test_the_same_detections_agree_wholly() -> None:
-    pictures = [found((CAT, 0.9, 0), (DOG, 0.7, 1)), Detections.empty()]
-    result = compare(pictures, pictures)
+    images = [found((CAT, 0.9, 0), (DOG, 0.7, 1)), Detections.empty()]
+    result = compare(images, images)
     assert (result.ap, result.objects, result.score_difference) == (1.0, 2, 0.0)
 
 

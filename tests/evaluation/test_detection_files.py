@@ -176,7 +176,7 @@ def test_our_own_json_is_read(tmp_path: Path, voc: DataSet) -> None:
     thing = {"label": "Cat", "class_id": 7, "score": 0.5, "box": [10.0, 10.0, 59.0, 59.0]}
     images = [
         {"path": "/some/where/000001.png", "width": 100, "height": 100, "detections": [thing, {**thing, "score": "x"}]},
-        {"path": "C:\\pictures\\000002.png", "width": 100, "height": 100, "detections": [{**thing, "label": "auto"}]},
+        {"path": "C:\\images\\000002.png", "width": 100, "height": 100, "detections": [{**thing, "label": "auto"}]},
     ]
     found = read_detections(_results(tmp_path, {"model": "m", "images": images}), voc, {"auto": "car"})
     assert found.images.tolist() == [0, 1]

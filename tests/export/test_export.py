@@ -22,13 +22,13 @@ from app.core.muxing.video_options import MP4
 from app.core.palette import SINGLE
 from app.core.settings import DetectionSettings, OverlaySettings
 from tests.support.media import damage, make_video, truncate
-from tests.support.probe import pictures, probe
+from tests.support.probe import decoded_frames, probe
 from tests.support.shared_data import shared
 from tests.support.steady_detector import FakeDetector, open_fake
 from tools.fixtures.coded_images import ImageBGR, coded_image, read_frame_index
 
 NTSC = Fraction(30000, 1001)
-BARE = DetectionSettings(threshold=1.0)  # paints nothing, so that coded pictures can be read back
+BARE = DetectionSettings(threshold=1.0)  # paints nothing, so that coded frames can be read back
 
 
 def export(request: ExportRequest) -> ExportReport:
@@ -40,13 +40,13 @@ def bare(source: Path, output: Path) -> ExportReport:
 
 
 def check_twin(source: Path, output: Path, same_duration: bool = True) -> None:
-    """Frames, times, duration and sound of ``output`` are those of ``source``; pictures in order and upright."""
+    """Frames, times, duration and sound of ``output`` are those of ``source``; frames in order and upright."""
     before, after = probe(source), probe(output)
     assert after.pts_s == before.pts_s
     assert after.duration_s == before.duration_s or not same_duration
     assert after.sound == before.sound
     assert not after.turned
-    assert [read_frame_index(image) for image in pictures(output)] == list(range(len(before.pts_s)))
+    assert [read_frame_index(image) for image in decoded_frames(output)] == list(range(len(before.pts_s)))
 
 
 @pytest.mark.parametrize("rate", [Fraction(30), NTSC, Fraction(25, 2), Fraction(24000, 1001)])
@@ -80,7 +80,7 @@ def test_odd_sizes_gain_a_repeated_row_and_column_and_say_so(tmp_path: Path) -> 
     report = bare(source, tmp_path / "out.mp4")
     assert probe(tmp_path / "out.mp4").size == (162, 122)
     assert any("161 x 121 pixels became 162 x 122" in note for note in report.notes)
-    assert [read_frame_index(image) for image in pictures(tmp_path / "out.mp4")] == [0, 1, 2, 3]
+    assert [read_frame_index(image) for image in decoded_frames(tmp_path / "out.mp4")] == [0, 1, 2, 3]
 
 
 def test_the_smallest_video_that_can_be(tmp_path: Path) -> None:
@@ -171,7 +171,7 @@ def test_colour_tags_and_pixel_shape_are_carried(tmp_path: Path) -> None:
     assert probe(tmp_path / "out.mp4").colour == probe(source).colour == (9, 14, 9, 2)
     with av.open(str(tmp_path / "out.mp4")) as copy:
         assert copy.streams.video[0].sample_aspect_ratio == Fraction(4, 3)
-    before, after = pictures(source)[0].astype(int), pictures(tmp_path / "out.mp4")[0].astype(int)
+    before, after = decoded_frames(source)[0].astype(int), decoded_frames(tmp_path / "out.mp4")[0].astype(int)
     assert np.abs(after - before).max() <= 3
 
 
@@ -180,7 +180,7 @@ def test_boxes_are_painted_where_the_objects_are(tmp_path: Path) -> None:
     make_video(source, frames=5, size=(320, 240))
     look = OverlaySettings(palette="single", show_labels=False, show_scores=False, line_width=6.0)
     export(ExportRequest(source, tmp_path / "out.mp4", overlay=look))
-    clean, painted = pictures(source)[3], pictures(tmp_path / "out.mp4")[3]
+    clean, painted = decoded_frames(source)[3], decoded_frames(tmp_path / "out.mp4")[3]
     ink = np.array(SINGLE[::-1])
     for y, x in ((48, 160), (120, 64), (191, 200), (144, 60), (216, 60)):  # edges of the car and the person
         assert np.abs(painted[y, x] - ink).max() < 70, (y, x)
@@ -277,7 +277,7 @@ def test_a_truncated_video_is_exported_as_far_as_it_goes_and_says_so(tmp_path: P
     report = bare(source, tmp_path / "out.mp4")
     assert 10 < report.frames < 60
     assert any(f"Of 60 frames {report.frames} could be decoded" in note for note in report.notes)
-    shown = pictures(tmp_path / "out.mp4")
+    shown = decoded_frames(tmp_path / "out.mp4")
     assert len(shown) == report.frames
     assert [read_frame_index(image) for image in shown[:10]] == list(range(10))
 
@@ -289,10 +289,10 @@ def test_damage_in_the_middle_costs_only_what_is_damaged(tmp_path: Path) -> None
     assert 20 < report.frames <= 60
     assert report.damaged_packets > 0
     assert report.notes
-    assert len(pictures(tmp_path / "out.mp4")) == report.frames
+    assert len(decoded_frames(tmp_path / "out.mp4")) == report.frames
 
 
-def test_a_picture_that_changes_its_size_midway_is_scaled(tmp_path: Path) -> None:
+def test_a_frame_that_changes_its_size_midway_is_scaled(tmp_path: Path) -> None:
     source = tmp_path / "in.h264"  # a bare stream: no clock, and free to change
     content = b""
     for size in ((160, 120), (240, 180)):
@@ -307,7 +307,7 @@ def test_a_picture_that_changes_its_size_midway_is_scaled(tmp_path: Path) -> Non
     report = bare(source, tmp_path / "out.mp4")
     assert report.frames == 8
     assert "The video changes its size; frames are scaled to 160 x 120." in report.notes
-    shown = pictures(tmp_path / "out.mp4")
+    shown = decoded_frames(tmp_path / "out.mp4")
     assert {image.shape for image in shown} == {(120, 160, 3)}
     assert [read_frame_index(image) for image in shown] == [0, 1, 2, 3, 0, 1, 2, 3]
 

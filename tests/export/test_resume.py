@@ -24,7 +24,7 @@ from app.core.muxing.video_file import VideoFile
 from app.core.settings import DetectionSettings, ModelSettings, OverlaySettings
 from detector.detections import Candidates
 from tests.support.media import make_video
-from tests.support.probe import pictures, probe
+from tests.support.probe import decoded_frames, probe
 from tests.support.steady_detector import FakeDetector
 from tools.fixtures.coded_images import ImageBGR, read_frame_index
 
@@ -32,7 +32,7 @@ FRAMES = 40
 
 
 class Moving(FakeDetector):
-    """Finds something else in every picture, by the number drawn into it."""
+    """Finds something else in every frame, by the number drawn into it."""
 
     def candidates_batch(
         self, frames: Sequence[ImageBGR], iou_threshold: float | None = None, min_score: float = 0.0
@@ -77,14 +77,14 @@ def check_same(first: Path, second: Path) -> None:
     for name in ("out.jsonl", "out.csv"):
         assert (first / name).read_bytes() == (second / name).read_bytes()
     assert probe(first / "out.mp4") == probe(second / "out.mp4")
-    # What the encoder is given is the same, see ``drawn``; x264 itself may differ by a grey level in its first picture.
-    frames = zip(pictures(first / "out.mp4"), pictures(second / "out.mp4"), strict=True)
+    # What the encoder is given is the same, see ``drawn``; x264 itself may differ by a grey level in its first frame.
+    frames = zip(decoded_frames(first / "out.mp4"), decoded_frames(second / "out.mp4"), strict=True)
     assert all(np.abs(a.astype(int) - b).max() <= 3 for a, b in frames)
 
 
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """A check sum of each picture that is handed to the encoder."""
+    """A check sum of each frame that is handed to the encoder."""
     sums: list[int] = []
     append = VideoFile.append
 

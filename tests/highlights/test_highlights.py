@@ -32,7 +32,7 @@ from app.core.sources.video import VideoReader
 from app.lab.scale_out.tasks import plan_tasks
 from detector.detections import Detections
 from tests.support.media import damage, make_video
-from tests.support.probe import pictures, probe
+from tests.support.probe import decoded_frames, probe
 from tests.support.steady_detector import open_fake
 from tools.fixtures.coded_images import read_frame_index
 
@@ -134,7 +134,7 @@ def test_clips_hold_exactly_the_frames_around_each_appearance(tmp_path: Path) ->
     for row in rows:
         first, last = round(float(row["start"]) * 30), round(float(row["end"]) * 30)
         path = folder / row["clip"]
-        assert [read_frame_index(image) for image in pictures(path)] == list(range(first, last))
+        assert [read_frame_index(image) for image in decoded_frames(path)] == list(range(first, last))
         found = probe(path)
         assert found.pts_s == [Fraction(k, 30) for k in range(last - first)]
         assert found.duration_s == Fraction(last - first, 30)
@@ -158,7 +158,7 @@ def test_clips_of_a_variable_rate_keep_every_time(tmp_path: Path) -> None:
     source = make_video(tmp_path / "in.mkv", frames=10, size=SIZE, pts=times)
     # Matroska counts in milliseconds.
     reader = VideoReader(source)
-    told = [picture.pts_s for picture in iter(reader.read_frame, None)]
+    told = [frame.pts_s for frame in iter(reader.read_frame, None)]
     reader.close()
     make_clips(source, tmp_path / "out", told, {5: [0]}, ("car",))
     (row,) = index_of(tmp_path / "out")
@@ -177,17 +177,17 @@ def test_clips_of_a_damaged_video_show_what_the_export_saw(tmp_path: Path) -> No
     reader.close()
     assert reader.broken_packets
     shown: dict[int, Sequence[int]] = {20: [0], len(seen) - 30: [0]}
-    make_clips(source, tmp_path / "out", [picture.pts_s for picture in seen], shown, ("car",))
+    make_clips(source, tmp_path / "out", [frame.pts_s for frame in seen], shown, ("car",))
     rows = index_of(tmp_path / "out")
     assert len(rows) == 2
     for row in rows:
         expected = [p for p in seen if float(row["start"]) <= float(p.pts_s) < float(row["end"])]
-        copied = pictures(tmp_path / "out" / row["clip"])
+        copied = decoded_frames(tmp_path / "out" / row["clip"])
         assert len(copied) == len(expected) == int(row["frames"])
         assert [read_frame_index(a) for a in copied] == [read_frame_index(b.image_bgr) for b in expected]
 
 
-def test_a_picture_that_cannot_be_sought_is_read_on_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_frame_that_cannot_be_sought_is_read_on_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = make_video(tmp_path / "in.mp4", frames=400, size=(64, 48))
     monkeypatch.setattr(VideoReader, "seek", lambda self, pts_s: None)  # lands anywhere
     again = looking(source)

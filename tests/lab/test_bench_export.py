@@ -29,7 +29,7 @@ from tools.fixtures.coded_images import read_frame_index
 def indices(path: Path) -> list[int]:
     reader = VideoReader(path)
     try:
-        return [read_frame_index(picture.image_bgr) for picture in iter(reader.read_frame, None)]
+        return [read_frame_index(frame.image_bgr) for frame in iter(reader.read_frame, None)]
     finally:
         reader.close()
 

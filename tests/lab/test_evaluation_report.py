@@ -32,7 +32,7 @@ from tests.support.known_mistakes import (
     Seen,
     evaluation,
 )
-from tests.support.report_page import Page, Picture, read_page
+from tests.support.report_page import Figure, Page, read_page
 from tests.support.shared_data import shared
 
 HOSTILE = '"></td><script>alert(1)</script><img src=http://example.org/x onerror=alert(1)>'
@@ -46,8 +46,8 @@ def report(measured: Evaluation, folder: Path, **options: object) -> Page:
     return read_page(path.read_text(encoding="utf-8"))
 
 
-def section(page: Page, title: str) -> list[Picture]:
-    return next(pictures for heading, pictures in page.sections.items() if heading.startswith(title))
+def section(page: Page, title: str) -> list[Figure]:
+    return next(figures for heading, figures in page.sections.items() if heading.startswith(title))
 
 
 def test_each_mistake_is_drawn_in_its_section_where_it_is_in_the_image(tmp_path: Path) -> None:
@@ -65,10 +65,10 @@ def test_each_mistake_is_drawn_in_its_section_where_it_is_in_the_image(tmp_path:
     assert "found at only 0.20" in late.caption
     for title, colour in (("Missed", VIOLET), ("Taken", GREEN), ("Badly", BLUE), ("Found twice", RED)):
         (x, y, width, height), *_ = section(page, title)[0].boxes("truth")
-        picture = section(page, title)[0]
+        figure = section(page, title)[0]
         for part in (0.1, 0.5, 0.9):
-            assert np.abs(np.subtract(picture.colour_at(x + width * part, y + height * part), colour)).max() < 25
-        assert min(picture.colour_at(x - 4, y + height / 2)) > 200
+            assert np.abs(np.subtract(figure.colour_at(x + width * part, y + height * part), colour)).max() < 25
+        assert min(figure.colour_at(x - 4, y + height / 2)) > 200
     assert section(page, "Taken")[0].tags() == ["cat", "dog 0.70"]
     assert section(page, "Taken")[0].root.attrib["aria-label"] == "true object: cat; detection: dog 0.70"
     nothing = section(page, "Nothing")[0]
@@ -83,14 +83,14 @@ def test_boxes_and_tags_stay_within_their_image_and_tags_apart(tmp_path: Path) -
         for n, box in enumerate(corners)
     ]
     page = report(evaluation(tmp_path, drawn), tmp_path)
-    pictures = section(page, "Taken for another class")
-    assert len(pictures) == len(corners)
-    for picture in pictures:
-        width, height = (float(picture.root.attrib[key]) for key in ("width", "height"))
-        outlines = [*picture.boxes("truth"), *picture.boxes("found")]
+    figures = section(page, "Taken for another class")
+    assert len(figures) == len(corners)
+    for figure in figures:
+        width, height = (float(figure.root.attrib[key]) for key in ("width", "height"))
+        outlines = [*figure.boxes("truth"), *figure.boxes("found")]
         tags = [
             tuple(float(rect.attrib[key]) for key in ("x", "y", "width", "height"))
-            for group in picture.root.iter("g")
+            for group in figure.root.iter("g")
             for rect in group.iter("rect")
         ]
         assert (len(outlines), len(tags)) == (2, 2)
@@ -172,7 +172,7 @@ def test_without_images_the_mistakes_are_listed(tmp_path: Path) -> None:
 
 def test_an_image_that_cannot_be_shown_is_skipped_and_named(tmp_path: Path) -> None:
     measured = evaluation(tmp_path)
-    (tmp_path / "taken-for.png").write_bytes(b"no picture")
+    (tmp_path / "taken-for.png").write_bytes(b"no image")
     (tmp_path / "nothing.png").unlink()
     small = cv2.imencode(".png", np.zeros((30, 40, 3), np.uint8))[1].tobytes()
     (tmp_path / "beside.png").write_bytes(small)
@@ -194,7 +194,7 @@ def test_examples_are_few_and_come_from_many_images(tmp_path: Path) -> None:
     ]
     drawn.append(Scene("one", (Object((0, 0, 50, 50), 0, RED),), ()))
     page = report(evaluation(tmp_path, drawn), tmp_path, examples=7)
-    shown = [picture.caption.rpartition(" · ")[2] for picture in section(page, "Nothing there (60)")]
+    shown = [figure.caption.rpartition(" · ")[2] for figure in section(page, "Nothing there (60)")]
     assert shown == ["crowded 0"] * 2 + ["crowded 1"] * 2 + ["crowded 2"] * 2 + ["crowded 3"]
     assert (tmp_path / "report.html").stat().st_size < 200_000
 
@@ -290,5 +290,5 @@ def test_a_real_model_on_real_images(tmp_path: Path) -> None:
         "ARl",
     ]
     assert section(page, "Missed")
-    assert all(picture.boxes("truth") for picture in section(page, "Missed"))
+    assert all(figure.boxes("truth") for figure in section(page, "Missed"))
     assert (tmp_path / "report.html").stat().st_size < 3_000_000

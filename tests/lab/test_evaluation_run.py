@@ -34,7 +34,7 @@ def year(tmp_path: Path) -> Path:
     )
     for number in (1, 2, 5):
         cv2.imwrite(str(root / "JPEGImages" / f"00000{number}.jpg"), np.zeros((100, 200, 3), np.uint8))
-    (root / "JPEGImages" / "000003.jpg").write_bytes(b"not a picture")
+    (root / "JPEGImages" / "000003.jpg").write_bytes(b"not an image")
     return root
 
 
@@ -85,12 +85,12 @@ def test_a_detector_that_fails_ends_the_reader(year: Path) -> None:
 
 
 def test_no_image_at_all_is_one_line(year: Path) -> None:
-    for picture in (year / "JPEGImages").iterdir():
-        picture.write_bytes(b"")
+    for file in (year / "JPEGImages").iterdir():
+        file.write_bytes(b"")
     with pytest.raises(AppError, match="None of the 4 images can be read"):
         run_model(FakeDetector(), read_data(year))
-    for picture in (year / "JPEGImages").iterdir():
-        picture.unlink()
+    for file in (year / "JPEGImages").iterdir():
+        file.unlink()
     with pytest.raises(AppError, match=r"None of the 5 images is on this computer\. .*JPEGImages"):
         run_model(FakeDetector(), read_data(year))
 

@@ -178,8 +178,8 @@ def golden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Non
     install_fake_model(monkeypatch)
 
     def make(expected: list[dict[str, object]], found: bool = True) -> None:
-        picture, facts = tmp_path / "selftest.png", tmp_path / "selftest.json"
-        picture.write_bytes(cv2.imencode(".png", coded_image(3, (200, 100)))[1].tobytes())
+        image, facts = tmp_path / "selftest.png", tmp_path / "selftest.json"
+        image.write_bytes(cv2.imencode(".png", coded_image(3, (200, 100)))[1].tobytes())
         facts.write_text(json.dumps({"model": "fake", "expected": expected}))
         monkeypatch.setattr(part, "bundled_path", lambda *parts: tmp_path / parts[-1])
 

@@ -279,9 +279,9 @@ def test_the_log_of_a_continued_training_has_no_step_twice(tmp_path: Path) -> No
     assert [row["step"] for row in rows] == [10, 20, 25, 25]
     assert rows == again.rows == read_log(tmp_path / LOG)
     assert rows[-1] == {"step": 25, "validation/mAP": 0.5}
-    picture = cv2.imdecode(np.fromfile(tmp_path / CURVES, np.uint8), cv2.IMREAD_COLOR)
-    assert picture is not None
-    assert len(np.unique(picture[:, :, 0])) > 10
+    image = cv2.imdecode(np.fromfile(tmp_path / CURVES, np.uint8), cv2.IMREAD_COLOR)
+    assert image is not None
+    assert len(np.unique(image[:, :, 0])) > 10
 
 
 def test_the_curves_are_painted_while_the_training_goes_on_and_the_page_asks_for_nothing(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def store_of(video: list[Seen], labels: tuple[str, ...] = LABELS, each: int = 5)
 
 
 def literal(store: CandidateStore, threshold: float, join_s: float) -> dict[str, list[list[float]]]:
-    """By the filter that the picture itself is shown with."""
+    """By the filter that the frame itself is shown with."""
     wanted = DetectionFilter(threshold)
     found: dict[str, list[list[float]]] = {}
     for frame in store:
@@ -103,7 +103,7 @@ def test_only_the_classes_of_interest_have_rows() -> None:
     assert made is not None
     assert [row.name for row in made.rows(0.5)] == ["person", "car"]
     assert [row.name for row in made.rows(0.5, ("car", "unicorn"))] == ["car"]
-    assert [row.name for row in made.rows(0.5, ("unicorn",))] == ["person", "car"]  # as the picture does it
+    assert [row.name for row in made.rows(0.5, ("unicorn",))] == ["person", "car"]  # as the frame does it
     assert made.rows(0.95) == ()
 
 
@@ -131,7 +131,7 @@ def test_it_stays_small_and_can_be_stopped() -> None:
 
 
 @pytest.mark.parametrize("threshold", [0.5, float(np.float32(0.1)), 0.0])
-def test_the_threshold_is_that_of_the_picture(threshold: float) -> None:
+def test_the_threshold_is_that_of_the_frame(threshold: float) -> None:
     store = store_of([[(0, float(np.float32(0.5))), (1, float(np.float32(0.1)))]])
     made = survey(store)
     assert made is not None

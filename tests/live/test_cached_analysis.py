@@ -109,7 +109,7 @@ def test_it_plays_to_its_end_with_its_own_boxes_and_opens_no_model(video: Path, 
         assert probe.session.stats().detector_fps == 0  # nothing was computed, so nothing is said of its speed
 
 
-def test_a_seek_and_a_step_bring_the_boxes_with_the_picture(video: Path, entry: ModelEntry) -> None:
+def test_a_seek_and_a_step_bring_the_boxes_with_the_frame(video: Path, entry: ModelEntry) -> None:
     keep(video, facts_of(video, entry))
     with LiveProbe() as probe:
         probe.start(str(video), model=entry.name)
@@ -141,7 +141,7 @@ def test_kept_boxes_are_shown_while_the_detector_rests(video: Path, entry: Model
         assert plain.candidates is None
 
 
-def test_any_threshold_acts_on_the_picture_that_is_there(video: Path, entry: ModelEntry) -> None:
+def test_any_threshold_acts_on_the_frame_that_is_there(video: Path, entry: ModelEntry) -> None:
     keep(video, facts_of(video, entry))
     with LiveProbe() as probe:
         probe.start(str(video), model=entry.name)

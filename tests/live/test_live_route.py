@@ -1,4 +1,4 @@
-"""Whatever the threads do in whatever order, pictures reach the window in order, and none of an old source."""
+"""Whatever the threads do in whatever order, frames reach the window in order, and none of an old source."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from detector.detections import Candidates
 ACTIONS = ["deliver", "deliver", "take", "finish", "ready", "away", "hold", "release", "begin", "show"]
 
 
-def picture(index: int) -> Frame:
+def frame(index: int) -> Frame:
     return frame_from_bgr(np.zeros((2, 2, 3), np.uint8), index, None, 0)
 
 
@@ -28,7 +28,7 @@ def test_order_and_sources(actions: list[str]) -> None:
     ready = False
     for action in actions:
         if action == "deliver":
-            assert route.deliver(epoch, picture(index))
+            assert route.deliver(epoch, frame(index))
             index += 1
         elif action == "take" and at_work is None:
             at_work = route.frames.take(0)
@@ -39,7 +39,7 @@ def test_order_and_sources(actions: list[str]) -> None:
         elif action == "ready":
             route.detector_ready()
             ready = True
-        elif action == "away" and at_work is None:  # the detect thread switches between two pictures
+        elif action == "away" and at_work is None:  # the detect thread switches between two frames
             route.detector_away()
             ready = False
         elif action in ("hold", "release") and at_work is None:
@@ -47,7 +47,7 @@ def test_order_and_sources(actions: list[str]) -> None:
         elif action == "begin":
             old, epoch = epoch, route.begin()
             index = 1000 * epoch
-            assert not route.deliver(old, picture(0))
+            assert not route.deliver(old, frame(0))
         elif action == "show":
             result = route.results.take(0)
             if result is not None:
@@ -59,13 +59,13 @@ def test_order_and_sources(actions: list[str]) -> None:
     assert frames.put_count - frames.take_count - frames.dropped in (0, 1)
 
 
-def test_the_present_picture_goes_through_a_detector_that_becomes_ready() -> None:
+def test_the_present_frame_goes_through_a_detector_that_becomes_ready() -> None:
     route = Route(lambda: None)
     epoch = route.begin()
     route.detector_ready()
     assert route.frames.take(0) is None
     route.detector_away()
-    route.deliver(epoch, picture(5))
+    route.deliver(epoch, frame(5))
     shown = route.results.take(0)
     assert shown is not None
     assert shown.candidates is None
@@ -75,11 +75,11 @@ def test_the_present_picture_goes_through_a_detector_that_becomes_ready() -> Non
     assert item[1] is shown.frame is route.last
 
 
-def test_a_picture_waiting_for_a_detector_that_goes_is_shown_without() -> None:
+def test_a_frame_waiting_for_a_detector_that_goes_is_shown_without() -> None:
     route = Route(lambda: None)
     epoch = route.begin()
     route.detector_ready()
-    route.deliver(epoch, picture(5))
+    route.deliver(epoch, frame(5))
     assert route.results.take(0) is None
     route.detector_away()
     shown = route.results.take(0)
@@ -91,7 +91,7 @@ def test_closed_for_good() -> None:
     route = Route(lambda: None)
     epoch = route.begin()
     route.close()
-    assert not route.deliver(epoch, picture(0))
+    assert not route.deliver(epoch, frame(0))
     assert route.results.take() is None
     assert route.frames.take() is None
     assert route.last is None

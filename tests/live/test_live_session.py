@@ -102,7 +102,7 @@ def test_a_video_plays_in_order_with_its_boxes_and_ends(video: Path) -> None:
     assert probe.states[-2:] == [LiveState.STOPPING, LiveState.IDLE]
 
 
-def test_paused_seek_and_step_show_and_detect_exactly_the_picture_asked_for(video: Path) -> None:
+def test_paused_seek_and_step_show_and_detect_exactly_the_frame_asked_for(video: Path) -> None:
     with LiveProbe(FakeModels(busy_ms(10))) as probe:
         probe.start(str(video))
         probe.detected()
@@ -206,7 +206,7 @@ def test_the_present_source_goes_on_until_the_next_is_open(tmp_path: Path) -> No
 
 
 def test_slow_detector_fast_camera_newest_wins_and_everything_is_counted() -> None:
-    """60 pictures a second, 300 ms each: order, drops and age are bounded by the detector's period, not the clock."""
+    """60 frames a second, 300 ms each: order, drops and age are bounded by the detector's period, not the clock."""
     with MjpegServer(fps=60) as server, LiveProbe(FakeModels(busy_ms(300))) as probe:
         probe.start(server.url)
         probe.detected()
@@ -215,7 +215,7 @@ def test_slow_detector_fast_camera_newest_wins_and_everything_is_counted() -> No
         assert indices == sorted(set(indices))
         assert indices == [boxed(result) for result in results]
         for result in results:
-            # The newest is taken: fewer pictures are newer than it than one detector period brings. (On an idle
+            # The newest is taken: fewer frames are newer than it than one detector period brings. (On an idle
             # machine none or one; counted by the server, so that a busy machine slows both sides alike.)
             taken_ns = result.detected_ns - int(result.detect_ms * 1e6)
             assert server.sent_between(shown(result), taken_ns) < 18
@@ -228,7 +228,7 @@ def test_slow_detector_fast_camera_newest_wins_and_everything_is_counted() -> No
         assert stats.frame_age_p95_ms >= stats.latency_p50_ms >= 300
 
 
-def test_no_picture_is_kept_longer_than_needed() -> None:
+def test_no_frame_is_kept_longer_than_needed() -> None:
     images: list[weakref.ref[object]] = []
 
     def watched(uri: str, options: SourceOptions) -> Source:
@@ -366,7 +366,7 @@ def test_the_session_is_light_to_import() -> None:
 # -- models -----------------------------------------------------------------------------------------------------------
 
 
-def test_pictures_flow_while_a_model_loads_and_the_old_one_is_closed_after_the_swap() -> None:
+def test_frames_flow_while_a_model_loads_and_the_old_one_is_closed_after_the_swap() -> None:
     models = FakeModels()
     with MjpegServer(fps=60) as server, LiveProbe(models) as probe:
         models.gate.clear()
@@ -404,7 +404,7 @@ def test_a_model_that_cannot_be_opened_leaves_the_old_one_running(video: Path) -
 
 
 @pytest.mark.expects_log
-def test_whatever_opening_a_model_throws_the_picture_goes_on(video: Path) -> None:
+def test_whatever_opening_a_model_throws_the_video_goes_on(video: Path) -> None:
     models = FakeModels(errors={"first": MemoryError()})
     with LiveProbe(models) as probe:
         probe.start(str(video), SourceOptions(loop=True))
@@ -417,7 +417,7 @@ def test_whatever_opening_a_model_throws_the_picture_goes_on(video: Path) -> Non
 
 
 @pytest.mark.expects_log
-def test_a_failing_detector_is_switched_off_after_three_pictures_and_another_can_follow(video: Path) -> None:
+def test_a_failing_detector_is_switched_off_after_three_frames_and_another_can_follow(video: Path) -> None:
     def work(count: int) -> None:
         if count >= 5:
             raise RuntimeError("CUDA error\nlots of advice")
@@ -477,7 +477,7 @@ def test_another_source_with_another_model_after_one_that_failed(tmp_path: Path)
         for number in range(1, 6):
             probe.start(str(image), model="absent")
             probe.wait_event(ModelFailed, number)
-            # No picture goes to the detector now: only the request itself can wake its thread.
+            # No frame goes to the detector now: only the request itself can wake its thread.
             probe.start(str(image), model=f"model {number}")
             probe.result_where(lambda result, n=number: result.model == f"model {n}")  # type: ignore[misc] # bound now
             probe.session.stop(PATIENCE)
@@ -679,7 +679,7 @@ class Faint(FakeDetector):
         return [Candidates(boxes, scores, np.arange(len(scores), dtype=np.int32)) for _ in frames]
 
 
-def test_a_paused_picture_is_looked_at_again_for_a_threshold_below_the_floor(video: Path) -> None:
+def test_a_paused_frame_is_looked_at_again_for_a_threshold_below_the_floor(video: Path) -> None:
     detectors: list[Faint] = []
 
     def factory(model: ModelSettings) -> Faint:

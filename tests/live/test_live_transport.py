@@ -24,7 +24,7 @@ PATIENCE = 20.0
 
 
 class FakeFile:
-    """A file of ``count`` pictures, 1/``fps`` apart; remembers how often each was read."""
+    """A file of ``count`` frames, 1/``fps`` apart; remembers how often each was read."""
 
     def __init__(self, count: int, fps: int = 1000) -> None:
         self.reopen_uri = "fake"
@@ -100,7 +100,7 @@ class Screen:
             assert self._changed.wait_for(lambda: self.ended >= times, PATIENCE)
 
 
-def test_plays_every_picture_once_then_pauses_at_the_end() -> None:
+def test_plays_every_frame_once_then_pauses_at_the_end() -> None:
     with Screen(FakeFile(30), Transport()) as screen:
         screen.wait_ended()
         assert screen.shown == list(range(30))
@@ -110,7 +110,7 @@ def test_plays_every_picture_once_then_pauses_at_the_end() -> None:
         assert screen.shown == list(range(30)) * 2
 
 
-def test_paused_from_the_start_shows_the_first_picture_only() -> None:
+def test_paused_from_the_start_shows_the_first_frame_only() -> None:
     with Screen(FakeFile(30), Transport(paused=True)) as screen:
         assert screen.wait_shown(1) == [0]
         screen.transport.step(1)
@@ -152,8 +152,8 @@ def test_stepping_and_seeking_while_paused_show_exactly_what_was_asked() -> None
     with Screen(FakeFile(100), Transport(paused=True)) as screen:
         expected = [0]
         screen.wait_shown(1)
-        for pictures, index in ((1, 1), (2, 3), (-1, 2), (-5, 0), (1, 1)):
-            screen.transport.step(pictures)
+        for frames, index in ((1, 1), (2, 3), (-1, 2), (-5, 0), (1, 1)):
+            screen.transport.step(frames)
             expected.append(index)
             assert screen.wait_shown(len(expected)) == expected
         for index in (77, 3, 99, 0):
@@ -166,7 +166,7 @@ def test_stepping_and_seeking_while_paused_show_exactly_what_was_asked() -> None
         assert screen.wait_shown(len(expected) + 2)[-2:] == [98, 99]
 
 
-def test_looping_begins_again_and_a_single_picture_does_not_spin() -> None:
+def test_looping_begins_again_and_a_single_frame_does_not_spin() -> None:
     with Screen(FakeFile(3), Transport(loop=True)) as screen:
         assert screen.wait_shown(9)[:9] == [0, 1, 2] * 3
     begun = time.monotonic_ns()
@@ -212,7 +212,7 @@ def test_waiting_ends_with_an_order_a_pause_or_the_end() -> None:
 
 @given(st.lists(st.tuples(st.integers(1, 60), st.integers(0, 300)), min_size=1))
 def test_pacer_keeps_the_times_of_the_file_and_never_lags_more_than_a_little(steps: list[tuple[int, int]]) -> None:
-    """Each step: the file's next picture is so many ms later; reading it took so many ms."""
+    """Each step: the file's next frame is so many ms later; reading it took so many ms."""
     clock = PlaybackClock()
     now, pts_ms = 5_000 * MS, 0
     origin: tuple[int, int] | None = None

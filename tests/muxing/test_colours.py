@@ -1,4 +1,4 @@
-"""HDR becomes what a screen shows, ten bits become eight, interlaced pictures stay so or are made whole."""
+"""HDR becomes what a screen shows, ten bits become eight, interlaced frames stay so or are made whole."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from app.core.sources.tone_map import HLG, PQ, bend, hlg_to_nits, nits_to_pq, pq_to_nits, to_screen
 from app.core.sources.video import VideoReader
 from tests.support.bare_export import bare
-from tests.support.probe import pictures, probe
+from tests.support.probe import decoded_frames, probe
 from tools.fixtures.coded_images import ImageBGR
 from tools.fixtures.rich_media import Rich, make_rich
 
@@ -26,7 +26,7 @@ ENCODERS = {
 
 
 def greys(*codes: float) -> ImageBGR:
-    """A picture of upright stripes, each of one code 0..1."""
+    """A frame of upright stripes, each of one code 0..1."""
     stripes = np.repeat(np.round(np.array(codes) * 255).astype(np.uint8), 32)
     return np.ascontiguousarray(np.broadcast_to(stripes[None, :, None], (64, len(stripes), 3)))
 
@@ -79,7 +79,7 @@ def test_hdr_is_shown_as_bt709_and_tagged_so(tmp_path: Path, name: str, transfer
     assert report.notes == (f"The video is HDR ({curve}); its colours were brought down to an ordinary screen's.",)
     assert probe(tmp_path / "out.mp4").colour == (1, 1, 1, 1)
     expected = to_screen(np.repeat(np.array(codes)[:, None], 3, axis=1), transfer)[:, 0] * 255
-    assert stripes_of(pictures(tmp_path / "out.mp4")[2], 5) == pytest.approx(expected.tolist(), abs=5)
+    assert stripes_of(decoded_frames(tmp_path / "out.mp4")[2], 5) == pytest.approx(expected.tolist(), abs=5)
     assert probe(tmp_path / "out.mp4").pts_s == probe(source).pts_s
     reader = VideoReader(source)  # what the window shows
     frame = reader.read()
@@ -95,11 +95,11 @@ def test_ten_bits_without_hdr_keep_their_colours(tmp_path: Path) -> None:
     source = make_rich(tmp_path / "in.mp4", what, [greys(*codes)] * 3)
     assert bare(source, tmp_path / "out.mp4").notes == ()
     assert probe(tmp_path / "out.mp4").colour == (9, 14, 9, 1)
-    assert stripes_of(pictures(tmp_path / "out.mp4")[1], 5) == pytest.approx([255 * c for c in codes], abs=5)
+    assert stripes_of(decoded_frames(tmp_path / "out.mp4")[1], 5) == pytest.approx([255 * c for c in codes], abs=5)
 
 
 def combed(frames: int) -> list[ImageBGR]:
-    """A bar that moves between the halves of each picture: odd lines show it two steps later."""
+    """A bar that moves between the halves of each frame: odd lines show it two steps later."""
     images = []
     for index in range(frames):
         image = np.full((96, 160, 3), 40, np.uint8)
@@ -126,18 +126,18 @@ def interlaced(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
 
 
-def test_interlaced_pictures_stay_so_and_say_so(interlaced: Path, tmp_path: Path) -> None:
+def test_interlaced_frames_stay_so_and_say_so(interlaced: Path, tmp_path: Path) -> None:
     report = bare(interlaced, tmp_path / "out.mp4")
     assert any("interlaced and stays so" in note for note in report.notes)
-    assert comb(pictures(tmp_path / "out.mp4")[3]) > 10
+    assert comb(decoded_frames(tmp_path / "out.mp4")[3]) > 10
     with av.open(str(tmp_path / "out.mp4")) as copy:
         assert next(copy.decode(video=0)).interlaced_frame
 
 
-def test_interlaced_pictures_are_made_whole_on_request(interlaced: Path, tmp_path: Path) -> None:
+def test_interlaced_frames_are_made_whole_on_request(interlaced: Path, tmp_path: Path) -> None:
     report = bare(interlaced, tmp_path / "out.mp4", deinterlace=True)
     assert report.notes == ()
-    assert max(comb(image) for image in pictures(tmp_path / "out.mp4")[1:-1]) < 2
+    assert max(comb(image) for image in decoded_frames(tmp_path / "out.mp4")[1:-1]) < 2
     before, after = probe(interlaced), probe(tmp_path / "out.mp4")
     assert after.pts_s == before.pts_s
     assert after.duration_s == before.duration_s

@@ -15,7 +15,7 @@ from app.core.export.request import ExportReport
 from app.core.media import container
 from tests.support.bare_export import bare
 from tests.support.media import damage, make_video, truncate
-from tests.support.probe import pictures, probe
+from tests.support.probe import decoded_frames, probe
 from tools.fixtures.coded_images import read_frame_index
 from tools.fixtures.rich_media import Rich, make_rich
 
@@ -44,7 +44,7 @@ def attempt(source: Path, output: Path) -> ExportReport | str:
     except AppError as error:
         line = str(error)
     else:
-        assert len(probe(output).pts_s) == report.frames == len(pictures(output))
+        assert len(probe(output).pts_s) == report.frames == len(decoded_frames(output))
         return report
     assert "\n" not in line
     assert not output.exists()
@@ -62,7 +62,7 @@ def test_a_file_without_its_tail(whole: dict[str, Path], tmp_path: Path, ending:
         return
     assert isinstance(result, ExportReport)
     assert 5 < result.frames <= KINDS[ending].frames
-    shown = [read_frame_index(image) for image in pictures(tmp_path / "out.mp4")]
+    shown = [read_frame_index(image) for image in decoded_frames(tmp_path / "out.mp4")]
     assert shown[: len(shown) - 2] == list(range(len(shown) - 2))
 
 
@@ -203,7 +203,7 @@ def test_times_before_zero_start_at_zero_with_the_sound_in_step(tmp_path: Path) 
     assert after.pts_s[0] >= 0
     lag = [before.sound[0][1][-1] - before.pts_s[-1], after.sound[0][1][-1] - after.pts_s[-1]]
     assert abs(lag[0] - lag[1]) <= Fraction(1, 44_100)
-    assert [read_frame_index(image) for image in pictures(tmp_path / "out.mp4")] == list(range(20))
+    assert [read_frame_index(image) for image in decoded_frames(tmp_path / "out.mp4")] == list(range(20))
 
 
 def _claims_16k(whole: dict[str, Path]) -> bytes:

@@ -22,7 +22,7 @@ from app.core.muxing.video_options import CONTAINERS, QUALITIES, container_of
 from app.core.sources.orientation import Orientation
 from tests.support.bare_export import bare
 from tests.support.media import make_video
-from tests.support.probe import pictures, probe
+from tests.support.probe import decoded_frames, probe
 from tests.support.steady_detector import open_fake
 from tools.fixtures.coded_images import coded_image, read_frame_index
 from tools.fixtures.rich_media import CHAPTERS, LINES, Rich, make_rich, read_lines
@@ -52,9 +52,9 @@ def mkv(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def check_copy(source: Path, output: Path, tick_s: Fraction = Fraction(0)) -> None:
-    """Frames, times and pictures are the same, and so are the times of the sound, to within half a ``tick_s``."""
+    """Frames, times and pixels are the same, and so are the times of the sound, to within half a ``tick_s``."""
     before, after = probe(source), probe(output)
-    assert [read_frame_index(image) for image in pictures(output)] == list(range(len(before.pts_s)))
+    assert [read_frame_index(image) for image in decoded_frames(output)] == list(range(len(before.pts_s)))
     assert len(after.pts_s) == len(before.pts_s)
     assert all(abs(a - b) <= tick_s / 2 for a, b in zip(after.pts_s, before.pts_s, strict=True))
     for (digest, times), (copied, kept) in zip(before.sound, after.sound, strict=True):
@@ -141,7 +141,7 @@ def test_webm_gets_vp9_opus_and_webvtt(mkv: Path, tmp_path: Path) -> None:
     assert "Sound track 2 was encoded as Opus: a WebM file cannot hold flac." in report.notes
     assert abs(after.sound[1][1][-1] - before.sound[1][1][-1]) < Fraction(1, 10)
     assert [read_lines(tmp_path / "out.webm", track) for track in (0, 1)] == [list(LINES)] * 2
-    assert [read_frame_index(image) for image in pictures(tmp_path / "out.webm")] == list(range(25))
+    assert [read_frame_index(image) for image in decoded_frames(tmp_path / "out.webm")] == list(range(25))
 
 
 def test_images_as_subtitles_need_matroska(tmp_path: Path) -> None:
@@ -194,11 +194,11 @@ def test_each_of_the_eight_display_matrices_is_applied(tmp_path: Path, exchanged
     bare(source, tmp_path / "out.mp4")
     shown = probe(tmp_path / "out.mp4")
     assert (shown.size, shown.turned) == ((160, 96), False)
-    assert read_frame_index(pictures(tmp_path / "out.mp4")[0]) == 3
+    assert read_frame_index(decoded_frames(tmp_path / "out.mp4")[0]) == 3
 
 
 @pytest.mark.parametrize(("ending", "turned"), [("mp4", False), ("mp4", True), ("mkv", True)])
-def test_the_shape_of_pixels_is_kept_and_turns_with_the_picture(tmp_path: Path, ending: str, turned: bool) -> None:
+def test_the_shape_of_pixels_is_kept_and_turns_with_the_frame(tmp_path: Path, ending: str, turned: bool) -> None:
     turn = (90, False, False) if turned else None
     what = Rich(frames=2, size=(96, 96), options=QUICK, aspect=Fraction(4, 3), turn=turn)
     source = make_rich(tmp_path / "in.mp4", what, [np.full((96, 96, 3), 99, np.uint8)] * 2)
@@ -212,7 +212,7 @@ def test_webm_gets_square_pixels(tmp_path: Path) -> None:
     report = bare(source, tmp_path / "out.webm", quality="draft")
     assert probe(tmp_path / "out.webm").size == (128, 96)
     assert report.notes == ("The pixels were made square, 128 x 96: WebM cannot hold others here.",)
-    assert [read_frame_index(image) for image in pictures(tmp_path / "out.webm")] == [0, 1, 2]
+    assert [read_frame_index(image) for image in decoded_frames(tmp_path / "out.webm")] == [0, 1, 2]
 
 
 def test_transparent_parts_lie_on_black(tmp_path: Path) -> None:
@@ -227,7 +227,7 @@ def test_transparent_parts_lie_on_black(tmp_path: Path) -> None:
         container.mux(stream.encode(None))
     report = bare(source, tmp_path / "out.mp4")
     assert report.notes == ("Transparent parts are shown on black.",)
-    shown = pictures(tmp_path / "out.mp4")[0]
+    shown = decoded_frames(tmp_path / "out.mp4")[0]
     assert shown[:, :40].max() < 8
     assert abs(int(shown[:, 56:].mean()) - 200) < 4
 
@@ -247,7 +247,7 @@ def test_a_gif_keeps_its_uneven_times_and_an_opaque_one_is_not_called_transparen
     report = bare(source, tmp_path / "out.mp4")
     assert report.notes == ()
     assert probe(tmp_path / "out.mp4").pts_s == [Fraction(t, 100) for t in (0, 10, 13, 50, 90)]
-    assert [read_frame_index(image) for image in pictures(tmp_path / "out.mp4")] == list(range(5))
+    assert [read_frame_index(image) for image in decoded_frames(tmp_path / "out.mp4")] == list(range(5))
 
 
 def test_numbered_images_become_a_video(tmp_path: Path) -> None:
@@ -255,7 +255,7 @@ def test_numbered_images_become_a_video(tmp_path: Path) -> None:
     folder.mkdir()
     for index in range(12):
         cv2.imwrite(str(folder / f"shot_{index + 98:04d}.png"), coded_image(index, (101, 75)))
-    (folder / "notes.txt").write_text("not a picture")
+    (folder / "notes.txt").write_text("not a frame")
     (folder / "shot_0102.png").write_bytes(b"damaged")
     for source in (folder, folder / "shot_%04d.png"):
         report = bare(source, tmp_path / "out.mp4", images_per_s=Fraction(10))
@@ -264,7 +264,7 @@ def test_numbered_images_become_a_video(tmp_path: Path) -> None:
         assert probe(tmp_path / "out.mp4").pts_s == [Fraction(i, 10) for i in range(11)]
         assert probe(tmp_path / "out.mp4").size == (102, 76)
         expected = [i for i in range(12) if i != 4]
-        assert [read_frame_index(image) for image in pictures(tmp_path / "out.mp4")] == expected
+        assert [read_frame_index(image) for image in decoded_frames(tmp_path / "out.mp4")] == expected
     with pytest.raises(AppError, match=r"There is no image shot_%09d\.png"):
         bare(folder / "shot_%09d.png", tmp_path / "out.mp4")
 
@@ -281,7 +281,7 @@ def test_transparent_parts_of_images_lie_on_black(tmp_path: Path, depth: type) -
         cv2.imwrite(str(folder / f"{index}.png"), image if index else image[..., :3])
     report = bare(folder, tmp_path / "out.mp4")
     assert report.notes == ("Transparent parts are shown on black.",)
-    opaque, clear, _ = pictures(tmp_path / "out.mp4")
+    opaque, clear, _ = decoded_frames(tmp_path / "out.mp4")
     assert opaque.min() > 245
     assert clear[:, :40].max() < 8
     assert abs(int(clear[:, 56:64].mean()) - 127) < 4
@@ -325,7 +325,7 @@ def test_names_are_only_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n
     make_video(tmp_path / "in.mp4", frames=3, audio=True).rename(tmp_path / name)
     report = bare(Path(name), Path(f"out {name}"))
     assert (report.frames, report.notes) == (3, ())
-    assert len(pictures(tmp_path / f"out {name}")) == 3
+    assert len(decoded_frames(tmp_path / f"out {name}")) == 3
 
 
 def test_every_quality_has_a_meaning_for_every_encoder(tmp_path: Path) -> None:
@@ -350,7 +350,7 @@ def test_an_encoder_can_be_named(tmp_path: Path) -> None:
     check_copy(source, tmp_path / "out.mp4")
     if encoder_opens("libsvtav1"):
         assert bare(source, tmp_path / "out.webm", encoder="libsvtav1", quality="draft").encoder == "libsvtav1"
-        assert [read_frame_index(image) for image in pictures(tmp_path / "out.webm")] == list(range(6))
+        assert [read_frame_index(image) for image in decoded_frames(tmp_path / "out.webm")] == list(range(6))
     for wrong in ("no_such", "aac"):
         with pytest.raises(AppError, match="does not open here"):
             bare(source, tmp_path / "other.mp4", encoder=wrong)

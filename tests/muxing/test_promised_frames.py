@@ -15,7 +15,7 @@ from app.core.sources.video import VideoReader
 from tests.support.bare_export import bare
 from tests.support.frame_checks import check_export, check_seeks, read_through
 from tests.support.media import damage, make_video, read_frame_index, truncate
-from tests.support.probe import pictures
+from tests.support.probe import decoded_frames
 from tests.support.retimed import best_effort_s, retime
 from tools.fixtures.rich_media import Rich, make_rich
 
@@ -50,7 +50,7 @@ def test_an_edit_list_that_leaves_frames_out(tmp_path: Path, frames: int) -> Non
     assert reader.info.frame_count == reader.info.frames_expected == 60 - frames
     reader.close()
     bare(cut, tmp_path / "bare.mp4")
-    assert [read_frame_index(image) for image in pictures(tmp_path / "bare.mp4")] == list(range(frames, 60))
+    assert [read_frame_index(image) for image in decoded_frames(tmp_path / "bare.mp4")] == list(range(frames, 60))
 
 
 @pytest.mark.parametrize("start", ["0.23", "0.5"])

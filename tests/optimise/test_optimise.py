@@ -71,8 +71,8 @@ def entry(tmp_path: Path) -> ModelEntry:
 
 def frames(entry: ModelEntry) -> Frames:
     size = entry.spec.input
-    pictures = [picture(size.height, size.width, seed) for seed in range(COUNT)]
-    return Frames(np.stack(pictures), HELD_OUT, "blocks")
+    images = [picture(size.height, size.width, seed) for seed in range(COUNT)]
+    return Frames(np.stack(images), HELD_OUT, "blocks")
 
 
 def places(folder: Path) -> Places:
@@ -361,7 +361,7 @@ def test_a_process_that_dies_is_a_line(entry: ModelEntry, tmp_path: Path, monkey
 
 
 def measured(**rows: tuple[float, float | None]) -> Optimised:
-    """A report with these formats: pictures a second, agreement."""
+    """A report with these formats: images a second, agreement."""
     formats = tuple(MeasuredFormat(name, speed, agreement, 0.0) for name, (speed, agreement) in rows.items())
     return Optimised("2026-11-22", "NNCF 3.4.0", "blocks", 8, 4, 100, 0.5, formats)
 
@@ -384,7 +384,7 @@ def test_auto_takes_the_fastest_that_agrees(formats: dict[str, tuple[float, floa
     assert bool(why) == (chosen != "fp32")
 
 
-def test_auto_does_not_take_int8_on_the_word_of_drawn_pictures() -> None:
+def test_auto_does_not_take_int8_on_the_word_of_drawn_images() -> None:
     drawn = replace(measured(fp32=(10.0, None), bf16=(20.0, 0.999), int8=(30.0, 1.0)), calibration=DRAWN)
     assert best_format(drawn)[0] == "bf16"
     assert best_if_asked(drawn)[0] == "int8"
@@ -500,14 +500,14 @@ def test_a_frame_that_is_none_stops_the_batch_and_not_the_detector(entry: ModelE
         assert len(many.candidates_batch([picture()])[0]) > 0
 
 
-# -- pictures --------------------------------------------------------------------------------------------------------
+# -- images ----------------------------------------------------------------------------------------------------------
 
 
 def collect(source: Path | None, spec: object = None) -> Frames:
     return calibration_frames(source, random_spec().input, lambda _n, _most: None, threading.Event())
 
 
-def test_drawn_pictures_are_the_same_each_time_and_differ_from_each_other() -> None:
+def test_drawn_images_are_the_same_each_time_and_differ_from_each_other() -> None:
     from app.core.optimise.drawings import drawn_frames
 
     first, again = (list(drawn_frames(3, 64, 48)) for _ in range(2))
@@ -520,7 +520,7 @@ def test_drawn_pictures_are_the_same_each_time_and_differ_from_each_other() -> N
 def test_a_folder_is_calibrated_on_without_what_cannot_be_read(tmp_path: Path) -> None:
     for number in range(MIN_FRAMES):
         cv2.imwrite(str(tmp_path / f"{number}.png"), picture(40 + number, 60, number))
-    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+    (tmp_path / "broken.jpg").write_bytes(b"no image")
     found = collect(tmp_path)
     assert found.images.shape == (MIN_FRAMES, 240, 320, 3)
     assert (found.held_out, found.source) == (MIN_FRAMES // 2, tmp_path.name)

@@ -100,7 +100,7 @@ timer = QTimer(window); timer.timeout.connect(look); timer.start(50)
 @posix
 def test_a_window_that_crashed_says_so_at_the_next_start_and_not_after(tmp_path: Path) -> None:
     clip = tmp_path / "holiday.png"
-    clip.write_bytes(b"no picture")
+    clip.write_bytes(b"no frame")
     remember = f"window.services.settings.set('source', 'last', {str(clip)!r}); window.services.settings.flush()"
     crashed = window_process.run(f"{remember}; {CRASH}")
     assert crashed.returncode == -signal.SIGSEGV, crashed.stderr

@@ -22,7 +22,7 @@ def test_libraries_are_mapped_and_torch_works_afterwards(repository: Path) -> No
     assert (done.returncode, done.stdout.strip()) == (0, "good"), done.stderr
 
 
-def test_what_reads_pictures_and_what_runs_the_demo_are_loaded_ahead(repository: Path) -> None:
+def test_what_reads_frames_and_what_runs_the_demo_are_loaded_ahead(repository: Path) -> None:
     code = (
         "import sys; from app.core.preload import preload_for, preload_media;"
         "from app.core.settings import ModelSettings;"

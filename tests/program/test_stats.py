@@ -1,4 +1,4 @@
-"""Figures of the live picture, from made-up clocks."""
+"""Figures of the live view, from made-up clocks."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ def test_coco_classes_have_cocos_own_numbers() -> None:
     assert category_ids(VOC20) == tuple(range(1, 21))
 
 
-def test_coco_with_pictures_is_a_set_of_ours(tmp_path: Path) -> None:
+def test_coco_with_images_is_a_set_of_ours(tmp_path: Path) -> None:
     path = written(tmp_path / "out.json", [record(k) for k in range(12)], FrameSampling("clip", Fraction(1, 5)))
     data = read_coco(path)
     assert [image.path is not None for image in data.images] == [True] * 3
@@ -141,7 +141,7 @@ def test_voc_is_read_by_our_evaluation(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.floats(-50, 250, width=32), min_size=4, max_size=4))
-def test_a_voc_box_lies_in_the_picture_and_has_a_pixel(e: list[float]) -> None:
+def test_a_voc_box_lies_in_the_image_and_has_a_pixel(e: list[float]) -> None:
     box = np.array([[min(e[0], e[2]), min(e[1], e[3]), max(e[0], e[2]), max(e[1], e[3])]], np.float32)
     found = Detections(box, np.array([0.5], np.float32), np.array([0], np.int32))
     kept, _ = clipped(FrameRecord(0, Fraction(0), found, LABELS, size=SIZE))
@@ -168,8 +168,8 @@ def test_yolo_by_its_rules(tmp_path: Path) -> None:
     assert [names[int(row[0])] for row in rows] == [LABELS[0], LABELS[1], LABELS[0]]
     assert (folder / "labels" / "clip_000001.txt").read_text() == ""
     # A program that trains swaps "images" for "labels" in the path and the ending for ".txt".
-    pictures = sorted((folder / "images").iterdir())
-    assert [(folder / "labels" / f"{path.stem}.txt").is_file() for path in pictures] == [True, True]
+    images = sorted((folder / "images").iterdir())
+    assert [(folder / "labels" / f"{path.stem}.txt").is_file() for path in images] == [True, True]
     assert '0: "car"' in (folder / "data.yaml").read_text()
 
 

@@ -215,9 +215,7 @@ def test_the_slider_marks_what_the_model_recommends(qtbot: QtBot, model: Setting
     assert abs(at - slider.width() / 2) <= 2
 
 
-def test_a_model_that_comes_up_brings_its_threshold_to_the_session_and_the_picture(
-    qtbot: QtBot, tmp_path: Path
-) -> None:
+def test_a_model_that_comes_up_brings_its_threshold_to_the_session_and_the_frame(qtbot: QtBot, tmp_path: Path) -> None:
     with desk(qtbot, tmp_path, replace(Settings(), model=ModelSettings(name="demo"))) as table:
         session = table.open()
         assert table.settings.current.detection.threshold == COMMON

@@ -85,7 +85,7 @@ def test_photos_are_turned_upright(tmp_path: Path, orientation: int) -> None:
     assert read_frame_index(image) == 9
 
 
-@pytest.mark.parametrize("content", [b"", b"no picture", b"\xff\xd8\xff\xe0 broken"])
+@pytest.mark.parametrize("content", [b"", b"no frame", b"\xff\xd8\xff\xe0 broken"])
 def test_unreadable_image(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "bad.jpg"
     path.write_bytes(content)

@@ -1,4 +1,4 @@
-"""Video files: every picture once, upright, at its exact time; seeking lands on the picture asked for."""
+"""Video files: every frame once, upright, at its exact time; seeking lands on the frame asked for."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_variable_rate_keeps_exact_times(vfr: Path) -> None:
     reader.close()
 
 
-def test_frames_are_contiguous_read_only_and_the_same_picture_twice(vfr: Path) -> None:
+def test_frames_are_contiguous_read_only_and_the_same_frame_twice(vfr: Path) -> None:
     reader = VideoReader(vfr)
     frame = reader.read()
     reader.close()
@@ -90,13 +90,13 @@ def test_frames_are_contiguous_read_only_and_the_same_picture_twice(vfr: Path) -
     assert (frame.image_bgra[..., 3] == 255).all()
 
 
-def test_pictures_for_export_are_those_of_the_window(vfr: Path) -> None:
+def test_frames_for_export_are_those_of_the_window(vfr: Path) -> None:
     for_window, for_export = VideoReader(vfr), VideoReader(vfr)
     for frame in read_all(for_window):
-        picture = for_export.read_frame()
-        assert picture is not None
-        assert (picture.index, picture.pts_s) == (frame.index, frame.pts_s)
-        assert np.array_equal(picture.image_bgr, frame.image_bgr)
+        exported = for_export.read_frame()
+        assert exported is not None
+        assert (exported.index, exported.pts_s) == (frame.index, frame.pts_s)
+        assert np.array_equal(exported.image_bgr, frame.image_bgr)
     assert for_export.read_frame() is None
     for_window.close()
     for_export.close()
@@ -126,7 +126,7 @@ def test_orientation_moves_pixels_where_the_matrix_says(transposed: bool, left: 
 
 
 @pytest.mark.parametrize("name", ["vfr.mp4", "cfr.mkv", "cfr.avi"])
-def test_seeking_lands_on_the_picture_shown_then(tmp_path: Path, name: str) -> None:
+def test_seeking_lands_on_the_frame_shown_then(tmp_path: Path, name: str) -> None:
     times = VFR if name.startswith("vfr") else [Fraction(i, 25) for i in range(30)]
     codec = "mpeg4" if name.endswith("avi") else "libx264"
     path = make_video(tmp_path / name, fps=Fraction(25), pts=VFR if times is VFR else None, codec=codec)
@@ -153,7 +153,7 @@ def test_seeking_lands_on_the_picture_shown_then(tmp_path: Path, name: str) -> N
 
 @pytest.mark.parametrize("name", ["long.mp4", "long.mkv", "long.avi"])
 def test_seeking_among_few_key_frames_is_exact_and_goes_on_from_where_it_was(tmp_path: Path, name: str) -> None:
-    """As encoders make them by themselves: key frames far apart, and between them pictures that no other needs."""
+    """As encoders make them by themselves: key frames far apart, and between them frames that no other needs."""
     codec = "mpeg4" if name.endswith("avi") else "libx264"
     reader = VideoReader(make_video(tmp_path / name, frames=200, size=(64, 48), codec=codec, gop=120))
     times = [frame.pts_s for frame in read_all(reader) if frame.pts_s is not None]
@@ -169,7 +169,7 @@ def test_seeking_among_few_key_frames_is_exact_and_goes_on_from_where_it_was(tmp
     reader.close()
 
 
-def test_seeking_into_a_long_still_finds_the_picture_that_is_still_shown(tmp_path: Path) -> None:
+def test_seeking_into_a_long_still_finds_the_frame_that_is_still_shown(tmp_path: Path) -> None:
     """Which may be one that no other needs, and is far from the time asked for."""
     rate = [Fraction(i, 25) for i in range(60)]
     times = [*rate[:31], *(time + 20 for time in rate[31:])]
@@ -204,7 +204,7 @@ def test_another_place_on_the_way_to_one_is_exact_too(tmp_path: Path) -> None:
 
 
 def test_seeking_past_the_end_arrives_however_often_it_is_stopped(tmp_path: Path) -> None:
-    """The last picture lies so far before that it might have been left out: it is looked for again, not for ever."""
+    """The last frame lies so far before that it might have been left out: it is looked for again, not for ever."""
     reader = VideoReader(make_video(tmp_path / "a.mp4", frames=60, size=(64, 48), gop=250))
     calls = 0
     while not reader.seek(Fraction(12), lambda: True):
@@ -216,7 +216,7 @@ def test_seeking_past_the_end_arrives_however_often_it_is_stopped(tmp_path: Path
 
 
 @pytest.mark.parametrize("gop", [12, 250])
-def test_the_first_pictures_of_a_transport_stream_can_be_sought(tmp_path: Path, gop: int) -> None:
+def test_the_first_frames_of_a_transport_stream_can_be_sought(tmp_path: Path, gop: int) -> None:
     """Its start, by the clock, is where its first key frame has already begun."""
     reader = VideoReader(make_video(tmp_path / "a.ts", frames=60, size=(64, 48), gop=gop))
     times = [frame.pts_s for frame in read_all(reader) if frame.pts_s is not None]
@@ -226,7 +226,7 @@ def test_the_first_pictures_of_a_transport_stream_can_be_sought(tmp_path: Path, 
     reader.close()
 
 
-def test_pictures_stay_deinterlaced_where_a_file_is_opened_anew(tmp_path: Path) -> None:
+def test_frames_stay_deinterlaced_where_a_file_is_opened_anew(tmp_path: Path) -> None:
     path = make_video(tmp_path / "a.ts", frames=30, size=(64, 48), gop=250)
     plain, reader = VideoReader(path), VideoReader(path, deinterlace=True)
     stored, whole = plain.read_frame(), reader.read_frame()
@@ -322,7 +322,7 @@ def test_what_is_no_video_says_so_in_one_line(tmp_path: Path, make, says: str) -
 
 
 @pytest.mark.parametrize("name", REAL)
-def test_real_files_give_the_pictures_ffprobe_counts(name: str) -> None:
+def test_real_files_give_the_frames_ffprobe_counts(name: str) -> None:
     path = shared(f"videos/{name}")
     if shutil.which("ffprobe") is None:
         pytest.skip("ffprobe is not installed")
@@ -337,7 +337,7 @@ def test_real_files_give_the_pictures_ffprobe_counts(name: str) -> None:
     assert times == [pts_s - expected[0] for pts_s in expected]
 
 
-def test_coded_pictures_are_read_back() -> None:
+def test_coded_frames_are_read_back() -> None:
     for index in (0, 1, 12345, 2**21 - 1):
         assert read_frame_index(coded_image(index, (64, 48))) == index
     with pytest.raises(ValueError, match="upright"):

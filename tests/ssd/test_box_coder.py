@@ -22,7 +22,7 @@ quickly = settings(deadline=None, max_examples=60)
 
 @st.composite
 def centred_boxes(draw: st.DrawFn, count: int) -> Boxes:
-    """Float32[count, 4] as (cx, cy, w, h), fractions, from a speck to the whole picture."""
+    """Float32[count, 4] as (cx, cy, w, h), fractions, from a speck to the whole image."""
     centres = draw(hnp.arrays(np.float32, (count, 2), elements=st.floats(0, 1, width=32)))
     sizes = draw(hnp.arrays(np.float32, (count, 2), elements=st.floats(2**-9, 1.5, width=32)))
     return np.concatenate((centres, sizes), axis=1)

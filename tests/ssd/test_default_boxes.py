@@ -168,7 +168,7 @@ def test_ultraface_boxes(height: int, width: int, count: int) -> None:
     boxes = default_boxes(config)
     assert boxes.shape == (count, 4)
     assert config.boxes_per_cell == (3, 2, 2, 3)
-    # Square in pixels, and inside the picture.
+    # Square in pixels, and inside the image.
     free = default_boxes(replace(config, clamp="none")) * (width, height, width, height)
     np.testing.assert_allclose(free[:, 2], free[:, 3], rtol=1e-5)
     assert boxes.min() >= 0

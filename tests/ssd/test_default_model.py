@@ -86,9 +86,9 @@ def test_the_command_line_uses_it_and_says_if_it_is_a_demo(
 ) -> None:
     use_box(monkeypatch, tmp_path / "box", everyday=everyday)
     monkeypatch.setattr(runtime_open, "open_detector", _opened)
-    picture = tmp_path / "grey.png"
-    cv2.imwrite(str(picture), np.full((32, 32, 3), 128, np.uint8))
-    code, out, err = run(capsys, "detect", picture, "--json", "-")
+    image = tmp_path / "grey.png"
+    cv2.imwrite(str(image), np.full((32, 32, 3), 128, np.uint8))
+    code, out, err = run(capsys, "detect", image, "--json", "-")
     assert (code, json.loads(out)["model"]) == (0, name)
     if everyday:
         assert err == ""

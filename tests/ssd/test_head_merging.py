@@ -111,4 +111,4 @@ def test_predictors_that_differ_stay_apart() -> None:
     network = Other()
     assert not merge_heads(network)
     assert len(network.conf) == 1
-    assert widen_input(network) == 3  # nothing takes a picture
+    assert widen_input(network) == 3  # nothing takes an image

@@ -147,7 +147,7 @@ def test_l2norm_of_nothing_is_nothing_and_has_a_gradient() -> None:
     assert bool(norm.scale.grad.isfinite().all())
 
 
-def test_training_on_a_black_picture_gives_finite_gradients() -> None:
+def test_training_on_a_black_image_gives_finite_gradients() -> None:
     torch.manual_seed(2)
     network = SSD(300, 3, SSD300_VOC.boxes_per_cell, width=0.125, batch_norm=True)
     locs, logits = network(torch.zeros(2, 3, 300, 300))

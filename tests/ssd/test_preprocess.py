@@ -31,7 +31,7 @@ def test_numbers_of_one_colour() -> None:
     assert InputBuilder(BGR)([frame])[0, :, 5, 5].tolist() == [10, 20, 30]
 
 
-def test_the_picture_is_warped_not_letterboxed() -> None:
+def test_the_image_is_warped_not_letterboxed() -> None:
     frame = np.zeros((480, 640, 3), np.uint8)
     frame[:, 320:] = 255
     image = InputBuilder(BGR)([frame])[0]

@@ -37,7 +37,7 @@ def write_photos(folder: Path) -> list[Path]:
     paths = [folder / "a.png", folder / "broken.jpg", folder / "é b.jpg"]
     for index in (0, 2):
         paths[index].write_bytes(cv2.imencode(paths[index].suffix, coded_image(index, (200, 100)))[1].tobytes())
-    paths[1].write_bytes(b"\xff\xd8\xff\xe0 no picture")
+    paths[1].write_bytes(b"\xff\xd8\xff\xe0 no image")
     return paths
 
 

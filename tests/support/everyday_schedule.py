@@ -1,4 +1,4 @@
-"""The fine-tuning of ``everyday``, made tiny: blocks for pictures, a small start, few steps, and a power cut."""
+"""The fine-tuning of ``everyday``, made tiny: blocks for images, a small start, few steps, and a power cut."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tools.everyday.start import Start
 from tools.everyday.training_log import TrainingLog
 from tools.fixtures.data_sets import voc_xml
 
-PICTURES = {"train": 6, "val": 3}
+IMAGES = {"train": 6, "val": 3}
 _COLOURS = {"cat": (40, 40, 220), "dog": (40, 200, 40), "cup": (220, 60, 40)}  # BGR
 TINY = Round(
     "one",
@@ -49,13 +49,13 @@ def tiny_start() -> Start:
 
 
 def write_tars(folder: Path) -> Path:
-    """Annotations and pictures of cats and dogs, that is of red and green blocks, in two tars as VOC's are named."""
+    """Annotations and images of cats and dogs, that is of red and green blocks, in two tars as VOC's are named."""
     folder.mkdir(parents=True)
     rng = np.random.default_rng(4)
     texts: dict[str, bytes] = {}
     images: dict[str, bytes] = {}
     number = 0
-    for split, count in PICTURES.items():
+    for split, count in IMAGES.items():
         names = [f"{number + index:06}" for index in range(count)]
         number += count
         texts[f"ImageSets/Main/{split}.txt"] = "\n".join(names).encode()
@@ -70,7 +70,7 @@ def write_tars(folder: Path) -> Path:
 
 
 def write_coco(folder: Path, name: str, count: int) -> Path:
-    """Fully labelled pictures of cats and cups, beside their annotation file."""
+    """Fully labelled images of cats and cups, beside their annotation file."""
     rng = np.random.default_rng(len(name))
     (folder / "images").mkdir(parents=True, exist_ok=True)
     categories = {"cat": 17, "cup": 47}
@@ -101,7 +101,7 @@ def write_coco(folder: Path, name: str, count: int) -> Path:
 def _scene(
     rng: np.random.Generator, labels: tuple[str, str]
 ) -> tuple[np.ndarray, list[tuple[str, tuple[int, int, int, int]]]]:
-    """A grey picture with a block of each label, and the blocks' corners."""
+    """A grey image with a block of each label, and the blocks' corners."""
     image = np.full((90, 120, 3), 128, np.uint8)
     things = []
     for left, label in zip((5, 65), labels, strict=True):

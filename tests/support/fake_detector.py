@@ -1,7 +1,7 @@
-"""A detector without a network: finds one box whose class id is the index coded in the picture's pixels.
+"""A detector without a network: finds one box whose class id is the index coded in the frame's pixels.
 
-So a test can tell whether boxes and picture belong together. Its pace is set by the test: a gate to wait at, or a time
-per picture that stands for the work of a network.
+So a test can tell whether boxes and frame belong together. Its pace is set by the test: a gate to wait at, or a time
+per frame that stands for the work of a network.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class FakeDetector:
 
     Args:
         name: Of its model.
-        work: Called for every picture, with its number of pictures so far; may wait or raise.
+        work: Called for every frame, with its number of frames so far; may wait or raise.
     """
 
     engine = "fake"
@@ -52,7 +52,7 @@ class FakeDetector:
     def _look(self, image: ImageBGR) -> Candidates:
         try:
             index = read_frame_index(image)
-        except ValueError:  # the grey picture of a warm-up
+        except ValueError:  # the grey frame of a warm-up
             return Candidates.empty()
         self.seen.append(index)
         height, width = image.shape[:2]

@@ -77,11 +77,11 @@ def data_set(folder: Path | None, scenes: Sequence[Scene] = SCENES, labels: tupl
     for scene in scenes:
         path = None if folder is None else folder / f"{scene.name}.png"
         if path is not None:
-            picture = np.full((SIZE[1], SIZE[0], 3), 235, np.uint8)
+            image = np.full((SIZE[1], SIZE[0], 3), 235, np.uint8)
             for each in scene.objects:
                 x1, y1, x2, y2 = (round(edge) for edge in each.box)
-                picture[y1:y2, x1:x2] = each.colour
-            path.write_bytes(cv2.imencode(".png", picture)[1].tobytes())
+                image[y1:y2, x1:x2] = each.colour
+            path.write_bytes(cv2.imencode(".png", image)[1].tobytes())
         images.append(_truth(scene, path))
     return DataSet(Path("Drawn"), "voc", "test", labels, tuple(images))
 

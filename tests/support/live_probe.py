@@ -95,7 +95,7 @@ class LiveProbe:
     def next_result(self) -> FrameResult:
         """Take the newest result, waiting for one, and paint it."""
         result = self.session.results.take(PATIENCE)
-        assert result is not None, f"no picture; {self.events}"
+        assert result is not None, f"no frame; {self.events}"
         self.session.mark_painted(result)
         return result
 
@@ -105,7 +105,7 @@ class LiveProbe:
             result = self.next_result()
             if wanted(result):
                 return result
-        raise AssertionError("2000 pictures, and none was the one wanted")
+        raise AssertionError("2000 frames, and none was the one wanted")
 
     def detected(self) -> FrameResult:
         """The first coming result that went through a detector."""

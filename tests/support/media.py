@@ -44,11 +44,11 @@ def make_video(
     Args:
         path: Where; the extension chooses the container (.mp4, .mov, .mkv, .avi).
         frames: How many.
-        size: (width, height) of the upright picture, even numbers for H.264.
+        size: (width, height) of the upright frame, even numbers for H.264.
         fps: Constant rate, unless ``pts`` is given.
         pts: Presentation time of each frame in seconds, for a variable rate; multiples of 1/90000.
         audio: Add a mono AAC tone of the same length.
-        rotation: 0, 90, 180 or 270: degrees clockwise a player turns the stored picture (.mp4 and .mov).
+        rotation: 0, 90, 180 or 270: degrees clockwise a player turns the stored frame (.mp4 and .mov).
         codec: FFmpeg's encoder name; "ffv1" in .mkv takes any size, even 1 x 1; "mpeg4" in .avi has a constant rate.
         gop: Frames between keyframes.
         faststart: Index in front (.mp4), so that a truncated copy still opens.
@@ -70,9 +70,9 @@ def make_video(
         tone = container.add_stream("aac", rate=_AUDIO_RATE, layout="mono") if audio else None
         for index, time in enumerate(times):
             stored = np.ascontiguousarray(np.rot90(coded_image(index, size), rotation // 90))
-            picture = av.VideoFrame.from_ndarray(stored, format="bgr24")
-            picture.pts, picture.time_base = int(time / base), base
-            container.mux(stream.encode(picture))
+            coded = av.VideoFrame.from_ndarray(stored, format="bgr24")
+            coded.pts, coded.time_base = int(time / base), base
+            container.mux(stream.encode(coded))
         container.mux(stream.encode(None))
         if tone is not None:
             _add_tone(container, tone, times[-1] + 1 / fps)
@@ -121,7 +121,7 @@ def make_transparent_video(path: Path, codec: str, frames: int = 24) -> Path:
 
 
 def make_audio(path: Path, seconds: Fraction = Fraction(1)) -> Path:
-    """A file with a tone and no picture (.m4a, .mp4, .mkv)."""
+    """A file with a tone and no video (.m4a, .mp4, .mkv)."""
     with av.open(str(path), "w") as container:
         _add_tone(container, container.add_stream("aac", rate=_AUDIO_RATE, layout="mono"), seconds)
     return path

@@ -1,4 +1,4 @@
-"""What is really in a media file: times, sizes, hashes, pictures. Reads with PyAV itself, not with our reader."""
+"""The true content of a media file: times, sizes, hashes, frames. Reads with PyAV itself, not with our reader."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Probed:
         pts_s: Presentation times of the video packets, sorted.
         sound: For each audio stream, the SHA-256 of all its packets, and their times.
         size: (width, height) as a player shows it without turning.
-        turned: Whether the pictures carry a display matrix.
+        turned: Whether the frames carry a display matrix.
         duration_s: Of the video stream.
         codecs: Codec of each stream.
         colour: (primaries, transfer, matrix, range).
@@ -67,6 +67,6 @@ def _frames(path: Path) -> list[av.VideoFrame]:
         return list(container.decode(video=0))
 
 
-def pictures(path: Path) -> list[npt.NDArray[np.uint8]]:
+def decoded_frames(path: Path) -> list[npt.NDArray[np.uint8]]:
     """Every frame as stored, UInt8[H, W, 3] BGR."""
     return [np.asarray(frame.to_ndarray(format="bgr24"), np.uint8) for frame in _frames(path)]

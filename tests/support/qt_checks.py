@@ -22,9 +22,9 @@ _SLACK = 1
 
 def pixel(widget: QWidget, x: float, y: float) -> tuple[int, int, int]:
     """Colour at a place of the widget as painted, in logical pixels."""
-    picture: QImage = widget.grab().toImage()
-    ratio = picture.devicePixelRatio()
-    colour: QColor = picture.pixelColor(round(x * ratio), round(y * ratio))
+    image: QImage = widget.grab().toImage()
+    ratio = image.devicePixelRatio()
+    colour: QColor = image.pixelColor(round(x * ratio), round(y * ratio))
     return colour.red(), colour.green(), colour.blue()
 
 

@@ -15,7 +15,7 @@ _ADDRESSES = {"src", "href", "action", "data", "poster", "srcset", "background",
 
 
 @dataclass
-class Picture:
+class Figure:
     """One mistake: its words, its drawing, and the image below it."""
 
     caption: str = ""
@@ -49,7 +49,7 @@ class Picture:
 class Page:
     """The parts of a report."""
 
-    sections: dict[str, list[Picture]] = field(default_factory=dict)
+    sections: dict[str, list[Figure]] = field(default_factory=dict)
     addresses: list[str] = field(default_factory=list)
     tags: list[str] = field(default_factory=list)
     handlers: list[str] = field(default_factory=list)
@@ -66,7 +66,7 @@ class _Reader(HTMLParser):
         self.page = Page()
         self._open: list[str] = []
         self._heading = ""
-        self._picture: Picture | None = None
+        self._figure: Figure | None = None
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         page, names = self.page, dict(attrs)
@@ -78,8 +78,8 @@ class _Reader(HTMLParser):
         if tag == "h3":
             self._heading = ""
         elif tag == "figure":
-            self._picture = Picture()
-            page.sections.setdefault(self._heading, []).append(self._picture)
+            self._figure = Figure()
+            page.sections.setdefault(self._heading, []).append(self._figure)
         elif tag == "tr":
             page.rows.append([])
         elif tag in ("td", "th"):
@@ -95,7 +95,7 @@ class _Reader(HTMLParser):
         assert self._open, f"</{tag}> closes nothing"
         assert self._open.pop() == tag, f"</{tag}> closes something else"
         if tag == "figure":
-            self._picture = None
+            self._figure = None
 
     def handle_data(self, data: str) -> None:
         page, inside = self.page, self._open
@@ -107,8 +107,8 @@ class _Reader(HTMLParser):
             page.text += data
             if "h3" in inside:
                 self._heading += data
-            if "figcaption" in inside and self._picture is not None:
-                self._picture.caption += data
+            if "figcaption" in inside and self._figure is not None:
+                self._figure.caption += data
             if ("td" in inside or "th" in inside) and page.rows[-1]:
                 page.rows[-1][-1] += data
 
@@ -124,7 +124,7 @@ def read_page(html: str) -> Page:
     reader.close()
     page = reader.finish()
     pieces = html.split("<figure>")[1:]
-    pictures = [picture for section in page.sections.values() for picture in section]
-    for picture, piece in zip(pictures, pieces, strict=True):
-        picture.svg = piece[: piece.index("</svg>") + len("</svg>")]
+    figures = [figure for section in page.sections.values() for figure in section]
+    for figure, piece in zip(figures, pieces, strict=True):
+        figure.svg = piece[: piece.index("</svg>") + len("</svg>")]
     return page

@@ -93,7 +93,7 @@ def _serve(port: str, *login: str) -> None:
     server.set_address("127.0.0.1")
     server.set_service(port)
     factory = rtsp.RTSPMediaFactory.new()
-    # One key picture, at the start: who throws that away never sees anything.
+    # One key frame, at the start: who throws that away never sees anything.
     factory.set_launch(
         f"( videotestsrc is-live=true pattern=ball ! video/x-raw,width={_SIZE[0]},height={_SIZE[1]},framerate=25/1"
         " ! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=100000 ! rtph264pay name=pay0 pt=96 )"

@@ -1,4 +1,4 @@
-"""torchvision's Faster R-CNN on thumbnails: the code path is that of large pictures, the work a hundredth."""
+"""torchvision's Faster R-CNN on thumbnails: the code path is that of large images, the work a hundredth."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class Graph:
         """Computes ``outputs`` for ``image``.
 
         Args:
-            image: One picture [H, W, C] or a batch of them, as the node that it stands for has it.
+            image: One image [H, W, C] or a batch of them, as the node that it stands for has it.
             outputs: Names of nodes; ``name:1`` is the second output of one.
             at: The node that ``image`` stands for; the graph's placeholder unless told. Whatever comes before it
                 is not run.

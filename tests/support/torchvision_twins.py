@@ -67,7 +67,7 @@ def their_ssdlite(seed: int) -> torchvision_ssd.SSD:
 
 
 def randomise(network: nn.Module) -> None:
-    """Weights and batch statistics that let a picture through every layer."""
+    """Weights and batch statistics that let an image through every layer."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")

@@ -63,10 +63,10 @@ def make_source(
 ) -> HostBatches:
     """Six images of blocks, augmented; the images are made where they are not there yet."""
     us = processes or Processes()
-    pictures = training_images([make_blocks(folder, 6)], LABELS)
+    images = training_images([make_blocks(folder, 6)], LABELS)
     size = (spec.input.height, spec.input.width)
-    examples = ImageExamples(pictures, PAPER, size, fill_colour(spec.input), recipe.seed, ImageReader())
-    return HostBatches(examples, Order(len(pictures), recipe.batch, recipe.seed, us.rank, us.count), _CPU, 1)
+    examples = ImageExamples(images, PAPER, size, fill_colour(spec.input), recipe.seed, ImageReader())
+    return HostBatches(examples, Order(len(images), recipe.batch, recipe.seed, us.rank, us.count), _CPU, 1)
 
 
 def main(folder: Path, checkpoint: Path, kill_at: int) -> None:

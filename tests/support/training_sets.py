@@ -29,10 +29,10 @@ def make_blocks(folder: Path, count: int, seed: int = 0) -> DataSet:
     """Write ``count`` images with one to three blocks each; returns their annotations."""
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
-    return DataSet(folder, "voc", "train", LABELS, tuple(_picture(folder, rng, number) for number in range(count)))
+    return DataSet(folder, "voc", "train", LABELS, tuple(_image(folder, rng, number) for number in range(count)))
 
 
-def _picture(folder: Path, rng: np.random.Generator, number: int) -> ImageTruth:
+def _image(folder: Path, rng: np.random.Generator, number: int) -> ImageTruth:
     height, width = 120, 160
     image = np.full((height, width, 3), rng.integers(90, 160, 3), np.uint8)
     image = np.clip(image + rng.normal(0, 6, image.shape), 0, 255).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""The demo that ships: its description, its accuracy on scenes it never saw, and the sample clip and picture."""
+"""The demo that ships: its description, its accuracy on scenes it never saw, and the sample clip and image."""
 
 from __future__ import annotations
 
@@ -108,24 +108,24 @@ def test_it_finds_the_shapes_of_the_sample_clip(demo: Detector) -> None:
             if number % 20:
                 continue
             truth = content.frame(number / FPS)
-            picture = np.asarray(frame.to_ndarray(format="bgr24"), dtype=np.uint8)
-            hits, extra = found_share(truth, demo.detect(picture, wanted))
+            image = np.asarray(frame.to_ndarray(format="bgr24"), dtype=np.uint8)
+            hits, extra = found_share(truth, demo.detect(image, wanted))
             there, seen, wrong = there + len(truth.class_ids), seen + hits, wrong + extra
     assert there > 100
     assert seen >= 0.9 * there
     assert wrong <= 0.1 * there  # where shapes pile up
 
 
-def test_self_test_picture_is_drawn_by_this_code_and_fully_understood(demo: Detector) -> None:
-    picture = cv2.imread(str(ASSETS / "selftest.png"))
-    assert picture is not None
+def test_self_test_image_is_drawn_by_this_code_and_fully_understood(demo: Detector) -> None:
+    image = cv2.imread(str(ASSETS / "selftest.png"))
+    assert image is not None
     truth = selftest_scene()
-    difference = np.abs(picture.astype(np.int16) - truth.image_bgr)
+    difference = np.abs(image.astype(np.int16) - truth.image_bgr)
     assert float(difference.mean()) < 0.5  # another OpenCV may round an edge differently
     described = json.loads((ASSETS / "selftest.json").read_text(encoding="utf-8"))
     assert described["model"] == "demo"
     assert [entry["label"] for entry in described["expected"]] == [CLASSES[k] for k in truth.class_ids]
     boxes = np.asarray([entry["box"] for entry in described["expected"]], np.float32)
     np.testing.assert_allclose(boxes, truth.boxes_xyxy, atol=1.0)
-    found = demo.detect(np.asarray(picture, dtype=np.uint8), DetectionFilter(score_threshold=0.5))
+    found = demo.detect(np.asarray(image, dtype=np.uint8), DetectionFilter(score_threshold=0.5))
     assert found_share(truth, found) == (len(truth.class_ids), 0)

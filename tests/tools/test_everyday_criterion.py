@@ -50,7 +50,7 @@ class Case:
         self.logits = torch.from_numpy(logits).requires_grad_()
         self.targets = Targets(torch.from_numpy(wanted), torch.from_numpy(classes.reshape(images, boxes)))
         self.old_locs, self.old_logits = torch.from_numpy(old_locs), torch.from_numpy(old_logits)
-        self.labelled = torch.from_numpy(rng.random((5, CLASSES - 1)) < 0.5)  # of a set of five pictures
+        self.labelled = torch.from_numpy(rng.random((5, CLASSES - 1)) < 0.5)  # of a set of five images
         self.picks = [Pick(0, int(index)) for index in rng.integers(0, 5, images)]
 
     def __call__(self, keep: Distillation, ratio: int = 3) -> tuple[Tensor, Tensor]:
@@ -208,7 +208,7 @@ def test_objects_are_given_to_default_boxes_by_the_matcher() -> None:
     assert bool((gradient[0, ~matched, 2] > 0).all()), "less of it elsewhere"
 
 
-def test_which_classes_a_picture_labels_follows_its_set() -> None:
+def test_which_classes_an_image_labels_follows_its_set() -> None:
     table = labelled_classes((2, 0, 3), ((0, 2), (), (1,)), 4)
     assert table.tolist() == [[True, False, True, False]] * 2 + [[False, True, False, False]] * 3
     assert table.dtype == torch.bool

@@ -1,4 +1,4 @@
-"""What goes into the fine-tuning of ``everyday``: pictures, the start, the command; and what is refused."""
+"""What goes into the fine-tuning of ``everyday``: images, the start, the command; and what is refused."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import torch
 from detector.errors import DetectorError
 from detector.evaluation.data_sets import read_data
 from detector.labels import COCO80, VOC20
-from tests.support.everyday_schedule import PICTURES, TINY, write_coco, write_tars
+from tests.support.everyday_schedule import IMAGES, TINY, write_coco, write_tars
 from tests.support.one_thread import one_thread
 from tests.support.shared_data import shared
 from tests.support.tiny_models import random_spec, random_state
@@ -47,16 +47,16 @@ def test_sets_are_put_together_with_what_each_of_them_labels(tars: Path, tmp_pat
     unpack(tars, larger)
     sources = Sources(tars, (larger / "VOCdevkit",), write_coco(coco, "train", 2), write_coco(coco, "holdout", 1))
     material = gather(sources, tmp_path / "work", replay=3)
-    count = PICTURES["train"]
+    count = IMAGES["train"]
     assert len(material.images) == 2 * count + 2 * 3
     assert material.labelled.shape == (len(material.images), 80)
     voc, whole = material.labelled[: 2 * count], material.labelled[2 * count :]
     assert bool((voc == voc[0]).all())
     assert {COCO80[index] for index in voc[0].nonzero()[:, 0].tolist()} == {"cat", "dog"}
     assert {COCO80[index] for index in whole[0].nonzero()[:, 0].tolist()} == {"cat", "cup"}
-    assert {int(k) for picture in material.images[: 2 * count] for k in picture.class_ids} == {CAT, DOG}
-    assert {int(k) for picture in material.images[2 * count :] for k in picture.class_ids} == {CAT, CUP}
-    assert len(material.voc_val.images) == PICTURES["val"]
+    assert {int(k) for image in material.images[: 2 * count] for k in image.class_ids} == {CAT, DOG}
+    assert {int(k) for image in material.images[2 * count :] for k in image.class_ids} == {CAT, CUP}
+    assert len(material.voc_val.images) == IMAGES["val"]
     assert material.coco_holdout is not None
     assert len(material.coco_holdout.images) == 1
     assert overlapping(material.images, material.voc_val) == 0
@@ -79,7 +79,7 @@ def test_a_set_as_voc_names_its_classes_is_labelled_as_coco_names_them() -> None
     }
 
 
-def test_pictures_that_are_missing_are_counted_before_anything_is_learnt(tars: Path, tmp_path: Path) -> None:
+def test_images_that_are_missing_are_counted_before_anything_is_learnt(tars: Path, tmp_path: Path) -> None:
     coco = write_coco(tmp_path / "coco", "train", 3)
     (tmp_path / "coco" / "images" / "train001.jpg").unlink()
     with pytest.raises(DetectorError, match=r"1 images of .*instances_train\.json are missing"):
@@ -94,7 +94,7 @@ def test_what_is_measured_on_is_not_learnt_from(tars: Path, tmp_path: Path, caps
     code = main(_arguments(tars, tmp_path / "work", "--sharper", str(larger / "VOCdevkit")))
     err = capsys.readouterr().err
     assert code == 1
-    assert f"{PICTURES['val']} of the images to measure on are among those to learn from" in err
+    assert f"{IMAGES['val']} of the images to measure on are among those to learn from" in err
     assert err.count("\n") == 1
 
 
@@ -103,13 +103,13 @@ def _arguments(tars: Path, work: Path, *more: str) -> list[str]:
     return ["--start", str(start), "--tars", str(tars), "--work", str(work), "--device", "cpu", "--threads", "1", *more]
 
 
-def test_pictures_may_arrive_in_several_runs(tars: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_images_may_arrive_in_several_runs(tars: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     later = tmp_path / "later"
     later.mkdir()
     (tars / "images.tar").rename(later / "images.tar")
     work = tmp_path / "work"
     assert main(_arguments(tars, work)) == 1
-    assert f"{PICTURES['train']} images of" in capsys.readouterr().err
+    assert f"{IMAGES['train']} images of" in capsys.readouterr().err
     unpack(later, work / "data")
     assert missing_images(read_data(work / "data" / "VOCdevkit", "voc", "train")) == 0
     assert unpack(later, work / "data") == [], "each once"
@@ -119,7 +119,7 @@ def test_the_command_stops_in_time_and_goes_on(
     tars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     work, out = tmp_path / "work", tmp_path / "everyday.safetensors"
-    short = replace(TINY, frozen=("stem.", "blocks."), slow=(), epochs=1.0)  # three steps of two pictures
+    short = replace(TINY, frozen=("stem.", "blocks."), slow=(), epochs=1.0)  # three steps of two images
     monkeypatch.setitem(SCHEDULES, "cpu", (short,))
     arguments = _arguments(tars, work, "--minutes", "0", "--out", str(out))
     assert main(arguments) == STOPPED

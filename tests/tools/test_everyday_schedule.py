@@ -1,4 +1,4 @@
-"""The fine-tuning of ``everyday`` from its pictures to its file: killed, gone on with, measured, shipped or not."""
+"""The fine-tuning of ``everyday`` from its images to its file: killed, gone on with, measured, shipped or not."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_schedule_survives_a_power_cut_and_a_stop_and_ships_nothing_poor(
     run = begin(sources, work)
     tuned = run.train()
     assert tuned is not None
-    assert tuned[0].recipe.steps == 4, "6 pictures of VOC and 2 of COCO twice over, by two, 0.8 times"
+    assert tuned[0].recipe.steps == 4, "6 images of VOC and 2 of COCO twice over, by two, 0.8 times"
     assert "going on after step 2 of 4" in capsys.readouterr().out
     assert tuned[0].spent_s > 0
     again = run.train()

@@ -126,7 +126,7 @@ def test_the_drawn_video_is_one(tmp_path: Path) -> None:
     frames = [np.full((48, 64, 3), grey, np.uint8) for grey in (40, 200)]
     reader = VideoReader(tables.drawn_video(tmp_path, 1, lambda: frames))
     try:
-        shown = [float(picture.image_bgr.mean()) for picture in iter(reader.read_frame, None)]
+        shown = [float(image.image_bgr.mean()) for image in iter(reader.read_frame, None)]
     finally:
         reader.close()
     assert len(shown) == tables.VIDEO_FPS

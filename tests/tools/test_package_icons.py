@@ -18,14 +18,14 @@ def icons(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _pictures(file: Path) -> dict[int, QImage]:
+def _images(file: Path) -> dict[int, QImage]:
     reader = QImageReader(str(file))
     found = {}
     for number in range(reader.imageCount()):
         assert reader.jumpToImage(number)
-        picture = reader.read()
-        assert not picture.isNull(), reader.errorString()
-        found[picture.width()] = picture.convertToFormat(QImage.Format.Format_ARGB32)
+        image = reader.read()
+        assert not image.isNull(), reader.errorString()
+        found[image.width()] = image.convertToFormat(QImage.Format.Format_ARGB32)
     return found
 
 
@@ -39,31 +39,31 @@ def _same(one: QImage, other: QImage) -> bool:
 
 
 def test_ico_and_icns_hold_each_size_as_it_is_drawn(icons: Path) -> None:
-    windows = _pictures(icons / "ssd-viewer.ico")
+    windows = _images(icons / "ssd-viewer.ico")
     assert tuple(sorted(windows)) == ICO_SIDES
-    mac = _pictures(icons / "ssd-viewer.icns")
+    mac = _images(icons / "ssd-viewer.icns")
     assert set(mac) >= {32, 64, 128, 256, 512, 1024}
-    for pictures in (windows, mac):
-        for side in set(pictures) & {16, 24, 32, 64}:
-            assert _same(pictures[side], app_image(side)), side
+    for images in (windows, mac):
+        for side in set(images) & {16, 24, 32, 64}:
+            assert _same(images[side], app_image(side)), side
 
 
 def test_every_size_is_filled_and_has_round_corners(icons: Path) -> None:
     for side in PNG_SIDES:
-        picture = QImage(str(icons / "hicolor" / f"{side}x{side}" / "apps" / "ssd-viewer.png"))
-        assert picture.width() == picture.height() == side
-        assert picture.pixelColor(0, 0).alpha() < 128
-        assert picture.pixelColor(side // 2, side // 8).alpha() == 255
+        image = QImage(str(icons / "hicolor" / f"{side}x{side}" / "apps" / "ssd-viewer.png"))
+        assert image.width() == image.height() == side
+        assert image.pixelColor(0, 0).alpha() < 128
+        assert image.pixelColor(side // 2, side // 8).alpha() == 255
     assert (icons / "hicolor" / "scalable" / "apps" / "ssd-viewer.svg").read_text().startswith("<svg ")
 
 
 def test_in_a_title_bar_the_marks_stand_out() -> None:
     """At 16 pixels every one of the four corner marks has a pixel of pure white, and there is ground beside it."""
-    picture = app_image(16)
+    image = app_image(16)
     for x, y in ((2, 2), (13, 2), (2, 13), (13, 13), (8, 8)):
-        assert picture.pixelColor(x, y).getRgb() == (255, 255, 255, 255)
+        assert image.pixelColor(x, y).getRgb() == (255, 255, 255, 255)
     for x, y in ((8, 2), (2, 8), (5, 5), (10, 10)):
-        assert picture.pixelColor(x, y).green() < 200
+        assert image.pixelColor(x, y).green() < 200
 
 
 def test_the_window_has_the_sizes_that_systems_ask_for(qapp: object) -> None:

@@ -80,19 +80,19 @@ def _run_lean(folder: Path, *commands: list[str]) -> list[tuple[int, str, str]]:
     return [(code, out, err) for code, out, err in results]
 
 
-def test_pictures_videos_and_models_need_no_torch(tmp_path: Path) -> None:
-    picture, video, weights = tmp_path / "a.png", tmp_path / "a.mp4", tmp_path / "version-slim-320.pth"
-    picture.write_bytes(cv2.imencode(".png", coded_image(1, (200, 100)))[1].tobytes())
+def test_images_videos_and_models_need_no_torch(tmp_path: Path) -> None:
+    image, video, weights = tmp_path / "a.png", tmp_path / "a.mp4", tmp_path / "version-slim-320.pth"
+    image.write_bytes(cv2.imencode(".png", coded_image(1, (200, 100)))[1].tobytes())
     make_video(video, frames=5, audio=True)
     torch.save(random_state(random_spec("ultraface-slim")), weights)
     results = _run_lean(
         tmp_path,
         ["self-test", "--only", "versions,devices,codecs,golden,models,export"],
-        ["detect", str(picture), "--model", "demo", "--device", "cuda", "--json", "-"],
+        ["detect", str(image), "--model", "demo", "--device", "cuda", "--json", "-"],
         ["annotate", str(video), "-o", str(tmp_path / "out.mp4"), "--model", "demo"],
         ["models", "import", str(weights), "--name", "faces"],
         ["models", "check", "faces"],
-        ["detect", str(picture), "--model", "faces"],
+        ["detect", str(image), "--model", "faces"],
         ["bench", "--model", "demo"],
     )
     for code, out, err in results[:-1]:

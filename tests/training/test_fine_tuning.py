@@ -235,7 +235,7 @@ def test_a_small_set_of_ones_own_is_cut_out_of_voc(tmp_path: Path) -> None:
     devkit = write_year(tmp_path / "VOCdevkit" / "VOC2007", train, "train")
     write_year(devkit, val, "val")
     for stem in (*train, *val):
-        (devkit / "JPEGImages" / f"{stem}.jpg").write_bytes(b"a picture")
+        (devkit / "JPEGImages" / f"{stem}.jpg").write_bytes(b"an image")
     out = tmp_path / "few"
     assert cut(tmp_path / "VOCdevkit", out, CLASSES, 6) == {"train": 6, "val": 1}
     data = read_data(out, "voc", "train")

@@ -38,7 +38,7 @@ def _one_thread() -> Iterator[None]:
         yield
 
 
-def smooth_picture(seed: int, height: int = 90, width: int = 120) -> Image:
+def smooth_image(seed: int, height: int = 90, width: int = 120) -> Image:
     """Colour gradients and blobs: what interpolation and colour spaces may be compared on."""
     rng = np.random.default_rng(seed)
     small = rng.integers(0, 256, (6, 8, 3)).astype(np.uint8)
@@ -76,13 +76,13 @@ def test_crops_overlap_some_object_as_much_as_was_asked(seed: int, least: float)
     boxes, ids = random_objects(seed, 16, 3)
     policy = replace(_CROPS_ONLY, min_ious=(least,))
     views = draw_views(policy, random_noise(seed, 16, policy), boxes, ids)
-    for window, picture, numbers in zip(views.windows, boxes, ids, strict=True):
+    for window, seen, numbers in zip(views.windows, boxes, ids, strict=True):
         if window.tolist() == [0.0, 0.0, 1.0, 1.0]:
             continue
         width, height = (window[2:] - window[:2]).tolist()
         assert 0.5 - 1e-5 <= width / height <= 2 + 1e-5
         assert 0.3 - 1e-5 <= (width * height) ** 0.5 <= 1 + 1e-5
-        assert float(box_iou(picture[numbers >= 0], window[None]).max()) >= least - 1e-5
+        assert float(box_iou(seen[numbers >= 0], window[None]).max()) >= least - 1e-5
 
 
 def test_crops_come_from_every_sampler_and_images_without_objects_are_not_cropped() -> None:
@@ -127,7 +127,7 @@ def test_amounts_stay_within_the_policy_and_each_comes_half_the_time() -> None:
 
 
 def test_unchanged_is_the_image_resized() -> None:
-    image, box = smooth_picture(0), np.array([[0.1, 0.2, 0.5, 0.6]], np.float32)
+    image, box = smooth_image(0), np.array([[0.1, 0.2, 0.5, 0.6]], np.float32)
     ids = np.array([3], np.int64)
     noise = np.zeros(UNCHANGED.noise_size, np.float32)
     got, boxes, numbers = augment(image, box, ids, policy=UNCHANGED, noise=noise, size=(60, 60), fill_bgr=_FILL)
@@ -138,7 +138,7 @@ def test_unchanged_is_the_image_resized() -> None:
 
 
 def test_mirrored_twice_is_the_image_itself() -> None:
-    image, boxes, ids = smooth_picture(2, 64, 64), *random_objects(2, 1, 4)
+    image, boxes, ids = smooth_image(2, 64, 64), *random_objects(2, 1, 4)
     views = Views(torch.tensor([[0.0, 0.0, 1.0, 1.0]]), torch.tensor([True]))
     once, (seen, seen_ids) = apply_view(image, views, (64, 64), _FILL), see(views, boxes, ids)
     assert not np.array_equal(once, image)
@@ -154,7 +154,7 @@ def test_mirrored_twice_is_the_image_itself() -> None:
 def test_a_view_is_torchvisions_pad_crop_resize_and_flip(seed: int) -> None:
     """On whole pixels, where theirs can say the same."""
     rng = np.random.default_rng(seed)
-    image = smooth_picture(seed, 48, 64)
+    image = smooth_image(seed, 48, 64)
     left, top, right, bottom = (int(v) for v in rng.integers(0, 40, 4))
     height, width = 48 + top + bottom, 64 + left + right
     x, y = int(rng.integers(0, width - 30)), int(rng.integers(0, height - 30))
@@ -201,11 +201,11 @@ def test_saturation_and_hue_are_those_of_hsv(red: int, green: int, blue: int, sa
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 2**31))
 def test_host_and_device_make_the_same_example(seed: int) -> None:
-    pictures = [smooth_picture(seed + i, 80, 80) for i in range(4)]
+    originals = [smooth_image(seed + i, 80, 80) for i in range(4)]
     boxes, ids = random_objects(seed, 4, 3)
     noise = random_noise(seed, 4)
     images, device_boxes, device_ids = augment_batch(
-        torch.from_numpy(np.stack(pictures)),
+        torch.from_numpy(np.stack(originals)),
         boxes,
         ids,
         policy=PAPER,
@@ -213,10 +213,10 @@ def test_host_and_device_make_the_same_example(seed: int) -> None:
         size=(60, 60),
         fill_bgr=torch.tensor(_FILL),
     )
-    for row, picture in enumerate(pictures):
+    for row, original in enumerate(originals):
         valid = ids[row] >= 0
         host, host_boxes, host_ids = augment(
-            picture,
+            original,
             boxes[row][valid].numpy(),
             ids[row][valid].numpy(),
             policy=PAPER,
@@ -233,7 +233,7 @@ def test_host_and_device_make_the_same_example(seed: int) -> None:
 
 
 def test_brightness_and_contrast_are_exact_on_the_host() -> None:
-    image, one = smooth_picture(4), torch.ones(1)
+    image, one = smooth_image(4), torch.ones(1)
     got = apply_colours(image, ColourJitter(one * 20, one * 1.5, one, one * 0, one))
     np.testing.assert_array_equal(got, ((image.astype(float) + 20).clip(0, 255) * 1.5).round().clip(0, 255))
     got = apply_colours(image, ColourJitter(one * 0, one, one, one * 0, one * 0.5))

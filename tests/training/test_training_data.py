@@ -76,37 +76,37 @@ def test_classes_of_several_sets_are_joined_by_name_and_by_the_words_of_voc_and_
         "1", Path("1.jpg"), 100, 100, np.tile((0.0, 0.0, 9.0, 9.0), (4, 1)), np.arange(4, dtype=np.int32),
         *(np.zeros(4, np.bool_), np.zeros(4, np.bool_), np.full(4, 81.0), np.full(4, 81.0)), "1.jpg",
     )  # fmt: skip
-    (picture,) = training_images([replace(sets[1], images=(image,))], common_labels(sets))
-    assert picture.class_ids.tolist() == [2, 0, 1, 3]
+    (labelled_image,) = training_images([replace(sets[1], images=(image,))], common_labels(sets))
+    assert labelled_image.class_ids.tolist() == [2, 0, 1, 3]
 
 
 def test_boxes_become_fractions_of_what_they_were_marked_on(blocks: DataSet) -> None:
-    picture = training_images([blocks], LABELS)[0]
-    image, boxes, ids = ImageReader().read(picture)
+    labelled_image = training_images([blocks], LABELS)[0]
+    image, boxes, ids = ImageReader().read(labelled_image)
     assert image.shape == (120, 160, 3)
     np.testing.assert_allclose(boxes * (160, 120, 160, 120), blocks.images[0].boxes_xyxy, atol=1e-4)
     assert ids.tolist() == blocks.images[0].class_ids.tolist()
-    twice = replace(picture, width=320, height=240, boxes_xyxy=picture.boxes_xyxy * 2)
+    twice = replace(labelled_image, width=320, height=240, boxes_xyxy=labelled_image.boxes_xyxy * 2)
     np.testing.assert_allclose(ImageReader().read(twice)[1], boxes, atol=1e-6)
-    unsaid = replace(picture, width=0, height=0)
+    unsaid = replace(labelled_image, width=0, height=0)
     np.testing.assert_allclose(ImageReader().read(unsaid)[1], boxes, atol=1e-6)
 
 
 def test_boxes_outside_are_cut_off_and_those_without_area_left_out(blocks: DataSet) -> None:
-    picture = training_images([blocks], LABELS)[0]
+    labelled_image = training_images([blocks], LABELS)[0]
     boxes = np.array([[-50, -50, 80, 60], [20, 20, 20, 50], [200, 10, 240, 30], [40, 30, 20, 50]], np.float32)
-    odd = replace(picture, boxes_xyxy=boxes, class_ids=np.array([0, 1, 2, 0]))
+    odd = replace(labelled_image, boxes_xyxy=boxes, class_ids=np.array([0, 1, 2, 0]))
     _, kept, ids = ImageReader().read(odd)
     assert kept.tolist() == [[0.0, 0.0, 0.5, 0.5]]
     assert ids.tolist() == [0]
 
 
 def test_boxes_that_are_not_learnt_as_marked_are_counted_and_named(blocks: DataSet) -> None:
-    pictures = training_images([blocks], LABELS)
-    assert box_notes(pictures) == ()
+    labelled_images = training_images([blocks], LABELS)
+    assert box_notes(labelled_images) == ()
     boxes = np.array([[-50, -50, 80, 60], [20, 20, 20, 50], [200, 10, 240, 30], [-1, 30, 161, 50]], np.float32)
-    odd = replace(pictures[0], boxes_xyxy=boxes, class_ids=np.array([0, 1, 2, 0]))
-    none = replace(pictures[1], boxes_xyxy=np.empty((0, 4), np.float32), class_ids=np.empty(0, np.int64))
+    odd = replace(labelled_images[0], boxes_xyxy=boxes, class_ids=np.array([0, 1, 2, 0]))
+    none = replace(labelled_images[1], boxes_xyxy=np.empty((0, 4), np.float32), class_ids=np.empty(0, np.int64))
     unsaid = replace(odd, width=0, height=0)
     assert box_notes([odd, none, unsaid]) == (
         "1 box reaches beyond its image and is cut off at the edge (box 1 in block000.png).",
@@ -115,11 +115,11 @@ def test_boxes_that_are_not_learnt_as_marked_are_counted_and_named(blocks: DataS
 
 
 def test_sets_of_images_are_told_apart(blocks: DataSet, tmp_path: Path) -> None:
-    pictures = training_images([blocks], LABELS)
-    known = fingerprint(pictures)
-    moved = [replace(picture, path=tmp_path / picture.path.name) for picture in pictures]
+    labelled_images = training_images([blocks], LABELS)
+    known = fingerprint(labelled_images)
+    moved = [replace(labelled_image, path=tmp_path / labelled_image.path.name) for labelled_image in labelled_images]
     assert fingerprint(moved) == known
-    first, *others = pictures
+    first, *others = labelled_images
     changed_ones = (
         others,
         [*others, first],
@@ -137,9 +137,9 @@ def test_sets_of_images_are_told_apart(blocks: DataSet, tmp_path: Path) -> None:
 
 
 def test_classes_are_found_by_name_and_what_is_not_to_be_learnt_is_left_out(blocks: DataSet) -> None:
-    pictures = training_images([blocks], ("Blue", "red"))
-    for picture, image in zip(pictures, blocks.images, strict=True):
-        assert picture.class_ids.tolist() == [{0: 1, 2: 0}[k] for k in image.class_ids.tolist() if k != 1]
+    labelled_images = training_images([blocks], ("Blue", "red"))
+    for labelled_image, image in zip(labelled_images, blocks.images, strict=True):
+        assert labelled_image.class_ids.tolist() == [{0: 1, 2: 0}[k] for k in image.class_ids.tolist() if k != 1]
     crowded = _with(blocks, crowd=True)
     with pytest.raises(DetectorError, match="None of the 6 images"):
         training_images([crowded], LABELS)
@@ -178,9 +178,9 @@ def test_a_bad_image_is_named_once_and_the_next_one_stands_in(tmp_path: Path) ->
     assert list(reasons) == ["block001.png", "block002.png"]
     assert "damaged" in reasons["block001.png"]
     assert "cannot be read" in reasons["block002.png"]
-    for picture in data.images:
-        assert picture.path is not None
-        picture.path.unlink(missing_ok=True)
+    for labelled_image in data.images:
+        assert labelled_image.path is not None
+        labelled_image.path.unlink(missing_ok=True)
     with pytest.raises(DetectorError, match="Not one of the images"):
         found.load(Pick(0, 0))
 
@@ -200,11 +200,11 @@ def test_batches_are_the_same_from_any_step_on_and_for_any_number_of_threads(blo
 
 
 def test_images_on_the_device_are_those_of_the_files(blocks: DataSet) -> None:
-    pictures = training_images([blocks], LABELS)
-    order = Order(len(pictures), 4, 7)
-    device = DeviceDataset(pictures, 128, _CPU, 2, ImageReader())
+    labelled_images = training_images([blocks], LABELS)
+    order = Order(len(labelled_images), 4, 7)
+    device = DeviceDataset(labelled_images, 128, _CPU, 2, ImageReader())
     assert device.images.shape == (6, 128, 128, 3)
-    plain = ImageExamples(pictures, UNCHANGED, SIZE, _FILL, 7, ImageReader())
+    plain = ImageExamples(labelled_images, UNCHANGED, SIZE, _FILL, 7, ImageReader())
     with (
         closing(DeviceBatches(device, order, UNCHANGED, SIZE, _FILL).batches(1)) as one,
         closing(HostBatches(plain, order, _CPU, 1).batches(1)) as other,
@@ -218,11 +218,11 @@ def test_images_on_the_device_are_those_of_the_files(blocks: DataSet) -> None:
 
 
 def test_processes_augment_their_share_on_the_device_as_one_process_would(blocks: DataSet) -> None:
-    pictures = training_images([blocks], LABELS)
-    device = DeviceDataset(pictures, 96, _CPU, 1, ImageReader())
+    labelled_images = training_images([blocks], LABELS)
+    device = DeviceDataset(labelled_images, 96, _CPU, 1, ImageReader())
 
     def batch(rank: int, processes: int) -> torch.Tensor:
-        order = Order(len(pictures), 4, 7, rank, processes)
+        order = Order(len(labelled_images), 4, 7, rank, processes)
         with closing(DeviceBatches(device, order, PAPER, SIZE, _FILL).batches(3)) as source:
             return next(source).images_bgr
 
@@ -245,16 +245,18 @@ def test_real_images_keep_their_objects_in_sight(tmp_path: Path) -> None:
     voc = read_data(next(path.parent for path in tmp_path.rglob("Annotations")), "voc")
     coco = read_data(shared("coco-val2017-32"), "coco")
     labels = tuple(dict.fromkeys((*voc.labels, "zebra")))
-    pictures = training_images([voc, coco], labels)
-    assert len(pictures) == len(voc.images) + len(coco.images)
+    labelled_images = training_images([voc, coco], labels)
+    assert len(labelled_images) == len(voc.images) + len(coco.images)
     known = {"car", "person", "tvmonitor"}  # the last one is COCO's "tv"
-    assert known <= {labels[k] for picture in pictures[len(voc.images) :] for k in picture.class_ids}
+    assert known <= {
+        labels[k] for labelled_image in labelled_images[len(voc.images) :] for k in labelled_image.class_ids
+    }
     reader = ImageReader()
-    examples = ImageExamples(pictures, PAPER, (300, 300), _FILL, 1, reader)
-    for index, picture in enumerate(pictures):
+    examples = ImageExamples(labelled_images, PAPER, (300, 300), _FILL, 1, reader)
+    for index, labelled_image in enumerate(labelled_images):
         example = examples.load(Pick(0, index))
         assert example.image_bgr.shape == (300, 300, 3)
-        assert bool(len(example.class_ids)) == bool(len(picture.class_ids))
-        assert set(example.class_ids) <= set(picture.class_ids)
+        assert bool(len(example.class_ids)) == bool(len(labelled_image.class_ids))
+        assert set(example.class_ids) <= set(labelled_image.class_ids)
         assert bool(((example.boxes_xyxy >= 0) & (example.boxes_xyxy <= 1)).all())
     assert not reader.failures()

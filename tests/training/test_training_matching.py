@@ -66,24 +66,24 @@ def slow_match(defaults: list[Box], objects: list[Box]) -> list[int]:
     return result
 
 
-def as_batch(pictures: list[list[Box]]) -> tuple[Tensor, Tensor]:
+def as_batch(images: list[list[Box]]) -> tuple[Tensor, Tensor]:
     """Boxes and which rows are real; the padding is a box that would match."""
-    most = max(map(len, pictures), default=0)
-    boxes = torch.tensor([0.0, 0.0, 4.0, 4.0]).repeat(len(pictures), most, 1)
-    valid = torch.zeros(len(pictures), most, dtype=torch.bool)
-    for row, picture in enumerate(pictures):
-        if picture:
-            boxes[row, : len(picture)] = torch.tensor(picture, dtype=torch.float32)
-            valid[row, : len(picture)] = True
+    most = max(map(len, images), default=0)
+    boxes = torch.tensor([0.0, 0.0, 4.0, 4.0]).repeat(len(images), most, 1)
+    valid = torch.zeros(len(images), most, dtype=torch.bool)
+    for row, objects in enumerate(images):
+        if objects:
+            boxes[row, : len(objects)] = torch.tensor(objects, dtype=torch.float32)
+            valid[row, : len(objects)] = True
     return boxes, valid
 
 
 @settings(max_examples=150, deadline=None)
 @given(grid_boxes(1, 20), st.lists(grid_boxes(0, 9), min_size=1, max_size=4))
-def test_matching_is_the_papers_for_every_image_of_a_batch(defaults: list[Box], pictures: list[list[Box]]) -> None:
-    boxes, valid = as_batch(pictures)
+def test_matching_is_the_papers_for_every_image_of_a_batch(defaults: list[Box], images: list[list[Box]]) -> None:
+    boxes, valid = as_batch(images)
     got = match(torch.tensor(defaults, dtype=torch.float32), boxes, valid)
-    assert got.tolist() == [slow_match(defaults, picture) for picture in pictures]
+    assert got.tolist() == [slow_match(defaults, objects) for objects in images]
 
 
 @settings(max_examples=50, deadline=None)

@@ -74,8 +74,8 @@ def _moments(state: dict[str, Any]) -> list[Tensor]:
 def test_sixteen_images_are_learnt_by_heart(tmp_path: Path) -> None:
     recipe = Recipe(steps=80, batch=8, rate=5e-3, shape="cosine", warmup=10, optimiser="adamw", augment=False, ema=0.95)
     data = make_blocks(tmp_path, 16)
-    pictures = training_images([data], LABELS)
-    examples = ImageExamples(pictures, UNCHANGED, SIZE, fill_colour(SPEC.input), 0, ImageReader())
+    labelled_images = training_images([data], LABELS)
+    examples = ImageExamples(labelled_images, UNCHANGED, SIZE, fill_colour(SPEC.input), 0, ImageReader())
     trainer = Trainer(SPEC, new_network(SPEC, recipe), recipe, _CPU)
     reader = ImageReader()
     validator = Validator(SPEC, data, _CPU, 1, reader)
