@@ -57,6 +57,21 @@ def test_a_list_of_ffmpeg_is_read(folder: Path) -> None:
     assert frames(concat(folder / "a.ffconcat", "0.ts", "deep/0.ts")) == 2 * RATE
 
 
+def test_where_parts_are_joined_no_frame_is_missing(folder: Path) -> None:
+    """Sound that outlasts the picture of a part, here by a duration that is told, leaves a gap before the next part."""
+    path = folder / "a.ffconcat"
+    path.write_text("ffconcat version 1.0\nfile 0.ts\nduration 1.3\nfile deep/0.ts\n")
+    reader = VideoReader(path)
+    times = []
+    while (frame := reader.read_frame()) is not None:
+        times.append(frame.pts_s)
+    notes = reader.take_notes()
+    reader.close()
+    assert len(times) == 2 * RATE
+    assert times[RATE] - times[RATE - 1] > 2 * (times[1] - times[0])
+    assert notes == ()
+
+
 @pytest.mark.parametrize(
     "name",
     [

@@ -80,7 +80,8 @@ class FrameCursor:
         self._ready.extend((frame, self._times.put(frame)) for frame in waiting)
         self._reads_all = True
         is_steady = self.rate is not None and self.rate == self.stream.base_rate and self.rate <= _MAX_STEADY
-        if self.count is None and is_steady and not self._times.is_guessed:
+        is_joined = self.container.format.name == "concat"  # between its parts the longer track decides
+        if self.count is None and is_steady and not self._times.is_guessed and not is_joined:
             self._watch_for_gaps()
         return first
 
