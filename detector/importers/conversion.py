@@ -12,7 +12,7 @@ from typing import get_args
 from detector.errors import DetectorError
 from detector.importers.base import Imported, Overrides, Priors, SourceFile
 from detector.importers.box_buffer import is_set_of, without_box_buffers
-from detector.importers.checks import check_finite, check_fits, checked_spec, refuse_all_but_labels
+from detector.importers.checks import check_finite, check_fits, checked_spec, refuse_all_but_labels, refuse_options
 from detector.importers.detect import detect_layout
 from detector.importers.first_bytes import start_of
 from detector.importers.layouts import layout_named
@@ -40,6 +40,7 @@ def convert_weights(path: Path, overrides: Overrides | None = None) -> Imported:
         DetectorError: The file cannot be used.
     """
     overrides, path = overrides or Overrides(), main_file(path)
+    refuse_options(overrides, ("rule", "scale", "fit", "scores"), f"{path.name} holds weights, not a graph")
     imported = _read(path, overrides)
     spec = checked_spec(_relabelled(imported.spec, overrides.labels))
     check_fits(spec, imported.tensors, path.name)
@@ -77,6 +78,8 @@ def _from_state(state: Mapping[str, Array], source: SourceFile, overrides: Overr
         layout = match.layout
         note = Note(f"Recognised as {layout.title}, by its tensors {match.because}.")
     check_finite(state, source)
+    if not layout.name.startswith("ultraface"):
+        refuse_options(overrides, ("size",), f"{layout.title} has one input size")
     imported = layout.load()(state, source, overrides)
     if boxes is not None and imported.spec.config is not None:
         imported = _held_to(boxes, imported, lambda priors: layout.load()(state, source, priors), overrides)
