@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from detector.importers.tflite_file import read_tflite
 from detector.library import ImportResult, ModelLibrary
 from detector.runtime.open import open_detector
 from tests.support.shared_data import shared
+from tools.fixtures.tflite_writer import tiny_tflite_ssd
 
 onnx = pytest.importorskip("onnx")
 
@@ -246,3 +248,44 @@ def test_offsets_stay_inside() -> None:
     for data in (b"\xff\xff\xff\x7fTFL3", b"\0\0\0\0TFL3", struct.pack("<I4si", 8, b"TFL3", -100) + bytes(8)):
         with pytest.raises(FlatError):
             Buffer(data).root()
+
+
+def _tiny_tflite() -> bytes:
+    anchors = np.array([[0.4, 0.3, 0.4, 0.4], [0.75, 0.7, 0.5, 0.4]], np.float32)  # y, x, h, w
+    mixing = np.tile(np.array([0, 20, 0], np.float32), (6, 1))  # colours are -1 to 1: no green is no object
+    mixing[1] = (8, 0, -8)  # box 0: class 1 where it is red
+    mixing[5] = (-8, 0, 8)  # box 1: class 2 where it is blue
+    return tiny_tflite_ssd(anchors, np.array([[0, 0, 0, 0], [1, 0, 0, np.log(0.5) * 5]], np.float32), mixing)
+
+
+def test_a_generated_tflite_ssd_is_cut_before_its_operator_and_answers(tmp_path: Path) -> None:
+    path = tmp_path / "tiny.tflite"
+    path.write_bytes(_tiny_tflite())
+    spec = (result := _import(path, tmp_path)).entry.spec
+    assert spec.graph is not None
+    assert (spec.graph.rule, spec.graph.layout, spec.graph.background) == ("tflite-ssd", "nhwc", 0)
+    assert spec.labels == ("class 1", "class 2")
+    assert spec.postprocess.iou_threshold == 0.5
+    with open_detector(result.entry) as detector:
+        found = detector.detect(RED, DetectionFilter(0.5))
+        assert found.class_ids.tolist() == [0]
+        np.testing.assert_allclose(found.boxes_xyxy, [[10, 10, 50, 30]], rtol=1e-4)
+        found = detector.detect(RED[:, :, ::-1].copy(), DetectionFilter(0.5))
+        assert found.class_ids.tolist() == [1]
+        # centre y .75 + 1 / 10 * .5, width .4 * .5
+        np.testing.assert_allclose(found.boxes_xyxy, [[60, 27.5, 80, 52.5]], rtol=1e-4)
+
+
+def test_names_packed_into_a_tflite_file_are_taken(tmp_path: Path) -> None:
+    path = tmp_path / "tiny.tflite"
+    path.write_bytes(_tiny_tflite())
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("labelmap.txt", "owl\n???\n")
+    assert _import(path, tmp_path).entry.spec.labels == ("owl", "unused 2")
+
+
+def test_custom_operators_are_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "tiny.tflite"
+    path.write_bytes(_tiny_tflite().replace(b"TFLite_Detection_PostProcess", b"Flex_Something_From_Elsewher"))
+    with pytest.raises(DetectorError, match="an operator Flex_Something_From_Elsewher"):
+        read_tflite(path)
