@@ -25,7 +25,8 @@ from detector.weights import METADATA_KEY, load_arrays, load_spec
 
 _TORCH_SUFFIXES = (".pth", ".pt", ".ckpt", ".bin", ".tar")
 _KINDS = (
-    "PyTorch weights (.pth, .pt), .caffemodel, .safetensors, OpenVINO .xml with its .bin, or TensorFlow.js model.json"
+    "PyTorch weights (.pth, .pt), .caffemodel, .safetensors, .onnx, .tflite, OpenVINO .xml with its .bin, or "
+    "TensorFlow.js model.json"
 )
 
 
@@ -61,10 +62,15 @@ def _read(path: Path, overrides: Overrides) -> Imported:
 
         model = read_tfjs(path)
         return _from_state(model.tensors, SourceFile(path.name, model.sha256), overrides)
-    if suffix in _TORCH_SUFFIXES:
+    if suffix in _TORCH_SUFFIXES or _is_torch(path):
         state, classes = read_with_classes(path)
         return _from_state(state, replace(hashed(path), classes=classes), overrides)
     raise DetectorError(f"{path.name} is no kind of model file known here.", f"Can be imported: {_KINDS}.")
+
+
+def _is_torch(path: Path) -> bool:
+    """Whether a file of another name, or none, begins as torch's do."""
+    return start_of(path).startswith((b"PK\x03\x04", b"\x80\x02"))
 
 
 def _from_state(state: Mapping[str, Array], source: SourceFile, overrides: Overrides) -> Imported:

@@ -201,8 +201,10 @@ def _recognised(
     graph = replace(found.graph, layout=layout, element=element)
     (given, graph), notes = _input(habit, (height, width), graph, overrides)
     classes = _class_count(found, overrides, path)
-    told = ("face",) if found.family == "blazeface" else told or _names_in(facts or {})
-    labels, label_notes = _labels(path, classes, told, overrides)
+    labels, label_notes = _labels(path, classes, told or _names_in(facts or {}), overrides)
+    if found.family == "blazeface" and overrides.labels is None:
+        labels = ("face",)
+        label_notes = (Note("One class, assumed to be faces, as the published ones.", (Remedy("labels", "FILE"),)),)
     rule = (Remedy("rule", "NAME"),)
     notes = [Note(f"Recognised as {_TITLES[kind]}, {graph.rule}: {found.why}.", rule), *notes, *label_notes]
     if graph.rule == "nms-inside":

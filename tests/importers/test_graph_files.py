@@ -289,3 +289,51 @@ def test_custom_operators_are_refused_by_name(tmp_path: Path) -> None:
     path.write_bytes(_tiny_tflite().replace(b"TFLite_Detection_PostProcess", b"Flex_Something_From_Elsewher"))
     with pytest.raises(DetectorError, match="an operator Flex_Something_From_Elsewher"):
         read_tflite(path)
+
+
+# -- opened where they lie ---------------------------------------------------------------------------------------------
+
+
+def test_a_file_from_elsewhere_is_opened_without_importing_it(tmp_path: Path) -> None:
+    path = save_ssd_decoded(tmp_path / "net.onnx")
+    library = ModelLibrary(tmp_path / "user", tmp_path / "none", tmp_path / "cache")
+    entry = library.find(path)
+    assert entry.name == "net"
+    assert any("Channel order" in note for note in entry.notes)
+    with open_detector(entry) as detector:
+        assert set(entry.notes) <= set(detector.notes)
+    assert library.find(path) == entry
+    assert len(list((tmp_path / "cache" / "opened").iterdir())) == 1
+    (tmp_path / "labels.txt").write_text("owl\nfox\n")  # what lies beside it counts
+    assert library.find(path).spec.labels == ("owl", "fox")
+    assert not (tmp_path / "user").exists()
+    with pytest.raises(DetectorError, match="not a model file that can be opened"):
+        ModelLibrary(tmp_path / "user", tmp_path / "none").find(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.xml", b'<?xml version="1.0"?><net name="x" version="7"><layers/></net>', "is OpenVINO IR version 7"),
+        ("a.bin", b"\0" * 64, r"a\.xml is missing beside it"),
+        ("a.pth", b"\x89HDF\r\n\x1a\n" + bytes(40), "is an HDF5 file"),
+        ("a.pth", bytes(4) + b"TFL3" + bytes(40), "is cut off or damaged"),
+        ("a.onnx", b"version https://git-lfs.github.com/spec/v1\n", "is a Git LFS pointer"),
+        ("a.onnx", b"x" * 40, "no ONNX file"),
+        ("a", b"version https://git-lfs.github.com/spec/v1\n", "is a Git LFS pointer"),
+    ],
+)
+def test_what_a_file_is_instead_is_said(tmp_path: Path, name: str, content: bytes, words: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    if path.suffix == ".xml":
+        path.with_suffix(".bin").write_bytes(b"")
+    with pytest.raises(DetectorError, match=words):
+        _import(path, tmp_path)
+
+
+def test_a_pointer_in_the_place_of_weights_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.xml").write_text('<?xml version="1.0"?><net name="x" version="11"><layers/></net>')
+    (tmp_path / "a.bin").write_text("version https://git-lfs.github.com/spec/v1\n")
+    with pytest.raises(DetectorError, match=r"a\.bin is a Git LFS pointer"):
+        _import(tmp_path / "a.xml", tmp_path)
