@@ -113,7 +113,10 @@ def _table(
         table = table[: ended[0]] if len(ended) else table
         boxes, scores, numbers = table[:, 3:], table[:, 2], table[:, 1]
     elif graph.scores == NONE:
-        table = _rows(outputs[graph.boxes], 6)
+        table = outputs[graph.boxes]
+        if table.shape[-1:] == (7,):  # image, box, class, score, as YOLOv7 has it
+            table = _rows(table, 7)[:, [1, 2, 3, 4, 6, 5]]
+        table = _rows(table, 6)
         boxes, scores, numbers = table[:, :4], table[:, 4], table[:, 5]
     else:
         boxes = _rows(outputs[graph.boxes], 4)

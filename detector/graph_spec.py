@@ -29,8 +29,8 @@ class GraphSpec:
     * "grid": one tensor [1, N, 4 + C] or, with objectness, [1, N, 5 + C]; with ``strides``, boxes are relative to
       the cells of grids with these strides, and their sizes logarithms (YOLOX).
     * "queries": boxes and logits of a fixed number of queries; as "ssd-decoded", but nothing suppresses overlaps.
-    * "nms-inside": one table [1, N, 6] of a box, score and class, suppressed by the network itself; or four
-      outputs: boxes, classes, scores and their number.
+    * "nms-inside": one table [..., N, 6] of a box, score and class, or [N, 7] of an image, box, class and score,
+      suppressed by the network itself; or boxes, classes and scores apart.
 
     Attributes:
         rule: As above.

@@ -15,7 +15,15 @@ from pathlib import Path
 from detector.errors import DetectorError
 from detector.importers.base import Overrides
 from detector.importers.notes import Note
-from detector.model_file import MODEL_SUFFIX, ModelEntry, how_to_get, model_paths, open_file, read_spec
+from detector.model_file import (
+    MODEL_SUFFIX,
+    ModelEntry,
+    has_description,
+    how_to_get,
+    model_paths,
+    open_file,
+    read_spec,
+)
 from detector.registry import MODELS
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.IGNORECASE)
@@ -89,7 +97,7 @@ class ModelLibrary:
             return False
 
     def find(self, name_or_file: str | Path) -> ModelEntry:
-        """Returns the library's model of that name, else the model file of that path.
+        """Returns the library's model of that name, else the model of the file of that path: ours, or one to import.
 
         Raises:
             DetectorError: Neither; the weights are not here (says how to get them); or the file is broken.
@@ -106,10 +114,21 @@ class ModelLibrary:
             raise DetectorError(f"The weights of {name} are not on this computer.", *how_to_get(MODELS[name]))
         path = Path(name_or_file)
         if name and _exists(path):
-            return open_file(path)
+            return self._open_here(path)
         if path.suffix or len(path.parts) > 1:
             raise DetectorError(f"There is no model file {name}.")
         raise DetectorError(f"There is no model {name}.", f"Known: {', '.join(e.name for e in self.list())}.")
+
+    def _open_here(self, path: Path) -> ModelEntry:
+        """A file of ours where it lies, or what importing another would make of it."""
+        try:
+            return open_file(path)
+        except DetectorError:
+            if self._marks_dir is None or has_description(path):
+                raise
+        from detector.importers.foreign_files import open_foreign
+
+        return open_foreign(path, self._marks_dir)
 
     def import_file(self, path: Path, name: str, overrides: Overrides | None = None) -> ImportResult:
         """Import the model in ``path`` as ``name``.

@@ -12,9 +12,10 @@ from pathlib import Path
 from detector.errors import DetectorError, Remedy
 from detector.ir_description import describe_ir
 from detector.plans.architectures import has_own_graph
+from detector.safetensors_file import read_header
 from detector.spec import ModelSpec
 from detector.spec_json import MAX_JSON_CHARS, spec_from_json
-from detector.weights import load_spec
+from detector.weights import METADATA_KEY, load_spec
 
 IR_SPEC, IR_XML, IR_BIN = "spec.json", "model.xml", "model.bin"
 MODEL_SUFFIX = ".safetensors"
@@ -29,12 +30,14 @@ class ModelEntry:
         spec: What it is.
         path: Its ``.safetensors`` file or IR folder; None for a known model whose weights are not here.
         bundled: Came with the program; cannot be removed.
+        notes: What was assumed of a file from elsewhere that is opened without being imported.
     """
 
     name: str
     spec: ModelSpec
     path: Path | None
     bundled: bool
+    notes: tuple[str, ...] = ()
 
 
 def open_file(path: Path) -> ModelEntry:
@@ -56,6 +59,16 @@ def open_file(path: Path) -> ModelEntry:
         "Import it first.",
         Remedy(command="models import", value=path.name),
     )
+
+
+def has_description(path: Path) -> bool:
+    """Whether ``path`` looks like a model of ours, fit for use or not: then it is no file to import."""
+    if path.is_dir():
+        return not (path / "model.json").is_file()
+    try:
+        return path.suffix.lower() == MODEL_SUFFIX and METADATA_KEY in read_header(path).metadata
+    except DetectorError:
+        return True
 
 
 def read_spec(path: Path) -> ModelSpec:

@@ -6,24 +6,22 @@ import argparse
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
-from app.cli import models_check, models_download, models_optimise
-from app.cli.console import Console, one_line, table
+from app.cli import models_check, models_download, models_import, models_optimise
+from app.cli.console import Console, table
+from app.cli.models_import import summary
 from app.cli.options import add_result_flags
 from app.cli.remedies import with_flags
-from app.core.model_cards import published_hash, size_of, speeds_of
+from app.core.model_cards import published_hash, speeds_of
 from app.core.models import user_library
 from app.core.paths import optimised_dir, settings_file
 from app.core.settings import ModelSettings
 from app.core.settings_store import load_settings, save_settings
 from app.core.thresholds import renamed
 from detector.class_names import is_found_by
-from detector.importers.base import Channels, Overrides, Priors
-from detector.importers.layouts import LAYOUTS
 
 if TYPE_CHECKING:
-    from detector.model_file import ModelEntry
     from detector.spec import InputSpec, ModelSpec
 
 
@@ -40,7 +38,7 @@ def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Co
     fetching = actions.add_parser("download", help="fetch a known model's published weights")
     models_download.add_flags(fetching)
     importing = actions.add_parser("import", help="add a model file to the library")
-    _add_import_flags(importing)
+    models_import.add_flags(importing)
     checking = actions.add_parser("check", help="whether models still answer as when they came, on every engine")
     models_check.add_flags(checking)
     optimising = actions.add_parser("optimise", help="make one faster on this computer (int8)")
@@ -58,27 +56,12 @@ def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Co
     return run
 
 
-def _add_import_flags(importing: argparse.ArgumentParser) -> None:
-    kinds = ".pth, .caffemodel, .safetensors, OpenVINO .xml, TensorFlow.js model.json or its folder"
-    importing.add_argument("file", type=Path, metavar="FILE", help=kinds)
-    importing.add_argument("--name", required=True, metavar="N", help="what to call it")
-    importing.add_argument("--labels", type=Path, metavar="FILE", help="class names, one a line, without background")
-    importing.add_argument(
-        "--layout", choices=[layout.name for layout in LAYOUTS], metavar="L", help="whose weights, if told wrongly"
-    )
-    importing.add_argument("--priors", choices=get_args(Priors), help="sizes of the default boxes, if assumed wrongly")
-    importing.add_argument("--channels", choices=get_args(Channels), help="channel order, if assumed wrongly")
-    importing.formatter_class = argparse.RawDescriptionHelpFormatter
-    rows = table([(f"  {layout.name}", layout.title) for layout in LAYOUTS])
-    importing.epilog = "\n".join(["layouts of weights that are known (--layout):", *rows])
-
-
 def run(options: argparse.Namespace, console: Console) -> int:
     """One of the actions."""
     does = {
         "info": _info,
         "download": models_download.run,
-        "import": _import,
+        "import": models_import.run,
         "check": models_check.run,
         "optimise": models_optimise.run,
         "rename": _rename,
@@ -95,7 +78,7 @@ def _list(options: argparse.Namespace, console: Console) -> int:
     if class_name:
         entries = [e for e in entries if any(is_found_by(class_name, label) for label in e.spec.labels)]
         broken = ()
-    models = [_summary(entry) for entry in entries]
+    models = [summary(entry) for entry in entries]
     models += [{"name": b.name, "title": b.reason, "status": "broken", "size_bytes": None} for b in broken]
     console.give({"models": models})
     rows = [("NAME", "WHAT", "STATUS", "SIZE")]
@@ -114,7 +97,7 @@ def _info(options: argparse.Namespace, console: Console) -> int:
     assert isinstance(entry, ModelEntry)
     spec = entry.spec
     facts: dict[str, Any] = {
-        **_summary(entry),
+        **summary(entry),
         "architecture": spec.architecture,
         "input": [spec.input.height, spec.input.width],
         "input_rule": _input_rule(spec.input),
@@ -155,24 +138,6 @@ def _optimised(path: Path | None) -> dict[str, Any] | None:
 
     measured = None if path is None else read_optimised(path, optimised_dir())
     return None if measured is None else models_optimise.as_json(measured)
-
-
-def _import(options: argparse.Namespace, console: Console) -> int:
-    from detector.importers.label_file import read_labels
-
-    labels = None if options.labels is None else read_labels(options.labels)
-    overrides = Overrides(options.layout, options.priors, options.channels, labels)
-    result = user_library().import_file(options.file, options.name, overrides)
-    entry, spec = result.entry, result.entry.spec
-    notes = [with_flags(note.text, note.remedies) for note in result.notes]
-    console.give({**_summary(entry), "notes": notes})
-    for note in notes:
-        console.say(one_line(note))
-    what = spec.title or spec.architecture
-    if "class" not in what:
-        what += f", {len(spec.labels)} classes" if len(spec.labels) > 1 else f", one class, {spec.labels[0]}"
-    console.say(f"Imported {entry.name}: {what}.")
-    return 0
 
 
 def _remove(options: argparse.Namespace, console: Console) -> int:
@@ -219,14 +184,6 @@ def _if_chosen(name: str, instead: str) -> None:
     settings, _ = load_settings(settings_file())
     if settings.model.name == name:
         save_settings(settings_file(), replace(settings, model=replace(settings.model, name=instead)))
-
-
-def _summary(entry: ModelEntry) -> dict[str, Any]:
-    status = "bundled" if entry.bundled else "imported" if entry.path is not None else "not downloaded"
-    weights = entry.spec.weights
-    published = weights.size_bytes or None if weights is not None else None
-    size = size_of(entry.path) if entry.path is not None else published
-    return {"name": entry.name, "title": entry.spec.title, "status": status, "size_bytes": size}
 
 
 def _input_rule(rule: InputSpec) -> str:

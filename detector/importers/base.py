@@ -44,7 +44,7 @@ class Overrides:
         size: (width, height) of a graph's input, where it leaves that open.
         scale: Name of the scale of a graph's pixels.
         fit: How a frame is fitted into a graph's input.
-        activation: What turns a graph's scores into probabilities.
+        scores: What turns a graph's scores into probabilities.
     """
 
     layout: str | None = None
@@ -55,7 +55,7 @@ class Overrides:
     size: tuple[int, int] | None = None
     scale: Scale | None = None
     fit: Fit | None = None
-    activation: Activation | None = None
+    scores: Activation | None = None
 
 
 @dataclass(frozen=True, slots=True)

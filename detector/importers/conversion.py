@@ -12,7 +12,7 @@ from typing import get_args
 from detector.errors import DetectorError
 from detector.importers.base import Imported, Overrides, Priors, SourceFile
 from detector.importers.box_buffer import is_set_of, without_box_buffers
-from detector.importers.checks import check_finite, check_fits, checked_spec, refuse_all_but_labels
+from detector.importers.checks import check_finite, check_fits, checked_spec, refuse_all_but_labels, refuse_options
 from detector.importers.detect import detect_layout
 from detector.importers.first_bytes import start_of
 from detector.importers.layouts import layout_named
@@ -25,7 +25,8 @@ from detector.weights import METADATA_KEY, load_arrays, load_spec
 
 _TORCH_SUFFIXES = (".pth", ".pt", ".ckpt", ".bin", ".tar")
 _KINDS = (
-    "PyTorch weights (.pth, .pt), .caffemodel, .safetensors, OpenVINO .xml with its .bin, or TensorFlow.js model.json"
+    "PyTorch weights (.pth, .pt), .caffemodel, .safetensors, .onnx, .tflite, OpenVINO .xml with its .bin, or "
+    "TensorFlow.js model.json"
 )
 
 
@@ -40,6 +41,7 @@ def convert_weights(path: Path, overrides: Overrides | None = None) -> Imported:
         DetectorError: The file cannot be used.
     """
     overrides, path = overrides or Overrides(), main_file(path)
+    refuse_options(overrides, ("rule", "scale", "fit", "scores"), f"{path.name} holds weights, not a graph")
     imported = _read(path, overrides)
     spec = checked_spec(_relabelled(imported.spec, overrides.labels))
     check_fits(spec, imported.tensors, path.name)
@@ -60,10 +62,15 @@ def _read(path: Path, overrides: Overrides) -> Imported:
 
         model = read_tfjs(path)
         return _from_state(model.tensors, SourceFile(path.name, model.sha256), overrides)
-    if suffix in _TORCH_SUFFIXES:
+    if suffix in _TORCH_SUFFIXES or _is_torch(path):
         state, classes = read_with_classes(path)
         return _from_state(state, replace(hashed(path), classes=classes), overrides)
     raise DetectorError(f"{path.name} is no kind of model file known here.", f"Can be imported: {_KINDS}.")
+
+
+def _is_torch(path: Path) -> bool:
+    """Whether a file of another name, or none, begins as torch's do."""
+    return start_of(path).startswith((b"PK\x03\x04", b"\x80\x02"))
 
 
 def _from_state(state: Mapping[str, Array], source: SourceFile, overrides: Overrides) -> Imported:
@@ -77,6 +84,8 @@ def _from_state(state: Mapping[str, Array], source: SourceFile, overrides: Overr
         layout = match.layout
         note = Note(f"Recognised as {layout.title}, by its tensors {match.because}.")
     check_finite(state, source)
+    if not layout.name.startswith("ultraface"):
+        refuse_options(overrides, ("size",), f"{layout.title} has one input size")
     imported = layout.load()(state, source, overrides)
     if boxes is not None and imported.spec.config is not None:
         imported = _held_to(boxes, imported, lambda priors: layout.load()(state, source, priors), overrides)

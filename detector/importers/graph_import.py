@@ -25,6 +25,7 @@ from detector.ir_description import ImageInput, describe_detection_output, image
 from detector.ir_file import IrGraph, read_ir_graph
 from detector.runtime.graph_conversion import ConversionRequest, convert_graph
 from detector.spec import InputSpec, ModelSpec, PostprocessSpec
+from detector.spec_fields import MAX_LABELS
 
 _TITLES = {"openvino": "OpenVINO IR", "onnx": "ONNX", "tflite": "TensorFlow Lite"}
 _XML = "converted.xml"
@@ -108,7 +109,7 @@ def _openvino(path: Path, overrides: Overrides, work: Path) -> ImportedGraph:
     graph = read_ir_graph(path)
     if not graph.of_kind("DetectionOutput"):
         return _recognised(ConversionRequest(path, work / _XML), "openvino", overrides, path)
-    refuse_options(overrides, ("rule", "size", "activation"), f"{path.name} decodes its boxes itself")
+    refuse_options(overrides, ("rule", "size", "scores"), f"{path.name} decodes its boxes itself")
     spec = describe_detection_output(graph, path, overrides.labels)
     assert spec.graph is not None
     name = Note(f"Recognised as OpenVINO IR with its own DetectionOutput: {model_name(graph) or path.stem}.")
@@ -149,7 +150,7 @@ def _tflite(path: Path, overrides: Overrides, work: Path) -> ImportedGraph:
 
 def _with_postprocess(read: TfliteFile, request: ConversionRequest, overrides: Overrides, path: Path) -> ImportedGraph:
     """A network whose own post-processing was cut off, and is done by our rules with its settings."""
-    refuse_options(overrides, ("rule", "activation"), f"{path.name} says how its outputs are read")
+    refuse_options(overrides, ("rule", "scores"), f"{path.name} says how its outputs are read")
     end = read.postprocess
     assert end is not None  # the caller looked
     outputs = convert_graph(replace(request, constants=(end.anchors,)))
@@ -193,15 +194,17 @@ def _recognised(
     request = replace(request, scale=(127.0, 128.0))
     outputs = [Output(each.name, each.values) for each in convert_graph(request)]
     height, width, layout, element = _image(request.target)
-    found = read_outputs(outputs, (height, width), overrides.rule, overrides.activation)
+    found = read_outputs(outputs, (height, width), overrides.rule, overrides.scores)
     if found.constants:
         convert_graph(replace(request, constants=found.constants))
     habit = _HABITS[found.family]
     graph = replace(found.graph, layout=layout, element=element)
     (given, graph), notes = _input(habit, (height, width), graph, overrides)
     classes = _class_count(found, overrides, path)
-    told = ("face",) if found.family == "blazeface" else told or _names_in(facts or {})
-    labels, label_notes = _labels(path, classes, told, overrides)
+    labels, label_notes = _labels(path, classes, told or _names_in(facts or {}), overrides)
+    if found.family == "blazeface" and overrides.labels is None:
+        labels = ("face",)
+        label_notes = (Note("One class, assumed to be faces, as the published ones.", (Remedy("labels", "FILE"),)),)
     rule = (Remedy("rule", "NAME"),)
     notes = [Note(f"Recognised as {_TITLES[kind]}, {graph.rule}: {found.why}.", rule), *notes, *label_notes]
     if graph.rule == "nms-inside":
@@ -230,9 +233,10 @@ def _labels(
     path: Path, classes: int, told: tuple[str, ...], overrides: Overrides
 ) -> tuple[tuple[str, ...], tuple[Note, ...]]:
     if overrides.labels is None:
+        if not 1 <= classes <= MAX_LABELS:
+            raise DetectorError(f"{path.name} has {classes} classes; 1 to {MAX_LABELS} can be used.")
         labels, note = find_labels(path, classes, told)
-        if labels is not None:
-            return labels, (note,)
+        return labels or tuple(f"class {number}" for number in range(1, classes + 1)), (note,)
     chosen = choose_labels(classes, overrides)
     return chosen.value, chosen.notes
 

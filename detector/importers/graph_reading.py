@@ -68,8 +68,10 @@ def read_outputs(
         activation: The user's word.
 
     Raises:
-        DetectorError: No rule fits, or not the user's.
+        DetectorError: No rule fits, or not the user's; or what it answered are no numbers.
     """
+    if not all(np.isfinite(each.values).all() for each in outputs):
+        raise DetectorError("The network answers NaN or infinity to an image; its weights are damaged.")
     kinds = _KINDS if rule is None else {rule: _KINDS[rule]} if rule in _KINDS else {}
     for read in kinds.values():
         found = read(outputs, size)
@@ -102,9 +104,11 @@ def _detection_output(outputs: Sequence[Output], _size: tuple[int, int]) -> Read
 def _nms_inside(outputs: Sequence[Output], _size: tuple[int, int]) -> Reading | None:
     first = outputs[0].values
     if len(outputs) == 1:
-        if first.shape[-1:] != (6,) or first.ndim not in (2, 3) or first.size > 6 * _SPARSE:
+        columns = first.shape[-1] if first.ndim in (2, 3) else 0
+        if columns not in (6, 7) or first.size > columns * _SPARSE:
             return None
-        graph = GraphSpec("nms-inside", unit=_unit(first.reshape(-1, 6)[:, :4]))
+        start = columns - 6  # seven begin with the image's number
+        graph = GraphSpec("nms-inside", unit=_unit(first.reshape(-1, columns)[:, start : start + 4]))
         return Reading(graph, None, "yolo", "one table of boxes, scores and classes that overlap no more")
     if len(outputs) not in (3, 4):
         return None
@@ -250,8 +254,8 @@ def _unit(boxes: Floats) -> BoxUnit:
 
 
 _KINDS = {
-    "detection-output": _detection_output,
     "grid": _grid,
+    "detection-output": _detection_output,
     "nms-inside": _nms_inside,
     "ssd-decoded": _dense,
     "ssd-raw": _dense,

@@ -91,6 +91,8 @@ def _check_start(path: Path) -> None:
     start = start_of(path)
     if start.startswith(b"PK\x03\x04"):
         _check_zip(path)
+    elif start.startswith(b"\x89HDF\r\n"):
+        raise DetectorError(f"{path.name} is an HDF5 file, as Keras writes it.", "Export the model as ONNX or TFLite.")
     elif not start.startswith(b"\x80"):
         raise DetectorError(f"{path.name} is not a PyTorch weights file.")
 

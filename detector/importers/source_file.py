@@ -13,6 +13,8 @@ from detector.importers.tflite_file import IDENTIFIER
 
 GraphKind = Literal["openvino", "onnx", "tflite"]
 
+_SUFFIXES: dict[str, GraphKind] = {".xml": "openvino", ".onnx": "onnx", ".tflite": "tflite"}
+"""For what is not told by its content: it is damaged then, and the reader of its kind says how."""
 _ENOUGH = 512
 _ONNX_VERSION = b"\x08"
 _ONNX_NEXT = frozenset((0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42, 0x72))  # of ModelProto, the fields that may follow
@@ -49,10 +51,8 @@ def graph_file(path: Path) -> tuple[Path, GraphKind] | None:
             )
     except OSError as error:  # a name that is too long, a folder that may not be looked into
         raise DetectorError(f"Cannot read {str(path)[:200]}: {error.strerror or error}.") from error
-    kind = _graph_kind(start)
-    return (
-        (path, "openvino") if kind is None and path.suffix.lower() == ".xml" else None if kind is None else (path, kind)
-    )
+    kind = _graph_kind(start) or _SUFFIXES.get(path.suffix.lower())
+    return None if kind is None else (path, kind)
 
 
 def _graph_kind(start: bytes) -> GraphKind | None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from detector.errors import DetectorError
+from detector.config import ultraface_config
+from detector.errors import DetectorError, Remedy
 from detector.importers.base import Imported, Overrides, SourceFile
-from detector.importers.conventions import as_published, choose_channels, refuse_priors
-from detector.importers.notes import Note
+from detector.importers.conventions import as_published, choose_channels, choose_labels, refuse_priors
+from detector.importers.notes import Choice, Note
 from detector.registry import MODELS
 from detector.safetensors_file import Array
 
@@ -27,20 +28,39 @@ def _import(state: Mapping[str, Array], variant: str, source: SourceFile, overri
     refuse_priors(overrides, "UltraFace")
     predictor = state.get("classification_headers.3.weight")
     rows = 0 if predictor is None or predictor.ndim == 0 else predictor.shape[0]
-    if rows != 6:  # 3 boxes per cell x (background, face)
-        raise DetectorError(f"This UltraFace file has {rows} class outputs per cell instead of 6.")
+    boxes = ultraface_config().boxes_per_cell[-1]
+    if rows % boxes or rows // boxes < 2:
+        raise DetectorError(f"This UltraFace file has {rows} class outputs per cell, which are not of {boxes} boxes.")
     # Both input sizes have the same tensors; the published files of the larger one are told by their hash alone.
     large = MODELS[f"ultraface-{variant}-640"]
     assert large.weights is not None
     known = large if source.sha256.startswith(large.weights.sha256) else MODELS[f"ultraface-{variant}-320"]
-    size = Note("Input: 320 x 240 pixels, as the smaller published ones; the file does not tell.")
+    is_known = known.weights is not None and source.sha256.startswith(known.weights.sha256 or "?")
+    width, height = overrides.size or (known.input.width, known.input.height)
+    labels = _labels(rows // boxes - 1, is_known, source, overrides)
     channels = choose_channels(known.input, overrides)
     spec = replace(
         known,
-        input=channels.value,
+        title=known.title if is_known else f"UltraFace {variant}, {width} x {height}",
+        input=replace(channels.value, width=width, height=height),
+        config=ultraface_config(height, width),
+        labels=labels.value,
         licence="",
         provenance="Weights of Ultra-Light-Fast-Generic-Face-Detector-1MB",
         accuracy={},
         weights=None,
     )
-    return Imported(as_published(spec, source), dict(state), (*(() if known is large else (size,)), *channels.notes))
+    text = (
+        f"Input: {width} x {height} pixels, as the smaller published ones; the file does not tell. A network made for "
+    )
+    text += "another size finds less at this one."
+    size = () if is_known or overrides.size else (Note(text, (Remedy("size", "640x480"),)),)
+    return Imported(as_published(spec, source), dict(state), (*size, *labels.notes, *channels.notes))
+
+
+def _labels(classes: int, is_known: bool, source: SourceFile, overrides: Overrides) -> Choice[tuple[str, ...]]:
+    """Faces, of a published file or one that has a single class; what else it may find is said to be unknown."""
+    if classes > 1 or overrides.labels is not None:
+        return choose_labels(classes, overrides, source.classes)
+    text = "One class, assumed to be faces, as the published ones; the file does not tell."
+    return Choice(("face",), () if is_known else (Note(text, (Remedy("labels", "FILE"),)),))

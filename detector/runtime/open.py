@@ -64,7 +64,7 @@ def needs_torch(entry: ModelEntry, device: str) -> bool:
 
 def _open(entry: ModelEntry, request: EngineRequest) -> Detector:
     """The first engine of the table that can be used, with the reasons of those passed over as notes."""
-    notes: tuple[str, ...] = ()
+    notes = entry.notes
     failure = DetectorError(f"No engine takes {entry.name}.")
     for row in ENGINES:
         if not row.takes(entry.spec, request.device):

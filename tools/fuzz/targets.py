@@ -26,6 +26,7 @@ from tools.fixtures.caffe_nets import mobilenet_ssd, vgg_ssd
 from tools.fixtures.caffe_writer import Style, caffemodel
 from tools.fixtures.prototxt import Node
 from tools.fuzz.evaluation import EVALUATION_TARGETS
+from tools.fuzz.graphs import onnx_target, tflite_target
 from tools.fuzz.images import images_target
 from tools.fuzz.ir import checker_target, survival_target
 from tools.fuzz.mutations import Damage, damage, damage_fields
@@ -138,6 +139,8 @@ TARGETS: dict[str, Callable[[], Target]] = {
     "checkpoint": _checkpoint,
     "tfjs": tfjs_target,
     "tfjs-import": tfjs_import_target,
+    "onnx": onnx_target,
+    "tflite": tflite_target,
     "images": images_target,
     "export": video_target,
     "store": store_target,
