@@ -51,8 +51,15 @@ def between_bars() -> Iterator[None]:
         yield
 
 
-def tell(console: Console, report: ExportReport, threshold: float) -> None:
-    """Prints what an export did, and at which threshold."""
+def tell(console: Console, report: ExportReport, threshold: float, all_of_it: bool = True) -> None:
+    """Prints what an export did, and at which threshold; or what is to be known of it alone."""
+    if all_of_it:
+        _tell_results(console, report, threshold)
+    for note in report.notes:
+        console.note(note if note.startswith(report.source.name) else f"{report.source.name}: {note}")
+
+
+def _tell_results(console: Console, report: ExportReport, threshold: float) -> None:
     from app.core.files.disk import size_text
 
     found = ", ".join(f"{count} {name}" for name, count in report.counts.items()) or "no objects"
@@ -69,8 +76,6 @@ def tell(console: Console, report: ExportReport, threshold: float) -> None:
             console.say(f"  {path}" + (f" ({report.encoder})" if path == report.output else ""))
     if report.cache is not None:
         console.say(f"  {report.cache} ({size_text(report.cache_bytes)} of detections kept, for --from-cache)")
-    for note in report.notes:
-        console.note(note if note.startswith(report.source.name) else f"{report.source.name}: {note}")
 
 
 def common_threshold(requests: Sequence[ExportRequest]) -> float | None:
