@@ -27,6 +27,7 @@ Watch a camera or a video through an SSD detector, live, and export what it saw.
   ssd-viewer detect IMAGE...              images to detections, and annotated copies
   ssd-viewer annotate VIDEO...            video to annotated video and data
   ssd-viewer analyse VIDEO...             what is in a video, kept beside it for later questions
+  ssd-viewer events VIDEO...              what happens in a video: objects, times, zones, lines
   ssd-viewer evaluate                     accuracy of a model, or of detections that exist already
   ssd-viewer train                        from annotated images to a detector
   ssd-viewer bench                        how fast a model runs on this computer, beside others
@@ -171,6 +172,12 @@ def _evaluate(parser: argparse.ArgumentParser) -> Run:
     return evaluate.prepare(parser)
 
 
+def _events(parser: argparse.ArgumentParser) -> Run:
+    from app.cli import events
+
+    return events.prepare(parser)
+
+
 def _models(parser: argparse.ArgumentParser) -> Run:
     from app.cli import models
 
@@ -197,6 +204,7 @@ COMMANDS: dict[str, Callable[[argparse.ArgumentParser], Run]] = {
     "cameras": _cameras,
     "detect": _detect,
     "evaluate": _evaluate,
+    "events": _events,
     "models": _models,
     "self-test": _self_test,
     "train": _train,

@@ -22,8 +22,16 @@ if TYPE_CHECKING:
 _SLICE_S = 0.5
 
 
-def export_all(requests: Iterable[ExportRequest], jobs: int, console: Console) -> tuple[QueueItem, ...]:
+def export_all(
+    requests: Iterable[ExportRequest], jobs: int, console: Console, tells: bool = True
+) -> tuple[QueueItem, ...]:
     """Do all of it; what fails is said, and the rest goes on.
+
+    Args:
+        requests: What to do.
+        jobs: How many at a time.
+        console: Where to say it.
+        tells: Say also what was done.
 
     Returns:
         How each ended, in the order asked for.
@@ -46,7 +54,7 @@ def export_all(requests: Iterable[ExportRequest], jobs: int, console: Console) -
         open_numbers = set(work.add(requests))
         if presses:  # while they were added
             work.cancel()
-        board = _Board(console, several=len(open_numbers) > 1)
+        board = _Board(console, len(open_numbers) > 1, tells)
         while open_numbers:
             with contextlib.suppress(queue.Empty):  # in slices, as Ctrl-C cannot end a wait on Windows
                 item = changes.get(timeout=_SLICE_S)
@@ -70,8 +78,9 @@ def export_all(requests: Iterable[ExportRequest], jobs: int, console: Console) -
 class _Board:
     """The bars of what runs, and a few lines for each video that ended."""
 
-    def __init__(self, console: Console, several: bool) -> None:
+    def __init__(self, console: Console, several: bool, tells: bool) -> None:
         self._console = console
+        self._tells = tells
         self._several = several
         self._bars: dict[int, tuple[int, ExportBar]] = {}
         """Line and bar by item."""
@@ -91,7 +100,7 @@ class _Board:
 
     def _tell_end(self, item: QueueItem) -> None:
         if item.report is not None:
-            tell(self._console, item.report, item.request.detection.threshold)
+            tell(self._console, item.report, item.request.detection.threshold, self._tells)
         elif item.state == "failed":
             name = item.request.source.name
             named = not self._several or name in item.message

@@ -52,8 +52,15 @@ def between_bars() -> Iterator[None]:
         yield
 
 
-def tell(console: Console, report: ExportReport, threshold: float) -> None:
-    """Prints what an export did, and at which threshold."""
+def tell(console: Console, report: ExportReport, threshold: float, all_of_it: bool = True) -> None:
+    """Prints what an export did, and at which threshold; or what is to be known of it alone."""
+    if all_of_it:
+        _tell_results(console, report, threshold)
+    for note in report.notes:
+        console.note(note if note.startswith(report.source.name) else f"{report.source.name}: {note}")
+
+
+def _tell_results(console: Console, report: ExportReport, threshold: float) -> None:
     from app.core.files.disk import size_text
 
     rate = report.frames / report.seconds if report.seconds > 0 else 0.0
@@ -66,8 +73,6 @@ def tell(console: Console, report: ExportReport, threshold: float) -> None:
             console.say(f"  {path}" + (f" ({report.encoder})" if path == report.output else ""))
     if report.cache is not None:
         console.say(f"  {report.cache} ({size_text(report.cache_bytes)} of detections kept, for --from-cache)")
-    for note in report.notes:
-        console.note(note if note.startswith(report.source.name) else f"{report.source.name}: {note}")
 
 
 def _found(report: ExportReport) -> str:

@@ -17,8 +17,15 @@ if TYPE_CHECKING:
     from app.core.export_queue.video_search import FoundVideo
 
 
-def find_named(named: Sequence[Path], console: Console) -> tuple[tuple[FoundVideo, ...], tuple[str, ...]]:
+def find_named(
+    named: Sequence[Path], console: Console, tells: bool = True
+) -> tuple[tuple[FoundVideo, ...], tuple[str, ...]]:
     """Returns the videos among the files and folders ``named``, and what could not be looked into.
+
+    Args:
+        named: Files and folders.
+        console: Where to say how many there are.
+        tells: Say it.
 
     Raises:
         AppError: There are none.
@@ -28,7 +35,7 @@ def find_named(named: Sequence[Path], console: Console) -> tuple[tuple[FoundVide
     found = find_videos(named)
     if not found.videos:
         raise AppError(found.troubles[0] if found.troubles else f"There is no video in {named[0]}.")
-    if len(found.videos) > len(named):
+    if tells and len(found.videos) > len(named):
         console.say(f"{len(found.videos)} videos")
     return found.videos, found.troubles
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
+from app.core.charts import Axis, Bar, BarChart, Drawing, in_grid, layout, png_bytes, svg_element, svg_file
+from app.core.charts.svg import escaped
 from app.core.files.atomic_file import write_atomically
+from app.core.html_page import cards, cell, facts, notes, page, table
 from app.lab.bench.bench_report import BenchReport, CaseResult
 from app.lab.bench.report_text import HEADS, export_rows, export_text, figures, stage_rows
-from app.lab.charts import Axis, Bar, BarChart, Drawing, in_grid, layout, png_bytes, svg_element, svg_file
-from app.lab.charts.svg import escaped
-from app.lab.html_page import cards, cell, facts, notes, page, table
 
 FORMATS = (".html", ".png", ".svg")
 

@@ -13,11 +13,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from app.core.charts.svg import escaped
+from app.core.charts.text import fit, text_width
 from app.core.errors import AppError
 from app.core.frames import ImageBGR
 from app.core.overlay import Rect, shown_score
-from app.lab.charts.svg import escaped
-from app.lab.charts.text import fit, text_width
 from app.lab.evaluation.mistakes import Mistake
 from app.lab.evaluation.model_run import read_as_annotated
 from detector.evaluation.results import Floats, ImageOutcome, ImageTruth

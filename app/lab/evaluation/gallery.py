@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from app.core.charts.svg import escaped
 from app.core.errors import AppError
+from app.core.html_page import cell, notes, number, table
 from app.core.overlay import shown_score
-from app.lab.charts.svg import escaped
 from app.lab.evaluation.crops import crop_of, open_image
 from app.lab.evaluation.mistakes import Kind, Mistake, Mistakes
-from app.lab.html_page import cell, notes, number, table
 from detector.evaluation.results import Evaluation
 
 _HEADS: dict[Kind, tuple[str, str]] = {

@@ -8,9 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from app.core.files.atomic_file import write_atomically
-from app.core.files.write_errors import explain_write_error
-from app.lab.charts import (
+from app.core.charts import (
     Axis,
     Bar,
     BarChart,
@@ -22,6 +20,8 @@ from app.lab.charts import (
     png_bytes,
     svg_file,
 )
+from app.core.files.atomic_file import write_atomically
+from app.core.files.write_errors import explain_write_error
 from app.lab.evaluation.counts import counts_at, pooled
 from app.lab.evaluation.mistakes import Kind, Mistakes
 from detector.evaluation.results import ClassResult, Curve, Evaluation, Floats, Result

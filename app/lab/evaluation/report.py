@@ -11,9 +11,10 @@ from datetime import datetime
 from pathlib import Path
 
 import app
+from app.core.charts import layout, svg_element
+from app.core.charts.svg import escaped
 from app.core.files.atomic_file import write_atomically
-from app.lab.charts import layout, svg_element
-from app.lab.charts.svg import escaped
+from app.core.html_page import cards, cell, facts, notes, number, page, table
 from app.lab.evaluation.counts import best_threshold, counts_at, pooled, total
 from app.lab.evaluation.gallery import Gallery
 from app.lab.evaluation.metric_text import COCO_TEXT, RULES
@@ -27,7 +28,6 @@ from app.lab.evaluation.plots import (
     threshold_chart,
     with_curve,
 )
-from app.lab.html_page import cards, cell, facts, notes, number, page, table
 from detector.evaluation.results import COCO_NUMBERS, ClassResult, CocoResult, Evaluation
 from detector.spec import ModelSpec
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import app
-from app.lab.charts import Axis, LineChart, Series, in_grid, layout, png_bytes, svg_element
-from app.lab.charts.svg import escaped
-from app.lab.html_page import cards, page
+from app.core.charts import Axis, LineChart, Series, in_grid, layout, png_bytes, svg_element
+from app.core.charts.svg import escaped
+from app.core.html_page import cards, page
 
 VALIDATION = "validation/"
 _MAX_POINTS = 1000  # per curve

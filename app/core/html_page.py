@@ -12,8 +12,8 @@ import math
 from collections.abc import Iterable
 from hashlib import sha256
 
-from app.lab.charts import svg_style
-from app.lab.charts.svg import FONTS, escaped
+from app.core.charts import svg_style
+from app.core.charts.svg import FONTS, escaped
 
 _STYLE = """
 :root{color-scheme:light dark;--paper:#fff;--sheet:#f6f8fa;--ink:#1b1f24;--muted:#59636e;--line:#dde1e6;--bar:#0e5aaa;

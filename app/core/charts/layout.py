@@ -5,10 +5,10 @@ All painters share it: a chart in a report and the same chart as an image file h
 
 from __future__ import annotations
 
-from app.lab.charts.bars import lay_out_bars
-from app.lab.charts.describe import BarChart, Chart
-from app.lab.charts.drawing import Drawing
-from app.lab.charts.lines import lay_out_lines
+from app.core.charts.bars import lay_out_bars
+from app.core.charts.describe import BarChart, Chart
+from app.core.charts.drawing import Drawing
+from app.core.charts.lines import lay_out_lines
 
 
 def layout(chart: Chart) -> Drawing:

@@ -5,12 +5,12 @@ page += svg_element(drawing)            # in a page that has svg_style()
 write_atomically(path, png_bytes(drawing))   # or svg_file(drawing).encode()
 """
 
-from app.lab.charts.describe import Axis, Bar, BarChart, Chart, LineChart, Series, Weight
-from app.lab.charts.drawing import Drawing
-from app.lab.charts.grid import in_grid
-from app.lab.charts.layout import layout
-from app.lab.charts.png import png_bytes
-from app.lab.charts.svg import svg_element, svg_file, svg_style
+from app.core.charts.describe import Axis, Bar, BarChart, Chart, LineChart, Series, Weight
+from app.core.charts.drawing import Drawing
+from app.core.charts.grid import in_grid
+from app.core.charts.layout import layout
+from app.core.charts.png import png_bytes
+from app.core.charts.svg import svg_element, svg_file, svg_style
 
 __all__ = [
     "Axis",

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.lab.charts.colours import SERIES, series_role
-from app.lab.charts.describe import LineChart, Series
-from app.lab.charts.drawing import Area, Dot, Drawing, Item, Point, Stroke, Text
-from app.lab.charts.parts import EDGE, GAP, LINE, SMALL, Below, head
-from app.lab.charts.text import fit, text_width
-from app.lab.charts.ticks import Scale, Tick, scale_for, ticks
-from app.lab.charts.trace import Floats, Frame, visible_runs
+from app.core.charts.colours import SERIES, series_role
+from app.core.charts.describe import LineChart, Series
+from app.core.charts.drawing import Area, Dot, Drawing, Item, Point, Stroke, Text
+from app.core.charts.parts import EDGE, GAP, LINE, SMALL, Below, head
+from app.core.charts.text import fit, text_width
+from app.core.charts.ticks import Scale, Tick, scale_for, ticks
+from app.core.charts.trace import Floats, Frame, visible_runs
 
 _SWATCH = 18.0
 _DASH = (5.0, 4.0)

@@ -12,10 +12,10 @@ from itertools import pairwise
 import cv2
 import numpy as np
 
+from app.core.charts.colours import LIGHT
+from app.core.charts.drawing import Area, Box, Dot, Drawing, Point, Stroke, Text
 from app.core.errors import AppError
 from app.core.frames import ImageBGR
-from app.lab.charts.colours import LIGHT
-from app.lab.charts.drawing import Area, Box, Dot, Drawing, Point, Stroke, Text
 
 _SHIFT = 4  # OpenCV takes 1/16 of a pixel
 _UNWRAPPED = (0, 1 << 15)

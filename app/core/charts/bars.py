@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from app.lab.charts.colours import series_role
-from app.lab.charts.describe import Bar, BarChart
-from app.lab.charts.drawing import Box, Drawing, Item, Stroke, Text
-from app.lab.charts.parts import EDGE, GAP, LINE, SMALL, Below, head
-from app.lab.charts.text import fit, text_width
-from app.lab.charts.ticks import MAX_VALUE, Scale, scale_for
+from app.core.charts.colours import series_role
+from app.core.charts.describe import Bar, BarChart
+from app.core.charts.drawing import Box, Drawing, Item, Stroke, Text
+from app.core.charts.parts import EDGE, GAP, LINE, SMALL, Below, head
+from app.core.charts.text import fit, text_width
+from app.core.charts.ticks import MAX_VALUE, Scale, scale_for
 
 _ROW = 21.0
 _BAR = 13.0

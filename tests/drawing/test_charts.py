@@ -13,8 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core.palette import contrast
-from app.lab.charts import (
+from app.core.charts import (
     Axis,
     Bar,
     BarChart,
@@ -28,12 +27,13 @@ from app.lab.charts import (
     svg_element,
     svg_file,
 )
-from app.lab.charts.colours import DARK, LIGHT, SERIES
-from app.lab.charts.drawing import Area, Box, Dot, Drawing, Stroke, Text
-from app.lab.charts.png import paint
-from app.lab.charts.text import fit, text_width
-from app.lab.charts.ticks import Scale, scale_for, ticks
-from app.lab.charts.trace import visible_runs
+from app.core.charts.colours import DARK, LIGHT, SERIES
+from app.core.charts.drawing import Area, Box, Dot, Drawing, Stroke, Text
+from app.core.charts.png import paint
+from app.core.charts.text import fit, text_width
+from app.core.charts.ticks import Scale, scale_for, ticks
+from app.core.charts.trace import visible_runs
+from app.core.palette import contrast
 
 HOSTILE = '</text><script>alert("1")</script>&\'\x00\x1b\ud800 汽车'
 SVG = "{http://www.w3.org/2000/svg}"

@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from app.lab.charts.drawing import Point
+from app.core.charts.drawing import Point
 
 Floats = npt.NDArray[np.float64]
 Frame = tuple[float, float, float, float]

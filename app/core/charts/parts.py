@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from app.lab.charts.drawing import Item, Text
-from app.lab.charts.text import fit, text_width
-from app.lab.charts.ticks import Scale, Tick, ticks
+from app.core.charts.drawing import Item, Text
+from app.core.charts.text import fit, text_width
+from app.core.charts.ticks import Scale, Tick, ticks
 
 TITLE = 14.0
 SMALL = 11.5

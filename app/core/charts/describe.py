@@ -1,6 +1,6 @@
 """The content of a chart, as data: immutable, and free of pixels but for its size.
 
-Made by whoever has numbers (an evaluation, a training, a benchmark), laid out by ``app.lab.charts.layout``. Any
+Made by whoever has numbers (an evaluation, a training, a benchmark), laid out by ``app.core.charts.layout``. Any
 thread.
 """
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
-from app.lab.charts.colours import DARK, LIGHT, hex_colour
-from app.lab.charts.drawing import Area, Box, Dot, Drawing, Item, Point, Stroke, Text
+from app.core.charts.colours import DARK, LIGHT, hex_colour
+from app.core.charts.drawing import Area, Box, Dot, Drawing, Item, Point, Stroke, Text
 
 FONTS = "system-ui, 'Segoe UI', Roboto, 'Helvetica Neue', 'Noto Sans', Arial, sans-serif"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from app.lab.charts.drawing import Area, Box, Dot, Drawing, Item, Point, Stroke, Text
+from app.core.charts.drawing import Area, Box, Dot, Drawing, Item, Point, Stroke, Text
 
 
 def in_grid(drawings: Sequence[Drawing], columns: int, gap: float = 16.0) -> Drawing:

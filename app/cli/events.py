@@ -1,0 +1,267 @@
+"""``ssd-viewer events``: questions about what happens in videos, answered from what an analysis kept. Main thread."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from app.cli.addresses import check_files
+from app.cli.analyse import add_analysis_flags, chosen_model, request_for
+from app.cli.annotate_queue import export_all
+from app.cli.batch_results import find_named
+from app.cli.console import Console, UsageError, table
+from app.cli.options import add_result_flags, fraction, names
+from app.core.errors import AppError
+from app.core.thresholds import threshold_for
+
+if TYPE_CHECKING:
+    from app.core.candidate_cache.store_facts import StoreFacts
+    from app.core.events.answer import Answer
+    from app.core.events.event import Event
+    from app.core.events.question import Question
+    from app.core.events.scene import Scene
+    from app.core.export.request import ExportRequest
+
+_TIME = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d+)?)")
+_UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+_QUANTITY = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)")
+
+
+def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Console], int]:
+    """Add the options; return what runs."""
+    parser.description = (
+        "One line for each object of the videos: what, when, in which zones, across which lines. Answered from what "
+        "an analysis kept beside each video; where there is none, the video is analysed first."
+    )
+    parser.add_argument("videos", nargs="+", type=Path, metavar="VIDEO|FOLDER", help="a folder: all videos below it")
+    _add_question(parser)
+    _add_files(parser)
+    add_analysis_flags(parser)
+    parser.add_argument(
+        "--threshold", type=fraction("the threshold"), metavar="0..1", help="least score (default: the model's own)"
+    )
+    parser.add_argument("--iou", type=fraction("the IoU limit"), metavar="0..1", help=argparse.SUPPRESS)
+    add_result_flags(parser)
+    return run
+
+
+def _add_question(parser: argparse.ArgumentParser) -> None:
+    asked = parser.add_argument_group("which events")
+    asked.add_argument("--classes", type=names, metavar="NAME[,NAME]", help="only of these classes (default: all)")
+    asked.add_argument("--zones", type=Path, metavar="FILE.json", help="zones, lines and ignore masks")
+    asked.add_argument("--zone", default="", metavar="NAME", help="that stayed in this zone")
+    asked.add_argument("--line", default="", metavar="NAME", help="that crossed this line")
+    asked.add_argument("--direction", choices=("in", "out"), help="that crossed it from left to right (in), or back")
+    asked.add_argument(
+        "--min-duration", type=seconds, default=0.0, metavar="S", help="that lasted so long; with --zone in the zone"
+    )
+    asked.add_argument("--still", type=seconds, default=0.0, metavar="S", help="that stood still for so long")
+    asked.add_argument(
+        "--from", dest="from_s", type=seconds, default=0.0, metavar="T", help="not before: 90s, 1:30 or 0:01:30"
+    )
+    asked.add_argument("--to", dest="to_s", type=seconds, default=float("inf"), metavar="T", help="not after")
+    asked.add_argument(
+        "--min-score", type=fraction("the least score"), default=0.0, metavar="0..1", help="whose best score is so high"
+    )
+
+
+def _add_files(parser: argparse.ArgumentParser) -> None:
+    files = parser.add_argument_group("answers as files")
+    files.add_argument("--csv", metavar="FILE|-", help="a table; - is stdout")
+    files.add_argument("--sqlite", type=Path, metavar="FILE", help="a database; it may hold many videos")
+    files.add_argument("--clips", type=Path, metavar="DIR", help="a video of each event, with its sound")
+    files.add_argument("--before", type=seconds, default=2.0, metavar="S", help="seconds a clip begins before (2)")
+    files.add_argument("--after", type=seconds, default=2.0, metavar="S", help="seconds a clip goes on after (2)")
+    files.add_argument("--snapshots", type=Path, metavar="DIR", help="the best frame of each event, marked and clean")
+    files.add_argument("--heatmap", type=Path, metavar="FILE.png", help="where objects were, over the first frame")
+
+
+def seconds(text: str) -> float:
+    """Seconds of ``10``, ``10s``, ``2m``, ``1h``, ``1:30`` or ``1:02:03.5``."""
+    lowered = text.strip().lower()
+    if ":" in lowered and (clock := _TIME.fullmatch(lowered)):
+        hours, minutes, rest = (float(part or 0) for part in clock.groups())
+        return hours * 3600 + minutes * 60 + rest
+    quantity = _QUANTITY.fullmatch(lowered)
+    if quantity is None or quantity[2] not in _UNITS:
+        raise argparse.ArgumentTypeError(f"a time such as 10s, 2m or 1:30 is wanted, not {text!r}")
+    return float(quantity[1]) * _UNITS[quantity[2]]
+
+
+def run(options: argparse.Namespace, console: Console) -> int:
+    """Answer the question; a video that cannot be analysed is reported, and the rest is answered."""
+    check_files(options.videos, "events")
+    if options.csv == "-" and options.json == "-":
+        raise UsageError("--csv - and --json - cannot both have stdout.", "Name a file for one of them.")
+    scene, question = _asked(options)
+    model, detection = chosen_model(options, console)
+    found, troubles = find_named(options.videos, console, tells=options.csv != "-")
+    requests = [request_for(options, video.path, model, detection) for video in found]
+    _check_apart(options, requests, console)
+    for trouble in troubles:
+        console.error(trouble)
+    from app.core.events.answer import answer
+
+    videos = _analysed(requests, options.jobs, console)
+    _note_edges(scene, question, console)
+    given = answer(videos, _threshold(options), detection.iou, question, scene)
+    _give(given, options, console)
+    return 1 if troubles or len(videos) < len(requests) else 0
+
+
+def _asked(options: argparse.Namespace) -> tuple[Scene, Question]:
+    from app.core.events.question import Question
+    from app.core.events.scene import Scene, read_scene
+
+    scene = Scene() if options.zones is None else read_scene(options.zones)
+    for name, find in ((options.zone, scene.zone), (options.line, scene.line)):
+        if name and options.zones is None:
+            raise UsageError(f"Nothing is drawn yet, so there is no {name!r}.", "Name a file with --zones.")
+        if name:
+            find(name)
+    if options.direction and not scene.lines:
+        raise UsageError("--direction is about lines, and none is drawn.", "Name a file with --zones.")
+    if options.from_s > options.to_s:
+        raise UsageError("--from is later than --to.", "Exchange them.")
+    limits = (options.min_duration, options.still, options.from_s, options.to_s, options.min_score)
+    return scene, Question(options.classes or (), options.zone, options.line, options.direction, *limits)
+
+
+def _check_apart(options: argparse.Namespace, requests: Sequence[ExportRequest], console: Console) -> None:
+    """Refuse to write over a video, or two answers into one file.
+
+    Raises:
+        AppError: As said.
+    """
+    from app.core.export.targets import check_apart
+
+    videos = [request.source for request in requests]
+    sources = videos if options.zones is None else [*videos, options.zones]
+    csv = None if options.csv in (None, "-") else Path(options.csv)
+    targets = [path for path in (csv, options.sqlite, options.heatmap) if path is not None]
+    folders = [path.absolute() for path in (options.clips, options.snapshots) if path is not None]
+    check_apart(targets, sources, folders)
+    console.check_json_apart(sources, [*targets, *folders])
+
+
+def _analysed(requests: Sequence[ExportRequest], jobs: int, console: Console) -> list[tuple[Path, Path]]:
+    """Each video with its complete store; those that were never analysed are analysed now."""
+    from app.core.export.analysis import analysed_before
+
+    missing = [request for request in requests if analysed_before(request) is None]
+    if missing:
+        export_all(missing, jobs, console, tells=False)
+    kept = [(request.source, store) for request in requests if (store := analysed_before(request)) is not None]
+    if not kept:
+        raise AppError("None of the videos could be analysed.", "What is wrong with each is said above.")
+    return [(source, store.path) for source, store in kept]
+
+
+def _threshold(options: argparse.Namespace) -> Callable[[StoreFacts], float]:
+    from app.core.models import own_threshold
+
+    return lambda facts: threshold_for(own_threshold(facts.model), asked=options.threshold)
+
+
+def _note_edges(scene: Scene, question: Question, console: Console) -> None:
+    for line in scene.lines:
+        if line.is_on_edge and question.line.casefold() in ("", line.name.casefold()):
+            console.note(f"The line {line.name!r} lies on the frame's edge, beyond which nothing can be seen to go.")
+
+
+def _give(given: Answer, options: argparse.Namespace, console: Console) -> None:
+    """Writes the files asked for, then says the answer."""
+    from app.core.events.answer import content_sha256
+
+    needs_hashes = options.json is not None or options.sqlite is not None
+    hashes = [content_sha256(source.path) for source in given.sources] if needs_hashes else []
+    _write_files(given, options, hashes)
+    if options.csv == "-":
+        from app.core.cases.tables import events_csv
+
+        sys.stdout.write(events_csv(given))
+    else:
+        _say(given, console)
+    if options.json is not None:
+        console.give(given.as_dict(hashes))
+
+
+def _write_files(given: Answer, options: argparse.Namespace, hashes: Sequence[str]) -> None:
+    """Tables, then what takes longer.
+
+    Raises:
+        AppError: One cannot be written.
+    """
+    from app.core.cases.files import write_clips, write_heatmap, write_snapshots
+    from app.core.cases.tables import events_csv, write_sqlite
+    from app.core.files.atomic_file import write_atomically
+
+    if options.csv not in (None, "-"):
+        write_atomically(Path(options.csv), events_csv(given).encode("utf-8", "replace"))
+    if options.sqlite is not None:
+        write_sqlite(options.sqlite, given, hashes)
+    look = _look(options)
+    if options.heatmap is not None:
+        write_heatmap(options.heatmap, given, look)
+    if options.snapshots is not None:
+        write_snapshots(options.snapshots, given, look)
+    if options.clips is not None:
+        write_clips(options.clips, given, look)
+
+
+def _look(options: argparse.Namespace) -> Any:
+    from fractions import Fraction
+
+    from app.cli.annotate_video import images_per_s
+    from app.core.cases.images import Look
+    from app.core.muxing.video_options import VideoOptions
+
+    video = VideoOptions(deinterlace=options.deinterlace, images_per_s=images_per_s(options))
+    return Look(Fraction(str(options.before)), Fraction(str(options.after)), video=video)
+
+
+# -- words -------------------------------------------------------------------------------------------------------------
+
+
+def _say(given: Answer, console: Console) -> None:
+    several = len(given.sources) > 1
+    head = ("id", *(("video",) if several else ()), "class", "start", "end", "lasts", "still", "score", "where")
+    rows = [
+        (
+            str(source.number(event)),
+            *((source.path.name,) if several else ()),
+            event.label,
+            clock(event.start_s),
+            clock(event.end_s),
+            f"{event.duration_s:.1f} s",
+            f"{event.still_s:.1f} s",
+            f"{event.max_score:.2f}",
+            _where(event),
+        )
+        for source, event in given.each()
+    ]
+    for line in table([head, *rows]) if rows else ():
+        console.say(line)
+    counted = ", ".join(f"{count} {label}" for label, count in given.counts.items()) or "none"
+    total = sum(source.total for source in given.sources)
+    console.say(f"{len(rows)} of {total} events: {counted}")
+    for name, ways in given.lines.items():
+        console.say(f"{name}: {ways['in']} in, {ways['out']} out")
+
+
+def _where(event: Event) -> str:
+    visits = [f"{visit.zone} {clock(visit.enter_s)}-{clock(visit.leave_s)}" for visit in event.zones]
+    crossings = [f"{crossing.line} {crossing.direction} {clock(crossing.time_s)}" for crossing in event.crossings]
+    return ", ".join(visits + crossings)
+
+
+def clock(time_s: float) -> str:
+    """``1:02:03.4``, the hour only where there is one."""
+    tenths = round(time_s * 10)
+    hours, minutes, rest = tenths // 36000, tenths // 600 % 60, tenths % 600
+    text = f"{minutes:02d}:{rest // 10:02d}.{rest % 10}" if hours else f"{minutes}:{rest // 10:02d}.{rest % 10}"
+    return f"{hours}:{text}" if hours else text
