@@ -503,12 +503,14 @@ def test_another_source_keeps_the_model_and_shows_nothing_of_the_old_one(video: 
     with LiveProbe(FakeModels(busy_ms(20))) as probe:
         probe.start(str(video), SourceOptions(loop=True))
         probe.detected()
-        for _ in range(3):
+        for turn in range(3):
             probe.start(str(image))
+            probe.wait_event(SourceOpened, 2 * turn + 2)
             results = probe.session.results
             first = probe.next_result()
             assert shown(first) == 1000
             probe.start(str(video), SourceOptions(loop=True))
+            probe.wait_event(SourceOpened, 2 * turn + 3)
             assert probe.session.results is results
             assert shown(probe.next_result()) != 1000
         assert len(probe.models.made) == 1

@@ -27,8 +27,14 @@ class SeekSlider(QSlider):
         self.set_steps(TICKS)
 
     def set_steps(self, last: int) -> None:
-        """Have positions from 0 to ``last``: of a few images each is one step, of a time a twentieth is a page."""
+        """Have positions from 0 to ``last``, and stand at the first one; emits nothing.
+
+        Of a few images each is one step; of a time a twentieth is a page.
+        """
+        self.blockSignals(True)  # a position beyond the last would be moved, and sought
+        self.setValue(0)
         self.setRange(0, max(1, last))
+        self.blockSignals(False)
         self.setPageStep(max(1, last // 20))
         self.setSingleStep(max(1, last // 200))
 

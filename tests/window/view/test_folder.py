@@ -64,6 +64,14 @@ def test_the_bar_says_which_image_it_is(table: Desk, summer: Path) -> None:
     assert stage.playback.time.text().startswith("0:00.0 / ")
 
 
+def test_a_folder_after_a_video_begins_at_its_first_image(table: Desk, summer: Path) -> None:
+    table.open(VIDEO)
+    table.give(make_result(frame=make_frame(pts_s=Fraction(8))))
+    session = leaf(table, summer)
+    assert "seek" not in session.names()
+    assert table.window.stage.playback.slider.value() == 0
+
+
 def test_nothing_of_a_still_has_a_rate(table: Desk, summer: Path) -> None:
     leaf(table, summer)
     table.give(photo(0, "beach 1.png"))
