@@ -49,7 +49,7 @@ class ReportDialog(QDialog):
         buttons.addWidget(close)
         box = QVBoxLayout(self)
         box.setContentsMargins(24, 20, 24, 16)
-        box.setSpacing(10)
+        box.setSpacing(12)
         for label in (heading, words):
             box.addWidget(label)
         box.addWidget(self.report, 1)
