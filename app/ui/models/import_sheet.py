@@ -31,6 +31,7 @@ from app.ui.models.model_text import boxes_text, detects, input_text
 from app.ui.remedies import FIELDS, phrased, with_controls
 from app.ui.services.library_client import Choose, LibraryClient, free_name
 from app.ui.widgets.path_field import PathField
+from app.ui.widgets.screen_room import resize_on_screen
 from app.ui.widgets.texts import ElidedLabel
 from app.ui.widgets.theme import Theme
 from detector.errors import DetectorError
@@ -278,8 +279,7 @@ class ImportSheet(QDialog):
         box.setSpacing(0)
         box.addWidget(area, 1)
         box.addLayout(buttons)
-        room = self.screen().availableSize()
-        self.resize(min(600, room.width() - 40), min(620, room.height() - 60))
+        resize_on_screen(self, 600, 620)
 
 
 def _choice(name: str, choices: tuple[tuple[str, str | None], ...]) -> QComboBox:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QRect, Qt, Signal
 from PySide6.QtGui import QColor, QIcon, QKeyEvent, QMouseEvent, QPainter, QPalette, QPixmap
 from PySide6.QtWidgets import QListWidget, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
@@ -17,6 +19,7 @@ _MARGIN = 8
 _Index = QModelIndex | QPersistentModelIndex
 
 
+@lru_cache(maxsize=256)
 def swatch(colour: RGB) -> QIcon:
     """Makes a dot in the colour of a class."""
     image = QPixmap(24, 24)
