@@ -1,4 +1,4 @@
-"""The rows of the class filter: box, colour, name, and how many are in the picture. GUI thread."""
+"""The rows of the class filter: box, colour, name, and how many are in view. GUI thread."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.core.palette import RGB
 LABEL = Qt.ItemDataRole.UserRole
 """Index of the row's class among the model's labels."""
 COUNT = Qt.ItemDataRole.UserRole + 1
-"""How many objects of the class are in the picture."""
+"""How many objects of the class are in view."""
 _LEAD = 64  # pixels that box and dot take on the left
 _MARGIN = 8
 _Index = QModelIndex | QPersistentModelIndex
