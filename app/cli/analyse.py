@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.cli.addresses import check_files
+from app.cli.annotate_key_frames import add_key_frame_flag, detect_every
 from app.cli.annotate_queue import export_all
 from app.cli.annotate_video import add_reading_flags, images_per_s
 from app.cli.batch_results import find_named, give_results
@@ -61,6 +62,7 @@ def add_analysis_flags(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="videos at the same time (default: 1; on a CPU they share its cores, and more is seldom faster)",
     )
+    add_key_frame_flag(parser)
     add_reading_flags(parser)
     add_model_flags(parser, ModelSettings().name)
 
@@ -103,7 +105,7 @@ def request_for(
     from app.core.muxing.video_options import VideoOptions
 
     reading = VideoOptions(deinterlace=options.deinterlace, images_per_s=images_per_s(options))
-    return analysis_of(video, options.output, model, detection, reading)
+    return analysis_of(video, options.output, model, detection, reading, detect_every(options))
 
 
 def analyse_all(

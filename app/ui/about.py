@@ -54,7 +54,7 @@ def component_version(distribution: str) -> str:
 def _components() -> QGridLayout:
     grid = QGridLayout()
     grid.setHorizontalSpacing(20)
-    grid.setVerticalSpacing(6)
+    grid.setVerticalSpacing(8)
     for row, (name, distribution, licence) in enumerate(COMPONENTS):
         grid.addWidget(QLabel(name), row, 0, Qt.AlignmentFlag.AlignTop)
         number = QLabel(component_version(distribution).split("+")[0])
@@ -88,7 +88,7 @@ class AboutDialog(QDialog):
         for label in (name, line, promise):
             words.addWidget(label)
         head = QHBoxLayout()
-        head.setSpacing(18)
+        head.setSpacing(20)
         head.addWidget(logo, 0, Qt.AlignmentFlag.AlignTop)
         head.addLayout(words, 1)
         heading = QLabel("Made with")
@@ -99,8 +99,8 @@ class AboutDialog(QDialog):
         licences.clicked.connect(lambda: LicencesDialog(self).open())
         body = QWidget()
         inside = QVBoxLayout(body)
-        inside.setContentsMargins(24, 22, 24, 12)
-        inside.setSpacing(14)
+        inside.setContentsMargins(24, 24, 24, 12)
+        inside.setSpacing(16)
         inside.addLayout(head)
         inside.addWidget(heading)
         inside.addLayout(_components())

@@ -24,7 +24,7 @@ def _keys(spec: ActionSpec) -> QWidget:
     holder = QWidget()
     row = QHBoxLayout(holder)
     row.setContentsMargins(0, 0, 0, 0)
-    row.setSpacing(5)
+    row.setSpacing(4)
     for key in spec.keys:
         cap = QLabel(_native(key))
         cap.setObjectName("key")
@@ -36,8 +36,8 @@ def _keys(spec: ActionSpec) -> QWidget:
 
 def _column(groups: tuple[str, ...]) -> QGridLayout:
     grid = QGridLayout()
-    grid.setHorizontalSpacing(18)
-    grid.setVerticalSpacing(7)
+    grid.setHorizontalSpacing(20)
+    grid.setVerticalSpacing(8)
     for group in groups:
         title = QLabel(group)
         title.setObjectName("heading")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QPlainTextEdit, QVBoxLayout, QWidget
 
 from app.core.licences import shown_licences
+from app.ui.widgets.screen_room import resize_on_screen
 
 
 class LicencesDialog(QDialog):
@@ -20,5 +21,4 @@ class LicencesDialog(QDialog):
         box = QVBoxLayout(self)
         box.addWidget(self.page, 1)
         box.addWidget(buttons)
-        room = self.screen().availableSize()
-        self.resize(min(760, room.width() - 40), min(640, room.height() - 60))
+        resize_on_screen(self, 760, 640)

@@ -90,7 +90,7 @@ def follow(
             "Ask for a higher threshold, or analyse the video again with the lower one.",
             Remedy("threshold", value=f"{threshold:g}", command="analyse"),
         )
-    return follow_frames(store, store.facts.labels, DetectionFilter(floor, iou_threshold), masks, check)
+    return follow_frames(store.seen_frames(), store.facts.labels, DetectionFilter(floor, iou_threshold), masks, check)
 
 
 def follow_frames(

@@ -16,7 +16,12 @@ from detector.detections import floor_for
 
 
 def analysis_of(
-    source: Path, folder: Path | None, model: ModelSettings, detection: DetectionSettings, video: VideoOptions
+    source: Path,
+    folder: Path | None,
+    model: ModelSettings,
+    detection: DetectionSettings,
+    video: VideoOptions,
+    detect_every: int = 1,
 ) -> ExportRequest:
     """Returns the request that fills the cache of ``source``.
 
@@ -26,8 +31,18 @@ def analysis_of(
         model: The detector.
         detection: Its threshold decides how far down detections are kept, see ``floor_for``, and what is counted.
         video: How frames are read.
+        detect_every: As of ``ExportRequest``.
     """
-    return ExportRequest(source, None, (), model, detection, video=video, analysis=folder or source.parent)
+    return ExportRequest(
+        source,
+        None,
+        (),
+        model,
+        detection,
+        video=video,
+        analysis=folder or source.parent,
+        detect_every=detect_every,
+    )
 
 
 def analysed_before(request: ExportRequest) -> CachedDetections | None:

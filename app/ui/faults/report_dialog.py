@@ -8,6 +8,8 @@ from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QFontDatabase, QGuiApplication
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
+from app.ui.widgets.screen_room import resize_on_screen
+
 
 class ReportDialog(QDialog):
     """Stands beside the window and stops nothing.
@@ -49,14 +51,13 @@ class ReportDialog(QDialog):
         buttons.addWidget(close)
         box = QVBoxLayout(self)
         box.setContentsMargins(24, 20, 24, 16)
-        box.setSpacing(10)
+        box.setSpacing(12)
         for label in (heading, words):
             box.addWidget(label)
         box.addWidget(self.report, 1)
         box.addWidget(place)
         box.addLayout(buttons)
-        room = self.screen().availableSize()
-        self.resize(min(640, room.width() - 40), min(420, room.height() - 60))
+        resize_on_screen(self, 640, 420)
 
     def add(self, report: str) -> None:
         """Add a report below."""

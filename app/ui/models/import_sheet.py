@@ -31,6 +31,7 @@ from app.ui.models.model_text import boxes_text, detects, input_text
 from app.ui.remedies import FIELDS, phrased, with_controls
 from app.ui.services.library_client import Choose, LibraryClient, free_name
 from app.ui.widgets.path_field import PathField
+from app.ui.widgets.screen_room import resize_on_screen
 from app.ui.widgets.texts import ElidedLabel
 from detector.errors import DetectorError
 from detector.importers.base import Overrides
@@ -245,8 +246,8 @@ class ImportSheet(QDialog):
         fields.setContentsMargins(0, 0, 0, 0)
         fields.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         fields.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        fields.setHorizontalSpacing(18)
-        fields.setVerticalSpacing(9)
+        fields.setHorizontalSpacing(20)
+        fields.setVerticalSpacing(8)
         fields.addRow("Name", self.name)
         say = QLabel("Where the file is understood wrongly, say how it is:")
         say.setObjectName("muted")
@@ -269,7 +270,7 @@ class ImportSheet(QDialog):
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         buttons = QHBoxLayout()
-        buttons.setContentsMargins(24, 6, 24, 18)
+        buttons.setContentsMargins(24, 8, 24, 20)
         buttons.setSpacing(8)
         buttons.addStretch(1)
         buttons.addWidget(self.close_button)
@@ -279,8 +280,7 @@ class ImportSheet(QDialog):
         box.setSpacing(0)
         box.addWidget(area, 1)
         box.addLayout(buttons)
-        room = self.screen().availableSize()
-        self.resize(min(600, room.width() - 40), min(620, room.height() - 60))
+        resize_on_screen(self, 600, 620)
 
 
 def _choice(name: str, choices: tuple[tuple[str, str | None], ...]) -> QComboBox:

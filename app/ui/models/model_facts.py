@@ -95,9 +95,9 @@ class ModelFacts(QWidget):
         self.classes = FlowText("Classes")
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
-        box.setSpacing(10)
+        box.setSpacing(12)
         box.addLayout(self._grid)
-        box.addSpacing(6)
+        box.addSpacing(8)
         for widget in (self.heading, self.search, self.classes):
             box.addWidget(widget)
         self._labels: tuple[str, ...] = ()
@@ -131,7 +131,7 @@ class ModelFacts(QWidget):
         self._grid.setVerticalSpacing(2 if narrow else 8)
         top = Qt.AlignmentFlag.AlignTop
         for row, name in enumerate(_ROWS):
-            self._keys[name].setContentsMargins(0, 6 if narrow else 0, 0, 0)
+            self._keys[name].setContentsMargins(0, 8 if narrow else 0, 0, 0)
             if narrow:
                 self._grid.addWidget(self._keys[name], 2 * row, 0, 1, 2)
                 self._grid.addWidget(self.rows[name], 2 * row + 1, 0, 1, 2)

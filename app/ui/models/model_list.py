@@ -47,7 +47,7 @@ class ModelList(QWidget):
         body = QWidget()
         body.setObjectName("listBody")
         self._box = QVBoxLayout(body)
-        self._box.setContentsMargins(2, 2, 10, 12)
+        self._box.setContentsMargins(2, 2, 12, 12)
         self._box.setSpacing(8)
         self.area = QScrollArea()
         self.area.setWidget(body)

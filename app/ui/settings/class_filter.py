@@ -16,7 +16,7 @@ from detector.class_names import chosen_ids, is_found_by
 
 _SEARCH_FROM = 8  # classes; fewer need no search field, and all of them are in sight
 _LEAST_ROWS = 4
-_STAYS_FIRST = 8  # looks at the picture, for which a class that left it stays among the first
+_STAYS_FIRST = 8  # updates of the counts, for which a class that left the view stays among the first
 _LAST = "One class stays shown. “Only this” on another row switches to that one."
 
 
@@ -85,7 +85,7 @@ class ClassFilter(Editor):
             self.set_classes(self._labels, palette)
 
     def set_counts(self, counts: Mapping[int, int]) -> None:
-        """Show how many of each class are in the picture, and list those first.
+        """Show how many of each class are in view, and list those first.
 
         A class that comes and goes keeps its row for a while, and no row moves under the mouse or the keyboard.
 
@@ -143,7 +143,7 @@ class ClassFilter(Editor):
         for item in self._items():
             count = self._counts.get(item.data(LABEL), 0)
             item.setData(COUNT, count)
-            words = f"{item.text()}, {count} in the picture" if count else item.text()
+            words = f"{item.text()}, {count} in view" if count else item.text()
             item.setData(Qt.ItemDataRole.AccessibleTextRole, words)
         self.list.blockSignals(False)
         self.list.viewport().update()

@@ -1,6 +1,8 @@
-"""The rows of the class filter: box, colour, name, and how many are in the picture. GUI thread."""
+"""The rows of the class filter: box, colour, name, and how many are in view. GUI thread."""
 
 from __future__ import annotations
+
+from functools import lru_cache
 
 from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QRect, Qt, Signal
 from PySide6.QtGui import QColor, QIcon, QKeyEvent, QMouseEvent, QPainter, QPalette, QPixmap
@@ -11,12 +13,13 @@ from app.core.palette import RGB
 LABEL = Qt.ItemDataRole.UserRole
 """Index of the row's class among the model's labels."""
 COUNT = Qt.ItemDataRole.UserRole + 1
-"""How many objects of the class are in the picture."""
+"""How many objects of the class are in view."""
 _LEAD = 64  # pixels that box and dot take on the left
 _MARGIN = 8
 _Index = QModelIndex | QPersistentModelIndex
 
 
+@lru_cache(maxsize=256)
 def swatch(colour: RGB) -> QIcon:
     """Makes a dot in the colour of a class."""
     image = QPixmap(24, 24)

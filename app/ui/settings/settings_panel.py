@@ -72,7 +72,7 @@ class SettingsPanel(QFrame):
         self.classes.set_classes(labels, self._model.current.overlay.palette)
 
     def set_counts(self, counts: Mapping[int, int]) -> None:
-        """Show how many of each class are in the picture; see ``ClassFilter.set_counts``."""
+        """Show how many of each class are in view; see ``ClassFilter.set_counts``."""
         self.classes.set_counts(counts)
 
     def _place(self, editor: Editor) -> None:

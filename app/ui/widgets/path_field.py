@@ -22,7 +22,7 @@ class PathField(QWidget):
         self.button.setAutoDefault(False)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(6)
+        row.setSpacing(8)
         row.addWidget(self.line, 1)
         row.addWidget(self.button)
         self.line.textChanged.connect(self.changed)

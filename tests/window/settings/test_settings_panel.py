@@ -196,14 +196,14 @@ def test_the_link_of_a_row_shows_its_class_alone_and_then_all(
         assert model.current.detection.classes == chosen
 
 
-def test_classes_in_the_picture_come_first_with_their_counts(panel: SettingsPanel) -> None:
+def test_classes_in_view_come_first_with_their_counts(panel: SettingsPanel) -> None:
     labels = tuple(f"class {index}" for index in range(80))
     panel.set_classes(labels)
     editor = panel.classes
     panel.set_counts({70: 2, 5: 1})
     assert _rows(editor)[:3] == ["class 5", "class 70", "class 0"]
     assert [editor.list.item(row).data(COUNT) for row in range(3)] == [1, 2, 0]
-    assert editor.list.item(1).data(Qt.ItemDataRole.AccessibleTextRole) == "class 70, 2 in the picture"
+    assert editor.list.item(1).data(Qt.ItemDataRole.AccessibleTextRole) == "class 70, 2 in view"
     panel.set_counts({5: 1})
     assert _rows(editor)[1] == "class 70", "one that flickers keeps its place"
     for _ in range(10):

@@ -72,11 +72,11 @@ def test_the_buttons_of_qts_file_dialog_have_icons(qtbot: QtBot, tmp_path: Path,
     buttons = [b for b in dialog.findChildren(QToolButton) if b.isVisible()]
     assert len(buttons) >= 6
     for button in buttons:
-        picture = button.grab().toImage()
-        inside = picture.rect().adjusted(5, 5, -5, -5)
-        ground = picture.pixelColor(inside.topLeft()).name()
+        image = button.grab().toImage()
+        inside = image.rect().adjusted(5, 5, -5, -5)
+        ground = image.pixelColor(inside.topLeft()).name()
         strongest = max(
-            _contrast(picture.pixelColor(x, y).name(), ground)
+            _contrast(image.pixelColor(x, y).name(), ground)
             for x in range(inside.left(), inside.right())
             for y in range(inside.top(), inside.bottom())
         )
