@@ -91,8 +91,8 @@ def test_two_screens_of_different_scale(tmp_path: Path) -> None:
     there = {"QT_QPA_PLATFORM": f"offscreen:configfile={config}"}
     ended = window_process.run(act, make_video(tmp_path / "clip.mp4"), environment=there)
     assert (ended.returncode, ended.stderr) == (0, "")
-    # At first no larger than the screen; on the other one as many pixels, and the layout follows at twice the scale.
-    assert ended.stdout == "1.0 1000 700 1000 700\n2.0 1000 700 500 350\n"
+    # At first smaller than the screen by room for a frame; then as many pixels, laid out at twice the scale.
+    assert ended.stdout == "1.0 984 652 984 652\n2.0 984 652 492 326\n"
 
 
 @pytest.mark.parametrize("there", [{"WAYLAND_DISPLAY": "none-7"}, {"QT_QPA_PLATFORM": "nonsense"}])
