@@ -256,7 +256,7 @@ def test_answers_that_are_no_numbers_are_valid_json(
         return np.full((50_000, 4), np.nan, np.float32), np.full((50_000, 2), np.nan, np.float32)
 
     keep(tmp_path / "m.safetensors")
-    monkeypatch.setattr(TorchCpuDetector, "_raw", nonsense)
+    monkeypatch.setattr(TorchCpuDetector, "_raw", nonsense)  # a driver that computes wrongly
     code, out, _ = run(capsys, "models", "check", tmp_path / "m.safetensors", "--json", "-")
     assert code == 1
     assert "NaN" not in out

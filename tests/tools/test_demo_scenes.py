@@ -131,7 +131,7 @@ def test_moving_shapes_stay_in_the_frame_and_move_smoothly(seed: int, time_s: fl
     for scene in (now, soon):
         shown = [(1, 6).index(class_id) + 1 for class_id in scene.class_ids]
         assert_boxes_are_tight(scene, shown)
-    for mover in clip._movers:
+    for mover in clip.movers:
         a, b = (np.asarray(mover.pose(t, size).centre) for t in (time_s, time_s + 1 / 30))
         assert np.linalg.norm(a - b) <= 0.22 * size[1] / 30 + 1e-6
         assert np.all(a >= 0)
@@ -140,7 +140,7 @@ def test_moving_shapes_stay_in_the_frame_and_move_smoothly(seed: int, time_s: fl
 
 def test_a_covered_moving_shape_is_not_in_the_truth() -> None:
     clip = MovingScene(0, (320, 240), (0, 0))
-    clip._movers = [clip._movers[0], clip._movers[0]]  # the second lies exactly on the first
+    clip.movers = [clip.movers[0], clip.movers[0]]  # the second lies exactly on the first
     scene = clip.frame(1.0)
     assert len(scene.class_ids) == 1
     assert_boxes_are_tight(scene, [2])
