@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from detector.boxes import iou
@@ -53,6 +53,7 @@ def test_boxes_are_the_tight_bounds_of_what_shows(seed: int) -> None:
 
 @few
 @given(seeds)
+@example(381)  # a later shape hides part of an earlier one, whose box then overlaps another one more
 def test_no_two_boxes_would_suppress_each_other(seed: int) -> None:
     options = SceneOptions(count=(8, 8))
     boxes = draw_scene(np.random.default_rng(seed), options).boxes_xyxy
