@@ -27,8 +27,8 @@ from app.core.export.job import ExportJob
 from app.core.export.request import ExportRequest
 from app.core.media.container import main_video
 from app.core.settings import DetectionSettings
+from app.core.sources.conversion import FrameConverter
 from app.core.sources.crop import container_crop
-from app.core.sources.frame_converter import FrameConverter
 from tools.fixtures.fixed_detector import open_fixed
 
 _UNTOLD = "unknown"

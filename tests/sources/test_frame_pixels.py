@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from app.core.sources.conversion import FrameConverter
 from app.core.sources.crop import NO_CROP, Crop, container_crop
-from app.core.sources.frame_converter import FrameConverter
 from app.core.sources.video import VideoReader
 from tests.support.media import coded_image, make_changing_video, make_video, read_frame_index
 from tests.support.shared_data import shared

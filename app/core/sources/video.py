@@ -17,8 +17,8 @@ from app.core.addresses import redact
 from app.core.frames import DecodedFrame, Frame, SourceInfo
 from app.core.media.extent import origin_s
 from app.core.sources.base import frame_from_bgra, never
+from app.core.sources.conversion import FrameConverter
 from app.core.sources.crop import container_crop
-from app.core.sources.frame_converter import FrameConverter
 from app.core.sources.frame_seek import SeekableCursor
 from app.core.sources.orientation import Image
 
