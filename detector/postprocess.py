@@ -78,7 +78,7 @@ def postprocess(
         xyxy, chosen, image, group = xyxy[sane], chosen[sane], image[sane], group[sane]
     kept = sorted_nms(xyxy, group, limit)
     scores, class_id = scores[chosen], class_id[chosen]
-    order = _best_first(image, scores)
+    order = best_first(image, scores)
     return _split(xyxy.take(order, axis=0), scores[order], class_id[order], kept[order], image[order], batch, limit)
 
 
@@ -121,7 +121,7 @@ def _class_runs(rows: int, classes: int) -> Indices:
     return starts[:-1]
 
 
-def _best_first(group: Indices, scores: Floats) -> Indices:
+def best_first(group: Indices, scores: Floats) -> Indices:
     """The order by group, best score first; equal scores stay as they came.
 
     Group, score and place become one number each, which sorts several times faster than an order is found: the bits of
@@ -140,8 +140,8 @@ def _best_first(group: Indices, scores: Floats) -> Indices:
 
 
 def _best_per_group(group: Indices, scores: Floats, top_k: int) -> Indices:
-    """Indices of the ``top_k`` best of each group, in the order of ``_best_first``."""
-    order = _best_first(group, scores)
+    """Indices of the ``top_k`` best of each group, in the order of ``best_first``."""
+    order = best_first(group, scores)
     if len(order) <= top_k or np.bincount(group).max() <= top_k:
         return order
     ordered = group[order]

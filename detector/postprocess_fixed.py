@@ -30,7 +30,7 @@ ROUNDS = 6
 """Rounds of suppression; most images settle in two or three."""
 
 COLUMNS = 7
-_PAIRS_AT_A_TIME = 1 << 24  # elements of the comparison matrix worked on together: 64 MB in float32
+PAIRS_AT_A_TIME = 1 << 24  # elements of the comparison matrix worked on together: 64 MB in float32
 _LOW_HALF = 0xFFFFFFFF
 
 Suppress = Callable[[Tensor, Tensor, Tensor, Tensor, int], tuple[Tensor, Tensor, Tensor]]
@@ -99,10 +99,10 @@ def unpack(rows: npt.NDArray[np.float32], iou_threshold: float, capacity: int = 
         iou_threshold: What ``limit`` was made from.
         capacity: As it was there.
     """
-    return [_one(image, iou_threshold) if image[0, 0] <= capacity else None for image in rows]
+    return [unpack_one(image, iou_threshold) if image[0, 0] <= capacity else None for image in rows]
 
 
-def _one(image: npt.NDArray[np.float32], iou_threshold: float) -> Candidates:
+def unpack_one(image: npt.NDArray[np.float32], iou_threshold: float) -> Candidates:
     used = image[1 : 1 + int(image[0, 0])]
     used = used[used[:, 4] > 0]
     boxes, scores, class_id, kept = used[:, :4].copy(), used[:, 4].copy(), used[:, 5].astype(np.int32), used[:, 6] > 0
@@ -148,7 +148,7 @@ def suppress_by_rounds(
         valid Bool[B, K] after the cut; kept Bool[B, K], True where a box stays; settled Bool[B], whether more rounds
         would change nothing.
     """
-    step = max(1, _PAIRS_AT_A_TIME // max(1, valid.shape[1] ** 2))  # images
+    step = max(1, PAIRS_AT_A_TIME // max(1, valid.shape[1] ** 2))  # images
     parts = [
         _suppress(boxes_xyxy[low : low + step], class_id[low : low + step], valid[low : low + step], limit, top_k)
         for low in range(0, len(valid), step)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 
-_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
+BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 
 
 def verifying_context() -> ssl.SSLContext:
@@ -16,7 +16,7 @@ def verifying_context() -> ssl.SSLContext:
     context = ssl.create_default_context()
     known = ssl.get_default_verify_paths()
     if known.cafile is None and (known.capath is None or not any(Path(known.capath).iterdir())):
-        for bundle in _BUNDLES:
+        for bundle in BUNDLES:
             if Path(bundle).is_file():
                 context.load_verify_locations(bundle)
                 break

@@ -154,7 +154,7 @@ def test_settings_that_cannot_be_kept_are_told_of_once(table: Desk) -> None:
     def fail(_settings: Settings) -> None:
         raise AppError("The settings cannot be saved: No space left on device.", "Check the folder.")
 
-    table.settings._save = fail
+    table.settings._save = fail  # a disk that is full from here on; the real one is not ours to fill
     table.settings.not_saved.connect(lambda *words: told.append(words))
     for value in (0.2, 0.3):
         table.settings.set("detection", "threshold", value)

@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from detector.model_file import ModelEntry
 
 _MODEL = "ssd300-vgg16-coco"
-_LOADS: tuple[Load, ...] = ("empty", "typical", "worst")  # as ``app.lab.bench.random_weights.LOADS``
-_VERSUS = (
+LOADS: tuple[Load, ...] = ("empty", "typical", "worst")  # as ``app.lab.bench.random_weights.LOADS``
+VERSUS = (
     "torchvision",
     "torch",
     "onnxruntime",
     "opencv-dnn",
     "fasterrcnn",
 )  # as ``app.lab.bench.baselines.BASELINES``
-_CHARTS = (".html", ".png", ".svg")  # as ``app.lab.bench.chart.FORMATS``
+CHARTS = (".html", ".png", ".svg")  # as ``app.lab.bench.chart.FORMATS``
 _ALL = "all"
 _MAX_BATCH = 256
 _T = TypeVar("_T")
@@ -79,7 +79,7 @@ def _add_cases(parser: argparse.ArgumentParser) -> None:
         "--load",
         nargs="+",
         action="extend",
-        choices=(*_LOADS, _ALL),
+        choices=(*LOADS, _ALL),
         help="random weights that find nothing, about 200 or about 2000 candidates in a frame "
         "(default: the model's own weights, or typical where it has none)",
     )
@@ -87,7 +87,7 @@ def _add_cases(parser: argparse.ArgumentParser) -> None:
         "--versus",
         nargs="+",
         action="extend",
-        choices=_VERSUS,
+        choices=VERSUS,
         help="others that run in the same rounds: the same network and weights by torchvision (eager), PyTorch (eager, "
         "float32), ONNX Runtime or "
         "OpenCV's DNN module; torchvision's Faster R-CNN ResNet-50 FPN. Ratios refer to the first (default: to our "
@@ -154,8 +154,8 @@ def _check(options: argparse.Namespace, console: Console) -> None:
             except DetectorError as error:
                 raise UsageError(error.message, "Use auto, all, cpu, cuda, cuda:N, mps or xpu.") from error
     if options.chart is not None:
-        if options.chart.suffix.lower() not in _CHARTS:
-            raise UsageError(f"--chart writes {', '.join(_CHARTS)}, not {options.chart.name}.")
+        if options.chart.suffix.lower() not in CHARTS:
+            raise UsageError(f"--chart writes {', '.join(CHARTS)}, not {options.chart.name}.")
         if not options.chart.parent.is_dir():
             raise UsageError(f"The folder {options.chart.parent} does not exist.", "Create it, or choose another.")
     if options.export is not None and options.source is None:
@@ -175,7 +175,7 @@ def _request(options: argparse.Namespace) -> BenchRequest:
     from app.lab.bench.bench_request import BenchRequest
     from app.lab.bench.rounds import RoundPlan
 
-    loads = _LOADS if _ALL in (options.load or ()) else options.load or ()
+    loads = LOADS if _ALL in (options.load or ()) else options.load or ()
     return BenchRequest(
         entry=_entry(options.model),
         devices=_each(options.device or ("auto",)),

@@ -46,7 +46,7 @@ _VERSION = 1
 _MAX_BYTES = 1_000_000
 _MAX_SOURCES = 500
 _MAX_TEXT = 4096
-_SPEAK_S = 2.0
+SPEAK_S = 2.0
 _ANSWER_S = 6.0
 _TIMEOUT_S = 8.0
 _PAUSE_S = 0.05
@@ -257,7 +257,7 @@ def claim_or_send(place: InstanceLock, message: OpenRequest | None, timeout_s: f
 def _answer(connection: Connection, receive: Callable[[OpenRequest], bool], stop: threading.Event) -> None:
     """One visitor. None is answered once the window ends, so that it looks for the place again."""
     try:
-        if not connection.poll(_SPEAK_S):
+        if not connection.poll(SPEAK_S):
             return
         message = OpenRequest.from_bytes(connection.recv_bytes(_MAX_BYTES))
         if receive(message):

@@ -29,7 +29,7 @@ Message = dict[str, list[Any]]
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _MAX_VARINT_BYTES = 10
-_FIRST_RUN, _MAX_RUN = 64, 2**18  # elements read at once of an array that is not packed
+_FIRST_RUN, MAX_RUN = 64, 2**18  # elements read at once of an array that is not packed
 
 
 class WireError(ValueError):
@@ -180,7 +180,7 @@ class _Reader:
             if same < count:
                 self._position = self._file.seek(start + same * pair.itemsize)
                 break
-            count = min(2 * count, _MAX_RUN)
+            count = min(2 * count, MAX_RUN)
         return np.concatenate(parts)
 
 

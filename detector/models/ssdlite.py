@@ -46,7 +46,7 @@ class SSDLite(nn.Module):
         self.blocks = nn.ModuleList()
         previous = V3_STEM
         for block in V3_WIDE if wide_tail else V3_BLOCKS:
-            self.blocks.append(InvertedResidual(previous, block))
+            self.blocks.append(InvertedResidualV3(previous, block))
             previous = block.out
         self.tail = _conv_norm(previous, V3_TAIL_FACTOR * previous, 1, activation=nn.Hardswish)
         previous *= V3_TAIL_FACTOR
@@ -75,7 +75,7 @@ class SSDLite(nn.Module):
         """
         x, sources = self.stem(images), []
         for index, module in enumerate(self.blocks):
-            block = cast(InvertedResidual, module)
+            block = cast(InvertedResidualV3, module)
             expanded = block.expand(x)
             if index == V3_TAP:
                 sources.append(expanded)
@@ -88,7 +88,7 @@ class SSDLite(nn.Module):
         return predict(self.loc, self.conf, sources, self.num_classes)
 
 
-class InvertedResidual(nn.Module):
+class InvertedResidualV3(nn.Module):
     """Expand, filter each channel, weigh the channels, project; added to the input where shapes allow.
 
     ``expand`` is called by the network, which taps it; ``forward`` takes its result along.

@@ -72,7 +72,7 @@ def make_room(cache_dir: Path, kept: Path) -> None:
     same at this moment; what one of them is making stays.
     """
     used, now = 0, time.time()
-    for _, used_s, folder in sorted(_folders(cache_dir), reverse=True):
+    for _, used_s, folder in sorted(cached_folders(cache_dir), reverse=True):
         if folder == kept:
             continue
         with contextlib.suppress(FileNotFoundError, LockedError):
@@ -91,7 +91,7 @@ def lock_of(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.lock")
 
 
-def _folders(cache_dir: Path) -> Iterator[tuple[bool, float, Path]]:
+def cached_folders(cache_dir: Path) -> Iterator[tuple[bool, float, Path]]:
     """Whether it is of an optimised network, when it was last used, and each folder that is there."""
     for folder in cache_dir.iterdir():
         with contextlib.suppress(FileNotFoundError):

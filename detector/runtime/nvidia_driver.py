@@ -5,13 +5,13 @@ from __future__ import annotations
 import ctypes
 import sys
 
-_LIBRARY = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
+LIBRARY = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
 
 
 def has_nvidia_gpu() -> bool:
     """Whether the driver is there and sees at least one GPU; never raises."""
     try:
-        driver = ctypes.CDLL(_LIBRARY)
+        driver = ctypes.CDLL(LIBRARY)
         count = ctypes.c_int(0)
         return bool(driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0 and count.value > 0)
     except (OSError, AttributeError):

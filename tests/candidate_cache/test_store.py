@@ -227,15 +227,15 @@ def test_damage_is_noticed_and_never_more_than_refused(
 
 def _with_fitting_sums(whole: bytes, data: st.DataObject) -> bytearray:
     """One block with a random payload that claims to be sound."""
-    from app.core.candidate_cache.store_format import _BLOCK, _CRC, _HEAD
+    from app.core.candidate_cache.store_format import BLOCK, CHECKSUM, HEAD
 
     head_json = FACTS.to_json()
     start = MAGIC + PREFIX.pack(len(head_json), zlib.crc32(head_json)) + head_json
     frames, total = data.draw(st.integers(0, 2**32 - 1)), data.draw(st.integers(0, 2**32 - 1))
     raw = data.draw(st.sampled_from([b"", whole[-200:], bytes(36), bytes(60), bytes(61)]))
     payload = zlib.compress(raw)
-    head = _HEAD.pack(_BLOCK, frames % 3, total % 3, 0, data.draw(st.integers(-(2**63), 2**63 - 1)), 1, len(payload))
-    return bytearray(start + head + _CRC.pack(zlib.crc32(payload, zlib.crc32(head))) + payload)
+    head = HEAD.pack(BLOCK, frames % 3, total % 3, 0, data.draw(st.integers(-(2**63), 2**63 - 1)), 1, len(payload))
+    return bytearray(start + head + CHECKSUM.pack(zlib.crc32(payload, zlib.crc32(head))) + payload)
 
 
 @given(st.binary(max_size=300))
@@ -275,17 +275,17 @@ def test_of_what_follows_the_end_the_newest_is_read(tmp_path: Path) -> None:
 
 
 def test_a_bomb_is_not_unpacked(tmp_path: Path) -> None:
-    from app.core.candidate_cache.store_format import _BLOCK, _CRC, _HEAD
+    from app.core.candidate_cache.store_format import BLOCK, CHECKSUM, HEAD
 
     bomb = zlib.compress(bytes(100_000_000), 9)
-    head = _HEAD.pack(_BLOCK, 1, 0, 0, 0, 1, 30)
+    head = HEAD.pack(BLOCK, 1, 0, 0, 0, 1, 30)
     whole = content([], 1)[: -len(pack_block(0, []))]
-    forged = head + _CRC.pack(zlib.crc32(bomb[:30], zlib.crc32(head))) + bomb[:30]
+    forged = head + CHECKSUM.pack(zlib.crc32(bomb[:30], zlib.crc32(head))) + bomb[:30]
     store = CandidateStore(io.BytesIO(whole + forged), "a.ssdv")
     with pytest.raises(StoreError):
         store.candidates(0)
-    large = _HEAD.pack(_BLOCK, 1, 0, 0, 0, 1, len(bomb))
-    assert CandidateStore(io.BytesIO(whole + large + _CRC.pack(0) + bomb), "a.ssdv").frames == 0
+    large = HEAD.pack(BLOCK, 1, 0, 0, 0, 1, len(bomb))
+    assert CandidateStore(io.BytesIO(whole + large + CHECKSUM.pack(0) + bomb), "a.ssdv").frames == 0
 
 
 def test_two_writers_never_share_a_store(tmp_path: Path) -> None:

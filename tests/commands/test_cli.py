@@ -16,7 +16,7 @@ from tests.support.command_line import Capture, check_one_line, install_fake_mod
 
 @pytest.fixture
 def fake_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A model "fake" on the shelf; whatever is opened is it."""
+    """A model "fake" in the library; whatever is opened is it."""
     install_fake_model(monkeypatch)
 
 

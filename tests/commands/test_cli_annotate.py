@@ -19,7 +19,7 @@ from tests.support.probe import probe
 
 @pytest.fixture
 def fake_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A model "fake" on the shelf; whatever is opened is it."""
+    """A model "fake" in the library; whatever is opened is it."""
     install_fake_model(monkeypatch)
 
 
@@ -213,14 +213,14 @@ def test_resume_knows_what_was_rendered_from_detections_that_may_only_be_read(
 ) -> None:
     source = make_video(tmp_path / "a.mp4", frames=5)
     assert run(capsys, "annotate", source, "--model", "fake")[0] == 0
-    append = history._append
+    append = history.append_entry
 
     def guarded(file: Path, line: str) -> None:
         if file.suffix == ".ssdv":
             raise PermissionError(13, "Permission denied", str(file))
         append(file, line)
 
-    monkeypatch.setattr(history, "_append", guarded)  # root, which may run this, is refused nothing
+    monkeypatch.setattr(history, "append_entry", guarded)  # root, which may run this, is refused nothing
     asked = ("annotate", source, "--from-cache", "-o", f"{tmp_path / 'out'}/", "--resume")
     assert run(capsys, *asked)[0] == 0
     assert "a.mp4: done already" in run(capsys, *asked)[1]

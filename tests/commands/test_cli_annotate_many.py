@@ -22,7 +22,7 @@ from tests.support.probe import probe
 
 @pytest.fixture
 def fake_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A model "fake" on the shelf; whatever is opened is it."""
+    """A model "fake" in the library; whatever is opened is it."""
     install_fake_model(monkeypatch)
 
 

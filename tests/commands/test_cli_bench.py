@@ -168,9 +168,9 @@ def test_what_is_typed_is_what_is_measured(asked: list[BenchRequest], capsys: Ca
 
 
 def test_the_choices_offered_are_those_there_are() -> None:
-    assert tuple(LOADS) == command._LOADS
-    assert tuple(BASELINES) == command._VERSUS
-    assert FORMATS == command._CHARTS
+    assert tuple(LOADS) == command.LOADS
+    assert tuple(BASELINES) == command.VERSUS
+    assert FORMATS == command.CHARTS
 
 
 @pytest.mark.parametrize(

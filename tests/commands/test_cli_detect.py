@@ -15,7 +15,7 @@ from tools.fixtures.coded_images import coded_image
 
 @pytest.fixture
 def fake_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A model "fake" on the shelf; whatever is opened is it."""
+    """A model "fake" in the library; whatever is opened is it."""
     install_fake_model(monkeypatch)
 
 

@@ -29,7 +29,7 @@ def year(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def fake_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A model "fake" on the shelf."""
+    """A model "fake" in the library."""
     install_fake_model(monkeypatch)
 
 

@@ -19,7 +19,7 @@ from tests.support.tiny_models import save_random
 
 @pytest.fixture
 def fake_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A model "fake" on the shelf; whatever is opened is it."""
+    """A model "fake" in the library; whatever is opened is it."""
     install_fake_model(monkeypatch)
 
 

@@ -157,7 +157,7 @@ def test_a_packaged_program_finds_the_certificates_of_the_system(
     monkeypatch.delenv("SSL_CERT_FILE")
     nowhere = ssl.DefaultVerifyPaths(None, None, "SSL_CERT_FILE", "", "SSL_CERT_DIR", "")  # type: ignore[arg-type]  # as Python itself gives them where there are none
     monkeypatch.setattr("ssl.get_default_verify_paths", lambda: nowhere)
-    monkeypatch.setattr("detector.system_certificates._BUNDLES", ("/nowhere/x.pem", str(certificate)))
+    monkeypatch.setattr("detector.system_certificates.BUNDLES", ("/nowhere/x.pem", str(certificate)))
     assert _fetch(encrypted, tmp_path).verified == "full"
 
 

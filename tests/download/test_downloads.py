@@ -1,4 +1,4 @@
-"""From a model's name to the shelf by way of the net or a folder: `models download` and what the window calls."""
+"""From a model's name to the library by way of the net or a folder: `models download` and what the window calls."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def left_over() -> list[str]:
 @pytest.mark.parametrize(
     ("digits", "verified", "said"), [(64, "full", "as published"), (8, "prefix", "begins"), (0, "none", "nobody")]
 )
-def test_a_model_is_fetched_and_on_the_shelf_with_what_is_known_of_it(
+def test_a_model_is_fetched_and_in_the_library_with_what_is_known_of_it(
     server: FileServer, monkeypatch: pytest.MonkeyPatch, checkpoint: bytes, digits: int, verified: str, said: str
 ) -> None:
     sha256 = publish(monkeypatch, server, digits)

@@ -106,8 +106,8 @@ def test_what_another_program_makes_or_removes_at_this_moment_is_its_own_matter(
     for name in ("made", "idle"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "network.xml").write_bytes(b"x" * 1000)
-    there = list(network_cache._folders(tmp_path))
-    monkeypatch.setattr(network_cache, "_folders", lambda _: [*there, (False, 0.0, tmp_path / "gone")])
+    there = list(network_cache.cached_folders(tmp_path))
+    monkeypatch.setattr(network_cache, "cached_folders", lambda _: [*there, (False, 0.0, tmp_path / "gone")])
     monkeypatch.setattr(network_cache, "MOST_BYTES", 0)
     with only_here(network_cache.lock_of(tmp_path / "made")):
         network_cache.make_room(tmp_path, tmp_path / "kept")
@@ -127,5 +127,5 @@ def test_the_other_process_ends_with_a_parent_that_was_killed() -> None:
 
 
 def test_a_computer_without_the_driver_has_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nvidia_driver, "_LIBRARY", "libno-such-driver.so.9")
+    monkeypatch.setattr(nvidia_driver, "LIBRARY", "libno-such-driver.so.9")
     assert nvidia_driver.has_nvidia_gpu() is False

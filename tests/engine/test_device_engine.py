@@ -63,7 +63,7 @@ def assert_same(found: Sequence[Candidates], wanted: Sequence[Candidates]) -> No
 def test_long_lists_and_sizes_in_any_order_come_back_in_order(
     device: TorchDeviceDetector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(device, "_chunk", 2)
+    monkeypatch.setattr(device, "_chunk", 2)  # a real one is far longer
     sizes = [(240, 320)] * 3 + [(100, 77)] + [(240, 320)] * 2 + [(700, 500)]
     frames = [picture(*size, seed) for seed, size in enumerate(sizes)]
     assert [len(chunk) for chunk in device._chunks(frames)] == [2, 1, 1, 2, 1]
@@ -118,7 +118,7 @@ def test_what_is_no_frame_is_refused(device: TorchDeviceDetector) -> None:
 def test_frames_are_copied_piece_by_piece(device: TorchDeviceDetector, height: int, width: int) -> None:
     frame = picture(height, width)[:, ::-1]  # strided
     frame.flags.writeable = False
-    plan = device._plan(height, width)
+    plan = device._plan(height, width)  # the engine's own plan is what is uploaded by
     target = torch.zeros((plan.uploaded_rows, width, 3), dtype=torch.uint8)
     steps = pieces(frame, plan, target)
     assert sum(step() for step in steps) == target.numel()
@@ -137,7 +137,7 @@ def test_an_upload_without_a_gpu_is_the_frames(device: TorchDeviceDetector) -> N
 def test_closing_leaves_nothing(entry: ModelEntry) -> None:
     detector = TorchDeviceDetector(entry, CPU, "fp32")
     detector.candidates_batch([picture(), picture(100, 100)])
-    plan = detector._plan(240, 320)
+    plan = detector._plan(240, 320)  # all that a closed engine must let go of, by name
     held = [
         weakref.ref(each)
         for each in (detector.device_pass, detector.device_pass.network, detector._uploads, plan.values)

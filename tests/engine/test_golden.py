@@ -132,7 +132,7 @@ def test_answers_that_are_no_numbers_are_neither_kept_nor_accepted(bad: float) -
     assert not compare(golden, locs, scores[:, :2], spec, TOLERANCES["fp32"]).ok, "fewer classes"
 
 
-# -- on the shelf --------------------------------------------------------------------------------------------------
+# -- in the library ------------------------------------------------------------------------------------------------
 
 
 def test_an_imported_model_keeps_its_answers(tmp_path: Path) -> None:
@@ -256,7 +256,7 @@ def test_answers_that_are_no_numbers_are_valid_json(
         return np.full((50_000, 4), np.nan, np.float32), np.full((50_000, 2), np.nan, np.float32)
 
     keep(tmp_path / "m.safetensors")
-    monkeypatch.setattr(TorchCpuDetector, "_raw", nonsense)
+    monkeypatch.setattr(TorchCpuDetector, "_raw", nonsense)  # a driver that computes wrongly
     code, out, _ = run(capsys, "models", "check", tmp_path / "m.safetensors", "--json", "-")
     assert code == 1
     assert "NaN" not in out
@@ -312,7 +312,7 @@ def test_an_engine_that_breaks_is_a_failed_check(tmp_path: Path, monkeypatch: py
     assert checks["torch_cpu, fp32"].ok
 
 
-def test_a_broken_file_on_the_shelf_fails_the_check(capsys: Capture, one_engine: None) -> None:
+def test_a_broken_file_in_the_library_fails_the_check(capsys: Capture, one_engine: None) -> None:
     user_library().user_dir.mkdir(parents=True)
     (user_library().user_dir / "broken.safetensors").write_bytes(b"nothing")
     code, out, err = run(capsys, "models", "check")

@@ -256,7 +256,7 @@ def test_a_device_that_fails_while_opening_is_given_everything_back(
     entry: ModelEntry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     released: list[list[str]] = []
-    original = TorchDeviceDetector._release
+    original = TorchDeviceDetector._release  # nothing is left to ask of an engine that failed to open
 
     def release(detector: TorchDeviceDetector) -> None:
         original(detector)

@@ -246,7 +246,7 @@ def test_the_window_goes_on_with_all_settings(booth: Booth, request_: ExportRequ
     cut_short(request_)
     booth.unfinished.look()
     qtbot.waitUntil(lambda: booth.banner.words[0].startswith("The export of in.mp4 was interrupted at "))
-    booth.banner._button.click()
+    booth.banner._button.click()  # as the user does
     qtbot.waitUntil(lambda: bool(booth.jobs) and booth.jobs[0].started.is_set())
     assert booth.jobs[0].request == request_
     assert booth.shown == 1
@@ -257,7 +257,7 @@ def test_the_window_gives_it_up(booth: Booth, request_: ExportRequest, qtbot: Qt
     cut_short(request_)
     booth.unfinished.look()
     qtbot.waitUntil(lambda: booth.banner.words[0] != "")
-    booth.banner._other.click()
+    booth.banner._other.click()  # as the user does
     qtbot.waitUntil(lambda: [path.name for path in tmp_path.iterdir()] == ["in.mp4"])
     assert booth.jobs == []
 

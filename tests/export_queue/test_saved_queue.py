@@ -200,7 +200,7 @@ def test_it_offers_them_after_what_was_begun_and_goes_on_in_that_order(
     qtbot.waitUntil(lambda: booth.banner.words[0].endswith("; 2 more were waiting."))
     assert booth.banner.words[0].startswith("The export of ä.mp4 was interrupted at ")
     assert booth.banner.words[1].endswith("Resuming uses the settings they began with.")
-    booth.banner._button.click()
+    booth.banner._button.click()  # as the user does
     qtbot.waitUntil(lambda: len(booth.runner.queue.snapshot().items) == 3)
     assert [item.request for item in booth.runner.queue.snapshot().items] == requests_
     qtbot.waitUntil(lambda: not booth.background.busy)
@@ -216,7 +216,7 @@ def test_what_is_gone_on_with_while_the_window_closes_is_still_left(
     booth.unfinished.look()
     qtbot.waitUntil(lambda: booth.banner.words[0].startswith("3 exports were still waiting"))
     booth.runner.close(20.0)  # before what the click begins can write anything down
-    booth.banner._button.click()
+    booth.banner._button.click()  # as the user does
     qtbot.waitUntil(lambda: not booth.background.busy)
     assert abandoned_queue().requests == tuple(requests_)
 
@@ -225,7 +225,7 @@ def test_it_gives_them_up(booth: Booth, requests_: list[ExportRequest], qtbot: Q
     left_by(requests_)
     booth.unfinished.look()
     qtbot.waitUntil(lambda: booth.banner.words[0] == "3 exports were still waiting, of ä.mp4 and others.")
-    booth.banner._other.click()
+    booth.banner._other.click()  # as the user does
     qtbot.waitUntil(lambda: abandoned_queue() == AbandonedQueue())
     assert booth.jobs.made == []
 

@@ -143,7 +143,7 @@ def test_more_fields_than_any_model_has_are_refused(field: bytes, monkeypatch: p
 
 
 def test_numbers_with_a_tag_each_take_no_more_memory_than_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "_MAX_RUN", 4096)
+    monkeypatch.setattr(wire, "MAX_RUN", 4096)
     numbers = np.arange(100_000, dtype=np.float32)
     pairs = np.empty(len(numbers), [("tag", "u1"), ("value", "<f4")])
     pairs["tag"], pairs["value"] = 0x25, numbers

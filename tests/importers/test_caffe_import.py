@@ -145,7 +145,7 @@ def test_every_way_of_storing_blobs_gives_the_same_model(
 def test_import_save_open_is_identical(tmp_path: Path, mobile: tuple[Node, Weights]) -> None:
     path = write(tmp_path / "m.caffemodel", *mobile)
     imported = read(path)
-    written = import_model(path, "mobile", tmp_path / "shelf")
+    written = import_model(path, "mobile", tmp_path / "library")
     spec = load_spec(written.path)
     assert spec.config == imported.spec.config
     assert spec.input == imported.spec.input

@@ -135,11 +135,11 @@ def test_faults_of_an_ssdlite_are_listed_under_its_own_names(tmp_path: Path) -> 
     del state["backbone.features.1.0.2.fc1.bias"]
     torch.save(state, tmp_path / "x.pth")
     with pytest.raises(DetectorError) as caught:
-        import_model(tmp_path / "x.pth", "x", tmp_path / "shelf")
+        import_model(tmp_path / "x.pth", "x", tmp_path / "library")
     assert caught.value.message == ("x.pth does not fit its layout: backbone.features.1.0.2.fc1.bias [168] is missing.")
     state["head.classification_head.module_list.0.1.weight"] = torch.zeros(23, 672, 1, 1)
     torch.save(state, tmp_path / "x.pth")
     with pytest.raises(DetectorError, match="has 23 outputs, no multiple of its 6 default boxes"):
-        import_model(tmp_path / "x.pth", "x", tmp_path / "shelf")
+        import_model(tmp_path / "x.pth", "x", tmp_path / "library")
     with pytest.raises(DetectorError, match="one set of default boxes"):
-        import_model(tmp_path / "x.pth", "x", tmp_path / "shelf", Overrides(priors="voc"))
+        import_model(tmp_path / "x.pth", "x", tmp_path / "library", Overrides(priors="voc"))

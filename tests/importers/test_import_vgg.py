@@ -113,7 +113,7 @@ def done(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     state = random_state(LAYOUTS[case.keys_of or case.layout], case.side, case.outputs)
     folder = tmp_path_factory.mktemp("import")
     torch.save(state, folder / "x.pth")
-    written = import_model(folder / "x.pth", "x", folder / "shelf", case.overrides)
+    written = import_model(folder / "x.pth", "x", folder / "library", case.overrides)
     spec = load_spec(written.path)
     return Done(case, state, written, spec, load_state(written.path, spec))
 
@@ -206,7 +206,7 @@ def test_weights_trained_on_blue_green_red_are_fed_that(tmp_path: Path) -> None:
     turned = dict(state)
     turned["vgg.0.weight"] = state["vgg.0.weight"].flip(1)
     torch.save(turned, path)
-    written = import_model(path, "x", tmp_path / "shelf", Overrides(channels="bgr"))
+    written = import_model(path, "x", tmp_path / "library", Overrides(channels="bgr"))
     spec = load_spec(written.path)
     assert (spec.input.channels, spec.input.mean) == ("bgr", (104.0, 117.0, 123.0))
     locs, logits = predict(spec, load_state(written.path, spec))
@@ -218,7 +218,7 @@ def test_weights_trained_on_blue_green_red_are_fed_that(tmp_path: Path) -> None:
 
 def test_the_sizes_of_the_default_boxes_can_be_chosen(tmp_path: Path) -> None:
     path, _ = save(tmp_path, "lufficc-vgg16", 512)
-    written = import_model(path, "x", tmp_path / "shelf", Overrides(priors="coco"))
+    written = import_model(path, "x", tmp_path / "library", Overrides(priors="coco"))
     config = load_spec(written.path).config
     assert config is not None
     assert config.min_sizes[0] == (20.48,)
@@ -232,12 +232,12 @@ def test_of_a_published_file_nothing_is_assumed(tmp_path: Path, monkeypatch: pyt
     published = WeightsFile("https://example.org/x.pth", digest[:8], 0)
     known = replace(MODELS["ssd300-vgg16-voc"], weights=published, accuracy={"mAP": 0.75}, title="20 things")
     monkeypatch.setitem(MODELS, "known", known)
-    written = import_model(path, "a", tmp_path / "shelf")
+    written = import_model(path, "a", tmp_path / "library")
     spec = load_spec(written.path)
     assert written.notes[1:] == (Note("It is the published file: 20 things."),)
     assert (spec.accuracy, spec.weights, spec.licence) == ({"mAP": 0.75}, published, known.licence)
     assert digest in spec.provenance
-    changed = load_spec(import_model(path, "b", tmp_path / "shelf", Overrides(channels="bgr")).path)
+    changed = load_spec(import_model(path, "b", tmp_path / "library", Overrides(channels="bgr")).path)
     assert (changed.accuracy, changed.weights, changed.input.channels) == ({}, None, "bgr")
 
 
@@ -245,7 +245,7 @@ def test_of_a_published_file_nothing_is_assumed(tmp_path: Path, monkeypatch: pyt
 def test_sizes_are_not_chosen_where_there_is_one_set(tmp_path: Path, layout: str) -> None:
     path, _ = save(tmp_path, layout)
     with pytest.raises(DetectorError, match="one set of default boxes") as caught:
-        import_model(path, "x", tmp_path / "shelf", Overrides(priors="voc"))
+        import_model(path, "x", tmp_path / "library", Overrides(priors="voc"))
     assert caught.value.remedies == (Remedy("priors", omit=True),)
 
 
@@ -363,17 +363,17 @@ def test_a_damaged_file_is_refused_in_one_line(tmp_path: Path, damage: Damage, s
     damage(state)
     torch.save(state, path)
     with pytest.raises(DetectorError) as caught:
-        import_model(path, "x", tmp_path / "shelf")
+        import_model(path, "x", tmp_path / "library")
     assert caught.value.message.startswith(said)
     assert "\n" not in str(caught.value)
-    assert not (tmp_path / "shelf").exists()
+    assert not (tmp_path / "library").exists()
 
 
 def test_of_many_faults_ten_are_listed(tmp_path: Path) -> None:
     path, state = save(tmp_path, "amdegroot")
     torch.save({name: tensor for name, tensor in state.items() if not name.startswith("extras.")}, path)
     with pytest.raises(DetectorError) as caught:
-        import_model(path, "x", tmp_path / "shelf")
+        import_model(path, "x", tmp_path / "library")
     assert caught.value.message.count("is missing") == 10
     assert "extras.0.weight [32, 128, 1, 1] is missing" in caught.value.message
     assert caught.value.message.endswith("and 6 more.")
@@ -385,20 +385,20 @@ def test_a_batch_norm_needs_its_statistics(tmp_path: Path, lost: str) -> None:
     del state[f"source_layer_add_ons.0.{lost}"]
     torch.save(state, path)
     with pytest.raises(DetectorError, match=f"source_layer_add_ons.0.{lost}"):
-        import_model(path, "x", tmp_path / "shelf", Overrides(layout="qfgaohao-vgg16"))
+        import_model(path, "x", tmp_path / "library", Overrides(layout="qfgaohao-vgg16"))
     state[f"source_layer_add_ons.0.{lost}"] = torch.full((64,), -1.0)
     torch.save(state, path)
     if lost == "running_var":
         with pytest.raises(DetectorError, match="negative numbers"):
-            import_model(path, "x", tmp_path / "shelf")
+            import_model(path, "x", tmp_path / "library")
 
 
 def test_a_layout_that_is_not_the_files_says_what_is_missing(tmp_path: Path) -> None:
     path, _ = save(tmp_path, "amdegroot")
     with pytest.raises(DetectorError, match=r"layout: box_head\.predictor\.reg_headers\.0\.weight is missing"):
-        import_model(path, "x", tmp_path / "shelf", Overrides(layout="lufficc-vgg16"))
+        import_model(path, "x", tmp_path / "library", Overrides(layout="lufficc-vgg16"))
     with pytest.raises(DetectorError, match="There is no layout 'yolo'"):
-        import_model(path, "x", tmp_path / "shelf", Overrides(layout="yolo"))
+        import_model(path, "x", tmp_path / "library", Overrides(layout="yolo"))
 
 
 def test_what_stands_in_for_l2norm_runs_on_every_cpu_engine(tmp_path: Path) -> None:
@@ -407,7 +407,7 @@ def test_what_stands_in_for_l2norm_runs_on_every_cpu_engine(tmp_path: Path) -> N
         state[f"classification_headers.{level}.bias"][0::5] += 3  # background, so that candidates are some hundreds
         state[f"regression_headers.{level}.weight"] *= 0.05  # boxes of a size to compare in pixels
     torch.save(state, path)
-    entry = open_file(import_model(path, "x", tmp_path / "shelf").path)
+    entry = open_file(import_model(path, "x", tmp_path / "library").path)
     photo = cv2.imread(str(shared("coco-val2017-32/val2017/000000005001.jpg")))
     assert photo is not None
     found = []
@@ -422,7 +422,7 @@ def test_what_stands_in_for_l2norm_runs_on_every_cpu_engine(tmp_path: Path) -> N
 def test_a_file_may_have_a_name_no_terminal_should_see(tmp_path: Path) -> None:
     path, _ = save(tmp_path, "amdegroot")
     odd = path.rename(tmp_path / "a\x1b[31m\nb.pth")
-    assert "a[31mb.pth" in load_spec(import_model(odd, "x", tmp_path / "shelf").path).provenance
+    assert "a[31mb.pth" in load_spec(import_model(odd, "x", tmp_path / "library").path).provenance
 
 
 def test_a_state_dict_in_safetensors_is_imported_too(tmp_path: Path) -> None:
@@ -430,7 +430,7 @@ def test_a_state_dict_in_safetensors_is_imported_too(tmp_path: Path) -> None:
 
     state = random_state(LAYOUTS["lufficc-vgg16"], 300, 21)
     save_file(state, tmp_path / "x.safetensors")
-    written = import_model(tmp_path / "x.safetensors", "y", tmp_path / "shelf")
+    written = import_model(tmp_path / "x.safetensors", "y", tmp_path / "library")
     assert load_spec(written.path).labels == VOC20
     assert "lufficc" in written.notes[0].text
 

@@ -156,11 +156,11 @@ def test_all_91_outputs_can_be_kept_by_naming_them() -> None:
     assert imported_from(constants).spec.labels == COCO80
 
 
-def test_a_file_goes_on_the_shelf_and_detects(tmp_path: Path) -> None:
+def test_a_file_goes_in_the_library_and_detects(tmp_path: Path) -> None:
     constants = as_converted(random_variables(PIPELINES["ssdlite-mobilenetv2-tf"], 4), "mixed")
     source = write_tfjs(tmp_path, constants)
     before = preview_model(source)
-    target = import_model(source, "nuts", tmp_path / "shelf").path
+    target = import_model(source, "nuts", tmp_path / "library").path
     spec = load_spec(target)
     assert spec.golden is not None
     assert replace(spec, name=before.spec.name, golden=None) == before.spec

@@ -296,7 +296,7 @@ def test_many_views_of_one_storage_read_it_once(tmp_path: Path, monkeypatch: pyt
     state = {f"{'ab'[k % 2]}{k}": (other if k % 2 else shared)[k % 10 :] for k in range(50)}
     torch.save(state, tmp_path / "x.pth")
     read: list[str] = []
-    member = TorchFile._member
+    member = TorchFile._member  # counts what is really read of the archive
 
     def counted(self: TorchFile, archive: zipfile.ZipFile, name: str) -> bytes:
         read.append(name)

@@ -56,8 +56,8 @@ def test_what_is_no_video_is_said(tmp_path: Path) -> None:
 def test_an_export_is_measured_by_step_and_whole(
     capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.lab.bench.export_steps._STEP_S", 0.05)
-    monkeypatch.setattr("app.lab.bench.export_steps._LONG_S", 0.0)
+    monkeypatch.setattr("app.lab.bench.export_steps.STEP_S", 0.05)
+    monkeypatch.setattr("app.lab.bench.export_steps.LONG_S", 0.0)
     save_random(tmp_path / "tiny.safetensors")
     video = make_video(tmp_path / "v.mp4", 12, fps=Fraction(10), audio=True)
     page = tmp_path / "bench.html"

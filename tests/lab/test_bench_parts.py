@@ -17,7 +17,7 @@ from app.core.frames import ImageBGR
 from app.lab.bench import lineup, onnx_models, peaks
 from app.lab.bench import machine as machine_module
 from app.lab.bench.baselines import BASELINES, check_baseline, open_baseline
-from app.lab.bench.benchmark import _untested
+from app.lab.bench.benchmark import untested_notes
 from app.lab.bench.contestant_agreement import agreement
 from app.lab.bench.machine import Machine, this_machine
 from app.lab.bench.memory import MemoryMeter
@@ -267,7 +267,7 @@ def test_gpus_of_other_makers_are_measured_where_they_are_and_labelled(
     monkeypatch.setattr(module, "is_available", lambda: True)
     assert lineup.places([device, "all"]) == (device, *lineup.places(["cpu", "all"])[:-1])
     assert device not in lineup.places(["auto"])
-    assert _untested(["cpu", device]) == [f"{maker} GPUs are untested: judge their figures with care."]
+    assert untested_notes(["cpu", device]) == [f"{maker} GPUs are untested: judge their figures with care."]
     waits: list[str] = []
     monkeypatch.setattr(module, "synchronize", lambda: waits.append(device))
     timer = timer_for(device)

@@ -149,7 +149,7 @@ def test_what_is_no_message_does_nothing(tmp_path: Path, content: bytes) -> None
 
 
 def test_who_says_nothing_is_not_waited_for_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(instance, "_SPEAK_S", 0.1)  # what a test would wait for
+    monkeypatch.setattr(instance, "SPEAK_S", 0.1)  # what a test would wait for
     with _listening(tmp_path) as (_, got), Client(_address(tmp_path)):
         assert claim_or_send(InstanceLock(tmp_path), MESSAGE) == "handed over"
         assert got == [MESSAGE]

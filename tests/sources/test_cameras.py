@@ -45,7 +45,7 @@ def capture(
 
     devices(Listed(0, "Webcam", "/dev/video0", 0x046D, 0x0825))
     monkeypatch.setattr(cv2, "VideoCapture", Capture)
-    monkeypatch.setattr(camera_module, "_check_device", lambda camera: None)
+    monkeypatch.setattr(camera_module, "check_device", lambda camera: None)
     yield Capture
     assert all(made.released for made in Capture.made)
 
@@ -104,7 +104,7 @@ def test_two_of_one_model_are_told_apart(devices: Callable[..., None]) -> None:
 
 def test_linux_ids_are_udevs(devices: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "usb-Acme_Webcam-video-index0").symlink_to("/dev/null")
-    monkeypatch.setattr(cameras_module, "_BY_ID", tmp_path)
+    monkeypatch.setattr(cameras_module, "BY_ID", tmp_path)
     devices(Listed(0, "Webcam", "/dev/null", 1, 2))
     assert list_cameras()[0].uri == "camera:usb-Acme_Webcam-video-index0"
 

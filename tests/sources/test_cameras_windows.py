@@ -38,7 +38,7 @@ def windows(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[Listed], list[Lis
         lists = {cv2.CAP_MSMF: media_foundation, cv2.CAP_DSHOW: direct_show}
         monkeypatch.setattr(cv2_enumerate_cameras, "enumerate_cameras", lists.__getitem__)
         monkeypatch.setattr(cameras_module, "system_backends", partial(cameras_module.system_backends, "win32"))
-        monkeypatch.setattr(camera_module, "_check_device", lambda camera: None)
+        monkeypatch.setattr(camera_module, "check_device", lambda camera: None)
         monkeypatch.setattr(cv2, "VideoCapture", Capture)
         return Capture
 

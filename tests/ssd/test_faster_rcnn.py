@@ -94,7 +94,7 @@ def test_a_published_file_answers_as_torchvision_does(tmp_path: Path, monkeypatc
     with torch.inference_mode():
         expected = theirs(as_torchvision_wants(FRAME))[0]
     torch.save(with_old_names(state), tmp_path / "theirs.pth")
-    library = ModelLibrary(tmp_path / "shelf", tmp_path / "box")
+    library = ModelLibrary(tmp_path / "library", tmp_path / "box")
     entry = library.import_file(tmp_path / "theirs.pth", "rival", Overrides(labels=NINETY)).entry
     assert entry.spec.title == "Faster R-CNN, for comparison: 90 classes, MobileNetV3"
     assert entry.spec.golden is None
@@ -138,7 +138,7 @@ def test_of_cocos_outputs_the_unused_are_dropped(tmp_path: Path) -> None:
     state = random_state(replace(MOBILENET, labels=NINETY))
     state["some.num_batches_tracked"] = torch.zeros(1, dtype=torch.int64)  # of a training that normalised anew
     torch.save(state, tmp_path / "theirs.pth")
-    entry = ModelLibrary(tmp_path / "shelf", tmp_path / "box").import_file(tmp_path / "theirs.pth", "rival").entry
+    entry = ModelLibrary(tmp_path / "library", tmp_path / "box").import_file(tmp_path / "theirs.pth", "rival").entry
     assert entry.spec.labels == MOBILENET.labels
     with open_detector(entry, "mps") as detector:
         assert detector.notes == (
@@ -153,7 +153,7 @@ def test_of_cocos_outputs_the_unused_are_dropped(tmp_path: Path) -> None:
 
 def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     state = random_state(MOBILENET)
-    library = ModelLibrary(tmp_path / "shelf", tmp_path / "box")
+    library = ModelLibrary(tmp_path / "library", tmp_path / "box")
     torch.save({**state, "roi_heads.mask_head.0.weight": torch.zeros(1)}, tmp_path / "mask.pth")
     with pytest.raises(DetectorError, match=r"mask_head.0.weight \[1\] is unexpected"):
         library.import_file(tmp_path / "mask.pth", "mask")

@@ -1,4 +1,4 @@
-"""The shelf: what lies on it, under safe names; one broken file hides nothing."""
+"""The library: its models, under safe names; one broken file hides nothing."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def library(tmp_path: Path) -> ModelLibrary:
     return ModelLibrary(tmp_path / "user", bundled)
 
 
-def test_a_fresh_shelf_has_the_bundled_model_and_the_known_ones(library: ModelLibrary) -> None:
+def test_a_fresh_library_has_the_bundled_model_and_the_known_ones(library: ModelLibrary) -> None:
     entries = library.list()
     assert entries[0].name == entries[0].spec.name == "demo"
     assert entries[0].bundled
@@ -266,7 +266,7 @@ def test_a_users_file_does_not_shadow_a_bundled_one(library: ModelLibrary) -> No
     assert [e.bundled for e in library.list() if e.name == "demo"] == [True]
 
 
-def test_a_failed_import_leaves_the_shelf_as_it_was(
+def test_a_failed_import_leaves_the_library_as_it_was(
     library: ModelLibrary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_args: object) -> None:

@@ -17,7 +17,7 @@ from detector.box_coder import BoxCoder
 from detector.boxes import cxcywh_to_xyxy
 from detector.detections import Candidates, DetectionFilter, floor_for, just_below
 from detector.nms import batched_nms
-from detector.postprocess import _best_first, postprocess
+from detector.postprocess import best_first, postprocess
 from detector.spec import PostprocessSpec
 
 Floats = npt.NDArray[np.float32]
@@ -285,4 +285,4 @@ def test_shapes_that_do_not_belong_together_are_refused() -> None:
 def test_the_best_of_each_group_come_first_and_equals_as_they_came(rows: list[tuple[int, float]], step: int) -> None:
     group = np.asarray([group * step for group, _ in rows], np.intp)
     scores = np.asarray([score for _, score in rows], np.float32)
-    assert _best_first(group, scores).tolist() == sorted(range(len(rows)), key=lambda i: (group[i], -scores[i]))
+    assert best_first(group, scores).tolist() == sorted(range(len(rows)), key=lambda i: (group[i], -scores[i]))

@@ -109,8 +109,8 @@ def test_where_there_is_no_room_it_says_so_and_has_the_beginning(
         assert found is None
         last = pairs.scores[capacity - 1]
         sure = int(np.count_nonzero(wanted.scores > last * (1 + 1e-5)))
-        beginning = postprocess_fixed._one(np.r_[[[min(image[0, 0], capacity), image[0, 1], 0, 0, 0, 0, 0]], image[1:]],
-                                           rule.iou_threshold)  # fmt: skip
+        head = [[min(image[0, 0], capacity), image[0, 1], 0, 0, 0, 0, 0]]
+        beginning = postprocess_fixed.unpack_one(np.r_[head, image[1:]], rule.iou_threshold)
         assert len(beginning) >= sure
         assert wanted.kept is not None
         assert beginning.kept is not None
@@ -186,7 +186,7 @@ def test_one_shape_whatever_it_finds() -> None:
 def test_images_done_a_few_at_a_time_are_done_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     predictions = random_predictions(6, 5, 300, 6, 3.0)
     together = rows_of(predictions, RULES[1], 0.45, 256)
-    monkeypatch.setattr(postprocess_fixed, "_PAIRS_AT_A_TIME", 2 * 256**2)
+    monkeypatch.setattr(postprocess_fixed, "PAIRS_AT_A_TIME", 2 * 256**2)
     np.testing.assert_array_equal(rows_of(predictions, RULES[1], 0.45, 256), together)
 
 

@@ -35,7 +35,7 @@ def _one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> ModelLibrary:
-    library = ModelLibrary(tmp_path_factory.mktemp("shelf"), Path("none"))
+    library = ModelLibrary(tmp_path_factory.mktemp("library"), Path("none"))
     for variant in ("RFB", "slim"):
         library.import_file(shared(f"weights/ultraface/version-{variant}-320.pth"), f"ultraface-{variant.lower()}-320")
     return library

@@ -23,7 +23,7 @@ Capture = pytest.CaptureFixture[str]
 def install_fake_model(
     monkeypatch: pytest.MonkeyPatch, path: Path = Path("fake.safetensors"), bundled: bool = False, **fields: Any
 ) -> None:
-    """Put a model "fake", described by ``SPEC`` and ``fields``, on the shelf; whatever is opened is it."""
+    """Put a model "fake", described by ``SPEC`` and ``fields``, in the library; whatever is opened is it."""
     entry = ModelEntry("fake", replace(SPEC, **fields), path, bundled)
     real = ModelLibrary.find
     monkeypatch.setattr(ModelLibrary, "list", lambda self: [entry])

@@ -22,9 +22,9 @@ from detector.weights import as_arrays
 from tests.support.training_sets import SPEC
 from tools.everyday.material import Sources
 from tools.everyday.run import Options
+from tools.everyday.run_log import RunLog
 from tools.everyday.schedules import Round
 from tools.everyday.start import Start
-from tools.everyday.training_log import TrainingLog
 from tools.fixtures.data_sets import voc_xml
 
 IMAGES = {"train": 6, "val": 3}
@@ -132,7 +132,7 @@ class PowerCut(BaseException):
     """Nothing catches it: what is on disk then is what a dead process leaves."""
 
 
-class Dying(TrainingLog):
+class Dying(RunLog):
     """Ends the training as soon as it reports that a step was taken, before that is saved."""
 
     def __init__(self, path: Path, at: int) -> None:

@@ -1,4 +1,4 @@
-"""Model files as the shelf sees them: a description and a few numbers, made without torch. They list; none runs."""
+"""Model files as the library sees them: a description and a few numbers, made without torch. They list; none runs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def described(name: str, labels: tuple[str, ...] = ANIMALS, **fields: object) ->
 
 
 def put_model(folder: Path, name: str, labels: tuple[str, ...] = ANIMALS, **fields: object) -> Path:
-    """A file that the shelf lists as the model ``name``."""
+    """A file that the library lists as the model ``name``."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.safetensors"
     write_arrays(path, {"w": np.zeros(4, np.float32)}, {METADATA_KEY: spec_to_json(described(name, labels, **fields))})

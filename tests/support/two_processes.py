@@ -32,6 +32,7 @@ def main(folder: Path) -> None:
 def _diverge(folder: Path, processes: Processes) -> None:
     """Process 1 alone meets a cost that is no number."""
     trainer = make_trainer(processes=processes)
+    # A cost that is no number comes out of a network by chance only: it is put where the last step leaves its own.
     trainer._unseen.append(((), torch.tensor([1.0, torch.nan if processes.rank == 1 else 1.0])))
     trainer.step = 1
     try:

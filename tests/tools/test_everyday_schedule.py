@@ -26,10 +26,10 @@ from tools.everyday import run as everyday_run
 from tools.everyday import ship as everyday_ship
 from tools.everyday.material import Sources
 from tools.everyday.run import Run
+from tools.everyday.run_log import RunLog
 from tools.everyday.schedules import SCHEDULES
-from tools.everyday.ship import Measured, Remembered, averaged, blended, choose, ship
+from tools.everyday.ship import MeasuredAverage, Remembered, averaged, blended, choose, ship
 from tools.everyday.start import network_of, teacher_of
-from tools.everyday.training_log import TrainingLog
 
 SCORE = "VOC07 mAP on val.txt (3 images)"
 
@@ -53,11 +53,11 @@ def sources(tmp_path: Path) -> Sources:
     return Sources(write_tars(tmp_path / "tars"), (), write_coco(coco, "train", 2), write_coco(coco, "holdout", 2))
 
 
-def begin(sources: Sources, work: Path, log: TrainingLog | None = None, stop: bool = False) -> Run:
+def begin(sources: Sources, work: Path, log: RunLog | None = None, stop: bool = False) -> Run:
     ended = threading.Event()
     if stop:
         ended.set()
-    log = log or TrainingLog(work / "log.jsonl")
+    log = log or RunLog(work / "log.jsonl")
     return Run(options(sources, work), (TINY,), tiny_start(), ended, log)
 
 
@@ -91,13 +91,13 @@ def test_a_schedule_survives_a_power_cut_and_a_stop_and_ships_nothing_poor(
             assert torch.equal(after["network"][name], first[name]) == name.startswith("base_net.0."), name
 
     out = work / "everyday.safetensors"
-    shipped, said = ship(run, tuned, out, TrainingLog(work / "log.jsonl"))
+    shipped, said = ship(run, tuned, out, RunLog(work / "log.jsonl"))
     assert not shipped
     assert "nothing is shipped" in said
     assert not out.exists()
 
     monkeypatch.setattr(everyday_ship, "LEAST_MAP", 0.0)
-    shipped, said = ship(run, tuned, out, TrainingLog(work / "log.jsonl"))
+    shipped, said = ship(run, tuned, out, RunLog(work / "log.jsonl"))
     assert shipped, said
     spec = load_spec(out)
     assert (spec.name, spec.labels, spec.golden is None) == ("everyday", COCO80, False)
@@ -111,7 +111,7 @@ def test_a_schedule_survives_a_power_cut_and_a_stop_and_ships_nothing_poor(
     assert not list(work.rglob("*.part"))
 
     better = put_model(work, "everyday", COCO80, accuracy={SCORE: 0.99}).read_bytes()
-    shipped, said = ship(run, tuned, out, TrainingLog(work / "log.jsonl"))
+    shipped, said = ship(run, tuned, out, RunLog(work / "log.jsonl"))
     assert not shipped
     assert "reaches 0.9900 and stays" in said
     assert out.read_bytes() == better
@@ -131,9 +131,9 @@ def test_a_schedule_survives_a_power_cut_and_a_stop_and_ships_nothing_poor(
 def test_of_the_averages_the_best_that_forgets_little_is_chosen(
     tried: list[tuple[float, float, tuple[float, float] | None, tuple[float, float] | None]], chosen: float
 ) -> None:
-    start = Measured(0.0, 0.66, Remembered(0.33, 0.3), Remembered(0.2, 0.2))
+    start = MeasuredAverage(0.0, 0.66, Remembered(0.33, 0.3), Remembered(0.2, 0.2))
     measured = [
-        Measured(share, voc, holdout and Remembered(*holdout), brake and Remembered(*brake))
+        MeasuredAverage(share, voc, holdout and Remembered(*holdout), brake and Remembered(*brake))
         for share, voc, holdout, brake in tried
     ]
     assert choose(start, measured).share == chosen
@@ -142,9 +142,7 @@ def test_of_the_averages_the_best_that_forgets_little_is_chosen(
 def test_several_rounds_are_averaged(sources: Sources, tmp_path: Path) -> None:
     rounds = (TINY, replace(TINY, name="two", recipe=replace(TINY.recipe, seed=5)))
     work = tmp_path / "work"
-    tuned = Run(
-        options(sources, work), rounds, tiny_start(), threading.Event(), TrainingLog(work / "log.jsonl")
-    ).train()
+    tuned = Run(options(sources, work), rounds, tiny_start(), threading.Event(), RunLog(work / "log.jsonl")).train()
     assert tuned is not None
     assert [each.round.name for each in tuned] == ["one", "two"]
     first, second = (each.state for each in tuned)
@@ -181,7 +179,7 @@ def test_a_network_of_another_size_is_not_shipped(
     run = begin(replace(sources, coco=None, holdout=None), tmp_path / "work")
     tuned = run.train()
     assert tuned is not None
-    shipped, said = ship(run, tuned, tmp_path / "everyday.safetensors", TrainingLog(tmp_path / "log.jsonl"))
+    shipped, said = ship(run, tuned, tmp_path / "everyday.safetensors", RunLog(tmp_path / "log.jsonl"))
     assert not shipped
     assert "nothing is shipped" in said
     assert "COCO AP" not in said

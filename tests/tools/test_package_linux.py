@@ -345,7 +345,7 @@ def test_a_disk_that_fills_leaves_no_archive(bundle: Path, tmp_path: Path, monke
     def full(*_arguments: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(archive, "_add", full)
+    monkeypatch.setattr(archive, "add_entry", full)
     with pytest.raises(OSError, match="No space"):
         write_archive(bundle, tmp_path, QUICK)
     assert list(tmp_path.iterdir()) == []

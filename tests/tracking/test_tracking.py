@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from app.core.tracking.assignment import best_pairs
-from app.core.tracking.motion import Motion
+from app.core.tracking.kalman_filter import Motion
 from app.core.tracking.tracker import Tracker, with_unsure
 from detector.detections import DetectionFilter, Detections
 from tests.support.literal_tracking import Frame, score

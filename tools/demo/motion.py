@@ -68,6 +68,9 @@ class MovingScene:
         seed: Names the clip.
         size: (width, height) of a frame, pixels.
         class_ids: The shapes, back to front.
+
+    Attributes:
+        movers: The shapes as they move, back to front.
     """
 
     def __init__(self, seed: int, size: tuple[int, int], class_ids: tuple[int, ...]) -> None:
@@ -75,7 +78,7 @@ class MovingScene:
         self.size = size
         self._background = self._calm_background(rng)
         self._behind: npt.NDArray[np.float64] = self._background.mean(axis=(0, 1))
-        self._movers = [self._mover(rng, class_id) for class_id in class_ids]
+        self.movers = [self._mover(rng, class_id) for class_id in class_ids]
 
     def _calm_background(self, rng: np.random.Generator) -> textures.Image:
         """Draws a background larger than the frame, so that it can pan; smoothed a little, as by a lens."""
@@ -103,7 +106,7 @@ class MovingScene:
         canvas = self._window(time_s)
         owner = np.zeros(canvas.shape[:2], np.uint8)
         areas = []
-        for number, mover in enumerate(self._movers, start=1):
+        for number, mover in enumerate(self.movers, start=1):
             contours = outlines(CLASSES[mover.class_id], mover.pose(time_s, self.size))
             owner[coverage(contours, self.size) >= 128] = number
             paint(np.random.default_rng(mover.look), canvas, contours, self._behind)
@@ -114,7 +117,7 @@ class MovingScene:
         return Scene(
             image_bgr=canvas,
             boxes_xyxy=np.asarray(boxes, np.float32).reshape(-1, 4),
-            class_ids=np.asarray([self._movers[k].class_id for k in shown], np.int32),
+            class_ids=np.asarray([self.movers[k].class_id for k in shown], np.int32),
             owner=owner,
         )
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import combinations
 
 import cv2
 import numpy as np
@@ -126,8 +127,8 @@ def _recognisable(owner: Mask, areas: list[float], options: SceneOptions) -> boo
     visible = np.bincount(owner.ravel(), minlength=len(areas) + 1)[1:]
     if np.any(visible < (1 - options.max_hidden) * np.asarray(areas)):
         return False
-    newest = visible_box(owner == len(areas))
-    return all(_iou(newest, visible_box(owner == k)) <= options.max_iou for k in range(1, len(areas)))
+    boxes = [visible_box(owner == k) for k in range(1, len(areas) + 1)]  # the newest hides parts of the others
+    return all(_iou(a, b) <= options.max_iou for a, b in combinations(boxes, 2))
 
 
 def _iou(a: tuple[int, int, int, int], b: tuple[int, int, int, int]) -> float:

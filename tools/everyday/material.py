@@ -38,7 +38,7 @@ class Sources:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Material:
+class EverydayMaterial:
     """Everything that is read before the first step.
 
     Attributes:
@@ -58,7 +58,7 @@ class Material:
     said: str
 
 
-def gather(sources: Sources, work: Path, replay: int) -> Material:
+def gather(sources: Sources, work: Path, replay: int) -> EverydayMaterial:
     """Unpack and read all images.
 
     Args:
@@ -91,7 +91,7 @@ def gather(sources: Sources, work: Path, replay: int) -> Material:
     said = ", ".join(
         f"{len(data.images)} {what}" + (f" {times} times over" if times > 1 else "") for what, times, data in parts
     )
-    return Material(
+    return EverydayMaterial(
         images=tuple(images),
         labelled=labelled_classes(counts, known, len(COCO80)),
         voc_val=read_data(tree / "VOCdevkit", "voc", "val"),

@@ -24,9 +24,9 @@ from detector.training.survey import fingerprint
 from detector.training.trainer import Trainer, fill_colour
 from tools.everyday.criterion import DistillingCriterion
 from tools.everyday.material import Sources, gather, overlapping
+from tools.everyday.run_log import RunLog
 from tools.everyday.schedules import REPLAY, Round
 from tools.everyday.start import Start, network_of, teacher_of
-from tools.everyday.training_log import TrainingLog
 
 NAME = "everyday"
 
@@ -79,7 +79,7 @@ class Run:
     """
 
     def __init__(
-        self, options: Options, rounds: Sequence[Round], start: Start, stop: threading.Event, log: TrainingLog
+        self, options: Options, rounds: Sequence[Round], start: Start, stop: threading.Event, log: RunLog
     ) -> None:
         self.options, self.rounds, self.start = options, rounds, start
         self.material = gather(options.sources, options.work, REPLAY)

@@ -26,8 +26,8 @@ from detector.training.recipe import recipe_to_json
 from detector.training.validator import Validator
 from detector.weights import as_arrays, load_spec, save_model
 from tools.everyday.run import Run, Tuned
+from tools.everyday.run_log import RunLog
 from tools.everyday.start import network_of
-from tools.everyday.training_log import TrainingLog
 
 SHARES = (0.5, 0.6, 0.65, 0.7, 0.8, 1.0)
 """The shares of the trained weights that are tried in their average with the start's."""
@@ -54,7 +54,7 @@ class Remembered(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MeasuredAverage:
     """An average of start and trained weights.
 
     Attributes:
@@ -72,7 +72,7 @@ class Measured:
     recommended: OperatingPoint | None = None
 
 
-def ship(run: Run, tuned: Sequence[Tuned], out: Path, log: TrainingLog) -> tuple[bool, str]:
+def ship(run: Run, tuned: Sequence[Tuned], out: Path, log: RunLog) -> tuple[bool, str]:
     """Choose the average, and write it to ``out`` if it is good enough and no worse than what is there.
 
     Returns:
@@ -106,10 +106,10 @@ def ship(run: Run, tuned: Sequence[Tuned], out: Path, log: TrainingLog) -> tuple
     return True, f"{said}: {out}"
 
 
-def choose(start: Measured, tried: Sequence[Measured]) -> Measured:
+def choose(start: MeasuredAverage, tried: Sequence[MeasuredAverage]) -> MeasuredAverage:
     """The best of VOC's classes among those that forget little of the others; where all forget, the least trained."""
 
-    def forgets(each: Measured) -> bool:
+    def forgets(each: MeasuredAverage) -> bool:
         pairs = ((start.holdout, each.holdout, _FORGOTTEN), (start.brake, each.brake, _FORGOTTEN_BRAKE))
         return any(
             before is not None
@@ -145,12 +145,12 @@ class _Measure:
             None if data is None else on(data) for data in (material.coco_holdout, material.coco_brake)
         )
 
-    def __call__(self, network: nn.Module, share: float) -> Measured:
+    def __call__(self, network: nn.Module, share: float) -> MeasuredAverage:
         voc = self._voc(network)
         holdout, brake = (None if each is None else each(network) for each in (self._holdout, self._brake))
         classes = [*voc.per_class, *(() if holdout is None else holdout.per_class)]
         point = recommend(*judged(classes))
-        return Measured(share, voc.mean_ap, _remembered(holdout), _remembered(brake), point)
+        return MeasuredAverage(share, voc.mean_ap, _remembered(holdout), _remembered(brake), point)
 
 
 def _remembered(coco: Result | None) -> Remembered | None:
@@ -167,7 +167,13 @@ def _network(run: Run, state: dict[str, Tensor]) -> nn.Module:
 
 
 def _write(
-    run: Run, tuned: Sequence[Tuned], stored: dict[str, Tensor], start: Measured, final: Measured, name: str, out: Path
+    run: Run,
+    tuned: Sequence[Tuned],
+    stored: dict[str, Tensor],
+    start: MeasuredAverage,
+    final: MeasuredAverage,
+    name: str,
+    out: Path,
 ) -> None:
     arrays = as_arrays(stored)
     spec = replace(
@@ -195,7 +201,7 @@ def _photographs(run: Run) -> Iterator[Image]:
         yield image
 
 
-def _line(what: str, measured: Measured) -> str:
+def _line(what: str, measured: MeasuredAverage) -> str:
     said = f"{what}: VOC07 mAP {measured.voc:.4f} on val.txt"
     for found, where in ((measured.holdout, "to choose by"), (measured.brake, "that only forbid")):
         if found is not None:
@@ -206,7 +212,7 @@ def _line(what: str, measured: Measured) -> str:
     return said
 
 
-def _provenance(run: Run, tuned: Sequence[Tuned], start: Measured, chosen: Measured) -> str:
+def _provenance(run: Run, tuned: Sequence[Tuned], start: MeasuredAverage, chosen: MeasuredAverage) -> str:
     by = "VOC07 mAP on val.txt"
     if run.material.coco_holdout is not None and start.holdout is not None:
         by += (

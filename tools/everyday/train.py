@@ -19,10 +19,10 @@ from detector.errors import DetectorError
 from detector.training.allocator import keep_freed_memory
 from tools.everyday.material import Sources
 from tools.everyday.run import Options, Run
+from tools.everyday.run_log import RunLog
 from tools.everyday.schedules import SCHEDULES
 from tools.everyday.ship import ship
 from tools.everyday.start import fetch_start, read_start
-from tools.everyday.training_log import TrainingLog
 
 FINISHED, STOPPED, TOO_POOR = 0, 130, 4
 """Exit codes: shipped; to be continued; finished, but not good enough to ship."""
@@ -60,7 +60,7 @@ def _train(given: argparse.Namespace, stop: threading.Event) -> int:
     start = read_start(given.start or (_START if _START.is_file() else fetch_start(given.work / "start")))
     sources = Sources(given.tars, tuple(given.sharper), given.coco, given.holdout, given.brake)
     options = Options(sources, given.work, torch.device(asked), given.threads, given.save_minutes)
-    log = TrainingLog(given.work / "log.jsonl")
+    log = RunLog(given.work / "log.jsonl")
     run = Run(options, SCHEDULES[given.schedule or asked], start, stop, log)
     tuned = run.train()
     if tuned is None:

@@ -110,7 +110,7 @@ def write_archive(bundle: Path, folder: Path, preset: int = BEST) -> Path:
             tarfile.open(fileobj=packed, mode="w|", format=tarfile.GNU_FORMAT) as archive,
         ):
             for entry in entries:
-                _add(archive, name, entry, date)
+                add_entry(archive, name, entry, date)
         part.sync()
         part.commit()
     except BaseException:
@@ -119,7 +119,7 @@ def write_archive(bundle: Path, folder: Path, preset: int = BEST) -> Path:
     return target
 
 
-def _add(archive: tarfile.TarFile, top: str, entry: Entry, date: int) -> None:
+def add_entry(archive: tarfile.TarFile, top: str, entry: Entry, date: int) -> None:
     info = tarfile.TarInfo(f"{top}/{entry.place}")
     info.mtime, info.mode = date, 0o755 if entry.runs else 0o644
     content = entry.content

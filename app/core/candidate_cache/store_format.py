@@ -2,7 +2,7 @@
 
     file   = magic, u32 length, u32 CRC-32, facts as JSON; then blocks; then, once complete, one block of no frames,
              and lines of JSON: first the hash of the video, then what ``export.history`` remembers
-    block  = head (see ``_HEAD``), payload by zlib
+    block  = head (see ``HEAD``), payload by zlib
     payload = a row for each frame (``ROW``), then for all candidates of the block, in order: x1, y1, x2, y2, scores,
               class ids as planes of equal significance (all lowest bytes, all second bytes...), then ``kept`` as bits
 
@@ -31,10 +31,10 @@ MAX_FRAMES, MAX_CANDIDATES = 1024, 2**20  # in a block
 _LEVEL = 4
 
 # magic, frames, candidates, index of the first frame, its time (numerator, denominator), payload bytes, CRC-32
-_HEAD = struct.Struct("<4sIIQqqI")
-_CRC = struct.Struct("<I")
-HEAD_BYTES = _HEAD.size + _CRC.size
-_BLOCK = b"FRMS"
+HEAD = struct.Struct("<4sIIQqqI")
+CHECKSUM = struct.Struct("<I")
+HEAD_BYTES = HEAD.size + CHECKSUM.size
+BLOCK = b"FRMS"
 _NO_NMS = -1.0
 SOURCE_LINE = re.compile(rb'\{"source_sha256": "([0-9a-f]{64})"\}\n')
 
@@ -107,8 +107,8 @@ def pack_block(first: int, frames: Sequence[StoredFrame]) -> bytes:
         raise StoreError("A frame has a time that cannot be kept.") from error
     payload = zlib.compress(rows.tobytes() + _pack_candidates(found), _LEVEL) if frames else b""
     start = frames[0].pts_s if frames else Fraction(0)
-    head = _HEAD.pack(_BLOCK, len(frames), total, first, start.numerator, start.denominator, len(payload))
-    return head + _CRC.pack(zlib.crc32(payload, zlib.crc32(head))) + payload
+    head = HEAD.pack(BLOCK, len(frames), total, first, start.numerator, start.denominator, len(payload))
+    return head + CHECKSUM.pack(zlib.crc32(payload, zlib.crc32(head))) + payload
 
 
 def pack_source_line(sha256: str) -> bytes:
@@ -140,9 +140,9 @@ def unpack_head(content: bytes, first: int) -> BlockHead | None:
     """The head of the block whose first frame is ``first``; None where there is none, or it makes no sense."""
     if len(content) != HEAD_BYTES:
         return None
-    mark, frames, candidates, index, numerator, denominator, packed = _HEAD.unpack_from(content)
-    (crc,) = _CRC.unpack_from(content, _HEAD.size)
-    if mark != _BLOCK or index != first or frames > MAX_FRAMES or candidates > MAX_CANDIDATES or denominator < 1:
+    mark, frames, candidates, index, numerator, denominator, packed = HEAD.unpack_from(content)
+    (crc,) = CHECKSUM.unpack_from(content, HEAD.size)
+    if mark != BLOCK or index != first or frames > MAX_FRAMES or candidates > MAX_CANDIDATES or denominator < 1:
         return None
     head = BlockHead(frames, candidates, index, Fraction(numerator, denominator), packed, crc)
     # zlib never makes anything larger than this; no frames have no payload
@@ -152,7 +152,7 @@ def unpack_head(content: bytes, first: int) -> BlockHead | None:
 
 def whole(head: bytes, payload: bytes) -> bool:
     """Whether neither was damaged."""
-    return head.endswith(_CRC.pack(zlib.crc32(payload, zlib.crc32(head[: _HEAD.size]))))
+    return head.endswith(CHECKSUM.pack(zlib.crc32(payload, zlib.crc32(head[: HEAD.size]))))
 
 
 def unpack_block(head: BlockHead, payload: bytes) -> list[StoredFrame]:

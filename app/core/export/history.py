@@ -95,7 +95,7 @@ def _append_line(asked: str, states: list[list[Any]], report: ExportReport) -> b
     if report.cache is None or len(line) >= _MAX_LINE:
         return False
     try:
-        _append(report.cache, line)
+        append_entry(report.cache, line)
     except OSError:
         return False
     return True
@@ -204,10 +204,10 @@ def _append_hash(value: str) -> None:
     file.touch()
     if file.stat().st_size >= _HASH_LINE * _MAX_HASHES:
         write_atomically(file, file.read_bytes()[-_HASH_LINE * (_MAX_HASHES // 2) :])
-    _append(file, value)
+    append_entry(file, value)
 
 
-def _append(file: Path, line: str) -> None:
+def append_entry(file: Path, line: str) -> None:
     descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0))
     try:
         os.write(descriptor, line.encode() + b"\n")

@@ -18,7 +18,7 @@ MAX_DETECT_EVERY = 60
 _RUNS_PER_S = 6  # what "auto" comes to: a person walks a tenth of the frame's width meanwhile
 _WAITING_BYTES = 128 * 2**20  # of frames that wait for the next run of the network
 
-Found = tuple[DecodedFrame, Detections, bool]
+FollowedFrame = tuple[DecodedFrame, Detections, bool]
 """A frame, its detections, and whether motion brought them."""
 
 Ask = Callable[[Sequence[Sequence[DecodedFrame]]], Sequence[Detections]]
@@ -40,7 +40,7 @@ def resolved_interval(detect_every: int, fps: Fraction | None) -> int:
     return max(1, min(MAX_DETECT_EVERY, detect_every))
 
 
-def follow_between(frames: Iterable[DecodedFrame], every: int, ask: Ask, batch: int) -> Iterator[Found]:
+def follow_between(frames: Iterable[DecodedFrame], every: int, ask: Ask, batch: int) -> Iterator[FollowedFrame]:
     """Detections of each frame, where the network sees every Nth and the last.
 
     Args:
@@ -76,7 +76,7 @@ def follow_between(frames: Iterable[DecodedFrame], every: int, ask: Ask, batch: 
         yield from _answers(last, waiting, ask)
 
 
-def _answers(last: Detections, intervals: Sequence[_Interval], ask: Ask) -> Generator[Found, None, Detections]:
+def _answers(last: Detections, intervals: Sequence[_Interval], ask: Ask) -> Generator[FollowedFrame, None, Detections]:
     """Yields the frames of whole intervals; returns the detections of the last one."""
     found = ask([interval.frames for interval in intervals])
     for interval, now in zip(intervals, found, strict=True):

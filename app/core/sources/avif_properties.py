@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from app.core.sources.boxes import boxes, first_box
+from app.core.sources.mp4_boxes import boxes, first_box
 from app.core.sources.orientation import Orientation
 
 _BRANDS = (b"avif", b"avis")

@@ -99,7 +99,7 @@ class CameraSource:
 
 
 def _open(camera: CameraInfo, options: SourceOptions) -> cv2.VideoCapture:
-    _check_device(camera)
+    check_device(camera)
     for backend, index in ((camera.backend, camera.index), *camera.other_places):
         capture = _open_place(index, backend, _asked(backend, options))
         if capture is not None:
@@ -111,7 +111,7 @@ def _open(camera: CameraInfo, options: SourceOptions) -> cv2.VideoCapture:
     )
 
 
-def _check_device(camera: CameraInfo) -> None:
+def check_device(camera: CameraInfo) -> None:
     if sys.platform != "linux":
         return
     device = Path(f"/dev/video{camera.index}")

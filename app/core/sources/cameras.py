@@ -16,7 +16,7 @@ from app.core.sources.v4l2 import formats_of
 
 log = logging.getLogger(__name__)
 
-_BY_ID = Path("/dev/v4l/by-id")
+BY_ID = Path("/dev/v4l/by-id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +167,8 @@ def _merged(lists: list[list[_Entry]]) -> list[_Entry]:
 def _stable_id(entry: _Entry) -> str:
     """Linux: the udev link of the device. Elsewhere: the device path without its changing parts, else vid:pid."""
     if entry.path.startswith("/dev/"):
-        if _BY_ID.is_dir():
-            for link in sorted(_BY_ID.iterdir()):
+        if BY_ID.is_dir():
+            for link in sorted(BY_ID.iterdir()):
                 if link.resolve() == Path(entry.path).resolve():
                     return link.name
     elif entry.path:

@@ -18,7 +18,7 @@ import av
 from av.container import InputContainer
 
 from app.core.sources.alpha import Plane
-from app.core.sources.boxes import boxes, first_box
+from app.core.sources.mp4_boxes import boxes, first_box
 
 _CROPPING_FORMATS = ("matroska", "mov")
 _SEGMENT, _TRACKS, _TRACK, _VIDEO = b"\x18\x53\x80\x67", b"\x16\x54\xae\x6b", b"\xae", b"\xe0"

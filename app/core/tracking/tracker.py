@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.core.tracking.assignment import best_pairs
-from app.core.tracking.motion import Motion
+from app.core.tracking.kalman_filter import Motion
 from detector.boxes import iou
 from detector.detections import DetectionFilter, Detections
 

@@ -267,12 +267,12 @@ class _Runner:
             gflop=None if self._flops is None else round(self._flops / 1e9, 3),
             results=results,
             skipped=tuple(self._skipped),
-            notes=tuple(note for note in (machine.warning(), *_untested(self._peaks), unkept) if note),
+            notes=tuple(note for note in (machine.warning(), *untested_notes(self._peaks), unkept) if note),
             export=self._export,
         )
 
 
-def _untested(where: Iterable[str]) -> list[str]:
+def untested_notes(where: Iterable[str]) -> list[str]:
     from detector.runtime.devices import UNTESTED
 
     return [

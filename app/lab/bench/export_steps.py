@@ -38,9 +38,9 @@ OpenDetector = Callable[[], Detector]
 OnStep = Callable[[str], None]
 
 _ROUNDS = 3
-_LONG_S = 60.0  # an export that takes longer is measured once
+LONG_S = 60.0  # an export that takes longer is measured once
 _MAX_SAMPLE_BYTES, _MAX_SAMPLE_FRAMES = 192 * 2**20, 64  # kept decoded
-_STEP_S = 3.0  # for which a step without an end of its own is repeated
+STEP_S = 3.0  # for which a step without an end of its own is repeated
 _THREADS = ("decode", "detect", "write")  # run side by side
 
 
@@ -120,7 +120,7 @@ class ExportBench:
             sample = self._sample(clip, detector, wanted)
             rounds: list[dict[str, Cost]] = []
             begun = time.perf_counter()
-            while not rounds or (len(rounds) < _ROUNDS and time.perf_counter() - begun < _LONG_S):
+            while not rounds or (len(rounds) < _ROUNDS and time.perf_counter() - begun < LONG_S):
                 rounds.append(self._round(clip, detector, wanted, sample, len(rounds)))
             first = sample.frames[0].image_bgr
             rates = {step: statistics.median(each[step].rate for each in rounds) for step in rounds[0]}
@@ -250,7 +250,7 @@ class ExportBench:
         report = job.run()
         return opened[0].cost(report.frames)
 
-    def _rate(self, step: Callable[[int], bool], seconds: float = _STEP_S, each: int = 1) -> Cost:
+    def _rate(self, step: Callable[[int], bool], seconds: float = STEP_S, each: int = 1) -> Cost:
         """Repeats a step of ``each`` frames until it reports the end, or for ``seconds``; returns its cost."""
         meter = _Meter()
         done = 0

@@ -12,7 +12,7 @@ from detector.training.fit import TrainingProgress
 _LINE_EVERY_S = 30.0
 
 
-class TrainingLog:
+class RunLog:
     """Watches a training; a ``Watcher`` for ``Fit``.
 
     Args:
