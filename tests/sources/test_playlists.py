@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
+from typing import IO, Any
 
+import av
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -173,3 +176,65 @@ def test_whatever_a_playlist_says_it_leads_below_its_folder_or_is_refused(
         return
     assert format_name == "hls"
     assert "http" not in options["protocol_whitelist"]
+
+
+def test_a_list_under_its_own_name_is_not_told_to_take_it(folder: Path) -> None:
+    with pytest.raises(AppError, match=r"^a\.ffconcat cannot be read\. It is damaged, or a file"):
+        VideoReader(concat(folder / "a.ffconcat", "gone.ts"))
+
+
+@pytest.mark.parametrize("name", ["b.ffconcat", "b.mp4"])
+def test_a_list_does_not_lead_to_a_list_that_would_lead_elsewhere(folder: Path, name: str) -> None:
+    (folder / "link.ts").symlink_to(folder.parent / "secret" / "0.ts")
+    concat(folder / name, "link.ts")
+    with pytest.raises(AppError, match=rf"a\.ffconcat leads to lists within lists \({name}\)"):
+        VideoReader(concat(folder / "a.ffconcat", name))
+
+
+def test_a_playlist_that_names_playlists_over_and_over_is_read_once(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Path] = []
+    read = Path.open
+
+    def noting(path: Path, *options: str) -> IO[Any]:
+        opened.append(path)
+        return read(path, *options)
+
+    for number in range(3):
+        hls(folder / f"{number}.m3u8", *[f"{number + 1}.m3u8"] * 20)
+    hls(folder / "3.m3u8", "0.ts")
+    monkeypatch.setattr(Path, "open", noting)
+    local_options(folder / "0.m3u8")
+    assert len(opened) == 4
+
+
+def test_a_quicktime_film_does_not_lead_to_another_file(tmp_path: Path) -> None:
+    make_video(tmp_path / "data.mov", frames=3, size=(64, 48))
+    film = tmp_path / "film.mov"
+    film.write_bytes(leading_to((tmp_path / "data.mov").read_bytes(), "data.mov"))
+    with av.open(str(film), options={"enable_drefs": "1"}) as followed:  # who asks FFmpeg for it is led there
+        assert len(list(followed.decode(video=0))) == 3
+    with pytest.raises(AppError, match=r"film\.mov"):
+        VideoReader(film)
+
+
+def leading_to(content: bytes, name: str) -> bytes:
+    """The index of a QuickTime film, saying by an alias that the frames lie in the file ``name`` beside it."""
+    path = name.encode()
+    alias = bytes(10 + 1 + 27 + 12) + bytes([len(path)]) + path.ljust(63, b"\0") + bytes(16)
+    alias += struct.pack(">2H", 1, 1) + bytes(16)  # one folder up, one name down
+    alias += struct.pack(">2H", 2, len(path)) + path + bytes(len(path) % 2) + struct.pack(">2H", 0xFFFF, 0)
+    entry = struct.pack(">I4sI", 12 + len(alias), b"alis", 0) + alias
+    result = bytearray(content[content.index(b"moov") - 4 :])
+    at, end = 0, len(result)
+    for box in (b"moov", b"trak", b"mdia", b"minf", b"dinf", b"dref"):
+        while result[at + 4 : at + 8] != box:
+            at += int.from_bytes(result[at : at + 4], "big")
+            assert at < end
+        size = int.from_bytes(result[at : at + 4], "big")
+        result[at : at + 4] = (size - 12 + len(entry)).to_bytes(4, "big")
+        at, end = at + 8, at + size
+    assert result[at + 4 : at + 16] == struct.pack(">2I", 1, 12) + b"url "
+    result[at + 8 : at + 20] = entry
+    return content[: int.from_bytes(content[:4], "big")] + bytes(result)  # its type, then the index

@@ -14,6 +14,7 @@ from app.core.export.targets import cache_folders
 from app.core.export.tracking_filter import filter_for_tracking
 from app.core.file_types import is_sequence
 from app.core.models import weights_sha256
+from app.core.sources.alpha_decoder import usual_reading
 from app.core.sources.image_sequence import FrameReader, open_frames
 from detector.detections import floor_for
 from detector.model_file import MODEL_SUFFIX
@@ -103,4 +104,4 @@ def reading_mode(request: ExportRequest) -> str:
     """See ``StoreFacts.reading``."""
     if is_sequence(request.source):
         return f"{request.video.images_per_s} images per second"
-    return "deinterlaced" if request.video.deinterlace else ""
+    return "deinterlaced" if request.video.deinterlace else usual_reading(request.source)

@@ -18,6 +18,7 @@ from app.core.errors import ExplainedError
 from app.core.frames import Frame
 from app.core.models import user_library, weights_sha256
 from app.core.settings import ModelSettings
+from app.core.sources.alpha_decoder import usual_reading
 from app.core.sources.uri import kind_by_name
 from detector.detections import Candidates
 from detector.model_file import ModelEntry
@@ -90,6 +91,7 @@ def open_cached_analysis(
     try:
         entry = user_library().find(model.name)
         source, weights = SourceContent(Path(uri)), weights_sha256(model)
+        reading = usual_reading(Path(uri))
     except (ExplainedError, OSError) as error:
         log.info("kept detections of %s are not used: %s", Path(uri).name, error)
         return None
@@ -102,7 +104,7 @@ def open_cached_analysis(
         facts = store.facts
         if not store.complete:
             why = "it is not complete"
-        elif facts.reading or not source.is_same_as(facts.source, store.source_sha256):
+        elif facts.reading != reading or not source.is_same_as(facts.source, store.source_sha256):
             why = "it is of another version of the video"
         elif facts.detect_every != 1:
             why = f"only every {facts.detect_every}th frame was analysed"

@@ -47,11 +47,11 @@ def local_options(path: Path) -> tuple[str | None, dict[str, str]]:
     suffix = path.suffix.lower()
     options = {"protocol_whitelist": "file", "format_whitelist": LOCAL_FORMATS, "pattern_type": "none"}
     if suffix in HLS_SUFFIXES:
-        _check_hls(path, path.parent.resolve(), _MAX_NESTED)
+        _check_hls(path, path.parent.resolve(), _MAX_NESTED, {path.resolve()})
         # "crypto" decrypts segments of which both file and key were checked.
         return "hls", options | {"protocol_whitelist": "file,crypto", "format_whitelist": _formats("hls")}
     if suffix in CONCAT_SUFFIXES:
-        _check_concat(path, path.parent.resolve())
+        _check_concat(path, path.parent.resolve(), {path.resolve()})
         return "concat", options | {"format_whitelist": _formats("concat"), "safe": "1"}
     return None, options
 
@@ -60,7 +60,7 @@ def refuse_disguised(path: Path) -> None:
     """Say what a file is that could not be opened as the video that its name promises.
 
     Raises:
-        AppError: It is a playlist.
+        AppError: It is a playlist, or was to be one.
     """
     suffix = path.suffix.lower()
     try:
@@ -70,6 +70,10 @@ def refuse_disguised(path: Path) -> None:
         return
     if suffix in _OTHERS:
         raise AppError(f"{path.name} is a playlist or description of a kind that is not read.", "Open what it names.")
+    if suffix in HLS_SUFFIXES + CONCAT_SUFFIXES:
+        raise AppError(
+            f"{path.name} cannot be read.", "It is damaged, or a file that it names is not there or holds no video."
+        )
     if head.startswith(("#EXTM3U", _CONCAT_MAGIC)):
         kind, right = ("an HLS playlist", ".m3u8") if head.startswith("#") else ("a list of FFmpeg", ".ffconcat")
         raise AppError(
@@ -80,7 +84,7 @@ def refuse_disguised(path: Path) -> None:
         raise AppError(f"{path.name} describes a stream of the network.", "Open the stream's own address.")
 
 
-def _check_hls(path: Path, folder: Path, nested: int) -> None:
+def _check_hls(path: Path, folder: Path, nested: int, checked: set[Path]) -> None:
     for line in _lines(path):
         attributes = line.startswith("#")
         for name in [first or second for first, second in _URI.findall(line)] if attributes else [line]:
@@ -88,14 +92,23 @@ def _check_hls(path: Path, folder: Path, nested: int) -> None:
             if target.suffix.lower() in HLS_SUFFIXES and target.is_file():
                 if not nested:
                     raise AppError(f"{path.name} leads to playlists within playlists.", "That is refused.")
-                _check_hls(target, folder, nested - 1)
+                if target not in checked:
+                    checked.add(target)
+                    _check_hls(target, folder, nested - 1, checked)
 
 
-def _check_concat(path: Path, folder: Path) -> None:
+def _check_concat(path: Path, folder: Path, checked: set[Path]) -> None:
     for line in _lines(path):
         found = _CONCAT_FILE.match(line)
-        if found is not None:
-            _check_below(path, _unquoted(found[1]), folder)
+        if found is None:
+            continue
+        target = _check_below(path, _unquoted(found[1]), folder)
+        if target in checked or not target.is_file():
+            continue
+        checked.add(target)
+        with target.open("rb") as file:
+            if file.read(len(_CONCAT_MAGIC)) == _CONCAT_MAGIC.encode():
+                raise AppError(f"{path.name} leads to lists within lists ({target.name}).", "That is refused.")
 
 
 def _check_below(playlist: Path, name: str, folder: Path) -> Path:

@@ -6,10 +6,14 @@ decoders pass it over, libvpx decodes it.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import av
 
-from app.core.media.container import MAX_PIXELS
+from app.core.errors import AppError
+from app.core.media.container import MAX_PIXELS, close_container, main_video, open_container
 
+_MATROSKA = b"\x1a\x45\xdf\xa3"
 _WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 
@@ -43,3 +47,22 @@ def alpha_notes(stream: av.VideoStream, decoder: av.VideoCodecContext, name: str
     if has_separate_alpha(stream) and decoder is stream.codec_context:
         return [f"{name}: its alpha cannot be decoded here; transparent parts are shown as opaque."]
     return []
+
+
+def usual_reading(path: Path) -> str:
+    """Returns how frames are made of a video that is read as it is, as ``StoreFacts.reading``.
+
+    "" unless it has separate alpha: detections of such a video were once made of the colours that alpha hides.
+    """
+    try:
+        with path.open("rb") as file:
+            if file.read(len(_MATROSKA)) != _MATROSKA:
+                return ""
+        container = open_container(str(path))
+    except (AppError, av.FFmpegError, OSError, ValueError):
+        return ""  # whoever reads it says what is wrong
+    try:
+        stream = main_video(container)
+        return "alpha on black" if stream is not None and has_separate_alpha(stream) else ""
+    finally:
+        close_container(container)
