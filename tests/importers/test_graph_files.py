@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 import zipfile
 from collections.abc import Callable
@@ -337,3 +338,16 @@ def test_a_pointer_in_the_place_of_weights_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.bin").write_text("version https://git-lfs.github.com/spec/v1\n")
     with pytest.raises(DetectorError, match=r"a\.bin is a Git LFS pointer"):
         _import(tmp_path / "a.xml", tmp_path)
+
+
+def test_an_option_outside_the_file_is_told(tmp_path: Path) -> None:
+    """A RESHAPE whose options are said to lie behind the end; found by the fuzzer."""
+    content = bytearray(_tiny_tflite())
+    path = tmp_path / "a.tflite"
+    for place in range(0, len(content) - 2, 2):  # wherever its vtable has it
+        if content[place : place + 2] == struct.pack("<H", 32):
+            changed = bytearray(content)
+            changed[place : place + 2] = b"\xff\xff"
+            path.write_bytes(changed)
+            with contextlib.suppress(DetectorError):
+                read_tflite(path)
