@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.cli import models_check, models_download, models_import, models_optimise
+from app.cli import models_check, models_download, models_export, models_import, models_optimise
 from app.cli.console import Console, table
 from app.cli.models_import import summary
 from app.cli.options import add_result_flags
@@ -29,7 +29,7 @@ def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Co
     """Add the options; return what runs."""
     parser.description = "The models that can be used, and those that are known."
     actions = parser.add_subparsers(
-        dest="action", metavar="list|info|download|import|check|optimise|rename|default|remove"
+        dest="action", metavar="list|info|download|import|export|check|optimise|rename|default|remove"
     )
     listing = actions.add_parser("list", help="all models (default)")
     listing.add_argument("--detects", metavar="WORD", default="", help="only those with such a class, e.g. dog")
@@ -39,6 +39,8 @@ def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Co
     models_download.add_flags(fetching)
     importing = actions.add_parser("import", help="add a model file to the library")
     models_import.add_flags(importing)
+    exporting = actions.add_parser("export", help="write a model's network for other programs")
+    models_export.add_flags(exporting)
     checking = actions.add_parser("check", help="whether models still answer as when they came, on every engine")
     models_check.add_flags(checking)
     optimising = actions.add_parser("optimise", help="make one faster on this computer (int8)")
@@ -51,7 +53,7 @@ def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Co
     removing = actions.add_parser("remove", help="delete an imported model")
     removing.add_argument("model", metavar="M")
     add_result_flags(parser)
-    for action in (listing, info, fetching, importing, checking, optimising, renaming, choosing, removing):
+    for action in (listing, info, fetching, importing, exporting, checking, optimising, renaming, choosing, removing):
         add_result_flags(action, below=True)
     return run
 
@@ -62,6 +64,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
         "info": _info,
         "download": models_download.run,
         "import": models_import.run,
+        "export": models_export.run,
         "check": models_check.run,
         "optimise": models_optimise.run,
         "rename": _rename,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -38,6 +39,12 @@ def add_flags(importing: argparse.ArgumentParser) -> None:
     graphs.add_argument("--scale", type=_scale, metavar="S", help=f"of pixels: {', '.join(get_args(Scale))}")
     graphs.add_argument("--fit", choices=get_args(Fit), help="how an image is fitted into the input")
     graphs.add_argument("--scores", choices=get_args(Activation), help="what makes probabilities of their scores")
+    graphs.add_argument(
+        "--compare",
+        type=Path,
+        metavar="IMAGE",
+        help="show what it finds there in each way it can be read",
+    )
     importing.formatter_class = argparse.RawDescriptionHelpFormatter
     rows = table([(f"  {layout.name}", layout.title) for layout in LAYOUTS])
     importing.epilog = "\n".join(["layouts of weights that are known (--layout):", *rows])
@@ -72,10 +79,13 @@ def run(options: argparse.Namespace, console: Console) -> int:
         options.fit,
         options.scores,
     )
+    compared = [] if options.compare is None else _compared(options.file, overrides, options.compare)
     result = user_library().import_file(options.file, options.name, overrides)
     entry, spec = result.entry, result.entry.spec
     notes = [with_flags(note.text, note.remedies) for note in result.notes]
-    console.give({**summary(entry), "notes": notes})
+    console.give({**summary(entry), "notes": notes, **({"alternatives": compared} if compared else {})})
+    for line in _as_table(compared):
+        console.say(line)
     for note in notes:
         console.say(one_line(note))
     what = spec.title or spec.architecture
@@ -83,6 +93,24 @@ def run(options: argparse.Namespace, console: Console) -> int:
         what += f", {len(spec.labels)} classes" if len(spec.labels) > 1 else f", one class, {spec.labels[0]}"
     console.say(f"Imported {entry.name}: {what}.")
     return 0
+
+
+def _compared(file: Path, overrides: Overrides, image: Path) -> list[dict[str, Any]]:
+    """What the file finds in an image in each way, the sharpest first."""
+    from app.core.sources.images import read_image
+    from detector.importers.alternatives import compare_alternatives
+
+    return [asdict(way) for way in compare_alternatives(file, overrides, read_image(image))]
+
+
+def _as_table(compared: list[dict[str, Any]]) -> list[str]:
+    if not compared:
+        return []
+    rows = [("WAY", "OBJECTS", "BEST", "SHARPNESS")]
+    for way in compared:
+        name = f"--{way['option']}={way['value']}" if way["option"] else "as assumed"
+        rows.append((name, str(way["objects"]), f"{way['best']:.2f}", f"{way['sharpness']:.2f}"))
+    return table(rows)
 
 
 def summary(entry: ModelEntry) -> dict[str, Any]:

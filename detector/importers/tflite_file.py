@@ -154,6 +154,7 @@ class _Reader:
         if last is not None:
             postprocess = self._postprocess(last)
             self._cut(last)
+        _Reader(self._content, self._path).check_cut()  # parts of a hostile file overlap: a change reaches another
         return TfliteFile(
             input=self._input(self._tensors[inputs[0]]),
             content=bytes(self._content),
@@ -162,6 +163,16 @@ class _Reader:
             labels=_packed_labels(self._path),
             description="".join(c for c in self._model.text(3) if c.isprintable())[:200],
         )
+
+    def check_cut(self) -> None:
+        """What an engine will read is still sound, and has no operator of its own at its end.
+
+        Raises:
+            DetectorError, FlatError: It is not.
+        """
+        self._check_tensors()
+        if self._check_operators(self._codes(), set(self._graph.numbers(1, "i"))) is not None:
+            raise FlatError(f"it has {POSTPROCESS} twice")
 
     def _codes(self) -> list[tuple[int, str]]:
         """Of every kind of operator, its number and, where that is ``_CUSTOM``, its name."""
@@ -287,6 +298,8 @@ class _Reader:
             self._write("B", kind, _NO_OPTIONS)
 
     def _write(self, kind: str, place: int, value: int) -> None:
+        if place < 0 or place + struct.calcsize(f"<{kind}") > len(self._content):
+            raise FlatError("a part of it lies outside the file")
         struct.pack_into(f"<{kind}", self._content, place, value)
 
 

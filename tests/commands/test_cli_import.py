@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import torch
 
@@ -63,3 +65,38 @@ def test_help_names_every_layout(capsys: Capture) -> None:
     assert code == 0
     for layout in LAYOUTS:
         assert f"  {layout}  " in out
+
+
+def test_the_ways_to_read_a_graph_are_compared_on_an_image(capsys: Capture, tmp_path: Path) -> None:
+    pytest.importorskip("onnx")
+    from tests.support.tiny_graphs import save_ssd_decoded
+
+    graph = save_ssd_decoded(tmp_path / "net.onnx")
+    image = tmp_path / "red.png"
+    cv2.imwrite(str(image), np.full((50, 100, 3), (0, 0, 255), np.uint8))
+    options = ["--channels", "rgb", "--fit", "warp", "--scores", "none", "--compare", image]
+    code, out, _ = run(capsys, "models", "import", graph, "--name", "net", *options)
+    assert code == 0
+    rows = [line.split() for line in out.splitlines()[:6]]
+    assert rows[0] == ["WAY", "OBJECTS", "BEST", "SHARPNESS"]
+    assert rows[1][0] in ("--scale=0-255", "--scale=0-1")
+    assert ["as", "assumed"] in [row[:2] for row in rows]
+    _, out, _ = run(capsys, "models", "import", graph, "--name", "again", *options, "--json", "-")
+    assert len(json.loads(out)["alternatives"]) == 5
+
+
+@pytest.mark.parametrize("option", [("--size", "3x4"), ("--scale", "0-2"), ("--rule", "ssd"), ("--fit", "crop")])
+def test_an_unknown_choice_for_a_graph_is_wrong_usage(capsys: Capture, weights: Path, option: tuple[str, str]) -> None:
+    assert run(capsys, "models", "import", weights, "--name", "mine", *option)[0] == 2
+
+
+def test_choices_for_graphs_mean_nothing_for_weights(capsys: Capture, weights: Path) -> None:
+    code, _, err = run(capsys, "models", "import", weights, "--name", "mine", "--scale=-1-1")
+    assert code == 1
+    check_one_line(err, "without --scale")
+
+
+def test_a_network_goes_out_and_comes_back(capsys: Capture, tmp_path: Path) -> None:
+    assert run(capsys, "models", "export", "demo", "--openvino", tmp_path / "demo.xml")[0] == 0
+    assert run(capsys, "models", "import", tmp_path / "demo.xml", "--name", "again")[0] == 0
+    assert run(capsys, "models", "export", "demo", "--openvino", tmp_path / "demo.txt")[0] == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 import zipfile
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import pytest
 
 from detector.detections import DetectionFilter
 from detector.errors import DetectorError
+from detector.importers.alternatives import compare_alternatives
 from detector.importers.base import Overrides
 from detector.importers.flatbuffer import Buffer, FlatError, flex_numbers
 from detector.importers.onnx_file import check_onnx
@@ -83,6 +85,21 @@ def test_choices_that_mean_nothing_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DetectorError, match="mean nothing") as caught:
         _import(save_ssd_decoded(tmp_path / "a.onnx"), tmp_path, priors="voc")
     assert [(remedy.option, remedy.omit) for remedy in caught.value.remedies] == [("priors", True)]
+
+
+def test_each_assumption_is_tried_otherwise_on_an_image(tmp_path: Path) -> None:
+    path = save_ssd_decoded(tmp_path / "a.onnx")
+    ways = compare_alternatives(path, Overrides(channels="rgb"), RED)
+    assert {way.option for way in ways} == {"", "scale", "fit", "scores"}
+    found = {(way.option, way.value): way for way in ways}
+    # Pixels from -1 to 1 are less than one: only the raw scale makes the class certain.
+    assert found["scale", "0-255"].best > 0.99
+    assert found["", ""].best < 0.8
+    assert ways[0] == max(ways, key=lambda way: way.sharpness)
+    assert (ways[0].option, ways[0].objects) == ("scale", 1)
+    (tmp_path / "a.pth").write_bytes(b"\x80\x02}.")
+    with pytest.raises(DetectorError, match="nothing to compare"):
+        compare_alternatives(tmp_path / "a.pth", Overrides(), RED)
 
 
 # -- hostile ONNX ------------------------------------------------------------------------------------------------------
@@ -337,3 +354,16 @@ def test_a_pointer_in_the_place_of_weights_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.bin").write_text("version https://git-lfs.github.com/spec/v1\n")
     with pytest.raises(DetectorError, match=r"a\.bin is a Git LFS pointer"):
         _import(tmp_path / "a.xml", tmp_path)
+
+
+def test_an_option_outside_the_file_is_told(tmp_path: Path) -> None:
+    """A RESHAPE whose options are said to lie behind the end; found by the fuzzer."""
+    content = bytearray(_tiny_tflite())
+    path = tmp_path / "a.tflite"
+    for place in range(0, len(content) - 2, 2):  # wherever its vtable has it
+        if content[place : place + 2] == struct.pack("<H", 32):
+            changed = bytearray(content)
+            changed[place : place + 2] = b"\xff\xff"
+            path.write_bytes(changed)
+            with contextlib.suppress(DetectorError):
+                read_tflite(path)

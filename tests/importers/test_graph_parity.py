@@ -163,6 +163,88 @@ def test_a_quantised_tflite_ssd_finds_what_litert_finds(tmp_path: Path) -> None:
     assert ends.matched >= 0.95, ends.missing
 
 
+def _lite_outputs(file: Path, pixels: npt.NDArray[np.float32], interpreters: dict[Path, Any]) -> list[Any]:
+    """LiteRT's outputs without their first axis: those with the most columns first."""
+    litert = pytest.importorskip("ai_edge_litert.interpreter")
+    if file not in interpreters:
+        lite = interpreters[file] = litert.Interpreter(str(file))
+        shape = lite.get_input_details()[0]["shape"]
+        lite.resize_tensor_input(lite.get_input_details()[0]["index"], [1, *shape[1:]])
+        lite.allocate_tensors()
+    lite = interpreters[file]
+    lite.set_tensor(lite.get_input_details()[0]["index"], pixels[None])
+    lite.invoke()
+    outputs = [lite.get_tensor(each["index"])[0] for each in lite.get_output_details()]
+    return sorted(outputs, key=lambda values: -int(values.shape[-1]))
+
+
+@pytest.mark.parametrize(
+    ("name", "side", "layers"),
+    [("short_range", 128, ((8, 2), (16, 2), (16, 2), (16, 2))), ("full_range_sparse", 192, ((4, 1),))],
+)
+def test_blazeface_finds_what_litert_finds(
+    name: str, side: int, layers: tuple[tuple[int, int], ...], tmp_path: Path
+) -> None:
+    """MediaPipe's layers of one stride share their cells: there, all boxes of a cell follow each other."""
+    pytest.importorskip("ai_edge_litert.interpreter")
+    file = f"tflite/face_detection_{name}.tflite"
+    entry, interpreters = _imported(file, tmp_path), dict[Path, Any]()
+    centres = []
+    for stride in dict.fromkeys(stride for stride, _ in layers):
+        for y in range(side // stride):
+            for x in range(side // stride):
+                of_cell = sum(boxes for other, boxes in layers if other == stride)
+                centres += [((x + 0.5) / (side // stride), (y + 0.5) / (side // stride))] * of_cell
+
+    def theirs(image: Image) -> Found:
+        rows, columns = image.shape[:2]
+        scale = min(side / rows, side / columns)
+        height, width = round(rows * scale), round(columns * scale)
+        top, left = (side - height) // 2, (side - width) // 2
+        square = np.zeros((side, side, 3), np.uint8)
+        square[top : top + height, left : left + width] = cv2.resize(image, (width, height))[:, :, ::-1]
+        raw, logits = _lite_outputs(shared(f"weights/{file}"), square.astype(np.float32) / 127.5 - 1, interpreters)
+        middle = raw[:, :2] / side + np.array(centres)
+        half = raw[:, 2:4] / side / 2
+        corners = np.concatenate([middle - half, middle + half], axis=1) * side - [left, top, left, top]
+        corners = corners * np.array([columns / width, rows / height] * 2)
+        scores = 1 / (1 + np.exp(-np.clip(logits[:, 0].astype(np.float64), -100, 100)))
+        return _suppressed(corners, scores, np.zeros(len(corners)), 0.3)
+
+    parity = _compared(entry, theirs)
+    assert parity.compared > 10
+    assert parity.missing == []
+
+
+def test_ultraface_without_its_decoding_finds_what_litert_finds(tmp_path: Path) -> None:
+    pytest.importorskip("ai_edge_litert.interpreter")
+    file = "ultraface/version-RFB-320_without_postprocessing.tflite"
+    entry, interpreters = _imported(file, tmp_path), dict[Path, Any]()
+    priors = []
+    sizes, grids = ((10, 16, 24), (32, 48), (64, 96), (128, 192, 256)), ((30, 40), (15, 20), (8, 10), (4, 5))
+    for boxes, (rows, columns) in zip(sizes, grids, strict=True):
+        priors += [
+            ((x + 0.5) / columns, (y + 0.5) / rows, size / 320, size / 240)
+            for y in range(rows)
+            for x in range(columns)
+            for size in boxes
+        ]
+    prior = np.clip(np.array(priors), 0, 1)
+
+    def theirs(image: Image) -> Found:
+        small = (cv2.resize(image, (320, 240))[:, :, ::-1].astype(np.float32) - 127) / 128
+        encoded, scores = _lite_outputs(shared(f"weights/{file}"), small, interpreters)
+        middle = prior[:, :2] + encoded[:, :2] * 0.1 * prior[:, 2:]
+        half = np.exp(encoded[:, 2:] * 0.2) * prior[:, 2:] / 2
+        height, width = image.shape[:2]
+        corners = np.concatenate([middle - half, middle + half], axis=1) * [width, height, width, height]
+        return _suppressed(corners, scores[:, 1], np.zeros(len(corners)), 0.3)
+
+    parity = _compared(entry, theirs)
+    assert parity.compared > 10
+    assert parity.missing == []
+
+
 @pytest.mark.parametrize(
     "name",
     ["face-detection-0200", "person-vehicle-bike-detection-2000", "vehicle-license-plate-detection-barrier-0106"],
