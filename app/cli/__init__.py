@@ -34,6 +34,7 @@ Watch a camera or a video through an SSD detector, live, and export what it saw.
   ssd-viewer cameras                      names and stable ids of the cameras
   ssd-viewer models [list|info|download|import|check|remove|...]
                                           the model library
+  ssd-viewer verify FOLDER                whether anything of a case changed
   ssd-viewer self-test                    what works on this computer
 
 `ssd-viewer COMMAND --help` explains a command."""
@@ -196,6 +197,12 @@ def _train(parser: argparse.ArgumentParser) -> Run:
     return train.prepare(parser)
 
 
+def _verify(parser: argparse.ArgumentParser) -> Run:
+    from app.cli import verify
+
+    return verify.prepare(parser)
+
+
 # Each adds its options to a parser and returns what runs; plain imports, so that PyInstaller finds them.
 COMMANDS: dict[str, Callable[[argparse.ArgumentParser], Run]] = {
     "analyse": _analyse,
@@ -208,4 +215,5 @@ COMMANDS: dict[str, Callable[[argparse.ArgumentParser], Run]] = {
     "models": _models,
     "self-test": _self_test,
     "train": _train,
+    "verify": _verify,
 }

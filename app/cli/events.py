@@ -74,6 +74,9 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
     files.add_argument("--csv", metavar="FILE|-", help="a table; - is stdout")
     files.add_argument("--sqlite", type=Path, metavar="FILE", help="a database; it may hold many videos")
     files.add_argument("--clips", type=Path, metavar="DIR", help="a video of each event, with its sound")
+    files.add_argument(
+        "--case", type=Path, metavar="DIR", help="all of it in a folder, with report and checksums; see verify"
+    )
     files.add_argument("--before", type=seconds, default=2.0, metavar="S", help="seconds a clip begins before (2)")
     files.add_argument("--after", type=seconds, default=2.0, metavar="S", help="seconds a clip goes on after (2)")
     files.add_argument("--snapshots", type=Path, metavar="DIR", help="the best frame of each event, marked and clean")
@@ -143,7 +146,7 @@ def _check_apart(options: argparse.Namespace, requests: Sequence[ExportRequest],
     sources = videos if options.zones is None else [*videos, options.zones]
     csv = None if options.csv in (None, "-") else Path(options.csv)
     targets = [path for path in (csv, options.sqlite, options.heatmap) if path is not None]
-    folders = [path.absolute() for path in (options.clips, options.snapshots) if path is not None]
+    folders = [path.absolute() for path in (options.clips, options.snapshots, options.case) if path is not None]
     check_apart(targets, sources, folders)
     console.check_json_apart(sources, [*targets, *folders])
 
@@ -177,7 +180,7 @@ def _give(given: Answer, options: argparse.Namespace, console: Console) -> None:
     """Writes the files asked for, then says the answer."""
     from app.core.events.answer import content_sha256
 
-    needs_hashes = options.json is not None or options.sqlite is not None
+    needs_hashes = any(wish is not None for wish in (options.json, options.sqlite, options.case))
     hashes = [content_sha256(source.path) for source in given.sources] if needs_hashes else []
     _write_files(given, options, hashes)
     if options.csv == "-":
@@ -196,6 +199,7 @@ def _write_files(given: Answer, options: argparse.Namespace, hashes: Sequence[st
     Raises:
         AppError: One cannot be written.
     """
+    from app.core.cases.case import write_case
     from app.core.cases.files import write_clips, write_heatmap, write_snapshots
     from app.core.cases.tables import events_csv, write_sqlite
     from app.core.files.atomic_file import write_atomically
@@ -211,6 +215,8 @@ def _write_files(given: Answer, options: argparse.Namespace, hashes: Sequence[st
         write_snapshots(options.snapshots, given, look)
     if options.clips is not None:
         write_clips(options.clips, given, look)
+    if options.case is not None:
+        write_case(options.case, given, hashes, look)
 
 
 def _look(options: argparse.Namespace) -> Any:

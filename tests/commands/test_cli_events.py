@@ -224,3 +224,20 @@ def test_times_that_are_none(text: str) -> None:
 
 def test_the_clock() -> None:
     assert [clock(time) for time in (0.0, 59.96, float(Fraction(7325, 1)))] == ["0:00.0", "1:00.0", "2:02:05.0"]
+
+
+def test_a_case_is_made_and_verified(capsys: Capture, fake_model: None, tmp_path: Path) -> None:
+    source, folder = _video(tmp_path), tmp_path / "case"
+    asked = ("--classes", "person", "--case", folder, "--zones", _scene(tmp_path))
+    assert run(capsys, "events", source, "--model", "fake", *asked)[0] == 0
+    code, out, err = run(capsys, "verify", folder)
+    assert (code, err) == (0, "")
+    assert out.count("unchanged") == len(list(folder.rglob("*.*"))) - 2 + 1  # not the mark, not the manifest; the video
+    (folder / "events.csv").write_text("id\n")
+    code, out, err = run(capsys, "verify", folder, "--json", "-")
+    assert code == 1
+    check_one_line(err, "case")
+    assert json.loads(out)["files"]["events.csv"] == "changed"
+    code, _, err = run(capsys, "verify", tmp_path)
+    assert code == 1
+    check_one_line(err, "manifest.json")

@@ -41,6 +41,7 @@ def write_heatmap(path: Path, answer: Answer, look: Look, check: Callable[[], No
 
 def add_clips(folder: AtomicFolder, below: str, answer: Answer, look: Look, check: Callable[[], None]) -> None:
     """Puts the clips into a folder that is being written, below ``below``."""
+    (folder.path / below).mkdir(exist_ok=True)
     for source, event in answer.each():
         write_clip(folder.path / below / file_name(source, event, ".mp4"), source, event, look, check)
 

@@ -135,14 +135,7 @@ def heatmap_png(answer: Answer, look: Look, check: Callable[[], None]) -> bytes:
     Raises:
         AppError: There is no frame, or the video cannot be read.
     """
-    source = answer.sources[0]
-    if not source.seen.pts_s:
-        raise AppError(f"{source.path.name} has no frames.")
-    reader, _ = _reader(source, look, check)
-    try:
-        image = reader.frame(0, source.seen.pts_s[0]).image_bgr
-    finally:
-        reader.close()
+    image = first_frame(answer.sources[0], look, check)
     height, width = image.shape[:2]
     cells = np.maximum(np.array([height, width]) * _HEAT_SIDE // max(height, width), 1)
     seconds = heat([event for _, event in answer.each()], (int(cells[0]), int(cells[1])))
@@ -153,6 +146,17 @@ def heatmap_png(answer: Answer, look: Look, check: Callable[[], None]) -> bytes:
     colours = cv2.applyColorMap((large * 255).astype(np.uint8), cv2.COLORMAP_TURBO)
     weight = (0.75 * np.sqrt(large))[..., None]
     return png_of((image * (1 - weight) + colours * weight).astype(np.uint8))
+
+
+def first_frame(source: SourceAnswer, look: Look, check: Callable[[], None]) -> ImageBGR:
+    """The first frame of a video; arguments and errors as of ``heatmap_png``."""
+    if not source.seen.pts_s:
+        raise AppError(f"{source.path.name} has no frames.")
+    reader, _ = _reader(source, look, check)
+    try:
+        return reader.frame(0, source.seen.pts_s[0]).image_bgr
+    finally:
+        reader.close()
 
 
 def heat(events: Sequence[Event], cells: tuple[int, int]) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:

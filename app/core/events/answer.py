@@ -87,18 +87,19 @@ class Answer:
         found = Counter((crossing.line, crossing.direction) for _, event in self.each() for crossing in event.crossings)
         return {line.name: {way: found[line.name, way] for way in ("in", "out")} for line in self.scene.lines}
 
-    def as_dict(self, hashes: Sequence[str]) -> dict[str, Any]:
+    def as_dict(self, hashes: Sequence[str], rejected: frozenset[int] = frozenset()) -> dict[str, Any]:
         """Returns plain values for JSON.
 
         Args:
             hashes: The SHA-256 of each video, as ``content_sha256``.
+            rejected: Numbers of events of which a person said that they are none.
         """
         sources = [
             {"path": str(s.path), "sha256": sha256, "duration": round(s.duration_s, 6), "model": s.facts.model}
             for s, sha256 in zip(self.sources, hashes, strict=True)
         ]
         events = [
-            event_as_dict(event, source.number(event), place)
+            event_as_dict(event, source.number(event), place, source.number(event) in rejected)
             for place, source in enumerate(self.sources)
             for event in source.events
         ]

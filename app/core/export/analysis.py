@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from app.core.candidate_cache.lookup import CachedDetections
+from app.core.candidate_cache.lookup import CachedDetections, find_cached
 from app.core.candidate_cache.source_content import SourceContent
-from app.core.errors import AppError
+from app.core.errors import ExplainedError
 from app.core.export.request import ExportRequest
-from app.core.export.source_facts import cached_detections
-from app.core.models import weights_sha256
+from app.core.export.source_facts import reading_mode
+from app.core.export.targets import cache_folders
+from app.core.models import user_library, weights_sha256
 from app.core.muxing.video_options import VideoOptions
 from app.core.settings import DetectionSettings, ModelSettings
 from detector.detections import floor_for
@@ -51,8 +52,9 @@ def analysed_before(request: ExportRequest) -> CachedDetections | None:
     It is of this very video, by this very model, in a precision the request allows, and reaches down far enough.
     """
     try:
-        kept = cached_detections(request, SourceContent(request.source))
-    except AppError:
+        model = user_library().find(request.model.name).spec.name
+        kept = find_cached(SourceContent(request.source), cache_folders(request), model, reading_mode(request))
+    except ExplainedError:
         return None
     facts, wanted = kept.facts, request.model.precision
     same = facts.weights_sha256 == weights_sha256(request.model) and wanted in ("auto", facts.precision)
