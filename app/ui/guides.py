@@ -17,6 +17,8 @@ GUIDES: dict[str, str] = {
     "streams": "Network cameras and streams",
     "models": "Models",
     "export": "Export",
+    "events": "Asking a video: events, zones, lines",
+    "following": "Smooth boxes, fewer runs of the network",
     "many-videos": "Many videos",
     "data-formats": "Data files, tracks, clips",
     "evaluation": "Measuring accuracy",

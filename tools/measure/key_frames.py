@@ -1,8 +1,8 @@
 """``python -m tools.measure.key_frames VIDEO… [--model NAME]``: how much ``--detect-every`` finds of all there is.
 
 The network sees every frame once; that is the reference, as far as it scores 0.5. Then only every Nth answer is used,
-with motion between, and the same with the last answer held. A detection counts as found when a box of its class overlaps it
-with an IoU of 0.5 and scores 0.5 itself, so that scores which flicker around 0.5 cost both alike.
+with motion between, and the same with the last answer held. A detection counts as found when one of its class overlaps
+it with an IoU of 0.5 and scores 0.5 itself, so that scores which flicker around 0.5 cost both alike.
 """
 
 from __future__ import annotations
