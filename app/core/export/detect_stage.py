@@ -25,7 +25,7 @@ from app.core.export.tracking_filter import filter_for_tracking
 from app.core.files.write_errors import waiting_for_room
 from app.core.frames import DecodedFrame
 from app.core.settings import ModelSettings
-from detector.detections import Candidates, DetectionFilter, Detections
+from detector.detections import Candidates, Detections
 from detector.runtime.base import Detector
 
 OpenDetector = Callable[[ModelSettings], Detector]
@@ -125,8 +125,7 @@ class ExportDetectStage:
                     self._meter.remark(journal.left_alone)
                 if known:
                     self._meter.remark(f"{known} frames were analysed before; the network runs on the others only.")
-                look = self._look if journal.detect_every == 1 else self._look_at_some
-                look(detector, journal, frames, found)
+                self._look(detector, journal, frames, found)
                 journal.finish(self._gate.check)
                 self.kept, self.temporary = journal.path, journal.temporary
             finally:
@@ -143,46 +142,9 @@ class ExportDetectStage:
         frames: Channel[DecodedFrame],
         found: Channel[DetectedFrame],
     ) -> None:
-        """Candidates from the journal as far as it goes, then from the network, in batches."""
+        """Candidates of key frames from the journal as far as it goes, then from the network; the rest by motion."""
         labels = detector.spec.labels
         tracking_filter = filter_for_tracking(self._request, labels)
-        batch: list[DecodedFrame] = []
-        for frame in frames:
-            self._gate.check()
-            known = journal.recall(frame)  # from the first frame on, so never with a batch begun
-            if known is not None:
-                found.put(DetectedFrame(frame, known.detections(tracking_filter), labels, fresh=False))
-                continue
-            batch.append(frame)
-            if len(batch) >= detector.preferred_batch:
-                self._run(detector, journal, batch, tracking_filter, found)
-                batch = []
-        if batch:
-            self._run(detector, journal, batch, tracking_filter, found)
-
-    def _run(
-        self,
-        detector: Detector,
-        journal: CandidateJournal,
-        batch: Sequence[DecodedFrame],
-        tracking_filter: DetectionFilter,
-        found: Channel[DetectedFrame],
-    ) -> None:
-        images = [frame.image_bgr for frame in batch]
-        results = detector.candidates_batch(images, tracking_filter.iou_threshold, journal.floor)
-        journal.keep(batch, results)
-        for frame, candidates in zip(batch, results, strict=True):
-            found.put(DetectedFrame(frame, candidates.detections(tracking_filter), detector.spec.labels, fresh=True))
-
-    def _look_at_some(
-        self,
-        detector: Detector,
-        journal: CandidateJournal,
-        frames: Channel[DecodedFrame],
-        found: Channel[DetectedFrame],
-    ) -> None:
-        """Key frames as ``_look`` does, and those between by motion."""
-        tracking_filter = filter_for_tracking(self._request, detector.spec.labels)
 
         def ask(runs: Sequence[Sequence[DecodedFrame]]) -> list[Detections]:
             self._gate.check()
@@ -197,7 +159,7 @@ class ExportDetectStage:
                     journal.keep(new, [*[Candidates.empty()] * (len(new) - 1), candidates])
             return [candidates.detections(tracking_filter) for candidates in results]
 
-        batch, labels = detector.preferred_batch, detector.spec.labels
+        batch = detector.preferred_batch
         self._follow(frames, journal.detect_every, ask, batch, labels, journal.frames_known, found)
 
     def _follow(
@@ -241,8 +203,4 @@ class ExportDetectStage:
             def ask(runs: Sequence[Sequence[DecodedFrame]]) -> list[Detections]:
                 return [recall(run[-1]) for run in runs]
 
-            if facts.detect_every > 1:
-                self._follow(frames, facts.detect_every, ask, 1, labels, store.frames, found)
-                return
-            for frame in frames:
-                found.put(DetectedFrame(frame, recall(frame), labels, fresh=False))
+            self._follow(frames, facts.detect_every, ask, 1, labels, store.frames, found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import islice
 
 from app.core.following.between import between
 from app.core.frames import DecodedFrame
@@ -45,13 +46,16 @@ def follow_between(frames: Iterable[DecodedFrame], every: int, ask: Ask, batch: 
 
     Args:
         frames: In order, of one size, indices from 0.
-        every: N, 2 or more.
+        every: N; 1 for all of them.
         ask: Asks the network; called with all frames in order, as many runs as may be computed at once.
         batch: How many frames the detector likes to be handed at once.
 
     Yields:
         Every frame, in order.
     """
+    if every == 1:
+        yield from _of_each(frames, ask, batch)
+        return
     estimator, current, waiting = MotionEstimator(), _Interval(), list[_Interval]()
     last: Detections | None = None
     at_once = 1
@@ -74,6 +78,14 @@ def follow_between(frames: Iterable[DecodedFrame], every: int, ask: Ask, batch: 
         waiting.append(current)
     if waiting and last is not None:
         yield from _answers(last, waiting, ask)
+
+
+def _of_each(frames: Iterable[DecodedFrame], ask: Ask, batch: int) -> Iterator[FollowedFrame]:
+    """Frames that the network all sees, in batches."""
+    left = iter(frames)
+    while waiting := list(islice(left, batch)):
+        for frame, detections in zip(waiting, ask([[frame] for frame in waiting]), strict=True):
+            yield frame, detections, False
 
 
 def _answers(last: Detections, intervals: Sequence[_Interval], ask: Ask) -> Generator[FollowedFrame, None, Detections]:
