@@ -28,6 +28,7 @@ from app.core.events.scene import Line, Scene, Zone
 from app.core.events.trajectories import Trajectories
 from app.core.files.atomic_folder import AtomicFolder
 from tests.support.media import make_video, read_frame_index
+from tests.support.report_page import read_page
 
 _SCENE = Scene((Zone("<b>door", ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0))),), (Line("=gate", ((0.5, 0.0), (0.5, 1.0))),))
 _LOOK = Look(Fraction(1, 10), Fraction(1, 10))
@@ -93,14 +94,21 @@ def test_clips_are_cut_at_exact_frames(tmp_path: Path) -> None:
     assert shown == [*range(_FIRST - 3, _LAST + 4)]
 
 
-def test_nothing_in_the_report_is_markup_of_others(tmp_path: Path) -> None:
-    text = (_case(tmp_path) / "report.html").read_text()
-    assert "<script>" in text  # the page's own
-    assert text.count("<script>") == 1
-    assert "<b>door" not in text
-    assert "&lt;b&gt;door" in text
-    assert "http://" not in text.replace("http://www.w3.org/2000/svg", "")
-    assert "default-src 'none'" in text
+def test_the_report_is_one_whole_page_without_markup_of_others(tmp_path: Path) -> None:
+    page = read_page((_case(tmp_path, frozenset({1})) / "report.html").read_text())
+    assert "default-src 'none'" in page.policy
+    assert not page.handlers
+    assert {address.partition(":")[0] for address in page.addresses} == {"data", "clips/00001.in-out.script.mp4"}
+    assert page.tags.count("script") == 1  # the page's own, though a class is called so
+    assert "b" not in page.tags[page.tags.index("figure") :]  # and a zone <b>door
+    assert page.rows[-1][:7] == ["1 <script> (rejected), in & out.mp4", "", "0.67", "1.63", "0.97", "0.00", "0.75"]
+    assert page.rows[-1][7] == "=gate out 1.23"
+    assert "abababab" in page.text  # the model's hash
+    ((picture,),) = page.sections.values()
+    assert picture.tags() == ["<b>door", "=gate"]
+    (path,) = [line for line in picture.root.iter("polyline") if line.find("title") is not None]
+    places = [tuple(map(float, point.split(","))) for point in path.attrib["points"].split()]
+    assert (places[0], places[-1], len(places)) == ((10.0, 118.0), (130.0, 118.0), _LAST - _FIRST + 1)
 
 
 def test_no_cell_is_a_formula(tmp_path: Path) -> None:

@@ -118,3 +118,15 @@ def test_wrong_usage_is_said_in_one_line(
     code, _, err = run(capsys, "analyse", "rtsp://camera/1")
     assert code == 2
     check_one_line(err, "analyse")
+
+
+def test_a_folder_that_refuses_is_said_in_one_line(capsys: Capture, fake_model: None, tmp_path: Path) -> None:
+    source = make_video(tmp_path / "in.mp4", frames=3)
+    (tmp_path / "in.mp4.ssdv.part").mkdir()
+    code, _, err = run(capsys, "analyse", source, "--model", "fake")
+    assert code == 1
+    check_one_line(err, "in.mp4.ssdv")
+    (tmp_path / "file").write_bytes(b"")
+    code, _, err = run(capsys, "analyse", source, "--model", "fake", "-o", tmp_path / "file")
+    assert code == 1
+    check_one_line(err, "file")

@@ -18,6 +18,7 @@ from app.core.candidate_cache.store import CandidateStore
 from app.core.candidate_cache.store_facts import StoreError, StoreFacts
 from app.core.candidate_cache.store_format import StoredFrame
 from app.core.candidate_cache.store_writer import StoreWriter
+from app.core.files.write_errors import explain_write_error
 from app.core.frames import DecodedFrame
 from detector.detections import Candidates
 from detector.file_lock import LockedError
@@ -109,6 +110,8 @@ class CandidateJournal:
                 writer = StoreWriter(target)
             except LockedError:
                 continue  # another export of the same video, at this moment
+            except OSError as error:
+                raise explain_write_error(error, target) from error
             if self._take(writer):
                 break
             occupied = occupied or writer.path.name

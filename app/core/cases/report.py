@@ -122,7 +122,8 @@ def _map(source: SourceAnswer, answer: Answer, image: ImageBGR) -> str:
         return " ".join(f"{x * wide:.1f},{y * high:.1f}" for x, y in places)
 
     def named(name: str, place: Sequence[float]) -> str:
-        return f'<text x="{place[0] * wide + 4:.1f}" y="{place[1] * high + 14:.1f}" fill="#fff">{escaped(name)}</text>'
+        x, y = place[0] * wide + 4, min(place[1] * high + 14, high - 6)
+        return f'<text x="{x:.1f}" y="{y:.1f}" fill="#fff">{escaped(name)}</text>'
 
     parts = [f'<image href="{_data(small)}" width="{wide}" height="{high}"/>']
     for zone in answer.scene.zones:

@@ -111,23 +111,28 @@ def _joined(
 ) -> npt.NDArray[np.intp]:
     """Int[P]: the first piece of the event of each: itself, or the one that it goes on with."""
     event = np.arange(len(first_rows))
-    begins, ends = seen.times_s[first_rows], seen.times_s[last_rows]
-    classes = seen.class_ids[first_rows]
+    begins, ends, classes = seen.times_s[first_rows], seen.times_s[last_rows], seen.class_ids[first_rows]
     lost = np.flatnonzero(stood)
     lost = lost[np.argsort(ends[lost], kind="stable")]
-    free = np.ones(len(first_rows), np.bool_)
-    lost_ends = ends[lost]
-    for place in np.argsort(begins, kind="stable").tolist():
-        low = int(np.searchsorted(lost_ends, begins[place] - LOST_S - _CLOSE_S, "left"))
-        high = int(np.searchsorted(lost_ends, begins[place], "left"))
-        near = lost[low:high]
-        near = near[free[near] & (classes[near] == classes[place])]
+    lost_boxes, lost_classes = seen.boxes_xyxy[last_rows[lost]], classes[lost]
+    new_boxes = seen.boxes_xyxy[first_rows]
+    free = np.ones(len(lost), np.bool_)
+    lows = np.searchsorted(ends[lost], begins - LOST_S - _CLOSE_S, "left")
+    highs = np.searchsorted(ends[lost], begins, "left")
+    order = np.argsort(begins, kind="stable")
+    order = order[lows[order] < highs[order]]
+    for place, low, high in zip(order.tolist(), lows[order].tolist(), highs[order].tolist(), strict=True):
+        fits = free[low:high] & (lost_classes[low:high] == classes[place])
+        # Most lie elsewhere: whether boxes meet at all is told more quickly than by how much.
+        fits &= (lost_boxes[low:high, :2] < new_boxes[place, 2:]).all(axis=1)
+        fits &= (lost_boxes[low:high, 2:] > new_boxes[place, :2]).all(axis=1)
+        near = low + np.flatnonzero(fits)
         if not len(near):
             continue
-        overlap = _overlaps(seen.boxes_xyxy[first_rows[place]], seen.boxes_xyxy[last_rows[near]])
+        overlap = _overlaps(new_boxes[place], lost_boxes[near])
         best = int(overlap.argmax())
         if overlap[best] >= SAME_PLACE_IOU:
-            event[place] = event[near[best]]
+            event[place] = event[lost[near[best]]]
             free[near[best]] = False
     return event
 
