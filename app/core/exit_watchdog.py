@@ -23,7 +23,8 @@ def end_within(seconds: float = END_S, log: Path | None = None) -> None:
         seconds: How long.
         log: The log to write to; None for the user's.
     """
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+    # Without O_NONBLOCK a pipe under the log's name would be waited for.
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0)
     try:
         descriptor = os.open(log or log_file(), flags, 0o666)
     except OSError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -10,6 +12,7 @@ import av
 import numpy as np
 import pytest
 
+from app.core import paths
 from app.core.errors import AppError
 from app.core.export.history import find_finished
 from app.core.export.job import ExportJob
@@ -51,6 +54,20 @@ def change_in_place(path: Path) -> None:
         byte = file.read(1)
         file.seek(-1, 1)
         file.write(bytes([byte[0] ^ 255]))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")
+def test_a_pipe_where_finished_exports_are_remembered_is_not_waited_for(tmp_path: Path) -> None:
+    pipe = paths.models_dir().parent / "exports" / "made"
+    pipe.parent.mkdir(parents=True, exist_ok=True)
+    os.mkfifo(pipe)
+    request = replace(request_for(raw_avi(tmp_path / "in.avi")), cache="none")
+    thread = threading.Thread(target=export, args=(request,), daemon=True)
+    thread.start()
+    thread.join(60)
+    pipe.unlink()
+    assert not thread.is_alive()
+    assert (tmp_path / "out.jsonl").exists()
 
 
 def test_a_raw_video_changed_in_place_is_analysed_anew(tmp_path: Path) -> None:

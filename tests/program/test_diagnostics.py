@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import os
 import subprocess
 import sys
 import zipfile
@@ -55,6 +56,16 @@ def test_an_end_that_was_forced_says_where_each_thread_was(tmp_path: Path) -> No
     assert kept[1].startswith("Thread 0x")
     assert any(line.endswith(" in wait") and line.count("/") == 2 for line in kept)
     assert kept[-1].endswith(" in <module>")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")
+def test_a_pipe_under_the_logs_name_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "log")
+    code = (
+        "import threading; from pathlib import Path; from app.core.exit_watchdog import end_within;"
+        f"end_within(0.1, Path({str(tmp_path / 'log')!r})); threading.Event().wait(60)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 1
 
 
 @pytest.mark.expects_log

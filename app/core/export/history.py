@@ -208,7 +208,8 @@ def _append_hash(value: str) -> None:
 
 
 def append_entry(file: Path, line: str) -> None:
-    descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0))
+    flags = (getattr(os, name, 0) for name in ("O_BINARY", "O_NOFOLLOW", "O_NONBLOCK"))  # a pipe is not waited for
+    descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | sum(flags))
     try:
         os.write(descriptor, line.encode() + b"\n")
     finally:
