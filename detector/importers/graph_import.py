@@ -15,7 +15,7 @@ from detector.graph_spec import GraphSpec
 from detector.importers.base import Overrides, Scale
 from detector.importers.checks import checked_spec, refuse_options
 from detector.importers.conventions import as_published, choose_labels
-from detector.importers.graph_labels import find_labels
+from detector.importers.graph_labels import find_labels, names_beside
 from detector.importers.graph_reading import Output, Reading, read_outputs
 from detector.importers.notes import Note
 from detector.importers.onnx_file import check_onnx
@@ -200,8 +200,9 @@ def _recognised(
     habit = _HABITS[found.family]
     graph = replace(found.graph, layout=layout, element=element)
     (given, graph), notes = _input(habit, (height, width), graph, overrides)
-    classes = _class_count(found, overrides, path)
-    labels, label_notes = _labels(path, classes, told or _names_in(facts or {}), overrides)
+    told = told or _names_in(facts or {})
+    classes = _class_count(found, overrides, path, told)
+    labels, label_notes = _labels(path, classes, told, overrides)
     if found.family == "blazeface" and overrides.labels is None:
         labels = ("face",)
         label_notes = (Note("One class, assumed to be faces, as the published ones.", (Remedy("labels", "FILE"),)),)
@@ -217,11 +218,15 @@ def _recognised(
     return ImportedGraph(spec, request.target, tuple(notes))
 
 
-def _class_count(found: Reading, overrides: Overrides, path: Path) -> int:
+def _class_count(found: Reading, overrides: Overrides, path: Path, told: tuple[str, ...]) -> int:
+    """How many classes, the background left out; where outputs do not tell, as many as there are names."""
     if found.classes is not None:
         return found.classes
     if overrides.labels is not None:
         return len(overrides.labels)
+    names = told or names_beside(path)
+    if names:
+        return len(names)
     raise DetectorError(
         f"{path.name} does not say which classes it tells apart, or how many.",
         "Name them in a file.",

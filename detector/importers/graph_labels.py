@@ -45,6 +45,15 @@ def find_labels(path: Path, classes: int, told: Sequence[str]) -> tuple[tuple[st
     return None, Note(text, (Remedy("labels", "FILE"),))
 
 
+def names_beside(path: Path) -> tuple[str, ...]:
+    """Returns the names in the first file beside the model's that holds any, a background left out; () for none."""
+    for place in _beside(path):
+        names = _read(place)
+        if names and len(set(names)) == len(names):
+            return names[1:] if names[0].lower() in _NOTHING else names
+    return ()
+
+
 def _fitting(names: Sequence[str], classes: int) -> tuple[str, ...] | None:
     """``names`` for so many classes, each once; a background before them is left out. None where they do not fit."""
     if len(names) == classes + 1 and names[0].strip().lower() in _NOTHING:

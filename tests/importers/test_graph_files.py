@@ -26,7 +26,7 @@ from tools.fixtures.tflite_writer import tiny_tflite_ssd
 
 onnx = pytest.importorskip("onnx")
 
-from tests.support.tiny_graphs import BOXES, node, onnx_model, save_ssd_decoded, scores_of  # noqa: E402
+from tests.support.tiny_graphs import BOXES, node, onnx_model, save_detr, save_ssd_decoded, scores_of  # noqa: E402
 
 RED = np.zeros((50, 100, 3), np.uint8)
 RED[:] = (0, 0, 255)
@@ -79,6 +79,22 @@ def test_names_come_from_the_file_or_from_one_beside_it(tmp_path: Path) -> None:
     (tmp_path / "labels.txt").unlink()
     (tmp_path / "labelmap.pbtxt").write_text('item { id: 2 name: "b" }\nitem { id: 1 name: "/m/1" display_name: "a" }')
     assert _import(path, tmp_path / "3").entry.spec.labels == ("a", "b")
+
+
+def test_an_input_for_the_size_is_given_the_networks_own(tmp_path: Path) -> None:
+    path = save_detr(tmp_path / "rtdetr.onnx")
+    with pytest.raises(DetectorError, match="does not say which classes") as caught:
+        _import(path, tmp_path)
+    assert [remedy.option for remedy in caught.value.remedies] == ["labels"]
+    (tmp_path / "labels.txt").write_text("owl\nfox\n")
+    result = _import(path, tmp_path)
+    spec = result.entry.spec
+    assert spec.graph is not None
+    assert (spec.graph.rule, spec.graph.unit, spec.labels) == ("nms-inside", "pixels", ("owl", "fox"))
+    with open_detector(result.entry) as detector:
+        found = detector.detect(RED, DetectionFilter(0.5))
+    assert found.class_ids.tolist() == [0]
+    np.testing.assert_allclose(found.boxes_xyxy, BOXES[:1] * [100, 50, 100, 50], rtol=1e-5)
 
 
 def test_choices_that_mean_nothing_are_refused(tmp_path: Path) -> None:
