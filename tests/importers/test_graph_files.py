@@ -17,6 +17,7 @@ from detector.errors import DetectorError
 from detector.importers.alternatives import compare_alternatives
 from detector.importers.base import Overrides
 from detector.importers.flatbuffer import Buffer, FlatError, flex_numbers
+from detector.importers.graph_labels import names_in
 from detector.importers.onnx_file import check_onnx
 from detector.importers.tflite_file import read_tflite
 from detector.library import ImportResult, ModelLibrary
@@ -322,6 +323,11 @@ def test_custom_operators_are_refused_by_name(tmp_path: Path) -> None:
     path.write_bytes(_tiny_tflite().replace(b"TFLite_Detection_PostProcess", b"Flex_Something_From_Elsewher"))
     with pytest.raises(DetectorError, match="an operator Flex_Something_From_Elsewher"):
         read_tflite(path)
+
+
+@pytest.mark.parametrize("text", ["{[]: 1}", "{0: 'a', 'b': 'c'}", "['a', 3]", "(" * 3000, "__import__('os')", "1", ""])
+def test_metadata_that_is_no_names_is_passed_over(text: str) -> None:
+    assert names_in({"names": text}) == ()
 
 
 # -- opened where they lie ---------------------------------------------------------------------------------------------
