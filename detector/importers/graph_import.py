@@ -208,6 +208,8 @@ def _recognised(
         label_notes = (Note("One class, assumed to be faces, as the published ones.", (Remedy("labels", "FILE"),)),)
     rule = (Remedy("rule", "NAME"),)
     notes = [Note(f"Recognised as {_TITLES[kind]}, {graph.rule}: {found.why}.", rule), *notes, *label_notes]
+    if graph.rule == "detection-output":
+        notes.append(Note("The table's classes are numbered from 1 on, assumed; 0 is taken for the background."))
     if graph.rule == "nms-inside":
         notes.append(Note("The network suppresses overlaps itself: its own thresholds count beside yours."))
     spec = ModelSpec(
