@@ -27,6 +27,9 @@ def run(options: argparse.Namespace, console: Console) -> int:
     """Write the files."""
     entry = user_library().find(options.model)
     if options.onnx is not None:
+        from detector.runtime.torch_package import load_torch
+
+        load_torch()  # says so where this installation has none
         from detector.runtime.onnx_export import export_onnx
 
         export_onnx(entry, options.onnx, raw=options.raw)
