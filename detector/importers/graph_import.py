@@ -15,7 +15,7 @@ from detector.graph_spec import GraphSpec
 from detector.importers.base import Overrides, Scale
 from detector.importers.checks import checked_spec, refuse_options
 from detector.importers.conventions import as_published, choose_labels
-from detector.importers.graph_labels import find_labels
+from detector.importers.graph_labels import find_labels, names_beside, names_in, packed_labels
 from detector.importers.graph_reading import Output, Reading, read_outputs
 from detector.importers.notes import Note
 from detector.importers.onnx_file import check_onnx
@@ -144,7 +144,7 @@ def _tflite(path: Path, overrides: Overrides, work: Path) -> ImportedGraph:
         cut, work / _XML, size, dequantised=tuple((each.scale, each.zero) for each in read.outputs)
     )
     if read.postprocess is None:
-        return _recognised(request, "tflite", overrides, path, told=read.labels)
+        return _recognised(request, "tflite", overrides, path, told=packed_labels(path))
     return _with_postprocess(read, request, overrides, path)
 
 
@@ -167,7 +167,7 @@ def _with_postprocess(read: TfliteFile, request: ConversionRequest, overrides: O
     (given, graph), notes = _input(habit, image[:2], graph, overrides)
     if element == "i8" and overrides.scale is None:  # whole numbers from -128 on, of which each is a pixel
         given = replace(given, mean=(128.0,) * 3, std=(1.0,) * 3)
-    labels, note = _labels(path, end.classes, read.labels, overrides)
+    labels, note = _labels(path, end.classes, packed_labels(path), overrides)
     what = f"Recognised as a TensorFlow Lite SSD of {len(end.anchors)} boxes, {end.classes} classes"
     notes = [Note(f"{what}; its post-processing is done by this program, with the file's anchors."), *notes, *note]
     spec = ModelSpec(
@@ -200,13 +200,16 @@ def _recognised(
     habit = _HABITS[found.family]
     graph = replace(found.graph, layout=layout, element=element)
     (given, graph), notes = _input(habit, (height, width), graph, overrides)
-    classes = _class_count(found, overrides, path)
-    labels, label_notes = _labels(path, classes, told or _names_in(facts or {}), overrides)
+    told = told or names_in(facts or {})
+    classes = _class_count(found, overrides, path, told)
+    labels, label_notes = _labels(path, classes, told, overrides)
     if found.family == "blazeface" and overrides.labels is None:
         labels = ("face",)
         label_notes = (Note("One class, assumed to be faces, as the published ones.", (Remedy("labels", "FILE"),)),)
     rule = (Remedy("rule", "NAME"),)
     notes = [Note(f"Recognised as {_TITLES[kind]}, {graph.rule}: {found.why}.", rule), *notes, *label_notes]
+    if graph.rule == "detection-output":
+        notes.append(Note("The table's classes are numbered from 1 on, assumed; 0 is taken for the background."))
     if graph.rule == "nms-inside":
         notes.append(Note("The network suppresses overlaps itself: its own thresholds count beside yours."))
     spec = ModelSpec(
@@ -217,11 +220,15 @@ def _recognised(
     return ImportedGraph(spec, request.target, tuple(notes))
 
 
-def _class_count(found: Reading, overrides: Overrides, path: Path) -> int:
+def _class_count(found: Reading, overrides: Overrides, path: Path, told: tuple[str, ...]) -> int:
+    """How many classes, the background left out; where outputs do not tell, as many as there are names."""
     if found.classes is not None:
         return found.classes
     if overrides.labels is not None:
         return len(overrides.labels)
+    names = told or names_beside(path)
+    if names:
+        return len(names)
     raise DetectorError(
         f"{path.name} does not say which classes it tells apart, or how many.",
         "Name them in a file.",
@@ -239,25 +246,6 @@ def _labels(
         return labels or tuple(f"class {number}" for number in range(1, classes + 1)), (note,)
     chosen = choose_labels(classes, overrides)
     return chosen.value, chosen.notes
-
-
-def _names_in(facts: dict[str, str]) -> tuple[str, ...]:
-    """Class names in ONNX metadata, as Ultralytics writes them: a Python dictionary by number."""
-    import ast
-
-    try:
-        names = ast.literal_eval(facts.get("names", "()"))
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return ()
-    if isinstance(names, dict):
-        names = (
-            [names[key] for key in sorted(names, key=str)]
-            if not all(isinstance(k, int) for k in names)
-            else [names[key] for key in sorted(names)]
-        )
-    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) and name.isprintable() for name in names):
-        return ()
-    return tuple(names)
 
 
 def _image(xml: Path) -> ImageInput:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -43,6 +45,43 @@ def find_labels(path: Path, classes: int, told: Sequence[str]) -> tuple[tuple[st
     text = "Which objects it finds is unknown" if classes == 1 else f"The names of its {classes} classes are unknown"
     text += "; numbered until you name them."
     return None, Note(text, (Remedy("labels", "FILE"),))
+
+
+def names_beside(path: Path) -> tuple[str, ...]:
+    """Returns the names in the first file beside the model's that holds any, a background left out; () for none."""
+    for place in _beside(path):
+        names = _read(place)
+        if names and len(set(names)) == len(names):
+            return names[1:] if names[0].lower() in _NOTHING else names
+    return ()
+
+
+def names_in(facts: dict[str, str]) -> tuple[str, ...]:
+    """Class names in ONNX metadata, as Ultralytics writes them: a Python dictionary by number."""
+    try:
+        names = ast.literal_eval(facts.get("names", "()"))
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return ()
+    if isinstance(names, dict):
+        names = [names[key] for key in sorted(names)] if all(isinstance(key, int) for key in names) else ()
+    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) and name.isprintable() for name in names):
+        return ()
+    return tuple(names)
+
+
+def packed_labels(path: Path) -> tuple[str, ...]:
+    """Class names from a text file in the zip archive that metadata writers append; () for none."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = [entry for entry in archive.infolist() if entry.filename.lower().endswith(".txt")]
+            if len(entries) != 1 or entries[0].file_size > MAX_LABEL_BYTES:
+                return ()
+            with archive.open(entries[0]) as file:
+                text = file.read(MAX_LABEL_BYTES).decode("utf-8")
+    except Exception:  # most files have none, and of damaged ones the reader's errors are many
+        return ()
+    names = tuple(line.strip() for line in text.splitlines() if line.strip())
+    return names if all(name.isprintable() for name in names) else ()
 
 
 def _fitting(names: Sequence[str], classes: int) -> tuple[str, ...] | None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import struct
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +34,6 @@ _UNUSED = frozenset((7, 10, 13, 15, 16, 20, 24, 26, 30, 31, 33, 35, 44, 46, 52))
 _MOST_OPERATORS, _MOST_TENSORS = 20_000, 50_000
 _MAX_BYTES = 2**30
 _MOST_ANCHORS = 200_000
-_MAX_LABEL_BYTES = 1_000_000
 _TYPES: dict[int, Any] = {0: np.float32, 1: np.float16, 2: np.int32, 3: np.uint8, 4: np.int64, 7: np.int16, 9: np.int8}
 _AGAIN = "Fetch the file again."
 _ONLY = "Only detectors made of the usual operators can be used; nothing was loaded."
@@ -96,7 +94,6 @@ class TfliteFile:
         content: What an engine may read: the file's bytes, without the operator at its end.
         postprocess: That operator; None where there is none.
         outputs: What the numbers of its outputs mean, once the operator is gone.
-        labels: Class names in the file; () for none.
         description: What its maker says.
     """
 
@@ -104,7 +101,6 @@ class TfliteFile:
     content: bytes
     postprocess: PostProcess | None
     outputs: tuple[Quantised, ...]
-    labels: tuple[str, ...]
     description: str
 
 
@@ -160,7 +156,6 @@ class _Reader:
             content=bytes(self._content),
             postprocess=postprocess,
             outputs=tuple(_quantised(self._tensors[index]) for index in self._graph.numbers(2, "i")),
-            labels=_packed_labels(self._path),
             description="".join(c for c in self._model.text(3) if c.isprintable())[:200],
         )
 
@@ -309,18 +304,3 @@ def _quantised(tensor: Table) -> Quantised:
         return Quantised(0.0, 0)
     scales, zeros = told.reals(2), told.numbers(3, "q")
     return Quantised(scales[0], zeros[0]) if len(scales) == len(zeros) == 1 else Quantised(0.0, 0)
-
-
-def _packed_labels(path: Path) -> tuple[str, ...]:
-    """Class names from a text file in the zip archive that metadata writers append; () for none."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            entries = [entry for entry in archive.infolist() if entry.filename.lower().endswith(".txt")]
-            if len(entries) != 1 or entries[0].file_size > _MAX_LABEL_BYTES:
-                return ()
-            with archive.open(entries[0]) as file:
-                text = file.read(_MAX_LABEL_BYTES).decode("utf-8")
-    except Exception:  # most files have none, and of damaged ones the reader's errors are many
-        return ()
-    names = tuple(line.strip() for line in text.splitlines() if line.strip())
-    return names if all(name.isprintable() for name in names) else ()

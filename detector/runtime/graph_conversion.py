@@ -107,10 +107,12 @@ def _dequantise(result: Any, scale: float, zero: int) -> None:
 
 
 def _fix_size(openvino: Any, model: Any, size: tuple[int, int] | None, name: str) -> None:
-    """One image at a time, of one size."""
-    if len(model.inputs) != 1:
+    """One image at a time, of one size; an input for the image's size is given the network's own."""
+    images = [port for port in model.inputs if len(port.partial_shape) == 4]
+    others = [port for port in model.inputs if len(port.partial_shape) != 4]
+    if len(images) != 1 or len(others) > 1 or not all(_is_size(port) for port in others):
         raise DetectorError(f"{name} has {len(model.inputs)} inputs; a detector here has one, the image.")
-    shape = model.inputs[0].partial_shape
+    shape = images[0].partial_shape
     if shape.rank.is_dynamic or len(shape) != 4:
         raise DetectorError(f"{name} takes {shape}, not one image.")
     sides = [None if axis.is_dynamic else axis.get_length() for axis in shape]
@@ -127,7 +129,20 @@ def _fix_size(openvino: Any, model: Any, size: tuple[int, int] | None, name: str
             Remedy("size", "WIDTHxHEIGHT"),
         )
     if wanted != sides:
-        model.reshape(openvino.PartialShape(wanted))
+        model.reshape({images[0]: openvino.PartialShape(wanted)})
+    for port in others:  # as RT-DETR and D-FINE have it: boxes then come in pixels of the input
+        width, height = wanted[places[1]], wanted[places[0]]
+        port.replace(operations().constant(np.array([[width, height]], port.element_type.to_dtype())).output(0))
+        model.remove_parameter(port.get_node())
+        model.validate_nodes_and_infer_types()
+
+
+def _is_size(port: Any) -> bool:
+    """Whether an input takes (width, height) of one image."""
+    shape = port.partial_shape
+    return (
+        len(shape) == 2 and shape[1] == 2 and port.element_type.is_integral() and (shape[0].is_dynamic or shape[0] == 1)
+    )
 
 
 def _answers(core: Any, model: Any, request: ConversionRequest) -> list[tuple[str, Floats]]:

@@ -17,6 +17,7 @@ from detector.errors import DetectorError
 from detector.importers.alternatives import compare_alternatives
 from detector.importers.base import Overrides
 from detector.importers.flatbuffer import Buffer, FlatError, flex_numbers
+from detector.importers.graph_labels import names_in
 from detector.importers.onnx_file import check_onnx
 from detector.importers.tflite_file import read_tflite
 from detector.library import ImportResult, ModelLibrary
@@ -26,7 +27,7 @@ from tools.fixtures.tflite_writer import tiny_tflite_ssd
 
 onnx = pytest.importorskip("onnx")
 
-from tests.support.tiny_graphs import BOXES, node, onnx_model, save_ssd_decoded, scores_of  # noqa: E402
+from tests.support.tiny_graphs import BOXES, node, onnx_model, save_detr, save_ssd_decoded, scores_of  # noqa: E402
 
 RED = np.zeros((50, 100, 3), np.uint8)
 RED[:] = (0, 0, 255)
@@ -79,6 +80,22 @@ def test_names_come_from_the_file_or_from_one_beside_it(tmp_path: Path) -> None:
     (tmp_path / "labels.txt").unlink()
     (tmp_path / "labelmap.pbtxt").write_text('item { id: 2 name: "b" }\nitem { id: 1 name: "/m/1" display_name: "a" }')
     assert _import(path, tmp_path / "3").entry.spec.labels == ("a", "b")
+
+
+def test_an_input_for_the_size_is_given_the_networks_own(tmp_path: Path) -> None:
+    path = save_detr(tmp_path / "rtdetr.onnx")
+    with pytest.raises(DetectorError, match="does not say which classes") as caught:
+        _import(path, tmp_path)
+    assert [remedy.option for remedy in caught.value.remedies] == ["labels"]
+    (tmp_path / "labels.txt").write_text("owl\nfox\n")
+    result = _import(path, tmp_path)
+    spec = result.entry.spec
+    assert spec.graph is not None
+    assert (spec.graph.rule, spec.graph.unit, spec.labels) == ("nms-inside", "pixels", ("owl", "fox"))
+    with open_detector(result.entry) as detector:
+        found = detector.detect(RED, DetectionFilter(0.5))
+    assert found.class_ids.tolist() == [0]
+    np.testing.assert_allclose(found.boxes_xyxy, BOXES[:1] * [100, 50, 100, 50], rtol=1e-5)
 
 
 def test_choices_that_mean_nothing_are_refused(tmp_path: Path) -> None:
@@ -306,6 +323,11 @@ def test_custom_operators_are_refused_by_name(tmp_path: Path) -> None:
     path.write_bytes(_tiny_tflite().replace(b"TFLite_Detection_PostProcess", b"Flex_Something_From_Elsewher"))
     with pytest.raises(DetectorError, match="an operator Flex_Something_From_Elsewher"):
         read_tflite(path)
+
+
+@pytest.mark.parametrize("text", ["{[]: 1}", "{0: 'a', 'b': 'c'}", "['a', 3]", "(" * 3000, "__import__('os')", "1", ""])
+def test_metadata_that_is_no_names_is_passed_over(text: str) -> None:
+    assert names_in({"names": text}) == ()
 
 
 # -- opened where they lie ---------------------------------------------------------------------------------------------

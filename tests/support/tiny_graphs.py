@@ -23,14 +23,18 @@ def onnx_model(
     *,
     size: tuple[int | str, int | str] = SIZE,
     names: dict[str, str] | None = None,
+    sizes: str = "",
 ) -> Path:
-    """Saves a network whose input is ``images``, Float32[1, 3, H, W]."""
+    """Saves a network whose input is ``images``, Float32[1, 3, H, W], and where named ``sizes``, Int64[1, 2]."""
     from onnx import TensorProto, helper, numpy_helper, save
 
     graph = helper.make_graph(
         list(nodes),
         "tiny",
-        [helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, *size])],
+        [
+            helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, *size]),
+            *([helper.make_tensor_value_info(sizes, TensorProto.INT64, [1, 2])] if sizes else []),
+        ],
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, list(shape)) for name, shape in outputs.items()],
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
@@ -78,3 +82,22 @@ def save_ssd_decoded(path: Path, rows: int = 1200, **more: Any) -> Path:
         node("Add", "given zero", "boxes"),
     ]
     return onnx_model(path, nodes, constants, {"scores": [1, rows, 3], "boxes": [1, rows, 4]}, **more)
+
+
+def save_detr(path: Path, rows: int = 300) -> Path:
+    """Saves labels, boxes and scores as RT-DETR's deployed exports give them: boxes are scaled by a second input."""
+    nodes, constants = scores_of(rows, 2)
+    boxes = np.zeros((1, rows, 4), np.float32)
+    boxes[0, :2] = BOXES
+    labels = np.zeros((1, rows), np.float32)
+    labels[0, 1] = 1
+    constants |= {"given": boxes, "kinds": labels, "zero": np.zeros(1, np.float32), "axes": np.array([2], np.int64)}
+    nodes += [
+        node("Cast", "orig_target_sizes", "wide", to=1),
+        node("Concat", "wide wide", "extent", axis=1),
+        node("Mul", "given extent", "boxes"),
+        node("ReduceMax", "table", "scores", axes=[2], keepdims=0),
+        node("Add", "kinds zero", "labels"),
+    ]
+    outputs = {"labels": [1, rows], "boxes": [1, rows, 4], "scores": [1, rows]}
+    return onnx_model(path, nodes, constants, outputs, sizes="orig_target_sizes")

@@ -1,4 +1,4 @@
-"""What is exported for other programs, imported again, finds what the model itself finds."""
+"""What is exported for other programs finds there, and imported again here, what the model itself finds."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ import pytest
 
 from detector.bundled_files import bundled_dir
 from detector.errors import DetectorError
+from detector.graph_spec import GraphSpec
+from detector.importers.base import Overrides
 from detector.library import ModelLibrary
 from detector.model_file import open_file
+from detector.runtime.onnx_export import export_onnx
 from detector.runtime.open import open_detector
 from detector.runtime.openvino_export import export_openvino
 from detector.runtime.openvino_runtime import load_openvino
@@ -68,4 +71,38 @@ def test_what_cannot_be_exported_is_one_line(tmp_path: Path) -> None:
     two_stage = replace(entry.spec, architecture="fasterrcnn-resnet50-fpn", config=None)
     with pytest.raises(DetectorError, match="cannot be exported"):
         export_openvino(replace(entry, spec=two_stage), tmp_path / "a.xml")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_onnx_runtime_finds_the_same_and_so_does_the_import(tmp_path: Path, repository: Path) -> None:
+    ort = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    entry = open_file(bundled_dir() / "demo.safetensors")
+    export_onnx(entry, tmp_path / "out.onnx")
+    again = ModelLibrary(tmp_path / "user", tmp_path / "none").import_file(
+        tmp_path / "out.onnx", "again", Overrides(scale="0-255", channels="rgb")
+    )
+    session = ort.InferenceSession(str(tmp_path / "out.onnx"), providers=["CPUExecutionProvider"])
+    size, limit, parity = entry.spec.input, entry.spec.postprocess.iou_threshold, Parity()
+    with open_detector(entry, "cpu", "fp32") as ours, open_detector(again.entry, "cpu", "fp32") as theirs:
+        for number, frame in enumerate(_frames(repository)):
+            first, second = (each.candidates_batch([frame], limit)[0] for each in (ours, theirs))
+            parity.add(str(number), of_candidates(first), of_candidates(second))
+            small = cv2.resize(frame, (size.width, size.height))[:, :, ::-1]
+            blob = small.transpose(2, 0, 1)[None].astype(np.float32)
+            scores, boxes = session.run(["scores", "boxes"], {"images": blob})
+            best = np.unravel_index(scores[0, :, 1:].argmax(), scores[0, :, 1:].shape)
+            extent = np.array([frame.shape[1], frame.shape[0]] * 2)
+            assert best[1] == first.class_ids[0]
+            assert scores[0, best[0], best[1] + 1] == pytest.approx(first.scores[0], abs=1e-3)
+            np.testing.assert_allclose(boxes[0, best[0]] * extent, first.boxes_xyxy[0], atol=0.5)
+    assert parity.compared > 0
+    assert parity.missing == []
+
+
+def test_graphs_are_not_written_as_onnx(tmp_path: Path) -> None:
+    entry = open_file(bundled_dir() / "demo.safetensors")
+    graph = replace(entry.spec, architecture="graph", config=None, graph=GraphSpec("grid"))
+    with pytest.raises(DetectorError, match="brings its own network"):
+        export_onnx(replace(entry, spec=graph), tmp_path / "a.onnx")
     assert list(tmp_path.iterdir()) == []
