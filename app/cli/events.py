@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,7 +112,8 @@ def run(options: argparse.Namespace, console: Console) -> int:
 
     videos = _analysed(requests, options.jobs, console)
     _note_edges(scene, question, console)
-    given = answer(videos, _threshold(options), detection.iou, question, scene)
+    with _progress(console) as tick:
+        given = answer(videos, _threshold(options), detection.iou, question, scene, tick)
     _give(given, options, console)
     return 1 if troubles or len(videos) < len(requests) else 0
 
@@ -162,6 +164,20 @@ def _analysed(requests: Sequence[ExportRequest], jobs: int, console: Console) ->
     if not kept:
         raise AppError("None of the videos could be analysed.", "What is wrong with each is said above.")
     return [(source, store.path) for source, store in kept]
+
+
+@contextlib.contextmanager
+def _progress(console: Console) -> Iterator[Callable[[], None]]:
+    """A bar of the frames through which objects are followed, where anybody looks."""
+    from tqdm import tqdm
+
+    shown = {"unit": "frame", "dynamic_ncols": True, "leave": False, "disable": not console.shows_progress}
+    with tqdm(desc="following objects", file=sys.stderr, **shown) as bar:
+
+        def tick() -> None:
+            bar.update()
+
+        yield tick
 
 
 def _threshold(options: argparse.Namespace) -> Callable[[StoreFacts], float]:

@@ -166,7 +166,7 @@ def _state(path: Path) -> list[Any]:
 def _digest(request: ExportRequest) -> str:
     """Hash of everything that decides what is in the files."""
     settings = dataclasses.asdict(request)
-    for name in ("source", "output", "cache", "resume", "highlights"):
+    for name in ("source", "output", "cache", "resume", "highlights", "analysis"):
         del settings[name]
     highlights = request.highlights.renamed(_nameless)
     settings["evidence"] = dataclasses.asdict(highlights)  # their name in all that is remembered
