@@ -130,3 +130,18 @@ def test_a_folder_that_refuses_is_said_in_one_line(capsys: Capture, fake_model: 
     code, _, err = run(capsys, "analyse", source, "--model", "fake", "-o", tmp_path / "file")
     assert code == 1
     check_one_line(err, "file")
+
+
+def test_an_analysis_of_some_frames_is_none_of_all(capsys: Capture, fake_model: None, tmp_path: Path) -> None:
+    source = make_video(tmp_path / "in.mp4", frames=9)
+
+    def done_before(*asked: str) -> bool:
+        code, out, _ = run(capsys, "analyse", source, "--model", "fake", *asked, "--json", "-")
+        assert code == 0
+        return "done_before" in json.loads(out)["videos"][0]
+
+    assert not done_before("--detect-every", "3")
+    assert done_before("--detect-every", "3")
+    assert done_before("--detect-every", "auto")
+    assert not done_before()
+    assert done_before("--detect-every", "3")  # all frames are more than some

@@ -241,3 +241,12 @@ def test_a_case_is_made_and_verified(capsys: Capture, fake_model: None, tmp_path
     code, _, err = run(capsys, "verify", tmp_path)
     assert code == 1
     check_one_line(err, "manifest.json")
+
+
+def test_every_third_frame_gives_clips_of_all_frames(capsys: Capture, fake_model: None, tmp_path: Path) -> None:
+    source, clips = _video(tmp_path, frames=91), tmp_path / "clips"
+    asked = ("--detect-every", "3", "--classes", "person", "--clips", clips, "--json", "-")
+    code, out, _ = run(capsys, "events", source, "--model", "fake", *asked)
+    (event,) = json.loads(out)["events"]
+    assert (code, event["start"], event["end"]) == (0, 0.0, 3.0)
+    assert len(probe(next(clips.glob("*.mp4"))).pts_s) == 91

@@ -75,3 +75,13 @@ def test_following_can_be_stopped() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         follow_frames([frame_at(0, [])], ["person"], _WANTED, (), stop)
+
+
+def test_frames_that_the_network_did_not_see_count_but_show_nothing() -> None:
+    box = ((10.0, 10.0, 40.0, 60.0), 0.9)
+    frames = [frame_at(index, [box] if index % 3 == 0 or index == 10 else []) for index in range(11)]
+    seen = follow_frames(frames, ["person"], _WANTED, detect_every=3)
+    (event,) = find_events(seen, 0.5)
+    assert event.frames.tolist() == [0, 3, 6, 9, 10]  # the network sees the last one, too
+    assert event.times_s.tolist() == [0.0, 0.3, 0.6, 0.9, 1.0]
+    assert len(seen.pts_s) == 11

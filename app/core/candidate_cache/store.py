@@ -154,13 +154,6 @@ class CandidateStore:
         for block in range(len(self._offsets)):
             yield from self._block(block)
 
-    def seen_frames(self) -> Iterator[StoredFrame]:
-        """Every frame that the network saw, in order, see ``StoreFacts.detect_every``; raises as ``frame``."""
-        every = self.facts.detect_every
-        for index, frame in enumerate(self):
-            if index % every == 0 or index == self.frames - 1:
-                yield frame
-
     def tail(self, max_bytes: int) -> bytes:
         """The last ``max_bytes`` bytes of what follows the end of a complete store.
 

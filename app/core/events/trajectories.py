@@ -6,7 +6,7 @@ tracking goes down to a low score, whatever the threshold. Ignore masks act befo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -90,7 +90,8 @@ def follow(
             "Ask for a higher threshold, or analyse the video again with the lower one.",
             Remedy("threshold", value=f"{threshold:g}", command="analyse"),
         )
-    return follow_frames(store.seen_frames(), store.facts.labels, DetectionFilter(floor, iou_threshold), masks, check)
+    wanted = DetectionFilter(floor, iou_threshold)
+    return follow_frames(store, store.facts.labels, wanted, masks, check, store.facts.detect_every)
 
 
 def follow_frames(
@@ -99,6 +100,7 @@ def follow_frames(
     wanted: DetectionFilter,
     masks: Sequence[Sequence[Point]] = (),
     check: Callable[[], None] = lambda: None,
+    detect_every: int = 1,
 ) -> Trajectories:
     """As ``follow``, through any frames.
 
@@ -108,21 +110,35 @@ def follow_frames(
         wanted: Which candidates are followed.
         masks: As of ``follow``.
         check: As of ``follow``.
+        detect_every: N: only every Nth frame and the last were seen by the network; objects are followed through these.
     """
     tracker, pts = Tracker(), list[Fraction]()
     rows = _Rows()
     size, now = (1, 1), Fraction(0)
-    for index, frame in enumerate(frames):
+    for index, (frame, is_last) in enumerate(_with_last(frames)):
         check()
+        pts.append(frame.pts_s)
+        if index % detect_every and not is_last:
+            continue
         size = size if index else (frame.width, frame.height)
         found = _unmasked(frame.candidates.detections(wanted), frame, masks)
         tracker.update(frame.pts_s, found)
-        pts.append(frame.pts_s)
         now = max(now, frame.pts_s)  # a clock that jumps back stands still, as for the tracker
         if len(found):
             anchors = anchors_of(found.boxes_xyxy, frame.width, frame.height)
             rows.add(index, float(now), found, tracker.births, anchors)
     return rows.trajectories(tracker.number_of, labels, size, tuple(pts), wanted.score_threshold)
+
+
+def _with_last(frames: Iterable[StoredFrame]) -> Iterator[tuple[StoredFrame, bool]]:
+    """Each frame, and whether it is the last."""
+    waiting: StoredFrame | None = None
+    for frame in frames:
+        if waiting is not None:
+            yield waiting, False
+        waiting = frame
+    if waiting is not None:
+        yield waiting, True
 
 
 def _unmasked(found: Detections, frame: StoredFrame, masks: Sequence[Sequence[Point]]) -> Detections:
