@@ -61,7 +61,7 @@ def test_a_pipe_where_finished_exports_are_remembered_is_not_waited_for(tmp_path
     pipe = paths.models_dir().parent / "exports" / "made"
     pipe.parent.mkdir(parents=True, exist_ok=True)
     os.mkfifo(pipe)
-    request = replace(request_for(raw_avi(tmp_path / "in.avi")), cache="none")
+    request = replace(request_for(raw_avi(tmp_path / "in.avi")), cache="drop")
     thread = threading.Thread(target=export, args=(request,), daemon=True)
     thread.start()
     thread.join(60)

@@ -16,7 +16,7 @@ from pytestqt.qtbot import QtBot
 
 from app.core.export.job import ExportJob
 from app.core.export.request import DataFile, ExportCancelledError, ExportRequest
-from app.core.export.request_json import MAX_REQUESTS, requests_from_json, requests_to_json
+from app.core.export.request_json import MAX_REQUESTS, request_to_json, requests_from_json, requests_to_json
 from app.core.export_queue.batch import BatchOptions, batch_requests
 from app.core.export_queue.interrupted import MarkedJob, interrupted_exports, marks_dir
 from app.core.export_queue.saved_queue import AbandonedQueue, SavedQueue, abandoned_queue, forget_lists
@@ -50,6 +50,16 @@ def left_by(*lists: list[ExportRequest]) -> None:
         waiting = SavedQueue()
         waiting.keep(requests)
         waiting.close()
+
+
+@pytest.mark.parametrize(
+    "address", ["rtsp://cam:hunter2@host/live", "http://host/a.mp4?token=hunter2", "HTTPS://u:hun/hunter2@host:8443/x"]
+)
+def test_no_password_of_an_address_is_written_down(address: str, tmp_path: Path) -> None:
+    request = ExportRequest(Path(address), tmp_path / "a.mp4", (DataFile(Path(address + ".csv"), "csv"),))
+    for content in (requests_to_json([request]), request_to_json(request)):
+        assert b"hunter2" not in content
+        assert b"host" in content
 
 
 def test_the_list_of_a_window_is_left_to_the_next_when_it_is_gone(requests_: list[ExportRequest]) -> None:

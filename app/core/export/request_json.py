@@ -14,6 +14,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from app.core.addresses import is_address, redact
 from app.core.errors import AppError
 from app.core.export.request import ExportRequest
 
@@ -90,7 +91,9 @@ def _request(value: Any) -> ExportRequest:
 
 
 def _plain(value: object) -> str:
-    return str(value.absolute()) if isinstance(value, Path) else str(value)
+    if isinstance(value, Path) and not is_address(str(value)):
+        return str(value.absolute())
+    return redact(str(value))  # no address can be exported, and none leaves a password behind
 
 
 def _build(kind: Any, value: Any) -> Any:
