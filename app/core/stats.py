@@ -106,16 +106,19 @@ class StatsRecorder:
                 camera_fps=self._camera.rate,
                 detector_fps=self._detector.rate,
                 screen_fps=self._screen.rate,
-                frame_age_p50_ms=percentile(ages, 50),
-                frame_age_p95_ms=percentile(ages, 95),
-                latency_p50_ms=percentile(times, 50),
-                latency_p95_ms=percentile(times, 95),
+                frame_age_p50_ms=nearest_rank(ages, 50),
+                frame_age_p95_ms=nearest_rank(ages, 95),
+                latency_p50_ms=nearest_rank(times, 50),
+                latency_p95_ms=nearest_rank(times, 95),
                 drops=drops,
             )
 
 
-def percentile(values: Iterable[float], percent: float) -> float:
-    """The smallest value that at least ``percent`` % of the values do not exceed; 0 for none."""
+def nearest_rank(values: Iterable[float], percent: float) -> float:
+    """Returns the smallest value that at least ``percent`` % of the values do not exceed; 0 for none.
+
+    Always one of the values, unlike the interpolated ``app.lab.bench.statistics.percentile``.
+    """
     ordered = sorted(values)
     if not ordered:
         return 0.0

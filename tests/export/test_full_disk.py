@@ -123,7 +123,7 @@ def test_a_nearly_full_disk_is_left_to_others(source: Path) -> None:
 def test_too_little_room_is_said_before_it_begins(source: Path) -> None:
     request = request_for(source, source.parent)
     heard: list[ExportProgress] = []
-    with pytest.raises(AppError, match=r"About .* are needed on .*, and 900 bytes are free"):
+    with pytest.raises(AppError, match=r"About .* are needed on .*, and 900 B are free"):
         ExportJob(request, heard.append, open_fake, space=lambda _: room_for(900)).run()
     assert files(source.parent) == {"in.mp4"}
     needed = expected_bytes(request, 40, read_source_facts(request).frame_bytes)
@@ -140,7 +140,7 @@ def test_an_export_that_fits_without_the_reserve_is_finished(source: Path) -> No
     report = ExportJob(request, heard.append, open_fake, space=lambda _: room_for(needed + 100_000)).run()
     assert report.frames == 40
     assert all(progress.stage != "paused" for progress in heard)
-    assert heard[2].remark.endswith("little more than 100 kB will be left.")
+    assert heard[2].remark.endswith("little more than 100 KB will be left.")
 
 
 def test_a_small_disk_keeps_a_small_reserve(source: Path) -> None:
@@ -164,7 +164,7 @@ def test_a_second_small_disk_that_was_full_is_written_on(tmp_path: Path) -> None
 
     Gate(tell, lambda _: room[0], look_s=0.001).wait_for_room(OSError(errno.ENOSPC, "full"), tmp_path / "out.mp4")
     assert told[0] is not None
-    assert "66 kB are left to other programs" in told[0]
+    assert "65.5 KB are left to other programs" in told[0]
     assert told[1] is None
 
 

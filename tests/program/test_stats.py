@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.stats import WINDOW_NS, StatsRecorder, percentile
+from app.core.stats import WINDOW_NS, StatsRecorder, nearest_rank
 
 MS = 1_000_000
 
@@ -49,9 +49,9 @@ def test_one_event_is_no_rate_and_clearing_forgets() -> None:
 
 
 @given(st.lists(st.floats(0, 1e6), min_size=1), st.floats(1, 100))
-def test_percentile_is_numpys(values: list[float], percent: float) -> None:
-    assert percentile(values, percent) == np.percentile(values, percent, method="inverted_cdf")
+def test_nearest_rank_is_numpys(values: list[float], percent: float) -> None:
+    assert nearest_rank(values, percent) == np.percentile(values, percent, method="inverted_cdf")
 
 
-def test_percentile_of_nothing() -> None:
-    assert percentile([], 95) == 0
+def test_nearest_rank_of_nothing() -> None:
+    assert nearest_rank([], 95) == 0

@@ -40,10 +40,10 @@ def disk_space(folder: Path) -> DiskSpace | None:
 
 
 def size_text(size: int) -> str:
-    """Bytes for people: "1.4 GB"."""
-    amount = float(size)
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if amount < 1000 or unit == "GB":
+    """Returns bytes for people, such as "12 B", "2.8 MB", "160 GB"; a KB is 1000 bytes."""
+    amount, unit = float(size), "B"
+    for larger in ("KB", "MB", "GB"):
+        if amount < 1000:
             break
-        amount /= 1000
-    return f"{amount:.0f} {unit}" if amount >= 10 or unit == "bytes" else f"{amount:.1f} {unit}"
+        amount, unit = amount / 1000, larger
+    return f"{amount:.0f} {unit}" if unit == "B" or amount >= 100 else f"{amount:.1f} {unit}"

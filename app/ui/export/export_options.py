@@ -11,12 +11,12 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QLabel
 
 from app.core.export.request import CachePolicy, ExportRequest
+from app.core.files.disk import size_text
 from app.core.highlights.options import HighlightOptions
 from app.core.records.formats import FORMATS
 from app.ui.export.data_boxes import data_boxes, in_a_grid
 from app.ui.export.object_choices import ObjectChoices, seconds_box, tenths
 from app.ui.export.video_choices import VideoChoices
-from app.ui.widgets.quantity_text import size_text
 
 
 class ExportOptions(QObject):

@@ -7,9 +7,10 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QV
 
 from app.core.counts import number_of
 from app.core.export.request import ExportProgress, ExportReport, ExportRequest
+from app.core.files.disk import size_text
 from app.ui.export.frame_preview import FramePreview
 from app.ui.widgets.icons import pixmap
-from app.ui.widgets.quantity_text import duration_text, rate_text, size_text, wait_text
+from app.ui.widgets.quantity_text import duration_text, rate_text, wait_text
 from app.ui.widgets.theme import Theme
 
 _STEPS = 1000

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.ui.widgets.quantity_text import TIMES, duration_text, size_text
+from app.core.files.disk import size_text
+from app.ui.widgets.quantity_text import TIMES, duration_text
 
 if TYPE_CHECKING:  # its readers load PyAV
     from app.core.media_facts import MediaFacts

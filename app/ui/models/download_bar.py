@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from app.core.files.disk import size_text
 from app.ui.models.work_bar import STEPS, WorkBar
 from app.ui.services.download_runner import DownloadRunner, FetchProgress
-from app.ui.widgets.quantity_text import size_text, wait_text
+from app.ui.widgets.quantity_text import wait_text
 
 
 def progress_text(progress: FetchProgress | None) -> str:

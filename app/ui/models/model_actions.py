@@ -13,6 +13,7 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QWidget
 
 from app.core.errors import ExplainedError
+from app.core.files.disk import size_text
 from app.core.live.events import ModelReady
 from app.core.model_cards import ModelCard
 from app.core.settings import ModelSettings
@@ -21,7 +22,6 @@ from app.ui.remedies import phrased
 from app.ui.services.services import Services
 from app.ui.widgets.ask import confirmed, typed
 from app.ui.widgets.banner import Banner
-from app.ui.widgets.quantity_text import size_text
 
 if TYPE_CHECKING:
     from app.core.model_check import ModelCheck

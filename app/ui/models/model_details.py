@@ -7,6 +7,7 @@ from datetime import date
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
+from app.core.files.disk import size_text
 from app.core.model_cards import ModelCard
 from app.ui.models.download_bar import DownloadBar
 from app.ui.models.model_card import Chips
@@ -17,7 +18,6 @@ from app.ui.remedies import phrased
 from app.ui.services.download_runner import DownloadRunner
 from app.ui.services.optimise_runner import OptimiseRunner
 from app.ui.widgets.icons import icon
-from app.ui.widgets.quantity_text import size_text
 from app.ui.widgets.texts import ElidedLabel
 from app.ui.widgets.theme import Theme
 

@@ -7,9 +7,9 @@ from datetime import date
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
+from app.core.files.disk import size_text
 from app.core.model_cards import ModelCard, published_hash
 from app.ui.models.model_text import accuracy_text, boxes_text, input_text, optimised_text, origin, speed_text
-from app.ui.widgets.quantity_text import size_text
 from app.ui.widgets.texts import FlowText, FoldedText
 from detector.class_names import is_found_by
 

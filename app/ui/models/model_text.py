@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
+from app.core.files.disk import size_text
 from app.core.model_cards import ModelCard
 from app.core.speeds import MeasuredSpeed
-from app.ui.widgets.quantity_text import TIMES, rate_text, size_text
+from app.ui.widgets.quantity_text import TIMES, rate_text
 from detector.class_names import is_found_by
 from detector.spec import ModelSpec
 

@@ -1,4 +1,4 @@
-"""Quantities in words: sizes, durations, rates. Pure."""
+"""Quantities in words: durations, rates. Pure."""
 
 from __future__ import annotations
 
@@ -28,16 +28,6 @@ def wait_text(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min"
     return f"{minutes // 60} h {minutes % 60} min"
-
-
-def size_text(count: int) -> str:
-    """Returns text such as "2.8 MB"."""
-    value = float(count)
-    for unit in ("B", "KB", "MB", "GB"):
-        if value < 1000 or unit == "GB":
-            return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
-        value /= 1000
-    return ""
 
 
 def shorten(words: str, limit: int) -> str:

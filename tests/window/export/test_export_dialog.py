@@ -16,6 +16,7 @@ from app.core.errors import AppError
 from app.core.export.request import DataFile, ExportProgress, ExportRequest
 from app.core.export.seen import SeenSoFar
 from app.core.export_queue.interrupted import InterruptedExport
+from app.core.files.disk import size_text
 from app.core.highlights.options import HighlightOptions
 from app.core.muxing.video_options import VideoOptions
 from app.core.settings import DetectionSettings, ModelSettings, OverlaySettings, Settings
@@ -26,7 +27,7 @@ from app.ui.export.export_models import ExportModels
 from app.ui.export.export_options import ExportOptions
 from app.ui.services.background import Background
 from app.ui.services.export_runner import ExportRunner
-from app.ui.widgets.quantity_text import duration_text, size_text, wait_text
+from app.ui.widgets.quantity_text import duration_text, wait_text
 from app.ui.widgets.theme import Theme
 from tests.support.media import make_video
 from tests.support.qt_checks import cut_texts, outside, overlaps, settle

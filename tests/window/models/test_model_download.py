@@ -11,11 +11,11 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QPushButton
 
 from app.core.errors import AppError
+from app.core.files.disk import size_text
 from app.core.paths import settings_file
 from app.core.settings import NetworkSettings, Settings
 from app.ui.models.download_bar import progress_text
 from app.ui.models.models_dialog import ModelsDialog
-from app.ui.widgets.quantity_text import size_text
 from detector.errors import DetectorError
 from detector.registry import MODELS
 from detector.spec import WeightsFile
