@@ -47,7 +47,7 @@ def local_options(path: Path) -> tuple[str | None, dict[str, str]]:
     suffix = path.suffix.lower()
     options = {"protocol_whitelist": "file", "format_whitelist": LOCAL_FORMATS, "pattern_type": "none"}
     if suffix in HLS_SUFFIXES:
-        _check_hls(path, path.parent.resolve(), _MAX_NESTED, {path.resolve()})
+        _check_hls(path, path.parent.resolve(), _MAX_NESTED, {path.resolve(): _MAX_NESTED})
         # "crypto" decrypts segments of which both file and key were checked.
         return "hls", options | {"protocol_whitelist": "file,crypto", "format_whitelist": _formats("hls")}
     if suffix in CONCAT_SUFFIXES:
@@ -84,7 +84,16 @@ def refuse_disguised(path: Path) -> None:
         raise AppError(f"{path.name} describes a stream of the network.", "Open the stream's own address.")
 
 
-def _check_hls(path: Path, folder: Path, nested: int, checked: set[Path]) -> None:
+def _check_hls(path: Path, folder: Path, nested: int, checked: dict[Path, int]) -> None:
+    """Follows a playlist as FFmpeg would.
+
+    Args:
+        path: The playlist.
+        folder: Nothing may lie elsewhere.
+        nested: How many more playlists deep it may lead.
+        checked: The playlists below that were looked at, and how deep they might lead then: one that is met again
+            further down, itself perhaps, has to be looked at again.
+    """
     for line in _lines(path):
         attributes = line.startswith("#")
         for name in [first or second for first, second in _URI.findall(line)] if attributes else [line]:
@@ -92,8 +101,8 @@ def _check_hls(path: Path, folder: Path, nested: int, checked: set[Path]) -> Non
             if target.suffix.lower() in HLS_SUFFIXES and target.is_file():
                 if not nested:
                     raise AppError(f"{path.name} leads to playlists within playlists.", "That is refused.")
-                if target not in checked:
-                    checked.add(target)
+                if nested - 1 < checked.get(target, nested):
+                    checked[target] = nested - 1
                     _check_hls(target, folder, nested - 1, checked)
 
 
