@@ -18,7 +18,6 @@ from app.core.errors import ExplainedError
 from app.core.frames import Frame
 from app.core.models import user_library, weights_sha256
 from app.core.settings import ModelSettings
-from app.core.sources.alpha_decoder import usual_reading
 from app.core.sources.uri import kind_by_name
 from detector.detections import Candidates
 from detector.model_file import ModelEntry
@@ -91,6 +90,8 @@ def open_cached_analysis(
     try:
         entry = user_library().find(model.name)
         source, weights = SourceContent(Path(uri)), weights_sha256(model)
+        from app.core.sources.alpha_decoder import usual_reading  # loads PyAV
+
         reading = usual_reading(Path(uri))
     except (ExplainedError, OSError) as error:
         log.info("kept detections of %s are not used: %s", Path(uri).name, error)
