@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from app.cli.console import UsageError
 from app.core.addresses import is_address, redact, with_schemes
+
+_ONE_SLASH = re.compile(r"^(\w+):/(?!/)")  # a path on the command line has lost the other
 
 
 def check_files(named: Iterable[str | Path], command: str) -> None:
@@ -18,6 +21,7 @@ def check_files(named: Iterable[str | Path], command: str) -> None:
     for name in map(str, named):
         address = name if is_address(name) else "" if Path(name).exists() else next(iter(with_schemes(name)), "")
         if address:
+            address = _ONE_SLASH.sub(r"\1://", address)
             raise UsageError(
                 f"{redact(address)} is the address of a stream, and {command} reads files.",
                 "Streams are shown by the window: ssd-viewer ADDRESS.",

@@ -96,7 +96,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
 
 
 def _compared(file: Path, overrides: Overrides, image: Path) -> list[dict[str, Any]]:
-    """What the file finds in an image in each way, the sharpest first."""
+    """Returns what the file finds in an image, read in each way it may be meant; the sharpest answers first."""
     from app.core.sources.images import read_image
     from detector.importers.alternatives import compare_alternatives
 

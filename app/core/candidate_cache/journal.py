@@ -134,7 +134,7 @@ class CandidateJournal:
         return None
 
     def _is_ours(self, store: CandidateStore) -> bool:
-        """Whether it is of this video and model, and of the same frames."""
+        """Tells whether a store is of this video, this model and the same frames."""
         return store.facts.same_results(self._facts) and self._is_of_source(store)
 
     def _is_of_source(self, store: CandidateStore) -> bool:

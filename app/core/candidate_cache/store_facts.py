@@ -74,11 +74,11 @@ class StoreFacts:
     detect_every: int = 1
 
     def same_results(self, other: StoreFacts) -> bool:
-        """Whether both runs would find the same in one video, above the higher of their floors."""
+        """Tells whether both runs would find the same in one video, above the higher of their floors."""
         return self._detector() == other._detector() and self.detect_every == other.detect_every
 
     def serves(self, wanted: StoreFacts) -> bool:
-        """Whether a complete store with this head has all that ``wanted`` asks for, or more frames."""
+        """Tells whether a complete store with this head has every frame that ``wanted`` asks for."""
         return self._detector() == wanted._detector() and self.detect_every in (1, wanted.detect_every)
 
     def _detector(self) -> tuple[object, ...]:

@@ -114,7 +114,7 @@ def _files(folder: Path) -> Iterator[tuple[str, Path]]:
 
 @dataclass(frozen=True, slots=True)
 class CaseCheck:
-    """What became of a case.
+    """The state of a case since it was made.
 
     Attributes:
         manifest_sha256: Of the manifest itself.
@@ -130,7 +130,7 @@ class CaseCheck:
 
     @property
     def is_sound(self) -> bool:
-        """Whether everything that is here is as it was, and every file of the folder is here."""
+        """Tells whether the folder is complete and everything in it, and each video found here, is unchanged."""
         states = [*self.files.values(), *self.sources.values(), self.model[1]]
         return all(state in ("unchanged", "not here") for state in states)
 

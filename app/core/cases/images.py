@@ -125,7 +125,7 @@ def snapshots(source: SourceAnswer, look: Look, save: Callable[[str, bytes], Non
 
 
 def heatmap_png(answer: Answer, look: Look, check: Callable[[], None]) -> bytes:
-    """Where the objects of all events stood, and for how long, over the first frame of the first video.
+    """Draws how long objects stood where, as a heat map over the first frame of the first video.
 
     Args:
         answer: The events.

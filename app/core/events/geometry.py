@@ -84,7 +84,7 @@ def spread_of(points: Sequence[Point]) -> float:
 
 
 def crosses_itself(polygon: Sequence[Point]) -> bool:
-    """Whether two edges of ``polygon`` meet elsewhere than at the corner they share, or lie on each other."""
+    """Tells whether two edges of ``polygon`` meet anywhere but at the corner they share, or lie on each other."""
     edges = _edges(polygon)
     for (i, first), (j, second) in combinations(enumerate(edges), 2):
         neighbours = j == i + 1 or (i == 0 and j == len(edges) - 1)
