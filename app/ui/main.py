@@ -34,6 +34,7 @@ from app.ui.services.background import Background
 from app.ui.services.controller import LiveController
 from app.ui.services.download_runner import DownloadRunner
 from app.ui.services.export_runner import ExportRunner
+from app.ui.services.garbage import GarbageCollector
 from app.ui.services.library_client import LibraryClient
 from app.ui.services.live_session import make_session
 from app.ui.services.optimise_runner import OptimiseRunner
@@ -176,7 +177,9 @@ def _until_closed(application: QApplication, window: MainWindow) -> int:
         window.close_now()
 
     with closing_on_interrupt(close, window):
+        garbage = GarbageCollector(application)
         code = application.exec()
+        garbage.close()
     if signals:  # not the loop's own code: Qt ends the loop a second time, with 0, because the last window closed
         return 128 + signals[0]
     if code and not window.closed:
