@@ -61,7 +61,7 @@ class ExportProgressPage(QWidget):
         for button in (self.cancel, self.resume, self.again, self.close_button, self.open_folder, self.play):
             button.setAutoDefault(False)
         box = QVBoxLayout(self)
-        box.setContentsMargins(24, 22, 24, 20)
+        box.setContentsMargins(24, 24, 24, 20)
         box.setSpacing(12)
         box.addLayout(head)
         box.addWidget(self.preview, 1)
