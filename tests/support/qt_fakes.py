@@ -92,6 +92,9 @@ class FakeSession:
             self.enter(LiveState.STARTING)
         return self.goes_on
 
+    def keep_source(self) -> None:
+        self.calls.append(("keep_source",))
+
     def enter(self, state: LiveState) -> None:
         self.state = state
         self.on_event(StateChanged(state))
