@@ -39,6 +39,7 @@ from app.ui.widgets.theme import Theme
 from detector.detections import Candidates
 from detector.library import ModelLibrary
 from detector.spec import InputSpec, ModelSpec
+from tests.support.qt_checks import show_active
 from tests.support.queue_jobs import StepJobs
 
 LABELS = ("car", "person", "dog")
@@ -313,8 +314,7 @@ def desk(
 ) -> Iterator[Desk]:
     """A shown window, closed at the end; over fake sessions unless ``make_session`` says otherwise."""
     made = Desk(qtbot, tmp_path, settings, make_session)
-    made.window.show()
-    qtbot.waitExposed(made.window)
+    show_active(qtbot, made.window)
     try:
         yield made
     finally:

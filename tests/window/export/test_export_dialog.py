@@ -30,7 +30,7 @@ from app.ui.services.export_runner import ExportRunner
 from app.ui.widgets.quantity_text import duration_text, wait_text
 from app.ui.widgets.theme import Theme
 from tests.support.media import make_video
-from tests.support.qt_checks import cut_texts, outside, overlaps, settle
+from tests.support.qt_checks import cut_texts, outside, overlaps, settle, show_active
 from tests.support.qt_fakes import FakeJob, application
 from tools.fixtures.coded_images import coded_image
 
@@ -91,7 +91,7 @@ def booth(qtbot: QtBot, tmp_path: Path) -> Iterator[Booth]:
     source = tmp_path / "street.mp4"
     source.write_bytes(b"film")
     made = Booth(tmp_path, source)
-    made.dialog.show()
+    show_active(qtbot, made.dialog)
     yield made
     for job in made.jobs:
         job.cancel()

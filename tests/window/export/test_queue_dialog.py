@@ -24,7 +24,7 @@ from app.ui.export.queue_text import detail_text, search_text, spoken, state_tex
 from app.ui.services.background import Background
 from app.ui.services.queue_runner import QueueRunner, VideoSearch
 from app.ui.widgets.theme import Theme
-from tests.support.qt_checks import cut_texts, outside, overlaps, settle
+from tests.support.qt_checks import cut_texts, outside, overlaps, settle, show_active
 from tests.support.qt_fakes import application
 from tests.support.queue_jobs import StepJobs, report_for, request_for, touch
 
@@ -75,7 +75,7 @@ class Booth:
 @pytest.fixture
 def booth(qtbot: QtBot, tmp_path: Path) -> Iterator[Booth]:
     made = Booth(qtbot, tmp_path)
-    made.dialog.show()
+    show_active(qtbot, made.dialog)
     yield made
     assert made.runner.close(20.0)
     made.dialog.hide()
