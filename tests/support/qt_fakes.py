@@ -17,7 +17,7 @@ from pytestqt.qtbot import QtBot
 from app.core.channels import LatestSlot
 from app.core.errors import AppError
 from app.core.export.request import ExportCancelledError, ExportProgress, ExportReport, ExportRequest
-from app.core.frames import Frame, FrameResult, SourceInfo
+from app.core.frames import Frame, FrameResult, ImageBGRA, SourceInfo
 from app.core.live.events import LiveEvent, LiveState, ModelLoading, ModelReady, SourceOpened, StateChanged
 from app.core.settings import Choices, DetectionSettings, ModelSettings, Settings
 from app.core.sources.base import SourceOptions
@@ -175,6 +175,7 @@ class FakeJob:
     started: threading.Event = field(default_factory=threading.Event)
     cancelled: bool = False
     resumed: bool = False
+    telling_frame: ImageBGRA | None = None
     error: Exception | None = None
 
     def run(self) -> ExportReport:
@@ -188,7 +189,7 @@ class FakeJob:
         data = tuple(file.path for file in self.request.data)
         return ExportReport(
             self.request.source, self.request.output, data, "demo", "cpu", "fp32", 200, 321, {"car": 300, "dog": 21},
-            8.0, "libx264", 0, ("The second subtitle track was left out.",),
+            8.0, "libx264", 0, ("The second subtitle track was left out.",), telling_frame=self.telling_frame,
         )  # fmt: skip
 
     def cancel(self) -> None:
