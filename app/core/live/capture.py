@@ -16,7 +16,7 @@ from fractions import Fraction
 from typing import Protocol
 
 from app.core.errors import AppError, ExplainedError
-from app.core.frames import Frame, SourceInfo
+from app.core.frames import LIVE_KINDS, Frame, SourceInfo
 from app.core.live.player import Player
 from app.core.live.transport import Transport
 from app.core.logs import log_hint
@@ -128,7 +128,7 @@ class _Attempt:
         uneven = source if isinstance(source, UnevenSource) else None
         while not stop.is_set():
             frame = source.read()
-            live = source.info.kind in ("camera", "stream")
+            live = source.info.kind in LIVE_KINDS
             if frame is None and live:
                 self._end(source, stop)
                 return

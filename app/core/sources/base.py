@@ -15,7 +15,7 @@ from app.core.frames import Frame, ImageBGR, ImageBGRA, SourceInfo
 from app.core.settings import SourceSettings
 from app.core.sources.replays import ReplayFilter
 
-CAMERA = "camera:"
+CAMERA, SCREEN = "camera:", "screen:"
 
 
 class SourceLostError(AppError):
