@@ -60,7 +60,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("panel", "Settings panel", ("P",), "Window", "sliders", checkable=True),
     ActionSpec("preferences", "Preferences…", ("Ctrl+,",), "Window", "sliders"),
     ActionSpec("fullscreen", "Full screen", ("F11", "F"), "Window", "fullscreen"),
-    ActionSpec("escape", "Leave full screen, dismiss the message", ("Esc",), "Window"),
+    ActionSpec("escape", "Leave full screen, stop opening, dismiss the message", ("Esc",), "Window"),
     ActionSpec("help", "Help and keyboard shortcuts", ("F1", "?"), "Window", "help"),
     ActionSpec("guides", "Guides and troubleshooting…", ("Shift+F1",), "Window", "help"),
     ActionSpec("diagnostics", "Save diagnostics…", (), "Window", "download"),

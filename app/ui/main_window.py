@@ -195,7 +195,7 @@ class MainWindow(QMainWindow):
     def _escape(self) -> None:
         if self.isFullScreen():
             self.set_fullscreen(False)
-        else:
+        elif not self.sources.cancel():
             self.services.banner.dismiss()
 
     def _show_panel_state(self) -> None:

@@ -17,7 +17,7 @@ from pytestqt.qtbot import QtBot
 from app.core.channels import LatestSlot
 from app.core.errors import AppError
 from app.core.export.request import ExportCancelledError, ExportProgress, ExportReport, ExportRequest
-from app.core.frames import Frame, FrameResult, SourceInfo
+from app.core.frames import Frame, FrameResult, ImageBGRA, SourceInfo
 from app.core.live.events import LiveEvent, LiveState, ModelLoading, ModelReady, SourceOpened, StateChanged
 from app.core.settings import Choices, DetectionSettings, ModelSettings, Settings
 from app.core.sources.base import SourceOptions
@@ -39,6 +39,7 @@ from app.ui.widgets.theme import Theme
 from detector.detections import Candidates
 from detector.library import ModelLibrary
 from detector.spec import InputSpec, ModelSpec
+from tests.support.qt_checks import show_active
 from tests.support.queue_jobs import StepJobs
 
 LABELS = ("car", "person", "dog")
@@ -91,6 +92,9 @@ class FakeSession:
         if not self.goes_on:
             self.enter(LiveState.STARTING)
         return self.goes_on
+
+    def keep_source(self) -> None:
+        self.calls.append(("keep_source",))
 
     def enter(self, state: LiveState) -> None:
         self.state = state
@@ -171,6 +175,7 @@ class FakeJob:
     started: threading.Event = field(default_factory=threading.Event)
     cancelled: bool = False
     resumed: bool = False
+    telling_frame: ImageBGRA | None = None
     error: Exception | None = None
 
     def run(self) -> ExportReport:
@@ -184,7 +189,7 @@ class FakeJob:
         data = tuple(file.path for file in self.request.data)
         return ExportReport(
             self.request.source, self.request.output, data, "demo", "cpu", "fp32", 200, 321, {"car": 300, "dog": 21},
-            8.0, "libx264", 0, ("The second subtitle track was left out.",),
+            8.0, "libx264", 0, ("The second subtitle track was left out.",), telling_frame=self.telling_frame,
         )  # fmt: skip
 
     def cancel(self) -> None:
@@ -310,8 +315,7 @@ def desk(
 ) -> Iterator[Desk]:
     """A shown window, closed at the end; over fake sessions unless ``make_session`` says otherwise."""
     made = Desk(qtbot, tmp_path, settings, make_session)
-    made.window.show()
-    qtbot.waitExposed(made.window)
+    show_active(qtbot, made.window)
     try:
         yield made
     finally:

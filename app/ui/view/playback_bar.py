@@ -65,12 +65,12 @@ class PlaybackBar(QFrame):
         self.live = QLabel("LIVE")
         self.live.setObjectName("live")
         row = QHBoxLayout(self)
-        row.setContentsMargins(10, 0, 12, 0)  # the slider takes the whole height
+        row.setContentsMargins(8, 0, 12, 0)  # the slider takes the whole height
         row.setSpacing(4)
         self.setMinimumHeight(self.slider.sizeHint().height() + 1)  # also without the slider
         for widget in (self.play, self.back, self.forward):
             row.addWidget(widget)
-        row.addSpacing(6)
+        row.addSpacing(4)
         row.addWidget(self.live, 0, Qt.AlignmentFlag.AlignVCenter)
         row.addWidget(self.slider, 1)
         row.addSpacing(8)
