@@ -146,8 +146,11 @@ class Candidates:
 
     def detections(self, wanted: DetectionFilter) -> Detections:
         """What ``wanted`` lets through."""
-        chosen = self.chosen(wanted)
-        return Detections(self.boxes_xyxy[chosen], self.scores[chosen], self.class_ids[chosen])
+        return self.pick(self.chosen(wanted))
+
+    def pick(self, rows: Rows) -> Detections:
+        """The candidates in these rows, Int[N], ascending."""
+        return Detections(self.boxes_xyxy[rows], self.scores[rows], self.class_ids[rows])
 
     def chosen(self, wanted: DetectionFilter) -> Rows:
         """Int[N]: the rows left by threshold, class filter, NMS and cap.

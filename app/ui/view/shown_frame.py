@@ -50,8 +50,7 @@ class ShownFrame:
         candidates = self.result.candidates if self.result is not None else None
         if candidates is None:
             return Detections.empty()
-        rows = self._rows
-        return Detections(candidates.boxes_xyxy[rows], candidates.scores[rows], candidates.class_ids[rows])
+        return candidates.pick(self._rows)
 
     @cached_property
     def _rows(self) -> npt.NDArray[np.intp]:
