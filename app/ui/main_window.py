@@ -266,6 +266,7 @@ class MainWindow(QMainWindow):
         for again in (self._presenter.retry, self._trust.trusted):
             again.connect(self.sources.open_again)
         self._notices.choose_model.connect(self.show_models)
+        self.stage.view.fullscreen_asked.connect(self._toggle_fullscreen)
         self.split.changed.connect(self._show_panel_state)
         services.library.models.connect(self._models_listed)
         services.library.cards.connect(self._cards_listed)
