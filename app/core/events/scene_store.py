@@ -79,16 +79,18 @@ class SceneStore:
         """Keeps what was drawn on a source.
 
         Raises:
-            AppError: It cannot be written.
+            AppError: It cannot be written, or would be too large to be read again.
         """
-        known = _known_as(source)
-        entry = {"source": known.source, "content": known.content, "scene": scene.as_dict()}
+        known, drawn = _known_as(source), scene.as_dict()
+        if len(json.dumps(drawn)) > MAX_BYTES:
+            raise AppError("There are too many points to keep.", "Draw fewer shapes, or with fewer corners.")
+        entry = {"source": known.source, "content": known.content, "scene": drawn}
         file = self._file(known)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise explain_write_error(error, file) from error
-        write_atomically(file, json.dumps(entry, indent=1).encode() + b"\n", private=True)
+        write_atomically(file, json.dumps(entry).encode(), private=True)
 
     def others(self, source: str) -> tuple[KeptScene, ...]:
         """Returns what was drawn on other sources, the last drawn first."""
