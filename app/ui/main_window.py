@@ -274,6 +274,8 @@ class MainWindow(QMainWindow):
         services.controller.model_measured.connect(services.library.record_speed)
         services.settings.changed.connect(self._setting_changed)
         services.settings.not_saved.connect(self._settings_not_saved)
+        services.scenes.not_saved.connect(self._zones_not_saved)
+        services.scenes.damaged.connect(self._zones_damaged)
         services.theme.changed.connect(self._apply_theme)
 
     def _show_sources(self) -> None:
@@ -309,6 +311,12 @@ class MainWindow(QMainWindow):
     def _settings_not_saved(self, error: ExplainedError) -> None:
         hint = f"They hold until the window is closed. {hint_of(error)}".strip()
         self.services.banner.tell("warning", error.message, hint)
+
+    def _zones_not_saved(self, error: ExplainedError) -> None:
+        self.services.banner.tell("warning", f"The zones cannot be saved. {error.message}", hint_of(error))
+
+    def _zones_damaged(self, problem: str) -> None:
+        self.services.banner.tell("warning", problem)
 
     def _setting_changed(self, section: str, name: str) -> None:
         if section in ("detection", "overlay"):

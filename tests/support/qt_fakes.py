@@ -16,6 +16,7 @@ from pytestqt.qtbot import QtBot
 
 from app.core.channels import LatestSlot
 from app.core.errors import AppError
+from app.core.events.scene_store import SceneStore
 from app.core.export.request import ExportCancelledError, ExportProgress, ExportReport, ExportRequest
 from app.core.frames import Frame, FrameResult, ImageBGRA, SourceInfo
 from app.core.live.events import LiveEvent, LiveState, ModelLoading, ModelReady, SourceOpened, StateChanged
@@ -32,6 +33,7 @@ from app.ui.services.library_client import LibraryClient
 from app.ui.services.live_session import MakeSession
 from app.ui.services.optimise_runner import OptimiseRunner
 from app.ui.services.queue_runner import QueueRunner
+from app.ui.services.scene_model import SceneModel
 from app.ui.services.services import Services
 from app.ui.services.settings_model import SettingsModel
 from app.ui.widgets.banner import Banner
@@ -255,6 +257,7 @@ class Desk:
         self.settings = SettingsModel(settings or Settings(), lambda changed: self.save(changed), self.background)
         self.theme = Theme(application(), (settings or Settings()).window.theme)
         self.controller = LiveController(self.settings, make_session or self._make_session)
+        self.scenes = SceneModel(SceneStore(tmp_path / "scenes"), self.controller, self.background)
         self.library = LibraryClient(
             lambda: ModelLibrary(tmp_path / "models", tmp_path / "bundled"), self.background, lambda: self.devices
         )
@@ -269,6 +272,7 @@ class Desk:
             settings=self.settings,
             background=self.background,
             controller=self.controller,
+            scenes=self.scenes,
             library=self.library,
             downloads=self.downloads,
             optimising=OptimiseRunner(self.library),
