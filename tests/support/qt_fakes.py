@@ -143,6 +143,9 @@ class FakeSession:
     def rest(self, resting: bool) -> None:
         self.calls.append(("rest", resting))
 
+    def look_again(self) -> None:
+        self.calls.append(("look_again",))
+
     def switch_model(self, model: ModelSettings) -> None:
         self.calls.append(("switch_model", model))
 
@@ -179,6 +182,8 @@ class FakeJob:
     resumed: bool = False
     telling_frame: ImageBGRA | None = None
     error: Exception | None = None
+    kept: Path | None = None
+    """Where it says that it keeps what it found."""
 
     def run(self) -> ExportReport:
         self.on_progress(ExportProgress("running", 50, 200, 25.0, 6.0))
@@ -191,7 +196,7 @@ class FakeJob:
         data = tuple(file.path for file in self.request.data)
         return ExportReport(
             self.request.source, self.request.output, data, "demo", "cpu", "fp32", 200, 321, {"car": 300, "dog": 21},
-            8.0, "libx264", 0, ("The second subtitle track was left out.",), telling_frame=self.telling_frame,
+            8.0, "libx264", 0, ("The second subtitle track was left out.",), telling_frame=self.telling_frame, cache=self.kept,
         )  # fmt: skip
 
     def cancel(self) -> None:
@@ -262,6 +267,7 @@ class Desk:
             lambda: ModelLibrary(tmp_path / "models", tmp_path / "bundled"), self.background, lambda: self.devices
         )
         self.exports = ExportRunner(self.background, self._make_job)
+        self.analyses = ExportRunner(self.background, self._make_job)
         self.queued = StepJobs()
         self.queue = QueueRunner(self.background, self.queued)
         self.fetches: list[FakeFetch] = []
@@ -277,6 +283,7 @@ class Desk:
             downloads=self.downloads,
             optimising=OptimiseRunner(self.library),
             exports=self.exports,
+            analyses=self.analyses,
             queue=self.queue,
             banner=Banner(self.theme),
         )
@@ -328,7 +335,7 @@ def desk(
         for fetch in made.fetches:
             fetch.go.set()
         made.queue.queue.cancel()
-        qtbot.waitUntil(lambda: not made.exports.running and not made.queue.running)
+        qtbot.waitUntil(lambda: not made.services.exporting)
         made.window.close()
         made.background.close(5.0)
         made.window.deleteLater()
