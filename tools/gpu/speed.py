@@ -168,7 +168,7 @@ def measure_fusion(bench: Bench, name: str) -> dict[str, Any]:
         plain = passes[False]
         plan = plain.input.plan(*bench.sizes.frames[0])
         shape = (batch, plan.uploaded_rows, plan.width, 3)
-        with torch.inference_mode(), plain.tuned(), plain._convolutions():
+        with torch.inference_mode(), plain._convolutions():
             images = plain.input(torch.randint(0, 255, shape, dtype=torch.uint8, device=bench.place), plan)
             whole = {
                 "fused" if fused else "plain": graph_ms(partial(each.network, images)) for fused, each in passes.items()
