@@ -133,7 +133,6 @@ def _stages(bench: Bench, ours: TorchDeviceDetector) -> dict[str, float]:
 
 def time_kernels(bench: Bench, name: str) -> dict[str, Any]:
     """Lists the device's kernels that take the time, for one frame and for a full graph; not what launched them too."""
-    from torch.autograd import DeviceType
     from torch.profiler import ProfilerActivity, profile
 
     result: dict[str, Any] = {}
@@ -150,7 +149,7 @@ def time_kernels(bench: Bench, name: str) -> dict[str, Any]:
             spent = [
                 (each.key, each.count / calls, each.self_device_time_total / calls)
                 for each in profiler.key_averages()
-                if each.device_type == DeviceType.CUDA
+                if each.device_type.name == "CUDA"
             ]
             spent.sort(key=lambda each: -each[2])
             print(f"  x{batch}: {sum(each[2] for each in spent):.1f} us on the device a call, of it", flush=True)
