@@ -196,7 +196,8 @@ class FakeJob:
         data = tuple(file.path for file in self.request.data)
         return ExportReport(
             self.request.source, self.request.output, data, "demo", "cpu", "fp32", 200, 321, {"car": 300, "dog": 21},
-            8.0, "libx264", 0, ("The second subtitle track was left out.",), telling_frame=self.telling_frame, cache=self.kept,
+            8.0, "libx264", 0, ("The second subtitle track was left out.",), telling_frame=self.telling_frame,
+            cache=self.kept,
         )  # fmt: skip
 
     def cancel(self) -> None:
