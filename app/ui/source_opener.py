@@ -8,7 +8,8 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.core.addresses import is_address
-from app.core.sources.base import CAMERA
+from app.core.frames import LIVE_KINDS
+from app.core.sources.base import CAMERA, SCREEN
 from app.core.sources.uri import kind_by_name, shown_name
 from app.ui.camera_permission import when_allowed
 from app.ui.services.services import Services
@@ -23,7 +24,7 @@ def opens_by_itself(uri: str, at_start: str) -> bool:
     """Returns whether what was open last may open unasked, by the setting ``source.at_start``."""
     if not uri or at_start == "nothing":
         return False
-    return at_start == "any" or (kind_by_name(uri) not in ("camera", "stream") and not is_address(uri))
+    return at_start == "any" or (kind_by_name(uri) not in LIVE_KINDS and not is_address(uri))
 
 
 class SourceOpener(QObject):
@@ -73,7 +74,7 @@ class SourceOpener(QObject):
             self.model_found.emit(Path(first))
         else:
             self.open(first)
-        files = [Path(source) for source in sources if "://" not in source and not source.startswith(CAMERA)]
+        files = [Path(source) for source in sources if "://" not in source and not source.startswith((CAMERA, SCREEN))]
         videos = classify(files).to_export if len(files) > 1 else ()
         if len(videos) > 1:
             self._banner.tell(

@@ -16,6 +16,7 @@ from pytestqt.qtbot import QtBot
 
 from app.core.channels import LatestSlot
 from app.core.errors import AppError
+from app.core.events.scene_store import SceneStore
 from app.core.export.request import ExportCancelledError, ExportProgress, ExportReport, ExportRequest
 from app.core.frames import Frame, FrameResult, ImageBGRA, SourceInfo
 from app.core.live.events import LiveEvent, LiveState, ModelLoading, ModelReady, SourceOpened, StateChanged
@@ -32,6 +33,7 @@ from app.ui.services.library_client import LibraryClient
 from app.ui.services.live_session import MakeSession
 from app.ui.services.optimise_runner import OptimiseRunner
 from app.ui.services.queue_runner import QueueRunner
+from app.ui.services.scene_model import SceneModel
 from app.ui.services.services import Services
 from app.ui.services.settings_model import SettingsModel
 from app.ui.widgets.banner import Banner
@@ -141,6 +143,9 @@ class FakeSession:
     def rest(self, resting: bool) -> None:
         self.calls.append(("rest", resting))
 
+    def look_again(self) -> None:
+        self.calls.append(("look_again",))
+
     def switch_model(self, model: ModelSettings) -> None:
         self.calls.append(("switch_model", model))
 
@@ -177,6 +182,8 @@ class FakeJob:
     resumed: bool = False
     telling_frame: ImageBGRA | None = None
     error: Exception | None = None
+    kept: Path | None = None
+    """Where it says that it keeps what it found."""
 
     def run(self) -> ExportReport:
         self.on_progress(ExportProgress("running", 50, 200, 25.0, 6.0))
@@ -190,6 +197,7 @@ class FakeJob:
         return ExportReport(
             self.request.source, self.request.output, data, "demo", "cpu", "fp32", 200, 321, {"car": 300, "dog": 21},
             8.0, "libx264", 0, ("The second subtitle track was left out.",), telling_frame=self.telling_frame,
+            cache=self.kept,
         )  # fmt: skip
 
     def cancel(self) -> None:
@@ -255,10 +263,12 @@ class Desk:
         self.settings = SettingsModel(settings or Settings(), lambda changed: self.save(changed), self.background)
         self.theme = Theme(application(), (settings or Settings()).window.theme)
         self.controller = LiveController(self.settings, make_session or self._make_session)
+        self.scenes = SceneModel(SceneStore(tmp_path / "scenes"), self.controller, self.background)
         self.library = LibraryClient(
             lambda: ModelLibrary(tmp_path / "models", tmp_path / "bundled"), self.background, lambda: self.devices
         )
         self.exports = ExportRunner(self.background, self._make_job)
+        self.analyses = ExportRunner(self.background, self._make_job)
         self.queued = StepJobs()
         self.queue = QueueRunner(self.background, self.queued)
         self.fetches: list[FakeFetch] = []
@@ -269,10 +279,12 @@ class Desk:
             settings=self.settings,
             background=self.background,
             controller=self.controller,
+            scenes=self.scenes,
             library=self.library,
             downloads=self.downloads,
             optimising=OptimiseRunner(self.library),
             exports=self.exports,
+            analyses=self.analyses,
             queue=self.queue,
             banner=Banner(self.theme),
         )
@@ -324,7 +336,7 @@ def desk(
         for fetch in made.fetches:
             fetch.go.set()
         made.queue.queue.cancel()
-        qtbot.waitUntil(lambda: not made.exports.running and not made.queue.running)
+        qtbot.waitUntil(lambda: not made.services.exporting)
         made.window.close()
         made.background.close(5.0)
         made.window.deleteLater()

@@ -282,6 +282,12 @@ class LiveSession:
             if self._detect is not None:
                 self._detect.rest(resting)
 
+    def look_again(self) -> None:
+        """Show what is kept of the present video, if an export or analysis has left it meanwhile."""
+        with self._lock:
+            if self._detect is not None:
+                self._detect.look_again()
+
     def switch_model(self, model: ModelSettings) -> None:
         """Change to another model; the view goes on meanwhile, and the old one is kept until the new one runs."""
         with self._lock:

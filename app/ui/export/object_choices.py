@@ -10,7 +10,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QCheckBox, QDoubleSpinBox, QGridLayout, QWidget
 
 from app.core.highlights.options import HighlightOptions
-from app.ui.export.class_field import ClassField
+from app.ui.widgets.class_field import ClassField
 from detector.class_names import find_name
 
 _MAX_S = 3600.0

@@ -199,6 +199,12 @@ class LiveController(QObject):
             if self.session is not None:
                 self.session.rest(resting)
 
+    def look_again(self, video: Path) -> None:
+        """Show what is kept of ``video`` by now, if that is what is looked at."""
+        present = self.video_file
+        if self.session is not None and present is not None and present.absolute() == video.absolute():
+            self.session.look_again()
+
     def painted(self, result: FrameResult) -> None:
         """Note that a result is on the screen: counts frame age and screen rate."""
         if self.session is not None:

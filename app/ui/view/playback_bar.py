@@ -8,7 +8,7 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QWidget
 
-from app.core.frames import SourceInfo
+from app.core.frames import LIVE_KINDS, SourceInfo
 from app.ui.view.film_strip import place_text
 from app.ui.view.seek_slider import TICKS, SeekSlider
 from app.ui.widgets.icons import icon
@@ -95,7 +95,7 @@ class PlaybackBar(QFrame):
         one = info.kind == "image"
         self._set_images(info)
         has_time = info.seekable and self._duration > 0
-        self.live.setVisible(info.kind in ("camera", "stream"))
+        self.live.setVisible(info.kind in LIVE_KINDS)
         self.slider.setVisible(has_time)
         self._stretch.setVisible(not has_time)
         self.time.setVisible(info.seekable and not one)

@@ -40,7 +40,9 @@ def recent_text(uri: str) -> tuple[str, str]:
 
 def source_icon(uri: str) -> str:
     """Returns the name of the icon for a remembered source."""
-    return {"camera": "camera", "stream": "globe", "image": "image", "folder": "folder"}.get(kind_by_name(uri), "film")
+    return {"camera": "camera", "screen": "fullscreen", "stream": "globe", "image": "image", "folder": "folder"}.get(
+        kind_by_name(uri), "film"
+    )
 
 
 class Card(QPushButton):
