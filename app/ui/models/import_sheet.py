@@ -157,11 +157,13 @@ class ImportSheet(QDialog):
         self._show_found(True)
         self._say("")
         self._check()
+        self.pictures.show()
         self.pictures.look(self.path, self.fields.chooser())
 
     def _refused(self, error: ExplainedError) -> None:
         self.work.hide()
         self._show_found(False)
+        self.pictures.hide()
         self.fields.show_only(helpful(error.remedies, self.fields.chosen))
         self._say(phrased(error))
         self._check()

@@ -10,8 +10,8 @@ from app.core.counts import number_of
 from app.core.import_pictures import WayPicture
 from app.ui.remedies import FIELDS, value_text
 
-WIDTH = 232
-_HEIGHT = 152
+WIDTH = 216
+_HEIGHT = 144
 
 
 def way_name(picture: WayPicture) -> str:
