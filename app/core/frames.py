@@ -18,7 +18,9 @@ ImageBGR = npt.NDArray[np.uint8]
 ImageBGRA = npt.NDArray[np.uint8]
 """UInt8[H, W, 4], byte order of QImage.Format_RGB32 on little-endian machines; alpha 255."""
 
-SourceKind = Literal["camera", "video", "stream", "image", "folder"]
+SourceKind = Literal["camera", "video", "stream", "screen", "image", "folder"]
+LIVE_KINDS: frozenset[SourceKind] = frozenset({"camera", "stream", "screen"})
+"""Sources without a beginning or an end of their own."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,7 +16,7 @@ from app.ui.widgets.quantity_text import TIMES, duration_text
 
 _SIZE = 13.0
 _LINE = 18.0
-_PADDING = 10.0
+_PADDING = 12.0
 _GAP = 8.0  # to the box
 _PLATE = QColor(10, 12, 15, 215)
 _INK, _QUIET = QColor("#f4f6f8"), QColor("#c3cad4")
@@ -86,7 +86,7 @@ def paint_card(painter: QPainter, lines: Sequence[str], box: QRectF, room: QRect
     """
     metrics = [label_metrics(_SIZE, bold) for bold in (True, *([False] * (len(lines) - 1)))]
     width = max(each.horizontalAdvance(words) for each, words in zip(metrics, lines, strict=True)) + 2 * _PADDING
-    plate = card_rect((width, len(lines) * _LINE + 1.4 * _PADDING), box, room)
+    plate = card_rect((width, len(lines) * _LINE + 1.2 * _PADDING), box, room)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(_PLATE)
@@ -95,5 +95,5 @@ def paint_card(painter: QPainter, lines: Sequence[str], box: QRectF, room: QRect
     for number, (words, each) in enumerate(zip(lines, metrics, strict=True)):
         painter.setFont(label_font(_SIZE, bold=number == 0))
         painter.setPen(_INK if number == 0 else _QUIET)
-        middle = plate.top() + 0.7 * _PADDING + (number + 0.5) * _LINE
+        middle = plate.top() + 0.6 * _PADDING + (number + 0.5) * _LINE
         painter.drawText(QPointF(plate.left() + _PADDING, middle + (each.ascent() - each.descent()) / 2), words)
