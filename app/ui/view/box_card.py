@@ -18,6 +18,7 @@ _SIZE = 13.0
 _LINE = 18.0
 _PADDING = 12.0
 _GAP = 8.0  # to the box
+_EDGE = 4.0  # least distance to the edges of what is visible
 _PLATE = QColor(10, 12, 15, 215)
 _INK, _QUIET = QColor("#f4f6f8"), QColor("#c3cad4")
 
@@ -65,6 +66,7 @@ def card_rect(size: tuple[float, float], box: QRectF, room: QRectF) -> QRectF:
         room: What is visible of the frame.
     """
     width, height = size
+    room = room.adjusted(_EDGE, _EDGE, -_EDGE, -_EDGE)
     left = box.right() + _GAP
     if left + width > room.right():
         left = box.left() - _GAP - width

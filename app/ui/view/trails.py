@@ -11,6 +11,7 @@ from app.ui.view.shown_frame import ShownFrame
 _KEPT_S = 3.0
 _EVERY_S = 1 / 30  # places closer in time add nothing to see
 _MOST = round(_KEPT_S / _EVERY_S) + 2  # places of an object
+_GONE_S = 0.3  # without its object a trail ends: the scene may be another
 _JUMP_S = 1.0  # frames further apart have a seek or a pause between them
 
 Place = tuple[float, float]
@@ -56,7 +57,7 @@ class Trails:
                 x1, _, x2, y2 = shown.detections.boxes_xyxy[row].tolist()
                 self._labels[number] = shown.label(row)
                 self._append(number, time_s, ((x1 + x2) / 2 / width, y2 / height))
-        for number in [n for n, places in self._places.items() if places[-1][0] < time_s - _KEPT_S]:
+        for number in [n for n, places in self._places.items() if places[-1][0] < time_s - _GONE_S]:
             del self._places[number], self._labels[number]
 
     def clear(self) -> None:

@@ -81,6 +81,16 @@ def test_trails_keep_the_last_seconds_and_no_more() -> None:
         assert first.places[-1] == second.places[0], "no gaps between pieces"
 
 
+def test_a_trail_ends_with_its_object() -> None:
+    trails = Trails()
+    for at_s in (0.1, 0.2, 0.3):
+        trails.add(ShownFrame(followed(at_s=at_s, x=10 * at_s), DetectionSettings()))
+    trails.add(ShownFrame(followed(at_s=0.5, numbers=(None, 9, None)), DetectionSettings()))
+    assert {piece.label for piece in trails.pieces()} == {"person", "car"}, "it may be back in a moment"
+    trails.add(ShownFrame(followed(at_s=0.7, numbers=(None, 9, None)), DetectionSettings()))
+    assert {piece.label for piece in trails.pieces()} == {"car"}
+
+
 @pytest.mark.parametrize("then_s", [0.5, 2.0])
 def test_a_jump_ends_trails(then_s: float) -> None:
     trails = Trails()
