@@ -10,8 +10,8 @@ from app.ui.widgets.icons import icon
 from app.ui.widgets.theme import Theme
 
 _MENU = (
-    "snapshot", "export", "export_many", "", "models", "import_model", "", "panel", "preferences", "fullscreen", "",
-    "help", "guides", "diagnostics", "about", "", "quit",
+    "snapshot", "export", "export_many", "", "zones", "models", "import_model", "", "panel", "preferences",
+    "fullscreen", "", "help", "guides", "diagnostics", "about", "", "quit",
 )  # fmt: skip
 _LABELLED = ("snapshot", "export")
 _WORDS_FROM = 560  # pixels of width
@@ -45,7 +45,7 @@ class TopBar(QFrame):
         row.setSpacing(4)
         row.addWidget(self.source)
         row.addStretch(1)
-        for name in ("snapshot", "export", "fullscreen", "panel"):
+        for name in ("zones", "snapshot", "export", "fullscreen", "panel"):
             button = QToolButton()
             button.setObjectName("flat")
             button.setDefaultAction(actions[name])
