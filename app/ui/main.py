@@ -34,7 +34,7 @@ from app.ui.open_requests import Application, OpenRequests, bring_to_front
 from app.ui.services.background import Background
 from app.ui.services.controller import LiveController
 from app.ui.services.download_runner import DownloadRunner
-from app.ui.services.export_runner import ExportRunner
+from app.ui.services.export_runner import ExportRunner, make_job
 from app.ui.services.garbage import GarbageCollector
 from app.ui.services.library_client import LibraryClient
 from app.ui.services.live_session import make_session
@@ -71,6 +71,7 @@ def build_services(application: QApplication, settings: Settings, path: Path | N
         downloads=DownloadRunner(background),
         optimising=OptimiseRunner(library),
         exports=ExportRunner(background),
+        analyses=ExportRunner(background, make_job),
         queue=QueueRunner(background),
         banner=Banner(theme),
     )

@@ -18,7 +18,7 @@ from app.core.channels import LatestSlot
 from app.core.errors import AppError
 from app.core.events.scene_store import SceneStore
 from app.core.export.request import ExportCancelledError, ExportProgress, ExportReport, ExportRequest
-from app.core.frames import Frame, FrameResult, SourceInfo
+from app.core.frames import Frame, FrameResult, ImageBGRA, SourceInfo
 from app.core.live.events import LiveEvent, LiveState, ModelLoading, ModelReady, SourceOpened, StateChanged
 from app.core.settings import Choices, DetectionSettings, ModelSettings, Settings
 from app.core.sources.base import SourceOptions
@@ -41,6 +41,7 @@ from app.ui.widgets.theme import Theme
 from detector.detections import Candidates
 from detector.library import ModelLibrary
 from detector.spec import InputSpec, ModelSpec
+from tests.support.qt_checks import show_active
 from tests.support.queue_jobs import StepJobs
 
 LABELS = ("car", "person", "dog")
@@ -94,6 +95,9 @@ class FakeSession:
             self.enter(LiveState.STARTING)
         return self.goes_on
 
+    def keep_source(self) -> None:
+        self.calls.append(("keep_source",))
+
     def enter(self, state: LiveState) -> None:
         self.state = state
         self.on_event(StateChanged(state))
@@ -139,6 +143,9 @@ class FakeSession:
     def rest(self, resting: bool) -> None:
         self.calls.append(("rest", resting))
 
+    def look_again(self) -> None:
+        self.calls.append(("look_again",))
+
     def switch_model(self, model: ModelSettings) -> None:
         self.calls.append(("switch_model", model))
 
@@ -173,7 +180,10 @@ class FakeJob:
     started: threading.Event = field(default_factory=threading.Event)
     cancelled: bool = False
     resumed: bool = False
+    telling_frame: ImageBGRA | None = None
     error: Exception | None = None
+    kept: Path | None = None
+    """Where it says that it keeps what it found."""
 
     def run(self) -> ExportReport:
         self.on_progress(ExportProgress("running", 50, 200, 25.0, 6.0))
@@ -186,7 +196,8 @@ class FakeJob:
         data = tuple(file.path for file in self.request.data)
         return ExportReport(
             self.request.source, self.request.output, data, "demo", "cpu", "fp32", 200, 321, {"car": 300, "dog": 21},
-            8.0, "libx264", 0, ("The second subtitle track was left out.",),
+            8.0, "libx264", 0, ("The second subtitle track was left out.",), telling_frame=self.telling_frame,
+            cache=self.kept,
         )  # fmt: skip
 
     def cancel(self) -> None:
@@ -257,6 +268,7 @@ class Desk:
             lambda: ModelLibrary(tmp_path / "models", tmp_path / "bundled"), self.background, lambda: self.devices
         )
         self.exports = ExportRunner(self.background, self._make_job)
+        self.analyses = ExportRunner(self.background, self._make_job)
         self.queued = StepJobs()
         self.queue = QueueRunner(self.background, self.queued)
         self.fetches: list[FakeFetch] = []
@@ -272,6 +284,7 @@ class Desk:
             downloads=self.downloads,
             optimising=OptimiseRunner(self.library),
             exports=self.exports,
+            analyses=self.analyses,
             queue=self.queue,
             banner=Banner(self.theme),
         )
@@ -314,8 +327,7 @@ def desk(
 ) -> Iterator[Desk]:
     """A shown window, closed at the end; over fake sessions unless ``make_session`` says otherwise."""
     made = Desk(qtbot, tmp_path, settings, make_session)
-    made.window.show()
-    qtbot.waitExposed(made.window)
+    show_active(qtbot, made.window)
     try:
         yield made
     finally:
@@ -324,7 +336,7 @@ def desk(
         for fetch in made.fetches:
             fetch.go.set()
         made.queue.queue.cancel()
-        qtbot.waitUntil(lambda: not made.exports.running and not made.queue.running)
+        qtbot.waitUntil(lambda: not made.services.exporting)
         made.window.close()
         made.background.close(5.0)
         made.window.deleteLater()

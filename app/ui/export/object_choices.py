@@ -103,7 +103,7 @@ class ObjectChoices(QWidget):
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(8)
-        grid.setVerticalSpacing(6)
+        grid.setVerticalSpacing(8)
         grid.addWidget(self.tracks, 0, 0, 1, 4)
         grid.addWidget(self.snapshots, 1, 0)
         grid.addWidget(self.snapshot_classes, 1, 1, 1, 3)

@@ -21,6 +21,7 @@ def stop_all(services: Services) -> None:
     end = time.monotonic() + _STOP_S
     exporting = services.exporting
     services.exports.close()
+    services.analyses.close()
     services.queue.close(_STOP_S if services.queue.running else 0.0)
     services.downloads.close()
     services.optimising.close()

@@ -31,6 +31,7 @@ class Services:
         downloads: Fetches models.
         optimising: Optimises a model for this computer.
         exports: Exports one video.
+        analyses: Analyses one video, to look at and ask about.
         queue: Exports many.
         banner: Tells the user what happened, across the top of the window.
     """
@@ -44,10 +45,11 @@ class Services:
     downloads: DownloadRunner
     optimising: OptimiseRunner
     exports: ExportRunner
+    analyses: ExportRunner
     queue: QueueRunner
     banner: Banner
 
     @property
     def exporting(self) -> bool:
-        """Whether anything is being exported, or waits for it."""
-        return self.exports.running or self.queue.running
+        """Whether anything is being exported or analysed, or waits for it."""
+        return self.exports.running or self.analyses.running or self.queue.running
