@@ -6,6 +6,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QStackedWidget
 
+from app.core.events.scene import Scene
 from app.ui.services.services import Services
 from app.ui.view.stage import Stage
 from app.ui.widgets.split import Split
@@ -33,11 +34,15 @@ class ZoneDrawing(QObject):
         side.addWidget(self.editor.panel)
         self.editor.began.connect(self._began)
         self.editor.ended.connect(self._ended)
+        services.scenes.changed.connect(self._scene_changed)
         action.triggered.connect(self._toggle)
 
     def _toggle(self) -> None:
         self.editor.toggle()
         self._action.setChecked(self.editor.editing)
+
+    def _scene_changed(self, scene: Scene) -> None:
+        self._view.set_masks(scene.ignored)
 
     def _began(self) -> None:
         self._action.setChecked(True)

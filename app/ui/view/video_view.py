@@ -23,6 +23,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from app.core.events.masks import Masks
 from app.core.frames import FrameResult
 from app.core.overlay import BoxMark, View, layout
 from app.core.settings import DetectionSettings, OverlaySettings
@@ -73,6 +74,7 @@ class VideoView(QWidget):
         self._reported: FrameResult | None = None
         self._detection = DetectionSettings()
         self._overlay = OverlaySettings()
+        self._masks: Masks = ()
         self.shown = ShownFrame(None, self._detection)
         """What is shown of the frame."""
         self._marks: tuple[BoxMark, ...] | None = None
@@ -95,7 +97,7 @@ class VideoView(QWidget):
         """Replace the frame and its boxes."""
         self.waiting.end()
         self._image = as_qimage(result.frame.image_bgra)
-        self.shown = ShownFrame(result, self._detection)
+        self.shown = ShownFrame(result, self._detection, self._masks)
         self._marks = None
         if self._place.set_frame(result.frame.width, result.frame.height):
             self.rearranged.emit()
@@ -116,11 +118,20 @@ class VideoView(QWidget):
         other = detection != self._detection
         if other:
             self._detection = detection
-            self.shown = ShownFrame(self.shown.result, detection)
+            self.shown = ShownFrame(self.shown.result, detection, self._masks)
         self._overlay = overlay
         self._marks = None
         self.update()
         if other:
+            self.filtered.emit()
+
+    def set_masks(self, masks: Masks) -> None:
+        """Show nothing that lies in these areas; the frame on screen follows."""
+        if masks != self._masks:
+            self._masks = masks
+            self.shown = ShownFrame(self.shown.result, self._detection, masks)
+            self._marks = None
+            self.update()
             self.filtered.emit()
 
     def set_badge(self, words: str, note: str = "") -> None:
