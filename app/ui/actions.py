@@ -61,6 +61,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("lower", "Lower the threshold", ("[", "-"), "Detection"),
     ActionSpec("higher", "Raise the threshold", ("]", "+", "="), "Detection"),
     ActionSpec("labels", "Labels on or off", ("T",), "Detection"),
+    ActionSpec("zones", "Zones, lines and masks…", ("Z",), "Detection", "zone", checkable=True),
     ActionSpec("models", "Manage models…", ("M",), "Detection", "model"),
     ActionSpec("import_model", "Import a model file…", ("Ctrl+I",), "Detection", "folder"),
     ActionSpec("snapshot", "Save a snapshot", ("S",), "Output", "snapshot", label="Snapshot"),

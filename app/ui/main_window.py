@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, QEvent, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QColor
-from PySide6.QtWidgets import QApplication, QMainWindow, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from app.core.errors import ExplainedError
 from app.core.settings import Choices
@@ -40,6 +40,7 @@ from app.ui.widgets.icons import app_icon
 from app.ui.widgets.key_guard import keeps_key
 from app.ui.widgets.screen_room import keep_on_screen, resize_on_screen
 from app.ui.widgets.split import Split
+from app.ui.zone_drawing import ZoneDrawing
 
 if TYPE_CHECKING:
     from app.core.model_cards import ModelCard
@@ -81,7 +82,11 @@ class MainWindow(QMainWindow):
         self.preferences: Preferences | None = None
         """Made when it is first shown."""
         self._devices: Choices = (("auto", "auto"), ("cpu", "CPU"))
-        self.split = Split(self.stage, self.panel)
+        self.side = QStackedWidget()
+        """Beside the video: the panel, or what takes its place for a while."""
+        self.side.addWidget(self.panel)
+        self.side.setFixedWidth(self.panel.width())
+        self.split = Split(self.stage, self.side)
         self.status = StatusBar(services.theme)
         self._lay_out()
         self.sources = SourceOpener(services, self)
@@ -94,6 +99,7 @@ class MainWindow(QMainWindow):
         self._trust = TrustOffer(services, self)
         self.box_menu = BoxMenu(services, self.stage.view)
         """The menu on the frame."""
+        self.zones = ZoneDrawing(services, self.stage, self.split, self.side, self.actions_by_name["zones"])
         self._notices = NoticeFeed(self.stage.view, services.controller, services.settings)
         self._timeline = TimelineFeed(self.stage.timeline, services.controller, services.settings, services.background)
         self.analyser = Analyser(services, self)
