@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QFrame, QScrollArea, QSizePolicy, QToolTip, QWidge
 
 from app.core.live.appearances import ClassRow
 from app.core.palette import RGB
-from app.ui.view.playback_bar import clock
+from app.ui.widgets.quantity_text import clock
 from app.ui.widgets.theme import Theme
 
 MAX_ROWS = 6
