@@ -209,7 +209,7 @@ class MainWindow(QMainWindow):
     def _escape(self) -> None:
         if self.isFullScreen():
             self.set_fullscreen(False)
-        else:
+        elif not self.sources.cancel():
             self.services.banner.dismiss()
 
     def _show_panel_state(self) -> None:
@@ -284,6 +284,7 @@ class MainWindow(QMainWindow):
         for again in (self._presenter.retry, self._trust.trusted):
             again.connect(self.sources.open_again)
         self._notices.choose_model.connect(self.show_models)
+        self.stage.view.fullscreen_asked.connect(self._toggle_fullscreen)
         self._connect_analysis()
         self.split.changed.connect(self._show_panel_state)
         services.library.models.connect(self._models_listed)
@@ -292,6 +293,8 @@ class MainWindow(QMainWindow):
         services.controller.model_measured.connect(services.library.record_speed)
         services.settings.changed.connect(self._setting_changed)
         services.settings.not_saved.connect(self._settings_not_saved)
+        services.scenes.not_saved.connect(self._zones_not_saved)
+        services.scenes.damaged.connect(self._zones_damaged)
         services.theme.changed.connect(self._apply_theme)
 
     def _connect_analysis(self) -> None:
@@ -345,6 +348,12 @@ class MainWindow(QMainWindow):
     def _settings_not_saved(self, error: ExplainedError) -> None:
         hint = f"They hold until the window is closed. {hint_of(error)}".strip()
         self.services.banner.tell("warning", error.message, hint)
+
+    def _zones_not_saved(self, error: ExplainedError) -> None:
+        self.services.banner.tell("warning", f"The zones cannot be saved. {error.message}", hint_of(error))
+
+    def _zones_damaged(self, problem: str) -> None:
+        self.services.banner.tell("warning", problem)
 
     def _setting_changed(self, section: str, name: str) -> None:
         if section in ("detection", "overlay"):

@@ -164,10 +164,10 @@ class Presenter(QObject):
         note = f"Loading {controller.loading}…" if controller.loading else resting
         if controller.awaited:
             note = f"Opening {shorten(shown_name(controller.awaited), 40)}…"
-        self._status.set_cell("seen", view.seen_text())
-        self._panel.set_counts(view.class_counts())
+        self._status.set_cell("seen", view.shown.seen_text())
+        self._panel.set_counts(view.shown.class_counts())
         still = controller.is_paused or info.kind in ("image", "folder")
-        self._view_described(view.notice.words or view.spoken_text(with_places=still))
+        self._view_described(view.notice.words or view.shown.spoken_text(with_places=still))
         if info.kind in ("image", "folder"):
             view.set_badge("", note)
             shown = still_cells(view.result.detect_ms if view.result is not None else 0.0)

@@ -151,6 +151,11 @@ class LiveSession:
             stage.start()
             return goes_on
 
+    def keep_source(self) -> None:
+        """Go on with the present source, and give up what ``start`` is still opening in its place."""
+        with self._lock:
+            self._drop_next()
+
     def _may_go_on_before(self, uri: str) -> bool:
         is_open = self._info is not None and self._state in (LiveState.RUNNING, LiveState.PAUSED, LiveState.STALLED)
         cameras = uri.startswith(CAMERA) and self._uri.startswith(CAMERA)

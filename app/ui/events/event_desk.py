@@ -35,11 +35,12 @@ class EventDesk(QObject):
         self._services = services
         self.analyser = Analyser(services, self)
         self.thumbnails = VideoThumbnailMaker(services.background)
-        self.feed = EventFeed(services.controller, services.settings, services.background, _no_scene)
+        self.feed = EventFeed(services.controller, services.settings, services.background, self._scene_of)
         self.panel = EventPanel(services.theme, self.thumbnails)
         self.player = EventPlayer(services.controller, PathOverlay(view, frame_rect))
         self.analyser.left.connect(self.feed.look_again)
         self.analyser.known.connect(self.feed.look_again)
+        services.scenes.changed.connect(self.feed.scene_changed)
         self.feed.state_changed.connect(self._show_state)
         self.feed.made.connect(self._show_events)
         self.feed.not_kept.connect(self._tell_not_kept)
@@ -48,6 +49,9 @@ class EventDesk(QObject):
         self.panel.filters.changed.connect(self._ask)
         self.panel.list.chosen.connect(self._play)
         self.analyser.available.connect(self.panel.begin.setEnabled)
+
+    def _scene_of(self) -> Scene:
+        return self._services.scenes.scene
 
     def close(self) -> None:
         """The window closes."""
@@ -92,7 +96,3 @@ class EventDesk(QObject):
 
     def _tell_not_kept(self, error: ExplainedError) -> None:
         self._services.banner.tell_error(error, topic="judgements")
-
-
-def _no_scene(_source: str) -> Scene:
-    return Scene()

@@ -51,7 +51,7 @@ class EventFeed(QObject):
         controller: Says which video and model.
         settings: Threshold and overlap limit.
         background: Runs the worker.
-        scene_of: Zones, lines and masks of a source.
+        scene: Returns the zones, lines and masks that are drawn on the source.
     """
 
     state_changed = Signal(object)
@@ -66,11 +66,11 @@ class EventFeed(QObject):
         controller: LiveController,
         settings: SettingsModel,
         background: Background,
-        scene_of: Callable[[str], Scene],
+        scene: Callable[[], Scene],
     ) -> None:
         super().__init__()
         self._controller, self._settings, self._background = controller, settings, background
-        self._scene_of = scene_of
+        self._scene = scene
         self._judgements = JudgementStore(judgements_file())
         self._work = EventWork(self._judgements)
         self._query = ListQuery()
@@ -101,7 +101,7 @@ class EventFeed(QObject):
         self._look += 1
         self._want()
 
-    def scene_changed(self) -> None:
+    def scene_changed(self, *_about: object) -> None:
         """Other zones, lines or masks are drawn."""
         self._want()
 
@@ -144,8 +144,7 @@ class EventFeed(QObject):
         settings = self._settings.current
         # Which classes are shown plays no part: were it in, a change of it would find all events anew.
         detection = replace(settings.detection, classes=())
-        scene = self._scene_of(str(video))
-        self._wanted = Wanted(video, settings.model, detection, scene, self._query, self._look, self._said)
+        self._wanted = Wanted(video, settings.model, detection, self._scene(), self._query, self._look, self._said)
         self._next()
 
     # Making it

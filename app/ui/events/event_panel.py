@@ -93,7 +93,7 @@ class EventPanel(QWidget):
         page = QWidget()
         box = QVBoxLayout(page)
         box.setContentsMargins(16, 20, 16, 16)
-        box.setSpacing(10)
+        box.setSpacing(8)
         for widget in (self.title, self.hint, self.bar):
             box.addWidget(widget)
         box.addWidget(self.begin, 0, Qt.AlignmentFlag.AlignLeft)
@@ -112,7 +112,7 @@ class EventPanel(QWidget):
             head.addWidget(widget)
         foot = QHBoxLayout()
         foot.setContentsMargins(12, 4, 12, 12)
-        foot.setSpacing(6)
+        foot.setSpacing(4)
         for button in (self.mark, self.name, self.reject):
             foot.addWidget(button, 1)
         box.addLayout(head)

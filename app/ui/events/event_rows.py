@@ -20,7 +20,7 @@ COLOUR = Qt.ItemDataRole.UserRole + 2
 """RGB of the row's class."""
 PICTURE = (96, 64)
 """(width, height) of the picture, logical pixels."""
-_PADDING = 6
+_PADDING = 4
 _MARK = 14
 _TO = "\u2013"  # from one time to the other
 _Index = QModelIndex | QPersistentModelIndex

@@ -80,10 +80,10 @@ class FilterBar(QWidget):
 
     def _lay_out(self) -> None:
         head = QHBoxLayout()
-        head.setSpacing(6)
+        head.setSpacing(4)
         head.addWidget(self.search, 1)
         head.addWidget(self.order)
-        chips = FlowLayout(6)
+        chips = FlowLayout(4)
         for widget in (*self.chips, self.reset):
             chips.addWidget(widget)
         box = QVBoxLayout(self)

@@ -159,7 +159,7 @@ class NumberChip(Chip):
         before, _, after = words.partition("{}")
         row = QWidget()
         box = QHBoxLayout(row)
-        box.setContentsMargins(12, 6, 12, 6)
+        box.setContentsMargins(12, 8, 12, 8)
         box.addWidget(QLabel(f"{before.strip()[:1].upper()}{before.strip()[1:]}"))
         box.addWidget(self.field)
         box.addWidget(QLabel(after.strip()))

@@ -47,7 +47,7 @@ class LiveController(QObject):
     frame = Signal(object)
     """FrameResult to show."""
     awaiting = Signal(str)
-    """Another source is being opened, while the present one goes on."""
+    """Another source is being opened, while the present one goes on; "": no longer."""
     opening = Signal(str)
     """A source is the present one from now on."""
     opened = Signal(object)
@@ -128,6 +128,13 @@ class LiveController(QObject):
             self._begin(uri)
         if self.resting:
             self.session.rest(True)
+
+    def keep_source(self) -> None:
+        """Go on with the present source, and give up what is being opened in its place."""
+        if self.session is not None and self.awaited:
+            self.session.keep_source()
+            self.awaited = ""
+            self.awaiting.emit("")
 
     def close_source(self) -> None:
         """Close the source, also for the next start. The session's threads end by themselves; nobody waits."""

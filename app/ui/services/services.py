@@ -11,6 +11,7 @@ from app.ui.services.export_runner import ExportRunner
 from app.ui.services.library_client import LibraryClient
 from app.ui.services.optimise_runner import OptimiseRunner
 from app.ui.services.queue_runner import QueueRunner
+from app.ui.services.scene_model import SceneModel
 from app.ui.services.settings_model import SettingsModel
 from app.ui.widgets.banner import Banner
 from app.ui.widgets.theme import Theme
@@ -25,6 +26,7 @@ class Services:
         settings: The settings in force, and their only writer.
         background: Runs what is slow.
         controller: Owns the live session.
+        scenes: Zones, lines and masks of the source it looks at.
         library: Lists and changes the models.
         downloads: Fetches models.
         optimising: Optimises a model for this computer.
@@ -38,6 +40,7 @@ class Services:
     settings: SettingsModel
     background: Background
     controller: LiveController
+    scenes: SceneModel
     library: LibraryClient
     downloads: DownloadRunner
     optimising: OptimiseRunner

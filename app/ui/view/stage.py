@@ -56,7 +56,6 @@ class Stage(QWidget):
         self._full = full
         for below in (self.timeline, self.strip, self.analysis):
             below.allow(not full)
-        self.view.setMouseTracking(full)
         self.view.notice.inset = self.playback.sizeHint().height() if full else 0
         if full:
             self._box.removeWidget(self.playback)
