@@ -15,7 +15,7 @@ from app.core.settings import Choices
 from app.ui.actions import apply_theme, make_actions
 from app.ui.camera_menu import CameraMenu, ListCameras, list_cameras_now
 from app.ui.commands import Commands, sample_clip
-from app.ui.events.analyser import TOPIC as ANALYSIS
+from app.ui.event_presenter import EventPresenter
 from app.ui.events.event_desk import EventDesk
 from app.ui.export.export_windows import ExportWindows
 from app.ui.faults.shutdown import stop_all
@@ -98,6 +98,9 @@ class MainWindow(QMainWindow):
         self._trust = TrustOffer(services, self)
         self._notices = NoticeFeed(self.stage.view, services.controller, services.settings)
         self._timeline = TimelineFeed(self.stage.timeline, services.controller, services.settings, services.background)
+        self._event_presenter = EventPresenter(
+            services, self.events, self.stage, self._timeline, self.actions_by_name["analyse"]
+        )
         self._folder = FolderFeed(self.stage.strip, services.controller, services.background)
         self._connect()
         self._connect_actions()
@@ -245,7 +248,6 @@ class MainWindow(QMainWindow):
         for name, does in (
             ("cameras", self._show_sources),
             ("models", self.show_models),
-            ("analyse", self.events.analyser.start),
             ("events", self.show_events),
             ("next_event", self.events.next_event),
             ("previous_event", self.events.previous_event),
@@ -285,7 +287,7 @@ class MainWindow(QMainWindow):
             again.connect(self.sources.open_again)
         self._notices.choose_model.connect(self.show_models)
         self.stage.view.fullscreen_asked.connect(self._toggle_fullscreen)
-        self._connect_analysis()
+        self._event_presenter.list_wanted.connect(self.show_events)
         self.split.changed.connect(self._show_panel_state)
         services.library.models.connect(self._models_listed)
         services.library.cards.connect(self._cards_listed)
@@ -296,24 +298,6 @@ class MainWindow(QMainWindow):
         services.scenes.not_saved.connect(self._zones_not_saved)
         services.scenes.damaged.connect(self._zones_damaged)
         services.theme.changed.connect(self._apply_theme)
-
-    def _connect_analysis(self) -> None:
-        analyser, strip = self.events.analyser, self.stage.analysis
-        analyser.available.connect(self.actions_by_name["analyse"].setEnabled)
-        self.actions_by_name["analyse"].setEnabled(analyser.is_available)
-        analyser.began.connect(strip.begin)
-        analyser.began.connect(self._timeline.grow)
-        analyser.ended.connect(strip.end)
-        analyser.ended.connect(self._timeline.stop_growing)
-        analyser.known.connect(self._say_analysed)
-        self.services.analyses.progress.connect(strip.show_progress)
-        self.services.analyses.progress.connect(self._timeline.grown)
-        strip.cancelled.connect(analyser.cancel)
-        strip.resumed.connect(self.services.analyses.resume)
-
-    def _say_analysed(self) -> None:
-        self.services.banner.tell("info", "This video is analysed already.", topic=ANALYSIS)
-        self.show_events()
 
     def _show_sources(self) -> None:
         self.top_bar.show_sources()

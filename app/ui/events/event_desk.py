@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from PySide6.QtCore import QObject, QRectF
+import numpy as np
+from PySide6.QtCore import QObject, QRectF, Signal
 from PySide6.QtWidgets import QWidget
 
 from app.core.errors import ExplainedError
 from app.core.events.listing import ListedEvent, ListQuery
 from app.core.events.scene import Scene
+from app.core.live.appearances import ClassRow
 from app.core.palette import class_colour
 from app.ui.events.analyser import Analyser
 from app.ui.events.event_feed import EventFeed, FeedState
@@ -29,6 +31,9 @@ class EventDesk(QObject):
         frame_rect: Where the frame lies in it.
         parent: Owns this object.
     """
+
+    narrowed = Signal(object)
+    """``ClassRow`` by class of the events that are listed; None where all are."""
 
     def __init__(self, services: Services, view: QWidget, frame_rect: Callable[[], QRectF], parent: QWidget) -> None:
         super().__init__(parent)
@@ -90,9 +95,21 @@ class EventDesk(QObject):
 
     def _show_state(self, state: FeedState) -> None:
         self.panel.show_state(state)
+        if state.kind != "ready":
+            self.narrowed.emit(None)
 
     def _show_events(self, made: EventList) -> None:
         self.panel.show_events(made, self._services.settings.current.overlay.palette)
+        self.narrowed.emit(None if made.wanted.query.is_everything else rows_of(made.listed))
 
     def _tell_not_kept(self, error: ExplainedError) -> None:
         self._services.banner.tell_error(error, topic="judgements")
+
+
+def rows_of(events: Iterable[ListedEvent]) -> dict[str, ClassRow]:
+    """Returns when the events of each class were there, by the name of the class."""
+    spans: dict[str, list[tuple[float, float]]] = {}
+    for event in events:
+        spans.setdefault(event.label, []).append((event.start_s, event.end_s))
+    tables = {label: np.array(sorted(times)) for label, times in spans.items()}
+    return {label: ClassRow(label, table[:, 0], table[:, 1]) for label, table in tables.items()}

@@ -98,6 +98,7 @@ QFrame#topBar { background: $surface; border: 0; border-bottom: 1px solid $borde
 QFrame#bottomBar { background: $surface; border: 0; border-top: 1px solid $border; }
 QFrame#panel { border: 0; }
 QFrame#side { border: 0; border-left: 1px solid $border; }
+QFrame#preview { background: $surface; border: 1px solid $border; border-radius: 8px; }
 QLabel#muted { color: $muted; }
 QLabel#seen { color: $text; font-weight: 600; }
 QFrame#notice { background: rgba(10, 12, 15, 215); border: 0; border-radius: 9px; }
