@@ -29,6 +29,7 @@ TITLES = {
     "tflite": "TensorFlow Lite",
     "caffe": "Caffe",
     "tensorflow": "TensorFlow",
+    "torch": "PyTorch",
 }
 XML = "converted.xml"
 

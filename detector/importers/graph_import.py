@@ -27,6 +27,7 @@ from detector.importers.graph_description import (
     title_of,
 )
 from detector.importers.graph_labels import find_labels, packed_labels
+from detector.importers.graph_torch import import_torch
 from detector.importers.notes import Note
 from detector.importers.onnx_file import check_onnx
 from detector.importers.source_file import GraphKind, hashed
@@ -57,6 +58,8 @@ def import_graph(path: Path, kind: GraphKind, overrides: Overrides, work: Path) 
         imported = _onnx(path, overrides, work)
     elif kind == "tensorflow":
         imported = _tensorflow(path, overrides, work)
+    elif kind == "torch":
+        imported = import_torch(path, overrides, work)
     elif kind == "caffe":
         imported = import_caffe(path, overrides, work)
     else:

@@ -12,8 +12,9 @@ from detector.importers.base import SourceFile
 from detector.importers.caffe_network import brings_its_graph
 from detector.importers.tensorflow_file import SAVED_MODEL, constant_names, is_tensorflow
 from detector.importers.tflite_file import IDENTIFIER
+from detector.importers.torch_graph import is_torch_graph
 
-GraphKind = Literal["openvino", "onnx", "tflite", "caffe", "tensorflow"]
+GraphKind = Literal["openvino", "onnx", "tflite", "caffe", "tensorflow", "torch"]
 
 _SUFFIXES: dict[str, GraphKind] = {".xml": "openvino", ".onnx": "onnx", ".tflite": "tflite"}
 """For what is not told by its content: it is damaged then, and the reader of its kind says how."""
@@ -21,6 +22,7 @@ _IN_FOLDERS = ("model.json", SAVED_MODEL)
 _TENSORFLOW_SSD = ("FeatureExtractor/Mobilenet", "BoxPredictor_0/ClassPredictor/")
 """Beginnings of the names that weights of TensorFlow's Object Detection API have, in its SSDs on MobileNet."""
 _ENOUGH = 512
+_TORCH = b"PK\x03\x04", b"\x80"
 _ONNX_VERSION = b"\x08"
 _ONNX_NEXT = frozenset((0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42, 0x72))  # of ModelProto, the fields that may follow
 _XML_NET = re.compile(rb"\s*(\xef\xbb\xbf)?(<\?xml[^>]*\?>)?\s*(<!--.*?-->\s*)*<net\b", re.DOTALL)
@@ -46,7 +48,7 @@ def graph_file(path: Path) -> tuple[Path, GraphKind] | None:
         with path.open("rb") as file:
             start = file.read(_ENOUGH)
         xml = path.with_suffix(".xml")
-        if path.suffix.lower() == ".bin" and not start.startswith((b"PK\x03\x04", b"\x80")):
+        if path.suffix.lower() == ".bin" and not start.startswith(_TORCH):
             if xml.is_file():
                 return xml, "openvino"
             raise DetectorError(
@@ -60,6 +62,8 @@ def graph_file(path: Path) -> tuple[Path, GraphKind] | None:
     if is_tensorflow(start, path):
         return None if _is_known_ssd(path) else (path, "tensorflow")
     kind = _graph_kind(start) or _SUFFIXES.get(path.suffix.lower())
+    if kind is None and start.startswith(_TORCH):
+        return (path, "torch") if is_torch_graph(path) else None
     return None if kind is None else (path, kind)
 
 
