@@ -74,6 +74,7 @@ class TorchDeviceDetector(Engine):
                 self._stream = new_stream(device)
             with self._here():
                 self.device_pass = DevicePass(entry, device, precision)
+                self.notes = (*self.notes, *self.device_pass.kernels.notes)
                 self._plan = lru_cache(maxsize=_PLANS)(self.device_pass.input.plan)
                 self._uploads = self._new_uploads()
             # The first run loads kernels and picks algorithms; better now than on the first frame.
