@@ -18,7 +18,16 @@ from app.core.model_cards import ModelCard
 from app.core.paths import settings_file
 from app.core.settings import ChosenSettings, DetectionSettings, ModelSettings, Settings
 from app.core.settings_store import from_dict, load_settings, save_settings, to_dict
-from app.core.thresholds import COMMON, ModelThreshold, renamed, threshold_for, with_choice, without_choice
+from app.core.thresholds import (
+    COMMON,
+    COMMON_IOU,
+    ModelThreshold,
+    iou_for,
+    renamed,
+    threshold_for,
+    with_choice,
+    without_choice,
+)
 from app.ui.models.model_facts import fact_rows
 from app.ui.services.background import Background
 from app.ui.services.settings_model import SettingsModel
@@ -76,6 +85,14 @@ def test_a_class_filter_of_old_becomes_the_choice_for_the_model_that_was_in_use(
     assert from_dict(new)[0].chosen.classes == {}
 
 
+def test_a_limit_of_overlaps_of_old_becomes_the_choice_for_the_model_that_was_in_use() -> None:
+    settings, problems = from_dict({"model": {"name": "faces"}, "detection": {"iou": 0.6}, "chosen": {"classes": {}}})
+    assert problems == []
+    assert settings.chosen.ious == {"faces": 0.6}
+    assert from_dict({"detection": {"iou": COMMON_IOU}})[0].chosen.ious == {}, "the common one was nobody's choice"
+    assert from_dict({"detection": {"iou": 0.6}, "chosen": {"ious": {}}})[0].chosen.ious == {}
+
+
 def test_the_common_threshold_of_old_was_nobodys_choice() -> None:
     assert from_dict({"detection": {"threshold": 0.5}})[0].chosen.thresholds == {}
     assert from_dict({"detection": {"threshold": "low"}})[0].chosen.thresholds == {}
@@ -113,6 +130,30 @@ def model(qtbot: QtBot) -> SettingsModel:
     made = SettingsModel(replace(Settings(), model=ModelSettings(name="first")), None, Background())
     made.know_thresholds({"first": 0.38, "second": 0.62, "third": None})
     return made
+
+
+def test_a_models_own_limit_of_overlaps_holds_until_it_is_moved(model: SettingsModel) -> None:
+    assert iou_for(None) == model.current.detection.iou == COMMON_IOU
+    told: list[str] = []
+    model.changed.connect(lambda _section, name: told.append(name))
+    model.know_ious({"first": 0.3, "second": 0.55, "third": COMMON_IOU})
+    assert model.current.detection.iou == 0.3
+    model.set("model", "name", "second")
+    assert model.current.detection.iou == 0.55
+    model.set("detection", "iou", 0.7)
+    assert model.iou_of("second") == ModelThreshold(0.7, 0.55)
+    model.set("model", "name", "first")
+    assert model.current.detection.iou == 0.3, "the choice is the other's"
+    assert told.count("iou") == 4
+    model.rename_model("second", "cars")
+    assert model.iou_of("cars") == ModelThreshold(0.7, 0.55)
+    model.set("model", "name", "cars")
+    model.reset("detection", ("iou",))
+    assert model.current.detection.iou == 0.55
+    assert model.current.chosen.ious == {}
+    model.set("detection", "iou", 0.2)
+    model.forget_model("cars")
+    assert model.current.detection.iou == COMMON_IOU, "nothing is known of who comes under that name"
 
 
 def test_another_model_brings_its_threshold_and_a_choice_holds_for_its_model(model: SettingsModel) -> None:
