@@ -191,6 +191,7 @@ class WindowSettings:
     notify: bool = setting(
         True, "Notify when finished", "When an export ends while you look elsewhere, say so on the desktop."
     )
+    show_zones: bool = setting(True, "Show zones", "Draw zones, lines and masks thin over the frame while you watch.")
     show_panel: bool = setting(True, "Settings panel", "Show the panel.", hidden=True)
     geometry: str = setting("", "Geometry", "Place and size of the window.", hidden=True)
 

@@ -215,6 +215,17 @@ def test_another_source_counts_from_one(shown: _Shown) -> None:
     assert shown.answer(shown.frame(0, epoch=2), 1, epoch=2).numbers == (1,)
 
 
+def test_nothing_is_followed_in_a_mask(shown: _Shown) -> None:
+    right = ((0.3, 0.0), (1.0, 0.0), (1.0, 1.0), (0.3, 1.0))  # the second object's middle lies at 65 of 160 pixels
+    shown.stage.set_masks((right,))
+    exact = shown.answer(shown.frame(0), 0, 1)
+    assert exact.numbers == (1, None)
+    assert exact.so_far == (1, 0)
+    shown.stage.set_masks(())
+    later = [shown.answer(shown.frame(index), 0, 1).numbers for index in range(1, 8)]
+    assert later[-1] == (1, 2)
+
+
 def test_off_keeps_boxes_and_frames_together(video: Path) -> None:
     with LiveProbe(factory=lambda _: RedDetector(), smoothing="off") as probe:
         probe.start(str(video))

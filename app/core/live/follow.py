@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from app.core.channels import LatestSlot
+from app.core.events.masks import Masks, outside_masks
 from app.core.frames import Frame, FrameResult, ObjectFacts
 from app.core.tracking.tracker import with_unsure
 from app.core.workers import Worker
@@ -44,6 +45,7 @@ class FollowStage:
         self._answers: deque[tuple[int, FrameResult]] = deque()
         self._show = show
         self._threshold = threshold
+        self._masks: Masks = ()
         self._epoch = 0
         self._follower: Follower | None = None
         self._newest: Frame | None = None
@@ -63,6 +65,10 @@ class FollowStage:
     def set_threshold(self, threshold: float) -> None:
         """Follows objects of at least this score from now on."""
         self._threshold = threshold
+
+    def set_masks(self, masks: Masks) -> None:
+        """Follows nothing in these areas from now on."""
+        self._masks = masks
 
     def stop(self) -> None:
         """Ends the thread soon."""
@@ -114,6 +120,7 @@ class FollowStage:
     def _numbered(self, result: FrameResult, candidates: Candidates, follower: Follower) -> FrameResult:
         """The answer with the numbers of its objects."""
         rows = candidates.chosen(with_unsure(DetectionFilter(self._threshold, candidates.iou_threshold)))
+        rows = rows[outside_masks(candidates.boxes_xyxy[rows], (result.frame.width, result.frame.height), self._masks)]
         found = candidates.pick(rows)
         sure = len(found.above(self._threshold))
         time_s = result.frame.time_s

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
+from app.core.events.masks import Masks
 from app.core.frames import FrameResult, SourceInfo
 from app.core.live.events import (
     DetectorTrouble,
@@ -205,6 +206,11 @@ class LiveController(QObject):
         present = self.video_file
         if self.session is not None and present is not None and present.absolute() == video.absolute():
             self.session.look_again()
+
+    def set_masks(self, masks: Masks) -> None:
+        """Sets the areas of the present source in which no object is followed."""
+        if self.session is not None:
+            self.session.set_masks(masks)
 
     def painted(self, result: FrameResult) -> None:
         """Note that a result is on the screen: counts frame age and screen rate."""

@@ -24,6 +24,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QWidget
 
+from app.core.events.masks import Masks
 from app.core.frames import FrameResult
 from app.core.overlay import BoxMark, View, layout
 from app.core.palette import model_colours
@@ -68,6 +69,7 @@ class VideoView(ZoomView):
         self._reported: FrameResult | None = None
         self._detection = DetectionSettings()
         self._overlay = OverlaySettings()
+        self._masks: Masks = ()
         self.shown = ShownFrame(None, self._detection)
         """What is shown of the frame."""
         self.selection = Selection()
@@ -88,7 +90,7 @@ class VideoView(ZoomView):
         """Replace the frame and its boxes."""
         self.waiting.end()
         self._image = as_qimage(result.frame.image_bgra)
-        self._show(ShownFrame(result, self._detection))
+        self._show(ShownFrame(result, self._detection, self._masks))
         if self._overlay.show_trails:
             self._trails.add(self.shown)
         self._lay_frame(result.frame.width, result.frame.height)
@@ -109,8 +111,15 @@ class VideoView(ZoomView):
         self._detection, self._overlay = detection, overlay
         if not overlay.show_trails:
             self._trails.clear()
-        self._show(ShownFrame(self.shown.result, detection) if other else self.shown)
+        self._show(ShownFrame(self.shown.result, detection, self._masks) if other else self.shown)
         if other:
+            self.filtered.emit()
+
+    def set_masks(self, masks: Masks) -> None:
+        """Show nothing that lies in these areas; the frame on screen follows."""
+        if masks != self._masks:
+            self._masks = masks
+            self._show(ShownFrame(self.shown.result, self._detection, masks))
             self.filtered.emit()
 
     def _show(self, shown: ShownFrame) -> None:
