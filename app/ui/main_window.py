@@ -28,6 +28,7 @@ from app.ui.source_opener import SourceOpener
 from app.ui.status_bar import StatusBar
 from app.ui.top_bar import TopBar
 from app.ui.trust_offer import TrustOffer
+from app.ui.view.box_menu import BoxMenu
 from app.ui.view.folder_feed import FolderFeed
 from app.ui.view.notice_feed import NoticeFeed
 from app.ui.view.stage import Stage
@@ -97,6 +98,8 @@ class MainWindow(QMainWindow):
         self._rest = LiveRest(services, self)
         self._trust = TrustOffer(services, self)
         self.zones = ZoneDrawing(services, self.stage, self.split, self.side, self.actions_by_name["zones"])
+        self.box_menu = BoxMenu(services, self.stage.view)
+        """The menu on the frame."""
         self._notices = NoticeFeed(self.stage.view, services.controller, services.settings)
         self._timeline = TimelineFeed(self.stage.timeline, services.controller, services.settings, services.background)
         self.analyser = Analyser(services, self)
@@ -202,6 +205,8 @@ class MainWindow(QMainWindow):
         self.set_fullscreen(not self.isFullScreen())
 
     def _escape(self) -> None:
+        if self.stage.view.unpin():
+            return
         if self.isFullScreen():
             self.set_fullscreen(False)
         elif not self.sources.cancel():

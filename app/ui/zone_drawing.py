@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, QPointF, QRectF
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QStackedWidget
 
@@ -35,11 +35,19 @@ class ZoneDrawing(QObject):
         self.editor.began.connect(self._began)
         self.editor.ended.connect(self._ended)
         services.scenes.changed.connect(self._scene_changed)
+        stage.view.mask_asked.connect(self._mask_asked)
+        stage.view.zone_asked.connect(self._zone_asked)
         action.triggered.connect(self._toggle)
 
     def _toggle(self) -> None:
         self.editor.toggle()
         self._action.setChecked(self.editor.editing)
+
+    def _mask_asked(self, part: QRectF) -> None:
+        self.editor.mask_box((part.left(), part.top(), part.right(), part.bottom()))
+
+    def _zone_asked(self, place: QPointF) -> None:
+        self.editor.start_zone((place.x(), place.y()))
 
     def _scene_changed(self, scene: Scene) -> None:
         self._view.set_masks(scene.ignored)

@@ -11,7 +11,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,7 +28,6 @@ if TYPE_CHECKING:  # it loads OpenCV
 log = logging.getLogger(__name__)
 
 _SAME_SCENE_S = 1.0  # frames further apart have a seek or a pause between them
-_AHEAD_S = 0.25  # and so have those that come so much sooner than a file's clock says
 
 Show = Callable[[int, FrameResult], None]
 
@@ -174,8 +172,6 @@ def _facts(followed: FollowedObject, looked_s: float) -> ObjectFacts | None:
 
 def _goes_on(last: Frame | None, frame: Frame) -> bool:
     """Whether ``frame`` follows ``last`` within the same scene: no seek, loop or long pause between."""
-    if last is None or (last.pts_s is None) is not (frame.pts_s is None):
+    if last is None or last.jumps != frame.jumps or (last.pts_s is None) is not (frame.pts_s is None):
         return False
-    step_s = frame.time_s - last.time_s
-    ahead_s = step_s - Fraction(frame.captured_ns - last.captured_ns, 1_000_000_000)
-    return 0 < step_s < _SAME_SCENE_S and ahead_s < _AHEAD_S and frame.index > last.index
+    return 0 < frame.time_s - last.time_s < _SAME_SCENE_S and frame.index > last.index

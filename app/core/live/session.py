@@ -277,7 +277,10 @@ class LiveSession:
         """Whether boxes follow the motion between the runs of the detector: "auto", "on" or "off"."""
         with self._lock:
             self._smoothing = mode
-            self._route.set_smoothing(mode)
+            self._route.set_smoothing(self._smoothing_of(self._info))
+
+    def _smoothing_of(self, info: SourceInfo | None) -> str:
+        return "off" if info is not None and info.kind in ("image", "folder") else self._smoothing
 
     def set_masks(self, masks: Masks) -> None:
         """Areas in which no object is followed; what is shown of a frame is for its viewer to decide."""
@@ -316,6 +319,7 @@ class LiveSession:
             if not listener.is_present:
                 return
             self._info = info
+            self._route.set_smoothing(self._smoothing_of(info))
             self._tell(SourceOpened(info))
             if self._state in (LiveState.STARTING, LiveState.STALLED) and self._capture is not None:
                 self._set_state(LiveState.PAUSED if self._capture.transport.paused else LiveState.RUNNING)

@@ -15,12 +15,14 @@ import numpy.typing as npt
 from app.core.counts import counted
 from app.core.detection_filter import detection_filter
 from app.core.events.masks import Masks, outside_masks
-from app.core.frames import FrameResult
+from app.core.frames import FrameResult, ObjectFacts
 from app.core.records.frame_record import label_of
 from app.core.settings import DetectionSettings
 from app.ui.view.silence import hidden_text, masked_text
 from app.ui.view.spoken import boxes_text
 from detector.detections import Candidates, DetectionFilter, Detections
+
+_COUNTED = 5  # classes with a line of their own
 
 
 class ShownFrame:
@@ -52,11 +54,11 @@ class ShownFrame:
         candidates = self.result.candidates if self.result is not None else None
         if candidates is None:
             return Detections.empty()
-        return candidates.pick(self._rows)
+        return candidates.pick(self.rows)
 
     @cached_property
-    def _rows(self) -> npt.NDArray[np.intp]:
-        """Int[N]: the candidates that are shown."""
+    def rows(self) -> npt.NDArray[np.intp]:
+        """Int[N]: the candidates that are shown, best first."""
         return self._outside(self._chosen)
 
     @cached_property
@@ -75,7 +77,43 @@ class ShownFrame:
     @property
     def masked(self) -> int:
         """How many detections are ignored because they lie in masks."""
-        return len(self._chosen) - len(self._rows)
+        return len(self._chosen) - len(self.rows)
+
+    @cached_property
+    def numbers(self) -> tuple[int | None, ...]:
+        """For each detection the number of its object, None while it has none; empty where nothing is followed."""
+        numbers = self.result.numbers if self.result is not None else ()
+        return tuple(numbers[row] for row in self.rows.tolist()) if numbers else ()
+
+    @cached_property
+    def unseen_s(self) -> tuple[float, ...]:
+        """For each detection for how long the network has not found it; empty where nothing is followed."""
+        if self.result is None or not self.result.objects:
+            return ()
+        return tuple(self.result.unseen_s(row) for row in self.rows.tolist())
+
+    def facts(self, row: int) -> ObjectFacts | None:
+        """Returns what is known of the object of a detection; None where it is not followed."""
+        if self.result is None or not self.result.objects:
+            return None
+        return self.result.objects[int(self.rows[row])]
+
+    def so_far(self) -> dict[str, int]:
+        """Returns how many different objects there were so far, by class, among the classes shown."""
+        if self.result is None or not self.result.so_far:
+            return {}
+        wanted = detection_filter(self._wanted, self.labels).class_ids
+        counts = enumerate(self.result.so_far)
+        return {label_of(self.labels, i): n for i, n in counts if n and (wanted is None or i in wanted)}
+
+    def counts(self) -> list[str]:
+        """Returns a line for each class: how many are in the frame, and how many different ones were so far."""
+        now = Counter(self.label(row) for row in range(len(self.detections)))
+        so_far = self.so_far()
+        names = sorted(now.keys() | so_far.keys(), key=lambda name: (-so_far.get(name, 0), -now[name], name))
+        lines = [f"{name}  {now[name]}" + (f"  ·  {so_far[name]} so far" if name in so_far else "") for name in names]
+        more = len(lines) - _COUNTED
+        return lines if more <= 0 else [*lines[:_COUNTED], f"and {more} more classes"]
 
     def label(self, row: int) -> str:
         """Returns the class of a detection."""
