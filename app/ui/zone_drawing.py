@@ -27,7 +27,7 @@ class ZoneDrawing(QObject):
     def __init__(self, services: Services, stage: Stage, split: Split, side: QStackedWidget, action: QAction) -> None:
         super().__init__(stage)
         self._view, self._split, self._side, self._action = stage.view, split, side, action
-        self._panel_was_open = True
+        self._panel_was_open: bool | None = None  # where it was opened here
         self.editor = ZoneEditor(services, stage.view, stage.view, self._boxes)
         stage.place_above(self.editor.bar)
         self.editor.bar.hide()
@@ -54,18 +54,19 @@ class ZoneDrawing(QObject):
 
     def _began(self) -> None:
         self._action.setChecked(True)
-        self._panel_was_open = self._split.panel_open
         self.editor.bar.show()
         self._side.setCurrentWidget(self.editor.panel)
         if not self._split.is_narrow:
+            self._panel_was_open = self._split.panel_open
             self._split.open_panel(True)
 
     def _ended(self) -> None:
         self._action.setChecked(False)
         self.editor.bar.hide()
         self._side.setCurrentIndex(0)
-        if not self._split.is_narrow:
+        if self._panel_was_open is not None and not self._split.is_narrow:
             self._split.open_panel(self._panel_was_open)
+        self._panel_was_open = None
 
     def _boxes(self) -> list[Box]:
         """The boxes shown, from 0 to 1 over the frame, best last."""
