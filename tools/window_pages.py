@@ -19,12 +19,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QDialog, QWidget
 
+    from app.core.events.geometry import Point
+    from app.core.events.scene_edit import Kind
     from app.ui.main_window import MainWindow
 
 ROOT = Path(__file__).resolve().parents[1]
 _PATIENCE_MS = 60_000
 _LOOK_MS = 20
 _SETTLE_MS = 400
+_SHAPES: tuple[tuple[Kind, tuple[Point, ...]], ...] = (
+    ("zone", ((0.1, 0.3), (0.4, 0.2), (0.5, 0.8), (0.2, 0.9))),
+    ("line", ((0.7, 0.9), (0.65, 0.3))),
+    ("mask", ((0.8, 0.0), (1.0, 0.0), (1.0, 0.2), (0.8, 0.2))),
+)
 _RECENT = ("rtsp://192.0.2.1/live", "http://192.0.2.7/video.mjpg")
 
 
@@ -111,14 +118,10 @@ def _banners(window: MainWindow, camera: Photographer) -> None:
 
 
 def _zones(window: MainWindow, camera: Photographer) -> None:
-    """One of each, then as they are watched."""
+    """One of each, one that cannot be kept, then as they are watched."""
     editor = window.zones.editor
     window.actions_by_name["zones"].trigger()
-    for kind, points in (
-        ("zone", ((0.1, 0.3), (0.4, 0.2), (0.5, 0.8), (0.2, 0.9))),
-        ("line", ((0.7, 0.9), (0.65, 0.3))),
-        ("mask", ((0.8, 0.0), (1.0, 0.0), (1.0, 0.2), (0.8, 0.2))),
-    ):
+    for kind, points in _SHAPES:
         editor.drawing.add(kind, points)
         editor.overlay.refresh()
         camera.take(f"zones-{kind}", window)

@@ -34,6 +34,11 @@ def speeds_file() -> Path:
     return platformdirs.user_data_path(APP, appauthor=False) / "speeds.json"
 
 
+def judgements_file() -> Path:
+    """What was said of events."""
+    return platformdirs.user_data_path(APP, appauthor=False) / "judgements.sqlite"
+
+
 def scenes_dir() -> Path:
     """Zones, lines and masks drawn on sources."""
     return platformdirs.user_data_path(APP, appauthor=False) / "scenes"

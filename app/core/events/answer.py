@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.core.candidate_cache.store import CandidateStore
 from app.core.candidate_cache.store_facts import StoreFacts
 from app.core.errors import AppError
 from app.core.events.event import Event
 from app.core.events.find import find_events
+from app.core.events.followed import follow_video
 from app.core.events.question import Question
 from app.core.events.scene import Scene
-from app.core.events.trajectories import Trajectories, follow
+from app.core.events.trajectories import Trajectories
 from app.core.file_types import IMAGE_SUFFIXES
 from app.core.records.frame_record import plain
 
@@ -129,14 +129,13 @@ def answer(
     """
     done: list[SourceAnswer] = []
     for path, store_path in videos:
-        with CandidateStore.open(store_path) as store:
-            threshold = threshold_of(store.facts)
-            seen = follow(store, threshold, iou_threshold, [mask.polygon for mask in scene.masks], check)
-            facts = store.facts
-        events = find_events(seen, threshold, scene)
-        chosen = question.chosen(events, facts.labels)
+        masks = [mask.polygon for mask in scene.masks]
+        followed = follow_video(path, store_path, threshold_of, iou_threshold, masks, check)
+        threshold = threshold_of(followed.facts)
+        events = find_events(followed.seen, threshold, scene)
+        chosen = question.chosen(events, followed.facts.labels)
         before = sum(source.total for source in done)
-        done.append(SourceAnswer(path, facts, seen, threshold, before, len(events), chosen))
+        done.append(SourceAnswer(path, followed.facts, followed.seen, threshold, before, len(events), chosen))
     return Answer(question, scene, tuple(done))
 
 

@@ -68,17 +68,6 @@ class ShownFrame:
             return np.empty(0, np.intp)
         return self.result.candidates.chosen(detection_filter(self._wanted, self.labels))
 
-    def _outside(self, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
-        """Those of the candidates that lie in no mask."""
-        if not self._masks or self.result is None or self.result.candidates is None:
-            return rows
-        return rows[outside_masks(self.result.candidates.boxes_xyxy[rows], self.size, self._masks)]
-
-    @property
-    def masked(self) -> int:
-        """How many detections are ignored because they lie in masks."""
-        return len(self._chosen) - len(self.rows)
-
     @cached_property
     def numbers(self) -> tuple[int | None, ...]:
         """For each detection the number of its object, None while it has none; empty where nothing is followed."""
@@ -114,6 +103,17 @@ class ShownFrame:
         lines = [f"{name}  {now[name]}" + (f"  ·  {so_far[name]} so far" if name in so_far else "") for name in names]
         more = len(lines) - _COUNTED
         return lines if more <= 0 else [*lines[:_COUNTED], f"and {more} more classes"]
+
+    def _outside(self, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+        """Those of the candidates that lie in no mask."""
+        if not self._masks or self.result is None or self.result.candidates is None:
+            return rows
+        return rows[outside_masks(self.result.candidates.boxes_xyxy[rows], self.size, self._masks)]
+
+    @property
+    def masked(self) -> int:
+        """How many detections are ignored because they lie in masks."""
+        return len(self._chosen) - len(self.rows)
 
     def label(self, row: int) -> str:
         """Returns the class of a detection."""
