@@ -44,6 +44,8 @@ class EventPanel(QWidget):
 
     analyse = Signal()
     """The user wants the video to be analysed."""
+    case = Signal()
+    """The user wants a case of these events."""
     said = Signal(object)
     """(``Event``, ``Verdict``) pairs: what the user says of events."""
 
@@ -60,6 +62,7 @@ class EventPanel(QWidget):
         self.mark = self._button("Mark", "Mark what is selected, to find it again", self._mark)
         self.name = self._button("Name…", "Give what is selected a name", self._name)
         self.reject = self._button("Reject", "There is no such object: list it as rejected (Del)", self._reject)
+        self.make_case = self._button("Case…", "Clips, pictures, report and checksums in a folder", self.case.emit)
         self.title, self.hint = WrappedLabel(), WrappedLabel()
         self.title.setObjectName("heading")
         self.hint.setObjectName("muted")
@@ -113,7 +116,7 @@ class EventPanel(QWidget):
         foot = QHBoxLayout()
         foot.setContentsMargins(12, 4, 12, 12)
         foot.setSpacing(4)
-        for button in (self.mark, self.name, self.reject):
+        for button in (self.mark, self.name, self.reject, self.make_case):
             foot.addWidget(button, 1)
         box.addLayout(head)
         box.addWidget(self.list, 1)
@@ -196,6 +199,7 @@ class EventPanel(QWidget):
         chosen = [verdict for _, verdict in self._verdicts()]
         for button in (self.mark, self.name, self.reject):
             button.setEnabled(bool(chosen))
+        self.make_case.setEnabled(self._made is not None and bool(self._made.listed))
         self.mark.setText("Unmark" if chosen and all(verdict.marked for verdict in chosen) else "Mark")
         self.reject.setText("Accept" if chosen and all(verdict.rejected for verdict in chosen) else "Reject")
 
