@@ -28,6 +28,7 @@ from app.ui.source_opener import SourceOpener
 from app.ui.status_bar import StatusBar
 from app.ui.top_bar import TopBar
 from app.ui.trust_offer import TrustOffer
+from app.ui.view.box_menu import BoxMenu
 from app.ui.view.folder_feed import FolderFeed
 from app.ui.view.notice_feed import NoticeFeed
 from app.ui.view.stage import Stage
@@ -40,6 +41,7 @@ from app.ui.widgets.key_guard import keeps_key
 from app.ui.widgets.screen_room import keep_on_screen, resize_on_screen
 from app.ui.widgets.side_panel import SidePanel
 from app.ui.widgets.split import Split
+from app.ui.zone_drawing import ZoneDrawing
 
 if TYPE_CHECKING:
     from app.core.model_cards import ModelCard
@@ -96,6 +98,9 @@ class MainWindow(QMainWindow):
         self._presenter = Presenter(services, self.stage, self.panel, self.status)
         self._rest = LiveRest(services, self)
         self._trust = TrustOffer(services, self)
+        self.box_menu = BoxMenu(services, self.stage.view)
+        """The menu on the frame."""
+        self.zones = ZoneDrawing(services, self.stage, self.split, self.side, self.actions_by_name["zones"])
         self._notices = NoticeFeed(self.stage.view, services.controller, services.settings)
         self._timeline = TimelineFeed(self.stage.timeline, services.controller, services.settings, services.background)
         self._event_presenter = EventPresenter(
@@ -210,6 +215,8 @@ class MainWindow(QMainWindow):
         self.set_fullscreen(not self.isFullScreen())
 
     def _escape(self) -> None:
+        if self.stage.view.unpin():
+            return
         if self.isFullScreen():
             self.set_fullscreen(False)
         elif not self.sources.cancel():

@@ -23,7 +23,14 @@ from detector.runtime.graph_conversion import ConversionRequest, convert_graph
 from detector.spec import InputSpec, ModelSpec, PostprocessSpec
 from detector.spec_fields import MAX_LABELS
 
-TITLES = {"openvino": "OpenVINO IR", "onnx": "ONNX", "tflite": "TensorFlow Lite", "caffe": "Caffe"}
+TITLES = {
+    "openvino": "OpenVINO IR",
+    "onnx": "ONNX",
+    "tflite": "TensorFlow Lite",
+    "caffe": "Caffe",
+    "tensorflow": "TensorFlow",
+    "torch": "PyTorch",
+}
 XML = "converted.xml"
 
 _Triple = tuple[float, float, float]

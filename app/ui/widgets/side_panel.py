@@ -1,4 +1,4 @@
-"""The panel beside the video: several pages, one of them in view. GUI thread."""
+"""The panel beside the video: several pages, one of them in view; now and then another over all. GUI thread."""
 
 from __future__ import annotations
 
@@ -43,6 +43,18 @@ class SidePanel(QFrame):
     def show_page(self, page: QWidget) -> None:
         """Bring a page into view."""
         self.tabs.setCurrentIndex(self._pages.indexOf(page))
+
+    def cover(self, page: QWidget) -> None:
+        """Show a page that has no tab in place of the others, until ``uncover``."""
+        if self._pages.indexOf(page) < 0:
+            self._pages.addWidget(page)
+        self.tabs.hide()
+        self._pages.setCurrentWidget(page)
+
+    def uncover(self) -> None:
+        """Show the tabs and the page that was in view before ``cover``."""
+        self.tabs.show()
+        self._pages.setCurrentIndex(self.tabs.currentIndex())
 
     @property
     def page(self) -> QWidget | None:
