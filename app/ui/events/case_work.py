@@ -9,7 +9,6 @@ from pathlib import Path
 
 from app.core.errors import AppError
 from app.core.events.answer import Answer, content_sha256, source_answer
-from app.core.events.judgements import rejected_among
 from app.core.settings import OverlaySettings
 from app.ui.events.event_work import EventList
 
@@ -52,9 +51,8 @@ class CaseRequest:
 def answer_of(made: EventList, numbers: frozenset[int]) -> Answer:
     """Returns the events of a list as an answer to what was asked, without those that are not among ``numbers``."""
     query, wanted = made.wanted.query, made.wanted
-    source = source_answer(
-        made.followed, wanted.detection.threshold, made.events, rejected_among(made.verdicts), query.question
-    )
+    rejected = frozenset(row.number for row in made.rows if row.verdict.rejected)
+    source = source_answer(made.followed, wanted.detection.threshold, made.events, rejected, query.question)
     chosen = tuple(event for event in source.events if event.id in numbers)
     return Answer(query.question, wanted.scene, (replace(source, events=chosen),))
 

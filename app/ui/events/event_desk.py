@@ -111,8 +111,10 @@ class EventDesk(QObject):
         self.feed.ask(query)
 
     def _play(self, row: ListedEvent) -> None:
-        events = self.panel.list.events
-        self.player.play(events.event_of(row), events.colours.get(row.label) or class_colour(row.label))
+        made = self.feed.current
+        if made is not None:
+            colour = self.panel.list.events.colours.get(row.label) or class_colour(row.label)
+            self.player.play(made.events[row.number - 1], colour)
 
     def _show_state(self, state: FeedState) -> None:
         self.panel.show_state(state)

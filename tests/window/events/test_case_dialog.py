@@ -57,7 +57,7 @@ def test_the_list_the_command_line_and_the_case_say_the_same(
     table.qtbot.waitUntil(lambda: panel.filters.zone.isVisible())
     panel.list.choose(1)
     panel.reject.click()
-    table.qtbot.waitUntil(lambda: panel.list.events.verdict_of(panel.list.events.rows[1]).rejected)
+    table.qtbot.waitUntil(lambda: panel.list.events.rows[1].verdict.rejected)
     panel.filters.zone.set_value("left")
     panel.filters.zone.changed.emit()
     table.qtbot.waitUntil(lambda: len(classes(panel)) == 2)
