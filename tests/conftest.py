@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import itertools
 import logging
 import os
 import threading
@@ -16,6 +18,28 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 # An example may take as long as a busy machine makes it: how long is measured elsewhere, never asserted.
 hypothesis.settings.register_profile("unhurried", deadline=None)
 hypothesis.settings.load_profile("unhurried")
+
+_TESTS = itertools.count(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_collection_on_other_threads() -> Iterator[None]:
+    """Python collects cycles on whichever thread allocates. What is left of a closed window must end on this one.
+
+    A worker that destroys its objects waits for the interpreter with Qt's lock in hand, and this thread, which
+    destroys others meanwhile, the other way round.
+    """
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.fixture(autouse=True)
+def _collected_now_and_then() -> Iterator[None]:
+    yield
+    assert not gc.isenabled()
+    if next(_TESTS) % 25 == 0:
+        gc.collect()
 
 
 @pytest.fixture(autouse=True)

@@ -22,7 +22,7 @@ DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 _OVERVIEW = """\
 Watch a camera or a video through an SSD detector, live, and export what it saw.
 
-  ssd-viewer [SOURCE...] [--camera N|NAME]
+  ssd-viewer [SOURCE...] [--camera N|NAME] [--screen [N|WxH+X+Y]]
                                           the window: video, image, folder of images, http(s):// or rtsp:// stream
   ssd-viewer detect IMAGE...              images to detections, and annotated copies
   ssd-viewer annotate VIDEO...            video to annotated video and data

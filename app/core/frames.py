@@ -17,7 +17,9 @@ ImageBGR = npt.NDArray[np.uint8]
 ImageBGRA = npt.NDArray[np.uint8]
 """UInt8[H, W, 4], byte order of QImage.Format_RGB32 on little-endian machines; alpha 255."""
 
-SourceKind = Literal["camera", "video", "stream", "image", "folder"]
+SourceKind = Literal["camera", "video", "stream", "screen", "image", "folder"]
+LIVE_KINDS: frozenset[SourceKind] = frozenset({"camera", "stream", "screen"})
+"""Sources without a beginning or an end of their own."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,6 +50,26 @@ class Frame:
     def height(self) -> int:
         return int(self.image_bgr.shape[0])
 
+    @property
+    def time_s(self) -> Fraction:
+        """When it is, seconds: of presentation in a file, else of a clock that never goes back."""
+        return self.pts_s if self.pts_s is not None else Fraction(self.captured_ns, 1_000_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectFacts:
+    """What is known of an object that is followed; times as ``Frame.time_s``.
+
+    Attributes:
+        first_s: When it was first detected.
+        last_s: When it was last detected.
+        missed: The network did not find it when it looked last; motion alone says where it is.
+    """
+
+    first_s: float
+    last_s: float
+    missed: bool = False
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameResult:
@@ -61,7 +83,11 @@ class FrameResult:
         detect_ms: Time in the detector for this frame, milliseconds.
         detected_ns: ``time.monotonic_ns()`` when the result was ready.
         followed: The network saw an earlier frame; motion brought the boxes here.
-        numbers: Number of each candidate's object, None while it has none; empty where nothing was followed.
+        numbers: Number of each candidate's object, None while it has none; empty where nothing was followed. No two
+            objects of a source have the same.
+        objects: What is known of each candidate's object, None while it has no number; empty likewise.
+        so_far: Different objects by class, one for each label, since the source began or jumped last; empty where
+            nothing was followed.
     """
 
     frame: Frame
@@ -72,6 +98,8 @@ class FrameResult:
     detected_ns: int = 0
     followed: bool = False
     numbers: tuple[int | None, ...] = ()
+    objects: tuple[ObjectFacts | None, ...] = ()
+    so_far: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,11 @@ def speeds_file() -> Path:
     return platformdirs.user_data_path(APP, appauthor=False) / "speeds.json"
 
 
+def scenes_dir() -> Path:
+    """Zones, lines and masks drawn on sources."""
+    return platformdirs.user_data_path(APP, appauthor=False) / "scenes"
+
+
 def cache_dir() -> Path:
     """Returns the folder of what can be made again: compiled networks, thumbnails."""
     return platformdirs.user_cache_path(APP, appauthor=False)

@@ -63,7 +63,7 @@ class Commands(QObject):
 
     def connect_actions(self, actions: dict[str, QAction]) -> None:
         """Have these done from now on; the others are for the window to connect."""
-        controller = self._controller
+        controller, view = self._controller, self._view
         for name, does in (
             ("open_file", self._open_file),
             ("open_folder", self._open_folder),
@@ -78,6 +78,13 @@ class Commands(QObject):
             ("rewind", self._rewind),
             ("to_end", controller.seek_end),
             ("loop", self._toggle_loop),
+            ("zoom_in", view.zoom_in),
+            ("zoom_out", view.zoom_out),
+            ("zoom_fit", view.zoom_to_fit),
+            ("look_left", lambda: view.pan(-1, 0)),
+            ("look_right", lambda: view.pan(1, 0)),
+            ("look_up", lambda: view.pan(0, -1)),
+            ("look_down", lambda: view.pan(0, 1)),
             ("lower", self._lower_threshold),
             ("higher", self._raise_threshold),
             ("labels", self._toggle_labels),

@@ -15,6 +15,8 @@ from app.core.settings import Choices
 from app.ui.actions import apply_theme, make_actions
 from app.ui.camera_menu import CameraMenu, ListCameras, list_cameras_now
 from app.ui.commands import Commands, sample_clip
+from app.ui.events.analyser import TOPIC as ANALYSIS
+from app.ui.events.analyser import Analyser
 from app.ui.export.export_windows import ExportWindows
 from app.ui.faults.shutdown import stop_all
 from app.ui.presenter import Presenter
@@ -91,6 +93,7 @@ class MainWindow(QMainWindow):
         self._trust = TrustOffer(services, self)
         self._notices = NoticeFeed(self.stage.view, services.controller, services.settings)
         self._timeline = TimelineFeed(self.stage.timeline, services.controller, services.settings, services.background)
+        self.analyser = Analyser(services, self)
         self._folder = FolderFeed(self.stage.strip, services.controller, services.background)
         self._connect()
         self._connect_actions()
@@ -195,7 +198,7 @@ class MainWindow(QMainWindow):
     def _escape(self) -> None:
         if self.isFullScreen():
             self.set_fullscreen(False)
-        else:
+        elif not self.sources.cancel():
             self.services.banner.dismiss()
 
     def _show_panel_state(self) -> None:
@@ -231,6 +234,7 @@ class MainWindow(QMainWindow):
         for name, does in (
             ("cameras", self._show_sources),
             ("models", self.show_models),
+            ("analyse", self.analyser.start),
             ("export", self._export_present),
             ("export_many", self._show_queue),
             ("panel", self.toggle_panel),
@@ -266,6 +270,8 @@ class MainWindow(QMainWindow):
         for again in (self._presenter.retry, self._trust.trusted):
             again.connect(self.sources.open_again)
         self._notices.choose_model.connect(self.show_models)
+        self.stage.view.fullscreen_asked.connect(self._toggle_fullscreen)
+        self._connect_analysis()
         self.split.changed.connect(self._show_panel_state)
         services.library.models.connect(self._models_listed)
         services.library.cards.connect(self._cards_listed)
@@ -273,7 +279,26 @@ class MainWindow(QMainWindow):
         services.controller.model_measured.connect(services.library.record_speed)
         services.settings.changed.connect(self._setting_changed)
         services.settings.not_saved.connect(self._settings_not_saved)
+        services.scenes.not_saved.connect(self._zones_not_saved)
+        services.scenes.damaged.connect(self._zones_damaged)
         services.theme.changed.connect(self._apply_theme)
+
+    def _connect_analysis(self) -> None:
+        analyser, strip = self.analyser, self.stage.analysis
+        analyser.available.connect(self.actions_by_name["analyse"].setEnabled)
+        self.actions_by_name["analyse"].setEnabled(analyser.is_available)
+        analyser.began.connect(strip.begin)
+        analyser.began.connect(self._timeline.grow)
+        analyser.ended.connect(strip.end)
+        analyser.ended.connect(self._timeline.stop_growing)
+        analyser.known.connect(self._say_analysed)
+        self.services.analyses.progress.connect(strip.show_progress)
+        self.services.analyses.progress.connect(self._timeline.grown)
+        strip.cancelled.connect(analyser.cancel)
+        strip.resumed.connect(self.services.analyses.resume)
+
+    def _say_analysed(self) -> None:
+        self.services.banner.tell("info", "This video is analysed already.", topic=ANALYSIS)
 
     def _show_sources(self) -> None:
         self.top_bar.show_sources()
@@ -308,6 +333,12 @@ class MainWindow(QMainWindow):
     def _settings_not_saved(self, error: ExplainedError) -> None:
         hint = f"They hold until the window is closed. {hint_of(error)}".strip()
         self.services.banner.tell("warning", error.message, hint)
+
+    def _zones_not_saved(self, error: ExplainedError) -> None:
+        self.services.banner.tell("warning", f"The zones cannot be saved. {error.message}", hint_of(error))
+
+    def _zones_damaged(self, problem: str) -> None:
+        self.services.banner.tell("warning", problem)
 
     def _setting_changed(self, section: str, name: str) -> None:
         if section in ("detection", "overlay"):

@@ -18,7 +18,7 @@ from app.ui.widgets.quantity_text import shorten
 _FIGURES_EVERY_MS = 250
 _IDLE = "Ready. F1 shows help and the keyboard shortcuts."
 _NO_MODEL = "No detector"
-_RESTING = "Detection pauses while exporting"
+_RESTING = "Detection pauses while {}"
 
 
 class Presenter(QObject):
@@ -39,7 +39,7 @@ class Presenter(QObject):
     def __init__(self, services: Services, stage: Stage, panel: SettingsPanel, status: StatusBar) -> None:
         super().__init__()
         controller = services.controller
-        self._controller, self._banner = controller, services.banner
+        self._controller, self._banner, self._analyses = controller, services.banner, services.analyses
         self._stage, self._panel, self._status = stage, panel, status
         self._timer = QTimer(self)
         self._timer.setInterval(_FIGURES_EVERY_MS)
@@ -159,14 +159,15 @@ class Presenter(QObject):
             self._view_described(view.waiting.words)
             return
         without = view.result is not None and view.result.candidates is None  # what is kept of a video is shown still
-        resting = _RESTING if controller.resting and without else ""
+        works = "analysing" if self._analyses.running else "exporting"
+        resting = _RESTING.format(works) if controller.resting and without else ""
         note = f"Loading {controller.loading}…" if controller.loading else resting
         if controller.awaited:
             note = f"Opening {shorten(shown_name(controller.awaited), 40)}…"
-        self._status.set_cell("seen", view.seen_text())
-        self._panel.set_counts(view.class_counts())
+        self._status.set_cell("seen", view.shown.seen_text())
+        self._panel.set_counts(view.shown.class_counts())
         still = controller.is_paused or info.kind in ("image", "folder")
-        self._view_described(view.notice.words or view.spoken_text(with_places=still))
+        self._view_described(view.notice.words or view.shown.spoken_text(with_places=still))
         if info.kind in ("image", "folder"):
             view.set_badge("", note)
             shown = still_cells(view.result.detect_ms if view.result is not None else 0.0)

@@ -10,11 +10,11 @@ from app.ui.widgets.icons import icon
 from app.ui.widgets.theme import Theme
 
 _MENU = (
-    "snapshot", "export", "export_many", "", "models", "import_model", "", "panel", "preferences", "fullscreen", "",
-    "help", "guides", "diagnostics", "about", "", "quit",
+    "snapshot", "analyse", "export", "export_many", "", "models", "import_model", "",
+    "panel", "preferences", "fullscreen", "", "help", "guides", "diagnostics", "about", "", "quit",
 )  # fmt: skip
-_LABELLED = ("snapshot", "export")
-_WORDS_FROM = 560  # pixels of width
+_LABELLED = ("snapshot", "analyse", "export")
+_WORDS_FROM = 640  # pixels of width
 
 
 class TopBar(QFrame):
@@ -41,11 +41,11 @@ class TopBar(QFrame):
         self.more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.more.setMenu(self._menu(actions))
         row = QHBoxLayout(self)
-        row.setContentsMargins(10, 6, 10, 6)
+        row.setContentsMargins(8, 4, 8, 4)
         row.setSpacing(4)
         row.addWidget(self.source)
         row.addStretch(1)
-        for name in ("snapshot", "export", "fullscreen", "panel"):
+        for name in ("snapshot", "analyse", "export", "fullscreen", "panel"):
             button = QToolButton()
             button.setObjectName("flat")
             button.setDefaultAction(actions[name])

@@ -15,7 +15,8 @@ from detector.detections import DetectionFilter, Detections
 from detector.errors import DetectorError
 from detector.graph_spec import Activation, Fit
 from detector.importers.base import Overrides
-from detector.importers.graph_import import SCALES, import_graph
+from detector.importers.graph_description import SCALES
+from detector.importers.graph_import import import_graph
 from detector.importers.source_file import graph_file, main_file
 from detector.model_file import ModelEntry
 from detector.preprocess import ImageBGR

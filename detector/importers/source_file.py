@@ -9,9 +9,10 @@ from typing import Literal
 
 from detector.errors import DetectorError
 from detector.importers.base import SourceFile
+from detector.importers.caffe_network import brings_its_graph
 from detector.importers.tflite_file import IDENTIFIER
 
-GraphKind = Literal["openvino", "onnx", "tflite"]
+GraphKind = Literal["openvino", "onnx", "tflite", "caffe"]
 
 _SUFFIXES: dict[str, GraphKind] = {".xml": "openvino", ".onnx": "onnx", ".tflite": "tflite"}
 """For what is not told by its content: it is damaged then, and the reader of its kind says how."""
@@ -51,6 +52,8 @@ def graph_file(path: Path) -> tuple[Path, GraphKind] | None:
             )
     except OSError as error:  # a name that is too long, a folder that may not be looked into
         raise DetectorError(f"Cannot read {str(path)[:200]}: {error.strerror or error}.") from error
+    if path.suffix.lower() == ".caffemodel":
+        return (path, "caffe") if brings_its_graph(path) else None
     kind = _graph_kind(start) or _SUFFIXES.get(path.suffix.lower())
     return None if kind is None else (path, kind)
 

@@ -22,6 +22,7 @@ from detector.preprocess_torch import DeviceInput, ResizePlan
 from detector.runtime.network import load_network
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+_TRIED = 32  # algorithms of cuDNN's for each convolution; torch's own limit of 10 leaves out some of the best
 _log = logging.getLogger(__name__)
 
 
@@ -65,7 +66,6 @@ class DevicePass:
         self.result_shape = result_shape(len(self.defaults), len(entry.spec.labels))
         self._rule = entry.spec.postprocess
         self._exact = precision == "fp32"
-        self._tuning = False
         self.suppress = _kernels(device)
 
     def __call__(self, frames: Tensor, plan: ResizePlan, on_stage: Callable[[str], object] | None = None) -> Tensor:
@@ -96,27 +96,19 @@ class DevicePass:
             return locs, logits
 
     @contextlib.contextmanager
-    def tuned(self) -> Iterator[None]:
-        """Inside, cuDNN picks algorithms by trying them, once per shape; that takes seconds, so for what runs often."""
-        self._tuning = True
-        try:
-            yield
-        finally:
-            self._tuning = False
-
-    @contextlib.contextmanager
     def _convolutions(self) -> Iterator[None]:
         """How cuDNN works meanwhile; these switches are the whole process's, so they are put back.
 
-        Who asks for float32 gets float32, not products of 10 bits ("TF32").
+        It picks algorithms by trying them, from the first call of a shape: what it ran untuned once it goes on running
+        untuned. Who asks for float32 gets float32, not products of 10 bits ("TF32").
         """
         cudnn = torch.backends.cudnn
-        before = cudnn.benchmark, cudnn.allow_tf32
-        cudnn.benchmark, cudnn.allow_tf32 = self._tuning, not self._exact
+        before = cudnn.benchmark, cudnn.benchmark_limit, cudnn.allow_tf32
+        cudnn.benchmark, cudnn.benchmark_limit, cudnn.allow_tf32 = True, _TRIED, not self._exact
         try:
             yield
         finally:
-            cudnn.benchmark, cudnn.allow_tf32 = before
+            cudnn.benchmark, cudnn.benchmark_limit, cudnn.allow_tf32 = before
 
 
 def _kernels(device: torch.device) -> Suppress | None:

@@ -77,10 +77,9 @@ class TorchDeviceDetector(Engine):
                 self._plan = lru_cache(maxsize=_PLANS)(self.device_pass.input.plan)
                 self._uploads = self._new_uploads()
             # The first run loads kernels and picks algorithms; better now than on the first frame.
-            with self.device_pass.tuned():
-                self._run(
-                    [np.zeros((entry.spec.input.height, entry.spec.input.width, 3), np.uint8)], entry.spec.postprocess
-                )
+            self._run(
+                [np.zeros((entry.spec.input.height, entry.spec.input.width, 3), np.uint8)], entry.spec.postprocess
+            )
             if self._stream is not None:
                 self._graphs = ShapeCache(self._captured, _GRAPHS, FrameGraph.free)
                 self.preferred_batch = _preferred(device)
@@ -210,8 +209,10 @@ class TorchDeviceDetector(Engine):
         """None where it cannot be done, which is noted once: step by step it goes on, slower."""
         count, height, width = shape
         assert self._stream is not None
+        assert self._graphs is not None
+        shared = next((graph.pool for _, graph in self._graphs.items()), None)
         try:
-            return FrameGraph(self.device_pass, count, self._plan(height, width), self._stream)
+            return FrameGraph(self.device_pass, count, self._plan(height, width), self._stream, shared)
         except RuntimeError as error:
             _log.info("no graph of %s on %s: %s", shape, self.device, first_line(error))
             if not isinstance(error, torch.OutOfMemoryError) and not any("CUDA graph" in note for note in self.notes):

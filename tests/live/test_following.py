@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,8 +11,9 @@ import cv2
 import numpy as np
 import pytest
 
-from app.core.frames import FrameResult
+from app.core.frames import Frame, FrameResult, ObjectFacts
 from app.core.live import LiveState
+from app.core.live.follow import FollowStage
 from app.core.live.smoothing import SmoothingSwitch
 from app.core.settings import ModelSettings
 from app.core.sources.base import SourceOptions
@@ -77,10 +78,12 @@ def test_a_paused_frame_has_the_detectors_own_answer(video: Path) -> None:
         for index in (20, 3, 31, 8):
             probe.session.seek(Fraction(index, 30))
             exact = probe.result_where(
-                lambda result, wanted=index: result.frame.index == wanted and result.candidates is not None  # type: ignore[misc] # bound now
+                lambda result, wanted=index: (  # type: ignore[misc] # bound now
+                    result.frame.index == wanted and result.candidates is not None and not result.followed
+                )
             )
-            assert not exact.followed
             assert on_object(exact) > 0.85
+            assert exact.numbers[0] is not None
 
 
 def test_nothing_is_followed_across_a_seek(video: Path) -> None:
@@ -106,6 +109,85 @@ def test_objects_have_numbers_and_the_number_stays(video: Path) -> None:
             if result is not None and result.followed:
                 seen |= set(result.numbers)
         assert seen - {None} <= {1}
+
+
+class _Shown:
+    """Collects what a follow stage shows, and waits for it."""
+
+    def __init__(self) -> None:
+        self.results: list[FrameResult] = []
+        self._changed = threading.Condition()
+        self.stage = FollowStage(self._take, 0.5)
+
+    def _take(self, _epoch: int, result: FrameResult) -> None:
+        with self._changed:
+            self.results.append(result)
+            self._changed.notify_all()
+
+    def wait(self, wanted: Callable[[FrameResult], bool]) -> FrameResult:
+        with self._changed:
+            assert self._changed.wait_for(lambda: any(map(wanted, self.results)), PATIENCE)
+            return next(result for result in reversed(self.results) if wanted(result))
+
+    def frame(self, index: int, epoch: int = 1, captured_ns: int = 0) -> Frame:
+        image = np.full((90, 160, 3), 90, np.uint8)
+        frame = Frame(image, image, index, Fraction(index, 30), captured_ns or index * 33_000_000)
+        self.stage.frame(epoch, frame)
+        self.wait(lambda result: result.frame is frame)
+        return frame
+
+    def answer(self, frame: Frame, *classes: int, epoch: int = 1) -> FrameResult:
+        """The detector found one object of each of these classes, side by side."""
+        count = len(classes)
+        boxes = np.array([[10 + 40 * n, 10, 40 + 40 * n, 60] for n in range(count)], np.float32).reshape(-1, 4)
+        found = Candidates(boxes, np.full(count, 0.9, np.float32), np.array(classes, np.int32))
+        self.stage.answer(epoch, FrameResult(frame, found, ("car", "person"), "net", 1.0, 1))
+        return self.wait(lambda result: result.frame is frame and len(result.numbers) == count and result.so_far != ())
+
+
+@pytest.fixture
+def shown() -> Iterator[_Shown]:
+    made = _Shown()
+    made.stage.worker.start()
+    yield made
+    made.stage.stop()
+    made.stage.worker.join(PATIENCE)
+
+
+def test_the_detectors_own_answer_has_numbers_ages_and_counts(shown: _Shown) -> None:
+    exact = shown.answer(shown.frame(0), 0, 1, 1)
+    assert not exact.followed
+    assert exact.numbers == (1, 2, 3)
+    assert exact.so_far == (1, 2)
+    assert exact.objects == (ObjectFacts(0.0, 0.0),) * 3
+
+
+def test_what_the_network_missed_says_since_when(shown: _Shown) -> None:
+    shown.answer(shown.frame(0), 0, 1)
+    second = shown.frame(3)
+    shown.answer(second, 0)
+    third = shown.frame(6)
+    result = shown.wait(lambda result: result.frame is third)
+    assert result.followed
+    facts = dict(zip(result.numbers, result.objects, strict=True))
+    assert facts == {1: ObjectFacts(0.0, 0.1), 2: ObjectFacts(0.0, 0.0, missed=True)}
+    assert result.so_far == (1, 1), "what is missed is not another"
+
+
+def test_a_seek_ends_all_and_its_objects_have_numbers_of_their_own(shown: _Shown) -> None:
+    late = shown.frame(100)
+    assert shown.answer(late, 0, 1).numbers == (1, 2)
+    early = shown.frame(20, captured_ns=late.captured_ns + 1)
+    shown.stage.answer(1, FrameResult(late, Candidates.empty(), ("car", "person"), "net", 1.0, 1))  # too late
+    again = shown.answer(early, 0)
+    assert again.numbers == (3,)
+    assert again.objects == (ObjectFacts(20 / 30, 20 / 30),)
+    assert again.so_far == (1, 0), "counted from the jump on"
+
+
+def test_another_source_counts_from_one(shown: _Shown) -> None:
+    shown.answer(shown.frame(0), 0)
+    assert shown.answer(shown.frame(0, epoch=2), 1, epoch=2).numbers == (1,)
 
 
 def test_off_keeps_boxes_and_frames_together(video: Path) -> None:

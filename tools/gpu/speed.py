@@ -66,7 +66,7 @@ def measure_latency(bench: Bench, name: str) -> dict[str, Any]:
                 if each in ours and "torchvision" in rounds:
                     row["times_torchvision"] = round(times_faster(rounds["torchvision"], times), 2)
                 if each in ours:
-                    row |= _on_the_device(bench, ours[each], batch, flops)
+                    row |= on_the_device(bench, ours[each], batch, flops)
                 rows.append(row)
                 print("  " + "  ".join(f"{key} {value}" for key, value in row.items()), flush=True)
         stages = {each: _stages(bench, detector) for each, detector in ours.items()}
@@ -85,7 +85,7 @@ def _rival(bench: Bench, name: str) -> Any:
     return open_twin(bench.files[name], bench.device)
 
 
-def _on_the_device(bench: Bench, ours: TorchDeviceDetector, batch: int, flops: float) -> dict[str, Any]:
+def on_the_device(bench: Bench, ours: TorchDeviceDetector, batch: int, flops: float) -> dict[str, Any]:
     """Measures a replayed graph alone: milliseconds, and the share of the device's peak rate."""
     if ours._graphs is None:
         return {}
@@ -99,7 +99,9 @@ def _on_the_device(bench: Bench, ours: TorchDeviceDetector, batch: int, flops: f
     return {"graph_ms": None}
 
 
+@torch.inference_mode()
 def _replayed(graph: torch.cuda.CUDAGraph) -> float:
+    """Times a graph, in the mode it was captured in: a replay writes to torch's random state."""
     event: Any = torch.cuda.Event
     taken = []
     for _ in range(50):
@@ -130,7 +132,7 @@ def _stages(bench: Bench, ours: TorchDeviceDetector) -> dict[str, float]:
 
 
 def time_kernels(bench: Bench, name: str) -> dict[str, Any]:
-    """Lists the kernels that take the time, for one frame and for a full graph."""
+    """Lists the device's kernels that take the time, for one frame and for a full graph; not what launched them too."""
     from torch.profiler import ProfilerActivity, profile
 
     result: dict[str, Any] = {}
@@ -147,7 +149,7 @@ def time_kernels(bench: Bench, name: str) -> dict[str, Any]:
             spent = [
                 (each.key, each.count / calls, each.self_device_time_total / calls)
                 for each in profiler.key_averages()
-                if each.self_device_time_total > 0
+                if each.device_type.name == "CUDA"
             ]
             spent.sort(key=lambda each: -each[2])
             print(f"  x{batch}: {sum(each[2] for each in spent):.1f} us on the device a call, of it", flush=True)
@@ -168,7 +170,7 @@ def measure_fusion(bench: Bench, name: str) -> dict[str, Any]:
         plain = passes[False]
         plan = plain.input.plan(*bench.sizes.frames[0])
         shape = (batch, plan.uploaded_rows, plan.width, 3)
-        with torch.inference_mode(), plain.tuned(), plain._convolutions():
+        with torch.inference_mode(), plain._convolutions():
             images = plain.input(torch.randint(0, 255, shape, dtype=torch.uint8, device=bench.place), plan)
             whole = {
                 "fused" if fused else "plain": graph_ms(partial(each.network, images)) for fused, each in passes.items()

@@ -136,6 +136,11 @@ class Scene:
         }
 
 
+def is_name(text: str) -> bool:
+    """Returns whether a shape may be called that."""
+    return bool(text.strip()) and len(text) <= MAX_NAME and text.isprintable()
+
+
 def read_scene(path: Path) -> Scene:
     """Reads a file of zones, lines and masks.
 
@@ -226,7 +231,7 @@ def _entries(data: Mapping[str, Any], kind: str, place: str) -> Iterator[tuple[s
 
 def _name(entry: Mapping[str, Any], at: str) -> str:
     name = entry.get("name")
-    if not isinstance(name, str) or not name.strip() or len(name) > MAX_NAME or not name.isprintable():
+    if not isinstance(name, str) or not is_name(name):
         raise SceneError(f'{at}: "name" must be a text of 1 to {MAX_NAME} letters on one line.')
     return name.strip()
 

@@ -16,7 +16,7 @@ from fractions import Fraction
 from typing import Protocol
 
 from app.core.errors import AppError, ExplainedError
-from app.core.frames import Frame, SourceInfo
+from app.core.frames import LIVE_KINDS, Frame, SourceInfo
 from app.core.live.attempt_tap import AttemptTap
 from app.core.live.player import Player
 from app.core.live.transport import Transport
@@ -118,7 +118,7 @@ class _Attempt:
         listener.opened(source.info)
         self._pass_notes(source)
 
-        live = source.info.kind in ("camera", "stream")
+        live = source.info.kind in LIVE_KINDS
 
         def deliver(frame: Frame) -> None:
             self.last_ns = time.monotonic_ns()

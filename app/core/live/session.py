@@ -151,6 +151,11 @@ class LiveSession:
             stage.start()
             return goes_on
 
+    def keep_source(self) -> None:
+        """Go on with the present source, and give up what ``start`` is still opening in its place."""
+        with self._lock:
+            self._drop_next()
+
     def _may_go_on_before(self, uri: str) -> bool:
         is_open = self._info is not None and self._state in (LiveState.RUNNING, LiveState.PAUSED, LiveState.STALLED)
         cameras = uri.startswith(CAMERA) and self._uri.startswith(CAMERA)
@@ -276,6 +281,12 @@ class LiveSession:
         with self._lock:
             if self._detect is not None:
                 self._detect.rest(resting)
+
+    def look_again(self) -> None:
+        """Show what is kept of the present video, if an export or analysis has left it meanwhile."""
+        with self._lock:
+            if self._detect is not None:
+                self._detect.look_again()
 
     def switch_model(self, model: ModelSettings) -> None:
         """Change to another model; the view goes on meanwhile, and the old one is kept until the new one runs."""

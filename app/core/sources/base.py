@@ -16,7 +16,7 @@ from app.core.media.packets import MediaSink
 from app.core.settings import SourceSettings
 from app.core.sources.replays import ReplayFilter
 
-CAMERA = "camera:"
+CAMERA, SCREEN = "camera:", "screen:"
 
 
 class SourceLostError(AppError):

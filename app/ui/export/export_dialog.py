@@ -25,7 +25,10 @@ from app.ui.remedies import hint_of, phrased
 from app.ui.services.background import Background
 from app.ui.services.export_runner import ExportRunner
 from app.ui.widgets.ask import confirmed
+from app.ui.widgets.screen_room import resize_on_screen
 from app.ui.widgets.theme import Theme
+
+_WIDTH = 720
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +109,7 @@ class ExportDialog(QDialog):
         runner.failed.connect(self._failed)
         runner.cancelled.connect(self._cancelled)
         self.setAcceptDrops(False)
-        self.resize(min(720, self.screen().availableSize().width() - 40), 0)
-        self._grow()
+        resize_on_screen(self, _WIDTH, self.form.sizeHint().height())
         if source is not None:
             self.form.set_source(source)
 
@@ -152,8 +154,7 @@ class ExportDialog(QDialog):
 
     def _grow(self) -> None:
         """Show all of the form, as far as the screen is high enough."""
-        most = self.screen().availableSize().height() - 60
-        self.resize(self.width(), max(self.height(), min(self.form.sizeHint().height(), most)))
+        resize_on_screen(self, self.width(), max(self.height(), self.form.sizeHint().height()))
 
     def _start(self) -> None:
         request = self.form.request()

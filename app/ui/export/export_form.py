@@ -156,6 +156,7 @@ class ExportForm(QWidget):
             video=options.video.options,
             cache=options.cache,
             highlights=options.highlights(output),
+            detect_every=options.key_frames.value,
         )
 
     def _check(self) -> None:

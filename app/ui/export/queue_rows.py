@@ -12,7 +12,7 @@ from app.ui.export.queue_text import detail_text, notes_of, state_text
 from app.ui.widgets.theme import Theme
 
 _PAD = 12.0
-_GAP = 5.0
+_GAP = 4.0
 _BAR = 6.0
 
 

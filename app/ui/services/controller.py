@@ -47,7 +47,7 @@ class LiveController(QObject):
     frame = Signal(object)
     """FrameResult to show."""
     awaiting = Signal(str)
-    """Another source is being opened, while the present one goes on."""
+    """Another source is being opened, while the present one goes on; "": no longer."""
     opening = Signal(str)
     """A source is the present one from now on."""
     opened = Signal(object)
@@ -129,6 +129,13 @@ class LiveController(QObject):
         if self.resting:
             self.session.rest(True)
 
+    def keep_source(self) -> None:
+        """Go on with the present source, and give up what is being opened in its place."""
+        if self.session is not None and self.awaited:
+            self.session.keep_source()
+            self.awaited = ""
+            self.awaiting.emit("")
+
     def close_source(self) -> None:
         """Close the source, also for the next start. The session's threads end by themselves; nobody waits."""
         self._settings.set("source", "last", "")
@@ -191,6 +198,12 @@ class LiveController(QObject):
             self.resting = resting
             if self.session is not None:
                 self.session.rest(resting)
+
+    def look_again(self, video: Path) -> None:
+        """Show what is kept of ``video`` by now, if that is what is looked at."""
+        present = self.video_file
+        if self.session is not None and present is not None and present.absolute() == video.absolute():
+            self.session.look_again()
 
     def painted(self, result: FrameResult) -> None:
         """Note that a result is on the screen: counts frame age and screen rate."""

@@ -19,7 +19,7 @@ from app.ui.view.playback_bar import clock
 from app.ui.widgets.theme import Theme
 
 MAX_ROWS = 6
-_MARGIN, _GAP = 12, 10
+_MARGIN, _GAP = 12, 8
 _MAX_NAME = 150
 _FALLBACK: RGB = (128, 128, 128)
 _INTO_S = 0.0005  # past the start of a frame, so that rounding never leads to the one before

@@ -2,39 +2,38 @@
 
 In: ``FrameResult`` from the controller; settings snapshots. Out: ``painted`` (for the frame age that the status bar
 shows). The image is painted straight from the frame's own memory; the frame is held until the next one
-replaces it, so that memory stays valid. Thresholds act here, on the candidates the network left.
+replaces it, so that memory stays valid. ``ShownFrame`` decides what is shown of it, ``FramePlace`` where it lies.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import replace
-
-from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QFocusEvent,
     QImage,
     QMouseEvent,
+    QNativeGestureEvent,
     QPainter,
     QPaintEvent,
     QPalette,
     QPen,
     QResizeEvent,
+    QWheelEvent,
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from app.core.counts import counted
-from app.core.detection_filter import detection_filter
-from app.core.frames import FrameResult, ImageBGRA
+from app.core.frames import FrameResult
 from app.core.overlay import BoxMark, View, layout
-from app.core.records.frame_record import label_of
 from app.core.settings import DetectionSettings, OverlaySettings
+from app.ui.view.frame_painter import as_qimage, paint_around, paint_image
+from app.ui.view.frame_place import FramePlace
 from app.ui.view.notice_plate import NoticePlate
 from app.ui.view.overlay_painter import measure, paint_chips, paint_marks
-from app.ui.view.silence import hidden_text
-from app.ui.view.spoken import boxes_text
+from app.ui.view.pointer import ZOOM_STEP, Pointer
+from app.ui.view.shown_frame import ShownFrame
 from app.ui.view.waiting_plate import WaitingPlate
+from app.ui.view.zoom_plate import ZoomPlate
 from detector.detections import Detections
 
 _BADGE = "#f4f6f8"
@@ -42,16 +41,11 @@ _DEMO = "#ffc857"
 DEMO_TEXT = "Demo model: knows drawn shapes only"
 _DEMO_SHORT = "Demo: drawn shapes only"
 _NARROW = 420  # pixels of the frame's width, below which the short words are used
-
-
-def as_qimage(image_bgra: ImageBGRA) -> QImage:
-    """Makes a QImage over the array's memory, without a copy; the array must outlive it."""
-    height, width = image_bgra.shape[:2]
-    return QImage(image_bgra.data, width, height, image_bgra.strides[0], QImage.Format.Format_RGB32)
+_PAN_SHARE = 0.1  # of the view, by a key
 
 
 class VideoView(QWidget):
-    """Shows one frame with its boxes, letterboxed."""
+    """Shows one frame with its boxes: letterboxed, or zoomed."""
 
     painted = Signal(object)
     """``FrameResult`` that is on the screen for the first time."""
@@ -60,6 +54,8 @@ class VideoView(QWidget):
     """Other detections of the same candidates are shown."""
     rearranged = Signal()
     """The frame lies elsewhere in the widget."""
+    fullscreen_asked = Signal()
+    """The user wants the frame on the full screen, or back."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -67,19 +63,21 @@ class VideoView(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(160, 90)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setMouseTracking(True)
         self._ring: QColor | None = None  # around the frame, when the keyboard came here
         self.setAccessibleName("Video")
         self.canvas = QColor("#0b0d10")
         self.paints = 0
         """Paint events so far."""
-        self._result: FrameResult | None = None
         self._image: QImage | None = None
         self._reported: FrameResult | None = None
         self._detection = DetectionSettings()
         self._overlay = OverlaySettings()
-        self._detections: Detections | None = None
-        self._hidden: int | None = None
+        self.shown = ShownFrame(None, self._detection)
+        """What is shown of the frame."""
         self._marks: tuple[BoxMark, ...] | None = None
+        self._place = FramePlace()
+        self._pointer = Pointer(self._place)
         self._badge = ""
         self._demo = self._demo_told = False
         self._note = ""
@@ -87,6 +85,9 @@ class VideoView(QWidget):
         """The notice on the frame."""
         self.waiting = WaitingPlate(self)
         """Shown while there is no frame yet."""
+        self.zoom_plate = ZoomPlate(self)
+        """Shown while the frame is zoomed."""
+        self.zoom_plate.fit_asked.connect(self.zoom_to_fit)
 
     # What to show
 
@@ -94,27 +95,28 @@ class VideoView(QWidget):
         """Replace the frame and its boxes."""
         self.waiting.end()
         self._image = as_qimage(result.frame.image_bgra)
-        self._result = result
-        self._detections = self._hidden = None
+        self.shown = ShownFrame(result, self._detection)
         self._marks = None
+        if self._place.set_frame(result.frame.width, result.frame.height):
+            self.rearranged.emit()
         self.update()
 
     def clear(self) -> None:
-        """Show nothing."""
+        """Show nothing; the next source begins unzoomed."""
         self.waiting.end()
         self._image = None
-        self._result = None
         self._reported = None
-        self._detections = self._hidden = None
-        self._marks = None
-        self.update()
+        self.shown = ShownFrame(None, self._detection)
+        self._place.set_frame(0, 0)
+        self._place.fit()
+        self._rearrange()
 
     def set_look(self, detection: DetectionSettings, overlay: OverlaySettings) -> None:
         """Take over new settings; the frame on screen follows without running the network."""
         other = detection != self._detection
         if other:
             self._detection = detection
-            self._detections = self._hidden = None
+            self.shown = ShownFrame(self.shown.result, detection)
         self._overlay = overlay
         self._marks = None
         self.update()
@@ -147,106 +149,123 @@ class VideoView(QWidget):
     @property
     def result(self) -> FrameResult | None:
         """The result on screen."""
-        return self._result
+        return self.shown.result
 
     def detections(self) -> Detections:
         """Returns the detections shown, out of the frame's candidates."""
-        if self._detections is None:
-            result = self._result
-            if result is None or result.candidates is None:
-                self._detections = Detections.empty()
-            else:
-                self._detections = result.candidates.detections(detection_filter(self._detection, result.labels))
-        return self._detections
+        return self.shown.detections
 
-    def hidden(self) -> int:
-        """Returns how many detections the class filter hides."""
-        if self._hidden is None:
-            result, self._hidden = self._result, 0
-            if result is not None and result.candidates is not None:
-                wanted = detection_filter(self._detection, result.labels)
-                if wanted.class_ids is not None:
-                    found = result.candidates.detections(replace(wanted, class_ids=None))
-                    self._hidden = sum(class_id not in wanted.class_ids for class_id in found.class_ids.tolist())
-        return self._hidden
-
-    def best(self) -> tuple[str, float] | None:
-        """Returns class and score of the best candidate among the classes shown, at any threshold; None for none."""
-        result = self._result
-        if result is None or result.candidates is None:
-            return None
-        row = result.candidates.best(detection_filter(self._detection, result.labels).class_ids)
-        if row is None:
-            return None
-        return label_of(result.labels, int(result.candidates.class_ids[row])), float(result.candidates.scores[row])
-
-    def seen_text(self) -> str:
-        """Returns what is shown, such as "2 persons, 1 dog", and what is not; "" while no model runs."""
-        result = self._result
-        if result is None or result.candidates is None:
-            return ""
-        labels = [label_of(result.labels, class_id) for class_id in self.detections().class_ids.tolist()]
-        hidden, seen = self.hidden(), counted(labels)
-        if not hidden:
-            return seen or f"Nothing above {self._detection.threshold:.2f}"
-        return f"{seen}  ·  {hidden} hidden by the class filter" if seen else hidden_text(hidden)
-
-    def spoken_text(self, with_places: bool) -> str:
-        """Returns the frame in words, for a screen reader.
-
-        Args:
-            with_places: Say of each box where it lies too, which is of use while nothing moves.
-        """
-        result, seen = self._result, self.seen_text()
-        if result is None or not with_places or not len(self.detections()):
-            return seen
-        return f"{seen}. {boxes_text(self.detections(), result.labels, (result.frame.width, result.frame.height))}"
-
-    def class_counts(self) -> dict[int, int]:
-        """Returns how many objects above the threshold are in the frame, by class; also of classes that are hidden."""
-        result = self._result
-        if result is None or result.candidates is None:
-            return {}
-        if not self._detection.classes:
-            return dict(Counter(self.detections().class_ids.tolist()))
-        every = detection_filter(replace(self._detection, classes=()), result.labels)
-        return dict(Counter(result.candidates.detections(every).class_ids.tolist()))
-
-    # Geometry
+    # Where it lies
 
     def frame_rect(self) -> QRectF:
-        """Returns where the frame lies in the widget, logical pixels."""
-        if self._image is None or self._image.isNull():
-            return QRectF()
-        width, height = self._image.width(), self._image.height()
-        scale = min(self.width() / width, self.height() / height)
-        shown_w, shown_h = max(1.0, width * scale), max(1.0, height * scale)
-        # Whole device pixels at the edges: no seam between frame and canvas.
-        ratio = self.devicePixelRatioF()
-        x = round((self.width() - shown_w) / 2 * ratio) / ratio
-        y = round((self.height() - shown_h) / 2 * ratio) / ratio
-        return QRectF(x, y, round(shown_w * ratio) / ratio, round(shown_h * ratio) / ratio)
+        """Returns where the whole frame lies in the widget, logical pixels; larger than the widget while zoomed."""
+        return self._place.rect()
+
+    def visible_rect(self) -> QRectF:
+        """Returns the part of ``frame_rect`` that is in sight."""
+        return self._place.visible()
+
+    def to_frame(self, point: QPointF) -> QPointF | None:
+        """Returns the place in the frame, 0 to 1 of its width and height, at a point of the widget; None beside it."""
+        return self._place.to_frame(point)
+
+    def to_widget(self, place: QPointF) -> QPointF:
+        """Returns the point of the widget where a place in the frame, 0 to 1, lies."""
+        return self._place.to_widget(place)
+
+    @property
+    def zoom(self) -> float:
+        """Times the fitted size."""
+        return self._place.zoom
+
+    def zoom_in(self) -> None:
+        """Enlarge the frame, around the middle of the view."""
+        self._zoom_by(ZOOM_STEP)
+
+    def zoom_out(self) -> None:
+        """Make the frame smaller, until it is fitted."""
+        self._zoom_by(1 / ZOOM_STEP)
+
+    def zoom_to_fit(self) -> None:
+        """Show the whole frame."""
+        if self._place.fit():
+            self._rearrange()
+
+    def pan(self, across: int, down: int) -> None:
+        """Look further right and down, or left and up, by so many steps; only while zoomed."""
+        step = QPointF(-across * self.width(), -down * self.height()) * _PAN_SHARE
+        if self._place.pan(step):
+            self._rearrange()
+
+    def _zoom_by(self, factor: float) -> None:
+        if self._place.zoom_at(QPointF(self.width() / 2, self.height() / 2), factor):
+            self._rearrange()
+
+    def _rearrange(self) -> None:
+        """The frame lies elsewhere."""
+        self._marks = None
+        self.zoom_plate.show_zoom(self._place.zoom)
+        self.update()
+        self.rearranged.emit()
 
     def marks(self) -> tuple[BoxMark, ...]:
         """Returns boxes and labels as they are painted, logical pixels."""
         if self._marks is None:
-            rect = self.frame_rect()
-            if self._result is None or self._image is None or rect.isEmpty():
+            rect, size = self.frame_rect(), self.shown.size
+            if rect.isEmpty():
                 self._marks = ()
             else:
-                frame = self._result.frame
-                view = View(scale=rect.width() / frame.width, offset=(rect.x(), rect.y()))
-                self._marks = layout(
-                    self.detections(), self._result.labels, (frame.width, frame.height), view, self._overlay, measure
-                )
+                seen = self.visible_rect()
+                viewport = (seen.left(), seen.top(), seen.right(), seen.bottom())
+                view = View(rect.width() / size[0], (rect.x(), rect.y()), viewport)
+                self._marks = layout(self.detections(), self.shown.labels, size, view, self._overlay, measure)
         return self._marks
 
     def sizeHint(self) -> QSize:
         return QSize(960, 540)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._place.set_view(self.width(), self.height(), self.devicePixelRatioF())
+        self._rearrange()
+
+    # Mouse and focus
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self._pointer.press(event)
+        super().mousePressEvent(event)
+
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         self.mouse_moved.emit()
+        if self._pointer.move(event):
+            self._rearrange()
+        if self._pointer.dragging:
+            self.setCursor(Qt.CursorShape.ClosedHandCursor)
         super().mouseMoveEvent(event)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if self._pointer.dragging:
+            self.unsetCursor()
+        self._pointer.release(event)
+        super().mouseReleaseEvent(event)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        if event.button() is Qt.MouseButton.LeftButton:
+            self.fullscreen_asked.emit()
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        if self._pointer.wheel(event):
+            self._rearrange()
+        event.accept()
+
+    def event(self, event: QEvent) -> bool:
+        if isinstance(event, QNativeGestureEvent):
+            if self._pointer.pinch(event):
+                self._rearrange()
+            return True
+        if event.type() is QEvent.Type.DevicePixelRatioChange:
+            self._place.set_view(self.width(), self.height(), self.devicePixelRatioF())
+            self._rearrange()
+        return super().event(event)
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         if event.reason() in (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason):
@@ -259,23 +278,16 @@ class VideoView(QWidget):
         super().focusOutEvent(event)
         self.update()
 
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        self._marks = None
-        self.rearranged.emit()
-
     # Painting
 
     def paintEvent(self, event: QPaintEvent) -> None:
         self.paints += 1
         painter = QPainter(self)
-        rect = self.frame_rect()
-        self._paint_around(painter, rect)
-        if self._image is not None and not rect.isEmpty():
-            ratio = self.devicePixelRatioF()
-            same_size = abs(rect.width() * ratio - self._image.width()) < 0.5
-            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, not same_size)
-            painter.drawImage(rect, self._image)
-            painter.setClipRect(rect)
+        visible = self.visible_rect()
+        paint_around(painter, self.rect(), visible, self.canvas)
+        if self._image is not None and not visible.isEmpty():
+            paint_image(painter, self._image, self.frame_rect(), visible)
+            painter.setClipRect(visible)
             paint_marks(painter, self.marks())
             painter.setClipping(False)
         self._paint_badge(painter)
@@ -284,39 +296,25 @@ class VideoView(QWidget):
             painter.setPen(QPen(self._ring, 2))
             painter.drawRect(self.rect().adjusted(1, 1, -1, -1))
         painter.end()
-        if self._result is not None and self._result is not self._reported:
-            self._reported = self._result
-            self.painted.emit(self._result)
-
-    def _paint_around(self, painter: QPainter, frame: QRectF) -> None:
-        """Paints everything but the frame, which is opaque itself."""
-        if frame.isEmpty():
-            painter.fillRect(self.rect(), self.canvas)
-            return
-        left, top, right, bottom = frame.left(), frame.top(), frame.right(), frame.bottom()
-        width, height = float(self.width()), float(self.height())
-        for rect in (
-            QRectF(0, 0, width, top),
-            QRectF(0, bottom, width, height - bottom),
-            QRectF(0, top, left, bottom - top),
-            QRectF(right, top, width - right, bottom - top),
-        ):
-            if not rect.isEmpty():
-                painter.fillRect(rect, self.canvas)
+        result = self.shown.result
+        if result is not None and result is not self._reported:
+            self._reported = result
+            self.painted.emit(result)
 
     def _badge_area(self) -> QRect:
-        top = round(self.frame_rect().y())
+        top = round(self.visible_rect().y())
         return QRect(0, top, self.width(), 120)
 
     def _paint_badge(self, painter: QPainter) -> None:
         chips: list[tuple[str, str]] = []
-        if self._badge and self._overlay.show_badge and self._result is not None:
+        has_frame = self.shown.result is not None
+        frame = self.visible_rect()
+        if self._badge and self._overlay.show_badge and has_frame:
             chips.append((self._badge, _BADGE))
-        if self._demo and self._result is not None and not self._demo_told:
-            chips.append((DEMO_TEXT if self.frame_rect().width() >= _NARROW else _DEMO_SHORT, _DEMO))
+        if self._demo and has_frame and not self._demo_told:
+            chips.append((DEMO_TEXT if frame.width() >= _NARROW else _DEMO_SHORT, _DEMO))
         if self._note:
             chips.append((self._note, _BADGE))
         if chips:
-            frame = self.frame_rect()
             corner = QPointF(frame.x() + 12, frame.y() + 12)
             paint_chips(painter, corner, chips, self.width() - frame.x() - 24)

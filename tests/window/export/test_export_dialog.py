@@ -13,7 +13,7 @@ from PySide6.QtCore import QPoint, Qt, QUrl
 from pytestqt.qtbot import QtBot
 
 from app.core.errors import AppError
-from app.core.export.request import DataFile, ExportProgress, ExportRequest
+from app.core.export.request import AUTO, DataFile, ExportProgress, ExportRequest
 from app.core.export.seen import SeenSoFar
 from app.core.export_queue.interrupted import InterruptedExport
 from app.core.files.disk import size_text
@@ -30,7 +30,7 @@ from app.ui.services.export_runner import ExportRunner
 from app.ui.widgets.quantity_text import duration_text, wait_text
 from app.ui.widgets.theme import Theme
 from tests.support.media import make_video
-from tests.support.qt_checks import cut_texts, outside, overlaps, settle
+from tests.support.qt_checks import cut_texts, outside, overlaps, settle, show_active
 from tests.support.qt_fakes import FakeJob, application
 from tools.fixtures.coded_images import coded_image
 
@@ -91,7 +91,7 @@ def booth(qtbot: QtBot, tmp_path: Path) -> Iterator[Booth]:
     source = tmp_path / "street.mp4"
     source.write_bytes(b"film")
     made = Booth(tmp_path, source)
-    made.dialog.show()
+    show_active(qtbot, made.dialog)
     yield made
     for job in made.jobs:
         job.cancel()
@@ -340,6 +340,41 @@ def test_progress_shows_the_frame_just_written_and_what_was_found(booth: Booth, 
     assert not page.preview.is_empty
     settle()
     assert overlaps(booth.dialog) + cut_texts(booth.dialog) + outside(booth.dialog) == []
+
+
+def test_result_shows_the_frame_with_the_most_detections(booth: Booth, qtbot: QtBot) -> None:
+    job, page = booth.press_export(qtbot), booth.dialog.page
+    last, telling = (np.full((90, 160, 4), (grey, grey, grey, 255), np.uint8) for grey in (200, 60))
+    job.on_progress(ExportProgress("running", 80, 200, 25.0, 6.0, seen=SeenSoFar(40, None, last)))
+    qtbot.waitUntil(lambda: not page.preview.is_empty)
+    job.telling_frame = telling
+    job.go.set()
+    qtbot.waitUntil(page.open_folder.isVisible)
+    assert page.preview.grab().toImage().pixelColor(page.preview.rect().center()).red() == 60
+    assert "most detections" in page.preview.accessibleDescription()
+
+
+@pytest.mark.parametrize("every", [1, AUTO, 4])
+def test_how_often_to_detect_is_asked_and_remembered(booth: Booth, qtbot: QtBot, tmp_path: Path, every: int) -> None:
+    form, choice = booth.dialog.form, booth.dialog.form.options.key_frames
+    request = form.request()
+    assert request is not None
+    assert request.detect_every == 1
+    assert not choice.number.isVisible()
+    choice.combo.setCurrentIndex({1: 0, AUTO: 1}.get(every, 2))
+    choice.number.setValue(4)
+    assert choice.number.isVisible() == (every == 4)
+    job = booth.press_export(qtbot)
+    assert job.request.detect_every == every
+    booth.dialog.page.cancel.click()
+    qtbot.waitUntil(booth.dialog.page.again.isVisible)
+    choice.show_value(1)
+    booth.interrupted = InterruptedExport(tmp_path / "m", job.request, job.request, tmp_path / "s", None)
+    booth.dialog.page.again.click()
+    qtbot.waitUntil(lambda: form.start.text() == "Resume")
+    assert choice.value == every, "a stopped export opens with it"
+    choice.show_value(9)
+    assert form.start.text() == "Export", "what was found is of other frames"
 
 
 def test_result_plays_the_video(booth: Booth, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
