@@ -16,8 +16,13 @@ def counts(rule: Rule, frames: Sequence[Frame], number: int, now: int) -> float 
     times = [t for t, seen in frames[: now + 1] if any(s.tracker_id == number and rule.concerns(s) for s in seen)]
     if not times or times[-1] != frames[now][0]:
         return None
-    first = max(i for i in range(len(times)) if i == 0 or times[i] - times[i - 1] > GAP_S)
+    first = max(i for i in range(len(times)) if i == 0 or was_gone(frames, times[i - 1], times[i]))
     return times[first] if times[-1] - times[first] >= rule.for_s else None
+
+
+def was_gone(frames: Sequence[Frame], before: float, after: float) -> bool:
+    """Whether what was seen at two moments, and not between, was gone: for so long, and in a frame at least."""
+    return after - before > GAP_S and any(before < t < after for t, _ in frames)
 
 
 def seen_events(rule: Rule, frames: Sequence[Frame]) -> list[Told]:
@@ -27,7 +32,7 @@ def seen_events(rule: Rule, frames: Sequence[Frame]) -> list[Told]:
     last = began = 0.0
     for now, (time_s, seen) in enumerate(frames):
         stays = [s for one in seen if (s := counts(rule, frames, one.tracker_id, now)) is not None]
-        if start is not None and time_s - last > GAP_S:
+        if start is not None and (was_gone(frames, last, time_s) or (not stays and time_s - last > GAP_S)):
             told.append(("ended", time_s, start, last))
             start = None
         if stays and start is None and (not told or time_s - began >= rule.every_s):

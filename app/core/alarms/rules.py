@@ -12,7 +12,7 @@ from typing import Literal
 from detector.class_names import find_name
 
 GAP_S = 1.0
-"""An object unseen for longer was gone; as ``app.core.events`` has it."""
+"""An object unseen for longer, in a frame at least, was gone. A slow detector misses nobody between two frames."""
 _CLOSE_S = 1e-6  # times are sums of binary fractions
 
 Box = tuple[float, float, float, float]
@@ -116,10 +116,11 @@ Signal = Began | Ended
 
 @dataclass(slots=True)
 class _Stay:
-    """Sightings of one object, no two in a row further apart than ``GAP_S``."""
+    """Sightings of one object, between which it was never gone."""
 
     first_s: float
     last_s: float
+    missed: bool = False  # in a frame since
 
 
 @dataclass(slots=True)
@@ -128,6 +129,7 @@ class _State:
 
     stays: dict[int, _Stay] = field(default_factory=dict)
     event: WatchEvent | None = None
+    missed: bool = False  # a frame has shown nothing of the event since its end so far
     began_s: float | None = None
     since_s: float | None = None  # since when nothing was seen, or the source is lost
 
@@ -207,18 +209,12 @@ class RuleBook:
         ]
 
     def _seen(self, rule: Rule, state: _State, now_s: float, sightings: Iterable[Sighting]) -> list[Signal]:
-        counting = []
-        for sighting in sightings:
-            stay = state.stays.get(sighting.tracker_id)
-            if stay is None or now_s - stay.last_s > GAP_S + _CLOSE_S:
-                stay = state.stays[sighting.tracker_id] = _Stay(now_s, now_s)
-            stay.last_s = now_s
-            if now_s - stay.first_s >= rule.for_s - _CLOSE_S:
-                counting.append(sighting)
-        state.stays = {i: stay for i, stay in state.stays.items() if now_s - stay.last_s <= GAP_S + _CLOSE_S}
+        counting = self._counting(rule, state, now_s, sightings)
         signals: list[Signal] = []
-        if state.event is not None and now_s - state.event.end_s > GAP_S + _CLOSE_S:
+        state.missed = state.missed or not counting
+        if state.event is not None and state.missed and now_s - state.event.end_s > GAP_S + _CLOSE_S:
             signals.append(_ended(state, state.event.end_s))
+        state.missed = state.missed and not counting
         if counting and state.event is None and _may_begin(rule, state, now_s):
             start_s = min(state.stays[sighting.tracker_id].first_s for sighting in counting)
             first = min(counting, key=lambda s: (state.stays[s.tracker_id].first_s, -s.score))
@@ -228,6 +224,25 @@ class RuleBook:
         elif counting and state.event is not None:
             state.event = _with(state.event, now_s, counting)
         return signals
+
+    @staticmethod
+    def _counting(rule: Rule, state: _State, now_s: float, sightings: Iterable[Sighting]) -> list[Sighting]:
+        """Returns those that are there for long enough."""
+        counting, seen = [], set()
+        for sighting in sightings:
+            seen.add(sighting.tracker_id)
+            stay = state.stays.get(sighting.tracker_id)
+            if stay is None or (stay.missed and now_s - stay.last_s > GAP_S + _CLOSE_S):
+                stay = state.stays[sighting.tracker_id] = _Stay(now_s, now_s)
+            stay.last_s, stay.missed = now_s, False
+            if now_s - stay.first_s >= rule.for_s - _CLOSE_S:
+                counting.append(sighting)
+        for number, stay in list(state.stays.items()):
+            if number not in seen:
+                stay.missed = True
+                if now_s - stay.last_s > GAP_S + _CLOSE_S:
+                    del state.stays[number]
+        return counting
 
     def _absent(self, rule: Rule, state: _State, now_s: float, is_there: bool) -> list[Signal]:
         if is_there:
