@@ -15,6 +15,7 @@ from app.cli.interrupt import cancel_on_interrupt
 from app.cli.json_lines import JsonLines
 from app.cli.options import detection_settings, find_model, say_if_demo, with_threshold
 from app.cli.watch_options import actions_of, add_watch_options, rules_of, scene_of
+from app.core.errors import AppError
 from app.core.sources.base import CAMERA, SCREEN
 
 if TYPE_CHECKING:
@@ -51,7 +52,12 @@ def run(options: argparse.Namespace, console: Console) -> int:
     from app.core.watching.watch import Watch
 
     watches: list[Watch] = []
-    lines = JsonLines(lambda: [watch.stop() for watch in watches] and None)
+
+    def nobody_reads() -> None:
+        for watch in watches:
+            watch.stop()
+
+    lines = JsonLines(nobody_reads)
 
     def tell(data: dict[str, Any]) -> None:
         lines.give(data)
@@ -79,8 +85,11 @@ def _request(options: argparse.Namespace, console: Console) -> WatchRequest:
     model, detection = detection_settings(options)
     entry = find_model(model, detection)
     say_if_demo(entry, console)
-    for rule in rules:
-        check_classes(rule.classes, entry.spec.labels, entry.name)
+    try:
+        for rule in rules:
+            check_classes(rule.classes, entry.spec.labels, entry.name)
+    except AppError as error:
+        raise UsageError(error.message, error.hint) from error
     return WatchRequest(
         model=model,
         detection=with_threshold(detection, options, entry.spec.threshold),

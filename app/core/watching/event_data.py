@@ -19,14 +19,13 @@ def wall_time(moment_s: float) -> str:
     return datetime.fromtimestamp(then).astimezone().isoformat(timespec="milliseconds")
 
 
-def event_data(kind: str, source: str, event: WatchEvent, snapshot: Path | None) -> dict[str, Any]:
-    """Returns an event.
+def event_data(kind: str, source: str, event: WatchEvent) -> dict[str, Any]:
+    """Returns an event, without its picture so far.
 
     Args:
         kind: "began" or "ended".
         source: Its name, without secrets.
         event: As it is now.
-        snapshot: Its picture.
     """
     best = event.best
     return {
@@ -43,7 +42,7 @@ def event_data(kind: str, source: str, event: WatchEvent, snapshot: Path | None)
         "tracker_ids": list(event.objects),
         "max_score": None if best is None else plain(best.score),
         "best": None if best is None else {"time": wall_time(event.best_s), "box": [plain(edge) for edge in best.box]},
-        "snapshot": None if snapshot is None else str(snapshot),
+        "snapshot": None,
     }
 
 
