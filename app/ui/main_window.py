@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, QEvent, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QColor
-from PySide6.QtWidgets import QApplication, QMainWindow, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from app.core.errors import ExplainedError
 from app.core.settings import Choices
@@ -28,6 +28,7 @@ from app.ui.source_opener import SourceOpener
 from app.ui.status_bar import StatusBar
 from app.ui.top_bar import TopBar
 from app.ui.trust_offer import TrustOffer
+from app.ui.view.box_menu import BoxMenu
 from app.ui.view.folder_feed import FolderFeed
 from app.ui.view.notice_feed import NoticeFeed
 from app.ui.view.stage import Stage
@@ -39,6 +40,7 @@ from app.ui.widgets.icons import app_icon
 from app.ui.widgets.key_guard import keeps_key
 from app.ui.widgets.screen_room import keep_on_screen, resize_on_screen
 from app.ui.widgets.split import Split
+from app.ui.zone_drawing import ZoneDrawing
 
 if TYPE_CHECKING:
     from app.core.model_cards import ModelCard
@@ -80,7 +82,11 @@ class MainWindow(QMainWindow):
         self.preferences: Preferences | None = None
         """Made when it is first shown."""
         self._devices: Choices = (("auto", "auto"), ("cpu", "CPU"))
-        self.split = Split(self.stage, self.panel)
+        self.side = QStackedWidget()
+        """Beside the video: the panel, or what takes its place for a while."""
+        self.side.addWidget(self.panel)
+        self.side.setFixedWidth(self.panel.width())
+        self.split = Split(self.stage, self.side)
         self.status = StatusBar(services.theme)
         self._lay_out()
         self.sources = SourceOpener(services, self)
@@ -91,6 +97,9 @@ class MainWindow(QMainWindow):
         self._presenter = Presenter(services, self.stage, self.panel, self.status)
         self._rest = LiveRest(services, self)
         self._trust = TrustOffer(services, self)
+        self.box_menu = BoxMenu(services, self.stage.view)
+        """The menu on the frame."""
+        self.zones = ZoneDrawing(services, self.stage, self.split, self.side, self.actions_by_name["zones"])
         self._notices = NoticeFeed(self.stage.view, services.controller, services.settings)
         self._timeline = TimelineFeed(self.stage.timeline, services.controller, services.settings, services.background)
         self.analyser = Analyser(services, self)
@@ -196,6 +205,8 @@ class MainWindow(QMainWindow):
         self.set_fullscreen(not self.isFullScreen())
 
     def _escape(self) -> None:
+        if self.stage.view.unpin():
+            return
         if self.isFullScreen():
             self.set_fullscreen(False)
         elif not self.sources.cancel():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
+from app.core.counts import counted
 from app.core.frames import Frame, FrameResult, SourceInfo
 from app.core.live.events import ModelReady
 from app.core.sources.uri import kind_by_name, shown_name
@@ -115,7 +116,7 @@ class Presenter(QObject):
 
     def _clear_figures(self, source: str) -> None:
         self._view_described("")
-        for name in ("seen", "camera", "detector", "screen", "age", "drops"):
+        for name in ("seen", "so_far", "camera", "detector", "screen", "age", "drops"):
             self._status.set_cell(name, "")
         self._status.set_cell("source", source)
 
@@ -165,6 +166,8 @@ class Presenter(QObject):
         if controller.awaited:
             note = f"Opening {shorten(shown_name(controller.awaited), 40)}…"
         self._status.set_cell("seen", view.shown.seen_text())
+        so_far = counted(view.shown.so_far())
+        self._status.set_cell("so_far", f"So far {so_far}" if so_far else "")
         self._panel.set_counts(view.shown.class_counts())
         still = controller.is_paused or info.kind in ("image", "folder")
         self._view_described(view.notice.words or view.shown.spoken_text(with_places=still))

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPen
+from PySide6.QtGui import QColor, QImage, QPainter, QPen
 
 from app.core.overlay import BoxMark
-from app.core.palette import RGB
-from app.ui.widgets.fonts import label_font
+from app.core.palette import RGB, WHITE
+from app.ui.view.trails import TrailPiece
+from app.ui.widgets.fonts import label_font, label_metrics
 
+_TRAIL_WIDTH = 2.0
 _LEADING = 1.25  # height of a label's background over its text size
-
-
-@lru_cache(maxsize=64)
-def _metrics(size: float) -> QFontMetricsF:
-    return QFontMetricsF(label_font(size))
 
 
 @lru_cache(maxsize=8192)
 def measure(text: str, size: float) -> tuple[float, float]:
     """Returns width and height of a label, logical pixels; for ``app.core.overlay.layout``."""
-    return math.ceil(_metrics(size).horizontalAdvance(text)), math.ceil(size * _LEADING)
+    return math.ceil(label_metrics(size).horizontalAdvance(text)), math.ceil(size * _LEADING)
 
 
 @lru_cache(maxsize=512)
@@ -42,6 +39,7 @@ def paint_marks(painter: QPainter, marks: Iterable[BoxMark]) -> None:
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
     ratio = painter.device().devicePixelRatioF()
     for mark in marks:
+        painter.setOpacity(mark.opacity)
         x1, y1, x2, y2 = mark.rect
         box = QRectF(x1, y1, x2 - x1, y2 - y1)
         if mark.fill > 0.0:
@@ -58,6 +56,7 @@ def paint_marks(painter: QPainter, marks: Iterable[BoxMark]) -> None:
             painter.drawImage(
                 corner, _label(mark.text, size, mark.text_size, mark.padding, mark.colour, mark.text_colour, ratio)
             )
+    painter.setOpacity(1.0)
 
 
 @lru_cache(maxsize=1024)
@@ -69,7 +68,7 @@ def _label(
     image = QImage(round(width * ratio), round(height * ratio), QImage.Format.Format_RGB32)
     image.setDevicePixelRatio(ratio)
     image.fill(QColor(*colour))
-    metrics = _metrics(text_size)
+    metrics = label_metrics(text_size)
     baseline = (height + metrics.ascent() - metrics.descent()) / 2
     painter = QPainter(image)
     painter.setFont(label_font(text_size))
@@ -77,6 +76,24 @@ def _label(
     painter.drawText(QPointF(padding, baseline), text)
     painter.end()
     return image
+
+
+def paint_trails(painter: QPainter, pieces: Iterable[TrailPiece], frame: QRectF, colours: Mapping[str, RGB]) -> None:
+    """Draw where objects were, the older the fainter.
+
+    Args:
+        painter: Active.
+        pieces: Parts of the trails.
+        frame: Where the whole frame lies.
+        colours: By class.
+    """
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+    for piece in pieces:
+        points = [QPointF(frame.x() + x * frame.width(), frame.y() + y * frame.height()) for x, y in piece.places]
+        painter.setOpacity(0.9 * (1.0 - piece.age))
+        painter.setPen(_pen(colours.get(piece.label, WHITE), _TRAIL_WIDTH))
+        painter.drawPolyline(points)
+    painter.setOpacity(1.0)
 
 
 def paint_chips(painter: QPainter, corner: QPointF, chips: Sequence[tuple[str, str]], limit: float) -> None:
@@ -89,7 +106,7 @@ def paint_chips(painter: QPainter, corner: QPointF, chips: Sequence[tuple[str, s
         limit: Widest a plate may be; longer words end in an ellipsis.
     """
     size = 13.0
-    metrics = _metrics(size)
+    metrics = label_metrics(size)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
     painter.setFont(label_font(size))
     top = corner.y()

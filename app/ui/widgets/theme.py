@@ -217,7 +217,8 @@ QScrollBar:horizontal { height: 10px; background: transparent; margin: 2px; }
 QScrollBar::handle:horizontal { background: $border; border-radius: 3px; min-width: 28px; }
 QScrollBar::add-line, QScrollBar::sub-line { width: 0; height: 0; }
 QScrollBar::add-page, QScrollBar::sub-page { background: transparent; }
-QTextBrowser { background: $surface; color: $text; border: 1px solid $border; border-radius: 7px; padding: 6px; }
+QTextBrowser, QPlainTextEdit { background: $surface; color: $text; border: 1px solid $border; border-radius: 7px;
+  padding: 6px; }
 """)
 
 

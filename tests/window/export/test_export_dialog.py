@@ -460,6 +460,15 @@ def stopped(folder: Path, part_done: float | None = 0.6) -> InterruptedExport:
     return InterruptedExport(folder / "mark.json", request, request, folder / "street.mp4.ssdv.part", part_done)
 
 
+def test_titles_beside_each_other_are_on_one_line(booth: Booth) -> None:
+    detector = booth.dialog.form.detector
+    settle()
+    model, threshold = (
+        title.mapTo(detector, title.rect().center()).y() for title in (detector.model.title, detector.threshold.title)
+    )
+    assert abs(model - threshold) <= 1
+
+
 def test_a_stopped_export_opens_with_its_choices_and_goes_on(booth: Booth, qtbot: QtBot, tmp_path: Path) -> None:
     form = booth.dialog.form
     qtbot.waitUntil(form.start.isEnabled)
