@@ -179,7 +179,7 @@ def _move_choices(old: str, new: str) -> None:
     settings, _ = load_settings(settings_file())
     before = settings.chosen
     chosen = ChosenSettings(
-        *(renamed(by_model, old, new) for by_model in (before.thresholds, before.classes, before.ious))
+        renamed(before.thresholds, old, new), renamed(before.classes, old, new), renamed(before.ious, old, new)
     )
     if chosen != before:
         save_settings(settings_file(), replace(settings, chosen=chosen))
