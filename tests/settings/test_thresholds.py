@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from dataclasses import replace
 from datetime import date
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from pytestqt.qtbot import QtBot
 
 from app.cli import models
+from app.cli.options import add_detection_flags, with_own_limits
 from app.core.live.events import ModelLoading, ModelReady
 from app.core.model_cards import ModelCard
 from app.core.paths import settings_file
@@ -65,6 +67,18 @@ def test_choices_are_kept_by_model_and_the_last_ones_stay() -> None:
     assert "model 60" not in without_choice(chosen, "model 60")
     assert renamed({"a": 0.1, "b": 0.2}, "a", "b") == {"b": 0.1}
     assert renamed({"b": 0.2}, "a", "b") == {}
+
+
+@pytest.mark.parametrize(
+    ("asked", "own", "in_force"), [([], 0.3, 0.3), (["--iou", "0.6"], 0.3, 0.6), ([], None, COMMON_IOU)]
+)
+def test_the_command_line_takes_a_models_own_limit_unless_it_says_another(
+    asked: list[str], own: float | None, in_force: float
+) -> None:
+    parser = argparse.ArgumentParser()
+    add_detection_flags(parser)
+    options = parser.parse_args(asked)
+    assert with_own_limits(DetectionSettings(), options, None, own).iou == in_force
 
 
 # -- files -------------------------------------------------------------------------------------------------------------
