@@ -171,6 +171,7 @@ def _models(window: MainWindow, camera: Photographer, weights: list[Path]) -> No
         dialog.show_import(path)
         camera.wait(lambda: dialog.sheet is not None and dialog.sheet.work.isHidden(), str(path))
         assert dialog.sheet is not None
+        camera.wait(lambda: dialog.sheet is None or not dialog.sheet.pictures.looks.running, str(path))
         camera.take(f"import-{path.stem}", dialog.sheet)
         dialog.sheet.reject()
     dialog.close()
