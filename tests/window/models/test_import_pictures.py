@@ -187,6 +187,17 @@ def test_a_size_is_read_as_people_write_it(text: str, size: tuple[int, int] | No
     assert size_of(text) == size
 
 
+def test_a_size_that_is_none_cannot_be_imported(table: Desk, dialog: ModelsDialog, importer: Importer) -> None:
+    sheet = open_sheet(table, dialog)
+    sheet.fields.size_line.setText("640 by 480")
+    table.qtbot.waitUntil(lambda: sheet.ready)
+    assert "width x height" in sheet.trouble.text()
+    assert not sheet.go.isEnabled()
+    sheet.fields.size_line.setText("640x480")
+    table.qtbot.waitUntil(sheet.go.isEnabled)
+    assert importer.looked[-1].size == (640, 480)
+
+
 def test_rows_that_mean_nothing_are_hidden(table: Desk, dialog: ModelsDialog, importer: Importer) -> None:
     fields = open_sheet(table, dialog).fields
     shown = {option for option, box in fields.boxes.items() if box.isVisible()}
