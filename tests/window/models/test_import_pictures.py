@@ -43,6 +43,7 @@ class Looker:
         self.threads: list[str] = []
         self.go = threading.Semaphore(0)
         self.given = 0
+        self.ways: tuple[Alternative, ...] = WAYS
         self.refusal: DetectorError | None = None
         monkeypatch.setattr(import_pictures, "way_pictures", self._pictures)
         monkeypatch.setattr("app.ui.services.import_looks.preload_openvino", lambda: None)
@@ -52,7 +53,7 @@ class Looker:
         self.threads.append(threading.current_thread().name)
         if self.refusal is not None:
             raise self.refusal
-        for way in WAYS:
+        for way in self.ways:
             assert self.go.acquire(timeout=20)
             self.given += 1
             yield WayPicture(way, PICTURE)
@@ -93,6 +94,18 @@ def test_ways_are_ranked_as_they_come_from_the_frame_on_screen(
     assert "“Channel order: BGR”" in pictures.words.text()
     settle()
     assert overlaps(sheet) + cut_texts(sheet) == []
+
+
+@pytest.mark.parametrize(("sharpness", "named"), [(1.3, False), (2.0, True)])
+def test_only_what_is_clearly_sharper_is_recommended(
+    playing: Desk, dialog: ModelsDialog, importer: Importer, looker: Looker, sharpness: float, named: bool
+) -> None:
+    looker.ways = (WAYS[0], replace(WAYS[1], sharpness=sharpness))
+    pictures = open_sheet(playing, dialog).pictures
+    looker.let(2)
+    playing.qtbot.waitUntil(lambda: not pictures.looks.running)
+    assert pictures.cards[0].picture.way.option == "channels"
+    assert ("“Channel order: BGR”" in pictures.words.text()) is named
 
 
 @pytest.mark.parametrize(("card", "chosen"), [(0, Overrides(channels="bgr")), (2, Overrides(size=(640, 480)))])
