@@ -123,9 +123,7 @@ class ImportPictures(QWidget):
         elif best.way.sharpness > _CLEARLY * self._as_it_stands:
             self.words.setText(f"“{way_name(best)}” answers more sharply. Click the picture whose boxes are right.")
         elif len(self.cards) > 1:
-            self.words.setText(
-                "No other way answers clearly more sharply. Click another picture if its boxes are right."
-            )
+            self.words.setText("No other way is clearly sharper. Click another picture if its boxes are right.")
         else:
             self.words.setText("Nothing of it was assumed.")
 
