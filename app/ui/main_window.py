@@ -25,6 +25,7 @@ from app.ui.remedies import hint_of
 from app.ui.services.live_rest import LiveRest
 from app.ui.services.services import Services
 from app.ui.settings.settings_panel import SettingsPanel
+from app.ui.several_sources_windows import SeveralSourcesWindows
 from app.ui.source_opener import SourceOpener
 from app.ui.status_bar import StatusBar
 from app.ui.top_bar import TopBar
@@ -93,6 +94,7 @@ class MainWindow(QMainWindow):
         self._lay_out()
         self.sources = SourceOpener(services, self)
         self.exports = ExportWindows(services, self)
+        self.several = SeveralSourcesWindows(services, list_cameras, self)
         self.drops = DropTarget(self, services.theme)
         self.commands = Commands(services, self.stage.view, self)
         self._start_text = StartText(self.stage.start, services.library, services.settings)
@@ -172,6 +174,7 @@ class MainWindow(QMainWindow):
         self.hide()
         self.services.settings.set("window", "geometry", geometry)
         self.exports.hide()
+        self.several.close()
         for dialog in (self.models_dialog, self.preferences):
             if dialog is not None:
                 dialog.hide()
@@ -259,6 +262,7 @@ class MainWindow(QMainWindow):
         self.commands.connect_actions(actions)
         for name, does in (
             ("cameras", self._show_sources),
+            ("several", self.several.show),
             ("models", self.show_models),
             ("events", self.show_events),
             ("next_event", self.events.next_event),
