@@ -5,12 +5,14 @@ A user has one batch under way at a time, so with first come, first served, each
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from detector.detections import Candidates
+from detector.errors import DetectorError
 from detector.golden import Floats
 from detector.runtime.base import Detector, ImageBGR
 from detector.runtime.engine import Engine
@@ -18,6 +20,7 @@ from detector.spec import PostprocessSpec
 
 THREAD = "ssdv-shared-detect"
 Key = TypeVar("Key", bound=Hashable)
+Result = TypeVar("Result")
 
 
 class SharedDetectors(Generic[Key]):
@@ -63,13 +66,26 @@ class _Home:
 
     def __init__(self, opens: Callable[[], Detector]) -> None:
         self.users = 0
-        self.thread = ThreadPoolExecutor(1, THREAD)
-        self.detector: Future[Detector] = self.thread.submit(opens)
+        self._thread = ThreadPoolExecutor(1, THREAD)
+        self.detector: Future[Detector] = self._thread.submit(opens)
+
+    def ask(self, does: Callable[..., Result], *arguments: Any) -> Result:
+        """Returns what ``does`` returns on the detector's thread, when its turn has come.
+
+        Raises:
+            DetectorError: The program ends, and starts nothing more.
+        """
+        try:
+            asked = self._thread.submit(does, *arguments)
+        except RuntimeError as error:
+            raise DetectorError("The program ends.") from error
+        return asked.result()
 
     def end(self) -> None:
         """Close the detector after what is under way; returns at once."""
-        self.thread.submit(self._close)
-        self.thread.shutdown(wait=False)
+        with contextlib.suppress(RuntimeError):  # the program ends, and all its memory with it
+            self._thread.submit(self._close)
+        self._thread.shutdown(wait=False)
 
     def _close(self) -> None:
         if self.detector.exception() is None:
@@ -91,14 +107,13 @@ class SharedDetector(Engine):
 
     def _run(self, frames: Sequence[ImageBGR], rule: PostprocessSpec) -> list[Candidates]:
         detector = self._detector
-        asked = self._home.thread.submit(detector.candidates_batch, frames, rule.iou_threshold, rule.score_floor)
-        found = asked.result()
+        found = self._home.ask(detector.candidates_batch, frames, rule.iou_threshold, rule.score_floor)
         self.device, self.precision, self.notes = detector.device, detector.precision, detector.notes
         return found
 
     def _raw(self, frame: ImageBGR) -> tuple[Floats, Floats]:
         assert isinstance(self._detector, Engine)
-        return self._home.thread.submit(self._detector.raw, frame).result()
+        return self._home.ask(self._detector.raw, frame)
 
     def _release(self) -> None:
         self._leave()
