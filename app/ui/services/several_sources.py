@@ -49,8 +49,7 @@ class SourceFeed(QObject):
         self.uri = uri
         self.name = shown_name(uri)
         self.info: SourceInfo | None = None
-        self.words = "Opening…"
-        """What to say in place of a picture that is not moving; "" while all is well."""
+        self._source_words, self._model_words = "Opening…", ""
         self._settings = settings
         self._bridge = Bridge(self._pull, self._on_event)
         self._session = make_session(self._bridge.results_ready, self._bridge.event)
@@ -58,6 +57,11 @@ class SourceFeed(QObject):
         options = replace(SourceOptions.from_settings(current.source), loop=True)
         self._session.set_smoothing(current.source.smooth)
         self._session.start(uri, options, current.model, current.detection)
+
+    @property
+    def words(self) -> str:
+        """What is wrong or awaited; "" while all is well."""
+        return self._source_words or self._model_words
 
     def stats(self) -> LiveStats | None:
         """Returns the figures of the last seconds; None before the source is open."""
@@ -98,22 +102,23 @@ class SourceFeed(QObject):
         match event:
             case SourceOpened(info):
                 self.info, self.name = info, info.name
-                self._say("")
+                self._say(source="")
             case SourceTrouble(message, hint, retrying):
-                self._say(f"{message} Reconnecting…" if retrying else f"{message} {hint}".strip())
+                self._say(source=f"{message} Reconnecting…" if retrying else f"{message} {hint}".strip())
             case ModelLoading(name):
-                self._say(f"Loading {name}…")
+                self._say(model=f"Loading {name}…")
             case ModelReady():
-                self._say("")
+                self._say(model="")
             case ModelFailed(message, hint):
-                self._say(f"{message} {hint}".strip())
+                self._say(model=f"{message} {hint}".strip())
             case Ended():
-                self._say("Ended")
+                self._say(source="Ended")
             case StateChanged(LiveState.RUNNING) if self.info is not None:
-                self._say("")
+                self._say(source="")
 
-    def _say(self, words: str) -> None:
-        self.words = words
+    def _say(self, source: str | None = None, model: str | None = None) -> None:
+        self._source_words = self._source_words if source is None else source
+        self._model_words = self._model_words if model is None else model
         self.changed.emit()
 
 

@@ -9,11 +9,11 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
 from app.core.errors import AppError
-from app.core.live.events import Ended, LiveState, ModelFailed, ModelLoading, SourceTrouble
+from app.core.live.events import Ended, LiveState, ModelFailed, ModelLoading, ModelReady, SourceTrouble
 from app.core.settings import Settings
 from app.ui.grid.grid_window import GridWindow
 from app.ui.services.several_sources import MOST
-from tests.support.qt_fakes import CAMERA, VIDEO, Desk, FakeSession, make_candidates, make_result
+from tests.support.qt_fakes import CAMERA, SPEC, VIDEO, Desk, FakeSession, make_candidates, make_result
 
 FOUND = make_candidates((10, 10, 60, 60, 0.9, 1), (140, 80, 180, 100, 0.8, 1))
 
@@ -122,6 +122,9 @@ def test_what_is_wrong_is_said_on_the_tile(table: Desk) -> None:
     session.on_event(ModelFailed("It cannot be opened.", "Choose another.", ""))
     described("It cannot be opened. Choose another.")
     session.on_event(Ended())
+    described("Ended")
+    session.on_event(ModelLoading("other"))
+    session.on_event(ModelReady(SPEC, "torch_cpu", "cpu", "fp32", (), 0.1))
     described("Ended")
     session.enter(LiveState.RUNNING)
     described("")
