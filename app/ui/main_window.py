@@ -337,8 +337,9 @@ class MainWindow(QMainWindow):
         self.panel.set_choices("models", choices)
 
     def _cards_listed(self, cards: tuple[ModelCard, ...]) -> None:
-        own = {card.name: card.spec.threshold for card in cards if card.spec is not None}
-        self.services.settings.know_thresholds(own)
+        known = {card.name: card.spec for card in cards if card.spec is not None}
+        self.services.settings.know_thresholds({name: spec.threshold for name, spec in known.items()})
+        self.services.settings.know_ious({name: spec.postprocess.iou_threshold for name, spec in known.items()})
 
     def _devices_listed(self, choices: Choices) -> None:
         self._devices = choices

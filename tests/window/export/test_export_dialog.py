@@ -41,6 +41,7 @@ MODELS = ExportModels(
     {"faces": ModelThreshold(0.4, 0.4), "demo": ModelThreshold(0.5, None)}.__getitem__,
     {"faces": (), "demo": ("star", "vehicle")}.__getitem__,
     {"faces": ("person", "car", "traffic light"), "demo": ("circle", "star")},
+    {"faces": ModelThreshold(0.3, 0.3), "demo": ModelThreshold(0.6, 0.45)}.__getitem__,
 )
 
 
@@ -461,6 +462,22 @@ def stopped(folder: Path, part_done: float | None = 0.6) -> InterruptedExport:
         HighlightOptions(True, Fraction(1, 2), folder / "mine.snapshots", ("car",), before_s=Fraction(1)),
     )
     return InterruptedExport(folder / "mark.json", request, request, folder / "street.mp4.ssdv.part", part_done)
+
+
+def test_each_model_is_thinned_out_by_its_own_limit(booth: Booth, tmp_path: Path) -> None:
+    form = booth.dialog.form
+    found = {}
+    for name in ("faces", "demo"):
+        choose_model(form, name)
+        request = form.request()
+        assert request is not None
+        found[name] = request.detection.iou
+    assert found == {"faces": 0.3, "demo": 0.6}
+    begun = stopped(tmp_path)
+    form.show_interrupted(begun)
+    request = form.request()
+    assert request is not None
+    assert request.detection.iou == begun.again.detection.iou
 
 
 def test_titles_beside_each_other_are_on_one_line(booth: Booth) -> None:
