@@ -47,6 +47,7 @@ class ZoneDrawing(QObject):
         self._action.setChecked(True)
         self._panel_was_open = self._split.panel_open
         self.editor.bar.show()
+        self._view.zoom_plate.raise_()
         self._side.cover(self.editor.panel)
         if not self._split.is_narrow:
             self._split.open_panel(True)
