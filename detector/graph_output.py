@@ -224,7 +224,8 @@ def _corners(graph: GraphSpec, boxes: Floats, size: tuple[int, int]) -> Floats:
         half = boxes[:, 2:] / 2
         boxes = np.concatenate([boxes[:, :2] - half, boxes[:, :2] + half], axis=1)
     height, width = size if graph.unit == "fraction" else (1, 1)
-    return np.asarray(boxes * np.array([width, height, width, height], np.float32), np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):  # of a table that the network fills with such; left out later
+        return np.asarray(boxes * np.array([width, height, width, height], np.float32), np.float32)
 
 
 def _misfit(why: str) -> DetectorError:

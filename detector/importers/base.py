@@ -13,7 +13,7 @@ from detector.spec import ModelSpec
 
 Priors = Literal["voc", "coco"]
 Channels = Literal["rgb", "bgr"]
-Scale = Literal["0-255", "0-1", "-1-1", "127-128", "imagenet"]
+Scale = Literal["0-255", "0-1", "-1-1", "127-128", "caffe", "imagenet"]
 
 
 @dataclass(frozen=True, slots=True)

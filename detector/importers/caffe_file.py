@@ -2,7 +2,6 @@
 
 Both generations of the format are known: ``layer`` with named kinds, and the older ``layers`` (V1). A file that Caffe
 wrote holds the whole network with its weights, so it also tells its default boxes and how its images were prepared.
-The tables below are our own, minimal statement of caffe.proto (BVLC/caffe, and weiliu89/caffe for the layers of SSD).
 """
 
 from __future__ import annotations
@@ -17,56 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from detector.errors import DetectorError
+from detector.importers.caffe_schema import NET
 from detector.importers.first_bytes import start_of
-from detector.importers.protobuf_wire import Message, Schema, WireError, read_message
-
-_SHAPE: Schema = {1: ("dim", "whole")}
-_BLOB: Schema = {
-    1: ("num", "whole"),
-    2: ("channels", "whole"),
-    3: ("height", "whole"),
-    4: ("width", "whole"),
-    5: ("data", "reals32"),
-    7: ("shape", _SHAPE),
-    8: ("double_data", "reals64"),
-}
-_PRIOR_BOX: Schema = {
-    1: ("min_size", "real"),
-    2: ("max_size", "real"),
-    3: ("aspect_ratio", "real"),
-    4: ("flip", "whole"),
-    5: ("clip", "whole"),
-    6: ("variance", "real"),
-    7: ("img_size", "whole"),
-    8: ("img_h", "whole"),
-    9: ("img_w", "whole"),
-    10: ("step", "real"),
-    11: ("step_h", "real"),
-    12: ("step_w", "real"),
-    13: ("offset", "real"),
-}
-_TRANSFORM: Schema = {
-    1: ("scale", "real"),
-    5: ("mean_value", "real"),
-    8: ("resize_param", {3: ("height", "whole"), 4: ("width", "whole")}),
-}
-_LAYER: Schema = {
-    1: ("name", "text"),
-    7: ("blobs", _BLOB),
-    100: ("transform_param", _TRANSFORM),
-    139: ("batch_norm_param", {3: ("eps", "real")}),
-    143: ("input_param", {1: ("shape", _SHAPE)}),
-    203: ("prior_box_param", _PRIOR_BOX),
-    206: ("norm_param", {1: ("across_spatial", "whole")}),
-}
-_V1_LAYER: Schema = {4: ("name", "text"), 6: ("blobs", _BLOB)}
-_NET: Schema = {
-    1: ("name", "text"),
-    2: ("layers", _V1_LAYER),
-    4: ("input_dim", "whole"),
-    8: ("input_shape", _SHAPE),
-    100: ("layer", _LAYER),
-}
+from detector.importers.protobuf_wire import Message, WireError, read_message
 
 Blob = npt.NDArray[np.float32]
 
@@ -131,7 +83,7 @@ def read_caffemodel(path: Path) -> CaffeNet:
     start_of(path)
     try:
         with path.open("rb") as file:
-            return _net(read_message(file, os.fstat(file.fileno()).st_size, _NET))
+            return _net(read_message(file, os.fstat(file.fileno()).st_size, NET))
     except WireError as error:
         raise DetectorError(
             f"{path.name} is cut off, damaged or no Caffe model: {error}.", "Fetch the file again."
@@ -169,15 +121,19 @@ def _net(message: Message) -> CaffeNet:
 def _layer(content: Message, name: str) -> CaffeLayer:
     prior_box, norm = _last(content, "prior_box_param", None), _last(content, "norm_param", None)
     return CaffeLayer(
-        blobs=tuple(_blob(blob, name) for blob in content.get("blobs", [])),
-        prior_box=None if prior_box is None else _prior_box(prior_box),
+        blobs=tuple(blob_of(blob, name) for blob in content.get("blobs", [])),
+        prior_box=None if prior_box is None else prior_box_of(prior_box),
         across_spatial=None if norm is None else bool(_last(norm, "across_spatial", 1)),
         epsilon=_last(_last(content, "batch_norm_param", {}), "eps", 1e-5),
     )
 
 
-def _blob(message: Message, layer: str) -> Blob:
-    """The numbers in their shape; a vector that the older format calls 1 x 1 x 1 x N is a vector."""
+def blob_of(message: Message, layer: str) -> Blob:
+    """Returns the numbers in their shape; a vector that the older format calls 1 x 1 x 1 x N is a vector.
+
+    Raises:
+        WireError: Their number is another, or one is NaN or infinite.
+    """
     with np.errstate(over="ignore"):  # a double too large for a float is infinite, and found below
         parts = [
             part.astype(np.float32, copy=False) for key in ("data", "double_data") for part in message.get(key, [])
@@ -198,7 +154,8 @@ def _blob(message: Message, layer: str) -> Blob:
     return data.reshape(shape)
 
 
-def _prior_box(message: Message) -> PriorBox:
+def prior_box_of(message: Message) -> PriorBox:
+    """Returns what a ``prior_box_param`` says."""
     size = _last(message, "img_size", 0)
     image_hw = (_last(message, "img_h", size), _last(message, "img_w", size))
     step = _last(message, "step", 0.0)

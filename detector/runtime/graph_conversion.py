@@ -7,6 +7,7 @@ fractions or pixels, whether scores are probabilities.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,12 +47,14 @@ class ConversionRequest:
     """What to convert.
 
     Attributes:
-        source: ``.onnx``, ``.tflite`` or ``.xml``, checked.
+        source: A file that OpenVINO reads, checked; or what ``build`` makes its network of.
         target: The ``.xml`` to write; its ``.bin`` goes beside it.
         size: (height, width) for an input that leaves its size open; None where it says it.
         dequantised: Scale and zero of the first outputs, where they are whole numbers that mean others.
         constants: Arrays to put out beside the network's own outputs, after them.
         scale: Mean and deviation by which pixels become the fixed input.
+        build: Returns the network as an ``openvino.Model``, where OpenVINO cannot read the file; called in the other
+            process.
     """
 
     source: Path
@@ -60,6 +63,7 @@ class ConversionRequest:
     constants: tuple[Floats, ...] = ()
     dequantised: tuple[tuple[float, int], ...] = ()
     scale: tuple[float, float] = (0.0, 1.0)
+    build: Callable[[], Any] | None = None
 
 
 def convert_graph(request: ConversionRequest) -> list[Sample]:
@@ -79,7 +83,7 @@ def _convert(request: ConversionRequest, messages: Messages) -> None:
     core = openvino.Core()
     name = request.source.name
     try:
-        model = core.read_model(str(request.source))
+        model = core.read_model(str(request.source)) if request.build is None else request.build()
         _fix_size(openvino, model, request.size, name)
         for result, meaning in zip(model.get_results(), request.dequantised, strict=False):
             _dequantise(result, *meaning)

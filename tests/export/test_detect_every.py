@@ -14,8 +14,8 @@ import pytest
 from app.cli import main
 from app.core.candidate_cache.store import CandidateStore
 from app.core.export.job import ExportJob
-from app.core.export.key_frames import AUTO, resolved_interval
-from app.core.export.request import DataFile, ExportCancelledError, ExportProgress, ExportReport, ExportRequest
+from app.core.export.key_frames import resolved_interval
+from app.core.export.request import AUTO, DataFile, ExportCancelledError, ExportProgress, ExportReport, ExportRequest
 from app.core.export.request_json import request_from_json, request_to_json
 from app.core.settings import DetectionSettings, ModelSettings
 from detector.boxes import iou

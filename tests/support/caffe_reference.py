@@ -77,7 +77,15 @@ def _layer(layer: Node, bottoms: list[Tensor], blobs: list[Tensor]) -> Tensor:
             kernel, stride, pad = (
                 int(_one(param, key, d)) for key, d in (("kernel_size", 0), ("stride", 1), ("pad", 0))
             )
-            return functional.max_pool2d(x, kernel, stride, pad, ceil_mode=True)
+            pool = functional.max_pool2d if _one(param, "pool", "MAX") == "MAX" else functional.avg_pool2d
+            return pool(x, kernel, stride, pad, ceil_mode=True)  # type: ignore[operator]  # both take these
+        case "Eltwise":
+            return bottoms[0] + bottoms[1]
+        case "Reshape":
+            dims = layer["reshape_param"][0]["shape"][0]["dim"]
+            return x.reshape([x.shape[i] if side == 0 else int(side) for i, side in enumerate(dims)])
+        case "Softmax":
+            return functional.softmax(x, int(layer["softmax_param"][0]["axis"][0]))
         case "Normalize":
             return x / (x.square().sum(dim=1, keepdim=True) + 1e-10).sqrt() * blobs[0][None, :, None, None]
         case "BatchNorm":

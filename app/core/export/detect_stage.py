@@ -16,6 +16,8 @@ from app.core.candidate_cache.store import CandidateStore
 from app.core.channels import Channel
 from app.core.detection_filter import check_classes, left_out
 from app.core.errors import AppError
+from app.core.events.masks import unmasked
+from app.core.events.scene import Scene
 from app.core.export.gate import Gate
 from app.core.export.key_frames import Ask, follow_between
 from app.core.export.progress import ProgressMeter
@@ -62,6 +64,9 @@ class ExportDetectStage:
         meter: Told how far an earlier run came.
         every: The network sees every Nth frame.
 
+    Raises:
+        SceneError: A mask makes no sense.
+
     Attributes:
         model: (name, device, precision), once known.
         notes: What the user should know, one line each.
@@ -86,6 +91,7 @@ class ExportDetectStage:
         self._gate = gate
         self._meter = meter
         self._every = every
+        self._masks = Scene(masks=request.masks).ignored
         self.model = ("", "", "")
         self.notes: list[str] = []
         self.kept: Path | None = None
@@ -175,7 +181,13 @@ class ExportDetectStage:
         min_score = filter_for_tracking(self._request, labels).score_threshold
         for frame, detections, followed in follow_between(frames, every, ask, batch):
             fresh = frame.index >= known
-            found.put(DetectedFrame(frame, detections.above(min_score), labels, fresh, followed))
+            shown = self._shown(detections.above(min_score), frame)
+            found.put(DetectedFrame(frame, shown, labels, fresh, followed))
+
+    def _shown(self, found: Detections, frame: DecodedFrame) -> Detections:
+        """What is found in a frame, but for what lies in masks."""
+        height, width = frame.image_bgr.shape[:2]
+        return unmasked(found, (width, height), self._masks)
 
     # -- from what is kept ------------------------------------------------------------------------------------------
 

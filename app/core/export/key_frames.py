@@ -7,15 +7,13 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import islice
 
+from app.core.export.request import AUTO, MAX_DETECT_EVERY
 from app.core.following.between import between
 from app.core.frames import DecodedFrame
 from app.core.motion.estimator import MotionEstimator
 from app.core.motion.frame_motion import FrameMotion
 from detector.detections import Detections
 
-AUTO = 0
-"""``detect_every`` as "auto": as often as objects need it, whatever the frame rate."""
-MAX_DETECT_EVERY = 60
 _RUNS_PER_S = 6  # what "auto" comes to: a person walks a tenth of the frame's width meanwhile
 _WAITING_BYTES = 128 * 2**20  # of frames that wait for the next run of the network
 
