@@ -211,6 +211,13 @@ def test_another_model_counts_anew(shown: _Shown) -> None:
     assert (third.numbers, third.so_far) == ((3,), (1,))
 
 
+def test_a_run_of_the_detector_that_failed_ends_nothing(shown: _Shown) -> None:
+    shown.answer(shown.frame(0), 0)
+    shown.stage.answer(1, FrameResult(shown.frame(1), None))
+    again = shown.answer(shown.frame(2), 0)
+    assert (again.numbers, again.so_far) == ((1,), (1, 0))
+
+
 def test_another_source_counts_from_one(shown: _Shown) -> None:
     shown.answer(shown.frame(0), 0)
     assert shown.answer(shown.frame(0, epoch=2), 1, epoch=2).numbers == (1,)
