@@ -39,6 +39,11 @@ def judgements_file() -> Path:
     return platformdirs.user_data_path(APP, appauthor=False) / "judgements.sqlite"
 
 
+def event_index_file() -> Path:
+    """The events of every video that was looked at or analysed; made anew where it is missing."""
+    return platformdirs.user_data_path(APP, appauthor=False) / "events.sqlite"
+
+
 def scenes_dir() -> Path:
     """Zones, lines and masks drawn on sources."""
     return platformdirs.user_data_path(APP, appauthor=False) / "scenes"

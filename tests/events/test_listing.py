@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from app.core.events.listing import Judged, ListQuery, Sort, listed, listed_even
 from app.core.events.question import Question
 from app.core.events.scene import Line, Scene, Zone
 from app.core.events.trajectories import follow
-from tests.support.kept_events import labels, make_analysed
+from tests.support.kept_events import FPS, FRAMES, labels, make_analysed
 
 _SCENE = Scene(
     (Zone("left half", ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))),), (Line("gate", ((0.3, 0.0), (0.3, 1.0))),)
@@ -30,8 +31,9 @@ def events(tmp_path_factory: pytest.TempPathFactory) -> tuple[Event, ...]:
 
 
 def numbers(events: tuple[Event, ...], query: ListQuery, verdicts: dict[int, Verdict] | None = None) -> list[int]:
-    rows = [listed_event(event) for event in events]
-    return [row.number for row in listed(rows, labels(), verdicts or {}, query)]
+    pts_s = [index / FPS for index in range(FRAMES)]
+    rows = [replace(listed_event(one, pts_s), verdict=(verdicts or {}).get(one.id, Verdict())) for one in events]
+    return [row.number for row in listed(rows, labels(), query)]
 
 
 @pytest.mark.parametrize(

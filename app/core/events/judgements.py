@@ -52,6 +52,9 @@ class Verdict:
     name: str = ""
 
 
+NOTHING_SAID = Verdict()
+
+
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """A verdict, and what it was said of.
@@ -182,7 +185,7 @@ class JudgementStore:
                     if one is not None and _overlap(event, size, one) >= SAME_PLACE_IOU
                 ]
                 database.executemany("DELETE FROM judgements WHERE id = ?", gone)
-                if verdict != Verdict():
+                if verdict != NOTHING_SAID:
                     one = judgement_of(event, size, verdict)
                     values = (video, one.label, one.time_s, *one.box, verdict.marked, verdict.rejected, verdict.name)
                     database.execute("INSERT INTO judgements VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from operator import attrgetter
+from pathlib import Path
 from typing import Any, Literal
 
 from app.core.events.event import Crossing, Event, ZoneVisit
-from app.core.events.judgements import Verdict
+from app.core.events.judgements import NOTHING_SAID, Box, Verdict
 from app.core.events.question import Question
 from detector.class_names import chosen_ids, is_found_by
 
@@ -22,7 +24,10 @@ class ListedEvent:
 
     Attributes:
         number: Its number among the events of its video, ``Event.id``.
-        best_s: Time of its best frame.
+        best_pts_s: Exact time of its best frame.
+        box: Where it was then: x1, y1, x2, y2, pixels.
+        verdict: What was said of it.
+        video: The video, where there are several.
     """
 
     number: int
@@ -32,9 +37,17 @@ class ListedEvent:
     end_s: float
     max_score: float
     still_s: float
-    best_s: float
+    best_pts_s: Fraction
+    box: Box
     zones: tuple[ZoneVisit, ...] = ()
     crossings: tuple[Crossing, ...] = ()
+    verdict: Verdict = NOTHING_SAID
+    video: Path | None = None
+
+    @property
+    def best_s(self) -> float:
+        """Time of its best frame, seconds."""
+        return float(self.best_pts_s)
 
     @property
     def duration_s(self) -> float:
@@ -66,8 +79,9 @@ class ListQuery:
         return self.question == Question() and self.judged == "all" and not self.words.strip()
 
 
-def listed_event(event: Event) -> ListedEvent:
-    """Returns what a list says of ``event``."""
+def listed_event(event: Event, pts_s: Sequence[Fraction]) -> ListedEvent:
+    """Returns what a list says of ``event``, in a video whose frames have these times."""
+    x1, y1, x2, y2 = event.boxes_xyxy[event.best].tolist()
     return ListedEvent(
         event.id,
         event.class_id,
@@ -76,33 +90,28 @@ def listed_event(event: Event) -> ListedEvent:
         event.end_s,
         event.max_score,
         event.still_s,
-        float(event.times_s[event.best]),
+        pts_s[int(event.frames[event.best])],
+        (x1, y1, x2, y2),
         event.zones,
         event.crossings,
     )
 
 
-def listed(
-    events: Sequence[ListedEvent], labels: Sequence[str], verdicts: Mapping[int, Verdict], query: ListQuery
-) -> tuple[ListedEvent, ...]:
+def listed(events: Sequence[ListedEvent], labels: Sequence[str], query: ListQuery) -> tuple[ListedEvent, ...]:
     """Returns the events that ``query`` asks for, in its order.
 
     Args:
-        events: All events of a video, in the order in which they begin.
+        events: All events, by video and then in the order in which they begin.
         labels: Class names.
-        verdicts: What was said of them, by number.
         query: What is wanted.
     """
     ids = chosen_ids(query.question.classes, tuple(labels))
     words = [(word, frozenset(label for label in labels if is_found_by(word, label))) for word in query.words.split()]
-    nothing = Verdict()
     said = _JUDGED[query.judged]
     found = [
         event
         for event in events
-        if query.question.fits(event, ids)
-        and said(verdicts.get(event.number, nothing))
-        and (not words or _has(event, verdicts.get(event.number, nothing), words))
+        if query.question.fits(event, ids) and said(event.verdict) and (not words or _has(event, words))
     ]
     key, descends = _SORTS[query.sort]
     if query.sort != "time":
@@ -128,10 +137,11 @@ _SORTS: Mapping[Sort, tuple[Callable[[ListedEvent], Any], bool]] = {
 }
 
 
-def _has(event: ListedEvent, verdict: Verdict, words: Sequence[tuple[str, Collection[str]]]) -> bool:
+def _has(event: ListedEvent, words: Sequence[tuple[str, Collection[str]]]) -> bool:
     """Whether each word, given with the labels that it finds, is in what is known of the event."""
-    names = [verdict.name.casefold(), *(visit.zone.casefold() for visit in event.zones)]
+    names = [event.verdict.name.casefold(), *(visit.zone.casefold() for visit in event.zones)]
     names += [crossing.line.casefold() for crossing in event.crossings]
+    names += [event.video.name.casefold()] if event.video is not None else []
     number = f"#{event.number}"
     return all(
         event.label in found or word == number or any(word.casefold() in name for name in names)

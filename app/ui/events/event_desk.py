@@ -14,6 +14,7 @@ from app.core.events.scene import Scene
 from app.core.live.appearances import ClassRow
 from app.core.palette import class_colour
 from app.ui.events.analyser import Analyser
+from app.ui.events.case_dialog import CaseDialog
 from app.ui.events.event_feed import EventFeed, FeedState
 from app.ui.events.event_panel import EventPanel
 from app.ui.events.event_player import EventPlayer, PathOverlay
@@ -37,7 +38,9 @@ class EventDesk(QObject):
 
     def __init__(self, services: Services, view: QWidget, frame_rect: Callable[[], QRectF], parent: QWidget) -> None:
         super().__init__(parent)
-        self._services = services
+        self._services, self._parent = services, parent
+        self.case: CaseDialog | None = None
+        """The dialog that was opened last."""
         self.analyser = Analyser(services, self)
         self.thumbnails = VideoThumbnailMaker(services.background)
         self.feed = EventFeed(services.controller, services.settings, services.background, self._scene_of)
@@ -51,6 +54,7 @@ class EventDesk(QObject):
         self.feed.not_kept.connect(self._tell_not_kept)
         self.panel.analyse.connect(self.analyser.start)
         self.panel.said.connect(self.feed.say)
+        self.panel.case.connect(self.make_case)
         self.panel.filters.changed.connect(self._ask)
         self.panel.list.chosen.connect(self._play)
         self.analyser.available.connect(self.panel.begin.setEnabled)
@@ -61,6 +65,9 @@ class EventDesk(QObject):
     def close(self) -> None:
         """The window closes."""
         self.feed.close()
+        if self.case is not None:
+            self.case.stop()
+            self.case.hide()
         self.thumbnails.close()
 
     def next_event(self) -> None:
@@ -70,6 +77,20 @@ class EventDesk(QObject):
     def previous_event(self) -> None:
         """Play the event before it."""
         self._go(-1)
+
+    def make_case(self) -> None:
+        """Open the dialog that makes a case of the list, or bring it back while it writes one."""
+        made = self.feed.current
+        if self.case is not None and self.case.isVisible():
+            self.case.raise_()
+            self.case.activateWindow()
+        elif made is not None:
+            selected = frozenset(row.number for row in self.panel.list.selected())
+            overlay = self._services.settings.current.overlay
+            if self.case is not None:
+                self.case.deleteLater()
+            self.case = CaseDialog(made, selected, overlay, self._services.background, self._parent)
+            self.case.show()
 
     def _go(self, by: int) -> None:
         view = self.panel.list
@@ -90,8 +111,10 @@ class EventDesk(QObject):
         self.feed.ask(query)
 
     def _play(self, row: ListedEvent) -> None:
-        events = self.panel.list.events
-        self.player.play(events.event_of(row), events.colours.get(row.label) or class_colour(row.label))
+        made = self.feed.current
+        if made is not None:
+            colour = self.panel.list.events.colours.get(row.label) or class_colour(row.label)
+            self.player.play(made.events[row.number - 1], colour)
 
     def _show_state(self, state: FeedState) -> None:
         self.panel.show_state(state)

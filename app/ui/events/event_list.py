@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +10,9 @@ from PySide6.QtCore import QAbstractListModel, QItemSelectionModel, QModelIndex,
 from PySide6.QtGui import QImage, QKeyEvent
 from PySide6.QtWidgets import QAbstractItemView, QFrame, QListView
 
-from app.core.events.event import Event
-from app.core.events.judgements import Verdict
 from app.core.events.listing import ListedEvent
 from app.core.palette import RGB, class_colour
-from app.ui.events.event_rows import COLOUR, EVENT, PICTURE, VERDICT, EventRows, facts_text, spoken_text, title_text
-from app.ui.events.event_work import EventList
+from app.ui.events.event_rows import COLOUR, EVENT, PICTURE, EventRows, facts_text, spoken_text, title_text
 from app.ui.services.video_thumbnails import ThumbnailKey, VideoThumbnailMaker
 from app.ui.widgets.theme import Theme
 
@@ -36,33 +33,15 @@ class EventListModel(QAbstractListModel):
         """Device pixels of a logical one."""
         self.rows: tuple[ListedEvent, ...] = ()
         self.colours: Mapping[str, RGB] = {}
-        self._verdicts: Mapping[int, Verdict] = {}
-        self._events: tuple[Event, ...] = ()
-        self._pts: Sequence[Any] = ()
         self._video = Path()
         thumbnails.made.connect(self._pictures_made)
 
-    def show(self, made: EventList) -> None:
-        """List these instead."""
+    def show(self, rows: tuple[ListedEvent, ...], video: Path) -> None:
+        """List these instead; those that name no video are of ``video``."""
         self.beginResetModel()
-        self.rows, self._verdicts = made.listed, made.verdicts
-        self._events, self._pts, self._video = made.events, made.followed.seen.pts_s, made.wanted.video
+        self.rows, self._video = rows, video
         self._thumbnails.forget_wishes()
         self.endResetModel()
-
-    def clear(self) -> None:
-        """List nothing."""
-        self.beginResetModel()
-        self.rows, self._events, self._verdicts = (), (), {}
-        self.endResetModel()
-
-    def event_of(self, row: ListedEvent) -> Event:
-        """All that is known of a row."""
-        return self._events[row.number - 1]
-
-    def verdict_of(self, row: ListedEvent) -> Verdict:
-        """What was said of a row."""
-        return self._verdicts.get(row.number, Verdict())
 
     def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own default
         return 0 if parent.isValid() else len(self.rows)
@@ -71,26 +50,21 @@ class EventListModel(QAbstractListModel):
         row = self.rows[index.row()]
         if role == EVENT:
             return row
-        if role == VERDICT:
-            return self.verdict_of(row)
         if role == COLOUR:
             return self.colours.get(row.label) or class_colour(row.label)
         if role == Qt.ItemDataRole.DecorationRole:
             return self._picture(row)
         if role == Qt.ItemDataRole.DisplayRole:
-            return title_text(row, self.verdict_of(row))
+            return title_text(row)
         if role == Qt.ItemDataRole.ToolTipRole:
             return facts_text(row)
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return spoken_text(row, self.verdict_of(row))
+            return spoken_text(row)
         return None
 
     def _picture(self, row: ListedEvent) -> QImage | None:
-        event = self.event_of(row)
-        x1, y1, x2, y2 = event.boxes_xyxy[event.best].tolist()
         size = round(PICTURE[0] * self.ratio), round(PICTURE[1] * self.ratio)
-        moment = self._pts[int(event.frames[event.best])]
-        return self._thumbnails.get(ThumbnailKey(self._video, moment, (x1, y1, x2, y2), size))
+        return self._thumbnails.get(ThumbnailKey(row.video or self._video, row.best_pts_s, row.box, size))
 
     def _pictures_made(self) -> None:
         if self.rows:
@@ -122,15 +96,15 @@ class EventListView(QListView):
         theme.changed.connect(self.viewport().update)
         self.clicked.connect(self._clicked)
 
-    def show_events(self, made: EventList) -> None:
+    def show_events(self, rows: tuple[ListedEvent, ...], video: Path) -> None:
         """List these; what was selected and is still there stays so."""
-        selected = {(row.label, row.best_s) for row in self.selected()}
+        selected = {_identity(row) for row in self.selected()}
         present = self.present()
         place = self.verticalScrollBar().value()
         self.events.ratio = self.devicePixelRatioF()
-        self.events.show(made)
+        self.events.show(rows, video)
         if selected:
-            self._select(selected, None if present is None else (present.label, present.best_s))
+            self._select(selected, None if present is None else _identity(present))
         self.verticalScrollBar().setValue(place)
 
     def selected(self) -> tuple[ListedEvent, ...]:
@@ -168,12 +142,17 @@ class EventListView(QListView):
         if len(self.selectionModel().selectedRows()) == 1:
             self.chosen.emit(self.events.rows[index.row()])
 
-    def _select(self, keys: set[tuple[str, float]], present: tuple[str, float] | None) -> None:
+    def _select(self, keys: set[Hashable], present: Hashable) -> None:
         model = self.selectionModel()
         flag = QItemSelectionModel.SelectionFlag
         for number, row in enumerate(self.events.rows):
-            key = row.label, row.best_s
+            key = _identity(row)
             if key == present:
                 model.setCurrentIndex(self.events.index(number), flag.NoUpdate)
             if key in keys:
                 model.select(self.events.index(number), flag.Select)
+
+
+def _identity(row: ListedEvent) -> Hashable:
+    """What stays the same when threshold or zones change."""
+    return row.video, row.label, row.best_pts_s

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from PySide6.QtCore import QItemSelection, QPoint, Qt, Signal
 from PySide6.QtWidgets import (
@@ -44,6 +45,8 @@ class EventPanel(QWidget):
 
     analyse = Signal()
     """The user wants the video to be analysed."""
+    case = Signal()
+    """The user wants a case of these events."""
     said = Signal(object)
     """(``Event``, ``Verdict``) pairs: what the user says of events."""
 
@@ -60,6 +63,7 @@ class EventPanel(QWidget):
         self.mark = self._button("Mark", "Mark what is selected, to find it again", self._mark)
         self.name = self._button("Name…", "Give what is selected a name", self._name)
         self.reject = self._button("Reject", "There is no such object: list it as rejected (Del)", self._reject)
+        self.make_case = self._button("Case…", "Clips, pictures, report and checksums in a folder", self.case.emit)
         self.title, self.hint = WrappedLabel(), WrappedLabel()
         self.title.setObjectName("heading")
         self.hint.setObjectName("muted")
@@ -113,7 +117,7 @@ class EventPanel(QWidget):
         foot = QHBoxLayout()
         foot.setContentsMargins(12, 4, 12, 12)
         foot.setSpacing(4)
-        for button in (self.mark, self.name, self.reject):
+        for button in (self.mark, self.name, self.reject, self.make_case):
             foot.addWidget(button, 1)
         box.addLayout(head)
         box.addWidget(self.list, 1)
@@ -128,7 +132,7 @@ class EventPanel(QWidget):
             self.pages.setCurrentWidget(self._list_page)
             return
         self._made = None
-        self.list.events.clear()
+        self.list.show_events((), Path())
         title, hint = _WORDS.get(state.kind, ("", ""))
         if state.error is not None:
             title, hint = state.error.message, hint_of(state.error)
@@ -146,8 +150,8 @@ class EventPanel(QWidget):
         if before is None or before.rows is not made.rows or before.wanted.scene != made.wanted.scene:
             self.filters.set_events(made.rows, made.wanted.scene)
         self.list.events.colours = model_colours(made.followed.facts.labels, palette)
-        self.list.show_events(made)
-        rejected = sum(verdict.rejected for verdict in made.verdicts.values())
+        self.list.show_events(made.listed, made.wanted.video)
+        rejected = sum(row.verdict.rejected for row in made.rows)
         every = number_of(len(made.rows), "event")
         words = every if len(made.listed) == len(made.rows) else f"{len(made.listed)} of {every}"
         self.count.setText(f"{words}, {rejected} rejected" if rejected else words)
@@ -159,8 +163,8 @@ class EventPanel(QWidget):
     # What is said
 
     def _verdicts(self) -> list[tuple[Event, Verdict]]:
-        events = self.list.events
-        return [(events.event_of(row), events.verdict_of(row)) for row in self.list.selected()]
+        events = () if self._made is None else self._made.events
+        return [(events[row.number - 1], row.verdict) for row in self.list.selected()]
 
     def _mark(self) -> None:
         chosen = self._verdicts()
@@ -193,9 +197,10 @@ class EventPanel(QWidget):
         self._show_buttons()
 
     def _show_buttons(self) -> None:
-        chosen = [verdict for _, verdict in self._verdicts()]
+        chosen = [row.verdict for row in self.list.selected()]
         for button in (self.mark, self.name, self.reject):
             button.setEnabled(bool(chosen))
+        self.make_case.setEnabled(self._made is not None and bool(self._made.listed))
         self.mark.setText("Unmark" if chosen and all(verdict.marked for verdict in chosen) else "Mark")
         self.reject.setText("Accept" if chosen and all(verdict.rejected for verdict in chosen) else "Reject")
 

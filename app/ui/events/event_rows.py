@@ -14,9 +14,7 @@ from app.ui.widgets.theme import Colours, Theme
 
 EVENT = Qt.ItemDataRole.UserRole
 """``ListedEvent`` of a row."""
-VERDICT = Qt.ItemDataRole.UserRole + 1
-"""``Verdict`` of a row."""
-COLOUR = Qt.ItemDataRole.UserRole + 2
+COLOUR = Qt.ItemDataRole.UserRole + 1
 """RGB of the row's class."""
 PICTURE = (96, 64)
 """(width, height) of the picture, logical pixels."""
@@ -27,10 +25,10 @@ _Index = QModelIndex | QPersistentModelIndex
 _STILL_S = 1.0  # less is not worth a word
 
 
-def title_text(row: ListedEvent, verdict: Verdict) -> str:
+def title_text(row: ListedEvent) -> str:
     """Returns text such as "person #3", "Anna · person #3"."""
     what = f"{row.label} #{row.number}"
-    return f"{verdict.name}  ·  {what}" if verdict.name else what
+    return f"{row.verdict.name}  ·  {what}" if row.verdict.name else what
 
 
 def time_text(row: ListedEvent) -> str:
@@ -47,9 +45,16 @@ def where_text(row: ListedEvent) -> str:
     return "  ·  ".join(parts)
 
 
+def last_text(row: ListedEvent) -> str:
+    """Returns the last line of a row: the video where there are several, where the object was, or its score."""
+    where = where_text(row) or f"score {row.max_score:.2f}"
+    return where if row.video is None else f"{row.video.name}  ·  {where}"
+
+
 def facts_text(row: ListedEvent) -> str:
     """Returns all that is known of an event, a line each."""
-    lines = [time_text(row), f"Best score {row.max_score:.2f}, at {clock(row.best_s)}"]
+    lines = [] if row.video is None else [str(row.video)]
+    lines += [time_text(row), f"Best score {row.max_score:.2f}, at {clock(row.best_s)}"]
     if row.still_s:
         lines.append(f"Stood still for {row.still_s:.1f} s")
     lines += [f"{visit.zone}: {clock(visit.enter_s)} {_TO} {clock(visit.leave_s)}" for visit in row.zones]
@@ -57,10 +62,10 @@ def facts_text(row: ListedEvent) -> str:
     return "\n".join(lines)
 
 
-def spoken_text(row: ListedEvent, verdict: Verdict) -> str:
+def spoken_text(row: ListedEvent) -> str:
     """Returns a row for a screen reader."""
-    said = [word for word, is_so in (("marked", verdict.marked), ("rejected", verdict.rejected)) if is_so]
-    return ", ".join(filter(None, (title_text(row, verdict), *said, time_text(row), where_text(row))))
+    said = [word for word, is_so in (("marked", row.verdict.marked), ("rejected", row.verdict.rejected)) if is_so]
+    return ", ".join(filter(None, (title_text(row), *said, time_text(row), where_text(row))))
 
 
 class EventRows(QStyledItemDelegate):
@@ -77,18 +82,16 @@ class EventRows(QStyledItemDelegate):
         colours = self._theme.colours
         cell: QRect = option.rect
         state: QStyle.StateFlag = option.state
-        row, verdict = index.data(EVENT), index.data(VERDICT)
+        row: ListedEvent = index.data(EVENT)
         colour = QColor(*index.data(COLOUR))
         picture = index.data(Qt.ItemDataRole.DecorationRole)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         self._paint_back(painter, cell, state, colours)
         place = QRect(cell.x() + _PADDING, cell.y() + _PADDING, *PICTURE)
-        self._paint_picture(painter, place, picture, colour, verdict, colours)
+        self._paint_picture(painter, place, picture, colour, row.verdict, colours)
         left = place.right() + 11
-        self._paint_words(
-            painter, QRect(left, place.y(), cell.right() - left - 8, place.height()), row, verdict, option
-        )
+        self._paint_words(painter, QRect(left, place.y(), cell.right() - left - 8, place.height()), row, option)
         painter.restore()
 
     def _paint_back(self, painter: QPainter, cell: QRect, state: QStyle.StateFlag, colours: Colours) -> None:
@@ -117,10 +120,8 @@ class EventRows(QStyledItemDelegate):
         painter.setOpacity(1.0)
         painter.fillRect(QRect(place.x(), place.y(), 4, place.height()), colour)
 
-    def _paint_words(
-        self, painter: QPainter, room: QRect, row: ListedEvent, verdict: Verdict, option: QStyleOptionViewItem
-    ) -> None:
-        colours = self._theme.colours
+    def _paint_words(self, painter: QPainter, room: QRect, row: ListedEvent, option: QStyleOptionViewItem) -> None:
+        colours, verdict = self._theme.colours, row.verdict
         height = room.height() // 3
         font: QFont = QFont(option.font)
         font.setBold(True)
@@ -130,9 +131,9 @@ class EventRows(QStyledItemDelegate):
             width -= _MARK + 4
             draw_icon(painter, "star", colours.warning, QRectF(room.right() - _MARK, room.y() + 3, _MARK, _MARK))
         lines = (
-            (title_text(row, verdict), font, colours.muted if verdict.rejected else colours.text, width),
+            (title_text(row), font, colours.muted if verdict.rejected else colours.text, width),
             (time_text(row), option.font, colours.text, room.width()),
-            (where_text(row) or f"score {row.max_score:.2f}", option.font, colours.muted, room.width()),
+            (last_text(row), option.font, colours.muted, room.width()),
         )
         for number, (words, used, colour, limit) in enumerate(lines):
             painter.setFont(used)

@@ -5,7 +5,7 @@ Used by one worker after the other, never by two at once. No Qt.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -68,7 +68,6 @@ class EventList:
         followed: The video.
         events: All its events at the threshold.
         rows: The same, as a list says them.
-        verdicts: What was said of them, by number.
         listed: Those that the query asks for.
         note: What a person should know, one line; "" for nothing.
     """
@@ -77,7 +76,6 @@ class EventList:
     followed: FollowedVideo
     events: tuple[Event, ...]
     rows: tuple[ListedEvent, ...]
-    verdicts: Mapping[int, Verdict]
     listed: tuple[ListedEvent, ...]
     note: str = ""
 
@@ -123,12 +121,13 @@ class EventWork:
         if not last.events or (before.detection, before.scene) != (wanted.detection, wanted.scene):
             events = find_events(last.followed.seen, wanted.detection.threshold, wanted.scene)
             check()
-            last = replace(last, events=events, rows=tuple(map(listed_event, events)), verdicts={})
+            pts_s = last.followed.seen.pts_s
+            last = replace(last, events=events, rows=tuple(listed_event(event, pts_s) for event in events))
             before = replace(before, said=-1)
         if before.said != wanted.said:
             last = self._judge(last)
         labels = last.followed.facts.labels
-        found = listed(last.rows, labels, last.verdicts, wanted.query)
+        found = listed(last.rows, labels, wanted.query)
         self._last = replace(last, wanted=wanted, listed=found)
         return self._last
 
@@ -160,11 +159,13 @@ class EventWork:
         followed = follow_video(
             wanted.video, path, lambda _: wanted.detection.threshold, wanted.detection.iou, masks, tick
         )
-        return EventList(replace(wanted, said=-1), followed, (), (), {}, ())
+        return EventList(replace(wanted, said=-1), followed, (), (), ())
 
     def _judge(self, made: EventList) -> EventList:
         try:
             said = self._judgements.of(made.fingerprint)
         except AppError as error:
             return replace(made, note=f"{error.message} {error.hint}".strip())
-        return replace(made, verdicts=judged(made.events, made.followed.seen.size, said), note="")
+        verdicts = judged(made.events, made.followed.seen.size, said)
+        rows = tuple(replace(row, verdict=verdicts.get(row.number, Verdict())) for row in made.rows)
+        return replace(made, rows=rows, note="")

@@ -131,18 +131,18 @@ def test_what_is_said_of_events_is_kept(table: Desk, video: Path) -> None:
     panel = panel_of(table, video)
     panel.list.choose(1)
     panel.reject.click()
-    table.qtbot.waitUntil(lambda: panel.list.events.verdict_of(panel.list.events.rows[1]).rejected)
+    table.qtbot.waitUntil(lambda: panel.list.events.rows[1].verdict.rejected)
     assert panel.list.selected() == (panel.list.events.rows[1],), "what was selected stays selected"
     panel.list.choose(2)
     panel.mark.click()
-    table.qtbot.waitUntil(lambda: panel.list.events.verdict_of(panel.list.events.rows[2]).marked)
+    table.qtbot.waitUntil(lambda: panel.list.events.rows[2].verdict.marked)
     table.settings.set("detection", "threshold", 0.5)
     table.qtbot.waitUntil(lambda: len(classes(panel)) == 2)
     table.controller.close_source()
     panel = panel_of(table, video)
     walker, stander = panel.list.events.rows
-    assert panel.list.events.verdict_of(walker).rejected
-    assert panel.list.events.verdict_of(stander).marked
+    assert walker.verdict.rejected
+    assert stander.verdict.marked
     panel.filters.judged.set_value("not rejected")
     panel.filters.judged.changed.emit()
     table.qtbot.waitUntil(lambda: panel.list.events.rows == (stander,))
@@ -156,7 +156,7 @@ def test_a_name_is_asked_for_without_holding_anything_up(table: Desk, video: Pat
     assert dialog is not None
     dialog.setTextValue("  Anna ")
     dialog.accept()
-    table.qtbot.waitUntil(lambda: panel.list.events.verdict_of(panel.list.events.rows[1]).name == "Anna")
+    table.qtbot.waitUntil(lambda: panel.list.events.rows[1].verdict.name == "Anna")
 
 
 def test_without_an_analysis_one_is_offered_and_the_list_comes_with_it(table: Desk, tmp_path: Path) -> None:
