@@ -273,3 +273,23 @@ def test_the_panel_comes_and_goes_with_the_drawing(table: Desk, qtbot: QtBot) ->
     window.toggle_panel()
     assert window.panel.isVisible()
     assert not window.zones.editor.bar.isVisible()
+
+
+def test_shapes_are_seen_over_each_frame_and_as_they_are_now(table: Desk, editor: ZoneEditor) -> None:
+    editor.end()
+    view = table.window.stage.view
+
+    def is_outlined(y: float) -> bool:
+        place = _at(table, 0.5, y) * view.devicePixelRatioF()
+        colour = view.grab().toImage().pixelColor(place).getRgb()[:3]
+        return max(colour) - min(colour) > 20
+
+    assert not is_outlined(0.2)
+    _drawn(table, Scene((Zone("door", _SQUARE),)))
+    assert is_outlined(0.2)
+    table.give(make_result(make_candidates(), make_frame(320, 180, index=1, grey=40)))
+    assert is_outlined(0.2)
+    _drawn(table, Scene((Zone("door", tuple((x, y + 0.2) for x, y in _SQUARE)),)))
+    assert not is_outlined(0.2)
+    view.zoom_in()
+    assert is_outlined(0.4), "where the frame lies now"
