@@ -311,6 +311,7 @@ class MainWindow(QMainWindow):
         services.controller.model_measured.connect(services.library.record_speed)
         services.settings.changed.connect(self._setting_changed)
         services.settings.not_saved.connect(self._settings_not_saved)
+        services.scenes.changed.connect(self._timeline.set_scene)
         services.scenes.not_saved.connect(self._zones_not_saved)
         services.scenes.damaged.connect(self._zones_damaged)
         services.theme.changed.connect(self._apply_theme)
