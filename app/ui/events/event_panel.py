@@ -148,7 +148,8 @@ class EventPanel(QWidget):
         """List these."""
         before, self._made = self._made, made
         if before is None or before.rows is not made.rows or before.wanted.scene != made.wanted.scene:
-            self.filters.set_events(made.rows, made.wanted.scene)
+            scene = made.wanted.scene
+            self.filters.set_events(made.rows, [zone.name for zone in scene.zones], [line.name for line in scene.lines])
         self.list.events.colours = model_colours(made.followed.facts.labels, palette)
         self.list.show_events(made.listed, made.wanted.video)
         rejected = sum(row.verdict.rejected for row in made.rows)

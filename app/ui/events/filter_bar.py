@@ -12,7 +12,6 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QToolButton, 
 
 from app.core.events.listing import ListedEvent, ListQuery
 from app.core.events.question import Question
-from app.core.events.scene import Scene
 from app.ui.events.filter_chips import Chip, ChoiceChip, NumberChip, SeveralChip, sort_menu
 from app.ui.widgets.flow_layout import FlowLayout
 
@@ -75,7 +74,7 @@ class FilterBar(QWidget):
             chip.changed.connect(self._tell)
         self._sorts.triggered.connect(self._tell_order)
         self._backwards.triggered.connect(self._tell_order)
-        self._show_what_applies(Scene())
+        self._show_what_applies((), ())
         self.reset.hide()
 
     def _lay_out(self) -> None:
@@ -109,14 +108,14 @@ class FilterBar(QWidget):
         words = self.search.text().strip()
         return ListQuery(question, self.judged.value or "all", words, sort, self._backwards.isChecked())
 
-    def set_events(self, events: Sequence[ListedEvent], scene: Scene) -> None:
-        """Offer the classes of these events, and the zones and lines of ``scene``; what is asked for stays."""
+    def set_events(self, events: Sequence[ListedEvent], zones: Sequence[str], lines: Sequence[str]) -> None:
+        """Offer the classes of these events, and zones and lines by name; what is asked for stays."""
         counts = Counter(event.label for event in events)
         missing = {label: 0 for label in self.classes.values if label not in counts}
         self.classes.set_choices(
             [(label, f"{label} ({count})") for label, count in [*counts.most_common(), *missing.items()]]
         )
-        self._show_what_applies(scene)
+        self._show_what_applies(zones, lines)
 
     def show_all(self) -> None:
         """Ask for all events."""
@@ -128,16 +127,16 @@ class FilterBar(QWidget):
         self.search.clear()
         self._tell()
 
-    def _show_what_applies(self, scene: Scene) -> None:
+    def _show_what_applies(self, zones: Sequence[str], lines: Sequence[str]) -> None:
         before = self.query()
-        self.zone.set_choices([(zone.name, zone.name) for zone in scene.zones])
+        self.zone.set_choices([(zone, zone) for zone in zones])
         ways: list[tuple[Any, str]] = []
-        for line in scene.lines:
-            ways.append(((line.name, None), line.name))
-            ways += [((line.name, way), f"{line.name}, {words}") for way, words in _WAYS]
+        for line in lines:
+            ways.append(((line, None), line))
+            ways += [((line, way), f"{line}, {words}") for way, words in _WAYS]
         self.line.set_choices(ways)
-        self.zone.setVisible(bool(scene.zones))
-        self.line.setVisible(bool(scene.lines))
+        self.zone.setVisible(bool(zones))
+        self.line.setVisible(bool(lines))
         if self.query() != before:  # a zone or line that was asked for is gone
             self._tell()
 
