@@ -11,6 +11,7 @@ from PySide6.QtGui import QCloseEvent, QColor
 from PySide6.QtWidgets import QApplication, QMainWindow, QVBoxLayout, QWidget
 
 from app.core.errors import ExplainedError
+from app.core.frames import ImageBGR
 from app.core.settings import Choices
 from app.ui.actions import apply_theme, make_actions
 from app.ui.camera_menu import CameraMenu, ListCameras, list_cameras_now
@@ -133,11 +134,15 @@ class MainWindow(QMainWindow):
         from app.ui.models.models_dialog import ModelsDialog  # not before the window is up
 
         if self.models_dialog is None:
-            self.models_dialog = ModelsDialog(self.services, parent=self)
+            self.models_dialog = ModelsDialog(self.services, self, self._frame_on_screen)
         self.models_dialog.show()
         self.models_dialog.raise_()
         self.models_dialog.activateWindow()
         return self.models_dialog
+
+    def _frame_on_screen(self) -> ImageBGR | None:
+        result = self.stage.view.result
+        return None if result is None else result.frame.image_bgr
 
     def show_preferences(self) -> None:
         """Open the Preferences window, or bring it back."""

@@ -14,16 +14,40 @@ pytest.importorskip("triton", reason="Triton comes with torch on Linux only")
 # Each in a process of its own: whether kernels are interpreted is settled when Triton is imported.
 _ALIKE = """
 import torch
+from unittest import mock
 from detector.runtime.kernel_cases import trials
+
+memory, sign, beside = [], 77, 64
+plain_empty = torch.empty
+
+def empty(size, dtype=torch.float32, device=None):  # between two strips that nobody may write to
+    shape = (size,) if isinstance(size, int) else tuple(size)
+    count = torch.Size(shape).numel()
+    memory.append(plain_empty(count + 2 * beside, dtype=dtype).fill_(sign))
+    return memory[-1][beside : beside + count].view(shape)
+
+def empty_like(other):
+    if other.dim() < 4:
+        return empty(other.shape, other.dtype)
+    return empty(other.permute(0, 2, 3, 1).shape, other.dtype).permute(0, 3, 1, 2)
+
+def guarded(work):
+    zeros = lambda *given, **named: empty(*given, **named).zero_()
+    with mock.patch.multiple(torch, empty=empty, empty_like=empty_like, zeros=zeros):
+        return list(work)
+
 for dtype in (torch.float32, torch.float16, torch.bfloat16):
     for trial in trials(torch.device("cpu"), dtype):
         answers = 0
-        for ours, plain in zip(trial.small(trial.ours), trial.small(trial.plain), strict=True):
+        for ours, plain in zip(guarded(trial.small(trial.ours)), trial.small(trial.plain), strict=True):
             assert ours.shape == plain.shape and ours.dtype == plain.dtype, trial
             assert ours.dim() < 4 or ours.is_contiguous(memory_format=torch.channels_last), trial
             torch.testing.assert_close(ours, plain, rtol=trial.off, atol=trial.off, equal_nan=True)
             answers += 1
         assert answers > 1
+assert len(memory) > 100
+for each in memory:
+    assert (each[:beside] == sign).all() and (each[-beside:] == sign).all(), "written beside its place"
 """
 
 _CROWDS = """
