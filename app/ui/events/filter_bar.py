@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QToolButton, 
 
 from app.core.events.listing import ListedEvent, ListQuery
 from app.core.events.question import Question
-from app.ui.events.filter_chips import Chip, ChoiceChip, NumberChip, SeveralChip, sort_menu
+from app.ui.events.filter_chips import Chip, ChoiceChip, NumberChip, SeveralChip, SpanChip, sort_menu
 from app.ui.widgets.flow_layout import FlowLayout
 
 _TYPING_MS = 120
@@ -56,12 +56,13 @@ class FilterBar(QWidget):
         self.longer = NumberChip("Duration", "Only what was there for so long", "longer than {} s", _LONG, _DAY_S, 1.0)
         self.still = NumberChip("Standing", "Only what stood still for so long", "still for {} s", _LONG, _DAY_S, 1.0)
         self.score = NumberChip("Score", "Only what the model is so sure of", "score from {}", _SCORES, 1.0, 0.05)
+        self.span = SpanChip("Time", "Only what was there between two times")
         self.judged = ChoiceChip("Marks", "Only what was marked, named or rejected", "All")
         self.judged.set_choices(_JUDGED)
         self.reset = QPushButton("Show all")
         self.reset.setObjectName("link")
         self.chips: tuple[Chip, ...] = (
-            *(self.classes, self.zone, self.line, self.longer, self.still, self.score, self.judged),
+            *(self.classes, self.zone, self.line, self.longer, self.still, self.score, self.span, self.judged),
         )
         self._lay_out()
         self._typing = QTimer(self)
@@ -101,6 +102,8 @@ class FilterBar(QWidget):
             direction=direction,
             min_duration_s=self.longer.value,
             still_s=self.still.value,
+            from_s=self.span.value[0],
+            to_s=self.span.value[1],
             min_score=self.score.value,
         )
         chosen = self._sorts.checkedAction()
@@ -124,6 +127,7 @@ class FilterBar(QWidget):
             choice.set_value(None)
         for number in (self.longer, self.still, self.score):
             number.set_value(0.0)
+        self.span.reset()
         self.search.clear()
         self._tell()
 

@@ -81,6 +81,28 @@ def test_the_list_follows_the_threshold_and_what_is_asked(table: Desk, video: Pa
     assert not panel.filters.reset.isVisible()
 
 
+def test_the_list_is_narrowed_to_a_time(table: Desk, video: Path) -> None:
+    panel = panel_of(table, video)
+    span = panel.filters.span
+    walker, stander, corner = labels()[:3]
+    for begin, end, found in (
+        ("0:03", "", [corner, stander]),
+        ("0:03", "0:03.2", [corner]),
+        ("", "2.5", [corner, walker]),
+    ):
+        span.begin.setText(begin)
+        span.end.setText(end)
+        span.end.textEdited.emit(end)
+        table.qtbot.waitUntil(lambda found=found: classes(panel) == found)
+    span.end.setText("noon")
+    span.end.textEdited.emit("noon")
+    assert span.end.property("wrong")
+    assert span.value == (0.0, 2.5), "what is no time changes nothing"
+    panel.filters.show_all()
+    table.qtbot.waitUntil(lambda: len(classes(panel)) == 3)
+    assert not span.end.property("wrong")
+
+
 def test_a_click_goes_there_plays_to_the_end_and_draws_the_path(table: Desk, video: Path) -> None:
     panel = panel_of(table, video)
     session = table.session
