@@ -78,7 +78,7 @@ class AllPanel(QWidget):
         zones = sorted({visit.zone for event in events for visit in event.zones})
         lines = sorted({crossing.line for event in events for crossing in event.crossings})
         self.filters.set_events(events, zones, lines)
-        self.list.show_events(made.listed, Path())
+        self.list.show_events(made.listed, None)
         every = f"{number_of(len(events), 'event')} in {number_of(len(made.content.videos), 'video')}"
         self.count.setText(every if len(made.listed) == len(events) else f"{len(made.listed)} of {every}")
         self.count.setVisible(bool(made.content.videos))

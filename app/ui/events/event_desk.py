@@ -22,7 +22,8 @@ from app.ui.events.case_dialog import CaseDialog
 from app.ui.events.event_feed import EventFeed, FeedState
 from app.ui.events.event_panel import EventPanel
 from app.ui.events.event_player import EventPlayer, PathOverlay
-from app.ui.events.event_work import EventList
+from app.ui.events.event_work import EventList, ShownList
+from app.ui.events.live_feed import LiveFeed
 from app.ui.services.services import Services
 from app.ui.services.video_thumbnails import VideoThumbnailMaker
 
@@ -51,7 +52,10 @@ class EventDesk(QObject):
         self.analyser = Analyser(services, self)
         self.thumbnails = VideoThumbnailMaker(services.background)
         self.feed = EventFeed(services.controller, services.settings, services.background, self._scene_of)
+        self.live = LiveFeed(services.controller, services.settings, services.background, self._scene_of)
+        self._shown: ShownList | None = None
         self.panel = EventPanel(services.theme, self.thumbnails)
+        self.panel.list.events.picture_of = self.live.picture
         self.all = AllEvents(services.settings, services.background)
         self.all_panel = AllPanel(services.theme, self.thumbnails)
         self._wanted: tuple[Path, ListedEvent] | None = None  # an event of a video that is being opened
@@ -61,6 +65,8 @@ class EventDesk(QObject):
         services.scenes.changed.connect(self.feed.scene_changed)
         self.feed.state_changed.connect(self._show_state)
         self.feed.made.connect(self._show_events)
+        self.live.began.connect(self._live_began)
+        self.live.made.connect(self._show_list)
         self.feed.not_kept.connect(self._tell_not_kept)
         self.panel.analyse.connect(self.analyser.start)
         self.panel.said.connect(self.feed.say)
@@ -96,6 +102,7 @@ class EventDesk(QObject):
     def close(self) -> None:
         """The window closes."""
         self.feed.close()
+        self.live.close()
         if self.case is not None:
             self.case.stop()
             self.case.hide()
@@ -169,25 +176,39 @@ class EventDesk(QObject):
 
     def _ask(self, query: ListQuery) -> None:
         self.feed.ask(query)
+        self.live.ask(query)
 
     def _play(self, row: ListedEvent) -> None:
-        made = self.feed.current
-        if made is not None:
-            colour = self.panel.list.events.colours.get(row.label) or class_colour(row.label)
-            self.player.play(made.events[row.number - 1], colour)
+        shown = self._shown
+        if shown is None:
+            return
+        event = shown.events[row.number - 1]
+        colour = self.panel.list.events.colours.get(row.label) or class_colour(row.label)
+        if shown.video is None:
+            self.player.overlay.show_path(event, colour)
+        else:
+            self.player.play(event, colour)
+
+    def _live_began(self) -> None:
+        self._show_state(FeedState("ready"))
 
     def _show_state(self, state: FeedState) -> None:
         self.panel.show_state(state)
         if state.kind != "ready":
+            self._shown = None
             self.narrowed.emit(None)
         if state.kind == "offer" and self._wanted is not None:  # another model found it: go there all the same
             self._services.controller.seek(self._wanted[1].start_s)
             self._wanted = None
 
     def _show_events(self, made: EventList) -> None:
-        self.panel.show_events(made, self._services.settings.current.overlay.palette)
+        self._show_list(made.shown)
         self._show_wanted()
         self.narrowed.emit(None if made.wanted.query.is_everything else rows_of(made.listed))
+
+    def _show_list(self, shown: ShownList) -> None:
+        self._shown = shown
+        self.panel.show_events(shown, self._services.settings.current.overlay.palette)
 
     def _tell_not_kept(self, error: ExplainedError) -> None:
         self._services.banner.tell_error(error, topic="judgements")

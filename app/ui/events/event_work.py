@@ -60,6 +60,31 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class ShownList:
+    """A list as the panel shows it.
+
+    Attributes:
+        rows: All events.
+        listed: Those that were asked for.
+        labels: Class names.
+        scene: Zones and lines.
+        events: All events, in the order of ``rows``.
+        query: What was asked for.
+        video: The video; None for a live source, of whose events nothing can be said or kept.
+        note: What a person should know, one line; "" for nothing.
+    """
+
+    rows: tuple[ListedEvent, ...]
+    listed: tuple[ListedEvent, ...]
+    labels: tuple[str, ...]
+    scene: Scene
+    events: tuple[Event, ...]
+    query: ListQuery
+    video: Path | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class EventList:
     """The list, and what it was made of.
 
@@ -78,6 +103,14 @@ class EventList:
     rows: tuple[ListedEvent, ...]
     listed: tuple[ListedEvent, ...]
     note: str = ""
+
+    @property
+    def shown(self) -> ShownList:
+        """The list as the panel shows it."""
+        wanted, labels = self.wanted, self.followed.facts.labels
+        return ShownList(
+            self.rows, self.listed, labels, wanted.scene, self.events, wanted.query, wanted.video, self.note
+        )
 
     @property
     def fingerprint(self) -> str:
