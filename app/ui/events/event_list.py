@@ -32,6 +32,8 @@ class EventListModel(QAbstractListModel):
         self.ratio = 1.0
         """Device pixels of a logical one."""
         self.rows: tuple[ListedEvent, ...] = ()
+        self.day_s: float | None = None
+        """Time of day at which the video begins, seconds."""
         self.colours: Mapping[str, RGB] = {}
         self._video: Path | None = None
         self.picture_of: Callable[[ListedEvent], QImage | None] = _no_picture
@@ -59,7 +61,7 @@ class EventListModel(QAbstractListModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return title_text(row)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return facts_text(row)
+            return facts_text(row, self.day_s)
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return spoken_text(row)
         return None

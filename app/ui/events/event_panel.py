@@ -149,6 +149,8 @@ class EventPanel(QWidget):
         if before is None or before.rows is not made.rows or before.scene != made.scene:
             scene = made.scene
             self.filters.set_events(made.rows, [zone.name for zone in scene.zones], [line.name for line in scene.lines])
+        self.filters.set_day(made.day_s)
+        self.list.events.day_s = made.day_s
         self.filters.judged.setVisible(made.video is not None)
         self.list.events.colours = model_colours(made.labels, palette)
         self.list.show_events(made.listed, made.video)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -57,12 +58,24 @@ class FilterBar(QWidget):
         self.still = NumberChip("Standing", "Only what stood still for so long", "still for {} s", _LONG, _DAY_S, 1.0)
         self.score = NumberChip("Score", "Only what the model is so sure of", "score from {}", _SCORES, 1.0, 0.05)
         self.span = SpanChip("Time", "Only what was there between two times")
+        self.day = SpanChip("Time of day", "Only what was there between two times of the day, by the file's own clock")
+        self._day_s: float | None = None
         self.judged = ChoiceChip("Marks", "Only what was marked, named or rejected", "All")
         self.judged.set_choices(_JUDGED)
         self.reset = QPushButton("Show all")
         self.reset.setObjectName("link")
         self.chips: tuple[Chip, ...] = (
-            *(self.classes, self.zone, self.line, self.longer, self.still, self.score, self.span, self.judged),
+            *(
+                self.classes,
+                self.zone,
+                self.line,
+                self.longer,
+                self.still,
+                self.score,
+                self.span,
+                self.day,
+                self.judged,
+            ),
         )
         self._lay_out()
         self._typing = QTimer(self)
@@ -76,6 +89,7 @@ class FilterBar(QWidget):
         self._sorts.triggered.connect(self._tell_order)
         self._backwards.triggered.connect(self._tell_order)
         self._show_what_applies((), ())
+        self.set_day(None)
         self.reset.hide()
 
     def _lay_out(self) -> None:
@@ -94,6 +108,7 @@ class FilterBar(QWidget):
 
     def query(self) -> ListQuery:
         """Returns what is asked for."""
+        from_s, to_s = self._span()
         line, direction = self.line.value or ("", None)
         question = Question(
             classes=self.classes.values,
@@ -102,8 +117,8 @@ class FilterBar(QWidget):
             direction=direction,
             min_duration_s=self.longer.value,
             still_s=self.still.value,
-            from_s=self.span.value[0],
-            to_s=self.span.value[1],
+            from_s=from_s,
+            to_s=to_s,
             min_score=self.score.value,
         )
         chosen = self._sorts.checkedAction()
@@ -120,6 +135,23 @@ class FilterBar(QWidget):
         )
         self._show_what_applies(zones, lines)
 
+    def set_day(self, day_s: float | None) -> None:
+        """Offer times of the day: the video begins at this one, seconds; None where that is not known."""
+        if day_s != self._day_s:
+            self._day_s = day_s
+            self.day.reset()
+        self.day.setVisible(day_s is not None)
+
+    def _span(self) -> tuple[float, float]:
+        """From when to when, seconds of the video."""
+        begin, end = self.span.value
+        if self._day_s is None or self.day.value == (0.0, math.inf):
+            return begin, end
+        from_s, to_s = (time - self._day_s for time in self.day.value)
+        if to_s < 0:  # on the day after
+            from_s, to_s = from_s + _DAY_S, to_s + _DAY_S
+        return max(begin, from_s), min(end, to_s)
+
     def show_all(self) -> None:
         """Ask for all events."""
         self.classes.set_values(())
@@ -128,6 +160,7 @@ class FilterBar(QWidget):
         for number in (self.longer, self.still, self.score):
             number.set_value(0.0)
         self.span.reset()
+        self.day.reset()
         self.search.clear()
         self._tell()
 
