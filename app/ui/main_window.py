@@ -86,6 +86,7 @@ class MainWindow(QMainWindow):
         self.side = SidePanel(self.panel.width() + 1)
         self.side.add(self.panel, "Settings", "Model, threshold and classes (F9)")
         self.side.add(self.events.panel, "Events", "What happens in the video (E)")
+        self.side.add(self.events.all_panel, "All videos", "What happens in all videos that were looked at")
         self.preferences: Preferences | None = None
         """Made when it is first shown."""
         self._devices: Choices = (("auto", "auto"), ("cpu", "CPU"))
@@ -206,6 +207,9 @@ class MainWindow(QMainWindow):
         if not self.split.panel_open:
             self.toggle_panel()
 
+    def _page_changed(self, _number: int) -> None:
+        self.events.all.show(self.side.page is self.events.all_panel)
+
     def set_fullscreen(self, full: bool) -> None:
         """Show the video alone, or the whole window."""
         for widget in (self.top_bar, self.status):
@@ -305,6 +309,8 @@ class MainWindow(QMainWindow):
         self.stage.view.fullscreen_asked.connect(self._toggle_fullscreen)
         self._event_presenter.list_wanted.connect(self.show_events)
         self.split.changed.connect(self._show_panel_state)
+        self.side.changed.connect(self._page_changed)
+        self.events.open_asked.connect(self.open_source)
         services.library.models.connect(self._models_listed)
         services.library.cards.connect(self._cards_listed)
         services.library.devices.connect(self._devices_listed)
