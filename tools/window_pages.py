@@ -126,7 +126,7 @@ def _zones(window: MainWindow, camera: Photographer) -> None:
         editor.overlay.refresh()
         camera.take(f"zones-{kind}", window)
     editor.drawing.select(0, 1)
-    editor.drawing.edit.move_point(0, 1, (0.1, 0.95))
+    editor.drawing.edit.move_point(0, 1, (0.05, 0.6))
     editor.overlay.refresh()
     camera.take("zones-refused", window)
     editor.drawing.cancel()

@@ -131,6 +131,7 @@ class SourceSettings:
 
     last: str = setting("", "Last source", "The one that was open when the window was closed.", hidden=True)
     recent: tuple[str, ...] = setting((), "Recent sources", "The ten last ones.", hidden=True)
+    several: tuple[str, ...] = setting((), "Several sources", "Those shown side by side.", hidden=True)
     resolution: str = setting(
         "auto",
         "Camera resolution",

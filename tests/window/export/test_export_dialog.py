@@ -586,13 +586,13 @@ def test_masks_of_the_video_are_offered_and_those_of_another_not_kept(
 ) -> None:
     form = booth.dialog.form
     qtbot.waitUntil(form.start.isEnabled)
-    assert not form.masks.isVisible()
+    assert not form.masks.isEnabled()
     clock = IgnoreMask("clock", ((0.0, 0.0), (0.3, 0.0), (0.3, 0.1)))
     booth.masks = (clock,)
     other = tmp_path / "yard.mp4"
     other.write_bytes(b"another film")
     form.set_source(other)
-    qtbot.waitUntil(form.masks.isVisible)
+    qtbot.waitUntil(form.masks.isEnabled)
     request = form.request()
     assert request is not None
     assert request.masks == (), "unless it is ticked"
@@ -602,7 +602,7 @@ def test_masks_of_the_video_are_offered_and_those_of_another_not_kept(
     assert request.masks == (clock,)
     booth.masks = ()
     form.set_source(tmp_path / "street.mp4")
-    qtbot.waitUntil(lambda: form.start.isEnabled() and not form.masks.isVisible())
+    qtbot.waitUntil(lambda: form.start.isEnabled() and not form.masks.isEnabled())
     request = form.request()
     assert request is not None
     assert request.masks == ()

@@ -98,6 +98,8 @@ def test_folder_is_searched_and_wishes_reach_the_jobs(booth: Booth, qtbot: QtBot
     form.detector.model.combo.setCurrentIndex(form.detector.model.combo.findData("faces"))
     form.detector.model.combo.activated.emit(form.detector.model.combo.currentIndex())
     form.options.key_frames.combo.setCurrentIndex(1)
+    form.masked.setChecked(True)
+    assert form.batch_options().masked
     form.start.click()
     job = booth.jobs.get("b.mp4")
     assert job.request.output == tmp_path / "out" / "b.annotated.mp4"
