@@ -17,6 +17,7 @@ Boxes = npt.NDArray[np.float32]
 Scores = npt.NDArray[np.float32]
 ClassIds = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
+Rows = npt.NDArray[np.intp]
 
 FLOOR = 0.05
 """Lower scores are noise to everybody but an evaluation and who asks for them: a trained network leaves thousands."""
@@ -144,7 +145,15 @@ class Candidates:
         return int(rows[0]) if len(rows) else None
 
     def detections(self, wanted: DetectionFilter) -> Detections:
-        """Threshold, class filter, NMS and cap.
+        """What ``wanted`` lets through."""
+        return self.pick(self.chosen(wanted))
+
+    def pick(self, rows: Rows) -> Detections:
+        """The candidates in these rows, Int[N], ascending."""
+        return Detections(self.boxes_xyxy[rows], self.scores[rows], self.class_ids[rows])
+
+    def chosen(self, wanted: DetectionFilter) -> Rows:
+        """Int[N]: the rows left by threshold, class filter, NMS and cap.
 
         Suppression runs on the boxes above the threshold only; a greedy NMS gives the same answer that way, because
         a box never suppresses a better one.
@@ -158,5 +167,4 @@ class Candidates:
             chosen = np.flatnonzero(above)
             keep = batched_nms(self.boxes_xyxy[chosen], self.class_ids[chosen], wanted.iou_threshold)
             chosen = chosen[keep]
-        chosen = chosen[: wanted.max_detections]
-        return Detections(self.boxes_xyxy[chosen], self.scores[chosen], self.class_ids[chosen])
+        return chosen[: wanted.max_detections]

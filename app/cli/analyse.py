@@ -133,7 +133,7 @@ def _made_before(request: ExportRequest) -> FinishedExport | None:
     from app.core.candidate_cache.store import CandidateStore
     from app.core.export.analysis import analysed_before
     from app.core.export.history import FinishedExport
-    from app.core.export.key_frames import AUTO
+    from app.core.export.request import AUTO
 
     kept = analysed_before(request)
     if kept is None or (kept.facts.detect_every not in (1, request.detect_every) and request.detect_every != AUTO):

@@ -23,7 +23,7 @@ def detect_every(options: argparse.Namespace) -> int:
     Raises:
         UsageError: It is neither a number of frames nor "auto".
     """
-    from app.core.export.key_frames import AUTO, MAX_DETECT_EVERY
+    from app.core.export.request import AUTO, MAX_DETECT_EVERY
 
     asked = options.detect_every
     if asked == "auto":

@@ -63,7 +63,11 @@ def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Co
 def _add_cases(parser: argparse.ArgumentParser) -> None:
     """Adds the options that each multiply the cases measured."""
     parser.add_argument(
-        "--device", nargs="+", action="extend", metavar="auto|all|cpu|cuda[:N]|mps|xpu", help="where (default: auto)"
+        "--device",
+        nargs="+",
+        action="extend",
+        metavar="auto|all|cpu|cuda[:N]|gpu|npu|mps|xpu",
+        help="where (default: auto)",
     )
     parser.add_argument(
         "--precision",

@@ -82,7 +82,7 @@ def add_detection_flags(parser: argparse.ArgumentParser, measuring: bool = False
 def add_model_flags(parser: argparse.ArgumentParser, default: str) -> None:
     """``--model --device --precision``; those not given are None."""
     parser.add_argument("--model", metavar="NAME|FILE", help=f"the detector (default: {default})")
-    parser.add_argument("--device", metavar="auto|cpu|cuda[:N]|mps", help="where it runs (default: auto)")
+    parser.add_argument("--device", metavar="auto|cpu|cuda[:N]|gpu|npu|mps", help="where it runs (default: auto)")
     parser.add_argument("--precision", choices=PRECISIONS, help="number format of the network (default: auto)")
 
 

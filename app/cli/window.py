@@ -17,6 +17,7 @@ from app.core.crash_files import begin_crash_file
 from app.core.errors import AppError
 from app.core.exit_watchdog import end_within
 from app.core.instance import InstanceLock, OpenRequest, claim_or_send
+from app.core.sources.base import CAMERA, SCREEN
 from app.core.system_libraries import package_hint
 
 
@@ -30,6 +31,9 @@ def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Co
         "(default: the last source); of several the first",
     )
     parser.add_argument("--camera", metavar="N|NAME", help="look through this camera")
+    parser.add_argument(
+        "--screen", nargs="?", const="", metavar="N|WxH+X+Y", help="look at this screen, or at a region of it"
+    )
     parser.add_argument(
         "--new-window", action="store_true", help="open another window, even if one is open that could show SOURCE"
     )
@@ -45,7 +49,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     place = InstanceLock()
     try:
         # What says how to look is meant for a window of its own: another's settings are not changed from outside.
-        hands_over = not (options.new_window or options.camera is not None or changes)
+        hands_over = not (options.new_window or options.camera is not None or options.screen is not None or changes)
         arrival = claim_or_send(place, OpenRequest(sources, _activation()) if hands_over else None)
         if arrival == "handed over":
             console.note("Opened in the window that is there already; --new-window opens another.")
@@ -81,20 +85,41 @@ def _open_window() -> Callable[..., int]:
 
 
 def _sources(options: argparse.Namespace) -> tuple[str, ...]:
-    if options.camera is not None and options.sources:
-        raise UsageError("SOURCE and --camera exclude each other.", "Name one of them.")
+    named = {
+        "SOURCE": bool(options.sources),
+        "--camera": options.camera is not None,
+        "--screen": options.screen is not None,
+    }
+    asked = [name for name, given in named.items() if given]
+    if len(asked) > 1:
+        raise UsageError(f"{' and '.join(asked)} exclude each other.", "Name one of them.")
     if options.camera is not None:
-        return (f"camera:{options.camera}",)
-    return tuple(map(_source, options.sources))
+        return (f"{CAMERA}{options.camera}",)
+    if options.screen is not None:
+        return (f"{SCREEN}{_screen(options.screen)}",)
+    return tuple(map(named_source, options.sources))
 
 
-def _source(source: str) -> str:
+def _screen(query: str) -> str:
+    from app.core.sources.screen import is_screen
+
+    if not is_screen(query):
+        raise UsageError(f"{query!r} is no screen.", "Give its number, from 1, or a region such as 1280x720+100+50.")
+    return query
+
+
+def named_source(source: str) -> str:
+    """Returns what the command line calls a source as an address that can be opened.
+
+    Raises:
+        AppError: There is no such file.
+    """
     if source.startswith("file://"):  # as file managers may say it
         from urllib.parse import urlsplit
         from urllib.request import url2pathname
 
         source = url2pathname(urlsplit(source).path)
-    if "://" in source or source.startswith("camera:"):
+    if "://" in source or source.startswith((CAMERA, SCREEN)):
         return source
     if not Path(source).exists():
         if with_schemes(source):

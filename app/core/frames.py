@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
@@ -17,7 +18,9 @@ ImageBGR = npt.NDArray[np.uint8]
 ImageBGRA = npt.NDArray[np.uint8]
 """UInt8[H, W, 4], byte order of QImage.Format_RGB32 on little-endian machines; alpha 255."""
 
-SourceKind = Literal["camera", "video", "stream", "image", "folder"]
+SourceKind = Literal["camera", "video", "stream", "screen", "image", "folder"]
+LIVE_KINDS: frozenset[SourceKind] = frozenset({"camera", "stream", "screen"})
+"""Sources without a beginning or an end of their own."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,6 +34,7 @@ class Frame:
         pts_s: Presentation time in seconds from the source's start, exact; None for a live camera.
         captured_ns: ``time.monotonic_ns()`` when the frame left the device or decoder.
         name: File name, for images of a folder.
+        jumps: How often a file was played from elsewhere before it; the scene goes on while this stays the same.
     """
 
     image_bgr: ImageBGR
@@ -39,6 +43,7 @@ class Frame:
     pts_s: Fraction | None
     captured_ns: int
     name: str = ""
+    jumps: int = 0
 
     @property
     def width(self) -> int:
@@ -47,6 +52,32 @@ class Frame:
     @property
     def height(self) -> int:
         return int(self.image_bgr.shape[0])
+
+    @property
+    def time_s(self) -> Fraction:
+        """When it is, seconds: of presentation in a file, else of a clock that never goes back."""
+        return self.pts_s if self.pts_s is not None else Fraction(self.captured_ns, 1_000_000_000)
+
+
+def crop_of(frame: Frame, box: tuple[float, ...]) -> tuple[int, int, int, int]:
+    """Returns the whole pixels that a box, x1 y1 x2 y2, touches within the frame; at least one."""
+    x1, y1 = min(max(0, int(box[0])), frame.width - 1), min(max(0, int(box[1])), frame.height - 1)
+    return x1, y1, max(x1 + 1, min(frame.width, math.ceil(box[2]))), max(y1 + 1, min(frame.height, math.ceil(box[3])))
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectFacts:
+    """What is known of an object that is followed; times as ``Frame.time_s``.
+
+    Attributes:
+        first_s: When it was first detected.
+        last_s: When it was last detected.
+        missed: The network did not find it when it looked last; motion alone says where it is.
+    """
+
+    first_s: float
+    last_s: float
+    missed: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +92,11 @@ class FrameResult:
         detect_ms: Time in the detector for this frame, milliseconds.
         detected_ns: ``time.monotonic_ns()`` when the result was ready.
         followed: The network saw an earlier frame; motion brought the boxes here.
-        numbers: Number of each candidate's object, None while it has none; empty where nothing was followed.
+        numbers: Number of each candidate's object, None while it has none; empty where nothing was followed. No two
+            objects of a source have the same.
+        objects: What is known of each candidate's object, None while it has no number; empty likewise.
+        so_far: Different objects by class, one for each label, since the source began, jumped or changed its model;
+            empty where nothing was followed.
     """
 
     frame: Frame
@@ -72,6 +107,13 @@ class FrameResult:
     detected_ns: int = 0
     followed: bool = False
     numbers: tuple[int | None, ...] = ()
+    objects: tuple[ObjectFacts | None, ...] = ()
+    so_far: tuple[int, ...] = ()
+
+    def unseen_s(self, row: int) -> float:
+        """For how long the network has not found the object of a candidate, seconds; 0 where it did when it looked."""
+        facts = self.objects[row] if self.objects else None
+        return max(0.0, float(self.frame.time_s) - facts.last_s) if facts is not None and facts.missed else 0.0
 
 
 @dataclass(frozen=True, slots=True)

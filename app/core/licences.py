@@ -22,6 +22,7 @@ ROOTS = (
     "PySide6-Essentials",
     "av",
     "cv2-enumerate-cameras",
+    "mss",
     "numpy",
     "opencv-python-headless",
     "openvino",

@@ -20,6 +20,7 @@ from detector.runtime import openvino_runtime
 from detector.runtime.devices import available_devices
 from detector.runtime.engine import Engine
 from detector.runtime.format_measurements import read_optimised
+from detector.runtime.openvino_devices import is_openvino_device
 from detector.runtime.openvino_int8 import FULL, largest_weight
 from detector.runtime.torch_package import has_torch
 
@@ -56,10 +57,10 @@ def check_model(entry: ModelEntry) -> Iterator[ModelCheck]:
     if golden.weights:
         yield _weights(entry, golden.weights)
     seen: set[tuple[str, str, str]] = set()
-    for asked, expected, opened in _engines(entry):
+    for asked, expected, place, opened in _engines(entry):
         try:
             with opened() as engine:
-                if engine.engine != expected:
+                if engine.engine != expected or not engine.device.startswith(place):
                     yield ModelCheck(entry.name, asked, False, " ".join(engine.notes).rstrip("."))
                     continue
                 kind = (engine.engine, engine.device, engine.precision)
@@ -108,10 +109,10 @@ def _asked(entry: ModelEntry, engine: Engine) -> ModelCheck:
     return ModelCheck(entry.name, name, result.ok, detail, result.box_difference, result.score_difference)
 
 
-def _engines(entry: ModelEntry) -> Iterator[tuple[str, str, Callable[[], Engine]]]:
-    """Lists the engines that should run the model here: its name for people, its id, and how to open it.
+def _engines(entry: ModelEntry) -> Iterator[tuple[str, str, str, Callable[[], Engine]]]:
+    """Lists the engines that should run the model here: name for people, id, device, and how to open it.
 
-    Opening puts another engine in the place of one that does not work; the id tells.
+    Opening puts another engine in the place of one that does not work; id and device tell.
     """
 
     def usual(device: str, precision: str) -> Callable[[], Engine]:
@@ -126,14 +127,15 @@ def _engines(entry: ModelEntry) -> Iterator[tuple[str, str, Callable[[], Engine]
     main = "openvino" if graph or openvino_runtime.is_installed() else "torch_cpu"
     short = ("int8",) if _has_int8(entry) else ()
     for precision in ("fp32", "bf16", *short):
-        yield f"{main}, {precision}", main, usual("cpu", precision)
+        yield f"{main}, {precision}", main, "cpu", usual("cpu", precision)
     if not graph:
         if main != "torch_cpu" and has_torch():
-            yield "torch_cpu, fp32", "torch_cpu", lambda: _torch_cpu(entry)
+            yield "torch_cpu, fp32", "torch_cpu", "cpu", lambda: _torch_cpu(entry)
         for device, _ in available_devices():
             if device != "cpu":
+                kind = "openvino" if is_openvino_device(device) else f"torch_{device.partition(':')[0]}"
                 for precision in ("fp32", "fp16"):
-                    yield f"{device}, {precision}", f"torch_{device.partition(':')[0]}", usual(device, precision)
+                    yield f"{device}, {precision}", kind, device, usual(device, precision)
 
 
 def _has_int8(entry: ModelEntry) -> bool:

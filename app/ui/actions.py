@@ -49,18 +49,32 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("rewind", "To the start", ("Home",), "Playback"),
     ActionSpec("to_end", "To the end", ("End",), "Playback"),
     ActionSpec("loop", "Loop on or off", ("L",), "Playback"),
+    ActionSpec("zoom_in", "Zoom in", ("Ctrl++", "Ctrl+="), "Picture"),
+    ActionSpec("zoom_out", "Zoom out", ("Ctrl+-",), "Picture"),
+    ActionSpec("zoom_fit", "Show the whole frame", ("0", "Ctrl+0"), "Picture"),
+    ActionSpec("look_left", "Look further left while zoomed", ("Ctrl+Left",), "Picture"),
+    ActionSpec("look_right", "Look further right", ("Ctrl+Right",), "Picture"),
+    ActionSpec("look_up", "Look further up", ("Ctrl+Up",), "Picture"),
+    ActionSpec("look_down", "Look further down", ("Ctrl+Down",), "Picture"),
+    ActionSpec("next_box", "Pin the next box and say what it is", ("B",), "Picture"),
+    ActionSpec("previous_box", "Pin the box before", ("Shift+B",), "Picture"),
     ActionSpec("lower", "Lower the threshold", ("[", "-"), "Detection"),
     ActionSpec("higher", "Raise the threshold", ("]", "+", "="), "Detection"),
     ActionSpec("labels", "Labels on or off", ("T",), "Detection"),
+    ActionSpec("zones", "Zones, lines and masks…", ("Z",), "Detection", "zone", checkable=True),
     ActionSpec("models", "Manage models…", ("M",), "Detection", "model"),
     ActionSpec("import_model", "Import a model file…", ("Ctrl+I",), "Detection", "folder"),
     ActionSpec("snapshot", "Save a snapshot", ("S",), "Output", "snapshot", label="Snapshot"),
+    ActionSpec("analyse", "Analyse video", ("A",), "Output", "search", label="Analyse"),
     ActionSpec("export", "Export annotated video…", ("Ctrl+E",), "Output", "export", label="Export"),
     ActionSpec("export_many", "Export several videos…", ("Ctrl+Shift+E",), "Output", "layers"),
-    ActionSpec("panel", "Settings panel", ("P",), "Window", "sliders", checkable=True),
+    ActionSpec("events", "List of events", ("E",), "Events", "list"),
+    ActionSpec("next_event", "Next event", ("N",), "Events"),
+    ActionSpec("previous_event", "Previous event", ("P",), "Events"),
+    ActionSpec("panel", "Panel of settings and events", ("F9",), "Window", "sliders", checkable=True),
     ActionSpec("preferences", "Preferences…", ("Ctrl+,",), "Window", "sliders"),
     ActionSpec("fullscreen", "Full screen", ("F11", "F"), "Window", "fullscreen"),
-    ActionSpec("escape", "Leave full screen, dismiss the message", ("Esc",), "Window"),
+    ActionSpec("escape", "Let go of the box, leave full screen, stop opening, dismiss", ("Esc",), "Window"),
     ActionSpec("help", "Help and keyboard shortcuts", ("F1", "?"), "Window", "help"),
     ActionSpec("guides", "Guides and troubleshooting…", ("Shift+F1",), "Window", "help"),
     ActionSpec("diagnostics", "Save diagnostics…", (), "Window", "download"),
@@ -78,7 +92,7 @@ def make_actions(owner: QWidget) -> dict[str, QAction]:
         action.setCheckable(spec.checkable)
         if spec.label:
             action.setIconText(spec.label)
-        action.setAutoRepeat(spec.group in ("Playback", "Detection") and spec.name not in ("play", "loop"))
+        action.setAutoRepeat(spec.group in ("Playback", "Picture", "Detection") and spec.name not in ("play", "loop"))
         keys = f" ({spec.keys[0]})" if spec.keys else ""
         action.setToolTip(spec.text.removesuffix("…") + keys)
         owner.addAction(action)

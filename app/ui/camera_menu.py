@@ -1,4 +1,4 @@
-"""The menu of things to look at: cameras by name, files, addresses, recent sources. GUI thread.
+"""The menu of things to look at: cameras and screens by name, files, addresses, recent sources. GUI thread.
 
 Cameras are listed on a worker each time the menu opens, because asking some drivers takes seconds.
 """
@@ -13,6 +13,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QWidget
 
 from app.core.errors import ExplainedError
+from app.core.sources.base import SCREEN
 from app.ui.guides import NO_CAMERA
 from app.ui.services.background import Background
 from app.ui.view.start_page import recent_text, source_icon
@@ -21,16 +22,18 @@ from app.ui.widgets.theme import Theme
 
 if TYPE_CHECKING:
     from app.core.sources.cameras import CameraInfo
+    from app.core.sources.screen import ScreenInfo
 
-ListCameras = Callable[[], "Sequence[CameraInfo]"]
+ListCameras = Callable[[], "Sequence[CameraInfo | ScreenInfo]"]
 _RECENT_SHOWN = 8
 
 
-def list_cameras_now() -> Sequence[CameraInfo]:
-    """Lists the cameras of this computer; slow, for a worker."""
+def list_cameras_now() -> Sequence[CameraInfo | ScreenInfo]:
+    """Lists the cameras and screens of this computer; slow, for a worker."""
     from app.core.sources.cameras import list_cameras
+    from app.core.sources.screen import list_screens
 
-    return list_cameras()
+    return [*list_cameras(), *list_screens()]
 
 
 class CameraMenu(QMenu):
@@ -78,15 +81,18 @@ class CameraMenu(QMenu):
             self._asking = True
             self._background.run("list-cameras", self._list_cameras, self._listed, self._failed)
 
-    def _listed(self, cameras: Sequence[CameraInfo]) -> None:
+    def _listed(self, found: Sequence[CameraInfo | ScreenInfo]) -> None:
         self._asking = False
+        screens = [each for each in found if each.uri.startswith(SCREEN)]
+        cameras = [each for each in found if each not in screens]
+        self._remove_shown()
         if not cameras:
             self._placeholder("No camera found")
             self._offer_help()
-            return
-        self._remove_shown()
         for camera in cameras:
             self._add(camera.uri, camera.name, "camera")
+        for screen in screens:
+            self._add(screen.uri, screen.name, "fullscreen")
 
     def _failed(self, error: ExplainedError) -> None:
         self._asking = False

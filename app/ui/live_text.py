@@ -5,7 +5,14 @@ from __future__ import annotations
 from app.core.stats import LiveStats
 from app.ui.widgets.quantity_text import TIMES, rate_text, shorten
 
-KINDS = {"camera": "Camera", "video": "Video", "stream": "Stream", "image": "Image", "folder": "Images"}
+KINDS = {
+    "camera": "Camera",
+    "video": "Video",
+    "stream": "Stream",
+    "screen": "Screen",
+    "image": "Image",
+    "folder": "Images",
+}
 """What a source is, for people, by ``SourceInfo.kind``."""
 
 
@@ -18,10 +25,10 @@ def badge(stats: LiveStats) -> str:
     return ""
 
 
-def cells(stats: LiveStats, live: bool) -> dict[str, str]:
-    """Returns the text of the status bar's cells."""
+def cells(stats: LiveStats, camera: bool) -> dict[str, str]:
+    """Returns the text of the status bar's cells; ``camera``: it is one, in this computer or elsewhere."""
     return {
-        "camera": f"{'Camera' if live else 'Source'} {rate_text(stats.camera_fps)} fps" if stats.camera_fps else "",
+        "camera": f"{'Camera' if camera else 'Source'} {rate_text(stats.camera_fps)} fps" if stats.camera_fps else "",
         "detector": f"Detector {rate_text(stats.detector_fps)} fps" if stats.detector_fps else "",
         "screen": f"Screen {rate_text(stats.screen_fps)} fps" if stats.screen_fps else "",
         "age": f"Delay {stats.frame_age_p50_ms:.0f} ms" if stats.screen_fps else "",
@@ -31,7 +38,7 @@ def cells(stats: LiveStats, live: bool) -> dict[str, str]:
 
 def still_cells(detect_ms: float) -> dict[str, str]:
     """Returns the same for a still image: nothing of it comes at a rate."""
-    return dict.fromkeys(cells(LiveStats(), live=False), "") | {
+    return dict.fromkeys(cells(LiveStats(), camera=False), "") | {
         "detector": f"Detector {detect_ms:.0f} ms" if detect_ms > 0 else ""
     }
 

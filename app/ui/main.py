@@ -17,6 +17,7 @@ from PySide6.QtGui import QFont, QFontInfo
 from PySide6.QtWidgets import QApplication
 
 from app.core.errors import AppError
+from app.core.events.scene_store import SceneStore
 from app.core.instance import InstanceLock, OpenRequest
 from app.core.logs import start_log, stop_log
 from app.core.models import user_library, with_model_here
@@ -33,12 +34,13 @@ from app.ui.open_requests import Application, OpenRequests, bring_to_front
 from app.ui.services.background import Background
 from app.ui.services.controller import LiveController
 from app.ui.services.download_runner import DownloadRunner
-from app.ui.services.export_runner import ExportRunner
+from app.ui.services.export_runner import ExportRunner, make_job
 from app.ui.services.garbage import GarbageCollector
 from app.ui.services.library_client import LibraryClient
 from app.ui.services.live_session import make_session
 from app.ui.services.optimise_runner import OptimiseRunner
 from app.ui.services.queue_runner import QueueRunner
+from app.ui.services.scene_model import SceneModel
 from app.ui.services.services import Services
 from app.ui.services.settings_model import SettingsModel
 from app.ui.source_opener import opens_by_itself
@@ -58,15 +60,18 @@ def build_services(application: QApplication, settings: Settings, path: Path | N
     model = SettingsModel(settings, save, background)
     theme = Theme(application, settings.window.theme)
     library = LibraryClient(user_library, background)
+    controller = LiveController(model, make_session)
     return Services(
         theme=theme,
         settings=model,
         background=background,
-        controller=LiveController(model, make_session),
+        controller=controller,
+        scenes=SceneModel(SceneStore(), controller, background),
         library=library,
         downloads=DownloadRunner(background),
         optimising=OptimiseRunner(library),
         exports=ExportRunner(background),
+        analyses=ExportRunner(background, make_job),
         queue=QueueRunner(background),
         banner=Banner(theme),
     )

@@ -13,6 +13,10 @@ from app.ui.widgets.theme import Theme
 
 _CELLS: tuple[tuple[str, str], ...] = (
     ("seen", "What is seen in the video or image"),
+    (
+        "so_far",
+        "Different objects since the source began or was played from elsewhere; one that comes back counts again",
+    ),
     ("source", "What is looked at"),
     ("model", "The detector, and where it runs"),
     ("camera", "Frames per second from the source"),
@@ -21,8 +25,9 @@ _CELLS: tuple[tuple[str, str], ...] = (
     ("age", "Delay of the frame on screen, from the device to the paint"),
     ("drops", "Frames skipped because a newer one was there"),
 )
-_LEAVE_FIRST = ("screen", "drops", "camera", "detector", "source", "age", "model", "seen")
-_GAP = 18
+_LEAVE_FIRST = ("screen", "drops", "camera", "detector", "source", "age", "model", "so_far", "seen")
+_GAP = 16
+_MARGIN = 16
 
 
 class StatusBar(QFrame):
@@ -34,7 +39,7 @@ class StatusBar(QFrame):
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._cells: dict[str, QLabel] = {}
         self._row = QHBoxLayout(self)
-        self._row.setContentsMargins(14, 4, 14, 4)
+        self._row.setContentsMargins(_MARGIN, 4, _MARGIN, 4)
         self._row.setSpacing(_GAP)
         for name, help_text in _CELLS:
             label = QLabel()
@@ -68,7 +73,7 @@ class StatusBar(QFrame):
         return {name: cell.text() for name, cell in self._cells.items() if not cell.isHidden()}
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(0, self.fontMetrics().height() + 10)
+        return QSize(0, self.fontMetrics().height() + 8)
 
     def sizeHint(self) -> QSize:
         return self.minimumSizeHint()
@@ -79,7 +84,7 @@ class StatusBar(QFrame):
 
     def _arrange(self) -> None:
         shown = {name for name, cell in self._cells.items() if cell.text()}
-        room = self.width() - 2 * 14
+        room = self.width() - 2 * _MARGIN
         for name in _LEAVE_FIRST:
             needed = sum(self._cells[n].sizeHint().width() for n in shown) + _GAP * max(0, len(shown) - 1)
             if needed <= room:

@@ -45,6 +45,12 @@ SCALES: dict[Scale, tuple[_Triple, _Triple]] = {
 """Mean and deviation, red first, by the name of a scale: of the pixel's range, or of the data set."""
 
 
+def scale_of(given: InputSpec) -> Scale | None:
+    """Returns the name of the scale of an input's pixels; None where it has none."""
+    triples = (given.mean, given.std) if given.channels == "rgb" else (given.mean[::-1], given.std[::-1])
+    return next((name for name, scale in SCALES.items() if scale == triples), None)
+
+
 @dataclass(frozen=True, slots=True)
 class Habit:
     """How a family's authors prepare images, and what their boxes are thinned out by."""

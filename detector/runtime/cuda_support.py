@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,14 +16,29 @@ import torch
 CAPTURING = threading.Lock()
 """Held while any engine of this process captures a CUDA graph, or gives memory back: the allocator cannot do both."""
 
+_STREAMS = 32  # of one priority, in torch
+_dealing = threading.Lock()
+_in_use: weakref.WeakValueDictionary[tuple[int, int], torch.cuda.Stream] = weakref.WeakValueDictionary()
 _log = logging.getLogger(__name__)
 
 
 def new_stream(device: torch.device) -> torch.cuda.Stream:
-    """A queue of work of its own on an NVIDIA GPU."""
+    """A queue of work of its own on an NVIDIA GPU, until nobody holds it any more.
+
+    torch deals 32 of them in turn, in use or not, so that the capture on one engine's stream could meet another's work.
+
+    Raises:
+        RuntimeError: All are in use.
+    """
     make: Any = torch.cuda.Stream  # written without types
-    stream: torch.cuda.Stream = make(device)
-    return stream
+    with _dealing:
+        for _ in range(_STREAMS):
+            stream: torch.cuda.Stream = make(device)
+            key = (device.index or 0, stream.cuda_stream)
+            if key not in _in_use:
+                _in_use[key] = stream
+                return stream
+    raise RuntimeError(f"all {_STREAMS} streams are in use")
 
 
 def shown(device: torch.device) -> str:

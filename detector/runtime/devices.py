@@ -8,9 +8,10 @@ import sys
 
 from detector.errors import DetectorError
 from detector.runtime.nvidia_driver import has_nvidia_gpu
+from detector.runtime.openvino_devices import openvino_devices
 from detector.runtime.torch_package import has_torch
 
-_DEVICE = re.compile(r"auto|cpu|mps|xpu|cuda(:\d{1,2})?")
+_DEVICE = re.compile(r"auto|cpu|mps|xpu|cuda(:\d{1,2})?|gpu(\.\d{1,2})?|npu")
 UNTESTED = {"mps": "Apple", "xpu": "Intel"}
 """Devices of torch on which nobody has tried this program, and who makes them."""
 _log = logging.getLogger(__name__)
@@ -19,15 +20,19 @@ _log = logging.getLogger(__name__)
 def check_device(device: str) -> None:
     """Raise ``DetectorError`` unless ``device`` is written as one can be; whether it is there is another matter."""
     if not _DEVICE.fullmatch(device):
-        raise DetectorError(f"There is no device {device!r}.", "Use auto, cpu, cuda, cuda:N, mps or xpu.")
+        raise DetectorError(f"There is no device {device!r}.", "Use auto, cpu, cuda, cuda:N, gpu, npu, mps or xpu.")
 
 
 def available_devices() -> list[tuple[str, str]]:
     """Devices that can be asked for as (id, shown name), the CPU first; never raises.
 
-    Imports torch only where there may be more than the CPU.
+    Imports torch and OpenVINO only where they may find more than the CPU.
     """
     devices = [("cpu", "CPU")]
+    try:
+        devices += openvino_devices()
+    except Exception as error:  # as below
+        _log.info("openvino's devices could not be listed: %s", error)
     if not may_have_gpu() or not has_torch():
         return devices
     try:

@@ -18,6 +18,7 @@ from detector.runtime import openvino_runtime
 from detector.runtime.base import Precision
 from detector.runtime.devices import UNTESTED, cuda_index, wants_cuda
 from detector.runtime.engine import Engine
+from detector.runtime.openvino_devices import is_openvino_device, openvino_name, why_not
 from detector.runtime.precision import PrecisionChoice, choose_precision, gpu_precision, plain_precision
 from detector.runtime.torch_package import has_torch, load_torch
 from detector.spec import ModelSpec
@@ -28,7 +29,7 @@ class EngineRequest:
     """How a model is to be run.
 
     Attributes:
-        device: "auto", "cpu", "cuda", "cuda:N", "mps" or "xpu".
+        device: "auto", "cpu", "cuda", "cuda:N", "gpu", "gpu.N", "npu", "mps" or "xpu".
         precision: Number format, or "auto".
         cache_dir: Where what ``models optimise`` measured is kept; None for nowhere.
         for_batches: It will be handed many frames at a time, and nobody waits for the first of them.
@@ -191,6 +192,23 @@ def _untested_row(name: str, maker: str) -> EngineRow:
     )
 
 
+# -- SSDs on OpenVINO's other devices ----------------------------------------------------------------------------------
+
+
+def _why_not_openvino_device(_spec: ModelSpec, request: EngineRequest) -> str | None:
+    if not openvino_runtime.is_installed():
+        return "that needs OpenVINO, which is not in this installation"
+    return why_not(openvino_runtime.load_openvino().Core(), openvino_name(request.device))
+
+
+def _open_openvino_device(entry: ModelEntry, request: EngineRequest) -> Engine:
+    from detector.runtime.openvino_device import OpenVinoDeviceDetector
+
+    return OpenVinoDeviceDetector(
+        entry, request.device, request.precision, request.cache_dir, for_batches=request.for_batches
+    )
+
+
 # -- SSDs on the CPU ---------------------------------------------------------------------------------------------------
 
 
@@ -245,6 +263,15 @@ ENGINES: tuple[EngineRow, ...] = (
         may_fail=True,
     ),
     *(_untested_row(name, maker) for name, maker in UNTESTED.items()),
+    EngineRow(
+        "OpenVINO's device",
+        "Running on the CPU",
+        needs_torch=False,
+        takes=lambda spec, device: _is_single_stage(spec) and is_openvino_device(device),
+        why_not=_why_not_openvino_device,
+        open=_open_openvino_device,
+        may_fail=True,
+    ),
     EngineRow(
         "OpenVINO",
         "Running by torch",

@@ -35,7 +35,7 @@ def open_detector(
 
     Args:
         entry: The model.
-        device: "auto", "cpu", "cuda", "cuda:N", "mps" or "xpu".
+        device: "auto", "cpu", "cuda", "cuda:N", "gpu", "gpu.N", "npu" (both by OpenVINO), "mps" or "xpu".
         precision: One of ``PRECISIONS``; "auto" is float16 on a GPU. On the CPU it is int8 where the model's file
             shows that this agrees with float32, which it is otherwise; what ``models optimise`` measured there counts
             for more than either.

@@ -1,4 +1,4 @@
-"""SSD by OpenVINO on the CPU: the network built from its plan and weights; torch has no part in it.
+"""SSD by OpenVINO, on the CPU unless told otherwise: the network built from its plan and weights, without torch.
 
 OpenCV resize, compiled network, post-processing in numpy. Frames of a batch run one after the other or, where the
 detector was opened for batches, several side by side on the cores; the compiled shape stays that of one frame.
@@ -29,10 +29,12 @@ class OpenVinoDetector(Engine):
 
     Args:
         entry: The model, with weights.
-        precision: "fp32", "bf16" or "int8".
+        precision: "fp32", "bf16" or "int8"; not on the CPU, "fp16" too.
         notes: Passed on.
         network: The network as an ``openvino.Model``, where it is at hand; for "int8" it must be. None builds it.
         for_batches: Opened for many frames a second rather than for each as soon as possible.
+        core: ``openvino.Core``, where there is one already.
+        place: OpenVINO's name of the device.
 
     Raises:
         DetectorError: OpenVINO is missing or cannot build or compile the network.
@@ -46,6 +48,8 @@ class OpenVinoDetector(Engine):
         *,
         network: Any = None,
         for_batches: bool = False,
+        core: Any = None,
+        place: str = "CPU",
     ) -> None:
         super().__init__(entry.spec, "openvino", "cpu", precision, notes)
         assert entry.spec.config is not None  # load_network refuses specs without
@@ -54,7 +58,7 @@ class OpenVinoDetector(Engine):
             network = network_of(openvino, entry)
         try:
             self._requests = Requests(
-                openvino.Core(), network, precision, lambda: InputBuilder(entry.spec.input), for_batches
+                core or openvino.Core(), network, precision, lambda: InputBuilder(entry.spec.input), for_batches, place
             )
         except RuntimeError as error:
             raise DetectorError(f"OpenVINO cannot compile {entry.name}: {last_line(error)}.") from error

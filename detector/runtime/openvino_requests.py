@@ -25,15 +25,22 @@ class Requests:
         precision: As ``compile_for_latency``.
         build: Returns a builder of the network's input, with a buffer of its own.
         for_batches: As many frames a second as possible, several side by side; otherwise each as soon as possible.
+        place: OpenVINO's name of the device.
 
     Attributes:
         preferred_batch: How many frames to hand over at once.
     """
 
     def __init__(
-        self, core: Any, network: Any, precision: str, build: Callable[[], BuildInput], for_batches: bool
+        self,
+        core: Any,
+        network: Any,
+        precision: str,
+        build: Callable[[], BuildInput],
+        for_batches: bool,
+        place: str = "CPU",
     ) -> None:
-        compiled = (compile_for_batches if for_batches else compile_for_latency)(core, network, precision)
+        compiled = (compile_for_batches if for_batches else compile_for_latency)(core, network, precision, place)
         count = int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")) if for_batches else 1
         self._requests = [compiled.create_infer_request() for _ in range(max(count, 1))]
         self._inputs = [build() for _ in self._requests]  # each keeps the buffer its request reads

@@ -88,26 +88,28 @@ def cpu_capabilities(core: Any) -> frozenset[str]:
         raise DetectorError("OpenVINO cannot use this CPU.", "Reinstall it: pip install openvino") from error
 
 
-def compile_for_latency(core: Any, network: Any, precision: str) -> Any:
-    """Compile ``network`` for one frame at a time on the CPU.
+def compile_for_latency(core: Any, network: Any, precision: str, place: str = "CPU") -> Any:
+    """Compile ``network`` for one frame at a time.
 
     Args:
         core: ``openvino.Core``.
         network: ``openvino.Model``.
-        precision: "fp32", "bf16" or "int8"; said explicitly, for OpenVINO takes bf16 by itself where the CPU has it.
-            What an int8 network keeps in floating point is computed in fp32.
+        precision: "fp32", "bf16", "fp16" or "int8"; said explicitly, for OpenVINO takes bf16 by itself where the CPU
+            has it. What an int8 network keeps in floating point is computed in fp32 on the CPU, else in fp16.
+        place: OpenVINO's name of the device.
     """
-    return _compile(core, network, precision, "LATENCY")
+    return _compile(core, network, precision, "LATENCY", place)
 
 
-def compile_for_batches(core: Any, network: Any, precision: str) -> Any:
+def compile_for_batches(core: Any, network: Any, precision: str, place: str = "CPU") -> Any:
     """Like ``compile_for_latency``, for as many frames a second as possible, several side by side."""
-    return _compile(core, network, precision, "THROUGHPUT")
+    return _compile(core, network, precision, "THROUGHPUT", place)
 
 
-def _compile(core: Any, network: Any, precision: str, hint: str) -> Any:
-    numbers = {"fp32": "f32", "int8": "f32", "bf16": "bf16"}[precision]
-    return core.compile_model(network, "CPU", {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": numbers})
+def _compile(core: Any, network: Any, precision: str, hint: str, place: str) -> Any:
+    rest = "f32" if place == "CPU" else "f16"
+    numbers = {"fp32": "f32", "int8": rest, "bf16": "bf16", "fp16": "f16"}[precision]
+    return core.compile_model(network, place, {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": numbers})
 
 
 def last_line(error: Exception) -> str:

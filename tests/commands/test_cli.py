@@ -28,7 +28,7 @@ def fake_model(monkeypatch: pytest.MonkeyPatch) -> None:
         (["detect", "x.png", "--threshold", "nan"], "from 0 to 1"),
         (["detect", "x.png", "--iou", "-0.1"], "from 0 to 1"),
         (["detect", "x.png", "--precision", "fp64"], "invalid choice"),
-        (["detect", "x.png", "--device", "gpu"], "no device 'gpu'"),
+        (["detect", "x.png", "--device", "tpu"], "no device 'tpu'"),
         (["detect", "x.png", "--classes", ","], "no class is named"),
         (["detect", "x.png", "--model", "fake", "--classes", "cat"], "It knows: car, person, dog"),
         (["detect", "x.png", "--model", "nothing-like-it"], "Known: "),

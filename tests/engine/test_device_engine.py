@@ -19,10 +19,8 @@ from detector.runtime import device_pass, torch_cuda
 from detector.runtime.base import ImageBGR
 from detector.runtime.engine import Engine
 from detector.runtime.fallback import FallbackDetector
-from detector.runtime.shape_cache import ShapeCache
 from detector.runtime.torch_cpu import TorchCpuDetector
 from detector.runtime.torch_cuda import TorchDeviceDetector
-from detector.runtime.uploads import PlainUploads, pieces
 from detector.spec import PostprocessSpec
 from tests.support.one_thread import one_thread
 from tests.support.tiny_models import picture, random_spec, save_random
@@ -93,45 +91,25 @@ def test_whoever_listens_hears_every_stage(device: TorchDeviceDetector) -> None:
     assert heard == ["preprocess", "network", "postprocess", "copy"]
 
 
-def test_the_switches_of_cudnn_are_put_back(device: TorchDeviceDetector) -> None:
-    before = torch.backends.cudnn.benchmark, torch.backends.cudnn.allow_tf32
-    inside: list[tuple[bool, bool]] = []
+def switches_of_cudnn() -> tuple[bool, int, bool]:
+    cudnn = torch.backends.cudnn
+    return cudnn.benchmark, cudnn.benchmark_limit, cudnn.allow_tf32
 
-    def look(stage: str) -> None:
-        if stage == "network":
-            inside.append((torch.backends.cudnn.benchmark, torch.backends.cudnn.allow_tf32))
 
-    device.on_stage = look
-    device.detect(picture())
-    with device.device_pass.tuned():
+def test_cudnn_tries_algorithms_from_the_first_call_and_its_switches_are_put_back(entry: ModelEntry) -> None:
+    before = switches_of_cudnn()
+    inside: list[tuple[bool, int, bool]] = []
+    with TorchDeviceDetector(entry, CPU, "fp32") as device:
+        device.on_stage = lambda stage: inside.append(switches_of_cudnn()) if stage == "network" else None
         device.detect(picture())
-    assert inside == [(False, False), (True, False)]
-    assert (torch.backends.cudnn.benchmark, torch.backends.cudnn.allow_tf32) == before
+        device.detect_batch([picture()] * 3)  # a shape never seen: nothing may fix its algorithms untried
+    assert inside == [(True, 32, False)] * 2
+    assert switches_of_cudnn() == before
 
 
 def test_what_is_no_frame_is_refused(device: TorchDeviceDetector) -> None:
     with pytest.raises(ValueError, match="a frame is"):
         device.detect(np.zeros((5, 5), np.uint8))
-
-
-@pytest.mark.parametrize(("height", "width"), [(50, 40), (2000, 700)])
-def test_frames_are_copied_piece_by_piece(device: TorchDeviceDetector, height: int, width: int) -> None:
-    frame = picture(height, width)[:, ::-1]  # strided
-    frame.flags.writeable = False
-    plan = device._plan(height, width)  # the engine's own plan is what is uploaded by
-    target = torch.zeros((plan.uploaded_rows, width, 3), dtype=torch.uint8)
-    steps = pieces(frame, plan, target)
-    assert sum(step() for step in steps) == target.numel()
-    wanted = frame if plan.upload is None else frame[plan.upload.numpy()]
-    np.testing.assert_array_equal(target.numpy(), wanted)
-    with pytest.raises(ValueError, match="in a plan for"):
-        pieces(picture(9, 9), plan, target)
-
-
-def test_an_upload_without_a_gpu_is_the_frames(device: TorchDeviceDetector) -> None:
-    frames = [picture(60, 50, seed) for seed in range(2)]
-    there = PlainUploads(CPU).use(frames, device._plan(60, 50), lambda images: images)
-    np.testing.assert_array_equal(there.numpy(), np.stack(frames))
 
 
 def test_closing_leaves_nothing(entry: ModelEntry) -> None:
@@ -150,39 +128,6 @@ def test_closing_leaves_nothing(entry: ModelEntry) -> None:
     del detector
     gc.collect()
     assert gone() is None
-
-
-# -- graphs by shape ---------------------------------------------------------------------------------------------------
-
-
-def test_a_graph_is_made_the_second_time_and_the_longest_unused_gives_way() -> None:
-    made: list[str] = []
-    dropped: list[str] = []
-
-    def make(key: str) -> str | None:
-        made.append(key)
-        return None if key == "never" else key.upper()
-
-    cache = ShapeCache(make, 2, dropped.append)
-    assert [cache.get(key) for key in "ab"] == [None, None]
-    assert made == []
-    assert [cache.get(key) for key in "aab"] == ["A", "A", "B"]
-    assert cache.get("a") == "A"
-    assert [cache.get("c"), cache.get("c")] == [None, "C"]
-    assert dropped == ["B"]
-    assert dict(cache.items()) == {"a": "A", "c": "C"}
-    assert [cache.get("never") for _ in range(3)] == [None] * 3
-    assert made == ["a", "b", "c", "never"]  # tried once
-    assert dict(cache.items()) == {"c": "C"}
-    cache.clear()
-    assert sorted(dropped) == ["A", "B", "C"]
-    assert cache.get("a") == "A"  # known still
-
-
-def test_a_folder_of_pictures_of_every_size_makes_no_graph() -> None:
-    cache = ShapeCache(lambda key: pytest.fail(f"made {key}"), 2)
-    assert [cache.get(key) for key in range(1000)] == [None] * 1000
-    assert cache.get(0) is None  # long forgotten
 
 
 # -- when a device fails -----------------------------------------------------------------------------------------------

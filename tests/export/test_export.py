@@ -11,6 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 
@@ -254,10 +255,30 @@ def test_progress_tells_what_was_found_and_shows_the_frame_just_written(tmp_path
     assert seen.frame.shape == (360, 640, 4)
     y, x = 180, 128  # the left edge of the car is painted
     assert np.abs(seen.frame[y, x, :3].astype(int) - SINGLE[::-1]).max() < 70
+    assert report.telling_frame is not None
+    assert np.abs(report.telling_frame[y, x, :3].astype(int) - SINGLE[::-1]).max() < 70
     ExportJob(replace(asked, highlights=HighlightOptions()), heard.append, open_fake).run()
     unwatched = heard[-1].seen
     assert unwatched is not None
     assert (unwatched.detections, unwatched.objects, unwatched.frame) == (24, None, None)
+
+
+def test_preview_of_data_alone_shows_boxes_and_keeps_the_images_clean(tmp_path: Path) -> None:
+    source = make_video(tmp_path / "in.mp4", frames=4, size=(640, 360))
+    look = OverlaySettings(palette="single", show_labels=False, show_scores=False, line_width=12.0)
+    heard: list[ExportProgress] = []
+    shots = HighlightOptions(frames_every_s=Fraction(0))
+    asked = ExportRequest(source, None, (DataFile(tmp_path / "set", "voc"),), overlay=look, highlights=shots)
+    report = ExportJob(asked, heard.append, open_fake, preview=True).run()
+    seen = heard[-1].seen
+    assert seen is not None
+    for frame in (seen.frame, report.telling_frame):
+        assert frame is not None
+        assert np.abs(frame[180, 128, :3].astype(int) - SINGLE[::-1]).max() < 70, "the left edge of the car is painted"
+    written = sorted((tmp_path / "set").rglob("*.jpg"))
+    assert [read_frame_index(cv2.imread(str(image))) for image in written] == [0, 1, 2, 3]
+    for image in written:
+        assert np.abs(cv2.imread(str(image))[180, 128].astype(int) - SINGLE[::-1]).max() > 100
 
 
 def test_without_x264_another_encoder_writes_the_video_and_is_named(

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from app.core.candidate_cache.store import CandidateStore
 from app.core.candidate_cache.store_facts import SourceKey, StoreFacts
 from app.core.candidate_cache.store_format import MAGIC, PREFIX, StoredFrame, pack_block
-from app.core.live.appearances import survey
+from app.core.live.appearances import GrowingSurvey, survey
 from detector.detections import Candidates, DetectionFilter
 
 LABELS = ("car", "person", "dog")
@@ -137,3 +137,25 @@ def test_the_threshold_is_that_of_the_frame(threshold: float) -> None:
     assert made is not None
     shown = {LABELS[number] for number in store.candidates(0).detections(DetectionFilter(threshold)).class_ids}
     assert {row.name for row in made.rows(threshold)} == shown
+
+
+@given(videos, scores, st.integers(0, 60), st.integers(1, 100))
+def test_a_store_that_grows_is_read_on_from_where_it_was(
+    video: list[Seen], threshold: float, first: int, expected: int
+) -> None:
+    """Whatever length was expected, nothing is lost; where it was right, it is as if the whole was read at once."""
+    store = store_of(video)
+    growing = GrowingSurvey(LABELS, expected)
+    assert growing.extend(store_of(video[: min(first, len(video))]))
+    assert growing.extend(store)
+    assert growing.frames == len(video)
+    rows = {row.name for row in growing.survey().rows(threshold)}
+    assert rows == set(literal(store, threshold, 0.5))
+    if expected == len(video):
+        whole, part = survey(store), growing.survey()
+        assert whole is not None
+        assert (whole.end_s, whole.best.tolist(), whole.best_s.tolist()) == (
+            part.end_s,
+            part.best.tolist(),
+            part.best_s.tolist(),
+        )

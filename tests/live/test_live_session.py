@@ -202,6 +202,35 @@ def test_the_present_source_goes_on_until_the_next_is_open(tmp_path: Path) -> No
         assert shown(probe.result_where(lambda result: result.frame.name == "photo.png")) == 7
 
 
+def test_the_present_source_is_kept_and_what_is_being_opened_given_up(tmp_path: Path) -> None:
+    video = make_video(tmp_path / "clip.mp4", frames=30)
+    photo = write_image(tmp_path / "photo.png", 7)
+    let_open, asked, opened = threading.Event(), threading.Event(), threading.Event()
+
+    def slowly(uri: str, options: SourceOptions) -> Source:
+        if uri != str(photo):
+            return open_source(uri, options)
+        asked.set()
+        assert let_open.wait(PATIENCE)
+        opened.set()
+        return open_source(uri, options)
+
+    with LiveProbe(source_factory=slowly) as probe:
+        probe.start(str(video), SourceOptions(loop=True))
+        probe.detected()
+        probe.start(str(photo))
+        assert asked.wait(PATIENCE)
+        probe.session.keep_source()
+        let_open.set()
+        assert opened.wait(PATIENCE)
+        for _ in range(5):
+            probe.detected()
+        assert probe.session.info is not None
+        assert probe.session.info.name == "clip.mp4"
+        assert probe.of(SourceReplaced) == probe.of(ReplacementFailed) == []
+        assert probe.session.state is LiveState.RUNNING
+
+
 # -- a camera on the network ------------------------------------------------------------------------------------------
 
 

@@ -1,4 +1,4 @@
-"""Looks at a window as a user does: what is drawn, what overlaps, what is cut off."""
+"""Shows a window and looks at it as a user does: what is drawn, what overlaps, what is cut off."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QScrollArea,
     QWidget,
 )
+from pytestqt.qtbot import QtBot
 
 _SLACK = 1
 
@@ -89,6 +90,14 @@ def outside(root: QWidget) -> list[str]:
         for widget in visible_children(root)
         if widget not in inside_scroll and not frame.contains(place(widget))
     ]
+
+
+def show_active(qtbot: QtBot, window: QWidget) -> None:
+    """Show a window that the keyboard is for; without a window manager nobody else gives it the keyboard."""
+    window.show()
+    qtbot.waitExposed(window)
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
 
 
 def settle() -> None:

@@ -16,8 +16,10 @@ from pytestqt.qtbot import QtBot
 
 from app.core.channels import LatestSlot
 from app.core.errors import AppError
+from app.core.events.masks import Masks
+from app.core.events.scene_store import SceneStore
 from app.core.export.request import ExportCancelledError, ExportProgress, ExportReport, ExportRequest
-from app.core.frames import Frame, FrameResult, SourceInfo
+from app.core.frames import Frame, FrameResult, ImageBGRA, SourceInfo
 from app.core.live.events import LiveEvent, LiveState, ModelLoading, ModelReady, SourceOpened, StateChanged
 from app.core.settings import Choices, DetectionSettings, ModelSettings, Settings
 from app.core.sources.base import SourceOptions
@@ -32,6 +34,7 @@ from app.ui.services.library_client import LibraryClient
 from app.ui.services.live_session import MakeSession
 from app.ui.services.optimise_runner import OptimiseRunner
 from app.ui.services.queue_runner import QueueRunner
+from app.ui.services.scene_model import SceneModel
 from app.ui.services.services import Services
 from app.ui.services.settings_model import SettingsModel
 from app.ui.widgets.banner import Banner
@@ -39,6 +42,7 @@ from app.ui.widgets.theme import Theme
 from detector.detections import Candidates
 from detector.library import ModelLibrary
 from detector.spec import InputSpec, ModelSpec
+from tests.support.qt_checks import show_active
 from tests.support.queue_jobs import StepJobs
 
 LABELS = ("car", "person", "dog")
@@ -92,6 +96,9 @@ class FakeSession:
             self.enter(LiveState.STARTING)
         return self.goes_on
 
+    def keep_source(self) -> None:
+        self.calls.append(("keep_source",))
+
     def enter(self, state: LiveState) -> None:
         self.state = state
         self.on_event(StateChanged(state))
@@ -134,8 +141,14 @@ class FakeSession:
     def set_threshold(self, threshold: float) -> None:
         self.calls.append(("set_threshold", threshold))
 
+    def set_masks(self, masks: Masks) -> None:
+        self.calls.append(("set_masks", masks))
+
     def rest(self, resting: bool) -> None:
         self.calls.append(("rest", resting))
+
+    def look_again(self) -> None:
+        self.calls.append(("look_again",))
 
     def switch_model(self, model: ModelSettings) -> None:
         self.calls.append(("switch_model", model))
@@ -171,7 +184,10 @@ class FakeJob:
     started: threading.Event = field(default_factory=threading.Event)
     cancelled: bool = False
     resumed: bool = False
+    telling_frame: ImageBGRA | None = None
     error: Exception | None = None
+    kept: Path | None = None
+    """Where it says that it keeps what it found."""
 
     def run(self) -> ExportReport:
         self.on_progress(ExportProgress("running", 50, 200, 25.0, 6.0))
@@ -184,7 +200,8 @@ class FakeJob:
         data = tuple(file.path for file in self.request.data)
         return ExportReport(
             self.request.source, self.request.output, data, "demo", "cpu", "fp32", 200, 321, {"car": 300, "dog": 21},
-            8.0, "libx264", 0, ("The second subtitle track was left out.",),
+            8.0, "libx264", 0, ("The second subtitle track was left out.",), telling_frame=self.telling_frame,
+            cache=self.kept,
         )  # fmt: skip
 
     def cancel(self) -> None:
@@ -250,10 +267,12 @@ class Desk:
         self.settings = SettingsModel(settings or Settings(), lambda changed: self.save(changed), self.background)
         self.theme = Theme(application(), (settings or Settings()).window.theme)
         self.controller = LiveController(self.settings, make_session or self._make_session)
+        self.scenes = SceneModel(SceneStore(tmp_path / "scenes"), self.controller, self.background)
         self.library = LibraryClient(
             lambda: ModelLibrary(tmp_path / "models", tmp_path / "bundled"), self.background, lambda: self.devices
         )
         self.exports = ExportRunner(self.background, self._make_job)
+        self.analyses = ExportRunner(self.background, self._make_job)
         self.queued = StepJobs()
         self.queue = QueueRunner(self.background, self.queued)
         self.fetches: list[FakeFetch] = []
@@ -264,10 +283,12 @@ class Desk:
             settings=self.settings,
             background=self.background,
             controller=self.controller,
+            scenes=self.scenes,
             library=self.library,
             downloads=self.downloads,
             optimising=OptimiseRunner(self.library),
             exports=self.exports,
+            analyses=self.analyses,
             queue=self.queue,
             banner=Banner(self.theme),
         )
@@ -310,8 +331,7 @@ def desk(
 ) -> Iterator[Desk]:
     """A shown window, closed at the end; over fake sessions unless ``make_session`` says otherwise."""
     made = Desk(qtbot, tmp_path, settings, make_session)
-    made.window.show()
-    qtbot.waitExposed(made.window)
+    show_active(qtbot, made.window)
     try:
         yield made
     finally:
@@ -320,7 +340,7 @@ def desk(
         for fetch in made.fetches:
             fetch.go.set()
         made.queue.queue.cancel()
-        qtbot.waitUntil(lambda: not made.exports.running and not made.queue.running)
+        qtbot.waitUntil(lambda: not made.services.exporting)
         made.window.close()
         made.background.close(5.0)
         made.window.deleteLater()

@@ -16,10 +16,11 @@ from app.ui.services.garbage import GarbageCollector
 @pytest.fixture
 def collector(qapp: QObject) -> Iterator[GarbageCollector]:
     gc.collect()
+    gc.enable()
     made = GarbageCollector(qapp)
     yield made
     made.close()
-    gc.disable()  # as for all tests of the window
+    gc.disable()  # as for all tests
 
 
 class _Node:
@@ -47,3 +48,9 @@ def test_python_collects_again_once_it_is_closed(collector: GarbageCollector) ->
     assert not gc.isenabled()
     collector.close()
     assert gc.isenabled()
+
+
+def test_python_goes_on_not_collecting_where_it_did_not_before(qapp: QObject) -> None:
+    assert not gc.isenabled()
+    GarbageCollector(qapp).close()
+    assert not gc.isenabled()

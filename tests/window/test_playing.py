@@ -207,6 +207,38 @@ def test_another_source_takes_the_place_once_it_is_open(table: Desk) -> None:
     assert table.settings.current.source.last == "/films/other.mp4"
 
 
+@pytest.mark.parametrize("by", ["button", "Esc"])
+def test_what_takes_long_to_open_can_be_given_up(table: Desk, by: str) -> None:
+    session = table.open(VIDEO)
+    session.goes_on = True
+    table.window.open_source("rtsp://10.0.0.9/live")
+    banner = table.services.banner
+    table.qtbot.waitUntil(banner.isVisible)
+    assert "10.0.0.9" in banner.words[0]
+    assert "street.mp4" in banner.words[1]
+    assert not banner.leaves
+    if by == "Esc":
+        table.window.actions_by_name["escape"].trigger()
+    else:
+        next(button for button in banner.findChildren(QPushButton) if button.text() == "Cancel").click()
+    assert session.names() == ["start", "start", "keep_source"]
+    assert (table.controller.awaited, table.controller.uri) == ("", "/films/street.mp4")
+    assert not banner.isVisible()
+    table.window.actions_by_name["escape"].trigger()
+    assert session.names()[-1] == "keep_source", "nothing is awaited any more"
+    assert len(session.names()) == 3
+
+
+def test_the_offer_to_give_up_ends_when_the_source_is_open(table: Desk) -> None:
+    session = table.open(VIDEO)
+    session.goes_on = True
+    table.window.open_source("rtsp://10.0.0.9/live")
+    table.qtbot.waitUntil(table.services.banner.isVisible)
+    session.on_event(SourceReplaced("rtsp://10.0.0.9/live"))
+    session.open_as(replace(CAMERA, kind="stream", name="10.0.0.9"), model=False)
+    table.qtbot.waitUntil(lambda: not table.services.banner.isVisible())
+
+
 def test_a_frame_never_comes_before_the_event_that_announces_its_source(table: Desk) -> None:
     session = table.open(VIDEO)
     session.goes_on = True
@@ -257,7 +289,7 @@ def test_one_wake_up_for_many_results(table: Desk) -> None:
     assert table.window.stage.view.paints - paints <= 3
 
 
-def test_snapshot_writes_both_images(table: Desk) -> None:
+def test_snapshot_writes_both_images_and_the_boxes(table: Desk) -> None:
     table.open(VIDEO)
     table.give(make_result(make_candidates((10, 10, 60, 60, 0.9, 0))))
     table.window.actions_by_name["snapshot"].trigger()
@@ -266,9 +298,10 @@ def test_snapshot_writes_both_images(table: Desk) -> None:
     from app.core.paths import pictures_dir
 
     written = sorted(pictures_dir().iterdir())
-    assert [path.suffix for path in written] == [".png", ".png"]
-    assert [path.stem.endswith("-clean") for path in written] == [True, False]
-    assert written[0].read_bytes() != written[1].read_bytes()
+    assert [path.suffix for path in written] == [".png", ".json", ".png"]
+    clean, data, annotated = written
+    assert clean.stem == f"{annotated.stem}-clean" == f"{data.stem}-clean"
+    assert clean.read_bytes() != annotated.read_bytes()
 
 
 def test_snapshot_into_a_folder_that_cannot_be_made(

@@ -8,28 +8,31 @@ from pathlib import Path
 import pytest
 
 _CALL = re.compile(r"(?:Margins|setSpacing|addSpacing|setHorizontalSpacing|setVerticalSpacing)\(([^()]*)\)")
-_NUMBER = re.compile(r"(?<![\w.])\d+(?![\w.])")
+_NAMED = re.compile(r"^[A-Z_, ]*_(?:GAP|MARGIN|PAD|PADDING|SPACING)\b[A-Z_, ]*= *([\d(][^#\n]*)", re.MULTILINE)
+_NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?![\w.])")
 _HAIRLINE = 2
-_PLACES = ("settings", "models", "widgets", "faults", "about.py", "guides.py", "help_sheet.py")
 
 
 def off_the_grid(text: str) -> list[str]:
-    """Returns the calls that space things by other steps."""
+    """Returns the calls and constants that space things by other steps."""
     return [
-        call.group()
-        for call in _CALL.finditer(text)
-        if any(int(number) > _HAIRLINE and int(number) % 4 for number in _NUMBER.findall(call.group(1)))
+        found.group().strip()
+        for pattern in (_CALL, _NAMED)
+        for found in pattern.finditer(text)
+        if any(float(number) > _HAIRLINE and float(number) % 4 for number in _NUMBER.findall(found.group(1)))
     ]
 
 
-@pytest.mark.parametrize("place", _PLACES)
-def test_spacing_comes_in_steps_of_four(repository: Path, place: str) -> None:
-    where = repository / "app" / "ui" / place
-    files = sorted(where.glob("*.py")) if where.is_dir() else [where]
-    assert files
+def test_spacing_comes_in_steps_of_four(repository: Path) -> None:
+    files = sorted((repository / "app" / "ui").rglob("*.py"))
+    assert {"view", "export", "settings", "models", "widgets", "faults"} <= {file.parent.name for file in files}
     found = {file.name: calls for file in files if (calls := off_the_grid(file.read_text("utf-8")))}
     assert found == {}
 
 
-def test_the_check_finds_faults() -> None:
-    assert off_the_grid("box.setSpacing(9)\nbox.setContentsMargins(16, 8, 1, 0)") == ["setSpacing(9)"]
+@pytest.mark.parametrize(
+    "fault", ["setSpacing(9)", "Margins(16, 8, 3, 0)", "_GAP = 18", "_PADDING = (14, 8)", "_PAD = 5.0"]
+)
+def test_the_check_finds_faults(fault: str) -> None:
+    good = "_GAP = 8\nbox.setContentsMargins(16, 8, 1, 0)\n_MARGIN, _WIDE = 12, 700\n"
+    assert off_the_grid(f"{good}{fault}\n") == [fault]

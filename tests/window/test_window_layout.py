@@ -116,6 +116,22 @@ def test_nothing_seen(table: Desk, size: tuple[int, int]) -> None:
     assert _faults(table.window) == []
 
 
+@pytest.mark.parametrize("size", [*_SIZES, (360, 300)])
+def test_drawing_zones(table: Desk, size: tuple[int, int]) -> None:
+    table.open(VIDEO)
+    table.give(make_result(make_candidates((10, 10, 60, 60, 0.9, 0))))
+    table.qtbot.waitUntil(lambda: table.scenes.loaded)
+    _resize(table, size)
+    table.window.actions_by_name["zones"].trigger()
+    drawing = table.window.zones.editor.drawing
+    for tool in ("zone", "line", "mask"):
+        drawing.choose_tool(tool)
+        drawing.finish()
+        table.window.zones.editor.overlay.refresh()
+        assert _faults(table.window) == []
+    assert table.window.zones.editor.bar.isVisible()
+
+
 @pytest.mark.parametrize("size", _SIZES)
 def test_banner_with_long_text(table: Desk, size: tuple[int, int]) -> None:
     table.open(VIDEO)
@@ -148,10 +164,15 @@ def test_dialogs(table: Desk, tmp_path: Path) -> None:
     table.window.show_preferences()
     preferences = table.window.preferences
     assert preferences is not None
-    for dialog in (HelpSheet(table.window), AboutDialog(table.window), preferences, export, address):
+    table.window.exports.show_many()
+    queue = table.window.exports.queue
+    assert queue is not None
+    for dialog in (HelpSheet(table.window), AboutDialog(table.window), preferences, export, queue, address):
         dialog.show()
         table.qtbot.waitExposed(dialog)
         assert _faults(dialog) == [], type(dialog).__name__
+        room = dialog.screen().availableSize()
+        assert dialog.size().boundedTo(room) == dialog.size(), type(dialog).__name__
         dialog.close()
 
 
@@ -173,7 +194,8 @@ def test_drop_zones_lie_beside_each_other(table: Desk) -> None:
 def test_the_same_on_a_dense_screen(repository: Path, factor: str) -> None:
     if "QT_SCALE_FACTOR" in os.environ:
         pytest.skip("this is the inner run")
-    chosen = f"{Path(__file__)}::test_playing[dark-size3]", f"{Path(__file__)}::test_start_page[light-size2]"
+    names = ("test_playing[dark-size3]", "test_start_page[light-size2]", "test_dialogs[light]")
+    chosen = [f"{Path(__file__)}::{name}" for name in names]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *chosen],
         cwd=repository,
@@ -183,7 +205,7 @@ def test_the_same_on_a_dense_screen(repository: Path, factor: str) -> None:
         timeout=280,
     )
     assert done.returncode == 0, done.stdout
-    assert "2 passed" in done.stdout
+    assert "3 passed" in done.stdout
 
 
 def test_the_checks_find_faults(qtbot: QtBot) -> None:

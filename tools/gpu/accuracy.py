@@ -15,8 +15,12 @@ from detector.runtime.engine import Engine
 from detector.runtime.torch_cpu import TorchCpuDetector
 from tools.gpu.support import Bench
 
-MIN_AGREEMENT = {"fp32": 0.97, "fp16": 0.9, "bf16": 0.75}
-"""Minimum shares of common detections, including the weakest, some of which rounding moves across the floor."""
+MIN_AGREEMENT = {"fp32": 0.93, "fp16": 0.9, "bf16": 0.75}
+"""Minimum shares of common detections, including the weakest, some of which rounding moves across the floor.
+
+Resizing differs by a grey level here and there: correct code reaches 0.96 (UltraFace) to 0.99 in float32, and 1 at the
+network's own size.
+"""
 
 _GRAPH_PIXELS = 0.5  # between a graph and the same steps one by one: they may use other algorithms
 _SEEN = 3  # calls: the first runs step by step, the second makes the graph, the third replays it

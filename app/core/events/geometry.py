@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -96,6 +96,23 @@ def crosses_itself(polygon: Sequence[Point]) -> bool:
         elif _segments_meet(*first, *second):
             return True
     return False
+
+
+def meets_path(path: Sequence[Point], to: Point) -> bool:
+    """Tells whether the edge from the last point of ``path`` to ``to`` meets an edge before it, or goes back on it."""
+    if len(path) < 2:
+        return False
+    last, before = path[-1], path[-2]
+    if _turn(last, before, to) == 0 and _dot(last, before, to) > 0:
+        return True
+    return any(_segments_meet(a, b, last, to) for a, b in pairwise(path[:-1]))
+
+
+def nearest_on_edge(point: Point, start: Point, end: Point) -> Point:
+    """Returns the point nearest to ``point`` on the edge from ``start`` to ``end``."""
+    length = _dot(start, end, end)
+    along = 0.0 if length == 0 else min(max(_dot(start, point, end) / length, 0.0), 1.0)
+    return start[0] + along * (end[0] - start[0]), start[1] + along * (end[1] - start[1])
 
 
 def _edges(polygon: Sequence[Point]) -> list[tuple[Point, Point]]:

@@ -115,6 +115,11 @@ class Scene:
         yield from (("Line", line) for line in self.lines)
         yield from (("Mask", mask) for mask in self.masks)
 
+    @property
+    def ignored(self) -> tuple[tuple[Point, ...], ...]:
+        """The polygons of the masks."""
+        return tuple(mask.polygon for mask in self.masks)
+
     def zone(self, name: str) -> Zone:
         """The zone called ``name``.
 
@@ -134,6 +139,11 @@ class Scene:
             "lines": [{"name": e.name, "points": _plain(e.points), "classes": _names(e.classes)} for e in self.lines],
             "masks": [{"name": m.name, "polygon": _plain(m.polygon)} for m in self.masks],
         }
+
+
+def is_name(text: str) -> bool:
+    """Returns whether a shape may be called that."""
+    return bool(text.strip()) and len(text) <= MAX_NAME and text.isprintable()
 
 
 def read_scene(path: Path) -> Scene:
@@ -226,7 +236,7 @@ def _entries(data: Mapping[str, Any], kind: str, place: str) -> Iterator[tuple[s
 
 def _name(entry: Mapping[str, Any], at: str) -> str:
     name = entry.get("name")
-    if not isinstance(name, str) or not name.strip() or len(name) > MAX_NAME or not name.isprintable():
+    if not isinstance(name, str) or not is_name(name):
         raise SceneError(f'{at}: "name" must be a text of 1 to {MAX_NAME} letters on one line.')
     return name.strip()
 

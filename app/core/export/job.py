@@ -220,6 +220,7 @@ class ExportJob:
             counts=dict(self._outputs.tally.detections.most_common()),
             objects=self._outputs.tally.objects if needs_tracking(self.request) else None,
             seen=self._outputs.tally.seen,
+            telling_frame=self._outputs.telling_frame,
             folders=tuple(self.request.highlights.folders()),
             seconds=seconds,
             encoder=self._outputs.encoder,

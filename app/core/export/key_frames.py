@@ -7,15 +7,13 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import islice
 
+from app.core.export.request import AUTO, MAX_DETECT_EVERY
 from app.core.following.between import between
 from app.core.frames import DecodedFrame
 from app.core.motion.estimator import MotionEstimator
 from app.core.motion.frame_motion import FrameMotion
 from detector.detections import Detections
 
-AUTO = 0
-"""``detect_every`` as "auto": as often as objects need it, whatever the frame rate."""
-MAX_DETECT_EVERY = 60
 _RUNS_PER_S = 6  # what "auto" comes to: a person walks a tenth of the frame's width meanwhile
 _WAITING_BYTES = 128 * 2**20  # of frames that wait for the next run of the network
 
@@ -42,7 +40,7 @@ def resolved_interval(detect_every: int, fps: Fraction | None) -> int:
 
 
 def follow_between(frames: Iterable[DecodedFrame], every: int, ask: Ask, batch: int) -> Iterator[FollowedFrame]:
-    """Detections of each frame, where the network sees every Nth and the last.
+    """Detections of each frame, where the network sees every Nth, the last, and those on both sides of a cut.
 
     Args:
         frames: In order, of one size, indices from 0.
@@ -66,9 +64,12 @@ def follow_between(frames: Iterable[DecodedFrame], every: int, ask: Ask, batch: 
             yield frame, last, False
             at_once = max(1, min(batch, _WAITING_BYTES // (every * frame.image_bgr.nbytes)))
             continue
+        if motion.cut and current.frames:  # the last frame of a scene, and then the first one of the next
+            waiting.append(current)
+            current = _Interval()
         current.frames.append(frame)
         current.motions.append(motion)
-        if frame.index % every == 0:
+        if motion.cut or frame.index % every == 0:
             waiting.append(current)
             current = _Interval()
         if len(waiting) >= at_once:

@@ -14,7 +14,7 @@ from app.core.export.source_facts import SourceFacts
 from app.core.export.tally import Tally
 from app.core.export.tracking_filter import needs_tracking
 from app.core.files.atomic_file import commit_together
-from app.core.frames import DecodedFrame, ImageBGR
+from app.core.frames import DecodedFrame, ImageBGR, ImageBGRA
 from app.core.highlights.folders import open_highlights
 from app.core.muxing.overlapped_video import OverlappedVideo
 from app.core.muxing.video_file import VideoFile
@@ -54,7 +54,6 @@ class Outputs:
         self._video: OverlappedVideo | None = None
         self._records: list[RecordWriter] = []
         self._preview = Preview(preview)
-        self._newest: ImageBGR | None = None
         try:
             if request.output is not None:
                 video = VideoFile(request.source, request.output, facts.start_s, facts.frame_count, request.video)
@@ -100,16 +99,31 @@ class Outputs:
         self.tally.add(record, {} if self._tracker is None else self._tracker.first_s)
         for writer in self._records:
             writer.write(record)
+        numbers = tracks if self._request.highlights.tracks else ()
         if self._video is not None:
-            numbers = tracks if self._request.highlights.tracks else ()
             frame = self._painter.annotated(frame, shown, labels, self._request.overlay, numbers)
             self._video.write(frame)
-        self._newest = frame.image_bgr
+            self._preview.add(shown, lambda: frame.image_bgr)
+        else:
+            self._preview.add(shown, lambda: self._painted_copy(image, shown, labels, numbers))
+
+    def _painted_copy(
+        self, image: ImageBGR, shown: Detections, labels: Sequence[str], tracks: Sequence[int | None]
+    ) -> ImageBGR:
+        """The frame as a video would show it; data files and snapshots keep theirs clean."""
+        copy = image.copy()
+        self._painter.annotate(copy, shown, labels, self._request.overlay, tracks)
+        return copy
 
     def seen(self) -> SeenSoFar:
         """Returns what was written so far."""
         objects = None if self._tracker is None else self.tally.objects
-        return SeenSoFar(self.tally.detections.total(), objects, self._preview.newest(self._newest))
+        return SeenSoFar(self.tally.detections.total(), objects, self._preview.newest())
+
+    @property
+    def telling_frame(self) -> ImageBGRA | None:
+        """The frame with the most detections, small; None where there were none, or nobody looks."""
+        return self._preview.telling
 
     def finish(self) -> None:
         """Complete every file, and when all are safely on the disk give them their names.

@@ -9,9 +9,13 @@ import cv2
 import numpy as np
 
 from app.core.frames import ImageBGR, ImageBGRA
+from detector.detections import Detections
 
 _SIDE = 640  # pixels of the longer side, at most
 _EVERY_S = 0.5
+
+Painted = Callable[[], ImageBGR]
+"""Returns the frame with its boxes."""
 
 
 class Preview:
@@ -20,20 +24,35 @@ class Preview:
     Args:
         wanted: Whether anybody looks.
         clock: Seconds, monotonic.
+
+    Attributes:
+        telling: The frame with the most detections so far, small; None where there were none, or nobody looks.
     """
 
     def __init__(self, wanted: bool, clock: Callable[[], float] = time.monotonic) -> None:
         self._wanted = wanted
         self._clock = clock
         self._next_s = 0.0
+        self._painted: Painted | None = None
         self._newest: ImageBGRA | None = None
+        self._most = (0, 0.0)
+        self.telling: ImageBGRA | None = None
 
-    def newest(self, image: ImageBGR | None) -> ImageBGRA | None:
-        """Returns a small copy of ``image``, or of one a moment ago; None where nobody looks."""
+    def add(self, detections: Detections, painted: Painted) -> None:
+        """Take note of the next frame; ``painted`` may be called until there is another."""
+        if not self._wanted:
+            return
+        self._painted = painted
+        found = len(detections), float(detections.scores.sum())
+        if found > self._most:
+            self._most, self.telling = found, small(painted())
+
+    def newest(self) -> ImageBGRA | None:
+        """Returns a small copy of the newest frame, or of one a moment ago; None where nobody looks."""
         now = self._clock()
-        if self._wanted and image is not None and (self._newest is None or now >= self._next_s):
+        if self._painted is not None and (self._newest is None or now >= self._next_s):
             self._next_s = now + _EVERY_S
-            self._newest = small(image)
+            self._newest = small(self._painted())
         return self._newest
 
 

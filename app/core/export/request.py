@@ -9,13 +9,18 @@ from typing import Any, Literal
 
 from app.core.counts import found_text
 from app.core.errors import AppError
+from app.core.events.scene import IgnoreMask
 from app.core.export.seen import SeenSoFar
 from app.core.export.tally import TrackSummary
+from app.core.frames import ImageBGRA
 from app.core.highlights.options import HighlightOptions
 from app.core.muxing.video_options import VideoOptions
 from app.core.settings import DetectionSettings, ModelSettings, OverlaySettings
 
 CachePolicy = Literal["keep", "drop", "only"]
+AUTO = 0
+"""``detect_every`` as "auto": as often as objects need it, whatever the frame rate."""
+MAX_DETECT_EVERY = 60
 
 
 class ExportCancelledError(AppError):
@@ -53,8 +58,9 @@ class ExportRequest:
             what is kept, and opens no model: ``model.name`` then says whose, "" the newest.
         highlights: What else is made of the objects: numbers, snapshots, clips.
         resume: Whether what an interrupted run left is gone on with; otherwise it is left alone, for a later one.
-        detect_every: N: the network sees every Nth frame, and motion carries boxes between; 0 chooses by frame rate.
+        detect_every: N: the network sees every Nth frame, and motion carries boxes between; or ``AUTO``.
         analysis: Folder in which the detections are kept of a run that writes nothing else; None for any other run.
+        masks: Where nothing is found; they act before objects are followed, and not on what is kept.
     """
 
     source: Path
@@ -69,6 +75,7 @@ class ExportRequest:
     resume: bool = True
     detect_every: int = 1
     analysis: Path | None = None
+    masks: tuple[IgnoreMask, ...] = ()
 
     @property
     def store_folder(self) -> Path:
@@ -137,6 +144,7 @@ class ExportReport:
         objects: Distinct objects by class name, each counted once; None when objects were not followed.
         seen: Each of them, with its times.
         folders: Snapshots and clips.
+        telling_frame: The frame with the most detections, small; None where there were none, or nobody looks.
     """
 
     source: Path
@@ -158,6 +166,7 @@ class ExportReport:
     objects: dict[str, int] | None = None
     seen: tuple[TrackSummary, ...] = ()
     folders: tuple[Path, ...] = ()
+    telling_frame: ImageBGRA | None = field(default=None, compare=False, repr=False)
 
     @property
     def found(self) -> str:

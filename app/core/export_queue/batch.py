@@ -29,6 +29,7 @@ class BatchOptions:
         options: Quality, encoder and deinterlacing of the videos.
         cache: As ``ExportRequest.cache``.
         highlights: What is made of the objects; of its folders only the endings count.
+        detect_every: As ``ExportRequest.detect_every``.
     """
 
     folder: Path | None = None
@@ -40,6 +41,7 @@ class BatchOptions:
     options: VideoOptions = field(default_factory=VideoOptions)
     cache: CachePolicy = "keep"
     highlights: HighlightOptions = field(default_factory=HighlightOptions)
+    detect_every: int = 1
 
 
 def batch_requests(videos: Iterable[FoundVideo], batch: BatchOptions) -> Iterator[ExportRequest]:
@@ -57,6 +59,7 @@ def batch_requests(videos: Iterable[FoundVideo], batch: BatchOptions) -> Iterato
             video=batch.options,
             cache=batch.cache,
             highlights=batch.highlights.renamed(partial(_named_like, output)),
+            detect_every=batch.detect_every,
         )
 
 

@@ -7,6 +7,8 @@ few frames instead of jumping.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -50,13 +52,19 @@ class Follower:
     """Follows the objects of one source. Every call comes from one thread.
 
     The order of calls: ``advance`` with every frame; ``detected`` whenever the network has answered for one of them.
+
+    Args:
+        given: Numbers up to this one were given before, and are not given again.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, given: int = 0) -> None:
         self._estimator = MotionEstimator()
         self._history = MotionHistory()
         self._prediction = FlowPrediction(self._history)
-        self._tracker = Tracker(self._prediction)
+        self._tracker = Tracker(self._prediction, given)
+        self._counted = given
+        self.so_far: Counter[int] = Counter()
+        """How many different objects had a number so far, by class."""
         self._known: dict[int, TrackedObject] = {}  # by key, as of the frame the network saw last
         self._goal: dict[int, Floats] = {}  # by key: Float64[4], where it is in the newest frame
         self._shown: dict[int, Floats] = {}  # by key: Float64[4], where it is drawn
@@ -87,7 +95,19 @@ class Follower:
         for key, goal in self._goal.items():
             self._shown[key] += _EASE * (goal - self._shown[key])
 
-    def detected(self, index: int, time_s: Fraction, detections: Detections, shown: int | None = None) -> None:
+    @property
+    def given(self) -> int:
+        """The highest number that an object had so far."""
+        return self._tracker.given
+
+    @property
+    def first_s(self) -> Mapping[int, float]:
+        """When each numbered object was first seen, also before it had its number."""
+        return self._tracker.first_s
+
+    def detected(
+        self, index: int, time_s: Fraction, detections: Detections, shown: int | None = None
+    ) -> tuple[int | None, ...]:
         """Takes what the network found in a frame that ``advance`` was given.
 
         Args:
@@ -95,21 +115,28 @@ class Follower:
             time_s: Its time.
             detections: Best first, see ``Tracker.update``.
             shown: How many of them are sure.
+
+        Returns:
+            For each of the sure detections the number of its object, None while it has none; nothing where they came
+            too late.
         """
         if self._newest is None or index > self._newest:
-            return  # a seek or another source came between
+            return ()  # a seek or another source came between
         if not self._prediction.go_to(index):
             self._tracker.end_all()
-        self._tracker.update(time_s, detections, shown)
+        numbers = self._tracker.update(time_s, detections, shown)
         known = self._tracker.objects()
+        self.so_far.update(each.class_id for each in known if each.number is not None and each.number > self._counted)
+        self._counted = self._tracker.given
         places = np.array([each.box_xyxy for each in known]).reshape(-1, 4)
         carried = self._history.carry(places, index, self._newest)
         if carried is None:
             self._forget()
-            return
+            return numbers
         self._known = {each.key: each for each in known}
         self._goal = {each.key: box for each, box in zip(known, carried, strict=True)}
         self._shown = {key: self._shown.get(key, goal).copy() for key, goal in self._goal.items()}
+        return numbers
 
     def objects(self) -> tuple[FollowedObject, ...]:
         """Returns the objects in the newest frame, those longest known first."""
@@ -127,8 +154,9 @@ class Follower:
         )
 
     def end_all(self) -> None:
-        """Forgets every object: another model sees others."""
+        """Forgets every object, and the count of them: another model sees others."""
         self._forget()
+        self.so_far.clear()
         self._tracker.end_all()
 
     def _in_frame(self, box: Floats) -> Floats | None:

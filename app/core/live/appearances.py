@@ -94,36 +94,72 @@ class Survey:
         return ClassRow(self.labels[column], starts[np.append(True, apart)], ends[np.append(apart, True)])
 
 
+class GrowingSurvey:
+    """A survey of a store that is still being written, read on from where it was.
+
+    Args:
+        labels: Class names.
+        expected_frames: How many there will be, as far as is known; more do no harm.
+        max_pieces: Into how many pieces the video is cut at most.
+
+    Attributes:
+        frames: How many were read so far.
+    """
+
+    def __init__(self, labels: tuple[str, ...], expected_frames: int, max_pieces: int = MAX_PIECES) -> None:
+        self._labels = labels
+        room = max(_MIN_PIECES, _MAX_CELLS // max(1, len(labels)))
+        self._each = max(1, -(-expected_frames // min(max_pieces, room)))
+        pieces = max(1, -(-expected_frames // self._each))
+        self._best = np.full((pieces, len(labels)), -1, np.float32)
+        self._best_s = np.zeros((pieces, len(labels)))
+        self._starts_s = np.zeros(pieces)
+        self._last_s = 0.0
+        self.frames = 0
+
+    def extend(self, store: CandidateStore, stop: threading.Event | None = None) -> bool:
+        """Reads what the store has by now; False when ``stop`` was set meanwhile.
+
+        Raises:
+            StoreError: It cannot be read.
+        """
+        while self.frames < store.frames:
+            if stop is not None and stop.is_set():
+                return False
+            indices = np.arange(self.frames, min(self.frames + _AT_ONCE, store.frames))
+            self._add(indices, [store.frame(index) for index in indices.tolist()])
+        return True
+
+    def _add(self, indices: npt.NDArray[np.int64], frames: list[StoredFrame]) -> None:
+        times_s = np.array([float(frame.pts_s) for frame in frames])
+        pieces = np.minimum(indices // self._each, len(self._starts_s) - 1)
+        begins = indices == pieces * self._each
+        self._starts_s[pieces[begins]] = times_s[begins]
+        _sort_in(frames, times_s, pieces, self._best, self._best_s)
+        self.frames, self._last_s = int(indices[-1]) + 1, float(times_s[-1])
+
+    def survey(self) -> Survey:
+        """Returns what is known so far."""
+        pieces = min(-(-self.frames // self._each), len(self._starts_s))
+        length_s = self._last_s - float(self._starts_s[0]) if pieces else 0.0
+        period_s = length_s / (self.frames - 1) if self.frames > 1 else _DEFAULT_PERIOD_S
+        return Survey(
+            self._labels,
+            self._starts_s[:pieces].copy(),
+            self._last_s + max(0.0, period_s),
+            self._best[:pieces].copy(),
+            self._best_s[:pieces].copy(),
+        )
+
+
 def survey(store: CandidateStore, stop: threading.Event | None = None, max_pieces: int = MAX_PIECES) -> Survey | None:
-    """Read the whole store; None when ``stop`` was set meanwhile.
+    """Reads the whole store; None when ``stop`` was set meanwhile.
 
     Raises:
         StoreError: It cannot be read.
     """
-    labels = store.facts.labels
-    room = max(_MIN_PIECES, _MAX_CELLS // max(1, len(labels)))
-    each = max(1, -(-store.frames // min(max_pieces, room)))
-    pieces = -(-store.frames // each)
-    best = np.full((pieces, len(labels)), -1, np.float32)
-    best_s = np.zeros((pieces, len(labels)))
-    starts_s = np.zeros(pieces)
-    waiting: list[StoredFrame] = []
-    first, last_s = 0, 0.0
-    for number, frame in enumerate(store, 1):
-        waiting.append(frame)
-        if len(waiting) < _AT_ONCE and number < store.frames:
-            continue
-        if stop is not None and stop.is_set():
-            return None
-        times_s = np.array([float(frame.pts_s) for frame in waiting])
-        indices = np.arange(first, number)
-        begins = indices % each == 0
-        starts_s[indices[begins] // each] = times_s[begins]
-        _sort_in(waiting, times_s, indices // each, best, best_s)
-        waiting, first, last_s = [], number, float(times_s[-1])
-    length_s = last_s - float(starts_s[0]) if pieces else 0.0
-    period_s = length_s / (store.frames - 1) if store.frames > 1 else _DEFAULT_PERIOD_S
-    return Survey(labels, starts_s, last_s + max(0.0, period_s), best, best_s)
+    growing = GrowingSurvey(store.facts.labels, store.frames, max_pieces)
+    return growing.survey() if growing.extend(store, stop) else None
 
 
 def _sort_in(

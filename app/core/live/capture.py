@@ -16,7 +16,8 @@ from fractions import Fraction
 from typing import Protocol
 
 from app.core.errors import AppError, ExplainedError
-from app.core.frames import Frame, SourceInfo
+from app.core.frames import LIVE_KINDS, Frame, SourceInfo
+from app.core.live.attempt_tap import AttemptTap
 from app.core.live.player import Player
 from app.core.live.transport import Transport
 from app.core.logs import log_hint
@@ -74,6 +75,7 @@ class _Attempt:
         self.stall_s = options.stall_s
         self.last_ns = self.opened_ns = time.monotonic_ns()
         self.worker = Worker("capture", self._run, self._fail)
+        self.tap = AttemptTap(options.tap, self.worker.stopping) if options.tap is not None else None
 
     def wait(self, quiet_s: Callable[[], float | None]) -> bool:
         """Until the attempt has finished (True) or gave no sign for ``quiet_s()`` seconds (False)."""
@@ -92,7 +94,7 @@ class _Attempt:
         self._finish()
 
     def _run(self, stop: threading.Event) -> None:
-        source = self._stage.source_factory(self._uri, self._options)
+        source = self._stage.source_factory(self._uri, replace(self._options, tap=self.tap))
         try:
             if not stop.is_set():
                 self._read(source, stop)
@@ -116,8 +118,12 @@ class _Attempt:
         listener.opened(source.info)
         self._pass_notes(source)
 
+        live = source.info.kind in LIVE_KINDS
+
         def deliver(frame: Frame) -> None:
             self.last_ns = time.monotonic_ns()
+            if self.tap is not None and not live:
+                self.tap.frame(frame)
             if not stop.is_set():
                 listener.frame(frame)
                 self._pass_notes(source)
@@ -128,7 +134,6 @@ class _Attempt:
         uneven = source if isinstance(source, UnevenSource) else None
         while not stop.is_set():
             frame = source.read()
-            live = source.info.kind in ("camera", "stream")
             if frame is None and live:
                 self._end(source, stop)
                 return
@@ -139,6 +144,8 @@ class _Attempt:
             if live:
                 frame = replace(frame, index=self.next_index)  # goes on counting after a reconnect
                 self.next_index += 1
+                if self.tap is not None:
+                    self.tap.frame(frame)
             if uneven is not None:
                 frame = self._held(frame, uneven, stop)
             if live and self._transport.paused:
@@ -237,6 +244,8 @@ class CaptureStage:
             if attempt is None:
                 return
             error = self._follow(attempt)
+            if attempt.tap is not None:
+                attempt.tap.ended()
             if stop.is_set() or error is None:
                 return
             live = attempt.info is not None and not attempt.paced

@@ -1,6 +1,6 @@
 """Runs the detector on the newest frame. Everything here happens on ``ssdv-detect``, which opens, uses and closes the
-detector (torch loads on it too); only ``look_at``, ``switch``, ``set_iou``, ``set_threshold``, ``rest`` and
-``stop`` are called from elsewhere.
+detector (torch loads on it too); only ``look_at``, ``look_again``, ``switch``, ``set_iou``,
+``set_threshold``, ``rest`` and ``stop`` are called from elsewhere.
 
 Of a video that the chosen model analysed before, what it found is taken from the store, and no detector is opened.
 Candidates go down to ``floor_for`` the threshold; for a threshold below that the frame is looked at again.
@@ -90,6 +90,14 @@ class DetectStage:
         """Frames of ``uri`` come next, for ``model``; one that runs already goes on, unless ``uri`` is analysed."""
         with self._lock:
             self._uri, self.requested_model, self._request = uri, model, (uri, model)
+        self._route.frames.wake()
+
+    def look_again(self) -> None:
+        """Use what is kept of the present source by now: an export or analysis has ended."""
+        with self._lock:
+            self._refused = None
+            if self.requested_model is not None:
+                self._request = self._request or (self._uri, self.requested_model)
         self._route.frames.wake()
 
     def set_iou(self, iou: float) -> None:

@@ -9,15 +9,15 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from app.core.channels import LatestSlot
-from app.core.frames import Frame, FrameResult
+from app.core.events.masks import Masks, outside_masks
+from app.core.frames import Frame, FrameResult, ObjectFacts
 from app.core.tracking.tracker import with_unsure
 from app.core.workers import Worker
 from detector.detections import Candidates, DetectionFilter
@@ -45,9 +45,11 @@ class FollowStage:
         self._answers: deque[tuple[int, FrameResult]] = deque()
         self._show = show
         self._threshold = threshold
+        self._masks: Masks = ()
         self._epoch = 0
         self._follower: Follower | None = None
         self._newest: Frame | None = None
+        self._since_ns = 0  # answers to frames captured before are of another scene
         self._answer: FrameResult | None = None
         self.worker = Worker("follow", self._run, self._broken)
 
@@ -63,6 +65,10 @@ class FollowStage:
     def set_threshold(self, threshold: float) -> None:
         """Follows objects of at least this score from now on."""
         self._threshold = threshold
+
+    def set_masks(self, masks: Masks) -> None:
+        """Follows nothing in these areas from now on."""
+        self._masks = masks
 
     def stop(self) -> None:
         """Ends the thread soon."""
@@ -83,25 +89,48 @@ class FollowStage:
     def _advance(self, epoch: int, frame: Frame) -> None:
         from app.core.following.follower import Follower
 
-        if self._follower is None or epoch != self._epoch or not _goes_on(self._newest, frame):
-            self._epoch, self._follower, self._answer = epoch, Follower(), None
+        if self._follower is None or epoch != self._epoch:
+            self._begin(epoch, frame, Follower())
+        elif not _goes_on(self._newest, frame):
+            follower = Follower(self._follower.given)
+            if _is_later(self._newest, frame):  # a pause, a camera that was away: who was counted was there
+                follower.so_far.update(self._follower.so_far)
+            self._begin(epoch, frame, follower)
+        assert self._follower is not None
         self._follower.advance(frame.index, frame.image_bgr)
         self._newest = frame
+
+    def _begin(self, epoch: int, frame: Frame, follower: Follower) -> None:
+        """Another scene begins with ``frame``."""
+        self._epoch, self._follower, self._answer, self._since_ns = epoch, follower, None, frame.captured_ns
 
     def _take_answers(self) -> bool:
         answered = False
         while self._answers and not self._is_ahead(*self._answers[0]):
             epoch, result = self._answers.popleft()
-            if self._follower is None or epoch != self._epoch or result.candidates is None:
+            if self._follower is None or epoch != self._epoch or result.frame.captured_ns < self._since_ns:
+                continue  # of a scene that is over
+            if result.candidates is None:
                 continue
             if self._answer is not None and (self._answer.model, self._answer.labels) != (result.model, result.labels):
                 self._follower.end_all()
-            self._answer, answered = result, True
-            wanted = with_unsure(DetectionFilter(self._threshold, result.candidates.iou_threshold))
-            found = result.candidates.detections(wanted)
-            sure = len(found.above(self._threshold))
-            self._follower.detected(result.frame.index, _time_s(result.frame), found, sure)
+            self._answer, answered = self._numbered(result, result.candidates, self._follower), True
         return answered
+
+    def _numbered(self, result: FrameResult, candidates: Candidates, follower: Follower) -> FrameResult:
+        """The answer with the numbers of its objects."""
+        rows = candidates.chosen(with_unsure(DetectionFilter(self._threshold, candidates.iou_threshold)))
+        rows = rows[outside_masks(candidates.boxes_xyxy[rows], (result.frame.width, result.frame.height), self._masks)]
+        found = candidates.pick(rows)
+        sure = len(found.above(self._threshold))
+        time_s = result.frame.time_s
+        numbers: list[int | None] = [None] * len(candidates)
+        objects: list[ObjectFacts | None] = [None] * len(candidates)
+        for row, number in zip(rows, follower.detected(result.frame.index, time_s, found, sure), strict=False):
+            if number is not None:
+                numbers[row], objects[row] = number, ObjectFacts(follower.first_s[number], float(time_s))
+        so_far = tuple(follower.so_far[class_id] for class_id in range(len(result.labels)))
+        return replace(result, numbers=tuple(numbers), objects=tuple(objects), so_far=so_far)
 
     def _is_ahead(self, epoch: int, result: FrameResult) -> bool:
         """Whether the answer is to a frame that has not arrived here yet."""
@@ -115,29 +144,42 @@ class FollowStage:
             return FrameResult(frame, None)
         if answer.frame is frame:
             return answer
-        candidates, numbers = _as_candidates(self._follower.objects())
-        return replace(answer, frame=frame, candidates=candidates, followed=True, numbers=numbers)
+        order = sorted(self._follower.objects(), key=lambda each: -each.score)
+        return replace(
+            answer,
+            frame=frame,
+            candidates=_as_candidates(order),
+            followed=True,
+            numbers=tuple(each.tracker_id for each in order),
+            objects=tuple(_facts(each, float(answer.frame.time_s)) for each in order),
+        )
 
     def _broken(self, error: BaseException) -> None:
         log.error("the following thread failed", exc_info=error)
 
 
-def _as_candidates(objects: tuple[FollowedObject, ...]) -> tuple[Candidates, tuple[int | None, ...]]:
-    """Followed objects as the filters of the window take them, best first, and their numbers."""
-    order = sorted(objects, key=lambda each: -each.score)
-    boxes = np.array([each.box_xyxy for each in order], np.float32).reshape(-1, 4)
-    scores = np.array([each.score for each in order], np.float32)
-    classes = np.array([each.class_id for each in order], np.int32)
-    kept = np.ones(len(order), np.bool_)
-    return Candidates(boxes, scores, classes, kept), tuple(each.tracker_id for each in order)
+def _as_candidates(objects: Sequence[FollowedObject]) -> Candidates:
+    """Followed objects, best first, as the filters of the window take them."""
+    boxes = np.array([each.box_xyxy for each in objects], np.float32).reshape(-1, 4)
+    scores = np.array([each.score for each in objects], np.float32)
+    classes = np.array([each.class_id for each in objects], np.int32)
+    return Candidates(boxes, scores, classes, np.ones(len(objects), np.bool_))
+
+
+def _facts(followed: FollowedObject, looked_s: float) -> ObjectFacts | None:
+    """What is known of an object, where the network looked last at ``looked_s``."""
+    if followed.tracker_id is None:
+        return None
+    return ObjectFacts(followed.first_s, looked_s - followed.unseen_s, followed.unseen_s > 0)
 
 
 def _goes_on(last: Frame | None, frame: Frame) -> bool:
     """Whether ``frame`` follows ``last`` within the same scene: no seek, loop or long pause between."""
-    if last is None or (last.pts_s is None) is not (frame.pts_s is None):
+    return last is not None and _is_later(last, frame) and frame.time_s - last.time_s < _SAME_SCENE_S
+
+
+def _is_later(last: Frame | None, frame: Frame) -> bool:
+    """Whether ``frame`` comes after ``last``, at whatever distance, with no seek or loop between."""
+    if last is None or last.jumps != frame.jumps or (last.pts_s is None) is not (frame.pts_s is None):
         return False
-    return 0 < _time_s(frame) - _time_s(last) < _SAME_SCENE_S and frame.index > last.index
-
-
-def _time_s(frame: Frame) -> Fraction:
-    return frame.pts_s if frame.pts_s is not None else Fraction(frame.captured_ns, 1_000_000_000)
+    return frame.time_s > last.time_s and frame.index > last.index

@@ -43,6 +43,7 @@ class Route:
         self._epoch = 0
         self._ready = self._held = False
         self._last: Frame | None = None
+        self._followed: Frame | None = None  # the newest frame that ``follow`` was given
         self.smoothing = SmoothingSwitch()
         self.follow: FrameFollower | None = None
         self._shown_after_all = 0  # frames that the detector did not take, and that were shown
@@ -75,6 +76,7 @@ class Route:
                 wake = False
                 if self.smoothing.on and self.follow is not None:
                     self.follow.frame(epoch, frame)
+                    self._followed = frame
                     self._shown_after_all += self.frames.dropped - dropped
             else:
                 wake = self.results.put(FrameResult(frame, None))
@@ -89,8 +91,8 @@ class Route:
                 self.smoothing.detected(result.detect_ms)
             if self.smoothing.on and self.follow is not None and result.candidates is not None and self._ready:
                 self.follow.answer(epoch, result)
-                if result.frame is not self._last:  # the newest frame, a paused one say, is shown as it was answered
-                    return
+                if result.frame is not self._last or result.frame is self._followed:
+                    return  # ``follow`` shows it, with numbers; it knows no frame from before it was switched on
         self.show(epoch, result)
 
     def show(self, epoch: int, result: FrameResult) -> None:
@@ -108,6 +110,7 @@ class Route:
                 self.frames.put((self._epoch, self._last))
                 if self.smoothing.on and self.follow is not None:
                     self.follow.frame(self._epoch, self._last)
+                    self._followed = self._last
 
     def detector_away(self) -> None:
         """From now on frames go straight to the window, beginning with one that waits for the detector."""

@@ -19,6 +19,7 @@ from fractions import Fraction
 
 from app.core.channels import LatestSlot
 from app.core.errors import ExplainedError
+from app.core.events.masks import Masks
 from app.core.frames import FrameResult, SourceInfo
 from app.core.live.capture import CaptureStage, SourceFactory, seconds
 from app.core.live.detect import DetectorFactory, DetectStage
@@ -93,6 +94,7 @@ class LiveSession:
         self._painted: tuple[int, int, int] | None = None
         self._drops_before = 0
         self._smoothing = "auto"
+        self._masks: Masks = ()
 
     # -- what is going on -------------------------------------------------------------------------------------------
 
@@ -151,6 +153,11 @@ class LiveSession:
             stage.start()
             return goes_on
 
+    def keep_source(self) -> None:
+        """Go on with the present source, and give up what ``start`` is still opening in its place."""
+        with self._lock:
+            self._drop_next()
+
     def _may_go_on_before(self, uri: str) -> bool:
         is_open = self._info is not None and self._state in (LiveState.RUNNING, LiveState.PAUSED, LiveState.STALLED)
         cameras = uri.startswith(CAMERA) and self._uri.startswith(CAMERA)
@@ -165,6 +172,7 @@ class LiveSession:
             self._detect = self._new_detect_stage(uri, model, detection)
             self._detect.worker.start()
             self._follow = self._route.follow = FollowStage(self._route.show, detection.threshold)
+            self._follow.set_masks(self._masks)
             self._follow.worker.start()
         else:
             self.set_iou(detection.iou)
@@ -269,13 +277,29 @@ class LiveSession:
         """Whether boxes follow the motion between the runs of the detector: "auto", "on" or "off"."""
         with self._lock:
             self._smoothing = mode
-            self._route.set_smoothing(mode)
+            self._route.set_smoothing(self._smoothing_of(self._info))
+
+    def _smoothing_of(self, info: SourceInfo | None) -> str:
+        return "off" if info is not None and info.kind in ("image", "folder") else self._smoothing
+
+    def set_masks(self, masks: Masks) -> None:
+        """Areas in which no object is followed; what is shown of a frame is for its viewer to decide."""
+        with self._lock:
+            self._masks = masks
+            if self._follow is not None:
+                self._follow.set_masks(masks)
 
     def rest(self, resting: bool) -> None:
         """Whether the detector leaves the computer to others: frames then come without detections."""
         with self._lock:
             if self._detect is not None:
                 self._detect.rest(resting)
+
+    def look_again(self) -> None:
+        """Show what is kept of the present video, if an export or analysis has left it meanwhile."""
+        with self._lock:
+            if self._detect is not None:
+                self._detect.look_again()
 
     def switch_model(self, model: ModelSettings) -> None:
         """Change to another model; the view goes on meanwhile, and the old one is kept until the new one runs."""
@@ -295,6 +319,7 @@ class LiveSession:
             if not listener.is_present:
                 return
             self._info = info
+            self._route.set_smoothing(self._smoothing_of(info))
             self._tell(SourceOpened(info))
             if self._state in (LiveState.STARTING, LiveState.STALLED) and self._capture is not None:
                 self._set_state(LiveState.PAUSED if self._capture.transport.paused else LiveState.RUNNING)

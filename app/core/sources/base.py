@@ -12,14 +12,23 @@ import numpy as np
 
 from app.core.errors import AppError
 from app.core.frames import Frame, ImageBGR, ImageBGRA, SourceInfo
+from app.core.media.packets import MediaSink
 from app.core.settings import SourceSettings
 from app.core.sources.replays import ReplayFilter
 
-CAMERA = "camera:"
+CAMERA, SCREEN = "camera:", "screen:"
 
 
 class SourceLostError(AppError):
     """A camera or stream that was open gives nothing any more; opening it again may help."""
+
+
+class SourceTap(MediaSink, Protocol):
+    """Takes all that a source gives, e.g. to record it: its packets where it has them, or else its frames."""
+
+    def frame(self, frame: Frame) -> None:
+        """Takes the next frame, of a source without packets; returns at once."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +44,7 @@ class SourceOptions:
         stall_s: A running camera or stream that gives nothing for this long counts as lost.
         folder_fps: Images of a folder shown per second.
         replays: What earlier connections to a stream brought, where it is opened again.
+        tap: Takes what a live source gives, on the thread that reads it.
     """
 
     resolution: tuple[int, int] | None = None
@@ -45,6 +55,7 @@ class SourceOptions:
     stall_s: float = 4.0
     folder_fps: Fraction = Fraction(2)
     replays: ReplayFilter | None = None
+    tap: SourceTap | None = None
 
     @classmethod
     def from_settings(cls, settings: SourceSettings) -> SourceOptions:

@@ -12,7 +12,9 @@ import socket
 import time
 import urllib.error
 from collections import deque
+from collections.abc import Iterator
 from fractions import Fraction
+from typing import Any
 
 import av
 
@@ -29,6 +31,7 @@ from app.core.sources.base import SourceLostError, SourceOptions, frame_from_bgr
 from app.core.sources.conversion import FrameConverter
 from app.core.sources.crop import container_crop
 from app.core.sources.orientation import Image
+from app.core.sources.packet_tap import PacketTap
 from app.core.sources.replays import ReplayFilter
 from app.core.sources.stream_clock import StreamClock
 from app.core.workers import Deadline
@@ -84,7 +87,7 @@ class StreamSource:
             self._hang_up()
             raise
         try:
-            self._begin(options.replays)
+            self._begin(options)
         except BaseException:
             self.close()
             raise
@@ -134,7 +137,7 @@ class StreamSource:
             timeout=(options.open_timeout_s, _MAX_STALL_S),
         )
 
-    def _begin(self, replays: ReplayFilter | None) -> None:
+    def _begin(self, options: SourceOptions) -> None:
         if self._container.duration:
             raise RecordedError
         if not self._container.streams.video:
@@ -146,12 +149,13 @@ class StreamSource:
         self._notes += alpha_notes(self._stream, self._decoder, self._name)
         self._crop = container_crop(self._container, self._stream)
         self._converter: FrameConverter | None = None
-        self._packets = self._container.demux(self._stream)
+        self._tap = PacketTap(self._container, self._stream, options.tap) if options.tap is not None else None
+        self._packets = self._demux()
         self._decoded: deque[av.VideoFrame] = deque()
         self._index = 0
         self._replayed: set[int] = set()
         segmented = self._container.format.name == "hls"
-        self._replays = replays if segmented else None
+        self._replays: ReplayFilter | None = options.replays if segmented else None
         if self._replays is not None:
             self._replays.connected()
         target_s = self._remote.target_s if self._remote is not None else None
@@ -209,6 +213,8 @@ class StreamSource:
                 if packet is None:
                     return None
                 self._note_replay(packet)
+                if self._tap is not None and packet.pts not in self._replayed:
+                    self._tap.take(packet)
                 asked_ns += self._decode(packet)  # decoding is no waiting
             raw = self._decoded.popleft()
             captured_ns = time.monotonic_ns()
@@ -241,15 +247,23 @@ class StreamSource:
         if self._replays.is_replay(packet.pts, bytes(packet)):
             self._replayed.add(packet.pts)
 
+    def _demux(self) -> Iterator[av.Packet[Any]]:
+        return self._container.demux(*([self._stream] if self._tap is None else self._tap.streams))
+
     def _packet(self, give_up_at: float) -> av.Packet[av.VideoStream] | None:
         if self._remote is not None:
             self._remote.give_up_at = give_up_at
         try:
             while time.monotonic() <= give_up_at:
                 try:
-                    return next(self._packets)
+                    packet = next(self._packets)
                 except urllib.error.HTTPError:  # a segment that is gone: FFmpeg goes on with the next
-                    self._packets = self._container.demux(self._stream)
+                    self._packets = self._demux()
+                    continue
+                if packet.stream.index == self._stream.index:
+                    return packet
+                if self._tap is not None:
+                    self._tap.take(packet)
             raise TimeoutError
         except StopIteration:
             if self._remote is not None and self._remote.complete:

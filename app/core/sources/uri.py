@@ -9,7 +9,7 @@ from app.core.addresses import URL_SCHEMES, is_address, redact, with_schemes
 from app.core.errors import AppError
 from app.core.file_types import IMAGE_SUFFIXES
 from app.core.frames import SourceKind
-from app.core.sources.base import CAMERA, Source, SourceOptions
+from app.core.sources.base import CAMERA, SCREEN, Source, SourceOptions
 from app.core.stream_logins import with_login
 
 
@@ -19,7 +19,7 @@ def kind_of(uri: str) -> SourceKind:
     Looks at the disk, which may not answer for long where a folder of another computer is gone: not for the GUI thread.
     """
     kind = kind_by_name(uri)
-    if kind == "camera" or uri.lower().startswith(URL_SCHEMES):
+    if kind in ("camera", "screen") or uri.lower().startswith(URL_SCHEMES):
         return kind
     path = Path(uri)
     try:
@@ -36,6 +36,8 @@ def kind_by_name(uri: str) -> SourceKind:
     """The likely kind of ``uri``, by its name alone: a path without an ending passes for a folder."""
     if uri.startswith(CAMERA):
         return "camera"
+    if uri.startswith(SCREEN):
+        return "screen"
     if uri.lower().startswith(URL_SCHEMES) or with_schemes(uri):
         return "stream"
     suffix = Path(uri).suffix.lower()
@@ -47,11 +49,13 @@ def shown_name(uri: str) -> str:
     kind = kind_by_name(uri)
     if kind == "stream" or is_address(uri):
         return redact(uri)
+    if kind == "screen":
+        return f"screen {uri[len(SCREEN) :]}".strip()
     return f"camera {uri[len(CAMERA) :]}" if kind == "camera" else Path(uri).name or uri
 
 
 def open_source(uri: str, options: SourceOptions | None = None) -> Source:
-    """Open a camera ("camera:0", "camera:NAME"), a file, a folder of images, or a URL.
+    """Open a camera ("camera:0", "camera:NAME"), a screen ("screen:1"), a file, a folder of images, or a URL.
 
     Raises:
         AppError: It cannot be opened; the message names it and says why.
@@ -63,6 +67,10 @@ def open_source(uri: str, options: SourceOptions | None = None) -> Source:
         from app.core.sources.camera import CameraSource
 
         return CameraSource(uri[len(CAMERA) :], options)
+    if kind == "screen":
+        from app.core.sources.screen import ScreenSource
+
+        return ScreenSource(uri[len(SCREEN) :], options)
     if kind == "stream":
         return _open_url(uri, options) if "://" in uri else _open_without_scheme(uri, options)
     if "://" in uri:

@@ -78,9 +78,10 @@ class Tracker:
 
     Args:
         prediction: Says where objects are expected; None for a constant velocity.
+        given: Numbers up to this one were given before, and are not given again.
     """
 
-    def __init__(self, prediction: Prediction | None = None) -> None:
+    def __init__(self, prediction: Prediction | None = None, given: int = 0) -> None:
         self._motion: Prediction = prediction if prediction is not None else Motion()
         self._score = np.empty(0)
         self._class = np.empty(0, np.int32)
@@ -90,7 +91,8 @@ class Tracker:
         self._missing = np.empty(0, np.bool_)  # nothing was seen of it in the last frame
         self._balance = np.empty(0, np.int64)  # frames it was seen in, less those it was not
         self._now: Fraction | None = None
-        self._given = 0
+        self.given = given
+        """The highest number so far."""
         self._birth = np.empty(0, np.int64)
         self._born = 0
         self.births = np.empty(0, np.int64)
@@ -223,7 +225,7 @@ class Tracker:
         self._missing, self._balance = self._missing[kept], self._balance[kept]
 
     def _next_number(self, born_s: float, birth: int) -> int:
-        self._given += 1
-        self.first_s[self._given] = born_s
-        self.number_of[birth] = self._given
-        return self._given
+        self.given += 1
+        self.first_s[self.given] = born_s
+        self.number_of[birth] = self.given
+        return self.given

@@ -78,10 +78,13 @@ def _here(place: str) -> str:
     """Returns ``place`` if it is here."""
     from detector.runtime.cuda_support import why_not_cuda
     from detector.runtime.devices import UNTESTED, untested_devices
+    from detector.runtime.openvino_devices import is_openvino_device, openvino_devices
 
     reason = why_not_cuda(int(place.partition(":")[2])) if place.startswith("cuda") else ""
     if place in UNTESTED and place not in dict(untested_devices()):
         reason = f"there is no {UNTESTED[place]} GPU, or this PyTorch has no support for it"
+    if is_openvino_device(place) and place not in dict(openvino_devices()):
+        reason = "OpenVINO finds none on this computer"
     if reason:
         raise AppError(
             f"{place} cannot be used: {reason}.", "Measure what is here instead.", Remedy("device", omit=True)

@@ -23,8 +23,8 @@ def data_boxes() -> dict[str, QCheckBox]:
 def in_a_grid(boxes: Mapping[str, QCheckBox]) -> QGridLayout:
     """Lays the boxes out in rows."""
     grid = QGridLayout()
-    grid.setHorizontalSpacing(18)
-    grid.setVerticalSpacing(6)
+    grid.setHorizontalSpacing(16)
+    grid.setVerticalSpacing(8)
     for place, box in enumerate(boxes.values()):
         grid.addWidget(box, *divmod(place, _COLUMNS))
     grid.setColumnStretch(_COLUMNS, 1)

@@ -14,6 +14,8 @@ from PySide6.QtGui import QCloseEvent, QDesktopServices
 from PySide6.QtWidgets import QDialog, QStackedWidget, QVBoxLayout, QWidget
 
 from app.core.errors import ExplainedError
+from app.core.events.scene import IgnoreMask
+from app.core.events.scene_store import SceneStore
 from app.core.export.request import ExportProgress, ExportReport
 from app.core.export_queue.interrupted import InterruptedExport, interrupted_export_of
 from app.core.settings import Settings
@@ -25,7 +27,10 @@ from app.ui.remedies import hint_of, phrased
 from app.ui.services.background import Background
 from app.ui.services.export_runner import ExportRunner
 from app.ui.widgets.ask import confirmed
+from app.ui.widgets.screen_room import resize_on_screen
 from app.ui.widgets.theme import Theme
+
+_WIDTH = 720
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +41,13 @@ class VideoFacts:
         words: In one line, for people.
         kept_bytes: About how much its detections will take in the cache; None when that cannot be told.
         interrupted: Its export that was stopped and can be gone on with.
+        masks: Drawn on it.
     """
 
     words: str
     kept_bytes: int | None = None
     interrupted: InterruptedExport | None = None
+    masks: tuple[IgnoreMask, ...] = ()
 
 
 ReadFacts = Callable[[Path], VideoFacts]
@@ -58,7 +65,8 @@ def read_facts(path: Path) -> VideoFacts:
     facts = media_facts(path)
     frames = facts.info.frames_expected
     size = None if frames is None else kept_bytes(frames)
-    return VideoFacts(media_text(facts), size, interrupted_export_of(path))
+    masks = SceneStore().scene_of(str(path)).masks
+    return VideoFacts(media_text(facts), size, interrupted_export_of(path), masks)
 
 
 class ExportDialog(QDialog):
@@ -106,8 +114,7 @@ class ExportDialog(QDialog):
         runner.failed.connect(self._failed)
         runner.cancelled.connect(self._cancelled)
         self.setAcceptDrops(False)
-        self.resize(min(720, self.screen().availableSize().width() - 40), 0)
-        self._grow()
+        resize_on_screen(self, _WIDTH, self.form.sizeHint().height())
         if source is not None:
             self.form.set_source(source)
 
@@ -141,6 +148,7 @@ class ExportDialog(QDialog):
         def show(facts: VideoFacts) -> None:
             if self._inspected == path:
                 self.form.show_facts(facts.words, ok=True, kept_bytes=facts.kept_bytes)
+                self.form.masks.show_masks(facts.masks)
                 self.form.show_interrupted(facts.interrupted)
                 self._grow()
 
@@ -152,8 +160,7 @@ class ExportDialog(QDialog):
 
     def _grow(self) -> None:
         """Show all of the form, as far as the screen is high enough."""
-        most = self.screen().availableSize().height() - 60
-        self.resize(self.width(), max(self.height(), min(self.form.sizeHint().height(), most)))
+        resize_on_screen(self, self.width(), max(self.height(), self.form.sizeHint().height()))
 
     def _start(self) -> None:
         request = self.form.request()

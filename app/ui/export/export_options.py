@@ -15,12 +15,13 @@ from app.core.files.disk import size_text
 from app.core.highlights.options import HighlightOptions
 from app.core.records.formats import FORMATS
 from app.ui.export.data_boxes import data_boxes, in_a_grid
+from app.ui.export.key_frame_choice import KeyFrameChoice
 from app.ui.export.object_choices import ObjectChoices, seconds_box, tenths
 from app.ui.export.video_choices import VideoChoices
 
 
 class ExportOptions(QObject):
-    """Rows for quality, data files, objects, and whether to keep the detections."""
+    """Rows for quality, data files, objects, how often to detect, and whether to keep the detections."""
 
     changed = Signal()
 
@@ -36,6 +37,7 @@ class ExportOptions(QObject):
         self.every.setAccessibleName("Seconds from one image to the next")
         self.every.setSpecialValueText("frame")
         self.objects = ObjectChoices()
+        self.key_frames = KeyFrameChoice()
         self.keep = QCheckBox()
         self.keep.setToolTip("Another threshold, class or look later then needs no model: it is made from what is kept")
         self.keep.setChecked(True)
@@ -43,6 +45,7 @@ class ExportOptions(QObject):
         for box in (self.want_video, self.images, *self.data.values()):
             box.toggled.connect(self._toggled)
         self.objects.changed.connect(self._toggled)
+        self.key_frames.changed.connect(self.changed)
         self._toggled()
 
     def add_rows(self, form: QFormLayout) -> None:
@@ -61,6 +64,7 @@ class ExportOptions(QObject):
         row.addStretch(1)
         form.addRow("", row)
         form.addRow("Objects", self.objects)
+        form.addRow("Detect", self.key_frames)
         form.addRow("Detections", self.keep)
 
     def show_classes(self, shown: Sequence[str], labels: Sequence[str]) -> None:
@@ -99,6 +103,7 @@ class ExportOptions(QObject):
         if every_s is not None:
             self.every.setValue(float(every_s))
         self.objects.show_options(request.highlights)
+        self.key_frames.show_value(request.detect_every)
         self.keep.setChecked(request.cache == "keep")
 
     def expect(self, kept_bytes: int | None, each: str = "") -> None:

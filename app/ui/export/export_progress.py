@@ -14,6 +14,7 @@ from app.ui.widgets.quantity_text import duration_text, rate_text, wait_text
 from app.ui.widgets.theme import Theme
 
 _STEPS = 1000
+_TELLING = "The frame with the most detections"
 _CLASSES = 6  # named before the rest is counted
 
 
@@ -61,7 +62,7 @@ class ExportProgressPage(QWidget):
         for button in (self.cancel, self.resume, self.again, self.close_button, self.open_folder, self.play):
             button.setAutoDefault(False)
         box = QVBoxLayout(self)
-        box.setContentsMargins(24, 22, 24, 20)
+        box.setContentsMargins(24, 24, 24, 20)
         box.setSpacing(12)
         box.addLayout(head)
         box.addWidget(self.preview, 1)
@@ -76,6 +77,7 @@ class ExportProgressPage(QWidget):
         self._show("film", f"Annotating {request.source.name}", running=True)
         self.setFocus()  # not on Cancel, where a second Enter would press it
         self.bar.setRange(0, 0)
+        self.preview.setToolTip("")
         self.preview.clear("The frames appear here as they are written.")
         self.preview.show()
         self.found.hide()
@@ -112,7 +114,7 @@ class ExportProgressPage(QWidget):
         self.found.setText(f"{_sentence(progress.found)} so far")
         self.found.show()
         if progress.seen.frame is not None:
-            self.preview.show_frame(progress.seen.frame, progress.found)
+            self.preview.show_frame(progress.seen.frame, f"The newest frame; found so far: {progress.found}")
 
     def cancelling(self) -> None:
         """Show that it is being cancelled."""
@@ -127,6 +129,9 @@ class ExportProgressPage(QWidget):
         self.title.setToolTip("\n".join(files))
         self.found.setText(_sentence(report.found))
         self.found.show()
+        if report.telling_frame is not None:
+            self.preview.show_frame(report.telling_frame, _TELLING)
+            self.preview.setToolTip(_TELLING)
         self.preview.setVisible(not self.preview.is_empty)
         self.line.setText("\n".join(_report_lines(report, self._classes)))
         self.open_folder.show()
@@ -157,7 +162,8 @@ def _report_lines(report: ExportReport, classes: tuple[str, ...]) -> list[str]:
     """Says what came of an export, but for what was found."""
     several = len(report.counts) > 1 or report.objects is not None
     by_class = ", ".join(f"{name} {count}" for name, count in list(report.counts.items())[:_CLASSES])
-    more = f" and {len(report.counts) - _CLASSES} more classes" if len(report.counts) > _CLASSES else ""
+    left = len(report.counts) - _CLASSES
+    more = f" and {number_of(left, 'class')} more" if left > 0 else ""
     verb = "was" if len(classes) == 1 else "were"
     return [
         *([f"Detections: {by_class}{more}."] if several and by_class else []),

@@ -47,6 +47,8 @@ class ExportWindows(QObject):
         services.library.cards.connect(self._cards_listed)
         services.exports.finished.connect(self._one_done)
         services.exports.failed.connect(self._one_failed)
+        services.analyses.finished.connect(self._analysis_done)
+        services.analyses.failed.connect(self._analysis_failed)
         services.queue.ended.connect(self._queue_ended)
         self.unfinished = UnfinishedExports(services.banner, services.background, services.queue, self)
         self.unfinished.resumed.connect(self.show_many)
@@ -115,6 +117,12 @@ class ExportWindows(QObject):
 
     def _one_failed(self, error: ExplainedError) -> None:
         self.notifier.tell("Export failed", error.message)
+
+    def _analysis_done(self, report: ExportReport) -> None:
+        self.notifier.tell("Analysis done", f"{report.source.name}: {report.found}.")
+
+    def _analysis_failed(self, error: ExplainedError) -> None:
+        self.notifier.tell("Analysis failed", error.message)
 
     def _queue_ended(self, snapshot: QueueSnapshot) -> None:
         words = summary_text(snapshot)

@@ -1,4 +1,4 @@
-"""The newest frame of an export, as large as there is room. GUI thread."""
+"""One frame of an export, as large as there is room. GUI thread."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ class FramePreview(QWidget):
         self._image, self._words = QImage(), words
         self.update()
 
-    def show_frame(self, frame: ImageBGRA, seen: str) -> None:
-        """Show a frame, and describe it for screen readers."""
+    def show_frame(self, frame: ImageBGRA, description: str) -> None:
+        """Show a frame; its description is for screen readers."""
         height, width = frame.shape[:2]
         # A copy: the array may go at any time.
         self._image = QImage(frame.data, width, height, frame.strides[0], QImage.Format.Format_RGB32).copy()
-        self.setAccessibleDescription(f"The newest frame; found so far: {seen}")
+        self.setAccessibleDescription(description)
         self.update()
 
     def sizeHint(self) -> QSize:

@@ -10,7 +10,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QCheckBox, QDoubleSpinBox, QGridLayout, QWidget
 
 from app.core.highlights.options import HighlightOptions
-from app.ui.export.class_field import ClassField
+from app.ui.widgets.class_field import ClassField
 from detector.class_names import find_name
 
 _MAX_S = 3600.0
@@ -103,7 +103,7 @@ class ObjectChoices(QWidget):
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(8)
-        grid.setVerticalSpacing(6)
+        grid.setVerticalSpacing(8)
         grid.addWidget(self.tracks, 0, 0, 1, 4)
         grid.addWidget(self.snapshots, 1, 0)
         grid.addWidget(self.snapshot_classes, 1, 1, 1, 3)

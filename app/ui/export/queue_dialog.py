@@ -20,7 +20,10 @@ from app.ui.remedies import phrased
 from app.ui.services.background import Background
 from app.ui.services.queue_runner import QueueRunner, VideoSearch
 from app.ui.widgets.drop_target import local_paths
+from app.ui.widgets.screen_room import resize_on_screen
 from app.ui.widgets.theme import Theme
+
+_WIDTH = 760
 
 
 class QueueDialog(QDialog):
@@ -54,8 +57,7 @@ class QueueDialog(QDialog):
         self.view.add_more.connect(self._to_form)
         self.view.closed.connect(self.hide)
         self.setAcceptDrops(True)
-        room = self.screen().availableSize()
-        self.resize(min(760, room.width() - 40), min(self.form.sizeHint().height() + 20, room.height() - 60))
+        resize_on_screen(self, _WIDTH, self.form.sizeHint().height() + 20)
         if self._has_items:
             self.pages.setCurrentWidget(self.view)
 

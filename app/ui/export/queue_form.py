@@ -103,6 +103,7 @@ class QueueForm(QWidget):
             options=self.options.video.options,
             cache=self.options.cache,
             highlights=self.options.highlights(Path("video")),
+            detect_every=self.options.key_frames.value,
         )
 
     def _build(self) -> None:

@@ -12,7 +12,7 @@ from app.ui.export.queue_text import detail_text, notes_of, state_text
 from app.ui.widgets.theme import Theme
 
 _PAD = 12.0
-_GAP = 5.0
+_GAP = 4.0
 _BAR = 6.0
 
 
@@ -64,7 +64,7 @@ class QueueRows(QStyledItemDelegate):
         state = state_text(item)
         if item.begun and item.part_done > 0:
             state = f"{state}  {round(item.part_done * 100)} %"
-        colour = {"done": colours.success, "failed": colours.danger, "running": colours.accent_hover}
+        colour = {"done": colours.success, "failed": colours.danger, "running": colours.link}
         known = colours.warning if notes_of(item) else colour.get(item.state, colours.muted)
         painter.setPen(QColor(known))
         painter.setFont(font)

@@ -37,7 +37,8 @@ def detail_text(item: QueueItem) -> str:
     if item.state == "failed":
         return f"{item.message} {item.hint}".strip()
     if item.report is not None:
-        name = item.request.output.name if item.request.output is not None else item.request.data[0].path.name
+        made = next(item.request.targets(), item.report.cache)  # an analysis only keeps what it finds
+        name = "Analysed" if made is None else made.name
         noted = f"{' '.join(notes_of(item))}  ·  " if notes_of(item) else ""
         return f"{noted}{name}  ·  {item.report.found}  ·  took {duration_text(item.report.seconds)}"
     if item.state == "cancelled" or item.progress is None or item.progress.stage == "opening":

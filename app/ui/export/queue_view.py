@@ -121,7 +121,7 @@ class QueueView(QWidget):
 
     def _build(self) -> None:
         row = QHBoxLayout()
-        row.setSpacing(6)
+        row.setSpacing(8)
         for button in self.buttons.values():
             row.addWidget(button)
         row.addStretch(1)
@@ -131,7 +131,7 @@ class QueueView(QWidget):
         row.addWidget(at_once)
         row.addWidget(self.jobs)
         last = QHBoxLayout()
-        last.setSpacing(6)
+        last.setSpacing(8)
         for button in (self.pause_all, self.cancel_all, self.clear):
             last.addWidget(button)
         last.addStretch(1)
@@ -140,7 +140,7 @@ class QueueView(QWidget):
         for button in (self.pause_all, self.cancel_all, self.clear, self.more, self.close_button):
             button.setAutoDefault(False)
         box = QVBoxLayout(self)
-        box.setContentsMargins(20, 18, 20, 18)
+        box.setContentsMargins(20, 16, 20, 16)
         box.setSpacing(12)
         box.addWidget(self.summary)
         box.addLayout(row)

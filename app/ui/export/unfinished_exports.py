@@ -115,12 +115,13 @@ def summary(unfinished: UnfinishedWork) -> str:
         if len(waiting) == 1:
             return f"The export of {first} was still waiting."
         return f"{len(waiting)} exports were still waiting, of {first} and others."
-    first = interrupted[0].request.source.name
+    request = interrupted[0].request
+    first, what = request.source.name, "export" if request.analysis is None else "analysis"
     more = f"; {len(waiting)} more {'was' if len(waiting) == 1 else 'were'} waiting" if waiting else ""
     if len(interrupted) > 1:
         return f"{len(interrupted)} exports were interrupted, of {first} and others{more}."
     at = "" if interrupted[0].part_done is None else f" at {int(interrupted[0].part_done * 100)} %"
-    return f"The export of {first} was interrupted{at}{more}."
+    return f"The {what} of {first} was interrupted{at}{more}."
 
 
 def _nothing(_: object) -> None:

@@ -50,8 +50,8 @@ class VideoChoices(QWidget):
         self.pace.setValue(float(VideoOptions().images_per_s))
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
-        grid.setHorizontalSpacing(18)
-        grid.setVerticalSpacing(6)
+        grid.setHorizontalSpacing(16)
+        grid.setVerticalSpacing(8)
         for place, widget in enumerate((self.quality, self.deinterlace, self.encoder, self.pace)):
             grid.addWidget(widget, *divmod(place, 2))
         grid.setColumnStretch(2, 1)

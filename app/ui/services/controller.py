@@ -13,6 +13,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
+from app.core.events.masks import Masks
 from app.core.frames import FrameResult, SourceInfo
 from app.core.live.events import (
     DetectorTrouble,
@@ -39,6 +40,7 @@ from app.ui.services.settings_model import SettingsModel
 
 _SHORT_S = 0.05  # less than a frame lasts
 _REOPENING = ("resolution", "fps")
+_FOLLOWING = (("source", "smooth"), ("overlay", "show_trails"), ("overlay", "show_counts"))
 
 
 class LiveController(QObject):
@@ -47,7 +49,7 @@ class LiveController(QObject):
     frame = Signal(object)
     """FrameResult to show."""
     awaiting = Signal(str)
-    """Another source is being opened, while the present one goes on."""
+    """Another source is being opened, while the present one goes on; "": no longer."""
     opening = Signal(str)
     """A source is the present one from now on."""
     opened = Signal(object)
@@ -120,14 +122,21 @@ class LiveController(QObject):
         # What runs for the sample only does not look at anything else, not even for a moment.
         name = settings.model.name if sample else self._settings.lasting("model", "name")
         self.awaited = uri
-        if settings.source.smooth != "auto":
-            self.session.set_smoothing(settings.source.smooth)
+        if self._smoothing != "auto":
+            self.session.set_smoothing(self._smoothing)
         if self.session.start(uri, options, replace(settings.model, name=name), settings.detection):
             self.awaiting.emit(uri)
         else:
             self._begin(uri)
         if self.resting:
             self.session.rest(True)
+
+    def keep_source(self) -> None:
+        """Go on with the present source, and give up what is being opened in its place."""
+        if self.session is not None and self.awaited:
+            self.session.keep_source()
+            self.awaited = ""
+            self.awaiting.emit("")
 
     def close_source(self) -> None:
         """Close the source, also for the next start. The session's threads end by themselves; nobody waits."""
@@ -191,6 +200,17 @@ class LiveController(QObject):
             self.resting = resting
             if self.session is not None:
                 self.session.rest(resting)
+
+    def look_again(self, video: Path) -> None:
+        """Show what is kept of ``video`` by now, if that is what is looked at."""
+        present = self.video_file
+        if self.session is not None and present is not None and present.absolute() == video.absolute():
+            self.session.look_again()
+
+    def set_masks(self, masks: Masks) -> None:
+        """Sets the areas of the present source in which no object is followed."""
+        if self.session is not None:
+            self.session.set_masks(masks)
 
     def painted(self, result: FrameResult) -> None:
         """Note that a result is on the screen: counts frame age and screen rate."""
@@ -343,12 +363,19 @@ class LiveController(QObject):
             session.set_iou(settings.detection.iou)
         elif (section, name) == ("detection", "threshold"):
             session.set_threshold(settings.detection.threshold)
-        elif (section, name) == ("source", "smooth"):
-            session.set_smoothing(settings.source.smooth)
+        elif (section, name) in _FOLLOWING:
+            session.set_smoothing(self._smoothing)
         elif (section, name) == ("source", "loop"):
             self._apply_loop(settings.source.loop)
         elif section == "source" and name in _REOPENING and self.uri.startswith("camera:"):
             self.open(self.uri)
+
+    @property
+    def _smoothing(self) -> str:
+        """Whether objects are followed: whoever wants trails or counts wants it, however fast the detector is."""
+        settings = self._settings.current
+        wanted = settings.overlay.show_trails or settings.overlay.show_counts
+        return "on" if wanted and settings.source.smooth == "auto" else settings.source.smooth
 
     def _apply_loop(self, loop: bool) -> None:
         self._note_loop(loop)

@@ -23,6 +23,7 @@ class GarbageCollector(QObject):
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
+        self._was_enabled = gc.isenabled()
         gc.disable()
         self._timer = QTimer(self)
         self._timer.timeout.connect(self.collect)
@@ -37,6 +38,7 @@ class GarbageCollector(QObject):
             gc.collect(max(due))
 
     def close(self) -> None:
-        """Leaves collecting to Python again."""
+        """Leaves collecting to Python again, if it was before."""
         self._timer.stop()
-        gc.enable()
+        if self._was_enabled:
+            gc.enable()

@@ -1,4 +1,4 @@
-"""Lets the live detector rest while an export works: two networks at once would both crawl. GUI thread."""
+"""Lets the live detector rest while an export or analysis works: two networks at once would both crawl. GUI thread."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from app.ui.services.services import Services
 
 
 class LiveRest(QObject):
-    """Tells the controller whenever an export begins or ends to work; a queue that is paused does not."""
+    """Tells the controller whenever an export or analysis begins or ends to work; a queue that is paused does not."""
 
     def __init__(self, services: Services, parent: QObject) -> None:
         super().__init__(parent)
-        self._exports, self._controller = services.exports, services.controller
+        self._runners, self._controller = (services.exports, services.analyses), services.controller
         self._queue_works = False
-        exports = self._exports
-        for begins_or_ends in (exports.began, exports.finished, exports.failed, exports.cancelled):
-            begins_or_ends.connect(self._update)
+        for runner in self._runners:
+            for begins_or_ends in (runner.began, runner.finished, runner.failed, runner.cancelled):
+                begins_or_ends.connect(self._update)
         services.queue.changed.connect(self._queue_changed)
 
     def _queue_changed(self, snapshot: QueueSnapshot) -> None:
@@ -25,4 +25,4 @@ class LiveRest(QObject):
         self._update()
 
     def _update(self) -> None:
-        self._controller.rest(self._exports.running or self._queue_works)
+        self._controller.rest(self._queue_works or any(runner.running for runner in self._runners))

@@ -11,6 +11,7 @@ from app.ui.services.export_runner import ExportRunner
 from app.ui.services.library_client import LibraryClient
 from app.ui.services.optimise_runner import OptimiseRunner
 from app.ui.services.queue_runner import QueueRunner
+from app.ui.services.scene_model import SceneModel
 from app.ui.services.settings_model import SettingsModel
 from app.ui.widgets.banner import Banner
 from app.ui.widgets.theme import Theme
@@ -25,10 +26,12 @@ class Services:
         settings: The settings in force, and their only writer.
         background: Runs what is slow.
         controller: Owns the live session.
+        scenes: Zones, lines and masks of the source it looks at.
         library: Lists and changes the models.
         downloads: Fetches models.
         optimising: Optimises a model for this computer.
         exports: Exports one video.
+        analyses: Analyses one video, to look at and ask about.
         queue: Exports many.
         banner: Tells the user what happened, across the top of the window.
     """
@@ -37,14 +40,16 @@ class Services:
     settings: SettingsModel
     background: Background
     controller: LiveController
+    scenes: SceneModel
     library: LibraryClient
     downloads: DownloadRunner
     optimising: OptimiseRunner
     exports: ExportRunner
+    analyses: ExportRunner
     queue: QueueRunner
     banner: Banner
 
     @property
     def exporting(self) -> bool:
-        """Whether anything is being exported, or waits for it."""
-        return self.exports.running or self.queue.running
+        """Whether anything is being exported or analysed, or waits for it."""
+        return self.exports.running or self.analyses.running or self.queue.running

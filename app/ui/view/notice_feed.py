@@ -14,7 +14,7 @@ from app.core.frames import FrameResult
 from app.ui.services.controller import LiveController
 from app.ui.services.settings_model import SettingsModel
 from app.ui.view.notice_plate import NoticePlate
-from app.ui.view.silence import Silence, hidden_text, silent_text
+from app.ui.view.silence import Silence, hidden_text, masked_text, silent_text
 from app.ui.view.video_view import VideoView
 from detector.bundled_files import default_model
 
@@ -110,12 +110,15 @@ class NoticeFeed(QObject):
         if self.notice.words and not self._is_still and 0 <= now_ns - self._said_ns < _ANEW_NS:
             return
         self._said_ns = now_ns
-        hidden = self._view.hidden()
+        hidden = self._view.shown.hidden
         if hidden:
             self._act = partial(self._settings.set, "detection", "classes", ())
             self._tell(hidden_text(hidden), "Show all classes", "Take the class filter off")
             return
-        said = silent_text(self._settings.current.detection.threshold, self._view.best())
+        if self._view.shown.masked:
+            self._tell(masked_text(self._view.shown.masked), "", "")
+            return
+        said = silent_text(self._settings.current.detection.threshold, self._view.shown.best())
         button = "" if said.threshold is None else f"Lower to {said.threshold:.2f}"
         self._act = partial(self._settings.set, "detection", "threshold", said.threshold)
         self._tell(said.words, button, "Show what scores at least this")
@@ -128,7 +131,7 @@ class NoticeFeed(QObject):
     def _place(self) -> None:
         if self.notice.words:
             boxes = [QRectF(x1, y1, x2 - x1, y2 - y1) for x1, y1, x2, y2 in (mark.rect for mark in self._view.marks())]
-            self.notice.place(self._view.frame_rect(), boxes)
+            self.notice.place(self._view.visible_rect(), boxes)
 
     def _hide(self) -> None:
         if not self.notice.isHidden():

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QBoxLayout, QFrame, QLabel, QPushButton, QWidget
 
 _MARGIN = 16  # pixels to the edges of the frame
 _SPACING = 12
-_PADDING = (14, 8)
+_PADDING = (16, 8)
 
 
 class NoticePlate(QFrame):

@@ -8,28 +8,15 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QWidget
 
-from app.core.frames import SourceInfo
+from app.core.frames import LIVE_KINDS, SourceInfo
 from app.ui.view.film_strip import place_text
 from app.ui.view.seek_slider import TICKS, SeekSlider
 from app.ui.widgets.icons import icon
+from app.ui.widgets.quantity_text import clock
 from app.ui.widgets.theme import Theme
 
 _NAME_WIDTH = 280  # pixels, for the place and name of an image
 _ANY_WIDTH = 16777215  # Qt's "no limit"
-
-
-def clock(seconds: float, tenths: bool = True) -> str:
-    """Returns text such as "1:02:03.4", "0:07.5"."""
-    whole = max(0.0, seconds)
-    if tenths:
-        total = round(whole * 10)
-        rest, fraction = divmod(total, 10)
-    else:
-        rest, fraction = round(whole), 0
-    minutes, s = divmod(rest, 60)
-    hours, m = divmod(minutes, 60)
-    shown = f"{hours}:{m:02d}:{s:02d}" if hours else f"{m}:{s:02d}"
-    return f"{shown}.{fraction}" if tenths else shown
 
 
 class PlaybackBar(QFrame):
@@ -65,12 +52,12 @@ class PlaybackBar(QFrame):
         self.live = QLabel("LIVE")
         self.live.setObjectName("live")
         row = QHBoxLayout(self)
-        row.setContentsMargins(10, 0, 12, 0)  # the slider takes the whole height
+        row.setContentsMargins(8, 0, 12, 0)  # the slider takes the whole height
         row.setSpacing(4)
         self.setMinimumHeight(self.slider.sizeHint().height() + 1)  # also without the slider
         for widget in (self.play, self.back, self.forward):
             row.addWidget(widget)
-        row.addSpacing(6)
+        row.addSpacing(4)
         row.addWidget(self.live, 0, Qt.AlignmentFlag.AlignVCenter)
         row.addWidget(self.slider, 1)
         row.addSpacing(8)
@@ -95,7 +82,7 @@ class PlaybackBar(QFrame):
         one = info.kind == "image"
         self._set_images(info)
         has_time = info.seekable and self._duration > 0
-        self.live.setVisible(info.kind in ("camera", "stream"))
+        self.live.setVisible(info.kind in LIVE_KINDS)
         self.slider.setVisible(has_time)
         self._stretch.setVisible(not has_time)
         self.time.setVisible(info.seekable and not one)

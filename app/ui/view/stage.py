@@ -7,6 +7,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from app.ui.services.background import Background
+from app.ui.view.analysis_strip import AnalysisStrip
 from app.ui.view.film_strip import FilmStrip
 from app.ui.view.playback_bar import PlaybackBar
 from app.ui.view.start_page import StartPage
@@ -28,6 +29,7 @@ class Stage(QWidget):
         self.playback = PlaybackBar(theme)
         self.timeline = Timeline(theme)
         self.strip = FilmStrip(theme, background)
+        self.analysis = AnalysisStrip()
         self._stack = QStackedWidget()
         self._stack.addWidget(self.start)
         self._stack.addWidget(self.view)
@@ -37,6 +39,7 @@ class Stage(QWidget):
         self._box.setSpacing(0)
         self._box.addWidget(self._stack, 1)
         self._box.addWidget(self.strip)
+        self._box.addWidget(self.analysis)
         self._box.addWidget(self.timeline)
         self._box.addWidget(self.playback)
         banner.lie_over(self)
@@ -48,12 +51,15 @@ class Stage(QWidget):
         self.playback.slider.laid_out.connect(self._share_axis)
         self.playback.length_changed.connect(self._share_axis)
 
+    def place_above(self, bar: QWidget) -> None:
+        """Give a bar its place above the view."""
+        self._box.insertWidget(0, bar)
+
     def set_fullscreen(self, full: bool) -> None:
         """Lay the playback bar over the view on a full screen, and show it only while the mouse moves."""
         self._full = full
-        for below in (self.timeline, self.strip):
+        for below in (self.timeline, self.strip, self.analysis):
             below.allow(not full)
-        self.view.setMouseTracking(full)
         self.view.notice.inset = self.playback.sizeHint().height() if full else 0
         if full:
             self._box.removeWidget(self.playback)

@@ -40,7 +40,9 @@ def recent_text(uri: str) -> tuple[str, str]:
 
 def source_icon(uri: str) -> str:
     """Returns the name of the icon for a remembered source."""
-    return {"camera": "camera", "stream": "globe", "image": "image", "folder": "folder"}.get(kind_by_name(uri), "film")
+    return {"camera": "camera", "screen": "fullscreen", "stream": "globe", "image": "image", "folder": "folder"}.get(
+        kind_by_name(uri), "film"
+    )
 
 
 class Card(QPushButton):
@@ -61,12 +63,12 @@ class Card(QPushButton):
         line.setWordWrap(True)
         line.setAlignment(Qt.AlignmentFlag.AlignTop)
         words = QVBoxLayout()
-        words.setSpacing(3)
+        words.setSpacing(4)
         words.addWidget(name)
         words.addWidget(line, 1)
         row = QHBoxLayout(self)
-        row.setContentsMargins(16, 14, 16, 14)
-        row.setSpacing(14)
+        row.setContentsMargins(16, 12, 16, 12)
+        row.setSpacing(16)
         row.addWidget(self._icon, 0, Qt.AlignmentFlag.AlignTop)
         row.addLayout(words, 1)
         for label in (self._icon, name, line):
@@ -124,14 +126,14 @@ class StartPage(QScrollArea):
         outer.addStretch(1)
         self._box = QVBoxLayout(column)
         self._box.setContentsMargins(0, 0, 0, 0)
-        self._box.setSpacing(10)
+        self._box.setSpacing(8)
         self._box.addStretch(2)
         self._add_text()
         self._cards = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         self._cards.setSpacing(_GAP)
         for card in (self.camera, self.file, self.sample):
             self._cards.addWidget(card, 1)
-        self._box.addSpacing(10)
+        self._box.addSpacing(12)
         self._box.addLayout(self._cards)
         self._add_links()
         self._recent_box = QVBoxLayout()
@@ -217,7 +219,7 @@ class StartPage(QScrollArea):
             return
         heading = QLabel("Recent")
         heading.setObjectName("section")
-        heading.setContentsMargins(10, 0, 0, 4)
+        heading.setContentsMargins(8, 0, 0, 4)
         self._recent_box.addWidget(heading)
         for uri in self._recent[:_RECENT_SHOWN]:
             self._recent_box.addWidget(self._recent_row(uri))
@@ -249,8 +251,8 @@ class RecentRow(QPushButton):
         self._icon.setPixmap(image)
         self._where.setObjectName("muted")
         row = QHBoxLayout(self)
-        row.setContentsMargins(10, 6, 10, 6)
-        row.setSpacing(10)
+        row.setContentsMargins(8, 8, 8, 8)
+        row.setSpacing(8)
         for label in (self._icon, self._title, self._where):
             label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
             row.addWidget(label)
@@ -258,12 +260,12 @@ class RecentRow(QPushButton):
         self._row = row
 
     def sizeHint(self) -> QSize:
-        return QSize(120, max(18, self.fontMetrics().height()) + 14)
+        return QSize(120, max(18, self.fontMetrics().height()) + 16)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         metrics, middle = self.fontMetrics(), Qt.TextElideMode.ElideMiddle
-        room = self.width() - 60
+        room = self.width() - 56
         title = metrics.elidedText(self._name, middle, room)
         self._title.setText(title)
         left = room - metrics.horizontalAdvance(title)

@@ -1,24 +1,31 @@
 """Keeps the timeline up to date: the store of an analysed video is read once, the rows are made for each threshold.
 
-GUI thread; both are done on workers. Of thresholds that change faster than rows are made, the last one counts.
+GUI thread; both are done on workers. Of thresholds that change faster than rows are made, the last one counts. While
+the video is being analysed, its store is read on from time to time.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 
 from PySide6.QtCore import QObject
 
+from app.core.candidate_cache.lookup import unfinished_store
 from app.core.candidate_cache.store import CandidateStore
+from app.core.candidate_cache.store_facts import StoreError
 from app.core.errors import ExplainedError
-from app.core.live.appearances import ClassRow, Survey, survey
+from app.core.export.request import ExportProgress, ExportRequest
+from app.core.live.appearances import ClassRow, GrowingSurvey, Survey, survey
 from app.core.live.events import ModelReady
 from app.core.palette import model_colours
 from app.ui.services.background import Background
 from app.ui.services.controller import LiveController
 from app.ui.services.settings_model import SettingsModel
 from app.ui.view.timeline import Timeline
+
+_READ_EVERY_S = 2.0
 
 
 class TimelineFeed(QObject):
@@ -36,10 +43,12 @@ class TimelineFeed(QObject):
     ) -> None:
         super().__init__()
         self._timeline, self._settings, self._background = timeline, settings, background
+        self._controller = controller
         self._stop = threading.Event()
         self._survey: Survey | None = None
         self._rows: tuple[ClassRow, ...] = ()
         self._busy = self._again = False
+        self._growth: _Growth | None = None
         controller.opening.connect(self._forget)
         controller.closed.connect(self._forget)
         controller.model_lost.connect(self._forget)
@@ -50,16 +59,51 @@ class TimelineFeed(QObject):
         """The window closes: end what is being read."""
         self._stop.set()
 
-    def _forget(self) -> None:
+    def grow(self, request: ExportRequest) -> None:
+        """An analysis begins: of the video that is looked at, show what it has found, from time to time."""
+        self._growth = _Growth(request)
+
+    def grown(self, progress: ExportProgress) -> None:
+        """It came on."""
+        growth, now = self._growth, time.monotonic()
+        if growth is None or progress.stage != "running" or growth.reading or now < growth.next_s:
+            return
+        if self._controller.video_file != growth.request.source:
+            return
+        growth.reading, stop = True, self._stop
+
+        def read() -> Survey | None:
+            return growth.read(stop)
+
+        def done(found: Survey | None) -> None:
+            growth.reading, growth.next_s = False, time.monotonic() + _READ_EVERY_S
+            if found is not None and self._growth is growth and not stop.is_set():
+                self._survey = found
+                self._reckon()
+
+        self._background.run("timeline-growth", read, done, self._growth_failed)
+
+    def stop_growing(self) -> None:
+        """The analysis is over."""
+        self._growth = None
+
+    def _growth_failed(self, _error: ExplainedError) -> None:
+        self._growth = None  # the timeline comes in the end
+
+    def _renew(self) -> None:
         self._stop.set()
         self._stop = threading.Event()
+
+    def _forget(self) -> None:
+        self._renew()
         self._survey, self._rows = None, ()
         self._timeline.clear()
 
     def _model_ready(self, model: ModelReady) -> None:
-        self._forget()
         if model.kept is None:
+            self._forget()
             return
+        self._renew()  # the rows of before stay until the new ones are there
         path, stop = model.kept, self._stop
 
         def read() -> Survey | None:
@@ -108,6 +152,34 @@ class TimelineFeed(QObject):
         if made is not None:
             colours = model_colours(made.labels, self._settings.current.overlay.palette)
             self._timeline.show_rows(self._rows, colours, made.end_s)
+
+
+class _Growth:
+    """The store that an analysis fills; ``read`` is called on one worker at a time."""
+
+    def __init__(self, request: ExportRequest) -> None:
+        self.request = request
+        self.reading = False
+        self.next_s = 0.0
+        self._path: Path | None = None
+        self._made: GrowingSurvey | None = None
+        self._room = 0  # frames for which it is cut into pieces
+
+    def read(self, stop: threading.Event) -> Survey | None:
+        """Returns what was found so far; None where that cannot be told."""
+        if self._path is None:
+            found = unfinished_store(self.request.store_folder, self.request.source)
+            if found is None:
+                return None
+            self._path = found[0]
+        try:
+            with CandidateStore.open(self._path) as store:
+                if self._made is None or store.frames > self._room:
+                    self._room = max(store.facts.expected_frames or 0, 2 * store.frames)
+                    self._made = GrowingSurvey(store.facts.labels, self._room)
+                return self._made.survey() if self._made.extend(store, stop) else None
+        except StoreError:  # it has its final name by now
+            return None
 
 
 def _survey_of(path: Path, stop: threading.Event) -> Survey | None:

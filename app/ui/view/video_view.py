@@ -2,87 +2,83 @@
 
 In: ``FrameResult`` from the controller; settings snapshots. Out: ``painted`` (for the frame age that the status bar
 shows). The image is painted straight from the frame's own memory; the frame is held until the next one
-replaces it, so that memory stays valid. Thresholds act here, on the candidates the network left.
+replaces it, so that memory stays valid. ``ShownFrame`` decides what is shown of it, ``ZoomView`` where it lies,
+``Selection`` which box is spoken of.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 
-from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QPointF, QRect, QRectF, Signal
 from PySide6.QtGui import (
+    QAccessible,
+    QAccessibleAnnouncementEvent,
     QColor,
-    QFocusEvent,
+    QContextMenuEvent,
     QImage,
-    QMouseEvent,
     QPainter,
     QPaintEvent,
     QPalette,
     QPen,
-    QResizeEvent,
 )
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtWidgets import QWidget
 
-from app.core.counts import counted
-from app.core.detection_filter import detection_filter
-from app.core.frames import FrameResult, ImageBGRA
+from app.core.events.masks import Masks
+from app.core.frames import FrameResult
 from app.core.overlay import BoxMark, View, layout
-from app.core.records.frame_record import label_of
+from app.core.palette import model_colours
 from app.core.settings import DetectionSettings, OverlaySettings
+from app.ui.view.badges import Badges
+from app.ui.view.box_card import box_lines, paint_card
+from app.ui.view.frame_painter import as_qimage, paint_around, paint_image
 from app.ui.view.notice_plate import NoticePlate
-from app.ui.view.overlay_painter import measure, paint_chips, paint_marks
-from app.ui.view.silence import hidden_text
-from app.ui.view.spoken import boxes_text
+from app.ui.view.overlay_painter import measure, paint_marks, paint_trails
+from app.ui.view.selection import Selection
+from app.ui.view.shown_frame import ShownFrame
+from app.ui.view.trails import Trails
 from app.ui.view.waiting_plate import WaitingPlate
+from app.ui.view.zoom_view import ZoomView
 from detector.detections import Detections
 
-_BADGE = "#f4f6f8"
-_DEMO = "#ffc857"
-DEMO_TEXT = "Demo model: knows drawn shapes only"
-_DEMO_SHORT = "Demo: drawn shapes only"
-_NARROW = 420  # pixels of the frame's width, below which the short words are used
+_DIMMED = 0.3  # opacity of the others while one is pinned
+_THICKER = 1.5  # times the line, of the box that is spoken of
 
 
-def as_qimage(image_bgra: ImageBGRA) -> QImage:
-    """Makes a QImage over the array's memory, without a copy; the array must outlive it."""
-    height, width = image_bgra.shape[:2]
-    return QImage(image_bgra.data, width, height, image_bgra.strides[0], QImage.Format.Format_RGB32)
-
-
-class VideoView(QWidget):
-    """Shows one frame with its boxes, letterboxed."""
+class VideoView(ZoomView):
+    """Shows one frame with its boxes: letterboxed, or zoomed."""
 
     painted = Signal(object)
     """``FrameResult`` that is on the screen for the first time."""
-    mouse_moved = Signal()
     filtered = Signal()
     """Other detections of the same candidates are shown."""
-    rearranged = Signal()
-    """The frame lies elsewhere in the widget."""
+    menu_asked = Signal(QPointF)
+    """The user wants the menu for a point of the view."""
+    zone_asked = Signal(QPointF)
+    """The user wants to draw a zone from a place in the frame, 0 to 1 of its width and height."""
+    mask_asked = Signal(QRectF)
+    """The user wants what is in a part of the frame, 0 to 1 of its width and height, to be ignored."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setMinimumSize(160, 90)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self._ring: QColor | None = None  # around the frame, when the keyboard came here
         self.setAccessibleName("Video")
         self.canvas = QColor("#0b0d10")
         self.paints = 0
         """Paint events so far."""
-        self._result: FrameResult | None = None
         self._image: QImage | None = None
         self._reported: FrameResult | None = None
         self._detection = DetectionSettings()
         self._overlay = OverlaySettings()
-        self._detections: Detections | None = None
-        self._hidden: int | None = None
+        self._masks: Masks = ()
+        self.shown = ShownFrame(None, self._detection)
+        """What is shown of the frame."""
+        self.selection = Selection()
+        """Which box the mouse is on, which is pinned."""
+        self._mouse: QPointF | None = None
+        self._unpinned_by: int | None = None  # row that was pinned before the last click
         self._marks: tuple[BoxMark, ...] | None = None
-        self._badge = ""
-        self._demo = self._demo_told = False
-        self._note = ""
+        self._trails = Trails()
+        self._badges = Badges()
         self.notice = NoticePlate(self)
         """The notice on the frame."""
         self.waiting = WaitingPlate(self)
@@ -94,229 +90,194 @@ class VideoView(QWidget):
         """Replace the frame and its boxes."""
         self.waiting.end()
         self._image = as_qimage(result.frame.image_bgra)
-        self._result = result
-        self._detections = self._hidden = None
-        self._marks = None
-        self.update()
+        self._show(ShownFrame(result, self._detection, self._masks))
+        if self._overlay.show_trails:
+            self._trails.add(self.shown)
+        self._lay_frame(result.frame.width, result.frame.height)
 
     def clear(self) -> None:
-        """Show nothing."""
+        """Show nothing; the next source begins unzoomed, with nothing pinned."""
         self.waiting.end()
         self._image = None
-        self._result = None
         self._reported = None
-        self._detections = self._hidden = None
-        self._marks = None
-        self.update()
+        self._trails.clear()
+        self.selection.clear()
+        self._show(ShownFrame(None, self._detection))
+        self._lay_frame(0, 0)
 
     def set_look(self, detection: DetectionSettings, overlay: OverlaySettings) -> None:
         """Take over new settings; the frame on screen follows without running the network."""
         other = detection != self._detection
-        if other:
-            self._detection = detection
-            self._detections = self._hidden = None
-        self._overlay = overlay
-        self._marks = None
-        self.update()
+        self._detection, self._overlay = detection, overlay
+        if not overlay.show_trails:
+            self._trails.clear()
+        self._show(ShownFrame(self.shown.result, detection, self._masks) if other else self.shown)
         if other:
             self.filtered.emit()
 
+    def set_masks(self, masks: Masks) -> None:
+        """Show nothing that lies in these areas; the frame on screen follows."""
+        if masks != self._masks:
+            self._masks = masks
+            self._show(ShownFrame(self.shown.result, self._detection, masks))
+            self.filtered.emit()
+
+    def _show(self, shown: ShownFrame) -> None:
+        self.shown = shown
+        self.selection.show(shown)
+        self._marks = None
+        self.update()
+
     def set_badge(self, words: str, note: str = "") -> None:
         """Set the text of the speed badge, and of a second plate below it ("Loading model…")."""
-        if (words, note) != (self._badge, self._note):
-            self._badge, self._note = words, note
+        if (words, note) != (self._badges.speed, self._badges.note):
+            self._badges.speed, self._badges.note = words, note
             self.update(self._badge_area())
 
     def set_demo(self, demo: bool) -> None:
         """Sets whether the running model only knows drawn shapes; a badge says so."""
-        if demo != self._demo:
-            self._demo = demo
+        if demo != self._badges.demo:
+            self._badges.demo = demo
             self.update()
 
     def set_demo_told(self, told: bool) -> None:
         """Sets whether the notice says so already."""
-        if told != self._demo_told:
-            self._demo_told = told
+        if told != self._badges.demo_told:
+            self._badges.demo_told = told
             self.update(self._badge_area())
 
     @property
     def is_demo(self) -> bool:
         """Whether a badge says that the model is a demo."""
-        return self._demo
+        return self._badges.demo
 
     @property
     def result(self) -> FrameResult | None:
         """The result on screen."""
-        return self._result
+        return self.shown.result
 
     def detections(self) -> Detections:
         """Returns the detections shown, out of the frame's candidates."""
-        if self._detections is None:
-            result = self._result
-            if result is None or result.candidates is None:
-                self._detections = Detections.empty()
-            else:
-                self._detections = result.candidates.detections(detection_filter(self._detection, result.labels))
-        return self._detections
-
-    def hidden(self) -> int:
-        """Returns how many detections the class filter hides."""
-        if self._hidden is None:
-            result, self._hidden = self._result, 0
-            if result is not None and result.candidates is not None:
-                wanted = detection_filter(self._detection, result.labels)
-                if wanted.class_ids is not None:
-                    found = result.candidates.detections(replace(wanted, class_ids=None))
-                    self._hidden = sum(class_id not in wanted.class_ids for class_id in found.class_ids.tolist())
-        return self._hidden
-
-    def best(self) -> tuple[str, float] | None:
-        """Returns class and score of the best candidate among the classes shown, at any threshold; None for none."""
-        result = self._result
-        if result is None or result.candidates is None:
-            return None
-        row = result.candidates.best(detection_filter(self._detection, result.labels).class_ids)
-        if row is None:
-            return None
-        return label_of(result.labels, int(result.candidates.class_ids[row])), float(result.candidates.scores[row])
-
-    def seen_text(self) -> str:
-        """Returns what is shown, such as "2 persons, 1 dog", and what is not; "" while no model runs."""
-        result = self._result
-        if result is None or result.candidates is None:
-            return ""
-        labels = [label_of(result.labels, class_id) for class_id in self.detections().class_ids.tolist()]
-        hidden, seen = self.hidden(), counted(labels)
-        if not hidden:
-            return seen or f"Nothing above {self._detection.threshold:.2f}"
-        return f"{seen}  ·  {hidden} hidden by the class filter" if seen else hidden_text(hidden)
-
-    def spoken_text(self, with_places: bool) -> str:
-        """Returns the frame in words, for a screen reader.
-
-        Args:
-            with_places: Say of each box where it lies too, which is of use while nothing moves.
-        """
-        result, seen = self._result, self.seen_text()
-        if result is None or not with_places or not len(self.detections()):
-            return seen
-        return f"{seen}. {boxes_text(self.detections(), result.labels, (result.frame.width, result.frame.height))}"
-
-    def class_counts(self) -> dict[int, int]:
-        """Returns how many objects above the threshold are in the frame, by class; also of classes that are hidden."""
-        result = self._result
-        if result is None or result.candidates is None:
-            return {}
-        if not self._detection.classes:
-            return dict(Counter(self.detections().class_ids.tolist()))
-        every = detection_filter(replace(self._detection, classes=()), result.labels)
-        return dict(Counter(result.candidates.detections(every).class_ids.tolist()))
-
-    # Geometry
-
-    def frame_rect(self) -> QRectF:
-        """Returns where the frame lies in the widget, logical pixels."""
-        if self._image is None or self._image.isNull():
-            return QRectF()
-        width, height = self._image.width(), self._image.height()
-        scale = min(self.width() / width, self.height() / height)
-        shown_w, shown_h = max(1.0, width * scale), max(1.0, height * scale)
-        # Whole device pixels at the edges: no seam between frame and canvas.
-        ratio = self.devicePixelRatioF()
-        x = round((self.width() - shown_w) / 2 * ratio) / ratio
-        y = round((self.height() - shown_h) / 2 * ratio) / ratio
-        return QRectF(x, y, round(shown_w * ratio) / ratio, round(shown_h * ratio) / ratio)
+        return self.shown.detections
 
     def marks(self) -> tuple[BoxMark, ...]:
         """Returns boxes and labels as they are painted, logical pixels."""
         if self._marks is None:
-            rect = self.frame_rect()
-            if self._result is None or self._image is None or rect.isEmpty():
+            rect, shown = self.frame_rect(), self.shown
+            if rect.isEmpty() or shown.result is None:
                 self._marks = ()
             else:
-                frame = self._result.frame
-                view = View(scale=rect.width() / frame.width, offset=(rect.x(), rect.y()))
+                seen = self.visible_rect()
+                viewport = (seen.left(), seen.top(), seen.right(), seen.bottom())
+                view = View(rect.width() / shown.size[0], (rect.x(), rect.y()), viewport)
+                look, tracks = self._overlay, shown.numbers
                 self._marks = layout(
-                    self.detections(), self._result.labels, (frame.width, frame.height), view, self._overlay, measure
+                    shown.detections, shown.labels, shown.size, view, look, measure, tracks, shown.unseen_s
                 )
         return self._marks
 
-    def sizeHint(self) -> QSize:
-        return QSize(960, 540)
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        self.mouse_moved.emit()
-        super().mouseMoveEvent(event)
-
-    def focusInEvent(self, event: QFocusEvent) -> None:
-        if event.reason() in (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason):
-            self._ring = self.palette().color(QPalette.ColorRole.Highlight)
-        super().focusInEvent(event)
-        self.update()
-
-    def focusOutEvent(self, event: QFocusEvent) -> None:
-        self._ring = None
-        super().focusOutEvent(event)
-        self.update()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
+    def _rearrange(self) -> None:
         self._marks = None
-        self.rearranged.emit()
+        self.selection.point_at(self._spot(self._mouse))
+        super()._rearrange()
+
+    # Which box is spoken of
+
+    def step_box(self, by: int) -> None:
+        """Pin the next box from left to right, or the one before, and have a screen reader say what it is."""
+        row = self.selection.step(by)
+        if row is None:
+            return
+        self.bring_into_sight(self.box_place(row))
+        self.update()
+        said = QAccessibleAnnouncementEvent(self, ", ".join(box_lines(self.shown, row)))
+        QAccessible.updateAccessibility(said)
+
+    def unpin(self) -> bool:
+        """Pin nothing; False if nothing was."""
+        was_pinned = self.selection.is_pinned
+        self.selection.pin(None)
+        self.update()
+        return was_pinned
+
+    def box_place(self, row: int) -> QRectF:
+        """Returns where a box lies in the frame, 0 to 1 of its width and height."""
+        width, height = self.shown.size
+        x1, y1, x2, y2 = self.detections().boxes_xyxy[row].tolist()
+        return QRectF(x1 / width, y1 / height, (x2 - x1) / width, (y2 - y1) / height)
+
+    def box_at(self, point: QPointF) -> int | None:
+        """Returns the smallest box at a point of the view."""
+        return self.selection.row_at(self._spot(point))
+
+    def _spot(self, point: QPointF | None) -> tuple[float, float] | None:
+        place = self.to_frame(point) if point is not None else None
+        return None if place is None else (place.x(), place.y())
+
+    def _pointed(self, point: QPointF | None) -> None:
+        self._mouse = point
+        if self.selection.point_at(self._spot(point)):
+            self.update()
+
+    def _clicked(self, point: QPointF) -> None:
+        self._unpinned_by = self.selection.pinned
+        self.selection.click(self._spot(point))
+        self.update()
+
+    def _clicked_twice(self) -> None:
+        self.selection.pin(self._unpinned_by)
+        super()._clicked_twice()
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        by_key = event.reason() is QContextMenuEvent.Reason.Keyboard
+        row = self.selection.pinned
+        if by_key and row is not None:
+            self.menu_asked.emit(self.to_widget(self.box_place(row).center()))
+        else:
+            self.menu_asked.emit(QPointF(event.pos()))
 
     # Painting
 
     def paintEvent(self, event: QPaintEvent) -> None:
         self.paints += 1
         painter = QPainter(self)
-        rect = self.frame_rect()
-        self._paint_around(painter, rect)
-        if self._image is not None and not rect.isEmpty():
-            ratio = self.devicePixelRatioF()
-            same_size = abs(rect.width() * ratio - self._image.width()) < 0.5
-            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, not same_size)
-            painter.drawImage(rect, self._image)
-            painter.setClipRect(rect)
-            paint_marks(painter, self.marks())
+        visible = self.visible_rect()
+        paint_around(painter, self.rect(), visible, self.canvas)
+        if self._image is not None and not visible.isEmpty():
+            paint_image(painter, self._image, self.frame_rect(), visible)
+            painter.setClipRect(visible)
+            self._paint_boxes(painter, visible)
             painter.setClipping(False)
-        self._paint_badge(painter)
-        if self._ring is not None:
+        has_frame, look = self.shown.result is not None, self._overlay
+        counts = self.shown.counts() if look.show_counts else []
+        chips = self._badges.chips(has_frame, look.show_badge, counts, visible.width())
+        self._badges.paint(painter, visible, self.width(), chips)
+        if self.has_ring:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-            painter.setPen(QPen(self._ring, 2))
+            painter.setPen(QPen(self.palette().color(QPalette.ColorRole.Highlight), 2))
             painter.drawRect(self.rect().adjusted(1, 1, -1, -1))
         painter.end()
-        if self._result is not None and self._result is not self._reported:
-            self._reported = self._result
-            self.painted.emit(self._result)
+        result = self.shown.result
+        if result is not None and result is not self._reported:
+            self._reported = result
+            self.painted.emit(result)
 
-    def _paint_around(self, painter: QPainter, frame: QRectF) -> None:
-        """Paints everything but the frame, which is opaque itself."""
-        if frame.isEmpty():
-            painter.fillRect(self.rect(), self.canvas)
+    def _paint_boxes(self, painter: QPainter, visible: QRectF) -> None:
+        if self._overlay.show_trails:
+            colours = model_colours(self.shown.labels, self._overlay.palette)
+            paint_trails(painter, self._trails.pieces(), self.frame_rect(), colours)
+        row, pinned = self.selection.row, self.selection.pinned
+        if row is None:
+            paint_marks(painter, self.marks())
             return
-        left, top, right, bottom = frame.left(), frame.top(), frame.right(), frame.bottom()
-        width, height = float(self.width()), float(self.height())
-        for rect in (
-            QRectF(0, 0, width, top),
-            QRectF(0, bottom, width, height - bottom),
-            QRectF(0, top, left, bottom - top),
-            QRectF(right, top, width - right, bottom - top),
-        ):
-            if not rect.isEmpty():
-                painter.fillRect(rect, self.canvas)
+        others = [mark for mark in self.marks() if mark.row != row]
+        if pinned is not None:
+            others = [mark if mark.row == pinned else replace(mark, opacity=_DIMMED * mark.opacity) for mark in others]
+        spoken_of = [replace(mark, line_width=_THICKER * mark.line_width) for mark in self.marks() if mark.row == row]
+        paint_marks(painter, [*others, *spoken_of])
+        for mark in spoken_of:
+            box = QRectF(QPointF(*mark.rect[:2]), QPointF(*mark.rect[2:]))
+            paint_card(painter, box_lines(self.shown, row), box, visible)
 
     def _badge_area(self) -> QRect:
-        top = round(self.frame_rect().y())
-        return QRect(0, top, self.width(), 120)
-
-    def _paint_badge(self, painter: QPainter) -> None:
-        chips: list[tuple[str, str]] = []
-        if self._badge and self._overlay.show_badge and self._result is not None:
-            chips.append((self._badge, _BADGE))
-        if self._demo and self._result is not None and not self._demo_told:
-            chips.append((DEMO_TEXT if self.frame_rect().width() >= _NARROW else _DEMO_SHORT, _DEMO))
-        if self._note:
-            chips.append((self._note, _BADGE))
-        if chips:
-            frame = self.frame_rect()
-            corner = QPointF(frame.x() + 12, frame.y() + 12)
-            paint_chips(painter, corner, chips, self.width() - frame.x() - 24)
+        return QRect(0, round(self.visible_rect().y()), self.width(), 120)

@@ -13,7 +13,7 @@ def resize_on_screen(window: QWidget, width: int, height: int) -> None:
     """Give ``window`` this size, or what its screen has room for.
 
     Args:
-        window: A window that is not shown yet.
+        window: A window; one that is shown stays where it is.
         width: Wanted, logical pixels.
         height: Likewise.
     """

@@ -13,7 +13,9 @@ from PySide6.QtCore import QPoint, Qt, QUrl
 from pytestqt.qtbot import QtBot
 
 from app.core.errors import AppError
-from app.core.export.request import DataFile, ExportProgress, ExportRequest
+from app.core.events.scene import IgnoreMask, Scene
+from app.core.events.scene_store import SceneStore
+from app.core.export.request import AUTO, DataFile, ExportProgress, ExportRequest
 from app.core.export.seen import SeenSoFar
 from app.core.export_queue.interrupted import InterruptedExport
 from app.core.files.disk import size_text
@@ -30,7 +32,7 @@ from app.ui.services.export_runner import ExportRunner
 from app.ui.widgets.quantity_text import duration_text, wait_text
 from app.ui.widgets.theme import Theme
 from tests.support.media import make_video
-from tests.support.qt_checks import cut_texts, outside, overlaps, settle
+from tests.support.qt_checks import cut_texts, outside, overlaps, settle, show_active
 from tests.support.qt_fakes import FakeJob, application
 from tools.fixtures.coded_images import coded_image
 
@@ -50,6 +52,7 @@ class Booth:
         self.facts = "1280 wide"
         self.refusal: AppError | None = None
         self.interrupted: InterruptedExport | None = None
+        self.masks: tuple[IgnoreMask, ...] = ()
         self.background = Background()
         self.runner = ExportRunner(self.background, self._make)
         chosen = Settings(model=ModelSettings(name="faces"))
@@ -70,7 +73,7 @@ class Booth:
     def _look(self, _path: Path) -> VideoFacts:
         if self.refusal is not None:
             raise self.refusal
-        return VideoFacts(self.facts, 1_234_000, self.interrupted)
+        return VideoFacts(self.facts, 1_234_000, self.interrupted, self.masks)
 
     def press_export(self, qtbot: QtBot) -> FakeJob:
         qtbot.waitUntil(self.dialog.form.start.isEnabled)
@@ -91,7 +94,7 @@ def booth(qtbot: QtBot, tmp_path: Path) -> Iterator[Booth]:
     source = tmp_path / "street.mp4"
     source.write_bytes(b"film")
     made = Booth(tmp_path, source)
-    made.dialog.show()
+    show_active(qtbot, made.dialog)
     yield made
     for job in made.jobs:
         job.cancel()
@@ -342,6 +345,41 @@ def test_progress_shows_the_frame_just_written_and_what_was_found(booth: Booth, 
     assert overlaps(booth.dialog) + cut_texts(booth.dialog) + outside(booth.dialog) == []
 
 
+def test_result_shows_the_frame_with_the_most_detections(booth: Booth, qtbot: QtBot) -> None:
+    job, page = booth.press_export(qtbot), booth.dialog.page
+    last, telling = (np.full((90, 160, 4), (grey, grey, grey, 255), np.uint8) for grey in (200, 60))
+    job.on_progress(ExportProgress("running", 80, 200, 25.0, 6.0, seen=SeenSoFar(40, None, last)))
+    qtbot.waitUntil(lambda: not page.preview.is_empty)
+    job.telling_frame = telling
+    job.go.set()
+    qtbot.waitUntil(page.open_folder.isVisible)
+    assert page.preview.grab().toImage().pixelColor(page.preview.rect().center()).red() == 60
+    assert "most detections" in page.preview.accessibleDescription()
+
+
+@pytest.mark.parametrize("every", [1, AUTO, 4])
+def test_how_often_to_detect_is_asked_and_remembered(booth: Booth, qtbot: QtBot, tmp_path: Path, every: int) -> None:
+    form, choice = booth.dialog.form, booth.dialog.form.options.key_frames
+    request = form.request()
+    assert request is not None
+    assert request.detect_every == 1
+    assert not choice.number.isVisible()
+    choice.combo.setCurrentIndex({1: 0, AUTO: 1}.get(every, 2))
+    choice.number.setValue(4)
+    assert choice.number.isVisible() == (every == 4)
+    job = booth.press_export(qtbot)
+    assert job.request.detect_every == every
+    booth.dialog.page.cancel.click()
+    qtbot.waitUntil(booth.dialog.page.again.isVisible)
+    choice.show_value(1)
+    booth.interrupted = InterruptedExport(tmp_path / "m", job.request, job.request, tmp_path / "s", None)
+    booth.dialog.page.again.click()
+    qtbot.waitUntil(lambda: form.start.text() == "Resume")
+    assert choice.value == every, "a stopped export opens with it"
+    choice.show_value(9)
+    assert form.start.text() == "Export", "what was found is of other frames"
+
+
 def test_result_plays_the_video(booth: Booth, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[QUrl] = []
     monkeypatch.setattr("app.ui.export.export_dialog.QDesktopServices.openUrl", opened.append)
@@ -423,6 +461,15 @@ def stopped(folder: Path, part_done: float | None = 0.6) -> InterruptedExport:
         HighlightOptions(True, Fraction(1, 2), folder / "mine.snapshots", ("car",), before_s=Fraction(1)),
     )
     return InterruptedExport(folder / "mark.json", request, request, folder / "street.mp4.ssdv.part", part_done)
+
+
+def test_titles_beside_each_other_are_on_one_line(booth: Booth) -> None:
+    detector = booth.dialog.form.detector
+    settle()
+    model, threshold = (
+        title.mapTo(detector, title.rect().center()).y() for title in (detector.model.title, detector.threshold.title)
+    )
+    assert abs(model - threshold) <= 1
 
 
 def test_a_stopped_export_opens_with_its_choices_and_goes_on(booth: Booth, qtbot: QtBot, tmp_path: Path) -> None:
@@ -515,3 +562,37 @@ def test_waits_in_text(seconds: float, words: str) -> None:
 def test_sizes_and_spans_in_text() -> None:
     assert [size_text(count) for count in (12, 2_800_000, 160_000_000_000)] == ["12 B", "2.8 MB", "160 GB"]
     assert [duration_text(s) for s in (7, 725, 3723)] == ["0:07", "12:05", "1:02:03"]
+
+
+def test_masks_of_the_video_are_offered_and_those_of_another_not_kept(
+    booth: Booth, qtbot: QtBot, tmp_path: Path
+) -> None:
+    form = booth.dialog.form
+    qtbot.waitUntil(form.start.isEnabled)
+    assert not form.masks.isVisible()
+    clock = IgnoreMask("clock", ((0.0, 0.0), (0.3, 0.0), (0.3, 0.1)))
+    booth.masks = (clock,)
+    other = tmp_path / "yard.mp4"
+    other.write_bytes(b"another film")
+    form.set_source(other)
+    qtbot.waitUntil(form.masks.isVisible)
+    request = form.request()
+    assert request is not None
+    assert request.masks == (), "unless it is ticked"
+    form.masks.setChecked(True)
+    request = form.request()
+    assert request is not None
+    assert request.masks == (clock,)
+    booth.masks = ()
+    form.set_source(tmp_path / "street.mp4")
+    qtbot.waitUntil(lambda: form.start.isEnabled() and not form.masks.isVisible())
+    request = form.request()
+    assert request is not None
+    assert request.masks == ()
+
+
+def test_the_masks_are_those_drawn_in_the_window(tmp_path: Path) -> None:
+    video = make_video(tmp_path / "street.mp4", frames=5)
+    clock = IgnoreMask("clock", ((0.0, 0.0), (0.3, 0.0), (0.3, 0.1)))
+    SceneStore().save(str(video), Scene(masks=(clock,)))
+    assert read_facts(video).masks == (clock,)

@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QMimeData, QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtCore import QMimeData, QModelIndex, QPersistentModelIndex, QRect, Qt
 from pytestqt.qtbot import QtBot
 
 from app.core.errors import AppError
-from app.core.export.request import ExportProgress
+from app.core.export.request import AUTO, ExportProgress
 from app.core.export_queue.state import QueueItem, QueueSnapshot
 from app.core.export_queue.video_search import FoundVideo, SearchResult
 from app.core.settings import Settings
@@ -24,7 +24,8 @@ from app.ui.export.queue_text import detail_text, search_text, spoken, state_tex
 from app.ui.services.background import Background
 from app.ui.services.queue_runner import QueueRunner, VideoSearch
 from app.ui.widgets.theme import Theme
-from tests.support.qt_checks import cut_texts, outside, overlaps, settle
+from tests.support.contrast import LEAST, strongest
+from tests.support.qt_checks import cut_texts, outside, overlaps, settle, show_active
 from tests.support.qt_fakes import application
 from tests.support.queue_jobs import StepJobs, report_for, request_for, touch
 
@@ -75,7 +76,7 @@ class Booth:
 @pytest.fixture
 def booth(qtbot: QtBot, tmp_path: Path) -> Iterator[Booth]:
     made = Booth(qtbot, tmp_path)
-    made.dialog.show()
+    show_active(qtbot, made.dialog)
     yield made
     assert made.runner.close(20.0)
     made.dialog.hide()
@@ -95,12 +96,14 @@ def test_folder_is_searched_and_wishes_reach_the_jobs(booth: Booth, qtbot: QtBot
     form.options.data["csv"].setChecked(True)
     form.detector.model.combo.setCurrentIndex(form.detector.model.combo.findData("faces"))
     form.detector.model.combo.activated.emit(form.detector.model.combo.currentIndex())
+    form.options.key_frames.combo.setCurrentIndex(1)
     form.start.click()
     job = booth.jobs.get("b.mp4")
     assert job.request.output == tmp_path / "out" / "b.annotated.mp4"
     assert [data.path.name for data in job.request.data] == ["b.annotated.csv"]
     assert (job.request.model.name, job.request.detection.threshold) == ("faces", 0.4)
     assert job.request.detection.classes == ("face",)
+    assert job.request.detect_every == AUTO
     assert booth.dialog.pages.currentWidget() is booth.dialog.view
     job.finish()
     assert booth.jobs.get("a.mov").request.output == tmp_path / "out" / "sub" / "a.annotated.mp4"
@@ -283,6 +286,22 @@ def test_nothing_is_cut_or_covered(qtbot: QtBot, tmp_path: Path, theme: str, siz
     assert made.background.close(20.0)
     made.dialog.deleteLater()
     assert faults == []
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_the_state_of_a_row_can_be_read(qtbot: QtBot, tmp_path: Path, theme: str) -> None:
+    made = Booth(qtbot, tmp_path, theme)
+    made.dialog.show()
+    made.export("a.mp4")
+    made.wait("running")
+    view = made.dialog.view.list
+    row = view.visualRect(view.model().index(0, 0))
+    corner = QRect(row.right() - 80, row.top() + 8, 70, 20)
+    image = view.viewport().grab().toImage()
+    assert strongest(image, corner) >= LEAST
+    assert made.runner.close(20.0)
+    made.dialog.hide()
+    assert made.background.close(20.0)
 
 
 def test_text() -> None:

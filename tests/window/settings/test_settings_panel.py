@@ -23,7 +23,7 @@ from app.ui.settings.class_list import COUNT
 from app.ui.settings.preferences import TITLES, Preferences
 from app.ui.settings.settings_panel import SettingsPanel
 from app.ui.widgets.editors import ChoiceEditor, Editor, NumberEditor, SwitchEditor, TextEditor, make_editor
-from tests.support.qt_checks import settle
+from tests.support.qt_checks import settle, show_active
 
 _VISIBLE = [
     (section.name, field.name)
@@ -46,7 +46,7 @@ def panel(qtbot: QtBot, model: SettingsModel) -> SettingsPanel:
     made.set_classes(("car", "person", "dog"))
     made.set_choices("models", (("demo", "demo (demo: drawn shapes only)"), ("faces", "faces")))
     made.resize(made.width(), 700)
-    made.show()
+    show_active(qtbot, made)
     return made
 
 

@@ -276,19 +276,19 @@ def test_a_class_filter_that_hides_detections_leaves_a_trace(table: Desk) -> Non
     _open(table, PHOTO)
     _give(table, FOUND)
     view, notice = table.window.stage.view, table.window.stage.view.notice
-    assert view.hidden() == 0
+    assert view.shown.hidden == 0
     table.settings.set("detection", "classes", ("dog",))
-    assert (view.seen_text(), notice.words) == ("1 dog  ·  2 hidden by the class filter", "")
+    assert (view.shown.seen_text(), notice.words) == ("1 dog  ·  2 hidden by the class filter", "")
     table.settings.set("detection", "classes", ("car",))
-    assert notice.words == view.seen_text() == "3 detections hidden by the class filter"
+    assert notice.words == view.shown.seen_text() == "3 detections hidden by the class filter"
     QTest.mouseClick(notice.button, Qt.MouseButton.LeftButton)
     assert table.settings.current.detection.classes == ()
-    assert (view.seen_text(), notice.words) == ("2 persons, 1 dog", "")
+    assert (view.shown.seen_text(), notice.words) == ("2 persons, 1 dog", "")
 
 
 def test_what_is_below_the_threshold_is_not_called_hidden(table: Desk) -> None:
     _open(table, PHOTO)
     _give(table, WEAK)
     table.settings.set("detection", "classes", ("car",))
-    assert table.window.stage.view.hidden() == 0
+    assert table.window.stage.view.shown.hidden == 0
     assert "best: car 0.20" in table.window.stage.view.notice.words

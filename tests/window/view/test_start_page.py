@@ -93,3 +93,15 @@ def test_camera_menu_lists_cameras_off_the_gui_thread(table: Desk) -> None:
     assert asked[0] is not threading.main_thread()
     next(action for action in menu.actions() if action.data() == "camera:usb-1").trigger()
     assert table.session.calls[0][1] == "camera:usb-1"
+
+
+def test_the_menu_lists_screens_even_without_a_camera(table: Desk) -> None:
+    from app.core.sources.screen import ScreenInfo
+
+    table.list_cameras = lambda: [ScreenInfo(1, 640, 480), ScreenInfo(2, 800, 600)]
+    menu = table.window.camera_menu
+    menu.refresh()
+    table.qtbot.waitUntil(lambda: any(action.data() == "screen:2" for action in menu.actions()))
+    assert any(action.text() == "What to do…" for action in menu.actions())
+    next(action for action in menu.actions() if action.data() == "screen:2").trigger()
+    assert table.session.calls[0][1] == "screen:2"

@@ -17,7 +17,8 @@ from pytestqt.qtbot import QtBot
 from app.core.palette import class_colour
 from app.core.settings import DetectionSettings, OverlaySettings
 from app.ui.services.bridge import Wake
-from app.ui.view.video_view import VideoView, as_qimage
+from app.ui.view.frame_painter import as_qimage
+from app.ui.view.video_view import VideoView
 from detector.detections import Candidates
 from tests.support.qt_checks import pixel, settle
 from tests.support.qt_fakes import make_candidates, make_frame, make_result
@@ -105,7 +106,7 @@ def test_classes_and_overlap_act_on_a_still_frame(view: VideoView) -> None:
 
 def test_same_look_keeps_the_filtered_detections(view: VideoView) -> None:
     view.show_result(make_result(make_candidates((10, 10, 60, 60, 0.9, 0))))
-    with patch.object(Candidates, "detections", autospec=True, side_effect=Candidates.detections) as filtered:
+    with patch.object(Candidates, "chosen", autospec=True, side_effect=Candidates.chosen) as filtered:
         view.detections()
         view.set_look(DetectionSettings(), OverlaySettings(line_width=5))
         view.grab()

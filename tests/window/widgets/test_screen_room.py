@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QMainWindow
 from pytestqt.qtbot import QtBot
 
 from app.core.settings import Settings
+from tests.support.qt_checks import settle
 from tests.support.qt_fakes import desk
 
 _FRAME = 40  # pixels; of title bars that window managers draw
@@ -34,7 +35,11 @@ def test_windows_leave_room_for_their_frames(
     with desk(qtbot, tmp_path, settings) as table:
         models = table.window.show_models()
         table.window.show_preferences()
-        assert table.window.preferences is not None
-        for window in (table.window, models, table.window.preferences):
+        table.window.exports.show_one(None)
+        table.window.exports.show_many()
+        windows = (table.window.preferences, table.window.exports.dialog, table.window.exports.queue)
+        settle()
+        for window in (table.window, models, *windows):
+            assert window is not None
             assert window.height() + _FRAME <= screen.height(), type(window).__name__
             assert window.width() <= screen.width(), type(window).__name__

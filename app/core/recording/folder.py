@@ -1,0 +1,168 @@
+"""A folder of recordings: names, what a killed run left, and its limits. Nothing that is not a recording is touched.
+
+A recording tells itself by its name and by a signature within. ``NAME.mp4.keep`` beside it, which the user or a program
+may make, says that it stays whatever the limits are.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from app.core.files.regular_file import open_regular
+from app.core.files.write_errors import explain_write_error
+from app.core.highlights.file_names import file_part
+from app.core.recording.recording_file import SIGNATURE
+from detector.file_lock import LockedError
+from detector.part_file import PART_SUFFIX, PartFile, part_path, remove_abandoned_part
+
+KEEP_SUFFIX = ".keep"
+_NAME = re.compile(r".+-\d{8}-\d{6}(?:-\d+)*\.(?:mp4|mkv)")
+_LOOKED_AT = 2**20
+_DAY_S = 86_400.0
+_BARREN = 4096
+"""A part without a signature that is no longer than this was killed before its first second was over."""
+
+
+@dataclass(frozen=True, slots=True)
+class FolderLimits:
+    """What a folder of recordings may hold.
+
+    Attributes:
+        max_bytes: In all; None for as much as the disk takes.
+        max_days: How old a recording may get; None for any age.
+    """
+
+    max_bytes: int | None = None
+    max_days: float | None = None
+
+
+def recording_stem(folder: Path, source: str, moment: datetime) -> Path:
+    """Returns a name without ending that no recording has: the source and the moment it begins, in local time.
+
+    Raises:
+        AppError: The folder cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        taken = {entry.name.partition(".")[0] for entry in os.scandir(folder)}
+    except OSError as error:
+        raise explain_write_error(error, folder / "recording") from error
+    base = f"{file_part(source)}-{moment:%Y%m%d-%H%M%S}"
+    count = 1
+    while (name := base if count == 1 else f"{base}-{count}") in taken:
+        count += 1
+    return folder / name
+
+
+def is_recording(path: Path) -> bool:
+    """Whether ``path`` is a recording of this program, finished or not."""
+    name = path.name.removesuffix(PART_SUFFIX)
+    if not _NAME.fullmatch(name) or path.is_symlink():
+        return False
+    try:
+        with open_regular(path) as file:
+            return SIGNATURE.encode() in file.read(_LOOKED_AT)
+    except OSError:
+        return False
+
+
+def keep_within(folder: Path, limits: FolderLimits, now_s: float) -> list[Path]:
+    """Removes the oldest recordings until the folder is within its limits, never what is marked to be kept.
+
+    Args:
+        folder: Where they are.
+        limits: What it may hold.
+        now_s: The time, seconds since 1970.
+
+    Returns:
+        What was removed.
+    """
+    found = sorted(_finished(folder))
+    total = sum(size for _, _, size in found)
+    removed: list[Path] = []
+    for modified_s, path, size in found:
+        too_old = limits.max_days is not None and now_s - modified_s > limits.max_days * _DAY_S
+        too_much = limits.max_bytes is not None and total > limits.max_bytes
+        if not (too_old or too_much):
+            continue
+        if path.with_name(path.name + KEEP_SUFFIX).exists() or not is_recording(path):
+            continue
+        with contextlib.suppress(OSError):
+            path.unlink()
+            total -= size
+            removed.append(path)
+    return removed
+
+
+def _finished(folder: Path) -> Iterator[tuple[float, Path, int]]:
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(folder):
+            if _NAME.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+                facts = entry.stat(follow_symlinks=False)
+                yield facts.st_mtime, Path(entry.path), facts.st_size
+
+
+def finish_interrupted(folder: Path) -> list[Path]:
+    """Gives recordings that a killed run left their names, cut after the last second that is whole.
+
+    Those that a program writes at this moment are left alone.
+
+    Returns:
+        Their names.
+
+    Raises:
+        AppError: One cannot be finished.
+    """
+    finished: list[Path] = []
+    for part in sorted(folder.glob(f"*{PART_SUFFIX}")) if folder.is_dir() else []:
+        target = part.with_name(part.name.removesuffix(PART_SUFFIX))
+        if not _NAME.fullmatch(target.name):
+            continue
+        try:
+            if is_recording(part):
+                finished.append(_take_over(target))
+            elif part.is_file() and part.stat().st_size <= _BARREN:
+                remove_abandoned_part(target)
+        except LockedError:
+            continue
+        except OSError as error:
+            raise explain_write_error(error, target) from error
+    return finished
+
+
+def _take_over(target: Path) -> Path:
+    free = target
+    count = 2
+    while free.exists():
+        free, count = target.with_name(f"{target.stem}-{count}{target.suffix}"), count + 1
+    if free != target:
+        part_path(target).rename(part_path(free))
+    part = PartFile(free, lambda descriptor: os.fdopen(descriptor, "r+b"))
+    if target.suffix == ".mp4":
+        part.file.truncate(_whole_boxes(part.file))
+    part.sync()
+    part.commit()
+    return free
+
+
+def _whole_boxes(file: BinaryIO) -> int:
+    """Returns how long the file is up to the end of its last complete box (ISO/IEC 14496-12, 4.2)."""
+    length = file.seek(0, os.SEEK_END)
+    at = 0
+    while at + 16 <= length:
+        file.seek(at)
+        head = file.read(16)
+        size = int.from_bytes(head[:4], "big")
+        if size == 1:
+            size = int.from_bytes(head[8:], "big")
+        if size < 8 or at + size > length:
+            break
+        at += size
+    return at

@@ -1,0 +1,283 @@
+"""Writes the packets of one source to files: all that comes, in segments, and clips. ``ssdv-record`` owns the files.
+
+Whatever the disk does, whoever hands packets over never waits. When nothing can be written, that is told once, and
+tried again by itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from app.core.errors import AppError
+from app.core.files.disk import disk_space, size_text
+from app.core.media.packets import VIDEO, MediaFormat, MediaPacket
+from app.core.recording.clip import Clip
+from app.core.recording.folder import finish_interrupted, keep_within, recording_stem
+from app.core.recording.inbox import End, Inbox
+from app.core.recording.packet_clock import PacketClock, TimedPacket
+from app.core.recording.pre_roll import PreRoll
+from app.core.recording.recording_file import RecordingFile
+from app.core.recording.reports import (
+    ClipFailed,
+    FileBegun,
+    FileFinished,
+    Kind,
+    RecorderPlan,
+    RecorderReport,
+    RecordingPaused,
+    RecordingResumed,
+)
+from app.core.workers import Worker
+
+log = logging.getLogger(__name__)
+
+_S = 1_000_000_000
+_TRY_AGAIN_NS = 5 * _S
+_LOOK_NS = _S
+
+
+class Recorder:
+    """A ``MediaSink`` that keeps what it is given.
+
+    Args:
+        plan: What to write, and where.
+        tell: Told what happens, on the recorder's thread; returns at once.
+    """
+
+    def __init__(self, plan: RecorderPlan, tell: Callable[[RecorderReport], None]) -> None:
+        self._plan = plan
+        self._tell = tell
+        self._inbox = Inbox()
+        self._clock = PacketClock()
+        self._ring = PreRoll(plan.pre_roll_s)
+        self._media: MediaFormat | None = None
+        self._segment: RecordingFile | None = None
+        self._segment_ns = 0
+        self._clip: Clip | None = None
+        self._paused = False
+        self._look_at_ns = 0
+        self._closing = False
+        self.worker = Worker("record", self._run, self._broken)
+        self.worker.start()
+
+    @property
+    def dropped(self) -> int:
+        """Frames that came faster than they could be written."""
+        return self._inbox.dropped
+
+    # -- from other threads -----------------------------------------------------------------------------------------
+
+    def begin(self, media: MediaFormat) -> None:
+        """See ``MediaSink``."""
+        self._inbox.put(media)
+
+    def packet(self, packet: MediaPacket) -> None:
+        """See ``MediaSink``."""
+        self._inbox.put_packet(packet)
+
+    def ended(self) -> None:
+        """See ``MediaSink``."""
+        self._inbox.put(End())
+
+    def begin_clip(self, event: int, label: str, from_ns: int) -> None:
+        """Makes a clip of an event that goes on, or lets the present clip show it.
+
+        Args:
+            event: Its number.
+            label: For the file's name.
+            from_ns: When the clip shall begin, as of ``MediaPacket.arrived_ns``.
+        """
+        self._inbox.put(lambda: self._begin_clip(event, label, from_ns))
+
+    def end_clip(self, event: int, until_ns: int) -> None:
+        """The event is over, and its clip shall end then."""
+        self._inbox.put(lambda: self._end_event(event, until_ns))
+
+    def close(self) -> None:
+        """Finishes what is being written, and ends; returns at once."""
+        self._inbox.put(self._close)
+
+    # -- on the recorder's thread -----------------------------------------------------------------------------------
+
+    def _run(self, _stopping: threading.Event) -> None:
+        self._finish_interrupted()
+        while not self._closing:
+            item = self._inbox.get()
+            if isinstance(item, MediaPacket):
+                self._take(self._clock.timed(item))
+            elif isinstance(item, MediaFormat):
+                self._end()
+                self._media = item
+                self._clock.begin()
+            elif isinstance(item, End):
+                self._end()
+                self._media = None
+            else:
+                item()
+
+    def _finish_interrupted(self) -> None:
+        for folder, kind in self._folders():
+            try:
+                for path in finish_interrupted(folder):
+                    self._tell(FileFinished(path, kind, 0, 0.0))
+            except AppError as error:
+                log.warning("%s", error.message)
+
+    def _folders(self) -> list[tuple[Path, Kind]]:
+        plan = self._plan
+        pairs: list[tuple[Path | None, Kind]] = [(plan.folder, "recording"), (plan.clips, "clip")]
+        return [(folder, kind) for folder, kind in pairs if folder is not None]
+
+    def _take(self, timed: TimedPacket) -> None:
+        if self._plan.clips is not None:
+            self._ring.add(timed)
+        packet = timed.packet
+        if self._paused and not self._may_go_on(packet):
+            return
+        try:
+            if packet.arrived_ns >= self._look_at_ns:
+                self._look_at_ns = packet.arrived_ns + _LOOK_NS
+                self._check_room()
+            self._record(timed)
+            if self._clip is not None:
+                self._clip.take(timed)
+                if self._clip.is_over(packet.arrived_ns):
+                    self._finish_clip()
+        except AppError as error:
+            self._pause(error, packet.arrived_ns)
+
+    def _record(self, timed: TimedPacket) -> None:
+        if self._plan.folder is None or self._media is None:
+            return
+        is_key = timed.packet.track == VIDEO and timed.packet.is_key
+        segment = self._segment
+        if segment is not None and is_key:
+            length_s = (timed.packet.arrived_ns - self._segment_ns) / _S
+            if length_s >= self._plan.segment_s or segment.size >= self._plan.segment_bytes:
+                self._finish_segment()
+        if self._segment is None and is_key:
+            self._segment = self._new_file(self._plan.folder, self._plan.title, timed.packet.arrived_ns, "recording")
+            self._segment_ns = timed.packet.arrived_ns
+        if self._segment is not None:
+            self._segment.write(timed)
+
+    def _new_file(self, folder: Path, name: str, from_ns: int, kind: Kind) -> RecordingFile:
+        assert self._media is not None
+        began = datetime.fromtimestamp(time.time() - (time.monotonic_ns() - from_ns) / _S)
+        file = RecordingFile(recording_stem(folder, name, began), self._media, self._plan.title)
+        self._tell(FileBegun(file.path, kind))
+        return file
+
+    # -- clips ------------------------------------------------------------------------------------------------------
+
+    def _begin_clip(self, event: int, label: str, from_ns: int) -> None:
+        if self._clip is not None and not self._clip.touches(from_ns):
+            self._guarded(self._finish_clip)
+        if self._plan.clips is None or self._media is None or self._paused:
+            self._tell(ClipFailed((event,)))
+            return
+        try:
+            if self._clip is None:
+                file = self._new_file(self._plan.clips, f"{self._plan.title}-{label}", from_ns, "clip")
+                self._clip = Clip(file, self._plan.pre_roll_s)
+            self._clip.add(event, self._ring.since(from_ns))
+        except AppError as error:
+            if self._clip is None:
+                self._tell(ClipFailed((event,)))
+            self._pause(error, time.monotonic_ns())
+
+    def _end_event(self, event: int, until_ns: int) -> None:
+        if self._clip is not None:
+            self._clip.event_ended(event, until_ns)
+
+    # -- ends -------------------------------------------------------------------------------------------------------
+
+    def _finish_segment(self) -> None:
+        segment = self._segment
+        if segment is not None:
+            path = segment.finish()
+            self._segment = None
+            self._tell(FileFinished(path, "recording", self._segment_ns, float(segment.seconds)))
+            keep_within(path.parent, self._plan.limits, time.time())
+
+    def _finish_clip(self) -> None:
+        clip = self._clip
+        if clip is not None:
+            if not clip.began_ns:  # no packet came
+                clip.file.discard()
+                self._clip = None
+                self._tell(ClipFailed(tuple(clip.events)))
+                return
+            path = clip.file.finish()
+            self._clip = None
+            self._tell(FileFinished(path, "clip", clip.began_ns, float(clip.file.seconds), tuple(clip.events)))
+            keep_within(path.parent, self._plan.limits, time.time())
+
+    def _end(self) -> None:
+        """Nothing comes for now, or something else does."""
+        self._guarded(self._finish_segment)
+        self._guarded(self._finish_clip)
+        self._ring.clear()
+
+    def _close(self) -> None:
+        self._end()
+        self._closing = True
+
+    def _guarded(self, finish: Callable[[], None]) -> None:
+        try:
+            finish()
+        except AppError as error:
+            self._pause(error, time.monotonic_ns())
+
+    # -- trouble ----------------------------------------------------------------------------------------------------
+
+    def _check_room(self) -> None:
+        for folder, _ in self._folders():
+            space = disk_space(folder)
+            if space is not None and space.free < self._plan.min_free:
+                free, wanted = size_text(space.free), size_text(self._plan.min_free)
+                raise AppError(
+                    f"Nothing is recorded: {free} are free on the disk of {folder}, and {wanted} shall stay free.",
+                    "Free some space; the recording then goes on by itself.",
+                )
+
+    def _pause(self, error: AppError, now_ns: int) -> None:
+        """Writes nothing for a while; files keep what they have."""
+        for finish in (self._finish_segment, self._finish_clip):
+            with contextlib.suppress(AppError):
+                finish()
+        segment, self._segment = self._segment, None
+        clip, self._clip = self._clip, None
+        if segment is not None:
+            segment.abandon()
+        if clip is not None:
+            clip.file.abandon()
+            self._tell(ClipFailed(tuple(clip.events)))
+        if not self._paused:
+            self._tell(RecordingPaused(error.message, error.hint))
+        self._paused = True
+        self._look_at_ns = now_ns + _TRY_AGAIN_NS
+        self._finish_interrupted()
+
+    def _may_go_on(self, packet: MediaPacket) -> bool:
+        is_key = packet.track == VIDEO and packet.is_key
+        if not is_key or packet.arrived_ns < self._look_at_ns:
+            return False
+        self._look_at_ns = packet.arrived_ns + _TRY_AGAIN_NS
+        try:
+            self._check_room()
+        except AppError:
+            return False
+        self._paused = False
+        self._tell(RecordingResumed())
+        return True
+
+    def _broken(self, error: BaseException) -> None:
+        log.error("recording failed", exc_info=error)
+        self._tell(RecordingPaused("The recording ended because of a fault in this program.", "Start it again."))

@@ -1,0 +1,1 @@
+"""Analysing the video that is looked at, and the list of its events."""

@@ -1,0 +1,282 @@
+"""Recordings and clips of drawn frames and of packets: all that was given is there, at its time, in the right file."""
+
+from __future__ import annotations
+
+import errno
+import threading
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import TypeVar
+
+import av
+import pytest
+
+from app.core.files import atomic_file
+from app.core.files.disk import DiskSpace
+from app.core.frames import ImageBGR
+from app.core.media.packets import SOUND, MediaFormat, MediaPacket
+from app.core.recording import recorder as recorder_module
+from app.core.recording.frame_encoder import FrameEncoder
+from app.core.recording.recorder import Recorder
+from app.core.recording.reports import (
+    ClipFailed,
+    FileFinished,
+    RecorderPlan,
+    RecorderReport,
+    RecordingPaused,
+    RecordingResumed,
+)
+from app.core.sources.base import SourceOptions
+from app.core.sources.stream import StreamSource
+from tests.support.hls_site import Site
+from tests.support.media import make_video
+from tools.fixtures.coded_images import coded_image, read_frame_index
+from tools.kill_recording import MAX_LOSS_S, kill_recording
+
+PATIENCE_S = 20.0
+STEP_NS = 40_000_000
+T0_NS = 1_000_000_000_000
+R = TypeVar("R")
+
+
+class Probe:
+    """A recorder with all it told, fed with what a list of packets says, at their times."""
+
+    def __init__(self, plan: RecorderPlan) -> None:
+        self.reports: list[RecorderReport] = []
+        self.recorder = Recorder(plan, self.reports.append)
+
+    def close(self) -> None:
+        self.recorder.close()
+        assert self.recorder.worker.join(PATIENCE_S)
+
+    def of(self, kind: type[R]) -> list[R]:
+        return [report for report in self.reports if isinstance(report, kind)]
+
+
+class Kept:
+    """A sink that keeps all packets."""
+
+    def __init__(self) -> None:
+        self.media: list[MediaFormat] = []
+        self.packets: list[MediaPacket] = []
+
+    def begin(self, media: MediaFormat) -> None:
+        self.media.append(media)
+
+    def packet(self, packet: MediaPacket) -> None:
+        self.packets.append(packet)
+
+    def ended(self) -> None:
+        """Keeps what there is."""
+
+
+@pytest.fixture(scope="module")
+def encoded() -> Kept:
+    """400 frames, 25 a second; frame i shows i and was captured i steps after T0."""
+    kept = Kept()
+    failures: list[Exception] = []
+    encoder = FrameEncoder(kept, Fraction(25), failures.append)
+    room = threading.Semaphore(3)  # so that no frame finds the places taken
+
+    def make(index: int) -> ImageBGR:
+        room.release()
+        return coded_image(index, (64, 48))
+
+    for index in range(400):
+        assert room.acquire(timeout=PATIENCE_S)
+        encoder.frame(T0_NS + index * STEP_NS, lambda index=index: make(index))  # type: ignore[misc] # bound now
+    encoder.close()
+    assert encoder.worker.join(PATIENCE_S)
+    assert (encoder.dropped, failures, len(kept.packets)) == (0, [], 400)
+    return kept
+
+
+def shown(path: Path) -> list[int]:
+    with av.open(str(path)) as video:
+        return [read_frame_index(frame.to_ndarray(format="bgr24")) for frame in video.decode(video=0)]
+
+
+def times(path: Path) -> list[Fraction]:
+    with av.open(str(path)) as video:
+        return [Fraction(frame.pts) * frame.time_base for frame in video.decode(video=0)]  # type: ignore[operator, arg-type] # ours have times
+
+
+def feed(probe: Probe, kept: Kept, first: int = 0, last: int = 400) -> None:
+    for packet in kept.packets[first:last]:
+        probe.recorder.packet(packet)
+
+
+def test_segments_hold_every_frame_at_its_time(encoded: Kept, tmp_path: Path) -> None:
+    probe = Probe(RecorderPlan("bird table", tmp_path / "new", segment_s=6, min_free=0))
+    probe.recorder.begin(encoded.media[0])
+    feed(probe, encoded)
+    probe.close()
+    finished = probe.of(FileFinished)
+    assert [shown(each.path) for each in finished] == [[*range(150)], [*range(150, 300)], [*range(300, 400)]]
+    assert [each.began_ns for each in finished] == [T0_NS + first * STEP_NS for first in (0, 150, 300)]
+    for each in finished:
+        found = times(each.path)
+        assert all(abs(time - Fraction(i, 25)) < Fraction(1, 1000) for i, time in enumerate(found))
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == sorted(each.path.name for each in finished)
+
+
+def test_a_segment_ends_when_it_is_large_enough(encoded: Kept, tmp_path: Path) -> None:
+    whole = sum(len(packet.content) for packet in encoded.packets)
+    probe = Probe(RecorderPlan("x", tmp_path, segment_bytes=whole // 3, min_free=0))
+    probe.recorder.begin(encoded.media[0])
+    feed(probe, encoded)
+    probe.close()
+    assert 3 <= len(probe.of(FileFinished)) <= 4
+    assert [i for each in probe.of(FileFinished) for i in shown(each.path)] == [*range(400)]
+
+
+def test_a_clip_begins_before_its_event_and_ends_after_it(encoded: Kept, tmp_path: Path) -> None:
+    probe = Probe(RecorderPlan("door", clips=tmp_path, pre_roll_s=4, min_free=0))
+    probe.recorder.begin(encoded.media[0])
+    feed(probe, encoded, 0, 210)
+    probe.recorder.begin_clip(7, "person", T0_NS + 110 * STEP_NS)  # 4 s before
+    feed(probe, encoded, 210, 260)
+    probe.recorder.end_clip(7, T0_NS + 280 * STEP_NS)
+    feed(probe, encoded, 260)
+    probe.close()
+    (clip,) = probe.of(FileFinished)
+    assert (clip.kind, clip.events) == ("clip", (7,))
+    assert shown(clip.path) == [*range(100, 281)]  # from the key frame before
+    assert clip.path.name.startswith("door-person-")
+
+
+def test_events_that_touch_share_a_clip_and_others_do_not(encoded: Kept, tmp_path: Path) -> None:
+    probe = Probe(RecorderPlan("door", clips=tmp_path, pre_roll_s=2, min_free=0))
+    probe.recorder.begin(encoded.media[0])
+    feed(probe, encoded, 0, 60)
+    probe.recorder.begin_clip(1, "person", T0_NS + 25 * STEP_NS)
+    feed(probe, encoded, 60, 80)
+    probe.recorder.end_clip(1, T0_NS + 100 * STEP_NS)
+    feed(probe, encoded, 80, 140)  # the clip is over, but may still be touched
+    probe.recorder.begin_clip(2, "dog", T0_NS + 99 * STEP_NS)
+    feed(probe, encoded, 140, 150)
+    probe.recorder.end_clip(2, T0_NS + 150 * STEP_NS)
+    feed(probe, encoded, 150, 260)
+    probe.recorder.begin_clip(3, "dog", T0_NS + 250 * STEP_NS)
+    feed(probe, encoded, 260, 300)
+    probe.recorder.end_clip(3, T0_NS + 320 * STEP_NS)
+    feed(probe, encoded, 300)
+    probe.close()
+    first, second = probe.of(FileFinished)
+    assert (first.events, second.events) == ((1, 2), (3,))
+    assert shown(first.path) == [*range(25, 151)]
+    assert shown(second.path) == [*range(250, 321)]
+
+
+def test_a_lost_source_ends_files_and_another_format_begins_new_ones(encoded: Kept, tmp_path: Path) -> None:
+    probe = Probe(RecorderPlan("x", tmp_path, min_free=0))
+    probe.recorder.begin(encoded.media[0])
+    feed(probe, encoded, 0, 30)
+    probe.recorder.ended()
+    probe.recorder.begin(encoded.media[0])
+    feed(probe, encoded, 25, 60)
+    probe.close()
+    assert [shown(each.path) for each in probe.of(FileFinished)] == [[*range(30)], [*range(25, 60)]]
+
+
+def test_a_full_disk_pauses_with_one_line_and_it_goes_on_by_itself(
+    encoded: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = iter([10**9] * 3 + [10] * 2)
+    monkeypatch.setattr(recorder_module, "disk_space", lambda folder: DiskSpace(next(free, 10**9), 10**10))
+    probe = Probe(RecorderPlan("x", tmp_path, min_free=1000))
+    probe.recorder.begin(encoded.media[0])
+    feed(probe, encoded)
+    probe.close()
+    assert [type(r) for r in probe.reports if isinstance(r, RecordingPaused | RecordingResumed)] == [
+        RecordingPaused,
+        RecordingResumed,
+    ]
+    first, second = probe.of(FileFinished)
+    assert shown(first.path) == [*range(75)]  # all but the second that had no room
+    assert shown(second.path) == [*range(325, 400)]
+
+
+def test_a_disk_that_refuses_keeps_what_was_written(
+    encoded: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = sum(len(packet.content) for packet in encoded.packets)
+    left = [whole // 2]
+    write_once = atomic_file.WaitingFile.write_once
+
+    def refuse(file: atomic_file.WaitingFile, content: bytes) -> int:
+        left[0] -= len(content)
+        if left[0] < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write_once(file, content)
+
+    monkeypatch.setattr(atomic_file.WaitingFile, "write_once", refuse)
+    probe = Probe(RecorderPlan("x", tmp_path, min_free=0))
+    probe.recorder.begin(encoded.media[0])
+    feed(probe, encoded)
+    probe.close()
+    assert len(probe.of(RecordingPaused)) >= 1
+    kept = shown(probe.of(FileFinished)[0].path)
+    assert kept == [*range(len(kept))]
+    assert 100 < len(kept) < 300
+
+
+def test_clips_of_a_source_that_gives_nothing_fail(tmp_path: Path) -> None:
+    probe = Probe(RecorderPlan("x", clips=tmp_path, pre_roll_s=2, min_free=0))
+    probe.recorder.begin_clip(5, "dog", T0_NS)
+    probe.close()
+    assert probe.reports == [ClipFailed((5,))]
+
+
+def _packets(path: Path, kind: str) -> Iterator[bytes]:
+    with av.open(str(path)) as media:
+        stream = media.streams.video[0] if kind == "video" else media.streams.audio[0]
+        yield from (bytes(packet) for packet in media.demux(stream) if packet.size)
+
+
+def test_a_stream_is_copied_as_it_came_with_its_sound(tmp_path: Path) -> None:
+    source = make_video(tmp_path / "in.ts", frames=60, fps=Fraction(25), audio=True, gop=10)
+    kept = Kept()
+    with Site({"/live": ("video/mp2t", source.read_bytes())}) as site:
+        stream = StreamSource(site.url("/live"), SourceOptions(tap=_Tap(kept)))
+        while stream.info and (frame := _read(stream)) is not None:
+            assert frame >= 0
+        stream.close()
+    assert kept.media[0].has_sound
+    probe = Probe(RecorderPlan("stream", tmp_path / "out", min_free=0))
+    probe.recorder.begin(kept.media[0])
+    feed(probe, kept, 0, len(kept.packets))
+    probe.close()
+    (finished,) = probe.of(FileFinished)
+    assert shown(finished.path) == [*range(60)]
+    found, truth = times(finished.path), times(source)
+    assert all(abs((a - found[0]) - (b - truth[0])) < Fraction(1, 1000) for a, b in zip(found, truth, strict=True))
+    sound = [packet.content for packet in kept.packets if packet.track == SOUND]
+    assert len([*_packets(finished.path, "audio")]) == len(sound) > 50
+
+
+class _Tap(Kept):
+    def __init__(self, kept: Kept) -> None:
+        self.media, self.packets = kept.media, kept.packets
+
+    def frame(self, frame: object) -> None:
+        raise AssertionError("a stream has packets")
+
+
+def _read(stream: StreamSource) -> int | None:
+    from app.core.sources.base import SourceLostError
+
+    try:
+        frame = stream.read()
+    except SourceLostError:
+        return None
+    return None if frame is None else frame.index
+
+
+def test_a_killed_recording_plays_and_lacks_little(tmp_path: Path) -> None:
+    outcome = kill_recording(tmp_path, after_frames=55, segment_s=1.0)
+    assert outcome.wrong == ()
+    assert outcome.lost_s <= MAX_LOSS_S
+    assert outcome.files >= 2
