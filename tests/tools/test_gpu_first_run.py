@@ -15,7 +15,7 @@ import pytest
 from detector.runtime.cuda_support import why_not_cuda
 from tests.support.one_thread import one_thread
 from tools.gpu import first_run
-from tools.gpu.first_parts import PARTS, REHEARSED, measure_speed, measure_training
+from tools.gpu.first_parts import PARTS, REHEARSED, SIZES, measure_speed, measure_training
 from tools.gpu.first_table import table_lines, write_table
 from tools.gpu.support import Bench, random_models
 
@@ -85,6 +85,7 @@ def test_parts_of_their_own_run_without_a_card() -> None:
 def test_it_stays_under_six_minutes_and_the_risky_comes_last() -> None:
     assert [part.name for part in PARTS][:3] == ["card", "accuracy", "speed"]
     assert PARTS[-1].name == "shortage"
+    assert [len(part.bench("cpu", SIZES, {}).sizes.precisions) for part in PARTS[1:3]] == [2, 1]
     assert first_run._MINUTES < 6
 
 

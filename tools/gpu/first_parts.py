@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -13,6 +13,7 @@ import torch
 from app.lab.bench.peaks import network_flops
 from detector.errors import DetectorError
 from detector.labels import VOC20
+from detector.model_file import ModelEntry
 from detector.runtime.cuda_support import why_not_cuda
 from detector.training.networks import new_spec
 from detector.training.recipe import Recipe
@@ -37,11 +38,17 @@ class Part:
         name: Of its results.
         limit_s: Seconds after which it is ended.
         run: See ``tools.gpu.check.Section``.
+        all_formats: In all number formats; otherwise in the first alone, since cuDNN tries algorithms anew in each.
     """
 
     name: str
     limit_s: int
     run: Callable[[Bench, str], dict[str, Any]]
+    all_formats: bool = False
+
+    def bench(self, device: str, sizes: Sizes, files: dict[str, ModelEntry]) -> Bench:
+        """Returns what it runs on."""
+        return Bench(device, sizes if self.all_formats else replace(sizes, precisions=sizes.precisions[:1]), files)
 
 
 def describe(bench: Bench, _name: str) -> dict[str, Any]:
@@ -113,11 +120,11 @@ def measure_training(bench: Bench, _name: str) -> dict[str, Any]:
 
 PARTS = (
     Part("card", 40, describe),
-    Part("accuracy", 90, check_accuracy),
+    Part("accuracy", 90, check_accuracy, all_formats=True),
     Part("speed", 75, measure_speed),
     Part("pieces", 50, measure_pieces),
     Part("traffic", 40, check_traffic),
     Part("kernels", 40, time_kernels),
     Part("training", 50, measure_training),
-    Part("shortage", 40, check_shortage),
+    Part("shortage", 50, check_shortage),
 )

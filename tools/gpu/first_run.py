@@ -26,7 +26,7 @@ from detector.errors import DetectorError
 from detector.model_file import open_file
 from tools.gpu.first_parts import PARTS, REHEARSED, SIZES, Part
 from tools.gpu.first_table import write_table
-from tools.gpu.support import Bench, Sizes, random_models
+from tools.gpu.support import Sizes, random_models
 
 RESULT, LOG = "first_run.json", "first_run.log"
 _MINUTES = 5.8
@@ -121,7 +121,7 @@ def _child(options: argparse.Namespace) -> int:
     part = next(part for part in PARTS if part.name == options.part)
     sizes, name = _extent(options)
     files = {} if options.model is None else {name: open_file(options.model)}
-    bench = Bench("cpu" if options.rehearse else options.device, sizes, files)
+    bench = part.bench("cpu" if options.rehearse else options.device, sizes, files)
     try:
         found = part.run(bench, name)
     except DetectorError as error:
