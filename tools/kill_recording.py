@@ -95,9 +95,8 @@ def kill_recording(folder: Path, after_frames: int, segment_s: float = 600.0) ->
 def frames_of(path: Path) -> list[int]:
     """Returns the numbers of the frames that a video shows."""
     with av.open(str(path)) as video:
-        return [
-            read_frame_index(np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)) for frame in video.decode(video=0)
-        ]
+        images = (np.asarray(frame.to_ndarray(format="bgr24"), np.uint8) for frame in video.decode(video=0))
+        return [read_frame_index(image) for image in images]
 
 
 def main() -> int:

@@ -28,6 +28,7 @@ Watch a camera or a video through an SSD detector, live, and export what it saw.
   ssd-viewer annotate VIDEO...            video to annotated video and data
   ssd-viewer analyse VIDEO...             what is in a video, kept beside it for later questions
   ssd-viewer events VIDEO...              what happens in a video: objects, times, zones, lines
+  ssd-viewer watch SOURCE...              the live view without a window: records, clips of events, alarms
   ssd-viewer evaluate                     accuracy of a model, or of detections that exist already
   ssd-viewer train                        from annotated images to a detector
   ssd-viewer bench                        how fast a model runs on this computer, beside others
@@ -203,6 +204,12 @@ def _verify(parser: argparse.ArgumentParser) -> Run:
     return verify.prepare(parser)
 
 
+def _watch(parser: argparse.ArgumentParser) -> Run:
+    from app.cli import watch
+
+    return watch.prepare(parser)
+
+
 # Each adds its options to a parser and returns what runs; plain imports, so that PyInstaller finds them.
 COMMANDS: dict[str, Callable[[argparse.ArgumentParser], Run]] = {
     "analyse": _analyse,
@@ -216,4 +223,5 @@ COMMANDS: dict[str, Callable[[argparse.ArgumentParser], Run]] = {
     "self-test": _self_test,
     "train": _train,
     "verify": _verify,
+    "watch": _watch,
 }

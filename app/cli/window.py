@@ -97,7 +97,7 @@ def _sources(options: argparse.Namespace) -> tuple[str, ...]:
         return (f"{CAMERA}{options.camera}",)
     if options.screen is not None:
         return (f"{SCREEN}{_screen(options.screen)}",)
-    return tuple(map(_source, options.sources))
+    return tuple(map(named_source, options.sources))
 
 
 def _screen(query: str) -> str:
@@ -108,7 +108,12 @@ def _screen(query: str) -> str:
     return query
 
 
-def _source(source: str) -> str:
+def named_source(source: str) -> str:
+    """Returns what the command line calls a source as an address that can be opened.
+
+    Raises:
+        AppError: There is no such file.
+    """
     if source.startswith("file://"):  # as file managers may say it
         from urllib.parse import urlsplit
         from urllib.request import url2pathname

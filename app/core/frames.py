@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
@@ -33,6 +34,7 @@ class Frame:
         pts_s: Presentation time in seconds from the source's start, exact; None for a live camera.
         captured_ns: ``time.monotonic_ns()`` when the frame left the device or decoder.
         name: File name, for images of a folder.
+        jumps: How often a file was played from elsewhere before it; the scene goes on while this stays the same.
     """
 
     image_bgr: ImageBGR
@@ -41,6 +43,7 @@ class Frame:
     pts_s: Fraction | None
     captured_ns: int
     name: str = ""
+    jumps: int = 0
 
     @property
     def width(self) -> int:
@@ -54,6 +57,12 @@ class Frame:
     def time_s(self) -> Fraction:
         """When it is, seconds: of presentation in a file, else of a clock that never goes back."""
         return self.pts_s if self.pts_s is not None else Fraction(self.captured_ns, 1_000_000_000)
+
+
+def crop_of(frame: Frame, box: tuple[float, ...]) -> tuple[int, int, int, int]:
+    """Returns the whole pixels that a box, x1 y1 x2 y2, touches within the frame; at least one."""
+    x1, y1 = min(max(0, int(box[0])), frame.width - 1), min(max(0, int(box[1])), frame.height - 1)
+    return x1, y1, max(x1 + 1, min(frame.width, math.ceil(box[2]))), max(y1 + 1, min(frame.height, math.ceil(box[3])))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +95,8 @@ class FrameResult:
         numbers: Number of each candidate's object, None while it has none; empty where nothing was followed. No two
             objects of a source have the same.
         objects: What is known of each candidate's object, None while it has no number; empty likewise.
-        so_far: Different objects by class, one for each label, since the source began or jumped last; empty where
-            nothing was followed.
+        so_far: Different objects by class, one for each label, since the source began, jumped or changed its model;
+            empty where nothing was followed.
     """
 
     frame: Frame
@@ -100,6 +109,11 @@ class FrameResult:
     numbers: tuple[int | None, ...] = ()
     objects: tuple[ObjectFacts | None, ...] = ()
     so_far: tuple[int, ...] = ()
+
+    def unseen_s(self, row: int) -> float:
+        """For how long the network has not found the object of a candidate, seconds; 0 where it did when it looked."""
+        facts = self.objects[row] if self.objects else None
+        return max(0.0, float(self.frame.time_s) - facts.last_s) if facts is not None and facts.missed else 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,8 @@ Measure = Callable[[str, float], tuple[float, float]]
 _EMPTY: Rect = (0.0, 0.0, 0.0, 0.0)
 _PADDING = 0.3  # of the label size, left and right of the text
 _ELLIPSIS = "…"
+_UNSEEN_LINE = 0.5  # of the line width, where the network did not find the object
+_FADED_AFTER_S, _LEAST_OPACITY = 1.0, 0.35
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,8 @@ class BoxMark:
         text_colour: Black or white.
         line_width: Outline, view px.
         fill: Opacity of the tint inside the box, 0..1.
+        row: Which detection it is.
+        opacity: Of all of it, 0..1.
     """
 
     rect: Rect
@@ -78,6 +82,8 @@ class BoxMark:
     text_colour: RGB
     line_width: float
     fill: float
+    row: int = 0
+    opacity: float = 1.0
 
 
 def threshold_showing(score: float) -> float:
@@ -100,7 +106,7 @@ def shown_score(score: float) -> str:
 def label_text(label: str, score: float, look: OverlaySettings, track: int | None = None) -> str:
     """Returns the label of a box, e.g. "car 0.87", or "car #3 0.87" where it has a track number."""
     parts = [label] if look.show_labels else []
-    parts += [f"#{track}"] if track is not None else []
+    parts += [f"#{track}"] if track is not None and look.show_numbers else []
     parts += [shown_score(score)] if look.show_scores else []
     return " ".join(parts)
 
@@ -113,6 +119,7 @@ def layout(
     look: OverlaySettings,
     measure: Measure,
     tracks: Sequence[int | None] = (),
+    unseen_s: Sequence[float] = (),
 ) -> tuple[BoxMark, ...]:
     """Place every box and its label.
 
@@ -127,6 +134,8 @@ def layout(
         look: Line width, label size, colours.
         measure: Size of a text in the painter's font.
         tracks: A track number, or None, for each detection; empty to show none.
+        unseen_s: For each detection how long the network has not found it, seconds, 0 where it did when it looked last:
+            a thinner line that fades; empty for zeros.
 
     Returns:
         One mark for each detection whose box touches the image, best last.
@@ -147,14 +156,21 @@ def layout(
     fill = min(max(look.fill, 0.0), 100.0) / 100.0
     colours = model_colours(tuple(labels), look.palette)
     marks: list[BoxMark] = []
-    for (x1, y1, x2, y2), name, (text, label_rect) in zip(rects.tolist(), names, placed, strict=True):
+    found = zip(rects.tolist(), names, placed, unseen_s or (0.0,) * len(names), strict=True)
+    for row, ((x1, y1, x2, y2), name, (text, label_rect), unseen) in enumerate(found):
         if x2 <= x1 or y2 <= y1:
             continue
         colour = colours.get(name) or class_colour(name, look.palette)
         rect = (x1, y1, x2, y2)
         size, padding = placer.text_size, placer.padding
-        marks.append(BoxMark(rect, text, label_rect, size, padding, colour, text_colour(colour), line_width, fill))
+        line, opacity = (line_width, 1.0) if unseen <= 0 else (line_width * _UNSEEN_LINE, _opacity(unseen))
+        ink = text_colour(colour)
+        marks.append(BoxMark(rect, text, label_rect, size, padding, colour, ink, line, fill, row, opacity))
     return tuple(reversed(marks))
+
+
+def _opacity(unseen_s: float) -> float:
+    return max(_LEAST_OPACITY, 1.0 - (1.0 - _LEAST_OPACITY) * unseen_s / _FADED_AFTER_S)
 
 
 def _intersection(first: Rect, second: Rect) -> Rect:

@@ -50,6 +50,7 @@ class ArrayPainter:
         labels: Sequence[str],
         look: OverlaySettings,
         tracks: Sequence[int | None] = (),
+        unseen_s: Sequence[float] = (),
     ) -> None:
         """Lay out ``detections`` for a file of the image's size, and paint them.
 
@@ -59,10 +60,11 @@ class ArrayPainter:
             labels: Class names.
             look: Line width, label size, colours.
             tracks: A track number, or None, for each detection; empty to show none.
+            unseen_s: How long the network has not found each; see ``layout``.
         """
         height, width = image.shape[:2]
         view = View.of_file(width, height)
-        self.paint(image, layout(detections, labels, (width, height), view, look, self.measure, tracks))
+        self.paint(image, layout(detections, labels, (width, height), view, look, self.measure, tracks, unseen_s))
 
     def annotated(
         self,
@@ -108,12 +110,15 @@ class ArrayPainter:
             (left, top, left + line, bottom),
             (right - line, top, right, bottom),
         ):
-            cv2.rectangle(image, (x, y), (past_x - 1, past_y - 1), colour, cv2.FILLED)
+            if mark.opacity >= 1.0:
+                cv2.rectangle(image, (x, y), (past_x - 1, past_y - 1), colour, cv2.FILLED)
+            elif (side := image[y:past_y, x:past_x]).size:
+                _blend(side, np.full_like(side, colour), mark.opacity)
 
     def _paint_label(self, image: ImageBGR, mark: BoxMark) -> None:
         x1, y1, x2, y2 = _whole(mark.label_rect)
         target = image[max(y1, 0) : max(y2, 0), max(x1, 0) : max(x2, 0)]
-        target[...] = self._label(mark, x2 - x1, y2 - y1)[: target.shape[0], : target.shape[1]]
+        _blend(target, self._label(mark, x2 - x1, y2 - y1)[: target.shape[0], : target.shape[1]], mark.opacity)
 
     def _label(self, mark: BoxMark, width: int, height: int) -> ImageBGR:
         """UInt8[height, width, 3]: the text on its background; kept, for the same few come back in every frame."""
@@ -129,6 +134,14 @@ class ArrayPainter:
         if len(self._labels) > _LABELS_KEPT:
             self._labels.popitem(last=False)
         return label
+
+
+def _blend(target: ImageBGR, paint: ImageBGR, opacity: float) -> None:
+    """Lays ``paint`` over ``target``, in place."""
+    if opacity >= 1.0:
+        target[...] = paint
+    else:
+        cv2.addWeighted(target, 1.0 - opacity, paint, opacity, 0.0, dst=target)
 
 
 def _whole(rect: Rect) -> tuple[int, int, int, int]:

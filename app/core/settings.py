@@ -109,6 +109,7 @@ class OverlaySettings:
     )
     show_labels: bool = setting(True, "Labels", "Write the class beside each box.")
     show_scores: bool = setting(True, "Scores", "Write the score beside each label.")
+    show_numbers: bool = setting(True, "Numbers", "Write the number beside the class where objects are followed.")
     fill: float = setting(0.0, "Fill", "Tint the inside of each box.", unit="%", minimum=0.0, maximum=60.0, step=5.0)
     palette: str = setting(
         "vivid",
@@ -117,6 +118,10 @@ class OverlaySettings:
         choices=(("vivid", "Vivid"), ("colour-blind", "Colour-blind safe"), ("single", "One colour")),
     )
     show_badge: bool = setting(True, "FPS badge", "Show speed and latency on the video.")
+    show_trails: bool = setting(False, "Trails", "In the window, draw where objects were during the last seconds.")
+    show_counts: bool = setting(
+        False, "Counts", "In the window, show on the video how many are seen of each class, and how many so far."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +191,7 @@ class WindowSettings:
     notify: bool = setting(
         True, "Notify when finished", "When an export ends while you look elsewhere, say so on the desktop."
     )
+    show_zones: bool = setting(True, "Show zones", "Draw zones, lines and masks thin over the frame while you watch.")
     show_panel: bool = setting(True, "Settings panel", "Show the panel.", hidden=True)
     geometry: str = setting("", "Geometry", "Place and size of the window.", hidden=True)
 

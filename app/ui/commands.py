@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QUrl, Signal
 from PySide6.QtGui import QAction, QDesktopServices
@@ -21,7 +22,9 @@ from app.ui.view.address_dialog import AddressDialog
 from app.ui.view.video_view import VideoView
 from app.ui.widgets.drops import IMAGES, VIDEOS, WEIGHTS
 from detector.bundled_files import bundled_path
-from detector.detections import Detections
+
+if TYPE_CHECKING:  # it loads OpenCV
+    from app.core.snapshot import SnapshotFiles
 
 _JUMP_S = 5.0
 _DEMO = "demo"
@@ -85,6 +88,8 @@ class Commands(QObject):
             ("look_right", lambda: view.pan(1, 0)),
             ("look_up", lambda: view.pan(0, -1)),
             ("look_down", lambda: view.pan(0, 1)),
+            ("next_box", lambda: view.step_box(1)),
+            ("previous_box", lambda: view.step_box(-1)),
             ("lower", self._lower_threshold),
             ("higher", self._raise_threshold),
             ("labels", self._toggle_labels),
@@ -186,19 +191,22 @@ class Commands(QObject):
             return
         info = self._controller.info
         name = result.frame.name or (info.name if info else "snapshot")
-        shown, look = self._view.detections(), self._settings.current.overlay
+        rows, look = self._view.shown.rows.tolist(), self._settings.current.overlay
         self._background.run(
-            "snapshot", lambda: _save(result, shown, look, name), self._snapshot_saved, self._snapshot_failed
+            "snapshot", lambda: _save(result, rows, look, name), self._snapshot_saved, self._snapshot_failed
         )
 
-    def _snapshot_saved(self, paths: tuple[Path, Path]) -> None:
-        folder = paths[0].parent
+    def _snapshot_saved(self, files: SnapshotFiles) -> None:
+        folder = files.annotated.parent
 
         def show_folder() -> None:
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
 
         self._banner.tell(
-            "success", f"Saved {paths[0].name}", f"And a clean copy, in {folder}.", action=("Open folder", show_folder)
+            "success",
+            f"Saved {files.annotated.name}",
+            f"And a clean copy, and the boxes as data, in {folder}.",
+            action=("Open folder", show_folder),
         )
 
     def _snapshot_failed(self, error: ExplainedError) -> None:
@@ -243,8 +251,8 @@ class Commands(QObject):
         AboutDialog(self._parent).open()
 
 
-def _save(result: FrameResult, shown: Detections, look: OverlaySettings, name: str) -> tuple[Path, Path]:
+def _save(result: FrameResult, rows: list[int], look: OverlaySettings, name: str) -> SnapshotFiles:
     from app.core.paths import pictures_dir
     from app.core.snapshot import save_snapshot
 
-    return save_snapshot(result, shown, look, pictures_dir(), name)
+    return save_snapshot(result, rows, look, pictures_dir(), name)

@@ -31,7 +31,7 @@ NO_CAMERA = "troubleshooting#no-camera-is-found"
 """What to do where no camera is listed."""
 
 _SIZE = (960, 680)
-_LIST_WIDTH = 232
+_LIST_EDGES = 24
 
 
 def guide_path(name: str) -> Path:
@@ -54,12 +54,13 @@ class Guides(QDialog):
         """Name of the guide that is shown."""
         self.list = QListWidget()
         self.list.setAccessibleName("Guides")
-        self.list.setFixedWidth(_LIST_WIDTH)
         self.list.setSpacing(4)
         for name, title in GUIDES.items():
             item = QListWidgetItem(title)
             item.setData(Qt.ItemDataRole.UserRole, name)
             self.list.addItem(item)
+        edges = 2 * self.list.spacing() + _LIST_EDGES
+        self.list.setFixedWidth(self.list.sizeHintForColumn(0) + edges)
         self.list.currentItemChanged.connect(self._chosen)
         self.page = QTextBrowser()
         self.page.setAccessibleName("Guide")

@@ -13,6 +13,10 @@ from app.ui.widgets.theme import Theme
 
 _CELLS: tuple[tuple[str, str], ...] = (
     ("seen", "What is seen in the video or image"),
+    (
+        "so_far",
+        "Different objects since the source began or was played from elsewhere; one that comes back counts again",
+    ),
     ("source", "What is looked at"),
     ("model", "The detector, and where it runs"),
     ("camera", "Frames per second from the source"),
@@ -21,7 +25,7 @@ _CELLS: tuple[tuple[str, str], ...] = (
     ("age", "Delay of the frame on screen, from the device to the paint"),
     ("drops", "Frames skipped because a newer one was there"),
 )
-_LEAVE_FIRST = ("screen", "drops", "camera", "detector", "source", "age", "model", "seen")
+_LEAVE_FIRST = ("screen", "drops", "camera", "detector", "source", "age", "model", "so_far", "seen")
 _GAP = 16
 _MARGIN = 16
 

@@ -10,11 +10,13 @@ from app.ui.widgets.icons import icon
 from app.ui.widgets.theme import Theme
 
 _MENU = (
-    "snapshot", "analyse", "export", "export_many", "", "models", "import_model", "",
+    "snapshot", "analyse", "export", "export_many", "", "events", "zones", "", "models", "import_model", "",
     "panel", "preferences", "fullscreen", "", "help", "guides", "diagnostics", "about", "", "quit",
 )  # fmt: skip
 _LABELLED = ("snapshot", "analyse", "export")
 _WORDS_FROM = 640  # pixels of width
+_IN_MENU_BELOW = 480  # ... under which the menu alone has these
+_SPARED = ("zones", "analyse")
 
 
 class TopBar(QFrame):
@@ -26,6 +28,7 @@ class TopBar(QFrame):
         self._theme = theme
         self.labelled: list[QToolButton] = []
         """Buttons with words beside their icons, where there is room."""
+        self._spared: list[QToolButton] = []
         self.source = QToolButton()
         self.source.setObjectName("menu")
         self.source.setText(" Source")
@@ -45,7 +48,7 @@ class TopBar(QFrame):
         row.setSpacing(4)
         row.addWidget(self.source)
         row.addStretch(1)
-        for name in ("snapshot", "analyse", "export", "fullscreen", "panel"):
+        for name in ("zones", "snapshot", "analyse", "export", "fullscreen", "panel"):
             button = QToolButton()
             button.setObjectName("flat")
             button.setDefaultAction(actions[name])
@@ -53,6 +56,8 @@ class TopBar(QFrame):
             row.addWidget(button)
             if name in _LABELLED:
                 self.labelled.append(button)
+            if name in _SPARED:
+                self._spared.append(button)
         row.addWidget(self.more)
         for button in self.findChildren(QToolButton):
             button.setIconSize(QSize(20, 20))
@@ -73,6 +78,8 @@ class TopBar(QFrame):
         beside, alone = Qt.ToolButtonStyle.ToolButtonTextBesideIcon, Qt.ToolButtonStyle.ToolButtonIconOnly
         for button in self.labelled:
             button.setToolButtonStyle(beside if event.size().width() >= _WORDS_FROM else alone)
+        for button in self._spared:
+            button.setVisible(event.size().width() >= _IN_MENU_BELOW)
 
     def _menu(self, actions: dict[str, QAction]) -> QMenu:
         menu = QMenu(self)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
 
 from app.core.frames import Frame, FrameResult, ObjectFacts
-from app.core.live import LiveState
 from app.core.live.follow import FollowStage
 from app.core.live.smoothing import SmoothingSwitch
 from app.core.settings import ModelSettings
@@ -100,15 +101,7 @@ def test_nothing_is_followed_across_a_seek(video: Path) -> None:
             detector.go.release(1000)
 
 
-def test_objects_have_numbers_and_the_number_stays(video: Path) -> None:
-    with LiveProbe(factory=lambda _: RedDetector(), smoothing="on") as probe:
-        probe.start(str(video), SourceOptions(loop=False))
-        seen: set[int | None] = set()
-        while probe.session.state is not LiveState.PAUSED:
-            result = probe.session.results.take(0.5)
-            if result is not None and result.followed:
-                seen |= set(result.numbers)
-        assert seen - {None} <= {1}
+GREY = np.full((90, 160, 3), 90, np.uint8)
 
 
 class _Shown:
@@ -118,6 +111,7 @@ class _Shown:
         self.results: list[FrameResult] = []
         self._changed = threading.Condition()
         self.stage = FollowStage(self._take, 0.5)
+        self._clock = itertools.count(1)
 
     def _take(self, _epoch: int, result: FrameResult) -> None:
         with self._changed:
@@ -129,9 +123,8 @@ class _Shown:
             assert self._changed.wait_for(lambda: any(map(wanted, self.results)), PATIENCE)
             return next(result for result in reversed(self.results) if wanted(result))
 
-    def frame(self, index: int, epoch: int = 1, captured_ns: int = 0) -> Frame:
-        image = np.full((90, 160, 3), 90, np.uint8)
-        frame = Frame(image, image, index, Fraction(index, 30), captured_ns or index * 33_000_000)
+    def frame(self, index: int, epoch: int = 1, jumps: int = 0, image: ImageBGR = GREY) -> Frame:
+        frame = Frame(image, image, index, Fraction(index, 30), next(self._clock), jumps=jumps)
         self.stage.frame(epoch, frame)
         self.wait(lambda result: result.frame is frame)
         return frame
@@ -141,8 +134,11 @@ class _Shown:
         count = len(classes)
         boxes = np.array([[10 + 40 * n, 10, 40 + 40 * n, 60] for n in range(count)], np.float32).reshape(-1, 4)
         found = Candidates(boxes, np.full(count, 0.9, np.float32), np.array(classes, np.int32))
-        self.stage.answer(epoch, FrameResult(frame, found, ("car", "person"), "net", 1.0, 1))
-        return self.wait(lambda result: result.frame is frame and len(result.numbers) == count and result.so_far != ())
+        return self.give(FrameResult(frame, found, ("car", "person"), "net", 1.0, 1), epoch)
+
+    def give(self, answer: FrameResult, epoch: int = 1) -> FrameResult:
+        self.stage.answer(epoch, answer)
+        return self.wait(lambda result: result.frame is answer.frame and not result.followed and result.so_far != ())
 
 
 @pytest.fixture
@@ -152,6 +148,19 @@ def shown() -> Iterator[_Shown]:
     yield made
     made.stage.stop()
     made.stage.worker.join(PATIENCE)
+
+
+def test_objects_have_numbers_and_the_number_stays(video: Path, shown: _Shown) -> None:
+    detector = RedDetector()
+    with av.open(str(video)) as container:
+        for index, decoded in enumerate(container.decode(video=0)):
+            frame = shown.frame(index, image=decoded.to_ndarray(format="bgr24"))
+            if index % 5 == 0:
+                found = detector.candidates_batch([frame.image_bgr])[0]
+                shown.give(FrameResult(frame, found, ("square",), "net", 1.0, 1))
+    assert {number for result in shown.results for number in result.numbers} == {1}
+    assert min(on_object(result) for result in shown.results if result.candidates is not None) > 0.7
+    assert shown.results[-1].so_far == (1,)
 
 
 def test_the_detectors_own_answer_has_numbers_ages_and_counts(shown: _Shown) -> None:
@@ -174,20 +183,47 @@ def test_what_the_network_missed_says_since_when(shown: _Shown) -> None:
     assert result.so_far == (1, 1), "what is missed is not another"
 
 
-def test_a_seek_ends_all_and_its_objects_have_numbers_of_their_own(shown: _Shown) -> None:
+@pytest.mark.parametrize("to", [20, 110])
+def test_a_seek_ends_all_and_its_objects_have_numbers_of_their_own(shown: _Shown, to: int) -> None:
     late = shown.frame(100)
     assert shown.answer(late, 0, 1).numbers == (1, 2)
-    early = shown.frame(20, captured_ns=late.captured_ns + 1)
+    early = shown.frame(to, jumps=1)
     shown.stage.answer(1, FrameResult(late, Candidates.empty(), ("car", "person"), "net", 1.0, 1))  # too late
     again = shown.answer(early, 0)
     assert again.numbers == (3,)
-    assert again.objects == (ObjectFacts(20 / 30, 20 / 30),)
+    assert again.objects == (ObjectFacts(to / 30, to / 30),)
     assert again.so_far == (1, 0), "counted from the jump on"
+
+
+def test_after_a_pause_objects_are_others_and_are_counted_on(shown: _Shown) -> None:
+    shown.answer(shown.frame(0), 0, 1)
+    after = shown.answer(shown.frame(90), 1)
+    assert (after.numbers, after.so_far) == ((3,), (1, 2))
+
+
+def test_another_model_counts_anew(shown: _Shown) -> None:
+    shown.answer(shown.frame(0), 0, 1)
+    found = Candidates(np.array([[10, 10, 40, 60]], np.float32), np.array([0.9], np.float32), np.array([0], np.int32))
+    other = shown.give(FrameResult(shown.frame(3), found, ("shape",), "other", 1.0, 1))
+    assert (other.numbers, other.so_far) == ((None,), (0,)), "it may be a flicker"
+    third = shown.give(FrameResult(shown.frame(9), found, ("shape",), "other", 1.0, 1))
+    assert (third.numbers, third.so_far) == ((3,), (1,))
 
 
 def test_another_source_counts_from_one(shown: _Shown) -> None:
     shown.answer(shown.frame(0), 0)
     assert shown.answer(shown.frame(0, epoch=2), 1, epoch=2).numbers == (1,)
+
+
+def test_nothing_is_followed_in_a_mask(shown: _Shown) -> None:
+    right = ((0.3, 0.0), (1.0, 0.0), (1.0, 1.0), (0.3, 1.0))  # the second object's middle lies at 65 of 160 pixels
+    shown.stage.set_masks((right,))
+    exact = shown.answer(shown.frame(0), 0, 1)
+    assert exact.numbers == (1, None)
+    assert exact.so_far == (1, 0)
+    shown.stage.set_masks(())
+    later = [shown.answer(shown.frame(index), 0, 1).numbers for index in range(1, 8)]
+    assert later[-1] == (1, 2)
 
 
 def test_off_keeps_boxes_and_frames_together(video: Path) -> None:
@@ -237,4 +273,6 @@ def test_an_image_that_was_there_before_the_model_is_shown_with_its_answer(tmp_p
         probe.start(str(tmp_path / "still.png"))
         assert probe.next_result().candidates is None
         go.set()
-        assert not probe.detected().followed
+        detected = probe.detected()
+        assert not detected.followed
+        assert detected.numbers == (), "nothing moves in an image"

@@ -49,6 +49,16 @@ def test_frames_shown_later_than_decoded_stay_so() -> None:
     assert (timed.dts_s, timed.pts_s) == (10, 11)
 
 
+def test_a_time_that_is_missing_follows_from_the_one_before() -> None:
+    clock = PacketClock()
+    clock.timed(packet(10, Fraction(5)))
+    sound = [
+        MediaPacket(SOUND, b"", time, time, Fraction(1, 50), True, 11 * S)
+        for time in (Fraction(5), None, None, Fraction(506, 100))
+    ]
+    assert [clock.timed(each).dts_s - 10 for each in sound] == [0, Fraction(1, 50), Fraction(2, 50), Fraction(3, 50)]
+
+
 def test_another_connection_goes_on_after_the_one_before() -> None:
     clock = PacketClock()
     clock.timed(packet(10, Fraction(100)))

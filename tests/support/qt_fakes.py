@@ -16,6 +16,7 @@ from pytestqt.qtbot import QtBot
 
 from app.core.channels import LatestSlot
 from app.core.errors import AppError
+from app.core.events.masks import Masks
 from app.core.events.scene_store import SceneStore
 from app.core.export.request import ExportCancelledError, ExportProgress, ExportReport, ExportRequest
 from app.core.frames import Frame, FrameResult, ImageBGRA, SourceInfo
@@ -139,6 +140,9 @@ class FakeSession:
 
     def set_threshold(self, threshold: float) -> None:
         self.calls.append(("set_threshold", threshold))
+
+    def set_masks(self, masks: Masks) -> None:
+        self.calls.append(("set_masks", masks))
 
     def rest(self, resting: bool) -> None:
         self.calls.append(("rest", resting))

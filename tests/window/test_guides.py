@@ -15,6 +15,7 @@ from pytestqt.qtbot import QtBot
 from app.core.errors import AppError
 from app.ui.guides import GUIDES, NO_CAMERA, Guides, guide_path, slug
 from app.ui.help_sheet import HelpSheet
+from tests.support.qt_checks import settle
 from tests.support.qt_fakes import Desk
 
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -55,6 +56,13 @@ def test_every_guide_is_shown(guides: Guides, name: str) -> None:
     assert guides.list.currentItem().text() == GUIDES[name]
     title = guide_path(name).read_text("utf-8").splitlines()[0].removeprefix("# ")
     assert guides.page.toPlainText().startswith(title)
+
+
+def test_no_title_is_cut(guides: Guides) -> None:
+    guides.show()
+    settle()
+    assert guides.list.horizontalScrollBar().maximum() == 0
+    assert guides.list.viewport().width() >= guides.list.sizeHintForColumn(0)
 
 
 def test_links_are_followed_inside_and_out(guides: Guides, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -289,7 +289,7 @@ def test_one_wake_up_for_many_results(table: Desk) -> None:
     assert table.window.stage.view.paints - paints <= 3
 
 
-def test_snapshot_writes_both_images(table: Desk) -> None:
+def test_snapshot_writes_both_images_and_the_boxes(table: Desk) -> None:
     table.open(VIDEO)
     table.give(make_result(make_candidates((10, 10, 60, 60, 0.9, 0))))
     table.window.actions_by_name["snapshot"].trigger()
@@ -298,9 +298,10 @@ def test_snapshot_writes_both_images(table: Desk) -> None:
     from app.core.paths import pictures_dir
 
     written = sorted(pictures_dir().iterdir())
-    assert [path.suffix for path in written] == [".png", ".png"]
-    assert [path.stem.endswith("-clean") for path in written] == [True, False]
-    assert written[0].read_bytes() != written[1].read_bytes()
+    assert [path.suffix for path in written] == [".png", ".json", ".png"]
+    clean, data, annotated = written
+    assert clean.stem == f"{annotated.stem}-clean" == f"{data.stem}-clean"
+    assert clean.read_bytes() != annotated.read_bytes()
 
 
 def test_snapshot_into_a_folder_that_cannot_be_made(

@@ -115,6 +115,11 @@ class Scene:
         yield from (("Line", line) for line in self.lines)
         yield from (("Mask", mask) for mask in self.masks)
 
+    @property
+    def ignored(self) -> tuple[tuple[Point, ...], ...]:
+        """The polygons of the masks."""
+        return tuple(mask.polygon for mask in self.masks)
+
     def zone(self, name: str) -> Zone:
         """The zone called ``name``.
 

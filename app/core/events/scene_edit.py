@@ -121,6 +121,11 @@ class SceneEdit:
         return self._shown
 
     @property
+    def kept(self) -> tuple[Shape, ...]:
+        """The shapes without it."""
+        return self._kept
+
+    @property
     def scene(self) -> Scene:
         """What was kept."""
         return scene_of(self._kept)

@@ -1,8 +1,8 @@
 """Zones, lines and masks of each source, kept between starts: one small JSON file for each source. Any thread.
 
-A camera is known by its id, a stream by its address without what is secret in it, a file by its content, and by its
-place where that is new: a video that was moved keeps its zones, and one that was recorded again has those of the one
-before. A folder is known by its place.
+A camera or screen is known by its id, a stream by its address without what is secret in it, a file by its content, and
+by its place where that is new: a video that was moved keeps its zones, and one that was recorded again has those of the
+one before. A folder is known by its place.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ class SceneStore:
 def _known_as(source: str) -> KeptScene:
     """By what a source is known; nothing drawn on it. Reads a megabyte of a file at most."""
     kind = kind_of(source)
-    if kind == "camera":
+    if kind in ("camera", "screen"):
         return KeptScene(source, "", Scene())
     if kind == "stream":
         return KeptScene(redact(source), "", Scene())

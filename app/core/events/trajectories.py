@@ -16,7 +16,8 @@ import numpy.typing as npt
 from app.core.candidate_cache.store import CandidateStore
 from app.core.candidate_cache.store_format import StoredFrame
 from app.core.errors import AppError
-from app.core.events.geometry import Point, Points, anchors_of, centres_of, inside
+from app.core.events.geometry import Point, Points, anchors_of
+from app.core.events.masks import unmasked
 from app.core.tracking.tracker import Tracker
 from detector.detections import DetectionFilter, Detections
 from detector.errors import Remedy
@@ -110,7 +111,8 @@ def follow_frames(
         wanted: Which candidates are followed.
         masks: As of ``follow``.
         check: As of ``follow``.
-        detect_every: N: only every Nth frame and the last were seen by the network; objects are followed through these.
+        detect_every: N: only every Nth frame, the last and those beside a cut were seen by the network; objects are
+            followed through these.
     """
     tracker, pts = Tracker(), list[Fraction]()
     rows = _Rows()
@@ -118,10 +120,10 @@ def follow_frames(
     for index, (frame, is_last) in enumerate(_with_last(frames)):
         check()
         pts.append(frame.pts_s)
-        if index % detect_every and not is_last:
-            continue
+        if index % detect_every and not is_last and not len(frame.candidates):
+            continue  # not seen by the network
         size = size if index else (frame.width, frame.height)
-        found = _unmasked(frame.candidates.detections(wanted), frame, masks)
+        found = unmasked(frame.candidates.detections(wanted), (frame.width, frame.height), masks)
         tracker.update(frame.pts_s, found)
         now = max(now, frame.pts_s)  # a clock that jumps back stands still, as for the tracker
         if len(found):
@@ -139,14 +141,6 @@ def _with_last(frames: Iterable[StoredFrame]) -> Iterator[tuple[StoredFrame, boo
         waiting = frame
     if waiting is not None:
         yield waiting, True
-
-
-def _unmasked(found: Detections, frame: StoredFrame, masks: Sequence[Sequence[Point]]) -> Detections:
-    if not masks or not len(found):
-        return found
-    centres = centres_of(found.boxes_xyxy, frame.width, frame.height)
-    seen = ~np.logical_or.reduce([inside(centres, mask) for mask in masks])
-    return Detections(found.boxes_xyxy[seen], found.scores[seen], found.class_ids[seen])
 
 
 class _Rows:

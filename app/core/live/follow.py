@@ -11,12 +11,12 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from app.core.channels import LatestSlot
+from app.core.events.masks import Masks, outside_masks
 from app.core.frames import Frame, FrameResult, ObjectFacts
 from app.core.tracking.tracker import with_unsure
 from app.core.workers import Worker
@@ -28,7 +28,6 @@ if TYPE_CHECKING:  # it loads OpenCV
 log = logging.getLogger(__name__)
 
 _SAME_SCENE_S = 1.0  # frames further apart have a seek or a pause between them
-_AHEAD_S = 0.25  # and so have those that come so much sooner than a file's clock says
 
 Show = Callable[[int, FrameResult], None]
 
@@ -46,6 +45,7 @@ class FollowStage:
         self._answers: deque[tuple[int, FrameResult]] = deque()
         self._show = show
         self._threshold = threshold
+        self._masks: Masks = ()
         self._epoch = 0
         self._follower: Follower | None = None
         self._newest: Frame | None = None
@@ -65,6 +65,10 @@ class FollowStage:
     def set_threshold(self, threshold: float) -> None:
         """Follows objects of at least this score from now on."""
         self._threshold = threshold
+
+    def set_masks(self, masks: Masks) -> None:
+        """Follows nothing in these areas from now on."""
+        self._masks = masks
 
     def stop(self) -> None:
         """Ends the thread soon."""
@@ -88,7 +92,10 @@ class FollowStage:
         if self._follower is None or epoch != self._epoch:
             self._begin(epoch, frame, Follower())
         elif not _goes_on(self._newest, frame):
-            self._begin(epoch, frame, Follower(self._follower.given))
+            follower = Follower(self._follower.given)
+            if _is_later(self._newest, frame):  # a pause, a camera that was away: who was counted was there
+                follower.so_far.update(self._follower.so_far)
+            self._begin(epoch, frame, follower)
         assert self._follower is not None
         self._follower.advance(frame.index, frame.image_bgr)
         self._newest = frame
@@ -113,6 +120,7 @@ class FollowStage:
     def _numbered(self, result: FrameResult, candidates: Candidates, follower: Follower) -> FrameResult:
         """The answer with the numbers of its objects."""
         rows = candidates.chosen(with_unsure(DetectionFilter(self._threshold, candidates.iou_threshold)))
+        rows = rows[outside_masks(candidates.boxes_xyxy[rows], (result.frame.width, result.frame.height), self._masks)]
         found = candidates.pick(rows)
         sure = len(found.above(self._threshold))
         time_s = result.frame.time_s
@@ -167,8 +175,11 @@ def _facts(followed: FollowedObject, looked_s: float) -> ObjectFacts | None:
 
 def _goes_on(last: Frame | None, frame: Frame) -> bool:
     """Whether ``frame`` follows ``last`` within the same scene: no seek, loop or long pause between."""
-    if last is None or (last.pts_s is None) is not (frame.pts_s is None):
+    return last is not None and _is_later(last, frame) and frame.time_s - last.time_s < _SAME_SCENE_S
+
+
+def _is_later(last: Frame | None, frame: Frame) -> bool:
+    """Whether ``frame`` comes after ``last``, at whatever distance, with no seek or loop between."""
+    if last is None or last.jumps != frame.jumps or (last.pts_s is None) is not (frame.pts_s is None):
         return False
-    step_s = frame.time_s - last.time_s
-    ahead_s = step_s - Fraction(frame.captured_ns - last.captured_ns, 1_000_000_000)
-    return 0 < step_s < _SAME_SCENE_S and ahead_s < _AHEAD_S and frame.index > last.index
+    return frame.time_s > last.time_s and frame.index > last.index

@@ -43,6 +43,7 @@ class Player:
         self._position_s = Fraction(0)
         self._at_end = False
         self._played = False
+        self._jumps = 0
         fps = source.info.fps
         self._period_ns = int((1 / fps if fps else _DEFAULT_PERIOD_S) * 1_000_000_000)
 
@@ -76,6 +77,7 @@ class Player:
         if self._transport.loop and self._played:
             self._played = False  # a file that gives nothing any more must not be begun for ever
             self._clock.restart(self._period_ns)  # nor one of a single frame be shown as fast as it can be read
+            self._jumps += 1
             self._source.seek(Fraction(0))
             return
         self._at_end = True
@@ -94,8 +96,10 @@ class Player:
     def _go_to(self, pts_s: Fraction) -> None:
         """Frames on the way are shown where it is long, and where another place is asked for meanwhile."""
         self._ahead = None
+        self._jumps += 1
         while not self._source.seek(pts_s, self._long_since(time.monotonic_ns())):
             self._show(self._source.read())
+            self._jumps += 1
             if self._transport.superseded:
                 return
         self._clock.restart()
@@ -116,6 +120,7 @@ class Player:
 
     def _back(self, steps: int, stop: threading.Event) -> None:
         self._ahead = None
+        self._jumps += 1
         frame: Frame | None = None
         for _ in range(steps):
             if stop.is_set():
@@ -139,4 +144,4 @@ class Player:
         # Its age counts from the moment it is due, not from when it was decoded ahead.
         now_ns = time.monotonic_ns()
         self._clock.shown(self._position_s, now_ns)
-        self._deliver(replace(frame, captured_ns=now_ns))
+        self._deliver(replace(frame, captured_ns=now_ns, jumps=self._jumps))

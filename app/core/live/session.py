@@ -19,6 +19,7 @@ from fractions import Fraction
 
 from app.core.channels import LatestSlot
 from app.core.errors import ExplainedError
+from app.core.events.masks import Masks
 from app.core.frames import FrameResult, SourceInfo
 from app.core.live.capture import CaptureStage, SourceFactory, seconds
 from app.core.live.detect import DetectorFactory, DetectStage
@@ -93,6 +94,7 @@ class LiveSession:
         self._painted: tuple[int, int, int] | None = None
         self._drops_before = 0
         self._smoothing = "auto"
+        self._masks: Masks = ()
 
     # -- what is going on -------------------------------------------------------------------------------------------
 
@@ -170,6 +172,7 @@ class LiveSession:
             self._detect = self._new_detect_stage(uri, model, detection)
             self._detect.worker.start()
             self._follow = self._route.follow = FollowStage(self._route.show, detection.threshold)
+            self._follow.set_masks(self._masks)
             self._follow.worker.start()
         else:
             self.set_iou(detection.iou)
@@ -274,7 +277,17 @@ class LiveSession:
         """Whether boxes follow the motion between the runs of the detector: "auto", "on" or "off"."""
         with self._lock:
             self._smoothing = mode
-            self._route.set_smoothing(mode)
+            self._route.set_smoothing(self._smoothing_of(self._info))
+
+    def _smoothing_of(self, info: SourceInfo | None) -> str:
+        return "off" if info is not None and info.kind in ("image", "folder") else self._smoothing
+
+    def set_masks(self, masks: Masks) -> None:
+        """Areas in which no object is followed; what is shown of a frame is for its viewer to decide."""
+        with self._lock:
+            self._masks = masks
+            if self._follow is not None:
+                self._follow.set_masks(masks)
 
     def rest(self, resting: bool) -> None:
         """Whether the detector leaves the computer to others: frames then come without detections."""
@@ -306,6 +319,7 @@ class LiveSession:
             if not listener.is_present:
                 return
             self._info = info
+            self._route.set_smoothing(self._smoothing_of(info))
             self._tell(SourceOpened(info))
             if self._state in (LiveState.STARTING, LiveState.STALLED) and self._capture is not None:
                 self._set_state(LiveState.PAUSED if self._capture.transport.paused else LiveState.RUNNING)

@@ -43,7 +43,9 @@ class WebClient:
         """Tell servers below ``root`` that ask for it who is there."""
         self._logins.add_password(None, root, user, password)
 
-    def request(self, url: str, byte_range: str | None, open_s: float, quiet_s: float) -> http.client.HTTPResponse:
+    def request(
+        self, url: str, byte_range: str | None, open_s: float, quiet_s: float, posted_json: bytes | None = None
+    ) -> http.client.HTTPResponse:
         """Send one request, following redirections and answering who asks for a password.
 
         Args:
@@ -51,6 +53,7 @@ class WebClient:
             byte_range: "bytes=0-99"; None for the whole.
             open_s: Seconds within which the server must answer.
             quiet_s: Seconds that it may then be silent.
+            posted_json: What to send; None to ask for a file.
 
         Raises:
             AppError: The server's certificate is not trusted.
@@ -58,11 +61,17 @@ class WebClient:
         """
         parts = urlsplit(url)
         url = urlunsplit(parts._replace(path=quote(parts.path, _KEPT), query=quote(parts.query, _KEPT), fragment=""))
-        request = urllib.request.Request(url, headers={"Range": byte_range} if byte_range else {})
+        headers = {"Range": byte_range} if byte_range else {}
+        if posted_json is not None:
+            headers["Content-Type"] = "application/json"
+        request = urllib.request.Request(url, posted_json, headers)
         try:
             response = self._opener.open(request, timeout=open_s)
             for connected in self._sockets[-1:]:
                 connected.settimeout(quiet_s)
+            if posted_json is not None and response.geturl() != request.full_url:
+                response.close()
+                raise OSError("it leads to another address, which was not sent anything")
         except urllib.error.HTTPError as error:
             error.close()
             raise

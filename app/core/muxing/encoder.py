@@ -19,6 +19,7 @@ from app.core.errors import AppError
 from app.core.frames import UNCHANGED, FrameConversion, ImageBGR
 from app.core.muxing.presets import BITS_PER_PIXEL, BY_BIT_RATE, ENCODERS, OPTIONS, PIXELS
 from app.core.muxing.stream_facts import ColourTags, StreamFacts
+from app.core.muxing.thread_priority import usual_priority
 from app.core.muxing.video_options import AUTO, MP4, WEBM, ContainerKind, VideoOptions
 
 log = logging.getLogger(__name__)
@@ -162,7 +163,8 @@ def _opens(plan: EncoderPlan) -> bool:
         if not isinstance(context, av.VideoCodecContext):
             return False
         plan.apply(context)
-        context.open()
+        with usual_priority():
+            context.open()
     except (av.FFmpegError, ValueError, OSError) as error:
         log.info("%s does not open: %s", plan.name, error)
         return False

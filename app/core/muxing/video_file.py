@@ -28,6 +28,7 @@ from app.core.muxing.metadata import describe, describe_file, muxer_options, tim
 from app.core.muxing.presets import FULLY_FREE
 from app.core.muxing.side_tracks import SideTracks
 from app.core.muxing.stream_facts import image_facts, stream_facts
+from app.core.muxing.thread_priority import usual_priority
 from app.core.muxing.video_options import MP4, VideoOptions, container_of
 
 
@@ -192,7 +193,8 @@ class VideoFile:
             self._clock = CopyClock(plan.time_base, self._facts.origin_s, round(1 / plan.rate / plan.time_base))
             if self._source is not None:
                 self._carry_over(self._source, stream)
-            self._copy.start_encoding()
+            with usual_priority():
+                self._copy.start_encoding()
 
     def _carry_over(self, source: InputContainer, stream: av.VideoStream) -> None:
         main = main_video(source)

@@ -17,6 +17,8 @@ _BACK_S = Fraction(1, 2)
 _AHEAD_S = Fraction(5)
 """A clock that moves ahead by this much more than time has passed has been set."""
 
+_STEP_S = Fraction(1, 1000)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TimedPacket:
@@ -33,6 +35,15 @@ class TimedPacket:
     dts_s: Fraction
 
 
+@dataclass(slots=True)
+class _Track:
+    """The last packet of a track that had a time, or one reckoned from such."""
+
+    told_s: Fraction
+    arrived_ns: int
+    duration_s: Fraction
+
+
 class PacketClock:
     """Times packets, one after the other.
 
@@ -42,7 +53,7 @@ class PacketClock:
 
     def __init__(self) -> None:
         self._offset: Fraction | None = None
-        self._last: dict[int, tuple[Fraction, int]] = {}  # by track: decoding time on the source's clock, arrival
+        self._last: dict[int, _Track] = {}
         self._now = Fraction(0)
         self.jumps = 0
 
@@ -55,24 +66,29 @@ class PacketClock:
         """Returns the packet with its times."""
         arrived_s = Fraction(packet.arrived_ns, 1_000_000_000)
         told = packet.dts_s if packet.dts_s is not None else packet.pts_s
+        last = self._last.get(packet.track)
+        if told is None and last is not None:  # its time is missing among others
+            passed_s = Fraction(packet.arrived_ns - last.arrived_ns, 1_000_000_000)
+            told = last.told_s + (packet.duration_s or last.duration_s or max(passed_s, _STEP_S))
         if told is None:
             dts = pts = max(arrived_s, self._now) if packet.track == VIDEO else arrived_s
         else:
             dts = told + self._offset_for(packet, told, arrived_s)
             pts = dts if packet.pts_s is None else packet.pts_s + (dts - told)
+            duration_s = packet.duration_s or (last.duration_s if last is not None else Fraction(0))
+            self._last[packet.track] = _Track(told, packet.arrived_ns, duration_s)
         if packet.track == VIDEO:
             self._now = max(self._now, dts)
         return TimedPacket(packet, max(pts, dts), dts)
 
     def _offset_for(self, packet: MediaPacket, told: Fraction, arrived_s: Fraction) -> Fraction:
         last = self._last.get(packet.track)
-        self._last[packet.track] = told, packet.arrived_ns
         if self._offset is None:
             # Behind what was written before: a second connection may bring what is older than it took to connect.
             self._offset = max(arrived_s, self._now) - told
         elif last is not None and packet.track == VIDEO:
-            step = told - last[0]
-            passed_s = Fraction(packet.arrived_ns - last[1], 1_000_000_000)
+            step = told - last.told_s
+            passed_s = Fraction(packet.arrived_ns - last.arrived_ns, 1_000_000_000)
             if step < -_BACK_S or step > passed_s + _AHEAD_S:
                 self.jumps += 1
                 self._offset += min(max(passed_s, Fraction(0)), _AHEAD_S) - step

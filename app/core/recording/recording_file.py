@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 SIGNATURE = "ssd-viewer recording"
 """Stands in every file, so that nothing else is ever taken for one."""
 _FRAGMENT_S = 1.0
+_MAX_REFUSED = 50
+"""Packets in a row."""
 _TICKS = {"mp4": 90_000, "matroska": 1000}
 # What waits for a packet of the other track, or in a buffer, would be lost with the program.
 _AT_ONCE = {"flush_packets": "1", "max_interleave_delta": str(int(_FRAGMENT_S * 1e6))}
@@ -110,6 +112,7 @@ class RecordingFile:
         self._base = Fraction(1, _TICKS[kind.format])
         self._origin_s: Fraction | None = None
         self._last_dts: dict[int, int] = {}
+        self._refused = 0
         self.seconds = Fraction(0)
         self.size = 0
 
@@ -141,13 +144,28 @@ class RecordingFile:
         packet.time_base = self._base
         packet.is_keyframe = timed.packet.is_key
         packet.stream = self._tracks[track]
-        try:
-            self._copy.mux(packet)
-        except (av.FFmpegError, OSError, ValueError) as error:
-            raise self._explained(error) from error
+        if not self._mux(packet):
+            return
         self.size += len(timed.packet.content)
         if track == VIDEO:
             self.seconds = max(self.seconds, packet.pts * self._base)
+
+    def _mux(self, packet: av.Packet[Any]) -> bool:
+        """Whether the packet could be written; one that fits no file is left out, unless all are such.
+
+        Raises:
+            AppError: The disk is full, or nothing fits.
+        """
+        try:
+            self._copy.mux(packet)
+        except (av.FFmpegError, OSError, ValueError) as error:
+            self._refused += 1
+            if self._file.error is not None or self._refused > _MAX_REFUSED or not self.size:
+                raise self._explained(error) from error
+            log.info("%s: a packet is left out: %s", self.path.name, error)
+            return False
+        self._refused = 0
+        return True
 
     def finish(self) -> Path:
         """Ends the file and gives it its name.

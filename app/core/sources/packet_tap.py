@@ -18,6 +18,9 @@ log = logging.getLogger(__name__)
 _CLOCKLESS = frozenset(("mpjpeg", "mjpeg", "h264", "hevc", "m4v"))
 """Formats without times: what FFmpeg says instead is a guess at 25 frames a second."""
 
+_SAMPLES = {"aac": 1024, "mp3": 1152, "mp3float": 1152}
+"""Samples in each packet, which FFmpeg does not say at the beginning of a stream."""
+
 
 class PacketTap:
     """The tap on one connection.
@@ -53,11 +56,18 @@ class PacketTap:
                 bytes(packet),
                 packet.pts * base if self._has_clock and packet.pts is not None else None,
                 packet.dts * base if self._has_clock and packet.dts is not None else None,
-                (packet.duration or 0) * base if self._has_clock else Fraction(0),
+                self._duration_s(packet, track),
                 packet.is_keyframe,
                 arrived_ns,
             )
         )
+
+    def _duration_s(self, packet: av.Packet[Any], track: int) -> Fraction:
+        if packet.duration:
+            return packet.duration * packet.time_base if self._has_clock else Fraction(0)
+        context = self.streams[track].codec_context
+        samples = _SAMPLES.get(context.name, 0) if track == SOUND else 0
+        return Fraction(samples, context.sample_rate) if samples and context.sample_rate else Fraction(0)
 
     def _begin(self, first: av.Packet[Any]) -> bool:
         while True:

@@ -29,6 +29,7 @@ class DetectorChoice(QWidget):
         self.model.set_choices(models.choices)
         self.model.show_value(settings.model.name)
         self.threshold = ThresholdEditor(setting_info(settings, "detection", "threshold"))
+        self.model.title.setMinimumHeight(self.threshold.spin.sizeHint().height())  # both titles on one line
         self.classes = WrappedLabel()
         self.classes.setObjectName("muted")
         self.classes.setAccessibleName("Classes")

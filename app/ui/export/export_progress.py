@@ -162,7 +162,8 @@ def _report_lines(report: ExportReport, classes: tuple[str, ...]) -> list[str]:
     """Says what came of an export, but for what was found."""
     several = len(report.counts) > 1 or report.objects is not None
     by_class = ", ".join(f"{name} {count}" for name, count in list(report.counts.items())[:_CLASSES])
-    more = f" and {len(report.counts) - _CLASSES} more classes" if len(report.counts) > _CLASSES else ""
+    left = len(report.counts) - _CLASSES
+    more = f" and {number_of(left, 'class')} more" if left > 0 else ""
     verb = "was" if len(classes) == 1 else "were"
     return [
         *([f"Detections: {by_class}{more}."] if several and by_class else []),

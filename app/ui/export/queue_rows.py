@@ -64,7 +64,7 @@ class QueueRows(QStyledItemDelegate):
         state = state_text(item)
         if item.begun and item.part_done > 0:
             state = f"{state}  {round(item.part_done * 100)} %"
-        colour = {"done": colours.success, "failed": colours.danger, "running": colours.accent_hover}
+        colour = {"done": colours.success, "failed": colours.danger, "running": colours.link}
         known = colours.warning if notes_of(item) else colour.get(item.state, colours.muted)
         painter.setPen(QColor(known))
         painter.setFont(font)

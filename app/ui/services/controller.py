@@ -13,6 +13,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
+from app.core.events.masks import Masks
 from app.core.frames import FrameResult, SourceInfo
 from app.core.live.events import (
     DetectorTrouble,
@@ -39,6 +40,7 @@ from app.ui.services.settings_model import SettingsModel
 
 _SHORT_S = 0.05  # less than a frame lasts
 _REOPENING = ("resolution", "fps")
+_FOLLOWING = (("source", "smooth"), ("overlay", "show_trails"), ("overlay", "show_counts"))
 
 
 class LiveController(QObject):
@@ -120,8 +122,8 @@ class LiveController(QObject):
         # What runs for the sample only does not look at anything else, not even for a moment.
         name = settings.model.name if sample else self._settings.lasting("model", "name")
         self.awaited = uri
-        if settings.source.smooth != "auto":
-            self.session.set_smoothing(settings.source.smooth)
+        if self._smoothing != "auto":
+            self.session.set_smoothing(self._smoothing)
         if self.session.start(uri, options, replace(settings.model, name=name), settings.detection):
             self.awaiting.emit(uri)
         else:
@@ -204,6 +206,11 @@ class LiveController(QObject):
         present = self.video_file
         if self.session is not None and present is not None and present.absolute() == video.absolute():
             self.session.look_again()
+
+    def set_masks(self, masks: Masks) -> None:
+        """Sets the areas of the present source in which no object is followed."""
+        if self.session is not None:
+            self.session.set_masks(masks)
 
     def painted(self, result: FrameResult) -> None:
         """Note that a result is on the screen: counts frame age and screen rate."""
@@ -356,12 +363,19 @@ class LiveController(QObject):
             session.set_iou(settings.detection.iou)
         elif (section, name) == ("detection", "threshold"):
             session.set_threshold(settings.detection.threshold)
-        elif (section, name) == ("source", "smooth"):
-            session.set_smoothing(settings.source.smooth)
+        elif (section, name) in _FOLLOWING:
+            session.set_smoothing(self._smoothing)
         elif (section, name) == ("source", "loop"):
             self._apply_loop(settings.source.loop)
         elif section == "source" and name in _REOPENING and self.uri.startswith("camera:"):
             self.open(self.uri)
+
+    @property
+    def _smoothing(self) -> str:
+        """Whether objects are followed: whoever wants trails or counts wants it, however fast the detector is."""
+        settings = self._settings.current
+        wanted = settings.overlay.show_trails or settings.overlay.show_counts
+        return "on" if wanted and settings.source.smooth == "auto" else settings.source.smooth
 
     def _apply_loop(self, loop: bool) -> None:
         self._note_loop(loop)

@@ -16,7 +16,7 @@ class SceneModel(QObject):
 
     Args:
         store: Where scenes are kept.
-        controller: Says which source is the present one.
+        controller: Says which source is the present one, and is told its masks.
         background: Reads and writes.
     """
 
@@ -29,7 +29,7 @@ class SceneModel(QObject):
 
     def __init__(self, store: SceneStore, controller: LiveController, background: Background) -> None:
         super().__init__()
-        self._store, self._background = store, background
+        self._store, self._controller, self._background = store, controller, background
         self._source = ""
         self._scene = Scene()
         self._loaded = False
@@ -89,7 +89,9 @@ class SceneModel(QObject):
 
     def _take(self, scene: Scene) -> None:
         if scene != self._scene:
-            self._scene = scene
+            before, self._scene = self._scene, scene
+            if scene.masks != before.masks:
+                self._controller.set_masks(scene.ignored)
             self.changed.emit(scene)
 
     def _save_next(self) -> None:

@@ -14,7 +14,7 @@ from app.core.frames import FrameResult
 from app.ui.services.controller import LiveController
 from app.ui.services.settings_model import SettingsModel
 from app.ui.view.notice_plate import NoticePlate
-from app.ui.view.silence import Silence, hidden_text, silent_text
+from app.ui.view.silence import Silence, hidden_text, masked_text, silent_text
 from app.ui.view.video_view import VideoView
 from detector.bundled_files import default_model
 
@@ -114,6 +114,9 @@ class NoticeFeed(QObject):
         if hidden:
             self._act = partial(self._settings.set, "detection", "classes", ())
             self._tell(hidden_text(hidden), "Show all classes", "Take the class filter off")
+            return
+        if self._view.shown.masked:
+            self._tell(masked_text(self._view.shown.masked), "", "")
             return
         said = silent_text(self._settings.current.detection.threshold, self._view.shown.best())
         button = "" if said.threshold is None else f"Lower to {said.threshold:.2f}"

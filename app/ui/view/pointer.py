@@ -48,8 +48,12 @@ class Pointer:
         if event.button() is not Qt.MouseButton.LeftButton or self._pressed is None:
             return False
         clicked = not self.dragging
-        self._pressed, self.dragging = None, False
+        self.forget()
         return clicked
+
+    def forget(self) -> None:
+        """What began with the last press ends without a click."""
+        self._pressed, self.dragging = None, False
 
     def wheel(self, event: QWheelEvent) -> bool:
         """The wheel turned, or two fingers moved over a touch pad."""

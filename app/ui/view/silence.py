@@ -67,6 +67,15 @@ def silent_text(threshold: float, best: tuple[str, float] | None) -> ThresholdHi
     return ThresholdHint(f"Nothing above {threshold:.2f}  ·  best: {label} {lower:.2f}", lower)
 
 
-def hidden_text(count: int) -> str:
-    """Returns text such as "3 detections hidden by the class filter"."""
-    return f"{count} {'detection' if count == 1 else 'detections'} hidden by the class filter"
+def hidden_text(count: int, alone: bool = True) -> str:
+    """Returns text such as "3 detections hidden by the class filter"; shorter where others are named before."""
+    return f"{_detections(count, alone)} hidden by the class filter"
+
+
+def masked_text(count: int, alone: bool = True) -> str:
+    """Returns text such as "3 detections ignored in masks"; shorter where others are named before."""
+    return f"{_detections(count, alone)} ignored in masks"
+
+
+def _detections(count: int, alone: bool) -> str:
+    return f"{count} {'detection' if count == 1 else 'detections'}" if alone else str(count)

@@ -51,6 +51,10 @@ class Stage(QWidget):
         self.playback.slider.laid_out.connect(self._share_axis)
         self.playback.length_changed.connect(self._share_axis)
 
+    def place_above(self, bar: QWidget) -> None:
+        """Give a bar its place above the view."""
+        self._box.insertWidget(0, bar)
+
     def set_fullscreen(self, full: bool) -> None:
         """Lay the playback bar over the view on a full screen, and show it only while the mouse moves."""
         self._full = full

@@ -2,69 +2,65 @@
 
 In: ``FrameResult`` from the controller; settings snapshots. Out: ``painted`` (for the frame age that the status bar
 shows). The image is painted straight from the frame's own memory; the frame is held until the next one
-replaces it, so that memory stays valid. ``ShownFrame`` decides what is shown of it, ``FramePlace`` where it lies.
+replaces it, so that memory stays valid. ``ShownFrame`` decides what is shown of it, ``ZoomView`` where it lies,
+``Selection`` which box is spoken of.
 """
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, Signal
+from dataclasses import replace
+
+from PySide6.QtCore import QPointF, QRect, QRectF, Signal
 from PySide6.QtGui import (
+    QAccessible,
+    QAccessibleAnnouncementEvent,
     QColor,
-    QFocusEvent,
+    QContextMenuEvent,
     QImage,
-    QMouseEvent,
-    QNativeGestureEvent,
     QPainter,
     QPaintEvent,
     QPalette,
     QPen,
-    QResizeEvent,
-    QWheelEvent,
 )
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtWidgets import QWidget
 
+from app.core.events.masks import Masks
 from app.core.frames import FrameResult
 from app.core.overlay import BoxMark, View, layout
+from app.core.palette import model_colours
 from app.core.settings import DetectionSettings, OverlaySettings
+from app.ui.view.badges import Badges
+from app.ui.view.box_card import box_lines, paint_card
 from app.ui.view.frame_painter import as_qimage, paint_around, paint_image
-from app.ui.view.frame_place import FramePlace
 from app.ui.view.notice_plate import NoticePlate
-from app.ui.view.overlay_painter import measure, paint_chips, paint_marks
-from app.ui.view.pointer import ZOOM_STEP, Pointer
+from app.ui.view.overlay_painter import measure, paint_marks, paint_trails
+from app.ui.view.selection import Selection
 from app.ui.view.shown_frame import ShownFrame
+from app.ui.view.trails import Trails
 from app.ui.view.waiting_plate import WaitingPlate
-from app.ui.view.zoom_plate import ZoomPlate
+from app.ui.view.zoom_view import ZoomView
 from detector.detections import Detections
 
-_BADGE = "#f4f6f8"
-_DEMO = "#ffc857"
-DEMO_TEXT = "Demo model: knows drawn shapes only"
-_DEMO_SHORT = "Demo: drawn shapes only"
-_NARROW = 420  # pixels of the frame's width, below which the short words are used
-_PAN_SHARE = 0.1  # of the view, by a key
+_DIMMED = 0.3  # opacity of the others while one is pinned
+_THICKER = 1.5  # times the line, of the box that is spoken of
 
 
-class VideoView(QWidget):
+class VideoView(ZoomView):
     """Shows one frame with its boxes: letterboxed, or zoomed."""
 
     painted = Signal(object)
     """``FrameResult`` that is on the screen for the first time."""
-    mouse_moved = Signal()
     filtered = Signal()
     """Other detections of the same candidates are shown."""
-    rearranged = Signal()
-    """The frame lies elsewhere in the widget."""
-    fullscreen_asked = Signal()
-    """The user wants the frame on the full screen, or back."""
+    menu_asked = Signal(QPointF)
+    """The user wants the menu for a point of the view."""
+    zone_asked = Signal(QPointF)
+    """The user wants to draw a zone from a place in the frame, 0 to 1 of its width and height."""
+    mask_asked = Signal(QRectF)
+    """The user wants what is in a part of the frame, 0 to 1 of its width and height, to be ignored."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setMinimumSize(160, 90)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setMouseTracking(True)
-        self._ring: QColor | None = None  # around the frame, when the keyboard came here
         self.setAccessibleName("Video")
         self.canvas = QColor("#0b0d10")
         self.paints = 0
@@ -73,21 +69,20 @@ class VideoView(QWidget):
         self._reported: FrameResult | None = None
         self._detection = DetectionSettings()
         self._overlay = OverlaySettings()
+        self._masks: Masks = ()
         self.shown = ShownFrame(None, self._detection)
         """What is shown of the frame."""
+        self.selection = Selection()
+        """Which box the mouse is on, which is pinned."""
+        self._mouse: QPointF | None = None
+        self._unpinned_by: int | None = None  # row that was pinned before the last click
         self._marks: tuple[BoxMark, ...] | None = None
-        self._place = FramePlace()
-        self._pointer = Pointer(self._place)
-        self._badge = ""
-        self._demo = self._demo_told = False
-        self._note = ""
+        self._trails = Trails()
+        self._badges = Badges()
         self.notice = NoticePlate(self)
         """The notice on the frame."""
         self.waiting = WaitingPlate(self)
         """Shown while there is no frame yet."""
-        self.zoom_plate = ZoomPlate(self)
-        """Shown while the frame is zoomed."""
-        self.zoom_plate.fit_asked.connect(self.zoom_to_fit)
 
     # What to show
 
@@ -95,56 +90,66 @@ class VideoView(QWidget):
         """Replace the frame and its boxes."""
         self.waiting.end()
         self._image = as_qimage(result.frame.image_bgra)
-        self.shown = ShownFrame(result, self._detection)
-        self._marks = None
-        if self._place.set_frame(result.frame.width, result.frame.height):
-            self.rearranged.emit()
-        self.update()
+        self._show(ShownFrame(result, self._detection, self._masks))
+        if self._overlay.show_trails:
+            self._trails.add(self.shown)
+        self._lay_frame(result.frame.width, result.frame.height)
 
     def clear(self) -> None:
-        """Show nothing; the next source begins unzoomed."""
+        """Show nothing; the next source begins unzoomed, with nothing pinned."""
         self.waiting.end()
         self._image = None
         self._reported = None
-        self.shown = ShownFrame(None, self._detection)
-        self._place.set_frame(0, 0)
-        self._place.fit()
-        self._rearrange()
+        self._trails.clear()
+        self.selection.clear()
+        self._show(ShownFrame(None, self._detection))
+        self._lay_frame(0, 0)
 
     def set_look(self, detection: DetectionSettings, overlay: OverlaySettings) -> None:
         """Take over new settings; the frame on screen follows without running the network."""
         other = detection != self._detection
-        if other:
-            self._detection = detection
-            self.shown = ShownFrame(self.shown.result, detection)
-        self._overlay = overlay
-        self._marks = None
-        self.update()
+        self._detection, self._overlay = detection, overlay
+        if not overlay.show_trails:
+            self._trails.clear()
+        self._show(ShownFrame(self.shown.result, detection, self._masks) if other else self.shown)
         if other:
             self.filtered.emit()
 
+    def set_masks(self, masks: Masks) -> None:
+        """Show nothing that lies in these areas; the frame on screen follows."""
+        if masks != self._masks:
+            self._masks = masks
+            self._show(ShownFrame(self.shown.result, self._detection, masks))
+            self.filtered.emit()
+
+    def _show(self, shown: ShownFrame) -> None:
+        self.shown = shown
+        self.selection.show(shown)
+        self._marks = None
+        self.update()
+
     def set_badge(self, words: str, note: str = "") -> None:
         """Set the text of the speed badge, and of a second plate below it ("Loading model…")."""
-        if (words, note) != (self._badge, self._note):
-            self._badge, self._note = words, note
+        if (words, note) != (self._badges.speed, self._badges.note):
+            self._badges.speed, self._badges.note = words, note
             self.update(self._badge_area())
 
     def set_demo(self, demo: bool) -> None:
         """Sets whether the running model only knows drawn shapes; a badge says so."""
-        if demo != self._demo:
-            self._demo = demo
+        if demo != self._badges.demo:
+            self._badges.demo = demo
             self.update()
 
     def set_demo_told(self, told: bool) -> None:
         """Sets whether the notice says so already."""
-        if told != self._demo_told:
-            self._demo_told = told
+        if told != self._badges.demo_told:
+            self._badges.demo_told = told
             self.update(self._badge_area())
 
     @property
     def is_demo(self) -> bool:
         """Whether a badge says that the model is a demo."""
-        return self._demo
+        return self._badges.demo
 
     @property
     def result(self) -> FrameResult | None:
@@ -155,128 +160,81 @@ class VideoView(QWidget):
         """Returns the detections shown, out of the frame's candidates."""
         return self.shown.detections
 
-    # Where it lies
-
-    def frame_rect(self) -> QRectF:
-        """Returns where the whole frame lies in the widget, logical pixels; larger than the widget while zoomed."""
-        return self._place.rect()
-
-    def visible_rect(self) -> QRectF:
-        """Returns the part of ``frame_rect`` that is in sight."""
-        return self._place.visible()
-
-    def to_frame(self, point: QPointF) -> QPointF | None:
-        """Returns the place in the frame, 0 to 1 of its width and height, at a point of the widget; None beside it."""
-        return self._place.to_frame(point)
-
-    def to_widget(self, place: QPointF) -> QPointF:
-        """Returns the point of the widget where a place in the frame, 0 to 1, lies."""
-        return self._place.to_widget(place)
-
-    @property
-    def zoom(self) -> float:
-        """Times the fitted size."""
-        return self._place.zoom
-
-    def zoom_in(self) -> None:
-        """Enlarge the frame, around the middle of the view."""
-        self._zoom_by(ZOOM_STEP)
-
-    def zoom_out(self) -> None:
-        """Make the frame smaller, until it is fitted."""
-        self._zoom_by(1 / ZOOM_STEP)
-
-    def zoom_to_fit(self) -> None:
-        """Show the whole frame."""
-        if self._place.fit():
-            self._rearrange()
-
-    def pan(self, across: int, down: int) -> None:
-        """Look further right and down, or left and up, by so many steps; only while zoomed."""
-        step = QPointF(-across * self.width(), -down * self.height()) * _PAN_SHARE
-        if self._place.pan(step):
-            self._rearrange()
-
-    def _zoom_by(self, factor: float) -> None:
-        if self._place.zoom_at(QPointF(self.width() / 2, self.height() / 2), factor):
-            self._rearrange()
-
-    def _rearrange(self) -> None:
-        """The frame lies elsewhere."""
-        self._marks = None
-        self.zoom_plate.show_zoom(self._place.zoom)
-        self.update()
-        self.rearranged.emit()
-
     def marks(self) -> tuple[BoxMark, ...]:
         """Returns boxes and labels as they are painted, logical pixels."""
         if self._marks is None:
-            rect, size = self.frame_rect(), self.shown.size
-            if rect.isEmpty():
+            rect, shown = self.frame_rect(), self.shown
+            if rect.isEmpty() or shown.result is None:
                 self._marks = ()
             else:
                 seen = self.visible_rect()
                 viewport = (seen.left(), seen.top(), seen.right(), seen.bottom())
-                view = View(rect.width() / size[0], (rect.x(), rect.y()), viewport)
-                self._marks = layout(self.detections(), self.shown.labels, size, view, self._overlay, measure)
+                view = View(rect.width() / shown.size[0], (rect.x(), rect.y()), viewport)
+                look, tracks = self._overlay, shown.numbers
+                self._marks = layout(
+                    shown.detections, shown.labels, shown.size, view, look, measure, tracks, shown.unseen_s
+                )
         return self._marks
 
-    def sizeHint(self) -> QSize:
-        return QSize(960, 540)
+    def _rearrange(self) -> None:
+        self._marks = None
+        self.selection.point_at(self._spot(self._mouse))
+        super()._rearrange()
 
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        self._place.set_view(self.width(), self.height(), self.devicePixelRatioF())
-        self._rearrange()
+    # Which box is spoken of
 
-    # Mouse and focus
+    def step_box(self, by: int) -> None:
+        """Pin the next box from left to right, or the one before, and have a screen reader say what it is."""
+        row = self.selection.step(by)
+        if row is None:
+            return
+        self.bring_into_sight(self.box_place(row))
+        self.update()
+        said = QAccessibleAnnouncementEvent(self, ", ".join(box_lines(self.shown, row)))
+        QAccessible.updateAccessibility(said)
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        self._pointer.press(event)
-        super().mousePressEvent(event)
+    def unpin(self) -> bool:
+        """Pin nothing; False if nothing was."""
+        was_pinned = self.selection.is_pinned
+        self.selection.pin(None)
+        self.update()
+        return was_pinned
 
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        self.mouse_moved.emit()
-        if self._pointer.move(event):
-            self._rearrange()
-        if self._pointer.dragging:
-            self.setCursor(Qt.CursorShape.ClosedHandCursor)
-        super().mouseMoveEvent(event)
+    def box_place(self, row: int) -> QRectF:
+        """Returns where a box lies in the frame, 0 to 1 of its width and height."""
+        width, height = self.shown.size
+        x1, y1, x2, y2 = self.detections().boxes_xyxy[row].tolist()
+        return QRectF(x1 / width, y1 / height, (x2 - x1) / width, (y2 - y1) / height)
 
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        if self._pointer.dragging:
-            self.unsetCursor()
-        self._pointer.release(event)
-        super().mouseReleaseEvent(event)
+    def box_at(self, point: QPointF) -> int | None:
+        """Returns the smallest box at a point of the view."""
+        return self.selection.row_at(self._spot(point))
 
-    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        if event.button() is Qt.MouseButton.LeftButton:
-            self.fullscreen_asked.emit()
+    def _spot(self, point: QPointF | None) -> tuple[float, float] | None:
+        place = self.to_frame(point) if point is not None else None
+        return None if place is None else (place.x(), place.y())
 
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        if self._pointer.wheel(event):
-            self._rearrange()
-        event.accept()
+    def _pointed(self, point: QPointF | None) -> None:
+        self._mouse = point
+        if self.selection.point_at(self._spot(point)):
+            self.update()
 
-    def event(self, event: QEvent) -> bool:
-        if isinstance(event, QNativeGestureEvent):
-            if self._pointer.pinch(event):
-                self._rearrange()
-            return True
-        if event.type() is QEvent.Type.DevicePixelRatioChange:
-            self._place.set_view(self.width(), self.height(), self.devicePixelRatioF())
-            self._rearrange()
-        return super().event(event)
-
-    def focusInEvent(self, event: QFocusEvent) -> None:
-        if event.reason() in (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason):
-            self._ring = self.palette().color(QPalette.ColorRole.Highlight)
-        super().focusInEvent(event)
+    def _clicked(self, point: QPointF) -> None:
+        self._unpinned_by = self.selection.pinned
+        self.selection.click(self._spot(point))
         self.update()
 
-    def focusOutEvent(self, event: QFocusEvent) -> None:
-        self._ring = None
-        super().focusOutEvent(event)
-        self.update()
+    def _clicked_twice(self) -> None:
+        self.selection.pin(self._unpinned_by)
+        super()._clicked_twice()
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        by_key = event.reason() is QContextMenuEvent.Reason.Keyboard
+        row = self.selection.pinned
+        if by_key and row is not None:
+            self.menu_asked.emit(self.to_widget(self.box_place(row).center()))
+        else:
+            self.menu_asked.emit(QPointF(event.pos()))
 
     # Painting
 
@@ -288,12 +246,15 @@ class VideoView(QWidget):
         if self._image is not None and not visible.isEmpty():
             paint_image(painter, self._image, self.frame_rect(), visible)
             painter.setClipRect(visible)
-            paint_marks(painter, self.marks())
+            self._paint_boxes(painter, visible)
             painter.setClipping(False)
-        self._paint_badge(painter)
-        if self._ring is not None:
+        has_frame, look = self.shown.result is not None, self._overlay
+        counts = self.shown.counts() if look.show_counts else []
+        chips = self._badges.chips(has_frame, look.show_badge, counts, visible.width())
+        self._badges.paint(painter, visible, self.width(), chips)
+        if self.has_ring:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-            painter.setPen(QPen(self._ring, 2))
+            painter.setPen(QPen(self.palette().color(QPalette.ColorRole.Highlight), 2))
             painter.drawRect(self.rect().adjusted(1, 1, -1, -1))
         painter.end()
         result = self.shown.result
@@ -301,20 +262,22 @@ class VideoView(QWidget):
             self._reported = result
             self.painted.emit(result)
 
-    def _badge_area(self) -> QRect:
-        top = round(self.visible_rect().y())
-        return QRect(0, top, self.width(), 120)
+    def _paint_boxes(self, painter: QPainter, visible: QRectF) -> None:
+        if self._overlay.show_trails:
+            colours = model_colours(self.shown.labels, self._overlay.palette)
+            paint_trails(painter, self._trails.pieces(), self.frame_rect(), colours)
+        row, pinned = self.selection.row, self.selection.pinned
+        if row is None:
+            paint_marks(painter, self.marks())
+            return
+        others = [mark for mark in self.marks() if mark.row != row]
+        if pinned is not None:
+            others = [mark if mark.row == pinned else replace(mark, opacity=_DIMMED * mark.opacity) for mark in others]
+        spoken_of = [replace(mark, line_width=_THICKER * mark.line_width) for mark in self.marks() if mark.row == row]
+        paint_marks(painter, [*others, *spoken_of])
+        for mark in spoken_of:
+            box = QRectF(QPointF(*mark.rect[:2]), QPointF(*mark.rect[2:]))
+            paint_card(painter, box_lines(self.shown, row), box, visible)
 
-    def _paint_badge(self, painter: QPainter) -> None:
-        chips: list[tuple[str, str]] = []
-        has_frame = self.shown.result is not None
-        frame = self.visible_rect()
-        if self._badge and self._overlay.show_badge and has_frame:
-            chips.append((self._badge, _BADGE))
-        if self._demo and has_frame and not self._demo_told:
-            chips.append((DEMO_TEXT if frame.width() >= _NARROW else _DEMO_SHORT, _DEMO))
-        if self._note:
-            chips.append((self._note, _BADGE))
-        if chips:
-            corner = QPointF(frame.x() + 12, frame.y() + 12)
-            paint_chips(painter, corner, chips, self.width() - frame.x() - 24)
+    def _badge_area(self) -> QRect:
+        return QRect(0, round(self.visible_rect().y()), self.width(), 120)

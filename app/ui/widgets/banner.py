@@ -203,5 +203,6 @@ class Banner(QFrame):
         self._close.setIcon(icon("close", colours.muted, size=16))
         self.setStyleSheet(
             f"QFrame#banner {{ background: {colours.surface}; border: 1px solid {colours.border}; border-radius: 8px;"
-            f" border-left: 4px solid {strong}; }} QFrame#banner QLabel {{ background: transparent; }}"
+            f" border-left: 4px solid {strong}; border-top-left-radius: 0; border-bottom-left-radius: 0; }}"
+            " QFrame#banner QLabel { background: transparent; }"
         )

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QMimeData, QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtCore import QMimeData, QModelIndex, QPersistentModelIndex, QRect, Qt
 from pytestqt.qtbot import QtBot
 
 from app.core.errors import AppError
@@ -24,6 +24,7 @@ from app.ui.export.queue_text import detail_text, search_text, spoken, state_tex
 from app.ui.services.background import Background
 from app.ui.services.queue_runner import QueueRunner, VideoSearch
 from app.ui.widgets.theme import Theme
+from tests.support.contrast import LEAST, strongest
 from tests.support.qt_checks import cut_texts, outside, overlaps, settle, show_active
 from tests.support.qt_fakes import application
 from tests.support.queue_jobs import StepJobs, report_for, request_for, touch
@@ -285,6 +286,22 @@ def test_nothing_is_cut_or_covered(qtbot: QtBot, tmp_path: Path, theme: str, siz
     assert made.background.close(20.0)
     made.dialog.deleteLater()
     assert faults == []
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_the_state_of_a_row_can_be_read(qtbot: QtBot, tmp_path: Path, theme: str) -> None:
+    made = Booth(qtbot, tmp_path, theme)
+    made.dialog.show()
+    made.export("a.mp4")
+    made.wait("running")
+    view = made.dialog.view.list
+    row = view.visualRect(view.model().index(0, 0))
+    corner = QRect(row.right() - 80, row.top() + 8, 70, 20)
+    image = view.viewport().grab().toImage()
+    assert strongest(image, corner) >= LEAST
+    assert made.runner.close(20.0)
+    made.dialog.hide()
+    assert made.background.close(20.0)
 
 
 def test_text() -> None:

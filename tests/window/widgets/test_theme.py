@@ -10,28 +10,17 @@ from PySide6.QtWidgets import QFileDialog, QLineEdit, QToolButton
 from pytestqt.qtbot import QtBot
 
 from app.ui.widgets.theme import DARK, LIGHT, Colours, Theme
+from tests.support.contrast import LEAST, contrast, strongest
 from tests.support.qt_checks import settle
 from tests.support.qt_fakes import application
 
-_LEAST = 4.5
 _STRONG = ("text", "muted", "link")
 _SIGNALS = ("danger", "warning", "success")
 
 
-def _luminance(colour: str) -> float:
-    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-def _contrast(first: str, second: str) -> float:
-    dark, light = sorted((_luminance(first), _luminance(second)))
-    return (light + 0.05) / (dark + 0.05)
-
-
 def test_the_measure_itself() -> None:
-    assert _contrast("#000000", "#ffffff") == pytest.approx(21)
-    assert _contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.01)
+    assert contrast("#000000", "#ffffff") == pytest.approx(21)
+    assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.01)
 
 
 @pytest.mark.parametrize("colours", [LIGHT, DARK], ids=["light", "dark"])
@@ -42,9 +31,9 @@ def test_words_stand_out_from_what_they_stand_on(colours: Colours) -> None:
         *(("on_accent", ground) for ground in ("accent", "accent_hover")),
     ]
     poor = {
-        pair: round(_contrast(getattr(colours, pair[0]), getattr(colours, pair[1])), 2)
+        pair: round(contrast(getattr(colours, pair[0]), getattr(colours, pair[1])), 2)
         for pair in pairs
-        if _contrast(getattr(colours, pair[0]), getattr(colours, pair[1])) < _LEAST
+        if contrast(getattr(colours, pair[0]), getattr(colours, pair[1])) < LEAST
     }
     assert poor == {}
 
@@ -74,11 +63,5 @@ def test_the_buttons_of_qts_file_dialog_have_icons(qtbot: QtBot, tmp_path: Path,
     for button in buttons:
         image = button.grab().toImage()
         inside = image.rect().adjusted(5, 5, -5, -5)
-        ground = image.pixelColor(inside.topLeft()).name()
-        strongest = max(
-            _contrast(image.pixelColor(x, y).name(), ground)
-            for x in range(inside.left(), inside.right())
-            for y in range(inside.top(), inside.bottom())
-        )
-        assert strongest > (2.5 if button.isEnabled() else 1.5), button.objectName()
+        assert strongest(image, inside) > (2.5 if button.isEnabled() else 1.5), button.objectName()
     assert theme.colours == colours

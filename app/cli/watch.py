@@ -1,0 +1,129 @@
+"""``ssd-viewer watch``: the live view without a window. Main thread, which waits; the work runs on its own."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from app.cli.console import Console, UsageError
+from app.cli.interrupt import cancel_on_interrupt
+from app.cli.json_lines import JsonLines
+from app.cli.options import detection_settings, find_model, say_if_demo, with_threshold
+from app.cli.watch_options import actions_of, add_watch_options, rules_of, scene_of
+from app.core.errors import AppError
+from app.core.sources.base import CAMERA, SCREEN
+
+if TYPE_CHECKING:
+    from app.core.watching.request import WatchRequest
+    from app.core.watching.watch import Watch
+
+_LINES_S = 5.0
+
+
+def prepare(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace, Console], int]:
+    """Add the options; return what runs."""
+    parser.description = (
+        "Watch live sources without a window: record them, find events, keep clips of these and tell somebody. A line "
+        "of JSON for each event on stdout. Ctrl-C ends it in good order."
+    )
+    add_watch_options(parser)
+    return run
+
+
+def run(options: argparse.Namespace, console: Console) -> int:
+    """Watch until Ctrl-C, SIGTERM, the end of --for or of all sources.
+
+    Raises:
+        UsageError: As said.
+        AppError: The model or a folder cannot be used.
+    """
+    sources = [_source(source) for source in options.sources]
+    if len(set(sources)) < len(sources):
+        raise UsageError("A source is named twice.", "Name each once.")
+    request = _request(options, console)
+    actions = actions_of(options)
+    from app.core.alarms.delivery import Delivery
+    from app.core.sources.base import SourceOptions
+    from app.core.watching.watch import Watch
+
+    watches: list[Watch] = []
+
+    def nobody_reads() -> None:
+        for watch in watches:
+            watch.stop()
+
+    lines = JsonLines(nobody_reads)
+
+    def tell(data: dict[str, Any]) -> None:
+        lines.give(data)
+        if data["type"] == "trouble":
+            console.note(" ".join(part for part in (data["source"], data["message"], data["hint"]) if part))
+
+    def failed(line: str) -> None:
+        tell({"type": "trouble", "source": None, "message": line, "hint": ""})
+
+    watch = Watch(sources, request, Delivery(actions, failed), tell, SourceOptions(), options.health)
+    watches.append(watch)
+    with cancel_on_interrupt(watch.stop), _on_terminate(watch.stop):
+        done = watch.run(options.for_s)
+    lines.close(_LINES_S)
+    return 0 if done else 1
+
+
+def _request(options: argparse.Namespace, console: Console) -> WatchRequest:
+    from app.core.detection_filter import check_classes
+    from app.core.recording.folder import FolderLimits
+    from app.core.watching.request import WatchRequest
+
+    scene = scene_of(options)  # which also spells the zone as its file does
+    rules = rules_of(options)
+    model, detection = detection_settings(options)
+    entry = find_model(model, detection)
+    say_if_demo(entry, console)
+    try:
+        for rule in rules:
+            check_classes(rule.classes, entry.spec.labels, entry.name)
+    except AppError as error:
+        raise UsageError(error.message, error.hint) from error
+    return WatchRequest(
+        model=model,
+        detection=with_threshold(detection, options, entry.spec.threshold),
+        rules=rules,
+        scene=scene,
+        record=options.record,
+        mode=options.mode,
+        clips=options.clips,
+        before_s=options.before,
+        after_s=options.after,
+        segment_s=options.segment,
+        limits=FolderLimits(options.max_size, options.max_days),
+        min_free=options.keep_free,
+    )
+
+
+def _source(source: str) -> str:
+    from app.cli.window import named_source
+
+    return source if source.startswith((CAMERA, SCREEN)) else named_source(source)
+
+
+@contextlib.contextmanager
+def _on_terminate(cancel: Callable[[], None]) -> Iterator[None]:
+    """While inside, SIGTERM, by which services are stopped, ends the work in good order."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def told(_signal: int, _frame: FrameType | None) -> None:
+        cancel()
+
+    before = signal.signal(signal.SIGTERM, told)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

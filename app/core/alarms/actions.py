@@ -1,0 +1,187 @@
+"""Ways to tell: a command, a web address, a desktop notification. Each blocks; used on the delivery's threads.
+
+What fails is said without addresses, arguments and answers: they may hold passwords.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import urllib.error
+from collections.abc import Sequence
+from typing import Protocol
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from app.core.alarms.message import AlarmMessage, check_placeholders
+from app.core.errors import AppError
+
+COMMAND_LIMIT_S = 60.0
+_POST_LIMIT_S = 15.0
+_BEGAN, _CLIP = "began", "clip"
+
+
+class AlarmError(AppError):
+    """An alarm could not be sent.
+
+    Args:
+        message: Why, one line, without secrets.
+        may_try_again: Whether it may go through later.
+    """
+
+    def __init__(self, message: str, may_try_again: bool = True) -> None:
+        super().__init__(message)
+        self.may_try_again = may_try_again
+
+
+class Action(Protocol):
+    """One way to tell.
+
+    Attributes:
+        name: For people.
+    """
+
+    name: str
+
+    def wants(self, message: AlarmMessage) -> bool:
+        """Whether this is to be told."""
+        ...
+
+    def send(self, message: AlarmMessage) -> None:
+        """Tells it.
+
+        Raises:
+            AlarmError: It could not be told.
+        """
+        ...
+
+
+class CommandAction:
+    """Runs a program for each event; no shell reads what it is given.
+
+    Args:
+        arguments: The program and its arguments, with placeholders.
+        limit_s: It is killed after so long, with what it started.
+
+    Raises:
+        AppError: There is no such program or placeholder.
+    """
+
+    name = "The command"
+
+    def __init__(self, arguments: Sequence[str], limit_s: float = COMMAND_LIMIT_S) -> None:
+        check_placeholders(arguments)
+        program = shutil.which(arguments[0]) if arguments else None
+        if program is None:
+            raise AppError("The command for events is not found.", "Name a program that is installed, or its path.")
+        self._arguments = [program, *arguments[1:]]
+        self._limit_s = limit_s
+        self._moment = _CLIP if any("{clip}" in argument for argument in arguments) else _BEGAN
+
+    def wants(self, message: AlarmMessage) -> bool:
+        """See ``Action``; a command that is given the clip waits for it, where there will be one."""
+        return message.moment == self._moment
+
+    def send(self, message: AlarmMessage) -> None:
+        """See ``Action``."""
+        try:
+            process = subprocess.Popen(
+                message.filled(self._arguments),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "its arguments cannot be given"
+            raise AlarmError(f"The command did not start: {reason}.", may_try_again=False) from None
+        try:
+            code = process.wait(self._limit_s)
+        except subprocess.TimeoutExpired:
+            _kill(process)
+            raise AlarmError(f"The command was killed after {self._limit_s:g} s.", may_try_again=False) from None
+        if code:
+            raise AlarmError(f"The command failed with code {code}.", may_try_again=False)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    if sys.platform == "win32":
+        process.kill()
+    else:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)  # its own session, so also what it started
+    process.wait()
+
+
+class PostAction:
+    """Sends each event as JSON to a web address.
+
+    Args:
+        url: http or https; user and password in it are told to that server alone.
+
+    Raises:
+        AppError: It is no web address.
+    """
+
+    name = "The web address"
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise AppError("Events are posted to http:// or https:// addresses.", "Write the address whole.")
+        login, _, place = parts.netloc.rpartition("@")
+        self._url = urlunsplit(parts._replace(netloc=place))
+        self._root = f"{parts.scheme}://{place}/"
+        user, _, password = login.partition(":")
+        self._login = (unquote(user), unquote(password)) if login else None
+
+    def wants(self, message: AlarmMessage) -> bool:
+        """See ``Action``."""
+        return True
+
+    def send(self, message: AlarmMessage) -> None:
+        """See ``Action``."""
+        from app.core.media.certificates import Certificates
+        from app.core.media.web_client import WebClient
+
+        client = WebClient(Certificates())
+        if self._login is not None:
+            client.add_login(self._root, *self._login)
+        try:
+            client.request(self._url, None, _POST_LIMIT_S, _POST_LIMIT_S, message.as_json()).close()
+        except urllib.error.HTTPError as error:
+            busy = error.code in (408, 425, 429) or error.code >= 500
+            raise AlarmError(f"The web address answered {error.code}.", may_try_again=busy) from None
+        except AppError:
+            raise AlarmError("The web address has a certificate that is not trusted.", may_try_again=False) from None
+        except TimeoutError:
+            raise AlarmError("The web address did not answer in time.") from None
+        except (OSError, ValueError):
+            raise AlarmError("The web address cannot be reached.") from None
+
+
+class NotifyAction(CommandAction):
+    """Shows a notification on the desktop.
+
+    Raises:
+        AppError: Nothing on this computer can.
+    """
+
+    name = "The notification"
+
+    def __init__(self) -> None:
+        text = ("{source}, {time}",)
+        if sys.platform == "darwin":
+            script = "on run a\ndisplay notification (item 2 of a) with title (item 1 of a)\nend run"
+            arguments: Sequence[str] = ("osascript", "-e", script, "{label}", *text)
+        else:
+            arguments = ("notify-send", "--app-name=ssd-viewer", "--icon={snapshot}", "--", "{label}", *text)
+        if shutil.which(arguments[0]) is None:
+            raise AppError(
+                "This computer has no program that shows notifications.",
+                "Install notify-send (libnotify), or leave out the notifications.",
+            )
+        super().__init__(arguments, limit_s=10.0)

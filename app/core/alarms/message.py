@@ -1,0 +1,67 @@
+"""What an alarm says. Immutable; made on the thread that watches, sent from others."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from app.core.errors import AppError
+
+PLACEHOLDERS = ("label", "time", "clip", "snapshot", "source")
+_PLACEHOLDER = re.compile(r"\{([a-z]+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmMessage:
+    """One thing to tell.
+
+    Attributes:
+        title: A line for people.
+        label: Class of the object; the rule's name where there is none.
+        time: When it began, ISO 8601 with the offset from UTC.
+        source: Where, without secrets.
+        snapshot: Path of the picture; "" for none.
+        clip: Path of the clip; "" while there is none.
+        data: The event as JSON has it.
+        moment: "began", "ended" or "clip".
+    """
+
+    title: str
+    label: str
+    time: str
+    source: str
+    snapshot: str
+    clip: str
+    data: Mapping[str, Any]
+    moment: str
+
+    def as_json(self) -> bytes:
+        """Returns the event as one object."""
+        return json.dumps(self.data, ensure_ascii=False, allow_nan=False).encode()
+
+    def filled(self, arguments: Sequence[str]) -> list[str]:
+        """Returns ``arguments`` with their placeholders replaced, once: what a value says is never looked at again."""
+        values = {"label": self.label, "time": self.time, "clip": self.clip, "snapshot": self.snapshot}
+        values["source"] = self.source
+        return [_PLACEHOLDER.sub(lambda found: _harmless(values[found[1]]), argument) for argument in arguments]
+
+
+def check_placeholders(arguments: Sequence[str]) -> None:
+    """Refuses placeholders that there are not.
+
+    Raises:
+        AppError: Names one, and those there are.
+    """
+    for argument in arguments:
+        for found in _PLACEHOLDER.finditer(argument):
+            if found[1] not in PLACEHOLDERS:
+                known = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
+                raise AppError(f"There is no placeholder {found[0]}.", f"There are: {known}.")
+
+
+def _harmless(value: str) -> str:
+    """A class may be called anything: no option of the command, and nothing that cannot be an argument."""
+    return "".join(letter if letter.isprintable() else "_" for letter in value).lstrip("-")

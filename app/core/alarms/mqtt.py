@@ -1,0 +1,111 @@
+"""Events for an MQTT broker, with what Home Assistant needs to find them by itself. Needs the extra ``mqtt``."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from app.core.alarms.actions import AlarmError
+from app.core.alarms.message import AlarmMessage
+from app.core.errors import AppError
+
+if TYPE_CHECKING:
+    from paho.mqtt.client import Client
+
+_LIMIT_S = 10.0
+_PORTS = {"mqtt": 1883, "mqtts": 8883}
+_DISCOVERY = "homeassistant"
+_STATES = {"began": "ON", "ended": "OFF"}
+
+
+class MqttAction:
+    """Publishes each event under TOPIC/SOURCE/RULE: its state, and all of it as JSON.
+
+    Args:
+        url: ``mqtt://`` or ``mqtts://``, then user:password@ if needed, host, port and topic.
+
+    Raises:
+        AppError: It is no such address, or the extra is not installed.
+    """
+
+    name = "The MQTT broker"
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in _PORTS or not parts.hostname:
+            raise AppError("MQTT brokers have addresses such as mqtt://host/topic.", "Write the address whole.")
+        try:
+            import paho.mqtt.client  # noqa: F401 - is it there?
+        except ImportError:
+            raise AppError("MQTT needs the package paho-mqtt.", "Install it: pip install paho-mqtt.") from None
+        self._host, self._port = parts.hostname, parts.port or _PORTS[parts.scheme]
+        self._is_secure = parts.scheme == "mqtts"
+        self._user, self._password = unquote(parts.username or ""), unquote(parts.password or "")
+        self._topic = parts.path.strip("/") or "ssd-viewer"
+        self._announced: set[str] = set()
+
+    def wants(self, message: AlarmMessage) -> bool:
+        """See ``Action``."""
+        return True
+
+    def send(self, message: AlarmMessage) -> None:
+        """See ``Action``."""
+        rule = str(message.data.get("rule", "event"))
+        topic = f"{self._topic}/{_slug(message.source)}/{_slug(rule)}"
+        publishing = [(f"{topic}/event", message.as_json(), False)]
+        if message.moment in _STATES:
+            publishing.append((f"{topic}/state", _STATES[message.moment].encode(), True))
+        if topic not in self._announced:
+            publishing.insert(0, self._discovery(topic, message.source, rule))
+        self._publish(publishing)
+        self._announced.add(topic)
+
+    def _discovery(self, topic: str, source: str, rule: str) -> tuple[str, bytes, bool]:
+        unique = f"ssd_viewer_{_slug(source)}_{_slug(rule)}"
+        config = {
+            "name": rule,
+            "unique_id": unique,
+            "state_topic": f"{topic}/state",
+            "json_attributes_topic": f"{topic}/event",
+            "device_class": "occupancy",
+            "device": {"identifiers": [f"ssd_viewer_{_slug(source)}"], "name": source, "manufacturer": "ssd-viewer"},
+        }
+        return f"{_DISCOVERY}/binary_sensor/{unique}/config", json.dumps(config).encode(), True
+
+    def _publish(self, messages: list[tuple[str, bytes, bool]]) -> None:
+        client = self._client()
+        try:
+            client.connect(self._host, self._port)
+            client.loop_start()
+            try:
+                for topic, content, retain in messages:
+                    told = client.publish(topic, content, qos=1, retain=retain)
+                    told.wait_for_publish(_LIMIT_S)
+                    if not told.is_published():
+                        raise AlarmError("The MQTT broker did not take the event in time.")
+            finally:
+                client.disconnect()
+                client.loop_stop()
+        except (OSError, ValueError, RuntimeError):
+            raise AlarmError("The MQTT broker cannot be reached, or refused the event.") from None
+
+    def _client(self) -> Client:
+        from paho.mqtt.client import Client
+        from paho.mqtt.enums import CallbackAPIVersion
+
+        from detector.system_certificates import verifying_context
+
+        client = Client(CallbackAPIVersion.VERSION2)
+        client.connect_timeout = _LIMIT_S
+        if self._user:
+            client.username_pw_set(self._user, self._password)
+        if self._is_secure:
+            client.tls_set_context(verifying_context())
+        return client
+
+
+def _slug(text: str) -> str:
+    """``text`` as a level of a topic."""
+    return re.sub(r"[^a-z0-9]+", "_", text.casefold()).strip("_")[:60] or "x"

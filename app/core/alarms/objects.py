@@ -1,0 +1,76 @@
+"""From what the detector finds in a live source to numbered objects in zones. Owned by the thread that watches."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+
+from app.core.alarms.rules import Sighting
+from app.core.detection_filter import detection_filter
+from app.core.events.geometry import anchors_of, centres_of, inside
+from app.core.events.scene import Scene
+from app.core.frames import FrameResult
+from app.core.records.frame_record import label_of
+from app.core.settings import DetectionSettings
+from app.core.tracking.tracker import Tracker, with_unsure
+from detector.class_names import find_name
+from detector.detections import Detections
+
+
+class ObjectWatch:
+    """Follows the objects of one source.
+
+    Args:
+        detection: Which detections count.
+        scene: Zones, and masks in which nothing is found.
+    """
+
+    def __init__(self, detection: DetectionSettings, scene: Scene) -> None:
+        self._detection = detection
+        self._scene = scene
+        self._tracker = Tracker()
+
+    def restart(self) -> None:
+        """Forgets the objects: the source was lost."""
+        self._tracker.end_all()
+
+    def look(self, result: FrameResult) -> tuple[list[Sighting], Detections]:
+        """Returns the objects of a frame that have a number, and everything that is shown of it."""
+        if result.candidates is None:
+            return [], Detections.empty()
+        frame, wanted = result.frame, detection_filter(self._detection, result.labels)
+        found = self._unmasked(result.candidates.detections(with_unsure(wanted)), frame.width, frame.height)
+        shown = found.above(self._detection.threshold)
+        numbers = self._tracker.update(Fraction(frame.captured_ns, 1_000_000_000), found, len(shown))
+        zones = self._zones_of(shown, result.labels, frame.width, frame.height)
+        sightings = [
+            Sighting(number, label_of(result.labels, int(class_id)), float(score), _box(box), where)
+            for number, class_id, score, box, where in zip(
+                numbers, shown.class_ids, shown.scores, shown.boxes_xyxy, zones, strict=True
+            )
+            if number is not None
+        ]
+        return sightings, shown
+
+    def _unmasked(self, found: Detections, width: int, height: int) -> Detections:
+        if not self._scene.masks or not len(found):
+            return found
+        centres = centres_of(found.boxes_xyxy, width, height)
+        seen = ~np.logical_or.reduce([inside(centres, mask.polygon) for mask in self._scene.masks])
+        return Detections(found.boxes_xyxy[seen], found.scores[seen], found.class_ids[seen])
+
+    def _zones_of(self, shown: Detections, labels: tuple[str, ...], width: int, height: int) -> list[frozenset[str]]:
+        where: list[set[str]] = [set() for _ in range(len(shown))]
+        anchors = anchors_of(shown.boxes_xyxy, width, height)
+        for zone in self._scene.zones if len(shown) else ():
+            for place in np.flatnonzero(inside(anchors, zone.polygon)):
+                label = label_of(labels, int(shown.class_ids[place]))
+                if zone.classes is None or find_name(label, zone.classes) >= 0:
+                    where[place].add(zone.name)
+        return [frozenset(names) for names in where]
+
+
+def _box(box: np.ndarray) -> tuple[float, float, float, float]:
+    x1, y1, x2, y2 = (float(edge) for edge in box)
+    return x1, y1, x2, y2

@@ -1,0 +1,145 @@
+"""From what is found in one source to its events: told, kept as clips and pictures. Owned by ``ssdv-watch``.
+
+Only ``report`` is called from elsewhere, by the recorders.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from app.core.alarms.message import AlarmMessage
+from app.core.alarms.objects import ObjectWatch
+from app.core.alarms.rules import Began, RuleBook, Signal
+from app.core.errors import AppError
+from app.core.frames import FrameResult
+from app.core.recording.recorder import Recorder
+from app.core.recording.reports import ClipFailed, FileFinished, RecorderReport, RecordingPaused, RecordingResumed
+from app.core.watching.drawn import DrawnFrames
+from app.core.watching.event_data import clip_data, event_data, message_of
+from app.core.watching.request import WatchRequest
+from app.core.watching.snapshots import save_event_snapshot
+from detector.detections import Detections
+
+_EVENTS_KEPT = 1000
+
+
+class EventKeeper:
+    """The events of one source.
+
+    Args:
+        name: Of the source, without secrets.
+        request: What is an event, and what to keep of it.
+        tell: Takes a line of JSON, on any thread; returns at once.
+        alarm: Takes what is to be told, on any thread; returns at once.
+        frames: Draws the boxes of pictures.
+
+    Attributes:
+        count: How many events have begun.
+        clips: Makes the clips; None for nobody.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        request: WatchRequest,
+        tell: Callable[[dict[str, Any]], None],
+        alarm: Callable[[AlarmMessage], None],
+        frames: DrawnFrames,
+    ) -> None:
+        self._name = name
+        self._request = request
+        self._tell, self._alarm = tell, alarm
+        self._frames = frames
+        self._objects = ObjectWatch(request.detection, request.scene)
+        self._book = RuleBook(request.rules)
+        self._told: dict[int, dict[str, Any]] = {}
+        self._lock = threading.Lock()
+        self.clips: Recorder | None = None
+        self.count = 0
+
+    @property
+    def next_s(self) -> float | None:
+        """When ``passed`` has something to do if no frame comes."""
+        return self._book.next_s()
+
+    def look(self, result: FrameResult) -> Detections:
+        """Takes a frame; returns what is shown of it."""
+        sightings, shown = self._objects.look(result)
+        if result.candidates is not None:  # nothing is absent only because no model is there yet
+            signals = self._book.seen(result.frame.captured_ns / 1e9, sightings)
+            self._follow_up(signals, result, shown)
+        return shown
+
+    def lost(self, now_s: float) -> None:
+        """The source is lost."""
+        self._objects.restart()
+        self._follow_up(self._book.lost(now_s))
+
+    def passed(self, now_s: float) -> None:
+        """Time has passed, with or without frames."""
+        self._follow_up(self._book.passed(now_s))
+
+    def close(self, now_s: float) -> None:
+        """Nothing more comes."""
+        self._follow_up(self._book.close(now_s))
+
+    def trouble(self, message: str, hint: str) -> None:
+        """Tells what failed; any thread."""
+        self._tell({"type": "trouble", "source": self._name, "message": message, "hint": hint})
+
+    def report(self, report: RecorderReport) -> None:
+        """Takes what a recorder tells, on its thread."""
+        if isinstance(report, FileFinished):
+            self._tell(clip_data(self._name, report))
+            for data in self._known(report.events):
+                self._alarm(message_of(data, report.path))
+        elif isinstance(report, ClipFailed):
+            for data in self._known(report.events):
+                self.trouble(f"There is no whole clip of event {data['id']}.", "")
+        elif isinstance(report, RecordingPaused):
+            self.trouble(report.message, report.hint)
+        elif isinstance(report, RecordingResumed):
+            self._tell({"type": "note", "source": self._name, "message": "Recording goes on."})
+
+    def _known(self, events: tuple[int, ...]) -> list[dict[str, Any]]:
+        with self._lock:
+            return [self._told[event] for event in events if event in self._told]
+
+    def _follow_up(
+        self, signals: list[Signal], result: FrameResult | None = None, shown: Detections | None = None
+    ) -> None:
+        for signal in signals:
+            event, began = signal.event, isinstance(signal, Began)
+            self.count += began
+            snapshot = None
+            if began and result is not None and shown is not None:
+                snapshot = self._snapshot(event.label or event.rule.name, result, shown)
+            data = event_data("began" if began else "ended", self._name, event)
+            with self._lock:
+                data["snapshot"] = str(snapshot) if began and snapshot else self._told.get(event.id, {}).get("snapshot")
+                self._told[event.id] = data
+                for old in list(self._told)[:-_EVENTS_KEPT]:
+                    del self._told[old]
+            self._tell(data)
+            self._alarm(message_of(data))
+            if self.clips is not None and event.rule.what == "seen":
+                self._clip(self.clips, signal)
+
+    def _clip(self, clips: Recorder, signal: Signal) -> None:
+        event = signal.event
+        if isinstance(signal, Began):
+            clips.begin_clip(event.id, event.label, int((event.start_s - self._request.before_s) * 1e9))
+        else:
+            clips.end_clip(event.id, int((event.end_s + self._request.after_s) * 1e9))
+
+    def _snapshot(self, label: str, result: FrameResult, shown: Detections) -> Path | None:
+        if self._request.clips is None:
+            return None
+        try:
+            return save_event_snapshot(self._request.clips, self._name, label, result, shown, self._frames)
+        except AppError as error:
+            self.trouble(error.message, error.hint)
+            return None

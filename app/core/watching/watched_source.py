@@ -1,0 +1,216 @@
+"""One source that is watched: ``ssdv-watch`` takes what the live session finds, and sees to everything that follows."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from app.core.alarms.message import AlarmMessage
+from app.core.channels import LatestSlot
+from app.core.frames import LIVE_KINDS, FrameResult
+from app.core.live import (
+    DetectorTrouble,
+    Ended,
+    LiveEvent,
+    LiveSession,
+    LiveState,
+    ModelFailed,
+    SourceNote,
+    SourceOpened,
+    SourceTrouble,
+)
+from app.core.recording.recorder import Recorder
+from app.core.recording.source_recording import SourceRecording
+from app.core.settings import OverlaySettings
+from app.core.sources.base import SourceOptions
+from app.core.sources.uri import kind_by_name, shown_name
+from app.core.watching.drawn import DrawnFrames
+from app.core.watching.event_keeper import EventKeeper
+from app.core.watching.request import WatchRequest
+from app.core.workers import Worker
+
+log = logging.getLogger(__name__)
+
+TRY_AGAIN_S = (2.0, 5.0, 10.0, 30.0, 60.0)
+_STOP_S = 5.0
+_FINISH_S = 30.0
+
+
+class WatchedSource:
+    """A source from start to end. It is looked for again, for as long as it takes, unless it is a file.
+
+    Args:
+        uri: The source.
+        request: What to do with it.
+        tell: Takes a line of JSON, on any thread; returns at once.
+        alarm: Takes what is to be told, on any thread; returns at once.
+        options: How the source is opened.
+        on_done: Called when there is nothing more to watch, on the watching thread.
+
+    Attributes:
+        name: For people, without secrets.
+        session: The live session.
+        reconnects: How often it was found again.
+        done: Set when it has ended.
+        failed: Whether it ended because it cannot be watched.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        request: WatchRequest,
+        tell: Callable[[dict[str, Any]], None],
+        alarm: Callable[[AlarmMessage], None],
+        options: SourceOptions,
+        on_done: Callable[[], None],
+    ) -> None:
+        self.name = shown_name(uri)
+        self._uri = uri
+        self._request = request
+        self._tell = tell
+        self._on_done = on_done
+        self._drawn_frames = DrawnFrames(OverlaySettings())
+        self._keeper = EventKeeper(self.name, request, tell, alarm, self._drawn_frames)
+        self._said: deque[LiveEvent] = deque()
+        self._lost_ns = 0
+        self._failures = 0
+        self._retry_s: float | None = None
+        self._results: LatestSlot[FrameResult] | None = None
+        self._over = False
+        self.reconnects = 0
+        self.done = threading.Event()
+        self.failed = False
+        self._clean, self._drawn = self._recording(drawn=False), self._recording(drawn=True)
+        clips = self._drawn if request.mode == "drawn" else self._clean
+        if request.clips is not None and clips is not None:
+            self._keeper.clips = clips.recorder
+        self._options = replace(options, tap=self._clean)
+        self.session = LiveSession(lambda: None, self._hear)
+        self.session.set_smoothing("off")
+        self.worker = Worker("watch", self._run, self._broken)
+
+    def _recording(self, drawn: bool) -> SourceRecording | None:
+        plan = self._request.plan(self.name, drawn)
+        if plan is None:
+            return None
+        recorder = Recorder(plan, self._keeper.report)
+        return SourceRecording(recorder, lambda error: self._keeper.trouble(error.message, error.hint))
+
+    @property
+    def dropped(self) -> int:
+        """Frames that are missing in recordings."""
+        return sum(each.dropped for each in (self._clean, self._drawn) if each is not None)
+
+    @property
+    def events(self) -> int:
+        """How many have begun."""
+        return self._keeper.count
+
+    @property
+    def is_running(self) -> bool:
+        """Whether frames come at this moment."""
+        return self.session.state is LiveState.RUNNING
+
+    def start(self) -> None:
+        """Begins; returns at once."""
+        self._open()
+        self._results = self.session.results
+        self.worker.start()
+
+    def stop(self) -> None:
+        """Asks everything to end; returns at once."""
+        self.worker.stop()
+        if self._results is not None:
+            self._results.wake()
+
+    # -- on the watching thread -------------------------------------------------------------------------------------
+
+    def _run(self, stop: threading.Event) -> None:
+        try:
+            while not stop.is_set() and not self._over:
+                self._step()
+        finally:
+            self._end()
+
+    def _step(self) -> None:
+        """Waits for a frame, or something else to do, and sees to it."""
+        assert self._results is not None
+        result = self._results.take(self._patience_s())
+        while self._said:
+            self._handle(self._said.popleft())
+        if result is not None and result.frame.captured_ns > self._lost_ns:
+            self._look(result)
+        now_s = time.monotonic()
+        self._keeper.passed(now_s)
+        if self._retry_s is not None and now_s >= self._retry_s:
+            self._retry_s = None
+            self._open()
+
+    def _patience_s(self) -> float | None:
+        """How long a frame may be waited for."""
+        moments = [moment for moment in (self._keeper.next_s, self._retry_s) if moment is not None]
+        return max(0.0, min(moments) - time.monotonic()) if moments else None
+
+    def _open(self) -> None:
+        self.session.start(self._uri, self._options, self._request.model, self._request.detection)
+
+    def _look(self, result: FrameResult) -> None:
+        shown = self._keeper.look(result)
+        if self._drawn is not None:
+            self._drawn.image(result.frame.captured_ns, lambda: self._drawn_frames.draw(result, shown))
+        self.session.mark_painted(result)
+
+    def _handle(self, event: LiveEvent) -> None:
+        if isinstance(event, SourceTrouble):
+            self._keeper.trouble(event.message, event.hint)
+            self._lost_ns = time.monotonic_ns()
+            self._keeper.lost(self._lost_ns / 1e9)
+            if self._drawn is not None:
+                self._drawn.ended()
+            if not event.retrying:
+                self._give_up_for_now()
+        elif isinstance(event, SourceOpened):
+            self.reconnects += bool(self._lost_ns)
+            self._failures = 0
+            self._tell({"type": "open", "source": self.name, "width": event.info.width, "height": event.info.height})
+        elif isinstance(event, Ended):
+            self._over = True
+        elif isinstance(event, ModelFailed | DetectorTrouble):
+            self._keeper.trouble(event.message, event.hint)
+        elif isinstance(event, SourceNote):
+            self._tell({"type": "note", "source": self.name, "message": event.message})
+
+    def _give_up_for_now(self) -> None:
+        if kind_by_name(self._uri) not in LIVE_KINDS:
+            self.failed = self._over = True
+            return
+        self._retry_s = time.monotonic() + TRY_AGAIN_S[min(self._failures, len(TRY_AGAIN_S) - 1)]
+        self._failures += 1
+
+    def _end(self) -> None:
+        self.session.stop(_STOP_S)
+        try:
+            self._keeper.close(time.monotonic())
+        finally:
+            for recording in (self._clean, self._drawn):
+                if recording is not None and not recording.close(_FINISH_S):
+                    self._keeper.trouble("A recording could not be finished in time.", "The next start finishes it.")
+            self.done.set()
+            self._on_done()
+
+    # -- from other threads -----------------------------------------------------------------------------------------
+
+    def _hear(self, event: LiveEvent) -> None:
+        self._said.append(event)
+        if self._results is not None:
+            self._results.wake()
+
+    def _broken(self, error: BaseException) -> None:
+        log.error("watching failed", exc_info=error)
+        self.failed = True
+        self._keeper.trouble("Watching ended because of a fault in this program.", "")

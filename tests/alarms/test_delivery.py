@@ -1,0 +1,257 @@
+"""Alarms as they arrive: at a program, at a web server, at a broker; and what is said of those that do not."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from app.core.alarms.actions import AlarmError, CommandAction, NotifyAction, PostAction
+from app.core.alarms.delivery import Delivery, RateLimit
+from app.core.alarms.message import AlarmMessage
+from app.core.errors import AppError
+
+PATIENCE_S = 20.0
+SECRET = "hunter2"
+
+
+def message(label: str = "person", moment: str = "began", clip: str = "") -> AlarmMessage:
+    data = {"event": moment, "label": label, "rule": "person in door"}
+    return AlarmMessage("x", label, "2026-11-30T08:15:00+01:00", "door", "/tmp/a b.jpg", clip, data, moment)
+
+
+class Web:
+    """A web server that answers with the next of ``codes``, then 204, and remembers what it was sent."""
+
+    def __init__(self) -> None:
+        self.codes: list[int] = []
+        self.got: list[dict[str, object]] = []
+        self.logins: list[str | None] = []
+        web = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                content = self.rfile.read(int(self.headers["Content-Length"]))
+                code = web.codes.pop(0) if web.codes else 204
+                if code == 204:
+                    assert self.headers["Content-Type"] == "application/json"
+                    web.got.append(json.loads(content))
+                    web.logins.append(self.headers["Authorization"])
+                self.send_response(code)
+                if code == 302:
+                    self.send_header("Location", "/elsewhere")
+                if code == 401:
+                    self.send_header("WWW-Authenticate", 'Basic realm="x"')
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def do_GET(self) -> None:
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *args: object) -> None:
+                """Quiet."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.place = f"127.0.0.1:{self._server.server_address[1]}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+
+    def __enter__(self) -> Web:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    with Web() as server:
+        yield server
+
+
+# -- commands -------------------------------------------------------------------------------------------------------
+
+
+def writes_arguments(target: Path, *arguments: str) -> list[str]:
+    return [sys.executable, "-c", f"import json,sys; json.dump(sys.argv[1:], open({str(target)!r}, 'w'))", *arguments]
+
+
+def test_a_command_is_given_what_it_asks_for_as_single_arguments(tmp_path: Path) -> None:
+    target = tmp_path / "arguments"
+    action = CommandAction(writes_arguments(target, "{label}", "at {time}", "{snapshot}", "{source}", "$HOME;{}"))
+    action.send(message(label="a {time}; rm -rf \n*"))
+    assert json.loads(target.read_text()) == [
+        "a {time}; rm -rf _*", "at 2026-11-30T08:15:00+01:00", "/tmp/a b.jpg", "door", "$HOME;{}"
+    ]  # fmt: skip
+
+
+def test_a_class_cannot_be_an_option(tmp_path: Path) -> None:
+    target = tmp_path / "arguments"
+    CommandAction(writes_arguments(target, "{label}")).send(message(label="--delete"))
+    assert json.loads(target.read_text()) == ["delete"]
+
+
+def test_a_command_that_wants_the_clip_waits_for_it() -> None:
+    with_clip, without = CommandAction([sys.executable, "{clip}"]), CommandAction([sys.executable, "{label}"])
+    moments = ("began", "ended", "clip")
+    assert [with_clip.wants(message(moment=moment)) for moment in moments] == [False, False, True]
+    assert [without.wants(message(moment=moment)) for moment in moments] == [True, False, False]
+
+
+def test_a_command_that_fails_is_said_without_what_it_was_given() -> None:
+    action = CommandAction([sys.executable, "-c", "raise SystemExit(3)", SECRET])
+    with pytest.raises(AlarmError, match="3") as raised:
+        action.send(message())
+    assert SECRET not in str(raised.value)
+    assert not raised.value.may_try_again
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="process groups")
+def test_a_command_that_hangs_is_killed_with_what_it_started(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "held")
+    held = os.open(tmp_path / "held", os.O_RDONLY | os.O_NONBLOCK)
+    with pytest.raises(AlarmError):
+        CommandAction(["sh", "-c", 'sleep 1000 > "$0" & echo x > "$0"; wait', str(tmp_path / "held")], 1).send(
+            message()
+        )
+    assert os.read(held, 2) == b"x\n"
+    assert select.select([held], [], [], PATIENCE_S)[0]
+    assert os.read(held, 1) == b""  # nobody has it open any more
+    os.close(held)
+
+
+@pytest.mark.parametrize("arguments", [[], ["no-such-program-here"], [sys.executable, "{lable}"]])
+def test_commands_that_cannot_be_run_are_refused_at_once(arguments: list[str]) -> None:
+    with pytest.raises(AppError):
+        CommandAction(arguments)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="notify-send")
+def test_a_notification_names_class_place_and_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = tmp_path / "notify-send"
+    fake.write_text(f"#!{sys.executable}\nimport json,sys; json.dump(sys.argv[1:], open({str(tmp_path / 'a')!r}, 'w'))")
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    NotifyAction().send(message())
+    given = json.loads((tmp_path / "a").read_text())
+    assert given[-2:] == ["person", "door, 2026-11-30T08:15:00+01:00"]
+    assert "--icon=/tmp/a b.jpg" in given
+
+
+# -- web addresses --------------------------------------------------------------------------------------------------
+
+
+def test_an_event_arrives_as_json(web: Web) -> None:
+    PostAction(f"http://{web.place}/hook?key=1").send(message())
+    assert web.got == [{"event": "began", "label": "person", "rule": "person in door"}]
+    assert web.logins == [None]
+
+
+def test_a_login_is_told_to_the_server_that_asks(web: Web) -> None:
+    web.codes = [401]
+    PostAction(f"http://jane:{SECRET}@{web.place}/").send(message())
+    assert web.logins[0] is not None
+    assert web.logins[0].startswith("Basic ")
+
+
+@pytest.mark.parametrize(("code", "may_try_again"), [(500, True), (429, True), (404, False), (302, True)])
+def test_an_answer_that_is_none_is_said_without_the_address(web: Web, code: int, may_try_again: bool) -> None:
+    web.codes = [code]
+    with pytest.raises(AlarmError) as raised:
+        PostAction(f"http://jane:{SECRET}@{web.place}/{SECRET}").send(message())
+    assert raised.value.may_try_again is may_try_again
+    assert not any(part in str(raised.value) for part in (SECRET, web.place, "jane"))
+    assert web.got == []
+
+
+@pytest.mark.parametrize("url", ["ftp://host/x", "host/x", "file:///etc/passwd", "http:///x"])
+def test_other_addresses_are_refused(url: str) -> None:
+    with pytest.raises(AppError):
+        PostAction(url)
+
+
+def test_what_fails_is_tried_again_and_said_once(web: Web) -> None:
+    web.codes = [500, 500, 500]
+    said: list[str] = []
+    again = threading.Event()
+
+    def say(line: str) -> None:
+        said.append(line)
+        if len(said) == 2:  # that it failed, and that it works again
+            again.set()
+
+    delivery = Delivery([PostAction(f"http://{web.place}/")], say, back_off_s=(0.01,) * 5)
+    delivery.send(message())
+    assert again.wait(PATIENCE_S)
+    assert delivery.close(PATIENCE_S)
+    assert (len(web.got), len(said)) == (1, 2)
+
+
+def test_when_all_ends_nothing_is_tried_twice(web: Web) -> None:
+    web.codes = [500] * 9
+    said: list[str] = []
+    delivery = Delivery([PostAction(f"http://{web.place}/")], said.append, back_off_s=(1000.0,))
+    delivery.send(message())
+    assert delivery.close(PATIENCE_S)
+    assert web.got == []
+
+
+def test_too_many_are_left_out_and_that_is_said_once(web: Web) -> None:
+    said: list[str] = []
+    delivery = Delivery([PostAction(f"http://{web.place}/")], said.append)
+    for _ in range(60):
+        delivery.send(message())
+    assert delivery.close(PATIENCE_S)
+    assert 30 <= len(web.got) < 60
+    assert len(said) == 1
+
+
+def test_the_rate_limit_lets_a_burst_through_and_then_some() -> None:
+    limit = RateLimit(burst=3, every_s=2.0)
+    assert [limit.allows(0.0) for _ in range(5)] == [True, True, True, False, False]
+    assert [limit.allows(at) for at in (1.0, 2.0, 3.0, 4.5, 100.0, 100.0, 100.0, 100.0)] == [
+        False, True, False, True, True, True, True, False
+    ]  # fmt: skip
+
+
+# -- MQTT -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_broker_is_told_where_to_find_it_and_what_it_is() -> None:
+    pytest.importorskip("paho.mqtt.client", reason="the extra mqtt is not installed")
+    from app.core.alarms.mqtt import MqttAction
+    from tests.support.mqtt_broker import MqttBroker
+
+    with MqttBroker() as broker:
+        action = MqttAction(f"mqtt://jane:{SECRET}@127.0.0.1:{broker.port}/home/cams")
+        action.send(message())
+        action.send(message(moment="ended"))
+    topics = [topic for topic, _, _ in broker.published]
+    base = "home/cams/door/person_in_door"
+    config = "homeassistant/binary_sensor/ssd_viewer_door_person_in_door/config"
+    assert topics == [config, f"{base}/event", f"{base}/state", f"{base}/event", f"{base}/state"]
+    assert [content for topic, content, _ in broker.published if topic.endswith("state")] == [b"ON", b"OFF"]
+    announced = json.loads(broker.published[0][1])
+    assert (announced["state_topic"], announced["json_attributes_topic"]) == (f"{base}/state", f"{base}/event")
+    assert broker.published[0][2]
+    assert json.loads(broker.published[1][1])["label"] == "person"
+    assert all(SECRET.encode() in login for login in broker.logins)
+
+
+def test_a_broker_that_is_not_there_is_said_without_the_address() -> None:
+    pytest.importorskip("paho.mqtt.client", reason="the extra mqtt is not installed")
+    from app.core.alarms.mqtt import MqttAction
+
+    with pytest.raises(AlarmError) as raised:
+        MqttAction(f"mqtt://jane:{SECRET}@127.0.0.1:1/x").send(message())
+    assert not any(part in str(raised.value) for part in (SECRET, "127.0.0.1", "jane"))
