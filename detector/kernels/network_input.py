@@ -19,7 +19,7 @@ def _between(first, second, share):  # type: ignore[no-untyped-def]
     return tl.where(share < 0.5, first + share * step, second - step * (1.0 - share))
 
 
-@triton.jit  # type: ignore[untyped-decorator,unused-ignore]  # Triton's are
+@triton.jit(do_not_specialize=["frame_rows", "row_bytes", "height", "width"])  # type: ignore[untyped-decorator,unused-ignore]  # Triton's are
 def _mix(  # type: ignore[no-untyped-def]
     frames,
     rows,

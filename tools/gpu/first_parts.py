@@ -15,6 +15,8 @@ from detector.errors import DetectorError
 from detector.labels import VOC20
 from detector.model_file import ModelEntry
 from detector.runtime.cuda_support import why_not_cuda
+from detector.runtime.torch_cuda import TorchDeviceDetector
+from detector.runtime.uploads import PinnedUploads
 from detector.training.networks import new_spec
 from detector.training.recipe import Recipe
 from detector.training.trainer import Trainer, new_network
@@ -81,7 +83,19 @@ def measure_speed(bench: Bench, name: str) -> dict[str, Any]:
                 row["reserved_mib"] = torch.cuda.max_memory_reserved(bench.place) >> 20
             rows.append(row)
             print("  " + "  ".join(f"{key} {value}" for key, value in row.items()), flush=True)
-        return {"rows": rows, "failures": list(ours.notes)}
+        return {"rows": rows, "p50_by_pieces": _by_pieces(bench, ours), "failures": list(ours.notes)}
+
+
+def _by_pieces(bench: Bench, ours: TorchDeviceDetector) -> dict[int, float]:
+    """Measures the milliseconds of one frame that is uploaded in fewer or more pieces."""
+    if not isinstance(ours._uploads, PinnedUploads):
+        return {}
+    found = {}
+    for most in (1, 2, 4, 8, 16):
+        ours._uploads.most_pieces = most
+        found[most] = spread(times_ms(partial(ours.detect_batch, bench.frames(1)), bench.sizes.seconds / 4))["p50"]
+    print(f"  p50 by pieces of the upload: {found}", flush=True)
+    return found
 
 
 def measure_training(bench: Bench, _name: str) -> dict[str, Any]:
