@@ -13,7 +13,6 @@ import torch
 from app.lab.bench.peaks import network_flops
 from detector.errors import DetectorError
 from detector.labels import VOC20
-from detector.model_file import ModelEntry
 from detector.runtime.cuda_support import why_not_cuda
 from detector.runtime.torch_cuda import TorchDeviceDetector
 from detector.runtime.uploads import PinnedUploads
@@ -48,9 +47,9 @@ class Part:
     run: Callable[[Bench, str], dict[str, Any]]
     all_formats: bool = False
 
-    def bench(self, device: str, sizes: Sizes, files: dict[str, ModelEntry]) -> Bench:
-        """Returns what it runs on."""
-        return Bench(device, sizes if self.all_formats else replace(sizes, precisions=sizes.precisions[:1]), files)
+    def sizes(self, given: Sizes) -> Sizes:
+        """Returns the extent of this part."""
+        return given if self.all_formats else replace(given, precisions=given.precisions[:1])
 
 
 def describe(bench: Bench, _name: str) -> dict[str, Any]:
@@ -82,6 +81,7 @@ def measure_speed(bench: Bench, name: str) -> dict[str, Any]:
             if bench.on_cuda:
                 row["reserved_mib"] = torch.cuda.max_memory_reserved(bench.place) >> 20
             rows.append(row)
+            bench.keep({"rows": rows})
             print("  " + "  ".join(f"{key} {value}" for key, value in row.items()), flush=True)
         return {"rows": rows, "p50_by_pieces": _by_pieces(bench, ours), "failures": list(ours.notes)}
 
@@ -128,6 +128,7 @@ def measure_training(bench: Bench, _name: str) -> dict[str, Any]:
                 "parts_ms": {part: round(s * 1000 / steps, 2) for part, s in trainer.clock.take().items()},
             }
         )
+        bench.keep({"rows": rows})
         print(f"  {rows[-1]}", flush=True)
     return {"rows": rows}
 
