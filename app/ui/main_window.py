@@ -20,6 +20,7 @@ from app.ui.events.analyser import Analyser
 from app.ui.export.export_windows import ExportWindows
 from app.ui.faults.shutdown import stop_all
 from app.ui.presenter import Presenter
+from app.ui.record_control import RecordControl
 from app.ui.remedies import hint_of
 from app.ui.services.live_rest import LiveRest
 from app.ui.services.services import Services
@@ -100,6 +101,7 @@ class MainWindow(QMainWindow):
         self.box_menu = BoxMenu(services, self.stage.view)
         """The menu on the frame."""
         self.zones = ZoneDrawing(services, self.stage, self.split, self.side, self.actions_by_name["zones"])
+        self.record = RecordControl(services, self.stage.view, self.actions_by_name["record"], self)
         self._notices = NoticeFeed(self.stage.view, services.controller, services.settings)
         self._timeline = TimelineFeed(self.stage.timeline, services.controller, services.settings, services.background)
         self.analyser = Analyser(services, self)
@@ -167,6 +169,7 @@ class MainWindow(QMainWindow):
             if dialog is not None:
                 dialog.hide()
         self.closed = True
+        self.record.close()
         stop_all(self.services)
         event.accept()
 
@@ -283,6 +286,7 @@ class MainWindow(QMainWindow):
         self._notices.choose_model.connect(self.show_models)
         self.stage.view.fullscreen_asked.connect(self._toggle_fullscreen)
         self._connect_analysis()
+        self.record.status.connect(self._show_recording)
         self.split.changed.connect(self._show_panel_state)
         services.library.models.connect(self._models_listed)
         services.library.cards.connect(self._cards_listed)
@@ -310,6 +314,9 @@ class MainWindow(QMainWindow):
 
     def _say_analysed(self) -> None:
         self.services.banner.tell("info", "This video is analysed already.", topic=ANALYSIS)
+
+    def _show_recording(self, words: str) -> None:
+        self.status.set_cell("recording", words)
 
     def _show_sources(self) -> None:
         self.top_bar.show_sources()

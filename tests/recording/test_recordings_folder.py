@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from app.core.files.atomic_file import AtomicFile
-from app.core.recording.folder import FolderLimits, finish_interrupted, keep_within, recording_stem
-from app.core.recording.recording_file import SIGNATURE
+from app.core.recording.folder import SIGNATURE, FolderLimits, finish_interrupted, keep_within, recording_stem
 
 DAY_S = 86_400
 NOW_S = 1_800_000_000.0

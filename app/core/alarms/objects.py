@@ -8,7 +8,8 @@ import numpy as np
 
 from app.core.alarms.rules import Sighting
 from app.core.detection_filter import detection_filter
-from app.core.events.geometry import anchors_of, centres_of, inside
+from app.core.events.geometry import anchors_of, inside
+from app.core.events.masks import unmasked
 from app.core.events.scene import Scene
 from app.core.frames import FrameResult
 from app.core.records.frame_record import label_of
@@ -28,7 +29,8 @@ class ObjectWatch:
 
     def __init__(self, detection: DetectionSettings, scene: Scene) -> None:
         self._detection = detection
-        self._scene = scene
+        self._zones = scene.zones
+        self._masks = [mask.polygon for mask in scene.masks]
         self._tracker = Tracker()
 
     def restart(self) -> None:
@@ -40,7 +42,7 @@ class ObjectWatch:
         if result.candidates is None:
             return [], Detections.empty()
         frame, wanted = result.frame, detection_filter(self._detection, result.labels)
-        found = self._unmasked(result.candidates.detections(with_unsure(wanted)), frame.width, frame.height)
+        found = unmasked(result.candidates.detections(with_unsure(wanted)), (frame.width, frame.height), self._masks)
         shown = found.above(self._detection.threshold)
         numbers = self._tracker.update(Fraction(frame.captured_ns, 1_000_000_000), found, len(shown))
         zones = self._zones_of(shown, result.labels, frame.width, frame.height)
@@ -53,17 +55,10 @@ class ObjectWatch:
         ]
         return sightings, shown
 
-    def _unmasked(self, found: Detections, width: int, height: int) -> Detections:
-        if not self._scene.masks or not len(found):
-            return found
-        centres = centres_of(found.boxes_xyxy, width, height)
-        seen = ~np.logical_or.reduce([inside(centres, mask.polygon) for mask in self._scene.masks])
-        return Detections(found.boxes_xyxy[seen], found.scores[seen], found.class_ids[seen])
-
     def _zones_of(self, shown: Detections, labels: tuple[str, ...], width: int, height: int) -> list[frozenset[str]]:
         where: list[set[str]] = [set() for _ in range(len(shown))]
         anchors = anchors_of(shown.boxes_xyxy, width, height)
-        for zone in self._scene.zones if len(shown) else ():
+        for zone in self._zones if len(shown) else ():
             for place in np.flatnonzero(inside(anchors, zone.polygon)):
                 label = label_of(labels, int(shown.class_ids[place]))
                 if zone.classes is None or find_name(label, zone.classes) >= 0:

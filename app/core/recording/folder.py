@@ -18,10 +18,11 @@ from typing import BinaryIO
 from app.core.files.regular_file import open_regular
 from app.core.files.write_errors import explain_write_error
 from app.core.highlights.file_names import file_part
-from app.core.recording.recording_file import SIGNATURE
 from detector.file_lock import LockedError
 from detector.part_file import PART_SUFFIX, PartFile, part_path, remove_abandoned_part
 
+SIGNATURE = "ssd-viewer recording"
+"""Stands in every file, so that nothing else is ever taken for one."""
 KEEP_SUFFIX = ".keep"
 _NAME = re.compile(r".+-\d{8}-\d{6}(?:-\d+)*\.(?:mp4|mkv)")
 _LOOKED_AT = 2**20

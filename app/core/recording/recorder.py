@@ -63,6 +63,7 @@ class Recorder:
         self._paused = False
         self._look_at_ns = 0
         self._closing = False
+        self._written = 0
         self.worker = Worker("record", self._run, self._broken)
         self.worker.start()
 
@@ -70,6 +71,12 @@ class Recorder:
     def dropped(self) -> int:
         """Frames that came faster than they could be written."""
         return self._inbox.dropped
+
+    @property
+    def written(self) -> int:
+        """Bytes of the whole recording so far, without clips."""
+        segment = self._segment
+        return self._written + (segment.size if segment is not None else 0)
 
     # -- from other threads -----------------------------------------------------------------------------------------
 
@@ -202,6 +209,7 @@ class Recorder:
         segment = self._segment
         if segment is not None:
             path = segment.finish()
+            self._written += segment.size
             self._segment = None
             self._tell(FileFinished(path, "recording", self._segment_ns, float(segment.seconds)))
             keep_within(path.parent, self._plan.limits, time.time())

@@ -25,12 +25,11 @@ from app.core.media.packet_format import open_format
 from app.core.media.packets import VIDEO, MediaFormat
 from app.core.muxing.container_support import container_accepts
 from app.core.muxing.video_options import MKV, MP4, ContainerKind
+from app.core.recording.folder import SIGNATURE
 from app.core.recording.packet_clock import TimedPacket
 
 log = logging.getLogger(__name__)
 
-SIGNATURE = "ssd-viewer recording"
-"""Stands in every file, so that nothing else is ever taken for one."""
 _FRAGMENT_S = 1.0
 _MAX_REFUSED = 50
 """Packets in a row."""

@@ -15,9 +15,9 @@ from app.core.alarms.objects import ObjectWatch
 from app.core.alarms.rules import Began, RuleBook, Signal
 from app.core.errors import AppError
 from app.core.frames import FrameResult
+from app.core.recording.drawn import DrawnFrames
 from app.core.recording.recorder import Recorder
 from app.core.recording.reports import ClipFailed, FileFinished, RecorderReport, RecordingPaused, RecordingResumed
-from app.core.watching.drawn import DrawnFrames
 from app.core.watching.event_data import clip_data, event_data, message_of
 from app.core.watching.request import WatchRequest
 from app.core.watching.snapshots import save_event_snapshot

@@ -9,8 +9,8 @@ from app.core.errors import AppError
 from app.core.files.atomic_file import write_atomically
 from app.core.frames import FrameResult
 from app.core.highlights.file_names import file_part
+from app.core.recording.drawn import DrawnFrames
 from app.core.recording.folder import recording_stem
-from app.core.watching.drawn import DrawnFrames
 from detector.detections import Detections
 
 _QUALITY = 90

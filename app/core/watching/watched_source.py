@@ -24,12 +24,12 @@ from app.core.live import (
     SourceOpened,
     SourceTrouble,
 )
+from app.core.recording.drawn import DrawnFrames
 from app.core.recording.recorder import Recorder
 from app.core.recording.source_recording import SourceRecording
 from app.core.settings import OverlaySettings
 from app.core.sources.base import SourceOptions
 from app.core.sources.uri import kind_by_name, shown_name
-from app.core.watching.drawn import DrawnFrames
 from app.core.watching.event_keeper import EventKeeper
 from app.core.watching.request import WatchRequest
 from app.core.workers import Worker
