@@ -7,6 +7,7 @@ every shape is known beforehand, and of a large frame only the rows that are rea
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,10 +59,19 @@ class DeviceInput:
         device: Where the network runs.
         dtype: What the network computes in.
         channels: Of the input. More than three are filled with zeros, for convolutions that want a round number.
+        mixed: Does what ``mix`` does; None for that.
     """
 
-    def __init__(self, spec: InputSpec, device: torch.device, dtype: torch.dtype, channels: int = 3) -> None:
+    def __init__(
+        self,
+        spec: InputSpec,
+        device: torch.device,
+        dtype: torch.dtype,
+        channels: int = 3,
+        mixed: Mix | None = None,
+    ) -> None:
         self._spec, self._device, self._dtype = spec, device, dtype
+        self._mixed = mixed or mix
         order = (2, 1, 0) if spec.channels == "rgb" else (0, 1, 2)
         self._order = np.asarray([*order, *(0,) * (channels - 3)], np.int64)
         scale = np.zeros(channels, np.float32)
@@ -92,18 +102,9 @@ class DeviceInput:
 
     def __call__(self, frames: Tensor, plan: ResizePlan) -> Tensor:
         """UInt8[B, plan.uploaded_rows, w, 3] on the device -> Float[B, C, H, W], channels last in memory."""
-        mixed = self._smoothly(frames) if self._spec.smooth else self._mixed(frames, plan)  # [B, H, W, C]
-        return ((mixed - self._mean) * self._scale).to(self._dtype).permute(0, 3, 1, 2)
-
-    def _mixed(self, frames: Tensor, plan: ResizePlan) -> Tensor:
-        """Float32[B, H, W, C], 0..255: of each value its four neighbours in the frame, by their shares."""
-        height, width = self._spec.height, self._spec.width
-        if plan.rows is not None:
-            frames = frames.index_select(1, plan.rows)
-        bytes_of_rows = frames.reshape(len(frames), 2 * height, -1)  # [B, 2 * H, w * 3]
-        near = bytes_of_rows.index_select(2, plan.values).float().view(len(frames), height, 2, width, 2, -1)
-        lines = torch.lerp(near[..., 0, :], near[..., 1, :], plan.across)  # [B, H, 2, W, C]
-        return torch.lerp(lines[:, :, 0], lines[:, :, 1], plan.down)
+        if not self._spec.smooth:
+            return self._mixed(frames, plan, self._mean, self._scale, self._dtype)
+        return _normalised(self._smoothly(frames), self._mean, self._scale, self._dtype)
 
     def _smoothly(self, frames: Tensor) -> Tensor:
         """Float32[B, H, W, C], 0..255: of each value all that it covers in the frame."""
@@ -113,6 +114,37 @@ class DeviceInput:
         planes = planes.flip(1) if self._spec.channels == "rgb" else planes
         filled = functional.pad(planes, (0, 0, 0, 0, 0, len(self._order) - 3))
         return filled.permute(0, 2, 3, 1).contiguous()
+
+
+Mix = Callable[[Tensor, ResizePlan, Tensor, Tensor, torch.dtype], Tensor]
+"""``mix`` or what does the same."""
+
+
+def mix(frames: Tensor, plan: ResizePlan, mean: Tensor, scale: Tensor, dtype: torch.dtype) -> Tensor:
+    """Of each value of the input its four neighbours in the frame, by their shares, then normalised.
+
+    Args:
+        frames: UInt8[B, plan.uploaded_rows, w, 3].
+        plan: For their size.
+        mean: Float32[C].
+        scale: Float32[C].
+        dtype: Of the result.
+
+    Returns:
+        Float[B, C, H, W], channels last in memory.
+    """
+    height, width = len(plan.down), len(plan.across)
+    if plan.rows is not None:
+        frames = frames.index_select(1, plan.rows)
+    bytes_of_rows = frames.reshape(len(frames), 2 * height, -1)  # [B, 2 * H, w * 3]
+    near = bytes_of_rows.index_select(2, plan.values).float().view(len(frames), height, 2, width, 2, -1)
+    lines = torch.lerp(near[..., 0, :], near[..., 1, :], plan.across)  # [B, H, 2, W, C]
+    return _normalised(torch.lerp(lines[:, :, 0], lines[:, :, 1], plan.down), mean, scale, dtype)
+
+
+def _normalised(values: Tensor, mean: Tensor, scale: Tensor, dtype: torch.dtype) -> Tensor:
+    """Float32[B, H, W, C] -> Float[B, C, H, W]."""
+    return ((values - mean) * scale).to(dtype).permute(0, 3, 1, 2)
 
 
 def _neighbours(source: int, target: int) -> tuple[Indices, npt.NDArray[np.float32]]:

@@ -19,12 +19,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QDialog, QWidget
 
+    from app.core.events.geometry import Point
+    from app.core.events.scene_edit import Kind
     from app.ui.main_window import MainWindow
 
 ROOT = Path(__file__).resolve().parents[1]
 _PATIENCE_MS = 60_000
 _LOOK_MS = 20
 _SETTLE_MS = 400
+_SHAPES: tuple[tuple[Kind, tuple[Point, ...]], ...] = (
+    ("zone", ((0.1, 0.3), (0.4, 0.2), (0.5, 0.8), (0.2, 0.9))),
+    ("line", ((0.7, 0.9), (0.65, 0.3))),
+    ("mask", ((0.8, 0.0), (1.0, 0.0), (1.0, 0.2), (0.8, 0.2))),
+)
 _RECENT = ("rtsp://192.0.2.1/live", "http://192.0.2.7/video.mjpg")
 
 
@@ -83,6 +90,7 @@ def photograph(window: MainWindow, camera: Photographer, clip: Path, weights: li
     camera.take("live", window)
     _banners(window, camera)
     services.controller.toggle_pause()
+    _zones(window, camera)
     for name, dialog in _dialogs(window):
         dialog.show()
         camera.take(name, dialog)
@@ -107,6 +115,23 @@ def _banners(window: MainWindow, camera: Photographer) -> None:
     window.services.banner.tell("success", "Snapshot saved.", "It is in the folder of your pictures.")
     camera.take("banner-success", window)
     window.services.banner.dismiss()
+
+
+def _zones(window: MainWindow, camera: Photographer) -> None:
+    """One of each, one that cannot be kept, then as they are watched."""
+    editor = window.zones.editor
+    window.actions_by_name["zones"].trigger()
+    for kind, points in _SHAPES:
+        editor.drawing.add(kind, points)
+        editor.overlay.refresh()
+        camera.take(f"zones-{kind}", window)
+    editor.drawing.select(0, 1)
+    editor.drawing.edit.move_point(0, 1, (0.1, 0.95))
+    editor.overlay.refresh()
+    camera.take("zones-refused", window)
+    editor.drawing.cancel()
+    window.actions_by_name["zones"].trigger()
+    camera.take("zones-watched", window)
 
 
 def _dialogs(window: MainWindow) -> Iterator[tuple[str, QDialog]]:

@@ -21,6 +21,7 @@ from app.core.errors import AppError
 from app.core.settings import DetectionSettings, ModelSettings
 
 if TYPE_CHECKING:
+    from app.core.events.scene import IgnoreMask
     from app.core.export.request import DataFile, ExportRequest
     from app.core.export_queue.video_search import FoundVideo
 
@@ -39,6 +40,12 @@ def add_target_flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--data-format", metavar="NAME", help="of --data: jsonl, csv, coco, voc, yolo, mot, srt")
     parser.add_argument("--no-video", action="store_true", help="data files only")
+    parser.add_argument(
+        "--masks",
+        type=Path,
+        metavar="FILE.json",
+        help="find nothing in the masks of this file of zones (docs/events.md)",
+    )
     add_highlight_flags(parser)
     add_video_flags(parser)
 
@@ -112,8 +119,25 @@ def request_for(
         highlights=highlight_options(options, output),
         resume=resumes(options),
         detect_every=detect_every(options),
+        masks=masks(options),
     )
     return with_cached_threshold(request, options) if request.cache == "only" else request
+
+
+def masks(options: argparse.Namespace) -> tuple[IgnoreMask, ...]:
+    """Returns the masks of the file that was named.
+
+    Raises:
+        AppError: It cannot be read, or has no mask.
+    """
+    if options.masks is None:
+        return ()
+    from app.core.events.scene import read_scene
+
+    found = read_scene(options.masks).masks
+    if not found:
+        raise AppError(f"{options.masks.name} has no masks.", 'Add some under "masks", or leave --masks out.')
+    return found
 
 
 def _output(asked: str | None, found: FoundVideo, default: Callable[..., Path]) -> Path:

@@ -109,11 +109,15 @@ def run(options: argparse.Namespace, console: Console) -> int:
     for trouble in troubles:
         console.error(trouble)
     from app.core.events.answer import answer
+    from app.core.events.judgements import JudgementStore
+    from app.core.paths import judgements_file
 
     videos = _analysed(requests, options.jobs, console)
     _note_edges(scene, question, console)
     with _progress(console) as tick:
-        given = answer(videos, _threshold(options), detection.iou, question, scene, tick)
+        given = answer(
+            videos, _threshold(options), detection.iou, question, scene, tick, JudgementStore(judgements_file()).of
+        )
     _give(given, options, console)
     return 1 if troubles or len(videos) < len(requests) else 0
 
@@ -262,7 +266,7 @@ def _say(given: Answer, console: Console) -> None:
             f"{event.duration_s:.1f} s",
             f"{event.still_s:.1f} s",
             f"{event.max_score:.2f}",
-            _where(event),
+            f"{_where(event)} (rejected)".lstrip() if event.id in source.rejected else _where(event),
         )
         for source, event in given.each()
     ]

@@ -24,7 +24,8 @@ _SIZE = re.compile(r"(\d{1,4})x(\d{1,4})")
 
 def add_flags(importing: argparse.ArgumentParser) -> None:
     """Add the options."""
-    kinds = ".pth, .caffemodel, .safetensors, .onnx, .tflite, OpenVINO .xml, TensorFlow.js model.json or its folder"
+    kinds = ".pth, .caffemodel, .safetensors, .onnx, .tflite, OpenVINO .xml, TensorFlow .pb, TensorFlow.js model.json; "
+    kinds += "of the latter and of a SavedModel the folder"
     importing.add_argument("file", type=Path, metavar="FILE", help=kinds)
     importing.add_argument("--name", required=True, metavar="N", help="what to call it")
     importing.add_argument("--labels", type=Path, metavar="FILE", help="class names, one a line, without background")
@@ -33,7 +34,7 @@ def add_flags(importing: argparse.ArgumentParser) -> None:
     )
     importing.add_argument("--priors", choices=get_args(Priors), help="sizes of the default boxes, if assumed wrongly")
     importing.add_argument("--channels", choices=get_args(Channels), help="channel order, if assumed wrongly")
-    graphs = importing.add_argument_group("networks with their own graph (.onnx, .tflite, .xml), if assumed wrongly")
+    graphs = importing.add_argument_group("networks with their own graph (.onnx, .tflite, .xml, .pb), if told wrongly")
     graphs.add_argument("--rule", choices=get_args(Rule), help="how their outputs are read")
     graphs.add_argument("--size", type=_size, metavar="WxH", help="of the input, where the file leaves it open")
     graphs.add_argument("--scale", type=_scale, metavar="S", help=f"of pixels: {', '.join(get_args(Scale))}")

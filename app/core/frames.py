@@ -95,8 +95,8 @@ class FrameResult:
         numbers: Number of each candidate's object, None while it has none; empty where nothing was followed. No two
             objects of a source have the same.
         objects: What is known of each candidate's object, None while it has no number; empty likewise.
-        so_far: Different objects by class, one for each label, since the source began or jumped last; empty where
-            nothing was followed.
+        so_far: Different objects by class, one for each label, since the source began, jumped or changed its model;
+            empty where nothing was followed.
     """
 
     frame: Frame

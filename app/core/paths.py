@@ -34,6 +34,16 @@ def speeds_file() -> Path:
     return platformdirs.user_data_path(APP, appauthor=False) / "speeds.json"
 
 
+def judgements_file() -> Path:
+    """What was said of events."""
+    return platformdirs.user_data_path(APP, appauthor=False) / "judgements.sqlite"
+
+
+def event_index_file() -> Path:
+    """The events of every video that was looked at or analysed; made anew where it is missing."""
+    return platformdirs.user_data_path(APP, appauthor=False) / "events.sqlite"
+
+
 def scenes_dir() -> Path:
     """Zones, lines and masks drawn on sources."""
     return platformdirs.user_data_path(APP, appauthor=False) / "scenes"

@@ -37,20 +37,29 @@ def preload_media() -> None:
 
 def preload_for(model: ModelSettings) -> None:
     """Load what runs ``model``: torch's libraries or OpenVINO. What is wrong with it its opening will say."""
-    from detector.runtime import openvino_runtime
     from detector.runtime.open import needs_torch
 
     try:
         if needs_torch(user_library().find(model.name), model.device):
             preload_torch()
-            return
-        with _lock:
-            _load_media()
-            if "openvino" not in sys.modules:
-                _map("openvino", "_pyopenvino*")
-                openvino_runtime.load_openvino()
+        else:
+            preload_openvino()
     except DetectorError as error:
         log.info("not loaded ahead: %s", error)
+
+
+def preload_openvino() -> None:
+    """Load OpenVINO, once; returns when that is done. Never raises."""
+    from detector.runtime import openvino_runtime
+
+    with _lock:
+        _load_media()
+        if "openvino" not in sys.modules:
+            _map("openvino", "_pyopenvino*")
+            try:
+                openvino_runtime.load_openvino()
+            except DetectorError as error:
+                log.info("not loaded ahead: %s", error)
 
 
 def preload_torch() -> None:

@@ -13,7 +13,7 @@ from app.ui.guides import GUIDES
 from app.ui.widgets.screen_room import resize_on_screen
 
 _GUIDES_ABREAST = 3
-_COLUMNS = (("Source", "Playback", "Picture"), ("Detection", "Output", "Window"))
+_COLUMNS = (("Source", "Playback", "Picture"), ("Detection", "Output", "Events", "Window"))
 
 
 def _native(key: str) -> str:

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, QEvent, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QColor
-from PySide6.QtWidgets import QApplication, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QMainWindow, QVBoxLayout, QWidget
 
 from app.core.errors import ExplainedError
+from app.core.frames import ImageBGR
 from app.core.settings import Choices
 from app.ui.actions import apply_theme, make_actions
 from app.ui.camera_menu import CameraMenu, ListCameras, list_cameras_now
 from app.ui.commands import Commands, sample_clip
-from app.ui.events.analyser import TOPIC as ANALYSIS
-from app.ui.events.analyser import Analyser
+from app.ui.event_presenter import EventPresenter
+from app.ui.events.event_desk import EventDesk
 from app.ui.export.export_windows import ExportWindows
 from app.ui.faults.shutdown import stop_all
 from app.ui.presenter import Presenter
@@ -40,6 +41,7 @@ from app.ui.widgets.drop_target import DropTarget
 from app.ui.widgets.icons import app_icon
 from app.ui.widgets.key_guard import keeps_key
 from app.ui.widgets.screen_room import keep_on_screen, resize_on_screen
+from app.ui.widgets.side_panel import SidePanel
 from app.ui.widgets.split import Split
 from app.ui.zone_drawing import ZoneDrawing
 
@@ -80,13 +82,13 @@ class MainWindow(QMainWindow):
         self.camera_menu = CameraMenu(services.theme, services.background, self.actions_by_name, list_cameras, self)
         self.top_bar = TopBar(services.theme, self.actions_by_name, self.camera_menu)
         self.panel = SettingsPanel(services.settings)
+        self.events = EventDesk(services, self.stage.view, self.stage.view.frame_rect, self)
+        self.side = SidePanel(self.panel.width() + 1)
+        self.side.add(self.panel, "Settings", "Model, threshold and classes (F9)")
+        self.side.add(self.events.panel, "Events", "What happens in the video (E)")
         self.preferences: Preferences | None = None
         """Made when it is first shown."""
         self._devices: Choices = (("auto", "auto"), ("cpu", "CPU"))
-        self.side = QStackedWidget()
-        """Beside the video: the panel, or what takes its place for a while."""
-        self.side.addWidget(self.panel)
-        self.side.setFixedWidth(self.panel.width())
         self.split = Split(self.stage, self.side)
         self.status = StatusBar(services.theme)
         self._lay_out()
@@ -104,7 +106,9 @@ class MainWindow(QMainWindow):
         self.record = RecordControl(services, self.stage.view, self.actions_by_name["record"], self)
         self._notices = NoticeFeed(self.stage.view, services.controller, services.settings)
         self._timeline = TimelineFeed(self.stage.timeline, services.controller, services.settings, services.background)
-        self.analyser = Analyser(services, self)
+        self._event_presenter = EventPresenter(
+            services, self.events, self.stage, self._timeline, self.actions_by_name["analyse"]
+        )
         self._folder = FolderFeed(self.stage.strip, services.controller, services.background)
         self._connect()
         self._connect_actions()
@@ -131,11 +135,15 @@ class MainWindow(QMainWindow):
         from app.ui.models.models_dialog import ModelsDialog  # not before the window is up
 
         if self.models_dialog is None:
-            self.models_dialog = ModelsDialog(self.services, parent=self)
+            self.models_dialog = ModelsDialog(self.services, self, self._frame_on_screen)
         self.models_dialog.show()
         self.models_dialog.raise_()
         self.models_dialog.activateWindow()
         return self.models_dialog
+
+    def _frame_on_screen(self) -> ImageBGR | None:
+        result = self.stage.view.result
+        return None if result is None else result.frame.image_bgr
 
     def show_preferences(self) -> None:
         """Open the Preferences window, or bring it back."""
@@ -161,6 +169,7 @@ class MainWindow(QMainWindow):
         self.closing.emit()
         self._presenter.stop()
         self._timeline.stop()
+        self.events.close()
         geometry = bytes(self.saveGeometry().toBase64().data()).decode("ascii")
         self.hide()
         self.services.settings.set("window", "geometry", geometry)
@@ -185,11 +194,17 @@ class MainWindow(QMainWindow):
     # Panel and full screen
 
     def toggle_panel(self) -> None:
-        """Show or hide the settings."""
+        """Show or hide the panel of settings and events."""
         show = not self.split.panel_open
         self.split.open_panel(show)
         if not self.split.is_narrow:
             self.services.settings.set("window", "show_panel", show)
+
+    def show_events(self) -> None:
+        """Show the list of events."""
+        self.side.show_page(self.events.panel)
+        if not self.split.panel_open:
+            self.toggle_panel()
 
     def set_fullscreen(self, full: bool) -> None:
         """Show the video alone, or the whole window."""
@@ -248,7 +263,9 @@ class MainWindow(QMainWindow):
         for name, does in (
             ("cameras", self._show_sources),
             ("models", self.show_models),
-            ("analyse", self.analyser.start),
+            ("events", self.show_events),
+            ("next_event", self.events.next_event),
+            ("previous_event", self.events.previous_event),
             ("export", self._export_present),
             ("export_many", self._show_queue),
             ("panel", self.toggle_panel),
@@ -285,8 +302,8 @@ class MainWindow(QMainWindow):
             again.connect(self.sources.open_again)
         self._notices.choose_model.connect(self.show_models)
         self.stage.view.fullscreen_asked.connect(self._toggle_fullscreen)
-        self._connect_analysis()
         self.record.status.connect(self._show_recording)
+        self._event_presenter.list_wanted.connect(self.show_events)
         self.split.changed.connect(self._show_panel_state)
         services.library.models.connect(self._models_listed)
         services.library.cards.connect(self._cards_listed)
@@ -297,23 +314,6 @@ class MainWindow(QMainWindow):
         services.scenes.not_saved.connect(self._zones_not_saved)
         services.scenes.damaged.connect(self._zones_damaged)
         services.theme.changed.connect(self._apply_theme)
-
-    def _connect_analysis(self) -> None:
-        analyser, strip = self.analyser, self.stage.analysis
-        analyser.available.connect(self.actions_by_name["analyse"].setEnabled)
-        self.actions_by_name["analyse"].setEnabled(analyser.is_available)
-        analyser.began.connect(strip.begin)
-        analyser.began.connect(self._timeline.grow)
-        analyser.ended.connect(strip.end)
-        analyser.ended.connect(self._timeline.stop_growing)
-        analyser.known.connect(self._say_analysed)
-        self.services.analyses.progress.connect(strip.show_progress)
-        self.services.analyses.progress.connect(self._timeline.grown)
-        strip.cancelled.connect(analyser.cancel)
-        strip.resumed.connect(self.services.analyses.resume)
-
-    def _say_analysed(self) -> None:
-        self.services.banner.tell("info", "This video is analysed already.", topic=ANALYSIS)
 
     def _show_recording(self, words: str) -> None:
         self.status.set_cell("recording", words)

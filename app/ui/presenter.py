@@ -12,6 +12,7 @@ from app.ui.live_text import KINDS, badge, cells, delay_tip, source_text, still_
 from app.ui.services.services import Services
 from app.ui.settings.settings_panel import SettingsPanel
 from app.ui.status_bar import StatusBar
+from app.ui.view.box_places import BoxPlaces
 from app.ui.view.stage import Stage
 from app.ui.widgets.banner import Kind
 from app.ui.widgets.quantity_text import shorten
@@ -42,6 +43,7 @@ class Presenter(QObject):
         controller = services.controller
         self._controller, self._banner, self._analyses = controller, services.banner, services.analyses
         self._stage, self._panel, self._status = stage, panel, status
+        self._boxes = BoxPlaces(stage.view)
         self._timer = QTimer(self)
         self._timer.setInterval(_FIGURES_EVERY_MS)
         self._timer.timeout.connect(self._show_figures)
@@ -109,6 +111,7 @@ class Presenter(QObject):
 
     def _nothing_to_show(self) -> None:
         self._timer.stop()
+        self._boxes.update(still=False)
         self.title.emit("")
         self._stage.show_start()
         self._clear_figures(_IDLE)
@@ -158,6 +161,7 @@ class Presenter(QObject):
         if info is None or stats is None:
             view.set_badge("")
             self._view_described(view.waiting.words)
+            self._boxes.update(still=False)
             return
         without = view.result is not None and view.result.candidates is None  # what is kept of a video is shown still
         works = "analysing" if self._analyses.running else "exporting"
@@ -171,6 +175,7 @@ class Presenter(QObject):
         self._panel.set_counts(view.shown.class_counts())
         still = controller.is_paused or info.kind in ("image", "folder")
         self._view_described(view.notice.words or view.shown.spoken_text(with_places=still))
+        self._boxes.update(still)
         if info.kind in ("image", "folder"):
             view.set_badge("", note)
             shown = still_cells(view.result.detect_ms if view.result is not None else 0.0)

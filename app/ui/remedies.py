@@ -11,8 +11,13 @@ from detector.errors import ExplainedError, Remedy
 
 FIELDS = {
     "layout": "Layout",
+    "rule": "Outputs",
+    "size": "Input size",
     "priors": "Default boxes",
     "channels": "Channel order",
+    "scale": "Pixels",
+    "fit": "Shape",
+    "scores": "Scores",
     "labels": "Class names",
     "device": "Device",
     "precision": "Precision",
@@ -21,6 +26,31 @@ FIELDS = {
     "deinterlace": "Deinterlace",
 }
 """Labels of the controls, by the option they stand for."""
+VALUES = {
+    "priors": {"voc": "VOC", "coco": "COCO"},
+    "channels": {"rgb": "RGB", "bgr": "BGR"},
+    "rule": {
+        "detection-output": "A table of image, class, score, box",
+        "ssd-decoded": "Boxes and scores",
+        "ssd-raw": "Encoded boxes, scores, default boxes",
+        "tflite-ssd": "Encoded boxes of TensorFlow Lite",
+        "grid": "A box for each cell of grids",
+        "queries": "Boxes and logits of queries",
+        "nms-inside": "Boxes that overlap no more",
+    },
+    "scale": {
+        "0-255": "0 to 255",
+        "0-1": "0 to 1",
+        "-1-1": "-1 to 1",
+        "127-128": "minus 127, divided by 128",
+        "caffe": "minus Caffe's mean",
+        "imagenet": "ImageNet's mean and deviation",
+    },
+    "fit": {"warp": "Stretched", "letterbox": "Kept, in the middle", "corner": "Kept, at the top left"},
+    "scores": {"none": "Probabilities already", "sigmoid": "By sigmoid", "softmax": "By softmax"},
+    "device": {"cpu": "CPU"},
+}
+"""Words of the controls for values, by option; other values speak for themselves."""
 _IN_PREFERENCES = ("device", "precision")
 COMMANDS = {
     "models import": "Import a model file…",
@@ -57,17 +87,23 @@ def _control(remedy: Remedy) -> str:
         return ""
     if remedy.omit:
         return f"without “{field}”"
-    chosen = remedy.value and not remedy.value.isupper()  # FILE and the like stand for what the user has to choose
+    # FILE, WIDTHxHEIGHT and a list of several stand for what the user has to choose.
+    chosen = remedy.value and remedy.value == remedy.value.lower() and "|" not in remedy.value
     where = " in Preferences" if remedy.option in _IN_PREFERENCES else ""
     return f"“{field}: {_choice(remedy)}”{where}" if chosen else f"“{field}”{where}"
 
 
 def _choice(remedy: Remedy) -> str:
     """Returns the value as the control shows it."""
-    if remedy.option in ("priors", "channels"):
-        return remedy.value.upper()
     if remedy.option == "layout":
         from detector.importers.layouts import LAYOUTS  # not before the window is up
 
         return next((layout.title for layout in LAYOUTS if layout.name == remedy.value), remedy.value)
-    return "CPU" if (remedy.option, remedy.value) == ("device", "cpu") else remedy.value
+    return value_text(remedy.option, remedy.value)
+
+
+def value_text(option: str, value: str) -> str:
+    """Returns how a control shows a value: "BGR", "By sigmoid"."""
+    if option == "size":
+        return value.replace("x", " \N{MULTIPLICATION SIGN} ")
+    return VALUES.get(option, {}).get(value, value)

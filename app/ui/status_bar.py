@@ -14,7 +14,10 @@ from app.ui.widgets.theme import Theme
 _CELLS: tuple[tuple[str, str], ...] = (
     ("recording", "How long it has been recording, and how much"),
     ("seen", "What is seen in the video or image"),
-    ("so_far", "Different objects since the source began or jumped last; one that leaves and comes back counts again"),
+    (
+        "so_far",
+        "Different objects since the source began or was played from elsewhere; one that comes back counts again",
+    ),
     ("source", "What is looked at"),
     ("model", "The detector, and where it runs"),
     ("camera", "Frames per second from the source"),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, QPointF, QRectF
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QStackedWidget
 
 from app.core.events.scene import Scene
 from app.ui.services.services import Services
 from app.ui.view.stage import Stage
+from app.ui.widgets.side_panel import SidePanel
 from app.ui.widgets.split import Split
 from app.ui.zones.editor import Box, ZoneEditor
 
@@ -24,40 +24,48 @@ class ZoneDrawing(QObject):
         action: Switches drawing on and off.
     """
 
-    def __init__(self, services: Services, stage: Stage, split: Split, side: QStackedWidget, action: QAction) -> None:
+    def __init__(self, services: Services, stage: Stage, split: Split, side: SidePanel, action: QAction) -> None:
         super().__init__(stage)
         self._view, self._split, self._side, self._action = stage.view, split, side, action
-        self._panel_was_open = True
+        self._panel_was_open: bool | None = None  # where it was opened here
         self.editor = ZoneEditor(services, stage.view, stage.view, self._boxes)
         stage.place_above(self.editor.bar)
         self.editor.bar.hide()
-        side.addWidget(self.editor.panel)
         self.editor.began.connect(self._began)
         self.editor.ended.connect(self._ended)
         services.scenes.changed.connect(self._scene_changed)
+        stage.view.mask_asked.connect(self._mask_asked)
+        stage.view.zone_asked.connect(self._zone_asked)
         action.triggered.connect(self._toggle)
 
     def _toggle(self) -> None:
         self.editor.toggle()
         self._action.setChecked(self.editor.editing)
 
+    def _mask_asked(self, part: QRectF) -> None:
+        self.editor.mask_box((part.left(), part.top(), part.right(), part.bottom()))
+
+    def _zone_asked(self, place: QPointF) -> None:
+        self.editor.start_zone((place.x(), place.y()))
+
     def _scene_changed(self, scene: Scene) -> None:
         self._view.set_masks(scene.ignored)
 
     def _began(self) -> None:
         self._action.setChecked(True)
-        self._panel_was_open = self._split.panel_open
         self.editor.bar.show()
-        self._side.setCurrentWidget(self.editor.panel)
+        self._side.cover(self.editor.panel)
         if not self._split.is_narrow:
+            self._panel_was_open = self._split.panel_open
             self._split.open_panel(True)
 
     def _ended(self) -> None:
         self._action.setChecked(False)
         self.editor.bar.hide()
-        self._side.setCurrentIndex(0)
-        if not self._split.is_narrow:
+        self._side.uncover()
+        if self._panel_was_open is not None and not self._split.is_narrow:
             self._split.open_panel(self._panel_was_open)
+        self._panel_was_open = None
 
     def _boxes(self) -> list[Box]:
         """The boxes shown, from 0 to 1 over the frame, best last."""

@@ -1,4 +1,4 @@
-"""What a graph would find in an image of the user's, as it was understood and with each assumption made otherwise.
+"""What a file would find in an image of the user's, as it was understood and with each assumption made otherwise.
 
 A network that is fed or read wrongly still answers, but without conviction: few objects, or very many weak ones.
 """
@@ -6,34 +6,47 @@ A network that is fed or read wrongly still answers, but without conviction: few
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import get_args
+from typing import Any, get_args
 
 from detector.detections import DetectionFilter, Detections
 from detector.errors import DetectorError
-from detector.graph_spec import Activation, Fit
-from detector.importers.base import Overrides
-from detector.importers.graph_description import SCALES
+from detector.graph_spec import Activation, Fit, Rule
+from detector.importers.base import Imported, Overrides
+from detector.importers.graph_description import SCALES, ImportedGraph
 from detector.importers.graph_import import import_graph
-from detector.importers.source_file import graph_file, main_file
+from detector.importers.notes import Note
+from detector.importers.source_file import GraphKind, graph_file, main_file
 from detector.model_file import ModelEntry
 from detector.preprocess import ImageBGR
 from detector.runtime.ir import IrDetector
+from detector.runtime.open import open_detector
 from detector.spec import InputSpec, ModelSpec
 
-_WEAK, _SHOWN, _BEST = 0.05, 0.5, 20
+SHOWN = 0.5
+"""Answers with at least this score are objects."""
+_WEAK, _BEST = 0.05, 20
+_OTHER_RULES: dict[Rule, tuple[Rule, ...]] = {
+    "detection-output": ("nms-inside",),
+    "nms-inside": ("detection-output",),
+    "ssd-decoded": ("queries",),
+    "queries": ("ssd-decoded",),
+}
+"""Rules for outputs of the same shapes; others do not fit, and need not be tried."""
+_OF_WEIGHTS = ("channels", "priors", "size")
 
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """One way to understand a graph.
+    """One way to understand a file.
 
     Attributes:
-        option: The import's option that says so; "" for the graph as it was understood.
+        option: The import's option that says so; "" for the file as it was understood.
         value: Of that option.
-        objects: How many it finds with a score of 0.5 or more.
+        objects: How many it finds with a score of ``SHOWN`` or more.
         best: The highest score; 0 where it finds nothing.
         sharpness: How decided its twenty best answers are; compares the ways for one image.
     """
@@ -45,8 +58,23 @@ class Alternative:
     sharpness: float
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """What a file finds in an image in one way.
+
+    Attributes:
+        way: The way, in figures.
+        spec: The model as it would be imported.
+        found: Weak answers, too.
+    """
+
+    way: Alternative
+    spec: ModelSpec
+    found: Detections
+
+
 def compare_alternatives(path: Path, overrides: Overrides, image: ImageBGR) -> list[Alternative]:
-    """Runs the graph in ``path`` on ``image`` in every way; the sharpest answers come first.
+    """Runs the model in ``path`` on ``image`` in every way; the sharpest answers come first.
 
     Args:
         path: As for ``import_model``.
@@ -54,16 +82,57 @@ def compare_alternatives(path: Path, overrides: Overrides, image: ImageBGR) -> l
         image: UInt8[H, W, 3] BGR.
 
     Raises:
-        DetectorError: It cannot be used, or is no graph.
+        DetectorError: It cannot be used.
+    """
+    return sorted((look.way for look in looks(path, overrides, image)), key=lambda way: -way.sharpness)
+
+
+def looks(path: Path, overrides: Overrides, image: ImageBGR) -> Iterator[Look]:
+    """Runs the model in ``path`` on ``image`` as it is understood, then in every other way, one after the other.
+
+    Args:
+        path: As for ``import_model``.
+        overrides: What the user says, and is not put in question.
+        image: UInt8[H, W, 3] BGR.
+
+    Raises:
+        DetectorError: It cannot be used.
     """
     graph = graph_file(main_file(path))
-    if graph is None:
-        raise DetectorError(f"{path.name} holds weights, not a graph: there is nothing to compare.")
     with TemporaryDirectory(prefix="ssdv-import-") as work:
-        imported = import_graph(*graph, overrides, Path(work))
-        ways = [("", "", imported.spec), *_ways(imported.spec, overrides)]
-        found = [_looked(option, value, spec, imported.xml, image) for option, value, spec in ways]
-    return sorted(found, key=lambda each: -each.sharpness)
+        if graph is not None:
+            yield from _graph_looks(*graph, overrides, image, Path(work))
+        else:
+            yield from _weights_looks(path, overrides, image, Path(work))
+
+
+def said(overrides: Overrides, option: str, value: str) -> Overrides:
+    """``overrides`` where the user also says ``value`` for ``option``, as it stands in ``Alternative``."""
+    given: Any = value
+    if option == "size":
+        width, _, height = value.partition("x")
+        given = int(width), int(height)
+    return replace(overrides, **{option: given})
+
+
+# -- networks with their own graph -------------------------------------------------------------------------------------
+
+
+def _graph_looks(path: Path, kind: GraphKind, overrides: Overrides, image: ImageBGR, work: Path) -> Iterator[Look]:
+    imported = _import(path, kind, overrides, work / "as-assumed")
+    for option, value, spec in (("", "", imported.spec), *_ways(imported.spec, overrides)):
+        yield _look_by_graph(option, value, spec, imported.xml, image)
+    assert imported.spec.graph is not None
+    if overrides.rule is None:
+        for rule in _OTHER_RULES.get(imported.spec.graph.rule, ()):
+            with suppress(DetectorError):  # it does not fit, or the file says its rule itself
+                other = _import(path, kind, replace(overrides, rule=rule), work / rule)
+                yield _look_by_graph("rule", rule, other.spec, other.xml, image)
+
+
+def _import(path: Path, kind: GraphKind, overrides: Overrides, work: Path) -> ImportedGraph:
+    work.mkdir()
+    return import_graph(path, kind, overrides, work)
 
 
 def _ways(spec: ModelSpec, overrides: Overrides) -> Iterator[tuple[str, str, ModelSpec]]:
@@ -82,10 +151,15 @@ def _ways(spec: ModelSpec, overrides: Overrides) -> Iterator[tuple[str, str, Mod
         for fit in get_args(Fit):
             if fit != graph.fit:
                 yield "fit", fit, replace(spec, graph=replace(graph, fit=fit))
-    if overrides.scores is None and graph.rule in ("ssd-decoded", "ssd-raw", "grid", "queries"):
+    if overrides.scores is None and has_scores_to_read(spec):
         for activation in get_args(Activation):
             if activation != graph.activation:
                 yield "scores", activation, replace(spec, graph=replace(graph, activation=activation))
+
+
+def has_scores_to_read(spec: ModelSpec) -> bool:
+    """Whether the model's file leaves open what makes probabilities of its scores."""
+    return spec.graph is not None and spec.graph.rule in ("ssd-decoded", "ssd-raw", "grid", "queries")
 
 
 def _swapped(rule: InputSpec) -> InputSpec:
@@ -93,13 +167,53 @@ def _swapped(rule: InputSpec) -> InputSpec:
     return replace(rule, channels=other, mean=rule.mean[::-1], std=rule.std[::-1])  # type: ignore[arg-type]  # as above
 
 
-def _looked(option: str, value: str, spec: ModelSpec, xml: Path, image: ImageBGR) -> Alternative:
+def _look_by_graph(option: str, value: str, spec: ModelSpec, xml: Path, image: ImageBGR) -> Look:
     with IrDetector(ModelEntry(spec.name, spec, xml, False), "fp32") as detector:
         found = detector.detect(image, DetectionFilter(_WEAK, spec.postprocess.iou_threshold))
+    return _in_figures(option, value, spec, found)
+
+
+# -- weights -----------------------------------------------------------------------------------------------------------
+
+
+def _weights_looks(path: Path, overrides: Overrides, image: ImageBGR, work: Path) -> Iterator[Look]:
+    from detector.importers.conversion import convert_weights
+
+    imported = convert_weights(path, overrides)
+    yield _look_by_weights("", "", imported, work, image)
+    for option, value in _otherwise(imported.notes):
+        with suppress(DetectorError):  # with that, it is not understood
+            other = convert_weights(path, said(overrides, option, value))
+            yield _look_by_weights(option, value, other, work, image)
+
+
+def _otherwise(notes: tuple[Note, ...]) -> Iterator[tuple[str, str]]:
+    """What the notes on assumptions name instead."""
+    for note in notes:
+        for remedy in note.remedies:
+            if remedy.option in _OF_WEIGHTS and remedy.value and not remedy.omit:
+                yield remedy.option, remedy.value
+
+
+def _look_by_weights(option: str, value: str, imported: Imported, work: Path, image: ImageBGR) -> Look:
+    from detector.weights import save_model
+
+    file = work / "model.safetensors"
+    save_model(file, imported.spec, imported.tensors)
+    entry = ModelEntry(imported.spec.name, imported.spec, file, False)
+    with open_detector(entry, "cpu", "fp32") as detector:
+        found = detector.detect(image, DetectionFilter(_WEAK, imported.spec.postprocess.iou_threshold))
+    file.unlink()
+    return _in_figures(option, value, imported.spec, found)
+
+
+# -- in figures --------------------------------------------------------------------------------------------------------
+
+
+def _in_figures(option: str, value: str, spec: ModelSpec, found: Detections) -> Look:
     scores = found.scores
-    return Alternative(
-        option, value, int((scores >= _SHOWN).sum()), float(scores[0]) if len(scores) else 0.0, _sharpness(found)
-    )
+    best = float(scores[0]) if len(scores) else 0.0
+    return Look(Alternative(option, value, int((scores >= SHOWN).sum()), best, _sharpness(found)), spec, found)
 
 
 def _sharpness(found: Detections) -> float:

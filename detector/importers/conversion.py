@@ -25,8 +25,8 @@ from detector.weights import METADATA_KEY, load_arrays, load_spec
 
 _TORCH_SUFFIXES = (".pth", ".pt", ".ckpt", ".bin", ".tar")
 _KINDS = (
-    "PyTorch weights (.pth, .pt), .caffemodel, .safetensors, .onnx, .tflite, OpenVINO .xml with its .bin, or "
-    "TensorFlow.js model.json"
+    "PyTorch weights (.pth, .pt), .caffemodel, .safetensors, .onnx, .tflite, OpenVINO .xml with its .bin, "
+    "TensorFlow .pb or TensorFlow.js model.json"
 )
 
 
@@ -62,6 +62,11 @@ def _read(path: Path, overrides: Overrides) -> Imported:
 
         model = read_tfjs(path)
         return _from_state(model.tensors, SourceFile(path.name, model.sha256), overrides)
+    if suffix == ".pb":
+        from detector.importers.tensorflow_file import read_constants
+
+        constants = read_constants(path)
+        return _from_state(constants, hashed(path), overrides)
     if suffix in _TORCH_SUFFIXES or _is_torch(path):
         state, classes = read_with_classes(path)
         return _from_state(state, replace(hashed(path), classes=classes), overrides)

@@ -28,6 +28,15 @@ class LayoutMatch:
         return self.layout.name
 
 
+_NEIGHBOURS = {
+    "RFBNet (2018)": ("base.0.", "Norm.branch0."),
+    "FSSD (2017)": ("ft_module.", "pyramid_ext."),
+    "RefineDet (2018)": ("arm_loc.", "odm_loc."),
+    "RetinaFace (2019)": ("body.", "fpn.", "ClassHead."),
+}
+"""Detectors near to SSD, by beginnings of their tensors' names; these are refused by their own name."""
+
+
 def detect_layout(state: Mapping[str, Array]) -> LayoutMatch:
     """Recognise the layout of ``state`` (unwrapped, prefixes removed).
 
@@ -40,6 +49,11 @@ def detect_layout(state: Mapping[str, Array]) -> LayoutMatch:
     if matches:
         told = " and of ".join(f"{match.layout.title} ({match.because})" for match in matches[:3])
         raise DetectorError(f"The file mixes tensors of {told}.", "It is not the weights of one network.")
+    for known, beginnings in _NEIGHBOURS.items():
+        if all(any(name.startswith(start) for name in state) for start in beginnings):
+            raise DetectorError(
+                f"The file is of {known}, whose weights cannot be imported.", "Export it as ONNX, and import that."
+            )
     some = ", ".join(name[:40] for name in list(state)[:3])
     raise DetectorError(
         f"No SSD layout known here has tensors like {some}.",

@@ -23,7 +23,14 @@ from detector.runtime.graph_conversion import ConversionRequest, convert_graph
 from detector.spec import InputSpec, ModelSpec, PostprocessSpec
 from detector.spec_fields import MAX_LABELS
 
-TITLES = {"openvino": "OpenVINO IR", "onnx": "ONNX", "tflite": "TensorFlow Lite", "caffe": "Caffe"}
+TITLES = {
+    "openvino": "OpenVINO IR",
+    "onnx": "ONNX",
+    "tflite": "TensorFlow Lite",
+    "caffe": "Caffe",
+    "tensorflow": "TensorFlow",
+    "torch": "PyTorch",
+}
 XML = "converted.xml"
 
 _Triple = tuple[float, float, float]
@@ -36,6 +43,12 @@ SCALES: dict[Scale, tuple[_Triple, _Triple]] = {
     "imagenet": ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
 }
 """Mean and deviation, red first, by the name of a scale: of the pixel's range, or of the data set."""
+
+
+def scale_of(given: InputSpec) -> Scale | None:
+    """Returns the name of the scale of an input's pixels; None where it has none."""
+    triples = (given.mean, given.std) if given.channels == "rgb" else (given.mean[::-1], given.std[::-1])
+    return next((name for name, scale in SCALES.items() if scale == triples), None)
 
 
 @dataclass(frozen=True, slots=True)

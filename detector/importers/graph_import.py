@@ -27,9 +27,11 @@ from detector.importers.graph_description import (
     title_of,
 )
 from detector.importers.graph_labels import find_labels, packed_labels
+from detector.importers.graph_torch import import_torch
 from detector.importers.notes import Note
 from detector.importers.onnx_file import check_onnx
 from detector.importers.source_file import GraphKind, hashed
+from detector.importers.tensorflow_file import SAVED_MODEL, check_tensorflow
 from detector.importers.tflite_file import TfliteFile, read_tflite
 from detector.ir_description import describe_detection_output, model_name
 from detector.ir_file import IrGraph, read_ir_graph
@@ -54,6 +56,10 @@ def import_graph(path: Path, kind: GraphKind, overrides: Overrides, work: Path) 
         imported = _tflite(path, overrides, work)
     elif kind == "onnx":
         imported = _onnx(path, overrides, work)
+    elif kind == "tensorflow":
+        imported = _tensorflow(path, overrides, work)
+    elif kind == "torch":
+        imported = import_torch(path, overrides, work)
     elif kind == "caffe":
         imported = import_caffe(path, overrides, work)
     else:
@@ -93,6 +99,13 @@ def _onnx(path: Path, overrides: Overrides, work: Path) -> ImportedGraph:
     size = None if overrides.size is None else (overrides.size[1], overrides.size[0])
     request = ConversionRequest(path, work / XML, size)
     return recognised(request, "onnx", overrides, path, facts=told.facts)
+
+
+def _tensorflow(path: Path, overrides: Overrides, work: Path) -> ImportedGraph:
+    check_tensorflow(path)
+    source = path.parent if path.name == SAVED_MODEL else path
+    size = None if overrides.size is None else (overrides.size[1], overrides.size[0])
+    return recognised(ConversionRequest(source, work / XML, size), "tensorflow", overrides, path)
 
 
 def _tflite(path: Path, overrides: Overrides, work: Path) -> ImportedGraph:

@@ -20,8 +20,9 @@ MAX_VALUES = 200_000
 """Fields and list elements of a whole file, arrays aside; a real model has some thousands."""
 MAX_TEXT_BYTES = 4096
 
-Scalar = Literal["text", "whole", "real", "reals32", "reals64"]
-"""``whole`` is any varint, ``real`` a finite float; ``reals32`` and ``reals64`` are floats and doubles, as arrays."""
+Scalar = Literal["text", "whole", "real", "reals32", "reals64", "bytes"]
+"""``whole`` is any varint, ``real`` a finite float; ``reals32`` and ``reals64`` are floats and doubles, as arrays, and
+``bytes`` are UInt8[N]."""
 Schema = Mapping[int, tuple[str, Any]]
 """Field number -> (name, ``Scalar`` or the ``Schema`` of a message); every other field is passed over."""
 Message = dict[str, list[Any]]
@@ -36,26 +37,27 @@ class WireError(ValueError):
     """Not the wire format, or not within our limits; the text ends a sentence."""
 
 
-def read_message(file: BinaryIO, size: int, schema: Schema) -> Message:
+def read_message(file: BinaryIO, size: int, schema: Schema, most_values: int = MAX_VALUES) -> Message:
     """Read one message that fills the file.
 
     Args:
         file: At its start, buffered.
         size: Of the file, bytes.
         schema: What to keep.
+        most_values: As ``MAX_VALUES``, for formats whose files have more.
 
     Raises:
         WireError: Cut off, damaged, or beyond the limits.
         OSError: The file cannot be read.
     """
-    return _Reader(file).message(schema, size)
+    return _Reader(file, most_values).message(schema, size)
 
 
 class _Reader:
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, most_values: int) -> None:
         self._file = file
         self._position = 0
-        self._values_left = MAX_VALUES
+        self._values_left = self._most_values = most_values
 
     def message(self, schema: Schema, end: int) -> Message:
         """The message from here to ``end``. Recurses no deeper than ``schema`` is nested."""
@@ -84,6 +86,8 @@ class _Reader:
             if wire == _VARINT:
                 return [_signed(self._varint(end))]
             return self._packed_whole(self._length(end)) if wire == _BYTES else None
+        if kind == "bytes":
+            return [self._array(np.dtype(np.uint8), self._length(end))] if wire == _BYTES else None
         fixed, dtype = (_FIXED64, np.dtype("<f8")) if kind == "reals64" else (_FIXED32, np.dtype("<f4"))
         if kind == "real":
             if wire == fixed:
@@ -96,7 +100,7 @@ class _Reader:
     def _count(self, values: int) -> None:
         self._values_left -= values
         if self._values_left < 0:
-            raise WireError(f"it has more than {MAX_VALUES} fields")
+            raise WireError(f"it has more than {self._most_values} fields")
 
     def _bytes(self, count: int, end: int) -> bytes:
         if count > end - self._position:

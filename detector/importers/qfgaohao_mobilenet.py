@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from detector.config import MOBILENET300
-from detector.errors import DetectorError
 from detector.importers.base import Imported, Overrides, SourceFile
 from detector.importers.conventions import as_published, choose_channels, choose_labels, refuse_priors
 from detector.importers.folding import FoldingReader, class_outputs
 from detector.importers.mobilenet_v2_names import inverted_residuals
 from detector.importers.notes import Note
-from detector.plans.tables import V1_LAYERS, V1_STEM
+from detector.plans.tables import V1_LAYERS
 from detector.safetensors_file import Array
 from detector.spec import Architecture, InputSpec, ModelSpec, PostprocessSpec
 
@@ -33,7 +32,6 @@ def import_mb1(state: Mapping[str, Array], source: SourceFile, overrides: Overri
         spec, notes = _describe(state, source, overrides, "mb1-ssd-lite", "ssdlite-mobilenetv1", last)
     else:
         spec, notes = _describe(state, source, overrides, "mb1-ssd", "ssd-mobilenetv1", last)
-    _check_width(state, V1_STEM, "mb1-ssd", source)
     reader = FoldingReader(state, spec, source)
     reader.conv("stem", "base_net.0.0", "base_net.0.1", bias=False)
     for i in range(len(V1_LAYERS)):
@@ -47,16 +45,6 @@ def import_mb1(state: Mapping[str, Array], source: SourceFile, overrides: Overri
         for i in range(_LEVELS):
             _maybe_separable(reader, f"{ours}.{i}", f"{theirs}.{i}", lite and i < _LEVELS - 1)
     return Imported(as_published(spec, source), reader.finish(), notes)
-
-
-def _check_width(state: Mapping[str, Array], usual: int, name: str, source: SourceFile) -> None:
-    """Raise ``DetectorError`` that calls a narrower or wider network that, before all its tensors are listed."""
-    stem = state.get("base_net.0.0.weight")
-    if stem is not None and stem.ndim == 4 and stem.shape[0] != usual:
-        raise DetectorError(
-            f"{source.name} is {name} of {stem.shape[0] / usual:g} times the usual width, which cannot be imported.",
-            "Export it as ONNX, and import that.",
-        )
 
 
 def _maybe_separable(reader: FoldingReader, ours: str, theirs: str, separable: bool) -> None:

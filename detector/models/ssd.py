@@ -22,9 +22,14 @@ class L2Norm(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Float[B, C, H, W] -> Float[B, C, H, W]."""
-        wide = features.float()
-        norm = wide.pow(2).sum(dim=1, keepdim=True).clamp_min(1e-24).sqrt()  # not sqrt first: NaN gradient at 0
-        return (wide / norm * self.scale.float()[None, :, None, None]).to(features.dtype)
+        return l2norm(features, self.scale)
+
+
+def l2norm(features: Tensor, scale: Tensor) -> Tensor:
+    """Float[B, C, H, W] and Float[C] -> Float[B, C, H, W]: the vector of each cell at the length of ``scale``."""
+    wide = features.float()
+    norm = wide.pow(2).sum(dim=1, keepdim=True).clamp_min(1e-24).sqrt()  # not sqrt first: NaN gradient at 0
+    return (wide / norm * scale.float()[None, :, None, None]).to(features.dtype)
 
 
 class ChannelAffine(nn.Module):

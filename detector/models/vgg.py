@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -57,7 +59,12 @@ class VGG16(nn.Module):
     Args:
         width: Multiplier on every layer's channels; 1 is the published network.
         batch_norm: Normalise after each convolution while training; see ``ConvReLU.fold``.
+
+    Attributes:
+        POOLED: Convolutions that only the pooling behind them reads, and its name.
     """
+
+    POOLED: ClassVar = {"conv1_2": "pool1", "conv2_2": "pool2", "conv3_3": "pool3", "conv5_3": "pool5"}
 
     def __init__(self, width: float = 1.0, *, batch_norm: bool = False) -> None:
         super().__init__()
@@ -67,6 +74,9 @@ class VGG16(nn.Module):
                 out = scaled(channels, width)
                 self.add_module(f"conv{block}_{index}", ConvReLU(previous, out, 3, padding=1, batch_norm=batch_norm))
                 previous = out
+        self.pool1, self.pool2, self.pool4 = (nn.MaxPool2d(2, 2) for _ in range(3))
+        self.pool3 = nn.MaxPool2d(2, 2, ceil_mode=True)  # 75 -> 38 for a 300 pixel input
+        self.pool5 = nn.MaxPool2d(3, 1, 1)
         self.conv4_channels = previous
         self.fc_channels = scaled(VGG_FC, width)
         # The 7x7 fc6 of VGG subsampled to 3x3, "a trous" with dilation 6.
@@ -75,12 +85,11 @@ class VGG16(nn.Module):
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Float[B, 3, H, W] -> conv4_3 Float[B, 512w, H/8, W/8] after ReLU, fc7 Float[B, 1024w, H/16, W/16]."""
-        x = self._block(images, 1, 2)
-        x = self._block(F.max_pool2d(x, 2), 2, 2)
-        x = self._block(F.max_pool2d(x, 2), 3, 3)
-        conv4_3 = self._block(F.max_pool2d(x, 2, ceil_mode=True), 4, 3)  # 75 -> 38 for a 300 pixel input
-        x = self._block(F.max_pool2d(conv4_3, 2), 5, 3)
-        x = F.max_pool2d(x, 3, stride=1, padding=1)
+        x = self.pool1(self._block(images, 1, 2))
+        x = self.pool2(self._block(x, 2, 2))
+        x = self.pool3(self._block(x, 3, 3))
+        conv4_3 = self._block(x, 4, 3)
+        x = self.pool5(self._block(self.pool4(conv4_3), 5, 3))
         return conv4_3, self.fc7(self.fc6(x))
 
     def _block(self, x: Tensor, block: int, convs: int) -> Tensor:

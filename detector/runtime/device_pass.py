@@ -7,23 +7,24 @@ without one the same code runs step by step, on any device torch knows. On the e
 from __future__ import annotations
 
 import contextlib
-import logging
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from detector.default_boxes import default_boxes
+from detector.kernels.kernel_set import Kernels
 from detector.model_file import ModelEntry
 from detector.models.conv_fusion import fuse
 from detector.models.head_merging import merge_heads, widen_input
-from detector.postprocess_fixed import Suppress, postprocess_fixed, result_shape
+from detector.postprocess_fixed import postprocess_fixed, result_shape
 from detector.preprocess_torch import DeviceInput, ResizePlan
+from detector.runtime.kernel_trial import kernels_for
 from detector.runtime.network import load_network
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 _TRIED = 32  # algorithms of cuDNN's for each convolution; torch's own limit of 10 leaves out some of the best
-_log = logging.getLogger(__name__)
 
 
 class DevicePass:
@@ -33,12 +34,12 @@ class DevicePass:
         entry: The model, with weights.
         device: Where it runs.
         precision: "fp32", "fp16" or "bf16", for the network; boxes are always decoded in float32.
-        fused: Convolutions as in ``detector.models.conv_fusion``.
+        kernels: What does parts of it faster; None for those that pass on the device.
 
     Attributes:
         limit: Float32[] on the device, the overlap limit; filled before a run.
         floor: Float32[] on the device, the floor score; likewise.
-        suppress: See ``postprocess_fixed``; None where it is done by its own.
+        kernels: In use.
         result_shape: Of one image's part of the result, (1 + K, 7).
     """
 
@@ -48,17 +49,17 @@ class DevicePass:
         device: torch.device,
         precision: str,
         *,
-        fused: bool = False,
+        kernels: Kernels | None = None,
     ) -> None:
         assert entry.spec.config is not None  # load_network refuses specs without
         dtype = DTYPES[precision]
         network = load_network(entry)
         merge_heads(network)
         channels = widen_input(network) if device.type == "cuda" else 3
-        if fused:
-            fuse(network)
+        self.kernels = kernels_for(device, dtype) if kernels is None else kernels
+        fuse(network, self.kernels.rectify, self.kernels.normalise)
         self.network: nn.Module = network.to(device=device, dtype=dtype).to(memory_format=torch.channels_last)
-        self.input = DeviceInput(entry.spec.input, device, dtype, channels)
+        self.input = DeviceInput(entry.spec.input, device, dtype, channels, self.kernels.mix)
         self.defaults = torch.from_numpy(default_boxes(entry.spec.config)).to(device)
         self.variances = entry.spec.config.variances
         self.limit = torch.zeros((), device=device)
@@ -66,7 +67,7 @@ class DevicePass:
         self.result_shape = result_shape(len(self.defaults), len(entry.spec.labels))
         self._rule = entry.spec.postprocess
         self._exact = precision == "fp32"
-        self.suppress = _kernels(device)
+        self._postprocess = self.kernels.postprocess or partial(postprocess_fixed, suppress=self.kernels.suppress)
 
     def __call__(self, frames: Tensor, plan: ResizePlan, on_stage: Callable[[str], object] | None = None) -> Tensor:
         """UInt8[B, rows, w, 3] on the device, of frames that ``plan`` is for -> ``postprocess_fixed``'s buffer."""
@@ -77,7 +78,7 @@ class DevicePass:
             locs, logits = self.network(images)
             if on_stage is not None:
                 on_stage("network")
-            return postprocess_fixed(
+            return self._postprocess(
                 locs,
                 logits,
                 self.defaults,
@@ -86,7 +87,6 @@ class DevicePass:
                 self.limit,
                 floor=self.floor,
                 variances=self.variances,
-                suppress=self.suppress,
             )
 
     def predictions(self, frames: Tensor, plan: ResizePlan) -> tuple[Tensor, Tensor]:
@@ -109,15 +109,3 @@ class DevicePass:
             yield
         finally:
             cudnn.benchmark, cudnn.benchmark_limit, cudnn.allow_tf32 = before
-
-
-def _kernels(device: torch.device) -> Suppress | None:
-    """Triton's, on an NVIDIA GPU where Triton works."""
-    if device.type != "cuda":
-        return None
-    try:
-        from detector.postprocess_triton import triton_suppress
-    except Exception as error:  # not on Windows, not in the packaged program; or it is there and does not load
-        _log.info("Triton is not used: %s", error)
-        return None
-    return triton_suppress(device)

@@ -36,7 +36,7 @@ from detector.spec import PostprocessSpec
 
 _GRAPHS = 4  # shapes of batch kept ready
 _PLANS = 16  # sizes of frames
-_CHUNK = 16  # frames in a graph: the next are uploaded meanwhile
+_CHUNK = 8  # frames in a graph: the next are uploaded meanwhile, and the first soon
 _PREFERRED = ((8 << 30, 32), (2 << 30, 8))  # (free bytes, frames at a time)
 _AT_A_TIME = " frames at a time."
 
@@ -74,6 +74,7 @@ class TorchDeviceDetector(Engine):
                 self._stream = new_stream(device)
             with self._here():
                 self.device_pass = DevicePass(entry, device, precision)
+                self.notes = (*self.notes, *self.device_pass.kernels.notes)
                 self._plan = lru_cache(maxsize=_PLANS)(self.device_pass.input.plan)
                 self._uploads = self._new_uploads()
             # The first run loads kernels and picks algorithms; better now than on the first frame.
@@ -254,6 +255,7 @@ class TorchDeviceDetector(Engine):
             if self._graphs is not None:
                 self._graphs.clear()
             self._fetched = None
+            self._uploads.close()
             self._uploads = self._new_uploads()
         empty_cache(self._place)
 
@@ -268,6 +270,8 @@ class TorchDeviceDetector(Engine):
                 self._graphs.clear()
         except RuntimeError as error:  # after a fault every call fails; closing must not
             _log.info("%s: %s", self.device, first_line(error))
+        if "_uploads" in self.__dict__:
+            self._uploads.close()
         for held in ("_graphs", "_uploads", "_plan", "device_pass", "_fetched", "_stream"):
             self.__dict__.pop(held, None)  # some are missing where opening failed half way
         empty_cache(self._place)

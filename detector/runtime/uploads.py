@@ -1,13 +1,13 @@
 """Takes the bytes of frames to the device. On the engine's thread.
 
 ``PinnedUploads`` (NVIDIA) goes through page-locked memory and a stream of its own: while the device works on one batch
-the next is on its way. Two buffers take turns. ``PlainUploads`` (anything else) copies, and that is all.
+the next is on its way. Two buffers take turns. A frame goes in pieces, each sent while the next is being copied.
+``PlainUploads`` (anything else) copies, and that is all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,8 +17,10 @@ from torch import Tensor
 from detector.preprocess_torch import ResizePlan
 from detector.runtime.base import ImageBGR
 from detector.runtime.cuda_support import new_stream
+from detector.runtime.host_copies import HostCopies, pieces
 
-_PIECE = 1 << 20  # bytes copied to page-locked memory before their upload starts: the two overlap
+_PIECE = 1 << 18  # bytes copied to page-locked memory before their upload starts
+_PIECES = 8  # of an upload: to send more of them costs more than it gains
 
 
 class Uploads(Protocol):
@@ -34,6 +36,10 @@ class Uploads(Protocol):
         """
         ...
 
+    def close(self) -> None:
+        """End what it runs; not to be used afterwards."""
+        ...
+
 
 class PlainUploads:
     """See ``Uploads``."""
@@ -44,10 +50,13 @@ class PlainUploads:
     def use(self, frames: Sequence[ImageBGR], plan: ResizePlan, work: Callable[[Tensor], Tensor]) -> Tensor:
         """See ``Uploads``."""
         batch = torch.empty((len(frames), plan.uploaded_rows, plan.width, 3), dtype=torch.uint8)
-        for target, frame in zip(batch, frames, strict=True):
-            for piece in pieces(frame, plan, target):
+        for target, frame in zip(batch.numpy(), frames, strict=True):
+            for piece in pieces(frame, plan, target, target.size):
                 piece()
         return work(batch.to(self._device))
+
+    def close(self) -> None:
+        """See ``Uploads``: nothing runs."""
 
 
 class PinnedUploads:
@@ -61,6 +70,7 @@ class PinnedUploads:
     def __init__(self, device: torch.device, stream: torch.cuda.Stream) -> None:
         self._stream = stream
         self._copies = new_stream(device)
+        self._host = HostCopies()
         self._slots = [_Slot(device), _Slot(device)]
         self._turn = 0
 
@@ -71,24 +81,27 @@ class PinnedUploads:
         slot.wait_uploaded()
         host, there = slot.views((len(frames), plan.uploaded_rows, plan.width, 3), self._copies, self._stream)
         self._copies.wait_event(slot.read)
-        flat_host, flat_there, done, begun = host.view(-1), there.view(-1), 0, 0
-        for target, frame in zip(host, frames, strict=True):
-            for piece in pieces(frame, plan, target):
-                done += piece()
-                if done - begun >= _PIECE:
-                    self._send(flat_there, flat_host, begun, done)
-                    begun = done
-        self._send(flat_there, flat_host, begun, done)
+        size = max(_PIECE, host.numel() // _PIECES)
+        steps = [
+            piece
+            for target, frame in zip(host.numpy(), frames, strict=True)
+            for piece in pieces(frame, plan, target, size)
+        ]
+        flat_host, flat_there, begun = host.view(-1), there.view(-1), 0
+        with torch.cuda.stream(self._copies):
+            for count in self._host.done(steps):
+                end = begun + count
+                flat_there[begun:end].copy_(flat_host[begun:end], non_blocking=True)
+                begun = end
         slot.uploaded.record(self._copies)
         self._stream.wait_event(slot.uploaded)
         result = work(there)
         slot.read.record(self._stream)
         return result
 
-    def _send(self, there: Tensor, host: Tensor, begun: int, done: int) -> None:
-        if done > begun:
-            with torch.cuda.stream(self._copies):
-                there[begun:done].copy_(host[begun:done], non_blocking=True)
+    def close(self) -> None:
+        """See ``Uploads``."""
+        self._host.close()
 
 
 class _Slot:
@@ -123,44 +136,3 @@ class _Slot:
             self._there = torch.empty(size, dtype=torch.uint8, device=self._device)
             copies.wait_stream(stream)  # whose memory it was until now
         return self._host[:size].view(shape), self._there[:size].view(shape)
-
-
-def pieces(frame: ImageBGR, plan: ResizePlan, target: Tensor) -> list[Callable[[], int]]:
-    """Steps that copy what ``plan`` wants of ``frame`` to ``target``, in order; each gives the bytes it wrote.
-
-    Args:
-        frame: UInt8[h, w, 3], may be read-only.
-        plan: For its size.
-        target: UInt8[plan.uploaded_rows, w, 3] on the host.
-    """
-    if frame.shape != (plan.height, plan.width, 3):
-        raise ValueError(f"a frame of {list(frame.shape)} in a plan for {plan.height}x{plan.width}")
-    source = _shared(np.ascontiguousarray(frame))
-    row_bytes = plan.width * 3
-    step = max(1, _PIECE // row_bytes)
-
-    def copy(low: int, high: int) -> int:
-        # By torch, whose copies are done by several threads.
-        if plan.upload is None:
-            target[low:high].copy_(source[low:high])
-        else:
-            torch.index_select(source, 0, plan.upload[low:high], out=target[low:high])
-        return (high - low) * row_bytes
-
-    count = plan.uploaded_rows
-    return [partial(copy, low, min(low + step, count)) for low in range(0, count, step)]
-
-
-class _Writable:
-    """Memory of an array, called writable: torch warns of what is not, and here only reads."""
-
-    def __init__(self, array: ImageBGR) -> None:
-        self.array = array  # keeps the memory
-        interface = dict(array.__array_interface__)
-        interface["data"] = (interface["data"][0], False)
-        self.__array_interface__ = interface
-
-
-def _shared(frame: ImageBGR) -> Tensor:
-    """``frame`` as a tensor of the same memory."""
-    return torch.from_numpy(np.asarray(_Writable(frame)))

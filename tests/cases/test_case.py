@@ -6,6 +6,7 @@ import errno
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from hashlib import sha256
 from pathlib import Path
@@ -62,7 +63,9 @@ def answer_about(video: Path, label: str = "<script>") -> Answer:
 def _case(tmp_path: Path, rejected: frozenset[int] = frozenset()) -> Path:
     video = make_video(tmp_path / "in & out.mp4", frames=90, audio=True)
     folder = tmp_path / "case"
-    write_case(folder, answer_about(video), [content_sha256(video)], _LOOK, rejected)
+    given = answer_about(video)
+    given = replace(given, sources=tuple(replace(source, rejected=rejected) for source in given.sources))
+    write_case(folder, given, [content_sha256(video)], _LOOK)
     return folder
 
 

@@ -21,7 +21,6 @@ from detector.runtime.engine import Engine
 from detector.runtime.fallback import FallbackDetector
 from detector.runtime.torch_cpu import TorchCpuDetector
 from detector.runtime.torch_cuda import TorchDeviceDetector
-from detector.runtime.uploads import PlainUploads, pieces
 from detector.spec import PostprocessSpec
 from tests.support.one_thread import one_thread
 from tests.support.tiny_models import picture, random_spec, save_random
@@ -111,26 +110,6 @@ def test_cudnn_tries_algorithms_from_the_first_call_and_its_switches_are_put_bac
 def test_what_is_no_frame_is_refused(device: TorchDeviceDetector) -> None:
     with pytest.raises(ValueError, match="a frame is"):
         device.detect(np.zeros((5, 5), np.uint8))
-
-
-@pytest.mark.parametrize(("height", "width"), [(50, 40), (2000, 700)])
-def test_frames_are_copied_piece_by_piece(device: TorchDeviceDetector, height: int, width: int) -> None:
-    frame = picture(height, width)[:, ::-1]  # strided
-    frame.flags.writeable = False
-    plan = device._plan(height, width)  # the engine's own plan is what is uploaded by
-    target = torch.zeros((plan.uploaded_rows, width, 3), dtype=torch.uint8)
-    steps = pieces(frame, plan, target)
-    assert sum(step() for step in steps) == target.numel()
-    wanted = frame if plan.upload is None else frame[plan.upload.numpy()]
-    np.testing.assert_array_equal(target.numpy(), wanted)
-    with pytest.raises(ValueError, match="in a plan for"):
-        pieces(picture(9, 9), plan, target)
-
-
-def test_an_upload_without_a_gpu_is_the_frames(device: TorchDeviceDetector) -> None:
-    frames = [picture(60, 50, seed) for seed in range(2)]
-    there = PlainUploads(CPU).use(frames, device._plan(60, 50), lambda images: images)
-    np.testing.assert_array_equal(there.numpy(), np.stack(frames))
 
 
 def test_closing_leaves_nothing(entry: ModelEntry) -> None:

@@ -17,9 +17,11 @@ from app.core.export.job import ExportJob
 from app.core.export.key_frames import resolved_interval
 from app.core.export.request import AUTO, DataFile, ExportCancelledError, ExportProgress, ExportReport, ExportRequest
 from app.core.export.request_json import request_from_json, request_to_json
-from app.core.settings import ModelSettings
+from app.core.settings import DetectionSettings, ModelSettings
 from detector.boxes import iou
+from detector.detections import Candidates
 from tests.support.red_square import FRAMES, RedDetector, make_red_square, truth
+from tools.fixtures.coded_images import ImageBGR
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +50,30 @@ def test_the_network_sees_every_fifth_frame_and_the_last_and_motion_the_rest(sou
         assert found.get("followed", False) is not seen
         box = np.array([found["box"]], np.float32)
         assert iou(box, np.array([truth(line["frame"])], np.float32))[0, 0] > 0.85, line["frame"]
+
+
+def test_the_network_sees_both_sides_of_a_cut(tmp_path: Path) -> None:
+    film = make_red_square(tmp_path / "cut.mp4", cut_at=18)
+    _, detector = run(film, tmp_path / "a", 5)
+    assert detector.lefts == pytest.approx([truth(i)[0] for i in (0, 5, 10, 15, 17, 18, 20, 25, 30, 32)], abs=4)
+    first = lines(tmp_path / "a")
+    assert [line["frame"] for line in first if not line["detections"][0].get("followed", False)][4:6] == [17, 18]
+    run(film, tmp_path / "a", 1, cache="only", model=ModelSettings(""))
+    assert lines(tmp_path / "a") == first
+
+
+def test_an_object_that_is_unsure_in_one_key_frame_is_there_until_halfway(source: Path, tmp_path: Path) -> None:
+    class Unsure(RedDetector):
+        def _found(self, frame: ImageBGR) -> Candidates:
+            found = super()._found(frame)
+            score = 0.9 if len(self.lefts) % 2 else 0.3
+            return Candidates(found.boxes_xyxy, np.array([score], np.float32), found.class_ids)
+
+    request = ExportRequest(source, None, (DataFile(tmp_path / "out.jsonl", "jsonl"),), detect_every=10)
+    request = replace(request, detection=DetectionSettings(threshold=0.5))
+    ExportJob(request, open_detector=lambda _: Unsure()).run()
+    shown = [len(line["detections"]) for line in lines(tmp_path)]
+    assert shown[:11] == [1] * 7 + [0] * 4  # from 0.9 to 0.3 evenly
 
 
 def test_batches_change_nothing(source: Path, tmp_path: Path) -> None:

@@ -114,9 +114,6 @@ def test_each_assumption_is_tried_otherwise_on_an_image(tmp_path: Path) -> None:
     assert found["", ""].best < 0.8
     assert ways[0] == max(ways, key=lambda way: way.sharpness)
     assert (ways[0].option, ways[0].objects) == ("scale", 1)
-    (tmp_path / "a.pth").write_bytes(b"\x80\x02}.")
-    with pytest.raises(DetectorError, match="nothing to compare"):
-        compare_alternatives(tmp_path / "a.pth", Overrides(), RED)
 
 
 # -- hostile ONNX ------------------------------------------------------------------------------------------------------

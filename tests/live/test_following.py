@@ -195,6 +195,21 @@ def test_a_seek_ends_all_and_its_objects_have_numbers_of_their_own(shown: _Shown
     assert again.so_far == (1, 0), "counted from the jump on"
 
 
+def test_after_a_pause_objects_are_others_and_are_counted_on(shown: _Shown) -> None:
+    shown.answer(shown.frame(0), 0, 1)
+    after = shown.answer(shown.frame(90), 1)
+    assert (after.numbers, after.so_far) == ((3,), (1, 2))
+
+
+def test_another_model_counts_anew(shown: _Shown) -> None:
+    shown.answer(shown.frame(0), 0, 1)
+    found = Candidates(np.array([[10, 10, 40, 60]], np.float32), np.array([0.9], np.float32), np.array([0], np.int32))
+    other = shown.give(FrameResult(shown.frame(3), found, ("shape",), "other", 1.0, 1))
+    assert (other.numbers, other.so_far) == ((None,), (0,)), "it may be a flicker"
+    third = shown.give(FrameResult(shown.frame(9), found, ("shape",), "other", 1.0, 1))
+    assert (third.numbers, third.so_far) == ((3,), (1,))
+
+
 def test_another_source_counts_from_one(shown: _Shown) -> None:
     shown.answer(shown.frame(0), 0)
     assert shown.answer(shown.frame(0, epoch=2), 1, epoch=2).numbers == (1,)

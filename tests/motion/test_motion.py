@@ -107,6 +107,11 @@ def test_a_cut_is_one_and_a_fast_pan_is_none() -> None:
     assert not between(view(ground, 100, 100), view(ground, 140, 100)).cut
 
 
+def test_a_cut_to_a_scene_of_the_same_colours_is_one() -> None:
+    first = view(texture(8), 100, 100)
+    assert between(first, np.ascontiguousarray(first[::-1, ::-1])).cut
+
+
 @pytest.mark.parametrize("size", [(8, 8), (1, 1), (16, 2000), (641, 359)])
 def test_blank_and_odd_frames_do_not_move_anything(size: tuple[int, int]) -> None:
     blank = np.full((size[1], size[0], 3), 90, np.uint8)

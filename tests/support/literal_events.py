@@ -46,7 +46,8 @@ def events(
 ) -> list[LiteralEvent]:
     """All events, in the order in which they begin."""
     parts = _parts(sightings, threshold, video_s)
-    found = [LiteralEvent(part[0].track, part[0].class_id, part) for part in _lost_and_found(parts)]
+    whole = [part for part in _lost_and_found(parts) if part[-1].time_s - part[0].time_s >= min(0.4, video_s) - _CLOSE]
+    found = [LiteralEvent(part[0].track, part[0].class_id, part) for part in whole]
     found.sort(key=lambda event: (event.sightings[0].time_s, event.track))
     for event in found:
         for zone in scene.zones:
@@ -88,7 +89,8 @@ def _trimmed(group: list[Sighting], threshold: float, video_s: float) -> list[Si
         group = group[:-1]
     if not group or group[-1].time_s - group[0].time_s < min(0.15, video_s) - _CLOSE:
         return []
-    return group
+    sure = [seen for seen in group if seen.score >= threshold]
+    return group if len(sure) > len(group) / 2 else []
 
 
 def _lost_and_found(parts: list[list[Sighting]]) -> list[list[Sighting]]:
@@ -98,10 +100,13 @@ def _lost_and_found(parts: list[list[Sighting]]) -> list[list[Sighting]]:
         first = parts[later][0]
         fits = []
         for earlier, part in enumerate(parts):
-            gap = first.time_s - part[-1].time_s
-            same = part[-1].class_id == first.class_id and earlier not in goes_on and 0 < gap <= 30 + _CLOSE
-            if same and _stood_still(part) and iou(part[-1].box, first.box) >= Fraction(7, 10):
-                fits.append((iou(part[-1].box, first.box), -part[-1].time_s, -earlier))
+            gap, overlap = first.time_s - part[-1].time_s, iou(part[-1].box, first.box)
+            if part[-1].class_id != first.class_id or earlier in goes_on or gap <= 0:
+                continue
+            found_again = gap <= 30 + _CLOSE and _stood_still(part) and overlap >= Fraction(7, 10)
+            renamed = gap <= 0.5 + _CLOSE and overlap >= Fraction(3, 10)
+            if found_again or renamed:
+                fits.append((overlap, -part[-1].time_s, -earlier))
         if fits:
             goes_on[-max(fits)[2]] = later
     joined = []

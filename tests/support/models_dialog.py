@@ -9,7 +9,7 @@ import pytest
 from app.core.model_check import ModelCheck
 from app.ui.models.import_sheet import ImportSheet
 from app.ui.models.models_dialog import ModelsDialog
-from detector.errors import DetectorError
+from detector.errors import DetectorError, Remedy
 from detector.importers import model_writer
 from detector.importers.base import Overrides
 from detector.importers.model_writer import RecognisedModel
@@ -54,8 +54,9 @@ class Importer:
         self.looked.append(overrides)
         if self.refusal is not None:
             raise self.refusal
-        note = "Sizes of the default boxes: VOC's, assumed."
-        return RecognisedModel(described("model"), (Note(f"Recognised {path.name}."), Note(note)))
+        sizes = Note("Sizes of the default boxes: VOC's, assumed.", (Remedy("priors", "coco"),))
+        order = Note("Channel order: RGB, assumed.", (Remedy("channels", "bgr"),))
+        return RecognisedModel(described("model"), (Note(f"Recognised {path.name}."), sizes, order))
 
     def _import(self, library: ModelLibrary, path: Path, name: str, overrides: Overrides) -> ImportResult:
         if self.refusal is not None:

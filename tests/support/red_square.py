@@ -21,8 +21,8 @@ def truth(index: int) -> tuple[int, int, int, int]:
     return 20 + SPEED * index, 80, 80 + SPEED * index, 150
 
 
-def make_red_square(path: Path) -> Path:
-    """Writes the video: ``FRAMES`` frames, 30 a second."""
+def make_red_square(path: Path, cut_at: int | None = None) -> Path:
+    """Writes the video: ``FRAMES`` frames, 30 a second; from ``cut_at`` on the ground is another."""
     rng = np.random.default_rng(3)
     ground = cv2.GaussianBlur((rng.random((SIZE[1], SIZE[0], 3)) * 255).astype(np.uint8), (0, 0), 4)
     ground = np.asarray(cv2.normalize(ground, ground.copy(), 60, 180, cv2.NORM_MINMAX), np.uint8)
@@ -31,7 +31,7 @@ def make_red_square(path: Path) -> Path:
         stream = container.add_stream("mpeg4", rate=30)
         stream.width, stream.height, stream.bit_rate = *SIZE, 4_000_000
         for index in range(FRAMES):
-            image = ground.copy()
+            image = ground.copy() if cut_at is None or index < cut_at else cv2.flip(ground, -1) // 2 + 90
             left, top, right, bottom = truth(index)
             image[top:bottom, left:right] = (coat // 3)[..., None] + np.array([40, 0, 160], np.uint8)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))

@@ -113,7 +113,7 @@ sys.exit(main(["--device", "cpu", "--quick", "--models", "ultraface-slim-320", "
     content = json.loads((tmp_path / "out" / gpu_check.RESULT).read_text(encoding="utf-8"))
     assert content["failures"] == []
     assert [key.split()[0] for key in content["sections"]] == [
-        "peaks", "accuracy", "traffic", "latency", "kernels", "postprocess", "fusion", "chunks", "switches", "shortage"
+        "peaks", "accuracy", "traffic", "latency", "kernels", "pieces", "chunks", "switches", "shortage"
     ]  # fmt: skip
     assert content["sections"]["latency ultraface-slim-320"]["rows"][0]["p50"] > 0
 

@@ -110,7 +110,7 @@ def test_panel_makes_room_in_a_narrow_window(table: Desk) -> None:
     assert window.stage.width() == window.split.width(), "the panel lies over the picture"
     window.resize(1200, 700)
     assert window.panel.isVisible()
-    assert window.stage.width() + window.panel.width() == window.split.width()
+    assert window.stage.width() + window.side.width() == window.split.width()
 
 
 def test_theme_follows_the_setting(table: Desk) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPointF, QRect, Qt
 from PySide6.QtGui import QAccessible, QAccessibleInterface
 from PySide6.QtWidgets import QWidget
 
@@ -23,6 +23,7 @@ from tests.support.screen_reader import AccessibilityBus, accessibility_bus
 from tests.support.x_server import x_server
 
 PATIENCE_S = 90.0
+_SHAPE = re.compile("(circle|square|triangle|star|cross|heart|ring|arrow)")
 FOUND = make_candidates((10, 10, 60, 60, 0.9, 1), (140, 80, 180, 100, 0.8, 1), (270, 130, 310, 170, 0.6, 2))
 
 
@@ -66,6 +67,34 @@ def test_the_frame_is_described_and_its_boxes_are_while_it_stands_still(table: D
     table.qtbot.waitUntil(lambda: view.accessibleDescription() == said)
 
 
+def test_boxes_are_objects_in_their_places_while_nothing_moves(table: Desk) -> None:
+    session = table.open(VIDEO)
+    table.give(make_result(FOUND))
+    view = table.window.stage.view
+    root = QAccessible.queryAccessibleInterface(view)
+
+    def told() -> dict[str, QRect]:
+        found = [each for each in interfaces(root) if " px" in each.text(QAccessible.Text.Name)]
+        return {each.text(QAccessible.Text.Name): each.rect() for each in found}
+
+    table.qtbot.waitUntil(lambda: bool(view.accessibleDescription()))
+    assert told() == {}, "nobody could keep up"
+    session.enter(LiveState.PAUSED)
+    table.qtbot.waitUntil(lambda: len(told()) == 3)
+    first, second, third = told().items()
+    assert [name.split(",")[0] for name, _ in (first, second, third)] == [
+        "person  ·  0.90",
+        "person  ·  0.80",
+        "dog  ·  0.60",
+    ]
+    corner = view.mapToGlobal(view.to_widget(QPointF(140 / 320, 80 / 180)))
+    assert (second[1].topLeft() - corner.toPoint()).manhattanLength() <= 2
+    view.zoom_in()
+    assert list(told().values())[1].width() > second[1].width()
+    session.enter(LiveState.RUNNING)
+    table.qtbot.waitUntil(lambda: told() == {})
+
+
 def test_the_keyboard_reaches_the_frame_and_shows_it(table: Desk) -> None:
     table.open(VIDEO)
     view = table.window.stage.view
@@ -86,13 +115,23 @@ def test_places_in_words() -> None:
     assert boxes_text(Detections.empty(), LABELS, (100, 100)) == ""
 
 
-def _described(bus: AccessibilityBus) -> str:
-    """What is said of the video in the program's window; "" until anything is."""
+_PAUSED = """
+window.actions_by_name['sample'].trigger()
+def pause(result):
+    if len(window.stage.view.detections()) and not window.services.controller.is_paused:
+        window.services.controller.toggle_pause()
+window.stage.view.painted.connect(pause)
+"""
+
+
+def _told(bus: AccessibilityBus) -> tuple[str, list[str]]:
+    """What is said of the video in the program's window, and of what is in it; nothing until anything is."""
     for program in bus.programs():
         for node in bus.walk(program):
             if node.name == "Video: demo.mp4":
-                return node.description
-    return ""
+                inside = bus.children(node.owner, node.path)
+                return node.description, [child.name for child in inside if _SHAPE.match(child.name)]
+    return "", []
 
 
 def test_a_screen_reader_hears_what_is_in_the_video(tmp_path: Path) -> None:
@@ -103,13 +142,14 @@ def test_a_screen_reader_hears_what_is_in_the_video(tmp_path: Path) -> None:
             "DBUS_SESSION_BUS_ADDRESS": session,
             "QT_LINUX_ACCESSIBILITY_ALWAYS_ON": "1",
         }
-        act = "window.actions_by_name['sample'].trigger()"
-        with window_process.start(act, environment=environment) as program:
+        with window_process.start(_PAUSED, environment=environment) as program:
             try:
-                said, patience = "", time.monotonic() + PATIENCE_S
-                while not re.match(r"\d+ [a-z]+", said) and time.monotonic() < patience:
+                said, boxes, patience = "", list[str](), time.monotonic() + PATIENCE_S
+                while not (re.match(r"\d+ [a-z]+", said) and boxes) and time.monotonic() < patience:
                     assert program.poll() is None, program.communicate()
-                    said = _described(bus)
+                    said, boxes = _told(bus)
             finally:
                 program.kill()
-    assert re.match(r"\d+ (circle|square|triangle|star|cross|heart|ring|arrow)", said), said
+    counted = re.match(rf"\d+ {_SHAPE.pattern}", said)
+    assert counted, said
+    assert boxes

@@ -116,6 +116,22 @@ def test_nothing_seen(table: Desk, size: tuple[int, int]) -> None:
     assert _faults(table.window) == []
 
 
+@pytest.mark.parametrize("size", [*_SIZES, (360, 300)])
+def test_drawing_zones(table: Desk, size: tuple[int, int]) -> None:
+    table.open(VIDEO)
+    table.give(make_result(make_candidates((10, 10, 60, 60, 0.9, 0))))
+    table.qtbot.waitUntil(lambda: table.scenes.loaded)
+    _resize(table, size)
+    table.window.actions_by_name["zones"].trigger()
+    drawing = table.window.zones.editor.drawing
+    for tool in ("zone", "line", "mask"):
+        drawing.choose_tool(tool)
+        drawing.finish()
+        table.window.zones.editor.overlay.refresh()
+        assert _faults(table.window) == []
+    assert table.window.zones.editor.bar.isVisible()
+
+
 @pytest.mark.parametrize("size", _SIZES)
 def test_banner_with_long_text(table: Desk, size: tuple[int, int]) -> None:
     table.open(VIDEO)

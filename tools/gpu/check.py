@@ -21,12 +21,11 @@ from typing import Any
 from detector.registry import MODELS
 from tools.gpu.accuracy import check_accuracy
 from tools.gpu.memory import check_shortage, check_switches
+from tools.gpu.pieces import measure_pieces
 from tools.gpu.speed import (
     measure_chunks,
-    measure_fusion,
     measure_latency,
     measure_peaks,
-    measure_postprocess,
     time_kernels,
 )
 from tools.gpu.support import Bench, random_models, sizes_of
@@ -62,8 +61,7 @@ def sections(names: Sequence[str]) -> list[tuple[str, str, Section]]:
         ("traffic", check_traffic),
         ("latency", measure_latency),
         ("kernels", time_kernels),
-        ("postprocess", measure_postprocess),
-        ("fusion", measure_fusion),
+        ("pieces", measure_pieces),
         ("chunks", measure_chunks),
     ):
         order.append((name, first, section))

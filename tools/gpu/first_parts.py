@@ -19,6 +19,7 @@ from detector.training.recipe import Recipe
 from detector.training.trainer import Trainer, new_network
 from tools.gpu.accuracy import check_accuracy
 from tools.gpu.memory import check_shortage
+from tools.gpu.pieces import measure_pieces
 from tools.gpu.speed import on_the_device, time_kernels
 from tools.gpu.support import Bench, Sizes, spread, times_ms
 from tools.gpu.traffic import check_traffic
@@ -114,6 +115,7 @@ PARTS = (
     Part("card", 40, describe),
     Part("accuracy", 90, check_accuracy),
     Part("speed", 75, measure_speed),
+    Part("pieces", 50, measure_pieces),
     Part("traffic", 40, check_traffic),
     Part("kernels", 40, time_kernels),
     Part("training", 50, measure_training),

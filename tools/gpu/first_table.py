@@ -51,6 +51,24 @@ def _training(batch: int) -> Callable[[Found], object]:
     return lambda found: next(row for row in found["training"]["rows"] if row["batch"] == batch)["steps_per_s"]
 
 
+def _pieces(found: Found, part: str, batch: int) -> Mapping[str, Any]:
+    rows: Iterator[Mapping[str, Any]] = iter(found["pieces"]["rows"])
+    return next(row for row in rows if row["part"] == part and row["batch"] == batch)
+
+
+def _whole(batch: int) -> Callable[[Found], object]:
+    return lambda found: _pieces(found, "whole pass", batch)["torch_ms"]
+
+
+def _piece(part: str) -> Callable[[Found], object]:
+    def micros(found: Found) -> object:
+        row = _pieces(found, part, 8)
+        both = (row["torch_ms"], row["triton_ms"])
+        return ", ".join(f"{ms * 125:.1f}" if isinstance(ms, float) else "refused" for ms in both)
+
+    return micros
+
+
 ROWS = (
     Row("detections in common with the CPU's float32, 720p", "over 93%", _common(720)),
     Row("detections in common with the CPU's float32, frames of 300 x 300", "over 93%", _common(300)),
@@ -58,10 +76,17 @@ ROWS = (
     Row("one frame, p50 ms", "0.45", _speed("p50", 1)),
     Row("one frame, p95 ms", "", _speed("p95", 1)),
     Row("of it the graph, ms", "0.30", _speed("graph_ms", 1)),
+    Row("the same graph by torch's kernels alone, ms", "0.75 to 0.9", _whole(1)),
+    Row("eight frames by torch's kernels alone, ms", "2.0", _whole(8)),
     Row("frames/s, 8 at a time", "", _speed("frames_per_s", 8)),
     Row("frames/s, 32 at a time", "5,500 to 6,200", _speed("frames_per_s", 32)),
     Row("frames/s, 128 at a time", "", _speed("frames_per_s", 128)),
     Row("memory reserved, 128 at a time, MiB", "", _speed("reserved_mib", 128)),
+    Row("µs a frame, 8 at a time, torch and Triton: bytes to input", "25 to 30, 2", _piece("mix")),
+    Row("bias, ReLU and pooling of VGG's second block", "20, 6", _piece("rectify")),
+    Row("L2Norm", "7, 1", _piece("normalise")),
+    Row("suppression alone", "", _piece("suppress")),
+    Row("post-processing", "25, 4", _piece("postprocess")),
     Row("training steps/s, 32 images, full width", "", _training(32)),
     Row("training steps/s, 128 images, half width", "", _training(128)),
 )

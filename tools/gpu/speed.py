@@ -12,12 +12,8 @@ import torch
 from app.core.errors import AppError
 from app.lab.bench.peaks import measured_peak, network_flops
 from app.lab.bench.statistics import flat, percentile, times_faster
-from detector.models.conv_fusion import FusedConv
-from detector.models.vgg import ConvReLU
-from detector.postprocess_fixed import postprocess_fixed
-from detector.runtime.device_pass import DevicePass
 from detector.runtime.torch_cuda import TorchDeviceDetector
-from tools.gpu.support import Bench, graph_ms, spread, times_ms
+from tools.gpu.support import Bench, spread, times_ms
 
 _TOP = 40  # kernels
 
@@ -157,81 +153,6 @@ def time_kernels(bench: Bench, name: str) -> dict[str, Any]:
                 print(f"    {micros:9.2f} us  {count:5g}x  {key[:110]}", flush=True)
             result[f"x{batch}"] = [{"kernel": k, "count": c, "us": round(us, 3)} for k, c, us in spent[:_TOP]]
     return result
-
-
-def measure_fusion(bench: Bench, name: str) -> dict[str, Any]:
-    """Compares cuDNN's fused convolution, bias and ReLU with three kernels, per layer and for the whole network."""
-    if not bench.on_cuda:
-        return {"left out": "there is no CUDA here"}
-    result: dict[str, Any] = {}
-    precision, count = bench.sizes.precisions[0], (1, 16)
-    for batch in count:
-        passes = {fused: DevicePass(bench.files[name], bench.place, precision, fused=fused) for fused in (False, True)}
-        plain = passes[False]
-        plan = plain.input.plan(*bench.sizes.frames[0])
-        shape = (batch, plan.uploaded_rows, plan.width, 3)
-        with torch.inference_mode(), plain._convolutions():
-            images = plain.input(torch.randint(0, 255, shape, dtype=torch.uint8, device=bench.place), plan)
-            whole = {
-                "fused" if fused else "plain": graph_ms(partial(each.network, images)) for fused, each in passes.items()
-            }
-            answers = [each.network(images)[1].float() for each in passes.values()]
-            whole["largest difference"] = float((answers[0] - answers[1]).abs().max())
-            layers = _layers(plain, images)
-        print(f"  x{batch}: {whole}", flush=True)
-        for layer in layers:
-            print(f"    {layer}", flush=True)
-        result[f"x{batch}"] = {"network": whole, "layers": layers}
-    return result
-
-
-def measure_postprocess(bench: Bench, name: str) -> dict[str, Any]:
-    """Measures post-processing alone, plain and with Triton's kernels."""
-    if not bench.on_cuda:
-        return {"left out": "there is no CUDA here"}
-    made = DevicePass(bench.files[name], bench.place, bench.sizes.precisions[0])
-    plan = made.input.plan(*bench.sizes.frames[0])
-    made.limit.fill_(0.45)
-    found: dict[str, Any] = {}
-    for batch in (1, 16):
-        shape = (batch, plan.uploaded_rows, plan.width, 3)
-        with torch.inference_mode():
-            locs, logits = made.predictions(torch.randint(0, 255, shape, dtype=torch.uint8, device=bench.place), plan)
-        rule = bench.files[name].spec.postprocess
-        for way, suppress in (("plain", None), ("triton", made.suppress)):
-            if way == "plain" or suppress is not None:
-                work = partial(
-                    postprocess_fixed, locs, logits, made.defaults, rule, plan.extent, made.limit, suppress=suppress
-                )
-                found[f"x{batch} {way}"] = round(graph_ms(work), 4)
-    print(f"  ms: {found}", flush=True)
-    return found
-
-
-def _layers(plain: DevicePass, images: torch.Tensor) -> list[dict[str, Any]]:
-    """Times each convolution with ReLU on its own inputs, both ways."""
-    seen: dict[str, tuple[ConvReLU, torch.Tensor]] = {}
-    hooks = []
-    for path, module in plain.network.named_modules():
-        if isinstance(module, ConvReLU):
-            hooks.append(module.register_forward_hook(partial(_note_input, seen, path)))
-    plain.network(images)
-    for hook in hooks:
-        hook.remove()
-    rows: list[dict[str, Any]] = []
-    for path, (module, given) in seen.items():
-        row: dict[str, Any] = {"layer": path, "input": list(given.shape)}
-        for way, run in (("plain", module), ("fused", FusedConv(module))):
-            try:
-                row[way] = round(graph_ms(partial(run, given), 20), 4)
-            except RuntimeError as error:
-                row[way] = str(error)[:100]
-        rows.append(row)
-    return rows
-
-
-def _note_input(seen: dict[str, Any], path: str, module: ConvReLU, given: tuple[torch.Tensor], _out: object) -> None:
-    seen[path] = (module, given[0].clone(memory_format=torch.channels_last))
 
 
 def measure_chunks(bench: Bench, name: str) -> dict[str, Any]:

@@ -21,7 +21,6 @@ from app.lab.bench.sample_frames import drawn_frames
 from app.lab.bench.statistics import percentile
 from detector.model_file import ModelEntry, open_file
 from detector.registry import MODELS
-from detector.runtime.cuda_support import new_stream
 from detector.runtime.torch_cuda import TorchDeviceDetector
 
 
@@ -151,30 +150,3 @@ def times_ms(work: Callable[[], object], seconds: float, least: int = 3) -> list
 def spread(values: Sequence[float]) -> dict[str, float]:
     """Returns p50 and p95 of milliseconds."""
     return {"p50": round(percentile(values, 0.5), 4), "p95": round(percentile(values, 0.95), 4)}
-
-
-def graph_ms(work: Callable[[], object], runs: int = 30) -> float:
-    """Measures the GPU's milliseconds for the work that ``work`` queues, in a graph and so without gaps."""
-    stream = new_stream(torch.device("cuda", torch.cuda.current_device()))
-    event: Any = torch.cuda.Event
-    torch.cuda.synchronize()  # what ``work`` reads was made on another stream
-    with torch.inference_mode(), torch.cuda.stream(stream):
-        for _ in range(3):
-            work()
-        stream.synchronize()
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
-            held = work()
-        for _ in range(3):
-            graph.replay()
-        taken = []
-        for _ in range(runs):
-            start, end = event(enable_timing=True), event(enable_timing=True)
-            start.record()
-            graph.replay()
-            end.record()
-            end.synchronize()
-            taken.append(start.elapsed_time(end))
-    graph.reset()
-    del held
-    return percentile(taken, 0.5)

@@ -70,7 +70,7 @@ def check_traffic(bench: Bench, name: str) -> dict[str, Any]:
                 for _ in range(4):
                     ours.detect_batch(frames)
                 seen = of_a_call(partial(ours.detect_batch, frames), bench.sizes.profiled)
-                by_triton = ours.device_pass.suppress is not None
+                by_triton = ours.device_pass.kernels.postprocess is not None
                 rows.append({"precision": precision, "batch": batch, "triton": by_triton, **asdict(seen)})
                 print(f"  {precision} x{batch}: {seen}{' with Triton' if by_triton else ''}", flush=True)
                 if bench.on_cuda and (seen.down, seen.waits) != (1.0, 1.0):

@@ -57,7 +57,8 @@ class StoreFacts:
         labels: Class names.
         floor: Least score that was kept; 0 when all that the model gave was.
         expected_frames: How many the source says it has; None when it does not say.
-        detect_every: N: only every Nth frame and the last were seen by the network; the others have no candidates.
+        detect_every: N: only every Nth frame, the last and those beside a cut were seen by the network; the others have
+            no candidates.
         reading: How frames were made of the source where that is not the usual way, e.g. "deinterlaced".
     """
 

@@ -42,7 +42,6 @@ def write_case(
     answer: Answer,
     hashes: Sequence[str],
     look: Look,
-    rejected: frozenset[int] = frozenset(),
     check: Callable[[], None] = lambda: None,
 ) -> None:
     """Writes a case; it is whole under its name, or not there.
@@ -52,7 +51,6 @@ def write_case(
         answer: The events.
         hashes: The SHA-256 of each video, as ``content_sha256``.
         look: How clips and snapshots are made.
-        rejected: Numbers of events that a person rejected; they are listed as such.
         check: Called before each frame; may raise to stop.
 
     Raises:
@@ -64,11 +62,11 @@ def write_case(
         asked = _asked(answer)
         add_clips(part, "clips/", answer, look, check)
         add_snapshots(part, "snapshots/", answer, look, check)
-        events = answer.as_dict(hashes, rejected)
+        events = answer.as_dict(hashes)
         part.write("events.json", _json(events))
-        part.write("events.csv", events_csv(answer, rejected).encode("utf-8", "replace"))
+        part.write("events.csv", events_csv(answer).encode("utf-8", "replace"))
         part.write("zones.json", _json(answer.scene.as_dict()))
-        page = report_page(answer, hashes, look, made, asked, part.path / "snapshots", rejected, check)
+        page = report_page(answer, hashes, look, made, asked, part.path / "snapshots", check)
         part.write("report.html", page.encode("utf-8", "replace"))
         manifest = {
             "files": {name: content_sha256(path, check) for name, path in _files(part.path)},

@@ -34,7 +34,6 @@ def report_page(
     made: str,
     asked: Mapping[str, Any],
     snapshots: Path,
-    rejected: frozenset[int],
     check: Callable[[], None],
 ) -> str:
     """Returns the page.
@@ -46,13 +45,12 @@ def report_page(
         made: When, for people.
         asked: The question as plain values.
         snapshots: Folder of the snapshots, which are shown small.
-        rejected: Numbers of rejected events.
         check: Called before each frame; may raise to stop.
 
     Raises:
         AppError: A video cannot be read.
     """
-    return page("Events", _body(answer, hashes, look, made, asked, snapshots, rejected, check))
+    return page("Events", _body(answer, hashes, look, made, asked, snapshots, check))
 
 
 def _body(
@@ -62,7 +60,6 @@ def _body(
     made: str,
     asked: Mapping[str, Any],
     snapshots: Path,
-    rejected: frozenset[int],
     check: Callable[[], None],
 ) -> Iterator[str]:
     listed = list(answer.each())
@@ -87,7 +84,7 @@ def _body(
         if source.seen.pts_s:
             yield _map(source, answer, first_frame(source, look, check))
     yield "<h2>List</h2>"
-    yield _list(listed, snapshots, rejected)
+    yield _list(listed, snapshots)
     yield "<footer>Times are seconds from the first frame. manifest.json has the SHA-256 of every file.</footer>"
 
 
@@ -147,12 +144,12 @@ def _map(source: SourceAnswer, answer: Answer, image: ImageBGR) -> str:
     return f"<figure>{head}{''.join(parts)}</svg><figcaption>{caption}</figcaption></figure>"
 
 
-def _list(listed: Sequence[tuple[SourceAnswer, Event]], snapshots: Path, rejected: frozenset[int]) -> str:
+def _list(listed: Sequence[tuple[SourceAnswer, Event]], snapshots: Path) -> str:
     heads = ("event", "", "start", "end", "lasts", "still", "score", "where", "clip")
     rows = []
     for place, (source, event) in enumerate(listed):
         shown = source.number(event)
-        verdict = " (rejected)" if shown in rejected else ""
+        verdict = " (rejected)" if event.id in source.rejected else ""
         thumb = _thumb(snapshots / file_name(source, event, ".png")) if place < _MAX_THUMBS else ""
         times = (event.start_s, event.end_s, event.duration_s, event.still_s)
         where = [f"{v.zone} {v.enter_s:.2f} to {v.leave_s:.2f}" for v in event.zones]

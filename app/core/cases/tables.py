@@ -36,9 +36,9 @@ CREATE INDEX visits_of_event ON visits (event);
 """
 
 
-def events_csv(answer: Answer, rejected: frozenset[int] = frozenset()) -> str:
+def events_csv(answer: Answer) -> str:
     """Returns one row for each event; no cell of it is a formula to a spreadsheet."""
-    rows = [_row(source, event, source.number(event) in rejected) for source, event in answer.each()]
+    rows = [_row(source, event, event.id in source.rejected) for source, event in answer.each()]
     return as_csv([COLUMNS, *rows])
 
 
@@ -118,7 +118,15 @@ def _insert(database: sqlite3.Connection, source: SourceAnswer, sha256: str) -> 
     source_id = database.execute(insert, about).lastrowid
     for event in source.events:
         times = (event.start_s, event.end_s, plain(event.max_score), event.still_s)
-        values = (source_id, event.id, event.label, event.tracker_id, *times, *_best(event), 0)
+        values = (
+            source_id,
+            event.id,
+            event.label,
+            event.tracker_id,
+            *times,
+            *_best(event),
+            int(event.id in source.rejected),
+        )
         event_id = database.execute(
             f"INSERT INTO events VALUES (NULL, {', '.join('?' * len(values))})", values
         ).lastrowid

@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.core.candidate_cache.store import CandidateStore
 from app.core.candidate_cache.store_facts import StoreFacts
 from app.core.errors import AppError
 from app.core.events.event import Event
 from app.core.events.find import find_events
+from app.core.events.followed import FollowedVideo, follow_video
+from app.core.events.judgements import Judgement, judged, rejected_among
 from app.core.events.question import Question
 from app.core.events.scene import Scene
-from app.core.events.trajectories import Trajectories, follow
+from app.core.events.trajectories import Trajectories
 from app.core.file_types import IMAGE_SUFFIXES
 from app.core.records.frame_record import plain
 
@@ -35,6 +36,7 @@ class SourceAnswer:
         before: Events of the videos before it; ``number`` counts on from there.
         total: Events in it, chosen or not.
         events: Those chosen.
+        rejected: ``Event.id`` of those of which a person said that they are none.
     """
 
     path: Path
@@ -44,6 +46,7 @@ class SourceAnswer:
     before: int
     total: int
     events: tuple[Event, ...]
+    rejected: frozenset[int] = frozenset()
 
     def number(self, event: Event) -> int:
         """The event's number among those of all videos, whatever was asked."""
@@ -87,19 +90,18 @@ class Answer:
         found = Counter((crossing.line, crossing.direction) for _, event in self.each() for crossing in event.crossings)
         return {line.name: {way: found[line.name, way] for way in ("in", "out")} for line in self.scene.lines}
 
-    def as_dict(self, hashes: Sequence[str], rejected: frozenset[int] = frozenset()) -> dict[str, Any]:
+    def as_dict(self, hashes: Sequence[str]) -> dict[str, Any]:
         """Returns plain values for JSON.
 
         Args:
             hashes: The SHA-256 of each video, as ``content_sha256``.
-            rejected: Numbers of events of which a person said that they are none.
         """
         sources = [
             {"path": str(s.path), "sha256": sha256, "duration": round(s.duration_s, 6), "model": s.facts.model}
             for s, sha256 in zip(self.sources, hashes, strict=True)
         ]
         events = [
-            event_as_dict(event, source.number(event), place, source.number(event) in rejected)
+            event_as_dict(event, source.number(event), place, event.id in source.rejected)
             for place, source in enumerate(self.sources)
             for event in source.events
         ]
@@ -113,6 +115,7 @@ def answer(
     question: Question,
     scene: Scene,
     check: Callable[[], None] = lambda: None,
+    said: Callable[[str], Sequence[Judgement]] = lambda _: (),
 ) -> Answer:
     """Answers a question from kept detections.
 
@@ -123,21 +126,44 @@ def answer(
         question: What is asked.
         scene: Zones, lines and masks.
         check: Called now and then; may raise to stop.
+        said: Returns what was said of a video's events, see ``JudgementStore.of``.
 
     Raises:
         AppError: A store cannot be used.
     """
     done: list[SourceAnswer] = []
     for path, store_path in videos:
-        with CandidateStore.open(store_path) as store:
-            threshold = threshold_of(store.facts)
-            seen = follow(store, threshold, iou_threshold, [mask.polygon for mask in scene.masks], check)
-            facts = store.facts
-        events = find_events(seen, threshold, scene)
-        chosen = question.chosen(events, facts.labels)
+        masks = [mask.polygon for mask in scene.masks]
+        followed = follow_video(path, store_path, threshold_of, iou_threshold, masks, check)
+        threshold = threshold_of(followed.facts)
+        events = find_events(followed.seen, threshold, scene)
+        verdicts = judged(events, followed.seen.size, said(followed.facts.source.sha256))
         before = sum(source.total for source in done)
-        done.append(SourceAnswer(path, facts, seen, threshold, before, len(events), chosen))
+        done.append(source_answer(followed, threshold, events, rejected_among(verdicts), question, before))
     return Answer(question, scene, tuple(done))
+
+
+def source_answer(
+    followed: FollowedVideo,
+    threshold: float,
+    events: Sequence[Event],
+    rejected: frozenset[int],
+    question: Question,
+    before: int = 0,
+) -> SourceAnswer:
+    """Answers a question from all events of one video.
+
+    Args:
+        followed: The video.
+        threshold: At which the events were made.
+        events: All of them.
+        rejected: ``Event.id`` of those that were rejected.
+        question: What is asked.
+        before: Events of the videos before it.
+    """
+    chosen = question.chosen(events, followed.facts.labels)
+    facts, seen = followed.facts, followed.seen
+    return SourceAnswer(followed.path, facts, seen, threshold, before, len(events), chosen, rejected)
 
 
 def event_as_dict(event: Event, number: int, source: int, rejected: bool = False) -> dict[str, Any]:

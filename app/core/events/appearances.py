@@ -15,13 +15,19 @@ from app.core.events.trajectories import FOLLOWED_FROM, Trajectories
 GAP_S = 1.0
 """An object unseen for longer was gone."""
 SEEN_S = 0.15
-"""An object seen for less is a flicker of the detector."""
+"""A part of a track that is shorter is a flicker of the detector."""
+EVENT_S = 0.4
+"""So is all that was seen of an object, if it is shorter than this."""
 UNSURE_SHARE = 0.4
 """A sighting that scores this share of the threshold belongs to the event, but neither begins nor ends one."""
 LOST_S = 30.0
 """An object that was lost where it stood may be found again there within this time."""
 SAME_PLACE_IOU = 0.7
+RENAMED_S = 0.5
+"""An object that tracking lost on its way may go on as another track within this time."""
+RENAMED_IOU = 0.3
 _STOOD_S = 0.5
+_PAIRS_AT_ONCE = 2**18
 _CLOSE_S = 1e-6  # times are sums of binary fractions
 
 Indices = npt.NDArray[np.intp]
@@ -63,9 +69,14 @@ def appearances(seen: Trajectories, threshold: float) -> Appearances:
         return Appearances(np.empty(0, np.intp), np.empty(0, np.intp))
     event = _joined(seen, rows[first], rows[last], _stood(seen, rows, first, last))
     begin = seen.times_s[rows[first]]
-    begins = np.full(len(first), np.inf)
+    begins, ends = np.full(len(first), np.inf), np.full(len(first), -np.inf)
     np.minimum.at(begins, event, begin)
+    np.maximum.at(ends, event, seen.times_s[rows[last]])
+    long_enough = ends - begins >= min(EVENT_S, seen.duration_s) - _CLOSE_S
     order = np.lexsort((begin, event, begins[event]))  # pieces by event, events by time
+    order = order[long_enough[event[order]]]
+    if not len(order):
+        return Appearances(np.empty(0, np.intp), np.empty(0, np.intp))
     counts = last - first + 1
     taken = np.concatenate([rows[a : a + n] for a, n in zip(first[order], counts[order], strict=True)])
     lengths = counts[order]
@@ -75,7 +86,7 @@ def appearances(seen: Trajectories, threshold: float) -> Appearances:
 
 
 def _pieces(seen: Trajectories, threshold: float) -> tuple[Indices, Indices, Indices]:
-    """Sightings of one track without a long gap, from the first sure one to the last.
+    """Sightings of one track without a long gap, from the first sure one to the last; most of them are sure.
 
     Returns:
         Int[P] and Int[P], where each piece begins and ends in what comes third: Int[K], rows of ``seen``.
@@ -92,6 +103,7 @@ def _pieces(seen: Trajectories, threshold: float) -> tuple[Indices, Indices, Ind
     first, last = sure[first_at], sure[last_at]
     # Of a video that is over before that, everything is there for too short a time.
     kept = times[last] - times[first] >= min(SEEN_S, seen.duration_s) - _CLOSE_S
+    kept &= 2 * (last_at - first_at + 1) > last - first + 1
     return first[kept], last[kept], rows
 
 
@@ -111,30 +123,46 @@ def _joined(
 ) -> npt.NDArray[np.intp]:
     """Int[P]: the first piece of the event of each: itself, or the one that it goes on with."""
     event = np.arange(len(first_rows))
-    begins, ends, classes = seen.times_s[first_rows], seen.times_s[last_rows], seen.class_ids[first_rows]
-    lost = np.flatnonzero(stood)
-    lost = lost[np.argsort(ends[lost], kind="stable")]
-    lost_boxes, lost_classes = seen.boxes_xyxy[last_rows[lost]], classes[lost]
-    new_boxes = seen.boxes_xyxy[first_rows]
-    free = np.ones(len(lost), np.bool_)
-    lows = np.searchsorted(ends[lost], begins - LOST_S - _CLOSE_S, "left")
-    highs = np.searchsorted(ends[lost], begins, "left")
-    order = np.argsort(begins, kind="stable")
-    order = order[lows[order] < highs[order]]
-    for place, low, high in zip(order.tolist(), lows[order].tolist(), highs[order].tolist(), strict=True):
-        fits = free[low:high] & (lost_classes[low:high] == classes[place])
-        # Most lie elsewhere: whether boxes meet at all is told more quickly than by how much.
-        fits &= (lost_boxes[low:high, :2] < new_boxes[place, 2:]).all(axis=1)
-        fits &= (lost_boxes[low:high, 2:] > new_boxes[place, :2]).all(axis=1)
-        near = low + np.flatnonzero(fits)
-        if not len(near):
-            continue
-        overlap = _overlaps(new_boxes[place], lost_boxes[near])
-        best = int(overlap.argmax())
-        if overlap[best] >= SAME_PLACE_IOU:
-            event[place] = event[lost[near[best]]]
-            free[near[best]] = False
+    fits = [
+        _fitting(seen, first_rows, last_rows, np.flatnonzero(stood), LOST_S, SAME_PLACE_IOU),
+        _fitting(seen, first_rows, last_rows, event, RENAMED_S, RENAMED_IOU),
+    ]
+    later, earlier, overlap = (np.concatenate(parts) for parts in zip(*fits, strict=True))
+    begins, ends = seen.times_s[first_rows[later]], seen.times_s[last_rows[earlier]]
+    order = np.lexsort((earlier, ends, -overlap, later, begins))
+    free, alone = np.ones(len(event), np.bool_), np.ones(len(event), np.bool_)
+    for new, lost in zip(later[order].tolist(), earlier[order].tolist(), strict=True):
+        if alone[new] and free[lost]:
+            event[new] = event[lost]
+            alone[new] = free[lost] = False
     return event
+
+
+def _fitting(
+    seen: Trajectories, first_rows: Indices, last_rows: Indices, lost: Indices, gap_s: float, least: float
+) -> tuple[Indices, Indices, npt.NDArray[np.float64]]:
+    """Pairs of a piece and one of ``lost`` that it may go on with: lost up to ``gap_s`` before, IoU at least ``least``.
+
+    Returns:
+        Int[Q] the later pieces, Int[Q] the earlier ones, Float64[Q] the IoU of the first box and the last one.
+    """
+    begins, ends = seen.times_s[first_rows], seen.times_s[last_rows]
+    lost = lost[np.argsort(ends[lost], kind="stable")]
+    lows = np.searchsorted(ends[lost], begins - gap_s - _CLOSE_S, "left")
+    counts = np.maximum(np.searchsorted(ends[lost], begins, "left") - lows, 0)
+    found = []
+    for part in np.split(np.arange(len(begins)), np.flatnonzero(np.diff(np.cumsum(counts) // _PAIRS_AT_ONCE)) + 1):
+        count = counts[part]
+        later = np.repeat(part, count)
+        step = np.arange(len(later)) - np.repeat(np.cumsum(count) - count, count)
+        earlier = lost[np.repeat(lows[part], count) + step]
+        same = seen.class_ids[first_rows[later]] == seen.class_ids[first_rows[earlier]]
+        later, earlier = later[same], earlier[same]
+        overlap = _overlaps(seen.boxes_xyxy[first_rows[later]], seen.boxes_xyxy[last_rows[earlier]])
+        near = overlap >= least
+        found.append((later[near], earlier[near], overlap[near]))
+    laters, earliers, overlaps = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return laters, earliers, overlaps
 
 
 def _overlaps(first: npt.NDArray[np.float32], second: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:

@@ -3,11 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
-from app.core.events.event import Crossing, Direction, Event
+from app.core.events.event import Crossing, Direction, Event, ZoneVisit
 from detector.class_names import chosen_ids
+
+
+class AskedEvent(Protocol):
+    """What a question looks at; attributes as of ``Event``."""
+
+    @property
+    def class_id(self) -> int: ...
+    @property
+    def start_s(self) -> float: ...
+    @property
+    def end_s(self) -> float: ...
+    @property
+    def max_score(self) -> float: ...
+    @property
+    def still_s(self) -> float: ...
+    @property
+    def zones(self) -> tuple[ZoneVisit, ...]: ...
+    @property
+    def crossings(self) -> tuple[Crossing, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +59,18 @@ class Question:
     def chosen(self, events: Iterable[Event], labels: Sequence[str]) -> tuple[Event, ...]:
         """Returns the events that fit, each with those crossings alone that were asked for."""
         ids = chosen_ids(self.classes, tuple(labels))
-        wanted = (event for event in events if not self.classes or event.class_id in ids)
-        return tuple(replace(event, crossings=self._crossings(event)) for event in wanted if self._fits(event))
+        fitting = (event for event in events if self.fits(event, ids))
+        return tuple(replace(event, crossings=self._crossings(event)) for event in fitting)
 
-    def _fits(self, event: Event) -> bool:
+    def fits(self, event: AskedEvent, ids: Collection[int]) -> bool:
+        """Tells whether all that is set is true of an event.
+
+        Args:
+            event: The event.
+            ids: ``chosen_ids`` of the classes, among the labels of the event's model.
+        """
+        if self.classes and event.class_id not in ids:
+            return False
         if event.max_score < self.min_score or event.still_s < self.still_s:
             return False
         if (self.line or self.direction) and not self._crossings(event):
@@ -54,7 +82,7 @@ class Question:
             end - start >= self.min_duration_s and start <= self.to_s and end >= self.from_s for start, end in spans
         )
 
-    def _crossings(self, event: Event) -> tuple[Crossing, ...]:
+    def _crossings(self, event: AskedEvent) -> tuple[Crossing, ...]:
         return tuple(
             crossing
             for crossing in event.crossings

@@ -111,7 +111,8 @@ def follow_frames(
         wanted: Which candidates are followed.
         masks: As of ``follow``.
         check: As of ``follow``.
-        detect_every: N: only every Nth frame and the last were seen by the network; objects are followed through these.
+        detect_every: N: only every Nth frame, the last and those beside a cut were seen by the network; objects are
+            followed through these.
     """
     tracker, pts = Tracker(), list[Fraction]()
     rows = _Rows()
@@ -119,8 +120,8 @@ def follow_frames(
     for index, (frame, is_last) in enumerate(_with_last(frames)):
         check()
         pts.append(frame.pts_s)
-        if index % detect_every and not is_last:
-            continue
+        if index % detect_every and not is_last and not len(frame.candidates):
+            continue  # not seen by the network
         size = size if index else (frame.width, frame.height)
         found = unmasked(frame.candidates.detections(wanted), (frame.width, frame.height), masks)
         tracker.update(frame.pts_s, found)

@@ -16,12 +16,14 @@ from app.core.candidate_cache.store import CandidateStore
 from app.core.channels import Channel
 from app.core.detection_filter import check_classes, left_out
 from app.core.errors import AppError
+from app.core.events.masks import unmasked
+from app.core.events.scene import Scene
 from app.core.export.gate import Gate
 from app.core.export.key_frames import Ask, follow_between
 from app.core.export.progress import ProgressMeter
 from app.core.export.request import ExportCancelledError, ExportRequest
 from app.core.export.source_facts import cached_detections, new_store_facts
-from app.core.export.tracking_filter import filter_for_tracking
+from app.core.export.tracking_filter import filter_for_following, filter_for_tracking
 from app.core.files.write_errors import waiting_for_room
 from app.core.frames import DecodedFrame
 from app.core.settings import ModelSettings
@@ -62,6 +64,9 @@ class ExportDetectStage:
         meter: Told how far an earlier run came.
         every: The network sees every Nth frame.
 
+    Raises:
+        SceneError: A mask makes no sense.
+
     Attributes:
         model: (name, device, precision), once known.
         notes: What the user should know, one line each.
@@ -86,6 +91,7 @@ class ExportDetectStage:
         self._gate = gate
         self._meter = meter
         self._every = every
+        self._masks = Scene(masks=request.masks).ignored
         self.model = ("", "", "")
         self.notes: list[str] = []
         self.kept: Path | None = None
@@ -144,20 +150,20 @@ class ExportDetectStage:
     ) -> None:
         """Candidates of key frames from the journal as far as it goes, then from the network; the rest by motion."""
         labels = detector.spec.labels
-        tracking_filter = filter_for_tracking(self._request, labels)
+        key_filter = filter_for_following(self._request, labels, journal.detect_every)
 
         def ask(runs: Sequence[Sequence[DecodedFrame]]) -> list[Detections]:
             self._gate.check()
             known = [journal.recall(run[-1]) for run in runs]
             images = [run[-1].image_bgr for run, there in zip(runs, known, strict=True) if there is None]
-            answers = detector.candidates_batch(images, tracking_filter.iou_threshold, journal.floor) if images else []
+            answers = detector.candidates_batch(images, key_filter.iou_threshold, journal.floor) if images else []
             fresh = iter(answers)
             results = [next(fresh) if there is None else there for there in known]
             for run, candidates in zip(runs, results, strict=True):
                 new = [frame for frame in run if frame.index >= journal.frames]
                 if new:
                     journal.keep(new, [*[Candidates.empty()] * (len(new) - 1), candidates])
-            return [candidates.detections(tracking_filter) for candidates in results]
+            return [candidates.detections(key_filter) for candidates in results]
 
         batch = detector.preferred_batch
         self._follow(frames, journal.detect_every, ask, batch, labels, journal.frames_known, found)
@@ -175,7 +181,13 @@ class ExportDetectStage:
         min_score = filter_for_tracking(self._request, labels).score_threshold
         for frame, detections, followed in follow_between(frames, every, ask, batch):
             fresh = frame.index >= known
-            found.put(DetectedFrame(frame, detections.above(min_score), labels, fresh, followed))
+            shown = self._shown(detections.above(min_score), frame)
+            found.put(DetectedFrame(frame, shown, labels, fresh, followed))
+
+    def _shown(self, found: Detections, frame: DecodedFrame) -> Detections:
+        """What is found in a frame, but for what lies in masks."""
+        height, width = frame.image_bgr.shape[:2]
+        return unmasked(found, (width, height), self._masks)
 
     # -- from what is kept ------------------------------------------------------------------------------------------
 
@@ -189,6 +201,7 @@ class ExportDetectStage:
         tracking_filter = filter_for_tracking(request, labels)
         if tracking_filter.score_threshold < facts.floor:
             raise AppError(f"{kept.path.name} reaches down to a score of {facts.floor:g} only.", *RUN_THE_NETWORK)
+        key_filter = filter_for_following(request, labels, facts.detect_every)
         with CandidateStore.open(kept.path) as store:
             self._meter.known = store.frames
 
@@ -198,7 +211,7 @@ class ExportDetectStage:
                 candidates = store.recall(frame.index, frame.pts_s, width, height)
                 if candidates is None:
                     raise AppError(f"{kept.path.name} does not fit {request.source.name}.", *RUN_THE_NETWORK)
-                return candidates.detections(tracking_filter)
+                return candidates.detections(key_filter)
 
             def ask(runs: Sequence[Sequence[DecodedFrame]]) -> list[Detections]:
                 return [recall(run[-1]) for run in runs]

@@ -168,6 +168,8 @@ def _digest(request: ExportRequest) -> str:
     settings = dataclasses.asdict(request)
     for name in ("source", "output", "cache", "resume", "highlights", "analysis"):
         del settings[name]
+    if not request.masks:  # as it was written when there were none
+        del settings["masks"]
     highlights = request.highlights.renamed(_nameless)
     settings["evidence"] = dataclasses.asdict(highlights)  # their name in all that is remembered
     settings["data"] = [data.format for data in request.data]

@@ -40,7 +40,7 @@ def resolved_interval(detect_every: int, fps: Fraction | None) -> int:
 
 
 def follow_between(frames: Iterable[DecodedFrame], every: int, ask: Ask, batch: int) -> Iterator[FollowedFrame]:
-    """Detections of each frame, where the network sees every Nth and the last.
+    """Detections of each frame, where the network sees every Nth, the last, and those on both sides of a cut.
 
     Args:
         frames: In order, of one size, indices from 0.
@@ -64,9 +64,12 @@ def follow_between(frames: Iterable[DecodedFrame], every: int, ask: Ask, batch: 
             yield frame, last, False
             at_once = max(1, min(batch, _WAITING_BYTES // (every * frame.image_bgr.nbytes)))
             continue
+        if motion.cut and current.frames:  # the last frame of a scene, and then the first one of the next
+            waiting.append(current)
+            current = _Interval()
         current.frames.append(frame)
         current.motions.append(motion)
-        if frame.index % every == 0:
+        if motion.cut or frame.index % every == 0:
             waiting.append(current)
             current = _Interval()
         if len(waiting) >= at_once:

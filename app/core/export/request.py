@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from app.core.counts import found_text
 from app.core.errors import AppError
+from app.core.events.scene import IgnoreMask
 from app.core.export.seen import SeenSoFar
 from app.core.export.tally import TrackSummary
 from app.core.frames import ImageBGRA
@@ -59,6 +60,7 @@ class ExportRequest:
         resume: Whether what an interrupted run left is gone on with; otherwise it is left alone, for a later one.
         detect_every: N: the network sees every Nth frame, and motion carries boxes between; or ``AUTO``.
         analysis: Folder in which the detections are kept of a run that writes nothing else; None for any other run.
+        masks: Where nothing is found; they act before objects are followed, and not on what is kept.
     """
 
     source: Path
@@ -73,6 +75,7 @@ class ExportRequest:
     resume: bool = True
     detect_every: int = 1
     analysis: Path | None = None
+    masks: tuple[IgnoreMask, ...] = ()
 
     @property
     def store_folder(self) -> Path:

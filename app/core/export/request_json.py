@@ -110,6 +110,8 @@ def _build(kind: Any, value: Any) -> Any:
     if origin is tuple:
         if not isinstance(value, list) or len(value) > _MAX_LENGTH:
             raise TypeError(value)
+        if inner[-1] is not Ellipsis and len(value) != len(inner):
+            raise ValueError(value)
         return tuple(_build(inner[0], part) for part in value)
     if origin is Literal:
         if value not in inner:

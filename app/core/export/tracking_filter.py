@@ -20,3 +20,10 @@ def filter_for_tracking(request: ExportRequest, labels: Sequence[str]) -> Detect
     """The filter for ``Outputs``: detections that are shown, and weaker ones that only keep objects alive."""
     shown = detection_filter(request.detection, labels)
     return with_unsure(shown) if needs_tracking(request) else shown
+
+
+def filter_for_following(request: ExportRequest, labels: Sequence[str], every: int) -> DetectionFilter:
+    """The filter for the frames the network sees, every Nth: what is shown in one may be unsure in the next."""
+    return (
+        filter_for_tracking(request, labels) if every == 1 else with_unsure(detection_filter(request.detection, labels))
+    )

@@ -171,6 +171,7 @@ def goes_on_with(request: ExportRequest, begun: ExportRequest) -> bool:
             video=reading,
             cache=plain.cache,
             highlights=plain.highlights,
+            masks=plain.masks,
         )
 
     deep_enough = request.detection.threshold >= begun.detection.threshold

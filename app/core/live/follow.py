@@ -92,7 +92,10 @@ class FollowStage:
         if self._follower is None or epoch != self._epoch:
             self._begin(epoch, frame, Follower())
         elif not _goes_on(self._newest, frame):
-            self._begin(epoch, frame, Follower(self._follower.given))
+            follower = Follower(self._follower.given)
+            if _is_later(self._newest, frame):  # a pause, a camera that was away: who was counted was there
+                follower.so_far.update(self._follower.so_far)
+            self._begin(epoch, frame, follower)
         assert self._follower is not None
         self._follower.advance(frame.index, frame.image_bgr)
         self._newest = frame
@@ -172,6 +175,11 @@ def _facts(followed: FollowedObject, looked_s: float) -> ObjectFacts | None:
 
 def _goes_on(last: Frame | None, frame: Frame) -> bool:
     """Whether ``frame`` follows ``last`` within the same scene: no seek, loop or long pause between."""
+    return last is not None and _is_later(last, frame) and frame.time_s - last.time_s < _SAME_SCENE_S
+
+
+def _is_later(last: Frame | None, frame: Frame) -> bool:
+    """Whether ``frame`` comes after ``last``, at whatever distance, with no seek or loop between."""
     if last is None or last.jumps != frame.jumps or (last.pts_s is None) is not (frame.pts_s is None):
         return False
-    return 0 < frame.time_s - last.time_s < _SAME_SCENE_S and frame.index > last.index
+    return frame.time_s > last.time_s and frame.index > last.index

@@ -28,7 +28,9 @@ _ENOUGH = 3.0  # times that: least larger eigenvalue of a point
 _POINT_ERROR = 0.12  # standard deviation of a shift, pixels of the small copy
 _MAX_RETURN = 0.7  # a point that comes back further from where it began is lost, pixels of the small copy
 _CUT_LOST = 0.75  # share of the points that is lost at a cut ...
-_CUT_CHANGE = 0.35  # ... where the histograms differ so much as well
+_CUT_CHANGE = 0.35  # ... where the histograms differ so much as well ...
+_CUT_LIKENESS = 0.5  # ... or what is light and dark lies elsewhere: correlation of the frames, seen from afar
+_AFAR = (16, 9)
 _QUIET, _QUIET_NOISE = 2.5, 2.2  # grey levels: mean change around a point that stands still, and times the noise
 _MAX_NOISE = 8.0  # grey levels of the small copy; more is texture
 _LAPLACE_PAIR = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
@@ -74,7 +76,7 @@ class MotionEstimator:
         if len(points) and not resting.all():
             followed, found = _follow(last, now, points[~resting])
             ends[~resting], good[~resting] = followed, found
-        if len(points) and good.mean() < 1 - _CUT_LOST and _histogram_change(last, now) > _CUT_CHANGE:
+        if len(points) and good.mean() < 1 - _CUT_LOST and _is_another(last, now):
             return cut()
         start = points[good].astype(np.float64)
         shift = (ends[good] - points[good]).astype(np.float64)
@@ -142,6 +144,18 @@ def _follow(
     inside = (ends >= 0).all(axis=1) & (ends[:, 0] < width) & (ends[:, 1] < height)
     sound = (there[:, 0] > 0) & (again[:, 0] > 0) & (missed < _MAX_RETURN) & inside
     return np.asarray(ends, np.float32), np.asarray(sound, np.bool_)
+
+
+def _is_another(last: Gray, now: Gray) -> bool:
+    """Whether two frames look unlike each other, other than what moves in a scene makes them."""
+    return _histogram_change(last, now) > _CUT_CHANGE or _likeness(last, now) < _CUT_LIKENESS
+
+
+def _likeness(last: Gray, now: Gray) -> float:
+    """Correlation of the two frames made small, -1 to 1; 1 where one of them is of one grey."""
+    one, two = (cv2.resize(image, _AFAR, interpolation=cv2.INTER_AREA).astype(np.float64) for image in (last, now))
+    spread = one.std() * two.std()
+    return float(((one - one.mean()) * (two - two.mean())).mean() / spread) if spread else 1.0
 
 
 def _histogram_change(last: Gray, now: Gray) -> float:

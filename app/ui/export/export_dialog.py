@@ -14,6 +14,8 @@ from PySide6.QtGui import QCloseEvent, QDesktopServices
 from PySide6.QtWidgets import QDialog, QStackedWidget, QVBoxLayout, QWidget
 
 from app.core.errors import ExplainedError
+from app.core.events.scene import IgnoreMask
+from app.core.events.scene_store import SceneStore
 from app.core.export.request import ExportProgress, ExportReport
 from app.core.export_queue.interrupted import InterruptedExport, interrupted_export_of
 from app.core.settings import Settings
@@ -39,11 +41,13 @@ class VideoFacts:
         words: In one line, for people.
         kept_bytes: About how much its detections will take in the cache; None when that cannot be told.
         interrupted: Its export that was stopped and can be gone on with.
+        masks: Drawn on it.
     """
 
     words: str
     kept_bytes: int | None = None
     interrupted: InterruptedExport | None = None
+    masks: tuple[IgnoreMask, ...] = ()
 
 
 ReadFacts = Callable[[Path], VideoFacts]
@@ -61,7 +65,8 @@ def read_facts(path: Path) -> VideoFacts:
     facts = media_facts(path)
     frames = facts.info.frames_expected
     size = None if frames is None else kept_bytes(frames)
-    return VideoFacts(media_text(facts), size, interrupted_export_of(path))
+    masks = SceneStore().scene_of(str(path)).masks
+    return VideoFacts(media_text(facts), size, interrupted_export_of(path), masks)
 
 
 class ExportDialog(QDialog):
@@ -143,6 +148,7 @@ class ExportDialog(QDialog):
         def show(facts: VideoFacts) -> None:
             if self._inspected == path:
                 self.form.show_facts(facts.words, ok=True, kept_bytes=facts.kept_bytes)
+                self.form.masks.show_masks(facts.masks)
                 self.form.show_interrupted(facts.interrupted)
                 self._grow()
 

@@ -23,6 +23,7 @@ from app.ui.export.detector_choice import DetectorChoice
 from app.ui.export.export_models import ExportModels
 from app.ui.export.export_options import ExportOptions
 from app.ui.export.form_page import lay_out, new_form
+from app.ui.export.mask_choice import MaskChoice
 from app.ui.export.presets import PresetChoice
 from app.ui.export.video_choices import video_filter
 from app.ui.remedies import phrased
@@ -53,6 +54,7 @@ class ExportForm(QWidget):
         self.options = ExportOptions()
         self.presets = PresetChoice(self.options)
         self.detector = DetectorChoice(settings, models)
+        self.masks = MaskChoice()
         self.trouble = QLabel()
         self.trouble.setWordWrap(True)
         self.trouble.hide()
@@ -91,6 +93,7 @@ class ExportForm(QWidget):
         self._overlay = request.overlay
         self.output.line.setText(str(video_beside(request)))
         self.options.show_request(request)
+        self.masks.show_request(request)
         self.detector.show_choice(request.model, request.detection)
 
     def request(self) -> ExportRequest | None:
@@ -113,6 +116,8 @@ class ExportForm(QWidget):
         form.addRow("Save as", self.output)
         form.addRow(self.detector)
         self.options.add_rows(form)
+        form.addRow("Masks", self.masks)
+        self.masks.lie_in(form)
         lay_out(self, form, self.trouble, (self.cancel, self.start))
 
     def _connect(self) -> None:
@@ -121,6 +126,7 @@ class ExportForm(QWidget):
         self.output.changed.connect(self._check)
         self.output.button.clicked.connect(self._choose_output)
         self.options.changed.connect(self._check)
+        self.masks.toggled.connect(self._check)
         self.detector.changed.connect(self._detector_changed)
         self.start.clicked.connect(self.accepted)
         self.cancel.clicked.connect(self.rejected)
@@ -157,6 +163,7 @@ class ExportForm(QWidget):
             cache=options.cache,
             highlights=options.highlights(output),
             detect_every=options.key_frames.value,
+            masks=self.masks.chosen,
         )
 
     def _check(self) -> None:

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QCloseEvent
+from PySide6.QtGui import QCloseEvent, QResizeEvent
 from PySide6.QtWidgets import (
-    QComboBox,
+    QBoxLayout,
     QDialog,
-    QFileDialog,
     QFormLayout,
     QHBoxLayout,
     QLabel,
@@ -21,38 +20,45 @@ from PySide6.QtWidgets import (
     QProgressBar,
     QPushButton,
     QScrollArea,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
 
 from app.core.errors import ExplainedError
-from app.ui.models.model_text import boxes_text, detects, input_text
-from app.ui.remedies import FIELDS, phrased, with_controls
-from app.ui.services.library_client import Choose, LibraryClient, free_name
-from app.ui.widgets.path_field import PathField
+from app.ui.models.import_fields import ImportFields, applicable, helpful
+from app.ui.models.import_pictures import ImportPictures
+from app.ui.models.model_text import boxes_text, detects, input_text, overlap_text
+from app.ui.remedies import phrased, with_controls
+from app.ui.services.library_client import LibraryClient, free_name
 from app.ui.widgets.screen_room import resize_on_screen
 from app.ui.widgets.texts import ElidedLabel
 from detector.errors import DetectorError
-from detector.importers.base import Overrides
-from detector.importers.label_file import read_labels
-from detector.importers.layouts import LAYOUTS
 from detector.library import check_name
 
 if TYPE_CHECKING:
     from detector.importers.model_writer import RecognisedModel
 
 _AGAIN_MS = 250
-_PRIORS = (("As the file or its layout says", None), ("VOC sizes", "voc"), ("COCO sizes", "coco"))
-_CHANNELS = (("As the layout's authors train", None), ("RGB", "rgb"), ("BGR", "bgr"))
+_BESIDE = 820  # pixels of width from which on the pictures stand beside the rest
+_SIZE = (1000, 700)
 
 
 class ImportSheet(QDialog):
-    """Imports one file; emits ``imported`` with the name it got."""
+    """Imports one file; emits ``imported`` with the name it got.
+
+    Args:
+        path: The file.
+        taken: Names in use.
+        library: Looks into the file and imports it.
+        pictures: Shows what the file would see; taken over.
+        parent: Over which it opens.
+    """
 
     imported = Signal(str)
 
-    def __init__(self, path: Path, taken: set[str], library: LibraryClient, parent: QWidget) -> None:
+    def __init__(
+        self, path: Path, taken: set[str], library: LibraryClient, pictures: ImportPictures, parent: QWidget
+    ) -> None:
         super().__init__(parent)
         self.setWindowTitle("Import a model")
         self.path = path
@@ -76,7 +82,11 @@ class ImportSheet(QDialog):
         self.work.setRange(0, 0)
         self.work.setTextVisible(False)
         self.work.setAccessibleName("Working")
-        self._make_fields(free_name(path, taken))
+        self.name = QLineEdit(free_name(path, taken))
+        self.name.setAccessibleName("Name in the library")
+        self.fields = ImportFields()
+        self.fields.begin_in(str(path.parent))
+        self.pictures = pictures
         self.go = QPushButton("Import")
         self.go.setObjectName("primary")
         self.go.setDefault(True)
@@ -93,17 +103,6 @@ class ImportSheet(QDialog):
         self._look()
         self.name.selectAll()
         self.name.setFocus()
-
-    def _make_fields(self, name: str) -> None:
-        self.name = QLineEdit(name)
-        self.name.setAccessibleName("Name in the library")
-        self.layout_choice = _choice(
-            FIELDS["layout"], (("Recognised by itself", None), *((r.title, r.name) for r in LAYOUTS))
-        )
-        self.priors = _choice(FIELDS["priors"], _PRIORS)
-        self.channels = _choice(FIELDS["channels"], _CHANNELS)
-        self.labels = PathField(FIELDS["labels"])
-        self.labels.line.setPlaceholderText("A text file, one class a line")
 
     def reject(self) -> None:
         """Close; not while the model is being written, which takes a moment and cannot be half done."""
@@ -122,16 +121,6 @@ class ImportSheet(QDialog):
             self.name.selectAll()
         self._check()
 
-    def _chooser(self) -> Choose:
-        """Returns what gives the user's choices as they are now; the list of labels is read when it is called."""
-        layout, priors, channels = (box.currentData() for box in (self.layout_choice, self.priors, self.channels))
-        labels = self.labels.path
-
-        def choose() -> Overrides:
-            return Overrides(layout, priors, channels, None if labels is None else read_labels(labels))
-
-        return choose
-
     def _look(self) -> None:
         """Look into the file; what comes back is shown unless something was changed meanwhile."""
         self._asked += 1
@@ -148,23 +137,34 @@ class ImportSheet(QDialog):
             if asked == self._asked:
                 self._refused(error)
 
-        self._library.preview(self.path, self._chooser(), show, refuse)
+        self._library.preview(self.path, self.fields.chooser(), show, refuse)
 
     def _recognised(self, seen: RecognisedModel) -> None:
         self.ready = True
         self.work.hide()
         spec = seen.spec
         self.what.setText(spec.title or spec.architecture)
-        rows = (detects(spec), f"Input: {input_text(spec)}", f"Default boxes: {boxes_text(spec)}")
+        rows = (
+            detects(spec),
+            f"Input: {input_text(spec)}",
+            f"Default boxes: {boxes_text(spec)}",
+            f"Overlap limit: {overlap_text(spec)}",
+        )
         self.found.setText("\n".join(rows))
         self.notes.setText("\n".join(f"•  {with_controls(note.text, note.remedies)}" for note in seen.notes))
+        self.fields.show_only(applicable(seen, self.fields.chosen))
+        self.fields.show_found(seen)
         self._show_found(True)
         self._say("")
         self._check()
+        self.pictures.show()
+        self.pictures.look(self.path, self.fields.chooser())
 
     def _refused(self, error: ExplainedError) -> None:
         self.work.hide()
         self._show_found(False)
+        self.pictures.hide()
+        self.fields.show_only(helpful(error.remedies, self.fields.chosen))
         self._say(phrased(error))
         self._check()
 
@@ -174,6 +174,7 @@ class ImportSheet(QDialog):
 
     def _changed(self) -> None:
         self.ready = False
+        self.pictures.stop()
         self._again.start()
         self._check()
 
@@ -202,7 +203,8 @@ class ImportSheet(QDialog):
         if not self.go.isEnabled():
             return
         self._set_busy(True)
-        self._library.import_file(self.path, self.name.text().strip(), self._chooser(), self._done, self._failed)
+        self.pictures.stop()
+        self._library.import_file(self.path, self.name.text().strip(), self.fields.chooser(), self._done, self._failed)
 
     def _done(self, name: str) -> None:
         self._set_busy(False)
@@ -224,46 +226,35 @@ class ImportSheet(QDialog):
         self.trouble.setText(words)
         self.trouble.setVisible(bool(words))
 
-    def _choose_labels(self) -> None:
-        chosen, _ = QFileDialog.getOpenFileName(
-            self, "Class names", str(self.path.parent), "Text files (*.txt *.names *.labels);;All files (*)"
-        )
-        if chosen:
-            self.labels.line.setText(chosen)
-
     def _connect(self) -> None:
-        for box in (self.layout_choice, self.priors, self.channels):
-            box.activated.connect(self._changed)
-        self.labels.changed.connect(self._changed)
-        self.labels.button.clicked.connect(self._choose_labels)
+        self.fields.changed.connect(self._changed)
+        self.pictures.chosen.connect(self.fields.choose)
         self.name.textChanged.connect(self._named)
         self.go.clicked.connect(self._import)
         self.close_button.clicked.connect(self.reject)
+        self.finished.connect(self.pictures.close_looks)
 
     def _build(self) -> None:
         self.form = QWidget()
-        fields = QFormLayout(self.form)
-        fields.setContentsMargins(0, 0, 0, 0)
-        fields.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
-        fields.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        fields.setHorizontalSpacing(20)
-        fields.setVerticalSpacing(8)
-        fields.addRow("Name", self.name)
-        say = QLabel("Where the file is understood wrongly, say how it is:")
-        say.setObjectName("muted")
-        say.setWordWrap(True)
-        fields.addRow(say)
-        fields.addRow(FIELDS["layout"], self.layout_choice)
-        fields.addRow(FIELDS["priors"], self.priors)
-        fields.addRow(FIELDS["channels"], self.channels)
-        fields.addRow(FIELDS["labels"], self.labels)
-        body = QWidget()
-        inside = QVBoxLayout(body)
-        inside.setContentsMargins(24, 20, 24, 12)
-        inside.setSpacing(12)
+        form = QVBoxLayout(self.form)
+        form.setContentsMargins(0, 0, 0, 0)
+        form.setSpacing(12)
+        naming = QFormLayout()
+        naming.setHorizontalSpacing(20)
+        naming.addRow("Name", self.name)
+        form.addLayout(naming)
+        form.addWidget(self.fields)
+        left = QVBoxLayout()
+        left.setSpacing(12)
         for widget in (self.file, self.work, self.what, self.found, self.notes, self.trouble, self.form):
-            inside.addWidget(widget)
-        inside.addStretch(1)
+            left.addWidget(widget)
+        left.addStretch(1)
+        body = QWidget()
+        self._columns = QBoxLayout(QBoxLayout.Direction.LeftToRight, body)
+        self._columns.setContentsMargins(24, 20, 24, 12)
+        self._columns.setSpacing(24)
+        self._columns.addLayout(left, 4)
+        self._columns.addWidget(self.pictures, 5)
         area = QScrollArea()
         area.setWidget(body)
         area.setWidgetResizable(True)
@@ -280,14 +271,9 @@ class ImportSheet(QDialog):
         box.setSpacing(0)
         box.addWidget(area, 1)
         box.addLayout(buttons)
-        resize_on_screen(self, 600, 620)
+        resize_on_screen(self, *_SIZE)
 
-
-def _choice(name: str, choices: tuple[tuple[str, str | None], ...]) -> QComboBox:
-    box = QComboBox()
-    box.setAccessibleName(name)
-    box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-    box.setMinimumContentsLength(12)
-    for shown, value in choices:
-        box.addItem(shown, value)
-    return box
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        beside, below = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
+        self._columns.setDirection(beside if event.size().width() >= _BESIDE else below)

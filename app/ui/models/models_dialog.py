@@ -21,6 +21,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QDialog, QFileDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.core.model_cards import ModelCard
+from app.ui.models.import_pictures import ImportPictures, PresentFrame
 from app.ui.models.import_sheet import ImportSheet
 from app.ui.models.model_actions import ModelActions
 from app.ui.models.model_details import ModelDetails
@@ -44,14 +45,20 @@ def _as_model(paths: Sequence[Path]) -> Drop:
 
 
 class ModelsDialog(QDialog):
-    """Opened once, then shown and hidden; the live view goes on behind it."""
+    """Opened once, then shown and hidden; the live view goes on behind it.
 
-    def __init__(self, services: Services, parent: QWidget | None = None) -> None:
+    Args:
+        services: Library, settings, downloads.
+        parent: The window.
+        frame: Gives the frame on screen, to try a model file on.
+    """
+
+    def __init__(self, services: Services, parent: QWidget | None = None, frame: PresentFrame = lambda: None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Models")
         self.setMinimumSize(*_MIN_SIZE)
         self._theme, self._settings, self._library = services.theme, services.settings, services.library
-        self._downloads = services.downloads
+        self._downloads, self._background, self._frame = services.downloads, services.background, frame
         self.cards: dict[str, ModelCard] = {}
         self._waited_for = ""
         """A model to choose as soon as it is listed."""
@@ -97,7 +104,8 @@ class ModelsDialog(QDialog):
             self.sheet.reject()
             if self.sheet is not None:
                 return  # it is writing a model at this moment
-        self.sheet = ImportSheet(path, set(self.cards), self._library, self)
+        pictures = ImportPictures(self._background, self._frame, self._settings.last_folder())
+        self.sheet = ImportSheet(path, set(self.cards), self._library, pictures, self)
         self.sheet.imported.connect(self.model_actions.imported)
         self.sheet.finished.connect(self._sheet_closed)
         self.sheet.open()

@@ -38,7 +38,7 @@ class AnalysisStrip(QFrame):
         self.resume.hide()
         row = QHBoxLayout(self)
         row.setContentsMargins(12, 4, 12, 4)
-        row.setSpacing(10)
+        row.setSpacing(8)
         row.addWidget(self.name, 2)
         row.addWidget(self.bar, 3)
         for widget in (self.words, self.resume, self.stop):

@@ -1,14 +1,11 @@
-"""The menu on the frame: what to do with a box, or with a place. GUI thread.
-
-Entries that ask for zones and masks appear once somebody listens to the view's signals.
-"""
+"""The menu on the frame: what to do with a box, or with a place. GUI thread."""
 
 from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import SIGNAL, QObject, QPointF, QRectF, QUrl
+from PySide6.QtCore import QObject, QPointF, QRectF, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QMenu
 
@@ -19,8 +16,6 @@ from app.ui.view.frame_painter import as_qimage
 from app.ui.view.video_view import VideoView
 from app.ui.widgets.quantity_text import TIMES
 from detector.class_names import find_name
-
-_ZONE, _MASK = SIGNAL("zone_asked(QPointF)"), SIGNAL("mask_asked(QRectF)")
 
 
 class BoxMenu(QObject):
@@ -74,10 +69,9 @@ class BoxMenu(QObject):
         if place is None:
             return
         menu.addSeparator()
-        if self._view.receivers(_ZONE) > 0:
-            menu.addAction("Start a zone here", partial(self._ask_zone, place))
-        if row is not None and self._view.receivers(_MASK) > 0:
-            menu.addAction("Ignore this place", partial(self._ask_mask, self._view.box_place(row)))
+        menu.addAction("Start a zone here", partial(self._ask_zone, place))
+        if row is not None:
+            menu.addAction("Make a mask of this box", partial(self._ask_mask, self._view.box_place(row)))
 
     def _ask_zone(self, place: QPointF) -> None:
         self._view.zone_asked.emit(place)

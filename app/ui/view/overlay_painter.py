@@ -15,6 +15,7 @@ from app.ui.view.trails import TrailPiece
 from app.ui.widgets.fonts import label_font, label_metrics
 
 _TRAIL_WIDTH = 2.0
+_CHIP_TEXT = 13.0  # height of its letters
 _LEADING = 1.25  # height of a label's background over its text size
 
 
@@ -105,19 +106,30 @@ def paint_chips(painter: QPainter, corner: QPointF, chips: Sequence[tuple[str, s
         chips: (words, colour of the words).
         limit: Widest a plate may be; longer words end in an ellipsis.
     """
-    size = 13.0
-    metrics = label_metrics(size)
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
-    painter.setFont(label_font(size))
+    ratio = painter.device().devicePixelRatioF()
     top = corner.y()
     for words, colour in chips:
-        shown = metrics.elidedText(words, Qt.TextElideMode.ElideRight, max(0.0, limit - 20))
-        plate = QRectF(corner.x(), top, metrics.horizontalAdvance(shown) + 20, 26)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(10, 12, 15, 190))
-        painter.drawRoundedRect(plate, 7, 7)
-        painter.setPen(QColor(colour))
-        baseline = plate.center().y() + (metrics.ascent() - metrics.descent()) / 2
-        painter.drawText(QPointF(plate.left() + 10, baseline), shown)
-        top = plate.bottom() + 6
-    painter.setBrush(Qt.BrushStyle.NoBrush)
+        shown = label_metrics(_CHIP_TEXT).elidedText(words, Qt.TextElideMode.ElideRight, max(0.0, limit - 20))
+        chip = _chip(shown, colour, ratio)
+        painter.drawImage(QPointF(round(corner.x() * ratio) / ratio, round(top * ratio) / ratio), chip)
+        top += chip.deviceIndependentSize().height() + 6
+
+
+@lru_cache(maxsize=128)
+def _chip(words: str, colour: str, ratio: float) -> QImage:
+    """Draws a plate with words; cached, as most stay the same for many frames."""
+    metrics = label_metrics(_CHIP_TEXT)
+    width, height = math.ceil(metrics.horizontalAdvance(words)) + 20, 26
+    image = QImage(math.ceil(width * ratio), math.ceil(height * ratio), QImage.Format.Format_ARGB32_Premultiplied)
+    image.setDevicePixelRatio(ratio)
+    image.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(image)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(10, 12, 15, 190))
+    painter.drawRoundedRect(QRectF(0, 0, width, height), 7, 7)
+    painter.setFont(label_font(_CHIP_TEXT))
+    painter.setPen(QColor(colour))
+    painter.drawText(QPointF(10, (height + metrics.ascent() - metrics.descent()) / 2), words)
+    painter.end()
+    return image

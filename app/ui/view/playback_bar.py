@@ -12,24 +12,11 @@ from app.core.frames import LIVE_KINDS, SourceInfo
 from app.ui.view.film_strip import place_text
 from app.ui.view.seek_slider import TICKS, SeekSlider
 from app.ui.widgets.icons import icon
+from app.ui.widgets.quantity_text import clock
 from app.ui.widgets.theme import Theme
 
 _NAME_WIDTH = 280  # pixels, for the place and name of an image
 _ANY_WIDTH = 16777215  # Qt's "no limit"
-
-
-def clock(seconds: float, tenths: bool = True) -> str:
-    """Returns text such as "1:02:03.4", "0:07.5"."""
-    whole = max(0.0, seconds)
-    if tenths:
-        total = round(whole * 10)
-        rest, fraction = divmod(total, 10)
-    else:
-        rest, fraction = round(whole), 0
-    minutes, s = divmod(rest, 60)
-    hours, m = divmod(minutes, 60)
-    shown = f"{hours}:{m:02d}:{s:02d}" if hours else f"{m}:{s:02d}"
-    return f"{shown}.{fraction}" if tenths else shown
 
 
 class PlaybackBar(QFrame):

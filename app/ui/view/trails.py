@@ -9,7 +9,7 @@ from itertools import pairwise
 from app.ui.view.shown_frame import ShownFrame
 
 _KEPT_S = 3.0
-_EVERY_S = 1 / 30  # places closer in time add nothing to see
+_EVERY_S = 0.2  # between places: each costs a line a frame
 _MOST = round(_KEPT_S / _EVERY_S) + 2  # places of an object
 _GONE_S = 0.3  # without its object a trail ends: the scene may be another
 _JUMP_S = 1.0  # frames further apart have a seek or a pause between them
@@ -36,7 +36,7 @@ class TrailPiece:
 class Trails:
     """Places of numbered objects, added frame by frame."""
 
-    _PIECES = 6  # each is drawn in one go, the older the fainter
+    _PIECES = 4  # each is drawn in one go, the older the fainter
 
     def __init__(self) -> None:
         self._places: dict[int, deque[tuple[float, Place]]] = {}
@@ -83,5 +83,6 @@ class Trails:
 
     def _append(self, number: int, time_s: float, place: Place) -> None:
         places = self._places.setdefault(number, deque(maxlen=_MOST))
-        if not places or time_s - places[-1][0] >= _EVERY_S * 0.9:
-            places.append((time_s, place))
+        if len(places) > 1 and time_s - places[-2][0] < _EVERY_S:
+            places.pop()  # the newest goes with the object until it is far enough from the one before
+        places.append((time_s, place))

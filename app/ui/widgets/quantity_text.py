@@ -18,6 +18,20 @@ def duration_text(seconds: float) -> str:
     return f"{hours}:{m:02d}:{s:02d}" if hours else f"{m}:{s:02d}"
 
 
+def clock(seconds: float, tenths: bool = True) -> str:
+    """Returns text such as "1:02:03.4", "0:07.5"."""
+    whole = max(0.0, seconds)
+    if tenths:
+        total = round(whole * 10)
+        rest, fraction = divmod(total, 10)
+    else:
+        rest, fraction = round(whole), 0
+    minutes, s = divmod(rest, 60)
+    hours, m = divmod(minutes, 60)
+    shown = f"{hours}:{m:02d}:{s:02d}" if hours else f"{m}:{s:02d}"
+    return f"{shown}.{fraction}" if tenths else shown
+
+
 def wait_text(seconds: float) -> str:
     """Returns a wait in words: "a few seconds", "40 s", "3 min", "2 h 10 min"."""
     if seconds < 5:

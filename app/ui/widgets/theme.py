@@ -93,10 +93,12 @@ LIGHT = Colours(
 _SHEET = Template("""
 QMainWindow, QDialog { background: $window; }
 QToolTip { background: $surface; color: $text; border: 1px solid $border; padding: 4px 6px; }
-QFrame#bar, QFrame#panel, QWidget#panelBody { background: $surface; }
+QFrame#bar, QFrame#panel, QFrame#side, QWidget#panelBody { background: $surface; }
 QFrame#topBar { background: $surface; border: 0; border-bottom: 1px solid $border; }
 QFrame#bottomBar { background: $surface; border: 0; border-top: 1px solid $border; }
-QFrame#panel { border: 0; border-left: 1px solid $border; }
+QFrame#panel { border: 0; }
+QFrame#side { border: 0; border-left: 1px solid $border; }
+QFrame#preview { background: $surface; border: 1px solid $border; border-radius: 8px; }
 QLabel#muted { color: $muted; }
 QLabel#seen { color: $text; font-weight: 600; }
 QFrame#notice { background: rgba(10, 12, 15, 215); border: 0; border-radius: 9px; }
@@ -182,6 +184,12 @@ QCheckBox::indicator:hover { border-color: $accent; }
 QCheckBox::indicator:focus { border-color: $accent; }
 QCheckBox::indicator:checked, QListView::indicator:checked { background: $accent; border-color: $accent;
   image: url("$check"); }
+QRadioButton { spacing: 8px; }
+QRadioButton:disabled { color: $muted; }
+QRadioButton::indicator { width: 14px; height: 14px; border-radius: 8px; border: 1px solid $muted;
+  background: $raised; }
+QRadioButton::indicator:hover, QRadioButton::indicator:focus { border-color: $accent; }
+QRadioButton::indicator:checked { width: 6px; height: 6px; border: 5px solid $accent; background: $on_accent; }
 
 QSlider { min-height: 20px; }
 QSlider::groove:horizontal { height: 4px; border-radius: 2px; background: $border; }
@@ -193,6 +201,19 @@ QSlider::sub-page:horizontal:disabled, QSlider::handle:horizontal:disabled { bac
 
 QProgressBar { background: $raised; border: 0; border-radius: 5px; min-height: 10px; max-height: 10px; }
 QProgressBar::chunk { background: $accent; border-radius: 5px; }
+
+QTabBar#sideTabs { background: $surface; }
+QTabBar#sideTabs::tab { background: transparent; color: $muted; border: 0; border-bottom: 2px solid $border;
+  padding: 10px 8px 8px 8px; }
+QTabBar#sideTabs::tab:hover { color: $text; }
+QTabBar#sideTabs::tab:selected { color: $text; border-bottom: 2px solid $accent; font-weight: 600; }
+QTabBar#sideTabs::tab:focus { color: $link; }
+QListView#events { background: $surface; outline: 0; }
+QToolButton#filter { background: transparent; border: 1px solid $border; border-radius: 11px; padding: 2px 9px;
+  color: $muted; }
+QToolButton#filter:hover { background: $raised; color: $text; }
+QToolButton#filter:focus { border: 1px solid $accent; }
+QToolButton#filter[filters="true"] { background: $raised; border: 1px solid $accent; color: $text; }
 
 QListView#completions { background: $surface; color: $text; border: 1px solid $accent; border-radius: 6px;
   padding: 4px; outline: 0; }

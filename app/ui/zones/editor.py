@@ -99,7 +99,25 @@ class ZoneEditor(QObject):
 
     def mask_box(self, box: Box) -> None:
         """Ignore from now on what is found where a box lies."""
-        if self.begin() and self.drawing.add("mask", rectangle(box[:2], box[2:])):
+        if not self._scenes.loaded:
+            return
+        kept = self.drawing.add("mask", rectangle(box[:2], box[2:]))
+        shape, refused = self.drawing.shape, self.drawing.refused
+        if not self.editing:
+            self.drawing.select(None)
+        self.overlay.refresh()
+        if kept and shape is not None:
+            change = ("Change…", partial(self._show, shape.name))
+            words = f"What is found here is ignored from now on: {shape.name}."
+            self._services.banner.tell("success", words, topic="zones", action=None if self.editing else change)
+        else:
+            self._services.banner.tell("warning", refused, topic="zones")
+
+    def _show(self, name: str) -> None:
+        """Let a shape be changed."""
+        if self.begin():
+            names = [shape.name for shape in self.drawing.edit.kept]
+            self.drawing.select(names.index(name) if name in names else None)
             self.overlay.refresh()
 
     def start_zone(self, at: Point) -> None:

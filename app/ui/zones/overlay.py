@@ -123,6 +123,8 @@ class ZoneOverlay(QWidget):
             self.by_keys = False
             self.drawing.press(self._place(event.position()), self._reach())
             self.refresh()
+            if self.drawing.tool == "select" and self.drawing.selected is None and self._is_zoomed:
+                event.ignore()
         else:
             event.ignore()  # the view may move the frame
 
@@ -215,6 +217,11 @@ class ZoneOverlay(QWidget):
         self.update()
 
     # -- inside --------------------------------------------------------------------------------------------------------
+
+    @property
+    def _is_zoomed(self) -> bool:
+        frame = self._where.frame_rect()
+        return frame.width() > self.width() + 1 or frame.height() > self.height() + 1
 
     def _lie_over(self) -> None:
         self.setGeometry(self._view.rect())

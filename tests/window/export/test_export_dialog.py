@@ -13,6 +13,8 @@ from PySide6.QtCore import QPoint, Qt, QUrl
 from pytestqt.qtbot import QtBot
 
 from app.core.errors import AppError
+from app.core.events.scene import IgnoreMask, Scene
+from app.core.events.scene_store import SceneStore
 from app.core.export.request import AUTO, DataFile, ExportProgress, ExportRequest
 from app.core.export.seen import SeenSoFar
 from app.core.export_queue.interrupted import InterruptedExport
@@ -50,6 +52,7 @@ class Booth:
         self.facts = "1280 wide"
         self.refusal: AppError | None = None
         self.interrupted: InterruptedExport | None = None
+        self.masks: tuple[IgnoreMask, ...] = ()
         self.background = Background()
         self.runner = ExportRunner(self.background, self._make)
         chosen = Settings(model=ModelSettings(name="faces"))
@@ -70,7 +73,7 @@ class Booth:
     def _look(self, _path: Path) -> VideoFacts:
         if self.refusal is not None:
             raise self.refusal
-        return VideoFacts(self.facts, 1_234_000, self.interrupted)
+        return VideoFacts(self.facts, 1_234_000, self.interrupted, self.masks)
 
     def press_export(self, qtbot: QtBot) -> FakeJob:
         qtbot.waitUntil(self.dialog.form.start.isEnabled)
@@ -559,3 +562,37 @@ def test_waits_in_text(seconds: float, words: str) -> None:
 def test_sizes_and_spans_in_text() -> None:
     assert [size_text(count) for count in (12, 2_800_000, 160_000_000_000)] == ["12 B", "2.8 MB", "160 GB"]
     assert [duration_text(s) for s in (7, 725, 3723)] == ["0:07", "12:05", "1:02:03"]
+
+
+def test_masks_of_the_video_are_offered_and_those_of_another_not_kept(
+    booth: Booth, qtbot: QtBot, tmp_path: Path
+) -> None:
+    form = booth.dialog.form
+    qtbot.waitUntil(form.start.isEnabled)
+    assert not form.masks.isVisible()
+    clock = IgnoreMask("clock", ((0.0, 0.0), (0.3, 0.0), (0.3, 0.1)))
+    booth.masks = (clock,)
+    other = tmp_path / "yard.mp4"
+    other.write_bytes(b"another film")
+    form.set_source(other)
+    qtbot.waitUntil(form.masks.isVisible)
+    request = form.request()
+    assert request is not None
+    assert request.masks == (), "unless it is ticked"
+    form.masks.setChecked(True)
+    request = form.request()
+    assert request is not None
+    assert request.masks == (clock,)
+    booth.masks = ()
+    form.set_source(tmp_path / "street.mp4")
+    qtbot.waitUntil(lambda: form.start.isEnabled() and not form.masks.isVisible())
+    request = form.request()
+    assert request is not None
+    assert request.masks == ()
+
+
+def test_the_masks_are_those_drawn_in_the_window(tmp_path: Path) -> None:
+    video = make_video(tmp_path / "street.mp4", frames=5)
+    clock = IgnoreMask("clock", ((0.0, 0.0), (0.3, 0.0), (0.3, 0.1)))
+    SceneStore().save(str(video), Scene(masks=(clock,)))
+    assert read_facts(video).masks == (clock,)

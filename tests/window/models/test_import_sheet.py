@@ -27,8 +27,9 @@ def test_the_sheet_shows_what_was_recognised_and_takes_other_text(
     assert "default boxes" in sheet.notes.text()
     names = tmp_path / "names.txt"
     names.write_text("a\nb\nc\n")
-    sheet.labels.line.setText(str(names))
-    for box, value in ((sheet.priors, "coco"), (sheet.channels, "bgr"), (sheet.layout_choice, "amdegroot")):
+    sheet.fields.labels.line.setText(str(names))
+    for option, value in (("priors", "coco"), ("channels", "bgr"), ("layout", "amdegroot")):
+        box = sheet.fields.boxes[option]
         box.setCurrentIndex(box.findData(value))
         box.activated.emit(box.currentIndex())
     assert not sheet.go.isEnabled(), "not before it was looked into again"
@@ -80,7 +81,7 @@ def test_a_file_that_is_no_model_says_so_and_can_be_explained(
     assert sheet.trouble.text() == "pets.pth has an unknown layout. Name it (“Layout”)."
     assert not sheet.go.isEnabled()
     importer.refusal = None
-    sheet.layout_choice.activated.emit(1)
+    sheet.fields.boxes["layout"].activated.emit(1)
     table.qtbot.waitUntil(sheet.go.isEnabled)
     assert not sheet.trouble.isVisible()
 
@@ -113,7 +114,7 @@ def test_closing_the_dialog_closes_the_sheet(dialog: ModelsDialog, table: Desk, 
 
 def test_a_list_of_classes_that_cannot_be_read(dialog: ModelsDialog, table: Desk, importer: Importer) -> None:
     sheet = open_sheet(table, dialog)
-    sheet.labels.line.setText("/no/such/names.txt")
+    sheet.fields.labels.line.setText("/no/such/names.txt")
     table.qtbot.waitUntil(lambda: "names.txt" in sheet.trouble.text())
     assert not sheet.go.isEnabled()
 

@@ -73,9 +73,9 @@ def test_trails_keep_the_last_seconds_and_no_more() -> None:
         trails.add(ShownFrame(followed(at_s=number / 30, x=number / 10), DetectionSettings()))
     pieces = [piece for piece in trails.pieces() if piece.label == "person"]
     places = [place for piece in pieces for place in piece.places]
-    assert len(places) < 110
+    assert len(places) < 25, "each costs a line in every frame"
     assert places[-1] == pytest.approx(((120 + 59.9) / 320, 120 / 180))
-    assert (places[-1][0] - places[0][0]) * 320 == pytest.approx(9.0, abs=0.2), "three seconds of three pixels each"
+    assert (places[-1][0] - places[0][0]) * 320 == pytest.approx(9.0, abs=0.7), "three seconds of three pixels each"
     assert [piece.age for piece in pieces] == sorted((piece.age for piece in pieces), reverse=True)
     for first, second in pairwise(pieces):
         assert first.places[-1] == second.places[0], "no gaps between pieces"

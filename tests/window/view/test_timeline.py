@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QWheelEvent
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.core.live.appearances import ClassRow
 from app.core.live.events import ModelReady
 from app.core.models import user_library
 from app.ui.view.timeline import MAX_ROWS, Timeline
+from app.ui.view.timeline_preview import TimelinePreview
 from app.ui.widgets.theme import Theme
 from detector.labels import VOC20
 from tests.live.test_cached_analysis import FRAMES, RATE, facts_of, keep
@@ -114,6 +118,80 @@ def test_many_classes_scroll_and_none_hides(timeline: Timeline) -> None:
     assert timeline.isVisible()
     timeline.clear()
     assert not timeline.isVisible()
+
+
+def wheel(timeline: Timeline, seconds: float, notches: int, sideways: bool = False) -> None:
+    place = at(timeline, seconds).toPointF()
+    turn = QPoint(120 * notches, 0) if sideways else QPoint(0, 120 * notches)
+    event = QWheelEvent(
+        place,
+        timeline.body.mapToGlobal(place),
+        QPoint(),
+        turn,
+        Qt.MouseButton.NoButton,
+        Qt.KeyboardModifier.NoModifier,
+        Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
+    QApplication.sendEvent(timeline.body, event)
+
+
+def test_the_wheel_zooms_at_the_cursor_and_a_double_click_shows_all(timeline: Timeline) -> None:
+    seen = sought(timeline)
+    body = timeline.body
+    before = body.x_of(3.0)
+    wheel(timeline, 3.0, 4)
+    assert body.window_s.span_s == pytest.approx(10.0 / 1.25**4)
+    assert body.x_of(3.0) == pytest.approx(before, abs=1.5)
+    QTest.mouseClick(body, Qt.MouseButton.LeftButton, pos=at(timeline, 4.0))
+    assert seen == [pytest.approx(4.0, abs=body.window_s.span_s / body.track.width())]
+    start = body.window_s.start_s
+    wheel(timeline, 4.0, -1, sideways=True)
+    assert body.window_s.start_s > start
+    body.set_position(body.window_s.end_s - 0.01)
+    body.set_position(body.window_s.end_s + 0.01)
+    assert 0 <= body.window_s.share_of(body._position) <= 1, "the page is turned with the position"
+    QTest.mouseDClick(body, Qt.MouseButton.LeftButton, pos=at(timeline, 4.0))
+    assert body.window_s.is_whole
+    QTest.keyClick(body, Qt.Key.Key_Up, Qt.KeyboardModifier.ControlModifier)
+    assert "from" in body.accessibleDescription()
+    QTest.keyClick(body, Qt.Key.Key_Down, Qt.KeyboardModifier.ControlModifier)
+    assert body.window_s.is_whole
+
+
+def test_only_what_is_listed_is_drawn_strongly(timeline: Timeline) -> None:
+    listed = ClassRow("car", np.array([5.0]), np.array([6.0]))
+    timeline.show_listed({"car": listed})
+    image = timeline.body.grab().toImage()
+    ratio = image.width() / timeline.body.width()
+
+    def strong(seconds: float, row: int) -> bool:
+        place = at(timeline, seconds, row)
+        pixel = image.pixelColor(round(place.x() * ratio), round(place.y() * ratio))
+        return (pixel.red(), pixel.green(), pixel.blue()) in COLOURS.values()
+
+    assert (strong(5.5, 0), strong(8.0, 0), strong(1.5, 0), strong(3.05, 1)) == (True, False, False, False)
+    timeline.show_listed(None)
+    image = timeline.body.grab().toImage()
+    assert strong(8.0, 0)
+
+
+def test_the_video_is_shown_where_the_pointer_is(table: Desk, tmp_path: Path) -> None:
+    video = make_video(tmp_path / "clip.mp4", frames=100, fps=Fraction(10))
+    table.open(VIDEO, str(video))
+    stage = table.window.stage
+    stage.timeline.show_rows((CARS, DOGS), COLOURS, 10.0)
+    settle()
+    preview = table.window.findChild(TimelinePreview)
+    assert preview is not None
+    assert not preview.isVisible()
+    stage.timeline.body.hovered.emit(6.0, at(stage.timeline, 6.0))
+    assert preview.isVisible()
+    assert preview.words.text().startswith("car")
+    assert stage.rect().contains(preview.geometry())
+    table.qtbot.waitUntil(lambda: not preview.picture.pixmap().isNull())
+    stage.timeline.body.hovered.emit(None, QPoint())
+    assert not preview.isVisible()
 
 
 def test_the_timeline_and_the_slider_share_one_axis(table: Desk) -> None:

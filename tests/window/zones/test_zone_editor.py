@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QAction, QContextMenuEvent
-from PySide6.QtWidgets import QApplication
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QPushButton
 from pytestqt.qtbot import QtBot
 
 from app.core.events.scene import IgnoreMask, Line, Scene, Zone, read_scene
@@ -151,6 +152,45 @@ def test_a_wrong_box_becomes_a_mask(table: Desk, editor: ZoneEditor) -> None:
     actions["Make a mask of this box"].trigger()
     assert table.scenes.scene.masks[0].polygon == ((0.1, 0.1), (0.3, 0.1), (0.3, 0.5), (0.1, 0.5))
     assert "Make a mask of this box" not in _menu_at(table, editor, 0.9, 0.9)
+
+
+def test_the_views_own_menu_masks_a_box_without_a_detour(table: Desk) -> None:
+    table.open(CAMERA, "camera:1")
+    table.give(make_result(make_candidates((32, 18, 96, 90, 0.9, 1)), make_frame(320, 180)))
+    table.qtbot.waitUntil(lambda: table.scenes.loaded)
+    view, editor = table.window.stage.view, table.window.zones.editor
+    view.mask_asked.emit(view.box_place(0))
+    assert not editor.editing
+    assert len(table.scenes.scene.masks) == 1
+    assert not len(view.detections())
+    next(b for b in table.services.banner.findChildren(QPushButton) if b.text() == "Change…").click()
+    assert editor.editing
+    assert editor.drawing.shape is not None
+    editor.end()
+    view.zone_asked.emit(QPointF(0.25, 0.75))
+    assert (editor.editing, editor.drawing.path) == (True, [(0.25, 0.75)])
+
+
+def test_a_zoomed_frame_is_drawn_on_where_it_lies_and_can_be_moved(table: Desk, editor: ZoneEditor) -> None:
+    view = table.window.stage.view
+    for _ in range(4):
+        view.zoom_in()
+    _click(table, (0.5, 0.5))
+    before = view.frame_rect()
+    middle = _at(table, 0.5, 0.5)
+    QTest.mousePress(editor.overlay, Qt.MouseButton.LeftButton, pos=middle)
+    QTest.mouseRelease(editor.overlay, Qt.MouseButton.LeftButton, pos=middle)
+    assert view.frame_rect() == before
+    editor.bar.tools["mask"].click()
+    start, end = _at(table, 0.4, 0.4), _at(table, 0.6, 0.6)
+    QTest.mousePress(editor.overlay, Qt.MouseButton.LeftButton, pos=start)
+    for share in (1, 2, 3):
+        QTest.mouseMove(editor.overlay, start + (end - start) * share / 3)
+    QTest.mouseRelease(editor.overlay, Qt.MouseButton.LeftButton, pos=end)
+    polygon = table.scenes.scene.masks[0].polygon
+    assert [value for point in polygon for value in point] == pytest.approx(
+        [0.4, 0.4, 0.6, 0.4, 0.6, 0.6, 0.4, 0.6], abs=0.01
+    )
 
 
 def test_a_zone_starts_where_it_was_asked_for(table: Desk, editor: ZoneEditor) -> None:

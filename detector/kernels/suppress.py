@@ -1,24 +1,15 @@
-"""``postprocess_fixed.suppress_by_rounds`` in kernels of Triton's: they compare what is there only, storing no matrix.
-
-Not everywhere: Triton comes with torch on Linux, and needs a C compiler where it runs. So ``triton_suppress`` tries it
-out against the plain form first. On the engine's thread, for tensors of an NVIDIA GPU. Kernels are written in a
-language of their own that only looks like Python, and knows no types of ours.
-"""
+"""``postprocess_fixed.suppress_by_rounds`` in kernels that compare what is there only, storing no matrix."""
 
 from __future__ import annotations
-
-import logging
-from functools import lru_cache
 
 import torch
 import triton
 import triton.language as tl
 from torch import Tensor
 
-from detector.postprocess_fixed import ROUNDS, Suppress, suppress_by_rounds
+from detector.postprocess_fixed import ROUNDS
 
 _BLOCK = 64
-_log = logging.getLogger(__name__)
 
 
 @triton.jit  # type: ignore[untyped-decorator,unused-ignore]  # Triton's are
@@ -77,37 +68,34 @@ def suppress_by_kernels(
     boxes_xyxy: Tensor, class_id: Tensor, valid: Tensor, limit: Tensor, top_k: int
 ) -> tuple[Tensor, Tensor, Tensor]:
     """See ``suppress_by_rounds``."""
-    batch, count = valid.shape
     boxes, classes = boxes_xyxy.contiguous(), class_id.to(torch.int32).contiguous()
-    used = valid.sum(dim=1, dtype=torch.int32)
-    stay, kept = (torch.empty((batch, count), dtype=torch.int32, device=valid.device) for _ in range(2))
-    grid = (batch, -(-count // _BLOCK))
-    _cut[grid](classes, used, stay, count, top_k, BLOCK=_BLOCK, enable_fp_fusion=False)
-    before = stay
-    for number in range(ROUNDS):
-        # Exactly as the plain form rounds: no product fused with its sum.
-        _round[grid](boxes, classes, used, stay, limit, before, kept, count, BLOCK=_BLOCK, enable_fp_fusion=False)
-        if number < ROUNDS - 1:
-            before, kept = kept, torch.empty_like(kept)
+    stay, kept, before = suppressed(boxes, classes, valid.sum(dim=1, dtype=torch.int32), limit, top_k)
     return stay > 0, kept > 0, (kept == before).all(dim=1)
 
 
-@lru_cache(maxsize=8)
-def triton_suppress(device: torch.device) -> Suppress | None:
-    """``suppress_by_kernels``, if it works on ``device`` and says what the plain form says; else None."""
-    try:
-        generator = torch.Generator().manual_seed(0)
-        corners = torch.randint(0, 200, (2, 300, 2), generator=generator)
-        sizes = torch.randint(0, 60, (2, 300, 2), generator=generator)
-        boxes = torch.cat((corners, corners + sizes), dim=-1).float().to(device)
-        classes = torch.randint(0, 3, (2, 300), generator=generator).to(device)
-        valid = (torch.arange(300) < torch.tensor([[300], [130]])).to(device)
-        limit = torch.tensor(0.45, device=device)
-        found = suppress_by_kernels(boxes, classes, valid, limit, 90)
-        wanted = suppress_by_rounds(boxes, classes, valid, limit, 90)
-        if all(torch.equal(ours, theirs) for ours, theirs in zip(found, wanted, strict=True)):
-            return suppress_by_kernels
-        _log.info("Triton is not used on %s: its kernels find otherwise", device)
-    except Exception as error:  # no compiler, an old driver, a cache that cannot be written: in any form
-        _log.info("Triton is not used on %s: %s", device, error)
-    return None
+def suppressed(
+    boxes_xyxy: Tensor, class_id: Tensor, used: Tensor, limit: Tensor, top_k: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Marks as the kernels write them.
+
+    Args:
+        boxes_xyxy: Float32[B, K, 4], contiguous, best first.
+        class_id: Int32[B, K], contiguous.
+        used: Int32[B], how many of the boxes of each image.
+        limit: As of ``suppress_by_rounds``.
+        top_k: Likewise.
+
+    Returns:
+        Of each box whether it is left by the cut, kept, and was kept one round before, each Int32[B, K], 0 or 1.
+    """
+    batch, count = class_id.shape
+    stay, kept = (torch.empty((batch, count), dtype=torch.int32, device=class_id.device) for _ in range(2))
+    grid = (batch, -(-count // _BLOCK))
+    _cut[grid](class_id, used, stay, count, top_k, BLOCK=_BLOCK, enable_fp_fusion=False)
+    before = stay
+    for number in range(ROUNDS):
+        # Exactly as the plain form rounds: no product fused with its sum.
+        _round[grid](boxes_xyxy, class_id, used, stay, limit, before, kept, count, BLOCK=_BLOCK, enable_fp_fusion=False)
+        if number < ROUNDS - 1:
+            before, kept = kept, torch.empty_like(kept)
+    return stay, kept, before

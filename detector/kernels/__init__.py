@@ -1,0 +1,6 @@
+"""What torch does in many passes over memory, in one of Triton's kernels each; for NVIDIA GPUs.
+
+Kernels are written in a language of their own that only looks like Python, and knows no types of ours. Every one has a
+plain form in torch, which ``detector.runtime.kernel_trial`` holds it to on the card before it is used. Triton is on
+Linux only, and needs a C compiler where it runs: all but ``kernel_set`` may fail to import.
+"""

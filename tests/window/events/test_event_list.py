@@ -1,0 +1,186 @@
+"""The list of events of an analysed video: what is in it, going there, asking, judging; without one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QInputDialog
+from pytestqt.qtbot import QtBot
+
+from app.core.live.events import LiveState
+from app.core.settings import ModelSettings, Settings
+from app.ui.events.event_panel import EventPanel
+from tests.support.kept_events import MODEL, SIZE, keep_events, labels, make_analysed
+from tests.support.media import make_video
+from tests.support.qt_fakes import CAMERA, VIDEO, Desk, desk, make_frame, make_result
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_analysed(tmp_path_factory.mktemp("video"))
+
+
+@pytest.fixture
+def table(qtbot: QtBot, tmp_path: Path) -> Iterator[Desk]:
+    with desk(qtbot, tmp_path, Settings(model=ModelSettings(name=MODEL))) as made:
+        made.settings.set("detection", "threshold", 0.25)
+        made.window.show_events()
+        yield made
+
+
+def panel_of(table: Desk, video: Path) -> EventPanel:
+    """The panel once it lists the events of ``video``."""
+    table.open(VIDEO, str(video))
+    panel = table.window.events.panel
+    table.qtbot.waitUntil(lambda: table.window.events.feed.state.kind == "ready")
+    return panel
+
+
+def classes(panel: EventPanel) -> list[str]:
+    return [row.label for row in panel.list.events.rows]
+
+
+def test_each_object_is_a_row_with_its_picture(table: Desk, video: Path) -> None:
+    panel = panel_of(table, video)
+    walker, stander, corner = labels()[:3]
+    assert classes(panel) == [corner, walker, stander]
+    row = panel.list.events.rows[1]
+    assert (row.start_s, row.end_s, round(row.max_score, 2), row.best_s) == (0.5, 2.7, 0.65, 1.2)
+    assert panel.count.text().startswith("3 ")
+    index = panel.list.events.index(1)
+    table.qtbot.waitUntil(lambda: index.data(Qt.ItemDataRole.DecorationRole) is not None)
+    assert walker in index.data(Qt.ItemDataRole.AccessibleTextRole)
+
+
+def test_the_list_follows_the_threshold_and_what_is_asked(table: Desk, video: Path) -> None:
+    panel = panel_of(table, video)
+    walker, stander, corner = labels()[:3]
+    table.settings.set("detection", "threshold", 0.5)
+    table.qtbot.waitUntil(lambda: classes(panel) == [walker, stander])
+    table.settings.set("detection", "threshold", 0.99)
+    table.qtbot.waitUntil(lambda: classes(panel) == [] and panel.nothing.isVisible())
+    table.settings.set("detection", "threshold", 0.25)
+    table.qtbot.waitUntil(lambda: len(classes(panel)) == 3)
+    panel.filters.classes.options.actions()[2].trigger()
+    chosen = panel.filters.classes.values
+    assert len(chosen) == 1
+    table.qtbot.waitUntil(lambda: classes(panel) == list(chosen))
+    panel.filters.show_all()
+    panel.filters.score.field.setValue(0.6)
+    table.qtbot.waitUntil(lambda: classes(panel) == [walker, stander])
+    panel.filters.search.setText(corner)
+    table.qtbot.waitUntil(lambda: classes(panel) == [])
+    assert panel.filters.reset.isVisible()
+    panel.filters.reset.click()
+    table.qtbot.waitUntil(lambda: len(classes(panel)) == 3)
+    assert not panel.filters.reset.isVisible()
+
+
+def test_a_click_goes_there_plays_to_the_end_and_draws_the_path(table: Desk, video: Path) -> None:
+    panel = panel_of(table, video)
+    session = table.session
+    session.enter(LiveState.PAUSED)
+    table.qtbot.waitUntil(lambda: table.controller.is_paused)
+    index = panel.list.events.index(1)
+    QTest.mouseClick(panel.list.viewport(), Qt.MouseButton.LeftButton, pos=panel.list.visualRect(index).center())
+    assert [name for name in session.names() if name in ("seek", "resume")] == ["seek", "resume"]
+    seek = next(call for call in session.calls if call[0] == "seek")
+    assert seek[1] == pytest.approx(Fraction(1, 2), abs=0.001)  # type: ignore[comparison-overlap]
+    overlay = table.window.events.player.overlay
+    for tenths, paused in ((90, False), (5, False), (26, False), (27, True)):  # the first was on its way already
+        table.give(make_result(None, make_frame(*SIZE, pts_s=Fraction(tenths, 10))))
+        assert (session.names()[-1] == "pause") == paused, tenths
+    points = overlay.points()
+    assert overlay.isVisible()
+    assert len(points) == 23
+    frame = table.window.stage.view.frame_rect()
+    assert points[0].x() == pytest.approx(frame.x() + frame.width() * 15 / SIZE[0])
+    assert points[-1].x() > points[0].x()
+    table.controller.close_source()
+    assert not overlay.isVisible()
+
+
+def test_seeking_elsewhere_ends_the_playing_of_an_event(table: Desk, video: Path) -> None:
+    panel = panel_of(table, video)
+    panel.list.choose(1)
+    for pts_s in (Fraction(1, 2), Fraction(5), Fraction(27, 10), Fraction(28, 10)):
+        table.give(make_result(None, make_frame(*SIZE, pts_s=pts_s)))
+    assert "pause" not in table.session.names()
+
+
+def test_next_and_previous(table: Desk, video: Path) -> None:
+    panel = panel_of(table, video)
+    actions = table.window.actions_by_name
+    for name, row in (("next", 0), ("next", 1), ("next", 2), ("next", 2), ("previous", 1)):
+        actions[f"{name}_event"].trigger()
+        assert panel.list.currentIndex().row() == row
+    QTest.keyClick(panel.list, Qt.Key.Key_Down)
+    assert panel.list.present() == panel.list.events.rows[2]
+    seeks = [call[1] for call in table.session.calls if call[0] == "seek"]
+    assert [float(second) for second in seeks] == pytest.approx(  # type: ignore[arg-type]
+        [0.0, 0.5, 3.5, 3.5, 0.5, 3.5], abs=0.001
+    )
+
+
+def test_what_is_said_of_events_is_kept(table: Desk, video: Path) -> None:
+    panel = panel_of(table, video)
+    panel.list.choose(1)
+    panel.reject.click()
+    table.qtbot.waitUntil(lambda: panel.list.events.rows[1].verdict.rejected)
+    assert panel.list.selected() == (panel.list.events.rows[1],), "what was selected stays selected"
+    panel.list.choose(2)
+    panel.mark.click()
+    table.qtbot.waitUntil(lambda: panel.list.events.rows[2].verdict.marked)
+    table.settings.set("detection", "threshold", 0.5)
+    table.qtbot.waitUntil(lambda: len(classes(panel)) == 2)
+    table.controller.close_source()
+    panel = panel_of(table, video)
+    walker, stander = panel.list.events.rows
+    assert walker.verdict.rejected
+    assert stander.verdict.marked
+    panel.filters.judged.set_value("not rejected")
+    panel.filters.judged.changed.emit()
+    table.qtbot.waitUntil(lambda: panel.list.events.rows == (stander,))
+
+
+def test_a_name_is_asked_for_without_holding_anything_up(table: Desk, video: Path) -> None:
+    panel = panel_of(table, video)
+    panel.list.choose(1)
+    panel.name.click()
+    dialog = panel.findChild(QInputDialog)
+    assert dialog is not None
+    dialog.setTextValue("  Anna ")
+    dialog.accept()
+    table.qtbot.waitUntil(lambda: panel.list.events.rows[1].verdict.name == "Anna")
+
+
+def test_without_an_analysis_one_is_offered_and_the_list_comes_with_it(table: Desk, tmp_path: Path) -> None:
+    panel = table.window.events.panel
+    assert not panel.begin.isVisible()
+    video = make_video(tmp_path / "new.mp4", frames=60, fps=Fraction(10), size=SIZE)
+    table.open(VIDEO, str(video))
+    table.qtbot.waitUntil(panel.begin.isVisible)
+    panel.begin.click()
+    table.qtbot.waitUntil(lambda: bool(table.jobs) and table.jobs[-1].started.is_set())
+    assert not panel.begin.isEnabled()
+    keep_events(video)
+    table.jobs[-1].go.set()
+    table.qtbot.waitUntil(lambda: len(classes(panel)) == 3)
+    table.open(CAMERA, "camera:front")
+    table.qtbot.waitUntil(lambda: table.window.events.feed.state.kind == "none")
+    assert classes(panel) == []
+
+
+def test_the_panel_of_settings_is_one_tab_away(table: Desk, video: Path) -> None:
+    side = table.window.side
+    assert side.page is table.window.events.panel
+    side.tabs.setCurrentIndex(0)
+    assert table.window.panel.isVisible()
+    table.window.toggle_panel()
+    table.window.actions_by_name["events"].trigger()
+    assert table.window.events.panel.isVisible()
