@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from app.core.frames import LIVE_KINDS, FrameResult, SourceInfo
 from app.core.paths import videos_dir
 from app.core.recording.folder import FolderLimits, finish_interrupted
 from app.core.recording.reports import FileFinished, RecorderPlan, RecorderReport, RecordingPaused, RecordingResumed
+from app.core.records.frame_record import FrameRecord
 from app.core.settings import RecordingSettings
 from app.ui.services.bridge import Wake
 from app.ui.services.services import Services
@@ -154,13 +156,20 @@ class RecordControl(QObject):
     # -- frames with their boxes ------------------------------------------------------------------------------------
 
     def _take_frame(self, result: FrameResult) -> None:
-        drawn, frames = self._drawn, self._frames
-        if drawn is None or frames is None or result.frame.captured_ns == self._shown_ns:
+        captured_ns = result.frame.captured_ns
+        if not self.running or captured_ns == self._shown_ns:
             return
-        self._shown_ns = result.frame.captured_ns
+        self._shown_ns = captured_ns
         shown = self._view.shown
         found, tracks, unseen_s = shown.detections, shown.numbers, shown.unseen_s
-        drawn.image(result.frame.captured_ns, lambda: frames.draw(result, found, tracks, unseen_s))
+        frames = self._frames
+        if self._drawn is not None and frames is not None:
+            self._drawn.image(captured_ns, lambda: frames.draw(result, found, tracks, unseen_s))
+        if result.candidates is not None:
+            record = FrameRecord(0, Fraction(0), found, result.labels, tracks, followed=result.followed)
+            for recording in (self._clean, self._drawn):
+                if recording is not None:
+                    recording.recorder.data(captured_ns, record)
 
     # -- what is said -----------------------------------------------------------------------------------------------
 

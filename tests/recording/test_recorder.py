@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import threading
 from collections.abc import Iterator
 from fractions import Fraction
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import av
+import numpy as np
 import pytest
 
 from app.core.files import atomic_file
@@ -27,8 +29,10 @@ from app.core.recording.reports import (
     RecordingPaused,
     RecordingResumed,
 )
+from app.core.records.frame_record import FrameRecord
 from app.core.sources.base import SourceOptions
 from app.core.sources.stream import StreamSource
+from detector.detections import Detections
 from tests.support.hls_site import Site
 from tests.support.media import make_video
 from tools.fixtures.coded_images import coded_image, read_frame_index
@@ -168,6 +172,27 @@ def test_events_that_touch_share_a_clip_and_others_do_not(encoded: Kept, tmp_pat
     assert (first.events, second.events) == ((1, 2), (3,))
     assert shown(first.path) == [*range(25, 151)]
     assert shown(second.path) == [*range(250, 321)]
+
+
+def test_data_lies_beside_the_recording_that_has_its_frame(encoded: Kept, tmp_path: Path) -> None:
+    probe = Probe(RecorderPlan("x", tmp_path, segment_s=6, min_free=0))
+    probe.recorder.begin(encoded.media[0])
+    boxes = np.array([[1, 2, 3, 4]], np.float32)
+    for first in range(0, 400, 20):
+        feed(probe, encoded, first, first + 20)
+        if first:  # looked at late: a second of the file that has begun meanwhile has passed
+            found = Detections(boxes, np.array([0.5], np.float32), np.array([0], np.int32))
+            probe.recorder.data(T0_NS + (first - 10) * STEP_NS, FrameRecord(0, Fraction(0), found, ("dog",), (first,)))
+    probe.close()
+    whole: list[int] = []
+    for each, begin in zip(probe.of(FileFinished), (0, 150, 300), strict=True):
+        lines = [json.loads(line) for line in each.path.with_suffix(".jsonl").read_text().splitlines()]
+        assert [line["frame"] for line in lines] == [*range(len(lines))]
+        assert [line["time"] for line in lines] == pytest.approx(
+            [(line["detections"][0]["track"] - 10 - begin) / 25 for line in lines]
+        )
+        whole += [line["detections"][0]["track"] for line in lines]
+    assert whole == [*range(20, 400, 20)]
 
 
 def test_a_lost_source_ends_files_and_another_format_begins_new_ones(encoded: Kept, tmp_path: Path) -> None:

@@ -85,6 +85,22 @@ def test_interrupted_recordings_are_cut_after_what_is_whole(tmp_path: Path) -> N
     }  # fmt: skip
 
 
+def test_data_is_cut_after_the_last_whole_line(tmp_path: Path) -> None:
+    line = b'{"frame": 0, "time": 0.0, "detections": []}\n'
+    (tmp_path / "a-20261130-080000.jsonl.part").write_bytes(line * 3 + line[:10])
+    (tmp_path / "b-20261130-080000.jsonl.part").write_bytes(b"a log of somebody's\n" * 3)
+    assert finish_interrupted(tmp_path) == []
+    assert (tmp_path / "a-20261130-080000.jsonl").read_bytes() == line * 3
+    assert names(tmp_path) == {"a-20261130-080000.jsonl", "b-20261130-080000.jsonl.part"}
+
+
+def test_data_goes_with_its_recording(folder: Path) -> None:
+    for day in (1, 5):
+        (folder / f"door-2026110{day}-120000.jsonl").touch()
+    keep_within(folder, FolderLimits(max_days=7.5), NOW_S)
+    assert {path.name for path in folder.glob("*.jsonl")} == {"door-20261105-120000.jsonl"}
+
+
 def test_an_interrupted_recording_takes_nobodys_name(tmp_path: Path) -> None:
     box = (1000).to_bytes(4, "big") + b"free" + SIGNATURE.encode() + b"." * (992 - len(SIGNATURE))
     (tmp_path / "a-20261130-080000.mp4").write_bytes(b"first")

@@ -56,11 +56,13 @@ def test_only_live_sources_can_be_recorded(table: Desk) -> None:
 def test_a_stream_is_recorded_until_the_button_is_pressed_again(qtbot: QtBot, tmp_path: Path, mode: str) -> None:
     with MjpegServer(fps=25) as server, desk(qtbot, tmp_path, recording_into(tmp_path, mode), real_session) as table:
         action = begin(table, server)
+        files = 2 if mode == "both" else 1
+        parts = tmp_path / "kept"
+        table.qtbot.waitUntil(lambda: len([*parts.glob("*.mp4.part")]) == files, timeout=PATIENCE_MS)
         table.qtbot.waitUntil(lambda: " KB" in table.window.status.shown().get("recording", ""), timeout=PATIENCE_MS)
         action.trigger()
         assert not action.isChecked()
         assert "recording" not in table.window.status.shown()
-        files = 2 if mode == "both" else 1
         table.qtbot.waitUntil(lambda: len(kept(tmp_path)) == files, timeout=PATIENCE_MS)
     for path in kept(tmp_path):
         is_drawn = mode == "drawn" or "drawn" in path.name
@@ -86,4 +88,5 @@ def test_closing_the_window_ends_the_recording(qtbot: QtBot, tmp_path: Path) -> 
     with MjpegServer(fps=25) as server, desk(qtbot, tmp_path, recording_into(tmp_path), real_session) as table:
         begin(table, server)
         server.wait_sent(10)
-    assert [path.suffix for path in (tmp_path / "kept").iterdir()] == [".mp4"]
+    assert not list((tmp_path / "kept").glob("*.part"))
+    assert len(kept(tmp_path)) == 1

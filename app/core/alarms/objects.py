@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -17,6 +18,21 @@ from app.core.settings import DetectionSettings
 from app.core.tracking.tracker import Tracker, with_unsure
 from detector.class_names import find_name
 from detector.detections import Detections
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """What one frame shows.
+
+    Attributes:
+        shown: All that is found, best first.
+        numbers: The number of each one's object; None while it has none.
+        sightings: Those that have one.
+    """
+
+    shown: Detections
+    numbers: tuple[int | None, ...] = ()
+    sightings: tuple[Sighting, ...] = ()
 
 
 class ObjectWatch:
@@ -37,23 +53,23 @@ class ObjectWatch:
         """Forgets the objects: the source was lost."""
         self._tracker.end_all()
 
-    def look(self, result: FrameResult) -> tuple[list[Sighting], Detections]:
-        """Returns the objects of a frame that have a number, and everything that is shown of it."""
+    def look(self, result: FrameResult) -> Look:
+        """Takes the next frame."""
         if result.candidates is None:
-            return [], Detections.empty()
+            return Look(Detections.empty())
         frame, wanted = result.frame, detection_filter(self._detection, result.labels)
         found = unmasked(result.candidates.detections(with_unsure(wanted)), (frame.width, frame.height), self._masks)
         shown = found.above(self._detection.threshold)
         numbers = self._tracker.update(Fraction(frame.captured_ns, 1_000_000_000), found, len(shown))
         zones = self._zones_of(shown, result.labels, frame.width, frame.height)
-        sightings = [
+        sightings = tuple(
             Sighting(number, label_of(result.labels, int(class_id)), float(score), _box(box), where)
             for number, class_id, score, box, where in zip(
                 numbers, shown.class_ids, shown.scores, shown.boxes_xyxy, zones, strict=True
             )
             if number is not None
-        ]
-        return sightings, shown
+        )
+        return Look(shown, numbers, sightings)
 
     def _zones_of(self, shown: Detections, labels: tuple[str, ...], width: int, height: int) -> list[frozenset[str]]:
         where: list[set[str]] = [set() for _ in range(len(shown))]

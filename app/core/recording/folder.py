@@ -24,7 +24,10 @@ from detector.part_file import PART_SUFFIX, PartFile, part_path, remove_abandone
 SIGNATURE = "ssd-viewer recording"
 """Stands in every file, so that nothing else is ever taken for one."""
 KEEP_SUFFIX = ".keep"
+DATA_SUFFIX = ".jsonl"
 _NAME = re.compile(r".+-\d{8}-\d{6}(?:-\d+)*\.(?:mp4|mkv)")
+_DATA = re.compile(r".+-\d{8}-\d{6}(?:-\d+)*\.jsonl")
+_DATA_BEGINS = b'{"frame": '
 _LOOKED_AT = 2**20
 _DAY_S = 86_400.0
 _BARREN = 4096
@@ -99,6 +102,7 @@ def keep_within(folder: Path, limits: FolderLimits, now_s: float) -> list[Path]:
             path.unlink()
             total -= size
             removed.append(path)
+            path.with_suffix(DATA_SUFFIX).unlink(missing_ok=True)
     return removed
 
 
@@ -124,10 +128,12 @@ def finish_interrupted(folder: Path) -> list[Path]:
     finished: list[Path] = []
     for part in sorted(folder.glob(f"*{PART_SUFFIX}")) if folder.is_dir() else []:
         target = part.with_name(part.name.removesuffix(PART_SUFFIX))
-        if not _NAME.fullmatch(target.name):
-            continue
         try:
-            if is_recording(part):
+            if _DATA.fullmatch(target.name) and _is_data(part):
+                _take_over(target)
+            elif not _NAME.fullmatch(target.name):
+                continue
+            elif is_recording(part):
                 finished.append(_take_over(target))
             elif part.is_file() and part.stat().st_size <= _BARREN:
                 remove_abandoned_part(target)
@@ -148,9 +154,25 @@ def _take_over(target: Path) -> Path:
     part = PartFile(free, lambda descriptor: os.fdopen(descriptor, "r+b"))
     if target.suffix == ".mp4":
         part.file.truncate(_whole_boxes(part.file))
+    elif target.suffix == DATA_SUFFIX:
+        part.file.truncate(_whole_lines(part.file))
     part.sync()
     part.commit()
     return free
+
+
+def _is_data(part: Path) -> bool:
+    with contextlib.suppress(OSError), open_regular(part) as file:
+        return file.read(len(_DATA_BEGINS)) == _DATA_BEGINS
+    return False
+
+
+def _whole_lines(file: BinaryIO) -> int:
+    """Returns how long the file is up to its last complete line; those of ours are short."""
+    length = file.seek(0, os.SEEK_END)
+    begin = max(0, length - _LOOKED_AT)
+    file.seek(begin)
+    return begin + file.read(_LOOKED_AT).rfind(b"\n") + 1
 
 
 def _whole_boxes(file: BinaryIO) -> int:

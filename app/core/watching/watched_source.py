@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 from app.core.alarms.message import AlarmMessage
@@ -27,6 +28,7 @@ from app.core.live import (
 from app.core.recording.drawn import DrawnFrames
 from app.core.recording.recorder import Recorder
 from app.core.recording.source_recording import SourceRecording
+from app.core.records.frame_record import FrameRecord
 from app.core.settings import OverlaySettings
 from app.core.sources.base import SourceOptions
 from app.core.sources.uri import kind_by_name, shown_name
@@ -160,9 +162,16 @@ class WatchedSource:
         self.session.start(self._uri, self._options, self._request.model, self._request.detection)
 
     def _look(self, result: FrameResult) -> None:
-        shown = self._keeper.look(result)
+        look = self._keeper.look(result)
+        frame = result.frame
         if self._drawn is not None:
-            self._drawn.image(result.frame.captured_ns, lambda: self._drawn_frames.draw(result, shown))
+            frames = self._drawn_frames
+            self._drawn.image(frame.captured_ns, lambda: frames.draw(result, look.shown, look.numbers))
+        if result.candidates is not None:
+            record = FrameRecord(frame.index, Fraction(0), look.shown, result.labels, look.numbers)
+            for recording in (self._clean, self._drawn):
+                if recording is not None:
+                    recording.recorder.data(frame.captured_ns, record)
         self.session.mark_painted(result)
 
     def _handle(self, event: LiveEvent) -> None:
