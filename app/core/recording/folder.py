@@ -25,7 +25,7 @@ SIGNATURE = "ssd-viewer recording"
 """Stands in every file, so that nothing else is ever taken for one."""
 KEEP_SUFFIX = ".keep"
 DATA_SUFFIX = ".jsonl"
-_NAME = re.compile(r".+-\d{8}-\d{6}(?:-\d+)*\.(?:mp4|mkv)")
+_NAME = re.compile(r".+-\d{8}-\d{6}(?:-\d+)*\.(?:mp4|mov|mkv)")
 _DATA = re.compile(r".+-\d{8}-\d{6}(?:-\d+)*\.jsonl")
 _DATA_BEGINS = b'{"frame": '
 _LOOKED_AT = 2**20
@@ -152,7 +152,7 @@ def _take_over(target: Path) -> Path:
     if free != target:
         part_path(target).rename(part_path(free))
     part = PartFile(free, lambda descriptor: os.fdopen(descriptor, "r+b"))
-    if target.suffix == ".mp4":
+    if target.suffix in (".mp4", ".mov"):
         part.file.truncate(_whole_boxes(part.file))
     elif target.suffix == DATA_SUFFIX:
         part.file.truncate(_whole_lines(part.file))

@@ -260,6 +260,9 @@ class Recorder:
     # -- trouble ----------------------------------------------------------------------------------------------------
 
     def _check_room(self) -> None:
+        for file in (self._segment, self._clip.file if self._clip is not None else None):
+            if file is not None and not file.path.parent.is_dir():
+                raise AppError(f"The folder {file.path.parent} is gone.", "It is made anew.")
         for folder, _ in self._folders():
             space = disk_space(folder)
             if space is not None and space.free < self._plan.min_free:
