@@ -7,10 +7,19 @@ import shutil
 from datetime import datetime
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from app.core.files.atomic_file import AtomicFile
-from app.core.recording.folder import SIGNATURE, FolderLimits, finish_interrupted, keep_within, recording_stem
+from app.core.recording.folder import (
+    SIGNATURE,
+    FolderLimits,
+    finish_interrupted,
+    keep_within,
+    recording_stem,
+    signed_jpeg,
+)
 
 DAY_S = 86_400
 NOW_S = 1_800_000_000.0
@@ -48,6 +57,16 @@ def test_the_oldest_go_first_and_what_is_marked_or_not_ours_stays(folder: Path) 
 def test_what_is_too_old_goes(folder: Path) -> None:
     removed = keep_within(folder, FolderLimits(max_days=7.5), NOW_S)
     assert [path.name for path in removed] == [f"door-2026110{day}-120000.mp4" for day in (1, 2)]
+
+
+def test_pictures_of_events_count_and_go_too(tmp_path: Path) -> None:
+    good, jpeg = cv2.imencode(".jpg", np.zeros((8, 8, 3), np.uint8))
+    assert good
+    ours = make(tmp_path, "door-person-snapshot-20261101-120000.jpg", 9, signed_jpeg(jpeg.tobytes()))
+    assert cv2.imread(str(ours)) is not None
+    theirs = make(tmp_path, "garden-20261101-120000.jpg", 9, jpeg.tobytes())
+    assert keep_within(tmp_path, FolderLimits(max_days=7), NOW_S) == [ours]
+    assert theirs.exists()
 
 
 def test_without_limits_nothing_goes(folder: Path) -> None:

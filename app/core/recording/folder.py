@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,7 +26,8 @@ SIGNATURE = "ssd-viewer recording"
 """Stands in every file, so that nothing else is ever taken for one."""
 KEEP_SUFFIX = ".keep"
 DATA_SUFFIX = ".jsonl"
-_NAME = re.compile(r".+-\d{8}-\d{6}(?:-\d+)*\.(?:mp4|mov|mkv)")
+_VIDEO = re.compile(r".+-\d{8}-\d{6}(?:-\d+)*\.(?:mp4|mov|mkv)")
+_PICTURE = re.compile(r".+-\d{8}-\d{6}(?:-\d+)*\.jpg")
 _DATA = re.compile(r".+-\d{8}-\d{6}(?:-\d+)*\.jsonl")
 _DATA_BEGINS = b'{"frame": '
 _LOOKED_AT = 2**20
@@ -66,9 +68,9 @@ def recording_stem(folder: Path, source: str, moment: datetime) -> Path:
 
 
 def is_recording(path: Path) -> bool:
-    """Whether ``path`` is a recording of this program, finished or not."""
+    """Whether ``path`` is a recording of this program, finished or not, or the picture of an event."""
     name = path.name.removesuffix(PART_SUFFIX)
-    if not _NAME.fullmatch(name) or path.is_symlink():
+    if not (_VIDEO.fullmatch(name) or _PICTURE.fullmatch(name)) or path.is_symlink():
         return False
     try:
         with open_regular(path) as file:
@@ -106,12 +108,20 @@ def keep_within(folder: Path, limits: FolderLimits, now_s: float) -> list[Path]:
     return removed
 
 
+def signed_jpeg(content: bytes) -> bytes:
+    """Returns a JPEG with the signature in it, as a comment (ITU-T T.81, B.2.4.5)."""
+    comment = SIGNATURE.encode()
+    return content[:2] + b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment + content[2:]
+
+
 def _finished(folder: Path) -> Iterator[tuple[float, Path, int]]:
+    """When each was written, which, and how large it is with its data."""
     with contextlib.suppress(OSError):
-        for entry in os.scandir(folder):
-            if _NAME.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
-                facts = entry.stat(follow_symlinks=False)
-                yield facts.st_mtime, Path(entry.path), facts.st_size
+        sizes = {entry.name: entry.stat(follow_symlinks=False) for entry in os.scandir(folder)}
+        for name, facts in sizes.items():
+            if (_VIDEO.fullmatch(name) or _PICTURE.fullmatch(name)) and stat.S_ISREG(facts.st_mode):
+                data = sizes.get(f"{name.rpartition('.')[0]}{DATA_SUFFIX}")
+                yield facts.st_mtime, folder / name, facts.st_size + (data.st_size if data is not None else 0)
 
 
 def finish_interrupted(folder: Path) -> list[Path]:
@@ -131,7 +141,7 @@ def finish_interrupted(folder: Path) -> list[Path]:
         try:
             if _DATA.fullmatch(target.name) and _is_data(part):
                 _take_over(target)
-            elif not _NAME.fullmatch(target.name):
+            elif not _VIDEO.fullmatch(target.name):
                 continue
             elif is_recording(part):
                 finished.append(_take_over(target))
