@@ -107,7 +107,9 @@ def test_a_camera_that_is_not_there_yet_is_waited_for_and_said_once() -> None:
         door.settimeout(PATIENCE_S)
         with watching(lines, f"http://127.0.0.1:{door.getsockname()[1]}/camera", request(Rule("gone"))):
             for _ in range(4):
-                door.accept()[0].close()
+                with door.accept()[0] as visitor:
+                    visitor.recv(4096)
+                    visitor.sendall(b"HTTP/1.0 404 Not Found\r\nContent-Length: 0\r\n\r\n")
             lines.wait(is_told("began", "gone"))
     assert len(lines.of("trouble")) == 1
     assert not lines.of("open")

@@ -80,7 +80,7 @@ class WatchedSource:
         self._keeper = EventKeeper(self.name, request, tell, alarm, self._drawn_frames)
         self._said: deque[LiveEvent] = deque()
         self._lost_ns = 0
-        self._told = ""
+        self._told: set[str] = set()
         self._failures = 0
         self._retry_s: float | None = None
         self._results: LatestSlot[FrameResult] | None = None
@@ -177,8 +177,8 @@ class WatchedSource:
 
     def _handle(self, event: LiveEvent) -> None:
         if isinstance(event, SourceTrouble):
-            if event.message != self._told:  # one line, not one for each try
-                self._told = event.message
+            if event.message not in self._told:  # one line, not one for each try
+                self._told.add(event.message)
                 self._keeper.trouble(event.message, event.hint)
             self._lost_ns = time.monotonic_ns()
             self._keeper.lost(self._lost_ns / 1e9)
@@ -188,7 +188,8 @@ class WatchedSource:
                 self._give_up_for_now()
         elif isinstance(event, SourceOpened):
             self.reconnects += bool(self._lost_ns)
-            self._failures, self._told = 0, ""
+            self._failures = 0
+            self._told.clear()
             self._tell({"type": "open", "source": self.name, "width": event.info.width, "height": event.info.height})
         elif isinstance(event, Ended):
             self._over = True
