@@ -11,6 +11,7 @@ from PySide6.QtGui import QAction
 from pytestqt.qtbot import QtBot
 
 from app.core.live import LiveEvent, LiveSession
+from app.core.recording.folder import SIGNATURE
 from app.core.settings import RecordingSettings, Settings
 from app.ui.services.live_session import Session
 from tests.support.fake_detector import FakeModels
@@ -90,3 +91,13 @@ def test_closing_the_window_ends_the_recording(qtbot: QtBot, tmp_path: Path) -> 
         server.wait_sent(10)
     assert not list((tmp_path / "kept").glob("*.part"))
     assert len(kept(tmp_path)) == 1
+
+
+def test_what_an_earlier_run_left_is_finished_and_said(qtbot: QtBot, tmp_path: Path) -> None:
+    box = (1000).to_bytes(4, "big") + b"free" + SIGNATURE.encode() + b"." * (992 - len(SIGNATURE))
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "door-20261130-080000.mp4.part").write_bytes(box + box[:100])
+    with desk(qtbot, tmp_path, recording_into(tmp_path)) as table:
+        table.window.record.finish_interrupted()
+        table.qtbot.waitUntil(lambda: "door-20261130-080000.mp4" in table.services.banner.words[0], timeout=PATIENCE_MS)
+    assert kept(tmp_path)[0].stat().st_size == 1000
