@@ -84,9 +84,7 @@ def main() -> None:
     images = [scene.frame(number / _FPS).image_bgr for number in range(2 * _FPS)]
     for count in _BOXES:
         median, least = cost_ms(images, boxes_at_random(count, rng))
-        print(
-            f"{count:>3} boxes   {median:.2f} ms of one core a frame of 1280 x 720; a tenth below {least:.2f}"
-        )
+        print(f"{count:>3} boxes   {median:.2f} ms of one core a frame of 1280 x 720; a tenth below {least:.2f}")
     drift = drift_px(images[0], boxes_at_random(10, rng), options.seconds)
     print(f"drift on a still scene after {options.seconds:.0f} s: {drift:.2f} px")
     if options.video is None:
