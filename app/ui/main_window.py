@@ -25,6 +25,7 @@ from app.ui.remedies import hint_of
 from app.ui.services.live_rest import LiveRest
 from app.ui.services.services import Services
 from app.ui.settings.settings_panel import SettingsPanel
+from app.ui.several_sources_windows import SeveralSourcesWindows
 from app.ui.source_opener import SourceOpener
 from app.ui.status_bar import StatusBar
 from app.ui.top_bar import TopBar
@@ -94,6 +95,7 @@ class MainWindow(QMainWindow):
         self._lay_out()
         self.sources = SourceOpener(services, self)
         self.exports = ExportWindows(services, self)
+        self.several = SeveralSourcesWindows(services, list_cameras, self)
         self.drops = DropTarget(self, services.theme)
         self.commands = Commands(services, self.stage.view, self)
         self._start_text = StartText(self.stage.start, services.library, services.settings)
@@ -173,6 +175,7 @@ class MainWindow(QMainWindow):
         self.hide()
         self.services.settings.set("window", "geometry", geometry)
         self.exports.hide()
+        self.several.close()
         for dialog in (self.models_dialog, self.preferences):
             if dialog is not None:
                 dialog.hide()
@@ -263,6 +266,7 @@ class MainWindow(QMainWindow):
         self.commands.connect_actions(actions)
         for name, does in (
             ("cameras", self._show_sources),
+            ("several", self.several.show),
             ("models", self.show_models),
             ("events", self.show_events),
             ("next_event", self.events.next_event),
@@ -313,6 +317,7 @@ class MainWindow(QMainWindow):
         services.controller.model_measured.connect(services.library.record_speed)
         services.settings.changed.connect(self._setting_changed)
         services.settings.not_saved.connect(self._settings_not_saved)
+        services.scenes.changed.connect(self._timeline.set_scene)
         services.scenes.not_saved.connect(self._zones_not_saved)
         services.scenes.damaged.connect(self._zones_damaged)
         services.theme.changed.connect(self._apply_theme)
@@ -339,8 +344,9 @@ class MainWindow(QMainWindow):
         self.panel.set_choices("models", choices)
 
     def _cards_listed(self, cards: tuple[ModelCard, ...]) -> None:
-        own = {card.name: card.spec.threshold for card in cards if card.spec is not None}
-        self.services.settings.know_thresholds(own)
+        known = {card.name: card.spec for card in cards if card.spec is not None}
+        self.services.settings.know_thresholds({name: spec.threshold for name, spec in known.items()})
+        self.services.settings.know_ious({name: spec.postprocess.iou_threshold for name, spec in known.items()})
 
     def _devices_listed(self, choices: Choices) -> None:
         self._devices = choices
