@@ -173,6 +173,48 @@ class SourceSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordingSettings:
+    """How the live view is recorded."""
+
+    mode: str = setting(
+        "clean",
+        "Record",
+        "What comes from the source, as it comes where it is a stream; or what the window shows, with its boxes.",
+        choices=(("clean", "Without boxes"), ("drawn", "With boxes"), ("both", "Both, in two files")),
+    )
+    folder: str = setting("", "Folder", "Where recordings go; empty for ssd-viewer in your folder of videos.")
+    segment_min: int = setting(
+        10,
+        "Length of a file",
+        "A recording is cut into files of this length.",
+        unit="min",
+        minimum=1,
+        maximum=120,
+        step=1,
+    )
+    max_gb: int = setting(
+        0,
+        "Size of the folder",
+        "The oldest recordings go when there is more; never one beside which is NAME.keep.",
+        unit="GB",
+        minimum_label="No limit",
+        minimum=0,
+        maximum=2000,
+        step=10,
+    )
+    max_days: int = setting(
+        0,
+        "Age of recordings",
+        "Older ones go, likewise.",
+        unit="days",
+        minimum_label="No limit",
+        minimum=0,
+        maximum=365,
+        step=1,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class NetworkSettings:
     """How models are fetched when the user asks for one; nothing else uses the network."""
 
@@ -223,4 +265,5 @@ class Settings:
     source: SourceSettings = field(default_factory=SourceSettings)
     window: WindowSettings = field(default_factory=WindowSettings)
     network: NetworkSettings = field(default_factory=NetworkSettings)
+    recording: RecordingSettings = field(default_factory=RecordingSettings)
     chosen: ChosenSettings = field(default_factory=ChosenSettings)

@@ -66,6 +66,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("models", "Manage models…", ("M",), "Detection", "model"),
     ActionSpec("import_model", "Import a model file…", ("Ctrl+I",), "Detection", "folder"),
     ActionSpec("snapshot", "Save a snapshot", ("S",), "Output", "snapshot", label="Snapshot"),
+    ActionSpec("record", "Record the camera or stream", ("R",), "Output", "record", checkable=True, label="Record"),
     ActionSpec("analyse", "Analyse video", ("A",), "Output", "search", label="Analyse"),
     ActionSpec("export", "Export annotated video…", ("Ctrl+E",), "Output", "export", label="Export"),
     ActionSpec("export_many", "Export several videos…", ("Ctrl+Shift+E",), "Output", "layers"),

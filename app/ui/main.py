@@ -215,6 +215,7 @@ class _Starter:
         self._window.open_all(self._sources)
         self._requests.begin()
         self._window.exports.unfinished.look()
+        self._window.record.finish_interrupted()
         self._crashes.look(self._open_last)
         if self._problems:
             services.banner.tell("warning", self._problems[0], " ".join(self._problems[1:3]))

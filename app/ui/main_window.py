@@ -21,6 +21,7 @@ from app.ui.events.event_desk import EventDesk
 from app.ui.export.export_windows import ExportWindows
 from app.ui.faults.shutdown import stop_all
 from app.ui.presenter import Presenter
+from app.ui.record_control import RecordControl
 from app.ui.remedies import hint_of
 from app.ui.services.live_rest import LiveRest
 from app.ui.services.services import Services
@@ -105,6 +106,7 @@ class MainWindow(QMainWindow):
         self.box_menu = BoxMenu(services, self.stage.view)
         """The menu on the frame."""
         self.zones = ZoneDrawing(services, self.stage, self.split, self.side, self.actions_by_name["zones"])
+        self.record = RecordControl(services, self.stage.view, self.actions_by_name["record"], self)
         self._notices = NoticeFeed(self.stage.view, services.controller, services.settings)
         self._timeline = TimelineFeed(self.stage.timeline, services.controller, services.settings, services.background)
         self._event_presenter = EventPresenter(
@@ -180,6 +182,7 @@ class MainWindow(QMainWindow):
             if dialog is not None:
                 dialog.hide()
         self.closed = True
+        self.record.close()
         stop_all(self.services)
         event.accept()
 
@@ -307,6 +310,7 @@ class MainWindow(QMainWindow):
             again.connect(self.sources.open_again)
         self._notices.choose_model.connect(self.show_models)
         self.stage.view.fullscreen_asked.connect(self._toggle_fullscreen)
+        self.record.status.connect(self._show_recording)
         self._event_presenter.list_wanted.connect(self.show_events)
         self.split.changed.connect(self._show_panel_state)
         self.side.changed.connect(self._page_changed)
@@ -321,6 +325,9 @@ class MainWindow(QMainWindow):
         services.scenes.not_saved.connect(self._zones_not_saved)
         services.scenes.damaged.connect(self._zones_damaged)
         services.theme.changed.connect(self._apply_theme)
+
+    def _show_recording(self, words: str) -> None:
+        self.status.set_cell("recording", words)
 
     def _show_sources(self) -> None:
         self.top_bar.show_sources()

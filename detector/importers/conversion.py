@@ -42,7 +42,7 @@ def convert_weights(path: Path, overrides: Overrides | None = None) -> Imported:
         DetectorError: The file cannot be used.
     """
     overrides, path = overrides or Overrides(), main_file(path)
-    refuse_options(overrides, ("rule", "scale", "fit", "scores"), f"{path.name} holds weights, not a graph")
+    refuse_options(overrides, ("rule", "scale", "fit", "scores", "first"), f"{path.name} holds weights, not a graph")
     imported = _named_beside(_read(path, overrides), path)
     spec = checked_spec(_relabelled(imported.spec, overrides.labels))
     check_fits(spec, imported.tensors, path.name)

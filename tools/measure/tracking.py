@@ -119,7 +119,7 @@ def judge(sequences: Sequence[dict[str, Any]]) -> str:
     """Returns a line with TrackEval's scores over all sequences."""
     from trackeval.metrics import CLEAR, HOTA, Identity
 
-    scores = {}
+    scores: dict[str, Any] = {}
     for metric in (HOTA(), CLEAR({"PRINT_CONFIG": False}), Identity({"PRINT_CONFIG": False})):
         scores |= metric.combine_sequences({str(i): metric.eval_sequence(each) for i, each in enumerate(sequences)})
     shares = [float(np.mean(scores[name])) for name in ("HOTA", "DetA", "AssA", "MOTA", "IDF1")]

@@ -85,5 +85,4 @@ def _solve(terms: Floats, weights: Floats, damping: Floats) -> Floats:
     sums = (terms @ weights[..., None])[..., 0]
     normal = np.zeros_like(damping)
     normal[:, _UPPER[0], _UPPER[1]] = normal[:, _UPPER[1], _UPPER[0]] = sums[:, :10]
-    solved: Floats = np.linalg.solve(normal + damping, sums[:, 10:, None])[..., 0]
-    return solved
+    return np.asarray(np.linalg.solve(normal + damping, sums[:, 10:, None])[..., 0], np.float64)

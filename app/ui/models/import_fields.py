@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from detector.spec import ModelSpec
 
 _UNSAID = "As recognised"
-_CHOICES = ("priors", "rule", "channels", "scale", "fit", "scores")
+_CHOICES = ("priors", "rule", "channels", "scale", "fit", "scores", "first")
 _GRAPHS = frozenset(("channels", "fit", "labels"))
 _READ = frozenset(("ssd-decoded", "ssd-raw", "grid", "queries"))  # rules that leave open what makes probabilities
 _SIZE = re.compile(r"\s*(\d{1,4})\s*[x\u00d7]\s*(\d{1,4})\s*", re.IGNORECASE)  # also with the sign for times

@@ -30,6 +30,7 @@ TITLES = {
     "detection": "Detection",
     "overlay": "Boxes",
     "source": "Cameras and videos",
+    "recording": "Recording",
     "window": "Window",
     "network": "Downloads of models",
 }
