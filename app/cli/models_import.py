@@ -34,19 +34,18 @@ def add_flags(importing: argparse.ArgumentParser) -> None:
     )
     importing.add_argument("--priors", choices=get_args(Priors), help="sizes of the default boxes, if assumed wrongly")
     importing.add_argument("--channels", choices=get_args(Channels), help="channel order, if assumed wrongly")
+    importing.add_argument(
+        "--compare", type=Path, metavar="IMAGE", help="show what it finds there in each way it can be understood"
+    )
     graphs = importing.add_argument_group("networks with their own graph (.onnx, .tflite, .xml, .pb), if told wrongly")
     graphs.add_argument("--rule", choices=get_args(Rule), help="how their outputs are read")
-    graphs.add_argument("--size", type=_size, metavar="WxH", help="of the input, where the file leaves it open")
+    graphs.add_argument(
+        "--size", type=_size, metavar="WxH", help="of the input, where the file leaves it open; of UltraFace, too"
+    )
     graphs.add_argument("--scale", type=_scale, metavar="S", help=f"of pixels: {', '.join(get_args(Scale))}")
     graphs.add_argument("--fit", choices=get_args(Fit), help="how an image is fitted into the input")
     graphs.add_argument("--scores", choices=get_args(Activation), help="what makes probabilities of their scores")
     graphs.add_argument("--first", choices=get_args(First), help="number of the first class in a table they give")
-    graphs.add_argument(
-        "--compare",
-        type=Path,
-        metavar="IMAGE",
-        help="show what it finds there in each way it can be read",
-    )
     importing.formatter_class = argparse.RawDescriptionHelpFormatter
     rows = table([(f"  {layout.name}", layout.title) for layout in LAYOUTS])
     importing.epilog = "\n".join(["layouts of weights that are known (--layout):", *rows])
