@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -46,6 +45,4 @@ class JsonLines:
 
     def _fail(self, error: BaseException) -> None:
         self._lines.fail(error if isinstance(error, OSError) else OSError(str(error)))
-        if isinstance(error, BrokenPipeError):
-            sys.stderr.flush()
         self._on_gone()

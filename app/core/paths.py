@@ -77,3 +77,8 @@ def place_dir() -> Path:
 def pictures_dir() -> Path:
     """Snapshots."""
     return platformdirs.user_pictures_path() / APP
+
+
+def videos_dir() -> Path:
+    """Recordings, unless another folder is chosen."""
+    return platformdirs.user_videos_path() / APP

@@ -18,6 +18,7 @@ GUIDES: dict[str, str] = {
     "models": "Models",
     "export": "Export",
     "events": "Asking a video: events, zones, lines",
+    "watch": "Recording, and watching for weeks",
     "following": "Smooth boxes, fewer runs of the network",
     "many-videos": "Many videos",
     "data-formats": "Data files, tracks, clips",

@@ -51,6 +51,9 @@ def test_an_event_is_kept_and_told_and_sigterm_ends_it_in_good_order(capsys: Cap
     paths = [Path(line["path"]) for line in lines if line["type"] in ("clip", "recording")]
     assert sorted(paths) == sorted([*record.glob("*.mp4"), *clips.glob("*.mp4")])
     assert len(paths) == 3
+    for path in record.glob("*.mp4"):
+        data = [json.loads(line) for line in path.with_suffix(".jsonl").read_text().splitlines()]
+        assert data[-1]["detections"][0]["label"] == "car"
     for path in paths:
         with av.open(str(path)) as video:
             assert sum(1 for _ in video.decode(video=0)) > 2

@@ -15,6 +15,7 @@ from app.core.recording.reports import FileFinished, RecorderPlan, RecorderRepor
 from app.core.recording.source_recording import SourceRecording
 from app.core.sources.base import SourceOptions
 from tests.support.live_probe import PATIENCE, LiveProbe
+from tests.support.rtsp_server import RtspServer, missing
 from tools.fixtures.coded_images import read_frame_index
 from tools.fixtures.mjpeg_server import MjpegServer
 
@@ -52,3 +53,19 @@ def test_a_network_camera_is_recorded_as_it_came_across_a_loss(tmp_path: Path, m
         for index, time_s in frames:
             truth_s = (sent_ns[index] - sent_ns[indices[0]]) / 1e9
             assert abs(time_s - truth_s) < 0.5  # by arrival: what the loopback and this computer make of it
+
+
+@pytest.mark.skipif(bool(missing()), reason=missing())
+def test_a_camera_over_rtsp_is_recorded_as_it_came(tmp_path: Path) -> None:
+    reports: list[RecorderReport] = []
+    failures: list[Exception] = []
+    recording = SourceRecording(Recorder(RecorderPlan("cam", tmp_path, min_free=0), reports.append), failures.append)
+    with RtspServer() as server, LiveProbe() as probe:
+        probe.start(server.url, replace(QUICK, tap=recording))
+        first = probe.detected().frame.index
+        probe.result_where(lambda result: result.frame.index > first + 30)
+    assert recording.close(PATIENCE)
+    assert (failures, recording.dropped, recording.encoder) == ([], 0, "")
+    (finished,) = [report for report in reports if isinstance(report, FileFinished)]
+    with av.open(str(finished.path)) as video:
+        assert sum(1 for _ in video.decode(video=0)) > 20

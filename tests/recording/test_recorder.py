@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import errno
+import json
+import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import TypeVar
 
 import av
+import numpy as np
 import pytest
 
 from app.core.files import atomic_file
@@ -17,18 +20,25 @@ from app.core.files.disk import DiskSpace
 from app.core.frames import ImageBGR
 from app.core.media.packets import SOUND, MediaFormat, MediaPacket
 from app.core.recording import recorder as recorder_module
+from app.core.recording.folder import finish_interrupted
 from app.core.recording.frame_encoder import FrameEncoder
+from app.core.recording.packet_clock import PacketClock
 from app.core.recording.recorder import Recorder
+from app.core.recording.recording_file import RecordingFile
 from app.core.recording.reports import (
     ClipFailed,
+    FileBegun,
     FileFinished,
     RecorderPlan,
     RecorderReport,
     RecordingPaused,
     RecordingResumed,
 )
+from app.core.records.frame_record import FrameRecord
 from app.core.sources.base import SourceOptions
+from app.core.sources.packet_tap import PacketTap
 from app.core.sources.stream import StreamSource
+from detector.detections import Detections
 from tests.support.hls_site import Site
 from tests.support.media import make_video
 from tools.fixtures.coded_images import coded_image, read_frame_index
@@ -43,9 +53,9 @@ R = TypeVar("R")
 class Probe:
     """A recorder with all it told, fed with what a list of packets says, at their times."""
 
-    def __init__(self, plan: RecorderPlan) -> None:
+    def __init__(self, plan: RecorderPlan, tell: Callable[[RecorderReport], None] | None = None) -> None:
         self.reports: list[RecorderReport] = []
-        self.recorder = Recorder(plan, self.reports.append)
+        self.recorder = Recorder(plan, tell or self.reports.append)
 
     def close(self) -> None:
         self.recorder.close()
@@ -170,6 +180,27 @@ def test_events_that_touch_share_a_clip_and_others_do_not(encoded: Kept, tmp_pat
     assert shown(second.path) == [*range(250, 321)]
 
 
+def test_data_lies_beside_the_recording_that_has_its_frame(encoded: Kept, tmp_path: Path) -> None:
+    probe = Probe(RecorderPlan("x", tmp_path, segment_s=6, min_free=0))
+    probe.recorder.begin(encoded.media[0])
+    boxes = np.array([[1, 2, 3, 4]], np.float32)
+    for first in range(0, 400, 20):
+        feed(probe, encoded, first, first + 20)
+        if first:  # looked at late: a second of the file that has begun meanwhile has passed
+            found = Detections(boxes, np.array([0.5], np.float32), np.array([0], np.int32))
+            probe.recorder.data(T0_NS + (first - 10) * STEP_NS, FrameRecord(0, Fraction(0), found, ("dog",), (first,)))
+    probe.close()
+    whole: list[int] = []
+    for each, begin in zip(probe.of(FileFinished), (0, 150, 300), strict=True):
+        lines = [json.loads(line) for line in each.path.with_suffix(".jsonl").read_text().splitlines()]
+        assert [line["frame"] for line in lines] == [*range(len(lines))]
+        assert [line["time"] for line in lines] == pytest.approx(
+            [(line["detections"][0]["track"] - 10 - begin) / 25 for line in lines]
+        )
+        whole += [line["detections"][0]["track"] for line in lines]
+    assert whole == [*range(20, 400, 20)]
+
+
 def test_a_lost_source_ends_files_and_another_format_begins_new_ones(encoded: Kept, tmp_path: Path) -> None:
     probe = Probe(RecorderPlan("x", tmp_path, min_free=0))
     probe.recorder.begin(encoded.media[0])
@@ -221,6 +252,90 @@ def test_a_disk_that_refuses_keeps_what_was_written(
     kept = shown(probe.of(FileFinished)[0].path)
     assert kept == [*range(len(kept))]
     assert 100 < len(kept) < 300
+
+
+def test_a_folder_that_is_removed_is_made_anew(encoded: Kept, tmp_path: Path) -> None:
+    begun: threading.Event = threading.Event()
+
+    def tell(report: RecorderReport) -> None:
+        probe.reports.append(report)
+        if isinstance(report, FileBegun):
+            begun.set()
+
+    probe = Probe(RecorderPlan("x", tmp_path / "r", min_free=0), tell)
+    probe.recorder.begin(encoded.media[0])
+    feed(probe, encoded, 0, 60)
+    assert begun.wait(PATIENCE_S)
+    shutil.rmtree(tmp_path / "r")
+    feed(probe, encoded, 60)
+    probe.close()
+    assert len(probe.of(RecordingPaused)) == len(probe.of(RecordingResumed)) == 1
+    (finished,) = probe.of(FileFinished)
+    kept = shown(finished.path)
+    assert kept == [*range(kept[0], 400)]
+
+
+KINDS = pytest.mark.parametrize(
+    ("source_ending", "video_codec", "sound_codec", "ending"),
+    [(".mov", "mpeg4", "pcm_mulaw", ".mov"), (".mkv", "libvpx", "libopus", ".mkv"), (".mkv", "mpeg4", "aac", ".mp4")],
+)
+
+
+def packets_of_new(source: Path, video_codec: str, sound_codec: str) -> Kept:
+    """Makes a video of 75 frames, 25 a second, with sound; returns its packets."""
+    rate = 8000 if sound_codec == "pcm_mulaw" else 48_000
+    with av.open(str(source), "w") as container:
+        video, sound = container.add_stream(video_codec, rate=25), container.add_stream(sound_codec, rate=rate)
+        assert isinstance(video, av.VideoStream)
+        assert isinstance(sound, av.AudioStream)
+        video.width, video.height, video.pix_fmt, sound.layout = 64, 48, "yuv420p", "mono"  # type: ignore[assignment] # a name will do
+        for index in range(75):
+            container.mux(video.encode(av.VideoFrame.from_ndarray(coded_image(index, (64, 48)), format="bgr24")))
+            heard = av.AudioFrame.from_ndarray(np.full((1, rate // 25), index, np.int16), format="s16", layout="mono")
+            heard.rate = rate
+            container.mux(sound.encode(heard))
+        container.mux(video.encode(None))
+        container.mux(sound.encode(None))
+    kept = Kept()
+    with av.open(str(source)) as media:
+        tap = PacketTap(media, media.streams.video[0], kept)
+        for packet in media.demux(*tap.streams):
+            tap.take(packet)
+    return kept
+
+
+@KINDS
+def test_the_container_is_one_that_holds_what_comes(
+    tmp_path: Path, source_ending: str, video_codec: str, sound_codec: str, ending: str
+) -> None:
+    source = (tmp_path / "in").with_suffix(source_ending)
+    kept = packets_of_new(source, video_codec, sound_codec)
+    probe = Probe(RecorderPlan("x", tmp_path / "out", min_free=0))
+    probe.recorder.begin(kept.media[0])
+    feed(probe, kept, 0, len(kept.packets))
+    probe.close()
+    (finished,) = probe.of(FileFinished)
+    assert finished.path.suffix == ending
+    assert shown(finished.path) == [*range(75)]
+    assert b"".join(_packets(finished.path, "audio")) == b"".join(_packets(source, "audio"))
+
+
+@KINDS
+def test_what_is_on_the_disk_plays_though_the_file_never_ended(
+    tmp_path: Path, source_ending: str, video_codec: str, sound_codec: str, ending: str
+) -> None:
+    kept = packets_of_new((tmp_path / "in").with_suffix(source_ending), video_codec, sound_codec)
+    file, clock = RecordingFile(tmp_path / "x-20261130-080000", kept.media[0], "x"), PacketClock()
+    for packet in kept.packets:
+        file.write(clock.timed(packet))
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    shutil.copy(tmp_path / f"x-20261130-080000{ending}.part", killed)
+    file.discard()
+    (finished,) = finish_interrupted(killed)
+    frames = shown(finished)
+    assert frames == [*range(len(frames))]
+    assert len(frames) >= 75 - MAX_LOSS_S * 25
 
 
 def test_clips_of_a_source_that_gives_nothing_fail(tmp_path: Path) -> None:

@@ -7,11 +7,19 @@ import shutil
 from datetime import datetime
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from app.core.files.atomic_file import AtomicFile
-from app.core.recording.folder import FolderLimits, finish_interrupted, keep_within, recording_stem
-from app.core.recording.recording_file import SIGNATURE
+from app.core.recording.folder import (
+    SIGNATURE,
+    FolderLimits,
+    finish_interrupted,
+    keep_within,
+    recording_stem,
+    signed_jpeg,
+)
 
 DAY_S = 86_400
 NOW_S = 1_800_000_000.0
@@ -51,6 +59,16 @@ def test_what_is_too_old_goes(folder: Path) -> None:
     assert [path.name for path in removed] == [f"door-2026110{day}-120000.mp4" for day in (1, 2)]
 
 
+def test_pictures_of_events_count_and_go_too(tmp_path: Path) -> None:
+    good, jpeg = cv2.imencode(".jpg", np.zeros((8, 8, 3), np.uint8))
+    assert good
+    ours = make(tmp_path, "door-person-snapshot-20261101-120000.jpg", 9, signed_jpeg(jpeg.tobytes()))
+    assert cv2.imread(str(ours)) is not None
+    theirs = make(tmp_path, "garden-20261101-120000.jpg", 9, jpeg.tobytes())
+    assert keep_within(tmp_path, FolderLimits(max_days=7), NOW_S) == [ours]
+    assert theirs.exists()
+
+
 def test_without_limits_nothing_goes(folder: Path) -> None:
     assert keep_within(folder, FolderLimits(), NOW_S) == []
 
@@ -84,6 +102,22 @@ def test_interrupted_recordings_are_cut_after_what_is_whole(tmp_path: Path) -> N
     assert names(tmp_path) == {
         *(path.name for path in finished), "c-20261130-080000.mp4.part", "film.mp4.part"
     }  # fmt: skip
+
+
+def test_data_is_cut_after_the_last_whole_line(tmp_path: Path) -> None:
+    line = b'{"frame": 0, "time": 0.0, "detections": []}\n'
+    (tmp_path / "a-20261130-080000.jsonl.part").write_bytes(line * 3 + line[:10])
+    (tmp_path / "b-20261130-080000.jsonl.part").write_bytes(b"a log of somebody's\n" * 3)
+    assert finish_interrupted(tmp_path) == []
+    assert (tmp_path / "a-20261130-080000.jsonl").read_bytes() == line * 3
+    assert names(tmp_path) == {"a-20261130-080000.jsonl", "b-20261130-080000.jsonl.part"}
+
+
+def test_data_goes_with_its_recording(folder: Path) -> None:
+    for day in (1, 5):
+        (folder / f"door-2026110{day}-120000.jsonl").touch()
+    keep_within(folder, FolderLimits(max_days=7.5), NOW_S)
+    assert {path.name for path in folder.glob("*.jsonl")} == {"door-20261105-120000.jsonl"}
 
 
 def test_an_interrupted_recording_takes_nobodys_name(tmp_path: Path) -> None:

@@ -15,11 +15,11 @@ from app.core.alarms.message import AlarmMessage
 from app.core.alarms.rules import Rule
 from app.core.events.scene import Scene, Zone
 from app.core.frames import Frame, FrameResult, ImageBGR
+from app.core.recording.drawn import DrawnFrames
 from app.core.recording.recorder import Recorder
 from app.core.recording.source_recording import SourceRecording
 from app.core.settings import DetectionSettings, ModelSettings, OverlaySettings
 from app.core.sources.base import frame_from_bgr
-from app.core.watching.drawn import DrawnFrames
 from app.core.watching.event_keeper import EventKeeper
 from app.core.watching.request import WatchRequest
 from detector.detections import Candidates

@@ -16,6 +16,6 @@ def test_export_and_snapshot_are_labelled_where_there_is_room(table: Desk, width
     bar = table.window.top_bar
     styles = {button.text(): button.toolButtonStyle() for button in bar.labelled}
     shown = Qt.ToolButtonStyle.ToolButtonTextBesideIcon if labelled else Qt.ToolButtonStyle.ToolButtonIconOnly
-    assert styles == dict.fromkeys(("Snapshot", "Analyse", "Export"), shown)
+    assert styles == dict.fromkeys(("Snapshot", "Record", "Analyse", "Export"), shown)
     assert cut_texts(bar) == []
     assert table.window.actions_by_name["export"].text() == "Export annotated video…", "in the menu, all of it"

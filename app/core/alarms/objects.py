@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
 from app.core.alarms.rules import Sighting
 from app.core.detection_filter import detection_filter
-from app.core.events.geometry import anchors_of, centres_of, inside
+from app.core.events.geometry import anchors_of, inside
+from app.core.events.masks import unmasked
 from app.core.events.scene import Scene
 from app.core.frames import FrameResult
 from app.core.records.frame_record import label_of
@@ -16,6 +18,21 @@ from app.core.settings import DetectionSettings
 from app.core.tracking.tracker import Tracker, with_unsure
 from detector.class_names import find_name
 from detector.detections import Detections
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """What one frame shows.
+
+    Attributes:
+        shown: All that is found, best first.
+        numbers: The number of each one's object; None while it has none.
+        sightings: Those that have one.
+    """
+
+    shown: Detections
+    numbers: tuple[int | None, ...] = ()
+    sightings: tuple[Sighting, ...] = ()
 
 
 class ObjectWatch:
@@ -28,42 +45,36 @@ class ObjectWatch:
 
     def __init__(self, detection: DetectionSettings, scene: Scene) -> None:
         self._detection = detection
-        self._scene = scene
+        self._zones = scene.zones
+        self._masks = [mask.polygon for mask in scene.masks]
         self._tracker = Tracker()
 
     def restart(self) -> None:
         """Forgets the objects: the source was lost."""
         self._tracker.end_all()
 
-    def look(self, result: FrameResult) -> tuple[list[Sighting], Detections]:
-        """Returns the objects of a frame that have a number, and everything that is shown of it."""
+    def look(self, result: FrameResult) -> Look:
+        """Takes the next frame."""
         if result.candidates is None:
-            return [], Detections.empty()
+            return Look(Detections.empty())
         frame, wanted = result.frame, detection_filter(self._detection, result.labels)
-        found = self._unmasked(result.candidates.detections(with_unsure(wanted)), frame.width, frame.height)
+        found = unmasked(result.candidates.detections(with_unsure(wanted)), (frame.width, frame.height), self._masks)
         shown = found.above(self._detection.threshold)
         numbers = self._tracker.update(Fraction(frame.captured_ns, 1_000_000_000), found, len(shown))
         zones = self._zones_of(shown, result.labels, frame.width, frame.height)
-        sightings = [
+        sightings = tuple(
             Sighting(number, label_of(result.labels, int(class_id)), float(score), _box(box), where)
             for number, class_id, score, box, where in zip(
                 numbers, shown.class_ids, shown.scores, shown.boxes_xyxy, zones, strict=True
             )
             if number is not None
-        ]
-        return sightings, shown
-
-    def _unmasked(self, found: Detections, width: int, height: int) -> Detections:
-        if not self._scene.masks or not len(found):
-            return found
-        centres = centres_of(found.boxes_xyxy, width, height)
-        seen = ~np.logical_or.reduce([inside(centres, mask.polygon) for mask in self._scene.masks])
-        return Detections(found.boxes_xyxy[seen], found.scores[seen], found.class_ids[seen])
+        )
+        return Look(shown, numbers, sightings)
 
     def _zones_of(self, shown: Detections, labels: tuple[str, ...], width: int, height: int) -> list[frozenset[str]]:
         where: list[set[str]] = [set() for _ in range(len(shown))]
         anchors = anchors_of(shown.boxes_xyxy, width, height)
-        for zone in self._scene.zones if len(shown) else ():
+        for zone in self._zones if len(shown) else ():
             for place in np.flatnonzero(inside(anchors, zone.polygon)):
                 label = label_of(labels, int(shown.class_ids[place]))
                 if zone.classes is None or find_name(label, zone.classes) >= 0:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,12 +19,17 @@ from typing import BinaryIO
 from app.core.files.regular_file import open_regular
 from app.core.files.write_errors import explain_write_error
 from app.core.highlights.file_names import file_part
-from app.core.recording.recording_file import SIGNATURE
 from detector.file_lock import LockedError
 from detector.part_file import PART_SUFFIX, PartFile, part_path, remove_abandoned_part
 
+SIGNATURE = "ssd-viewer recording"
+"""Stands in every file, so that nothing else is ever taken for one."""
 KEEP_SUFFIX = ".keep"
-_NAME = re.compile(r".+-\d{8}-\d{6}(?:-\d+)*\.(?:mp4|mkv)")
+DATA_SUFFIX = ".jsonl"
+_VIDEO = re.compile(r".+-\d{8}-\d{6}(?:-\d+)*\.(?:mp4|mov|mkv)")
+_PICTURE = re.compile(r".+-\d{8}-\d{6}(?:-\d+)*\.jpg")
+_DATA = re.compile(r".+-\d{8}-\d{6}(?:-\d+)*\.jsonl")
+_DATA_BEGINS = b'{"frame": '
 _LOOKED_AT = 2**20
 _DAY_S = 86_400.0
 _BARREN = 4096
@@ -62,9 +68,9 @@ def recording_stem(folder: Path, source: str, moment: datetime) -> Path:
 
 
 def is_recording(path: Path) -> bool:
-    """Whether ``path`` is a recording of this program, finished or not."""
+    """Whether ``path`` is a recording of this program, finished or not, or the picture of an event."""
     name = path.name.removesuffix(PART_SUFFIX)
-    if not _NAME.fullmatch(name) or path.is_symlink():
+    if not (_VIDEO.fullmatch(name) or _PICTURE.fullmatch(name)) or path.is_symlink():
         return False
     try:
         with open_regular(path) as file:
@@ -98,15 +104,24 @@ def keep_within(folder: Path, limits: FolderLimits, now_s: float) -> list[Path]:
             path.unlink()
             total -= size
             removed.append(path)
+            path.with_suffix(DATA_SUFFIX).unlink(missing_ok=True)
     return removed
 
 
+def signed_jpeg(content: bytes) -> bytes:
+    """Returns a JPEG with the signature in it, as a comment (ITU-T T.81, B.2.4.5)."""
+    comment = SIGNATURE.encode()
+    return content[:2] + b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment + content[2:]
+
+
 def _finished(folder: Path) -> Iterator[tuple[float, Path, int]]:
+    """When each was written, which, and how large it is with its data."""
     with contextlib.suppress(OSError):
-        for entry in os.scandir(folder):
-            if _NAME.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
-                facts = entry.stat(follow_symlinks=False)
-                yield facts.st_mtime, Path(entry.path), facts.st_size
+        sizes = {entry.name: entry.stat(follow_symlinks=False) for entry in os.scandir(folder)}
+        for name, facts in sizes.items():
+            if (_VIDEO.fullmatch(name) or _PICTURE.fullmatch(name)) and stat.S_ISREG(facts.st_mode):
+                data = sizes.get(f"{name.rpartition('.')[0]}{DATA_SUFFIX}")
+                yield facts.st_mtime, folder / name, facts.st_size + (data.st_size if data is not None else 0)
 
 
 def finish_interrupted(folder: Path) -> list[Path]:
@@ -123,10 +138,12 @@ def finish_interrupted(folder: Path) -> list[Path]:
     finished: list[Path] = []
     for part in sorted(folder.glob(f"*{PART_SUFFIX}")) if folder.is_dir() else []:
         target = part.with_name(part.name.removesuffix(PART_SUFFIX))
-        if not _NAME.fullmatch(target.name):
-            continue
         try:
-            if is_recording(part):
+            if _DATA.fullmatch(target.name) and _is_data(part):
+                _take_over(target)
+            elif not _VIDEO.fullmatch(target.name):
+                continue
+            elif is_recording(part):
                 finished.append(_take_over(target))
             elif part.is_file() and part.stat().st_size <= _BARREN:
                 remove_abandoned_part(target)
@@ -145,11 +162,27 @@ def _take_over(target: Path) -> Path:
     if free != target:
         part_path(target).rename(part_path(free))
     part = PartFile(free, lambda descriptor: os.fdopen(descriptor, "r+b"))
-    if target.suffix == ".mp4":
+    if target.suffix in (".mp4", ".mov"):
         part.file.truncate(_whole_boxes(part.file))
+    elif target.suffix == DATA_SUFFIX:
+        part.file.truncate(_whole_lines(part.file))
     part.sync()
     part.commit()
     return free
+
+
+def _is_data(part: Path) -> bool:
+    with contextlib.suppress(OSError), open_regular(part) as file:
+        return file.read(len(_DATA_BEGINS)) == _DATA_BEGINS
+    return False
+
+
+def _whole_lines(file: BinaryIO) -> int:
+    """Returns how long the file is up to its last complete line; those of ours are short."""
+    length = file.seek(0, os.SEEK_END)
+    begin = max(0, length - _LOOKED_AT)
+    file.seek(begin)
+    return begin + file.read(_LOOKED_AT).rfind(b"\n") + 1
 
 
 def _whole_boxes(file: BinaryIO) -> int:

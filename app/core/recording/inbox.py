@@ -11,6 +11,7 @@ from app.core.media.packets import VIDEO, MediaFormat, MediaPacket
 
 MAX_WAITING = 64_000_000
 """Bytes; some ten seconds of a very good stream."""
+_MAX_ITEMS = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,12 @@ class Inbox:
         """Takes something that is not a packet."""
         with self._changed:
             self._add(item)
+
+    def put_data(self, item: Callable[[], None]) -> None:
+        """Takes something to do about a single frame, or drops it where very much waits."""
+        with self._changed:
+            if len(self._items) < _MAX_ITEMS:
+                self._add(item)
 
     def get(self) -> Item:
         """Returns the oldest; waits for it."""

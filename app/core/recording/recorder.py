@@ -18,6 +18,7 @@ from app.core.errors import AppError
 from app.core.files.disk import disk_space, size_text
 from app.core.media.packets import VIDEO, MediaFormat, MediaPacket
 from app.core.recording.clip import Clip
+from app.core.recording.data_beside import DataBeside
 from app.core.recording.folder import finish_interrupted, keep_within, recording_stem
 from app.core.recording.inbox import End, Inbox
 from app.core.recording.packet_clock import PacketClock, TimedPacket
@@ -33,6 +34,7 @@ from app.core.recording.reports import (
     RecordingPaused,
     RecordingResumed,
 )
+from app.core.records.frame_record import FrameRecord
 from app.core.workers import Worker
 
 log = logging.getLogger(__name__)
@@ -60,9 +62,11 @@ class Recorder:
         self._segment: RecordingFile | None = None
         self._segment_ns = 0
         self._clip: Clip | None = None
+        self._data = DataBeside()
         self._paused = False
         self._look_at_ns = 0
         self._closing = False
+        self._written = 0
         self.worker = Worker("record", self._run, self._broken)
         self.worker.start()
 
@@ -70,6 +74,12 @@ class Recorder:
     def dropped(self) -> int:
         """Frames that came faster than they could be written."""
         return self._inbox.dropped
+
+    @property
+    def written(self) -> int:
+        """Bytes of the whole recording so far, without clips."""
+        segment = self._segment
+        return self._written + (segment.size if segment is not None else 0)
 
     # -- from other threads -----------------------------------------------------------------------------------------
 
@@ -98,6 +108,16 @@ class Recorder:
     def end_clip(self, event: int, until_ns: int) -> None:
         """The event is over, and its clip shall end then."""
         self._inbox.put(lambda: self._end_event(event, until_ns))
+
+    def data(self, captured_ns: int, record: FrameRecord) -> None:
+        """Keeps what was found in a frame beside the recording; returns at once.
+
+        Args:
+            captured_ns: As of ``Frame``.
+            record: What was found; its number and time follow from the recording.
+        """
+        if self._plan.folder is not None:
+            self._inbox.put_data(lambda: self._guarded(lambda: self._data.write(captured_ns, record)))
 
     def close(self) -> None:
         """Finishes what is being written, and ends; returns at once."""
@@ -164,6 +184,7 @@ class Recorder:
         if self._segment is None and is_key:
             self._segment = self._new_file(self._plan.folder, self._plan.title, timed.packet.arrived_ns, "recording")
             self._segment_ns = timed.packet.arrived_ns
+            self._data.begin(self._segment_ns, self._segment.path)
         if self._segment is not None:
             self._segment.write(timed)
 
@@ -202,6 +223,7 @@ class Recorder:
         segment = self._segment
         if segment is not None:
             path = segment.finish()
+            self._written += segment.size
             self._segment = None
             self._tell(FileFinished(path, "recording", self._segment_ns, float(segment.seconds)))
             keep_within(path.parent, self._plan.limits, time.time())
@@ -221,8 +243,8 @@ class Recorder:
 
     def _end(self) -> None:
         """Nothing comes for now, or something else does."""
-        self._guarded(self._finish_segment)
-        self._guarded(self._finish_clip)
+        for finish in (self._finish_segment, self._finish_clip, self._data.end):
+            self._guarded(finish)
         self._ring.clear()
 
     def _close(self) -> None:
@@ -238,6 +260,9 @@ class Recorder:
     # -- trouble ----------------------------------------------------------------------------------------------------
 
     def _check_room(self) -> None:
+        for file in (self._segment, self._clip.file if self._clip is not None else None):
+            if file is not None and not file.path.parent.is_dir():
+                raise AppError(f"The folder {file.path.parent} is gone.", "It is made anew.")
         for folder, _ in self._folders():
             space = disk_space(folder)
             if space is not None and space.free < self._plan.min_free:
@@ -249,7 +274,7 @@ class Recorder:
 
     def _pause(self, error: AppError, now_ns: int) -> None:
         """Writes nothing for a while; files keep what they have."""
-        for finish in (self._finish_segment, self._finish_clip):
+        for finish in (self._finish_segment, self._finish_clip, self._data.end):
             with contextlib.suppress(AppError):
                 finish()
         segment, self._segment = self._segment, None

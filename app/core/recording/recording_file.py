@@ -1,7 +1,7 @@
 """One file being recorded: whatever happens to the program, what was written until a second ago can be played.
 
-It is named ``NAME.mp4.part`` while it grows; MP4 in fragments, made into an ordinary MP4 when it ends. Matroska takes
-what MP4 cannot hold. Owned by the thread that records.
+It is named ``NAME.mp4.part`` while it grows; MP4 in fragments, made into an ordinary MP4 when it ends. QuickTime and
+Matroska take what MP4 cannot hold. Owned by the thread that records.
 """
 
 from __future__ import annotations
@@ -25,26 +25,28 @@ from app.core.media.packet_format import open_format
 from app.core.media.packets import VIDEO, MediaFormat
 from app.core.muxing.container_support import container_accepts
 from app.core.muxing.video_options import MKV, MP4, ContainerKind
+from app.core.recording.folder import SIGNATURE
 from app.core.recording.packet_clock import TimedPacket
 
 log = logging.getLogger(__name__)
 
-SIGNATURE = "ssd-viewer recording"
-"""Stands in every file, so that nothing else is ever taken for one."""
 _FRAGMENT_S = 1.0
 _MAX_REFUSED = 50
 """Packets in a row."""
-_TICKS = {"mp4": 90_000, "matroska": 1000}
+_MOV = ContainerKind("QuickTime", "mov", (".mov",))
+_TICKS = {"mp4": 90_000, "mov": 90_000, "matroska": 1000}
 # What waits for a packet of the other track, or in a buffer, would be lost with the program.
 _AT_ONCE = {"flush_packets": "1", "max_interleave_delta": str(int(_FRAGMENT_S * 1e6))}
+# An ordinary file with the first second, then fragments; at the end all become an ordinary file.
+_FRAGMENTED = {
+    "movflags": "frag_keyframe+default_base_moof+hybrid_fragmented",
+    "frag_duration": str(int(_FRAGMENT_S * 1e6)),
+    "video_track_timescale": str(_TICKS["mp4"]),
+    **_AT_ONCE,
+}
 _OPTIONS = {
-    # An ordinary file with the first second, then fragments; at the end all become an ordinary file.
-    "mp4": {
-        "movflags": "frag_keyframe+default_base_moof+hybrid_fragmented",
-        "frag_duration": str(int(_FRAGMENT_S * 1e6)),
-        "video_track_timescale": str(_TICKS["mp4"]),
-        **_AT_ONCE,
-    },
+    "mp4": _FRAGMENTED,
+    "mov": _FRAGMENTED,
     "matroska": {"cluster_time_limit": str(int(_FRAGMENT_S * 1000)), **_AT_ONCE},
 }
 
@@ -205,7 +207,7 @@ class RecordingFile:
 
 
 def _container_for(template: InputContainer) -> ContainerKind:
-    for kind in (MP4, MKV):
+    for kind in (MP4, _MOV, MKV):  # the second holds G.711, the sound of many cameras; the third what is left
         if container_accepts(
             kind.format, lambda trial: [trial.add_stream_from_template(s, opaque=True) for s in template.streams]
         ):

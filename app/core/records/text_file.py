@@ -34,6 +34,17 @@ class TextFile:
         except OSError as error:
             raise explain_write_error(error, self._part.target) from error
 
+    def flush(self) -> None:
+        """Hand what was written to the system, so that it outlives this process.
+
+        Raises:
+            AppError: As ``append``.
+        """
+        try:
+            self._part.file.flush()
+        except OSError as error:
+            raise explain_write_error(error, self._part.target) from error
+
     def complete(self) -> None:
         """See ``RecordWriter``."""
         self._part.complete()

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from app.core.alarms.message import AlarmMessage
-from app.core.alarms.objects import ObjectWatch
+from app.core.alarms.objects import Look, ObjectWatch
 from app.core.alarms.rules import Began, RuleBook, Signal
 from app.core.errors import AppError
 from app.core.frames import FrameResult
+from app.core.recording.drawn import DrawnFrames
 from app.core.recording.recorder import Recorder
 from app.core.recording.reports import ClipFailed, FileFinished, RecorderReport, RecordingPaused, RecordingResumed
-from app.core.watching.drawn import DrawnFrames
 from app.core.watching.event_data import clip_data, event_data, message_of
 from app.core.watching.request import WatchRequest
 from app.core.watching.snapshots import save_event_snapshot
@@ -65,13 +65,13 @@ class EventKeeper:
         """When ``passed`` has something to do if no frame comes."""
         return self._book.next_s()
 
-    def look(self, result: FrameResult) -> Detections:
-        """Takes a frame; returns what is shown of it."""
-        sightings, shown = self._objects.look(result)
+    def look(self, result: FrameResult) -> Look:
+        """Takes a frame; returns what it shows."""
+        look = self._objects.look(result)
         if result.candidates is not None:  # nothing is absent only because no model is there yet
-            signals = self._book.seen(result.frame.captured_ns / 1e9, sightings)
-            self._follow_up(signals, result, shown)
-        return shown
+            signals = self._book.seen(result.frame.captured_ns / 1e9, look.sightings)
+            self._follow_up(signals, result, look.shown)
+        return look
 
     def lost(self, now_s: float) -> None:
         """The source is lost."""

@@ -9,8 +9,8 @@ from app.core.errors import AppError
 from app.core.files.atomic_file import write_atomically
 from app.core.frames import FrameResult
 from app.core.highlights.file_names import file_part
-from app.core.recording.folder import recording_stem
-from app.core.watching.drawn import DrawnFrames
+from app.core.recording.drawn import DrawnFrames
+from app.core.recording.folder import recording_stem, signed_jpeg
 from detector.detections import Detections
 
 _QUALITY = 90
@@ -31,5 +31,5 @@ def save_event_snapshot(
         raise AppError("The picture of an event cannot be encoded.")
     path = recording_stem(folder, f"{source}-{file_part(label)}-snapshot", datetime.now())
     path = path.with_name(f"{path.name}.jpg")
-    write_atomically(path, data.tobytes())
+    write_atomically(path, signed_jpeg(data.tobytes()))
     return path

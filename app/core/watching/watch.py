@@ -55,6 +55,7 @@ class Watch:
     def stop(self) -> None:
         """Asks everything to end; returns at once. Any thread, and signal handlers."""
         self._stopping = True
+        # A handler may run on the very thread that waits, with what it waits on in hand.
         threading.Thread(target=self._look, name="ssdv-stop", daemon=True).start()
 
     def run(self, for_s: float | None = None) -> bool:

@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 from app.core.alarms.message import AlarmMessage
@@ -24,12 +25,13 @@ from app.core.live import (
     SourceOpened,
     SourceTrouble,
 )
+from app.core.recording.drawn import DrawnFrames
 from app.core.recording.recorder import Recorder
 from app.core.recording.source_recording import SourceRecording
+from app.core.records.frame_record import FrameRecord
 from app.core.settings import OverlaySettings
 from app.core.sources.base import SourceOptions
 from app.core.sources.uri import kind_by_name, shown_name
-from app.core.watching.drawn import DrawnFrames
 from app.core.watching.event_keeper import EventKeeper
 from app.core.watching.request import WatchRequest
 from app.core.workers import Worker
@@ -78,6 +80,7 @@ class WatchedSource:
         self._keeper = EventKeeper(self.name, request, tell, alarm, self._drawn_frames)
         self._said: deque[LiveEvent] = deque()
         self._lost_ns = 0
+        self._told: set[str] = set()
         self._failures = 0
         self._retry_s: float | None = None
         self._results: LatestSlot[FrameResult] | None = None
@@ -160,14 +163,23 @@ class WatchedSource:
         self.session.start(self._uri, self._options, self._request.model, self._request.detection)
 
     def _look(self, result: FrameResult) -> None:
-        shown = self._keeper.look(result)
+        look = self._keeper.look(result)
+        frame = result.frame
         if self._drawn is not None:
-            self._drawn.image(result.frame.captured_ns, lambda: self._drawn_frames.draw(result, shown))
+            frames = self._drawn_frames
+            self._drawn.image(frame.captured_ns, lambda: frames.draw(result, look.shown, look.numbers))
+        if result.candidates is not None:
+            record = FrameRecord(frame.index, Fraction(0), look.shown, result.labels, look.numbers)
+            for recording in (self._clean, self._drawn):
+                if recording is not None:
+                    recording.recorder.data(frame.captured_ns, record)
         self.session.mark_painted(result)
 
     def _handle(self, event: LiveEvent) -> None:
         if isinstance(event, SourceTrouble):
-            self._keeper.trouble(event.message, event.hint)
+            if event.message not in self._told:  # one line, not one for each try
+                self._told.add(event.message)
+                self._keeper.trouble(event.message, event.hint)
             self._lost_ns = time.monotonic_ns()
             self._keeper.lost(self._lost_ns / 1e9)
             if self._drawn is not None:
@@ -177,6 +189,7 @@ class WatchedSource:
         elif isinstance(event, SourceOpened):
             self.reconnects += bool(self._lost_ns)
             self._failures = 0
+            self._told.clear()
             self._tell({"type": "open", "source": self.name, "width": event.info.width, "height": event.info.height})
         elif isinstance(event, Ended):
             self._over = True

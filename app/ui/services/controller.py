@@ -31,6 +31,7 @@ from app.core.live.events import (
     SourceTrouble,
     StateChanged,
 )
+from app.core.recording.tap_switch import TapSwitch
 from app.core.settings import ModelSettings
 from app.core.sources.base import SourceOptions
 from app.core.stats import LiveStats
@@ -91,6 +92,9 @@ class LiveController(QObject):
         self._sample_uri = ""
         self.resting = False
         """Whether the detector leaves the computer to an export."""
+        self.tap = TapSwitch()
+        """What the present source gives, for who records it."""
+        self._next_tap = self.tap
         self.looping = False
         """Whether a file starts again at its end."""
         self.loading = ""
@@ -118,7 +122,9 @@ class LiveController(QObject):
             self.bridge = bridge
             self.session = self._make_session(bridge.results_ready, bridge.event)
         settings = self._settings.current
-        options = replace(SourceOptions.from_settings(settings.source), loop=sample or settings.source.loop)
+        self._next_tap = TapSwitch()
+        looping = sample or settings.source.loop
+        options = replace(SourceOptions.from_settings(settings.source), loop=looping, tap=self._next_tap)
         # What runs for the sample only does not look at anything else, not even for a moment.
         name = settings.model.name if sample else self._settings.lasting("model", "name")
         self.awaited = uri
@@ -301,6 +307,7 @@ class LiveController(QObject):
                 self.loading, self.model, self._good = "", event, self._asked
                 if self._asked is not None:  # by which name, that of a file perhaps
                     self._settings.know_thresholds({self._asked.name: event.spec.threshold})
+                    self._settings.know_ious({self._asked.name: event.spec.postprocess.iou_threshold})
                 self.model_ready.emit(event)
             case ModelMeasured():
                 self.model_measured.emit(event)
@@ -318,6 +325,7 @@ class LiveController(QObject):
         if uri == self.awaited:
             self.awaited = ""
         self.info, self.uri, self.shown_s, self.at_end = None, uri, 0.0, False
+        self.tap = self._next_tap
         self.opening.emit(uri)
         self._note_loop(self.is_sample or self._settings.current.source.loop)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -23,11 +24,24 @@ class DrawnFrames:
         self._look = look
         self._local = threading.local()  # a painter belongs to one thread
 
-    def draw(self, result: FrameResult, shown: Detections) -> ImageBGR:
-        """Returns UInt8[H, W, 3], a copy with the boxes."""
+    def draw(
+        self,
+        result: FrameResult,
+        shown: Detections,
+        tracks: Sequence[int | None] = (),
+        unseen_s: Sequence[float] = (),
+    ) -> ImageBGR:
+        """Returns UInt8[H, W, 3], a copy with the boxes.
+
+        Args:
+            result: The frame.
+            shown: What is drawn on it.
+            tracks: As of ``ArrayPainter.annotate``.
+            unseen_s: Likewise.
+        """
         if not hasattr(self._local, "painter"):
             self._local.painter = ArrayPainter()
         painter: ArrayPainter = self._local.painter
         image: ImageBGR = np.array(result.frame.image_bgr, order="C")
-        painter.annotate(image, shown, result.labels, self._look)
+        painter.annotate(image, shown, result.labels, self._look, tracks, unseen_s)
         return image

@@ -1,0 +1,245 @@
+"""Records the live source, shows how long and how large, says where it is. GUI thread; the work runs elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, QTimer, QUrl, Signal
+from PySide6.QtGui import QAction, QDesktopServices
+
+from app.core.errors import ExplainedError
+from app.core.files.disk import size_text
+from app.core.frames import LIVE_KINDS, FrameResult, SourceInfo
+from app.core.paths import videos_dir
+from app.core.recording.folder import FolderLimits, finish_interrupted
+from app.core.recording.reports import FileFinished, RecorderPlan, RecorderReport, RecordingPaused, RecordingResumed
+from app.core.records.frame_record import FrameRecord
+from app.core.settings import RecordingSettings
+from app.ui.services.bridge import Wake
+from app.ui.services.services import Services
+from app.ui.view.video_view import VideoView
+from app.ui.widgets.quantity_text import duration_text
+
+if TYPE_CHECKING:  # they load PyAV and OpenCV
+    from app.core.recording.drawn import DrawnFrames
+    from app.core.recording.source_recording import SourceRecording
+
+TOPIC = "recording"
+_SHOWN_EVERY_MS = 500
+_FINISH_S = 20.0
+_QUIT_S = 1.5
+_GB = 10**9
+
+
+def recordings_folder(settings: RecordingSettings) -> Path:
+    """Where recordings go."""
+    return Path(settings.folder).expanduser() if settings.folder.strip() else videos_dir()
+
+
+class RecordControl(QObject):
+    """Does what the action "record" says.
+
+    Args:
+        services: The controller has the source.
+        view: Shows the frames that are recorded with their boxes.
+        action: Checked while it records.
+        parent: Owns this object.
+    """
+
+    status = Signal(str)
+    """How long and how large, while it records; "" otherwise."""
+
+    def __init__(self, services: Services, view: VideoView, action: QAction, parent: QObject) -> None:
+        super().__init__(parent)
+        self._services, self._view, self._action = services, view, action
+        self._clean: SourceRecording | None = None
+        self._drawn: SourceRecording | None = None
+        self._frames: DrawnFrames | None = None
+        self._shown_ns = -1
+        self._begun_s = 0.0
+        self._reports: deque[RecorderReport] = deque()
+        self._wake = Wake(self._take_reports)
+        self._files: list[Path] = []
+        self._paused = False
+        self._timer = QTimer(self)
+        self._timer.setInterval(_SHOWN_EVERY_MS)
+        self._timer.timeout.connect(self._show)
+        action.triggered.connect(self._toggle)
+        controller = services.controller
+        controller.opening.connect(self._source_left)
+        controller.closed.connect(self._source_left)
+        controller.opened.connect(self._source_opened)
+        view.painted.connect(self._take_frame)
+        action.setEnabled(False)
+
+    @property
+    def running(self) -> bool:
+        """Whether it records."""
+        return self._clean is not None or self._drawn is not None
+
+    def finish_interrupted(self) -> None:
+        """Finish, in the background, what an earlier run left."""
+        folder = recordings_folder(self._services.settings.current.recording)
+        self._services.background.run("recordings-left", lambda: finish_interrupted(folder), self._tell_found)
+
+    def close(self) -> None:
+        """Ends the recording, whose files are then whole, or finished by the next start."""
+        self._wake.close()
+        for recording in self._taken():
+            recording.close(_QUIT_S)
+
+    # -- begins and ends --------------------------------------------------------------------------------------------
+
+    def _toggle(self) -> None:
+        if self.running:
+            self._stop()
+        else:
+            self._start()
+
+    def _start(self) -> None:
+        info = self._services.controller.info
+        if info is None or info.kind not in LIVE_KINDS:
+            self._show()
+            return
+        from app.core.recording.drawn import DrawnFrames
+
+        settings = self._services.settings.current
+        self._files, self._paused, self._begun_s = [], False, time.monotonic()
+        mode = settings.recording.mode
+        if mode in ("clean", "both"):
+            self._clean = self._recording(info, "")
+            self._services.controller.tap.lead_to(self._clean)
+        if mode in ("drawn", "both"):
+            self._frames = DrawnFrames(settings.overlay)
+            self._drawn = self._recording(info, "-drawn" if mode == "both" else "")
+        self._timer.start()
+        self._show()
+
+    def _recording(self, info: SourceInfo, ending: str) -> SourceRecording:
+        from app.core.recording.recorder import Recorder
+        from app.core.recording.source_recording import SourceRecording
+
+        chosen = self._services.settings.current.recording
+        limits = FolderLimits(chosen.max_gb * _GB or None, chosen.max_days or None)
+        plan = RecorderPlan(f"{info.name}{ending}", recordings_folder(chosen), limits=limits)
+        recorder = Recorder(replace(plan, segment_s=chosen.segment_min * 60.0), self._report)
+        return SourceRecording(recorder, self._encoder_failed, info.fps)
+
+    def _stop(self) -> None:
+        recordings = self._taken()
+        self._timer.stop()
+        self._show()
+        dropped = sum(recording.dropped for recording in recordings)
+        self._services.background.run("recording", lambda: _finished(recordings), self._ended(dropped))
+
+    def _taken(self) -> list[SourceRecording]:
+        """The recordings, to which nothing more goes."""
+        self._services.controller.tap.lead_to(None)
+        recordings = [each for each in (self._clean, self._drawn) if each is not None]
+        self._clean = self._drawn = self._frames = None
+        return recordings
+
+    def _source_left(self, *_about: object) -> None:
+        if self.running:
+            self._stop()
+        self._action.setEnabled(False)
+
+    def _source_opened(self, info: SourceInfo) -> None:
+        self._action.setEnabled(info.kind in LIVE_KINDS)
+
+    # -- frames with their boxes ------------------------------------------------------------------------------------
+
+    def _take_frame(self, result: FrameResult) -> None:
+        captured_ns = result.frame.captured_ns
+        if not self.running or captured_ns == self._shown_ns:
+            return
+        self._shown_ns = captured_ns
+        shown = self._view.shown
+        found, tracks, unseen_s = shown.detections, shown.numbers, shown.unseen_s
+        frames = self._frames
+        if self._drawn is not None and frames is not None:
+            self._drawn.image(captured_ns, lambda: frames.draw(result, found, tracks, unseen_s))
+        if result.candidates is not None:
+            record = FrameRecord(0, Fraction(0), found, result.labels, tracks, followed=result.followed)
+            for recording in (self._clean, self._drawn):
+                if recording is not None:
+                    recording.recorder.data(captured_ns, record)
+
+    # -- what is said -----------------------------------------------------------------------------------------------
+
+    def _report(self, report: RecorderReport) -> None:
+        self._reports.append(report)
+        self._wake.post()
+
+    def _encoder_failed(self, error: ExplainedError) -> None:
+        self._report(RecordingPaused(error.message, error.hint))
+
+    def _take_reports(self) -> None:
+        while self._reports:
+            report = self._reports.popleft()
+            if isinstance(report, FileFinished):
+                self._files.append(report.path)
+            elif isinstance(report, RecordingPaused):
+                self._paused = True
+                self._services.banner.tell("warning", report.message, report.hint, topic=TOPIC)
+            elif isinstance(report, RecordingResumed):
+                self._paused = False
+                self._services.banner.tell("info", "Recording goes on.", topic=TOPIC)
+        self._show()
+
+    def _show(self) -> None:
+        recordings = [each for each in (self._clean, self._drawn) if each is not None]
+        self._action.setChecked(bool(recordings))
+        if not recordings:
+            self.status.emit("")
+            return
+        words = ["Recording waits" if self._paused else "Recording", duration_text(time.monotonic() - self._begun_s)]
+        written = sum(each.recorder.written for each in recordings)
+        dropped = sum(each.dropped for each in recordings)
+        self.status.emit(
+            f"{words[0]} {words[1]}  ·  {size_text(written)}" + (f"  ·  {dropped} frames left out" if dropped else "")
+        )
+
+    def _ended(self, dropped: int) -> Callable[[bool], None]:
+        def told(whole: bool) -> None:
+            self._take_reports()
+            if not self._files:
+                self._services.banner.tell("warning", "Nothing was recorded.", "No frame came.", topic=TOPIC)
+                return
+            folder = self._files[-1].parent
+            named = self._files[-1].name if len(self._files) == 1 else f"{len(self._files)} files"
+            left = f" {dropped} frames were left out: the computer was too slow." if dropped else ""
+            late = "" if whole else " The last one is finished at the next start."
+            self._services.banner.tell(
+                "success", f"Recorded {named}", f"In {folder}.{left}{late}", topic=TOPIC, action=_show_folder(folder)
+            )
+
+        return told
+
+    def _tell_found(self, files: list[Path]) -> None:
+        if files:
+            named = files[0].name if len(files) == 1 else f"{len(files)} files"
+            folder = files[0].parent
+            self._services.banner.tell(
+                "info", f"Finished {named}", "An earlier recording was interrupted.", topic=TOPIC,
+                action=_show_folder(folder),
+            )  # fmt: skip
+
+
+def _finished(recordings: Sequence[SourceRecording]) -> bool:
+    """Finishes all; whether that was done in time."""
+    done = [recording.close(_FINISH_S) for recording in recordings]
+    return all(done)
+
+
+def _show_folder(folder: Path) -> tuple[str, Callable[[], None]]:
+    def show() -> None:
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
+
+    return ("Open folder", show)

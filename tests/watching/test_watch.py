@@ -1,0 +1,137 @@
+"""A watched network camera that is lost and comes back, and one that is not there yet."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+
+from app.core.alarms.delivery import Delivery
+from app.core.alarms.rules import Rule
+from app.core.live import capture as capture_module
+from app.core.settings import DetectionSettings, ModelSettings
+from app.core.sources.base import SourceOptions
+from app.core.watching import watched_source as watched_source_module
+from app.core.watching.request import WatchRequest
+from app.core.watching.watch import Watch
+from tests.support.command_line import install_fake_model
+from tools.fixtures.mjpeg_server import MjpegServer
+
+PATIENCE_S = 30.0
+OPTIONS = SourceOptions(open_timeout_s=10, first_frame_s=5, stall_s=0.5)
+
+
+@pytest.fixture(autouse=True)
+def _fake_model_and_no_back_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    install_fake_model(monkeypatch)
+    monkeypatch.setattr(capture_module, "BACK_OFF_S", (0.05,))
+    monkeypatch.setattr(watched_source_module, "TRY_AGAIN_S", (0.05,))
+
+
+class Lines:
+    """What was told, and waits for more."""
+
+    def __init__(self) -> None:
+        self.all: list[dict[str, Any]] = []
+        self._changed = threading.Condition()
+
+    def give(self, line: dict[str, Any]) -> None:
+        with self._changed:
+            self.all.append(line)
+            self._changed.notify_all()
+
+    def wait(self, wanted: Callable[[dict[str, Any]], bool], count: int = 1) -> None:
+        with self._changed:
+            assert self._changed.wait_for(lambda: sum(map(wanted, self.all)) >= count, PATIENCE_S), self.all
+
+    def of(self, kind: str, what: str = "seen") -> list[dict[str, Any]]:
+        return [line for line in self.all if line["type"] == kind and line.get("what", what) == what]
+
+
+def is_told(kind: str, what: str | None = None) -> Callable[[dict[str, Any]], bool]:
+    return lambda line: line["type"] == kind and what in (None, line.get("what"))
+
+
+@contextmanager
+def watching(lines: Lines, url: str, request: WatchRequest) -> Iterator[Watch]:
+    watch = Watch([url], request, Delivery([], lambda line: None), lines.give, OPTIONS)
+    thread = threading.Thread(target=watch.run)
+    thread.start()
+    try:
+        yield watch
+    finally:
+        watch.stop()
+        thread.join(PATIENCE_S)
+        assert not thread.is_alive()
+
+
+def request(*rules: Rule, record: Path | None = None, clips: Path | None = None) -> WatchRequest:
+    return WatchRequest(
+        ModelSettings("fake"), DetectionSettings(0.5), rules, record=record, clips=clips, after_s=0.2, min_free=0
+    )
+
+
+def test_a_loss_ends_what_was_seen_and_is_an_event_itself(tmp_path: Path) -> None:
+    lines = Lines()
+    rules = (Rule("seen", ("person",)), Rule("gone", for_s=0.2))
+    wanted = request(*rules, record=tmp_path / "r", clips=tmp_path / "c")
+    with MjpegServer(fps=25) as server, watching(lines, server.url, wanted) as watch:
+        lines.wait(is_told("began", "seen"))
+        server.wait_sent(10)
+        server.hang_up(refuse=True)
+        lines.wait(is_told("ended", "seen"))
+        lines.wait(is_told("began", "gone"))
+        server.go_on()
+        lines.wait(is_told("ended", "gone"))
+        lines.wait(is_told("began", "seen"), 2)
+        assert watch.sources[0].reconnects == 1
+    ids = [line["id"] for line in lines.all if line["type"] == "began"]
+    assert ids == [1, 2, 3]
+    assert [clip["events"] for clip in lines.of("clip")] == [[1], [3]]
+    assert len(lines.of("recording")) == 2
+    for line in lines.of("clip") + lines.of("recording"):
+        with av.open(line["path"]) as video:
+            assert sum(1 for _ in video.decode(video=0)) >= 1
+    assert lines.all[-1]["type"] == "health"
+
+
+def test_a_camera_that_is_not_there_yet_is_waited_for_and_said_once() -> None:
+    lines = Lines()
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        door.settimeout(PATIENCE_S)
+        with watching(lines, f"http://127.0.0.1:{door.getsockname()[1]}/camera", request(Rule("gone"))):
+            for _ in range(4):
+                with door.accept()[0] as visitor:
+                    visitor.recv(4096)
+                    visitor.sendall(b"HTTP/1.0 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+            lines.wait(is_told("began", "gone"))
+    assert len(lines.of("trouble")) == 1
+    assert not lines.of("open")
+
+
+def test_silence_is_a_loss(tmp_path: Path) -> None:
+    lines = Lines()
+    with MjpegServer(fps=25) as server, watching(lines, server.url, request(Rule("seen"), Rule("gone"))):
+        lines.wait(is_told("began", "seen"))
+        server.stall()
+        lines.wait(is_told("began", "gone"))
+        server.go_on()
+        lines.wait(is_told("ended", "gone"))
+
+
+def test_frames_of_another_size_are_recorded_as_they_came(tmp_path: Path) -> None:
+    lines = Lines()
+    with MjpegServer(fps=25) as server, watching(lines, server.url, request(record=tmp_path)):
+        lines.wait(is_told("open"))
+        server.wait_sent(10)
+        server.size = (320, 240)
+        server.wait_sent(10)
+    (recording,) = lines.of("recording")
+    with av.open(recording["path"]) as video:
+        assert {(frame.width, frame.height) for frame in video.decode(video=0)} == {(160, 120), (320, 240)}

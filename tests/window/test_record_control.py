@@ -1,0 +1,103 @@
+"""Recording from the window: the button, what it leaves on the disk, and what is said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import pytest
+from PySide6.QtGui import QAction
+from pytestqt.qtbot import QtBot
+
+from app.core.live import LiveEvent, LiveSession
+from app.core.recording.folder import SIGNATURE
+from app.core.settings import RecordingSettings, Settings
+from app.ui.services.live_session import Session
+from tests.support.fake_detector import FakeModels
+from tests.support.qt_fakes import CAMERA, VIDEO, Desk, desk
+from tools.fixtures.mjpeg_server import MjpegServer
+
+PATIENCE_MS = 20_000
+
+
+def real_session(ready: Callable[[], None], event: Callable[[LiveEvent], None]) -> Session:
+    return LiveSession(ready, event, detector_factory=FakeModels())
+
+
+def kept(folder: Path) -> list[Path]:
+    return sorted((folder / "kept").glob("*.mp4"))
+
+
+def recording_into(folder: Path, mode: str = "clean") -> Settings:
+    return Settings(recording=RecordingSettings(mode=mode, folder=str(folder / "kept")))
+
+
+def begin(table: Desk, server: MjpegServer) -> QAction:
+    """Looks at the server's stream, and records it."""
+    table.window.open_source(server.url)
+    action = table.window.actions_by_name["record"]
+    table.qtbot.waitUntil(action.isEnabled, timeout=PATIENCE_MS)
+    action.trigger()
+    assert action.isChecked()
+    return action
+
+
+def test_only_live_sources_can_be_recorded(table: Desk) -> None:
+    action = table.window.actions_by_name["record"]
+    enabled = [action.isEnabled()]
+    for info, uri in ((CAMERA, "camera:0"), (VIDEO, "/films/street.mp4")):
+        table.open(info, uri)
+        enabled.append(action.isEnabled())
+    table.controller.close_source()
+    assert [*enabled, action.isEnabled()] == [False, True, False, False]
+
+
+@pytest.mark.parametrize("mode", ["clean", "drawn", "both"])
+def test_a_stream_is_recorded_until_the_button_is_pressed_again(qtbot: QtBot, tmp_path: Path, mode: str) -> None:
+    with MjpegServer(fps=25) as server, desk(qtbot, tmp_path, recording_into(tmp_path, mode), real_session) as table:
+        action = begin(table, server)
+        files = 2 if mode == "both" else 1
+        parts = tmp_path / "kept"
+        table.qtbot.waitUntil(lambda: len([*parts.glob("*.mp4.part")]) == files, timeout=PATIENCE_MS)
+        table.qtbot.waitUntil(lambda: " KB" in table.window.status.shown().get("recording", ""), timeout=PATIENCE_MS)
+        action.trigger()
+        assert not action.isChecked()
+        assert "recording" not in table.window.status.shown()
+        table.qtbot.waitUntil(lambda: len(kept(tmp_path)) == files, timeout=PATIENCE_MS)
+    for path in kept(tmp_path):
+        is_drawn = mode == "drawn" or "drawn" in path.name
+        with av.open(str(path)) as video:
+            assert video.streams.video[0].codec_context.name == ("h264" if is_drawn else "mjpeg")
+            assert sum(1 for _ in video.decode(video=0)) >= 1
+
+
+def test_another_source_ends_the_recording(qtbot: QtBot, tmp_path: Path) -> None:
+    with (
+        MjpegServer(fps=25) as first,
+        MjpegServer(fps=25) as second,
+        desk(qtbot, tmp_path, recording_into(tmp_path), real_session) as table,
+    ):
+        action = begin(table, first)
+        first.wait_sent(10)
+        table.window.open_source(second.url)
+        table.qtbot.waitUntil(lambda: not action.isChecked(), timeout=PATIENCE_MS)
+        table.qtbot.waitUntil(lambda: len(kept(tmp_path)) == 1, timeout=PATIENCE_MS)
+
+
+def test_closing_the_window_ends_the_recording(qtbot: QtBot, tmp_path: Path) -> None:
+    with MjpegServer(fps=25) as server, desk(qtbot, tmp_path, recording_into(tmp_path), real_session) as table:
+        begin(table, server)
+        server.wait_sent(10)
+    assert not list((tmp_path / "kept").glob("*.part"))
+    assert len(kept(tmp_path)) == 1
+
+
+def test_what_an_earlier_run_left_is_finished_and_said(qtbot: QtBot, tmp_path: Path) -> None:
+    box = (1000).to_bytes(4, "big") + b"free" + SIGNATURE.encode() + b"." * (992 - len(SIGNATURE))
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "door-20261130-080000.mp4.part").write_bytes(box + box[:100])
+    with desk(qtbot, tmp_path, recording_into(tmp_path)) as table:
+        table.window.record.finish_interrupted()
+        table.qtbot.waitUntil(lambda: "door-20261130-080000.mp4" in table.services.banner.words[0], timeout=PATIENCE_MS)
+    assert kept(tmp_path)[0].stat().st_size == 1000
