@@ -68,6 +68,6 @@ def ir_with_golden(spec: ModelSpec, xml_path: Path) -> ModelSpec:
 
     with IrDetector(ModelEntry(spec.name, spec, xml_path, False), "fp32") as detector:
         locs, log_scores = detector.raw(fixed_image(spec.input.height, spec.input.width))
-        if not len(locs):  # a network that suppresses by itself: its few boxes change places with the number format
+        if not len(locs):  # a network that only gives what it found, and found nothing in the fixed image
             return spec
         return replace(spec, golden=take(spec, locs, log_scores, ir_hash(xml_path)))

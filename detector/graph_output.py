@@ -67,7 +67,7 @@ def _read(
     graph = spec.graph
     assert graph is not None  # the engine runs nothing else
     if graph.rule in ("detection-output", "nms-inside"):
-        boxes, scores, labels = _table(graph, outputs, (spec.input.height, spec.input.width))
+        boxes, scores, labels = read_table(spec, outputs)
         usable = np.flatnonzero((scores > rule.score_floor) & (labels >= 0) & (labels < len(spec.labels)))
         boxes, scores, labels = boxes[usable], scores[usable], labels[usable]
     else:
@@ -103,10 +103,14 @@ def _best_per_class(labels: Indices, scores: Floats, top_k: int) -> Indices:
 # -- tables of boxes that the network chose ----------------------------------------------------------------------------
 
 
-def _table(
-    graph: GraphSpec, outputs: Sequence[npt.NDArray[Any]], size: tuple[int, int]
-) -> tuple[Floats, Floats, Indices]:
-    """Boxes Float32[N, 4] in pixels of the input, scores and labels; -1 for the background."""
+def read_table(spec: ModelSpec, outputs: Sequence[npt.NDArray[Any]]) -> tuple[Floats, Floats, Indices]:
+    """The boxes of a rule that has a table, Float32[N, 4], pixels of the input; scores; labels, -1 for the background.
+
+    Raises:
+        DetectorError, ValueError: The outputs have not the shapes that the rule needs.
+    """
+    graph, size = spec.graph, (spec.input.height, spec.input.width)
+    assert graph is not None
     if graph.rule == "detection-output":
         table = _rows(outputs[graph.boxes], 7)
         ended = np.flatnonzero(table[:, 0] < 0)

@@ -31,6 +31,7 @@ class ModelEntry:
         path: Its ``.safetensors`` file or IR folder; None for a known model whose weights are not here.
         bundled: Came with the program; cannot be removed.
         notes: What was assumed of a file from elsewhere that is opened without being imported.
+        original: That file.
     """
 
     name: str
@@ -38,6 +39,7 @@ class ModelEntry:
     path: Path | None
     bundled: bool
     notes: tuple[str, ...] = ()
+    original: Path | None = None
 
 
 def open_file(path: Path) -> ModelEntry:

@@ -126,7 +126,7 @@ def _zones(window: MainWindow, camera: Photographer) -> None:
         editor.overlay.refresh()
         camera.take(f"zones-{kind}", window)
     editor.drawing.select(0, 1)
-    editor.drawing.edit.move_point(0, 1, (0.1, 0.95))
+    editor.drawing.edit.move_point(0, 1, (0.05, 0.6))
     editor.overlay.refresh()
     camera.take("zones-refused", window)
     editor.drawing.cancel()
@@ -154,10 +154,8 @@ def _dialogs(window: MainWindow) -> Iterator[tuple[str, QDialog]]:
     yield "licences", LicencesDialog(window)
     yield "address", AddressDialog(_RECENT, window)
     report = "Fatal Python error: Segmentation fault\n\n" + "\n".join(f'  File "app/core/{n}.py"' for n in range(30))
-    yield (
-        "crash",
-        ReportDialog("ssd-viewer ended unexpectedly", "The last time, …", report, Path("/tmp/report.txt"), window),
-    )
+    words = "The last time, the program ended by itself: segmentation fault. Nothing was sent anywhere."
+    yield "crash", ReportDialog("ssd-viewer ended unexpectedly", words, report, Path("report.txt"), window)
 
 
 def _models(window: MainWindow, camera: Photographer, weights: list[Path]) -> None:
@@ -171,6 +169,7 @@ def _models(window: MainWindow, camera: Photographer, weights: list[Path]) -> No
         dialog.show_import(path)
         camera.wait(lambda: dialog.sheet is not None and dialog.sheet.work.isHidden(), str(path))
         assert dialog.sheet is not None
+        camera.wait(lambda: dialog.sheet is None or not dialog.sheet.pictures.looks.running, str(path))
         camera.take(f"import-{path.stem}", dialog.sheet)
         dialog.sheet.reject()
     dialog.close()

@@ -21,7 +21,7 @@ from app.cli.options import (
     fraction,
     positive,
     say_if_demo,
-    with_threshold,
+    with_own_limits,
 )
 from app.core.settings import DetectionSettings, ModelSettings
 
@@ -90,7 +90,7 @@ def chosen_model(options: argparse.Namespace, console: Console) -> tuple[ModelSe
     model, detection = detection_settings(options)
     entry = find_model(model, detection)
     say_if_demo(entry, console)
-    return model, with_threshold(detection, options, entry.spec.threshold)
+    return model, with_own_limits(detection, options, entry.spec.threshold, entry.spec.postprocess.iou_threshold)
 
 
 def request_for(

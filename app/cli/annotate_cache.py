@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from app.cli.annotate_highlights import check_highlight_classes
 from app.cli.console import Console, UsageError
-from app.cli.options import detection_settings, find_model, say_if_demo, with_threshold
+from app.cli.options import detection_settings, find_model, say_if_demo, with_own_limits
 from app.core.errors import AppError
 from app.core.settings import DetectionSettings, ModelSettings
 
@@ -66,20 +66,21 @@ def chosen_model(options: argparse.Namespace, console: Console) -> tuple[ModelSe
     if cache_policy(options) == "only":
         return ModelSettings(name=options.model or ""), detection
     entry = find_model(model, detection)
-    detection = with_threshold(detection, options, entry.spec.threshold)
+    detection = with_own_limits(detection, options, entry.spec.threshold, entry.spec.postprocess.iou_threshold)
     check_highlight_classes(options, entry.spec.labels, entry.name)
     say_if_demo(entry, console)
     return model, detection
 
 
 def with_cached_threshold(request: ExportRequest, options: argparse.Namespace) -> ExportRequest:
-    """``request``, which renders from kept detections, with the threshold of the model whose they are."""
+    """``request``, which renders from kept detections, with the limits of the model whose they are."""
     from app.core.candidate_cache.source_content import SourceContent
     from app.core.export.source_facts import cached_detections
-    from app.core.models import own_threshold
+    from app.core.models import own_iou, own_threshold
 
     try:
         model = cached_detections(request, SourceContent(request.source)).facts.model
     except AppError:
         return request  # nothing is kept: the export says so
-    return replace(request, detection=with_threshold(request.detection, options, own_threshold(model)))
+    detection = with_own_limits(request.detection, options, own_threshold(model), own_iou(model))
+    return replace(request, detection=detection)

@@ -25,6 +25,7 @@ VERSUS = (
     "torchvision",
     "torch",
     "onnxruntime",
+    "litert",
     "opencv-dnn",
     "fasterrcnn",
 )  # as ``app.lab.bench.baselines.BASELINES``
@@ -93,8 +94,8 @@ def _add_cases(parser: argparse.ArgumentParser) -> None:
         action="extend",
         choices=VERSUS,
         help="others that run in the same rounds: the same network and weights by torchvision (eager), PyTorch (eager, "
-        "float32), ONNX Runtime or "
-        "OpenCV's DNN module; torchvision's Faster R-CNN ResNet-50 FPN. Ratios refer to the first (default: to our "
+        "float32), ONNX Runtime or OpenCV's DNN module; with --model FILE.onnx or FILE.tflite that file by ONNX "
+        "Runtime or LiteRT; torchvision's Faster R-CNN ResNet-50 FPN. Ratios refer to the first (default: to our "
         "first)",
     )
 

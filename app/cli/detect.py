@@ -16,7 +16,7 @@ from app.cli.options import (
     find_model,
     open_for,
     say_if_demo,
-    with_threshold,
+    with_own_limits,
 )
 from app.cli.remedies import phrased
 from app.core.errors import AppError
@@ -43,7 +43,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     """Detect in each image; one that cannot be read is reported, and the rest goes on."""
     model, detection = detection_settings(options)
     entry = find_model(model, detection)
-    detection = with_threshold(detection, options, entry.spec.threshold)
+    detection = with_own_limits(detection, options, entry.spec.threshold, entry.spec.postprocess.iou_threshold)
     say_if_demo(entry, console)
     failures = 0
     check_files(options.images, "detect")

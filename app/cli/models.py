@@ -16,7 +16,7 @@ from app.cli.remedies import with_flags
 from app.core.model_cards import published_hash, speeds_of
 from app.core.models import user_library
 from app.core.paths import optimised_dir, settings_file
-from app.core.settings import ModelSettings
+from app.core.settings import ChosenSettings, ModelSettings
 from app.core.settings_store import load_settings, save_settings
 from app.core.thresholds import renamed
 from detector.class_names import is_found_by
@@ -177,8 +177,11 @@ def _default(options: argparse.Namespace, console: Console) -> int:
 def _move_choices(old: str, new: str) -> None:
     """Moves what was chosen for a renamed model to its new name."""
     settings, _ = load_settings(settings_file())
-    if old in settings.chosen.thresholds:
-        chosen = replace(settings.chosen, thresholds=renamed(settings.chosen.thresholds, old, new))
+    before = settings.chosen
+    chosen = ChosenSettings(
+        renamed(before.thresholds, old, new), renamed(before.classes, old, new), renamed(before.ious, old, new)
+    )
+    if chosen != before:
         save_settings(settings_file(), replace(settings, chosen=chosen))
 
 

@@ -13,7 +13,7 @@ from app.cli.remedies import with_flags
 from app.core.model_cards import size_of
 from app.core.models import user_library
 from detector.graph_spec import Activation, Fit, Rule
-from detector.importers.base import Channels, Overrides, Priors, Scale
+from detector.importers.base import Channels, First, Overrides, Priors, Scale
 from detector.importers.layouts import LAYOUTS
 
 if TYPE_CHECKING:
@@ -34,18 +34,18 @@ def add_flags(importing: argparse.ArgumentParser) -> None:
     )
     importing.add_argument("--priors", choices=get_args(Priors), help="sizes of the default boxes, if assumed wrongly")
     importing.add_argument("--channels", choices=get_args(Channels), help="channel order, if assumed wrongly")
+    importing.add_argument(
+        "--compare", type=Path, metavar="IMAGE", help="show what it finds there in each way it can be understood"
+    )
     graphs = importing.add_argument_group("networks with their own graph (.onnx, .tflite, .xml, .pb), if told wrongly")
     graphs.add_argument("--rule", choices=get_args(Rule), help="how their outputs are read")
-    graphs.add_argument("--size", type=_size, metavar="WxH", help="of the input, where the file leaves it open")
+    graphs.add_argument(
+        "--size", type=_size, metavar="WxH", help="of the input, where the file leaves it open; of UltraFace, too"
+    )
     graphs.add_argument("--scale", type=_scale, metavar="S", help=f"of pixels: {', '.join(get_args(Scale))}")
     graphs.add_argument("--fit", choices=get_args(Fit), help="how an image is fitted into the input")
     graphs.add_argument("--scores", choices=get_args(Activation), help="what makes probabilities of their scores")
-    graphs.add_argument(
-        "--compare",
-        type=Path,
-        metavar="IMAGE",
-        help="show what it finds there in each way it can be read",
-    )
+    graphs.add_argument("--first", choices=get_args(First), help="number of the first class in a table they give")
     importing.formatter_class = argparse.RawDescriptionHelpFormatter
     rows = table([(f"  {layout.name}", layout.title) for layout in LAYOUTS])
     importing.epilog = "\n".join(["layouts of weights that are known (--layout):", *rows])
@@ -79,6 +79,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
         options.scale,
         options.fit,
         options.scores,
+        options.first,
     )
     compared = [] if options.compare is None else _compared(options.file, overrides, options.compare)
     result = user_library().import_file(options.file, options.name, overrides)

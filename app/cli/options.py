@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from app.cli.console import Console, UsageError
 from app.core.errors import AppError
 from app.core.settings import DetectionSettings, ModelSettings
-from app.core.thresholds import COMMON, threshold_for
+from app.core.thresholds import COMMON, iou_for, threshold_for
 
 if TYPE_CHECKING:
     from detector.model_file import ModelEntry
@@ -60,12 +60,11 @@ def add_detection_flags(parser: argparse.ArgumentParser, measuring: bool = False
         parser: The command's parser.
         measuring: A model is named and judged by its own rule, rather than by what suits the eye.
     """
-    model, found = ModelSettings(), DetectionSettings()
     own = "the model's own"
     if measuring:
-        name, threshold, iou = "none", "as low as the model's rule goes", own
+        name, threshold = "none", "as low as the model's rule goes"
     else:
-        name, threshold, iou = model.name, f"{own}, else {COMMON}", str(found.iou)
+        name, threshold = ModelSettings().name, f"{own}, else {COMMON}"
     add_model_flags(parser, name)
     parser.add_argument(
         "--threshold", type=fraction("the threshold"), metavar="0..1", help=f"least score (default: {threshold})"
@@ -74,7 +73,7 @@ def add_detection_flags(parser: argparse.ArgumentParser, measuring: bool = False
         "--iou",
         type=fraction("the IoU limit"),
         metavar="0..1",
-        help=f"of boxes of one class that overlap more, the best is kept (default: {iou})",
+        help=f"of boxes of one class that overlap more, the best is kept (default: {own})",
     )
     parser.add_argument("--classes", type=names, metavar="NAME[,NAME]", help="only these classes (default: all)")
 
@@ -111,14 +110,17 @@ def overrides(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
 
 
 def detection_settings(options: argparse.Namespace) -> tuple[ModelSettings, DetectionSettings]:
-    """Model and detection settings: the flags given, the rest by default; the threshold is not yet the model's own."""
+    """Model and detection settings: the flags given, the rest by default; see ``with_own_limits``."""
     given = overrides(options)
     return ModelSettings(**given.get("model", {})), DetectionSettings(**given.get("detection", {}))
 
 
-def with_threshold(detection: DetectionSettings, options: argparse.Namespace, own: float | None) -> DetectionSettings:
-    """``detection`` with the threshold that was asked for, else the model's ``own``."""
-    return replace(detection, threshold=threshold_for(own, asked=options.threshold))
+def with_own_limits(
+    detection: DetectionSettings, options: argparse.Namespace, threshold: float | None, iou: float | None
+) -> DetectionSettings:
+    """``detection`` with the threshold and the limit of overlaps that were asked for, else the model's own."""
+    threshold = threshold_for(threshold, asked=options.threshold)
+    return replace(detection, threshold=threshold, iou=iou_for(iou, asked=options.iou))
 
 
 def find_model(model: ModelSettings, detection: DetectionSettings) -> ModelEntry:

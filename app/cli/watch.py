@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from app.cli.console import Console, UsageError
 from app.cli.interrupt import cancel_on_interrupt
 from app.cli.json_lines import JsonLines
-from app.cli.options import detection_settings, find_model, say_if_demo, with_threshold
+from app.cli.options import detection_settings, find_model, say_if_demo, with_own_limits
 from app.cli.watch_options import actions_of, add_watch_options, rules_of, scene_of
 from app.core.errors import AppError
 from app.core.sources.base import CAMERA, SCREEN
@@ -92,7 +92,7 @@ def _request(options: argparse.Namespace, console: Console) -> WatchRequest:
         raise UsageError(error.message, error.hint) from error
     return WatchRequest(
         model=model,
-        detection=with_threshold(detection, options, entry.spec.threshold),
+        detection=with_own_limits(detection, options, entry.spec.threshold, entry.spec.postprocess.iou_threshold),
         rules=rules,
         scene=scene,
         record=options.record,

@@ -64,6 +64,14 @@ def own_threshold(name: str) -> float | None:
         return None
 
 
+def own_iou(name: str) -> float | None:
+    """Returns the model's own limit of overlaps; None where it is not in the library."""
+    try:
+        return user_library().find(name).spec.postprocess.iou_threshold
+    except DetectorError:
+        return None
+
+
 def weights_sha256(model: ModelSettings) -> str:
     """Returns the hash of the content of the model's file or files; "" where there is none."""
     from detector.runtime.network_cache import content_key, file_sha256

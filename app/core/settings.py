@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.core.thresholds import COMMON
+from app.core.thresholds import COMMON, COMMON_IOU
 from detector.bundled_files import default_model
 
 Choices = tuple[tuple[str, str], ...]
@@ -74,17 +74,18 @@ class DetectionSettings:
     """The filter between the network's output and what is shown.
 
     ``threshold`` is the one in force for the model in use. It follows from the model and ``ChosenSettings.thresholds``,
-    see ``app.core.thresholds``; likewise ``classes``, from ``ChosenSettings.classes``. What the file says of these two
-    counts in files of old only.
+    see ``app.core.thresholds``; likewise ``iou`` and ``classes``. What the file says of these three counts in files of
+    old only.
     """
 
     threshold: float = setting(
         COMMON, "Threshold", "Show objects with at least this score.", minimum=0.0, maximum=1.0, step=0.01, daily=True
     )
     iou: float = setting(
-        0.45,
+        COMMON_IOU,
         "Overlap (NMS IoU)",
-        "Of two boxes of one class that overlap more than this, show the better one.",
+        "Of two boxes of one class that overlap more than this, show the better one. Each model has its own limit (the "
+        "mark), until you move it.",
         minimum=0.0,
         maximum=1.0,
         step=0.01,
@@ -130,6 +131,7 @@ class SourceSettings:
 
     last: str = setting("", "Last source", "The one that was open when the window was closed.", hidden=True)
     recent: tuple[str, ...] = setting((), "Recent sources", "The ten last ones.", hidden=True)
+    several: tuple[str, ...] = setting((), "Several sources", "Those shown side by side.", hidden=True)
     resolution: str = setting(
         "auto",
         "Camera resolution",
@@ -247,6 +249,9 @@ class ChosenSettings:
     )
     classes: Mapping[str, tuple[str, ...]] = setting(
         dict, "Classes", "Those to show; a model that is not named shows all.", hidden=True
+    )
+    ious: Mapping[str, float] = setting(
+        dict, "Overlaps", "Limits chosen instead of the model's own.", minimum=0.0, maximum=1.0, hidden=True
     )
 
 

@@ -20,7 +20,7 @@ from app.core.errors import AppError
 from app.core.files.atomic_file import FileBusyError, write_atomically
 from app.core.files.regular_file import read_limited
 from app.core.settings import ChosenSettings, SettingInfo, Settings
-from app.core.thresholds import COMMON
+from app.core.thresholds import COMMON, COMMON_IOU
 
 log = logging.getLogger(__name__)
 
@@ -51,18 +51,20 @@ def from_dict(data: object) -> tuple[Settings, list[str]]:
 
 
 def _as_of_old(settings: Settings, chosen: dict[Any, Any], has_thresholds: bool) -> Settings:
-    """Settings written when there was one threshold, or one class filter, for all models.
+    """Settings written when there was one threshold, limit of overlaps, or class filter for all models.
 
     Whoever set it did so looking at the model in use, so it becomes the choice for that one; the others get their
-    own. The common value was nobody's choice.
+    own. The common values were nobody's choice.
     """
     model, detection = settings.model.name, settings.detection
-    thresholds, classes = settings.chosen.thresholds, settings.chosen.classes
+    thresholds, ious, classes = settings.chosen.thresholds, settings.chosen.ious, settings.chosen.classes
     if not has_thresholds and detection.threshold != COMMON:
         thresholds = {model: detection.threshold}
+    if "ious" not in chosen and detection.iou != COMMON_IOU:
+        ious = {model: detection.iou}
     if "classes" not in chosen and detection.classes:
         classes = {model: detection.classes}
-    return replace(settings, chosen=ChosenSettings(thresholds, classes))
+    return replace(settings, chosen=ChosenSettings(thresholds, classes, ious))
 
 
 def load_settings(path: Path) -> tuple[Settings, list[str]]:

@@ -1,7 +1,8 @@
-"""Which score a detection needs to be shown. Pure; the window, the command line and every export ask here.
+"""Which score a detection needs to be shown, and which overlap two need to be one. Pure; everybody asks here.
 
 Scores of different models do not mean the same: 0.5 hides half of what one finds and shows the mistakes of another.
-So each model has a threshold of its own, and a person's choice holds for the model it was made for.
+So each model has a threshold of its own, and a person's choice holds for the model it was made for. Likewise each model
+has its own limit of overlaps (NMS), with which it was made and measured.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from typing import TypeVar
 
 COMMON = 0.5
 """Where neither the model nor anybody says otherwise."""
+COMMON_IOU = 0.45
+"""Likewise, of overlaps."""
 
 _MAX_CHOICES = 100
 
@@ -20,7 +23,7 @@ T = TypeVar("T")  # what is chosen for a model: its threshold, or the classes to
 
 @dataclass(frozen=True, slots=True)
 class ModelThreshold:
-    """The threshold of a model.
+    """The threshold of a model, or its limit of overlaps.
 
     Attributes:
         value: In force.
@@ -39,7 +42,22 @@ def threshold_for(own: float | None, chosen: float | None = None, asked: float |
         chosen: What the user chose for this model.
         asked: The threshold asked for in this run.
     """
-    return next((value for value in (asked, chosen, own) if value is not None), COMMON)
+    return _first(asked, chosen, own, COMMON)
+
+
+def iou_for(own: float | None, chosen: float | None = None, asked: float | None = None) -> float:
+    """The limit of overlaps in force for a model.
+
+    Args:
+        own: ``PostprocessSpec.iou_threshold``; None where the model is not known.
+        chosen: What the user chose for this model.
+        asked: The limit asked for in this run.
+    """
+    return _first(asked, chosen, own, COMMON_IOU)
+
+
+def _first(asked: float | None, chosen: float | None, own: float | None, common: float) -> float:
+    return next((value for value in (asked, chosen, own) if value is not None), common)
 
 
 def with_choice(chosen: Mapping[str, T], model: str, value: T) -> dict[str, T]:

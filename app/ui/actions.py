@@ -39,6 +39,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("open_folder", "Open folder of images…", ("Ctrl+Shift+O",), "Source", "folder"),
     ActionSpec("open_address", "Open stream address…", ("Ctrl+U",), "Source", "globe"),
     ActionSpec("cameras", "Choose a camera or source", ("C",), "Source", "camera"),
+    ActionSpec("several", "Several sources at once…", ("G",), "Source", "grid"),
     ActionSpec("sample", "Play the sample clip", (), "Source", "shapes"),
     ActionSpec("close_source", "Close the source", ("Ctrl+W",), "Source", "close"),
     ActionSpec("play", "Play or pause", ("Space",), "Playback"),

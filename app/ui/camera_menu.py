@@ -58,10 +58,9 @@ class CameraMenu(QMenu):
         self._asking = False
         self._recent: tuple[str, ...] = ()
         self._first = self.addSeparator()  # cameras stand before it
-        for name in ("open_file", "open_folder", "open_address"):
-            self.addAction(actions[name])
-        if actions["sample"].isVisible():
-            self.addAction(actions["sample"])
+        for name in ("open_file", "open_folder", "open_address", "sample", "several"):
+            if name in actions and actions[name].isVisible():
+                self.addAction(actions[name])
         self._recent_menu = self.addMenu("Recent")
         self.addSeparator()
         self.addAction(actions["close_source"])

@@ -37,12 +37,13 @@ from app.ui.services.download_runner import DownloadRunner
 from app.ui.services.export_runner import ExportRunner, make_job
 from app.ui.services.garbage import GarbageCollector
 from app.ui.services.library_client import LibraryClient
-from app.ui.services.live_session import make_session
+from app.ui.services.live_session import make_session, make_shared_sessions
 from app.ui.services.optimise_runner import OptimiseRunner
 from app.ui.services.queue_runner import QueueRunner
 from app.ui.services.scene_model import SceneModel
 from app.ui.services.services import Services
 from app.ui.services.settings_model import SettingsModel
+from app.ui.services.several_sources import SeveralSources
 from app.ui.source_opener import opens_by_itself
 from app.ui.widgets.banner import Banner
 from app.ui.widgets.icons import app_icon
@@ -67,6 +68,7 @@ def build_services(application: QApplication, settings: Settings, path: Path | N
         background=background,
         controller=controller,
         scenes=SceneModel(SceneStore(), controller, background),
+        several=SeveralSources(model, make_shared_sessions()),
         library=library,
         downloads=DownloadRunner(background),
         optimising=OptimiseRunner(library),

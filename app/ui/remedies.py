@@ -18,6 +18,7 @@ FIELDS = {
     "scale": "Pixels",
     "fit": "Shape",
     "scores": "Scores",
+    "first": "First class",
     "labels": "Class names",
     "device": "Device",
     "precision": "Precision",
@@ -48,6 +49,7 @@ VALUES = {
     },
     "fit": {"warp": "Stretched", "letterbox": "Kept, in the middle", "corner": "Kept, at the top left"},
     "scores": {"none": "Probabilities already", "sigmoid": "By sigmoid", "softmax": "By softmax"},
+    "first": {"0": "Number 0", "1": "Number 1"},
     "device": {"cpu": "CPU"},
 }
 """Words of the controls for values, by option; other values speak for themselves."""

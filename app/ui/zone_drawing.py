@@ -54,6 +54,7 @@ class ZoneDrawing(QObject):
     def _began(self) -> None:
         self._action.setChecked(True)
         self.editor.bar.show()
+        self._view.zoom_plate.raise_()
         self._side.cover(self.editor.panel)
         if not self._split.is_narrow:
             self._panel_was_open = self._split.panel_open

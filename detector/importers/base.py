@@ -13,6 +13,7 @@ from detector.spec import ModelSpec
 
 Priors = Literal["voc", "coco"]
 Channels = Literal["rgb", "bgr"]
+First = Literal["0", "1"]
 Scale = Literal["0-255", "0-1", "-1-1", "127-128", "caffe", "imagenet"]
 
 
@@ -45,6 +46,7 @@ class Overrides:
         scale: Name of the scale of a graph's pixels.
         fit: How a frame is fitted into a graph's input.
         scores: What turns a graph's scores into probabilities.
+        first: Number of the first class in a table of detections that a graph gives.
     """
 
     layout: str | None = None
@@ -56,6 +58,7 @@ class Overrides:
     scale: Scale | None = None
     fit: Fit | None = None
     scores: Activation | None = None
+    first: First | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from detector.importers.box_buffer import is_set_of, without_box_buffers
 from detector.importers.checks import check_finite, check_fits, checked_spec, refuse_all_but_labels, refuse_options
 from detector.importers.detect import detect_layout
 from detector.importers.first_bytes import start_of
+from detector.importers.graph_labels import labels_beside
 from detector.importers.layouts import layout_named
 from detector.importers.notes import Note
 from detector.importers.read import clean_state, read_with_classes
@@ -41,8 +42,8 @@ def convert_weights(path: Path, overrides: Overrides | None = None) -> Imported:
         DetectorError: The file cannot be used.
     """
     overrides, path = overrides or Overrides(), main_file(path)
-    refuse_options(overrides, ("rule", "scale", "fit", "scores"), f"{path.name} holds weights, not a graph")
-    imported = _read(path, overrides)
+    refuse_options(overrides, ("rule", "scale", "fit", "scores", "first"), f"{path.name} holds weights, not a graph")
+    imported = _named_beside(_read(path, overrides), path)
     spec = checked_spec(_relabelled(imported.spec, overrides.labels))
     check_fits(spec, imported.tensors, path.name)
     return replace(imported, spec=spec)
@@ -142,6 +143,17 @@ def _from_safetensors(path: Path, overrides: Overrides) -> Imported:
     refuse_all_but_labels(overrides, f"{path.name} carries its own description")
     spec = load_spec(path)
     return Imported(spec, load_arrays(path, spec))
+
+
+def _named_beside(imported: Imported, path: Path) -> Imported:
+    """``imported`` with the names in a file beside ``path``, where its own were assumed."""
+    assumed = [note for note in imported.notes if any(remedy.option == "labels" for remedy in note.remedies)]
+    found = labels_beside(path, len(imported.spec.labels)) if assumed else None
+    if found is None:
+        return imported
+    names, said = found
+    notes = tuple(said if note is assumed[0] else note for note in imported.notes if note not in assumed[1:])
+    return replace(imported, spec=replace(imported.spec, labels=names), notes=notes)
 
 
 def _relabelled(spec: ModelSpec, labels: Sequence[str] | None) -> ModelSpec:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from detector.errors import DetectorError
@@ -32,14 +33,14 @@ def open_foreign(path: Path, cache_dir: Path) -> ModelEntry:
     name = path.parent.name if path.name == "model.json" else path.stem
     entry = _kept(folder, name)
     if entry is not None:
-        return entry
+        return replace(entry, original=path)
     written = import_model(path, _NAME, folder)
     notes = tuple(note.text for note in written.notes)
     try:
         (folder / _NOTES).write_text(json.dumps(notes), encoding="utf-8")
     except OSError as error:
         raise DetectorError(f"Cannot write to {folder}: {error.strerror or error}.") from error
-    return ModelEntry(name, read_spec(written.path), written.path, False, notes)
+    return ModelEntry(name, read_spec(written.path), written.path, False, notes, path)
 
 
 def _kept(folder: Path, name: str) -> ModelEntry | None:

@@ -77,7 +77,7 @@ def _with_detections(
     network: CaffeNetwork, request: ConversionRequest, overrides: Overrides, path: Path
 ) -> ImportedGraph:
     """A network that decodes its boxes itself."""
-    refuse_options(overrides, ("rule", "scores"), f"{path.name} decodes its boxes itself")
+    refuse_options(overrides, ("rule", "scores", "first"), f"{path.name} decodes its boxes itself")
     convert_graph(request)
     spec = describe_detection_output(read_ir_graph(request.target), request.target, overrides.labels)
     assert spec.graph is not None  # described just so

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Literal
 
 from detector.errors import DetectorError, Remedy
-from detector.graph_spec import GraphSpec
+from detector.graph_spec import NONE, GraphSpec
 from detector.importers.base import Overrides, Scale
+from detector.importers.checks import refuse_options
 from detector.importers.conventions import choose_labels
 from detector.importers.graph_labels import find_labels, names_beside, names_in
 from detector.importers.graph_reading import Output, Reading, read_outputs
@@ -32,6 +33,8 @@ TITLES = {
     "torch": "PyTorch",
 }
 XML = "converted.xml"
+TABLES = ("detection-output", "nms-inside")
+"""Rules by which a network gives a table of what it found, with the numbers of classes in it."""
 
 _Triple = tuple[float, float, float]
 SCALES: dict[Scale, tuple[_Triple, _Triple]] = {
@@ -106,7 +109,7 @@ def recognised(
     if found.constants:
         convert_graph(replace(request, constants=found.constants))
     habit = HABITS[found.family]
-    graph = replace(found.graph, layout=layout, element=element)
+    graph = _numbered(replace(found.graph, layout=layout, element=element), overrides, path)
     (given, graph), notes = described_input(habit, (height, width), graph, overrides)
     told = told or names_in(facts or {})
     classes = _class_count(found, overrides, path, told)
@@ -116,8 +119,8 @@ def recognised(
         label_notes = (Note("One class, assumed to be faces, as the published ones.", (Remedy("labels", "FILE"),)),)
     rule = (Remedy("rule", "NAME"),)
     notes = [Note(f"Recognised as {TITLES[kind]}, {graph.rule}: {found.why}.", rule), *notes, *label_notes]
-    if graph.rule == "detection-output":
-        notes.append(Note("The table's classes are numbered from 1 on, assumed; 0 is taken for the background."))
+    if overrides.first is None and graph.rule in TABLES:
+        notes.append(_numbering(graph))
     if graph.rule == "nms-inside":
         notes.append(Note("The network suppresses overlaps itself: its own thresholds count beside yours."))
     spec = ModelSpec(
@@ -126,6 +129,26 @@ def recognised(
         title=title_of(path, kind), provenance=f"{TITLES[kind]} {path.name[:200]}", graph=graph,
     )  # fmt: skip
     return ImportedGraph(spec, request.target, tuple(notes))
+
+
+def _numbered(graph: GraphSpec, overrides: Overrides, path: Path) -> GraphSpec:
+    """With the classes of a table counted as the user says."""
+    if graph.rule not in TABLES:
+        refuse_options(overrides, ("first",), f"{path.name} gives no table of classes")
+        return graph
+    if overrides.first is None:
+        return graph
+    first = int(overrides.first)
+    if graph.rule == "detection-output":
+        return replace(graph, background=0 if first else NONE)
+    return replace(graph, first_label=first)
+
+
+def _numbering(graph: GraphSpec) -> Note:
+    """What was assumed of the numbers in a table."""
+    first = 1 if graph.background == 0 else graph.first_label
+    text = f"The table's classes are numbered from {first} on, assumed."
+    return Note(text, (Remedy("first", "0" if first else "1"),))
 
 
 def _class_count(found: Reading, overrides: Overrides, path: Path, told: tuple[str, ...]) -> int:

@@ -38,6 +38,8 @@ from detector.ir_file import IrGraph, read_ir_graph
 from detector.runtime.graph_conversion import ConversionRequest, convert_graph
 from detector.spec import ModelSpec, PostprocessSpec
 
+_BGR = Note("Channel order: BGR, as the converter noted in the file.")
+
 
 def import_graph(path: Path, kind: GraphKind, overrides: Overrides, work: Path) -> ImportedGraph:
     """Read a graph.
@@ -73,15 +75,18 @@ def import_graph(path: Path, kind: GraphKind, overrides: Overrides, work: Path) 
 
 def _openvino(path: Path, overrides: Overrides, work: Path) -> ImportedGraph:
     graph = read_ir_graph(path)
+    is_reversed = graph.facts.get("reverse_input_channels", "").lower() == "true" and overrides.channels is None
     if not graph.of_kind("DetectionOutput"):
-        return recognised(ConversionRequest(path, work / XML), "openvino", overrides, path)
-    refuse_options(overrides, ("rule", "size", "scores"), f"{path.name} decodes its boxes itself")
+        said = replace(overrides, channels="bgr") if is_reversed else overrides
+        imported = recognised(ConversionRequest(path, work / XML), "openvino", said, path)
+        return replace(imported, notes=(*imported.notes, _BGR)) if is_reversed else imported
+    refuse_options(overrides, ("rule", "size", "scores", "first"), f"{path.name} decodes its boxes itself")
     spec = describe_detection_output(graph, path, overrides.labels)
     assert spec.graph is not None
     name = Note(f"Recognised as OpenVINO IR with its own DetectionOutput: {model_name(graph) or path.stem}.")
     given, notes = described_input(OPEN_MODEL_ZOO, (spec.input.height, spec.input.width), spec.graph, overrides)
-    if graph.facts.get("reverse_input_channels", "").lower() == "true" and overrides.channels is None:
-        notes = [Note("Channel order: BGR, as the converter noted in the file."), *notes[1:]]
+    if is_reversed:
+        notes = [_BGR, *notes[1:]]
     if overrides.labels is None and all(label.startswith("class ") for label in spec.labels):
         labels, note = find_labels(path, len(spec.labels), _told(graph))
         spec = replace(spec, labels=labels or spec.labels)
@@ -123,7 +128,7 @@ def _tflite(path: Path, overrides: Overrides, work: Path) -> ImportedGraph:
 
 def _with_postprocess(read: TfliteFile, request: ConversionRequest, overrides: Overrides, path: Path) -> ImportedGraph:
     """A network whose own post-processing was cut off, and is done by our rules with its settings."""
-    refuse_options(overrides, ("rule", "scores"), f"{path.name} says how its outputs are read")
+    refuse_options(overrides, ("rule", "scores", "first"), f"{path.name} says how its outputs are read")
     end = read.postprocess
     assert end is not None  # the caller looked
     outputs = convert_graph(replace(request, constants=(end.anchors,)))

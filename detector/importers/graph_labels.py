@@ -1,4 +1,4 @@
-"""Class names of a graph: those inside its file, else those in a file beside it."""
+"""Class names of a model: those inside its file, else those in a file beside it."""
 
 from __future__ import annotations
 
@@ -32,11 +32,9 @@ def find_labels(path: Path, classes: int, told: Sequence[str]) -> tuple[tuple[st
     names = _fitting(told, classes)
     if names is not None:
         return names, Note("Class names: the file's own.")
-    for place in _beside(path):
-        names = _fitting(_read(place), classes)
-        if names is not None:
-            text = f"Class names: from {place.name[:100]} beside the file."
-            return names, Note(text, (Remedy("labels", "FILE"),))
+    beside = labels_beside(path, classes)
+    if beside is not None:
+        return beside
     if classes == len(TORCHVISION_COCO91) - 1:
         text = "90 classes, assumed to be COCO's by their ids; ten of them are unused."
         return _fitting(TORCHVISION_COCO91[1:], classes), Note(text, (Remedy("labels", "FILE"),))
@@ -45,6 +43,15 @@ def find_labels(path: Path, classes: int, told: Sequence[str]) -> tuple[tuple[st
     text = "Which objects it finds is unknown" if classes == 1 else f"The names of its {classes} classes are unknown"
     text += "; numbered until you name them."
     return None, Note(text, (Remedy("labels", "FILE"),))
+
+
+def labels_beside(path: Path, classes: int) -> tuple[tuple[str, ...], Note] | None:
+    """Returns names for ``classes`` classes in a file beside the model's, and which file; None where there is none."""
+    for place in _beside(path):
+        names = _fitting(_read(place), classes)
+        if names is not None:
+            return names, Note(f"Class names: from {place.name[:100]} beside the file.", (Remedy("labels", "FILE"),))
+    return None
 
 
 def names_beside(path: Path) -> tuple[str, ...]:

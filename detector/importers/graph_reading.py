@@ -97,7 +97,10 @@ def _with_activation(found: Reading, activation: Activation) -> Reading:
 def _detection_output(outputs: Sequence[Output], _size: tuple[int, int]) -> Reading | None:
     if len(outputs) != 1 or outputs[0].values.shape[-1:] != (7,) or any(s != 1 for s in outputs[0].values.shape[:-2]):
         return None
-    graph = GraphSpec("detection-output", background=0)
+    table = outputs[0].values.reshape(-1, 7)
+    found = (table[:, 0] >= 0) & (table[:, 2] != 0)  # rows that fill it up have no score
+    from_nought = bool((found & (table[:, 1] == 0)).any())
+    graph = GraphSpec("detection-output", background=NONE if from_nought else 0)
     return Reading(graph, None, "", "one table of image, class, score and box")
 
 

@@ -47,7 +47,7 @@ def import_torch(path: Path, overrides: Overrides, work: Path) -> ImportedGraph:
     Raises:
         DetectorError: It cannot be used, or does not fit what the user says.
     """
-    refuse_options(overrides, ("rule", "scores"), f"{path.name} holds weights of a known network")
+    refuse_options(overrides, ("rule", "scores", "first"), f"{path.name} holds weights of a known network")
     state = read_checkpoint(path)
     kind = kind_of(state)
     assert kind is not None  # the caller asked

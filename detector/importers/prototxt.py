@@ -104,24 +104,24 @@ class _Parser:
         is_message = isinstance(kind, Mapping)
         if token in _ENDS:
             if kind is not None and not is_message:
-                raise WireError(f"{name[:40]} is no group of fields")
+                raise WireError(f"{name[:40]!r} is no group of fields")
             message = self.message(kind, _ENDS[token], depth + 1)
             return message if is_message else None
         if is_message or token in "}>[]:,;":
-            raise WireError(f"{name[:40]} has no value")
+            raise WireError(f"{name[:40]!r} has no value")
         text = token[1:-1] if token[0] in "\"'" and len(token) > 1 else None
         if kind is None:
             return None
         if kind == "text":
             return self._text(name, token if text is None else text)
         if text is not None:
-            raise WireError(f"{name[:40]} is a text where a number belongs")
+            raise WireError(f"{name[:40]!r} is a text where a number belongs")
         return self._whole(name, token) if kind == "whole" else self._real(name, token)
 
     @staticmethod
     def _text(name: str, text: str) -> str:
         if len(text) > MAX_TEXT_BYTES:
-            raise WireError(f"{name[:40]} has {len(text)} characters")
+            raise WireError(f"{name[:40]!r} has {len(text)} characters")
         return text
 
     def _whole(self, name: str, token: str) -> int:
@@ -129,7 +129,7 @@ class _Parser:
         if token in known:
             return known[token]
         if not _WHOLE.fullmatch(token):
-            raise WireError(f"{name[:40]} is {token[:20]!r}")
+            raise WireError(f"{name[:40]!r} is {token[:20]!r}")
         return int(token)
 
     @staticmethod
@@ -137,7 +137,7 @@ class _Parser:
         try:
             value = float(token.rstrip("fF"))
         except ValueError as error:
-            raise WireError(f"{name[:40]} is {token[:20]!r}") from error
+            raise WireError(f"{name[:40]!r} is {token[:20]!r}") from error
         if not math.isfinite(value):
             raise WireError("it has a setting that is NaN or infinite")
         return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -12,6 +13,8 @@ from detector.importers.conventions import as_published, choose_channels, choose
 from detector.importers.notes import Choice, Note
 from detector.registry import MODELS
 from detector.safetensors_file import Array
+
+_SIZE = re.compile(r"(?<!\d)(320|640)(?!\d)")
 
 
 def import_rfb(state: Mapping[str, Array], source: SourceFile, overrides: Overrides) -> Imported:
@@ -36,7 +39,10 @@ def _import(state: Mapping[str, Array], variant: str, source: SourceFile, overri
     assert large.weights is not None
     known = large if source.sha256.startswith(large.weights.sha256) else MODELS[f"ultraface-{variant}-320"]
     is_known = known.weights is not None and source.sha256.startswith(known.weights.sha256 or "?")
-    width, height = overrides.size or (known.input.width, known.input.height)
+    size = Choice(overrides.size or (known.input.width, known.input.height))
+    if not is_known and overrides.size is None:
+        size = _size_in_name(source)
+    width, height = size.value
     labels = _labels(rows // boxes - 1, is_known, source, overrides)
     channels = choose_channels(known.input, overrides)
     spec = replace(
@@ -50,12 +56,22 @@ def _import(state: Mapping[str, Array], variant: str, source: SourceFile, overri
         accuracy={},
         weights=None,
     )
-    text = (
-        f"Input: {width} x {height} pixels, as the smaller published ones; the file does not tell. A network made for "
-    )
-    text += "another size finds less at this one."
-    size = () if is_known or overrides.size else (Note(text, (Remedy("size", "640x480"),)),)
-    return Imported(as_published(spec, source), dict(state), (*size, *labels.notes, *channels.notes))
+    return Imported(as_published(spec, source), dict(state), (*size.notes, *labels.notes, *channels.notes))
+
+
+def _size_in_name(source: SourceFile) -> Choice[tuple[int, int]]:
+    """(width, height) that the file's name tells, as the published ones do; it is asked for where that tells none."""
+    told = set(_SIZE.findall(source.name))
+    if len(told) != 1:
+        raise DetectorError(
+            f"{source.name} does not say the size of its images, nor is it one of the published files.",
+            "Say the size it was trained with: most have 320 x 240, some 640 x 480; at another it finds less.",
+            Remedy("size", "320x240"),
+        )
+    width = int(told.pop())
+    height = width * 3 // 4
+    text = f"Input: {width} x {height} pixels, by the file's name; one made for another size finds less."
+    return Choice((width, height), (Note(text, (Remedy("size", "640x480" if width == 320 else "320x240"),)),))
 
 
 def _labels(classes: int, is_known: bool, source: SourceFile, overrides: Overrides) -> Choice[tuple[str, ...]]:

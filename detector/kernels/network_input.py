@@ -19,7 +19,7 @@ def _between(first, second, share):  # type: ignore[no-untyped-def]
     return tl.where(share < 0.5, first + share * step, second - step * (1.0 - share))
 
 
-@triton.jit  # type: ignore[untyped-decorator,unused-ignore]  # Triton's are
+@triton.jit(do_not_specialize=["frame_rows", "row_bytes", "height", "width"])  # type: ignore[untyped-decorator,unused-ignore]  # Triton's are
 def _mix(  # type: ignore[no-untyped-def]
     frames,
     rows,
@@ -33,10 +33,10 @@ def _mix(  # type: ignore[no-untyped-def]
     row_bytes,
     height,
     width,
-    channels,
     LISTED: tl.constexpr,  # noqa: N803 - Triton's
     COLUMNS: tl.constexpr,  # noqa: N803
     CHANNELS: tl.constexpr,  # noqa: N803
+    BLOCK: tl.constexpr,  # noqa: N803
 ):
     """A line of the input: of each value its four neighbours in the frame, by their shares, then normalised."""
     line = tl.program_id(0)
@@ -45,12 +45,12 @@ def _mix(  # type: ignore[no-untyped-def]
     if LISTED:
         top, bottom = tl.load(rows + top), tl.load(rows + bottom)
     frame = frames + (line // height).to(tl.int64) * frame_rows * row_bytes
-    column, channel = tl.program_id(1) * COLUMNS + tl.arange(0, COLUMNS), tl.arange(0, CHANNELS)
-    there = (column < width)[:, None] & (channel < channels)[None, :]
+    column, channel = tl.program_id(1) * COLUMNS + tl.arange(0, COLUMNS), tl.arange(0, BLOCK)
+    there = (column < width)[:, None] & (channel < CHANNELS)[None, :]
     seen = there & (channel < 3)[None, :]  # the others are filling
-    place = column[:, None] * (2 * channels) + channel[None, :]
+    place = column[:, None] * (2 * CHANNELS) + channel[None, :]
     left = tl.load(values + place, mask=seen, other=0)
-    right = tl.load(values + place + channels, mask=seen, other=0)
+    right = tl.load(values + place + CHANNELS, mask=seen, other=0)
     sideways = tl.load(across + column, mask=column < width, other=0.0)[:, None]
     above = _between(
         tl.load(frame + top * row_bytes + left, mask=seen, other=0).to(tl.float32),
@@ -62,10 +62,10 @@ def _mix(  # type: ignore[no-untyped-def]
         tl.load(frame + bottom * row_bytes + right, mask=seen, other=0).to(tl.float32),
         sideways,
     )
-    used = channel < channels
+    used = channel < CHANNELS
     shift, factor = tl.load(mean + channel, mask=used, other=0.0), tl.load(scale + channel, mask=used, other=0.0)
     value = (_between(above, below, tl.load(down + y)) - shift[None, :]) * factor[None, :]
-    tl.store(out + line.to(tl.int64) * width * channels + column[:, None] * channels + channel[None, :], value, there)
+    tl.store(out + line.to(tl.int64) * width * CHANNELS + column[:, None] * CHANNELS + channel[None, :], value, there)
 
 
 def mix_by_kernel(frames: Tensor, plan: ResizePlan, mean: Tensor, scale: Tensor, dtype: torch.dtype) -> Tensor:
@@ -87,10 +87,10 @@ def mix_by_kernel(frames: Tensor, plan: ResizePlan, mean: Tensor, scale: Tensor,
         frame_width * 3,
         height,
         width,
-        channels,
         LISTED=plan.rows is not None,
         COLUMNS=_COLUMNS,
-        CHANNELS=triton.next_power_of_2(channels),
+        CHANNELS=channels,
+        BLOCK=triton.next_power_of_2(channels),
         enable_fp_fusion=False,
     )
     return out.permute(0, 3, 1, 2)

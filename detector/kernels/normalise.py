@@ -11,7 +11,7 @@ _ELEMENTS = 2048  # of a block
 _NAN = tl.constexpr(tl.PropagateNan.ALL)  # as torch does
 
 
-@triton.jit  # type: ignore[untyped-decorator,unused-ignore]  # Triton's are
+@triton.jit(do_not_specialize=["rows"])  # type: ignore[untyped-decorator,unused-ignore]  # Triton's are
 def _l2norm(maps, scale, out, rows, channels, ROWS: tl.constexpr, CHANNELS: tl.constexpr):  # type: ignore[no-untyped-def]  # noqa: N803 - Triton's
     """out[r] = maps[r] / its length * scale, in float32."""
     first = tl.program_id(0).to(tl.int64) * ROWS

@@ -22,7 +22,7 @@ _NAN = tl.constexpr(tl.PropagateNan.ALL)  # as torch does
 _LOW_HALF = tl.constexpr(0xFFFFFFFF)
 
 
-@triton.jit  # type: ignore[untyped-decorator,unused-ignore]  # Triton's are
+@triton.jit(do_not_specialize=["boxes", "classes", "image_stride", "box_stride", "room"])  # type: ignore[untyped-decorator,unused-ignore]  # Triton's are
 def _choose(  # type: ignore[no-untyped-def]
     logits,
     floor,
@@ -60,7 +60,7 @@ def _side(value, extent, CLIP: tl.constexpr):  # type: ignore[no-untyped-def]  #
     return value
 
 
-@triton.jit  # type: ignore[untyped-decorator,unused-ignore]  # Triton's are
+@triton.jit(do_not_specialize=["boxes", "image_stride", "box_stride", "room"])  # type: ignore[untyped-decorator,unused-ignore]  # Triton's are
 def _decode(  # type: ignore[no-untyped-def]
     keys,
     locs,
@@ -116,7 +116,7 @@ def _decode(  # type: ignore[no-untyped-def]
     tl.store(scores + here, tl.where(sane | (key == 0), score, -score), mask=there)
 
 
-@triton.jit  # type: ignore[untyped-decorator,unused-ignore]  # Triton's are
+@triton.jit(do_not_specialize=["room"])  # type: ignore[untyped-decorator,unused-ignore]  # Triton's are
 def _gather(passing, boxes, scores, class_ids, stay, kept, before, rows, room, BLOCK: tl.constexpr):  # type: ignore[no-untyped-def]  # noqa: N803 - Triton's
     """The rows of one image, and whether its suppression settled."""
     image = tl.program_id(0).to(tl.int64)

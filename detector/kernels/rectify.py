@@ -13,7 +13,7 @@ _ROWS, _CHANNELS = 32, 64  # of a block
 _NAN = tl.constexpr(tl.PropagateNan.ALL)  # as torch does
 
 
-@triton.jit  # type: ignore[untyped-decorator,unused-ignore]  # Triton's are
+@triton.jit(do_not_specialize=["rows"])  # type: ignore[untyped-decorator,unused-ignore]  # Triton's are
 def _rectify(maps, bias, rows, channels, ROWS: tl.constexpr, CHANNELS: tl.constexpr):  # type: ignore[no-untyped-def]  # noqa: N803 - Triton's
     """maps[r, c] = max(maps[r, c] + bias[c], 0), in place."""
     first = tl.program_id(0).to(tl.int64) * ROWS
@@ -25,7 +25,7 @@ def _rectify(maps, bias, rows, channels, ROWS: tl.constexpr, CHANNELS: tl.conste
     tl.store(place, tl.maximum(value, 0.0, propagate_nan=_NAN), mask=there)
 
 
-@triton.jit  # type: ignore[untyped-decorator,unused-ignore]  # Triton's are
+@triton.jit(do_not_specialize=["cells", "height", "width", "out_height", "out_width"])  # type: ignore[untyped-decorator,unused-ignore]  # Triton's are
 def _rectify_pool(  # type: ignore[no-untyped-def]
     maps,
     bias,

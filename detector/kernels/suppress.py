@@ -12,7 +12,7 @@ from detector.postprocess_fixed import ROUNDS
 _BLOCK = 64
 
 
-@triton.jit  # type: ignore[untyped-decorator,unused-ignore]  # Triton's are
+@triton.jit(do_not_specialize=["count", "top_k"])  # type: ignore[untyped-decorator,unused-ignore]  # Triton's are
 def _cut(classes, used, stay, count, top_k, BLOCK: tl.constexpr):  # type: ignore[no-untyped-def]  # noqa: N803 - Triton's
     """stay[b, j] = j is used, and fewer than ``top_k`` before it are of its class."""
     row, first = tl.program_id(0) * count, tl.program_id(1) * BLOCK
@@ -28,7 +28,7 @@ def _cut(classes, used, stay, count, top_k, BLOCK: tl.constexpr):  # type: ignor
     tl.store(stay + row + mine, ((mine < end) & (ahead < top_k)).to(tl.int32), mask=mine < count)
 
 
-@triton.jit  # type: ignore[untyped-decorator,unused-ignore]  # Triton's are
+@triton.jit(do_not_specialize=["count"])  # type: ignore[untyped-decorator,unused-ignore]  # Triton's are
 def _round(boxes, classes, used, stay, limit, kept, after, count, BLOCK: tl.constexpr):  # type: ignore[no-untyped-def]  # noqa: N803
     """after[b, j] = stay[b, j], and no kept one before j of its class overlaps it by more than ``limit``."""
     row, first = tl.program_id(0) * count, tl.program_id(1) * BLOCK

@@ -22,6 +22,7 @@ from detector.runtime.graph_trial import TIME_LIMIT_S, note_survival, run_on_tri
 from detector.runtime.ir import IR_FORMAT
 from detector.runtime.openvino_runtime import compile_for_latency, last_line, load_openvino, operations
 from detector.runtime.other_process import Messages
+from detector.runtime.signed_weights import with_signed_weights
 
 Floats = npt.NDArray[np.float32]
 
@@ -85,6 +86,7 @@ def _convert(request: ConversionRequest, messages: Messages) -> None:
     try:
         model = core.read_model(str(request.source)) if request.build is None else request.build()
         _fix_size(openvino, model, request.size, name)
+        with_signed_weights(openvino, model)
         for result, meaning in zip(model.get_results(), request.dequantised, strict=False):
             _dequantise(result, *meaning)
         for values in request.constants:

@@ -16,7 +16,7 @@ from detector.detections import Candidates
 from detector.errors import DetectorError
 from detector.golden import Floats, fixed_image
 from detector.graph_input import input_builder
-from detector.graph_output import read_candidates, read_dense
+from detector.graph_output import read_candidates, read_dense, read_table
 from detector.graph_spec import NONE
 from detector.ir_file import check_ir
 from detector.model_file import IR_XML, ModelEntry
@@ -29,6 +29,7 @@ from detector.runtime.openvino_runtime import compile_for_latency, load_openvino
 from detector.spec import PostprocessSpec
 
 _TABLES = ("detection-output", "nms-inside")
+_SSD = "DetectionOutput"
 
 
 class IrDetector(Engine):
@@ -80,16 +81,31 @@ class IrDetector(Engine):
         if graph.rule not in _TABLES:
             dense = read_dense(self.spec, self._requests.first(frame))
             return dense.boxes, _log(np.concatenate([dense.background[:, None], dense.scores], axis=1))
-        if not _has_detection_output(self._model):
-            return np.empty((0, 4), np.float32), np.empty((0, len(self.spec.labels) + 1), np.float32)
-        probe = compile_for_latency(self._core, _with_raw_outputs(self._model), self.precision)
+        last = _suppression(self._model)
+        probe = compile_for_latency(self._core, _with_raw_outputs(self._model, last), self.precision)
         outputs = probe.create_infer_request().infer({0: input_builder(self.spec)([frame])})
-        locs = np.asarray(outputs[len(outputs) - 2], np.float32).reshape(-1, 4)
-        scores = np.asarray(outputs[len(outputs) - 1], np.float32).reshape(len(locs), -1)
-        if graph.background not in (NONE, 0):
-            first = scores[:, [graph.background]]
-            scores = np.concatenate([first, np.delete(scores, graph.background, axis=1)], axis=1)
-        return locs, _log(scores)
+        answers = [np.asarray(outputs[index], np.float32) for index in range(len(outputs))]
+        if last == _SSD:
+            locs = answers[-2].reshape(-1, 4)
+            scores = answers[-1].reshape(len(locs), -1)
+            if graph.background not in (NONE, 0):
+                first = scores[:, [graph.background]]
+                scores = np.concatenate([first, np.delete(scores, graph.background, axis=1)], axis=1)
+            return locs, _log(scores)
+        if last is not None and answers[-1].shape[::2] == (1, answers[-2].shape[1]) and _are_scores(answers[-1]):
+            scores = answers[-1][0].T
+            return answers[-2][0], _log(np.concatenate([np.ones((len(scores), 1), np.float32), scores], axis=1))
+        return self._of_table(answers)
+
+    def _of_table(self, answers: Sequence[Floats]) -> tuple[Floats, Floats]:
+        """What a network's own table says: the score of each row at its class, the rest for the background."""
+        boxes, scores, labels = read_table(self.spec, answers)
+        rows = np.flatnonzero(np.isfinite(boxes).all(axis=1) & np.isfinite(scores))
+        rows = rows[(labels[rows] >= 0) & (labels[rows] < len(self.spec.labels))]
+        dense = np.zeros((len(rows), len(self.spec.labels) + 1), np.float32)
+        dense[:, 0] = 1 - np.clip(scores[rows], 0, 1)
+        dense[np.arange(len(rows)), labels[rows] + 1] = scores[rows]
+        return boxes[rows], _log(dense)
 
     def _release(self) -> None:
         del self._requests, self._core, self._model
@@ -110,16 +126,24 @@ def read_ir(core: Any, entry: ModelEntry) -> Any:
     return _read(core, xml_of(entry.path))
 
 
-def _has_detection_output(model: Any) -> bool:
-    return any(op.get_type_name() == "DetectionOutput" for op in model.get_ops())
+def _suppression(model: Any) -> str | None:
+    """The kind of layer that suppresses overlaps inside a network, if one does."""
+    kinds = {op.get_type_name() for op in model.get_ops()}
+    return next((kind for kind in (_SSD, "NonMaxSuppression") if kind in kinds), None)
 
 
-def _with_raw_outputs(model: Any) -> Any:
-    """A copy of ``model`` that also gives out what goes into its DetectionOutput: encoded boxes, and scores."""
+def _with_raw_outputs(model: Any, kind: str | None) -> Any:
+    """A copy of ``model`` that also gives out what goes into its layer of this kind: boxes, and scores."""
+    if kind is None:
+        return model
     probe = model.clone()
-    last = next(op for op in probe.get_ops() if op.get_type_name() == "DetectionOutput")
+    last = next(op for op in probe.get_ops() if op.get_type_name() == kind)
     probe.add_outputs([last.input_value(0), last.input_value(1)])
     return probe
+
+
+def _are_scores(values: Floats) -> bool:
+    return bool(((values >= 0) & (values <= 1)).all())
 
 
 def require_ir_survival(path: Path, marks: Path | None = None) -> None:
@@ -142,9 +166,7 @@ def _run_once(xml_path: Path) -> None:
     core = load_openvino().Core()
     model = _read(core, xml_path)
     try:
-        compiled = compile_for_latency(
-            core, _with_raw_outputs(model) if _has_detection_output(model) else model, "fp32"
-        )
+        compiled = compile_for_latency(core, _with_raw_outputs(model, _suppression(model)), "fp32")
         port = compiled.inputs[0]
         shape = tuple(port.shape)
         rows, columns = shape[2:] if shape[1] == 3 else shape[1:3]

@@ -1,6 +1,6 @@
 """SSD by torch with every stage on the device: upload of the bytes, resize, normalise, network, decode, NMS.
 
-On an NVIDIA GPU all of it is one CUDA graph per shape of batch, started by one call; the host waits once per call, for
+On an NVIDIA GPU all of it is one CUDA graph per shape of batch, started by one call; the host waits once per graph, for
 the one copy that comes back. Elsewhere (Apple's and Intel's GPUs, the CPU in tests) the same functions run one by one.
 Used by the thread that opened it, on a stream of its own.
 """
@@ -122,20 +122,25 @@ class TorchDeviceDetector(Engine):
             return None
 
     def _found(self, frames: Sequence[ImageBGR], rule: PostprocessSpec) -> list[Candidates]:
-        """Queue everything, wait once, look at what came."""
+        """Queue everything, then look at each chunk as it comes, while the device works on the next."""
         if rule != self._rule:  # numbers that a graph reads, so that it need not be captured anew
             self.device_pass.limit.fill_(float(float32_limit(rule.iou_threshold)))
             self.device_pass.floor.fill_(rule.score_floor)
             self._rule = rule
         fetched, done = self._buffer(len(frames)), 0
+        coming: list[tuple[Tensor, torch.cuda.Event | None]] = []
         for chunk in self._chunks(frames):
-            rows = self._queue(chunk)
-            fetched[done : done + len(chunk)].copy_(rows, non_blocking=self._stream is not None)
+            rows = fetched[done : done + len(chunk)]
+            rows.copy_(self._queue(chunk), non_blocking=self._stream is not None)
+            coming.append((rows, None if self._stream is None else self._stream.record_event()))
             done += len(chunk)
-        if self._stream is not None:
-            self._stream.synchronize()
-        self.on_stage("copy")
-        found = unpack(fetched.numpy(), rule.iou_threshold)
+        found: list[Candidates | None] = []
+        for rows, there in coming:
+            if there is not None:
+                there.synchronize()
+            if rows is coming[-1][0]:
+                self.on_stage("copy")
+            found += unpack(rows.numpy(), rule.iou_threshold)
         return [self._at_length(frame, rule) if one is None else one for frame, one in zip(frames, found, strict=True)]
 
     def _chunks(self, frames: Sequence[ImageBGR]) -> Iterator[list[ImageBGR]]:

@@ -20,7 +20,7 @@ from detector.runtime.cuda_support import new_stream
 from detector.runtime.host_copies import HostCopies, pieces
 
 _PIECE = 1 << 18  # bytes copied to page-locked memory before their upload starts
-_PIECES = 8  # of an upload: to send more of them costs more than it gains
+_PIECES = 8  # of an upload at most: each costs the host some microseconds
 
 
 class Uploads(Protocol):
@@ -65,9 +65,13 @@ class PinnedUploads:
     Args:
         device: An NVIDIA GPU.
         stream: Where the work runs.
+
+    Attributes:
+        most_pieces: Of an upload.
     """
 
     def __init__(self, device: torch.device, stream: torch.cuda.Stream) -> None:
+        self.most_pieces = _PIECES
         self._stream = stream
         self._copies = new_stream(device)
         self._host = HostCopies()
@@ -81,7 +85,7 @@ class PinnedUploads:
         slot.wait_uploaded()
         host, there = slot.views((len(frames), plan.uploaded_rows, plan.width, 3), self._copies, self._stream)
         self._copies.wait_event(slot.read)
-        size = max(_PIECE, host.numel() // _PIECES)
+        size = max(_PIECE, host.numel() // self.most_pieces)
         steps = [
             piece
             for target, frame in zip(host.numpy(), frames, strict=True)

@@ -161,7 +161,9 @@ def test_a_frame_goes_in_pieces_and_many_frames_in_few(monkeypatch: pytest.Monke
     try:
         for count in (1, 8):
             pinned.use([picture(720, 1280)] * count, plan_of(720, 1280), lambda images: images)
+        pinned.most_pieces = 2
+        pinned.use([picture(720, 1280)], plan_of(720, 1280), lambda images: images)
     finally:
         pinned.close()
     assert 4 <= counts[0] <= 9
-    assert counts[1] == 8  # a frame each
+    assert counts[1:] == [8, 2]  # a frame each; halves

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
+from app.core.events.scene import IgnoreMask, Scene
+from app.core.events.scene_store import SceneStore
 from app.core.export.job import ExportJob
 from app.core.export.request import DataFile, ExportCancelledError, ExportRequest
 from app.core.export.request_json import MAX_REQUESTS, request_to_json, requests_from_json, requests_to_json
@@ -252,6 +254,14 @@ def test_a_damaged_list_is_told(booth: Booth, qtbot: QtBot) -> None:
 def test_text() -> None:
     request = ExportRequest(Path("/a.mp4"), None)
     assert summary(UnfinishedWork(abandoned=AbandonedQueue((request,)))) == "The export of a.mp4 was still waiting."
+
+
+def test_each_video_has_the_masks_drawn_on_it_if_that_is_asked(tmp_path: Path) -> None:
+    clock = IgnoreMask("clock", ((0.0, 0.0), (0.3, 0.0), (0.3, 0.1)))
+    SceneStore().save(str(tmp_path / "a.mp4"), Scene(masks=(clock,)))
+    videos = [FoundVideo(tmp_path / "a.mp4"), FoundVideo(tmp_path / "b.mp4")]
+    assert [request.masks for request in batch_requests(videos, BatchOptions(masked=True))] == [(clock,), ()]
+    assert [request.masks for request in batch_requests(videos, BatchOptions())] == [(), ()]
 
 
 def test_wishes_of_several_videos_reach_each(tmp_path: Path) -> None:

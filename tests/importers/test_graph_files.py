@@ -14,6 +14,7 @@ import pytest
 
 from detector.detections import DetectionFilter
 from detector.errors import DetectorError
+from detector.golden import prove
 from detector.importers.alternatives import compare_alternatives
 from detector.importers.base import Overrides
 from detector.importers.flatbuffer import Buffer, FlatError, flex_numbers
@@ -92,10 +93,52 @@ def test_an_input_for_the_size_is_given_the_networks_own(tmp_path: Path) -> None
     spec = result.entry.spec
     assert spec.graph is not None
     assert (spec.graph.rule, spec.graph.unit, spec.labels) == ("nms-inside", "pixels", ("owl", "fox"))
+    with open_detector(result.entry, "cpu", "fp32") as detector:
+        proof = prove(spec, detector.raw, "fp32")
+    assert proof is not None
+    assert proof.ok
     with open_detector(result.entry) as detector:
         found = detector.detect(RED, DetectionFilter(0.5))
     assert found.class_ids.tolist() == [0]
     np.testing.assert_allclose(found.boxes_xyxy, BOXES[:1] * [100, 50, 100, 50], rtol=1e-5)
+
+
+def _save_table(path: Path, first: int) -> Path:
+    """Two rows of image, class, score, x1, y1, x2, y2; the scores follow red and blue."""
+    rows = np.zeros((1, 1, 2, 7), np.float32)
+    rows[0, 0, :, 1] = (first, first + 1)
+    rows[0, 0, :, 3:] = BOXES
+    mixing = np.zeros((3, 14), np.float32)
+    mixing[0, 2] = mixing[2, 9] = 1
+    nodes = [
+        node("GlobalAveragePool", "images", "pooled"),
+        node("Flatten", "pooled", "means", axis=1),
+        node("MatMul", "means mixing", "flat"),
+        node("Reshape", "flat shape", "scored"),
+        node("Add", "scored rows", "table"),
+    ]
+    constants = {"mixing": mixing, "rows": rows, "shape": np.array([1, 1, 2, 7], np.int64)}
+    return onnx_model(path, nodes, constants, {"table": [1, 1, 2, 7]})
+
+
+@pytest.mark.parametrize(("first", "said"), [(0, None), (1, None), (1, "0"), (0, "1")])
+def test_the_numbers_of_a_tables_classes_are_told_by_it_or_by_the_user(
+    first: int, said: str | None, tmp_path: Path
+) -> None:
+    """Class 0 is only found where it is no background; the user's word comes first."""
+    (tmp_path / "labels.txt").write_text("owl\nfox\n")
+    given = {} if said is None else {"first": said}
+    result = _import(_save_table(tmp_path / "a.onnx", first), tmp_path, scale="0-1", **given)
+    spec = result.entry.spec
+    assert spec.graph is not None
+    assert spec.graph.rule == "detection-output"
+    assert spec.golden is not None
+    asked = [remedy.option for note in result.notes for remedy in note.remedies]
+    assert ("first" in asked) == (said is None)
+    with open_detector(result.entry) as detector:
+        found = detector.detect(RED, DetectionFilter(0.5)).class_ids.tolist()
+    counted_from = first if said is None else int(said)
+    assert found == ([first - counted_from] if first >= counted_from else [])
 
 
 def test_choices_that_mean_nothing_are_refused(tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ import torch
 
 import detector.importers.first_bytes as first_bytes
 import detector.importers.read as read_module
-from detector.errors import DetectorError
+from detector.errors import DetectorError, Remedy
+from detector.importers.base import Overrides
 from detector.importers.detect import detect_layout
 from detector.importers.layouts import LAYOUTS as LAYOUT_TABLE
 from detector.importers.layouts import Layout
@@ -117,12 +118,12 @@ def test_wrappers_and_prefixes_are_taken_off(tmp_path: Path, wrap: str, prefix: 
 
 def test_the_old_torch_format_is_read(tmp_path: Path) -> None:
     state = random_state(random_spec("ultraface-rfb"))
-    torch.save(OrderedDict(state), tmp_path / "x.pth", _use_new_zipfile_serialization=False)
-    target = import_model(tmp_path / "x.pth", "faces", tmp_path / "out").path
+    torch.save(OrderedDict(state), tmp_path / "x-320.pth", _use_new_zipfile_serialization=False)
+    target = import_model(tmp_path / "x-320.pth", "faces", tmp_path / "out").path
     spec = load_spec(target)
     assert spec.architecture == "ultraface-rfb"
     assert spec.accuracy == {}  # measured on the published weights, which these are not
-    assert hashlib.sha256((tmp_path / "x.pth").read_bytes()).hexdigest() in spec.provenance
+    assert hashlib.sha256((tmp_path / "x-320.pth").read_bytes()).hexdigest() in spec.provenance
     assert load_state(target, spec).keys() == state.keys()
 
 
@@ -297,8 +298,8 @@ def test_a_tensor_without_data_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
 def test_weights_of_any_float_type_are_imported(tmp_path: Path, dtype: torch.dtype) -> None:
     state = random_state(random_spec())
-    torch.save({name: t.to(dtype) if t.is_floating_point() else t for name, t in state.items()}, tmp_path / "x.pth")
-    target = import_model(tmp_path / "x.pth", "x", tmp_path / "out").path
+    torch.save({name: t.to(dtype) if t.is_floating_point() else t for name, t in state.items()}, tmp_path / "x-320.pth")
+    target = import_model(tmp_path / "x-320.pth", "x", tmp_path / "out").path
     imported = load_state(target, load_spec(target))
     for name, tensor in state.items():
         torch.testing.assert_close(imported[name], tensor.to(dtype).to(tensor.dtype), rtol=0, atol=0)
@@ -308,9 +309,9 @@ def test_missing_and_misshapen_tensors_are_listed(tmp_path: Path) -> None:
     state = random_state(random_spec())
     del state["extras.0.0.bias"]
     state["base_net.0.0.weight"] = t(8, 3, 3, 3)
-    torch.save(state, tmp_path / "x.pth")
+    torch.save(state, tmp_path / "x-320.pth")
     with pytest.raises(DetectorError) as caught:
-        import_model(tmp_path / "x.pth", "x", tmp_path / "out")
+        import_model(tmp_path / "x-320.pth", "x", tmp_path / "out")
     assert "extras.0.0.bias [64] is missing" in caught.value.message
     assert "base_net.0.0.weight is [8, 3, 3, 3] instead of [16, 3, 3, 3]" in caught.value.message
     assert not (tmp_path / "out").exists()
@@ -335,3 +336,17 @@ def test_other_kinds_of_file_are_refused(tmp_path: Path, name: str) -> None:
 def test_an_absent_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DetectorError, match="There is no file"):
         import_model(tmp_path / "absent.pth", "x", tmp_path / "out")
+
+
+def test_the_size_of_an_unknown_ultraface_file_is_asked_for_or_in_its_name(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "mine.pth")
+    with pytest.raises(DetectorError) as caught:
+        import_model(tmp_path / "mine.pth", "x", tmp_path / "out")
+    assert caught.value.remedies == (Remedy("size", "320x240"),)
+    given = load_spec(import_model(tmp_path / "mine.pth", "x", tmp_path / "out", Overrides(size=(640, 480))).path)
+    assert (given.input.width, given.input.height) == (640, 480)
+    save_checkpoint(tmp_path / "mine-640.pth")
+    written = import_model(tmp_path / "mine-640.pth", "y", tmp_path / "out")
+    named = load_spec(written.path)
+    assert (named.input.width, named.input.height) == (640, 480)
+    assert Remedy("size", "320x240") in [remedy for note in written.notes for remedy in note.remedies]

@@ -139,7 +139,7 @@ def test_the_clock_of_pieces_is_asked_for_all_of_them(tmp_path: Path, monkeypatc
     bench = Bench("cpu", sizes_of("cpu", quick=True), {"a": open_file(tmp_path / "a.safetensors")})
     monkeypatch.setattr(pieces, "graph_ms", clock)
     with one_thread():
-        rows = pieces._kernels(bench, torch.float32, 1)
+        rows = list(pieces._kernels(bench, torch.float32, 1))
         assert [row["part"] for row in rows] == ["mix", "rectify", "normalise", "suppress", "postprocess"]
         assert all(row["torch_ms"] == 1.0 and isinstance(row["triton_ms"], str) for row in rows)
         assert pieces._whole(bench, "a", 2) == {"part": "whole pass", "batch": 2, "torch_ms": 1.0, "triton_ms": 1.0}

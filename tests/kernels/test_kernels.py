@@ -122,7 +122,7 @@ pointers = {
 sizes = {"ROWS": 32, "COLUMNS": 128, "BOXES": 8, "CLASSES": 128, "KERNEL": 3, "STRIDE": 1, "PADDING": 1, "CLIP": True}
 sizes |= {"LISTED": True}
 of_kernel = {
-    network_input._mix: {"CHANNELS": 8},
+    network_input._mix: {"CHANNELS": 8, "BLOCK": 8},
     normalise._l2norm: {"CHANNELS": 512, "ROWS": 4},
     postprocess._decode: {"BLOCK": 128},
     postprocess._gather: {"BLOCK": 1024},

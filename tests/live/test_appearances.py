@@ -75,6 +75,21 @@ def test_rows_are_those_of_a_frame_by_frame_reading(video: list[Seen], threshold
     assert [row.seconds for row in rows] == sorted((row.seconds for row in rows), reverse=True)
 
 
+@pytest.mark.parametrize("other", [(64, 48), (128, 48)])
+def test_masks_take_away_what_lies_in_them(other: tuple[int, int]) -> None:
+    boxes = np.array([[0, 0, 10, 10], [40, 0, 60, 10]], np.float32)
+    found = Candidates(boxes, np.array([0.9, 0.8], np.float32), np.array([0, 1], np.int32))
+    growing = GrowingSurvey(LABELS, 8, masks=(((0.5, 0.0), (1.0, 0.0), (1.0, 1.0), (0.5, 1.0)),))
+    store = store_of([[]] * 8)
+    sizes = [(64, 48), other] * 4  # in the wider frames the second box lies left of the mask
+    store.frame = lambda index: StoredFrame(index * PERIOD, *sizes[index], found)  # type: ignore[method-assign]
+    assert growing.extend(store)
+    made = growing.survey()
+    assert (made.best[:, 0] == np.float32(0.9)).all()
+    outside = [size != (64, 48) for size in sizes]
+    assert (made.best[:, 1] > 0).tolist() == outside
+
+
 @given(videos, scores, st.integers(1, 10))
 def test_in_coarse_pieces_nothing_is_lost_and_each_start_shows_the_class(
     video: list[Seen], threshold: float, pieces: int

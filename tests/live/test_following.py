@@ -109,8 +109,9 @@ class _Shown:
 
     def __init__(self) -> None:
         self.results: list[FrameResult] = []
+        self.gone = threading.Event()
         self._changed = threading.Condition()
-        self.stage = FollowStage(self._take, 0.5)
+        self.stage = FollowStage(self._take, 0.5, self.gone.set)
         self._clock = itertools.count(1)
 
     def _take(self, _epoch: int, result: FrameResult) -> None:
@@ -210,6 +211,13 @@ def test_another_model_counts_anew(shown: _Shown) -> None:
     assert (third.numbers, third.so_far) == ((3,), (1,))
 
 
+def test_a_run_of_the_detector_that_failed_ends_nothing(shown: _Shown) -> None:
+    shown.answer(shown.frame(0), 0)
+    shown.stage.answer(1, FrameResult(shown.frame(1), None))
+    again = shown.answer(shown.frame(2), 0)
+    assert (again.numbers, again.so_far) == ((1,), (1, 0))
+
+
 def test_another_source_counts_from_one(shown: _Shown) -> None:
     shown.answer(shown.frame(0), 0)
     assert shown.answer(shown.frame(0, epoch=2), 1, epoch=2).numbers == (1,)
@@ -224,6 +232,18 @@ def test_nothing_is_followed_in_a_mask(shown: _Shown) -> None:
     shown.stage.set_masks(())
     later = [shown.answer(shown.frame(index), 0, 1).numbers for index in range(1, 8)]
     assert later[-1] == (1, 2)
+
+
+@pytest.mark.expects_log
+def test_the_view_goes_on_if_following_fails(video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise cv2.error("of a driver, say")
+
+    monkeypatch.setattr("app.core.following.follower.Follower.advance", fail)
+    with LiveProbe(factory=lambda _: RedDetector(), smoothing="on") as probe:
+        probe.start(str(video), SourceOptions(loop=True))
+        for _ in range(10):
+            assert not probe.detected().followed
 
 
 def test_off_keeps_boxes_and_frames_together(video: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from dataclasses import replace
 from datetime import date
@@ -13,12 +14,22 @@ from hypothesis import strategies as st
 from pytestqt.qtbot import QtBot
 
 from app.cli import models
+from app.cli.options import add_detection_flags, with_own_limits
 from app.core.live.events import ModelLoading, ModelReady
 from app.core.model_cards import ModelCard
 from app.core.paths import settings_file
 from app.core.settings import ChosenSettings, DetectionSettings, ModelSettings, Settings
 from app.core.settings_store import from_dict, load_settings, save_settings, to_dict
-from app.core.thresholds import COMMON, ModelThreshold, renamed, threshold_for, with_choice, without_choice
+from app.core.thresholds import (
+    COMMON,
+    COMMON_IOU,
+    ModelThreshold,
+    iou_for,
+    renamed,
+    threshold_for,
+    with_choice,
+    without_choice,
+)
 from app.ui.models.model_facts import fact_rows
 from app.ui.services.background import Background
 from app.ui.services.settings_model import SettingsModel
@@ -58,6 +69,18 @@ def test_choices_are_kept_by_model_and_the_last_ones_stay() -> None:
     assert renamed({"b": 0.2}, "a", "b") == {}
 
 
+@pytest.mark.parametrize(
+    ("asked", "own", "in_force"), [([], 0.3, 0.3), (["--iou", "0.6"], 0.3, 0.6), ([], None, COMMON_IOU)]
+)
+def test_the_command_line_takes_a_models_own_limit_unless_it_says_another(
+    asked: list[str], own: float | None, in_force: float
+) -> None:
+    parser = argparse.ArgumentParser()
+    add_detection_flags(parser)
+    options = parser.parse_args(asked)
+    assert with_own_limits(DetectionSettings(), options, None, own).iou == in_force
+
+
 # -- files -------------------------------------------------------------------------------------------------------------
 
 
@@ -74,6 +97,14 @@ def test_a_class_filter_of_old_becomes_the_choice_for_the_model_that_was_in_use(
     assert settings.chosen == ChosenSettings({"cars": 0.2}, {"faces": ("face",)})
     new = {**old, "chosen": {"classes": {}}}
     assert from_dict(new)[0].chosen.classes == {}
+
+
+def test_a_limit_of_overlaps_of_old_becomes_the_choice_for_the_model_that_was_in_use() -> None:
+    settings, problems = from_dict({"model": {"name": "faces"}, "detection": {"iou": 0.6}, "chosen": {"classes": {}}})
+    assert problems == []
+    assert settings.chosen.ious == {"faces": 0.6}
+    assert from_dict({"detection": {"iou": COMMON_IOU}})[0].chosen.ious == {}, "the common one was nobody's choice"
+    assert from_dict({"detection": {"iou": 0.6}, "chosen": {"ious": {}}})[0].chosen.ious == {}
 
 
 def test_the_common_threshold_of_old_was_nobodys_choice() -> None:
@@ -113,6 +144,30 @@ def model(qtbot: QtBot) -> SettingsModel:
     made = SettingsModel(replace(Settings(), model=ModelSettings(name="first")), None, Background())
     made.know_thresholds({"first": 0.38, "second": 0.62, "third": None})
     return made
+
+
+def test_a_models_own_limit_of_overlaps_holds_until_it_is_moved(model: SettingsModel) -> None:
+    assert iou_for(None) == model.current.detection.iou == COMMON_IOU
+    told: list[str] = []
+    model.changed.connect(lambda _section, name: told.append(name))
+    model.know_ious({"first": 0.3, "second": 0.55, "third": COMMON_IOU})
+    assert model.current.detection.iou == 0.3
+    model.set("model", "name", "second")
+    assert model.current.detection.iou == 0.55
+    model.set("detection", "iou", 0.7)
+    assert model.iou_of("second") == ModelThreshold(0.7, 0.55)
+    model.set("model", "name", "first")
+    assert model.current.detection.iou == 0.3, "the choice is the other's"
+    assert told.count("iou") == 4
+    model.rename_model("second", "cars")
+    assert model.iou_of("cars") == ModelThreshold(0.7, 0.55)
+    model.set("model", "name", "cars")
+    model.reset("detection", ("iou",))
+    assert model.current.detection.iou == 0.55
+    assert model.current.chosen.ious == {}
+    model.set("detection", "iou", 0.2)
+    model.forget_model("cars")
+    assert model.current.detection.iou == COMMON_IOU, "nothing is known of who comes under that name"
 
 
 def test_another_model_brings_its_threshold_and_a_choice_holds_for_its_model(model: SettingsModel) -> None:

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.errors import AppError
-from app.core.sources.video_thumbnails import VideoThumbnails, window_around
+from app.core.sources.picture_crop import window_around
+from app.core.sources.video_thumbnails import VideoThumbnails
 from tests.support.media import make_video
 from tools.fixtures.coded_images import read_frame_index
 

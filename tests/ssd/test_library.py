@@ -41,8 +41,8 @@ def test_a_fresh_library_has_the_bundled_model_and_the_known_ones(library: Model
 
 
 def test_an_import_is_found_listed_and_removed(library: ModelLibrary, tmp_path: Path) -> None:
-    state = save_checkpoint(tmp_path / "faces.pth")
-    entry = library.import_file(tmp_path / "faces.pth", "my-faces").entry
+    state = save_checkpoint(tmp_path / "faces-320.pth")
+    entry = library.import_file(tmp_path / "faces-320.pth", "my-faces").entry
     assert library.find("my-faces") == entry
     assert entry.spec.name == "my-faces"
     assert entry.spec.labels == ("face",)
@@ -55,8 +55,8 @@ def test_an_import_is_found_listed_and_removed(library: ModelLibrary, tmp_path: 
 
 
 def test_a_known_model_counts_as_here_once_imported(library: ModelLibrary, tmp_path: Path) -> None:
-    save_checkpoint(tmp_path / "x.pth")
-    library.import_file(tmp_path / "x.pth", "ultraface-slim-320")
+    save_checkpoint(tmp_path / "x-320.pth")
+    library.import_file(tmp_path / "x-320.pth", "ultraface-slim-320")
     assert [e.path is None for e in library.list() if e.name == "ultraface-slim-320"] == [False]
 
 
@@ -97,9 +97,9 @@ def test_names_that_are_no_file_names_are_refused(library: ModelLibrary, tmp_pat
 
 
 def test_a_preview_is_what_the_import_makes_and_writes_nothing(library: ModelLibrary, tmp_path: Path) -> None:
-    save_checkpoint(tmp_path / "faces.pth")
+    save_checkpoint(tmp_path / "faces-320.pth")
     save_random(tmp_path / "own.safetensors")
-    for path in (tmp_path / "faces.pth", tmp_path / "own.safetensors", save_tiny_ir(tmp_path)):
+    for path in (tmp_path / "faces-320.pth", tmp_path / "own.safetensors", save_tiny_ir(tmp_path)):
         before = sorted(tmp_path.rglob("*"))
         seen = preview_model(path)
         assert sorted(tmp_path.rglob("*")) == before
@@ -108,7 +108,7 @@ def test_a_preview_is_what_the_import_makes_and_writes_nothing(library: ModelLib
         assert replace(seen.spec, name=path.stem, golden=made.entry.spec.golden) == made.entry.spec
         assert seen.notes == made.notes
     with pytest.raises(DetectorError, match="1 classes, but 2 labels"):
-        preview_model(tmp_path / "faces.pth", Overrides(labels=("a", "b")))
+        preview_model(tmp_path / "faces-320.pth", Overrides(labels=("a", "b")))
     with pytest.raises(DetectorError, match="no file"):
         preview_model(tmp_path / "absent.pth")
 
@@ -292,10 +292,12 @@ def test_labels_come_from_a_text_file(tmp_path: Path) -> None:
 
 
 def test_labels_must_be_as_many_as_the_classes(library: ModelLibrary, tmp_path: Path) -> None:
-    save_checkpoint(tmp_path / "x.pth")
+    save_checkpoint(tmp_path / "x-320.pth")
     with pytest.raises(DetectorError, match="1 classes, but 2 labels"):
-        library.import_file(tmp_path / "x.pth", "x", Overrides(labels=("a", "b")))
-    assert library.import_file(tmp_path / "x.pth", "x", Overrides(labels=("visage",))).entry.spec.labels == ("visage",)
+        library.import_file(tmp_path / "x-320.pth", "x", Overrides(labels=("a", "b")))
+    assert library.import_file(tmp_path / "x-320.pth", "x", Overrides(labels=("visage",))).entry.spec.labels == (
+        "visage",
+    )
     with pytest.raises(DetectorError, match="2 classes; 1 labels"):
         library.import_file(save_tiny_ir(tmp_path), "tiny", Overrides(labels=("a",)))
 

@@ -37,6 +37,7 @@ from app.ui.services.queue_runner import QueueRunner
 from app.ui.services.scene_model import SceneModel
 from app.ui.services.services import Services
 from app.ui.services.settings_model import SettingsModel
+from app.ui.services.several_sources import SeveralSources
 from app.ui.widgets.banner import Banner
 from app.ui.widgets.theme import Theme
 from detector.detections import Candidates
@@ -284,6 +285,7 @@ class Desk:
             background=self.background,
             controller=self.controller,
             scenes=self.scenes,
+            several=SeveralSources(self.settings, self._make_session),
             library=self.library,
             downloads=self.downloads,
             optimising=OptimiseRunner(self.library),

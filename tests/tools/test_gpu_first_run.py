@@ -15,7 +15,7 @@ import pytest
 from detector.runtime.cuda_support import why_not_cuda
 from tests.support.one_thread import one_thread
 from tools.gpu import first_run
-from tools.gpu.first_parts import PARTS, REHEARSED, measure_speed, measure_training
+from tools.gpu.first_parts import PARTS, REHEARSED, SIZES, measure_speed, measure_training
 from tools.gpu.first_table import table_lines, write_table
 from tools.gpu.support import Bench, random_models
 
@@ -73,18 +73,21 @@ def test_a_part_that_hangs_or_dies_is_ended_and_told(program: str, code: int | N
 
 def test_parts_of_their_own_run_without_a_card() -> None:
     with one_thread(), random_models(["ultraface-slim-320"], REHEARSED) as files:
-        bench = Bench("cpu", REHEARSED, files)
+        kept: list[int] = []
+        bench = Bench("cpu", REHEARSED, files, lambda found: kept.append(len(found["rows"])))
         rows = measure_speed(bench, "ultraface-slim-320")["rows"]
         assert [row["batch"] for row in rows] == [1, 2]
         assert all(row["p95"] >= row["p50"] > 0 for row in rows)
         (row,) = measure_training(bench, "ultraface-slim-320")["rows"]
         assert row["steps_per_s"] > 0
         assert row["parts_ms"]["backward"] > 0
+        assert kept == [1, 2, 1]  # as they come
 
 
 def test_it_stays_under_six_minutes_and_the_risky_comes_last() -> None:
     assert [part.name for part in PARTS][:3] == ["card", "accuracy", "speed"]
     assert PARTS[-1].name == "shortage"
+    assert [len(part.sizes(SIZES).precisions) for part in PARTS[1:3]] == [2, 1]
     assert first_run._MINUTES < 6
 
 

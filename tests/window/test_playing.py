@@ -153,8 +153,8 @@ def test_settings_go_where_they_belong(table: Desk) -> None:
     table.settings.set("detection", "iou", 0.7)
     table.settings.set("model", "name", "other")
     table.settings.set("source", "resolution", "640x480")
-    assert session.names()[2:] == ["set_iou", "switch_model", "set_threshold"], (
-        "a file is not opened again for a camera's size"
+    assert session.names()[2:] == ["set_iou", "switch_model", "set_threshold", "set_iou"], (
+        "limits belong to a model; a file is not opened again for a camera's size"
     )
     camera = table.open(CAMERA, "camera:0")
     table.settings.set("source", "resolution", "1280x720")

@@ -30,6 +30,7 @@ from tools.fuzz.graphs import onnx_target, tflite_target
 from tools.fuzz.images import images_target
 from tools.fuzz.ir import checker_target, survival_target
 from tools.fuzz.mutations import Damage, damage, damage_fields
+from tools.fuzz.networks import caffe_graph_target, caffe_network_target, prototxt_target, tensorflow_target
 from tools.fuzz.run import Target
 from tools.fuzz.store import store_target
 from tools.fuzz.tfjs import tfjs_import_target, tfjs_target
@@ -141,6 +142,10 @@ TARGETS: dict[str, Callable[[], Target]] = {
     "tfjs-import": tfjs_import_target,
     "onnx": onnx_target,
     "tflite": tflite_target,
+    "caffe-network": caffe_network_target,
+    "caffe-graph": caffe_graph_target,
+    "prototxt": prototxt_target,
+    "tensorflow": tensorflow_target,
     "images": images_target,
     "export": video_target,
     "store": store_target,

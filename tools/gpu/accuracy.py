@@ -54,6 +54,7 @@ def check_accuracy(bench: Bench, name: str) -> dict[str, Any]:
                     for batch in bench.sizes.batches:
                         row = _compare(ours, bench.frames(4, size), expected[size], batch)
                         rows.append({"precision": precision, "size": size, "batch": batch, "raw": error, **row})
+                        bench.keep({"rows": rows})
                         if row["in_common"] < MIN_AGREEMENT[precision] or not row["graph_same"]:
                             failures.append(f"{precision} {size} batch {batch}: {row}")
                 print("    " + _text(rows, precision), flush=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -14,6 +14,8 @@ from app.lab.bench.peaks import network_flops
 from detector.errors import DetectorError
 from detector.labels import VOC20
 from detector.runtime.cuda_support import why_not_cuda
+from detector.runtime.torch_cuda import TorchDeviceDetector
+from detector.runtime.uploads import PinnedUploads
 from detector.training.networks import new_spec
 from detector.training.recipe import Recipe
 from detector.training.trainer import Trainer, new_network
@@ -37,11 +39,17 @@ class Part:
         name: Of its results.
         limit_s: Seconds after which it is ended.
         run: See ``tools.gpu.check.Section``.
+        all_formats: In all number formats; otherwise in the first alone, since cuDNN tries algorithms anew in each.
     """
 
     name: str
     limit_s: int
     run: Callable[[Bench, str], dict[str, Any]]
+    all_formats: bool = False
+
+    def sizes(self, given: Sizes) -> Sizes:
+        """Returns the extent of this part."""
+        return given if self.all_formats else replace(given, precisions=given.precisions[:1])
 
 
 def describe(bench: Bench, _name: str) -> dict[str, Any]:
@@ -73,8 +81,21 @@ def measure_speed(bench: Bench, name: str) -> dict[str, Any]:
             if bench.on_cuda:
                 row["reserved_mib"] = torch.cuda.max_memory_reserved(bench.place) >> 20
             rows.append(row)
+            bench.keep({"rows": rows})
             print("  " + "  ".join(f"{key} {value}" for key, value in row.items()), flush=True)
-        return {"rows": rows, "failures": list(ours.notes)}
+        return {"rows": rows, "p50_by_pieces": _by_pieces(bench, ours), "failures": list(ours.notes)}
+
+
+def _by_pieces(bench: Bench, ours: TorchDeviceDetector) -> dict[int, float]:
+    """Measures the milliseconds of one frame that is uploaded in fewer or more pieces."""
+    if not isinstance(ours._uploads, PinnedUploads):
+        return {}
+    found = {}
+    for most in (1, 2, 4, 8, 16):
+        ours._uploads.most_pieces = most
+        found[most] = spread(times_ms(partial(ours.detect_batch, bench.frames(1)), bench.sizes.seconds / 4))["p50"]
+    print(f"  p50 by pieces of the upload: {found}", flush=True)
+    return found
 
 
 def measure_training(bench: Bench, _name: str) -> dict[str, Any]:
@@ -107,17 +128,18 @@ def measure_training(bench: Bench, _name: str) -> dict[str, Any]:
                 "parts_ms": {part: round(s * 1000 / steps, 2) for part, s in trainer.clock.take().items()},
             }
         )
+        bench.keep({"rows": rows})
         print(f"  {rows[-1]}", flush=True)
     return {"rows": rows}
 
 
 PARTS = (
     Part("card", 40, describe),
-    Part("accuracy", 90, check_accuracy),
+    Part("accuracy", 90, check_accuracy, all_formats=True),
     Part("speed", 75, measure_speed),
     Part("pieces", 50, measure_pieces),
     Part("traffic", 40, check_traffic),
     Part("kernels", 40, time_kernels),
     Part("training", 50, measure_training),
-    Part("shortage", 40, check_shortage),
+    Part("shortage", 50, check_shortage),
 )

@@ -2,7 +2,7 @@
 
 Is it right, how fast is it, what does it copy and wait for, which kernels take the time, how fast does it train, what
 happens when memory runs out? The most important comes first. Each part is a process of its own with a limit of its
-own, so that one that crashes, hangs or spoils the card costs no other; results are written after each, and the log has
+own, so that one that crashes, hangs or spoils the card costs no other. Results are written as they come; the log has
 the rest, such as why Triton was refused. Uses random weights, and needs torch, torchvision, triton, numpy and OpenCV
 only. `--rehearse` does all of it on the CPU, small. The exit code is 1 if anything failed.
 """
@@ -19,6 +19,7 @@ import threading
 import time
 import traceback
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -58,7 +59,7 @@ def _run_parts(options: argparse.Namespace, content: dict[str, Any], log: IO[str
         found = _run_part(part, options, model, _MINUTES * 60 - (time.monotonic() - begun), log)
         content["parts"][part.name] = found
         content["failures"] += [f"{part.name}: {each}" for each in found["failures"]]
-        (options.out / RESULT).write_text(json.dumps(content, indent=1), encoding="utf-8")
+        _write(options.out / RESULT, content)
         return not found["failures"]
 
     if run(card, None):
@@ -94,7 +95,8 @@ def _run_part(
 
 def _followed(command: Sequence[str], limit_s: float, log: IO[str]) -> int | None:
     """Runs ``command`` and passes on what it says, to the log too; returns its exit code, None if it took too long."""
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as child:
+    streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with subprocess.Popen(command, **streams, encoding="utf-8", errors="replace") as child:
         assert child.stdout is not None
         said = child.stdout
 
@@ -121,7 +123,8 @@ def _child(options: argparse.Namespace) -> int:
     part = next(part for part in PARTS if part.name == options.part)
     sizes, name = _extent(options)
     files = {} if options.model is None else {name: open_file(options.model)}
-    bench = Bench("cpu" if options.rehearse else options.device, sizes, files)
+    keep = partial(_write, options.out)
+    bench = Bench("cpu" if options.rehearse else options.device, part.sizes(sizes), files, keep)
     try:
         found = part.run(bench, name)
     except DetectorError as error:
@@ -130,8 +133,15 @@ def _child(options: argparse.Namespace) -> int:
     except Exception as error:  # told to the parent as data
         traceback.print_exc(file=sys.stdout)
         found = {"failures": [f"{type(error).__name__}: {error}"[:300]]}
-    options.out.write_text(json.dumps(found), encoding="utf-8")
+    keep(found)
     return 0
+
+
+def _write(path: Path, found: dict[str, Any]) -> None:
+    """Writes results whole: the process may be ended at any moment."""
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(found, indent=1), encoding="utf-8")
+    part.replace(path)
 
 
 def _extent(options: argparse.Namespace) -> tuple[Sizes, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -22,26 +23,27 @@ def measure_pieces(bench: Bench, name: str) -> dict[str, Any]:
         return {"left out": "there is no CUDA here"}
     precision = bench.sizes.precisions[0]
     own = kernels_for(bench.place, DTYPES[precision])
-    rows = [row for batch in (1, 8) for row in (*_kernels(bench, DTYPES[precision], batch), _whole(bench, name, batch))]
-    for row in rows:
-        print(f"  {row}", flush=True)
+    rows: list[dict[str, Any]] = []
+    for batch in (1, 8):
+        for row in (_whole(bench, name, batch), *_kernels(bench, DTYPES[precision], batch)):
+            rows.append(row)
+            bench.keep({"rows": rows})
+            print(f"  {row}", flush=True)
     used = [part for part in ("mix", "rectify", "normalise", "suppress", "postprocess") if getattr(own, part)]
     print(f"  in use: {', '.join(used) or 'none'}", flush=True)
     return {"rows": rows, "in use": used, "failures": list(own.notes)}
 
 
-def _kernels(bench: Bench, dtype: torch.dtype, batch: int) -> list[dict[str, Any]]:
+def _kernels(bench: Bench, dtype: torch.dtype, batch: int) -> Iterator[dict[str, Any]]:
     from detector.runtime.kernel_cases import trials
 
-    rows = []
     for trial in trials(bench.place, dtype):
         torch_ms = graph_ms(trial.large(trial.plain, batch))
         try:
             triton_ms: float | str = round(graph_ms(trial.large(trial.ours, batch)), 4)
         except Exception as error:  # no compiler, an old driver: in any form
             triton_ms = str(error)[:200]
-        rows.append({"part": trial.part, "batch": batch, "torch_ms": round(torch_ms, 4), "triton_ms": triton_ms})
-    return rows
+        yield {"part": trial.part, "batch": batch, "torch_ms": round(torch_ms, 4), "triton_ms": triton_ms}
 
 
 def _whole(bench: Bench, name: str, batch: int) -> dict[str, Any]:

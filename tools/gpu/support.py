@@ -68,6 +68,10 @@ def random_models(names: Sequence[str], sizes: Sizes) -> Iterator[dict[str, Mode
         yield files
 
 
+def _forgotten(_found: dict[str, Any]) -> None:
+    """Whoever waits for the end of a section."""
+
+
 @dataclass(frozen=True, slots=True)
 class Bench:
     """The workbench: device, models and frames.
@@ -76,11 +80,13 @@ class Bench:
         device: torch's name of the device.
         sizes: Extent of the check.
         files: Models by name.
+        keep: Given the results of a section as far as it has come.
     """
 
     device: str
     sizes: Sizes
     files: dict[str, ModelEntry]
+    keep: Callable[[dict[str, Any]], object] = _forgotten
 
     @property
     def place(self) -> torch.device:

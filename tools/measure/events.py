@@ -18,7 +18,7 @@ from detector.detections import Candidates, DetectionFilter
 
 _FPS = 25
 _SIGHTINGS = 75  # three seconds each
-_SCENE = Scene(
+SCENE = Scene(
     (Zone("left", ((0.2, 0.2), (0.6, 0.2), (0.6, 0.8), (0.2, 0.8))),),
     (Line("down", ((0.5, 0.0), (0.5, 1.0))), Line("across", ((0.0, 0.5), (1.0, 0.5)))),
 )
@@ -68,7 +68,7 @@ def main() -> int:
     seconds = []
     for number in range(options.rounds):
         started = time.process_time()
-        events = find_events(seen, 0.3 + 0.05 * number, _SCENE)
+        events = find_events(seen, 0.3 + 0.05 * number, SCENE)
         seconds.append(time.process_time() - started)
     print(f"{len(events)} events: {statistics.median(seconds):.2f} s of CPU a question (median of {options.rounds})")
     print(f"following three objects: {followed_s(5000) / 5000 * 1e6:.0f} us of CPU a frame, once for a video")

@@ -19,7 +19,7 @@ from detector.detections import Detections
 from tools.demo.motion import MovingScene
 from tools.demo.scenes import Scene
 
-_FPS = 30
+FPS = 30
 _SIZE = (640, 480)
 _CLASSES = (0, 1, 2, 3, 0)
 _SETTLED_S = 1.0  # what happens before is not counted
@@ -62,16 +62,16 @@ def shaken(scene: Scene, offset: tuple[int, int]) -> Scene:
     return Scene(image, boxes[seen], scene.class_ids[seen], scene.owner[y : y + height, x : x + width])
 
 
-def scenes(seed: int, seconds: float, shake: float) -> list[Scene]:
-    """Draws a clip of ``_FPS`` frames a second, seen by a hand-held camera that sways by ``shake`` pixels."""
+def scenes(seed: int, seconds: float, shake: float, shapes: tuple[int, ...] = _CLASSES) -> list[Scene]:
+    """Draws a clip of ``FPS`` frames a second, seen by a hand-held camera that sways by ``shake`` pixels."""
     rng = np.random.default_rng(seed)
-    source = MovingScene(seed, _SIZE, _CLASSES)
-    steps = rng.normal(0, 1, (int(seconds * _FPS), 2))
+    source = MovingScene(seed, _SIZE, shapes)
+    steps = rng.normal(0, 1, (int(seconds * FPS), 2))
     clip, place = [], np.zeros(2)
     for number, step in enumerate(steps):
         place = 0.85 * place + 0.5 * shake * step
         limited = np.clip(np.round(place), -_MARGIN, _MARGIN).astype(int)
-        clip.append(shaken(source.frame(number / _FPS), (int(limited[0]), int(limited[1]))))
+        clip.append(shaken(source.frame(number / FPS), (int(limited[0]), int(limited[1]))))
     return clip
 
 
@@ -85,11 +85,11 @@ def play(clip: list[Scene], detector: SimulatedDetector, seed: int) -> tuple[lis
     followed, held = [], []
     last, busy_with, done_at = Detections.empty(), None, 0.0
     for number, scene in enumerate(clip):
-        now_s = number / _FPS
+        now_s = number / FPS
         follower.advance(number, scene.image_bgr)
         if busy_with is not None and now_s >= done_at:
             last = detector(clip[busy_with], rng)
-            follower.detected(busy_with, Fraction(busy_with, _FPS), last)
+            follower.detected(busy_with, Fraction(busy_with, FPS), last)
             busy_with = None
         if busy_with is None:
             busy_with, done_at = number, now_s + 1 / detector.rate
@@ -104,7 +104,7 @@ def mean_iou(clip: list[Scene], shown: list[Shown]) -> tuple[float, float]:
     """Returns the mean IoU of each drawn object with its best box (0 without one), and wrong boxes a frame."""
     best: list[float] = []
     extra = frames = 0
-    for scene, (boxes, classes) in list(zip(clip, shown, strict=True))[int(_SETTLED_S * _FPS) :]:
+    for scene, (boxes, classes) in list(zip(clip, shown, strict=True))[int(_SETTLED_S * FPS) :]:
         overlap = iou(scene.boxes_xyxy, boxes)
         overlap[scene.class_ids[:, None] != classes[None]] = 0
         best += overlap.max(axis=1).tolist() if overlap.size else [0.0] * len(scene.boxes_xyxy)

@@ -115,7 +115,7 @@ def follow_frames(
             followed through these.
     """
     tracker, pts = Tracker(), list[Fraction]()
-    rows = _Rows()
+    rows = Sightings()
     size, now = (1, 1), Fraction(0)
     for index, (frame, is_last) in enumerate(_with_last(frames)):
         check()
@@ -143,7 +143,7 @@ def _with_last(frames: Iterable[StoredFrame]) -> Iterator[tuple[StoredFrame, boo
         yield waiting, True
 
 
-class _Rows:
+class Sightings:
     """Sightings as they come, frame by frame."""
 
     def __init__(self) -> None:

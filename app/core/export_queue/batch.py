@@ -1,4 +1,4 @@
-"""One set of options for many videos, and the request of each. Looks at the disk for free names."""
+"""One set of options for many videos, and the request of each. Looks at the disk for free names and masks."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from app.core.events.scene_store import SceneStore
 from app.core.export.request import CachePolicy, ExportRequest
 from app.core.export.targets import data_beside, default_output
 from app.core.export_queue.video_search import FoundVideo
@@ -30,6 +31,7 @@ class BatchOptions:
         cache: As ``ExportRequest.cache``.
         highlights: What is made of the objects; of its folders only the endings count.
         detect_every: As ``ExportRequest.detect_every``.
+        masked: Whether each ignores what lies in the masks drawn on it.
     """
 
     folder: Path | None = None
@@ -42,10 +44,12 @@ class BatchOptions:
     cache: CachePolicy = "keep"
     highlights: HighlightOptions = field(default_factory=HighlightOptions)
     detect_every: int = 1
+    masked: bool = False
 
 
 def batch_requests(videos: Iterable[FoundVideo], batch: BatchOptions) -> Iterator[ExportRequest]:
     """A request for each, named as a single export names its files."""
+    drawn = SceneStore()
     for video in videos:
         folder = None if batch.folder is None else batch.folder / video.folder
         output = default_output(video.path, folder)
@@ -60,6 +64,7 @@ def batch_requests(videos: Iterable[FoundVideo], batch: BatchOptions) -> Iterato
             cache=batch.cache,
             highlights=batch.highlights.renamed(partial(_named_like, output)),
             detect_every=batch.detect_every,
+            masks=drawn.scene_of(str(video.path)).masks if batch.masked else (),
         )
 
 

@@ -102,7 +102,7 @@ class Follower:
 
     @property
     def first_s(self) -> Mapping[int, float]:
-        """When each numbered object was first seen, also before it had its number."""
+        """When each numbered object that is known was first seen, also before it had its number."""
         return self._tracker.first_s
 
     def detected(
@@ -125,6 +125,7 @@ class Follower:
         if not self._prediction.go_to(index):
             self._tracker.end_all()
         numbers = self._tracker.update(time_s, detections, shown)
+        self._tracker.forget_ended()
         known = self._tracker.objects()
         self.so_far.update(each.class_id for each in known if each.number is not None and each.number > self._counted)
         self._counted = self._tracker.given

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from app.core.candidate_cache.store import CandidateStore
 from app.core.candidate_cache.store_format import StoredFrame
+from app.core.events.masks import Masks, outside_masks
 from detector.class_names import chosen_ids
 
 Seconds = npt.NDArray[np.float64]
@@ -101,13 +102,16 @@ class GrowingSurvey:
         labels: Class names.
         expected_frames: How many there will be, as far as is known; more do no harm.
         max_pieces: Into how many pieces the video is cut at most.
+        masks: Where nothing counts.
 
     Attributes:
         frames: How many were read so far.
     """
 
-    def __init__(self, labels: tuple[str, ...], expected_frames: int, max_pieces: int = MAX_PIECES) -> None:
-        self._labels = labels
+    def __init__(
+        self, labels: tuple[str, ...], expected_frames: int, max_pieces: int = MAX_PIECES, masks: Masks = ()
+    ) -> None:
+        self._labels, self._masks = labels, masks
         room = max(_MIN_PIECES, _MAX_CELLS // max(1, len(labels)))
         self._each = max(1, -(-expected_frames // min(max_pieces, room)))
         pieces = max(1, -(-expected_frames // self._each))
@@ -135,7 +139,7 @@ class GrowingSurvey:
         pieces = np.minimum(indices // self._each, len(self._starts_s) - 1)
         begins = indices == pieces * self._each
         self._starts_s[pieces[begins]] = times_s[begins]
-        _sort_in(frames, times_s, pieces, self._best, self._best_s)
+        _sort_in(frames, times_s, pieces, self._masks, self._best, self._best_s)
         self.frames, self._last_s = int(indices[-1]) + 1, float(times_s[-1])
 
     def survey(self) -> Survey:
@@ -152,20 +156,32 @@ class GrowingSurvey:
         )
 
 
-def survey(store: CandidateStore, stop: threading.Event | None = None, max_pieces: int = MAX_PIECES) -> Survey | None:
+def survey(
+    store: CandidateStore, stop: threading.Event | None = None, max_pieces: int = MAX_PIECES, masks: Masks = ()
+) -> Survey | None:
     """Reads the whole store; None when ``stop`` was set meanwhile.
 
     Raises:
         StoreError: It cannot be read.
     """
-    growing = GrowingSurvey(store.facts.labels, store.frames, max_pieces)
+    growing = GrowingSurvey(store.facts.labels, store.frames, max_pieces, masks)
     return growing.survey() if growing.extend(store, stop) else None
+
+
+def _outside(frames: list[StoredFrame], masks: Masks) -> npt.NDArray[np.bool_]:
+    """Bool[N]: which candidates of these frames, one after the other, lie in no mask."""
+    boxes = [frame.candidates.boxes_xyxy for frame in frames]
+    sizes = [(frame.width, frame.height) for frame in frames]
+    if len(set(sizes)) == 1:  # all at once, which is much quicker
+        boxes, sizes = [np.concatenate(boxes)], sizes[:1]
+    return np.concatenate([outside_masks(each, size, masks) for each, size in zip(boxes, sizes, strict=True)])
 
 
 def _sort_in(
     frames: list[StoredFrame],
     times_s: Seconds,
     pieces: npt.NDArray[np.int64],
+    masks: Masks,
     best: npt.NDArray[np.float32],
     best_s: Seconds,
 ) -> None:
@@ -175,6 +191,8 @@ def _sort_in(
     ids = np.concatenate([frame.candidates.class_ids for frame in frames])
     rows, at_s = np.repeat(pieces, counts), np.repeat(times_s, counts)
     known = ids < best.shape[1]  # a file from elsewhere may name classes that it has no label for
+    if masks:
+        known &= _outside(frames, masks)
     scores, ids, rows, at_s = scores[known], ids[known], rows[known], at_s[known]
     order = np.lexsort((at_s, -scores, ids, rows))
     rows, ids, scores, at_s = rows[order], ids[order], scores[order], at_s[order]

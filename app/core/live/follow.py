@@ -38,12 +38,14 @@ class FollowStage:
     Args:
         show: Takes (epoch, result).
         threshold: Least score of an object to follow.
+        gone: Called if the thread fails: nobody shows frames here any more.
     """
 
-    def __init__(self, show: Show, threshold: float) -> None:
+    def __init__(self, show: Show, threshold: float, gone: Callable[[], None]) -> None:
         self.frames: LatestSlot[tuple[int, Frame]] = LatestSlot()
         self._answers: deque[tuple[int, FrameResult]] = deque()
         self._show = show
+        self._gone = gone
         self._threshold = threshold
         self._masks: Masks = ()
         self._epoch = 0
@@ -156,6 +158,7 @@ class FollowStage:
 
     def _broken(self, error: BaseException) -> None:
         log.error("the following thread failed", exc_info=error)
+        self._gone()
 
 
 def _as_candidates(objects: Sequence[FollowedObject]) -> Candidates:

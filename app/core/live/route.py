@@ -53,6 +53,11 @@ class Route:
         with self._lock:
             self.smoothing.set_mode(mode)
 
+    def follow_no_more(self) -> None:
+        """From now on each frame is shown with its own answer, as nobody follows boxes any more."""
+        with self._lock:
+            self.follow = None
+
     def begin(self) -> int:
         """Another source begins: forget the frames of the one before. Returns the number to deliver under."""
         with self._lock:

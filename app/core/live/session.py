@@ -171,7 +171,9 @@ class LiveSession:
             self._route.set_smoothing(self._smoothing)
             self._detect = self._new_detect_stage(uri, model, detection)
             self._detect.worker.start()
-            self._follow = self._route.follow = FollowStage(self._route.show, detection.threshold)
+            self._follow = self._route.follow = FollowStage(
+                self._route.show, detection.threshold, self._route.follow_no_more
+            )
             self._follow.set_masks(self._masks)
             self._follow.worker.start()
         else:

@@ -21,6 +21,8 @@ _CELL = 12  # pixels of the small copy: one corner for each
 _WINDOW = (9, 9)
 _LEVELS = 3
 _UNTIL = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 10, 0.02)
+_TENSOR = (5, 5)
+_SOBEL_SCALE = 1 / (4 * 255 * 5)
 _EDGE = 0.05  # what an edge is worth against a corner
 _HALF_KNOWN = 3e-5  # eigenvalue at which a shift is half known in that direction, in an image without noise ...
 _HALF_KNOWN_NOISE = 2e-5  # ... and more of it for each grey level of noise squared
@@ -104,8 +106,9 @@ def _noise(gray: Gray) -> float:
 
 def _textured(gray: Gray, half_known: float) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]:
     """The best point of each cell that has texture, Float32[N, 2] xy, and its tensor, Float64[N, 2, 2]."""
-    eigen = cv2.cornerEigenValsAndVecs(gray, 5, 3)
-    larger, smaller = np.maximum(eigen[..., 0], eigen[..., 1]), np.minimum(eigen[..., 0], eigen[..., 1])
+    xx, xy, yy = _structure(gray)
+    middle, spread = (xx + yy) / 2, np.sqrt(((xx - yy) / 2) ** 2 + xy**2)
+    larger, smaller = middle + spread, middle - spread
     rows, columns = gray.shape[0] // _CELL, gray.shape[1] // _CELL
     cells = (smaller + _EDGE * larger)[: rows * _CELL, : columns * _CELL].reshape(rows, _CELL, columns, _CELL)
     best = cells.transpose(0, 2, 1, 3).reshape(rows * columns, _CELL * _CELL).argmax(axis=1)
@@ -113,12 +116,17 @@ def _textured(gray: Gray, half_known: float) -> tuple[npt.NDArray[np.float32], n
     y, x = cell // columns * _CELL + best // _CELL, cell % columns * _CELL + best % _CELL
     there = larger[y, x] > _ENOUGH * half_known
     y, x = y[there], x[there]
-    values, first, second = eigen[y, x, :2].astype(np.float64), eigen[y, x, 2:4], eigen[y, x, 4:6]
-    known = values / (values + half_known)
-    tensors = sum(
-        known[:, i, None, None] * (axis[:, :, None] * axis[:, None, :]) for i, axis in enumerate((first, second))
-    )
-    return np.stack((x, y), axis=1).astype(np.float32), np.asarray(tensors, np.float64)
+    structure = np.stack((xx[y, x], xy[y, x], xy[y, x], yy[y, x]), axis=1).astype(np.float64).reshape(-1, 2, 2)
+    # An eigenvalue v becomes v / (v + half_known), the directions stay.
+    known = structure @ np.linalg.inv(structure + half_known * np.eye(2))
+    return np.stack((x, y), axis=1).astype(np.float32), known
+
+
+def _structure(gray: Gray) -> tuple[npt.NDArray[np.float32], ...]:
+    """The structure tensor around each pixel, scaled as in OpenCV: xx, xy and yy, Float32[h, w] each."""
+    across, down = (cv2.Sobel(gray, cv2.CV_32F, *way, ksize=3, scale=_SOBEL_SCALE) for way in ((1, 0), (0, 1)))
+    products = (across * across, across * down, down * down)
+    return tuple(np.asarray(cv2.boxFilter(each, -1, _TENSOR, normalize=False), np.float32) for each in products)
 
 
 def _follow(

@@ -36,9 +36,8 @@ def fit(points: Floats, shifts: Floats, tensors: Floats, weights: Floats, error:
     damping = np.zeros((len(weights), 4, 4))
     damping[:, 0, 0], damping[:, 1, 1] = prior[0] * scale, prior[1] * scale
     damping[:, 2, 2], damping[:, 3, 3] = prior[2], prior[3]
-    moment = _moments(x, y, a, b, c)  # ten of the 4 x 4 normal matrix, each [B, N]
-    right = np.broadcast_arrays(x * gx + y * gy, x * gy - y * gx, gx, gy)
-    fitted = _solve(moment, right, weights, damping)
+    terms = _terms(x, y, a, b, c, gx, gy)
+    fitted = _solve(terms, weights, damping)
     width = None
     for share in np.geomspace(1.0, 0.15, _ROUNDS):
         rx = shifts[:, 0] - (fitted[:, :1] * x - fitted[:, 1:2] * y + fitted[:, 2:3])
@@ -47,34 +46,43 @@ def fit(points: Floats, shifts: Floats, tensors: Floats, weights: Floats, error:
         if width is None:
             width = 2 * np.sqrt((weights * off).sum(1) / np.maximum(weights.sum(1), 1e-9))
         narrow = np.maximum(2 * error, share * width)[:, None]
-        fitted = _solve(moment, right, weights / (1 + off / narrow**2) ** 2, damping)
+        fitted = _solve(terms, weights / (1 + off / narrow**2) ** 2, damping)
     return fitted
 
 
-def _moments(x: Floats, y: Floats, a: Floats, b: Floats, c: Floats) -> list[Floats]:
-    """The upper triangle of each point's normal matrix, for rows (x, y), (-y, x), (1, 0), (0, 1)."""
-    ones = np.ones_like(x)
-    return [
-        a * x**2 + 2 * b * x * y + c * y**2,
-        b * (x**2 - y**2) + (c - a) * x * y,
-        a * x + b * y,
-        b * x + c * y,
-        a * y**2 - 2 * b * x * y + c * x**2,
-        b * x - a * y,
-        c * x - b * y,
-        a * ones,
-        b * ones,
-        c * ones,
-    ]
+def _terms(x: Floats, y: Floats, a: Floats, b: Floats, c: Floats, gx: Floats, gy: Floats) -> Floats:
+    """Float64[B, 14, N]: of each point the upper triangle of its normal matrix, then its right side.
+
+    Rows of the matrix are those of (x, y), (-y, x), (1, 0), (0, 1).
+    """
+    ax, ay, bx, by, cx, cy = a * x, a * y, b * x, b * y, c * x, c * y
+    terms = np.empty((len(x), 14, x.shape[1]))
+    each = (
+        ax * x + 2 * bx * y + cy * y,
+        bx * x - by * y + cx * y - ay * x,
+        ax + by,
+        bx + cy,
+        ay * y - 2 * bx * y + cx * x,
+        bx - ay,
+        cx - by,
+        a,
+        b,
+        c,
+        x * gx + y * gy,
+        x * gy - y * gx,
+        gx,
+        gy,
+    )
+    for place, values in enumerate(each):
+        terms[:, place] = values
+    return terms
 
 
 _UPPER = np.triu_indices(4)
 
 
-def _solve(moment: list[Floats], right: list[Floats] | tuple[Floats, ...], weights: Floats, damping: Floats) -> Floats:
+def _solve(terms: Floats, weights: Floats, damping: Floats) -> Floats:
+    sums = (terms @ weights[..., None])[..., 0]
     normal = np.zeros_like(damping)
-    for row, column, values in zip(*_UPPER, moment, strict=True):
-        normal[:, row, column] = normal[:, column, row] = (weights * values).sum(1)
-    target = np.stack([(weights * values).sum(1) for values in right], axis=1)
-    solved: Floats = np.linalg.solve(normal + damping, target[..., None])[..., 0]
-    return solved
+    normal[:, _UPPER[0], _UPPER[1]] = normal[:, _UPPER[1], _UPPER[0]] = sums[:, :10]
+    return np.asarray(np.linalg.solve(normal + damping, sums[:, 10:, None])[..., 0], np.float64)

@@ -6,16 +6,11 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from app.core.errors import AppError
 from app.core.frames import ImageBGR, ImageBGRA
+from app.core.sources.picture_crop import Box, picture_of
 from app.core.sources.video import VideoReader
-
-Box = tuple[float, float, float, float]
-
-_MARGIN = 0.15  # around the box, of its larger side
-_LEAST = 48.0  # pixels of the frame that a picture shows at least
 
 
 class VideoThumbnails:
@@ -51,37 +46,9 @@ class VideoThumbnails:
             if frame is None:
                 raise AppError(f"{self._reader.name} has no frame at {float(pts_s):.2f} s.")
             self._last = pts_s, frame.image_bgr
-        image = self._last[1]
-        if box is not None:
-            x1, y1, x2, y2 = window_around(box, (image.shape[1], image.shape[0]), size[0] / size[1])
-            image = image[y1:y2, x1:x2]
-        rows, columns = image.shape[:2]
-        scale = min(size[0] / columns, size[1] / rows)
-        wanted = max(1, round(columns * scale)), max(1, round(rows * scale))
-        way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-        small = cv2.resize(np.ascontiguousarray(image), wanted, interpolation=way)
+        small = picture_of(self._last[1], box, size)
         return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2BGRA), np.uint8)
 
     def close(self) -> None:
         """Close the video; idempotent."""
         self._reader.close()
-
-
-def window_around(box: Box, frame: tuple[int, int], aspect: float) -> tuple[int, int, int, int]:
-    """Returns the part of the frame to show for a box: x1, y1, x2, y2, whole pixels, within the frame, never empty.
-
-    Args:
-        box: x1, y1, x2, y2, pixels.
-        frame: (width, height) of the frame, pixels.
-        aspect: Width over height that is wanted; kept unless the frame is too small for it.
-    """
-    middle: npt.NDArray[np.float64] = np.array([box[0] + box[2], box[1] + box[3]]) / 2
-    sides = np.array([box[2] - box[0], box[3] - box[1]])
-    width, height = np.maximum(sides + 2 * _MARGIN * sides.max(), _LEAST)
-    wanted = np.array([max(width, height * aspect), max(height, width / aspect)])
-    limits = np.array(frame, np.float64)
-    wanted = np.minimum(wanted, limits)
-    start = np.clip(middle - wanted / 2, 0, limits - wanted)
-    x1, y1 = np.floor(start).astype(int).tolist()
-    x2, y2 = np.maximum(np.ceil(start + wanted).astype(int), [x1 + 1, y1 + 1]).tolist()
-    return x1, y1, min(x2, frame[0]), min(y2, frame[1])

@@ -147,6 +147,14 @@ class Tracker:
         """Forgets every object: the scene is another. Their numbers are not given again."""
         self._keep(np.zeros(len(self._motion), np.bool_))
 
+    def forget_ended(self) -> None:
+        """Drops what is kept of objects that ended, for trackers that run for weeks; numbers are not given again."""
+        known, numbers = set(self._birth.tolist()), set(self._number.tolist())
+        for birth in self.number_of.keys() - known:
+            del self.number_of[birth]
+        for number in self.first_s.keys() - numbers:
+            del self.first_s[number]
+
     def _associate(self, detections: Detections, sure: int) -> Indices:
         """Int[N]: the object of each detection, or -1."""
         owner = np.full(len(detections), -1, np.intp)

@@ -79,15 +79,36 @@ def _faster_rcnn(entry: ModelEntry, place: str) -> Contestant:
 
 
 def _check_onnxruntime(spec: ModelSpec) -> None:
+    if spec.graph is not None:
+        from app.lab.bench.graph_models import ONNXRUNTIME, check_graph
+
+        check_graph(ONNXRUNTIME, spec)
+        return
     from app.lab.bench.onnx_models import check_onnx
 
     check_onnx("onnxruntime", spec)
 
 
 def _onnxruntime(entry: ModelEntry, place: str) -> Contestant:
+    if entry.spec.graph is not None:
+        from app.lab.bench.graph_models import ONNXRUNTIME, open_graph
+
+        return open_graph(ONNXRUNTIME, entry, place)
     from app.lab.bench.onnx_models import open_onnxruntime
 
     return open_onnxruntime(entry, place)
+
+
+def _check_litert(spec: ModelSpec) -> None:
+    from app.lab.bench.graph_models import LITERT, check_graph
+
+    check_graph(LITERT, spec)
+
+
+def _litert(entry: ModelEntry, place: str) -> Contestant:
+    from app.lab.bench.graph_models import LITERT, open_graph
+
+    return open_graph(LITERT, entry, place)
 
 
 def _check_opencv(spec: ModelSpec) -> None:
@@ -106,6 +127,7 @@ BASELINES: dict[str, Baseline] = {
     "torchvision": Baseline("the same network and weights by torchvision, eager", True, _check_twin, _twin),
     "torch": Baseline("the same network and weights by PyTorch in float32, eager", True, _check_torch, _torch),
     "onnxruntime": Baseline("the same network and weights by ONNX Runtime", True, _check_onnxruntime, _onnxruntime),
+    "litert": Baseline("the same TensorFlow Lite file by LiteRT", True, _check_litert, _litert),
     "opencv-dnn": Baseline("the same network and weights by OpenCV's DNN module", True, _check_opencv, _opencv),
     "fasterrcnn": Baseline(
         "torchvision's Faster R-CNN ResNet-50 FPN, random weights", False, _check_torchvision, _faster_rcnn

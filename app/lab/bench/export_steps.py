@@ -25,7 +25,7 @@ from app.core.muxing.video_file import VideoFile
 from app.core.overlay_array import ArrayPainter
 from app.core.settings import DetectionSettings, ModelSettings, OverlaySettings
 from app.core.sources.video import VideoReader
-from app.core.thresholds import threshold_for
+from app.core.thresholds import iou_for, threshold_for
 from app.lab.bench.bench_report import ExportSpeed
 from app.lab.bench.clip import cut
 from app.lab.bench.rounds import BenchCancelledError
@@ -115,7 +115,9 @@ class ExportBench:
         """
         clip = cut(self._source, self._seconds, self._folder)
         with self._open() as detector:
-            self._detection = DetectionSettings(threshold=threshold_for(detector.spec.threshold))
+            own = detector.spec
+            threshold, iou = threshold_for(own.threshold), iou_for(own.postprocess.iou_threshold)
+            self._detection = DetectionSettings(threshold=threshold, iou=iou)
             wanted = detection_filter(self._detection, detector.spec.labels)
             sample = self._sample(clip, detector, wanted)
             rounds: list[dict[str, Cost]] = []

@@ -34,8 +34,8 @@ class Analyser(QObject):
     """It is over, however it ended."""
     available = Signal(bool)
     """Whether there is a video to analyse, and no analysis goes on."""
-    left = Signal()
-    """An export or analysis has ended, and may have left what it found of the video that is looked at."""
+    left = Signal(object)
+    """``ExportReport`` of an export or analysis that has left what it found."""
     known = Signal()
     """The video was analysed before: there is nothing to do."""
 
@@ -99,7 +99,7 @@ class Analyser(QObject):
             " ".join((f"{report.found[:1].upper()}{report.found[1:]}.", *report.notes)),
             topic=TOPIC,
         )
-        self._look_again(report.source)
+        self._look_again(report)
 
     def _failed(self, error: ExplainedError) -> None:
         self._end()
@@ -118,11 +118,11 @@ class Analyser(QObject):
 
     def _export_finished(self, report: ExportReport) -> None:
         if report.cache is not None:
-            self._look_again(report.source)
+            self._look_again(report)
 
-    def _look_again(self, video: Path) -> None:
-        self._services.controller.look_again(video)
-        self.left.emit()
+    def _look_again(self, report: ExportReport) -> None:
+        self._services.controller.look_again(report.source)
+        self.left.emit(report)
 
     def _queue_changed(self, snapshot: QueueSnapshot) -> None:
         done = {item.number: item.report for item in snapshot.items if item.report is not None}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import numpy as np
 from PySide6.QtCore import QObject, QRectF, Signal
@@ -11,14 +12,18 @@ from PySide6.QtWidgets import QWidget
 from app.core.errors import ExplainedError
 from app.core.events.listing import ListedEvent, ListQuery
 from app.core.events.scene import Scene
+from app.core.export.request import ExportReport
 from app.core.live.appearances import ClassRow
 from app.core.palette import class_colour
+from app.ui.events.all_events import AllEvents
+from app.ui.events.all_panel import AllPanel
 from app.ui.events.analyser import Analyser
 from app.ui.events.case_dialog import CaseDialog
 from app.ui.events.event_feed import EventFeed, FeedState
 from app.ui.events.event_panel import EventPanel
 from app.ui.events.event_player import EventPlayer, PathOverlay
-from app.ui.events.event_work import EventList
+from app.ui.events.event_work import EventList, ShownList
+from app.ui.events.live_feed import LiveFeed
 from app.ui.services.services import Services
 from app.ui.services.video_thumbnails import VideoThumbnailMaker
 
@@ -36,6 +41,9 @@ class EventDesk(QObject):
     narrowed = Signal(object)
     """``ClassRow`` by class of the events that are listed; None where all are."""
 
+    open_asked = Signal(str)
+    """The user wants to see an event of another video: its path."""
+
     def __init__(self, services: Services, view: QWidget, frame_rect: Callable[[], QRectF], parent: QWidget) -> None:
         super().__init__(parent)
         self._services, self._parent = services, parent
@@ -44,13 +52,21 @@ class EventDesk(QObject):
         self.analyser = Analyser(services, self)
         self.thumbnails = VideoThumbnailMaker(services.background)
         self.feed = EventFeed(services.controller, services.settings, services.background, self._scene_of)
+        self.live = LiveFeed(services.controller, services.settings, services.background, self._scene_of)
+        self._shown: ShownList | None = None
         self.panel = EventPanel(services.theme, self.thumbnails)
+        self.panel.list.events.picture_of = self.live.picture
+        self.all = AllEvents(services.settings, services.background)
+        self.all_panel = AllPanel(services.theme, self.thumbnails)
+        self._wanted: tuple[Path, ListedEvent] | None = None  # an event of a video that is being opened
         self.player = EventPlayer(services.controller, PathOverlay(view, frame_rect))
-        self.analyser.left.connect(self.feed.look_again)
+        self.analyser.left.connect(self._take_export)
         self.analyser.known.connect(self.feed.look_again)
         services.scenes.changed.connect(self.feed.scene_changed)
         self.feed.state_changed.connect(self._show_state)
         self.feed.made.connect(self._show_events)
+        self.live.began.connect(self._live_began)
+        self.live.made.connect(self._show_list)
         self.feed.not_kept.connect(self._tell_not_kept)
         self.panel.analyse.connect(self.analyser.start)
         self.panel.said.connect(self.feed.say)
@@ -58,6 +74,27 @@ class EventDesk(QObject):
         self.panel.filters.changed.connect(self._ask)
         self.panel.list.chosen.connect(self._play)
         self.analyser.available.connect(self.panel.begin.setEnabled)
+        self._connect_all()
+
+    def _connect_all(self) -> None:
+        every, panel = self.all, self.all_panel
+        self.feed.made.connect(every.remember)
+        every.made.connect(panel.show_events)
+        every.filled.connect(panel.show_filling)
+        every.failed.connect(self._tell_index_failed)
+        every.found.connect(self._go_to)
+        panel.folder_chosen.connect(every.add_folder)
+        panel.stopped.connect(every.stop_filling)
+        panel.filters.changed.connect(every.ask)
+        panel.list.chosen.connect(every.look_for)
+
+    def _take_export(self, report: ExportReport) -> None:
+        """An export or analysis has left what it found: of the video that is looked at, or of another."""
+        present = self._services.controller.video_file
+        if present is not None and present.absolute() == report.source.absolute():
+            self.feed.look_again()
+        else:
+            self.all.add_export(report)
 
     def _scene_of(self) -> Scene:
         return self._services.scenes.scene
@@ -65,9 +102,11 @@ class EventDesk(QObject):
     def close(self) -> None:
         """The window closes."""
         self.feed.close()
+        self.live.close()
         if self.case is not None:
             self.case.stop()
             self.case.hide()
+        self.all.close()
         self.thumbnails.close()
 
     def next_event(self) -> None:
@@ -92,6 +131,34 @@ class EventDesk(QObject):
             self.case = CaseDialog(made, selected, overlay, self._services.background, self._parent)
             self.case.show()
 
+    def _go_to(self, place: Path | None, row: ListedEvent) -> None:
+        """Show an event of any video, which lies there."""
+        if place is None:
+            name = "" if row.video is None else row.video.name
+            hint = "Open it from where it is now: it is known again by its content."
+            self._services.banner.tell("warning", f"{name} is not where it was.", hint, topic="index")
+            return
+        self._wanted = place, row
+        present = self._services.controller.video_file
+        if present is not None and present.absolute() == place.absolute():
+            self._show_wanted()
+        else:
+            self.open_asked.emit(str(place))
+
+    def _show_wanted(self) -> None:
+        """Choose the event that was asked for, or the one that is most like it, once its video has a list."""
+        made = self.feed.current
+        if self._wanted is None or made is None or made.wanted.video.absolute() != self._wanted[0].absolute():
+            return
+        row, self._wanted = self._wanted[1], None
+        same = [number for number, one in enumerate(self.panel.list.events.rows) if one.label == row.label]
+        if same:
+            rows = self.panel.list.events.rows
+            self.panel.list.choose(min(same, key=lambda number: abs(rows[number].best_s - row.best_s)))
+
+    def _tell_index_failed(self, error: ExplainedError) -> None:
+        self._services.banner.tell_error(error, topic="index")
+
     def _go(self, by: int) -> None:
         view = self.panel.list
         rows = view.events.rows
@@ -109,21 +176,39 @@ class EventDesk(QObject):
 
     def _ask(self, query: ListQuery) -> None:
         self.feed.ask(query)
+        self.live.ask(query)
 
     def _play(self, row: ListedEvent) -> None:
-        made = self.feed.current
-        if made is not None:
-            colour = self.panel.list.events.colours.get(row.label) or class_colour(row.label)
-            self.player.play(made.events[row.number - 1], colour)
+        shown = self._shown
+        if shown is None:
+            return
+        event = shown.events[row.number - 1]
+        colour = self.panel.list.events.colours.get(row.label) or class_colour(row.label)
+        if shown.video is None:
+            self.player.overlay.show_path(event, colour)
+        else:
+            self.player.play(event, colour)
+
+    def _live_began(self) -> None:
+        self._show_state(FeedState("ready"))
 
     def _show_state(self, state: FeedState) -> None:
         self.panel.show_state(state)
         if state.kind != "ready":
+            self._shown = None
             self.narrowed.emit(None)
+        if state.kind == "offer" and self._wanted is not None:  # another model found it: go there all the same
+            self._services.controller.seek(self._wanted[1].start_s)
+            self._wanted = None
 
     def _show_events(self, made: EventList) -> None:
-        self.panel.show_events(made, self._services.settings.current.overlay.palette)
+        self._show_list(made.shown)
+        self._show_wanted()
         self.narrowed.emit(None if made.wanted.query.is_everything else rows_of(made.listed))
+
+    def _show_list(self, shown: ShownList) -> None:
+        self._shown = shown
+        self.panel.show_events(shown, self._services.settings.current.overlay.palette)
 
     def _tell_not_kept(self, error: ExplainedError) -> None:
         self._services.banner.tell_error(error, topic="judgements")

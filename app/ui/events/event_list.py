@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +32,15 @@ class EventListModel(QAbstractListModel):
         self.ratio = 1.0
         """Device pixels of a logical one."""
         self.rows: tuple[ListedEvent, ...] = ()
+        self.day_s: float | None = None
+        """Time of day at which the video begins, seconds."""
         self.colours: Mapping[str, RGB] = {}
-        self._video = Path()
+        self._video: Path | None = None
+        self.picture_of: Callable[[ListedEvent], QImage | None] = _no_picture
+        """Has the picture of an event that is of no video."""
         thumbnails.made.connect(self._pictures_made)
 
-    def show(self, rows: tuple[ListedEvent, ...], video: Path) -> None:
+    def show(self, rows: tuple[ListedEvent, ...], video: Path | None) -> None:
         """List these instead; those that name no video are of ``video``."""
         self.beginResetModel()
         self.rows, self._video = rows, video
@@ -57,14 +61,17 @@ class EventListModel(QAbstractListModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return title_text(row)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return facts_text(row)
+            return facts_text(row, self.day_s)
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return spoken_text(row)
         return None
 
     def _picture(self, row: ListedEvent) -> QImage | None:
+        video = row.video or self._video
+        if video is None:
+            return self.picture_of(row)
         size = round(PICTURE[0] * self.ratio), round(PICTURE[1] * self.ratio)
-        return self._thumbnails.get(ThumbnailKey(row.video or self._video, row.best_pts_s, row.box, size))
+        return self._thumbnails.get(ThumbnailKey(video, row.best_pts_s, row.box, size))
 
     def _pictures_made(self) -> None:
         if self.rows:
@@ -96,7 +103,7 @@ class EventListView(QListView):
         theme.changed.connect(self.viewport().update)
         self.clicked.connect(self._clicked)
 
-    def show_events(self, rows: tuple[ListedEvent, ...], video: Path) -> None:
+    def show_events(self, rows: tuple[ListedEvent, ...], video: Path | None) -> None:
         """List these; what was selected and is still there stays so."""
         selected = {_identity(row) for row in self.selected()}
         present = self.present()
@@ -156,3 +163,7 @@ class EventListView(QListView):
 def _identity(row: ListedEvent) -> Hashable:
     """What stays the same when threshold or zones change."""
     return row.video, row.label, row.best_pts_s
+
+
+def _no_picture(_row: ListedEvent) -> QImage | None:
+    return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 from PySide6.QtCore import QItemSelection, QPoint, Qt, Signal
 from PySide6.QtWidgets import (
@@ -25,7 +24,7 @@ from app.core.events.judgements import MAX_NAME, Verdict
 from app.core.palette import model_colours
 from app.ui.events.event_feed import FeedState
 from app.ui.events.event_list import EventListView
-from app.ui.events.event_work import EventList
+from app.ui.events.event_work import ShownList
 from app.ui.events.filter_bar import FilterBar
 from app.ui.remedies import hint_of
 from app.ui.services.video_thumbnails import VideoThumbnailMaker
@@ -53,7 +52,7 @@ class EventPanel(QWidget):
     def __init__(self, theme: Theme, thumbnails: VideoThumbnailMaker) -> None:
         super().__init__()
         self.setObjectName("panelBody")
-        self._made: EventList | None = None
+        self._made: ShownList | None = None
         self.filters = FilterBar()
         self.list = EventListView(theme, thumbnails)
         self.count = QLabel()
@@ -132,7 +131,7 @@ class EventPanel(QWidget):
             self.pages.setCurrentWidget(self._list_page)
             return
         self._made = None
-        self.list.show_events((), Path())
+        self.list.show_events((), None)
         title, hint = _WORDS.get(state.kind, ("", ""))
         if state.error is not None:
             title, hint = state.error.message, hint_of(state.error)
@@ -144,18 +143,23 @@ class EventPanel(QWidget):
         self.begin.setVisible(state.kind in ("offer", "failed"))
         self.pages.setCurrentWidget(self._message)
 
-    def show_events(self, made: EventList, palette: str) -> None:
+    def show_events(self, made: ShownList, palette: str) -> None:
         """List these."""
         before, self._made = self._made, made
-        if before is None or before.rows is not made.rows or before.wanted.scene != made.wanted.scene:
-            self.filters.set_events(made.rows, made.wanted.scene)
-        self.list.events.colours = model_colours(made.followed.facts.labels, palette)
-        self.list.show_events(made.listed, made.wanted.video)
+        if before is None or before.rows is not made.rows or before.scene != made.scene:
+            scene = made.scene
+            self.filters.set_events(made.rows, [zone.name for zone in scene.zones], [line.name for line in scene.lines])
+        self.filters.set_day(made.day_s)
+        self.list.events.day_s = made.day_s
+        self.filters.judged.setVisible(made.video is not None)
+        self.list.events.colours = model_colours(made.labels, palette)
+        self.list.show_events(made.listed, made.video)
         rejected = sum(row.verdict.rejected for row in made.rows)
         every = number_of(len(made.rows), "event")
         words = every if len(made.listed) == len(made.rows) else f"{len(made.listed)} of {every}"
         self.count.setText(f"{words}, {rejected} rejected" if rejected else words)
-        empty = "" if made.listed else _NO_FIT if made.rows else _NO_EVENTS
+        without = _NO_EVENTS if made.video is not None else _NOT_YET
+        empty = "" if made.listed else _NO_FIT if made.rows else without
         self.nothing.setText(f"{made.note} {empty}".strip())
         self.nothing.setVisible(bool(self.nothing.text()))
         self._show_buttons()
@@ -173,6 +177,8 @@ class EventPanel(QWidget):
 
     def _reject(self) -> None:
         chosen = self._verdicts()
+        if self._made is None or self._made.video is None:
+            return
         on = not all(verdict.rejected for _, verdict in chosen)
         self.said.emit([(event, replace(verdict, rejected=on)) for event, verdict in chosen])
 
@@ -200,12 +206,15 @@ class EventPanel(QWidget):
         chosen = [row.verdict for row in self.list.selected()]
         for button in (self.mark, self.name, self.reject):
             button.setEnabled(bool(chosen))
+        is_video = self._made is not None and self._made.video is not None
+        for button in (self.mark, self.name, self.reject, self.make_case):
+            button.setVisible(is_video)
         self.make_case.setEnabled(self._made is not None and bool(self._made.listed))
         self.mark.setText("Unmark" if chosen and all(verdict.marked for verdict in chosen) else "Mark")
         self.reject.setText("Accept" if chosen and all(verdict.rejected for verdict in chosen) else "Reject")
 
     def _show_menu(self, at: QPoint) -> None:
-        if not self.list.selected():
+        if not self.list.selected() or not self.mark.isVisible():
             return
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -215,7 +224,7 @@ class EventPanel(QWidget):
 
 
 _WORDS = {
-    "none": ("Events", "Open a video to see what happens in it: who came, when, where to."),
+    "none": ("Events", "Open a video or camera to see what happens: who came, when, where to."),
     "offer": (
         "Not analysed yet",
         "An analysis runs the model over the whole video once. Then each object is listed here with its times, and "
@@ -224,4 +233,5 @@ _WORDS = {
     "loading": ("Following objects…", "Once for each video; threshold and filters then act at once."),
 }
 _NO_EVENTS = "Nothing reaches the threshold: a lower one may show more."
+_NOT_YET = "Nothing was seen yet. What comes is listed here, with its time of day, for an hour."
 _NO_FIT = "No event is like that."

@@ -51,10 +51,18 @@ def last_text(row: ListedEvent) -> str:
     return where if row.video is None else f"{row.video.name}  ·  {where}"
 
 
-def facts_text(row: ListedEvent) -> str:
-    """Returns all that is known of an event, a line each."""
+def facts_text(row: ListedEvent, day_s: float | None) -> str:
+    """Returns all that is known of an event, a line each.
+
+    Args:
+        row: The event.
+        day_s: Time of day at which its video begins, seconds; None where that is not known.
+    """
     lines = [] if row.video is None else [str(row.video)]
     lines += [time_text(row), f"Best score {row.max_score:.2f}, at {clock(row.best_s)}"]
+    if day_s is not None:
+        begin, end = (clock((day_s + time) % 86_400, tenths=False) for time in (row.start_s, row.end_s))
+        lines.append(f"By the file's clock {begin}{_TO}{end}")
     if row.still_s:
         lines.append(f"Stood still for {row.still_s:.1f} s")
     lines += [f"{visit.zone}: {clock(visit.enter_s)} {_TO} {clock(visit.leave_s)}" for visit in row.zones]

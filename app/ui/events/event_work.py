@@ -18,6 +18,7 @@ from app.core.events.judgements import JudgementStore, Verdict, judged
 from app.core.events.listing import ListedEvent, ListQuery, listed, listed_event
 from app.core.events.scene import Scene
 from app.core.events.trajectories import FOLLOWED_FROM
+from app.core.media.recorded import recorded_at, seconds_of_day
 from app.core.muxing.video_options import VideoOptions
 from app.core.settings import DetectionSettings, ModelSettings
 from detector.detections import floor_for
@@ -60,6 +61,33 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class ShownList:
+    """A list as the panel shows it.
+
+    Attributes:
+        rows: All events.
+        listed: Those that were asked for.
+        labels: Class names.
+        scene: Zones and lines.
+        events: All events, in the order of ``rows``.
+        query: What was asked for.
+        video: The video; None for a live source, of whose events nothing can be said or kept.
+        note: What a person should know, one line; "" for nothing.
+        day_s: Time of day at which the video begins, seconds; None where its file does not say.
+    """
+
+    rows: tuple[ListedEvent, ...]
+    listed: tuple[ListedEvent, ...]
+    labels: tuple[str, ...]
+    scene: Scene
+    events: tuple[Event, ...]
+    query: ListQuery
+    video: Path | None = None
+    note: str = ""
+    day_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class EventList:
     """The list, and what it was made of.
 
@@ -70,6 +98,7 @@ class EventList:
         rows: The same, as a list says them.
         listed: Those that the query asks for.
         note: What a person should know, one line; "" for nothing.
+        day_s: As of ``ShownList``.
     """
 
     wanted: Wanted
@@ -78,6 +107,14 @@ class EventList:
     rows: tuple[ListedEvent, ...]
     listed: tuple[ListedEvent, ...]
     note: str = ""
+    day_s: float | None = None
+
+    @property
+    def shown(self) -> ShownList:
+        """The list as the panel shows it."""
+        wanted, labels = self.wanted, self.followed.facts.labels
+        listed = (self.rows, self.listed, labels, wanted.scene, self.events, wanted.query)
+        return ShownList(*listed, wanted.video, self.note, self.day_s)
 
     @property
     def fingerprint(self) -> str:
@@ -159,7 +196,9 @@ class EventWork:
         followed = follow_video(
             wanted.video, path, lambda _: wanted.detection.threshold, wanted.detection.iou, masks, tick
         )
-        return EventList(replace(wanted, said=-1), followed, (), (), ())
+        recorded = recorded_at(wanted.video)
+        day_s = None if recorded is None else seconds_of_day(recorded)
+        return EventList(replace(wanted, said=-1), followed, (), (), (), day_s=day_s)
 
     def _judge(self, made: EventList) -> EventList:
         try:

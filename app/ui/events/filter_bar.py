@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -12,8 +13,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QToolButton, 
 
 from app.core.events.listing import ListedEvent, ListQuery
 from app.core.events.question import Question
-from app.core.events.scene import Scene
-from app.ui.events.filter_chips import Chip, ChoiceChip, NumberChip, SeveralChip, sort_menu
+from app.ui.events.filter_chips import Chip, ChoiceChip, NumberChip, SeveralChip, SpanChip, sort_menu
 from app.ui.widgets.flow_layout import FlowLayout
 
 _TYPING_MS = 120
@@ -57,12 +57,25 @@ class FilterBar(QWidget):
         self.longer = NumberChip("Duration", "Only what was there for so long", "longer than {} s", _LONG, _DAY_S, 1.0)
         self.still = NumberChip("Standing", "Only what stood still for so long", "still for {} s", _LONG, _DAY_S, 1.0)
         self.score = NumberChip("Score", "Only what the model is so sure of", "score from {}", _SCORES, 1.0, 0.05)
+        self.span = SpanChip("Time", "Only what was there between two times")
+        self.day = SpanChip("Time of day", "Only what was there between two times of the day, by the file's own clock")
+        self._day_s: float | None = None
         self.judged = ChoiceChip("Marks", "Only what was marked, named or rejected", "All")
         self.judged.set_choices(_JUDGED)
         self.reset = QPushButton("Show all")
         self.reset.setObjectName("link")
         self.chips: tuple[Chip, ...] = (
-            *(self.classes, self.zone, self.line, self.longer, self.still, self.score, self.judged),
+            *(
+                self.classes,
+                self.zone,
+                self.line,
+                self.longer,
+                self.still,
+                self.score,
+                self.span,
+                self.day,
+                self.judged,
+            ),
         )
         self._lay_out()
         self._typing = QTimer(self)
@@ -75,7 +88,8 @@ class FilterBar(QWidget):
             chip.changed.connect(self._tell)
         self._sorts.triggered.connect(self._tell_order)
         self._backwards.triggered.connect(self._tell_order)
-        self._show_what_applies(Scene())
+        self._show_what_applies((), ())
+        self.set_day(None)
         self.reset.hide()
 
     def _lay_out(self) -> None:
@@ -94,6 +108,7 @@ class FilterBar(QWidget):
 
     def query(self) -> ListQuery:
         """Returns what is asked for."""
+        from_s, to_s = self._span()
         line, direction = self.line.value or ("", None)
         question = Question(
             classes=self.classes.values,
@@ -102,6 +117,8 @@ class FilterBar(QWidget):
             direction=direction,
             min_duration_s=self.longer.value,
             still_s=self.still.value,
+            from_s=from_s,
+            to_s=to_s,
             min_score=self.score.value,
         )
         chosen = self._sorts.checkedAction()
@@ -109,14 +126,31 @@ class FilterBar(QWidget):
         words = self.search.text().strip()
         return ListQuery(question, self.judged.value or "all", words, sort, self._backwards.isChecked())
 
-    def set_events(self, events: Sequence[ListedEvent], scene: Scene) -> None:
-        """Offer the classes of these events, and the zones and lines of ``scene``; what is asked for stays."""
+    def set_events(self, events: Sequence[ListedEvent], zones: Sequence[str], lines: Sequence[str]) -> None:
+        """Offer the classes of these events, and zones and lines by name; what is asked for stays."""
         counts = Counter(event.label for event in events)
         missing = {label: 0 for label in self.classes.values if label not in counts}
         self.classes.set_choices(
             [(label, f"{label} ({count})") for label, count in [*counts.most_common(), *missing.items()]]
         )
-        self._show_what_applies(scene)
+        self._show_what_applies(zones, lines)
+
+    def set_day(self, day_s: float | None) -> None:
+        """Offer times of the day: the video begins at this one, seconds; None where that is not known."""
+        if day_s != self._day_s:
+            self._day_s = day_s
+            self.day.reset()
+        self.day.setVisible(day_s is not None)
+
+    def _span(self) -> tuple[float, float]:
+        """From when to when, seconds of the video."""
+        begin, end = self.span.value
+        if self._day_s is None or self.day.value == (0.0, math.inf):
+            return begin, end
+        from_s, to_s = (time - self._day_s for time in self.day.value)
+        if to_s < 0:  # on the day after
+            from_s, to_s = from_s + _DAY_S, to_s + _DAY_S
+        return max(begin, from_s), min(end, to_s)
 
     def show_all(self) -> None:
         """Ask for all events."""
@@ -125,19 +159,21 @@ class FilterBar(QWidget):
             choice.set_value(None)
         for number in (self.longer, self.still, self.score):
             number.set_value(0.0)
+        self.span.reset()
+        self.day.reset()
         self.search.clear()
         self._tell()
 
-    def _show_what_applies(self, scene: Scene) -> None:
+    def _show_what_applies(self, zones: Sequence[str], lines: Sequence[str]) -> None:
         before = self.query()
-        self.zone.set_choices([(zone.name, zone.name) for zone in scene.zones])
+        self.zone.set_choices([(zone, zone) for zone in zones])
         ways: list[tuple[Any, str]] = []
-        for line in scene.lines:
-            ways.append(((line.name, None), line.name))
-            ways += [((line.name, way), f"{line.name}, {words}") for way, words in _WAYS]
+        for line in lines:
+            ways.append(((line, None), line))
+            ways += [((line, way), f"{line}, {words}") for way, words in _WAYS]
         self.line.set_choices(ways)
-        self.zone.setVisible(bool(scene.zones))
-        self.line.setVisible(bool(scene.lines))
+        self.zone.setVisible(bool(zones))
+        self.line.setVisible(bool(lines))
         if self.query() != before:  # a zone or line that was asked for is gone
             self._tell()
 

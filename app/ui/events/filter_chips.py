@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction, QActionGroup
-from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QMenu, QToolButton, QWidget, QWidgetAction
+from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QLineEdit, QMenu, QToolButton, QWidget, QWidgetAction
+
+from app.ui.widgets.quantity_text import clock, seconds_of
 
 
 class Chip(QToolButton):
@@ -193,6 +196,73 @@ class NumberChip(Chip):
     def _choose(self, value: float) -> None:
         self.set_value(value)
         self.changed.emit()
+
+
+class SpanChip(Chip):
+    """From a time to a time, both typed as they are shown.
+
+    Args:
+        name: As of ``Chip``.
+        tip: As of ``Chip``.
+    """
+
+    def __init__(self, name: str, tip: str) -> None:
+        super().__init__(name, tip)
+        self.value = (0.0, math.inf)
+        """(from, to), seconds; all of the time where nothing was chosen."""
+        self.begin, self.end = self._field("From", "0:00"), self._field("To", "end")
+        row = QWidget()
+        box = QHBoxLayout(row)
+        box.setContentsMargins(12, 8, 12, 8)
+        box.setSpacing(8)
+        for words, field in (("From", self.begin), ("to", self.end)):
+            box.addWidget(QLabel(words))
+            box.addWidget(field)
+        typed = QWidgetAction(self)
+        typed.setDefaultWidget(row)
+        self.options.addAction("Any time").triggered.connect(self.clear)
+        self.options.addAction(typed)
+
+    def _field(self, name: str, nothing: str) -> QLineEdit:
+        field = QLineEdit()
+        field.setAccessibleName(name)
+        field.setPlaceholderText(nothing)
+        field.setMaximumWidth(88)
+        field.textEdited.connect(self._typed)
+        field.returnPressed.connect(self.options.close)
+        return field
+
+    def clear(self) -> None:
+        """Choose all of the time."""
+        self.reset()
+        self.changed.emit()
+
+    def reset(self) -> None:
+        """Choose all of the time; emits nothing."""
+        for field in (self.begin, self.end):
+            field.clear()
+        self._take()
+
+    def _typed(self, _text: str) -> None:
+        if self._take():
+            self.changed.emit()
+
+    def _take(self) -> bool:
+        """Take over what is typed, where it is a time; False where it is none."""
+        times = []
+        for field, nothing in ((self.begin, 0.0), (self.end, math.inf)):
+            seconds = seconds_of(field.text()) if field.text().strip() else nothing
+            field.setProperty("wrong", seconds is None)
+            field.style().unpolish(field)
+            field.style().polish(field)
+            times.append(seconds)
+        begin, end = times
+        if begin is None or end is None:
+            return False
+        self.value = begin, end
+        words = (f"from {clock(begin)}" if begin else "", f"to {clock(end)}" if end < math.inf else "")
+        self.show_words(" ".join(filter(None, words)))
+        return True
 
 
 def sort_menu(owner: QToolButton, sorts: Sequence[tuple[str, str]]) -> tuple[QMenu, QActionGroup, QAction]:

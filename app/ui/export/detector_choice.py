@@ -24,7 +24,7 @@ class DetectorChoice(QWidget):
         super().__init__()
         self._models = models
         self._model, self._detection = settings.model, settings.detection
-        self._given: tuple[str, tuple[str, ...]] = ("", ())  # classes that were asked for of one model
+        self._given: tuple[str, DetectionSettings] | None = None  # what was asked for of one model
         self.model = ChoiceEditor(setting_info(settings, "model", "name"))
         self.model.set_choices(models.choices)
         self.model.show_value(settings.model.name)
@@ -58,8 +58,13 @@ class DetectorChoice(QWidget):
     @property
     def shown(self) -> tuple[str, ...]:
         """The classes that the export shows; empty for all."""
-        model, classes = self._given
-        return known_among(classes, self.labels) if model == self.name else self._models.shown_classes(self.name)
+        given = self._asked_before
+        return self._models.shown_classes(self.name) if given is None else known_among(given.classes, self.labels)
+
+    @property
+    def _asked_before(self) -> DetectionSettings | None:
+        """What was asked for before of the model chosen."""
+        return self._given[1] if self._given is not None and self._given[0] == self.name else None
 
     @property
     def model_settings(self) -> ModelSettings:
@@ -68,12 +73,14 @@ class DetectorChoice(QWidget):
 
     @property
     def detection_settings(self) -> DetectionSettings:
-        """The threshold chosen, and the classes of the model chosen."""
-        return replace(self._detection, threshold=self.threshold.spin.value(), classes=self.shown)
+        """The threshold chosen; the limit of overlaps and the classes of the model chosen."""
+        given = self._asked_before
+        iou = self._models.iou_of(self.name).value if given is None else given.iou
+        return replace(self._detection, threshold=self.threshold.spin.value(), iou=iou, classes=self.shown)
 
     def show_choice(self, model: ModelSettings, detection: DetectionSettings) -> None:
         """Show what was chosen before."""
-        self._model, self._detection, self._given = model, detection, (model.name, detection.classes)
+        self._model, self._detection, self._given = model, detection, (model.name, detection)
         self.model.show_value(model.name)
         self._follow_model()
         self.threshold.show_value(detection.threshold)

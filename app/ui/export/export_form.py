@@ -117,7 +117,6 @@ class ExportForm(QWidget):
         form.addRow(self.detector)
         self.options.add_rows(form)
         form.addRow("Masks", self.masks)
-        self.masks.lie_in(form)
         lay_out(self, form, self.trouble, (self.cancel, self.start))
 
     def _connect(self) -> None:

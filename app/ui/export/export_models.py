@@ -21,12 +21,14 @@ class ExportModels:
         threshold_of: Returns the threshold of a model, by name.
         classes_of: Returns the classes that the user chose to see of a model; empty for all.
         labels: The classes that each model knows, by its name; those of other models are not known.
+        iou_of: Returns the limit of overlaps of a model, by name.
     """
 
     choices: Choices
     threshold_of: Callable[[str], ModelThreshold]
     classes_of: Callable[[str], tuple[str, ...]]
     labels: Mapping[str, tuple[str, ...]]
+    iou_of: Callable[[str], ModelThreshold]
 
     def known_labels(self, model: str) -> tuple[str, ...]:
         """Returns the classes that the model knows; empty where that is not known."""

@@ -104,7 +104,7 @@ class ExportWindows(QObject):
 
     def _export_models(self) -> ExportModels:
         settings = self._services.settings
-        return ExportModels(self._choices, settings.threshold_of, settings.classes_of, self._labels)
+        return ExportModels(self._choices, settings.threshold_of, settings.classes_of, self._labels, settings.iou_of)
 
     def _models_listed(self, choices: Choices) -> None:
         self._choices = choices

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QCheckBox, QFormLayout
+from PySide6.QtWidgets import QCheckBox
 
 from app.core.events.scene import IgnoreMask
 from app.core.export.request import ExportRequest
 
 
 class MaskChoice(QCheckBox):
-    """A box that is there only where masks are drawn on the video."""
+    """A box to tick where masks are drawn on the video."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._form: QFormLayout | None = None
         self._masks: tuple[IgnoreMask, ...] = ()
         self.setToolTip("As in the live view: nothing is found there, and no object is followed")
-
-    def lie_in(self, form: QFormLayout) -> None:
-        """Be a row of this form, and hide it while there are no masks."""
-        self._form = form
         self.show_masks(())
 
     @property
@@ -31,10 +26,9 @@ class MaskChoice(QCheckBox):
         """Offer these; none of another video stays chosen."""
         self._masks = masks
         self.setChecked(self.isChecked() and bool(masks))
+        self.setEnabled(bool(masks))
         number = "the mask" if len(masks) == 1 else f"the {len(masks)} masks"
-        self.setText(f"Ignore what lies in {number} drawn on this video")
-        if self._form is not None:
-            self._form.setRowVisible(self, bool(masks))
+        self.setText(f"Ignore what lies in {number} drawn on this video" if masks else "None drawn on this video")
 
     def show_request(self, request: ExportRequest) -> None:
         """Show what was chosen before."""

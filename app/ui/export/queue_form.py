@@ -7,6 +7,7 @@ from pathlib import Path
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
+    QCheckBox,
     QFileDialog,
     QHBoxLayout,
     QLabel,
@@ -62,6 +63,8 @@ class QueueForm(QWidget):
         self.output = PathField("Folder")
         self.output.line.setPlaceholderText("Beside each video")
         self.detector = DetectorChoice(settings, models)
+        self.masked = QCheckBox("Ignore what lies in the masks drawn on each video")
+        self.masked.setToolTip("As in the live view: nothing is found there, and no object is followed")
         self.trouble = QLabel()
         self.trouble.setWordWrap(True)
         self.trouble.setStyleSheet(f"color: {theme.colours.danger};")
@@ -104,6 +107,7 @@ class QueueForm(QWidget):
             cache=self.options.cache,
             highlights=self.options.highlights(Path("video")),
             detect_every=self.options.key_frames.value,
+            masked=self.masked.isChecked(),
         )
 
     def _build(self) -> None:
@@ -119,6 +123,7 @@ class QueueForm(QWidget):
         form.addRow("Save in", self.output)
         form.addRow(self.detector)
         self.options.add_rows(form)
+        form.addRow("Masks", self.masked)
         lay_out(self, form, self.trouble, (self.cancel, self.start))
 
     def _connect(self) -> None:

@@ -25,6 +25,7 @@ def stop_all(services: Services) -> None:
     services.queue.close(_STOP_S if services.queue.running else 0.0)
     services.downloads.close()
     services.optimising.close()
+    services.several.close()
     services.controller.shutdown(max(_MIN_S, end - time.monotonic()))
     services.background.close(max(0.0, end - time.monotonic()) if exporting else _MIN_S)
     for name, flush in (("settings", services.settings.flush), ("zones", services.scenes.flush)):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from detector.spec import ModelSpec
 
 _UNSAID = "As recognised"
-_CHOICES = ("priors", "rule", "channels", "scale", "fit", "scores")
+_CHOICES = ("priors", "rule", "channels", "scale", "fit", "scores", "first")
 _GRAPHS = frozenset(("channels", "fit", "labels"))
 _READ = frozenset(("ssd-decoded", "ssd-raw", "grid", "queries"))  # rules that leave open what makes probabilities
 _SIZE = re.compile(r"\s*(\d{1,4})\s*[x\u00d7]\s*(\d{1,4})\s*", re.IGNORECASE)  # also with the sign for times
@@ -112,6 +112,14 @@ class ImportFields(QWidget):
         values: dict[str, Any] = {option: box.currentData() for option, box in self.boxes.items()}
         return Overrides(**values, size=size_of(self.size_line.text()))
 
+    @property
+    def trouble(self) -> str:
+        """What cannot be understood of what was typed; "" where nothing was."""
+        text = self.size_line.text()
+        if not text.strip() or size_of(text) is not None:
+            return ""
+        return f"An input size is width x height, from {_SIDES[0]} to {_SIDES[-1]} pixels, such as 640x480."
+
     def chooser(self) -> Choose:
         """Returns what gives the choices as they are now; the list of names is read when it is called."""
         values: dict[str, Any] = {option: box.currentData() for option, box in self.boxes.items()}
@@ -146,12 +154,10 @@ class ImportFields(QWidget):
                 words = value_text(option, taken.get(option, ""))
                 box.setItemText(0, f"{_UNSAID}: {words}" if words else _UNSAID)
 
-    def _size_typed(self, text: str) -> None:
-        wrong = bool(text.strip()) and size_of(text) is None
-        self.size_line.setProperty("wrong", wrong)
+    def _size_typed(self) -> None:
+        self.size_line.setProperty("wrong", bool(self.trouble))
         self.size_line.style().polish(self.size_line)
-        if not wrong:
-            self.changed.emit()
+        self.changed.emit()
 
     def _choose_labels(self) -> None:
         kinds = "Text files (*.txt *.names *.labels);;All files (*)"

@@ -35,6 +35,7 @@ PresentFrame = Callable[[], ImageBGR | None]
 
 _ASK = "Choose a picture of yours that has something to find in it, to see what the model makes of it."
 _GAP = 8
+_CLEARLY = 1.2  # times as sharp: one picture does not decide between neighbours
 
 
 class ImportPictures(QWidget):
@@ -119,12 +120,17 @@ class ImportPictures(QWidget):
         self.cards[0].show_rank(best.way.sharpness > 0)
         if best.way.sharpness <= 0:
             self.words.setText("It is sure of nothing in this picture. Another one may tell more.")
-        elif best.way.option:
+        elif best.way.sharpness > _CLEARLY * self._as_it_stands:
             self.words.setText(f"“{way_name(best)}” answers more sharply. Click the picture whose boxes are right.")
         elif len(self.cards) > 1:
-            self.words.setText("As it stands it answers most sharply. Click another picture if its boxes are right.")
+            self.words.setText("No other way is clearly sharper. Click another picture if its boxes are right.")
         else:
             self.words.setText("Nothing of it was assumed.")
+
+    @property
+    def _as_it_stands(self) -> float:
+        """Sharpness of the answers as the file is understood."""
+        return next((card.picture.way.sharpness for card in self.cards if not card.picture.way.option), 0.0)
 
     def _failed(self, error: ExplainedError) -> None:
         self.work.hide()

@@ -184,7 +184,7 @@ class ImportSheet(QDialog):
 
     def _check(self) -> None:
         """Enable the import if it is possible as things stand."""
-        wrong = self._wrong_name()
+        wrong = self.fields.trouble or self._wrong_name()
         if self.ready:
             self._say(wrong)
         self.go.setEnabled(self.ready and not wrong and not self._busy)

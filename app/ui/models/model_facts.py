@@ -9,7 +9,15 @@ from PySide6.QtWidgets import QGridLayout, QLabel, QLineEdit, QVBoxLayout, QWidg
 
 from app.core.files.disk import size_text
 from app.core.model_cards import ModelCard, published_hash
-from app.ui.models.model_text import accuracy_text, boxes_text, input_text, optimised_text, origin, speed_text
+from app.ui.models.model_text import (
+    accuracy_text,
+    boxes_text,
+    input_text,
+    optimised_text,
+    origin,
+    overlap_text,
+    speed_text,
+)
 from app.ui.widgets.texts import FlowText, FoldedText
 from detector.class_names import is_found_by
 
@@ -20,6 +28,7 @@ _ROWS = (
     "Optimised",
     "Accuracy",
     "Threshold",
+    "Overlap limit",
     "Size",
     "Licence",
     "Architecture",
@@ -59,6 +68,7 @@ def fact_rows(card: ModelCard, today: date) -> dict[str, str]:
             "Optimised": optimised_text(card.optimised) if card.optimised is not None else "",
             "Accuracy": "\n".join(accuracy_text(spec)) or "Not known",
             "Threshold": f"{spec.threshold:.2f} is recommended" if spec.threshold is not None else "",
+            "Overlap limit": overlap_text(spec),
             "Licence": spec.licence,
             "Architecture": spec.architecture if spec.width == 1 else f"{spec.architecture}, width {spec.width:g}",
             "Input": input_text(spec),

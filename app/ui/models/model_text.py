@@ -92,7 +92,7 @@ def boxes_text(spec: ModelSpec) -> str:
 
 
 def overlap_text(spec: ModelSpec) -> str:
-    """Returns text such as "0.30 (NMS IoU), as the file says"; or that the network needs none."""
+    """Returns text such as "0.30 (NMS IoU), the model's own"; or that the network needs none."""
     if spec.graph is not None and spec.graph.rule == "queries":
         return "none; its boxes are single by themselves"
     return f"{spec.postprocess.iou_threshold:.2f} (NMS IoU), the model's own"

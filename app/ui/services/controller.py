@@ -307,6 +307,7 @@ class LiveController(QObject):
                 self.loading, self.model, self._good = "", event, self._asked
                 if self._asked is not None:  # by which name, that of a file perhaps
                     self._settings.know_thresholds({self._asked.name: event.spec.threshold})
+                    self._settings.know_ious({self._asked.name: event.spec.postprocess.iou_threshold})
                 self.model_ready.emit(event)
             case ModelMeasured():
                 self.model_measured.emit(event)

@@ -9,11 +9,12 @@ from app.ui.services.services import Services
 
 
 class LiveRest(QObject):
-    """Tells the controller whenever an export or analysis begins or ends to work; a queue that is paused does not."""
+    """Tells live sessions whenever an export or analysis begins or ends to work; a queue that is paused does not."""
 
     def __init__(self, services: Services, parent: QObject) -> None:
         super().__init__(parent)
         self._runners, self._controller = (services.exports, services.analyses), services.controller
+        self._several = services.several
         self._queue_works = False
         for runner in self._runners:
             for begins_or_ends in (runner.began, runner.finished, runner.failed, runner.cancelled):
@@ -25,4 +26,6 @@ class LiveRest(QObject):
         self._update()
 
     def _update(self) -> None:
-        self._controller.rest(self._queue_works or any(runner.running for runner in self._runners))
+        works = self._queue_works or any(runner.running for runner in self._runners)
+        self._controller.rest(works)
+        self._several.rest(works)

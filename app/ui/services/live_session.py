@@ -17,6 +17,7 @@ from app.core.sources.base import Source, SourceOptions
 from app.core.sources.uri import open_source
 from app.core.stats import LiveStats
 from detector.runtime.base import Detector
+from detector.runtime.shared import SharedDetectors
 
 
 class Session(Protocol):
@@ -57,6 +58,18 @@ def make_session(on_results_ready: Callable[[], None], on_event: Callable[[LiveE
     from app.core.live import LiveSession
 
     return LiveSession(on_results_ready, on_event, detector_factory=open_live_model, source_factory=open_live_source)
+
+
+def make_shared_sessions() -> MakeSession:
+    """Returns what makes live sessions that share one detector, whose turn it is by turns."""
+    detectors = SharedDetectors(open_live_model)
+
+    def make(on_results_ready: Callable[[], None], on_event: Callable[[LiveEvent], None]) -> Session:
+        from app.core.live import LiveSession
+
+        return LiveSession(on_results_ready, on_event, detector_factory=detectors.open, source_factory=open_live_source)
+
+    return make
 
 
 def open_live_model(model: ModelSettings) -> Detector:

@@ -13,6 +13,7 @@ from app.ui.services.optimise_runner import OptimiseRunner
 from app.ui.services.queue_runner import QueueRunner
 from app.ui.services.scene_model import SceneModel
 from app.ui.services.settings_model import SettingsModel
+from app.ui.services.several_sources import SeveralSources
 from app.ui.widgets.banner import Banner
 from app.ui.widgets.theme import Theme
 
@@ -27,6 +28,7 @@ class Services:
         background: Runs what is slow.
         controller: Owns the live session.
         scenes: Zones, lines and masks of the source it looks at.
+        several: Owns the live sessions of several sources side by side.
         library: Lists and changes the models.
         downloads: Fetches models.
         optimising: Optimises a model for this computer.
@@ -41,6 +43,7 @@ class Services:
     background: Background
     controller: LiveController
     scenes: SceneModel
+    several: SeveralSources
     library: LibraryClient
     downloads: DownloadRunner
     optimising: OptimiseRunner

@@ -3,7 +3,7 @@
 Widgets ask for changes here and hear of every change here, so two that show the same setting never disagree. Written
 to disk a moment after the last change, on a worker, and once more at close.
 
-``detection.threshold`` and ``detection.classes`` are those of the model in use: another model brings others with it.
+``detection.threshold``, ``.iou`` and ``.classes`` are those of the model in use: another model brings others with it.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from app.core.errors import ExplainedError
 from app.core.settings import SettingInfo, Settings
 from app.core.sources.uri import kind_by_name
 from app.core.stream_logins import keep_login
-from app.core.thresholds import ModelThreshold, renamed, threshold_for, with_choice, without_choice
+from app.core.thresholds import ModelThreshold, iou_for, renamed, threshold_for, with_choice, without_choice
 from app.ui.services.background import Background
 
 _SAVE_AFTER_MS = 800
 _RECENT = 10
-_THRESHOLD, _CLASSES = ("detection", "threshold"), ("detection", "classes")
+_THRESHOLD, _IOU, _CLASSES = ("detection", "threshold"), ("detection", "iou"), ("detection", "classes")
+_LIMITS = {_THRESHOLD: "thresholds", _IOU: "ious"}  # numbers that models have of their own, and where choices are kept
 
 
 def setting_info(settings: Settings, section: str, name: str) -> SettingInfo:
@@ -48,7 +49,7 @@ class SettingsModel(QObject):
 
     changed = Signal(str, str)
     recommended = Signal()
-    """The model in use recommends another threshold than before, or another model is in use."""
+    """The model in use has another threshold or limit of its own than before, or another model is in use."""
     not_saved = Signal(object)
     """``ExplainedError``: the settings cannot be written; emitted once."""
 
@@ -56,6 +57,7 @@ class SettingsModel(QObject):
         super().__init__()
         self._settings = settings
         self._own: dict[str, float | None] = {}
+        self._own_ious: dict[str, float] = {}
         self._asked: float | None = None
         self._follow_model()
         self._save = save
@@ -100,22 +102,28 @@ class SettingsModel(QObject):
             self.set(section, name, self._kept[section, name])
 
     def reset(self, section: str, names: Iterable[str]) -> None:
-        """Give settings of a section their defaults; the threshold, the one that the model recommends."""
+        """Give settings of a section their defaults; threshold and limit of overlaps, those of the model."""
         default = type(getattr(self._settings, section))()
         for name in names:
-            if (section, name) == _THRESHOLD:
-                self._asked = None
-                self._choose("thresholds", without_choice(self._settings.chosen.thresholds, self._settings.model.name))
+            if (section, name) in _LIMITS:
+                kept = _LIMITS[section, name]
+                self._asked = None if (section, name) == _THRESHOLD else self._asked
+                self._choose(kept, without_choice(self.value("chosen", kept), self._settings.model.name))
             else:
                 self.set(section, name, getattr(default, name))
 
-    # The threshold and the classes to show, which each model has for itself
+    # The threshold, the limit of overlaps and the classes to show, which each model has for itself
 
     def threshold_of(self, model: str) -> ModelThreshold:
         """Returns the threshold of the model of that name, and the one it recommends."""
         own = self._own.get(model)
         chosen = self._settings.chosen.thresholds.get(model)
         return ModelThreshold(threshold_for(own, chosen, self._asked), own)
+
+    def iou_of(self, model: str) -> ModelThreshold:
+        """Returns the limit of overlaps of the model of that name, and its own."""
+        own = self._own_ious.get(model)
+        return ModelThreshold(iou_for(own, self._settings.chosen.ious.get(model)), own)
 
     def classes_of(self, model: str) -> tuple[str, ...]:
         """Returns the classes that the user chose to see of the model of that name; empty for all."""
@@ -129,6 +137,14 @@ class SettingsModel(QObject):
         if self._own.get(self._settings.model.name) != before:
             self.recommended.emit()
 
+    def know_ious(self, own: Mapping[str, float]) -> None:
+        """Take over the models' own limits of overlaps, by name."""
+        before = self._own_ious.get(self._settings.model.name)
+        self._own_ious.update(own)
+        self._follow_model()
+        if self._own_ious.get(self._settings.model.name) != before:
+            self.recommended.emit()
+
     def ask_threshold(self, value: float) -> None:
         """Use this threshold in this run, with every model, until the user chooses another; it is not remembered."""
         self._asked = value
@@ -137,16 +153,19 @@ class SettingsModel(QObject):
     def rename_model(self, old: str, new: str) -> None:
         """Call the model ``old`` ``new`` from now on; it keeps what was chosen for it."""
         self._own[new] = self._own.get(old)
-        self._choose("thresholds", renamed(self._settings.chosen.thresholds, old, new))
-        self._choose("classes", renamed(self._settings.chosen.classes, old, new))
+        if old in self._own_ious:
+            self._own_ious[new] = self._own_ious[old]
+        for kept in (*_LIMITS.values(), "classes"):
+            self._choose(kept, renamed(self.value("chosen", kept), old, new))
         if self._settings.model.name == old:
             self.set("model", "name", new)
 
     def forget_model(self, name: str) -> None:
-        """Forget a model that was removed: another that comes under its name has its own threshold and classes."""
+        """Forget a model that was removed: another that comes under its name has its own limits and classes."""
         self._own.pop(name, None)
-        self._choose("thresholds", without_choice(self._settings.chosen.thresholds, name))
-        self._choose("classes", without_choice(self._settings.chosen.classes, name))
+        self._own_ious.pop(name, None)
+        for kept in (*_LIMITS.values(), "classes"):
+            self._choose(kept, without_choice(self.value("chosen", kept), name))
 
     def _choose(self, what: str, by_model: Mapping[str, Any]) -> None:
         self._put("chosen", what, by_model)
@@ -154,9 +173,10 @@ class SettingsModel(QObject):
         self._follow_model()
 
     def _follow_model(self) -> None:
-        """Bring the threshold and the classes in force up to date."""
+        """Bring the limits and the classes in force up to date."""
         model = self._settings.model.name
-        for setting, value in ((_THRESHOLD, self.threshold_of(model).value), (_CLASSES, self.classes_of(model))):
+        limits = ((_THRESHOLD, self.threshold_of(model).value), (_IOU, self.iou_of(model).value))
+        for setting, value in (*limits, (_CLASSES, self.classes_of(model))):
             if value != self.value(*setting):
                 self._put(*setting, value)
                 self.changed.emit(*setting)
@@ -192,14 +212,15 @@ class SettingsModel(QObject):
                 value = min(value, type(value)(info.maximum))
         if self.value(section, name) == value:
             return
-        if (section, name) == _THRESHOLD:
-            self._asked = None
-            self._choose("thresholds", with_choice(self._settings.chosen.thresholds, self._settings.model.name, value))
+        if (section, name) in _LIMITS:
+            kept = _LIMITS[section, name]
+            self._asked = None if (section, name) == _THRESHOLD else self._asked
+            self._choose(kept, with_choice(self.value("chosen", kept), self._settings.model.name, value))
             return
         if (section, name) == _CLASSES:
             chosen, model = self._settings.chosen.classes, self._settings.model.name
-            kept = with_choice(chosen, model, tuple(value)) if value else without_choice(chosen, model)
-            self._choose("classes", kept)
+            by_model = with_choice(chosen, model, tuple(value)) if value else without_choice(chosen, model)
+            self._choose("classes", by_model)
             return
         self._put(section, name, value)
         self._timer.start()

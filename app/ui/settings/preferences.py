@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
@@ -21,7 +22,7 @@ from PySide6.QtWidgets import (
 from app.core.settings import Choices, SettingInfo
 from app.ui.services.settings_model import SettingsModel
 from app.ui.settings.setting_editors import SettingEditors, visible_settings
-from app.ui.widgets.editors import Editor
+from app.ui.widgets.editors import Editor, NumberEditor
 from app.ui.widgets.screen_room import resize_on_screen
 
 TITLES = {
@@ -57,6 +58,8 @@ class Preferences(QDialog):
         for section, title in TITLES.items():
             self._add_section(section, title)
         self._grid.setRowStretch(self._grid.rowCount(), 1)
+        model.recommended.connect(self._mark_overlaps)
+        self._mark_overlaps()
         scroll = QScrollArea()
         scroll.setWidget(body)
         scroll.setWidgetResizable(True)
@@ -84,6 +87,13 @@ class Preferences(QDialog):
     def set_choices(self, dynamic: str, choices: Choices) -> None:
         """Fill the lists that only the running program knows: "devices"."""
         self._made.set_choices(dynamic, choices)
+
+    def _mark_overlaps(self) -> None:
+        """Mark the limit of overlaps that the model in use has of its own."""
+        name, editor = self._model.current.model.name, self.editors["detection", "iou"]
+        assert isinstance(editor, NumberEditor)
+        own = self._model.iou_of(name).own
+        editor.set_mark(own, "" if own is None else f"Own limit of {Path(name).name}: {own:.2f}")
 
     def _add_section(self, section: str, title: str) -> None:
         described = visible_settings(section, daily=False)

@@ -16,12 +16,13 @@ _WAITED_S = 1.0  # for an object that is not there; the follower gives up as soo
 
 @dataclass(frozen=True, slots=True)
 class _Pin:
-    """The pinned object as it was when it was last there; ``box`` in pixels."""
+    """The pinned object as it was when it was last there; ``box`` in pixels, ``image`` the name of a folder's image."""
 
     number: int | None
     class_id: int
     box: tuple[float, ...]
     seen_s: float
+    image: str
 
 
 class Selection:
@@ -103,16 +104,17 @@ class Selection:
             int(shown.detections.class_ids[row]),
             tuple(shown.detections.boxes_xyxy[row].tolist()),
             float(shown.result.frame.time_s),
+            shown.result.frame.name,
         )
 
     def _found_again(self) -> int | None:
         pin, result = self._pin, self._shown.result
         if pin is None or result is None:
             return None
-        row = self._row_of(pin)
+        row = self._row_of(pin) if result.frame.name == pin.image else None
         if row is not None:
             self._pin = replace(self._pin_of(row), number=pin.number or self._pin_of(row).number)
-        elif not 0 <= float(result.frame.time_s) - pin.seen_s <= _WAITED_S:
+        elif result.frame.name != pin.image or not 0 <= float(result.frame.time_s) - pin.seen_s <= _WAITED_S:
             self._pin = None
         return row
 

@@ -16,6 +16,8 @@ from app.core.candidate_cache.lookup import unfinished_store
 from app.core.candidate_cache.store import CandidateStore
 from app.core.candidate_cache.store_facts import StoreError
 from app.core.errors import ExplainedError
+from app.core.events.masks import Masks
+from app.core.events.scene import Scene
 from app.core.export.request import ExportProgress, ExportRequest
 from app.core.live.appearances import ClassRow, GrowingSurvey, Survey, survey
 from app.core.live.events import ModelReady
@@ -49,11 +51,20 @@ class TimelineFeed(QObject):
         self._rows: tuple[ClassRow, ...] = ()
         self._busy = self._again = False
         self._growth: _Growth | None = None
+        self._kept: Path | None = None
+        self._masks: Masks = ()
         controller.opening.connect(self._forget)
         controller.closed.connect(self._forget)
         controller.model_lost.connect(self._forget)
         controller.model_ready.connect(self._model_ready)
         settings.changed.connect(self._setting_changed)
+
+    def set_scene(self, scene: Scene) -> None:
+        """Count nothing in the masks of the source."""
+        if scene.ignored != self._masks:
+            self._masks = scene.ignored
+            if self._kept is not None:
+                self._read(self._kept)
 
     def stop(self) -> None:
         """The window closes: end what is being read."""
@@ -70,10 +81,10 @@ class TimelineFeed(QObject):
             return
         if self._controller.video_file != growth.request.source:
             return
-        growth.reading, stop = True, self._stop
+        growth.reading, stop, masks = True, self._stop, self._masks
 
         def read() -> Survey | None:
-            return growth.read(stop)
+            return growth.read(stop, masks)
 
         def done(found: Survey | None) -> None:
             growth.reading, growth.next_s = False, time.monotonic() + _READ_EVERY_S
@@ -96,18 +107,22 @@ class TimelineFeed(QObject):
 
     def _forget(self) -> None:
         self._renew()
-        self._survey, self._rows = None, ()
+        self._survey, self._rows, self._kept = None, (), None
         self._timeline.clear()
 
     def _model_ready(self, model: ModelReady) -> None:
         if model.kept is None:
             self._forget()
-            return
-        self._renew()  # the rows of before stay until the new ones are there
-        path, stop = model.kept, self._stop
+        else:
+            self._read(model.kept)
+
+    def _read(self, path: Path) -> None:
+        """Read a complete store; the rows of before stay until the new ones are there."""
+        self._renew()
+        self._kept, stop, masks = path, self._stop, self._masks
 
         def read() -> Survey | None:
-            return _survey_of(path, stop)
+            return _survey_of(path, stop, masks)
 
         def done(found: Survey | None) -> None:
             if not stop.is_set():
@@ -164,8 +179,9 @@ class _Growth:
         self._path: Path | None = None
         self._made: GrowingSurvey | None = None
         self._room = 0  # frames for which it is cut into pieces
+        self._masks: Masks = ()
 
-    def read(self, stop: threading.Event) -> Survey | None:
+    def read(self, stop: threading.Event, masks: Masks) -> Survey | None:
         """Returns what was found so far; None where that cannot be told."""
         if self._path is None:
             found = unfinished_store(self.request.store_folder, self.request.source)
@@ -174,14 +190,14 @@ class _Growth:
             self._path = found[0]
         try:
             with CandidateStore.open(self._path) as store:
-                if self._made is None or store.frames > self._room:
-                    self._room = max(store.facts.expected_frames or 0, 2 * store.frames)
-                    self._made = GrowingSurvey(store.facts.labels, self._room)
+                if self._made is None or store.frames > self._room or masks != self._masks:
+                    self._room, self._masks = max(store.facts.expected_frames or 0, 2 * store.frames), masks
+                    self._made = GrowingSurvey(store.facts.labels, self._room, masks=masks)
                 return self._made.survey() if self._made.extend(store, stop) else None
         except StoreError:  # it has its final name by now
             return None
 
 
-def _survey_of(path: Path, stop: threading.Event) -> Survey | None:
+def _survey_of(path: Path, stop: threading.Event, masks: Masks) -> Survey | None:
     with CandidateStore.open(path) as store:
-        return survey(store, stop)
+        return survey(store, stop, masks=masks)

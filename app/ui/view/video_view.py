@@ -134,6 +134,11 @@ class VideoView(ZoomView):
             self._badges.speed, self._badges.note = words, note
             self.update(self._badge_area())
 
+    @property
+    def note(self) -> str:
+        """The words of that second plate."""
+        return self._badges.note
+
     def set_demo(self, demo: bool) -> None:
         """Sets whether the running model only knows drawn shapes; a badge says so."""
         if demo != self._badges.demo:

@@ -42,3 +42,4 @@ class ZoomPlate(QFrame):
         self.adjustSize()
         self.move(self._view.width() - self.width() - _MARGIN, _MARGIN)
         self.show()
+        self.raise_()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 TIMES = "\u00d7"
 """The multiplication sign, between width and height."""
+_CLOCK = re.compile(r"(?:(?:(\d{1,4}):)?(\d{1,4}):)?(\d{1,7}(?:\.\d{0,6})?)")
 
 
 def rate_text(value: float) -> str:
@@ -30,6 +33,15 @@ def clock(seconds: float, tenths: bool = True) -> str:
     hours, m = divmod(minutes, 60)
     shown = f"{hours}:{m:02d}:{s:02d}" if hours else f"{m}:{s:02d}"
     return f"{shown}.{fraction}" if tenths else shown
+
+
+def seconds_of(text: str) -> float | None:
+    """Returns the time that ``clock`` would show as ``text``, also without tenths or minutes; None for no time."""
+    found = _CLOCK.fullmatch(text.strip())
+    if found is None:
+        return None
+    hours, minutes, seconds = (float(part or 0) for part in found.groups())
+    return hours * 3600 + minutes * 60 + seconds
 
 
 def wait_text(seconds: float) -> str:

@@ -58,7 +58,7 @@ class ZoneBar(QFrame):
             row.addWidget(widget)
         self.hint = ElidedLabel()  # one line, always: the frame below must not move while it is drawn on
         box = QVBoxLayout(self)
-        box.setContentsMargins(10, 6, 10, 6)
+        box.setContentsMargins(8, 4, 8, 4)
         box.setSpacing(4)
         box.addLayout(row)
         box.addWidget(self.hint)

@@ -81,6 +81,9 @@ class ZoneEditor(QObject):
         if self._where.frame_rect().isEmpty():
             self._services.banner.tell("info", "There is no frame to draw on yet.", "Open a camera or a file first.")
             return False
+        if not self._scenes.loaded:
+            self._services.banner.tell("info", "What is drawn on this source is still being read.", "Try again soon.")
+            return False
         if not self.editing:
             self.overlay.set_editing(True)
             self.overlay.raise_()

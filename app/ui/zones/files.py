@@ -47,9 +47,8 @@ class ZoneFiles(QObject):
 
     def import_from(self, path: Path) -> None:
         """Take the zones of a file over."""
-        self._services.background.run(
-            "read-zones", lambda: read_scene(path), lambda scene: self._taken(scene, path.name), self._failed
-        )
+        taken = partial(self._taken, path.name, self._services.controller.uri)
+        self._services.background.run("read-zones", lambda: read_scene(path), taken, self._failed)
 
     def ask_export(self) -> None:
         """Ask for a name, and write the zones there."""
@@ -73,24 +72,25 @@ class ZoneFiles(QObject):
         Args:
             at: Where on the screen.
         """
-        self._services.background.run("list-zones", self._services.scenes.others, partial(self._offer, at))
+        offer = partial(self._offer, at, self._services.controller.uri)
+        self._services.background.run("list-zones", self._services.scenes.others, offer)
 
-    def _offer(self, at: QPoint, others: tuple[KeptScene, ...]) -> None:
+    def _offer(self, at: QPoint, source: str, others: tuple[KeptScene, ...]) -> None:
         if not others:
             self._services.banner.tell("info", "Nothing is drawn on any other source.", topic=_TOPIC)
             return
         self.menu = QMenu(self._parent)
         for kept in others[:_OFFERED]:
             action = self.menu.addAction(f"{kept.name.replace('&', '&&')} — {_what(kept.scene)}")
-            action.setToolTip(kept.source)
-            action.triggered.connect(partial(self._taken, kept.scene, kept.name))
+            action.triggered.connect(partial(self._taken, kept.name, source, kept.scene))
         self.menu.popup(at)
 
-    def _taken(self, scene: Scene, name: str) -> None:
+    def _taken(self, name: str, source: str, scene: Scene) -> None:
+        if source != self._services.controller.uri:
+            return  # another one was opened meanwhile
         self._take(scene)
-        self._services.banner.tell(
-            "success", f"{_what(scene)} from {name}.", "Undo brings back those before.", topic=_TOPIC
-        )
+        words = f"{_what(scene)} from {name}."
+        self._services.banner.tell("success", words, "Undo brings back those before.", topic=_TOPIC)
 
     def _written(self, path: Path) -> None:
         self._services.banner.tell("success", f"Saved {path.name}.", f"In {path.parent}.", topic=_TOPIC)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal, SignalInstance
-from PySide6.QtGui import QContextMenuEvent, QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QContextMenuEvent, QFocusEvent, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
 from app.core.events.geometry import Point
@@ -66,6 +66,7 @@ class ZoneOverlay(QWidget):
         """Whether the keyboard was used last, not the mouse."""
         self._editing = False
         self._watched = True
+        self._layer: tuple[object, QImage] | None = None
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("Zones, lines and masks on the frame")
         where.rearranged.connect(self._lie_over)
@@ -80,6 +81,7 @@ class ZoneOverlay(QWidget):
     def set_editing(self, editing: bool) -> None:
         """Let shapes be drawn, or only be seen."""
         self._editing = editing
+        self._layer = None
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents, not editing)
         self.setMouseTracking(editing)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus if editing else Qt.FocusPolicy.NoFocus)
@@ -113,8 +115,22 @@ class ZoneOverlay(QWidget):
         if self._editing:
             paint_edited(painter, self.drawing, frame, self.palette_name, self.hasFocus())
         else:
-            paint_watched(painter, self.drawing.edit.kept, frame, self.palette_name)
+            painter.drawImage(0, 0, self._watched_layer(frame))
         painter.end()
+
+    def _watched_layer(self, frame: QRectF) -> QImage:
+        """The shapes as they are watched; made once, as they are painted again with every frame of the video."""
+        ratio = self.devicePixelRatioF()
+        look = (self.drawing.edit.kept, frame.getRect(), self.size().toTuple(), ratio, self.palette_name)
+        if self._layer is None or self._layer[0] != look:
+            image = QImage(self.size() * ratio, QImage.Format.Format_ARGB32_Premultiplied)
+            image.setDevicePixelRatio(ratio)
+            image.fill(Qt.GlobalColor.transparent)
+            painter = QPainter(image)
+            paint_watched(painter, self.drawing.edit.kept, frame, self.palette_name)
+            painter.end()
+            self._layer = (look, image)
+        return self._layer[1]
 
     # -- the mouse -----------------------------------------------------------------------------------------------------
 

@@ -85,7 +85,6 @@ class ZonePanel(QFrame):
             self.list.clear()
             for shape in shapes:
                 item = QListWidgetItem(icon(shape.kind, shape_colour(shape, palette).name()), shape.name)
-                item.setToolTip(shape_text(shape))
                 item.setData(Qt.ItemDataRole.AccessibleTextRole, shape_text(shape))
                 self.list.addItem(item)
         selected = drawing.selected if drawing.selected is not None else -1

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
@@ -79,6 +81,54 @@ def test_the_list_follows_the_threshold_and_what_is_asked(table: Desk, video: Pa
     panel.filters.reset.click()
     table.qtbot.waitUntil(lambda: len(classes(panel)) == 3)
     assert not panel.filters.reset.isVisible()
+
+
+def test_the_list_is_narrowed_to_a_time(table: Desk, video: Path) -> None:
+    panel = panel_of(table, video)
+    span = panel.filters.span
+    walker, stander, corner = labels()[:3]
+    for begin, end, found in (
+        ("0:03", "", [corner, stander]),
+        ("0:03", "0:03.2", [corner]),
+        ("", "2.5", [corner, walker]),
+    ):
+        span.begin.setText(begin)
+        span.end.setText(end)
+        span.end.textEdited.emit(end)
+        table.qtbot.waitUntil(lambda found=found: classes(panel) == found)
+    span.end.setText("noon")
+    span.end.textEdited.emit("noon")
+    assert span.end.property("wrong")
+    assert span.value == (0.0, 2.5), "what is no time changes nothing"
+    panel.filters.show_all()
+    table.qtbot.waitUntil(lambda: len(classes(panel)) == 3)
+    assert not span.end.property("wrong")
+
+
+def test_a_video_that_knows_its_time_of_day_is_asked_by_it(table: Desk, tmp_path: Path) -> None:
+    video = make_analysed(tmp_path)
+    stamped = tmp_path / "stamped.mp4"
+    with av.open(str(video)) as source, av.open(str(stamped), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        target.metadata["creation_time"] = datetime(2026, 3, 1, 23, 59, 58).astimezone().isoformat()
+        for packet in source.demux(source.streams.video[0]):
+            if packet.dts is not None:
+                packet.stream = stream
+                target.mux(packet)
+    keep_events(stamped)
+    walker, stander, corner = labels()[:3]
+    panel = panel_of(table, video)
+    assert not panel.filters.day.isVisible()
+    table.open(VIDEO, str(stamped))
+    table.qtbot.waitUntil(panel.filters.day.isVisible)
+    assert "23:59:58" in panel.list.events.index(0).data(Qt.ItemDataRole.ToolTipRole)
+    day = panel.filters.day
+    late, early = [corner, stander], [corner, walker]
+    for begin, end, found in (("", "23:59:59", early), ("0:00:01", "0:00:03", late)):
+        day.begin.setText(begin)
+        day.end.setText(end)
+        day.end.textEdited.emit(end)
+        table.qtbot.waitUntil(lambda found=found: classes(panel) == found)
 
 
 def test_a_click_goes_there_plays_to_the_end_and_draws_the_path(table: Desk, video: Path) -> None:

@@ -41,6 +41,7 @@ MODELS = ExportModels(
     {"faces": ModelThreshold(0.4, 0.4), "demo": ModelThreshold(0.5, None)}.__getitem__,
     {"faces": (), "demo": ("star", "vehicle")}.__getitem__,
     {"faces": ("person", "car", "traffic light"), "demo": ("circle", "star")},
+    {"faces": ModelThreshold(0.3, 0.3), "demo": ModelThreshold(0.6, 0.45)}.__getitem__,
 )
 
 
@@ -463,6 +464,22 @@ def stopped(folder: Path, part_done: float | None = 0.6) -> InterruptedExport:
     return InterruptedExport(folder / "mark.json", request, request, folder / "street.mp4.ssdv.part", part_done)
 
 
+def test_each_model_is_thinned_out_by_its_own_limit(booth: Booth, tmp_path: Path) -> None:
+    form = booth.dialog.form
+    found = {}
+    for name in ("faces", "demo"):
+        choose_model(form, name)
+        request = form.request()
+        assert request is not None
+        found[name] = request.detection.iou
+    assert found == {"faces": 0.3, "demo": 0.6}
+    begun = stopped(tmp_path)
+    form.show_interrupted(begun)
+    request = form.request()
+    assert request is not None
+    assert request.detection.iou == begun.again.detection.iou
+
+
 def test_titles_beside_each_other_are_on_one_line(booth: Booth) -> None:
     detector = booth.dialog.form.detector
     settle()
@@ -569,13 +586,13 @@ def test_masks_of_the_video_are_offered_and_those_of_another_not_kept(
 ) -> None:
     form = booth.dialog.form
     qtbot.waitUntil(form.start.isEnabled)
-    assert not form.masks.isVisible()
+    assert not form.masks.isEnabled()
     clock = IgnoreMask("clock", ((0.0, 0.0), (0.3, 0.0), (0.3, 0.1)))
     booth.masks = (clock,)
     other = tmp_path / "yard.mp4"
     other.write_bytes(b"another film")
     form.set_source(other)
-    qtbot.waitUntil(form.masks.isVisible)
+    qtbot.waitUntil(form.masks.isEnabled)
     request = form.request()
     assert request is not None
     assert request.masks == (), "unless it is ticked"
@@ -585,7 +602,7 @@ def test_masks_of_the_video_are_offered_and_those_of_another_not_kept(
     assert request.masks == (clock,)
     booth.masks = ()
     form.set_source(tmp_path / "street.mp4")
-    qtbot.waitUntil(lambda: form.start.isEnabled() and not form.masks.isVisible())
+    qtbot.waitUntil(lambda: form.start.isEnabled() and not form.masks.isEnabled())
     request = form.request()
     assert request is not None
     assert request.masks == ()

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from app.ui.view.video_view import VideoView
 from tests.support.qt_fakes import VIDEO, Desk, make_candidates, make_result
 from tests.support.queue_jobs import request_for, touch
 
 NOTE = "Detection pauses while exporting"
-
-
-def note(view: VideoView) -> str:
-    """The second plate on the view."""
-    return view._note
 
 
 def test_detector_rests_during_an_export_and_comes_back(table: Desk, tmp_path: Path) -> None:
@@ -23,11 +17,11 @@ def test_detector_rests_during_an_export_and_comes_back(table: Desk, tmp_path: P
     view = table.window.stage.view
     table.give(make_result(make_candidates((0, 0, 50, 50, 0.9, 0))))
     table.give(make_result(None))
-    table.qtbot.waitUntil(lambda: note(view) == NOTE)
+    table.qtbot.waitUntil(lambda: view.note == NOTE)
     table.qtbot.waitUntil(lambda: bool(table.jobs))
     table.jobs[-1].go.set()
     table.qtbot.waitUntil(lambda: session.calls[-1] == ("rest", False))
-    table.qtbot.waitUntil(lambda: note(view) == "")
+    table.qtbot.waitUntil(lambda: view.note == "")
 
 
 def test_source_opened_meanwhile_rests_as_well_and_a_cancel_ends_it(table: Desk, tmp_path: Path) -> None:

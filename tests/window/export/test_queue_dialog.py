@@ -45,6 +45,7 @@ class Booth:
                 lambda name: ModelThreshold(0.4 if name == "faces" else 0.5, None),
                 lambda name: ("face", "vehicle") if name == "faces" else (),
                 {"faces": ("face",)},
+                lambda name: ModelThreshold(0.3 if name == "faces" else 0.45, None),
             ),
             Theme(application(), theme),
             self.background,
@@ -97,12 +98,15 @@ def test_folder_is_searched_and_wishes_reach_the_jobs(booth: Booth, qtbot: QtBot
     form.detector.model.combo.setCurrentIndex(form.detector.model.combo.findData("faces"))
     form.detector.model.combo.activated.emit(form.detector.model.combo.currentIndex())
     form.options.key_frames.combo.setCurrentIndex(1)
+    form.masked.setChecked(True)
+    assert form.batch_options().masked
     form.start.click()
     job = booth.jobs.get("b.mp4")
     assert job.request.output == tmp_path / "out" / "b.annotated.mp4"
     assert [data.path.name for data in job.request.data] == ["b.annotated.csv"]
     assert (job.request.model.name, job.request.detection.threshold) == ("faces", 0.4)
     assert job.request.detection.classes == ("face",)
+    assert job.request.detection.iou == 0.3
     assert job.request.detect_every == AUTO
     assert booth.dialog.pages.currentWidget() is booth.dialog.view
     job.finish()

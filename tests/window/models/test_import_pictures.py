@@ -43,6 +43,7 @@ class Looker:
         self.threads: list[str] = []
         self.go = threading.Semaphore(0)
         self.given = 0
+        self.ways: tuple[Alternative, ...] = WAYS
         self.refusal: DetectorError | None = None
         monkeypatch.setattr(import_pictures, "way_pictures", self._pictures)
         monkeypatch.setattr("app.ui.services.import_looks.preload_openvino", lambda: None)
@@ -52,7 +53,7 @@ class Looker:
         self.threads.append(threading.current_thread().name)
         if self.refusal is not None:
             raise self.refusal
-        for way in WAYS:
+        for way in self.ways:
             assert self.go.acquire(timeout=20)
             self.given += 1
             yield WayPicture(way, PICTURE)
@@ -93,6 +94,18 @@ def test_ways_are_ranked_as_they_come_from_the_frame_on_screen(
     assert "“Channel order: BGR”" in pictures.words.text()
     settle()
     assert overlaps(sheet) + cut_texts(sheet) == []
+
+
+@pytest.mark.parametrize(("sharpness", "named"), [(1.3, False), (2.0, True)])
+def test_only_what_is_clearly_sharper_is_recommended(
+    playing: Desk, dialog: ModelsDialog, importer: Importer, looker: Looker, sharpness: float, named: bool
+) -> None:
+    looker.ways = (WAYS[0], replace(WAYS[1], sharpness=sharpness))
+    pictures = open_sheet(playing, dialog).pictures
+    looker.let(2)
+    playing.qtbot.waitUntil(lambda: not pictures.looks.running)
+    assert pictures.cards[0].picture.way.option == "channels"
+    assert ("“Channel order: BGR”" in pictures.words.text()) is named
 
 
 @pytest.mark.parametrize(("card", "chosen"), [(0, Overrides(channels="bgr")), (2, Overrides(size=(640, 480)))])
@@ -185,6 +198,17 @@ def test_a_refusal_offers_what_helps_and_what_was_chosen() -> None:
 )
 def test_a_size_is_read_as_people_write_it(text: str, size: tuple[int, int] | None) -> None:
     assert size_of(text) == size
+
+
+def test_a_size_that_is_none_cannot_be_imported(table: Desk, dialog: ModelsDialog, importer: Importer) -> None:
+    sheet = open_sheet(table, dialog)
+    sheet.fields.size_line.setText("640 by 480")
+    table.qtbot.waitUntil(lambda: sheet.ready)
+    assert "width x height" in sheet.trouble.text()
+    assert not sheet.go.isEnabled()
+    sheet.fields.size_line.setText("640x480")
+    table.qtbot.waitUntil(sheet.go.isEnabled)
+    assert importer.looked[-1].size == (640, 480)
 
 
 def test_rows_that_mean_nothing_are_hidden(table: Desk, dialog: ModelsDialog, importer: Importer) -> None:

@@ -133,10 +133,10 @@ def test_a_real_download_is_cut_resumed_and_on_the_library(
     from app.ui.services.download_runner import fetch_model
     from tests.support.tiny_models import save_checkpoint
 
-    save_checkpoint(tmp_path / "faces.pth")
-    content = (tmp_path / "faces.pth").read_bytes()
+    save_checkpoint(tmp_path / "faces-320.pth")
+    content = (tmp_path / "faces-320.pth").read_bytes()
     name = "ultraface-slim-320"
-    published = replace(MODELS[name], weights=WeightsFile("https://example.org/faces.pth", "", 0))
+    published = replace(MODELS[name], weights=WeightsFile("https://example.org/faces-320.pth", "", 0))
     monkeypatch.setitem(MODELS, name, published)
     table.fetch = fetch_model
     monkeypatch.setattr("app.core.paths.models_dir", lambda: tmp_path / "models")

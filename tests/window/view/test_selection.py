@@ -95,6 +95,15 @@ def test_what_is_gone_for_a_second_is_let_go_and_so_is_everything_after_a_jump()
     assert not selection.is_pinned, "time ran backwards"
 
 
+def test_another_image_has_other_objects() -> None:
+    selection = Selection()
+    selection.show(shown(INNER))
+    selection.pin(0)
+    result = make_result(make_candidates(INNER), replace(make_frame(pts_s=Fraction(3, 2)), name="next.jpg"))
+    selection.show(ShownFrame(result, DetectionSettings()))
+    assert (selection.pinned, selection.is_pinned) == (None, False)
+
+
 def test_keys_go_from_left_to_right_and_round() -> None:
     selection = Selection()
     assert selection.step(1) is None

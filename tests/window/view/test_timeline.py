@@ -14,6 +14,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from app.core.events.scene import IgnoreMask, Scene
 from app.core.live.appearances import ClassRow
 from app.core.live.events import ModelReady
 from app.core.models import user_library
@@ -212,6 +213,23 @@ def test_the_timeline_and_the_slider_share_one_axis(table: Desk) -> None:
             assert apart(seconds) <= 1.0, (width, seconds)
     table.open(replace(VIDEO, duration_s=None))  # no slider: no axis to share
     assert body.track.right() > body.width() - 20
+
+
+def test_what_lies_in_a_mask_is_not_in_the_timeline(table: Desk, tmp_path: Path) -> None:
+    entry = next(entry for entry in user_library().list() if entry.bundled and entry.spec.demo)
+    video = make_video(tmp_path / "clip.mp4", frames=FRAMES, fps=RATE)
+    store = keep(video, facts_of(video, entry))
+    table.open(VIDEO, str(video))
+    table.qtbot.waitUntil(lambda: table.scenes.loaded)
+    table.settings.set("detection", "threshold", 0.2)
+    table.controller.model_ready.emit(ModelReady(entry.spec, "kept", "", "fp32", (), 0.0, store))
+    rows = table.window.stage.timeline.body
+    table.qtbot.waitUntil(lambda: len(rows.rows) == 2)
+    upper = IgnoreMask("upper", ((0.0, 0.0), (1.0, 0.0), (1.0, 0.5), (0.0, 0.5)))
+    table.scenes.replace(Scene(masks=(upper,)))
+    table.qtbot.waitUntil(lambda: [row.name for row in rows.rows] == [entry.spec.labels[1]])
+    table.scenes.replace(Scene())
+    table.qtbot.waitUntil(lambda: len(rows.rows) == 2)
 
 
 def test_the_window_shows_what_is_kept_of_a_video(table: Desk, tmp_path: Path) -> None:

@@ -137,6 +137,17 @@ def test_the_button_shows_the_whole_frame(view: VideoView) -> None:
     assert view.zoom_plate.isHidden()
 
 
+@pytest.mark.parametrize("zoomed_first", [True, False])
+def test_the_button_can_be_pressed_while_zones_are_drawn(table: Desk, zoomed_first: bool) -> None:
+    table.open(VIDEO)
+    table.give(make_result(FOUND))
+    view, zones = table.window.stage.view, table.window.actions_by_name["zones"]
+    for does in (view.zoom_in, zones.trigger) if zoomed_first else (zones.trigger, view.zoom_in):
+        does()
+    button = view.zoom_plate.button
+    assert view.childAt(button.mapTo(view, button.rect().center())) is button
+
+
 def test_keys_zoom_and_move_and_leave_threshold_and_seeking_alone(table: Desk) -> None:
     session = table.open(VIDEO)
     table.give(make_result(FOUND))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -242,6 +243,28 @@ def test_zones_go_to_a_file_and_come_back(table: Desk, editor: ZoneEditor, tmp_p
     assert table.scenes.scene == _SCENE
 
 
+def test_what_was_read_for_another_source_is_left(table: Desk, editor: ZoneEditor, tmp_path: Path) -> None:
+    path = tmp_path / "yard.zones.json"
+    path.write_text(json.dumps(_SCENE.as_dict()))
+    editor.files.import_from(path)
+    table.open(CAMERA, "camera:2")
+    table.qtbot.waitUntil(lambda: table.scenes.loaded and not table.background.busy)
+    assert table.scenes.scene == Scene()
+
+
+def test_nothing_is_drawn_before_what_was_kept_is_there(table: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    go = threading.Event()
+    monkeypatch.setattr(SceneStore, "scene_of", lambda *_: go.wait(20) and _SCENE)
+    table.open(CAMERA, "camera:1")
+    table.give(make_result(make_candidates()))
+    table.window.actions_by_name["zones"].trigger()
+    assert not table.window.zones.editor.editing
+    go.set()
+    table.qtbot.waitUntil(lambda: table.scenes.loaded)
+    table.window.actions_by_name["zones"].trigger()
+    assert len(table.window.zones.editor.drawing.edit.kept) == 3
+
+
 def test_zones_are_copied_from_another_source(table: Desk, editor: ZoneEditor, tmp_path: Path) -> None:
     editor.panel.copy_asked.emit()
     table.qtbot.waitUntil(lambda: table.services.banner.words[0] != "")
@@ -262,6 +285,7 @@ def test_the_panel_comes_and_goes_with_the_drawing(table: Desk, qtbot: QtBot) ->
     window = table.window
     table.open(CAMERA, "camera:1")
     table.give(make_result(make_candidates()))
+    table.qtbot.waitUntil(lambda: table.scenes.loaded)
     window.resize(1000, 700)
     window.toggle_panel()
     assert not window.split.panel_open
@@ -273,3 +297,23 @@ def test_the_panel_comes_and_goes_with_the_drawing(table: Desk, qtbot: QtBot) ->
     window.toggle_panel()
     assert window.panel.isVisible()
     assert not window.zones.editor.bar.isVisible()
+
+
+def test_shapes_are_seen_over_each_frame_and_as_they_are_now(table: Desk, editor: ZoneEditor) -> None:
+    editor.end()
+    view = table.window.stage.view
+
+    def is_outlined(y: float) -> bool:
+        place = _at(table, 0.5, y) * view.devicePixelRatioF()
+        colour = view.grab().toImage().pixelColor(place).getRgb()[:3]
+        return max(colour) - min(colour) > 20
+
+    assert not is_outlined(0.2)
+    _drawn(table, Scene((Zone("door", _SQUARE),)))
+    assert is_outlined(0.2)
+    table.give(make_result(make_candidates(), make_frame(320, 180, index=1, grey=40)))
+    assert is_outlined(0.2)
+    _drawn(table, Scene((Zone("door", tuple((x, y + 0.2) for x, y in _SQUARE)),)))
+    assert not is_outlined(0.2)
+    view.zoom_in()
+    assert is_outlined(0.4), "where the frame lies now"

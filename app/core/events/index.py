@@ -1,0 +1,213 @@
+"""Remembers the events of every video that was looked at or analysed, so that one list has all of them. Any thread.
+
+One SQLite database in the data folder. Nothing in it is known from here alone: it can be removed and filled again from
+the kept detections beside the videos. A video is known by the fingerprint of its content, so one that was moved stays
+one; where it lies is remembered from when it was last seen.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from app.core.candidate_cache.source_content import SourceContent
+from app.core.errors import AppError
+from app.core.events.event import Crossing, ZoneVisit
+from app.core.events.judgements import MAX_NAME, Verdict
+from app.core.events.listing import ListedEvent
+
+_APPLICATION, _VERSION = 0x53534549, 1  # "SSEI"
+_SCHEMA = """
+CREATE TABLE videos (id INTEGER PRIMARY KEY, fingerprint TEXT NOT NULL UNIQUE, path TEXT NOT NULL,
+  size INTEGER NOT NULL, model TEXT NOT NULL, threshold REAL NOT NULL);
+CREATE TABLE events (video INTEGER NOT NULL REFERENCES videos ON DELETE CASCADE, number INTEGER NOT NULL,
+  label TEXT NOT NULL, "start" REAL NOT NULL, "end" REAL NOT NULL, score REAL NOT NULL, still REAL NOT NULL,
+  pts_num INTEGER NOT NULL, pts_den INTEGER NOT NULL, x1 REAL NOT NULL, y1 REAL NOT NULL, x2 REAL NOT NULL,
+  y2 REAL NOT NULL, "where" TEXT NOT NULL, marked INTEGER NOT NULL, rejected INTEGER NOT NULL, name TEXT NOT NULL);
+CREATE INDEX events_of_video ON events (video);
+"""
+_MAX_LOOKED_AT = 2000  # files, for a video that was moved
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedVideo:
+    """A video of the index.
+
+    Attributes:
+        fingerprint: Its content, as ``SourceKey.sha256``.
+        path: Where it was last seen.
+        size: Bytes.
+        model: Whose detections its events are of.
+        threshold: At which.
+    """
+
+    fingerprint: str
+    path: Path
+    size: int
+    model: str
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True)
+class IndexContent:
+    """All that is in the index.
+
+    Attributes:
+        videos: By path.
+        events: By video, in the order in which they begin; ``class_id`` counts in ``labels``.
+        labels: The classes of all of them.
+    """
+
+    videos: tuple[IndexedVideo, ...] = ()
+    events: tuple[ListedEvent, ...] = ()
+    labels: tuple[str, ...] = ()
+
+
+class EventIndex:
+    """The index.
+
+    Args:
+        path: The database; made when something is first put into it. One that is damaged or of another version is
+            replaced: all of it is known from elsewhere.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def put(self, video: IndexedVideo, events: Sequence[ListedEvent]) -> None:
+        """Remembers the events of a video in place of those before.
+
+        Raises:
+            AppError: The file cannot be written.
+        """
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._put(video, events)
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                raise self._refused(error) from error
+            self._path.unlink(missing_ok=True)
+            try:
+                self._put(video, events)
+            except sqlite3.Error as again:
+                raise self._refused(again) from again
+
+    def _put(self, video: IndexedVideo, events: Sequence[ListedEvent]) -> None:
+        with self._database() as database, database:
+            known = (video.fingerprint, _text(video.path))
+            database.execute("DELETE FROM videos WHERE fingerprint = ? OR path = ?", known)
+            about = (*known, video.size, video.model, video.threshold)
+            insert = "INSERT INTO videos (fingerprint, path, size, model, threshold) VALUES (?, ?, ?, ?, ?)"
+            number = database.execute(insert, about).lastrowid
+            rows = [(number, *_row(event)) for event in events]
+            database.executemany(f"INSERT INTO events VALUES ({', '.join('?' * 17)})", rows)
+
+    def move(self, fingerprint: str, path: Path) -> None:
+        """Remembers that a video lies elsewhere now; raises as ``put``."""
+        with self._explained(), self._database() as database, database:
+            database.execute("UPDATE videos SET path = ? WHERE fingerprint = ?", (_text(path), fingerprint))
+
+    def read(self) -> IndexContent:
+        """Returns all of it; nothing where there is none, or it is damaged."""
+        if not self._path.exists():
+            return IndexContent()
+        with contextlib.suppress(sqlite3.Error, ValueError, TypeError, OverflowError), self._database() as database:
+            select = "SELECT id, fingerprint, path, size, model, threshold FROM videos ORDER BY path"
+            found = database.execute(select).fetchall()
+            videos = {
+                int(row[0]): IndexedVideo(str(row[1]), Path(str(row[2])), int(row[3]), str(row[4]), float(row[5]))
+                for row in found
+            }
+            order = 'events JOIN videos ON videos.id = video ORDER BY videos.path, "start", number'
+            rows = database.execute(f"SELECT events.* FROM {order}").fetchall()
+            labels = {label: place for place, label in enumerate(sorted({str(row[2]) for row in rows}))}
+            events = tuple(_event(row, videos[row[0]].path, labels) for row in rows)
+            return IndexContent(tuple(videos.values()), events, tuple(labels))
+        return IndexContent()
+
+    @contextlib.contextmanager
+    def _database(self) -> Iterator[sqlite3.Connection]:
+        with contextlib.closing(sqlite3.connect(self._path)) as database:
+            database.execute("PRAGMA foreign_keys = ON")
+            version = database.execute("PRAGMA user_version").fetchone()[0]
+            if version == 0:
+                marks = f"PRAGMA application_id = {_APPLICATION}; PRAGMA user_version = {_VERSION};"
+                database.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} {marks} COMMIT;")
+            elif version != _VERSION:
+                raise sqlite3.DatabaseError("it is of another version of the program")
+            yield database
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise self._refused(error) from error
+
+    def _refused(self, error: sqlite3.Error) -> AppError:
+        return AppError(f"The list of all events cannot be kept: {error}.", f"Remove {self._path}; it is made anew.")
+
+
+def find_moved(video: IndexedVideo, folders: Sequence[Path], check: Callable[[], None] = lambda: None) -> Path | None:
+    """Looks for a video that is not where it was: a file of its size and content in one of ``folders``.
+
+    Args:
+        video: What is looked for.
+        folders: Where; what lies below them is not looked at.
+        check: Called for each file; may raise to stop.
+    """
+    looked_at = 0
+    for folder in dict.fromkeys(folders):
+        with contextlib.suppress(OSError):
+            for path in sorted(folder.iterdir(), key=lambda path: path.name != video.path.name):
+                check()
+                looked_at += 1
+                if looked_at > _MAX_LOOKED_AT:
+                    return None
+                if path.is_file() and path.stat().st_size == video.size:
+                    with contextlib.suppress(AppError):
+                        if SourceContent(path).key.sha256 == video.fingerprint:
+                            return path
+    return None
+
+
+def _text(path: Path) -> str:
+    return str(path.absolute()).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _row(event: ListedEvent) -> tuple[Any, ...]:
+    where = {
+        "zones": [[visit.zone, visit.enter_s, visit.leave_s] for visit in event.zones],
+        "lines": [[crossing.line, crossing.time_s, crossing.direction] for crossing in event.crossings],
+    }
+    times = (event.start_s, event.end_s, event.max_score, event.still_s)
+    moment = (event.best_pts_s.numerator, event.best_pts_s.denominator)
+    said = (event.verdict.marked, event.verdict.rejected, event.verdict.name)
+    return (event.number, event.label, *times, *moment, *event.box, json.dumps(where), *said)
+
+
+def _event(row: Sequence[Any], video: Path, labels: dict[str, int]) -> ListedEvent:
+    where = json.loads(row[13])
+    return ListedEvent(
+        number=int(row[1]),
+        class_id=labels[str(row[2])],
+        label=str(row[2]),
+        start_s=float(row[3]),
+        end_s=float(row[4]),
+        max_score=float(row[5]),
+        still_s=float(row[6]),
+        best_pts_s=Fraction(int(row[7]), max(1, int(row[8]))),
+        box=(float(row[9]), float(row[10]), float(row[11]), float(row[12])),
+        zones=tuple(ZoneVisit(str(name), float(enter), float(leave)) for name, enter, leave in where["zones"]),
+        crossings=tuple(
+            Crossing(str(name), float(time), "in" if way == "in" else "out") for name, time, way in where["lines"]
+        ),
+        verdict=Verdict(bool(row[14]), bool(row[15]), str(row[16])[:MAX_NAME]),
+        video=video,
+    )

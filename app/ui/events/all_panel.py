@@ -1,0 +1,99 @@
+"""The panel of all videos: one list over everything that was looked at or analysed. GUI thread."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from app.core.counts import number_of
+from app.ui.events.all_events import AllList
+from app.ui.events.event_list import EventListView
+from app.ui.events.filter_bar import FilterBar
+from app.ui.services.video_thumbnails import VideoThumbnailMaker
+from app.ui.widgets.texts import ElidedLabel, WrappedLabel
+from app.ui.widgets.theme import Theme
+
+_EMPTY = (
+    "Videos that are looked at or analysed here are listed by themselves. Add a folder of videos that were analysed "
+    "elsewhere, by exports or the command line."
+)
+_NO_FIT = "No event is like that."
+
+
+class AllPanel(QWidget):
+    """Shows the list, and fills it from folders.
+
+    Args:
+        theme: The colours.
+        thumbnails: Makes the pictures.
+    """
+
+    folder_chosen = Signal(object)
+    """Path of a folder to look through."""
+    stopped = Signal()
+    """The user wants no more folders to be looked through."""
+
+    def __init__(self, theme: Theme, thumbnails: VideoThumbnailMaker) -> None:
+        super().__init__()
+        self.setObjectName("panelBody")
+        self.filters = FilterBar()
+        self.list = EventListView(theme, thumbnails)
+        self.list.setAccessibleName("Events of all videos")
+        self.count = QLabel()
+        self.count.setObjectName("muted")
+        self.nothing = WrappedLabel()
+        self.nothing.setObjectName("muted")
+        self.state = ElidedLabel()
+        self.add = QPushButton("Add folder…")
+        self.add.setToolTip("List the events of analysed videos in a folder and below it")
+        self.stop = QPushButton("Stop")
+        self.stop.hide()
+        head = QVBoxLayout()
+        head.setContentsMargins(12, 0, 12, 0)
+        head.setSpacing(8)
+        for widget in (self.filters, self.count, self.nothing):
+            head.addWidget(widget)
+        foot = QHBoxLayout()
+        foot.setContentsMargins(12, 4, 12, 12)
+        foot.setSpacing(8)
+        foot.addWidget(self.state, 1)
+        foot.addWidget(self.stop)
+        foot.addWidget(self.add)
+        box = QVBoxLayout(self)
+        box.setContentsMargins(0, 12, 0, 0)
+        box.setSpacing(8)
+        box.addLayout(head)
+        box.addWidget(self.list, 1)
+        box.addLayout(foot)
+        for widget in (self.filters, self.count, self.nothing):
+            widget.hide()  # until it is known what there is
+        self.add.clicked.connect(self._choose)
+        self.stop.clicked.connect(self.stopped)
+
+    def show_events(self, made: AllList) -> None:
+        """List these."""
+        events = made.content.events
+        zones = sorted({visit.zone for event in events for visit in event.zones})
+        lines = sorted({crossing.line for event in events for crossing in event.crossings})
+        self.filters.set_events(events, zones, lines)
+        self.list.show_events(made.listed, None)
+        every = f"{number_of(len(events), 'event')} in {number_of(len(made.content.videos), 'video')}"
+        self.count.setText(every if len(made.listed) == len(events) else f"{len(made.listed)} of {every}")
+        self.count.setVisible(bool(made.content.videos))
+        self.filters.setVisible(bool(made.content.videos))
+        self.nothing.setText("" if made.listed else _NO_FIT if events else _EMPTY)
+        self.nothing.setVisible(not made.listed)
+
+    def show_filling(self, count: int, name: str) -> None:
+        """Show how far looking through a folder is; no name at its end."""
+        self.stop.setVisible(bool(name))
+        self.add.setVisible(not name)
+        done = f"{number_of(count, 'video')} added"
+        self.state.set_text(f"{name}…" if name else done)
+
+    def _choose(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(self, "Folder of analysed videos")
+        if chosen:
+            self.folder_chosen.emit(Path(chosen))
