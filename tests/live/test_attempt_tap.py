@@ -71,5 +71,25 @@ def test_a_switch_tells_who_comes_late_what_the_packets_are() -> None:
     switch.ended()
     switch.lead_to(first)
     switch.frame(frame())
-    assert first.said == ["begin", "packet", "frame"]
-    assert second.said == ["begin", "packet", "ended"]
+    assert first.said == ["begin", "packet", "packet", "frame"]
+    assert second.said == ["begin", "packet", "packet", "ended"]
+
+
+def test_a_recording_begins_with_the_last_key_frame() -> None:
+    def packet(content: bytes, is_key: bool = False) -> MediaPacket:
+        return MediaPacket(VIDEO, content, None, None, Fraction(0), is_key, 0)
+
+    class Kept(Heard):
+        def packet(self, packet: MediaPacket) -> None:
+            self.said.append(packet.content.decode())
+
+    switch = TapSwitch(max_kept=4)
+    switch.begin(MEDIA)
+    heard = []
+    for content, is_key in ((b"a", False), (b"K", True), (b"b", False), (b"L", True), (b"c", False), (b"ddd", False)):
+        switch.packet(packet(content, is_key))
+        kept = Kept()
+        switch.lead_to(kept)
+        switch.lead_to(None)
+        heard.append("".join(kept.said[1:]))
+    assert heard == ["", "K", "Kb", "L", "Lc", ""]
