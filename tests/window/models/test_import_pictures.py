@@ -231,6 +231,26 @@ def test_a_size_that_is_none_cannot_be_imported(table: Desk, dialog: ModelsDialo
     assert importer.looked[-1].size == (640, 480)
 
 
+def test_a_size_that_is_asked_for_is_answered_by_a_picture(
+    playing: Desk, dialog: ModelsDialog, importer: Importer, looker: Looker
+) -> None:
+    importer.refusal = DetectorError("pets.pth does not say its size.", "Say it.", Remedy("size", "320x240"))
+    looker.ways = (Alternative("size", "320x240", 1, 0.6, 0.2), Alternative("size", "640x480", 3, 0.9, 2.0))
+    sheet = open_sheet(playing, dialog)
+    assert sheet.fields.size_line.isVisible()
+    looker.let(2)
+    playing.qtbot.waitUntil(lambda: not sheet.pictures.looks.running and len(sheet.pictures.cards) == 2)
+    assert "“Input size: 640" in sheet.pictures.words.text()
+    importer.refusal = None
+    looker.let(2)
+    sheet.pictures.cards[0].click()
+    playing.qtbot.waitUntil(sheet.go.isEnabled)
+    assert importer.looked[-1] == Overrides(size=(640, 480))
+    importer.refusal = DetectorError("pets.pth is no model.")
+    sheet.fields.size_line.clear()
+    playing.qtbot.waitUntil(lambda: not sheet.pictures.isVisible())
+
+
 def test_rows_that_mean_nothing_are_hidden(table: Desk, dialog: ModelsDialog, importer: Importer) -> None:
     fields = open_sheet(table, dialog).fields
     shown = {option for option, box in fields.boxes.items() if box.isVisible()}
