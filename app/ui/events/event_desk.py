@@ -73,7 +73,7 @@ class EventDesk(QObject):
         self.panel.case.connect(self.make_case)
         self.panel.filters.changed.connect(self._ask)
         self.panel.list.chosen.connect(self._play)
-        self.analyser.available.connect(self.panel.begin.setEnabled)
+        self.analyser.available.connect(self.panel.set_available)
         self._connect_all()
 
     def _connect_all(self) -> None:
