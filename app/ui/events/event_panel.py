@@ -53,6 +53,8 @@ class EventPanel(QWidget):
         super().__init__()
         self.setObjectName("panelBody")
         self._made: ShownList | None = None
+        self._state = FeedState("none")
+        self._analysing = False
         self.filters = FilterBar()
         self.list = EventListView(theme, thumbnails)
         self.count = QLabel()
@@ -127,12 +129,14 @@ class EventPanel(QWidget):
 
     def show_state(self, state: FeedState) -> None:
         """Show why there is no list, or make room for it."""
+        self._state = state
         if state.kind == "ready":
             self.pages.setCurrentWidget(self._list_page)
             return
         self._made = None
         self.list.show_events((), None)
-        title, hint = _WORDS.get(state.kind, ("", ""))
+        waits = state.kind == "offer" and self._analysing
+        title, hint = _WORDS.get("analysing" if waits else state.kind, ("", ""))
         if state.error is not None:
             title, hint = state.error.message, hint_of(state.error)
         self.title.setText(title)
@@ -140,8 +144,15 @@ class EventPanel(QWidget):
         self.bar.setVisible(state.kind == "loading")
         self.bar.setRange(0, 0 if state.part is None else _STEPS)
         self.bar.setValue(round((state.part or 0.0) * _STEPS))
-        self.begin.setVisible(state.kind in ("offer", "failed"))
+        self.begin.setVisible(state.kind in ("offer", "failed") and not waits)
         self.pages.setCurrentWidget(self._message)
+
+    def set_available(self, available: bool) -> None:
+        """Sets whether an analysis can be begun; while one goes on, say so in place of offering it."""
+        self._analysing = not available
+        self.begin.setEnabled(available)
+        if self._state.kind == "offer":
+            self.show_state(self._state)
 
     def show_events(self, made: ShownList, palette: str) -> None:
         """List these."""
@@ -230,6 +241,7 @@ _WORDS = {
         "An analysis runs the model over the whole video once. Then each object is listed here with its times, and "
         "every question is answered at once. The video can be watched meanwhile.",
     ),
+    "analysing": ("Being analysed", "The list comes when that is done. The timeline grows meanwhile."),
     "loading": ("Following objects…", "Once for each video; threshold and filters then act at once."),
 }
 _NO_EVENTS = "Nothing reaches the threshold: a lower one may show more."
